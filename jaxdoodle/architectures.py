@@ -26,9 +26,7 @@ def mlp(
     return ModelSpec(input_shape, (*layers, Dense(len(classes), init)), tuple(classes))
 
 
-def digit_cnn(
-    classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple[int, ...] = IMAGE
-) -> ModelSpec:
+def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:
     """The digit network of "Convolution Neural Networks (CNNs)": 37,610 parameters for ten classes."""
     layers = (
         Conv2D(8, 5), ReLU(), MaxPool2D(),

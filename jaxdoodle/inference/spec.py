@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from jaxdoodle.inference.errors import InputError
+
 Shape = tuple[int, ...]
+Pair = Any  # given as one integer or two (vertical, horizontal); always read as two
 
 
-class SpecError(ValueError):
+class SpecError(InputError):
     """A description that no network can have: what was found and what to do instead."""
 
 
@@ -66,8 +69,8 @@ class Conv2D(Layer):
     """
 
     filters: int
-    kernel_size: int | tuple[int, int]
-    stride: int | tuple[int, int] = 1
+    kernel_size: Pair
+    stride: Pair = 1
     padding: str = "VALID"
     init: str = "glorot_uniform"
 
@@ -87,7 +90,8 @@ class Conv2D(Layer):
             max((math.ceil(n / step) - 1) * step + k - n, 0)
             for n, k, step in zip(size, self.kernel_size, self.stride, strict=True)
         ]
-        return tuple((total // 2, total - total // 2) for total in totals)
+        rows, columns = ((total // 2, total - total // 2) for total in totals)
+        return rows, columns
 
     def output_shape(self, input_shape: Shape) -> Shape:
         height, width, _ = _image_shape(self, input_shape)
@@ -102,8 +106,8 @@ class Conv2D(Layer):
 class _Pool(Layer):
     """Windows of ``window`` pixels, ``stride`` apart (by default side by side); what is left over is dropped."""
 
-    window: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
+    window: Pair = 2
+    stride: Pair | None = None
 
     def __post_init__(self):
         _set_pair(self, "window")
@@ -264,9 +268,7 @@ class ModelSpec:
     @property
     def param_shapes(self) -> tuple[dict[str, Shape], ...]:
         """For each layer, name and shape of each parameter."""
-        return tuple(
-            layer.param_shapes(shape) for layer, shape in zip(self.layers, self.shapes[:-1], strict=True)
-        )
+        return tuple(layer.param_shapes(shape) for layer, shape in zip(self.layers, self.shapes[:-1], strict=True))
 
     @property
     def param_count(self) -> int:
@@ -288,7 +290,7 @@ class ModelSpec:
         for name, value in data.items():
             if not isinstance(value, list | tuple):
                 raise SpecError(f"{name} is a list; got {value!r}.")
-        layers = [_layer_from_dict(index, entry) for index, entry in enumerate(data["layers"])]
+        layers = tuple(_layer_from_dict(index, entry) for index, entry in enumerate(data["layers"]))
         return cls(data["input_shape"], layers, data.get("classes", ()))
 
     def to_json(self) -> str:
@@ -399,10 +401,13 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-zA-Z])", "_", name).lower()
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = [
-        "  ".join(cell.rjust(w) if i == len(row) - 1 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.rjust(w) if i == len(row) - 1 else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in (header, *rows)
     ]
     rule = "-" * len(lines[0])

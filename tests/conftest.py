@@ -1,0 +1,25 @@
+"""Tests run in float64 with strict promotion: a dtype that the library leaves open shows."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+try:
+    import jax
+except ImportError:  # the inference tests run without it
+    pass
+else:
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_numpy_dtype_promotion", "strict")
+    jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".jax_cache"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Real MNIST and Quick, Draw! files in the publishers' layout; without them the test is skipped."""
+    root = os.environ.get("JAXDOODLE_DATA")
+    if not root or not (Path(root) / "mnist").is_dir():
+        pytest.skip("needs real data: set JAXDOODLE_DATA to a folder that holds mnist/ and quickdraw/")
+    return Path(root)
