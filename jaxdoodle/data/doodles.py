@@ -55,7 +55,7 @@ def _by_hand(drawings: Sequence[list[np.ndarray]], rng: np.random.Generator) -> 
     # Bend: the plane moves by a random quadratic map, so that equal parts are no longer equal.
     count = len(drawings)
     turn, shear = rng.normal(0, 0.1, count), rng.normal(0, 0.1, count)
-    stretch = np.exp(rng.normal(0, 0.13, count))
+    stretch = np.exp(rng.laplace(0, 0.13, count))
     bend = _complex_normal(rng, 0.06, (3, count))
     x, y = z.real, z.imag
     z = x * stretch[of_drawing] + shear[of_drawing] * y + 1j * y
@@ -136,38 +136,61 @@ def _dot(rng: np.random.Generator, centre: complex) -> np.ndarray:
 
 
 def _headphones(rng: np.random.Generator) -> list[np.ndarray]:
-    width, height = 1.0, rng.uniform(0.7, 2.0)
-    left, right = complex(-width, rng.normal(0, 0.1)), complex(width, rng.normal(0, 0.1))
+    if _chance(rng, 0.03):
+        return _earbuds(rng)
+    height = rng.uniform(0.6, 2.2)
+    left, right = complex(-1, rng.normal(0, 0.1)), complex(1, rng.normal(0, 0.1))
     strokes = [_arch(rng, left, right, height)]
     if _chance(rng, 0.2):
-        inner = rng.uniform(0.7, 0.9)
+        inner = rng.uniform(0.65, 0.9)
         strokes.append(_arch(rng, left * inner, right * inner, height * inner))
-    cup = complex(rng.uniform(0.2, 0.45), rng.uniform(0.25, 0.65))
+    cup = complex(rng.uniform(0.15, 0.6), rng.uniform(0.25, 0.75))
+    inward = rng.uniform(-0.4, 1) if _chance(rng, 0.7) else rng.uniform(-1, 0)
     shape = rng.random()
     for side, end in ((-1, left), (1, right)):
-        if _chance(rng, 0.07):
+        if _chance(rng, 0.05):
             continue
-        size = cup * rng.uniform(0.8, 1.2)
-        centre = end + complex(side * rng.uniform(-0.4, 1) * size.real, rng.uniform(0.2, 1) * size.imag)
-        strokes += _ear_cup(rng, centre, size, shape)
+        size = cup * rng.uniform(0.75, 1.25)
+        strokes += _ear_cup(rng, end + complex(side * inward * size.real, rng.uniform(0, 1) * size.imag), size, shape)
     if _chance(rng, 0.06):
         strokes.append(_line(left + 0.4j, left + 1j, rng.uniform(-0.5, 1) + 1.4j))
+    if _chance(rng, 0.03):
+        strokes += _face(rng, 0.2j, 0.9)
     return strokes
 
 
 def _ear_cup(rng: np.random.Generator, centre: complex, size: complex, shape: float) -> list[np.ndarray]:
     rx, ry = size.real, size.imag
-    if shape < 0.66:
+    if shape < 0.7:
         return [_loop(rng, centre, rx, ry)]
     if shape < 0.8:
         return [_box(centre, rx, ry)]
-    if shape < 0.86:
+    if shape < 0.85:
         return [_line(centre - 1j * ry, centre + 1j * ry)]
     if shape < 0.92:
         return [_loop(rng, centre, rx, ry), _loop(rng, centre, rx / 2, ry / 2)]
     if shape < 0.96:
         return [_loop(rng, centre, rx / 2, ry), _scribble(rng, centre, 0.7 * min(rx, ry), 9)]
     return [_line(centre - 1j * ry, centre + rx, centre + 1j * ry, centre - rx / 2)]
+
+
+def _earbuds(rng: np.random.Generator) -> list[np.ndarray]:
+    join, size = rng.uniform(0.3, 1.5) * 1j, rng.uniform(0.1, 0.3)
+    strokes = []
+    for end in (-1 - 1j, 1 - 1j):
+        strokes += [_loop(rng, end, size, size), _line(end, 0.8 * end.real + 0.3 * join, join)]
+    return [*strokes, _line(join, 2.5j)]
+
+
+def _face(rng: np.random.Generator, centre: complex, radius: float) -> list[np.ndarray]:
+    eyes = [centre + radius * complex(x, -0.3) for x in (-0.35, 0.35)]
+    strokes = [_loop(rng, centre, radius, radius)]
+    if _chance(rng, 0.5):
+        strokes += [_dot(rng, eye) for eye in eyes]
+    else:
+        strokes += [_loop(rng, eye, 0.12 * radius, 0.15 * radius) for eye in eyes]
+    mouth = 0.5 * radius
+    return [*strokes, _arch(rng, centre + complex(mouth, 0.3 * radius), centre + complex(-mouth, 0.3 * radius), 0.3 * radius)]
 
 
 def _box(centre: complex, rx: float, ry: float) -> np.ndarray:
@@ -215,6 +238,9 @@ def _bucket(rng: np.random.Generator) -> list[np.ndarray]:
 
 def _clock(rng: np.random.Generator) -> list[np.ndarray]:
     strokes = [_box(0, 1, 1) if _chance(rng, 0.04) else _loop(rng, 0, 1, 1)]
+    if _chance(rng, 0.08):
+        rim = rng.uniform(0.7, 0.9)
+        strokes.append(_loop(rng, 0, rim, rim))
     style = rng.random()
     if style < 0.8:
         strokes += _hands(rng)
@@ -230,10 +256,10 @@ def _clock(rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _hands(rng: np.random.Generator) -> list[np.ndarray]:
-    pivot = _complex_normal(rng, 0.08, 1)[0]
+    pivot = _complex_normal(rng, 0.12, 1)[0]
     minute = rng.normal(0, 0.03) if _chance(rng, 0.6) else rng.random()
     hour = rng.normal(0.27, 0.07) if _chance(rng, 0.6) else rng.random()
-    tips = [pivot + _polar(minute, rng.uniform(0.5, 0.95)), pivot + _polar(hour, rng.uniform(0.25, 0.8))]
+    tips = [pivot + _polar(minute, rng.uniform(0.4, 1.05)), pivot + _polar(hour, rng.uniform(0.2, 0.95))]
     style = rng.random()
     if style < 0.45:
         return [_line(tips[0], pivot, tips[1])]
@@ -287,14 +313,14 @@ def _whole_pizza(rng: np.random.Generator) -> list[np.ndarray]:
         strokes.append(_loop(rng, 0, inner, inner * flat))
     cut = _chance(rng, 0.8)
     if cut:
-        count = rng.choice((2, 3, 4, 4, 4, 5))
+        count = rng.choice((2, 3, 3, 4, 4, 4, 4, 5))
         turn = rng.random()
         for i in range(count):
             a = turn + i / (2 * count) + rng.normal(0, 0.015)
             ends = [_polar(a, rng.normal(1, 0.1)), _polar(a + 0.5, rng.normal(1, 0.1))]
             strokes.append(_line(*(complex(z.real, z.imag * flat) for z in ends)))
     if not cut or _chance(rng, 0.35):
-        places = [_polar(rng.random(), 0.85 * rng.random() ** 0.5) for _ in range(rng.integers(3, 10))]
+        places = [_polar(rng.random(), 0.85 * rng.random() ** 0.5) for _ in range(rng.integers(4, 10))]
         strokes += _toppings(rng, [complex(z.real, z.imag * flat) for z in places])
     return strokes
 
