@@ -1,0 +1,42 @@
+"""Sliding windows over images, and the way back: what convolution and pooling share.
+
+``unfold`` copies and ``fold`` adds; as linear maps they are each other's transpose, which is all that the
+derivative of either one says.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+def unfold(x: Array, window: tuple[int, int], stride: tuple[int, int]) -> list[Array]:
+    """``(batch, height, width, channels)`` -> one ``(batch, rows, columns, channels)`` per place in the window.
+
+    Entry k holds, for every window, the pixel at its k-th place in reading order.
+    """
+    spans = [_span(n, k, step) for n, k, step in zip(x.shape[1:3], window, stride, strict=True)]
+    return [
+        x[:, i : i + spans[0] : stride[0], j : j + spans[1] : stride[1]]
+        for i, j in product(range(window[0]), range(window[1]))
+    ]
+
+
+def fold(pixels: list[Array], window: tuple[int, int], stride: tuple[int, int], size: tuple[int, int]) -> Array:
+    """Add every pixel of every window back to the place of an image of ``size`` that ``unfold`` took it from."""
+    spans = [_span(n, k, step) for n, k, step in zip(size, window, stride, strict=True)]
+    padded = []
+    for place, pixel in zip(product(range(window[0]), range(window[1])), pixels, strict=True):
+        spread = [
+            (before, n - before - span, step - 1)
+            for before, n, span, step in zip(place, size, spans, stride, strict=True)
+        ]
+        padded.append(lax.pad(pixel, jnp.zeros((), pixel.dtype), [(0, 0, 0), *spread, (0, 0, 0)]))
+    return sum(padded[1:], start=padded[0])
+
+
+def _span(size: int, window: int, stride: int) -> int:
+    """From the first window's first pixel to the last window's first pixel, both included."""
+    return (size - window) // stride * stride + 1
