@@ -1,0 +1,148 @@
+"""IDX, the format of MNIST, and the datasets that come in it.
+
+A file is two zero bytes, one that names the type of the numbers (8: uint8), one that counts the dimensions, each
+dimension as a big-endian uint32, then the numbers, the last dimension varying fastest; often all of it gzipped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from jaxdoodle.data.dataset import Dataset, read_names
+from jaxdoodle.inference.errors import InputError
+
+#: SHA-256 of MNIST's four files, decompressed: a gzip holds a time stamp, so its own hash says little.
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+MNIST_SOURCES = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
+DIGITS = tuple("0123456789")
+#: MNIST's names, also as others spell them: emnist-digits-test-images-idx3-ubyte, train-images.idx3-ubyte.
+IDX_NAME = re.compile(r"(?:.+-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_DEFLATE_LIMIT = 1032  # the most bytes that one compressed byte can stand for
+
+
+def read_idx(path: Path, ndim: int, sha256: str | None = None) -> np.ndarray:
+    """The uint8 array with ``ndim`` dimensions in an IDX file, plain or gzipped (by content, whatever its name).
+
+    Raises ``InputError`` where the file cannot be read, is not such a file, holds more or fewer numbers than its
+    header says, or where its decompressed bytes have another hash. Takes no more memory than the file can fill.
+    """
+    try:
+        with open(path, "rb") as stream:
+            zipped = stream.read(2) == _GZIP_MAGIC
+        most = path.stat().st_size * (_DEFLATE_LIMIT if zipped else 1)
+        with gzip.open(path) if zipped else open(path, "rb") as stream:
+            header = stream.read(4)
+            if header != (magic := bytes([0, 0, 8, ndim])):
+                raise InputError(f"{path}: {_describe(header)}; expected {_describe(magic)}.")
+            header += stream.read(4 * ndim)
+            if len(header) != 4 + 4 * ndim:
+                raise InputError(f"{path}: truncated; {len(header)} bytes, expected a header of {4 + 4 * ndim}.")
+            shape = struct.unpack(f">{ndim}I", header[4:])
+            count = math.prod(shape)
+            body = stream.read(min(count, most) + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: the gzip is truncated or corrupted; {str(error).rstrip('.')}.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+    if len(body) != count:
+        found = f"only {len(body):,} follow (truncated?)" if len(body) < count else "more follow"
+        raise InputError(f"{path}: its header says {' x '.join(map(str, shape))} numbers, {count:,} bytes; {found}.")
+    if sha256 is not None and (found := hashlib.sha256(header + body).hexdigest()) != sha256:
+        raise InputError(
+            f"{path}: SHA-256 of the decompressed bytes is {found}, MNIST's is {sha256}. "
+            "Another dataset in this format is asked for by its folder: --dataset DIR."
+        )
+    return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def read_mnist(folder: Path) -> tuple[Dataset, Dataset]:
+    """The official 60,000 and 10,000 digits. Raises ``InputError`` unless every file is MNIST's, byte for byte."""
+    paths = {name: mnist_path(folder, name) for name in MNIST_SHA256}
+    for path in paths.values():
+        if not path.is_file():
+            raise InputError(
+                f"{path}: not found. Get it from {' or '.join(MNIST_SOURCES)}, "
+                "or name another data folder by --data-dir or $JAXDOODLE_DATA."
+            )
+    names = list(MNIST_SHA256)
+    train, test = (
+        _read_side(paths[images], paths[labels], MNIST_SHA256[images], MNIST_SHA256[labels])
+        for images, labels in (names[:2], names[2:])
+    )
+    return Dataset("mnist", *train, DIGITS), Dataset("mnist", *test, DIGITS)
+
+
+def mnist_path(folder: Path, name: str) -> Path:
+    """The file ``name`` in ``folder`` where it is there unzipped, else ``name.gz``, there or not."""
+    plain = folder / name
+    return plain if plain.is_file() else folder / f"{name}.gz"
+
+
+def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
+    """Training and test set of any four files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
+
+    The classes are the lines of ``classes.txt`` beside them, line i for label i - 1; without it, the labels.
+    """
+    files: dict[tuple[str, str], Path] = {}
+    for path in sorted(folder.iterdir()):
+        if match := IDX_NAME.fullmatch(path.name):
+            role = ("train" if match[1] == "train" else "test", match[2])
+            other = files.setdefault(role, path)
+            if other.name not in (path.name, path.name.removesuffix(".gz")):
+                raise InputError(f"{folder}: {other.name} and {path.name} are both {' '.join(role)}; expected one.")
+    for name in MNIST_SHA256:
+        side, kind, _, _ = name.split("-")
+        if ("train" if side == "train" else "test", kind) not in files:
+            raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
+    train, test = (_read_side(files[side, "images"], files[side, "labels"]) for side in ("train", "test"))
+    highest = max(int(train[1].max()), int(test[1].max()))
+    classes = tuple(map(str, range(highest + 1)))
+    if (listing := folder / "classes.txt").exists():
+        classes = read_names(listing)
+        if highest >= len(classes):
+            raise InputError(
+                f"{listing}: names {len(classes)} classes; expected {highest + 1}, labels reach {highest}."
+            )
+    name = folder.resolve().name
+    return Dataset(name, *train, classes), Dataset(name, *test, classes)
+
+
+def _read_side(
+    images_path: Path, labels_path: Path, images_sha256: str | None = None, labels_sha256: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (n, 28, 28, 1) and labels int32 (n,) of two files that belong together, n at least 1."""
+    images = read_idx(images_path, 3, images_sha256)
+    labels = read_idx(labels_path, 1, labels_sha256)
+    if images.shape[1:] != (28, 28):
+        raise InputError(f"{images_path}: images of {images.shape[1]} x {images.shape[2]}; expected 28 x 28.")
+    if not len(images):
+        raise InputError(f"{images_path}: holds no images.")
+    if len(labels) != len(images):
+        raise InputError(f"{labels_path}: {len(labels):,} labels; expected {len(images):,}, as in {images_path.name}.")
+    return images[..., None], labels.astype(np.int32)
+
+
+def _describe(header: bytes) -> str:
+    """What the first four bytes of a file say that it is."""
+    if len(header) < 4 or header[:2] != b"\0\0":
+        return f"no IDX file; it starts with {header!r}"
+    content = {1: " (labels)", 3: " (images)"}.get(header[3], "")
+    return f"IDX of type 0x{header[2]:02x} with {header[3]} dimension{'s' * (header[3] != 1)}{content}"
