@@ -1,0 +1,328 @@
+"""The model file: spec, weights, input contract and proof, in one ``.npz`` that cannot hurt its reader.
+
+Format, version 1. A zip archive of uncompressed members, which ``numpy.load`` opens too:
+
+``header.json``         {"format": "jaxdoodle model", "version": 1, "spec": ..., "contract": ..., "temperature": 1.0,
+                        "abstain_below": null, "provenance": {...}, "sha256": "..."}
+``layers/I/NAME.npy``   float32: each parameter of layer I, of the shape that the spec implies
+``goldens/inputs.npy``  uint8 (m, height, width, 1): a few bitmaps, 1 to 64
+``goldens/logits.npy``  float32 (m, classes): the network's outputs for them when the file was written
+
+Arrays are .npy version 1.0, little endian, C order. ``sha256`` is over the header without that key (JSON with sorted
+keys, no spaces, ASCII) and then the bytes of the array members in the order of their names. The members are these and
+no others. The same model gives the same bytes on every machine.
+
+A reader allocates nothing that the spec does not imply and the file does not hold, executes nothing, and refuses a
+file whose digest is wrong, whose weights are not finite, or whose goldens do not come out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import math
+import os
+import struct
+import threading
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.spec import Conv2D, ModelSpec, Shape
+
+FORMAT, VERSION = "jaxdoodle model", 1
+HEADER = "header.json"
+INPUTS, LOGITS = "goldens/inputs.npy", "goldens/logits.npy"
+
+MAX_FILE_BYTES = 1 << 26
+MAX_HEADER_BYTES = 1 << 20
+MAX_GOLDENS = 64
+#: Values that one image may take up on its way through the network (the sketch CNN: 0.2 million).
+MAX_ACTIVATIONS = 1 << 22
+NPY_HEADER_BYTES = 128
+#: Largest difference of a golden logit, as a fraction of the largest golden logit (or of 1).
+GOLDEN_TOLERANCE = 1e-4
+
+#: What the standard library raises at archives that are not well formed and at numbers out of all range.
+_FAULTS = (
+    zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, EOFError, ArithmeticError,
+    LookupError, OSError, TypeError, ValueError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """What a model file holds.
+
+    ``params`` has one dict of float32 arrays per layer. ``golden_inputs`` uint8 (m, height, width, 1) gave
+    ``golden_logits`` float32 (m, classes). Probabilities are ``softmax(logits / temperature)``; an image whose
+    log-sum-exp of logits is below ``abstain_below`` shows none of the classes. ``provenance`` holds JSON values.
+    """
+
+    spec: ModelSpec
+    params: Sequence[Mapping[str, Any]]
+    contract: InputContract
+    golden_inputs: Any
+    golden_logits: Any
+    temperature: float = 1.0
+    abstain_below: float | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write(path: str | os.PathLike[str], model: ModelFile) -> None:
+    """Write the file whole or not at all. Raises ``InputError`` for a model that ``read`` would refuse."""
+    unfinished = f"{os.fspath(path)}.{os.getpid()}-{threading.get_ident()}.tmp"
+    with _naming(path):
+        data = encode(model)
+        try:
+            with open(unfinished, "xb") as file:
+                file.write(data)
+            os.replace(unfinished, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(unfinished)
+
+
+def read(path: str | os.PathLike[str]) -> ModelFile:
+    """Read and verify a model file. Raises ``InputError``, one line that names the file, at anything else."""
+    with _naming(path):
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        return decode(data)
+
+
+def encode(model: ModelFile) -> bytes:
+    """The bytes of the file. Raises ``InputError`` for a model that ``decode`` would refuse."""
+    arrays = {
+        f"layers/{i}/{name}.npy": np.asarray(value) for i, p in enumerate(model.params) for name, value in p.items()
+    }
+    arrays |= {INPUTS: np.asarray(model.golden_inputs), LOGITS: np.asarray(model.golden_logits)}
+    expected = _expected_arrays(model.spec, len(arrays[INPUTS]))
+    _compare_names(set(arrays), set(expected))
+    for name, (dtype, shape) in expected.items():
+        if arrays[name].dtype != dtype or arrays[name].shape != shape:
+            raise InputError(f"{name} is {arrays[name].dtype} {arrays[name].shape}; expected {dtype} {shape}.")
+    _verify(model)
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "spec": model.spec.to_dict(),
+        "contract": model.contract.to_dict(),
+        "temperature": model.temperature,
+        "abstain_below": model.abstain_below,
+        "provenance": dict(model.provenance),
+    }
+    members = {name: _npy_header(*expected[name]) + arrays[name].tobytes() for name in sorted(arrays)}
+    try:
+        header["sha256"] = _digest(header, members)
+        text = json.dumps(header, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"provenance holds JSON values only; {error}.") from None
+    if len(text) > MAX_HEADER_BYTES:
+        raise InputError(f"the header takes {len(text)} bytes; at most {MAX_HEADER_BYTES} are allowed.")
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in ({HEADER: text.encode("ascii")} | members).items():
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.create_system, info.external_attr = 3, 0o644 << 16
+            archive.writestr(info, content)
+    if len(data := buffer.getvalue()) > MAX_FILE_BYTES:
+        raise InputError(f"the model takes {len(data)} bytes; at most {MAX_FILE_BYTES} are allowed.")
+    return data
+
+
+def decode(data: bytes) -> ModelFile:
+    """Read and verify the bytes of a model file. Raises ``InputError``."""
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"a model file has at most {MAX_FILE_BYTES} bytes; this is larger.")
+    try:
+        return _decode(data)
+    except InputError:
+        raise
+    except _FAULTS as error:
+        raise InputError(f"not a model file, or a damaged one: {error}.") from None
+
+
+def _decode(data: bytes) -> ModelFile:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        infos = {info.filename: info for info in archive.infolist()}
+        if len(infos) != len(archive.infolist()):
+            raise InputError("a member comes twice in the archive; expected each once.")
+        if HEADER not in infos:
+            raise InputError(f"{HEADER} is missing: not a jaxdoodle model file.")
+        header = _parse_header(_member(archive, infos[HEADER], MAX_HEADER_BYTES))
+        spec = ModelSpec.from_dict(header["spec"])
+        contract = InputContract.from_dict(header["contract"])
+        _bound_activations(spec)
+
+        # The number of goldens is all that the spec leaves open: it is what their member has room for.
+        room = infos[INPUTS].file_size - NPY_HEADER_BYTES if INPUTS in infos else 0
+        expected = _expected_arrays(spec, min(max(room, 0) // math.prod(spec.input_shape), MAX_GOLDENS))
+        _compare_names(set(infos) - {HEADER}, set(expected))
+        members, arrays = {}, {}
+        for name, (dtype, shape) in expected.items():
+            members[name] = _member(archive, infos[name], NPY_HEADER_BYTES + _byte_count(dtype, shape))
+            arrays[name] = _parse_npy(name, members[name], dtype, shape)
+    claimed = header.pop("sha256")
+    if claimed != _digest(header, members):
+        raise InputError("the SHA-256 of the content is not the one in the header: the file is damaged.")
+    model = ModelFile(
+        spec,
+        tuple(
+            {name: arrays[f"layers/{i}/{name}.npy"] for name in shapes} for i, shapes in enumerate(spec.param_shapes)
+        ),
+        contract,
+        arrays[INPUTS],
+        arrays[LOGITS],
+        header["temperature"],
+        header["abstain_below"],
+        header["provenance"],
+    )
+    _verify(model)
+    return model
+
+
+@contextlib.contextmanager
+def _naming(path: str | os.PathLike[str]):
+    """Whatever is wrong with the file is said in one line that begins with its name."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)}: {error.strerror or error}.") from None
+    except InputError as error:
+        line = " ".join(str(error).split())
+        raise InputError(f"{os.fspath(path)}: {line if len(line) <= 400 else line[:397] + '...'}") from None
+
+
+def _expected_arrays(spec: ModelSpec, goldens: int) -> dict[str, tuple[str, Shape]]:
+    """Member name -> dtype and shape."""
+    weights = {
+        f"layers/{i}/{name}.npy": ("<f4", shape)
+        for i, shapes in enumerate(spec.param_shapes)
+        for name, shape in shapes.items()
+    }
+    inputs, logits = (goldens, *spec.input_shape), (goldens, *spec.output_shape)
+    return weights | {INPUTS: ("|u1", inputs), LOGITS: ("<f4", logits)}
+
+
+def _compare_names(found: set[str], expected: set[str]) -> None:
+    if missing := sorted(expected - found):
+        raise InputError(f"{missing[0]} is missing; the spec has {len(expected)} arrays, {len(missing)} are missing.")
+    if extra := sorted(found - expected):
+        raise InputError(f"{extra[0]!r} is not in the spec; expected its {len(expected)} arrays and no more.")
+
+
+def _verify(model: ModelFile) -> None:
+    """What must hold of the contents, once every array has its shape and dtype."""
+    spec, contract = model.spec, model.contract
+    _bound_activations(spec)
+    if not spec.classes:
+        raise InputError("the spec names no classes; a model file names each output.")
+    if unprintable := [name for name in spec.classes if not name.isprintable()]:
+        raise InputError(f"class names are printable; got {unprintable[0]!r}.")
+    if contract.image_shape != spec.input_shape:
+        raise InputError(f"the contract gives images of {contract.image_shape}; the spec takes {spec.input_shape}.")
+    if not _is_number(model.temperature) or model.temperature <= 0:
+        raise InputError(f"temperature is a positive number; got {model.temperature!r}.")
+    if model.abstain_below is not None and not _is_number(model.abstain_below):
+        raise InputError(f"abstain_below is a number or null; got {model.abstain_below!r}.")
+    if not isinstance(model.provenance, Mapping):
+        raise InputError(f"provenance is a mapping; got {model.provenance!r}.")
+    for i, params in enumerate(model.params):
+        for name, value in params.items():
+            if not np.isfinite(value).all():
+                raise InputError(f"layers/{i}/{name} holds NaN or infinite values.")
+            if name == "var" and np.min(value) < 0:
+                raise InputError(f"layers/{i}/var holds a negative variance.")
+
+    inputs, logits = model.golden_inputs, model.golden_logits
+    if not 1 <= len(inputs) <= MAX_GOLDENS:
+        raise InputError(f"{INPUTS} holds {len(inputs)} images; expected 1 to {MAX_GOLDENS}.")
+    with np.errstate(all="ignore"):
+        difference = np.abs(Network(spec, model.params, contract.divisor).logits(np.asarray(inputs)) - logits).max()
+        allowed = GOLDEN_TOLERANCE * max(1.0, float(np.abs(logits).max()))
+    if not difference <= allowed:
+        raise InputError(f"the golden logits do not come out: off by {difference:.2g}, allowed is {allowed:.2g}.")
+
+
+def _bound_activations(spec: ModelSpec) -> None:
+    total = sum(math.prod(shape) for shape in spec.shapes)
+    for layer, before, after in zip(spec.layers, spec.shapes[:-1], spec.shapes[1:], strict=True):
+        if isinstance(layer, Conv2D):
+            total += math.prod(layer.kernel_size) * before[2] * math.prod(after[:2])
+    if total > MAX_ACTIVATIONS:
+        raise InputError(f"one image takes {total} values in this network; at most {MAX_ACTIVATIONS} are allowed.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _digest(header: Mapping[str, Any], members: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii"))
+    for name in sorted(members):
+        digest.update(members[name])
+    return digest.hexdigest()
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        raise InputError(f"{info.filename} is compressed; members of a model file are stored as they are.")
+    if info.file_size > limit:
+        raise InputError(f"{info.filename} takes {info.file_size} bytes; expected at most {limit}.")
+    return archive.read(info)
+
+
+def _parse_header(text: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(text.decode("ascii"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{HEADER} is not JSON: {error}.") from None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise InputError(f'{HEADER} does not say "format": "{FORMAT}".')
+    if header.get("version") != VERSION:
+        raise InputError(f"version {header.get('version')!r} of the format; this program reads version {VERSION}.")
+    keys = {"format", "version", "spec", "contract", "temperature", "abstain_below", "provenance", "sha256"}
+    if set(header) != keys:
+        raise InputError(f"{HEADER} has the keys {', '.join(sorted(header))}; expected {', '.join(sorted(keys))}.")
+    return header
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(result := dict(pairs)) != len(pairs):
+        raise ValueError("a key comes twice")
+    return result
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _npy_header(dtype: str, shape: Shape) -> bytes:
+    """As ``numpy.save`` writes it, padded to the same length whatever NumPy's version."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", NPY_HEADER_BYTES - 10) + text.ljust(117).encode("ascii") + b"\n"
+
+
+def _byte_count(dtype: str, shape: Shape) -> int:
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
+def _parse_npy(name: str, content: bytes, dtype: str, shape: Shape) -> Any:
+    """The header is compared, never interpreted."""
+    header = _npy_header(dtype, shape)
+    if not content.startswith(header):
+        found = content[10:NPY_HEADER_BYTES].decode("ascii", "replace").strip()
+        raise InputError(f"{name} begins with {found!r}; expected {header[10:].decode('ascii').strip()!r}.")
+    if len(content) != len(header) + _byte_count(dtype, shape):
+        raise InputError(f"{name} takes {len(content)} bytes; expected {len(header) + _byte_count(dtype, shape)}.")
+    return np.frombuffer(content, dtype, offset=len(header)).reshape(shape)
