@@ -1,0 +1,139 @@
+"""Single strokes, and what a hand in a hurry does to them.
+
+A stroke is a complex vector of points, ``x + 1j * y`` with y pointing down, in a frame of about -1..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Strokes = list[np.ndarray]
+
+
+def line(*corners: complex) -> np.ndarray:
+    """Straight from corner to corner."""
+    steps = 4
+    at = np.arange(steps * (len(corners) - 1) + 1) / steps
+    return np.asarray(np.interp(at, np.arange(len(corners)), corners))
+
+
+def box(centre: complex, rx: float, ry: float) -> np.ndarray:
+    falling, rising = complex(rx, ry), complex(rx, -ry)
+    return line(centre - falling, centre - rising, centre + falling, centre + rising, centre - falling)
+
+
+def loop(rng: np.random.Generator, centre: complex, rx: float, ry: float) -> np.ndarray:
+    """A closed curve between an ellipse and a box, begun near the top; its end may miss its beginning."""
+    t = np.linspace(0, 1, 9 if rx + ry < 0.5 else 17)
+    turns = rng.normal(1.01, 0.04) * (-1 if rng.random() < 0.8 else 1)
+    angle = rng.normal(-0.25, 0.08) * 2 * np.pi + turns * 2 * np.pi * t
+    c, s = np.cos(angle), np.sin(angle)
+    power = rng.choice((2.0, 2.0, 2.4, 3.0))  # 2 is an ellipse, more is boxier
+    spiral = 1 + rng.normal(0, 0.08) * (t - 0.5)
+    return centre + (np.abs(c) ** power + np.abs(s) ** power) ** (-1 / power) * spiral * (rx * c + 1j * ry * s)
+
+
+def arch(rng: np.random.Generator, start: complex, end: complex, height: float) -> np.ndarray:
+    """From start to end over a top, pointed to square, that lies to the left of the way (up, going right)."""
+    angle = np.linspace(np.pi, 0, 15)
+    c, s = np.cos(angle), np.sin(angle)
+    power = rng.uniform(0.5, 1.1)
+    half = (end - start) / 2
+    return (start + end) / 2 + half * (np.sign(c) * np.abs(c) ** power - 1j * height / abs(half) * s**power)
+
+
+def dot(rng: np.random.Generator, centre: complex) -> np.ndarray:
+    return scribble(rng, centre, 0.03, points=2)
+
+
+def scribble(rng: np.random.Generator, centre: complex, size: float, points: int = 5) -> np.ndarray:
+    return centre + size * (rng.uniform(-1, 1, points) + 1j * rng.uniform(-1, 1, points))
+
+
+def clockwise(turns: float, radius: float = 1.0) -> complex:
+    """The point that many turns after 12 o'clock."""
+    return complex(radius * np.sin(2 * np.pi * turns), -radius * np.cos(2 * np.pi * turns))
+
+
+def shaky(rng: np.random.Generator, scale: float, shape: int | tuple[int, ...]) -> np.ndarray:
+    """Complex normal offsets, ``scale`` in each axis."""
+    return rng.normal(0, scale, shape) + 1j * rng.normal(0, scale, shape)
+
+
+def pick(rng: np.random.Generator, **shares: float) -> str:
+    """One of the names; the shares add up to 1."""
+    at = rng.random()
+    for name, share in shares.items():
+        at -= share
+        if at < 0:
+            return name
+    return name  # the shares fell short of 1 by rounding
+
+
+def by_hand(drawings: Sequence[Strokes], rng: np.random.Generator) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """The drawings as a hand would have made them, bent and trembling, as simplified strokes.
+
+    Every step works on the points of all drawings at once: ``stroke`` and ``drawing`` say whose each point is.
+    """
+    strokes = [stroke for drawing in drawings for stroke in drawing]
+    points = np.array([len(stroke) for stroke in strokes])
+    counts = np.array([len(drawing) for drawing in drawings])
+    stroke = np.repeat(np.arange(len(strokes)), points)
+    drawing = np.repeat(np.arange(len(drawings)), counts)[stroke]
+
+    z = _bend(np.concatenate(strokes), drawing, rng)
+    z = _tremble(z, stroke, drawing, rng)
+    x, y = _fit(z, drawing)
+
+    cuts = np.cumsum(points)[:-1]
+    pairs = list(zip(np.split(x, cuts), np.split(y, cuts), strict=True))
+    ends = np.cumsum(counts)
+    return [pairs[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+def _bend(z: np.ndarray, drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Stretch, shear, turn, and a quadratic map that makes equal parts unequal; one for each drawing."""
+    count = drawing[-1] + 1
+    stretch = np.exp(rng.laplace(0, 0.13, count))[drawing]
+    shear = rng.normal(0, 0.1, count)[drawing]
+    turn = np.exp(1j * rng.normal(0, 0.1, count))[drawing]
+    quadratic = shaky(rng, 0.06, (3, count))[:, drawing]
+    x, y = z.real, z.imag
+    return turn * (
+        stretch * x + shear * y + 1j * y + quadratic[0] * x * x + quadratic[1] * x * y + quadratic[2] * y * y
+    )
+
+
+def _tremble(z: np.ndarray, stroke: np.ndarray, drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Slow waves along each stroke, the more the longer it is; and the stroke as a whole misses its place."""
+    first = _starts(stroke)
+    count = len(first)
+    size = np.diff(np.append(first, len(z)))
+    along = (np.arange(len(z)) - first[stroke]) / size[stroke]
+    step = np.abs(np.diff(z, append=z[-1]))
+    step[first[1:] - 1] = 0  # the way to the next stroke is not drawn
+    length = np.minimum(np.add.reduceat(step, first), 1.5)
+    sloppiness = np.exp(rng.normal(0, 0.4, drawing[-1] + 1))[drawing[first]]
+
+    offset = shaky(rng, 0.025, count)[stroke]
+    for waves in (0.5, 1, 2, 3):
+        phase = rng.uniform(0, 2 * np.pi, count)
+        offset += (shaky(rng, 0.02 / waves, count) * length)[stroke] * np.sin(2 * np.pi * waves * along + phase[stroke])
+    return z + offset * sloppiness[stroke]
+
+
+def _fit(z: np.ndarray, drawing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x and y as whole numbers from 0, to 255 in the longer side of each drawing."""
+    first = _starts(drawing)
+    axes = np.stack([z.real, z.imag])
+    low = np.minimum.reduceat(axes, first, axis=1)
+    side = (np.maximum.reduceat(axes, first, axis=1) - low).max(0)
+    x, y = np.rint((axes - low[:, drawing]) * (255 / side)[drawing])
+    return x, y
+
+
+def _starts(index: np.ndarray) -> np.ndarray:
+    """Where each run of equal numbers begins."""
+    return np.flatnonzero(np.diff(index, prepend=-1))
