@@ -246,12 +246,12 @@ def hexagon(rng: np.random.Generator) -> Strokes:
 def smiley_face(rng: np.random.Generator) -> Strokes:
     """Some leave out the head."""
     strokes = _face(rng, 0, 1)
-    return strokes[1:] if rng.random() < 0.2 else strokes
+    return strokes[1:] if rng.random() < 0.3 else strokes
 
 
 def _face(rng: np.random.Generator, centre: complex, radius: float) -> Strokes:
     strokes = [loop(rng, 0, 1, 1)]
-    apart, height, size = rng.uniform(0.2, 0.5), rng.uniform(-0.5, -0.1), rng.uniform(0.06, 0.2)
+    apart, height, size = rng.uniform(0.15, 0.5), rng.uniform(-0.5, -0.1), rng.uniform(0.06, 0.25)
     style = pick(rng, dots=0.3, bars=0.3, loops=0.4)
     for eye in (complex(-apart, height), complex(apart, height)):
         match style:
@@ -261,7 +261,7 @@ def _face(rng: np.random.Generator, centre: complex, radius: float) -> Strokes:
                 strokes.append(line(eye - 1j * size, eye + 1j * size))
             case _:
                 strokes.append(loop(rng, eye, size, size))
-    corner, height, depth = rng.uniform(0.3, 0.75), rng.uniform(0.1, 0.35), rng.uniform(0.1, 0.5)
+    corner, height, depth = rng.uniform(0.25, 0.85), rng.uniform(0, 0.35), rng.uniform(0.1, 0.7)
     strokes.append(arch(rng, complex(corner, height), complex(-corner, height), depth))
     if rng.random() < 0.15:  # laughing
         strokes.append(line(complex(-corner, height), complex(corner, height)))
@@ -270,11 +270,12 @@ def _face(rng: np.random.Generator, centre: complex, radius: float) -> Strokes:
 
 def house(rng: np.random.Generator) -> Strokes:
     """A box under a roof, and any of a door, windows and a chimney."""
-    floor, eaves, peak = rng.uniform(0.8, 1.4), rng.uniform(1, 1.25), rng.uniform(0.6, 1.3)
+    floor, peak = rng.uniform(0.8, 2.2), rng.uniform(0.5, 1.7)
+    eaves = 1.0 if rng.random() < 0.4 else rng.uniform(0.95, 1.3)
     walls = [-1 + 0j, complex(-1, floor), complex(1, floor), 1 + 0j]
     if rng.random() < 0.5:
         walls.append(walls[0])
-    roof = [complex(-eaves, 0), complex(rng.normal(0, 0.1), -peak), complex(eaves, 0)]
+    roof = [complex(-eaves, 0), complex(rng.normal(0, 0.15), -peak), complex(eaves, 0)]
     if rng.random() < 0.5:
         roof.append(roof[0])
     strokes = [line(*walls), line(*roof)]
@@ -307,7 +308,7 @@ def star(rng: np.random.Generator) -> Strokes:
 
 def fish(rng: np.random.Generator) -> Strokes:
     """In one line from tail to tail, or a body and a tail; looking either way."""
-    fat, tail, height = rng.uniform(0.25, 0.75), rng.uniform(0.3, 0.7), rng.uniform(0.25, 0.7)
+    fat, tail, height = rng.uniform(0.25, 0.9), rng.uniform(0.3, 1), rng.uniform(0.25, 0.9)
     upper, lower = complex(1 + tail, -height), complex(1 + tail, height)
     if rng.random() < 0.6:
         cross = rng.uniform(0.75, 0.95)
@@ -331,15 +332,17 @@ def fish(rng: np.random.Generator) -> Strokes:
 
 def sun(rng: np.random.Generator) -> Strokes:
     """A disc with rays all around, or with a crown of points."""
-    radius = rng.uniform(0.35, 0.65)
+    radius = rng.uniform(0.3, 0.75)
     if rng.random() < 0.15:
         points = rng.integers(7, 13)
         crown = [clockwise(i / (2 * points), 1.1 * radius if i % 2 else 1) for i in range(2 * points + 1)]
         return [loop(rng, 0, radius, radius), line(*crown)]
     count = rng.integers(5, 15)
-    begin = radius * rng.uniform(0.9, 1.3)
+    begin = min(radius * rng.uniform(0.9, 1.3), 0.8)
     angles = rng.random() + np.arange(count) / count + rng.normal(0, 0.2 / count, count)
-    rays = [line(clockwise(angle, begin), clockwise(angle, rng.uniform(0.8, 1.1))) for angle in angles]
+    if rng.random() < 0.15:
+        angles = angles[: rng.integers(2, count)]
+    rays = [line(clockwise(angle, begin), clockwise(angle, rng.uniform(0.8, 1.3))) for angle in angles]
     return [loop(rng, 0, radius, radius), *rays]
 
 

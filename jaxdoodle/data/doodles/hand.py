@@ -39,7 +39,7 @@ def arch(rng: np.random.Generator, start: complex, end: complex, height: float) 
     """From start to end over a top, pointed to square, that lies to the left of the way (up, going right)."""
     angle = np.linspace(np.pi, 0, 15)
     c, s = np.cos(angle), np.sin(angle)
-    power = rng.uniform(0.5, 1.1)
+    power = rng.uniform(0.5, 1.3)
     half = (end - start) / 2
     return (start + end) / 2 + half * (np.sign(c) * np.abs(c) ** power - 1j * height / abs(half) * s**power)
 
