@@ -1,0 +1,74 @@
+"""How a run went: loss, cost and accuracy over time. Each function takes plain arrays and writes one PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxdoodle.report.intervals import wilson_interval
+from jaxdoodle.report.style import BLUE, ORANGE, RED, figure
+
+Scores = tuple[ArrayLike, int]  # one value per epoch, and the number of images each is taken over
+
+
+def loss_curve(training: Scores, path: Path | str, *, subject: str, validation: Scores | None = None) -> None:
+    """Loss per epoch. ``training`` and ``validation`` are ``(losses (epochs,), number of images)``."""
+    note = f"Mean over {training[1]:,} training images while their epoch ran"
+    if validation:
+        note += f"; over {validation[1]:,} validation images after it"
+    with figure(path, 3.2, f"{subject}: loss per epoch", note) as page:
+        axes = _epoch_axes(page, "loss")
+        _curve(axes, training[0], BLUE, "training (running average)")
+        if validation:
+            _curve(axes, validation[0], ORANGE, "validation")
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper right")
+
+
+def cost_curve(costs: ArrayLike, reported: Mapping[int, float], path: Path | str, *, subject: str, images: int) -> None:
+    """Full-batch cost before each step, ``(steps,)``, on a log scale, with a report's own values ``{step: cost}``."""
+    costs = np.asarray(costs, float)
+    note = f"Full-batch gradient descent on {images:,} images, {len(costs):,} steps. Dots: the values the report prints"
+    with figure(path, 3.2, f"{subject}: cost per step", note) as page:
+        axes = page.add_subplot(xlabel="steps taken", ylabel="cost (log scale)", yscale="log")
+        axes.plot(costs, color=BLUE, label="here")
+        axes.plot(*zip(*sorted(reported.items()), strict=True), "o", color=RED, markersize=5, label="report")
+        axes.legend()
+
+
+def accuracy_curves(training: Scores, path: Path | str, *, subject: str, validation: Scores | None = None) -> None:
+    """Accuracy per epoch. ``training`` and ``validation`` are ``(right answers (epochs,) integers, number of images)``.
+
+    The training curve is what the epoch itself saw, with moving weights, dropout and augmentation on: named as such.
+    """
+    note = f"{training[1]:,} training images, scored while their epoch ran"
+    if validation:
+        note += f"; {validation[1]:,} validation images, scored after it, with 95 % intervals"
+    with figure(path, 3.2, f"{subject}: accuracy per epoch", note) as page:
+        axes = _epoch_axes(page, "accuracy (%)")
+        _curve(axes, 100 * np.asarray(training[0]) / training[1], BLUE, "training (running average)")
+        if validation:
+            correct, total = np.asarray(validation[0]), validation[1]
+            low, high = np.transpose([wilson_interval(int(c), total) for c in correct])
+            axes.fill_between(np.arange(1, len(correct) + 1), 100 * low, 100 * high, color=ORANGE, alpha=0.2, lw=0)
+            best = int(np.argmax(correct))
+            label = f"validation (best {100 * correct[best] / total:.2f} % after epoch {best + 1})"
+            _curve(axes, 100 * correct / total, ORANGE, label)
+        axes.legend(loc="lower right")
+
+
+def _epoch_axes(page, ylabel):
+    from matplotlib.ticker import MaxNLocator
+
+    axes = page.add_subplot(xlabel="epoch", ylabel=ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return axes
+
+
+def _curve(axes, values, color, label):
+    values = np.asarray(values, float)
+    marker = "o" if len(values) <= 40 else None
+    axes.plot(np.arange(1, len(values) + 1), values, color=color, label=label, marker=marker, markersize=3.5)

@@ -1,0 +1,137 @@
+"""What was counted: the confusion matrix and the class sizes. Each function takes plain arrays and writes one PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxdoodle.report.confusion import class_counts, most_confused
+from jaxdoodle.report.intervals import format_accuracy
+from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, RED, fade, figure, fit
+
+MOST_NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers
+LEAST_DOT = 0.02  # share of a class from which on a mistake is drawn, where there is no room for all
+LISTED = 14  # mistakes listed by name there
+MOST_NAMED = 40  # classes up to which a histogram has room for their names
+
+
+def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: Path | str, *, subject: str) -> None:
+    """``(k, k)`` integers, rows the truth, columns the answer, as ``confusion_counts`` gives them.
+
+    Up to 20 classes: every count in its cell, and each class's recall. Beyond: a dot for each mistake that is common
+    in its class, and the most frequent ones by name.
+    """
+    matrix = np.asarray(matrix)
+    if matrix.shape != (len(classes), len(classes)):
+        raise ValueError(f"a confusion matrix of {len(classes)} classes is square; got {matrix.shape}.")
+    draw = _numbered_matrix if len(classes) <= MOST_NUMBERED else _dotted_matrix
+    draw(matrix, classes, path, f"{subject}: which class is taken for which")
+
+
+def class_histogram(labels: ArrayLike, classes: Sequence[str], path: Path | str, *, subject: str) -> None:
+    """Images per class. ``labels`` are ``(n,)`` integers; beyond 40 classes the bars are sorted and left unnamed."""
+    counts = class_counts(labels, len(classes))
+    title = f"{subject}: images per class"
+    smallest, largest = int(counts.argmin()), int(counts.argmax())
+    note = (
+        f"{counts.sum():,} images of {len(classes)} classes: from {counts[smallest]:,} ({classes[smallest]}) "
+        f"to {counts[largest]:,} ({classes[largest]}), median {np.median(counts):,.0f}"
+    )
+    if len(classes) > MOST_NAMED:
+        uneven = counts.max() > 20 * counts.min()
+        scale = {"yscale": "log", "ylabel": "images (log scale)"} if uneven else {"ylabel": "images"}
+        with figure(path, 3.0, title, note) as page:
+            axes = page.add_subplot(xlabel="classes, largest first", xlim=(0, len(counts)), **scale)
+            axes.bar(np.arange(len(counts)) + 0.5, np.sort(counts)[::-1], width=1, color=BLUE)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+        return
+    with figure(path, 0.5 + 0.2 * len(classes), title, note) as page:
+        axes = page.add_subplot(xlabel="images")
+        bars = axes.barh(np.arange(len(classes)), counts, color=BLUE, height=0.75)
+        axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3, color=MUTED)
+        axes.set_yticks(np.arange(len(classes)), classes)
+        axes.set(ylim=(len(classes) - 0.4, -0.6), xlim=(0, 1.1 * max(counts.max(), 1)))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+
+
+def _shares(matrix):
+    """Each row as fractions of its class; a class without images is all zeros."""
+    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+
+
+def _numbered_matrix(matrix, classes, path, title):
+    k, shares = len(classes), _shares(matrix)
+    note = f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Shade: share of the row"
+    with figure(path, 1.1 + 0.27 * k, title, note) as page:
+        axes = page.add_subplot(xlabel="predicted", ylabel="true")
+        # the right answers in one colour, the mistakes in another, each from white at none
+        right = np.eye(k, dtype=bool)
+        cells: dict[str, Any] = {"vmin": 0, "vmax": 1, "edgecolors": "#e0e0e0", "linewidth": 0.5}
+        axes.pcolormesh(np.ma.masked_where(~right, shares), cmap=fade(BLUE), **cells)
+        axes.pcolormesh(np.ma.masked_where(right, np.sqrt(shares)), cmap=fade(RED), **cells)
+        size, form = (9, ",") if k <= 12 else (6.5, "")
+        for i, j in zip(*np.nonzero(matrix), strict=True):
+            dark = shares[i, j] > (0.6 if i == j else 0.36)
+            color = "white" if dark else INK
+            axes.text(
+                j + 0.5, i + 0.5, f"{matrix[i, j]:{form}}", size=size, ha="center", va="center_baseline", color=color
+            )
+        _label_cells(axes, classes)
+        for i, (correct, total) in enumerate(zip(np.diag(matrix), matrix.sum(axis=1), strict=True)):
+            recall = f"{100 * correct / total:.1f} %" if total else "none"
+            axes.text(k + 0.15, i + 0.5, recall, va="center_baseline", color=MUTED)
+        axes.text(k + 0.15, -0.15, "recall", va="bottom", color=MUTED)
+
+
+def _dotted_matrix(matrix, classes, path, title):
+    from matplotlib.ticker import PercentFormatter
+
+    k, shares = len(classes), _shares(matrix)
+    recall = np.diag(shares)
+    rows, columns = np.nonzero((shares >= LEAST_DOT) & ~np.eye(k, dtype=bool))
+    note = (
+        f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Dots: mistakes made with at least "
+        f"{100 * LEAST_DOT:.0f} % of a class, area by share; bars: recall"
+    )
+    with figure(path, 5.0, title, note) as page:
+        axes, bars, beside = page.subplots(1, 3, width_ratios=(3.2, 0.7, 1.9))
+        axes.axline((0, 0), slope=1, color=LINE, linewidth=1)
+        axes.scatter(columns, rows, s=120 * shares[rows, columns], color=RED, linewidths=0)
+        axes.set(xlabel="predicted", ylabel="true", xlim=(-1, k), ylim=(k, -1))
+        places = np.linspace(0, k - 1, 16).round().astype(int)
+        names = [fit(classes[place], 16) for place in places]
+        axes.set_xticks(places, names, rotation=90, fontsize=7)
+        axes.set_yticks(places, names, fontsize=7)
+
+        bars.barh(np.arange(k), recall, height=1, color=BLUE)
+        bars.xaxis.set_major_formatter(PercentFormatter(1))
+        bars.set(xlim=(0, 1), ylim=(k, -1), xticks=(0, 0.5, 1), xlabel="recall")
+        bars.tick_params(axis="x", labelsize=7)
+        bars.set_yticks(places, [])
+
+        beside.axis("off")
+        beside.text(0, 1, "Most frequent mistakes", weight="bold", va="top")
+        totals = matrix.sum(axis=1)
+        for line, (i, j, count) in enumerate(most_confused(matrix, LISTED)):
+            top = 1 - (line + 0.75) / (LISTED + 0.5)
+            beside.text(0, top, fit(f"{classes[i]} → {classes[j]}", 33), fontsize=7.5, va="top")
+            beside.text(0, top - 0.03, f"{count:,} of {totals[i]:,}", fontsize=7, va="top", color=MUTED)
+
+
+def _label_cells(axes, classes):
+    """Class names at the cells of a pcolormesh, the first row on top."""
+    k = len(classes)
+    middles = np.arange(k) + 0.5
+    upright = max(map(len, classes)) * k > 90
+    axes.set_xticks(middles, classes, rotation=90 if upright else 0)
+    axes.set_yticks(middles, classes)
+    axes.tick_params(length=0)
+    axes.set(xlim=(0, k), ylim=(k, 0))
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)

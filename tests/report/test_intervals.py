@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxdoodle.report.intervals import format_accuracy, mcnemar, two_proportions, wilson_interval
+
+COUNTS = [(0, 1), (1, 1), (0, 350), (350, 350), (309, 350), (9650, 10_000), (9999, 10_000), (1, 60_000)]
+
+
+@pytest.mark.parametrize(("correct", "total"), COUNTS)
+def test_the_interval_is_scipys_wilson_interval(correct, total):
+    expected = stats.binomtest(correct, total).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose(wilson_interval(correct, total), (expected.low, expected.high), rtol=1e-12, atol=1e-15)
+
+
+def test_the_interval_stays_within_zero_and_one():
+    assert wilson_interval(0, 7)[0] == 0
+    assert wilson_interval(7, 7)[1] == 1
+
+
+@pytest.mark.parametrize(("correct", "total"), [(1, 0), (0, 0), (-1, 5), (6, 5)])
+def test_counts_that_cannot_be_are_refused(correct, total):
+    with pytest.raises(ValueError, match=f"got {correct} of {total}"):
+        wilson_interval(correct, total)
+
+
+def test_accuracy_is_told_as_counts_with_its_interval():
+    assert format_accuracy(9916, 10_000) == "9,916 of 10,000 right: 99.16 % (95 % interval 98.96 to 99.32)"
+
+
+def test_two_models_at_96_50_and_96_85_on_ten_thousand_images_do_not_differ():
+    result = two_proportions((9650, 10_000), (9685, 10_000))
+    assert round(result.z, 1) == 1.4
+    assert 0.15 < result.p_value < 0.18
+
+
+@pytest.mark.parametrize(("first", "second"), [((9650, 10_000), (9685, 10_000)), ((300, 350), (250, 318))])
+def test_the_z_test_is_scipys_chi_square_test_of_two_by_two(first, second):
+    table = [[c, n - c] for c, n in (first, second)]
+    expected = stats.chi2_contingency(table, correction=False)
+    result = two_proportions(first, second)
+    assert result.z**2 == pytest.approx(expected.statistic, rel=1e-10)
+    assert result.p_value == pytest.approx(expected.pvalue, rel=1e-10)
+    assert (result.z > 0) == (second[0] / second[1] > first[0] / first[1])
+
+
+def test_two_models_that_are_always_right_do_not_differ():
+    assert two_proportions((5, 5), (9, 9)) == two_proportions((0, 5), (0, 9))
+    assert two_proportions((5, 5), (9, 9)).p_value == 1
+
+
+@pytest.mark.parametrize("split", [(0, 0), (0, 1), (3, 9), (9, 3), (7, 7), (40, 75), (0, 20)])
+def test_mcnemar_is_scipys_binomial_test_of_the_images_only_one_gets_right(split):
+    only_first, only_second = split
+    labels = np.zeros(only_first + only_second + 8, np.int32)
+    first, second = labels.copy(), labels.copy()
+    second[:only_first] = 1
+    first[only_first : only_first + only_second] = 1
+    first[-3:] = second[-3:] = 1  # both wrong: must not count
+    result = mcnemar(labels, first, second)
+    assert (result.only_first, result.only_second) == split
+    expected = stats.binomtest(only_first, sum(split)).pvalue if sum(split) else 1.0
+    assert result.p_value == pytest.approx(expected, rel=1e-10)
+
+
+def test_mcnemar_counts_different_wrong_answers_as_both_wrong():
+    assert mcnemar([0, 0], [1, 2], [2, 1]).p_value == 1
+
+
+def test_mcnemar_sums_thousands_of_disagreements_exactly():
+    labels = np.zeros(4000, int)
+    first, second = np.arange(4000) < 1900, np.arange(4000) >= 1900
+    expected = stats.binomtest(1900, 4000).pvalue
+    assert mcnemar(labels, first.astype(int), second.astype(int)).p_value == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_refuses_predictions_of_other_images():
+    with pytest.raises(ValueError, match=r"got \(3,\), \(3,\), \(2,\)"):
+        mcnemar([0, 1, 2], [0, 1, 2], [0, 1])
