@@ -65,19 +65,19 @@ def preprocess(image: Any, contract: InputContract) -> Prepared:
     ``InputError`` where there is no picture or nothing drawn on it.
     """
     try:
-        ink, background = _ink(_pixels(image))
+        whole, background = _ink(_pixels(image))
     except InputError as error:
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else "the image"
         raise InputError(f"{name}: {error}") from None
-    reduction = max(1.0, max(ink.shape) / WORK_SIDE)
+    reduction = max(1.0, max(whole.shape) / WORK_SIDE)
     if reduction > 1:
-        height, width = (round(n / reduction) for n in ink.shape)
-        ink = _resample(ink, 1 / reduction, (0.0, 0.0), (height, width))
-    ink, specks = _without_specks(ink)
+        height, width = (round(n / reduction) for n in whole.shape)
+        whole = _resample(whole, 1 / reduction, (0.0, 0.0), (height, width))
+    ink, specks = _without_specks(np.where(whole < PAPER, np.float32(0), whole))
     box, pen = _box(ink), _pen_width(ink)
 
     if _meets(contract, ink, box):
-        scale, widened, bitmap = 1.0, 0.0, ink
+        scale, widened, bitmap = 1.0, 0.0, whole
     else:
         scale, widened = _fit(contract, box, pen)
         bitmap = _place(_with_pen_changed(ink, box, scale, pen * scale + widened) if widened else ink, contract)
@@ -182,8 +182,7 @@ def _levelled(ink: Array) -> Array:
         raise InputError(
             f"the picture is blank: nothing differs from its background by more than {strongest:.2f} of 1."
         )
-    ink = ink / strongest
-    return np.where(ink < PAPER, np.float32(0), ink)
+    return ink / strongest
 
 
 def _box(ink: Array) -> Box:
