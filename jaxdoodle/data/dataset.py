@@ -34,14 +34,13 @@ class Dataset:
 
     def __post_init__(self):
         object.__setattr__(self, "classes", tuple(self.classes))
-        if self.images.dtype != np.uint8 or self.images.shape[1:] != IMAGE_SHAPE:
-            found = f"{self.images.dtype} {self.images.shape}"
-            raise InputError(f"{self.name}: images are uint8 (n, 28, 28, 1); found {found}.")
-        if self.labels.dtype != np.int32 or self.labels.shape != self.images.shape[:1]:
-            found = f"{self.labels.dtype} {self.labels.shape}"
-            raise InputError(
-                f"{self.name}: {len(self.images)} images need int32 ({len(self.images)},) labels; {found}."
-            )
+        for what, array, dtype, shape in (
+            ("images", self.images, np.uint8, (len(self.images), *IMAGE_SHAPE)),
+            ("labels", self.labels, np.int32, (len(self.images),)),
+        ):
+            if array.dtype != dtype or array.shape != shape:
+                expected = f"{np.dtype(dtype)} {shape}"
+                raise InputError(f"{self.name}: {what} are {array.dtype} {array.shape}; expected {expected}.")
         if not self.classes or len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise InputError(f"{self.name}: classes are one or more names that differ; found {self.classes}.")
         wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
@@ -107,6 +106,11 @@ class Splits:
         for side in (self.validation, self.test, *self.extra_tests.values()):
             if side.classes != self.train.classes:
                 raise InputError(f"{self.name}: all sides have the same classes; {self.train.classes}, {side.classes}.")
+
+    @property
+    def sets(self) -> dict[str, Dataset]:
+        """Every set by its name."""
+        return {side: getattr(self, side) for side in SIDES} | dict(self.extra_tests)
 
     @property
     def name(self) -> str:

@@ -63,8 +63,9 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> np.ndarray:
     except OSError as error:
         raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
     if len(body) != count:
-        found = f"only {len(body):,} follow (truncated?)" if len(body) < count else "more follow"
-        raise InputError(f"{path}: its header says {' x '.join(map(str, shape))} numbers, {count:,} bytes; {found}.")
+        found = f"truncated, {len(body):,} bytes follow" if len(body) < count else "too long, more bytes follow"
+        expected = f"expected {' x '.join(map(str, shape))} = {count:,}"
+        raise InputError(f"{path}: {found} the header; {expected}.")
     if sha256 is not None and (found := hashlib.sha256(header + body).hexdigest()) != sha256:
         raise InputError(
             f"{path}: SHA-256 of the decompressed bytes is {found}, MNIST's is {sha256}. "

@@ -21,32 +21,22 @@ def read_picture_folder(
     """Every picture, prepared by ``contract``; a class is a sub-folder's name, sorted unless ``classes`` are given.
 
     Hidden files, and files that are no pictures by their suffix, are passed over. Raises ``InputError`` at a class
-    without a picture, and at a picture that cannot be read or holds no drawing.
+    without a picture, and at a picture that cannot be read or on which nothing is drawn.
     """
-    folders = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and not _hidden(path)}
+    folders = {path.name: path for path in _visible(folder) if path.is_dir()}
     if not folders:
-        raise InputError(f"{folder}: no sub-folders; expected one of pictures for each class.")
-    classes = choose_classes(classes, tuple(folders), lambda name: f"{folder / name}: not found")
+        raise InputError(f"{folder}: no dataset in it; expected a sub-folder of pictures for each class.")
+    classes = choose_classes(classes, tuple(folders), lambda name: f"{folder / name}: no such folder")
     images, labels = [], []
     for label, name in enumerate(classes):
-        pictures = [path for path in sorted(folders[name].iterdir()) if path.suffix.lower() in SUFFIXES]
-        pictures = [path for path in pictures if not _hidden(path)][:per_class]
+        pictures = [path for path in _visible(folders[name]) if path.suffix.lower() in SUFFIXES][:per_class]
         if not pictures:
-            raise InputError(f"{folders[name]}: no pictures; expected {', '.join(SUFFIXES)} files.")
-        images += [_prepare(path, contract) for path in pictures]
+            raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(SUFFIXES)}.")
+        images += [preprocess(path, contract).bitmap for path in pictures]
         labels += [label] * len(pictures)
-    stacked = np.stack(images)[..., None]
-    return Dataset(folder.resolve().name, stacked, np.array(labels, np.int32), classes)
+    return Dataset(folder.resolve().name, np.stack(images)[..., None], np.array(labels, np.int32), classes)
 
 
-def _prepare(path: Path, contract: InputContract) -> np.ndarray:
-    try:
-        return preprocess(path, contract).bitmap
-    except InputError as error:
-        if str(path) in str(error):
-            raise
-        raise InputError(f"{path}: {error}") from None
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".")
+def _visible(folder: Path) -> list[Path]:
+    """What is in a folder, by name, without what file managers and archivers leave there (.DS_Store, __MACOSX)."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__")))

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+
+from jaxdoodle.data.dataset import Dataset, Splits, choose_classes, read_names
+from jaxdoodle.inference.contract import QUICKDRAW
+
+IMAGES, LABELS = np.zeros((3, 28, 28, 1), np.uint8), np.array([0, 1, 1], np.int32)
+
+INCONSISTENT = {
+    "float images": ((IMAGES / 255, LABELS, "ab"), "images are float64", "expected uint8"),
+    "no channel": ((IMAGES[..., 0], LABELS, "ab"), "(3, 28, 28)", "expected uint8 (3, 28, 28, 1)"),
+    "flat images": ((IMAGES.reshape(3, 784), LABELS, "ab"), "(3, 784)", "(3, 28, 28, 1)"),
+    "long labels": ((IMAGES, LABELS.astype(np.int64), "ab"), "int64", "expected int32"),
+    "one-hot labels": ((IMAGES, np.eye(3, dtype=np.int32), "abc"), "(3, 3)", "expected int32 (3,)"),
+    "missing label": ((IMAGES, LABELS[:2], "ab"), "(2,)", "expected int32 (3,)"),
+    "label too high": ((IMAGES, LABELS + 1, "ab"), "labels[1] is 2", "expected 0 to 1"),
+    "label below zero": ((IMAGES, LABELS - 1, "ab"), "labels[0] is -1", "expected 0 to 1"),
+    "no classes": ((IMAGES[:0], LABELS[:0], ()), "found ()", "one or more names"),
+    "class twice": ((IMAGES, LABELS, "aba"), "('a', 'b', 'a')", "names that differ"),
+    "nameless class": ((IMAGES, LABELS, ("a", "")), "('a', '')", "names that differ"),
+}
+
+
+@pytest.mark.parametrize("arguments, found, expected", INCONSISTENT.values(), ids=INCONSISTENT)
+def test_parts_that_do_not_fit_together_are_refused(arguments, found, expected, refusal):
+    text = refusal(Dataset, "mine", *arguments)
+    assert text.startswith("mine: ") and found in text and expected in text
+
+
+def test_no_drawings_at_all_are_a_dataset():
+    empty = Dataset("mine", IMAGES[:0], LABELS[:0], ("a",))
+    assert len(empty) == 0 and empty.counts.tolist() == [0] and len(empty.digests) == 0
+
+
+def test_counts_go_by_class_and_include_classes_without_drawings():
+    assert Dataset("mine", IMAGES, LABELS, ("a", "b", "c")).counts.tolist() == [1, 2, 0]
+
+
+def test_places_count_the_drawings_of_the_same_class_that_come_before():
+    labels = np.array([1, 0, 1, 1, 0, 2], np.int32)
+    images = np.zeros((6, 28, 28, 1), np.uint8)
+    assert Dataset("mine", images, labels, ("a", "b", "c")).places.tolist() == [0, 0, 1, 2, 1, 0]
+
+
+def test_digests_are_equal_exactly_where_drawings_are(random_dataset):
+    data = random_dataset(20)
+    twice = data.take(np.array([*range(20), 3]))
+    assert len(set(data.digests)) == 20 and twice.digests[20] == data.digests[3]
+    changed = data.images.copy()
+    changed[5, 27, 27] ^= 1
+    assert np.flatnonzero(Dataset("x", changed, data.labels, data.classes).digests != data.digests).tolist() == [5]
+
+
+def test_selected_classes_are_labelled_in_the_order_asked_for(random_dataset):
+    data = random_dataset(9)
+    chosen = data.select(("c", "a"))
+    assert chosen.classes == ("c", "a") and chosen.labels.tolist() == [1, 0, 1, 0, 1, 0]
+    assert np.array_equal(chosen.images[chosen.labels == 0], data.images[data.labels == 2])
+
+
+def test_duplicates_are_counted_within_and_across_sides(random_dataset):
+    data = random_dataset(12)
+    train, validation, test = (data.take(np.array(rows)) for rows in ([0, 1, 2, 2, 3], [4, 0], [5, 1, 1, 4, 6, 7]))
+    splits = Splits(train, validation, test, QUICKDRAW)
+    assert splits.overlaps == {
+        ("train", "train"): 1,
+        ("validation", "validation"): 0,
+        ("test", "test"): 1,
+        ("train", "validation"): 1,
+        ("train", "test"): 2,
+        ("validation", "test"): 1,
+    }
+    assert all(type(count) is int for count in splits.overlaps.values())
+    for text in ("1 of 5 train drawings are repeats", "2 of 6 test drawings are also in train"):
+        assert text in splits.overlap_text
+    assert "\n" not in splits.overlap_text and splits.overlap_text in splits.summary
+
+
+def test_the_summary_names_classes_that_a_side_lacks(random_dataset):
+    data = random_dataset(9)
+    splits = Splits(data.take(np.arange(6)), data.take(np.arange(0)), data.take(np.array([6, 7])), QUICKDRAW)
+    assert splits.summary == (
+        "noise: 6 train, 0 validation, 2 test drawings in 3 classes; no drawing occurs twice; no test drawing of c"
+    )
+
+
+def test_sides_with_other_classes_are_refused(random_dataset, refusal):
+    data = random_dataset(9)
+    assert "same classes" in refusal(Splits, data, data, data.select(("b", "a", "c")), QUICKDRAW)
+    assert "same classes" in refusal(Splits, data, data, data, QUICKDRAW, {"more": data.select(("a",))})
+
+
+def test_classes_keep_the_order_asked_for_and_default_to_all():
+    assert choose_classes(("pizza", "ant"), ("ant", "bat", "pizza"), str) == ("pizza", "ant")
+    assert choose_classes(None, ("ant", "bat"), str) == ("ant", "bat")
+
+
+def test_an_unknown_class_is_refused_with_what_comes_near(refusal):
+    available = tuple("headphones megaphone telephone clock".split())
+    text = refusal(choose_classes, ("clock", "headphone"), available, lambda name: f"somewhere/{name}")
+    assert text.startswith("somewhere/headphone; did you mean headphones or")
+    assert "expected one of headphones, megaphone" in refusal(choose_classes, ("zebra",), available, str)
+    many = tuple(f"class {i}" for i in range(345))
+    assert "(345 in all)" in (text := refusal(choose_classes, ("zebra",), many, str)) and len(text) < 300
+    assert "'clock' is asked for twice" in refusal(choose_classes, ("clock", "clock"), available, str)
+
+
+BAD_LISTS = {
+    "empty": (b"", "is empty"),
+    "blank line": (b"a\n\nb\n", "line 2: a blank line"),
+    "name twice": (b"a\nb\na\n", "line 3: 'a' for the second time"),
+    "binary": (b"\xff\xfe\x00", "no UTF-8"),
+}
+
+
+@pytest.mark.parametrize("content, fault", BAD_LISTS.values(), ids=BAD_LISTS)
+def test_a_list_of_names_that_is_none_is_refused(content, fault, tmp_path, refusal):
+    path = tmp_path / "classes.txt"
+    path.write_bytes(content)
+    text = refusal(read_names, path)
+    assert str(path) in text and fault in text
+
+
+def test_a_list_of_names_is_read_whatever_its_line_ends(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_bytes("T-shirt\r\nculotte d'été\nBag".encode())
+    assert read_names(path) == ("T-shirt", "culotte d'été", "Bag")

@@ -1,0 +1,204 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from jaxdoodle.data import NAMES, data_root, load, registry
+from jaxdoodle.data.dataset import SIDES
+from jaxdoodle.inference.contract import MNIST, QUICKDRAW
+
+CLONE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A data root, and no other one in sight."""
+    monkeypatch.delenv("JAXDOODLE_DATA", raising=False)
+    folder = tmp_path / "data root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def bitmaps(root):
+    """A Quick, Draw! folder with three classes, of 40, 30 and 20 drawings of noise."""
+    folder = root / "quickdraw" / "full" / "numpy_bitmap"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, n in (("ant", 40), ("bat", 30), ("zebra", 20)):
+        np.save(folder / f"{name}.npy", rng.integers(0, 256, (n, 784), dtype=np.uint8))
+    return folder
+
+
+def sizes(splits):
+    return [len(getattr(splits, side)) for side in SIDES]
+
+
+def test_the_data_root_is_the_explicit_one_then_the_environment_s_then_the_clone_s(root, tmp_path, monkeypatch):
+    assert data_root() == CLONE / "data"
+    monkeypatch.setenv("JAXDOODLE_DATA", str(tmp_path))
+    assert data_root() == tmp_path
+    assert data_root(root) == data_root(str(root)) == root
+
+
+def test_without_a_clone_the_data_root_is_the_user_s_cache(root, tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages" / "jaxdoodle" / "data" / "registry.py"
+    monkeypatch.setattr(registry, "__file__", str(installed))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert data_root() == tmp_path / "cache" / "jaxdoodle"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert data_root() == tmp_path / ".cache" / "jaxdoodle"
+
+
+def test_a_named_data_root_that_is_not_there_is_refused(tmp_path, monkeypatch, refusal):
+    missing = tmp_path / "missing"
+    assert f"{missing}: the data folder that --data-dir names" in refusal(data_root, missing)
+    monkeypatch.setenv("JAXDOODLE_DATA", str(missing))
+    assert f"{missing}: the data folder that $JAXDOODLE_DATA names" in refusal(data_root)
+
+
+def test_doodles_need_no_data_root_and_come_from_the_seed_alone(monkeypatch):
+    monkeypatch.setenv("JAXDOODLE_DATA", "/nowhere")
+    first, again = (load("doodles", per_class=40, seed=3) for _ in range(2))
+    assert first.classes == ("headphones", "bucket", "clock", "pizza", "hexagon") and first.contract == QUICKDRAW
+    assert sum(sizes(first)) == 200 and first.train.images.max() == 255
+    assert all(np.array_equal(getattr(first, side).images, getattr(again, side).images) for side in SIDES)
+    other = load("doodles", per_class=40, seed=4)
+    assert not set(first.train.digests) & {digest for side in SIDES for digest in getattr(other, side).digests}
+
+
+def test_the_doodles_of_a_class_do_not_depend_on_the_other_classes():
+    pair, alone = load("doodles", classes="pizza,clock", per_class=30), load("doodles", classes=["clock"], per_class=30)
+    assert pair.classes == ("pizza", "clock")
+    assert np.array_equal(pair.train.select(("clock",)).images, alone.train.images)
+
+
+def test_each_class_of_doodles_has_its_own_randomness(monkeypatch):
+    def noise(name, count, rng):
+        return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+
+    monkeypatch.setattr(registry.doodles, "generate", noise)
+    splits = load("doodles", per_class=5)
+    assert sum(sizes(splits)) == 25 and set(splits.overlaps.values()) == {0}
+
+
+def test_quickdraw_is_read_from_the_data_root(root, bitmaps):
+    splits = load("quickdraw", root=root, classes="zebra, ant", per_class=25)
+    assert splits.name == "quickdraw" and splits.classes == ("zebra", "ant") and splits.contract == QUICKDRAW
+    assert sum(side.counts for side in (splits.train, splits.validation, splits.test)).tolist() == [20, 25]
+
+
+def test_all_classes_of_quickdraw_come_in_the_official_order(root, bitmaps):
+    (root / "quickdraw" / "categories.txt").write_text("zebra\nyoga\nant\nbat\n")
+    assert load("quickdraw", root=root, classes="all").classes == ("zebra", "ant", "bat")
+
+
+def test_quickdraw_s_default_classes_are_the_report_s(root, bitmaps, refusal):
+    assert f"{bitmaps / 'headphones.npy'}: not found" in refusal(load, "quickdraw", root=root)
+
+
+def test_a_drawing_of_quickdraw_keeps_its_side_when_the_cap_grows(root, bitmaps):
+    few, many = (load("quickdraw", root=root, classes="all", per_class=n) for n in (10, 40))
+    for side in SIDES:
+        assert set(getattr(few, side).digests) <= set(getattr(many, side).digests)
+
+
+def test_a_folder_of_bitmaps_is_a_dataset(bitmaps):
+    splits = load(str(bitmaps), classes="bat,zebra")
+    assert splits.name == "numpy_bitmap" and splits.classes == ("bat", "zebra") and sum(sizes(splits)) == 50
+
+
+def test_a_folder_of_idx_files_is_a_dataset(idx_folder):
+    splits = load(str(idx_folder))
+    assert splits.name == "garments" and sizes(splits) == [24, 6, 12] and splits.contract == MNIST
+    chosen = load(str(idx_folder), classes="2,0", validation=0.5)
+    assert chosen.classes == ("2", "0") and sizes(chosen) == [10, 10, 8]
+
+
+def test_a_folder_of_the_report_s_csv_files_is_a_dataset_of_raw_bytes(tmp_path, random_dataset):
+    for side, n in (("train", 20), ("test", 10)):
+        data = random_dataset(n, tuple("0123456789"), seed=n)
+        np.savetxt(tmp_path / f"{side}_X.csv", data.images.reshape(n, 784), "%d", ",")
+        np.savetxt(tmp_path / f"{side}_label.csv", np.eye(10)[data.labels], "%d", ",")
+    splits = load(str(tmp_path), validation=0.0)
+    assert sizes(splits) == [20, 0, 10] and splits.contract.divisor == 1 and splits.contract.centring == "mass"
+
+
+def test_a_folder_of_pictures_is_a_dataset(tmp_path):
+    for name in ("ant", "bat"):
+        (tmp_path / name).mkdir()
+        for i in range(20):
+            image = Image.new("L", (100, 100), 255)
+            ImageDraw.Draw(image).line((10, 10, 40 + i, 90 - (name == "bat") * 2 * i), width=5)
+            image.save(tmp_path / name / f"{i}.png")
+    splits = load(str(tmp_path))
+    assert splits.classes == ("ant", "bat") and sum(sizes(splits)) == 40 and splits.contract == QUICKDRAW
+
+
+def test_an_unknown_dataset_is_refused_with_those_that_there_are(tmp_path, refusal):
+    text = refusal(load, "mnits")
+    assert text.startswith("mnits: ") and "did you mean mnist?" in text and ", ".join(NAMES) in text
+    assert "no such folder" in refusal(load, str(tmp_path / "missing"))
+    assert "no dataset in it" in refusal(load, str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ("mnist", "mnist-mini", "quickdraw"))
+def test_a_dataset_that_is_not_there_says_where_it_can_be_had(name, root, refusal):
+    text = refusal(load, name, root=root)
+    assert str(root) in text and "https://storage.googleapis.com/" in text and "$JAXDOODLE_DATA" in text
+
+
+def test_arguments_out_of_range_are_refused(idx_folder, refusal):
+    assert "got 0" in refusal(load, str(idx_folder), per_class=0)
+    assert "got 1.0" in refusal(load, str(idx_folder), validation=1.0)
+    assert "no class 'seven'; expected one of 0, 1, 2." in refusal(load, str(idx_folder), classes="0,seven")
+
+
+def test_mnist_is_split_48_000_to_12_000_to_10_000(data_root):
+    splits = load("mnist", root=data_root)
+    assert sizes(splits) == [48_000, 12_000, 10_000] and splits.contract == MNIST
+    assert set(splits.overlaps.values()) == {0}
+    share = splits.validation.counts / (splits.train.counts + splits.validation.counts)
+    assert np.all(abs(share - 0.2) < 0.0002)
+
+
+def test_the_cap_on_mnist_leaves_the_test_set_whole(data_root):
+    splits = load("mnist", root=data_root, per_class=50, classes="7,1")
+    assert sum(sizes(splits)[:2]) == 100 and splits.test.counts.tolist() == [1028, 1135]
+
+
+def test_mini_mnist_comes_with_its_leaks_counted_and_two_honest_test_sets(data_root):
+    splits = load("mnist-mini", root=data_root, validation=0.0)
+    assert sizes(splits) == [1000, 0, 350] and splits.contract.divisor == 1
+    assert splits.overlap_text == (
+        "42 of 1,000 train drawings are repeats; 8 of 350 test drawings are repeats; "
+        "32 of 350 test drawings are also in train"
+    )
+    assert {name: len(test) for name, test in splits.extra_tests.items()} == {"clean": 318, "official": 10_000}
+
+
+def test_clean_mini_mnist_is_clean_of_the_validation_side_too(data_root):
+    splits = load("mnist-mini", root=data_root)
+    assert sizes(splits) == [800, 200, 350]
+    seen = {*splits.train.digests, *splits.validation.digests}
+    assert not seen & set(splits.extra_tests["clean"].digests)
+
+
+def test_every_real_doodle_is_on_one_side(data_root):
+    splits = load("quickdraw", root=data_root, classes="all")
+    assert len(splits.classes) == 345 and sum(sizes(splits)) == 93_546
+    assert set(splits.overlaps.values()) == {0}
+    assert abs(len(splits.test) / 93_546 - 0.2) < 0.005
+
+
+def test_data_imports_without_jax():
+    block = "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None)"
+    subprocess.run([sys.executable, "-c", f"{block}; import jaxdoodle.data"], check=True)
+
+
+def test_importing_data_does_not_import_pillow():
+    subprocess.run([sys.executable, "-c", "import sys, jaxdoodle.data; sys.exit('PIL' in sys.modules)"], check=True)

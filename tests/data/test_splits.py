@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from jaxdoodle.data.dataset import SIDES, Dataset
+from jaxdoodle.data.splits import split_by_hash, split_training, without
+from jaxdoodle.inference.contract import MNIST, QUICKDRAW
+
+
+def sides_of(splits):
+    """Digest of each drawing -> its side."""
+    return {digest: side for side in SIDES for digest in getattr(splits, side).digests.tolist()}
+
+
+def test_a_drawing_keeps_its_side_when_the_set_grows_or_is_reordered(random_dataset):
+    data = random_dataset(3000)
+    whole = sides_of(split_by_hash(data, QUICKDRAW))
+    order = np.random.default_rng(1).permutation(3000)
+    assert sides_of(split_by_hash(data.take(order), QUICKDRAW)) == whole
+    part = sides_of(split_by_hash(data.take(order[:500]), QUICKDRAW))
+    assert len(part) == 500 and part.items() <= whole.items()
+
+
+def test_the_side_of_a_drawing_is_the_same_on_every_machine():
+    """Pinned: were the hash to change, old models would be tested on drawings that they were trained on."""
+    images = np.repeat(np.arange(12, dtype=np.uint8), 784).reshape(12, 28, 28, 1)
+    data = Dataset("grey", images, np.zeros(12, np.int32), ("a",))
+    splits = split_by_hash(data, QUICKDRAW)
+    greys = {side: getattr(splits, side).images[:, 0, 0, 0].tolist() for side in SIDES}
+    assert greys == {"train": [0, 1, 2, 6, 8, 9, 10, 11], "validation": [7], "test": [3, 4, 5]}
+
+
+def test_the_test_side_does_not_depend_on_the_validation_fraction(random_dataset):
+    data = random_dataset(1000)
+    tests = [split_by_hash(data, QUICKDRAW, validation).test.digests for validation in (0.0, 0.2, 0.9)]
+    assert np.array_equal(tests[0], tests[1]) and np.array_equal(tests[0], tests[2])
+
+
+@pytest.mark.parametrize("validation", (0.0, 0.2, 0.5))
+def test_each_class_is_split_about_80_20_and_nothing_is_lost(validation, random_dataset):
+    data = random_dataset(6000)
+    splits = split_by_hash(data, QUICKDRAW, validation)
+    for side, share in (("train", 0.8 * (1 - validation)), ("validation", 0.8 * validation), ("test", 0.2)):
+        deviation = 4 * np.sqrt(2000 * share * (1 - share))
+        assert np.all(abs(getattr(splits, side).counts - 2000 * share) <= deviation), side
+    assert sorted(sides_of(splits)) == sorted(data.digests.tolist())
+    assert set(splits.overlaps.values()) == {0}
+
+
+def test_identical_drawings_are_always_on_one_side_even_in_different_classes(random_dataset):
+    data = random_dataset(300)
+    doubled = Dataset(
+        "noise", np.tile(data.images, (2, 1, 1, 1)), np.concatenate([data.labels, (data.labels + 1) % 3]), data.classes
+    )
+    overlaps = split_by_hash(doubled, QUICKDRAW).overlaps
+    assert sum(overlaps[side, side] for side in SIDES) == 300
+    assert not any(count for (a, b), count in overlaps.items() if a != b)
+
+
+def test_images_and_labels_stay_together(random_dataset):
+    data = random_dataset(300)
+    label_of = dict(zip(data.digests.tolist(), data.labels.tolist(), strict=True))
+    for splits in (split_by_hash(data, QUICKDRAW), split_training(data, data, MNIST)):
+        for side in SIDES:
+            part = getattr(splits, side)
+            assert [label_of[digest] for digest in part.digests.tolist()] == part.labels.tolist()
+
+
+def test_a_published_training_set_gives_exact_counts_to_validation(random_dataset):
+    train, test = random_dataset(1000), random_dataset(50, seed=1)
+    splits = split_training(train, test, MNIST, 0.2)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (800, 200, 50)
+    assert splits.validation.counts.tolist() in ([67, 67, 66], [67, 66, 67], [66, 67, 67])
+    assert np.array_equal(splits.test.images, test.images) and set(splits.overlaps.values()) == {0}
+
+
+def test_neither_classes_nor_a_cap_moves_a_drawing_of_a_published_set(random_dataset):
+    train, test = random_dataset(900), random_dataset(90, seed=1)
+    whole = sides_of(split_training(train, test, MNIST))
+    for classes, per_class in ((("c", "a"), None), (None, 50), (("b",), 7)):
+        splits = split_training(train, test, MNIST, 0.2, classes, per_class)
+        assert sides_of(splits).items() <= whole.items()
+        assert len(splits.train) + len(splits.validation) == (per_class or 300) * len(classes or "abc")
+        assert len(splits.test) == 30 * len(classes or "abc")
+        assert splits.classes == (classes or train.classes)
+
+
+def test_repeats_within_a_class_of_a_published_set_stay_on_one_side(random_dataset):
+    data = random_dataset(60)
+    repeated = data.take(np.repeat(np.arange(60), 2))
+    splits = split_training(repeated, data, MNIST, 0.25)
+    assert splits.overlaps["train", "validation"] == 0
+    assert abs(len(splits.validation) - 30) <= 3
+
+
+@pytest.mark.parametrize("validation", (-0.1, 1.0, 1.5, float("nan")))
+def test_a_validation_fraction_out_of_range_is_refused(validation, random_dataset, refusal):
+    data = random_dataset(9)
+    for split in (split_by_hash, lambda *args: split_training(data, *args)):
+        assert f"got {validation}" in refusal(split, data, QUICKDRAW, validation)
+
+
+def test_without_leaves_out_what_occurs_elsewhere(random_dataset):
+    data = random_dataset(30)
+    rest = without(data, data.take(np.array([0, 7, 7, 29])))
+    assert np.array_equal(rest.images, np.delete(data.images, [0, 7, 29], axis=0))
