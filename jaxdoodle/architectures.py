@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jaxdoodle.inference.spec import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.inference.spec import (
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ModelSpec,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 
 IMAGE = (28, 28, 1)
+
+#: Activations by the name that a user enters.
+ACTIVATIONS: dict[str, Layer] = {"relu": ReLU(), "leaky_relu": LeakyReLU(), "sigmoid": Sigmoid(), "tanh": Tanh()}
 
 
 def mlp(

@@ -51,19 +51,19 @@ def make_schedule(name: str, peak: float, *, decay: float, steps_per_epoch: int,
 
     ``decay`` is the factor per epoch for ``exponential``, the rate per step for ``inverse_time``; the others ignore it.
     """
-    make = _look_up("schedule", name, SCHEDULES)
-    return make(peak, decay=decay, steps_per_epoch=steps_per_epoch, steps=steps)
+    return look_up(SCHEDULES, name)(peak, decay=decay, steps_per_epoch=steps_per_epoch, steps=steps)
 
 
 def make_optimizer(
     name: str, learning_rate: float | optax.Schedule, *, clip_norm: float | None = None
 ) -> optax.GradientTransformation:
     """The optimizer of that name, after gradients are clipped to a global norm of ``clip_norm``, if given."""
-    optimizer = _look_up("optimizer", name, OPTIMIZERS)(learning_rate)
+    optimizer = look_up(OPTIMIZERS, name)(learning_rate)
     return optimizer if clip_norm is None else optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
 
 
-def _look_up(kind: str, name: str, table: dict[str, Any]) -> Any:
+def look_up(table: dict[str, Any], name: str) -> Any:
+    """The entry of that name. Raises ``InputError`` with the names that there are."""
     if name not in table:
-        raise InputError(f"unknown {kind} {name!r}; known are {', '.join(table)}.")
+        raise InputError(f"{name!r} is not known; there are {', '.join(table)}.")
     return table[name]

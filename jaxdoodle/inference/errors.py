@@ -1,5 +1,9 @@
-"""What is raised when the input, and not the program, is at fault."""
+"""What is raised when the input, and not the program, is at fault; and when there is no result to give."""
 
 
 class InputError(ValueError):
     """One line that names the file, what was found and what was expected. The command exits with 2."""
+
+
+class FailedError(Exception):
+    """What was asked for did not come out, through no fault of the input. The command exits with 1."""

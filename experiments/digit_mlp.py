@@ -1,0 +1,38 @@
+"""Aloyan, Asatryan and Bayadyan, "Handwritten Digit Recognition Using Neural Networks": 784-128-10, SGD, by name."""
+
+from dataclasses import replace
+
+from experiments.experiment import Experiment, Variant
+from jaxdoodle.architectures import mlp
+from jaxdoodle.augment import Augment
+from jaxdoodle.inference.spec import LeakyReLU, ReLU, Sigmoid, Tanh
+from jaxdoodle.train import TrainConfig
+
+REPORT = TrainConfig(epochs=10, batch_size=128, optimizer="sgd", learning_rate=0.01, schedule="constant")
+
+
+def grid_point(hidden, activation, **config):
+    return Variant(lambda classes: mlp(classes, hidden, activation), replace(REPORT, **config))
+
+
+EXPERIMENT = Experiment(
+    dataset="mnist",
+    claims={"test": 0.9650, "test by Keras": 0.9685},
+    validation=0.2,
+    variants={
+        "report": Variant(lambda classes: mlp(classes, (128,), init="normal(1)"), REPORT),
+        "relu 128": grid_point((128,), ReLU()),
+        "leaky relu 128": grid_point((128,), LeakyReLU(0.1)),
+        "sigmoid 128": grid_point((128,), Sigmoid()),
+        "tanh 128": grid_point((128,), Tanh()),
+        "relu 32": grid_point((32,), ReLU()),
+        "relu 512": grid_point((512,), ReLU()),
+        "relu 128-64": grid_point((128, 64), ReLU()),
+        "sigmoid 128-64": grid_point((128, 64), Sigmoid()),
+        "relu 128, lr 0.1": grid_point((128,), ReLU(), learning_rate=0.1),
+        "relu 128, augmented": Variant(
+            lambda classes: mlp(classes, (128,)),
+            TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), average=0.999),
+        ),
+    },
+)

@@ -1,0 +1,38 @@
+"""Ratul Banik, "Handwritten Digit Recognition using a Deep Neural Network (DNN)": 784-1000-10 on 1,000 raw images."""
+
+from experiments.experiment import Experiment, Variant
+from jaxdoodle.architectures import digit_cnn, mlp
+from jaxdoodle.augment import Augment
+from jaxdoodle.train import TrainConfig
+
+EXPERIMENT = Experiment(
+    dataset="mnist-mini",
+    claims={"train": 1.0, "test": 0.8829},
+    validation=0.0,
+    costs={
+        0: 2.309889534998434,
+        50: 0.2640662330448841,
+        100: 0.10786740681848833,
+        150: 0.05415961076751789,
+        200: 0.03227120380533015,
+        250: 0.02187273323715612,
+        300: 0.01613425253539233,
+        350: 0.012591979287342982,
+        400: 0.010225804355823974,
+        450: 0.00855050783023612,
+    },
+    costs_from=50,
+    variants={
+        "report": Variant(
+            lambda classes: mlp(classes, (1000,), init="normal(0.001)"),
+            TrainConfig(epochs=500, batch_size=1000, optimizer="sgd", learning_rate=0.002, schedule="constant"),
+        ),
+        "cnn, augmented": Variant(
+            lambda classes: digit_cnn(classes, drop_rate=0.3),
+            TrainConfig(
+                epochs=400, batch_size=50, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), average=0.995
+            ),
+            divisor=255.0,
+        ),
+    },
+)

@@ -1,0 +1,318 @@
+"""The ``jaxdoodle`` command. Each verb imports what it needs when it runs: predicting needs NumPy alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jaxdoodle
+from jaxdoodle.inference.errors import FailedError, InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. 0: done; 1: the check or the training failed; 2: the input is at fault."""
+    options = _parser().parse_args(argv)
+    return exit_code_of(lambda: options.run(options))
+
+
+def exit_code_of(action: Callable[[], int]) -> int:
+    """Run ``action``; what the user can mend becomes one line on stderr and an exit code, not a traceback."""
+    try:
+        return action()
+    except InputError as error:
+        return _complain(error, 2)
+    except FailedError as error:
+        return _complain(error, 1)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("jax", "jaxlib", "optax", "rich", "matplotlib"):
+            raise
+        return _complain(f"{error.name} is not installed; python -m pip install 'jaxdoodle[train]' installs it.", 2)
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}.", 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has had enough
+        return 0
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+
+
+def _complain(what: object, code: int) -> int:
+    print(f"jaxdoodle: {what}", file=sys.stderr)
+    return code
+
+
+def train(options: argparse.Namespace) -> int:
+    from jaxdoodle import losses, optim, penalties
+    from jaxdoodle.augment import Augment
+    from jaxdoodle.data import load
+    from jaxdoodle.report.intervals import format_accuracy
+    from jaxdoodle.report.record import describe_data, describe_machine, record_of, write_json
+    from jaxdoodle.report.run_figures import draw_figures
+    from jaxdoodle.run import train_model
+    from jaxdoodle.train import TrainConfig
+
+    for table, name in ((optim.OPTIMIZERS, options.optimizer), (optim.SCHEDULES, options.schedule)):
+        optim.look_up(table, name)
+    rates = ((penalties.L1, options.l1), (penalties.L2, options.l2))
+    config = TrainConfig(
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        optimizer=options.optimizer,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        decay=options.decay,
+        loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
+        penalties=tuple(kind(rate) for kind, rate in rates if rate),
+        augment=Augment() if options.augment else None,
+        clip_norm=options.clip_norm,
+        average=options.average,
+        gradients=options.gradients,
+        seed=options.seed,
+    )
+    splits = load(
+        options.dataset,
+        root=options.data_dir,
+        classes=options.classes,
+        per_class=options.per_class,
+        validation=options.validation,
+        seed=options.seed,
+    )
+    spec = _network(options, splits.classes)
+    subject = f"{splits.name}, {Path(options.model).stem}"
+    out_dir = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
+
+    print(splits.summary)
+    print(spec.summary())
+    run = train_model(spec, splits, config, out_dir, subject=subject)
+    record = {"data": describe_data(splits), "machine": describe_machine(), **record_of(run)}
+    write_json(out_dir / "record.json", record)
+    draw_figures(run, out_dir, subject=subject)
+
+    fitted = run.fit
+    print(f"compiled in {fitted.compile_seconds:.1f} s, trained in {fitted.train_seconds:.1f} s", end="; ")
+    print(f"kept epoch {fitted.best_epoch} of {len(fitted.history)}" + ", interrupted" * fitted.interrupted)
+    for name, score in run.scores.items():
+        print(f"{name:10} {format_accuracy(score.correct, score.total)}")
+    print(f"{run.model_path} holds the model; record.json and figures are beside it")
+    return 0
+
+
+def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
+    """The spec that ``--model`` names, for these classes."""
+    from dataclasses import replace
+
+    from jaxdoodle.architectures import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
+    from jaxdoodle.inference.spec import ModelSpec, SpecError
+
+    if options.model == "mlp":
+        return mlp(classes, options.hidden, ACTIVATIONS[options.activation], options.drop_rate)
+    if options.model in ("cnn", "sketch-cnn"):
+        return {"cnn": digit_cnn, "sketch-cnn": sketch_cnn}[options.model](classes)
+    try:
+        spec = ModelSpec.from_json(Path(options.model).read_text(encoding="utf-8"))
+        return replace(spec, classes=spec.classes or classes)
+    except (SpecError, UnicodeDecodeError) as error:
+        raise InputError(f"{options.model}: {error}") from None
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from jaxdoodle.data import load
+    from jaxdoodle.inference import Model
+    from jaxdoodle.report.confusion import confusion_counts, most_confused
+    from jaxdoodle.report.intervals import format_accuracy
+
+    model = Model.load(options.model)
+    classes = model.classes
+    splits = load(options.dataset, root=options.data_dir, classes=classes, per_class=options.per_class)
+    if options.set not in splits.sets:
+        raise InputError(f"{options.dataset} has no set {options.set!r}; it has {', '.join(splits.sets)}.")
+    dataset = splits.sets[options.set]
+    if not len(dataset):
+        raise InputError(f"the {options.set} set of {options.dataset} is empty; there is nothing to score.")
+    predicted = np.asarray(model.logits(dataset.images)).argmax(axis=1)
+    matrix = confusion_counts(dataset.labels, predicted, len(classes))
+    correct, total = int(np.trace(matrix)), len(dataset)
+    if options.json:
+        print(json.dumps({"set": options.set, "correct": correct, "total": total, "confusion": matrix.tolist()}))
+        return 0
+    print(f"{dataset.name} {options.set}: {format_accuracy(correct, total)}")
+    for index in np.argsort(matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))[: options.lines]:
+        if matrix[index].any():
+            print(f"  {classes[index]:20} {matrix[index, index]:6,} of {matrix[index].sum():6,} right")
+    for true, guess, count in most_confused(matrix, options.lines):
+        print(f"  {classes[true]} taken for {classes[guess]}: {count:,}")
+    return 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    from jaxdoodle.inference import Model
+
+    model, code = Model.load(options.model), 0
+    for path in options.images:
+        try:
+            for name, picture in _pictures(path):
+                _print_prediction(name, model.predict(picture), options)
+        except InputError as error:
+            text = str(error)
+            code = _complain(text if path in text else f"{path}: {text}", 2)
+    return code
+
+
+def _pictures(path: str) -> Iterator[tuple[str, Any]]:
+    """The pictures in a file, each with the name to print: one, but for ``.npy`` and ``.ndjson``."""
+    import numpy as np
+
+    suffix = Path(path).suffix.lower()
+    if suffix == ".ndjson":
+        from jaxdoodle.inference.strokes import rasterise, read_ndjson
+
+        for number, drawing in enumerate(read_ndjson(path), start=1):
+            yield f"{path}:{number}", rasterise([drawing])[0]
+    elif suffix == ".npy":
+        try:
+            images = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise InputError(f"{path}: is no .npy array that can be read; {error}.") from None
+        if images.ndim == 2 and images.shape[1] == 784:
+            images = images.reshape(-1, 28, 28)
+        if images.dtype != np.uint8 or images.ndim not in (2, 3):
+            raise InputError(
+                f"{path}: holds {images.dtype} {images.shape}; expected uint8 (height, width) or (n, height, width)."
+            )
+        for number, image in enumerate(images if images.ndim == 3 else images[None]):
+            yield f"{path}:{number}", image
+    else:
+        yield path, path
+
+
+def _print_prediction(name: str, prediction: Any, options: argparse.Namespace) -> None:
+    top = prediction.top(options.k)
+    if options.json:
+        guesses = [{"label": label, "probability": probability} for label, probability in top]
+        print(json.dumps({"image": name, "abstained": prediction.abstained, "top": guesses}))
+    else:
+        doubt = "  (like none of the classes)" if prediction.abstained else ""
+        print(f"{name}: " + ", ".join(f"{label} {100 * p:.1f} %" for label, p in top) + doubt)
+
+
+def data_list(options: argparse.Namespace) -> int:
+    from jaxdoodle.data import data_root, list_datasets
+
+    for entry in list_datasets(data_root(options.data_dir)):
+        print(f"{entry.name:12} {'yes' if entry.present else 'no ':3}  {entry.text}")
+    return 0
+
+
+def data_verify(options: argparse.Namespace) -> int:
+    from jaxdoodle.data import data_root, verify
+
+    root = data_root(options.data_dir)
+    checks = verify(root)
+    if not checks:
+        raise InputError(f"{root}: holds no dataset to verify.")
+    for check in checks:
+        if not check.ok:
+            print(check.text if str(check.path) in check.text else f"{check.path}: {check.text}")
+    sound = sum(check.ok for check in checks)
+    print(f"{root}: {sound} of {len(checks)} files are sound")
+    return 0 if sound == len(checks) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jaxdoodle", description=jaxdoodle.__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"jaxdoodle {jaxdoodle.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(verbs)
+
+    scored = _add(verbs, "evaluate", evaluate, "score a model on a dataset")
+    scored.add_argument("model", metavar="MODEL", help="a model.npz")
+    _add_data_options(scored)
+    scored.add_argument("--set", default="test", help="train, validation, test (default) or a further test set")
+    scored.add_argument("--lines", type=_count, default=5, help="how many of the worst classes and confusions (5)")
+    scored.add_argument("--json", action="store_true", help="one JSON object, with the confusion matrix")
+
+    shown = _add(verbs, "predict", predict, "say what pictures show; needs NumPy and Pillow alone")
+    shown.add_argument("model", metavar="MODEL", help="a model.npz")
+    shown.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="png, jpg, gif, ..., .npy of bitmaps, .ndjson of strokes"
+    )
+    shown.add_argument("-k", type=_count, default=3, help="how many guesses (3)")
+    shown.add_argument("--json", action="store_true", help="one JSON object per picture")
+
+    data = verbs.add_parser("data", help="the datasets: what is there, and is it sound").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    for name, run, text in (
+        ("list", data_list, "what is there, and what is missing"),
+        ("verify", data_verify, "look into every file"),
+    ):
+        _add_data_dir(_add(data, name, run, text))
+    return parser
+
+
+def _add_train(verbs: Any) -> None:
+    from jaxdoodle.architectures import ACTIVATIONS
+
+    parser = _add(verbs, "train", train, "train a network, score it, and write a model file")
+    _add_data_options(parser)
+    option = parser.add_argument
+    option("--model", default="cnn", metavar="MODEL", help="mlp, cnn (default), sketch-cnn, or a spec as JSON file")
+    option("--hidden", type=_counts, default=(128,), metavar="N,N", help="hidden sizes of mlp (128)")
+    option("--activation", choices=ACTIVATIONS, default="relu", help="of mlp (relu)")
+    option("--drop-rate", type=float, default=0.0, help="dropout of mlp: the fraction dropped (0)")
+    option("--out", type=Path, metavar="DIR", help="for model, record and figures (runs/DATASET-MODEL)")
+    option("--validation", type=float, default=0.2, help="fraction of the training drawings held out (0.2)")
+    option("--epochs", type=int, default=10, help="(10)")
+    option("--batch-size", type=int, default=128, help="(128)")
+    option("--optimizer", default="adam", help="sgd, momentum, adam (default), adamw, ...")
+    option("--learning-rate", type=float, default=1e-3, help="its highest value (0.001)")
+    option("--schedule", default="cosine", help="constant, cosine (default), one_cycle, exponential, inverse_time")
+    option("--decay", type=float, default=0.0, help="exponential: factor per epoch; inverse_time: rate per step")
+    option("--l1", type=float, default=0.0, help="rate of the penalty sum |w|")
+    option("--l2", type=float, default=0.0, help="rate of the penalty sum w^2")
+    option("--label-smoothing", type=float, default=0.0, help="fraction of a label that goes to all classes")
+    option("--augment", action="store_true", help="move, turn and bend training images anew at every step")
+    option("--clip-norm", type=float, help="bound on the norm of the gradient")
+    option("--average", type=float, help="decay of a moving average of the weights, e.g. 0.999")
+    option("--gradients", choices=("hand", "jax"), default="hand", help="who differentiates (hand)")
+    option("--seed", type=int, default=0, help="(0)")
+
+
+def _add(verbs: Any, name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    text = "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of your own drawings"
+    parser.add_argument("--dataset", required=True, help=text)
+    parser.add_argument("--classes", help='names with commas between, or "all"')
+    parser.add_argument("--per-class", type=_count, metavar="N", help="the most drawings of each class")
+    _add_data_dir(parser)
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least 1; got {value}")
+    return value
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(_count(part) for part in text.split(",")) if text else ()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The figures of a run: what the reports show, as PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxdoodle.inference.spec import Conv2D
+from jaxdoodle.report import curves, diagram, galleries, tallies
+from jaxdoodle.report.confusion import confusion_counts
+
+if TYPE_CHECKING:
+    from jaxdoodle.run import Run
+
+#: Drawings in a grid of predictions.
+SHOWN = 60
+
+
+def draw_figures(run: Run, out_dir: Path, *, subject: str) -> None:
+    """Loss, accuracy, confusion, classes, predictions, samples, network and (with a Conv2D) kernels."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    history, splits = run.fit.history, run.splits
+    validated = bool(len(splits.validation))
+    for name, draw, score in (
+        ("loss", curves.loss_curve, lambda e: e.loss),
+        ("accuracy", curves.accuracy_curves, lambda e: e.correct),
+    ):
+        training = [score(epoch.running) for epoch in history], history[0].running.total
+        validation = ([score(e.validation) for e in history], len(splits.validation)) if validated else None
+        draw(training, out_dir / f"{name}.png", subject=subject, validation=validation)
+
+    test, predicted = splits.test, run.predicted["test"]
+    matrix = confusion_counts(test.labels, predicted, len(test.classes))
+    tallies.confusion_matrix(matrix, test.classes, out_dir / "confusion.png", subject=subject)
+    tallies.class_histogram(splits.train.labels, test.classes, out_dir / "classes.png", subject=subject)
+    shown = np.argsort(test.places, kind="stable")[:SHOWN]  # every class in turn, though test sets come sorted
+    galleries.prediction_grid(
+        test.images[shown],
+        test.labels[shown],
+        predicted[shown],
+        test.classes,
+        out_dir / "predictions.png",
+        subject=subject,
+    )
+    galleries.samples(splits.train.images, splits.train.labels, test.classes, out_dir / "samples.png", subject=subject)
+    diagram.model_diagram(run.spec, out_dir / "network.png", subject=subject)
+    for layer, params in zip(run.spec.layers, run.fit.params, strict=True):
+        if isinstance(layer, Conv2D):
+            galleries.kernel_gallery(np.asarray(params["w"]), out_dir / "kernels.png", subject=subject)
+            break

@@ -1,0 +1,106 @@
+"""One run, whole: train, score, calibrate, write the model file, and hold NumPy to what JAX says.
+
+``jaxdoodle train`` and every experiment go through here, so what one writes the other can read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxdoodle import calibrate
+from jaxdoodle.data.dataset import Splits
+from jaxdoodle.inference import model_file
+from jaxdoodle.inference.errors import FailedError
+from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.losses import SoftmaxCrossEntropy
+from jaxdoodle.report.progress import Progress
+from jaxdoodle.report.record import describe_data, describe_machine
+from jaxdoodle.train import Evaluation, Fit, TrainConfig, fit, predict, score
+
+GOLDENS = 4
+#: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.
+PARITY = 1e-5
+
+
+class ParityError(FailedError):
+    """The exported model does not say what the trained one says."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run found. ``scores`` and ``predicted`` labels are by the name of the set, as in ``splits.sets``."""
+
+    spec: ModelSpec
+    splits: Splits
+    config: TrainConfig
+    fit: Fit
+    scores: dict[str, Evaluation]
+    predicted: dict[str, np.ndarray]
+    parity: float
+    model_path: Path
+
+
+def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, *, subject: str) -> Run:
+    """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
+
+    Raises ``ParityError`` if the NumPy network reads the file back and disagrees with JAX by more than ``PARITY``.
+    """
+    divisor = splits.contract.divisor
+    with Progress(subject, config.epochs, len(splits.train)) as progress:
+        fitted = fit(spec, splits.train, splits.validation, config, divisor=divisor, on_epoch=progress)
+
+    outputs = {
+        name: predict(spec, fitted.params, dataset.images, divisor=divisor)
+        for name, dataset in splits.sets.items()
+        if len(dataset)
+    }
+    scores = {name: score(found, splits.sets[name].labels, config.loss) for name, found in outputs.items()}
+
+    out_dir.mkdir(parents=True, exist_ok=True)
+    model_path = out_dir / "model.npz"
+    model_file.write(model_path, _model_file(spec, splits, config, fitted, scores, outputs))
+    parity = _relative_difference(Model.load(model_path).logits(splits.test.images), outputs["test"])
+    if not parity <= PARITY:
+        raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
+    predicted = {name: found.argmax(axis=1) for name, found in outputs.items()}
+    return Run(spec, splits, config, fitted, scores, predicted, parity, model_path)
+
+
+def _model_file(
+    spec: ModelSpec,
+    splits: Splits,
+    config: TrainConfig,
+    fitted: Fit,
+    scores: dict[str, Evaluation],
+    outputs: dict[str, np.ndarray],
+) -> model_file.ModelFile:
+    provenance = {
+        "dataset": splits.name,
+        "split": describe_data(splits)["sizes"],
+        "seed": config.seed,
+        "best_epoch": fitted.best_epoch,
+        "scores": {name: {"correct": score.correct, "total": score.total} for name, score in scores.items()},
+        **describe_machine(),
+    }
+    temperature, abstain_below = 1.0, None
+    if "validation" in outputs and isinstance(config.loss, SoftmaxCrossEntropy):
+        temperature = calibrate.fit_temperature(outputs["validation"], splits.validation.labels)
+        abstain_below = calibrate.fit_abstention(outputs["validation"])
+    return model_file.ModelFile(
+        spec,
+        fitted.params,
+        splits.contract,
+        golden_inputs=splits.test.images[:GOLDENS],
+        golden_logits=outputs["test"][:GOLDENS],
+        temperature=temperature,
+        abstain_below=abstain_below,
+        provenance=provenance,
+    )
+
+
+def _relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())

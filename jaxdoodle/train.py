@@ -1,0 +1,282 @@
+"""Training: one epoch is one compiled call; between epochs the host looks, remembers and decides.
+
+Images stay on the device as uint8. Each step gathers its batch there, scales it (and augments it, if asked),
+and hands it to the function that differentiates: by hand or by autodiff, the step does not know which.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array, lax
+
+from jaxdoodle import augment, backprop, losses, model, optim, penalties
+from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.inference.errors import FailedError, InputError
+from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.layers import Params
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train: everything but the network and the data.
+
+    ``average`` is the decay per step of a moving average of the weights, which is then what is evaluated and kept.
+    ``decay`` belongs to the schedules that have one (see ``optim``); ``clip_norm`` bounds the gradient's global norm.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    decay: float = 0.0
+    loss: losses.Loss = losses.SoftmaxCrossEntropy()
+    penalties: tuple[penalties.Penalty, ...] = ()
+    augment: augment.Augment | None = None
+    clip_norm: float | None = None
+    average: float | None = None
+    gradients: str = "hand"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is at least 1; got {getattr(self, name)}.")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise InputError(f"learning_rate is above 0; got {self.learning_rate}.")
+        if self.average is not None and not 0 <= self.average < 1:
+            raise InputError(f"average is at least 0 and below 1; got {self.average}.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise InputError(f"clip_norm is above 0; got {self.clip_norm}.")
+        if self.gradients not in backprop.GRADIENTS:
+            raise InputError(f"gradients is one of {', '.join(backprop.GRADIENTS)}; got {self.gradients!r}.")
+
+
+class DivergedError(FailedError):
+    """The loss is no longer a number; the message says at which step."""
+
+
+class TrainState(NamedTuple):
+    """All that a step changes. ``average`` is the moving average of ``params``, or ``None``."""
+
+    params: list[Params]
+    opt_state: optax.OptState
+    average: list[Params] | None
+    step: Array
+    key: Array
+
+
+class Evaluation(NamedTuple):
+    """How good a network is on a set, in evaluation mode: mean loss without penalties, and counts."""
+
+    loss: float
+    correct: int
+    total: int
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.total
+
+
+class Epoch(NamedTuple):
+    """One epoch. ``running`` is scored during training, by changing weights and with dropout; it is no accuracy."""
+
+    number: int
+    running: Evaluation
+    validation: Evaluation | None
+    seconds: float
+
+
+@dataclass
+class Fit:
+    """What training gives. ``params`` are those of ``best_epoch``: most right on validation (on a tie, the smaller
+    loss), or the last where there is no validation set."""
+
+    params: list[Params]
+    best_epoch: int
+    history: list[Epoch] = field(default_factory=list)
+    step_losses: list[float] = field(default_factory=list)
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    interrupted: bool = False
+
+
+def fit(
+    spec: ModelSpec,
+    train: Dataset,
+    validation: Dataset | None,
+    config: TrainConfig,
+    *,
+    divisor: float = 255.0,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Fit:
+    """Train ``spec`` from ``config.seed``; the same seed on the same machine gives the same result.
+
+    ``divisor`` scales pixels into what the network sees. ``on_epoch`` is called after every epoch. Ctrl-C ends
+    training after the epochs that are complete. Raises ``DivergedError`` as soon as a loss is not finite.
+    """
+    batch_size = min(config.batch_size, len(train.images))
+    steps = math.ceil(len(train.images) / batch_size)
+    schedule = optim.make_schedule(
+        config.schedule,
+        config.learning_rate,
+        decay=config.decay,
+        steps_per_epoch=steps,
+        steps=steps * config.epochs,
+    )
+    optimizer = optim.make_optimizer(config.optimizer, schedule, clip_norm=config.clip_norm)
+    step = make_step(spec, optimizer, config, divisor)
+
+    rng = np.random.default_rng(config.seed)
+    state = init_state(spec, optimizer, config)
+    images, labels = jnp.asarray(train.images), jnp.asarray(train.labels, jnp.int32)
+    orders = (rng.permutation(len(images)).astype(np.int32) for _ in range(config.epochs))
+
+    started = time.perf_counter()
+    run_epoch = (
+        jax.jit(make_epoch(step, batch_size), donate_argnums=0)
+        .lower(state, images, labels, np.zeros(len(images), np.int32))
+        .compile()
+    )
+    result = Fit(params=state.params, best_epoch=0, compile_seconds=time.perf_counter() - started)
+    best = (-1, 0.0)
+    try:
+        for number, order in enumerate(orders, start=1):
+            started = time.perf_counter()
+            state, (step_loss, correct) = run_epoch(state, images, labels, order)
+            step_loss = np.asarray(step_loss)  # waits for the device
+            seconds = time.perf_counter() - started
+            _refuse_divergence(step_loss, first_step=len(result.step_losses), learning_rate=config.learning_rate)
+
+            kept = state.params if state.average is None else state.average
+            scored = None
+            if validation:
+                outputs = predict(spec, kept, validation.images, divisor=divisor)
+                scored = score(outputs, validation.labels, config.loss)
+            running = Evaluation(float(step_loss.mean()), int(correct.sum()), len(images))
+            epoch = Epoch(number, running, scored, seconds)
+            rank = (scored.correct, -scored.loss) if scored else (number, 0.0)
+            if rank > best:
+                best = rank
+                result.params, result.best_epoch = jax.tree.map(np.asarray, kept), number
+            result.history.append(epoch)
+            result.step_losses += step_loss.tolist()
+            result.train_seconds += seconds
+            on_epoch(epoch)
+    except KeyboardInterrupt:
+        if not result.history:
+            raise
+        result.interrupted = True
+    return result
+
+
+def init_state(spec: ModelSpec, optimizer: optax.GradientTransformation, config: TrainConfig) -> TrainState:
+    """Where training starts."""
+    params = model.init(spec, jax.random.key(config.seed))
+    return TrainState(
+        params=params,
+        opt_state=optimizer.init(params),
+        average=None if config.average is None else jax.tree.map(jnp.copy, params),
+        step=jnp.zeros((), jnp.int32),
+        key=jax.random.key(config.seed, impl="unsafe_rbg"),  # cheap bits, for dropout and augmentation alone
+    )
+
+
+def make_step(
+    spec: ModelSpec, optimizer: optax.GradientTransformation, config: TrainConfig, divisor: float
+) -> Callable[[TrainState, Array, Array], tuple[TrainState, tuple[Array, Array]]]:
+    """``step(state, images uint8, labels) -> (state, (loss, correct))``: pure, one optimizer update."""
+    value_and_grad = backprop.GRADIENTS[config.gradients](spec, config.loss, config.penalties)
+
+    def step(state, images, labels):
+        key = jax.random.fold_in(state.key, state.step)
+        x = scale(images, divisor)
+        if config.augment is not None:
+            key, augment_key = jax.random.split(key)
+            x = augment.apply(config.augment, augment_key, x)
+        (loss, aux), grads = value_and_grad(state.params, x, labels, key=key)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        params = [{**p, **seen} for p, seen in zip(params, aux.statistics, strict=True)]
+        correct = jnp.sum(aux.outputs.argmax(axis=-1) == labels, dtype=jnp.int32)
+        average = _move_average(config.average, state.average, params, state.step)
+        return TrainState(params, opt_state, average, state.step + 1, state.key), (loss, correct)
+
+    return step
+
+
+def make_epoch(step: Callable, batch_size: int) -> Callable:
+    """``epoch(state, images, labels, order) -> (state, (loss, correct) per step)``; every image once.
+
+    ``order`` is a permutation, drawn by the host. The last step takes what is left over.
+    """
+
+    def epoch(state, images, labels, order):
+        def take(state, batch):
+            return step(state, images[batch], labels[batch])
+
+        whole = len(order) // batch_size * batch_size
+        state, scores = lax.scan(take, state, order[:whole].reshape(-1, batch_size))
+        if whole < len(order):
+            state, last = take(state, order[whole:])
+            scores = jax.tree.map(lambda all, one: jnp.append(all, one), scores, last)
+        return state, scores
+
+    return epoch
+
+
+def scale(images: Array, divisor: float) -> Array:
+    """uint8 pixels as what the network sees, float32."""
+    return images.astype(jnp.float32) / divisor
+
+
+def predict(spec: ModelSpec, params: Any, images: np.ndarray, *, divisor: float = 255.0) -> np.ndarray:
+    """Outputs of the network in evaluation mode, float32 ``(n, classes)``, for uint8 images ``(n, ...)``."""
+    size = min(len(images), 1024)
+    padding = np.zeros((-len(images) % size, *images.shape[1:]), images.dtype)  # one shape, one compilation
+    padded = np.concatenate([images, padding]) if len(padding) else images
+    outputs = [_apply(spec, params, padded[i : i + size], divisor) for i in range(0, len(padded), size)]
+    return np.concatenate([np.asarray(chunk) for chunk in outputs])[: len(images)]
+
+
+def score(outputs: np.ndarray, labels: np.ndarray, loss: losses.Loss) -> Evaluation:
+    """Outputs ``(n, classes)`` against integer labels ``(n,)``."""
+    value = _loss(loss, outputs, np.asarray(labels, np.int32))
+    return Evaluation(float(value), int((outputs.argmax(axis=1) == labels).sum()), len(outputs))
+
+
+@jax.jit(static_argnums=(0, 3))
+def _apply(spec, params, images, divisor):
+    return model.apply(spec, params, scale(images, divisor))
+
+
+@jax.jit(static_argnums=0)
+def _loss(loss, outputs, labels):
+    return losses.forward(loss, outputs, labels)[0]
+
+
+def _move_average(decay: float | None, average: Any, params: Any, step: Array) -> Any:
+    """Early averages forget faster: the start is not worth remembering."""
+    if decay is None:
+        return None
+    step = step.astype(jnp.float32)
+    keep = jnp.minimum(decay, (1 + step) / (10 + step))
+    return jax.tree.map(lambda a, p: keep * a + (1 - keep) * p, average, params)
+
+
+def _refuse_divergence(step_loss: np.ndarray, first_step: int, learning_rate: float) -> None:
+    broken = np.flatnonzero(~np.isfinite(step_loss))
+    if len(broken):
+        raise DivergedError(
+            f"the loss became {step_loss[broken[0]]} at step {first_step + broken[0]} (counted from 0), "
+            f"in epoch step {broken[0] + 1} of {len(step_loss)}; the learning rate {learning_rate:g} may be too high."
+        )
