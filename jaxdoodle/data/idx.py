@@ -100,7 +100,7 @@ def mnist_path(folder: Path, name: str) -> Path:
 def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
     """Training and test set of any four files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
 
-    The classes are the lines of ``classes.txt`` beside them, line i for label i - 1; without it, the labels.
+    The classes are the lines of ``classes.txt`` beside them, the first for label 0; without it, the ten digits.
     """
     files: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.iterdir()):
@@ -114,14 +114,12 @@ def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
         if ("train" if side == "train" else "test", kind) not in files:
             raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
     train, test = (_read_side(files[side, "images"], files[side, "labels"]) for side in ("train", "test"))
+    listing = folder / "classes.txt"
+    classes = read_names(listing) if listing.exists() else DIGITS
     highest = max(int(train[1].max()), int(test[1].max()))
-    classes = tuple(map(str, range(highest + 1)))
-    if (listing := folder / "classes.txt").exists():
-        classes = read_names(listing)
-        if highest >= len(classes):
-            raise InputError(
-                f"{listing}: names {len(classes)} classes; expected {highest + 1}, labels reach {highest}."
-            )
+    if highest >= len(classes):
+        found = f"names {len(classes)} classes" if listing.exists() else "not found, so the classes are 0 to 9"
+        raise InputError(f"{listing}: {found}, but labels reach {highest}; expected {highest + 1} names, one a line.")
     name = folder.resolve().name
     return Dataset(name, *train, classes), Dataset(name, *test, classes)
 

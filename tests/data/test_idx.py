@@ -89,7 +89,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path, refusal):
 def test_any_folder_of_idx_files_is_a_dataset(idx_folder):
     train, test = read_idx_folder(idx_folder)
     assert train.name == "garments" and train.images.shape == (30, 28, 28, 1) and len(test) == 12
-    assert train.classes == test.classes == ("0", "1", "2")
+    assert train.classes == test.classes == tuple("0123456789")
     assert train.labels.dtype == np.int32 and train.labels[:4].tolist() == [0, 1, 2, 0]
 
 
@@ -110,7 +110,7 @@ def test_class_names_stand_in_classes_txt(idx_folder, refusal):
     assert read_idx_folder(idx_folder)[0].classes == ("shirt", "shoe", "bag", "hat")
     listing.write_text("shirt\nshoe\n")
     text = refusal(read_idx_folder, idx_folder)
-    assert str(listing) in text and "names 2 classes; expected 3, labels reach 2" in text
+    assert str(listing) in text and "names 2 classes, but labels reach 2; expected 3 names" in text
 
 
 def _drop_labels(folder, pack):
@@ -139,6 +139,10 @@ def _other_size(folder, pack):
     (folder / "t10k-images-idx3-ubyte.gz").write_bytes(pack(np.zeros((12, 32, 32), np.uint8)))
 
 
+def _wrong_label(folder, pack):
+    (folder / "train-labels-idx1-ubyte").write_bytes(pack(np.arange(200, 230, dtype=np.uint8)))
+
+
 def _no_images(folder, pack):
     (folder / "t10k-images-idx3-ubyte.gz").write_bytes(pack(np.zeros((0, 28, 28), np.uint8)))
 
@@ -153,6 +157,7 @@ BAD_FOLDERS = {
     "labels of the other side": (_swap_sides, "train-labels-idx1-ubyte: 12 labels", "expected 30"),
     "images and labels swapped": (_swap_images_and_labels, "train-images-idx3-ubyte.gz", "(labels); expected"),
     "images of another size": (_other_size, "t10k-images-idx3-ubyte.gz: images of 32 x 32", "expected 28 x 28"),
+    "labels out of range": (_wrong_label, "classes.txt: not found, so the classes are 0 to 9", "labels reach 229"),
     "no images": (_no_images, "t10k-images-idx3-ubyte.gz", "holds no images"),
     "two files for one place": (_two_of_a_kind, "t10k-labels-idx1-ubyte and test-labels-idx1-ubyte", "expected one"),
 }
