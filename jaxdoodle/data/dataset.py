@@ -120,10 +120,15 @@ class Splits:
     def classes(self) -> tuple[str, ...]:
         return self.train.classes
 
+    @property
+    def sets(self) -> dict[str, Dataset]:
+        """Every set by name: the three sides, then the further test sets."""
+        return {side: getattr(self, side) for side in SIDES} | dict(self.extra_tests)
+
     @cached_property
     def overlaps(self) -> dict[tuple[str, str], int]:
         """Exact duplicates: ``(a, b)`` counts drawings of b that are also in a, ``(a, a)`` repeats within a."""
-        digests = {side: getattr(self, side).digests for side in SIDES}
+        digests = {side: self.sets[side].digests for side in SIDES}
         within = {(side, side): len(d) - len(np.unique(d)) for side, d in digests.items()}
         across = {(a, b): int(np.isin(digests[b], digests[a]).sum()) for a, b in combinations(SIDES, 2)}
         return within | across
@@ -132,7 +137,7 @@ class Splits:
     def overlap_text(self) -> str:
         """One line on the duplicates."""
         found = [
-            f"{count:,} of {len(getattr(self, b)):,} {b} drawings " + (f"are also in {a}" if a != b else "are repeats")
+            f"{count:,} of {len(self.sets[b]):,} {b} drawings " + (f"are also in {a}" if a != b else "are repeats")
             for (a, b), count in self.overlaps.items()
             if count
         ]
@@ -141,12 +146,12 @@ class Splits:
     @property
     def summary(self) -> str:
         """One line: sizes, classes, duplicates, and classes that a side lacks."""
-        sizes = ", ".join(f"{len(getattr(self, side)):,} {side}" for side in SIDES)
+        sizes = ", ".join(f"{len(self.sets[side]):,} {side}" for side in SIDES)
         text = f"{self.name}: {sizes} drawings in {len(self.classes)} classes; {self.overlap_text}"
-        for side in (self.train, self.test):
-            lacking = [name for name, count in zip(self.classes, side.counts, strict=True) if not count]
-            if lacking:
-                text += f"; no {'test' if side is self.test else 'train'} drawing of {', '.join(lacking)}"
+        for side in ("train", "test"):
+            counts = self.sets[side].counts
+            if lacking := [name for name, count in zip(self.classes, counts, strict=True) if not count]:
+                text += f"; no {side} drawing of {', '.join(lacking)}"
         return text
 
 

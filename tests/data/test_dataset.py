@@ -84,6 +84,12 @@ def test_the_summary_names_classes_that_a_side_lacks(random_dataset):
     )
 
 
+def test_sets_are_the_three_sides_and_the_further_test_sets(random_dataset):
+    parts = [random_dataset(n) for n in (5, 4, 3, 2)]
+    splits = Splits(*parts[:3], QUICKDRAW, {"clean": parts[3]})
+    assert splits.sets == dict(zip(("train", "validation", "test", "clean"), parts, strict=True))
+
+
 def test_sides_with_other_classes_are_refused(random_dataset, refusal):
     data = random_dataset(9)
     assert "same classes" in refusal(Splits, data, data, data.select(("b", "a", "c")), QUICKDRAW)
