@@ -109,7 +109,7 @@ class Splits:
 
     @property
     def sets(self) -> dict[str, Dataset]:
-        """Every set by its name."""
+        """Every set by name: the three sides, then the further test sets."""
         return {side: getattr(self, side) for side in SIDES} | dict(self.extra_tests)
 
     @property
@@ -119,11 +119,6 @@ class Splits:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.train.classes
-
-    @property
-    def sets(self) -> dict[str, Dataset]:
-        """Every set by name: the three sides, then the further test sets."""
-        return {side: getattr(self, side) for side in SIDES} | dict(self.extra_tests)
 
     @cached_property
     def overlaps(self) -> dict[tuple[str, str], int]:
