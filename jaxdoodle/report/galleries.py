@@ -126,10 +126,10 @@ def filter_gallery(
 def _caption(label, answer):
     """The class, and the answer where it is another one: below it, unless both are short."""
     if label == answer:
-        return fit(label, 13)
+        return fit(label, 12)
     if len(label) + len(answer) <= 9:
         return f"{label} → {answer}"
-    return f"{fit(label, 13)}\n→ {fit(answer, 11)}"
+    return f"{fit(label, 12)}\n→ {fit(answer, 10)}"
 
 
 def _pictures(images):

@@ -29,6 +29,7 @@ _RC = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.color": INK,
+    "text.parse_math": False,  # a class may have dollar signs in its name
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
@@ -60,22 +61,16 @@ def figure(path: Path | str, height: float, title: str, note: str) -> Iterator[F
     except ImportError:
         raise ImportError('figures need matplotlib: pip install "jaxdoodle[train]"') from None
 
-    note_lines = textwrap.wrap(note.replace(" %", "\u00a0%"), 105)
-    heading = 0.42 + 0.17 * len(note_lines)
+    lines = textwrap.wrap(note.replace(" %", "\u00a0%"), 105)
+    heading = 0.42 + 0.17 * len(lines)
+    total = heading + height
     with matplotlib.style.context(_RC, after_reset=True):
-        page = Figure((WIDTH, heading + height), DPI)
+        page = Figure((WIDTH, total), DPI)
         canvas = FigureCanvasAgg(page)
-        top = 1 - heading / (heading + height)
-        page.set_layout_engine("constrained", rect=(0, 0, 1, top), w_pad=0.08, h_pad=0.06)
-        page.text(0.1 / WIDTH, 1 - 0.1 / (heading + height), title, size=12, weight="bold", va="top")
-        page.text(
-            0.1 / WIDTH,
-            1 - 0.36 / (heading + height),
-            "\n".join(note_lines),
-            color=MUTED,
-            va="top",
-            linespacing=1.3,
-        )
+        page.set_layout_engine("constrained", rect=(0, 0, 1, height / total), w_pad=0.08, h_pad=0.06)
+        left, top, below = 0.1 / WIDTH, 1 - 0.1 / total, 1 - 0.36 / total
+        page.text(left, top, fit(title, 64), size=12, weight="bold", va="top")
+        page.text(left, below, "\n".join(lines), color=MUTED, va="top", linespacing=1.3)
         yield page
         canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")

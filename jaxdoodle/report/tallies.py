@@ -67,8 +67,10 @@ def _shares(matrix):
 
 def _numbered_matrix(matrix, classes, path, title):
     k, shares = len(classes), _shares(matrix)
+    longest = max(map(len, classes))
+    upright = longest > (90 - longest) / k  # a line holds some hundred characters
     note = f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Shade: share of the row"
-    with figure(path, 1.1 + 0.27 * k, title, note) as page:
+    with figure(path, 1.1 + 0.27 * k + 0.06 * longest * upright, title, note) as page:
         axes = page.add_subplot(xlabel="predicted", ylabel="true")
         # the right answers in one colour, the mistakes in another, each from white at none
         right = np.eye(k, dtype=bool)
@@ -82,7 +84,7 @@ def _numbered_matrix(matrix, classes, path, title):
             axes.text(
                 j + 0.5, i + 0.5, f"{matrix[i, j]:{form}}", size=size, ha="center", va="center_baseline", color=color
             )
-        _label_cells(axes, classes)
+        _label_cells(axes, classes, rotation=90 if upright else 0)
         for i, (correct, total) in enumerate(zip(np.diag(matrix), matrix.sum(axis=1), strict=True)):
             recall = f"{100 * correct / total:.1f} %" if total else "none"
             axes.text(k + 0.15, i + 0.5, recall, va="center_baseline", color=MUTED)
@@ -124,12 +126,11 @@ def _dotted_matrix(matrix, classes, path, title):
             beside.text(0, top - 0.03, f"{count:,} of {totals[i]:,}", fontsize=7, va="top", color=MUTED)
 
 
-def _label_cells(axes, classes):
+def _label_cells(axes, classes, rotation):
     """Class names at the cells of a pcolormesh, the first row on top."""
     k = len(classes)
     middles = np.arange(k) + 0.5
-    upright = max(map(len, classes)) * k > 90
-    axes.set_xticks(middles, classes, rotation=90 if upright else 0)
+    axes.set_xticks(middles, classes, rotation=rotation)
     axes.set_yticks(middles, classes)
     axes.tick_params(length=0)
     axes.set(xlim=(0, k), ylim=(k, 0))

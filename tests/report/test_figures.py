@@ -4,22 +4,24 @@ import inspect
 import subprocess
 import sys
 from functools import partial
+from itertools import combinations
 
 import matplotlib
 import matplotlib.figure
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.patches import Rectangle
-from matplotlib.text import Text
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.inference.spec import LAYER_TYPES, AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
 from jaxdoodle.report import curves, diagram, galleries, style, tallies
+from jaxdoodle.report.intervals import wilson_interval
 
 DIGITS = [str(i) for i in range(10)]
-LONG = ["The Great Wall of China", "aircraft carrier", "roller coaster", "cat"]
+LONG = ["The Great Wall of China", "aircraft carrier", "roller coaster", "$\\cat$"]
 MANY = [f"{LONG[i % 4]} {i}" for i in range(345)]
 
 RNG = np.random.default_rng(0)
@@ -106,7 +108,7 @@ def test_every_figure_has_a_case():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_figure_is_a_small_png_on_which_nothing_is_cut_off(name, pages, tmp_path):
+def test_a_figure_is_a_small_png_on_which_every_text_can_be_read(name, pages, tmp_path):
     page = _draw(name, pages, tmp_path)
     with Image.open(tmp_path / "figure.png") as image:
         assert image.format == "PNG"
@@ -114,10 +116,12 @@ def test_a_figure_is_a_small_png_on_which_nothing_is_cut_off(name, pages, tmp_pa
         assert len(image.convert("RGB").getcolors(2**20)) > 4
     assert (tmp_path / "figure.png").stat().st_size < 150_000
     width, height = page.bbox.size
-    for text in page.drawn:
-        box = text.get_window_extent()
-        inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
-        assert inside, f"{text.get_text()!r} leaves the page"
+    boxes = [(text.get_text(), text.get_window_extent()) for text in page.drawn if not isinstance(text, Annotation)]
+    for text, box in boxes:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, f"{text!r} leaves the page"
+    for (one, a), (other, b) in combinations(boxes, 2):
+        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 2 or down <= 2, f"{one!r} and {other!r} overlap"
 
 
 def test_the_same_drawing_gives_the_same_bytes(tmp_path):
@@ -181,6 +185,10 @@ def test_an_accuracy_curve_names_running_averages_and_the_best_epoch(pages, tmp_
     np.testing.assert_allclose(validation.get_ydata(), [100, 90])
     assert "training (running average)" in _says(page)
     assert "validation (best 100.00 % after epoch 1)" in _says(page)
+    (band,) = page.axes[0].collections
+    low, high = (100 * np.array(ends) for ends in zip(wilson_interval(10, 10), wilson_interval(9, 10), strict=True))
+    points = {(round(x), round(y, 9)) for x, y in band.get_paths()[0].vertices}
+    assert points == {(1, round(low[0], 9)), (2, round(low[1], 9)), (1, round(high[0], 9)), (2, round(high[1], 9))}
 
 
 def test_a_confusion_matrix_shows_every_count_and_each_recall(pages, tmp_path):
@@ -249,10 +257,10 @@ def test_a_label_and_a_prediction_for_every_image(tmp_path):
 
 
 def test_kernels_share_one_scale_around_zero(pages, tmp_path):
-    kernels = np.linspace(-2, 1, 5 * 5 * 3).reshape(5, 5, 1, 3)
+    kernels = np.linspace(-2, 1, 5 * 5 * 11).reshape(5, 5, 1, 11)
     galleries.kernel_gallery(kernels, tmp_path / "figure.png", subject="x")
     shown = pages[-1].axes[0].images
-    assert [(image.norm.vmin, image.norm.vmax) for image in shown] == [(-2, 2)] * 3
+    assert [(image.norm.vmin, image.norm.vmax) for image in shown] == [(-2, 2)] * 11
     for number, image in enumerate(shown):
         np.testing.assert_array_equal(image.get_array(), kernels[:, :, 0, number])
 
@@ -279,13 +287,17 @@ def test_a_filter_gallery_shows_kernels_as_fractions_and_edges_around_zero(pages
 
 
 def test_a_diagram_names_every_layer_with_its_shape_and_its_parameters(pages, tmp_path):
-    said = _says(_draw("diagram, digit cnn", pages, tmp_path))
+    page = _draw("diagram, digit cnn", pages, tmp_path)
+    said = _says(page)
     layers = ["Input"] + [type(layer).__name__ for layer in digit_cnn(DIGITS).layers]
     assert [text for text in said if text in {"Input", *LAYER_TYPES}] == layers
     shapes = ["28×28×1", "24×24×8", "24×24×8", "12×12×8", "8×8×16", "8×8×16", "4×4×16"]
     assert [text for text in said if "×" in text and " " not in text] == shapes
     assert [text for text in said if text in {"208", "3,216", "32,896", "1,290"}] == ["208", "3,216", "32,896", "1,290"]
     assert "x: a network of 37,610 parameters" in said
+    boxes = [patch for patch in page.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    learning = [i for i, box in enumerate(boxes) if to_hex(box.get_edgecolor()) == style.BLUE]
+    assert learning == [i for i, layer in enumerate(layers) if layer in {"Conv2D", "Dense"}]
 
 
 @pytest.mark.parametrize(
