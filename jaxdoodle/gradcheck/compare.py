@@ -1,0 +1,53 @@
+"""How far one array is from another, in the figures that tell wrong gradients apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One returned gradient against the oracle's.
+
+    ``rel_l2`` is ``|got - want| / |want|``, where a ``want`` that vanishes beside the other leaves (``floor``) counts
+    as that floor. ``ratio`` is ``|got| / |want|``; ``cosine`` and ``ratio`` are nan where a side is zero.
+    """
+
+    rel_l2: float
+    max_error: float
+    at: tuple[int, ...]
+    cosine: float
+    ratio: float
+
+
+def compare(got: np.ndarray, want: np.ndarray, floor: float = 0.0) -> Comparison:
+    """Figures over the entries where ``want`` is known (not nan). The two have one shape."""
+    if got.size == 0:
+        return Comparison(0.0, 0.0, (), np.nan, np.nan)
+    known = ~np.isnan(want)
+    g, w = np.where(known, got, 0.0), np.where(known, want, 0.0)
+    error = np.abs(g - w)
+    error = np.where(np.isnan(error), np.inf, error)
+    at = tuple(int(i) for i in np.unravel_index(np.argmax(error), error.shape))
+    norm_g, norm_w = float(np.linalg.norm(g)), float(np.linalg.norm(w))
+    both = norm_g > 0 and norm_w > 0 and np.isfinite(norm_g)
+    size = max(norm_w, floor)
+    off = float(np.linalg.norm(error))
+    return Comparison(
+        rel_l2=0.0 if off == 0 else off / size if size > 0 else float("inf"),
+        max_error=float(error.max()),
+        at=at,
+        cosine=float(np.vdot(g / norm_g, w / norm_w)) if both else float("nan"),
+        ratio=norm_g / norm_w if both else float("nan"),
+    )
+
+
+def close(got: np.ndarray, want: np.ndarray, floor: float, tolerance: float) -> bool:
+    """Are they one, up to ``tolerance`` relative to the larger (or to ``floor``)?"""
+    if got.shape != want.shape:
+        return False
+    known = ~np.isnan(want)
+    g, w = got[known], want[known]
+    return bool(np.linalg.norm(g - w) <= tolerance * max(np.linalg.norm(w), np.linalg.norm(g), floor))

@@ -1,0 +1,127 @@
+"""Run the suspect: the hand-written backward, in whatever style it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sysconfig
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdoodle.gradcheck.leaves import is_array, is_floating, rebuild
+from jaxdoodle.gradcheck.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
+from jaxdoodle.gradcheck.tape import Where
+
+_LIBRARIES = tuple(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(__file__)})
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Gradients by leaf (None: none came back), with what is odd; or the exception, with the line that raised it."""
+
+    gradients: dict[str, Any]
+    odd: tuple[str, ...] = ()
+    nothing: bool = False
+    error: Exception | None = None
+    where: Where | None = None
+
+
+@contextlib.contextmanager
+def working_in(dtype: str) -> Iterator[None]:
+    """The precision that JAX gives to arrays without a dtype of their own."""
+    with jax.enable_x64(dtype == "float64"), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the user's code may warn; a wrong gradient shows in the figures
+        yield
+
+
+class Hand:
+    """Tries compilation, then NumPy arrays, then JAX arrays; keeps to what worked."""
+
+    def __init__(self, problem: Problem, dtype: str, by_jax: bool):
+        self.problem, self.dtype = problem, dtype
+        self.modes = ("compiled", "numpy", "jax") if by_jax else ("numpy",)
+        self.compiled: dict[Any, Callable] = {}
+
+    def __call__(self, point: Point) -> Returned:
+        failure: tuple[Exception, Where | None] | None = None
+        with working_in(self.dtype), fixed_randomness():
+            for mode in self.modes:
+                try:
+                    returned = getattr(self, "_" + mode)(point)
+                except Exception as error:
+                    failure = error, _user_line(error)
+                    continue
+                self.modes = (mode,)
+                return returned
+        assert failure is not None
+        return Returned({}, error=failure[0], where=failure[1])
+
+    def eager(self, point: Point) -> Callable[[], Any]:
+        """The suspect as a call without arguments that runs line by line."""
+        as_numpy = self.modes[0] == "numpy"
+
+        def run():
+            with working_in(self.dtype), fixed_randomness(), jax.disable_jit():
+                args, cotangent = self._arguments(point, as_numpy)
+                return self.problem.hand(args, cotangent)
+
+        return run
+
+    def _arguments(self, point: Point, as_numpy: bool) -> tuple[tuple, Any]:
+        args = numpy_args(self.problem, point.args, np.dtype(self.dtype).type)
+        make = np.asarray if as_numpy else jnp.asarray
+
+        def cast(_, leaf):
+            if not (is_array(leaf) or isinstance(leaf, float)):
+                return leaf
+            return make(leaf, dtype=self.dtype) if is_floating(leaf) or isinstance(leaf, float) else make(leaf)
+
+        cotangent = None if point.cotangent is None else rebuild(point.cotangent, cast)
+        return (args if as_numpy else jax_args(self.problem, args)), cotangent
+
+    def _compiled(self, point: Point) -> Returned:
+        args, cotangent = self._arguments(point, as_numpy=False)
+        arrays = self.problem.arrays(args)
+        key = tuple((n, np.shape(x), str(getattr(x, "dtype", ""))) for n, x in arrays.items())
+        if key not in self.compiled:
+            told: dict[str, Any] = {}
+
+            def run(arrays, cotangent):
+                raw = self.problem.hand(self.problem.with_arrays(point.args, arrays), cotangent)
+                found, told["odd"] = self.problem.pair_up(raw)
+                told["nothing"] = raw is None
+                return found
+
+            run_jit = jax.jit(run)
+            self.compiled[key] = lambda a, c: Returned(
+                run_jit(a, c), tuple(told.get("odd", ())), told.get("nothing", False)
+            )
+        returned = self.compiled[key](arrays, cotangent)
+        gradients = {n: None if g is None else np.asarray(g) for n, g in returned.gradients.items()}
+        return Returned(gradients, returned.odd, returned.nothing)
+
+    def _numpy(self, point: Point) -> Returned:
+        return self._now(*self._arguments(point, as_numpy=True))
+
+    def _jax(self, point: Point) -> Returned:
+        return self._now(*self._arguments(point, as_numpy=False))
+
+    def _now(self, args: tuple, cotangent: Any) -> Returned:
+        raw = self.problem.hand(args, cotangent)
+        found, odd = self.problem.pair_up(raw)
+        gradients = {n: None if g is None else np.array(g) for n, g in found.items()}
+        return Returned(gradients, tuple(odd), raw is None)
+
+
+def _user_line(error: Exception) -> Where | None:
+    """The innermost line of the traceback that is the user's."""
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [f for f in lines if not f.filename.startswith((*_LIBRARIES, "<frozen"))]
+    return Where(own[-1].filename, own[-1].lineno or 0, own[-1].line or "") if own else None

@@ -1,0 +1,142 @@
+"""Names for the arrays inside arguments, and which returned gradient belongs to which of them.
+
+Trees are dicts (in the order they were written), lists, tuples and whatever JAX knows as a tree. Anything that is
+not an array (a stride, a layer's description, ``None``) is left where it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.generic | jax.Array)
+
+
+def is_floating(x: Any) -> bool:
+    return is_array(x) and jax.dtypes.issubdtype(x.dtype, np.floating)
+
+
+def children(tree: Any) -> list[tuple[str, Any]] | None:
+    """Name and subtree of each branch; ``None`` for a leaf."""
+    if isinstance(tree, dict):
+        return [(str(k), v) for k, v in tree.items()]
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return list(zip(tree._fields, tree, strict=True))
+    if isinstance(tree, list | tuple):
+        return [(str(i), v) for i, v in enumerate(tree)]
+    if tree is None or is_array(tree) or isinstance(tree, int | float | str):
+        return None
+    branches, treedef = jax.tree.flatten(tree, is_leaf=lambda x: x is not tree)
+    if jax.tree_util.treedef_is_leaf(treedef):
+        return None
+    return [(str(i), v) for i, v in enumerate(branches)]
+
+
+def rebuild(tree: Any, change: Callable[[str, Any], Any], path: str = "") -> Any:
+    """The same tree with every leaf replaced by ``change(name, leaf)``."""
+
+    def inside(name, branch):
+        return rebuild(branch, change, f"{path}.{name}" if path else name)
+
+    if isinstance(tree, dict):
+        return type(tree)((k, inside(str(k), v)) for k, v in tree.items())
+    branches = children(tree)
+    if branches is None:
+        return change(path, tree)
+    new = [inside(name, branch) for name, branch in branches]
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*new)
+    if isinstance(tree, list | tuple):
+        return type(tree)(new)
+    return jax.tree.unflatten(jax.tree.structure(tree, is_leaf=lambda x: x is not tree), new)
+
+
+def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, leaf) in order."""
+    branches = children(tree)
+    if branches is None:
+        yield path, tree
+        return
+    for name, branch in branches:
+        yield from leaves(branch, f"{path}.{name}" if path else name)
+
+
+def argument_names(function: Callable, count: int) -> list[str]:
+    """The names of the positional parameters, as far as the signature tells."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()  # type: ignore[assignment]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
+
+
+# -- which gradient belongs to which argument ------------------------------------------------------------------------
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _gradient_key(name: str, keys: dict[str, Any]) -> Any | None:
+    """The entry that holds the gradient of ``name``: ``dW1``, ``d_w1``, ``grad_w1``, ``w1_grad`` or ``w1``."""
+    plain = {_plain_name(str(key)): key for key in reversed(keys)}
+    want = _plain_name(name)
+    for form in ("d" + want, "grad" + want, "gradient" + want, "delta" + want, "g" + want, "dl" + want, "dj" + want,
+                 want + "grad", want + "gradient", "nabla" + want, want):  # fmt: skip
+        if form in plain:
+            return plain[form]
+    return None
+
+
+def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str]]:
+    """Pair the leaves of ``want`` with what was returned. Gives {leaf name: returned or None} and what is odd."""
+    branches = children(want)
+    if branches is None:
+        return ({path: got}, []) if is_array(want) or isinstance(want, float) else ({}, [])
+    wanted = [(n, b) for n, b in branches if any(is_floating(x) or isinstance(x, float) for _, x in leaves(b))]
+
+    def inside(name):
+        return f"{path}.{name}" if path else name
+
+    if got is None:
+        return {name: None for n, b in wanted for name in align(b, b, inside(n))[0]}, []
+    if isinstance(got, dict) and isinstance(want, dict):
+        pairs = [(n, b, _gradient_key(n, got)) for n, b in wanted]
+        matched = [(n, b, None if key is None else got[key]) for n, b, key in pairs]
+    else:
+        given = children(got)
+        values = [got] if given is None else [v for _, v in given]
+        if len(values) == len(branches):
+            keep = {n for n, _ in wanted}
+            matched = [(n, b, v) for (n, b), v in zip(branches, values, strict=True) if n in keep]
+        elif len(values) == len(wanted):
+            matched = [(n, b, v) for (n, b), v in zip(wanted, values, strict=True)]
+        else:
+            flat = list(leaves(want))
+            names = [inside(n) for n, x in flat if is_floating(x)]
+            if len(values) == len(names) and all(is_array(v) for v in values):
+                return dict(zip(names, values, strict=True)), []
+            place = f" for {path}" if path else ""
+            odd = f"{len(values)} gradients came back{place} where {len(wanted)} were expected"
+            matched = [(n, b, values[i] if i < len(values) else None) for i, (n, b) in enumerate(wanted)]
+            paired, more = _merge(matched, inside)
+            return paired, [odd, *more]
+    return _merge(matched, inside)
+
+
+def _merge(matched, inside):
+    paired: dict[str, Any] = {}
+    odd: list[str] = []
+    for name, branch, value in matched:
+        found, more = align(branch, value, inside(name))
+        paired |= found
+        odd += more
+    return paired, odd

@@ -1,0 +1,107 @@
+"""Run the user's backward and write down every array it assigns, with the line that did."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.leaves import is_floating
+from jaxdoodle.gradcheck.tape import Where
+
+_LIBRARIES = tuple(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(__file__)})
+_MOST = 4000  # assignments kept: enough for a network, and a bound on loops
+
+
+@dataclass(frozen=True)
+class Assignment:
+    name: str
+    value: np.ndarray
+    where: Where
+
+
+def assignments(run: Callable[[], Any]) -> list[Assignment]:
+    """Every floating array that a variable, dictionary entry or attribute of the user's code came to hold."""
+    found: list[Assignment] = []
+    seen: dict[int, dict[str, np.ndarray]] = {}
+    at: dict[int, int] = {}
+
+    def note(frame, extra=None):
+        known = seen.setdefault(id(frame), {})
+        line = at.get(id(frame))
+        for name, value in _arrays(frame.f_locals if extra is None else extra):
+            old = known.get(name)
+            if old is not None and old.shape == value.shape and np.array_equal(old, value):
+                continue
+            known[name] = np.array(value)
+            if line is not None and len(found) < _MOST:
+                file = frame.f_code.co_filename
+                found.append(Assignment(name, known[name], Where(file, line, linecache.getline(file, line).strip())))
+
+    def local(frame, event, value):
+        if len(found) >= _MOST:
+            return None
+        note(frame)
+        if event == "return":
+            note(frame, {"return": value})
+        at[id(frame)] = frame.f_lineno
+        return local
+
+    def start(frame, event, value):
+        if frame.f_code.co_filename.startswith(_LIBRARIES) or frame.f_code.co_filename.startswith("<frozen"):
+            return None
+        seen.pop(id(frame), None)
+        at.pop(id(frame), None)
+        note(frame)
+        at[id(frame)] = frame.f_lineno
+        return local
+
+    before = sys.gettrace()
+    sys.settrace(start)
+    try:
+        run()
+    except Exception:
+        pass  # what ran until then is written down
+    finally:
+        sys.settrace(before)
+    return found
+
+
+def _arrays(scope: dict[str, Any]):
+    """Floating arrays held by names, and one level into what holds them."""
+    for name, value in list(scope.items()):
+        if is_floating(value):
+            yield name, np.asarray(value)
+        elif isinstance(value, dict):
+            yield from ((f"{name}[{k!r}]", np.asarray(v)) for k, v in list(value.items()) if is_floating(v))
+        elif isinstance(value, list | tuple) and len(value) <= 32:
+            for i, v in enumerate(value):
+                if is_floating(v):
+                    yield f"{name}[{i}]", np.asarray(v)
+                elif isinstance(v, dict):
+                    yield from ((f"{name}[{i}][{k!r}]", np.asarray(x)) for k, x in list(v.items()) if is_floating(x))
+        elif hasattr(value, "__dict__") and not callable(value) and not isinstance(value, type):
+            yield from ((f"{name}.{k}", np.asarray(v)) for k, v in list(vars(value).items()) if is_floating(v))
+
+
+def parallel(value: np.ndarray, target: np.ndarray) -> bool:
+    """Do the two hold the same numbers up to one common factor, perhaps transposed or reshaped?"""
+    if value.size != target.size or value.size < 2:
+        return False
+    for t in (target, target.T):
+        a, b = np.ravel(value), np.ravel(t)
+        aa, bb, ab = float(a @ a), float(b @ b), float(a @ b)
+        if aa > 0 and bb > 0 and np.isfinite(aa) and ab * ab >= (1 - 1e-12) * aa * bb:
+            return True
+    return False
+
+
+def line_of(target: np.ndarray, log: list[Assignment]) -> Assignment | None:
+    """The first assignment whose value is the target, up to a factor."""
+    return next((a for a in log if parallel(a.value, target)), None)

@@ -1,0 +1,194 @@
+"""What a check found, as data, as text and as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.compare import Comparison
+from jaxdoodle.gradcheck.tape import Where
+
+
+@dataclass(frozen=True)
+class LeafResult:
+    """One leaf at one probe. ``verdict``: exact, close, convention, undecided or wrong."""
+
+    name: str
+    shape: tuple[int, ...]
+    figures: Comparison
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    name: str
+    leaves: tuple[LeafResult, ...]
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return all(leaf.verdict != "wrong" for leaf in self.leaves)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One bug. ``name`` is its class ("cannot name it" where there is none); ``leaves`` are those it explains."""
+
+    name: str
+    sentence: str
+    leaves: tuple[str, ...] = ()
+    forward: Where | None = None
+    backward: Where | None = None
+    evidence: tuple[str, ...] = ()
+
+
+UNNAMED = "cannot name it"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a check. ``arrays`` keeps, for each wrong leaf, (returned, right) for pictures."""
+
+    title: str
+    oracle: str
+    dtype: str
+    probes: tuple[ProbeResult, ...]
+    findings: tuple[Finding, ...]
+    conventions: tuple[str, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    arrays: dict[str, tuple[np.ndarray, np.ndarray]] = field(repr=False, compare=False, default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings and all(p.passed for p in self.probes)
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    @property
+    def leaves(self) -> tuple[LeafResult, ...]:
+        """For each leaf its worst result: a wrong one if there is any, at a generic point if there is one."""
+        worst: dict[str, LeafResult] = {}
+        for probe in self.probes:
+            for leaf in probe.leaves:
+                old = worst.get(leaf.name)
+                if old is None or (leaf.verdict == "wrong", leaf.figures.rel_l2) > (
+                    old.verdict == "wrong", old.figures.rel_l2 if old.verdict != "wrong" else math.inf,
+                ):  # fmt: skip
+                    worst[leaf.name] = leaf
+        return tuple(worst.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; numbers that JSON lacks are null."""
+
+        def plain(x):
+            if isinstance(x, Where):
+                return {"file": x.file, "line": x.line, "text": x.text}
+            if isinstance(x, float):
+                return x if math.isfinite(x) else None
+            if isinstance(x, dict):
+                return {k: plain(v) for k, v in x.items()}
+            return [plain(v) for v in x] if isinstance(x, list | tuple) else x
+
+        def leaf(r):
+            return {"name": r.name, "shape": list(r.shape), "verdict": r.verdict} | plain(asdict(r.figures))
+
+        return {
+            "title": self.title,
+            "passed": self.passed,
+            "oracle": self.oracle,
+            "dtype": self.dtype,
+            "leaves": [leaf(r) for r in self.leaves],
+            "probes": [
+                {"name": p.name, "passed": p.passed, "note": p.note, "leaves": [leaf(r) for r in p.leaves]}
+                for p in self.probes
+            ],
+            "findings": [plain(vars(f)) for f in self.findings],
+            "conventions": list(self.conventions),
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict())
+
+    def show(self, console: Any = None) -> None:
+        """Print in colour, where the terminal has it."""
+        from rich.console import Console
+
+        _render(self, console or Console())
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        page = io.StringIO()
+        _render(self, Console(file=page, width=110, color_system=None))
+        return page.getvalue().rstrip()
+
+
+_MARKS = {"exact": "[green]exact[/]", "close": "[yellow]close[/]", "convention": "[green]convention[/]",
+          "undecided": "[yellow]undecided[/]", "wrong": "[bold red]wrong[/]"}  # fmt: skip
+
+
+def _render(report: Report, console: Any) -> None:
+    from rich.markup import escape
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    if report.passed:
+        console.print(f"[bold green]✓ {escape(report.title)}[/]: every gradient is right")
+    else:
+        wrong = sum(leaf.verdict == "wrong" for leaf in report.leaves)
+        told = f"{wrong} of {len(report.leaves)} gradients are wrong" if wrong else "the gradients are not usable"
+        console.print(f"[bold red]✗ {escape(report.title)}[/]: {told}")
+    console.print(Padding(Text(f"against {report.oracle} · {report.seconds:.1f} s", style="dim"), (0, 2)))
+    if report.leaves:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for name in ("gradient of", "shape"):
+            table.add_column(name)
+        for name in ("rel-L2", "max error", "at", "cosine", "ratio"):
+            table.add_column(name, justify="right")
+        table.add_column("")
+        for leaf in report.leaves:
+            f = leaf.figures
+            table.add_row(
+                escape(leaf.name), _shape(leaf.shape), f"{f.rel_l2:.1e}", f"{f.max_error:.1e}",
+                escape(_shape(f.at)) if f.max_error else "", _figure(f.cosine, "{:.4f}"), _figure(f.ratio, "{:.4g}"),
+                _MARKS[leaf.verdict],
+            )  # fmt: skip
+        console.print(Padding(table, (0, 2)))
+    words = [
+        f"[green]{escape(p.name)}[/]" if p.passed else f"[bold red]{escape(p.name)} ✗[/]" for p in report.probes
+    ]
+    if words:
+        console.print(Padding("probes: " + ", ".join(words), (0, 2)))
+    for text in (*(f"convention: {c}" for c in report.conventions), *(f"note: {n}" for n in report.notes)):
+        console.print(Padding(Text(text), (0, 2)))
+    for k, finding in enumerate(report.findings, 1):
+        console.print()
+        named = finding.name != UNNAMED
+        style = "bold red" if named else "bold yellow"
+        console.print(Padding(Text.assemble(f"{k}. ", (finding.name, style)), (0, 2)))
+        body = [finding.sentence[:1].upper() + finding.sentence[1:] + ("" if finding.sentence.endswith(".") else ".")]
+        console.print(Padding(Text(body[0]), (0, 5)))
+        for label, where in (("change ", finding.backward), ("forward", finding.forward)):
+            if where is not None:
+                line = Text.assemble((f"{label} ", "dim"), (str(where), "bold"), "  ", (where.text, "cyan"))
+                console.print(Padding(line, (0, 5)))
+        for text in finding.evidence:
+            console.print(Padding(Text.assemble(("evidence ", "dim"), text), (0, 5)))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def _figure(x: float, form: str) -> str:
+    return form.format(x) if math.isfinite(x) else "-"

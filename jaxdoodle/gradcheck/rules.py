@@ -1,0 +1,155 @@
+"""Derivatives of NumPy's own operations, for the tape."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def unbroadcast(d: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum over the axes along which a value of ``shape`` was repeated."""
+    d = d.sum(axis=tuple(range(d.ndim - len(shape))))
+    axes = tuple(i for i, n in enumerate(shape) if n == 1 and d.shape[i] != 1)
+    return d.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+def _erf_slope(y, x):
+    return 2 / np.sqrt(np.pi) * np.exp(-np.square(x))
+
+
+def _share(a, b, wins):
+    """Derivative of max or min towards its first argument; a tie goes to a variable's side evenly."""
+    return np.where(a == b, 0.5, wins)
+
+
+#: Name of the ufunc -> one function for each input, of (output, *inputs), giving the elementwise derivative.
+ELEMENTWISE = {
+    "add": (lambda y, a, b: 1.0, lambda y, a, b: 1.0),
+    "subtract": (lambda y, a, b: 1.0, lambda y, a, b: -1.0),
+    "multiply": (lambda y, a, b: b, lambda y, a, b: a),
+    "divide": (lambda y, a, b: 1 / b, lambda y, a, b: -a / np.square(b)),
+    "power": (
+        lambda y, a, b: b * np.power(a, np.where(b == 0, 1.0, b - 1.0)),
+        lambda y, a, b: y * np.log(np.where(a > 0, a, 1.0)),
+    ),
+    "maximum": (lambda y, a, b: _share(a, b, a > b), lambda y, a, b: _share(a, b, b > a)),
+    "minimum": (lambda y, a, b: _share(a, b, a < b), lambda y, a, b: _share(a, b, b < a)),
+    "logaddexp": (lambda y, a, b: np.exp(a - y), lambda y, a, b: np.exp(b - y)),
+    "hypot": (lambda y, a, b: a / y, lambda y, a, b: b / y),
+    "negative": (lambda y, x: -1.0,),
+    "positive": (lambda y, x: 1.0,),
+    "exp": (lambda y, x: y,),
+    "exp2": (lambda y, x: y * np.log(2.0),),
+    "expm1": (lambda y, x: y + 1,),
+    "log": (lambda y, x: 1 / x,),
+    "log1p": (lambda y, x: 1 / (1 + x),),
+    "log2": (lambda y, x: 1 / (x * np.log(2.0)),),
+    "log10": (lambda y, x: 1 / (x * np.log(10.0)),),
+    "sqrt": (lambda y, x: 0.5 / y,),
+    "cbrt": (lambda y, x: y / (3 * x),),
+    "square": (lambda y, x: 2 * x,),
+    "absolute": (lambda y, x: np.sign(x),),
+    "reciprocal": (lambda y, x: -np.square(y),),
+    "tanh": (lambda y, x: 1 - np.square(y),),
+    "sinh": (lambda y, x: np.cosh(x),),
+    "cosh": (lambda y, x: np.sinh(x),),
+    "sin": (lambda y, x: np.cos(x),),
+    "cos": (lambda y, x: -np.sin(x),),
+    "tan": (lambda y, x: 1 + np.square(y),),
+    "arctan": (lambda y, x: 1 / (1 + np.square(x)),),
+    "logistic": (lambda y, x: y * (1 - y),),
+    "erf": (_erf_slope,),
+    "sign": (lambda y, x: 0.0,),
+    "floor": (lambda y, x: 0.0,),
+    "ceil": (lambda y, x: 0.0,),
+    "rint": (lambda y, x: 0.0,),
+}
+ELEMENTWISE["true_divide"] = ELEMENTWISE["divide"]
+ELEMENTWISE["float_power"] = ELEMENTWISE["power"]
+ELEMENTWISE["fabs"] = ELEMENTWISE["absolute"]
+ELEMENTWISE["fmax"], ELEMENTWISE["fmin"] = ELEMENTWISE["maximum"], ELEMENTWISE["minimum"]
+
+
+def elementwise_pull(name: str):
+    """The rule of an elementwise operation with broadcasting."""
+    slopes = ELEMENTWISE[name]
+
+    def pull(dy, y, *inputs):
+        with np.errstate(all="ignore"):
+            return tuple(
+                unbroadcast(dy * slope(y, *inputs), np.shape(x)) for slope, x in zip(slopes, inputs, strict=True)
+            )
+
+    return pull
+
+
+def where_pull(mask: np.ndarray):
+    def pull(dy, y, a, b):
+        return unbroadcast(np.where(mask, dy, 0.0), np.shape(a)), unbroadcast(np.where(mask, 0.0, dy), np.shape(b))
+
+    return pull
+
+
+def _expand(d: np.ndarray, shape: tuple[int, ...], axis) -> np.ndarray:
+    """Undo the loss of the reduced axes."""
+    axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
+    kept = [1 if i in {int(a) % len(shape) for a in axes} else n for i, n in enumerate(shape)]
+    return np.reshape(d, kept)
+
+
+def sum_pull(axis, scale: float = 1.0):
+    def pull(dy, y, x):
+        return (np.broadcast_to(_expand(dy * scale, x.shape, axis), x.shape).copy(),)
+
+    return pull
+
+
+def extreme_pull(axis):
+    """All of the cotangent to the first winner."""
+
+    def pull(dy, y, x):
+        hit = x == _expand(y, x.shape, axis)
+        axes = tuple(range(x.ndim)) if axis is None else tuple(int(a) % x.ndim for a in np.atleast_1d(axis))
+        moved = np.moveaxis(hit, axes, range(-len(axes), 0))
+        flat = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
+        first = flat & (np.cumsum(flat, axis=-1) == 1)
+        first = np.moveaxis(first.reshape(moved.shape), range(-len(axes), 0), axes)
+        return (first * _expand(dy, x.shape, axis),)
+
+    return pull
+
+
+def einsum_pull(a: str, b: str, out: str):
+    """Each operand gets the cotangent contracted with the other operand."""
+
+    def one(dy, other, target, partner, shape):
+        missing = [i for i, c in enumerate(target) if c not in out and c not in partner]
+        have = "".join(c for c in target if c in out or c in partner)
+        d = np.einsum(f"{out},{partner}->{have}", dy, other, optimize=True)
+        for i in missing:
+            d = np.expand_dims(d, i)
+        return np.broadcast_to(d, shape)
+
+    def pull(dy, y, x, w):
+        return one(dy, w, a, b, np.shape(x)), one(dy, x, b, a, np.shape(w))
+
+    return pull
+
+
+def movement_pull(index: np.ndarray, shapes: list[tuple[int, ...]]):
+    """For any operation that only moves values: ``index`` tells, for each output, which input it came from.
+
+    Inputs are numbered from 1 through all operands; 0 is padding.
+    """
+    total = sum(int(np.prod(shape)) for shape in shapes)
+    flat = index.ravel()
+
+    def pull(dy, y, *inputs):
+        d = np.bincount(flat, weights=np.ravel(dy), minlength=total + 1)[1:]
+        parts, start = [], 0
+        for shape in shapes:
+            size = int(np.prod(shape))
+            parts.append(d[start : start + size].reshape(shape))
+            start += size
+        return tuple(parts)
+
+    return pull

@@ -1,0 +1,141 @@
+"""A recorded forward pass in NumPy, and the reverse pass over it, with any step of it replaced on purpose.
+
+The diagnosis rests on it: a hypothesis ("tanh' was written with tan") is a replaced step, and what that step
+would do to every gradient is computed and compared with what the suspect returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+#: ``pull(dy, y, *inputs)``: one cotangent, or None, for each input.
+Pull = Callable[..., tuple]
+#: What a replaced step hands down: (node, cotangent) pairs, from the cotangent of its output.
+Step = Callable[[np.ndarray], Iterable[tuple[int, np.ndarray]]]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A line of the user's program."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self):
+        return f"{self.file.rsplit('/', 1)[-1]}:{self.line}"
+
+
+@dataclass(eq=False)
+class Node:
+    kind: str
+    value: np.ndarray
+    parents: tuple[int | None, ...]
+    inputs: tuple[np.ndarray, ...]
+    pull: Pull | None
+    where: Where | None
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+class Untraceable(Exception):
+    """The forward uses something that the recorder cannot follow."""
+
+
+class Tape:
+    """Nodes in the order they were computed. ``leaves`` maps the name of an argument to its node.
+
+    ``locate`` tells the line of the user's program that is being run.
+    """
+
+    def __init__(self, locate: Callable[[], Where | None]):
+        self.locate = locate
+        self.nodes: list[Node] = []
+        self.leaves: dict[str, int] = {}
+
+    def add(self, node: Node) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+    def leaf(self, name: str, value: np.ndarray) -> int:
+        self.leaves[name] = self.add(Node("leaf", np.asarray(value), (), (), None, None))
+        return self.leaves[name]
+
+    def alive(self, index: int | None) -> bool:
+        """Does the value depend on an argument?"""
+        return index is not None and (self.nodes[index].kind == "leaf" or bool(self.nodes[index].parents))
+
+    def step(self, index: int, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        """What the node hands down to its parents."""
+        node = self.nodes[index]
+        if node.pull is None:
+            return []
+        parts = node.pull(dy, node.value, *node.inputs)
+        return [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
+
+    def reverse(self, seeds: Mapping[int, np.ndarray]) -> list[np.ndarray | None]:
+        """The cotangent of every node, given those of the outputs."""
+        cotangents: list[np.ndarray | None] = [None] * len(self.nodes)
+        for index, seed in seeds.items():
+            cotangents[index] = np.asarray(seed, float)
+        for index in range(len(self.nodes) - 1, -1, -1):
+            dy = cotangents[index]
+            if dy is not None:
+                for parent, dx in self.step(index, dy):
+                    cotangents[parent] = dx if cotangents[parent] is None else cotangents[parent] + dx
+        return cotangents
+
+    def changed(
+        self, cotangents: list[np.ndarray | None], changes: Mapping[int, Step], extra: Mapping[int, np.ndarray] = {}
+    ) -> dict[int, np.ndarray]:
+        """How every cotangent differs when the steps in ``changes`` are replaced (and ``extra`` is added).
+
+        The reverse pass is linear in the cotangents, so only the difference has to be carried down.
+        """
+        deltas: dict[int, np.ndarray] = dict(extra)
+        for index in range(max([*changes, *extra], default=-1), -1, -1):
+            true, delta = cotangents[index], deltas.get(index)
+            if index in changes and true is not None:
+                new = changes[index](true if delta is None else true + delta)
+                parts = [*new, *((parent, -dx) for parent, dx in self.step(index, true))]
+            elif delta is not None:
+                parts = self.step(index, delta)
+            else:
+                continue
+            for parent, dx in parts:
+                deltas[parent] = deltas[parent] + dx if parent in deltas else dx
+        return deltas
+
+    def leaf_values(self, table: Mapping[int, np.ndarray] | list) -> dict[str, np.ndarray]:
+        """The entries of a table of cotangents that belong to arguments; zeros where there is none."""
+        get = table.get if isinstance(table, Mapping) else table.__getitem__
+        found = {name: get(index) for name, index in self.leaves.items()}
+        return {
+            name: np.zeros(self.nodes[self.leaves[name]].value.shape) if d is None else d for name, d in found.items()
+        }
+
+    def ancestors(self, index: int, stop: frozenset[int] | set[int] = frozenset()) -> set[int]:
+        """All nodes that the value was computed from, not looking past those in ``stop``."""
+        seen: set[int] = set()
+        todo = [index]
+        while todo:
+            here = todo.pop()
+            for parent in self.nodes[here].parents:
+                if parent is not None and parent not in seen:
+                    seen.add(parent)
+                    if parent not in stop:
+                        todo.append(parent)
+        return seen
+
+    def step_between(self, x: int, y: int, dy: np.ndarray) -> np.ndarray | None:
+        """The cotangent of ``x`` alone, from that of ``y``."""
+        inside = self.ancestors(y, {x})
+        table: dict[int, np.ndarray] = {y: dy}
+        for index in range(y, x, -1):
+            if index in table and (index == y or index in inside):
+                for parent, dx in self.step(index, table[index]):
+                    table[parent] = table[parent] + dx if parent in table else dx
+        return table.get(x)
