@@ -46,7 +46,7 @@ def accuracy_curves(training: Scores, path: Path | str, *, subject: str, validat
     """
     note = f"{training[1]:,} training images, scored while their epoch ran"
     if validation:
-        note += f"; {validation[1]:,} validation images, scored after it, with 95 % intervals"
+        note += f"; {validation[1]:,} validation images, after it, with 95 % intervals"
     with figure(path, 3.2, f"{subject}: accuracy per epoch", note) as page:
         axes = _epoch_axes(page, "accuracy (%)")
         _curve(axes, 100 * np.asarray(training[0]) / training[1], BLUE, "training (running average)")

@@ -96,15 +96,15 @@ def _dotted_matrix(matrix, classes, path, title):
 
     k, shares = len(classes), _shares(matrix)
     recall = np.diag(shares)
-    rows, columns = np.nonzero((shares >= LEAST_DOT) & ~np.eye(k, dtype=bool))
+    rows, columns = np.nonzero((shares >= LEAST_DOT) & (matrix > 1) & ~np.eye(k, dtype=bool))
     note = (
-        f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Dots: mistakes made with at least "
-        f"{100 * LEAST_DOT:.0f} % of a class, area by share; bars: recall"
+        f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Dots: mistakes made more "
+        f"than once and with at least {100 * LEAST_DOT:.0f} % of a class, area by share; bars: recall"
     )
     with figure(path, 5.0, title, note) as page:
         axes, bars, beside = page.subplots(1, 3, width_ratios=(3.2, 0.7, 1.9))
         axes.axline((0, 0), slope=1, color=LINE, linewidth=1)
-        axes.scatter(columns, rows, s=120 * shares[rows, columns], color=RED, linewidths=0)
+        axes.scatter(columns, rows, s=80 * shares[rows, columns], color=RED, linewidths=0)
         axes.set(xlabel="predicted", ylabel="true", xlim=(-1, k), ylim=(k, -1))
         places = np.linspace(0, k - 1, 16).round().astype(int)
         names = [fit(classes[place], 16) for place in places]
