@@ -44,7 +44,7 @@ def accuracy_curves(training: Scores, path: Path | str, *, subject: str, validat
 
     The training curve is what the epoch itself saw, with moving weights, dropout and augmentation on: named as such.
     """
-    note = f"{training[1]:,} training images, scored while their epoch ran"
+    note = f"{training[1]:,} training images, while their epoch ran"
     if validation:
         note += f"; {validation[1]:,} validation images, after it, with 95 % intervals"
     with figure(path, 3.2, f"{subject}: accuracy per epoch", note) as page:
