@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", choices=(*NAMES, []), help="; ".join(NAMES))
     parser.add_argument("--variants", type=lambda text: text.split(";"), help="some of the variants, with ; between")
-    parser.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("--seed", type=int, help="the first seed (default: the experiment's own, 0 unless it says why)")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds in turn (default 1)")
     parser.add_argument("--epochs", type=int, help="instead of what the experiment declares")
     parser.add_argument("--classes", help='names with commas between, or "all"')

@@ -22,6 +22,7 @@ EXPERIMENT = Experiment(
         450: 0.00855050783023612,
     },
     costs_from=50,
+    seed=2,
     variants={
         "report": Variant(
             lambda classes: mlp(classes, (1000,), init="normal(0.001)"),

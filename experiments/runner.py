@@ -36,18 +36,19 @@ def run(name: str, experiment: Experiment, options: Namespace, out_dir: Path) ->
     for variant_name in _chosen(experiment, options.variants):
         variant = _with_options(experiment.variants[variant_name], options)
         runs = []
-        for seed in range(options.seed, options.seed + options.seeds):
+        first_seed = experiment.seed if options.seed is None else options.seed
+        for seed in range(first_seed, first_seed + options.seeds):
             subject = f"{name}, {variant_name}, seed {seed}"
             model_dir = out_dir / f"{variant_name}-{seed}".replace(" ", "-").replace(",", "")
             done = train_model(*_arguments(variant, splits, seed), model_dir, subject=subject)
             runs.append(done)
             for set_name in ("test", *splits.extra_tests):
                 print(f"{subject}: {set_name} {format_accuracy(*done.scores[set_name][1:])}")
-            missed += _missed_costs(experiment, done, subject) if variant_name == _first(experiment) else []
         if variant_name == _first(experiment):
             draw_figures(runs[0], out_dir, subject=f"{name}, {variant_name}")
             if experiment.costs:
                 _draw_costs(experiment, runs[0], out_dir, subject=name)
+                missed += _missed_costs(experiment, runs[0])
         write_record(out_dir / "record.json", name, experiment, splits, {variant_name: runs})
     print_table(out_dir / "record.json")
     for line in missed:
@@ -75,7 +76,7 @@ def write_record(path: Path, name: str, experiment: Experiment, splits: Splits, 
     if path.exists():
         record["variants"] = json.loads(path.read_text())["variants"]
     for variant_name, done in runs.items():
-        records = [record_of(one) for one in done]
+        records = [record_of(one) | _costs_of(experiment, one) for one in done]
         for later in records[1:]:
             del later["history"], later["spec"]  # as in the first; the scores are what differs
         record["variants"][variant_name] = {
@@ -103,7 +104,9 @@ def print_table(path: Path) -> None:
             seconds = f"{statistics.median(one['train_seconds'] for one in runs):.1f}"
             cells = (f"{runs[0]['parameters']:,}", set_name, f"{statistics.mean(correct):,.1f}", f"{total:,}", spread)
             table.add_row(variant_name, *cells, str(len(runs)), seconds)
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, 120)
+    console.print(table)
 
 
 def _arguments(variant: Variant, splits: Splits, seed: int) -> tuple:
@@ -135,11 +138,16 @@ def _whole(splits: Splits) -> Dataset:
     return Dataset(splits.name, images, labels, splits.classes)
 
 
-def _missed_costs(experiment: Experiment, done: Run, subject: str) -> list[str]:
+def _costs_of(experiment: Experiment, done: Run) -> dict[str, Any]:
+    found = {str(step): done.fit.step_losses[step] for step in experiment.costs if step < len(done.fit.step_losses)}
+    return {"costs": found} if found else {}
+
+
+def _missed_costs(experiment: Experiment, done: Run) -> list[str]:
     """One line for each cost of the report, from its first that counts, which this run does not meet."""
     found = dict(enumerate(done.fit.step_losses))
     return [
-        f"{subject}: cost at step {step} is {found.get(step, float('nan')):.6f}; "
+        f"seed {done.config.seed}: cost at step {step} is {found.get(step, float('nan')):.6f}; "
         f"the report has {cost:.6f}, to be met within {COST_TOLERANCE:.0%}."
         for step, cost in experiment.costs.items()
         if step >= experiment.costs_from and not abs(found.get(step, np.nan) / cost - 1) <= COST_TOLERANCE

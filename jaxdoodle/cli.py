@@ -58,7 +58,6 @@ def train(options: argparse.Namespace) -> int:
 
     for table, name in ((optim.OPTIMIZERS, options.optimizer), (optim.SCHEDULES, options.schedule)):
         optim.look_up(table, name)
-    rates = ((penalties.L1, options.l1), (penalties.L2, options.l2))
     config = TrainConfig(
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -67,7 +66,7 @@ def train(options: argparse.Namespace) -> int:
         schedule=options.schedule,
         decay=options.decay,
         loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
-        penalties=tuple(kind(rate) for kind, rate in rates if rate),
+        penalties=(penalties.L1(options.l1),) * bool(options.l1) + (penalties.L2(options.l2),) * bool(options.l2),
         augment=Augment() if options.augment else None,
         clip_norm=options.clip_norm,
         average=options.average,
@@ -115,7 +114,7 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
         return {"cnn": digit_cnn, "sketch-cnn": sketch_cnn}[options.model](classes)
     try:
         spec = ModelSpec.from_json(Path(options.model).read_text(encoding="utf-8"))
-        return replace(spec, classes=spec.classes or classes)
+        return replace(spec, classes=spec.classes or tuple(classes))
     except (SpecError, UnicodeDecodeError) as error:
         raise InputError(f"{options.model}: {error}") from None
 

@@ -23,3 +23,10 @@ def data_root() -> Path:
     if not root or not (Path(root) / "mnist").is_dir():
         pytest.skip("needs real data: set JAXDOODLE_DATA to a folder that holds mnist/ and quickdraw/")
     return Path(root)
+
+
+@pytest.fixture
+def as_users_run():
+    """JAX as it comes: float32, and the implicit promotion that optax counts on."""
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        yield

@@ -1,0 +1,76 @@
+"""Augmentation: what each quantity does to an image, and that it does no more."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.ndimage import map_coordinates
+
+from jaxdoodle import augment
+from jaxdoodle.augment import Augment
+
+NOTHING = Augment(rotate=0, shear=0, zoom=0, shift=0, elastic=0)
+KEY = jax.random.key(0)
+
+
+def blob(count=64, size=28):
+    """A soft square off the middle, the same in every image."""
+    image = np.zeros((size, size), np.float32)
+    image[8:16, 10:22] = 1
+    return jnp.asarray(np.broadcast_to(image[None, :, :, None], (count, size, size, 1)))
+
+
+def change(images, key=KEY, **bounds):
+    return np.asarray(jax.jit(augment.apply, static_argnums=0)(Augment(**{**vars(NOTHING), **bounds}), key, images))
+
+
+def test_no_bounds_change_nothing():
+    np.testing.assert_allclose(change(blob()), blob(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"rotate": 15}, {"shear": 15}, {"zoom": 0.2}, {"shift": 3}, {"elastic": 2}], ids=str
+)
+def test_each_image_changes_in_a_way_of_its_own(bounds):
+    changed = change(blob(), **bounds)
+    assert changed.dtype == np.float32 and changed.shape == (64, 28, 28, 1)
+    assert changed.min() >= 0 and changed.max() <= 1 + 1e-5
+    assert len({image.tobytes() for image in changed}) == 64
+    assert abs(changed.sum() / blob().sum() - 1) < 0.1, "ink neither comes nor goes"
+
+
+def test_the_same_key_gives_the_same_images_and_another_one_others():
+    np.testing.assert_array_equal(change(blob(), shift=3), change(blob(), shift=3))
+    assert not np.array_equal(change(blob(), shift=3), change(blob(), jax.random.key(1), shift=3))
+
+
+def test_a_shift_moves_the_centre_of_mass_by_at_most_its_bound():
+    changed = change(blob(500), shift=3)[..., 0]
+    rows = (changed.sum(axis=2) * np.arange(28)).sum(axis=1) / changed.sum(axis=(1, 2))
+    moved = rows - 11.5
+    assert abs(moved).max() <= 3.01 and abs(moved).max() > 2.8 and abs(moved.mean()) < 0.3
+
+
+def test_what_leaves_the_picture_is_gone_and_what_comes_in_is_blank():
+    full = jnp.ones((200, 28, 28, 1), jnp.float32)
+    changed = change(full, shift=5)
+    assert (abs(changed[:, 14, 14] - 1) < 1e-5).all() and (changed[:, 0, 14] < 0.5).any()
+
+
+def test_sampling_is_bilinear():
+    """Against scipy, at random places inside and outside of the image."""
+    rng = np.random.default_rng(0)
+    images = rng.uniform(size=(3, 9, 7, 1)).astype(np.float32)
+    places = rng.uniform(-3, 11, size=(3, 2, 9, 7)).astype(np.float32)
+    ours = augment._sample(jnp.asarray(images), jnp.asarray(places))
+    for image, place, result in zip(images, places, np.asarray(ours), strict=True):
+        expected = map_coordinates(image[..., 0], place, order=1, mode="grid-constant")
+        inside = ((place > -1) & (place < np.array([9, 7])[:, None, None])).all(axis=0)
+        np.testing.assert_allclose(result[inside, 0], expected[inside], atol=1e-5)
+        assert np.abs(result[~inside]).max(initial=0) < 2e-3
+
+
+def test_the_blend_of_grid_points_is_a_weighted_mean():
+    weights = np.array(augment._blend(28, 5))
+    assert weights.shape == (28, 5) and (weights >= 0).all()
+    np.testing.assert_allclose(weights.sum(axis=1), 1)

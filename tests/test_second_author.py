@@ -1,0 +1,68 @@
+"""The NumPy network and the JAX layers were written apart: each checks the other's forward pass."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdoodle import model
+from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.inference import network
+from jaxdoodle.inference.spec import (
+    LAYER_TYPES,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ModelSpec,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from jaxdoodle.layers import RULES
+
+DIGITS = [str(d) for d in range(10)]
+EVERYTHING = ModelSpec(
+    (19, 16, 3),
+    (
+        Conv2D(6, (4, 3), padding="SAME"), LeakyReLU(0.2), BatchNorm(), MaxPool2D(3, 2), Conv2D(5, 2, stride=(2, 1)),
+        BatchNorm(), Tanh(), AvgPool2D(2, 1), Dropout(0.5), Flatten(), Dense(12), Sigmoid(), BatchNorm(),
+        Dense(4), Softmax(),
+    ),
+)  # fmt: skip
+REMAINDERS = ModelSpec(
+    (23, 14, 2), (Conv2D(4, 5, stride=3, padding="SAME"), ReLU(), MaxPool2D((3, 2)), Conv2D(7, 1), GlobalAvgPool2D())
+)
+CASES = {
+    "mlp": mlp(DIGITS, (128, 64)),
+    "digit cnn": digit_cnn(DIGITS),
+    "sketch cnn": sketch_cnn(DIGITS),
+    "every kind of layer": EVERYTHING,
+    "remainders": REMAINDERS,
+}
+
+
+def test_every_table_has_exactly_the_layers_of_the_spec():
+    kinds = set(LAYER_TYPES.values())
+    assert set(RULES) == set(network.APPLY) == kinds
+    assert {type(layer) for spec in CASES.values() for layer in spec.layers} == kinds
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("batch", [1, 3, 70])
+def test_numpy_and_jax_give_the_same_outputs(name, batch):
+    spec, rng = CASES[name], np.random.default_rng(0)
+    params = jax.tree.map(np.array, model.init(spec, jax.random.key(0)))
+    for p in params:
+        for leaf in set(p) - {"w"}:
+            p[leaf] = rng.uniform(0.5, 1.5, p[leaf].shape).astype(np.float32)
+    x = rng.uniform(size=(batch, *spec.input_shape)).astype(np.float32)
+    theirs = np.asarray(jax.jit(lambda p, x: model.apply(spec, p, x))(params, jnp.asarray(x)))
+    ours = network.Network(spec, params).logits(x)
+    assert ours.dtype == np.float32 and np.abs(ours - theirs).max() <= 1e-5 * np.abs(theirs).max()

@@ -1,0 +1,189 @@
+"""Training: it learns, repeats itself, chooses on validation, and stops where the loss is no number."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxdoodle import model, train
+from jaxdoodle.architectures import mlp
+from jaxdoodle.augment import Augment
+from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.losses import MeanSquaredError
+from jaxdoodle.penalties import L2
+from jaxdoodle.train import DivergedError, TrainConfig
+
+pytestmark = pytest.mark.usefixtures("as_users_run")
+
+CLASSES = ("across", "down", "box")
+
+
+def drawings(count, seed):
+    """Bars across, bars down, and boxes, at random places: easy, but not for a wrong gradient."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count).astype(np.int32)
+    images = np.zeros((count, 28, 28, 1), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        i, j = rng.integers(2, 16, 2)
+        if label != 1:
+            image[i, j : j + 10] = image[i + 1, j : j + 10] = 255
+        if label != 0:
+            image[i : i + 10, j] = image[i : i + 10, j + 1] = 255
+        if label == 2:
+            image[i + 9, j : j + 10] = image[i : i + 10, j + 9] = 255
+    return Dataset("bars", images, labels, CLASSES)
+
+
+TRAIN, VALIDATION = drawings(300, 0), drawings(100, 1)
+SPEC = mlp(CLASSES, (32,))
+CNN = ModelSpec((28, 28, 1), (Conv2D(4, 5, stride=2), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(3)), CLASSES)
+CONFIG = TrainConfig(epochs=4, batch_size=32, learning_rate=3e-3)
+
+
+def fit(spec=SPEC, train_set=TRAIN, validation=VALIDATION, **changes):
+    return train.fit(spec, train_set, validation, replace(CONFIG, **changes))
+
+
+def assert_same(first, second):
+    jax.tree.map(np.testing.assert_array_equal, first, second)
+
+
+def test_a_network_learns_in_float32_and_knows_drawings_it_has_not_seen():
+    result = fit(CNN, epochs=12, learning_rate=1e-2)
+    assert {leaf.dtype for leaf in jax.tree.leaves(result.params)} == {np.dtype(np.float32)}
+    outputs = train.predict(CNN, result.params, VALIDATION.images)
+    score = train.score(outputs, VALIDATION.labels, CONFIG.loss)
+    assert score.total == 100 and score.correct >= 90
+    assert result.step_losses[-1] < 0.3 * result.step_losses[0] and len(result.step_losses) == 12 * 10
+
+
+def test_the_same_seed_gives_the_same_result_and_another_seed_another():
+    runs = [fit(seed=seed, augment=Augment()) for seed in (3, 3, 4)]
+    assert_same(runs[0].params, runs[1].params)
+    assert runs[0].step_losses == runs[1].step_losses != runs[2].step_losses
+
+
+@pytest.mark.parametrize("spec", [SPEC, CNN], ids=["mlp", "cnn"])
+def test_training_by_hand_and_by_autodiff_is_the_same(spec):
+    by_hand, by_autodiff = (fit(spec, gradients=who, epochs=2) for who in ("hand", "jax"))
+    np.testing.assert_allclose(by_hand.step_losses, by_autodiff.step_losses, rtol=1e-3)
+
+
+def test_one_epoch_is_plain_gradient_descent_over_every_image_once():
+    """300 images in batches of 128 leave 44 for the last step: nothing is dropped, nothing comes twice."""
+    config = replace(CONFIG, optimizer="sgd", schedule="constant", batch_size=128, epochs=1, penalties=(L2(1e-3),))
+    result = fit(
+        validation=None,
+        **{k: getattr(config, k) for k in ("optimizer", "schedule", "batch_size", "epochs", "penalties")},
+    )
+    objective = jax.jit(jax.value_and_grad(model.loss_fn(SPEC, config.loss, config.penalties), has_aux=True))
+    params, losses = model.init(SPEC, jax.random.key(0)), []
+    order = np.random.default_rng(0).permutation(300)
+    for rows in (order[:128], order[128:256], order[256:]):
+        x = jnp.asarray(TRAIN.images[rows], jnp.float32) / 255
+        (loss, _), grads = objective(params, x, jnp.asarray(TRAIN.labels[rows]))
+        params = jax.tree.map(lambda p, g: p - jnp.float32(3e-3) * g, params, grads)
+        losses.append(loss)
+    np.testing.assert_allclose(result.step_losses, losses, rtol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), result.params, params)
+    assert result.best_epoch == 1 and result.history[0].running.total == 300
+
+
+def test_the_best_epoch_is_chosen_on_validation_alone():
+    result = fit(learning_rate=0.3, optimizer="sgd", epochs=8, batch_size=16)
+    ranks = [(e.validation.correct, -e.validation.loss) for e in result.history]
+    assert result.best_epoch == 1 + ranks.index(max(ranks))
+    outputs = train.predict(SPEC, result.params, VALIDATION.images)
+    assert train.score(outputs, VALIDATION.labels, CONFIG.loss).correct == max(ranks)[0]
+
+
+def test_without_validation_the_last_epoch_is_kept():
+    assert fit(validation=None).best_epoch == 4
+    assert fit(validation=VALIDATION.take(np.arange(0))).best_epoch == 4
+
+
+@pytest.mark.parametrize("who", ["hand", "jax"])
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(who):
+    message = r"the loss became (nan|inf) at step \d+ .*in epoch step \d+ of 10; the learning rate 1e\+30"
+    with pytest.raises(DivergedError, match=message):
+        fit(learning_rate=1e30, optimizer="sgd", gradients=who)
+
+
+def test_the_moving_average_is_what_is_kept():
+    plain, averaged = fit(validation=None), fit(validation=None, average=0.9)
+    assert plain.step_losses == averaged.step_losses
+    config = replace(CONFIG, average=0.9)
+    optimizer = optax.sgd(0.1)
+    state = train.init_state(SPEC, optimizer, config)
+    step = jax.jit(train.make_step(SPEC, optimizer, config, 255.0))
+    expected = state.params
+    for n in range(3):
+        state, _ = step(state, TRAIN.images[:8], TRAIN.labels[:8])
+        keep = np.float32(min(0.9, (1 + n) / (10 + n)))
+        expected = jax.tree.map(lambda a, p, keep=keep: keep * a + (1 - keep) * p, expected, state.params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.average, expected)
+
+
+def test_running_statistics_move_by_what_the_forward_pass_saw():
+    config = replace(CONFIG, epochs=1, batch_size=300)
+    result = train.fit(CNN, TRAIN, None, config)
+    start = model.init(CNN, jax.random.key(0))
+    x = jnp.asarray(TRAIN.images, jnp.float32) / 255
+    before, _ = model.forward(ModelSpec((28, 28, 1), CNN.layers[:1]), start[:1], x)
+    np.testing.assert_allclose(result.params[1]["mean"], 0.1 * before.mean((0, 1, 2)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(result.params[1]["var"], 0.9 + 0.1 * before.var((0, 1, 2)), rtol=1e-4)
+
+
+def test_weights_do_not_depend_on_the_scale_that_a_contract_chooses():
+    """Bytes divided by 255 and bytes as they are: two contracts, two results, the same images."""
+    small, raw = (train.fit(SPEC, TRAIN, None, replace(CONFIG, epochs=1), divisor=d) for d in (255.0, 1.0))
+    assert small.step_losses[0] != raw.step_losses[0]
+    x = TRAIN.images[:5]
+    scaled = model.apply(SPEC, small.params, jnp.asarray(x, jnp.float32) / 255)
+    np.testing.assert_allclose(train.predict(SPEC, small.params, x), scaled, rtol=1e-5, atol=1e-6)
+
+
+def test_predictions_come_for_every_image_in_order():
+    params = model.init(SPEC, jax.random.key(0))
+    many = np.concatenate([TRAIN.images] * 7)  # 2,100: more than two chunks, and some left over
+    outputs = train.predict(SPEC, params, many)
+    assert outputs.shape == (2100, 3)
+    np.testing.assert_allclose(outputs[:300], outputs[1800:], rtol=1e-5, atol=1e-6)
+
+
+def test_scores_are_counts():
+    outputs = np.array([[2.0, 1, 0], [0, 3, 1], [1, 0, 0]], np.float32)
+    score = train.score(outputs, np.array([0, 1, 2]), MeanSquaredError())
+    assert (score.correct, score.total) == (2, 3) and score.accuracy == 2 / 3
+    np.testing.assert_allclose(score.loss, ((outputs - np.eye(3)) ** 2).mean(), rtol=1e-6)
+
+
+def test_ctrl_c_keeps_the_epochs_that_are_complete():
+    def stop(epoch):
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    result = train.fit(SPEC, TRAIN, VALIDATION, CONFIG, on_epoch=stop)
+    assert result.interrupted and len(result.history) == 2
+    assert result.best_epoch in (1, 2)
+
+
+REFUSED = [
+    ({"epochs": 0}, "epochs is at least 1; got 0"),
+    ({"batch_size": 0}, "batch_size is at least 1; got 0"),
+    ({"learning_rate": float("nan")}, "learning_rate is above 0; got nan"),
+    ({"average": 1.0}, "average is at least 0 and below 1; got 1.0"),
+    ({"clip_norm": 0.0}, "clip_norm is above 0; got 0.0"),
+    ({"gradients": "torch"}, "gradients is one of hand, jax; got 'torch'"),
+]
+
+
+@pytest.mark.parametrize("changes, message", REFUSED)
+def test_what_cannot_be_trained_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        TrainConfig(**changes)
