@@ -77,6 +77,8 @@ def by_hand(drawings: Sequence[Strokes], rng: np.random.Generator) -> list[list[
 
     Every step works on the points of all drawings at once: ``stroke`` and ``drawing`` say whose each point is.
     """
+    if not drawings:
+        return []
     strokes = [stroke for drawing in drawings for stroke in drawing]
     points = np.array([len(stroke) for stroke in strokes])
     counts = np.array([len(drawing) for drawing in drawings])
