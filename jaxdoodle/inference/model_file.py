@@ -25,6 +25,7 @@ import json
 import math
 import os
 import struct
+import sys
 import threading
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -264,7 +265,7 @@ def _bound_activations(spec: ModelSpec) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _digest(header: Mapping[str, Any], members: Mapping[str, bytes]) -> str:

@@ -56,6 +56,7 @@ class Network:
         self.spec = spec
         self._divisor = divisor
         self._layers = _pool_before_relu(_fold_batch_norm(zip(spec.layers, params, strict=True)))
+        self._output_shape = spec.output_shape
         self._thread = threading.local()
 
     def logits(self, x: Array) -> Array:
@@ -64,7 +65,7 @@ class Network:
             raise ValueError(f"the network takes inputs of shape (n, *{self.spec.input_shape}); got {x.shape}.")
         if not hasattr(self._thread, "plan"):
             self._thread.plan = lru_cache(maxsize=3)(self._bind)
-        out = np.empty((len(x), *self.spec.output_shape), np.float32)
+        out = np.empty((len(x), *self._output_shape), np.float32)
         for start in range(0, len(x), CHUNK):
             chunk = x[start : start + CHUNK]
             source, functions, result = self._thread.plan(len(chunk))

@@ -1,0 +1,78 @@
+import dataclasses
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from jaxdoodle.inference.contract import MNIST, QUICKDRAW, ContractError, InputContract
+
+
+@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, InputContract(stroke_width=None, divisor=1)])
+def test_a_contract_survives_json(contract):
+    assert InputContract.from_dict(json.loads(json.dumps(contract.to_dict()))) == contract
+
+
+BAD = [
+    ({"image_shape": (28, 28)}, "image_shape is (height, width, 1) in positive integers; got (28, 28)."),
+    ({"image_shape": (28, 28, 3)}, "image_shape has one channel; got (28, 28, 3)."),
+    ({"image_shape": (28, 0, 1)}, "image_shape is (height, width, 1) in positive integers; got (28, 0, 1)."),
+    ({"image_shape": "28"}, "image_shape is (height, width, 1) in positive integers; got '28'."),
+    ({"longest_side": 29}, "longest_side fits the 28x28 image; got 29."),
+    ({"longest_side": 0}, "longest_side fits the 28x28 image; got 0."),
+    ({"longest_side": float("nan")}, "longest_side fits the 28x28 image; got nan."),
+    ({"centring": "middle"}, 'centring is "mass" or "box"; got \'middle\'.'),
+    ({"centre": (14,)}, "centre is (row, column), each above 0; got (14,)."),
+    ({"centre": (14, True)}, "centre is (row, column), each above 0; got (14, True)."),
+    ({"centre": (14, 28)}, "centre lies inside the 28x28 image; got (14, 28)."),
+    ({"stroke_width": -1}, "stroke_width is above 0 and below longest_side; got -1."),
+    ({"stroke_width": 20}, "stroke_width is above 0 and below longest_side; got 20."),
+    ({"divisor": 0}, "divisor is a positive number; got 0."),
+    ({"divisor": "255"}, "divisor is a positive number; got '255'."),
+    ({"divisor": 10**400}, "divisor is a positive number; got 1000"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_an_impossible_contract_is_refused(change, message):
+    with pytest.raises(ContractError) as error:
+        InputContract(**change)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("data", [None, [], {}, MNIST.to_dict() | {"ink": "black"}, {"divisor": 255}])
+def test_a_contract_with_other_fields_is_refused(data):
+    with pytest.raises(ContractError, match="a contract has image_shape, longest_side, centring"):
+        InputContract.from_dict(data)
+
+
+def test_every_field_of_a_contract_can_be_refused():
+    assert {f.name for f in dataclasses.fields(InputContract)} == {name for change, _ in BAD for name in change}
+
+
+def _ink_boxes(images):
+    rows, columns = images.max(axis=2) > 0, images.max(axis=1) > 0
+    return [(m.argmax(axis=1), 27 - m[:, ::-1].argmax(axis=1)) for m in (rows, columns)]
+
+
+def test_mnist_is_as_its_contract_says(data_root):
+    with gzip.open(data_root / "mnist/t10k-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+    (top, bottom), (left, right) = _ink_boxes(images)
+    longest = np.maximum(bottom - top, right - left) + 1
+    assert np.mean(longest == MNIST.longest_side) > 0.999
+    mass = images.sum(axis=(1, 2))
+    for axis, goal in zip((2, 1), MNIST.centre, strict=True):
+        centres = images.sum(axis=axis) @ np.arange(28) / mass
+        assert abs(centres.mean() - goal) < 0.01
+        assert np.abs(centres - goal).max() < 0.6
+
+
+def test_quickdraw_is_as_its_contract_says(data_root):
+    files = sorted((data_root / "quickdraw/full/numpy_bitmap").glob("*.npy"))
+    images = np.concatenate([np.load(file, mmap_mode="r")[:10] for file in files]).reshape(-1, 28, 28)
+    for (first, last), goal in zip(_ink_boxes(images), QUICKDRAW.centre, strict=True):
+        assert abs(np.mean((first + last) / 2) - goal) < 0.01
+    (top, bottom), (left, right) = _ink_boxes(images)
+    touched = np.maximum(bottom - top, right - left) + 1
+    assert np.mean(touched == np.ceil(QUICKDRAW.longest_side + 1)) > 0.99

@@ -1,0 +1,216 @@
+import math
+import threading
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.inference.network import APPLY, CHUNK, Network
+from jaxdoodle.inference.spec import (
+    LAYER_TYPES,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ModelSpec,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+
+def _windows(x, size, stride):
+    """(n, oh, ow, channels, kh, kw)"""
+    return sliding_window_view(x, size, axis=(1, 2))[:, :: stride[0], :: stride[1]]
+
+
+def _conv2d(layer, p, x):
+    padded = np.pad(x, ((0, 0), *layer.pads(x.shape[1:3]), (0, 0)))
+    return np.einsum("nyxcij,ijco->nyxo", _windows(padded, layer.kernel_size, layer.stride), p["w"]) + p["b"]
+
+
+def _softmax(layer, p, x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+#: Each layer once more, in float64 and NHWC, as its formula reads.
+PLAIN = {
+    Dense: lambda layer, p, x: x @ p["w"] + p["b"],
+    Conv2D: _conv2d,
+    MaxPool2D: lambda layer, p, x: _windows(x, layer.window, layer.stride).max(axis=(-2, -1)),
+    AvgPool2D: lambda layer, p, x: _windows(x, layer.window, layer.stride).mean(axis=(-2, -1)),
+    GlobalAvgPool2D: lambda layer, p, x: x.mean(axis=(1, 2)),
+    Flatten: lambda layer, p, x: x.reshape(len(x), math.prod(x.shape[1:])),
+    ReLU: lambda layer, p, x: x * (x > 0),
+    LeakyReLU: lambda layer, p, x: np.where(x > 0, x, layer.slope * x),
+    Sigmoid: lambda layer, p, x: 0.5 + 0.5 * np.tanh(0.5 * x),
+    Tanh: lambda layer, p, x: np.tanh(x),
+    Softmax: _softmax,
+    Dropout: lambda layer, p, x: x,
+    BatchNorm: lambda layer, p, x: (x - p["mean"]) / np.sqrt(p["var"] + layer.epsilon) * p["scale"] + p["shift"],
+}
+
+
+def plain(spec, params, x):
+    x = x.astype(np.float64)
+    for layer, p in zip(spec.layers, params, strict=True):
+        x = PLAIN[type(layer)](layer, {k: v.astype(np.float64) for k, v in p.items()}, x)
+    return x
+
+
+def draw_params(spec, rng):
+    """Random everywhere, biases and statistics too."""
+    params = []
+    for shapes in spec.param_shapes:
+        p = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+        if "w" in p:
+            p["w"] /= np.float32(math.sqrt(math.prod(p["w"].shape[:-1])))
+        if "var" in p:
+            p["var"] = np.abs(p["var"])
+        params.append(p)
+    return params
+
+
+CASES = [
+    ((7,), [Dense(5)]),
+    ((9, 7, 2), [Conv2D(3, 3)]),
+    ((9, 7, 2), [Conv2D(3, (2, 4), padding="SAME")]),
+    ((9, 7, 2), [Conv2D(3, (4, 3), stride=(2, 3), padding="SAME")]),
+    ((10, 8, 1), [Conv2D(3, 3, stride=2)]),
+    ((3, 3, 2), [Conv2D(4, 1, stride=2)]),
+    ((2, 2, 1), [Conv2D(2, 5, padding="SAME")]),
+    ((2, 3, 1), [Conv2D(2, 3, stride=3, padding="SAME")]),
+    ((5, 5, 2), [Conv2D(3, 5)]),
+    ((6, 8, 3), [MaxPool2D()]),
+    ((7, 9, 2), [MaxPool2D()]),
+    ((7, 8, 2), [MaxPool2D(3, stride=2)]),
+    ((7, 8, 2), [MaxPool2D((1, 3), stride=(3, 1))]),
+    ((7, 9, 2), [AvgPool2D()]),
+    ((8, 7, 2), [AvgPool2D((3, 2), stride=(1, 3))]),
+    ((4, 5, 3), [GlobalAvgPool2D()]),
+    ((4, 5, 3), [Flatten()]),
+    ((4, 5, 3), [Conv2D(2, 2), Flatten(), Dense(3)]),
+    ((4, 5, 3), [Flatten(), Flatten(), Dense(3)]),
+    ((6,), [ReLU()]),
+    ((6, 6, 2), [ReLU(), MaxPool2D(), MaxPool2D(3)]),
+    ((6, 6, 2), [Sigmoid(), MaxPool2D(), ReLU()]),
+    ((4, 5, 3), [LeakyReLU(0.3)]),
+    ((4,), [LeakyReLU(-2.0), LeakyReLU(3.0)]),
+    ((6,), [Sigmoid()]),
+    ((4, 5, 3), [Tanh()]),
+    ((6,), [Softmax()]),
+    ((4, 5, 3), [Softmax()]),
+    ((6,), [Dropout(0.9)]),
+    ((6,), [BatchNorm()]),
+    ((4, 5, 3), [BatchNorm(epsilon=0.1)]),
+    ((6,), [Dense(4), BatchNorm(), ReLU()]),
+    ((6,), [Dense(4), Dropout(0.5), BatchNorm(), BatchNorm()]),
+    ((6,), [Dense(4), ReLU(), BatchNorm(), Dense(3)]),
+    ((9, 7, 2), [Conv2D(3, 3, padding="SAME"), BatchNorm(), ReLU(), MaxPool2D(), Flatten(), BatchNorm(), Dense(2)]),
+    ((4, 3), [Flatten(), Dense(2)]),
+    ((6,), []),
+]
+IDS = [f"{shape} {' '.join(map(repr, layers))}" for shape, layers in CASES]
+
+
+def test_every_layer_is_covered():
+    kinds = set(LAYER_TYPES.values())
+    assert set(APPLY) == set(PLAIN) == {type(layer) for _, layers in CASES for layer in layers} == kinds
+
+
+@pytest.mark.parametrize("blank", [False, True], ids=["noise", "blank"])
+@pytest.mark.parametrize(("shape", "layers"), CASES, ids=IDS)
+def test_the_network_computes_what_the_formulas_say(shape, layers, blank):
+    spec, rng = ModelSpec(shape, layers), np.random.default_rng(len(layers))
+    params = draw_params(spec, rng)
+    net = Network(spec, params)
+    for n in (1, 3, CHUNK + 2, 0, 3):
+        x = np.zeros((n, *shape), np.float32) if blank else rng.standard_normal((n, *shape)).astype(np.float32)
+        given = x.copy()
+        y = net.logits(x)
+        assert y.dtype == np.float32 and y.shape == (n, *spec.output_shape)
+        np.testing.assert_allclose(y, plain(spec, params, x), rtol=2e-5, atol=2e-6)
+        np.testing.assert_array_equal(x, given)
+
+
+@pytest.mark.parametrize(
+    "spec", [mlp("abc", (20, 10)), digit_cnn("abc"), sketch_cnn("abcd")], ids=["mlp", "cnn", "sketch"]
+)
+def test_the_networks_of_the_reports_come_out_the_same(spec):
+    rng = np.random.default_rng(0)
+    params = draw_params(spec, rng)
+    images = rng.integers(0, 256, (CHUNK + 5, 28, 28, 1), dtype=np.uint8)
+    expected = plain(spec, params, images / np.float32(255))
+    for n in (1, 7, len(images)):
+        np.testing.assert_allclose(
+            Network(spec, params, divisor=255.0).logits(images[:n]), expected[:n], rtol=1e-5, atol=1e-5
+        )
+
+
+def test_large_scores_do_not_overflow():
+    spec = ModelSpec((2,), [Dense(2), Sigmoid()])
+    params = [{"w": np.eye(2, dtype=np.float32) * 1e4, "b": np.zeros(2, np.float32)}, {}]
+    np.testing.assert_allclose(Network(spec, params).logits(np.array([[-1.0, 1.0]])), [[0, 1]], atol=1e-30)
+    spec = ModelSpec((2,), [Softmax()])
+    np.testing.assert_array_equal(Network(spec, [{}]).logits(np.array([[1e38, -1e38]], np.float32)), [[1, 0]])
+
+
+def test_an_answer_is_not_overwritten_by_the_next():
+    spec, rng = mlp("ab", (4,)), np.random.default_rng(1)
+    net = Network(spec, draw_params(spec, rng))
+    first = net.logits(rng.random((1, 28, 28, 1), np.float32))
+    kept = first.copy()
+    net.logits(rng.random((1, 28, 28, 1), np.float32))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_changing_the_parameters_afterwards_changes_nothing():
+    spec, rng = (
+        ModelSpec((6, 6, 1), [Conv2D(2, 3), BatchNorm(), Flatten(), BatchNorm(), Dense(2)]),
+        np.random.default_rng(1),
+    )
+    params, x = draw_params(spec, rng), rng.random((2, 6, 6, 1), np.float32)
+    net = Network(spec, params)
+    before = net.logits(x)
+    for p in params:
+        for value in p.values():
+            value[...] = 7
+    np.testing.assert_array_equal(net.logits(x), before)
+
+
+def test_one_network_answers_many_threads():
+    spec, rng = digit_cnn("abc"), np.random.default_rng(2)
+    net = Network(spec, draw_params(spec, rng))
+    batches = [rng.random((n, 28, 28, 1), np.float32) for n in (1, 2, 5, 9)]
+    expected = [net.logits(x) for x in batches]
+    wrong = []
+
+    def work(i):
+        for _ in range(20):
+            if not np.array_equal(net.logits(batches[i]), expected[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(batches))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert wrong == []
+
+
+def test_wrong_shapes_are_refused():
+    spec = ModelSpec((3,), [Dense(2)])
+    good = [{"w": np.zeros((3, 2), np.float32), "b": np.zeros(2, np.float32)}]
+    with pytest.raises(ValueError, match=r"takes inputs of shape \(n, \*\(3,\)\); got \(3,\)"):
+        Network(spec, good).logits(np.zeros(3, np.float32))
+    for bad in ([], [{}], [good[0] | {"b": np.zeros(3)}], [good[0] | {"c": np.zeros(2)}]):
+        with pytest.raises(ValueError, match="the spec has parameters of shapes"):
+            Network(spec, bad)
