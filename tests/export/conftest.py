@@ -1,0 +1,95 @@
+"""Models for the exports: random weights over every layer kind, and the reports' networks."""
+
+import math
+
+import numpy as np
+import pytest
+
+from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.inference.contract import MNIST, InputContract
+from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.spec import (
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ModelSpec,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+DIGITS = [str(digit) for digit in range(10)]
+NAMES = ["cat", 'é "quoted" ??/', "<b>&amp;</b></script>", "%s\\n"]
+
+SPECS = {
+    "every image layer": ModelSpec(
+        (12, 10, 1),
+        (
+            Conv2D(6, (3, 5), stride=(1, 2), padding="SAME"), BatchNorm(), LeakyReLU(0.2), AvgPool2D((2, 1)),
+            Conv2D(5, 2, padding="SAME"), Sigmoid(), BatchNorm(), MaxPool2D((3, 2), stride=1), Softmax(), Dropout(0.5),
+            Conv2D(8, 3), Tanh(), GlobalAvgPool2D(), Dense(7), Dropout(0.2), BatchNorm(), ReLU(), BatchNorm(), Dense(4),
+        ),
+        NAMES,
+    ),
+    "ends in softmax": ModelSpec((5, 4, 1), (Conv2D(3, 2, stride=2), ReLU(), Flatten(), Dense(4), Softmax()), NAMES),
+    "begins with batch norm": ModelSpec((4, 4, 1), (BatchNorm(), Flatten(), Sigmoid(), Dense(4)), NAMES),
+    "pool after flat pixels": ModelSpec((6, 6, 1), (MaxPool2D(2), AvgPool2D(3), Tanh(), Flatten(), Dense(4)), NAMES),
+    "doodle mlp": mlp(DIGITS, (128, 128), drop_rate=0.2),
+    "digit cnn": digit_cnn(DIGITS),
+    "sketch cnn": sketch_cnn(DIGITS),
+}  # fmt: skip
+
+
+def build(spec, seed=0, **changes):
+    rng = np.random.default_rng(seed)
+    params = []
+    for shapes in spec.param_shapes:
+        p = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+        if "w" in p:
+            p["w"] *= np.float32(1.5 / math.sqrt(math.prod(p["w"].shape[:-1])))
+        if "var" in p:
+            p["var"] = np.abs(p["var"]) + np.float32(0.3)
+        params.append(p)
+    height, width, _ = spec.input_shape
+    contract = MNIST
+    if (height, width) != (28, 28):
+        contract = InputContract(spec.input_shape, min(height, width) - 2, "box", (height / 2, width / 2), None, 255.0)
+    inputs = draw_images(spec, 6, seed + 1)
+    logits = Network(spec, params, contract.divisor).logits(inputs)
+    energy = np.median(np.log(np.exp(logits).sum(axis=1)))
+    if isinstance(spec.layers[-1], Softmax):
+        energy = None  # of probabilities it says nothing
+    given = {"temperature": 1.7, "abstain_below": energy and float(energy), "provenance": {"dataset": "noise", "n": 6}}
+    return ModelFile(spec, params, contract, inputs, logits, **(given | changes))
+
+
+def draw_images(spec, n, seed=5):
+    """Half of the pixels ink, and the first image blank."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n, *spec.input_shape), dtype=np.uint8)
+    images[rng.random(images.shape) < 0.5] = 0
+    images[0] = 0
+    return images
+
+
+@pytest.fixture(scope="session", params=SPECS)
+def model(request):
+    return build(SPECS[request.param])
+
+
+@pytest.fixture(scope="session")
+def images(model):
+    return draw_images(model.spec, 40)
+
+
+@pytest.fixture(scope="session")
+def logits(model, images):
+    return Network(model.spec, model.params, model.contract.divisor).logits(images)
