@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import pytest
+
+from jaxdoodle.export import quantize, to_onnx
+from jaxdoodle.export.steps import GONE, steps_of
+from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.spec import LAYER_TYPES, ModelSpec
+
+onnx = pytest.importorskip("onnx", reason="needs the onnx package")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+
+
+def session(path):
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+@pytest.fixture(scope="session")
+def file(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    to_onnx.write(model, path, steps_of(model))
+    return path
+
+
+def test_every_layer_has_its_nodes():
+    assert set(to_onnx.NODES) == set(LAYER_TYPES.values()) - set(GONE)
+
+
+def test_the_checker_finds_nothing(file):
+    onnx.checker.check_model(str(file), full_check=True)
+
+
+def test_onnxruntime_computes_what_numpy_computes(model, file, images, logits):
+    numpy_model = Model(model)
+    found, probabilities, abstained = session(file).run(None, {"images": images})
+    np.testing.assert_allclose(found, logits, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(probabilities, numpy_model.probabilities(logits), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(abstained, numpy_model.abstains(logits))
+    assert model.abstain_below is None or 0 < abstained.sum() < len(images)
+
+
+def test_it_takes_any_number_of_images(file, images, logits):
+    for n in (1, 3):
+        found = session(file).run(["logits"], {"images": images[:n]})[0]
+        np.testing.assert_allclose(found, logits[:n], rtol=0, atol=1e-4)
+
+
+def test_the_goldens_come_out(model, file):
+    found = session(file).run(["logits"], {"images": model.golden_inputs})[0]
+    np.testing.assert_allclose(found, model.golden_logits, rtol=0, atol=1e-4)
+
+
+def test_the_metadata_hold_spec_contract_and_classes(model, file):
+    found = {entry.key: json.loads(entry.value) for entry in onnx.load(file).metadata_props}
+    assert tuple(found["classes"]) == model.spec.classes
+    assert ModelSpec.from_dict(found["spec"]) == model.spec
+    assert InputContract.from_dict(found["contract"]) == model.contract
+
+
+def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):
+    steps = quantize.int8_steps(model, images)
+    to_onnx.write(model, tmp_path / "model.onnx", steps)
+    expected = quantize.logits(model, steps, images)
+    found = session(tmp_path / "model.onnx").run(["logits"], {"images": images})[0]
+    # An input that lies between two levels may go to either; what that changes is small.
+    assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
+    assert np.median(np.abs(found - expected)) <= 0.002 * np.abs(expected).max()
+
+
+def test_the_same_model_gives_the_same_bytes(model, file, tmp_path):
+    to_onnx.write(model, tmp_path / "again", steps_of(model))
+    assert (tmp_path / "again").read_bytes() == file.read_bytes()
