@@ -26,8 +26,9 @@ class Experiment:
     """A dataset and the networks to train on it; the first variant is the report's own recipe.
 
     ``claims`` are the accuracies that the report prints, by set; ``validation`` is the fraction of the training
-    drawings that is held out; ``costs`` are costs that the report prints, by step, which the first variant with the
-    first ``seed`` has to meet within 2 % from the step ``costs_from`` on. ``test_on`` names further datasets to score the finished models on.
+    drawings that is held out. ``costs`` are costs that the report prints, by step, which the first variant with the
+    first ``seed`` has to meet within 2 % from the step ``costs_from`` on. ``test_on`` names further datasets to score
+    the finished models on.
     """
 
     dataset: str
