@@ -25,8 +25,8 @@ class Int8:
     """How a weighted layer is computed with small integers.
 
     ``w`` int8, laid out as the layer's weights, stands for ``w * w_scale`` with one scale per output, float32 (out,).
-    The input x is rounded to ``clip(rint(x / x_scale), x_low, x_high)``, halves to even; the range is 0 to 255, or
-    -127 to 127 where there are negative inputs. The output is the sum of products of integers ``* x_scale * w_scale + b``.
+    The input x is rounded to ``q = clip(rint(x / x_scale), x_low, x_high)``, halves to even; the range is 0 to 255, or
+    -127 to 127 where there are negative inputs. The output is ``(q @ w) * x_scale * w_scale + b``, q @ w in integers.
     """
 
     w: Array

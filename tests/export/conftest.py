@@ -93,3 +93,9 @@ def images(model):
 @pytest.fixture(scope="session")
 def logits(model, images):
     return Network(model.spec, model.params, model.contract.divisor).logits(images)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The digit network with random weights, which never abstains."""
+    return build(SPECS["digit cnn"], abstain_below=None)

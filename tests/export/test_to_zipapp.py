@@ -1,0 +1,109 @@
+import json
+import os
+import runpy
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.export import to_zipapp
+from jaxdoodle.inference.contract import QUICKDRAW
+from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.inference.strokes import rasterise, simplify
+
+SQUARE = [[[0, 100, 100, 0, 0], [0, 0, 100, 100, 0]]]
+CROSS = [[[10, 250], [30, 40]], [[100, 100], [5, 200]]]
+DOT = [[[5], [5]]]
+
+
+@pytest.fixture(scope="session")
+def pyz(digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("zipapp") / "digits.pyz"
+    to_zipapp.write(digits, path)
+    return path
+
+
+@pytest.fixture
+def picture(tmp_path):
+    page = np.full((60, 50, 3), 255, np.uint8)
+    page[10:50, 22:27] = 0
+    Image.fromarray(page).save(tmp_path / "one.png")
+    return tmp_path / "one.png"
+
+
+def run(pyz, *arguments, stdin=""):
+    command = [sys.executable, str(pyz), *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=pyz.parent)
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+def ndjson(*drawings):
+    return "".join(json.dumps({"drawing": drawing}) + "\n" for drawing in drawings)
+
+
+def test_a_picture_is_answered_as_the_library_answers(pyz, digits, picture):
+    code, lines, errors = run(pyz, picture, "--json", "-k", 10)
+    assert (code, errors) == (0, [])
+    found, expected = json.loads(lines[0]), Model(digits).predict(picture)
+    assert found["input"] == str(picture)
+    assert {guess["label"]: guess["probability"] for guess in found["top"]} == pytest.approx(expected.probabilities)
+
+
+def test_a_person_gets_one_line_per_picture(pyz, digits, picture):
+    code, lines, _ = run(pyz, picture, picture)
+    label, probability = Model(digits).predict(picture).top(1)[0]
+    assert code == 0 and len(lines) == 2
+    assert lines[0].startswith(f"{picture}: {label} {100 * probability:.1f} %, ")
+
+
+def test_drawings_go_in_and_json_lines_come_out(pyz):
+    code, lines, errors = run(pyz, stdin=ndjson(SQUARE, CROSS, DOT))
+    assert (code, errors) == (0, [])
+    found = [json.loads(line) for line in lines]
+    assert [one["input"] for one in found] == ["line:1", "line:2", "line:3"]
+    assert all(len(one["top"]) == 3 and one["abstained"] is False for one in found)
+
+
+def test_what_is_no_drawing_is_named_and_the_others_are_answered(pyz, tmp_path):
+    (tmp_path / "some.ndjson").write_text("{}\n" + ndjson(SQUARE) + "[" * 100_000 + '\n{"drawing": [[[1], [1, 2]]]}\n')
+    code, lines, errors = run(pyz, tmp_path / "some.ndjson", tmp_path / "absent.png", tmp_path / "absent.ndjson")
+    assert code == 2 and len(lines) == 1 and lines[0].startswith(f"{tmp_path / 'some.ndjson'}:2: ")
+    assert [error.split(": ")[0] for error in errors] == [
+        *(f"{tmp_path / 'some.ndjson'}:{number}" for number in (1, 3, 4)),
+        str(tmp_path / "absent.png"),
+        str(tmp_path / "absent.ndjson"),
+    ]
+
+
+def test_drawings_need_numpy_alone(pyz):
+    block = "import sys, runpy; sys.modules.update(jax=None, jaxlib=None, optax=None, scipy=None, PIL=None)"
+    code = f"{block}; sys.argv = [{str(pyz)!r}]; runpy.run_path({str(pyz)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], input=ndjson(CROSS), capture_output=True, text=True)
+    assert done.returncode == 0 and json.loads(done.stdout)["input"] == "line:1", done.stderr
+
+
+def test_it_runs_its_own_copy_of_the_library(pyz, tmp_path):
+    """With the installed one broken, the archive still works."""
+    (tmp_path / "jaxdoodle").mkdir()
+    (tmp_path / "jaxdoodle" / "__init__.py").write_text("raise ImportError('the wrong one')")
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, str(pyz)], input=ndjson(DOT), capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_drawing_gets_the_bitmap_of_its_contract(pyz):
+    """Large and then shrunk, a drawing looks as the published bitmaps of Quick, Draw! do."""
+    rendered = runpy.run_path(str(pyz))["_rendered"](CROSS, QUICKDRAW)
+    shrunk = preprocess(rendered, QUICKDRAW).bitmap
+    published = rasterise([simplify(CROSS)])[0]
+    assert np.abs(shrunk.astype(int) - published).mean() < 2
+
+
+def test_the_same_model_gives_the_same_bytes(digits, pyz, tmp_path):
+    to_zipapp.write(digits, tmp_path / "again.pyz")
+    assert (tmp_path / "again.pyz").read_bytes() == pyz.read_bytes()
+    assert "jaxdoodle/cli.py" not in zipfile.ZipFile(pyz).namelist()
