@@ -102,11 +102,11 @@ def preprocess(image: Any, contract: InputContract) -> Prepared:
 def _pixels(image: Any) -> Array:
     """Any picture as float32 (h, w, 1, 3 or 4), 0 to 1."""
     if isinstance(image, str | os.PathLike):
-        image = _open(image)
-    if not isinstance(image, np.ndarray):
-        if not hasattr(image, "getbands"):
-            raise InputError(f"a picture is a path, a Pillow image or a NumPy array; got {type(image).__name__}.")
+        image = _read(image)
+    elif hasattr(image, "getbands"):
         image = _from_pillow(image)
+    elif not isinstance(image, np.ndarray):
+        raise InputError(f"a picture is a path, a Pillow image or a NumPy array; got {type(image).__name__}.")
     pixels = image[..., None] if image.ndim == 2 else image
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS:
         raise InputError(
@@ -124,22 +124,23 @@ def _pixels(image: Any) -> Array:
     return pixels.astype(np.float32)
 
 
-def _open(path: str | os.PathLike[str]) -> Any:
+def _read(path: str | os.PathLike[str]) -> Array:
     from PIL import Image
 
     try:
-        image = Image.open(path)
-        if image.width * image.height > MAX_PIXELS:
-            raise InputError(f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read.")
-        image.load()
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(
+                    f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
+                )
+            return _from_pillow(image)
+    except InputError:
+        raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{error.strerror}.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        if isinstance(error, InputError):
-            raise
         reason = "" if isinstance(error, Image.UnidentifiedImageError) else f" ({error})"
         raise InputError(f"not a picture that can be read{reason}; expected PNG, JPEG, GIF and the like.") from None
-    return image
 
 
 def _from_pillow(image: Any) -> Array:

@@ -1,0 +1,150 @@
+import dataclasses
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.architectures import mlp
+from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference.contract import MNIST
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.spec import ModelSpec, Softmax
+
+CLASSES = ("upright", "level", "slanted")
+PICTURES = {
+    "upright": np.pad(np.ones((60, 9)), ((10, 30), (50, 20))),
+    "level": np.pad(np.ones((9, 60)), ((50, 20), (30, 10))),
+    "slanted": np.pad(np.kron(np.eye(12), np.ones((7, 7))), 5),
+}
+
+
+def _file(**changes):
+    """A network made by hand: a hidden unit per class, whose weights are a picture of it as MNIST would have it."""
+    spec = mlp(CLASSES, (3,))
+    templates = np.zeros((28, 28, 3), np.float32)
+    templates[4:24, 12:16, 0] = templates[12:16, 4:24, 1] = 1
+    for i in range(4, 24):
+        templates[i, i - 1 : i + 3, 2] = 1
+    hidden = {"w": 0.1 * templates.reshape(784, 3), "b": np.zeros(3, np.float32)}
+    params = [{}, hidden, {}, {"w": np.eye(3, dtype=np.float32), "b": np.zeros(3, np.float32)}]
+    inputs = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype=np.uint8)
+    logits = Network(spec, params, MNIST.divisor).logits(inputs)
+    return dataclasses.replace(ModelFile(spec, params, MNIST, inputs, logits, provenance={"seed": 7}), **changes)
+
+
+MODEL = Model(_file())
+
+
+def test_a_model_is_loaded_from_its_file(tmp_path):
+    model_file.write(tmp_path / "model.npz", _file())
+    model = Model.load(tmp_path / "model.npz")
+    assert (model.spec, model.classes, model.contract) == (mlp(CLASSES, (3,)), CLASSES, MNIST)
+    assert model.provenance == {"seed": 7}
+    images = np.random.default_rng(1).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
+    np.testing.assert_array_equal(model.logits(images), MODEL.logits(images))
+    with pytest.raises(InputError, match=r"absent\.npz: No such file"):
+        Model.load(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("label", CLASSES)
+def test_a_picture_is_recognized_as_array_and_as_file(tmp_path, label):
+    Image.fromarray(np.uint8(255 - 255 * PICTURES[label])).save(tmp_path / "drawing.png")
+    for image in (PICTURES[label], tmp_path / "drawing.png"):
+        prediction = MODEL.predict(image)
+        assert prediction.label == label
+        assert tuple(prediction.probabilities) == CLASSES
+        assert sum(prediction.probabilities.values()) == pytest.approx(1)
+        assert prediction.top(1) == [(label, max(prediction.probabilities.values()))]
+        assert not prediction.abstained
+        np.testing.assert_array_equal(
+            MODEL.logits(prediction.prepared.bitmap[None]).argmax(axis=1), [CLASSES.index(label)]
+        )
+
+
+def test_the_best_come_first_and_equal_ones_in_the_models_order():
+    prediction = dataclasses.replace(MODEL.predict(PICTURES["level"]), probabilities={"a": 0.2, "b": 0.6, "c": 0.2})
+    assert prediction.top(2) == [("b", 0.6), ("a", 0.2)]
+    assert prediction.top(9) == [("b", 0.6), ("a", 0.2), ("c", 0.2)]
+
+
+def test_probabilities_are_the_softmax_of_the_logits_at_the_temperature():
+    logits = np.array([[1.0, 2.0, 4.0], [-1e9, 0.0, 1e9]], np.float32)
+    for temperature in (1.0, 2.5, 1e-300):
+        with np.errstate(over="ignore"):
+            found = Model(_file(temperature=temperature)).probabilities(logits)
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+        np.testing.assert_allclose(found[1], [0, 0, 1], atol=1e-12)
+        if temperature > 1e-9:
+            np.testing.assert_allclose(np.log(found[0, 1:] / found[0, :-1]), [1 / temperature, 2 / temperature])
+
+
+def test_a_network_that_ends_in_softmax_gives_its_own_probabilities():
+    file = _file()
+    spec = ModelSpec(file.spec.input_shape, (*file.spec.layers, Softmax()), CLASSES)
+    params = [*file.params, {}]
+    shares = Network(spec, params, MNIST.divisor).logits(file.golden_inputs)
+    model = Model(_file(spec=spec, params=params, golden_logits=shares))
+    expected = MODEL.predict(PICTURES["slanted"]).probabilities
+    assert model.predict(PICTURES["slanted"]).probabilities == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_model_abstains_below_its_threshold():
+    logits = np.array([[0.0, 1.0, 5.0], [0.0, 0.5, 0.5]], np.float32)
+    energies = np.log(np.exp(logits).sum(axis=1))
+    assert Model(_file(abstain_below=float(energies.mean()))).abstains(logits).tolist() == [False, True]
+    assert MODEL.abstains(logits).tolist() == [False, False]
+    assert Model(_file(abstain_below=1e6)).predict(PICTURES["level"]).abstained
+
+
+def test_bitmaps_may_come_without_their_channel():
+    images = np.random.default_rng(1).integers(0, 256, (3, 28, 28), dtype=np.uint8)
+    np.testing.assert_array_equal(MODEL.logits(images), MODEL.logits(images[..., None]))
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((28, 28), np.uint8), np.zeros((1, 28, 28)), np.zeros((1, 32, 32), np.uint8), np.uint8(3)]
+)
+def test_what_is_no_bitmap_is_refused(images):
+    with pytest.raises(ValueError, match=r"logits takes uint8 images \(n, 28, 28\); got "):
+        MODEL.logits(images)
+
+
+def test_one_model_answers_many_threads():
+    expected = {label: MODEL.predict(picture).probabilities for label, picture in PICTURES.items()}
+    wrong = []
+
+    def work(label):
+        for _ in range(5):
+            if MODEL.predict(PICTURES[label]).probabilities != expected[label]:
+                wrong.append(label)
+
+    threads = [threading.Thread(target=work, args=(label,)) for label in CLASSES for _ in range(2)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert wrong == []
+
+
+def test_a_model_predicts_where_there_is_neither_jax_nor_pillow(tmp_path):
+    model_file.write(tmp_path / "model.npz", _file())
+    np.save(tmp_path / "level.npy", PICTURES["level"])
+    code = (
+        "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None, PIL=None); import numpy as np\n"
+        "from jaxdoodle.inference import Model\n"
+        "model = Model.load(sys.argv[1] + '/model.npz')\n"
+        "assert model.predict(np.load(sys.argv[1] + '/level.npy')).label == 'level'"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+
+
+def test_reading_a_spec_does_not_import_numpy():
+    code = "import sys, jaxdoodle.inference.spec; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(ImportError):
+        from jaxdoodle.inference import Nothing  # noqa: F401

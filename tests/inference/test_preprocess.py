@@ -1,0 +1,315 @@
+import gzip
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from jaxdoodle.inference.contract import MNIST, QUICKDRAW, InputContract
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.preprocess import preprocess
+
+CONTRACTS = {
+    "mnist": MNIST,
+    "quickdraw": QUICKDRAW,
+    "free": InputContract((40, 32, 1), 21.5, "box", (18.0, 17.25), None),
+}
+
+
+def drawing(canvas=400, size=200, place=(90, 120), pen=24):
+    """A tilted flag on its pole, white on black, uint8, antialiased."""
+    sheet = Image.new("L", (4 * canvas, 4 * canvas))
+    pencil = ImageDraw.Draw(sheet)
+    corners = [(0.3, 1.0), (0.1, 0.05), (0.6, 0.0), (0.65, 0.4), (0.2, 0.45)]
+    points = [(4 * (place[1] + size * x), 4 * (place[0] + size * y)) for x, y in corners]
+    pencil.line(points, 255, 4 * pen, "curve")
+    for x, y in (points[0], points[-1]):
+        pencil.ellipse((x - 2 * pen, y - 2 * pen, x + 2 * pen, y + 2 * pen), 255)
+    return np.asarray(sheet.resize((canvas, canvas), Image.Resampling.BOX))
+
+
+INK = drawing()
+
+
+def _colours(ink, pen, paper):
+    share = ink[..., None] / 255
+    return np.rint(share * np.array(pen) + (1 - share) * np.array(paper)).astype(np.uint8)
+
+
+def _saved(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return Image.open(buffer)
+
+
+def _turned(image, orientation):
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    return _saved(image, "PNG", exif=exif)
+
+
+def _specked(ink):
+    rng, specked = np.random.default_rng(0), ink.copy()
+    specked[rng.integers(0, 400, 60), rng.integers(0, 400, 60)] = 255
+    specked[395:398, 3:6] = 200
+    return specked
+
+
+def _page_on_nothing():
+    page = np.dstack([np.zeros((400, 400, 3)), np.zeros((400, 400))]).astype(np.uint8)
+    page[60:330, 60:330] = np.dstack([np.repeat(255 - INK[..., None], 3, 2), np.full_like(INK, 255)])[60:330, 60:330]
+    return page
+
+
+TRANSPARENT = np.dstack([np.full((400, 400, 3), 90, np.uint8), INK])
+#: One drawing in many forms: what is handed in, and the background that should be found.
+FORMS = {
+    "white on black": (INK, "dark"),
+    "black on white": (255 - INK, "light"),
+    "with a channel": (INK[..., None], "dark"),
+    "light grey on white": (_colours(INK, [205], [255]), "light"),
+    "dark grey on black": (_colours(INK, [60], [0]), "dark"),
+    "black on grey": (_colours(INK, [0], [128]), "light"),
+    "white on grey": (_colours(INK, [255], [128]), "dark"),
+    "yellow on white": (_colours(INK, [255, 230, 0], [255, 255, 255]), "light"),
+    "red on green of the same grey": (_colours(INK, [200, 0, 0], [0, 102, 0]), "dark"),
+    "floats": (INK.astype(np.float64) / 255, "dark"),
+    "16 bits": (INK.astype(np.uint16) * 257, "dark"),
+    "opaque alpha": (np.dstack([_colours(255 - INK, [255] * 3, [0] * 3), np.full_like(INK, 255)]), "light"),
+    "dark ink on nothing": (np.dstack([np.zeros((400, 400, 3), np.uint8), INK]), "transparent"),
+    "light ink on nothing": (np.dstack([np.full((400, 400, 3), 255, np.uint8), INK]), "transparent"),
+    "grey ink on nothing": (TRANSPARENT, "transparent"),
+    "two inks on nothing": (np.dstack([np.triu(np.full_like(INK, 255))] * 3 + [INK]), "transparent"),
+    "page on nothing": (_page_on_nothing(), "light"),
+    "moved": (np.roll(INK, (-70, 100), (0, 1)), "dark"),
+    "cut to the ink": (drawing(230, 200, (14, 8)), "dark"),
+    "specks": (_specked(INK), "dark"),
+    "Pillow L": (Image.fromarray(255 - INK), "light"),
+    "Pillow CMYK": (Image.fromarray(255 - INK).convert("RGB").convert("CMYK"), "light"),
+    "Pillow LA": (Image.fromarray(TRANSPARENT).convert("LA"), "transparent"),
+    "Pillow palette": (_saved(Image.fromarray(255 - INK).convert("P"), "GIF"), "light"),
+    "palette with transparency": (
+        _saved(Image.fromarray(np.minimum(INK, 250)).convert("P"), "PNG", transparency=0), "transparent"),
+    "Pillow 16 bits": (_saved(Image.fromarray(INK.astype(np.uint16) * 257), "PNG"), "dark"),
+    "Pillow 32 bits": (Image.fromarray(INK.astype(np.int32) * 3), "dark"),
+    "Pillow floats": (Image.fromarray(INK.astype(np.float32) * 7 - 3), "dark"),
+    "JPEG": (_saved(Image.fromarray(255 - INK), "JPEG", quality=50), "light"),
+    "turned by its EXIF": (_turned(Image.fromarray(255 - INK).transpose(Image.Transpose.ROTATE_90), 6), "light"),
+    "large": (drawing(1200, 600, (270, 360), 72), "dark"),
+    "small": (np.asarray(Image.fromarray(255 - INK).resize((100, 100), Image.Resampling.BOX)), "light"),
+}  # fmt: skip
+#: Forms that come out less alike, and how far off, of 255, on average.
+LOOSE = {
+    "Pillow palette": 2,
+    "JPEG": 2,
+    "small": 3,
+    "palette with transparency": 4,
+    "dark grey on black": 1.5,
+    "large": 2.5,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_drawing_comes_out_alike_in_every_form(form):
+    picture, background = FORMS[form]
+    prepared = preprocess(picture, QUICKDRAW)
+    assert prepared.background == background
+    difference = np.abs(prepared.bitmap.astype(int) - preprocess(INK, QUICKDRAW).bitmap).mean()
+    assert difference <= LOOSE.get(form, 1.0)
+
+
+def test_black_and_white_pixels_do_too():
+    mask = drawing() > 127
+    for picture in (mask, ~mask, Image.fromarray(mask)):
+        bitmap = preprocess(picture, QUICKDRAW).bitmap
+        assert np.abs(bitmap.astype(int) - preprocess(INK, QUICKDRAW).bitmap).mean() < 2
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("size", [40, 120, 350])
+@pytest.mark.parametrize("place", [(0.1, 0.1), (0.4, 0.3)])
+def test_the_bitmap_meets_its_contract(contract, size, place):
+    canvas = 2 * size
+    picture = drawing(canvas, size, [canvas * part for part in place], pen=max(2, size // 12))
+    prepared = preprocess(255 - picture, contract)
+    bitmap = prepared.bitmap.astype(float)
+    assert prepared.bitmap.dtype == np.uint8 and bitmap.shape == contract.image_shape[:2]
+    assert bitmap.max() > 200 and bitmap[0, 0] == 0
+    for axis in (0, 1):
+        profile = bitmap.sum(axis=1 - axis)
+        if contract.centring == "mass":
+            assert abs(profile @ np.arange(len(profile)) / profile.sum() - contract.centre[axis]) < 0.1
+        else:
+            drawn = np.flatnonzero(profile)
+            assert abs((drawn[0] + drawn[-1]) / 2 - contract.centre[axis]) <= 0.51
+    rows, columns = (np.flatnonzero(bitmap.max(axis=axis) > 100) for axis in (1, 0))
+    assert abs(max(np.ptp(rows), np.ptp(columns)) + 1 - contract.longest_side) < 1.6
+
+
+@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
+def test_the_pen_is_brought_towards_the_contracts(contract):
+    reference = preprocess(drawing(pen=12), contract).bitmap.astype(float)
+    for pen in (2, 5, 12, 20, 30):
+        picture = drawing(pen=pen)
+        prepared = preprocess(picture, contract)
+        kept = preprocess(picture, InputContract(**contract.to_dict() | {"stroke_width": None}))
+        width = prepared.pen * prepared.scale + prepared.widened
+        assert 0.7 * contract.stroke_width <= width + 1e-6 and width - 1e-6 <= 1.5 * contract.stroke_width
+        assert abs(prepared.pen - pen) < 0.15 * pen + 0.5
+        assert kept.widened == 0
+        if abs(prepared.widened) > 0.3:
+            off, before = (np.abs(p.bitmap - reference).mean() for p in (prepared, kept))
+            assert off < 0.8 * before
+
+
+@pytest.mark.parametrize("file", ["mnist", "quickdraw"])
+def test_data_as_published_comes_back_as_it_is(data_root, file):
+    if file == "mnist":
+        with gzip.open(data_root / "mnist/t10k-images-idx3-ubyte.gz") as stream:
+            images = np.frombuffer(stream.read(16 + 300 * 784), np.uint8, offset=16)
+    else:
+        images = np.load(data_root / "quickdraw/full/numpy_bitmap/clock.npy")[:300]
+    images = images.reshape(-1, 28, 28)
+    same = [np.array_equal(preprocess(image, CONTRACTS[file]).bitmap, image) for image in images]
+    # The others have no pixel of full strength, and are brought to it.
+    assert all(ok or image.max() < 255 for ok, image in zip(same, images, strict=True))
+    assert np.mean(same) > 0.6
+    for image in images[:50]:
+        black_on_white = preprocess(255 - image, CONTRACTS[file]).bitmap
+        assert np.abs(black_on_white.astype(int) - preprocess(image, CONTRACTS[file]).bitmap).max() <= 1
+
+
+def test_digits_drawn_anywhere_are_recognized_as_well_as_published_ones(data_root):
+    def images(name, count):
+        with gzip.open(data_root / f"mnist/{name}-images-idx3-ubyte.gz") as stream:
+            pixels = np.frombuffer(stream.read(16 + count * 784), np.uint8, offset=16).reshape(count, 28, 28)
+        with gzip.open(data_root / f"mnist/{name}-labels-idx1-ubyte.gz") as stream:
+            return pixels, np.frombuffer(stream.read(8 + count), np.uint8, offset=8)
+
+    known, labels = images("train", 8000)
+    digits, truth = images("t10k", 200)
+    rows = known.reshape(len(known), -1).astype(np.float32)
+
+    def correct(bitmaps):
+        """By their nearest neighbour among the training images."""
+        x = np.stack(bitmaps).reshape(len(bitmaps), -1).astype(np.float32)
+        nearest = ((rows**2).sum(axis=1) - 2 * x @ rows.T).argmin(axis=1)
+        return int((labels[nearest] == truth).sum())
+
+    rng, redrawn, placed = np.random.default_rng(0), [], []
+    for digit in digits:
+        size = int(rng.integers(60, 200))
+        canvas = np.zeros((int(size * rng.uniform(1, 3)),) * 2, np.uint8)
+        top, left = rng.integers(0, len(canvas) - size + 1, 2)
+        canvas[top : top + size, left : left + size] = Image.fromarray(digit).resize((size, size))
+        canvas = 255 - canvas if rng.random() < 0.5 else canvas
+        redrawn.append(preprocess(canvas, MNIST).bitmap)
+        placed.append(np.asarray(Image.fromarray(canvas).resize((28, 28))))
+    assert correct(redrawn) >= correct(digits) - 2
+    assert correct(placed) < correct(digits) - 60
+
+
+EXTREMES = {
+    "one pixel": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+    "a dot": np.pad(np.ones((9, 9)), 20),
+    "a row": np.pad(np.ones((1, 300)), 5),
+    "a column": np.pad(np.ones((300, 1)), 5),
+    "a strip one pixel high": np.pad(np.ones((1, 90)), ((0, 0), (40, 40))),
+    "a strip 5000 pixels long": np.pad(np.ones((1, 90)), ((0, 0), (2500, 2500))),
+    "two far dots": np.diag(np.r_[1, np.zeros(198), 1]),
+    "filled": np.pad(np.ones((200, 180)), 10),
+    "a thin line in a large picture": np.pad(np.eye(1500), 300),
+    "noise": np.random.default_rng(0).random((60, 60)),
+}
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("name", EXTREMES)
+def test_the_strangest_drawing_gives_a_bitmap(name, contract):
+    prepared = preprocess(EXTREMES[name].astype(np.float32), contract)
+    assert prepared.bitmap.shape == contract.image_shape[:2] and prepared.bitmap.any()
+    if contract.stroke_width is not None:
+        assert prepared.bitmap.max() > 100
+
+
+REFUSED = [
+    (np.zeros((50, 50), np.uint8), "the image: the picture is blank: nothing differs"),
+    (np.full((50, 50, 3), 200, np.uint8), "the image: the picture is blank: nothing differs"),
+    (np.zeros((9, 9, 4), np.uint8), "the image: the picture is blank: all of it is transparent."),
+    (Image.new("I", (9, 9), 70), "the image: the picture is blank: nothing differs"),
+    (np.zeros((2, 28, 28), np.uint8), "the image: a picture has the shape (h, w), (h, w, 1)"),
+    (np.zeros((28, 0), np.uint8), "the image: a picture has the shape (h, w), (h, w, 1)"),
+    (np.zeros(784, np.uint8), "the image: a picture has the shape (h, w), (h, w, 1)"),
+    (np.zeros((28, 28), np.int64), "the image: a picture holds uint8, uint16, bool or floats from 0 to 1; got int64."),
+    (np.zeros((28, 28), object), "the image: a picture holds uint8, uint16, bool or floats from 0 to 1; got object."),
+    (np.full((28, 28), 255.0), "the image: a picture of floats goes from 0 to 1; got 255 to 255."),
+    (np.full((28, 28), np.nan), "the image: a picture of floats goes from 0 to 1; got nan to nan."),
+    ([[0, 1]], "the image: a picture is a path, a Pillow image or a NumPy array; got list."),
+    (None, "the image: a picture is a path, a Pillow image or a NumPy array; got NoneType."),
+]
+
+
+@pytest.mark.parametrize(("picture", "message"), REFUSED, ids=[str(i) for i in range(len(REFUSED))])
+def test_what_is_no_drawing_is_refused(picture, message):
+    with pytest.raises(InputError) as error:
+        preprocess(picture, MNIST)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def _png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+FILES = {
+    "text": (b"hello", "not a picture that can be read; expected PNG, JPEG, GIF and the like."),
+    "empty": (b"", "not a picture that can be read; expected PNG, JPEG, GIF and the like."),
+    "cut short": (_png(Image.fromarray(INK))[:900], "not a picture that can be read (image file is truncated"),
+    "blank": (_png(Image.new("L", (30, 30), 255)), "the picture is blank: nothing differs from its background"),
+    "far too large": (_png(Image.new("1", (8000, 8000))), "the picture has 8000x8000 pixels; at most 50,000,000 are"),
+    "a bomb": (_png(Image.new("1", (30000, 30000))), "not a picture that can be read (Image size (900000000 pixels)"),
+    "absent": (None, "No such file or directory."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_bad_picture_file_is_refused_by_name(tmp_path, name):
+    content, message = FILES[name]
+    path = tmp_path / "drawing.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        preprocess(path, MNIST)
+    assert str(error.value).startswith(f"{path}: {message}")
+
+
+def test_a_picture_file_is_prepared_like_the_picture(tmp_path):
+    Image.fromarray(255 - INK).save(tmp_path / "drawing.png")
+    for path in (tmp_path / "drawing.png", str(tmp_path / "drawing.png")):
+        np.testing.assert_array_equal(preprocess(path, MNIST).bitmap, preprocess(255 - INK, MNIST).bitmap)
+
+
+def test_what_was_done_is_said():
+    prepared = preprocess(_specked(drawing(pen=24)), QUICKDRAW)
+    top, left, bottom, right = prepared.box
+    assert abs(top - 78) < 2 and abs(bottom - 302) < 2 and abs(left - 128) < 3 and abs(right - 262) < 3
+    assert 50 <= prepared.specks <= 61
+    assert abs(prepared.pen - 24) < 3
+    assert prepared.widened < 0
+    assert abs(prepared.scale * (bottom - top) - QUICKDRAW.longest_side) < 1.5
+    reduced = preprocess(FORMS["large"][0], QUICKDRAW)
+    np.testing.assert_allclose(reduced.box, np.array(preprocess(INK, QUICKDRAW).box) * 3, atol=6)
+
+
+def test_arrays_are_prepared_without_pillow():
+    code = (
+        "import sys; sys.modules.update(PIL=None); import numpy as np\n"
+        "from jaxdoodle.inference.preprocess import preprocess\n"
+        "from jaxdoodle.inference.contract import MNIST\n"
+        "assert preprocess(np.eye(50), MNIST).bitmap.any()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
