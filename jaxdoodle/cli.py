@@ -147,7 +147,25 @@ def evaluate(options: argparse.Namespace) -> int:
             print(f"  {classes[index]:20} {matrix[index, index]:6,} of {matrix[index].sum():6,} right")
     for true, guess, count in most_confused(matrix, options.lines):
         print(f"  {classes[true]} taken for {classes[guess]}: {count:,}")
+    if options.against:
+        _print_comparison(dataset, predicted, Model.load(options.against), options)
     return 0
+
+
+def _print_comparison(dataset: Any, predicted: Any, other: Any, options: argparse.Namespace) -> None:
+    """How another model does on the same drawings, and whether the difference could be chance."""
+    from jaxdoodle.report.intervals import format_accuracy, mcnemar
+
+    if other.classes != dataset.classes:
+        raise InputError(f"{options.against}: knows other classes than {options.model}; there is nothing to compare.")
+    others = other.logits(dataset.images).argmax(axis=1)
+    test = mcnemar(dataset.labels, predicted, others)
+    print(f"{options.against}: {format_accuracy(int((others == dataset.labels).sum()), len(dataset))}")
+    print(
+        f"  {test.only_first:,} drawings only {options.model} has right, {test.only_second:,} only {options.against}; "
+        f"McNemar's exact p = {test.p_value:.2g}"
+        + (", which chance explains" if test.p_value > 0.05 else ", hardly chance")
+    )
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -235,6 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_options(scored)
     scored.add_argument("--set", default="test", help="train, validation, test (default) or a further test set")
     scored.add_argument("--lines", type=_count, default=5, help="how many of the worst classes and confusions (5)")
+    scored.add_argument("--against", metavar="MODEL", help="another model, to compare on the same drawings")
     scored.add_argument("--json", action="store_true", help="one JSON object, with the confusion matrix")
 
     shown = _add(verbs, "predict", predict, "say what pictures show; needs NumPy and Pillow alone")

@@ -69,6 +69,13 @@ def test_evaluate_counts_what_train_counted(trained, capsys):
         assert np.trace(found["confusion"]) == found["correct"]
 
 
+def test_two_models_are_compared_on_the_same_drawings(trained, capsys):
+    model = str(trained[0] / "model.npz")
+    assert main(["evaluate", model, "--dataset", "doodles", "--against", model]) == 0
+    printed = capsys.readouterr().out
+    assert "0 drawings only" in printed and "McNemar's exact p = 1, which chance explains" in printed
+
+
 def test_evaluate_says_which_classes_are_hard(trained, capsys):
     assert main(["evaluate", str(trained[0] / "model.npz"), "--dataset", "doodles"]) == 0
     printed = capsys.readouterr().out
