@@ -42,9 +42,9 @@ SPECS = {
     "ends in softmax": ModelSpec((5, 4, 1), (Conv2D(3, 2, stride=2), ReLU(), Flatten(), Dense(4), Softmax()), NAMES),
     "begins with batch norm": ModelSpec((4, 4, 1), (BatchNorm(), Flatten(), Sigmoid(), Dense(4)), NAMES),
     "pool after flat pixels": ModelSpec((6, 6, 1), (MaxPool2D(2), AvgPool2D(3), Tanh(), Flatten(), Dense(4)), NAMES),
-    "doodle mlp": mlp(DIGITS, (128, 128), drop_rate=0.2),
+    "doodle mlp": mlp(DIGITS, (64, 32), drop_rate=0.2),
     "digit cnn": digit_cnn(DIGITS),
-    "sketch cnn": sketch_cnn(DIGITS),
+    "sketch cnn": sketch_cnn(DIGITS, input_shape=(13, 12, 1)),
 }  # fmt: skip
 
 
@@ -99,3 +99,14 @@ def logits(model, images):
 def digits():
     """The digit network with random weights, which never abstains."""
     return build(SPECS["digit cnn"], abstain_below=None)
+
+
+@pytest.fixture(scope="session")
+def every_layer():
+    return build(SPECS["every image layer"])
+
+
+@pytest.fixture(scope="session")
+def images_for():
+    """``(model, n) -> images``"""
+    return lambda model, n: draw_images(model.spec, n)

@@ -1,0 +1,311 @@
+"""The C of an exported network: one function for each kind of layer, and what surrounds them.
+
+Images are (height, width, channels), float32 weights as they are; int8 weights outputs first. Only C99 and its stdio
+are used, not even libm, so that a plain ``cc model.c`` links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jaxdoodle.inference.spec import (
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAvgPool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+EXPONENTIAL = """\
+/* e to the x, right to float's last digits: the 1024th power of e to the x / 1024. */
+static double exponential(double x)
+{
+    double y = (x < -200 ? -200 : x > 200 ? 200 : x) / 1024;
+    double e = 1 + y * (1 + y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5 * (1 + y / 6 * (1 + y / 7))))));
+    for (int i = 0; i < 10; i++)
+        e *= e;
+    return e;
+}
+"""
+
+_DENSE = """\
+static void dense(const float *x, int inputs, int units, const float *w, const float *b, float *y)
+{
+    for (int o = 0; o < units; o++)
+        y[o] = b[o];
+    for (int i = 0; i < inputs; i++)
+        for (int o = 0; o < units; o++)
+            y[o] += x[i] * w[i * units + o];
+}
+"""
+
+_CONV2D = """\
+static void conv2d(const float *x, int height, int width, int channels, int kernel_height, int kernel_width,
+                   int down, int right, int top, int left, int rows, int columns, int filters,
+                   const float *w, const float *b, float *y)
+{
+    for (int place = 0; place < rows * columns; place++, y += filters) {
+        for (int f = 0; f < filters; f++)
+            y[f] = b[f];
+        for (int i = 0; i < kernel_height; i++) {
+            int row = place / columns * down - top + i;
+            for (int j = 0; j < kernel_width && row >= 0 && row < height; j++) {
+                int column = place % columns * right - left + j;
+                if (column < 0 || column >= width)
+                    continue;
+                const float *pixel = x + (row * width + column) * channels;
+                const float *weight = w + (i * kernel_width + j) * channels * filters;
+                for (int c = 0; c < channels; c++)
+                    for (int f = 0; f < filters; f++)
+                        y[f] += pixel[c] * weight[c * filters + f];
+            }
+        }
+    }
+}
+"""
+
+#: What the int8 layers share.
+LEVELS = """\
+/* Each number as the nearest level, halves to even: adding 1.5 * 2^23 leaves a float no room for fractions. */
+static void to_levels(const float *x, int n, float scale, float low, float high, int16_t *q)
+{
+    for (int i = 0; i < n; i++) {
+        float level = x[i] / scale;
+        level = level < low ? low : level > high ? high : level;
+        float rounded = level + 12582912.0f;
+        q[i] = (int16_t)(rounded - 12582912.0f);
+    }
+}
+"""
+
+_DENSE_INT8 = """\
+static void dense_int8(const int16_t *x, int inputs, int units, const int8_t *w, const float *scale,
+                       const float *b, float *y)
+{
+    for (int o = 0; o < units; o++, w += inputs) {
+        int32_t sum = 0;
+        for (int i = 0; i < inputs; i++)
+            sum += (int32_t)x[i] * w[i];
+        y[o] = (float)sum * scale[o] + b[o];
+    }
+}
+"""
+
+_CONV2D_INT8 = """\
+static void conv2d_int8(const int16_t *x, int height, int width, int channels, int kernel_height, int kernel_width,
+                        int down, int right, int top, int left, int rows, int columns, int filters,
+                        const int8_t *w, const float *scale, const float *b, float *y)
+{
+    for (int place = 0; place < rows * columns; place++, y += filters) {
+        int row = place / columns * down - top, column = place % columns * right - left;
+        int above = row < 0 ? -row : 0, below = row + kernel_height > height ? height - row : kernel_height;
+        int before = column < 0 ? -column : 0, after = column + kernel_width > width ? width - column : kernel_width;
+        for (int f = 0; f < filters; f++) {
+            int32_t sum = 0;
+            for (int i = above; i < below; i++) {
+                const int16_t *pixel = x + ((row + i) * width + column) * channels;
+                const int8_t *weight = w + (f * kernel_height + i) * kernel_width * channels;
+                for (int c = before * channels; c < after * channels; c++)
+                    sum += (int32_t)pixel[c] * weight[c];
+            }
+            y[f] = (float)sum * scale[f] + b[f];
+        }
+    }
+}
+"""
+
+_POOL = """\
+static void {name}(const float *x, int width, int channels, int window_height, int window_width,
+                   int down, int right, int rows, int columns, float *y)
+{{
+    for (int place = 0; place < rows * columns; place++, y += channels) {{
+        const float *corner = x + (place / columns * down * width + place % columns * right) * channels;
+        for (int c = 0; c < channels; c++) {{
+            float {start};
+            for (int i = 0; i < window_height; i++)
+                for (int j = 0; j < window_width; j++) {{
+                    float pixel = corner[(i * width + j) * channels + c];
+                    {combine};
+                }}
+            y[c] = {result};
+        }}
+    }}
+}}
+"""
+
+_AVG_POOL = _POOL.format(
+    name="avg_pool", start="sum = 0", combine="sum += pixel", result="sum / (float)(window_height * window_width)"
+)
+
+_SOFTMAX = """\
+static void softmax(float *x, int rows, int n)
+{
+    for (; rows > 0; rows--, x += n) {
+        float top = x[0];
+        double sum = 0;
+        for (int i = 1; i < n; i++)
+            top = x[i] > top ? x[i] : top;
+        for (int i = 0; i < n; i++)
+            sum += exponential(x[i] - top);
+        for (int i = 0; i < n; i++)
+            x[i] = (float)(exponential(x[i] - top) / sum);
+    }
+}
+"""
+
+_BATCH_NORM = """\
+static void batch_norm(float *x, int rows, int channels, const float *scale, const float *shift)
+{
+    for (; rows > 0; rows--, x += channels)
+        for (int c = 0; c < channels; c++)
+            x[c] = x[c] * scale[c] + shift[c];
+}
+"""
+
+
+def _elementwise(name: str, value: str, more: str = "") -> str:
+    return f"""\
+static void {name}(float *x, int n{more})
+{{
+    for (int i = 0; i < n; i++)
+        x[i] = {value};
+}}
+"""
+
+
+#: Layer class -> its function. Those from Dense to GlobalAvgPool2D write to y; the others work in place.
+FUNCTIONS: Mapping[type[Layer], str] = {
+    Dense: _DENSE,
+    Conv2D: _CONV2D,
+    MaxPool2D: _POOL.format(
+        name="max_pool", start="top = corner[c]", combine="top = pixel > top ? pixel : top", result="top"
+    ),
+    AvgPool2D: _AVG_POOL,
+    GlobalAvgPool2D: _AVG_POOL,
+    Flatten: "",
+    ReLU: _elementwise("relu", "x[i] > 0 ? x[i] : 0"),
+    LeakyReLU: _elementwise("leaky_relu", "x[i] > 0 ? x[i] : slope * x[i]", ", float slope"),
+    Sigmoid: _elementwise("sigmoid", "(float)(1 / (1 + exponential(-x[i])))"),
+    Tanh: _elementwise("hyperbolic_tangent", "(float)(1 - 2 / (1 + exponential(2.0 * x[i])))"),
+    Softmax: _SOFTMAX,
+    BatchNorm: _BATCH_NORM,
+}
+
+INT8_FUNCTIONS: Mapping[type[Layer], str] = {Dense: _DENSE_INT8, Conv2D: _CONV2D_INT8}
+
+PREDICT = """\
+/* Probabilities of the classes for one image. Gives the most probable class, or -1 if the image looks like none. */
+int predict(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float probabilities[CLASSES])
+{{
+    float scores[CLASSES];
+    int best = 0;
+    logits(image, work, scores);
+    for (int i = 1; i < CLASSES; i++)
+        best = scores[i] > scores[best] ? i : best;
+    double sum = 0, energy = 0;
+    for (int i = 0; i < CLASSES; i++) {{
+        probabilities[i] = (float)exponential((scores[i] - scores[best]) / TEMPERATURE);
+        sum += probabilities[i];
+        energy += exponential(scores[i] - scores[best]);
+    }}
+    for (int i = 0; i < CLASSES; i++)
+        probabilities[i] = {probability};
+    return {answer};
+}}
+"""
+
+MAIN = """\
+#ifndef NO_MAIN
+#include <stdio.h>
+#include <string.h>
+
+/* The next number of a PGM header, after spaces and comments; -1 at anything else. */
+static int number(FILE *file)
+{
+    int c = getc(file), value = -1;
+    while (c == ' ' || c == '\\t' || c == '\\r' || c == '\\n' || c == '#') {
+        if (c == '#')
+            while (c != '\\n' && c != EOF)
+                c = getc(file);
+        c = getc(file);
+    }
+    for (; c >= '0' && c <= '9' && value < 100000; c = getc(file))
+        value = (value < 0 ? 0 : value) * 10 + (c - '0');
+    return c == EOF || c == ' ' || c == '\\t' || c == '\\r' || c == '\\n' ? value : -1;
+}
+
+/* The next image of a PGM file: 1; 0 where the file ends; -1 if there is something else. */
+static int read_pgm(FILE *file, uint8_t image[HEIGHT * WIDTH])
+{
+    int c = getc(file);
+    while (c == ' ' || c == '\\t' || c == '\\r' || c == '\\n')
+        c = getc(file);
+    if (c == EOF)
+        return 0;
+    int kind = getc(file);
+    if (c != 'P' || (kind != '2' && kind != '5') || number(file) != WIDTH || number(file) != HEIGHT ||
+        number(file) != 255)
+        return -1;
+    for (int i = 0; i < HEIGHT * WIDTH; i++) {
+        int value = kind == '5' ? getc(file) : number(file);
+        if (value < 0 || value > 255)
+            return -1;
+        image[i] = (uint8_t)value;
+    }
+    return 1;
+}
+
+static int answer(const char *name, FILE *file, int print_logits)
+{
+    static struct workspace work;
+    uint8_t image[HEIGHT * WIDTH];
+    float values[CLASSES];
+    int found;
+    while ((found = read_pgm(file, image)) == 1) {
+        if (print_logits) {
+            logits(image, &work, values);
+            for (int i = 0; i < CLASSES; i++)
+                printf("%.9g%c", (double)values[i], i + 1 < CLASSES ? ' ' : '\\n');
+            continue;
+        }
+        int abstained = predict(image, &work, values) < 0, best = 0;
+        for (int i = 1; i < CLASSES; i++)
+            best = values[i] > values[best] ? i : best;
+        printf("%s %.1f %%%s\\n", class_names[best], 100 * (double)values[best],
+               abstained ? "  (like none of the classes)" : "");
+    }
+    if (found < 0)
+        fprintf(stderr, "%s: not a PGM image of %d x %d pixels and 255 levels, white ink on black\\n", name, WIDTH,
+                HEIGHT);
+    return found < 0 ? 2 : 0;
+}
+
+/* model [--logits] [IMAGE.pgm ...]; without files, images one after the other on standard input. */
+int main(int count, char **arguments)
+{
+    int code = 0, print_logits = count > 1 && strcmp(arguments[1], "--logits") == 0;
+    if (count == 1 + print_logits)
+        return answer("standard input", stdin, print_logits);
+    for (int i = 1 + print_logits; i < count; i++) {
+        FILE *file = fopen(arguments[i], "rb");
+        if (!file) {
+            perror(arguments[i]);
+            code = 2;
+            continue;
+        }
+        if (answer(arguments[i], file, print_logits))
+            code = 2;
+        fclose(file);
+    }
+    return code;
+}
+#endif
+"""
