@@ -68,10 +68,11 @@ def test_an_unknown_class_is_refused_with_the_known_ones():
         generate("zebra", 10, np.random.default_rng(0))
 
 
-def ridge_classifier(images, labels):
-    """Least squares on blurred pixels: weak, quick, the same on every machine."""
-    targets = 2.0 * np.eye(len(REPORT_CLASSES))[labels] - 1
-    x = features(images)
+def ridge_classifier(names, count):
+    """Learned from drawings of ours: least squares on blurred pixels; weak, quick, the same on every machine."""
+    rng = np.random.default_rng(0)
+    x = features(np.concatenate([generate(name, count, rng) for name in names]))
+    targets = np.repeat(2.0 * np.eye(len(names)) - 1, count, axis=0)
     weights = np.linalg.solve(x.T @ x + 30 * np.eye(x.shape[1]), x.T @ targets)
     return lambda images: (features(images) @ weights).argmax(1)
 
@@ -83,13 +84,16 @@ def features(images):
     return np.column_stack([x.reshape(len(x), -1), np.ones(len(x))])
 
 
+def test_classes_can_be_told_apart():
+    classify, rng = ridge_classifier(REPORT_CLASSES, 500), np.random.default_rng(1)
+    for label, name in enumerate(REPORT_CLASSES):
+        assert (classify(generate(name, 200, rng)) == label).mean() >= 0.65, name
+
+
 def test_what_is_learned_from_drawings_alone_holds_for_real_ones(data_root):
-    rng = np.random.default_rng(0)
-    images = np.concatenate([generate(name, 2000, rng) for name in REPORT_CLASSES])
-    classify = ridge_classifier(images, np.repeat(np.arange(5), 2000))
-    shares = []
+    classify = ridge_classifier(REPORT_CLASSES, 1000)
+    shares = {}
     for label, name in enumerate(REPORT_CLASSES):
         real = np.load(data_root / "quickdraw" / "full" / "numpy_bitmap" / f"{name}.npy").reshape(-1, 28, 28)
-        shares.append((classify(real) == label).mean())
-    print(shares, np.mean(shares))
-    assert np.mean(shares) >= 0.75, dict(zip(REPORT_CLASSES, shares, strict=True))
+        shares[name] = (classify(real) == label).mean()
+    assert np.mean(list(shares.values())) >= 0.75, shares

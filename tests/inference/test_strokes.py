@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from itertools import islice
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_rendering_does_not_depend_on_what_else_is_rendered():
         np.testing.assert_array_equal(rasterise([drawing])[0], image)
 
 
+def test_memory_does_not_grow_with_the_number_of_drawings():
+    def peak(count):
+        tracemalloc.start()
+        images = rasterise([DRAWINGS["a scribble"]] * count)
+        high = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return high - images.nbytes
+
+    assert peak(500) < 1.5 * peak(100)
+
+
 def test_no_drawings_give_no_images():
     assert rasterise([]).shape == (0, 28, 28)
 
@@ -132,6 +144,7 @@ BAD_DRAWINGS = {
     "no stroke": [],
     "a stroke without points": [([], [])],
     "one coordinate short": [([1, 2], [1])],
+    "one coordinate too many": [([1], [1, 2])],
     "one axis": [([1, 2],)],
     "a word": [(["a"], ["b"])],
     "not a number": [([1, float("nan")], [1, 2])],
@@ -171,6 +184,10 @@ def test_simplified_drawings_start_at_0_and_reach_255():
 def test_simplifying_drops_what_lies_within_two_pixels_of_the_line():
     assert simplify([([0, 100, 200, 510], [0, 3.9, 0, 0])]) == [([0, 255], [0, 0])]
     assert simplify([([0, 100, 200, 510], [0, 4.2, 0, 0], [0, 9, 30, 40])]) == [([0, 50, 255], [0, 2, 0])]
+
+
+def test_a_simplified_dot_is_two_equal_points():
+    assert simplify([([5], [7])]) == [([0, 0], [0, 0])]
 
 
 def test_simplifying_a_closed_loop_keeps_its_shape():
