@@ -198,7 +198,7 @@ def _box(ink: Array) -> Box:
     edges = []
     for profile in (ink.max(axis=1) / ink.max(), ink.max(axis=0) / ink.max()):
         drawn = np.flatnonzero(profile)
-        first, last = drawn[0], drawn[-1]
+        first, last = int(drawn[0]), int(drawn[-1])
         edges.append((first + 1 - float(profile[first]), last + float(profile[last])))
     (top, bottom), (left, right) = edges
     return top, left, bottom, right

@@ -101,7 +101,8 @@ CASES = [
     ((4, 5, 3), [Flatten(), Flatten(), Dense(3)]),
     ((6,), [ReLU()]),
     ((6, 6, 2), [ReLU(), MaxPool2D(), MaxPool2D(3)]),
-    ((6, 6, 2), [Sigmoid(), MaxPool2D(), ReLU()]),
+    ((6, 6, 2), [LeakyReLU(-2.0), MaxPool2D(), ReLU()]),
+    ((6, 6, 2), [Conv2D(3, 3), MaxPool2D(), Sigmoid()]),
     ((4, 5, 3), [LeakyReLU(0.3)]),
     ((4,), [LeakyReLU(-2.0), LeakyReLU(3.0)]),
     ((6,), [Sigmoid()]),
@@ -189,7 +190,7 @@ def test_changing_the_parameters_afterwards_changes_nothing():
 def test_one_network_answers_many_threads():
     spec, rng = digit_cnn("abc"), np.random.default_rng(2)
     net = Network(spec, draw_params(spec, rng))
-    batches = [rng.random((n, 28, 28, 1), np.float32) for n in (1, 2, 5, 9)]
+    batches = [rng.random((9, 28, 28, 1), np.float32) for _ in range(4)]
     expected = [net.logits(x) for x in batches]
     wrong = []
 

@@ -181,6 +181,16 @@ def test_data_as_published_comes_back_as_it_is(data_root, file):
         assert np.abs(black_on_white.astype(int) - preprocess(image, CONTRACTS[file]).bitmap).max() <= 1
 
 
+@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
+def test_a_bitmap_out_of_place_or_size_is_put_right(contract):
+    bitmap = preprocess(INK, contract).bitmap
+    small = np.zeros_like(bitmap)
+    small[:20, 4:24] = np.asarray(Image.fromarray(bitmap).resize((20, 20), Image.Resampling.BOX))
+    for changed, allowed in ((np.roll(bitmap, (1, -1), (0, 1)), 4), (small, 10)):
+        before = np.abs(changed.astype(int) - bitmap).mean()
+        assert np.abs(preprocess(changed, contract).bitmap.astype(int) - bitmap).mean() < allowed < before / 2
+
+
 def test_digits_drawn_anywhere_are_recognized_as_well_as_published_ones(data_root):
     def images(name, count):
         with gzip.open(data_root / f"mnist/{name}-images-idx3-ubyte.gz") as stream:
