@@ -19,7 +19,7 @@ from jaxdoodle.gradcheck.oracles import Oracle, record_forward
 from jaxdoodle.gradcheck.probes import Probe
 from jaxdoodle.gradcheck.problem import Problem
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, ProbeResult
-from jaxdoodle.gradcheck.scene import Scene
+from jaxdoodle.gradcheck.scene import Hypothesis, Scene
 from jaxdoodle.gradcheck.tape import Tape, Where
 
 CLOSE = 1e-6
@@ -101,19 +101,25 @@ class _Case:
 
 
 def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
+    failed = [r for r in rounds if r.returned.error is not None]
+    rounds[:] = [r for r in rounds if r.returned.error is None]
+    if not rounds:
+        return Verdict(problem, (_raises(failed[0]),))
     case = _Case(problem, oracle, hand, rounds, axes, by_jax, dict(options.demand), options.dtype)
     findings, notes = structure(case)
     told: list[str] = []
-    if rounds and rounds[0].got and not any(r.returned.error for r in rounds):
+    if rounds[0].got:
         findings += shape_findings(case, findings)
         findings += precision(case)
         ill = [r for r in case.generic if _unsettled(r, findings, problem)]
         if ill:
             findings += diagnosis(case, ill, findings)
         else:
-            told, more = at_kinks(case)
+            told, more = at_kinks(case, {n for f in findings for n in f.leaves})
             findings += more
-            findings += elsewhere(case)
+            findings += elsewhere(case, {n for f in findings for n in f.leaves})
+        if failed and not findings:
+            findings.append(_raises(failed[0]))
         notes += remarks(case)
     short = problem.short
     findings = [replace(f, leaves=tuple(map(short, f.leaves))) for f in findings]
@@ -121,9 +127,12 @@ def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
 
 
 def _once(findings: list[Finding]) -> list[Finding]:
+    """One entry for one mistake, with all the leaves it explains."""
     seen: dict[tuple, Finding] = {}
     for f in findings:
-        seen.setdefault((f.name, f.leaves), f)
+        old = seen.get((f.name, f.sentence))
+        more = f if old is None else replace(old, leaves=tuple(dict.fromkeys((*old.leaves, *f.leaves))))
+        seen[f.name, f.sentence] = more
     return list(seen.values())
 
 
@@ -137,13 +146,6 @@ def _unsettled(r: Round, findings: list[Finding], problem: Problem) -> list[str]
 
 def structure(case: _Case) -> tuple[list[Finding], list[str]]:
     """Nothing, an exception, leaves missing, nan."""
-    for r in case.rounds:
-        error = r.returned.error
-        if error is not None:
-            text = (str(error).strip().splitlines() or [""])[0]
-            at = "" if r.probe.name == "as given" else f" (at the probe {r.probe.name!r})"
-            name = f"backward raises {type(error).__name__}"
-            return [Finding(name, f"{text or 'no message'}{at}", backward=r.returned.where)], []
     first = case.rounds[0]
     if first.returned.nothing:
         return [Finding("missing return", "backward returned None: a function without `return` does",
@@ -169,6 +171,13 @@ def structure(case: _Case) -> tuple[list[Finding], list[str]]:
     return findings, notes
 
 
+def _raises(r: Round) -> Finding:
+    error = r.returned.error
+    text = (str(error).strip().splitlines() or [""])[0]
+    at = "" if r.probe.name == "as given" else f" (only at the probe {r.probe.name!r})"
+    return Finding(f"backward raises {type(error).__name__}", f"{text or 'no message'}{at}", backward=r.returned.where)
+
+
 def _definition(function: Any) -> Where | None:
     function = getattr(function, "func", function)
     code = getattr(function, "__code__", None)
@@ -189,15 +198,16 @@ def shape_findings(case: _Case, before: list[Finding]) -> list[Finding]:
         usable, findings = shapes.settle(sized, {n: r.want[n] for n in sized}, max(r.exact, 1e-7))
         if findings and not found and not r.probe.special:
             log = case.log(r)
-            found = [replace(f, backward=_assigned(log, r.got[f.leaves[0]])) for f in findings]
+            found = [replace(f, backward=_assigned(log, r.got[f.leaves[0]], "swapped" in f.name)) for f in findings]
         for n in r.got:
             if n not in usable:
                 r.excused.pop(n, None)
     return found
 
 
-def _assigned(log: list[Assignment], value: np.ndarray) -> Where | None:
-    hit = next((a for a in log if a.value.shape == value.shape and np.array_equal(a.value, value)), None)
+def _assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Where | None:
+    order = reversed(log) if last else log
+    hit = next((a for a in order if a.value.shape == value.shape and np.array_equal(a.value, value)), None)
     return None if hit is None else hit.where
 
 
@@ -205,42 +215,48 @@ def _assigned(log: list[Assignment], value: np.ndarray) -> Where | None:
 
 
 def precision(case: _Case) -> list[Finding]:
-    """float32 or float16 somewhere inside, where float64 came in and float64 is what forward gives."""
+    """float32 or float16 somewhere inside, where float64 came in and float64 is what forward gives.
+
+    Rounding is told from a wrong formula by its noise: at a point a hair away, the error is another one.
+    """
     if case.dtype != "float64" or case.oracle.tolerance > 1e-8 or not case.generic:
         return []
     r = case.generic[min(1, len(case.generic) - 1)]
-    off = [n for n in r.got if r.exact < r.figures[n].rel_l2 <= 2e-2]
-    if not off:
-        return []
-    m = batch_of(case, r) or 1
-    found: dict[tuple[str, Any], list[str]] = {}
-    log: list[Assignment] | None = None
-    for n in off:
-        low = _rounded(r.got[n], r.figures[n].rel_l2, (1, m, 1 / m))
-        if low is not None:
-            found.setdefault((low, None), []).append(n)
-            continue
-        if r.figures[n].rel_l2 > CLOSE and not any(_is_low(g) for g in r.got.values()):
-            continue
-        log = case.log(r) if log is None else log
-        hit = next((a for a in log if _is_low(a.value)), None)
-        if hit is not None and r.figures[n].rel_l2 <= 64 * float(jax.numpy.finfo(hit.value.dtype).eps):
-            found.setdefault((hit.value.dtype.name, hit.where), []).append(n)
+    found: dict[str, list[str]] = {}
+    for n in r.got:
+        error = r.figures[n].rel_l2
+        if r.exact < error <= 2e-2 and _is_noise(case, r, n, error):
+            found.setdefault(_rounded(r.got[n], error, batch_of(case, r) or 1), []).append(n)
     findings = []
-    for (low, where), names in found.items():
-        if where is None:
-            log = case.log(r) if log is None else log
-            hit = next((a for a in log if a.value.dtype.name == low and _is_low(a.value)), None)
-            where = None if hit is None else hit.where
+    for low, names in found.items():
+        hit = next((a for a in case.log(r) if a.value.dtype.name == low and _is_low(a.value)), None)
         error = max(r.figures[n].rel_l2 for n in names)
         sentence = (
-            f"the gradient of {', '.join(map(case.problem.short, names))} is right to {error:.0e} only: "
-            f"it was computed in {low} where arguments and loss are float64"
+            f"the gradient of {', '.join(map(case.problem.short, names))} is right to {error:.0e} only, and the rest is "
+            f"rounding noise: it was computed in {low} where arguments and loss are float64"
         )
-        findings.append(Finding(f"accumulated in {low}", sentence, tuple(names), backward=where))
-        for q in case.rounds:
-            q.excused |= {n: "wrong" for n in names}
+        findings.append(
+            Finding(f"accumulated in {low}", sentence, tuple(names), backward=None if hit is None else hit.where)
+        )
     return findings
+
+
+def _is_noise(case: _Case, r: Round, name: str, error: float) -> bool:
+    """Does the error change altogether when every number moves by about as much as the error?"""
+    rng, point = np.random.default_rng(0), r.probe.point
+    size = min(1e-2, max(1e-7, 3 * error))
+    arrays = {
+        n: np.asarray(x, float) * (1 + size * rng.normal(size=np.shape(x)))
+        for n, x in case.problem.arrays(point.args).items()
+        if n in case.problem.differentiated
+    }
+    moved = replace(point, args=case.problem.with_arrays(point.args, arrays))
+    want, returned = case.oracle.gradient(moved), case.hand(moved)
+    if returned.error is not None or returned.gradients.get(name) is None:
+        return False
+    got = np.asarray(returned.gradients[name], np.float64)
+    before = np.asarray(r.got[name], np.float64) - r.want[name]
+    return bool(np.linalg.norm(got - want[name] - before) > 0.3 * np.linalg.norm(before))
 
 
 def _is_low(x: np.ndarray) -> bool:
@@ -248,19 +264,18 @@ def _is_low(x: np.ndarray) -> bool:
     return x.dtype.itemsize < 8 and x.size > 0 and bool((np.asarray(x, float) != np.rint(np.asarray(x, float))).any())
 
 
-def _rounded(got: np.ndarray, error: float, scales: tuple) -> str | None:
-    """The low precision that the values show, if their error is of its size."""
+def _rounded(got: np.ndarray, error: float, batch: int) -> str:
+    """The low precision that the values show, or else the one that the size of the error suggests."""
     for dtype in ("float16", "bfloat16", "float32"):
-        info = jax.numpy.finfo(dtype)
-        if error > 64 * float(info.eps):
-            continue
         if got.dtype.name == dtype:
             return dtype
-        for k in scales:
+        for k in (1, batch):
             x = np.asarray(got, np.float64) * k
-            if got.size >= 3 and x.any() and np.array_equal(x.astype(jax.numpy.dtype(dtype)).astype(np.float64), x):
+            if 3e-3 * float(jax.numpy.finfo(dtype).eps) < error and np.array_equal(
+                x.astype(jax.numpy.dtype(dtype)).astype(np.float64), x
+            ):
                 return dtype
-    return None
+    return "float32" if error < 1e-5 else "float16"
 
 
 # -- what is wrong ---------------------------------------------------------------------------------------------------
@@ -355,14 +370,21 @@ def _finding(case: _Case, e: Explanation, r: Round, log: list[Assignment], point
 def _backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
     """The line of the backward that first holds what only this mistake produces."""
     h, scene = e.hypothesis, e.scene
+    if h.factor is not None and len(e.leaves) > 1:
+        hit = _factor_line(e, h.factor, log)
+        if hit is not None:
+            return hit
     for n, value in h.leaves.items():
         if n in e.leaves:
+            if h.name.startswith(("gradients swapped", "gradients in reverse", "gradient of another")):
+                return _assigned(log, scene.got[n], last=True)
             hit = next((a for a in log if a.name != "return" and _equal(a.value, value, scene)), None) or line_of(value, log)
             if hit is not None:
                 return hit.where
     if not h.changes:
         return None
     deltas = scene.tape.changed(scene.cotangents, h.changes)
+    misplaced = h.name.startswith(("derivative taken of", "derivative formula", "derivative at another"))
     for index in sorted(h.changes, reverse=True):
         true = scene.cotangents[index]
         if true is None:
@@ -370,7 +392,12 @@ def _backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
         for parent, d in h.changes[index](true + deltas.get(index, 0.0)):
             slope = _slope_of(h.changes[index], parent, true)
             right = _slope_of(lambda dy, i=index: scene.tape.step(i, dy), parent, true)
-            for target, avoid in ((slope, right), (d, scene.cotangents[parent])):
+            if slope is not None and np.ptp(slope) == 0:  # passed on: what was last assigned the incoming gradient
+                hit = next((a for a in reversed(log) if a.name != "return" and line_of(d, [a])), None)
+                if hit is not None:
+                    return hit.where
+            targets = ((slope, right), (d, scene.cotangents[parent]))
+            for target, avoid in reversed(targets) if misplaced else targets:
                 if target is None or np.ptp(target) == 0:
                     continue
                 hit = line_of(np.asarray(target), log)
@@ -380,6 +407,23 @@ def _backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
         hit = line_of(scene.got[n], log)
         if hit is not None:
             return hit.where
+    return None
+
+
+def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | None:
+    """The first line whose value is a right cotangent times the factor; where 1/m is left for later, times m as well."""
+    scene = e.scene
+    last = len(scene.tape.nodes) if e.hypothesis.place is None else e.hypothesis.place
+    known = [v for v in scene.cotangents[: last + 1] if v is not None and v.size > 1] if scene.children else []
+    m = scene.batch or 1
+    ratios = (c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m)
+    for a in log:
+        for v in known:
+            if v.size == a.value.size and line_of(v, [a]):
+                top = int(np.argmax(np.abs(v)))
+                for flat in (np.ravel(a.value), np.ravel(a.value.T)):
+                    if any(abs(flat[top] - r * v.flat[top]) <= 1e-6 * abs(flat[top]) for r in ratios):
+                        return a.where
     return None
 
 
@@ -439,14 +483,15 @@ def _size_as_number(case: _Case, r: Round) -> Finding:
 # -- special points --------------------------------------------------------------------------------------------------
 
 
-def at_kinks(case: _Case) -> tuple[list[str], list[Finding]]:
+def at_kinks(case: _Case, said: set[str]) -> tuple[list[str], list[Finding]]:
     """Blank input and ties: which convention, or which error."""
     told: list[str] = []
     findings: list[Finding] = []
     for r in case.rounds:
         if r.probe.name not in ("blank input", "ties"):
             continue
-        if not r.wrong and not case.demand and case.by_jax:
+        wrong = [n for n in r.wrong if n not in said]
+        if r.wrong and not wrong or not wrong and not case.demand and case.by_jax:
             continue
         model = case.model
         scene = scene_of(case, r)
@@ -461,7 +506,7 @@ def at_kinks(case: _Case) -> tuple[list[str], list[Finding]]:
         if choice is not None:
             r.excused |= {n: "convention" for n in r.wrong}
             told += conventions.told(choice)
-            findings += _demanded(case, choice, r)
+            findings += _demanded(case, choice, r, scene)
         elif r.wrong:
             findings += _wrong_at_kink(case, r, scene, bool(kinds))
     return told, findings
@@ -471,7 +516,13 @@ def _same_program(a: Scene, b: Scene) -> bool:
     return bool(a.children) and [n.kind for n in a.tape.nodes] == [n.kind for n in b.tape.nodes]
 
 
-def _demanded(case: _Case, choice: dict[str, Any], r: Round) -> list[Finding]:
+def _chosen(scene: Scene, choice: dict[str, Any]) -> Explanation:
+    """The choice as a hypothesis, to look for its line."""
+    changes = {n: s(choice[k]) for k, pairs in conventions.kinks(scene).items() if k in choice for n, s in pairs}
+    return Explanation(Hypothesis("", "", 0, changes), tuple(scene.got), scene)
+
+
+def _demanded(case: _Case, choice: dict[str, Any], r: Round, scene: Scene) -> list[Finding]:
     findings = []
     for kind, want in case.demand.items():
         if kind in choice and choice[kind] != want:
@@ -479,7 +530,8 @@ def _demanded(case: _Case, choice: dict[str, Any], r: Round) -> list[Finding]:
             name = "relu' >= 0" if (kind, choice[kind]) == ("relu", 1.0) else "another convention at a kink"
             said = " (z >= 0 is written for z > 0)" if name == "relu' >= 0" else ""
             wrong = tuple(n for n in r.got if r.excused.get(n) == "convention") or tuple(r.got)
-            findings.append(Finding(name, f"{is_}{said}; demanded is: {should}", wrong))
+            scene_line = _backward_line(_chosen(scene, choice), case.log(r))
+            findings.append(Finding(name, f"{is_}{said}; demanded is: {should}", wrong, backward=scene_line))
             r.excused |= {n: "wrong" for n in wrong if r.figures[n].rel_l2 > r.exact}
     return findings
 
@@ -501,19 +553,18 @@ def _wrong_at_kink(case: _Case, r: Round, scene: Scene, kinked: bool) -> list[Fi
     ]
 
 
-def elsewhere(case: _Case) -> list[Finding]:
+def elsewhere(case: _Case, said: set[str]) -> list[Finding]:
     """Wrong only where the input is saturated, or is whole numbers."""
     findings = []
     for r in case.rounds:
-        if r.probe.name == "whole-number input" and r.wrong:
-            names = tuple(r.wrong)
+        names = tuple(n for n in r.wrong if n not in said)
+        if r.probe.name == "whole-number input" and names:
             whole = all((np.asarray(r.got[n], float) == np.rint(np.asarray(r.got[n], float))).all() for n in names)
             told = ", ".join(map(case.problem.short, names))
             name = "gradient truncated to integers" if whole else "wrong for whole-number input"
             why = "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
             findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
-        if r.probe.name == "saturated" and r.wrong:
-            names = tuple(r.wrong)
+        if r.probe.name == "saturated" and names:
             told = ", ".join(map(case.problem.short, names))
             findings.append(
                 Finding("wrong when saturated", f"the gradient of {told} is wrong for large parameters only: "

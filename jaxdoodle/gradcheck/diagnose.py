@@ -45,6 +45,9 @@ def diagnose(scene: Scene, only: frozenset[str] | None = None, seconds: float = 
 
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
+    steps = partwise.right_steps(scene)
+    if steps and scene.given is None:
+        scene = replace(scene, tape=Altered(scene.tape, steps), parts=scene.found)
     found: list[Explanation] = []
     stop = time.monotonic() + seconds
     while scene.wrong and len(found) < _MOST_BUGS:
@@ -101,7 +104,7 @@ def _settle(scene: Scene, h: Hypothesis) -> Hypothesis | None:
     if words is None or h.place is None:
         return None
     predicted = {n: scene.want[n] + (c - 1) * v[n] for n in scene.got if np.any(v[n])}
-    return replace(h, name=words[0], sentence=words[1], rank=words[2], leaves=predicted)
+    return replace(h, name=words[0], sentence=words[1], rank=words[2], leaves=predicted, factor=c)
 
 
 def _fixes(scene: Scene, h: Hypothesis) -> list[str]:

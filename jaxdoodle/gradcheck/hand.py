@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.gradcheck.leaves import is_array, is_floating, rebuild
+from jaxdoodle.gradcheck.oracles import COMPILE_QUICKLY
 from jaxdoodle.gradcheck.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
 from jaxdoodle.gradcheck.tape import Where
 
@@ -99,7 +100,7 @@ class Hand:
                 told["nothing"] = raw is None
                 return found
 
-            run_jit = jax.jit(run)
+            run_jit = jax.jit(run, compiler_options=COMPILE_QUICKLY)
             self.compiled[key] = lambda a, c: Returned(
                 run_jit(a, c), tuple(told.get("odd", ())), told.get("nothing", False)
             )

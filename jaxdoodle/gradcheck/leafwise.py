@@ -49,20 +49,24 @@ def order_words(source: dict[str, str], names: list[str]) -> tuple[str, str]:
     mutual = all(source.get(o) == n for n, o in source.items())
     if mutual and len(source) == 2:
         return "gradients swapped", f"two gradients are exchanged: {told}"
-    wrong = [n for n in names if n in source]
-    if mutual and len(source) > 2:
-        order = [source[n] for n in wrong]
-        if order == wrong[::-1] or _layers_reversed(source, names):
-            return "gradients in reverse layer order", f"the gradients come in reverse layer order: {told}"
+    if mutual and _reversed(source, names):
+        return "gradients in reverse layer order", f"the gradients come in reverse layer order: {told}"
+    if mutual:
         return "gradients swapped", f"gradients are exchanged: {told}"
     return "gradient of another leaf", told
 
 
-def _layers_reversed(source: dict[str, str], names: list[str]) -> bool:
-    """Does position i hold position n-1-i, counted in groups of w and b?"""
+def _reversed(source: dict[str, str], names: list[str]) -> bool:
+    """Do the exchanged places mirror each other, in one list, in a list of (w, b), or in a list of each?"""
     place = {n: i for i, n in enumerate(names)}
-    sums = {place[n] // 2 + place[o] // 2 for n, o in source.items()}
-    return len(sums) == 1
+    if len({place[n] // 2 + place[o] // 2 for n, o in source.items()}) == 1 or {
+        place[n] + place[o] for n, o in source.items()
+    } == {len(names) - 1}:
+        return True
+    lists: dict[str, set[int]] = {}
+    for n, o in source.items():
+        lists.setdefault(n.rpartition(".")[0], set()).add(place[n] + place[o])
+    return len(lists) > 1 and all(len(sums) == 1 for sums in lists.values())
 
 
 def rearranged(scene: Scene) -> Iterator[Hypothesis]:
@@ -121,7 +125,8 @@ def scaled(scene: Scene) -> Iterator[Hypothesis]:
     for c, names in groups.items():
         names += [n for n in small if scene.agrees(n, c * scene.want[n])]
         name, sentence = words(scene, c, names)
-        yield Hypothesis(name, sentence, 20, leaves={n: c * scene.want[n] for n in names})
+        rank = 27 if name == "extra factor" else 20
+        yield Hypothesis(name, sentence, rank, leaves={n: c * scene.want[n] for n in names}, factor=c)
 
 
 def words(scene: Scene, c: float, names: list[str]) -> tuple[str, str]:
@@ -146,8 +151,8 @@ def words(scene: Scene, c: float, names: list[str]) -> tuple[str, str]:
 
 
 def _summed(scene: Scene, name: str) -> int:
-    uses = scene.bias_uses(name)
-    return scene.tape.nodes[uses[0]].value.size // max(scene.value(name).size, 1) if uses else 0
+    """How many values the bias was added to."""
+    return sum(scene.tape.nodes[use].value.size for use in scene.bias_uses(name)) // max(scene.value(name).size, 1)
 
 
 def factor_words(c: float, batch: int | None) -> tuple[str, str]:

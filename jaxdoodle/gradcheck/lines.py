@@ -19,7 +19,7 @@ _LIBRARIES = tuple(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().
 _MOST = 4000  # assignments kept: enough for a network, and a bound on loops
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assignment:
     name: str
     value: np.ndarray

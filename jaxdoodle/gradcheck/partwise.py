@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -35,6 +36,17 @@ def ways(scene: Scene, part: Part) -> Iterator[Way]:
     yield from WAYS[part.kind](scene, part)
 
 
+def right_steps(scene: Scene) -> dict[int, Step]:
+    """Whole convolutions and pools as single steps, so that their inner loops need not be walked each time."""
+    steps: dict[int, Step] = {}
+    for part in scene.found:
+        if part.y - part.x > 12 and part.kind == "conv":
+            steps[part.y] = _conv_step(scene, part)
+        elif part.y - part.x > 12 and part.kind == "pool":
+            steps[part.y] = _pool_step(scene, part)
+    return steps
+
+
 # -- activations -----------------------------------------------------------------------------------------------------
 
 
@@ -43,6 +55,12 @@ def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tup
     act = part.about["act"]
     slope = act.slope(x)
     at_output = act.slope(y)
+    if name == "absolute value":
+        yield "L1 sign missing", "the gradient of |w| is written 1; right is sign(w)", np.ones_like(x)
+        yield "L1 sign missing", "the gradient of |w| is written |w|; right is sign(w)", np.abs(x)
+        yield "L2 gradient for an L1 penalty", "the gradient of |w| is written w; right is sign(w)", x
+        yield "L2 gradient for an L1 penalty", "the gradient of |w| is written 2w; right is sign(w)", 2 * x
+        return
     yield (
         "activation derivative forgotten",
         f"the derivative of {name} is left out: dz = da instead of dz = da * {name}'(z)",
@@ -62,14 +80,14 @@ def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tup
         yield "tan for tanh", "tanh' is written with tan: 1 + tan(z)^2; right is 1 - tanh(z)^2", 1 + np.tan(x) ** 2
         yield "tan for tanh", "tanh' is written 1 - tan(a)^2; right is 1 - a^2", 1 - np.tan(y) ** 2
         for text, value in (
-            ("1 - a", 1 - y), ("1 + a^2", 1 + y**2), ("a^2", y**2), ("a^2 - 1", y**2 - 1), ("(1 - a)^2", (1 - y) ** 2),
+            ("1 - a", 1 - y), ("1 + a^2", 1 + y**2), ("a^2", y**2), ("(1 - a)^2", (1 - y) ** 2),
             ("1 - 2a", 1 - 2 * y), ("1 - |a|", 1 - np.abs(y)), ("1 / cosh(z)", 1 / np.cosh(x)),
-            ("sqrt(1 - a^2)", np.sqrt(np.abs(1 - y**2))), ("1 - a^3", 1 - y**3), ("(1 - a^2) / 2", (1 - y**2) / 2),
+            ("sqrt(1 - a^2)", np.sqrt(np.abs(1 - y**2))), ("1 - a^3", 1 - y**3),
         ):  # fmt: skip
             yield "wrong activation derivative", f"tanh' is written {text}; right is 1 - a^2", value
     if name == "sigmoid":
         for text, value in (
-            ("a", y), ("1 - a", 1 - y), ("a * (1 + a)", y * (1 + y)), ("a * (a - 1)", y * (y - 1)), ("a^2", y**2),
+            ("a", y), ("1 - a", 1 - y), ("a * (1 + a)", y * (1 + y)), ("a^2", y**2),
             ("1 - a^2", 1 - y**2), ("a - 1", y - 1), ("a^2 * (1 - a)", y**2 * (1 - y)), ("(1 - a)^2", (1 - y) ** 2),
             ("a * (1 - z)", y * (1 - x)), ("z * (1 - a)", x * (1 - y)), ("exp(-z)", np.exp(-x)),
             ("a / (1 - a)", y / (1 - y)), ("exp(-z) / (1 + exp(-z))", sigmoid(-x)), ("a * (1 - a^2)", y * (1 - y * y)),
@@ -251,7 +269,7 @@ def scores(scene: Scene) -> Iterator[Hypothesis]:
             y = p - dz / scale
             label = "p - y" if kind == "softmax" else "a - y"
 
-            def to(value, name, sentence, rank=10, index=index):
+            def to(value, name, sentence, rank=9, index=index):
                 return Hypothesis(name, sentence, rank, {}, place=index), value
 
             options = [
@@ -462,6 +480,13 @@ def pool_mask(tiles: np.ndarray, rule: str) -> np.ndarray:
     return share.reshape(tiles.shape)
 
 
+def _pool_step(scene: Scene, part: Part) -> Step:
+    value, about = scene.tape.nodes[part.x].value, part.about
+    tiles = windows(value, about["rows"], about["size"], about["stride"])
+    mask = np.ones(tiles.shape) / np.prod(about["size"]) if part.name == "mean pool" else pool_mask(tiles, "first")
+    return lambda dy: [(part.x, _spread(dy[..., None, None] * mask, value.shape, about))]
+
+
 def _pool(scene: Scene, part: Part) -> Iterator[Way]:
     about, x = part.about, part.x
     value = scene.tape.nodes[x].value
@@ -517,6 +542,9 @@ def _pool(scene: Scene, part: Part) -> Iterator[Way]:
     smallest = (np.arange(flat.shape[-1]) == flat.argmin(axis=-1)[..., None]).reshape(tiles.shape) * 1.0
     yield "max-pool gradient to the smallest cell", "the smallest cell gets the gradient", share(smallest)
     first = pool_mask(tiles, "first")
+    for shift in (1, -1):
+        rolled = np.roll(first.reshape(*first.shape[:-2], -1), shift, axis=-1).reshape(first.shape)
+        yield "max-pool gradient to the neighbour", "the gradient lands on the next cell of the window", share(rolled)
     for axis in (-1, -2):
         turned = np.roll(first, 1, axis=axis)
         yield (
@@ -568,23 +596,32 @@ def _pool(scene: Scene, part: Part) -> Iterator[Way]:
 # -- convolution -----------------------------------------------------------------------------------------------------
 
 
-def _conv(scene: Scene, part: Part) -> Iterator[Way]:
+def _conv_step(
+    scene: Scene, part: Part, change_dx: Callable | None = None, change_dw: Callable | None = None, pads=None
+) -> Step:
+    """The reverse of a convolution, with dx or dw changed on the way, or with other paddings."""
     about, nodes = part.about, scene.tape.nodes
-    x, w, layout, pads, stride = part.x, about["w"], about["layout"], about["pads"], about["stride"]
+    x, w, layout, stride = part.x, about["w"], about["layout"], about["stride"]
     a, kernel = nodes[x].value, nodes[w].value
-    h, v = layout.kernel.index("h"), layout.kernel.index("w")
-    i, o = layout.kernel.index("i"), layout.kernel.index("o")
     axes = tuple(k for k in range(4) if k != about["channel"])
 
-    def way(change_dx: Callable | None = None, change_dw: Callable | None = None) -> Step:
-        def step(dy):
-            dx, dw = correlate_back(dy, a, kernel, layout, pads, stride)
-            parts = [(x, change_dx(dy, dx) if change_dx else dx), (w, change_dw(dy, dw) if change_dw else dw)]
-            if "b" in about:
-                parts.append((about["b"], dy.sum(axis=axes).reshape(nodes[about["b"]].value.shape)))
-            return parts
+    def step(dy):
+        dx, dw = correlate_back(dy, a, kernel, layout, pads or about["pads"], stride)
+        parts = [(x, change_dx(dy, dx) if change_dx else dx), (w, change_dw(dy, dw) if change_dw else dw)]
+        if "b" in about:
+            parts.append((about["b"], dy.sum(axis=axes).reshape(nodes[about["b"]].value.shape)))
+        return parts
 
-        return step
+    return step
+
+
+def _conv(scene: Scene, part: Part) -> Iterator[Way]:
+    about, nodes = part.about, scene.tape.nodes
+    layout, pads, stride = about["layout"], about["pads"], about["stride"]
+    a, kernel = nodes[part.x].value, nodes[about["w"]].value
+    h, v = layout.kernel.index("h"), layout.kernel.index("w")
+    i, o = layout.kernel.index("i"), layout.kernel.index("o")
+    way = partial(_conv_step, scene, part)
 
     def dx_with(other, its_pads=pads):
         return lambda dy, dx: correlate_back(dy, a, other, layout, its_pads, stride)[0]
@@ -651,7 +688,7 @@ def _conv(scene: Scene, part: Part) -> Iterator[Way]:
             yield (
                 side,
                 f"dx and dw are one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
-                lambda dy, moved=moved: _both(dy, a, kernel, layout, moved, stride, x, w, about, axes, nodes),
+                way(pads=moved),
             )
     for shift in ((1, 1), (-1, -1)):
         moved = _shifted(pads, 0, shift[0])
@@ -669,16 +706,8 @@ def _conv(scene: Scene, part: Part) -> Iterator[Way]:
         yield (
             side,
             f"dx and dw are off by a row and a column: {text}",
-            lambda dy, moved=moved: _both(dy, a, kernel, layout, moved, stride, x, w, about, axes, nodes),
+            way(pads=moved),
         )
-
-
-def _both(dy, a, kernel, layout, moved, stride, x, w, about, axes, nodes):
-    dx, dw = correlate_back(dy, a, kernel, layout, moved, stride)
-    parts = [(x, dx), (w, dw)]
-    if "b" in about:
-        parts.append((about["b"], dy.sum(axis=axes).reshape(nodes[about["b"]].value.shape)))
-    return parts
 
 
 def _shifted(pads, k: int, shift: int):

@@ -81,8 +81,8 @@ def is_label(x: Any) -> bool:
     x = np.asarray(x)
     if x.dtype.kind != "f" or x.ndim < 1 or x.size < 2 or x.min() < 0:
         return False
-    if set(np.unique(x)) <= {0.0, 1.0}:
-        return x.ndim <= 2 and bool(x.any())
+    if set(np.unique(x)) == {0.0, 1.0}:
+        return x.ndim <= 2
     return any(x.shape[k] > 1 and np.allclose(x.sum(axis=k), 1) for k in range(x.ndim))
 
 
@@ -92,25 +92,27 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
     Empty where it cannot be told.
     """
     arrays = {name: x for name, x in problem.arrays(problem.args).items() if np.ndim(x) > 0}
-    data = {n: x for n, x in arrays.items() if n not in problem.differentiated}
-    first = next(iter(data or arrays), None)
-    if first is None:
-        return {}
+    data = [n for n in arrays if n not in problem.differentiated]
     whole = None
-    for lead in dict.fromkeys([max(data, key=lambda n: np.size(data[n])) if data else first, first]):
+    for lead in dict.fromkeys([*data[:1], *list(arrays)[:1]]):
         for axis in (0, -1):
             size = np.shape(arrays[lead])[axis]
             if size < 2:
                 continue
-            same = [n for n, x in data.items() if n != lead and np.shape(x)[axis] == size]
-            for group in ([lead, *same], [lead]):
-                cut = {n: np.take(arrays[n], range(size - 1), axis=axis) for n in group}
-                args = problem.with_arrays(problem.args, cut)
-                part = outline(args)
+            for group in _groups(arrays, data, lead, axis, size):
+                part = outline(cut_batch(problem, problem.args, group, size - 1))
                 whole = outline(problem.args) if whole is None else whole
                 if part is not None and whole is not None and _follows(whole, part):
-                    return dict.fromkeys(group, axis)
+                    return group
     return {}
+
+
+def _groups(arrays: dict[str, Any], data: list[str], lead: str, axis: int, size: int) -> Iterator[dict[str, int]]:
+    """Sets of arrays that may share the axis of examples: data alike, data anywhere, all alike, one alone."""
+    yield {lead: axis} | {n: axis for n in data if np.shape(arrays[n])[axis] == size}
+    yield {lead: axis} | {n: np.shape(arrays[n]).index(size) for n in data if n != lead and size in np.shape(arrays[n])}
+    yield {lead: axis} | {n: axis for n in arrays if np.shape(arrays[n])[axis] == size}
+    yield {lead: axis}
 
 
 def _follows(whole: Any, part: Any) -> bool:
@@ -216,9 +218,10 @@ def probes(problem: Problem, outline: Outline, axes: dict[str, int]) -> Iterator
     if axes:
         name, axis = next(iter(axes.items()))
         size = np.shape(problem.arrays(given)[name])[axis]
-        for smaller in sorted({max(size - 2, 2), 1} - {size}):
+        sizes = [max(size - 2, 2)] if outline.by_jax and size > 2 else sorted({max(size - 2, 2), 1} - {size})
+        for smaller in sizes:
             yield from at(f"batch of {smaller}", cut_batch(problem, generic, axes, smaller))
-    for args in islice(trimmed(problem, outline, generic), 2):
+    for args in islice(trimmed(problem, outline, generic), 1 if outline.by_jax and problem.scalar else 2):
         yield from at("other shapes", args)
     yield from at("saturated", scaled(problem, generic, 8.0), special=True)
     yield from at("whole-number input", whole_numbers(problem, generic), special=True)

@@ -35,17 +35,20 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def depends_only_on(tape: Tape, y: int, inputs: set[int]) -> bool:
-    """Does ``y`` vary with the arguments through ``inputs`` alone, and with all of these?"""
+    """Does ``y`` vary with the parameters through ``inputs`` alone, and with all of these?"""
     above = tape.ancestors(y, inputs)
-    return inputs <= above and not any(i not in inputs and tape.nodes[i].kind == "leaf" for i in above)
+    return inputs <= above and not any(i in tape.moving and i not in inputs for i in above)
 
 
 def candidates(tape: Tape) -> list[int]:
     """Nodes that can be the input or output of a part."""
     live = [i for i, n in enumerate(tape.nodes) if tape.alive(i) and n.value.size > 1]
-    sites = Counter((tape.nodes[i].kind, tape.nodes[i].where) for i in live)
-    often = {site for site, count in sites.items() if count > 24 and site[1] is not None}
-    live = [i for i in live if (tape.nodes[i].kind, tape.nodes[i].where) not in often]
+    site = {i: (tape.nodes[i].kind, tape.nodes[i].where) for i in live}
+    counts = Counter(site.values())
+    often = {s for s, count in counts.items() if count > 24 and s[1] is not None}
+    inside = {p for i in live for p in tape.nodes[i].parents if p in site and site[p] == site[i]}
+    chains = {site[p] for p in inside}  # a loop that goes on writing one array: its last value counts
+    live = [i for i in live if site[i] not in often or (site[i] in chains and i not in inside)]
     return live if len(live) <= _MOST else sorted(live, key=lambda i: -tape.nodes[i].value.size)[:_MOST]
 
 
@@ -73,12 +76,15 @@ def _above(tape: Tape, y: int, nodes: set[int], limit: int = 40) -> list[int]:
     return near
 
 
-def _pairs(tape: Tape, nodes: list[int], test: Callable, shape: Callable = lambda a, b: a == b) -> Iterator[tuple]:
-    """(x, y, what the test said) for the nearest x of every y; of equal outputs only the first."""
+def _pairs(
+    tape: Tape, nodes: list[int], test: Callable, shape: Callable = lambda a, b: a == b, farthest: bool = False
+) -> Iterator[tuple]:
+    """(x, y, what the test said) for the nearest x of every y (or the farthest, where a shift of x is no matter)."""
     table, done = set(nodes), set()
     for y in nodes:
         value = tape.nodes[y].value
-        for x in _above(tape, y, table):
+        above = _above(tape, y, table)
+        for x in reversed(above) if farthest else above:
             given = tape.nodes[x].value
             if (x, value.shape) in done or not shape(given.shape, value.shape):
                 continue
@@ -159,7 +165,7 @@ def _name_activation(x: np.ndarray, y: np.ndarray) -> tuple[str, Activation] | N
                     continue
                 return name, act
         below = x < 0
-        if below.sum() >= 2 and same(x[x > 0], y[x > 0]):
+        if below.sum() >= 2 and (x > 0).sum() >= 2 and same(x[x > 0], y[x > 0]):
             ratio = y[below] / x[below]
             if np.ptp(ratio) < 1e-9 and abs(ratio[0]) > 1e-6 and abs(ratio[0] - 1) > 1e-6:
                 return "leaky relu", leaky(float(ratio[0]))
@@ -192,7 +198,7 @@ def _softmax_axis(x: np.ndarray, y: np.ndarray) -> tuple[int, str] | None:
 
 
 def softmaxes(tape: Tape, nodes: list[int]) -> list[Part]:
-    return [Part("softmax", v[1], x, y, {"axis": v[0]}) for x, y, v in _pairs(tape, nodes, _softmax_axis)]
+    return [Part("softmax", v[1], x, y, {"axis": v[0]}) for x, y, v in _pairs(tape, nodes, _softmax_axis, farthest=True)]
 
 
 def _dropout_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
@@ -237,7 +243,7 @@ def _norm_axes(x: np.ndarray, y: np.ndarray) -> tuple[int, ...] | None:
 
 def norms(tape: Tape, nodes: list[int]) -> list[Part]:
     found = []
-    for x, y, axes in _pairs(tape, nodes, _norm_axes):
+    for x, y, axes in _pairs(tape, nodes, _norm_axes, farthest=True):
         a, b = tape.nodes[x].value, tape.nodes[y].value
         if np.ptp((a - a.mean(axis=axes, keepdims=True)) - b) < 1e-9:
             continue  # centred only
@@ -383,7 +389,7 @@ def _convolution(tape: Tape, x: int, w: int, y: int) -> Part | None:
             about = {"w": w, "layout": layout, "pads": pads, "stride": stride, "channel": channel}
             shift = rest.mean(axis=axes)
             biases = [
-                i for i in tape.ancestors(y, {x, w}) if tape.nodes[i].kind == "leaf" and i not in (x, w)
+                i for i in tape.ancestors(y, {x, w}) if i in tape.moving and i not in (x, w)
             ]
             if np.abs(shift).max() < 1e-12 and depends_only_on(tape, y, {x, w}):
                 return Part("conv", "convolution", x, y, about)

@@ -267,8 +267,15 @@ def record(tape: Tape, kind: str, value: Any, inputs: tuple, pull: Pull, **about
     value = np.asarray(value)
     if all(p is None for p in parents):
         return Array(tape, tape.add(Node("constant", value, (), (), None, None)))
-    node = Node(kind, value, parents, tuple(np.asarray(plain(x)) for x in inputs), pull, tape.locate(), about)
+    given = tuple(_numbers(plain(x)) for x in inputs)
+    node = Node(kind, value, parents, given, pull, tape.locate(), about)
     return Array(tape, tape.add(node))
+
+
+def _numbers(x: Any) -> np.ndarray:
+    """A mask or a count as floating numbers: operands of arithmetic."""
+    x = np.asarray(x)
+    return x.astype(float) if x.dtype.kind in "biu" else x
 
 
 def constant(tape: Tape, value: Any) -> Array:

@@ -20,7 +20,8 @@ class Hypothesis:
     ``name`` is the class of the bug, ``sentence`` what was done and what is right. ``changes`` replaces steps of the
     reverse pass; ``leaves`` gives the gradients of some leaves outright. A ``fit`` hypothesis leaves one number open:
     gradients are ``base + (c - 1) * direction``, and ``words(c)`` gives name and sentence.
-    ``rank``: where two explain the same, the lower is told.
+    ``rank``: where two explain the same, the lower is told. ``place`` is the node where it happens, ``factor`` the
+    number by which gradients are off, where it is one.
     """
 
     name: str
@@ -31,14 +32,18 @@ class Hypothesis:
     direction: Mapping[str, np.ndarray] | None = None
     words: Callable[[float], tuple[str, str, int] | None] | None = None
     place: int | None = None
+    factor: float | None = None
 
 
 class Altered(Tape):
     """A tape some of whose steps are replaced: the network as the suspect differentiates it."""
 
     def __init__(self, tape: Tape, changes: Mapping[int, Step]):
-        self.nodes, self.leaves, self.locate = tape.nodes, tape.leaves, tape.locate
+        self.nodes, self.leaves, self.moving, self.locate = tape.nodes, tape.leaves, tape.moving, tape.locate
         self.below, self.changes = tape, changes
+
+    def alive(self, index: int | None) -> bool:
+        return self.below.alive(index)
 
     def step(self, index: int, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
         return list(self.changes[index](dy)) if index in self.changes else self.below.step(index, dy)
@@ -78,10 +83,13 @@ class Scene:
     @functools.cached_property
     def floor(self) -> float:
         size = np.sqrt(sum(float(np.vdot(w, w)) for w in self.want.values()))
-        return 1e-7 * float(size)
+        return 1e-4 * float(size)
 
     def agrees(self, name: str, value: np.ndarray) -> bool:
         return close(self.got[name], value, self.floor, self.tolerance)
+
+    def agrees_with(self, a: np.ndarray, b: np.ndarray) -> bool:
+        return close(a, b, self.floor, self.tolerance)
 
     @functools.cached_property
     def wrong(self) -> list[str]:

@@ -81,6 +81,9 @@ def edge_words(scene: Scene, index: int, parent: int, d: np.ndarray, c: float) -
             return "gradient not written (zeros)", f"nothing arrives at {leaf} from {text}", 28
         why = "the value is used more than once, and this use" if several else "what flows back through this line"
         return "gradient path missing", f"{why} is left out in backward: {text}", 26 if several else 36
+    named = factor_words(c, scene.batch)
+    if named[0] in ("missing 1/m", "double 1/m") and part is None:
+        return named[0], f"what flows back through {text} is {named[1]}", 22
     if constant is not None and abs(c * constant - 1) < 1e-6 and abs(constant + 1) > 1e-9:
         return (
             "factor of the forward forgotten",
@@ -89,7 +92,7 @@ def edge_words(scene: Scene, index: int, parent: int, d: np.ndarray, c: float) -
         )
     if constant is not None and abs(c - constant) < 1e-6 and abs(constant + 1) > 1e-9:
         return "factor of the forward applied twice", f"the factor {_number(constant)} of {text} is applied twice", 25
-    name, told = factor_words(c, scene.batch)
+    name, told = named
     if name == "extra factor" and part is None:
         told = f"{_number(c)} times what it should be"
     elif name == "sign flipped":
@@ -191,7 +194,6 @@ def _scaled(scene: Scene, index: int, slot: int | None, c: float) -> Step:
 def bias_sums(scene: Scene) -> Iterator[Hypothesis]:
     """Instead of the sum over what the bias was added to: another axis, one row, everything."""
     for name in scene.wrong:
-        target = scene.tape.leaves[name]
         for index in scene.bias_uses(name):
             dy, shape = scene.cotangents[index], scene.value(name).shape
             size = scene.value(name).size
@@ -201,7 +203,7 @@ def bias_sums(scene: Scene) -> Iterator[Hypothesis]:
             for axis in range(dy.ndim):
                 rest = tuple(k for k in range(dy.ndim) if k != axis)
                 total = dy.sum(axis=rest)
-                if total.size == size:
+                if total.size == size and not scene.agrees_with(total.reshape(shape), scene.want[name]):
                     options.append(("bias summed over the wrong axis", f"keeps axis {axis}", total))
                     options.append(("bias summed over the wrong axis", f"is the mean and keeps axis {axis}", dy.mean(axis=rest)))
                 for k, word in ((0, "first"), (-1, "last")):
@@ -220,7 +222,6 @@ def bias_sums(scene: Scene) -> Iterator[Hypothesis]:
             for title, told, value in options:
                 sentence = f"the gradient of {name} {told}; right is the sum over all that it was added to ({node.where})"
                 yield Hypothesis(title, sentence, 19, leaves={name: value.reshape(shape)}, place=index)
-        del target
 
 
 def _arrays_like(scene: Scene, shape: tuple[int, ...], near: int) -> list[int]:
@@ -257,7 +258,7 @@ def substitutions(scene: Scene) -> Iterator[Hypothesis]:
             for other in _arrays_like(scene, value.shape, index):
                 array = scene.tape.nodes[other].value
                 if array is not value and not np.array_equal(array, value):
-                    options.append((*_wrong_array(scene, node.parents[slot], other, index), array))
+                    options.append((*_wrong_array(scene, node.parents[slot], other, value), array))
             if value.ndim == 2:
                 for other in _arrays_like(scene, value.shape[::-1], index):
                     if other != node.parents[slot] and value.shape[0] != value.shape[1]:
@@ -265,12 +266,14 @@ def substitutions(scene: Scene) -> Iterator[Hypothesis]:
                         options.append(("wrong array in a product", "another array, transposed", array))
             text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
             for title, told, array in options:
-                step = _with_input(scene, index, slot, array)
                 operand = _operand(scene, node.parents[slot])
-                yield Hypothesis(
-                    title, f"in the derivative of {text}, {operand} is {told}", 40 if title != "transposed weight" else 12,
-                    {index: step}, place=index,
-                )  # fmt: skip
+                live = [p for p in dict.fromkeys(node.parents) if p is not None]
+                for only in [None, *live] if len(live) > 1 else [None]:
+                    yield Hypothesis(
+                        title, f"in the derivative of {text}, {operand} is {told}",
+                        40 if title != "transposed weight" else 12,
+                        {index: _with_input(scene, index, slot, array, only)}, place=index,
+                    )  # fmt: skip
 
 
 _WITH_RESIDUALS = {"matmul", "multiply", "divide", "true_divide", "log", "sqrt", "square", "power", "exp", "absolute",
@@ -283,7 +286,7 @@ def _operand(scene: Scene, node: int | None) -> str:
     return name or (f"the result of {where}" if where else "the constant operand")
 
 
-def _wrong_array(scene: Scene, right: int | None, other: int, index: int) -> tuple[str, str]:
+def _wrong_array(scene: Scene, right: int | None, other: int, value: np.ndarray) -> tuple[str, str]:
     """What it is called when ``other`` stands for ``right``."""
     for part in scene.found:
         if part.kind == "activation" and right is not None:
@@ -297,7 +300,7 @@ def _wrong_array(scene: Scene, right: int | None, other: int, index: int) -> tup
                     "activation used for the pre-activation",
                     f"replaced by the activation {_operand(scene, other)}",
                 )
-    gap = np.abs(scene.tape.nodes[other].value - scene.tape.nodes[index].inputs[0]).max() if right is not None else 1.0
+    gap = float(np.abs(scene.tape.nodes[other].value - value).max())
     if gap < 1e-3:
         return "epsilon left out", f"taken {gap:.1e} away from its value: a small constant of the forward is left out"
     return "wrong array in a product", f"replaced by {_operand(scene, other)}"
@@ -307,14 +310,18 @@ def _same_value(scene: Scene, a: int, b: int) -> bool:
     return a == b or np.array_equal(np.ravel(scene.tape.nodes[a].value), np.ravel(scene.tape.nodes[b].value))
 
 
-def _with_input(scene: Scene, index: int, slot: int, array: np.ndarray) -> Step:
+def _with_input(scene: Scene, index: int, slot: int, array: np.ndarray, only: int | None) -> Step:
+    """The step with one operand replaced: in what it hands to every parent, or to one of them."""
     node = scene.tape.nodes[index]
 
     def step(dy):
         inputs = [array if k == slot else x for k, x in enumerate(node.inputs)]
         y = node.value
         parts = node.pull(dy, y, *inputs)
-        return [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
+        new = [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
+        if only is None:
+            return new
+        return [(p, d) for p, d in new if p == only] + [(p, d) for p, d in scene.tape.step(index, dy) if p != only]
 
     return step
 

@@ -55,6 +55,7 @@ class Tape:
         self.locate = locate
         self.nodes: list[Node] = []
         self.leaves: dict[str, int] = {}
+        self.moving: set[int] = set()  # the leaves whose gradient is asked for
 
     def add(self, node: Node) -> int:
         self.nodes.append(node)
