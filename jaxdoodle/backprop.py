@@ -9,6 +9,7 @@ import jax
 from jaxdoodle import losses, model, penalties
 from jaxdoodle.inference.spec import Layer, ModelSpec
 from jaxdoodle.layers import RULES, Params
+from jaxdoodle.plan import plan
 
 
 def value_and_grad(spec: ModelSpec, loss: losses.Loss, listed: Sequence[penalties.Penalty] = ()) -> Callable:
@@ -17,21 +18,21 @@ def value_and_grad(spec: ModelSpec, loss: losses.Loss, listed: Sequence[penaltie
     It returns what ``jax.value_and_grad(model.loss_fn(...), has_aux=True)`` returns, so a training step takes either.
     """
     losses.refuse_mismatch(loss, spec)
+    blocks = plan(spec, jax.default_backend())
 
     def objective(params, x, labels, *, key=None):
-        outputs, residuals = model.forward(spec, params, x, key=key)
+        outputs, residuals = model.forward(spec, params, x, key=key, blocks=blocks)
         value, kept = losses.forward(loss, outputs, labels)
 
         dx = losses.backward(loss, kept)
-        grads: list[Params] = []
-        for layer, kept in zip(reversed(spec.layers), reversed(residuals), strict=True):
-            dparams, dx = RULES[type(layer)].backward(layer, kept, dx)
-            grads.insert(0, dparams)
+        grads: list[Params] = [{} for _ in params]
+        for (start, (layer, *_), rule), kept in zip(reversed(blocks), reversed(residuals), strict=True):
+            grads[start], dx = rule.backward(layer, kept, dx)
 
         for penalty in listed:
             value += penalties.forward(penalty, params)
             grads = jax.tree.map(lambda a, b: a + b, grads, penalties.backward(penalty, params))
-        return (value, model.Aux(outputs, model.observe(spec, params, residuals))), grads
+        return (value, model.Aux(outputs, model.observe(blocks, params, residuals))), grads
 
     return objective
 

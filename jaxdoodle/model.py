@@ -11,6 +11,7 @@ from jax import Array
 from jaxdoodle import losses, penalties
 from jaxdoodle.inference.spec import ModelSpec
 from jaxdoodle.layers import RULES, Params
+from jaxdoodle.plan import Block, reference
 
 
 class Aux(NamedTuple):
@@ -29,18 +30,23 @@ def init(spec: ModelSpec, key: Array) -> list[Params]:
 
 
 def forward(
-    spec: ModelSpec, params: Sequence[Params], x: Array, *, key: Array | None = None
+    spec: ModelSpec,
+    params: Sequence[Params],
+    x: Array,
+    *,
+    key: Array | None = None,
+    blocks: Sequence[Block] | None = None,
 ) -> tuple[Array, list[Any]]:
-    """Outputs, and what each layer keeps for its backward pass.
+    """Outputs, and what each block keeps for its backward pass. Without ``blocks``, each layer is one.
 
     ``x`` is ``(batch, *spec.input_shape)``. A ``key`` means training: dropout drops, batch norm uses the batch.
     """
     if x.shape[1:] != spec.input_shape:
         raise ValueError(f"the network takes inputs of shape (batch, *{spec.input_shape}); got {x.shape}.")
     residuals = []
-    for index, (layer, p) in enumerate(zip(spec.layers, params, strict=True)):
-        layer_key = None if key is None else jax.random.fold_in(key, index)
-        x, kept = RULES[type(layer)].forward(layer, p, x, key=layer_key)
+    for start, (layer, *_), rule in reference(spec) if blocks is None else blocks:
+        block_key = None if key is None else jax.random.fold_in(key, start)
+        x, kept = rule.forward(layer, params[start], x, key=block_key)
         residuals.append(kept)
     return x, residuals
 
@@ -50,12 +56,12 @@ def apply(spec: ModelSpec, params: Sequence[Params], x: Array, *, key: Array | N
     return forward(spec, params, x, key=key)[0]
 
 
-def observe(spec: ModelSpec, params: Sequence[Params], residuals: Sequence[Any]) -> list[Params]:
+def observe(blocks: Sequence[Block], params: Sequence[Params], residuals: Sequence[Any]) -> list[Params]:
     """For each layer, the next value of its running statistics."""
-    return [
-        dict(RULES[type(layer)].observe(layer, p, kept))
-        for layer, p, kept in zip(spec.layers, params, residuals, strict=True)
-    ]
+    statistics: list[Params] = [{} for _ in params]
+    for (start, (layer, *_), rule), kept in zip(blocks, residuals, strict=True):
+        statistics[start] = dict(rule.observe(layer, params[start], kept))
+    return statistics
 
 
 def loss_fn(
@@ -72,6 +78,6 @@ def loss_fn(
         value, _ = losses.forward(loss, outputs, labels)
         for penalty in listed:
             value += penalties.forward(penalty, params)
-        return value, Aux(outputs, observe(spec, params, residuals))
+        return value, Aux(outputs, observe(reference(spec), params, residuals))
 
     return objective

@@ -23,6 +23,7 @@ from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.errors import FailedError, InputError
 from jaxdoodle.inference.spec import ModelSpec
 from jaxdoodle.layers import Params
+from jaxdoodle.plan import plan
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ def score(outputs: np.ndarray, labels: np.ndarray, loss: losses.Loss) -> Evaluat
 
 @jax.jit(static_argnums=(0, 3))
 def _apply(spec, params, images, divisor):
-    return model.apply(spec, params, scale(images, divisor))
+    return model.forward(spec, params, scale(images, divisor), blocks=plan(spec, jax.default_backend()))[0]
 
 
 @jax.jit(static_argnums=0)
