@@ -34,6 +34,7 @@ def cost_curve(costs: ArrayLike, reported: Mapping[int, float], path: Path | str
     note = f"Full-batch gradient descent on {images:,} images, {len(costs):,} steps. Dots: the values the report prints"
     with figure(path, 3.2, f"{subject}: cost per step", note) as page:
         axes = page.add_subplot(xlabel="steps taken", ylabel="cost (log scale)", yscale="log")
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.plot(costs, color=BLUE, label="here")
         axes.plot(*zip(*sorted(reported.items()), strict=True), "o", color=RED, markersize=5, label="report")
         axes.legend()
