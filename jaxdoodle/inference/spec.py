@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -355,7 +356,7 @@ def _require_count(layer: Layer, name: str) -> None:
 
 def _require_number(layer: Layer, name: str) -> None:
     value = getattr(layer, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise SpecError(f"{name} of {type(layer).__name__} is a finite number; got {value!r}.")
 
 

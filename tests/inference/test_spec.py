@@ -98,6 +98,7 @@ REFUSED = [
     (lambda: Conv2D(3, 2, padding="same"), 'padding is "VALID" or "SAME"; got .same'),
     (lambda: Dropout(1.0), "drop_rate is the fraction dropped, at least 0 and below 1; got 1.0"),
     (lambda: LeakyReLU(float("nan")), "slope of LeakyReLU is a finite number; got nan"),
+    (lambda: LeakyReLU(10**400), "slope of LeakyReLU is a finite number"),
     (lambda: BatchNorm(epsilon=0), r"momentum is in \[0, 1\) and epsilon above 0"),
     (lambda: ModelSpec.from_json("{"), "a spec is JSON"),
     (lambda: ModelSpec.from_json("[]"), "a spec is {"),
