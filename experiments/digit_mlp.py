@@ -1,13 +1,13 @@
 """Aloyan, Asatryan and Bayadyan, "Handwritten Digit Recognition Using Neural Networks": 784-128-10, SGD, by name.
 
-The report: 48,000 + 12,000 + 10,000 digits, standard normal weights, SGD at 0.01, batches of 128, 10 epochs; 96.50 % on
-test with ReLU, 96.85 % for a Keras twin, which on 10,000 images each is no difference (z = 1.4). Two hidden layers with
-ReLU and sigmoid "performed poorly".
+The report: 48,000 + 12,000 + 10,000 digits, standard normal weights, SGD at 0.01, batches of 128, 10 epochs; 96.50 %
+on test with ReLU, 96.85 % for a Keras twin, which on 10,000 images each is no difference (z = 1.4). Two hidden layers
+with ReLU and sigmoid "performed poorly".
 
-Here, mean of 5 seeds: that recipe gives 86.3 % (85.8 to 86.6). He weights give 91.9 % at the same rate, and 96.6 % (96.5 to
-96.8) at 0.1, which is what 96.50 takes in 10 epochs. In the grid at 0.01: leaky ReLU 91.8, tanh 91.3, sigmoid 87.3; 32 units
-91.6, 512 units 92.4, 128-64 with ReLU 93.3 and with sigmoid 75.1 %: as the report says of sigmoid, poorly. The same network,
-augmented, with Adam for 60 epochs (3 seeds), is the last variant: see the record.
+Here, mean of 5 seeds: that recipe gives 86.3 % (85.8 to 86.6). He weights give 91.9 % at the same rate, and 96.6 %
+(96.5 to 96.8) at 0.1, which is what 96.50 takes in 10 epochs. In the grid at 0.01: leaky ReLU 91.8, tanh 91.3,
+sigmoid 87.3; 32 units 91.6, 512 units 92.4, 128-64 with ReLU 93.3 and with sigmoid 75.1 %: as the report says of
+sigmoid, poorly. The same network, augmented, with Adam for 60 epochs (3 seeds), is the last variant: see the record.
 """
 
 from dataclasses import replace
