@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxdoodle.export import c_source
 from jaxdoodle.export.card import card_of, ends_in_softmax
-from jaxdoodle.export.steps import Step
+from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.spec import (
     AvgPool2D,
@@ -40,7 +40,8 @@ from jaxdoodle.inference.spec import (
 MOVING = (Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool2D)
 
 
-def write(model: ModelFile, path: Path, steps: list[Step]) -> None:
+def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None:
+    steps = steps_of(model) if steps is None else steps
     path.write_text("\n".join(_parts(model, steps)), encoding="ascii")
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 import jaxdoodle
 from jaxdoodle.export.card import card_of, ends_in_softmax
-from jaxdoodle.export.steps import Step
+from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.spec import (
     AvgPool2D,
@@ -59,7 +59,8 @@ class Graph:
         return output
 
 
-def write(model: ModelFile, path: Path, steps: list[Step]) -> None:
+def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None:
+    steps = steps_of(model) if steps is None else steps
     from onnx import TensorProto, checker, helper, numpy_helper
 
     graph = Graph()

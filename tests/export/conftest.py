@@ -1,5 +1,6 @@
 """Models for the exports: random weights over every layer kind, and the reports' networks."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -68,7 +69,7 @@ def build(spec, seed=0, **changes):
     if isinstance(spec.layers[-1], Softmax):
         energy = None  # of probabilities it says nothing
     given = {"temperature": 1.7, "abstain_below": energy and float(energy), "provenance": {"dataset": "noise", "n": 6}}
-    return ModelFile(spec, params, contract, inputs, logits, **(given | changes))
+    return dataclasses.replace(ModelFile(spec, params, contract, inputs, logits, **given), **changes)
 
 
 def draw_images(spec, n, seed=5):

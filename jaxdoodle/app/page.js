@@ -1,0 +1,223 @@
+"use strict";
+
+// The page: takes strokes, and shows after each what the network makes of them.
+const Page = (() => {
+  const SIDE = 1000; // of the pad, in the units that strokes are kept in
+  const PEN = 34;
+  const STEP = 25; // of the arrow keys
+  const SHOWN = 5;
+  const element = (id) => document.getElementById(id);
+  const model = Network.load(JSON.parse(element("model").textContent));
+  const strokes = [];
+  const cursor = { x: SIDE / 2, y: SIDE / 2, shown: false, down: false };
+  let pointer = null; // the id of the one that draws
+  let answer = null; // {bitmap, logits, probabilities, abstained} of what is drawn
+
+  // Strokes.
+
+  function begin(x, y) {
+    strokes.push([[], []]);
+    extend(x, y);
+  }
+
+  function extend(x, y) {
+    const [xs, ys] = strokes.at(-1);
+    if (xs.at(-1) === x && ys.at(-1) === y) return;
+    xs.push(x);
+    ys.push(y);
+    refresh();
+  }
+
+  function undo() {
+    lift();
+    strokes.pop();
+    refresh();
+  }
+
+  function clear() {
+    lift();
+    strokes.length = 0;
+    refresh();
+  }
+
+  function lift() {
+    pointer = null;
+    cursor.down = false;
+  }
+
+  // The answer.
+
+  function ask() {
+    if (!strokes.length) return null;
+    const bitmap = Strokes.render(strokes, model.contract);
+    const logits = Network.logits(model, bitmap);
+    return { bitmap, logits, ...Network.judge(model, logits) };
+  }
+
+  let due = false;
+  function refresh() {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      answer = ask();
+      draw();
+      show();
+    });
+  }
+
+  // What is to be seen.
+
+  function draw() {
+    const pad = element("pad"), pixels = Math.round(pad.clientWidth * devicePixelRatio);
+    if (pad.width !== pixels) pad.width = pad.height = pixels;
+    const pen = pad.getContext("2d"), colours = getComputedStyle(document.documentElement);
+    pen.setTransform(pixels / SIDE, 0, 0, pixels / SIDE, 0, 0);
+    pen.clearRect(0, 0, SIDE, SIDE);
+    pen.lineCap = pen.lineJoin = "round";
+    pen.lineWidth = PEN;
+    pen.strokeStyle = colours.getPropertyValue("--ink");
+    for (const [xs, ys] of strokes) {
+      pen.beginPath();
+      pen.moveTo(xs[0], ys[0]);
+      for (let i = 0; i + 1 < xs.length; i++) pen.quadraticCurveTo(xs[i], ys[i], (xs[i] + xs[i + 1]) / 2, (ys[i] + ys[i + 1]) / 2);
+      pen.lineTo(xs.at(-1), ys.at(-1));
+      pen.stroke();
+    }
+    if (!cursor.shown) return;
+    pen.strokeStyle = pen.fillStyle = colours.getPropertyValue("--bar");
+    pen.lineWidth = 4;
+    pen.beginPath();
+    pen.arc(cursor.x, cursor.y, PEN / 2, 0, 2 * Math.PI);
+    cursor.down ? pen.fill() : pen.stroke();
+  }
+
+  function show() {
+    const order = answer && answer.probabilities.map((_, i) => i).sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
+    say("guess", !answer ? "What is it?" : answer.abstained ? "None of mine" : model.classes[order[0]]);
+    say("remark", answer ? remark(answer, ...order) : "A guess appears as you draw.");
+    element("guess").classList.toggle("unsure", !answer || answer.abstained);
+    document.body.classList.toggle("abstained", Boolean(answer?.abstained));
+    [...element("bars").children].forEach((row, place) => {
+      const share = answer ? answer.probabilities[order[place]] : 0;
+      row.querySelector(".name").textContent = answer ? model.classes[order[place]] : "";
+      row.querySelector(".share").style.width = `${100 * share}%`;
+      row.querySelector(".percent").textContent = answer ? `${(100 * share).toFixed(1)} %` : "";
+    });
+    element("hint").hidden = Boolean(answer);
+    element("undo").disabled = element("clear").disabled = !answer;
+    preview();
+  }
+
+  function remark({ probabilities, abstained }, first, second) {
+    if (abstained) return `Most like ${model.classes[first]}, but not like enough.`;
+    if (probabilities[first] >= 0.9 || second === undefined) return "I am quite sure.";
+    return `${probabilities[first] >= 0.6 ? "Probably." : "Perhaps."} Or ${model.classes[second]}?`;
+  }
+
+  // Said only when it changes: a screen reader reads it out.
+  function say(id, text) {
+    if (element(id).textContent !== text) element(id).textContent = text;
+  }
+
+  function preview() {
+    const canvas = element("preview"), [height, width] = model.contract.image_shape;
+    Object.assign(canvas, { width, height });
+    const image = new ImageData(width, height);
+    for (let i = 0; i < height * width; i++) image.data.set([...Array(3).fill(answer?.bitmap[i] ?? 0), 255], 4 * i);
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  function introduce() {
+    const { classes, contract, provenance } = model;
+    const few = classes.length <= 12;
+    const some = few ? classes : classes.filter((_, i) => i % Math.ceil(classes.length / 6) === 0);
+    element("hint").textContent = `Draw ${few ? "one of" : "something, say"} ${some.join(", ")}`;
+    const [height, width] = contract.image_shape;
+    element("sees").textContent = `your strokes drawn anew, ${width} × ${height} pixels, ${contract.longest_side.toFixed(0)} long`;
+    const score = provenance.scores?.test;
+    const number = (count) => count.toLocaleString("en");
+    const facts = [
+      `${number(model.parameters)} parameters`,
+      model.steps.some((step) => step.levels) && "in 8 bits",
+      provenance.dataset && `trained on ${provenance.dataset}`,
+      score && `right on ${number(score.correct)} of ${number(score.total)} test drawings when trained`,
+    ];
+    element("about").textContent = `A network of ${facts.filter(Boolean).join(", ")}. It runs in this page; nothing you draw leaves it.`;
+    element("known").hidden = few;
+    element("known").querySelector("summary").textContent = `The ${classes.length} things it knows`;
+    element("known").querySelector("p").textContent = classes.join(", ");
+    const longest = Math.max(...classes.map((name) => name.length));
+    element("bars").style.setProperty("--name", `${Math.max(2, 0.9 * longest)}ch`);
+    for (let place = 0; place < Math.min(SHOWN, classes.length); place++) {
+      const row = document.createElement("li");
+      for (const name of ["name", "track", "percent"]) row.append(Object.assign(document.createElement("span"), { className: name }));
+      row.querySelector(".track").append(Object.assign(document.createElement("span"), { className: "share" }));
+      element("bars").append(row);
+    }
+  }
+
+  // Hands.
+
+  function place(event) {
+    const box = element("pad").getBoundingClientRect();
+    const within = (value) => Math.min(Math.max(value, 0), SIDE);
+    return [within((SIDE * (event.clientX - box.left)) / box.width), within((SIDE * (event.clientY - box.top)) / box.height)];
+  }
+
+  function listen() {
+    const pad = element("pad");
+    pad.addEventListener("pointerdown", (event) => {
+      if (pointer !== null || event.button !== 0) return;
+      pad.setPointerCapture(event.pointerId);
+      lift();
+      pointer = event.pointerId;
+      cursor.shown = false;
+      begin(...place(event));
+    });
+    pad.addEventListener("pointermove", (event) => {
+      if (event.pointerId !== pointer) return;
+      const moves = event.getCoalescedEvents?.() ?? [];
+      for (const move of moves.length ? moves : [event]) extend(...place(move));
+    });
+    for (const end of ["pointerup", "pointercancel"])
+      pad.addEventListener(end, (event) => {
+        if (event.pointerId === pointer) lift();
+      });
+    pad.addEventListener("keydown", (event) => {
+      const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+      const move = moves[event.key];
+      if (!move && event.key !== " ") return;
+      event.preventDefault();
+      cursor.shown = true;
+      if (move) {
+        [cursor.x, cursor.y] = [cursor.x + STEP * move[0], cursor.y + STEP * move[1]].map((at) => Math.min(Math.max(at, 0), SIDE));
+        if (cursor.down) extend(cursor.x, cursor.y);
+      } else {
+        cursor.down = !cursor.down;
+        if (cursor.down) begin(cursor.x, cursor.y);
+      }
+      refresh();
+    });
+    pad.addEventListener("blur", () => {
+      cursor.shown = cursor.down = false;
+      refresh();
+    });
+    addEventListener("keydown", (event) => {
+      if (event.key.toLowerCase() === "z" && !event.altKey && !event.shiftKey) undo();
+      else if (event.key === "Delete" || event.key === "Escape") clear();
+      else return;
+      event.preventDefault();
+    });
+    element("undo").addEventListener("click", undo);
+    element("clear").addEventListener("click", clear);
+    addEventListener("resize", refresh);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
+  }
+
+  introduce();
+  listen();
+  refresh();
+
+  return { model, strokes, get answer() { return answer; } };
+})();

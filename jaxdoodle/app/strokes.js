@@ -1,0 +1,153 @@
+"use strict";
+
+// From strokes to the bitmap that the network was trained on. A drawing is a list of strokes [[x, ...], [y, ...]].
+const Strokes = (() => {
+  const LINES = 15; // that cross a pixel, as cairo has them
+  const STEPS = 256; // places along a line, per pixel
+
+  const rint = (value) => value + 2 ** 52 * 1.5 - 2 ** 52 * 1.5; // halves to even
+
+  // As Quick, Draw! simplifies: shift to 0, scale the longer side to 255, resample at 1, drop what lies within 2, round.
+  function simplify(drawing) {
+    const side = [0, 1].map((axis) => {
+      const all = drawing.flatMap((stroke) => stroke[axis]);
+      return { low: Math.min(...all), extent: Math.max(...all) - Math.min(...all) };
+    });
+    const extent = Math.max(side[0].extent, side[1].extent);
+    const scale = extent > 0 ? 255 / extent : 1;
+    return drawing.map(([xs, ys]) => {
+      const points = xs.map((x, i) => [(x - side[0].low) * scale, (ys[i] - side[1].low) * scale]);
+      const kept = simplifyLine(resample(points), 2);
+      return [0, 1].map((axis) => kept.map((point) => rint(point[axis])));
+    });
+  }
+
+  function resample(points) {
+    const along = [0];
+    for (let i = 1; i < points.length; i++)
+      along.push(along[i - 1] + Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]));
+    const length = along.at(-1), resampled = [];
+    for (let at = 0, i = 0; at < Math.max(length, 1e-9); at++) {
+      while (i < points.length - 2 && along[i + 1] <= at) i++;
+      const [from, to] = [points[i], points[i + 1] ?? points[i]];
+      const span = along[i + 1] - along[i] || 1;
+      resampled.push([0, 1].map((axis) => ((to[axis] - from[axis]) / span) * (at - along[i]) + from[axis]));
+    }
+    return [...resampled, points.at(-1)];
+  }
+
+  // Ramer-Douglas-Peucker: a stretch becomes its chord unless its farthest point is more than epsilon away.
+  function simplifyLine(points, epsilon) {
+    const kept = new Set([0, points.length - 1]), stretches = [[0, points.length - 1]];
+    while (stretches.length) {
+      const [first, last] = stretches.pop();
+      const [x0, y0] = points[first], dx = points[last][0] - x0, dy = points[last][1] - y0, length = Math.hypot(dx, dy);
+      let farthest = first, most = epsilon;
+      for (let i = first + 1; i < last; i++) {
+        const x = points[i][0] - x0, y = points[i][1] - y0;
+        const away = length > 0 ? Math.abs(y * dx - x * dy) / length : Math.hypot(x, y);
+        if (away > most) [farthest, most] = [i, away];
+      }
+      if (farthest > first) {
+        kept.add(farthest);
+        stretches.push([first, farthest], [farthest, last]);
+      }
+    }
+    return points.filter((_, i) => kept.has(i));
+  }
+
+  // The bitmap of a drawing as the contract has it: Uint8Array (height * width), white ink on black.
+  function render(drawing, contract) {
+    const simple = simplify(drawing);
+    const pen = contract.stroke_width ?? contract.longest_side / 8;
+    const scale = (contract.longest_side - pen) / 255;
+    const [height, width] = contract.image_shape;
+    const middle = [0, 1].map((axis) => Math.max(...simple.flatMap((stroke) => stroke[axis])) / 2);
+    const paint = ([row, column]) => {
+      const [dx, dy] = [column + 0.5 - middle[0] * scale, row + 0.5 - middle[1] * scale];
+      const strokes = simple.map(([xs, ys]) => xs.map((x, i) => [x * scale + dx, ys[i] * scale + dy]));
+      return fill(strokes, pen / 2, height, width);
+    };
+    if (contract.centring === "box") return paint(contract.centre);
+    const centred = [(height - 1) / 2, (width - 1) / 2];
+    const mass = centreOfMass(paint(centred), width);
+    return paint(centred.map((c, axis) => c + contract.centre[axis] - mass[axis]));
+  }
+
+  function centreOfMass(bitmap, width) {
+    let sum = 0, rows = 0, columns = 0;
+    bitmap.forEach((ink, i) => {
+      sum += ink;
+      rows += ink * Math.floor(i / width);
+      columns += ink * (i % width);
+    });
+    return [rows / sum, columns / sum];
+  }
+
+  // Strokes of points [x, y] in pixels, drawn by a round pen. Within a stroke ink is a union; a stroke is laid over the
+  // earlier ones as a translucent layer where it covers a pixel in part.
+  function fill(strokes, radius, height, width) {
+    const background = new Float64Array(height * width).fill(1), pen = penOf(radius);
+    for (const points of strokes) {
+      const lines = Array.from({ length: LINES * height }, () => []);
+      const last = Math.max(points.length - 1, 1);
+      for (let i = 0; i < last; i++) cross(lines, points[i], points[i + 1] ?? points[i], radius, pen, width);
+      const covered = new Float64Array(height * width);
+      lines.forEach((spans, line) => cover(covered, spans, Math.floor(line / LINES) * width));
+      covered.forEach((steps, i) => (background[i] *= 1 - steps / (STEPS * LINES)));
+    }
+    return Uint8Array.from(background, (paper) => rint(255 * (1 - paper)));
+  }
+
+  // Adds to each line the span [left, right] where it crosses what the pen leaves between two points: the pen's own
+  // shape at both ends, and the rectangle between them.
+  function cross(lines, start, end, radius, pen, width) {
+    const [[x0, y0], [x1, y1]] = start[1] <= end[1] ? [start, end] : [end, start];
+    const dy = Math.max(y1 - y0, 1e-4), dx = Math.abs(x1 - x0) < 1e-4 ? 1e-4 : x1 - x0;
+    const squared = dx * dx + dy * dy, half = (radius * Math.sqrt(squared)) / dy, length = squared / dx;
+    const first = Math.max(0, Math.ceil(LINES * (y0 - radius) - 0.5));
+    const beyond = Math.min(lines.length, Math.floor(LINES * (y1 + radius) + 0.5));
+    for (let line = first; line < beyond; line++) {
+      const down = (line + 0.5) / LINES - y0, middle = (down * dx) / dy, ends = (-down * dy) / dx;
+      let left = Math.max(middle - half, ends + Math.min(length, 0));
+      let right = Math.min(middle + half, ends + Math.max(length, 0));
+      if (left > right) [left, right] = [Infinity, -Infinity];
+      for (const [x, y] of [[0, down], [x1 - x0, down - (y1 - y0)]]) {
+        const reach = pen(Math.abs(y));
+        left = Math.min(left, x - reach);
+        right = Math.max(right, x + reach);
+      }
+      const [from, to] = [left, right].map((x) => Math.trunc(Math.min(Math.max(STEPS * (x + x0), 0), STEPS * width)));
+      if (to > from) lines[line].push([from, to]);
+    }
+  }
+
+  // Half the pen's width at each height. It is a polygon with its corners on the circle, within a tenth of a pixel of
+  // it, as cairo makes it.
+  function penOf(radius) {
+    const sides = 2 * Math.ceil(Math.PI / Math.acos(Math.max(1 - 0.1 / radius, 0))), turn = (2 * Math.PI) / sides;
+    const corners = Array.from({ length: Math.floor(sides / 4) + 1 }, (_, k) => [Math.cos(k * turn), Math.sin(k * turn)]);
+    return (height) => {
+      const upper = corners.findIndex(([, y]) => height <= radius * y);
+      if (upper < 0) return -Infinity;
+      if (upper === 0) return radius;
+      const [[wide, low], [narrow, high]] = [corners[upper - 1], corners[upper]];
+      return radius * wide + ((narrow - wide) * (height - radius * low)) / (high - low);
+    };
+  }
+
+  // Adds to a row of pixels the steps that the union of the spans covers.
+  function cover(covered, spans, row) {
+    let reached = 0;
+    for (const [left, right] of spans.sort((a, b) => a[0] - b[0])) {
+      for (let from = Math.max(left, reached); from < right; ) {
+        const pixel = Math.floor(from / STEPS), to = Math.min(right, (pixel + 1) * STEPS);
+        covered[row + pixel] += to - from;
+        from = to;
+      }
+      reached = Math.max(reached, right);
+    }
+  }
+
+  return { simplify, render };
+})();

@@ -1,0 +1,166 @@
+"""The exported page in a real browser, drawn on with a real mouse."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.data import doodles
+from jaxdoodle.export import quantize, to_html
+from jaxdoodle.export.steps import steps_of
+from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.strokes import rasterise, simplify
+
+
+@pytest.fixture(scope="module", params=["float32", "int8"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def steps(kind, doodle_model):
+    return quantize.int8_steps(doodle_model, doodle_model.golden_inputs) if kind == "int8" else steps_of(doodle_model)
+
+
+@pytest.fixture(scope="module")
+def page(steps, browser, doodle_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    to_html.write(doodle_model, path, steps)
+    browser.command("Emulation.setDeviceMetricsOverride", width=1000, height=800, deviceScaleFactor=1, mobile=False)
+    browser.open(path)
+    return browser
+
+
+@pytest.fixture(autouse=True)
+def blank(page):
+    page.evaluate("document.getElementById('clear').click()")
+    page.settle()
+
+
+def draw(page, drawing, left=40, top=30, scale=1.2):
+    """A drawing with the mouse, in steps of some pixels as a hand makes them."""
+    box = page.evaluate("(({ left, top }) => [left, top])(document.getElementById('pad').getBoundingClientRect())")
+    for xs, ys in drawing:
+        points = [(box[0] + left + scale * x, box[1] + top + scale * y) for x, y in zip(xs, ys, strict=True)]
+        page.mouse("mousePressed", *points[0], clickCount=1)
+        for point in points[1:]:
+            page.mouse("mouseMoved", *point, buttons=1)
+        page.mouse("mouseReleased", *points[-1])
+    page.settle()
+
+
+def strokes_of(page):
+    return page.evaluate("Page.strokes")
+
+
+def answer_of(page):
+    return page.evaluate(
+        "Page.answer && { bitmap: [...Page.answer.bitmap], logits: [...Page.answer.logits],"
+        " probabilities: Page.answer.probabilities, abstained: Page.answer.abstained }"
+    )
+
+
+def text_of(page, place):
+    return page.evaluate(f"document.querySelector({place!r}).textContent")
+
+
+@pytest.mark.parametrize("name", doodles.CLASSES[:5])
+def test_what_the_mouse_draws_is_answered_as_numpy_answers(name, kind, steps, page, doodle_model):
+    draw(page, doodles.draw(name, np.random.default_rng(1)), left=60 + 10 * len(name), scale=0.6 + 0.06 * len(name))
+    strokes, answer = strokes_of(page), answer_of(page)
+
+    bitmap = rasterise([simplify(strokes)])[0]
+    seen = np.array(answer["bitmap"], np.uint8).reshape(28, 28)
+    assert np.abs(seen.astype(int) - bitmap).max() <= 1
+
+    logits = quantize.logits(doodle_model, steps, seen[None, ..., None])
+    tolerance = 1e-4 if kind == "float32" else 0.02 * np.abs(logits).max()
+    np.testing.assert_allclose(answer["logits"], logits[0], rtol=0, atol=tolerance)
+    if kind == "float32":
+        model = Model(doodle_model)
+        prediction = model.predict(bitmap)
+        assert np.argmax(answer["probabilities"]) == model.classes.index(prediction.label)
+        assert answer["abstained"] == prediction.abstained
+
+
+def test_the_answer_is_shown(page, doodle_model):
+    draw(page, doodles.draw("clock", np.random.default_rng(1)))
+    answer = answer_of(page)
+    best = doodle_model.spec.classes[int(np.argmax(answer["probabilities"]))]
+    assert text_of(page, "#guess") == ("None of mine" if answer["abstained"] else best)
+    assert text_of(page, "#bars li .name") == best
+    assert text_of(page, "#bars li .percent") == f"{100 * max(answer['probabilities']):.1f} %"
+    assert page.evaluate("document.querySelectorAll('#bars li').length") == 5
+    ink = page.evaluate(
+        "[...document.getElementById('preview').getContext('2d').getImageData(0, 0, 28, 28).data]"
+        ".filter((_, i) => i % 4 === 0)"
+    )
+    assert ink == answer["bitmap"]
+
+
+def test_what_is_none_of_its_own_is_said_to_be_so(page, doodle_model):
+    page.evaluate("Page.model.abstain_below = 1000")
+    draw(page, doodles.draw("clock", np.random.default_rng(1)))
+    assert answer_of(page)["abstained"]
+    assert text_of(page, "#guess") == "None of mine"
+    page.evaluate(f"Page.model.abstain_below = {doodle_model.abstain_below}")
+
+
+def test_undo_takes_back_a_stroke_and_clear_takes_all(page):
+    cross = [([0, 100], [0, 100]), ([0, 100], [100, 0])]
+    draw(page, cross)
+    draw(page, [([50, 50], [0, 200])])
+    assert len(strokes_of(page)) == 3
+    page.evaluate("document.getElementById('undo').click()")
+    page.settle()
+    assert len(strokes_of(page)) == 2
+    page.key("z")
+    page.settle()
+    assert len(strokes_of(page)) == 1
+    page.key("Delete")
+    page.settle()
+    assert strokes_of(page) == [] and answer_of(page) is None
+    assert page.evaluate("document.getElementById('undo').disabled && document.getElementById('clear').disabled")
+    assert not page.evaluate("document.getElementById('hint').hidden")
+
+
+def test_the_keyboard_draws(page):
+    page.evaluate("document.getElementById('pad').focus()")
+    page.key(" ", "Space")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.key(key)
+    page.key(" ", "Space")
+    page.key("ArrowLeft")
+    page.settle()
+    (xs, ys) = strokes_of(page)[0]
+    assert np.diff(xs).tolist() == [25, 25, 0] and np.diff(ys).tolist() == [0, 0, 25]
+    assert answer_of(page) is not None
+
+
+def test_a_finger_draws(page):
+    box = page.evaluate("(({ left, top }) => [left, top])(document.getElementById('pad').getBoundingClientRect())")
+    page.command("Emulation.setTouchEmulationEnabled", enabled=True)
+    for kind, points in (
+        ("touchStart", [(100, 100)]),
+        ("touchMove", [(150, 120)]),
+        ("touchMove", [(200, 240)]),
+        ("touchEnd", []),
+    ):
+        touches = [{"x": box[0] + x, "y": box[1] + y} for x, y in points]
+        page.command("Input.dispatchTouchEvent", type=kind, touchPoints=touches)
+    page.command("Emulation.setTouchEmulationEnabled", enabled=False)
+    page.settle()
+    assert len(strokes_of(page)) == 1 and len(strokes_of(page)[0][0]) >= 2
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_it_fits_screens_of_any_width(width, page):
+    page.command("Emulation.setDeviceMetricsOverride", width=width, height=700, deviceScaleFactor=2, mobile=False)
+    draw(page, [([0, 100], [0, 100])])
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    pad = page.evaluate(
+        "(({ width, height }) => [width, height])(document.getElementById('pad').getBoundingClientRect())"
+    )
+    assert pad[0] == pytest.approx(pad[1], abs=1) and pad[0] >= 240
+
+
+def test_it_reaches_for_nothing_outside_itself(page):
+    assert len(page.requests) == 1 and page.requests[0].startswith("file:")

@@ -1,0 +1,104 @@
+"""``strokes.js`` against ``jaxdoodle.inference``, run by Node."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxdoodle
+from jaxdoodle.data import doodles
+from jaxdoodle.inference.contract import MNIST, QUICKDRAW
+from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.inference.strokes import rasterise, simplify
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(not NODE, reason="needs Node")
+
+PROGRAM = """
+const given = JSON.parse(require("fs").readFileSync(0));
+console.log(JSON.stringify({
+  simple: given.drawings.map(Strokes.simplify),
+  bitmaps: given.drawings.map((drawing) => [...Strokes.render(drawing, given.contract)]),
+}));
+"""
+
+DOT = [([40.0], [70.0])]
+DOTS = [([40.0, 40.0], [70.0, 70.0]), ([60.0], [90.0])]
+LEVEL = [([10.0, 90.0], [50.0, 50.0])]
+RISING = [([0.0, 30.0, 60.0], [100.0, 0.0, 100.0]), ([10.0, 50.0], [60.0, 60.0])]
+
+
+def run(drawings, contract):
+    source = (Path(jaxdoodle.__file__).parent / "app" / "strokes.js").read_text(encoding="utf-8")
+    given = json.dumps({"drawings": drawings, "contract": contract.to_dict()})
+    done = subprocess.run([NODE, "-e", source + PROGRAM], input=given, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    return found["simple"], np.array(found["bitmaps"]).reshape(-1, *contract.image_shape[:2])
+
+
+def as_drawn(drawing, rng):
+    """Of any size, anywhere, at fractions of a pixel."""
+    size, (x0, y0) = rng.uniform(0.3, 3), rng.uniform(0, 300, 2)
+    return [((np.array(x) * size + x0).tolist(), (np.array(y) * size + y0).tolist()) for x, y in drawing]
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    rng = np.random.default_rng(3)
+    some = [doodles.draw(name, rng) for name in doodles.CLASSES for _ in range(4)]
+    return [as_drawn(drawing, rng) for drawing in [*some, DOT, DOTS, LEVEL, RISING]]
+
+
+def test_drawings_are_simplified_as_the_library_simplifies(drawings):
+    found, _ = run(drawings, QUICKDRAW)
+    same = sum(
+        simple == [[list(x), list(y)] for x, y in simplify(drawing)]
+        for simple, drawing in zip(found, drawings, strict=True)
+    )
+    assert same >= len(drawings) - 1  # of two points equally far away, either may be kept
+
+
+def test_a_drawing_becomes_the_bitmap_that_quickdraw_publishes(drawings):
+    simple, found = run(drawings, QUICKDRAW)
+    assert np.abs(found - rasterise(simple).astype(int)).max() <= 1
+
+
+def test_published_bitmaps_come_out_of_what_people_drew(data_root):
+    """Row i of the bitmaps is line i of the simplified drawings; the raw ones are found by their key."""
+    folder = data_root / "quickdraw" / "full"
+    raw, published = [], []
+    for path in sorted((folder / "raw").glob("*.ndjson"))[::20]:
+        rows = [record["key_id"] for record in records(folder / "simplified" / path.name)]
+        bitmaps = np.load(folder / "numpy_bitmap" / f"{path.stem}.npy", mmap_mode="r")
+        for record in records(path):
+            if record["key_id"] in rows:
+                raw.append([stroke[:2] for stroke in record["drawing"]])
+                published.append(bitmaps[rows.index(record["key_id"])].reshape(28, 28))
+    _, found = run(raw, QUICKDRAW)
+    errors = np.abs(found - np.array(published, int)).mean(axis=(1, 2))
+    assert len(raw) > 100 and errors.max() < 1
+
+
+def test_a_digit_is_brought_to_the_middle_of_its_mass_as_a_picture_of_it_is(drawings):
+    simple, found = run(drawings, MNIST)
+    line_width = 255 * MNIST.stroke_width / (MNIST.longest_side - MNIST.stroke_width)
+    for bitmap, drawing in zip(found, simple, strict=True):
+        rows, columns = bitmap.sum(axis=1), bitmap.sum(axis=0)
+        centre = [n @ np.arange(28) / n.sum() for n in (rows, columns)]
+        assert centre == pytest.approx(MNIST.centre, abs=0.05)
+        if len(drawing[0][0]) > 2:  # a dot has no size
+            assert 20 <= max(np.ptp(np.flatnonzero(n)) + 1 for n in (rows, columns)) <= 22
+    picture = rasterise([simple[-1]], 256, line_width)[0]
+    assert np.abs(found[-1] - preprocess(picture, MNIST).bitmap.astype(int)).mean() < 2
+
+
+def test_where_it_is_drawn_and_how_large_makes_no_difference():
+    _, found = run([RISING, as_drawn(RISING, np.random.default_rng(1))], MNIST)
+    assert np.abs(found[0] - found[1]).max() <= 12  # a 255th of the longer side, by rounding

@@ -1,0 +1,138 @@
+import argparse
+import dataclasses
+import sys
+
+import numpy as np
+import pytest
+
+from jaxdoodle.architectures import digit_cnn
+from jaxdoodle.export import FORMATS, QUANTIZED, command, export, quantize
+from jaxdoodle.inference import model_file
+from jaxdoodle.inference.errors import InputError
+
+#: How the file of each format begins.
+BEGINS = {
+    "npz": b"PK",
+    "safetensors": None,
+    "onnx": b"\x08\x08",
+    "html": b"<!doctype html>",
+    "zipapp": b"#!/usr/bin/env python3\nPK",
+    "c": b"/* A network as plain C.",
+}
+
+
+@pytest.fixture(scope="module")
+def path(digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.npz"
+    model_file.write(path, digits)
+    return path
+
+
+def run(*arguments):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(list(map(str, arguments))))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_each_format_is_written_from_the_command_line(format, path, tmp_path, capsys):
+    pytest.importorskip({"onnx": "onnx", "safetensors": "safetensors"}.get(format, "numpy"))
+    out = tmp_path / "out"
+    assert run(path, "--format", format, "-o", out) == 0
+    data = out.read_bytes()
+    if BEGINS[format]:
+        assert data.startswith(BEGINS[format])
+    assert capsys.readouterr().out == f"{out}: {format}, {len(data):,} bytes\n"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_npz_is_the_native_file(path, tmp_path):
+    export(path, "npz", tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+
+
+def test_int8_says_what_it_changes(digits, path, tmp_path, capsys):
+    assert run(path, "--format", "html", "-o", tmp_path / "a", "--quantize", "int8") == 0
+    said = capsys.readouterr().out
+    assert "calibrated on the model's 6 golden images, and not measured" in said
+
+    classes = ("clock", "pizza")
+    params = [*digits.params[:-1], {name: value[..., :2] for name, value in digits.params[-1].items()}]
+    made = dataclasses.replace(
+        digits, spec=digit_cnn(classes), params=params, golden_logits=digits.golden_logits[:, :2]
+    )
+    model_file.write(tmp_path / "doodles.npz", made)
+    options = ("--quantize", "int8", "--dataset", "doodles")
+    assert run(tmp_path / "doodles.npz", "--format", "c", "-o", tmp_path / "b", *options) == 0
+    said = capsys.readouterr().out.splitlines()[1]
+    assert said.startswith("on the ") and " test drawings of doodles, float32 is right on " in said
+    assert int(said.split("; ")[1].split(" answers")[0].replace(",", "")) < 20
+
+
+REFUSED = {
+    "an unknown format": (dict(format="pickle"), "format is npz, safetensors, onnx, html, zipapp, c; got 'pickle'."),
+    "an unknown quantization": (dict(format="c", quantize="int4"), "quantize is int8; got 'int4'."),
+    "int8 where there is none": (
+        dict(format="zipapp", quantize="int8"),
+        "format of int8 is onnx, html, c; got 'zipapp'.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_refused_in_one_line(case, path, tmp_path):
+    given, message = REFUSED[case]
+    with pytest.raises(InputError) as refused:
+        export(path, out_path=tmp_path / "out", **given)
+    assert str(refused.value) == message
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_named(path, tmp_path):
+    with pytest.raises(InputError, match="absent/out: No such file or directory"):
+        export(path, "c", tmp_path / "absent" / "out")
+
+
+def test_an_export_that_fails_leaves_the_old_file(path, tmp_path, monkeypatch):
+    def fail(model, path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(FORMATS, "c", fail)
+    (tmp_path / "out").write_text("old")
+    with pytest.raises(InputError, match="No space left"):
+        export(path, "c", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_missing_package_is_named(path, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(InputError, match="onnx needs onnx; python -m pip install onnx installs it"):
+        export(path, "onnx", tmp_path / "out")
+
+
+def test_int8_is_near_float32(model, images, logits):
+    found = quantize.logits(model, quantize.int8_steps(model, images), images)
+    assert np.abs(found - logits).max() <= 0.08 * np.abs(logits).max()
+    assert np.abs(found - logits).max() > 0
+
+
+def test_each_output_has_its_own_scale(digits, images_for):
+    """Channels of very different size lose equally little."""
+    params = [dict(p) for p in digits.params]
+    params[0]["w"] = params[0]["w"] * np.logspace(-3, 3, 8).astype(np.float32)
+    step = quantize.int8_steps(dataclasses.replace(digits, params=params), images_for(digits, 4))[0]
+    rebuilt = step.int8.w * step.int8.w_scale
+    largest = np.abs(params[0]["w"]).max(axis=(0, 1, 2))
+    assert (np.abs(rebuilt - params[0]["w"]).max(axis=(0, 1, 2)) <= largest / 254 * 1.001).all()
+    assert step.int8.w.dtype == np.int8 and np.abs(step.int8.w.astype(int)).max(axis=(0, 1, 2)).tolist() == [127] * 8
+
+
+def test_a_sum_that_might_not_fit_is_refused(digits, monkeypatch):
+    monkeypatch.setattr(quantize, "MAX_INPUTS", 100)
+    with pytest.raises(InputError, match="int8 takes at most 100"):
+        quantize.int8_steps(digits, digits.golden_inputs)
+
+
+def test_quantized_formats_are_formats():
+    assert set(QUANTIZED) < set(FORMATS) == set(BEGINS)

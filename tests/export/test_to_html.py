@@ -1,0 +1,86 @@
+"""The network of the page, run by Node."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from jaxdoodle.export import quantize, to_html
+from jaxdoodle.export.steps import GONE
+from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.spec import LAYER_TYPES
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(not NODE, reason="needs Node")
+
+PROGRAM = """
+const [page, images] = JSON.parse(require("fs").readFileSync(0));
+const model = Network.load(page);
+const logits = images.map((image) => Network.logits(model, image));
+console.log(JSON.stringify(logits.map((scores) => ({ logits: [...scores], ...Network.judge(model, scores) }))));
+"""
+
+
+def model_in(page):
+    """What the page holds of the model, read from the file as a browser would."""
+    return json.loads(re.search(r'<script type="application/json" id="model">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def answers(path, images):
+    page = path.read_text(encoding="utf-8")
+    network = re.search(r'<script>\n("use strict";\n\n// The network.*?)</script>', page, re.DOTALL)[1]
+    given = json.dumps([model_in(page), images.reshape(len(images), -1).tolist()])
+    done = subprocess.run([NODE, "-e", network + PROGRAM], input=given, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    return [np.array([answer[key] for answer in found]) for key in ("logits", "probabilities", "abstained")]
+
+
+def test_every_layer_is_in_the_page():
+    source = (to_html.APP / "network.js").read_text(encoding="utf-8")
+    program = source + "console.log(Object.keys(Network.LAYERS).join())"
+    found = subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True).stdout.strip()
+    assert set(found.split(",")) == set(LAYER_TYPES) - {layer.__name__ for layer in GONE}
+
+
+def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
+    to_html.write(model, tmp_path / "page.html")
+    numpy_model = Model(model)
+    found, probabilities, abstained = answers(tmp_path / "page.html", images)
+    np.testing.assert_allclose(found, logits, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(probabilities, numpy_model.probabilities(logits), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(abstained, numpy_model.abstains(logits))
+
+
+def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):
+    steps = quantize.int8_steps(model, images)
+    to_html.write(model, tmp_path / "page.html", steps)
+    expected = quantize.logits(model, steps, images)
+    found = answers(tmp_path / "page.html", images)[0]
+    # An input that lies between two levels may go to either; what that changes is small.
+    assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
+    assert np.median(np.abs(found - expected)) <= 0.002 * np.abs(expected).max()
+
+
+def test_the_page_holds_classes_and_contract_and_leaves_no_gap(model, tmp_path):
+    to_html.write(model, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    found = model_in(page)
+    assert tuple(found["classes"]) == model.spec.classes
+    assert found["contract"] == model.contract.to_dict()
+    assert page.count("</script>") == 4 and "{{" not in page.replace("${{", "")
+
+
+def test_the_page_of_the_digit_network_takes_less_than_100_kilobytes(digits, tmp_path):
+    to_html.write(digits, tmp_path / "page.html", quantize.int8_steps(digits, digits.golden_inputs))
+    assert digits.spec.param_count == 37_610
+    assert (tmp_path / "page.html").stat().st_size < 100_000
+
+
+def test_the_page_refers_to_nothing_outside(digits, tmp_path):
+    to_html.write(digits, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?:|//[a-z]+\.|\bsrc=|\bfetch\(|XMLHttpRequest|WebSocket|@import|\burl\(", page)
+    assert "default-src 'none'" in page
