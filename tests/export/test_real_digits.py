@@ -1,0 +1,88 @@
+"""On the test set of MNIST, every runtime gives the answer that NumPy gives, image by image."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from jaxdoodle.data.idx import read_mnist
+from jaxdoodle.export import quantize, to_c, to_html, to_onnx
+from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.spec import ModelSpec
+
+
+@pytest.fixture(scope="module")
+def mnist(data_root):
+    return read_mnist(data_root / "mnist")
+
+
+@pytest.fixture(scope="module")
+def fitted(digits, mnist):
+    """The digit network, weights at random but for the last layer's, which are fitted to 6,000 digits."""
+    spec, contract = digits.spec, digits.contract
+    images, labels = mnist[0].images[:6000], mnist[0].labels[:6000]
+    before = [p | {"b": 0 * p["b"]} if "b" in p else p for p in digits.params[:-1]]
+    body = Network(ModelSpec(spec.input_shape, spec.layers[:-1]), before, contract.divisor)
+    design = np.append(body.logits(images), np.ones((len(images), 1)), axis=1)
+    solution = np.linalg.solve(design.T @ design + np.eye(design.shape[1]), design.T @ (10 * np.eye(10)[labels]))
+    params = [*before, {"w": solution[:-1].astype(np.float32), "b": solution[-1].astype(np.float32)}]
+    logits = Network(spec, params, contract.divisor).logits(images[:4])
+    return ModelFile(spec, params, contract, images[:4], logits)
+
+
+@pytest.fixture(scope="module")
+def expected(fitted, mnist):
+    logits = Network(fitted.spec, fitted.params, fitted.contract.divisor).logits(mnist[1].images)
+    assert (logits.argmax(axis=1) == mnist[1].labels).mean() > 0.85
+    return logits
+
+
+def same(found, expected):
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+def test_onnxruntime(fitted, mnist, expected, tmp_path):
+    pytest.importorskip("onnx", reason="needs the onnx package")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    to_onnx.write(fitted, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    same(session.run(["logits"], {"images": mnist[1].images})[0], expected)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
+def test_c(fitted, mnist, expected, tmp_path):
+    to_c.write(fitted, tmp_path / "model.c")
+    subprocess.run(["cc", "-O3", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
+    images = b"".join(b"P5 28 28 255\n" + image.tobytes() for image in mnist[1].images)
+    done = subprocess.run([tmp_path / "model", "--logits"], input=images, capture_output=True, check=True)
+    same(np.array(done.stdout.split(), np.float64).reshape(-1, 10), expected)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
+def test_javascript_on_a_thousand(fitted, mnist, expected, tmp_path):
+    to_html.write(fitted, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    model = re.search(r'id="model">(.*?)</script>', page)[1]
+    program = (
+        (to_html.APP / "network.js").read_text(encoding="utf-8")
+        + """
+        const [page, images] = JSON.parse(require("fs").readFileSync(0)), model = Network.load(page);
+        console.log(JSON.stringify(images.map((image) => [...Network.logits(model, image)])));
+    """
+    )
+    given = f"[{model}, {json.dumps(mnist[1].images[:1000].reshape(1000, -1).tolist())}]"
+    done = subprocess.run(["node", "-e", program], input=given, capture_output=True, text=True, check=True)
+    same(np.array(json.loads(done.stdout)), expected[:1000])
+
+
+def test_int8_changes_few_answers(fitted, mnist, expected):
+    steps = quantize.int8_steps(fitted, mnist[0].images[:256])
+    found = quantize.logits(fitted, steps, mnist[1].images)
+    assert (found.argmax(axis=1) != expected.argmax(axis=1)).sum() <= 100
+    changed = np.subtract(*[(x.argmax(axis=1) == mnist[1].labels).sum() for x in (found, expected)], dtype=int)
+    assert abs(changed) <= 15
