@@ -7,21 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxdoodle.gradcheck import consult
-from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.conventions import validate
-from jaxdoodle.gradcheck.hand import Hand, Returned, working_in
+from jaxdoodle.gradcheck.hand import Hand, in_float64
 from jaxdoodle.gradcheck.leaves import argument_names, is_floating, leaves
 from jaxdoodle.gradcheck.oracles import Oracle, choose, jaxpr_of
 from jaxdoodle.gradcheck.probes import Outline, Probe, batch_axes, probes
 from jaxdoodle.gradcheck.problem import CheckError, Problem, cotangent_first, float_outputs, numpy_args, run_forward
 from jaxdoodle.gradcheck.report import Finding, LeafResult, ProbeResult, Report
 
-#: Up to this relative distance a gradient that is not exact passes, with a remark.
-CLOSE = 1e-6
 _FLOAT32 = 2e-4
 
 
@@ -109,11 +105,11 @@ def check_value_and_grad(
     report = check_gradient(
         function, gradient, args, argnums=argnums, title=title or _title(value_and_grad), **options
     )
-    with working_in(report.dtype):
+    with in_float64():
         problem = _problem("", function, function, lambda a, _: None, args, (0,), True, ())
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
         want, got = float(function(*given)), float(value_and_grad(*given)[0])
-    if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):
+    if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else consult.CLOSE) * max(abs(want), 1e-12):
         return report
     sentence = f"the value that comes with the gradients is {got:.9g}; the loss is {want:.9g}"
     return replace(report, findings=(*report.findings, Finding("value is not the loss", sentence)))
@@ -150,7 +146,7 @@ def _problem(title, signature, value, hand, args, wrt, scalar, functions) -> Pro
 
 def _only_returned(problem: Problem) -> Problem:
     """Leave out arguments for which ``None`` comes back (labels, say); refuse what is no pair."""
-    with working_in("float64"):
+    with in_float64():
         by_jax = _traceable(problem)
         first = next(iter(probes(problem, Outline(problem, by_jax), {})), None)
         if first is None:
@@ -172,7 +168,7 @@ def _one_line(error: Exception) -> str:
 def examine(problem: Problem, options: Options) -> Report:
     """Run every probe; on the first failure, look for the reason."""
     start = time.perf_counter()
-    with working_in("float64"):
+    with in_float64():
         by_jax = _traceable(problem)
         first = next(iter(probes(problem, Outline(problem, by_jax), {})), None)
         if first is None:
@@ -183,6 +179,8 @@ def examine(problem: Problem, options: Options) -> Report:
         hand = Hand(problem, options.dtype, by_jax)
         rounds = []
         for probe in probes(problem, outline, axes):
+            if options.dtype == "float32" and probe.name in ("blank input", "ties"):
+                continue  # rounding moves values off the kink
             if oracle.name in ("differences", "complex") and len(rounds) >= 4:
                 break
             round_ = _round(problem, oracle, hand, probe, options)
@@ -245,8 +243,4 @@ def _round(problem: Problem, oracle: Oracle, hand: Hand, probe: Probe, options: 
     if probe.special:
         exact = max(exact, 1e-2 if options.dtype == "float32" and probe.name == "saturated" else 1e-7)
     got = {n: g for n, g in returned.gradients.items() if g is not None and np.asarray(g).dtype.kind in "fiub"}
-    return consult.Round(probe, want, returned, got, exact, 1e-4 * size)
-
-
-__all__ = ["Options", "Returned", "assert_gradients_match", "check", "check_gradient", "check_value_and_grad", "compare",
-           "examine", "jax"]  # fmt: skip
+    return consult.Round(probe, want, returned, got, exact, (1e-2 if options.dtype == "float32" else 1e-4) * size)

@@ -14,7 +14,7 @@ from jaxdoodle.gradcheck import conventions, shapes
 from jaxdoodle.gradcheck.compare import Comparison, compare
 from jaxdoodle.gradcheck.diagnose import Explanation, diagnose, unexplained
 from jaxdoodle.gradcheck.hand import Hand, Returned
-from jaxdoodle.gradcheck.lines import Assignment, assignments, line_of
+from jaxdoodle.gradcheck.lines import Assignment, line_of
 from jaxdoodle.gradcheck.oracles import Oracle, record_forward
 from jaxdoodle.gradcheck.probes import Probe
 from jaxdoodle.gradcheck.problem import Problem
@@ -22,6 +22,7 @@ from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, ProbeResult
 from jaxdoodle.gradcheck.scene import Hypothesis, Scene
 from jaxdoodle.gradcheck.tape import Tape, Where
 
+#: Up to this relative distance a gradient that is not exact passes, with a remark.
 CLOSE = 1e-6
 
 
@@ -91,7 +92,7 @@ class _Case:
         return [r for r in self.rounds if not r.probe.special]
 
     def log(self, r: Round) -> list[Assignment]:
-        return assignments(self.hand.eager(r.probe.point))
+        return self.hand.log(r.probe.point)
 
     @functools.cached_property
     def model(self) -> Scene | None:

@@ -8,7 +8,7 @@ import sysconfig
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.gradcheck.leaves import is_array, is_floating, rebuild
-from jaxdoodle.gradcheck.oracles import COMPILE_QUICKLY
+from jaxdoodle.gradcheck.lines import Assignment, assignments
 from jaxdoodle.gradcheck.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
 from jaxdoodle.gradcheck.tape import Where
 
@@ -35,9 +35,12 @@ class Returned:
 
 
 @contextlib.contextmanager
-def working_in(dtype: str) -> Iterator[None]:
-    """The precision that JAX gives to arrays without a dtype of their own."""
-    with jax.enable_x64(dtype == "float64"), np.errstate(all="ignore"), warnings.catch_warnings():
+def in_float64() -> Iterator[None]:
+    """64-bit types for the time of a check, whatever the caller's setting.
+
+    A suspect that is given float32 runs here too: with 64-bit types off, ``jax.random`` would draw other masks.
+    """
+    with jax.enable_x64(True), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user's code may warn; a wrong gradient shows in the figures
         yield
 
@@ -52,7 +55,7 @@ class Hand:
 
     def __call__(self, point: Point) -> Returned:
         failure: tuple[Exception, Where | None] | None = None
-        with working_in(self.dtype), fixed_randomness():
+        with in_float64(), fixed_randomness():
             for mode in self.modes:
                 try:
                     returned = getattr(self, "_" + mode)(point)
@@ -64,16 +67,28 @@ class Hand:
         assert failure is not None
         return Returned({}, error=failure[0], where=failure[1])
 
-    def eager(self, point: Point) -> Callable[[], Any]:
-        """The suspect as a call without arguments that runs line by line."""
-        as_numpy = self.modes[0] == "numpy"
+    def log(self, point: Point) -> list[Assignment]:
+        """What the suspect assigned on its way, line by line."""
+        with in_float64(), fixed_randomness(), jax.disable_jit(self.modes[0] != "compiled"):
+            args, cotangent = self._arguments(point, self.modes[0] == "numpy")
+            if self.modes[0] != "compiled":
+                found = assignments(lambda: self.problem.hand(args, cotangent))
+                return [replace(a, value=np.asarray(a.value)) for a in found]
+            return self._traced_log(point, self.problem.arrays(args), cotangent)
 
-        def run():
-            with working_in(self.dtype), fixed_randomness(), jax.disable_jit():
-                args, cotangent = self._arguments(point, as_numpy)
-                return self.problem.hand(args, cotangent)
+    def _traced_log(self, point: Point, arrays: dict[str, Any], cotangent: Any) -> list[Assignment]:
+        """All at once: run line by line it would compile every operation by itself."""
+        found: list[Assignment] = []
 
-        return run
+        def run(arrays, cotangent):
+            level = next(x._trace for x in jax.tree.leaves(arrays) if isinstance(x, jax.core.Tracer))
+            with jax.disable_jit():
+                log = assignments(lambda: self.problem.hand(self.problem.with_arrays(point.args, arrays), cotangent))
+            found[:] = [a for a in log if getattr(a.value, "_trace", level) is level]
+            return [a.value for a in found]
+
+        values = jax.jit(run)(arrays, cotangent)
+        return [replace(a, value=np.asarray(v)) for a, v in zip(found, values, strict=True)]
 
     def _arguments(self, point: Point, as_numpy: bool) -> tuple[tuple, Any]:
         args = numpy_args(self.problem, point.args, np.dtype(self.dtype).type)
@@ -100,7 +115,7 @@ class Hand:
                 told["nothing"] = raw is None
                 return found
 
-            run_jit = jax.jit(run, compiler_options=COMPILE_QUICKLY)
+            run_jit = jax.jit(run)
             self.compiled[key] = lambda a, c: Returned(
                 run_jit(a, c), tuple(told.get("odd", ())), told.get("nothing", False)
             )

@@ -1,4 +1,7 @@
-"""Run the user's backward and write down every array it assigns, with the line that did."""
+"""Run the user's backward and write down every array it assigns, with the line that did.
+
+Under a JAX trace the arrays are tracers; they are kept as such, for the caller to evaluate together.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxdoodle.gradcheck.leaves import is_floating
@@ -22,7 +26,7 @@ _MOST = 4000  # assignments kept: enough for a network, and a bound on loops
 @dataclass(frozen=True, eq=False)
 class Assignment:
     name: str
-    value: np.ndarray
+    value: Any  # a NumPy array, or a tracer until it is evaluated
     where: Where
 
 
@@ -33,13 +37,14 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
     at: dict[int, int] = {}
 
     def note(frame, extra=None):
+        # an array counts as changed when its numbers have changed: in-place updates are assignments too
         known = seen.setdefault(id(frame), {})
         line = at.get(id(frame))
         for name, value in _arrays(frame.f_locals if extra is None else extra):
             old = known.get(name)
-            if old is not None and old.shape == value.shape and np.array_equal(old, value):
+            if old is not None and _unchanged(old, value):
                 continue
-            known[name] = np.array(value)
+            known[name] = value if isinstance(value, jax.core.Tracer) else np.array(value)
             if line is not None and len(found) < _MOST:
                 file = frame.f_code.co_filename
                 found.append(Assignment(name, known[name], Where(file, line, linecache.getline(file, line).strip())))
@@ -73,21 +78,27 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
     return found
 
 
+def _unchanged(old: Any, value: Any) -> bool:
+    if isinstance(old, jax.core.Tracer) or isinstance(value, jax.core.Tracer):
+        return old is value
+    return old.shape == value.shape and np.array_equal(old, value)
+
+
 def _arrays(scope: dict[str, Any]):
     """Floating arrays held by names, and one level into what holds them."""
     for name, value in list(scope.items()):
         if is_floating(value):
-            yield name, np.asarray(value)
+            yield name, value
         elif isinstance(value, dict):
-            yield from ((f"{name}[{k!r}]", np.asarray(v)) for k, v in list(value.items()) if is_floating(v))
+            yield from ((f"{name}[{k!r}]", v) for k, v in list(value.items()) if is_floating(v))
         elif isinstance(value, list | tuple) and len(value) <= 32:
             for i, v in enumerate(value):
                 if is_floating(v):
-                    yield f"{name}[{i}]", np.asarray(v)
+                    yield f"{name}[{i}]", v
                 elif isinstance(v, dict):
-                    yield from ((f"{name}[{i}][{k!r}]", np.asarray(x)) for k, x in list(v.items()) if is_floating(x))
+                    yield from ((f"{name}[{i}][{k!r}]", x) for k, x in list(v.items()) if is_floating(x))
         elif hasattr(value, "__dict__") and not callable(value) and not isinstance(value, type):
-            yield from ((f"{name}.{k}", np.asarray(v)) for k, v in list(vars(value).items()) if is_floating(v))
+            yield from ((f"{name}.{k}", v) for k, v in list(vars(value).items()) if is_floating(v))
 
 
 def parallel(value: np.ndarray, target: np.ndarray) -> bool:

@@ -40,7 +40,7 @@ def right_steps(scene: Scene) -> dict[int, Step]:
     """Whole convolutions and pools as single steps, so that their inner loops need not be walked each time."""
     steps: dict[int, Step] = {}
     for part in scene.found:
-        if part.y - part.x > 12 and part.kind == "conv":
+        if part.kind == "conv":
             steps[part.y] = _conv_step(scene, part)
         elif part.y - part.x > 12 and part.kind == "pool":
             steps[part.y] = _pool_step(scene, part)

@@ -70,6 +70,9 @@ class Problem:
         """The returned gradients by leaf (None: nothing came), and what is odd about them."""
         wrt = self.wrt if self.all_wrt is None else self.all_wrt
         tree = {self.names[i]: self.args[i] for i in wrt}
+        one_each = isinstance(returned, tuple | list) and len(returned) == len(self.args)
+        if not self.scalar and one_each and len(self.args) > len(wrt):
+            returned = tuple(returned[i] for i in wrt)
         if len(wrt) == 1:
             ((name, only),) = tree.items()
             if isinstance(returned, tuple | list) and len(returned) == 1 and not isinstance(only, tuple | list):

@@ -77,8 +77,9 @@ def _above(tape: Tape, y: int, nodes: set[int], limit: int = 40) -> list[int]:
 
 
 def _pairs(
-    tape: Tape, nodes: list[int], test: Callable, shape: Callable = lambda a, b: a == b, farthest: bool = False
-) -> Iterator[tuple]:
+    tape: Tape, nodes: list[int], test: Callable, shape: Callable = lambda a, b: a == b, farthest: bool = False,
+    once: bool = True,
+) -> Iterator[tuple]:  # fmt: skip
     """(x, y, what the test said) for the nearest x of every y (or the farthest, where a shift of x is no matter)."""
     table, done = set(nodes), set()
     for y in nodes:
@@ -86,7 +87,7 @@ def _pairs(
         above = _above(tape, y, table)
         for x in reversed(above) if farthest else above:
             given = tape.nodes[x].value
-            if (x, value.shape) in done or not shape(given.shape, value.shape):
+            if (once and (x, value.shape) in done) or not shape(given.shape, value.shape):
                 continue
             verdict = test(given, value)
             if verdict is not None and depends_only_on(tape, y, {x}):
@@ -215,9 +216,10 @@ def _dropout_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
 
 
 def dropouts(tape: Tape, nodes: list[int]) -> list[Part]:
-    """Multiplication by a fixed mask of zeros and one other number."""
+    """Multiplication by a fixed mask of zeros and one other number, its rescaling included."""
     found = []
-    for x, y, mask in _pairs(tape, nodes, _dropout_mask):
+    last = {x: y for x, y, _ in _pairs(tape, nodes, _dropout_mask, once=False)}
+    for x, y in last.items():
         true = tape.step_between(x, y, np.ones(tape.nodes[y].value.shape))
         if true is not None and len(np.unique(np.round(true, 9))) == 2:
             found.append(Part("dropout", "dropout", x, y, {"mask": true}))
@@ -362,7 +364,7 @@ def convolutions(tape: Tape, nodes: list[int]) -> list[Part]:
             continue
         near = _above(tape, y, table)
         kernels = [i for i in near if tape.nodes[i].value.ndim == 4 and tape.nodes[i].kind == "leaf"]
-        pictures = [i for i in near if tape.nodes[i].value.ndim == 4 and i not in kernels[:1]]
+        pictures = [i for i in near if tape.nodes[i].value.ndim == 4]
         part = next(
             (p for w in kernels for x in reversed(pictures) if x != w and (p := _convolution(tape, x, w, y)) is not None), None
         )

@@ -157,7 +157,7 @@ def repeated_edges(scene: Scene) -> Iterator[Hypothesis]:
     for i in _live(scene):
         node = scene.tape.nodes[i]
         groups["line", node.where, node.kind].append(i)
-        if node.kind in ("matmul", "conv_general_dilated", "add"):
+        if node.kind in ("matmul", "add"):
             groups["kind", node.kind].append(i)
     for part in scene.found:
         groups["part", part.kind, part.name].append(part.y)
@@ -277,7 +277,7 @@ def substitutions(scene: Scene) -> Iterator[Hypothesis]:
 
 
 _WITH_RESIDUALS = {"matmul", "multiply", "divide", "true_divide", "log", "sqrt", "square", "power", "exp", "absolute",
-                   "conv_general_dilated", "reciprocal", "tanh", "logistic"}  # fmt: skip
+                   "reciprocal", "tanh", "logistic"}  # fmt: skip
 
 
 def _operand(scene: Scene, node: int | None) -> str:

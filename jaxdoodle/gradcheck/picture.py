@@ -1,0 +1,46 @@
+"""Where a gradient is wrong: returned, right and their difference, entry by entry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from jaxdoodle.gradcheck.problem import CheckError
+from jaxdoodle.gradcheck.report import Report
+
+
+def picture(report: Report, path: Path, leaf: str | None = None) -> None:
+    """Write an image of one wrong leaf (by default the first); its suffix chooses the format."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    import matplotlib.pyplot as plt
+
+    if not report.arrays:
+        raise CheckError(f"{report.title}: no gradient is wrong; there is nothing to draw")
+    name = next(iter(report.arrays)) if leaf is None else leaf
+    if name not in report.arrays:
+        raise CheckError(f"{report.title}: {name!r} is not a wrong gradient; wrong are {', '.join(report.arrays)}")
+    got, want = report.arrays[name]
+    if got.shape != want.shape:
+        raise CheckError(f"{report.title}: {name} has shape {want.shape}, its gradient came in {got.shape}")
+    panels = {"returned": _flat(got), "right": _flat(want), "difference": _flat(got - want)}
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
+    limit = max(float(np.nanmax(np.abs(panels[k]))) for k in ("returned", "right")) or 1.0
+    for ax, (title, values) in zip(axes, panels.items(), strict=True):
+        top = limit if title != "difference" else float(np.nanmax(np.abs(values))) or 1.0
+        image = ax.imshow(values, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto", interpolation="nearest")
+        ax.set_title(title)
+        ax.set_xlabel("column")
+        figure.colorbar(image, ax=ax, shrink=0.85)
+    axes[0].set_ylabel("row")
+    figure.suptitle(f"{report.title}: gradient of {name} {want.shape}")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _flat(x: np.ndarray) -> np.ndarray:
+    """Two axes: rows are the first, everything else side by side; a vector is one row."""
+    x = np.asarray(x, float)
+    return x.reshape(1, -1) if x.ndim < 2 else x.reshape(x.shape[0], -1)
