@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle.export.card import card_of
+from jaxdoodle.export.card import card_of, from_card
+from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.spec import ModelSpec
 
 #: One entry, not one for each value: the library writes several in any order, and the same model should give the
 #: same bytes.
@@ -26,3 +28,25 @@ def write(model: ModelFile, path: Path) -> None:
     tensors |= {"goldens.inputs": model.golden_inputs, "goldens.logits": model.golden_logits}
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     path.write_bytes(save(tensors, {KEY: json.dumps(card_of(model))}))
+
+
+def read(path: Path) -> ModelFile | None:
+    """What ``write`` wrote; ``None`` for a file that something else wrote. Raises ``InputError``."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            if KEY not in (file.metadata() or {}):
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            card = json.loads(file.metadata()[KEY])
+            params = [
+                {name: tensors[f"layers.{i}.{name}"] for name in shapes}
+                for i, shapes in enumerate(ModelSpec.from_dict(card["spec"]).param_shapes)
+            ]
+            goldens = {f"golden_{name}": tensors[f"goldens.{name}"] for name in ("inputs", "logits")}
+        return from_card(card, params=params, **goldens)
+    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"not a safetensors file, or a damaged one: {error}.") from None

@@ -111,3 +111,9 @@ def every_layer():
 def images_for():
     """``(model, n) -> images``"""
     return lambda model, n: draw_images(model.spec, n)
+
+
+@pytest.fixture(scope="session")
+def build_spec():
+    """``spec -> model`` with random weights."""
+    return build

@@ -1,0 +1,269 @@
+"""Other people's weights as a model file: the shapes decide the network, and what they leave open is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.architectures import ACTIVATIONS
+from jaxdoodle.data import doodles
+from jaxdoodle.export import to_safetensors
+from jaxdoodle.export.read_arrays import read_arrays
+from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.spec import (
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAvgPool2D,
+    Layer,
+    MaxPool2D,
+    ModelSpec,
+)
+
+Array = Any  # numpy.ndarray
+#: Layout of a weight array -> how its axes are brought to (in, out), and (height, width, in, out).
+LAYOUTS: Mapping[str, Mapping[int, tuple[int, ...]]] = {
+    "inputs first": {2: (0, 1), 4: (0, 1, 2, 3)},  # NumPy by hand, Keras, JAX
+    "outputs first": {2: (1, 0), 4: (2, 3, 1, 0)},  # PyTorch; NumPy by hand where y = W x
+}
+#: What others call the parameters of a BatchNorm; a digit is a place in Keras's list.
+NORM_NAMES = {
+    "scale": ("scale", "gamma", "weight", "0"),
+    "shift": ("shift", "beta", "bias", "1"),
+    "mean": ("mean", "moving_mean", "running_mean", "2"),
+    "var": ("var", "moving_variance", "running_var", "3"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The parameters of a layer: "w" and "b", or those of a BatchNorm."""
+
+    name: str
+    params: Mapping[str, Array]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: value.shape for name, value in self.params.items()}
+
+
+def import_weights(
+    path: Path,
+    contract: InputContract,
+    classes: Sequence[str] = (),
+    activation: str | None = None,
+    spec: ModelSpec | None = None,
+    layout: str | None = None,
+) -> ModelFile:
+    """A model from a file of weights: .pkl, .npz, .safetensors or .weights.h5.
+
+    ``activation`` between the layers, by name, and ``layout``, one of ``LAYOUTS``, are asked for where the shapes do
+    not say. ``classes`` are by default numbered. A ``spec`` settles everything but the layout. What
+    ``to_safetensors`` wrote says all of this itself. Raises ``InputError``, one line that begins with the path.
+    """
+    try:
+        if path.suffix == ".safetensors" and (whole := to_safetensors.read(path)):
+            return whole
+        if spec:
+            spec = replace(spec, classes=tuple(classes) or spec.classes or _numbered(spec.output_shape[-1]))
+        layers = _layers_in(read_arrays(path))
+        fits = [
+            (name, candidate, params)
+            for name in ([layout] if layout else LAYOUTS)
+            for candidate, params in _fits(layers, LAYOUTS[name], contract.image_shape, classes, activation, spec)
+        ]
+        name, chosen, params = _only(fits, layers)
+        inputs = _goldens(contract.image_shape)
+        logits = Network(chosen, params, contract.divisor).logits(inputs)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except ModuleNotFoundError as error:
+        needed = f"reading it needs {error.name}; python -m pip install {error.name} installs it."
+        raise InputError(f"{path}: {needed}") from None
+    origin = {"imported_from": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "layout": name}
+    return ModelFile(chosen, params, contract, inputs, logits, provenance=origin)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(count)))
+
+
+def _goldens(shape: tuple[int, ...]) -> Array:
+    """Four images to pin the answers with: doodles, or noise where they do not fit."""
+    rng = np.random.default_rng(0)
+    if shape == (28, 28, 1):
+        return np.stack([doodles.generate(name, 1, rng)[0] for name in doodles.CLASSES[:4]])[..., None]
+    return rng.integers(0, 256, (4, *shape), dtype=np.uint8)
+
+
+def _layers_in(arrays: Mapping[str, Array]) -> list[Found]:
+    """Arrays as layers: by the part of the name that they share, or else each matrix with the next vector."""
+    groups: dict[str, dict[str, Array]] = {}
+    for name, array in arrays.items():
+        group, _, last = name.rpartition(".")
+        groups.setdefault(group, {})[last] = array
+    layers = [_layer_of(name, list(group.items())) for name, group in groups.items()]
+    if layers and all(layers):
+        return [layer for layer in layers if layer]
+    matrices = [(name, array) for name, array in arrays.items() if not _is_vector(array)]
+    vectors = [(name, array) for name, array in arrays.items() if _is_vector(array)]
+    if not matrices or len(vectors) not in (0, len(matrices)):
+        listed = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:12]) or "no arrays"
+        raise InputError(f"which arrays belong together? Expected a bias for each weight; got {listed}.")
+    pairs = zip(*([matrices, vectors] if vectors else [matrices]), strict=True)
+    return [layer for pair in pairs if (layer := _layer_of(pair[0][0], list(pair)))]
+
+
+def _layer_of(name: str, arrays: list[tuple[str, Array]]) -> Found | None:
+    weights = [array for _, array in arrays if not _is_vector(array)]
+    vectors = {key: array.reshape(-1) for key, array in arrays if _is_vector(array)}
+    if len(weights) == 1 and len(vectors) <= 1 and weights[0].ndim in (2, 4):
+        return Found(name, dict(zip(("w", "b"), [weights[0], *vectors.values()], strict=False)))
+    if not weights and len(vectors) == 4:
+        norm = {ours: vectors[one] for ours, theirs in NORM_NAMES.items() for one in theirs if one in vectors}
+        return Found(name, norm) if len(norm) == 4 else None
+    return None
+
+
+def _is_vector(array: Array) -> bool:
+    """Also where it is a matrix of one row or column, as biases often are."""
+    return array.ndim == 1 or array.ndim == 2 and 1 in array.shape
+
+
+def _fits(
+    layers: list[Found],
+    axes: Mapping[int, tuple[int, ...]],
+    image_shape: tuple[int, ...],
+    classes: Sequence[str],
+    activation: str | None,
+    spec: ModelSpec | None,
+) -> Iterator[tuple[ModelSpec, list[dict[str, Array]]]]:
+    """The networks that the layers make up, laid out in this way, each with its parameters."""
+    turned = [Found(layer.name, _turned(layer.params, axes)) for layer in layers]
+    ordered = _in_order(turned)
+    for candidate in [spec] if spec else _candidates(ordered, image_shape, classes, activation):
+        wanted = [shapes for shapes in candidate.param_shapes if shapes]
+        if [layer.shapes for layer in ordered] == wanted:
+            remaining = iter(ordered)
+            params = [dict(next(remaining).params) if shapes else {} for shapes in candidate.param_shapes]
+            if axes is LAYOUTS["outputs first"]:
+                _turn_flattened(candidate, params)
+            yield candidate, params
+
+
+def _turned(params: Mapping[str, Array], axes: Mapping[int, tuple[int, ...]]) -> dict[str, Array]:
+    if "w" not in params:
+        return dict(params)
+    w = params["w"].transpose(axes[params["w"].ndim])
+    return {"w": np.ascontiguousarray(w), "b": params.get("b", np.zeros(w.shape[-1], np.float32))}
+
+
+def _turn_flattened(spec: ModelSpec, params: list[dict[str, Array]]) -> None:
+    """Channels vary slowest in a flattened image where they come first, and fastest in ours."""
+    for i, (layer, shape) in enumerate(zip(spec.layers, spec.shapes[:-1], strict=True)):
+        if isinstance(layer, Flatten) and shape[-1] > 1:
+            after = next(p for p in params[i:] if "w" in p)
+            height, width, channels = shape
+            w = after["w"].reshape(channels, height, width, -1)
+            after["w"] = np.ascontiguousarray(w.transpose(1, 2, 0, 3)).reshape(after["w"].shape)
+
+
+def _in_order(layers: list[Found]) -> list[Found]:
+    """As they are, if each takes what the one before it gives; else in the only order in which that is so."""
+    if _joins(layers):
+        return layers
+    orders = [order for _, order in zip(range(2), _orders([], layers), strict=False)] if len(layers) < 10 else []
+    return orders[0] if len(orders) == 1 else layers
+
+
+def _orders(begun: list[Found], left: list[Found]) -> Iterator[list[Found]]:
+    if not left:
+        yield begun
+    for i, layer in enumerate(left):
+        if _joins([*begun, layer]):
+            yield from _orders([*begun, layer], left[:i] + left[i + 1 :])
+
+
+def _joins(layers: list[Found]) -> bool:
+    """Convolutions on one channel first, then matrices; each input as large as the output before it, or, flattened,
+    a multiple of that."""
+    size, flat = 1, False
+    for layer in layers:
+        if "w" not in layer.params:
+            if layer.params["mean"].shape != (size,):
+                return False
+            continue
+        w = layer.params["w"]
+        if w.ndim == 4 and (flat or w.shape[2] != size):
+            return False
+        if w.ndim == 2 and (w.shape[0] % size or (flat and w.shape[0] != size)):
+            return False
+        size, flat = w.shape[-1], w.ndim == 2
+    return True
+
+
+def _candidates(
+    layers: list[Found], image_shape: tuple[int, ...], classes: Sequence[str], activation: str | None
+) -> Iterator[ModelSpec]:
+    """Networks of the usual form: convolutions of stride 1, each with or without a 2x2 max-pool, then dense layers."""
+    if any("w" not in layer.params for layer in layers):
+        raise InputError("where is the normalization, and what is its epsilon? Weights do not say; give a spec.")
+    convolutions = sum(layer.params["w"].ndim == 4 for layer in layers)
+    hidden = len(layers) - 1
+    if hidden and activation is None:
+        raise InputError(
+            f"which activation is between the {hidden + 1} layers? Weights do not say: {', '.join(ACTIVATIONS)}."
+        )
+    between = ACTIVATIONS[activation] if activation else None
+    names = tuple(classes) or _numbered(layers[-1].params["w"].shape[-1])
+    paddings = ("VALID", "SAME") if convolutions else ("VALID",)
+    heads = (Flatten(), GlobalAvgPool2D()) if convolutions else (Flatten(),)
+    seen = set()
+    for padding, pools, head in product(paddings, product((True, False), repeat=convolutions), heads):
+        built = _built(layers, between, padding, list(pools), head)
+        try:
+            candidate = ModelSpec(image_shape, tuple(built), names)
+        except InputError:
+            continue
+        if candidate not in seen:
+            seen.add(candidate)
+            yield candidate
+
+
+def _built(layers: list[Found], between: Layer | None, padding: str, pools: list[bool], head: Layer) -> Iterator[Layer]:
+    flat = False
+    for place, layer in enumerate(layers):
+        if layer.params["w"].ndim == 4:
+            yield Conv2D(layer.params["w"].shape[3], layer.params["w"].shape[:2], padding=padding)
+        else:
+            if not flat:
+                yield head
+            flat = True
+            yield Dense(layer.params["w"].shape[1])
+        if between and place + 1 < len(layers):
+            yield between
+        if not flat and pools.pop(0):
+            yield MaxPool2D()
+
+
+def _only(
+    fits: list[tuple[str, ModelSpec, list[dict[str, Array]]]], layers: list[Found]
+) -> tuple[str, ModelSpec, list[dict[str, Array]]]:
+    if len(fits) == 1:
+        return fits[0]
+    shapes = ", ".join(str(tuple(layer.params["w"].shape)) for layer in layers if "w" in layer.params)
+    if not fits:
+        raise InputError(f"which network is it? No usual one has weights of shapes {shapes}; give a spec.")
+    if len({name for name, _, _ in fits}) > 1:
+        raise InputError(f"which axis is which? Weights of shapes {shapes} fit both layouts: {', '.join(LAYOUTS)}.")
+    texts = " or ".join(", ".join(map(str, spec.layers)) for _, spec, _ in fits[:2])
+    raise InputError(f"which network is it? {len(fits)} have weights of shapes {shapes}; give a spec: {texts}.")

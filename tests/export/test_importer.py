@@ -1,0 +1,318 @@
+import argparse
+import json
+import pickle
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from jaxdoodle.architectures import digit_cnn, mlp
+from jaxdoodle.export import import_command, importer, to_safetensors
+from jaxdoodle.export.importer import import_weights
+from jaxdoodle.inference import model_file
+from jaxdoodle.inference.contract import MNIST, InputContract
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
+
+TEN = tuple(map(str, range(10)))
+MLP = mlp(TEN, (40, 20))
+CNN = digit_cnn(TEN, drop_rate=0.5)
+NORMED = ModelSpec((28, 28, 1), (Conv2D(3, 7, 3), BatchNorm(), ReLU(), Flatten(), Dense(10)), TEN)
+
+
+def weights_of(model):
+    """The parameters of the layers that have any."""
+    return [{name: np.asarray(value) for name, value in p.items()} for p in model.params if p]
+
+
+def dump(path, value):
+    path.write_bytes(pickle.dumps(value))
+    return path
+
+
+def save_safetensors(path, tensors):
+    numpy = pytest.importorskip("safetensors.numpy", reason="needs the safetensors package")
+    numpy.save_file({name: np.array(value, order="C") for name, value in tensors.items()}, path)
+    return path
+
+
+def save_h5(path, tensors):
+    h5py = pytest.importorskip("h5py", reason="needs h5py")
+    with h5py.File(path, "w") as file:
+        for name, value in tensors.items():
+            file[name] = value
+    return path
+
+
+def torch_dense(p):
+    return {"weight": p["w"].T, "bias": p["b"]}
+
+
+def by_hand(folder, layers):
+    """W1, b1, W2, ... with biases as rows, in double precision."""
+    named = {}
+    for i, p in enumerate(layers, 1):
+        named |= {f"W{i}": p["w"].astype(np.float64), f"b{i}": p["b"][None].astype(np.float64)}
+    return named
+
+
+#: How a file is made of the parameters of MLP's layers.
+FILES = {
+    "a pickled dict": lambda folder, layers: dump(folder / "w.pkl", by_hand(folder, layers)),
+    "a pickled dict, biases first": lambda folder, layers: dump(
+        folder / "w.pkl", dict(sorted(by_hand(folder, layers).items(), key=lambda item: item[0].startswith("W")))
+    ),
+    "pickled pairs for y = W x + b, biases as columns": lambda folder, layers: dump(
+        folder / "w.pkl", [(p["w"].T, p["b"][:, None]) for p in layers]
+    ),
+    "a pickled list of weights and a list of biases": lambda folder, layers: dump(
+        folder / "w.pickle", {"weights": [p["w"] for p in layers], "biases": [p["b"] for p in layers]}
+    ),
+    "a pickle of lists of numbers": lambda folder, layers: dump(
+        folder / "w.pkl", {f"{name}{i}": p[name].tolist() for i, p in enumerate(layers) for name in "wb"}
+    ),
+    "an npz": lambda folder, layers: (np.savez(folder / "w.npz", **by_hand(folder, layers)), folder / "w.npz")[1],
+    "a PyTorch state_dict": lambda folder, layers: save_safetensors(
+        folder / "w.safetensors",
+        {f"net.{i}.{name}": value for i, p in enumerate(layers) for name, value in torch_dense(p).items()},
+    ),
+    "a PyTorch state_dict whose names are not in order": lambda folder, layers: save_safetensors(
+        folder / "w.safetensors",
+        {
+            f"{layer}.{name}": value
+            for layer, p in zip(("into", "hidden", "exit"), layers, strict=True)
+            for name, value in torch_dense(p).items()
+        },
+    ),
+    "a Keras file": lambda folder, layers: save_h5(
+        folder / "m.weights.h5",
+        {
+            f"layers/dense{f'_{i}' if i else ''}/vars/{k}": p[name]
+            for i, p in enumerate(layers)
+            for k, name in enumerate("wb")
+        }
+        | {"optimizer/vars/0": np.ones(3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_weights_are_read_from_what_others_write(kind, build_spec, tmp_path):
+    model = build_spec(MLP)
+    path = FILES[kind](tmp_path, weights_of(model))
+    found = import_weights(path, MNIST, activation="relu")
+    assert [type(layer) for layer in found.spec.layers] == [type(layer) for layer in MLP.layers]
+    assert found.spec.classes == TEN and found.provenance["imported_from"] == path.name
+    expected = Model(model).logits(model.golden_inputs)
+    np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
+    model_file.write(tmp_path / "model.npz", found)
+    assert Model.load(tmp_path / "model.npz").provenance["sha256"]
+
+
+def test_a_pytorch_network_answers_as_it_did(tmp_path):
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    save_file = pytest.importorskip("safetensors.torch", reason="needs the safetensors package").save_file
+    nn = torch.nn
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+    save_file(network.state_dict(), tmp_path / "net.safetensors")
+    found = import_weights(tmp_path / "net.safetensors", MNIST, activation="relu")
+    assert found.spec.param_count == 37_610
+    images = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1), dtype=np.uint8)
+    with torch.no_grad():
+        expected = network(torch.tensor(images).permute(0, 3, 1, 2).float() / 255).numpy()
+    np.testing.assert_allclose(Model(found).logits(images), expected, rtol=0, atol=1e-5)
+
+
+def test_a_convolutional_network_of_keras_is_read_in_its_own_layout(build_spec, tmp_path):
+    model = build_spec(CNN)
+    names = ("conv2d", "conv2d_1", "dense", "dense_1")
+    path = save_h5(
+        tmp_path / "m.weights.h5",
+        {
+            f"layers/{layer}/vars/{k}": p[name]
+            for layer, p in zip(names, weights_of(model), strict=True)
+            for k, name in enumerate("wb")
+        },
+    )
+    found = import_weights(path, MNIST, classes=[f"digit {name}" for name in TEN], activation="relu")
+    assert found.spec.classes[3] == "digit 3"
+    expected = Model(model).logits(model.golden_inputs)
+    np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("names", importer.NORM_NAMES["scale"])
+def test_normalization_is_read_under_everybodys_names_once_its_place_is_given(names, build_spec, tmp_path):
+    """And in whatever order its name puts it."""
+    model = build_spec(NORMED)
+    place = importer.NORM_NAMES["scale"].index(names)
+    conv, norm, dense = weights_of(model)
+    tensors = {
+        "zconv.weight": conv["w"].transpose(3, 2, 0, 1), "zconv.bias": conv["b"],
+        **{f"norm.{others[place]}": norm[ours] for ours, others in importer.NORM_NAMES.items()},
+        "zzz.weight": dense["w"].reshape(8, 8, 3, 10).transpose(2, 0, 1, 3).reshape(192, 10).T, "zzz.bias": dense["b"],
+        "norm.num_batches_tracked": np.array(7),
+    }  # fmt: skip
+    path = save_safetensors(tmp_path / "net.safetensors", tensors)
+    with pytest.raises(InputError, match="where is the normalization, and what is its epsilon"):
+        import_weights(path, MNIST, activation="relu")
+    found = import_weights(path, MNIST, spec=NORMED)
+    expected = Model(model).logits(model.golden_inputs)
+    np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
+
+
+def test_our_own_safetensors_come_back_whole(build_spec, tmp_path):
+    model = build_spec(NORMED)
+    to_safetensors.write(model, tmp_path / "own.safetensors")
+    found = import_weights(tmp_path / "own.safetensors", MNIST)
+    assert model_file.encode(found) == model_file.encode(model)
+
+
+EIGHT = InputContract((8, 8, 1), 6, "box", (3.5, 3.5))
+W, B = np.ones((784, 10), np.float32), np.ones(10, np.float32)
+
+
+def npz(folder, **arrays):
+    np.savez(folder / "w.npz", **arrays)
+    return folder / "w.npz"
+
+
+def text(name, content):
+    def write(folder):
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return write
+
+
+#: Case -> how the file is made, what else is given, and how the question or the refusal begins.
+QUESTIONS = {
+    "no activation": (
+        lambda folder: npz(folder, w1=np.ones((784, 9)), b1=np.ones(9), w2=np.ones((9, 10)), b2=B),
+        {},
+        "which activation is between the 2 layers? Weights do not say: relu, leaky_relu, sigmoid, tanh.",
+    ),
+    "square weights": (
+        lambda folder: npz(folder, w=np.ones((64, 64)), b=np.ones(64)),
+        {"contract": EIGHT},
+        "which axis is which? Weights of shapes (64, 64) fit both layouts: inputs first, outputs first.",
+    ),
+    "another image": (
+        lambda folder: npz(folder, w=np.ones((100, 10)), b=B),
+        {},
+        "which network is it? No usual one has weights of shapes (100, 10); give a spec.",
+    ),
+    "two networks": (
+        lambda folder: npz(folder, k=np.ones((1, 1, 1, 4)), c=np.ones(4), w=np.ones((64, 10)), b=B),
+        {"contract": EIGHT, "activation": "relu"},
+        "which network is it? 2 have weights of shapes (1, 1, 1, 4), (64, 10); give a spec: Conv2D(",
+    ),
+    "a bias too many": (
+        lambda folder: npz(folder, w=W, b=B, c=B),
+        {},
+        "which arrays belong together? Expected a bias for each weight; got w (784, 10), b (10,), c (10,).",
+    ),
+    "another spec": (lambda folder: npz(folder, w=W, b=B), {"spec": MLP}, "which network is it? No usual one"),
+    "no arrays": (lambda folder: npz(folder), {}, "which arrays belong together?"),
+    "NaN": (lambda folder: npz(folder, w=W * np.nan, b=B), {}, "w holds float32 that are not all finite"),
+    "objects": (lambda folder: npz(folder, w=np.array([None])), {}, "not an .npz file of arrays"),
+    "text": (lambda folder: npz(folder, w=np.array(["a"])), {}, "w holds <U1 that are not all finite numbers"),
+    "no file": (lambda folder: folder / "absent.npz", {}, "No such file or directory"),
+    "another ending": (text("w.pth", b""), {}, "ends in '.pth'; weights are read from .pkl,"),
+    "a broken npz": (text("w.npz", b"PK\x03\x04"), {}, "not an .npz file of arrays"),
+    "a broken safetensors": (text("w.safetensors", b"\xff" * 40), {}, "not a safetensors file"),
+    "a false claim to be our own": (
+        text("w.safetensors", b"\x24\0\0\0\0\0\0\0" + b'{"__metadata__":{"jaxdoodle":"[[]]"}}'[:36] + b""),
+        {},
+        "not a safetensors file",
+    ),
+    "a broken h5": (text("w.h5", b"\x89HDF\r\n\x1a\n"), {}, ""),
+    "an evil pickle": (text("w.pkl", b"cos\nsystem\n(S'true'\ntR."), {}, "the pickle asks for os.system"),
+}
+
+
+@pytest.mark.parametrize("case", QUESTIONS)
+def test_what_the_file_leaves_open_is_asked_in_one_line(case, tmp_path):
+    make, given, message = QUESTIONS[case]
+    if case in ("a broken h5",):
+        pytest.importorskip("h5py", reason="needs h5py")
+    path = make(tmp_path)
+    with pytest.raises(InputError) as refused:
+        import_weights(path, **({"contract": MNIST} | given))
+    assert str(refused.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(refused.value)
+
+
+def test_the_answer_to_a_question_is_taken(tmp_path):
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(64, 64)).astype(np.float32)
+    path = npz(tmp_path, w=w, b=np.zeros(64))
+    images = rng.integers(0, 256, (2, 8, 8, 1), dtype=np.uint8)
+    for layout, matrix in (("inputs first", w), ("outputs first", w.T)):
+        found = Model(import_weights(path, EIGHT, layout=layout)).logits(images)
+        np.testing.assert_allclose(found, images.reshape(2, 64) / np.float32(255) @ matrix, rtol=0, atol=1e-4)
+
+
+def test_a_spec_settles_what_shapes_cannot(tmp_path, build_spec):
+    spec = ModelSpec((28, 28, 1), (Flatten(), Dense(9), Tanh(), Dense(10)))
+    path = npz(tmp_path, w1=np.ones((784, 9)), b1=np.ones(9), w2=np.ones((9, 10)), b2=B)
+    found = import_weights(path, MNIST, spec=spec)
+    assert found.spec.layers == spec.layers and found.spec.classes == TEN
+
+
+def test_an_h5_that_points_elsewhere_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="needs h5py")
+    (tmp_path / "secret").write_bytes(bytes(784 * 40))
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.create_dataset("w", (784, 10), "f4", external=[(str(tmp_path / "secret"), 0, 784 * 40)])
+        file["b"] = B
+    with pytest.raises(InputError, match="w is kept in another file"):
+        import_weights(tmp_path / "w.h5", MNIST)
+
+
+def test_an_h5_that_inflates_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="needs h5py")
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        for name in "abc":
+            file.create_dataset(name, (30_000_000,), "f4", chunks=True, compression="gzip")
+    with pytest.raises(InputError, match="would take more than"):
+        import_weights(tmp_path / "w.h5", MNIST)
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    (tmp_path / "w.h5").write_bytes(b"")
+    with pytest.raises(InputError, match="w.h5: reading it needs h5py; python -m pip install h5py installs it"):
+        import_weights(tmp_path / "w.h5", MNIST)
+
+
+def test_an_npz_that_inflates_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("w.npy", "w", force_zip64=True) as member:
+            for _ in range(270):
+                member.write(bytes(1 << 20))
+    with pytest.raises(InputError, match="would take"):
+        import_weights(tmp_path / "w.npz", MNIST)
+
+
+def test_the_command_writes_a_model_that_predicts(build_spec, tmp_path, capsys):
+    model = build_spec(MLP)
+    path = FILES["an npz"](tmp_path, weights_of(model))
+    parser = argparse.ArgumentParser()
+    import_command.add_arguments(parser)
+    options = parser.parse_args([str(path), "-o", str(tmp_path / "m.npz"), "--activation", "relu", "--divisor", "1"])
+    assert import_command.run(options) == 0
+    loaded = Model.load(tmp_path / "m.npz")
+    assert loaded.contract.divisor == 1
+    expected = Network(MLP, model.params, 1.0).logits(model.golden_inputs)
+    np.testing.assert_allclose(loaded.logits(model.golden_inputs), expected, rtol=1e-5, atol=1e-2)
+    assert "Total params" in capsys.readouterr().out
+    (tmp_path / "spec.json").write_text(json.dumps(["not a spec"]))
+    with pytest.raises(InputError, match="spec.json: a spec is"):
+        import_command.run(parser.parse_args([str(path), "-o", "x", "--spec", str(tmp_path / "spec.json")]))
