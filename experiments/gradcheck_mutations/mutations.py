@@ -114,7 +114,7 @@ MUTATIONS = [
         ("average pool's rule for a max pool", "dr1 = untile(winner * dp1[:, :, :, None])", "dr1 = untile(jnp.repeat(dp1[:, :, :, None], 4, axis=3) / 4)"),
         ("max-pool gradient to the neighbour", "dr1 = untile(winner", "dr1 = untile(jnp.roll(winner, 1, axis=3)"),
         ("max-pool gradient to every tied cell", "winner = jax.nn.one_hot(cells.argmax(axis=3), 4, axis=3, dtype=r1.dtype)", "winner = cells == cells.max(axis=3, keepdims=True)"),
-        ("gradient path missing", "dhat = dn1 * params[\"scale\"]", "dhat = dn1"),
+        ("residual left out", "dhat = dn1 * params[\"scale\"]", "dhat = dn1"),
     ),
     *_of(
         "dense",
@@ -134,7 +134,7 @@ MUTATIONS = [
         "batchnorm",
         ("BatchNorm without the mean term", "dx = dxc - dmu / n", "dx = dxc"),
         ("BatchNorm without the variance term", "    dxc += (2.0 / n) * xc * dvar\n", ""),
-        ("BatchNorm", "dxc = dxn / std", "dxc = dxn / std**2"),
+        (("BatchNorm", "wrong array in a product"), "dxc = dxn / std", "dxc = dxn / std**2"),
         ("gradients swapped", "return dx, dgamma, dbeta", "return dx, dbeta, dgamma"),
     ),
     *_of(

@@ -18,6 +18,7 @@ def hypotheses(scene: Scene) -> Iterator[Hypothesis]:
     yield from rearranged(scene)
     yield from scaled(scene)
     yield from penalties(scene)
+    yield from clipped(scene)
 
 
 def zeros(scene: Scene) -> Iterator[Hypothesis]:
@@ -206,6 +207,12 @@ def penalties(scene: Scene) -> Iterator[Hypothesis]:
                 break
     for kind, pairs in found.items():
         names = [n for n, _ in pairs]
+        listed = {n: own_penalty(scene, n, kind) for n in names}
+        ratios = {round((listed[n] + c) / listed[n], 7) for n, c in pairs if listed[n]}
+        if all(listed.values()) and len(ratios) == 1:
+            title, sentence, rank = penalty_words(scene.batch, _list(names), kind, ratios.pop(), listed[names[0]])
+            yield Hypothesis(title, sentence, rank, leaves={n: added[n] for n in names})
+            continue
         told = ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
         if kind in ("w", "sign(w)"):
             only_biases = all(scene.is_bias(n) for n in names)
@@ -215,6 +222,53 @@ def penalties(scene: Scene) -> Iterator[Hypothesis]:
             title = "term added to the gradient"
             sentence = f"the difference is exactly {told}"
         yield Hypothesis(title, sentence, 16 if kind in ("w", "sign(w)") else 45, leaves={n: added[n] for n in names})
+
+
+def own_penalty(scene: Scene, name: str, kind: str) -> float:
+    """The coefficient of ``w`` or ``sign(w)`` in the right gradient that comes from a penalty in the loss; 0 if none."""
+    leaf, w = scene.tape.leaves[name], scene.value(name)
+    direction = {"w": w, "sign(w)": np.sign(w)}.get(kind)
+    children = scene.children.get(leaf, [])
+    if direction is None or len(children) < 2:
+        return 0.0
+    total = 0.0
+    for child in children:
+        dy = scene.cotangents[child]
+        for parent, d in scene.tape.step(child, dy) if dy is not None else ():
+            if parent != leaf:
+                continue
+            c = float(np.vdot(direction, d) / np.vdot(direction, direction))
+            if np.linalg.norm(d - c * direction) <= 1e-9 * np.linalg.norm(d):
+                total += c
+    return total
+
+
+def penalty_words(batch: int | None, leaf: str, kind: str, c: float, right: float) -> tuple[str, str, int]:
+    """Name, sentence and rank of a penalty's gradient that is c times the right one."""
+    norm = "L2" if kind == "w" else "L1"
+    unit = kind
+    told = f"the penalty's gradient for {leaf} is {c * right:.6g} * {unit}; right is {right:.6g} * {unit}"
+    m = batch or 0
+    if abs(c) < 1e-6:
+        return f"{norm} penalty gradient missing", f"the loss penalizes {leaf}: {right:.6g} * {unit} is missing", 14
+    if abs(c - 0.5) < 1e-6 and norm == "L2":
+        return "L2 gradient lambda w for 2 lambda w", told + " (the square's 2 is missing)", 14
+    if abs(c - 2) < 1e-6 and norm == "L2":
+        return "L2 gradient 2 lambda w for lambda w", told + " (the loss has a 1/2 that cancels the square's 2)", 14
+    if abs(c + 1) < 1e-6:
+        return f"{norm} penalty gradient with the wrong sign", told, 14
+    if m > 1 and min(abs(c - m), abs(c - 1 / m)) < 1e-6:
+        how = "not divided" if abs(c - m) < 1e-6 else "divided once too often"
+        return f"{norm} penalty gradient scaled", f"{told} (it is {how} by the batch size {m})", 14
+    return f"{norm} penalty gradient scaled", told, 14
+
+
+def clipped(scene: Scene) -> Iterator[Hypothesis]:
+    """Every wrong leaf is the right one cut off at one number."""
+    top = max(float(np.abs(scene.got[n]).max()) for n in scene.wrong)
+    cut = {n: np.clip(scene.want[n], -top, top) for n in scene.wrong}
+    if top > 0 and all(scene.agrees(n, v) for n, v in cut.items()):
+        yield Hypothesis("gradient clipped", f"gradients are cut off at {top:.6g}; the check wants them whole", 15, leaves=cut)
 
 
 def _list(names: list[str]) -> str:

@@ -16,7 +16,40 @@ from jaxdoodle.gradcheck.tape import Step
 Way = tuple[str, str, Step]
 
 
+def slopes_below_zero(scene: Scene) -> Iterator[Hypothesis]:
+    """A leaky ReLU differentiated with another slope: the number that fits one layer, then in all of them."""
+    parts = [p for p in scene.found if p.kind == "activation" and p.name in ("leaky relu", "relu")]
+    numbers: set[float] = set()
+    for part in parts:
+        x, dy = scene.tape.nodes[part.x].value, scene.cotangents[part.y]
+        if dy is None:
+            continue
+        effect = scene.effect(part.y, part.x, dy * (x < 0))
+        for name in scene.wrong:
+            v, diff = effect[name], scene.got[name] - scene.want[name]
+            size = float(np.vdot(v, v))
+            if np.count_nonzero(v) > 1 and size:
+                change = float(np.vdot(v, diff)) / size
+                if np.linalg.norm(diff - change * v) <= 1e-6 * np.linalg.norm(diff):
+                    low = float(part.about["act"].slope(np.array([-1.0]))[0])
+                    numbers.add(round(low + change, 9))
+                break
+    for c in numbers:
+        steps = {p.y: _times(p.x, np.where(scene.tape.nodes[p.x].value > 0, 1.0, c)) for p in parts}
+        right = float(parts[0].about["act"].slope(np.array([-1.0]))[0])
+        sentence = f"the slope below zero is {c:g} in backward and {right:g} in forward"
+        for group in ([*steps], *([y] for y in steps)):
+            yield Hypothesis(
+                "wrong slope below zero", sentence, 12, {y: steps[y] for y in group}, place=max(group)
+            )
+
+
 def hypotheses(scene: Scene) -> Iterator[Hypothesis]:
+    yield from wrong_ways(scene)
+    yield from slopes_below_zero(scene)
+
+
+def wrong_ways(scene: Scene) -> Iterator[Hypothesis]:
     """Each wrong way at all parts of a kind together, then at each part alone."""
     groups: dict[tuple[str, str], dict[tuple[str, str], dict[int, Step]]] = {}
     singles: list[Hypothesis] = []
@@ -97,7 +130,13 @@ def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tup
         yield "wrong activation derivative", f"{name}' has its cases swapped (z < 0 for z > 0)", act.slope(-x)
         yield "wrong activation derivative", f"{name}' is written sign(z)", np.sign(x)
         yield "wrong activation derivative", f"{name}' is 1 below zero and 0 above", (x < 0) * 1.0
-        yield "wrong activation derivative", f"{name}' is z where z > 0; right is 1 there", np.maximum(x, 0)
+        low = float(act.slope(np.array([-1.0]))[0])
+        for below in {0.0, low} if name != "elu" else {0.0}:
+            yield "wrong activation derivative", f"{name}' is z where z > 0; right is 1 there", np.where(x > 0, x, below)
+        if name == "leaky relu":
+            yield "wrong activation derivative", f"{name}' is {low:g} * z where z < 0; right is {low:g}", np.where(
+                x > 0, 1.0, low * x
+            )
         yield "wrong activation derivative", f"{name}' tests z > 1 instead of z > 0", act.slope(x - 1)
     if act.by_output is not None and name not in ("relu", "leaky relu"):
         yield (
@@ -149,7 +188,13 @@ def _activation(scene: Scene, part: Part) -> Iterator[Way]:
         table = list(_slopes(part.name, part, x, y))
     for name, sentence, slope in table:
         yield name, sentence, _times(part.x, slope)
+    slope = part.about["act"].slope
     if part.name in ("relu", "leaky relu"):
+        yield (
+            "relu masked by the incoming gradient",
+            "the mask is taken of the incoming gradient (da > 0); right is z > 0",
+            lambda dy: [(part.x, dy * slope(dy))],
+        )
         yield (
             "relu masked by the incoming gradient",
             "the mask is taken of the incoming gradient (da > 0); right is z > 0",

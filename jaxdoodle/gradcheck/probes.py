@@ -137,7 +137,7 @@ def _is_bias(x: np.ndarray) -> bool:
 def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:
     """Zeros in the input and in every bias: pre-activations exactly at the kink, and every window a tie."""
     arrays = problem.arrays(args)
-    inputs = [n for n in axes if is_floating(arrays[n])]
+    inputs = [n for n in axes if is_floating(arrays[n]) and not is_label(arrays[n])]
     data = [n for n in inputs if n not in problem.differentiated] or inputs
     zero = {n: np.zeros(np.shape(arrays[n])) for n in data[:1]}
     for name in problem.differentiated:
@@ -150,7 +150,7 @@ def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:
 def tied(problem: Problem, args: tuple, axes: dict[str, int], rng: np.random.Generator) -> tuple:
     """An input of a few whole numbers, so that windows tie away from zero, and some entries are exactly zero."""
     arrays = problem.arrays(args)
-    inputs = [n for n in axes if is_floating(arrays[n]) and np.ndim(arrays[n]) > 1]
+    inputs = [n for n in axes if is_floating(arrays[n]) and np.ndim(arrays[n]) > 1 and not is_label(arrays[n])]
     values = {n: rng.integers(-1, 2, np.shape(arrays[n])).astype(float) for n in inputs[:1]}
     return problem.with_arrays(args, values)
 
@@ -163,7 +163,8 @@ def scaled(problem: Problem, args: tuple, factor: float) -> tuple:
 def whole_numbers(problem: Problem, args: tuple) -> tuple | None:
     """The data as integers (as images come), or None where there is no floating data."""
     arrays = problem.arrays(args)
-    data = [n for n, x in arrays.items() if is_floating(x) and n not in problem.differentiated and np.ndim(x) > 1]
+    floating = [n for n, x in arrays.items() if is_floating(x) and np.ndim(x) > 1 and not is_label(x)]
+    data = [n for n in floating if n not in problem.differentiated]
     if not data:
         return None
     counts = {n: np.rint(np.asarray(arrays[n]) * (1 if _is_whole(arrays[n]) else 3)).astype(int) for n in data}

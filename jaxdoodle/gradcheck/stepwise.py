@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxdoodle.gradcheck.leafwise import _number, factor_words
+from jaxdoodle.gradcheck.leafwise import _number, factor, factor_words, penalty_words
 from jaxdoodle.gradcheck.recognize import candidates
 from jaxdoodle.gradcheck.scene import Hypothesis, Scene
 from jaxdoodle.gradcheck.tape import Step
@@ -63,7 +63,9 @@ def edge_words(scene: Scene, index: int, parent: int, d: np.ndarray, c: float) -
     part = next((p for p in scene.found if p.x <= parent < p.y and index <= p.y), None)
     penalty = _penalty(above.value, d) if leaf is not None and _elsewhere(scene, index, parent) else None
     if penalty is not None:
-        return _penalty_words(leaf or "", penalty, c, d, above.value)
+        direction = above.value if penalty == "w" else np.sign(above.value)
+        right = float(np.vdot(direction, d) / np.vdot(direction, direction))
+        return penalty_words(scene.batch, leaf or "", penalty, c, right)
     if leaf is not None and node.kind in ("add", "subtract") and node.value.size > above.value.size:
         count = node.value.size // above.value.size
         if abs(c * count - 1) < 1e-6:
@@ -106,29 +108,13 @@ def _elsewhere(scene: Scene, index: int, parent: int) -> bool:
 
 
 def _penalty(w: np.ndarray, d: np.ndarray) -> str | None:
-    for kind, direction in (("L2", w), ("L1", np.sign(w))):
+    for kind, direction in (("w", w), ("sign(w)", np.sign(w))):
         size = float(np.vdot(direction, direction))
         if size and np.count_nonzero(w) > 1:
             c = float(np.vdot(direction, d)) / size
             if np.linalg.norm(d - c * direction) <= 1e-9 * np.linalg.norm(d):
                 return kind
     return None
-
-
-def _penalty_words(leaf: str, kind: str, c: float, d: np.ndarray, w: np.ndarray) -> tuple[str, str, int]:
-    direction = w if kind == "L2" else np.sign(w)
-    right = float(np.vdot(direction, d) / np.vdot(direction, direction))
-    unit = leaf if kind == "L2" else f"sign({leaf})"
-    told = f"the penalty's gradient is {c * right:.6g} * {unit}; right is {right:.6g} * {unit}"
-    if abs(c) < 1e-6:
-        return f"{kind} penalty gradient missing", f"the loss penalizes {leaf}; right is {right:.6g} * {unit} more", 14
-    if abs(c - 0.5) < 1e-6 and kind == "L2":
-        return "L2 gradient lambda w for 2 lambda w", told + " (the square's 2 is missing)", 14
-    if abs(c - 2) < 1e-6 and kind == "L2":
-        return "L2 gradient 2 lambda w for lambda w", told + " (the loss has a 1/2 that cancels the square's 2)", 14
-    if abs(c + 1) < 1e-6:
-        return f"{kind} penalty gradient with the wrong sign", told, 14
-    return f"{kind} penalty gradient scaled", told, 14
 
 
 def _constant_factor(scene: Scene, index: int, parent: int) -> float | None:
@@ -220,6 +206,10 @@ def bias_sums(scene: Scene) -> Iterator[Hypothesis]:
             options.append(("bias summed over everything", "is one number, the mean over all", np.full(shape, dy.mean())))
             node = scene.tape.nodes[index]
             for title, told, value in options:
+                c = factor(scene.got[name], value.reshape(shape)) if title == "bias gradient is a maximum" else 1.0
+                if c is None:
+                    continue
+                value = c * value
                 sentence = f"the gradient of {name} {told}; right is the sum over all that it was added to ({node.where})"
                 yield Hypothesis(title, sentence, 19, leaves={name: value.reshape(shape)}, place=index)
 
