@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jaxdoodle
 from jaxdoodle.inference.errors import FailedError, InputError
 
+#: Verbs with a module of their own, which has ``add_arguments(parser)`` and ``run(options) -> exit code``.
+VERBS = {
+    "check": ("jaxdoodle.gradcheck.command", "the gradient doctor, on our rules or on a file of yours"),
+    "export": ("jaxdoodle.export.command", "a model as safetensors, onnx, html, zipapp or c"),
+}
+#: The same below ``data``.
+DATA_VERBS = {
+    "get": ("jaxdoodle.data.fetch.command", "fetch a dataset, from its publishers or a mirror"),
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: the check or the training failed; 2: the input is at fault."""
-    options = _parser().parse_args(argv)
-    return exit_code_of(lambda: options.run(options))
+    words = sys.argv[1:] if argv is None else list(argv)
+
+    def run() -> int:
+        options = _parser(words[:2]).parse_args(words)
+        return options.run(options)
+
+    return exit_code_of(run)
 
 
 def exit_code_of(action: Callable[[], int]) -> int:
@@ -110,8 +126,10 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
 
     if options.model == "mlp":
         return mlp(classes, options.hidden, ACTIVATIONS[options.activation], options.drop_rate)
-    if options.model in ("cnn", "sketch-cnn"):
-        return {"cnn": digit_cnn, "sketch-cnn": sketch_cnn}[options.model](classes)
+    if options.model == "cnn":
+        return digit_cnn(classes)
+    if options.model == "sketch-cnn":
+        return sketch_cnn(classes)
     try:
         spec = ModelSpec.from_json(Path(options.model).read_text(encoding="utf-8"))
         return replace(spec, classes=spec.classes or tuple(classes))
@@ -242,11 +260,13 @@ def data_verify(options: argparse.Namespace) -> int:
     return 0 if sound == len(checks) else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
+    """All verbs; of those that have a module of their own, the options of the ``chosen`` ones alone."""
     parser = argparse.ArgumentParser(prog="jaxdoodle", description=jaxdoodle.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"jaxdoodle {jaxdoodle.__version__}")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(verbs)
+    _add_verbs(verbs, VERBS, chosen)
 
     scored = _add(verbs, "evaluate", evaluate, "score a model on a dataset")
     scored.add_argument("model", metavar="MODEL", help="a model.npz")
@@ -272,7 +292,17 @@ def _parser() -> argparse.ArgumentParser:
         ("verify", data_verify, "look into every file"),
     ):
         _add_data_dir(_add(data, name, run, text))
+    _add_verbs(data, DATA_VERBS, chosen)
     return parser
+
+
+def _add_verbs(verbs: Any, table: Mapping[str, tuple[str, str]], chosen: Sequence[str]) -> None:
+    for verb, (module, text) in table.items():
+        parser = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+        if verb in chosen:
+            command = importlib.import_module(module)
+            command.add_arguments(parser)
+            parser.set_defaults(run=command.run)
 
 
 def _add_train(verbs: Any) -> None:
