@@ -5,7 +5,7 @@ Three ideas, none of which changes what is computed:
 * The image is cut into tiles of 2x2 pixels, like the windows of the pool. What the kernel sees from the four places
   of a window lies in the same few tiles, so one matrix product with the kernel, shifted to each place, gives the
   four candidates side by side, and the pool is the largest of four arrays.
-* The largest is chosen before the ReLU, which then does a quarter of the work: ``max(relu) = relu(max)``.
+* The largest is chosen before bias and ReLU, which then do a quarter of the work: both keep the order.
 * The batch is the last axis, so patches are copied in long runs. Between two such blocks the exchange of axes
   and its reversal meet, and the compiler drops both.
 """
@@ -15,15 +15,17 @@ from __future__ import annotations
 from itertools import product
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from jaxdoodle.inference.spec import Conv2D
 from jaxdoodle.layers import dense
 from jaxdoodle.layers.rule import Rule
-from jaxdoodle.layers.windows import fold, unfold
+from jaxdoodle.layers.windows import unfold
 
 PLACES = tuple(product(range(2), range(2)))  # in a window, in reading order
-NOBODY = len(PLACES)
+PLACE = np.arange(4, dtype=np.int8)[:, None, None]  # their numbers, one for each array of candidates
+NOBODY = np.int8(4)
 
 
 def forward(layer, params, x, *, key=None):
@@ -32,14 +34,11 @@ def forward(layer, params, x, *, key=None):
     ``winner`` is the first place in each window with the largest value, or ``NOBODY`` where that is not above zero.
     """
     w, b = params["w"], params["b"]
-    best, *others = (_at_each_place(w) @ _patches(layer, x)).reshape(NOBODY, layer.filters, -1) + b[:, None]
-    winner = jnp.zeros(best.shape, jnp.int8)
-    for place, candidate in enumerate(others, start=1):
-        larger = candidate > best
-        best = jnp.where(larger, candidate, best)
-        winner = jnp.where(larger, jnp.int8(place), winner)
-    winner = jnp.where(best > 0, winner, jnp.int8(NOBODY))
-    y = jnp.where(best <= 0, jnp.zeros_like(best), best)
+    candidates = (_at_each_place(w) @ _patches(layer, x)).reshape(4, layer.filters, -1)
+    best = candidates.max(axis=0)
+    z = best + b[:, None]
+    winner = jnp.where((candidates == best) & (z > 0), PLACE, NOBODY).min(axis=0)
+    y = jnp.where(z <= 0, jnp.zeros_like(z), z)
     return _swap(y.reshape(layer.filters, *_windows(layer, x), x.shape[0])), (x, w, winner)
 
 
@@ -50,9 +49,8 @@ def backward(layer, residuals, dy):
     """
     x, w, winner = residuals
     won = _swap(dy).reshape(layer.filters, -1)
-    candidates = [jnp.where(winner == place, won, jnp.zeros_like(won)) for place in range(NOBODY)]
-    db = sum(candidate.sum(axis=1) for candidate in candidates)
-    dcandidates = jnp.concatenate(candidates)
+    db = jnp.where(winner < NOBODY, won, jnp.zeros_like(won)).sum(axis=1)
+    dcandidates = jnp.where(winner == PLACE, won, jnp.zeros_like(won)).reshape(4 * layer.filters, -1)
     dw = _from_each_place(dcandidates @ _patches(layer, x).T, w.shape)
     dx = _from_patches(layer, _at_each_place(w).T @ dcandidates, x)
     return {"w": dw, "b": db}, dx
@@ -89,16 +87,25 @@ def _patches(layer: Conv2D, x: Array) -> Array:
 
 
 def _from_patches(layer: Conv2D, dpatches: Array, x: Array) -> Array:
-    """The transpose of ``_patches``: every number back to its pixel, where overlapping ones add up."""
+    """The transpose of ``_patches``: every number back to its pixel, where overlapping ones add up.
+
+    A loop, because its result is computed once; a sum of padded arrays would be fused into each reader and
+    computed again by every one.
+    """
     batch, _, _, channels = x.shape
-    span, (rows, columns) = _span(layer.kernel_size), _windows(layer, x)
-    height, width = rows + span[0] - 1, columns + span[1] - 1
-    pixels = dpatches.reshape(span[0] * span[1], 4 * channels, rows, columns, batch)
-    tiles = fold(list(pixels), span, (1, 1), (height, width))
-    tiles = tiles.reshape(2, 2, channels, height, width, batch).transpose(2, 3, 0, 4, 1, 5)
-    padded = tiles.reshape(channels, 2 * height, 2 * width, batch)
+    (down, across), (rows, columns) = _span(layer.kernel_size), _windows(layer, x)
+    tiles = dpatches.reshape(down * across, 2, 2, channels, rows, columns, batch).transpose(0, 3, 4, 1, 5, 2, 6)
+
+    def add(image, one):
+        tile, corner = one
+        return lax.dynamic_update_slice(image, lax.dynamic_slice(image, corner, tile.shape) + tile, corner), None
+
+    blank = jnp.zeros((channels, rows + down - 1, 2, columns + across - 1, 2, batch), x.dtype)
+    corners = np.array([(0, i, 0, j, 0, 0) for i, j in product(range(down), range(across))], np.int32)
+    image, _ = lax.scan(add, blank, (tiles, corners))
+    padded = image.reshape(channels, 2 * image.shape[1], 2 * image.shape[3], batch)
     crop = [(-before, -after, 0) for before, after, _ in _margins(layer, x)]
-    return _swap(lax.pad(padded, jnp.zeros((), padded.dtype), crop))
+    return _swap(lax.pad(padded, jnp.zeros((), x.dtype), crop))
 
 
 def _at_each_place(w: Array) -> Array:
