@@ -80,7 +80,7 @@ def read_mnist(folder: Path) -> tuple[Dataset, Dataset]:
     for path in paths.values():
         if not path.is_file():
             raise InputError(
-                f"{path}: not found. Get it from {' or '.join(MNIST_SOURCES)}, "
+                f"{path}: not found. `jaxdoodle data get mnist` fetches it (from {' or '.join(MNIST_SOURCES)}), "
                 "or name another data folder by --data-dir or $JAXDOODLE_DATA."
             )
     names = list(MNIST_SHA256)

@@ -28,6 +28,16 @@ def open_bitmaps(path: Path) -> np.ndarray:
     Raises ``InputError`` unless the file is a ``.npy`` of exactly that: uint8, 784 columns, row by row, as long as
     its header says. The header is read as data, never unpickled.
     """
+    offset, rows = bitmaps_header(path)
+    size, expected = path.stat().st_size, offset + rows * PIXELS
+    if size != expected:
+        fault = "truncated" if size < expected else "too long"
+        raise InputError(f"{path}: {fault}; {size:,} bytes, expected {expected:,} for {rows:,} drawings.")
+    return np.memmap(path, np.uint8, "r", offset, (rows, PIXELS))
+
+
+def bitmaps_header(path: Path) -> tuple[int, int]:
+    """Where the drawings of a file begin, and how many there are by its header. Raises as ``open_bitmaps`` does."""
     try:
         with open(path, "rb") as file:
             start = file.read(12)
@@ -38,18 +48,14 @@ def open_bitmaps(path: Path) -> np.ndarray:
             length = int.from_bytes(start[8:offset], "little")
             file.seek(offset)
             dtype, column_major, shape = _read_header(path, file.read(min(length, 10_000)))
-        found = f"{dtype}{' column by column' if column_major else ''} {shape}"
-        if dtype not in ("|u1", "u1", "<u1", ">u1") or column_major or len(shape) != 2 or shape[1] != PIXELS:
-            raise InputError(f"{path}: holds {found}; expected |u1 (n, {PIXELS}), drawing by drawing.")
-        if not shape[0]:
-            raise InputError(f"{path}: holds no drawings.")
-        size, expected = path.stat().st_size, offset + length + shape[0] * PIXELS
-        if size != expected:
-            fault = "truncated" if size < expected else "too long"
-            raise InputError(f"{path}: {fault}; {size:,} bytes, expected {expected:,} for {shape[0]:,} drawings.")
-        return np.memmap(path, np.uint8, "r", offset + length, shape)
     except OSError as error:
         raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+    found = f"{dtype}{' column by column' if column_major else ''} {shape}"
+    if dtype not in ("|u1", "u1", "<u1", ">u1") or column_major or len(shape) != 2 or shape[1] != PIXELS:
+        raise InputError(f"{path}: holds {found}; expected |u1 (n, {PIXELS}), drawing by drawing.")
+    if not shape[0]:
+        raise InputError(f"{path}: holds no drawings.")
+    return offset + length, shape[0]
 
 
 def find_bitmaps(folder: Path) -> dict[str, Path]:
@@ -73,7 +79,7 @@ def read_bitmaps(
     files = find_bitmaps(folder)
     if not files:
         raise InputError(
-            f"{folder}: no .npy files there. Get {SOURCE}<class>.npy, "
+            f"{folder}: no .npy files there. `jaxdoodle data get quickdraw` fetches them (from {SOURCE}<class>.npy), "
             "or name another data folder by --data-dir or $JAXDOODLE_DATA."
         )
     available = [name for name in order if name in files] + [name for name in files if name not in order]

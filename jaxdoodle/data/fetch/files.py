@@ -1,0 +1,151 @@
+"""What a file has to become before it is put in its place: checked, and no longer than what was asked for.
+
+Each function fills ``part`` by ``pull(part, stop)``, which makes it the first ``stop`` bytes of the remote file, and
+returns one line on what it holds. Each raises ``InputError`` where that is not what it should be.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from jaxdoodle.data.dataset import read_names
+from jaxdoodle.data.idx import MNIST_SHA256, read_idx
+from jaxdoodle.data.quickdraw import PIXELS, bitmaps_header, open_bitmaps
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.strokes import read_ndjson
+
+Pull = Callable[[Path, int | None], None]
+
+HEADER = 128  # bytes that hold the header of a .npy file: NumPy's take 80 or 128
+LINE = 1024  # bytes of a drawing's line, at a guess
+STEP = 2**16  # bytes, the least to ask for
+
+
+def idx(part: Path, path: Path, pull: Pull) -> str:
+    """One of MNIST's four files, by the SHA-256 of its decompressed bytes."""
+    pull(part, None)
+    return look_into_idx(part, path.name.removesuffix(".gz"))
+
+
+def look_into_idx(path: Path, name: str) -> str:
+    array = read_idx(path, 3 if "images" in name else 1, MNIST_SHA256[name])
+    return f"{len(array):,} {'images' if array.ndim == 3 else 'labels'}"
+
+
+def names(part: Path, path: Path, pull: Pull) -> str:
+    """A list of class names."""
+    pull(part, None)
+    return look_into_names(part)
+
+
+def look_into_names(path: Path) -> str:
+    found = read_names(path)
+    for name in found:
+        if not name.replace(" ", "").replace("-", "").isalpha():
+            raise InputError(f"{path}: found {name[:40]!r}; expected a class name a line.")
+    return f"{len(found)} class names"
+
+
+def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> str:
+    """The first ``count`` drawings of a ``.npy`` file; its header is rewritten to say how many there are.
+
+    Where ``path`` holds fewer, only the others are asked for.
+    """
+    head, rows = _remote_header(part.with_suffix(".head"), pull)
+    wanted = min(count, rows)
+    here = open_bitmaps(path) if path.exists() else np.empty((0, PIXELS), np.uint8)
+    if len(here) >= wanted:
+        return f"{len(here):,} drawings, all there are"
+    if part.exists():
+        with open(part, "r+b") as file:
+            file.write(head)  # an earlier command may have rewritten it
+    else:
+        with open(part, "wb") as file:
+            file.write(head)
+            here.tofile(file)
+    size = len(head) + wanted * PIXELS
+    pull(part, size)
+    if _size(part) < size:
+        raise InputError(f"{part}: truncated; {_size(part):,} bytes, expected {size:,} for {wanted:,} drawings.")
+    with open(part, "r+b") as file:
+        file.write(_header_of(head, wanted))
+        file.truncate(size)
+    if not np.array_equal(open_bitmaps(part)[: len(here)], here):
+        raise InputError(f"{path} is there and holds other drawings; move it away to fetch these")
+    return f"{wanted:,} of {rows:,} drawings"
+
+
+def look_into_bitmaps(path: Path, count: int) -> str | None:
+    found = len(open_bitmaps(path))
+    return f"{found:,} drawings" if found >= count else None
+
+
+def drawings(part: Path, path: Path, pull: Pull, count: int) -> str:
+    """The first ``count`` lines of an ``.ndjson`` file."""
+    if not part.exists() and path.exists():
+        shutil.copyfile(path, part)
+    have, size = _lines(part, count)
+    while have < count:
+        before = _size(part)
+        pull(part, before + max(STEP, LINE * (count - have)))
+        have, size = _lines(part, count)
+        if _size(part) == before:
+            size = before  # the last line need not end with a newline
+            break
+    with open(part, "r+b") as file:
+        file.truncate(size)
+    found = sum(1 for _ in read_ndjson(part))
+    if path.exists() and not _begins_with(part, path):
+        raise InputError(f"{path} is there and holds other drawings; move it away to fetch these")
+    return f"{found:,} drawings" + ", all there are" * (found < count)
+
+
+def look_into_drawings(path: Path, count: int) -> str | None:
+    found, _ = _lines(path, count)
+    return f"{found:,} drawings" if found >= count else None
+
+
+def _remote_header(head: Path, pull: Pull) -> tuple[bytes, int]:
+    """The header of the remote file, and how many drawings it says follow."""
+    head.unlink(missing_ok=True)
+    try:
+        pull(head, HEADER)
+        offset, rows = bitmaps_header(head)
+        return head.read_bytes()[:offset], rows
+    finally:
+        head.unlink(missing_ok=True)
+
+
+def _header_of(head: bytes, rows: int) -> bytes:
+    """A header for ``rows`` drawings, as long as ``head`` is."""
+    start = head[: 12 if head[6] > 1 else 10]  # magic, version, length
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({rows}, {PIXELS}), }}"
+    return start + text.ljust(len(head) - len(start) - 1).encode() + b"\n"
+
+
+def _lines(path: Path, most: int) -> tuple[int, int]:
+    """How many lines end in the file, at most ``most``, and where the last of them does."""
+    count = end = 0
+    if path.exists():
+        with open(path, "rb") as file:
+            for line in file:
+                if count == most or not line.endswith(b"\n"):
+                    break
+                count, end = count + 1, end + len(line)
+    return count, end
+
+
+def _begins_with(path: Path, beginning: Path) -> bool:
+    with open(path, "rb") as file, open(beginning, "rb") as expected:
+        while chunk := expected.read(STEP):
+            if file.read(len(chunk)) != chunk:
+                return False
+    return True
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
