@@ -9,7 +9,7 @@ from pathlib import Path
 from jaxdoodle.data import doodles
 from jaxdoodle.data.dataset import read_names
 from jaxdoodle.data.idx import MNIST_SHA256, mnist_path, read_idx
-from jaxdoodle.data.mini_mnist import INDEX_FILES, read_index
+from jaxdoodle.data.mini_mnist import INDEX_FILES, index_path, read_index
 from jaxdoodle.data.quickdraw import find_bitmaps, open_bitmaps
 from jaxdoodle.data.registry import CATEGORIES_FILE, FOLDERS
 from jaxdoodle.inference.errors import InputError
@@ -37,12 +37,11 @@ def list_datasets(root: Path) -> list[Entry]:
     """Every dataset that has a name. Looks at file names alone."""
     folders = {name: root / folder for name, folder in FOLDERS.items()}
     mnist = [name for name in MNIST_SHA256 if not mnist_path(folders["mnist"], name).is_file()]
-    mini = [name for name in INDEX_FILES if not (folders["mnist-mini"] / name).is_file()]
     classes = len(find_bitmaps(folders["quickdraw"]))
     return [
         Entry("doodles", True, f"built in, drawn from a seed: {', '.join(doodles.CLASSES)}"),
         _entry("mnist", mnist, f"60,000 + 10,000 digits in {folders['mnist']}"),
-        _entry("mnist-mini", mnist + mini, f"1,000 + 350 of them, listed in {folders['mnist-mini']}"),
+        _entry("mnist-mini", mnist, "1,000 + 350 of them, listed by Ratul Banik's report"),
         Entry("quickdraw", classes > 0, f"{classes} classes of doodles in {folders['quickdraw']}"),
     ]
 
@@ -54,7 +53,7 @@ def verify(root: Path) -> list[Check]:
     if mnist.is_dir():
         checks += [_check(mnist_path(mnist, name), _look_into_mnist) for name in MNIST_SHA256]
     if mini.is_dir():
-        checks += [_check(mini / name, _look_into_index) for name in INDEX_FILES]
+        checks += [_check(index_path(mini, name), _look_into_index) for name in INDEX_FILES]
     if bitmaps.is_dir():
         checks += [_check(path, _look_into_bitmaps) for path in find_bitmaps(bitmaps).values()]
     if (root / CATEGORIES_FILE).is_file():

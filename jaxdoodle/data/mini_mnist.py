@@ -17,18 +17,28 @@ from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.idx import DIGITS
 from jaxdoodle.inference.errors import InputError
 
-#: Index file -> how many rows it names.
+#: Index file -> how many rows it names. A copy of each comes with the package.
 INDEX_FILES = {"train_source_index.csv": 1000, "test_source_index.csv": 350}
+INDEX_FOLDER = Path(__file__).with_name("mnist_mini")
 CSV_FILES = ("train_X.csv", "train_label.csv", "test_X.csv", "test_label.csv")
 
 
 def read_mini_mnist(folder: Path, mnist_train: Dataset) -> tuple[Dataset, Dataset]:
-    """The report's training and test set, in its order, out of the official training set and two index files."""
+    """The report's training and test set, in its order, out of the official training set and two index files.
+
+    The index files are those in ``folder``; the package's own where it holds none.
+    """
     train, test = (
-        replace(mnist_train.take(read_index(folder / name, rows, len(mnist_train))), name="mnist-mini")
+        replace(mnist_train.take(read_index(index_path(folder, name), rows, len(mnist_train))), name="mnist-mini")
         for name, rows in INDEX_FILES.items()
     )
     return train, test
+
+
+def index_path(folder: Path, name: str) -> Path:
+    """The index file ``name`` in ``folder`` where it is there, else the package's own."""
+    own = folder / name
+    return own if own.is_file() else INDEX_FOLDER / name
 
 
 def read_index(path: Path, rows: int, below: int) -> np.ndarray:

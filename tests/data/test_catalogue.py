@@ -12,15 +12,11 @@ def test_every_dataset_with_a_name_is_listed_present_or_not(tmp_path):
     assert [name for name in NAMES if entries[name].present] == ["doodles"]
     assert "hexagon" in entries["doodles"].text
     assert all(name in entries["mnist"].text for name in MNIST_SHA256)
-    assert "train_source_index.csv" in entries["mnist-mini"].text
     assert all("\n" not in entry.text for entry in entries.values())
 
 
 def test_a_dataset_is_present_once_all_its_files_are(tmp_path):
-    for name in ("mnist", "mnist_mini"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "mnist_mini" / "train_source_index.csv").touch()
-    (tmp_path / "mnist_mini" / "test_source_index.csv").touch()
+    (tmp_path / "mnist").mkdir()
     for i, name in enumerate(MNIST_SHA256):
         entries = {entry.name: entry for entry in list_datasets(tmp_path)}
         assert not entries["mnist"].present and name in entries["mnist"].text
@@ -28,9 +24,6 @@ def test_a_dataset_is_present_once_all_its_files_are(tmp_path):
         (tmp_path / "mnist" / (name + ".gz" * (i % 2))).touch()
     entries = {entry.name: entry for entry in list_datasets(tmp_path)}
     assert entries["mnist"].present and entries["mnist-mini"].present
-    (tmp_path / "mnist_mini" / "test_source_index.csv").unlink()
-    mini = {entry.name: entry for entry in list_datasets(tmp_path)}["mnist-mini"]
-    assert not mini.present and mini.text == "missing: test_source_index.csv"
 
 
 def test_real_data_is_listed_and_sound(data_root):
@@ -61,7 +54,6 @@ def test_every_fault_is_found_and_named(tmp_path, idx_bytes):
         "t10k-images-idx3-ubyte": "no IDX file",
         "t10k-labels-idx1-ubyte.gz": "No such file",
         "train_source_index.csv": "line 1",
-        "test_source_index.csv": "No such file",
         "bat.npy": "<f8",
         "categories.txt": "second time",
     }

@@ -3,7 +3,14 @@ import pytest
 
 from jaxdoodle.data.dataset import Splits
 from jaxdoodle.data.idx import read_mnist
-from jaxdoodle.data.mini_mnist import read_csv, read_csv_folder, read_index, read_mini_mnist
+from jaxdoodle.data.mini_mnist import (
+    INDEX_FILES,
+    index_path,
+    read_csv,
+    read_csv_folder,
+    read_index,
+    read_mini_mnist,
+)
 from jaxdoodle.data.splits import without
 from jaxdoodle.inference.contract import MNIST
 
@@ -106,3 +113,10 @@ def test_the_report_s_rows_are_rebuilt_with_their_repeats_and_leaks(data_root):
     assert splits.overlaps["train", "train"] == 42 and splits.overlaps["train", "test"] == 32
     clean = without(test, train)
     assert len(clean) == 318 and not set(clean.digests) & set(train.digests)
+
+
+def test_the_package_brings_the_report_s_rows(tmp_path):
+    train, test = (read_index(index_path(tmp_path, name), n, 60_000) for name, n in INDEX_FILES.items())
+    assert (len(set(train)), len(set(test)), np.isin(test, train).sum()) == (958, 342, 32)
+    (tmp_path / "test_source_index.csv").write_text("5\n")
+    assert index_path(tmp_path, "test_source_index.csv") == tmp_path / "test_source_index.csv"
