@@ -56,12 +56,18 @@ def check(
     """
     flip = cotangent_first(backward)
 
+    def pair(*args):
+        result = forward(*args)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise CheckError(f"forward returns (output, what backward needs); got {type(result).__name__}")
+        return result
+
     def hand(args, dy):
-        residuals = forward(*args)[1]
+        residuals = pair(*args)[1]
         return backward(dy, residuals) if flip else backward(residuals, dy)
 
     def value(*args):
-        return forward(*args)[0]
+        return pair(*args)[0]
 
     problem = _problem(title or _title(backward), forward, value, hand, args, wrt, False, (forward, backward))
     problem = _only_returned(problem)
@@ -216,6 +222,8 @@ def _traceable(problem: Problem) -> bool:
 def _refusal(problem: Problem) -> str:
     try:
         y = run_forward(problem, problem.args)
+    except CheckError:
+        raise
     except Exception as error:
         return f"{type(error).__name__}: {_one_line(error)}"
     found = {n: np.asarray(v) for n, v in float_outputs(y).items()}

@@ -15,6 +15,7 @@ from jaxdoodle.gradcheck import conventions, shapes
 from jaxdoodle.gradcheck.compare import Comparison, compare
 from jaxdoodle.gradcheck.diagnose import Explanation, diagnose, unexplained
 from jaxdoodle.gradcheck.hand import Hand, Returned
+from jaxdoodle.gradcheck.leaves import is_integer
 from jaxdoodle.gradcheck.lines import Assignment, line_of
 from jaxdoodle.gradcheck.oracles import Oracle, record_forward
 from jaxdoodle.gradcheck.probes import Probe
@@ -96,10 +97,10 @@ class _Case:
         return self.hand.log(r.probe.point)
 
     @functools.cached_property
-    def model(self) -> Scene | None:
-        """The recorded forward at a generic point, where every part can be recognized."""
+    def models(self) -> list[Scene]:
+        """The recorded forward at generic points, where parts can be recognized (a dead unit shows none)."""
         options = [r for r in self.generic if r.probe.name.startswith("random")] or self.generic
-        return scene_of(self, options[0]) if options else None
+        return [scene_of(self, r) for r in options[:2]]
 
 
 def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
@@ -534,14 +535,15 @@ def at_kinks(case: _Case, said: set[str]) -> tuple[list[str], list[Finding]]:
         wrong = [n for n in r.wrong if n not in said]
         if r.wrong and not wrong or not wrong and (r.probe.name == "as given" or not case.demand and case.by_jax):
             continue
-        model = case.model
         scene = scene_of(case, r)
-        if model is None or not _same_program(model, scene):
+        alike = [m for m in (*case.models, scene) if _same_program(m, scene)]
+        if len(alike) < 2:
             if r.wrong:
                 r.excused |= {n: "undecided" for n in r.wrong}
                 told.append(f"undecided at {r.probe.name!r}: the forward could not be followed to its kinks")
             continue
-        scene = replace(scene, parts=model.found)
+        known = {(p.kind, p.y): p for m in reversed(alike) for p in m.found}
+        scene = replace(scene, parts=list(known.values()))
         kinds = conventions.kinks(scene)
         choice = conventions.match(scene) if kinds else None
         if choice is not None:
@@ -549,8 +551,26 @@ def at_kinks(case: _Case, said: set[str]) -> tuple[list[str], list[Finding]]:
             told += conventions.told(choice)
             findings += _demanded(case, choice, r, scene)
         elif r.wrong:
-            findings += _wrong_at_kink(case, r, scene, bool(kinds))
+            more = _wrong_at_kink(case, r, scene)
+            if _other_ties(scene) and all(f.name == UNNAMED for f in more):
+                r.excused |= {n: "undecided" for n in r.wrong}
+                told.append(f"undecided at {r.probe.name!r}: a kink of the forward is not known")
+            else:
+                findings += more
     return told, findings
+
+
+def _other_ties(scene: Scene) -> bool:
+    """Does a maximum, minimum or absolute value sit on its kink outside the parts that are known?"""
+    inside = {i for p in scene.found for i in range(p.x + 1, p.y + 1)}
+    for index, node in enumerate(scene.tape.nodes):
+        if index in inside or not scene.tape.alive(index):
+            continue
+        if node.kind in ("maximum", "minimum") and np.any(node.inputs[0] == node.inputs[1]):
+            return True
+        if node.kind == "absolute" and np.any(node.inputs[0] == 0):
+            return True
+    return False
 
 
 def _same_program(a: Scene, b: Scene) -> bool:
@@ -577,7 +597,7 @@ def _demanded(case: _Case, choice: dict[str, Any], r: Round, scene: Scene) -> li
     return findings
 
 
-def _wrong_at_kink(case: _Case, r: Round, scene: Scene, kinked: bool) -> list[Finding]:
+def _wrong_at_kink(case: _Case, r: Round, scene: Scene) -> list[Finding]:
     for h in conventions.hypotheses(scene):
         pred = scene.predict(h)
         if all(scene.agrees(n, pred[n]) for n in scene.got):
@@ -616,7 +636,7 @@ def elsewhere(case: _Case, said: set[str]) -> list[Finding]:
 
 
 def _as_floats(problem: Problem, args: tuple) -> tuple:
-    data = {n: x for n, x in problem.arrays(args).items() if np.asarray(x).dtype.kind in "iu" and np.ndim(x) > 1}
+    data = {n: x for n, x in problem.arrays(args).items() if is_integer(x) and np.ndim(x) > 1}
     return problem.with_arrays(args, {n: np.asarray(x, float) for n, x in data.items()})
 
 

@@ -23,6 +23,10 @@ def is_floating(x: Any) -> bool:
     return is_array(x) and jax.dtypes.issubdtype(x.dtype, np.floating)
 
 
+def is_integer(x: Any) -> bool:
+    return is_array(x) and jax.dtypes.issubdtype(x.dtype, np.integer)
+
+
 def children(tree: Any) -> list[tuple[str, Any]] | None:
     """Name and subtree of each branch; ``None`` for a leaf."""
     if isinstance(tree, dict):

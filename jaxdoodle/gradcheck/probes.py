@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdoodle.gradcheck.leaves import is_array, is_floating, rebuild
+from jaxdoodle.gradcheck.leaves import is_array, is_floating, is_integer, rebuild
 from jaxdoodle.gradcheck.oracles import output_shapes
 from jaxdoodle.gradcheck.problem import Point, Problem, float_outputs, numpy_args, run_forward
 
@@ -179,7 +179,7 @@ def trimmed(problem: Problem, outline: Outline, args: tuple, limit: int = 48) ->
     """The same problem with one size made smaller wherever it occurs together: images that are not square, kernels
     of even size, dense layers whose two sides differ. Found by trial: what the forward refuses is dropped."""
     arrays = {n: np.asarray(x) for n, x in problem.arrays(args).items() if is_floating(x)}
-    counts = [np.asarray(x) for x in problem.arrays(args).values() if np.asarray(x).dtype.kind in "iu"]
+    counts = [np.asarray(x) for x in problem.arrays(args).values() if is_integer(x)]
     labels = {int(x.max()) + 1 for x in counts if x.size}  # a class less would leave its label without a column
     labels |= {size for x in arrays.values() if is_label(x) for size in x.shape}
     axes = [(n, k) for n, x in arrays.items() for k in range(x.ndim) if x.shape[k] > 2 and x.shape[k] not in labels]

@@ -106,7 +106,7 @@ def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
     def node(k, value):
         def pull(dy, y, *given):
             def one(*moving):
-                full = list(given)
+                full = list(values)
                 for i, v in zip(floating, moving, strict=True):
                     full[i] = v
                 out = eqn.primitive.bind(*map(jnp.asarray, full), **eqn.params)

@@ -1,0 +1,82 @@
+import argparse
+import json
+
+import pytest
+
+from jaxdoodle.gradcheck import CheckError, builtin, command
+from jaxdoodle.gradcheck.builtin import LAYERS, cases
+from jaxdoodle.inference.spec import LAYER_TYPES
+from jaxdoodle.losses import Loss
+from jaxdoodle.penalties import Penalty
+
+PAIRS = """
+import numpy as np
+from jaxdoodle.gradcheck.find import backward_of
+
+def dense_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+def dense_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.{reduction}(axis=0)
+
+def cube(x):
+    return x**3, x
+
+@backward_of(cube, args=(np.ones((3, 2)) * [1.0, 2.0],))
+def cube_gradient(x, dy):
+    return 3 * x**2 * dy
+"""
+
+
+def run(*argv):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(a) for a in argv]))
+
+
+def test_pairs_of_a_file_are_found_and_checked(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text(PAIRS.format(reduction="sum"))
+    assert run(file) == 0
+    assert "all 2 checks passed" in capsys.readouterr().out
+
+
+def test_a_wrong_pair_gives_exit_code_1_json_and_a_picture(tmp_path, capsys):
+    file, image = tmp_path / "mine.py", tmp_path / "error.png"
+    file.write_text(PAIRS.format(reduction="mean"))
+    assert run(file, "--json", "--picture", image) == 1
+    dense, cube = json.loads(capsys.readouterr().out)["checks"]
+    assert not dense["passed"] and cube["passed"]
+    assert dense["findings"][0]["name"] == "bias mean instead of sum"
+    assert dense["findings"][0]["backward"]["line"] == 10
+    assert image.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file"),
+        ("x = 1", "no pair"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError"),
+        ("def f_forward(q): raise ValueError\ndef f_backward(r, dy): pass", "define f_args"),
+    ],
+)
+def test_a_file_that_cannot_be_checked_is_refused_by_name(tmp_path, text, message):
+    file = tmp_path / "bad.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(CheckError, match=message) as error:
+        run(file)
+    assert str(file) in str(error.value)
+
+
+def test_every_layer_loss_and_penalty_is_examined():
+    assert {type(layer) for layer, _ in LAYERS} == set(LAYER_TYPES.values())
+    assert {type(loss) for loss, _ in builtin.LOSSES} == set(Loss.__subclasses__())
+    assert {type(penalty) for penalty in builtin.PENALTIES} == set(Penalty.__subclasses__())
+
+
+@pytest.mark.parametrize("title", ["layer: Dense(units=3)", "loss: SoftmaxCrossEntropy()", "layer: ReLU()"])
+def test_built_in_rules_pass(title):
+    assert dict(cases())[title]().passed
