@@ -81,8 +81,8 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
 
 
 def _header(model: ModelFile) -> str:
-    """The card as JSON in a comment; its escapes keep it from ending early and from trigraphs."""
-    text = json.dumps(card_of(model), indent=1).replace("/", "\\/").replace("?", "\\u003f")
+    """The card as JSON in a comment; its escapes keep it from ending early."""
+    text = json.dumps(card_of(model), indent=1).replace("/", "\\/")
     return f"/* A network as plain C. What it is, and how its images are made:\n\n{text}\n*/\n"
 
 

@@ -68,7 +68,8 @@ def build(spec, seed=0, **changes):
     energy = np.median(np.log(np.exp(logits).sum(axis=1)))
     if isinstance(spec.layers[-1], Softmax):
         energy = None  # of probabilities it says nothing
-    given = {"temperature": 1.7, "abstain_below": energy and float(energy), "provenance": {"dataset": "noise", "n": 6}}
+    provenance = {"note": "*/ ?? // </script> {{model}}"}
+    given = {"temperature": 1.7, "abstain_below": energy and float(energy), "provenance": provenance}
     return dataclasses.replace(ModelFile(spec, params, contract, inputs, logits, **given), **changes)
 
 

@@ -9,6 +9,7 @@ from jaxdoodle.architectures import digit_cnn
 from jaxdoodle.export import FORMATS, QUANTIZED, command, export, quantize
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.spec import BatchNorm, Dense, Flatten, ModelSpec
 
 #: How the file of each format begins.
 BEGINS = {
@@ -115,6 +116,21 @@ def test_int8_is_near_float32(model, images, logits):
     found = quantize.logits(model, quantize.int8_steps(model, images), images)
     assert np.abs(found - logits).max() <= 0.08 * np.abs(logits).max()
     assert np.abs(found - logits).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("shift", "low", "high", "largest"), [(-2.0, -127, 127, 2.0), (-0.25, -127, 127, 0.75), (0.0, 0, 255, 1.0)]
+)
+def test_the_largest_input_gets_the_highest_level(shift, low, high, largest, build_spec):
+    """Of either sign; where none is negative there are twice as many levels for the others."""
+    model = build_spec(ModelSpec((4, 4, 1), (BatchNorm(epsilon=1e-9), Flatten(), Dense(4)), ("a", "b", "c", "d")))
+    one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
+    norm = {"scale": one, "shift": one * np.float32(shift), "mean": zero, "var": one}
+    model = dataclasses.replace(model, params=[norm, *model.params[1:]])
+    images = np.linspace(0, 255, 32).astype(np.uint8).reshape(2, 4, 4, 1)
+    q = quantize.int8_steps(model, images)[-1].int8
+    assert (q.x_low, q.x_high) == (low, high)
+    assert q.x_scale * q.x_high == pytest.approx(largest, rel=1e-5)
 
 
 def test_each_output_has_its_own_scale(digits, images_for):

@@ -28,7 +28,7 @@ def fitted(digits, mnist):
     before = [p | {"b": 0 * p["b"]} if "b" in p else p for p in digits.params[:-1]]
     body = Network(ModelSpec(spec.input_shape, spec.layers[:-1]), before, contract.divisor)
     design = np.append(body.logits(images), np.ones((len(images), 1)), axis=1)
-    solution = np.linalg.solve(design.T @ design + np.eye(design.shape[1]), design.T @ (10 * np.eye(10)[labels]))
+    solution = np.linalg.solve(design.T @ design + 100 * np.eye(design.shape[1]), design.T @ (10 * np.eye(10)[labels]))
     params = [*before, {"w": solution[:-1].astype(np.float32), "b": solution[-1].astype(np.float32)}]
     logits = Network(spec, params, contract.divisor).logits(images[:4])
     return ModelFile(spec, params, contract, images[:4], logits)
@@ -82,7 +82,7 @@ def test_javascript_on_a_thousand(fitted, mnist, expected, tmp_path):
 
 def test_int8_changes_few_answers(fitted, mnist, expected):
     steps = quantize.int8_steps(fitted, mnist[0].images[:256])
-    found = quantize.logits(fitted, steps, mnist[1].images)
-    assert (found.argmax(axis=1) != expected.argmax(axis=1)).sum() <= 100
-    changed = np.subtract(*[(x.argmax(axis=1) == mnist[1].labels).sum() for x in (found, expected)], dtype=int)
-    assert abs(changed) <= 15
+    found = quantize.logits(fitted, steps, mnist[1].images[:2000])
+    before, after = expected[:2000].argmax(axis=1), found.argmax(axis=1)
+    right = [int((guess == mnist[1].labels[:2000]).sum()) for guess in (before, after)]
+    assert (before != after).sum() <= 30 and abs(right[0] - right[1]) <= 10

@@ -70,7 +70,8 @@ def test_the_page_holds_classes_and_contract_and_leaves_no_gap(model, tmp_path):
     found = model_in(page)
     assert tuple(found["classes"]) == model.spec.classes
     assert found["contract"] == model.contract.to_dict()
-    assert page.count("</script>") == 4 and "{{" not in page.replace("${{", "")
+    assert found["provenance"] == model.provenance
+    assert page.count("</script>") == 4 and page.count("{{") == 1  # the model's own
 
 
 def test_the_page_of_the_digit_network_takes_less_than_100_kilobytes(digits, tmp_path):
