@@ -160,7 +160,7 @@ def structure(case: _Case) -> tuple[list[Finding], list[str]]:
     first = case.rounds[0]
     if first.returned.nothing:
         return [Finding("missing return", "backward returned None: a function without `return` does",
-                        tuple(first.want), backward=_definition(case.problem.functions[-1]))], []  # fmt: skip
+                        tuple(first.want), backward=case.hand.without_return(first.probe.point))], []  # fmt: skip
     findings, notes = [], list(first.returned.odd)
     missing = [n for n in first.want if n not in first.got]
     findings += [
@@ -187,18 +187,6 @@ def _raises(r: Round) -> Finding:
     text = (str(error).strip().splitlines() or [""])[0]
     at = "" if r.probe.name == "as given" else f" (only at the probe {r.probe.name!r})"
     return Finding(f"backward raises {type(error).__name__}", f"{text or 'no message'}{at}", backward=r.returned.where)
-
-
-def _definition(function: Any) -> Where | None:
-    function = getattr(function, "func", function)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return None
-    import linecache
-
-    return Where(
-        code.co_filename, code.co_firstlineno, linecache.getline(code.co_filename, code.co_firstlineno).strip()
-    )
 
 
 def shape_findings(case: _Case, before: list[Finding]) -> list[Finding]:
@@ -375,7 +363,11 @@ def _finding(case: _Case, e: Explanation, r: Round, log: list[Assignment], point
     sentence = h.sentence
     for n in sorted(scene.got, key=len, reverse=True):
         sentence = sentence.replace(n, short(n))
-    return Finding(h.name, sentence, e.leaves, scene.line(place), _backward_line(e, log), tuple(evidence))
+    forward = {node.where for node in scene.tape.nodes}
+    shared = {a.function for a in log if a.where in forward}  # what forward runs too is not where it went wrong
+    logs = [a for a in log if a.function not in shared], [a for a in log if a.where not in forward], log
+    line = next((where for part in logs if (where := _backward_line(e, part)) is not None), None)
+    return Finding(h.name, sentence, e.leaves, scene.line(place), line, tuple(evidence))
 
 
 def _backward_line(e: Explanation, log: list[Assignment]) -> Where | None:

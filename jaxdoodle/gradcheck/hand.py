@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.gradcheck.leaves import is_array, is_floating, rebuild
-from jaxdoodle.gradcheck.lines import Assignment, assignments
+from jaxdoodle.gradcheck.lines import Assignment, assignments, without_return
 from jaxdoodle.gradcheck.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
 from jaxdoodle.gradcheck.tape import Where
 
@@ -75,6 +75,12 @@ class Hand:
                 found = assignments(lambda: self.problem.hand(args, cotangent))
                 return [replace(a, value=np.asarray(a.value)) for a in found]
             return self._traced_log(point, self.problem.arrays(args), cotangent)
+
+    def without_return(self, point: Point) -> Where | None:
+        """Which function lacks a ``return``."""
+        with in_float64(), fixed_randomness(), jax.disable_jit():
+            args, cotangent = self._arguments(point, self.modes[0] == "numpy")
+            return without_return(lambda: self.problem.hand(args, cotangent))
 
     def _traced_log(self, point: Point, arrays: dict[str, Any], cotangent: Any) -> list[Assignment]:
         """All at once: run line by line it would compile every operation by itself."""

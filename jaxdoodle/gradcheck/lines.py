@@ -28,6 +28,7 @@ class Assignment:
     name: str
     value: Any  # a NumPy array, or a tracer until it is evaluated
     where: Where
+    function: str  # file and name of the function that assigned it
 
 
 def assignments(run: Callable[[], Any]) -> list[Assignment]:
@@ -47,7 +48,8 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
             known[name] = value if isinstance(value, jax.core.Tracer) else np.array(value)
             if line is not None and len(found) < _MOST:
                 file = frame.f_code.co_filename
-                found.append(Assignment(name, known[name], Where(file, line, linecache.getline(file, line).strip())))
+                where = Where(file, line, linecache.getline(file, line).strip())
+                found.append(Assignment(name, known[name], where, f"{file}:{frame.f_code.co_name}"))
 
     def local(frame, event, value):
         if len(found) >= _MOST:
@@ -76,6 +78,35 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
     finally:
         sys.settrace(before)
     return found
+
+
+def without_return(run: Callable[[], Any]) -> Where | None:
+    """The function whose missing ``return`` is why ``run()`` gives None: the innermost of those that passed it on."""
+    ended: list[tuple[Any, bool]] = []
+
+    def local(frame, event, value):
+        if event == "return":
+            ended.append((frame.f_code, value is None))
+        return local
+
+    def start(frame, event, value):
+        return None if frame.f_code.co_filename.startswith((*_LIBRARIES, "<frozen")) else local
+
+    before = sys.gettrace()
+    sys.settrace(start)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    code = None
+    for candidate, nothing in reversed(ended):
+        if not nothing:
+            break
+        code = candidate
+    if code is None:
+        return None
+    file, line = code.co_filename, code.co_firstlineno
+    return Where(file, line, linecache.getline(file, line).strip())
 
 
 def _unchanged(old: Any, value: Any) -> bool:

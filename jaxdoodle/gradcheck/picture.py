@@ -16,6 +16,7 @@ def picture(report: Report, path: Path, leaf: str | None = None) -> None:
 
     matplotlib.use("Agg", force=False)
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     if not report.arrays:
         raise CheckError(f"{report.title}: no gradient is wrong; there is nothing to draw")
@@ -33,6 +34,8 @@ def picture(report: Report, path: Path, leaf: str | None = None) -> None:
         image = ax.imshow(values, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto", interpolation="nearest")
         ax.set_title(title)
         ax.set_xlabel("column")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
         figure.colorbar(image, ax=ax, shrink=0.85)
     axes[0].set_ylabel("row")
     figure.suptitle(f"{report.title}: gradient of {name} {want.shape}")
@@ -41,6 +44,9 @@ def picture(report: Report, path: Path, leaf: str | None = None) -> None:
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
-    """Two axes: rows are the first, everything else side by side; a vector is one row."""
+    """Two axes: a vector is one row; of four axes the first two make the rows, and the last two, turned, the columns,
+    so that the channels of a picture stand side by side."""
     x = np.asarray(x, float)
+    if x.ndim == 4:
+        return x.transpose(0, 1, 3, 2).reshape(x.shape[0] * x.shape[1], -1)
     return x.reshape(1, -1) if x.ndim < 2 else x.reshape(x.shape[0], -1)

@@ -73,16 +73,15 @@ class Report:
 
     @property
     def leaves(self) -> tuple[LeafResult, ...]:
-        """For each leaf its worst result: a wrong one if there is any, at a generic point if there is one."""
-        worst: dict[str, LeafResult] = {}
+        """For each leaf its first wrong result or, where there is none, its worst at the shapes that were given."""
+        shown: dict[str, LeafResult] = {}
         for probe in self.probes:
             for leaf in probe.leaves:
-                old = worst.get(leaf.name)
-                if old is None or (leaf.verdict == "wrong", leaf.figures.rel_l2) > (
-                    old.verdict == "wrong", old.figures.rel_l2 if old.verdict != "wrong" else math.inf,
-                ):  # fmt: skip
-                    worst[leaf.name] = leaf
-        return tuple(worst.values())
+                old = shown.setdefault(leaf.name, leaf)
+                worse = leaf.shape == old.shape and leaf.figures.rel_l2 > old.figures.rel_l2
+                if old.verdict != "wrong" and (leaf.verdict == "wrong" or worse):
+                    shown[leaf.name] = leaf
+        return tuple(shown.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; numbers that JSON lacks are null."""
@@ -176,8 +175,7 @@ def _render(report: Report, console: Any) -> None:
         named = finding.name != UNNAMED
         style = "bold red" if named else "bold yellow"
         console.print(Padding(Text.assemble(f"{k}. ", (finding.name, style)), (0, 2)))
-        body = [finding.sentence[:1].upper() + finding.sentence[1:] + ("" if finding.sentence.endswith(".") else ".")]
-        console.print(Padding(Text(body[0]), (0, 5)))
+        console.print(Padding(Text(finding.sentence), (0, 5)))
         for label, where in (("change ", finding.backward), ("forward", finding.forward)):
             if where is not None:
                 line = Text.assemble((f"{label} ", "dim"), (str(where), "bold"), "  ", (where.text, "cyan"))
