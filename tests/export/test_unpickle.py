@@ -109,3 +109,17 @@ def test_the_attacks_would_work_on_pickle_itself(tmp_path):
 
 def test_no_opcode_makes_an_instance_of_a_named_class():
     assert not OPCODES & {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4"}
+
+
+def test_a_damaged_pickle_is_read_or_refused():
+    """Nothing but ``InputError`` comes out, whichever byte is another."""
+    whole, rng = pickle.dumps(ARRAYS, 4), np.random.default_rng(0)
+    refused = 0
+    for place, byte in zip(rng.integers(0, len(whole), 400), rng.integers(0, 256, 400), strict=True):
+        damaged = bytearray(whole)
+        damaged[place] = byte
+        try:
+            unpickle(bytes(damaged))
+        except InputError:
+            refused += 1
+    assert 100 < refused < 400
