@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array, lax
+from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxdoodle import augment, backprop, losses, model, optim, penalties
+from jaxdoodle import augment, backprop, losses, model, optim, parallel, penalties
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.errors import FailedError, InputError
 from jaxdoodle.inference.spec import ModelSpec
@@ -32,6 +33,7 @@ class TrainConfig:
 
     ``average`` is the decay per step of a moving average of the weights, which is then what is evaluated and kept.
     ``decay`` belongs to the schedules that have one (see ``optim``); ``clip_norm`` bounds the gradient's global norm.
+    With several ``devices``, each computes an equal share of every batch.
     """
 
     epochs: int = 10
@@ -46,10 +48,11 @@ class TrainConfig:
     clip_norm: float | None = None
     average: float | None = None
     gradients: str = "hand"
+    devices: int = 1
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "devices"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is at least 1; got {getattr(self, name)}.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
@@ -58,6 +61,8 @@ class TrainConfig:
             raise InputError(f"average is at least 0 and below 1; got {self.average}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise InputError(f"clip_norm is above 0; got {self.clip_norm}.")
+        if self.batch_size % self.devices:
+            raise InputError(f"batch_size is a multiple of devices; got {self.batch_size} and {self.devices}.")
         if self.gradients not in backprop.GRADIENTS:
             raise InputError(f"gradients is one of {', '.join(backprop.GRADIENTS)}; got {self.gradients!r}.")
 
@@ -123,10 +128,13 @@ def fit(
     """Train ``spec`` from ``config.seed``; the same seed on the same machine gives the same result.
 
     ``divisor`` scales pixels into what the network sees. ``on_epoch`` is called after every epoch. Ctrl-C ends
-    training after the epochs that are complete. Raises ``DivergedError`` as soon as a loss is not finite.
+    training after the epochs that are complete. Raises ``DivergedError`` as soon as a loss is not finite. Images
+    that cannot be shared out evenly among the devices, fewer than there are of them, sit out the epoch: others
+    in every epoch.
     """
-    batch_size = min(config.batch_size, len(train.images))
-    steps = math.ceil(len(train.images) / batch_size)
+    count = len(train.images) // config.devices * config.devices
+    batch_size = min(config.batch_size, count)
+    steps = math.ceil(count / batch_size)
     schedule = optim.make_schedule(
         config.schedule,
         config.learning_rate,
@@ -135,19 +143,13 @@ def fit(
         steps=steps * config.epochs,
     )
     optimizer = optim.make_optimizer(config.optimizer, schedule, clip_norm=config.clip_norm)
-    step = make_step(spec, optimizer, config, divisor)
-
+    start = init_state(spec, optimizer, config), train.images, np.asarray(train.labels, np.int32)
     rng = np.random.default_rng(config.seed)
-    state = init_state(spec, optimizer, config)
-    images, labels = jnp.asarray(train.images), jnp.asarray(train.labels, jnp.int32)
-    orders = (rng.permutation(len(images)).astype(np.int32) for _ in range(config.epochs))
+    orders = (rng.permutation(len(train.images))[:count].astype(np.int32) for _ in range(config.epochs))
 
     started = time.perf_counter()
-    run_epoch = (
-        jax.jit(make_epoch(step, batch_size), donate_argnums=0)
-        .lower(state, images, labels, np.zeros(len(images), np.int32))
-        .compile()
-    )
+    step = make_step(spec, optimizer, config, divisor)
+    run_epoch, (state, images, labels) = compile_epoch(step, batch_size, config.devices, start, count)
     result = Fit(params=state.params, best_epoch=0, compile_seconds=time.perf_counter() - started)
     best = (-1, 0.0)
     try:
@@ -163,7 +165,7 @@ def fit(
             if validation:
                 outputs = predict(spec, kept, validation.images, divisor=divisor)
                 scored = score(outputs, validation.labels, config.loss)
-            running = Evaluation(float(step_loss.mean()), int(correct.sum()), len(images))
+            running = Evaluation(float(step_loss.mean()), int(correct.sum()), count)
             epoch = Epoch(number, running, scored, seconds)
             rank = (scored.correct, -scored.loss) if scored else (number, 0.0)
             if rank > best:
@@ -197,6 +199,8 @@ def make_step(
 ) -> Callable[[TrainState, Array, Array], tuple[TrainState, tuple[Array, Array]]]:
     """``step(state, images uint8, labels) -> (state, (loss, correct))``: pure, one optimizer update."""
     value_and_grad = backprop.GRADIENTS[config.gradients](spec, config.loss, config.penalties)
+    if config.devices > 1:
+        value_and_grad = parallel.mean_over_devices(value_and_grad)
 
     def step(state, images, labels):
         key = jax.random.fold_in(state.key, state.step)
@@ -233,6 +237,21 @@ def make_epoch(step: Callable, batch_size: int) -> Callable:
         return state, scores
 
     return epoch
+
+
+def compile_epoch(
+    step: Callable, batch_size: int, devices: int, arguments: tuple[TrainState, Any, Any], count: int
+) -> tuple[Callable, tuple[TrainState, Array, Array]]:
+    """An epoch of ``count`` images as one compiled call that donates its state; and ``arguments`` where it wants them.
+
+    ``arguments`` are the state, all images (uint8) and their labels.
+    """
+    mesh = parallel.make_mesh(devices)
+    epoch = make_epoch(step, batch_size // devices)
+    if devices > 1:
+        epoch = parallel.spread(epoch, mesh)
+    arguments = jax.device_put(arguments, NamedSharding(mesh, PartitionSpec()))
+    return jax.jit(epoch, donate_argnums=0).lower(*arguments, np.zeros(count, np.int32)).compile(), arguments
 
 
 def scale(images: Array, divisor: float) -> Array:

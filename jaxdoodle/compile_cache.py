@@ -1,0 +1,29 @@
+"""Compiled programs kept on disk, so that the second run of a command need not compile again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import jax
+
+
+def enable() -> None:
+    """For commands: keep what compiles for longer than 0.1 s in the user's cache directory.
+
+    Where the user has told JAX of a directory, by ``JAX_COMPILATION_CACHE_DIR`` or otherwise, that stays.
+    """
+    if jax.config.read("jax_compilation_cache_dir") is None:
+        jax.config.update("jax_compilation_cache_dir", str(_directory()))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _directory() -> Path:
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "jaxdoodle" / "compiled"

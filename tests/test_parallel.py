@@ -1,0 +1,87 @@
+"""Two devices do what one does. A process of its own, because JAX counts devices once, when it starts."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdoodle import parallel, train
+from jaxdoodle.inference.errors import InputError
+
+SCRIPT = """
+import json, sys
+import numpy as np
+from jaxdoodle import parallel, train
+from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
+
+parallel.split_processor(2)
+spec = ModelSpec((28, 28, 1), (Conv2D(3, 3), ReLU(), MaxPool2D(), MaxPool2D(4), Flatten(), Dense(4)))
+rng = np.random.default_rng(0)
+images = rng.integers(0, 256, (25, 28, 28, 1), dtype=np.uint8)
+data = Dataset("noise", images, rng.integers(0, 4, 25).astype(np.int32), tuple("abcd"))
+
+
+def fit(data, devices, batch_size, epochs, spec=spec):
+    config = train.TrainConfig(epochs, batch_size, "sgd", 0.1, "constant", devices=devices)
+    return train.fit(spec, data, None, config)
+
+
+def leaves(fit):
+    return [np.asarray(leaf).tolist() for p in fit.params for leaf in p.values()]
+
+
+even = Dataset("noise", images[:24], data.labels[:24], data.classes)
+whole = [fit(even, devices, 24, 3) for devices in (1, 2)]  # one batch of all images: the order does not matter
+rest = fit(data, 2, 10, 2)
+noisy = [fit(even, 2, 6, 1, ModelSpec((28, 28, 1), (Flatten(), BatchNorm(), Dropout(0.5), Dense(4)))) for _ in range(2)]
+print(json.dumps({
+    "params": [leaves(one) for one in whole],
+    "losses": [one.step_losses for one in whole],
+    "correct": [[epoch.running[1:] for epoch in one.history] for one in whole],
+    "rest": [[epoch.running.total for epoch in rest.history], len(rest.step_losses)],
+    "noisy": [leaves(one) for one in noisy],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def found():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_two_devices_train_the_network_that_one_trains(found):
+    one, two = found["params"]
+    for mine, theirs in zip(one, two, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(*found["losses"], rtol=1e-5)
+
+
+def test_the_right_answers_of_all_devices_are_counted(found):
+    one, two = found["correct"]
+    assert one == two and one[0][1] == 24
+
+
+def test_what_cannot_be_shared_out_sits_out_the_epoch(found):
+    assert found["rest"] == [[24, 24], 2 * 3]
+
+
+def test_the_same_seed_gives_the_same_network_on_two_devices(found):
+    one, two = found["noisy"]
+    assert one == two
+
+
+def test_more_devices_than_there_are_is_refused():
+    there = len(jax.devices())
+    with pytest.raises(InputError, match=rf"^devices is at most {there}, as many as JAX sees; got {there + 1}\.$"):
+        parallel.make_mesh(there + 1)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused():
+    with pytest.raises(InputError, match=r"^batch_size is a multiple of devices; got 32 and 3\.$"):
+        train.TrainConfig(batch_size=32, devices=3)
