@@ -14,7 +14,7 @@ def enable() -> None:
 
     Where the user has told JAX of a directory, by ``JAX_COMPILATION_CACHE_DIR`` or otherwise, that stays.
     """
-    if jax.config.read("jax_compilation_cache_dir") is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", str(_directory()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
