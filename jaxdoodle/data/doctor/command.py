@@ -1,0 +1,58 @@
+"""The ``data doctor`` verb of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from jaxdoodle.data.dataset import SIDES, Splits
+from jaxdoodle.data.doctor.checks import Finding, examine
+from jaxdoodle.data.doctor.files import examine_files, fault_of
+from jaxdoodle.data.registry import data_root, load
+from jaxdoodle.inference import Model
+from jaxdoodle.inference.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("dataset", help="doodles (built in), mnist, mnist-mini, quickdraw, or a folder of your own drawings")
+    option("--classes", help='names with commas between, or "all"')
+    option("--per-class", type=int, metavar="N", help="the most drawings of each class")
+    option("--model", metavar="MODEL", help="a model.npz: does it fit these drawings, and read them?")
+    option("--json", action="store_true", help="one JSON object, with all rows concerned")
+    option("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is found; 1 where a fault is. Raises ``InputError`` where there is no such dataset."""
+    model = Model.load(options.model) if options.model else None
+    root = data_root(options.data_dir)
+    found, splits = examine_files(options.dataset, root), None
+    try:
+        splits = load(options.dataset, root=root, classes=options.classes, per_class=options.per_class, validation=0.0)
+        found += examine(splits, model)
+    except InputError as error:
+        path = Path(str(error).split(": ")[0])
+        if not path.is_file() and not found:
+            raise
+        if path.is_file() and not any(str(path) in finding.text for finding in found):
+            found.append(fault_of(error, path))
+    faults = sum(finding.fault for finding in found)
+    if options.json:
+        print(json.dumps({"dataset": options.dataset, "faults": faults, "findings": [asdict(one) for one in found]}))
+    else:
+        _print(options.dataset, splits, found, faults)
+    return 1 if faults else 0
+
+
+def _print(name: str, splits: Splits | None, found: list[Finding], faults: int) -> None:
+    for finding in found:
+        print(f"{'fault' if finding.fault else 'note ':5}  {finding.check}: {finding.text}")
+    read = "cannot be read"
+    if splits:
+        sizes = [f"{len(splits.sets[side]):,} {side}" for side in SIDES if len(splits.sets[side])]
+        read = f"{', '.join(sizes)} drawings in {len(splits.classes)} classes"
+    notes = len(found) - faults
+    print(f"{name}: {read}; {faults} fault{'s' * (faults != 1)}, {notes} note{'s' * (notes != 1)}")
