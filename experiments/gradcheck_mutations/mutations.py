@@ -1,5 +1,7 @@
 """Wrong lines, each planted alone in a network that is right: what is replaced, by what, and what it is called."""
 
+# ruff: noqa: E501 (a row of the table is one mistake)
+
 from __future__ import annotations
 
 from collections.abc import Mapping

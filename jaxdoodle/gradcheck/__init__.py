@@ -1,12 +1,20 @@
 """The gradient doctor: check any hand-written derivative, and name what is wrong with it.
 
-    >>> from jaxdoodle.gradcheck import check
-    >>> report = check(forward, backward, (x, w, b))
-    >>> report.passed, report.findings
+>>> from jaxdoodle.gradcheck import check
+>>> report = check(forward, backward, (x, w, b))
+>>> report.passed, report.findings
 """
 
 from jaxdoodle.gradcheck.check import assert_gradients_match, check, check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.problem import CheckError
 from jaxdoodle.gradcheck.report import Finding, Report
 
-__all__ = ["CheckError", "Finding", "Report", "assert_gradients_match", "check", "check_gradient", "check_value_and_grad"]
+__all__ = [
+    "CheckError",
+    "Finding",
+    "Report",
+    "assert_gradients_match",
+    "check",
+    "check_gradient",
+    "check_value_and_grad",
+]

@@ -65,12 +65,18 @@ def cases() -> Iterator[tuple[str, Callable[..., Report]]]:
         title = f"layer: {_brief(layer)}"
         yield title, partial(_layer, title, layer, shape, rng.normal(size=(4, *shape)))
         if isinstance(layer, spec.Dropout | spec.BatchNorm):
-            yield title + ", training", partial(
-                _layer, title + ", training", layer, shape, rng.normal(size=(4, *shape)), training=True
+            yield (
+                title + ", training",
+                partial(_layer, title + ", training", layer, shape, rng.normal(size=(4, *shape)), training=True),
             )
     for loss, classes in LOSSES:
-        labels = rng.normal(size=(5, classes)) if isinstance(loss, losses.MeanSquaredError) else rng.integers(0, classes, 5)
-        yield f"loss: {_brief(loss)}", partial(_loss, f"loss: {_brief(loss)}", loss, rng.normal(size=(5, classes)), labels)
+        labels = (
+            rng.normal(size=(5, classes)) if isinstance(loss, losses.MeanSquaredError) else rng.integers(0, classes, 5)
+        )
+        yield (
+            f"loss: {_brief(loss)}",
+            partial(_loss, f"loss: {_brief(loss)}", loss, rng.normal(size=(5, classes)), labels),
+        )
     params = [{"w": rng.normal(size=(3, 4)), "b": rng.normal(size=4)}, {}, {"w": rng.normal(size=(4, 2))}]
     for penalty in PENALTIES:
         yield f"penalty: {_brief(penalty)}", partial(_penalty, f"penalty: {_brief(penalty)}", penalty, params)

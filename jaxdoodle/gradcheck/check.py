@@ -16,7 +16,7 @@ from jaxdoodle.gradcheck.leaves import argument_names, is_floating, leaves
 from jaxdoodle.gradcheck.oracles import Oracle, choose, jaxpr_of
 from jaxdoodle.gradcheck.probes import Outline, Probe, batch_axes, probes
 from jaxdoodle.gradcheck.problem import CheckError, Problem, cotangent_first, float_outputs, numpy_args, run_forward
-from jaxdoodle.gradcheck.report import Finding, LeafResult, ProbeResult, Report
+from jaxdoodle.gradcheck.report import Finding, Report
 
 _FLOAT32 = 2e-4
 
@@ -105,12 +105,11 @@ def check_value_and_grad(
     **options: Any,
 ) -> Report:
     """Check a hand-written ``value_and_grad(*args) -> (value, gradients)``: the value as well."""
+
     def gradient(*args):
         return value_and_grad(*args)[1]
 
-    report = check_gradient(
-        function, gradient, args, argnums=argnums, title=title or _title(value_and_grad), **options
-    )
+    report = check_gradient(function, gradient, args, argnums=argnums, title=title or _title(value_and_grad), **options)
     with in_float64():
         problem = _problem("", function, function, lambda a, _: None, args, (0,), True, ())
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
@@ -183,7 +182,7 @@ def examine(problem: Problem, options: Options) -> Report:
         outline = Outline(problem, by_jax)
         axes = batch_axes(problem, outline)
         hand = Hand(problem, options.dtype, by_jax)
-        rounds = []
+        rounds: list[consult.Round] = []
         for probe in probes(problem, outline, axes):
             if options.dtype == "float32" and probe.name in ("blank input", "ties"):
                 continue  # rounding moves values off the kink

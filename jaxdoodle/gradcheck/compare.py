@@ -50,4 +50,4 @@ def close(got: np.ndarray, want: np.ndarray, floor: float, tolerance: float) -> 
         return False
     known = ~np.isnan(want)
     g, w = got[known], want[known]
-    return bool(np.linalg.norm(g - w) <= tolerance * max(np.linalg.norm(w), np.linalg.norm(g), floor))
+    return bool(np.linalg.norm(g - w) <= tolerance * max(float(np.linalg.norm(w)), float(np.linalg.norm(g)), floor))

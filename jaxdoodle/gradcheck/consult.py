@@ -6,6 +6,7 @@ import functools
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -231,7 +232,7 @@ def precision(case: _Case) -> list[Finding]:
         hit = next((a for a in case.log(r) if a.value.dtype.name == low and _is_low(a.value)), None)
         error = max(r.figures[n].rel_l2 for n in names)
         sentence = (
-            f"the gradient of {', '.join(map(case.problem.short, names))} is right to {error:.0e} only, and the rest is "
+            f"the gradient of {', '.join(map(case.problem.short, names))} is right to {error:.0e} only; the rest is "
             f"rounding noise: it was computed in {low} where arguments and loss are float64"
         )
         findings.append(
@@ -326,7 +327,9 @@ def diagnosis(case: _Case, ill: list[Round], before: list[Finding]) -> list[Find
     only_sizes = [r for r in ill if r.probe.name.startswith(("batch of", "other"))]
     if len(only_sizes) == len(ill) and case.generic[0] not in ill:
         return [_size_as_number(case, ill[0])]
-    ill = sorted(ill, key=lambda r: (not r.probe.name.startswith("random"), r.probe.name.startswith(("batch", "other"))))
+    ill = sorted(
+        ill, key=lambda r: (not r.probe.name.startswith("random"), r.probe.name.startswith(("batch", "other")))
+    )
     r = ill[0]
     scene = scene_of(case, r)
     scene = replace(scene, solved=solved & set(scene.got))
@@ -353,7 +356,9 @@ def _finding(case: _Case, e: Explanation, r: Round, log: list[Assignment], point
     gap = max((compare(scene.got[n], pred[n], scene.floor).rel_l2 for n in e.leaves), default=0.0)
     names = ", ".join(short(n) for n in e.leaves)
     at = f" at {points} points" if points > 1 else ""
-    evidence = [f"recomputed with this mistake, the gradient of {names} is the returned one to {max(gap, 1e-16):.0e}{at}"]
+    evidence = [
+        f"recomputed with this mistake, the gradient of {names} is the returned one to {max(gap, 1e-16):.0e}{at}"
+    ]
     exact = [n for n in scene.right if all(scene.first_use(n) > scene.first_use(o) for o in e.leaves)]
     if exact:
         evidence.append(f"nearer the output all is exact ({', '.join(map(short, exact))})")
@@ -374,14 +379,16 @@ def _backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
     """The line of the backward that first holds what only this mistake produces."""
     h, scene = e.hypothesis, e.scene
     if h.factor is not None and len(e.leaves) > 1:
-        hit = _factor_line(e, h.factor, log)
-        if hit is not None:
-            return hit
+        where = _factor_line(e, h.factor, log)
+        if where is not None:
+            return where
     for n, value in h.leaves.items():
         if n in e.leaves:
             if h.name.startswith(("gradients swapped", "gradients in reverse", "gradient of another")):
                 return _assigned(log, scene.got[n], last=True)
-            hit = next((a for a in log if a.name != "return" and _equal(a.value, value, scene)), None) or line_of(value, log)
+            hit = next((a for a in log if a.name != "return" and _equal(a.value, value, scene)), None) or line_of(
+                value, log
+            )
             if hit is not None:
                 return hit.where
     if not h.changes:
@@ -414,7 +421,7 @@ def _backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
 
 
 def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | None:
-    """The first line whose value is a right cotangent times the factor; where 1/m is left for later, times m as well."""
+    """The first line whose value is a right cotangent times the factor; times m too where 1/m comes later."""
     scene = e.scene
     last = len(scene.tape.nodes) if e.hypothesis.place is None else e.hypothesis.place
     known = [v for v in scene.cotangents[: last + 1] if v is not None and v.size > 1] if scene.children else []
@@ -460,11 +467,16 @@ def _cannot_name(case: _Case, scene: Scene, log: list[Assignment]) -> Finding:
         figures = compare(np.asarray(wrong.value, float), scene.cotangents[index], scene.floor)
         sentence += f"; but `{wrong.name}` at {wrong.where} is where it begins"
         evidence.append(
-            f"taken as the gradient of `{node.where.text if node.where else node.kind}`, it reproduces every wrong leaf; "
+            f"taken as the gradient of `{node.where.text if node.where else node.kind}`, it gives every wrong leaf; "
             f"against the right one: cosine {figures.cosine:.4f}, norm ratio {figures.ratio:.4g}"
         )
     return Finding(UNNAMED, sentence, tuple(scene.wrong), scene.line(scene.first_use(scene.wrong[0])) if scene.children
                    else None, None if wrong is None else wrong.where, tuple(evidence))  # fmt: skip
+
+
+def _put_in(scene: Scene, index: int, value: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """The step of a node as if its cotangent were another."""
+    return scene.tape.step(index, value)
 
 
 def _culprit(scene: Scene, log: list[Assignment], seconds: float = 5.0) -> tuple[int, Assignment] | None:
@@ -480,7 +492,7 @@ def _culprit(scene: Scene, log: list[Assignment], seconds: float = 5.0) -> tuple
                 continue
             for scale in (1.0, 1 / (scene.batch or 1)):
                 value = np.asarray(a.value, float) * scale
-                pred = scene.predict(Hypothesis("", "", 0, {index: lambda dy, i=index, v=value: scene.tape.step(i, v)}))
+                pred = scene.predict(Hypothesis("", "", 0, {index: partial(_put_in, scene, index, value)}))
                 if all(scene.agrees(n, pred[n]) for n in scene.wrong) and all(
                     scene.agrees(n, pred[n]) for n in scene.right
                 ):
@@ -507,7 +519,7 @@ def _size_as_number(case: _Case, r: Round) -> Finding:
     names = ", ".join(map(case.problem.short, r.wrong))
     return Finding(
         "size written as a number",
-        f"right for the arguments as given, wrong at the probe {r.probe.name!r}: a size of the given arguments seems to "
+        f"right for the arguments as given, wrong at the probe {r.probe.name!r}: a size of the given ones seems to "
         "be written as a constant, or one size used for another",
         tuple(r.wrong),
         evidence=(f"wrong there: {names}",),
@@ -620,7 +632,9 @@ def elsewhere(case: _Case, said: set[str]) -> list[Finding]:
             whole = all((np.asarray(r.got[n], float) == np.rint(np.asarray(r.got[n], float))).all() for n in names)
             told = ", ".join(map(case.problem.short, names))
             name = "gradient truncated to integers" if whole else "wrong for whole-number input"
-            why = "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
+            why = (
+                "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
+            )
             findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
         if r.probe.name == "saturated":
             r.excused |= {n: "undecided" for n in names}

@@ -7,6 +7,7 @@ convention, told and accepted (unless one is demanded); anything else at such a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -54,7 +55,7 @@ def kinks(scene: Scene) -> dict[str, list[tuple[int, Callable[[Any], Step]]]]:
         if node.kind == "max" and index not in inside and scene.tape.alive(index):
             hit = tied_hits(node)
             if (hit.sum(axis=node.about["axis"]) > 1).any():
-                found.setdefault("max", []).append((index, lambda rule, i=index, n=node: max_step(scene, i, n, rule)))
+                found.setdefault("max", []).append((index, partial(max_step, scene, index, node)))
     return found
 
 
@@ -110,9 +111,7 @@ def match(scene: Scene) -> dict[str, Any] | None:
     fitting = [choice for choice, pred in _outcomes(scene, table) if _all_agree(scene, pred)]
     if not fitting:
         return None
-    return {
-        kind: fitting[0][kind] for kind in table if len({c[kind] for c in fitting}) < len(CHOICES[kind])
-    }
+    return {kind: fitting[0][kind] for kind in table if len({c[kind] for c in fitting}) < len(CHOICES[kind])}
 
 
 def _outcomes(scene: Scene, table: dict) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:

@@ -40,7 +40,9 @@ def hypotheses(scene: Scene, quick: bool) -> Iterator[Hypothesis]:
         yield from stepwise.hypotheses(scene)
 
 
-def diagnose(scene: Scene, only: frozenset[str] | None = None, seconds: float = 20.0) -> tuple[list[Explanation], Scene]:
+def diagnose(
+    scene: Scene, only: frozenset[str] | None = None, seconds: float = 20.0
+) -> tuple[list[Explanation], Scene]:
     """The bugs that were found, and the scene with all of them in place (its ``wrong`` leaves stay unexplained).
 
     ``only`` limits the search to these classes: a second point either confirms them or does not.
@@ -98,7 +100,9 @@ def _settle(scene: Scene, h: Hypothesis) -> Hypothesis | None:
         return None
     # where the number is a simple one, take it exactly
     c = change + 1
-    simple = min((0.0, -1.0, 2.0, 0.5, *([scene.batch, 1 / scene.batch] if scene.batch else [])), key=lambda s: abs(s - c))
+    simple = min(
+        (0.0, -1.0, 2.0, 0.5, *([scene.batch, 1 / scene.batch] if scene.batch else [])), key=lambda s: abs(s - c)
+    )
     c = float(simple) if abs(simple - c) < 1e-7 else c
     words = h.words(c) if h.words is not None else None
     if words is None or h.place is None:
@@ -153,7 +157,7 @@ def unexplained(scene: Scene) -> list[str]:
     """Evidence about what could not be named: where the error starts and what it looks like."""
     from jaxdoodle.gradcheck.compare import compare
 
-    said = []
+    said: list[str] = []
     if not scene.wrong:
         return said
     first = scene.wrong[0]
@@ -161,7 +165,9 @@ def unexplained(scene: Scene) -> list[str]:
     figures = compare(got, want, scene.floor)
     exact = [n for n in scene.right if scene.first_use(n) > scene.first_use(first)]
     if exact:
-        said.append(f"{', '.join(exact)}, nearer the output, {'is' if len(exact) == 1 else 'are'} exact; {first} is the first wrong one")
+        said.append(
+            f"{', '.join(exact)}, nearer the output, {'is' if len(exact) == 1 else 'are'} exact; {first} is the first wrong"
+        )
     said.append(f"{first}: cosine {figures.cosine:.4f}, norm ratio {figures.ratio:.4g}, rel-L2 {figures.rel_l2:.2e}")
     off = np.abs(got - want) > 1e-6 * max(float(np.abs(want).max()), float(np.abs(got).max()))
     if 0 < off.sum() < off.size:
@@ -177,4 +183,8 @@ def _pattern(off: np.ndarray) -> str:
         lines = off.any(axis=tuple(k for k in range(off.ndim) if k != axis))
         if not lines.all():
             return f": only at {np.flatnonzero(lines).tolist()} of axis {axis}"
-    return f": at {np.argwhere(off)[0].tolist()} and {int(off.sum()) - 1} more" if off.sum() > 1 else f": at {np.argwhere(off)[0].tolist()}"
+    return (
+        f": at {np.argwhere(off)[0].tolist()} and {int(off.sum()) - 1} more"
+        if off.sum() > 1
+        else f": at {np.argwhere(off)[0].tolist()}"
+    )

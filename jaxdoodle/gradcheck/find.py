@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -31,7 +31,7 @@ class Pair:
 
 
 def backward_of(forward: Callable, args: Any = None) -> Callable[[Callable], Callable]:
-    """Decorator of a backward: names its forward and, if it is wanted, arguments (a tuple, or a function giving one)."""
+    """Decorator of a backward: names its forward and, if wanted, arguments (a tuple, or a function giving one)."""
 
     def mark(backward: Callable) -> Callable:
         setattr(backward, _MARK, (forward, args))

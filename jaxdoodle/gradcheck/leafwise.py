@@ -217,7 +217,9 @@ def penalties(scene: Scene) -> Iterator[Hypothesis]:
         if kind in ("w", "sign(w)"):
             only_biases = all(scene.is_bias(n) for n in names)
             title = "penalty gradient on biases" if only_biases else "penalty gradient that the loss does not have"
-            sentence = f"the difference is exactly {told}: the gradient of a penalty on {_list(names)} that is not in the loss"
+            sentence = (
+                f"the difference is exactly {told}: the gradient of a penalty on {_list(names)} that is not in the loss"
+            )
         else:
             title = "term added to the gradient"
             sentence = f"the difference is exactly {told}"
@@ -225,7 +227,7 @@ def penalties(scene: Scene) -> Iterator[Hypothesis]:
 
 
 def own_penalty(scene: Scene, name: str, kind: str) -> float:
-    """The coefficient of ``w`` or ``sign(w)`` in the right gradient that comes from a penalty in the loss; 0 if none."""
+    """The coefficient of ``w`` or ``sign(w)`` that a penalty in the loss gives the right gradient; 0 if none."""
     leaf, w = scene.tape.leaves[name], scene.value(name)
     direction = {"w": w, "sign(w)": np.sign(w)}.get(kind)
     children = scene.children.get(leaf, [])
@@ -268,7 +270,9 @@ def clipped(scene: Scene) -> Iterator[Hypothesis]:
     top = max(float(np.abs(scene.got[n]).max()) for n in scene.wrong)
     cut = {n: np.clip(scene.want[n], -top, top) for n in scene.wrong}
     if top > 0 and all(scene.agrees(n, v) for n, v in cut.items()):
-        yield Hypothesis("gradient clipped", f"gradients are cut off at {top:.6g}; the check wants them whole", 15, leaves=cut)
+        yield Hypothesis(
+            "gradient clipped", f"gradients are cut off at {top:.6g}; the check wants them whole", 15, leaves=cut
+        )
 
 
 def _list(names: list[str]) -> str:

@@ -34,7 +34,7 @@ class Assignment:
 def assignments(run: Callable[[], Any]) -> list[Assignment]:
     """Every floating array that a variable, dictionary entry or attribute of the user's code came to hold."""
     found: list[Assignment] = []
-    seen: dict[int, dict[str, np.ndarray]] = {}
+    seen: dict[int, dict[str, Any]] = {}
     at: dict[int, int] = {}
 
     def note(frame, extra=None):

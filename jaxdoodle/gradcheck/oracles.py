@@ -139,7 +139,7 @@ def record_forward(problem: Problem, point: Point, by_jax: bool) -> Recording:
         arguments = [
             Array(tape, tape.leaf(named[id(x)], np.asarray(x, np.float64))) if is_floating(x) else x for x in flat
         ]
-        results = dict(zip(sorted(_float_names(problem, point.args)), replay(closed, arguments, tape)))
+        results = dict(zip(sorted(_float_names(problem, point.args)), replay(closed, arguments, tape), strict=True))
     else:
         tape = Tape(user_line)
         args = numpy_args(problem, point.args)
@@ -209,7 +209,9 @@ def confirm(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) -> 
         errors = []
         for step in (1e-5, 1e-6, 1e-4):
             got = _slope(scalar, arrays, name, direction, step)
-            errors.append(abs(got - expected) / max(abs(expected), 1e-3 * float(np.linalg.norm(g)), 1e-6 * size, 1e-300))
+            errors.append(
+                abs(got - expected) / max(abs(expected), 1e-3 * float(np.linalg.norm(g)), 1e-6 * size, 1e-300)
+            )
             if errors[-1] < 1e-5:
                 break
         else:

@@ -39,9 +39,7 @@ def slopes_below_zero(scene: Scene) -> Iterator[Hypothesis]:
         right = float(parts[0].about["act"].slope(np.array([-1.0]))[0])
         sentence = f"the slope below zero is {c:g} in backward and {right:g} in forward"
         for group in ([*steps], *([y] for y in steps)):
-            yield Hypothesis(
-                "wrong slope below zero", sentence, 12, {y: steps[y] for y in group}, place=max(group)
-            )
+            yield Hypothesis("wrong slope below zero", sentence, 12, {y: steps[y] for y in group}, place=max(group))
 
 
 def hypotheses(scene: Scene) -> Iterator[Hypothesis]:
@@ -132,10 +130,16 @@ def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tup
         yield "wrong activation derivative", f"{name}' is 1 below zero and 0 above", (x < 0) * 1.0
         low = float(act.slope(np.array([-1.0]))[0])
         for below in {0.0, low} if name != "elu" else {0.0}:
-            yield "wrong activation derivative", f"{name}' is z where z > 0; right is 1 there", np.where(x > 0, x, below)
+            yield (
+                "wrong activation derivative",
+                f"{name}' is z where z > 0; right is 1 there",
+                np.where(x > 0, x, below),
+            )
         if name == "leaky relu":
-            yield "wrong activation derivative", f"{name}' is {low:g} * z where z < 0; right is {low:g}", np.where(
-                x > 0, 1.0, low * x
+            yield (
+                "wrong activation derivative",
+                f"{name}' is {low:g} * z where z < 0; right is {low:g}",
+                np.where(x > 0, 1.0, low * x),
             )
         yield "wrong activation derivative", f"{name}' tests z > 1 instead of z > 0", act.slope(x - 1)
     if act.by_output is not None and name not in ("relu", "leaky relu"):
@@ -237,6 +241,9 @@ def _softmax(scene: Scene, part: Part) -> Iterator[Way]:
     def jacobian(d):
         return p * (d - (d * p).sum(axis=axis, keepdims=True))
 
+    def along(other: int) -> Step:
+        return lambda dy: [(x, p * (dy - (dy * p).sum(axis=other, keepdims=True)))]
+
     if part.name == "softmax":
         yield (
             "softmax Jacobian diagonal only",
@@ -273,7 +280,7 @@ def _softmax(scene: Scene, part: Part) -> Iterator[Way]:
                 yield (
                     "softmax summed over the wrong axis",
                     f"the sum in p * (dp - sum(p * dp)) runs over axis {other}; right is axis {axis % p.ndim}",
-                    lambda dy, other=other: [(x, p * (dy - (dy * p).sum(axis=other, keepdims=True)))],
+                    along(other),
                 )
         yield (
             "softmax Jacobian with the wrong sign",
@@ -320,7 +327,7 @@ def scores(scene: Scene) -> Iterator[Hypothesis]:
             options = [
                 to(dz * p * (1 - p), f"{kind} derivative applied twice",
                    f"{label} is already the gradient of the scores; it is multiplied by {kind}' = p * (1 - p) again"),
-                to(scale * p, "labels left out of the loss gradient", f"the gradient of the scores is p; right is {label}"),
+                to(scale * p, "labels left out of the loss gradient", f"p is written for {label}"),
                 to(dz / np.where(p * (1 - p) == 0, 1, p * (1 - p)), f"{kind} derivative forgotten",
                    f"the gradient of the probabilities is passed on as that of the scores; right is {label}"),
                 to(-scale * y / p, f"{kind} derivative forgotten",
@@ -545,6 +552,10 @@ def _pool(scene: Scene, part: Part) -> Iterator[Way]:
         mask = pool_mask(tiles, "first")
         return lambda dy: [(x, np.roll(_spread(dy[..., None, None] * mask, value.shape, about), shift, axis))]
 
+    def beside(shift: int, axis: int) -> Step:
+        mask = pool_mask(tiles, "first")
+        return lambda dy: [(x, _spread(np.roll(dy, shift, axis)[..., None, None] * mask, value.shape, about))]
+
     ones = np.ones(tiles.shape)
     if part.name == "mean pool":
         yield (
@@ -609,20 +620,12 @@ def _pool(scene: Scene, part: Part) -> Iterator[Way]:
                 f"the gradient lands {abs(shift)} {'row' if k == 0 else 'column'}{'s' * (abs(shift) > 1)} away",
                 moved(shift, about["rows"] + k),
             )
-        yield (
-            "max-pool gradient to the neighbour",
-            f"each window's gradient goes to the window beside it along the {'rows' if k == 0 else 'columns'}",
-            lambda dy, k=k: [
-                (x, _spread(np.roll(dy, 1, about["rows"] + k)[..., None, None] * first, value.shape, about))
-            ],
-        )
-        yield (
-            "max-pool gradient to the neighbour",
-            f"each window's gradient goes to the window beside it along the {'rows' if k == 0 else 'columns'}",
-            lambda dy, k=k: [
-                (x, _spread(np.roll(dy, -1, about["rows"] + k)[..., None, None] * first, value.shape, about))
-            ],
-        )
+        for shift in (1, -1):
+            yield (
+                "max-pool gradient to the neighbour",
+                f"each window's gradient goes to the window beside it along the {'rows' if k == 0 else 'columns'}",
+                beside(shift, about["rows"] + k),
+            )
     if value.shape[about["rows"]] == value.shape[about["rows"] + 1]:
         yield (
             "transposed",
@@ -735,9 +738,9 @@ def _conv(scene: Scene, part: Part) -> Iterator[Way]:
                 f"dx and dw are one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
                 way(pads=moved),
             )
-    for shift in ((1, 1), (-1, -1)):
-        moved = _shifted(pads, 0, shift[0])
-        moved = None if moved is None else _shifted(moved, 1, shift[1])
+    for shift in (1, -1):
+        moved = _shifted(pads, 0, shift)
+        moved = None if moved is None else _shifted(moved, 1, shift)
         if moved is None:
             continue
         side = "SAME padding on the wrong side" if pads != ((0, 0), (0, 0)) else "conv gradient shifted"

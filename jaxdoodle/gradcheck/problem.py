@@ -130,7 +130,22 @@ def run_forward(problem: Problem, args: tuple) -> Any:
 
 
 #: Names that people give to the incoming gradient and to what forward kept.
-_COTANGENTS = ("d", "dy", "dout", "dz", "da", "dl", "g", "grad", "upstream", "delta", "error", "ct", "cotangent", "output_gradient")
+_COTANGENTS = (
+    "d",
+    "dy",
+    "dout",
+    "dz",
+    "da",
+    "dl",
+    "g",
+    "grad",
+    "upstream",
+    "delta",
+    "error",
+    "ct",
+    "cotangent",
+    "output_gradient",
+)
 _KEPT = ("cache", "caches", "residuals", "residual", "res", "saved", "memory", "ctx", "context", "kept", "linear_cache",
          "activation_cache", "r")  # fmt: skip
 
@@ -147,6 +162,8 @@ def cotangent_first(backward: Callable) -> bool:
     def is_cotangent(name):
         return name in _COTANGENTS or name.startswith(("grad", "d_", "dout", "upstream", "delta"))
 
-    return (names[1] in _KEPT or names[1].endswith("cache")) and names[0] not in _KEPT or (
-        is_cotangent(names[0]) and not is_cotangent(names[1])
+    return (
+        (names[1] in _KEPT or names[1].endswith("cache"))
+        and names[0] not in _KEPT
+        or (is_cotangent(names[0]) and not is_cotangent(names[1]))
     )

@@ -199,7 +199,9 @@ def _softmax_axis(x: np.ndarray, y: np.ndarray) -> tuple[int, str] | None:
 
 
 def softmaxes(tape: Tape, nodes: list[int]) -> list[Part]:
-    return [Part("softmax", v[1], x, y, {"axis": v[0]}) for x, y, v in _pairs(tape, nodes, _softmax_axis, farthest=True)]
+    return [
+        Part("softmax", v[1], x, y, {"axis": v[0]}) for x, y, v in _pairs(tape, nodes, _softmax_axis, farthest=True)
+    ]
 
 
 def _dropout_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
@@ -299,7 +301,8 @@ def _smaller_picture(a: tuple, b: tuple) -> bool:
 
 def pools(tape: Tape, nodes: list[int]) -> list[Part]:
     return [
-        Part("pool", f"{about['name']} pool", x, y, about) for x, y, about in _pairs(tape, nodes, _pool, _smaller_picture)
+        Part("pool", f"{about['name']} pool", x, y, about)
+        for x, y, about in _pairs(tape, nodes, _pool, _smaller_picture)
     ]
 
 
@@ -366,7 +369,13 @@ def convolutions(tape: Tape, nodes: list[int]) -> list[Part]:
         kernels = [i for i in near if tape.nodes[i].value.ndim == 4 and tape.nodes[i].kind == "leaf"]
         pictures = [i for i in near if tape.nodes[i].value.ndim == 4]
         part = next(
-            (p for w in kernels for x in reversed(pictures) if x != w and (p := _convolution(tape, x, w, y)) is not None), None
+            (
+                p
+                for w in kernels
+                for x in reversed(pictures)
+                if x != w and (p := _convolution(tape, x, w, y)) is not None
+            ),
+            None,
         )
         if part is not None:
             found.append(part)
@@ -390,9 +399,7 @@ def _convolution(tape: Tape, x: int, w: int, y: int) -> Part | None:
                 continue
             about = {"w": w, "layout": layout, "pads": pads, "stride": stride, "channel": channel}
             shift = rest.mean(axis=axes)
-            biases = [
-                i for i in tape.ancestors(y, {x, w}) if i in tape.moving and i not in (x, w)
-            ]
+            biases = [i for i in tape.ancestors(y, {x, w}) if i in tape.moving and i not in (x, w)]
             if np.abs(shift).max() < 1e-12 and depends_only_on(tape, y, {x, w}):
                 return Part("conv", "convolution", x, y, about)
             if len(biases) == 1 and tape.nodes[biases[0]].value.size == size["o"]:

@@ -59,7 +59,7 @@ class Array(NDArrayOperatorsMixin):
     def __init__(self, tape: Tape, node: int, view: tuple[Array, Any] | None = None):
         self._tape, self._node, self._view = tape, node, view
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self):  # so that isinstance(x, np.ndarray) holds in the user's code
         return np.ndarray
 
@@ -112,7 +112,7 @@ class Array(NDArrayOperatorsMixin):
 
     # -- assignment and in-place change ---------------------------------------------------------------------------
 
-    def _become(self, other: Array) -> None:
+    def _become(self, other: Any) -> None:
         """Stand for another value from here on; a view passes the change on to what it is a view of."""
         if np.shape(other) != self.shape:
             other = np.broadcast_to(other, self.shape)
@@ -216,17 +216,28 @@ class Array(NDArrayOperatorsMixin):
 
 
 METHODS = {
-    "sum", "mean", "max", "min", "prod", "var", "std", "clip", "squeeze", "swapaxes", "repeat", "argmax", "argmin", "any",
-    "all", "round", "cumsum", "nonzero", "argsort", "take", "trace", "diagonal",
+    "sum", "mean", "max", "min", "prod", "var", "std", "clip", "squeeze", "swapaxes", "repeat", "argmax", "argmin", 
+    "any", "all", "round", "cumsum", "nonzero", "argsort", "take", "trace", "diagonal",
 }  # fmt: skip
 MOVEMENTS = {
-    "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "rollaxis", "expand_dims", "squeeze", "concatenate", "stack",
-    "vstack", "hstack", "column_stack", "dstack", "append", "tile", "repeat", "broadcast_to", "flip", "fliplr", "flipud",
-    "rot90", "roll", "atleast_1d", "atleast_2d", "atleast_3d", "copy", "diag", "diagonal", "take", "take_along_axis",
+    "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "rollaxis", "expand_dims", "squeeze", "concatenate",
+    "stack", "vstack", "hstack", "column_stack", "dstack", "append", "tile", "repeat", "broadcast_to", "flip", "fliplr",
+    "flipud", "rot90", "roll", "atleast_1d", "atleast_2d", "atleast_3d", "copy", "diag", "diagonal", "take", "take_along_axis",
     "sliding_window_view", "tril", "triu", "delete", "resize", "block",
 }  # fmt: skip
 #: Functions whose value does not vary with their input in a way that a derivative could follow.
-CONSTANT = {"zeros_like", "ones_like", "empty_like", "full_like", "round", "sign", "result_type", "shape", "ndim", "size"}
+CONSTANT = {
+    "zeros_like",
+    "ones_like",
+    "empty_like",
+    "full_like",
+    "round",
+    "sign",
+    "result_type",
+    "shape",
+    "ndim",
+    "size",
+}
 
 
 def _as_tuple(x) -> tuple:
@@ -328,7 +339,7 @@ def contract(tape: Tape, left: str, right: str, out: str, a, b) -> Array:
 
 
 def einsum(tape: Tape, subscripts: str, *operands, **_) -> Array:
-    terms, _, out = subscripts.replace(" ", "").partition("->")
+    terms, out = (subscripts.replace(" ", "") + "->").split("->")[:2]
     sides = terms.split(",")
     if len(sides) == 1:
         extra = constant(tape, 1.0)
@@ -346,9 +357,7 @@ def tensordot(tape: Tape, a, b, axes=2) -> Array:
     for i, j in zip(ours, theirs, strict=True):
         right[j] = left[i]
     summed = {left[i] for i in ours}
-    return contract(
-        tape, "".join(left), "".join(right), "".join(c for c in [*left, *right] if c not in summed), a, b
-    )
+    return contract(tape, "".join(left), "".join(right), "".join(c for c in [*left, *right] if c not in summed), a, b)
 
 
 def reduce(tape: Tape, name: str, x, axis=None, keepdims=False) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -50,12 +51,16 @@ def _run(tape: Tape, jaxpr: Any, consts: list[Any], arguments: list[Any], outer:
         line = _line(eqn) or outer
         inputs = [read(atom) for atom in eqn.invars]
         if any(type(x) is Array and tape.alive(x._node) for x in inputs):
-            tape.locate = lambda line=line: line
+            tape.locate = partial(_same, line)
             outputs = _apply(tape, eqn, inputs, line)
         else:
             outputs = _constant(eqn, [plain(x) for x in inputs])
         values.update(zip(eqn.outvars, outputs, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def _same(line: Where | None) -> Where | None:
+    return line
 
 
 def _constant(eqn: Any, inputs: list[Any]) -> list[Any]:

@@ -163,9 +163,7 @@ def _render(report: Report, console: Any) -> None:
                 _MARKS[leaf.verdict],
             )  # fmt: skip
         console.print(Padding(table, (0, 2)))
-    words = [
-        f"[green]{escape(p.name)}[/]" if p.passed else f"[bold red]{escape(p.name)} ✗[/]" for p in report.probes
-    ]
+    words = [f"[green]{escape(p.name)}[/]" if p.passed else f"[bold red]{escape(p.name)} ✗[/]" for p in report.probes]
     if words:
         console.print(Padding("probes: " + ", ".join(words), (0, 2)))
     for text in (*(f"convention: {c}" for c in report.conventions), *(f"note: {n}" for n in report.notes)):

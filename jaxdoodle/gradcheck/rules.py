@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -22,7 +24,7 @@ def _share(a, b, wins):
 
 
 #: Name of the ufunc -> one function for each input, of (output, *inputs), giving the elementwise derivative.
-ELEMENTWISE = {
+ELEMENTWISE: dict[str, tuple[Callable, ...]] = {
     "add": (lambda y, a, b: 1.0, lambda y, a, b: 1.0),
     "subtract": (lambda y, a, b: 1.0, lambda y, a, b: -1.0),
     "multiply": (lambda y, a, b: b, lambda y, a, b: a),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class Scene:
     given: dict[str, np.ndarray] | None = None  # the right gradients, where the forward could not be recorded
 
     @functools.cached_property
-    def cotangents(self) -> list[np.ndarray | None]:
+    def cotangents(self) -> list[Any]:
         return self.tape.reverse(self.seeds)
 
     @functools.cached_property

@@ -65,7 +65,7 @@ def _one(name, got, want, agrees) -> tuple[np.ndarray | None, Finding]:
                 if value.size == want.size and agrees(value.reshape(want.shape), want):
                     return None, Finding(
                         "bias not summed over the batch",
-                        f"{shapes}: it holds one gradient for each example; {words} over axis {start} it would be right",
+                        f"{shapes}: it holds one for each example; {words} over axis {start} it would be right",
                         (name,),
                     )
     try:

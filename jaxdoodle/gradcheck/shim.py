@@ -100,7 +100,12 @@ class _Math:
         staticmethod(np.exp), staticmethod(np.log), staticmethod(np.sqrt), staticmethod(np.tanh), staticmethod(np.sin),
         staticmethod(np.cos), staticmethod(np.tan), staticmethod(np.sinh), staticmethod(np.cosh),
     )  # fmt: skip
-    pow, log10, log2, log1p = staticmethod(np.power), staticmethod(np.log10), staticmethod(np.log2), staticmethod(np.log1p)
+    pow, log10, log2, log1p = (
+        staticmethod(np.power),
+        staticmethod(np.log10),
+        staticmethod(np.log2),
+        staticmethod(np.log1p),
+    )
 
     def __getattr__(self, name):
         return getattr(math, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def scaled_edges(scene: Scene) -> Iterator[Hypothesis]:
             continue
         yield Hypothesis(
             "", "", 30, direction=effect, place=index,
-            words=lambda c, i=index, p=parent, d=d: edge_words(scene, i, p, d, c),
+            words=partial(edge_words, scene, index, parent, d),
         )  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def edge_words(scene: Scene, index: int, parent: int, d: np.ndarray, c: float) -
         if abs(c * count - 1) < 1e-6:
             return (
                 "bias mean instead of sum",
-                f"the gradient of {leaf} is the mean over what it was added to; right is the sum ({count} times as much)",
+                f"the gradient of {leaf} is the mean over what it was added to; right is the sum ({count} times that)",
                 18,
             )
     constant = _constant_factor(scene, index, parent)
@@ -191,32 +192,44 @@ def bias_sums(scene: Scene) -> Iterator[Hypothesis]:
                 total = dy.sum(axis=rest)
                 if total.size == size and not scene.agrees_with(total.reshape(shape), scene.want[name]):
                     options.append(("bias summed over the wrong axis", f"keeps axis {axis}", total))
-                    options.append(("bias summed over the wrong axis", f"is the mean and keeps axis {axis}", dy.mean(axis=rest)))
+                    options.append(
+                        ("bias summed over the wrong axis", f"is the mean and keeps axis {axis}", dy.mean(axis=rest))
+                    )
                 for k, word in ((0, "first"), (-1, "last")):
                     row = np.take(dy, k, axis=axis)
                     if row.size == size:
-                        options.append(("bias not summed over the batch", f"is the {word} entry along axis {axis}", row))
+                        options.append(
+                            ("bias not summed over the batch", f"is the {word} entry along axis {axis}", row)
+                        )
                 partial = dy.sum(axis=axis)
                 if partial.size == size:
                     options.append(("bias summed over the wrong axis", f"sums axis {axis} alone", partial))
                 biggest = dy.max(axis=rest)
                 if biggest.size == size:
                     options.append(("bias gradient is a maximum", f"takes the maximum, keeping axis {axis}", biggest))
-            options.append(("bias summed over everything", "is one number, the sum over all axes", np.full(shape, dy.sum())))
-            options.append(("bias summed over everything", "is one number, the mean over all", np.full(shape, dy.mean())))
+            options.append(
+                ("bias summed over everything", "is one number, the sum over all axes", np.full(shape, dy.sum()))
+            )
+            options.append(
+                ("bias summed over everything", "is one number, the mean over all", np.full(shape, dy.mean()))
+            )
             node = scene.tape.nodes[index]
             for title, told, value in options:
                 c = factor(scene.got[name], value.reshape(shape)) if title == "bias gradient is a maximum" else 1.0
                 if c is None:
                     continue
                 value = c * value
-                sentence = f"the gradient of {name} {told}; right is the sum over all that it was added to ({node.where})"
+                sentence = (
+                    f"the gradient of {name} {told}; right is the sum over all that it was added to ({node.where})"
+                )
                 yield Hypothesis(title, sentence, 19, leaves={name: value.reshape(shape)}, place=index)
 
 
 def _arrays_like(scene: Scene, shape: tuple[int, ...], near: int) -> list[int]:
     """Values of one shape on the tape, nearest first; loops' repeats left out."""
-    found = [i for i in [*candidates(scene.tape), *scene.tape.leaves.values()] if scene.tape.nodes[i].value.shape == shape]
+    found = [
+        i for i in [*candidates(scene.tape), *scene.tape.leaves.values()] if scene.tape.nodes[i].value.shape == shape
+    ]
     return sorted(dict.fromkeys(found), key=lambda i: abs(i - near))[:14]
 
 
@@ -306,8 +319,7 @@ def _with_input(scene: Scene, index: int, slot: int, array: np.ndarray, only: in
 
     def step(dy):
         inputs = [array if k == slot else x for k, x in enumerate(node.inputs)]
-        y = node.value
-        parts = node.pull(dy, y, *inputs)
+        parts = node.backward(dy, *inputs)
         new = [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
         if only is None:
             return new
@@ -349,7 +361,7 @@ def _leaf_from(scene: Scene, index: int, slot: int, d: np.ndarray) -> Step:
 
     def step(dy):
         parts = list(scene.tape.step(index, dy))
-        own = node.pull(d, node.value, *node.inputs)[slot]
+        own = node.backward(d, *node.inputs)[slot]
         return [(p, own if p == node.parents[slot] else v) for p, v in parts]
 
     return step

@@ -40,6 +40,11 @@ class Node:
     where: Where | None
     about: dict[str, Any] = field(default_factory=dict)
 
+    def backward(self, dy: np.ndarray, *inputs: np.ndarray) -> tuple:
+        """A cotangent for each input, as if the inputs had been these."""
+        assert self.pull is not None
+        return self.pull(dy, self.value, *inputs)
+
 
 class Untraceable(Exception):
     """The forward uses something that the recorder cannot follow."""
@@ -74,12 +79,12 @@ class Tape:
         node = self.nodes[index]
         if node.pull is None:
             return []
-        parts = node.pull(dy, node.value, *node.inputs)
+        parts = node.backward(dy, *node.inputs)
         return [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
 
-    def reverse(self, seeds: Mapping[int, np.ndarray]) -> list[np.ndarray | None]:
-        """The cotangent of every node, given those of the outputs."""
-        cotangents: list[np.ndarray | None] = [None] * len(self.nodes)
+    def reverse(self, seeds: Mapping[int, np.ndarray]) -> list[Any]:
+        """The cotangent of every node, given those of the outputs; None where nothing arrives."""
+        cotangents: list[Any] = [None] * len(self.nodes)
         for index, seed in seeds.items():
             cotangents[index] = np.asarray(seed, float)
         for index in range(len(self.nodes) - 1, -1, -1):
@@ -90,7 +95,7 @@ class Tape:
         return cotangents
 
     def changed(
-        self, cotangents: list[np.ndarray | None], changes: Mapping[int, Step], extra: Mapping[int, np.ndarray] = {}
+        self, cotangents: list[Any], changes: Mapping[int, Step], extra: Mapping[int, np.ndarray] = {}
     ) -> dict[int, np.ndarray]:
         """How every cotangent differs when the steps in ``changes`` are replaced (and ``extra`` is added).
 

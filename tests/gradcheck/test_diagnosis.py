@@ -33,7 +33,13 @@ def test_two_mistakes_are_both_named():
         dz = d @ w2.T  # 1 - h^2 is missing
         return x.T @ dz, dz.sum(axis=0), -h.T @ d  # and a sign
 
-    args = RNG.normal(size=(4, 3)), RNG.normal(size=3), RNG.normal(size=(3, 2)), RNG.normal(size=(6, 4)), RNG.normal(size=(6, 2))
+    args = (
+        RNG.normal(size=(4, 3)),
+        RNG.normal(size=3),
+        RNG.normal(size=(3, 2)),
+        RNG.normal(size=(6, 4)),
+        RNG.normal(size=(6, 2)),
+    )
     report = check_gradient(loss, gradient, args, argnums=(0, 1, 2))
     assert {f.name for f in report.findings} == {"activation derivative forgotten", "sign flipped"}
 
