@@ -100,7 +100,7 @@ const Network = (() => {
       for (let at = 0; at < x.length; at += n) y.set(softmax(x.subarray(at, at + n)), at);
       return y;
     },
-    BatchNorm: (step, x) => x.map((value, i) => value * step.scale[i % step.scale.length] + step.shift[i % step.shift.length]),
+    BatchNorm: ({ scale, shift }, x) => x.map((value, i) => value * scale[i % scale.length] + shift[i % shift.length]),
   };
 
   // The model of the page, with its arrays decoded.
@@ -123,8 +123,8 @@ const Network = (() => {
 
   // {probabilities, abstained} from the outputs.
   function judge(model, outputs) {
-    const endsInSoftmax = model.steps.at(-1)?.layer.type === "Softmax";
-    const probabilities = endsInSoftmax ? Array.from(outputs) : softmax(outputs.map((score) => score / model.temperature));
+    const { ends_in_softmax, temperature } = model;
+    const probabilities = ends_in_softmax ? Array.from(outputs) : softmax(outputs.map((score) => score / temperature));
     const top = Math.max(...outputs);
     const energy = top + Math.log(outputs.reduce((sum, score) => sum + Math.exp(score - top), 0));
     return { probabilities, abstained: model.abstain_below !== null && energy < model.abstain_below };

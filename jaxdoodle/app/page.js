@@ -80,7 +80,8 @@ const Page = (() => {
     for (const [xs, ys] of strokes) {
       pen.beginPath();
       pen.moveTo(xs[0], ys[0]);
-      for (let i = 0; i + 1 < xs.length; i++) pen.quadraticCurveTo(xs[i], ys[i], (xs[i] + xs[i + 1]) / 2, (ys[i] + ys[i + 1]) / 2);
+      for (let i = 0; i + 1 < xs.length; i++)
+        pen.quadraticCurveTo(xs[i], ys[i], (xs[i] + xs[i + 1]) / 2, (ys[i] + ys[i + 1]) / 2);
       pen.lineTo(xs.at(-1), ys.at(-1));
       pen.stroke();
     }
@@ -93,13 +94,14 @@ const Page = (() => {
   }
 
   function show() {
-    const order = answer && answer.probabilities.map((_, i) => i).sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
+    const shares = answer?.probabilities;
+    const order = shares?.map((_, i) => i).sort((a, b) => shares[b] - shares[a]);
     say("guess", !answer ? "What is it?" : answer.abstained ? "None of mine" : model.classes[order[0]]);
     say("remark", answer ? remark(answer, ...order) : "A guess appears as you draw.");
     element("guess").classList.toggle("unsure", !answer || answer.abstained);
     document.body.classList.toggle("abstained", Boolean(answer?.abstained));
     [...element("bars").children].forEach((row, place) => {
-      const share = answer ? answer.probabilities[order[place]] : 0;
+      const share = answer ? shares[order[place]] : 0;
       row.querySelector(".name").textContent = answer ? model.classes[order[place]] : "";
       row.querySelector(".share").style.width = `${100 * share}%`;
       row.querySelector(".percent").textContent = answer ? `${(100 * share).toFixed(1)} %` : "";
@@ -134,7 +136,8 @@ const Page = (() => {
     const some = few ? classes : classes.filter((_, i) => i % Math.ceil(classes.length / 6) === 0);
     element("hint").textContent = `Draw ${few ? "one of" : "something, say"} ${some.join(", ")}`;
     const [height, width] = contract.image_shape;
-    element("sees").textContent = `your strokes drawn anew, ${width} × ${height} pixels, ${contract.longest_side.toFixed(0)} long`;
+    const size = `${width} × ${height} pixels, ${contract.longest_side.toFixed(0)} long`;
+    element("sees").textContent = `your strokes drawn anew, ${size}`;
     const score = provenance.scores?.test;
     const number = (count) => count.toLocaleString("en");
     const facts = [
@@ -143,26 +146,30 @@ const Page = (() => {
       provenance.dataset && `trained on ${provenance.dataset}`,
       score && `right on ${number(score.correct)} of ${number(score.total)} test drawings when trained`,
     ];
-    element("about").textContent = `A network of ${facts.filter(Boolean).join(", ")}. It runs in this page; nothing you draw leaves it.`;
+    element("about").textContent =
+      `A network of ${facts.filter(Boolean).join(", ")}. It runs in this page; nothing you draw leaves it.`;
     element("known").hidden = few;
     element("known").querySelector("summary").textContent = `The ${classes.length} things it knows`;
     element("known").querySelector("p").textContent = classes.join(", ");
     const longest = Math.max(...classes.map((name) => name.length));
     element("bars").style.setProperty("--name", `${Math.max(2, 0.9 * longest)}ch`);
     for (let place = 0; place < Math.min(SHOWN, classes.length); place++) {
-      const row = document.createElement("li");
-      for (const name of ["name", "track", "percent"]) row.append(Object.assign(document.createElement("span"), { className: name }));
-      row.querySelector(".track").append(Object.assign(document.createElement("span"), { className: "share" }));
+      const span = (className) => Object.assign(document.createElement("span"), { className });
+      const row = document.createElement("li"), track = span("track");
+      track.append(span("share"));
+      row.append(span("name"), track, span("percent"));
       element("bars").append(row);
     }
   }
 
   // Hands.
 
+  const within = (at) => Math.min(Math.max(at, 0), SIDE);
+
   function place(event) {
     const box = element("pad").getBoundingClientRect();
-    const within = (value) => Math.min(Math.max(value, 0), SIDE);
-    return [within((SIDE * (event.clientX - box.left)) / box.width), within((SIDE * (event.clientY - box.top)) / box.height)];
+    const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    return [within(SIDE * x), within(SIDE * y)];
   }
 
   function listen() {
@@ -191,7 +198,8 @@ const Page = (() => {
       event.preventDefault();
       cursor.shown = true;
       if (move) {
-        [cursor.x, cursor.y] = [cursor.x + STEP * move[0], cursor.y + STEP * move[1]].map((at) => Math.min(Math.max(at, 0), SIDE));
+        cursor.x = within(cursor.x + STEP * move[0]);
+        cursor.y = within(cursor.y + STEP * move[1]);
         if (cursor.down) extend(cursor.x, cursor.y);
       } else {
         cursor.down = !cursor.down;

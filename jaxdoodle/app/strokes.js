@@ -7,7 +7,8 @@ const Strokes = (() => {
 
   const rint = (value) => value + 2 ** 52 * 1.5 - 2 ** 52 * 1.5; // halves to even
 
-  // As Quick, Draw! simplifies: shift to 0, scale the longer side to 255, resample at 1, drop what lies within 2, round.
+  // As Quick, Draw! simplifies: shift to 0, scale the longer side to 255, resample at 1, drop what lies within 2,
+  // round.
   function simplify(drawing) {
     const side = [0, 1].map((axis) => {
       const all = drawing.flatMap((stroke) => stroke[axis]);
@@ -126,7 +127,8 @@ const Strokes = (() => {
   // it, as cairo makes it.
   function penOf(radius) {
     const sides = 2 * Math.ceil(Math.PI / Math.acos(Math.max(1 - 0.1 / radius, 0))), turn = (2 * Math.PI) / sides;
-    const corners = Array.from({ length: Math.floor(sides / 4) + 1 }, (_, k) => [Math.cos(k * turn), Math.sin(k * turn)]);
+    const quarter = Array.from({ length: Math.floor(sides / 4) + 1 }, (_, k) => k * turn);
+    const corners = quarter.map((angle) => [Math.cos(angle), Math.sin(angle)]);
     return (height) => {
       const upper = corners.findIndex(([, y]) => height <= radius * y);
       if (upper < 0) return -Infinity;

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.export.card import card_of
+from jaxdoodle.export.card import card_of, ends_in_softmax
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.spec import Conv2D
@@ -39,6 +39,7 @@ def describe(model: ModelFile, steps: list[Step]) -> dict[str, Any]:
     return card_of(model) | {
         "classes": list(model.spec.classes),
         "parameters": model.spec.param_count,
+        "ends_in_softmax": ends_in_softmax(model),
         "steps": [_describe(step) for step in steps],
     }
 

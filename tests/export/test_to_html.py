@@ -14,7 +14,7 @@ from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.spec import LAYER_TYPES
 
 NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(not NODE, reason="needs Node")
+needs_node = pytest.mark.skipif(not NODE, reason="needs Node")
 
 PROGRAM = """
 const [page, images] = JSON.parse(require("fs").readFileSync(0));
@@ -38,6 +38,7 @@ def answers(path, images):
     return [np.array([answer[key] for answer in found]) for key in ("logits", "probabilities", "abstained")]
 
 
+@needs_node
 def test_every_layer_is_in_the_page():
     source = (to_html.APP / "network.js").read_text(encoding="utf-8")
     program = source + "console.log(Object.keys(Network.LAYERS).join())"
@@ -45,6 +46,7 @@ def test_every_layer_is_in_the_page():
     assert set(found.split(",")) == set(LAYER_TYPES) - {layer.__name__ for layer in GONE}
 
 
+@needs_node
 def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
     to_html.write(model, tmp_path / "page.html")
     numpy_model = Model(model)
@@ -54,6 +56,7 @@ def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
     np.testing.assert_array_equal(abstained, numpy_model.abstains(logits))
 
 
+@needs_node
 def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):
     steps = quantize.int8_steps(model, images)
     to_html.write(model, tmp_path / "page.html", steps)

@@ -59,14 +59,14 @@ def laughs():
 
 
 ATTACKS = {
-    "runs a command": lambda mark: pickle.dumps(Calls(os.system, (f"touch {mark}",))),
+    "runs a command": lambda mark: pickle.dumps(Calls(os.system, (f": > {mark}",))),
     "evaluates": lambda mark: pickle.dumps(Calls(eval, (f"open({str(mark)!r}, 'w')",))),
-    "runs a command, by the oldest protocol": lambda mark: f"cos\nsystem\n(S'touch {mark}'\ntR.".encode(),
-    "makes an instance by INST": lambda mark: f"(S'touch {mark}'\nios\nsystem\n.".encode(),
-    "makes an instance by OBJ": lambda mark: b"(cos\nsystem\n" + f"S'touch {mark}'\no.".encode(),
-    "makes an object by NEWOBJ": lambda mark: b"\x80\x02csubprocess\nPopen\n" + f"(S'touch {mark}'\nt\x81.".encode(),
+    "runs a command, by the oldest protocol": lambda mark: f"cos\nsystem\n(S': > {mark}'\ntR.".encode(),
+    "makes an instance by INST": lambda mark: f"(S': > {mark}'\nios\nsystem\n.".encode(),
+    "makes an instance by OBJ": lambda mark: b"(cos\nsystem\n" + f"S': > {mark}'\no.".encode(),
+    "makes an object by NEWOBJ": lambda mark: b"\x80\x02csubprocess\nPopen\n" + f"(S': > {mark}'\nt\x81.".encode(),
     "reaches through a dotted name": lambda mark: (
-        b"\x80\x04" + short("numpy") + short("f2py.os.system") + b"\x93" + short(f"touch {mark}") + b"\x85R."
+        b"\x80\x04" + short("numpy") + short("f2py.os.system") + b"\x93" + short(f": > {mark}") + b"\x85R."
     ),
     "loads a file through NumPy": lambda mark: pickle.dumps(Calls(np.load, (str(mark),))),
     "asks for a persistent object": lambda mark: b"Pwhatever\n.",
