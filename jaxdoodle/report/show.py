@@ -1,0 +1,71 @@
+"""The ``data show`` verb of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from jaxdoodle.data.registry import data_root, load
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.strokes import read_ndjson
+from jaxdoodle.report.data_pictures import contact_sheet, stroke_order, typical
+from jaxdoodle.report.galleries import samples
+from jaxdoodle.report.tallies import class_histogram
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("dataset", help="doodles, mnist, mnist-mini, quickdraw, a folder of your own drawings, or an .ndjson file")
+    option("--classes", help='names with commas between, or "all"')
+    option("--per-class", type=int, metavar="N", help="the most drawings of each class")
+    option("--set", default="train", help="train (default), test or a further test set")
+    option("--drawing", type=int, default=1, metavar="N", help="of an .ndjson file: the line (1)")
+    option("--out", type=Path, metavar="DIR", help="for the pictures (runs/show-DATASET)")
+    option("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw the pictures and print where each one is. Raises ``InputError``."""
+    out = options.out or Path("runs") / f"show-{Path(options.dataset).stem}"
+    pictures = _strokes(options) if options.dataset.endswith(".ndjson") else _dataset(options)
+    for name, draw in pictures:
+        out.mkdir(parents=True, exist_ok=True)
+        draw(out / f"{name}.png")
+        print(out / f"{name}.png", flush=True)
+    return 0
+
+
+def _strokes(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    path = Path(options.dataset)
+    if options.drawing < 1:
+        raise InputError(f"--drawing counts from 1; got {options.drawing}.")
+    drawing = next(islice(read_ndjson(path), options.drawing - 1, None), None)
+    if drawing is None:
+        raise InputError(f"{path}: holds fewer than {options.drawing} drawings.")
+    subject = f"{path.stem} {options.drawing}"
+    yield f"strokes-{options.drawing}", lambda target: stroke_order(drawing, target, subject=subject)
+
+
+def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    splits = load(
+        options.dataset,
+        root=data_root(options.data_dir),
+        classes=options.classes,
+        per_class=options.per_class,
+        validation=0.0,
+    )
+    if options.set not in splits.sets:
+        raise InputError(f"{options.dataset} has no set {options.set!r}; it has {', '.join(splits.sets)}.")
+    data = splits.sets[options.set]
+    if not len(data):
+        raise InputError(f"the {options.set} set of {options.dataset} is empty; there is nothing to show.")
+    subject, labels, classes = f"{data.name} {options.set}", data.labels, data.classes
+    yield "samples", lambda target: samples(data.images, labels, classes, target, subject=subject)
+    yield "classes", lambda target: class_histogram(labels, classes, target, subject=subject)
+    yield "typical", lambda target: typical(data.images, labels, classes, target, subject=subject)
+    for label, name in enumerate(classes):
+        if (labels == label).any():
+            yield f"sheet-{name}", partial(contact_sheet, data.images[labels == label], subject=f"{subject}, {name}")

@@ -1,0 +1,151 @@
+"""Pictures of a dataset: what they show, that every text can be read, and the command that makes them."""
+
+import json
+from functools import partial
+from itertools import combinations
+
+import matplotlib.figure
+import numpy as np
+import pytest
+from matplotlib.text import Annotation, Text
+from PIL import Image
+
+from jaxdoodle.cli import main
+from jaxdoodle.data import doodles
+from jaxdoodle.report import data_pictures, style
+from jaxdoodle.report.data_pictures import SHEET, contact_sheet, extremes, stroke_order, typical
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (60, 28, 28, 1), np.uint8)
+LONG = [f"The Great Wall of China {i} $x$" for i in range(345)]
+STAR = [[[i, 50 + 40 * np.cos(i)], [i, 50 + 40 * np.sin(i)]] for i in range(30)]
+RAW = [[[0.5, 9.5], [3, 3], [100, 600]], [[5], [9], [2100]]]
+
+CASES = {
+    "sheet": partial(contact_sheet, IMAGES),
+    "full sheet": partial(contact_sheet, np.repeat(IMAGES, 5, axis=0)),
+    "sheet of one": partial(contact_sheet, IMAGES[:1]),
+    "typical": partial(typical, IMAGES, np.arange(60) % 10, [str(i) for i in range(10)]),
+    "typical of many": partial(typical, IMAGES, np.arange(60) % 345, LONG),
+    "typical of few": partial(typical, IMAGES[:3], np.array([0, 0, 2]), ["a", "b", "c"]),
+    "strokes": partial(stroke_order, [[[0, 255, 255], [0, 0, 90]], [[40, 40], [10, 80]]]),
+    "strokes, many": partial(stroke_order, STAR),
+    "strokes, raw": partial(stroke_order, RAW),
+    "strokes, a dot": partial(stroke_order, [[[7], [7]]]),
+    "strokes, all from one place": partial(stroke_order, [[[0, i], [0, 50]] for i in range(12)]),
+}
+
+
+@pytest.fixture
+def page(monkeypatch, request, tmp_path):
+    """The figure of a case, with the texts that came to paper in ``drawn``, and the file."""
+    made, draw_text = [], Text.draw
+
+    class Recorded(matplotlib.figure.Figure):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.drawn = []
+            made.append(self)
+
+    def draw(text, renderer):
+        if text.get_visible() and text.get_text().strip():
+            made[-1].drawn.append(text)
+        draw_text(text, renderer)
+
+    monkeypatch.setattr(matplotlib.figure, "Figure", Recorded)
+    monkeypatch.setattr(Text, "draw", draw)
+    CASES[request.param](tmp_path / "figure.png", subject="x")
+    return made[-1], tmp_path / "figure.png"
+
+
+def says(figure):
+    return " ".join(text.get_text().replace("\u00a0", " ").replace("\n", " ") for text in figure.drawn)
+
+
+@pytest.mark.parametrize("page", CASES, indirect=True)
+def test_every_text_can_be_read(page):
+    figure, path = page
+    with Image.open(path) as image:
+        assert image.format == "PNG" and image.width == round(style.WIDTH * style.DPI)
+        assert len(image.convert("RGB").getcolors(2**20)) > 4
+    width, height = figure.bbox.size
+    boxes = [(text.get_text(), text.get_window_extent()) for text in figure.drawn if not isinstance(text, Annotation)]
+    for text, box in boxes:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, f"{text!r} leaves the page"
+    for (one, a), (other, b) in combinations(boxes, 2):
+        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 2 or down <= 2, f"{one!r} and {other!r} overlap"
+
+
+@pytest.mark.parametrize("page", ["full sheet"], indirect=True)
+def test_a_full_sheet_is_spread_over_all_drawings(page):
+    figure, _ = page
+    assert f"{SHEET[0] * SHEET[1]} of 300 drawings, evenly spread" in says(figure)
+    (mosaic,) = figure.axes[0].images
+    shown = mosaic.get_array()
+    assert shown.shape == (SHEET[0] * 28, SHEET[1] * 28)
+    np.testing.assert_array_equal(shown[:28, :28], IMAGES[0, ..., 0])
+    np.testing.assert_array_equal(shown[-28:, -28:], IMAGES[-1, ..., 0])
+    np.testing.assert_array_equal(shown[:28, 28:56], IMAGES[int(299 / 191) // 5, ..., 0])
+
+
+@pytest.mark.parametrize("page", ["sheet"], indirect=True)
+def test_a_small_class_is_shown_whole(page):
+    figure, _ = page
+    assert "all 60 drawings" in says(figure)
+    shown = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(shown[28:56, 56:84], IMAGES[SHEET[1] + 2, ..., 0])
+    assert not shown[-28:, 12 * 28 :].any()
+
+
+@pytest.mark.parametrize("page", ["strokes, raw"], indirect=True)
+def test_strokes_are_numbered_where_they_begin(page):
+    figure, _ = page
+    assert "2 strokes, 3 points" in says(figure) and "Drawn in 2.0 s." in says(figure)
+    large, *stages = figure.axes
+    begins = {text.get_text(): text.get_position() for text in large.texts if text.get_text()}
+    assert begins == {"1": (0.5, 3), "2": (5, 9)}
+    assert [len(axes.lines) for axes in stages] == [1, 2]
+    assert large.get_ylim()[0] > large.get_ylim()[1]  # y points down
+
+
+@pytest.mark.parametrize("page", ["strokes, many"], indirect=True)
+def test_of_many_strokes_the_stages_reach_from_the_first_to_the_last(page):
+    counts = [len(axes.lines) for axes in page[0].axes[1:]]
+    assert len(counts) == data_pictures.STAGES and counts[0] == 1 and counts[-1] == 30
+
+
+def test_the_least_typical_are_those_of_another_class():
+    clocks = doodles.generate("clock", 40, np.random.default_rng(1))
+    mixed = np.concatenate([clocks, doodles.generate("headphones", 2, np.random.default_rng(2))])
+    near, far = extremes(mixed, 4)
+    assert {40, 41} <= set(far) and not {40, 41} & set(near)
+    assert [len(side) for side in extremes(mixed[:5], 6)] == [3, 2]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equal_drawings_give_equal_bytes(name, tmp_path):
+    for copy in ("a", "b"):
+        CASES[name](tmp_path / copy, subject="x")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_command_prints_where_its_pictures_are(tmp_path, capsys):
+    words = ["data", "show", "doodles", "--classes", "clock,hexagon", "--per-class", "30", "--out", str(tmp_path)]
+    assert main(words) == 0
+    printed = capsys.readouterr().out.splitlines()
+    names = ["samples", "classes", "typical", "sheet-clock", "sheet-hexagon"]
+    assert printed == [str(tmp_path / f"{name}.png") for name in names]
+    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(names)
+    assert main([*words, "--set", "nothing"]) == 2
+    assert "has no set 'nothing'" in capsys.readouterr().err
+
+
+def test_the_command_shows_a_drawing_of_a_file_by_its_line(tmp_path, capsys):
+    path = tmp_path / "clock.ndjson"
+    path.write_text("".join(json.dumps({"drawing": drawing}) + "\n" for drawing in (RAW, STAR)))
+    assert main(["data", "show", str(path), "--drawing", "2", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'strokes-2.png'}\n" and (tmp_path / "strokes-2.png").is_file()
+    assert main(["data", "show", str(path), "--drawing", "3", "--out", str(tmp_path)]) == 2
+    assert "holds fewer than 3 drawings" in capsys.readouterr().err
+    assert main(["data", "show", str(tmp_path / "none.ndjson")]) == 2
