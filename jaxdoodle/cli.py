@@ -22,6 +22,11 @@ VERBS = {
 #: The same below ``data``.
 DATA_VERBS = {
     "get": ("jaxdoodle.data.fetch.command", "fetch a dataset, from its publishers or a mirror"),
+    "doctor": ("jaxdoodle.data.doctor.command", "what is wrong with a dataset, and does a model fit it"),
+    "show": (
+        "jaxdoodle.report.show",
+        "pictures of a dataset: contact sheets, sizes, the most and least typical, strokes",
+    ),
 }
 
 
