@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck import consult
+from jaxdoodle.gradcheck.case import CLOSE, Round
+from jaxdoodle.gradcheck.consult import consult
 from jaxdoodle.gradcheck.conventions import validate
 from jaxdoodle.gradcheck.hand import Hand, in_float64
 from jaxdoodle.gradcheck.leaves import argument_names, is_floating, leaves
@@ -114,7 +115,7 @@ def check_value_and_grad(
         problem = _problem("", function, function, lambda a, _: None, args, (0,), True, ())
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
         want, got = float(function(*given)), float(value_and_grad(*given)[0])
-    if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else consult.CLOSE) * max(abs(want), 1e-12):
+    if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):
         return report
     sentence = f"the value that comes with the gradients is {got:.9g}; the loss is {want:.9g}"
     return replace(report, findings=(*report.findings, Finding("value is not the loss", sentence)))
@@ -182,7 +183,7 @@ def examine(problem: Problem, options: Options) -> Report:
         outline = Outline(problem, by_jax)
         axes = batch_axes(problem, outline)
         hand = Hand(problem, options.dtype, by_jax)
-        rounds: list[consult.Round] = []
+        rounds: list[Round] = []
         for probe in probes(problem, outline, axes):
             if options.dtype == "float32" and probe.name in ("blank input", "ties"):
                 continue  # rounding moves values off the kink
@@ -194,7 +195,7 @@ def examine(problem: Problem, options: Options) -> Report:
             rounds.append(round_)
             if len(rounds) == 1 and not round_.got:
                 break
-        verdict = consult.consult(problem, oracle, hand, rounds, axes, by_jax, options)
+        verdict = consult(problem, oracle, hand, rounds, axes, by_jax, options)
     conventions, notes = verdict.conventions, verdict.notes
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
@@ -229,7 +230,7 @@ def _refusal(problem: Problem) -> str:
     return "no floating array" if not found else f"{next(iter(found.values())).ravel()[:1]}"
 
 
-def _round(problem: Problem, oracle: Oracle, hand: Hand, probe: Probe, options: Options) -> consult.Round | None:
+def _round(problem: Problem, oracle: Oracle, hand: Hand, probe: Probe, options: Options) -> Round | None:
     """One probe: what is right, what came back. ``None`` where the right gradient is not finite."""
     if options.dtype == "float32":
         args = numpy_args(problem, numpy_args(problem, probe.point.args, np.float32))
@@ -250,4 +251,4 @@ def _round(problem: Problem, oracle: Oracle, hand: Hand, probe: Probe, options: 
     if probe.special:
         exact = max(exact, 1e-2 if options.dtype == "float32" and probe.name == "saturated" else 1e-7)
     got = {n: g for n, g in returned.gradients.items() if g is not None and np.asarray(g).dtype.kind in "fiub"}
-    return consult.Round(probe, want, returned, got, exact, (1e-2 if options.dtype == "float32" else 1e-4) * size)
+    return Round(probe, want, returned, got, exact, (1e-2 if options.dtype == "float32" else 1e-4) * size)

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.partwise import _spread, pool_mask
 from jaxdoodle.gradcheck.problem import CheckError
 from jaxdoodle.gradcheck.recognize import Part, windows
 from jaxdoodle.gradcheck.scene import Hypothesis, Scene
 from jaxdoodle.gradcheck.tape import Node, Step
+from jaxdoodle.gradcheck.ways.pooling import pool_mask, spread
 
 #: What a caller may demand: ``{"relu": 0, "max": "first"}``.
 CHOICES: dict[str, tuple] = {"relu": (0.0, 1.0, 0.5), "abs": (0.0, 1.0, -1.0), "max": ("first", "last", "even")}
@@ -74,7 +74,7 @@ def _at_zero(part: Part, x: np.ndarray, kind: str) -> Callable[[Any], Step]:
 def _pool_tie(part: Part, x: np.ndarray, tiles: np.ndarray) -> Callable[[Any], Step]:
     def choose(rule):
         mask = pool_mask(tiles, rule)
-        return lambda dy: [(part.x, _spread(dy[..., None, None] * mask, x.shape, part.about))]
+        return lambda dy: [(part.x, spread(dy[..., None, None] * mask, x.shape, part.about))]
 
     return choose
 

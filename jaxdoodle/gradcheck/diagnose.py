@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jaxdoodle.gradcheck import leafwise, partwise, stepwise
+from jaxdoodle.gradcheck import leafwise, stepwise, ways
 from jaxdoodle.gradcheck.scene import Altered, Hypothesis, Scene
 
 _MOST_BUGS = 4
@@ -34,8 +34,7 @@ class Explanation:
 def hypotheses(scene: Scene, quick: bool) -> Iterator[Hypothesis]:
     if quick:
         yield from leafwise.hypotheses(scene)
-        yield from partwise.hypotheses(scene)
-        yield from partwise.scores(scene)
+        yield from ways.hypotheses(scene)
     else:
         yield from stepwise.hypotheses(scene)
 
@@ -47,7 +46,7 @@ def diagnose(
 
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
-    steps = partwise.right_steps(scene)
+    steps = ways.right_steps(scene)
     if steps and scene.given is None:
         scene = replace(scene, tape=Altered(scene.tape, steps), parts=scene.found)
     found: list[Explanation] = []
@@ -165,9 +164,8 @@ def unexplained(scene: Scene) -> list[str]:
     figures = compare(got, want, scene.floor)
     exact = [n for n in scene.right if scene.first_use(n) > scene.first_use(first)]
     if exact:
-        said.append(
-            f"{', '.join(exact)}, nearer the output, {'is' if len(exact) == 1 else 'are'} exact; {first} is the first wrong"
-        )
+        is_ = "is" if len(exact) == 1 else "are"
+        said.append(f"{', '.join(exact)}, nearer the output, {is_} exact; {first} is the first wrong")
     said.append(f"{first}: cosine {figures.cosine:.4f}, norm ratio {figures.ratio:.4g}, rel-L2 {figures.rel_l2:.2e}")
     off = np.abs(got - want) > 1e-6 * max(float(np.abs(want).max()), float(np.abs(got).max()))
     if 0 < off.sum() < off.size:

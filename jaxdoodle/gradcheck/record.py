@@ -222,8 +222,8 @@ METHODS = {
 MOVEMENTS = {
     "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "rollaxis", "expand_dims", "squeeze", "concatenate",
     "stack", "vstack", "hstack", "column_stack", "dstack", "append", "tile", "repeat", "broadcast_to", "flip", "fliplr",
-    "flipud", "rot90", "roll", "atleast_1d", "atleast_2d", "atleast_3d", "copy", "diag", "diagonal", "take", "take_along_axis",
-    "sliding_window_view", "tril", "triu", "delete", "resize", "block",
+    "flipud", "rot90", "roll", "atleast_1d", "atleast_2d", "atleast_3d", "copy", "diag", "diagonal", "take",
+    "take_along_axis", "sliding_window_view", "tril", "triu", "delete", "resize", "block",
 }  # fmt: skip
 #: Functions whose value does not vary with their input in a way that a derivative could follow.
 CONSTANT = {
