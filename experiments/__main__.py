@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from experiments import NAMES
-from jaxdoodle.cli import exit_code_of
+from jaxdoodle.cli import count, exit_code_of
+from jaxdoodle.inference.errors import InputError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,6 +22,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(name: str, options: argparse.Namespace) -> int:
+    if name not in NAMES:
+        raise InputError(f"no experiment {name!r}; there are {', '.join(NAMES)}.")
     out_dir = options.out / name
     module = _module(name)
     if hasattr(module, "run"):
@@ -36,13 +39,13 @@ def _module(name: str):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=(*NAMES, []), help="; ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(NAMES))
     parser.add_argument("--variants", type=lambda text: text.split(";"), help="some of the variants, with ; between")
     parser.add_argument("--seed", type=int, help="the first seed (default: the experiment's own, 0 unless it says why)")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds in turn (default 1)")
-    parser.add_argument("--epochs", type=int, help="instead of what the experiment declares")
+    parser.add_argument("--seeds", type=count, default=1, help="how many seeds in turn (default 1)")
+    parser.add_argument("--epochs", type=count, help="instead of what the experiment declares")
     parser.add_argument("--classes", help='names with commas between, or "all"')
-    parser.add_argument("--per-class", type=int, help="the most drawings of each class")
+    parser.add_argument("--per-class", type=count, help="the most drawings of each class")
     parser.add_argument("--gradients", choices=("hand", "jax"), help="who differentiates")
     parser.add_argument("--data-dir", type=Path, help="the data root (default: $JAXDOODLE_DATA, else data/)")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where records go, in a folder each (runs)")

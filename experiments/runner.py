@@ -30,6 +30,7 @@ COST_TOLERANCE = 0.02
 
 def run(name: str, experiment: Experiment, options: Namespace, out_dir: Path) -> int:
     """Train, print, and write ``out_dir/record.json`` with figures of the first variant. 1 if costs are missed."""
+    _earlier(out_dir / "record.json")
     splits = load_splits(experiment, options)
     print(splits.summary)
     missed = []
@@ -41,6 +42,8 @@ def run(name: str, experiment: Experiment, options: Namespace, out_dir: Path) ->
             subject = f"{name}, {variant_name}, seed {seed}"
             model_dir = out_dir / f"{variant_name}-{seed}".replace(" ", "-").replace(",", "")
             done = train_model(*_arguments(variant, splits, seed), model_dir, subject=subject)
+            if done.fit.interrupted:
+                raise KeyboardInterrupt  # a record is of whole runs
             runs.append(done)
             for set_name in ("test", *splits.extra_tests):
                 print(f"{subject}: {set_name} {format_accuracy(*done.scores[set_name][1:])}")
@@ -49,7 +52,7 @@ def run(name: str, experiment: Experiment, options: Namespace, out_dir: Path) ->
             if experiment.costs:
                 _draw_costs(experiment, runs[0], out_dir, subject=name)
                 missed += _missed_costs(experiment, runs[0])
-        write_record(out_dir / "record.json", name, experiment, splits, {variant_name: runs})
+        write_record(out_dir / "record.json", name, experiment, splits, {variant_name: runs}, options)
     print_table(out_dir / "record.json")
     for line in missed:
         print(line)
@@ -70,17 +73,18 @@ def load_splits(experiment: Experiment, options: Namespace) -> Splits:
     return replace(splits, extra_tests={**splits.extra_tests, **whole})
 
 
-def write_record(path: Path, name: str, experiment: Experiment, splits: Splits, runs: dict[str, list[Run]]) -> None:
+def write_record(
+    path: Path, name: str, experiment: Experiment, splits: Splits, runs: dict[str, list[Run]], options: Namespace
+) -> None:
     """Write the record of these variants; those that it holds already and that were not run again stay."""
     record: dict[str, Any] = {"experiment": name, "claims": dict(experiment.claims), "variants": {}}
-    if path.exists():
-        record["variants"] = json.loads(path.read_text())["variants"]
+    record["variants"] = _earlier(path)
     for variant_name, done in runs.items():
         records = [record_of(one) | _costs_of(experiment, one) for one in done]
         for later in records[1:]:
             del later["history"], later["spec"]  # as in the first; the scores are what differs
         record["variants"][variant_name] = {
-            "command": _command(name, variant_name, done, splits),
+            "command": _command(name, variant_name, done, options),
             "data": describe_data(splits),
             "machine": describe_machine(),
             "runs": records,
@@ -159,10 +163,25 @@ def _draw_costs(experiment: Experiment, done: Run, out_dir: Path, subject: str) 
     curves.cost_curve(done.fit.step_losses, experiment.costs, path, subject=subject, images=images)
 
 
-def _command(name: str, variant_name: str, runs: list[Run], splits: Splits) -> str:
+def _earlier(path: Path) -> dict[str, Any]:
+    """The variants that a record holds already; none where there is no record yet."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["variants"] if path.exists() else {}
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path}: is no record of an experiment; expected JSON with the variants run so far."
+        ) from None
+
+
+def _command(name: str, variant_name: str, runs: list[Run], options: Namespace) -> str:
+    """What to type to run these again."""
     config = runs[0].config
     words = ["python", "-m", "experiments", name, "--variants", variant_name, "--epochs", str(config.epochs)]
-    return shlex.join([*words, "--seed", str(config.seed), "--seeds", str(len(runs))])
+    words += ["--seed", str(config.seed), "--seeds", str(len(runs))]
+    for option in ("classes", "per_class", "gradients"):
+        if (value := getattr(options, option)) is not None:
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _claims(claims: dict[str, float]) -> str:

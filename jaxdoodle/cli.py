@@ -18,6 +18,7 @@ from jaxdoodle.inference.errors import FailedError, InputError
 VERBS = {
     "check": ("jaxdoodle.gradcheck.command", "the gradient doctor, on our rules or on a file of yours"),
     "export": ("jaxdoodle.export.command", "a model as safetensors, onnx, html, zipapp or c"),
+    "import": ("jaxdoodle.export.import_command", "other people's weights as a model file"),
 }
 #: The same below ``data``.
 DATA_VERBS = {
@@ -53,11 +54,11 @@ def exit_code_of(action: Callable[[], int]) -> int:
         if (error.name or "").split(".")[0] not in ("jax", "jaxlib", "optax", "rich", "matplotlib"):
             raise
         return _complain(f"{error.name} is not installed; python -m pip install 'jaxdoodle[train]' installs it.", 2)
-    except OSError as error:
-        return _complain(f"{error.filename}: {error.strerror}.", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has had enough
         return 0
+    except OSError as error:
+        return _complain(": ".join(str(part) for part in (error.filename, error.strerror) if part) + ".", 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
 
@@ -68,7 +69,7 @@ def _complain(what: object, code: int) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    from jaxdoodle import losses, optim, penalties
+    from jaxdoodle import losses, penalties
     from jaxdoodle.augment import Augment
     from jaxdoodle.data import load
     from jaxdoodle.report.intervals import format_accuracy
@@ -77,8 +78,6 @@ def train(options: argparse.Namespace) -> int:
     from jaxdoodle.run import train_model
     from jaxdoodle.train import TrainConfig
 
-    for table, name in ((optim.OPTIMIZERS, options.optimizer), (optim.SCHEDULES, options.schedule)):
-        optim.look_up(table, name)
     config = TrainConfig(
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -152,43 +151,52 @@ def evaluate(options: argparse.Namespace) -> int:
 
     model = Model.load(options.model)
     classes = model.classes
+    other = Model.load(options.against) if options.against else None
+    if other is not None and other.classes != classes:
+        raise InputError(f"{options.against}: knows other classes than {options.model}; there is nothing to compare.")
     splits = load(options.dataset, root=options.data_dir, classes=classes, per_class=options.per_class)
-    if options.set not in splits.sets:
-        raise InputError(f"{options.dataset} has no set {options.set!r}; it has {', '.join(splits.sets)}.")
-    dataset = splits.sets[options.set]
+    sets = {"test": splits.test, **splits.extra_tests}  # a model has seen the others, or was chosen by them
+    if options.set not in sets:
+        raise InputError(f"{options.dataset} has no test set {options.set!r}; it has {', '.join(sets)}.")
+    dataset = sets[options.set]
     if not len(dataset):
         raise InputError(f"the {options.set} set of {options.dataset} is empty; there is nothing to score.")
+    if model.contract.image_shape != dataset.images.shape[1:]:
+        size = dataset.images.shape[1:]
+        raise InputError(f"{options.model}: takes images of {model.contract.image_shape}; {dataset.name} has {size}.")
     predicted = np.asarray(model.logits(dataset.images)).argmax(axis=1)
     matrix = confusion_counts(dataset.labels, predicted, len(classes))
     correct, total = int(np.trace(matrix)), len(dataset)
+    comparison = _compare(dataset, predicted, other) if other is not None else None
     if options.json:
-        print(json.dumps({"set": options.set, "correct": correct, "total": total, "confusion": matrix.tolist()}))
+        found = {"set": options.set, "correct": correct, "total": total, "confusion": matrix.tolist()}
+        print(json.dumps(found | ({"against": comparison} if comparison else {})))
         return 0
     print(f"{dataset.name} {options.set}: {format_accuracy(correct, total)}")
     for index in np.argsort(matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))[: options.lines]:
         if matrix[index].any():
             print(f"  {classes[index]:20} {matrix[index, index]:6,} of {matrix[index].sum():6,} right")
-    for true, guess, count in most_confused(matrix, options.lines):
-        print(f"  {classes[true]} taken for {classes[guess]}: {count:,}")
-    if options.against:
-        _print_comparison(dataset, predicted, Model.load(options.against), options)
+    for true, guess, how_often in most_confused(matrix, options.lines):
+        print(f"  {classes[true]} taken for {classes[guess]}: {how_often:,}")
+    if comparison:
+        verdict = "which chance explains" if comparison["p_value"] > 0.05 else "which is hardly chance"
+        print(f"{options.against}: {format_accuracy(comparison['correct'], total)}")
+        print(
+            f"  {comparison['only_first']:,} drawings only {options.model} has right, "
+            f"{comparison['only_second']:,} only {options.against}; "
+            f"McNemar's exact p = {comparison['p_value']:.2g}, {verdict}"
+        )
     return 0
 
 
-def _print_comparison(dataset: Any, predicted: Any, other: Any, options: argparse.Namespace) -> None:
-    """How another model does on the same drawings, and whether the difference could be chance."""
-    from jaxdoodle.report.intervals import format_accuracy, mcnemar
+def _compare(dataset: Any, predicted: Any, other: Any) -> dict[str, Any]:
+    """How another model does on the same drawings, by McNemar's exact test."""
+    from dataclasses import asdict
 
-    if other.classes != dataset.classes:
-        raise InputError(f"{options.against}: knows other classes than {options.model}; there is nothing to compare.")
+    from jaxdoodle.report.intervals import mcnemar
+
     others = other.logits(dataset.images).argmax(axis=1)
-    test = mcnemar(dataset.labels, predicted, others)
-    print(f"{options.against}: {format_accuracy(int((others == dataset.labels).sum()), len(dataset))}")
-    print(
-        f"  {test.only_first:,} drawings only {options.model} has right, {test.only_second:,} only {options.against}; "
-        f"McNemar's exact p = {test.p_value:.2g}"
-        + (", which chance explains" if test.p_value > 0.05 else ", hardly chance")
-    )
+    return {"correct": int((others == dataset.labels).sum()), **asdict(mcnemar(dataset.labels, predicted, others))}
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -213,16 +221,19 @@ def _pictures(path: str) -> Iterator[tuple[str, Any]]:
     if suffix == ".ndjson":
         from jaxdoodle.inference.strokes import rasterise, read_ndjson
 
+        number = 0
         for number, drawing in enumerate(read_ndjson(path), start=1):
             yield f"{path}:{number}", rasterise([drawing])[0]
+        if not number:
+            raise InputError(f"{path}: holds no drawing; expected one a line.")
     elif suffix == ".npy":
         try:
-            images = np.load(path, allow_pickle=False)
+            images: Any = np.lib.format.open_memmap(path, mode="r")
         except (ValueError, EOFError) as error:
-            raise InputError(f"{path}: is no .npy array that can be read; {error}.") from None
+            raise InputError(f"{path}: is no .npy array that can be read; {' '.join(str(error).split())}.") from None
         if images.ndim == 2 and images.shape[1] == 784:
             images = images.reshape(-1, 28, 28)
-        if images.dtype != np.uint8 or images.ndim not in (2, 3):
+        if images.dtype != np.uint8 or images.ndim not in (2, 3) or not images.size:
             raise InputError(
                 f"{path}: holds {images.dtype} {images.shape}; expected uint8 (height, width) or (n, height, width)."
             )
@@ -275,9 +286,9 @@ def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
 
     scored = _add(verbs, "evaluate", evaluate, "score a model on a dataset")
     scored.add_argument("model", metavar="MODEL", help="a model.npz")
-    _add_data_options(scored)
-    scored.add_argument("--set", default="test", help="train, validation, test (default) or a further test set")
-    scored.add_argument("--lines", type=_count, default=5, help="how many of the worst classes and confusions (5)")
+    _add_dataset(scored)
+    scored.add_argument("--set", default="test", help="test (default), or a further test set")
+    scored.add_argument("--lines", type=count, default=5, help="how many of the worst classes and confusions (5)")
     scored.add_argument("--against", metavar="MODEL", help="another model, to compare on the same drawings")
     scored.add_argument("--json", action="store_true", help="one JSON object, with the confusion matrix")
 
@@ -286,7 +297,7 @@ def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
     shown.add_argument(
         "images", nargs="+", metavar="IMAGE", help="png, jpg, gif, ..., .npy of bitmaps, .ndjson of strokes"
     )
-    shown.add_argument("-k", type=_count, default=3, help="how many guesses (3)")
+    shown.add_argument("-k", type=count, default=3, help="how many guesses (3)")
     shown.add_argument("--json", action="store_true", help="one JSON object per picture")
 
     data = verbs.add_parser("data", help="the datasets: what is there, and is it sound").add_subparsers(
@@ -314,10 +325,11 @@ def _add_train(verbs: Any) -> None:
     from jaxdoodle.architectures import ACTIVATIONS
 
     parser = _add(verbs, "train", train, "train a network, score it, and write a model file")
-    _add_data_options(parser)
+    _add_dataset(parser)
     option = parser.add_argument
+    option("--classes", help='names with commas between, or "all"')
     option("--model", default="cnn", metavar="MODEL", help="mlp, cnn (default), sketch-cnn, or a spec as JSON file")
-    option("--hidden", type=_counts, default=(128,), metavar="N,N", help="hidden sizes of mlp (128)")
+    option("--hidden", type=counts, default=(128,), metavar="N,N", help="hidden sizes of mlp (128)")
     option("--activation", choices=ACTIVATIONS, default="relu", help="of mlp (relu)")
     option("--drop-rate", type=float, default=0.0, help="dropout of mlp: the fraction dropped (0)")
     option("--out", type=Path, metavar="DIR", help="for model, record and figures (runs/DATASET-MODEL)")
@@ -344,11 +356,10 @@ def _add(verbs: Any, name: str, run: Callable, text: str) -> argparse.ArgumentPa
     return parser
 
 
-def _add_data_options(parser: argparse.ArgumentParser) -> None:
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
     text = "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of your own drawings"
     parser.add_argument("--dataset", required=True, help=text)
-    parser.add_argument("--classes", help='names with commas between, or "all"')
-    parser.add_argument("--per-class", type=_count, metavar="N", help="the most drawings of each class")
+    parser.add_argument("--per-class", type=count, metavar="N", help="the most drawings of each class")
     _add_data_dir(parser)
 
 
@@ -356,15 +367,16 @@ def _add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A positive integer, for ``argparse``."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"at least 1; got {value}")
     return value
 
 
-def _counts(text: str) -> tuple[int, ...]:
-    return tuple(_count(part) for part in text.split(",")) if text else ()
+def counts(text: str) -> tuple[int, ...]:
+    return tuple(count(part) for part in text.split(",")) if text else ()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxdoodle.inference.spec import ModelSpec, Sigmoid, Softmax, SpecError
+from jaxdoodle.inference.spec import Dropout, Flatten, ModelSpec, Sigmoid, Softmax, SpecError
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,9 @@ def refuse_mismatch(loss: Loss, spec: ModelSpec) -> None:
     squashing = {SoftmaxCrossEntropy: Softmax, BinaryCrossEntropy: Sigmoid}.get(type(loss))
     if len(spec.output_shape) != 1:
         raise SpecError(f"{type(loss).__name__} takes one row per image; the network gives {spec.output_shape}.")
-    if squashing and spec.layers and isinstance(spec.layers[-1], squashing):
+    doing = [index for index, layer in enumerate(spec.layers) if not isinstance(layer, Dropout | Flatten)]
+    if squashing and doing and isinstance(spec.layers[doing[-1]], squashing):
         raise SpecError(
-            f"layers[{len(spec.layers) - 1}] ({squashing.__name__}): {type(loss).__name__} takes logits and applies "
+            f"layers[{doing[-1]}] ({squashing.__name__}): {type(loss).__name__} takes logits and applies "
             f"{squashing.__name__} itself. Leave the layer out."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -51,6 +52,9 @@ def make_schedule(name: str, peak: float, *, decay: float, steps_per_epoch: int,
 
     ``decay`` is the factor per epoch for ``exponential``, the rate per step for ``inverse_time``; the others ignore it.
     """
+    if not 0 <= decay < math.inf or (name == "exponential" and not 0 < decay <= 1):
+        allowed = "above 0 and at most 1" if name == "exponential" else "at least 0"
+        raise InputError(f"decay of the schedule {name} is {allowed}; got {decay}.")
     return look_up(SCHEDULES, name)(peak, decay=decay, steps_per_epoch=steps_per_epoch, steps=steps)
 
 

@@ -49,13 +49,13 @@ RULES = {
 
 
 def forward(penalty: Penalty, params: Sequence[dict[str, Array]]) -> Array:
-    """The penalty of all parameters, a scalar. Raises ``ValueError`` where it covers none of them."""
+    """The penalty of all parameters, a scalar. Raises ``SpecError`` where it covers none of them."""
     value, _ = RULES[type(penalty)]
     terms = [
         value(leaf) for index, layer in enumerate(params) for name, leaf in layer.items() if penalty.covers(index, name)
     ]
     if not terms:
-        raise ValueError(f"{penalty} covers no parameter of this network.")
+        raise SpecError(f"{penalty} covers no parameter of this network.")
     return penalty.rate * sum(terms[1:], start=terms[0])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxdoodle import calibrate
 from jaxdoodle.data.dataset import Splits
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.errors import FailedError
+from jaxdoodle.inference.errors import FailedError, InputError
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.spec import ModelSpec
 from jaxdoodle.losses import SoftmaxCrossEntropy
@@ -21,7 +21,7 @@ from jaxdoodle.report.progress import Progress
 from jaxdoodle.report.record import describe_data, describe_machine
 from jaxdoodle.train import Evaluation, Fit, TrainConfig, fit, predict, score
 
-GOLDENS = 4
+GOLDENS = 16
 #: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.
 PARITY = 1e-5
 
@@ -49,6 +49,10 @@ def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: P
 
     Raises ``ParityError`` if the NumPy network reads the file back and disagrees with JAX by more than ``PARITY``.
     """
+    model_file.refuse_unfit(spec)
+    if not len(splits.test):
+        raise InputError(f"{splits.name}: no drawing is left to test on; more drawings per class are needed.")
+    out_dir.mkdir(parents=True, exist_ok=True)
     divisor = splits.contract.divisor
     with Progress(subject, config.epochs, len(splits.train)) as progress:
         fitted = fit(spec, splits.train, splits.validation, config, divisor=divisor, on_epoch=progress)
@@ -60,7 +64,6 @@ def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: P
     }
     scores = {name: score(found, splits.sets[name].labels, config.loss) for name, found in outputs.items()}
 
-    out_dir.mkdir(parents=True, exist_ok=True)
     model_path = out_dir / "model.npz"
     model_file.write(model_path, _model_file(spec, splits, config, fitted, scores, outputs))
     parity = _relative_difference(Model.load(model_path).logits(splits.test.images), outputs["test"])

@@ -63,8 +63,14 @@ class TrainConfig:
             raise InputError(f"clip_norm is above 0; got {self.clip_norm}.")
         if self.batch_size % self.devices:
             raise InputError(f"batch_size is a multiple of devices; got {self.batch_size} and {self.devices}.")
-        if self.gradients not in backprop.GRADIENTS:
-            raise InputError(f"gradients is one of {', '.join(backprop.GRADIENTS)}; got {self.gradients!r}.")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is at least 0 and below 2^32; got {self.seed}.")
+        for table, name in (
+            (optim.OPTIMIZERS, self.optimizer),
+            (optim.SCHEDULES, self.schedule),
+            (backprop.GRADIENTS, self.gradients),
+        ):
+            optim.look_up(table, name)
 
 
 class DivergedError(FailedError):
@@ -128,10 +134,12 @@ def fit(
     """Train ``spec`` from ``config.seed``; the same seed on the same machine gives the same result.
 
     ``divisor`` scales pixels into what the network sees. ``on_epoch`` is called after every epoch. Ctrl-C ends
-    training after the epochs that are complete. Raises ``DivergedError`` as soon as a loss is not finite. Images
+    training after the epochs that are complete. Raises ``DivergedError`` as soon as a loss or a weight is not finite,
+    and ``InputError`` where the network does not fit the images or their classes. Images
     that cannot be shared out evenly among the devices, fewer than there are of them, sit out the epoch: others
     in every epoch.
     """
+    _refuse_mismatch(spec, train)
     count = len(train.images) // config.devices * config.devices
     batch_size = min(config.batch_size, count)
     steps = math.ceil(count / batch_size)
@@ -158,9 +166,10 @@ def fit(
             state, (step_loss, correct) = run_epoch(state, images, labels, order)
             step_loss = np.asarray(step_loss)  # waits for the device
             seconds = time.perf_counter() - started
-            _refuse_divergence(step_loss, first_step=len(result.step_losses), learning_rate=config.learning_rate)
-
             kept = state.params if state.average is None else state.average
+            result.step_losses += step_loss.tolist()
+            _refuse_divergence(result.step_losses, len(step_loss), kept, config.learning_rate)
+
             scored = None
             if validation:
                 outputs = predict(spec, kept, validation.images, divisor=divisor)
@@ -170,9 +179,8 @@ def fit(
             rank = (scored.correct, -scored.loss) if scored else (number, 0.0)
             if rank > best:
                 best = rank
-                result.params, result.best_epoch = jax.tree.map(np.asarray, kept), number
+                result.params, result.best_epoch = jax.tree.map(np.array, kept), number
             result.history.append(epoch)
-            result.step_losses += step_loss.tolist()
             result.train_seconds += seconds
             on_epoch(epoch)
     except KeyboardInterrupt:
@@ -261,7 +269,7 @@ def scale(images: Array, divisor: float) -> Array:
 
 def predict(spec: ModelSpec, params: Any, images: np.ndarray, *, divisor: float = 255.0) -> np.ndarray:
     """Outputs of the network in evaluation mode, float32 ``(n, classes)``, for uint8 images ``(n, ...)``."""
-    size = min(len(images), 1024)
+    size = max(1, min(len(images), 1024))
     padding = np.zeros((-len(images) % size, *images.shape[1:]), images.dtype)  # one shape, one compilation
     padded = np.concatenate([images, padding]) if len(padding) else images
     outputs = [_apply(spec, params, padded[i : i + size], divisor) for i in range(0, len(padded), size)]
@@ -293,10 +301,30 @@ def _move_average(decay: float | None, average: Any, params: Any, step: Array) -
     return jax.tree.map(lambda a, p: keep * a + (1 - keep) * p, average, params)
 
 
-def _refuse_divergence(step_loss: np.ndarray, first_step: int, learning_rate: float) -> None:
-    broken = np.flatnonzero(~np.isfinite(step_loss))
-    if len(broken):
-        raise DivergedError(
-            f"the loss became {step_loss[broken[0]]} at step {first_step + broken[0]} (counted from 0), "
-            f"in epoch step {broken[0] + 1} of {len(step_loss)}; the learning rate {learning_rate:g} may be too high."
+def _refuse_mismatch(spec: ModelSpec, train: Dataset) -> None:
+    """Raise ``InputError`` where the network takes other images or gives other classes than there are."""
+    if not len(train):
+        raise InputError(f"{train.name}: there is no drawing to train on.")
+    if spec.input_shape != train.images.shape[1:]:
+        raise InputError(f"{train.name}: images are {train.images.shape[1:]}; the network takes {spec.input_shape}.")
+    if spec.output_shape != (len(train.classes),):
+        raise InputError(
+            f"{train.name}: has {len(train.classes)} classes; the network gives outputs of shape {spec.output_shape}."
         )
+    if spec.classes not in ((), train.classes):
+        raise InputError(f"{train.name}: classes are {train.classes}; those of the network are {spec.classes}.")
+
+
+def _refuse_divergence(losses: list[float], new: int, params: Any, learning_rate: float) -> None:
+    """Of the ``new`` last losses none is NaN or infinite, and so is no weight that the last step left."""
+    broken = [index for index in range(len(losses) - new, len(losses)) if not math.isfinite(losses[index])]
+    if broken:
+        what, step = f"the loss became {losses[broken[0]]}", broken[0]
+    elif not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        what, step = "a weight became nan or inf", len(losses) - 1
+    else:
+        return
+    raise DivergedError(
+        f"{what} at step {step} (counted from 0), in epoch step {step - (len(losses) - new) + 1} of {new}; "
+        f"the learning rate {learning_rate:g} may be too high."
+    )

@@ -3,6 +3,7 @@
 import pytest
 
 from jaxdoodle.architectures import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
+from jaxdoodle.inference.spec import LeakyReLU, ReLU, Sigmoid, Tanh
 
 
 def names(count):
@@ -54,5 +55,7 @@ def test_running_statistics_count_as_not_trainable():
 
 
 def test_an_activation_is_chosen_by_its_name():
-    for name, layer in ACTIVATIONS.items():
-        assert layer in mlp(names(3), (4,), ACTIVATIONS[name]).layers
+    kinds = {"relu": ReLU, "leaky_relu": LeakyReLU, "sigmoid": Sigmoid, "tanh": Tanh}
+    assert {name: type(layer) for name, layer in ACTIVATIONS.items()} == kinds
+    for name, kind in kinds.items():
+        assert type(mlp(names(3), (4,), ACTIVATIONS[name]).layers[2]) is kind

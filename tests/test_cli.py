@@ -4,19 +4,22 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdoodle import calibrate
 from jaxdoodle.cli import main
 from jaxdoodle.data import doodles, load
-from jaxdoodle.inference import Model
+from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
 CLASSES = "clock,hexagon"
+PINNED = Path(__file__).parent / "inference" / "model-v1.npz"
 
 
 @pytest.fixture(scope="module")
@@ -51,22 +54,11 @@ def test_train_leaves_a_model_a_record_and_figures(trained):
 def test_evaluate_counts_what_train_counted(trained, capsys):
     out, _ = trained
     scores = json.loads((out / "record.json").read_text())["scores"]
-    for name in ("test", "validation"):
-        words = [
-            "evaluate",
-            str(out / "model.npz"),
-            "--dataset",
-            "doodles",
-            "--per-class",
-            "300",
-            "--set",
-            name,
-            "--json",
-        ]
-        assert main(words) == 0
-        found = json.loads(capsys.readouterr().out)
-        assert (found["correct"], found["total"]) == (scores[name]["correct"], scores[name]["total"])
-        assert np.trace(found["confusion"]) == found["correct"]
+    words = ["evaluate", str(out / "model.npz"), "--dataset", "doodles", "--per-class", "300", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["correct"], found["total"]) == (scores["test"]["correct"], scores["test"]["total"])
+    assert np.trace(found["confusion"]) == found["correct"]
 
 
 def test_two_models_are_compared_on_the_same_drawings(trained, capsys):
@@ -74,6 +66,78 @@ def test_two_models_are_compared_on_the_same_drawings(trained, capsys):
     assert main(["evaluate", model, "--dataset", "doodles", "--against", model]) == 0
     printed = capsys.readouterr().out
     assert "0 drawings only" in printed and "McNemar's exact p = 1, which chance explains" in printed
+
+
+def test_a_worse_model_is_told_apart(trained, tmp_path, capsys):
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 300 --model mlp --epochs 1 --learning-rate 1e-9"
+    assert main([*words.split(), "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    words = [
+        "evaluate",
+        str(trained[0] / "model.npz"),
+        "--dataset",
+        "doodles",
+        "--against",
+        str(tmp_path / "model.npz"),
+    ]
+    assert main(words) == 0
+    assert "which is hardly chance" in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (
+        found["against"]["only_first"] - found["against"]["only_second"]
+        == found["correct"] - found["against"]["correct"]
+    )
+
+
+def test_temperature_and_abstention_are_fitted_on_validation(trained):
+    path = trained[0] / "model.npz"
+    validation = load("doodles", classes=CLASSES, per_class=300).validation
+    logits = Model.load(path).logits(validation.images)
+    written = model_file.read(path)
+    assert written.temperature == pytest.approx(calibrate.fit_temperature(logits, validation.labels))
+    assert written.abstain_below == pytest.approx(calibrate.fit_abstention(logits), abs=1e-4)
+
+
+def test_every_option_of_train_reaches_the_run(tmp_path):
+    words = (
+        f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
+        "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
+        "--schedule exponential --decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment --clip-norm 3 "
+        f"--average 0.9 --gradients jax --seed 5 --out {tmp_path}"
+    )
+    assert main(words.split()) == 0
+    record = json.loads((tmp_path / "record.json").read_text())
+    config, sizes = record["config"], record["data"]["sizes"]
+    expected = {
+        "epochs": 2,
+        "batch_size": 16,
+        "optimizer": "momentum",
+        "learning_rate": 0.01,
+        "schedule": "exponential",
+    }
+    expected |= {"decay": 0.5, "clip_norm": 3.0, "average": 0.9, "gradients": "jax", "seed": 5}
+    assert {name: config[name] for name in expected} == expected
+    assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
+    assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
+    kinds = [layer["type"] for layer in record["spec"]["layers"]]
+    assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]
+    assert [layer.get("units") for layer in record["spec"]["layers"] if "units" in layer] == [9, 7, 2]
+    assert abs(sizes["validation"] - sizes["train"]) < 0.4 * sizes["train"]
+
+
+def test_a_model_that_numpy_reads_differently_is_exit_code_1(tmp_path, monkeypatch, capsys):
+    logits = Model.logits
+    monkeypatch.setattr(Model, "logits", lambda self, images: logits(self, images) * np.float32(1.001))
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --epochs 1 --out {tmp_path}"
+    assert main(words.split()) == 1
+    assert "NumPy and JAX differ by" in capsys.readouterr().err
+
+
+def test_a_reader_who_has_had_enough_is_no_error():
+    code = "import sys; from jaxdoodle.cli import main; sys.exit(main(['data', 'list']))"
+    result = subprocess.run(f'{sys.executable} -c "{code}" | true', shell=True, capture_output=True, text=True)
+    assert "jaxdoodle:" not in result.stderr
 
 
 def test_evaluate_says_which_classes_are_hard(trained, capsys):
@@ -147,9 +211,23 @@ FAULTS = [
     ("train --dataset mnist --data-dir {tmp}", "train-images-idx3-ubyte"),
     ("train --dataset mnist --data-dir {tmp}/absent", "absent"),
     ("train --dataset mnsit", "mnsit: no such folder"),
+    (f"{TRAIN} --model {{tmp}}/swapped.json --classes clock,hexagon", "classes are .'clock', 'hexagon'.; those of the"),
+    (f"{TRAIN} --model {{tmp}}/small.json", r"images are \(28, 28, 1\); the network takes \(14, 14, 1\)"),
+    (f"{TRAIN} --model {{tmp}}/deep.json", "deep.json: a spec is JSON"),
+    (f"{TRAIN} --model {{tmp}}/twice.json", "twice.json: a spec has each key once"),
+    (f"{TRAIN} --model {{tmp}}/huge.json", "23,700,005 parameters; a model file has room for 16 million"),
+    (f"{TRAIN} --seed -1", "seed is at least 0"),
+    (f"{TRAIN} --schedule exponential", "decay of the schedule exponential is above 0"),
+    (f"{TRAIN} --schedule inverse_time --decay nan", "decay of the schedule inverse_time is at least 0; got nan"),
+    ("train --dataset doodles --per-class 1 --classes clock --out {tmp}/out", "no drawing (is left|to train on)"),
+    ("train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/bad.json", "bad.json: File exists"),
     ("evaluate {tmp}/absent.npz --dataset doodles", "absent.npz"),
     ("evaluate {tmp}/bad.json --dataset doodles", "bad.json"),
-    ("evaluate {model} --dataset doodles --set tset", "no set 'tset'; it has train, validation, test"),
+    ("evaluate {model} --dataset doodles --set tset", "no test set 'tset'; it has test"),
+    ("predict {model} {tmp}/zip.npy", "zip.npy: is no .npy array"),
+    ("predict {model} {tmp}/none.npy", "none.npy: holds uint8 .0, 28, 28."),
+    ("predict {model} {tmp}/none.ndjson", "none.ndjson: holds no drawing"),
+    ("evaluate {model} --dataset doodles --against {other}", "knows other classes than"),
     ("predict {tmp}/bad.json {tmp}/x.png", "bad.json"),
     ("data verify --data-dir {tmp}", "holds no dataset to verify"),
 ]
@@ -159,7 +237,20 @@ FAULTS = [
 def test_a_fault_of_the_input_is_one_line_and_exit_code_2(trained, tmp_path, capsys, words, complaint):
     (tmp_path / "bad.json").write_text("{")
     (tmp_path / "unfit.json").write_text(ModelSpec((28, 28, 1), (Flatten(), Dense(3))).to_json())
-    words = words.format(tmp=tmp_path, model=trained[0] / "model.npz")
+    specs = {
+        "swapped": ModelSpec((28, 28, 1), (Flatten(), Dense(2)), ("hexagon", "clock")),
+        "small": ModelSpec((14, 14, 1), (Flatten(), Dense(5))),
+        "huge": ModelSpec((28, 28, 1), (Flatten(), Dense(30_000), Dense(5))),
+    }
+    for name, spec in specs.items():
+        (tmp_path / f"{name}.json").write_text(spec.to_json())
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "twice.json").write_text('{"input_shape": [784], "input_shape": [9], "layers": []}')
+    np.savez(tmp_path / "zip.npz", a=np.zeros(3))
+    (tmp_path / "zip.npz").rename(tmp_path / "zip.npy")
+    np.save(tmp_path / "none.npy", np.zeros((0, 28, 28), np.uint8))
+    (tmp_path / "none.ndjson").write_text("")
+    words = words.format(tmp=tmp_path, model=trained[0] / "model.npz", other=PINNED)
     assert main(words.split()) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("jaxdoodle: ") and re.search(complaint, lines[0])
@@ -168,7 +259,7 @@ def test_a_fault_of_the_input_is_one_line_and_exit_code_2(trained, tmp_path, cap
 def test_a_loss_that_is_no_number_is_exit_code_1(tmp_path, capsys):
     words = f"{TRAIN} --model mlp --optimizer sgd --learning-rate 1e38 --batch-size 8".format(tmp=tmp_path)
     assert main(words.split()) == 1
-    assert "the loss became" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert "the loss became" in capsys.readouterr().err and not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 def test_data_list_and_verify_tell_what_is_there(data_root, capsys):
@@ -181,5 +272,5 @@ def test_data_list_and_verify_tell_what_is_there(data_root, capsys):
     assert "files are sound" in capsys.readouterr().out
 
 
-def test_the_reports_classes_are_the_default(trained):
+def test_the_reports_classes_are_the_default():
     assert load("doodles", per_class=10).classes == ("headphones", "bucket", "clock", "pizza", "hexagon")

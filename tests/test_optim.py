@@ -34,6 +34,15 @@ def test_gradient_descent_is_the_formula():
     np.testing.assert_allclose(steps(optim.make_optimizer("sgd", 0.1), 2)[0]["w"], [[1.94, -0.2]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("name, second", [("momentum", 1.9), ("nesterov", 1 + 0.9 + 0.81)])
+def test_momentum_keeps_nine_tenths_of_the_last_step(name, second):
+    """On a gradient that stays, the first step is 1 (nesterov: 1 + 0.9), the second 1 + 0.9 (1 + 0.9 (1 + 0.9))."""
+    first = {"momentum": 1.0, "nesterov": 1.9}[name]
+    moved = [PARAMS[0]["w"] - steps(optim.make_optimizer(name, 0.01), count)[0]["w"] for count in (1, 2)]
+    np.testing.assert_allclose(moved[0], 0.01 * first * GRADS[0]["w"], rtol=1e-4)
+    np.testing.assert_allclose(moved[1] - moved[0], 0.01 * second * GRADS[0]["w"], rtol=1e-4)
+
+
 def test_adam_is_the_formulas_of_the_doodle_report():
     """Bilal Ahmad, "Doodle Classifier", section 4.11, with optax's defaults 0.9, 0.999 and 1e-8."""
     theta, m, v, g = np.array([[2.0, -1.0]]), 0.0, 0.0, np.array([[0.3, -4.0]])

@@ -13,7 +13,7 @@ from jaxdoodle.architectures import mlp
 from jaxdoodle.augment import Augment
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.losses import MeanSquaredError
 from jaxdoodle.penalties import L2
 from jaxdoodle.train import DivergedError, TrainConfig
@@ -139,13 +139,52 @@ def test_running_statistics_move_by_what_the_forward_pass_saw():
     np.testing.assert_allclose(result.params[1]["var"], 0.9 + 0.1 * before.var((0, 1, 2)), rtol=1e-4)
 
 
-def test_weights_do_not_depend_on_the_scale_that_a_contract_chooses():
-    """Bytes divided by 255 and bytes as they are: two contracts, two results, the same images."""
-    small, raw = (train.fit(SPEC, TRAIN, None, replace(CONFIG, epochs=1), divisor=d) for d in (255.0, 1.0))
-    assert small.step_losses[0] != raw.step_losses[0]
+def test_the_divisor_is_what_pixels_are_divided_by():
     x = TRAIN.images[:5]
-    scaled = model.apply(SPEC, small.params, jnp.asarray(x, jnp.float32) / 255)
-    np.testing.assert_allclose(train.predict(SPEC, small.params, x), scaled, rtol=1e-5, atol=1e-6)
+    for divisor in (255.0, 1.0):
+        params = train.fit(SPEC, TRAIN, None, replace(CONFIG, epochs=1), divisor=divisor).params
+        expected = model.apply(SPEC, params, jnp.asarray(x, jnp.float32) / divisor)
+        np.testing.assert_allclose(train.predict(SPEC, params, x, divisor=divisor), expected, rtol=1e-4, atol=1e-5)
+    assert fit(epochs=1).step_losses[0] != train.fit(SPEC, TRAIN, None, CONFIG, divisor=1.0).step_losses[0]
+
+
+def test_every_step_and_every_layer_drops_others():
+    spec = ModelSpec((28, 28, 1), (Dropout(0.5), Flatten(), Dropout(0.5), Dense(3)), CLASSES)
+    _, kept = model.forward(spec, model.init(spec, jax.random.key(0)), jnp.ones((1, 28, 28, 1)), key=jax.random.key(1))
+    assert not np.array_equal(np.ravel(kept[0]), np.ravel(kept[2]))
+    losses = fit(spec, TRAIN.take(np.arange(8)), None, learning_rate=1e-20, schedule="constant").step_losses
+    assert len(set(losses)) == len(losses) == 4, "the same images, the same weights, another mask"
+
+
+def test_the_seed_orders_the_images(monkeypatch):
+    start = model.init(SPEC, jax.random.key(0))
+    monkeypatch.setattr(train.model, "init", lambda spec, key: jax.tree.map(jnp.copy, start))
+    assert fit(seed=3, epochs=1).step_losses != fit(seed=4, epochs=1).step_losses
+
+
+def test_clipping_reaches_the_optimizer():
+    start = model.init(SPEC, jax.random.key(0))
+    moved = jax.tree.map(lambda a, b: a - b, fit(epochs=1, optimizer="sgd", clip_norm=1e-6).params, start)
+    norm = np.sqrt(sum(np.square(leaf).sum() for leaf in jax.tree.leaves(moved)))
+    assert 0 < norm < 1e-6, "ten steps of at most 3e-3 times 1e-6, and rounding"
+
+
+def test_weights_that_the_last_step_broke_stop_the_run():
+    with pytest.raises(DivergedError, match="a weight became nan or inf at step 0"):
+        fit(epochs=1, batch_size=300, learning_rate=3e37, optimizer="sgd", penalties=(L2(1e5),))
+
+
+MISFITS = [
+    (mlp(("x", "y")), "bars: has 3 classes; the network gives outputs of shape .2,."),
+    (mlp(("down", "across", "box")), "bars: classes are .*; those of the network are .'down', 'across', 'box'."),
+    (mlp(CLASSES, input_shape=(14, 14, 1)), r"bars: images are .28, 28, 1.; the network takes .14, 14, 1."),
+]
+
+
+@pytest.mark.parametrize("spec, message", MISFITS)
+def test_a_network_for_other_drawings_is_refused(spec, message):
+    with pytest.raises(InputError, match=message):
+        fit(spec)
 
 
 def test_predictions_come_for_every_image_in_order():
@@ -179,7 +218,10 @@ REFUSED = [
     ({"learning_rate": float("nan")}, "learning_rate is above 0; got nan"),
     ({"average": 1.0}, "average is at least 0 and below 1; got 1.0"),
     ({"clip_norm": 0.0}, "clip_norm is above 0; got 0.0"),
-    ({"gradients": "torch"}, "gradients is one of hand, jax; got 'torch'"),
+    ({"gradients": "torch"}, "'torch' is not known; there are hand, jax"),
+    ({"optimizer": "adamm"}, "'adamm' is not known; there are sgd"),
+    ({"schedule": "linear"}, "'linear' is not known; there are constant"),
+    ({"seed": -1}, "seed is at least 0 and below 2.32; got -1"),
 ]
 
 

@@ -255,6 +255,13 @@ def _verify(model: ModelFile) -> None:
         raise InputError(f"the golden logits do not come out: off by {difference:.2g}, allowed is {allowed:.2g}.")
 
 
+def refuse_unfit(spec: ModelSpec) -> None:
+    """Raise ``InputError`` where no model of this spec can be written, before it is trained."""
+    _bound_activations(spec)
+    if 4 * spec.param_count + MAX_HEADER_BYTES > MAX_FILE_BYTES:
+        raise InputError(f"the network has {spec.param_count:,} parameters; a model file has room for 16 million.")
+
+
 def _bound_activations(spec: ModelSpec) -> None:
     total = sum(math.prod(shape) for shape in spec.shapes)
     for layer, before, after in zip(spec.layers, spec.shapes[:-1], spec.shapes[1:], strict=True):

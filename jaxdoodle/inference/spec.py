@@ -235,7 +235,10 @@ class ModelSpec:
 
     def __post_init__(self):
         for name in ("input_shape", "layers", "classes"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            value = getattr(self, name)
+            if not isinstance(value, tuple | list):
+                raise SpecError(f"{name} is a tuple; got {value!r}.")
+            object.__setattr__(self, name, tuple(value))
         if not self.input_shape or not all(_is_count(n) for n in self.input_shape):
             raise SpecError(f"input_shape holds positive integers, without the batch; got {self.input_shape}.")
         for index, layer in enumerate(self.layers):
@@ -300,8 +303,10 @@ class ModelSpec:
     @classmethod
     def from_json(cls, text: str) -> ModelSpec:
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = json.loads(text, object_pairs_hook=_unique)
+        except SpecError:
+            raise
+        except (ValueError, RecursionError) as error:
             raise SpecError(f"a spec is JSON; {error}.") from None
         return cls.from_dict(data)
 
@@ -344,6 +349,14 @@ def _layer_from_dict(index: int, entry: Any) -> Layer:
         raise SpecError(f"{place} ({entry['type']}): {error}") from None
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a key that comes twice would hide what the first one said."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise SpecError(f"a spec has each key once; {[key for key, _ in pairs]} came together.")
+    return found
+
+
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -358,6 +371,7 @@ def _require_number(layer: Layer, name: str) -> None:
     value = getattr(layer, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise SpecError(f"{name} of {type(layer).__name__} is a finite number; got {value!r}.")
+    object.__setattr__(layer, name, float(value))
 
 
 def _set_pair(layer: Layer, name: str) -> None:
@@ -375,7 +389,7 @@ _NORMAL = re.compile(r"normal\((\d+(?:\.\d*)?(?:e-?\d+)?)\)")
 def normal_stddev(init: str) -> float | None:
     """The standard deviation in ``"normal(0.001)"``, or ``None`` for another initializer."""
     match = _NORMAL.fullmatch(init)
-    return float(match[1]) if match else None
+    return float(match[1]) if match and math.isfinite(float(match[1])) else None
 
 
 def _require_initializer(init: str) -> None:

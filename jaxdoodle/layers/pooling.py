@@ -9,11 +9,11 @@ from jaxdoodle.layers.windows import fold, unfold
 def max_forward(layer, params, x, *, key=None):
     """The largest value of each window; on a tie, the first. Blank paper is all ties."""
     best, *others = unfold(x, layer.window, layer.stride)
-    winner = jnp.zeros(best.shape, jnp.int16)
+    winner = jnp.zeros(best.shape, jnp.int32)
     for place, pixel in enumerate(others, start=1):
         larger = pixel > best  # a running choice, not jnp.max: autodiff would share a tie out evenly
         best = jnp.where(larger, pixel, best)
-        winner = jnp.where(larger, jnp.int16(place), winner)
+        winner = jnp.where(larger, jnp.int32(place), winner)
     return best, (x, winner)
 
 

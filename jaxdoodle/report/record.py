@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+import jaxdoodle
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.train import TrainConfig
 
@@ -38,6 +39,7 @@ def record_of(run: Run) -> dict[str, Any]:
             if name != "train" and len(run.spec.classes) <= MOST_CLASSES
         },
         "best_epoch": fitted.best_epoch,
+        "interrupted": fitted.interrupted,
         "history": [
             {
                 "epoch": epoch.number,
@@ -69,8 +71,8 @@ def describe_machine() -> dict[str, Any]:
     """Versions and hardware, for the record."""
     device = jax.devices()[0]
     return {
-        "versions": {name: version(name) for name in ("jaxdoodle", "jax", "jaxlib", "optax", "numpy")}
-        | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in ("jax", "jaxlib", "optax", "numpy")}
+        | {"jaxdoodle": jaxdoodle.__version__, "python": platform.python_version()},
         "device": f"{device.platform}: {device.device_kind}",
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
     }
