@@ -1,0 +1,66 @@
+"""What is timed: the same network, images, batches and optimizer for everyone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.data import load
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.spec import Conv2D, Dense, ModelSpec
+
+DIGITS = tuple("0123456789")
+TRAIN_IMAGES, TEST_IMAGES = 60_000, 10_000
+
+
+@dataclass(frozen=True)
+class Workload:
+    """``epochs`` passes over ``images`` images are one round, which is timed as a whole."""
+
+    title: str
+    spec: ModelSpec
+    batch_size: int
+    images: int
+    epochs: int = 1
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+
+    @property
+    def flops(self) -> int:
+        """Of one round: two for each multiplication and addition of the matrix products that cannot be avoided.
+
+        Forward, and backward to weights and to inputs; but the first layer with weights needs none of its inputs.
+        """
+        forward = []
+        for layer, shape, after in zip(self.spec.layers, self.spec.shapes[:-1], self.spec.shapes[1:], strict=True):
+            if isinstance(layer, Dense | Conv2D):
+                places = math.prod(after[:-1])
+                forward.append(2 * places * math.prod(layer.param_shapes(shape)["w"]))
+        return (3 * sum(forward) - forward[0]) * self.images * self.epochs
+
+
+WORKLOADS = {
+    "W1": Workload("MLP 784-128-64-10", mlp(DIGITS, (128, 64), init="glorot_uniform"), 128, 60_000),
+    "W2-32": Workload("digit CNN, 37,610 parameters", digit_cnn(DIGITS), 32, 60_000),
+    "W2-128": Workload("digit CNN, 37,610 parameters", digit_cnn(DIGITS), 128, 60_000),
+    "W3": Workload("sketch CNN, 500,985 parameters", sketch_cnn([str(i) for i in range(345)]), 128, 6_400),
+    "W4": Workload(
+        "784-1000-10, full batch, 500 steps", mlp(DIGITS, (1000,), init="glorot_uniform"), 1000, 1000, 500, "sgd", 0.1
+    ),
+}
+
+
+def load_data(root: str | None) -> tuple[str, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Name, 60,000 training and 10,000 test images with labels: MNIST, or without it generated doodles, repeated."""
+    try:
+        splits = load("mnist", root=root, validation=0)
+    except InputError:
+        splits = load("doodles", root=root)
+    sides = []
+    for side, count in ((splits.train, TRAIN_IMAGES), (splits.test, TEST_IMAGES)):
+        index = np.arange(count) % len(side.images)
+        sides.append((side.images[index], side.labels[index].astype(np.int32)))
+    return splits.name, sides[0], sides[1]
