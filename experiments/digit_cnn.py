@@ -1,4 +1,11 @@
-"""The digit network of "Convolution Neural Networks (CNNs)": 37,610 parameters, 10 epochs of batches of 32."""
+"""The digit network of "Convolution Neural Networks (CNNs)": 37,610 parameters, 10 epochs of batches of 32.
+
+The slides: Keras, dropout, 60,000 training digits, 99.16 % on test, where the test set also served as validation set.
+
+Here, 5,000 of the 60,000 are held out to choose the epoch and the test set is scored once: 99.09 % (99.06 to 99.14, 3
+seeds), which is within the interval of 0.18 points that 10,000 images leave. The same network without dropout,
+augmented, 40 epochs: 99.40 % (one seed).
+"""
 
 from experiments.experiment import Experiment, Variant
 from jaxdoodle.architectures import digit_cnn

@@ -1,7 +1,7 @@
 """``python -m experiments.table``: the README's results, made from the committed records and from nothing else.
 
 For each experiment the report's own recipe, and of the other variants the one that is best on validation (on test
-where there is no validation set, and then that is a choice made on the test set, and marked so).
+where there is no validation set, and then, if there was a choice, it is marked so).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _rows(record: dict[str, Any]) -> Iterator[str]:
             claim = record["claims"].get(set_name) if name == first else None
             cells = (
                 f"`{record['experiment']}`",
-                name + (" (chosen on test)" if name == best and not _validated(runs) else ""),
+                name + (" (chosen on test)" if name == best and len(others) > 1 and not _validated(runs) else ""),
                 f"{runs[0]['parameters']:,}",
                 set_name,
                 f"{100 * claim:.2f} %" if claim else "",
