@@ -103,8 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         step = 4_000 if manner == "throttles" else len(body) or 1
         try:
             for start in range(0, len(body), step):
+                record[2] += len(body[start : start + step])  # before the client can be done
                 self.wfile.write(body[start : start + step])
-                record[2] += step
                 if manner == "throttles":
                     time.sleep(0.01)
         except OSError:
@@ -494,6 +494,28 @@ def test_the_command_says_what_came_and_fails_where_something_did_not(server, da
     assert "did you mean pizza?" in capsys.readouterr().err
     assert main(["data", "get", "mnist", "--data-dir", str(data), "--base-url", "ftp://here"]) == 2
     assert "expected http://" in capsys.readouterr().err
+
+
+def test_of_many_failures_the_first_are_told_and_the_others_counted(server, data, capsys):
+    server.content["quickdraw/categories.txt"] = "\n".join("abcdefgh").encode()
+    assert (
+        main(["data", "get", "quickdraw", "--classes", "all", "--data-dir", str(data), "--base-url", server.url]) == 1
+    )
+    *told, last = capsys.readouterr().err.splitlines()
+    assert len(told) == 5 and all("HTTP 404" in line for line in told)
+    assert last == "jaxdoodle: 3 more of 9 files cannot be fetched"
+
+
+def test_without_a_terminal_nothing_but_failures_is_said_on_the_side(server, data, capsys):
+    names = "abcdefghijklm"
+    server.content["quickdraw/categories.txt"] = "\n".join(names).encode()
+    for name in names:
+        server.content[f"{BITMAPS}/{name}.npy"] = npy(np.zeros((2, 784), np.uint8))
+    assert (
+        main(["data", "get", "quickdraw", "--classes", "all", "--data-dir", str(data), "--base-url", server.url]) == 0
+    )
+    printed = capsys.readouterr()
+    assert printed.err == "" and len(printed.out.splitlines()) == 14
 
 
 def test_the_command_needs_no_rich(server, data, capsys, monkeypatch):

@@ -16,6 +16,7 @@ from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference.errors import InputError
 
 MIRROR = "JAXDOODLE_MIRROR"
+SHOWN = 5  # failures told one by one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,16 +48,19 @@ def run(options: argparse.Namespace) -> int:
             Transfer(watch=watch),
             done,
         )
+    failed = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in outcomes:
         if outcome.ok:
             print(f"{outcome.path}: {outcome.text}")
-        else:
-            print(f"jaxdoodle: {outcome.text}", file=sys.stderr)
-    return 0 if all(outcome.ok for outcome in outcomes) else 1
+    for outcome in failed[:SHOWN]:
+        print(f"jaxdoodle: {outcome.text}", file=sys.stderr)
+    if len(failed) > SHOWN:
+        print(f"jaxdoodle: {len(failed) - SHOWN} more of {len(outcomes)} files cannot be fetched", file=sys.stderr)
+    return 1 if failed else 0
 
 
 @contextmanager
-def _bars(subject: str) -> Iterator[tuple[Callable[[Path, int, int | None], None], Callable[[Outcome, int], None]]]:
+def _bars(subject: str) -> Iterator[tuple[Callable[[Path, int, int | None], None], Callable[..., None]]]:
     """A bar for each file that is on its way, on stderr; where nobody watches, or without rich, none."""
     try:
         from rich import progress
@@ -89,7 +93,7 @@ def _bars(subject: str) -> Iterator[tuple[Callable[[Path, int, int | None], None
         count += 1
         if (task := tasks.pop(outcome.path.name, None)) is not None:
             bars.remove_task(task)
-        if count % 10 == 0 and count < total:
+        if count % 10 == 0 and count < total and console.is_terminal:
             bars.console.print(f"{subject}: {count} of {total} files")
 
     with bars:

@@ -57,7 +57,7 @@ def get(
     strokes: bool = False,
     base_url: str | None = None,
     transfer: Transfer | None = None,
-    done: Callable[[Outcome, int], None] = lambda outcome, total: None,
+    done: Callable[..., None] = lambda outcome, total: None,
 ) -> list[Outcome]:
     """Fetch ``mnist``, ``mnist-mini`` (which is MNIST and an index) or ``quickdraw`` into ``root``; keep what is there.
 
@@ -65,7 +65,7 @@ def get(
     ``per_class``  the first drawings of each class; no more bytes are asked for than they take.
     ``strokes``    fetch the simplified strokes of these drawings too.
     ``base_url``   of a mirror with the layout of a data root, in place of the publishers.
-    ``done``       called with each outcome as it comes, and how many there will be.
+    ``done``       called with each outcome as it comes, and ``total``: how many there will be.
 
     Raises ``InputError`` at a class that is not there, ``FailedError`` where the list of all classes cannot be had.
     """
@@ -74,7 +74,7 @@ def get(
     transfer = transfer or Transfer()
     if name != "quickdraw":
         items = [_mnist(root, idx_name, base_url) for idx_name in MNIST_SHA256]
-        return _fetch_all(items, transfer, done)
+        return _fetch_all(items, transfer, partial(done, total=len(items)))
     categories = _item(root, CATEGORIES_FILE, base_url, files.look_into_names, files.names)
     listed = fetch(categories, transfer)
     if not listed.ok and classes == "all":
@@ -87,7 +87,9 @@ def get(
         if strokes:
             relative = f"{STROKES_FOLDER}/{class_name}.ndjson"
             items.append(_counted(root, relative, base_url, per_class, files.look_into_drawings, files.drawings))
-    return [listed, *_fetch_all(items, transfer, done)]
+    tell = partial(done, total=len(items) + 1)
+    tell(listed)
+    return [listed, *_fetch_all(items, transfer, tell)]
 
 
 def fetch(item: Item, transfer: Transfer) -> Outcome:
@@ -121,12 +123,12 @@ def fetch(item: Item, transfer: Transfer) -> Outcome:
         return Outcome(item.path, False, f"{item.path}: cannot be fetched ({'; '.join(faults)}); {by_hand}.")
 
 
-def _fetch_all(items: Sequence[Item], transfer: Transfer, done: Callable[[Outcome, int], None]) -> list[Outcome]:
+def _fetch_all(items: Sequence[Item], transfer: Transfer, done: Callable[[Outcome], None]) -> list[Outcome]:
     """Several at once; the outcomes in the order of ``items``."""
 
     def one(item: Item) -> Outcome:
         outcome = fetch(item, transfer)
-        done(outcome, len(items))
+        done(outcome)
         return outcome
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
