@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxdoodle.gradcheck import find
 from jaxdoodle.gradcheck.check import check
 from jaxdoodle.gradcheck.oracles import ORACLES
@@ -57,8 +55,6 @@ def _of_file(path: Path, oracle: str) -> list[Report]:
 def _builtin(options: argparse.Namespace) -> dict[str, tuple[Report, Report]]:
     from jaxdoodle.gradcheck.builtin import cases
 
-    jax.config.update("jax_compilation_cache_dir", str(Path.home() / ".cache" / "jaxdoodle" / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     return {
         title: (examine(dtype="float64", oracle=options.oracle), examine(dtype="float32", oracle=options.oracle))
         for title, examine in cases()

@@ -16,6 +16,8 @@ from jaxdoodle.gradcheck.precision import precision
 from jaxdoodle.gradcheck.problem import Problem, numpy_args
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, ProbeResult
 
+NOT_FINITE = "nan or infinity in the gradient"
+
 
 @dataclass
 class Verdict:
@@ -76,7 +78,7 @@ def _once(findings: list[Finding]) -> list[Finding]:
 
 
 def _unsettled(r: Round, findings: list[Finding], problem: Problem) -> list[str]:
-    said = {n for f in findings if f.name != UNNAMED for n in f.leaves}
+    said = {n for f in findings if f.name not in (UNNAMED, NOT_FINITE) for n in f.leaves}
     return [n for n in r.wrong if n not in said]
 
 
@@ -99,7 +101,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
         if bad:
             told = ", ".join(map(case.problem.short, bad))
             findings.append(
-                Finding("nan or infinity in the gradient",
+                Finding(NOT_FINITE,
                         f"the gradient of {told} is not finite at the probe {r.probe.name!r}, where the right one is",
                         tuple(bad))
             )  # fmt: skip

@@ -17,7 +17,10 @@ from jaxdoodle.gradcheck.scene import Scene
 
 def diagnosis(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
     """Explain the wrong leaves of a generic point, and confirm it at another."""
-    solved = frozenset(n for f in before if f.name != UNNAMED for n in f.leaves)
+    solved = frozenset(n for f in before if f.name != UNNAMED and not f.name.startswith("nan") for n in f.leaves)
+    ill = [r for r in ill if all(np.isfinite(np.asarray(r.got[n], float)).all() for n in r.wrong)]
+    if not ill:
+        return []
     only_sizes = [r for r in ill if r.probe.name.startswith(("batch of", "other"))]
     if len(only_sizes) == len(ill) and case.generic[0] not in ill:
         return [_size_as_number(case, ill[0])]

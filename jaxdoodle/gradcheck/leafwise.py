@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def _rearrangements(want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "reshaped in column order", np.ravel(want).reshape(want.shape, order="F")
     yield "reshaped in column order", np.ravel(want, order="F").reshape(want.shape)
     if want.ndim == 4:
-        for axes in ((1, 0, 2, 3), (0, 1, 3, 2), (3, 2, 0, 1), (1, 0, 3, 2), (0, 2, 1, 3), (3, 1, 2, 0)):
+        for axes in list(permutations(range(4)))[1:]:
             turned = want.transpose(axes)
             yield f"with its axes in the order {axes}", turned.reshape(want.shape)
         yield "turned by 180 degrees", np.flip(want, (0, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
+from itertools import permutations
 
 import numpy as np
 
@@ -17,6 +18,7 @@ _MOST_EDGES = 400
 
 
 def hypotheses(scene: Scene) -> Iterator[Hypothesis]:
+    yield from wrong_orders(scene)
     yield from scaled_edges(scene)
     yield from repeated_edges(scene)
     yield from bias_sums(scene)
@@ -176,6 +178,35 @@ def _scaled(scene: Scene, index: int, slot: int | None, c: float) -> Step:
         return [(p, d * c if parent is None or p == parent else d) for p, d in scene.tape.step(index, dy)]
 
     return step
+
+
+def wrong_orders(scene: Scene) -> Iterator[Hypothesis]:
+    """A reshape or a transpose undone as if the axes had come in another order."""
+    kinds = ("reshape", "ravel", "flatten", "transpose", "swapaxes", "moveaxis")
+    moved = [i for i in candidates(scene.tape) if scene.tape.nodes[i].kind in kinds]
+    for index in [*(p.y for p in scene.found if p.kind in ("conv", "pool")), *sorted(moved, reverse=True)][:12]:
+        node, dy = scene.tape.nodes[index], scene.cotangents[index]
+        if dy is None or dy.ndim > 4:
+            continue
+        text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
+        sentence = f"the reshape or transpose at {text} is undone with the axes in another order"
+        inside = next((x for x in node.inputs if x.size == dy.size), dy)
+        for shape in {dy.shape, inside.shape}:
+            for order in list(permutations(range(len(shape))))[1:24]:
+                back = np.argsort(order)
+                for d in (
+                    dy.reshape([shape[k] for k in order]).transpose(back),
+                    dy.reshape(shape).transpose(order),
+                ):
+                    yield Hypothesis(
+                        "reshape undone in the wrong order", sentence, 21,
+                        {index: partial(_step_with, scene, index, d.reshape(dy.shape))}, place=index,
+                    )  # fmt: skip
+
+
+def _step_with(scene: Scene, index: int, d: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """The step of a node as if ``d`` had come in."""
+    return scene.tape.step(index, d)
 
 
 def bias_sums(scene: Scene) -> Iterator[Hypothesis]:

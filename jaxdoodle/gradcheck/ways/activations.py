@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxdoodle.gradcheck.recognize import ACTIVATIONS, Part, sigmoid
+from jaxdoodle.gradcheck.recognize import ACTIVATIONS, Part, candidates, sigmoid
 from jaxdoodle.gradcheck.scene import Hypothesis, Scene
 from jaxdoodle.gradcheck.tape import Step
 from jaxdoodle.gradcheck.ways.way import Way
@@ -146,6 +146,15 @@ def activation(scene: Scene, part: Part) -> Iterator[Way]:
         yield "values rolled", f"{part.name}'(z) is rolled by one along axis {k}", times(part.x, rolled)
     if x.ndim == 2 and x.shape[0] == x.shape[1]:
         yield "transposed", f"{part.name}'(z) is transposed", times(part.x, act.slope(x).T)
+    if part.name in ("relu", "leaky relu"):
+        for i in candidates(scene.tape):
+            value = scene.tape.nodes[i].value
+            if value.shape == x.shape and i not in (part.x, part.y) and not np.array_equal(value > 0, x > 0):
+                yield (
+                    "mask of another array",
+                    f"{part.name}' looks at the sign of the result of {scene.line(i) or 'an argument'}; right is z",
+                    times(part.x, act.slope(value)),
+                )
     for other in scene.found:
         if other.kind == "activation" and other.y != part.y:
             z = scene.tape.nodes[other.x].value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +51,12 @@ def conv(scene: Scene, part: Part) -> Iterator[Way]:
         "dx slides the kernel as forward does; it has to be turned by 180 degrees",
         way(dx_with(flipped)),
     )
+    for by_kernel, word in ((True, "kernel"), (False, "image")):
+        yield (
+            "conv dx overwritten where windows overlap",
+            f"in the loop over the {word}, dx is assigned (=) where contributions have to be added (+=)",
+            way(lambda dy, dx, b=by_kernel: overwritten(dy, a, kernel, layout, pads, stride, b)),
+        )
     if kernel.shape[h] == kernel.shape[v]:
         swapped = np.swapaxes(kernel, h, v)
         yield "transposed conv kernel", "dx uses the kernel with rows and columns exchanged", way(dx_with(swapped))
@@ -125,6 +133,28 @@ def conv(scene: Scene, part: Part) -> Iterator[Way]:
             f"dx and dw are off by a row and a column: {text}",
             way(pads=moved),
         )
+
+
+def overwritten(dy, x, w, layout, pads, stride, by_kernel: bool) -> np.ndarray:
+    """dx with each contribution written over the one before: in a loop over kernel cells, or over image positions."""
+    rows = layout.rows
+    width = [(0, 0)] * 4
+    width[rows], width[rows + 1] = pads
+    dx = np.zeros(np.pad(x, width).shape)
+    size = tuple(w.shape[layout.kernel.index(c)] for c in "hw")
+    out = "nABo" if rows == 1 else "noAB"
+    parts = np.einsum(f"{out},{layout.kernel}->ABhwni", dy, w, optimize=True)
+    places = list(product(range(dy.shape[rows]), range(dy.shape[rows + 1])))
+    cells = list(product(range(size[0]), range(size[1])))
+    order = ((p, c) for c in cells for p in places) if by_kernel else ((p, c) for p in places for c in cells)
+    for (i, j), (a, b) in order:
+        spot: list[Any] = [slice(None)] * 4
+        spot[rows], spot[rows + 1] = i * stride[0] + a, j * stride[1] + b
+        dx[tuple(spot)] = parts[i, j, a, b]
+    cut: list[Any] = [slice(None)] * 4
+    for k in (0, 1):
+        cut[rows + k] = slice(pads[k][0], dx.shape[rows + k] - pads[k][1])
+    return dx[tuple(cut)]
 
 
 def _shifted(pads, k: int, shift: int):
