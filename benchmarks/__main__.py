@@ -173,7 +173,7 @@ def there(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def _start(module: str, *arguments: str) -> subprocess.Popen:
+def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", module, *arguments]
     pipe = subprocess.PIPE
     quiet = subprocess.DEVNULL  # TensorFlow is talkative
@@ -187,13 +187,13 @@ def _ask(worker: subprocess.Popen, what: str) -> dict[str, Any]:
     return _hear(worker)
 
 
-def _hear(worker: subprocess.Popen) -> dict[str, Any]:
+def _hear(worker: subprocess.Popen[str]) -> dict[str, Any]:
     """The next message; lines that the library prints on its own account are passed over."""
     assert worker.stdout is not None
     for line in worker.stdout:
         if line.startswith("{"):
             return json.loads(line)
-    raise SystemExit(f"a worker ended early; alone it says why: {shlex.join(worker.args)}")
+    raise SystemExit(f"a worker ended early; alone it says why: {shlex.join(map(str, worker.args))}")
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess:

@@ -29,15 +29,16 @@ def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: in
     from jaxdoodle import optim, train
 
     config = train.TrainConfig(batch_size=workload.batch_size, devices=devices, seed=SEED)
-    optimizer = optim.make_optimizer(workload.optimizer, workload.learning_rate)
+    rate = optim.make_schedule("constant", workload.learning_rate, decay=0.0, steps_per_epoch=1, steps=1)
+    optimizer = optim.make_optimizer(workload.optimizer, rate)
     step = train.make_step(workload.spec, optimizer, config, 255.0)
     arguments = train.init_state(workload.spec, optimizer, config), images, labels
-    run, (state, images, labels) = train.compile_epoch(step, workload.batch_size, devices, arguments, len(images))
+    run, (state, *data) = train.compile_epoch(step, workload.batch_size, devices, arguments, len(images))
     rng = np.random.default_rng(SEED)
 
     def epoch():
         nonlocal state
-        state, (loss, _) = run(state, images, labels, rng.permutation(len(images)).astype(np.int32))
+        state, (loss, _) = run(state, *data, rng.permutation(len(images)).astype(np.int32))
         return float(np.mean(loss))
 
     return Trainer(epoch, lambda images: train.predict(workload.spec, state.params, images).argmax(axis=1))

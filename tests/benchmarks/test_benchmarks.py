@@ -35,6 +35,7 @@ def test_without_mnist_doodles_fill_the_sets(tmp_path, monkeypatch):
     assert images.dtype == np.uint8 and labels.dtype == np.int32 and len(test_images) == 30
 
 
+@pytest.mark.usefixtures("as_users_run")
 @pytest.mark.parametrize("name", ["W1", "W2-32"])
 def test_ours_trains(name):
     workload = replace(WORKLOADS[name], batch_size=8)
