@@ -333,3 +333,13 @@ def test_an_empty_side_is_no_trouble(sound):
     assert isinstance(examine(replace(sound, test=empty)), list)
     nothing = Splits(empty, empty, empty, QUICKDRAW)
     assert [f.text for f in examine(nothing)] == ["there is no drawing"]
+
+
+def test_a_damaged_file_of_a_named_dataset_is_a_fault(tmp_path, capsys):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(bytes(9000))[:-20])
+    for name in ("mnist", "mnist-mini"):
+        assert main(["data", "doctor", name, "--data-dir", str(tmp_path)]) == 1
+        *lines, last = capsys.readouterr().out.splitlines()
+        assert any("t10k-labels-idx1-ubyte.gz: " in line and "no IDX file" not in line for line in lines)
+        assert last == f"{name}: cannot be read; 4 faults, 0 notes"
