@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import statistics
 import subprocess
 import sys
@@ -193,7 +192,7 @@ def _hear(worker: subprocess.Popen[str]) -> dict[str, Any]:
     for line in worker.stdout:
         if line.startswith("{"):
             return json.loads(line)
-    raise SystemExit(f"a worker ended early; alone it says why: {shlex.join(map(str, worker.args))}")
+    raise SystemExit(f"a worker ended early; alone it says why: {worker.args!r}")
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess:

@@ -69,7 +69,7 @@ def _complain(what: object, code: int) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    from jaxdoodle import losses, penalties
+    from jaxdoodle import compile_cache, losses, parallel, penalties
     from jaxdoodle.augment import Augment
     from jaxdoodle.data import load
     from jaxdoodle.report.intervals import format_accuracy
@@ -91,8 +91,12 @@ def train(options: argparse.Namespace) -> int:
         clip_norm=options.clip_norm,
         average=options.average,
         gradients=options.gradients,
+        devices=options.devices,
         seed=options.seed,
     )
+    compile_cache.enable()
+    if config.devices > 1:
+        parallel.split_processor(config.devices)
     splits = load(
         options.dataset,
         root=options.data_dir,
@@ -347,6 +351,7 @@ def _add_train(verbs: Any) -> None:
     option("--clip-norm", type=float, help="bound on the norm of the gradient")
     option("--average", type=float, help="decay of a moving average of the weights, e.g. 0.999")
     option("--gradients", choices=("hand", "jax"), default="hand", help="who differentiates (hand)")
+    option("--devices", type=int, default=1, help="share each batch among so many processor cores (1)")
     option("--seed", type=int, default=0, help="(0)")
 
 
