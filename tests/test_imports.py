@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parents[1] / "jaxdoodle"
 ROWS = (
     {"inference"},
     {"layers", "losses", "penalties", "data", "architectures"},
-    {"model", "backprop", "augment", "optim", "plan", "parallel"},
+    {"model", "backprop", "augment", "optim", "plan", "parallel", "compile_cache"},
     {"train", "gradcheck", "calibrate"},
-    {"export", "report", "run", "app", "compile_cache"},
+    {"export", "report", "run", "app"},
     {"cli", "__main__"},
 )
 MODULES = {path: path.relative_to(PACKAGE).with_suffix("").parts for path in sorted(PACKAGE.rglob("*.py"))}

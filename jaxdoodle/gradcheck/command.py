@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jaxdoodle import compile_cache
 from jaxdoodle.gradcheck import find
 from jaxdoodle.gradcheck.check import check
 from jaxdoodle.gradcheck.oracles import ORACLES
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: every gradient is right; 1: some are wrong. Raises ``InputError`` for a file that cannot be checked."""
+    compile_cache.enable()
     start = time.perf_counter()
     if options.file is None:
         table = _builtin(options)
