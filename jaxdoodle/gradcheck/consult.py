@@ -13,6 +13,7 @@ from jaxdoodle.gradcheck.kinks import at_kinks
 from jaxdoodle.gradcheck.leaves import is_integer
 from jaxdoodle.gradcheck.locate import assigned
 from jaxdoodle.gradcheck.precision import precision
+from jaxdoodle.gradcheck.probes import OTHER_SHAPES
 from jaxdoodle.gradcheck.problem import Problem, numpy_args
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, ProbeResult
 
@@ -34,12 +35,14 @@ class Verdict:
 
 
 def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
+    sizes = set_sizes_aside(rounds)
     failed = [r for r in rounds if r.returned.error is not None]
     rounds[:] = [r for r in rounds if r.returned.error is None]
     if not rounds:
         return Verdict(problem, (_raises(failed[0]),))
     case = Case(problem, oracle, hand, rounds, axes, by_jax, dict(options.demand), options.dtype)
     findings, notes = structure(case)
+    notes += sizes
     told: list[str] = []
     if rounds[0].got:
         findings += shape_findings(case, findings)
@@ -60,6 +63,30 @@ def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
     short = problem.short
     findings = [replace(f, leaves=tuple(map(short, f.leaves))) for f in findings]
     return Verdict(problem, tuple(_once(findings)), tuple(dict.fromkeys(told)), tuple(dict.fromkeys(notes)))
+
+
+def set_sizes_aside(rounds: list[Round]) -> list[str]:
+    """A derivation that is right wherever the sizes are those given is right; that it is for these alone is a note."""
+    here = [r for r in rounds if r.probe.name != OTHER_SHAPES and not r.probe.special]
+    if any(r.returned.error is not None for r in here):
+        return []
+    sound = [n for n in here[0].want if all(_right(r, n) for r in here)]
+    apart = [
+        r
+        for r in rounds
+        if r.probe.name == OTHER_SHAPES and (r.returned.error is not None or not all(_right(r, n) for n in sound))
+    ]
+    if not apart:
+        return []
+    rounds[:] = [r for r in rounds if all(r is not other for other in apart)]
+    return [
+        "what is right is right for the sizes as given only: at other ones backward fails, as where a size is written "
+        "as a number or one size is used for another"
+    ]
+
+
+def _right(r: Round, name: str) -> bool:
+    return name in r.got and r.verdict(name) != "wrong"
 
 
 def _only_as_given(case: Case, ill: list[Round]) -> bool:

@@ -14,6 +14,9 @@ from jaxdoodle.gradcheck.leaves import is_array, is_floating, is_integer, rebuil
 from jaxdoodle.gradcheck.oracles import output_shapes
 from jaxdoodle.gradcheck.problem import Point, Problem, float_outputs, numpy_args, run_forward
 
+#: The probe whose arrays are a little smaller than those given.
+OTHER_SHAPES = "other shapes"
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -223,7 +226,7 @@ def probes(problem: Problem, outline: Outline, axes: dict[str, int]) -> Iterator
         for smaller in sizes:
             yield from at(f"batch of {smaller}", cut_batch(problem, generic, axes, smaller))
     for args in islice(trimmed(problem, outline, generic), 1 if outline.by_jax and problem.scalar else 2):
-        yield from at("other shapes", args)
+        yield from at(OTHER_SHAPES, args)
     yield from at("saturated", scaled(problem, generic, 8.0), special=True)
     yield from at("whole-number input", whole_numbers(problem, generic), special=True)
     if axes:

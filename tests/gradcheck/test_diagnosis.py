@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from jax import lax
 
 from experiments.gradcheck_mutations.mutations import MUTATIONS
 from experiments.gradcheck_mutations.suite import run
@@ -9,6 +10,7 @@ from jaxdoodle.gradcheck import check, check_gradient
 
 QUICK = [m for m in MUTATIONS if m.network in ("columns", "objects", "bce", "skip", "batchnorm")][::2]
 RNG = np.random.default_rng(0)
+NHWC = ("NHWC", "HWIO", "NHWC")
 
 
 def test_the_suite_holds_sixty_mistakes_and_more():
@@ -58,6 +60,25 @@ def test_what_cannot_be_named_is_not_given_a_name_but_a_line():
     assert finding.name == "cannot name it"
     assert "`dz`" in finding.sentence
     assert any("cosine" in line for line in finding.evidence)
+
+
+def test_a_derivation_for_one_kernel_size_is_right_and_says_so():
+    """Its padding is written for 3x3, which is what it is used with."""
+
+    def forward(x, w):
+        return lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=NHWC), (x, w)
+
+    def backward(kept, dy):
+        x, w = kept
+        turned = w[::-1, ::-1].swapaxes(2, 3)
+        dx = lax.conv_general_dilated(dy, turned, (1, 1), ((1, 1), (1, 1)), dimension_numbers=NHWC)
+        images, errors = x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3)
+        dw = lax.conv_general_dilated(images, errors, (1, 1), ((1, 1), (1, 1)), dimension_numbers=NHWC)
+        return dx, dw.transpose(1, 2, 0, 3)
+
+    report = check(forward, backward, (RNG.normal(size=(2, 5, 6, 2)), RNG.normal(size=(3, 3, 2, 3))))
+    assert report.passed
+    assert any("right for the sizes as given only" in note for note in report.notes)
 
 
 def test_a_hard_coded_batch_size_shows_at_another_one():
