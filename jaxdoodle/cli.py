@@ -223,11 +223,11 @@ def _pictures(path: str) -> Iterator[tuple[str, Any]]:
 
     suffix = Path(path).suffix.lower()
     if suffix == ".ndjson":
-        from jaxdoodle.inference.strokes import rasterise, read_ndjson
+        from jaxdoodle.inference.strokes import read_ndjson
 
         number = 0
         for number, drawing in enumerate(read_ndjson(path), start=1):
-            yield f"{path}:{number}", rasterise([drawing])[0]
+            yield f"{path}:{number}", drawing
         if not number:
             raise InputError(f"{path}: holds no drawing; expected one a line.")
     elif suffix == ".npy":

@@ -14,12 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from jaxdoodle.inference import model_file, strokes
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.predict import Model, Prediction
-
-#: Pixels of a rendered drawing, each way.
-SIDE = 256
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             if isinstance(picture, InputError):
                 raise picture
-            prediction = model.predict(_rendered(picture, model.contract) if isinstance(picture, list) else picture)
+            prediction = model.predict(picture)
         except InputError as error:
             text = str(error)
             print(text if text.startswith(name) else f"{name}: {text}", file=sys.stderr)
@@ -73,13 +69,6 @@ def _drawings(name: str, lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
         except (ValueError, TypeError, KeyError, RecursionError):
             drawing = InputError(f'expected a JSON object with a "drawing"; got {line.strip()[:60]!r}.')
         yield f"{name}:{number}", drawing
-
-
-def _rendered(drawing: strokes.Drawing, contract: InputContract) -> Any:
-    """Drawn with the contract's pen, large: what remains to be done is to shrink it into its place."""
-    pen = contract.stroke_width or contract.longest_side / 8
-    line_width = 255 * pen / (contract.longest_side - pen)
-    return strokes.rasterise([strokes.simplify(drawing)], SIDE, line_width)[0]
 
 
 def _line(name: str, prediction: Prediction, k: int) -> str:

@@ -1,4 +1,4 @@
-"""Any picture of a drawing -> the bitmap that a network was trained on, by the network's contract.
+"""Any drawing -> the bitmap that a network was trained on, by the network's contract.
 
 The order: find the background, and call ink whatever differs from it; drop what is smaller than the pen could leave;
 measure the pen and bring it towards the contract's; scale the ink to the contract's longest side and put it in its
@@ -42,10 +42,10 @@ class Prepared:
     """What the network sees, and how it came about.
 
     ``bitmap``      uint8 (height, width), white ink on black.
-    ``background``  "light", "dark" or "transparent".
+    ``background``  "light", "dark" or "transparent"; "strokes" for a drawing in strokes.
     ``box``         of the ink in the picture: (top, left, bottom, right) in its pixels.
     ``scale``       bitmap pixels per pixel of the picture.
-    ``pen``         width of the pen in the picture, in its pixels.
+    ``pen``         width of the pen in the picture, in its pixels; 0 for strokes.
     ``widened``     bitmap pixels by which the pen was made wider; below 0: finer.
     ``specks``      how many specks were dropped.
     """
@@ -60,13 +60,15 @@ class Prepared:
 
 
 def preprocess(image: Any, contract: InputContract) -> Prepared:
-    """Prepare a picture as the contract says.
+    """Prepare a picture, or a drawing in strokes, as the contract says.
 
-    ``image`` is a path (opened by Pillow), a Pillow image, or an array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) of
-    uint8, uint16, bool, or floats from 0 to 1. A bitmap that meets the contract already comes back as it is. Raises
-    ``InputError`` where there is no picture or nothing drawn on it.
+    A drawing is a list of strokes, see ``strokes``. A picture is a path (opened by Pillow), a Pillow image, or an
+    array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) of uint8, uint16, bool, or floats from 0 to 1. A bitmap that meets
+    the contract already comes back as it is. Raises ``InputError`` where there is no picture or nothing drawn on it.
     """
     try:
+        if isinstance(image, list | tuple):
+            return _from_strokes(image, contract)
         whole, background = _ink(_pixels(image))
     except InputError as error:
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else "the image"
@@ -82,14 +84,14 @@ def preprocess(image: Any, contract: InputContract) -> Prepared:
     pen = _pen_width(drawing)
 
     if _meets(contract, ink, box):
-        scale, widened, bitmap = 1.0, 0.0, whole
+        scale, widened, bitmap = 1.0, 0.0, np.rint(255 * whole).astype(np.uint8)
     else:
         scale, widened = _fit(contract, box, pen)
         if widened:
             drawing = _with_pen_changed(drawing, FINE * scale, FINE * (pen * scale + widened))
-        bitmap = _place(drawing, contract)
+        bitmap = np.rint(255 * place(drawing, contract)).astype(np.uint8)
     return Prepared(
-        bitmap=np.rint(255 * bitmap).astype(np.uint8),
+        bitmap=bitmap,
         background=background,
         box=tuple(edge * reduction for edge in box),  # type: ignore[arg-type]
         scale=scale / reduction,
@@ -99,6 +101,16 @@ def preprocess(image: Any, contract: InputContract) -> Prepared:
     )
 
 
+def _from_strokes(drawing: Any, contract: InputContract) -> Prepared:
+    from jaxdoodle.inference import render, strokes  # they are not needed to prepare a picture
+
+    strokes.check(drawing)
+    low, high = ([edge(edge(stroke[axis]) for stroke in drawing) for axis in (1, 0)] for edge in (min, max))
+    side = max(last - first for first, last in zip(low, high, strict=True))
+    scale = (contract.longest_side - (contract.stroke_width or 0)) / side if side else 1.0
+    return Prepared(render.render(drawing, contract), "strokes", (*low, *high), scale, 0.0, 0.0, 0)
+
+
 def _pixels(image: Any) -> Array:
     """Any picture as float32 (h, w, 1, 3 or 4), 0 to 1."""
     if isinstance(image, str | os.PathLike):
@@ -106,7 +118,9 @@ def _pixels(image: Any) -> Array:
     elif hasattr(image, "getbands"):
         image = _from_pillow(image)
     elif not isinstance(image, np.ndarray):
-        raise InputError(f"a picture is a path, a Pillow image or a NumPy array; got {type(image).__name__}.")
+        raise InputError(
+            f"a drawing is a path, a Pillow image, a NumPy array or a list of strokes; got {type(image).__name__}."
+        )
     pixels = image[..., None] if image.ndim == 2 else image
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS:
         raise InputError(
@@ -315,7 +329,8 @@ def _distance(mask: Array, reach: int) -> Array:
     return np.sqrt(squared)
 
 
-def _place(ink: Array, contract: InputContract) -> Array:
+def place(ink: Array, contract: InputContract) -> Array:
+    """Ink on (h, w), 0 for none, at the size and in the place that the contract says: float32, in the same units."""
     top, left, bottom, right = _box(ink)
     scale = contract.longest_side / max(bottom - top, right - left)
     corner = tuple(

@@ -76,15 +76,26 @@ def simplify(drawing: Drawing) -> list[tuple[list[int], list[int]]]:
     """A raw drawing as Quick, Draw! simplifies it.
 
     Shift to 0, scale the longer side to 255, resample each stroke at 1 pixel, drop what the
-    Ramer-Douglas-Peucker algorithm finds to lie within 2 pixels, round.
+    Ramer-Douglas-Peucker algorithm finds to lie within 2 pixels, round. One that is simplified stays as it is.
     """
     check(drawing)
+    if _is_simplified(drawing):
+        return [(list(x), list(y)) for x, y in drawing]
     strokes = [np.stack([np.asarray(x, np.float64), np.asarray(y, np.float64)], 1) for x, y, *_ in drawing]
     low = np.min([stroke.min(0) for stroke in strokes], axis=0)
     side = np.max([stroke.max(0) for stroke in strokes], axis=0) - low
     scale = (BOX - 1) / side.max() if side.max() > 0 else 1.0
     simple = [np.rint(_simplify_line(_resample((stroke - low) * scale), 2.0)).astype(int) for stroke in strokes]
     return [(points[:, 0].tolist(), points[:, 1].tolist()) for points in simple]
+
+
+def _is_simplified(drawing: Drawing) -> bool:
+    """Two lists of integers a stroke, the least of each axis 0, the largest of all 255."""
+    if any(len(stroke) != 2 for stroke in drawing):
+        return False
+    xs, ys = (list(chain.from_iterable(stroke[axis] for stroke in drawing)) for axis in (0, 1))
+    whole = all(isinstance(value, int) for value in chain(xs, ys))
+    return whole and min(xs) == min(ys) == 0 and max(*xs, *ys) == BOX - 1
 
 
 def _resample(points: np.ndarray) -> np.ndarray:

@@ -1,0 +1,63 @@
+"""One way from strokes to the bitmap of a network."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jaxdoodle.inference.contract import MNIST, QUICKDRAW
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.inference.render import render
+from jaxdoodle.inference.strokes import rasterise, simplify
+
+TICK = [([0, 80, 255], [100, 180, 0]), ([30, 60], [20, 25])]
+FREE = replace(MNIST, image_shape=(40, 32, 1), centre=(12.0, 17.0), longest_side=18.0)
+RAW = [([x / 3 + 7 for x in xs], [y / 3 + 40 for y in ys], [0] * len(xs)) for xs, ys in TICK]
+
+
+def test_by_the_quickdraw_contract_it_is_the_published_rendering():
+    assert (render(TICK, QUICKDRAW) == rasterise([TICK])[0]).all()
+
+
+@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
+def test_size_place_and_pen_are_the_contracts(contract):
+    bitmap = render(TICK, contract).astype(float)
+    assert bitmap.shape == contract.image_shape[:2]
+    ink = bitmap / 255
+    rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
+    longest = max(np.ptp(rows), np.ptp(columns)) + 1
+    assert contract.longest_side - 0.5 <= longest <= contract.longest_side + 2
+    if contract.centring == "mass":
+        middle = [(ink.sum(axis=a) @ np.arange(ink.shape[1 - a])) / ink.sum() for a in (1, 0)]
+    else:
+        middle = [(rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2]
+    assert np.abs(np.subtract(middle, contract.centre)).max() <= 0.5
+    expected = render([([0, 255], [0, 0])], contract).sum() / 255  # a level line: its area is length times pen
+    assert expected == pytest.approx(
+        (contract.longest_side - 0.21 * contract.stroke_width) * contract.stroke_width, rel=0.03
+    )
+
+
+def test_where_and_how_large_it_was_drawn_does_not_matter():
+    apart = np.abs(render(RAW, QUICKDRAW).astype(int) - render(TICK, QUICKDRAW))
+    assert apart.mean() < 1
+
+
+def test_preprocess_takes_strokes_and_says_so():
+    prepared = preprocess(RAW, MNIST)
+    assert (prepared.bitmap == render(RAW, MNIST)).all()
+    assert prepared.background == "strokes"
+    assert prepared.box == (40, 7, 40 + 180 / 3, 7 + 255 / 3)
+    assert prepared.scale == pytest.approx((20 - 2.4) / 85)
+
+
+def test_what_is_simplified_stays_as_it_is():
+    once = simplify(RAW)
+    assert simplify(once) == once
+
+
+@pytest.mark.parametrize("drawing", [[], [([1, 2], [1])], [1, 2]])
+def test_what_is_no_drawing_is_refused(drawing):
+    with pytest.raises(InputError, match="stroke"):
+        preprocess(drawing, MNIST)
