@@ -5,5 +5,9 @@ class InputError(ValueError):
     """One line that names the file, what was found and what was expected. The command exits with 2."""
 
 
+class NoDrawingError(InputError):
+    """The input was read and shows no drawing (blank, a dot, a photograph): a model answers "none of mine"."""
+
+
 class FailedError(Exception):
     """What was asked for did not come out, through no fault of the input. The command exits with 1."""
