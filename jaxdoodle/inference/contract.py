@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.record import record
 
 CENTRINGS = ("mass", "box")
 
@@ -20,7 +21,7 @@ class ContractError(InputError):
     """A contract that no image can meet: what was found and what to do instead."""
 
 
-@dataclass(frozen=True)
+@record
 class InputContract:
     """White ink (255) on black, one channel, placed and scaled like the training images.
 

@@ -12,10 +12,11 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.record import record
 
 Shape = tuple[int, ...]
 Pair = Any  # given as one integer or two (vertical, horizontal); always read as two
@@ -25,7 +26,7 @@ class SpecError(InputError):
     """A description that no network can have: what was found and what to do instead."""
 
 
-@dataclass(frozen=True)
+@record
 class Layer:
     """Base of all layers: by default the shape stays and there is nothing to learn."""
 
@@ -41,7 +42,7 @@ class Layer:
         return {}
 
 
-@dataclass(frozen=True)
+@record
 class Dense(Layer):
     """Every output sees every input: ``y = x @ w + b``."""
 
@@ -61,7 +62,7 @@ class Dense(Layer):
         return {"w": (input_shape[0], self.units), "b": (self.units,)}
 
 
-@dataclass(frozen=True)
+@record
 class Conv2D(Layer):
     """Cross-correlation, which deep learning calls convolution: the kernel slides unflipped.
 
@@ -103,7 +104,7 @@ class Conv2D(Layer):
         return {"w": (*self.kernel_size, input_shape[2], self.filters), "b": (self.filters,)}
 
 
-@dataclass(frozen=True)
+@record
 class _Pool(Layer):
     """Windows of ``window`` pixels, ``stride`` apart (by default side by side); what is left over is dropped."""
 
@@ -121,17 +122,17 @@ class _Pool(Layer):
         return (*_window_counts(self, "window", (height, width)), channels)
 
 
-@dataclass(frozen=True)
+@record
 class MaxPool2D(_Pool):
     """The largest value of each window; on a tie, the first in reading order."""
 
 
-@dataclass(frozen=True)
+@record
 class AvgPool2D(_Pool):
     """The mean of each window."""
 
 
-@dataclass(frozen=True)
+@record
 class GlobalAvgPool2D(Layer):
     """The mean of each channel over the whole image."""
 
@@ -139,7 +140,7 @@ class GlobalAvgPool2D(Layer):
         return (_image_shape(self, input_shape)[2],)
 
 
-@dataclass(frozen=True)
+@record
 class Flatten(Layer):
     """An image as one row of features, channels varying fastest."""
 
@@ -147,12 +148,12 @@ class Flatten(Layer):
         return (math.prod(input_shape),)
 
 
-@dataclass(frozen=True)
+@record
 class ReLU(Layer):
     """``max(0, x)``; its derivative at 0 is 0."""
 
 
-@dataclass(frozen=True)
+@record
 class LeakyReLU(Layer):
     """``x`` above zero, ``slope * x`` elsewhere; its derivative at 0 is ``slope``."""
 
@@ -162,22 +163,22 @@ class LeakyReLU(Layer):
         _require_number(self, "slope")
 
 
-@dataclass(frozen=True)
+@record
 class Sigmoid(Layer):
     """``1 / (1 + exp(-x))``."""
 
 
-@dataclass(frozen=True)
+@record
 class Tanh(Layer):
     """Hyperbolic tangent."""
 
 
-@dataclass(frozen=True)
+@record
 class Softmax(Layer):
     """Scores as probabilities over the last axis. The losses want logits: leave it out when training on them."""
 
 
-@dataclass(frozen=True)
+@record
 class Dropout(Layer):
     """In training, zeroes the fraction ``drop_rate`` of its inputs and divides the others by ``1 - drop_rate``."""
 
@@ -189,7 +190,7 @@ class Dropout(Layer):
             raise SpecError(f"drop_rate is the fraction dropped, at least 0 and below 1; got {self.drop_rate}.")
 
 
-@dataclass(frozen=True)
+@record
 class BatchNorm(Layer):
     """Each channel (last axis) brought to mean 0 and variance 1, then scaled and shifted.
 
@@ -221,7 +222,7 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@record
 class ModelSpec:
     """A sequence of layers that fits together, from an input shape to one score per class.
 
