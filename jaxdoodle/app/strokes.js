@@ -71,18 +71,18 @@ const Strokes = (() => {
     };
     if (contract.centring === "box") return paint(contract.centre);
     const centred = [(height - 1) / 2, (width - 1) / 2];
-    const mass = centreOfMass(paint(centred), width);
+    const mass = centreOfMass(paint(centred), height, width);
     return paint(centred.map((c, axis) => c + contract.centre[axis] - mass[axis]));
   }
 
-  function centreOfMass(bitmap, width) {
+  function centreOfMass(bitmap, height, width) {
     let sum = 0, rows = 0, columns = 0;
     bitmap.forEach((ink, i) => {
       sum += ink;
       rows += ink * Math.floor(i / width);
       columns += ink * (i % width);
     });
-    return [rows / sum, columns / sum];
+    return sum > 0 ? [rows / sum, columns / sum] : [height, width].map((n) => (n - 1) / 2);
   }
 
   // Strokes of points [x, y] in pixels, drawn by a round pen. Within a stroke ink is a union; a stroke is laid over the
@@ -118,7 +118,7 @@ const Strokes = (() => {
         left = Math.min(left, x - reach);
         right = Math.max(right, x + reach);
       }
-      const [from, to] = [left, right].map((x) => Math.trunc(Math.min(Math.max(STEPS * (x + x0), 0), STEPS * width)));
+      const [from, to] = [left, right].map((x) => Math.trunc(Math.min(Math.max(STEPS * (x + x0) + 0.5, 0), STEPS * width)));
       if (to > from) lines[line].push([from, to]);
     }
   }

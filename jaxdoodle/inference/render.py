@@ -1,36 +1,53 @@
 """A drawing in strokes -> the bitmap that a network was trained on, by the network's contract.
 
-Strokes need no guessing: the pen, the scale and the place are the contract's own. Training data, ``predict`` and the
-exported programs all render by this one function.
+Strokes need no guessing: the pen, the scale and the place are the contract's own. Training data, ``predict``, the
+exported programs and the page (``app/strokes.js``) all render by this one algorithm.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.preprocess import place
-from jaxdoodle.inference.strokes import BOX, Drawing, rasterise, simplify
+from jaxdoodle.inference.raster import middles, paint
+from jaxdoodle.inference.strokes import BOX, Drawing, simplify
 
-#: Pixels, each way, of a drawing that is still to be shrunk into its place.
-SIDE = 256
 #: Where a contract leaves the pen open: this part of its longest side.
 PEN = 1 / 8
 
 
-def render(drawing: Drawing, contract: InputContract) -> Any:
-    """A raw or simplified drawing as uint8 (height, width), white ink on black.
+def render(drawing: Drawing, contract: InputContract) -> np.ndarray:
+    """A raw or simplified drawing as uint8 ``(height, width)``, white ink on black.
 
     By the Quick, Draw! contract this is the published bitmap. Raises ``InputError`` at what is no drawing.
     """
-    height, width, _ = contract.image_shape
+    return render_all([drawing], contract)[0]
+
+
+def render_all(drawings: Sequence[Drawing], contract: InputContract) -> np.ndarray:
+    """Many drawings at once: uint8 ``(n, height, width)``.
+
+    Where the contract centres by mass, they are painted in the middle, weighed, and painted again where they belong.
+    """
+    simple = [simplify(drawing) for drawing in drawings]
+    shape = contract.image_shape[:2]
     pen = contract.stroke_width or contract.longest_side * PEN
     scale = (contract.longest_side - pen) / (BOX - 1)  # bitmap pixels to a unit of the simplified drawing
-    simple = [simplify(drawing)]
-    padding = ((height - pen) / scale - BOX) / 2
-    middle = ((height - 1) / 2, (width - 1) / 2)
-    if contract.centring == "box" and height == width and contract.centre == middle and padding >= 0:
-        return rasterise(simple, height, pen / scale, padding)[0]
-    return np.rint(place(rasterise(simple, SIDE, pen / scale)[0], contract)).astype(np.uint8)
+
+    def painted(centres: np.ndarray) -> np.ndarray:
+        """With the middle of each drawing at its (row, column), counted from the middle of the first pixel."""
+        return paint(simple, shape, scale, pen, centres[:, ::-1] + 0.5 - scale * middles(simple))
+
+    goal = np.tile(contract.centre, (len(simple), 1))
+    if contract.centring == "box":
+        return painted(goal)
+    middle = np.tile((np.array(shape) - 1) / 2, (len(simple), 1))
+    return painted(middle + goal - _centres_of_mass(painted(middle)))
+
+
+def _centres_of_mass(bitmaps: np.ndarray) -> np.ndarray:
+    """``(n, height, width)`` -> (row, column) of each, ``(n, 2)``; of blank ones, as a hair leaves, the middle."""
+    sides = [np.maximum(bitmaps.sum(axis=axis, dtype=np.float64), 1e-9) for axis in (2, 1)]
+    return np.stack([side @ np.arange(side.shape[1]) / side.sum(axis=1) for side in sides], axis=1)

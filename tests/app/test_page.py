@@ -9,7 +9,8 @@ from jaxdoodle.data import doodles
 from jaxdoodle.export import quantize, to_html
 from jaxdoodle.export.steps import steps_of
 from jaxdoodle.inference.predict import Model
-from jaxdoodle.inference.strokes import rasterise, simplify
+from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.inference.strokes import simplify
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])

@@ -12,7 +12,8 @@ import jaxdoodle
 from jaxdoodle.data import doodles
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
 from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.strokes import rasterise, simplify
+from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.inference.strokes import simplify
 
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(not NODE, reason="needs Node")

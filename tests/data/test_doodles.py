@@ -6,7 +6,8 @@ import pytest
 
 from jaxdoodle.data.doodles import CLASSES, draw, generate
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.strokes import check, rasterise
+from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.inference.strokes import check
 
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.strokes import check, rasterise, read_ndjson, simplify
+from jaxdoodle.inference.drawings import read_drawings as read_ndjson
+from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.inference.strokes import check, simplify
 
 
 def circle(points, radius=100, turns=1.0, centre=128):

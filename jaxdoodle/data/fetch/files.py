@@ -15,8 +15,8 @@ import numpy as np
 from jaxdoodle.data.dataset import read_names
 from jaxdoodle.data.idx import MNIST_SHA256, read_idx
 from jaxdoodle.data.quickdraw import PIXELS, bitmaps_header, open_bitmaps
+from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.strokes import read_ndjson
 
 Pull = Callable[[Path, int | None], None]
 
@@ -98,7 +98,7 @@ def drawings(part: Path, path: Path, pull: Pull, count: int) -> str:
             break
     with open(part, "r+b") as file:
         file.truncate(size)
-    found = sum(1 for _ in read_ndjson(part))
+    found = sum(1 for _ in read_drawings(part, suffix=".ndjson"))
     if path.exists() and not _begins_with(part, path):
         raise InputError(f"{path} is there and holds other drawings; move it away to fetch these")
     return f"{found:,} drawings" + ", all there are" * (found < count)

@@ -1,0 +1,207 @@
+"""Files of drawings, read one drawing at a time in constant memory.
+
+    .ndjson   simplified or raw, as Quick, Draw! publishes them: a JSON object with a "drawing" on each line
+    .bin      its binary form: whole numbers from 0 to 255
+    .json     one drawing: a list of strokes, or an object with a "drawing"
+    .svg      one drawing: see ``svg``
+
+Whatever is wrong with a file is an ``InputError`` of one line that names the file, and the line or the byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.strokes import MAX_POINTS, check, shortened
+
+#: The most bytes that one drawing takes in a file; of 3,444 raw ones the longest line has 28,834.
+MAX_BYTES = 2**22
+
+
+def refuse(error: InputError) -> None:
+    """What to do about a broken drawing: give up."""
+    raise error
+
+
+class Skipped:
+    """What to do about broken drawings: leave them out, and count them. As text: how many, and the first fault."""
+
+    def __init__(self) -> None:
+        self.count, self.first = 0, ""
+
+    def __call__(self, error: InputError) -> None:
+        self.first = self.first or str(error)
+        self.count += 1
+
+    def __str__(self) -> str:
+        others = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
+        return f"skipped {self.first}{others}" if self.count else "skipped nothing"
+
+
+def read_drawings(
+    path: str | os.PathLike[str], broken: Callable[[InputError], Any] = refuse, suffix: str | None = None
+) -> Iterator[list]:
+    """The drawings of a file, by its suffix or the one given.
+
+    ``broken`` is told of each one that is none: ``refuse`` or a ``Skipped``. Raises ``InputError`` as ``scan`` does.
+    """
+    for found in scan(path, suffix):
+        if isinstance(found, InputError):
+            broken(found)
+        else:
+            yield found
+
+
+def scan(path: str | os.PathLike[str], suffix: str | None = None) -> Iterator[Any]:
+    """Each drawing of a file or, in its place, the ``InputError`` that says what is wrong with it.
+
+    Raises ``InputError`` at a file that cannot be read, is of another kind, or is empty.
+    """
+    name = os.fspath(path)
+    suffix = suffix or os.path.splitext(name)[1].lower()
+    if suffix not in READERS:
+        raise InputError(f"{name}: is no file of drawings; expected {', '.join(READERS)}.")
+    nothing = True
+    try:
+        with open(name, "rb") as stream:
+            for found in READERS[suffix](name, stream):
+                nothing = False
+                yield found
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}; expected a file of drawings.") from None
+    if nothing:
+        raise InputError(f"{name}: holds no drawing; expected one or more.")
+
+
+def scan_lines(name: str, stream: BinaryIO) -> Iterator[Any]:
+    """Each drawing of a stream of lines such as ``sys.stdin.buffer``, or the ``InputError`` in its place."""
+    number = 0
+    while line := stream.readline(MAX_BYTES + 1):
+        number += 1
+        yield _drawing_or_error(f"{name}, line {number}", parse_line, line)
+        while len(line) > MAX_BYTES and not line.endswith(b"\n"):
+            line = stream.readline(MAX_BYTES + 1)
+
+
+def parse_line(line: bytes) -> list:
+    """The drawing on a line of ndjson. Raises ``InputError``, which names no line."""
+    return _drawing_in(_json(line))
+
+
+def _drawing_or_error(place: str, parse: Callable[[Any], list], found: Any) -> Any:
+    try:
+        return parse(found)
+    except InputError as error:
+        return InputError(f"{place}: {error}")
+
+
+def _json(text: bytes) -> Any:
+    _refuse_long(text)
+    try:
+        return json.loads(text.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected JSON in UTF-8; byte {error.start} is {text[error.start]:#04x}.") from None
+    except RecursionError:
+        raise InputError("expected a drawing in JSON; got brackets nested too deep.") from None
+    except json.JSONDecodeError as error:
+        found = shortened(error.doc[error.pos : error.pos + 100].strip())
+        raise InputError(f"expected JSON; {error.msg} at character {error.pos + 1}, {found}.") from None
+    except ValueError:
+        raise InputError("expected a drawing in JSON; got an integer of thousands of digits.") from None
+
+
+def _drawing_in(record: Any) -> list:
+    if not isinstance(record, dict) or "drawing" not in record:
+        raise InputError(f'expected a JSON object with a "drawing"; got {shortened(record)}.')
+    check(record["drawing"])
+    return record["drawing"]
+
+
+def _refuse_long(text: bytes) -> None:
+    if len(text) > MAX_BYTES:
+        raise InputError(f"a drawing takes at most {MAX_BYTES:,} bytes; this one takes more.")
+
+
+def _scan_json(name: str, stream: BinaryIO) -> Iterator[Any]:
+    if text := stream.read(MAX_BYTES + 1):
+        yield _drawing_or_error(name, _from_json, text)
+
+
+def _from_json(text: bytes) -> list:
+    found = _json(text)
+    return _drawing_in(found if isinstance(found, dict) else {"drawing": found})
+
+
+def _scan_svg(name: str, stream: BinaryIO) -> Iterator[Any]:
+    if text := stream.read(MAX_BYTES + 1):
+        yield _drawing_or_error(name, _from_svg, text)
+
+
+def _from_svg(text: bytes) -> list:
+    from jaxdoodle.inference import svg  # its parser is not needed otherwise
+
+    _refuse_long(text)
+    return svg.strokes_of(text)
+
+
+# A drawing in a .bin: key, country, recognized, time, number of strokes; each stroke: number of points, all x, all y.
+# By examples/binary_file_parser.py of googlecreativelab/quickdraw-dataset.
+_HEADER = struct.Struct("<Q2sbIH")
+_COUNT = struct.Struct("<H")
+
+
+def _scan_binary(name: str, stream: BinaryIO) -> Iterator[Any]:
+    """After a drawing whose own length cannot be trusted there is no telling where the next one begins: it is the last.
+
+    The format has no mark that says what it is; that ``recognized`` is 0 or 1 and every count above 0 stands for one.
+    """
+    number = at = 0
+    while header := stream.read(_HEADER.size):
+        number += 1
+        try:
+            drawing, length = _binary_drawing(header, stream)
+        except InputError as error:
+            yield InputError(f"{name}, drawing {number}, at byte {at:,}: {error}")
+            return
+        yield drawing
+        at += length
+
+
+def _binary_drawing(header: bytes, stream: BinaryIO) -> tuple[list, int]:
+    if len(header) < _HEADER.size:
+        raise InputError(f"cut off; {len(header)} bytes are left, a drawing begins with {_HEADER.size}.")
+    _, _, recognized, _, strokes = _HEADER.unpack(header)
+    if recognized not in (0, 1) or not strokes:
+        raise InputError(
+            f"not a drawing as Quick, Draw! writes it; recognized is {recognized}, of 0 and 1, "
+            f"and there are {strokes:,} strokes."
+        )
+    drawing, points = [], 0
+    for index in range(strokes):
+        (count,) = _COUNT.unpack(_exactly(_COUNT.size, stream, index, strokes))
+        points += count
+        if not count or points > MAX_POINTS:
+            raise InputError(f"stroke {index} of {strokes:,} has {count:,} points; a drawing has 1 to {MAX_POINTS:,}.")
+        both = _exactly(2 * count, stream, index, strokes)
+        drawing.append((list(both[:count]), list(both[count:])))
+    return drawing, _HEADER.size + strokes * _COUNT.size + 2 * points
+
+
+def _exactly(size: int, stream: BinaryIO, index: int, strokes: int) -> bytes:
+    found = stream.read(size)
+    if len(found) < size:
+        raise InputError(f"cut off in stroke {index} of {strokes:,}; {size - len(found):,} bytes are missing.")
+    return found
+
+
+READERS: dict[str, Callable[[str, BinaryIO], Iterator[Any]]] = {
+    ".ndjson": scan_lines,
+    ".bin": _scan_binary,
+    ".json": _scan_json,
+    ".svg": _scan_svg,
+}

@@ -1,0 +1,230 @@
+"""Strokes -> pixels: a round pen, antialiased as cairo does it, in NumPy alone.
+
+Each pixel is crossed by 15 lines; along a line the covered length is exact. Within a stroke ink is a union; a stroke
+is laid over the earlier ones as a translucent layer where it covers a pixel in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+
+import numpy as np
+
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.strokes import BOX, MAX_COORDINATE, Drawing, check
+
+_LINES = 15  # per pixel, as cairo has them
+_STEPS = 256  # places along a line, per pixel
+_CHUNK = 2**16  # pixels and lines of all strokes painted at once: keeps the work in the processor's cache
+_BAND = 2**21  # pixels, or spans, of a chunk at once: bounds the memory that one huge drawing takes
+
+
+def rasterise(
+    drawings: Sequence[Drawing], size: int = 28, line_width: float = 16.0, padding: float = 16.0
+) -> np.ndarray:
+    """Simplified drawings as the published bitmaps show them: uint8 ``(n, size, size)``, white ink on black.
+
+    Each drawing is centred in a 256 box by its maximum in each axis, ``padding`` and half a ``line_width`` stay free
+    on every side, and the whole is scaled to ``size`` pixels. Raises ``InputError`` at what is no drawing.
+    """
+    if size < 1 or line_width <= 0 or padding < 0:
+        raise InputError(f"size and line_width are above 0, padding is not below; got {size}, {line_width}, {padding}.")
+    scale = size / (BOX + 2 * padding + line_width)
+    return paint(drawings, (size, size), scale, line_width * scale, size / 2 - scale * middles(drawings))
+
+
+def middles(drawings: Sequence[Drawing]) -> np.ndarray:
+    """Half the maximum of each drawing in x and y: float64 ``(n, 2)``. Raises ``InputError`` at what is no drawing."""
+    largest = np.empty((len(drawings), 2))
+    with _naming_the_culprit(drawings):
+        for axis in (0, 1):
+            largest[:, axis] = [max([max(stroke[axis]) for stroke in drawing]) for drawing in drawings]
+    return largest / 2
+
+
+def paint(
+    drawings: Sequence[Drawing], shape: tuple[int, int], scale: float, pen: float, offsets: np.ndarray
+) -> np.ndarray:
+    """Drawings, ``scale`` times as large and then moved, drawn by a pen: uint8 ``(n, height, width)``, white on black.
+
+    ``shape`` is (height, width); ``pen`` is the width of the line and ``offsets``, ``(n, 2)``, how far each drawing
+    is moved in x and y, all in pixels. What lies outside is cut off. Raises ``InputError`` at what is no drawing.
+    """
+    images = np.empty((len(drawings), *shape), np.uint8)
+    with _naming_the_culprit(drawings):
+        for first, last in _chunks(drawings, shape):
+            images[first:last] = _paint_chunk(drawings[first:last], shape, scale, pen / 2, offsets[first:last])
+    return images
+
+
+@contextmanager
+def _naming_the_culprit(drawings: Sequence[Drawing]) -> Iterator[None]:
+    """Looking at every number takes longer than painting, so it is done once something is known to be wrong."""
+    try:
+        yield
+    except (TypeError, ValueError, IndexError, KeyError):
+        for index, drawing in enumerate(drawings):
+            try:
+                check(drawing)
+            except InputError as error:
+                raise InputError(f"drawing {index}: {error}") from None
+        raise
+
+
+def _chunks(drawings: Sequence[Drawing], shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Runs of drawings, first and beyond, that take about as much memory as ``_CHUNK`` says, at least one each."""
+    pixels = shape[0] * shape[1]
+    first, load = 0, 0
+    for index, drawing in enumerate(drawings):
+        more = sum([pixels + _LINES * len(stroke[0]) for stroke in drawing])
+        if load + more > _CHUNK and index > first:
+            yield first, index
+            first, load = index, 0
+        load += more
+    if first < len(drawings):
+        yield first, len(drawings)
+
+
+def _paint_chunk(
+    drawings: Sequence[Drawing], shape: tuple[int, int], scale: float, radius: float, offsets: np.ndarray
+) -> np.ndarray:
+    strokes = [stroke for drawing in drawings for stroke in drawing]
+    strokes_each = np.array([len(drawing) for drawing in drawings])
+    points_each = np.array([len(stroke[0]) for stroke in strokes])
+    if not strokes_each.all() or not points_each.all() or any(len(stroke[0]) != len(stroke[1]) for stroke in strokes):
+        raise ValueError("a stroke without points")
+    first_stroke, last_point = _starts(strokes_each), np.cumsum(points_each) - 1
+
+    points = np.empty((2, points_each.sum()))
+    for axis in (0, 1):
+        points[axis] = np.fromiter(chain.from_iterable(stroke[axis] for stroke in strokes), float, points.shape[1])
+    if not (np.abs(points) < MAX_COORDINATE).all():
+        raise ValueError("a coordinate out of range")
+    points *= scale
+    points += np.repeat(offsets.T, np.add.reduceat(points_each, first_stroke), axis=1)
+
+    # A segment joins each point to the next; a stroke of one point is a segment of no length.
+    end = np.arange(1, points.shape[1] + 1)
+    end[last_point] = last_point
+    begins = np.ones(points.shape[1], bool)
+    begins[last_point] = points_each == 1
+    stroke = np.repeat(np.arange(len(strokes)), points_each)[begins]
+    start, end = points[:, begins], points[:, end[begins]]
+
+    height, width = shape
+    rows = max(1, min(height, _BAND // (len(strokes) * width + _LINES * len(stroke))))
+    images = np.empty((len(drawings), height, width), np.uint8)
+    for top in range(0, height, rows):
+        down, band = [[0.0], [top]], (min(rows, height - top), width)
+        coverage = _cover(start - down, end - down, stroke, len(strokes), radius, band)
+        paper = np.multiply.reduceat(1 - coverage, first_stroke)
+        images[:, top : top + rows] = np.rint(255 * (1 - paper))
+    return images
+
+
+def _cover(
+    start: np.ndarray, end: np.ndarray, stroke: np.ndarray, strokes: int, radius: float, shape: tuple[int, int]
+) -> np.ndarray:
+    """How much of each pixel each stroke covers, float64 ``(strokes, height, width)``.
+
+    ``start`` and ``end`` of each segment are ``(2, segments)``, ``stroke`` is which one it belongs to, in order.
+    """
+    count, line, left, right = _spans(start, end, radius, shape)
+    line += np.repeat(stroke * (_LINES * shape[0]), count)  # the lines of one stroke after those of the other
+    line, left, right = _union(line, left, right, shape[1])
+    return _fill(line, left, right, shape, strokes)
+
+
+def _spans(start: np.ndarray, end: np.ndarray, radius: float, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Where the lines cross what a round pen leaves along each segment: spans, those of a segment after each other.
+
+    ``start`` and ``end`` are float64 ``(2, segments)``, x and y in pixels. Returns integers: how many spans each
+    segment has, and for each span its line, where it begins and where it ends, in steps from the left. The pen leaves
+    its own shape at both ends and a rectangle between them; as a whole that is convex, so a line crosses it once.
+    """
+    (x0, y0), (x1, y1) = np.where(start[1] <= end[1], start, end), np.where(start[1] <= end[1], end, start)
+    count, line = _centres_within(_LINES * (y0 - radius), _LINES * (y1 + radius), _LINES * shape[0])
+
+    def each(values):
+        """A value of each segment for each of its spans."""
+        return np.repeat(values.astype(np.float32), count)
+
+    # A line at ``down`` below the start cuts the rectangle between its two long sides and between its two ends.
+    # To be cut by every line at one place, no side is quite level or upright.
+    dy = np.maximum(y1 - y0, 1e-4)
+    dx = np.where(np.abs(x1 - x0) < 1e-4, 1e-4, x1 - x0)
+    squared = dx**2 + dy**2
+    down = (line.astype(np.float32) + 0.5) / _LINES - each(y0)
+    middle, half = down * each(_STEPS * dx / dy), each(_STEPS * radius * np.sqrt(squared) / dy)
+    ends, length = down * each(-_STEPS * dy / dx), _STEPS * squared / dx
+    left = np.maximum(middle - half, ends + each(np.minimum(length, 0)))
+    right = np.minimum(middle + half, ends + each(np.maximum(length, 0)))
+    missed = left > right
+    left[missed], right[missed] = np.inf, -np.inf
+
+    pen = _pen_half_width(radius)
+    for x, y in ((0.0, down), (each(_STEPS * (x1 - x0)), down - each(y1 - y0))):
+        half = pen[np.minimum(np.abs(y) * np.float32((len(pen) - 2) / radius) + 0.5, len(pen) - 1).astype(np.intp)]
+        np.minimum(left, x - half, out=left)
+        np.maximum(right, x + half, out=right)
+
+    x = each(_STEPS * x0 + 0.5)
+    left, right = (np.clip(side + x, 0, _STEPS * shape[1]).astype(np.int32) for side in (left, right))
+    return count, line, left, np.maximum(left, right)
+
+
+def _pen_half_width(radius: float) -> np.ndarray:
+    """Half the pen's width, in steps, at heights evenly from 0 to ``radius``; then -infinity: beyond it is nothing.
+
+    The pen is a polygon with its corners on the circle, within a tenth of a pixel of it, as cairo makes it.
+    """
+    sides = 2 * np.ceil(np.pi / np.arccos(max(1 - 0.1 / radius, 0)))
+    corners = np.arange(sides // 4 + 1) * 2 * np.pi / sides
+    heights = np.linspace(0, radius, 1024)
+    widths = np.interp(heights, radius * np.sin(corners), radius * np.cos(corners), right=-np.inf)
+    return _STEPS * np.append(widths, -np.inf).astype(np.float32)
+
+
+def _union(line: np.ndarray, left: np.ndarray, right: np.ndarray, width: int) -> tuple[np.ndarray, ...]:
+    """The spans of each line with overlapping ones merged, in order.
+
+    Sorted as one number each (line, left, right); runs of a segment are in order already, which timsort is quick with.
+    A span that begins beyond all earlier ends begins a new merged one.
+    """
+    bits = (_STEPS * width).bit_length()
+    spans = np.sort((line << 2 * bits) | (left.astype(np.int64) << bits) | right, kind="stable")
+    line, left, right = spans >> 2 * bits, spans >> bits, spans & ((1 << bits) - 1)
+    reached = np.maximum.accumulate((line << bits) | right)
+    new = np.ones(len(spans), bool)
+    new[1:] = left[1:] > reached[:-1]
+    last = np.roll(new, -1)
+    return line[new], left[new] & ((1 << bits) - 1), reached[last] & ((1 << bits) - 1)
+
+
+def _fill(line: np.ndarray, left: np.ndarray, right: np.ndarray, shape: tuple[int, int], strokes: int) -> np.ndarray:
+    """How much of each pixel the spans cover: float64 ``(strokes, height, width)``.
+
+    A span adds its line from its left end on and takes it away from its right end on; the pixel where that happens
+    gets a part, and the next one the rest. The running sum over all pixels, row after row, is the coverage; as it
+    counts in steps it is exact, and a drawing looks the same in any company.
+    """
+    pixels = strokes * shape[0] * shape[1]
+    pixel = line // _LINES * shape[1]
+    at = np.concatenate([pixel + left // _STEPS, pixel + right // _STEPS])
+    late = np.concatenate([left % _STEPS, -(right % _STEPS)])
+    early = np.repeat([_STEPS, -_STEPS], len(line)) - late
+    changes = np.bincount(np.concatenate([at, at + 1]), np.concatenate([early, late]), pixels + 2)
+    return changes.cumsum()[:-2].reshape(strokes, *shape) / (_STEPS * _LINES)
+
+
+def _centres_within(low: np.ndarray, high: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The i of 0..size-1 with i + 0.5 within each interval: how many there are, and all of them in a row."""
+    first = np.clip(np.ceil(low - 0.5), 0, size).astype(np.int64)
+    count = np.clip(np.floor(high + 0.5), first, size).astype(np.int64) - first
+    return count, np.arange(count.sum()) + np.repeat(first - _starts(count), count)
+
+
+def _starts(counts: np.ndarray) -> np.ndarray:
+    return np.cumsum(counts) - counts

@@ -1,0 +1,218 @@
+"""The pen strokes in an SVG, as drawing pages save them: polylines, polygons, lines and paths, wherever transforms move
+them.
+
+Curves become chords. A ``<rect>`` is taken for the paper. What else is drawn (circles, text, arcs in a path) is
+refused by its name: leaving it out would be another drawing. Entities, by which a short file can grow without bounds,
+are refused where they are declared; nothing outside the file is ever read.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from xml.parsers import expat
+
+from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.strokes import MAX_COORDINATE, MAX_POINTS, check, shortened
+
+Point = tuple[float, float]
+Matrix = tuple[float, float, float, float, float, float]  # a b c d e f: x is a x + c y + e, y is b x + d y + f
+
+CHORDS = 16  # to a curve
+MAX_DEPTH = 100  # of elements in each other
+MAX_TRANSFORM = 1_000  # characters
+
+_UNSHOWN = {"defs", "symbol", "clipPath", "mask", "pattern", "marker"}
+_REFUSED = {"circle", "ellipse", "use", "image", "text", "foreignObject"}
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_FUNCTION = re.compile(r"[\s,]*(\w+)\s*\(([^()]*)\)[\s,]*")
+_COMMAND = re.compile(r"([MmZzLlHhVvCcSsQqTtAa])([^MmZzLlHhVvCcSsQqTtAa]*)")
+_ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z": 0}
+
+
+def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
+    """The strokes in an SVG, in its order, where its transforms put them. Raises ``InputError``."""
+    parser = expat.ParserCreate()
+    matrices: list[Matrix | None] = []  # of the elements that are open; None within what is not shown
+    strokes: list[list[Point]] = []
+    points = [0]  # in all strokes so far
+
+    def begin(tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rpartition(":")[2]
+        try:
+            if len(matrices) >= MAX_DEPTH:
+                raise InputError(f"is nested more than {MAX_DEPTH} deep.")
+            if not matrices and tag != "svg":
+                raise InputError("expected an <svg> on the outside.")
+            outer = matrices[-1] if matrices else (1, 0, 0, 1, 0, 0)
+            if outer is None or tag in _UNSHOWN or attributes.get("display") == "none":
+                matrices.append(None)
+                return
+            matrix = _product(outer, _transform(attributes.get("transform", "")))
+            matrices.append(matrix)
+            for stroke in _shape(tag, attributes):
+                strokes.append([_moved(point, matrix) for point in stroke])
+                points.append(points[-1] + len(stroke))
+                _refuse_many(points[-1])
+        except InputError as error:
+            raise InputError(f"line {parser.CurrentLineNumber}, <{tag[:40]}>: {error}") from None
+
+    def declare(name: str, *_: object) -> None:
+        raise InputError(f"line {parser.CurrentLineNumber} declares an entity; an SVG with entities is not read.")
+
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = lambda tag: matrices.pop()
+    parser.EntityDeclHandler = declare
+    try:
+        parser.Parse(text, True)
+    except InputError:
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise InputError(f"expected an SVG; {error}.") from None
+    if not strokes:
+        raise InputError("holds no stroke; expected <polyline>, <polygon>, <line> or <path>.")
+    drawing = [([x for x, _ in stroke], [y for _, y in stroke]) for stroke in strokes]
+    check(drawing)
+    return drawing
+
+
+def _shape(tag: str, attributes: dict[str, str]) -> list[list[Point]]:
+    if tag in _REFUSED:
+        raise InputError("is not read; expected <polyline>, <polygon>, <line> or <path>.")
+    if tag == "path":
+        return _path(attributes.get("d", ""))
+    if tag == "line":
+        ends = [_numbers(attributes.get(name, "0"), 1) for name in ("x1", "y1", "x2", "y2")]
+        if any(len(end) != 1 for end in ends):
+            raise InputError("x1, y1, x2 and y2 are one number each.")
+        (x1,), (y1,), (x2,), (y2,) = ends
+        return [[(x1, y1), (x2, y2)]]
+    if tag in ("polyline", "polygon"):
+        numbers = _numbers(attributes.get("points", ""), 2)
+        points = list(zip(numbers[::2], numbers[1::2], strict=True))
+        return [points + points[:1] * (tag == "polygon")] if points else []
+    return []
+
+
+def _path(text: str) -> list[list[Point]]:
+    """The strokes of a path; each ``M`` that something follows begins one."""
+    strokes: list[list[Point]] = []
+    at = start = handle = (0.0, 0.0)  # where the pen is, where this stroke began, the last control point of a curve
+    previous, count = "", 0
+    for command, given in _commands(text):
+        kind = command.upper()
+        if kind == "A":
+            raise InputError(f"arcs ({command}) are not read; expected lines and curves, M L H V C S Q T Z.")
+        if not previous and kind != "M":
+            raise InputError(f"a path begins with M; got {command}.")
+        size = _ARGUMENTS[kind]
+        numbers = _numbers(given, size)
+        if size and not numbers:
+            raise InputError(f"{command} in a path takes {size} numbers; got none.")
+        for first in range(0, max(len(numbers), 1), max(size, 1)):
+            values = numbers[first : first + size]
+            x, y = at if command.islower() else (0.0, 0.0)
+            if kind == "H":
+                points = [(x + values[0], at[1])]
+            elif kind == "V":
+                points = [(at[0], y + values[0])]
+            elif kind == "Z":
+                points = [start]
+            else:
+                points = [(x + dx, y + dy) for dx, dy in zip(values[::2], values[1::2], strict=True)]
+            if kind in "ST":  # the first control point mirrors the last one of a curve of the same degree
+                mirrored = previous in ("CS" if kind == "S" else "QT")
+                points.insert(0, (2 * at[0] - handle[0], 2 * at[1] - handle[1]) if mirrored else at)
+            if kind == "M" and first == 0:
+                start = points[0]
+                strokes.append([start])
+            else:
+                if previous == "Z" and kind != "M":
+                    strokes.append([start])
+                strokes[-1] += _curve([at, *points]) if len(points) > 1 else points
+            handle, at, previous = points[-2] if len(points) > 1 else at, points[-1], kind
+            count += CHORDS if len(points) > 1 else 1
+            _refuse_many(count)
+    return [stroke for stroke in strokes if len(stroke) > 1]
+
+
+def _commands(text: str) -> list[tuple[str, str]]:
+    found = _COMMAND.findall(text)
+    before = text[: text.index(found[0][0])] if found else text
+    if before.strip():
+        raise InputError(f"expected a path, M L H V C S Q T Z and numbers; got {shortened(before)}.")
+    return found
+
+
+def _curve(controls: list[Point]) -> list[Point]:
+    """Points along a Bezier curve of any degree, without its first."""
+    degree = len(controls) - 1
+    points = []
+    for step in range(1, CHORDS + 1):
+        t = step / CHORDS
+        weights = [math.comb(degree, i) * t**i * (1 - t) ** (degree - i) for i in range(degree + 1)]
+        x, y = (sum(w * p[axis] for w, p in zip(weights, controls, strict=True)) for axis in (0, 1))
+        points.append((x, y))
+    return points
+
+
+def _numbers(text: str, size: int) -> list[float]:
+    """The numbers in a text, with spaces and commas between; a multiple of ``size`` of them."""
+    rest = _NUMBER.sub(" ", text).replace(",", " ").strip()
+    if rest:
+        raise InputError(f"expected numbers; got {shortened(rest)}.")
+    numbers = [float(number) for number in _NUMBER.findall(text)]
+    if (len(numbers) % size if size else numbers) or not all(abs(n) < MAX_COORDINATE for n in numbers):
+        raise InputError(f"expected numbers below a million, {size} or a multiple; got {shortened(text.strip())}.")
+    return numbers
+
+
+def _transform(text: str) -> Matrix:
+    if len(text) > MAX_TRANSFORM:
+        raise InputError(f"a transform has at most {MAX_TRANSFORM:,} characters; got {len(text):,}.")
+    matrix: Matrix = (1, 0, 0, 1, 0, 0)
+    rest = _FUNCTION.sub("", text).strip()
+    if rest:
+        raise InputError(f"expected transforms such as translate(1 2); got {shortened(rest)}.")
+    for name, given in _FUNCTION.findall(text):
+        numbers = _numbers(given, 1)
+        if name not in _TRANSFORMS or len(numbers) not in _TRANSFORMS[name][0]:
+            raise InputError(
+                f"transforms are {', '.join(_TRANSFORMS)}; got {shortened(name)} of {len(numbers)} numbers."
+            )
+        matrix = _product(matrix, _TRANSFORMS[name][1](*numbers))
+    return matrix
+
+
+def _rotate(degrees: float, x: float = 0.0, y: float = 0.0) -> Matrix:
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return cosine, sine, -sine, cosine, x - cosine * x + sine * y, y - sine * x - cosine * y
+
+
+#: How many numbers each takes, and the matrix that they make.
+_TRANSFORMS: dict[str, tuple[tuple[int, ...], Callable[..., Matrix]]] = {
+    "matrix": ((6,), lambda *values: values),
+    "translate": ((1, 2), lambda x, y=0.0: (1, 0, 0, 1, x, y)),
+    "scale": ((1, 2), lambda x, y=None: (x, 0, 0, x if y is None else y, 0, 0)),
+    "rotate": ((1, 3), _rotate),
+    "skewX": ((1,), lambda degrees: (1, 0, math.tan(math.radians(degrees)), 1, 0, 0)),
+    "skewY": ((1,), lambda degrees: (1, math.tan(math.radians(degrees)), 0, 1, 0, 0)),
+}
+
+
+def _product(outer: Matrix, inner: Matrix) -> Matrix:
+    """First ``inner``, then ``outer``."""
+    a, b, c, d, e, f = inner
+    (x1, y1), (x2, y2), (x3, y3) = (_moved(p, (*outer[:4], 0, 0)) for p in ((a, b), (c, d), (e, f)))
+    return x1, y1, x2, y2, x3 + outer[4], y3 + outer[5]
+
+
+def _moved(point: Point, matrix: Matrix) -> Point:
+    (x, y), (a, b, c, d, e, f) = point, matrix
+    return a * x + c * y + e, b * x + d * y + f
+
+
+def _refuse_many(points: int) -> None:
+    if points > MAX_POINTS:
+        raise InputError(f"a drawing has at most {MAX_POINTS:,} points; this one has more.")
