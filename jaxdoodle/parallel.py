@@ -17,6 +17,8 @@ from jaxdoodle.inference.errors import InputError
 from jaxdoodle.model import Aux
 
 AXIS = "batch"
+#: Numbers in an array from which on it is sent alone.
+LARGE = 8192
 
 
 def split_processor(devices: int) -> None:
@@ -37,15 +39,20 @@ def make_mesh(devices: int) -> Mesh:
 
 
 def mean_over_devices(value_and_grad: Callable) -> Callable:
-    """Loss, running statistics and gradients as means over the devices, sent as one message.
+    """Loss, running statistics and gradients as means over the devices.
 
-    The outputs stay with the device that computed them. Batch norm takes the statistics of a device's own share.
+    The small ones are sent as one message, each ``LARGE`` one alone: joined to others, the product that it comes from
+    is compiled into the joining, a number at a time. The outputs stay with the device that computed them. Batch norm
+    takes the statistics of a device's own share.
     """
 
     def objective(params, x, labels, *, key=None):
         (loss, aux), grads = value_and_grad(params, x, labels, key=key)
-        message, read = ravel_pytree((loss, aux.statistics, grads))
-        loss, statistics, grads = read(lax.pmean(message, AXIS))
+        leaves, tree = jax.tree.flatten((loss, aux.statistics, grads))
+        message, read = ravel_pytree([leaf for leaf in leaves if leaf.size < LARGE])
+        message, *large = lax.pmean([message, *(leaf for leaf in leaves if leaf.size >= LARGE)], AXIS)
+        one_of = {True: iter(large), False: iter(read(message))}
+        loss, statistics, grads = tree.unflatten([next(one_of[leaf.size >= LARGE]) for leaf in leaves])
         return (loss, Aux(aux.outputs, statistics)), grads
 
     return objective

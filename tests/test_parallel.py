@@ -19,7 +19,7 @@ from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 
 parallel.split_processor(2)
-spec = ModelSpec((28, 28, 1), (Conv2D(3, 3), ReLU(), MaxPool2D(), MaxPool2D(4), Flatten(), Dense(4)))
+spec = ModelSpec((28, 28, 1), (Conv2D(3, 3), ReLU(), MaxPool2D(), Flatten(), Dense(32), ReLU(), Dense(4)))
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (25, 28, 28, 1), dtype=np.uint8)
 data = Dataset("noise", images, rng.integers(0, 4, 25).astype(np.int32), tuple("abcd"))
@@ -53,6 +53,10 @@ def found():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def test_the_network_has_arrays_that_are_sent_together_and_one_that_is_sent_alone():
+    assert 13 * 13 * 3 * 32 >= parallel.LARGE > 32 * 4
 
 
 def test_two_devices_train_the_network_that_one_trains(found):
