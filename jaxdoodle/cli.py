@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ VERBS = {
     "check": ("jaxdoodle.gradcheck.command", "the gradient doctor, on our rules or on a file of yours"),
     "export": ("jaxdoodle.export.command", "a model as safetensors, onnx, html, zipapp or c"),
     "import": ("jaxdoodle.export.import_command", "other people's weights as a model file"),
+    "predict": ("jaxdoodle.inference.command", "what pictures and drawings show; needs NumPy and Pillow alone"),
 }
 #: The same below ``data``.
 DATA_VERBS = {
@@ -203,60 +204,6 @@ def _compare(dataset: Any, predicted: Any, other: Any) -> dict[str, Any]:
     return {"correct": int((others == dataset.labels).sum()), **asdict(mcnemar(dataset.labels, predicted, others))}
 
 
-def predict(options: argparse.Namespace) -> int:
-    from jaxdoodle.inference import Model
-
-    model, code = Model.load(options.model), 0
-    for path in options.images:
-        try:
-            for name, picture in _pictures(path):
-                _print_prediction(name, model.predict(picture), options)
-        except InputError as error:
-            text = str(error)
-            code = _complain(text if path in text else f"{path}: {text}", 2)
-    return code
-
-
-def _pictures(path: str) -> Iterator[tuple[str, Any]]:
-    """The pictures in a file, each with the name to print: one, but for ``.npy`` and ``.ndjson``."""
-    import numpy as np
-
-    suffix = Path(path).suffix.lower()
-    if suffix == ".ndjson":
-        from jaxdoodle.inference.strokes import read_ndjson
-
-        number = 0
-        for number, drawing in enumerate(read_ndjson(path), start=1):
-            yield f"{path}:{number}", drawing
-        if not number:
-            raise InputError(f"{path}: holds no drawing; expected one a line.")
-    elif suffix == ".npy":
-        try:
-            images: Any = np.lib.format.open_memmap(path, mode="r")
-        except (ValueError, EOFError) as error:
-            raise InputError(f"{path}: is no .npy array that can be read; {' '.join(str(error).split())}.") from None
-        if images.ndim == 2 and images.shape[1] == 784:
-            images = images.reshape(-1, 28, 28)
-        if images.dtype != np.uint8 or images.ndim not in (2, 3) or not images.size:
-            raise InputError(
-                f"{path}: holds {images.dtype} {images.shape}; expected uint8 (height, width) or (n, height, width)."
-            )
-        for number, image in enumerate(images if images.ndim == 3 else images[None]):
-            yield f"{path}:{number}", image
-    else:
-        yield path, path
-
-
-def _print_prediction(name: str, prediction: Any, options: argparse.Namespace) -> None:
-    top = prediction.top(options.k)
-    if options.json:
-        guesses = [{"label": label, "probability": probability} for label, probability in top]
-        print(json.dumps({"image": name, "abstained": prediction.abstained, "top": guesses}))
-    else:
-        doubt = "  (like none of the classes)" if prediction.abstained else ""
-        print(f"{name}: " + ", ".join(f"{label} {100 * p:.1f} %" for label, p in top) + doubt)
-
-
 def data_list(options: argparse.Namespace) -> int:
     from jaxdoodle.data import data_root, list_datasets
 
@@ -285,7 +232,9 @@ def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jaxdoodle", description=jaxdoodle.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"jaxdoodle {jaxdoodle.__version__}")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_train(verbs)
+    trained = _add(verbs, "train", train, "train a network, score it, and write a model file")
+    if "train" in chosen:
+        _add_train(trained)
     _add_verbs(verbs, VERBS, chosen)
 
     scored = _add(verbs, "evaluate", evaluate, "score a model on a dataset")
@@ -295,14 +244,6 @@ def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
     scored.add_argument("--lines", type=count, default=5, help="how many of the worst classes and confusions (5)")
     scored.add_argument("--against", metavar="MODEL", help="another model, to compare on the same drawings")
     scored.add_argument("--json", action="store_true", help="one JSON object, with the confusion matrix")
-
-    shown = _add(verbs, "predict", predict, "say what pictures show; needs NumPy and Pillow alone")
-    shown.add_argument("model", metavar="MODEL", help="a model.npz")
-    shown.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="png, jpg, gif, ..., .npy of bitmaps, .ndjson of strokes"
-    )
-    shown.add_argument("-k", type=count, default=3, help="how many guesses (3)")
-    shown.add_argument("--json", action="store_true", help="one JSON object per picture")
 
     data = verbs.add_parser("data", help="the datasets: what is there, and is it sound").add_subparsers(
         required=True, metavar="COMMAND"
@@ -325,10 +266,9 @@ def _add_verbs(verbs: Any, table: Mapping[str, tuple[str, str]], chosen: Sequenc
             parser.set_defaults(run=command.run)
 
 
-def _add_train(verbs: Any) -> None:
+def _add_train(parser: argparse.ArgumentParser) -> None:
     from jaxdoodle.architectures import ACTIVATIONS
 
-    parser = _add(verbs, "train", train, "train a network, score it, and write a model file")
     _add_dataset(parser)
     option = parser.add_argument
     option("--classes", help='names with commas between, or "all"')

@@ -14,7 +14,7 @@ from jaxdoodle import calibrate
 from jaxdoodle.data.dataset import Splits
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.errors import FailedError, InputError
-from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.predict import Model, energy
 from jaxdoodle.inference.spec import ModelSpec
 from jaxdoodle.losses import SoftmaxCrossEntropy
 from jaxdoodle.report.progress import Progress
@@ -92,7 +92,7 @@ def _model_file(
     temperature, abstain_below = 1.0, None
     if "validation" in outputs and isinstance(config.loss, SoftmaxCrossEntropy):
         temperature = calibrate.fit_temperature(outputs["validation"], splits.validation.labels)
-        abstain_below = calibrate.fit_abstention(outputs["validation"])
+        abstain_below = calibrate.fit_abstention(energy(outputs["validation"]))
     return model_file.ModelFile(
         spec,
         fitted.params,

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxdoodle.inference import model_file
+from jaxdoodle.inference import files, model_file
 from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.inference.errors import NoDrawingError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.preprocess import Prepared, preprocess
+from jaxdoodle.inference.record import record
 from jaxdoodle.inference.spec import ModelSpec, Softmax
 
+if TYPE_CHECKING:
+    from jaxdoodle.inference.strokes import Stroke
 
-@dataclass(frozen=True)
+
+@record
 class Prediction:
-    """What a model makes of one image.
+    """What a model makes of one picture or drawing.
 
-    ``probabilities`` is by class name, in the model's order; ``abstained`` says that the image looks like none of
-    the classes; ``prepared`` is what the network saw and how it came about.
+    ``probabilities``  by class name, in the model's order; none where nothing is drawn.
+    ``reason``         why the model abstains, in words; ``None`` where it answers.
+    ``prepared``       what the network saw and how it came about; ``None`` where nothing is drawn.
     """
 
     probabilities: dict[str, float]
-    abstained: bool
-    prepared: Prepared
+    reason: str | None
+    prepared: Prepared | None
 
     @property
-    def label(self) -> str:
-        """The most probable class, also where the model abstains."""
-        return self.top(1)[0][0]
+    def abstained(self) -> bool:
+        """Whether this looks like none of the model's classes."""
+        return self.reason is not None
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class, also where the model abstains; ``None`` where nothing is drawn."""
+        return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """The ``k`` most probable classes with their probabilities, best first; equal ones in the model's order."""
@@ -67,6 +77,11 @@ class Model:
     def provenance(self) -> Mapping[str, Any]:
         return self._file.provenance
 
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before the softmax."""
+        return self._file.temperature
+
     def logits(self, images: Any) -> Any:
         """The network's outputs for bitmaps that are as the contract says.
 
@@ -89,24 +104,65 @@ class Model:
         scores = np.asarray(logits, np.float64)
         if self._ends_in_softmax:
             return scores
-        scores = np.exp((scores - scores.max(axis=1, keepdims=True)) / self._file.temperature)
+        scores = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.temperature)
         return scores / scores.sum(axis=1, keepdims=True)
 
     def abstains(self, logits: Any) -> Any:
         """For each row of logits (n, classes), whether the image looks like none of the classes, as bool (n,)."""
         if self._file.abstain_below is None:
             return np.zeros(len(logits), bool)
-        scores = np.asarray(logits, np.float64)
-        top = scores.max(axis=1)
-        return top + np.log(np.exp(scores - top[:, None]).sum(axis=1)) < self._file.abstain_below
+        return energy(logits) < self._file.abstain_below
 
     def predict(self, image: Any) -> Prediction:
-        """Prepare any picture by the model's contract and classify it; ``preprocess`` says what it takes."""
-        prepared = preprocess(image, self.contract)
-        logits = self.logits(prepared.bitmap[None])
-        probabilities = dict(zip(self.classes, self.probabilities(logits)[0].tolist(), strict=True))
-        return Prediction(probabilities, bool(self.abstains(logits)[0]), prepared)
+        """What a picture or a drawing shows, in whatever form it comes.
+
+        A path, a Pillow image, an array or a list of strokes, prepared by the model's contract; ``preprocess`` says
+        more. Where nothing is drawn the answer is "none of mine", with the reason. Raises ``InputError`` at what
+        cannot be read.
+        """
+        return self._answer([self._prepare(image)])[0]
+
+    def predict_all(self, images: Iterable[Any]) -> list[Prediction]:
+        """``predict`` for many, of any kinds together: the network runs once."""
+        return self._answer([self._prepare(image) for image in images])
+
+    def watch(self, drawing: Iterable[Stroke]) -> Iterator[Prediction]:
+        """The guess after each stroke, as soon as it is there: ``drawing`` may still be in the making."""
+        strokes: list[Stroke] = []
+        for stroke in drawing:
+            strokes.append(stroke)
+            yield self.predict(strokes)
+
+    def _prepare(self, image: Any) -> Prepared | NoDrawingError:
+        try:
+            return preprocess(files.sole(image) if isinstance(image, str | os.PathLike) else image, self.contract)
+        except NoDrawingError as error:
+            return error
+
+    def _answer(self, inputs: Sequence[Prepared | NoDrawingError]) -> list[Prediction]:
+        drawn = [one.bitmap for one in inputs if isinstance(one, Prepared)]
+        logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
+        rows = zip(self.probabilities(logits).tolist(), self.abstains(logits), energy(logits), strict=True)
+        answers = []
+        for one in inputs:
+            if isinstance(one, NoDrawingError):
+                answers.append(Prediction({}, str(one).rstrip("."), None))
+                continue
+            shares, abstains, score = next(rows)
+            reason = f"it scores {score:.2f}, below {self._file.abstain_below:.2f}" if abstains else None
+            answers.append(Prediction(dict(zip(self.classes, shares, strict=True)), reason, one))
+        return answers
 
     @property
     def _ends_in_softmax(self) -> bool:
         return bool(self.spec.layers) and isinstance(self.spec.layers[-1], Softmax)
+
+
+def energy(logits: Any) -> Any:
+    """How much the network finds of anything it knows: log-sum-exp of logits (n, classes), float64 (n,).
+
+    Liu et al. 2020, "Energy-based out-of-distribution detection", with the sign turned.
+    """
+    scores = np.asarray(logits, np.float64)
+    top = scores.max(axis=1)
+    return top + np.log(np.exp(scores - top[:, None]).sum(axis=1))

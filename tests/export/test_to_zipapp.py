@@ -60,7 +60,7 @@ def test_drawings_go_in_and_json_lines_come_out(pyz):
     code, lines, errors = run(pyz, stdin=ndjson(SQUARE, CROSS, DOT))
     assert (code, errors) == (0, [])
     found = [json.loads(line) for line in lines]
-    assert [one["input"] for one in found] == ["line:1", "line:2", "line:3"]
+    assert [one["input"] for one in found] == ["-:1", "-:2", "-:3"]
     assert all(len(one["top"]) == 3 and one["abstained"] is False for one in found)
 
 
@@ -69,7 +69,7 @@ def test_what_is_no_drawing_is_named_and_the_others_are_answered(pyz, tmp_path):
     code, lines, errors = run(pyz, tmp_path / "some.ndjson", tmp_path / "absent.png", tmp_path / "absent.ndjson")
     assert code == 2 and len(lines) == 1 and lines[0].startswith(f"{tmp_path / 'some.ndjson'}:2: ")
     assert [error.split(": ")[0] for error in errors] == [
-        *(f"{tmp_path / 'some.ndjson'}:{number}" for number in (1, 3, 4)),
+        *(f"{tmp_path / 'some.ndjson'}, line {number}" for number in (1, 3, 4)),
         str(tmp_path / "absent.png"),
         str(tmp_path / "absent.ndjson"),
     ]
@@ -79,7 +79,7 @@ def test_drawings_need_numpy_alone(pyz):
     block = "import sys, runpy; sys.modules.update(jax=None, jaxlib=None, optax=None, scipy=None, PIL=None)"
     code = f"{block}; sys.argv = [{str(pyz)!r}]; runpy.run_path({str(pyz)!r}, run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], input=ndjson(CROSS), capture_output=True, text=True)
-    assert done.returncode == 0 and json.loads(done.stdout)["input"] == "line:1", done.stderr
+    assert done.returncode == 0 and json.loads(done.stdout)["input"] == "-:1", done.stderr
 
 
 def test_it_runs_its_own_copy_of_the_library(pyz, tmp_path):

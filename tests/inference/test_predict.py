@@ -10,9 +10,10 @@ from PIL import Image
 from jaxdoodle.architectures import mlp
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.contract import MNIST
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.errors import InputError, NoDrawingError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.predict import energy
 from jaxdoodle.inference.spec import ModelSpec, Softmax
 
 CLASSES = ("upright", "level", "slanted")
@@ -96,9 +97,100 @@ def test_a_network_that_ends_in_softmax_gives_its_own_probabilities():
 def test_a_model_abstains_below_its_threshold():
     logits = np.array([[0.0, 1.0, 5.0], [0.0, 0.5, 0.5]], np.float32)
     energies = np.log(np.exp(logits).sum(axis=1))
+    np.testing.assert_allclose(energy(logits + 1e4), energies + 1e4)
     assert Model(_file(abstain_below=float(energies.mean()))).abstains(logits).tolist() == [False, True]
     assert MODEL.abstains(logits).tolist() == [False, False]
-    assert Model(_file(abstain_below=1e6)).predict(PICTURES["level"]).abstained
+
+
+def test_it_says_why_it_abstains_and_what_it_comes_nearest_to():
+    prediction = Model(_file(abstain_below=1e6)).predict(PICTURES["level"])
+    assert prediction.abstained and prediction.label == "level"
+    score = energy(MODEL.logits(prediction.prepared.bitmap[None]))[0]
+    assert prediction.reason == f"it scores {score:.2f}, below 1000000.00"
+    assert MODEL.predict(PICTURES["level"]).reason is None
+
+
+NOTHING = {
+    "white page": np.full((90, 80, 3), 255, np.uint8),
+    "black page": np.zeros((28, 28), np.uint8),
+    "transparent page": np.zeros((50, 50, 4), np.uint8),
+}
+
+
+@pytest.mark.parametrize("page", NOTHING)
+def test_a_blank_page_is_answered_with_none_of_mine(page, tmp_path):
+    Image.fromarray(NOTHING[page]).save(tmp_path / "blank.png")
+    for image in (NOTHING[page], tmp_path / "blank.png", str(tmp_path / "blank.png")):
+        prediction = MODEL.predict(image)
+        assert prediction.abstained and prediction.reason.startswith("the picture is blank")
+        assert (prediction.label, prediction.top(3), prediction.prepared) == (None, [], None)
+
+
+def test_many_inputs_of_any_kinds_are_answered_together(tmp_path):
+    Image.fromarray(np.uint8(255 - 255 * PICTURES["level"])).save(tmp_path / "level.png")
+    (tmp_path / "slanted.json").write_text("[[[0, 100], [0, 100]]]")
+    inputs = {
+        "picture": (tmp_path / "level.png", "level"),
+        "array": (PICTURES["upright"], "upright"),
+        "Pillow": (Image.fromarray(np.uint8(255 * PICTURES["slanted"])), "slanted"),
+        "blank": (NOTHING["white page"], None),
+        "strokes": ([[[0, 100], [7, 7]]], "level"),
+        "file of strokes": (str(tmp_path / "slanted.json"), "slanted"),
+    }
+    answers = MODEL.predict_all(image for image, _ in inputs.values())
+    assert [one.label for one in answers] == [label for _, label in inputs.values()]
+    assert [one.abstained for one in answers] == [name == "blank" for name in inputs]
+    for (image, _), one in zip(inputs.values(), answers, strict=True):
+        assert one.probabilities == pytest.approx(MODEL.predict(image).probabilities, abs=1e-6)
+    assert MODEL.predict_all([]) == [] and MODEL.predict_all([NOTHING["black page"]])[0].abstained
+
+
+def test_many_inputs_are_one_call_of_the_network(monkeypatch):
+    calls = []
+    logits = Network.logits
+    monkeypatch.setattr(Network, "logits", lambda self, x: calls.append(len(x)) or logits(self, x))
+    MODEL.predict_all([PICTURES["level"], NOTHING["white page"], PICTURES["upright"]])
+    assert calls == [2]
+
+
+UNREADABLE = {
+    "absent.png": (None, r"absent\.png: No such file"),
+    "text.png": (b"no picture", r"text\.png: not a picture"),
+    "two.ndjson": (
+        b'{"drawing": [[[0, 9], [5, 5]]]}\n' * 2,
+        r"two\.ndjson: holds more than one drawing; expected one\.",
+    ),
+    "broken.ndjson": (b"{}\n", r"broken\.ndjson, line 1: "),
+    "empty.json": (b"", r"empty\.json: holds no drawing"),
+    "text.npy": (b"no array", r"text\.npy: is no \.npy array"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_an_error_that_names_the_file(name, tmp_path):
+    content, complaint = UNREADABLE[name]
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    for ask in (MODEL.predict, lambda path: MODEL.predict_all([PICTURES["level"], path])):
+        with pytest.raises(InputError, match=complaint) as caught:
+            ask(tmp_path / name)
+        assert not isinstance(caught.value, NoDrawingError) and "\n" not in str(caught.value)
+
+
+def test_strokes_go_in_and_guesses_come_out_as_they_arrive():
+    drawing = [[[0, 0], [0, 100]], [[0, 300], [50, 50]]]
+    at_hand = []
+
+    def hand():
+        for stroke in drawing:
+            at_hand.append(stroke)
+            yield stroke
+
+    guesses = MODEL.watch(hand())
+    assert next(guesses).label == "upright" and len(at_hand) == 1
+    second = next(guesses)
+    assert second.probabilities == MODEL.predict(drawing).probabilities and len(at_hand) == 2
+    assert next(guesses, None) is None
 
 
 def test_bitmaps_may_come_without_their_channel():
@@ -115,15 +207,22 @@ def test_what_is_no_bitmap_is_refused(images):
 
 
 def test_one_model_answers_many_threads():
-    expected = {label: MODEL.predict(picture).probabilities for label, picture in PICTURES.items()}
-    wrong = []
+    drawing = [[[0, 0], [0, 100]], [[0, 300], [50, 50]]]
+    ways = {
+        "one": lambda model: [model.predict(picture) for picture in PICTURES.values()],
+        "all": lambda model: model.predict_all([*PICTURES.values()] * 3),
+        "strokes": lambda model: list(model.watch(drawing)),
+    }
+    alone = {way: [one.probabilities for one in ask(MODEL)] for way, ask in ways.items()}
+    shared, wrong, start = Model(_file()), [], threading.Barrier(6)
 
-    def work(label):
-        for _ in range(5):
-            if MODEL.predict(PICTURES[label]).probabilities != expected[label]:
-                wrong.append(label)
+    def work(way):
+        start.wait()  # the first plans of all threads are made at once
+        for _ in range(4):
+            if [one.probabilities for one in ways[way](shared)] != alone[way]:
+                wrong.append(way)
 
-    threads = [threading.Thread(target=work, args=(label,)) for label in CLASSES for _ in range(2)]
+    threads = [threading.Thread(target=work, args=(way,)) for way in ways for _ in range(2)]
     for t in threads:
         t.start()
     for t in threads:

@@ -1,0 +1,131 @@
+"""The ``predict`` verb, of the command line and of an exported ``.pyz``: what pictures and drawings show.
+
+NumPy is loaded by the model, Pillow by the first picture, JAX never.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from jaxdoodle.inference import files
+from jaxdoodle.inference.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxdoodle.inference.predict import Model, Prediction
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a model.npz")
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="pictures (png, jpg, gif, ...), drawings in strokes (ndjson, json, svg, bin), bitmaps (npy), folders of "
+        "them; -: from the standard input, drawings as ndjson, answered in JSON lines, or a picture",
+    )
+    option("-k", type=_count, default=3, metavar="N", help="how many guesses (3)")
+    option("--json", action="store_true", help="a JSON object a line")
+    option("--watch", metavar="DIR", help="then answer each file that comes into the folder, until Ctrl-C")
+
+
+def run(options: argparse.Namespace) -> int:
+    from jaxdoodle.inference.predict import Model
+
+    if not options.files and not options.watch:
+        raise InputError("nothing to look at; name files or folders, - for the standard input, or --watch DIR.")
+    return answer(Model.load(options.model), options, "jaxdoodle: ")
+
+
+def answer(model: Model, options: argparse.Namespace, program: str = "") -> int:
+    """A line for each input. 0: every input was read; 2: one was not, said on stderr after ``program``."""
+    line_of = _json_line if options.json or "-" in options.files else _line
+    code = 0
+    try:
+        for name, content in _inputs(options):
+            try:
+                if isinstance(content, InputError):
+                    raise content
+                print(line_of(name, model.predict(content), options.k), flush=True)
+            except InputError as error:
+                print(f"{program}{_naming(name, content, error)}", file=sys.stderr, flush=True)
+                code = 2
+    except KeyboardInterrupt:
+        if not options.watch:
+            raise
+    return code
+
+
+def _naming(name: str, content: Any, error: InputError) -> str:
+    """The error's one line, which names the input: what stands in an input's place does so by itself."""
+    text = str(error)
+    return text if content is error or text.startswith(name) else f"{name}: {text.removeprefix('the image: ')}"
+
+
+def _inputs(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
+    """Name and content of each input, or the ``InputError`` that stands in its place."""
+    for path in options.files:
+        yield from _standard_input() if path == "-" else files.everything(path)
+    if options.watch:
+        from jaxdoodle.inference import watch
+
+        changes = watch.changes(options.watch, lambda: time.sleep(watch.INTERVAL))
+        print(f"watching {options.watch}; Ctrl-C ends it", file=sys.stderr, flush=True)
+        yield from changes
+
+
+#: How files of pictures begin.
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6")
+
+
+def _standard_input() -> Iterator[tuple[str, Any]]:
+    """Drawings, a line each, as they arrive; or one picture."""
+    stream = sys.stdin.buffer
+    if stream.peek(4).startswith(_PICTURES):
+        yield "-", _picture(stream)
+        return
+    from jaxdoodle.inference import drawings
+
+    for number, found in enumerate(drawings.scan_lines("-", stream), 1):
+        yield f"-:{number}", found
+
+
+def _picture(stream: BinaryIO) -> Any:
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(stream.read()))
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return InputError(f"-: not a picture that can be read ({error}); expected PNG, JPEG, GIF and the like.")
+    return image
+
+
+def _line(name: str, prediction: Prediction, k: int) -> str:
+    guesses = ", ".join(f"{label} {100 * share:.1f} %" for label, share in prediction.top(k))
+    if not prediction.abstained:
+        return f"{name}: {guesses}"
+    return f"{name}: none of mine ({prediction.reason})" + (f"; most like {guesses}" if guesses else "")
+
+
+def _json_line(name: str, prediction: Prediction, k: int) -> str:
+    found = {"input": name, "label": prediction.label, "abstained": prediction.abstained, "reason": prediction.reason}
+    return json.dumps(found | {"top": [{"label": label, "probability": p} for label, p in prediction.top(k)]})
+
+
+def _count(text: str) -> int:
+    """A positive integer, for ``argparse``."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least 1; got {value}")
+    return value

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.data.pictures import SUFFIXES
+from jaxdoodle.inference import drawings, files
+from jaxdoodle.inference.errors import InputError
+
+LINE = '{"drawing": [[[0, 9], [5, 5]]]}\n'
+
+
+def test_a_folder_stands_for_what_is_in_it_and_below_by_name(tmp_path):
+    for name in (
+        "b/2.png",
+        "b/10.JPG",
+        "a.ndjson",
+        "c.npy",
+        ".DS_Store",
+        "b/.x.png",
+        "__MACOSX/d.png",
+        ".g/e.png",
+        "f.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    found = [name.removeprefix(f"{tmp_path}/") for name, _ in files.everything(str(tmp_path))]
+    assert found == ["a.ndjson", "b/10.JPG", "b/2.png", "c.npy"]
+
+
+def test_a_folder_without_any_is_said_to_be_so(tmp_path):
+    ((name, error),) = files.everything(str(tmp_path))
+    assert name == str(tmp_path) and "holds no picture and no drawing" in str(error)
+
+
+def test_in_the_place_of_what_cannot_be_read_stands_the_error(tmp_path):
+    (tmp_path / "a.json").write_text("?")
+    (tmp_path / "b.ndjson").write_text(LINE + "{}\n" + LINE)
+    (tmp_path / "c.npy").write_text("?")
+    found = list(files.everything(str(tmp_path)))
+    names = [name.removeprefix(f"{tmp_path}/") for name, _ in found]
+    assert names == ["a.json", "b.ndjson:1", "b.ndjson:2", "b.ndjson:3", "c.npy"]
+    assert [isinstance(content, InputError) for _, content in found] == [True, False, True, False, True]
+    assert all(str(content).startswith(str(tmp_path)) for _, content in found if isinstance(content, InputError))
+
+
+@pytest.mark.parametrize("shape", [(3, 784), (3, 28, 28), (2, 40, 30), (40, 30)])
+def test_an_array_holds_one_bitmap_or_many(shape, tmp_path):
+    array = np.arange(np.prod(shape), dtype=np.uint64).astype(np.uint8).reshape(shape)
+    np.save(tmp_path / "a.npy", array)
+    found = list(files.items(str(tmp_path / "a.npy")))
+    images = (
+        [array] if shape == (40, 30) else list(array.reshape(len(array), *(shape[1:] if len(shape) == 3 else (28, 28))))
+    )
+    assert [name.rsplit(":")[-1] for name, _ in found] == [str(n) for n in range(len(images))]
+    for (_, content), image in zip(found, images, strict=True):
+        np.testing.assert_array_equal(content, image)
+
+
+def test_every_kind_of_file_that_can_be_read_is_known():
+    assert set(files.MANY + files.ONE) == set(drawings.READERS)
+    assert set(SUFFIXES) <= set(files.PICTURES) <= set(Image.registered_extensions())
