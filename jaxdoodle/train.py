@@ -1,6 +1,7 @@
 """Training: one epoch is one compiled call; between epochs the host looks, remembers and decides.
 
-Images stay on the device as uint8. Each step gathers its batch there, scales it (and augments it, if asked),
+Images stay on the device as uint8; of a set that is too large for that, one chunk after the other (see ``data.feed``),
+and an epoch is a call for each. Each step gathers its batch there, scales it (and augments it, if asked),
 and hands it to the function that differentiates: by hand or by autodiff, the step does not know which.
 """
 
@@ -10,6 +11,8 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import jax
@@ -21,10 +24,14 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxdoodle import augment, backprop, losses, model, optim, parallel, penalties
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.data.feed import SAMPLING, feed
 from jaxdoodle.inference.errors import FailedError, InputError
 from jaxdoodle.inference.spec import ModelSpec
 from jaxdoodle.layers import Params
 from jaxdoodle.plan import plan
+
+#: Drawings that are scored together.
+SCORED = 2**15
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class TrainConfig:
 
     ``average`` is the decay per step of a moving average of the weights, which is then what is evaluated and kept.
     ``decay`` belongs to the schedules that have one (see ``optim``); ``clip_norm`` bounds the gradient's global norm.
+    ``sampling`` is ``natural``, every drawing once an epoch, or ``balanced``, every class equally often.
     With several ``devices``, each computes an equal share of every batch.
     """
 
@@ -47,6 +55,7 @@ class TrainConfig:
     augment: augment.Augment | None = None
     clip_norm: float | None = None
     average: float | None = None
+    sampling: str = "natural"
     gradients: str = "hand"
     devices: int = 1
     seed: int = 0
@@ -68,6 +77,7 @@ class TrainConfig:
         for table, name in (
             (optim.OPTIMIZERS, self.optimizer),
             (optim.SCHEDULES, self.schedule),
+            (SAMPLING, self.sampling),
             (backprop.GRADIENTS, self.gradients),
         ):
             optim.look_up(table, name)
@@ -136,13 +146,14 @@ def fit(
     ``divisor`` scales pixels into what the network sees. ``on_epoch`` is called after every epoch. Ctrl-C ends
     training after the epochs that are complete. Raises ``DivergedError`` as soon as a loss or a weight is not finite,
     and ``InputError`` where the network does not fit the images or their classes. Images
-    that cannot be shared out evenly among the devices, fewer than there are of them, sit out the epoch: others
+    that cannot be shared out evenly among the devices, or among the chunks of a set on disk, sit out the epoch: others
     in every epoch.
     """
     _refuse_mismatch(spec, train)
-    count = len(train.images) // config.devices * config.devices
-    batch_size = min(config.batch_size, count)
-    steps = math.ceil(count / batch_size)
+    place = partial(jax.device_put, device=_everywhere(config.devices))
+    source = feed(train, config.sampling, config.devices, np.random.default_rng(config.seed), place)
+    batch_size = min(config.batch_size, source.size)
+    steps = source.chunks * math.ceil(source.size / batch_size)
     schedule = optim.make_schedule(
         config.schedule,
         config.learning_rate,
@@ -151,30 +162,30 @@ def fit(
         steps=steps * config.epochs,
     )
     optimizer = optim.make_optimizer(config.optimizer, schedule, clip_norm=config.clip_norm)
-    start = init_state(spec, optimizer, config), train.images, np.asarray(train.labels, np.int32)
-    rng = np.random.default_rng(config.seed)
-    orders = (rng.permutation(len(train.images))[:count].astype(np.int32) for _ in range(config.epochs))
+    first = next(source.draws)
+    draws = chain([first], source.draws)
 
     started = time.perf_counter()
     step = make_step(spec, optimizer, config, divisor)
-    run_epoch, (state, images, labels) = compile_epoch(step, batch_size, config.devices, start, count)
+    start = init_state(spec, optimizer, config), *first[:2]
+    run_epoch, (state, *_) = compile_epoch(step, batch_size, config.devices, start, source.size)
     result = Fit(params=state.params, best_epoch=0, compile_seconds=time.perf_counter() - started)
     best = (-1, 0.0)
+    del first, start
     try:
-        for number, order in enumerate(orders, start=1):
-            started = time.perf_counter()
-            state, (step_loss, correct) = run_epoch(state, images, labels, order)
-            step_loss = np.asarray(step_loss)  # waits for the device
+        for number in range(1, config.epochs + 1):
+            started, scores = time.perf_counter(), []
+            for images, labels, order in islice(draws, source.chunks):
+                state, step_scores = run_epoch(state, images, labels, order)
+                scores.append(jax.tree.map(np.asarray, step_scores))  # waits for the device
+            step_loss, correct = (np.concatenate(part) for part in zip(*scores, strict=True))
             seconds = time.perf_counter() - started
             kept = state.params if state.average is None else state.average
             result.step_losses += step_loss.tolist()
             _refuse_divergence(result.step_losses, len(step_loss), kept, config.learning_rate)
 
-            scored = None
-            if validation:
-                outputs = predict(spec, kept, validation.images, divisor=divisor)
-                scored = score(outputs, validation.labels, config.loss)
-            running = Evaluation(float(step_loss.mean()), int(correct.sum()), count)
+            scored = evaluate(spec, kept, validation, config.loss, divisor=divisor) if validation else None
+            running = Evaluation(float(step_loss.mean()), int(correct.sum()), source.chunks * source.size)
             epoch = Epoch(number, running, scored, seconds)
             rank = (scored.correct, -scored.loss) if scored else (number, 0.0)
             if rank > best:
@@ -254,17 +265,26 @@ def compile_epoch(
 
     ``arguments`` are the state, all images (uint8) and their labels.
     """
-    mesh = parallel.make_mesh(devices)
     epoch = make_epoch(step, batch_size // devices)
     if devices > 1:
-        epoch = parallel.spread(epoch, mesh)
-    arguments = jax.device_put(arguments, NamedSharding(mesh, PartitionSpec()))
+        epoch = parallel.spread(epoch, parallel.make_mesh(devices))
+    arguments = jax.device_put(arguments, _everywhere(devices))
     return jax.jit(epoch, donate_argnums=0).lower(*arguments, np.zeros(count, np.int32)).compile(), arguments
 
 
 def scale(images: Array, divisor: float) -> Array:
     """uint8 pixels as what the network sees, float32."""
     return images.astype(jnp.float32) / divisor
+
+
+def evaluate(spec: ModelSpec, params: Any, data: Dataset, loss: losses.Loss, *, divisor: float = 255.0) -> Evaluation:
+    """How good the network is on a set, however large: no more than ``SCORED`` outputs are in memory."""
+    total, correct = 0.0, 0
+    for start in range(0, len(data), SCORED):
+        part = slice(start, start + SCORED)
+        found = score(predict(spec, params, data.images[part], divisor=divisor), data.labels[part], loss)
+        total, correct = total + found.loss * (found.total / len(data)), correct + found.correct
+    return Evaluation(total, correct, len(data))
 
 
 def predict(spec: ModelSpec, params: Any, images: np.ndarray, *, divisor: float = 255.0) -> np.ndarray:
@@ -290,6 +310,11 @@ def _apply(spec, params, images, divisor):
 @jax.jit(static_argnums=0)
 def _loss(loss, outputs, labels):
     return losses.forward(loss, outputs, labels)[0]
+
+
+def _everywhere(devices: int) -> NamedSharding:
+    """What is put there is whole on each device."""
+    return NamedSharding(parallel.make_mesh(devices), PartitionSpec())
 
 
 def _move_average(decay: float | None, average: Any, params: Any, step: Array) -> Any:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from jaxdoodle.data.bitmaps import IMAGE_SHAPE, Bitmaps, digests_of
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import InputError
 
-IMAGE_SHAPE = (28, 28, 1)
 SIDES = ("train", "validation", "test")
 
 
@@ -23,12 +22,13 @@ SIDES = ("train", "validation", "test")
 class Dataset:
     """Drawings with their classes.
 
-    ``images`` is uint8 ``(n, 28, 28, 1)``, white ink (255) on black; ``labels`` is int32 ``(n,)``, places in
-    ``classes``. Raises ``InputError`` where these do not fit together. No drawings at all (n = 0) is a dataset.
+    ``images`` is uint8 ``(n, 28, 28, 1)``, white ink (255) on black: an array, or ``Bitmaps`` on disk, of which one
+    reads what it indexes. ``labels`` is int32 ``(n,)``, places in ``classes``. Raises ``InputError`` where these do
+    not fit together. No drawings at all (n = 0) is a dataset.
     """
 
     name: str
-    images: np.ndarray
+    images: Any
     labels: np.ndarray
     classes: tuple[str, ...]
 
@@ -67,15 +67,19 @@ class Dataset:
         places[order] = np.arange(len(self)) - starts[self.labels[order]]
         return places
 
-    @cached_property
+    @property
     def digests(self) -> np.ndarray:
         """A 64-bit hash of each drawing's bytes, uint64 ``(n,)``: equal for equal drawings, the same everywhere."""
-        hashes = b"".join(hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in self.images)
-        return np.frombuffer(hashes, "<u8").astype(np.uint64)
+        return self.images.digests() if isinstance(self.images, Bitmaps) else self._digests
+
+    @cached_property
+    def _digests(self) -> np.ndarray:
+        return digests_of(self.images)
 
     def take(self, rows: np.ndarray) -> Dataset:
-        """The drawings at ``rows``, which are integers or a mask."""
-        return Dataset(self.name, self.images[rows], self.labels[rows], self.classes)
+        """The drawings at ``rows``, which are integers or a mask. What is on disk stays there."""
+        images = self.images.take(rows) if isinstance(self.images, Bitmaps) else self.images[rows]
+        return Dataset(self.name, images, self.labels[rows], self.classes)
 
     def select(self, classes: Sequence[str]) -> Dataset:
         """The drawings of ``classes`` alone, labelled by their place there."""
@@ -85,8 +89,8 @@ class Dataset:
         for place, name in enumerate(classes):
             labels[self.classes.index(name)] = place
         relabelled = labels[self.labels]
-        rows = relabelled >= 0
-        return Dataset(self.name, self.images[rows], relabelled[rows], tuple(classes))
+        kept = self.take(relabelled >= 0)
+        return Dataset(self.name, kept.images, labels[kept.labels], tuple(classes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +127,12 @@ class Splits:
     @cached_property
     def overlaps(self) -> dict[tuple[str, str], int]:
         """Exact duplicates: ``(a, b)`` counts drawings of b that are also in a, ``(a, a)`` repeats within a."""
-        digests = {side: self.sets[side].digests for side in SIDES}
-        within = {(side, side): len(d) - len(np.unique(d)) for side, d in digests.items()}
-        across = {(a, b): int(np.isin(digests[b], digests[a]).sum()) for a, b in combinations(SIDES, 2)}
+        within, across = {}, {}
+        for place, a in enumerate(SIDES):
+            known = np.sort(self.sets[a].digests)
+            within[a, a] = int((known[1:] == known[:-1]).sum())
+            for b in SIDES[place + 1 :]:
+                across[a, b] = _count_known(self.sets[b].digests, known)
         return within | across
 
     @property
@@ -185,6 +192,14 @@ def read_names(path: Path) -> tuple[str, ...]:
             fault = f"{name!r} for the second time" if name else "a blank line"
             raise InputError(f"{path}: line {number}: {fault}; expected a class name a line, each once.")
     return tuple(names)
+
+
+def _count_known(digests: np.ndarray, known: np.ndarray) -> int:
+    """How many are among those ``known``, which are sorted. Unlike ``np.isin``, without a copy of both."""
+    if not len(known):
+        return 0
+    places = np.searchsorted(known, digests)
+    return int((known[np.minimum(places, len(known) - 1)] == digests).sum())
 
 
 def _listing(names: Sequence[str], most: int = 12) -> str:

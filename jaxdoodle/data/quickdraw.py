@@ -1,6 +1,7 @@
-"""Quick, Draw! bitmaps: one ``.npy`` file a class, up to 200,000 drawings in it, memory-mapped.
+"""Quick, Draw! bitmaps: one ``.npy`` file a class, up to 200,000 drawings in it.
 
-The 345 files are 37 GB together, so only the first ``per_class`` drawings of each chosen class are ever read.
+The 345 files are 37 GB together: what is larger than ``RESIDENT`` stays on disk and is read as training goes through
+it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle.data.dataset import IMAGE_SHAPE, Dataset, choose_classes, read_names
+from jaxdoodle.data.bitmaps import PIXELS, BitmapFile, all_drawings
+from jaxdoodle.data.dataset import Dataset, choose_classes, read_names
 from jaxdoodle.inference.errors import InputError
 
 SOURCE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap/"
-#: Unless another cap is asked for: all 345 classes are then 1.4 GB in memory, twice that while they are split.
+#: Unless another cap is asked for.
 PER_CLASS = 5_000
+#: Bytes of drawings up to which a set is read into memory, where it is there twice while it is split.
+RESIDENT = 2**28
 
-PIXELS = 784
 _MAGIC = b"\x93NUMPY"
 
 
-def open_bitmaps(path: Path) -> np.ndarray:
+def open_bitmaps(path: Path) -> np.memmap:
     """The drawings of one class, uint8 (n, 784), mapped from the file: a page is read when it is looked at.
 
     Raises ``InputError`` unless the file is a ``.npy`` of exactly that: uint8, 784 columns, row by row, as long as
@@ -71,7 +74,7 @@ def official_order(categories: Path) -> tuple[str, ...]:
 def read_bitmaps(
     folder: Path, name: str, classes: Sequence[str] | None, per_class: int, order: Sequence[str] = ()
 ) -> Dataset:
-    """The first ``per_class`` drawings of each class, uint8 (n, 28, 28, 1), in the order of ``classes``.
+    """The first ``per_class`` drawings of each class, in the order of ``classes``; on disk if more than ``RESIDENT``.
 
     ``None`` for all classes of the folder: as listed in ``order``, then any others, sorted. Raises ``InputError`` at
     a class without a file and at a file that ``open_bitmaps`` refuses, before any drawing is read.
@@ -84,11 +87,16 @@ def read_bitmaps(
         )
     available = [name for name in order if name in files] + [name for name in files if name not in order]
     classes = choose_classes(classes, available, lambda name: f"{folder / name}.npy: not found (from {SOURCE})")
-    bitmaps = [open_bitmaps(files[name])[:per_class] for name in classes]
-    counts = [len(rows) for rows in bitmaps]
-    images = np.empty((sum(counts), *IMAGE_SHAPE), np.uint8)
-    np.concatenate(bitmaps, out=images.reshape(-1, PIXELS))
-    return Dataset(name, images, np.repeat(np.arange(len(classes), dtype=np.int32), counts), classes)
+    parts = [_open_part(files[name], per_class) for name in classes]
+    labels = np.repeat(np.arange(len(classes), dtype=np.int32), [part.count for part in parts])
+    drawings = all_drawings(parts)
+    return Dataset(name, drawings if len(labels) * PIXELS > RESIDENT else drawings[:], labels, classes)
+
+
+def _open_part(path: Path, most: int) -> BitmapFile:
+    """The first drawings of a file that is what it should be."""
+    rows = open_bitmaps(path)
+    return BitmapFile(path, rows.offset, min(most, len(rows)))
 
 
 def _read_header(path: Path, text: bytes) -> tuple[object, bool, tuple[int, ...]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.data import doodles
+from jaxdoodle.data.bitmaps import cache_folder
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
 from jaxdoodle.data.idx import IDX_NAME, read_idx_folder, read_mnist
 from jaxdoodle.data.mini_mnist import CSV_FILES, read_csv_folder, read_mini_mnist
@@ -44,7 +45,7 @@ def data_root(explicit: str | Path | None = None) -> Path:
     clone = Path(__file__).parents[2]
     if (clone / "pyproject.toml").is_file():
         return clone / "data"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxdoodle"
+    return cache_folder()
 
 
 def load(

@@ -10,6 +10,7 @@ deviation is about ``sqrt(n f (1 - f))``. A published set that never grows (``sp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -30,9 +31,10 @@ def split_by_hash(data: Dataset, contract: InputContract, validation: float = VA
     The test side does not depend on ``validation``.
     """
     check_fraction(validation)
-    u = _uniform(data)
-    test = u < TEST_FRACTION
-    chosen = ~test & (u < TEST_FRACTION + (1 - TEST_FRACTION) * validation)
+    digests = data.digests
+    test = _below(digests, TEST_FRACTION)
+    chosen = ~test & _below(digests, TEST_FRACTION + (1 - TEST_FRACTION) * validation)
+    del digests  # 8 bytes a drawing, which those on disk do not keep
     return Splits(data.take(~test & ~chosen), data.take(chosen), data.take(test), contract)
 
 
@@ -79,6 +81,12 @@ def check_fraction(validation: float) -> None:
 def _uniform(data: Dataset) -> np.ndarray:
     """Each drawing's hash as a number in [0, 1): the 53 bits that a float64 holds exactly."""
     return (data.digests >> np.uint64(11)) * 2.0**-53
+
+
+def _below(digests: np.ndarray, fraction: float) -> np.ndarray:
+    """Mask of the hashes that are below ``fraction`` as ``_uniform`` has them, without a number for each."""
+    bound = math.ceil(fraction * 2**53) << 11
+    return digests < np.uint64(min(bound, 2**64 - 1))
 
 
 def _shares(counts: np.ndarray, fraction: float) -> np.ndarray:
