@@ -14,6 +14,7 @@ from jaxdoodle import calibrate
 from jaxdoodle.cli import main
 from jaxdoodle.data import doodles, load
 from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference.predict import energy
 from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -96,7 +97,7 @@ def test_temperature_and_abstention_are_fitted_on_validation(trained):
     logits = Model.load(path).logits(validation.images)
     written = model_file.read(path)
     assert written.temperature == pytest.approx(calibrate.fit_temperature(logits, validation.labels))
-    assert written.abstain_below == pytest.approx(calibrate.fit_abstention(logits), abs=1e-4)
+    assert written.abstain_below == pytest.approx(calibrate.fit_abstention(energy(logits)), abs=1e-4)
 
 
 def test_every_option_of_train_reaches_the_run(tmp_path):
@@ -180,15 +181,25 @@ def test_predict_takes_bitmaps_and_strokes(trained, tmp_path, capsys):
 
 
 def test_one_bad_picture_does_not_keep_the_others_from_being_read(trained, tmp_path, capsys):
-    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     (tmp_path / "text.png").write_text("no picture")
     picture("clock").save(tmp_path / "clock.png")
-    files = [str(tmp_path / name) for name in ("blank.png", "text.png", "missing.png", "clock.png")]
+    files = [str(tmp_path / name) for name in ("text.png", "missing.png", "clock.png")]
     assert main(["predict", str(trained[0] / "model.npz"), *files]) == 2
     printed = capsys.readouterr()
-    assert printed.out.startswith(files[3]) and len(printed.out.splitlines()) == 1
+    assert printed.out.startswith(f"{files[2]}: clock") and len(printed.out.splitlines()) == 1
     complaints = printed.err.splitlines()
-    assert len(complaints) == 3 and all(file in line for file, line in zip(files[:3], complaints, strict=True))
+    assert len(complaints) == 2
+    assert all(line.startswith(f"jaxdoodle: {file}: ") for file, line in zip(files[:2], complaints, strict=True))
+
+
+def test_a_blank_page_is_none_of_mine(trained, tmp_path, capsys):
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    words = ["predict", str(trained[0] / "model.npz"), str(tmp_path / "blank.png")]
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/blank.png: none of mine (the picture is blank")
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["abstained"] and found["label"] is None and found["top"] == [] and "blank" in found["reason"]
 
 
 def test_a_spec_from_a_file_is_trained(tmp_path):
@@ -229,6 +240,9 @@ FAULTS = [
     ("predict {model} {tmp}/none.ndjson", "none.ndjson: holds no drawing"),
     ("evaluate {model} --dataset doodles --against {other}", "knows other classes than"),
     ("predict {tmp}/bad.json {tmp}/x.png", "bad.json"),
+    ("predict {model}", "nothing to look at; name files or folders"),
+    ("predict {model} {tmp}/folder", "folder: holds no picture and no drawing"),
+    ("predict {model} --watch {tmp}/absent", "absent: is no folder to watch"),
     ("data verify --data-dir {tmp}", "holds no dataset to verify"),
 ]
 
@@ -236,6 +250,7 @@ FAULTS = [
 @pytest.mark.parametrize("words, complaint", FAULTS)
 def test_a_fault_of_the_input_is_one_line_and_exit_code_2(trained, tmp_path, capsys, words, complaint):
     (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "folder").mkdir()
     (tmp_path / "unfit.json").write_text(ModelSpec((28, 28, 1), (Flatten(), Dense(3))).to_json())
     specs = {
         "swapped": ModelSpec((28, 28, 1), (Flatten(), Dense(2)), ("hexagon", "clock")),

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.inference import files
 from jaxdoodle.inference.errors import InputError
@@ -90,25 +90,17 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"M
 
 def _standard_input() -> Iterator[tuple[str, Any]]:
     """Drawings, a line each, as they arrive; or one picture."""
-    stream = sys.stdin.buffer
+    stream: Any = sys.stdin.buffer
     if stream.peek(4).startswith(_PICTURES):
-        yield "-", _picture(stream)
+        try:
+            yield "-", files.picture(io.BytesIO(stream.read()), "-")
+        except InputError as error:
+            yield "-", error
         return
     from jaxdoodle.inference import drawings
 
     for number, found in enumerate(drawings.scan_lines("-", stream), 1):
         yield f"-:{number}", found
-
-
-def _picture(stream: BinaryIO) -> Any:
-    from PIL import Image
-
-    try:
-        image = Image.open(io.BytesIO(stream.read()))
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return InputError(f"-: not a picture that can be read ({error}); expected PNG, JPEG, GIF and the like.")
-    return image
 
 
 def _line(name: str, prediction: Prediction, k: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 from jaxdoodle.inference.errors import InputError
 
@@ -59,6 +59,20 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
             yield (path if suffix in ONE else f"{path}:{number}"), found
     else:
         yield path, path
+
+
+def picture(source: str | BinaryIO, name: str) -> Any:
+    """A picture, all of it, as a Pillow image. Raises ``InputError``, which begins with ``name``."""
+    from PIL import Image
+
+    try:
+        image = Image.open(source)
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{name}: not a picture that can be read ({error}); expected PNG, JPEG, GIF and the like."
+        ) from None
+    return image
 
 
 def sole(path: str | os.PathLike[str]) -> Any:

@@ -55,11 +55,11 @@ def _tell(path: str, file: _File) -> Iterator[tuple[str, Any]]:
     """What of a file has not been told. An error at its end may be the end of what is written so far."""
     last = None
     try:
-        for item in islice(files.items(path), file.told, None):
+        for name, content in islice(files.items(path), file.told, None):
             if last is not None:
                 file.told += 1
                 yield last
-            last = item
+            last = name, files.picture(path, name) if content is path else content
     except InputError as error:
         last = path, error
     if last is not None and isinstance(last[1], InputError) and file.looks < PATIENCE:

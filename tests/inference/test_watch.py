@@ -56,12 +56,12 @@ def test_what_changes_is_told_again(tmp_path):
 
 def test_what_is_no_picture_or_is_hidden_is_passed_over(tmp_path):
     (tmp_path / ".hidden").mkdir()
-    names = (".a.png", "notes.txt", ".hidden/b.png", "c.png.part", "c.png")
-    assert story(tmp_path, *(picture_bytes(tmp_path / name) for name in names))[0] == [[], [], [], [], ["c.png"]]
+    names = (".a.png", "notes.txt", ".hidden/b.png", "c.png.part", "c.pgm")
+    assert story(tmp_path, *(picture_bytes(tmp_path / name) for name in names))[0] == [[], [], [], [], ["c.pgm"]]
 
 
 def picture_bytes(path):
-    return lambda: path.write_bytes(b"x")
+    return lambda: path.write_bytes(b"P5 1 1 255 x" if path.suffix == ".pgm" else b"x")
 
 
 def append(path, text):
@@ -106,12 +106,21 @@ def test_a_broken_line_is_told_once_another_follows_it(tmp_path):
     assert isinstance(contents[0], InputError) and contents[1] == json.loads(LINE)["drawing"]
 
 
-@pytest.mark.parametrize("name", ["a.npy", "a.json", "a.ndjson"])
+@pytest.mark.parametrize("name", ["a.npy", "a.json", "a.ndjson", "a.png"])
 def test_what_cannot_be_read_is_told_when_nobody_seems_to_write_it_any_more(name, tmp_path):
     steps = (picture_bytes(tmp_path / name), *[nothing] * watch.PATIENCE)
     names, contents = story(tmp_path, *steps)
     assert not any(names[: watch.PATIENCE // 2]) and sum(map(len, names)) == 1
     assert isinstance(contents[0], InputError) and str(contents[0]).startswith(str(tmp_path / name))
+
+
+def test_half_a_picture_is_waited_for(tmp_path):
+    picture(tmp_path / ".whole.png")()
+    whole = (tmp_path / ".whole.png").read_bytes()
+    parts = (whole[:30], whole)
+    steps = [lambda part=part: (tmp_path / "a.png").write_bytes(part) for part in parts]
+    names, contents = story(tmp_path, steps[0], nothing, steps[1])
+    assert names == [[], [], ["a.png"]] and contents[0].size == (20, 20)
 
 
 def test_all_bitmaps_of_an_array_are_told(tmp_path):

@@ -1,0 +1,156 @@
+"""The ``predict`` verb as a process: what goes in and comes out, and what it loads to do so."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.cli import main
+from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference.contract import MNIST
+from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
+
+LINE = {"drawing": [[[0, 9], [5, 5]]]}
+UPRIGHT = {"drawing": [[[3, 3], [0, 200]]]}
+COMMAND = [sys.executable, "-m", "jaxdoodle", "predict"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """It tells upright from level by where the ink is."""
+    spec = ModelSpec((28, 28, 1), (Flatten(), Dense(2)), ("upright", "level"))
+    w = np.zeros((28, 28, 2), np.float32)
+    w[:, 12:16, 0] = w[12:16, :, 1] = 0.05
+    params = [{}, {"w": w.reshape(784, 2), "b": np.zeros(2, np.float32)}]
+    inputs = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype=np.uint8)
+    logits = Network(spec, params, MNIST.divisor).logits(inputs)
+    path = tmp_path_factory.mktemp("model") / "model.npz"
+    model_file.write(path, ModelFile(spec, params, MNIST, inputs, logits, abstain_below=-1e3))
+    return path
+
+
+def ask(model, *words, stdin=b""):
+    done = subprocess.run([*COMMAND, model, *words], input=stdin, capture_output=True)
+    return done.returncode, done.stdout.decode().splitlines(), done.stderr.decode().splitlines()
+
+
+def picture():
+    buffer = io.BytesIO()
+    Image.fromarray(np.pad(np.zeros((9, 60), np.uint8), 30, constant_values=255)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_many_files_and_folders_are_answered_in_order(model, tmp_path, capsys):
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a.png").write_bytes(picture())
+    (folder / "b.ndjson").write_text(json.dumps(UPRIGHT) + "\n{}\n" + json.dumps(LINE) + "\n")
+    (folder / "notes.txt").write_text("none")
+    np.save(tmp_path / "c.npy", np.uint8(255) - np.asarray(Image.open(io.BytesIO(picture()))))
+    assert main(["predict", str(model), str(folder), str(tmp_path / "c.npy"), "-k", "1"]) == 2
+    printed = capsys.readouterr()
+    assert [line.rsplit(" ", 2)[0] for line in printed.out.splitlines()] == [
+        f"{folder}/b.ndjson:1: upright",
+        f"{folder}/b.ndjson:3: level",
+        f"{folder}/deep/a.png: level",
+        f"{tmp_path}/c.npy:0: level",
+    ]
+    (complaint,) = printed.err.splitlines()
+    assert complaint.startswith(f"jaxdoodle: {folder}/b.ndjson, line 2: ")
+
+
+def test_json_says_all_that_a_prediction_says(model, tmp_path, capsys):
+    (tmp_path / "one.json").write_text(json.dumps(UPRIGHT))
+    assert main(["predict", str(model), str(tmp_path / "one.json"), "--json"]) == 0
+    found, expected = json.loads(capsys.readouterr().out), Model.load(model).predict(UPRIGHT["drawing"])
+    assert found == {
+        "input": str(tmp_path / "one.json"),
+        "label": "upright",
+        "abstained": False,
+        "reason": None,
+        "top": [{"label": label, "probability": p} for label, p in expected.top(3)],
+    }
+
+
+def test_who_abstains_says_why_and_what_comes_nearest(model, tmp_path, capsys):
+    from dataclasses import replace
+
+    model_file.write(tmp_path / "strict.npz", replace(model_file.read(model), abstain_below=1e3))
+    (tmp_path / "one.json").write_text(json.dumps(UPRIGHT))
+    assert main(["predict", str(tmp_path / "strict.npz"), str(tmp_path / "one.json")]) == 0
+    line = capsys.readouterr().out
+    assert line.startswith(f"{tmp_path}/one.json: none of mine (it scores ")
+    assert "below 1000.00); most like upright " in line
+
+
+def test_drawings_on_the_standard_input_are_answered_in_json_lines(model):
+    lines = [json.dumps(UPRIGHT), "nonsense", json.dumps(LINE)]
+    code, found, errors = ask(model, "-", stdin="\n".join(lines).encode())
+    assert code == 2 and [json.loads(line)["label"] for line in found] == ["upright", "level"]
+    assert [json.loads(line)["input"] for line in found] == ["-:1", "-:3"]
+    assert len(errors) == 1 and errors[0].startswith("jaxdoodle: -, line 2: ")
+
+
+def test_a_drawing_is_answered_before_the_next_one_comes(model):
+    process = subprocess.Popen([*COMMAND, model, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for drawing, label in ((UPRIGHT, "upright"), (LINE, "level")):
+        process.stdin.write(json.dumps(drawing).encode() + b"\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["label"] == label
+    process.stdin.close()
+    assert process.stdout.read() == b"" and process.wait() == 0
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("part, code", [(slice(None), 0), (slice(80), 2)], ids=["whole", "cut off"])
+def test_a_picture_on_the_standard_input_is_answered(model, part, code):
+    found, lines, errors = ask(model, "-", stdin=picture()[part])
+    assert found == code and len(lines) == (not code) and len(errors) == bool(code)
+    assert json.loads(lines[0])["label"] == "level" if lines else errors[0].startswith("jaxdoodle: -: not a picture")
+
+
+def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, model, "--watch", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr.readline() == f"watching {tmp_path}; Ctrl-C ends it\n"
+    (tmp_path / "a.png").write_bytes(picture())
+    assert process.stdout.readline().startswith(f"{tmp_path}/a.png: level ")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == ("", "") and process.returncode == 0
+
+
+LOADED = "import sys; from jaxdoodle.cli import main; code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
+HEAVY = {"jax", "optax", "PIL", "matplotlib", "rich", "scipy"} | {
+    f"jaxdoodle.{name}" for name in ("architectures", "layers", "data", "export", "report", "app")
+}
+
+
+@pytest.mark.parametrize("suffix", ["npy", "ndjson", "json", "svg", "png"])
+def test_it_loads_no_more_than_it_needs(model, suffix, tmp_path):
+    path = tmp_path / f"one.{suffix}"
+    content = {
+        "npy": lambda: np.save(path, np.eye(28, dtype=np.uint8) * 255),
+        "ndjson": lambda: path.write_text(json.dumps(LINE)),
+        "json": lambda: path.write_text(json.dumps(LINE)),
+        "svg": lambda: path.write_text('<svg><polyline points="0,0 50,80"/></svg>'),
+        "png": lambda: path.write_bytes(picture()),
+    }
+    content[suffix]()
+    done = subprocess.run([sys.executable, "-c", LOADED, "predict", model, path], capture_output=True, text=True)
+    answer, loaded = done.stdout.splitlines()
+    assert answer.startswith(str(path)), done.stderr
+    assert HEAVY & set(loaded.split()) == ({"PIL"} if suffix == "png" else set())
+
+
+def test_a_wrong_option_is_refused_before_the_model_is_read(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["predict", str(tmp_path / "absent.npz"), "-k", "0", "-"])
+    assert stopped.value.code == 2 and "at least 1; got 0" in capsys.readouterr().err
