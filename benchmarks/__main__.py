@@ -135,7 +135,7 @@ def training_table(name: str, result: dict[str, Any], peak: float) -> Table:
         title=f"{name}: {result['title']}, batch {WORKLOADS[name].batch_size}, {result['images']:,} images a round"
     )
     for column in ("runtime", "s a round (lowest, highest)", "x ours", "GFLOP/s", "of peak",
-                   "start s", "peak MB", "loss", "right of 10,000", "equal work"):  # fmt: skip
+                   "compile s", "peak MB", "loss", "right of 10,000", "equal work"):  # fmt: skip
         table.add_column(column)
     for one, heard in found.items():
         seconds = statistics.median(heard["seconds"])

@@ -5,6 +5,7 @@ It prints a line of JSON when it is ready, and one for each line that it reads: 
 
 from __future__ import annotations
 
+import importlib
 import json
 import resource
 import sys
@@ -19,8 +20,10 @@ def main(runtime: str, workload_name: str, count: str, data_dir: str) -> None:
     _, (images, labels), (test_images, test_labels) = load_data(data_dir or None)
     images, labels = images[: int(count)], labels[: int(count)]
 
+    package, start = RUNTIMES[runtime]
+    importlib.import_module(package)
     started = time.perf_counter()
-    trainer = RUNTIMES[runtime][1](workload, images, labels)
+    trainer = start(workload, images, labels)
     say({"start_seconds": time.perf_counter() - started})
     for line in sys.stdin:
         if line.strip() == "end":

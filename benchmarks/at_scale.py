@@ -1,0 +1,183 @@
+"""Train on 345 classes of 100,000 drawings that are on disk alone: how much memory, and is reading fast enough?
+
+    python -m benchmarks.at_scale --folder DIR          writes 27 GB there, once, and runs/at_scale.json
+
+Reading is timed alone, after the system was told to forget the files, and then while each network trains. Every
+figure comes from a process of its own, whose peak of memory is the system's count of it (``ru_maxrss``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.data import doodles
+from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
+from jaxdoodle.data.feed import SAMPLING, feed
+from jaxdoodle.data.registry import load
+from jaxdoodle.report.record import describe_machine, write_json
+
+DISTINCT = 500  # drawings that a file repeats, each time with other dots in a corner
+MEGABYTE = 1e6
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    if options.measure:
+        print(json.dumps(MEASURES[options.measure](options)))
+        return 0
+    write_drawings(options.folder, options.classes, options.per_class)
+    record: dict[str, Any] = {
+        "command": " ".join(["python", "-m", "benchmarks.at_scale", *sys.argv[1:]]),
+        "machine": describe_machine(),
+        "load_before": os.getloadavg(),
+    }
+    for name in MEASURES:
+        record[name] = _in_a_process(name)
+        print(f"{name}: {json.dumps(record[name])}", flush=True)
+        write_json(options.out, record)
+    return 0
+
+
+def write_drawings(folder: Path, classes: int, per_class: int) -> None:
+    """A ``.npy`` file a class, where it is not there already; no drawing comes twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    kinds = [doodles.generate(name, DISTINCT, rng).reshape(-1, PIXELS) for name in doodles.CLASSES]
+    for label in range(classes):
+        path = folder / f"class {label:03}.npy"
+        if path.exists():
+            continue
+        file = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.uint8, (per_class, PIXELS))
+        for start in range(0, per_class, DISTINCT):
+            part = kinds[label % len(kinds)][: per_class - start].copy()
+            number = (label * per_class + start + np.arange(len(part), dtype="<u4")).view(np.uint8)
+            part[:, :4] = number.reshape(-1, 4)
+            file[start : start + len(part)] = part
+        file.flush()
+        path.with_suffix(".part").rename(path)
+
+
+def splitting(options: argparse.Namespace) -> dict[str, Any]:
+    """Which drawing is on which side, and whether any is there twice: the hashes are computed, or were."""
+    started = time.perf_counter()
+    splits = _load(options)
+    split = time.perf_counter() - started
+    summary = splits.summary
+    sizes = {name: len(data) for name, data in splits.sets.items()}
+    return {"sizes": sizes, "seconds": _round(split), "summary": summary, "summary_seconds": _round(
+        time.perf_counter() - started - split
+    )}  # fmt: skip
+
+
+def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
+    """Chunks alone, from files that the system has forgotten."""
+    data = _load(options).train
+    _forget(data.images)
+    source = feed(data, sampling, 1, np.random.default_rng(0))
+    started, drawings, seen = time.perf_counter(), 0, np.zeros(len(data.classes), np.int64)
+    for images, labels, _ in islice(source.draws, options.chunks):
+        drawings += len(images)
+        seen += np.bincount(labels, minlength=len(seen))
+    seconds = time.perf_counter() - started
+    return {
+        "chunks_of_an_epoch": source.chunks,
+        "drawings": drawings,
+        "drawings_a_second": round(drawings / seconds),
+        "of_a_class": [int(seen.min()), int(seen.max())],
+    }
+
+
+def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
+    """One epoch of the first chunks, from files that the system has forgotten: as fast as from memory?"""
+    from jaxdoodle import architectures, train
+    from jaxdoodle.data import feed as feed_module
+    from jaxdoodle.train import TrainConfig
+
+    splits = _load(options)
+    _forget(splits.train.images)
+    spec = getattr(architectures, network)(splits.classes)
+    waited: list[float] = []
+
+    def few(*arguments: Any) -> feed_module.Feed:
+        """The feed with a shorter epoch, and a clock that runs while training waits for it."""
+        source = feed(*arguments)
+
+        def timed():
+            while True:
+                started = time.perf_counter()
+                chunk = next(source.draws)
+                waited.append(time.perf_counter() - started)
+                yield chunk
+
+        return replace(source, chunks=options.chunks, draws=timed())
+
+    train.feed = few
+    fitted = train.fit(spec, splits.train, None, TrainConfig(epochs=1))
+    (epoch,) = fitted.history
+    return {
+        "drawings": epoch.running.total,
+        "drawings_a_second": round(epoch.running.total / epoch.seconds),
+        "part_of_the_time_waiting": round(sum(waited[1:]) / epoch.seconds, 4),
+        "loss": [_round(np.mean(fitted.step_losses[:50])), _round(np.mean(fitted.step_losses[-50:]))],
+    }
+
+
+MEASURES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "splitting, first time": splitting,
+    "splitting, again": splitting,
+    **{f"reading, {name}": lambda options, name=name: reading(options, name) for name in SAMPLING},
+    **{f"training {name}": lambda options, name=name: training(options, name) for name in ("digit_cnn", "sketch_cnn")},
+}
+
+
+def _load(options: argparse.Namespace) -> Any:
+    return load(str(options.folder), per_class=options.per_class)
+
+
+def _forget(images: Bitmaps) -> None:
+    """Ask the system to drop what it has kept of the files in memory."""
+    for file in images.files:
+        descriptor = os.open(file.path, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+def _in_a_process(name: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.at_scale", *sys.argv[1:], "--measure", name]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    found = json.loads(process.stdout.read())
+    _, _, used = os.wait4(process.pid, 0)
+    return found | {"peak_megabytes": round(used.ru_maxrss * 1024 / MEGABYTE)}
+
+
+def _round(value: float) -> float:
+    return round(float(value), 2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.at_scale", description=__doc__)
+    option = parser.add_argument
+    option("--folder", type=Path, required=True, help="for the drawings: 27 GB, unless fewer are asked for")
+    option("--classes", type=int, default=345, help="(345)")
+    option("--per-class", type=int, default=100_000, help="(100,000)")
+    option("--chunks", type=int, default=8, help="to read or train on, 42,000 drawings each (8)")
+    option("--out", type=Path, default=Path("runs/at_scale.json"), help="the record (runs/at_scale.json)")
+    option("--measure", choices=MEASURES, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
