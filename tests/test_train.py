@@ -11,6 +11,8 @@ import pytest
 from jaxdoodle import model, train
 from jaxdoodle.architectures import mlp
 from jaxdoodle.augment import Augment
+from jaxdoodle.data import feed
+from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
@@ -212,6 +214,63 @@ def test_ctrl_c_keeps_the_epochs_that_are_complete():
     assert result.best_epoch in (1, 2)
 
 
+@pytest.fixture
+def on_disk(tmp_path):
+    """Puts a set on disk, class by class."""
+
+    def put(data):
+        folder = tmp_path / str(len(data))
+        folder.mkdir()
+        parts, order = [], np.argsort(data.labels, kind="stable")
+        for label, name in enumerate(data.classes):
+            rows = data.images[order][data.labels[order] == label].reshape(-1, 784)
+            np.save(folder / f"{name}.npy", rows)
+            parts.append(BitmapFile(folder / f"{name}.npy", 128, len(rows)))
+        return Dataset(data.name, all_drawings(parts), data.labels[order], data.classes)
+
+    return put
+
+
+def test_a_set_on_disk_is_learnt_as_well_as_one_in_memory(on_disk, monkeypatch):
+    monkeypatch.setattr(feed, "CHUNK", 100 * 784)
+    monkeypatch.setattr(feed, "RUN", 4)
+    result = fit(CNN, on_disk(TRAIN), on_disk(VALIDATION), epochs=12, batch_size=25, learning_rate=1e-2)
+    assert result.history[-1].validation.correct >= 90
+    assert [epoch.running.total for epoch in result.history] == [300] * 12
+    assert len(result.step_losses) == 12 * 3 * 4, "three chunks of 100 drawings, four batches each"
+
+
+def test_one_step_on_all_drawings_is_the_same_from_disk_and_from_memory(on_disk):
+    whole = TRAIN.take(np.arange(9 * feed.RUN))
+    plain = {"epochs": 2, "batch_size": len(whole), "optimizer": "sgd", "schedule": "constant", "learning_rate": 0.1}
+    disk, memory = (fit(SPEC, data, None, **plain) for data in (on_disk(whole), whole))
+    np.testing.assert_allclose(disk.step_losses, memory.step_losses, rtol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), disk.params, memory.params)
+
+
+def test_balanced_sampling_reaches_the_network():
+    """Of 40 boxes and one bar, trained on for an epoch, every second drawing is the bar."""
+    boxes = np.flatnonzero(TRAIN.labels == 2)[:40]
+    uneven = TRAIN.take(np.append(boxes, np.flatnonzero(TRAIN.labels == 0)[0]))
+    seen = {}
+    for sampling in ("natural", "balanced"):
+        spec = ModelSpec((28, 28, 1), (Flatten(), Dense(3)), CLASSES)
+        params = fit(
+            spec, uneven, None, sampling=sampling, epochs=20, optimizer="sgd", learning_rate=0.01, schedule="constant"
+        ).params
+        seen[sampling] = float(params[1]["b"][0] - params[1]["b"][2])
+    assert seen["natural"] < seen["balanced"] - 0.01, "the bias follows how often a class was seen"
+
+
+def test_a_set_is_scored_in_parts_as_it_is_as_a_whole(monkeypatch):
+    params = model.init(SPEC, jax.random.key(0))
+    whole = train.score(train.predict(SPEC, params, VALIDATION.images), VALIDATION.labels, CONFIG.loss)
+    assert train.evaluate(SPEC, params, VALIDATION, CONFIG.loss) == whole
+    monkeypatch.setattr(train, "SCORED", 33)
+    parts = train.evaluate(SPEC, params, VALIDATION, CONFIG.loss)
+    assert (parts.correct, parts.total) == (whole.correct, 100) and parts.loss == pytest.approx(whole.loss, rel=1e-5)
+
+
 REFUSED = [
     ({"epochs": 0}, "epochs is at least 1; got 0"),
     ({"batch_size": 0}, "batch_size is at least 1; got 0"),
@@ -219,6 +278,7 @@ REFUSED = [
     ({"average": 1.0}, "average is at least 0 and below 1; got 1.0"),
     ({"clip_norm": 0.0}, "clip_norm is above 0; got 0.0"),
     ({"gradients": "torch"}, "'torch' is not known; there are hand, jax"),
+    ({"sampling": "fair"}, "'fair' is not known; there are natural, balanced"),
     ({"optimizer": "adamm"}, "'adamm' is not known; there are sgd"),
     ({"schedule": "linear"}, "'linear' is not known; there are constant"),
     ({"seed": -1}, "seed is at least 0 and below 2.32; got -1"),

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+from jaxdoodle.data import quickdraw
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.errors import InputError
 
@@ -54,5 +55,27 @@ def random_dataset():
     def make(n, classes=("a", "b", "c"), seed=0):
         images = np.random.default_rng(seed).integers(0, 256, (n, 28, 28, 1), dtype=np.uint8)
         return Dataset("noise", images, np.arange(n, dtype=np.int32) % len(classes), classes)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """The user's cache is a folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def on_disk(tmp_path, monkeypatch):
+    """Writes noise, so many drawings of each class, and reads it as a set that is too large for memory."""
+
+    def make(*counts):
+        rng, folder = np.random.default_rng(0), tmp_path / "large"
+        folder.mkdir()
+        for number, count in enumerate(counts):
+            np.save(folder / f"class{number}.npy", rng.integers(0, 256, (count, 784), dtype=np.uint8))
+        monkeypatch.setattr(quickdraw, "RESIDENT", 0)
+        return quickdraw.read_bitmaps(folder, "large", None, per_class=max(counts))
 
     return make

@@ -1,0 +1,156 @@
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from jaxdoodle.data import feed as module
+from jaxdoodle.data.feed import SAMPLING, feed
+
+COUNTS = (700, 130, 900)
+
+
+@pytest.fixture
+def data(on_disk, monkeypatch):
+    """1,730 drawings on disk, in chunks of at most 400."""
+    monkeypatch.setattr(module, "CHUNK", 400 * 784)
+    return on_disk(*COUNTS)
+
+
+def epochs(data, number, sampling="natural", devices=1, seed=0):
+    """The digests of each chunk of each epoch, in the order of use; and the feed."""
+    source = feed(data, sampling, devices, np.random.default_rng(seed))
+    known = dict(zip(map(bytes, data.images[:]), data.labels.tolist(), strict=True))
+    found = []
+    for _ in range(number):
+        chunks = []
+        for images, labels, order in islice(source.draws, source.chunks):
+            assert order.dtype == labels.dtype == np.int32 and len(order) == source.size
+            drawings = [bytes(images[place]) for place in order]
+            assert [known[one] for one in drawings] == labels[order].tolist()
+            chunks.append(drawings)
+        found.append(chunks)
+    return found, source
+
+
+def test_what_is_in_memory_is_one_chunk_that_stays_where_it_was_put(random_dataset):
+    data, placed = random_dataset(50), []
+    source = feed(data, "natural", 1, np.random.default_rng(3), lambda chunk: placed.append(chunk) or chunk)
+    draws = list(islice(source.draws, 3))
+    assert (source.chunks, source.size, len(placed)) == (1, 50, 1)
+    rng = np.random.default_rng(3)
+    for images, labels, order in draws:
+        assert images is data.images and labels is data.labels
+        np.testing.assert_array_equal(order, rng.permutation(50))
+
+
+@pytest.mark.parametrize("devices", (1, 2, 3))
+def test_an_epoch_from_disk_takes_a_drawing_once_and_leaves_out_few_and_others_each_time(data, devices):
+    found, source = epochs(data, 30, devices=devices)
+    assert source.size % devices == 0 and source.size <= 400
+    absent = Counter({bytes(image): 0 for image in data.images[:]})
+    for chunks in found:
+        drawings = [one for chunk in chunks for one in chunk]
+        assert len(set(drawings)) == len(drawings) == source.chunks * source.size
+        assert len(data) - len(drawings) < module.RUN * (devices * source.chunks + 1)
+        absent.update(absent.keys() - set(drawings))
+    assert max(absent.values()) < 15, "nobody sits out half of the epochs"
+
+
+def test_a_chunk_is_mixed_from_the_whole_set(data):
+    found, _ = epochs(data, 2)
+    label_of = dict(zip(map(bytes, data.images[:]), data.labels.tolist(), strict=True))
+    place_of = {bytes(image): place for place, image in enumerate(data.images[:])}
+    for chunk in (chunk for chunks in found for chunk in chunks):
+        counts = Counter(label_of[one] for one in chunk)
+        assert counts[0] > 80 and counts[2] > 100
+        neighbours = sum(abs(place_of[a] - place_of[b]) == 1 for a, b in zip(chunk, chunk[1:], strict=False))
+        assert neighbours < 10, "the drawings of a run are not used one after the other"
+    assert {*found[0][0]} != {*found[1][0]}
+
+
+def test_the_seed_is_the_order(data):
+    first, again, other = (epochs(data, 2, seed=seed)[0] for seed in (5, 5, 6))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("where", ("disk", "memory"))
+def test_balanced_sampling_takes_every_class_equally_often_and_each_of_its_drawings(data, where):
+    if where == "memory":
+        order = np.random.default_rng(8).permutation(len(data))
+        data = type(data)(data.name, data.images[order], data.labels[order], data.classes)
+    found, source = epochs(data, 6, "balanced")
+    label_of = dict(zip(map(bytes, data.images[:]), data.labels.tolist(), strict=True))
+    slack = len(data) - source.chunks * source.size
+    for chunks in found:
+        counts = Counter(label_of[one] for chunk in chunks for one in chunk)
+        assert max(counts.values()) - min(counts.values()) <= slack
+    taken = Counter(one for chunks in found for chunk in chunks for one in chunk)
+    small = [taken[one] for one, label in label_of.items() if label == 1]
+    assert len(small) == 130 and max(small) - min(small) <= (2 if where == "memory" else 12)
+    assert sum(small) > 6 * (len(data) - slack - 2) // 3 - 6 * slack
+
+
+def test_balanced_sampling_passes_over_classes_without_a_drawing(random_dataset):
+    data = random_dataset(12, ("a", "b", "c", "d")).take(np.array([0, 2, 3, 4, 6, 7, 8]))
+    _, labels, order = next(feed(data, "balanced", 1, np.random.default_rng(0)).draws)
+    assert np.bincount(labels[order], minlength=4).tolist() == [2, 0, 2, 2]
+
+
+def test_the_next_chunk_is_read_while_one_is_used(data):
+    placed = []
+    source = feed(data, "natural", 1, np.random.default_rng(0), lambda chunk: placed.append(chunk) or chunk)
+    next(source.draws)
+    next(source.draws)
+    assert len(placed) >= 2
+    source.draws.close()  # waits for what is being read
+    assert len(placed) == 3
+
+
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_a_file_that_goes_away_ends_training_with_its_name(sampling, data, refusal):
+    source = feed(data, sampling, 1, np.random.default_rng(0))
+    data.images.files[2].path.unlink()
+    text = refusal(lambda: list(islice(source.draws, 3)))
+    assert str(data.images.files[2].path) in text
+
+
+MEMORY = r"""
+import re, sys
+from pathlib import Path
+import numpy as np
+from jaxdoodle.data import feed as module, quickdraw
+from jaxdoodle.data.registry import load
+
+quickdraw.RESIDENT, module.CHUNK = 0, 2**20
+splits = load(sys.argv[1], per_class=10**6)
+splits.overlaps
+source = module.feed(splits.train, sys.argv[2], 1, np.random.default_rng(0))
+drawings = 0
+for _ in range(source.chunks):
+    drawings += len(next(source.draws)[0])
+peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())  # ru_maxrss begins with pytest's own
+print(len(splits.train), drawings, int(peak[1]) * 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the peak of memory")
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_memory_hardly_grows_with_the_set(sampling, tmp_path):
+    """From 2,000 drawings to 60,000, 47 MB, of which every one is hashed and read."""
+    peaks = []
+    for name, count in (("small", 1_000), ("large", 30_000)):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            rows = np.zeros((count, 784), np.uint8)
+            rows[:, :4] = (number * count + np.arange(count, dtype="<u4")).view(np.uint8).reshape(-1, 4)
+            np.save(tmp_path / name / f"{number}.npy", rows)
+        command = [sys.executable, "-c", MEMORY, str(tmp_path / name), sampling]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        train, drawings, peak = map(int, done.stdout.split())
+        assert train > 1.2 * count and 0.9 * train < drawings <= train
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 8e6, f"{peaks}: 47 MB would show"
