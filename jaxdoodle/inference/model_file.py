@@ -1,43 +1,32 @@
 """The model file: spec, weights, input contract and proof, in one ``.npz`` that cannot hurt its reader.
 
-Format, version 1. A zip archive of uncompressed members, which ``numpy.load`` opens too:
-
-``header.json``         {"format": "jaxdoodle model", "version": 1, "spec": ..., "contract": ..., "temperature": 1.0,
-                        "abstain_below": null, "provenance": {...}, "sha256": "..."}
-``layers/I/NAME.npy``   float32: each parameter of layer I, of the shape that the spec implies
-``goldens/inputs.npy``  uint8 (m, height, width, 1): a few bitmaps, 1 to 64
-``goldens/logits.npy``  float32 (m, classes): the network's outputs for them when the file was written
-
-Arrays are .npy version 1.0, little endian, C order. ``sha256`` is over the header without that key (JSON with sorted
-keys, no spaces, ASCII) and then the bytes of the array members in the order of their names. The members are these and
-no others. The same model gives the same bytes on every machine.
-
-A reader allocates nothing that the spec does not imply and the file does not hold, executes nothing, and refuses a
-file whose digest is wrong, whose weights are not finite, or whose goldens do not come out.
+The format is described in ``docs/model-format.md``. The same model gives the same bytes on every machine. A reader
+allocates nothing that the spec does not imply and the file does not hold, executes nothing, and refuses a file whose
+digest is wrong, whose weights are not finite, or whose goldens do not come out.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import math
 import os
 import struct
 import sys
-import threading
-import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import Conv2D, ModelSpec, Shape
+from jaxdoodle.inference.network import Network, values_per_image
+from jaxdoodle.inference.record import record
+from jaxdoodle.inference.spec import ModelSpec, Shape
+from jaxdoodle.inference.stored_zip import pack, unpack
 
 FORMAT, VERSION = "jaxdoodle model", 1
 HEADER = "header.json"
@@ -52,14 +41,11 @@ NPY_HEADER_BYTES = 128
 #: Largest difference of a golden logit, as a fraction of the largest golden logit (or of 1).
 GOLDEN_TOLERANCE = 1e-4
 
-#: What the standard library raises at archives that are not well formed and at numbers out of all range.
-_FAULTS = (
-    zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, EOFError, ArithmeticError,
-    LookupError, OSError, TypeError, ValueError,
-)  # fmt: skip
+#: What is raised at archives that are not well formed, at headers nested too deep and at numbers out of all range.
+_FAULTS = (struct.error, RecursionError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class ModelFile:
     """What a model file holds.
 
@@ -77,10 +63,19 @@ class ModelFile:
     abstain_below: float | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    __eq__, __hash__ = object.__eq__, object.__hash__  # arrays have no one answer
+
+    @cached_property
+    def network(self) -> Network:
+        """The spec and its parameters, ready to run."""
+        return Network(self.spec, self.params, self.contract.divisor)
+
 
 def write(path: str | os.PathLike[str], model: ModelFile) -> None:
     """Write the file whole or not at all. Raises ``InputError`` for a model that ``read`` would refuse."""
-    unfinished = f"{os.fspath(path)}.{os.getpid()}-{threading.get_ident()}.tmp"
+    from threading import get_ident  # nobody who predicts waits for it
+
+    unfinished = f"{os.fspath(path)}.{os.getpid()}-{get_ident()}.tmp"
     with _naming(path):
         data = encode(model)
         try:
@@ -130,13 +125,7 @@ def encode(model: ModelFile) -> bytes:
     if len(text) > MAX_HEADER_BYTES:
         raise InputError(f"the header takes {len(text)} bytes; at most {MAX_HEADER_BYTES} are allowed.")
 
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in ({HEADER: text.encode("ascii")} | members).items():
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.create_system, info.external_attr = 3, 0o644 << 16
-            archive.writestr(info, content)
-    if len(data := buffer.getvalue()) > MAX_FILE_BYTES:
+    if len(data := pack({HEADER: text.encode("ascii")} | members)) > MAX_FILE_BYTES:
         raise InputError(f"the model takes {len(data)} bytes; at most {MAX_FILE_BYTES} are allowed.")
     return data
 
@@ -154,25 +143,19 @@ def decode(data: bytes) -> ModelFile:
 
 
 def _decode(data: bytes) -> ModelFile:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        infos = {info.filename: info for info in archive.infolist()}
-        if len(infos) != len(archive.infolist()):
-            raise InputError("a member comes twice in the archive; expected each once.")
-        if HEADER not in infos:
-            raise InputError(f"{HEADER} is missing: not a jaxdoodle model file.")
-        header = _parse_header(_member(archive, infos[HEADER], MAX_HEADER_BYTES))
-        spec = ModelSpec.from_dict(header["spec"])
-        contract = InputContract.from_dict(header["contract"])
-        _bound_activations(spec)
+    members = unpack(data)
+    if HEADER not in members:
+        raise InputError(f"{HEADER} is missing: not a jaxdoodle model file.")
+    header = _parse_header(members.pop(HEADER))
+    spec = ModelSpec.from_dict(header["spec"])
+    contract = InputContract.from_dict(header["contract"])
+    _bound_activations(spec)
 
-        # The number of goldens is all that the spec leaves open: it is what their member has room for.
-        room = infos[INPUTS].file_size - NPY_HEADER_BYTES if INPUTS in infos else 0
-        expected = _expected_arrays(spec, min(max(room, 0) // math.prod(spec.input_shape), MAX_GOLDENS))
-        _compare_names(set(infos) - {HEADER}, set(expected))
-        members, arrays = {}, {}
-        for name, (dtype, shape) in expected.items():
-            members[name] = _member(archive, infos[name], NPY_HEADER_BYTES + _byte_count(dtype, shape))
-            arrays[name] = _parse_npy(name, members[name], dtype, shape)
+    # The number of goldens is all that the spec leaves open: it is what their member has room for.
+    room = len(members.get(INPUTS, b"")) - NPY_HEADER_BYTES
+    expected = _expected_arrays(spec, min(max(room, 0) // math.prod(spec.input_shape), MAX_GOLDENS))
+    _compare_names(set(members), set(expected))
+    arrays = {name: _parse_npy(name, members[name], *form) for name, form in expected.items()}
     claimed = header.pop("sha256")
     if claimed != _digest(header, members):
         raise InputError("the SHA-256 of the content is not the one in the header: the file is damaged.")
@@ -249,7 +232,7 @@ def _verify(model: ModelFile) -> None:
     if not 1 <= len(inputs) <= MAX_GOLDENS:
         raise InputError(f"{INPUTS} holds {len(inputs)} images; expected 1 to {MAX_GOLDENS}.")
     with np.errstate(all="ignore"):
-        difference = np.abs(Network(spec, model.params, contract.divisor).logits(np.asarray(inputs)) - logits).max()
+        difference = np.abs(model.network.logits(np.asarray(inputs)) - logits).max()
         allowed = GOLDEN_TOLERANCE * max(1.0, float(np.abs(logits).max()))
     if not difference <= allowed:
         raise InputError(f"the golden logits do not come out: off by {difference:.2g}, allowed is {allowed:.2g}.")
@@ -263,10 +246,7 @@ def refuse_unfit(spec: ModelSpec) -> None:
 
 
 def _bound_activations(spec: ModelSpec) -> None:
-    total = sum(math.prod(shape) for shape in spec.shapes)
-    for layer, before, after in zip(spec.layers, spec.shapes[:-1], spec.shapes[1:], strict=True):
-        if isinstance(layer, Conv2D):
-            total += math.prod(layer.kernel_size) * before[2] * math.prod(after[:2])
+    total = values_per_image(spec)
     if total > MAX_ACTIVATIONS:
         raise InputError(f"one image takes {total} values in this network; at most {MAX_ACTIVATIONS} are allowed.")
 
@@ -275,24 +255,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _digest(header: Mapping[str, Any], members: Mapping[str, bytes]) -> str:
+def _digest(header: Mapping[str, Any], members: Mapping[str, bytes | memoryview]) -> str:
     digest = hashlib.sha256(json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii"))
     for name in sorted(members):
         digest.update(members[name])
     return digest.hexdigest()
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
-    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise InputError(f"{info.filename} is compressed; members of a model file are stored as they are.")
-    if info.file_size > limit:
-        raise InputError(f"{info.filename} takes {info.file_size} bytes; expected at most {limit}.")
-    return archive.read(info)
-
-
-def _parse_header(text: bytes) -> dict[str, Any]:
+def _parse_header(text: memoryview) -> dict[str, Any]:
+    if len(text) > MAX_HEADER_BYTES:
+        raise InputError(f"{HEADER} takes {len(text)} bytes; at most {MAX_HEADER_BYTES} are allowed.")
     try:
-        header = json.loads(text.decode("ascii"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        header = json.loads(str(text, "ascii"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{HEADER} is not JSON: {error}.") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
@@ -325,12 +299,12 @@ def _byte_count(dtype: str, shape: Shape) -> int:
     return math.prod(shape) * np.dtype(dtype).itemsize
 
 
-def _parse_npy(name: str, content: bytes, dtype: str, shape: Shape) -> Any:
+def _parse_npy(name: str, content: memoryview, dtype: str, shape: Shape) -> Any:
     """The header is compared, never interpreted."""
     header = _npy_header(dtype, shape)
-    if not content.startswith(header):
-        found = content[10:NPY_HEADER_BYTES].decode("ascii", "replace").strip()
+    if content[: len(header)] != header:
+        found = str(content[10:NPY_HEADER_BYTES], "ascii", "replace").strip()
         raise InputError(f"{name} begins with {found!r}; expected {header[10:].decode('ascii').strip()!r}.")
     if len(content) != len(header) + _byte_count(dtype, shape):
         raise InputError(f"{name} takes {len(content)} bytes; expected {len(header) + _byte_count(dtype, shape)}.")
-    return np.frombuffer(content, dtype, offset=len(header)).reshape(shape)
+    return np.frombuffer(content, dtype, offset=len(header)).reshape(shape).copy()  # members begin at odd places

@@ -1,19 +1,19 @@
 """The forward pass in NumPy, written for speed: float32, every buffer allocated once, one matmul per layer.
 
 Inside, activations are batch-last, ``(channels, height, width, n)``: the pixels that a convolution gathers for one
-place in its kernel are then long contiguous runs, and a dense layer is ``w.T @ x``. For each batch size a plan binds
+column of its kernel are then long contiguous runs, and a dense layer is ``w.T @ x``. For each batch size a plan binds
 every layer to its buffers once; to predict is to fill the first buffer and call the plan's functions in turn.
 """
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from jaxdoodle.inference.spec import (
     AvgPool2D,
@@ -37,9 +37,15 @@ Array = Any  # numpy.ndarray
 Params = Mapping[str, Array]
 #: The buffer that a layer fills, and the function that fills it from the layer's input buffer.
 Bound = tuple[Array, Callable[[], Any]]
+#: The buffer to fill, what to call, and where the result will be.
+Plan = tuple[Array, list[Callable[[], Any]], Array]
 
-#: Images computed at once: their activations and patches should stay in the cache.
-CHUNK = 64
+#: Images computed at once: their activations should stay in the cache.
+CHUNK = 32
+#: Values that they may take up all together, where one image takes up many.
+CHUNK_VALUES = 1 << 23
+#: Numbers of images that plans are kept for.
+SIZES = 4
 
 
 class Network:
@@ -57,26 +63,37 @@ class Network:
         self._divisor = divisor
         self._layers = _pool_before_relu(_fold_batch_norm(zip(spec.layers, params, strict=True)))
         self._output_shape = spec.output_shape
-        self._thread = threading.local()
+        self._chunk = max(1, min(CHUNK, CHUNK_VALUES // values_per_image(spec)))
+        #: Number of images -> plans that nobody is using. A thread takes one away, and brings it back.
+        self._idle: dict[int, list[Plan]] = {}
 
     def logits(self, x: Array) -> Array:
         """``(n, *input_shape)``, any real dtype, to ``(n, *output_shape)`` float32."""
         if x.shape[1:] != self.spec.input_shape:
             raise ValueError(f"the network takes inputs of shape (n, *{self.spec.input_shape}); got {x.shape}.")
-        if not hasattr(self._thread, "plan"):
-            self._thread.plan = lru_cache(maxsize=3)(self._bind)
         out = np.empty((len(x), *self._output_shape), np.float32)
-        for start in range(0, len(x), CHUNK):
-            chunk = x[start : start + CHUNK]
-            source, functions, result = self._thread.plan(len(chunk))
-            np.divide(chunk, self._divisor, out=source, dtype=np.float32, casting="unsafe")
-            for function in functions:
-                function()
-            out[start : start + CHUNK] = result
+        for start in range(0, len(x), self._chunk):
+            stop = start + self._chunk
+            self._compute(x[start:stop], out[start:stop])
         return out
 
-    def _bind(self, n: int) -> tuple[Array, list[Callable[[], Any]], Array]:
-        """The plan for ``n`` images: the buffer to fill, what to call, and where the result will be."""
+    def _compute(self, x: Array, out: Array) -> None:
+        if len(self._idle) > SIZES:
+            self._idle.clear()
+        idle = self._idle.setdefault(len(x), [])
+        try:
+            plan = idle.pop()
+        except IndexError:
+            plan = self._bind(len(x))
+        source, functions, result = plan
+        np.divide(x, self._divisor, out=source, dtype=np.float32, casting="unsafe")
+        for function in functions:
+            function()
+        np.copyto(out, result)
+        idle.append(plan)
+
+    def _bind(self, n: int) -> Plan:
+        """The plan for ``n`` images."""
         source = np.empty((n, *self.spec.input_shape), np.float32)
         x, functions = source.swapaxes(0, -1), []
         for layer, params in self._layers:
@@ -85,14 +102,27 @@ class Network:
         return source, [f for f in functions if f is not _nothing], x.swapaxes(0, -1)
 
 
+def values_per_image(spec: ModelSpec) -> int:
+    """How many values one image takes up on its way through the network."""
+    total = sum(math.prod(shape) for shape in spec.shapes)
+    for layer, before, after in zip(spec.layers, spec.shapes[:-1], spec.shapes[1:], strict=True):
+        if isinstance(layer, Conv2D):
+            (top, bottom), _ = layer.pads(before[:2])
+            total += (top + before[0] + bottom) * layer.kernel_size[1] * before[2] * after[1]
+    return total
+
+
 def _fold_batch_norm(layers) -> list[tuple[Layer, Params]]:
-    """Weights as the kernels want them, ``(out, in)``, with the normalization that follows multiplied in."""
+    """Weights as the kernels want them, ``(out, in)``, with the normalization that follows multiplied in.
+
+    They are transposed as a view: BLAS reads a matrix either way, and turning one over takes longer than a prediction.
+    """
     folded: list[tuple[Layer, Params]] = []
     for layer, params in layers:
         p = {name: np.asarray(value, np.float32) for name, value in params.items()}
         if isinstance(layer, Dense | Conv2D):
             w = p["w"].reshape(-1, p["w"].shape[-1])
-            p = {"w": np.ascontiguousarray(w.T), "b": p["b"][:, None].copy()}
+            p = {"w": w.copy().T, "b": p["b"][:, None].copy()}
         elif isinstance(layer, BatchNorm):
             scale = p["scale"] / np.sqrt(p["var"] + np.float32(layer.epsilon))
             p = {"scale": scale, "shift": p["shift"] - p["mean"] * scale}
@@ -129,34 +159,33 @@ def _dense(layer: Dense, params: Params, x: Array) -> Bound:
 
 
 def _conv2d(layer: Conv2D, params: Params, x: Array) -> Bound:
-    """One matmul over a matrix of patches, whose last row is all ones to meet the bias.
+    """One matmul for each row of the output, over as many rows of pixels as the kernel is high.
 
-    Where the kernel hangs over the border a patch is zero, and stays so: those places are never written.
+    A row holds its pixels once for each column of the kernel, moved to where the kernel wants them. Rows lie one behind
+    the other, so what a row of the output needs is one piece of memory: the windows overlap, and nothing is copied for
+    the kernel's height. Where the kernel hangs over the border a row is zero, and stays so: nothing is written there.
     """
     channels, height, width, n = x.shape
     (kh, kw), (sh, sw) = layer.kernel_size, layer.stride
     oh, ow, filters = layer.output_shape((height, width, channels))
-    (top, _), (left, _) = layer.pads((height, width))
-    w = np.concatenate([params["w"], params["b"]], axis=1)
-    matrix = np.zeros((kh * kw * channels + 1, oh * ow * n), np.float32)
-    matrix[-1] = 1
-    patches = matrix[:-1].reshape(kh, kw, channels, oh, ow, n)
-    y = np.empty((filters, oh * ow * n), np.float32)
+    (top, bottom), (left, _) = layer.pads((height, width))
+    rows = np.zeros((top + height + bottom, kw * channels, ow * n), np.float32)
+    row_bytes, line_bytes, _ = rows.strides
+    windows = as_strided(rows, (oh, kh * kw * channels, ow * n), (sh * row_bytes, line_bytes, 4), writeable=False)
+    y = np.empty((filters, oh, ow * n), np.float32)
+    w, b, y_by_row = params["w"], params["b"][:, None], y.swapaxes(0, 1)
 
-    pixels = x if x.flags.c_contiguous else np.empty(x.shape, np.float32)
-    copies = []
-    for i in range(kh):
-        for j in range(kw):
-            to_rows, from_rows = _overlap(i - top, sh, height, oh)
-            to_columns, from_columns = _overlap(j - left, sw, width, ow)
-            copies.append((patches[i, j, :, to_rows, to_columns], pixels[:, from_rows, from_columns]))
+    lines = rows[top : top + height].reshape(height, kw, channels, ow, n)
+    pixels, copies = x.swapaxes(0, 1), []
+    for j in range(kw):
+        to, source = _overlap(j - left, sw, width, ow)
+        copies.append((lines[:, j, :, to], pixels[:, :, source]))
 
     def run():
-        if pixels is not x:
-            np.copyto(pixels, x)
         for place, piece in copies:
             np.copyto(place, piece)
-        np.matmul(w, matrix, out=y)
+        np.matmul(w, windows, out=y_by_row)
+        np.add(y, b, out=y)
 
     return y.reshape(filters, oh, ow, n), run
 

@@ -21,7 +21,8 @@ def record(cls: T) -> T:
     for name, method in _METHODS.items():
         if name not in vars(cls):
             setattr(cls, name, method)
-    return dataclass(init=False, repr=False, eq=False)(cls)
+    known: Any = dataclass(init=False, repr=False, eq=False)
+    return known(cls)
 
 
 def _init(self: Any, *values: Any, **named: Any) -> None:

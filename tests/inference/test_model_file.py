@@ -265,7 +265,7 @@ def _attacks():
         "array too many": (body("layers/9/w.npy", npy(W)), "'layers/9/w.npy' is not in the spec"),
         "path out of the archive": (body("../../evil.npy", npy(W)), "'../../evil.npy' is not in the spec"),
         "array of another shape": (body("layers/0/w.npy", npy(W.reshape(3, 3, 2, 1))), "expected \"{'descr': '<f4'"),
-        "array too long": (body("layers/0/w.npy", npy(np.zeros((30, 30, 1, 2), np.float32))), "expected at most 200"),
+        "array too long": (body("layers/0/w.npy", npy(np.zeros((30, 30, 1, 2), np.float32))), "(30, 30, 1, 2)"),
         "array too short": (body("layers/0/w.npy", members["layers/0/w.npy"][:-4]), "takes 196 bytes; expected 200"),
         "array without header": (body("layers/0/w.npy", b""), "layers/0/w.npy begins with ''"),
         "float64 array": (body("layers/5/b.npy", npy(np.zeros(1))), "begins with \"{'descr': '<f8'"),
@@ -276,7 +276,7 @@ def _attacks():
         "other weights": (body("layers/0/w.npy", npy(W + 1)), "the golden logits do not come out"),
         "goldens of other number": (body("goldens/logits.npy", npy(build().golden_logits[:3])), "begins with"),
         "no goldens": (pack(header, members | none), "holds 0 images; expected 1 to 64"),
-        "65 goldens": (body("goldens/inputs.npy", npy(np.zeros((65, 6, 5, 1), "|u1"))), "takes 2078 bytes; expected"),
+        "65 goldens": (body("goldens/inputs.npy", npy(np.zeros((65, 6, 5, 1), "|u1"))), "(65, 6, 5, 1)"),
         "compressed": (pack(header, members, zipfile.ZIP_DEFLATED), "header.json is compressed"),
         "zip bomb": (zeros.getvalue(), "header.json is compressed"),
     }  # fmt: skip
