@@ -23,7 +23,7 @@ import numpy as np
 
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.network import Network, values_per_image
+from jaxdoodle.inference.network import Network, products_per_image, values_per_image
 from jaxdoodle.inference.record import record
 from jaxdoodle.inference.spec import ModelSpec, Shape
 from jaxdoodle.inference.stored_zip import pack, unpack
@@ -38,6 +38,8 @@ MAX_GOLDENS = 64
 #: Values that one image may take up on its way through the network (the sketch CNN: 0.2 million).
 MAX_ACTIVATIONS = 1 << 22
 NPY_HEADER_BYTES = 128
+#: Multiplications that one image may take (the sketch CNN: 18 million).
+MAX_PRODUCTS = 1 << 28
 #: Largest difference of a golden logit, as a fraction of the largest golden logit (or of 1).
 GOLDEN_TOLERANCE = 1e-4
 
@@ -149,7 +151,7 @@ def _decode(data: bytes) -> ModelFile:
     header = _parse_header(members.pop(HEADER))
     spec = ModelSpec.from_dict(header["spec"])
     contract = InputContract.from_dict(header["contract"])
-    _bound_activations(spec)
+    _bound_work(spec)
 
     # The number of goldens is all that the spec leaves open: it is what their member has room for.
     room = len(members.get(INPUTS, b"")) - NPY_HEADER_BYTES
@@ -202,13 +204,13 @@ def _compare_names(found: set[str], expected: set[str]) -> None:
     if missing := sorted(expected - found):
         raise InputError(f"{missing[0]} is missing; the spec has {len(expected)} arrays, {len(missing)} are missing.")
     if extra := sorted(found - expected):
-        raise InputError(f"{extra[0]!r} is not in the spec; expected its {len(expected)} arrays and no more.")
+        raise InputError(f"{extra[0][:80]!r} is not in the spec; expected its {len(expected)} arrays and no more.")
 
 
 def _verify(model: ModelFile) -> None:
     """What must hold of the contents, once every array has its shape and dtype."""
     spec, contract = model.spec, model.contract
-    _bound_activations(spec)
+    _bound_work(spec)
     if not spec.classes:
         raise InputError("the spec names no classes; a model file names each output.")
     if unprintable := [name for name in spec.classes if not name.isprintable()]:
@@ -231,6 +233,8 @@ def _verify(model: ModelFile) -> None:
     inputs, logits = model.golden_inputs, model.golden_logits
     if not 1 <= len(inputs) <= MAX_GOLDENS:
         raise InputError(f"{INPUTS} holds {len(inputs)} images; expected 1 to {MAX_GOLDENS}.")
+    if not np.isfinite(logits).all():
+        raise InputError(f"{LOGITS} holds NaN or infinite values.")
     with np.errstate(all="ignore"):
         difference = np.abs(model.network.logits(np.asarray(inputs)) - logits).max()
         allowed = GOLDEN_TOLERANCE * max(1.0, float(np.abs(logits).max()))
@@ -240,15 +244,16 @@ def _verify(model: ModelFile) -> None:
 
 def refuse_unfit(spec: ModelSpec) -> None:
     """Raise ``InputError`` where no model of this spec can be written, before it is trained."""
-    _bound_activations(spec)
+    _bound_work(spec)
     if 4 * spec.param_count + MAX_HEADER_BYTES > MAX_FILE_BYTES:
         raise InputError(f"the network has {spec.param_count:,} parameters; a model file has room for 16 million.")
 
 
-def _bound_activations(spec: ModelSpec) -> None:
-    total = values_per_image(spec)
-    if total > MAX_ACTIVATIONS:
+def _bound_work(spec: ModelSpec) -> None:
+    if (total := values_per_image(spec)) > MAX_ACTIVATIONS:
         raise InputError(f"one image takes {total} values in this network; at most {MAX_ACTIVATIONS} are allowed.")
+    if (total := products_per_image(spec)) > MAX_PRODUCTS:
+        raise InputError(f"one image takes {total} multiplications here; at most {MAX_PRODUCTS} are allowed.")
 
 
 def _is_number(value: Any) -> bool:

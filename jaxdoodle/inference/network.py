@@ -112,6 +112,15 @@ def values_per_image(spec: ModelSpec) -> int:
     return total
 
 
+def products_per_image(spec: ModelSpec) -> int:
+    """How many multiplications the layers with weights make for one image."""
+    return sum(
+        math.prod(shapes["w"]) * math.prod(after[:-1])
+        for shapes, after in zip(spec.param_shapes, spec.shapes[1:], strict=True)
+        if "w" in shapes
+    )
+
+
 def _fold_batch_norm(layers) -> list[tuple[Layer, Params]]:
     """Weights as the kernels want them, ``(out, in)``, with the normalization that follows multiplied in.
 

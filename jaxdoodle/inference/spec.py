@@ -11,6 +11,7 @@ import json
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
@@ -248,8 +249,8 @@ class ModelSpec:
         if not all(isinstance(name, str) for name in self.classes):
             raise SpecError(f"classes holds names; got {self.classes}.")
         if len(set(self.classes)) != len(self.classes):
-            repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
-            raise SpecError(f"class names differ from each other; {', '.join(repeated)} came more than once.")
+            repeated = sorted(name for name, count in Counter(self.classes).items() if count > 1)
+            raise SpecError(f"class names differ from each other; {', '.join(repeated[:5])} came more than once.")
         outputs = self.output_shape
         if self.classes and outputs != (len(self.classes),):
             place = f"layers[{len(self.layers) - 1}] ({self.layers[-1]})" if self.layers else "the empty network"

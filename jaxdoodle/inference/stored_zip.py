@@ -17,6 +17,8 @@ _ENTRY = struct.Struct(f"<4sH{_MEMBER.size}s3H2I")
 #: Signature; disk, disk of the directory, entries here and in all; size and place of the directory; comment.
 _END = struct.Struct("<4s4H2IH")
 
+MAX_MEMBERS = 1000
+
 _VERSION, _UNIX = 20, 3
 _DATE = 1 << 5 | 1  # the first of January 1980: the same members give the same bytes
 _UTF8 = 1 << 11
@@ -47,6 +49,8 @@ def unpack(data: bytes) -> dict[str, memoryview]:
     _, *disks, here, count, size, entry, comment = _END.unpack_from(data, end)
     if disks != [0, 0] or here != count or entry + size != end or comment:
         raise ValueError("the end of the zip archive says what the archive is not")
+    if count > MAX_MEMBERS:
+        raise ValueError(f"the zip archive has {count} members; at most {MAX_MEMBERS} are read")
     members: dict[str, memoryview] = {}
     place, directory = 0, entry
     while entry < end:
@@ -55,19 +59,20 @@ def unpack(data: bytes) -> dict[str, memoryview]:
         title = data[entry + _ENTRY.size : entry + _ENTRY.size + name_length]
         entry += _ENTRY.size + name_length
         name = title.decode("ascii", "backslashreplace")
+        shown = ascii(name[:80])[1:-1]
         if method or size != full_size:
-            raise ValueError(f"{name} is compressed; members are stored as they are")
+            raise ValueError(f"{shown} is compressed; members are stored as they are")
+        if flags & ~_UTF8 or extra or comment or disk or attributes >> 28 not in (0, _PLAIN_FILE):
+            raise ValueError(f"{shown} is more than a stored file: encrypted, extended, commented or no plain file")
         start = place + 4 + _MEMBER.size + name_length
         if signature != b"PK\1\2" or data[place:start] != b"PK\3\4" + member + title or claimed != place:
-            raise ValueError(f"the zip archive's directory and its member {name} do not agree")
-        if flags & ~_UTF8 or extra or comment or disk or attributes >> 28 not in (0, _PLAIN_FILE):
-            raise ValueError(f"{name} is more than a stored file: encrypted, extended, commented or no plain file")
+            raise ValueError(f"the zip archive's directory and its member {shown} do not agree")
         if name in members:
-            raise ValueError(f"{name} comes twice in the archive; expected each member once")
+            raise ValueError(f"{shown} comes twice in the archive; expected each member once")
         place = start + size
         members[name] = memoryview(data)[start:place]
         if place > directory or crc32(members[name]) != crc:
-            raise ValueError(f"the CRC-32 of {name} is not that of its content")
+            raise ValueError(f"the CRC-32 of {shown} is not that of its content")
     if len(members) != count or place != directory or entry != end:
         raise ValueError("the zip archive has members, or bytes, that its directory does not have")
     return members

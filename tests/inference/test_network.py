@@ -1,4 +1,5 @@
 import math
+import sys
 import threading
 
 import numpy as np
@@ -188,23 +189,33 @@ def test_changing_the_parameters_afterwards_changes_nothing():
 
 
 def test_one_network_answers_many_threads():
+    """Eight of them, at once, each with batches of every size."""
     spec, rng = digit_cnn("abc"), np.random.default_rng(2)
     net = Network(spec, draw_params(spec, rng))
-    batches = [rng.random((9, 28, 28, 1), np.float32) for _ in range(4)]
-    expected = [net.logits(x) for x in batches]
-    wrong = []
+    sizes = (1, 2, 3, 5, 8, 13, CHUNK, CHUNK + 1)
+    batches = [rng.random((n, 28, 28, 1), np.float32) for n in sizes]
+    expected = [Network(spec, draw_params(spec, np.random.default_rng(2))).logits(x) for x in batches]
+    start, wrong, done = threading.Barrier(len(sizes)), [], []
 
     def work(i):
-        for _ in range(20):
-            if not np.array_equal(net.logits(batches[i]), expected[i]):
-                wrong.append(i)
+        start.wait()
+        for step in range(3 * len(sizes)):
+            k = (i + step) % len(sizes)
+            if not np.array_equal(net.logits(batches[k]), expected[k]):
+                wrong.append((i, sizes[k]))
+        done.append(i)
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(batches))]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert wrong == []
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(sizes))]
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    assert sorted(done) == list(range(len(sizes))) and wrong == []
 
 
 def test_wrong_shapes_are_refused():
