@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import subprocess
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -68,14 +69,24 @@ def describe_data(splits: Splits) -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Versions and hardware, for the record."""
+    """Versions and hardware, for the record; in a clone the commit, marked where files differ from it."""
     device = jax.devices()[0]
     return {
+        "commit": _commit(),
         "versions": {name: version(name) for name in ("jax", "jaxlib", "optax", "numpy")}
         | {"jaxdoodle": jaxdoodle.__version__, "python": platform.python_version()},
         "device": f"{device.platform}: {device.device_kind}",
+        "platform": " ".join(device.client.platform_version.split()),
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
     }
+
+
+def _commit() -> str | None:
+    clone = Path(jaxdoodle.__file__).parents[1]
+    if not (clone / ".git").exists():
+        return None
+    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or None
 
 
 def to_json(value: Any) -> Any:
