@@ -11,7 +11,7 @@ const Page = (() => {
   const strokes = [];
   const cursor = { x: SIDE / 2, y: SIDE / 2, shown: false, down: false };
   let pointer = null; // the id of the one that draws
-  let answer = null; // {bitmap, logits, probabilities, abstained} of what is drawn
+  let answer = null; // {bitmap, logits, probabilities, abstained} of what is drawn; of a dot, the last alone
 
   // Strokes.
 
@@ -49,10 +49,13 @@ const Page = (() => {
 
   function ask() {
     if (!strokes.length) return null;
+    if (isDot()) return { abstained: true };
     const bitmap = Strokes.render(strokes, model.contract);
     const logits = Network.logits(model, bitmap);
     return { bitmap, logits, ...Network.judge(model, logits) };
   }
+
+  const isDot = () => strokes.every((stroke) => stroke.every((axis, i) => axis.every((at) => at === strokes[0][i][0])));
 
   let due = false;
   function refresh() {
@@ -95,16 +98,16 @@ const Page = (() => {
 
   function show() {
     const shares = answer?.probabilities;
-    const order = shares?.map((_, i) => i).sort((a, b) => shares[b] - shares[a]);
+    const order = shares?.map((_, i) => i).sort((a, b) => shares[b] - shares[a]) ?? [];
     say("guess", !answer ? "What is it?" : answer.abstained ? "None of mine" : model.classes[order[0]]);
     say("remark", answer ? remark(answer, ...order) : "A guess appears as you draw.");
     element("guess").classList.toggle("unsure", !answer || answer.abstained);
     document.body.classList.toggle("abstained", Boolean(answer?.abstained));
     [...element("bars").children].forEach((row, place) => {
-      const share = answer ? shares[order[place]] : 0;
-      row.querySelector(".name").textContent = answer ? model.classes[order[place]] : "";
+      const share = shares?.[order[place]] ?? 0;
+      row.querySelector(".name").textContent = model.classes[order[place]] ?? "";
       row.querySelector(".share").style.width = `${100 * share}%`;
-      row.querySelector(".percent").textContent = answer ? `${(100 * share).toFixed(1)} %` : "";
+      row.querySelector(".percent").textContent = shares ? `${(100 * share).toFixed(1)} %` : "";
     });
     element("hint").hidden = Boolean(answer);
     element("undo").disabled = element("clear").disabled = !answer;
@@ -112,6 +115,7 @@ const Page = (() => {
   }
 
   function remark({ probabilities, abstained }, first, second) {
+    if (!probabilities) return "Not yet: a dot is no drawing.";
     if (abstained) return `Most like ${model.classes[first]}, but not like enough.`;
     if (probabilities[first] >= 0.9 || second === undefined) return "I am quite sure.";
     return `${probabilities[first] >= 0.6 ? "Probably." : "Perhaps."} Or ${model.classes[second]}?`;
@@ -126,7 +130,7 @@ const Page = (() => {
     const canvas = element("preview"), [height, width] = model.contract.image_shape;
     Object.assign(canvas, { width, height });
     const image = new ImageData(width, height);
-    for (let i = 0; i < height * width; i++) image.data.set([...Array(3).fill(answer?.bitmap[i] ?? 0), 255], 4 * i);
+    for (let i = 0; i < height * width; i++) image.data.set([...Array(3).fill(answer?.bitmap?.[i] ?? 0), 255], 4 * i);
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 

@@ -133,20 +133,23 @@ class Model:
             strokes.append(stroke)
             yield self.predict(strokes)
 
-    def _prepare(self, image: Any) -> Prepared | NoDrawingError:
+    def _prepare(self, image: Any) -> Prepared | str:
+        """What the network is to see, or why there is nothing to see."""
+        named = isinstance(image, str | os.PathLike)
         try:
-            return preprocess(files.sole(image) if isinstance(image, str | os.PathLike) else image, self.contract)
+            return preprocess(files.sole(image) if named else image, self.contract)
         except NoDrawingError as error:
-            return error
+            name = os.fspath(image) if named else ""
+            return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
 
-    def _answer(self, inputs: Sequence[Prepared | NoDrawingError]) -> list[Prediction]:
+    def _answer(self, inputs: Sequence[Prepared | str]) -> list[Prediction]:
         drawn = [one.bitmap for one in inputs if isinstance(one, Prepared)]
         logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
         rows = zip(self.probabilities(logits).tolist(), self.abstains(logits), energy(logits), strict=True)
         answers = []
         for one in inputs:
-            if isinstance(one, NoDrawingError):
-                answers.append(Prediction({}, str(one).rstrip("."), None))
+            if isinstance(one, str):
+                answers.append(Prediction({}, one, None))
                 continue
             shares, abstains, score = next(rows)
             reason = f"it scores {score:.2f}, below {self._file.abstain_below:.2f}" if abstains else None

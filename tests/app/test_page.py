@@ -56,7 +56,7 @@ def strokes_of(page):
 
 def answer_of(page):
     return page.evaluate(
-        "Page.answer && { bitmap: [...Page.answer.bitmap], logits: [...Page.answer.logits],"
+        "Page.answer && { bitmap: [...(Page.answer.bitmap ?? [])], logits: [...(Page.answer.logits ?? [])],"
         " probabilities: Page.answer.probabilities, abstained: Page.answer.abstained }"
     )
 
@@ -118,6 +118,37 @@ def test_what_is_none_of_its_own_is_said_to_be_so(page, doodle_model):
     assert answer_of(page)["abstained"]
     assert text_of(page, "#guess") == "None of mine"
     page.evaluate(f"Page.model.abstain_below = {doodle_model.abstain_below}")
+
+
+def test_a_dot_is_none_of_its_own_until_it_is_more(page, doodle_model):
+    draw(page, [([50, 50], [80, 80])])
+    assert len(strokes_of(page)) == 1 and Model(doodle_model).predict(strokes_of(page)).abstained
+    assert answer_of(page)["abstained"] and text_of(page, "#guess") == "None of mine"
+    assert text_of(page, "#remark") == "Not yet: a dot is no drawing." and text_of(page, "#bars") == ""
+    draw(page, [([50, 90], [80, 90])])
+    assert text_of(page, "#bars") != ""
+
+
+def test_a_pen_draws_and_a_second_pointer_does_not_interfere(page):
+    box = page.evaluate("(({ left, top }) => [left, top])(document.getElementById('pad').getBoundingClientRect())")
+
+    def pointer(kind, x, y, which):
+        page.evaluate(
+            f"document.getElementById('pad').dispatchEvent(new PointerEvent({kind!r}, {{ bubbles: true, button: 0,"
+            f" pointerId: {which}, pointerType: 'pen', clientX: {box[0] + x}, clientY: {box[1] + y} }}))"
+        )
+
+    page.evaluate("document.getElementById('pad').setPointerCapture = () => {}")  # it knows no made-up pointers
+    pointer("pointerdown", 50, 50, 7)
+    pointer("pointermove", 90, 80, 7)
+    pointer("pointerdown", 200, 200, 8)  # the palm
+    pointer("pointermove", 220, 220, 8)
+    pointer("pointermove", 120, 160, 7)
+    pointer("pointerup", 120, 160, 7)
+    page.settle()
+    page.evaluate("delete document.getElementById('pad').setPointerCapture")
+    ((xs, ys),) = strokes_of(page)
+    assert len(xs) == 3 and xs == sorted(xs) and ys == sorted(ys)
 
 
 def test_undo_takes_back_a_stroke_and_clear_takes_all(page):
