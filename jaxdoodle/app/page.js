@@ -140,7 +140,7 @@ const Page = (() => {
     const some = few ? classes : classes.filter((_, i) => i % Math.ceil(classes.length / 6) === 0);
     element("hint").textContent = `Draw ${few ? "one of" : "something, say"} ${some.join(", ")}`;
     const [height, width] = contract.image_shape;
-    const size = `${width} × ${height} pixels, ${contract.longest_side.toFixed(0)} long`;
+    const size = `${width}\u00a0×\u00a0${height}\u00a0pixels, ${contract.longest_side.toFixed(0)} long`;
     element("sees").textContent = `your strokes drawn anew, ${size}`;
     const score = provenance.scores?.test;
     const number = (count) => count.toLocaleString("en");
@@ -156,7 +156,7 @@ const Page = (() => {
     element("known").querySelector("summary").textContent = `The ${classes.length} things it knows`;
     element("known").querySelector("p").textContent = classes.join(", ");
     const longest = Math.max(...classes.map((name) => name.length));
-    element("bars").style.setProperty("--name", `${Math.max(2, 0.9 * longest)}ch`);
+    element("bars").style.setProperty("--name", `${Math.max(2, 1.05 * longest)}ch`);
     for (let place = 0; place < Math.min(SHOWN, classes.length); place++) {
       const span = (className) => Object.assign(document.createElement("span"), { className });
       const row = document.createElement("li"), track = span("track");
