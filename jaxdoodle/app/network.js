@@ -4,7 +4,8 @@
 const Network = (() => {
   const product = (shape) => shape.reduce((a, b) => a * b, 1);
 
-  const decode = (text, Type) => new Type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const TYPES = { int8: Int8Array, uint8: Uint8Array, float32: Float32Array };
+  const decode = ({ type, data }) => new TYPES[type](Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
 
   // Each number as the nearest level, halves to even.
   function levels(x, { x_scale, x_low, x_high }) {
@@ -106,9 +107,7 @@ const Network = (() => {
   // The model of the page, with its arrays decoded.
   function load(model) {
     const steps = model.steps.map((step) => {
-      const arrays = Object.entries(step.arrays).map(([name, { type, data }]) => {
-        return [name, decode(data, { int8: Int8Array, float32: Float32Array }[type])];
-      });
+      const arrays = Object.entries(step.arrays).map(([name, packed]) => [name, decode(packed)]);
       return { ...step, ...Object.fromEntries(arrays) };
     });
     return { ...model, steps };
@@ -130,5 +129,15 @@ const Network = (() => {
     return { probabilities, abstained: model.abstain_below !== null && energy < model.abstain_below };
   }
 
-  return { LAYERS, load, logits, judge };
+  // Whether the outputs for the images that came with the model are those that came with it.
+  function provesItself(model) {
+    const images = decode(model.goldens.images), expected = decode(model.goldens.logits);
+    const classes = model.classes.length, pixels = product(model.contract.image_shape);
+    const found = Array.from({ length: expected.length / classes }, (_, i) => {
+      return [...logits(model, images.subarray(i * pixels, (i + 1) * pixels))];
+    });
+    return found.flat().every((score, i) => Math.abs(score - expected[i]) <= model.goldens.allowed);
+  }
+
+  return { LAYERS, load, logits, judge, provesItself };
 })();

@@ -228,8 +228,10 @@ const Page = (() => {
   }
 
   introduce();
-  listen();
-  refresh();
+  if (Network.provesItself(model)) {
+    listen();
+    refresh();
+  } else element("guess").textContent = "This page does not compute what its network computed when it was written.";
 
   return { model, strokes, get answer() { return answer; } };
 })();

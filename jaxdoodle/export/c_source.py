@@ -223,7 +223,6 @@ int predict(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float p
 """
 
 MAIN = """\
-#ifndef NO_MAIN
 #include <stdio.h>
 #include <string.h>
 
@@ -288,9 +287,29 @@ static int answer(const char *name, FILE *file, int print_logits)
     return found < 0 ? 2 : 0;
 }
 
-/* model [--logits] [IMAGE.pgm ...]; without files, images one after the other on standard input. */
+/* Whether the outputs for the images above are those above. */
+static int self_test(void)
+{
+    static struct workspace work;
+    float found[CLASSES];
+    int wrong = 0;
+    for (int n = 0; n < GOLDENS; n++) {
+        logits(golden_images + n * HEIGHT * WIDTH, &work, found);
+        for (int i = 0; i < CLASSES; i++) {
+            double off = (double)found[i] - golden_logits[n * CLASSES + i];
+            wrong += !(off <= GOLDEN_ALLOWED && -off <= GOLDEN_ALLOWED);
+        }
+    }
+    printf(wrong ? "%d of %d outputs are wrong\\n" : "%d wrong of %d outputs: in order\\n", wrong, GOLDENS * CLASSES);
+    return wrong ? 1 : 0;
+}
+
+/* model --self-test, or model [--logits] [IMAGE.pgm ...]; without files, images one after the other on standard
+   input. */
 int main(int count, char **arguments)
 {
+    if (count == 2 && strcmp(arguments[1], "--self-test") == 0)
+        return self_test();
     int code = 0, print_logits = count > 1 && strcmp(arguments[1], "--logits") == 0;
     if (count == 1 + print_logits)
         return answer("standard input", stdin, print_logits);
@@ -307,5 +326,4 @@ int main(int count, char **arguments)
     }
     return code;
 }
-#endif
 """

@@ -1,7 +1,8 @@
 """C: one C99 file with the weights, ``predict``, and a ``main`` that reads PGM images. It allocates nothing.
 
 ``predict`` works in a ``struct workspace`` of the caller's, so it may run in several threads. Images are bitmaps as
-the contract says, uint8 in rows, white ink (255) on black. Compiled with ``-DNO_MAIN`` the file is a library.
+the contract says, uint8 in rows, white ink (255) on black. ``model --self-test`` recomputes the golden outputs.
+Compiled with ``-DNO_MAIN`` the file is a library.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from jaxdoodle.export import c_source
 from jaxdoodle.export.card import card_of, ends_in_softmax
+from jaxdoodle.export.goldens import Goldens, goldens_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.spec import (
@@ -36,6 +38,8 @@ from jaxdoodle.inference.spec import (
     Tanh,
 )
 
+#: Type of an array -> its type in C, and what follows each number.
+C_TYPES = {"int8": ("int8_t", ""), "uint8": ("uint8_t", ""), "float32": ("float", "f")}
 #: Layers that write their output beside their input.
 MOVING = (Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool2D)
 
@@ -76,7 +80,18 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
             if model.abstain_below is None
             else f"energy < exponential({float(model.abstain_below)!r} - scores[best]) ? -1 : best",
         ),
-        c_source.MAIN,
+        "#ifndef NO_MAIN",
+        *_goldens(goldens_of(model, steps)),
+        c_source.MAIN + "#endif\n",
+    ]
+
+
+def _goldens(goldens: Goldens) -> list[str]:
+    return [
+        f"enum {{ GOLDENS = {len(goldens.images)} }};",
+        f"#define GOLDEN_ALLOWED {goldens.allowed!r}",
+        _array("golden_images", goldens.images),
+        _array("golden_logits", goldens.logits),
     ]
 
 
@@ -98,7 +113,7 @@ def _number(value: float) -> str:
 
 def _array(name: str, values: Any) -> str:
     flat = np.ravel(values)
-    kind, suffix = ("int8_t", "") if flat.dtype == np.int8 else ("float", "f")
+    kind, suffix = C_TYPES[flat.dtype.name]
     numbers = f"{suffix}, ".join(flat.astype("U16")) + suffix
     body = textwrap.fill(numbers, 118, initial_indent="    ", subsequent_indent="    ")
     return f"static const {kind} {name}[{len(flat)}] = {{\n{body}\n}};\n"

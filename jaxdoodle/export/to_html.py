@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.export.card import card_of, ends_in_softmax
+from jaxdoodle.export.goldens import goldens_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.spec import Conv2D
@@ -35,8 +36,14 @@ def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None
 
 
 def describe(model: ModelFile, steps: list[Step]) -> dict[str, Any]:
-    """All that the page knows of the model, as JSON values: the card, the classes, the steps with their arrays."""
+    """All that the page knows of the model, as JSON values: card, classes, goldens, the steps with their arrays."""
+    goldens = goldens_of(model, steps)
     return card_of(model) | {
+        "goldens": {
+            "images": _packed(goldens.images),
+            "logits": _packed(goldens.logits),
+            "allowed": goldens.allowed,
+        },
         "classes": list(model.spec.classes),
         "parameters": model.spec.param_count,
         "ends_in_softmax": ends_in_softmax(model),

@@ -4,7 +4,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxdoodle.export import c_source, quantize, to_c
+from jaxdoodle.export import c_source, goldens, quantize, to_c
 from jaxdoodle.export.steps import GONE, WEIGHTED, steps_of
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.spec import LAYER_TYPES
@@ -77,6 +77,27 @@ def test_float32_compiles_and_runs_so_too(flags, every_layer, images_for, tmp_pa
 @needs_cc
 def test_int8_compiles_without_a_warning(every_layer, images_for, tmp_path):
     compiled(every_layer, quantize.int8_steps(every_layer, images_for(every_layer, 5)), tmp_path)
+
+
+@needs_cc
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_the_program_proves_itself(model, images, int8, tmp_path):
+    steps = quantize.int8_steps(model, images) if int8 else steps_of(model)
+    program = compiled(model, steps, tmp_path)
+    done = subprocess.run([program, "--self-test"], capture_output=True, text=True)
+    outputs = goldens.KEPT * len(model.spec.classes)
+    assert (done.returncode, done.stdout) == (0, f"0 wrong of {outputs} outputs: in order\n")
+
+
+@needs_cc
+def test_a_program_that_computes_something_else_says_so(digits, tmp_path):
+    to_c.write(digits, tmp_path / "model.c")
+    source = (tmp_path / "model.c").read_text()
+    assert source.count("work->a[i] = (float)image[i] / 255.0f;") == 1
+    (tmp_path / "model.c").write_text(source.replace("image[i] / 255.0f", "image[i] / 254.0f"))
+    subprocess.run([CC, *STRICT, tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
+    done = subprocess.run([tmp_path / "model", "--self-test"], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout.endswith(f"of {goldens.KEPT * 10} outputs are wrong\n")
 
 
 HEADER = b"P5 10 12 255\n"

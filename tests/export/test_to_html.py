@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.export import quantize, to_html
-from jaxdoodle.export.steps import GONE
+from jaxdoodle.export.steps import GONE, steps_of
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.spec import LAYER_TYPES
 
@@ -65,6 +65,28 @@ def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path)
     # An input that lies between two levels may go to either; what that changes is small.
     assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
     assert np.median(np.abs(found - expected)) <= 0.002 * np.abs(expected).max()
+
+
+def proves_itself(model):
+    source = (to_html.APP / "network.js").read_text(encoding="utf-8")
+    program = source + 'console.log(Network.provesItself(Network.load(JSON.parse(require("fs").readFileSync(0)))))'
+    done = subprocess.run([NODE, "-e", program], input=json.dumps(model), capture_output=True, text=True, check=True)
+    return done.stdout.strip() == "true"
+
+
+@needs_node
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_the_page_proves_itself(model, images, int8):
+    steps = quantize.int8_steps(model, images) if int8 else steps_of(model)
+    described = to_html.describe(model, steps)
+    assert proves_itself(described)
+    assert not proves_itself(described | {"goldens": described["goldens"] | {"allowed": -1}})
+
+
+@needs_node
+def test_a_page_that_computes_something_else_does_not_prove_itself(digits):
+    described = to_html.describe(digits, steps_of(digits))
+    assert not proves_itself(described | {"contract": described["contract"] | {"divisor": 254.0}})
 
 
 def test_the_page_holds_classes_and_contract_and_leaves_no_gap(model, tmp_path):
