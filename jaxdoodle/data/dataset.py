@@ -16,6 +16,8 @@ from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import InputError
 
 SIDES = ("train", "validation", "test")
+#: Drawings that stand for a set on disk where all would be too many; a score on them is known to 0.5 points.
+SAMPLE = 2**15
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,13 @@ class Dataset:
         images = self.images.take(rows) if isinstance(self.images, Bitmaps) else self.images[rows]
         return Dataset(self.name, images, self.labels[rows], self.classes)
 
+    def in_memory(self, most: int = SAMPLE) -> Dataset:
+        """Itself; of what is on disk, at most ``most`` drawings, evenly spread."""
+        if not isinstance(self.images, Bitmaps):
+            return self
+        rows = np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64))
+        return Dataset(self.name, self.images[rows], self.labels[rows], self.classes)
+
     def select(self, classes: Sequence[str]) -> Dataset:
         """The drawings of ``classes`` alone, labelled by their place there."""
         if tuple(classes) == self.classes:
@@ -115,6 +124,14 @@ class Splits:
     def sets(self) -> dict[str, Dataset]:
         """Every set by name: the three sides, then the further test sets."""
         return {side: getattr(self, side) for side in SIDES} | dict(self.extra_tests)
+
+    def in_memory(self) -> Splits:
+        """The same sides, of what is on disk a sample: to be scored, examined and shown."""
+        if not any(isinstance(data.images, Bitmaps) for data in self.sets.values()):
+            return self
+        sets = {name: data.in_memory() for name, data in self.sets.items()}
+        extra = {name: sets[name] for name in self.extra_tests}
+        return Splits(sets["train"], sets["validation"], sets["test"], self.contract, extra)
 
     @property
     def name(self) -> str:

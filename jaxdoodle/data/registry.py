@@ -25,6 +25,7 @@ NAMES = ("doodles", "mnist", "mnist-mini", "quickdraw")
 #: Where a data root holds them, as their publishers do.
 FOLDERS = {"mnist": "mnist", "mnist-mini": "mnist_mini", "quickdraw": "quickdraw/full/numpy_bitmap"}
 CATEGORIES_FILE = "quickdraw/categories.txt"
+STROKES_FOLDER = "quickdraw/full/simplified"
 #: Those of Bilal Ahmad, "Doodle Classifier": what doodles and quickdraw are unless other classes are asked for.
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
 DOODLES_PER_CLASS = 1_000

@@ -59,13 +59,16 @@ def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
     )
     if options.set not in splits.sets:
         raise InputError(f"{options.dataset} has no set {options.set!r}; it has {', '.join(splits.sets)}.")
-    data = splits.sets[options.set]
-    if not len(data):
+    whole = splits.sets[options.set]
+    if not len(whole):
         raise InputError(f"the {options.set} set of {options.dataset} is empty; there is nothing to show.")
-    subject, labels, classes = f"{data.name} {options.set}", data.labels, data.classes
-    yield "samples", lambda target: samples(data.images, labels, classes, target, subject=subject)
-    yield "classes", lambda target: class_histogram(labels, classes, target, subject=subject)
-    yield "typical", lambda target: typical(data.images, labels, classes, target, subject=subject)
+    data, subject, classes = whole.in_memory(), f"{whole.name} {options.set}", whole.classes
+    labels, some = data.labels, subject
+    if len(data) < len(whole):
+        some += f", {len(data):,} of {len(whole):,}"
+    yield "samples", lambda target: samples(data.images, labels, classes, target, subject=some)
+    yield "classes", lambda target: class_histogram(whole.labels, classes, target, subject=subject)
+    yield "typical", lambda target: typical(data.images, labels, classes, target, subject=some)
     for label, name in enumerate(classes):
         if (labels == label).any():
-            yield f"sheet-{name}", partial(contact_sheet, data.images[labels == label], subject=f"{subject}, {name}")
+            yield f"sheet-{name}", partial(contact_sheet, data.images[labels == label], subject=f"{some}, {name}")

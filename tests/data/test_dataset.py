@@ -90,6 +90,19 @@ def test_sets_are_the_three_sides_and_the_further_test_sets(random_dataset):
     assert splits.sets == dict(zip(("train", "validation", "test", "clean"), parts, strict=True))
 
 
+def test_a_sample_of_what_is_on_disk_is_in_memory_and_evenly_spread(on_disk, random_dataset):
+    large, small = on_disk(300, 100), random_dataset(9)
+    sample = large.in_memory(40)
+    assert isinstance(sample.images, np.ndarray) and sample.counts.tolist() == [30, 10]
+    assert np.array_equal(large.in_memory().images, large.images[:])
+    assert small.in_memory(3) is small and len(large.take(np.arange(0)).in_memory()) == 0
+    splits = Splits(*(large.take(np.arange(n)) for n in (5, 6, 7)), QUICKDRAW, {"extra": large})
+    found = splits.in_memory()
+    assert [len(data) for data in found.sets.values()] == [5, 6, 7, 400] and list(found.extra_tests) == ["extra"]
+    assert all(isinstance(data.images, np.ndarray) for data in found.sets.values())
+    assert found.in_memory() is found
+
+
 def test_sides_with_other_classes_are_refused(random_dataset, refusal):
     data = random_dataset(9)
     assert "same classes" in refusal(Splits, data, data, data.select(("b", "a", "c")), QUICKDRAW)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,16 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import load
+from jaxdoodle.data import load, quickdraw
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.data.doctor import examine
 from jaxdoodle.data.doctor.checks import TURNS
+from jaxdoodle.data.doctor.strokes import examine_strokes
 from jaxdoodle.data.likeness import describe, near_pairs
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.contract import QUICKDRAW, InputContract
 from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
 
 
@@ -111,7 +114,7 @@ SCRIBBLES = np.zeros((2, 28, 28, 1), np.uint8)
 SCRIBBLES[0, 2:26, 2:26], SCRIBBLES[1, 1:24, 3:27] = 255, 255
 
 PLANTS = {
-    "test drawings in train": (leak(lambda image: image), "exact duplicates", True, "10 of 66"),
+    "test drawings in train": (leak(lambda image: image), "exact duplicates", True, "test drawings are also in train"),
     "moved copies": (leak(lambda image: np.roll(image, (1, -1), (0, 1))), "near duplicates", True, "also in train"),
     "JPEG copies": (leak(jpeg), "near duplicates", True, "also in train"),
     "dimmed copies": (leak(lambda image: image // 4 * 3), "near duplicates", True, "test["),
@@ -259,8 +262,12 @@ def test_mini_mnist_s_leaks_are_found_by_the_command(data_root, capsys):
 
 
 def test_real_doodles_are_sound_and_mnist_has_no_near_duplicates(data_root, capsys):
-    assert main(["data", "doctor", "quickdraw", "--classes", "all", "--data-dir", str(data_root)]) == 0
-    assert "18,766 test drawings in 345 classes; 0 faults" in capsys.readouterr().out
+    assert main(["data", "doctor", "quickdraw", "--data-dir", str(data_root)]) == 0
+    assert "test drawings in 5 classes; 0 faults" in capsys.readouterr().out
+    assert main(["data", "doctor", "quickdraw", "--classes", "all", "--data-dir", str(data_root)]) == 1
+    faults = re.findall("fault .*", capsys.readouterr().out)
+    strokes = [re.match(r"fault  strokes: .*/(\w+)\.ndjson: rows 0 to \d+, all of them", line)[1] for line in faults]
+    assert strokes == ["candle", "guitar", "octopus", "snowman", "umbrella"]
     splits = load("mnist", root=data_root, validation=0.0, per_class=1000)
     assert not len(near_pairs(describe(np.concatenate([splits.train.images, splits.test.images]))))
 
@@ -343,3 +350,70 @@ def test_a_damaged_file_of_a_named_dataset_is_a_fault(tmp_path, capsys):
         *lines, last = capsys.readouterr().out.splitlines()
         assert any("t10k-labels-idx1-ubyte.gz: " in line and "no IDX file" not in line for line in lines)
         assert last == f"{name}: cannot be read; 4 faults, 0 notes"
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """Files of 30 drawings of one class, as strokes and as bitmaps; told which strokes to write, in which order."""
+    rng = np.random.default_rng(2)
+    drawings = [[np.cumsum(rng.integers(1, 25, (2, 9)), axis=1).tolist()] for _ in range(30)]
+    bitmaps, strokes = tmp_path / "quickdraw/full/numpy_bitmap", tmp_path / "quickdraw/full/simplified"
+    bitmaps.mkdir(parents=True)
+    strokes.mkdir()
+    np.save(bitmaps / "clock.npy", rasterise(drawings).reshape(30, 784))
+
+    def write(order):
+        lines = [json.dumps({"drawing": drawings[place]}) for place in order]
+        (strokes / "clock.ndjson").write_text("\n".join(lines) + "\n")
+        return examine_strokes(tmp_path, ("clock", "pizza"))
+
+    return write
+
+
+ORDERS = {
+    "as they should be": (range(30), None),
+    "fewer strokes": (range(7), None),
+    "others altogether": (range(29, -1, -1), "rows 0 to 29, all of them, are other drawings than those of clock.npy"),
+    "one left out": ([*range(12), *range(13, 30)], "rows 12 to 28 of 29 are other"),
+    "two exchanged": ([0, 1, 3, 2, *range(4, 30)], "rows 2 to 3 of 30 are other"),
+}
+
+
+@pytest.mark.parametrize("order, text", ORDERS.values(), ids=ORDERS)
+def test_strokes_that_do_not_draw_the_bitmaps_are_told_by_row(order, text, drawn):
+    found = drawn(order)
+    if text is None:
+        assert not found
+    else:
+        (finding,) = found
+        assert finding.fault and text in finding.text and "\n" not in finding.text
+        wrong = [row for row, place in enumerate(order) if row != place]
+        assert set(wrong) >= set(finding.rows) and len(finding.rows) >= len(wrong) - 1
+
+
+def test_a_broken_line_of_strokes_is_a_fault_of_its_file(drawn, tmp_path):
+    drawn(range(30))
+    path = tmp_path / "quickdraw/full/simplified/clock.ndjson"
+    path.write_text(path.read_text()[:-30])
+    (finding,) = examine_strokes(tmp_path, ("clock",))
+    assert finding.fault and f"{path}, line 30: expected JSON" in finding.text
+
+
+def test_the_real_files_whose_strokes_are_other_drawings_are_found(data_root):
+    aligned = ("clock", "pizza", "headphones", "airplane")
+    found = examine_strokes(data_root, ("candle", "guitar", "octopus", "snowman", "umbrella", *aligned))
+    assert [finding.rows for finding in found] == [tuple(range(count)) for count in (19, 100, 22, 21, 18)]
+
+
+def test_of_a_set_too_large_for_memory_a_sample_is_examined_and_duplicates_are_counted_among_all(
+    tmp_path, capsys, monkeypatch, sound
+):
+    monkeypatch.setattr(quickdraw, "RESIDENT", 100_000)
+    monkeypatch.setattr(Dataset.in_memory, "__defaults__", (40,))
+    images = np.concatenate([sound.test.images[:45], sound.train.images[:155]]).reshape(-1, 784)
+    for name, rows in (("few", images[::2]), ("more", images[1::2][[*range(100), 70, 70]])):
+        np.save(tmp_path / f"{name}.npy", rows)
+    main(["data", "doctor", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert re.search(r"note   size: 40 of 157 train drawings, 40 of 45 test drawings were examined, evenly", out)
+    assert re.search(r"among all of them 2 of 157 train drawings are repeats", out)

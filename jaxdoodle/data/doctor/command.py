@@ -10,6 +10,7 @@ from pathlib import Path
 from jaxdoodle.data.dataset import SIDES, Splits
 from jaxdoodle.data.doctor.checks import Finding, examine
 from jaxdoodle.data.doctor.files import examine_files, fault_of
+from jaxdoodle.data.doctor.strokes import examine_strokes
 from jaxdoodle.data.registry import data_root, load
 from jaxdoodle.inference import Model
 from jaxdoodle.inference.errors import InputError
@@ -32,7 +33,10 @@ def run(options: argparse.Namespace) -> int:
     found, splits = examine_files(options.dataset, root), None
     try:
         splits = load(options.dataset, root=root, classes=options.classes, per_class=options.per_class, validation=0.0)
-        found += examine(splits, model)
+        looked_at = splits.in_memory()
+        found += examine(looked_at, model) + _left_out(splits, looked_at)
+        if options.dataset == "quickdraw":
+            found += examine_strokes(root, splits.classes)
     except InputError as error:
         path = Path(str(error).split(": ")[0])
         if not path.is_file() and not found:
@@ -45,6 +49,17 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(options.dataset, splits, found, faults)
     return 1 if faults else 0
+
+
+def _left_out(splits: Splits, looked_at: Splits) -> list[Finding]:
+    """Of what is too large for memory not all is examined; exact duplicates are counted among all."""
+    parts = [
+        f"{len(looked_at.sets[side]):,} of {len(splits.sets[side]):,} {side} drawings"
+        for side in SIDES
+        if len(looked_at.sets[side]) < len(splits.sets[side])
+    ]
+    text = f"{', '.join(parts)} were examined, evenly spread; among all of them {splits.overlap_text}"
+    return [Finding("size", False, text)] if parts else []
 
 
 def _print(name: str, splits: Splits | None, found: list[Finding], faults: int) -> None:

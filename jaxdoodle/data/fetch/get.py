@@ -16,7 +16,7 @@ from jaxdoodle.data.fetch.http import MirrorError, Transfer, pull
 from jaxdoodle.data.fetch.lock import locked
 from jaxdoodle.data.idx import MNIST_SHA256, MNIST_SOURCES, mnist_path
 from jaxdoodle.data.quickdraw import PER_CLASS, official_order
-from jaxdoodle.data.registry import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES
+from jaxdoodle.data.registry import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER
 from jaxdoodle.inference.errors import FailedError, InputError
 
 NAMES = ("mnist", "mnist-mini", "quickdraw")
@@ -26,7 +26,6 @@ PUBLISHERS = {
     "quickdraw/full/": ("https://storage.googleapis.com/quickdraw_dataset/full/",),
     "quickdraw/": ("https://raw.githubusercontent.com/googlecreativelab/quickdraw-dataset/master/",),
 }
-STROKES_FOLDER = "quickdraw/full/simplified"
 AT_ONCE = 8
 
 
