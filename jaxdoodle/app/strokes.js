@@ -4,12 +4,15 @@
 const Strokes = (() => {
   const LINES = 15; // that cross a pixel, as cairo has them
   const STEPS = 256; // places along a line, per pixel
+  const TIE = 1e-9; // distances that differ by less are equal
+  const SLACK = 12; // how far from the edges of its box a simplified drawing may end
 
   const rint = (value) => value + 2 ** 52 * 1.5 - 2 ** 52 * 1.5; // halves to even
 
   // As Quick, Draw! simplifies: shift to 0, scale the longer side to 255, resample at 1, drop what lies within 2,
-  // round.
+  // round. One that is simplified stays as it is.
   function simplify(drawing) {
+    if (isSimplified(drawing)) return drawing;
     const side = [0, 1].map((axis) => {
       const all = drawing.flatMap((stroke) => stroke[axis]);
       return { low: Math.min(...all), extent: Math.max(...all) - Math.min(...all) };
@@ -22,6 +25,16 @@ const Strokes = (() => {
       return [0, 1].map((axis) => kept.map((point) => rint(point[axis])));
     });
   }
+
+  // Two lists of integers a stroke, the least of each axis about 0, the largest of all about 255.
+  function isSimplified(drawing) {
+    if (drawing.some((stroke) => stroke.length !== 2)) return false;
+    const [xs, ys] = [0, 1].map((axis) => drawing.flatMap((stroke) => stroke[axis])), all = [...xs, ...ys];
+    if (!all.every((value) => Number.isInteger(value) && value >= 0 && value <= 255)) return false;
+    return Math.max(least(xs), least(ys)) <= SLACK && -least(all.map((value) => -value)) >= 255 - SLACK;
+  }
+
+  const least = (values) => values.reduce((low, value) => Math.min(low, value), Infinity);
 
   function resample(points) {
     const along = [0];
@@ -47,7 +60,7 @@ const Strokes = (() => {
       for (let i = first + 1; i < last; i++) {
         const x = points[i][0] - x0, y = points[i][1] - y0;
         const away = length > 0 ? Math.abs(y * dx - x * dy) / length : Math.hypot(x, y);
-        if (away > most) [farthest, most] = [i, away];
+        if (away > most + TIE) [farthest, most] = [i, away];
       }
       if (farthest > first) {
         kept.add(farthest);

@@ -64,7 +64,7 @@ def _naming_the_culprit(drawings: Sequence[Drawing]) -> Iterator[None]:
     """Looking at every number takes longer than painting, so it is done once something is known to be wrong."""
     try:
         yield
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, OverflowError, IndexError, KeyError):
         for index, drawing in enumerate(drawings):
             try:
                 check(drawing)

@@ -22,6 +22,8 @@ Stroke = Sequence[Any]  # (x, y) or (x, y, t)
 Drawing = Sequence[Stroke]
 
 BOX = 256  # a simplified drawing lies in a box of this side
+SLACK = 12  # and comes as near to its edges: simplifying took the outermost points of 29 % of the published ones
+TIE = 1e-9  # distances that differ by less are equal
 MAX_COORDINATE = 1e6
 MAX_POINTS = 100_000  # of a drawing; of 3,444 raw ones the busiest has 1,174
 
@@ -36,7 +38,7 @@ def check(drawing: Drawing) -> None:
             x, y = stroke[:2]
             points += len(x)
             fine = len(x) == len(y) > 0 and all(map(_is_number, set(map(type, chain(x, y)))))
-            fine = fine and all(abs(value) < MAX_COORDINATE for value in chain(x, y))
+            fine = fine and all([abs(value) < MAX_COORDINATE for value in chain(x, y)])
         except (TypeError, ValueError, KeyError):
             fine = False
         if not fine:
@@ -91,12 +93,14 @@ def simplify(drawing: Drawing) -> list[tuple[list[int], list[int]]]:
 
 
 def _is_simplified(drawing: Drawing) -> bool:
-    """Two lists of integers a stroke, the least of each axis 0, the largest of all 255."""
+    """Two lists of integers a stroke, the least of each axis about 0, the largest of all about 255."""
     if any(len(stroke) != 2 for stroke in drawing):
         return False
     xs, ys = (list(chain.from_iterable(stroke[axis] for stroke in drawing)) for axis in (0, 1))
-    whole = all(isinstance(value, int) for value in chain(xs, ys))
-    return whole and min(xs) == min(ys) == 0 and max(*xs, *ys) == BOX - 1
+    if set(map(type, xs)) | set(map(type, ys)) != {int}:
+        return False
+    starts, ends = (min(xs), min(ys)), (max(xs), max(ys))
+    return min(starts) >= 0 and max(starts) <= SLACK and BOX - 1 - SLACK <= max(ends) < BOX
 
 
 def _resample(points: np.ndarray) -> np.ndarray:
@@ -107,7 +111,10 @@ def _resample(points: np.ndarray) -> np.ndarray:
 
 
 def _simplify_line(points: np.ndarray, epsilon: float) -> np.ndarray:
-    """Ramer-Douglas-Peucker: a stretch becomes its chord unless its farthest point is more than ``epsilon`` away."""
+    """Ramer-Douglas-Peucker: a stretch becomes its chord unless its farthest point is more than ``epsilon`` away.
+
+    Of points equally far away, to rounding, the first: so that every program keeps the same ones.
+    """
     kept = np.zeros(len(points), bool)
     kept[[0, -1]] = True
     stretches = [(0, len(points) - 1)]
@@ -118,8 +125,8 @@ def _simplify_line(points: np.ndarray, epsilon: float) -> np.ndarray:
             continue
         length = np.hypot(*chord)
         away = np.abs(inner @ (-chord[1], chord[0])) / length if length > 0 else np.hypot(*inner.T)
-        farthest = first + 1 + int(away.argmax())
-        if away.max() > epsilon:
+        farthest = first + 1 + int((away > away.max() - TIE).argmax())
+        if away.max() > epsilon + TIE:
             kept[farthest] = True
             stretches += [(first, farthest), (farthest, last)]
     return points[kept]

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import cache
+from operator import mul
 from xml.parsers import expat
 
 from jaxdoodle.inference.errors import InputError
@@ -147,14 +149,15 @@ def _commands(text: str) -> list[tuple[str, str]]:
 
 def _curve(controls: list[Point]) -> list[Point]:
     """Points along a Bezier curve of any degree, without its first."""
-    degree = len(controls) - 1
-    points = []
-    for step in range(1, CHORDS + 1):
-        t = step / CHORDS
-        weights = [math.comb(degree, i) * t**i * (1 - t) ** (degree - i) for i in range(degree + 1)]
-        x, y = (sum(w * p[axis] for w, p in zip(weights, controls, strict=True)) for axis in (0, 1))
-        points.append((x, y))
-    return points
+    xs, ys = zip(*controls, strict=True)
+    return [(sum(map(mul, weights, xs)), sum(map(mul, weights, ys))) for weights in _bernstein(len(controls) - 1)]
+
+
+@cache
+def _bernstein(degree: int) -> list[list[float]]:
+    """How much of each control point there is in each point along a curve."""
+    along = [step / CHORDS for step in range(1, CHORDS + 1)]
+    return [[math.comb(degree, i) * t**i * (1 - t) ** (degree - i) for i in range(degree + 1)] for t in along]
 
 
 def _numbers(text: str, size: int) -> list[float]:

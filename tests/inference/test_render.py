@@ -58,6 +58,28 @@ def test_what_is_simplified_stays_as_it_is():
     assert simplify(once) == once
 
 
+@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
+def test_many_drawings_at_once_are_each_as_alone(contract):
+    drawings = [TICK, RAW, [([5], [5])], [([0, 255, 3], [7, 9, 80])]] * 30
+    together = render_all(drawings, contract)
+    assert together.dtype == np.uint8 and together.shape == (120, *contract.image_shape[:2])
+    for drawing, bitmap in zip(drawings[:4], together[-4:], strict=True):
+        np.testing.assert_array_equal(bitmap, render(drawing, contract))
+    assert render_all([], contract).shape == (0, *contract.image_shape[:2])
+
+
+def test_mass_is_brought_to_its_place_to_a_fraction_of_a_pixel():
+    bitmaps = render_all([TICK, RAW, [([0, 255, 3], [7, 9, 80])]], FREE) / 255
+    for axis, goal in ((1, FREE.centre[0]), (0, FREE.centre[1])):
+        sides = bitmaps.sum(axis=2 if axis else 1)
+        assert (sides @ np.arange(sides.shape[1]) / sides.sum(axis=1)) == pytest.approx([goal] * 3, abs=0.02)
+
+
+def test_a_pen_too_fine_to_leave_ink_leaves_none():
+    for contract in (MNIST, QUICKDRAW):
+        assert not render([([0, 255], [0, 10])], replace(contract, stroke_width=1e-4)).any()
+
+
 @pytest.mark.parametrize("drawing", [[], [([1, 2], [1])], [1, 2]])
 def test_what_is_no_drawing_is_refused(drawing):
     with pytest.raises(InputError, match="stroke"):

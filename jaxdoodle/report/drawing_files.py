@@ -1,0 +1,145 @@
+"""A drawing in strokes for people: as PNG, as SVG, and as a GIF that draws itself. Dark ink on white paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from jaxdoodle.inference.raster import paint
+from jaxdoodle.inference.strokes import BOX, Drawing, check
+
+SIZE = 512  # pixels a side
+PEN = 1 / 40  # of the drawing's longer side
+MARGIN = 1 / 20  # of paper around the ink, likewise
+PACE = 1.5  # longer sides a second, where the drawing does not say when it was drawn
+PAUSE = 0.25  # seconds between strokes, likewise
+FRAME = 0.05  # seconds
+MOST_FRAMES = 600  # half a minute; a longer drawing is drawn faster
+GREYS = 16  # in a GIF: enough for the edge of a line
+REST = 2.0  # seconds that the finished drawing stays
+
+
+def write_png(drawing: Drawing, path: Path, size: int = SIZE) -> None:
+    """A grey picture of ``size`` pixels a side. Raises ``InputError`` at what is no drawing, as all here do."""
+    strokes, _ = _strokes_and_times(drawing)
+    Image.fromarray(255 - _painted(strokes, strokes, size)).save(path, "PNG", optimize=True)
+
+
+def write_svg(drawing: Drawing, path: Path, size: int = SIZE) -> None:
+    """One polyline for each stroke, in the drawing's own coordinates: ``inference.svg`` reads back the same drawing."""
+    strokes, _ = _strokes_and_times(drawing)
+    low, side = _low_and_side(strokes)
+    box = [*(low - (PEN / 2 + MARGIN) * side), *[(1 + PEN + 2 * MARGIN) * side] * 2]
+    box[:2] -= (side - np.ptp(np.concatenate(strokes), axis=0)) / 2
+    left, top, width, height = (f"{value:.6g}" for value in box)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
+        f'viewBox="{left} {top} {width} {height}">',
+        f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="white"/>',
+        f'<g fill="none" stroke="black" stroke-width="{PEN * side:.6g}" '
+        'stroke-linecap="round" stroke-linejoin="round">',
+    ]
+    for stroke in strokes:  # of a single point nothing would show
+        points = stroke if len(stroke) > 1 else np.repeat(stroke, 2, axis=0)
+        lines.append(f'<polyline points="{" ".join(f"{x!r},{y!r}" for x, y in _shortest(points))}"/>')
+    path.write_text("\n".join([*lines, "</g>", "</svg>", ""]), encoding="utf-8")
+
+
+def write_gif(drawing: Drawing, path: Path, size: int = SIZE) -> None:
+    """The drawing as it was drawn, over and over: a raw one in its own time, a simplified one at an even pace."""
+    strokes, times = _strokes_and_times(drawing)
+    images: list[np.ndarray] = []
+    durations: list[int] = []
+    for image in _frames(strokes, times, size):
+        if images and (image == images[-1]).all():
+            durations[-1] += round(1000 * FRAME)
+        else:
+            images.append(image)
+            durations.append(round(1000 * FRAME))
+    durations[-1] += round(1000 * REST)
+    grey = [Image.fromarray(np.rint(image / (255 / (GREYS - 1))).astype(np.uint8)) for image in images]
+    for frame in grey:
+        frame.putpalette(np.repeat(np.linspace(0, 255, GREYS).astype(np.uint8), 3).tobytes())
+    grey[0].save(path, "GIF", save_all=True, append_images=grey[1:], duration=durations, loop=0, optimize=False)
+
+
+def _frames(strokes: list[np.ndarray], times: list[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """Picture after picture, each for the time of a frame.
+
+    Finished strokes are kept as they are: only the one under way is painted anew.
+    """
+    seconds = times[-1][-1]
+    step = FRAME * max(1.0, seconds / (FRAME * MOST_FRAMES))  # of the drawing's own time
+    paper, finished = np.full((size, size), 255.0), 0
+    for now in step * np.arange(1, max(np.ceil(seconds / step - 1e-6), 1) + 1) + 1e-6 * step:
+        while finished < len(strokes) and times[finished][-1] <= now:
+            paper *= 1 - _painted([strokes[finished]], strokes, size) / 255
+            finished += 1
+        page = paper
+        if finished < len(strokes) and times[finished][0] <= now:
+            at = times[finished]
+            whole = strokes[finished][at <= now]
+            tip = [[np.interp(now, at, axis) for axis in strokes[finished].T]]
+            page = paper * (1 - _painted([np.concatenate([whole, tip])], strokes, size) / 255)
+        yield np.rint(page).astype(np.uint8)
+
+
+def _strokes_and_times(drawing: Drawing) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Points ``(n, 2)`` and the seconds at which each was drawn, ``(n,)``, of every stroke."""
+    check(drawing)
+    strokes = [np.stack([np.asarray(stroke[axis], float) for axis in (0, 1)], axis=1) for stroke in drawing]
+    return strokes, _own_times(drawing) or _even_times(strokes)
+
+
+def _own_times(drawing: Drawing) -> list[np.ndarray]:
+    """What a raw drawing says, from its first point on, in seconds; none where it does not say it throughout.
+
+    A clock that was set back while drawing stands still until it has caught up.
+    """
+    if not all(len(stroke) > 2 and isinstance(stroke[2], Sequence) for stroke in drawing):
+        return []
+    if not all(len(stroke[2]) == len(stroke[0]) for stroke in drawing):
+        return []
+    try:
+        check([(stroke[2], stroke[2]) for stroke in drawing])
+    except ValueError:
+        return []
+    every = np.maximum.accumulate(np.concatenate([np.asarray(stroke[2], float) for stroke in drawing]))
+    ends = np.cumsum([len(stroke[2]) for stroke in drawing])[:-1]
+    return np.split((every - every[0]) / 1000, ends)
+
+
+def _even_times(strokes: list[np.ndarray]) -> list[np.ndarray]:
+    _, side = _low_and_side(strokes)
+    now, times = 0.0, []
+    for stroke in strokes:
+        steps = np.hypot(*np.diff(stroke, axis=0).T)
+        times.append(now + np.append(0, np.cumsum(steps)) / (side * PACE))
+        now = times[-1][-1] + PAUSE
+    return times
+
+
+def _painted(strokes: list[np.ndarray], whole: list[np.ndarray], size: int) -> np.ndarray:
+    """Ink of some strokes, uint8 ``(size, size)``, where they have their place in the middle of the whole drawing."""
+    low, side = _low_and_side(whole)
+    scale = size / (side * (1 + PEN + 2 * MARGIN))
+    middle = low + np.ptp(np.concatenate(whole), axis=0) / 2
+    drawing = [tuple((stroke - middle).T) for stroke in strokes]
+    return paint([drawing], (size, size), scale, PEN * side * scale, np.full((1, 2), size / 2))[0]
+
+
+def _low_and_side(strokes: list[np.ndarray]) -> tuple[np.ndarray, float]:
+    """Least x and y, and the longer side; of a dot, the box that it would be simplified to."""
+    points = np.concatenate(strokes)
+    return points.min(axis=0), float(np.ptp(points, axis=0).max()) or float(BOX)
+
+
+def _shortest(points: np.ndarray) -> list[list[float | int]]:
+    """Whole numbers without a point."""
+    return [[int(value) if value == int(value) else float(value) for value in point] for point in points]
+
+
+WRITERS = {".png": write_png, ".svg": write_svg, ".gif": write_gif}
