@@ -100,7 +100,8 @@ def mnist_path(folder: Path, name: str) -> Path:
 def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
     """Training and test set of any four files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
 
-    The classes are the lines of ``classes.txt`` beside them, the first for label 0; without it, the ten digits.
+    The classes are the lines of ``classes.txt`` beside them, the first for label 0; without it, the numbers that are
+    the labels: the ten digits, or more where all up to the highest are there.
     """
     files: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.iterdir()):
@@ -115,8 +116,13 @@ def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
             raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
     train, test = (_read_side(files[side, "images"], files[side, "labels"]) for side in ("train", "test"))
     listing = folder / "classes.txt"
-    classes = read_names(listing) if listing.exists() else DIGITS
-    highest = max(int(train[1].max()), int(test[1].max()))
+    labels = np.union1d(train[1], test[1])
+    highest = int(labels[-1])
+    if listing.exists():
+        classes = read_names(listing)
+    else:
+        gaps = highest > len(labels)  # EMNIST's letters begin at 1
+        classes = DIGITS if gaps else tuple(map(str, range(max(10, highest + 1))))
     if highest >= len(classes):
         found = f"names {len(classes)} classes" if listing.exists() else "not found, so the classes are 0 to 9"
         raise InputError(f"{listing}: {found}, but labels reach {highest}; expected {highest + 1} names, one a line.")

@@ -104,6 +104,14 @@ def test_other_spellings_of_the_names_are_understood(pattern, idx_folder):
         assert np.array_equal(side.images, found.images) and np.array_equal(side.labels, found.labels)
 
 
+def test_more_than_ten_classes_need_no_names_where_every_label_occurs(idx_folder, idx_bytes):
+    """As EMNIST's 47 come, whose list of names is of another kind; its letters count from 1."""
+    for side, count in (("train", 30), ("t10k", 12)):
+        path = idx_folder / f"{side}-labels-idx1-ubyte"
+        path.write_bytes(idx_bytes(1 + np.arange(count, dtype=np.uint8) % 14))
+    assert read_idx_folder(idx_folder)[0].classes == tuple(map(str, range(15)))
+
+
 def test_class_names_stand_in_classes_txt(idx_folder, refusal):
     listing = idx_folder / "classes.txt"
     listing.write_text("shirt\nshoe\nbag\nhat\n")
