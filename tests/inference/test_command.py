@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -99,10 +101,12 @@ def test_drawings_on_the_standard_input_are_answered_in_json_lines(model):
 
 
 def test_a_drawing_is_answered_before_the_next_one_comes(model):
-    process = subprocess.Popen([*COMMAND, model, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.Popen([*COMMAND, model, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=buffered)
     for drawing, label in ((UPRIGHT, "upright"), (LINE, "level")):
         process.stdin.write(json.dumps(drawing).encode() + b"\n")
         process.stdin.flush()
+        assert select.select([process.stdout], [], [], 20)[0]
         assert json.loads(process.stdout.readline())["label"] == label
     process.stdin.close()
     assert process.stdout.read() == b"" and process.wait() == 0

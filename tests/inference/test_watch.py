@@ -54,6 +54,13 @@ def test_what_changes_is_told_again(tmp_path):
     assert story(tmp_path, *steps)[0] == [["a.png"], [], [], ["a.png"]]
 
 
+def test_what_went_and_came_back_is_told_again(tmp_path):
+    path, elsewhere = tmp_path / "a.png", tmp_path / ".a.png"
+    picture(path)()
+    steps = (lambda: path.rename(elsewhere), lambda: elsewhere.rename(path), nothing)
+    assert story(tmp_path, *steps)[0] == [[], ["a.png"], []]
+
+
 def test_what_is_no_picture_or_is_hidden_is_passed_over(tmp_path):
     (tmp_path / ".hidden").mkdir()
     names = (".a.png", "notes.txt", ".hidden/b.png", "c.png.part", "c.pgm")
