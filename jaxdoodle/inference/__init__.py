@@ -1,5 +1,6 @@
 """The part that travels: everything needed to predict, with NumPy alone (and Pillow to open picture files)."""
 
+import gc
 import os
 import sys
 from typing import Any
@@ -20,13 +21,17 @@ def __getattr__(name: str) -> Any:
 def _import_numpy() -> None:
     """Import NumPy without threads for its matrix products, which here are too small to be shared among cores.
 
-    Starting the threads costs as much processor time as the rest of the import. Whoever has set a number of threads,
-    or has NumPy already, keeps what they have.
+    Starting the threads costs half as much processor time as the rest of the import. Whoever has set a number of
+    threads, or has NumPy already, keeps what they have. Nor is garbage looked for meanwhile: an import makes none.
     """
     if "numpy" in sys.modules or {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"} & os.environ.keys():
         return
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    collects = gc.isenabled()
+    gc.disable()
     try:
         import numpy  # noqa: F401
     finally:
         del os.environ["OPENBLAS_NUM_THREADS"]
+        if collects:
+            gc.enable()
