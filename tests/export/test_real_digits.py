@@ -10,6 +10,7 @@ import pytest
 
 from jaxdoodle.data.idx import read_mnist
 from jaxdoodle.export import quantize, to_c, to_html, to_onnx
+from jaxdoodle.export.steps import steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.spec import ModelSpec
@@ -61,6 +62,23 @@ def test_c(fitted, mnist, expected, tmp_path):
     images = b"".join(b"P5 28 28 255\n" + image.tobytes() for image in mnist[1].images)
     done = subprocess.run([tmp_path / "model", "--logits"], input=images, capture_output=True, check=True)
     same(np.array(done.stdout.split(), np.float64).reshape(-1, 10), expected)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_c_under_sanitizers(fitted, mnist, expected, int8, tmp_path):
+    steps = quantize.int8_steps(fitted, mnist[0].images[:256]) if int8 else steps_of(fitted)
+    to_c.write(fitted, tmp_path / "model.c", steps)
+    flags = ("-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined")
+    subprocess.run(["cc", *flags, "-fno-sanitize-recover", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
+    subprocess.run([tmp_path / "model", "--self-test"], check=True, stdout=subprocess.DEVNULL)
+    images = b"".join(b"P5 28 28 255\n" + image.tobytes() for image in mnist[1].images[:300])
+    done = subprocess.run([tmp_path / "model", "--logits"], input=images, capture_output=True, check=True)
+    found = np.array(done.stdout.split(), np.float64).reshape(-1, 10)
+    if int8:
+        assert (found.argmax(axis=1) != expected[:300].argmax(axis=1)).sum() <= 5
+    else:
+        same(found, expected[:300])
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
