@@ -240,9 +240,9 @@ FAULTS = [
     ("predict {model} {tmp}/none.ndjson", "none.ndjson: holds no drawing"),
     ("evaluate {model} --dataset doodles --against {other}", "knows other classes than"),
     ("predict {tmp}/bad.json {tmp}/x.png", "bad.json"),
-    ("predict {model}", "nothing to look at; name files or folders"),
     ("predict {model} {tmp}/folder", "folder: holds no picture and no drawing"),
     ("predict {model} --watch {tmp}/absent", "absent: is no folder to watch"),
+    ("predict {model} --watch {tmp} {tmp}/folder", "--watch takes one folder; got .*folder"),
     ("data verify --data-dir {tmp}", "holds no dataset to verify"),
 ]
 

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Say what pictures and drawings show; without FILE, drawings on the standard input."
     )
-    command.add_options(parser)
+    command.add_options(parser, "*")
     options = parser.parse_args(arguments)
     if not options.files and not options.watch:
         options.files = ["-"]

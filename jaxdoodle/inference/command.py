@@ -22,28 +22,26 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model.npz")
-    add_options(parser)
+    add_options(parser, "+")
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
     option = parser.add_argument
     option(
         "files",
-        nargs="*",
+        nargs=nargs,
         metavar="FILE",
         help="pictures (png, jpg, gif, ...), drawings in strokes (ndjson, json, svg, bin), bitmaps (npy), folders of "
         "them; -: from the standard input, drawings as ndjson, answered in JSON lines, or a picture",
     )
     option("-k", type=_count, default=3, metavar="N", help="how many guesses (3)")
     option("--json", action="store_true", help="a JSON object a line")
-    option("--watch", metavar="DIR", help="then answer each file that comes into the folder, until Ctrl-C")
+    option("--watch", action="store_true", help="FILE is a folder: answer what comes into it, until Ctrl-C")
 
 
 def run(options: argparse.Namespace) -> int:
     from jaxdoodle.inference.predict import Model
 
-    if not options.files and not options.watch:
-        raise InputError("nothing to look at; name files or folders, - for the standard input, or --watch DIR.")
     return answer(Model.load(options.model), options, "jaxdoodle: ")
 
 
@@ -74,14 +72,21 @@ def _naming(name: str, content: Any, error: InputError) -> str:
 
 def _inputs(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
     """Name and content of each input, or the ``InputError`` that stands in its place."""
-    for path in options.files:
-        yield from _standard_input() if path == "-" else files.everything(path)
     if options.watch:
-        from jaxdoodle.inference import watch
+        yield from _arrivals(options.files)
+    else:
+        for path in options.files:
+            yield from _standard_input() if path == "-" else files.everything(path)
 
-        changes = watch.changes(options.watch, lambda: time.sleep(watch.INTERVAL))
-        print(f"watching {options.watch}; Ctrl-C ends it", file=sys.stderr, flush=True)
-        yield from changes
+
+def _arrivals(folders: list[str]) -> Iterator[tuple[str, Any]]:
+    from jaxdoodle.inference import watch
+
+    if len(folders) != 1:
+        raise InputError(f"--watch takes one folder; got {', '.join(folders) or 'none'}.")
+    changes = watch.changes(folders[0], lambda: time.sleep(watch.INTERVAL))
+    print(f"watching {folders[0]}; Ctrl-C ends it", file=sys.stderr, flush=True)
+    yield from changes
 
 
 #: How files of pictures begin.

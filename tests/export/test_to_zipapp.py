@@ -75,6 +75,12 @@ def test_what_is_no_drawing_is_named_and_the_others_are_answered(pyz, tmp_path):
     ]
 
 
+def test_it_takes_folders_and_options_before_files(pyz, picture):
+    code, lines, errors = run(pyz, "-k", 1, picture.parent)
+    assert (code, errors) == (0, []) and len(lines) == 1 and lines[0].startswith(f"{picture}: ")
+    assert run(pyz, "--watch")[0] == 2
+
+
 def test_drawings_need_numpy_alone(pyz):
     block = "import sys, runpy; sys.modules.update(jax=None, jaxlib=None, optax=None, scipy=None, PIL=None)"
     code = f"{block}; sys.argv = [{str(pyz)!r}]; runpy.run_path({str(pyz)!r}, run_name='__main__')"

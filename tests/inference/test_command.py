@@ -81,6 +81,15 @@ def test_json_says_all_that_a_prediction_says(model, tmp_path, capsys):
     }
 
 
+@pytest.mark.parametrize("words", ["-k 1 MODEL FILE", "MODEL -k 1 FILE", "MODEL FILE -k 1", "MODEL --json -k 1 FILE"])
+def test_options_stand_anywhere(words, model, tmp_path, capsys):
+    (tmp_path / "one.json").write_text(json.dumps(UPRIGHT))
+    places = {"MODEL": str(model), "FILE": str(tmp_path / "one.json")}
+    assert main(["predict", *(places.get(word, word) for word in words.split())]) == 0
+    printed = capsys.readouterr().out
+    assert "upright" in printed and "level" not in printed
+
+
 def test_who_abstains_says_why_and_what_comes_nearest(model, tmp_path, capsys):
     from dataclasses import replace
 
