@@ -94,6 +94,21 @@ def test_strokes_appear_in_their_order(tmp_path):
     assert not half[:25, 40:].any()  # the end of the second
 
 
+def test_a_stroke_bends_where_it_was_bent(tmp_path):
+    write_gif([([0, 100, 100], [0, 0, 100], [0, 1000, 2000])], tmp_path / "p.gif", 64)
+    found, _ = frames(tmp_path / "p.gif")
+    page = found[len(found) * 3 // 4][0] < 128
+    assert page[:10, 10:55].any(axis=0).all() and not page[20:30, :40].any()  # no short cut to the tip
+
+
+def test_a_clock_that_was_set_back_stands_still_until_it_has_caught_up(tmp_path):
+    write_gif([([0, 100], [0, 0], [0, 1000]), ([0, 100], [50, 50], [500, 1500])], tmp_path / "p.gif", 64)
+    found, _ = frames(tmp_path / "p.gif")
+    assert sum(seconds for _, seconds in found) == pytest.approx(1.5 + REST)
+    second = next(page for page, _ in found if (page[36:] < 128).any())
+    assert not (second[36:, 32:] < 128).any()  # it begins at its beginning
+
+
 @pytest.mark.parametrize("times", [[5, 3, 9], [0, 0, 0], "abc", [1, 2], [None] * 3, [float("nan")] * 3, 7])
 def test_times_that_cannot_be_meant_do_no_harm(times, tmp_path):
     write_gif([([0, 50, 100], [0, 60, 0], times)], tmp_path / "p.gif", 32)
