@@ -7,10 +7,9 @@ is 255.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from numbers import Real
-from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
@@ -61,18 +60,6 @@ def shortened(value: Any) -> str:
     except ValueError:  # Python prints no integer of more than 4,300 digits
         return "an integer of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def read_ndjson(path: str | Path) -> Iterator[Any]:
-    from jaxdoodle.inference.drawings import read_drawings
-
-    return read_drawings(path, suffix=".ndjson")
-
-
-def _drawing_of(line: bytes) -> Any:
-    from jaxdoodle.inference.drawings import parse_line
-
-    return parse_line(line)
 
 
 def simplify(drawing: Drawing) -> list[tuple[list[int], list[int]]]:

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from jaxdoodle.data.registry import data_root, load
+from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.strokes import read_ndjson
 from jaxdoodle.report.data_pictures import contact_sheet, stroke_order, typical
 from jaxdoodle.report.galleries import samples
 from jaxdoodle.report.tallies import class_histogram
@@ -42,7 +42,7 @@ def _strokes(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
     path = Path(options.dataset)
     if options.drawing < 1:
         raise InputError(f"--drawing counts from 1; got {options.drawing}.")
-    drawing = next(islice(read_ndjson(path), options.drawing - 1, None), None)
+    drawing = next(islice(read_drawings(path), options.drawing - 1, None), None)
     if drawing is None:
         raise InputError(f"{path}: holds fewer than {options.drawing} drawings.")
     subject = f"{path.stem} {options.drawing}"
