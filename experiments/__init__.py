@@ -8,5 +8,7 @@ NAMES = (
     "digit_mlp",
     "digit_mlp_deep",
     "embedded_doodles",
+    "abstention",
+    "rendering",
     "worked_example",
 )
