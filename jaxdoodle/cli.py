@@ -20,7 +20,7 @@ VERBS = {
     "export": ("jaxdoodle.export.command", "a model as safetensors, onnx, html, zipapp or c"),
     "import": ("jaxdoodle.export.import_command", "other people's weights as a model file"),
     "draw": ("jaxdoodle.app.command", "a page or a window to draw in, answered as you draw"),
-    "predict": ("jaxdoodle.inference.command", "what pictures and drawings show; needs NumPy and Pillow alone"),
+    "predict": ("jaxdoodle.report.predict", "what pictures and drawings show; needs NumPy and Pillow alone"),
 }
 #: The same below ``data``.
 DATA_VERBS = {

@@ -142,7 +142,7 @@ def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):
 
 LOADED = "import sys; from jaxdoodle.cli import main; code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
 HEAVY = {"jax", "optax", "PIL", "matplotlib", "rich", "scipy"} | {
-    f"jaxdoodle.{name}" for name in ("architectures", "layers", "data", "export", "report", "app")
+    f"jaxdoodle.{name}" for name in ("architectures", "layers", "data", "export", "report.style", "app")
 }
 
 

@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.cli import main
+
+MODEL = str(Path(__file__).parents[1] / "inference" / "model-v1.npz")
+
+
+@pytest.mark.parametrize("blank", [False, True])
+def test_explain_draws_the_stages_beside_the_answer(blank, tmp_path, capsys):
+    page = np.full((90, 90), 255, np.uint8)
+    page[20:70, 40:46] = 255 if blank else 0
+    Image.fromarray(page).save(tmp_path / "page.png")
+    out = tmp_path / "stages.png"
+    assert main(["predict", MODEL, str(tmp_path / "page.png"), "--explain", str(out)]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/page.png: ")
+    with Image.open(out) as image:
+        assert image.format == "PNG" and image.width > 100
+
+
+def test_explain_takes_one_picture(tmp_path, capsys):
+    assert main(["predict", MODEL, "a.png", "b.png", "--explain", str(tmp_path / "x.png")]) == 2
+    assert "--explain takes one picture or drawing; got a.png b.png" in capsys.readouterr().err
