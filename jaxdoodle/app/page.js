@@ -231,7 +231,10 @@ const Page = (() => {
   if (Network.provesItself(model)) {
     listen();
     refresh();
-  } else element("guess").textContent = "This page does not compute what its network computed when it was written.";
+  } else {
+    element("guess").textContent = "This page is damaged.";
+    element("remark").textContent = "It does not compute what its network computed when it was written.";
+  }
 
   return { model, strokes, get answer() { return answer; } };
 })();
