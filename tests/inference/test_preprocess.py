@@ -6,10 +6,13 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW, InputContract
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.inference.ink import _labelled
+from jaxdoodle.inference.pen import centreline
+from jaxdoodle.inference.preprocess import PEN_RANGE, preprocess
 
 CONTRACTS = {
     "mnist": MNIST,
@@ -63,6 +66,8 @@ def _page_on_nothing():
     return page
 
 
+#: Of an animation whose second picture is another one.
+TWO = {"save_all": True, "append_images": [Image.new("L", (400, 400), 99)]}
 TRANSPARENT = np.dstack([np.full((400, 400, 3), 90, np.uint8), INK])
 #: One drawing in many forms: what is handed in, and the background that should be found.
 FORMS = {
@@ -93,6 +98,10 @@ FORMS = {
     "palette with transparency": (
         _saved(Image.fromarray(np.minimum(INK, 250)).convert("P"), "PNG", transparency=0), "transparent"),
     "Pillow 16 bits": (_saved(Image.fromarray(INK.astype(np.uint16) * 257), "PNG"), "dark"),
+    "Pillow 1 bit": (Image.fromarray(255 - INK).convert("1", dither=Image.Dither.NONE), "light"),
+    "animated PNG": (_saved(Image.fromarray(INK), "PNG", **TWO), "dark"),
+    "animated GIF": (_saved(Image.fromarray(255 - INK), "GIF", **TWO), "light"),
+    "CMYK JPEG": (_saved(Image.fromarray(255 - INK).convert("RGB").convert("CMYK"), "JPEG", quality=90), "light"),
     "Pillow 32 bits": (Image.fromarray(INK.astype(np.int32) * 3), "dark"),
     "Pillow floats": (Image.fromarray(INK.astype(np.float32) * 7 - 3), "dark"),
     "JPEG": (_saved(Image.fromarray(255 - INK), "JPEG", quality=50), "light"),
@@ -104,6 +113,9 @@ FORMS = {
 LOOSE = {
     "Pillow palette": 2,
     "JPEG": 2,
+    "Pillow 1 bit": 2,
+    "animated GIF": 2,
+    "CMYK JPEG": 2,
     "small": 3,
     "palette with transparency": 4,
     "dark grey on black": 1.5,
@@ -156,8 +168,9 @@ def test_the_pen_is_brought_towards_the_contracts(contract):
         prepared = preprocess(picture, contract)
         kept = preprocess(picture, InputContract(**contract.to_dict() | {"stroke_width": None}))
         width = prepared.pen * prepared.scale + prepared.widened
-        assert 0.7 * contract.stroke_width <= width + 1e-6 and width - 1e-6 <= 1.5 * contract.stroke_width
-        assert abs(prepared.pen - pen) < 0.15 * pen + 0.5
+        low, high = (part * contract.stroke_width for part in PEN_RANGE)
+        assert low - 0.1 <= width <= high + 0.1
+        assert abs(prepared.pen - pen) < 0.1 * pen + 0.5
         assert kept.widened == 0
         if abs(prepared.widened) > 0.3:
             off, before = (np.abs(p.bitmap - reference).mean() for p in (prepared, kept))
@@ -186,7 +199,7 @@ def test_a_bitmap_out_of_place_or_size_is_put_right(contract):
     bitmap = preprocess(INK, contract).bitmap
     small = np.zeros_like(bitmap)
     small[:20, 4:24] = np.asarray(Image.fromarray(bitmap).resize((20, 20), Image.Resampling.BOX))
-    for changed, allowed in ((np.roll(bitmap, (1, -1), (0, 1)), 4), (small, 10)):
+    for changed, allowed in ((np.roll(bitmap, (1, -1), (0, 1)), 4), (small, 13)):
         before = np.abs(changed.astype(int) - bitmap).mean()
         assert np.abs(preprocess(changed, contract).bitmap.astype(int) - bitmap).mean() < allowed < before / 2
 
@@ -222,16 +235,13 @@ def test_digits_drawn_anywhere_are_recognized_as_well_as_published_ones(data_roo
 
 
 EXTREMES = {
-    "one pixel": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
-    "a dot": np.pad(np.ones((9, 9)), 20),
     "a row": np.pad(np.ones((1, 300)), 5),
     "a column": np.pad(np.ones((300, 1)), 5),
     "a strip one pixel high": np.pad(np.ones((1, 90)), ((0, 0), (40, 40))),
     "a strip 5000 pixels long": np.pad(np.ones((1, 90)), ((0, 0), (2500, 2500))),
     "two far dots": np.diag(np.r_[1, np.zeros(198), 1]),
-    "filled": np.pad(np.ones((200, 180)), 10),
+    "filled": np.pad(np.ones((200, 180)), 30),
     "a thin line in a large picture": np.pad(np.eye(1500), 300),
-    "noise": np.random.default_rng(0).random((60, 60)),
 }
 
 
@@ -244,7 +254,29 @@ def test_the_strangest_drawing_gives_a_bitmap(name, contract):
         assert prepared.bitmap.max() > 100
 
 
+def _scenery():
+    """Noise with more of it the coarser it is, as photographs have."""
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(300), np.fft.fftfreq(300))) + 1 / 300
+    waves = np.fft.fft2(np.random.default_rng(0).normal(size=(300, 300))) / frequency**1.5
+    picture = np.fft.ifft2(waves).real
+    return (picture - picture.min()) / np.ptp(picture)
+
+
 REFUSED = [
+    (
+        np.pad(np.ones((1, 1), np.float32), 1),
+        "the image: the picture shows a single dot, 1 pixels wide; expected lines.",
+    ),
+    (np.pad(np.ones((9, 9), np.float32), 20), "the image: the picture shows a single dot, 9 pixels wide; expected"),
+    (np.random.default_rng(0).random((60, 60)), "the image: the picture is too busy: its lines are 17 times as long"),
+    (np.random.default_rng(0).random((300, 200)) < 0.4, "the image: the picture is too busy: its lines are"),
+    (
+        np.pad(np.ones((97, 97, 4), np.float32), ((1, 2), (1, 2), (0, 0))),
+        "the image: the picture is full: 94 % of it is ink; expected lines on",
+    ),
+    ([([3, 3], [4, 4])], "the image: the strokes are a single dot; expected lines."),
+    ([([0, 100] * 200, [0, 1] * 200)], "the image: the strokes are too busy: 399 times as long as the drawing;"),
+    (_scenery(), "the image: the picture is too busy: its lines are"),
     (np.zeros((50, 50), np.uint8), "the image: the picture is blank: nothing differs"),
     (np.full((50, 50, 3), 200, np.uint8), "the image: the picture is blank: nothing differs"),
     (np.zeros((9, 9, 4), np.uint8), "the image: the picture is blank: all of it is transparent."),
@@ -301,6 +333,60 @@ def test_a_picture_file_is_prepared_like_the_picture(tmp_path):
     Image.fromarray(255 - INK).save(tmp_path / "drawing.png")
     for path in (tmp_path / "drawing.png", str(tmp_path / "drawing.png")):
         np.testing.assert_array_equal(preprocess(path, MNIST).bitmap, preprocess(255 - INK, MNIST).bitmap)
+
+
+def test_a_drawing_cut_to_its_outline_is_not_inverted():
+    frame = np.pad(drawing(200, 120, (30, 50), 8), 8, constant_values=255)
+    roomy = np.pad(frame, 60)
+    for picture in (frame, 255 - frame):
+        prepared = preprocess(picture, QUICKDRAW)
+        assert np.abs(prepared.bitmap.astype(int) - preprocess(roomy, QUICKDRAW).bitmap).mean() < 4
+    assert preprocess(255 - frame, QUICKDRAW).background == "light"
+
+
+def _photographed(ink, dark=False):
+    """A gradient, a shadow's edge, fine ruled lines, noise and JPEG over pen on paper, or chalk on a board."""
+    y, x = np.mgrid[:400, :400] / 400
+    light = (0.95 - 0.4 * x - 0.1 * y**2) * np.where(x + 0.3 * y > 0.8, 0.7, 1)
+    paper = np.where(np.arange(400)[:, None] % 40 < 2, 0.9, 1.0)
+    seen = light * np.where(ink > 127, 0.25, paper)
+    seen = 1 - seen if dark else seen
+    noisy = np.clip(seen + np.random.default_rng(0).normal(0, 0.015, seen.shape), 0, 1)
+    return _saved(Image.fromarray(np.rint(255 * noisy).astype(np.uint8)).convert("RGB"), "JPEG", quality=60)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_photograph_is_evened_out(dark):
+    pen = drawing(pen=12)
+    prepared = preprocess(_photographed(pen, dark), QUICKDRAW)
+    assert prepared.uneven and prepared.background == ("dark" if dark else "light")
+    clean = preprocess(pen, QUICKDRAW)
+    assert not clean.uneven
+    assert np.abs(prepared.bitmap.astype(int) - clean.bitmap).mean() < 6
+
+
+def test_a_broad_pen_keeps_its_lines():
+    """Where it has run together the lines stay whole, and no piece is lost."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        mask = rng.random((12, 12)).repeat(5, 0).repeat(5, 1) < 0.3
+        line = centreline(mask, 60)
+        assert not (line & ~mask).any()
+        assert _labelled(line).max() == _labelled(mask).max()
+        inside = np.pad(~mask, 1, constant_values=True), np.pad(~line, 1, constant_values=True)
+        four = [ndimage.label(paper)[1] for paper in inside]
+        assert four[0] == four[1]
+
+
+def test_stages_say_what_was_done():
+    stages = []
+    prepared = preprocess(255 - _specked(drawing(pen=40)), QUICKDRAW, stages)
+    names = [name for name, _ in stages]
+    assert names[:2] == ["picture", "ink on light"] and names[-1] == "bitmap"
+    assert f"without {prepared.specks} specks" in names and "cut to the ink" in names
+    assert any(name.startswith("pen finer by") for name in names)
+    assert all(picture.min() >= 0 and picture.max() <= 1 for _, picture in stages)
+    np.testing.assert_array_equal(np.rint(255 * stages[-1][1]), prepared.bitmap)
 
 
 def test_what_was_done_is_said():

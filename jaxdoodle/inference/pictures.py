@@ -1,0 +1,74 @@
+"""Any picture -> its pixels, upright: files of every format and Pillow's images by Pillow, arrays without it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.inference.errors import InputError
+
+Array = Any  # numpy.ndarray
+
+MAX_PIXELS = 50_000_000
+
+
+def pixels_of(image: Any) -> Array:
+    """A path, a Pillow image or an array as float32 (h, w, 1, 3 or 4), 0 to 1."""
+    if isinstance(image, str | os.PathLike):
+        image = _read(image)
+    elif hasattr(image, "getbands"):
+        image = _from_pillow(image)
+    elif not isinstance(image, np.ndarray):
+        raise InputError(
+            f"a drawing is a path, a Pillow image, a NumPy array or a list of strokes; got {type(image).__name__}."
+        )
+    pixels = image[..., None] if image.ndim == 2 else image
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS:
+        raise InputError(
+            f"a picture has the shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) and 1 to {MAX_PIXELS:,} pixels; "
+            f"got {image.shape}."
+        )
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    if pixels.dtype == bool:
+        return pixels.astype(np.float32)
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise InputError(f"a picture holds uint8, uint16, bool or floats from 0 to 1; got {pixels.dtype}.")
+    if not (pixels.min() >= 0 and pixels.max() <= 1):
+        raise InputError(f"a picture of floats goes from 0 to 1; got {pixels.min():g} to {pixels.max():g}.")
+    return pixels.astype(np.float32)
+
+
+def _read(path: str | os.PathLike[str]) -> Array:
+    """The picture, or of an animation the first."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(
+                    f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
+                )
+            return _from_pillow(image)
+    except InputError:
+        raise
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise InputError(f"{error.strerror}.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        reason = "" if isinstance(error, Image.UnidentifiedImageError) else f" ({error})"
+        raise InputError(f"not a picture that can be read{reason}; expected PNG, JPEG, GIF and the like.") from None
+
+
+def _from_pillow(image: Any) -> Array:
+    """As an array of uint8 or float, upright."""
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F" or image.mode.startswith("I"):
+        grey = np.asarray(image, np.float32)
+        return (grey - grey.min()) / max(np.ptp(grey), 1e-9) if np.ptp(grey) > 0 else np.zeros_like(grey)
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        return np.asarray(image.convert("RGBA"))
+    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))

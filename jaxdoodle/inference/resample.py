@@ -1,0 +1,74 @@
+"""Where the ink of a picture is, and the picture at another size and place, to fractions of a pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.inference.contract import InputContract
+
+Array = Any  # numpy.ndarray
+#: (top, left, bottom, right) in pixels, fractions allowed: pixel (0, 0) reaches from 0 to 1 both ways.
+Box = tuple[float, float, float, float]
+
+
+def box_of(ink: Array) -> Box:
+    """Where the ink begins and ends; the strength of the outermost row or column says how far into it the ink goes."""
+    edges = []
+    for profile in (ink.max(axis=1) / ink.max(), ink.max(axis=0) / ink.max()):
+        drawn = np.flatnonzero(profile)
+        first, last = int(drawn[0]), int(drawn[-1])
+        edges.append((first + 1 - float(profile[first]), last + float(profile[last])))
+    (top, bottom), (left, right) = edges
+    return top, left, bottom, right
+
+
+def centre_of(ink: Array, contract: InputContract) -> tuple[float, float]:
+    """The (row, column) to be put at the contract's centre, counted from the middle of the first pixel."""
+    if contract.centring == "box":
+        top, left, bottom, right = box_of(ink)
+        return (top + bottom - 1) / 2, (left + right - 1) / 2
+    rows, columns = ink.sum(axis=1), ink.sum(axis=0)
+    return float(rows @ np.arange(len(rows)) / rows.sum()), float(columns @ np.arange(len(columns)) / columns.sum())
+
+
+def place(ink: Array, contract: InputContract) -> Array:
+    """Ink on (h, w), 0 for none, at the size and in the place that the contract says: float32, in the same units."""
+    top, left, bottom, right = box_of(ink)
+    scale = contract.longest_side / max(bottom - top, right - left)
+    corner = tuple(
+        at + 0.5 - (goal + 0.5) / scale for at, goal in zip(centre_of(ink, contract), contract.centre, strict=True)
+    )
+    return resample(ink, scale, corner, contract.image_shape[:2])  # type: ignore[arg-type]
+
+
+def resample(ink: Array, scale: float, corner: tuple[float, float], shape: tuple[int, int]) -> Array:
+    """The part of ``ink`` that begins at ``corner``, ``scale`` times as large, on ``shape`` pixels.
+
+    Each pixel is the mean over its area; when enlarging, over the area of one source pixel, which is linear
+    interpolation.
+    """
+    rows, columns = (_weights(n, scale, at, m) for n, at, m in zip(ink.shape, corner, shape, strict=True))
+    return rows @ ink @ columns.T
+
+
+def _weights(size: int, scale: float, corner: float, outputs: int) -> Array:
+    """Matrix (outputs, size): how much of each output's stretch of the source each source pixel makes up."""
+    middle = corner + (np.arange(outputs)[:, None] + 0.5) / scale
+    half = max(1.0, 1 / scale) / 2
+    pixel = np.arange(size)
+    overlap = np.minimum(middle + half, pixel + 1) - np.maximum(middle - half, pixel)
+    return (np.maximum(overlap, 0) / (2 * half)).astype(np.float32)
+
+
+def shrink(pixels: Array, step: int) -> Array:
+    """(h, w, channels) by the mean over squares of ``step`` pixels, those at the far edges over what they have."""
+    if step == 1:
+        return pixels
+    for axis in (0, 1):
+        size = pixels.shape[axis]
+        starts = np.arange(0, size, step)
+        counts = np.diff(np.append(starts, size)).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        pixels = np.add.reduceat(pixels, starts, axis=axis) / counts.astype(np.float32)
+    return pixels
