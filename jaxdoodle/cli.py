@@ -30,6 +30,7 @@ DATA_VERBS = {
         "jaxdoodle.report.show",
         "pictures of a dataset: contact sheets, sizes, the most and least typical, strokes",
     ),
+    "draw": ("jaxdoodle.report.draw", "one drawing as a picture: png, svg, or a gif that draws itself"),
 }
 
 
@@ -94,6 +95,7 @@ def train(options: argparse.Namespace) -> int:
         average=options.average,
         gradients=options.gradients,
         devices=options.devices,
+        sampling=options.sampling,
         seed=options.seed,
     )
     compile_cache.enable()
@@ -170,7 +172,7 @@ def evaluate(options: argparse.Namespace) -> int:
     if model.contract.image_shape != dataset.images.shape[1:]:
         size = dataset.images.shape[1:]
         raise InputError(f"{options.model}: takes images of {model.contract.image_shape}; {dataset.name} has {size}.")
-    predicted = np.asarray(model.logits(dataset.images)).argmax(axis=1)
+    predicted = _classify(model, dataset.images)
     matrix = confusion_counts(dataset.labels, predicted, len(classes))
     correct, total = int(np.trace(matrix)), len(dataset)
     comparison = _compare(dataset, predicted, other) if other is not None else None
@@ -195,13 +197,21 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _classify(model: Any, images: Any, slice_size: int = 4096) -> Any:
+    """The most probable class of each image, int64 (n,). Images on disk are read a slice at a time."""
+    import numpy as np
+
+    starts = range(0, len(images), slice_size)
+    return np.concatenate([model.logits(images[start : start + slice_size]).argmax(axis=1) for start in starts])
+
+
 def _compare(dataset: Any, predicted: Any, other: Any) -> dict[str, Any]:
     """How another model does on the same drawings, by McNemar's exact test."""
     from dataclasses import asdict
 
     from jaxdoodle.report.intervals import mcnemar
 
-    others = other.logits(dataset.images).argmax(axis=1)
+    others = _classify(other, dataset.images)
     return {"correct": int((others == dataset.labels).sum()), **asdict(mcnemar(dataset.labels, predicted, others))}
 
 
@@ -291,6 +301,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     option("--augment", action="store_true", help="move, turn and bend training images anew at every step")
     option("--clip-norm", type=float, help="bound on the norm of the gradient")
     option("--average", type=float, help="decay of a moving average of the weights, e.g. 0.999")
+    option(
+        "--sampling",
+        choices=("natural", "balanced"),
+        default="natural",
+        help="every drawing once an epoch (natural), or every class equally often",
+    )
     option("--gradients", choices=("hand", "jax"), default="hand", help="who differentiates (hand)")
     option("--devices", type=int, default=1, help="share each batch among so many processor cores (1)")
     option("--seed", type=int, default=0, help="(0)")

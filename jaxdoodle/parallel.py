@@ -52,7 +52,7 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
         message, read = ravel_pytree([leaf for leaf in leaves if leaf.size < LARGE])
         message, *large = lax.pmean([message, *(leaf for leaf in leaves if leaf.size >= LARGE)], AXIS)
         one_of = {True: iter(large), False: iter(read(message))}
-        loss, statistics, grads = tree.unflatten([next(one_of[leaf.size >= LARGE]) for leaf in leaves])
+        loss, statistics, grads = jax.tree.unflatten(tree, [next(one_of[leaf.size >= LARGE]) for leaf in leaves])
         return (loss, Aux(aux.outputs, statistics)), grads
 
     return objective

@@ -47,15 +47,17 @@ class Run:
 def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, *, subject: str) -> Run:
     """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
 
-    Raises ``ParityError`` if the NumPy network reads the file back and disagrees with JAX by more than ``PARITY``.
+    Of a set that is on disk a sample is scored: ``Run.splits`` is what was. Raises ``ParityError`` if the NumPy network
+    reads the file back and disagrees with JAX by more than ``PARITY``.
     """
     model_file.refuse_unfit(spec)
     if not len(splits.test):
         raise InputError(f"{splits.name}: no drawing is left to test on; more drawings per class are needed.")
     out_dir.mkdir(parents=True, exist_ok=True)
-    divisor = splits.contract.divisor
-    with Progress(subject, config.epochs, len(splits.train)) as progress:
-        fitted = fit(spec, splits.train, splits.validation, config, divisor=divisor, on_epoch=progress)
+    divisor, train, sizes = splits.contract.divisor, splits.train, describe_data(splits)["sizes"]
+    splits = splits.in_memory()
+    with Progress(subject, config.epochs, len(train)) as progress:
+        fitted = fit(spec, train, splits.validation, config, divisor=divisor, on_epoch=progress)
 
     outputs = {
         name: predict(spec, fitted.params, dataset.images, divisor=divisor)
@@ -65,7 +67,7 @@ def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: P
     scores = {name: score(found, splits.sets[name].labels, config.loss) for name, found in outputs.items()}
 
     model_path = out_dir / "model.npz"
-    model_file.write(model_path, _model_file(spec, splits, config, fitted, scores, outputs))
+    model_file.write(model_path, _model_file(spec, splits, sizes, config, fitted, scores, outputs))
     parity = _relative_difference(Model.load(model_path).logits(splits.test.images), outputs["test"])
     if not parity <= PARITY:
         raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
@@ -76,6 +78,7 @@ def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: P
 def _model_file(
     spec: ModelSpec,
     splits: Splits,
+    sizes: dict[str, int],
     config: TrainConfig,
     fitted: Fit,
     scores: dict[str, Evaluation],
@@ -83,7 +86,7 @@ def _model_file(
 ) -> model_file.ModelFile:
     provenance = {
         "dataset": splits.name,
-        "split": describe_data(splits)["sizes"],
+        "split": sizes,
         "seed": config.seed,
         "best_epoch": fitted.best_epoch,
         "scores": {name: {"correct": score.correct, "total": score.total} for name, score in scores.items()},

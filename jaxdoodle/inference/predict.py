@@ -12,7 +12,6 @@ from jaxdoodle.inference import files, model_file
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import NoDrawingError
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.preprocess import Prepared, preprocess
 from jaxdoodle.inference.record import record
 from jaxdoodle.inference.spec import ModelSpec, Softmax
@@ -54,7 +53,7 @@ class Model:
 
     def __init__(self, file: ModelFile):
         self._file = file
-        self._network = Network(file.spec, file.params, file.contract.divisor)
+        self._network = file.network
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Model:
