@@ -68,10 +68,11 @@ def of_digit(bitmap: Array) -> Subject:
         zoom = size / 20
         side = round(28 * zoom)
         large = Image.fromarray(bitmap).resize((side, side), Image.Resampling.BICUBIC)
-        mask = np.pad(np.asarray(large) > 127, round(6 * zoom))
+        room = round(zoom * max(0.0, 2.5 * (pen - 1) - 3))  # a broad pen goes beyond the bitmap's margin of 4
+        mask = np.pad(np.asarray(large) > 127, room)
         depth = ndimage.distance_transform_edt(mask)
         if pen == 1:
-            return np.clip(np.pad(np.asarray(large, np.float32) / 255, round(6 * zoom)) * 2 - 0.5, 0, 1)
+            return np.clip(np.asarray(large, np.float32) / 255 * 2 - 0.5, 0, 1)
         ridge = depth * (depth >= 0.95 * ndimage.maximum_filter(depth, 3)) * mask
         radius = float(np.median(ridge[ridge > 0]))
         if pen > 1:
