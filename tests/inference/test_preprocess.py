@@ -369,13 +369,22 @@ def test_a_broad_pen_keeps_its_lines():
     """Where it has run together the lines stay whole, and no piece is lost."""
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        mask = rng.random((12, 12)).repeat(5, 0).repeat(5, 1) < 0.3
+        side = 2 + seed % 5
+        mask = np.pad(rng.random((12, 12)).repeat(side, 0).repeat(side, 1) < 0.3, 1)
         line = centreline(mask, 60)
         assert not (line & ~mask).any()
         assert _labelled(line).max() == _labelled(mask).max()
         inside = np.pad(~mask, 1, constant_values=True), np.pad(~line, 1, constant_values=True)
         four = [ndimage.label(paper)[1] for paper in inside]
         assert four[0] == four[1]
+
+
+def test_the_pen_is_that_of_its_lines_not_of_what_is_filled():
+    picture = drawing(pen=12).copy()
+    picture[300:380, 20:100] = 255
+    for y in range(10, 370, 40):  # where two lines have run together, and more of this than of single ones
+        picture[y : y + 24, 300:390] = 255
+    assert abs(preprocess(picture, QUICKDRAW).pen - 12) < 2
 
 
 def test_stages_say_what_was_done():
