@@ -10,5 +10,6 @@ NAMES = (
     "embedded_doodles",
     "abstention",
     "rendering",
+    "preparation",
     "worked_example",
 )

@@ -1,4 +1,8 @@
-"""What shows no drawing is refused, with the reason. The limits lie well outside of what 100,000 real drawings show."""
+"""What shows no drawing is refused, with the reason.
+
+None of the 10,000 test digits and of 10,785 doodles of all 345 classes is, nor any canvas of the experiment
+"preparation".
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from jaxdoodle.inference.resample import Box
 
 Array = Any  # numpy.ndarray
 
-#: Of the picture. The fattest of 2,000 digits, drawn with three times its pen and as large as the canvas, has 0.8.
+#: Of the picture. The fullest of 200 canvases with digits drawn by three times their pen has 0.8.
 FULL = 0.9
 #: A dot is at most so many pens long (digits and doodles: 2.2 and more), and at most this part of the picture.
 DOT, SMALL = 2.3, 0.2
@@ -17,8 +21,8 @@ DOT, SMALL = 2.3, 0.2
 LINES = 15.0
 #: The same, where there is no even paper and ink reaches every edge: scenery, noise (6 and more).
 LINES_EVERYWHERE = 4.0
-#: Strokes go over themselves, and cost nothing to draw: doodles are up to 45 longer sides long.
-STROKES = 150
+#: As lines, for strokes, which go over themselves (15,792 doodles: up to 141).
+STROKES = 200
 
 
 def refuse_picture(ink: Array, box: Box, pen: float, uneven: bool) -> None:
