@@ -2,9 +2,8 @@
 
 Three ideas, none of which changes what is computed:
 
-* The image is cut into tiles of 2x2 pixels, like the windows of the pool. What the kernel sees from the four places
-  of a window lies in the same few tiles, so one matrix product with the kernel, shifted to each place, gives the
-  four candidates side by side, and the pool is the largest of four arrays.
+* The convolution gives the four candidates of every window as four arrays, and the pool is the largest of them. How
+  they come about is chosen by the kernel: ``aligned`` for the large, ``sliding`` for the small.
 * The largest is chosen before bias and ReLU, which then do a quarter of the work: both keep the order.
 * The batch is the last axis, so patches are copied in long runs. Between two such blocks the exchange of axes
   and its reversal meet, and the compiler drops both.
@@ -12,20 +11,20 @@ Three ideas, none of which changes what is computed:
 
 from __future__ import annotations
 
-from itertools import product
+from types import ModuleType
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
 from jaxdoodle.inference.spec import Conv2D
-from jaxdoodle.layers import dense
+from jaxdoodle.layers import aligned, dense, sliding
 from jaxdoodle.layers.rule import Rule
-from jaxdoodle.layers.windows import unfold
 
-PLACES = tuple(product(range(2), range(2)))  # in a window, in reading order
-PLACE = np.arange(4, dtype=np.int8)[:, None, None]  # their numbers, one for each array of candidates
+PLACE = np.arange(4, dtype=np.int8)[:, None, None, None, None]  # in a window, in reading order
 NOBODY = np.int8(4)
+#: Up to this height and width a kernel slides: aligned, 16 numbers would do the work of a 3x3 kernel's 9.
+SMALL = 3
 
 
 def forward(layer, params, x, *, key=None):
@@ -34,12 +33,11 @@ def forward(layer, params, x, *, key=None):
     ``winner`` is the first place in each window with the largest value, or ``NOBODY`` where that is not above zero.
     """
     w, b = params["w"], params["b"]
-    candidates = (_at_each_place(w) @ _patches(layer, x)).reshape(4, layer.filters, -1)
+    candidates = _way(layer).forward(layer, w, _swap(x))
     best = candidates.max(axis=0)
-    z = best + b[:, None]
+    z = best + b[:, None, None, None]
     winner = jnp.where((candidates == best) & (z > 0), PLACE, NOBODY).min(axis=0)
-    y = jnp.where(z <= 0, jnp.zeros_like(z), z)
-    return _swap(y.reshape(layer.filters, *_windows(layer, x), x.shape[0])), (x, w, winner)
+    return _swap(jnp.where(z <= 0, jnp.zeros_like(z), z)), (x, w, winner)
 
 
 def backward(layer, residuals, dy):
@@ -48,84 +46,17 @@ def backward(layer, residuals, dy):
     Of ``x`` it takes the patches again, which XLA computes once within a compiled step.
     """
     x, w, winner = residuals
-    won = _swap(dy).reshape(layer.filters, -1)
-    db = jnp.where(winner < NOBODY, won, jnp.zeros_like(won)).sum(axis=1)
-    dcandidates = jnp.where(winner == PLACE, won, jnp.zeros_like(won)).reshape(4 * layer.filters, -1)
-    dw = _from_each_place(dcandidates @ _patches(layer, x).T, w.shape)
-    dx = _from_patches(layer, _at_each_place(w).T @ dcandidates, x)
-    return {"w": dw, "b": db}, dx
+    won = _swap(dy)
+    db = jnp.where(winner < NOBODY, won, jnp.zeros_like(won)).sum(axis=(1, 2, 3))
+    dcandidates = jnp.where(winner == PLACE, won, jnp.zeros_like(won))
+    dw, dx = _way(layer).backward(layer, w, _swap(x), dcandidates)
+    return {"w": dw, "b": db}, _swap(dx)
 
 
-def _windows(layer: Conv2D, x: Array) -> tuple[int, int]:
-    """Rows and columns of windows. What is left over, an odd row or column, is dropped."""
-    rows, columns, _ = layer.output_shape(x.shape[1:])
-    return rows // 2, columns // 2
-
-
-def _span(kernel_size: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of tiles that a window's four patches lie in."""
-    height, width = kernel_size
-    return (height + 2) // 2, (width + 2) // 2
-
-
-def _margins(layer: Conv2D, x: Array) -> list[tuple[int, int, int]]:
-    """How to pad ``(channels, height, width, batch)`` to whole tiles; below zero where pixels are never seen."""
-    sizes = [2 * (n + s - 1) for n, s in zip(_windows(layer, x), _span(layer.kernel_size), strict=True)]
-    pads = layer.pads(x.shape[1:3])
-    inner = [(p, size - n - p, 0) for (p, _), n, size in zip(pads, x.shape[1:3], sizes, strict=True)]
-    return [(0, 0, 0), *inner, (0, 0, 0)]
-
-
-def _patches(layer: Conv2D, x: Array) -> Array:
-    """``(span * span * 2 * 2 * channels, rows * columns * batch)``: all that the four kernels of a window see."""
-    padded = lax.pad(_swap(x), jnp.zeros((), x.dtype), _margins(layer, x))
-    channels, height, width, batch = padded.shape
-    tiles = padded.reshape(channels, height // 2, 2, width // 2, 2, batch).transpose(2, 4, 0, 1, 3, 5)
-    tiles = tiles.reshape(4 * channels, height // 2, width // 2, batch)
-    patches = jnp.concatenate(unfold(tiles, _span(layer.kernel_size), (1, 1)))
-    return patches.reshape(-1, patches[0].size)
-
-
-def _from_patches(layer: Conv2D, dpatches: Array, x: Array) -> Array:
-    """The transpose of ``_patches``: every number back to its pixel, where overlapping ones add up.
-
-    A loop, because its result is computed once; a sum of padded arrays would be fused into each reader and
-    computed again by every one.
-    """
-    batch, _, _, channels = x.shape
-    (down, across), (rows, columns) = _span(layer.kernel_size), _windows(layer, x)
-    tiles = dpatches.reshape(down * across, 2, 2, channels, rows, columns, batch).transpose(0, 3, 4, 1, 5, 2, 6)
-
-    def add(image, one):
-        tile, corner = one
-        return lax.dynamic_update_slice(image, lax.dynamic_slice(image, corner, tile.shape) + tile, corner), None
-
-    blank = jnp.zeros((channels, rows + down - 1, 2, columns + across - 1, 2, batch), x.dtype)
-    corners = np.array([(0, i, 0, j, 0, 0) for i, j in product(range(down), range(across))], np.int32)
-    image, _ = lax.scan(add, blank, (tiles, corners))
-    padded = image.reshape(channels, 2 * image.shape[1], 2 * image.shape[3], batch)
-    crop = [(-before, -after, 0) for before, after, _ in _margins(layer, x)]
-    return _swap(lax.pad(padded, jnp.zeros((), x.dtype), crop))
-
-
-def _at_each_place(w: Array) -> Array:
-    """``(4 * filters, span * span * 2 * 2 * channels)``: the kernel, shifted to each place and zero elsewhere."""
-    height, width, channels, filters = w.shape
-    rows, columns = _span((height, width))
-    shifted = [
-        jnp.pad(w, ((i, 2 * rows - height - i), (j, 2 * columns - width - j), (0, 0), (0, 0))) for i, j in PLACES
-    ]
-    tiles = jnp.stack(shifted).reshape(4, rows, 2, columns, 2, channels, filters)
-    return tiles.transpose(0, 6, 1, 3, 2, 4, 5).reshape(4 * filters, -1)
-
-
-def _from_each_place(dshifted: Array, shape: tuple[int, ...]) -> Array:
-    """The transpose of ``_at_each_place``: the four shifted kernels are one and the same."""
-    height, width, channels, filters = shape
-    rows, columns = _span((height, width))
-    tiles = dshifted.reshape(4, filters, rows, columns, 2, 2, channels).transpose(0, 2, 4, 3, 5, 6, 1)
-    shifted = tiles.reshape(4, 2 * rows, 2 * columns, channels, filters)
-    return sum(one[i : i + height, j : j + width] for one, (i, j) in zip(shifted, PLACES, strict=True))
+def _way(layer: Conv2D) -> ModuleType:
+    """``forward(layer, w, x)`` gives the candidates ``(4, filters, rows, columns, batch)`` of the windows;
+    ``backward(layer, w, x, dcandidates)`` gives dw and dx. Images are ``(channels, height, width, batch)``."""
+    return sliding if max(layer.kernel_size) <= SMALL else aligned
 
 
 def _swap(x: Array) -> Array:
