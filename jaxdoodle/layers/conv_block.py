@@ -11,6 +11,7 @@ Three ideas, none of which changes what is computed:
 
 from __future__ import annotations
 
+from functools import reduce
 from types import ModuleType
 
 import jax.numpy as jnp
@@ -21,8 +22,8 @@ from jaxdoodle.inference.spec import Conv2D
 from jaxdoodle.layers import aligned, dense, sliding
 from jaxdoodle.layers.rule import Rule
 
-PLACE = np.arange(4, dtype=np.int8)[:, None, None, None, None]  # in a window, in reading order
-NOBODY = np.int8(4)
+PLACE = np.arange(4, dtype=np.int32)[:, None, None, None, None]  # in a window, in reading order
+NOBODY = np.int32(4)
 #: Up to this height and width a kernel slides: aligned, 16 numbers would do the work of a 3x3 kernel's 9.
 SMALL = 3
 
@@ -34,7 +35,7 @@ def forward(layer, params, x, *, key=None):
     """
     w, b = params["w"], params["b"]
     candidates = _way(layer).forward(layer, w, _swap(x))
-    best = candidates.max(axis=0)
+    best = reduce(jnp.maximum, candidates)
     z = best + b[:, None, None, None]
     winner = jnp.where((candidates == best) & (z > 0), PLACE, NOBODY).min(axis=0)
     return _swap(jnp.where(z <= 0, jnp.zeros_like(z), z)), (x, w, winner)
