@@ -96,6 +96,7 @@ def train(options: argparse.Namespace) -> int:
         gradients=options.gradients,
         devices=options.devices,
         sampling=options.sampling,
+        precision=options.precision,
         seed=options.seed,
     )
     compile_cache.enable()
@@ -307,6 +308,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         default="natural",
         help="every drawing once an epoch (natural), or every class equally often",
     )
+    option("--precision", choices=("float32", "bfloat16"), default="float32", help="of matrix products, on GPUs")
     option("--gradients", choices=("hand", "jax"), default="hand", help="who differentiates (hand)")
     option("--devices", type=int, default=1, help="share each batch among so many processor cores (1)")
     option("--seed", type=int, default=0, help="(0)")

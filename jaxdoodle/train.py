@@ -32,6 +32,8 @@ from jaxdoodle.plan import plan
 
 #: Drawings that are scored together.
 SCORED = 2**15
+#: Name -> what JAX calls such a matrix product; ``None``: its own choice.
+PRECISIONS = {"float32": None, "bfloat16": "BF16_BF16_F32"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class TrainConfig:
     ``average`` is the decay per step of a moving average of the weights, which is then what is evaluated and kept.
     ``decay`` belongs to the schedules that have one (see ``optim``); ``clip_norm`` bounds the gradient's global norm.
     ``sampling`` is ``natural``, every drawing once an epoch, or ``balanced``, every class equally often.
+    ``precision`` is of the matrix products: with ``bfloat16`` their operands are rounded, their sums stay float32; for
+    GPUs and TPUs, as XLA computes in float32 on processors.
     With several ``devices``, each computes an equal share of every batch.
     """
 
@@ -56,6 +60,7 @@ class TrainConfig:
     clip_norm: float | None = None
     average: float | None = None
     sampling: str = "natural"
+    precision: str = "float32"
     gradients: str = "hand"
     devices: int = 1
     seed: int = 0
@@ -78,6 +83,7 @@ class TrainConfig:
             (optim.OPTIMIZERS, self.optimizer),
             (optim.SCHEDULES, self.schedule),
             (SAMPLING, self.sampling),
+            (PRECISIONS, self.precision),
             (backprop.GRADIENTS, self.gradients),
         ):
             optim.look_up(table, name)
@@ -227,7 +233,8 @@ def make_step(
         if config.augment is not None:
             key, augment_key = jax.random.split(key)
             x = augment.apply(config.augment, augment_key, x)
-        (loss, aux), grads = value_and_grad(state.params, x, labels, key=key)
+        with jax.default_matmul_precision(PRECISIONS[config.precision]):
+            (loss, aux), grads = value_and_grad(state.params, x, labels, key=key)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         params = [{**p, **seen} for p, seen in zip(params, aux.statistics, strict=True)]

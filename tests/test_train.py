@@ -171,6 +171,19 @@ def test_clipping_reaches_the_optimizer():
     assert 0 < norm < 1e-6, "ten steps of at most 3e-3 times 1e-6, and rounding"
 
 
+@pytest.mark.parametrize("gradients", ["hand", "jax"])
+def test_bfloat16_reaches_every_matrix_product_forward_and_backward_and_sums_in_float32(gradients):
+    spec = ModelSpec((28, 28, 1), (Conv2D(2, 3), ReLU(), MaxPool2D(), Flatten(), Dense(3)))
+    for precision in train.PRECISIONS:
+        config = TrainConfig(precision=precision, gradients=gradients)
+        step = train.make_step(spec, optax.sgd(0.1), config, 255.0)
+        state = train.init_state(spec, optax.sgd(0.1), config)
+        text = jax.jit(step).lower(state, np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int32)).as_text()
+        products = [line for line in text.splitlines() if "dot_general" in line]
+        rounded = ["lhs_precision_type = bf16" in line and "accumulation_type = f32" in line for line in products]
+        assert len(products) >= 5 and rounded == [precision == "bfloat16"] * len(products)
+
+
 def test_weights_that_the_last_step_broke_stop_the_run():
     with pytest.raises(DivergedError, match="a weight became nan or inf at step 0"):
         fit(epochs=1, batch_size=300, learning_rate=3e37, optimizer="sgd", penalties=(L2(1e5),))
