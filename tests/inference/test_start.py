@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from jaxdoodle.export import to_zipapp
+from jaxdoodle.inference import model_file
 
 #: What takes long to import, and is not needed to answer.
 SLOW = "zipfile, threading, pathlib, tempfile, shutil, urllib, PIL, jax, scipy, numpy.ma, numpy.random"
@@ -24,6 +28,17 @@ import os
 from jaxdoodle.inference import Model
 print(len(os.listdir("/proc/self/task")))
 """
+MODEL = os.path.join(os.path.dirname(__file__), "model-v1.npz")
+#: The program is run as its users run it, and the threads that it leaves are counted.
+STARTED = """
+import os, runpy, sys
+how, name, *sys.argv[1:] = sys.argv[1:]
+try:
+    runpy.run_path(name, run_name="__main__") if how == "path" else runpy.run_module(name, run_name="__main__")
+except SystemExit as end:
+    assert not end.code
+print(len(os.listdir("/proc/self/task")))
+"""
 
 
 def run(program, *arguments, **environment):
@@ -41,8 +56,7 @@ def already_there():
 
 
 def test_an_answer_needs_none_of_the_slow_modules():
-    model = os.path.join(os.path.dirname(__file__), "model-v1.npz")
-    assert run(PROGRAM, model, *already_there()) == ""
+    assert run(PROGRAM, MODEL, *already_there()) == ""
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="needs /proc to count threads")
@@ -52,3 +66,15 @@ def test_numpy_is_brought_in_with_as_many_threads_as_asked_for():
     asked = run(THREADS.format(first=""), OPENBLAS_NUM_THREADS="3")
     there = run(THREADS.format(first="import numpy"), OPENBLAS_NUM_THREADS="3")
     assert alone == "1" and asked == there
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="needs /proc to count threads")
+@pytest.mark.parametrize("start", ["command", "pyz"])
+def test_who_starts_the_program_gets_no_threads_either(start, tmp_path):
+    np.save(tmp_path / "one.npy", np.eye(30, dtype=np.uint8) * 255)
+    words = ["module", "jaxdoodle", "predict", MODEL]
+    if start == "pyz":
+        to_zipapp.write(model_file.read(MODEL), tmp_path / "one.pyz")
+        words = ["path", str(tmp_path / "one.pyz")]
+    answer, threads = run(STARTED, *words, str(tmp_path / "one.npy")).splitlines()
+    assert answer.startswith(str(tmp_path / "one.npy")) and threads == "1"
