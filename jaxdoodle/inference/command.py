@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from jaxdoodle.inference.predict import Model
+    from jaxdoodle.inference import Model
 
     return answer(Model.load(options.model), options, "jaxdoodle: ")
 
@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
 def answer(model: Model, options: argparse.Namespace, program: str = "") -> int:
     """A line for each input. 0: every input was read; 2: one was not, said on stderr after ``program``."""
     line_of = _json_line if options.json or "-" in options.files else _line
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have any name
+        sys.stdout.reconfigure(errors="backslashreplace")
     code = 0
     try:
         for name, content in _inputs(options):

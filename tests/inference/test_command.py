@@ -68,6 +68,20 @@ def test_many_files_and_folders_are_answered_in_order(model, tmp_path, capsys):
     assert complaint.startswith(f"jaxdoodle: {folder}/b.ndjson, line 2: ")
 
 
+def test_a_name_that_is_not_utf8_is_answered_like_any_other(model, tmp_path):
+    folder = os.fsencode(tmp_path)
+    for name in (b"/a\xff.png", b"/b.png"):
+        with open(folder + name, "wb") as file:
+            file.write(picture())
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([*COMMAND, model, tmp_path], capture_output=True, env=strict)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [line.split(b": ")[0] for line in done.stdout.splitlines()] == [
+        folder + b"/a\\udcff.png",
+        folder + b"/b.png",
+    ]
+
+
 def test_json_says_all_that_a_prediction_says(model, tmp_path, capsys):
     (tmp_path / "one.json").write_text(json.dumps(UPRIGHT))
     assert main(["predict", str(model), str(tmp_path / "one.json"), "--json"]) == 0
