@@ -24,3 +24,17 @@ def test_explain_draws_the_stages_beside_the_answer(blank, tmp_path, capsys):
 def test_explain_takes_one_picture(tmp_path, capsys):
     assert main(["predict", MODEL, "a.png", "b.png", "--explain", str(tmp_path / "x.png")]) == 2
     assert "--explain takes one picture or drawing; got a.png b.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["stages", "stages.xyz"])
+def test_stages_of_another_kind_are_refused_before_the_answer(out, tmp_path, capsys):
+    assert main(["predict", MODEL, "a.png", "--explain", str(tmp_path / out)]) == 2
+    assert capsys.readouterr() == ("", f"jaxdoodle: {tmp_path / out}: the stages are drawn as .png.\n")
+
+
+def test_strokes_without_stages_leave_no_picture(tmp_path, capsys):
+    (tmp_path / "dot.json").write_text("[[[5], [5]]]")
+    assert main(["predict", MODEL, str(tmp_path / "dot.json"), "--explain", str(tmp_path / "x.png")]) == 2
+    printed = capsys.readouterr()
+    assert "none of mine" in printed.out and "dot.json: is refused as it is; there are no stages" in printed.err
+    assert not (tmp_path / "x.png").exists()
