@@ -84,8 +84,11 @@ def _grows(path: str) -> bool:
 
 
 def _count(path: str) -> int:
-    """How many lines of a file that may grow are there already."""
+    """How many lines of a file that may grow are there already, from end to end; none, where it cannot be read."""
     if not _grows(path):
         return 0
-    with open(path, "rb") as lines:
-        return sum(1 for _ in lines)
+    try:
+        with open(path, "rb") as lines:
+            return sum(line.endswith(b"\n") for line in lines)
+    except OSError:
+        return 0

@@ -106,6 +106,22 @@ def test_of_a_file_that_grows_the_new_lines_are_told(tmp_path):
     ]
 
 
+def test_a_line_that_was_unfinished_at_the_first_look_is_told_once_it_is_finished(tmp_path):
+    path = tmp_path / "lines.ndjson"
+    path.write_text(LINE + LINE[:20])
+    assert story(tmp_path, nothing, append(path, LINE[20:]))[0] == [[], ["lines.ndjson:2"]]
+
+
+def test_what_cannot_be_opened_at_the_first_look_ends_nothing(tmp_path, monkeypatch):
+    (tmp_path / "locked.ndjson").write_text(LINE)
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(watch, "open", refused, raising=False)
+    assert story(tmp_path, nothing, picture(tmp_path / "a.png"))[0] == [[], ["a.png"]]
+
+
 def test_a_broken_line_is_told_once_another_follows_it(tmp_path):
     steps = (lambda: (tmp_path / "a.ndjson").write_text("{}\n" + LINE), nothing)
     names, contents = story(tmp_path, *steps)
