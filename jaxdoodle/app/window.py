@@ -41,6 +41,7 @@ class Window:
     def __init__(self, root: tkinter.Tk, model: Model):
         self.root, self.model, self.pad = root, model, Pad()
         self.prediction: Prediction | None = None
+        self._drawing = False  # with the pointer
         self._keys_draw = False
         self._due: str | None = None
         root.title("Draw something")
@@ -102,7 +103,8 @@ class Window:
         canvas, root = self.canvas, self.root
         canvas.bind("<Configure>", lambda event: self._draw())
         canvas.bind("<ButtonPress-1>", self._pressed)
-        canvas.bind("<B1-Motion>", lambda event: self._pointed(self.pad.extend, event))
+        canvas.bind("<B1-Motion>", self._moved)
+        canvas.bind("<ButtonRelease-1>", self._released)
         for key, move in {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}.items():
             canvas.bind(f"<{key}>", self._by_key(lambda move=move: self.pad.move(*move)))
         canvas.bind("<space>", self._by_key(self.pad.toggle))
@@ -114,13 +116,20 @@ class Window:
     def _pressed(self, event: Any) -> None:
         self.canvas.focus_set()
         self._keys_draw = self.pad.down = False
+        self._drawing = True
         self._pointed(self.pad.begin, event)
+
+    def _moved(self, event: Any) -> None:
+        if self._drawing:
+            self._pointed(self.pad.extend, event)
+
+    def _released(self, event: Any) -> None:
+        self._drawing = False
 
     def _pointed(self, action: Any, event: Any) -> None:
         left, top, scale = self._frame()
-        if self.pad.strokes or action == self.pad.begin:
-            action((event.x - left) / scale, (event.y - top) / scale)
-            self._refresh()
+        action((event.x - left) / scale, (event.y - top) / scale)
+        self._refresh()
 
     def _by_key(self, action: Any) -> Any:
         def act(event: Any) -> None:
@@ -132,6 +141,7 @@ class Window:
 
     def _act(self, action: Any) -> Any:
         def act(event: Any = None) -> None:
+            self._drawing = False
             action()
             self._refresh()
 

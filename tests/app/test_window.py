@@ -75,6 +75,17 @@ def test_what_the_pointer_draws_is_answered_and_undone(window, screen):
     assert window.pad.strokes == [] and window.prediction is None and window.guess["text"] == "What is it?"
 
 
+@pytest.mark.parametrize("key, left", [("z", 1), ("Escape", 0)])
+def test_the_pointer_adds_nothing_after_its_stroke_was_taken_back(key, left, window, screen):
+    draw(window, screen, [(100, 100), (300, 120)])
+    before = [list(map(list, stroke)) for stroke in window.pad.strokes]
+    x, y = window.canvas.winfo_rootx() + 50, window.canvas.winfo_rooty() + 200
+    hand(window, screen, "mousemove", x, y, "mousedown", 1, "mousemove", x + 30, y)
+    hand(window, screen, "key", key, "mousemove", x + 60, y + 40)
+    hand(window, screen, "mouseup", 1)
+    assert [list(map(list, stroke)) for stroke in window.pad.strokes] == before[:left]
+
+
 def test_the_keys_draw(window, screen):
     draw(window, screen, [(50, 50), (60, 90)])  # gives the pad the keyboard, too
     hand(window, screen, "key", "Escape", "space", "Right", "Right", "Down", "space", "Down")
