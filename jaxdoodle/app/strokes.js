@@ -15,7 +15,7 @@ const Strokes = (() => {
     if (isSimplified(drawing)) return drawing;
     const side = [0, 1].map((axis) => {
       const all = drawing.flatMap((stroke) => stroke[axis]);
-      return { low: Math.min(...all), extent: Math.max(...all) - Math.min(...all) };
+      return { low: least(all), extent: greatest(all) - least(all) };
     });
     const extent = Math.max(side[0].extent, side[1].extent);
     const scale = extent > 0 ? 255 / extent : 1;
@@ -31,10 +31,11 @@ const Strokes = (() => {
     if (drawing.some((stroke) => stroke.length !== 2)) return false;
     const [xs, ys] = [0, 1].map((axis) => drawing.flatMap((stroke) => stroke[axis])), all = [...xs, ...ys];
     if (!all.every((value) => Number.isInteger(value) && value >= 0 && value <= 255)) return false;
-    return Math.max(least(xs), least(ys)) <= SLACK && -least(all.map((value) => -value)) >= 255 - SLACK;
+    return Math.max(least(xs), least(ys)) <= SLACK && greatest(all) >= 255 - SLACK;
   }
 
   const least = (values) => values.reduce((low, value) => Math.min(low, value), Infinity);
+  const greatest = (values) => values.reduce((high, value) => Math.max(high, value), -Infinity);
 
   function resample(points) {
     const along = [0];
@@ -76,7 +77,7 @@ const Strokes = (() => {
     const pen = contract.stroke_width ?? contract.longest_side / 8;
     const scale = (contract.longest_side - pen) / 255;
     const [height, width] = contract.image_shape;
-    const middle = [0, 1].map((axis) => Math.max(...simple.flatMap((stroke) => stroke[axis])) / 2);
+    const middle = [0, 1].map((axis) => greatest(simple.flatMap((stroke) => stroke[axis])) / 2);
     const paint = ([row, column]) => {
       const [dx, dy] = [column + 0.5 - middle[0] * scale, row + 0.5 - middle[1] * scale];
       const strokes = simple.map(([xs, ys]) => xs.map((x, i) => [x * scale + dx, ys[i] * scale + dy]));
