@@ -12,6 +12,7 @@ from jaxdoodle.inference.errors import InputError
 from jaxdoodle.report.drawing_files import SIZE, WRITERS
 
 LARGEST = 2_000  # pixels a side
+_KINDS = (".png", ".svg: a polyline for each stroke", ".gif: draws itself, a raw drawing in its own time")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("-o", dest="out", type=Path, required=True, metavar="PICTURE", help="; ".join(_KINDS))
     option("--size", type=int, default=SIZE, metavar="N", help=f"pixels a side ({SIZE})")
     option("--skip-broken", action="store_true", help="pass over what is no drawing, and say how many it was")
-
-
-_KINDS = (".png", ".svg: a polyline for each stroke", ".gif: draws itself, a raw drawing in its own time")
 
 
 def run(options: argparse.Namespace) -> int:
