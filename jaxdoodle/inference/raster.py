@@ -18,7 +18,7 @@ from jaxdoodle.inference.strokes import BOX, MAX_COORDINATE, Drawing, check
 _LINES = 15  # per pixel, as cairo has them
 _STEPS = 256  # places along a line, per pixel
 _CHUNK = 2**16  # pixels and lines of all strokes painted at once: keeps the work in the processor's cache
-_BAND = 2**21  # pixels, or spans, of a chunk at once: bounds the memory that one huge drawing takes
+_BAND = 2**21  # pixels, or spans, of a chunk at once; a row of all strokes of one drawing is the least
 
 
 def rasterise(

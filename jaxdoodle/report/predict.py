@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-
 from typing import TYPE_CHECKING
 
 from jaxdoodle.inference import command, files

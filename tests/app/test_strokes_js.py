@@ -121,3 +121,9 @@ def test_a_digit_is_brought_to_the_middle_of_its_mass_as_a_picture_of_it_is(draw
 def test_where_it_is_drawn_and_how_large_makes_no_difference():
     _, found = run([RISING, as_drawn(RISING, np.random.default_rng(1))], MNIST)
     assert np.abs(found[0] - found[1]).max() <= 12  # a 255th of the longer side, by rounding
+
+
+def test_a_drawing_of_very_many_points_is_painted():
+    xs = np.linspace(0, 900, 200_000).tolist()
+    _, (bitmap,) = run([[(xs, xs)]], QUICKDRAW)
+    assert (bitmap.diagonal()[4:24] == 255).all()

@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,11 @@ def test_the_program_proves_itself(model, images, int8, tmp_path):
     done = subprocess.run([program, "--self-test"], capture_output=True, text=True)
     outputs = goldens.KEPT * len(model.spec.classes)
     assert (done.returncode, done.stdout) == (0, f"0 wrong of {outputs} outputs: in order\n")
+
+
+@needs_cc
+def test_the_card_neither_ends_its_comment_nor_begins_another(digits, tmp_path):
+    compiled(replace(digits, provenance={"note": "/* half a comment */ // "}), steps_of(digits), tmp_path)
 
 
 @needs_cc
