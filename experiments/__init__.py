@@ -11,5 +11,6 @@ NAMES = (
     "abstention",
     "rendering",
     "preparation",
+    "fast_digits",
     "worked_example",
 )

@@ -3,6 +3,9 @@
 In the manner of Keller Jordan's airbench: one fixed recipe, trained from many seeds, whose mean accuracy is at least
 99 %; what counts is the time from the first step to the last, compilation apart. The recipe was found by trying few
 others; all 60,000 training digits are used and no digit is held out, so the test digits have chosen it.
+
+Here, on two processor cores: 99.03 % on average over 20 seeds, in 3.1 s of training (median). No GPU was at hand; on
+one, the same command trains there.
 """
 
 from __future__ import annotations

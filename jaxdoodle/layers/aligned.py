@@ -14,14 +14,14 @@ import numpy as np
 from jax import Array, lax
 
 from jaxdoodle.inference.spec import Conv2D
-from jaxdoodle.layers.windows import unfold
+from jaxdoodle.layers.windows import pooled_size, unfold
 
 PLACES = tuple(product(range(2), range(2)))  # in a window, in reading order
 
 
 def forward(layer: Conv2D, w: Array, x: Array) -> Array:
     """``(channels, height, width, batch)`` to the candidates ``(4, filters, rows, columns, batch)``."""
-    return (_at_each_place(w) @ _patches(layer, x)).reshape(4, layer.filters, *_windows(layer, x), -1)
+    return (_at_each_place(w) @ _patches(layer, x)).reshape(4, layer.filters, *pooled_size(layer, x), -1)
 
 
 def backward(layer: Conv2D, w: Array, x: Array, dcandidates: Array) -> tuple[Array, Array]:
@@ -29,12 +29,6 @@ def backward(layer: Conv2D, w: Array, x: Array, dcandidates: Array) -> tuple[Arr
     dcandidates = dcandidates.reshape(4 * layer.filters, -1)
     dw = _from_each_place(dcandidates @ _patches(layer, x).T, w.shape)
     return dw, _from_patches(layer, _at_each_place(w).T @ dcandidates, x)
-
-
-def _windows(layer: Conv2D, x: Array) -> tuple[int, int]:
-    """Rows and columns of windows. What is left over, an odd row or column, is dropped."""
-    rows, columns, _ = layer.output_shape((*x.shape[1:3], x.shape[0]))
-    return rows // 2, columns // 2
 
 
 def _span(kernel_size: tuple[int, ...]) -> tuple[int, int]:
@@ -45,7 +39,7 @@ def _span(kernel_size: tuple[int, ...]) -> tuple[int, int]:
 
 def _margins(layer: Conv2D, x: Array) -> list[tuple[int, int, int]]:
     """How to pad ``(channels, height, width, batch)`` to whole tiles; below zero where pixels are never seen."""
-    sizes = [2 * (n + s - 1) for n, s in zip(_windows(layer, x), _span(layer.kernel_size), strict=True)]
+    sizes = [2 * (n + s - 1) for n, s in zip(pooled_size(layer, x), _span(layer.kernel_size), strict=True)]
     pads = layer.pads(x.shape[1:3])
     inner = [(p, size - n - p, 0) for (p, _), n, size in zip(pads, x.shape[1:3], sizes, strict=True)]
     return [(0, 0, 0), *inner, (0, 0, 0)]
@@ -68,7 +62,7 @@ def _from_patches(layer: Conv2D, dpatches: Array, x: Array) -> Array:
     computed again by every one.
     """
     channels, _, _, batch = x.shape
-    (down, across), (rows, columns) = _span(layer.kernel_size), _windows(layer, x)
+    (down, across), (rows, columns) = _span(layer.kernel_size), pooled_size(layer, x)
     tiles = dpatches.reshape(down * across, 2, 2, channels, rows, columns, batch).transpose(0, 3, 4, 1, 5, 2, 6)
 
     def add(image, one):

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxdoodle.inference.spec import Conv2D
-from jaxdoodle.layers.windows import unfold
+from jaxdoodle.layers.windows import pooled_size, unfold
 
 Pads = list[tuple[int, int]]
 
 
 def forward(layer: Conv2D, w: Array, x: Array) -> Array:
     """``(channels, height, width, batch)`` to the candidates ``(4, filters, rows, columns, batch)``."""
-    rows, columns = _windows(layer, x)
+    rows, columns = pooled_size(layer, x)
     y = w.reshape(-1, layer.filters).T @ _patches(x, layer.kernel_size, _pads(layer, x))
     y = y.reshape(layer.filters, rows, 2, columns, 2, -1)
     return y.transpose(2, 4, 0, 1, 3, 5).reshape(4, layer.filters, rows, columns, -1)
@@ -24,7 +24,7 @@ def forward(layer: Conv2D, w: Array, x: Array) -> Array:
 
 def backward(layer: Conv2D, w: Array, x: Array, dcandidates: Array) -> tuple[Array, Array]:
     """dw like ``w``, dx like ``x``."""
-    rows, columns = _windows(layer, x)
+    rows, columns = pooled_size(layer, x)
     dy = dcandidates.reshape(2, 2, layer.filters, rows, columns, -1).transpose(2, 3, 0, 4, 1, 5)
     dy = dy.reshape(layer.filters, 2 * rows, 2 * columns, -1)
     pads = _pads(layer, x)
@@ -34,15 +34,9 @@ def backward(layer: Conv2D, w: Array, x: Array, dcandidates: Array) -> tuple[Arr
     return dw, (flipped @ _patches(dy, layer.kernel_size, around)).reshape(x.shape)
 
 
-def _windows(layer: Conv2D, x: Array) -> tuple[int, int]:
-    """Rows and columns of windows. What is left over, an odd row or column, is dropped."""
-    rows, columns, _ = layer.output_shape((*x.shape[1:3], x.shape[0]))
-    return rows // 2, columns // 2
-
-
 def _pads(layer: Conv2D, x: Array) -> Pads:
     """Before and after each of height and width; below zero where pixels are never seen."""
-    sizes = [2 * n + k - 1 for n, k in zip(_windows(layer, x), layer.kernel_size, strict=True)]
+    sizes = [2 * n + k - 1 for n, k in zip(pooled_size(layer, x), layer.kernel_size, strict=True)]
     pads = layer.pads(x.shape[1:3])
     return [(p, size - n - p) for (p, _), n, size in zip(pads, x.shape[1:3], sizes, strict=True)]
 

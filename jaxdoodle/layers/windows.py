@@ -11,6 +11,8 @@ from itertools import product
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxdoodle.inference.spec import Conv2D
+
 
 def unfold(x: Array, window: tuple[int, int], stride: tuple[int, int]) -> list[Array]:
     """``(batch, height, width, channels)`` -> one ``(batch, rows, columns, channels)`` per place in the window.
@@ -35,6 +37,15 @@ def fold(pixels: list[Array], window: tuple[int, int], stride: tuple[int, int], 
         ]
         padded.append(lax.pad(pixel, jnp.zeros((), pixel.dtype), [(0, 0, 0), *spread, (0, 0, 0)]))
     return sum(padded[1:], start=padded[0])
+
+
+def pooled_size(layer: Conv2D, x: Array) -> tuple[int, int]:
+    """Rows and columns of 2x2 windows on what ``layer`` makes of ``x``, ``(channels, height, width, batch)``.
+
+    What is left over, an odd row or column, is dropped.
+    """
+    rows, columns, _ = layer.output_shape((*x.shape[1:3], x.shape[0]))
+    return rows // 2, columns // 2
 
 
 def _span(size: int, window: int, stride: int) -> int:

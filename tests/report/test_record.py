@@ -23,6 +23,11 @@ def test_without_a_clone_there_is_no_commit(tmp_path, monkeypatch):
     assert describe_machine()["commit"] is None
 
 
+def test_without_git_there_is_no_commit(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert describe_machine()["commit"] is None
+
+
 @pytest.mark.parametrize("value", [{"a": list(range(100)), "b": {"c": ["x" * 90] * 3}}, {"short": 1}])
 def test_what_is_written_is_json_and_short_things_stay_on_a_line(tmp_path, value):
     write_json(tmp_path / "deep" / "record.json", value)
