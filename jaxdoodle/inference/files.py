@@ -63,15 +63,15 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
 
 def picture(source: str | BinaryIO, name: str) -> Any:
     """A picture, all of it, as a Pillow image. Raises ``InputError``, which begins with ``name``."""
-    from PIL import Image
+    from jaxdoodle.inference.pictures import FAULTS, open_picture
 
     try:
-        image = Image.open(source)
+        image = open_picture(source)
         image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{name}: not a picture that can be read ({error}); expected PNG, JPEG, GIF and the like."
-        ) from None
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    except FAULTS as error:
+        raise InputError(f"{name}: not a picture that can be read ({error}).") from None
     return image
 
 
@@ -90,10 +90,11 @@ def _bitmaps(path: str) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
     try:
-        images: Any = np.lib.format.open_memmap(path, mode="r")
+        with np.errstate(over="ignore"):
+            images: Any = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}.") from None
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # NumPy lets through what Python's parsers raise at a damaged header
         raise InputError(f"{path}: is no .npy array that can be read; {' '.join(str(error).split())}.") from None
     if images.ndim == 2 and images.shape[1] == 784:
         images = images.reshape(-1, 28, 28)

@@ -276,7 +276,7 @@ def _parse_header(text: memoryview) -> dict[str, Any]:
         raise InputError(f"{HEADER} is not JSON: {error}.") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f'{HEADER} does not say "format": "{FORMAT}".')
-    if header.get("version") != VERSION:
+    if type(header.get("version")) is not int or header["version"] != VERSION:
         raise InputError(f"version {header.get('version')!r} of the format; this program reads version {VERSION}.")
     keys = {"format", "version", "spec", "contract", "temperature", "abstain_below", "provenance", "sha256"}
     if set(header) != keys:

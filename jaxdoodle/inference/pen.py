@@ -71,10 +71,11 @@ def _enlarged(ink: Array, zoom: float) -> Array:
     """The ink ``zoom`` times as large, as bool: ink or paper."""
     height, width = (int(np.ceil(n * zoom)) for n in ink.shape)
     if zoom >= 1:
-        return resample(ink, zoom, (0.0, 0.0), (height, width)) > 0.5
+        large = resample(ink, zoom, (0.0, 0.0), (height, width))
+        return large > 0.5 * large.max()
     # the strongest in each place, not the mean: a pen finer than a pixel must not fade away
     rows, columns = (np.arange(m) * n // m for m, n in zip((height, width), ink.shape, strict=True))
-    return np.maximum.reduceat(np.maximum.reduceat(ink, rows, axis=0), columns, axis=1) > 0.5
+    return np.maximum.reduceat(np.maximum.reduceat(ink, rows, axis=0), columns, axis=1) > 0.5 * ink.max()
 
 
 def _width(line: Array, depth: Array, most: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from jaxdoodle.inference.errors import InputError
 Array = Any  # numpy.ndarray
 
 MAX_PIXELS = 50_000_000
+#: What Pillow is let read: formats that it reads itself, by no other program.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+#: What Pillow raises at files that are damaged.
+FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
 
 
 def pixels_of(image: Any) -> Array:
@@ -19,7 +24,10 @@ def pixels_of(image: Any) -> Array:
     if isinstance(image, str | os.PathLike):
         image = _read(image)
     elif hasattr(image, "getbands"):
-        image = _from_pillow(image)
+        try:
+            image = _from_pillow(image)
+        except FAULTS as error:
+            raise InputError(f"not a picture that can be read ({error}).") from None
     elif not isinstance(image, np.ndarray):
         raise InputError(
             f"a drawing is a path, a Pillow image, a NumPy array or a list of strokes; got {type(image).__name__}."
@@ -43,20 +51,27 @@ def pixels_of(image: Any) -> Array:
 
 def _read(path: str | os.PathLike[str]) -> Array:
     """The picture, or of an animation the first."""
-    from PIL import Image
+    return _from_pillow(open_picture(path))
 
+
+def open_picture(source: Any) -> Any:
+    """A path or a binary file as a Pillow image, wholly read. Raises ``InputError``, also where Pillow is missing."""
     try:
-        with Image.open(path) as image:
+        from PIL import Image, ImageOps
+    except ModuleNotFoundError:
+        raise InputError("pictures need Pillow; `python -m pip install pillow` installs it.") from None
+    try:
+        with Image.open(source, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(
                     f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
                 )
-            return _from_pillow(image)
+            return ImageOps.exif_transpose(image)
     except InputError:
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{error.strerror}.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (*FAULTS, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         reason = "" if isinstance(error, Image.UnidentifiedImageError) else f" ({error})"
         raise InputError(f"not a picture that can be read{reason}; expected PNG, JPEG, GIF and the like.") from None
 
@@ -66,9 +81,12 @@ def _from_pillow(image: Any) -> Array:
     from PIL import ImageOps
 
     image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        return np.asarray(image, np.float32) / np.float32(65535)
     if image.mode == "F" or image.mode.startswith("I"):
         grey = np.asarray(image, np.float32)
-        return (grey - grey.min()) / max(np.ptp(grey), 1e-9) if np.ptp(grey) > 0 else np.zeros_like(grey)
+        reach = np.ptp(grey)
+        return (grey - grey.min()) / reach if reach > 0 else np.zeros_like(grey)
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))

@@ -110,7 +110,7 @@ class Model:
         """For each row of logits (n, classes), whether the image looks like none of the classes, as bool (n,)."""
         if self._file.abstain_below is None:
             return np.zeros(len(logits), bool)
-        return energy(logits) < self._file.abstain_below
+        return ~(energy(logits) >= self._file.abstain_below)
 
     def predict(self, image: Any) -> Prediction:
         """What a picture or a drawing shows, in whatever form it comes.

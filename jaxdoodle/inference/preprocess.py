@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.ink import PAPER, ink_of, without_specks
+from jaxdoodle.inference.ink import PAPER, full_strength, ink_of, without_specks
 from jaxdoodle.inference.pen import by_outline, redrawn_to
 from jaxdoodle.inference.pictures import pixels_of
 from jaxdoodle.inference.refusals import refuse_picture, refuse_strokes
@@ -84,7 +84,7 @@ def _from_strokes(drawing: Any, contract: InputContract, stages: list[tuple[str,
     refuse_strokes(side, lines)
     bitmap = render.render(drawing, contract)
     stages.append(("strokes rendered", bitmap / np.float32(255)))
-    scale = (contract.longest_side - (contract.stroke_width or 0)) / side
+    scale = (contract.longest_side - render.pen_of(contract)) / side
     return Prepared(bitmap, "strokes", False, (*low, *high), scale, 0.0, 0.0, 0)
 
 
@@ -95,6 +95,7 @@ def _from_pixels(pixels: Array, contract: InputContract, stages: list[tuple[str,
     whole, background, uneven = ink_of(pixels)
     stages.append(("ink, light evened out" if uneven else f"ink on {background}", whole))
     ink, specks = without_specks(np.where(whole < PAPER, np.float32(0), whole))
+    ink = full_strength(ink)
     if specks:
         stages.append((f"without {specks} specks", ink))
     box = box_of(ink)

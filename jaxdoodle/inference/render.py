@@ -18,6 +18,11 @@ from jaxdoodle.inference.strokes import BOX, Drawing, simplify
 PEN = 1 / 8
 
 
+def pen_of(contract: InputContract) -> float:
+    """The width that strokes are drawn with, in pixels of the bitmap."""
+    return contract.stroke_width or contract.longest_side * PEN
+
+
 def render(drawing: Drawing, contract: InputContract) -> np.ndarray:
     """A raw or simplified drawing as uint8 ``(height, width)``, white ink on black.
 
@@ -33,7 +38,7 @@ def render_all(drawings: Sequence[Drawing], contract: InputContract) -> np.ndarr
     """
     simple = [simplify(drawing) for drawing in drawings]
     shape = contract.image_shape[:2]
-    pen = contract.stroke_width or contract.longest_side * PEN
+    pen = pen_of(contract)
     scale = (contract.longest_side - pen) / (BOX - 1)  # bitmap pixels to a unit of the simplified drawing
 
     def painted(centres: np.ndarray) -> np.ndarray:

@@ -59,3 +59,12 @@ def test_an_array_holds_one_bitmap_or_many(shape, tmp_path):
 def test_every_kind_of_file_that_can_be_read_is_known():
     assert set(files.MANY + files.ONE) == set(drawings.READERS)
     assert set(SUFFIXES) <= set(files.PICTURES) <= set(Image.registered_extensions())
+
+
+@pytest.mark.parametrize("shape", ["(" + "9" * 40 + ", 784)", "(-1, 784)", "((2, 784)", "(4294967296, 4294967296)"])
+def test_a_hostile_header_of_an_array_is_refused_in_one_line(shape, tmp_path):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    path = tmp_path / "bad.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\x00" * 784)
+    with pytest.raises(InputError, match="bad.npy: is no .npy array"):
+        list(files.items(str(path)))

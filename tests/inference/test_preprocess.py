@@ -418,3 +418,31 @@ def test_arrays_are_prepared_without_pillow():
         "assert preprocess(np.eye(50), MNIST).bitmap.any()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+def test_a_darker_spot_does_not_take_grey_lines_with_it(contract):
+    page = np.full((200, 200), 255, np.uint8)
+    page[40:160, 60:66] = page[154:160, 60:130] = 190
+    clean = preprocess(page, contract).bitmap.astype(int)
+    page[100, 62] = 0
+    spotted = preprocess(page, contract).bitmap
+    assert np.abs(spotted - clean).mean() < 6 and (spotted > 128).sum() > 0.8 * (clean > 128).sum()
+
+
+def test_a_blank_picture_of_sixteen_bits_is_blank():
+    noise = np.random.default_rng(0).integers(40000, 40003, (50, 50)).astype(np.uint16)
+    with pytest.raises(InputError, match="blank"):
+        preprocess(Image.fromarray(noise), MNIST)
+
+
+def test_other_programs_are_not_asked_to_read_a_picture(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        preprocess(tmp_path / "a.png", MNIST)
+
+
+def test_without_pillow_a_picture_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(InputError, match="pictures need Pillow"):
+        preprocess(tmp_path / "a.png", MNIST)

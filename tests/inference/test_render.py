@@ -84,3 +84,8 @@ def test_a_pen_too_fine_to_leave_ink_leaves_none():
 def test_what_is_no_drawing_is_refused(drawing):
     with pytest.raises(InputError, match="stroke"):
         preprocess(drawing, MNIST)
+
+
+def test_the_scale_is_that_of_the_pen_where_the_contract_leaves_it_open():
+    free = replace(MNIST, stroke_width=None)
+    assert preprocess([([0, 100], [0, 50])], free).scale == pytest.approx(20 * (1 - 1 / 8) / 100)
