@@ -36,7 +36,11 @@ def locked(path: Path) -> Iterator[None]:
         with open(path, "ab") as file:
             _lock(file)
             # whoever held it before may have removed the file that was waited for
-            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue
+            if not os.path.samestat(os.fstat(file.fileno()), found):
                 continue
             try:
                 yield
