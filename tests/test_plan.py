@@ -59,7 +59,7 @@ def test_training_on_a_processor_calls_no_convolution_of_xla():
 
 
 def test_the_oracle_differentiates_the_reference():
-    """Else a wrong block would be compared with itself. The block alone looks for the least, the first of its winners."""
+    """Else a wrong block would be compared with itself. The block alone looks for the least: the first winner."""
     spec, rng = digit_cnn(DIGITS), np.random.default_rng(0)
     params = model.init(spec, jax.random.key(0))
     x, labels = jnp.asarray(rng.normal(size=(2, *spec.input_shape)), jnp.float32), jnp.asarray([3, 5])
