@@ -6,7 +6,6 @@ it.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,14 +14,13 @@ import numpy as np
 from jaxdoodle.data.bitmaps import PIXELS, BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset, choose_classes, read_names
 from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.npy import BYTES, header_of, refuse_length
 
 SOURCE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap/"
 #: Unless another cap is asked for.
 PER_CLASS = 5_000
 #: Bytes of drawings up to which a set is read into memory, where it is there twice while it is split.
 RESIDENT = 2**28
-
-_MAGIC = b"\x93NUMPY"
 
 
 def open_bitmaps(path: Path) -> np.memmap:
@@ -32,33 +30,19 @@ def open_bitmaps(path: Path) -> np.memmap:
     its header says. The header is read as data, never unpickled.
     """
     offset, rows = bitmaps_header(path)
-    size, expected = path.stat().st_size, offset + rows * PIXELS
-    if size != expected:
-        fault = "truncated" if size < expected else "too long"
-        raise InputError(f"{path}: {fault}; {size:,} bytes, expected {expected:,} for {rows:,} drawings.")
+    refuse_length(path, offset, (rows, PIXELS), f"{rows:,} drawings")
     return np.memmap(path, np.uint8, "r", offset, (rows, PIXELS))
 
 
 def bitmaps_header(path: Path) -> tuple[int, int]:
     """Where the drawings of a file begin, and how many there are by its header. Raises as ``open_bitmaps`` does."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(12)
-            if start[:6] != _MAGIC:
-                raise InputError(f"{path}: starts with {start!r}; expected a .npy file.")
-            wide = start[6:7] > b"\1"  # from version 2 on, the header's length takes 4 bytes
-            offset = 12 if wide else 10
-            length = int.from_bytes(start[8:offset], "little")
-            file.seek(offset)
-            dtype, column_major, shape = _read_header(path, file.read(min(length, 10_000)))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+    offset, dtype, column_major, shape = header_of(path)
     found = f"{dtype}{' column by column' if column_major else ''} {shape}"
-    if dtype not in ("|u1", "u1", "<u1", ">u1") or column_major or len(shape) != 2 or shape[1] != PIXELS:
+    if dtype not in BYTES or column_major or len(shape) != 2 or shape[1] != PIXELS:
         raise InputError(f"{path}: holds {found}; expected |u1 (n, {PIXELS}), drawing by drawing.")
     if not shape[0]:
         raise InputError(f"{path}: holds no drawings.")
-    return offset + length, shape[0]
+    return offset, shape[0]
 
 
 def find_bitmaps(folder: Path) -> dict[str, Path]:
@@ -97,15 +81,3 @@ def _open_part(path: Path, most: int) -> BitmapFile:
     """The first drawings of a file that is what it should be."""
     rows = open_bitmaps(path)
     return BitmapFile(path, rows.offset, min(most, len(rows)))
-
-
-def _read_header(path: Path, text: bytes) -> tuple[object, bool, tuple[int, ...]]:
-    """Type, whether column by column, and shape out of the dictionary literal in a ``.npy`` header."""
-    try:
-        header = ast.literal_eval(text.decode("latin1").strip())
-        dtype, column_major, shape = header["descr"], header["fortran_order"], header["shape"]
-        if type(column_major) is bool and type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape):
-            return dtype, column_major, shape
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
-        pass
-    raise InputError(f"{path}: its .npy header is damaged; found {text[:60]!r}.")

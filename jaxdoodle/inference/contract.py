@@ -15,6 +15,8 @@ from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.record import record
 
 CENTRINGS = ("mass", "box")
+#: Of the longest side: finer pens leave no ink, broader ones no lines.
+PENS = (0.01, 0.25)
 
 
 class ContractError(InputError):
@@ -60,8 +62,9 @@ class InputContract:
         if any(c > n - 1 for c, n in zip(self.centre, shape, strict=False)):
             raise ContractError(f"centre lies inside the {shape[0]}x{shape[1]} image; got {self.centre!r}.")
         if self.stroke_width is not None:
-            if not _is_positive(self.stroke_width) or self.stroke_width >= self.longest_side:
-                raise ContractError(f"stroke_width is above 0 and below longest_side; got {self.stroke_width!r}.")
+            least, most = (part * self.longest_side for part in PENS)
+            if not _is_positive(self.stroke_width) or not least <= self.stroke_width <= most:
+                raise ContractError(f"stroke_width is {least:g} to {most:g} pixels; got {self.stroke_width!r}.")
         if not _is_positive(self.divisor):
             raise ContractError(f"divisor is a positive number; got {self.divisor!r}.")
 

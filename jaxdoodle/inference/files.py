@@ -89,18 +89,14 @@ def sole(path: str | os.PathLike[str]) -> Any:
 def _bitmaps(path: str) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
-    try:
-        with np.errstate(over="ignore"):
-            images: Any = np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}.") from None
-    except Exception as error:  # NumPy lets through what Python's parsers raise at a damaged header
-        raise InputError(f"{path}: is no .npy array that can be read; {' '.join(str(error).split())}.") from None
+    from jaxdoodle.inference.npy import BYTES, header_of, refuse_length
+
+    offset, dtype, column_major, shape = header_of(path)
+    if dtype not in BYTES or len(shape) not in (2, 3) or not all(shape):
+        raise InputError(f"{path}: holds {dtype} {shape}; expected |u1 (height, width) or (n, height, width).")
+    refuse_length(path, offset, shape, f"{shape}")
+    images: Any = np.memmap(path, np.uint8, "r", offset, shape, "F" if column_major else "C")
     if images.ndim == 2 and images.shape[1] == 784:
         images = images.reshape(-1, 28, 28)
-    if images.dtype != np.uint8 or images.ndim not in (2, 3) or not images.size:
-        raise InputError(
-            f"{path}: holds {images.dtype} {images.shape}; expected uint8 (height, width) or (n, height, width)."
-        )
     for number, image in enumerate(images if images.ndim == 3 else images[None]):
         yield f"{path}:{number}", image

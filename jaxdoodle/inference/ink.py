@@ -58,7 +58,7 @@ def ink_of(pixels: Array) -> tuple[Array, str, bool]:
         ink, background = _unevenly_lit(pixels.mean(axis=2))
         return ink, background, True
     drawn = pixels[levelled >= 0.5]
-    if len(drawn) > MOSTLY * levelled.size and by_outline(1 - levelled) < FRAME * max(levelled.shape):
+    if MOSTLY * levelled.size < len(drawn) < levelled.size and by_outline(1 - levelled) < FRAME * max(levelled.shape):
         return 1 - levelled, "dark" if paper.mean() > drawn.mean() else "light", False
     return levelled, "light" if paper.mean() > drawn.mean() else "dark", False
 

@@ -19,8 +19,8 @@ Array = Any  # numpy.ndarray
 COMMON = 0.5
 #: Less deep than this part of half a pen, the centreline of a broad one is a spur: it forks where lines end.
 SPUR = 0.8
-#: Pixels to one bitmap pixel while the pen is measured and changed.
-FINE = 6
+#: Pixels to one bitmap pixel while the pen is measured and changed, but no more than so many to the longer side.
+FINE, FINEST = 6, 512
 #: Broader than so many of the contract's pens are no lines but filled shapes.
 BROADEST = 3.5
 NEIGHBOURS = ((0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0))  # clockwise, from above
@@ -45,14 +45,15 @@ def redrawn_to(
     the scale from the ink to ``longest_side``, and by how much the pen was widened, in units of the latter.
     """
     longest = max(ink.shape)
-    zoom = FINE * longest_side / longest
+    grain = min(FINE, FINEST / longest_side)
+    zoom = grain * longest_side / longest
     mask = np.pad(_enlarged(ink, zoom), 1)
-    most = round(BROADEST * goal * FINE / 2)
+    most = round(BROADEST * goal * grain / 2)
     depth = distance(~mask, most)
     line = centreline(mask, most)
     fine = _width(line, depth, most)
     pen = fine / zoom
-    if kept[0] * goal <= fine / FINE <= kept[1] * goal or pen > longest / 2:
+    if kept[0] * goal <= fine / grain <= kept[1] * goal or pen > longest / 2:
         return ink, pen, longest_side / longest, 0.0
     scale = (longest_side - goal) / (longest - pen)  # what the pen's middle went through is scaled
     target = goal * zoom / scale

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.resample import shrink
 
 Array = Any  # numpy.ndarray
 
@@ -19,8 +20,10 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
 
 
-def pixels_of(image: Any) -> Array:
-    """A path, a Pillow image or an array as float32 (h, w, 1, 3 or 4), 0 to 1."""
+def pixels_of(image: Any, side: int) -> tuple[Array, int]:
+    """A path, a Pillow image or an array as float32 (h, w, 1, 3 or 4), 0 to 1, reduced by a whole number, the second
+    result, to at most ``side`` pixels a side.
+    """
     if isinstance(image, str | os.PathLike):
         image = _read(image)
     elif hasattr(image, "getbands"):
@@ -38,15 +41,16 @@ def pixels_of(image: Any) -> Array:
             f"a picture has the shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) and 1 to {MAX_PIXELS:,} pixels; "
             f"got {image.shape}."
         )
+    step = -(-max(pixels.shape[:2]) // side)
     if pixels.dtype in (np.uint8, np.uint16):
-        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+        return shrink(pixels, step) / np.float32(np.iinfo(pixels.dtype).max), step
     if pixels.dtype == bool:
-        return pixels.astype(np.float32)
+        return shrink(pixels, step), step
     if not np.issubdtype(pixels.dtype, np.floating):
         raise InputError(f"a picture holds uint8, uint16, bool or floats from 0 to 1; got {pixels.dtype}.")
     if not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"a picture of floats goes from 0 to 1; got {pixels.min():g} to {pixels.max():g}.")
-    return pixels.astype(np.float32)
+    return shrink(pixels, step), step
 
 
 def _read(path: str | os.PathLike[str]) -> Array:

@@ -19,7 +19,7 @@ from jaxdoodle.inference.ink import PAPER, full_strength, ink_of, without_specks
 from jaxdoodle.inference.pen import by_outline, redrawn_to
 from jaxdoodle.inference.pictures import pixels_of
 from jaxdoodle.inference.refusals import refuse_picture, refuse_strokes
-from jaxdoodle.inference.resample import Box, box_of, centre_of, place, shrink
+from jaxdoodle.inference.resample import Box, box_of, centre_of, place
 
 __all__ = ["PEN_RANGE", "Prepared", "place", "preprocess"]
 
@@ -68,7 +68,7 @@ def preprocess(image: Any, contract: InputContract, stages: list[tuple[str, Arra
     try:
         if isinstance(image, list | tuple):
             return _from_strokes(image, contract, stages)
-        return _from_pixels(pixels_of(image), contract, stages)
+        return _from_pixels(*pixels_of(image, WORK_SIDE), contract, stages)
     except InputError as error:
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else "the image"
         raise type(error)(f"{name}: {error}") from None
@@ -88,9 +88,8 @@ def _from_strokes(drawing: Any, contract: InputContract, stages: list[tuple[str,
     return Prepared(bitmap, "strokes", False, (*low, *high), scale, 0.0, 0.0, 0)
 
 
-def _from_pixels(pixels: Array, contract: InputContract, stages: list[tuple[str, Array]]) -> Prepared:
-    step = -(-max(pixels.shape) // WORK_SIDE)
-    pixels = shrink(pixels, step)
+def _from_pixels(pixels: Array, step: int, contract: InputContract, stages: list[tuple[str, Array]]) -> Prepared:
+    """From pixels that were reduced by ``step``."""
     stages.append(("picture", pixels))
     whole, background, uneven = ink_of(pixels)
     stages.append(("ink, light evened out" if uneven else f"ink on {background}", whole))

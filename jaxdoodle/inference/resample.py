@@ -63,12 +63,15 @@ def _weights(size: int, scale: float, corner: float, outputs: int) -> Array:
 
 
 def shrink(pixels: Array, step: int) -> Array:
-    """(h, w, channels) by the mean over squares of ``step`` pixels, those at the far edges over what they have."""
+    """As float32 (h, w, channels), by the mean over squares of ``step`` pixels, at far edges over what they have."""
     if step == 1:
-        return pixels
-    for axis in (0, 1):
-        size = pixels.shape[axis]
-        starts = np.arange(0, size, step)
-        counts = np.diff(np.append(starts, size)).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        pixels = np.add.reduceat(pixels, starts, axis=axis) / counts.astype(np.float32)
+        return pixels.astype(np.float32)
+    for _ in range(2):  # rows, then columns
+        total = np.zeros((-(-len(pixels) // step), *pixels.shape[1:]), np.float32)
+        for first in range(step):
+            every = pixels[first::step]
+            total[: len(every)] += every
+        total[:-1] /= np.float32(step)
+        total[-1] /= np.float32((len(pixels) - 1) % step + 1)
+        pixels = total.swapaxes(0, 1)
     return pixels

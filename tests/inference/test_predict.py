@@ -100,6 +100,7 @@ def test_a_model_abstains_below_its_threshold():
     np.testing.assert_allclose(energy(logits + 1e4), energies + 1e4)
     assert Model(_file(abstain_below=float(energies.mean()))).abstains(logits).tolist() == [False, True]
     assert MODEL.abstains(logits).tolist() == [False, False]
+    assert Model(_file(abstain_below=0.0)).abstains(logits * np.float32(np.nan)).all()
 
 
 def test_it_says_why_it_abstains_and_what_it_comes_nearest_to():
@@ -162,7 +163,7 @@ UNREADABLE = {
     ),
     "broken.ndjson": (b"{}\n", r"broken\.ndjson, line 1: "),
     "empty.json": (b"", r"empty\.json: holds no drawing"),
-    "text.npy": (b"no array", r"text\.npy: is no \.npy array"),
+    "text.npy": (b"no array", r"text\.npy: starts with b'no array'; expected a \.npy file"),
 }
 
 

@@ -2,13 +2,15 @@ import gzip
 import io
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW, InputContract
+from jaxdoodle.inference import pen as pens
+from jaxdoodle.inference.contract import MNIST, PENS, QUICKDRAW, InputContract
 from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.ink import _labelled
 from jaxdoodle.inference.pen import centreline
@@ -446,3 +448,28 @@ def test_without_pillow_a_picture_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(InputError, match="pictures need Pillow"):
         preprocess(tmp_path / "a.png", MNIST)
+
+
+def test_a_picture_in_which_nothing_is_like_its_border_is_refused():
+    border = np.array([[0, 255, 0], [255, 0, 0], [0, 0, 255]], np.uint8)  # its median colour, black, is none of them
+    with pytest.raises(InputError, match="full|blank"):
+        preprocess(border[np.arange(60 * 60) % 3].reshape(60, 60, 3), MNIST)
+
+
+@pytest.mark.parametrize("part", PENS)
+def test_pens_of_a_large_contract_take_no_more_work_than_a_small_ones(part, monkeypatch):
+    sizes, real = [], pens.centreline
+    monkeypatch.setattr(pens, "centreline", lambda mask, layers: sizes.append(max(mask.shape)) or real(mask, layers))
+    contract = InputContract((1000, 1000, 1), 800.0, "box", (500.0, 500.0), 800 * part)
+    bitmap = preprocess(INK, contract).bitmap
+    assert sizes and max(sizes) <= pens.FINEST + 3 and bitmap.any()
+
+
+def test_a_large_picture_is_reduced_before_it_takes_four_times_the_memory():
+    sheet = np.zeros((3000, 3000, 4), np.uint8)
+    sheet[600:2400, 1400:1600] = 255
+    tracemalloc.start()
+    preprocess(sheet, MNIST)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * sheet.nbytes

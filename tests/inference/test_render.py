@@ -77,7 +77,7 @@ def test_mass_is_brought_to_its_place_to_a_fraction_of_a_pixel():
 
 def test_a_pen_too_fine_to_leave_ink_leaves_none():
     for contract in (MNIST, QUICKDRAW):
-        assert not render([([0, 255], [0, 10])], replace(contract, stroke_width=1e-4)).any()
+        assert not render([([0, 255], [0, 10])], replace(contract, longest_side=0.1, stroke_width=0.001)).any()
 
 
 @pytest.mark.parametrize("drawing", [[], [([1, 2], [1])], [1, 2]])

@@ -1,0 +1,49 @@
+"""The header of an ``.npy`` file, read as data: nothing is unpickled, no memory taken for what is not there."""
+
+from __future__ import annotations
+
+import ast
+import math
+import os
+from typing import Any
+
+from jaxdoodle.inference.errors import InputError
+
+BYTES = ("|u1", "u1", "<u1", ">u1")
+
+_MAGIC = b"\x93NUMPY"
+
+
+def header_of(path: str | os.PathLike[str]) -> tuple[int, Any, bool, tuple[int, ...]]:
+    """Where the values begin, their type as written, whether they go column by column, and their shape.
+
+    Raises ``InputError`` at anything else than a header that is whole.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(12)
+            if start[:6] != _MAGIC:
+                raise InputError(f"{path}: starts with {start!r}; expected a .npy file.")
+            wide = start[6:7] > b"\1"  # from version 2 on, the header's length takes 4 bytes
+            offset = 12 if wide else 10
+            length = int.from_bytes(start[8:offset], "little")
+            file.seek(offset)
+            text = file.read(min(length, 10_000))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+    try:
+        header = ast.literal_eval(text.decode("latin1").strip())
+        dtype, column_major, shape = header["descr"], header["fortran_order"], header["shape"]
+        if type(column_major) is bool and type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape):
+            return offset + length, dtype, column_major, shape
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
+        pass
+    raise InputError(f"{path}: its .npy header is damaged; found {text[:60]!r}.")
+
+
+def refuse_length(path: str | os.PathLike[str], offset: int, shape: tuple[int, ...], what: str) -> None:
+    """Raise ``InputError`` unless the bytes of an array so large are there, and no more."""
+    size, expected = os.path.getsize(path), offset + math.prod(shape)
+    if size != expected:
+        fault = "truncated" if size < expected else "too long"
+        raise InputError(f"{path}: {fault}; {size:,} bytes, expected {expected:,} for {what}.")
