@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.data.dataset import Dataset, choose_classes
+from jaxdoodle.inference import files
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.preprocess import preprocess
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm")
 
 
 def read_picture_folder(
@@ -29,9 +28,9 @@ def read_picture_folder(
     classes = choose_classes(classes, tuple(folders), lambda name: f"{folder / name}: no such folder")
     images, labels = [], []
     for label, name in enumerate(classes):
-        pictures = [path for path in _visible(folders[name]) if path.suffix.lower() in SUFFIXES][:per_class]
+        pictures = [path for path in _visible(folders[name]) if files.suffix_of(path) in files.PICTURES][:per_class]
         if not pictures:
-            raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(SUFFIXES)}.")
+            raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(files.PICTURES)}.")
         images += [preprocess(path, contract).bitmap for path in pictures]
         labels += [label] * len(pictures)
     return Dataset(folder.resolve().name, np.stack(images)[..., None], np.array(labels, np.int32), classes)

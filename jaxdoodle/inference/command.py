@@ -92,7 +92,7 @@ def _arrivals(folders: list[str]) -> Iterator[tuple[str, Any]]:
 
 
 #: How files of pictures begin.
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6")
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II", b"MM", b"P")
 
 
 def _standard_input() -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,11 @@ from typing import Any, BinaryIO
 
 from jaxdoodle.inference.errors import InputError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".pbm", ".ppm")
+#: By what their names end on, and Pillow's name of the format.
+PICTURES = {
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".bmp": "BMP", ".webp": "WEBP",
+    ".tif": "TIFF", ".tiff": "TIFF", ".pgm": "PPM", ".pbm": "PPM", ".ppm": "PPM",
+}  # fmt: skip
 #: Of strokes: many drawings in a file, and one.
 MANY, ONE = (".ndjson", ".bin"), (".json", ".svg")
 BITMAPS = ".npy"
@@ -63,16 +67,12 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
 
 def picture(source: str | BinaryIO, name: str) -> Any:
     """A picture, all of it, as a Pillow image. Raises ``InputError``, which begins with ``name``."""
-    from jaxdoodle.inference.pictures import FAULTS, open_picture
+    from jaxdoodle.inference.pictures import open_picture
 
     try:
-        image = open_picture(source)
-        image.load()
+        return open_picture(source)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
-    except FAULTS as error:
-        raise InputError(f"{name}: not a picture that can be read ({error}).") from None
-    return image
 
 
 def sole(path: str | os.PathLike[str]) -> Any:

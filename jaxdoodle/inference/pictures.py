@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.inference import files
 from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.resample import shrink
 
@@ -15,7 +16,7 @@ Array = Any  # numpy.ndarray
 
 MAX_PIXELS = 50_000_000
 #: What Pillow is let read: formats that it reads itself, by no other program.
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+FORMATS = tuple(dict.fromkeys(files.PICTURES.values()))
 #: What Pillow raises at files that are damaged.
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
 
@@ -25,8 +26,8 @@ def pixels_of(image: Any, side: int) -> tuple[Array, int]:
     result, to at most ``side`` pixels a side.
     """
     if isinstance(image, str | os.PathLike):
-        image = _read(image)
-    elif hasattr(image, "getbands"):
+        image = open_picture(image)
+    if hasattr(image, "getbands"):
         try:
             image = _from_pillow(image)
         except FAULTS as error:
@@ -53,24 +54,24 @@ def pixels_of(image: Any, side: int) -> tuple[Array, int]:
     return shrink(pixels, step), step
 
 
-def _read(path: str | os.PathLike[str]) -> Array:
-    """The picture, or of an animation the first."""
-    return _from_pillow(open_picture(path))
-
-
 def open_picture(source: Any) -> Any:
-    """A path or a binary file as a Pillow image, wholly read. Raises ``InputError``, also where Pillow is missing."""
+    """A path or a binary file as a Pillow image, of an animation the first, wholly read and as the file has it.
+
+    Raises ``InputError``, also where Pillow is missing.
+    """
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ModuleNotFoundError:
         raise InputError("pictures need Pillow; `python -m pip install pillow` installs it.") from None
     try:
-        with Image.open(source, formats=FORMATS) as image:
+        # Given a path, Pillow maps a TIFF into memory by the sides that it has when turned, and scrambles it.
+        stream = open(source, "rb") if isinstance(source, str | os.PathLike) else source
+        with stream, Image.open(stream, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(
                     f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
                 )
-            return ImageOps.exif_transpose(image)
+            return image.copy()
     except InputError:
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference import Model, command, files, model_file
 from jaxdoodle.inference.contract import MNIST
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
@@ -141,6 +141,12 @@ def test_a_picture_on_the_standard_input_is_answered(model, part, code):
     found, lines, errors = ask(model, "-", stdin=picture()[part])
     assert found == code and len(lines) == (not code) and len(errors) == bool(code)
     assert json.loads(lines[0])["label"] == "level" if lines else errors[0].startswith("jaxdoodle: -: not a picture")
+
+
+@pytest.mark.parametrize("suffix", files.PICTURES)
+def test_every_kind_of_picture_is_known_by_how_it_begins(suffix, tmp_path):
+    Image.new("1" if suffix == ".pbm" else "L", (9, 9)).save(tmp_path / f"a{suffix}")
+    assert (tmp_path / f"a{suffix}").read_bytes().startswith(command._PICTURES)
 
 
 def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):

@@ -1,10 +1,13 @@
+import io
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
-from jaxdoodle.data.pictures import SUFFIXES
 from jaxdoodle.inference import drawings, files
+from jaxdoodle.inference.contract import MNIST
 from jaxdoodle.inference.errors import InputError
+from jaxdoodle.inference.preprocess import preprocess
 
 LINE = '{"drawing": [[[0, 9], [5, 5]]]}\n'
 
@@ -63,9 +66,25 @@ def test_bitmaps_may_be_stored_column_by_column(tmp_path):
     np.testing.assert_array_equal(found, array)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+def test_a_picture_is_turned_once_whichever_way_it_comes(suffix, tmp_path):
+    page = np.full((90, 60), 255, np.uint8)
+    page[10:80, 20:26] = page[74:80, 20:50] = 0  # an L
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    path = tmp_path / f"turned.{suffix}"
+    Image.fromarray(page).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=95)
+    ((name, content),) = files.items(str(path))
+    image = Image.open(io.BytesIO(path.read_bytes()))
+    upright, *others = [preprocess(way, MNIST).bitmap for way in (path, image, content, files.picture(content, name))]
+    assert np.abs(upright.astype(int) - preprocess(page, MNIST).bitmap).mean() < 2
+    for bitmap in others:
+        np.testing.assert_array_equal(bitmap, upright)
+
+
 def test_every_kind_of_file_that_can_be_read_is_known():
     assert set(files.MANY + files.ONE) == set(drawings.READERS)
-    assert set(SUFFIXES) <= set(files.PICTURES) <= set(Image.registered_extensions())
+    assert files.PICTURES.items() <= Image.registered_extensions().items()
 
 
 @pytest.mark.parametrize("shape", ["(" + "9" * 40 + ", 784)", "(-1, 784)", "((2, 784)", "(4294967296, 4294967296)"])
