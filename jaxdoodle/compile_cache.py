@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-
 import jax
+
+from jaxdoodle import user_cache
 
 
 def enable() -> None:
@@ -15,15 +13,5 @@ def enable() -> None:
     Where the user has told JAX of a directory, by ``JAX_COMPILATION_CACHE_DIR`` or otherwise, that stays.
     """
     if jax.config.values["jax_compilation_cache_dir"] is None:
-        jax.config.update("jax_compilation_cache_dir", str(_directory()))
+        jax.config.update("jax_compilation_cache_dir", str(user_cache.folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-
-
-def _directory() -> Path:
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "jaxdoodle" / "compiled"

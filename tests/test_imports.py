@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "jaxdoodle"
 #: From the bottom up; a module imports from its own row and the rows before it.
 ROWS = (
-    {"inference"},
+    {"inference", "user_cache"},
     {"layers", "losses", "penalties", "data", "architectures"},
     {"model", "backprop", "augment", "optim", "plan", "parallel", "compile_cache"},
     {"train", "gradcheck", "calibrate"},

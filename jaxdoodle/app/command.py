@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 import webbrowser
 from pathlib import Path
 
+from jaxdoodle import user_cache
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 
@@ -43,5 +43,4 @@ def run(options: argparse.Namespace) -> int:
 def _in_cache(model: ModelFile) -> Path:
     """The same model has the same page: however often it is drawn with, one file is kept."""
     digest = hashlib.sha256(model_file.encode(model)).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return cache / "jaxdoodle" / "pages" / f"{digest}.html"
+    return user_cache.folder() / "pages" / f"{digest}.html"

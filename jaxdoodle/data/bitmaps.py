@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle import user_cache
 from jaxdoodle.inference.errors import InputError
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -139,18 +140,13 @@ def file_digests(file: BitmapFile) -> np.ndarray:
     return known[: file.count]
 
 
-def cache_folder() -> Path:
-    """The user's cache, where there is neither a clone nor a folder that was named."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxdoodle"
-
-
 def all_drawings(files: Sequence[BitmapFile]) -> Bitmaps:
     return Bitmaps(tuple(files), np.arange(sum(file.count for file in files), dtype=np.int32))
 
 
 def _digests_path(path: Path) -> Path:
     name = hashlib.blake2b(os.fsencode(path.resolve()), digest_size=16).hexdigest()
-    return cache_folder() / "digests" / f"{name}.npy"
+    return user_cache.folder() / "digests" / f"{name}.npy"
 
 
 def _load(kept: Path, stamp: np.ndarray) -> np.ndarray:
@@ -164,6 +160,11 @@ def _load(kept: Path, stamp: np.ndarray) -> np.ndarray:
 
 def _save(kept: Path, content: np.ndarray) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as file:
-        np.save(file, content)
-    os.replace(file.name, kept)
+    handle, unfinished = tempfile.mkstemp(dir=kept.parent)
+    try:
+        with open(handle, "wb") as file:
+            np.save(file, content)
+        os.replace(unfinished, kept)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle import user_cache
 from jaxdoodle.data import doodles
-from jaxdoodle.data.bitmaps import cache_folder
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
 from jaxdoodle.data.idx import IDX_NAME, read_idx_folder, read_mnist
 from jaxdoodle.data.mini_mnist import CSV_FILES, read_csv_folder, read_mini_mnist
@@ -46,7 +46,7 @@ def data_root(explicit: str | Path | None = None) -> Path:
     clone = Path(__file__).parents[2]
     if (clone / "pyproject.toml").is_file():
         return clone / "data"
-    return cache_folder()
+    return user_cache.folder()
 
 
 def load(

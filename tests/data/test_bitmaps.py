@@ -117,6 +117,16 @@ def test_a_damaged_cache_is_no_obstacle(content, data, cache):
     np.testing.assert_array_equal(data.digests, first)
 
 
+def test_a_cache_that_cannot_be_written_whole_leaves_nothing_behind(data, cache, array, monkeypatch):
+    def fill_the_disk(file, content):
+        file.write(b"half of it")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "save", fill_the_disk)
+    np.testing.assert_array_equal(data.digests, bitmaps.digests_of(array))
+    assert not list((cache / "jaxdoodle" / "digests").iterdir())
+
+
 def test_without_a_place_for_a_cache_hashes_are_computed_each_time(data, cache, array):
     cache.write_text("no folder")
     np.testing.assert_array_equal(data.digests, bitmaps.digests_of(array))
