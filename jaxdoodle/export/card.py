@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.spec import ModelSpec, Softmax
+from jaxdoodle.inference.spec import ModelSpec
 
 
 def card_of(model: ModelFile) -> dict[str, Any]:
@@ -30,8 +30,3 @@ def from_card(card: Mapping[str, Any], **arrays: Any) -> ModelFile:
         provenance=card["provenance"],
         **arrays,
     )
-
-
-def ends_in_softmax(model: ModelFile) -> bool:
-    """Whether the outputs are probabilities as they are."""
-    return bool(model.spec.layers) and isinstance(model.spec.layers[-1], Softmax)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from jaxdoodle.export import quantize
 from jaxdoodle.export.steps import Step
-from jaxdoodle.inference.model_file import GOLDEN_TOLERANCE, ModelFile
+from jaxdoodle.inference.model_file import GOLDEN_TOLERANCE, ModelFile, golden_allowance
 
 KEPT = 4
-#: As a fraction of the largest output: an input between two levels may be rounded to either.
+#: Of the scale of the outputs: an input between two levels may be rounded to either.
 INT8_TOLERANCE = 0.02
 
 
@@ -30,4 +28,4 @@ def goldens_of(model: ModelFile, steps: list[Step]) -> Goldens:
     images, logits, tolerance = model.golden_inputs[:KEPT], model.golden_logits[:KEPT], GOLDEN_TOLERANCE
     if any(step.int8 for step in steps):
         logits, tolerance = quantize.logits(model, steps, images), INT8_TOLERANCE
-    return Goldens(images, logits, tolerance * float(np.abs(logits).max()))
+    return Goldens(images, logits, golden_allowance(logits, tolerance))

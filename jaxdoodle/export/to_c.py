@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.export import c_source
-from jaxdoodle.export.card import card_of, ends_in_softmax
+from jaxdoodle.export.card import card_of
 from jaxdoodle.export.goldens import Goldens, goldens_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
@@ -75,7 +75,7 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
         *_calls(steps),
         "}\n",
         c_source.PREDICT.format(
-            probability="scores[i]" if ends_in_softmax(model) else "(float)(probabilities[i] / sum)",
+            probability="scores[i]" if model.spec.ends_in_softmax else "(float)(probabilities[i] / sum)",
             answer="best"
             if model.abstain_below is None
             else f"energy < exponential({float(model.abstain_below)!r} - scores[best]) ? -1 : best",

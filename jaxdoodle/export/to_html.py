@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.export.card import card_of, ends_in_softmax
+from jaxdoodle.export.card import card_of
 from jaxdoodle.export.goldens import goldens_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
@@ -46,7 +46,7 @@ def describe(model: ModelFile, steps: list[Step]) -> dict[str, Any]:
         },
         "classes": list(model.spec.classes),
         "parameters": model.spec.param_count,
-        "ends_in_softmax": ends_in_softmax(model),
+        "ends_in_softmax": model.spec.ends_in_softmax,
         "steps": [_describe(step) for step in steps],
     }
 

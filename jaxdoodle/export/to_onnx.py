@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import jaxdoodle
-from jaxdoodle.export.card import card_of, ends_in_softmax
+from jaxdoodle.export.card import card_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.spec import (
@@ -99,7 +99,7 @@ def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None
 
 def _conclude(graph: Graph, model: ModelFile) -> None:
     """Probabilities and abstention, from the logits."""
-    if ends_in_softmax(model):
+    if model.spec.ends_in_softmax:
         graph.node("Identity", ["logits"], "probabilities")
     else:
         tempered = graph.node("Div", ["logits", graph.constant("temperature", model.temperature)], "tempered")

@@ -40,7 +40,7 @@ MAX_ACTIVATIONS = 1 << 22
 NPY_HEADER_BYTES = 128
 #: Multiplications that one image may take (the sketch CNN: 18 million).
 MAX_PRODUCTS = 1 << 28
-#: Largest difference of a golden logit, as a fraction of the largest golden logit (or of 1).
+#: Of the scale of the golden logits.
 GOLDEN_TOLERANCE = 1e-4
 
 #: What is raised at archives that are not well formed, at headers nested too deep and at numbers out of all range.
@@ -237,9 +237,14 @@ def _verify(model: ModelFile) -> None:
         raise InputError(f"{LOGITS} holds NaN or infinite values.")
     with np.errstate(all="ignore"):
         difference = np.abs(model.network.logits(np.asarray(inputs)) - logits).max()
-        allowed = GOLDEN_TOLERANCE * max(1.0, float(np.abs(logits).max()))
+        allowed = golden_allowance(logits, GOLDEN_TOLERANCE)
     if not difference <= allowed:
         raise InputError(f"the golden logits do not come out: off by {difference:.2g}, allowed is {allowed:.2g}.")
+
+
+def golden_allowance(logits: Any, tolerance: float) -> float:
+    """How far off an output may be: a part of the largest golden logit or, where all are small, of 1."""
+    return tolerance * max(1.0, float(np.abs(logits).max()))
 
 
 def refuse_unfit(spec: ModelSpec) -> None:

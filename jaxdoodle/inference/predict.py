@@ -14,7 +14,7 @@ from jaxdoodle.inference.errors import NoDrawingError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.preprocess import Prepared, preprocess
 from jaxdoodle.inference.record import record
-from jaxdoodle.inference.spec import ModelSpec, Softmax
+from jaxdoodle.inference.spec import ModelSpec
 
 if TYPE_CHECKING:
     from jaxdoodle.inference.strokes import Stroke
@@ -101,7 +101,7 @@ class Model:
         A network that ends in Softmax gives probabilities as it is.
         """
         scores = np.asarray(logits, np.float64)
-        if self._ends_in_softmax:
+        if self.spec.ends_in_softmax:
             return scores
         scores = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.temperature)
         return scores / scores.sum(axis=1, keepdims=True)
@@ -154,10 +154,6 @@ class Model:
             reason = f"it scores {score:.2f}, below {self._file.abstain_below:.2f}" if abstains else None
             answers.append(Prediction(dict(zip(self.classes, shares, strict=True)), reason, one))
         return answers
-
-    @property
-    def _ends_in_softmax(self) -> bool:
-        return bool(self.spec.layers) and isinstance(self.spec.layers[-1], Softmax)
 
 
 def energy(logits: Any) -> Any:

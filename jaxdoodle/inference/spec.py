@@ -280,6 +280,11 @@ class ModelSpec:
     def param_count(self) -> int:
         return sum(math.prod(shape) for shapes in self.param_shapes for shape in shapes.values())
 
+    @property
+    def ends_in_softmax(self) -> bool:
+        """Whether the outputs are probabilities as they are."""
+        return bool(self.layers) and isinstance(self.layers[-1], Softmax)
+
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON types; ``from_dict`` reads it back."""
         layers = [

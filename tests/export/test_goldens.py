@@ -1,0 +1,31 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jaxdoodle.export.goldens import goldens_of
+from jaxdoodle.export.steps import steps_of
+from jaxdoodle.inference import model_file
+from jaxdoodle.inference.errors import InputError
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.5, 7.0])
+def test_an_exported_program_is_allowed_as_much_as_a_reader_of_the_file(size, digits):
+    """The outputs may be off by a ten-thousandth of the largest, or of 1 where all are smaller."""
+    scale = np.float32(size / np.abs(digits.golden_logits[0]).max())
+    *others, last = digits.params
+    sized = replace(
+        digits,
+        params=[*others, {name: value * scale for name, value in last.items()}],
+        golden_inputs=digits.golden_inputs[:1],
+        golden_logits=digits.golden_logits[:1] * scale,
+    )
+    allowed = goldens_of(sized, steps_of(sized)).allowed
+    assert allowed == pytest.approx(1e-4 * max(1, size))
+
+    def off_by(part):
+        return replace(sized, golden_logits=sized.golden_logits + np.float32(part * allowed))
+
+    model_file.decode(model_file.encode(off_by(0.9)))
+    with pytest.raises(InputError, match="the golden logits do not come out"):
+        model_file.encode(off_by(1.1))
