@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from urllib.parse import unquote
-from urllib.request import install_opener
 
 import numpy as np
 import pytest
@@ -32,7 +32,13 @@ from jaxdoodle.inference.errors import FailedError, InputError
 
 BITMAPS = "quickdraw/full/numpy_bitmap"
 CONTENT = np.random.default_rng(0).bytes(40_000)
-QUICK = partial(Transfer, timeout=0.25, pause=0.01)
+QUICK = partial(Transfer, timeout=0.25, patience=0.7, pause=0.01)
+LEADING_AWAY = {  # where a server sends one, with {} for the address asked for
+    "redirects for ever": "{}",
+    "redirects to a file": "file:///etc/hostname",
+    "redirects to FTP": "ftp://127.0.0.1/file",
+    "redirects nowhere": "http://[::1",
+}
 
 
 class Server(ThreadingHTTPServer):
@@ -55,7 +61,10 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # chunks are of 1.1; every answer ends its connection nevertheless
+
     def do_GET(self):
+        self.close_connection = True
         path = unquote(re.sub("^http://[^/]*", "", self.path)).lstrip("/")
         manner, asked = self.server.manners.get(path, "honest"), self.headers.get("Range")
         earlier = sum(seen == path for seen, _, _ in self.server.requests)
@@ -65,34 +74,50 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_error(403 if manner == "forbidden" else 404)
         if manner == "busy once" and not earlier:
             return self.send_error(503)
-        if manner == "redirect":
+        if manner == "redirect" or manner in LEADING_AWAY:
             self.send_response(302)
-            self.send_header("Location", "/elsewhere/" + self.path.lstrip("/"))
+            to = LEADING_AWAY.get(manner, "/elsewhere{}").format(self.path)
+            self.send_header("Location", to)
             return self.end_headers()
+        if manner == "says nothing":
+            return self.server.released.wait(5)
+        if manner == "speaks byte by byte":
+            for _ in range(200):
+                if self.server.released.wait(0.02):
+                    break
+                self.wfile.write(b"HTTP/1.0 200 OK"[_ : _ + 1] or b"x")
+            return None
         body = self.server.content[path]
         if manner == "new each time":
             body = bytes([earlier]) + os.urandom(len(body) - 1)
         if manner.startswith("html"):
             body, asked = b"<!DOCTYPE html><title>Sign in</title>" * 200, None
         first, last = 0, len(body) - 1
-        if asked and not manner.startswith(("ignores range", "no length")):
+        if asked and not manner.startswith(("ignores range", "no length", "never ends")):
             first, end = re.fullmatch(r"bytes=(\d+)-(\d*)", asked).groups()
             first, last = int(first), min(int(end or last), last)
             if first > last:
                 return self.send_error(416)
             self.send_response(206)
             shift = 7 if manner == "another range" else 0
-            self.send_header("Content-Range", f"bytes {first + shift}-{last + shift}/{len(body)}")
+            size = "*" if manner.startswith("tells no size") else len(body)
+            self.send_header("Content-Range", f"bytes {first + shift}-{last + shift}/{size}")
         else:
             self.send_response(200)
         body = body[first : last + 1]
         length = len(body) + 999 * manner.endswith("says more") - 999 * manner.endswith("says less")
-        if manner != "no length":
+        if manner == "zips":
+            body = gzip.compress(body)
+            length = len(body)
+            self.send_header("Content-Encoding", "gzip")
+        if manner.startswith("chunked"):
+            self.send_header("Transfer-Encoding", "chunked")
+        elif not manner.startswith(("no length", "tells no size", "never ends")):
             self.send_header("Content-Length", str(length))
         self.send_header("Content-Type", "text/html" if manner == "html" else "application/octet-stream")
         self.end_headers()
-        if manner in ("cuts", "ignores range and cuts"):
-            body = body[:10_000] if manner == "cuts" or not earlier else body
+        if manner.endswith("cuts"):
+            body = body[:10_000] if manner != "ignores range and cuts" or not earlier else body
         if manner == "cuts at once":
             body = b""
         if manner == "stalls":
@@ -100,13 +125,21 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.server.released.wait(5)
             return None
-        step = 4_000 if manner == "throttles" else len(body) or 1
+        if manner.startswith("chunked"):
+            pieces = [body[start : start + 3_000] for start in range(0, len(body), 3_000)]
+            body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+            body += b"0\r\n\r\n" * (manner == "chunked")
+        step = {"throttles": 4_000, "is slow but steady": 1_000, "gives a byte at a time": 1}.get(
+            manner, len(body) or 1
+        )
         try:
+            while manner == "never ends" and not self.server.released.is_set():
+                self.wfile.write(bytes(2**16))
             for start in range(0, len(body), step):
                 record[2] += len(body[start : start + step])  # before the client can be done
                 self.wfile.write(body[start : start + step])
-                if manner == "throttles":
-                    time.sleep(0.01)
+                if step < len(body):
+                    self.server.released.wait(0.01)
         except OSError:
             pass
         return None
@@ -120,7 +153,6 @@ def server(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    install_opener(None)  # urllib reads them once
     with Server() as made:
         thread = threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True)
         thread.start()
@@ -128,7 +160,6 @@ def server(monkeypatch):
         made.released.set()
         made.shutdown()
         thread.join()
-    install_opener(None)
 
 
 @pytest.fixture
@@ -161,7 +192,7 @@ def whole_item(server, root, *names):
     """A file of ``CONTENT``'s size to be had from several addresses, good if it is ``CONTENT``."""
 
     def fill(part, path, pull):
-        pull(part, None)
+        pull(part, files.IDX_BYTES)
         if part.read_bytes() != CONTENT:
             raise InputError(f"{part}: has another hash.")
         return "good"
@@ -171,7 +202,7 @@ def whole_item(server, root, *names):
 
 GOOD = (
     "honest", "redirect", "cuts", "ignores range", "ignores range and cuts", "throttles", "no length", "busy once",
-    "says more",
+    "says more", "chunked", "chunked and cuts", "tells no size", "tells no size and cuts", "is slow but steady",
 )  # fmt: skip
 BAD = {
     "forbidden": "HTTP 403",
@@ -184,6 +215,14 @@ BAD = {
     "another range": "asked for bytes from 0 on, answers HTTP 206 bytes 7-40006/40000",
     "stalls": "no answer in time",
     "new each time": "has another hash",
+    "no length and cuts": "has another hash",
+    "never ends": "has another hash",
+    "zips": "answers in another coding, gzip",
+    "gives a byte at a time": " bytes in 0 s",
+    "redirects for ever": "HTTP 302 The HTTP server returned a redirect error that would lead to an infinite loop. ",
+    "redirects to a file": "HTTP 302 Found, leads to 'file:///etc/hostname'",
+    "redirects to FTP": "leads to 'ftp://127.0.0.1/file'",
+    "redirects nowhere": "leads to 'http://[::1'",
 }
 
 
@@ -244,16 +283,40 @@ def test_a_server_that_is_not_there_is_asked_for_one_file_only(tmp_path):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         transfer = QUICK()
         with pytest.raises(MirrorError, match="cannot be reached, Connection refused"):
-            pull(f"{url}/a", transfer, tmp_path / "a", None)
+            pull(f"{url}/a", transfer, tmp_path / "a", 10**6)
         assert len(transfer.unreachable) == 1
         with pytest.raises(MirrorError, match="^cannot be reached$"):
-            pull(f"{url}/b", transfer, tmp_path / "b", None)
+            pull(f"{url}/b", transfer, tmp_path / "b", 10**6)
 
 
-def test_proxies_come_from_the_environment(server, tmp_path, monkeypatch):
+@pytest.mark.parametrize("manner", ["says nothing", "speaks byte by byte"])
+def test_a_server_that_does_not_begin_is_given_up_soon_and_at_once_for_other_files(manner, server, tmp_path):
+    server.manners |= {"a": manner, "c": manner}
+    server.content |= {"a": CONTENT, "b": CONTENT, "c": CONTENT}
+    item = whole_item(server, tmp_path, "a", "b")
+    item = replace(item, urls=(item.urls[0], item.urls[1].replace("127.0.0.1", "localhost")))
+    begin, transfer = time.monotonic(), QUICK()
+    assert fetch(item, transfer).ok and (tmp_path / "file").read_bytes() == CONTENT
+    assert time.monotonic() - begin < 2 * transfer.patience
+    with pytest.raises(MirrorError, match="^cannot be reached$"):
+        pull(f"{server.url}/c", transfer, tmp_path / "c", 10**6)
+
+
+def test_a_server_that_has_answered_before_is_asked_again(server, tmp_path):
+    server.content |= {"a": CONTENT, "b": CONTENT}
+    transfer = QUICK(patience=0.2)
+    pull(f"{server.url}/a", transfer, tmp_path / "a", 10**6)
+    server.manners["b"] = "says nothing"
+    with pytest.raises(MirrorError, match="no answer in time"):
+        pull(f"{server.url}/b", transfer, tmp_path / "b", 10**6)
+    assert [path for path, _, _ in server.requests] == ["a", "b", "b", "b"]
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
+def test_proxies_come_from_the_environment(name, server, tmp_path, monkeypatch):
     server.content["a"] = CONTENT
-    monkeypatch.setenv("http_proxy", server.url)
-    pull("http://publisher.invalid/a", QUICK(), tmp_path / "a", None)
+    monkeypatch.setenv(name, server.url)
+    pull("http://publisher.invalid/a", QUICK(), tmp_path / "a", 10**6)
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
@@ -293,6 +356,20 @@ def test_more_drawings_are_added_to_those_that_are_there(manner, header, server,
         np.testing.assert_array_equal(open_bitmaps(data / path), everything[:there])
         if manner == "honest":
             assert server.sent - sent <= {5: 5 * 784, 23: 18 * 784, 60: 37 * 784, 99: 0}[count] + 128 + OVERLAP + 200
+    assert sorted(p.name for p in (data / BITMAPS).iterdir()) == ["clock.npy"]
+
+
+@pytest.mark.parametrize("left", ["of the same file", "of another"])
+def test_more_than_is_asked_for_now_is_compared_too(left, server, data):
+    """An earlier command, which was killed, had got further than this one goes."""
+    path, strokes = f"{BITMAPS}/clock.npy", "quickdraw/full/simplified/clock.ndjson"
+    for name, other in ((path, npy(np.full((60, 784), 7, np.uint8))), (strokes, b'{"drawing": [[[1], [2]]]}\n' * 60)):
+        (data / name).parent.mkdir(parents=True)
+        content = server.content[name] if left == "of the same file" else other
+        (data / f"{name}.part").write_bytes(content[: len(content) * 5 // 6])
+    assert all(outcome.ok for outcome in quickdraw(server, data, classes="clock", per_class=20, strokes=True))
+    np.testing.assert_array_equal(open_bitmaps(data / path), rows(server.content[path])[:20])
+    assert (data / strokes).read_bytes() == b"".join(server.content[strokes].splitlines(keepends=True)[:20])
     assert sorted(p.name for p in (data / BITMAPS).iterdir()) == ["clock.npy"]
 
 
@@ -357,6 +434,14 @@ def test_a_broken_line_of_strokes_never_lands(server, data):
     server.content["quickdraw/full/simplified/clock.ndjson"] = b'{"drawing": [[[0], [0]]]}\n{"drawing": []}\n'
     *_, outcome = quickdraw(server, data, classes="clock", per_class=10, strokes=True)
     assert not outcome.ok and "line 2" in outcome.text
+
+
+def test_a_line_without_an_end_is_not_followed(server, data, monkeypatch):
+    server.content["quickdraw/full/simplified/clock.ndjson"] = b'{"drawing": [[[0], [0]]]}\n[' + b" " * 2**20
+    monkeypatch.setattr(files, "MAX_BYTES", 2**17)
+    *_, outcome = quickdraw(server, data, classes="clock", per_class=10, strokes=True)
+    assert not outcome.ok and "line 2 has no end" in outcome.text
+    assert sum(count for path, _, count in server.requests if path.endswith(".ndjson")) < 2**19
 
 
 def test_all_classes_are_those_of_the_official_list(server, data):
@@ -445,6 +530,27 @@ def test_two_processes_do_not_get_into_each_other_s_way(server, data):
     assert [process.returncode for process in both] == [0, 0]
     assert sum("there already" in text.splitlines()[-1] for text in printed) == 1
     np.testing.assert_array_equal(open_bitmaps(data / path), rows(server.content[path]))
+
+
+def test_a_process_that_is_killed_leaves_nothing_broken_and_the_next_goes_on(server, data):
+    path = f"{BITMAPS}/clock.npy"
+    server.content[path] = npy(np.random.default_rng(2).integers(0, 256, (900, 784), dtype=np.uint8))
+    server.manners[path] = "is slow but steady"
+    words = ["data", "get", "quickdraw", "--classes", "clock", "--per-class", "900", "--data-dir", str(data)]
+    words += ["--base-url", server.url]
+    process = subprocess.Popen([sys.executable, "-m", "jaxdoodle", *words], stdout=subprocess.DEVNULL)
+    part = data / f"{path}.part"
+    while process.poll() is None and not (part.exists() and part.stat().st_size > 50_000):
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() != 0
+    assert not (data / path).exists() and (got := part.stat().st_size) > 50_000
+    server.manners[path], before = "honest", len(server.requests)
+    assert main(words) == 0
+    sent = sum(count for _, _, count in server.requests[before:])
+    assert sent <= len(server.content[path]) - got + 2 * OVERLAP
+    np.testing.assert_array_equal(open_bitmaps(data / path), np.load(io.BytesIO(server.content[path])))
+    assert [p.name for p in (data / BITMAPS).iterdir()] == ["clock.npy"]
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path):

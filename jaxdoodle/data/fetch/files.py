@@ -15,11 +15,13 @@ import numpy as np
 from jaxdoodle.data.dataset import read_names
 from jaxdoodle.data.idx import MNIST_SHA256, read_idx
 from jaxdoodle.data.quickdraw import PIXELS, bitmaps_header, open_bitmaps
-from jaxdoodle.inference.drawings import read_drawings
+from jaxdoodle.inference.drawings import MAX_BYTES, read_drawings
 from jaxdoodle.inference.errors import InputError
 
-Pull = Callable[[Path, int | None], None]
+Pull = Callable[[Path, int], None]
 
+IDX_BYTES = 2**26  # more than any of MNIST's files has, zipped or not: where a server does not come to an end
+NAMES_BYTES = 2**20  # likewise of a list of names
 HEADER = 128  # bytes that hold the header of a .npy file: NumPy's take 80 or 128
 LINE = 1024  # bytes of a drawing's line, at a guess
 STEP = 2**16  # bytes, the least to ask for
@@ -27,7 +29,7 @@ STEP = 2**16  # bytes, the least to ask for
 
 def idx(part: Path, path: Path, pull: Pull) -> str:
     """One of MNIST's four files, by the SHA-256 of its decompressed bytes."""
-    pull(part, None)
+    pull(part, IDX_BYTES)
     return look_into_idx(part, path.name.removesuffix(".gz"))
 
 
@@ -38,7 +40,7 @@ def look_into_idx(path: Path, name: str) -> str:
 
 def names(part: Path, path: Path, pull: Pull) -> str:
     """A list of class names."""
-    pull(part, None)
+    pull(part, NAMES_BYTES)
     return look_into_names(part)
 
 
@@ -60,14 +62,15 @@ def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> str:
     here = open_bitmaps(path) if path.exists() else np.empty((0, PIXELS), np.uint8)
     if len(here) >= wanted:
         return f"{len(here):,} drawings, all there are"
+    size = len(head) + wanted * PIXELS
     if part.exists():
         with open(part, "r+b") as file:
             file.write(head)  # an earlier command may have rewritten it
+        _shorten(part, size - 1)
     else:
         with open(part, "wb") as file:
             file.write(head)
             here.tofile(file)
-    size = len(head) + wanted * PIXELS
     pull(part, size)
     if _size(part) < size:
         raise InputError(f"{part}: truncated; {_size(part):,} bytes, expected {size:,} for {wanted:,} drawings.")
@@ -89,6 +92,9 @@ def drawings(part: Path, path: Path, pull: Pull, count: int) -> str:
     if not part.exists() and path.exists():
         shutil.copyfile(path, part)
     have, size = _lines(part, count)
+    if have == count:
+        _shorten(part, size - 1)
+        have -= 1
     while have < count:
         before = _size(part)
         pull(part, before + max(STEP, LINE * (count - have)))
@@ -96,6 +102,8 @@ def drawings(part: Path, path: Path, pull: Pull, count: int) -> str:
         if _size(part) == before:
             size = before  # the last line need not end with a newline
             break
+        if have < count and _size(part) - size > MAX_BYTES:
+            raise InputError(f"{part}: line {have + 1} has no end; expected a drawing a line.")
     with open(part, "r+b") as file:
         file.truncate(size)
     found = sum(1 for _ in read_drawings(part, suffix=".ndjson"))
@@ -125,6 +133,12 @@ def _header_of(head: bytes, rows: int) -> bytes:
     start = head[: 12 if head[6] > 1 else 10]  # magic, version, length
     text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({rows}, {PIXELS}), }}"
     return start + text.ljust(len(head) - len(start) - 1).encode() + b"\n"
+
+
+def _shorten(part: Path, size: int) -> None:
+    """Cut what an earlier command left, so that there is something to ask for: only then is it compared."""
+    with open(part, "r+b") as file:
+        file.truncate(min(_size(part), size))
 
 
 def _lines(path: Path, most: int) -> tuple[int, int]:
