@@ -45,8 +45,13 @@ def run(options: argparse.Namespace) -> int:
     return answer(Model.load(options.model), options, "jaxdoodle: ")
 
 
-def answer(model: Model, options: argparse.Namespace, program: str = "") -> int:
-    """A line for each input. 0: every input was read; 2: one was not, said on stderr after ``program``."""
+def answer(
+    model: Model, options: argparse.Namespace, program: str = "", stages: list[tuple[str, Any]] | None = None
+) -> int:
+    """A line for each input. 0: every input was read; 2: one was not, said on stderr after ``program``.
+
+    To ``stages``, if given, those of preparing each are added, as ``preprocess`` has it.
+    """
     line_of = _json_line if options.json or "-" in options.files else _line
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have any name
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -56,7 +61,7 @@ def answer(model: Model, options: argparse.Namespace, program: str = "") -> int:
             try:
                 if isinstance(content, InputError):
                     raise content
-                print(line_of(name, model.predict(content), options.k), flush=True)
+                print(line_of(name, model.predict(content, stages), options.k), flush=True)
             except InputError as error:
                 print(f"{program}{_naming(name, content, error)}", file=sys.stderr, flush=True)
                 code = 2

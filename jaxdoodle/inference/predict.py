@@ -112,14 +112,14 @@ class Model:
             return np.zeros(len(logits), bool)
         return ~(energy(logits) >= self._file.abstain_below)
 
-    def predict(self, image: Any) -> Prediction:
+    def predict(self, image: Any, stages: list[tuple[str, Any]] | None = None) -> Prediction:
         """What a picture or a drawing shows, in whatever form it comes.
 
         A path, a Pillow image, an array or a list of strokes, prepared by the model's contract; ``preprocess`` says
-        more. Where nothing is drawn the answer is "none of mine", with the reason. Raises ``InputError`` at what
-        cannot be read.
+        more, also of ``stages``. Where nothing is drawn the answer is "none of mine", with the reason. Raises
+        ``InputError`` at what cannot be read.
         """
-        return self._answer([self._prepare(image)])[0]
+        return self._answer([self._prepare(image, stages)])[0]
 
     def predict_all(self, images: Iterable[Any]) -> list[Prediction]:
         """``predict`` for many, of any kinds together: the network runs once."""
@@ -132,11 +132,11 @@ class Model:
             strokes.append(stroke)
             yield self.predict(strokes)
 
-    def _prepare(self, image: Any) -> Prepared | str:
+    def _prepare(self, image: Any, stages: list[tuple[str, Any]] | None = None) -> Prepared | str:
         """What the network is to see, or why there is nothing to see."""
         named = isinstance(image, str | os.PathLike)
         try:
-            return preprocess(files.sole(image) if named else image, self.contract)
+            return preprocess(files.sole(image) if named else image, self.contract, stages)
         except NoDrawingError as error:
             name = os.fspath(image) if named else ""
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")

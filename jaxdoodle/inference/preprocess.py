@@ -8,7 +8,6 @@ ink to the contract's longest side and put it in its place, to fractions of a pi
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.ink import PAPER, full_strength, ink_of, without_specks
 from jaxdoodle.inference.pen import by_outline, redrawn_to
 from jaxdoodle.inference.pictures import pixels_of
+from jaxdoodle.inference.record import record
 from jaxdoodle.inference.refusals import refuse_picture, refuse_strokes
 from jaxdoodle.inference.resample import Box, box_of, centre_of, place
 
@@ -31,7 +31,7 @@ WORK_SIDE = 1024
 PEN_RANGE = (0.75, 1.2)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Prepared:
     """What the network sees, and how it came about.
 
@@ -53,6 +53,8 @@ class Prepared:
     pen: float
     widened: float
     specks: int
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # arrays have no one answer
 
 
 def preprocess(image: Any, contract: InputContract, stages: list[tuple[str, Array]] | None = None) -> Prepared:

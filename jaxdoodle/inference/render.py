@@ -1,7 +1,8 @@
 """A drawing in strokes -> the bitmap that a network was trained on, by the network's contract.
 
-Strokes need no guessing: the pen, the scale and the place are the contract's own. Training data, ``predict``, the
-exported programs and the page (``app/strokes.js``) all render by this one algorithm.
+Strokes need no guessing: the pen, the scale and the place are the contract's own. Whatever a model is asked about in
+strokes is rendered by this, also in a ``.pyz`` and, told again in JavaScript, on the page (``app/strokes.js``). The
+embedded doodles and the data doctor paint simplified drawings with ``raster.rasterise``: Quick, Draw!'s contract alone.
 """
 
 from __future__ import annotations

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from jaxdoodle.inference import command, files
-from jaxdoodle.inference.errors import InputError, NoDrawingError
-
-if TYPE_CHECKING:
-    from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.inference.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,26 +17,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.explain is None:
         return command.run(options)
-    if len(options.files) != 1 or options.watch or options.files[0] == "-":
+    path = options.files[0]
+    if len(options.files) != 1 or options.watch or path == "-" or os.path.isdir(path):
         raise InputError(f"--explain takes one picture or drawing; got {' '.join(options.files)}.")
     if os.path.splitext(options.explain)[1].lower() != ".png":
         raise InputError(f"{options.explain}: the stages are drawn as .png.")
     from jaxdoodle.inference import Model
 
     model = Model.load(options.model)
-    code = command.answer(model, options, "jaxdoodle: ")
-    if code == 0:
-        _explain(options.files[0], model.contract, options.explain)
-    return code
-
-
-def _explain(path: str, contract: InputContract, out: str) -> None:
-    from jaxdoodle.inference.preprocess import preprocess
-    from jaxdoodle.report.stages import draw_stages
-
+    files.sole(path)  # or refused, before the first of many is answered
     stages: list = []
-    with contextlib.suppress(NoDrawingError):  # the stages show how far it came
-        preprocess(files.sole(path), contract, stages)
-    if not stages:
-        raise InputError(f"{path}: is refused as it is; there are no stages to draw.")
-    draw_stages(stages, out)
+    code = command.answer(model, options, "jaxdoodle: ", stages)
+    if code == 0:
+        if not stages:
+            raise InputError(f"{path}: is refused as it is; there are no stages to draw.")
+        from jaxdoodle.report.stages import draw_stages
+
+        draw_stages(stages, options.explain)
+    return code

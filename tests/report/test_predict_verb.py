@@ -26,6 +26,26 @@ def test_explain_takes_one_picture(tmp_path, capsys):
     assert "--explain takes one picture or drawing; got a.png b.png" in capsys.readouterr().err
 
 
+def test_the_picture_is_prepared_once(tmp_path, monkeypatch):
+    from jaxdoodle.inference import predict
+
+    prepared, preprocess = [], predict.preprocess
+    monkeypatch.setattr(predict, "preprocess", lambda *given: prepared.append(given) or preprocess(*given))
+    (tmp_path / "one.json").write_text("[[[5, 90], [5, 7]]]")
+    assert main(["predict", MODEL, str(tmp_path / "one.json"), "--explain", str(tmp_path / "x.png")]) == 0
+    assert len(prepared) == 1 and (tmp_path / "x.png").exists()
+
+
+def test_explain_takes_a_file_of_one_drawing(tmp_path, capsys):
+    (tmp_path / "two.ndjson").write_text(2 * '{"drawing": [[[5, 90], [5, 7]]]}\n')
+    out = str(tmp_path / "x.png")
+    assert main(["predict", MODEL, str(tmp_path / "two.ndjson"), "--explain", out]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and "two.ndjson: holds more than one drawing; expected one." in printed.err
+    assert main(["predict", MODEL, str(tmp_path), "--explain", out]) == 2
+    assert "--explain takes one picture or drawing; got " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("out", ["stages", "stages.xyz"])
 def test_stages_of_another_kind_are_refused_before_the_answer(out, tmp_path, capsys):
     assert main(["predict", MODEL, "a.png", "--explain", str(tmp_path / out)]) == 2
