@@ -47,7 +47,7 @@ def balanced(labels: np.ndarray) -> tuple[int, Rows]:
     """Every class equally often, an epoch about as long as the set; classes without a drawing excepted.
 
     Each epoch takes up a class where the last one left it, and begins it anew at its end: so each of its drawings
-    comes as often as the others, give or take one.
+    has its turn as often as the others, give or take one. On disk it may sit that epoch out, as ``feed`` says.
     """
     counts = np.bincount(labels)
     starts = (np.cumsum(counts) - counts)[counts > 0]

@@ -65,6 +65,8 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> np.ndarray:
     if len(body) != count:
         found = f"truncated, {len(body):,} bytes follow" if len(body) < count else "too long, more bytes follow"
         expected = f"expected {' x '.join(map(str, shape))} = {count:,}"
+        if math.prod(struct.unpack(f"<{ndim}I", header[4:])) == len(body):
+            expected += "; its sizes are little-endian, those of IDX big-endian"
         raise InputError(f"{path}: {found} the header; {expected}.")
     if sha256 is not None and (found := hashlib.sha256(header + body).hexdigest()) != sha256:
         raise InputError(
@@ -100,8 +102,9 @@ def mnist_path(folder: Path, name: str) -> Path:
 def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
     """Training and test set of any four files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
 
-    The classes are the lines of ``classes.txt`` beside them, the first for label 0; without it, the numbers that are
-    the labels: the ten digits, or more where all up to the highest are there.
+    The classes are the lines of ``classes.txt`` beside them; without it, the numbers that are the labels: the ten
+    digits or, where labels exceed 9 and none is left out, all of them. They count from 0, or from 1 as those of
+    EMNIST's letters: then the first class is that of label 1.
     """
     files: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.iterdir()):
@@ -115,19 +118,25 @@ def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
         if ("train" if side == "train" else "test", kind) not in files:
             raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
     train, test = (_read_side(files[side, "images"], files[side, "labels"]) for side in ("train", "test"))
-    listing = folder / "classes.txt"
-    labels = np.union1d(train[1], test[1])
-    highest = int(labels[-1])
+    classes, first = _classes(folder / "classes.txt", np.union1d(train[1], test[1]))
+    name = folder.resolve().name
+    return Dataset(name, train[0], train[1] - first, classes), Dataset(name, test[0], test[1] - first, classes)
+
+
+def _classes(listing: Path, labels: np.ndarray) -> tuple[tuple[str, ...], np.int32]:
+    """The names, and the label of the first; ``labels`` are all that occur, ascending."""
+    lowest, highest = labels[[0, -1]].tolist()
     if listing.exists():
         classes = read_names(listing)
+        first = int(lowest == 1 and len(classes) == highest)
+    elif highest > 9 and lowest <= 1 and len(labels) == highest - lowest + 1:
+        classes, first = tuple(map(str, range(lowest, highest + 1))), lowest
     else:
-        gaps = highest > len(labels)  # EMNIST's letters begin at 1
-        classes = DIGITS if gaps else tuple(map(str, range(max(10, highest + 1))))
-    if highest >= len(classes):
+        classes, first = DIGITS, 0
+    if highest - first >= len(classes):
         found = f"names {len(classes)} classes" if listing.exists() else "not found, so the classes are 0 to 9"
         raise InputError(f"{listing}: {found}, but labels reach {highest}; expected {highest + 1} names, one a line.")
-    name = folder.resolve().name
-    return Dataset(name, *train, classes), Dataset(name, *test, classes)
+    return classes, np.int32(first)
 
 
 def _read_side(

@@ -598,8 +598,20 @@ def test_the_command_says_what_came_and_fails_where_something_did_not(server, da
     assert len(printed.err.splitlines()) == 1 and "pizza.npy: cannot be fetched" in printed.err
     assert main([*words, "--classes", "piza"]) == 2
     assert "did you mean pizza?" in capsys.readouterr().err
-    assert main(["data", "get", "mnist", "--data-dir", str(data), "--base-url", "ftp://here"]) == 2
-    assert "expected http://" in capsys.readouterr().err
+    for address in (
+        "ftp://here",
+        "here",
+        "http://",
+        "http://[::1",
+        "http://here:99999",
+        "http://here:port",
+        "http://a\nb",
+    ):
+        assert main(["data", "get", "mnist", "--data-dir", str(data), "--base-url", address]) == 2
+        assert "is no address of a mirror; expected http://" in capsys.readouterr().err
+    for option in (["--classes", "clock"], ["--strokes"]):
+        assert main(["data", "get", "mnist", "--data-dir", str(data), "--base-url", server.url, *option]) == 2
+        assert "--classes and --strokes are of quickdraw" in capsys.readouterr().err
 
 
 def test_of_many_failures_the_first_are_told_and_the_others_counted(server, data, capsys):

@@ -34,6 +34,11 @@ BAD_IMAGES = {
     "floats": (_header(2, 28, 28, magic=b"\0\0\x0d\3") + BODY * 4, "type 0x0d with 3 dimensions (images)"),
     "four dimensions": (_header(2, 28, 28, 1) + BODY, "4 dimensions"),
     "little-endian magic": (_header(2, 28, 28, magic=b"\3\x08\0\0") + BODY, "no IDX file"),
+    "little-endian sizes": (
+        _header(magic=b"\0\0\x08\3") + struct.pack("<3I", 2, 28, 28) + BODY,
+        "1,568 bytes follow the header; expected 33554432 x 469762048 x 469762048 = "
+        "7,404,670,645,139,603,695,075,328; its sizes are little-endian, those of IDX big-endian",
+    ),
     "end within the header": (_header(2, 28, 28)[:9], "truncated; 9 bytes, expected a header of 16"),
     "one byte short": (GOOD[:-1], "truncated, 1,567 bytes follow the header; expected 2 x 28 x 28 = 1,568"),
     "one byte long": (GOOD + b"\0", "too long"),
@@ -106,10 +111,39 @@ def test_other_spellings_of_the_names_are_understood(pattern, idx_folder):
 
 def test_more_than_ten_classes_need_no_names_where_every_label_occurs(idx_folder, idx_bytes):
     """As EMNIST's 47 come, whose list of names is of another kind; its letters count from 1."""
+    for first, last in ((0, 13), (0, 10), (1, 13), (1, 26)):
+        write_labels(idx_folder, idx_bytes, [*range(first, last + 1)])
+        train, test = read_idx_folder(idx_folder)
+        assert train.classes == test.classes == tuple(map(str, range(first, last + 1)))
+        assert train.labels[:4].tolist() == [0, 1, 2, 3] and train.labels.dtype == np.int32
+    write_labels(idx_folder, idx_bytes, range(1, 9))
+    train, _ = read_idx_folder(idx_folder)
+    assert train.classes == tuple("0123456789") and train.labels[:4].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("labels", ([0, 1, 3, 4, 12], [*range(12), 13], range(2, 14)), ids=str)
+def test_labels_with_gaps_need_names(labels, idx_folder, idx_bytes, refusal):
+    write_labels(idx_folder, idx_bytes, labels)
+    assert f"expected {max(labels) + 1} names, one a line" in refusal(read_idx_folder, idx_folder)
+
+
+def test_names_count_from_the_first_label(idx_folder, idx_bytes, refusal):
+    write_labels(idx_folder, idx_bytes, range(1, 27))
+    names = [chr(ord("a") + place) for place in range(26)]
+    for listed, first in ((names, 0), (["none", *names], 1)):
+        (idx_folder / "classes.txt").write_text("\n".join(listed))
+        train, test = read_idx_folder(idx_folder)
+        assert train.classes == test.classes == tuple(listed)
+        assert train.labels[:3].tolist() == test.labels[:3].tolist() == [first, first + 1, first + 2]
+    (idx_folder / "classes.txt").write_text("\n".join(names[:25]))
+    assert "names 25 classes, but labels reach 26" in refusal(read_idx_folder, idx_folder)
+
+
+def write_labels(folder, pack, labels):
+    """30 + 12 labels, these in turn; the test side begins with the first ones again."""
     for side, count in (("train", 30), ("t10k", 12)):
-        path = idx_folder / f"{side}-labels-idx1-ubyte"
-        path.write_bytes(idx_bytes(1 + np.arange(count, dtype=np.uint8) % 14))
-    assert read_idx_folder(idx_folder)[0].classes == tuple(map(str, range(15)))
+        taken = np.resize(np.array([*labels], np.uint8), count)
+        (folder / f"{side}-labels-idx1-ubyte").write_bytes(pack(taken))
 
 
 def test_class_names_stand_in_classes_txt(idx_folder, refusal):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from jaxdoodle.data.dataset import choose_classes
 from jaxdoodle.data.fetch import files
@@ -66,12 +66,17 @@ def get(
     ``base_url``   of a mirror with the layout of a data root, in place of the publishers.
     ``done``       called with each outcome as it comes, and ``total``: how many there will be.
 
-    Raises ``InputError`` at a class that is not there, ``FailedError`` where the list of all classes cannot be had.
+    Raises ``InputError`` at a class or a mirror that cannot be, ``FailedError`` where the list of all classes cannot be
+    had.
     """
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
+    if base_url is not None and not _is_address(base_url):
         raise InputError(f"{base_url}: is no address of a mirror; expected http://... or https://...")
     transfer = transfer or Transfer()
     if name != "quickdraw":
+        if classes or strokes:
+            raise InputError(
+                f"{name}: comes as a whole, and without strokes; --classes and --strokes are of quickdraw."
+            )
         items = [_mnist(root, idx_name, base_url) for idx_name in MNIST_SHA256]
         return _fetch_all(items, transfer, partial(done, total=len(items)))
     categories = _item(root, CATEGORIES_FILE, base_url, files.look_into_names, files.names)
@@ -137,6 +142,14 @@ def _fetch_all(items: Sequence[Item], transfer: Transfer, done: Callable[[Outcom
             transfer.halted.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and text.isprintable()
+    except ValueError:
+        return False
 
 
 def _mnist(root: Path, name: str, base_url: str | None) -> Item:
