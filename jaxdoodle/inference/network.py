@@ -78,7 +78,7 @@ class Network:
         return out
 
     def _compute(self, x: Array, out: Array) -> None:
-        if len(self._idle) > SIZES:
+        if len(x) not in self._idle and len(self._idle) >= SIZES:
             self._idle.clear()
         idle = self._idle.setdefault(len(x), [])
         try:

@@ -7,7 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
-from jaxdoodle.inference.network import APPLY, CHUNK, Network
+from jaxdoodle.inference.network import APPLY, CHUNK, SIZES, Network
 from jaxdoodle.inference.spec import (
     LAYER_TYPES,
     AvgPool2D,
@@ -186,6 +186,18 @@ def test_changing_the_parameters_afterwards_changes_nothing():
         for value in p.values():
             value[...] = 7
     np.testing.assert_array_equal(net.logits(x), before)
+
+
+def test_plans_are_kept_for_a_few_numbers_of_images(monkeypatch):
+    bound, bind = [], Network._bind
+    monkeypatch.setattr(Network, "_bind", lambda self, count: bound.append(count) or bind(self, count))
+    spec = mlp(("a", "b"))
+    params = [{name: np.zeros(shape, np.float32) for name, shape in shapes.items()} for shapes in spec.param_shapes]
+    network = Network(spec, params)
+    few = [*range(1, SIZES + 1)]
+    for count in [*few, *few, SIZES + 1, SIZES + 1]:
+        network.logits(np.zeros((count, 28, 28, 1), np.uint8))
+    assert bound == [*few, SIZES + 1]
 
 
 def test_one_network_answers_many_threads():
