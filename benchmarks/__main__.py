@@ -1,7 +1,8 @@
 """Time ours against other libraries on equal work, side by side, and write a record.
 
 Every runtime trains in a process of its own. A round is one turn of each, one after the other, so that whatever else
-the machine does meets all of them. What counts is the median over the rounds.
+the machine does meets all of them. What counts is the median over the rounds. A runtime of others that is not installed
+or that fails is left out, and the record says why; where ours fails, the exit code is 1.
 """
 
 from __future__ import annotations
@@ -10,131 +11,146 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import jax
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import inference
+from benchmarks import equality, inference, process
+from benchmarks.machine import MEGABYTE, busy_cores, command
+from benchmarks.process import Ended
 from benchmarks.runtimes import OURS, RUNTIMES, applies
 from benchmarks.workloads import WORKLOADS, load_data
-from jaxdoodle.report.record import describe_machine, write_json
+from jaxdoodle.inference.errors import FailedError
+from jaxdoodle.report.record import cores, describe_machine, write_json
 
-#: How far the final losses of two runtimes may be apart, relative to the larger, and still be called equal work.
-SAME_LOSS = 0.25
-ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+#: Cores that work for others before a workload, as a share of all, from which on its seconds are not to be trusted.
+BUSY = 0.25
 PEAK = """
 import time, jax, jax.numpy as jnp
-a, multiply, took = jnp.ones((2048, 2048), jnp.float32), jax.jit(jnp.matmul), []
+size = 2048 if jax.default_backend() == "cpu" else 8192
+a, multiply, took = jnp.ones((size, size), jnp.float32), jax.jit(jnp.matmul), []
 multiply(a, a).block_until_ready()
 for _ in range(30):
     started = time.perf_counter()
     multiply(a, a).block_until_ready()
     took.append(time.perf_counter() - started)
-print(2 * 2048**3 / min(took))
+print(2 * size**3 / min(took))
 """
 
 
 def main() -> int:
     options = _parser().parse_args()
+    os.environ.update(process.ENVIRONMENT)
     console = Console()
-    console.width = max(console.width, 140)
-    missing = sorted(
-        {package for package, _ in (*RUNTIMES.values(), *inference.RUNTIMES.values()) if not there(package)}
-    )
-    for package in missing:
-        print(f"skipped: {package} is not installed")
+    console.width = max(console.width, 150)
+    for one, reason in (_lacking(RUNTIMES) | _lacking(inference.RUNTIMES)).items():
+        print(f"skipped: {one}: {reason}")
     data_name, *_ = load_data(options.data_dir or None)
     record: dict[str, Any] = {
-        "command": " ".join(["python", "-m", "benchmarks", *sys.argv[1:]]),
+        "command": command("benchmarks"),
         "data": data_name,
         "machine": describe_machine(),
         "load_before": os.getloadavg(),
-        "peak_flops": float(_python("-c", PEAK).stdout),
+        "peak_flops": float(process.run("-c", PEAK)[0]),
         "workloads": {},
     }
-    print(f"float32 matmul peak {record['peak_flops'] / 1e9:.0f} GFLOP/s; load {os.getloadavg()[0]:.1f}")
+    print(f"{data_name}; float32 matmul peak {record['peak_flops'] / 1e9:.0f} GFLOP/s")
     for name in options.workloads:
-        if name == "W5":
-            record["workloads"][name] = time_inference(options.rounds)
-            console.print(inference_table(record["workloads"][name]))
-        else:
-            record["workloads"][name] = time_training(name, options, missing)
-            console.print(training_table(name, record["workloads"][name], record["peak_flops"]))
+        busy = busy_cores()
+        try:
+            found = time_inference(options.rounds) if name == "W5" else time_training(name, options)
+        except FailedError as error:
+            print(error, file=sys.stderr)
+            return 1
+        record["workloads"][name] = {"busy_cores_before": round(busy, 2)} | found
         record["load_after"] = os.getloadavg()
         write_json(options.out, record)
-    if max(record["load_before"][0], 0) > 0.5 * len(os.sched_getaffinity(0)):
-        print(f"the machine was busy (load {record['load_before'][0]:.1f}): trust ratios less, seconds not at all.")
+        console.print(inference_table(found) if name == "W5" else training_table(name, found, record["peak_flops"]))
+        if busy > BUSY * cores():
+            print(f"others kept {busy:.1f} cores busy before {name}: trust its ratios less, its seconds not at all.")
     return 0
 
 
-def time_training(name: str, options: argparse.Namespace, missing: list[str]) -> dict[str, Any]:
-    """For each runtime its rounds' seconds and losses, start, memory and test score."""
+def time_training(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """For each runtime its rounds' seconds and losses, start, memory, test score, and whether its work was equal."""
     workload = WORKLOADS[name]
     images = max(workload.batch_size, int(workload.images * options.share))
     share = images / workload.images
-    chosen = [one for one in RUNTIMES if RUNTIMES[one][0] not in missing and applies(one, workload)]
-    arguments = [name, str(images), options.data_dir]
-    workers: dict[str, subprocess.Popen] = {}
+    chosen = [one for one in RUNTIMES if applies(one, workload, jax.default_backend())]
+    skipped = {one: reason for one, reason in _lacking(RUNTIMES).items() if one in chosen}
+    workers: dict[str, process.Worker] = {}
     found: dict[str, dict[str, Any]] = {}
     try:
         for one in chosen:
-            workers[one] = _start("benchmarks.worker", one, *arguments)
-            found[one] = {**_hear(workers[one]), "seconds": [], "loss": []}
+            if one not in skipped:
+                with _or_skip(one, found, skipped):
+                    workers[one] = process.start("-m", "benchmarks.worker", one, name, str(images), options.data_dir)
+                    found[one] = {**process.listen(workers[one]), "seconds": [], "loss": []}
         for number in range(options.rounds):
-            turn = number % len(chosen)
-            for one in chosen[turn:] + chosen[:turn]:
-                heard = _ask(workers[one], "round")
-                for key in ("seconds", "loss"):
-                    found[one][key].append(heard[key])
-        for one, worker in workers.items():
-            found[one] |= _ask(worker, "end")
+            there = list(found)
+            turn = number % len(there)
+            for one in there[turn:] + there[:turn]:
+                with _or_skip(one, found, skipped):
+                    heard = process.ask(workers[one], "round")
+                    for key in ("seconds", "loss"):
+                        found[one][key].append(heard[key])
+        for one in list(found):
+            with _or_skip(one, found, skipped):
+                found[one] |= process.ask(workers[one], "end")
     finally:
         for worker in workers.values():
-            worker.kill()
-            worker.wait()
-    return {"title": workload.title, "images": images, "flops": workload.flops * share, "runtimes": found}
+            process.stop(worker)
+    judged = equality.judge(name, found, OURS[0])
+    return {
+        "title": workload.title,
+        "images": images,
+        "flops": workload.flops * share,
+        "runtimes": {one: heard | judged[one] for one, heard in found.items()},
+        "skipped": skipped,
+    }
 
 
 def time_inference(rounds: int) -> dict[str, Any]:
     """For each network and runtime: seconds of a call by batch size, and of a whole process by the clock and by the
     processor, a number for each round.
     """
-    found: dict[str, Any] = {}
+    networks: dict[str, Any] = {}
     for title, spec in inference.networks().items():
+        skipped = _lacking(inference.RUNTIMES)
+        found: dict[str, dict[str, list[float]]] = {
+            one: {"cold": [], "cold, processor": [], **{str(count): [] for count in inference.BATCHES}}
+            for one in inference.RUNTIMES
+            if one not in skipped
+        }
         with tempfile.TemporaryDirectory() as folder:
             inference.write_models(spec, Path(folder))
-            runtimes = [one for one, (package, _) in inference.RUNTIMES.items() if there(package)]
-            if not Path(folder, "model.onnx").exists():
-                runtimes = [one for one in runtimes if not one.startswith("onnxruntime")]
-            took: dict[str, Any] = {
-                one: {"cold": [], "cold, processor": [], **{str(count): [] for count in inference.BATCHES}}
-                for one in runtimes
-            }
             for _ in range(rounds):
-                for one in runtimes:
-                    by_clock, by_processor = _time_process("-m", "benchmarks.inference", one, folder, "cold")
-                    took[one]["cold"].append(by_clock)
-                    took[one]["cold, processor"].append(by_processor)
-                    warm = json.loads(_python("-m", "benchmarks.inference", one, folder, "warm").stdout)
-                    for count, seconds in warm.items():
-                        took[one][count].append(seconds)
-            found[title] = took
-    return found
+                for one in list(found):
+                    with _or_skip(one, found, skipped):
+                        _, by_clock, by_processor = process.run("-m", "benchmarks.inference", one, folder, "cold")
+                        warm, *_ = process.run("-m", "benchmarks.inference", one, folder, "warm")
+                        found[one]["cold"].append(by_clock)
+                        found[one]["cold, processor"].append(by_processor)
+                        for count, seconds in json.loads(warm.splitlines()[-1]).items():
+                            found[one][count].append(seconds)
+        networks[title] = {"runtimes": found, "skipped": skipped}
+    return {"networks": networks}
 
 
 def training_table(name: str, result: dict[str, Any], peak: float) -> Table:
     found = result["runtimes"]
-    fastest = min(statistics.median(found[one]["seconds"]) for one in OURS)
-    last = {one: heard["loss"][-1] for one, heard in found.items()}
+    fastest = min(statistics.median(found[one]["seconds"]) for one in OURS if one in found)
     table = Table(
-        title=f"{name}: {result['title']}, batch {WORKLOADS[name].batch_size}, {result['images']:,} images a round"
+        title=f"{name}: {result['title']}, batch {WORKLOADS[name].batch_size}, {result['images']:,} images a round",
+        caption="equal work: in brackets, how much of what is allowed the loss and the count of right images take",
     )
     for column in ("runtime", "s a round (lowest, highest)", "x ours", "GFLOP/s", "of peak",
                    "compile s", "peak MB", "loss", "right of 10,000", "equal work"):  # fmt: skip
@@ -142,18 +158,17 @@ def training_table(name: str, result: dict[str, Any], peak: float) -> Table:
     for one, heard in found.items():
         seconds = statistics.median(heard["seconds"])
         rate = result["flops"] / seconds
-        apart = abs(last[one] - last[OURS[0]]) / max(last[one], last[OURS[0]])
         table.add_row(
             one,
             f"{seconds:.2f} ({min(heard['seconds']):.2f}, {max(heard['seconds']):.2f})",
-            f"{seconds / fastest:.2f}",
+            f"{seconds / fastest:.2f}" + ("" if heard["equal"] else " UNEQUAL"),
             f"{rate / 1e9:.0f}",
             f"{rate / peak:.0%}",
             f"{heard['start_seconds']:.1f}",
-            f"{heard['peak_bytes'] / 2**20:,.0f}",
+            f"{heard['peak_bytes'] / MEGABYTE:,.0f}",
             f"{heard['loss'][0]:.3f} to {heard['loss'][-1]:.3f}",
             f"{heard['correct']:,}",
-            "yes" if apart <= SAME_LOSS else f"loss {apart:.0%} apart",
+            equality.describe(heard),
         )
     return table
 
@@ -162,8 +177,8 @@ def inference_table(found: dict[str, Any]) -> Table:
     table = Table(title="W5: inference, medians over processes")
     for column in ("network", "runtime", *(f"{count} images" for count in inference.BATCHES), "cold start, processor"):
         table.add_column(column)
-    for title, took in found.items():
-        for one, seconds in took.items():
+    for title, network in found["networks"].items():
+        for one, seconds in network["runtimes"].items():
             cells = [statistics.median(seconds[str(count)]) for count in inference.BATCHES]
             cold, processor = (1e3 * statistics.median(seconds[key]) for key in ("cold", "cold, processor"))
             table.add_row(
@@ -172,47 +187,23 @@ def inference_table(found: dict[str, Any]) -> Table:
     return table
 
 
-def there(package: str) -> bool:
-    return find_spec(package) is not None
+def _lacking(runtimes: Mapping[str, tuple[tuple[str, ...], Any]]) -> dict[str, str]:
+    """The runtimes whose packages are not all there, and which are not."""
+    missing = {one: [name for name in names if find_spec(name) is None] for one, (names, _) in runtimes.items()}
+    return {one: f"not installed: {', '.join(names)}" for one, names in missing.items() if names}
 
 
-def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", module, *arguments]
-    pipe = subprocess.PIPE
-    quiet = subprocess.DEVNULL  # TensorFlow is talkative
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, env=os.environ | ENVIRONMENT)
-
-
-def _ask(worker: subprocess.Popen, what: str) -> dict[str, Any]:
-    assert worker.stdin is not None
-    worker.stdin.write(what + "\n")
-    worker.stdin.flush()
-    return _hear(worker)
-
-
-def _hear(worker: subprocess.Popen[str]) -> dict[str, Any]:
-    """The next message; lines that the library prints on its own account are passed over."""
-    assert worker.stdout is not None
-    for line in worker.stdout:
-        if line.startswith("{"):
-            return json.loads(line)
-    raise SystemExit(f"a worker ended early; alone it says why: {worker.args!r}")
-
-
-def _python(*arguments: str) -> subprocess.CompletedProcess:
-    environment = os.environ | ENVIRONMENT
-    return subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True, env=environment)
-
-
-def _time_process(*arguments: str) -> tuple[float, float]:
-    """Seconds of a whole process: by the clock, and of processor time."""
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, env=os.environ | ENVIRONMENT)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"a process failed; alone it says why: {process.args!r}")
-    return time.perf_counter() - started, used.ru_utime + used.ru_stime
+@contextmanager
+def _or_skip(one: str, found: dict[str, Any], skipped: dict[str, str]) -> Iterator[None]:
+    """A runtime whose process ends early is left out from there on, and so is what it did before. Ours may not be."""
+    try:
+        yield
+    except Ended as error:
+        if one.startswith("jaxdoodle"):
+            raise FailedError(f"{one}: {error}") from error
+        print(f"skipped: {one}: {error}")
+        skipped[one] = str(error)
+        found.pop(one, None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -220,7 +211,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("workloads", nargs="*", default=names, metavar="WORKLOAD", help=f"of {', '.join(names)} (all)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each runtime (5)")
-    parser.add_argument("--share", type=float, default=1.0, help="of each workload's images, for a quick look (1.0)")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="of each workload's images, for a quick look: what is called equal is for all of them (1.0)",
+    )
     parser.add_argument("--data-dir", default="", help="the data root; without MNIST there, doodles are drawn")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/benchmark.json"), help="the record (runs/benchmark.json)"

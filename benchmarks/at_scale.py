@@ -2,9 +2,8 @@
 
     python -m benchmarks.at_scale --folder DIR          writes 27 GB there, once, and runs/at_scale.json
 
-Reading is timed alone, after the system was told to forget the files; training, on some of the drawings, from disk and
-from memory in turn. Every figure comes from a process of its own, whose peak of memory is the system's count of it
-(``ru_maxrss``).
+Reading is timed alone, after the system was told to forget the files (which Linux can be); training, on some of the
+drawings, from disk and from memory in turn. Every figure comes from a process of its own.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import process
+from benchmarks.machine import MEGABYTE, command, peak_bytes
 from jaxdoodle.data import doodles
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.dataset import Dataset
@@ -43,8 +42,9 @@ def main() -> int:
         print(json.dumps({"peak_megabytes": _peak()} | found))
         return 0
     write_drawings(options.folder, options.classes, options.per_class)
+    os.environ.update(process.ENVIRONMENT)
     record: dict[str, Any] = {
-        "command": " ".join(["python", "-m", "benchmarks.at_scale", *sys.argv[1:]]),
+        "command": command("benchmarks.at_scale"),
         "machine": describe_machine(),
         "load_before": os.getloadavg(),
     }
@@ -148,13 +148,11 @@ def _forget(images: Bitmaps) -> None:
 
 
 def _in_a_process(name: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.at_scale", *sys.argv[1:], "--measure", name]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return json.loads(process.run("-m", "benchmarks.at_scale", *sys.argv[1:], "--measure", name)[0])
 
 
 def _peak() -> int:
-    """Megabytes, of which Linux counts 1024 bytes as one thousandth."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+    return round(peak_bytes() / MEGABYTE)
 
 
 def _ends(losses: list[float], count: int = 50) -> tuple[list[float], list[float]]:

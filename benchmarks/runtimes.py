@@ -1,31 +1,39 @@
 """One function for each runtime, in its usual way of training: ``start(workload, images, labels) -> Trainer``.
 
-All take uint8 images and scale them by 1/255, draw Glorot-uniform weights and shuffle in every epoch.
+All take uint8 images and scale them by 1/255, draw Glorot-uniform weights and shuffle in every epoch. Where there is a
+card, those that can use it do, with matrix products in TensorFloat-32, as JAX and TensorFlow have them there.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.workloads import Workload
 from jaxdoodle.inference import spec as layers
+from jaxdoodle.report.record import cores
 
 SEED = 0
 
 
 class Trainer(NamedTuple):
-    """``epoch()`` trains one epoch to its end and gives its mean loss; ``predict(images)`` gives labels."""
+    """``epoch()`` trains one epoch to its end and gives its mean loss; ``predict(images)`` gives labels.
+
+    A loss that has been read was waited for, and with it, on a card, all that was queued before.
+    """
 
     epoch: Callable[[], float]
     predict: Callable[[np.ndarray], np.ndarray]
+    device: str
 
 
 def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: int = 1) -> Trainer:
+    from jax import default_backend
+
     from jaxdoodle import optim, train
 
     config = train.TrainConfig(batch_size=workload.batch_size, devices=devices, seed=SEED)
@@ -41,19 +49,23 @@ def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: in
         state, (loss, _) = run(state, *data, rng.permutation(len(images)).astype(np.int32))
         return float(np.mean(loss))
 
-    return Trainer(epoch, lambda images: train.predict(workload.spec, state.params, images).argmax(axis=1))
+    def predict(images):
+        return train.predict(workload.spec, state.params, images).argmax(axis=1)
+
+    return Trainer(epoch, predict, default_backend())
 
 
 def ours_on_all_cores(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
     from jaxdoodle import parallel
 
-    devices = math.gcd(len(os.sched_getaffinity(0)), workload.batch_size)
+    devices = math.gcd(cores(), workload.batch_size)
     parallel.split_processor(devices)
     return ours(workload, images, labels, devices)
 
 
 def keras(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
     import keras as k
+    import tensorflow as tf
 
     k.utils.set_random_seed(SEED)
     make = {
@@ -73,26 +85,35 @@ def keras(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer
     def epoch():
         return net.fit(x, labels, batch_size=size, verbose=0).history["loss"][0]
 
-    return Trainer(epoch, lambda images: net.predict(images.astype(np.float32) / 255, verbose=0).argmax(axis=1))
+    def predict(images):
+        return net.predict(images.astype(np.float32) / 255, verbose=0).argmax(axis=1)
+
+    return Trainer(epoch, predict, "gpu" if tf.config.list_physical_devices("GPU") else "cpu")
 
 
-def torch(workload: Workload, images: np.ndarray, labels: np.ndarray, compiled: bool = False) -> Trainer:
+def torch(
+    workload: Workload, images: np.ndarray, labels: np.ndarray, compiled: bool = False, captured: bool = False
+) -> Trainer:
     """Tensors in memory, fused Adam, channels last: faster here than a DataLoader with the defaults."""
     import torch as t
 
+    device = "cuda" if t.cuda.is_available() else "cpu"
+    if device == "cuda":
+        t.set_float32_matmul_precision("high")  # TensorFloat-32
     t.manual_seed(SEED)
-    net = torch_net(t, workload.spec)
+    net = torch_net(t, workload.spec).to(device)
 
     def loss_of(images, labels):
         return t.nn.functional.cross_entropy(net(images), labels)
 
     if compiled:
         loss_of = t.compile(loss_of)
-    kind = {"adam": t.optim.Adam, "sgd": t.optim.SGD}[workload.optimizer]
-    optimizer = kind(net.parameters(), lr=workload.learning_rate, fused=True)
-    x, y, size = torch_images(t, images), t.from_numpy(labels).long(), workload.batch_size
-
-    for count in {size, len(x) % size} - {0} if compiled else ():
+    kinds: dict[str, Callable] = {"adam": partial(t.optim.Adam, capturable=captured), "sgd": t.optim.SGD}
+    optimizer = kinds[workload.optimizer](net.parameters(), lr=workload.learning_rate, fused=True)
+    x, y = torch_images(t, images).to(device), t.from_numpy(labels).long().to(device)
+    size = workload.batch_size
+    counts = {size, len(x) % size} - {0}
+    for count in counts:
         loss_of(x[:count], y[:count]).backward()
 
     def train(batch):
@@ -102,20 +123,61 @@ def torch(workload: Workload, images: np.ndarray, labels: np.ndarray, compiled: 
         optimizer.step()
         return loss.detach()
 
+    run = torch_graphs(t, train, net, optimizer, counts) if captured else train
+
     def epoch():
         net.train()
-        return float(t.stack([train(batch) for batch in t.randperm(len(x)).split(size)]).mean())
+        return float(t.stack([run(batch) for batch in t.randperm(len(x), device=device).split(size)]).mean())
 
     def predict(images):
         net.eval()
         with t.no_grad():
-            return np.concatenate([net(part).argmax(1).numpy() for part in torch_images(t, images).split(1000)])
+            parts = torch_images(t, images).to(device).split(1000)
+            return np.concatenate([net(part).argmax(1).cpu().numpy() for part in parts])
 
-    return Trainer(epoch, predict)
+    return Trainer(epoch, predict, device)
 
 
 def torch_compiled(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
     return torch(workload, images, labels, compiled=True)
+
+
+def torch_captured(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
+    return torch(workload, images, labels, captured=True)
+
+
+def torch_graphs(t, train, net, optimizer, counts):
+    """``train(batch)`` as CUDA graphs, one for each number of images: all kernels of a step in a single launch.
+
+    What is set up at first use cannot be captured, so there are some steps before; their traces are then wiped out.
+    """
+    begin = [param.detach().clone() for param in net.parameters()]
+    graphs = {}
+    for count in counts:
+        batch, aside = t.arange(count, device="cuda"), t.cuda.Stream()
+        aside.wait_stream(t.cuda.current_stream())
+        with t.cuda.stream(aside):
+            for _ in range(3):
+                train(batch)
+        t.cuda.current_stream().wait_stream(aside)
+        graph = t.cuda.CUDAGraph()
+        with t.cuda.graph(graph):
+            loss = train(batch)
+        graphs[count] = batch, graph, loss
+    with t.no_grad():
+        for param, start in zip(net.parameters(), begin, strict=True):
+            param.copy_(start)
+        for state in optimizer.state.values():
+            for value in state.values():
+                value.zero_()
+
+    def replay(order):
+        batch, graph, loss = graphs[len(order)]
+        batch.copy_(order)
+        graph.replay()
+        return loss.clone()
+
+    return replay
 
 
 def torch_images(t, images):
@@ -203,7 +265,11 @@ def flax(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
         return float(np.mean(jax.device_get(losses)))
 
     forward = jax.jit(lambda params, x: net.apply(params, x, training=False).argmax(axis=1))
-    return Trainer(epoch, lambda images: np.asarray(forward(state[0], images.astype(np.float32) / 255)))
+
+    def predict(images):
+        return np.asarray(forward(state[0], images.astype(np.float32) / 255))
+
+    return Trainer(epoch, predict, jax.default_backend())
 
 
 def sklearn(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
@@ -221,21 +287,29 @@ def sklearn(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Train
         net.partial_fit(x, labels, classes=np.arange(10))
         return float(net.loss_curve_[-1])
 
-    return Trainer(epoch, lambda images: net.predict((images / np.float32(255)).reshape(len(images), -1)))
+    def predict(images):
+        return net.predict((images / np.float32(255)).reshape(len(images), -1))
+
+    return Trainer(epoch, predict, "cpu")
 
 
-#: Name in the table -> the package that it needs, and the function.
-RUNTIMES: dict[str, tuple[str, Callable[[Workload, np.ndarray, np.ndarray], Trainer]]] = {
-    "jaxdoodle": ("jax", ours),
-    "jaxdoodle, per core": ("jax", ours_on_all_cores),
-    "Keras (TensorFlow)": ("tensorflow", keras),
-    "PyTorch": ("torch", torch),
-    "PyTorch, compiled": ("torch", torch_compiled),
-    "Flax": ("flax", flax),
-    "scikit-learn": ("sklearn", sklearn),
+#: Name in the table -> the packages that it needs, and the function.
+RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Workload, np.ndarray, np.ndarray], Trainer]]] = {
+    "jaxdoodle": (("jax",), ours),
+    "jaxdoodle, per core": (("jax",), ours_on_all_cores),
+    "Keras (TensorFlow)": (("tensorflow", "keras"), keras),
+    "PyTorch": (("torch",), torch),
+    "PyTorch, compiled": (("torch",), torch_compiled),
+    "PyTorch, CUDA graphs": (("torch",), torch_captured),
+    "Flax": (("flax",), flax),
+    "scikit-learn": (("sklearn",), sklearn),
 }
 OURS = tuple(name for name in RUNTIMES if name.startswith("jaxdoodle"))
+#: What is for one kind of device alone -> which, as JAX calls it.
+ONLY_ON = {"jaxdoodle, per core": "cpu", "PyTorch, CUDA graphs": "gpu"}
 
 
-def applies(name: str, workload: Workload) -> bool:
-    return name != "scikit-learn" or not any(isinstance(layer, layers.Conv2D) for layer in workload.spec.layers)
+def applies(name: str, workload: Workload, backend: str) -> bool:
+    """Whether this runtime can train this network where JAX's default device is of that kind."""
+    able = name != "scikit-learn" or not any(isinstance(layer, layers.Conv2D) for layer in workload.spec.layers)
+    return able and ONLY_ON.get(name, backend) == backend

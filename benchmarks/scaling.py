@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,11 +18,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
+from benchmarks import process
+from benchmarks.machine import MEGABYTE, command, peak_bytes
 from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.inference.spec import ModelSpec
-from jaxdoodle.report.record import describe_machine, write_json
+from jaxdoodle.report.record import cores, describe_machine, write_json
 from jaxdoodle.report.style import BLUE, GREEN, ORANGE, RED, figure
 
 #: Axis -> what it is called in the picture, and its values.
@@ -34,7 +36,13 @@ AXES: dict[str, tuple[str, Sequence[int]]] = {
     "in memory": ("digit CNN, batch 128: images in the set", (50_000, 200_000, 800_000)),
     "on disk": ("digit CNN, batch 128: images in the set", (50_000, 200_000, 800_000)),
 }
-CORES = len(os.sched_getaffinity(0))
+
+
+def device_counts() -> list[int]:
+    """One, and the most that the processor can be split into, a core each, so that they divide every batch."""
+    sizes = [case(axis, value)[1] for axis, (_, values) in AXES.items() for value in values]
+    split = math.gcd(cores(), *sizes) if jax.default_backend() == "cpu" else 1
+    return sorted({1, split})
 
 
 def case(axis: str, value: int) -> tuple[ModelSpec, int, int]:
@@ -66,9 +74,8 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
         epochs = max(1, min(5, 20_000 // count))
         config = train.TrainConfig(epochs + 1, batch_size, "adam", 1e-4, "constant", devices=devices)
         fitted = train.fit(spec, data, None, config)
-    seconds = statistics.median(epoch.seconds for epoch in fitted.history[1:])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"compile_seconds": fitted.compile_seconds, "images_per_second": count / seconds, "peak_bytes": peak}
+    rate = statistics.median(epoch.running.total / epoch.seconds for epoch in fitted.history[1:])
+    return {"compile_seconds": fitted.compile_seconds, "images_per_second": rate, "peak_bytes": peak_bytes()}
 
 
 def noise(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -97,19 +104,20 @@ PANELS = (
     (("in memory", "on disk"), "images_per_second"),
     (("in memory", "on disk"), "peak_bytes"),
 )
-UNITS = {"images_per_second": ("images a second", 1), "peak_bytes": ("peak memory (MB)", 2**20)}
+UNITS = {"images_per_second": ("images a second", 1), "peak_bytes": ("peak memory (MB)", MEGABYTE)}
 
 
 def draw(points: list[dict[str, Any]], path: Path) -> None:
     """A panel for each of ``PANELS``, a line for each axis in it and each number of devices."""
-    cores = sorted({point["devices"] for point in points})
-    note = f"Training, forward and backward, float32; {' and '.join(map(str, cores))} devices of one core each"
+    counts = sorted({point["devices"] for point in points})
+    split = "".join(f", or {count} of one core each" for count in counts if count > 1)
+    note = f"Training, forward and backward, float32; one device that has all cores{split}"
     with figure(path, 8.0, "How training scales", note) as page:
         grid = page.subplots(3, 2).ravel()
         grid[-1].remove()
         for axes, (drawn, what) in zip(grid, PANELS, strict=False):
             unit, size = UNITS[what]
-            for (one, devices), color in zip(product(drawn, cores), (BLUE, ORANGE, GREEN, RED), strict=False):
+            for (one, devices), color in zip(product(drawn, counts), (BLUE, ORANGE, GREEN, RED), strict=False):
                 line = [point for point in points if (point["axis"], point["devices"]) == (one, devices)]
                 label = f"{devices} device{'s' * (devices > 1)}" + (f", {one}" if len(drawn) > 1 else "")
                 at, values = [point["value"] for point in line], [point[what] / size for point in line]
@@ -130,20 +138,20 @@ def main() -> int:
     if options.point:
         print(json.dumps(measure(*options.point)))
         return 0
+    os.environ.update(process.ENVIRONMENT)
     record: dict[str, Any] = {
-        "command": " ".join(["python", "-m", "benchmarks.scaling", *sys.argv[1:]]),
+        "command": command("benchmarks.scaling"),
         "machine": describe_machine(),
         "load_before": os.getloadavg(),
         "points": [],
     }
     options.out.mkdir(parents=True, exist_ok=True)
     for axis in AXES:
-        for value, devices in product(AXES[axis][1], (1, CORES)):
-            command = [sys.executable, "-m", "benchmarks.scaling", "--point", json.dumps([axis, value, devices])]
-            heard = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        for value, devices in product(AXES[axis][1], device_counts()):
+            heard, *_ = process.run("-m", "benchmarks.scaling", "--point", json.dumps([axis, value, devices]))
             point = {"axis": axis, "value": value, "devices": devices, **json.loads(heard.splitlines()[-1])}
             record["points"].append(point)
-            rate, peak = point["images_per_second"], point["peak_bytes"] / 2**20
+            rate, peak = point["images_per_second"], point["peak_bytes"] / MEGABYTE
             print(f"{axis:9} {value:9,} on {devices}: {rate:10,.0f} images/s, {peak:7,.0f} MB", flush=True)
     record["load_after"] = os.getloadavg()
     write_json(options.out / "scaling.json", record)

@@ -1,16 +1,18 @@
 """One runtime on one workload in this process: ``python -m benchmarks.worker RUNTIME WORKLOAD IMAGES DATA_DIR``.
 
-It prints a line of JSON when it is ready, and one for each line that it reads: ``round``, then ``end``.
+It prints a line of JSON when it is ready, and one for each line that it reads: ``round``, then ``end``. Where it fails,
+the last line on stderr says why.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
-import resource
 import sys
 import time
+import traceback
 
+from benchmarks.machine import peak_bytes
 from benchmarks.runtimes import RUNTIMES
 from benchmarks.workloads import WORKLOADS, load_data
 
@@ -20,11 +22,12 @@ def main(runtime: str, workload_name: str, count: str, data_dir: str) -> None:
     _, (images, labels), (test_images, test_labels) = load_data(data_dir or None)
     images, labels = images[: int(count)], labels[: int(count)]
 
-    package, start = RUNTIMES[runtime]
-    importlib.import_module(package)
+    packages, start = RUNTIMES[runtime]
+    versions = {package: importlib.import_module(package).__version__ for package in packages}
     started = time.perf_counter()
     trainer = start(workload, images, labels)
-    say({"start_seconds": time.perf_counter() - started})
+    seconds = time.perf_counter() - started
+    say({"versions": versions, "device": trainer.device, "start_seconds": seconds})
     for line in sys.stdin:
         if line.strip() == "end":
             break
@@ -32,8 +35,7 @@ def main(runtime: str, workload_name: str, count: str, data_dir: str) -> None:
         losses = [trainer.epoch() for _ in range(workload.epochs)]
         say({"seconds": time.perf_counter() - started, "loss": sum(losses) / len(losses)})
     correct = int((trainer.predict(test_images) == test_labels).sum())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    say({"correct": correct, "total": len(test_labels), "peak_bytes": peak})
+    say({"correct": correct, "total": len(test_labels), "peak_bytes": peak_bytes()})
 
 
 def say(message: dict) -> None:
@@ -41,4 +43,8 @@ def say(message: dict) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(f"{type(error).__name__}: {error}".splitlines()[0])  # of some libraries, the first of many lines

@@ -11,7 +11,6 @@ one, the same command trains there.
 from __future__ import annotations
 
 import math
-import os
 import statistics
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import numpy as np
 from jaxdoodle import compile_cache, parallel, train
 from jaxdoodle.architectures import digit_cnn
 from jaxdoodle.data import load
-from jaxdoodle.report.record import describe_data, describe_machine, to_json, write_json
+from jaxdoodle.report.record import cores, describe_data, describe_machine, to_json, write_json
 from jaxdoodle.report.style import BLUE, RED, figure
 
 GOAL = 0.99
@@ -39,10 +38,11 @@ RECIPE: dict[str, Any] = {
 def run(out_dir: Path, seeds: int = SEEDS) -> int:
     """Train from every seed, print and record each time and count. 0 if the mean reaches the goal, else 1."""
     compile_cache.enable()
-    cores = math.gcd(len(os.sched_getaffinity(0)), RECIPE["batch_size"])
-    if cores > 1:
-        parallel.split_processor(cores)  # where there is a GPU, that is used, and this without effect
-    devices = cores if jax.default_backend() == "cpu" else 1
+    devices = math.gcd(cores(), RECIPE["batch_size"])
+    if devices > 1:
+        parallel.split_processor(devices)  # where there is a GPU, that is used, and this without effect
+    if jax.default_backend() != "cpu":
+        devices = 1
     splits = load("mnist", validation=0)
     spec = digit_cnn(splits.classes, drop_rate=0.0)
     runs: list[dict[str, Any]] = []
@@ -62,7 +62,7 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
         "command": "python -m experiments fast_digits",
         "machine": describe_machine(),
         "data": describe_data(splits),
-        "config": to_json(config),
+        "config": {**to_json(config), "seed": [one["seed"] for one in runs]},
         "mean_accuracy": share,
         "median_train_seconds": seconds,
         "compile_seconds": fitted.compile_seconds,

@@ -71,6 +71,7 @@ def describe_data(splits: Splits) -> dict[str, Any]:
 def describe_machine() -> dict[str, Any]:
     """Versions and hardware, for the record; in a clone the commit, marked where files differ from it."""
     device = jax.devices()[0]
+    card = {"driver": _driver()} if device.platform == "gpu" else {}
     return {
         "commit": _commit(),
         "versions": {name: version(name) for name in ("jax", "jaxlib", "optax", "numpy")}
@@ -78,7 +79,15 @@ def describe_machine() -> dict[str, Any]:
         "device": f"{device.platform}: {device.device_kind}",
         "platform": " ".join(device.client.platform_version.split()),
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
+        **card,
     }
+
+
+def cores() -> int:
+    """Of the processor, those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows give no process fewer
 
 
 def _commit() -> str | None:
@@ -90,6 +99,16 @@ def _commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True).stdout.strip() or None
     except OSError:  # no git
         return None
+
+
+def _driver() -> str | None:
+    """NVIDIA's cards and the version of their driver."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    except OSError:  # another maker's
+        return None
+    return "; ".join(lines) or None
 
 
 def to_json(value: Any) -> Any:

@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks import __main__ as main
 from benchmarks import inference, runtimes
 from benchmarks.__main__ import training_table
+from benchmarks.equality import judge
 from benchmarks.workloads import WORKLOADS, Workload, load_data
 from jaxdoodle.architectures import digit_cnn, mlp
 
 DIGITS = tuple("0123456789")
+KINDS = ("cpu", "gpu")
 
 
 def test_operations_are_those_counted_by_hand():
@@ -51,19 +55,130 @@ def test_ours_trains(name):
 
 
 def test_scikit_learn_is_not_asked_for_convolutions():
-    able = {name: runtimes.applies("scikit-learn", workload) for name, workload in WORKLOADS.items()}
+    able = {name: runtimes.applies("scikit-learn", workload, "cpu") for name, workload in WORKLOADS.items()}
     assert able == {"W1": True, "W2-32": False, "W2-128": False, "W3": False, "W4": True}
 
 
+def test_cuda_graphs_are_for_cards_and_a_processor_alone_is_split():
+    on = {kind: {name for name in runtimes.RUNTIMES if runtimes.applies(name, WORKLOADS["W1"], kind)} for kind in KINDS}
+    assert on["cpu"] ^ on["gpu"] == {"jaxdoodle, per core", "PyTorch, CUDA graphs"}
+    assert "PyTorch, CUDA graphs" in on["gpu"]
+
+
 def test_work_that_is_not_equal_is_called_so():
-    heard = {"seconds": [2.0, 4.0, 3.0], "start_seconds": 1.0, "peak_bytes": 2**20, "correct": 9, "total": 10}
+    heard = {"seconds": [2.0, 4.0, 3.0], "start_seconds": 1.0, "peak_bytes": 2 * 10**6, "correct": 900, "total": 1000}
     found = {one: heard | {"loss": [1.0, 0.1]} for one in runtimes.OURS} | {"other": heard | {"loss": [1.0, 0.2]}}
-    result = {"title": "", "images": 1, "flops": 6e9, "runtimes": found}
+    judged = judge("W1", found, "jaxdoodle")
+    result = {"title": "", "images": 1, "flops": 6e9, "runtimes": {one: found[one] | judged[one] for one in found}}
     table = training_table("W1", result, peak=4e9)
     cells = {column.header: list(column.cells) for column in table.columns}
-    assert cells["equal work"] == ["yes", "yes", "loss 50% apart"]
+    assert cells["equal work"] == ["yes (0%, 0%)", "yes (0%, 0%)", "NO (654%, 0%)"]
+    assert cells["x ours"] == ["1.00", "1.00", "1.00 UNEQUAL"]
     assert cells["GFLOP/s"] == ["2", "2", "2"] and cells["of peak"] == ["50%"] * 3
-    assert cells["s a round (lowest, highest)"] == ["3.00 (2.00, 4.00)"] * 3
+    assert cells["s a round (lowest, highest)"] == ["3.00 (2.00, 4.00)"] * 3 and cells["peak MB"] == ["2"] * 3
+
+
+# A worker that takes the place of the real one: RUNTIME WORKLOAD IMAGES DATA_DIR, and fails where the name says.
+WORKER = """
+import json, sys
+name = sys.argv[1]
+def come_to(place):
+    if f"fails at {place}" in name:
+        print("a long story\\n  and its end", file=sys.stderr)
+        sys.exit(3)
+    if f"dies at {place}" in name:
+        import os
+        os._exit(7)
+print("the library prints this")
+come_to("start")
+print(json.dumps({"start_seconds": 1.0}), flush=True)
+rounds = 0
+for line in sys.stdin:
+    what = line.strip()
+    if what == "round":
+        rounds += 1
+        if rounds == 2:
+            come_to("round")
+    else:
+        come_to("end")
+    end = {"correct": 9, "total": 10, "peak_bytes": 1}
+    print(json.dumps(end if what == "end" else {"seconds": 1.0, "loss": 0.5}), flush=True)
+"""
+PLACES = ("start", "round", "end")
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """Set the runtimes' names; all are played by ``WORKER``."""
+
+    def set_names(*names):
+        monkeypatch.setattr(main, "RUNTIMES", {name: (("json",), None) for name in names})
+
+    start = main.process.start
+    monkeypatch.setattr(main.process, "start", lambda _, module, *arguments: start("-c", WORKER, *arguments))
+    return set_names
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_peer_that_fails_is_left_out_and_the_rest_goes_on(place, workers, capsys):
+    fails, dies = f"fails at {place}", f"dies at {place}"
+    workers("jaxdoodle", fails, dies, "other")
+    found = main.time_training("W1", SimpleNamespace(share=1.0, data_dir="", rounds=3))
+    assert found["skipped"] == {fails: "and its end", dies: "ended with status 7"}
+    assert list(found["runtimes"]) == ["jaxdoodle", "other"]
+    assert all(len(heard["seconds"]) == 3 and heard["equal"] for heard in found["runtimes"].values())
+    assert capsys.readouterr().out.splitlines().count(f"skipped: {fails}: and its end") == 1
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_where_ours_fails_one_line_says_why_and_the_exit_code_is_1(place, workers, monkeypatch, tmp_path, capsys):
+    workers("jaxdoodle", f"jaxdoodle that fails at {place}")
+    monkeypatch.setattr("sys.argv", ["benchmarks", "W1", "--out", str(tmp_path / "record.json")])
+    monkeypatch.setattr(main.os, "environ", dict(main.os.environ))
+    monkeypatch.setattr(main.process, "run", lambda *arguments: ("1e9", 0.0, 0.0))
+    monkeypatch.setattr(main, "busy_cores", lambda: 0.0)
+    monkeypatch.setattr(main, "load_data", lambda root: ("mnist",))
+    assert main.main() == 1
+    assert capsys.readouterr().err == f"jaxdoodle that fails at {place}: and its end\n"
+
+
+def test_what_is_not_installed_is_recorded_as_skipped(workers, monkeypatch):
+    workers("jaxdoodle")
+    monkeypatch.setitem(main.RUNTIMES, "other", (("json", "no_such_library"), None))
+    found = main.time_training("W1", SimpleNamespace(share=1.0, data_dir="", rounds=1))
+    assert found["skipped"] == {"other": "not installed: no_such_library"} and list(found["runtimes"]) == ["jaxdoodle"]
+
+
+@pytest.mark.parametrize("busy", [0.0, 5.0])
+def test_a_workload_records_how_busy_the_machine_was_before(busy, workers, monkeypatch, tmp_path, capsys):
+    workers("jaxdoodle")
+    monkeypatch.setattr("sys.argv", ["benchmarks", "W1", "W4", f"--out={tmp_path / 'record.json'}"])
+    monkeypatch.setattr(main.os, "environ", dict(main.os.environ))
+    monkeypatch.setattr(main.process, "run", lambda *arguments: ("1e9", 0.0, 0.0))
+    monkeypatch.setattr(main, "busy_cores", lambda: busy)
+    monkeypatch.setattr(main, "cores", lambda: 8)
+    monkeypatch.setattr(main, "load_data", lambda root: ("mnist",))
+    assert main.main() == 0
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert [found["busy_cores_before"] for found in record["workloads"].values()] == [busy] * 2
+    assert record["command"] == "python -m benchmarks W1 W4 --out=PATH"
+    assert capsys.readouterr().out.count("others kept 5.0 cores busy before W") == (2 if busy else 0)
+
+
+def test_an_inference_runtime_that_fails_is_left_out(monkeypatch, capsys):
+    def run(_, module, one, folder, mode):
+        if one == "PyTorch" and mode == "warm":
+            raise main.Ended("no luck")
+        return json.dumps({"1": 0.1, "256": 0.2}), 1.0, 2.0
+
+    monkeypatch.setattr(main.process, "run", run)
+    monkeypatch.setattr(inference, "networks", lambda: {"one": mlp(DIGITS, (8,))})
+    monkeypatch.setattr(inference, "RUNTIMES", {inference.OURS: (("numpy",), None), "PyTorch": (("json",), None)})
+    network = main.time_inference(2)["networks"]["one"]
+    assert network["skipped"] == {"PyTorch": "no luck"} and list(network["runtimes"]) == [inference.OURS]
+    assert network["runtimes"][inference.OURS]["256"] == [0.2, 0.2]
+    assert "skipped: PyTorch: no luck" in capsys.readouterr().out
+    assert main.inference_table({"networks": {"one": network}}).row_count == 1
 
 
 def test_an_inference_process_prints_its_times(tmp_path, capsys):

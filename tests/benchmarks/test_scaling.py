@@ -7,12 +7,43 @@ from benchmarks import scaling
 
 
 @pytest.mark.parametrize("axis", scaling.AXES)
-def test_every_value_of_an_axis_is_a_case_with_whole_batches(axis):
+def test_every_value_of_an_axis_is_what_varies(axis):
     for value in scaling.AXES[axis][1]:
         spec, batch_size, count = scaling.case(axis, value)
-        assert count >= batch_size and spec.output_shape == (len(spec.classes),)
-    varied = {"batch": batch_size, "width": spec.layers[1], "classes": len(spec.classes)}.get(axis, count)
-    assert value in (varied, getattr(varied, "units", None))
+        units = getattr(spec.layers[1], "units", None)
+        found = {"batch": batch_size, "width": units, "classes": spec.output_shape[0]}.get(axis, count)
+        assert found == value and spec.output_shape == (len(spec.classes),)
+
+
+@pytest.mark.parametrize("axis", ["batch", "width", "classes"])
+def test_rates_are_compared_on_whole_batches(axis):
+    left = {value: count % size for value in scaling.AXES[axis][1] for _, size, count in [scaling.case(axis, value)]}
+    assert set(left.values()) == {0}, left
+
+
+@pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2]), (7, [1]), (64, [1, 8])])
+def test_the_processor_is_split_so_that_batches_can_be_shared_out(cores, counts, monkeypatch):
+    monkeypatch.setattr(scaling, "cores", lambda: cores)
+    assert scaling.device_counts() == counts
+    sizes = [scaling.case(axis, value)[1] for axis in scaling.AXES for value in scaling.AXES[axis][1]]
+    assert not any(size % devices for size in sizes for devices in counts)
+
+
+def test_a_card_is_not_split(monkeypatch):
+    monkeypatch.setattr(scaling, "cores", lambda: 8)
+    monkeypatch.setattr(scaling.jax, "default_backend", lambda: "gpu")
+    assert scaling.device_counts() == [1]
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_images_that_sit_out_an_epoch_are_not_counted(monkeypatch):
+    from jaxdoodle import train
+
+    fits, fit = [], train.fit
+    monkeypatch.setattr(train, "fit", lambda *arguments: fits.append(fit(*arguments)) or fits[-1])
+    found = scaling.measure("on disk", 520, 1)  # read in runs of 32: eight sit out
+    rates = [512 / epoch.seconds for epoch in fits[0].history[1:]]
+    assert found["images_per_second"] == pytest.approx(sorted(rates)[len(rates) // 2])
 
 
 @pytest.mark.usefixtures("as_users_run")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import jaxdoodle
-from jaxdoodle.report.record import describe_machine, write_json
+from jaxdoodle.report import record
+from jaxdoodle.report.record import cores, describe_machine, write_json
 
 
 def test_a_record_names_versions_device_and_commit():
@@ -26,6 +27,32 @@ def test_without_a_clone_there_is_no_commit(tmp_path, monkeypatch):
 def test_without_git_there_is_no_commit(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert describe_machine()["commit"] is None
+
+
+@pytest.mark.parametrize(("prints", "driver"), [("NVIDIA T4, 570.1\n", "NVIDIA T4, 570.1"), ("", None), (None, None)])
+def test_with_a_card_its_driver_is_recorded(prints, driver, tmp_path, monkeypatch):
+    class Card:
+        platform, device_kind = "gpu", "NVIDIA T4"
+
+        class client:
+            platform_version = "cuda 12"
+
+    if prints is not None:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\nprintf '{prints}'\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(record.jax, "devices", lambda: [Card])
+    found = describe_machine()
+    assert found["driver"] == driver and found["device"] == "gpu: NVIDIA T4"
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(record.os, "sched_getaffinity", lambda process: {3, 5, 6}, raising=False)
+    assert cores() == 3
+    monkeypatch.delattr(record.os, "sched_getaffinity")
+    monkeypatch.setattr(record.os, "cpu_count", lambda: 7)
+    assert cores() == 7
 
 
 @pytest.mark.parametrize("value", [{"a": list(range(100)), "b": {"c": ["x" * 90] * 3}}, {"short": 1}])
