@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.GifImagePlugin import getdata
 
 from jaxdoodle.inference.raster import paint
 from jaxdoodle.inference.strokes import BOX, Drawing, check
@@ -51,19 +53,29 @@ def write_svg(drawing: Drawing, path: Path, size: int = SIZE) -> None:
 def write_gif(drawing: Drawing, path: Path, size: int = SIZE) -> None:
     """The drawing as it was drawn, over and over: a raw one in its own time, a simplified one at an even pace."""
     strokes, times = _strokes_and_times(drawing)
-    images: list[np.ndarray] = []
-    durations: list[int] = []
-    for image in _frames(strokes, times, size):
-        if images and (image == images[-1]).all():
-            durations[-1] += round(1000 * FRAME)
-        else:
-            images.append(image)
-            durations.append(round(1000 * FRAME))
-    durations[-1] += round(1000 * REST)
-    grey = [Image.fromarray(np.rint(image / (255 / (GREYS - 1))).astype(np.uint8)) for image in images]
-    for frame in grey:
-        frame.putpalette(np.repeat(np.linspace(0, 255, GREYS).astype(np.uint8), 3).tobytes())
-    grey[0].save(path, "GIF", save_all=True, append_images=grey[1:], duration=durations, loop=0, optimize=False)
+    greys = np.repeat(np.linspace(0, 255, GREYS).astype(np.uint8), 3).tobytes()
+    before = np.full((size, size), GREYS, np.uint8)
+    with open(path, "wb") as file:  # frame by frame: Pillow would collect them all
+        file.write(b"GIF89a" + struct.pack("<HHBBB", size, size, 0xF0 | (GREYS.bit_length() - 2), 0, 0) + greys)
+        file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # over and over
+        for image, stays in _timed(_frames(strokes, times, size)):
+            box = Image.fromarray(image ^ before).getbbox()
+            assert box is not None  # each differs from the one before, the first everywhere
+            file.writelines(getdata(Image.fromarray(image).crop(box), box[:2], duration=stays))
+            before = image
+        file.write(b";")
+
+
+def _timed(images: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
+    """Each picture in greys of the palette, and the milliseconds that it stays: those that are equal are one."""
+    shown, stays = np.empty(0, np.uint8), 0
+    for image in images:
+        image = np.rint(image / np.float32(255 / (GREYS - 1))).astype(np.uint8)
+        if stays and (image != shown).any():
+            yield shown, stays
+            stays = 0
+        shown, stays = image, stays + round(1000 * FRAME)
+    yield shown, stays + round(1000 * REST)
 
 
 def _frames(strokes: list[np.ndarray], times: list[np.ndarray], size: int) -> Iterator[np.ndarray]:

@@ -2,15 +2,18 @@
 
 import argparse
 import json
+import tracemalloc
+import weakref
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import getdata
 
 from jaxdoodle.inference.drawings import READERS, read_drawings
 from jaxdoodle.inference.errors import InputError
-from jaxdoodle.report import draw
+from jaxdoodle.report import draw, drawing_files
 from jaxdoodle.report.drawing_files import FRAME, MOST_FRAMES, REST, WRITERS, write_gif, write_png, write_svg
 
 CROSS = [([0, 255], [0, 100]), ([0, 255], [100, 0])]
@@ -119,6 +122,22 @@ def test_a_drawing_of_hours_is_drawn_faster(tmp_path):
     write_gif([([0, 100], [0, 0], [0, 9e5])], tmp_path / "p.gif", 32)
     found, _ = frames(tmp_path / "p.gif")
     assert sum(seconds for _, seconds in found) == pytest.approx(MOST_FRAMES * FRAME + REST)
+
+
+def test_a_gif_takes_the_memory_of_a_few_frames(tmp_path, monkeypatch):
+    size, encoded = 200, []
+
+    def encode(image, *args, **kwargs):
+        encoded.append(weakref.ref(image))
+        assert sum(one() is not None for one in encoded) <= 2
+        return getdata(image, *args, **kwargs)
+
+    monkeypatch.setattr(drawing_files, "getdata", encode)
+    tracemalloc.start()
+    write_gif([([0, 100, 0], [0, 50, 100], [0, 1e4, 2e4])], tmp_path / "p.gif", size)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(encoded) > 300 and peak < 100 * size**2
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
