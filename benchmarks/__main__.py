@@ -148,9 +148,11 @@ def time_inference(rounds: int) -> dict[str, Any]:
 def training_table(name: str, result: dict[str, Any], peak: float) -> Table:
     found = result["runtimes"]
     fastest = min(statistics.median(found[one]["seconds"]) for one in OURS if one in found)
+    workload = WORKLOADS[name]
+    fewer = "" if result["images"] == workload.images else f"; that is meant for {workload.images:,} images"
     table = Table(
-        title=f"{name}: {result['title']}, batch {WORKLOADS[name].batch_size}, {result['images']:,} images a round",
-        caption="equal work: in brackets, how much of what is allowed the loss and the count of right images take",
+        title=f"{name}: {result['title']}, batch {workload.batch_size}, {result['images']:,} images a round",
+        caption=f"equal work: in brackets, how much of what is allowed the losses and right images are apart{fewer}",
     )
     for column in ("runtime", "s a round (lowest, highest)", "x ours", "GFLOP/s", "of peak",
                    "compile s", "peak MB", "loss", "right of 10,000", "equal work"):  # fmt: skip
@@ -215,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         "--share",
         type=float,
         default=1.0,
-        help="of each workload's images, for a quick look: what is called equal is for all of them (1.0)",
+        help="of each workload's images, for a quick look (1.0)",
     )
     parser.add_argument("--data-dir", default="", help="the data root; without MNIST there, doodles are drawn")
     parser.add_argument(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-#: Standard deviation of the natural logarithm of a round's loss over seeds of ours, of the first round and of later ones.
+#: Of the first round and of later ones: standard deviation of the natural logarithm of the loss over seeds of ours.
 #: Measured on MNIST, whole rounds: five of six to eight seeds, of W4 three of seven.
 NOISE = {
     "W1": (0.026, 0.031),
