@@ -6,6 +6,7 @@ is laid over the earlier ones as a translucent layer where it covers a pixel in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -18,7 +19,7 @@ from jaxdoodle.inference.strokes import BOX, MAX_COORDINATE, Drawing, check
 _LINES = 15  # per pixel, as cairo has them
 _STEPS = 256  # places along a line, per pixel
 _CHUNK = 2**16  # pixels and lines of all strokes painted at once: keeps the work in the processor's cache
-_BAND = 2**21  # pixels, or spans, of a chunk at once; a row of all strokes of one drawing is the least
+_BAND = 2**21  # pixels, or spans, of a chunk at once; the spans of a row of one drawing are the least
 
 
 def rasterise(
@@ -55,7 +56,9 @@ def paint(
     images = np.empty((len(drawings), *shape), np.uint8)
     with _naming_the_culprit(drawings):
         for first, last in _chunks(drawings, shape):
-            images[first:last] = _paint_chunk(drawings[first:last], shape, scale, pen / 2, offsets[first:last])
+            parts = _parts(drawings[first:last], shape[1])
+            free = math.prod(_left_free(part, shape, scale, pen / 2, offsets[first:last]) for part in parts)
+            images[first:last] = np.rint(255 * (1 - free))
     return images
 
 
@@ -87,9 +90,19 @@ def _chunks(drawings: Sequence[Drawing], shape: tuple[int, int]) -> Iterator[tup
         yield first, len(drawings)
 
 
-def _paint_chunk(
+def _parts(drawings: Sequence[Drawing], width: int) -> Iterator[Sequence[Drawing]]:
+    """A chunk; or one drawing of so many strokes that a row of them all takes more than ``_BAND``, by some at a time."""
+    most = max(1, _BAND // width)
+    if len(drawings) > 1 or len(drawings[0]) <= most:
+        yield drawings
+    else:
+        yield from ([drawings[0][first : first + most]] for first in range(0, len(drawings[0]), most))
+
+
+def _left_free(
     drawings: Sequence[Drawing], shape: tuple[int, int], scale: float, radius: float, offsets: np.ndarray
 ) -> np.ndarray:
+    """How much of each pixel the strokes leave uncovered, float64 ``(n, height, width)``."""
     strokes = [stroke for drawing in drawings for stroke in drawing]
     strokes_each = np.array([len(drawing) for drawing in drawings])
     points_each = np.array([len(stroke[0]) for stroke in strokes])
@@ -115,13 +128,12 @@ def _paint_chunk(
 
     height, width = shape
     rows = max(1, min(height, _BAND // (len(strokes) * width + _LINES * len(stroke))))
-    images = np.empty((len(drawings), height, width), np.uint8)
+    free = np.empty((len(drawings), height, width))
     for top in range(0, height, rows):
         down, band = [[0.0], [top]], (min(rows, height - top), width)
         coverage = _cover(start - down, end - down, stroke, len(strokes), radius, band)
-        paper = np.multiply.reduceat(1 - coverage, first_stroke)
-        images[:, top : top + rows] = np.rint(255 * (1 - paper))
-    return images
+        free[:, top : top + rows] = np.multiply.reduceat(1 - coverage, first_stroke)
+    return free
 
 
 def _cover(

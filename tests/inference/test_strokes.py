@@ -132,6 +132,20 @@ def test_painting_takes_any_shape_scale_pen_and_place():
     assert (columns @ ink[1].sum(0) / ink[1].sum(), rows @ ink[1].sum(1) / ink[1].sum()) == pytest.approx((15, 10))
 
 
+def test_many_strokes_on_a_large_bitmap_take_little_memory_and_are_all_painted(monkeypatch):
+    rng = np.random.default_rng(0)
+    drawing = [([x], [y]) for x, y in rng.integers(0, 400, (10_000, 2)).tolist()]
+    some = drawing[:50]
+    whole = paint([some], (20, 400), 1.0, 3.0, np.zeros((1, 2)))
+    tracemalloc.start()
+    bitmap = paint([drawing], (20, 400), 1.0, 3.0, np.zeros((1, 2)))
+    high = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert high < 80e6 and (bitmap >= whole).all() and bitmap.sum() > 2 * whole.sum()
+    monkeypatch.setattr(raster, "_BAND", 400 * 7)  # seven strokes at a time
+    np.testing.assert_array_equal(paint([some], (20, 400), 1.0, 3.0, np.zeros((1, 2))), whole)
+
+
 def test_a_single_huge_stroke_takes_little_memory():
     x, y = np.random.default_rng(0).integers(0, 256, (2, 20_000)).tolist()
     tracemalloc.start()
