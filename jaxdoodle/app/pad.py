@@ -77,7 +77,8 @@ def remark(prediction: Prediction | None) -> str:
         return "A guess appears as you draw."
     (first, share), (second, _) = [*prediction.top(2), ("", 0.0), ("", 0.0)][:2]
     if prediction.abstained:
-        return f"Most like {first}, but not like enough." if first else f"Not yet: {prediction.reason}."
+        reason = str(prediction.reason)
+        return f"Most like {first}, but not like enough." if first else f"{reason[0].upper()}{reason[1:]}."
     if share >= 0.9 or not second:
         return "I am quite sure."
     return f"{'Probably.' if share >= 0.6 else 'Perhaps.'} Or {second}?"

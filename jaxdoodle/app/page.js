@@ -11,7 +11,7 @@ const Page = (() => {
   const strokes = [];
   const cursor = { x: SIDE / 2, y: SIDE / 2, shown: false, down: false };
   let pointer = null; // the id of the one that draws
-  let answer = null; // {bitmap, logits, probabilities, abstained} of what is drawn; of a dot, the last alone
+  let answer = null; // {bitmap, logits, probabilities, abstained} of what is drawn, or {abstained, reason}
 
   // Strokes.
 
@@ -49,13 +49,12 @@ const Page = (() => {
 
   function ask() {
     if (!strokes.length) return null;
-    if (isDot()) return { abstained: true };
+    const reason = Strokes.refusal(strokes);
+    if (reason) return { abstained: true, reason };
     const bitmap = Strokes.render(strokes, model.contract);
     const logits = Network.logits(model, bitmap);
     return { bitmap, logits, ...Network.judge(model, logits) };
   }
-
-  const isDot = () => strokes.every((stroke) => stroke.every((axis, i) => axis.every((at) => at === strokes[0][i][0])));
 
   let due = false;
   function refresh() {
@@ -114,8 +113,8 @@ const Page = (() => {
     preview();
   }
 
-  function remark({ probabilities, abstained }, first, second) {
-    if (!probabilities) return "Not yet: a dot is no drawing.";
+  function remark({ probabilities, abstained, reason }, first, second) {
+    if (reason) return `${reason[0].toUpperCase()}${reason.slice(1)}.`;
     if (abstained) return `Most like ${model.classes[first]}, but not like enough.`;
     if (probabilities[first] >= 0.9 || second === undefined) return "I am quite sure.";
     return `${probabilities[first] >= 0.6 ? "Probably." : "Perhaps."} Or ${model.classes[second]}?`;

@@ -7,7 +7,24 @@ const Strokes = (() => {
   const TIE = 1e-9; // distances that differ by less are equal
   const SLACK = 12; // how far from the edges of its box a simplified drawing may end
 
+  const MAX_POINTS = 100000; // of a drawing
+  const MAX_LENGTH = 200; // of all strokes together, in longer sides of the drawing
+
   const rint = (value) => value + 2 ** 52 * 1.5 - 2 ** 52 * 1.5; // halves to even
+
+  // Why this is no drawing, in the words of the library; null of one that is.
+  function refusal(drawing) {
+    if (drawing.reduce((points, [xs]) => points + xs.length, 0) > MAX_POINTS)
+      return `a drawing has at most ${MAX_POINTS.toLocaleString("en")} points; this one has more`;
+    const sides = [0, 1].map((axis) => drawing.flatMap((stroke) => stroke[axis]));
+    const side = Math.max(...sides.map((all) => greatest(all) - least(all)));
+    if (!side) return "the strokes are a single dot; expected lines";
+    let length = 0;
+    for (const [xs, ys] of drawing)
+      for (let i = 1; i < xs.length; i++) length += Math.hypot(xs[i] - xs[i - 1], ys[i] - ys[i - 1]);
+    if (length <= MAX_LENGTH * side) return null;
+    return `the strokes are too busy: ${rint(length / side)} times as long as the drawing; at most ${MAX_LENGTH}`;
+  }
 
   // As Quick, Draw! simplifies: shift to 0, scale the longer side to 255, resample at 1, drop what lies within 2,
   // round. One that is simplified stays as it is.
@@ -165,5 +182,5 @@ const Strokes = (() => {
     }
   }
 
-  return { simplify, render };
+  return { refusal, simplify, render };
 })();

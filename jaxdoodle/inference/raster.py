@@ -91,7 +91,7 @@ def _chunks(drawings: Sequence[Drawing], shape: tuple[int, int]) -> Iterator[tup
 
 
 def _parts(drawings: Sequence[Drawing], width: int) -> Iterator[Sequence[Drawing]]:
-    """A chunk; or one drawing of so many strokes that a row of them all takes more than ``_BAND``, by some at a time."""
+    """A chunk; or, by some at a time, one drawing of so many strokes that a row of them all exceeds ``_BAND``."""
     most = max(1, _BAND // width)
     if len(drawings) > 1 or len(drawings[0]) <= most:
         yield drawings

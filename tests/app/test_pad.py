@@ -57,7 +57,7 @@ def answer(reason=None, **shares):
         (answer(cat=0.4, dog=0.5, eye=0.1), "dog", "Perhaps. Or cat?"),
         (answer(cat=0.5), "cat", "I am quite sure."),
         (answer("it scores 1.00, below 2.00", cat=0.4, dog=0.6), "None of mine", "Most like dog, but not like enough."),
-        (answer("a dot is no drawing"), "None of mine", "Not yet: a dot is no drawing."),
+        (answer("a dot is no drawing"), "None of mine", "A dot is no drawing."),
     ],
 )
 def test_the_answer_in_words(prediction, large, small):

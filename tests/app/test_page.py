@@ -124,7 +124,7 @@ def test_a_dot_is_none_of_its_own_until_it_is_more(page, doodle_model):
     draw(page, [([50, 50], [80, 80])])
     assert len(strokes_of(page)) == 1 and Model(doodle_model).predict(strokes_of(page)).abstained
     assert answer_of(page)["abstained"] and text_of(page, "#guess") == "None of mine"
-    assert text_of(page, "#remark") == "Not yet: a dot is no drawing." and text_of(page, "#bars") == ""
+    assert text_of(page, "#remark") == "The strokes are a single dot; expected lines." and text_of(page, "#bars") == ""
     draw(page, [([50, 90], [80, 90])])
     assert text_of(page, "#bars") != ""
 

@@ -14,10 +14,12 @@ import jaxdoodle
 from jaxdoodle.data import doodles
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
 from jaxdoodle.inference.drawings import read_drawings
+from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.preprocess import preprocess
 from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.inference.refusals import STROKES
 from jaxdoodle.inference.render import render_all
-from jaxdoodle.inference.strokes import simplify
+from jaxdoodle.inference.strokes import MAX_POINTS, simplify
 
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(not NODE, reason="needs Node")
@@ -37,11 +39,18 @@ LEVEL = [([10.0, 90.0], [50.0, 50.0])]
 RISING = [([0.0, 30.0, 60.0], [100.0, 0.0, 100.0]), ([10.0, 50.0], [60.0, 60.0])]
 
 
-def run(drawings, contract):
+REFUSALS = 'console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0)).map(Strokes.refusal)))'
+
+
+def ask(program, given):
     source = (Path(jaxdoodle.__file__).parent / "app" / "strokes.js").read_text(encoding="utf-8")
-    given = json.dumps({"drawings": drawings, "contract": contract.to_dict()})
-    done = subprocess.run([NODE, "-e", source + PROGRAM], input=given, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+    given = json.dumps(given)
+    done = subprocess.run([NODE, "-e", source + program], input=given, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def run(drawings, contract):
+    found = ask(PROGRAM, {"drawings": drawings, "contract": contract.to_dict()})
     return found["simple"], np.array(found["bitmaps"]).reshape(-1, *contract.image_shape[:2])
 
 
@@ -121,6 +130,31 @@ def test_a_digit_is_brought_to_the_middle_of_its_mass_as_a_picture_of_it_is(draw
 def test_where_it_is_drawn_and_how_large_makes_no_difference():
     _, found = run([RISING, as_drawn(RISING, np.random.default_rng(1))], MNIST)
     assert np.abs(found[0] - found[1]).max() <= 12  # a 255th of the longer side, by rounding
+
+
+def to_and_fro(times):
+    """As often as that along its own length."""
+    return [([n % 2 * 10.0 for n in range(times + 1)], [5.0] * (times + 1))]
+
+
+def reason_of(drawing):
+    """The library's, as a prediction has it."""
+    try:
+        preprocess(drawing, QUICKDRAW)
+    except InputError as error:
+        return str(error).removeprefix("the image: ").rstrip(".")
+
+
+def test_what_the_library_refuses_the_page_refuses_in_the_same_words():
+    still = [([3.0] * count, [4.0] * count) for count in (1, MAX_POINTS, MAX_POINTS + 1)]
+    busy = [to_and_fro(STROKES), to_and_fro(STROKES + 1), to_and_fro(700), 2 * to_and_fro(110)]
+    asked = [DOT, DOTS, LEVEL, RISING, [*DOT, *DOT], *([stroke] for stroke in still), [still[1], *LEVEL], *busy]
+    expected = [reason_of(drawing) for drawing in asked]
+    assert ask(REFUSALS, asked) == expected
+    kinds = [reason and reason.split(":")[0].split(";")[0] for reason in expected]
+    many = f"a drawing has at most {MAX_POINTS:,} points"
+    dot, much = "the strokes are a single dot", "the strokes are too busy"
+    assert kinds == [dot, None, None, None, dot, dot, dot, many, many, None, much, much, much]
 
 
 def test_a_drawing_of_very_many_points_is_painted():
