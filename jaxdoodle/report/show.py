@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -71,4 +72,12 @@ def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
     yield "typical", lambda target: typical(data.images, labels, classes, target, subject=some)
     for label, name in enumerate(classes):
         if (labels == label).any():
-            yield f"sheet-{name}", partial(contact_sheet, data.images[labels == label], subject=f"{some}, {name}")
+            yield (
+                f"sheet-{_as_file_name(name)}",
+                partial(contact_sheet, data.images[labels == label], subject=f"{some}, {name}"),
+            )
+
+
+def _as_file_name(name: str) -> str:
+    """Without what no system has in one, as in "T-shirt/top"."""
+    return re.sub(r'[<>:"/\\|?*%\x00-\x1f]', lambda found: f"%{ord(found[0]):02X}", name)

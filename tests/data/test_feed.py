@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -82,15 +83,38 @@ def test_balanced_sampling_takes_every_class_equally_often_and_each_of_its_drawi
         order = np.random.default_rng(8).permutation(len(data))
         data = type(data)(data.name, data.images[order], data.labels[order], data.classes)
     found, source = epochs(data, 6, "balanced")
-    label_of = dict(zip(map(bytes, data.images[:]), data.labels.tolist(), strict=True))
-    slack = len(data) - source.chunks * source.size
-    for chunks in found:
-        counts = Counter(label_of[one] for chunk in chunks for one in chunk)
-        assert max(counts.values()) - min(counts.values()) <= slack
-    taken = Counter(one for chunks in found for chunk in chunks for one in chunk)
-    small = [taken[one] for one, label in label_of.items() if label == 1]
-    assert len(small) == 130 and max(small) - min(small) <= (2 if where == "memory" else 12)
-    assert sum(small) > 6 * (len(data) - slack - 2) // 3 - 6 * slack
+    drawings = list(map(bytes, data.images[:]))
+    total, rows_of = SAMPLING["balanced"](data.labels)
+    assert total == 3 * (1730 // 3)
+    taken, had_their_turn = Counter(), Counter()
+    for epoch, chunks in enumerate(found):
+        turns = Counter(drawings[row] for row in rows_of(epoch, np.arange(total)))
+        used = Counter(one for chunk in chunks for one in chunk)
+        assert used <= turns and used.total() == source.chunks * source.size
+        taken += used
+        had_their_turn += turns
+    left_out = had_their_turn - taken
+    assert left_out.total() == 6 * (total - source.chunks * source.size)
+    if where == "memory":
+        assert not left_out
+
+
+def test_balanced_sampling_gives_every_drawing_the_same_number_of_turns():
+    """In whole passes through each class: 65 epochs of 576 are 288 times 130; 175 of them, 144 times 700."""
+    labels = np.random.default_rng(8).permutation(np.repeat(np.arange(3), COUNTS))
+    total, rows_of = SAMPLING["balanced"](labels)
+    share, turns = total // 3, np.zeros(len(labels), int)
+    assert share == 576
+    epochs_of = {label: math.lcm(share, count) // share for label, count in enumerate(COUNTS)}
+    for epoch in range(max(epochs_of.values())):
+        rows = rows_of(epoch, np.arange(total))
+        assert np.bincount(labels[rows]).tolist() == [share] * 3
+        turns += np.bincount(rows, minlength=len(labels))
+        for label, count in enumerate(COUNTS):
+            mine = turns[labels == label]
+            assert mine.max() - mine.min() <= 1
+            if (epoch + 1) % epochs_of[label] == 0:
+                assert set(mine) == {(epoch + 1) * share // count}
 
 
 def test_balanced_sampling_passes_over_classes_without_a_drawing(random_dataset):

@@ -1,6 +1,7 @@
 """Pictures of a dataset: what they show, that every text can be read, and the command that makes them."""
 
 import json
+import struct
 from functools import partial
 from itertools import combinations
 
@@ -139,6 +140,17 @@ def test_the_command_prints_where_its_pictures_are(tmp_path, capsys):
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(names)
     assert main([*words, "--set", "nothing"]) == 2
     assert "has no set 'nothing'" in capsys.readouterr().err
+
+
+def test_a_class_may_have_any_name(tmp_path, capsys):
+    for side in ("train", "t10k"):
+        images = RNG.integers(0, 256, (3, 28, 28), np.uint8)
+        (tmp_path / f"{side}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, 3, 28, 28) + images.tobytes())
+        (tmp_path / f"{side}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 3) + bytes(range(3)))
+    (tmp_path / "classes.txt").write_text("T-shirt/top\nwas?\n100%\n")
+    assert main(["data", "show", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    sheets = ["sheet-T-shirt%2Ftop.png", "sheet-was%3F.png", "sheet-100%25.png"]
+    assert capsys.readouterr().out.splitlines()[3:] == [str(tmp_path / "out" / name) for name in sheets]
 
 
 def test_the_command_shows_a_drawing_of_a_file_by_its_line(tmp_path, capsys):
