@@ -27,6 +27,7 @@ from jaxdoodle.data import doodles
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.feed import CHUNK, RUN, SAMPLING, feed
+from jaxdoodle.data.quickdraw import RESIDENT
 from jaxdoodle.data.registry import load
 from jaxdoodle.report.record import describe_machine, write_json
 
@@ -36,7 +37,12 @@ DISTINCT = 500  # drawings that a file repeats, each time with other dots in a c
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if options.classes * options.per_class * PIXELS <= RESIDENT:
+        parser.error(
+            f"{options.classes} classes of {options.per_class:,} would be trained on from memory: ask for more."
+        )
     if options.measure:
         found = MEASURES[options.measure](options)
         print(json.dumps({"peak_megabytes": _peak()} | found))
