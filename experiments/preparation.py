@@ -25,6 +25,7 @@ from jaxdoodle import compile_cache
 from jaxdoodle.architectures import digit_cnn, sketch_cnn
 from jaxdoodle.augment import Augment
 from jaxdoodle.data import load
+from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference.drawings import read_drawings
@@ -106,7 +107,7 @@ def _doodles(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], Mode
         strokes = list(read_drawings(folder / "simplified" / f"{name}.ndjson"))
         published = open_bitmaps(folder / "numpy_bitmap" / f"{name}.npy")[: len(strokes)].reshape(-1, 28, 28)
         for drawing, bitmap, own in zip(strokes, published, rasterise(strokes), strict=True):
-            if bitmap.tobytes() in unseen and np.abs(bitmap.astype(int) - own).mean() < 5:
+            if bitmap.tobytes() in unseen and np.abs(bitmap.astype(int) - own).mean() <= SAME_DRAWING:
                 bitmaps.append(bitmap)
                 labels.append(label)
                 subjects.append(of_doodle(drawing))

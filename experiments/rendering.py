@@ -25,6 +25,7 @@ import numpy as np
 from jaxdoodle import compile_cache
 from jaxdoodle.architectures import sketch_cnn
 from jaxdoodle.data import load
+from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference.contract import QUICKDRAW
@@ -42,7 +43,6 @@ from jaxdoodle.train import TrainConfig
 CONFIG = TrainConfig(epochs=2, schedule="constant")
 SHOWN = 10  # drawings in the picture
 DARKEST = 32
-OTHER_DRAWING = 5.0  # mean error of 255 above which a row shows another drawing than the line
 LARGEST_ERROR = 1.0  # the goal: mean of 255 over all pixels
 LEAST_AGREEMENT = 0.995  # the goal: of the drawings
 
@@ -107,7 +107,7 @@ def _both_forms(folder: Path) -> Iterator[tuple[str, list, np.ndarray]]:
 def _rows(ours: np.ndarray, bitmaps: np.ndarray) -> tuple[np.ndarray, int]:
     """Which bitmap shows each drawing, and how many of them are not in the place of their line."""
     rows = np.arange(len(ours)) % len(bitmaps)
-    away = np.flatnonzero(np.abs(bitmaps[rows].astype(int) - ours).mean(axis=(1, 2)) > OTHER_DRAWING)
+    away = np.flatnonzero(np.abs(bitmaps[rows].astype(int) - ours).mean(axis=(1, 2)) > SAME_DRAWING)
     for index in away:
         rows[index] = np.abs(bitmaps.astype(int) - ours[index]).mean(axis=(1, 2)).argmin()
     return rows, len(away)

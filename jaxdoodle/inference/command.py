@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
         help="pictures (png, jpg, gif, ...), drawings in strokes (ndjson, json, svg, bin), bitmaps (npy), folders of "
         "them; -: from the standard input, drawings as ndjson, answered in JSON lines, or a picture",
     )
-    option("-k", type=_count, default=3, metavar="N", help="how many guesses (3)")
+    option("-k", type=count, default=3, metavar="N", help="how many guesses (3)")
     option("--json", action="store_true", help="a JSON object a line")
     option("--watch", action="store_true", help="FILE is a folder: answer what comes into it, until Ctrl-C")
 
@@ -127,7 +127,7 @@ def _json_line(name: str, prediction: Prediction, k: int) -> str:
     return json.dumps(found | {"top": [{"label": label, "probability": p} for label, p in prediction.top(k)]})
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     """A positive integer, for ``argparse``."""
     value = int(text)
     if value < 1:
