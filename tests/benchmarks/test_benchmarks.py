@@ -72,7 +72,7 @@ def test_work_that_is_not_equal_is_called_so():
     result = {"title": "", "images": 1, "flops": 6e9, "runtimes": {one: found[one] | judged[one] for one in found}}
     table = training_table("W1", result, peak=4e9)
     cells = {column.header: list(column.cells) for column in table.columns}
-    assert cells["equal work"] == ["yes (0%, 0%)", "yes (0%, 0%)", "NO (527%, 0%)"]
+    assert cells["equal work"] == ["yes (0%, 0%)", "yes (0%, 0%)", "NO (525%, 0%)"]
     assert cells["x ours"] == ["1.00", "1.00", "1.00 UNEQUAL"]
     assert cells["GFLOP/s"] == ["2", "2", "2"] and cells["of peak"] == ["50%"] * 3
     assert cells["s a round (lowest, highest)"] == ["3.00 (2.00, 4.00)"] * 3 and cells["peak MB"] == ["2"] * 3
