@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks import machine, process
+from benchmarks import machine
 
 RECORDS = sorted((Path(benchmarks.__file__).parent / "records").glob("*.json"))
 
@@ -61,10 +61,3 @@ def test_busy_cores_are_those_that_others_use():
         clock = iter([10.0, 10.5])
         patch.setattr(machine.time, "perf_counter", lambda: next(clock))
         assert machine.busy_cores(0.0) == 3.0  # one of four was idle
-
-
-def test_a_process_that_runs_gives_what_it_prints_and_one_that_fails_says_why():
-    printed, by_clock, by_processor = process.run("-c", "print(3)")
-    assert printed == "3\n" and by_clock > 0 and by_processor > 0
-    with pytest.raises(process.Ended, match="^ZeroDivisionError: division by zero$"):
-        process.run("-c", "1 / 0")
