@@ -14,7 +14,7 @@ from jaxdoodle.cli import main
 from jaxdoodle.data import load, quickdraw
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.data.doctor import examine
-from jaxdoodle.data.doctor.checks import TURNS
+from jaxdoodle.data.doctor.checks import TURNS, _reading
 from jaxdoodle.data.doctor.strokes import examine_strokes
 from jaxdoodle.data.likeness import describe, near_pairs
 from jaxdoodle.inference import Model, model_file
@@ -153,7 +153,7 @@ PLANTS = {
     ),
     "black on white": (
         lambda s: both(s, lambda x: 255 - x), "polarity", True,
-        "{train} of {train} train drawings are dark ink on white; expected white ink (255) on black: 0, 1, 2, 3, 4, ...",
+        "{train} of {train} train drawings are dark ink on white; expected white ink (255) on black: 0, 1, 2, 3, 4,",
     ),
     "one black on white": (
         lambda s: with_images(s, "train", np.concatenate([255 - s.train.images[:1], s.train.images[1:]])),
@@ -372,6 +372,31 @@ def test_idx_files_with_the_drawings_along_the_last_axis_are_named(idx_folder, i
     (idx_folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images)))
     assert main(["data", "doctor", str(idx_folder)]) == 1
     assert "np.moveaxis(array, -1, 0)" in capsys.readouterr().out
+
+
+def test_emnist_s_files_are_known_to_be_turned(idx_folder, capsys):
+    main(["data", "doctor", str(idx_folder)])
+    assert "EMNIST" not in capsys.readouterr().out
+    for path in list(idx_folder.iterdir()):
+        path.rename(idx_folder / f"emnist-letters-{path.name}")
+    main(["data", "doctor", str(idx_folder)])
+    path = idx_folder / "emnist-letters-t10k-images-idx3-ubyte.gz"
+    assert f"note   orientation: {path}: EMNIST is published with rows and col" in capsys.readouterr().out
+
+
+READINGS = {
+    "o goes by the name of O, which reads its own": ((0, 1, 0), []),
+    "O and x are exchanged": ((1, 0, 2), ["O for x, x for O"]),
+    "all three are": ((1, 2, 0), ["O for x, x for o, o for O"]),
+}
+
+
+@pytest.mark.parametrize("answers, taken", READINGS.values(), ids=READINGS)
+def test_classes_that_cannot_be_told_apart_are_no_mistaken_names(answers, taken, sound):
+    labels = np.arange(60, dtype=np.int32) % 3
+    data = Dataset("letters", sound.train.images[:60], labels, ("O", "x", "o"))
+    found = list(_reading("the reader", lambda images: np.array(answers)[labels], data))
+    assert [f.text.partition("it takes ")[2] for f in found if f.check == "label order" and f.fault] == taken
 
 
 def test_what_is_not_there_is_the_caller_s_mistake(tmp_path, capsys, bitmaps):

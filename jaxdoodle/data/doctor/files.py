@@ -26,7 +26,15 @@ def examine_files(name: str, root: Path) -> list[Finding]:
         checks = [check for check in verify(root) if check.path.parent in folders]
     else:
         checks = [_look_into(path) for path in find_bitmaps(Path(name).expanduser()).values()]
-    return [fault_of(InputError(check.text), check.path) for check in checks if not check.ok]
+    faults = [fault_of(InputError(check.text), check.path) for check in checks if not check.ok]
+    return faults + _turned(Path(name).expanduser())
+
+
+def _turned(folder: Path) -> list[Finding]:
+    """A note on Cohen, Afshar, Tapson and van Schaik, "EMNIST: an extension of MNIST to handwritten letters"."""
+    found = sorted(folder.glob("emnist-*-images-idx3-ubyte*"))
+    text = "EMNIST is published with rows and columns exchanged; a model of it reads upright pictures wrongly"
+    return [Finding("orientation", False, f"{found[0]}: {text}")] if found else []
 
 
 def fault_of(error: InputError, path: Path) -> Finding:

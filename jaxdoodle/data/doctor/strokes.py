@@ -18,7 +18,8 @@ from jaxdoodle.inference.raster import rasterise
 
 #: Lines of a file that are looked at, and of these those that are drawn before a doubt arises.
 LINES, DRAWN = 100, 20
-#: Mean difference of a pixel up to which a bitmap shows the drawing. Of 15,332 real drawings none is drawn more than 0.6 off, and no other less than 15.
+#: Mean difference of a pixel up to which a bitmap shows the drawing. Of 15,332 real drawings none is drawn more than
+#: 0.6 off, and no other less than 15.
 SAME_DRAWING = 4.0
 
 
