@@ -1,6 +1,6 @@
 """Equal work is judged by what it leads to: the loss of every round, and how many test images are right in the end.
 
-No two runtimes draw the same weights, orders and dropout masks. So they may differ as far as ours differs from itself
+No two libraries draw the same weights, orders and dropout masks. So they may differ as far as ours differs from itself
 with other seeds, and no further.
 """
 
