@@ -10,6 +10,7 @@ import io
 import json
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -53,22 +54,29 @@ def answer(
     To ``stages``, if given, those of preparing each are added, as ``preprocess`` has it.
     """
     line_of = _json_line if options.json or "-" in options.files else _line
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have any name
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names and labels may be beyond its encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     code = 0
-    try:
-        for name, content in _inputs(options):
-            try:
-                if isinstance(content, InputError):
-                    raise content
-                print(line_of(name, model.predict(content, stages), options.k), flush=True)
-            except InputError as error:
-                print(f"{program}{_naming(name, content, error)}", file=sys.stderr, flush=True)
-                code = 2
-    except KeyboardInterrupt:
-        if not options.watch:
-            raise
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is said in one line
+        try:
+            for name, content in _inputs(options):
+                try:
+                    if isinstance(content, InputError):
+                        raise content
+                    print(_printable(line_of(name, model.predict(content, stages), options.k)), flush=True)
+                except InputError as error:
+                    print(_printable(f"{program}{_naming(name, content, error)}"), file=sys.stderr, flush=True)
+                    code = 2
+        except KeyboardInterrupt:
+            if not options.watch:
+                raise
     return code
+
+
+def _printable(line: str) -> str:
+    """A file may have any name: line breaks and what commands a terminal are shown as Python writes them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 def _naming(name: str, content: Any, error: InputError) -> str:

@@ -90,8 +90,9 @@ def _from_pillow(image: Any) -> Array:
         return np.asarray(image, np.float32) / np.float32(65535)
     if image.mode == "F" or image.mode.startswith("I"):
         grey = np.asarray(image, np.float32)
-        reach = np.ptp(grey)
-        return (grey - grey.min()) / reach if reach > 0 else np.zeros_like(grey)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite, or beyond measure, comes out as NaN
+            reach = np.ptp(grey)
+            return (grey - grey.min()) / reach if reach != 0 else np.zeros_like(grey)
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))

@@ -41,7 +41,9 @@ def check(drawing: Drawing) -> None:
         except (TypeError, ValueError, KeyError):
             fine = False
         if not fine:
-            raise InputError(f"stroke {index} is two equally long lists of numbers, x and y; got {shortened(stroke)}.")
+            raise InputError(
+                f"stroke {index} is two equally long lists of numbers below a million; got {shortened(stroke)}."
+            )
         if points > MAX_POINTS:
             raise InputError(f"a drawing has at most {MAX_POINTS:,} points; this one has more.")
 

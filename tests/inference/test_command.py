@@ -82,6 +82,39 @@ def test_a_name_that_is_not_utf8_is_answered_like_any_other(model, tmp_path):
     ]
 
 
+def test_a_name_with_line_breaks_and_escapes_is_printed_on_one_line(model, tmp_path, capsys):
+    for name, content in (("a\n\x1b[2J.png", picture()), ("b\n.png", b"?")):
+        (tmp_path / name).write_bytes(content)
+    assert main(["predict", str(model), str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{tmp_path}/a\\n\\x1b[2J.png: level ") and printed.out.count("\n") == 1
+    assert printed.err.startswith(f"jaxdoodle: {tmp_path}/b\\n.png: not a picture") and printed.err.count("\n") == 1
+
+
+def _tiff(pixels=None):
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((9, 9), np.uint8) if pixels is None else pixels).save(buffer, "TIFF")
+    return buffer.getvalue()
+
+
+def _floats(*first):
+    pixels = np.tile(np.arange(30, dtype=np.float32), (30, 1))
+    pixels.flat[: len(first)] = first
+    return _tiff(pixels)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [_tiff()[:10], _tiff()[:30], _floats(np.nan), _floats(np.inf), _floats(3e38, -3e38)],
+    ids=["cut off in its tags", "cut off later", "NaN", "infinite", "beyond float32"],
+)
+def test_a_bad_picture_is_refused_in_one_line_without_warnings(model, content, tmp_path):
+    (tmp_path / "bad.tif").write_bytes(content)
+    code, found, errors = ask(model, tmp_path / "bad.tif")
+    assert code == 2 and found == [] and len(errors) == 1, errors
+    assert errors[0].startswith(f"jaxdoodle: {tmp_path}/bad.tif: ")
+
+
 def test_json_says_all_that_a_prediction_says(model, tmp_path, capsys):
     (tmp_path / "one.json").write_text(json.dumps(UPRIGHT))
     assert main(["predict", str(model), str(tmp_path / "one.json"), "--json"]) == 0

@@ -290,7 +290,7 @@ REFUSED = [
     (np.zeros((28, 28), object), "the image: a picture holds uint8, uint16, bool or floats from 0 to 1; got object."),
     (np.full((28, 28), 255.0), "the image: a picture of floats goes from 0 to 1; got 255 to 255."),
     (np.full((28, 28), np.nan), "the image: a picture of floats goes from 0 to 1; got nan to nan."),
-    ([[0, 1]], "the image: stroke 0 is two equally long lists of numbers, x and y; got [0, 1]."),
+    ([[0, 1]], "the image: stroke 0 is two equally long lists of numbers below a million; got [0, 1]."),
     (None, "the image: a drawing is a path, a Pillow image, a NumPy array or a list of strokes; got NoneType."),
 ]
 
