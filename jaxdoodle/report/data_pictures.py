@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdoodle.data.likeness import describe
-from jaxdoodle.report.galleries import CLASS_ROWS, _paper, _pictures, _place
-from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, RED, figure, fit
+from jaxdoodle.report.galleries import _class_rows, _paper, _pictures, _place
+from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, RED, figure
 
 SHEET = (12, 16)  # rows and columns of a contact sheet
 EXTREMES = 6  # of each kind, in a row
@@ -48,12 +48,9 @@ def typical(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path:
     ``labels`` ``(n,)`` integers.
     """
     pictures, labels = _pictures(images), np.asarray(labels)
-    shown = np.unique(np.linspace(0, len(classes) - 1, min(len(classes), CLASS_ROWS)).round().astype(int))
     note = f"Left the {EXTREMES} drawings of which there are most alike in their class, right the {EXTREMES} loneliest"
-    if len(shown) < len(classes):
-        note = f"{len(shown)} of {len(classes)} classes. {note}"
-    names = [fit(classes[label], 17) for label in shown]
-    margin, columns = 0.3 + 0.1 * max(map(len, names)), 2 * EXTREMES + 0.5
+    shown, names, margin, note = _class_rows(classes, note)
+    columns = 2 * EXTREMES + 0.5
     title = f"{subject}: most and least typical"
     with figure(path, 0.1 + 6.8 * (len(shown) + 0.45) / (columns + margin), title, note) as page:
         axes = _paper(page, len(shown) + 0.45, columns, margin)

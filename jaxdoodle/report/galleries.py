@@ -23,12 +23,8 @@ def samples(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path:
     ``labels`` are ``(n,)`` integers.
     """
     images, labels = _pictures(images), np.asarray(labels)
-    shown = np.unique(np.linspace(0, len(classes) - 1, min(len(classes), CLASS_ROWS)).round().astype(int))
     note = f"The first {COLUMNS} of each class; {len(labels):,} images in all"
-    if len(shown) < len(classes):
-        note = f"{len(shown)} of {len(classes)} classes. {note}"
-    names = [fit(classes[label], 17) for label in shown]
-    margin = 0.3 + 0.1 * max(map(len, names))
+    shown, names, margin, note = _class_rows(classes, note)
     with figure(path, 0.1 + 6.8 * len(shown) / (COLUMNS + margin), f"{subject}: samples", note) as page:
         axes = _paper(page, len(shown), COLUMNS, margin)
         for row, label in enumerate(shown):
@@ -139,6 +135,15 @@ def _pictures(images):
     if images.ndim != 3 or images.dtype != np.uint8:
         raise ValueError(f"images are uint8 of shape (n, h, w, 1); got {images.dtype} of shape {images.shape}.")
     return images
+
+
+def _class_rows(classes, note):
+    """The classes that get a row, their names, the margin that these take, and the note: of many, how many they are."""
+    shown = np.unique(np.linspace(0, len(classes) - 1, min(len(classes), CLASS_ROWS)).round().astype(int))
+    if len(shown) < len(classes):
+        note = f"{len(shown)} of {len(classes)} classes. {note}"
+    names = [fit(classes[label], 17) for label in shown]
+    return shown, names, 0.3 + 0.1 * max(map(len, names)), note
 
 
 def _paper(page, rows, columns, margin=0.0):

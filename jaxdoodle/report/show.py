@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from jaxdoodle.data.registry import data_root, load
+from jaxdoodle.data.command import add_dataset, load_whole
 from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.errors import InputError
 from jaxdoodle.report.data_pictures import contact_sheet, stroke_order, typical
@@ -19,13 +19,10 @@ from jaxdoodle.report.tallies import class_histogram
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("dataset", help="doodles, mnist, mnist-mini, quickdraw, a folder of your own drawings, or an .ndjson file")
-    option("--classes", help='names with commas between, or "all"')
-    option("--per-class", type=int, metavar="N", help="the most drawings of each class")
+    add_dataset(parser, "doodles, mnist, mnist-mini, quickdraw, a folder of your own drawings, or an .ndjson file")
     option("--set", default="train", help="train (default), test or a further test set")
     option("--drawing", type=int, default=1, metavar="N", help="of an .ndjson file: the line (1)")
     option("--out", type=Path, metavar="DIR", help="for the pictures (runs/show-DATASET)")
-    option("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,13 +48,7 @@ def _strokes(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
 
 
 def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    splits = load(
-        options.dataset,
-        root=data_root(options.data_dir),
-        classes=options.classes,
-        per_class=options.per_class,
-        validation=0.0,
-    )
+    splits = load_whole(options)
     if options.set not in splits.sets:
         raise InputError(f"{options.dataset} has no set {options.set!r}; it has {', '.join(splits.sets)}.")
     whole = splits.sets[options.set]

@@ -5,10 +5,9 @@ import struct
 from functools import partial
 from itertools import combinations
 
-import matplotlib.figure
 import numpy as np
 import pytest
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Annotation
 from PIL import Image
 
 from jaxdoodle.cli import main
@@ -38,25 +37,10 @@ CASES = {
 
 
 @pytest.fixture
-def page(monkeypatch, request, tmp_path):
-    """The figure of a case, with the texts that came to paper in ``drawn``, and the file."""
-    made, draw_text = [], Text.draw
-
-    class Recorded(matplotlib.figure.Figure):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            self.drawn = []
-            made.append(self)
-
-    def draw(text, renderer):
-        if text.get_visible() and text.get_text().strip():
-            made[-1].drawn.append(text)
-        draw_text(text, renderer)
-
-    monkeypatch.setattr(matplotlib.figure, "Figure", Recorded)
-    monkeypatch.setattr(Text, "draw", draw)
+def page(pages, request, tmp_path):
+    """The figure of a case, and the file."""
     CASES[request.param](tmp_path / "figure.png", subject="x")
-    return made[-1], tmp_path / "figure.png"
+    return pages[-1], tmp_path / "figure.png"
 
 
 def says(figure):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyBboxPatch, Rectangle
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Annotation
 from PIL import Image
 
 from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
@@ -65,27 +65,6 @@ CASES = {
     "diagram, digit cnn": partial(diagram.model_diagram, spec=digit_cnn(DIGITS)),
     "diagram, sketch cnn": partial(diagram.model_diagram, spec=sketch_cnn(MANY)),
 }
-
-
-@pytest.fixture
-def pages(monkeypatch):
-    """The matplotlib figures that are made, in order; ``drawn`` holds the texts that come to paper."""
-    made, draw_text = [], Text.draw
-
-    class Recorded(matplotlib.figure.Figure):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            self.drawn = []
-            made.append(self)
-
-    def draw(text, renderer):
-        if text.get_visible() and text.get_text().strip():
-            made[-1].drawn.append(text)
-        draw_text(text, renderer)
-
-    monkeypatch.setattr(matplotlib.figure, "Figure", Recorded)
-    monkeypatch.setattr(Text, "draw", draw)
-    return made
 
 
 def _says(page):

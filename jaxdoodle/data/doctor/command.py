@@ -7,23 +7,21 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from jaxdoodle.data.command import add_dataset, load_whole
 from jaxdoodle.data.dataset import SIDES, Splits
 from jaxdoodle.data.doctor.checks import Finding, examine
 from jaxdoodle.data.doctor.files import examine_files, fault_of
 from jaxdoodle.data.doctor.strokes import examine_strokes
-from jaxdoodle.data.registry import data_root, load
+from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference import Model
 from jaxdoodle.inference.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("dataset", help="doodles (built in), mnist, mnist-mini, quickdraw, or a folder of your own drawings")
-    option("--classes", help='names with commas between, or "all"')
-    option("--per-class", type=int, metavar="N", help="the most drawings of each class")
+    add_dataset(parser, "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of your own drawings")
     option("--model", metavar="MODEL", help="a model.npz: does it fit these drawings, and read them?")
     option("--json", action="store_true", help="one JSON object, with all rows concerned")
-    option("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     root = data_root(options.data_dir)
     found, splits = examine_files(options.dataset, root), None
     try:
-        splits = load(options.dataset, root=root, classes=options.classes, per_class=options.per_class, validation=0.0)
+        splits = load_whole(options)
         looked_at = splits.in_memory()
         found += examine(looked_at, model) + _left_out(splits, looked_at)
         if options.dataset == "quickdraw":
