@@ -1,4 +1,4 @@
-"""The four candidates of every 2x2 window by one matrix product: for large kernels.
+"""The four candidates of every 2x2 window by one matrix product: for kernels of any size.
 
 The image is cut into tiles of 2x2 pixels, like the windows of the pool. What the kernel sees from the four places of a
 window lies in the same few tiles, so one product with the kernel, shifted to each place, gives the four candidates side
@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array, lax
 
 from jaxdoodle.inference.spec import Conv2D
-from jaxdoodle.layers.windows import pooled_size, unfold
+from jaxdoodle.layers.windows import PLACE, pooled_size, unfold
 
 PLACES = tuple(product(range(2), range(2)))  # in a window, in reading order
 
@@ -24,9 +24,9 @@ def forward(layer: Conv2D, w: Array, x: Array) -> Array:
     return (_at_each_place(w) @ _patches(layer, x)).reshape(4, layer.filters, *pooled_size(layer, x), -1)
 
 
-def backward(layer: Conv2D, w: Array, x: Array, dcandidates: Array) -> tuple[Array, Array]:
+def backward(layer: Conv2D, w: Array, x: Array, winner: Array, won: Array) -> tuple[Array, Array]:
     """dw like ``w``, dx like ``x``."""
-    dcandidates = dcandidates.reshape(4 * layer.filters, -1)
+    dcandidates = jnp.where(winner == PLACE, won, jnp.zeros_like(won)).reshape(4 * layer.filters, -1)
     dw = _from_each_place(dcandidates @ _patches(layer, x).T, w.shape)
     return dw, _from_patches(layer, _at_each_place(w).T @ dcandidates, x)
 

@@ -1,9 +1,9 @@
 """Conv2D with stride 1, ReLU and 2x2 MaxPool2D as one rule: what their three rules do, several times faster.
 
-Three ideas, none of which changes what is computed:
+Three ideas, none of which changes what is computed, but for rounding:
 
 * The convolution gives the four candidates of every window as four arrays, and the pool is the largest of them. How
-  they come about is chosen by the kernel: ``aligned`` for the large, ``sliding`` for the small.
+  they come about is chosen by the kernel: ``winograd`` for 3x3, ``aligned`` for all others.
 * The largest is chosen before bias and ReLU, which then do a quarter of the work: both keep the order.
 * The batch is the last axis, so patches are copied in long runs. Between two such blocks the exchange of axes
   and its reversal meet, and the compiler drops both.
@@ -19,13 +19,11 @@ import numpy as np
 from jax import Array
 
 from jaxdoodle.inference.spec import Conv2D
-from jaxdoodle.layers import aligned, dense, sliding
+from jaxdoodle.layers import aligned, dense, winograd
 from jaxdoodle.layers.rule import Rule
+from jaxdoodle.layers.windows import PLACE
 
-PLACE = np.arange(4, dtype=np.int32)[:, None, None, None, None]  # in a window, in reading order
 NOBODY = np.int32(4)
-#: Up to this height and width a kernel slides: aligned, 16 numbers would do the work of a 3x3 kernel's 9.
-SMALL = 3
 
 
 def forward(layer, params, x, *, key=None):
@@ -49,15 +47,16 @@ def backward(layer, residuals, dy):
     x, w, winner = residuals
     won = _swap(dy)
     db = jnp.where(winner < NOBODY, won, jnp.zeros_like(won)).sum(axis=(1, 2, 3))
-    dcandidates = jnp.where(winner == PLACE, won, jnp.zeros_like(won))
-    dw, dx = _way(layer).backward(layer, w, _swap(x), dcandidates)
+    dw, dx = _way(layer).backward(layer, w, _swap(x), winner, won)
     return {"w": dw, "b": db}, _swap(dx)
 
 
 def _way(layer: Conv2D) -> ModuleType:
     """``forward(layer, w, x)`` gives the candidates ``(4, filters, rows, columns, batch)`` of the windows;
-    ``backward(layer, w, x, dcandidates)`` gives dw and dx. Images are ``(channels, height, width, batch)``."""
-    return sliding if max(layer.kernel_size) <= SMALL else aligned
+    ``backward(layer, w, x, winner, won)`` gives dw and dx, where ``won`` is the error of the one that won. Images
+    are ``(channels, height, width, batch)``.
+    """
+    return winograd if layer.kernel_size == winograd.KERNEL_SIZE else aligned
 
 
 def _swap(x: Array) -> Array:

@@ -24,6 +24,7 @@ CASES = [
     (Conv2D(2, (3, 2)), (2, 6, 7, 2)),
     (Conv2D(4, 1), (2, 5, 4, 3)),
     (Conv2D(1, 3), (1, 4, 4, 1)),  # a single window
+    (Conv2D(3, 3), (2, 9, 12, 4)),
     (Conv2D(2, 5, padding="SAME"), (2, 3, 2, 1)),  # a kernel larger than the image
 ]
 
