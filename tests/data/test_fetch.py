@@ -255,6 +255,14 @@ def test_a_download_continues_where_it_was_cut(server, tmp_path):
     assert starts == [max(0, n * 10_000 - n * OVERLAP) for n in range(5)]
 
 
+def test_a_cut_that_brought_something_is_continued_at_once(server, tmp_path):
+    server.content["a"] = CONTENT
+    server.manners["a"] = "cuts"
+    begin = time.monotonic()
+    assert fetch(whole_item(server, tmp_path, "a"), QUICK(pause=30)).ok
+    assert time.monotonic() - begin < 10
+
+
 def test_what_an_earlier_command_left_is_continued_by_another_mirror(server, tmp_path):
     server.content["b"] = CONTENT
     (tmp_path / "file.part").write_bytes(CONTENT[:30_000])

@@ -85,7 +85,7 @@ def _bars(subject: str) -> Iterator[tuple[Callable[[Path, int, int | None], None
         if part.suffix == ".part":
             name = part.stem
             if name not in tasks:
-                tasks[name] = bars.add_task(name, completed=size)
+                tasks[name] = bars.add_task(name, completed=size, total=end)
             bars.update(tasks[name], completed=size, total=end)
 
     def done(outcome: Outcome, total: int) -> None:

@@ -70,7 +70,7 @@ class Transfer:
 
     ``timeout``      seconds without a byte, or with less than ``LEAST``, after which a connection counts as cut.
     ``patience``     seconds for an answer to begin: finding the server, connecting and its header.
-    ``pause``        seconds before the second attempt; twice that before the third.
+    ``pause``        seconds after an attempt that brought nothing; twice that after the second.
     ``watch``        called with the file, its size now and the size it will have, from any thread.
     ``opener``       asks for an address.
     ``halted``       set: all downloads stop.
@@ -106,12 +106,13 @@ def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
             began_anew = True
             part.unlink()
         except _CutError as cut:
-            failures = 1 if _size(part) - before >= LEAST else failures + 1
+            failures = 0 if _size(part) - before >= LEAST else failures + 1
             if failures >= ATTEMPTS or (isinstance(cut, _LateError) and host not in transfer.heard):
                 if isinstance(cut, _SilenceError):
                     transfer.unreachable.add(host)
                 raise MirrorError(str(cut)) from None
-            transfer.halted.wait(transfer.pause * 2 ** (failures - 1))
+            if failures:
+                transfer.halted.wait(transfer.pause * 2 ** (failures - 1))
 
 
 def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> None:
