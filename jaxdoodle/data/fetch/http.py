@@ -138,9 +138,8 @@ def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> None:
     transfer.watch(part, size, end if total is not None else size)
     if total is not None and size < end:
         raise _CutError(f"ends after {size:,} of {end:,} bytes")
-    if (
-        total is None and not response.chunked and before < size < stop
-    ):  # it is the end where there is no more to be had
+    told = total is not None or response.chunked
+    if not told and before < size < stop:  # then it is the end if there is no more to be had
         raise _CutError("ends early each time")
 
 
