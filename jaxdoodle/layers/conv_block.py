@@ -16,7 +16,7 @@ from types import ModuleType
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from jaxdoodle.inference.spec import Conv2D
 from jaxdoodle.layers import aligned, dense, winograd
@@ -40,13 +40,19 @@ def forward(layer, params, x, *, key=None):
 
 
 def backward(layer, residuals, dy):
-    """The error goes to the winners; from there on the block is a dense layer between patches and candidates.
+    """The error goes to the winners; from there on the block is linear in the kernel and in the pixels.
 
-    Of ``x`` it takes the patches again, which XLA computes once within a compiled step.
+    What it needs of ``x``, patches or mixtures, it takes again; XLA computes it once within a compiled step. The loop
+    over filters is there because a loop's result is computed once: else XLA may fuse it into all its readers.
     """
     x, w, winner = residuals
-    won = _swap(dy)
-    db = jnp.where(winner < NOBODY, won, jnp.zeros_like(won)).sum(axis=(1, 2, 3))
+
+    def credit(one):
+        winner, error = one
+        won = jnp.where(winner < NOBODY, error, jnp.zeros_like(error))
+        return won, won.sum()
+
+    won, db = lax.map(credit, (winner, _swap(dy)))
     dw, dx = _way(layer).backward(layer, w, _swap(x), winner, won)
     return {"w": dw, "b": db}, _swap(dx)
 
