@@ -15,7 +15,9 @@ doodles lose 3.7 points. Of all these pictures none is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -58,10 +60,12 @@ CONDITIONS: dict[str, tuple[Canvas, int]] = {
     "photographs": (Canvas((300, 800), (0.3, 0.8), (0.5, 1.2), file="photograph"), 500),
 }
 SEED = 0
+#: Of the networks: which drawings it gets right differs from one to the next as much as between conditions.
+SEEDS = (0, 1, 2)
 
 
 def run(out_dir: Path) -> int:
-    """Train, draw, prepare, and write ``record.json``; a network that is in ``out_dir`` already is used again.
+    """Train, draw, prepare, and write ``record.json``; networks that are in ``out_dir`` already are used again.
 
     0 if both goals are met, else 1.
     """
@@ -70,37 +74,39 @@ def run(out_dir: Path) -> int:
         "experiment": "preparation",
         "command": "python -m experiments preparation",
         "seed": SEED,
+        "seeds of the networks": SEEDS,
         "machine": describe_machine(),
         "conditions": {name: to_json(canvas) for name, (canvas, _) in CONDITIONS.items()},
         "sets": {},
     }
     for name, of in (("digits", _digits), ("doodles", _doodles)):
-        bitmaps, labels, subjects, model = of(out_dir)
-        record["sets"][name] = {"config": to_json(CONFIGS[name]), "scores": dict(model.provenance["scores"])}
+        bitmaps, labels, subjects, models = of(out_dir)
+        scores = [dict(model.provenance["scores"]) for model in models]
+        record["sets"][name] = {"config": to_json(CONFIGS[name]), "scores": scores}
         record["sets"][name]["conditions"] = {}
         for condition, (canvas, count) in CONDITIONS.items():
-            found = _compare(bitmaps[:count], labels[:count], subjects[:count], canvas, model)
+            found = _compare(bitmaps[:count], labels[:count], subjects[:count], canvas, models)
             record["sets"][name]["conditions"][condition] = found
             print(f"{name}, {condition}: {found}", flush=True)
             write_json(out_dir / "record.json", record)
     _draw(record, out_dir / "preparation.png")
     goals = dict(zip(CONDITIONS, (0.003, 0.01), strict=False))
     counts = [(one["conditions"][name], goal) for one in record["sets"].values() for name, goal in goals.items()]
-    return int(any(one["published"] - one["prepared"] > goal * one["total"] for one, goal in counts))
+    return int(any(mean(one["published"]) - mean(one["prepared"]) > goal * one["total"] for one, goal in counts))
 
 
-def _digits(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], Model]:
+def _digits(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], list[Model]]:
     splits = load("mnist")
-    model = _model(out_dir / "digits", digit_cnn(splits.classes), splits, CONFIGS["digits"])
+    models = _models(out_dir / "digits", digit_cnn(splits.classes), splits, CONFIGS["digits"])
     chosen = np.random.default_rng(SEED).permutation(len(splits.test))[:2000]
     bitmaps = splits.test.images[chosen, ..., 0]
-    return bitmaps, splits.test.labels[chosen], [of_digit(bitmap) for bitmap in bitmaps], model
+    return bitmaps, splits.test.labels[chosen], [of_digit(bitmap) for bitmap in bitmaps], models
 
 
-def _doodles(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], Model]:
+def _doodles(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], list[Model]]:
     """Drawings on the test and validation sides whose published bitmap is in their own row."""
     splits = load("quickdraw", classes=CLASSES.split(","), validation=0.1)
-    model = _model(out_dir / "doodles", sketch_cnn(splits.classes), splits, CONFIGS["doodles"])
+    models = _models(out_dir / "doodles", sketch_cnn(splits.classes), splits, CONFIGS["doodles"])
     unseen = {image.tobytes() for side in (splits.test, splits.validation) for image in side.images}
     folder, bitmaps, labels, subjects = data_root(None) / "quickdraw" / "full", [], [], []
     for label, name in enumerate(splits.classes):
@@ -112,47 +118,54 @@ def _doodles(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], Mode
                 labels.append(label)
                 subjects.append(of_doodle(drawing))
     chosen = np.random.default_rng(SEED).permutation(len(bitmaps))[:2000]
-    return np.stack(bitmaps)[chosen], np.array(labels)[chosen], [subjects[i] for i in chosen], model
+    return np.stack(bitmaps)[chosen], np.array(labels)[chosen], [subjects[i] for i in chosen], models
 
 
-def _model(folder: Path, spec: Any, splits: Any, config: TrainConfig) -> Model:
-    if not (folder / "model.npz").exists():
-        train_model(spec, splits, config, folder, subject=f"preparation, {folder.name}")
-    return Model.load(folder / "model.npz")
+def _models(folder: Path, spec: Any, splits: Any, config: TrainConfig) -> list[Model]:
+    """A network for each of ``SEEDS``."""
+    paths = [folder / str(seed) / "model.npz" for seed in SEEDS]
+    for seed, path in zip(SEEDS, paths, strict=True):
+        if not path.exists():
+            name = f"preparation, {folder.name}, {seed}"
+            train_model(spec, splits, replace(config, seed=seed), path.parent, subject=name)
+    return [Model.load(path) for path in paths]
 
 
 def _compare(
-    bitmaps: np.ndarray, labels: np.ndarray, subjects: Sequence[Subject], canvas: Canvas, model: Model
-) -> dict[str, int]:
-    """How many are right, as published and as prepared, and how many are refused, which are not right."""
+    bitmaps: np.ndarray, labels: np.ndarray, subjects: Sequence[Subject], canvas: Canvas, models: list[Model]
+) -> dict[str, Any]:
+    """How many each network has right, as published and as prepared, and how many are refused, which are not right."""
     rng, prepared, refused = np.random.default_rng(SEED), np.zeros_like(bitmaps), np.zeros(len(bitmaps), bool)
     for index, subject in enumerate(subjects):
         try:
-            prepared[index] = preprocess(canvas_of(subject, canvas, rng), model.contract).bitmap
+            prepared[index] = preprocess(canvas_of(subject, canvas, rng), models[0].contract).bitmap
         except InputError as error:
             print(error)
             refused[index] = True
-    published, found = (model.logits(images).argmax(axis=1) for images in (bitmaps, prepared))
+    published, found = (
+        np.stack([model.logits(images).argmax(axis=1) for model in models]) for images in (bitmaps, prepared)
+    )
     return {
-        "published": int((published == labels).sum()),
-        "prepared": int(((found == labels) & ~refused).sum()),
-        "same class": int(((found == published) & ~refused).sum()),
+        "published": (published == labels).sum(axis=1).tolist(),
+        "prepared": ((found == labels) & ~refused).sum(axis=1).tolist(),
+        "same class": ((found == published) & ~refused).sum(axis=1).tolist(),
         "refused": int(refused.sum()),
         "total": len(labels),
     }
 
 
 def _draw(record: dict[str, Any], path: Path) -> None:
-    """Right from the prepared canvases, with 95 % intervals; a line marks the published bitmaps."""
-    note = "Right of all: dots as prepared, with 95 % intervals; crosses the same drawings as published"
+    """Right from the prepared canvases, with 95 % intervals; a cross marks the published bitmaps."""
+    note = "Right of all, mean of the networks: dots as prepared, with 95 % intervals; crosses as published"
     with figure(path, 4.2, "preparation: drawn anew, prepared, named", note) as page:
         pair = page.subplots(1, 2, sharey=True)
         for axes, (name, found), colour in zip(pair, record["sets"].items(), (BLUE, ORANGE), strict=True):
             for row, one in enumerate(found["conditions"].values()):
-                low, high = wilson_interval(one["prepared"], one["total"])
+                published, prepared = mean(one["published"]), mean(one["prepared"])
+                low, high = wilson_interval(round(prepared), one["total"])
                 axes.plot([100 * low, 100 * high], [row, row], color=colour)
-                axes.plot(100 * one["prepared"] / one["total"], row, "o", color=colour)
-                axes.plot(100 * one["published"] / one["total"], row, "x", color="black")
+                axes.plot(100 * prepared / one["total"], row, "o", color=colour)
+                axes.plot(100 * published / one["total"], row, "x", color="black")
             axes.set(title=name, xlabel="% right")
         pair[0].set_yticks(range(len(CONDITIONS)), list(CONDITIONS))
         pair[0].invert_yaxis()
