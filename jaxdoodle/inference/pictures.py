@@ -55,7 +55,7 @@ def pixels_of(image: Any, side: int) -> tuple[Array, int]:
 
 
 def open_picture(source: Any) -> Any:
-    """A path or a binary file as a Pillow image, of an animation the first, wholly read and as the file has it.
+    """A path or a binary file, which is closed, as a Pillow image, of an animation the first, as the file has it.
 
     Raises ``InputError``, also where Pillow is missing.
     """

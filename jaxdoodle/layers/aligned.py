@@ -14,9 +14,9 @@ import numpy as np
 from jax import Array, lax
 
 from jaxdoodle.inference.spec import Conv2D
-from jaxdoodle.layers.windows import PLACE, pooled_size, unfold
+from jaxdoodle.layers.windows import PLACE, margins, pooled_size, tiles_seen, unfold
 
-PLACES = tuple(product(range(2), range(2)))  # in a window, in reading order
+OFFSETS = tuple(product(range(2), range(2)))  # in a window, in reading order
 
 
 def forward(layer: Conv2D, w: Array, x: Array) -> Array:
@@ -31,27 +31,13 @@ def backward(layer: Conv2D, w: Array, x: Array, winner: Array, won: Array) -> tu
     return dw, _from_patches(layer, _at_each_place(w).T @ dcandidates, x)
 
 
-def _span(kernel_size: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of tiles that a window's four patches lie in."""
-    height, width = kernel_size
-    return (height + 2) // 2, (width + 2) // 2
-
-
-def _margins(layer: Conv2D, x: Array) -> list[tuple[int, int, int]]:
-    """How to pad ``(channels, height, width, batch)`` to whole tiles; below zero where pixels are never seen."""
-    sizes = [2 * (n + s - 1) for n, s in zip(pooled_size(layer, x), _span(layer.kernel_size), strict=True)]
-    pads = layer.pads(x.shape[1:3])
-    inner = [(p, size - n - p, 0) for (p, _), n, size in zip(pads, x.shape[1:3], sizes, strict=True)]
-    return [(0, 0, 0), *inner, (0, 0, 0)]
-
-
 def _patches(layer: Conv2D, x: Array) -> Array:
     """``(span * span * 2 * 2 * channels, rows * columns * batch)``: all that the four kernels of a window see."""
-    padded = lax.pad(x, jnp.zeros((), x.dtype), _margins(layer, x))
+    padded = lax.pad(x, jnp.zeros((), x.dtype), margins(layer, x))
     channels, height, width, batch = padded.shape
     tiles = padded.reshape(channels, height // 2, 2, width // 2, 2, batch).transpose(2, 4, 0, 1, 3, 5)
     tiles = tiles.reshape(4 * channels, height // 2, width // 2, batch)
-    patches = jnp.concatenate(unfold(tiles, _span(layer.kernel_size), (1, 1)))
+    patches = jnp.concatenate(unfold(tiles, tiles_seen(layer.kernel_size), (1, 1)))
     return patches.reshape(-1, patches[0].size)
 
 
@@ -62,7 +48,7 @@ def _from_patches(layer: Conv2D, dpatches: Array, x: Array) -> Array:
     computed again by every one.
     """
     channels, _, _, batch = x.shape
-    (down, across), (rows, columns) = _span(layer.kernel_size), pooled_size(layer, x)
+    (down, across), (rows, columns) = tiles_seen(layer.kernel_size), pooled_size(layer, x)
     tiles = dpatches.reshape(down * across, 2, 2, channels, rows, columns, batch).transpose(0, 3, 4, 1, 5, 2, 6)
 
     def add(image, one):
@@ -73,16 +59,16 @@ def _from_patches(layer: Conv2D, dpatches: Array, x: Array) -> Array:
     corners = np.array([(0, i, 0, j, 0, 0) for i, j in product(range(down), range(across))], np.int32)
     image, _ = lax.scan(add, blank, (tiles, corners))
     padded = image.reshape(channels, 2 * image.shape[1], 2 * image.shape[3], batch)
-    crop = [(-before, -after, 0) for before, after, _ in _margins(layer, x)]
+    crop = [(-before, -after, 0) for before, after, _ in margins(layer, x)]
     return lax.pad(padded, jnp.zeros((), x.dtype), crop)
 
 
 def _at_each_place(w: Array) -> Array:
     """``(4 * filters, span * span * 2 * 2 * channels)``: the kernel, shifted to each place and zero elsewhere."""
     height, width, channels, filters = w.shape
-    rows, columns = _span((height, width))
+    rows, columns = tiles_seen((height, width))
     shifted = [
-        jnp.pad(w, ((i, 2 * rows - height - i), (j, 2 * columns - width - j), (0, 0), (0, 0))) for i, j in PLACES
+        jnp.pad(w, ((i, 2 * rows - height - i), (j, 2 * columns - width - j), (0, 0), (0, 0))) for i, j in OFFSETS
     ]
     tiles = jnp.stack(shifted).reshape(4, rows, 2, columns, 2, channels, filters)
     return tiles.transpose(0, 6, 1, 3, 2, 4, 5).reshape(4 * filters, -1)
@@ -91,7 +77,7 @@ def _at_each_place(w: Array) -> Array:
 def _from_each_place(dshifted: Array, shape: tuple[int, ...]) -> Array:
     """The transpose of ``_at_each_place``: the four shifted kernels are one and the same."""
     height, width, channels, filters = shape
-    rows, columns = _span((height, width))
+    rows, columns = tiles_seen((height, width))
     tiles = dshifted.reshape(4, filters, rows, columns, 2, 2, channels).transpose(0, 2, 4, 3, 5, 6, 1)
     shifted = tiles.reshape(4, 2 * rows, 2 * columns, channels, filters)
-    return sum(one[i : i + height, j : j + width] for one, (i, j) in zip(shifted, PLACES, strict=True))
+    return sum(one[i : i + height, j : j + width] for one, (i, j) in zip(shifted, OFFSETS, strict=True))

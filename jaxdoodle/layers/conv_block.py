@@ -42,8 +42,9 @@ def forward(layer, params, x, *, key=None):
 def backward(layer, residuals, dy):
     """The error goes to the winners; from there on the block is linear in the kernel and in the pixels.
 
-    What it needs of ``x``, patches or mixtures, it takes again; XLA computes it once within a compiled step. The loop
-    over filters is there because a loop's result is computed once: else XLA may fuse it into all its readers.
+    What it needs of ``x``, patches or transforms, it takes again; XLA computes it once within a compiled step. The loop
+    over filters is there because a loop's result is computed once, else XLA may fuse it into all its readers; an
+    ``optimization_barrier`` is dropped on processors.
     """
     x, w, winner = residuals
 

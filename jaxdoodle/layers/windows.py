@@ -21,7 +21,8 @@ PLACE = np.arange(4, dtype=np.int32)[:, None, None, None, None]
 def unfold(x: Array, window: tuple[int, int], stride: tuple[int, int]) -> list[Array]:
     """``(batch, height, width, channels)`` -> one ``(batch, rows, columns, channels)`` per place in the window.
 
-    Entry k holds, for every window, the pixel at its k-th place in reading order.
+    Entry k holds, for every window, the pixel at its k-th place in reading order. Batch and channels may change places:
+    windows slide over the two axes in the middle.
     """
     spans = [_span(n, k, step) for n, k, step in zip(x.shape[1:3], window, stride, strict=True)]
     return [
@@ -50,6 +51,20 @@ def pooled_size(layer: Conv2D, x: Array) -> tuple[int, int]:
     """
     rows, columns, _ = layer.output_shape((*x.shape[1:3], x.shape[0]))
     return rows // 2, columns // 2
+
+
+def tiles_seen(kernel_size: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of 2x2 tiles that the kernel sees from the four places of a 2x2 window."""
+    height, width = kernel_size
+    return (height + 2) // 2, (width + 2) // 2
+
+
+def margins(layer: Conv2D, x: Array) -> list[tuple[int, int, int]]:
+    """How to pad ``(channels, height, width, batch)`` to whole tiles; below zero where pixels are never seen."""
+    sizes = [2 * (n + s - 1) for n, s in zip(pooled_size(layer, x), tiles_seen(layer.kernel_size), strict=True)]
+    pads = layer.pads(x.shape[1:3])
+    inner = [(p, size - n - p, 0) for (p, _), n, size in zip(pads, x.shape[1:3], sizes, strict=True)]
+    return [(0, 0, 0), *inner, (0, 0, 0)]
 
 
 def _span(size: int, window: int, stride: int) -> int:

@@ -71,7 +71,7 @@ def describe_data(splits: Splits) -> dict[str, Any]:
 def describe_machine() -> dict[str, Any]:
     """Versions and hardware, for the record; in a clone the commit, marked where files differ from it."""
     device = jax.devices()[0]
-    card = {"driver": _driver()} if device.platform == "gpu" else {}
+    gpu = {"driver": _driver()} if device.platform == "gpu" else {}
     return {
         "commit": _commit(),
         "versions": {name: version(name) for name in ("jax", "jaxlib", "optax", "numpy")}
@@ -79,7 +79,7 @@ def describe_machine() -> dict[str, Any]:
         "device": f"{device.platform}: {device.device_kind}",
         "platform": " ".join(device.client.platform_version.split()),
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
-        **card,
+        **gpu,
     }
 
 
@@ -102,7 +102,7 @@ def _commit() -> str | None:
 
 
 def _driver() -> str | None:
-    """NVIDIA's cards and the version of their driver."""
+    """NVIDIA's GPUs and the version of their driver."""
     command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()

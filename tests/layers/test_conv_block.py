@@ -25,6 +25,7 @@ CASES = [
     (Conv2D(4, 1), (2, 5, 4, 3)),
     (Conv2D(1, 3), (1, 4, 4, 1)),  # a single window
     (Conv2D(3, 3), (2, 9, 12, 4)),
+    (Conv2D(2, 3, padding="SAME"), (2, 6, 8, 3)),  # as in its other blocks
     (Conv2D(2, 5, padding="SAME"), (2, 3, 2, 1)),  # a kernel larger than the image
 ]
 
@@ -103,8 +104,8 @@ def test_the_blocks_backward_agrees_with_central_differences(layer, shape):
     )
 
 
-def test_what_is_not_a_number_stays_so():
-    layer, shape = CASES[0]
+@pytest.mark.parametrize("layer, shape", [(Conv2D(3, 5), (2, 12, 12, 1)), (Conv2D(3, 3), (2, 9, 12, 4))])
+def test_what_is_not_a_number_stays_so(layer, shape):
     params, x, _ = draw(layer, shape, "noise", np.float64)
     y = jax.jit(partial(conv_block.forward, layer))(params, x.at[0].set(np.nan))[0]
     assert np.isnan(y[0]).all() and np.isfinite(y[1]).all()

@@ -28,9 +28,9 @@ PAPER = 32
 SCRIBBLED = 0.6
 #: Pixels of ink, the least that is a drawing and not a dot.
 LEAST_INK = 8
-#: Times the contract's pen, as measured on its own bitmaps: 1.26 in all of Quick, Draw!, where crossings and corners of
-#: a few pixels count as pen.
-PENS = (0.75, 1.6)
+#: Times the contract's pen, as measured on bitmaps: 1.26 in all of Quick, Draw!, where crossings and corners of a few
+#: pixels count as pen, and 1.9 with pens one and a half times as wide.
+MEASURED_PENS = (0.75, 1.6)
 #: Correlation of pixels side by side, the least that drawings have; those of a table read the wrong way have less.
 LEAST_SMOOTH = 0.35
 SAMPLE = 1_000
@@ -245,7 +245,7 @@ def _placement(sides: dict[str, Dataset], contract: InputContract, whose: str, f
         if not scales:
             continue
         scale, pen, (down, across) = np.median(scales), np.median(pens), np.median(moves, axis=0)
-        low, high = (part * (contract.stroke_width or pen) for part in PENS)
+        low, high = (part * (contract.stroke_width or pen) for part in MEASURED_PENS)
         for wrong, text in (
             (
                 abs(scale - 1) > 0.1,
