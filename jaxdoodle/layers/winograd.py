@@ -73,7 +73,7 @@ def _transformed_pixels(layer: Conv2D, x: Array) -> Array:
 
 
 def _from_pixels(layer: Conv2D, dtransformed: Array, x: Array) -> Array:
-    """The transpose of ``_transformed_pixels``: every number back to its pixel; tiles, two apart, overlap and add up."""
+    """The transpose of ``_transformed_pixels``: every number to its pixel; tiles, two apart, overlap and add up."""
     grid = _grid(dtransformed.reshape(16, len(x), *pooled_size(layer, x), -1), 4)
     rows = [_overlapping(_along(PIXELS.T, row), 2) for row in grid]
     padded = _overlapping(_along(PIXELS.T, rows), 1)
