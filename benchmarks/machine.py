@@ -17,7 +17,7 @@ def command(module: str) -> str:
     """How this process was called; places outside of the current folder, which mean nothing elsewhere, as ``PATH``."""
     words = []
     for word in sys.argv[1:]:
-        option, equals, value = word.rpartition("=")
+        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
         outside = Path(value).is_absolute() or ".." in Path(value).parts
         words.append(f"{option}{equals}PATH" if outside else word)
     return shlex.join(["python", "-m", module, *words])

@@ -21,6 +21,7 @@ RECORDS = sorted((Path(benchmarks.__file__).parent / "records").glob("*.json"))
         (["--data-dir", "/home/me/data", "--out=/tmp/record.json"], "--data-dir PATH --out=PATH"),
         (["--folder", "../elsewhere", "--out", "benchmarks/records/one.json"],
          "--folder PATH --out benchmarks/records/one.json"),
+        (["--folder", "/home/me=x/data", "/home/me=x", "--out=/home/me=x/data"], "--folder PATH PATH --out=PATH"),
     ],
 )  # fmt: skip
 def test_a_command_is_recorded_without_the_places_of_this_machine(typed, recorded, monkeypatch):
