@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-#: For every process of a benchmark. A card is shared: nobody may take all of its memory.
+#: For every process of a benchmark. A GPU is shared: nobody may take all of its memory.
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "TF_CPP_MIN_LOG_LEVEL": "3",

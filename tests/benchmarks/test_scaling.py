@@ -29,7 +29,7 @@ def test_the_processor_is_split_so_that_batches_can_be_shared_out(cores, counts,
     assert not any(size % devices for size in sizes for devices in counts)
 
 
-def test_a_card_is_not_split(monkeypatch):
+def test_a_gpu_is_not_split(monkeypatch):
     monkeypatch.setattr(scaling, "cores", lambda: 8)
     monkeypatch.setattr(scaling.jax, "default_backend", lambda: "gpu")
     assert scaling.device_counts() == [1]

@@ -30,8 +30,8 @@ def test_without_git_there_is_no_commit(monkeypatch):
 
 
 @pytest.mark.parametrize(("prints", "driver"), [("NVIDIA T4, 570.1\n", "NVIDIA T4, 570.1"), ("", None), (None, None)])
-def test_with_a_card_its_driver_is_recorded(prints, driver, tmp_path, monkeypatch):
-    class Card:
+def test_with_a_gpu_its_driver_is_recorded(prints, driver, tmp_path, monkeypatch):
+    class Gpu:
         platform, device_kind = "gpu", "NVIDIA T4"
 
         class client:
@@ -42,7 +42,7 @@ def test_with_a_card_its_driver_is_recorded(prints, driver, tmp_path, monkeypatc
         program.write_text(f"#!/bin/sh\nprintf '{prints}'\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(record.jax, "devices", lambda: [Card])
+    monkeypatch.setattr(record.jax, "devices", lambda: [Gpu])
     found = describe_machine()
     assert found["driver"] == driver and found["device"] == "gpu: NVIDIA T4"
 
