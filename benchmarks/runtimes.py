@@ -1,7 +1,7 @@
 """One function for each runtime, in its usual way of training: ``start(workload, images, labels) -> Trainer``.
 
 All take uint8 images and scale them by 1/255, draw Glorot-uniform weights and shuffle in every epoch. Where there is a
-card, those that can use it do, with matrix products in TensorFloat-32, as JAX and TensorFlow have them there.
+GPU, those that can use it do, with matrix products in TensorFloat-32, as JAX and TensorFlow have them there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SEED = 0
 class Trainer(NamedTuple):
     """``epoch()`` trains one epoch to its end and gives its mean loss; ``predict(images)`` gives labels.
 
-    A loss that has been read was waited for, and with it, on a card, all that was queued before.
+    A loss that has been read was waited for, and with it, on a GPU, all that was queued before.
     """
 
     epoch: Callable[[], float]
@@ -31,18 +31,18 @@ class Trainer(NamedTuple):
     device: str
 
 
-def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: int = 1) -> Trainer:
+def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: int = 1, seed: int = SEED) -> Trainer:
     from jax import default_backend
 
     from jaxdoodle import optim, train
 
-    config = train.TrainConfig(batch_size=workload.batch_size, devices=devices, seed=SEED)
+    config = train.TrainConfig(batch_size=workload.batch_size, devices=devices, seed=seed)
     rate = optim.make_schedule("constant", workload.learning_rate, decay=0.0, steps_per_epoch=1, steps=1)
     optimizer = optim.make_optimizer(workload.optimizer, rate)
     step = train.make_step(workload.spec, optimizer, config, 255.0)
     arguments = train.init_state(workload.spec, optimizer, config), images, labels
     run, (state, *data) = train.compile_epoch(step, workload.batch_size, devices, arguments, len(images))
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
 
     def epoch():
         nonlocal state

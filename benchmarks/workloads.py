@@ -13,7 +13,7 @@ from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.spec import Conv2D, Dense, ModelSpec
 
 DIGITS = tuple("0123456789")
-TRAIN_IMAGES, TEST_IMAGES = 60_000, 10_000
+TRAIN_IMAGES = 60_000
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,14 @@ WORKLOADS = {
 
 
 def load_data(root: str | None) -> tuple[str, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Name, 60,000 training and 10,000 test images with labels: MNIST, or without it generated doodles, repeated."""
+    """Name, 60,000 training images and the test images, with labels: of MNIST, or without it of generated doodles.
+
+    Of doodles, those to train on are repeated until they are as many.
+    """
     try:
         splits = load("mnist", root=root, validation=0)
     except InputError:
         splits = load("doodles", root=root)
-    sides = []
-    for side, count in ((splits.train, TRAIN_IMAGES), (splits.test, TEST_IMAGES)):
-        index = np.arange(count) % len(side.images)
-        sides.append((side.images[index], side.labels[index].astype(np.int32)))
-    return splits.name, sides[0], sides[1]
+    index = np.arange(TRAIN_IMAGES) % len(splits.train)
+    train = splits.train.images[index], splits.train.labels[index].astype(np.int32)
+    return splits.name, train, (splits.test.images[:], splits.test.labels.astype(np.int32))

@@ -13,6 +13,7 @@ from benchmarks.__main__ import training_table
 from benchmarks.equality import judge
 from benchmarks.workloads import WORKLOADS, Workload, load_data
 from jaxdoodle.architectures import digit_cnn, mlp
+from jaxdoodle.data import load
 
 DIGITS = tuple("0123456789")
 KINDS = ("cpu", "gpu")
@@ -31,12 +32,15 @@ def test_the_workloads_are_the_networks_that_their_titles_say():
     assert [workload.spec.param_count for workload in WORKLOADS.values()] == [109_386, 37_610, 37_610, 500_985, 795_010]
 
 
-def test_without_mnist_doodles_fill_the_sets(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmarks.workloads.TRAIN_IMAGES", 700)
-    monkeypatch.setattr("benchmarks.workloads.TEST_IMAGES", 30)
-    name, (images, labels), (test_images, _) = load_data(str(tmp_path))
-    assert name == "doodles" and images.shape == (700, 28, 28, 1) and labels.shape == (700,)
-    assert images.dtype == np.uint8 and labels.dtype == np.int32 and len(test_images) == 30
+def test_without_mnist_doodles_are_repeated_to_train_on_and_each_tests_once(tmp_path, monkeypatch):
+    splits = load("doodles", root=str(tmp_path))
+    count = len(splits.train) + 7
+    monkeypatch.setattr("benchmarks.workloads.TRAIN_IMAGES", count)
+    name, (images, labels), (test_images, test_labels) = load_data(str(tmp_path))
+    assert name == "doodles" and images.dtype == np.uint8 and labels.dtype == test_labels.dtype == np.int32
+    assert images.shape == (count, 28, 28, 1) and labels.shape == (count,)
+    assert np.array_equal(images[-7:], splits.train.images[:7]) and np.array_equal(labels[-7:], labels[:7])
+    assert np.array_equal(test_images, splits.test.images) and np.array_equal(test_labels, splits.test.labels)
 
 
 @pytest.mark.usefixtures("as_users_run")
@@ -59,21 +63,29 @@ def test_scikit_learn_is_not_asked_for_convolutions():
     assert able == {"W1": True, "W2-32": False, "W2-128": False, "W3": False, "W4": True}
 
 
-def test_cuda_graphs_are_for_cards_and_a_processor_alone_is_split():
+def test_cuda_graphs_are_for_gpus_and_a_processor_alone_is_split():
     on = {kind: {name for name in runtimes.RUNTIMES if runtimes.applies(name, WORKLOADS["W1"], kind)} for kind in KINDS}
     assert on["cpu"] ^ on["gpu"] == {"jaxdoodle, per core", "PyTorch, CUDA graphs"}
     assert "PyTorch, CUDA graphs" in on["gpu"]
 
 
-def test_work_that_is_not_equal_is_called_so():
+@pytest.mark.parametrize(
+    ("measured", "equal", "times", "caption"),
+    [
+        (True, ["yes (0%, 0%)", "yes (0%, 0%)", "NO (420%, 0%)"], "1.00 UNEQUAL", " are apart"),
+        (False, ["not judged (0%, 0%)", "not judged (0%, 0%)", "not judged (420%, 0%)"], "1.00",
+         "; judged on 60,000 images of MNIST alone"),
+    ],
+)  # fmt: skip
+def test_work_that_is_not_equal_is_called_so_where_it_can_be_judged(measured, equal, times, caption):
     heard = {"seconds": [2.0, 4.0, 3.0], "start_seconds": 1.0, "peak_bytes": 2 * 10**6, "correct": 900, "total": 1000}
     found = {one: heard | {"loss": [1.0, 0.1]} for one in runtimes.OURS} | {"other": heard | {"loss": [1.0, 0.2]}}
-    judged = judge("W1", found, "jaxdoodle")
+    judged = judge("W1", found, "jaxdoodle", measured=measured)
     result = {"title": "", "images": 1, "flops": 6e9, "runtimes": {one: found[one] | judged[one] for one in found}}
     table = training_table("W1", result, peak=4e9)
     cells = {column.header: list(column.cells) for column in table.columns}
-    assert cells["equal work"] == ["yes (0%, 0%)", "yes (0%, 0%)", "NO (525%, 0%)"]
-    assert cells["x ours"] == ["1.00", "1.00", "1.00 UNEQUAL"]
+    assert cells["equal work"] == equal and str(table.caption).endswith(caption)
+    assert cells["x ours"] == ["1.00", "1.00", times] and cells["right"] == ["900 of 1,000"] * 3
     assert cells["GFLOP/s"] == ["2", "2", "2"] and cells["of peak"] == ["50%"] * 3
     assert cells["s a round (lowest, highest)"] == ["3.00 (2.00, 4.00)"] * 3 and cells["peak MB"] == ["2"] * 3
 
@@ -123,11 +135,20 @@ def workers(monkeypatch):
 def test_a_peer_that_fails_is_left_out_and_the_rest_goes_on(place, workers, capsys):
     fails, dies = f"fails at {place}", f"dies at {place}"
     workers("jaxdoodle", fails, dies, "other")
-    found = main.time_training("W1", SimpleNamespace(share=1.0, data_dir="", rounds=3))
+    found = main.time_training("W1", "mnist", SimpleNamespace(share=1.0, data_dir="", rounds=3))
     assert found["skipped"] == {fails: "and its end", dies: "ended with status 7"}
     assert list(found["runtimes"]) == ["jaxdoodle", "other"]
     assert all(len(heard["seconds"]) == 3 and heard["equal"] for heard in found["runtimes"].values())
     assert capsys.readouterr().out.splitlines().count(f"skipped: {fails}: and its end") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "share", "equal"), [("mnist", 1.0, True), ("mnist", 0.5, None), ("doodles", 1.0, None)]
+)
+def test_whole_rounds_on_mnist_alone_are_judged(data, share, equal, workers):
+    workers("jaxdoodle", "other")
+    found = main.time_training("W1", data, SimpleNamespace(share=share, data_dir="", rounds=1))
+    assert [heard["equal"] for heard in found["runtimes"].values()] == [equal] * 2
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -145,7 +166,7 @@ def test_where_ours_fails_one_line_says_why_and_the_exit_code_is_1(place, worker
 def test_what_is_not_installed_is_recorded_as_skipped(workers, monkeypatch):
     workers("jaxdoodle")
     monkeypatch.setitem(main.RUNTIMES, "other", (("json", "no_such_library"), None))
-    found = main.time_training("W1", SimpleNamespace(share=1.0, data_dir="", rounds=1))
+    found = main.time_training("W1", "mnist", SimpleNamespace(share=1.0, data_dir="", rounds=1))
     assert found["skipped"] == {"other": "not installed: no_such_library"} and list(found["runtimes"]) == ["jaxdoodle"]
 
 
