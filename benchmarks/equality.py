@@ -61,7 +61,7 @@ def _apart(loss: float, wanted: float) -> float:
 
 
 def describe(heard: dict[str, Any]) -> str:
-    """For the table: the verdict, and how much of what is allowed the losses (of the worst round) and the counts take."""
+    """The verdict, and how much of what is allowed the losses (of the worst round) and the counts take."""
     loss = max(apart / allowed for apart, allowed in heard["loss_apart"])
     apart, allowed = heard["correct_apart"]
     verdict = {True: "yes", False: "NO", None: "not judged"}[heard["equal"]]
