@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import noise
+from benchmarks import noise, runtimes
 from benchmarks.workloads import WORKLOADS, Workload
 from jaxdoodle.architectures import mlp
 
@@ -41,3 +41,11 @@ def test_a_deviation_needs_two(word, capsys):
     with pytest.raises(SystemExit):
         noise.main([word, "1"])
     assert "two seeds and two rounds, or more" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_a_seed_draws_the_weights_as_well_as_the_order():
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (64, 28, 28, 1), np.uint8), rng.integers(0, 10, 64).astype(np.int32)
+    begin = [runtimes.ours(TINY, images, labels, seed=seed).predict(images).tolist() for seed in (1, 1, 2)]
+    assert begin[0] == begin[1] != begin[2]
