@@ -2,8 +2,8 @@
 
 For each condition: how many each of three networks names right from the published bitmaps, how many from what
 ``preprocess`` makes of the canvases, and how many pictures are refused. All networks are trained on published bitmaps
-alone; no drawing here was trained on. The goal: within 0.3 points of the published bitmaps on any canvas, within 1 point
-with any pen of half to three times the published width.
+alone; no drawing here was trained on. The goal: within 0.3 points of the published bitmaps on any canvas, within 1
+point with any pen of half to three times the published width.
 
 Here, of 2,000 each, mean of three networks, on any canvas: digits 1,968.7 as published and 1,973.0 as prepared, doodles
 1,627.0 and 1,622.3, 0.23 points less. With pens of half to three times the width: 1,923.7 digits (2.25 points less) and
