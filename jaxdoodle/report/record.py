@@ -94,21 +94,21 @@ def _commit() -> str | None:
     clone = Path(jaxdoodle.__file__).parents[1]
     if not (clone / ".git").exists():
         return None
-    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip() or None
-    except OSError:  # no git
-        return None
+    return _said("git", "-C", str(clone), "describe", "--always", "--dirty", "--exclude=*")
 
 
 def _driver() -> str | None:
     """NVIDIA's GPUs and the version of their driver."""
-    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    return _said("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+
+
+def _said(*command: str) -> str | None:
+    """What the program prints, its lines as one; ``None`` where there is no such program, or it has nothing to say."""
     try:
         lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    except OSError:  # another maker's
+    except OSError:
         return None
-    return "; ".join(lines) or None
+    return "; ".join(line.strip() for line in lines) or None
 
 
 def to_json(value: Any) -> Any:
