@@ -28,8 +28,8 @@ from benchmarks.machine import MEGABYTE, busy_cores, command
 from benchmarks.process import Ended
 from benchmarks.runtimes import OURS, RUNTIMES, applies
 from benchmarks.workloads import WORKLOADS, load_data
-from jaxdoodle.inference.errors import FailedError
-from jaxdoodle.report.record import cores, describe_machine, write_json
+from jaxdoodle.core.errors import FailedError
+from jaxdoodle.core.record import cores, describe_machine, write_json
 
 #: Cores that work for others before a workload, as a share of all, from which on its seconds are not to be trusted.
 BUSY = 0.25

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.workloads import Workload
+from jaxdoodle.core.record import cores
 from jaxdoodle.inference import spec as layers
-from jaxdoodle.report.record import cores
 
 SEED = 0
 

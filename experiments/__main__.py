@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments import NAMES
 from jaxdoodle.cli import count, exit_code_of
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 
 def main(argv: list[str] | None = None) -> int:

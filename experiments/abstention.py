@@ -25,13 +25,13 @@ from jaxdoodle import compile_cache
 from jaxdoodle.architectures import digit_cnn, mlp
 from jaxdoodle.augment import Augment
 from jaxdoodle.calibrate import auroc, calibration_error, fit_abstention, negative_log_likelihood
+from jaxdoodle.core.errors import NoDrawingError
+from jaxdoodle.core.record import describe_data, describe_machine, to_json, write_json
 from jaxdoodle.data import Splits, load
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import NoDrawingError
 from jaxdoodle.inference.predict import Model, energy
 from jaxdoodle.inference.preprocess import preprocess
 from jaxdoodle.inference.spec import ModelSpec
-from jaxdoodle.report.record import describe_data, describe_machine, to_json, write_json
 from jaxdoodle.report.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
 from jaxdoodle.run import train_model
 from jaxdoodle.train import TrainConfig

@@ -26,17 +26,17 @@ from experiments.canvases import Canvas, Subject, canvas_of, of_digit, of_doodle
 from jaxdoodle import compile_cache
 from jaxdoodle.architectures import digit_cnn, sketch_cnn
 from jaxdoodle.augment import Augment
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.record import describe_machine, to_json, write_json
 from jaxdoodle.data import load
 from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference.drawings import read_drawings
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.preprocess import preprocess
 from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.report.intervals import wilson_interval
-from jaxdoodle.report.record import describe_machine, to_json, write_json
 from jaxdoodle.report.style import BLUE, ORANGE, figure
 from jaxdoodle.run import train_model
 from jaxdoodle.train import TrainConfig

@@ -24,18 +24,18 @@ import numpy as np
 
 from jaxdoodle import compile_cache
 from jaxdoodle.architectures import sketch_cnn
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.record import describe_data, describe_machine, write_json
 from jaxdoodle.data import load
 from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference.contract import QUICKDRAW
 from jaxdoodle.inference.drawings import read_drawings
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.render import render_all
 from jaxdoodle.report.intervals import wilson_interval
-from jaxdoodle.report.record import describe_data, describe_machine, write_json
 from jaxdoodle.report.style import figure
 from jaxdoodle.run import train_model
 from jaxdoodle.train import TrainConfig

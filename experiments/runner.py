@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.experiment import Experiment, Variant
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
 from jaxdoodle.data import Dataset, Splits, load
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.report import curves
 from jaxdoodle.report.intervals import format_accuracy
-from jaxdoodle.report.record import describe_data, describe_machine, record_of, write_json
 from jaxdoodle.report.run_figures import draw_figures
 from jaxdoodle.run import Run, train_model
 

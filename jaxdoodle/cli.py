@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jaxdoodle
-from jaxdoodle.inference.errors import FailedError, InputError
+from jaxdoodle.core.errors import FailedError, InputError
 
 #: Verbs with a module of their own, which has ``add_arguments(parser)`` and ``run(options) -> exit code``.
 VERBS = {
@@ -74,9 +74,9 @@ def _complain(what: object, code: int) -> int:
 def train(options: argparse.Namespace) -> int:
     from jaxdoodle import compile_cache, losses, parallel, penalties
     from jaxdoodle.augment import Augment
+    from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
     from jaxdoodle.data import load
     from jaxdoodle.report.intervals import format_accuracy
-    from jaxdoodle.report.record import describe_data, describe_machine, record_of, write_json
     from jaxdoodle.report.run_figures import draw_figures
     from jaxdoodle.run import train_model
     from jaxdoodle.train import TrainConfig

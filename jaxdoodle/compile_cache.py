@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 
-from jaxdoodle import user_cache
+from jaxdoodle.core import user_cache
 
 
 def enable() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import optax
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 
 def _weights_only(params: Any) -> Any:

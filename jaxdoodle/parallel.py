@@ -13,7 +13,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, PartitionSpec
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.model import Aux
 
 AXIS = "batch"

@@ -23,9 +23,9 @@ from jax import Array, lax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxdoodle import augment, backprop, losses, model, optim, parallel, penalties
+from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.feed import SAMPLING, feed
-from jaxdoodle.inference.errors import FailedError, InputError
 from jaxdoodle.inference.spec import ModelSpec
 from jaxdoodle.layers import Params
 from jaxdoodle.plan import plan

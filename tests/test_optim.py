@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from jaxdoodle import optim
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 

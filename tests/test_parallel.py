@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle import parallel, train
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 SCRIPT = """
 import json, sys

@@ -11,10 +11,10 @@ import pytest
 from jaxdoodle import model, train
 from jaxdoodle.architectures import mlp
 from jaxdoodle.augment import Augment
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import feed
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.losses import MeanSquaredError
 from jaxdoodle.penalties import L2

@@ -8,7 +8,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from jaxdoodle import user_cache
+from jaxdoodle.core import user_cache
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle import user_cache
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core import user_cache
+from jaxdoodle.core.errors import InputError
 
 IMAGE_SHAPE = (28, 28, 1)
 PIXELS = 784

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
 from jaxdoodle.data.dataset import read_names
 from jaxdoodle.data.idx import MNIST_SHA256, mnist_path, read_idx
 from jaxdoodle.data.mini_mnist import INDEX_FILES, index_path, read_index
 from jaxdoodle.data.quickdraw import find_bitmaps, open_bitmaps
 from jaxdoodle.data.registry import CATEGORIES_FILE, FOLDERS
-from jaxdoodle.inference.errors import InputError
 
 
 @dataclass(frozen=True)

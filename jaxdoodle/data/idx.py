@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, read_names
-from jaxdoodle.inference.errors import InputError
 
 #: SHA-256 of MNIST's four files, decompressed: a gzip holds a time stamp, so its own hash says little.
 MNIST_SHA256 = {

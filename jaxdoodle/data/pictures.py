@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, choose_classes
 from jaxdoodle.inference import files
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.preprocess import preprocess
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import BYTES, header_of, refuse_length
 from jaxdoodle.data.bitmaps import PIXELS, BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset, choose_classes, read_names
-from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.npy import BYTES, header_of, refuse_length
 
 SOURCE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap/"
 #: Unless another cap is asked for.

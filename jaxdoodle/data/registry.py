@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle import user_cache
+from jaxdoodle.core import user_cache
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
 from jaxdoodle.data.idx import IDX_NAME, read_idx_folder, read_mnist
@@ -19,7 +20,6 @@ from jaxdoodle.data.pictures import read_picture_folder
 from jaxdoodle.data.quickdraw import PER_CLASS, official_order, read_bitmaps
 from jaxdoodle.data.splits import VALIDATION_FRACTION, split_by_hash, split_training, without
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.errors import InputError
 
 NAMES = ("doodles", "mnist", "mnist-mini", "quickdraw")
 #: Where a data root holds them, as their publishers do.

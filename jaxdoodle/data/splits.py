@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import InputError
 
 #: Of all drawings of a set that comes without a test set.
 TEST_FRACTION = 0.2

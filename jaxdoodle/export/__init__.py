@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import to_c, to_html, to_onnx, to_safetensors, to_zipapp
 from jaxdoodle.export.quantize import int8_steps
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile
 
 #: Format -> ``(model, path)``, which writes the file. Those in ``QUANTIZED`` take steps, too: ``int8_steps(...)``.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import FORMATS, export, quantize
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.predict import Model
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.architectures import ACTIVATIONS
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
 from jaxdoodle.export import to_safetensors
 from jaxdoodle.export.read_arrays import read_arrays
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.spec import (

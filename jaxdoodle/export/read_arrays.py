@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.export.unpickle import unpickle
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.model_file import MAX_FILE_BYTES
 
 #: Arrays in a file; a network of a hundred layers has a few hundred.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.export.card import card_of, from_card
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.spec import ModelSpec
 

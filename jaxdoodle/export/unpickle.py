@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 OPCODES = frozenset(
     "PROTO FRAME STOP MARK POP POP_MARK DUP MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET "

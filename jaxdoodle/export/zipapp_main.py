@@ -12,8 +12,8 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import Model, command, model_file  # Model first: it brings NumPy in
-from jaxdoodle.inference.errors import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.gradcheck.leaves import align, is_array, is_floating, leaves, rebuild
-from jaxdoodle.inference.errors import InputError
 
 
 class CheckError(InputError):

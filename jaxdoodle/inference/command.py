@@ -14,8 +14,8 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import files
-from jaxdoodle.inference.errors import InputError
 
 if TYPE_CHECKING:
     from jaxdoodle.inference.predict import Model, Prediction

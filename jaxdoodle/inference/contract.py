@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.record import record
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.frozen import record
 
 CENTRINGS = ("mass", "box")
 #: Of the longest side: finer pens leave no ink, broader ones no lines.

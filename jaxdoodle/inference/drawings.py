@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.strokes import MAX_POINTS, check, shortened
 
 #: The most bytes that one drawing takes in a file; of 3,444 raw ones the longest line has 28,834.

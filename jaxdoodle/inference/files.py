@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, BinaryIO
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 #: By what their names end on, and Pillow's name of the format.
 PICTURES = {
@@ -89,7 +89,7 @@ def sole(path: str | os.PathLike[str]) -> Any:
 def _bitmaps(path: str) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
-    from jaxdoodle.inference.npy import BYTES, header_of, refuse_length
+    from jaxdoodle.core.files import BYTES, header_of, refuse_length
 
     offset, dtype, column_major, shape = header_of(path)
     if dtype not in BYTES or len(shape) not in (2, 3) or not all(shape):

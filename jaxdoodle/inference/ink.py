@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.inference.errors import NoDrawingError
+from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.inference.pen import by_outline
 from jaxdoodle.inference.resample import box_of, resample, shrink
 

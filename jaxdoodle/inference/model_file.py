@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.frozen import record
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.network import Network, products_per_image, values_per_image
-from jaxdoodle.inference.record import record
 from jaxdoodle.inference.spec import ModelSpec, Shape
 from jaxdoodle.inference.stored_zip import pack, unpack
 

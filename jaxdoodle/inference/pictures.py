@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import files
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.resample import shrink
 
 Array = Any  # numpy.ndarray

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxdoodle.core.errors import NoDrawingError
+from jaxdoodle.core.frozen import record
 from jaxdoodle.inference import files, model_file
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import NoDrawingError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.preprocess import Prepared, preprocess
-from jaxdoodle.inference.record import record
 from jaxdoodle.inference.spec import ModelSpec
 
 if TYPE_CHECKING:

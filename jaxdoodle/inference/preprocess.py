@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.frozen import record
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.ink import PAPER, full_strength, ink_of, without_specks
 from jaxdoodle.inference.pen import by_outline, redrawn_to
 from jaxdoodle.inference.pictures import pixels_of
-from jaxdoodle.inference.record import record
 from jaxdoodle.inference.refusals import refuse_picture, refuse_strokes
 from jaxdoodle.inference.resample import Box, box_of, centre_of, place
 

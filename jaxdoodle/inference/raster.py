@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.strokes import BOX, MAX_COORDINATE, Drawing, check
 
 _LINES = 15  # per pixel, as cairo has them

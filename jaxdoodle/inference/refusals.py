@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxdoodle.inference.errors import NoDrawingError
+from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.inference.resample import Box
 
 Array = Any  # numpy.ndarray

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
-from jaxdoodle.inference.errors import InputError
-from jaxdoodle.inference.record import record
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.frozen import record
 
 Shape = tuple[int, ...]
 Pair = Any  # given as one integer or two (vertical, horizontal); always read as two

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 Stroke = Sequence[Any]  # (x, y) or (x, y, t)
 Drawing = Sequence[Stroke]

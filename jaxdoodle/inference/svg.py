@@ -15,7 +15,7 @@ from functools import cache
 from operator import mul
 from xml.parsers import expat
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.strokes import MAX_COORDINATE, MAX_POINTS, check, shortened
 
 Point = tuple[float, float]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import files
-from jaxdoodle.inference.errors import InputError
 
 #: Seconds between two looks.
 INTERVAL = 0.2

@@ -7,8 +7,8 @@ import re
 from itertools import islice
 from pathlib import Path
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.drawings import READERS, Skipped, read_drawings
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.report.drawing_files import SIZE, WRITERS
 
 LARGEST = 2_000  # pixels a side

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import command, files
-from jaxdoodle.inference.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import jaxdoodle
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
 from jaxdoodle.inference.drawings import read_drawings
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.preprocess import preprocess
 from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.refusals import STROKES

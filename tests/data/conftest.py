@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import quickdraw
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.inference.errors import InputError
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.doodles import CLASSES, draw, generate
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.strokes import check
 

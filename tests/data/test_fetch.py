@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data import load
 from jaxdoodle.data.fetch import Outcome, files, get
 from jaxdoodle.data.fetch.get import Item, fetch
@@ -28,7 +29,6 @@ from jaxdoodle.data.fetch.http import OVERLAP, MirrorError, Transfer, pull
 from jaxdoodle.data.fetch.lock import locked
 from jaxdoodle.data.idx import MNIST_SHA256
 from jaxdoodle.data.quickdraw import open_bitmaps
-from jaxdoodle.inference.errors import FailedError, InputError
 
 BITMAPS = "quickdraw/full/numpy_bitmap"
 CONTENT = np.random.default_rng(0).bytes(40_000)

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.export.goldens import goldens_of
 from jaxdoodle.export.steps import steps_of
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.errors import InputError
 
 
 @pytest.mark.parametrize("size", [1e-3, 0.5, 7.0])

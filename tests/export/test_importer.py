@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from jaxdoodle.architectures import digit_cnn, mlp
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import import_command, importer, to_safetensors
 from jaxdoodle.export.importer import import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.contract import MNIST, InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh

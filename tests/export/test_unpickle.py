@@ -6,8 +6,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.export.unpickle import OPCODES, unpickle
-from jaxdoodle.inference.errors import InputError
 
 ARRAYS = {
     "W1": np.arange(6, dtype=np.float64).reshape(2, 3),

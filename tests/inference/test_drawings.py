@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.drawings import MAX_BYTES, READERS, Skipped, read_drawings, scan, scan_lines
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.strokes import MAX_POINTS
 
 BOX = [[[0, 255, 255, 0, 0], [0, 0, 150, 150, 0]], [[10, 20], [30, 40]]]

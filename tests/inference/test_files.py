@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import drawings, files
 from jaxdoodle.inference.contract import MNIST
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.preprocess import preprocess
 
 LINE = '{"drawing": [[[0, 9], [5, 5]]]}\n'

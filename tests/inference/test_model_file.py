@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, ModelSpec, ReLU

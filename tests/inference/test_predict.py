@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.architectures import mlp
+from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.contract import MNIST
-from jaxdoodle.inference.errors import InputError, NoDrawingError
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predict import energy

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import pen as pens
 from jaxdoodle.inference.contract import MNIST, PENS, QUICKDRAW, InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.ink import _labelled
 from jaxdoodle.inference.pen import centreline
 from jaxdoodle.inference.preprocess import PEN_RANGE, preprocess

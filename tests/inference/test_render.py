@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.preprocess import preprocess
 from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.render import render, render_all

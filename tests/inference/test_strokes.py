@@ -4,9 +4,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import raster
 from jaxdoodle.inference.drawings import read_drawings
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.raster import paint, rasterise
 from jaxdoodle.inference.strokes import check, simplify
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.strokes import MAX_POINTS
 from jaxdoodle.inference.svg import CHORDS, strokes_of
 

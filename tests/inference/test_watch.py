@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import files, watch
-from jaxdoodle.inference.errors import InputError
 
 LINE = json.dumps({"drawing": [[[0, 9], [5, 5]]]}) + "\n"
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.drawings import READERS, read_drawings
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.report import draw, drawing_files
 from jaxdoodle.report.drawing_files import FRAME, MOST_FRAMES, REST, WRITERS, write_gif, write_png, write_svg
 

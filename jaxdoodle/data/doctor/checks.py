@@ -11,11 +11,11 @@ from itertools import combinations
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.data.likeness import describe, near_pairs
 from jaxdoodle.inference import Model
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.preprocess import preprocess
 
 #: Part of the drawings that people get wrong wherever they draw: up to here a note, beyond it a fault.

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.command import add_dataset, load_whole
 from jaxdoodle.data.dataset import SIDES, Splits
 from jaxdoodle.data.doctor.checks import Finding, examine
@@ -14,7 +15,6 @@ from jaxdoodle.data.doctor.files import examine_files, fault_of
 from jaxdoodle.data.doctor.strokes import examine_strokes
 from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference import Model
-from jaxdoodle.inference.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

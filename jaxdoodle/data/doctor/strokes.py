@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.doctor.checks import Finding
 from jaxdoodle.data.doctor.files import fault_of
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import FOLDERS, STROKES_FOLDER
 from jaxdoodle.inference.drawings import read_drawings
-from jaxdoodle.inference.errors import InputError
 from jaxdoodle.inference.raster import rasterise
 
 #: Lines of a file that are looked at, and of these those that are drawn before a doubt arises.

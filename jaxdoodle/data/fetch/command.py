@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.fetch.get import NAMES, Outcome, get
 from jaxdoodle.data.fetch.http import Transfer
 from jaxdoodle.data.quickdraw import PER_CLASS
 from jaxdoodle.data.registry import data_root
-from jaxdoodle.inference.errors import InputError
 
 MIRROR = "JAXDOODLE_MIRROR"
 SHOWN = 5  # failures told one by one

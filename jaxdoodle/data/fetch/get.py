@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data.dataset import choose_classes
 from jaxdoodle.data.fetch import files
 from jaxdoodle.data.fetch.http import MirrorError, Transfer, pull
@@ -17,7 +18,6 @@ from jaxdoodle.data.fetch.lock import locked
 from jaxdoodle.data.idx import MNIST_SHA256, MNIST_SOURCES, mnist_path
 from jaxdoodle.data.quickdraw import PER_CLASS, official_order
 from jaxdoodle.data.registry import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER
-from jaxdoodle.inference.errors import FailedError, InputError
 
 NAMES = ("mnist", "mnist-mini", "quickdraw")
 #: Beginning of a path in the data root -> the addresses that stand for it. A mirror has the data root's own layout.

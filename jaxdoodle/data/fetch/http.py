@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
-from jaxdoodle.inference.errors import FailedError
+from jaxdoodle.core.errors import FailedError
 
 OVERLAP = 1024  # bytes that a continued download has to repeat
 ATTEMPTS = 3  # in a row that bring nothing new

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, fields, is_datacl
 
 import pytest
 
-from jaxdoodle.inference.record import record
+from jaxdoodle.core.frozen import record
 
 
 @record

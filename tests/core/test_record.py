@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import jaxdoodle
-from jaxdoodle.report import record
-from jaxdoodle.report.record import cores, describe_machine, write_json
+from jaxdoodle.core import record
+from jaxdoodle.core.record import cores, describe_machine, write_json
 
 
 def test_a_record_names_versions_device_and_commit():

@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-from jaxdoodle.inference.errors import InputError
+from jaxdoodle.core.errors import InputError
 
 BYTES = ("|u1", "u1", "<u1", ">u1")
 

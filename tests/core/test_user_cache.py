@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxdoodle import user_cache
+from jaxdoodle.core import user_cache
 
 
 @pytest.mark.parametrize(
