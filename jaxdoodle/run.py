@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle import calibrate
+from jaxdoodle.cli.progress import Progress
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.core.record import describe_data, describe_machine
 from jaxdoodle.data.dataset import Splits
@@ -18,7 +19,6 @@ from jaxdoodle.inference import model_file
 from jaxdoodle.inference.predict import Model, energy
 from jaxdoodle.inference.spec import ModelSpec
 from jaxdoodle.losses import SoftmaxCrossEntropy
-from jaxdoodle.report.progress import Progress
 from jaxdoodle.train import Evaluation, Fit, TrainConfig, fit, predict, score
 
 GOLDENS = 16

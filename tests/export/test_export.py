@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.architectures import digit_cnn
+from jaxdoodle.cli import export as command
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export import FORMATS, QUANTIZED, command, export, quantize
+from jaxdoodle.export import FORMATS, QUANTIZED, export, quantize
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.spec import BatchNorm, Dense, Flatten, ModelSpec
 

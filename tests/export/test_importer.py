@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.architectures import digit_cnn, mlp
+from jaxdoodle.cli import import_ as import_command
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export import import_command, importer, to_safetensors
+from jaxdoodle.export import importer, to_safetensors
 from jaxdoodle.export.importer import import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.contract import MNIST, InputContract

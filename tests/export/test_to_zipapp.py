@@ -100,4 +100,4 @@ def test_it_runs_its_own_copy_of_the_library(pyz, tmp_path):
 def test_the_same_model_gives_the_same_bytes(digits, pyz, tmp_path):
     to_zipapp.write(digits, tmp_path / "again.pyz")
     assert (tmp_path / "again.pyz").read_bytes() == pyz.read_bytes()
-    assert "jaxdoodle/cli.py" not in zipfile.ZipFile(pyz).namelist()
+    assert "jaxdoodle/cli/__init__.py" not in zipfile.ZipFile(pyz).namelist()

@@ -30,7 +30,7 @@ def screen():
 
 @pytest.fixture
 def window(screen, doodle_model):
-    from jaxdoodle.app.window import Window
+    from jaxdoodle.cli.window.desktop import Window
 
     root = tkinter.Tk(screenName=screen)
     root.geometry("+0+0")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.app.pad import SIDE, STEP, Pad, headline, remark
+from jaxdoodle.cli.window.pad import SIDE, STEP, Pad, headline, remark
 from jaxdoodle.inference.predict import Prediction
 
 

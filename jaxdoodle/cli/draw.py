@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Open the page, or the window until it is closed. Raises ``InputError``."""
     if options.window:
-        from jaxdoodle.app import window
+        from jaxdoodle.cli.window import desktop as window
         from jaxdoodle.inference.predict import Model
 
         return window.show(Model.load(options.model))

@@ -9,8 +9,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.command import add_dataset, load_whole
 from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.report.data_pictures import contact_sheet, stroke_order, typical
 from jaxdoodle.report.galleries import samples

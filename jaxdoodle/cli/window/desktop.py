@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jaxdoodle.app.pad import PEN, SIDE, Pad, headline, remark
+from jaxdoodle.cli.window.pad import PEN, SIDE, Pad, headline, remark
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.predict import Model, Prediction
 

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
+from jaxdoodle.cli.data import render as draw
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.drawings import READERS, read_drawings
-from jaxdoodle.report import draw, drawing_files
+from jaxdoodle.report import drawing_files
 from jaxdoodle.report.drawing_files import FRAME, MOST_FRAMES, REST, WRITERS, write_gif, write_png, write_svg
 
 CROSS = [([0, 255], [0, 100]), ([0, 255], [100, 0])]

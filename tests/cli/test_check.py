@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from jaxdoodle.gradcheck import CheckError, builtin, command
+from jaxdoodle.cli import check as command
+from jaxdoodle.gradcheck import CheckError, builtin
 from jaxdoodle.gradcheck.builtin import LAYERS, cases
 from jaxdoodle.inference.spec import LAYER_TYPES
 from jaxdoodle.losses import Loss

@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.command import add_dataset, load_whole
 from jaxdoodle.data.dataset import SIDES, Splits
 from jaxdoodle.data.doctor.checks import Finding, examine
 from jaxdoodle.data.doctor.files import examine_files, fault_of

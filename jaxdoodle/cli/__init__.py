@@ -16,21 +16,21 @@ from jaxdoodle.core.errors import FailedError, InputError
 
 #: Verbs with a module of their own, which has ``add_arguments(parser)`` and ``run(options) -> exit code``.
 VERBS = {
-    "check": ("jaxdoodle.gradcheck.command", "the gradient doctor, on our rules or on a file of yours"),
-    "export": ("jaxdoodle.export.command", "a model as safetensors, onnx, html, zipapp or c"),
-    "import": ("jaxdoodle.export.import_command", "other people's weights as a model file"),
-    "draw": ("jaxdoodle.app.command", "a page or a window to draw in, answered as you draw"),
-    "predict": ("jaxdoodle.report.predict", "what pictures and drawings show; needs NumPy and Pillow alone"),
+    "check": ("jaxdoodle.cli.check", "the gradient doctor, on our rules or on a file of yours"),
+    "export": ("jaxdoodle.cli.export", "a model as safetensors, onnx, html, zipapp or c"),
+    "import": ("jaxdoodle.cli.import_", "other people's weights as a model file"),
+    "draw": ("jaxdoodle.cli.draw", "a page or a window to draw in, answered as you draw"),
+    "predict": ("jaxdoodle.cli.predict", "what pictures and drawings show; needs NumPy and Pillow alone"),
 }
 #: The same below ``data``.
 DATA_VERBS = {
-    "get": ("jaxdoodle.data.fetch.command", "fetch a dataset, from its publishers or a mirror"),
-    "doctor": ("jaxdoodle.data.doctor.command", "what is wrong with a dataset, and does a model fit it"),
+    "get": ("jaxdoodle.cli.data.get", "fetch a dataset, from its publishers or a mirror"),
+    "doctor": ("jaxdoodle.cli.data.audit", "what is wrong with a dataset, and does a model fit it"),
     "show": (
-        "jaxdoodle.report.show",
+        "jaxdoodle.cli.data.show",
         "pictures of a dataset: contact sheets, sizes, the most and least typical, strokes",
     ),
-    "draw": ("jaxdoodle.report.draw", "one drawing as a picture: png, svg, or a gif that draws itself"),
+    "draw": ("jaxdoodle.cli.data.render", "one drawing as a picture: png, svg, or a gif that draws itself"),
 }
 
 
