@@ -113,7 +113,8 @@ def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
 
 def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     """An epoch on runs of drawings from everywhere, from disk and from memory in turn."""
-    from jaxdoodle import architectures, train
+    from jaxdoodle import train
+    from jaxdoodle.nn import architectures
 
     whole = _load(options).train
     begins = np.random.default_rng(0).permutation(len(whole) // RUN)[: options.chunks * CHUNK // PIXELS // RUN]

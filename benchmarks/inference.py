@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxdoodle.inference.spec import ModelSpec
+    from jaxdoodle.nn.spec import ModelSpec
 
 BATCHES = (1, 256)
 DIVISOR = 255.0
@@ -26,7 +26,7 @@ Answer = Callable[[Any], Any]
 def networks() -> dict[str, ModelSpec]:
     """The networks that are timed, by name: those of the reports."""
     from benchmarks.workloads import DIGITS
-    from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
+    from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 
     return {
         "digit MLP": mlp(DIGITS, (128,)),

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.workloads import Workload
 from jaxdoodle.core.record import cores
-from jaxdoodle.inference import spec as layers
+from jaxdoodle.nn import spec as layers
 
 SEED = 0
 

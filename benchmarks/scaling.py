@@ -23,9 +23,9 @@ import numpy as np
 
 from benchmarks import process
 from benchmarks.machine import MEGABYTE, command, peak_bytes
-from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.core.record import cores, describe_machine, write_json
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.report.style import BLUE, GREEN, ORANGE, RED, figure
 
 #: Axis -> what it is called in the picture, and its values.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import load
-from jaxdoodle.inference.spec import Conv2D, Dense, ModelSpec
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.spec import Conv2D, Dense, ModelSpec
 
 DIGITS = tuple("0123456789")
 TRAIN_IMAGES = 60_000

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle import compile_cache
-from jaxdoodle.architectures import digit_cnn, mlp
 from jaxdoodle.augment import Augment
 from jaxdoodle.calibrate import auroc, calibration_error, fit_abstention, negative_log_likelihood
 from jaxdoodle.core.errors import NoDrawingError
@@ -31,7 +30,8 @@ from jaxdoodle.data import Splits, load
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.predict import Model, energy
 from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.architectures import digit_cnn, mlp
+from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.report.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
 from jaxdoodle.run import train_model
 from jaxdoodle.train import TrainConfig

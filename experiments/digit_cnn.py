@@ -8,8 +8,8 @@ augmented, 40 epochs: 99.40 % (one seed).
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.architectures import digit_cnn
 from jaxdoodle.augment import Augment
+from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.train import TrainConfig
 
 EXPERIMENT = Experiment(

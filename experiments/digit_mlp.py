@@ -13,9 +13,9 @@ sigmoid, poorly. The same network, augmented, with Adam for 60 epochs (3 seeds),
 from dataclasses import replace
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.architectures import mlp
 from jaxdoodle.augment import Augment
-from jaxdoodle.inference.spec import LeakyReLU, ReLU, Sigmoid, Tanh
+from jaxdoodle.nn.architectures import mlp
+from jaxdoodle.nn.spec import LeakyReLU, ReLU, Sigmoid, Tanh
 from jaxdoodle.train import TrainConfig
 
 REPORT = TrainConfig(epochs=10, batch_size=128, optimizer="sgd", learning_rate=0.01, schedule="constant")

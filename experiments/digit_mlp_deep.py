@@ -8,8 +8,8 @@ same network, augmented, 60 epochs: 99.1 % (3 seeds).
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.architectures import mlp
 from jaxdoodle.augment import Augment
+from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.train import TrainConfig
 
 EXPERIMENT = Experiment(

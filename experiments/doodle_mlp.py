@@ -9,9 +9,9 @@ needs more drawings than these.
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.architectures import mlp, sketch_cnn
 from jaxdoodle.augment import Augment
-from jaxdoodle.penalties import L2
+from jaxdoodle.nn.architectures import mlp, sketch_cnn
+from jaxdoodle.nn.penalties import L2
 from jaxdoodle.train import TrainConfig
 
 EXPERIMENT = Experiment(

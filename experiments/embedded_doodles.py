@@ -7,7 +7,7 @@ other half the CNN was as good.
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.architectures import digit_cnn, mlp
+from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.train import TrainConfig
 
 EXPERIMENT = Experiment(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.train import TrainConfig
 
 

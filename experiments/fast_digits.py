@@ -19,9 +19,9 @@ import jax
 import numpy as np
 
 from jaxdoodle import compile_cache, parallel, train
-from jaxdoodle.architectures import digit_cnn
 from jaxdoodle.core.record import cores, describe_data, describe_machine, to_json, write_json
 from jaxdoodle.data import load
+from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.report.style import BLUE, RED, figure
 
 GOAL = 0.99

@@ -24,7 +24,6 @@ import numpy as np
 
 from experiments.canvases import Canvas, Subject, canvas_of, of_digit, of_doodle
 from jaxdoodle import compile_cache
-from jaxdoodle.architectures import digit_cnn, sketch_cnn
 from jaxdoodle.augment import Augment
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_machine, to_json, write_json
@@ -36,6 +35,7 @@ from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.preprocess import preprocess
 from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.nn.architectures import digit_cnn, sketch_cnn
 from jaxdoodle.report.intervals import wilson_interval
 from jaxdoodle.report.style import BLUE, ORANGE, figure
 from jaxdoodle.run import train_model

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle import compile_cache
-from jaxdoodle.architectures import sketch_cnn
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_data, describe_machine, write_json
 from jaxdoodle.data import load
@@ -35,6 +34,7 @@ from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.render import render_all
+from jaxdoodle.nn.architectures import sketch_cnn
 from jaxdoodle.report.intervals import wilson_interval
 from jaxdoodle.report.style import figure
 from jaxdoodle.run import train_model

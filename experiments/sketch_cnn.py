@@ -8,7 +8,7 @@ not that of the full set.
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.architectures import sketch_cnn
+from jaxdoodle.nn.architectures import sketch_cnn
 from jaxdoodle.train import TrainConfig
 
 EXPERIMENT = Experiment(

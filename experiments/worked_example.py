@@ -27,8 +27,8 @@ from scipy.signal import convolve, correlate
 
 from experiments.filters import FILTERS, house
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.layers import RULES
+from jaxdoodle.nn.layers import RULES
+from jaxdoodle.nn.spec import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.report.galleries import filter_gallery
 from jaxdoodle.report.style import INK, LINE, MUTED, RED, figure
 

@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, PartitionSpec
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.model import Aux
+from jaxdoodle.nn.model import Aux
 
 AXIS = "batch"
 #: Numbers in an array from which on it is sent alone.

@@ -17,8 +17,8 @@ from jaxdoodle.core.record import describe_data, describe_machine
 from jaxdoodle.data.dataset import Splits
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.predict import Model, energy
-from jaxdoodle.inference.spec import ModelSpec
-from jaxdoodle.losses import SoftmaxCrossEntropy
+from jaxdoodle.nn.losses import SoftmaxCrossEntropy
+from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.train import Evaluation, Fit, TrainConfig, fit, predict, score
 
 GOLDENS = 16

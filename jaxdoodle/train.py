@@ -22,13 +22,14 @@ import optax
 from jax import Array, lax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxdoodle import augment, backprop, losses, model, optim, parallel, penalties
+from jaxdoodle import augment, optim, parallel
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.feed import SAMPLING, feed
-from jaxdoodle.inference.spec import ModelSpec
-from jaxdoodle.layers import Params
-from jaxdoodle.plan import plan
+from jaxdoodle.nn import backprop, losses, model, penalties
+from jaxdoodle.nn.fused import plan
+from jaxdoodle.nn.layers import Params
+from jaxdoodle.nn.spec import ModelSpec
 
 #: Drawings that are scored together.
 SCORED = 2**15

@@ -16,7 +16,7 @@ import json, sys
 import numpy as np
 from jaxdoodle import parallel, train
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 
 parallel.split_processor(2)
 spec = ModelSpec((28, 28, 1), (Conv2D(3, 3), ReLU(), MaxPool2D(), Flatten(), Dense(32), ReLU(), Dense(4)))

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdoodle import model
-from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.inference import network
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn import model
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.layers import RULES
+from jaxdoodle.nn.spec import (
     LAYER_TYPES,
     AvgPool2D,
     BatchNorm,
@@ -25,7 +26,6 @@ from jaxdoodle.inference.spec import (
     Softmax,
     Tanh,
 )
-from jaxdoodle.layers import RULES
 
 DIGITS = [str(d) for d in range(10)]
 EVERYTHING = ModelSpec(

@@ -8,16 +8,17 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdoodle import model, train
-from jaxdoodle.architectures import mlp
+from jaxdoodle import train
 from jaxdoodle.augment import Augment
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import feed
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.losses import MeanSquaredError
-from jaxdoodle.penalties import L2
+from jaxdoodle.nn import model
+from jaxdoodle.nn.architectures import mlp
+from jaxdoodle.nn.losses import MeanSquaredError
+from jaxdoodle.nn.penalties import L2
+from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.train import DivergedError, TrainConfig
 
 pytestmark = pytest.mark.usefixtures("as_users_run")

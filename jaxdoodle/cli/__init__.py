@@ -72,10 +72,11 @@ def _complain(what: object, code: int) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    from jaxdoodle import compile_cache, losses, parallel, penalties
+    from jaxdoodle import compile_cache, parallel
     from jaxdoodle.augment import Augment
     from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
     from jaxdoodle.data import load
+    from jaxdoodle.nn import losses, penalties
     from jaxdoodle.report.intervals import format_accuracy
     from jaxdoodle.report.run_figures import draw_figures
     from jaxdoodle.run import train_model
@@ -134,8 +135,8 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
     """The spec that ``--model`` names, for these classes."""
     from dataclasses import replace
 
-    from jaxdoodle.architectures import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
-    from jaxdoodle.inference.spec import ModelSpec, SpecError
+    from jaxdoodle.nn.architectures import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
+    from jaxdoodle.nn.spec import ModelSpec, SpecError
 
     if options.model == "mlp":
         return mlp(classes, options.hidden, ACTIVATIONS[options.activation], options.drop_rate)
@@ -279,7 +280,7 @@ def _add_verbs(verbs: Any, table: Mapping[str, tuple[str, str]], chosen: Sequenc
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    from jaxdoodle.architectures import ACTIVATIONS
+    from jaxdoodle.nn.architectures import ACTIVATIONS
 
     _add_dataset(parser)
     option = parser.add_argument

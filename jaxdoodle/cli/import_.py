@@ -6,12 +6,12 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from jaxdoodle.architectures import ACTIVATIONS
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.export.importer import LAYOUTS, import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.architectures import ACTIVATIONS
+from jaxdoodle.nn.spec import ModelSpec
 
 CONTRACTS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
 

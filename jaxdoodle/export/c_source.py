@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
     Conv2D,

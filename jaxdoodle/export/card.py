@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.spec import ModelSpec
 
 
 def card_of(model: ModelFile) -> dict[str, Any]:

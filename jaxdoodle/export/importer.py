@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.architectures import ACTIVATIONS
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
 from jaxdoodle.export import to_safetensors
@@ -19,7 +18,8 @@ from jaxdoodle.export.read_arrays import read_arrays
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.architectures import ACTIVATIONS
+from jaxdoodle.nn.spec import (
     Conv2D,
     Dense,
     Flatten,

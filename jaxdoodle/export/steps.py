@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Dropout, Layer, ModelSpec, Shape
+from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Layer, ModelSpec, Shape
 
 Array = Any  # numpy.ndarray
 

@@ -21,7 +21,7 @@ from jaxdoodle.export.card import card_of
 from jaxdoodle.export.goldens import Goldens, goldens_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
     Conv2D,

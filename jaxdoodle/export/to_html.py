@@ -18,7 +18,7 @@ from jaxdoodle.export.card import card_of
 from jaxdoodle.export.goldens import goldens_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.spec import Conv2D
+from jaxdoodle.nn.spec import Conv2D
 
 APP = Path(__file__).parents[1] / "app"
 #: What stands in page.html for the content of a file.

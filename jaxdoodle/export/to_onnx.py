@@ -22,7 +22,7 @@ import jaxdoodle
 from jaxdoodle.export.card import card_of
 from jaxdoodle.export.steps import Step, steps_of
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
     Conv2D,

@@ -14,7 +14,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.export.card import card_of, from_card
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.spec import ModelSpec
 
 #: One entry, not one for each value: the library writes several in any order, and the same model should give the
 #: same bytes.

@@ -9,11 +9,10 @@ from functools import partial
 import jax
 import numpy as np
 
-from jaxdoodle import backprop, losses, model, penalties
 from jaxdoodle.gradcheck.check import check, check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.inference import spec
-from jaxdoodle.layers import RULES
+from jaxdoodle.nn import backprop, losses, model, penalties, spec
+from jaxdoodle.nn.layers import RULES
 
 #: Layers with the shape of one input. Sizes are odd, sides differ, and where it matters kernels are even.
 LAYERS: tuple[tuple[spec.Layer, tuple[int, ...]], ...] = (

@@ -25,8 +25,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import record
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.network import Network, products_per_image, values_per_image
-from jaxdoodle.inference.spec import ModelSpec, Shape
 from jaxdoodle.inference.stored_zip import pack, unpack
+from jaxdoodle.nn.spec import ModelSpec, Shape
 
 FORMAT, VERSION = "jaxdoodle model", 1
 HEADER = "header.json"

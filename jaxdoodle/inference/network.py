@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
     Conv2D,

@@ -14,7 +14,7 @@ from jaxdoodle.inference import files, model_file
 from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.preprocess import Prepared, preprocess
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.spec import ModelSpec
 
 if TYPE_CHECKING:
     from jaxdoodle.inference.strokes import Stroke

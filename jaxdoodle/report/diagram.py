@@ -6,7 +6,7 @@ import math
 from dataclasses import fields
 from pathlib import Path
 
-from jaxdoodle.inference.spec import Layer, ModelSpec, Shape
+from jaxdoodle.nn.spec import Layer, ModelSpec, Shape
 from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, SHADE, WIDTH, figure
 
 ROW = 0.44  # inches from box to box

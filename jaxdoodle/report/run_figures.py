@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxdoodle.inference.spec import Conv2D
+from jaxdoodle.nn.spec import Conv2D
 from jaxdoodle.report import curves, diagram, galleries, tallies
 from jaxdoodle.report.confusion import confusion_counts
 

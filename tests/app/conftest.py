@@ -9,12 +9,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxdoodle.architectures import digit_cnn
 from jaxdoodle.data import doodles
 from jaxdoodle.inference.contract import QUICKDRAW
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.architectures import digit_cnn
+from jaxdoodle.nn.spec import ModelSpec
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

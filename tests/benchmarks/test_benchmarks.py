@@ -12,8 +12,8 @@ from benchmarks import inference, runtimes
 from benchmarks.__main__ import training_table
 from benchmarks.equality import judge
 from benchmarks.workloads import WORKLOADS, Workload, load_data
-from jaxdoodle.architectures import digit_cnn, mlp
 from jaxdoodle.data import load
+from jaxdoodle.nn.architectures import digit_cnn, mlp
 
 DIGITS = tuple("0123456789")
 KINDS = ("cpu", "gpu")

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import noise, runtimes
 from benchmarks.workloads import WORKLOADS, Workload
-from jaxdoodle.architectures import mlp
+from jaxdoodle.nn.architectures import mlp
 
 TINY = Workload("", mlp(tuple("0123456789"), (4,)), 16, images=64, epochs=2)
 

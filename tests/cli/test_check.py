@@ -6,9 +6,9 @@ import pytest
 from jaxdoodle.cli import check as command
 from jaxdoodle.gradcheck import CheckError, builtin
 from jaxdoodle.gradcheck.builtin import LAYERS, cases
-from jaxdoodle.inference.spec import LAYER_TYPES
-from jaxdoodle.losses import Loss
-from jaxdoodle.penalties import Penalty
+from jaxdoodle.nn.losses import Loss
+from jaxdoodle.nn.penalties import Penalty
+from jaxdoodle.nn.spec import LAYER_TYPES
 
 PAIRS = """
 import numpy as np

@@ -15,7 +15,7 @@ from jaxdoodle.cli import main
 from jaxdoodle.data import doodles, load
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.predict import energy
-from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 

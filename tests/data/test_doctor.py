@@ -21,7 +21,7 @@ from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.contract import QUICKDRAW, InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.raster import rasterise
-from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.predict import Model
-from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 
 RECORD = Path(abstention.__file__).parent / "records" / "abstention" / "record.json"
 

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.inference.contract import MNIST, InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
     Conv2D,

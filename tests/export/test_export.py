@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pytest
 
-from jaxdoodle.architectures import digit_cnn
 from jaxdoodle.cli import export as command
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import FORMATS, QUANTIZED, export, quantize
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.spec import BatchNorm, Dense, Flatten, ModelSpec
+from jaxdoodle.nn.architectures import digit_cnn
+from jaxdoodle.nn.spec import BatchNorm, Dense, Flatten, ModelSpec
 
 #: How the file of each format begins.
 BEGINS = {

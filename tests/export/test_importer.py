@@ -7,7 +7,6 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxdoodle.architectures import digit_cnn, mlp
 from jaxdoodle.cli import import_ as import_command
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import importer, to_safetensors
@@ -16,7 +15,8 @@ from jaxdoodle.inference import model_file
 from jaxdoodle.inference.contract import MNIST, InputContract
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predict import Model
-from jaxdoodle.inference.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
+from jaxdoodle.nn.architectures import digit_cnn, mlp
+from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
 
 TEN = tuple(map(str, range(10)))
 MLP = mlp(TEN, (40, 20))

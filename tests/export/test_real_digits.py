@@ -13,7 +13,7 @@ from jaxdoodle.export import quantize, to_c, to_html, to_onnx
 from jaxdoodle.export.steps import steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import ModelSpec
+from jaxdoodle.nn.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")

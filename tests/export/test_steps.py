@@ -1,7 +1,7 @@
 import numpy as np
 
 from jaxdoodle.export.steps import run, steps_of
-from jaxdoodle.inference.spec import BatchNorm, Dropout
+from jaxdoodle.nn.spec import BatchNorm, Dropout
 
 
 def test_the_steps_compute_what_the_network_computes(model, images, logits):

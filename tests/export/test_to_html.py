@@ -11,7 +11,7 @@ import pytest
 from jaxdoodle.export import quantize, to_html
 from jaxdoodle.export.steps import GONE, steps_of
 from jaxdoodle.inference.predict import Model
-from jaxdoodle.inference.spec import LAYER_TYPES
+from jaxdoodle.nn.spec import LAYER_TYPES
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(not NODE, reason="needs Node")

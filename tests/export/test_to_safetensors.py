@@ -5,7 +5,7 @@ import pytest
 
 from jaxdoodle.export import to_safetensors
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -53,7 +53,7 @@ def test_jax_reads_it_and_computes_the_same(model, file, images, logits):
     jax = pytest.importorskip("jax", reason="needs JAX")
     from safetensors.flax import load_file
 
-    from jaxdoodle.model import apply
+    from jaxdoodle.nn.model import apply
 
     tensors = load_file(file)
     spec = spec_in(file)

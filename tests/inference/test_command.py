@@ -17,7 +17,7 @@ from jaxdoodle.inference import Model, command, files, model_file
 from jaxdoodle.inference.contract import MNIST
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 
 LINE = {"drawing": [[[0, 9], [5, 5]]]}
 UPRIGHT = {"drawing": [[[3, 3], [0, 200]]]}

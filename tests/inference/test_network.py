@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.inference.network import APPLY, CHUNK, SIZES, Network
-from jaxdoodle.inference.spec import (
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.spec import (
     LAYER_TYPES,
     AvgPool2D,
     BatchNorm,

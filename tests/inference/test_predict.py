@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdoodle.architectures import mlp
 from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.contract import MNIST
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predict import energy
-from jaxdoodle.inference.spec import ModelSpec, Softmax
+from jaxdoodle.nn.architectures import mlp
+from jaxdoodle.nn.spec import ModelSpec, Softmax
 
 CLASSES = ("upright", "level", "slanted")
 PICTURES = {
@@ -244,7 +244,7 @@ def test_a_model_predicts_where_there_is_neither_jax_nor_pillow(tmp_path):
 
 
 def test_reading_a_spec_does_not_import_numpy():
-    code = "import sys, jaxdoodle.inference.spec; assert 'numpy' not in sys.modules"
+    code = "import sys, jaxdoodle.nn.spec; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(ImportError):
         from jaxdoodle.inference import Nothing  # noqa: F401

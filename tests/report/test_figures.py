@@ -15,8 +15,8 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Annotation
 from PIL import Image
 
-from jaxdoodle.architectures import digit_cnn, mlp, sketch_cnn
-from jaxdoodle.inference.spec import LAYER_TYPES, AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.spec import LAYER_TYPES, AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
 from jaxdoodle.report import curves, diagram, galleries, style, tallies
 from jaxdoodle.report.intervals import wilson_interval
 

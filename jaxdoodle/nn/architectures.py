@@ -1,0 +1,62 @@
+"""The networks of the reports, as specs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxdoodle.nn.spec import (
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ModelSpec,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+
+IMAGE = (28, 28, 1)
+
+#: Activations by the name that a user enters.
+ACTIVATIONS: dict[str, Layer] = {"relu": ReLU(), "leaky_relu": LeakyReLU(), "sigmoid": Sigmoid(), "tanh": Tanh()}
+
+
+def mlp(
+    classes: Sequence[str],
+    hidden: Sequence[int] = (128,),
+    activation: Layer = ReLU(),  # noqa: B008 - frozen
+    drop_rate: float = 0.0,
+    init: str = "he_normal",
+    input_shape: tuple[int, ...] = IMAGE,
+) -> ModelSpec:
+    """Flatten, then for each size in ``hidden`` Dense, activation and (if asked) Dropout, then one score per class."""
+    layers: list[Layer] = [Flatten()]
+    for units in hidden:
+        layers += [Dense(units, init), activation]
+        if drop_rate:
+            layers.append(Dropout(drop_rate))
+    return ModelSpec(input_shape, (*layers, Dense(len(classes), init)), tuple(classes))
+
+
+def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:
+    """The digit network of "Convolution Neural Networks (CNNs)": 37,610 parameters for ten classes."""
+    layers = (
+        Conv2D(8, 5), ReLU(), MaxPool2D(),
+        Conv2D(16, 5), ReLU(), MaxPool2D(),
+        Flatten(), Dense(128), ReLU(), Dropout(drop_rate), Dense(len(classes)),
+    )  # fmt: skip
+    return ModelSpec(input_shape, layers, tuple(classes))
+
+
+def sketch_cnn(classes: Sequence[str], input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:
+    """The sketch network of the same slides: 500,985 parameters for 345 classes."""
+    layers = (
+        Conv2D(32, 5, padding="SAME"), ReLU(), MaxPool2D(),
+        Conv2D(32, 3, padding="SAME"), ReLU(), MaxPool2D(),
+        Conv2D(64, 3, padding="SAME"), ReLU(), MaxPool2D(),
+        Flatten(), Dense(512), ReLU(), Dense(len(classes)),
+    )  # fmt: skip
+    return ModelSpec(input_shape, layers, tuple(classes))

@@ -1,0 +1,70 @@
+"""Which layers are computed as one block, and that nothing else depends on it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdoodle.nn import backprop, losses, model
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.fused import plan, reference
+from jaxdoodle.nn.spec import Conv2D, LeakyReLU, MaxPool2D, ModelSpec, ReLU
+
+DIGITS = [str(d) for d in range(10)]
+#: Layers -> how many of them each block takes.
+CASES = {
+    "digit cnn": (digit_cnn(DIGITS).layers, [3, 3, 1, 1, 1, 1, 1]),
+    "sketch cnn": (sketch_cnn(DIGITS).layers, [3, 3, 3, 1, 1, 1, 1]),
+    "mlp": (mlp(DIGITS).layers, [1, 1, 1, 1]),
+    "two convolutions, then a pool": ((Conv2D(2, 3), ReLU(), Conv2D(2, 3), ReLU(), MaxPool2D()), [1, 1, 3]),
+    "a stride": ((Conv2D(2, 3, stride=2), ReLU(), MaxPool2D()), [1, 1, 1]),
+    "another activation": ((Conv2D(2, 3), LeakyReLU(), MaxPool2D()), [1, 1, 1]),
+    "another window": ((Conv2D(2, 3), ReLU(), MaxPool2D(3)), [1, 1, 1]),
+    "windows that overlap": ((Conv2D(2, 3), ReLU(), MaxPool2D(2, stride=1)), [1, 1, 1]),
+    "pool before the activation": ((Conv2D(2, 3), MaxPool2D(), ReLU()), [1, 1, 1]),
+    "no layer": ((), []),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_on_a_processor_a_convolution_with_its_relu_and_pool_is_one_block(name):
+    layers, sizes = CASES[name]
+    blocks = plan(ModelSpec((28, 28, 1), layers), "cpu")
+    assert [len(block.layers) for block in blocks] == sizes
+
+
+@pytest.mark.parametrize("backend", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", CASES)
+def test_blocks_cover_every_layer_once_in_order_and_only_the_first_of_a_block_has_parameters(name, backend):
+    spec = ModelSpec((28, 28, 1), CASES[name][0])
+    blocks = plan(spec, backend)
+    assert tuple(layer for block in blocks for layer in block.layers) == spec.layers
+    assert all(spec.layers[block.start] is block.layers[0] for block in blocks)
+    for block in blocks:
+        assert not any(spec.param_shapes[block.start + 1 : block.start + len(block.layers)])
+
+
+def test_elsewhere_every_layer_is_its_own_block():
+    spec = digit_cnn(DIGITS)
+    assert plan(spec, "cuda") == reference(spec)
+
+
+def test_training_on_a_processor_calls_no_convolution_of_xla():
+    """Inside a scan it is several times slower than the matrix products that it consists of."""
+    spec, rng = sketch_cnn(DIGITS), np.random.default_rng(0)
+    params = model.init(spec, jax.random.key(0))
+    x, labels = jnp.asarray(rng.normal(size=(2, *spec.input_shape)), jnp.float32), jnp.asarray([3, 5])
+    for make in backprop.GRADIENTS.values():
+        assert "conv_general" not in str(jax.make_jaxpr(make(spec, losses.SoftmaxCrossEntropy()))(params, x, labels))
+
+
+def test_the_oracle_differentiates_the_reference():
+    """Else a wrong block would be compared with itself. The block alone looks for the least: the first winner."""
+    spec, rng = digit_cnn(DIGITS), np.random.default_rng(0)
+    params = model.init(spec, jax.random.key(0))
+    x, labels = jnp.asarray(rng.normal(size=(2, *spec.input_shape)), jnp.float32), jnp.asarray([3, 5])
+    in_blocks = {
+        name: "reduce_min" in str(jax.make_jaxpr(make(spec, losses.SoftmaxCrossEntropy()))(params, x, labels))
+        for name, make in backprop.GRADIENTS.items()
+    }
+    assert in_blocks == {"hand": jax.default_backend() == "cpu", "jax": False}

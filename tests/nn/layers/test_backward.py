@@ -1,0 +1,209 @@
+"""Every layer's derivative, by three witnesses that do not know each other.
+
+Rung 1: ``backward`` against ``jax.vjp`` of ``forward``. Rung 2: against central differences, without autodiff.
+(Rung 3, whole networks, is in ``tests/nn/test_backprop.py``.)
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_vjp
+
+from jaxdoodle.nn import spec
+from jaxdoodle.nn.backprop import as_custom_vjp
+from jaxdoodle.nn.layers import RULES
+from jaxdoodle.nn.spec import (
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+CASES = [
+    (Dense(5), (4, 7)),
+    (Dense(7), (3, 7)),  # square: a transposed weight would fit
+    (Dense(3), (1, 2)),
+    (Conv2D(3, 3), (2, 6, 5, 2)),
+    (Conv2D(2, (2, 3)), (2, 5, 6, 3)),
+    (Conv2D(3, 2, padding="SAME"), (2, 5, 4, 2)),
+    (Conv2D(2, (4, 3), padding="SAME"), (1, 5, 7, 2)),
+    (Conv2D(2, 3, stride=2), (2, 8, 7, 1)),
+    (Conv2D(2, 3, stride=(3, 2), padding="SAME"), (2, 8, 7, 2)),
+    (Conv2D(2, 5, stride=3, padding="SAME"), (1, 11, 6, 1)),
+    (Conv2D(4, 1), (2, 3, 4, 3)),
+    (Conv2D(2, 2, stride=3), (2, 7, 8, 2)),  # pixels between the windows are never seen
+    (MaxPool2D(), (2, 6, 4, 3)),
+    (MaxPool2D(), (2, 7, 5, 2)),
+    (MaxPool2D(3, stride=2), (2, 8, 7, 2)),
+    (MaxPool2D((2, 3), stride=(3, 1)), (1, 8, 5, 2)),
+    (AvgPool2D(), (2, 7, 5, 2)),
+    (AvgPool2D(3, stride=2), (2, 7, 8, 2)),
+    (AvgPool2D((3, 2)), (1, 6, 5, 1)),
+    (GlobalAvgPool2D(), (2, 3, 5, 4)),
+    (Flatten(), (2, 3, 4, 2)),
+    (Flatten(), (3, 5)),
+    (ReLU(), (3, 7)),
+    (ReLU(), (2, 3, 4, 2)),
+    (LeakyReLU(), (3, 7)),
+    (LeakyReLU(0.3), (2, 4, 3, 2)),
+    (Sigmoid(), (3, 7)),
+    (Tanh(), (3, 7)),
+    (Softmax(), (4, 6)),
+    (Softmax(), (2, 3, 2, 5)),
+    (Dropout(0.4), (4, 6)),
+    (Dropout(0.0), (3, 5)),
+    (Dropout(0.5), (2, 3, 4, 2)),
+    (BatchNorm(), (5, 4)),
+    (BatchNorm(0.7, 1e-2), (3, 4, 2, 3)),
+    (BatchNorm(), (1, 3, 4, 2)),
+]
+INPUTS = {
+    "noise": lambda rng, shape: rng.normal(size=shape),
+    "integers": lambda rng, shape: rng.integers(-1, 2, shape).astype(float),  # zeros and ties at every turn
+    "blank paper": lambda rng, shape: np.zeros(shape),
+    "full paper": lambda rng, shape: np.ones(shape),
+    "saturated": lambda rng, shape: 8 * rng.normal(size=shape),
+}
+KEYS = {"training": jax.random.key(3), "evaluation": None}
+TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
+
+ids = [f"{layer}-{'x'.join(map(str, shape))}" for layer, shape in CASES]
+each_case = pytest.mark.parametrize("layer, shape", CASES, ids=ids)
+each_mode = pytest.mark.parametrize("mode", KEYS)
+
+
+def test_every_layer_is_covered():
+    assert {type(layer) for layer, _ in CASES} == set(RULES) == set(spec.LAYER_TYPES.values())
+
+
+def draw(layer, shape, inputs, dtype, seed=0):
+    """Random parameters (biases too), an input of the named kind, and a random error for the output."""
+    rng = np.random.default_rng(seed)
+    params = {name: rng.normal(size=s).astype(dtype) for name, s in layer.param_shapes(shape[1:]).items()}
+    if "var" in params:
+        params["var"] = np.abs(params["var"]) + dtype(0.1)
+    x = INPUTS[inputs](rng, shape).astype(dtype)
+    dy = rng.normal(size=(shape[0], *layer.output_shape(shape[1:]))).astype(dtype)
+    return jax.tree.map(jnp.asarray, (params, x, dy))
+
+
+def assert_close(ours, theirs, tolerance):
+    """Every leaf within ``tolerance`` of the oracle's, in the 2-norm relative to the larger of its norm and 1e-3."""
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(theirs):
+        mine = dict(jax.tree_util.tree_leaves_with_path(ours))[path]
+        assert mine.shape == leaf.shape and mine.dtype == leaf.dtype, path
+        error = np.linalg.norm(np.asarray(mine - leaf, np.float64)) / max(np.linalg.norm(leaf), 1e-3)
+        assert error <= tolerance, f"{jax.tree_util.keystr(path)}: rel-L2 {error:.1e}"
+
+
+@each_case
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_backward_is_the_derivative_that_autodiff_finds(layer, shape, dtype):
+    rule = RULES[type(layer)]
+
+    @jax.jit
+    def ours_and_theirs(params, x, dy):
+        pairs = []
+        for key in KEYS.values():
+            _, pull = jax.vjp(partial(forward_alone, rule, layer, key=key), params, x)
+            pairs.append((rule.backward(layer, rule.forward(layer, params, x, key=key)[1], dy), pull(dy)))
+        return pairs
+
+    for inputs in INPUTS:
+        for ours, theirs in ours_and_theirs(*draw(layer, shape, inputs, dtype)):
+            assert_close(ours, theirs, TOLERANCE[dtype])
+
+
+def forward_alone(rule, layer, params, x, *, key):
+    return rule.forward(layer, params, x, key=key)[0]
+
+
+@each_case
+@each_mode
+def test_backward_agrees_with_central_differences(layer, shape, mode):
+    params, x, _ = draw(layer, shape, "noise", np.float64)
+    rule, key = RULES[type(layer)], KEYS[mode]
+    fixed = {name: params.pop(name) for name in layer.statistics}  # constants, though evaluation depends on them
+
+    @jax.jit
+    def forward(params, x):
+        return rule.forward(layer, {**params, **fixed}, x, key=key)[0]
+
+    @jax.jit
+    def pull(params, x, dy):
+        dparams, dx = rule.backward(layer, rule.forward(layer, {**params, **fixed}, x, key=key)[1], dy)
+        return {name: dparams[name] for name in params}, dx
+
+    check_vjp(
+        forward,
+        lambda params, x: (forward(params, x), partial(pull, params, x)),
+        (params, x),
+        atol=1e-6,
+        rtol=1e-6,
+        eps=1e-5,
+    )
+
+
+@each_case
+def test_the_custom_vjp_adapter_differentiates_by_our_rule(layer, shape):
+    params, x, dy = draw(layer, shape, "noise", np.float64)
+    rule, key = RULES[type(layer)], KEYS["training"]
+
+    @jax.jit
+    def ours_and_theirs(params, x, dy):
+        _, pull = jax.vjp(as_custom_vjp(layer), params, x, key)
+        return pull(dy)[:2], rule.backward(layer, rule.forward(layer, params, x, key=key)[1], dy)
+
+    assert_close(*ours_and_theirs(params, x, dy), 1e-14)
+
+
+@each_case
+def test_shapes_are_those_that_the_spec_foretells(layer, shape):
+    params, x, _ = draw(layer, shape, "noise", np.float32)
+    rule = RULES[type(layer)]
+    y = jax.eval_shape(partial(rule.forward, layer), params, x)[0]
+    assert y.shape == (shape[0], *layer.output_shape(shape[1:]))
+    start = jax.eval_shape(lambda: rule.init(layer, jax.random.key(0), shape[1:]))
+    assert {name: leaf.shape for name, leaf in start.items()} == layer.param_shapes(shape[1:])
+    assert all(leaf.dtype == np.float32 for leaf in start.values())
+
+
+@each_case
+def test_residuals_hold_arrays_only(layer, shape):
+    params, x, _ = draw(layer, shape, "noise", np.float32)
+
+    def look(params, x):
+        for key in KEYS.values():
+            _, residuals = RULES[type(layer)].forward(layer, params, x, key=key)
+            assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(residuals))
+
+    jax.eval_shape(look, params, x)
+
+
+@each_case
+def test_statistics_are_observed_in_training_alone_and_have_no_gradient(layer, shape):
+    params, x, dy = draw(layer, shape, "noise", np.float64)
+    rule = RULES[type(layer)]
+    for mode, key in KEYS.items():
+
+        @jax.jit
+        def seen_and_blamed(params, x, dy, key=key):
+            _, residuals = rule.forward(layer, params, x, key=key)
+            return rule.observe(layer, params, residuals), rule.backward(layer, residuals, dy)[0]
+
+        seen, blamed = seen_and_blamed(params, x, dy)
+        assert set(seen) == (set(layer.statistics) if mode == "training" else set())
+        assert all(not np.any(blamed[name]) for name in layer.statistics)
