@@ -16,8 +16,8 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from jaxdoodle.inference.pen import centreline
-from jaxdoodle.inference.raster import rasterise
-from jaxdoodle.inference.strokes import Drawing
+from jaxdoodle.strokes.drawing import Drawing
+from jaxdoodle.strokes.raster import rasterise
 
 Array = Any  # numpy.ndarray
 #: Draws itself, white on black, floats from 0 to 1, its longer side about ``size`` pixels with a pen ``pen`` times as

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.strokes.raster import rasterise
 
 FILTERS: dict[str, np.ndarray] = {
     name: np.array(kernel, np.float32)

@@ -31,14 +31,14 @@ from jaxdoodle.data import load
 from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
-from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.nn.architectures import digit_cnn, sketch_cnn
 from jaxdoodle.report.intervals import wilson_interval
 from jaxdoodle.report.style import BLUE, ORANGE, figure
 from jaxdoodle.run import train_model
+from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.readers import read_drawings
 from jaxdoodle.train import TrainConfig
 
 #: The classes of which most drawings are at hand in strokes.

@@ -30,14 +30,14 @@ from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference.contract import QUICKDRAW
-from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.predict import Model
-from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.render import render_all
 from jaxdoodle.nn.architectures import sketch_cnn
 from jaxdoodle.report.intervals import wilson_interval
 from jaxdoodle.report.style import figure
 from jaxdoodle.run import train_model
+from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.readers import read_drawings
 from jaxdoodle.train import TrainConfig
 
 CONFIG = TrainConfig(epochs=2, schedule="constant")

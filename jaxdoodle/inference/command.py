@@ -117,7 +117,7 @@ def _standard_input() -> Iterator[tuple[str, Any]]:
         except InputError as error:
             yield "-", error
         return
-    from jaxdoodle.inference import drawings
+    from jaxdoodle.strokes import readers as drawings
 
     for number, found in enumerate(drawings.scan_lines("-", stream), 1):
         yield f"-:{number}", found

@@ -57,7 +57,7 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
     if suffix == BITMAPS:
         yield from _bitmaps(path)
     elif suffix in MANY + ONE:
-        from jaxdoodle.inference import drawings
+        from jaxdoodle.strokes import readers as drawings
 
         for number, found in enumerate(drawings.scan(path), 1):
             yield (path if suffix in ONE else f"{path}:{number}"), found

@@ -17,7 +17,7 @@ from jaxdoodle.inference.preprocess import Prepared, preprocess
 from jaxdoodle.nn.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from jaxdoodle.inference.strokes import Stroke
+    from jaxdoodle.strokes.drawing import Stroke
 
 
 @record

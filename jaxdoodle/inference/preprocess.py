@@ -77,7 +77,8 @@ def preprocess(image: Any, contract: InputContract, stages: list[tuple[str, Arra
 
 
 def _from_strokes(drawing: Any, contract: InputContract, stages: list[tuple[str, Array]]) -> Prepared:
-    from jaxdoodle.inference import render, strokes  # they are not needed to prepare a picture
+    from jaxdoodle.inference import render
+    from jaxdoodle.strokes import drawing as strokes  # they are not needed to prepare a picture
 
     strokes.check(drawing)
     low, high = ([edge(edge(stroke[axis]) for stroke in drawing) for axis in (1, 0)] for edge in (min, max))

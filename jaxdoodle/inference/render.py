@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.raster import middles, paint
-from jaxdoodle.inference.strokes import BOX, Drawing, simplify
+from jaxdoodle.strokes.drawing import BOX, Drawing, simplify
+from jaxdoodle.strokes.raster import middles, paint
 
 #: Where a contract leaves the pen open: this part of its longest side.
 PEN = 1 / 8

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
-from jaxdoodle.inference.raster import paint
-from jaxdoodle.inference.strokes import BOX, Drawing, check
+from jaxdoodle.strokes.drawing import BOX, Drawing, check
+from jaxdoodle.strokes.raster import paint
 
 SIZE = 512  # pixels a side
 PEN = 1 / 40  # of the drawing's longer side

@@ -9,8 +9,8 @@ from jaxdoodle.data import doodles
 from jaxdoodle.export import quantize, to_html
 from jaxdoodle.export.steps import steps_of
 from jaxdoodle.inference.predict import Model
-from jaxdoodle.inference.raster import rasterise
-from jaxdoodle.inference.strokes import simplify
+from jaxdoodle.strokes.drawing import simplify
+from jaxdoodle.strokes.raster import rasterise
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])

@@ -14,12 +14,12 @@ import jaxdoodle
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.refusals import STROKES
 from jaxdoodle.inference.render import render_all
-from jaxdoodle.inference.strokes import MAX_POINTS, simplify
+from jaxdoodle.strokes.drawing import MAX_POINTS, simplify
+from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.readers import read_drawings
 
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(not NODE, reason="needs Node")

@@ -20,8 +20,8 @@ from jaxdoodle.data.likeness import describe, near_pairs
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.contract import QUICKDRAW, InputContract
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.strokes.raster import rasterise
 
 
 @pytest.fixture(scope="module")

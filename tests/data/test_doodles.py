@@ -6,8 +6,8 @@ import pytest
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.doodles import CLASSES, draw, generate
-from jaxdoodle.inference.raster import rasterise
-from jaxdoodle.inference.strokes import check
+from jaxdoodle.strokes.drawing import check
+from jaxdoodle.strokes.raster import rasterise
 
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
 

@@ -5,9 +5,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import drawings, files
+from jaxdoodle.inference import files
 from jaxdoodle.inference.contract import MNIST
 from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.strokes import readers as drawings
 
 LINE = '{"drawing": [[[0, 9], [5, 5]]]}\n'
 

@@ -8,9 +8,9 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.contract import MNIST, QUICKDRAW
 from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.raster import rasterise
 from jaxdoodle.inference.render import render, render_all
-from jaxdoodle.inference.strokes import simplify
+from jaxdoodle.strokes.drawing import simplify
+from jaxdoodle.strokes.raster import rasterise
 
 TICK = [([0, 80, 255], [100, 180, 0]), ([30, 60], [20, 25])]
 FREE = replace(MNIST, image_shape=(40, 32, 1), centre=(12.0, 17.0), longest_side=18.0)

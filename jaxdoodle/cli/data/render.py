@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.drawings import READERS, Skipped, read_drawings
 from jaxdoodle.report.drawing_files import SIZE, WRITERS
+from jaxdoodle.strokes.readers import READERS, Skipped, read_drawings
 
 LARGEST = 2_000  # pixels a side
 _KINDS = (".png", ".svg: a polyline for each stroke", ".gif: draws itself, a raw drawing in its own time")

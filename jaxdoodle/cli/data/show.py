@@ -11,10 +11,10 @@ from pathlib import Path
 
 from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.drawings import read_drawings
 from jaxdoodle.report.data_pictures import contact_sheet, stroke_order, typical
 from jaxdoodle.report.galleries import samples
 from jaxdoodle.report.tallies import class_histogram
+from jaxdoodle.strokes.readers import read_drawings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,8 @@ from jaxdoodle.data.doctor.checks import Finding
 from jaxdoodle.data.doctor.files import fault_of
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import FOLDERS, STROKES_FOLDER
-from jaxdoodle.inference.drawings import read_drawings
-from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.readers import read_drawings
 
 #: Lines of a file that are looked at, and of these those that are drawn before a doubt arises.
 LINES, DRAWN = 100, 20

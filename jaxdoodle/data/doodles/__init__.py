@@ -11,7 +11,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.doodles.artists import ARTISTS
 from jaxdoodle.data.doodles.hand import by_hand
-from jaxdoodle.inference.raster import rasterise
+from jaxdoodle.strokes.raster import rasterise
 
 #: The five classes of "Doodle Classifier" (Bilal Ahmad), then others; all are Quick, Draw! categories.
 CLASSES = tuple(ARTISTS)

@@ -16,7 +16,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import read_names
 from jaxdoodle.data.idx import MNIST_SHA256, read_idx
 from jaxdoodle.data.quickdraw import PIXELS, bitmaps_header, open_bitmaps
-from jaxdoodle.inference.drawings import MAX_BYTES, read_drawings
+from jaxdoodle.strokes.readers import MAX_BYTES, read_drawings
 
 Pull = Callable[[Path, int], None]
 

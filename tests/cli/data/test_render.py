@@ -13,9 +13,9 @@ from PIL.GifImagePlugin import getdata
 
 from jaxdoodle.cli.data import render as draw
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.drawings import READERS, read_drawings
 from jaxdoodle.report import drawing_files
 from jaxdoodle.report.drawing_files import FRAME, MOST_FRAMES, REST, WRITERS, write_gif, write_png, write_svg
+from jaxdoodle.strokes.readers import READERS, read_drawings
 
 CROSS = [([0, 255], [0, 100]), ([0, 255], [100, 0])]
 DOT = [([7], [9])]

@@ -3,8 +3,8 @@
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.strokes import MAX_POINTS
-from jaxdoodle.inference.svg import CHORDS, strokes_of
+from jaxdoodle.strokes.drawing import MAX_POINTS
+from jaxdoodle.strokes.svg import CHORDS, strokes_of
 
 XML = b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://nowhere.invalid/svg11.dtd">'
 

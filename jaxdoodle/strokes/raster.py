@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.strokes import BOX, MAX_COORDINATE, Drawing, check
+from jaxdoodle.strokes.drawing import BOX, MAX_COORDINATE, Drawing, check
 
 _LINES = 15  # per pixel, as cairo has them
 _STEPS = 256  # places along a line, per pixel

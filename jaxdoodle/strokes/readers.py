@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.strokes import MAX_POINTS, check, shortened
+from jaxdoodle.strokes.drawing import MAX_POINTS, check, shortened
 
 #: The most bytes that one drawing takes in a file; of 3,444 raw ones the longest line has 28,834.
 MAX_BYTES = 2**22
@@ -143,7 +143,7 @@ def _scan_svg(name: str, stream: BinaryIO) -> Iterator[Any]:
 
 
 def _from_svg(text: bytes) -> list:
-    from jaxdoodle.inference import svg  # its parser is not needed otherwise
+    from jaxdoodle.strokes import svg  # its parser is not needed otherwise
 
     _refuse_long(text)
     return svg.strokes_of(text)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import raster
-from jaxdoodle.inference.drawings import read_drawings
-from jaxdoodle.inference.raster import paint, rasterise
-from jaxdoodle.inference.strokes import check, simplify
+from jaxdoodle.strokes import raster
+from jaxdoodle.strokes.drawing import check, simplify
+from jaxdoodle.strokes.raster import paint, rasterise
+from jaxdoodle.strokes.readers import read_drawings
 
 
 def circle(points, radius=100, turns=1.0, centre=128):

@@ -16,7 +16,7 @@ from operator import mul
 from xml.parsers import expat
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.strokes import MAX_COORDINATE, MAX_POINTS, check, shortened
+from jaxdoodle.strokes.drawing import MAX_COORDINATE, MAX_POINTS, check, shortened
 
 Point = tuple[float, float]
 Matrix = tuple[float, float, float, float, float, float]  # a b c d e f: x is a x + c y + e, y is b x + d y + f

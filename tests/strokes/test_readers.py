@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.drawings import MAX_BYTES, READERS, Skipped, read_drawings, scan, scan_lines
-from jaxdoodle.inference.strokes import MAX_POINTS
+from jaxdoodle.strokes.drawing import MAX_POINTS
+from jaxdoodle.strokes.readers import MAX_BYTES, READERS, Skipped, read_drawings, scan, scan_lines
 
 BOX = [[[0, 255, 255, 0, 0], [0, 0, 150, 150, 0]], [[10, 20], [30, 40]]]
 SVG = b"""<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9" fill="white"/>
