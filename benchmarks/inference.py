@@ -46,8 +46,9 @@ def write_models(spec: ModelSpec, folder: Path) -> None:
 
     import numpy as np
 
-    from jaxdoodle.inference import contract, model_file
+    from jaxdoodle.inference import model_file
     from jaxdoodle.inference.network import Network
+    from jaxdoodle.preprocessing import config as contract
 
     for package in (model_file, sys.modules[__name__]):
         compileall.compile_dir(Path(str(package.__file__)).parent, quiet=2)

@@ -27,11 +27,11 @@ from jaxdoodle.calibrate import auroc, calibration_error, fit_abstention, negati
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.record import describe_data, describe_machine, to_json, write_json
 from jaxdoodle.data import Splits, load
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.predict import Model, energy
-from jaxdoodle.inference.preprocess import preprocess
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.report.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
 from jaxdoodle.run import train_model
 from jaxdoodle.train import TrainConfig

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from jaxdoodle.inference.pen import centreline
+from jaxdoodle.preprocessing.stroke_width import centreline
 from jaxdoodle.strokes.drawing import Drawing
 from jaxdoodle.strokes.raster import rasterise
 

@@ -29,10 +29,10 @@ from jaxdoodle.data import load
 from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
-from jaxdoodle.inference.contract import QUICKDRAW
 from jaxdoodle.inference.predict import Model
-from jaxdoodle.inference.render import render_all
 from jaxdoodle.nn.architectures import sketch_cnn
+from jaxdoodle.preprocessing.config import QUICKDRAW
+from jaxdoodle.preprocessing.render import render_all
 from jaxdoodle.report.intervals import wilson_interval
 from jaxdoodle.report.style import figure
 from jaxdoodle.run import train_model

@@ -9,9 +9,9 @@ from pathlib import Path
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.export.importer import LAYOUTS, import_weights
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
 from jaxdoodle.nn.architectures import ACTIVATIONS
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 CONTRACTS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
 

@@ -6,7 +6,8 @@ import argparse
 import os
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import command, files
+from jaxdoodle.inference import command
+from jaxdoodle.preprocessing import inputs as files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

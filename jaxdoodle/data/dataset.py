@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.bitmaps import IMAGE_SHAPE, Bitmaps, digests_of
-from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.preprocessing.config import InputContract
 
 SIDES = ("train", "validation", "test")
 #: Drawings that stand for a set on disk where all would be too many; a score on them is known to 0.5 points.

@@ -9,9 +9,9 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, choose_classes
-from jaxdoodle.inference import files
-from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.pipeline import preprocess
 
 
 def read_picture_folder(

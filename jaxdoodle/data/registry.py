@@ -19,7 +19,7 @@ from jaxdoodle.data.mini_mnist import CSV_FILES, read_csv_folder, read_mini_mnis
 from jaxdoodle.data.pictures import read_picture_folder
 from jaxdoodle.data.quickdraw import PER_CLASS, official_order, read_bitmaps
 from jaxdoodle.data.splits import VALIDATION_FRACTION, split_by_hash, split_training, without
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 NAMES = ("doodles", "mnist", "mnist-mini", "quickdraw")
 #: Where a data root holds them, as their publishers do.

@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
-from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.preprocessing.config import InputContract
 
 #: Of all drawings of a set that comes without a test set.
 TEST_FRACTION = 0.2

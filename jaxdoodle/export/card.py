@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.preprocessing.config import InputContract
 
 
 def card_of(model: ModelFile) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
 from jaxdoodle.export import to_safetensors
 from jaxdoodle.export.read_arrays import read_arrays
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import ACTIVATIONS
@@ -28,6 +27,7 @@ from jaxdoodle.nn.spec import (
     MaxPool2D,
     ModelSpec,
 )
+from jaxdoodle.preprocessing.config import InputContract
 
 Array = Any  # numpy.ndarray
 #: Layout of a weight array -> how its axes are brought to (in, out), and (height, width, in, out).

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import files
+from jaxdoodle.preprocessing import inputs as files
 
 if TYPE_CHECKING:
     from jaxdoodle.inference.predict import Model, Prediction

@@ -23,10 +23,10 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import record
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.network import Network, products_per_image, values_per_image
 from jaxdoodle.inference.stored_zip import pack, unpack
 from jaxdoodle.nn.spec import ModelSpec, Shape
+from jaxdoodle.preprocessing.config import InputContract
 
 FORMAT, VERSION = "jaxdoodle model", 1
 HEADER = "header.json"

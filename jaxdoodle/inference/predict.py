@@ -10,11 +10,12 @@ import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.frozen import record
-from jaxdoodle.inference import files, model_file
-from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.preprocess import Prepared, preprocess
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.pipeline import Prepared, preprocess
 
 if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Stroke

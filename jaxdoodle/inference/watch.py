@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import files
+from jaxdoodle.preprocessing import inputs as files
 
 #: Seconds between two looks.
 INTERVAL = 0.2

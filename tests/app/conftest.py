@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data import doodles
-from jaxdoodle.inference.contract import QUICKDRAW
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.preprocessing.config import QUICKDRAW
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

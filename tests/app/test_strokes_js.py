@@ -13,10 +13,10 @@ import pytest
 import jaxdoodle
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import doodles
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.refusals import STROKES
-from jaxdoodle.inference.render import render_all
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.rejection import STROKES
+from jaxdoodle.preprocessing.render import render_all
 from jaxdoodle.strokes.drawing import MAX_POINTS, simplify
 from jaxdoodle.strokes.raster import rasterise
 from jaxdoodle.strokes.readers import read_drawings

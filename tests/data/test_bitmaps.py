@@ -8,7 +8,7 @@ from jaxdoodle.data.bitmaps import Bitmaps, file_digests
 from jaxdoodle.data.dataset import SIDES
 from jaxdoodle.data.registry import load
 from jaxdoodle.data.splits import split_by_hash
-from jaxdoodle.inference.contract import QUICKDRAW
+from jaxdoodle.preprocessing.config import QUICKDRAW
 
 COUNTS = (70, 3, 1200)
 TOTAL = sum(COUNTS)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes, read_names
-from jaxdoodle.inference.contract import QUICKDRAW
+from jaxdoodle.preprocessing.config import QUICKDRAW
 
 IMAGES, LABELS = np.zeros((3, 28, 28, 1), np.uint8), np.array([0, 1, 1], np.int32)
 

@@ -18,9 +18,9 @@ from jaxdoodle.data.doctor.checks import TURNS, _reading
 from jaxdoodle.data.doctor.strokes import examine_strokes
 from jaxdoodle.data.likeness import describe, near_pairs
 from jaxdoodle.inference import Model, model_file
-from jaxdoodle.inference.contract import QUICKDRAW, InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing.config import QUICKDRAW, InputContract
 from jaxdoodle.strokes.raster import rasterise
 
 

@@ -12,7 +12,7 @@ from jaxdoodle.data.mini_mnist import (
     read_mini_mnist,
 )
 from jaxdoodle.data.splits import without
-from jaxdoodle.inference.contract import MNIST
+from jaxdoodle.preprocessing.config import MNIST
 
 
 @pytest.fixture

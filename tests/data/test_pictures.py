@@ -5,8 +5,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from jaxdoodle.data.pictures import read_picture_folder
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.pipeline import preprocess
 
 
 def draw(path, wide, paper=255):

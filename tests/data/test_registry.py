@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from jaxdoodle.data import NAMES, data_root, load, registry
 from jaxdoodle.data.dataset import SIDES
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 CLONE = Path(__file__).parents[2]
 

@@ -3,7 +3,7 @@ import pytest
 
 from jaxdoodle.data.dataset import SIDES, Dataset
 from jaxdoodle.data.splits import split_by_hash, split_training, without
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 
 def sides_of(splits):

@@ -20,10 +20,10 @@ from experiments.abstention import (
 )
 from jaxdoodle.data.registry import draw_doodles
 from jaxdoodle.data.splits import split_by_hash
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 RECORD = Path(abstention.__file__).parent / "records" / "abstention" / "record.json"
 

@@ -3,9 +3,9 @@ import pytest
 
 from experiments.canvases import FILES, Canvas, canvas_of, of_digit, of_doodle
 from experiments.preparation import CONDITIONS
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.render import render
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.render import render
 
 TICK = [([0, 80, 255], [100, 180, 0]), ([30, 60], [20, 25])]
 BITMAP = render(TICK, MNIST)

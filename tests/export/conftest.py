@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from jaxdoodle.inference.contract import MNIST, InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
@@ -26,6 +25,7 @@ from jaxdoodle.nn.spec import (
     Softmax,
     Tanh,
 )
+from jaxdoodle.preprocessing.config import MNIST, InputContract
 
 DIGITS = [str(digit) for digit in range(10)]
 NAMES = ["cat", 'é "quoted" ??/', "<b>&amp;</b></script>", "%s\\n"]

@@ -12,11 +12,11 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import importer, to_safetensors
 from jaxdoodle.export.importer import import_weights
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.contract import MNIST, InputContract
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
+from jaxdoodle.preprocessing.config import MNIST, InputContract
 
 TEN = tuple(map(str, range(10)))
 MLP = mlp(TEN, (40, 20))

@@ -5,9 +5,9 @@ import pytest
 
 from jaxdoodle.export import quantize, to_onnx
 from jaxdoodle.export.steps import GONE, steps_of
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.predict import Model
 from jaxdoodle.nn.spec import LAYER_TYPES, ModelSpec
+from jaxdoodle.preprocessing.config import InputContract
 
 onnx = pytest.importorskip("onnx", reason="needs the onnx package")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from jaxdoodle.export import to_safetensors
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
@@ -21,6 +20,7 @@ from jaxdoodle.nn.spec import (
     Softmax,
     Tanh,
 )
+from jaxdoodle.preprocessing.config import InputContract
 
 safetensors = pytest.importorskip("safetensors", reason="needs the safetensors package")
 

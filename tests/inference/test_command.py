@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.inference import Model, command, files, model_file
-from jaxdoodle.inference.contract import MNIST
+from jaxdoodle.inference import Model, command, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing.config import MNIST
 
 LINE = {"drawing": [[[0, 9], [5, 5]]]}
 UPRIGHT = {"drawing": [[[3, 3], [0, 200]]]}

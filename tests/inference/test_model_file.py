@@ -13,10 +13,10 @@ import pytest
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.contract import InputContract
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.preprocessing.config import InputContract
 from tests.inference.attacks import make
 from tests.inference.attacks.make import ATTACKS, GOOD, pack, unpack
 

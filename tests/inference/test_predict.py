@@ -9,12 +9,12 @@ from PIL import Image
 
 from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.inference import Model, model_file
-from jaxdoodle.inference.contract import MNIST
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predict import energy
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.spec import ModelSpec, Softmax
+from jaxdoodle.preprocessing.config import MNIST
 
 CLASSES = ("upright", "level", "slanted")
 PICTURES = {

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import files, watch
+from jaxdoodle.inference import watch
+from jaxdoodle.preprocessing import inputs as files
 
 LINE = json.dumps({"drawing": [[[0, 9], [5, 5]]]}) + "\n"
 

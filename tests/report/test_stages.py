@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from jaxdoodle.inference.contract import QUICKDRAW
-from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.preprocessing.config import QUICKDRAW
+from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.report.stages import GAP, HEADING, SIDE, draw_stages
 
 

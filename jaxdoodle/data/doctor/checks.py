@@ -15,8 +15,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.data.likeness import describe, near_pairs
 from jaxdoodle.inference import Model
-from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.pipeline import preprocess
 
 #: Part of the drawings that people get wrong wherever they draw: up to here a note, beyond it a fault.
 TOLERATED = 0.01

@@ -14,12 +14,12 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import record
-from jaxdoodle.inference.contract import InputContract
-from jaxdoodle.inference.ink import PAPER, full_strength, ink_of, without_specks
-from jaxdoodle.inference.pen import by_outline, redrawn_to
-from jaxdoodle.inference.pictures import pixels_of
-from jaxdoodle.inference.refusals import refuse_picture, refuse_strokes
-from jaxdoodle.inference.resample import Box, box_of, centre_of, place
+from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.foreground import PAPER, full_strength, ink_of, without_specks
+from jaxdoodle.preprocessing.pictures import pixels_of
+from jaxdoodle.preprocessing.rejection import refuse_picture, refuse_strokes
+from jaxdoodle.preprocessing.resample import Box, box_of, centre_of, place
+from jaxdoodle.preprocessing.stroke_width import by_outline, redrawn_to
 
 __all__ = ["PEN_RANGE", "Prepared", "place", "preprocess"]
 
@@ -77,7 +77,7 @@ def preprocess(image: Any, contract: InputContract, stages: list[tuple[str, Arra
 
 
 def _from_strokes(drawing: Any, contract: InputContract, stages: list[tuple[str, Array]]) -> Prepared:
-    from jaxdoodle.inference import render
+    from jaxdoodle.preprocessing import render
     from jaxdoodle.strokes import drawing as strokes  # they are not needed to prepare a picture
 
     strokes.check(drawing)

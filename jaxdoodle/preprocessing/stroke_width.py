@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.inference.resample import resample
+from jaxdoodle.preprocessing.resample import resample
 
 Array = Any  # numpy.ndarray
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.preprocessing.config import InputContract
 
 Array = Any  # numpy.ndarray
 #: (top, left, bottom, right) in pixels, fractions allowed: pixel (0, 0) reaches from 0 to 1 both ways.

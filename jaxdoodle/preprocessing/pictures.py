@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import files
-from jaxdoodle.inference.resample import shrink
+from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing.resample import shrink
 
 Array = Any  # numpy.ndarray
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW
-from jaxdoodle.inference.preprocess import preprocess
-from jaxdoodle.inference.render import render, render_all
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.render import render, render_all
 from jaxdoodle.strokes.drawing import simplify
 from jaxdoodle.strokes.raster import rasterise
 

@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import pen as pens
-from jaxdoodle.inference.contract import MNIST, PENS, QUICKDRAW, InputContract
-from jaxdoodle.inference.ink import _labelled
-from jaxdoodle.inference.pen import centreline
-from jaxdoodle.inference.preprocess import PEN_RANGE, preprocess
+from jaxdoodle.preprocessing import stroke_width as pens
+from jaxdoodle.preprocessing.config import MNIST, PENS, QUICKDRAW, InputContract
+from jaxdoodle.preprocessing.foreground import _labelled
+from jaxdoodle.preprocessing.pipeline import PEN_RANGE, preprocess
+from jaxdoodle.preprocessing.stroke_width import centreline
 
 CONTRACTS = {
     "mnist": MNIST,
@@ -415,8 +415,8 @@ def test_what_was_done_is_said():
 def test_arrays_are_prepared_without_pillow():
     code = (
         "import sys; sys.modules.update(PIL=None); import numpy as np\n"
-        "from jaxdoodle.inference.preprocess import preprocess\n"
-        "from jaxdoodle.inference.contract import MNIST\n"
+        "from jaxdoodle.preprocessing.pipeline import preprocess\n"
+        "from jaxdoodle.preprocessing.config import MNIST\n"
         "assert preprocess(np.eye(50), MNIST).bitmap.any()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -67,7 +67,7 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
 
 def picture(source: str | BinaryIO, name: str) -> Any:
     """A picture, all of it, as a Pillow image. Raises ``InputError``, which begins with ``name``."""
-    from jaxdoodle.inference.pictures import open_picture
+    from jaxdoodle.preprocessing.pictures import open_picture
 
     try:
         return open_picture(source)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxdoodle.inference.contract import MNIST, QUICKDRAW, ContractError, InputContract
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, ContractError, InputContract
 
 
 @pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, InputContract(stroke_width=None, divisor=1)])

@@ -5,9 +5,9 @@ import pytest
 from PIL import ExifTags, Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import files
-from jaxdoodle.inference.contract import MNIST
-from jaxdoodle.inference.preprocess import preprocess
+from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.strokes import readers as drawings
 
 LINE = '{"drawing": [[[0, 9], [5, 5]]]}\n'

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from jaxdoodle.core.errors import NoDrawingError
-from jaxdoodle.inference.resample import Box
+from jaxdoodle.preprocessing.resample import Box
 
 Array = Any  # numpy.ndarray
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxdoodle.inference.contract import InputContract
+from jaxdoodle.preprocessing.config import InputContract
 from jaxdoodle.strokes.drawing import BOX, Drawing, simplify
 from jaxdoodle.strokes.raster import middles, paint
 

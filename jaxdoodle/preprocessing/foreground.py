@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
-from jaxdoodle.inference.pen import by_outline
-from jaxdoodle.inference.resample import box_of, resample, shrink
+from jaxdoodle.preprocessing.resample import box_of, resample, shrink
+from jaxdoodle.preprocessing.stroke_width import by_outline
 
 Array = Any  # numpy.ndarray
 
