@@ -23,11 +23,11 @@ import numpy as np
 
 from jaxdoodle import compile_cache
 from jaxdoodle.augment import Augment
-from jaxdoodle.calibrate import auroc, calibration_error, fit_abstention, negative_log_likelihood
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.record import describe_data, describe_machine, to_json, write_json
 from jaxdoodle.data import Splits, load
-from jaxdoodle.inference.predict import Model, energy
+from jaxdoodle.inference.calibration import auroc, calibration_error, fit_abstention, negative_log_likelihood
+from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing.config import InputContract

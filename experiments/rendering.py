@@ -29,7 +29,7 @@ from jaxdoodle.data import load
 from jaxdoodle.data.doctor.strokes import SAME_DRAWING
 from jaxdoodle.data.quickdraw import open_bitmaps
 from jaxdoodle.data.registry import data_root
-from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.architectures import sketch_cnn
 from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.preprocessing.render import render_all

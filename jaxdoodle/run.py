@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle import calibrate
 from jaxdoodle.cli.progress import Progress
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.core.record import describe_data, describe_machine
 from jaxdoodle.data.dataset import Splits
+from jaxdoodle.inference import calibration as calibrate
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.predict import Model, energy
+from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.train import Evaluation, Fit, TrainConfig, fit, predict, score

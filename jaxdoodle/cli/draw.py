@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Open the page, or the window until it is closed. Raises ``InputError``."""
     if options.window:
         from jaxdoodle.cli.window import desktop as window
-        from jaxdoodle.inference.predict import Model
+        from jaxdoodle.inference.model import Model
 
         return window.show(Model.load(options.model))
     from jaxdoodle.export import export

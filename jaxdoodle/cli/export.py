@@ -11,8 +11,8 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import FORMATS, export, quantize
 from jaxdoodle.inference import model_file
+from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.predict import Model
 
 #: Training drawings that int8 is calibrated on.
 CALIBRATION = 1024

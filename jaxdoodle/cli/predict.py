@@ -6,7 +6,7 @@ import argparse
 import os
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import command
+from jaxdoodle.inference import answers as command
 from jaxdoodle.preprocessing import inputs as files
 
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import Model, command, model_file  # Model first: it brings NumPy in
+from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference import answers as command  # Model first: it brings NumPy in
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

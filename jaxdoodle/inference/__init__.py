@@ -12,7 +12,7 @@ def __getattr__(name: str) -> Any:
     """``Model`` is imported when it is asked for: reading a spec should not cost a NumPy import."""
     if name == "Model":
         _import_numpy()
-        from jaxdoodle.inference.predict import Model
+        from jaxdoodle.inference.model import Model
 
         return Model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """The model file: spec, weights, input contract and proof, in one ``.npz`` that cannot hurt its reader.
 
-The format is described in ``docs/model-format.md``. The same model gives the same bytes on every machine. A reader
+The format is described in ``jaxdoodle/inference/README.md``. The same model gives the same bytes on every machine. A reader
 allocates nothing that the spec does not imply and the file does not hold, executes nothing, and refuses a file whose
 digest is wrong, whose weights are not finite, or whose goldens do not come out.
 """

@@ -8,7 +8,7 @@ import pytest
 from jaxdoodle.data import doodles
 from jaxdoodle.export import quantize, to_html
 from jaxdoodle.export.steps import steps_of
-from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.model import Model
 from jaxdoodle.strokes.drawing import simplify
 from jaxdoodle.strokes.raster import rasterise
 

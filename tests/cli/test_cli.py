@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdoodle import calibrate
 from jaxdoodle.cli import main
 from jaxdoodle.data import doodles, load
 from jaxdoodle.inference import Model, model_file
-from jaxdoodle.inference.predict import energy
+from jaxdoodle.inference import calibration as calibrate
+from jaxdoodle.inference.model import energy
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("as_users_run")

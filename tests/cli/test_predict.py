@@ -27,7 +27,7 @@ def test_explain_takes_one_picture(tmp_path, capsys):
 
 
 def test_the_picture_is_prepared_once(tmp_path, monkeypatch):
-    from jaxdoodle.inference import predict
+    from jaxdoodle.inference import model as predict
 
     prepared, preprocess = [], predict.preprocess
     monkeypatch.setattr(predict, "preprocess", lambda *given: prepared.append(given) or preprocess(*given))

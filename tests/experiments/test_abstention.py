@@ -20,8 +20,8 @@ from experiments.abstention import (
 )
 from jaxdoodle.data.registry import draw_doodles
 from jaxdoodle.data.splits import split_by_hash
+from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.predict import Model
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 

@@ -12,8 +12,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.export import importer, to_safetensors
 from jaxdoodle.export.importer import import_weights
 from jaxdoodle.inference import model_file
+from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.predict import Model
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
 from jaxdoodle.preprocessing.config import MNIST, InputContract

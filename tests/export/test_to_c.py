@@ -7,7 +7,7 @@ import pytest
 
 from jaxdoodle.export import c_source, goldens, quantize, to_c
 from jaxdoodle.export.steps import GONE, WEIGHTED, steps_of
-from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES
 
 CC = shutil.which("cc")

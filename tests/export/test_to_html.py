@@ -10,7 +10,7 @@ import pytest
 
 from jaxdoodle.export import quantize, to_html
 from jaxdoodle.export.steps import GONE, steps_of
-from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES
 
 NODE = shutil.which("node")

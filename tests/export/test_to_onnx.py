@@ -5,7 +5,7 @@ import pytest
 
 from jaxdoodle.export import quantize, to_onnx
 from jaxdoodle.export.steps import GONE, steps_of
-from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES, ModelSpec
 from jaxdoodle.preprocessing.config import InputContract
 

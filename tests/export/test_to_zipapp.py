@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.export import to_zipapp
-from jaxdoodle.inference.predict import Model
+from jaxdoodle.inference.model import Model
 
 SQUARE = [[[0, 100, 100, 0, 0], [0, 0, 100, 100, 0]]]
 CROSS = [[[10, 250], [30, 40]], [[100, 100], [5, 200]]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.cli.window.pad import PEN, SIDE, Pad, headline, remark
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference.predict import Model, Prediction
+from jaxdoodle.inference.model import Model, Prediction
 
 if TYPE_CHECKING:
     import tkinter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jaxdoodle.inference.predict import Prediction
+from jaxdoodle.inference.model import Prediction
 
 #: Of the pad, in the units that strokes are kept in.
 SIDE = 1000

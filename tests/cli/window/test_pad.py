@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.cli.window.pad import SIDE, STEP, Pad, headline, remark
-from jaxdoodle.inference.predict import Prediction
+from jaxdoodle.inference.model import Prediction
 
 
 def test_the_pointer_draws_strokes_that_end_at_the_edge():

@@ -1,7 +1,7 @@
 """Model files that mean harm: what is done to a good one, and how the reader refuses what comes of it.
 
 ``python tests/inference/attacks/make.py FOLDER`` writes them all, to be looked at. Nothing here is the library's: the
-archives are made by ``zipfile``, by hand where it refuses to, and sealed as ``docs/model-format.md`` says.
+archives are made by ``zipfile``, by hand where it refuses to, and sealed as ``jaxdoodle/inference/README.md`` says.
 """
 
 import hashlib

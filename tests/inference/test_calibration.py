@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from jaxdoodle.calibrate import auroc, calibration_error, fit_abstention, fit_temperature, negative_log_likelihood
+from jaxdoodle.inference.calibration import (
+    auroc,
+    calibration_error,
+    fit_abstention,
+    fit_temperature,
+    negative_log_likelihood,
+)
 
 
 def test_the_temperature_that_made_a_network_too_sure_is_found():

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.inference import Model, command, model_file
+from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference import answers as command
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec

@@ -18,7 +18,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing import inputs as files
 
 if TYPE_CHECKING:
-    from jaxdoodle.inference.predict import Model, Prediction
+    from jaxdoodle.inference.model import Model, Prediction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +95,7 @@ def _inputs(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
 
 
 def _arrivals(folders: list[str]) -> Iterator[tuple[str, Any]]:
-    from jaxdoodle.inference import watch
+    from jaxdoodle.inference import folder_watch as watch
 
     if len(folders) != 1:
         raise InputError(f"--watch takes one folder; got {', '.join(folders) or 'none'}.")

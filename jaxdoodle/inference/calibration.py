@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxdoodle.inference.predict import energy
+from jaxdoodle.inference.model import energy
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -9,9 +9,9 @@ from PIL import Image
 
 from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference.model import energy
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.inference.predict import energy
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.spec import ModelSpec, Softmax
 from jaxdoodle.preprocessing.config import MNIST

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import watch
+from jaxdoodle.inference import folder_watch as watch
 from jaxdoodle.preprocessing import inputs as files
 
 LINE = json.dumps({"drawing": [[[0, 9], [5, 5]]]}) + "\n"
