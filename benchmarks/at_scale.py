@@ -24,12 +24,12 @@ import numpy as np
 from benchmarks import process
 from benchmarks.machine import MEGABYTE, command, peak_bytes
 from jaxdoodle.core.record import describe_machine, write_json
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
+from jaxdoodle.data.catalog import load
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.feed import CHUNK, RUN, SAMPLING, feed
-from jaxdoodle.data.quickdraw import RESIDENT
-from jaxdoodle.data.registry import load
+from jaxdoodle.data.readers.quickdraw import RESIDENT
 
 #: How often each network is trained from either place.
 ROUNDS = {"digit_cnn": 3, "sketch_cnn": 1}

@@ -85,7 +85,7 @@ def noise(rng: np.random.Generator, count: int) -> np.ndarray:
 def on_disk(folder: Path, count: int) -> Any:
     """The same as one file of bitmaps, written in parts."""
     from jaxdoodle.data.bitmaps import BitmapFile, Bitmaps
-    from jaxdoodle.data.quickdraw import bitmaps_header
+    from jaxdoodle.data.readers.quickdraw import bitmaps_header
 
     rng, path = np.random.default_rng(0), folder / "noise.npy"
     with open(path, "wb") as file:

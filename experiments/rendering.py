@@ -26,9 +26,9 @@ from jaxdoodle import compile_cache
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_data, describe_machine, write_json
 from jaxdoodle.data import load
-from jaxdoodle.data.doctor.strokes import SAME_DRAWING
-from jaxdoodle.data.quickdraw import open_bitmaps
-from jaxdoodle.data.registry import data_root
+from jaxdoodle.data.audit.strokes import SAME_DRAWING
+from jaxdoodle.data.catalog import data_root
+from jaxdoodle.data.readers.quickdraw import open_bitmaps
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.architectures import sketch_cnn
 from jaxdoodle.preprocessing.config import QUICKDRAW

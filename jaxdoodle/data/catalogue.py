@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
+from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS
 from jaxdoodle.data.dataset import read_names
-from jaxdoodle.data.idx import MNIST_SHA256, mnist_path, read_idx
-from jaxdoodle.data.mini_mnist import INDEX_FILES, index_path, read_index
-from jaxdoodle.data.quickdraw import find_bitmaps, open_bitmaps
-from jaxdoodle.data.registry import CATEGORIES_FILE, FOLDERS
+from jaxdoodle.data.readers.idx import MNIST_SHA256, mnist_path, read_idx
+from jaxdoodle.data.readers.mini_mnist import INDEX_FILES, index_path, read_index
+from jaxdoodle.data.readers.quickdraw import find_bitmaps, open_bitmaps
 
 
 @dataclass(frozen=True)

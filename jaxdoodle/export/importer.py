@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.export import to_safetensors
 from jaxdoodle.export.read_arrays import read_arrays
 from jaxdoodle.inference.model_file import ModelFile

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxdoodle.data.likeness import describe
+from jaxdoodle.data.near_duplicates import describe
 from jaxdoodle.report.galleries import _class_rows, _paper, _pictures, _place
 from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, RED, figure
 

@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import digit_cnn

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.export import quantize, to_html
 from jaxdoodle.export.steps import steps_of
 from jaxdoodle.inference.model import Model

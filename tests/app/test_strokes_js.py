@@ -12,7 +12,7 @@ import pytest
 
 import jaxdoodle
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.preprocessing.rejection import STROKES

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import doodles, load
+from jaxdoodle.data import load
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference import calibration as calibrate
 from jaxdoodle.inference.model import energy

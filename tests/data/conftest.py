@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import quickdraw
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.data.readers import quickdraw
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@ import os
 import numpy as np
 import pytest
 
-from jaxdoodle.data import bitmaps, quickdraw
+from jaxdoodle.data import bitmaps
 from jaxdoodle.data.bitmaps import Bitmaps, file_digests
+from jaxdoodle.data.catalog import load
 from jaxdoodle.data.dataset import SIDES
-from jaxdoodle.data.registry import load
+from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.preprocessing.config import QUICKDRAW
 

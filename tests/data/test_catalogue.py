@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 
 from jaxdoodle.data import NAMES, list_datasets, verify
-from jaxdoodle.data.idx import MNIST_SHA256
+from jaxdoodle.data.readers.idx import MNIST_SHA256
 
 
 def test_every_dataset_with_a_name_is_listed_present_or_not(tmp_path):

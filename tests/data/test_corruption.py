@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.idx import read_idx
-from jaxdoodle.data.mini_mnist import read_csv
-from jaxdoodle.data.quickdraw import open_bitmaps
+from jaxdoodle.data.readers.idx import read_idx
+from jaxdoodle.data.readers.mini_mnist import read_csv
+from jaxdoodle.data.readers.quickdraw import open_bitmaps
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 28, 28), dtype=np.uint8)
 

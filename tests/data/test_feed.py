@@ -146,7 +146,7 @@ import re, sys
 from pathlib import Path
 import numpy as np
 from jaxdoodle.data import feed as module, quickdraw
-from jaxdoodle.data.registry import load
+from jaxdoodle.data.catalog import load
 
 quickdraw.RESIDENT, module.CHUNK = 0, 2**20
 splits = load(sys.argv[1], per_class=10**6)

@@ -18,7 +18,7 @@ from experiments.abstention import (
     prepare_all,
     scribble,
 )
-from jaxdoodle.data.registry import draw_doodles
+from jaxdoodle.data.catalog import draw_doodles
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile

@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxdoodle.data.idx import read_mnist
+from jaxdoodle.data.readers.idx import read_mnist
 from jaxdoodle.export import quantize, to_c, to_html, to_onnx
 from jaxdoodle.export.steps import steps_of
 from jaxdoodle.inference.model_file import ModelFile

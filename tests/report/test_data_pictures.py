@@ -11,7 +11,7 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.report import data_pictures, style
 from jaxdoodle.report.data_pictures import SHEET, contact_sheet, extremes, stroke_order, typical
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.data.audit.checks import Finding, examine
+from jaxdoodle.data.audit.files import examine_files, fault_of
+from jaxdoodle.data.audit.strokes import examine_strokes
+from jaxdoodle.data.catalog import data_root
 from jaxdoodle.data.dataset import SIDES, Splits
-from jaxdoodle.data.doctor.checks import Finding, examine
-from jaxdoodle.data.doctor.files import examine_files, fault_of
-from jaxdoodle.data.doctor.strokes import examine_strokes
-from jaxdoodle.data.registry import data_root
 from jaxdoodle.inference import Model
 
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.fetch.get import NAMES, Outcome, get
-from jaxdoodle.data.fetch.http import Transfer
-from jaxdoodle.data.quickdraw import PER_CLASS
-from jaxdoodle.data.registry import data_root
+from jaxdoodle.data.catalog import data_root
+from jaxdoodle.data.download.get import NAMES, Outcome, get
+from jaxdoodle.data.download.http import Transfer
+from jaxdoodle.data.readers.quickdraw import PER_CLASS
 
 MIRROR = "JAXDOODLE_MIRROR"
 SHOWN = 5  # failures told one by one

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from jaxdoodle.data.catalog import data_root, load
 from jaxdoodle.data.dataset import Splits
-from jaxdoodle.data.registry import data_root, load
 
 
 def add_dataset(parser: argparse.ArgumentParser, kinds: str) -> None:

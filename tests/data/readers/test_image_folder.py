@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxdoodle.data.pictures import read_picture_folder
+from jaxdoodle.data.readers.image_folder import read_picture_folder
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 

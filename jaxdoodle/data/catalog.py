@@ -12,12 +12,12 @@ import numpy as np
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import doodles
+from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
-from jaxdoodle.data.idx import IDX_NAME, read_idx_folder, read_mnist
-from jaxdoodle.data.mini_mnist import CSV_FILES, read_csv_folder, read_mini_mnist
-from jaxdoodle.data.pictures import read_picture_folder
-from jaxdoodle.data.quickdraw import PER_CLASS, official_order, read_bitmaps
+from jaxdoodle.data.readers.idx import IDX_NAME, read_idx_folder, read_mnist
+from jaxdoodle.data.readers.image_folder import read_picture_folder
+from jaxdoodle.data.readers.mini_mnist import CSV_FILES, read_csv_folder, read_mini_mnist
+from jaxdoodle.data.readers.quickdraw import PER_CLASS, official_order, read_bitmaps
 from jaxdoodle.data.splits import VALIDATION_FRACTION, split_by_hash, split_training, without
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 

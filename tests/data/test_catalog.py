@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxdoodle.data import NAMES, data_root, load, registry
+from jaxdoodle.data import NAMES, data_root, load
+from jaxdoodle.data import catalog as registry
 from jaxdoodle.data.dataset import SIDES
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 

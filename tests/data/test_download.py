@@ -23,12 +23,12 @@ import pytest
 from jaxdoodle.cli import main
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data import load
-from jaxdoodle.data.fetch import Outcome, files, get
-from jaxdoodle.data.fetch.get import Item, fetch
-from jaxdoodle.data.fetch.http import OVERLAP, MirrorError, Transfer, pull
-from jaxdoodle.data.fetch.lock import locked
-from jaxdoodle.data.idx import MNIST_SHA256
-from jaxdoodle.data.quickdraw import open_bitmaps
+from jaxdoodle.data.download import Outcome, files, get
+from jaxdoodle.data.download.get import Item, fetch
+from jaxdoodle.data.download.http import OVERLAP, MirrorError, Transfer, pull
+from jaxdoodle.data.download.lock import locked
+from jaxdoodle.data.readers.idx import MNIST_SHA256
+from jaxdoodle.data.readers.quickdraw import open_bitmaps
 
 BITMAPS = "quickdraw/full/numpy_bitmap"
 CONTENT = np.random.default_rng(0).bytes(40_000)

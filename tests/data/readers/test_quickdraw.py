@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from jaxdoodle.data.quickdraw import find_bitmaps, official_order, open_bitmaps, read_bitmaps
+from jaxdoodle.data.readers.quickdraw import find_bitmaps, official_order, open_bitmaps, read_bitmaps
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.doodles import CLASSES, draw, generate
+from jaxdoodle.data.synthetic import CLASSES, draw, generate
 from jaxdoodle.strokes.drawing import check
 from jaxdoodle.strokes.raster import rasterise
 

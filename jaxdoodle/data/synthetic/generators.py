@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from jaxdoodle.data.doodles.hand import Strokes, arch, box, clockwise, dot, line, loop, pick, scribble, shaky
+from jaxdoodle.data.synthetic.stroke_noise import Strokes, arch, box, clockwise, dot, line, loop, pick, scribble, shaky
 
 
 def headphones(rng: np.random.Generator) -> Strokes:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.doodles.artists import ARTISTS
-from jaxdoodle.data.doodles.hand import by_hand
+from jaxdoodle.data.synthetic.generators import ARTISTS
+from jaxdoodle.data.synthetic.stroke_noise import by_hand
 from jaxdoodle.strokes.raster import rasterise
 
 #: The five classes of "Doodle Classifier" (Bilal Ahmad), then others; all are Quick, Draw! categories.

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data.dataset import Splits
-from jaxdoodle.data.idx import read_mnist
-from jaxdoodle.data.mini_mnist import (
+from jaxdoodle.data.readers.idx import read_mnist
+from jaxdoodle.data.readers.mini_mnist import (
     INDEX_FILES,
     index_path,
     read_csv,

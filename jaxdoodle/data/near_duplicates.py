@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Distance up to which two drawings are nearly the same: none of MNIST's 70,000 are, see tests/data/test_doctor.py.
+#: Distance up to which two drawings are nearly the same: none of MNIST's 70,000 are, see tests/data/test_audit.py.
 NEAR = 0.1
 #: Cycles across the picture, the highest frequency looked at.
 FREQUENCIES = 6

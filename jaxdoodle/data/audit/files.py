@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.data.audit.checks import Finding
+from jaxdoodle.data.catalog import FOLDERS
 from jaxdoodle.data.catalogue import Check, verify
-from jaxdoodle.data.doctor.checks import Finding
-from jaxdoodle.data.idx import IDX_NAME, read_idx
-from jaxdoodle.data.quickdraw import PIXELS, find_bitmaps, open_bitmaps
-from jaxdoodle.data.registry import FOLDERS
+from jaxdoodle.data.readers.idx import IDX_NAME, read_idx
+from jaxdoodle.data.readers.quickdraw import PIXELS, find_bitmaps, open_bitmaps
 
 _LOOKED_AT = 1_000  # rows of a file, to tell the range of its numbers
 #: The folders that a dataset is read from.

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.doctor.checks import Finding
-from jaxdoodle.data.doctor.files import fault_of
-from jaxdoodle.data.quickdraw import open_bitmaps
-from jaxdoodle.data.registry import FOLDERS, STROKES_FOLDER
+from jaxdoodle.data.audit.checks import Finding
+from jaxdoodle.data.audit.files import fault_of
+from jaxdoodle.data.catalog import FOLDERS, STROKES_FOLDER
+from jaxdoodle.data.readers.quickdraw import open_bitmaps
 from jaxdoodle.strokes.raster import rasterise
 from jaxdoodle.strokes.readers import read_drawings
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import read_names
-from jaxdoodle.data.idx import MNIST_SHA256, read_idx
-from jaxdoodle.data.quickdraw import PIXELS, bitmaps_header, open_bitmaps
+from jaxdoodle.data.readers.idx import MNIST_SHA256, read_idx
+from jaxdoodle.data.readers.quickdraw import PIXELS, bitmaps_header, open_bitmaps
 from jaxdoodle.strokes.readers import MAX_BYTES, read_drawings
 
 Pull = Callable[[Path, int], None]

@@ -11,13 +11,13 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from jaxdoodle.core.errors import FailedError, InputError
+from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER
 from jaxdoodle.data.dataset import choose_classes
-from jaxdoodle.data.fetch import files
-from jaxdoodle.data.fetch.http import MirrorError, Transfer, pull
-from jaxdoodle.data.fetch.lock import locked
-from jaxdoodle.data.idx import MNIST_SHA256, MNIST_SOURCES, mnist_path
-from jaxdoodle.data.quickdraw import PER_CLASS, official_order
-from jaxdoodle.data.registry import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER
+from jaxdoodle.data.download import files
+from jaxdoodle.data.download.http import MirrorError, Transfer, pull
+from jaxdoodle.data.download.lock import locked
+from jaxdoodle.data.readers.idx import MNIST_SHA256, MNIST_SOURCES, mnist_path
+from jaxdoodle.data.readers.quickdraw import PER_CLASS, official_order
 
 NAMES = ("mnist", "mnist-mini", "quickdraw")
 #: Beginning of a path in the data root -> the addresses that stand for it. A mirror has the data root's own layout.

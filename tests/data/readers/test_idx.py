@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from jaxdoodle.data.idx import MNIST_SHA256, read_idx, read_idx_folder, read_mnist
+from jaxdoodle.data.readers.idx import MNIST_SHA256, read_idx, read_idx_folder, read_mnist
 
 IMAGES = np.arange(2 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(2, 28, 28)
 

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import load, quickdraw
+from jaxdoodle.data import load
+from jaxdoodle.data.audit import examine
+from jaxdoodle.data.audit.checks import TURNS, _reading
+from jaxdoodle.data.audit.strokes import examine_strokes
 from jaxdoodle.data.dataset import Dataset, Splits
-from jaxdoodle.data.doctor import examine
-from jaxdoodle.data.doctor.checks import TURNS, _reading
-from jaxdoodle.data.doctor.strokes import examine_strokes
-from jaxdoodle.data.likeness import describe, near_pairs
+from jaxdoodle.data.near_duplicates import describe, near_pairs
+from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec

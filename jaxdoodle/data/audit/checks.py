@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, Splits
-from jaxdoodle.data.likeness import describe, near_pairs
+from jaxdoodle.data.near_duplicates import describe, near_pairs
 from jaxdoodle.inference import Model
 from jaxdoodle.preprocessing.config import InputContract
 from jaxdoodle.preprocessing.pipeline import preprocess

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.data.idx import DIGITS
+from jaxdoodle.data.readers.idx import DIGITS
 
 #: Index file -> how many rows it names. A copy of each comes with the package.
 INDEX_FILES = {"train_source_index.csv": 1000, "test_source_index.csv": 350}
