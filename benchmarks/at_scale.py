@@ -28,8 +28,8 @@ from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.catalog import load
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.data.feed import CHUNK, RUN, SAMPLING, feed
 from jaxdoodle.data.readers.quickdraw import RESIDENT
+from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, feed
 
 #: How often each network is trained from either place.
 ROUNDS = {"digit_cnn": 3, "sketch_cnn": 1}
@@ -113,8 +113,8 @@ def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
 
 def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     """An epoch on runs of drawings from everywhere, from disk and from memory in turn."""
-    from jaxdoodle import train
     from jaxdoodle.nn import architectures
+    from jaxdoodle.training import loop as train
 
     whole = _load(options).train
     begins = np.random.default_rng(0).permutation(len(whole) // RUN)[: options.chunks * CHUNK // PIXELS // RUN]

@@ -85,8 +85,8 @@ def onnxruntime(folder: Path) -> Answer:
 def jax(folder: Path) -> Answer:
     from jax import config
 
-    from jaxdoodle import train
     from jaxdoodle.inference import model_file
+    from jaxdoodle.training import loop as train
 
     config.update("jax_platforms", "cpu")
     file = model_file.read(folder / "model.npz")

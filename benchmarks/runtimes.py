@@ -34,7 +34,8 @@ class Trainer(NamedTuple):
 def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: int = 1, seed: int = SEED) -> Trainer:
     from jax import default_backend
 
-    from jaxdoodle import optim, train
+    from jaxdoodle.training import loop as train
+    from jaxdoodle.training import optimizers as optim
 
     config = train.TrainConfig(batch_size=workload.batch_size, devices=devices, seed=seed)
     rate = optim.make_schedule("constant", workload.learning_rate, decay=0.0, steps_per_epoch=1, steps=1)
@@ -56,7 +57,7 @@ def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: in
 
 
 def ours_on_all_cores(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
-    from jaxdoodle import parallel
+    from jaxdoodle.training import devices as parallel
 
     devices = math.gcd(cores(), workload.batch_size)
     parallel.split_processor(devices)

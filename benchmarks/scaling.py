@@ -60,8 +60,9 @@ def case(axis: str, value: int) -> tuple[ModelSpec, int, int]:
 
 def measure(axis: str, value: int, devices: int) -> dict[str, float]:
     """One point, in a process that has not used JAX before: seconds to compile, images a second, peak bytes."""
-    from jaxdoodle import parallel, train
     from jaxdoodle.data.dataset import Dataset
+    from jaxdoodle.training import devices as parallel
+    from jaxdoodle.training import loop as train
 
     if devices > 1:
         parallel.split_processor(devices)

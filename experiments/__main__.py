@@ -29,7 +29,7 @@ def _run(name: str, options: argparse.Namespace) -> int:
     if hasattr(module, "run"):
         return module.run(out_dir)
     from experiments import runner  # lists and the worked example need no training
-    from jaxdoodle import compile_cache
+    from jaxdoodle.training import compile_cache
 
     compile_cache.enable()
     return runner.run(name, module.EXPERIMENT, options, out_dir)

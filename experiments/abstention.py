@@ -21,8 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle import compile_cache
-from jaxdoodle.augment import Augment
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.record import describe_data, describe_machine, to_json, write_json
 from jaxdoodle.data import Splits, load
@@ -34,7 +32,9 @@ from jaxdoodle.preprocessing.config import InputContract
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.report.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
 from jaxdoodle.run import train_model
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training import compile_cache
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
 
 SEEDS = (0, 1, 2)
 KEEP = 0.95

@@ -8,9 +8,9 @@ augmented, 40 epochs: 99.40 % (one seed).
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.augment import Augment
 from jaxdoodle.nn.architectures import digit_cnn
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="mnist",

@@ -13,10 +13,10 @@ sigmoid, poorly. The same network, augmented, with Adam for 60 epochs (3 seeds),
 from dataclasses import replace
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.augment import Augment
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.spec import LeakyReLU, ReLU, Sigmoid, Tanh
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
 
 REPORT = TrainConfig(epochs=10, batch_size=128, optimizer="sgd", learning_rate=0.01, schedule="constant")
 

@@ -8,9 +8,9 @@ same network, augmented, 60 epochs: 99.1 % (3 seeds).
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.augment import Augment
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="mnist",

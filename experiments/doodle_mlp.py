@@ -9,10 +9,10 @@ needs more drawings than these.
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.augment import Augment
 from jaxdoodle.nn.architectures import mlp, sketch_cnn
 from jaxdoodle.nn.penalties import L2
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="quickdraw",

@@ -12,9 +12,9 @@ and 89.6 % of the official 10,000. The digit CNN on the same 1,000 images, augme
 """
 
 from experiments.experiment import Experiment, Variant
-from jaxdoodle.augment import Augment
 from jaxdoodle.nn.architectures import digit_cnn, mlp
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="mnist-mini",

@@ -23,8 +23,6 @@ from typing import Any
 import numpy as np
 
 from experiments.canvases import Canvas, Subject, canvas_of, of_digit, of_doodle
-from jaxdoodle import compile_cache
-from jaxdoodle.augment import Augment
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_machine, to_json, write_json
 from jaxdoodle.data import load
@@ -39,7 +37,9 @@ from jaxdoodle.report.style import BLUE, ORANGE, figure
 from jaxdoodle.run import train_model
 from jaxdoodle.strokes.raster import rasterise
 from jaxdoodle.strokes.readers import read_drawings
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training import compile_cache
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
 
 #: The classes of which most drawings are at hand in strokes.
 CLASSES = (

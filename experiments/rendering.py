@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle import compile_cache
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_data, describe_machine, write_json
 from jaxdoodle.data import load
@@ -38,7 +37,8 @@ from jaxdoodle.report.style import figure
 from jaxdoodle.run import train_model
 from jaxdoodle.strokes.raster import rasterise
 from jaxdoodle.strokes.readers import read_drawings
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training import compile_cache
+from jaxdoodle.training.loop import TrainConfig
 
 CONFIG = TrainConfig(epochs=2, schedule="constant")
 SHOWN = 10  # drawings in the picture

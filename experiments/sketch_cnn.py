@@ -9,7 +9,7 @@ not that of the full set.
 
 from experiments.experiment import Experiment, Variant
 from jaxdoodle.nn.architectures import sketch_cnn
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training.loop import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="quickdraw",

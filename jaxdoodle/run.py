@@ -19,7 +19,7 @@ from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
-from jaxdoodle.train import Evaluation, Fit, TrainConfig, fit, predict, score
+from jaxdoodle.training.loop import Evaluation, Fit, TrainConfig, fit, predict, score
 
 GOLDENS = 16
 #: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.

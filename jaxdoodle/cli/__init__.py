@@ -72,15 +72,16 @@ def _complain(what: object, code: int) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    from jaxdoodle import compile_cache, parallel
-    from jaxdoodle.augment import Augment
     from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
     from jaxdoodle.data import load
     from jaxdoodle.nn import losses, penalties
     from jaxdoodle.report.intervals import format_accuracy
     from jaxdoodle.report.run_figures import draw_figures
     from jaxdoodle.run import train_model
-    from jaxdoodle.train import TrainConfig
+    from jaxdoodle.training import compile_cache
+    from jaxdoodle.training import devices as parallel
+    from jaxdoodle.training.augmentation import Augment
+    from jaxdoodle.training.loop import TrainConfig
 
     config = TrainConfig(
         epochs=options.epochs,

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle import compile_cache
 from jaxdoodle.gradcheck import find
 from jaxdoodle.gradcheck.check import check
 from jaxdoodle.gradcheck.oracles import ORACLES
 from jaxdoodle.gradcheck.problem import CheckError
 from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.training import compile_cache
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich import progress
 from rich.console import Console
 
-from jaxdoodle.train import Epoch
+from jaxdoodle.training.loop import Epoch
 
 
 class Progress:

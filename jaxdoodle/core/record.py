@@ -17,7 +17,7 @@ import numpy as np
 
 import jaxdoodle
 from jaxdoodle.data.dataset import Dataset, Splits
-from jaxdoodle.train import TrainConfig
+from jaxdoodle.training.loop import TrainConfig
 
 if TYPE_CHECKING:
     from jaxdoodle.run import Run

@@ -37,7 +37,7 @@ def test_a_gpu_is_not_split(monkeypatch):
 
 @pytest.mark.usefixtures("as_users_run")
 def test_images_that_sit_out_an_epoch_are_not_counted(monkeypatch):
-    from jaxdoodle import train
+    from jaxdoodle.training import loop as train
 
     fits, fit = [], train.fit
     monkeypatch.setattr(train, "fit", lambda *arguments: fits.append(fit(*arguments)) or fits[-1])

@@ -11,7 +11,7 @@ from experiments import NAMES, table
 from experiments.__main__ import main
 from experiments.experiment import Experiment
 from jaxdoodle.inference import Model
-from jaxdoodle.optim import OPTIMIZERS, SCHEDULES
+from jaxdoodle.training.optimizers import OPTIMIZERS, SCHEDULES
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 

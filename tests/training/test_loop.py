@@ -8,10 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdoodle import train
-from jaxdoodle.augment import Augment
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import feed
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn import model
@@ -19,7 +16,10 @@ from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.losses import MeanSquaredError
 from jaxdoodle.nn.penalties import L2
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.train import DivergedError, TrainConfig
+from jaxdoodle.training import batches as feed
+from jaxdoodle.training import loop as train
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import DivergedError, TrainConfig
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 

@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from jaxdoodle.data import feed as module
-from jaxdoodle.data.feed import SAMPLING, feed
+from jaxdoodle.training import batches as module
+from jaxdoodle.training.batches import SAMPLING, feed
 
 COUNTS = (700, 130, 900)
 

@@ -5,8 +5,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdoodle import optim
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.training import optimizers as optim
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdoodle import parallel, train
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.training import devices as parallel
+from jaxdoodle.training import loop as train
 
 SCRIPT = """
 import json, sys

@@ -6,7 +6,7 @@ import sys
 
 SCRIPT = """
 import jax
-import jaxdoodle.train
+import jaxdoodle.training.loop
 before = jax.config.jax_compilation_cache_dir
 from jaxdoodle import compile_cache
 compile_cache.enable()

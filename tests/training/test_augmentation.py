@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from jaxdoodle import augment
-from jaxdoodle.augment import Augment
+from jaxdoodle.training import augmentation as augment
+from jaxdoodle.training.augmentation import Augment
 
 NOTHING = Augment(rotate=0, shear=0, zoom=0, shift=0, elastic=0)
 KEY = jax.random.key(0)

@@ -22,14 +22,16 @@ import optax
 from jax import Array, lax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxdoodle import augment, optim, parallel
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.data.feed import SAMPLING, feed
 from jaxdoodle.nn import backprop, losses, model, penalties
 from jaxdoodle.nn.fused import plan
 from jaxdoodle.nn.layers import Params
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.training import augmentation as augment
+from jaxdoodle.training import devices as parallel
+from jaxdoodle.training import optimizers as optim
+from jaxdoodle.training.batches import SAMPLING, feed
 
 #: Drawings that are scored together.
 SCORED = 2**15
