@@ -16,7 +16,8 @@ import numpy as np
 import optax
 
 from experiments.gradcheck_mutations.suite import PAIRS
-from jaxdoodle.gradcheck import Report, check, check_gradient
+from jaxdoodle.gradcheck import Report, check_gradient
+from jaxdoodle.gradcheck import api as check
 
 
 def configurations(count: int, seed: int = 0) -> Iterator[tuple[str, Callable[[], Report]]]:

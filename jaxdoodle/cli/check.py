@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.gradcheck import find
-from jaxdoodle.gradcheck.check import check
-from jaxdoodle.gradcheck.oracles import ORACLES
-from jaxdoodle.gradcheck.problem import CheckError
+from jaxdoodle.gradcheck.api import check
+from jaxdoodle.gradcheck.reference import ORACLES
 from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup import discovery as find
+from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.training import compile_cache
 
 

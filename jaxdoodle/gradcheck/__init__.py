@@ -5,9 +5,9 @@
 >>> report.passed, report.findings
 """
 
-from jaxdoodle.gradcheck.check import assert_gradients_match, check, check_gradient, check_value_and_grad
-from jaxdoodle.gradcheck.problem import CheckError
+from jaxdoodle.gradcheck.api import assert_gradients_match, check, check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.report import Finding, Report
+from jaxdoodle.gradcheck.setup.problem import CheckError
 
 __all__ = [
     "CheckError",

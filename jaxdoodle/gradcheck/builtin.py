@@ -9,7 +9,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from jaxdoodle.gradcheck.check import check, check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.api import check, check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.nn import backprop, losses, model, penalties, spec
 from jaxdoodle.nn.layers import RULES

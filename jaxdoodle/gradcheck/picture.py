@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle.gradcheck.problem import CheckError
 from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup.problem import CheckError
 
 
 def picture(report: Report, path: Path, leaf: str | None = None) -> None:

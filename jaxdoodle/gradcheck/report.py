@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.compare import Comparison
-from jaxdoodle.gradcheck.tape import Where
 
 
 @dataclass(frozen=True)

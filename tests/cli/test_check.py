@@ -12,7 +12,7 @@ from jaxdoodle.nn.spec import LAYER_TYPES
 
 PAIRS = """
 import numpy as np
-from jaxdoodle.gradcheck.find import backward_of
+from jaxdoodle.gradcheck.setup.discovery import backward_of
 
 def dense_forward(x, w, b):
     return x @ w + b, (x, w)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdoodle.gradcheck import check
+from jaxdoodle.gradcheck import api as check
 
 
 def dense_forward(x, w, b):

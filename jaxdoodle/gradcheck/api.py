@@ -1,0 +1,261 @@
+"""The gradient doctor's front door: check a hand-written backward, and name what is wrong with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.diagnosis.case import CLOSE, Round
+from jaxdoodle.gradcheck.diagnosis.conventions import validate
+from jaxdoodle.gradcheck.diagnosis.verdict import consult
+from jaxdoodle.gradcheck.reference import Oracle, choose, jaxpr_of
+from jaxdoodle.gradcheck.report import Finding, Report
+from jaxdoodle.gradcheck.setup.candidate import Hand, in_float64
+from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves
+from jaxdoodle.gradcheck.setup.problem import (
+    CheckError,
+    Problem,
+    cotangent_first,
+    float_outputs,
+    numpy_args,
+    run_forward,
+)
+from jaxdoodle.gradcheck.setup.test_points import Outline, Probe, batch_axes, probes
+
+_FLOAT32 = 2e-4
+
+
+@dataclass(frozen=True)
+class Options:
+    """``oracle``: auto, vjp, trace, differences or complex. ``dtype`` is what the suspect computes in.
+
+    ``demand`` asks for one convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``.
+    """
+
+    oracle: str = "auto"
+    dtype: str = "float64"
+    demand: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.dtype not in ("float32", "float64"):
+            raise CheckError(f"dtype is float32 or float64; got {self.dtype!r}")
+        validate(self.demand)
+
+
+def check(
+    forward: Callable,
+    backward: Callable,
+    args: Sequence[Any],
+    *,
+    wrt: Sequence[int] | None = None,
+    title: str | None = None,
+    **options: Any,
+) -> Report:
+    """Check a pair in the contract of ``jax.custom_vjp``.
+
+    ``forward(*args) -> (y, residuals)`` and ``backward(residuals, dy) -> cotangents``, one for each argument in
+    ``wrt`` (by default every argument that holds floating arrays). An argument may be any tree of arrays;
+    cotangents are matched by structure, or by name (``dW1`` for ``W1``) in dictionaries. ``backward(dout, cache)`` is
+    recognized by the names of its parameters. ``y`` may be any tree too. JAX or NumPy. See ``Options`` for the rest.
+    """
+    flip = cotangent_first(backward)
+
+    def pair(*args):
+        result = forward(*args)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise CheckError(f"forward returns (output, what backward needs); got {type(result).__name__}")
+        return result
+
+    def hand(args, dy):
+        residuals = pair(*args)[1]
+        return backward(dy, residuals) if flip else backward(residuals, dy)
+
+    def value(*args):
+        return pair(*args)[0]
+
+    problem = _problem(title or _title(backward), forward, value, hand, args, wrt, False, (forward, backward))
+    problem = _only_returned(problem)
+    return examine(problem, Options(**options))
+
+
+def check_gradient(
+    function: Callable,
+    gradient: Callable,
+    args: Sequence[Any],
+    *,
+    argnums: int | Sequence[int] = 0,
+    title: str | None = None,
+    **options: Any,
+) -> Report:
+    """Check ``gradient(*args)``, written by hand, against the plain scalar ``function(*args)``.
+
+    The gradient is that of ``args[argnums]``, as in ``jax.grad``; trees and names are matched as in ``check``.
+    """
+    wrt = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    problem = _problem(
+        title or _title(gradient), function, function, lambda args, _: gradient(*args), args, wrt, True,
+        (function, gradient),
+    )  # fmt: skip
+    return examine(problem, Options(**options))
+
+
+def check_value_and_grad(
+    function: Callable,
+    value_and_grad: Callable,
+    args: Sequence[Any],
+    *,
+    argnums: int | Sequence[int] = 0,
+    title: str | None = None,
+    **options: Any,
+) -> Report:
+    """Check a hand-written ``value_and_grad(*args) -> (value, gradients)``: the value as well."""
+
+    def gradient(*args):
+        return value_and_grad(*args)[1]
+
+    report = check_gradient(function, gradient, args, argnums=argnums, title=title or _title(value_and_grad), **options)
+    with in_float64():
+        problem = _problem("", function, function, lambda a, _: None, args, (0,), True, ())
+        given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
+        want, got = float(function(*given)), float(value_and_grad(*given)[0])
+    if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):
+        return report
+    sentence = f"the value that comes with the gradients is {got:.9g}; the loss is {want:.9g}"
+    return replace(report, findings=(*report.findings, Finding("value is not the loss", sentence)))
+
+
+def assert_gradients_match(forward: Callable, backward: Callable, args: Sequence[Any], **options: Any) -> None:
+    """For test suites: raises ``AssertionError`` with the whole report unless ``check`` passes."""
+    report = check(forward, backward, args, **options)
+    if not report.passed:
+        raise AssertionError(str(report))
+
+
+def _title(function: Callable) -> str:
+    inner = getattr(function, "func", function)
+    name = getattr(inner, "__qualname__", type(inner).__name__).split("<locals>.")[-1]
+    return name.removesuffix("_backward")
+
+
+def _problem(title, signature, value, hand, args, wrt, scalar, functions) -> Problem:
+    args = tuple(args)
+    if wrt is None:
+        holds = [i for i, a in enumerate(args) if any(is_floating(x) for _, x in leaves(a))]
+        wrt = holds or [i for i, a in enumerate(args) if any(isinstance(x, float) for _, x in leaves(a))]
+    if any(not -len(args) <= i < len(args) for i in wrt):
+        raise CheckError(f"{title}: there are {len(args)} arguments; got positions {tuple(wrt)}")
+    wrt = tuple(i % len(args) for i in wrt)
+    problem = Problem(
+        title, args, tuple(argument_names(signature, len(args))), value, hand, wrt, scalar, tuple(functions)
+    )
+    if not problem.differentiated:
+        raise CheckError(f"{title}: no argument to differentiate holds a floating array")
+    return problem
+
+
+def _only_returned(problem: Problem) -> Problem:
+    """Leave out arguments for which ``None`` comes back (labels, say); refuse what is no pair."""
+    with in_float64():
+        by_jax = _traceable(problem)
+        first = next(iter(probes(problem, Outline(problem, by_jax), {})), None)
+        if first is None:
+            raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
+        gradients = Hand(problem, "float64", by_jax)(first.point).gradients
+    names = [problem.names[i] for i in problem.wrt]
+    back = {a for n, g in gradients.items() if g is not None for a in names if n == a or n.startswith(a + ".")}
+    kept = tuple(i for i in problem.wrt if problem.names[i] in back)
+    return replace(problem, wrt=kept, all_wrt=problem.wrt) if kept else problem
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200]
+
+
+# -- the examination -------------------------------------------------------------------------------------------------
+
+
+def examine(problem: Problem, options: Options) -> Report:
+    """Run every probe; on the first failure, look for the reason."""
+    start = time.perf_counter()
+    with in_float64():
+        by_jax = _traceable(problem)
+        first = next(iter(probes(problem, Outline(problem, by_jax), {})), None)
+        if first is None:
+            raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
+        oracle = choose(problem, first.point, options.oracle)
+        outline = Outline(problem, by_jax)
+        axes = batch_axes(problem, outline)
+        hand = Hand(problem, options.dtype, by_jax)
+        rounds: list[Round] = []
+        for probe in probes(problem, outline, axes):
+            if options.dtype == "float32" and probe.name in ("blank input", "ties"):
+                continue  # rounding moves values off the kink
+            if oracle.name in ("differences", "complex") and len(rounds) >= 4:
+                break
+            round_ = _round(problem, oracle, hand, probe, options)
+            if round_ is None:
+                continue
+            rounds.append(round_)
+            if len(rounds) == 1 and not round_.got:
+                break
+        verdict = consult(problem, oracle, hand, rounds, axes, by_jax, options)
+    conventions, notes = verdict.conventions, verdict.notes
+    arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
+    return Report(
+        problem.title,
+        oracle.note,
+        options.dtype,
+        tuple(verdict.result(r) for r in rounds),
+        verdict.findings,
+        conventions,
+        notes,
+        time.perf_counter() - start,
+        arrays,
+    )
+
+
+def _traceable(problem: Problem) -> bool:
+    try:
+        jaxpr_of(problem, numpy_args(problem, problem.args))
+    except Exception:  # whatever keeps JAX from following the user's code
+        return False
+    return True
+
+
+def _refusal(problem: Problem) -> str:
+    try:
+        y = run_forward(problem, problem.args)
+    except CheckError:
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {_one_line(error)}"
+    found = {n: np.asarray(v) for n, v in float_outputs(y).items()}
+    return "no floating array" if not found else f"{next(iter(found.values())).ravel()[:1]}"
+
+
+def _round(problem: Problem, oracle: Oracle, hand: Hand, probe: Probe, options: Options) -> Round | None:
+    """One probe: what is right, what came back. ``None`` where the right gradient is not finite."""
+    if options.dtype == "float32":
+        args = numpy_args(problem, numpy_args(problem, probe.point.args, np.float32))
+        probe = Probe(probe.name, type(probe.point)(args, probe.point.cotangent), probe.special)
+    try:
+        want = oracle.gradient(probe.point)
+    except CheckError:
+        raise
+    except Exception:
+        if probe.name == "as given":
+            raise
+        return None
+    if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):
+        return None
+    returned = hand(probe.point)
+    size = float(np.sqrt(sum(float(np.nansum(np.square(w))) for w in want.values())))
+    exact = _FLOAT32 if options.dtype == "float32" else oracle.tolerance
+    if probe.special:
+        exact = max(exact, 1e-2 if options.dtype == "float32" and probe.name == "saturated" else 1e-7)
+    got = {n: g for n, g in returned.gradients.items() if g is not None and np.asarray(g).dtype.kind in "fiub"}
+    return Round(probe, want, returned, got, exact, (1e-2 if options.dtype == "float32" else 1e-4) * size)

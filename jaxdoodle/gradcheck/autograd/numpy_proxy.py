@@ -1,0 +1,140 @@
+"""Stands in for ``numpy`` inside the user's modules while their forward is recorded.
+
+NumPy's own functions hand recorded arrays over by themselves; what makes *new* arrays (``np.zeros``) cannot know,
+and a value assigned into a plain array would be lost. So those few are replaced, in the user's namespaces, until
+the recording ends.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import inspect
+import math
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.autograd.tape import Tape
+from jaxdoodle.gradcheck.autograd.traced_array import Array, array, constant, plain
+
+_LIBRARIES = tuple(
+    os.path.abspath(p) + os.sep
+    for p in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}
+)
+
+
+def namespaces(functions: list[Callable]) -> list[dict]:
+    """The global names of the user's functions and of every loaded module that is not an installed library."""
+    found: dict[int, dict] = {}
+    for function in functions:
+        while isinstance(function, functools.partial):
+            function = function.func
+        function = inspect.unwrap(getattr(function, "__func__", function))
+        names = getattr(function, "__globals__", None)
+        if names is not None:
+            found[id(names)] = names
+        for cell in getattr(function, "__closure__", None) or ():
+            with contextlib.suppress(ValueError):
+                if callable(cell.cell_contents):
+                    names = getattr(cell.cell_contents, "__globals__", {})
+                    found[id(names)] = names
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(module, ModuleType) and file and not os.path.abspath(file).startswith(_LIBRARIES):
+            found[id(vars(module))] = vars(module)
+    ours = vars(sys.modules[__package__ + ".record"]), globals()
+    return [n for n in found.values() if n.get("__package__") != __package__ and not any(n is o for o in ours)]
+
+
+@contextlib.contextmanager
+def recording(tape: Tape, functions: list[Callable]) -> Iterator[None]:
+    """Within it, arrays that the user's code makes can hold recorded values."""
+    instead = {id(np): _Numpy(tape), id(math): _Math()}
+    instead |= {id(getattr(np, name)): make for name, make in _makers(tape).items()}
+    instead |= {id(getattr(math, name)): make for name, make in vars(_Math).items() if not name.startswith("_")}
+    saved: list[tuple[dict, str, Any]] = []
+    try:
+        for names in namespaces(functions):
+            for name, value in list(names.items()):
+                if id(value) in instead:
+                    saved.append((names, name, value))
+                    names[name] = instead[id(value)]
+            if "float" not in names:
+                saved.append((names, "float", None))
+                names["float"] = _float
+        yield
+    finally:
+        for names, name, value in saved:
+            if value is None:
+                del names[name]
+            else:
+                names[name] = value
+
+
+class _FloatType(type):
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, builtins.float)
+
+
+class _float(builtins.float, metaclass=_FloatType):
+    """``float(x)`` that keeps a recorded scalar recorded; as a dtype it is float64."""
+
+    dtype = np.dtype(builtins.float)
+
+    def __new__(cls, x=0.0):
+        return x if type(x) is Array else builtins.float(x)
+
+
+class _Math:
+    """``math`` whose functions take recorded scalars."""
+
+    pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
+    exp, log, sqrt, tanh, sin, cos, tan, sinh, cosh = (
+        staticmethod(np.exp), staticmethod(np.log), staticmethod(np.sqrt), staticmethod(np.tanh), staticmethod(np.sin),
+        staticmethod(np.cos), staticmethod(np.tan), staticmethod(np.sinh), staticmethod(np.cosh),
+    )  # fmt: skip
+    pow, log10, log2, log1p = (
+        staticmethod(np.power),
+        staticmethod(np.log10),
+        staticmethod(np.log2),
+        staticmethod(np.log1p),
+    )
+
+    def __getattr__(self, name):
+        return getattr(math, name)
+
+
+def _makers(tape: Tape) -> dict[str, Callable]:
+    def new(make):
+        def run(*args, **kwargs):
+            value = make(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
+            return constant(tape, value) if value.dtype.kind == "f" else value
+
+        return run
+
+    names = "zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like"
+    made: dict[str, Callable] = {name: new(getattr(np, name)) for name in names}
+    for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "copy"):
+        made[name] = functools.partial(_array, tape)
+    return made
+
+
+def _array(tape, x, dtype=None, **_):
+    return array(tape, x, dtype)
+
+
+class _Numpy:
+    """The module ``numpy`` with the makers replaced."""
+
+    def __init__(self, tape):
+        self.__dict__.update(_makers(tape))
+
+    def __getattr__(self, name):
+        return getattr(np, name)

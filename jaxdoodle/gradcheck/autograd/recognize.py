@@ -1,0 +1,407 @@
+"""Finds the parts of a network in a recorded forward by what they compute, not by how they are written.
+
+``np.maximum(z, 0)``, ``z * (z > 0)`` and ``jax.nn.relu(z)`` are one part: a pair of values on the tape of which the
+second is the ReLU of the first, and depends on no argument but through it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.autograd.tape import Tape
+
+_MOST = 160  # values looked at; loops write thousands that are no part's output
+
+
+@dataclass(frozen=True)
+class Part:
+    """``kind`` is the family, ``name`` what a person calls it; ``x`` and ``y`` are nodes."""
+
+    kind: str
+    name: str
+    x: int
+    y: int
+    about: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-9, atol=1e-12))
+
+
+def depends_only_on(tape: Tape, y: int, inputs: set[int]) -> bool:
+    """Does ``y`` vary with the parameters through ``inputs`` alone, and with all of these?"""
+    above = tape.ancestors(y, inputs)
+    return inputs <= above and not any(i in tape.moving and i not in inputs for i in above)
+
+
+def candidates(tape: Tape) -> list[int]:
+    """Nodes that can be the input or output of a part."""
+    live = [i for i, n in enumerate(tape.nodes) if tape.alive(i) and n.value.size > 1]
+    site = {i: (tape.nodes[i].kind, tape.nodes[i].where) for i in live}
+    counts = Counter(site.values())
+    often = {s for s, count in counts.items() if count > 24 and s[1] is not None}
+    inside = {p for i in live for p in tape.nodes[i].parents if p in site and site[p] == site[i]}
+    chains = {site[p] for p in inside}  # a loop that goes on writing one array: its last value counts
+    live = [i for i in live if site[i] not in often or (site[i] in chains and i not in inside)]
+    return live if len(live) <= _MOST else sorted(live, key=lambda i: -tape.nodes[i].value.size)[:_MOST]
+
+
+def recognize(tape: Tape) -> list[Part]:
+    found: list[Part] = []
+    nodes = sorted(candidates(tape))
+    for finder in (activations, softmaxes, dropouts, norms, pools, convolutions):
+        found += finder(tape, nodes)
+    return found
+
+
+def _above(tape: Tape, y: int, nodes: set[int], limit: int = 40) -> list[int]:
+    """Candidates that ``y`` was computed from, nearest first, not far."""
+    seen, queue, near = {y}, [y], []
+    while queue and len(seen) < limit * 4:
+        here = queue.pop(0)
+        for parent in tape.nodes[here].parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                queue.append(parent)
+                if parent in nodes:
+                    near.append(parent)
+        if len(near) >= limit:
+            break
+    return near
+
+
+def _pairs(
+    tape: Tape, nodes: list[int], test: Callable, shape: Callable = lambda a, b: a == b, farthest: bool = False,
+    once: bool = True,
+) -> Iterator[tuple]:  # fmt: skip
+    """(x, y, what the test said) for the nearest x of every y (or the farthest, where a shift of x is no matter)."""
+    table, done = set(nodes), set()
+    for y in nodes:
+        value = tape.nodes[y].value
+        above = _above(tape, y, table)
+        for x in reversed(above) if farthest else above:
+            given = tape.nodes[x].value
+            if (once and (x, value.shape) in done) or not shape(given.shape, value.shape):
+                continue
+            verdict = test(given, value)
+            if verdict is not None and depends_only_on(tape, y, {x}):
+                done.add((x, value.shape))
+                yield x, y, verdict
+                break
+
+
+# -- activations -----------------------------------------------------------------------------------------------------
+
+
+def sigmoid(x):
+    return np.exp(-np.logaddexp(0, -x))
+
+
+def _gelu(x):
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def _erf_gelu(x):
+    from math import erf
+
+    return 0.5 * x * (1 + np.vectorize(erf, otypes=[float])(x / np.sqrt(2)))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """``by_output`` is the derivative as people write it from the output, where there is such a form."""
+
+    value: Callable
+    slope: Callable
+    by_output: Callable | None = None
+
+
+def numeric_slope(f: Callable) -> Callable:
+    """Derivative of an elementwise function by complex step."""
+    return lambda x: np.imag(f(x + 1e-30j)) / 1e-30
+
+
+ACTIVATIONS = {
+    "relu": Activation(lambda x: np.maximum(x, 0), lambda x: (x > 0) * 1.0, lambda y: (y > 0) * 1.0),
+    "sigmoid": Activation(sigmoid, lambda x: sigmoid(x) * sigmoid(-x), lambda y: y * (1 - y)),
+    "tanh": Activation(np.tanh, lambda x: 1 - np.tanh(x) ** 2, lambda y: 1 - y**2),
+    "softplus": Activation(lambda x: np.logaddexp(0, x), sigmoid),
+    "swish": Activation(lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x))),
+    "gelu": Activation(_gelu, numeric_slope(_gelu)),
+    "erf gelu": Activation(
+        _erf_gelu, lambda x: _erf_gelu(x) / np.where(x == 0, 1, x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    ),
+    "absolute value": Activation(np.abs, np.sign),
+}
+
+
+def leaky(slope: float) -> Activation:
+    return Activation(
+        lambda x: np.where(x > 0, x, slope * x),
+        lambda x: np.where(x > 0, 1.0, slope),
+        lambda y: np.where(y > 0, 1.0, slope),
+    )
+
+
+def elu(alpha: float) -> Activation:
+    return Activation(
+        lambda x: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+        lambda x: np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0))),
+        lambda y: np.where(y > 0, 1.0, y + alpha),
+    )
+
+
+def _name_activation(x: np.ndarray, y: np.ndarray) -> tuple[str, Activation] | None:
+    probe = np.ravel(x)[:4], np.ravel(y)[:4]
+    with np.errstate(all="ignore"):
+        for name, act in ACTIVATIONS.items():
+            if np.allclose(act.value(probe[0]), probe[1], rtol=1e-7, atol=1e-10) and same(act.value(x), y):
+                if name in ("relu", "absolute value") and not ((x < 0).any() and (x > 0).any()):
+                    continue
+                return name, act
+        below = x < 0
+        if below.sum() >= 2 and (x > 0).sum() >= 2 and same(x[x > 0], y[x > 0]):
+            ratio = y[below] / x[below]
+            if np.ptp(ratio) < 1e-9 and abs(ratio[0]) > 1e-6 and abs(ratio[0] - 1) > 1e-6:
+                return "leaky relu", leaky(float(ratio[0]))
+            ratio = y[below] / np.expm1(x[below])
+            if np.ptp(ratio) < 1e-9 and abs(ratio[0]) > 1e-6:
+                return "elu", elu(float(ratio[0]))
+    return None
+
+
+def activations(tape: Tape, nodes: list[int]) -> list[Part]:
+    return [Part("activation", v[0], x, y, {"act": v[1]}) for x, y, v in _pairs(tape, nodes, _name_activation)]
+
+
+# -- softmax, dropout, normalization ---------------------------------------------------------------------------------
+
+
+def softmax_of(x: np.ndarray, axis: int) -> np.ndarray:
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def _softmax_axis(x: np.ndarray, y: np.ndarray) -> tuple[int, str] | None:
+    if (y < 0).all():
+        y, name = np.exp(y), "log softmax"
+    elif (y > 0).all():
+        name = "softmax"
+    else:
+        return None
+    return next(((a, name) for a in range(y.ndim) if y.shape[a] > 1 and same(softmax_of(x, a), y)), None)
+
+
+def softmaxes(tape: Tape, nodes: list[int]) -> list[Part]:
+    return [
+        Part("softmax", v[1], x, y, {"axis": v[0]}) for x, y, v in _pairs(tape, nodes, _softmax_axis, farthest=True)
+    ]
+
+
+def _dropout_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    dropped = (y == 0) & (x != 0)
+    kept = (y != 0) & (x != 0)
+    if not dropped.any() or not kept.any() or not (x[dropped] > 0).any() or not (x[kept] != 0).any():
+        return None
+    ratio = y[kept] / x[kept]
+    if np.ptp(ratio) > 1e-9 or ratio[0] < 0.999999:
+        return None
+    if not ((x[dropped] > 0).any() and (x[dropped] > x[kept].min()).any()):
+        return None
+    return np.where(x == 0, np.nan, np.where(y == 0, 0.0, ratio[0]))
+
+
+def dropouts(tape: Tape, nodes: list[int]) -> list[Part]:
+    """Multiplication by a fixed mask of zeros and one other number, its rescaling included."""
+    found = []
+    last = {x: y for x, y, _ in _pairs(tape, nodes, _dropout_mask, once=False)}
+    for x, y in last.items():
+        true = tape.step_between(x, y, np.ones(tape.nodes[y].value.shape))
+        if true is not None and len(np.unique(np.round(true, 9))) == 2:
+            found.append(Part("dropout", "dropout", x, y, {"mask": true}))
+    return found
+
+
+def _norm_axes(x: np.ndarray, y: np.ndarray) -> tuple[int, ...] | None:
+    if x.ndim < 2:
+        return None
+    options = {(0,), (1,), (x.ndim - 1,), tuple(range(x.ndim - 1)), (0, *range(2, x.ndim)), tuple(range(1, x.ndim))}
+    for axes in sorted(options):
+        if np.abs(y.mean(axis=axes)).max() > 1e-9 or np.prod([x.shape[a] for a in axes]) < 3:
+            continue
+        centred, spread = x - x.mean(axis=axes, keepdims=True), x.std(axis=axes, keepdims=True)
+        deviation = (centred * y).sum(axis=axes, keepdims=True)
+        if (deviation <= 0).any():
+            continue
+        scale = (centred**2).sum(axis=axes, keepdims=True) / deviation
+        if same(centred / scale, y) and (np.abs(scale - spread) < 0.2 * scale + 1e-3).all():
+            return axes
+    return None
+
+
+def norms(tape: Tape, nodes: list[int]) -> list[Part]:
+    found = []
+    for x, y, axes in _pairs(tape, nodes, _norm_axes, farthest=True):
+        a, b = tape.nodes[x].value, tape.nodes[y].value
+        if np.ptp((a - a.mean(axis=axes, keepdims=True)) - b) < 1e-9:
+            continue  # centred only
+        found.append(Part("norm", "layer norm" if 0 not in axes else "batch norm", x, y, {"axes": axes}))
+    return found
+
+
+# -- pooling and convolution -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which axes are the picture's rows and columns, and how its kernels are laid out."""
+
+    rows: int
+    kernel: str  # of the letters h, w, i (input channel), o (output channel)
+
+
+LAYOUTS = (Layout(1, "hwio"), Layout(2, "oihw"), Layout(1, "oihw"), Layout(1, "ohwi"), Layout(2, "hwio"))
+
+
+def windows(x: np.ndarray, rows: int, size: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
+    """All windows of the two picture axes, as two new last axes."""
+    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(rows, rows + 1))
+    cut = [slice(None)] * view.ndim
+    cut[rows], cut[rows + 1] = slice(None, None, stride[0]), slice(None, None, stride[1])
+    return view[tuple(cut)]
+
+
+def _pool(x: np.ndarray, y: np.ndarray) -> dict[str, Any] | None:
+    starts = (1, 2) if x.ndim == 4 else (0, 1) if x.ndim == 3 else (0,)
+    for rows in starts:
+        sides = [(x.shape[rows + k], y.shape[rows + k]) for k in (0, 1)]
+        rest = [n for k, n in enumerate(x.shape) if k not in (rows, rows + 1)]
+        if rest != [n for k, n in enumerate(y.shape) if k not in (rows, rows + 1)]:
+            continue
+        for k in (2, 3, 4):
+            for step in range(1, k + 1):
+                if any(n < k or (n - k) // step + 1 != out for n, out in sides):
+                    continue
+                tiles = windows(x, rows, (k, k), (step, step))
+                for name, value in (("max", tiles.max((-2, -1))), ("mean", tiles.mean((-2, -1)))):
+                    if same(value, y):
+                        return {"rows": rows, "size": (k, k), "stride": (step, step), "name": name}
+    return None
+
+
+def _smaller_picture(a: tuple, b: tuple) -> bool:
+    return len(a) == len(b) >= 2 and a != b and all(m >= n for m, n in zip(a, b, strict=True))
+
+
+def pools(tape: Tape, nodes: list[int]) -> list[Part]:
+    return [
+        Part("pool", f"{about['name']} pool", x, y, about)
+        for x, y, about in _pairs(tape, nodes, _pool, _smaller_picture)
+    ]
+
+
+def correlate(x, w, layout: Layout, pads, stride) -> np.ndarray:
+    """The plain sliding product of pictures and kernels, in the layout of ``x``."""
+    rows = layout.rows
+    width = [(0, 0)] * 4
+    width[rows], width[rows + 1] = pads
+    size = tuple(w.shape[layout.kernel.index(c)] for c in "hw")
+    tiles = windows(np.pad(x, width), rows, size, stride)
+    axes = "nABc" if rows == 1 else "ncAB"
+    kernel = layout.kernel.replace("i", "c")
+    return np.einsum(f"{axes}hw,{kernel}->{axes.replace('c', 'o')}", tiles, w, optimize=True)
+
+
+def correlate_back(dy, x, w, layout: Layout, pads, stride) -> tuple[np.ndarray, np.ndarray]:
+    """(dx, dw) of ``correlate``."""
+    rows = layout.rows
+    width = [(0, 0)] * 4
+    width[rows], width[rows + 1] = pads
+    padded = np.pad(x, width)
+    size = tuple(w.shape[layout.kernel.index(c)] for c in "hw")
+    axes = "nABc" if rows == 1 else "ncAB"
+    kernel = layout.kernel.replace("i", "c")
+    out = axes.replace("c", "o")
+    dw = np.einsum(f"{axes}hw,{out}->{kernel}", windows(padded, rows, size, stride), dy, optimize=True)
+    parts = np.einsum(f"{out},{kernel}->{axes}hw", dy, w, optimize=True)
+    dx = np.zeros_like(padded)
+    counts = dy.shape[rows], dy.shape[rows + 1]
+    for a, b in product(range(size[0]), range(size[1])):
+        place: list[Any] = [slice(None)] * 4
+        for k, (start, step, n) in enumerate(zip((a, b), stride, counts, strict=True)):
+            place[rows + k] = slice(start, start + step * n, step)
+        dx[tuple(place)] += parts[..., a, b]
+    cut: list[Any] = [slice(None)] * 4
+    for k in (0, 1):
+        cut[rows + k] = slice(pads[k][0], padded.shape[rows + k] - pads[k][1])
+    return dx[tuple(cut)], dw
+
+
+def _geometry(x, w, y, layout: Layout) -> Iterator[tuple]:
+    """Paddings and strides that give an output of the right size."""
+    rows = layout.rows
+    sides = [(x.shape[rows + k], w.shape[layout.kernel.index("hw"[k])], y.shape[rows + k]) for k in (0, 1)]
+    for step in (1, 2, 3):
+        pads = []
+        for n, k, out in sides:
+            total = max((out - 1) * step + k - n, 0)
+            if (n + total - k) // step + 1 != out or total > 2 * k:
+                break
+            pads.append([(total // 2, total - total // 2), (total - total // 2, total // 2)])
+        else:
+            yield from ((p, (step, step)) for p in dict.fromkeys(zip(*pads, strict=True)))
+
+
+def convolutions(tape: Tape, nodes: list[int]) -> list[Part]:
+    found: list[Part] = []
+    table = set(nodes)
+    for y in nodes:
+        value = tape.nodes[y].value
+        if value.ndim != 4 or any(same(value, tape.nodes[p.y].value) for p in found):
+            continue
+        near = _above(tape, y, table)
+        kernels = [i for i in near if tape.nodes[i].value.ndim == 4 and tape.nodes[i].kind == "leaf"]
+        pictures = [i for i in near if tape.nodes[i].value.ndim == 4]
+        part = next(
+            (
+                p
+                for w in kernels
+                for x in reversed(pictures)
+                if x != w and (p := _convolution(tape, x, w, y)) is not None
+            ),
+            None,
+        )
+        if part is not None:
+            found.append(part)
+    return found
+
+
+def _convolution(tape: Tape, x: int, w: int, y: int) -> Part | None:
+    a, kernel, value = (tape.nodes[i].value for i in (x, w, y))
+    for layout in LAYOUTS:
+        size = {c: kernel.shape[layout.kernel.index(c)] for c in "hwio"}
+        channel = 3 if layout.rows == 1 else 1
+        if a.shape[channel] != size["i"] or value.shape[channel] != size["o"] or a.shape[0] != value.shape[0]:
+            continue
+        if size["h"] > 7 or size["w"] > 7:
+            continue
+        for pads, stride in _geometry(a, kernel, value, layout):
+            plain = correlate(a, kernel, layout, pads, stride)
+            rest = value - plain
+            axes = tuple(k for k in range(4) if k != channel)
+            if np.ptp(rest, axis=axes).max() > 1e-9 * max(1.0, float(np.abs(value).max())):
+                continue
+            about = {"w": w, "layout": layout, "pads": pads, "stride": stride, "channel": channel}
+            shift = rest.mean(axis=axes)
+            biases = [i for i in tape.ancestors(y, {x, w}) if i in tape.moving and i not in (x, w)]
+            if np.abs(shift).max() < 1e-12 and depends_only_on(tape, y, {x, w}):
+                return Part("conv", "convolution", x, y, about)
+            if len(biases) == 1 and tape.nodes[biases[0]].value.size == size["o"]:
+                return Part("conv", "convolution", x, y, about | {"b": biases[0]})
+    return None

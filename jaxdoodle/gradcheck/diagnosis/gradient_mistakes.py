@@ -1,0 +1,280 @@
+"""What can be told from the returned gradients alone: scaled, swapped, transposed, zero, a penalty too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import numpy as np
+
+from jaxdoodle.gradcheck.compare import close
+from jaxdoodle.gradcheck.diagnosis.evidence import Hypothesis, Scene
+
+
+def hypotheses(scene: Scene) -> Iterator[Hypothesis]:
+    if not scene.wrong:
+        return
+    yield from zeros(scene)
+    yield from swapped(scene)
+    yield from rearranged(scene)
+    yield from scaled(scene)
+    yield from penalties(scene)
+    yield from clipped(scene)
+
+
+def zeros(scene: Scene) -> Iterator[Hypothesis]:
+    empty = [n for n in scene.wrong if not scene.got[n].any()]
+    if empty:
+        yield Hypothesis(
+            "gradient not written (zeros)",
+            f"the gradient of {_list(empty)} is all zeros; it was never computed or never stored",
+            5,
+            leaves={n: np.zeros(scene.got[n].shape) for n in empty},
+        )
+
+
+def swapped(scene: Scene) -> Iterator[Hypothesis]:
+    """Every wrong leaf holds the gradient of another one."""
+    source: dict[str, str] = {}
+    for name in scene.wrong:
+        for other, want in scene.want.items():
+            if other != name and want.shape == scene.got[name].shape and scene.agrees(name, want) and want.any():
+                source[name] = other
+                break
+    if source:
+        yield Hypothesis(*order_words(source, list(scene.got)), 5, leaves={n: scene.want[o] for n, o in source.items()})
+
+
+def order_words(source: dict[str, str], names: list[str]) -> tuple[str, str]:
+    """Name and sentence for "leaf <- gradient of another leaf"."""
+    told = ", ".join(f"d{n} holds the gradient of {o}" for n, o in source.items())
+    mutual = all(source.get(o) == n for n, o in source.items())
+    if mutual and len(source) == 2:
+        return "gradients swapped", f"two gradients are exchanged: {told}"
+    if mutual and _reversed(source, names):
+        return "gradients in reverse layer order", f"the gradients come in reverse layer order: {told}"
+    if mutual:
+        return "gradients swapped", f"gradients are exchanged: {told}"
+    return "gradient of another leaf", told
+
+
+def _reversed(source: dict[str, str], names: list[str]) -> bool:
+    """Do the exchanged places mirror each other, in one list, in a list of (w, b), or in a list of each?"""
+    place = {n: i for i, n in enumerate(names)}
+    if len({place[n] // 2 + place[o] // 2 for n, o in source.items()}) == 1 or {
+        place[n] + place[o] for n, o in source.items()
+    } == {len(names) - 1}:
+        return True
+    lists: dict[str, set[int]] = {}
+    for n, o in source.items():
+        lists.setdefault(n.rpartition(".")[0], set()).add(place[n] + place[o])
+    return len(lists) > 1 and all(len(sums) == 1 for sums in lists.values())
+
+
+def rearranged(scene: Scene) -> Iterator[Hypothesis]:
+    """The right numbers in other places."""
+    for name in scene.wrong:
+        got, want = scene.got[name], scene.want[name]
+        for words, value in _rearrangements(want):
+            if value.shape == got.shape and close(got, value, scene.floor, scene.tolerance):
+                where = f"the gradient of {name} is right but {words}"
+                kind = "gradient transposed" if "transposed" in words else "gradient rearranged"
+                yield Hypothesis(kind, where, 6, leaves={name: value})
+                break
+
+
+def _rearrangements(want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    if want.ndim < 1 or want.size < 2:
+        return
+    if want.ndim == 2:
+        yield "transposed", want.T
+        yield "transposed and reshaped", want.T.reshape(want.shape)
+    for axis in range(want.ndim):
+        yield f"flipped along axis {axis}", np.flip(want, axis)
+        for shift in (1, -1):
+            yield f"rolled by one along axis {axis}", np.roll(want, shift, axis)
+    yield "reshaped in column order", np.ravel(want).reshape(want.shape, order="F")
+    yield "reshaped in column order", np.ravel(want, order="F").reshape(want.shape)
+    if want.ndim == 4:
+        for axes in list(permutations(range(4)))[1:]:
+            turned = want.transpose(axes)
+            yield f"with its axes in the order {axes}", turned.reshape(want.shape)
+        yield "turned by 180 degrees", np.flip(want, (0, 1))
+        yield "turned by 180 degrees", np.flip(want, (2, 3))
+
+
+# -- one factor ------------------------------------------------------------------------------------------------------
+
+
+def factor(got: np.ndarray, want: np.ndarray) -> float | None:
+    """c where got = c * want throughout; needs more than one number to say so."""
+    size = float(np.vdot(want, want))
+    if want.size < 2 or size == 0 or np.count_nonzero(want) < 2:
+        return None
+    c = float(np.vdot(want, got)) / size
+    return c if np.linalg.norm(got - c * want) <= 1e-7 * np.linalg.norm(got) else None
+
+
+def scaled(scene: Scene) -> Iterator[Hypothesis]:
+    """Wrong leaves that are a multiple of the right ones."""
+    factors = {n: factor(scene.got[n], scene.want[n]) for n in scene.wrong}
+    known = {n: c for n, c in factors.items() if c is not None and c != 0}
+    small = {n for n in scene.wrong if scene.got[n].size < 2}
+    groups: dict[float, list[str]] = {}
+    for n, c in known.items():
+        near = next((g for g in groups if abs(g - c) < 1e-6 * abs(c)), c)
+        groups.setdefault(near, []).append(n)
+    for c, names in groups.items():
+        names += [n for n in small if scene.agrees(n, c * scene.want[n])]
+        name, sentence = words(scene, c, names)
+        rank = 27 if name == "extra factor" else 20
+        yield Hypothesis(name, sentence, rank, leaves={n: c * scene.want[n] for n in names}, factor=c)
+
+
+def words(scene: Scene, c: float, names: list[str]) -> tuple[str, str]:
+    """What a common factor on these leaves is called."""
+    biases = [n for n in scene.got if scene.is_bias(n)]
+    everything = set(names) == set(scene.got) - scene.solved
+    which = "every gradient" if everything and len(names) > 1 else f"the gradient of {_list(names)}"
+    if all(n in biases for n in names) and not everything:
+        counts = {_summed(scene, n) for n in names}
+        if all(k and abs(c * k - 1) < 1e-6 for k in counts):
+            k = counts.pop()
+            return (
+                "bias mean instead of sum",
+                f"{which} is the mean over what the bias was added to; right is the sum ({_number(k)} times as much)",
+            )
+    told = factor_words(c, scene.batch)
+    above = [n for n in scene.right if all(scene.first_use(n) > scene.first_use(o) for o in names)]
+    tail = f"; {_list(above)} nearer the output {'is' if len(above) == 1 else 'are'} exact" if above else ""
+    if set(names) == {n for n in scene.got if n not in biases} and biases:
+        which = f"the gradient of every weight ({_list(names)})"
+    return told[0], f"{which} is exactly {told[1]}{tail}"
+
+
+def _summed(scene: Scene, name: str) -> int:
+    """How many values the bias was added to."""
+    return sum(scene.tape.nodes[use].value.size for use in scene.bias_uses(name)) // max(scene.value(name).size, 1)
+
+
+def factor_words(c: float, batch: int | None) -> tuple[str, str]:
+    """(class, "c times too ...") of a factor."""
+
+    def near(value):
+        return abs(c - value) < 1e-6 * abs(value)
+
+    m = batch or 0
+    if near(-1):
+        return "sign flipped", "the negative of the right one"
+    if m > 1:
+        if near(m):
+            return "missing 1/m", f"{m} times too large, the batch size: the mean's 1/m is missing"
+        if near(1 / m):
+            return "double 1/m", f"{m} times too small, the batch size: 1/m is applied once too often"
+        if near(-m) or near(-1 / m):
+            return "sign flipped", f"{_number(c)} times the right one: sign flipped, and 1/m misplaced (m = {m})"
+        if near(m * m) or near(1 / (m * m)):
+            return "extra factor", f"{_number(c)} times the right one, the square of the batch size m = {m}"
+        for k in (2, 0.5):
+            if near(k * m) or near(k / m):
+                name = "missing 1/m" if near(k * m) else "double 1/m"
+                return name, f"{_number(c)} times the right one: m = {m}, and a factor {_number(k)}"
+    return "extra factor", f"{_number(c)} times the right one"
+
+
+def _number(c: float) -> str:
+    for k in range(2, 4097):
+        if abs(c * k - 1) < 1e-9:
+            return f"1/{k}"
+    return f"{c:.6g}"
+
+
+# -- penalties that the loss does not have ---------------------------------------------------------------------------
+
+
+def penalties(scene: Scene) -> Iterator[Hypothesis]:
+    """The difference is a multiple of the parameter itself, or of its sign."""
+    found: dict[str, list[tuple[str, float]]] = {}
+    added: dict[str, np.ndarray] = {}
+    for name in scene.wrong:
+        p, diff = scene.value(name), scene.got[name] - scene.want[name]
+        for kind, direction in (("w", p), ("sign(w)", np.sign(p)), ("|w|", np.abs(p)), ("1", np.ones(p.shape))):
+            if np.count_nonzero(p) < 2 or (kind == "1" and p.size < 3):
+                continue
+            c = float(np.vdot(direction, diff) / np.vdot(direction, direction))
+            if c and np.linalg.norm(diff - c * direction) <= 1e-6 * np.linalg.norm(diff):
+                found.setdefault(kind, []).append((name, c))
+                added[name] = scene.want[name] + c * direction
+                break
+    for kind, pairs in found.items():
+        names = [n for n, _ in pairs]
+        listed = {n: own_penalty(scene, n, kind) for n in names}
+        ratios = {round((listed[n] + c) / listed[n], 7) for n, c in pairs if listed[n]}
+        if all(listed.values()) and len(ratios) == 1:
+            title, sentence, rank = penalty_words(scene.batch, _list(names), kind, ratios.pop(), listed[names[0]])
+            yield Hypothesis(title, sentence, rank, leaves={n: added[n] for n in names})
+            continue
+        told = ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
+        if kind in ("w", "sign(w)"):
+            only_biases = all(scene.is_bias(n) for n in names)
+            title = "penalty gradient on biases" if only_biases else "penalty gradient that the loss does not have"
+            sentence = (
+                f"the difference is exactly {told}: the gradient of a penalty on {_list(names)} that is not in the loss"
+            )
+        else:
+            title = "term added to the gradient"
+            sentence = f"the difference is exactly {told}"
+        yield Hypothesis(title, sentence, 16 if kind in ("w", "sign(w)") else 45, leaves={n: added[n] for n in names})
+
+
+def own_penalty(scene: Scene, name: str, kind: str) -> float:
+    """The coefficient of ``w`` or ``sign(w)`` that a penalty in the loss gives the right gradient; 0 if none."""
+    leaf, w = scene.tape.leaves[name], scene.value(name)
+    direction = {"w": w, "sign(w)": np.sign(w)}.get(kind)
+    children = scene.children.get(leaf, [])
+    if direction is None or len(children) < 2:
+        return 0.0
+    total = 0.0
+    for child in children:
+        dy = scene.cotangents[child]
+        for parent, d in scene.tape.step(child, dy) if dy is not None else ():
+            if parent != leaf:
+                continue
+            c = float(np.vdot(direction, d) / np.vdot(direction, direction))
+            if np.linalg.norm(d - c * direction) <= 1e-9 * np.linalg.norm(d):
+                total += c
+    return total
+
+
+def penalty_words(batch: int | None, leaf: str, kind: str, c: float, right: float) -> tuple[str, str, int]:
+    """Name, sentence and rank of a penalty's gradient that is c times the right one."""
+    norm = "L2" if kind == "w" else "L1"
+    unit = kind
+    told = f"the penalty's gradient for {leaf} is {c * right:.6g} * {unit}; right is {right:.6g} * {unit}"
+    m = batch or 0
+    if abs(c) < 1e-6:
+        return f"{norm} penalty gradient missing", f"the loss penalizes {leaf}: {right:.6g} * {unit} is missing", 14
+    if abs(c - 0.5) < 1e-6 and norm == "L2":
+        return "L2 gradient lambda w for 2 lambda w", told + " (the square's 2 is missing)", 14
+    if abs(c - 2) < 1e-6 and norm == "L2":
+        return "L2 gradient 2 lambda w for lambda w", told + " (the loss has a 1/2 that cancels the square's 2)", 14
+    if abs(c + 1) < 1e-6:
+        return f"{norm} penalty gradient with the wrong sign", told, 14
+    if m > 1 and min(abs(c - m), abs(c - 1 / m)) < 1e-6:
+        how = "not divided" if abs(c - m) < 1e-6 else "divided once too often"
+        return f"{norm} penalty gradient scaled", f"{told} (it is {how} by the batch size {m})", 14
+    return f"{norm} penalty gradient scaled", told, 14
+
+
+def clipped(scene: Scene) -> Iterator[Hypothesis]:
+    """Every wrong leaf is the right one cut off at one number."""
+    top = max(float(np.abs(scene.got[n]).max()) for n in scene.wrong)
+    cut = {n: np.clip(scene.want[n], -top, top) for n in scene.wrong}
+    if top > 0 and all(scene.agrees(n, v) for n, v in cut.items()):
+        yield Hypothesis(
+            "gradient clipped", f"gradients are cut off at {top:.6g}; the check wants them whole", 15, leaves=cut
+        )
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "nothing"

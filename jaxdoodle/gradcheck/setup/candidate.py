@@ -1,0 +1,149 @@
+"""Run the suspect: the hand-written backward, in whatever style it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sysconfig
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdoodle.gradcheck.autograd.tape import Where
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, rebuild
+from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
+from jaxdoodle.gradcheck.setup.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
+
+_LIBRARIES = tuple(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(__file__)})
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Gradients by leaf (None: none came back), with what is odd; or the exception, with the line that raised it."""
+
+    gradients: dict[str, Any]
+    odd: tuple[str, ...] = ()
+    nothing: bool = False
+    error: Exception | None = None
+    where: Where | None = None
+
+
+@contextlib.contextmanager
+def in_float64() -> Iterator[None]:
+    """64-bit types for the time of a check, whatever the caller's setting.
+
+    A suspect that is given float32 runs here too: with 64-bit types off, ``jax.random`` would draw other masks.
+    """
+    with jax.enable_x64(True), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the user's code may warn; a wrong gradient shows in the figures
+        yield
+
+
+class Hand:
+    """Tries compilation, then NumPy arrays, then JAX arrays; keeps to what worked."""
+
+    def __init__(self, problem: Problem, dtype: str, by_jax: bool):
+        self.problem, self.dtype = problem, dtype
+        self.modes = ("compiled", "numpy", "jax") if by_jax else ("numpy",)
+        self.compiled: dict[Any, Callable] = {}
+
+    def __call__(self, point: Point) -> Returned:
+        failure: tuple[Exception, Where | None] | None = None
+        with in_float64(), fixed_randomness():
+            for mode in self.modes:
+                try:
+                    returned = getattr(self, "_" + mode)(point)
+                except Exception as error:
+                    failure = error, _user_line(error)
+                    continue
+                self.modes = (mode,)
+                return returned
+        assert failure is not None
+        return Returned({}, error=failure[0], where=failure[1])
+
+    def log(self, point: Point) -> list[Assignment]:
+        """What the suspect assigned on its way, line by line."""
+        with in_float64(), fixed_randomness(), jax.disable_jit(self.modes[0] != "compiled"):
+            args, cotangent = self._arguments(point, self.modes[0] == "numpy")
+            if self.modes[0] != "compiled":
+                found = assignments(lambda: self.problem.hand(args, cotangent))
+                return [replace(a, value=np.asarray(a.value)) for a in found]
+            return self._traced_log(point, self.problem.arrays(args), cotangent)
+
+    def without_return(self, point: Point) -> Where | None:
+        """Which function lacks a ``return``."""
+        with in_float64(), fixed_randomness(), jax.disable_jit():
+            args, cotangent = self._arguments(point, self.modes[0] == "numpy")
+            return without_return(lambda: self.problem.hand(args, cotangent))
+
+    def _traced_log(self, point: Point, arrays: dict[str, Any], cotangent: Any) -> list[Assignment]:
+        """All at once: run line by line it would compile every operation by itself."""
+        found: list[Assignment] = []
+
+        def run(arrays, cotangent):
+            level = next(x._trace for x in jax.tree.leaves(arrays) if isinstance(x, jax.core.Tracer))
+            with jax.disable_jit():
+                log = assignments(lambda: self.problem.hand(self.problem.with_arrays(point.args, arrays), cotangent))
+            found[:] = [a for a in log if getattr(a.value, "_trace", level) is level]
+            return [a.value for a in found]
+
+        values = jax.jit(run)(arrays, cotangent)
+        return [replace(a, value=np.asarray(v)) for a, v in zip(found, values, strict=True)]
+
+    def _arguments(self, point: Point, as_numpy: bool) -> tuple[tuple, Any]:
+        args = numpy_args(self.problem, point.args, np.dtype(self.dtype).type)
+        make = np.asarray if as_numpy else jnp.asarray
+
+        def cast(_, leaf):
+            if not (is_array(leaf) or isinstance(leaf, float)):
+                return leaf
+            return make(leaf, dtype=self.dtype) if is_floating(leaf) or isinstance(leaf, float) else make(leaf)
+
+        cotangent = None if point.cotangent is None else rebuild(point.cotangent, cast)
+        return (args if as_numpy else jax_args(self.problem, args)), cotangent
+
+    def _compiled(self, point: Point) -> Returned:
+        args, cotangent = self._arguments(point, as_numpy=False)
+        arrays = self.problem.arrays(args)
+        key = tuple((n, np.shape(x), str(getattr(x, "dtype", ""))) for n, x in arrays.items())
+        if key not in self.compiled:
+            told: dict[str, Any] = {}
+
+            def run(arrays, cotangent):
+                raw = self.problem.hand(self.problem.with_arrays(point.args, arrays), cotangent)
+                found, told["odd"] = self.problem.pair_up(raw)
+                told["nothing"] = raw is None
+                return found
+
+            run_jit = jax.jit(run)
+            self.compiled[key] = lambda a, c: Returned(
+                run_jit(a, c), tuple(told.get("odd", ())), told.get("nothing", False)
+            )
+        returned = self.compiled[key](arrays, cotangent)
+        gradients = {n: None if g is None else np.asarray(g) for n, g in returned.gradients.items()}
+        return Returned(gradients, returned.odd, returned.nothing)
+
+    def _numpy(self, point: Point) -> Returned:
+        return self._now(*self._arguments(point, as_numpy=True))
+
+    def _jax(self, point: Point) -> Returned:
+        return self._now(*self._arguments(point, as_numpy=False))
+
+    def _now(self, args: tuple, cotangent: Any) -> Returned:
+        raw = self.problem.hand(args, cotangent)
+        found, odd = self.problem.pair_up(raw)
+        gradients = {n: None if g is None else np.array(g) for n, g in found.items()}
+        return Returned(gradients, tuple(odd), raw is None)
+
+
+def _user_line(error: Exception) -> Where | None:
+    """The innermost line of the traceback that is the user's."""
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [f for f in lines if not f.filename.startswith((*_LIBRARIES, "<frozen"))]
+    return Where(own[-1].filename, own[-1].lineno or 0, own[-1].line or "") if own else None

@@ -1,0 +1,149 @@
+"""Run the user's backward and write down every array it assigns, with the line that did.
+
+Under a JAX trace the arrays are tracers; they are kept as such, for the caller to evaluate together.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdoodle.gradcheck.autograd.tape import Where
+from jaxdoodle.gradcheck.setup.leaves import is_floating
+
+_LIBRARIES = tuple(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(__file__)})
+_MOST = 4000  # assignments kept: enough for a network, and a bound on loops
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    name: str
+    value: Any  # a NumPy array, or a tracer until it is evaluated
+    where: Where
+    function: str  # file and name of the function that assigned it
+
+
+def assignments(run: Callable[[], Any]) -> list[Assignment]:
+    """Every floating array that a variable, dictionary entry or attribute of the user's code came to hold."""
+    found: list[Assignment] = []
+    seen: dict[int, dict[str, Any]] = {}
+    at: dict[int, int] = {}
+
+    def note(frame, extra=None):
+        # an array counts as changed when its numbers have changed: in-place updates are assignments too
+        known = seen.setdefault(id(frame), {})
+        line = at.get(id(frame))
+        for name, value in _arrays(frame.f_locals if extra is None else extra):
+            old = known.get(name)
+            if old is not None and _unchanged(old, value):
+                continue
+            known[name] = value if isinstance(value, jax.core.Tracer) else np.array(value)
+            if line is not None and len(found) < _MOST:
+                file = frame.f_code.co_filename
+                where = Where(file, line, linecache.getline(file, line).strip())
+                found.append(Assignment(name, known[name], where, f"{file}:{frame.f_code.co_name}"))
+
+    def local(frame, event, value):
+        if len(found) >= _MOST:
+            return None
+        note(frame)
+        if event == "return":
+            note(frame, {"return": value})
+        at[id(frame)] = frame.f_lineno
+        return local
+
+    def start(frame, event, value):
+        if frame.f_code.co_filename.startswith(_LIBRARIES) or frame.f_code.co_filename.startswith("<frozen"):
+            return None
+        seen.pop(id(frame), None)
+        at.pop(id(frame), None)
+        note(frame)
+        at[id(frame)] = frame.f_lineno
+        return local
+
+    before = sys.gettrace()
+    sys.settrace(start)
+    try:
+        run()
+    except Exception:
+        pass  # what ran until then is written down
+    finally:
+        sys.settrace(before)
+    return found
+
+
+def without_return(run: Callable[[], Any]) -> Where | None:
+    """The function whose missing ``return`` is why ``run()`` gives None: the innermost of those that passed it on."""
+    ended: list[tuple[Any, bool]] = []
+
+    def local(frame, event, value):
+        if event == "return":
+            ended.append((frame.f_code, value is None))
+        return local
+
+    def start(frame, event, value):
+        return None if frame.f_code.co_filename.startswith((*_LIBRARIES, "<frozen")) else local
+
+    before = sys.gettrace()
+    sys.settrace(start)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    code = None
+    for candidate, nothing in reversed(ended):
+        if not nothing:
+            break
+        code = candidate
+    if code is None:
+        return None
+    file, line = code.co_filename, code.co_firstlineno
+    return Where(file, line, linecache.getline(file, line).strip())
+
+
+def _unchanged(old: Any, value: Any) -> bool:
+    if isinstance(old, jax.core.Tracer) or isinstance(value, jax.core.Tracer):
+        return old is value
+    return old.shape == value.shape and np.array_equal(old, value)
+
+
+def _arrays(scope: dict[str, Any]):
+    """Floating arrays held by names, and one level into what holds them."""
+    for name, value in list(scope.items()):
+        if is_floating(value):
+            yield name, value
+        elif isinstance(value, dict):
+            yield from ((f"{name}[{k!r}]", v) for k, v in list(value.items()) if is_floating(v))
+        elif isinstance(value, list | tuple) and len(value) <= 32:
+            for i, v in enumerate(value):
+                if is_floating(v):
+                    yield f"{name}[{i}]", v
+                elif isinstance(v, dict):
+                    yield from ((f"{name}[{i}][{k!r}]", x) for k, x in list(v.items()) if is_floating(x))
+        elif hasattr(value, "__dict__") and not callable(value) and not isinstance(value, type):
+            yield from ((f"{name}.{k}", v) for k, v in list(vars(value).items()) if is_floating(v))
+
+
+def parallel(value: np.ndarray, target: np.ndarray) -> bool:
+    """Do the two hold the same numbers up to one common factor, perhaps transposed or reshaped?"""
+    if value.size != target.size or value.size < 2:
+        return False
+    for t in (target, target.T):
+        a, b = np.ravel(value), np.ravel(t)
+        aa, bb, ab = float(a @ a), float(b @ b), float(a @ b)
+        if aa > 0 and bb > 0 and np.isfinite(aa) and ab * ab >= (1 - 1e-12) * aa * bb:
+            return True
+    return False
+
+
+def line_of(target: np.ndarray, log: list[Assignment]) -> Assignment | None:
+    """The first assignment whose value is the target, up to a factor."""
+    return next((a for a in log if parallel(a.value, target)), None)

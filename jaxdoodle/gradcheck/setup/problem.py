@@ -1,0 +1,169 @@
+"""What is checked: a plain forward, a hand-written backward, and the point at which they meet."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, leaves, rebuild
+
+
+class CheckError(InputError):
+    """The question cannot be asked: what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Arguments and, for a pair, the cotangent of the output (a tree like the output)."""
+
+    args: tuple
+    cotangent: Any = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """``value(*args)`` is the plain forward; ``hand(args, cotangent)`` returns what the suspect returns.
+
+    ``wrt`` are the positions of the arguments that the returned gradients belong to. A ``scalar`` problem is a loss
+    with its gradient: there is no cotangent to choose. ``functions`` are the user's own, for their source lines.
+    """
+
+    title: str
+    args: tuple
+    names: tuple[str, ...]
+    value: Callable[..., Any]
+    hand: Callable[[tuple, Any], Any]
+    wrt: tuple[int, ...]
+    scalar: bool
+    functions: tuple[Callable, ...] = field(repr=False, default=())
+    all_wrt: tuple[int, ...] | None = None  # the arguments for which something may come back, None included
+
+    def tree(self, args: tuple) -> dict[str, Any]:
+        return dict(zip(self.names, args, strict=True))
+
+    def arrays(self, args: tuple) -> dict[str, Any]:
+        """Every array in the arguments, by name."""
+        return {name: x for name, x in leaves(self.tree(args)) if is_array(x) or name in self.differentiated}
+
+    def with_arrays(self, args: tuple, arrays: dict[str, Any]) -> tuple:
+        """The same arguments with other arrays."""
+        return tuple(rebuild(self.tree(args), lambda name, leaf: arrays.get(name, leaf)).values())
+
+    @functools.cached_property
+    def differentiated(self) -> tuple[str, ...]:
+        """Names of the leaves whose gradient is wanted. A bare Python float counts where there is no array."""
+        tree = {self.names[i]: self.args[i] for i in self.wrt}
+        found = [name for name, x in leaves(tree) if is_floating(x)]
+        return tuple(found or [name for name, x in leaves(tree) if isinstance(x, float)])
+
+    def pair_up(self, returned: Any) -> tuple[dict[str, Any], list[str]]:
+        """The returned gradients by leaf (None: nothing came), and what is odd about them."""
+        wrt = self.wrt if self.all_wrt is None else self.all_wrt
+        tree = {self.names[i]: self.args[i] for i in wrt}
+        one_each = isinstance(returned, tuple | list) and len(returned) == len(self.args)
+        if not self.scalar and one_each and len(self.args) > len(wrt):
+            returned = tuple(returned[i] for i in wrt)
+        if len(wrt) == 1:
+            ((name, only),) = tree.items()
+            if isinstance(returned, tuple | list) and len(returned) == 1 and not isinstance(only, tuple | list):
+                returned = returned[0]
+            found, odd = align(only, returned, name)
+        else:
+            found, odd = align(tree, returned)
+        return {name: found.get(name) for name in self.differentiated}, odd
+
+    def short(self, name: str) -> str:
+        """The leaf's name without the argument's, where all gradients belong to one argument."""
+        head = self.names[self.wrt[0]] + "."
+        return name.removeprefix(head) if len(self.wrt) == 1 else name
+
+
+@contextlib.contextmanager
+def fixed_randomness() -> Iterator[None]:
+    """Forward and backward draw the same numbers each time; the caller's generators are left as they were."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    np.random.seed(0)
+    random.seed(0)
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def float_outputs(y: Any) -> dict[str, Any]:
+    """The floating arrays in a forward's output, by name."""
+    return {name or "y": v for name, v in leaves(y) if is_floating(v) or isinstance(v, float)}
+
+
+def numpy_args(problem: Problem, args: tuple, dtype: Any = np.float64) -> tuple:
+    """Fresh NumPy copies of all arrays, floating ones in ``dtype``."""
+
+    def copy(x):
+        if not is_array(x):
+            return dtype(x)
+        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
+            return x
+        return np.array(x, dtype=dtype if is_floating(x) else None)
+
+    return problem.with_arrays(args, {name: copy(x) for name, x in problem.arrays(args).items()})
+
+
+def jax_args(problem: Problem, args: tuple) -> tuple:
+    return problem.with_arrays(args, {name: jnp.asarray(x) for name, x in problem.arrays(args).items()})
+
+
+def run_forward(problem: Problem, args: tuple) -> Any:
+    """The plain forward on NumPy arrays. Raises whatever the user's code raises."""
+    with fixed_randomness(), np.errstate(all="ignore"):
+        return problem.value(*numpy_args(problem, args))
+
+
+#: Names that people give to the incoming gradient and to what forward kept.
+_COTANGENTS = (
+    "d",
+    "dy",
+    "dout",
+    "dz",
+    "da",
+    "dl",
+    "g",
+    "grad",
+    "upstream",
+    "delta",
+    "error",
+    "ct",
+    "cotangent",
+    "output_gradient",
+)
+_KEPT = ("cache", "caches", "residuals", "residual", "res", "saved", "memory", "ctx", "context", "kept", "linear_cache",
+         "activation_cache", "r")  # fmt: skip
+
+
+def cotangent_first(backward: Callable) -> bool:
+    """Is it ``backward(dout, cache)`` (as many courses write it) rather than ``backward(residuals, dy)``?"""
+    try:
+        names = [p.lower() for p in inspect.signature(backward).parameters]
+    except (TypeError, ValueError):
+        return False
+    if len(names) < 2:
+        return False
+
+    def is_cotangent(name):
+        return name in _COTANGENTS or name.startswith(("grad", "d_", "dout", "upstream", "delta"))
+
+    return (
+        (names[1] in _KEPT or names[1].endswith("cache"))
+        and names[0] not in _KEPT
+        or (is_cotangent(names[0]) and not is_cotangent(names[1]))
+    )

@@ -1,0 +1,50 @@
+"""JAX functions replayed on a tape: against ``jax.grad``."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdoodle.gradcheck.reference import record_forward
+from jaxdoodle.gradcheck.setup.problem import Point, Problem
+
+RNG = np.random.default_rng(0)
+X, IMAGE, KERNEL = RNG.normal(size=(4, 3)), RNG.normal(size=(2, 5, 4, 2)), RNG.normal(size=(3, 2, 2, 3))
+
+
+def scanned(x):
+    return jax.lax.scan(lambda carry, row: (jnp.tanh(carry + row), carry * row), x[0], x)[1]
+
+
+def looped(x):
+    return jax.lax.fori_loop(0, 3, lambda i, y: jnp.sin(y) * (i + 1.0), x)
+
+
+FUNCTIONS = {
+    "activations": lambda x: jax.nn.gelu(x) + jax.nn.sigmoid(x) * jax.nn.softplus(x) + jax.nn.relu(x) + jax.nn.elu(x),
+    "log softmax": lambda x: jax.nn.log_softmax(x) + jax.nn.logsumexp(x, axis=0),
+    "product": lambda x: jnp.einsum("ij,kj->ik", x, x**2),
+    "indices": lambda x: x[jnp.array([0, 2, 2]), jnp.array([1, 1, 0])] * jnp.take(x, 1, axis=1)[:3],
+    "jit inside": lambda x: jax.jit(jnp.tanh)(x) / jnp.sqrt(1 + jnp.square(x)),
+    "scan": scanned,
+    "loop": looped,
+    "branch": lambda x: jax.lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x),
+    "shapes": lambda x: jnp.concatenate([x.T.reshape(-1), jnp.pad(x, 1).ravel(), jnp.flip(x, 0).ravel()]) ** 3,
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_replayed_reverse_pass_is_that_of_jax(name):
+    function = FUNCTIONS[name]
+    seed = RNG.normal(size=jax.eval_shape(function, X).shape)
+    problem = Problem("", (X,), ("x",), function, lambda a, d: None, (0,), False)
+    recording = record_forward(problem, Point((X,), seed), by_jax=True)
+    got = recording.tape.leaf_values(recording.tape.reverse(recording.seeds))["x"]
+    want = jax.grad(lambda x: (function(x) * seed).sum())(X)
+    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+def test_equations_know_the_line_they_came_from():
+    problem = Problem("", (X,), ("x",), FUNCTIONS["loop"], lambda a, d: None, (0,), False)
+    tape = record_forward(problem, Point((X,), np.ones(X.shape)), by_jax=True).tape
+    assert "jnp.sin(y)" in {n.where.text for n in tape.nodes if n.kind == "sin"}.pop()
