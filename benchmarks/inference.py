@@ -62,7 +62,7 @@ def write_models(spec: ModelSpec, folder: Path) -> None:
     file = model_file.ModelFile(spec, params, contract.MNIST, golden_inputs=golden, golden_logits=logits)
     model_file.write(folder / "model.npz", file)
     if find_spec("onnx"):
-        from jaxdoodle.export import to_onnx
+        from jaxdoodle.formats import onnx as to_onnx
 
         to_onnx.write(file, folder / "model.onnx")
 

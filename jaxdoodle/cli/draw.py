@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         from jaxdoodle.inference.model import Model
 
         return window.show(Model.load(options.model))
-    from jaxdoodle.export import export
+    from jaxdoodle.formats import export
 
     model = model_file.read(options.model)
     path = options.out or _in_cache(model)

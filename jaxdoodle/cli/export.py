@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export import FORMATS, export, quantize
+from jaxdoodle.formats import FORMATS, export, quantize
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export.importer import LAYOUTS, import_weights
+from jaxdoodle.formats.weights.importer import LAYOUTS, import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.nn.architectures import ACTIVATIONS
 from jaxdoodle.nn.spec import ModelSpec

@@ -7,7 +7,7 @@ import webbrowser
 import pytest
 
 from jaxdoodle.cli import main
-from jaxdoodle.export import to_html
+from jaxdoodle.formats import html as to_html
 from jaxdoodle.inference import model_file
 
 

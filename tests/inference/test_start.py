@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxdoodle.export import to_zipapp
+from jaxdoodle.formats import zipapp as to_zipapp
 from jaxdoodle.inference import model_file
 
 #: What takes long to import, and is not needed to answer.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from jaxdoodle.export import quantize
-from jaxdoodle.export.steps import Step
+from jaxdoodle.formats import quantize
+from jaxdoodle.formats.fold import Step
 from jaxdoodle.inference.model_file import GOLDEN_TOLERANCE, ModelFile, golden_allowance
 
 KEPT = 4

@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jaxdoodle.export import c_source, goldens, quantize, to_c
-from jaxdoodle.export.steps import GONE, WEIGHTED, steps_of
+from jaxdoodle.formats import quantize
+from jaxdoodle.formats import reference_examples as goldens
+from jaxdoodle.formats.c import kernels as c_source
+from jaxdoodle.formats.c import writer as to_c
+from jaxdoodle.formats.fold import GONE, WEIGHTED, steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES
 

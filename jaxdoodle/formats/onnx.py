@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 import jaxdoodle
-from jaxdoodle.export.card import card_of
-from jaxdoodle.export.steps import Step, steps_of
+from jaxdoodle.formats.fold import Step, steps_of
+from jaxdoodle.formats.metadata import card_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import (
     AvgPool2D,

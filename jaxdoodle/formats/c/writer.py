@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.export import c_source
-from jaxdoodle.export.card import card_of
-from jaxdoodle.export.goldens import Goldens, goldens_of
-from jaxdoodle.export.steps import Step, steps_of
+from jaxdoodle.formats.c import kernels as c_source
+from jaxdoodle.formats.fold import Step, steps_of
+from jaxdoodle.formats.metadata import card_of
+from jaxdoodle.formats.reference_examples import Goldens, goldens_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import (
     AvgPool2D,

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdoodle.cli import export as command
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export import FORMATS, QUANTIZED, export, quantize
+from jaxdoodle.formats import FORMATS, QUANTIZED, export, quantize
 from jaxdoodle.inference import model_file
 from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.nn.spec import BatchNorm, Dense, Flatten, ModelSpec

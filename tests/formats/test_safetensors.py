@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxdoodle.export import to_safetensors
+from jaxdoodle.formats import safetensors as to_safetensors
 from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from jaxdoodle.export import quantize, to_onnx
-from jaxdoodle.export.steps import GONE, steps_of
+from jaxdoodle.formats import onnx as to_onnx
+from jaxdoodle.formats import quantize
+from jaxdoodle.formats.fold import GONE, steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES, ModelSpec
 from jaxdoodle.preprocessing.config import InputContract

@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxdoodle.export.steps import run, steps_of
+from jaxdoodle.formats.fold import run, steps_of
 from jaxdoodle.nn.spec import BatchNorm, Dropout
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export.unpickle import unpickle
+from jaxdoodle.formats.weights.unpickle import unpickle
 from jaxdoodle.inference.model_file import MAX_FILE_BYTES
 
 #: Arrays in a file; a network of a hundred layers has a few hundred.

@@ -8,8 +8,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxdoodle.export import quantize, to_html
-from jaxdoodle.export.steps import GONE, steps_of
+from jaxdoodle.formats import html as to_html
+from jaxdoodle.formats import quantize
+from jaxdoodle.formats.fold import GONE, steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES
 

@@ -9,8 +9,9 @@ import pytest
 
 from jaxdoodle.cli import import_ as import_command
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export import importer, to_safetensors
-from jaxdoodle.export.importer import import_weights
+from jaxdoodle.formats import safetensors as to_safetensors
+from jaxdoodle.formats.weights import importer
+from jaxdoodle.formats.weights.importer import import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.network import Network

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data import synthetic as doodles
-from jaxdoodle.export import quantize, to_html
-from jaxdoodle.export.steps import steps_of
+from jaxdoodle.formats import html as to_html
+from jaxdoodle.formats import quantize
+from jaxdoodle.formats.fold import steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.strokes.drawing import simplify
 from jaxdoodle.strokes.raster import rasterise

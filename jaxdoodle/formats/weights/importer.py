@@ -13,8 +13,8 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import synthetic as doodles
-from jaxdoodle.export import to_safetensors
-from jaxdoodle.export.read_arrays import read_arrays
+from jaxdoodle.formats import safetensors as to_safetensors
+from jaxdoodle.formats.weights.read_arrays import read_arrays
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import ACTIVATIONS

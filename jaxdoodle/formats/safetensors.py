@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export.card import card_of, from_card
+from jaxdoodle.formats.metadata import card_of, from_card
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import ModelSpec
 

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data.readers.idx import read_mnist
-from jaxdoodle.export import quantize, to_c, to_html, to_onnx
-from jaxdoodle.export.steps import steps_of
+from jaxdoodle.formats import html as to_html
+from jaxdoodle.formats import onnx as to_onnx
+from jaxdoodle.formats import quantize
+from jaxdoodle.formats.c import writer as to_c
+from jaxdoodle.formats.fold import steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import ModelSpec

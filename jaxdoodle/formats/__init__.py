@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export import to_c, to_html, to_onnx, to_safetensors, to_zipapp
-from jaxdoodle.export.quantize import int8_steps
+from jaxdoodle.formats import html as to_html
+from jaxdoodle.formats import onnx as to_onnx
+from jaxdoodle.formats import safetensors as to_safetensors
+from jaxdoodle.formats import zipapp as to_zipapp
+from jaxdoodle.formats.c import writer as to_c
+from jaxdoodle.formats.quantize import int8_steps
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.export.card import card_of
-from jaxdoodle.export.goldens import goldens_of
-from jaxdoodle.export.steps import Step, steps_of
+from jaxdoodle.formats.fold import Step, steps_of
+from jaxdoodle.formats.metadata import card_of
+from jaxdoodle.formats.reference_examples import goldens_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import Conv2D
 

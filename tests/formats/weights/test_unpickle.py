@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export.unpickle import OPCODES, unpickle
+from jaxdoodle.formats.weights.unpickle import OPCODES, unpickle
 
 ARRAYS = {
     "W1": np.arange(6, dtype=np.float64).reshape(2, 3),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdoodle.export import to_zipapp
+from jaxdoodle.formats import zipapp as to_zipapp
 from jaxdoodle.inference.model import Model
 
 SQUARE = [[[0, 100, 100, 0, 0], [0, 0, 100, 100, 0]]]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export.goldens import goldens_of
-from jaxdoodle.export.steps import steps_of
+from jaxdoodle.formats.fold import steps_of
+from jaxdoodle.formats.reference_examples import goldens_of
 from jaxdoodle.inference import model_file
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.export.steps import Int8, Step, run, steps_of
+from jaxdoodle.formats.fold import Int8, Step, run, steps_of
 from jaxdoodle.inference.model_file import ModelFile
 
 Array = Any  # numpy.ndarray
