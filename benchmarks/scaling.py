@@ -26,7 +26,7 @@ from benchmarks.machine import MEGABYTE, command, peak_bytes
 from jaxdoodle.core.record import cores, describe_machine, write_json
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.spec import ModelSpec
-from jaxdoodle.report.style import BLUE, GREEN, ORANGE, RED, figure
+from jaxdoodle.plots.style import BLUE, GREEN, ORANGE, RED, figure
 
 #: Axis -> what it is called in the picture, and its values.
 AXES: dict[str, tuple[str, Sequence[int]]] = {

@@ -28,9 +28,9 @@ from jaxdoodle.inference.calibration import auroc, calibration_error, fit_absten
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.plots.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
 from jaxdoodle.preprocessing.config import InputContract
 from jaxdoodle.preprocessing.pipeline import preprocess
-from jaxdoodle.report.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
 from jaxdoodle.run import train_model
 from jaxdoodle.training import compile_cache
 from jaxdoodle.training.augmentation import Augment

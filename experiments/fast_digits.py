@@ -21,7 +21,7 @@ import numpy as np
 from jaxdoodle.core.record import cores, describe_data, describe_machine, to_json, write_json
 from jaxdoodle.data import load
 from jaxdoodle.nn.architectures import digit_cnn
-from jaxdoodle.report.style import BLUE, RED, figure
+from jaxdoodle.plots.style import BLUE, RED, figure
 from jaxdoodle.training import compile_cache
 from jaxdoodle.training import devices as parallel
 from jaxdoodle.training import loop as train

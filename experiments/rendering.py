@@ -29,11 +29,11 @@ from jaxdoodle.data.audit.strokes import SAME_DRAWING
 from jaxdoodle.data.catalog import data_root
 from jaxdoodle.data.readers.quickdraw import open_bitmaps
 from jaxdoodle.inference.model import Model
+from jaxdoodle.metrics import wilson_interval
 from jaxdoodle.nn.architectures import sketch_cnn
+from jaxdoodle.plots.style import figure
 from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.preprocessing.render import render_all
-from jaxdoodle.report.intervals import wilson_interval
-from jaxdoodle.report.style import figure
 from jaxdoodle.run import train_model
 from jaxdoodle.strokes.raster import rasterise
 from jaxdoodle.strokes.readers import read_drawings

@@ -19,9 +19,9 @@ from experiments.experiment import Experiment, Variant
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
 from jaxdoodle.data import Dataset, Splits, load
-from jaxdoodle.report import curves
-from jaxdoodle.report.intervals import format_accuracy
-from jaxdoodle.report.run_figures import draw_figures
+from jaxdoodle.metrics import format_accuracy
+from jaxdoodle.plots import curves
+from jaxdoodle.plots.run_figures import draw_figures
 from jaxdoodle.run import Run, train_model
 
 #: How far a cost may be from the one that the report prints.

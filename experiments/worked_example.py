@@ -29,8 +29,8 @@ from experiments.filters import FILTERS, house
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.layers import RULES
 from jaxdoodle.nn.spec import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.report.galleries import filter_gallery
-from jaxdoodle.report.style import INK, LINE, MUTED, RED, figure
+from jaxdoodle.plots.image_grids import filter_gallery
+from jaxdoodle.plots.style import INK, LINE, MUTED, RED, figure
 
 Arrays = list[np.ndarray]
 

@@ -74,9 +74,9 @@ def _complain(what: object, code: int) -> int:
 def train(options: argparse.Namespace) -> int:
     from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
     from jaxdoodle.data import load
+    from jaxdoodle.metrics import format_accuracy
     from jaxdoodle.nn import losses, penalties
-    from jaxdoodle.report.intervals import format_accuracy
-    from jaxdoodle.report.run_figures import draw_figures
+    from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import train_model
     from jaxdoodle.training import compile_cache
     from jaxdoodle.training import devices as parallel
@@ -155,10 +155,10 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
 def evaluate(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from jaxdoodle.confusion import confusion_counts, most_confused
     from jaxdoodle.data import load
     from jaxdoodle.inference import Model
-    from jaxdoodle.report.confusion import confusion_counts, most_confused
-    from jaxdoodle.report.intervals import format_accuracy
+    from jaxdoodle.metrics import format_accuracy
 
     model = Model.load(options.model)
     classes = model.classes
@@ -212,7 +212,7 @@ def _compare(dataset: Any, predicted: Any, other: Any) -> dict[str, Any]:
     """How another model does on the same drawings, by McNemar's exact test."""
     from dataclasses import asdict
 
-    from jaxdoodle.report.intervals import mcnemar
+    from jaxdoodle.metrics import mcnemar
 
     others = _classify(other, dataset.images)
     return {"correct": int((others == dataset.labels).sum()), **asdict(mcnemar(dataset.labels, predicted, others))}

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(table, reports, time.perf_counter() - start)
     if options.picture is not None and failed:
-        from jaxdoodle.gradcheck.picture import picture
+        from jaxdoodle.plots.gradients import picture
 
         picture(failed[0], options.picture)
     return 1 if failed else 0

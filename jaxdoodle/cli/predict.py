@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if code == 0:
         if not stages:
             raise InputError(f"{path}: is refused as it is; there are no stages to draw.")
-        from jaxdoodle.report.stages import draw_stages
+        from jaxdoodle.plots.preprocessing_steps import draw_stages
 
         draw_stages(stages, options.explain)
     return code

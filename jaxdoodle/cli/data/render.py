@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.report.drawing_files import SIZE, WRITERS
+from jaxdoodle.plots.drawings import SIZE, WRITERS
 from jaxdoodle.strokes.readers import READERS, Skipped, read_drawings
 
 LARGEST = 2_000  # pixels a side

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.report.data_pictures import contact_sheet, stroke_order, typical
-from jaxdoodle.report.galleries import samples
-from jaxdoodle.report.tallies import class_histogram
+from jaxdoodle.plots.confusion import class_histogram
+from jaxdoodle.plots.dataset import contact_sheet, stroke_order, typical
+from jaxdoodle.plots.image_grids import samples
 from jaxdoodle.strokes.readers import read_drawings
 
 

@@ -13,8 +13,8 @@ from PIL.GifImagePlugin import getdata
 
 from jaxdoodle.cli.data import render as draw
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.report import drawing_files
-from jaxdoodle.report.drawing_files import FRAME, MOST_FRAMES, REST, WRITERS, write_gif, write_png, write_svg
+from jaxdoodle.plots import drawings as drawing_files
+from jaxdoodle.plots.drawings import FRAME, MOST_FRAMES, REST, WRITERS, write_gif, write_png, write_svg
 from jaxdoodle.strokes.readers import READERS, read_drawings
 
 CROSS = [([0, 255], [0, 100]), ([0, 255], [100, 0])]

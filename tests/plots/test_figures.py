@@ -15,10 +15,13 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Annotation
 from PIL import Image
 
+from jaxdoodle.metrics import wilson_interval
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.spec import LAYER_TYPES, AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
-from jaxdoodle.report import curves, diagram, galleries, style, tallies
-from jaxdoodle.report.intervals import wilson_interval
+from jaxdoodle.plots import confusion as tallies
+from jaxdoodle.plots import curves, style
+from jaxdoodle.plots import image_grids as galleries
+from jaxdoodle.plots import network as diagram
 
 DIGITS = [str(i) for i in range(10)]
 LONG = ["The Great Wall of China", "aircraft carrier", "roller coaster", "$\\cat$"]
@@ -122,7 +125,7 @@ def test_the_users_matplotlib_settings_are_neither_used_nor_changed(tmp_path):
 def test_no_figure_needs_pyplot_and_no_import_of_the_report_needs_matplotlib(tmp_path):
     code = f"""
 import sys
-from jaxdoodle.report import curves, diagram, galleries, tallies
+from jaxdoodle.plots import curves, diagram, galleries, tallies
 assert "matplotlib" not in sys.modules
 curves.loss_curve(([1.0], 1), {str(tmp_path / "figure.png")!r}, subject="x")
 assert "matplotlib.pyplot" not in sys.modules

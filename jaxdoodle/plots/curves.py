@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxdoodle.report.intervals import wilson_interval
-from jaxdoodle.report.style import BLUE, ORANGE, RED, figure
+from jaxdoodle.metrics import wilson_interval
+from jaxdoodle.plots.style import BLUE, ORANGE, RED, figure
 
 Scores = tuple[ArrayLike, int]  # one value per epoch, and the number of images each is taken over
 

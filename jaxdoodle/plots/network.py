@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from jaxdoodle.nn.spec import Layer, ModelSpec, Shape
-from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, SHADE, WIDTH, figure
+from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, SHADE, WIDTH, figure
 
 ROW = 0.44  # inches from box to box
 HEADER = 0.25

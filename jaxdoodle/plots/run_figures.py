@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxdoodle.confusion import confusion_counts
 from jaxdoodle.nn.spec import Conv2D
-from jaxdoodle.report import curves, diagram, galleries, tallies
-from jaxdoodle.report.confusion import confusion_counts
+from jaxdoodle.plots import confusion as tallies
+from jaxdoodle.plots import curves
+from jaxdoodle.plots import image_grids as galleries
+from jaxdoodle.plots import network as diagram
 
 if TYPE_CHECKING:
     from jaxdoodle.run import Run

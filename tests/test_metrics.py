@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdoodle.report.intervals import format_accuracy, mcnemar, two_proportions, wilson_interval
+from jaxdoodle.metrics import format_accuracy, mcnemar, two_proportions, wilson_interval
 
 COUNTS = [(0, 1), (1, 1), (0, 350), (350, 350), (309, 350), (9650, 10_000), (9999, 10_000), (1, 60_000)]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxdoodle.report.confusion import class_counts, most_confused
-from jaxdoodle.report.intervals import format_accuracy
-from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, RED, fade, figure, fit
+from jaxdoodle.confusion import class_counts, most_confused
+from jaxdoodle.metrics import format_accuracy
+from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, fade, figure, fit
 
 MOST_NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers
 LEAST_DOT = 0.02  # share of a class from which on a mistake is drawn, where there is no room for all

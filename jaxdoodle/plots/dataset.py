@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdoodle.data.near_duplicates import describe
-from jaxdoodle.report.galleries import _class_rows, _paper, _pictures, _place
-from jaxdoodle.report.style import BLUE, INK, LINE, MUTED, RED, figure
+from jaxdoodle.plots.image_grids import _class_rows, _paper, _pictures, _place
+from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure
 
 SHEET = (12, 16)  # rows and columns of a contact sheet
 EXTREMES = 6  # of each kind, in a row

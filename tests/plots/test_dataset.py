@@ -12,8 +12,9 @@ from PIL import Image
 
 from jaxdoodle.cli import main
 from jaxdoodle.data import synthetic as doodles
-from jaxdoodle.report import data_pictures, style
-from jaxdoodle.report.data_pictures import SHEET, contact_sheet, extremes, stroke_order, typical
+from jaxdoodle.plots import dataset as data_pictures
+from jaxdoodle.plots import style
+from jaxdoodle.plots.dataset import SHEET, contact_sheet, extremes, stroke_order, typical
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 28, 28, 1), np.uint8)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxdoodle.report.style import GREEN, LINE, RED, figure, fit
+from jaxdoodle.plots.style import GREEN, LINE, RED, figure, fit
 
 COLUMNS = 12  # pictures side by side
 CLASS_ROWS = 14  # classes that a contact sheet has rows for

@@ -1,9 +1,9 @@
 import numpy as np
 from PIL import Image
 
+from jaxdoodle.plots.preprocessing_steps import GAP, HEADING, SIDE, draw_stages
 from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
-from jaxdoodle.report.stages import GAP, HEADING, SIDE, draw_stages
 
 
 def test_every_stage_has_its_place_in_the_strip(tmp_path):

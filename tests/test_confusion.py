@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.report.confusion import class_counts, confusion_counts, most_confused
+from jaxdoodle.confusion import class_counts, confusion_counts, most_confused
 
 LABELS = np.array([0, 0, 0, 1, 1, 2], np.int32)
 PREDICTED = np.array([0, 1, 1, 1, 0, 0], np.int64)
