@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from experiments.experiment import Experiment, Variant
+from experiments.declaration import Experiment, Variant
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
 from jaxdoodle.data import Dataset, Splits, load

@@ -9,7 +9,7 @@ import pytest
 
 from experiments import NAMES, table
 from experiments.__main__ import main
-from experiments.experiment import Experiment
+from experiments.declaration import Experiment
 from jaxdoodle.inference import Model
 from jaxdoodle.training.optimizers import OPTIMIZERS, SCHEDULES
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from experiments.gradcheck_mutations.mutations import MUTATIONS
-from experiments.gradcheck_mutations.suite import run
+from experiments.planted_bugs.mutations import MUTATIONS
+from experiments.planted_bugs.suite import run
 from jaxdoodle.gradcheck import api as check
 from jaxdoodle.gradcheck import check_gradient
 

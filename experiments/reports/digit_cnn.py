@@ -1,0 +1,28 @@
+"""The digit network of "Convolution Neural Networks (CNNs)": 37,610 parameters, 10 epochs of batches of 32.
+
+The slides: Keras, dropout, 60,000 training digits, 99.16 % on test, where the test set also served as validation set.
+
+Here, 5,000 of the 60,000 are held out to choose the epoch and the test set is scored once: 99.09 % (99.06 to 99.14, 3
+seeds), which is within the interval of 0.18 points that 10,000 images leave. The same network without dropout,
+augmented, 40 epochs: 99.40 % (one seed).
+"""
+
+from experiments.declaration import Experiment, Variant
+from jaxdoodle.nn.architectures import digit_cnn
+from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.loop import TrainConfig
+
+EXPERIMENT = Experiment(
+    dataset="mnist",
+    claims={"test": 0.9916},
+    validation=1 / 12,
+    variants={
+        "report": Variant(digit_cnn, TrainConfig(epochs=10, batch_size=32, schedule="constant")),
+        "augmented": Variant(
+            lambda classes: digit_cnn(classes, drop_rate=0.0),
+            TrainConfig(
+                epochs=40, batch_size=64, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), average=0.999
+            ),
+        ),
+    },
+)

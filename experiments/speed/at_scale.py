@@ -1,0 +1,182 @@
+"""Train on 345 classes of 100,000 drawings that are on disk alone: how much memory, and is reading fast enough?
+
+    python -m experiments.speed.at_scale --folder DIR          writes 27 GB there, once, and runs/at_scale.json
+
+Reading is timed alone, after the system was told to forget the files (which Linux can be); training, on some of the
+drawings, from disk and from memory in turn. Every figure comes from a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.speed import process
+from experiments.speed.machine import MEGABYTE, command, peak_bytes
+from jaxdoodle.core.record import describe_machine, write_json
+from jaxdoodle.data import synthetic as doodles
+from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
+from jaxdoodle.data.catalog import load
+from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.data.readers.quickdraw import RESIDENT
+from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, feed
+
+#: How often each network is trained from either place.
+ROUNDS = {"digit_cnn": 3, "sketch_cnn": 1}
+DISTINCT = 500  # drawings that a file repeats, each time with other dots in a corner
+
+
+def main() -> int:
+    parser = _parser()
+    options = parser.parse_args()
+    if options.classes * options.per_class * PIXELS <= RESIDENT:
+        parser.error(
+            f"{options.classes} classes of {options.per_class:,} would be trained on from memory: ask for more."
+        )
+    if options.measure:
+        found = MEASURES[options.measure](options)
+        print(json.dumps({"peak_megabytes": _peak()} | found))
+        return 0
+    write_drawings(options.folder, options.classes, options.per_class)
+    os.environ.update(process.ENVIRONMENT)
+    record: dict[str, Any] = {
+        "command": command("experiments.speed.at_scale"),
+        "machine": describe_machine(),
+        "load_before": os.getloadavg(),
+    }
+    for name in MEASURES:
+        record[name] = _in_a_process(name)
+        print(f"{name}: {json.dumps(record[name])}", flush=True)
+        write_json(options.out, record)
+    return 0
+
+
+def write_drawings(folder: Path, classes: int, per_class: int) -> None:
+    """A ``.npy`` file a class, where it is not there already; no drawing comes twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    kinds = [doodles.generate(name, DISTINCT, rng).reshape(-1, PIXELS) for name in doodles.CLASSES]
+    for label in range(classes):
+        path = folder / f"class {label:03}.npy"
+        if path.exists():
+            continue
+        file = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.uint8, (per_class, PIXELS))
+        for start in range(0, per_class, DISTINCT):
+            part = kinds[label % len(kinds)][: per_class - start].copy()
+            number = (label * per_class + start + np.arange(len(part), dtype="<u4")).view(np.uint8)
+            part[:, :4] = number.reshape(-1, 4)
+            file[start : start + len(part)] = part
+        file.flush()
+        path.with_suffix(".part").rename(path)
+
+
+def splitting(options: argparse.Namespace) -> dict[str, Any]:
+    """Which drawing is on which side, and whether any is there twice: the hashes are computed, or were."""
+    started = time.perf_counter()
+    splits = _load(options)
+    loaded = time.perf_counter()
+    summary = splits.summary
+    return {
+        "load_seconds": round(loaded - started, 1),
+        "summary": summary,
+        "summary_seconds": round(time.perf_counter() - loaded, 1),
+    }
+
+
+def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
+    """Chunks alone, from files that the system has forgotten."""
+    data = _load(options).train
+    _forget(data.images)
+    source = feed(data, sampling, 1, np.random.default_rng(0))
+    started, drawings, seen = time.perf_counter(), 0, np.zeros(len(data.classes), np.int64)
+    for images, labels, _ in islice(source.draws, options.chunks):
+        drawings += len(images)
+        seen += np.bincount(labels, minlength=len(seen))
+    seconds = time.perf_counter() - started
+    return {
+        "chunks_of_an_epoch": source.chunks,
+        "drawings": drawings,
+        "drawings_a_second": round(drawings / seconds),
+        "of_a_class": [int(seen.min()), int(seen.max())],
+    }
+
+
+def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
+    """An epoch on runs of drawings from everywhere, from disk and from memory in turn."""
+    from jaxdoodle.nn import architectures
+    from jaxdoodle.training import loop as train
+
+    whole = _load(options).train
+    begins = np.random.default_rng(0).permutation(len(whole) // RUN)[: options.chunks * CHUNK // PIXELS // RUN]
+    some = whole.take((np.sort(begins)[:, None] * RUN + np.arange(RUN)).ravel())
+    spec = getattr(architectures, network)(some.classes)
+    sides: dict[str, Dataset] = {"disk": some}
+    rates: dict[str, list[int]] = {"disk": [], "memory": []}
+    found: dict[str, Any] = {"drawings": len(some), "drawings_a_second": rates, "loss": {}}
+    for _ in range(ROUNDS[network]):
+        for where in rates:
+            _forget(some.images)
+            fitted = train.fit(spec, sides[where], None, train.TrainConfig(epochs=1))
+            rates[where].append(round(fitted.history[0].running.total / fitted.train_seconds))
+            found["loss"][where] = [round(float(np.mean(part)), 2) for part in _ends(fitted.step_losses)]
+            found.setdefault("peak_megabytes", _peak())  # with what is in memory for comparison it would be more
+            sides.setdefault("memory", replace(some, images=some.images[:]))
+    return found
+
+
+MEASURES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "splitting, first time": splitting,
+    "splitting, again": splitting,
+    **{f"reading, {name}": lambda options, name=name: reading(options, name) for name in SAMPLING},
+    **{f"training {name}": lambda options, name=name: training(options, name) for name in ROUNDS},
+}
+
+
+def _load(options: argparse.Namespace) -> Any:
+    return load(str(options.folder), per_class=options.per_class)
+
+
+def _forget(images: Bitmaps) -> None:
+    """Ask the system to drop what it has kept of the files in memory."""
+    for file in images.files:
+        descriptor = os.open(file.path, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+def _in_a_process(name: str) -> dict[str, Any]:
+    return json.loads(process.run("-m", "experiments.speed.at_scale", *sys.argv[1:], "--measure", name)[0])
+
+
+def _peak() -> int:
+    return round(peak_bytes() / MEGABYTE)
+
+
+def _ends(losses: list[float], count: int = 50) -> tuple[list[float], list[float]]:
+    return losses[:count], losses[-count:]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m experiments.speed.at_scale", description=__doc__)
+    option = parser.add_argument
+    option("--folder", type=Path, required=True, help="for the drawings: 27 GB, unless fewer are asked for")
+    option("--classes", type=int, default=345, help="(345)")
+    option("--per-class", type=int, default=100_000, help="(100,000)")
+    option("--chunks", type=int, default=8, help="to read or train on, 42,000 drawings each (8)")
+    option("--out", type=Path, default=Path("runs/at_scale.json"), help="the record (runs/at_scale.json)")
+    option("--measure", choices=MEASURES, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

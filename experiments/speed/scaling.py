@@ -1,0 +1,171 @@
+"""How training scales: images a second and peak memory against batch size, width, classes, set size and devices.
+
+Every point is a process of its own that trains on noise: what the images show does not change the work. With
+``--out DIR`` (runs/scaling) it leaves ``scaling.json`` and ``scaling.png`` there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.speed import process
+from experiments.speed.machine import MEGABYTE, command, peak_bytes
+from jaxdoodle.core.record import cores, describe_machine, write_json
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.plots.style import BLUE, GREEN, ORANGE, RED, figure
+
+#: Axis -> what it is called in the picture, and its values.
+AXES: dict[str, tuple[str, Sequence[int]]] = {
+    "batch": ("digit CNN: batch size", (8, 16, 32, 64, 128, 256, 512, 1024)),
+    "width": ("784-n-n-10, batch 128: width n", (32, 64, 128, 256, 512, 1024, 2048)),
+    "classes": ("sketch CNN, batch 128: classes", (5, 10, 50, 100, 345)),
+    "in memory": ("digit CNN, batch 128: images in the set", (50_000, 200_000, 800_000)),
+    "on disk": ("digit CNN, batch 128: images in the set", (50_000, 200_000, 800_000)),
+}
+
+
+def device_counts() -> list[int]:
+    """One, and the most that the processor can be split into, a core each, so that they divide every batch."""
+    sizes = [case(axis, value)[1] for axis, (_, values) in AXES.items() for value in values]
+    split = math.gcd(cores(), *sizes) if jax.default_backend() == "cpu" else 1
+    return sorted({1, split})
+
+
+def case(axis: str, value: int) -> tuple[ModelSpec, int, int]:
+    """Network, batch size, images in the set."""
+    names = [str(number) for number in range(value if axis == "classes" else 10)]
+    match axis:
+        case "batch":
+            return digit_cnn(names), value, max(4096, 4 * value)
+        case "width":
+            return mlp(names, (value, value)), 128, 128 * max(10, 40_000 // value)
+        case "classes":
+            return sketch_cnn(names), 128, 1280
+    return digit_cnn(names), 128, value
+
+
+def measure(axis: str, value: int, devices: int) -> dict[str, float]:
+    """One point, in a process that has not used JAX before: seconds to compile, images a second, peak bytes."""
+    from jaxdoodle.data.dataset import Dataset
+    from jaxdoodle.training import devices as parallel
+    from jaxdoodle.training import loop as train
+
+    if devices > 1:
+        parallel.split_processor(devices)
+    spec, batch_size, count = case(axis, value)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, len(spec.classes), count).astype(np.int32)
+    with tempfile.TemporaryDirectory() as folder:
+        images = on_disk(Path(folder), count) if axis == "on disk" else noise(rng, count)
+        data = Dataset("noise", images, labels, spec.classes)
+        epochs = max(1, min(5, 20_000 // count))
+        config = train.TrainConfig(epochs + 1, batch_size, "adam", 1e-4, "constant", devices=devices)
+        fitted = train.fit(spec, data, None, config)
+    rate = statistics.median(epoch.running.total / epoch.seconds for epoch in fitted.history[1:])
+    return {"compile_seconds": fitted.compile_seconds, "images_per_second": rate, "peak_bytes": peak_bytes()}
+
+
+def noise(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.integers(0, 256, (count, 28, 28, 1), dtype=np.uint8)
+
+
+def on_disk(folder: Path, count: int) -> Any:
+    """The same as one file of bitmaps, written in parts."""
+    from jaxdoodle.data.bitmaps import BitmapFile, Bitmaps
+    from jaxdoodle.data.readers.quickdraw import bitmaps_header
+
+    rng, path = np.random.default_rng(0), folder / "noise.npy"
+    with open(path, "wb") as file:
+        shape = {"descr": "|u1", "fortran_order": False, "shape": (count, 784)}
+        np.lib.format.write_array_header_1_0(file, shape)
+        for start in range(0, count, 10_000):
+            file.write(noise(rng, min(10_000, count - start)).tobytes())
+    return Bitmaps((BitmapFile(path, *bitmaps_header(path)),), np.arange(count, dtype=np.int32))
+
+
+#: What is drawn: its axes, and what of each point.
+PANELS = (
+    (("batch",), "images_per_second"),
+    (("width",), "images_per_second"),
+    (("classes",), "images_per_second"),
+    (("in memory", "on disk"), "images_per_second"),
+    (("in memory", "on disk"), "peak_bytes"),
+)
+UNITS = {"images_per_second": ("images a second", 1), "peak_bytes": ("peak memory (MB)", MEGABYTE)}
+
+
+def draw(points: list[dict[str, Any]], path: Path) -> None:
+    """A panel for each of ``PANELS``, a line for each axis in it and each number of devices."""
+    counts = sorted({point["devices"] for point in points})
+    split = "".join(f", or {count} of one core each" for count in counts if count > 1)
+    note = f"Training, forward and backward, float32; one device that has all cores{split}"
+    with figure(path, 8.0, "How training scales", note) as page:
+        grid = page.subplots(3, 2).ravel()
+        grid[-1].remove()
+        for axes, (drawn, what) in zip(grid, PANELS, strict=False):
+            unit, size = UNITS[what]
+            for (one, devices), color in zip(product(drawn, counts), (BLUE, ORANGE, GREEN, RED), strict=False):
+                line = [point for point in points if (point["axis"], point["devices"]) == (one, devices)]
+                label = f"{devices} device{'s' * (devices > 1)}" + (f", {one}" if len(drawn) > 1 else "")
+                at, values = [point["value"] for point in line], [point[what] / size for point in line]
+                axes.plot(at, values, "o-", color=color, markersize=3.5, label=label)
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(sorted({value for one in drawn for value in AXES[one][1]}))
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if value < 10_000 else f"{value / 1000:g}k")
+            axes.tick_params(axis="x", labelrotation=45)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+            axes.set_ylim(bottom=0)
+            axes.set_xlabel(AXES[drawn[0]][0])
+            axes.set_ylabel(unit)
+            axes.legend()
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    if options.point:
+        print(json.dumps(measure(*options.point)))
+        return 0
+    os.environ.update(process.ENVIRONMENT)
+    record: dict[str, Any] = {
+        "command": command("experiments.speed.scaling"),
+        "machine": describe_machine(),
+        "load_before": os.getloadavg(),
+        "points": [],
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    for axis in AXES:
+        for value, devices in product(AXES[axis][1], device_counts()):
+            heard, *_ = process.run("-m", "experiments.speed.scaling", "--point", json.dumps([axis, value, devices]))
+            point = {"axis": axis, "value": value, "devices": devices, **json.loads(heard.splitlines()[-1])}
+            record["points"].append(point)
+            rate, peak = point["images_per_second"], point["peak_bytes"] / MEGABYTE
+            print(f"{axis:9} {value:9,} on {devices}: {rate:10,.0f} images/s, {peak:7,.0f} MB", flush=True)
+    record["load_after"] = os.getloadavg()
+    write_json(options.out / "scaling.json", record)
+    draw(record["points"], options.out / "scaling.png")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m experiments.speed.scaling", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/scaling"), help="where record and picture go")
+    parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The comparison of our bitmaps with the published ones."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from experiments.studies import rendering
+
+RECORD = Path(rendering.__file__).parent / "records" / "rendering" / "record.json"
+
+
+def test_a_drawing_in_another_row_is_found_by_what_it_shows():
+    bitmaps = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
+    ours = bitmaps[[0, 1, 5, 3]] ^ 1
+    rows, moved = rendering._rows(ours, bitmaps)
+    assert rows.tolist() == [0, 1, 5, 3] and moved == 1
+
+
+def test_errors_and_agreement_are_counted():
+    class ByFirstPixel:
+        def logits(self, bitmaps):
+            return np.eye(3)[bitmaps[:, 0, 0] % 3]
+
+    published = np.zeros((4, 28, 28), np.uint8)
+    published[:, 0, 0] = 0, 1, 2, 2
+    ours = published.copy()
+    ours[3, 0, 0] = 0
+    ours[1, 5, 5] = 200
+    found = rendering._compare(ours, published, np.array([0, 1, 0, 2]), ByFirstPixel())
+    assert (found["drawings"], found["same_class"]) == (4, 3)
+    assert found["right_class"] == {"ours": 2, "published": 3}
+    assert found["pixel_error"] == {
+        "mean": 202 / (4 * 784),
+        "largest_of_a_drawing": 200 / 784,
+        "largest_of_a_pixel": 200,
+    }
+
+
+def test_the_record_meets_its_goals():
+    record = json.loads(RECORD.read_text())
+    assert record["ok"] and record["drawings"] > 15_000
+    assert record["pixel_error"]["mean"] <= record["goals"]["pixel_error"]
+    assert record["same_class"] >= record["goals"]["agreement"] * record["drawings"]
+    assert record["drawings_per_cpu_second"] >= 5_000

@@ -1,0 +1,31 @@
+"""How fast 99 % is: counted and judged by the mean over the seeds."""
+
+import json
+
+import pytest
+
+from experiments.studies import time_to_99 as fast_digits
+from jaxdoodle.data import load
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize(("goal", "code"), [(0.0, 0), (1.01, 1)])
+def test_the_mean_over_the_seeds_decides(goal, code, tmp_path, monkeypatch, capsys):
+    doodles = load("doodles", classes="clock,pizza", per_class=40, validation=0)
+    monkeypatch.setattr(fast_digits, "load", lambda name, validation: doodles)
+    monkeypatch.setattr(fast_digits, "cores", lambda: 1)
+    monkeypatch.setattr(fast_digits, "GOAL", goal)
+    assert fast_digits.run(tmp_path, seeds=2) == code
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["config"]["seed"] == [0, 1]
+    correct = [one["correct"] for one in record["runs"]]
+    assert record["mean_accuracy"] == pytest.approx(sum(correct) / 2 / len(doodles.test))
+    assert (tmp_path / "times.png").exists() and "n = 2" in capsys.readouterr().out
+
+
+def test_the_committed_record_is_of_twenty_seeds_and_reaches_the_goal():
+    record = json.loads((fast_digits.Path(fast_digits.__file__).parent / "records/fast_digits/record.json").read_text())
+    seeds = [one["seed"] for one in record["runs"]]
+    assert len(set(seeds)) >= 20 and record["mean_accuracy"] >= fast_digits.GOAL
+    assert record["config"]["seed"] == seeds
+    assert record["config"] | fast_digits.RECIPE == record["config"]
