@@ -1,6 +1,6 @@
 """The reports' systems as experiments: ``python -m experiments`` lists them, with NAME it runs them."""
 
-NAMES = (
+REPORTS = (
     "doodle_mlp",
     "digit_cnn",
     "sketch_cnn",
@@ -8,9 +8,12 @@ NAMES = (
     "digit_mlp",
     "digit_mlp_deep",
     "embedded_doodles",
-    "abstention",
-    "rendering",
-    "preparation",
-    "fast_digits",
     "worked_example",
 )
+STUDIES = ("abstention", "rendering", "preprocessing", "time_to_99")
+#: Name -> module.
+NAMES = {
+    name: f"experiments.{folder}.{name}"
+    for folder, names in (("reports", REPORTS), ("studies", STUDIES))
+    for name in names
+}

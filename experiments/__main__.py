@@ -36,7 +36,7 @@ def _run(name: str, options: argparse.Namespace) -> int:
 
 
 def _module(name: str):
-    return importlib.import_module(f"experiments.{name}")
+    return importlib.import_module(NAMES[name])
 
 
 def _parser() -> argparse.ArgumentParser:

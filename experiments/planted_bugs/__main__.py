@@ -19,7 +19,7 @@ from experiments.planted_bugs.known_good import configurations
 from experiments.planted_bugs.mutations import MUTATIONS
 from experiments.planted_bugs.suite import PAIRS, examine, run
 
-RECORD = Path(__file__).parents[1] / "records" / "gradcheck_mutations" / "record.json"
+RECORD = Path(__file__).parents[1] / "records" / "planted_bugs" / "record.json"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,1 +1,1 @@
-"""Ours against other libraries on equal work, each in a process of its own: ``python -m benchmarks``."""
+"""jaxdoodle against other libraries on equal work, each in a process of its own: ``python -m experiments.speed``."""

@@ -55,7 +55,7 @@ def main() -> int:
         print(f"skipped: {one}: {reason}")
     data_name, *_ = load_data(options.data_dir or None)
     record: dict[str, Any] = {
-        "command": command("benchmarks"),
+        "command": command("experiments.speed"),
         "data": data_name,
         "machine": describe_machine(),
         "load_before": os.getloadavg(),
@@ -216,7 +216,7 @@ def _or_skip(one: str, found: dict[str, Any], skipped: dict[str, str]) -> Iterat
 
 def _parser() -> argparse.ArgumentParser:
     names = (*WORKLOADS, "W5")
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments.speed", description=__doc__)
     parser.add_argument("workloads", nargs="*", default=names, metavar="WORKLOAD", help=f"of {', '.join(names)} (all)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each runtime (5)")
     parser.add_argument(

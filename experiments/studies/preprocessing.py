@@ -71,8 +71,8 @@ def run(out_dir: Path) -> int:
     """
     compile_cache.enable()
     record: dict[str, Any] = {
-        "experiment": "preparation",
-        "command": "python -m experiments preparation",
+        "experiment": "preprocessing",
+        "command": "python -m experiments preprocessing",
         "seed": SEED,
         "seeds of the networks": SEEDS,
         "machine": describe_machine(),
@@ -89,7 +89,7 @@ def run(out_dir: Path) -> int:
             record["sets"][name]["conditions"][condition] = found
             print(f"{name}, {condition}: {found}", flush=True)
             write_json(out_dir / "record.json", record)
-    _draw(record, out_dir / "preparation.png")
+    _draw(record, out_dir / "preprocessing.png")
     goals = dict(zip(CONDITIONS, (0.003, 0.01), strict=False))
     counts = [(one["conditions"][name], goal) for one in record["sets"].values() for name, goal in goals.items()]
     return int(any(mean(one["published"]) - mean(one["prepared"]) > goal * one["total"] for one, goal in counts))

@@ -60,8 +60,8 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
     seconds = statistics.median(one["train_seconds"] for one in runs)
     print(f"mean {share:.2%} of {len(splits.test):,} test digits, n = {seeds}; median {seconds:.2f} s of training")
     record = {
-        "experiment": "fast_digits",
-        "command": "python -m experiments fast_digits",
+        "experiment": "time_to_99",
+        "command": "python -m experiments time_to_99",
         "machine": describe_machine(),
         "data": describe_data(splits),
         "config": {**to_json(config), "seed": [one["seed"] for one in runs]},

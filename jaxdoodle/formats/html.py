@@ -20,7 +20,7 @@ from jaxdoodle.formats.reference_examples import goldens_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import Conv2D
 
-APP = Path(__file__).parents[1] / "app"
+APP = Path(__file__).parents[1] / "web"
 #: What stands in page.html for the content of a file.
 SOURCES = ("page.css", "network.js", "strokes.js", "page.js")
 

@@ -11,7 +11,7 @@ from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 
 #: Files of the package that go in; every module of ``inference`` besides.
-FILES = ("__init__.py", "inference/*.py")
+FILES = ("__init__.py", "core/*.py", "nn/*.py", "strokes/*.py", "preprocessing/*.py", "inference/*.py")
 DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 

@@ -21,7 +21,7 @@ from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
 CLASSES = "clock,hexagon"
-PINNED = Path(__file__).parent / "inference" / "model-v1.npz"
+PINNED = Path(__file__).parents[1] / "inference" / "model-v1.npz"
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,7 @@ pytestmark = pytest.mark.usefixtures("as_users_run")
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "experiments" / "records"
 DECLARED = {
-    name: module.EXPERIMENT
-    for name in NAMES
-    if hasattr(module := importlib.import_module(f"experiments.{name}"), "EXPERIMENT")
+    name: module.EXPERIMENT for name in NAMES if hasattr(module := importlib.import_module(NAMES[name]), "EXPERIMENT")
 }
 CLASSES = {"sketch_cnn": [f"class {n}" for n in range(345)], "mnist": [str(n) for n in range(10)]}
 PARAMETERS = {
@@ -59,7 +57,7 @@ def test_every_experiment_has_a_committed_record_and_says_what_it_gives(name):
     record = json.loads((RECORDS / name / "record.json").read_text())
     assert record["experiment"] == name
     assert list((RECORDS / name).glob("*.png"))
-    text = importlib.import_module(f"experiments.{name}").__doc__
+    text = importlib.import_module(NAMES[name]).__doc__
     assert len(text.splitlines()) > 3, "what the report claims and what it gives here"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "jaxdoodle"
+PACKAGE = Path(__file__).parents[2] / "jaxdoodle"
 #: From the bottom up; a module imports from its own row and the rows before it.
 ROWS = (
     {"inference", "user_cache"},

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def block(marker):
@@ -30,7 +30,7 @@ def test_the_set_up_commands_are_one_line_each():
 
 def test_every_file_that_the_readme_points_to_exists():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (Path(__file__).parents[1] / target).exists(), target
+        assert (Path(__file__).parents[2] / target).exists(), target
 
 
 def test_the_commands_of_the_readme_are_commands():

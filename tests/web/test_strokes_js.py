@@ -43,7 +43,7 @@ REFUSALS = 'console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0))
 
 
 def ask(program, given):
-    source = (Path(jaxdoodle.__file__).parent / "app" / "strokes.js").read_text(encoding="utf-8")
+    source = (Path(jaxdoodle.__file__).parent / "web" / "strokes.js").read_text(encoding="utf-8")
     given = json.dumps(given)
     done = subprocess.run([NODE, "-e", source + program], input=given, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

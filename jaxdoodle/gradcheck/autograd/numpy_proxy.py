@@ -26,7 +26,10 @@ from jaxdoodle.gradcheck.autograd.traced_array import Array, array, constant, pl
 
 _LIBRARIES = tuple(
     os.path.abspath(p) + os.sep
-    for p in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}
+    for p in {
+        *sysconfig.get_paths().values(),
+        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+    }
 )
 
 
@@ -49,8 +52,8 @@ def namespaces(functions: list[Callable]) -> list[dict]:
         file = getattr(module, "__file__", None)
         if isinstance(module, ModuleType) and file and not os.path.abspath(file).startswith(_LIBRARIES):
             found[id(vars(module))] = vars(module)
-    ours = vars(sys.modules[__package__ + ".record"]), globals()
-    return [n for n in found.values() if n.get("__package__") != __package__ and not any(n is o for o in ours)]
+    checker = __package__.rpartition(".")[0]
+    return [n for n in found.values() if not str(n.get("__package__")).startswith(checker)]
 
 
 @contextlib.contextmanager

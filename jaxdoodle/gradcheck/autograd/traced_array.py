@@ -26,7 +26,10 @@ from jaxdoodle.gradcheck.autograd.derivatives import (
 )
 from jaxdoodle.gradcheck.autograd.tape import Node, Pull, Tape, Untraceable, Where
 
-_INSIDE = (os.path.dirname(os.path.abspath(__file__)) + os.sep, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)
+_INSIDE = (
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
+    os.path.dirname(os.path.abspath(np.__file__)) + os.sep,
+)
 
 
 def user_line() -> Where | None:

@@ -20,7 +20,9 @@ from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
 
-_LIBRARIES = tuple(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(__file__)})
+_LIBRARIES = tuple(
+    os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(__file__))}
+)
 
 
 @dataclass(frozen=True)

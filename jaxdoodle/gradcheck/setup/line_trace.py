@@ -19,7 +19,9 @@ import numpy as np
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.setup.leaves import is_floating
 
-_LIBRARIES = tuple(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(__file__)})
+_LIBRARIES = tuple(
+    os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(__file__))}
+)
 _MOST = 4000  # assignments kept: enough for a network, and a bound on loops
 
 

@@ -9,7 +9,7 @@ from scipy.signal import correlate
 from experiments.reports import worked_example
 from experiments.reports.filters import FILTERS, house
 
-RECORD = Path(worked_example.__file__).parent / "records" / "worked_example" / "record.json"
+RECORD = Path(worked_example.__file__).parents[1] / "records" / "worked_example" / "record.json"
 
 
 def _record(out_dir):

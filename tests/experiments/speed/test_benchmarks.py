@@ -182,7 +182,7 @@ def test_a_workload_records_how_busy_the_machine_was_before(busy, workers, monke
     assert main.main() == 0
     record = json.loads((tmp_path / "record.json").read_text())
     assert [found["busy_cores_before"] for found in record["workloads"].values()] == [busy] * 2
-    assert record["command"] == "python -m benchmarks W1 W4 --out=PATH"
+    assert record["command"] == "python -m experiments.speed W1 W4 --out=PATH"
     assert capsys.readouterr().out.count("others kept 5.0 cores busy before W") == (2 if busy else 0)
 
 

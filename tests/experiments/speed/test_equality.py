@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks
+import experiments
 from experiments.speed.equality import NOISE, describe, judge
 from experiments.speed.workloads import WORKLOADS
 
-FOLDER = Path(benchmarks.__file__).parent / "records"
+FOLDER = Path(experiments.__file__).parent / "records" / "speed"
 RECORDS = {name: json.loads((FOLDER / f"{name}.json").read_text())["workloads"] for name in ("training", "training_w1")}
 RESULTS = [(record, name) for record, workloads in RECORDS.items() for name in workloads if name in WORKLOADS]
 #: What is just equal and what is just not: factors of the first loss, of a later one, right images of 10,000 fewer.

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import benchmarks
+import experiments
 from experiments.speed import machine
 
-RECORDS = sorted((Path(benchmarks.__file__).parent / "records").glob("*.json"))
+RECORDS = sorted((Path(experiments.__file__).parent / "records" / "speed").glob("*.json"))
 
 
 @pytest.mark.parametrize(
@@ -19,14 +19,14 @@ RECORDS = sorted((Path(benchmarks.__file__).parent / "records").glob("*.json"))
     [
         (["W3", "--rounds", "3"], "W3 --rounds 3"),
         (["--data-dir", "/home/me/data", "--out=/tmp/record.json"], "--data-dir PATH --out=PATH"),
-        (["--folder", "../elsewhere", "--out", "benchmarks/records/one.json"],
-         "--folder PATH --out benchmarks/records/one.json"),
+        (["--folder", "../elsewhere", "--out", "experiments/records/speed/one.json"],
+         "--folder PATH --out experiments/records/speed/one.json"),
         (["--folder", "/home/me=x/data", "/home/me=x", "--out=/home/me=x/data"], "--folder PATH PATH --out=PATH"),
     ],
 )  # fmt: skip
 def test_a_command_is_recorded_without_the_places_of_this_machine(typed, recorded, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["anything", *typed])
-    assert machine.command("benchmarks") == f"python -m benchmarks {recorded}"
+    assert machine.command("experiments.speed") == f"python -m experiments.speed {recorded}"
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)

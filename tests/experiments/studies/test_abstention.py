@@ -25,7 +25,7 @@ from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
-RECORD = Path(abstention.__file__).parent / "records" / "abstention" / "record.json"
+RECORD = Path(abstention.__file__).parents[1] / "records" / "abstention" / "record.json"
 
 
 def test_a_scribble_is_a_line_that_wanders_and_no_two_are_equal():
