@@ -14,8 +14,7 @@ from jaxdoodle.cli.progress import Progress
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.core.record import describe_data, describe_machine
 from jaxdoodle.data.dataset import Splits
-from jaxdoodle.inference import calibration as calibrate
-from jaxdoodle.inference import model_file
+from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
@@ -94,8 +93,8 @@ def _model_file(
     }
     temperature, abstain_below = 1.0, None
     if "validation" in outputs and isinstance(config.loss, SoftmaxCrossEntropy):
-        temperature = calibrate.fit_temperature(outputs["validation"], splits.validation.labels)
-        abstain_below = calibrate.fit_abstention(energy(outputs["validation"]))
+        temperature = calibration.fit_temperature(outputs["validation"], splits.validation.labels)
+        abstain_below = calibration.fit_abstention(energy(outputs["validation"]))
     return model_file.ModelFile(
         spec,
         fitted.params,

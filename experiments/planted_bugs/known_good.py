@@ -16,8 +16,7 @@ import numpy as np
 import optax
 
 from experiments.planted_bugs.suite import PAIRS
-from jaxdoodle.gradcheck import Report, check_gradient
-from jaxdoodle.gradcheck import api as check
+from jaxdoodle.gradcheck import Report, api, check_gradient
 
 
 def configurations(count: int, seed: int = 0) -> Iterator[tuple[str, Callable[[], Report]]]:
@@ -46,7 +45,7 @@ def _activation(rng: np.random.Generator) -> tuple[str, Callable[[], Report]]:
     def backward(x, dy):
         return jax.vjp(f, x)[1](dy)[0]
 
-    return f"jax.nn.{name} {shape}", partial(check, forward, backward, (rng.normal(size=shape),), title=name)
+    return f"jax.nn.{name} {shape}", partial(api, forward, backward, (rng.normal(size=shape),), title=name)
 
 
 def _optax_loss(rng: np.random.Generator) -> tuple[str, Callable[[], Report]]:
@@ -152,7 +151,7 @@ def _jax_network(rng: np.random.Generator) -> tuple[str, Callable[[], Report]]:
         return dz @ w.T, x.T @ dz, dz.sum(axis=0)
 
     args = rng.normal(size=(m, a)), rng.normal(size=(a, b)), rng.normal(size=b)
-    return f"jax dense tanh {(m, a, b)}", partial(check, forward, backward, args, title="dense tanh")
+    return f"jax dense tanh {(m, a, b)}", partial(api, forward, backward, args, title="dense tanh")
 
 
 def _suite_network(rng: np.random.Generator) -> tuple[str, Callable[[], Report]]:

@@ -24,7 +24,7 @@ import numpy as np
 from experiments.speed import process
 from experiments.speed.machine import MEGABYTE, command, peak_bytes
 from jaxdoodle.core.record import describe_machine, write_json
-from jaxdoodle.data import synthetic as doodles
+from jaxdoodle.data import synthetic
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.catalog import load
 from jaxdoodle.data.dataset import Dataset
@@ -65,7 +65,7 @@ def write_drawings(folder: Path, classes: int, per_class: int) -> None:
     """A ``.npy`` file a class, where it is not there already; no drawing comes twice."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
-    kinds = [doodles.generate(name, DISTINCT, rng).reshape(-1, PIXELS) for name in doodles.CLASSES]
+    kinds = [synthetic.generate(name, DISTINCT, rng).reshape(-1, PIXELS) for name in synthetic.CLASSES]
     for label in range(classes):
         path = folder / f"class {label:03}.npy"
         if path.exists():
@@ -114,7 +114,7 @@ def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
 def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     """An epoch on runs of drawings from everywhere, from disk and from memory in turn."""
     from jaxdoodle.nn import architectures
-    from jaxdoodle.training import loop as train
+    from jaxdoodle.training import loop
 
     whole = _load(options).train
     begins = np.random.default_rng(0).permutation(len(whole) // RUN)[: options.chunks * CHUNK // PIXELS // RUN]
@@ -126,7 +126,7 @@ def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     for _ in range(ROUNDS[network]):
         for where in rates:
             _forget(some.images)
-            fitted = train.fit(spec, sides[where], None, train.TrainConfig(epochs=1))
+            fitted = loop.fit(spec, sides[where], None, loop.TrainConfig(epochs=1))
             rates[where].append(round(fitted.history[0].running.total / fitted.train_seconds))
             found["loss"][where] = [round(float(np.mean(part)), 2) for part in _ends(fitted.step_losses)]
             found.setdefault("peak_megabytes", _peak())  # with what is in memory for comparison it would be more

@@ -62,9 +62,9 @@ def write_models(spec: ModelSpec, folder: Path) -> None:
     file = model_file.ModelFile(spec, params, contract.MNIST, golden_inputs=golden, golden_logits=logits)
     model_file.write(folder / "model.npz", file)
     if find_spec("onnx"):
-        from jaxdoodle.formats import onnx as to_onnx
+        from jaxdoodle.formats import onnx
 
-        to_onnx.write(file, folder / "model.onnx")
+        onnx.write(file, folder / "model.onnx")
 
 
 def ours(folder: Path) -> Answer:
@@ -86,11 +86,11 @@ def jax(folder: Path) -> Answer:
     from jax import config
 
     from jaxdoodle.inference import model_file
-    from jaxdoodle.training import loop as train
+    from jaxdoodle.training import loop
 
     config.update("jax_platforms", "cpu")
     file = model_file.read(folder / "model.npz")
-    return lambda images: train.predict(file.spec, file.params, images, divisor=DIVISOR)
+    return lambda images: loop.predict(file.spec, file.params, images, divisor=DIVISOR)
 
 
 def torch(folder: Path) -> Answer:

@@ -35,11 +35,11 @@ def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: in
     from jax import default_backend
 
     from jaxdoodle.training import loop as train
-    from jaxdoodle.training import optimizers as optim
+    from jaxdoodle.training import optimizers
 
     config = train.TrainConfig(batch_size=workload.batch_size, devices=devices, seed=seed)
-    rate = optim.make_schedule("constant", workload.learning_rate, decay=0.0, steps_per_epoch=1, steps=1)
-    optimizer = optim.make_optimizer(workload.optimizer, rate)
+    rate = optimizers.make_schedule("constant", workload.learning_rate, decay=0.0, steps_per_epoch=1, steps=1)
+    optimizer = optimizers.make_optimizer(workload.optimizer, rate)
     step = train.make_step(workload.spec, optimizer, config, 255.0)
     arguments = train.init_state(workload.spec, optimizer, config), images, labels
     run, (state, *data) = train.compile_epoch(step, workload.batch_size, devices, arguments, len(images))

@@ -62,7 +62,7 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
     """One point, in a process that has not used JAX before: seconds to compile, images a second, peak bytes."""
     from jaxdoodle.data.dataset import Dataset
     from jaxdoodle.training import devices as parallel
-    from jaxdoodle.training import loop as train
+    from jaxdoodle.training import loop
 
     if devices > 1:
         parallel.split_processor(devices)
@@ -73,8 +73,8 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
         images = on_disk(Path(folder), count) if axis == "on disk" else noise(rng, count)
         data = Dataset("noise", images, labels, spec.classes)
         epochs = max(1, min(5, 20_000 // count))
-        config = train.TrainConfig(epochs + 1, batch_size, "adam", 1e-4, "constant", devices=devices)
-        fitted = train.fit(spec, data, None, config)
+        config = loop.TrainConfig(epochs + 1, batch_size, "adam", 1e-4, "constant", devices=devices)
+        fitted = loop.fit(spec, data, None, config)
     rate = statistics.median(epoch.running.total / epoch.seconds for epoch in fitted.history[1:])
     return {"compile_seconds": fitted.compile_seconds, "images_per_second": rate, "peak_bytes": peak_bytes()}
 

@@ -22,9 +22,8 @@ from jaxdoodle.core.record import cores, describe_data, describe_machine, to_jso
 from jaxdoodle.data import load
 from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.plots.style import BLUE, RED, figure
-from jaxdoodle.training import compile_cache
+from jaxdoodle.training import compile_cache, loop
 from jaxdoodle.training import devices as parallel
-from jaxdoodle.training import loop as train
 
 GOAL = 0.99
 SEEDS = 20
@@ -49,10 +48,10 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
     spec = digit_cnn(splits.classes, drop_rate=0.0)
     runs: list[dict[str, Any]] = []
     for seed in range(seeds):
-        config = train.TrainConfig(**RECIPE, devices=devices, seed=seed)
-        fitted = train.fit(spec, splits.train, None, config)
-        outputs = train.predict(spec, fitted.params, splits.test.images)
-        correct = train.score(outputs, splits.test.labels, config.loss).correct
+        config = loop.TrainConfig(**RECIPE, devices=devices, seed=seed)
+        fitted = loop.fit(spec, splits.train, None, config)
+        outputs = loop.predict(spec, fitted.params, splits.test.images)
+        correct = loop.score(outputs, splits.test.labels, config.loss).correct
         runs.append({"seed": seed, "correct": correct, "train_seconds": fitted.train_seconds})
         print(f"seed {seed:2}: {correct:,} of {len(splits.test):,} in {fitted.train_seconds:.2f} s", flush=True)
 

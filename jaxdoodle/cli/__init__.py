@@ -78,8 +78,7 @@ def train(options: argparse.Namespace) -> int:
     from jaxdoodle.nn import losses, penalties
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import train_model
-    from jaxdoodle.training import compile_cache
-    from jaxdoodle.training import devices as parallel
+    from jaxdoodle.training import compile_cache, devices
     from jaxdoodle.training.augmentation import Augment
     from jaxdoodle.training.loop import TrainConfig
 
@@ -103,7 +102,7 @@ def train(options: argparse.Namespace) -> int:
     )
     compile_cache.enable()
     if config.devices > 1:
-        parallel.split_processor(config.devices)
+        devices.split_processor(config.devices)
     splits = load(
         options.dataset,
         root=options.data_dir,

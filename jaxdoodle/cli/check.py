@@ -11,7 +11,7 @@ from typing import Any
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.reference import ORACLES
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup import discovery as find
+from jaxdoodle.gradcheck.setup import discovery
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.training import compile_cache
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _of_file(path: Path, oracle: str) -> list[Report]:
     reports = []
-    for pair in find.pairs(find.load(path), path):
+    for pair in discovery.pairs(discovery.load(path), path):
         if pair.args is None:
             raise CheckError(f"{path}: no arguments known for {pair.name}; define {pair.name}_args = (x, w, ...)")
         reports.append(check(pair.forward, pair.backward, pair.args, oracle=oracle, title=pair.name))

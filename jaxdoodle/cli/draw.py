@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Open the page, or the window until it is closed. Raises ``InputError``."""
     if options.window:
-        from jaxdoodle.cli.window import desktop as window
+        from jaxdoodle.cli.window import desktop
         from jaxdoodle.inference.model import Model
 
-        return window.show(Model.load(options.model))
+        return desktop.show(Model.load(options.model))
     from jaxdoodle.formats import export
 
     model = model_file.read(options.model)

@@ -6,18 +6,18 @@ import argparse
 import os
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import answers as command
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.inference import answers
+from jaxdoodle.preprocessing import inputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    command.add_arguments(parser)
+    answers.add_arguments(parser)
     parser.add_argument("--explain", metavar="OUT.png", help="also draw the stages of preparing FILE, one picture")
 
 
 def run(options: argparse.Namespace) -> int:
     if options.explain is None:
-        return command.run(options)
+        return answers.run(options)
     path = options.files[0]
     if len(options.files) != 1 or options.watch or path == "-" or os.path.isdir(path):
         raise InputError(f"--explain takes one picture or drawing; got {' '.join(options.files)}.")
@@ -26,9 +26,9 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.inference import Model
 
     model = Model.load(options.model)
-    files.sole(path)  # or refused, before the first of many is answered
+    inputs.sole(path)  # or refused, before the first of many is answered
     stages: list = []
-    code = command.answer(model, options, "jaxdoodle: ", stages)
+    code = answers.answer(model, options, "jaxdoodle: ", stages)
     if code == 0:
         if not stages:
             raise InputError(f"{path}: is refused as it is; there are no stages to draw.")

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import synthetic as doodles
+from jaxdoodle.data import synthetic
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
 from jaxdoodle.data.readers.idx import IDX_NAME, read_idx_folder, read_mnist
 from jaxdoodle.data.readers.image_folder import read_picture_folder
@@ -95,8 +95,8 @@ def load(
 
 def draw_doodles(classes: Sequence[str] | None, per_class: int, seed: int) -> Dataset:
     """Generated drawings; those of a class depend on its name and ``seed``, not on the other classes."""
-    classes = choose_classes(classes, doodles.CLASSES, lambda name: f"doodles: no class {name!r}")
-    images = [doodles.generate(name, per_class, np.random.default_rng([seed, *name.encode()])) for name in classes]
+    classes = choose_classes(classes, synthetic.CLASSES, lambda name: f"doodles: no class {name!r}")
+    images = [synthetic.generate(name, per_class, np.random.default_rng([seed, *name.encode()])) for name in classes]
     labels = np.repeat(np.arange(len(classes), dtype=np.int32), per_class)
     return Dataset("doodles", np.concatenate(images)[..., None], labels, classes)
 

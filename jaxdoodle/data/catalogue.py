@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import synthetic as doodles
 from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS
 from jaxdoodle.data.dataset import read_names
 from jaxdoodle.data.readers.idx import MNIST_SHA256, mnist_path, read_idx
@@ -39,7 +38,7 @@ def list_datasets(root: Path) -> list[Entry]:
     mnist = [name for name in MNIST_SHA256 if not mnist_path(folders["mnist"], name).is_file()]
     classes = len(find_bitmaps(folders["quickdraw"]))
     return [
-        Entry("doodles", True, f"built in, drawn from a seed: {', '.join(doodles.CLASSES)}"),
+        Entry("doodles", True, f"built in, drawn from a seed: {', '.join(synthetic.CLASSES)}"),
         _entry("mnist", mnist, f"60,000 + 10,000 digits in {folders['mnist']}"),
         _entry("mnist-mini", mnist, "1,000 + 350 of them, listed by Ratul Banik's report"),
         Entry("quickdraw", classes > 0, f"{classes} classes of doodles in {folders['quickdraw']}"),

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats import html as to_html
-from jaxdoodle.formats import onnx as to_onnx
-from jaxdoodle.formats import safetensors as to_safetensors
-from jaxdoodle.formats import zipapp as to_zipapp
-from jaxdoodle.formats.c import writer as to_c
+from jaxdoodle.formats import html, onnx, safetensors, zipapp
+from jaxdoodle.formats.c import writer
 from jaxdoodle.formats.quantize import int8_steps
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
@@ -22,11 +19,11 @@ from jaxdoodle.inference.model_file import ModelFile
 #: Format -> ``(model, path)``, which writes the file. Those in ``QUANTIZED`` take steps, too: ``int8_steps(...)``.
 FORMATS: Mapping[str, Callable[..., None]] = {
     "npz": lambda model, path: model_file.write(path, model),
-    "safetensors": to_safetensors.write,
-    "onnx": to_onnx.write,
-    "html": to_html.write,
-    "zipapp": to_zipapp.write,
-    "c": to_c.write,
+    "safetensors": safetensors.write,
+    "onnx": onnx.write,
+    "html": html.write,
+    "zipapp": zipapp.write,
+    "c": writer.write,
 }
 QUANTIZED = ("onnx", "html", "c")
 

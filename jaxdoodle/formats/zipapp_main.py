@@ -13,8 +13,11 @@ import sys
 from collections.abc import Sequence
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import Model, model_file
-from jaxdoodle.inference import answers as command  # Model first: it brings NumPy in
+from jaxdoodle.inference import (
+    Model,
+    answers,  # Model first: it brings NumPy in
+    model_file,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,12 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Say what pictures and drawings show; without FILE, drawings on the standard input."
     )
-    command.add_options(parser, "*")
+    answers.add_options(parser, "*")
     options = parser.parse_args(arguments)
     if not options.files and not options.watch:
         options.files = ["-"]
     try:
-        return command.answer(Model(model_file.decode(pkgutil.get_data("jaxdoodle", "model.npz") or b"")), options)
+        return answers.answer(Model(model_file.decode(pkgutil.get_data("jaxdoodle", "model.npz") or b"")), options)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

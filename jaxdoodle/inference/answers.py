@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing import inputs
 
 if TYPE_CHECKING:
     from jaxdoodle.inference.model import Model, Prediction
@@ -91,15 +91,15 @@ def _inputs(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
         yield from _arrivals(options.files)
     else:
         for path in options.files:
-            yield from _standard_input() if path == "-" else files.everything(path)
+            yield from _standard_input() if path == "-" else inputs.everything(path)
 
 
 def _arrivals(folders: list[str]) -> Iterator[tuple[str, Any]]:
-    from jaxdoodle.inference import folder_watch as watch
+    from jaxdoodle.inference import folder_watch
 
     if len(folders) != 1:
         raise InputError(f"--watch takes one folder; got {', '.join(folders) or 'none'}.")
-    changes = watch.changes(folders[0], lambda: time.sleep(watch.INTERVAL))
+    changes = folder_watch.changes(folders[0], lambda: time.sleep(folder_watch.INTERVAL))
     print(f"watching {folders[0]}; Ctrl-C ends it", file=sys.stderr, flush=True)
     yield from changes
 
@@ -113,13 +113,13 @@ def _standard_input() -> Iterator[tuple[str, Any]]:
     stream: Any = sys.stdin.buffer
     if stream.peek(4).startswith(_PICTURES):
         try:
-            yield "-", files.picture(io.BytesIO(stream.read()), "-")
+            yield "-", inputs.picture(io.BytesIO(stream.read()), "-")
         except InputError as error:
             yield "-", error
         return
-    from jaxdoodle.strokes import readers as drawings
+    from jaxdoodle.strokes import readers
 
-    for number, found in enumerate(drawings.scan_lines("-", stream), 1):
+    for number, found in enumerate(readers.scan_lines("-", stream), 1):
         yield f"-:{number}", found
 
 

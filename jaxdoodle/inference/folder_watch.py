@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing import inputs
 
 #: Seconds between two looks.
 INTERVAL = 0.2
@@ -55,11 +55,11 @@ def _tell(path: str, file: _File) -> Iterator[tuple[str, Any]]:
     """What of a file has not been told. An error at its end may be the end of what is written so far."""
     last = None
     try:
-        for name, content in islice(files.items(path), file.told, None):
+        for name, content in islice(inputs.items(path), file.told, None):
             if last is not None:
                 file.told += 1
                 yield last
-            last = name, files.picture(path, name) if content is path else content
+            last = name, inputs.picture(path, name) if content is path else content
     except InputError as error:
         last = path, error
     if last is not None and isinstance(last[1], InputError) and file.looks < PATIENCE:
@@ -71,7 +71,7 @@ def _tell(path: str, file: _File) -> Iterator[tuple[str, Any]]:
 
 
 def _stamps(folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    for path in sorted(files.in_folder(folder)):
+    for path in sorted(inputs.in_folder(folder)):
         try:
             state = os.stat(path)
         except OSError:
@@ -80,7 +80,7 @@ def _stamps(folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def _grows(path: str) -> bool:
-    return files.suffix_of(path) == ".ndjson"
+    return inputs.suffix_of(path) == ".ndjson"
 
 
 def _count(path: str) -> int:

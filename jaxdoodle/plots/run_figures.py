@@ -9,10 +9,7 @@ import numpy as np
 
 from jaxdoodle.confusion import confusion_counts
 from jaxdoodle.nn.spec import Conv2D
-from jaxdoodle.plots import confusion as tallies
-from jaxdoodle.plots import curves
-from jaxdoodle.plots import image_grids as galleries
-from jaxdoodle.plots import network as diagram
+from jaxdoodle.plots import confusion, curves, image_grids, network
 
 if TYPE_CHECKING:
     from jaxdoodle.run import Run
@@ -36,10 +33,10 @@ def draw_figures(run: Run, out_dir: Path, *, subject: str) -> None:
 
     test, predicted = splits.test, run.predicted["test"]
     matrix = confusion_counts(test.labels, predicted, len(test.classes))
-    tallies.confusion_matrix(matrix, test.classes, out_dir / "confusion.png", subject=subject)
-    tallies.class_histogram(splits.train.labels, test.classes, out_dir / "classes.png", subject=subject)
+    confusion.confusion_matrix(matrix, test.classes, out_dir / "confusion.png", subject=subject)
+    confusion.class_histogram(splits.train.labels, test.classes, out_dir / "classes.png", subject=subject)
     shown = np.argsort(test.places, kind="stable")[:SHOWN]  # every class in turn, though test sets come sorted
-    galleries.prediction_grid(
+    image_grids.prediction_grid(
         test.images[shown],
         test.labels[shown],
         predicted[shown],
@@ -47,9 +44,11 @@ def draw_figures(run: Run, out_dir: Path, *, subject: str) -> None:
         out_dir / "predictions.png",
         subject=subject,
     )
-    galleries.samples(splits.train.images, splits.train.labels, test.classes, out_dir / "samples.png", subject=subject)
-    diagram.model_diagram(run.spec, out_dir / "network.png", subject=subject)
+    image_grids.samples(
+        splits.train.images, splits.train.labels, test.classes, out_dir / "samples.png", subject=subject
+    )
+    network.model_diagram(run.spec, out_dir / "network.png", subject=subject)
     for layer, params in zip(run.spec.layers, run.fit.params, strict=True):
         if isinstance(layer, Conv2D):
-            galleries.kernel_gallery(np.asarray(params["w"]), out_dir / "kernels.png", subject=subject)
+            image_grids.kernel_gallery(np.asarray(params["w"]), out_dir / "kernels.png", subject=subject)
             break

@@ -57,9 +57,9 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
     if suffix == BITMAPS:
         yield from _bitmaps(path)
     elif suffix in MANY + ONE:
-        from jaxdoodle.strokes import readers as drawings
+        from jaxdoodle.strokes import readers
 
-        for number, found in enumerate(drawings.scan(path), 1):
+        for number, found in enumerate(readers.scan(path), 1):
             yield (path if suffix in ONE else f"{path}:{number}"), found
     else:
         yield path, path

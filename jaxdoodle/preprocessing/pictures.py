@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.resample import shrink
 
 Array = Any  # numpy.ndarray
 
 MAX_PIXELS = 50_000_000
 #: What Pillow is let read: formats that it reads itself, by no other program.
-FORMATS = tuple(dict.fromkeys(files.PICTURES.values()))
+FORMATS = tuple(dict.fromkeys(inputs.PICTURES.values()))
 #: What Pillow raises at files that are damaged.
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
 

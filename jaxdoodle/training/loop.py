@@ -30,7 +30,7 @@ from jaxdoodle.nn.layers import Params
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training import augmentation as augment
 from jaxdoodle.training import devices as parallel
-from jaxdoodle.training import optimizers as optim
+from jaxdoodle.training import optimizers
 from jaxdoodle.training.batches import SAMPLING, feed
 
 #: Drawings that are scored together.
@@ -83,13 +83,13 @@ class TrainConfig:
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed is at least 0 and below 2^32; got {self.seed}.")
         for table, name in (
-            (optim.OPTIMIZERS, self.optimizer),
-            (optim.SCHEDULES, self.schedule),
+            (optimizers.OPTIMIZERS, self.optimizer),
+            (optimizers.SCHEDULES, self.schedule),
             (SAMPLING, self.sampling),
             (PRECISIONS, self.precision),
             (backprop.GRADIENTS, self.gradients),
         ):
-            optim.look_up(table, name)
+            optimizers.look_up(table, name)
 
 
 class DivergedError(FailedError):
@@ -163,14 +163,14 @@ def fit(
     source = feed(train, config.sampling, config.devices, np.random.default_rng(config.seed), place)
     batch_size = min(config.batch_size, source.size)
     steps = source.chunks * math.ceil(source.size / batch_size)
-    schedule = optim.make_schedule(
+    schedule = optimizers.make_schedule(
         config.schedule,
         config.learning_rate,
         decay=config.decay,
         steps_per_epoch=steps,
         steps=steps * config.epochs,
     )
-    optimizer = optim.make_optimizer(config.optimizer, schedule, clip_norm=config.clip_norm)
+    optimizer = optimizers.make_optimizer(config.optimizer, schedule, clip_norm=config.clip_norm)
     first = next(source.draws)
     draws = chain([first], source.draws)
 

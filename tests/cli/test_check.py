@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from jaxdoodle.cli import check as command
+from jaxdoodle.cli import check
 from jaxdoodle.gradcheck import CheckError, builtin
 from jaxdoodle.gradcheck.builtin import LAYERS, cases
 from jaxdoodle.nn.losses import Loss
@@ -32,8 +32,8 @@ def cube_gradient(x, dy):
 
 def run(*argv):
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args([str(a) for a in argv]))
+    check.add_arguments(parser)
+    return check.run(parser.parse_args([str(a) for a in argv]))
 
 
 def test_pairs_of_a_file_are_found_and_checked(tmp_path, capsys):

@@ -11,10 +11,8 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import load
-from jaxdoodle.data import synthetic as doodles
-from jaxdoodle.inference import Model, model_file
-from jaxdoodle.inference import calibration as calibrate
+from jaxdoodle.data import load, synthetic
+from jaxdoodle.inference import Model, calibration, model_file
 from jaxdoodle.inference.model import energy
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 
@@ -36,7 +34,7 @@ def trained(tmp_path_factory):
 
 
 def picture(name, ink=255, paper=0, size=200):
-    bitmap = doodles.generate(name, 1, np.random.default_rng(5))[0]
+    bitmap = synthetic.generate(name, 1, np.random.default_rng(5))[0]
     enlarged = np.asarray(Image.fromarray(bitmap).resize((size, size), Image.Resampling.BICUBIC), float) / 255
     return Image.fromarray(np.uint8(paper + (ink - paper) * enlarged))
 
@@ -97,8 +95,8 @@ def test_temperature_and_abstention_are_fitted_on_validation(trained):
     validation = load("doodles", classes=CLASSES, per_class=300).validation
     logits = Model.load(path).logits(validation.images)
     written = model_file.read(path)
-    assert written.temperature == pytest.approx(calibrate.fit_temperature(logits, validation.labels))
-    assert written.abstain_below == pytest.approx(calibrate.fit_abstention(energy(logits)), abs=1e-4)
+    assert written.temperature == pytest.approx(calibration.fit_temperature(logits, validation.labels))
+    assert written.abstain_below == pytest.approx(calibration.fit_abstention(energy(logits)), abs=1e-4)
 
 
 def test_every_option_of_train_reaches_the_run(tmp_path):
@@ -168,8 +166,8 @@ def test_predict_takes_a_transparent_png_and_prints_the_best_guesses(trained, tm
 
 def test_predict_takes_bitmaps_and_strokes(trained, tmp_path, capsys):
     rng = np.random.default_rng(2)
-    np.save(tmp_path / "clocks.npy", doodles.generate("clock", 5, rng).reshape(5, 784))
-    drawing = doodles.draw("hexagon", rng)
+    np.save(tmp_path / "clocks.npy", synthetic.generate("clock", 5, rng).reshape(5, 784))
+    drawing = synthetic.draw("hexagon", rng)
     strokes = [[list(map(int, axis)) for axis in stroke] for stroke in drawing]
     (tmp_path / "one.ndjson").write_text(json.dumps({"word": "hexagon", "drawing": strokes}) + "\n")
     assert (

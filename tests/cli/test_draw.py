@@ -7,7 +7,7 @@ import webbrowser
 import pytest
 
 from jaxdoodle.cli import main
-from jaxdoodle.formats import html as to_html
+from jaxdoodle.formats import html
 from jaxdoodle.inference import model_file
 
 
@@ -32,7 +32,7 @@ def test_the_page_of_a_model_is_opened_and_kept_once(model, doodle_model, opened
     (page,) = (tmp_path / "cache" / "jaxdoodle" / "pages").iterdir()
     assert capsys.readouterr().out.splitlines() == [str(page)] * 2
     assert opened == [page.as_uri()] * 2
-    to_html.write(doodle_model, tmp_path / "exported.html")
+    html.write(doodle_model, tmp_path / "exported.html")
     assert page.read_bytes() == (tmp_path / "exported.html").read_bytes()
 
 

@@ -27,10 +27,10 @@ def test_explain_takes_one_picture(tmp_path, capsys):
 
 
 def test_the_picture_is_prepared_once(tmp_path, monkeypatch):
-    from jaxdoodle.inference import model as predict
+    from jaxdoodle.inference import model
 
-    prepared, preprocess = [], predict.preprocess
-    monkeypatch.setattr(predict, "preprocess", lambda *given: prepared.append(given) or preprocess(*given))
+    prepared, preprocess = [], model.preprocess
+    monkeypatch.setattr(model, "preprocess", lambda *given: prepared.append(given) or preprocess(*given))
     (tmp_path / "one.json").write_text("[[[5, 90], [5, 7]]]")
     assert main(["predict", MODEL, str(tmp_path / "one.json"), "--explain", str(tmp_path / "x.png")]) == 0
     assert len(prepared) == 1 and (tmp_path / "x.png").exists()

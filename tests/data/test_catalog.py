@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxdoodle.data import NAMES, data_root, load
-from jaxdoodle.data import catalog as registry
+from jaxdoodle.data import NAMES, catalog, data_root, load
 from jaxdoodle.data.dataset import SIDES
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
@@ -47,7 +46,7 @@ def test_the_data_root_is_the_explicit_one_then_the_environment_s_then_the_clone
 
 def test_without_a_clone_the_data_root_is_the_user_s_cache(root, tmp_path, monkeypatch):
     installed = tmp_path / "site-packages" / "jaxdoodle" / "data" / "registry.py"
-    monkeypatch.setattr(registry, "__file__", str(installed))
+    monkeypatch.setattr(catalog, "__file__", str(installed))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert data_root() == tmp_path / "cache" / "jaxdoodle"
     monkeypatch.delenv("XDG_CACHE_HOME")
@@ -82,7 +81,7 @@ def test_each_class_of_doodles_has_its_own_randomness(monkeypatch):
     def noise(name, count, rng):
         return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
 
-    monkeypatch.setattr(registry.doodles, "generate", noise)
+    monkeypatch.setattr(catalog.doodles, "generate", noise)
     splits = load("doodles", per_class=5)
     assert sum(sizes(splits)) == 25 and set(splits.overlaps.values()) == {0}
 

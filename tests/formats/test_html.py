@@ -8,8 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxdoodle.formats import html as to_html
-from jaxdoodle.formats import quantize
+from jaxdoodle.formats import html, quantize
 from jaxdoodle.formats.fold import GONE, steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES
@@ -41,7 +40,7 @@ def answers(path, images):
 
 @needs_node
 def test_every_layer_is_in_the_page():
-    source = (to_html.APP / "network.js").read_text(encoding="utf-8")
+    source = (html.APP / "network.js").read_text(encoding="utf-8")
     program = source + "console.log(Object.keys(Network.LAYERS).join())"
     found = subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True).stdout.strip()
     assert set(found.split(",")) == set(LAYER_TYPES) - {layer.__name__ for layer in GONE}
@@ -49,7 +48,7 @@ def test_every_layer_is_in_the_page():
 
 @needs_node
 def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
-    to_html.write(model, tmp_path / "page.html")
+    html.write(model, tmp_path / "page.html")
     numpy_model = Model(model)
     found, probabilities, abstained = answers(tmp_path / "page.html", images)
     np.testing.assert_allclose(found, logits, rtol=0, atol=1e-4)
@@ -60,7 +59,7 @@ def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
 @needs_node
 def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):
     steps = quantize.int8_steps(model, images)
-    to_html.write(model, tmp_path / "page.html", steps)
+    html.write(model, tmp_path / "page.html", steps)
     expected = quantize.logits(model, steps, images)
     found = answers(tmp_path / "page.html", images)[0]
     # An input that lies between two levels may go to either; what that changes is small.
@@ -69,7 +68,7 @@ def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path)
 
 
 def proves_itself(model):
-    source = (to_html.APP / "network.js").read_text(encoding="utf-8")
+    source = (html.APP / "network.js").read_text(encoding="utf-8")
     program = source + 'console.log(Network.provesItself(Network.load(JSON.parse(require("fs").readFileSync(0)))))'
     done = subprocess.run([NODE, "-e", program], input=json.dumps(model), capture_output=True, text=True, check=True)
     return done.stdout.strip() == "true"
@@ -79,19 +78,19 @@ def proves_itself(model):
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
 def test_the_page_proves_itself(model, images, int8):
     steps = quantize.int8_steps(model, images) if int8 else steps_of(model)
-    described = to_html.describe(model, steps)
+    described = html.describe(model, steps)
     assert proves_itself(described)
     assert not proves_itself(described | {"goldens": described["goldens"] | {"allowed": -1}})
 
 
 @needs_node
 def test_a_page_that_computes_something_else_does_not_prove_itself(digits):
-    described = to_html.describe(digits, steps_of(digits))
+    described = html.describe(digits, steps_of(digits))
     assert not proves_itself(described | {"contract": described["contract"] | {"divisor": 254.0}})
 
 
 def test_the_page_holds_classes_and_contract_and_leaves_no_gap(model, tmp_path):
-    to_html.write(model, tmp_path / "page.html")
+    html.write(model, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     found = model_in(page)
     assert tuple(found["classes"]) == model.spec.classes
@@ -101,13 +100,13 @@ def test_the_page_holds_classes_and_contract_and_leaves_no_gap(model, tmp_path):
 
 
 def test_the_page_of_the_digit_network_takes_less_than_100_kilobytes(digits, tmp_path):
-    to_html.write(digits, tmp_path / "page.html", quantize.int8_steps(digits, digits.golden_inputs))
+    html.write(digits, tmp_path / "page.html", quantize.int8_steps(digits, digits.golden_inputs))
     assert digits.spec.param_count == 37_610
     assert (tmp_path / "page.html").stat().st_size < 100_000
 
 
 def test_the_page_refers_to_nothing_outside(digits, tmp_path):
-    to_html.write(digits, tmp_path / "page.html")
+    html.write(digits, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert not re.search(r"https?:|//[a-z]+\.|\bsrc=|\bfetch\(|XMLHttpRequest|WebSocket|@import|\burl\(", page)
     assert "default-src 'none'" in page

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data.readers.idx import read_mnist
-from jaxdoodle.formats import html as to_html
-from jaxdoodle.formats import onnx as to_onnx
-from jaxdoodle.formats import quantize
-from jaxdoodle.formats.c import writer as to_c
+from jaxdoodle.formats import html, onnx, quantize
+from jaxdoodle.formats.c import writer
 from jaxdoodle.formats.fold import steps_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
@@ -53,14 +51,14 @@ def same(found, expected):
 def test_onnxruntime(fitted, mnist, expected, tmp_path):
     pytest.importorskip("onnx", reason="needs the onnx package")
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
-    to_onnx.write(fitted, tmp_path / "model.onnx")
+    onnx.write(fitted, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     same(session.run(["logits"], {"images": mnist[1].images})[0], expected)
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
 def test_c(fitted, mnist, expected, tmp_path):
-    to_c.write(fitted, tmp_path / "model.c")
+    writer.write(fitted, tmp_path / "model.c")
     subprocess.run(["cc", "-O3", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     images = b"".join(b"P5 28 28 255\n" + image.tobytes() for image in mnist[1].images)
     done = subprocess.run([tmp_path / "model", "--logits"], input=images, capture_output=True, check=True)
@@ -71,7 +69,7 @@ def test_c(fitted, mnist, expected, tmp_path):
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
 def test_c_under_sanitizers(fitted, mnist, expected, int8, tmp_path):
     steps = quantize.int8_steps(fitted, mnist[0].images[:256]) if int8 else steps_of(fitted)
-    to_c.write(fitted, tmp_path / "model.c", steps)
+    writer.write(fitted, tmp_path / "model.c", steps)
     flags = ("-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined")
     subprocess.run(["cc", *flags, "-fno-sanitize-recover", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     subprocess.run([tmp_path / "model", "--self-test"], check=True, stdout=subprocess.DEVNULL)
@@ -86,11 +84,11 @@ def test_c_under_sanitizers(fitted, mnist, expected, int8, tmp_path):
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
 def test_javascript_on_a_thousand(fitted, mnist, expected, tmp_path):
-    to_html.write(fitted, tmp_path / "page.html")
+    html.write(fitted, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     model = re.search(r'id="model">(.*?)</script>', page)[1]
     program = (
-        (to_html.APP / "network.js").read_text(encoding="utf-8")
+        (html.APP / "network.js").read_text(encoding="utf-8")
         + """
         const [page, images] = JSON.parse(require("fs").readFileSync(0)), model = Network.load(page);
         console.log(JSON.stringify(images.map((image) => [...Network.logits(model, image)])));

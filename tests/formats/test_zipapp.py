@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxdoodle.formats import zipapp as to_zipapp
+from jaxdoodle.formats import zipapp
 from jaxdoodle.inference.model import Model
 
 SQUARE = [[[0, 100, 100, 0, 0], [0, 0, 100, 100, 0]]]
@@ -19,7 +19,7 @@ DOT = [[[5], [5]]]
 @pytest.fixture(scope="session")
 def pyz(digits, tmp_path_factory):
     path = tmp_path_factory.mktemp("zipapp") / "digits.pyz"
-    to_zipapp.write(digits, path)
+    zipapp.write(digits, path)
     return path
 
 
@@ -98,6 +98,6 @@ def test_it_runs_its_own_copy_of_the_library(pyz, tmp_path):
 
 
 def test_the_same_model_gives_the_same_bytes(digits, pyz, tmp_path):
-    to_zipapp.write(digits, tmp_path / "again.pyz")
+    zipapp.write(digits, tmp_path / "again.pyz")
     assert (tmp_path / "again.pyz").read_bytes() == pyz.read_bytes()
     assert "jaxdoodle/cli/__init__.py" not in zipfile.ZipFile(pyz).namelist()

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.inference import Model, model_file
-from jaxdoodle.inference import answers as command
+from jaxdoodle.inference import Model, answers, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
@@ -181,7 +180,7 @@ def test_a_picture_on_the_standard_input_is_answered(model, part, code):
 @pytest.mark.parametrize("suffix", files.PICTURES)
 def test_every_kind_of_picture_is_known_by_how_it_begins(suffix, tmp_path):
     Image.new("1" if suffix == ".pbm" else "L", (9, 9)).save(tmp_path / f"a{suffix}")
-    assert (tmp_path / f"a{suffix}").read_bytes().startswith(command._PICTURES)
+    assert (tmp_path / f"a{suffix}").read_bytes().startswith(answers._PICTURES)
 
 
 def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import folder_watch as watch
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.inference import folder_watch
+from jaxdoodle.preprocessing import inputs
 
 LINE = json.dumps({"drawing": [[[0, 9], [5, 5]]]}) + "\n"
 
@@ -28,7 +28,7 @@ def story(folder, *steps):
         looks += 1
 
     try:
-        for name, content in watch.changes(str(folder), wait):
+        for name, content in folder_watch.changes(str(folder), wait):
             told[(looks - 1) // 2].append((name.removeprefix(f"{folder}/"), content))
     except KeyboardInterrupt:
         return [[name for name, _ in step] for step in told], [content for step in told for _, content in step]
@@ -90,7 +90,7 @@ def test_a_file_still_being_written_is_left_alone(tmp_path):
         append(path, LINE)()  # before every look
 
     with pytest.raises(KeyboardInterrupt):
-        next(watch.changes(str(tmp_path), wait))
+        next(folder_watch.changes(str(tmp_path), wait))
 
 
 def test_of_a_file_that_grows_the_new_lines_are_told(tmp_path):
@@ -119,7 +119,7 @@ def test_what_cannot_be_opened_at_the_first_look_ends_nothing(tmp_path, monkeypa
     def refused(*_):
         raise PermissionError
 
-    monkeypatch.setattr(watch, "open", refused, raising=False)
+    monkeypatch.setattr(folder_watch, "open", refused, raising=False)
     assert story(tmp_path, nothing, picture(tmp_path / "a.png"))[0] == [[], ["a.png"]]
 
 
@@ -132,9 +132,9 @@ def test_a_broken_line_is_told_once_another_follows_it(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.npy", "a.json", "a.ndjson", "a.png"])
 def test_what_cannot_be_read_is_told_when_nobody_seems_to_write_it_any_more(name, tmp_path):
-    steps = (picture_bytes(tmp_path / name), *[nothing] * watch.PATIENCE)
+    steps = (picture_bytes(tmp_path / name), *[nothing] * folder_watch.PATIENCE)
     names, contents = story(tmp_path, *steps)
-    assert not any(names[: watch.PATIENCE // 2]) and sum(map(len, names)) == 1
+    assert not any(names[: folder_watch.PATIENCE // 2]) and sum(map(len, names)) == 1
     assert isinstance(contents[0], InputError) and str(contents[0]).startswith(str(tmp_path / name))
 
 
@@ -154,9 +154,9 @@ def test_all_bitmaps_of_an_array_are_told(tmp_path):
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="absent: is no folder to watch"):
-        watch.changes(str(tmp_path / "absent"), nothing)
+        folder_watch.changes(str(tmp_path / "absent"), nothing)
 
 
 def test_a_file_that_vanishes_between_two_looks_is_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "in_folder", lambda folder: iter([str(tmp_path / "gone.png")]))
+    monkeypatch.setattr(inputs, "in_folder", lambda folder: iter([str(tmp_path / "gone.png")]))
     assert story(tmp_path, nothing, nothing)[0] == [[], []]

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxdoodle.formats import zipapp as to_zipapp
+from jaxdoodle.formats import zipapp
 from jaxdoodle.inference import model_file
 
 #: What takes long to import, and is not needed to answer.
@@ -74,7 +74,7 @@ def test_who_starts_the_program_gets_no_threads_either(start, tmp_path):
     np.save(tmp_path / "one.npy", np.eye(30, dtype=np.uint8) * 255)
     words = ["module", "jaxdoodle", "predict", MODEL]
     if start == "pyz":
-        to_zipapp.write(model_file.read(MODEL), tmp_path / "one.pyz")
+        zipapp.write(model_file.read(MODEL), tmp_path / "one.pyz")
         words = ["path", str(tmp_path / "one.pyz")]
     answer, threads = run(STARTED, *words, str(tmp_path / "one.npy")).splitlines()
     assert answer.startswith(str(tmp_path / "one.npy")) and threads == "1"

@@ -11,9 +11,8 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import synthetic as doodles
-from jaxdoodle.plots import dataset as data_pictures
-from jaxdoodle.plots import style
+from jaxdoodle.data import synthetic
+from jaxdoodle.plots import dataset, style
 from jaxdoodle.plots.dataset import SHEET, contact_sheet, extremes, stroke_order, typical
 
 RNG = np.random.default_rng(0)
@@ -98,12 +97,12 @@ def test_strokes_are_numbered_where_they_begin(page):
 @pytest.mark.parametrize("page", ["strokes, many"], indirect=True)
 def test_of_many_strokes_the_stages_reach_from_the_first_to_the_last(page):
     counts = [len(axes.lines) for axes in page[0].axes[1:]]
-    assert len(counts) == data_pictures.STAGES and counts[0] == 1 and counts[-1] == 30
+    assert len(counts) == dataset.STAGES and counts[0] == 1 and counts[-1] == 30
 
 
 def test_the_least_typical_are_those_of_another_class():
-    clocks = doodles.generate("clock", 40, np.random.default_rng(1))
-    mixed = np.concatenate([clocks, doodles.generate("headphones", 2, np.random.default_rng(2))])
+    clocks = synthetic.generate("clock", 40, np.random.default_rng(1))
+    mixed = np.concatenate([clocks, synthetic.generate("headphones", 2, np.random.default_rng(2))])
     near, far = extremes(mixed, 4)
     assert {40, 41} <= set(far) and not {40, 41} & set(near)
     assert [len(side) for side in extremes(mixed[:5], 6)] == [3, 2]

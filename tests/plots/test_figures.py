@@ -18,10 +18,7 @@ from PIL import Image
 from jaxdoodle.metrics import wilson_interval
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.spec import LAYER_TYPES, AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
-from jaxdoodle.plots import confusion as tallies
-from jaxdoodle.plots import curves, style
-from jaxdoodle.plots import image_grids as galleries
-from jaxdoodle.plots import network as diagram
+from jaxdoodle.plots import confusion, curves, image_grids, network, style
 
 DIGITS = [str(i) for i in range(10)]
 LONG = ["The Great Wall of China", "aircraft carrier", "roller coaster", "$\\cat$"]
@@ -49,24 +46,24 @@ CASES = {
     "cost": partial(curves.cost_curve, costs=[2.3, 0.3, 0.1], reported={0: 2.31, 2: 0.11}, images=1000),
     "accuracy": partial(curves.accuracy_curves, **SCORED),
     "accuracy, training only": partial(curves.accuracy_curves, training=([90, 99], 100)),
-    "confusion, digits": partial(tallies.confusion_matrix, matrix=CONFUSION, classes=DIGITS),
-    "confusion, long names": partial(tallies.confusion_matrix, matrix=CONFUSION[:4, :4], classes=LONG),
-    "confusion, 20 classes": partial(tallies.confusion_matrix, matrix=SPARSE[:20, :20], classes=MANY[:20]),
-    "confusion, 345 classes": partial(tallies.confusion_matrix, matrix=SPARSE, classes=MANY),
-    "histogram": partial(tallies.class_histogram, labels=LABELS, classes=DIGITS),
-    "histogram, 345 classes": partial(tallies.class_histogram, labels=np.arange(345), classes=MANY),
-    "histogram, uneven": partial(tallies.class_histogram, labels=np.zeros(99, int), classes=MANY),
-    "samples": partial(galleries.samples, images=IMAGES, labels=LABELS, classes=DIGITS),
-    "samples, 345 classes": partial(galleries.samples, images=IMAGES, labels=LABELS, classes=MANY),
-    "predictions": partial(galleries.prediction_grid, **PREDICTED, classes=DIGITS),
-    "predictions, long names": partial(galleries.prediction_grid, **LONG_PREDICTED, classes=LONG),
-    "kernels of a first layer": partial(galleries.kernel_gallery, kernels=RNG.normal(size=(5, 5, 1, 8))),
-    "kernels of a deep layer": partial(galleries.kernel_gallery, kernels=RNG.normal(size=(3, 3, 9, 64))),
-    "kernels, all zero": partial(galleries.kernel_gallery, kernels=np.zeros((5, 5, 1, 2))),
-    "filters": partial(galleries.filter_gallery, picture=np.eye(9), filters=RESPONSES),
-    "diagram, mlp": partial(diagram.model_diagram, spec=mlp(DIGITS, drop_rate=0.2)),
-    "diagram, digit cnn": partial(diagram.model_diagram, spec=digit_cnn(DIGITS)),
-    "diagram, sketch cnn": partial(diagram.model_diagram, spec=sketch_cnn(MANY)),
+    "confusion, digits": partial(confusion.confusion_matrix, matrix=CONFUSION, classes=DIGITS),
+    "confusion, long names": partial(confusion.confusion_matrix, matrix=CONFUSION[:4, :4], classes=LONG),
+    "confusion, 20 classes": partial(confusion.confusion_matrix, matrix=SPARSE[:20, :20], classes=MANY[:20]),
+    "confusion, 345 classes": partial(confusion.confusion_matrix, matrix=SPARSE, classes=MANY),
+    "histogram": partial(confusion.class_histogram, labels=LABELS, classes=DIGITS),
+    "histogram, 345 classes": partial(confusion.class_histogram, labels=np.arange(345), classes=MANY),
+    "histogram, uneven": partial(confusion.class_histogram, labels=np.zeros(99, int), classes=MANY),
+    "samples": partial(image_grids.samples, images=IMAGES, labels=LABELS, classes=DIGITS),
+    "samples, 345 classes": partial(image_grids.samples, images=IMAGES, labels=LABELS, classes=MANY),
+    "predictions": partial(image_grids.prediction_grid, **PREDICTED, classes=DIGITS),
+    "predictions, long names": partial(image_grids.prediction_grid, **LONG_PREDICTED, classes=LONG),
+    "kernels of a first layer": partial(image_grids.kernel_gallery, kernels=RNG.normal(size=(5, 5, 1, 8))),
+    "kernels of a deep layer": partial(image_grids.kernel_gallery, kernels=RNG.normal(size=(3, 3, 9, 64))),
+    "kernels, all zero": partial(image_grids.kernel_gallery, kernels=np.zeros((5, 5, 1, 2))),
+    "filters": partial(image_grids.filter_gallery, picture=np.eye(9), filters=RESPONSES),
+    "diagram, mlp": partial(network.model_diagram, spec=mlp(DIGITS, drop_rate=0.2)),
+    "diagram, digit cnn": partial(network.model_diagram, spec=digit_cnn(DIGITS)),
+    "diagram, sketch cnn": partial(network.model_diagram, spec=sketch_cnn(MANY)),
 }
 
 
@@ -82,7 +79,7 @@ def _draw(name, pages, tmp_path):
 def test_every_figure_has_a_case():
     figures = {
         function
-        for module in (curves, diagram, galleries, tallies)
+        for module in (curves, network, image_grids, confusion)
         for function in vars(module).values()
         if inspect.isfunction(function) and {"path", "subject"} <= set(inspect.signature(function).parameters)
     }
@@ -186,15 +183,15 @@ def test_a_large_confusion_matrix_lists_the_most_frequent_mistake_and_dots_the_c
     worst = np.diag(SPARSE, 1).argmax()
     assert f"{SPARSE[worst, worst + 1]} of {SPARSE[worst].sum()}" in _says(page)
     shares = np.diag(SPARSE, 1) / np.maximum(SPARSE.sum(axis=1)[:-1], 1)
-    common = np.flatnonzero((shares >= tallies.LEAST_DOT) & (np.diag(SPARSE, 1) > 1))
-    assert 0 < len(common) < np.count_nonzero(shares >= tallies.LEAST_DOT)
+    common = np.flatnonzero((shares >= confusion.LEAST_DOT) & (np.diag(SPARSE, 1) > 1))
+    assert 0 < len(common) < np.count_nonzero(shares >= confusion.LEAST_DOT)
     (dots,) = page.axes[0].collections
     np.testing.assert_array_equal(dots.get_offsets(), np.stack([common + 1, common], axis=1))
 
 
 def test_a_confusion_matrix_of_other_classes_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"of 4 classes is square; got \(10, 10\)"):
-        tallies.confusion_matrix(CONFUSION, LONG, tmp_path / "figure.png", subject="x")
+        confusion.confusion_matrix(CONFUSION, LONG, tmp_path / "figure.png", subject="x")
 
 
 @pytest.mark.parametrize("name", ["histogram", "histogram, 345 classes"])
@@ -223,7 +220,7 @@ def test_pictures_are_shown_as_they_are_dark_ink_on_paper(pages, tmp_path):
 
 def test_samples_show_at_most_twelve_of_each_class_in_its_row(pages, tmp_path):
     images, labels = np.zeros((20, 28, 28), np.uint8), np.array([0] * 15 + [1] * 5)
-    galleries.samples(images, labels, ["a", "b"], tmp_path / "figure.png", subject="x")
+    image_grids.samples(images, labels, ["a", "b"], tmp_path / "figure.png", subject="x")
     tops = [patch.get_y() // 1 for patch in pages[-1].axes[0].patches if isinstance(patch, Rectangle)]
     assert tops == [0] * 12 + [1] * 5
 
@@ -231,17 +228,17 @@ def test_samples_show_at_most_twelve_of_each_class_in_its_row(pages, tmp_path):
 @pytest.mark.parametrize("images", [np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8)])
 def test_images_that_are_not_bytes_are_refused(images, tmp_path):
     with pytest.raises(ValueError, match="images are uint8 of shape"):
-        galleries.samples(images, [0, 0], ["a"], tmp_path / "figure.png", subject="x")
+        image_grids.samples(images, [0, 0], ["a"], tmp_path / "figure.png", subject="x")
 
 
 def test_a_label_and_a_prediction_for_every_image(tmp_path):
     with pytest.raises(ValueError, match="got 60, 60 and 59"):
-        galleries.prediction_grid(IMAGES, LABELS, ANSWERS[1:], DIGITS, tmp_path / "figure.png", subject="x")
+        image_grids.prediction_grid(IMAGES, LABELS, ANSWERS[1:], DIGITS, tmp_path / "figure.png", subject="x")
 
 
 def test_kernels_share_one_scale_around_zero(pages, tmp_path):
     kernels = np.linspace(-2, 1, 5 * 5 * 11).reshape(5, 5, 1, 11)
-    galleries.kernel_gallery(kernels, tmp_path / "figure.png", subject="x")
+    image_grids.kernel_gallery(kernels, tmp_path / "figure.png", subject="x")
     shown = pages[-1].axes[0].images
     assert [(image.norm.vmin, image.norm.vmax) for image in shown] == [(-2, 2)] * 11
     for number, image in enumerate(shown):
@@ -250,7 +247,7 @@ def test_kernels_share_one_scale_around_zero(pages, tmp_path):
 
 def test_kernels_of_a_deep_layer_stand_in_rows_by_channel_and_columns_by_filter(pages, tmp_path):
     kernels = RNG.normal(size=(3, 3, 2, 5))
-    galleries.kernel_gallery(kernels, tmp_path / "figure.png", subject="x")
+    image_grids.kernel_gallery(kernels, tmp_path / "figure.png", subject="x")
     page = pages[-1]
     shown = {
         (image.get_extent()[2] // 1, image.get_extent()[0] // 1): image.get_array() for image in page.axes[0].images
@@ -295,9 +292,9 @@ def test_a_diagram_names_every_layer_with_its_shape_and_its_parameters(pages, tm
     ],
 )
 def test_a_layer_is_told_by_its_settings(layer, text, tmp_path):
-    assert diagram.settings(layer) == text
+    assert network.settings(layer) == text
 
 
 def test_a_diagram_takes_a_network_without_layers_or_without_images(tmp_path):
-    diagram.model_diagram(ModelSpec((28, 28, 1), ()), tmp_path / "empty.png", subject="x")
-    diagram.model_diagram(ModelSpec((4,), (LeakyReLU(),)), tmp_path / "flat.png", subject="x")
+    network.model_diagram(ModelSpec((28, 28, 1), ()), tmp_path / "empty.png", subject="x")
+    network.model_diagram(ModelSpec((4,), (LeakyReLU(),)), tmp_path / "flat.png", subject="x")

@@ -5,10 +5,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.pipeline import preprocess
-from jaxdoodle.strokes import readers as drawings
+from jaxdoodle.strokes import readers
 
 LINE = '{"drawing": [[[0, 9], [5, 5]]]}\n'
 
@@ -27,12 +27,12 @@ def test_a_folder_stands_for_what_is_in_it_and_below_by_name(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
-    found = [name.removeprefix(f"{tmp_path}/") for name, _ in files.everything(str(tmp_path))]
+    found = [name.removeprefix(f"{tmp_path}/") for name, _ in inputs.everything(str(tmp_path))]
     assert found == ["a.ndjson", "b/10.JPG", "b/2.png", "c.npy"]
 
 
 def test_a_folder_without_any_is_said_to_be_so(tmp_path):
-    ((name, error),) = files.everything(str(tmp_path))
+    ((name, error),) = inputs.everything(str(tmp_path))
     assert name == str(tmp_path) and "holds no picture and no drawing" in str(error)
 
 
@@ -40,7 +40,7 @@ def test_in_the_place_of_what_cannot_be_read_stands_the_error(tmp_path):
     (tmp_path / "a.json").write_text("?")
     (tmp_path / "b.ndjson").write_text(LINE + "{}\n" + LINE)
     (tmp_path / "c.npy").write_text("?")
-    found = list(files.everything(str(tmp_path)))
+    found = list(inputs.everything(str(tmp_path)))
     names = [name.removeprefix(f"{tmp_path}/") for name, _ in found]
     assert names == ["a.json", "b.ndjson:1", "b.ndjson:2", "b.ndjson:3", "c.npy"]
     assert [isinstance(content, InputError) for _, content in found] == [True, False, True, False, True]
@@ -51,7 +51,7 @@ def test_in_the_place_of_what_cannot_be_read_stands_the_error(tmp_path):
 def test_an_array_holds_one_bitmap_or_many(shape, tmp_path):
     array = np.arange(np.prod(shape), dtype=np.uint64).astype(np.uint8).reshape(shape)
     np.save(tmp_path / "a.npy", array)
-    found = list(files.items(str(tmp_path / "a.npy")))
+    found = list(inputs.items(str(tmp_path / "a.npy")))
     images = (
         [array] if shape == (40, 30) else list(array.reshape(len(array), *(shape[1:] if len(shape) == 3 else (28, 28))))
     )
@@ -63,7 +63,7 @@ def test_an_array_holds_one_bitmap_or_many(shape, tmp_path):
 def test_bitmaps_may_be_stored_column_by_column(tmp_path):
     array = np.arange(2 * 40 * 30, dtype=np.uint8).reshape(2, 40, 30)
     np.save(tmp_path / "a.npy", np.asfortranarray(array))
-    found = [content for _, content in files.items(str(tmp_path / "a.npy"))]
+    found = [content for _, content in inputs.items(str(tmp_path / "a.npy"))]
     np.testing.assert_array_equal(found, array)
 
 
@@ -75,17 +75,17 @@ def test_a_picture_is_turned_once_whichever_way_it_comes(suffix, tmp_path):
     exif[ExifTags.Base.Orientation] = 6
     path = tmp_path / f"turned.{suffix}"
     Image.fromarray(page).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=95)
-    ((name, content),) = files.items(str(path))
+    ((name, content),) = inputs.items(str(path))
     image = Image.open(io.BytesIO(path.read_bytes()))
-    upright, *others = [preprocess(way, MNIST).bitmap for way in (path, image, content, files.picture(content, name))]
+    upright, *others = [preprocess(way, MNIST).bitmap for way in (path, image, content, inputs.picture(content, name))]
     assert np.abs(upright.astype(int) - preprocess(page, MNIST).bitmap).mean() < 2
     for bitmap in others:
         np.testing.assert_array_equal(bitmap, upright)
 
 
 def test_every_kind_of_file_that_can_be_read_is_known():
-    assert set(files.MANY + files.ONE) == set(drawings.READERS)
-    assert files.PICTURES.items() <= Image.registered_extensions().items()
+    assert set(inputs.MANY + inputs.ONE) == set(readers.READERS)
+    assert inputs.PICTURES.items() <= Image.registered_extensions().items()
 
 
 @pytest.mark.parametrize("shape", ["(" + "9" * 40 + ", 784)", "(-1, 784)", "((2, 784)", "(4294967296, 4294967296)"])
@@ -94,4 +94,4 @@ def test_a_hostile_header_of_an_array_is_refused_in_one_line(shape, tmp_path):
     path = tmp_path / "bad.npy"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\x00" * 784)
     with pytest.raises(InputError, match="bad.npy: (its .npy header is damaged|truncated)"):
-        list(files.items(str(path)))
+        list(inputs.items(str(path)))

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import stroke_width as pens
+from jaxdoodle.preprocessing import stroke_width
 from jaxdoodle.preprocessing.config import MNIST, PENS, QUICKDRAW, InputContract
 from jaxdoodle.preprocessing.foreground import _labelled
 from jaxdoodle.preprocessing.pipeline import PEN_RANGE, preprocess
@@ -458,11 +458,13 @@ def test_a_picture_in_which_nothing_is_like_its_border_is_refused():
 
 @pytest.mark.parametrize("part", PENS)
 def test_pens_of_a_large_contract_take_no_more_work_than_a_small_ones(part, monkeypatch):
-    sizes, real = [], pens.centreline
-    monkeypatch.setattr(pens, "centreline", lambda mask, layers: sizes.append(max(mask.shape)) or real(mask, layers))
+    sizes, real = [], stroke_width.centreline
+    monkeypatch.setattr(
+        stroke_width, "centreline", lambda mask, layers: sizes.append(max(mask.shape)) or real(mask, layers)
+    )
     contract = InputContract((1000, 1000, 1), 800.0, "box", (500.0, 500.0), 800 * part)
     bitmap = preprocess(INK, contract).bitmap
-    assert sizes and max(sizes) <= pens.FINEST + 3 and bitmap.any()
+    assert sizes and max(sizes) <= stroke_width.FINEST + 3 and bitmap.any()
 
 
 def test_a_large_picture_is_reduced_before_it_takes_four_times_the_memory():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from jaxdoodle.training import augmentation as augment
+from jaxdoodle.training import augmentation
 from jaxdoodle.training.augmentation import Augment
 
 NOTHING = Augment(rotate=0, shear=0, zoom=0, shift=0, elastic=0)
@@ -21,7 +21,9 @@ def blob(count=64, size=28):
 
 
 def change(images, key=KEY, **bounds):
-    return np.asarray(jax.jit(augment.apply, static_argnums=0)(Augment(**{**vars(NOTHING), **bounds}), key, images))
+    return np.asarray(
+        jax.jit(augmentation.apply, static_argnums=0)(Augment(**{**vars(NOTHING), **bounds}), key, images)
+    )
 
 
 def test_no_bounds_change_nothing():
@@ -62,7 +64,7 @@ def test_sampling_is_bilinear():
     rng = np.random.default_rng(0)
     images = rng.uniform(size=(3, 9, 7, 1)).astype(np.float32)
     places = rng.uniform(-3, 11, size=(3, 2, 9, 7)).astype(np.float32)
-    ours = augment._sample(jnp.asarray(images), jnp.asarray(places))
+    ours = augmentation._sample(jnp.asarray(images), jnp.asarray(places))
     for image, place, result in zip(images, places, np.asarray(ours), strict=True):
         expected = map_coordinates(image[..., 0], place, order=1, mode="grid-constant")
         inside = ((place > -1) & (place < np.array([9, 7])[:, None, None])).all(axis=0)
@@ -71,6 +73,6 @@ def test_sampling_is_bilinear():
 
 
 def test_the_blend_of_grid_points_is_a_weighted_mean():
-    weights = np.array(augment._blend(28, 5))
+    weights = np.array(augmentation._blend(28, 5))
     assert weights.shape == (28, 5) and (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1)

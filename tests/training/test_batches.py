@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from jaxdoodle.training import batches as module
+from jaxdoodle.training import batches
 from jaxdoodle.training.batches import SAMPLING, feed
 
 COUNTS = (700, 130, 900)
@@ -16,7 +16,7 @@ COUNTS = (700, 130, 900)
 @pytest.fixture
 def data(on_disk, monkeypatch):
     """1,730 drawings on disk, in chunks of at most 400."""
-    monkeypatch.setattr(module, "CHUNK", 400 * 784)
+    monkeypatch.setattr(batches, "CHUNK", 400 * 784)
     return on_disk(*COUNTS)
 
 
@@ -55,7 +55,7 @@ def test_an_epoch_from_disk_takes_a_drawing_once_and_leaves_out_few_and_others_e
     for chunks in found:
         drawings = [one for chunk in chunks for one in chunk]
         assert len(set(drawings)) == len(drawings) == source.chunks * source.size
-        assert len(data) - len(drawings) < module.RUN * (devices * source.chunks + 1)
+        assert len(data) - len(drawings) < batches.RUN * (devices * source.chunks + 1)
         absent.update(absent.keys() - set(drawings))
     assert max(absent.values()) < 15, "nobody sits out half of the epochs"
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.training import devices as parallel
-from jaxdoodle.training import loop as train
+from jaxdoodle.training import devices, loop
 
 SCRIPT = """
 import json, sys
@@ -57,7 +56,7 @@ def found():
 
 
 def test_the_network_has_arrays_that_are_sent_together_and_one_that_is_sent_alone():
-    assert 13 * 13 * 3 * 32 >= parallel.LARGE > 32 * 4
+    assert 13 * 13 * 3 * 32 >= devices.LARGE > 32 * 4
 
 
 def test_two_devices_train_the_network_that_one_trains(found):
@@ -84,9 +83,9 @@ def test_the_same_seed_gives_the_same_network_on_two_devices(found):
 def test_more_devices_than_there_are_is_refused():
     there = len(jax.devices())
     with pytest.raises(InputError, match=rf"^devices is at most {there}, as many as JAX sees; got {there + 1}\.$"):
-        parallel.make_mesh(there + 1)
+        devices.make_mesh(there + 1)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused():
     with pytest.raises(InputError, match=r"^batch_size is a multiple of devices; got 32 and 3\.$"):
-        train.TrainConfig(batch_size=32, devices=3)
+        loop.TrainConfig(batch_size=32, devices=3)

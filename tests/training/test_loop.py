@@ -16,8 +16,7 @@ from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.losses import MeanSquaredError
 from jaxdoodle.nn.penalties import L2
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.training import batches as feed
-from jaxdoodle.training import loop as train
+from jaxdoodle.training import batches, loop
 from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.loop import DivergedError, TrainConfig
 
@@ -49,7 +48,7 @@ CONFIG = TrainConfig(epochs=4, batch_size=32, learning_rate=3e-3)
 
 
 def fit(spec=SPEC, train_set=TRAIN, validation=VALIDATION, **changes):
-    return train.fit(spec, train_set, validation, replace(CONFIG, **changes))
+    return loop.fit(spec, train_set, validation, replace(CONFIG, **changes))
 
 
 def assert_same(first, second):
@@ -59,8 +58,8 @@ def assert_same(first, second):
 def test_a_network_learns_in_float32_and_knows_drawings_it_has_not_seen():
     result = fit(CNN, epochs=12, learning_rate=1e-2)
     assert {leaf.dtype for leaf in jax.tree.leaves(result.params)} == {np.dtype(np.float32)}
-    outputs = train.predict(CNN, result.params, VALIDATION.images)
-    score = train.score(outputs, VALIDATION.labels, CONFIG.loss)
+    outputs = loop.predict(CNN, result.params, VALIDATION.images)
+    score = loop.score(outputs, VALIDATION.labels, CONFIG.loss)
     assert score.total == 100 and score.correct >= 90
     assert result.step_losses[-1] < 0.3 * result.step_losses[0] and len(result.step_losses) == 12 * 10
 
@@ -101,8 +100,8 @@ def test_the_best_epoch_is_chosen_on_validation_alone():
     result = fit(learning_rate=0.3, optimizer="sgd", epochs=8, batch_size=16)
     ranks = [(e.validation.correct, -e.validation.loss) for e in result.history]
     assert result.best_epoch == 1 + ranks.index(max(ranks))
-    outputs = train.predict(SPEC, result.params, VALIDATION.images)
-    assert train.score(outputs, VALIDATION.labels, CONFIG.loss).correct == max(ranks)[0]
+    outputs = loop.predict(SPEC, result.params, VALIDATION.images)
+    assert loop.score(outputs, VALIDATION.labels, CONFIG.loss).correct == max(ranks)[0]
 
 
 def test_without_validation_the_last_epoch_is_kept():
@@ -122,8 +121,8 @@ def test_the_moving_average_is_what_is_kept():
     assert plain.step_losses == averaged.step_losses
     config = replace(CONFIG, average=0.9)
     optimizer = optax.sgd(0.1)
-    state = train.init_state(SPEC, optimizer, config)
-    step = jax.jit(train.make_step(SPEC, optimizer, config, 255.0))
+    state = loop.init_state(SPEC, optimizer, config)
+    step = jax.jit(loop.make_step(SPEC, optimizer, config, 255.0))
     expected = state.params
     for n in range(3):
         state, _ = step(state, TRAIN.images[:8], TRAIN.labels[:8])
@@ -134,7 +133,7 @@ def test_the_moving_average_is_what_is_kept():
 
 def test_running_statistics_move_by_what_the_forward_pass_saw():
     config = replace(CONFIG, epochs=1, batch_size=300)
-    result = train.fit(CNN, TRAIN, None, config)
+    result = loop.fit(CNN, TRAIN, None, config)
     start = model.init(CNN, jax.random.key(0))
     x = jnp.asarray(TRAIN.images, jnp.float32) / 255
     before, _ = model.forward(ModelSpec((28, 28, 1), CNN.layers[:1]), start[:1], x)
@@ -145,10 +144,10 @@ def test_running_statistics_move_by_what_the_forward_pass_saw():
 def test_the_divisor_is_what_pixels_are_divided_by():
     x = TRAIN.images[:5]
     for divisor in (255.0, 1.0):
-        params = train.fit(SPEC, TRAIN, None, replace(CONFIG, epochs=1), divisor=divisor).params
+        params = loop.fit(SPEC, TRAIN, None, replace(CONFIG, epochs=1), divisor=divisor).params
         expected = model.apply(SPEC, params, jnp.asarray(x, jnp.float32) / divisor)
-        np.testing.assert_allclose(train.predict(SPEC, params, x, divisor=divisor), expected, rtol=1e-4, atol=1e-5)
-    assert fit(epochs=1).step_losses[0] != train.fit(SPEC, TRAIN, None, CONFIG, divisor=1.0).step_losses[0]
+        np.testing.assert_allclose(loop.predict(SPEC, params, x, divisor=divisor), expected, rtol=1e-4, atol=1e-5)
+    assert fit(epochs=1).step_losses[0] != loop.fit(SPEC, TRAIN, None, CONFIG, divisor=1.0).step_losses[0]
 
 
 def test_every_step_and_every_layer_drops_others():
@@ -161,7 +160,7 @@ def test_every_step_and_every_layer_drops_others():
 
 def test_the_seed_orders_the_images(monkeypatch):
     start = model.init(SPEC, jax.random.key(0))
-    monkeypatch.setattr(train.model, "init", lambda spec, key: jax.tree.map(jnp.copy, start))
+    monkeypatch.setattr(loop.model, "init", lambda spec, key: jax.tree.map(jnp.copy, start))
     assert fit(seed=3, epochs=1).step_losses != fit(seed=4, epochs=1).step_losses
 
 
@@ -175,10 +174,10 @@ def test_clipping_reaches_the_optimizer():
 @pytest.mark.parametrize("gradients", ["hand", "jax"])
 def test_bfloat16_reaches_every_matrix_product_forward_and_backward_and_sums_in_float32(gradients):
     spec = ModelSpec((28, 28, 1), (Conv2D(2, 3), ReLU(), MaxPool2D(), Flatten(), Dense(3)))
-    for precision in train.PRECISIONS:
+    for precision in loop.PRECISIONS:
         config = TrainConfig(precision=precision, gradients=gradients)
-        step = train.make_step(spec, optax.sgd(0.1), config, 255.0)
-        state = train.init_state(spec, optax.sgd(0.1), config)
+        step = loop.make_step(spec, optax.sgd(0.1), config, 255.0)
+        state = loop.init_state(spec, optax.sgd(0.1), config)
         text = jax.jit(step).lower(state, np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int32)).as_text()
         products = [line for line in text.splitlines() if "dot_general" in line]
         rounded = ["lhs_precision_type = bf16" in line and "accumulation_type = f32" in line for line in products]
@@ -206,14 +205,14 @@ def test_a_network_for_other_drawings_is_refused(spec, message):
 def test_predictions_come_for_every_image_in_order():
     params = model.init(SPEC, jax.random.key(0))
     many = np.concatenate([TRAIN.images] * 7)  # 2,100: more than two chunks, and some left over
-    outputs = train.predict(SPEC, params, many)
+    outputs = loop.predict(SPEC, params, many)
     assert outputs.shape == (2100, 3)
     np.testing.assert_allclose(outputs[:300], outputs[1800:], rtol=1e-5, atol=1e-6)
 
 
 def test_scores_are_counts():
     outputs = np.array([[2.0, 1, 0], [0, 3, 1], [1, 0, 0]], np.float32)
-    score = train.score(outputs, np.array([0, 1, 2]), MeanSquaredError())
+    score = loop.score(outputs, np.array([0, 1, 2]), MeanSquaredError())
     assert (score.correct, score.total) == (2, 3) and score.accuracy == 2 / 3
     np.testing.assert_allclose(score.loss, ((outputs - np.eye(3)) ** 2).mean(), rtol=1e-6)
 
@@ -223,7 +222,7 @@ def test_ctrl_c_keeps_the_epochs_that_are_complete():
         if epoch.number == 2:
             raise KeyboardInterrupt
 
-    result = train.fit(SPEC, TRAIN, VALIDATION, CONFIG, on_epoch=stop)
+    result = loop.fit(SPEC, TRAIN, VALIDATION, CONFIG, on_epoch=stop)
     assert result.interrupted and len(result.history) == 2
     assert result.best_epoch in (1, 2)
 
@@ -246,8 +245,8 @@ def on_disk(tmp_path):
 
 
 def test_a_set_on_disk_is_learnt_as_well_as_one_in_memory(on_disk, monkeypatch):
-    monkeypatch.setattr(feed, "CHUNK", 100 * 784)
-    monkeypatch.setattr(feed, "RUN", 4)
+    monkeypatch.setattr(batches, "CHUNK", 100 * 784)
+    monkeypatch.setattr(batches, "RUN", 4)
     result = fit(CNN, on_disk(TRAIN), on_disk(VALIDATION), epochs=12, batch_size=25, learning_rate=1e-2)
     assert result.history[-1].validation.correct >= 90
     assert [epoch.running.total for epoch in result.history] == [300] * 12
@@ -255,7 +254,7 @@ def test_a_set_on_disk_is_learnt_as_well_as_one_in_memory(on_disk, monkeypatch):
 
 
 def test_one_step_on_all_drawings_is_the_same_from_disk_and_from_memory(on_disk):
-    whole = TRAIN.take(np.arange(9 * feed.RUN))
+    whole = TRAIN.take(np.arange(9 * batches.RUN))
     plain = {"epochs": 2, "batch_size": len(whole), "optimizer": "sgd", "schedule": "constant", "learning_rate": 0.1}
     disk, memory = (fit(SPEC, data, None, **plain) for data in (on_disk(whole), whole))
     np.testing.assert_allclose(disk.step_losses, memory.step_losses, rtol=1e-5)
@@ -278,10 +277,10 @@ def test_balanced_sampling_reaches_the_network():
 
 def test_a_set_is_scored_in_parts_as_it_is_as_a_whole(monkeypatch):
     params = model.init(SPEC, jax.random.key(0))
-    whole = train.score(train.predict(SPEC, params, VALIDATION.images), VALIDATION.labels, CONFIG.loss)
-    assert train.evaluate(SPEC, params, VALIDATION, CONFIG.loss) == whole
-    monkeypatch.setattr(train, "SCORED", 33)
-    parts = train.evaluate(SPEC, params, VALIDATION, CONFIG.loss)
+    whole = loop.score(loop.predict(SPEC, params, VALIDATION.images), VALIDATION.labels, CONFIG.loss)
+    assert loop.evaluate(SPEC, params, VALIDATION, CONFIG.loss) == whole
+    monkeypatch.setattr(loop, "SCORED", 33)
+    parts = loop.evaluate(SPEC, params, VALIDATION, CONFIG.loss)
     assert (parts.correct, parts.total) == (whole.correct, 100) and parts.loss == pytest.approx(whole.loss, rel=1e-5)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from jaxdoodle.data import synthetic as doodles
+from jaxdoodle.data import synthetic
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import digit_cnn
@@ -116,8 +116,8 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="session")
 def doodle_model():
     """The digit network on five doodles: weights at random but for the last layer's, which are fitted."""
-    classes, rng = doodles.CLASSES[:5], np.random.default_rng(0)
-    images = np.concatenate([doodles.generate(name, 120, rng) for name in classes])[..., None]
+    classes, rng = synthetic.CLASSES[:5], np.random.default_rng(0)
+    images = np.concatenate([synthetic.generate(name, 120, rng) for name in classes])[..., None]
     spec = digit_cnn(classes)
     params = [
         {name: rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype(np.float32) for name, shape in p.items()}

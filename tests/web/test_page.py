@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from jaxdoodle.data import synthetic as doodles
-from jaxdoodle.formats import html as to_html
-from jaxdoodle.formats import quantize
+from jaxdoodle.data import synthetic
+from jaxdoodle.formats import html, quantize
 from jaxdoodle.formats.fold import steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.strokes.drawing import simplify
@@ -27,7 +26,7 @@ def steps(kind, doodle_model):
 @pytest.fixture(scope="module")
 def page(steps, browser, doodle_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
-    to_html.write(doodle_model, path, steps)
+    html.write(doodle_model, path, steps)
     browser.command("Emulation.setDeviceMetricsOverride", width=1000, height=800, deviceScaleFactor=1, mobile=False)
     browser.open(path)
     return browser
@@ -83,9 +82,9 @@ def assert_answered_as_numpy_answers(page, model, steps):
         assert answer["abstained"] == prediction.abstained
 
 
-@pytest.mark.parametrize("name", doodles.CLASSES[:5])
+@pytest.mark.parametrize("name", synthetic.CLASSES[:5])
 def test_what_the_mouse_draws_is_answered_as_numpy_answers(name, steps, page, doodle_model):
-    draw(page, doodles.draw(name, np.random.default_rng(1)), left=60 + 10 * len(name), scale=0.6 + 0.06 * len(name))
+    draw(page, synthetic.draw(name, np.random.default_rng(1)), left=60 + 10 * len(name), scale=0.6 + 0.06 * len(name))
     assert_answered_as_numpy_answers(page, doodle_model, steps)
 
 
@@ -99,7 +98,7 @@ def test_what_people_drew_is_answered_as_numpy_answers(steps, page, doodle_model
 
 
 def test_the_answer_is_shown(page, doodle_model):
-    draw(page, doodles.draw("clock", np.random.default_rng(1)))
+    draw(page, synthetic.draw("clock", np.random.default_rng(1)))
     answer = answer_of(page)
     best = doodle_model.spec.classes[int(np.argmax(answer["probabilities"]))]
     assert text_of(page, "#guess") == ("None of mine" if answer["abstained"] else best)
@@ -115,7 +114,7 @@ def test_the_answer_is_shown(page, doodle_model):
 
 def test_what_is_none_of_its_own_is_said_to_be_so(page, doodle_model):
     page.evaluate("Page.model.abstain_below = 1000")
-    draw(page, doodles.draw("clock", np.random.default_rng(1)))
+    draw(page, synthetic.draw("clock", np.random.default_rng(1)))
     assert answer_of(page)["abstained"]
     assert text_of(page, "#guess") == "None of mine"
     page.evaluate(f"Page.model.abstain_below = {doodle_model.abstain_below}")

@@ -12,7 +12,7 @@ import pytest
 
 import jaxdoodle
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import synthetic as doodles
+from jaxdoodle.data import synthetic
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.preprocessing.rejection import STROKES
@@ -67,7 +67,7 @@ def records(path):
 @pytest.fixture(scope="module")
 def drawings():
     rng = np.random.default_rng(3)
-    some = [doodles.draw(name, rng) for name in doodles.CLASSES for _ in range(4)]
+    some = [synthetic.draw(name, rng) for name in synthetic.CLASSES for _ in range(4)]
     return [as_drawn(drawing, rng) for drawing in [*some, DOT, DOTS, LEVEL, RISING]]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, choose_classes
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import InputContract
 from jaxdoodle.preprocessing.pipeline import preprocess
 
@@ -28,9 +28,9 @@ def read_picture_folder(
     classes = choose_classes(classes, tuple(folders), lambda name: f"{folder / name}: no such folder")
     images, labels = [], []
     for label, name in enumerate(classes):
-        pictures = [path for path in _visible(folders[name]) if files.suffix_of(path) in files.PICTURES][:per_class]
+        pictures = [path for path in _visible(folders[name]) if inputs.suffix_of(path) in inputs.PICTURES][:per_class]
         if not pictures:
-            raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(files.PICTURES)}.")
+            raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(inputs.PICTURES)}.")
         images += [preprocess(path, contract).bitmap for path in pictures]
         labels += [label] * len(pictures)
     return Dataset(folder.resolve().name, np.stack(images)[..., None], np.array(labels, np.int32), classes)

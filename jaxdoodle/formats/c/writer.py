@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.formats.c import kernels as c_source
+from jaxdoodle.formats.c import kernels
 from jaxdoodle.formats.fold import Step, steps_of
 from jaxdoodle.formats.metadata import card_of
 from jaxdoodle.formats.reference_examples import Goldens, goldens_of
@@ -65,7 +65,7 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
         *([f"    int16_t levels[{levels}];"] if levels else []),
         "};\n",
         *(_array(f"{name}{i}", values) for i, step in enumerate(steps) for name, values in _stored(step).items()),
-        c_source.EXPONENTIAL,
+        kernels.EXPONENTIAL,
         *_functions(steps),
         "/* The network's outputs for one image, one for each class. */",
         "void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES])",
@@ -74,7 +74,7 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
         f"        work->a[i] = (float)image[i] / {_number(model.contract.divisor)};",
         *_calls(steps),
         "}\n",
-        c_source.PREDICT.format(
+        kernels.PREDICT.format(
             probability="scores[i]" if model.spec.ends_in_softmax else "(float)(probabilities[i] / sum)",
             answer="best"
             if model.abstain_below is None
@@ -82,7 +82,7 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
         ),
         "#ifndef NO_MAIN",
         *_goldens(goldens_of(model, steps)),
-        c_source.MAIN + "#endif\n",
+        kernels.MAIN + "#endif\n",
     ]
 
 
@@ -133,9 +133,9 @@ def _functions(steps: list[Step]) -> list[str]:
     for step in steps:
         kind = type(step.layer)
         if step.int8:
-            functions += [c_source.LEVELS, c_source.INT8_FUNCTIONS[kind]]
+            functions += [kernels.LEVELS, kernels.INT8_FUNCTIONS[kind]]
         else:
-            functions.append(c_source.FUNCTIONS[kind])
+            functions.append(kernels.FUNCTIONS[kind])
     return [function for function in dict.fromkeys(functions) if function]
 
 

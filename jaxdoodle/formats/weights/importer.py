@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import synthetic as doodles
-from jaxdoodle.formats import safetensors as to_safetensors
+from jaxdoodle.data import synthetic
+from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights.read_arrays import read_arrays
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
@@ -71,7 +71,7 @@ def import_weights(
     ``to_safetensors`` wrote says all of this itself. Raises ``InputError``, one line that begins with the path.
     """
     try:
-        if path.suffix == ".safetensors" and (whole := to_safetensors.read(path)):
+        if path.suffix == ".safetensors" and (whole := safetensors.read(path)):
             return whole
         if spec:
             spec = replace(spec, classes=tuple(classes) or spec.classes or _numbered(spec.output_shape[-1]))
@@ -101,7 +101,7 @@ def _goldens(shape: tuple[int, ...]) -> Array:
     """Four images to pin the answers with: doodles, or noise where they do not fit."""
     rng = np.random.default_rng(0)
     if shape == (28, 28, 1):
-        return np.stack([doodles.generate(name, 1, rng)[0] for name in doodles.CLASSES[:4]])[..., None]
+        return np.stack([synthetic.generate(name, 1, rng)[0] for name in synthetic.CLASSES[:4]])[..., None]
     return rng.integers(0, 256, (4, *shape), dtype=np.uint8)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from jax._src import source_info_util  # no public way to an equation's line
 from jax.extend import core
 
-from jaxdoodle.gradcheck.autograd import traced_array as record
+from jaxdoodle.gradcheck.autograd import traced_array
 from jaxdoodle.gradcheck.autograd.derivatives import elementwise_pull
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable, Where
 from jaxdoodle.gradcheck.autograd.traced_array import Array, contract, elementwise, movement, plain
@@ -123,7 +123,7 @@ def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
                 parts[i] = np.asarray(part)
             return tuple(parts)
 
-        return record.record(tape, eqn.primitive.name, value, tuple(inputs), pull, params=eqn.params)
+        return traced_array.record(tape, eqn.primitive.name, value, tuple(inputs), pull, params=eqn.params)
 
     return [node(k, v) if jnp.issubdtype(v.dtype, jnp.floating) else np.asarray(v) for k, v in enumerate(results)]
 
@@ -147,7 +147,7 @@ def _custom(kind: str, value: Callable) -> Callable:
     """An elementwise function that has no ufunc."""
 
     def run(tape, params, x):
-        return record.record(tape, kind, value(plain(x)), (x,), elementwise_pull(kind))
+        return traced_array.record(tape, kind, value(plain(x)), (x,), elementwise_pull(kind))
 
     return run
 
@@ -167,18 +167,18 @@ def _integer_pow(tape: Tape, params: dict, x: Any) -> Array:
 def _select(tape: Tape, params: dict, which: Any, *cases: Any) -> Any:
     if len(cases) != 2:
         raise Untraceable("a select among more than two")
-    return record.where(tape, which, cases[1], cases[0])
+    return traced_array.where(tape, which, cases[1], cases[0])
 
 
 def _convert(tape: Tape, params: dict, x: Any) -> Any:
     dtype = params["new_dtype"]
     if not jnp.issubdtype(dtype, jnp.floating):
         return plain(x).astype(dtype)
-    return record.record(tape, "astype", plain(x).astype(dtype), (x,), lambda dy, y, x: (dy,))
+    return traced_array.record(tape, "astype", plain(x).astype(dtype), (x,), lambda dy, y, x: (dy,))
 
 
 def _reduce(name: str) -> Callable:
-    return lambda tape, params, x: record.reduce(tape, name, x, tuple(params["axes"]))
+    return lambda tape, params, x: traced_array.reduce(tape, name, x, tuple(params["axes"]))
 
 
 def _clamp(tape: Tape, params: dict, low: Any, x: Any, high: Any) -> Any:
@@ -237,7 +237,7 @@ def _scan(tape: Tape, params: dict, inputs: list[Any], line: Where | None) -> li
             stack.append(y)
     if params["reverse"]:
         stacks = [stack[::-1] for stack in stacks]
-    return [*carry, *(record.array(tape, stack) for stack in stacks)]
+    return [*carry, *(traced_array.array(tape, stack) for stack in stacks)]
 
 
 def _cond(tape: Tape, params: dict, inputs: list[Any], line: Where | None) -> list[Any]:

@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis import gradient_mistakes as leafwise
-from jaxdoodle.gradcheck.diagnosis import part_mistakes as ways
-from jaxdoodle.gradcheck.diagnosis import step_mistakes as stepwise
+from jaxdoodle.gradcheck.diagnosis import gradient_mistakes, part_mistakes, step_mistakes
 from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Hypothesis, Scene
 
 _MOST_BUGS = 4
@@ -35,10 +33,10 @@ class Explanation:
 
 def hypotheses(scene: Scene, quick: bool) -> Iterator[Hypothesis]:
     if quick:
-        yield from leafwise.hypotheses(scene)
-        yield from ways.hypotheses(scene)
+        yield from gradient_mistakes.hypotheses(scene)
+        yield from part_mistakes.hypotheses(scene)
     else:
-        yield from stepwise.hypotheses(scene)
+        yield from step_mistakes.hypotheses(scene)
 
 
 def diagnose(
@@ -48,7 +46,7 @@ def diagnose(
 
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
-    steps = ways.right_steps(scene)
+    steps = part_mistakes.right_steps(scene)
     if steps and scene.given is None:
         scene = replace(scene, tape=Altered(scene.tape, steps), parts=scene.found)
     found: list[Explanation] = []

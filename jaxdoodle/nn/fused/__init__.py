@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jaxdoodle.nn.fused import conv_relu_maxpool as conv_block
+from jaxdoodle.nn.fused import conv_relu_maxpool
 from jaxdoodle.nn.layers import RULES, Rule
 from jaxdoodle.nn.spec import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
 
@@ -38,7 +38,7 @@ def plan(spec: ModelSpec, backend: str) -> tuple[Block, ...]:
         blocks.append(block)
         last = tuple(layer for block in blocks[-3:] for layer in block.layers)
         if _is_conv_block(last):
-            blocks[-3:] = [Block(blocks[-3].start, last, conv_block.RULE)]
+            blocks[-3:] = [Block(blocks[-3].start, last, conv_relu_maxpool.RULE)]
     return tuple(blocks)
 
 

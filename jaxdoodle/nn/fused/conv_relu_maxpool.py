@@ -19,8 +19,7 @@ import numpy as np
 from jax import Array, lax
 
 from jaxdoodle.nn.base import Rule
-from jaxdoodle.nn.fused import shifted_gemm as aligned
-from jaxdoodle.nn.fused import winograd
+from jaxdoodle.nn.fused import shifted_gemm, winograd
 from jaxdoodle.nn.layers import dense
 from jaxdoodle.nn.layers.windows import PLACE
 from jaxdoodle.nn.spec import Conv2D
@@ -65,7 +64,7 @@ def _way(layer: Conv2D) -> ModuleType:
     ``backward(layer, w, x, winner, won)`` gives dw and dx, where ``won`` is the error of the one that won. Images
     are ``(channels, height, width, batch)``.
     """
-    return winograd if layer.kernel_size == winograd.KERNEL_SIZE else aligned
+    return winograd if layer.kernel_size == winograd.KERNEL_SIZE else shifted_gemm
 
 
 def _swap(x: Array) -> Array:

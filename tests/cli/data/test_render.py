@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
-from jaxdoodle.cli.data import render as draw
+from jaxdoodle.cli.data import render
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.plots import drawings as drawing_files
+from jaxdoodle.plots import drawings
 from jaxdoodle.plots.drawings import FRAME, MOST_FRAMES, REST, WRITERS, write_gif, write_png, write_svg
 from jaxdoodle.strokes.readers import READERS, read_drawings
 
@@ -133,7 +133,7 @@ def test_a_gif_takes_the_memory_of_a_few_frames(tmp_path, monkeypatch):
         assert sum(one() is not None for one in encoded) <= 2
         return getdata(image, *args, **kwargs)
 
-    monkeypatch.setattr(drawing_files, "getdata", encode)
+    monkeypatch.setattr(drawings, "getdata", encode)
     tracemalloc.start()
     write_gif([([0, 100, 0], [0, 50, 100], [0, 1e4, 2e4])], tmp_path / "p.gif", size)
     peak = tracemalloc.get_traced_memory()[1]
@@ -150,8 +150,8 @@ def test_what_is_no_drawing_is_refused(suffix, tmp_path):
 
 def run(*words):
     parser = argparse.ArgumentParser()
-    draw.add_arguments(parser)
-    return draw.run(parser.parse_args(list(map(str, words))))
+    render.add_arguments(parser)
+    return render.run(parser.parse_args(list(map(str, words))))
 
 
 @pytest.fixture
@@ -200,6 +200,6 @@ def test_the_command_says_what_is_at_fault(name, things, tmp_path):
 
 def test_the_help_names_every_format():
     parser = argparse.ArgumentParser()
-    draw.add_arguments(parser)
+    render.add_arguments(parser)
     text = parser.format_help()
     assert all(suffix in text for suffix in (*READERS, *WRITERS))

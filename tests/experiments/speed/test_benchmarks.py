@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments.speed import __main__ as main
-from experiments.speed import inference, runtimes
+from experiments.speed import __main__, inference, runtimes
 from experiments.speed.__main__ import training_table
 from experiments.speed.equality import judge
 from experiments.speed.workloads import WORKLOADS, Workload, load_data
@@ -124,10 +123,10 @@ def workers(monkeypatch):
     """Set the runtimes' names; all are played by ``WORKER``."""
 
     def set_names(*names):
-        monkeypatch.setattr(main, "RUNTIMES", {name: (("json",), None) for name in names})
+        monkeypatch.setattr(__main__, "RUNTIMES", {name: (("json",), None) for name in names})
 
-    start = main.process.start
-    monkeypatch.setattr(main.process, "start", lambda _, module, *arguments: start("-c", WORKER, *arguments))
+    start = __main__.process.start
+    monkeypatch.setattr(__main__.process, "start", lambda _, module, *arguments: start("-c", WORKER, *arguments))
     return set_names
 
 
@@ -135,7 +134,7 @@ def workers(monkeypatch):
 def test_a_peer_that_fails_is_left_out_and_the_rest_goes_on(place, workers, capsys):
     fails, dies = f"fails at {place}", f"dies at {place}"
     workers("jaxdoodle", fails, dies, "other")
-    found = main.time_training("W1", "mnist", SimpleNamespace(share=1.0, data_dir="", rounds=3))
+    found = __main__.time_training("W1", "mnist", SimpleNamespace(share=1.0, data_dir="", rounds=3))
     assert found["skipped"] == {fails: "and its end", dies: "ended with status 7"}
     assert list(found["runtimes"]) == ["jaxdoodle", "other"]
     assert all(len(heard["seconds"]) == 3 and heard["equal"] for heard in found["runtimes"].values())
@@ -147,7 +146,7 @@ def test_a_peer_that_fails_is_left_out_and_the_rest_goes_on(place, workers, caps
 )
 def test_whole_rounds_on_mnist_alone_are_judged(data, share, equal, workers):
     workers("jaxdoodle", "other")
-    found = main.time_training("W1", data, SimpleNamespace(share=share, data_dir="", rounds=1))
+    found = __main__.time_training("W1", data, SimpleNamespace(share=share, data_dir="", rounds=1))
     assert [heard["equal"] for heard in found["runtimes"].values()] == [equal] * 2
 
 
@@ -155,18 +154,18 @@ def test_whole_rounds_on_mnist_alone_are_judged(data, share, equal, workers):
 def test_where_ours_fails_one_line_says_why_and_the_exit_code_is_1(place, workers, monkeypatch, tmp_path, capsys):
     workers("jaxdoodle", f"jaxdoodle that fails at {place}")
     monkeypatch.setattr("sys.argv", ["benchmarks", "W1", "--out", str(tmp_path / "record.json")])
-    monkeypatch.setattr(main.os, "environ", dict(main.os.environ))
-    monkeypatch.setattr(main.process, "run", lambda *arguments: ("1e9", 0.0, 0.0))
-    monkeypatch.setattr(main, "busy_cores", lambda: 0.0)
-    monkeypatch.setattr(main, "load_data", lambda root: ("mnist",))
-    assert main.main() == 1
+    monkeypatch.setattr(__main__.os, "environ", dict(__main__.os.environ))
+    monkeypatch.setattr(__main__.process, "run", lambda *arguments: ("1e9", 0.0, 0.0))
+    monkeypatch.setattr(__main__, "busy_cores", lambda: 0.0)
+    monkeypatch.setattr(__main__, "load_data", lambda root: ("mnist",))
+    assert __main__.main() == 1
     assert capsys.readouterr().err == f"jaxdoodle that fails at {place}: and its end\n"
 
 
 def test_what_is_not_installed_is_recorded_as_skipped(workers, monkeypatch):
     workers("jaxdoodle")
-    monkeypatch.setitem(main.RUNTIMES, "other", (("json", "no_such_library"), None))
-    found = main.time_training("W1", "mnist", SimpleNamespace(share=1.0, data_dir="", rounds=1))
+    monkeypatch.setitem(__main__.RUNTIMES, "other", (("json", "no_such_library"), None))
+    found = __main__.time_training("W1", "mnist", SimpleNamespace(share=1.0, data_dir="", rounds=1))
     assert found["skipped"] == {"other": "not installed: no_such_library"} and list(found["runtimes"]) == ["jaxdoodle"]
 
 
@@ -174,12 +173,12 @@ def test_what_is_not_installed_is_recorded_as_skipped(workers, monkeypatch):
 def test_a_workload_records_how_busy_the_machine_was_before(busy, workers, monkeypatch, tmp_path, capsys):
     workers("jaxdoodle")
     monkeypatch.setattr("sys.argv", ["benchmarks", "W1", "W4", f"--out={tmp_path / 'record.json'}"])
-    monkeypatch.setattr(main.os, "environ", dict(main.os.environ))
-    monkeypatch.setattr(main.process, "run", lambda *arguments: ("1e9", 0.0, 0.0))
-    monkeypatch.setattr(main, "busy_cores", lambda: busy)
-    monkeypatch.setattr(main, "cores", lambda: 8)
-    monkeypatch.setattr(main, "load_data", lambda root: ("mnist",))
-    assert main.main() == 0
+    monkeypatch.setattr(__main__.os, "environ", dict(__main__.os.environ))
+    monkeypatch.setattr(__main__.process, "run", lambda *arguments: ("1e9", 0.0, 0.0))
+    monkeypatch.setattr(__main__, "busy_cores", lambda: busy)
+    monkeypatch.setattr(__main__, "cores", lambda: 8)
+    monkeypatch.setattr(__main__, "load_data", lambda root: ("mnist",))
+    assert __main__.main() == 0
     record = json.loads((tmp_path / "record.json").read_text())
     assert [found["busy_cores_before"] for found in record["workloads"].values()] == [busy] * 2
     assert record["command"] == "python -m experiments.speed W1 W4 --out=PATH"
@@ -189,17 +188,17 @@ def test_a_workload_records_how_busy_the_machine_was_before(busy, workers, monke
 def test_an_inference_runtime_that_fails_is_left_out(monkeypatch, capsys):
     def run(_, module, one, folder, mode):
         if one == "PyTorch" and mode == "warm":
-            raise main.Ended("no luck")
+            raise __main__.Ended("no luck")
         return json.dumps({"1": 0.1, "256": 0.2}), 1.0, 2.0
 
-    monkeypatch.setattr(main.process, "run", run)
+    monkeypatch.setattr(__main__.process, "run", run)
     monkeypatch.setattr(inference, "networks", lambda: {"one": mlp(DIGITS, (8,))})
     monkeypatch.setattr(inference, "RUNTIMES", {inference.OURS: (("numpy",), None), "PyTorch": (("json",), None)})
-    network = main.time_inference(2)["networks"]["one"]
+    network = __main__.time_inference(2)["networks"]["one"]
     assert network["skipped"] == {"PyTorch": "no luck"} and list(network["runtimes"]) == [inference.OURS]
     assert network["runtimes"][inference.OURS]["256"] == [0.2, 0.2]
     assert "skipped: PyTorch: no luck" in capsys.readouterr().out
-    assert main.inference_table({"networks": {"one": network}}).row_count == 1
+    assert __main__.inference_table({"networks": {"one": network}}).row_count == 1
 
 
 def test_an_inference_process_prints_its_times(tmp_path, capsys):

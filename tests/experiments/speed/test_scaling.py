@@ -37,10 +37,10 @@ def test_a_gpu_is_not_split(monkeypatch):
 
 @pytest.mark.usefixtures("as_users_run")
 def test_images_that_sit_out_an_epoch_are_not_counted(monkeypatch):
-    from jaxdoodle.training import loop as train
+    from jaxdoodle.training import loop
 
-    fits, fit = [], train.fit
-    monkeypatch.setattr(train, "fit", lambda *arguments: fits.append(fit(*arguments)) or fits[-1])
+    fits, fit = [], loop.fit
+    monkeypatch.setattr(loop, "fit", lambda *arguments: fits.append(fit(*arguments)) or fits[-1])
     found = scaling.measure("on disk", 520, 1)  # read in runs of 32: eight sit out
     rates = [512 / epoch.seconds for epoch in fits[0].history[1:]]
     assert found["images_per_second"] == pytest.approx(sorted(rates)[len(rates) // 2])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments.studies import time_to_99 as fast_digits
+from experiments.studies import time_to_99
 from jaxdoodle.data import load
 
 
@@ -12,10 +12,10 @@ from jaxdoodle.data import load
 @pytest.mark.parametrize(("goal", "code"), [(0.0, 0), (1.01, 1)])
 def test_the_mean_over_the_seeds_decides(goal, code, tmp_path, monkeypatch, capsys):
     doodles = load("doodles", classes="clock,pizza", per_class=40, validation=0)
-    monkeypatch.setattr(fast_digits, "load", lambda name, validation: doodles)
-    monkeypatch.setattr(fast_digits, "cores", lambda: 1)
-    monkeypatch.setattr(fast_digits, "GOAL", goal)
-    assert fast_digits.run(tmp_path, seeds=2) == code
+    monkeypatch.setattr(time_to_99, "load", lambda name, validation: doodles)
+    monkeypatch.setattr(time_to_99, "cores", lambda: 1)
+    monkeypatch.setattr(time_to_99, "GOAL", goal)
+    assert time_to_99.run(tmp_path, seeds=2) == code
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["config"]["seed"] == [0, 1]
     correct = [one["correct"] for one in record["runs"]]
@@ -25,9 +25,9 @@ def test_the_mean_over_the_seeds_decides(goal, code, tmp_path, monkeypatch, caps
 
 def test_the_committed_record_is_of_twenty_seeds_and_reaches_the_goal():
     record = json.loads(
-        (fast_digits.Path(fast_digits.__file__).parents[1] / "records/time_to_99/record.json").read_text()
+        (time_to_99.Path(time_to_99.__file__).parents[1] / "records/time_to_99/record.json").read_text()
     )
     seeds = [one["seed"] for one in record["runs"]]
-    assert len(set(seeds)) >= 20 and record["mean_accuracy"] >= fast_digits.GOAL
+    assert len(set(seeds)) >= 20 and record["mean_accuracy"] >= time_to_99.GOAL
     assert record["config"]["seed"] == seeds
-    assert record["config"] | fast_digits.RECIPE == record["config"]
+    assert record["config"] | time_to_99.RECIPE == record["config"]

@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jaxdoodle.formats import quantize
-from jaxdoodle.formats import reference_examples as goldens
-from jaxdoodle.formats.c import kernels as c_source
-from jaxdoodle.formats.c import writer as to_c
+from jaxdoodle.formats import quantize, reference_examples
+from jaxdoodle.formats.c import kernels, writer
 from jaxdoodle.formats.fold import GONE, WEIGHTED, steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES
@@ -21,7 +19,7 @@ needs_cc = pytest.mark.skipif(not CC, reason="needs a C compiler, cc")
 
 
 def compiled(model, steps, folder, flags=STRICT):
-    to_c.write(model, folder / "model.c", steps)
+    writer.write(model, folder / "model.c", steps)
     subprocess.run([CC, *flags, folder / "model.c", "-o", folder / "model"], check=True)
     return folder / "model"
 
@@ -39,8 +37,8 @@ def logits_of(program, images):
 
 def test_every_layer_has_its_function_and_its_call():
     kinds = set(LAYER_TYPES.values()) - set(GONE)
-    assert set(c_source.FUNCTIONS) == set(to_c.CALLS) == kinds
-    assert set(c_source.INT8_FUNCTIONS) == set(WEIGHTED)
+    assert set(kernels.FUNCTIONS) == set(writer.CALLS) == kinds
+    assert set(kernels.INT8_FUNCTIONS) == set(WEIGHTED)
 
 
 @needs_cc
@@ -89,7 +87,7 @@ def test_the_program_proves_itself(model, images, int8, tmp_path):
     steps = quantize.int8_steps(model, images) if int8 else steps_of(model)
     program = compiled(model, steps, tmp_path)
     done = subprocess.run([program, "--self-test"], capture_output=True, text=True)
-    outputs = goldens.KEPT * len(model.spec.classes)
+    outputs = reference_examples.KEPT * len(model.spec.classes)
     assert (done.returncode, done.stdout) == (0, f"0 wrong of {outputs} outputs: in order\n")
 
 
@@ -100,13 +98,13 @@ def test_the_card_neither_ends_its_comment_nor_begins_another(digits, tmp_path):
 
 @needs_cc
 def test_a_program_that_computes_something_else_says_so(digits, tmp_path):
-    to_c.write(digits, tmp_path / "model.c")
+    writer.write(digits, tmp_path / "model.c")
     source = (tmp_path / "model.c").read_text()
     assert source.count("work->a[i] = (float)image[i] / 255.0f;") == 1
     (tmp_path / "model.c").write_text(source.replace("image[i] / 255.0f", "image[i] / 254.0f"))
     subprocess.run([CC, *STRICT, tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     done = subprocess.run([tmp_path / "model", "--self-test"], capture_output=True, text=True)
-    assert done.returncode == 1 and done.stdout.endswith(f"of {goldens.KEPT * 10} outputs are wrong\n")
+    assert done.returncode == 1 and done.stdout.endswith(f"of {reference_examples.KEPT * 10} outputs are wrong\n")
 
 
 HEADER = b"P5 10 12 255\n"
@@ -153,7 +151,7 @@ def test_plain_and_raw_files_are_read_alike(every_layer, images_for, tmp_path):
 
 @needs_cc
 def test_it_is_a_library_without_its_main(every_layer, tmp_path):
-    to_c.write(every_layer, tmp_path / "model.c", steps_of(every_layer))
+    writer.write(every_layer, tmp_path / "model.c", steps_of(every_layer))
     subprocess.run([CC, *STRICT, "-DNO_MAIN", "-c", tmp_path / "model.c", "-o", tmp_path / "model.o"], check=True)
     undefined = subprocess.run(["nm", "-u", tmp_path / "model.o"], capture_output=True, text=True, check=True).stdout
     allowed = {"memcpy", "memset", "memmove", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}

@@ -7,9 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxdoodle.cli import import_ as import_command
+from jaxdoodle.cli import import_
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats import safetensors as to_safetensors
+from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights import importer
 from jaxdoodle.formats.weights.importer import import_weights
 from jaxdoodle.inference import model_file
@@ -171,7 +171,7 @@ def test_normalization_is_read_under_everybodys_names_once_its_place_is_given(na
 
 def test_our_own_safetensors_come_back_whole(build_spec, tmp_path):
     model = build_spec(NORMED)
-    to_safetensors.write(model, tmp_path / "own.safetensors")
+    safetensors.write(model, tmp_path / "own.safetensors")
     found = import_weights(tmp_path / "own.safetensors", MNIST)
     assert model_file.encode(found) == model_file.encode(model)
 
@@ -307,9 +307,9 @@ def test_the_command_writes_a_model_that_predicts(build_spec, tmp_path, capsys):
     model = build_spec(MLP)
     path = FILES["an npz"](tmp_path, weights_of(model))
     parser = argparse.ArgumentParser()
-    import_command.add_arguments(parser)
+    import_.add_arguments(parser)
     options = parser.parse_args([str(path), "-o", str(tmp_path / "m.npz"), "--activation", "relu", "--divisor", "1"])
-    assert import_command.run(options) == 0
+    assert import_.run(options) == 0
     loaded = Model.load(tmp_path / "m.npz")
     assert loaded.contract.divisor == 1
     expected = Network(MLP, model.params, 1.0).logits(model.golden_inputs)
@@ -317,4 +317,4 @@ def test_the_command_writes_a_model_that_predicts(build_spec, tmp_path, capsys):
     assert "Total params" in capsys.readouterr().out
     (tmp_path / "spec.json").write_text(json.dumps(["not a spec"]))
     with pytest.raises(InputError, match="spec.json: a spec is"):
-        import_command.run(parser.parse_args([str(path), "-o", "x", "--spec", str(tmp_path / "spec.json")]))
+        import_.run(parser.parse_args([str(path), "-o", "x", "--spec", str(tmp_path / "spec.json")]))

@@ -6,8 +6,7 @@ from jax import lax
 
 from experiments.planted_bugs.mutations import MUTATIONS
 from experiments.planted_bugs.suite import run
-from jaxdoodle.gradcheck import api as check
-from jaxdoodle.gradcheck import check_gradient
+from jaxdoodle.gradcheck import api, check_gradient
 
 QUICK = [m for m in MUTATIONS if m.network in ("columns", "objects", "bce", "skip", "batchnorm")][::2]
 RNG = np.random.default_rng(0)
@@ -57,7 +56,7 @@ def test_what_cannot_be_named_is_not_given_a_name_but_a_line():
         dz = dy * np.cos(3 * z) ** 5
         return dz @ w.T, x.T @ dz
 
-    (finding,) = check(forward, backward, (RNG.normal(size=(5, 4)), RNG.normal(size=(4, 3)))).findings
+    (finding,) = api(forward, backward, (RNG.normal(size=(5, 4)), RNG.normal(size=(4, 3)))).findings
     assert finding.name == "cannot name it"
     assert "`dz`" in finding.sentence
     assert any("cosine" in line for line in finding.evidence)
@@ -77,7 +76,7 @@ def test_a_derivation_for_one_kernel_size_is_right_and_says_so():
         dw = lax.conv_general_dilated(images, errors, (1, 1), ((1, 1), (1, 1)), dimension_numbers=NHWC)
         return dx, dw.transpose(1, 2, 0, 3)
 
-    report = check(forward, backward, (RNG.normal(size=(2, 5, 6, 2)), RNG.normal(size=(3, 3, 2, 3))))
+    report = api(forward, backward, (RNG.normal(size=(2, 5, 6, 2)), RNG.normal(size=(3, 3, 2, 3))))
     assert report.passed
     assert any("right for the sizes as given only" in note for note in report.notes)
 

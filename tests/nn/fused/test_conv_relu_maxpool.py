@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_vjp
 
-from jaxdoodle.nn.fused import conv_relu_maxpool as conv_block
+from jaxdoodle.nn.fused import conv_relu_maxpool
 from jaxdoodle.nn.layers import RULES
 from jaxdoodle.nn.spec import Conv2D, MaxPool2D, ReLU
 
@@ -70,9 +70,9 @@ def draw(layer, shape, inputs, dtype):
 def test_the_block_computes_and_derives_what_its_three_layers_do(layer, shape, dtype):
     @jax.jit
     def ours_and_theirs(params, x, dy):
-        y, residuals = conv_block.forward(layer, params, x)
+        y, residuals = conv_relu_maxpool.forward(layer, params, x)
         expected, pull = jax.vjp(partial(reference, layer), params, x)
-        return (y, *conv_block.backward(layer, residuals, dy)), (expected, *pull(dy))
+        return (y, *conv_relu_maxpool.backward(layer, residuals, dy)), (expected, *pull(dy))
 
     for inputs in INPUTS:
         ours, theirs = ours_and_theirs(*draw(layer, shape, inputs, dtype))
@@ -89,11 +89,11 @@ def test_the_blocks_backward_agrees_with_central_differences(layer, shape):
 
     @jax.jit
     def forward(params, x):
-        return conv_block.forward(layer, params, x)[0]
+        return conv_relu_maxpool.forward(layer, params, x)[0]
 
     @jax.jit
     def pull(params, x, dy):
-        return conv_block.backward(layer, conv_block.forward(layer, params, x)[1], dy)
+        return conv_relu_maxpool.backward(layer, conv_relu_maxpool.forward(layer, params, x)[1], dy)
 
     check_vjp(
         forward,
@@ -108,5 +108,5 @@ def test_the_blocks_backward_agrees_with_central_differences(layer, shape):
 @pytest.mark.parametrize("layer, shape", [(Conv2D(3, 5), (2, 12, 12, 1)), (Conv2D(3, 3), (2, 9, 12, 4))])
 def test_what_is_not_a_number_stays_so(layer, shape):
     params, x, _ = draw(layer, shape, "noise", np.float64)
-    y = jax.jit(partial(conv_block.forward, layer))(params, x.at[0].set(np.nan))[0]
+    y = jax.jit(partial(conv_relu_maxpool.forward, layer))(params, x.at[0].set(np.nan))[0]
     assert np.isnan(y[0]).all() and np.isfinite(y[1]).all()
