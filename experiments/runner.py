@@ -115,7 +115,7 @@ def print_table(path: Path) -> None:
 
 def _arguments(variant: Variant, splits: Splits, seed: int) -> tuple:
     if variant.divisor is not None:
-        splits = replace(splits, contract=replace(splits.contract, divisor=variant.divisor))
+        splits = replace(splits, preprocessing=replace(splits.preprocessing, divisor=variant.divisor))
     return variant.network(splits.classes), splits, replace(variant.config, seed=seed)
 
 

@@ -18,7 +18,7 @@ from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
-from jaxdoodle.training.loop import Evaluation, Fit, TrainConfig, fit, predict, score
+from jaxdoodle.training.loop import Evaluation, TrainConfig, TrainResult, fit, predict, score
 
 GOLDENS = 16
 #: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.
@@ -36,7 +36,7 @@ class Run:
     spec: ModelSpec
     splits: Splits
     config: TrainConfig
-    fit: Fit
+    fit: TrainResult
     scores: dict[str, Evaluation]
     predicted: dict[str, np.ndarray]
     parity: float
@@ -53,25 +53,25 @@ def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: P
     if not len(splits.test):
         raise InputError(f"{splits.name}: no drawing is left to test on; more drawings per class are needed.")
     out_dir.mkdir(parents=True, exist_ok=True)
-    divisor, train, sizes = splits.contract.divisor, splits.train, describe_data(splits)["sizes"]
+    divisor, train, sizes = splits.preprocessing.divisor, splits.train, describe_data(splits)["sizes"]
     splits = splits.in_memory()
     with Progress(subject, config.epochs, len(train)) as progress:
-        fitted = fit(spec, train, splits.validation, config, divisor=divisor, on_epoch=progress)
+        result = fit(spec, train, splits.validation, config, divisor=divisor, on_epoch=progress)
 
     outputs = {
-        name: predict(spec, fitted.params, dataset.images, divisor=divisor)
+        name: predict(spec, result.params, dataset.images, divisor=divisor)
         for name, dataset in splits.sets.items()
         if len(dataset)
     }
     scores = {name: score(found, splits.sets[name].labels, config.loss) for name, found in outputs.items()}
 
     model_path = out_dir / "model.npz"
-    model_file.write(model_path, _model_file(spec, splits, sizes, config, fitted, scores, outputs))
+    model_file.write(model_path, _model_file(spec, splits, sizes, config, result, scores, outputs))
     parity = _relative_difference(Model.load(model_path).logits(splits.test.images), outputs["test"])
     if not parity <= PARITY:
         raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
     predicted = {name: found.argmax(axis=1) for name, found in outputs.items()}
-    return Run(spec, splits, config, fitted, scores, predicted, parity, model_path)
+    return Run(spec, splits, config, result, scores, predicted, parity, model_path)
 
 
 def _model_file(
@@ -79,7 +79,7 @@ def _model_file(
     splits: Splits,
     sizes: dict[str, int],
     config: TrainConfig,
-    fitted: Fit,
+    result: TrainResult,
     scores: dict[str, Evaluation],
     outputs: dict[str, np.ndarray],
 ) -> model_file.ModelFile:
@@ -87,7 +87,7 @@ def _model_file(
         "dataset": splits.name,
         "split": sizes,
         "seed": config.seed,
-        "best_epoch": fitted.best_epoch,
+        "best_epoch": result.best_epoch,
         "scores": {name: {"correct": score.correct, "total": score.total} for name, score in scores.items()},
         **describe_machine(),
     }
@@ -97,8 +97,8 @@ def _model_file(
         abstain_below = calibration.fit_abstention(energy(outputs["validation"]))
     return model_file.ModelFile(
         spec,
-        fitted.params,
-        splits.contract,
+        result.params,
+        splits.preprocessing,
         golden_inputs=splits.test.images[:GOLDENS],
         golden_logits=outputs["test"][:GOLDENS],
         temperature=temperature,

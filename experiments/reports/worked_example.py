@@ -112,7 +112,7 @@ def filter_responses(picture: np.ndarray) -> tuple[np.ndarray, dict[str, float]]
 
 def by_network(layers: tuple[Layer, ...], params: list[dict], image: np.ndarray) -> Arrays:
     """What each layer gives, by the NumPy network: ``(h, w, channels)`` -> one ``(h, w, filters)`` per layer."""
-    specs = [ModelSpec(image.shape, layers[: n + 1]) for n in range(len(layers))]
+    specs = [ModelSpec(layers[: n + 1], image.shape) for n in range(len(layers))]
     return [Network(spec, params[: len(spec.layers)]).logits(image[None])[0] for spec in specs]
 
 

@@ -126,9 +126,9 @@ def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     for _ in range(ROUNDS[network]):
         for where in rates:
             _forget(some.images)
-            fitted = loop.fit(spec, sides[where], None, loop.TrainConfig(epochs=1))
-            rates[where].append(round(fitted.history[0].running.total / fitted.train_seconds))
-            found["loss"][where] = [round(float(np.mean(part)), 2) for part in _ends(fitted.step_losses)]
+            result = loop.fit(spec, sides[where], None, loop.TrainConfig(epochs=1))
+            rates[where].append(round(result.history[0].running.total / result.train_seconds))
+            found["loss"][where] = [round(float(np.mean(part)), 2) for part in _ends(result.step_losses)]
             found.setdefault("peak_megabytes", _peak())  # with what is in memory for comparison it would be more
             sides.setdefault("memory", replace(some, images=some.images[:]))
     return found

@@ -48,7 +48,7 @@ def write_models(spec: ModelSpec, folder: Path) -> None:
 
     from jaxdoodle.inference import model_file
     from jaxdoodle.inference.network import Network
-    from jaxdoodle.preprocessing import config as contract
+    from jaxdoodle.preprocessing import config as preprocessing
 
     for package in (model_file, sys.modules[__name__]):
         compileall.compile_dir(Path(str(package.__file__)).parent, quiet=2)
@@ -59,7 +59,7 @@ def write_models(spec: ModelSpec, folder: Path) -> None:
     ]
     golden = rng.integers(0, 256, (2, *spec.input_shape), dtype=np.uint8)
     logits = Network(spec, params, DIVISOR).logits(golden)
-    file = model_file.ModelFile(spec, params, contract.MNIST, golden_inputs=golden, golden_logits=logits)
+    file = model_file.ModelFile(spec, params, preprocessing.MNIST, golden_inputs=golden, golden_logits=logits)
     model_file.write(folder / "model.npz", file)
     if find_spec("onnx"):
         from jaxdoodle.formats import onnx

@@ -60,7 +60,7 @@ def ours_on_all_cores(workload: Workload, images: np.ndarray, labels: np.ndarray
     from jaxdoodle.training import devices as parallel
 
     devices = math.gcd(cores(), workload.batch_size)
-    parallel.split_processor(devices)
+    parallel.use_cpu_devices(devices)
     return ours(workload, images, labels, devices)
 
 

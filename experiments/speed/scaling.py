@@ -65,7 +65,7 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
     from jaxdoodle.training import loop
 
     if devices > 1:
-        parallel.split_processor(devices)
+        parallel.use_cpu_devices(devices)
     spec, batch_size, count = case(axis, value)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, len(spec.classes), count).astype(np.int32)
@@ -74,9 +74,9 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
         data = Dataset("noise", images, labels, spec.classes)
         epochs = max(1, min(5, 20_000 // count))
         config = loop.TrainConfig(epochs + 1, batch_size, "adam", 1e-4, "constant", devices=devices)
-        fitted = loop.fit(spec, data, None, config)
-    rate = statistics.median(epoch.running.total / epoch.seconds for epoch in fitted.history[1:])
-    return {"compile_seconds": fitted.compile_seconds, "images_per_second": rate, "peak_bytes": peak_bytes()}
+        result = loop.fit(spec, data, None, config)
+    rate = statistics.median(epoch.running.total / epoch.seconds for epoch in result.history[1:])
+    return {"compile_seconds": result.compile_seconds, "images_per_second": rate, "peak_bytes": peak_bytes()}
 
 
 def noise(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -29,7 +29,7 @@ from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.run import train_model
 from jaxdoodle.training import compile_cache
@@ -76,7 +76,7 @@ def run(out_dir: Path) -> int:
     first_runs = {}
     for name, net in NETS.items():
         splits = sides[net.dataset]
-        prepared = {kind: prepare_all(kinds[kind], splits.contract) for kind in net.foreign}
+        preprocessed = {kind: prepare_all(kinds[kind], splits.preprocessing) for kind in net.foreign}
         runs = []
         for seed in SEEDS:
             subject = f"{name}, seed {seed}"
@@ -85,8 +85,8 @@ def run(out_dir: Path) -> int:
                 net.network(splits.classes), splits, replace(net.config, seed=seed), folder, subject=subject
             )
             model = Model.load(done.model_path)
-            runs.append({"seed": seed, **measure(model, splits, prepared)})
-            first_runs.setdefault(name, (model, splits, prepared))
+            runs.append({"seed": seed, **measure(model, splits, preprocessed)})
+            first_runs.setdefault(name, (model, splits, preprocessed))
         record["nets"][name] = {"config": to_json(net.config), "data": describe_data(splits), "runs": runs}
     write_json(out_dir / "record.json", record)
     draw(first_runs, out_dir / "scores.png")
@@ -132,18 +132,18 @@ def scribble(rng: np.random.Generator, side: int = 140) -> np.ndarray:
     return np.where(ink, np.uint8(255), np.uint8(0))
 
 
-def prepare_all(pictures: Sequence[np.ndarray], contract: InputContract) -> tuple[np.ndarray, int]:
+def prepare_all(pictures: Sequence[np.ndarray], preprocessing: Preprocessing) -> tuple[np.ndarray, int]:
     """The bitmaps ``(n, 28, 28)``, and of how many pictures preparation itself says that they show no drawing."""
     bitmaps, refused = [], 0
     for picture in pictures:
         try:
-            bitmaps.append(preprocess(picture, contract).bitmap)
+            bitmaps.append(preprocess(picture, preprocessing).bitmap)
         except NoDrawingError:
             refused += 1
-    return np.array(bitmaps, np.uint8).reshape(-1, *contract.image_shape[:2]), refused
+    return np.array(bitmaps, np.uint8).reshape(-1, *preprocessing.image_shape[:2]), refused
 
 
-def measure(model: Model, splits: Splits, prepared: dict[str, tuple[np.ndarray, int]]) -> dict[str, Any]:
+def measure(model: Model, splits: Splits, preprocessed: dict[str, tuple[np.ndarray, int]]) -> dict[str, Any]:
     """All that the record says of one network: counts of the test set and of each foreign kind, by either score."""
     chosen, own = (model.logits(side.images) for side in (splits.validation, splits.test))
     labels = splits.test.labels
@@ -161,14 +161,14 @@ def measure(model: Model, splits: Splits, prepared: dict[str, tuple[np.ndarray, 
         "thresholds": {score: round(fit_abstention(by(chosen), KEEP), 4) for score, by in SCORES.items()},
         "kept": {"of": len(own)},
         "refused": {
-            kind: {"of": len(bitmaps) + blank, "unprepared": blank} for kind, (bitmaps, blank) in prepared.items()
+            kind: {"of": len(bitmaps) + blank, "unprepared": blank} for kind, (bitmaps, blank) in preprocessed.items()
         },
-        "auroc": {kind: {} for kind in prepared},
+        "auroc": {kind: {} for kind in preprocessed},
     }
     for score, by in SCORES.items():
         threshold = fit_abstention(by(chosen), KEEP)
         found["kept"][score] = int((by(own) >= threshold).sum())
-        for kind, (bitmaps, refused) in prepared.items():
+        for kind, (bitmaps, refused) in preprocessed.items():
             foreign = np.append(by(model.logits(bitmaps)), np.full(refused, -np.inf))
             found["refused"][kind][score] = int((foreign < threshold).sum())
             found["auroc"][kind][score] = round(auroc(by(own), foreign), 5)
@@ -220,10 +220,10 @@ def draw(runs: dict[str, tuple[Model, Splits, dict[str, tuple[np.ndarray, int]]]
     note += "drawings. Right: test drawings by how sure the network is; on the grey line it is honest"
     with figure(path, 2.3 * len(runs), "abstention: what is its own, and how sure it is", note) as page:
         panels = page.subplots(len(runs), 2, width_ratios=(1.9, 1))
-        for (left, right), (name, (model, splits, prepared)) in zip(panels, runs.items(), strict=True):
+        for (left, right), (name, (model, splits, preprocessed)) in zip(panels, runs.items(), strict=True):
             own = model.logits(splits.test.images)
             kinds = {"own": energy(own)} | {
-                kind: energy(model.logits(b)) for kind, (b, _) in prepared.items() if len(b)
+                kind: energy(model.logits(b)) for kind, (b, _) in preprocessed.items() if len(b)
             }
             edges = np.linspace(*np.quantile(np.concatenate(list(kinds.values())), (0.001, 0.995)), 60)
             colors = (BLUE, ORANGE, GREEN, RED, MUTED)

@@ -132,8 +132,8 @@ def _jpeg(picture: Array, quality: int) -> Any:
 
 def _transparent(picture: Array, sheet: Array, rng: np.random.Generator) -> Any:
     """The ink in its own colour on nothing."""
-    colour = np.broadcast_to(rng.integers(0, 256, 3, np.uint8), (*sheet.shape, 3))
-    return np.dstack([colour, np.rint(255 * sheet).astype(np.uint8)])
+    color = np.broadcast_to(rng.integers(0, 256, 3, np.uint8), (*sheet.shape, 3))
+    return np.dstack([color, np.rint(255 * sheet).astype(np.uint8)])
 
 
 #: (picture uint8, ink 0 to 1, rng) -> what is handed in.

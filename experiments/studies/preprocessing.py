@@ -135,15 +135,15 @@ def _compare(
     bitmaps: np.ndarray, labels: np.ndarray, subjects: Sequence[Subject], canvas: Canvas, models: list[Model]
 ) -> dict[str, Any]:
     """How many each network has right, as published and as prepared, and how many are refused, which are not right."""
-    rng, prepared, refused = np.random.default_rng(SEED), np.zeros_like(bitmaps), np.zeros(len(bitmaps), bool)
+    rng, preprocessed, refused = np.random.default_rng(SEED), np.zeros_like(bitmaps), np.zeros(len(bitmaps), bool)
     for index, subject in enumerate(subjects):
         try:
-            prepared[index] = preprocess(canvas_of(subject, canvas, rng), models[0].contract).bitmap
+            preprocessed[index] = preprocess(canvas_of(subject, canvas, rng), models[0].preprocessing).bitmap
         except InputError as error:
             print(error)
             refused[index] = True
     published, found = (
-        np.stack([model.logits(images).argmax(axis=1) for model in models]) for images in (bitmaps, prepared)
+        np.stack([model.logits(images).argmax(axis=1) for model in models]) for images in (bitmaps, preprocessed)
     )
     return {
         "published": (published == labels).sum(axis=1).tolist(),
@@ -159,12 +159,12 @@ def _draw(record: dict[str, Any], path: Path) -> None:
     note = "Right of all, mean of the networks: dots as prepared, with 95 % intervals; crosses as published"
     with figure(path, 4.2, "preparation: drawn anew, prepared, named", note) as page:
         pair = page.subplots(1, 2, sharey=True)
-        for axes, (name, found), colour in zip(pair, record["sets"].items(), (BLUE, ORANGE), strict=True):
+        for axes, (name, found), color in zip(pair, record["sets"].items(), (BLUE, ORANGE), strict=True):
             for row, one in enumerate(found["conditions"].values()):
-                published, prepared = mean(one["published"]), mean(one["prepared"])
-                low, high = wilson_interval(round(prepared), one["total"])
-                axes.plot([100 * low, 100 * high], [row, row], color=colour)
-                axes.plot(100 * prepared / one["total"], row, "o", color=colour)
+                published, preprocessed = mean(one["published"]), mean(one["prepared"])
+                low, high = wilson_interval(round(preprocessed), one["total"])
+                axes.plot([100 * low, 100 * high], [row, row], color=color)
+                axes.plot(100 * preprocessed / one["total"], row, "o", color=color)
                 axes.plot(100 * published / one["total"], row, "x", color="black")
             axes.set(title=name, xlabel="% right")
         pair[0].set_yticks(range(len(CONDITIONS)), list(CONDITIONS))

@@ -41,7 +41,7 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
     compile_cache.enable()
     devices = math.gcd(cores(), RECIPE["batch_size"])
     if devices > 1:
-        parallel.split_processor(devices)  # where there is a GPU, that is used, and this without effect
+        parallel.use_cpu_devices(devices)  # where there is a GPU, that is used, and this without effect
     if jax.default_backend() != "cpu":
         devices = 1
     splits = load("mnist", validation=0)
@@ -49,11 +49,11 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
     runs: list[dict[str, Any]] = []
     for seed in range(seeds):
         config = loop.TrainConfig(**RECIPE, devices=devices, seed=seed)
-        fitted = loop.fit(spec, splits.train, None, config)
-        outputs = loop.predict(spec, fitted.params, splits.test.images)
+        result = loop.fit(spec, splits.train, None, config)
+        outputs = loop.predict(spec, result.params, splits.test.images)
         correct = loop.score(outputs, splits.test.labels, config.loss).correct
-        runs.append({"seed": seed, "correct": correct, "train_seconds": fitted.train_seconds})
-        print(f"seed {seed:2}: {correct:,} of {len(splits.test):,} in {fitted.train_seconds:.2f} s", flush=True)
+        runs.append({"seed": seed, "correct": correct, "train_seconds": result.train_seconds})
+        print(f"seed {seed:2}: {correct:,} of {len(splits.test):,} in {result.train_seconds:.2f} s", flush=True)
 
     share = statistics.mean(one["correct"] for one in runs) / len(splits.test)
     seconds = statistics.median(one["train_seconds"] for one in runs)
@@ -66,7 +66,7 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
         "config": {**to_json(config), "seed": [one["seed"] for one in runs]},
         "mean_accuracy": share,
         "median_train_seconds": seconds,
-        "compile_seconds": fitted.compile_seconds,
+        "compile_seconds": result.compile_seconds,
         "runs": runs,
     }
     write_json(out_dir / "record.json", record)

@@ -102,7 +102,7 @@ def train(options: argparse.Namespace) -> int:
     )
     compile_cache.enable()
     if config.devices > 1:
-        devices.split_processor(config.devices)
+        devices.use_cpu_devices(config.devices)
     splits = load(
         options.dataset,
         root=options.data_dir,
@@ -122,9 +122,9 @@ def train(options: argparse.Namespace) -> int:
     write_json(out_dir / "record.json", record)
     draw_figures(run, out_dir, subject=subject)
 
-    fitted = run.fit
-    print(f"compiled in {fitted.compile_seconds:.1f} s, trained in {fitted.train_seconds:.1f} s", end="; ")
-    print(f"kept epoch {fitted.best_epoch} of {len(fitted.history)}" + ", interrupted" * fitted.interrupted)
+    result = run.fit
+    print(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s", end="; ")
+    print(f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted)
     for name, score in run.scores.items():
         print(f"{name:10} {format_accuracy(score.correct, score.total)}")
     print(f"{run.model_path} holds the model; record.json and figures are beside it")
@@ -171,9 +171,11 @@ def evaluate(options: argparse.Namespace) -> int:
     dataset = sets[options.set]
     if not len(dataset):
         raise InputError(f"the {options.set} set of {options.dataset} is empty; there is nothing to score.")
-    if model.contract.image_shape != dataset.images.shape[1:]:
+    if model.preprocessing.image_shape != dataset.images.shape[1:]:
         size = dataset.images.shape[1:]
-        raise InputError(f"{options.model}: takes images of {model.contract.image_shape}; {dataset.name} has {size}.")
+        raise InputError(
+            f"{options.model}: takes images of {model.preprocessing.image_shape}; {dataset.name} has {size}."
+        )
     predicted = _classify(model, dataset.images)
     matrix = confusion_counts(dataset.labels, predicted, len(classes))
     correct, total = int(np.trace(matrix)), len(dataset)

@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> int:
             spec = ModelSpec.from_json(options.spec.read_text(encoding="utf-8"))
         except (InputError, UnicodeDecodeError) as error:
             raise InputError(f"{options.spec}: {error}") from None
-    contract = replace(CONTRACTS[options.contract], divisor=options.divisor)
+    preprocessing = replace(CONTRACTS[options.preprocessing], divisor=options.divisor)
     classes = tuple(options.classes.split(",")) if options.classes else ()
-    model = import_weights(options.weights, contract, classes, options.activation, spec, options.layout)
+    model = import_weights(options.weights, preprocessing, classes, options.activation, spec, options.layout)
     model_file.write(options.out, model)
     print(model.spec.summary())
     print(f"{options.out} holds the model")

@@ -27,12 +27,12 @@ def run(options: argparse.Namespace) -> int:
 
     model = Model.load(options.model)
     inputs.sole(path)  # or refused, before the first of many is answered
-    stages: list = []
-    code = answers.answer(model, options, "jaxdoodle: ", stages)
+    steps: list = []
+    code = answers.answer(model, options, "jaxdoodle: ", steps)
     if code == 0:
-        if not stages:
+        if not steps:
             raise InputError(f"{path}: is refused as it is; there are no stages to draw.")
         from jaxdoodle.plots.preprocessing_steps import draw_stages
 
-        draw_stages(stages, options.explain)
+        draw_stages(steps, options.explain)
     return code

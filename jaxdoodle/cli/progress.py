@@ -33,8 +33,8 @@ class Progress:
         self._bar.stop()
 
     def __call__(self, epoch: Epoch) -> None:
-        running, validation = epoch.running, epoch.validation
-        scores = f"loss {running.loss:.4f}  accuracy {100 * running.accuracy:.2f} %"
+        training, validation = epoch.training, epoch.validation
+        scores = f"loss {training.loss:.4f}  accuracy {100 * training.accuracy:.2f} %"
         if validation:
             scores += f"  validation {100 * validation.accuracy:.2f} %"
         self._bar.update(

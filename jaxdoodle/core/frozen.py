@@ -12,7 +12,7 @@ T = TypeVar("T", bound=type)
 
 
 @dataclass_transform(frozen_default=True)
-def record(cls: T) -> T:
+def frozen(cls: T) -> T:
     """A class of named values, given in order or by name, that compare, hash and print, and never change.
 
     Fields, defaults and ``__post_init__`` are a dataclass's; ``dataclasses.fields`` and ``replace`` know it as one.

@@ -28,7 +28,7 @@ MOST_CLASSES = 20
 
 def record_of(run: Run) -> dict[str, Any]:
     """One run: how it was set up, how every epoch went, how every set was scored."""
-    fitted = run.fit
+    result = run.fit
     return {
         "config": to_json(run.config),
         "spec": run.spec.to_dict() | {"classes": len(run.spec.classes)},
@@ -39,19 +39,19 @@ def record_of(run: Run) -> dict[str, Any]:
             for name, predicted in run.predicted.items()
             if name != "train" and len(run.spec.classes) <= MOST_CLASSES
         },
-        "best_epoch": fitted.best_epoch,
-        "interrupted": fitted.interrupted,
+        "best_epoch": result.best_epoch,
+        "interrupted": result.interrupted,
         "history": [
             {
                 "epoch": epoch.number,
-                "running": epoch.running._asdict(),
+                "running": epoch.training._asdict(),
                 "validation": epoch.validation._asdict() if epoch.validation else None,
                 "seconds": round(epoch.seconds, 3),
             }
-            for epoch in fitted.history
+            for epoch in result.history
         ],
-        "compile_seconds": round(fitted.compile_seconds, 3),
-        "train_seconds": round(fitted.train_seconds, 3),
+        "compile_seconds": round(result.compile_seconds, 3),
+        "train_seconds": round(result.train_seconds, 3),
         "numpy_parity": run.parity,
         "model_sha256": hashlib.sha256(run.model_path.read_bytes()).hexdigest(),
     }
@@ -64,7 +64,7 @@ def describe_data(splits: Splits) -> dict[str, Any]:
         "classes": list(splits.classes),
         "sizes": {name: len(dataset) for name, dataset in splits.sets.items()},
         "duplicates": splits.overlap_text,
-        "contract": splits.contract.to_dict(),
+        "contract": splits.preprocessing.to_dict(),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.data import synthetic
 from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS
 from jaxdoodle.data.dataset import read_names
 from jaxdoodle.data.readers.idx import MNIST_SHA256, mnist_path, read_idx

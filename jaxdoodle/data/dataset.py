@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.bitmaps import IMAGE_SHAPE, Bitmaps, digests_of
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 
 SIDES = ("train", "validation", "test")
 #: Drawings that stand for a set on disk where all would be too many; a score on them is known to 0.5 points.
@@ -112,7 +112,7 @@ class Splits:
     train: Dataset
     validation: Dataset
     test: Dataset
-    contract: InputContract
+    preprocessing: Preprocessing
     extra_tests: Mapping[str, Dataset] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -131,7 +131,7 @@ class Splits:
             return self
         sets = {name: data.in_memory() for name, data in self.sets.items()}
         extra = {name: sets[name] for name in self.extra_tests}
-        return Splits(sets["train"], sets["validation"], sets["test"], self.contract, extra)
+        return Splits(sets["train"], sets["validation"], sets["test"], self.preprocessing, extra)
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 
 #: Of all drawings of a set that comes without a test set.
 TEST_FRACTION = 0.2
@@ -25,7 +25,7 @@ TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.2
 
 
-def split_by_hash(data: Dataset, contract: InputContract, validation: float = VALIDATION_FRACTION) -> Splits:
+def split_by_hash(data: Dataset, preprocessing: Preprocessing, validation: float = VALIDATION_FRACTION) -> Splits:
     """80:20 into training and test, then the fraction ``validation`` of training into validation.
 
     The test side does not depend on ``validation``.
@@ -35,13 +35,13 @@ def split_by_hash(data: Dataset, contract: InputContract, validation: float = VA
     test = _below(digests, TEST_FRACTION)
     chosen = ~test & _below(digests, TEST_FRACTION + (1 - TEST_FRACTION) * validation)
     del digests  # 8 bytes a drawing, which those on disk do not keep
-    return Splits(data.take(~test & ~chosen), data.take(chosen), data.take(test), contract)
+    return Splits(data.take(~test & ~chosen), data.take(chosen), data.take(test), preprocessing)
 
 
 def split_training(
     train: Dataset,
     test: Dataset,
-    contract: InputContract,
+    preprocessing: Preprocessing,
     validation: float = VALIDATION_FRACTION,
     classes: Sequence[str] | None = None,
     per_class: int | None = None,
@@ -61,7 +61,7 @@ def split_training(
         train.take(kept & ~chosen).select(classes),
         train.take(kept & chosen).select(classes),
         test.select(classes),
-        contract,
+        preprocessing,
         {name: extra.select(classes) for name, extra in (extra_tests or {}).items()},
     )
 

@@ -83,4 +83,4 @@ def _apply(step: Step, x: Array) -> Array:
         q = step.int8
         x = np.clip(np.rint(x / np.float32(q.x_scale)), q.x_low, q.x_high) * np.float32(q.x_scale)
         params = {"w": q.w * q.w_scale, "b": params["b"]}
-    return Network(ModelSpec(step.input_shape, (step.layer,)), [params]).logits(x)
+    return Network(ModelSpec((step.layer,), step.input_shape), [params]).logits(x)

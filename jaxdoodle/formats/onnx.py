@@ -65,14 +65,14 @@ def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None
 
     graph = Graph()
     x = graph.node("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
-    x = graph.node("Div", [x, graph.constant("divisor", model.contract.divisor)], "scaled")
+    x = graph.node("Div", [x, graph.constant("divisor", model.preprocessing.divisor)], "scaled")
     x = graph.node("Transpose", [x], "channels_first", perm=[0, 3, 1, 2])
     for index, step in enumerate(steps):
         x = NODES[type(step.layer)](graph, f"{index}_{type(step.layer).__name__}", step, x)
     graph.node("Identity", [x], "logits")
     _conclude(graph, model)
 
-    height, width, _ = model.contract.image_shape
+    height, width, _ = model.preprocessing.image_shape
     classes = len(model.spec.classes)
     proto = helper.make_model(
         helper.make_graph(

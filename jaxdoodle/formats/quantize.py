@@ -51,7 +51,7 @@ def _int8(step: Step, low: float, high: float) -> Int8:
 
 def scaled(model: ModelFile, images: Array) -> Array:
     """Bitmaps as the network's input, float32."""
-    return images.astype(np.float32) / np.float32(model.contract.divisor)
+    return images.astype(np.float32) / np.float32(model.preprocessing.divisor)
 
 
 def logits(model: ModelFile, steps: Sequence[Step], images: Array) -> Array:

@@ -41,16 +41,16 @@ LOSSES = (
 PENALTIES = (penalties.L1(0.02), penalties.L2(0.03), penalties.L2(0.03, leaves=("w", "b"), layers=(0,)))
 MODELS = {
     "model: MLP, dropout, L2": (
-        spec.ModelSpec((5, 4, 1), (spec.Flatten(), spec.Dense(6), spec.Tanh(), spec.Dropout(0.3), spec.Dense(3))),
+        spec.ModelSpec((spec.Flatten(), spec.Dense(6), spec.Tanh(), spec.Dropout(0.3), spec.Dense(3)), (5, 4, 1)),
         (penalties.L2(0.01),),
     ),
     "model: CNN, batch norm, L1": (
         spec.ModelSpec(
-            (8, 9, 1),
             (
                 spec.Conv2D(3, 3), spec.BatchNorm(), spec.ReLU(), spec.MaxPool2D(2), spec.Conv2D(2, 2, padding="SAME"),
                 spec.LeakyReLU(), spec.AvgPool2D(2), spec.Flatten(), spec.Dense(4),
             ),
+            (8, 9, 1),
         ),
         (penalties.L1(0.01),),
     ),

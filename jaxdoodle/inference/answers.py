@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def answer(
-    model: Model, options: argparse.Namespace, program: str = "", stages: list[tuple[str, Any]] | None = None
+    model: Model, options: argparse.Namespace, program: str = "", steps: list[tuple[str, Any]] | None = None
 ) -> int:
     """A line for each input. 0: every input was read; 2: one was not, said on stderr after ``program``.
 
@@ -64,7 +64,7 @@ def answer(
                 try:
                     if isinstance(content, InputError):
                         raise content
-                    print(_printable(line_of(name, model.predict(content, stages), options.k)), flush=True)
+                    print(_printable(line_of(name, model.predict(content, steps), options.k)), flush=True)
                 except InputError as error:
                     print(_printable(f"{program}{_naming(name, content, error)}"), file=sys.stderr, flush=True)
                     code = 2

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
-from jaxdoodle.core.frozen import record
+from jaxdoodle.core.frozen import frozen
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import inputs as files
-from jaxdoodle.preprocessing.config import InputContract
-from jaxdoodle.preprocessing.pipeline import Prepared, preprocess
+from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.pipeline import Preprocessed, preprocess
 
 if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Stroke
 
 
-@record
+@frozen
 class Prediction:
     """What a model makes of one picture or drawing.
 
@@ -32,7 +32,7 @@ class Prediction:
 
     probabilities: dict[str, float]
     reason: str | None
-    prepared: Prepared | None
+    preprocessed: Preprocessed | None
 
     @property
     def abstained(self) -> bool:
@@ -70,8 +70,8 @@ class Model:
         return self._file.spec.classes
 
     @property
-    def contract(self) -> InputContract:
-        return self._file.contract
+    def preprocessing(self) -> Preprocessing:
+        return self._file.preprocessing
 
     @property
     def provenance(self) -> Mapping[str, Any]:
@@ -88,7 +88,7 @@ class Model:
         uint8 (n, height, width) or (n, height, width, 1), white ink on black, to float32 (n, classes).
         """
         images = np.asarray(images)
-        height, width, _ = shape = self.contract.image_shape
+        height, width, _ = shape = self.preprocessing.image_shape
         if images.dtype != np.uint8 or images.shape[1:] not in (shape, shape[:2]):
             raise ValueError(
                 f"logits takes uint8 images (n, {height}, {width}); got {images.dtype} {images.shape}. "
@@ -113,14 +113,14 @@ class Model:
             return np.zeros(len(logits), bool)
         return ~(energy(logits) >= self._file.abstain_below)
 
-    def predict(self, image: Any, stages: list[tuple[str, Any]] | None = None) -> Prediction:
+    def predict(self, image: Any, steps: list[tuple[str, Any]] | None = None) -> Prediction:
         """What a picture or a drawing shows, in whatever form it comes.
 
         A path, a Pillow image, an array or a list of strokes, prepared by the model's contract; ``preprocess`` says
         more, also of ``stages``. Where nothing is drawn the answer is "none of mine", with the reason. Raises
         ``InputError`` at what cannot be read.
         """
-        return self._answer([self._prepare(image, stages)])[0]
+        return self._answer([self._prepare(image, steps)])[0]
 
     def predict_all(self, images: Iterable[Any]) -> list[Prediction]:
         """``predict`` for many, of any kinds together: the network runs once."""
@@ -133,17 +133,17 @@ class Model:
             strokes.append(stroke)
             yield self.predict(strokes)
 
-    def _prepare(self, image: Any, stages: list[tuple[str, Any]] | None = None) -> Prepared | str:
+    def _prepare(self, image: Any, steps: list[tuple[str, Any]] | None = None) -> Preprocessed | str:
         """What the network is to see, or why there is nothing to see."""
         named = isinstance(image, str | os.PathLike)
         try:
-            return preprocess(files.sole(image) if named else image, self.contract, stages)
+            return preprocess(files.sole(image) if named else image, self.preprocessing, steps)
         except NoDrawingError as error:
             name = os.fspath(image) if named else ""
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
 
-    def _answer(self, inputs: Sequence[Prepared | str]) -> list[Prediction]:
-        drawn = [one.bitmap for one in inputs if isinstance(one, Prepared)]
+    def _answer(self, inputs: Sequence[Preprocessed | str]) -> list[Prediction]:
+        drawn = [one.bitmap for one in inputs if isinstance(one, Preprocessed)]
         logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
         rows = zip(self.probabilities(logits).tolist(), self.abstains(logits), energy(logits), strict=True)
         answers = []

@@ -22,15 +22,18 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.frozen import record
+from jaxdoodle.core.frozen import frozen
 from jaxdoodle.inference.network import Network, products_per_image, values_per_image
 from jaxdoodle.inference.stored_zip import pack, unpack
 from jaxdoodle.nn.spec import ModelSpec, Shape
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 
 FORMAT, VERSION = "jaxdoodle model", 1
 HEADER = "header.json"
 INPUTS, LOGITS = "goldens/inputs.npy", "goldens/logits.npy"
+
+#: Name of a field of ``Preprocessing`` -> its key in the file, where they differ.
+_V1 = {"centering": "centring", "center": "centre"}
 
 MAX_FILE_BYTES = 1 << 26
 MAX_HEADER_BYTES = 1 << 20
@@ -47,7 +50,7 @@ GOLDEN_TOLERANCE = 1e-4
 _FAULTS = (struct.error, RecursionError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
-@record
+@frozen
 class ModelFile:
     """What a model file holds.
 
@@ -58,7 +61,7 @@ class ModelFile:
 
     spec: ModelSpec
     params: Sequence[Mapping[str, Any]]
-    contract: InputContract
+    preprocessing: Preprocessing
     golden_inputs: Any
     golden_logits: Any
     temperature: float = 1.0
@@ -70,7 +73,7 @@ class ModelFile:
     @cached_property
     def network(self) -> Network:
         """The spec and its parameters, ready to run."""
-        return Network(self.spec, self.params, self.contract.divisor)
+        return Network(self.spec, self.params, self.preprocessing.divisor)
 
 
 def write(path: str | os.PathLike[str], model: ModelFile) -> None:
@@ -109,15 +112,7 @@ def encode(model: ModelFile) -> bytes:
         if arrays[name].dtype != dtype or arrays[name].shape != shape:
             raise InputError(f"{name} is {arrays[name].dtype} {arrays[name].shape}; expected {dtype} {shape}.")
     _verify(model)
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "spec": model.spec.to_dict(),
-        "contract": model.contract.to_dict(),
-        "temperature": model.temperature,
-        "abstain_below": model.abstain_below,
-        "provenance": dict(model.provenance),
-    }
+    header = {"format": FORMAT, "version": VERSION, **metadata_of(model)}
     members = {name: _npy_header(*expected[name]) + arrays[name].tobytes() for name in sorted(arrays)}
     try:
         header["sha256"] = _digest(header, members)
@@ -130,6 +125,37 @@ def encode(model: ModelFile) -> bytes:
     if len(data := pack({HEADER: text.encode("ascii")} | members)) > MAX_FILE_BYTES:
         raise InputError(f"the model takes {len(data)} bytes; at most {MAX_FILE_BYTES} are allowed.")
     return data
+
+
+def metadata_of(model: ModelFile) -> dict[str, Any]:
+    """All of a model but its arrays, as JSON values under the keys of version 1; the exports carry it, too."""
+    preprocessing = model.preprocessing.to_dict()
+    return {
+        "spec": model.spec.to_dict(),
+        "contract": {_V1.get(name, name): value for name, value in preprocessing.items()},
+        "temperature": model.temperature,
+        "abstain_below": model.abstain_below,
+        "provenance": dict(model.provenance),
+    }
+
+
+def from_metadata(metadata: Mapping[str, Any], **arrays: Any) -> ModelFile:
+    """A model from what ``metadata_of`` gave, and its arrays: ``params``, ``golden_inputs``, ``golden_logits``."""
+    return ModelFile(
+        spec=ModelSpec.from_dict(metadata["spec"]),
+        preprocessing=_read_preprocessing(metadata["contract"]),
+        temperature=metadata["temperature"],
+        abstain_below=metadata["abstain_below"],
+        provenance=metadata["provenance"],
+        **arrays,
+    )
+
+
+def _read_preprocessing(data: Any) -> Preprocessing:
+    if isinstance(data, Mapping):
+        names = {key: name for name, key in _V1.items()}
+        data = {names.get(key, key): value for key, value in data.items()}
+    return Preprocessing.from_dict(data)
 
 
 def decode(data: bytes) -> ModelFile:
@@ -150,7 +176,7 @@ def _decode(data: bytes) -> ModelFile:
         raise InputError(f"{HEADER} is missing: not a jaxdoodle model file.")
     header = _parse_header(members.pop(HEADER))
     spec = ModelSpec.from_dict(header["spec"])
-    contract = InputContract.from_dict(header["contract"])
+    preprocessing = _read_preprocessing(header["contract"])
     _bound_work(spec)
 
     # The number of goldens is all that the spec leaves open: it is what their member has room for.
@@ -166,7 +192,7 @@ def _decode(data: bytes) -> ModelFile:
         tuple(
             {name: arrays[f"layers/{i}/{name}.npy"] for name in shapes} for i, shapes in enumerate(spec.param_shapes)
         ),
-        contract,
+        preprocessing,
         arrays[INPUTS],
         arrays[LOGITS],
         header["temperature"],
@@ -209,14 +235,16 @@ def _compare_names(found: set[str], expected: set[str]) -> None:
 
 def _verify(model: ModelFile) -> None:
     """What must hold of the contents, once every array has its shape and dtype."""
-    spec, contract = model.spec, model.contract
+    spec, preprocessing = model.spec, model.preprocessing
     _bound_work(spec)
     if not spec.classes:
         raise InputError("the spec names no classes; a model file names each output.")
     if unprintable := [name for name in spec.classes if not name.isprintable()]:
         raise InputError(f"class names are printable; got {unprintable[0]!r}.")
-    if contract.image_shape != spec.input_shape:
-        raise InputError(f"the contract gives images of {contract.image_shape}; the spec takes {spec.input_shape}.")
+    if preprocessing.image_shape != spec.input_shape:
+        raise InputError(
+            f"the contract gives images of {preprocessing.image_shape}; the spec takes {spec.input_shape}."
+        )
     if not _is_number(model.temperature) or model.temperature <= 0:
         raise InputError(f"temperature is a positive number; got {model.temperature!r}.")
     if model.abstain_below is not None and not _is_number(model.abstain_below):

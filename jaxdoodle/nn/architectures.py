@@ -38,7 +38,7 @@ def mlp(
         layers += [Dense(units, init), activation]
         if drop_rate:
             layers.append(Dropout(drop_rate))
-    return ModelSpec(input_shape, (*layers, Dense(len(classes), init)), tuple(classes))
+    return ModelSpec((*layers, Dense(len(classes), init)), input_shape, tuple(classes))
 
 
 def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:
@@ -48,7 +48,7 @@ def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple
         Conv2D(16, 5), ReLU(), MaxPool2D(),
         Flatten(), Dense(128), ReLU(), Dropout(drop_rate), Dense(len(classes)),
     )  # fmt: skip
-    return ModelSpec(input_shape, layers, tuple(classes))
+    return ModelSpec(layers, input_shape, tuple(classes))
 
 
 def sketch_cnn(classes: Sequence[str], input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:
@@ -59,4 +59,4 @@ def sketch_cnn(classes: Sequence[str], input_shape: tuple[int, ...] = IMAGE) -> 
         Conv2D(64, 3, padding="SAME"), ReLU(), MaxPool2D(),
         Flatten(), Dense(512), ReLU(), Dense(len(classes)),
     )  # fmt: skip
-    return ModelSpec(input_shape, layers, tuple(classes))
+    return ModelSpec(layers, input_shape, tuple(classes))

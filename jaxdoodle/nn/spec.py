@@ -17,7 +17,7 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.frozen import record
+from jaxdoodle.core.frozen import frozen
 
 Shape = tuple[int, ...]
 Pair = Any  # given as one integer or two (vertical, horizontal); always read as two
@@ -27,7 +27,7 @@ class SpecError(InputError):
     """A description that no network can have: what was found and what to do instead."""
 
 
-@record
+@frozen
 class Layer:
     """Base of all layers: by default the shape stays and there is nothing to learn."""
 
@@ -43,7 +43,7 @@ class Layer:
         return {}
 
 
-@record
+@frozen
 class Dense(Layer):
     """Every output sees every input: ``y = x @ w + b``."""
 
@@ -63,7 +63,7 @@ class Dense(Layer):
         return {"w": (input_shape[0], self.units), "b": (self.units,)}
 
 
-@record
+@frozen
 class Conv2D(Layer):
     """Cross-correlation, which deep learning calls convolution: the kernel slides unflipped.
 
@@ -105,7 +105,7 @@ class Conv2D(Layer):
         return {"w": (*self.kernel_size, input_shape[2], self.filters), "b": (self.filters,)}
 
 
-@record
+@frozen
 class _Pool(Layer):
     """Windows of ``window`` pixels, ``stride`` apart (by default side by side); what is left over is dropped."""
 
@@ -123,17 +123,17 @@ class _Pool(Layer):
         return (*_window_counts(self, "window", (height, width)), channels)
 
 
-@record
+@frozen
 class MaxPool2D(_Pool):
     """The largest value of each window; on a tie, the first in reading order."""
 
 
-@record
+@frozen
 class AvgPool2D(_Pool):
     """The mean of each window."""
 
 
-@record
+@frozen
 class GlobalAvgPool2D(Layer):
     """The mean of each channel over the whole image."""
 
@@ -141,7 +141,7 @@ class GlobalAvgPool2D(Layer):
         return (_image_shape(self, input_shape)[2],)
 
 
-@record
+@frozen
 class Flatten(Layer):
     """An image as one row of features, channels varying fastest."""
 
@@ -149,12 +149,12 @@ class Flatten(Layer):
         return (math.prod(input_shape),)
 
 
-@record
+@frozen
 class ReLU(Layer):
     """``max(0, x)``; its derivative at 0 is 0."""
 
 
-@record
+@frozen
 class LeakyReLU(Layer):
     """``x`` above zero, ``slope * x`` elsewhere; its derivative at 0 is ``slope``."""
 
@@ -164,22 +164,22 @@ class LeakyReLU(Layer):
         _require_number(self, "slope")
 
 
-@record
+@frozen
 class Sigmoid(Layer):
     """``1 / (1 + exp(-x))``."""
 
 
-@record
+@frozen
 class Tanh(Layer):
     """Hyperbolic tangent."""
 
 
-@record
+@frozen
 class Softmax(Layer):
     """Scores as probabilities over the last axis. The losses want logits: leave it out when training on them."""
 
 
-@record
+@frozen
 class Dropout(Layer):
     """In training, zeroes the fraction ``drop_rate`` of its inputs and divides the others by ``1 - drop_rate``."""
 
@@ -191,7 +191,7 @@ class Dropout(Layer):
             raise SpecError(f"drop_rate is the fraction dropped, at least 0 and below 1; got {self.drop_rate}.")
 
 
-@record
+@frozen
 class BatchNorm(Layer):
     """Each channel (last axis) brought to mean 0 and variance 1, then scaled and shifted.
 
@@ -223,7 +223,7 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 }  # fmt: skip
 
 
-@record
+@frozen
 class ModelSpec:
     """A sequence of layers that fits together, from an input shape to one score per class.
 
@@ -231,8 +231,8 @@ class ModelSpec:
     order, or ``()`` where outputs have no names. A composition that cannot work is refused on construction.
     """
 
-    input_shape: Shape
     layers: tuple[Layer, ...]
+    input_shape: Shape
     classes: tuple[str, ...] = ()
 
     def __post_init__(self):
@@ -302,7 +302,7 @@ class ModelSpec:
             if not isinstance(value, list | tuple):
                 raise SpecError(f"{name} is a list; got {value!r}.")
         layers = tuple(_layer_from_dict(index, entry) for index, entry in enumerate(data["layers"]))
-        return cls(data["input_shape"], layers, data.get("classes", ()))
+        return cls(layers, data["input_shape"], data.get("classes", ()))
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict())

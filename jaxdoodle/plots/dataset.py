@@ -90,23 +90,23 @@ def stroke_order(drawing: Sequence[Sequence], path: Path | str, *, subject: str)
     low, high = points.min(axis=1), points.max(axis=1)
     side = max(float((high - low).max()), 1.0)
     middle, half = (low + high) / 2, 0.56 * side
-    colours = _ramp(len(strokes))
-    stages = np.unique(np.linspace(1, len(strokes), min(len(strokes), STAGES)).round().astype(int))
+    colors = _ramp(len(strokes))
+    steps = np.unique(np.linspace(1, len(strokes), min(len(strokes), STAGES)).round().astype(int))
     note = f"{len(strokes)} strokes, {points.shape[1]:,} points. A number stands where its stroke begins"
     note += f", an arrow where it ends. {_timing(drawing)}Below, the page after so many strokes"
     with figure(path, 6.3, f"{subject}: stroke order", note) as page:
         grid = page.add_gridspec(2, STAGES, height_ratios=(5.2, 1.1))
         axes = _canvas(page.add_subplot(grid[0, :]), middle, half)
-        for stroke, colour in zip(strokes, colours, strict=True):
-            _draw_stroke(axes, stroke, colour, 2.4)
-            _arrow(axes, stroke, colour, half)
+        for stroke, color in zip(strokes, colors, strict=True):
+            _draw_stroke(axes, stroke, color, 2.4)
+            _arrow(axes, stroke, color, half)
         for number, place in enumerate(_apart([stroke[:, 0] for stroke in strokes], 0.085 * half), start=1):
-            box = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": colours[number - 1]}
+            box = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": colors[number - 1]}
             axes.text(*place, str(number), size=7, ha="center", va="center", color=INK, bbox=box)
-        for column, count in enumerate(stages):
+        for column, count in enumerate(steps):
             axes = _canvas(page.add_subplot(grid[1, column]), middle, half)
-            for stroke, colour in zip(strokes[:count], colours, strict=False):
-                _draw_stroke(axes, stroke, colour, 1.2)
+            for stroke, color in zip(strokes[:count], colors, strict=False):
+                _draw_stroke(axes, stroke, color, 1.2)
             axes.set_title(str(count), size=8, color=MUTED, pad=2)
 
 
@@ -121,8 +121,8 @@ def _mosaic(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def _ramp(count: int) -> list:
     from matplotlib.colors import LinearSegmentedColormap
 
-    colours = LinearSegmentedColormap.from_list("order", [BLUE, "#8c6bb1", RED])
-    return [colours(place) for place in np.linspace(0, 1, count)]
+    colors = LinearSegmentedColormap.from_list("order", [BLUE, "#8c6bb1", RED])
+    return [colors(place) for place in np.linspace(0, 1, count)]
 
 
 def _timing(drawing: Sequence[Sequence]) -> str:
@@ -138,20 +138,20 @@ def _canvas(axes, middle, half):
     return axes
 
 
-def _draw_stroke(axes, stroke, colour, width):
+def _draw_stroke(axes, stroke, color, width):
     if stroke.shape[1] == 1:
-        axes.plot(*stroke, ".", color=colour, markersize=2 * width)
+        axes.plot(*stroke, ".", color=color, markersize=2 * width)
     else:
-        axes.plot(*stroke, color=colour, linewidth=width, solid_capstyle="round", solid_joinstyle="round")
+        axes.plot(*stroke, color=color, linewidth=width, solid_capstyle="round", solid_joinstyle="round")
 
 
-def _arrow(axes, stroke, colour, half):
+def _arrow(axes, stroke, color, half):
     """A head at the end of a stroke, along its last stretch that is long enough to have a direction."""
     end = stroke[:, -1]
     away = np.flatnonzero(np.hypot(*(stroke - end[:, None])) > 0.03 * half)
     if len(away):
         axes.annotate(
-            "", end, stroke[:, away[-1]], arrowprops={"arrowstyle": "-|>", "color": colour, "shrinkA": 0, "shrinkB": 0}
+            "", end, stroke[:, away[-1]], arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
         )
 
 

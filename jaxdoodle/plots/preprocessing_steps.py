@@ -11,15 +11,15 @@ from PIL import Image, ImageDraw, ImageFont
 SIDE, GAP, HEADING = 180, 14, 24  # pixels
 
 
-def draw_stages(stages: Sequence[tuple[str, np.ndarray]], path: str | os.PathLike[str]) -> None:
+def draw_stages(steps: Sequence[tuple[str, np.ndarray]], path: str | os.PathLike[str]) -> None:
     """Write the ``stages`` that ``preprocess`` collected, in a row with their names, as one picture.
 
     Each is floats 0 to 1: (h, w) with white ink on black, which is shown black on white, or (h, w, 1, 3 or 4) as is.
     """
     font = ImageFont.load_default(12)
-    strip = Image.new("RGB", (GAP + len(stages) * (SIDE + GAP), HEADING + SIDE + GAP), "#f3f3f3")
+    strip = Image.new("RGB", (GAP + len(steps) * (SIDE + GAP), HEADING + SIDE + GAP), "#f3f3f3")
     pen = ImageDraw.Draw(strip)
-    for index, (name, picture) in enumerate(stages):
+    for index, (name, picture) in enumerate(steps):
         left = GAP + index * (SIDE + GAP)
         pen.text((left, HEADING - 4), name, "#222222", font, anchor="ls")
         shown = _picture(picture)

@@ -27,7 +27,7 @@ def draw_figures(run: Run, out_dir: Path, *, subject: str) -> None:
         ("loss", curves.loss_curve, lambda e: e.loss),
         ("accuracy", curves.accuracy_curves, lambda e: e.correct),
     ):
-        training = [score(epoch.running) for epoch in history], history[0].running.total
+        training = [score(epoch.training) for epoch in history], history[0].training.total
         validation = ([score(e.validation) for e in history], len(splits.validation)) if validated else None
         draw(training, out_dir / f"{name}.png", subject=subject, validation=validation)
 

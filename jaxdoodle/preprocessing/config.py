@@ -12,19 +12,19 @@ from dataclasses import fields
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.frozen import record
+from jaxdoodle.core.frozen import frozen
 
-CENTRINGS = ("mass", "box")
+CENTERINGS = ("mass", "box")
 #: Of the longest side: finer pens leave no ink, broader ones no lines.
 PENS = (0.01, 0.25)
 
 
-class ContractError(InputError):
+class PreprocessingError(InputError):
     """A contract that no image can meet: what was found and what to do instead."""
 
 
-@record
-class InputContract:
+@frozen
+class Preprocessing:
     """White ink (255) on black, one channel, placed and scaled like the training images.
 
     ``image_shape``    (height, width, 1) of the bitmap.
@@ -38,8 +38,8 @@ class InputContract:
 
     image_shape: tuple[int, int, int] = (28, 28, 1)
     longest_side: float = 20.0
-    centring: str = "mass"
-    centre: tuple[float, float] = (14.0, 14.0)
+    centering: str = "mass"
+    center: tuple[float, float] = (14.0, 14.0)
     stroke_width: float | None = None
     divisor: float = 255.0
 
@@ -50,23 +50,23 @@ class InputContract:
                 object.__setattr__(self, name, tuple(value))
         shape = self.image_shape
         if not isinstance(shape, tuple) or len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
-            raise ContractError(f"image_shape is (height, width, 1) in positive integers; got {shape!r}.")
+            raise PreprocessingError(f"image_shape is (height, width, 1) in positive integers; got {shape!r}.")
         if shape[2] != 1:
-            raise ContractError(f"image_shape has one channel; got {shape!r}.")
+            raise PreprocessingError(f"image_shape has one channel; got {shape!r}.")
         if not _is_positive(self.longest_side) or self.longest_side > min(shape[:2]):
-            raise ContractError(f"longest_side fits the {shape[0]}x{shape[1]} image; got {self.longest_side!r}.")
-        if self.centring not in CENTRINGS:
-            raise ContractError(f'centring is "mass" or "box"; got {self.centring!r}.')
-        if not isinstance(self.centre, tuple) or len(self.centre) != 2 or not all(map(_is_positive, self.centre)):
-            raise ContractError(f"centre is (row, column), each above 0; got {self.centre!r}.")
-        if any(c > n - 1 for c, n in zip(self.centre, shape, strict=False)):
-            raise ContractError(f"centre lies inside the {shape[0]}x{shape[1]} image; got {self.centre!r}.")
+            raise PreprocessingError(f"longest_side fits the {shape[0]}x{shape[1]} image; got {self.longest_side!r}.")
+        if self.centering not in CENTERINGS:
+            raise PreprocessingError(f'centring is "mass" or "box"; got {self.centering!r}.')
+        if not isinstance(self.center, tuple) or len(self.center) != 2 or not all(map(_is_positive, self.center)):
+            raise PreprocessingError(f"centre is (row, column), each above 0; got {self.center!r}.")
+        if any(c > n - 1 for c, n in zip(self.center, shape, strict=False)):
+            raise PreprocessingError(f"centre lies inside the {shape[0]}x{shape[1]} image; got {self.center!r}.")
         if self.stroke_width is not None:
             least, most = (part * self.longest_side for part in PENS)
             if not _is_positive(self.stroke_width) or not least <= self.stroke_width <= most:
-                raise ContractError(f"stroke_width is {least:g} to {most:g} pixels; got {self.stroke_width!r}.")
+                raise PreprocessingError(f"stroke_width is {least:g} to {most:g} pixels; got {self.stroke_width!r}.")
         if not _is_positive(self.divisor):
-            raise ContractError(f"divisor is a positive number; got {self.divisor!r}.")
+            raise PreprocessingError(f"divisor is a positive number; got {self.divisor!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """The contract as JSON types; ``from_dict`` reads it back."""
@@ -74,12 +74,12 @@ class InputContract:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> InputContract:
+    def from_dict(cls, data: Mapping[str, Any]) -> Preprocessing:
         """Read what ``to_dict`` wrote. Raises ``ContractError`` at anything else."""
         names = [f.name for f in fields(cls)]
         if not isinstance(data, Mapping) or set(data) != set(names):
             found = ", ".join(map(str, data)) if isinstance(data, Mapping) else repr(data)
-            raise ContractError(f"a contract has {', '.join(names)}; got {found}.")
+            raise PreprocessingError(f"a contract has {', '.join(names)}; got {found}.")
         return cls(**data)
 
 
@@ -89,10 +89,10 @@ def _is_positive(value: Any) -> bool:
 
 #: Measured on its 10,000 test images: the ink's longer side is 20 px in 9,997, and the mean place of the ink is
 #: (13.99, 14.01) with the deviation of rounding to whole pixels (0.29). Half of its pens are 2.0 to 2.7 px wide.
-MNIST = InputContract(longest_side=20.0, centring="mass", centre=(14.0, 14.0), stroke_width=2.4)
+MNIST = Preprocessing(longest_side=20.0, centering="mass", center=(14.0, 14.0), stroke_width=2.4)
 
 #: Google draws the 255 units of a drawing's longer side with a pen of 16 at 28 pixels to 304 units: 24.96 px of ink,
 #: which touch 26 pixels (in 19,610 of 19,632 bitmaps; their boxes are centred at 13.50, deviation 0.05).
-QUICKDRAW = InputContract(
-    longest_side=(255 + 16) * 28 / 304, centring="box", centre=(13.5, 13.5), stroke_width=16 * 28 / 304
+QUICKDRAW = Preprocessing(
+    longest_side=(255 + 16) * 28 / 304, centering="box", center=(13.5, 13.5), stroke_width=16 * 28 / 304
 )

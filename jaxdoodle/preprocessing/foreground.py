@@ -37,18 +37,18 @@ def ink_of(pixels: Array) -> tuple[Array, str, bool]:
     one colour: a page with transparent surroundings.
     """
     if pixels.shape[2] == 4:
-        colours, alpha = pixels[..., :3], pixels[..., 3]
+        colors, alpha = pixels[..., :3], pixels[..., 3]
         if alpha.min() < 1:
             solid = alpha > 0.5
             if not solid.any():
                 raise NoDrawingError("the picture is blank: all of it is transparent.")
             top, left, bottom, right = map(int, box_of(solid.astype(np.float32)))
             filled = solid[top:bottom, left:right].mean() > 0.9
-            if not (filled and np.ptp(colours[solid], axis=0).max() > 0.25):
+            if not (filled and np.ptp(colors[solid], axis=0).max() > 0.25):
                 return _levelled(alpha), "transparent", False
-            page = _middle(colours[solid])
-            colours = page + (colours - page) * alpha[..., None]
-        pixels = colours
+            page = _middle(colors[solid])
+            colors = page + (colors - page) * alpha[..., None]
+        pixels = colors
     border = _border(pixels.shape[:2])
     paper = _middle(pixels[border])
     ink = np.abs(pixels - paper).max(axis=2)
@@ -70,9 +70,9 @@ def _border(shape: tuple[int, int]) -> Array:
     return border
 
 
-def _middle(colours: Array) -> Array:
+def _middle(colors: Array) -> Array:
     """The median of each channel; ``np.median`` would import numpy.ma, a tenth of the time to the first prediction."""
-    return np.sort(colours, axis=0)[len(colours) // 2]
+    return np.sort(colors, axis=0)[len(colors) // 2]
 
 
 def _levelled(ink: Array) -> Array:

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.frozen import record
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.core.frozen import frozen
+from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.foreground import PAPER, full_strength, ink_of, without_specks
 from jaxdoodle.preprocessing.pictures import pixels_of
-from jaxdoodle.preprocessing.rejection import refuse_picture, refuse_strokes
-from jaxdoodle.preprocessing.resample import Box, box_of, centre_of, place
+from jaxdoodle.preprocessing.rejection import reject_image, reject_strokes
+from jaxdoodle.preprocessing.resample import Box, box_of, center_of, place
 from jaxdoodle.preprocessing.stroke_width import by_outline, redrawn_to
 
-__all__ = ["PEN_RANGE", "Prepared", "place", "preprocess"]
+__all__ = ["PEN_RANGE", "Preprocessed", "place", "preprocess"]
 
 Array = Any  # numpy.ndarray
 
@@ -31,8 +31,8 @@ WORK_SIDE = 1024
 PEN_RANGE = (0.75, 1.2)
 
 
-@record
-class Prepared:
+@frozen
+class Preprocessed:
     """What the network sees, and how it came about.
 
     ``bitmap``      uint8 (height, width), white ink on black.
@@ -57,7 +57,7 @@ class Prepared:
     __eq__, __hash__ = object.__eq__, object.__hash__  # arrays have no one answer
 
 
-def preprocess(image: Any, contract: InputContract, stages: list[tuple[str, Array]] | None = None) -> Prepared:
+def preprocess(image: Any, preprocessing: Preprocessing, steps: list[tuple[str, Array]] | None = None) -> Preprocessed:
     """Prepare a picture, or a drawing in strokes, as the contract says.
 
     A drawing is a list of strokes, see ``strokes``. A picture is a path (opened by Pillow), a Pillow image, or an
@@ -66,17 +66,17 @@ def preprocess(image: Any, contract: InputContract, stages: list[tuple[str, Arra
     no drawing is on it. To ``stages``, if given, what was done is added in turn: its name, and the picture after it as
     floats from 0 to 1, (h, w) with white ink on black, or (h, w, 1, 3 or 4) as it came.
     """
-    stages = [] if stages is None else stages
+    steps = [] if steps is None else steps
     try:
         if isinstance(image, list | tuple):
-            return _from_strokes(image, contract, stages)
-        return _from_pixels(*pixels_of(image, WORK_SIDE), contract, stages)
+            return _from_strokes(image, preprocessing, steps)
+        return _from_pixels(*pixels_of(image, WORK_SIDE), preprocessing, steps)
     except InputError as error:
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else "the image"
         raise type(error)(f"{name}: {error}") from None
 
 
-def _from_strokes(drawing: Any, contract: InputContract, stages: list[tuple[str, Array]]) -> Prepared:
+def _from_strokes(drawing: Any, preprocessing: Preprocessing, steps: list[tuple[str, Array]]) -> Preprocessed:
     from jaxdoodle.preprocessing import render
     from jaxdoodle.strokes import drawing as strokes  # they are not needed to prepare a picture
 
@@ -84,39 +84,43 @@ def _from_strokes(drawing: Any, contract: InputContract, stages: list[tuple[str,
     low, high = ([edge(edge(stroke[axis]) for stroke in drawing) for axis in (1, 0)] for edge in (min, max))
     side = max(last - first for first, last in zip(low, high, strict=True))
     lines = sum(float(np.hypot(*(np.diff(np.asarray(axis, float)) for axis in stroke[:2])).sum()) for stroke in drawing)
-    refuse_strokes(side, lines)
-    bitmap = render.render(drawing, contract)
-    stages.append(("strokes rendered", bitmap / np.float32(255)))
-    scale = (contract.longest_side - render.pen_of(contract)) / side
-    return Prepared(bitmap, "strokes", False, (*low, *high), scale, 0.0, 0.0, 0)
+    reject_strokes(side, lines)
+    bitmap = render.render(drawing, preprocessing)
+    steps.append(("strokes rendered", bitmap / np.float32(255)))
+    scale = (preprocessing.longest_side - render.pen_of(preprocessing)) / side
+    return Preprocessed(bitmap, "strokes", False, (*low, *high), scale, 0.0, 0.0, 0)
 
 
-def _from_pixels(pixels: Array, step: int, contract: InputContract, stages: list[tuple[str, Array]]) -> Prepared:
+def _from_pixels(
+    pixels: Array, step: int, preprocessing: Preprocessing, steps: list[tuple[str, Array]]
+) -> Preprocessed:
     """From pixels that were reduced by ``step``."""
-    stages.append(("picture", pixels))
+    steps.append(("picture", pixels))
     whole, background, uneven = ink_of(pixels)
-    stages.append(("ink, light evened out" if uneven else f"ink on {background}", whole))
+    steps.append(("ink, light evened out" if uneven else f"ink on {background}", whole))
     ink, specks = without_specks(np.where(whole < PAPER, np.float32(0), whole))
     ink = full_strength(ink)
     if specks:
-        stages.append((f"without {specks} specks", ink))
+        steps.append((f"without {specks} specks", ink))
     box = box_of(ink)
     drawing = ink[int(box[0]) : int(box[2]) + 1, int(box[1]) : int(box[3]) + 1]
     pen, scale, widened = by_outline(drawing), 1.0, 0.0
-    refuse_picture(ink, box, pen, uneven)
+    reject_image(ink, box, pen, uneven)
 
-    if _meets(contract, ink, box):
+    if _meets(preprocessing, ink, box):
         bitmap = np.rint(255 * whole).astype(np.uint8)
     else:
-        stages.append(("cut to the ink", drawing))
-        scale = contract.longest_side / max(box[2] - box[0], box[3] - box[1])
-        if contract.stroke_width is not None:
-            drawing, pen, scale, widened = redrawn_to(drawing, contract.longest_side, contract.stroke_width, PEN_RANGE)
+        steps.append(("cut to the ink", drawing))
+        scale = preprocessing.longest_side / max(box[2] - box[0], box[3] - box[1])
+        if preprocessing.stroke_width is not None:
+            drawing, pen, scale, widened = redrawn_to(
+                drawing, preprocessing.longest_side, preprocessing.stroke_width, PEN_RANGE
+            )
             if widened:
-                stages.append((f"pen {'wider' if widened > 0 else 'finer'} by {abs(widened):.1f} px", drawing))
-        bitmap = np.rint(255 * place(drawing, contract)).astype(np.uint8)
-    stages.append(("bitmap", bitmap / np.float32(255)))
-    return Prepared(
+                steps.append((f"pen {'wider' if widened > 0 else 'finer'} by {abs(widened):.1f} px", drawing))
+        bitmap = np.rint(255 * place(drawing, preprocessing)).astype(np.uint8)
+    steps.append(("bitmap", bitmap / np.float32(255)))
+    return Preprocessed(
         bitmap=bitmap,
         background=background,
         uneven=uneven,
@@ -128,10 +132,10 @@ def _from_pixels(pixels: Array, step: int, contract: InputContract, stages: list
     )
 
 
-def _meets(contract: InputContract, ink: Array, box: Box) -> bool:
+def _meets(preprocessing: Preprocessing, ink: Array, box: Box) -> bool:
     """Whether this is a bitmap as the contract has it: right in size, and in place to the rounding of whole pixels."""
-    if ink.shape != contract.image_shape[:2]:
+    if ink.shape != preprocessing.image_shape[:2]:
         return False
     longest = max(box[2] - box[0], box[3] - box[1])
-    offsets = [abs(c - goal) for c, goal in zip(centre_of(ink, contract), contract.centre, strict=True)]
-    return abs(longest - contract.longest_side) <= 1 and max(offsets) <= 0.75
+    offsets = [abs(c - goal) for c, goal in zip(center_of(ink, preprocessing), preprocessing.center, strict=True)]
+    return abs(longest - preprocessing.longest_side) <= 1 and max(offsets) <= 0.75

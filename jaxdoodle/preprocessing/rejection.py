@@ -25,7 +25,7 @@ LINES_EVERYWHERE = 4.0
 STROKES = 200
 
 
-def refuse_picture(ink: Array, box: Box, pen: float, uneven: bool) -> None:
+def reject_image(ink: Array, box: Box, pen: float, uneven: bool) -> None:
     """Raise ``NoDrawingError`` if the ink (h, w), in its ``box`` and drawn by a ``pen`` so wide, is no drawing."""
     (top, left, bottom, right), (height, width) = box, ink.shape
     longest = max(bottom - top, right - left)
@@ -43,7 +43,7 @@ def refuse_picture(ink: Array, box: Box, pen: float, uneven: bool) -> None:
         )
 
 
-def refuse_strokes(side: float, lines: float) -> None:
+def reject_strokes(side: float, lines: float) -> None:
     """Raise ``NoDrawingError`` at strokes whose longer side is ``side`` and which are ``lines`` long together."""
     if not side:
         raise NoDrawingError("the strokes are a single dot; expected lines.")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.strokes.drawing import BOX, Drawing, simplify
 from jaxdoodle.strokes.raster import middles, paint
 
@@ -19,41 +19,41 @@ from jaxdoodle.strokes.raster import middles, paint
 PEN = 1 / 8
 
 
-def pen_of(contract: InputContract) -> float:
+def pen_of(preprocessing: Preprocessing) -> float:
     """The width that strokes are drawn with, in pixels of the bitmap."""
-    return contract.stroke_width or contract.longest_side * PEN
+    return preprocessing.stroke_width or preprocessing.longest_side * PEN
 
 
-def render(drawing: Drawing, contract: InputContract) -> np.ndarray:
+def render(drawing: Drawing, preprocessing: Preprocessing) -> np.ndarray:
     """A raw or simplified drawing as uint8 ``(height, width)``, white ink on black.
 
     By the Quick, Draw! contract this is the published bitmap. Raises ``InputError`` at what is no drawing.
     """
-    return render_all([drawing], contract)[0]
+    return render_all([drawing], preprocessing)[0]
 
 
-def render_all(drawings: Sequence[Drawing], contract: InputContract) -> np.ndarray:
+def render_all(drawings: Sequence[Drawing], preprocessing: Preprocessing) -> np.ndarray:
     """Many drawings at once: uint8 ``(n, height, width)``.
 
     Where the contract centres by mass, they are painted in the middle, weighed, and painted again where they belong.
     """
     simple = [simplify(drawing) for drawing in drawings]
-    shape = contract.image_shape[:2]
-    pen = pen_of(contract)
-    scale = (contract.longest_side - pen) / (BOX - 1)  # bitmap pixels to a unit of the simplified drawing
+    shape = preprocessing.image_shape[:2]
+    pen = pen_of(preprocessing)
+    scale = (preprocessing.longest_side - pen) / (BOX - 1)  # bitmap pixels to a unit of the simplified drawing
 
     def painted(centres: np.ndarray) -> np.ndarray:
         """With the middle of each drawing at its (row, column), counted from the middle of the first pixel."""
         return paint(simple, shape, scale, pen, centres[:, ::-1] + 0.5 - scale * middles(simple))
 
-    goal = np.tile(contract.centre, (len(simple), 1))
-    if contract.centring == "box":
+    goal = np.tile(preprocessing.center, (len(simple), 1))
+    if preprocessing.centering == "box":
         return painted(goal)
     middle = np.tile((np.array(shape) - 1) / 2, (len(simple), 1))
-    return painted(middle + goal - _centres_of_mass(painted(middle)))
+    return painted(middle + goal - _centers_of_mass(painted(middle)))
 
 
-def _centres_of_mass(bitmaps: np.ndarray) -> np.ndarray:
+def _centers_of_mass(bitmaps: np.ndarray) -> np.ndarray:
     """``(n, height, width)`` -> (row, column) of each, ``(n, 2)``; of blank ones, as a hair leaves, the middle."""
     sides = [np.maximum(bitmaps.sum(axis=axis, dtype=np.float64), 1e-9) for axis in (2, 1)]
     return np.stack([side @ np.arange(side.shape[1]) / side.sum(axis=1) for side in sides], axis=1)

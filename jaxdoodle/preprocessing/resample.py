@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 
 Array = Any  # numpy.ndarray
 #: (top, left, bottom, right) in pixels, fractions allowed: pixel (0, 0) reaches from 0 to 1 both ways.
@@ -24,23 +24,24 @@ def box_of(ink: Array) -> Box:
     return top, left, bottom, right
 
 
-def centre_of(ink: Array, contract: InputContract) -> tuple[float, float]:
+def center_of(ink: Array, preprocessing: Preprocessing) -> tuple[float, float]:
     """The (row, column) to be put at the contract's centre, counted from the middle of the first pixel."""
-    if contract.centring == "box":
+    if preprocessing.centering == "box":
         top, left, bottom, right = box_of(ink)
         return (top + bottom - 1) / 2, (left + right - 1) / 2
     rows, columns = ink.sum(axis=1), ink.sum(axis=0)
     return float(rows @ np.arange(len(rows)) / rows.sum()), float(columns @ np.arange(len(columns)) / columns.sum())
 
 
-def place(ink: Array, contract: InputContract) -> Array:
+def place(ink: Array, preprocessing: Preprocessing) -> Array:
     """Ink on (h, w), 0 for none, at the size and in the place that the contract says: float32, in the same units."""
     top, left, bottom, right = box_of(ink)
-    scale = contract.longest_side / max(bottom - top, right - left)
+    scale = preprocessing.longest_side / max(bottom - top, right - left)
     corner = tuple(
-        at + 0.5 - (goal + 0.5) / scale for at, goal in zip(centre_of(ink, contract), contract.centre, strict=True)
+        at + 0.5 - (goal + 0.5) / scale
+        for at, goal in zip(center_of(ink, preprocessing), preprocessing.center, strict=True)
     )
-    return resample(ink, scale, corner, contract.image_shape[:2])  # type: ignore[arg-type]
+    return resample(ink, scale, corner, preprocessing.image_shape[:2])  # type: ignore[arg-type]
 
 
 def resample(ink: Array, scale: float, corner: tuple[float, float], shape: tuple[int, int]) -> Array:

@@ -31,10 +31,10 @@ def apply(augment: Augment, key: Array, images: Array) -> Array:
     height, width = images.shape[1:3]
     rows, columns = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
     places = jnp.stack([rows, columns]).astype(images.dtype)  # (2, height, width)
-    centre = jnp.asarray([(height - 1) / 2, (width - 1) / 2], images.dtype)[:, None, None]
+    center = jnp.asarray([(height - 1) / 2, (width - 1) / 2], images.dtype)[:, None, None]
     affine_key, elastic_key = jax.random.split(key)
     matrices, shifts = _affine(augment, affine_key, images.shape[0], images.dtype)
-    moved = jnp.einsum("nij,jhw->nihw", matrices, places - centre) + centre + shifts[:, :, None, None]
+    moved = jnp.einsum("nij,jhw->nihw", matrices, places - center) + center + shifts[:, :, None, None]
     if augment.elastic:
         moved += _displacement(augment, elastic_key, images.shape[:3], images.dtype)
     return _sample(images, moved)

@@ -21,7 +21,7 @@ AXIS = "batch"
 LARGE = 8192
 
 
-def split_processor(devices: int) -> None:
+def use_cpu_devices(devices: int) -> None:
     """Let JAX see the processor as so many devices of one thread each. To be called before JAX computes anything.
 
     On networks as small as these, two threads that share a matrix product wait for each other; two devices with
@@ -58,7 +58,7 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
     return objective
 
 
-def spread(epoch: Callable, mesh: Mesh) -> Callable:
+def shard(epoch: Callable, mesh: Mesh) -> Callable:
     """``epoch(state, images, labels, order)`` on every device at once: ``order`` is shared out, the rest is everywhere.
 
     Each device draws random numbers of its own.

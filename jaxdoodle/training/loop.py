@@ -122,13 +122,13 @@ class Epoch(NamedTuple):
     """One epoch. ``running`` is scored during training, by changing weights and with dropout; it is no accuracy."""
 
     number: int
-    running: Evaluation
+    training: Evaluation
     validation: Evaluation | None
     seconds: float
 
 
 @dataclass
-class Fit:
+class TrainResult:
     """What training gives. ``params`` are those of ``best_epoch``: most right on validation (on a tie, the smaller
     loss), or the last where there is no validation set."""
 
@@ -149,7 +149,7 @@ def fit(
     *,
     divisor: float = 255.0,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> Fit:
+) -> TrainResult:
     """Train ``spec`` from ``config.seed``; the same seed on the same machine gives the same result.
 
     ``divisor`` scales pixels into what the network sees. ``on_epoch`` is called after every epoch. Ctrl-C ends
@@ -178,7 +178,7 @@ def fit(
     step = make_step(spec, optimizer, config, divisor)
     start = init_state(spec, optimizer, config), *first[:2]
     run_epoch, (state, *_) = compile_epoch(step, batch_size, config.devices, start, source.size)
-    result = Fit(params=state.params, best_epoch=0, compile_seconds=time.perf_counter() - started)
+    result = TrainResult(params=state.params, best_epoch=0, compile_seconds=time.perf_counter() - started)
     best = (-1, 0.0)
     del first, start
     try:
@@ -194,8 +194,8 @@ def fit(
             _refuse_divergence(result.step_losses, len(step_loss), kept, config.learning_rate)
 
             scored = evaluate(spec, kept, validation, config.loss, divisor=divisor) if validation else None
-            running = Evaluation(float(step_loss.mean()), int(correct.sum()), source.chunks * source.size)
-            epoch = Epoch(number, running, scored, seconds)
+            training = Evaluation(float(step_loss.mean()), int(correct.sum()), source.chunks * source.size)
+            epoch = Epoch(number, training, scored, seconds)
             rank = (scored.correct, -scored.loss) if scored else (number, 0.0)
             if rank > best:
                 best = rank
@@ -277,7 +277,7 @@ def compile_epoch(
     """
     epoch = make_epoch(step, batch_size // devices)
     if devices > 1:
-        epoch = parallel.spread(epoch, parallel.make_mesh(devices))
+        epoch = parallel.shard(epoch, parallel.make_mesh(devices))
     arguments = jax.device_put(arguments, _everywhere(devices))
     return jax.jit(epoch, donate_argnums=0).lower(*arguments, np.zeros(count, np.int32)).compile(), arguments
 

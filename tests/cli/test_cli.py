@@ -202,7 +202,7 @@ def test_a_blank_page_is_none_of_mine(trained, tmp_path, capsys):
 
 
 def test_a_spec_from_a_file_is_trained(tmp_path):
-    spec = ModelSpec((28, 28, 1), (Flatten(), Dense(2)))
+    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1))
     (tmp_path / "linear.json").write_text(spec.to_json())
     words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --epochs 1 --model {tmp_path}/linear.json"
     assert main([*words.split(), "--out", str(tmp_path / "out")]) == 0
@@ -250,11 +250,11 @@ FAULTS = [
 def test_a_fault_of_the_input_is_one_line_and_exit_code_2(trained, tmp_path, capsys, words, complaint):
     (tmp_path / "bad.json").write_text("{")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "unfit.json").write_text(ModelSpec((28, 28, 1), (Flatten(), Dense(3))).to_json())
+    (tmp_path / "unfit.json").write_text(ModelSpec((Flatten(), Dense(3)), (28, 28, 1)).to_json())
     specs = {
-        "swapped": ModelSpec((28, 28, 1), (Flatten(), Dense(2)), ("hexagon", "clock")),
-        "small": ModelSpec((14, 14, 1), (Flatten(), Dense(5))),
-        "huge": ModelSpec((28, 28, 1), (Flatten(), Dense(30_000), Dense(5))),
+        "swapped": ModelSpec((Flatten(), Dense(2)), (28, 28, 1), ("hexagon", "clock")),
+        "small": ModelSpec((Flatten(), Dense(5)), (14, 14, 1)),
+        "huge": ModelSpec((Flatten(), Dense(30_000), Dense(5)), (28, 28, 1)),
     }
     for name, spec in specs.items():
         (tmp_path / f"{name}.json").write_text(spec.to_json())

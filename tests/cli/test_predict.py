@@ -29,11 +29,11 @@ def test_explain_takes_one_picture(tmp_path, capsys):
 def test_the_picture_is_prepared_once(tmp_path, monkeypatch):
     from jaxdoodle.inference import model
 
-    prepared, preprocess = [], model.preprocess
-    monkeypatch.setattr(model, "preprocess", lambda *given: prepared.append(given) or preprocess(*given))
+    preprocessed, preprocess = [], model.preprocess
+    monkeypatch.setattr(model, "preprocess", lambda *given: preprocessed.append(given) or preprocess(*given))
     (tmp_path / "one.json").write_text("[[[5, 90], [5, 7]]]")
     assert main(["predict", MODEL, str(tmp_path / "one.json"), "--explain", str(tmp_path / "x.png")]) == 0
-    assert len(prepared) == 1 and (tmp_path / "x.png").exists()
+    assert len(preprocessed) == 1 and (tmp_path / "x.png").exists()
 
 
 def test_explain_takes_a_file_of_one_drawing(tmp_path, capsys):

@@ -6,10 +6,10 @@ from dataclasses import FrozenInstanceError, dataclass, field, fields, is_datacl
 
 import pytest
 
-from jaxdoodle.core.frozen import record
+from jaxdoodle.core.frozen import frozen
 
 
-@record
+@frozen
 class Point:
     x: int
     y: int = 2
@@ -26,12 +26,12 @@ class Model:
     tags: dict = field(default_factory=dict)
 
 
-@record
+@frozen
 class Colour:
     name: str = "red"
 
 
-@record
+@frozen
 class Nothing:
     pass
 
@@ -69,14 +69,14 @@ def test_records_compare_and_hash_by_class_and_values():
 
 
 def test_a_record_does_not_change():
-    colour = Colour()
+    color = Colour()
     with pytest.raises(FrozenInstanceError, match="Colour does not change"):
-        colour.name = "blue"
+        color.name = "blue"
     with pytest.raises(FrozenInstanceError):
-        del colour.name
+        del color.name
     with pytest.raises(FrozenInstanceError):
-        colour.size = 3
-    assert replace(colour, name="blue") == Colour("blue") and colour == Colour()
+        color.size = 3
+    assert replace(color, name="blue") == Colour("blue") and color == Colour()
 
 
 def test_a_record_survives_pickle_and_copy():

@@ -21,7 +21,7 @@ from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
-from jaxdoodle.preprocessing.config import QUICKDRAW, InputContract
+from jaxdoodle.preprocessing.config import QUICKDRAW, Preprocessing
 from jaxdoodle.strokes.raster import rasterise
 
 
@@ -30,15 +30,15 @@ def sound():
     return load("doodles", per_class=60, validation=0.0)
 
 
-def linear(data, contract=QUICKDRAW):
+def linear(data, preprocessing=QUICKDRAW):
     """A model file: least squares on the pixels."""
     x = data.images.reshape(len(data), -1) / 255
     w = np.linalg.solve(x.T @ x + 10 * np.eye(784), x.T @ (np.eye(len(data.classes))[data.labels] - 0.2))
-    spec = ModelSpec((28, 28, 1), (Flatten(), Dense(len(data.classes))), data.classes)
+    spec = ModelSpec((Flatten(), Dense(len(data.classes))), (28, 28, 1), data.classes)
     params = [{}, {"w": w.astype(np.float32), "b": np.zeros(len(data.classes), np.float32)}]
     golden = data.images[:2]
     logits = (golden.reshape(2, -1) / np.float32(255)) @ params[1]["w"]
-    return ModelFile(spec, params, contract, golden, logits.astype(np.float32))
+    return ModelFile(spec, params, preprocessing, golden, logits.astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ PLANTS = {
         "hexagon for headphones",
     ),
     "another placement": (
-        lambda s: replace(s, contract=InputContract()), "placement", False,
+        lambda s: replace(s, preprocessing=Preprocessing()), "placement", False,
         "half of the train drawings or more are not as what is assumed of this kind of dataset says: longest side "
         "24.{one}, not 20.0 px",
     ),
@@ -252,7 +252,7 @@ MISFITS = {
         lambda s, f: (replace(s, **{k: s.sets[k].select(s.classes[:3]) for k in ("train", "validation", "test")}), f),
         "model's classes", False, "without a drawing: pizza, hexagon",
     ),
-    "another contract": (lambda s, f: (s, replace(f, contract=InputContract())), "placement", True, "the model's"),
+    "another contract": (lambda s, f: (s, replace(f, preprocessing=Preprocessing())), "placement", True, "the model's"),
     "rows and columns exchanged": (
         lambda s, f: (both(s, TURNS["with rows and columns exchanged"]), f), "orientation", True,
         "rows and columns exchanged",
@@ -278,10 +278,10 @@ def test_every_check_has_a_plant(sound, model):
 
 
 def test_a_model_of_larger_pictures_is_told(sound):
-    spec = ModelSpec((32, 32, 1), (Flatten(), Dense(5)), sound.classes)
+    spec = ModelSpec((Flatten(), Dense(5)), (32, 32, 1), sound.classes)
     params = [{}, {"w": np.zeros((1024, 5), np.float32), "b": np.zeros(5, np.float32)}]
     golden = np.zeros((1, 32, 32, 1), np.uint8)
-    file = ModelFile(spec, params, InputContract((32, 32, 1)), golden, np.zeros((1, 5), np.float32))
+    file = ModelFile(spec, params, Preprocessing((32, 32, 1)), golden, np.zeros((1, 5), np.float32))
     assert any(f.check == "model's contract" and f.fault for f in examine(sound, Model(file)))
 
 

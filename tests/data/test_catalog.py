@@ -64,7 +64,7 @@ def test_a_named_data_root_that_is_not_there_is_refused(tmp_path, monkeypatch, r
 def test_doodles_need_no_data_root_and_come_from_the_seed_alone(monkeypatch):
     monkeypatch.setenv("JAXDOODLE_DATA", "/nowhere")
     first, again = (load("doodles", per_class=40, seed=3) for _ in range(2))
-    assert first.classes == ("headphones", "bucket", "clock", "pizza", "hexagon") and first.contract == QUICKDRAW
+    assert first.classes == ("headphones", "bucket", "clock", "pizza", "hexagon") and first.preprocessing == QUICKDRAW
     assert sum(sizes(first)) == 200 and first.train.images.max() == 255
     assert all(np.array_equal(getattr(first, side).images, getattr(again, side).images) for side in SIDES)
     other = load("doodles", per_class=40, seed=4)
@@ -88,7 +88,7 @@ def test_each_class_of_doodles_has_its_own_randomness(monkeypatch):
 
 def test_quickdraw_is_read_from_the_data_root(root, bitmaps):
     splits = load("quickdraw", root=root, classes="zebra, ant", per_class=25)
-    assert splits.name == "quickdraw" and splits.classes == ("zebra", "ant") and splits.contract == QUICKDRAW
+    assert splits.name == "quickdraw" and splits.classes == ("zebra", "ant") and splits.preprocessing == QUICKDRAW
     assert sum(side.counts for side in (splits.train, splits.validation, splits.test)).tolist() == [20, 25]
 
 
@@ -114,7 +114,7 @@ def test_a_folder_of_bitmaps_is_a_dataset(bitmaps):
 
 def test_a_folder_of_idx_files_is_a_dataset(idx_folder):
     splits = load(str(idx_folder))
-    assert splits.name == "garments" and sizes(splits) == [24, 6, 12] and splits.contract == MNIST
+    assert splits.name == "garments" and sizes(splits) == [24, 6, 12] and splits.preprocessing == MNIST
     chosen = load(str(idx_folder), classes="2,0", validation=0.5)
     assert chosen.classes == ("2", "0") and sizes(chosen) == [10, 10, 8]
 
@@ -125,7 +125,9 @@ def test_a_folder_of_the_report_s_csv_files_is_a_dataset_of_raw_bytes(tmp_path, 
         np.savetxt(tmp_path / f"{side}_X.csv", data.images.reshape(n, 784), "%d", ",")
         np.savetxt(tmp_path / f"{side}_label.csv", np.eye(10)[data.labels], "%d", ",")
     splits = load(str(tmp_path), validation=0.0)
-    assert sizes(splits) == [20, 0, 10] and splits.contract.divisor == 1 and splits.contract.centring == "mass"
+    assert (
+        sizes(splits) == [20, 0, 10] and splits.preprocessing.divisor == 1 and splits.preprocessing.centering == "mass"
+    )
 
 
 def test_a_folder_of_pictures_is_a_dataset(tmp_path):
@@ -136,7 +138,7 @@ def test_a_folder_of_pictures_is_a_dataset(tmp_path):
             ImageDraw.Draw(image).line((10, 10, 40 + i, 90 - (name == "bat") * 2 * i), width=5)
             image.save(tmp_path / name / f"{i}.png")
     splits = load(str(tmp_path))
-    assert splits.classes == ("ant", "bat") and sum(sizes(splits)) == 40 and splits.contract == QUICKDRAW
+    assert splits.classes == ("ant", "bat") and sum(sizes(splits)) == 40 and splits.preprocessing == QUICKDRAW
 
 
 def test_an_unknown_dataset_is_refused_with_those_that_there_are(tmp_path, refusal):
@@ -162,7 +164,7 @@ def test_arguments_out_of_range_are_refused(idx_folder, refusal):
 
 def test_mnist_is_split_48_000_to_12_000_to_10_000(data_root):
     splits = load("mnist", root=data_root)
-    assert sizes(splits) == [48_000, 12_000, 10_000] and splits.contract == MNIST
+    assert sizes(splits) == [48_000, 12_000, 10_000] and splits.preprocessing == MNIST
     assert set(splits.overlaps.values()) == {0}
     share = splits.validation.counts / (splits.train.counts + splits.validation.counts)
     assert np.all(abs(share - 0.2) < 0.0002)
@@ -175,7 +177,7 @@ def test_the_cap_on_mnist_leaves_the_test_set_whole(data_root):
 
 def test_mini_mnist_comes_with_its_leaks_counted_and_two_honest_test_sets(data_root):
     splits = load("mnist-mini", root=data_root, validation=0.0)
-    assert sizes(splits) == [1000, 0, 350] and splits.contract.divisor == 1
+    assert sizes(splits) == [1000, 0, 350] and splits.preprocessing.divisor == 1
     assert splits.overlap_text == (
         "42 of 1,000 train drawings are repeats; 8 of 350 test drawings are repeats; "
         "32 of 350 test drawings are also in train"

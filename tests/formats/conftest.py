@@ -25,24 +25,24 @@ from jaxdoodle.nn.spec import (
     Softmax,
     Tanh,
 )
-from jaxdoodle.preprocessing.config import MNIST, InputContract
+from jaxdoodle.preprocessing.config import MNIST, Preprocessing
 
 DIGITS = [str(digit) for digit in range(10)]
 NAMES = ["cat", 'é "quoted" ??/', "<b>&amp;</b></script>", "%s\\n"]
 
 SPECS = {
     "every image layer": ModelSpec(
-        (12, 10, 1),
         (
             Conv2D(6, (3, 5), stride=(1, 2), padding="SAME"), BatchNorm(), LeakyReLU(0.2), AvgPool2D((2, 1)),
             Conv2D(5, 2, padding="SAME"), Sigmoid(), BatchNorm(), MaxPool2D((3, 2), stride=1), Softmax(), Dropout(0.5),
             Conv2D(8, 3), Tanh(), GlobalAvgPool2D(), Dense(7), Dropout(0.2), BatchNorm(), ReLU(), BatchNorm(), Dense(4),
         ),
+        (12, 10, 1),
         NAMES,
     ),
-    "ends in softmax": ModelSpec((5, 4, 1), (Conv2D(3, 2, stride=2), ReLU(), Flatten(), Dense(4), Softmax()), NAMES),
-    "begins with batch norm": ModelSpec((4, 4, 1), (BatchNorm(), Flatten(), Sigmoid(), Dense(4)), NAMES),
-    "pool after flat pixels": ModelSpec((6, 6, 1), (MaxPool2D(2), AvgPool2D(3), Tanh(), Flatten(), Dense(4)), NAMES),
+    "ends in softmax": ModelSpec((Conv2D(3, 2, stride=2), ReLU(), Flatten(), Dense(4), Softmax()), (5, 4, 1), NAMES),
+    "begins with batch norm": ModelSpec((BatchNorm(), Flatten(), Sigmoid(), Dense(4)), (4, 4, 1), NAMES),
+    "pool after flat pixels": ModelSpec((MaxPool2D(2), AvgPool2D(3), Tanh(), Flatten(), Dense(4)), (6, 6, 1), NAMES),
     "doodle mlp": mlp(DIGITS, (64, 32), drop_rate=0.2),
     "digit cnn": digit_cnn(DIGITS),
     "sketch cnn": sketch_cnn(DIGITS, input_shape=(13, 12, 1)),
@@ -60,17 +60,19 @@ def build(spec, seed=0, **changes):
             p["var"] = np.abs(p["var"]) + np.float32(0.3)
         params.append(p)
     height, width, _ = spec.input_shape
-    contract = MNIST
+    preprocessing = MNIST
     if (height, width) != (28, 28):
-        contract = InputContract(spec.input_shape, min(height, width) - 2, "box", (height / 2, width / 2), None, 255.0)
+        preprocessing = Preprocessing(
+            spec.input_shape, min(height, width) - 2, "box", (height / 2, width / 2), None, 255.0
+        )
     inputs = draw_images(spec, 6, seed + 1)
-    logits = Network(spec, params, contract.divisor).logits(inputs)
+    logits = Network(spec, params, preprocessing.divisor).logits(inputs)
     energy = np.median(np.log(np.exp(logits).sum(axis=1)))
     if isinstance(spec.layers[-1], Softmax):
         energy = None  # of probabilities it says nothing
     provenance = {"note": "*/ ?? // </script> {{model}}"}
     given = {"temperature": 1.7, "abstain_below": energy and float(energy), "provenance": provenance}
-    return dataclasses.replace(ModelFile(spec, params, contract, inputs, logits, **given), **changes)
+    return dataclasses.replace(ModelFile(spec, params, preprocessing, inputs, logits, **given), **changes)
 
 
 def draw_images(spec, n, seed=5):
@@ -94,7 +96,7 @@ def images(model):
 
 @pytest.fixture(scope="session")
 def logits(model, images):
-    return Network(model.spec, model.params, model.contract.divisor).logits(images)
+    return Network(model.spec, model.params, model.preprocessing.divisor).logits(images)
 
 
 @pytest.fixture(scope="session")

@@ -124,7 +124,7 @@ def test_int8_is_near_float32(model, images, logits):
 )
 def test_the_largest_input_gets_the_highest_level(shift, low, high, largest, build_spec):
     """Of either sign; where none is negative there are twice as many levels for the others."""
-    model = build_spec(ModelSpec((4, 4, 1), (BatchNorm(epsilon=1e-9), Flatten(), Dense(4)), ("a", "b", "c", "d")))
+    model = build_spec(ModelSpec((BatchNorm(epsilon=1e-9), Flatten(), Dense(4)), (4, 4, 1), ("a", "b", "c", "d")))
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
     norm = {"scale": one, "shift": one * np.float32(shift), "mean": zero, "var": one}
     model = dataclasses.replace(model, params=[norm, *model.params[1:]])

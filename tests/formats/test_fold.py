@@ -5,7 +5,7 @@ from jaxdoodle.nn.spec import BatchNorm, Dropout
 
 
 def test_the_steps_compute_what_the_network_computes(model, images, logits):
-    *_, outputs = run(steps_of(model), images.astype(np.float32) / np.float32(model.contract.divisor))
+    *_, outputs = run(steps_of(model), images.astype(np.float32) / np.float32(model.preprocessing.divisor))
     np.testing.assert_allclose(outputs, logits, rtol=0, atol=1e-5)
 
 

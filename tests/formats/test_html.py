@@ -94,7 +94,7 @@ def test_the_page_holds_classes_and_contract_and_leaves_no_gap(model, tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     found = model_in(page)
     assert tuple(found["classes"]) == model.spec.classes
-    assert found["contract"] == model.contract.to_dict()
+    assert found["contract"] == model.preprocessing.to_dict()
     assert found["provenance"] == model.provenance
     assert page.count("</script>") == 4 and page.count("{{") == 1  # the model's own
 

@@ -8,7 +8,7 @@ from jaxdoodle.formats import quantize
 from jaxdoodle.formats.fold import GONE, steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn.spec import LAYER_TYPES, ModelSpec
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 
 onnx = pytest.importorskip("onnx", reason="needs the onnx package")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
@@ -57,7 +57,7 @@ def test_the_metadata_hold_spec_contract_and_classes(model, file):
     found = {entry.key: json.loads(entry.value) for entry in onnx.load(file).metadata_props}
     assert tuple(found["classes"]) == model.spec.classes
     assert ModelSpec.from_dict(found["spec"]) == model.spec
-    assert InputContract.from_dict(found["contract"]) == model.contract
+    assert Preprocessing.from_dict(found["contract"]) == model.preprocessing
 
 
 def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):

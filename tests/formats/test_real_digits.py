@@ -23,22 +23,22 @@ def mnist(data_root):
 
 
 @pytest.fixture(scope="module")
-def fitted(digits, mnist):
+def result(digits, mnist):
     """The digit network, weights at random but for the last layer's, which are fitted to 6,000 digits."""
-    spec, contract = digits.spec, digits.contract
+    spec, preprocessing = digits.spec, digits.preprocessing
     images, labels = mnist[0].images[:6000], mnist[0].labels[:6000]
     before = [p | {"b": 0 * p["b"]} if "b" in p else p for p in digits.params[:-1]]
-    body = Network(ModelSpec(spec.input_shape, spec.layers[:-1]), before, contract.divisor)
+    body = Network(ModelSpec(spec.layers[:-1], spec.input_shape), before, preprocessing.divisor)
     design = np.append(body.logits(images), np.ones((len(images), 1)), axis=1)
     solution = np.linalg.solve(design.T @ design + 100 * np.eye(design.shape[1]), design.T @ (10 * np.eye(10)[labels]))
     params = [*before, {"w": solution[:-1].astype(np.float32), "b": solution[-1].astype(np.float32)}]
-    logits = Network(spec, params, contract.divisor).logits(images[:4])
-    return ModelFile(spec, params, contract, images[:4], logits)
+    logits = Network(spec, params, preprocessing.divisor).logits(images[:4])
+    return ModelFile(spec, params, preprocessing, images[:4], logits)
 
 
 @pytest.fixture(scope="module")
-def expected(fitted, mnist):
-    logits = Network(fitted.spec, fitted.params, fitted.contract.divisor).logits(mnist[1].images)
+def expected(result, mnist):
+    logits = Network(result.spec, result.params, result.preprocessing.divisor).logits(mnist[1].images)
     assert (logits.argmax(axis=1) == mnist[1].labels).mean() > 0.85
     return logits
 
@@ -48,17 +48,17 @@ def same(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
-def test_onnxruntime(fitted, mnist, expected, tmp_path):
+def test_onnxruntime(result, mnist, expected, tmp_path):
     pytest.importorskip("onnx", reason="needs the onnx package")
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
-    onnx.write(fitted, tmp_path / "model.onnx")
+    onnx.write(result, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     same(session.run(["logits"], {"images": mnist[1].images})[0], expected)
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
-def test_c(fitted, mnist, expected, tmp_path):
-    writer.write(fitted, tmp_path / "model.c")
+def test_c(result, mnist, expected, tmp_path):
+    writer.write(result, tmp_path / "model.c")
     subprocess.run(["cc", "-O3", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     images = b"".join(b"P5 28 28 255\n" + image.tobytes() for image in mnist[1].images)
     done = subprocess.run([tmp_path / "model", "--logits"], input=images, capture_output=True, check=True)
@@ -67,9 +67,9 @@ def test_c(fitted, mnist, expected, tmp_path):
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-def test_c_under_sanitizers(fitted, mnist, expected, int8, tmp_path):
-    steps = quantize.int8_steps(fitted, mnist[0].images[:256]) if int8 else steps_of(fitted)
-    writer.write(fitted, tmp_path / "model.c", steps)
+def test_c_under_sanitizers(result, mnist, expected, int8, tmp_path):
+    steps = quantize.int8_steps(result, mnist[0].images[:256]) if int8 else steps_of(result)
+    writer.write(result, tmp_path / "model.c", steps)
     flags = ("-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined")
     subprocess.run(["cc", *flags, "-fno-sanitize-recover", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     subprocess.run([tmp_path / "model", "--self-test"], check=True, stdout=subprocess.DEVNULL)
@@ -83,8 +83,8 @@ def test_c_under_sanitizers(fitted, mnist, expected, int8, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
-def test_javascript_on_a_thousand(fitted, mnist, expected, tmp_path):
-    html.write(fitted, tmp_path / "page.html")
+def test_javascript_on_a_thousand(result, mnist, expected, tmp_path):
+    html.write(result, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     model = re.search(r'id="model">(.*?)</script>', page)[1]
     program = (
@@ -99,9 +99,9 @@ def test_javascript_on_a_thousand(fitted, mnist, expected, tmp_path):
     same(np.array(json.loads(done.stdout)), expected[:1000])
 
 
-def test_int8_changes_few_answers(fitted, mnist, expected):
-    steps = quantize.int8_steps(fitted, mnist[0].images[:256])
-    found = quantize.logits(fitted, steps, mnist[1].images[:2000])
+def test_int8_changes_few_answers(result, mnist, expected):
+    steps = quantize.int8_steps(result, mnist[0].images[:256])
+    found = quantize.logits(result, steps, mnist[1].images[:2000])
     before, after = expected[:2000].argmax(axis=1), found.argmax(axis=1)
     right = [int((guess == mnist[1].labels[:2000]).sum()) for guess in (before, after)]
     assert (before != after).sum() <= 30 and abs(right[0] - right[1]) <= 10

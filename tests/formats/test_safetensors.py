@@ -20,7 +20,7 @@ from jaxdoodle.nn.spec import (
     Softmax,
     Tanh,
 )
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 
 safetensors = pytest.importorskip("safetensors", reason="needs the safetensors package")
 
@@ -44,7 +44,7 @@ def spec_in(path):
 def test_the_metadata_hold_spec_contract_and_calibration(model, file):
     card = card_in(file)
     assert ModelSpec.from_dict(card["spec"]) == model.spec
-    assert InputContract.from_dict(card["contract"]) == model.contract
+    assert Preprocessing.from_dict(card["contract"]) == model.preprocessing
     assert (card["temperature"], card["abstain_below"]) == (model.temperature, model.abstain_below)
     assert card["provenance"] == model.provenance
 
@@ -58,7 +58,7 @@ def test_jax_reads_it_and_computes_the_same(model, file, images, logits):
     tensors = load_file(file)
     spec = spec_in(file)
     params = [{name: tensors[f"layers.{i}.{name}"] for name in p} for i, p in enumerate(spec.param_shapes)]
-    x = images.astype(np.float32) / np.float32(model.contract.divisor)
+    x = images.astype(np.float32) / np.float32(model.preprocessing.divisor)
     found = jax.jit(apply, static_argnums=0)(spec, params, x)
     np.testing.assert_allclose(found, logits, rtol=0, atol=1e-4)
 
@@ -92,7 +92,7 @@ def test_pytorch_reads_it_and_computes_the_same(model, file, images, logits):
             x, p["mean"], p["var"], p["scale"], p["shift"], eps=layer.epsilon
         ),
     }
-    x = torch.tensor(images).permute(0, 3, 1, 2).float() / model.contract.divisor
+    x = torch.tensor(images).permute(0, 3, 1, 2).float() / model.preprocessing.divisor
     spec = spec_in(file)
     for i, (layer, names) in enumerate(zip(spec.layers, spec.param_shapes, strict=True)):
         x = torch_layers[type(layer)](layer, {name: tensors[f"layers.{i}.{name}"] for name in names}, x)

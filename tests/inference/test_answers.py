@@ -28,7 +28,7 @@ COMMAND = [sys.executable, "-m", "jaxdoodle", "predict"]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """It tells upright from level by where the ink is."""
-    spec = ModelSpec((28, 28, 1), (Flatten(), Dense(2)), ("upright", "level"))
+    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1), ("upright", "level"))
     w = np.zeros((28, 28, 2), np.float32)
     w[:, 12:16, 0] = w[12:16, :, 1] = 0.05
     params = [{}, {"w": w.reshape(784, 2), "b": np.zeros(2, np.float32)}]

@@ -44,7 +44,7 @@ MODEL = Model(_file())
 def test_a_model_is_loaded_from_its_file(tmp_path):
     model_file.write(tmp_path / "model.npz", _file())
     model = Model.load(tmp_path / "model.npz")
-    assert (model.spec, model.classes, model.contract) == (mlp(CLASSES, (3,)), CLASSES, MNIST)
+    assert (model.spec, model.classes, model.preprocessing) == (mlp(CLASSES, (3,)), CLASSES, MNIST)
     assert model.provenance == {"seed": 7}
     images = np.random.default_rng(1).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
     np.testing.assert_array_equal(model.logits(images), MODEL.logits(images))
@@ -63,7 +63,7 @@ def test_a_picture_is_recognized_as_array_and_as_file(tmp_path, label):
         assert prediction.top(1) == [(label, max(prediction.probabilities.values()))]
         assert not prediction.abstained
         np.testing.assert_array_equal(
-            MODEL.logits(prediction.prepared.bitmap[None]).argmax(axis=1), [CLASSES.index(label)]
+            MODEL.logits(prediction.preprocessed.bitmap[None]).argmax(axis=1), [CLASSES.index(label)]
         )
 
 
@@ -86,7 +86,7 @@ def test_probabilities_are_the_softmax_of_the_logits_at_the_temperature():
 
 def test_a_network_that_ends_in_softmax_gives_its_own_probabilities():
     file = _file()
-    spec = ModelSpec(file.spec.input_shape, (*file.spec.layers, Softmax()), CLASSES)
+    spec = ModelSpec((*file.spec.layers, Softmax()), file.spec.input_shape, CLASSES)
     params = [*file.params, {}]
     shares = Network(spec, params, MNIST.divisor).logits(file.golden_inputs)
     model = Model(_file(spec=spec, params=params, golden_logits=shares))
@@ -106,7 +106,7 @@ def test_a_model_abstains_below_its_threshold():
 def test_it_says_why_it_abstains_and_what_it_comes_nearest_to():
     prediction = Model(_file(abstain_below=1e6)).predict(PICTURES["level"])
     assert prediction.abstained and prediction.label == "level"
-    score = energy(MODEL.logits(prediction.prepared.bitmap[None]))[0]
+    score = energy(MODEL.logits(prediction.preprocessed.bitmap[None]))[0]
     assert prediction.reason == f"it scores {score:.2f}, below 1000000.00"
     assert MODEL.predict(PICTURES["level"]).reason is None
 
@@ -124,7 +124,7 @@ def test_a_blank_page_is_answered_with_none_of_mine(page, tmp_path):
     for image in (NOTHING[page], tmp_path / "blank.png", str(tmp_path / "blank.png")):
         prediction = MODEL.predict(image)
         assert prediction.abstained and prediction.reason.startswith("the picture is blank")
-        assert (prediction.label, prediction.top(3), prediction.prepared) == (None, [], None)
+        assert (prediction.label, prediction.top(3), prediction.preprocessed) == (None, [], None)
 
 
 def test_many_inputs_of_any_kinds_are_answered_together(tmp_path):

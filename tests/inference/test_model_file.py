@@ -16,14 +16,14 @@ from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 from tests.inference.attacks import make
 from tests.inference.attacks.make import ATTACKS, GOOD, pack, unpack
 
 SPEC = ModelSpec(
-    (6, 5, 1), [Conv2D(2, 3), BatchNorm(), ReLU(), MaxPool2D(), Flatten(), Dense(3)], ("cat", "clock", "é")
+    [Conv2D(2, 3), BatchNorm(), ReLU(), MaxPool2D(), Flatten(), Dense(3)], (6, 5, 1), ("cat", "clock", "é")
 )
-CONTRACT = InputContract((6, 5, 1), 4, "box", (2.5, 2.0))
+CONTRACT = Preprocessing((6, 5, 1), 4, "box", (2.5, 2.0))
 
 
 def build(**changes):
@@ -127,7 +127,7 @@ UNWRITABLE = [
     ({"golden_inputs": np.zeros((4, 6, 5, 1))}, "goldens/inputs.npy is float64 (4, 6, 5, 1); expected |u1"),
     ({"golden_inputs": build().golden_inputs[:0], "golden_logits": build().golden_logits[:0]},
      "goldens/inputs.npy holds 0 images; expected 1 to 64."),
-    ({"contract": InputContract()}, "the contract gives images of (28, 28, 1); the spec takes (6, 5, 1)."),
+    ({"contract": Preprocessing()}, "the contract gives images of (28, 28, 1); the spec takes (6, 5, 1)."),
     ({"spec": dataclasses.replace(SPEC, classes=())}, "the spec names no classes; a model file names each output."),
     ({"spec": dataclasses.replace(SPEC, classes=("a", "b", "\x1b[2J"))}, r"class names are printable; got '\x1b[2J'."),
     ({"temperature": 0}, "temperature is a positive number; got 0."),
@@ -176,10 +176,10 @@ def test_a_bad_file_takes_little_memory(name):
 
 def test_a_small_file_with_large_activations_takes_little_memory():
     """Each of its 64 goldens takes up two million values, 8 MB."""
-    spec = ModelSpec((4, 4, 1), [Conv2D(60_000, 1), ReLU(), GlobalAvgPool2D(), Dense(3)], ("a", "b", "c"))
+    spec = ModelSpec([Conv2D(60_000, 1), ReLU(), GlobalAvgPool2D(), Dense(3)], (4, 4, 1), ("a", "b", "c"))
     params = [{name: np.zeros(shape, np.float32) for name, shape in shapes.items()} for shapes in spec.param_shapes]
     inputs, logits = np.zeros((64, 4, 4, 1), np.uint8), np.zeros((64, 3), np.float32)
-    data = model_file.encode(ModelFile(spec, params, InputContract((4, 4, 1), 3, "box", (1.5, 1.5)), inputs, logits))
+    data = model_file.encode(ModelFile(spec, params, Preprocessing((4, 4, 1), 3, "box", (1.5, 1.5)), inputs, logits))
     tracemalloc.start()
     try:
         model_file.decode(data)

@@ -131,7 +131,7 @@ def test_every_layer_is_covered():
 @pytest.mark.parametrize("blank", [False, True], ids=["noise", "blank"])
 @pytest.mark.parametrize(("shape", "layers"), CASES, ids=IDS)
 def test_the_network_computes_what_the_formulas_say(shape, layers, blank):
-    spec, rng = ModelSpec(shape, layers), np.random.default_rng(len(layers))
+    spec, rng = ModelSpec(layers, shape), np.random.default_rng(len(layers))
     params = draw_params(spec, rng)
     net = Network(spec, params)
     for n in (1, 3, CHUNK + 2, 0, 3):
@@ -158,10 +158,10 @@ def test_the_networks_of_the_reports_come_out_the_same(spec):
 
 
 def test_large_scores_do_not_overflow():
-    spec = ModelSpec((2,), [Dense(2), Sigmoid()])
+    spec = ModelSpec([Dense(2), Sigmoid()], (2,))
     params = [{"w": np.eye(2, dtype=np.float32) * 1e4, "b": np.zeros(2, np.float32)}, {}]
     np.testing.assert_allclose(Network(spec, params).logits(np.array([[-1.0, 1.0]])), [[0, 1]], atol=1e-30)
-    spec = ModelSpec((2,), [Softmax()])
+    spec = ModelSpec([Softmax()], (2,))
     np.testing.assert_array_equal(Network(spec, [{}]).logits(np.array([[1e38, -1e38]], np.float32)), [[1, 0]])
 
 
@@ -176,7 +176,7 @@ def test_an_answer_is_not_overwritten_by_the_next():
 
 def test_changing_the_parameters_afterwards_changes_nothing():
     spec, rng = (
-        ModelSpec((6, 6, 1), [Conv2D(2, 3), BatchNorm(), Flatten(), BatchNorm(), Dense(2)]),
+        ModelSpec([Conv2D(2, 3), BatchNorm(), Flatten(), BatchNorm(), Dense(2)], (6, 6, 1)),
         np.random.default_rng(1),
     )
     params, x = draw_params(spec, rng), rng.random((2, 6, 6, 1), np.float32)
@@ -231,7 +231,7 @@ def test_one_network_answers_many_threads():
 
 
 def test_wrong_shapes_are_refused():
-    spec = ModelSpec((3,), [Dense(2)])
+    spec = ModelSpec([Dense(2)], (3,))
     good = [{"w": np.zeros((3, 2), np.float32), "b": np.zeros(2, np.float32)}]
     with pytest.raises(ValueError, match=r"takes inputs of shape \(n, \*\(3,\)\); got \(3,\)"):
         Network(spec, good).logits(np.zeros(3, np.float32))

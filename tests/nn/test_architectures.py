@@ -49,7 +49,7 @@ def test_the_summary_is_the_table_of_the_slides():
 def test_running_statistics_count_as_not_trainable():
     from jaxdoodle.nn.spec import BatchNorm, Dense, ModelSpec
 
-    summary = ModelSpec((6,), (Dense(3), BatchNorm())).summary()
+    summary = ModelSpec((Dense(3), BatchNorm()), (6,)).summary()
     assert "Total params: 33 (" in summary and "Trainable params: 27 (" in summary
     assert "Non-trainable params: 6 (24.00 B)" in summary
 

@@ -29,13 +29,13 @@ from jaxdoodle.nn.spec import (
 
 DIGITS = [str(d) for d in range(10)]
 EVERYTHING = ModelSpec(
-    (13, 10, 2),
     (
         Conv2D(4, (3, 2), padding="SAME"), LeakyReLU(), BatchNorm(), AvgPool2D(3, 1), Dropout(0.3),
         Conv2D(3, 2, stride=2), Tanh(), MaxPool2D(), Flatten(), Dense(6), Sigmoid(), Dense(5), Softmax(),
     ),
+    (13, 10, 2),
 )  # fmt: skip
-POOLED = ModelSpec((12, 11, 1), (Conv2D(4, 3, padding="SAME"), ReLU(), MaxPool2D(), Conv2D(5, 2), GlobalAvgPool2D()))
+POOLED = ModelSpec((Conv2D(4, 3, padding="SAME"), ReLU(), MaxPool2D(), Conv2D(5, 2), GlobalAvgPool2D()), (12, 11, 1))
 CASES = {
     "mlp": (mlp(DIGITS, (32, 16), drop_rate=0.2), SoftmaxCrossEntropy(), (L2(1e-3, layers=(1,)), L1(1e-4))),
     "logistic regression": (mlp(DIGITS, ()), SoftmaxCrossEntropy(0.1), ()),

@@ -100,8 +100,8 @@ def test_labels_that_would_only_broadcast_are_refused(labels):
 @pytest.mark.parametrize("loss, last", [(SoftmaxCrossEntropy(), Softmax()), (BinaryCrossEntropy(), Sigmoid())])
 def test_a_loss_from_logits_refuses_a_network_that_ends_in_probabilities(loss, last):
     with pytest.raises(SpecError, match=rf"layers\[1\] \({type(last).__name__}\).*takes logits.*Leave the layer out"):
-        losses.refuse_mismatch(loss, ModelSpec((4,), (Dense(3), last)))
-    losses.refuse_mismatch(MeanSquaredError(), ModelSpec((4,), (Dense(3), last)))
+        losses.refuse_mismatch(loss, ModelSpec((Dense(3), last), (4,)))
+    losses.refuse_mismatch(MeanSquaredError(), ModelSpec((Dense(3), last), (4,)))
 
 
 def test_label_smoothing_outside_its_range_is_refused():

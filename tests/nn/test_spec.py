@@ -25,12 +25,12 @@ from jaxdoodle.nn.spec import (
 )
 
 ONE_OF_EACH = ModelSpec(
-    (20, 17, 3),
     (
         Conv2D(4, (3, 2), stride=(1, 2), padding="SAME", init="he_normal"), BatchNorm(0.8, 1e-3), LeakyReLU(0.2),
         MaxPool2D(3, 2), Tanh(), AvgPool2D((2, 1)), Dropout(0.25), Conv2D(6, 1), ReLU(), GlobalAvgPool2D(),
         Flatten(), Dense(5, "normal(0.001)"), Sigmoid(), Dense(2), Softmax(),
     ),
+    (20, 17, 3),
     ("cat", "dog"),
 )  # fmt: skip
 
@@ -80,17 +80,17 @@ def test_same_padding_puts_the_odd_pixel_last():
 
 IMAGE = (28, 28, 1)
 REFUSED = [
-    (lambda: ModelSpec(IMAGE, (Conv2D(8, 5), Dense(10))), r"layers\[1\]: Dense takes flat features; got \(24, 24, 8\)"),
-    (lambda: ModelSpec((4, 4, 1), (Conv2D(8, 5),)), r"layers\[0\]: Conv2D with kernel_size \(5, 5\) is larger .* 4x4"),
-    (lambda: ModelSpec((4, 9, 1), (ReLU(), MaxPool2D(5))), r"layers\[1\]: MaxPool2D with window \(5, 5\) .* 4x9"),
-    (lambda: ModelSpec((9,), (Conv2D(8, 5),)), r"layers\[0\]: Conv2D takes images \(height, width, channels\)"),
+    (lambda: ModelSpec((Conv2D(8, 5), Dense(10)), IMAGE), r"layers\[1\]: Dense takes flat features; got \(24, 24, 8\)"),
+    (lambda: ModelSpec((Conv2D(8, 5),), (4, 4, 1)), r"layers\[0\]: Conv2D with kernel_size \(5, 5\) is larger .* 4x4"),
+    (lambda: ModelSpec((ReLU(), MaxPool2D(5)), (4, 9, 1)), r"layers\[1\]: MaxPool2D with window \(5, 5\) .* 4x9"),
+    (lambda: ModelSpec((Conv2D(8, 5),), (9,)), r"layers\[0\]: Conv2D takes images \(height, width, channels\)"),
     (
-        lambda: ModelSpec((9,), (Dense(3), ReLU()), ("a", "b")),
+        lambda: ModelSpec((Dense(3), ReLU()), (9,), ("a", "b")),
         r"layers\[1\] \(ReLU\(\)\) .*\(3,\), but .* 2 class names",
     ),
-    (lambda: ModelSpec((9,), (Dense(2),), ("a", "a")), "class names differ .* a came more than once"),
-    (lambda: ModelSpec((9,), (Dense,)), r"layers\[0\] is <class .*; layers are Dense, Conv2D"),
-    (lambda: ModelSpec((0, 3), ()), r"input_shape holds positive integers, .* got \(0, 3\)"),
+    (lambda: ModelSpec((Dense(2),), (9,), ("a", "a")), "class names differ .* a came more than once"),
+    (lambda: ModelSpec((Dense,), (9,)), r"layers\[0\] is <class .*; layers are Dense, Conv2D"),
+    (lambda: ModelSpec((), (0, 3)), r"input_shape holds positive integers, .* got \(0, 3\)"),
     (lambda: Dense(0), "units of Dense is a positive integer; got 0"),
     (lambda: Dense(True), "units of Dense is a positive integer; got True"),
     (lambda: Dense(3, "xavier"), 'init is glorot_uniform, he_normal or "normal.STDDEV."; got .xavier'),
@@ -124,4 +124,4 @@ def test_the_three_networks_of_one_report_cannot_be_one_spec():
     """Bilal Ahmad's text, table and section 5.3 give 5 outputs, 10 outputs, and 10 "fashion categories"."""
     doodles = ("headphones", "bucket", "clock", "pizza", "hexagon")
     with pytest.raises(SpecError, match="there are 5 class names"):
-        ModelSpec((784,), (Dense(128), ReLU(), Dense(128), ReLU(), Dense(10)), doodles)
+        ModelSpec((Dense(128), ReLU(), Dense(128), ReLU(), Dense(10)), (784,), doodles)

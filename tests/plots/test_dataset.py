@@ -87,10 +87,10 @@ def test_a_small_class_is_shown_whole(page):
 def test_strokes_are_numbered_where_they_begin(page):
     figure, _ = page
     assert "2 strokes, 3 points" in says(figure) and "Drawn in 2.0 s." in says(figure)
-    large, *stages = figure.axes
+    large, *steps = figure.axes
     begins = {text.get_text(): text.get_position() for text in large.texts if text.get_text()}
     assert begins == {"1": (0.5, 3), "2": (5, 9)}
-    assert [len(axes.lines) for axes in stages] == [1, 2]
+    assert [len(axes.lines) for axes in steps] == [1, 2]
     assert large.get_ylim()[0] > large.get_ylim()[1]  # y points down
 
 

@@ -296,5 +296,5 @@ def test_a_layer_is_told_by_its_settings(layer, text, tmp_path):
 
 
 def test_a_diagram_takes_a_network_without_layers_or_without_images(tmp_path):
-    network.model_diagram(ModelSpec((28, 28, 1), ()), tmp_path / "empty.png", subject="x")
-    network.model_diagram(ModelSpec((4,), (LeakyReLU(),)), tmp_path / "flat.png", subject="x")
+    network.model_diagram(ModelSpec((), (28, 28, 1)), tmp_path / "empty.png", subject="x")
+    network.model_diagram(ModelSpec((LeakyReLU(),), (4,)), tmp_path / "flat.png", subject="x")

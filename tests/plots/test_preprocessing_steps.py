@@ -9,12 +9,12 @@ from jaxdoodle.preprocessing.pipeline import preprocess
 def test_every_stage_has_its_place_in_the_strip(tmp_path):
     picture = np.zeros((120, 100, 4), np.uint8)
     picture[20:100, 30:40, 3] = 255
-    stages: list = []
-    preprocess(picture, QUICKDRAW, stages)
-    draw_stages(stages, tmp_path / "strip.png")
+    steps: list = []
+    preprocess(picture, QUICKDRAW, steps)
+    draw_stages(steps, tmp_path / "strip.png")
     strip = np.asarray(Image.open(tmp_path / "strip.png").convert("L"))
-    assert strip.shape == (HEADING + SIDE + GAP, GAP + len(stages) * (SIDE + GAP))
-    for index in range(len(stages)):
+    assert strip.shape == (HEADING + SIDE + GAP, GAP + len(steps) * (SIDE + GAP))
+    for index in range(len(steps)):
         left = GAP + index * (SIDE + GAP)
-        assert strip[HEADING : HEADING + SIDE, left : left + SIDE].min() < 60, stages[index][0]
+        assert strip[HEADING : HEADING + SIDE, left : left + SIDE].min() < 60, steps[index][0]
         assert strip[4:HEADING, left : left + SIDE].min() < 120

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, ContractError, InputContract
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing, PreprocessingError
 
 
-@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, InputContract(stroke_width=None, divisor=1)])
-def test_a_contract_survives_json(contract):
-    assert InputContract.from_dict(json.loads(json.dumps(contract.to_dict()))) == contract
+@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, Preprocessing(stroke_width=None, divisor=1)])
+def test_a_contract_survives_json(preprocessing):
+    assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
 
 
 BAD = [
@@ -36,19 +36,19 @@ BAD = [
 
 @pytest.mark.parametrize(("change", "message"), BAD)
 def test_an_impossible_contract_is_refused(change, message):
-    with pytest.raises(ContractError) as error:
-        InputContract(**change)
+    with pytest.raises(PreprocessingError) as error:
+        Preprocessing(**change)
     assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize("data", [None, [], {}, MNIST.to_dict() | {"ink": "black"}, {"divisor": 255}])
 def test_a_contract_with_other_fields_is_refused(data):
-    with pytest.raises(ContractError, match="a contract has image_shape, longest_side, centring"):
-        InputContract.from_dict(data)
+    with pytest.raises(PreprocessingError, match="a contract has image_shape, longest_side, centring"):
+        Preprocessing.from_dict(data)
 
 
 def test_every_field_of_a_contract_can_be_refused():
-    assert {f.name for f in dataclasses.fields(InputContract)} == {name for change, _ in BAD for name in change}
+    assert {f.name for f in dataclasses.fields(Preprocessing)} == {name for change, _ in BAD for name in change}
 
 
 def _ink_boxes(images):
@@ -63,7 +63,7 @@ def test_mnist_is_as_its_contract_says(data_root):
     longest = np.maximum(bottom - top, right - left) + 1
     assert np.mean(longest == MNIST.longest_side) > 0.999
     mass = images.sum(axis=(1, 2))
-    for axis, goal in zip((2, 1), MNIST.centre, strict=True):
+    for axis, goal in zip((2, 1), MNIST.center, strict=True):
         centres = images.sum(axis=axis) @ np.arange(28) / mass
         assert abs(centres.mean() - goal) < 0.01
         assert np.abs(centres - goal).max() < 0.6
@@ -72,7 +72,7 @@ def test_mnist_is_as_its_contract_says(data_root):
 def test_quickdraw_is_as_its_contract_says(data_root):
     files = sorted((data_root / "quickdraw/full/numpy_bitmap").glob("*.npy"))
     images = np.concatenate([np.load(file, mmap_mode="r")[:10] for file in files]).reshape(-1, 28, 28)
-    for (first, last), goal in zip(_ink_boxes(images), QUICKDRAW.centre, strict=True):
+    for (first, last), goal in zip(_ink_boxes(images), QUICKDRAW.center, strict=True):
         assert abs(np.mean((first + last) / 2) - goal) < 0.01
     (top, bottom), (left, right) = _ink_boxes(images)
     touched = np.maximum(bottom - top, right - left) + 1

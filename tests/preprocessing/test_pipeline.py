@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing import stroke_width
-from jaxdoodle.preprocessing.config import MNIST, PENS, QUICKDRAW, InputContract
+from jaxdoodle.preprocessing.config import MNIST, PENS, QUICKDRAW, Preprocessing
 from jaxdoodle.preprocessing.foreground import _labelled
 from jaxdoodle.preprocessing.pipeline import PEN_RANGE, preprocess
 from jaxdoodle.preprocessing.stroke_width import centreline
@@ -19,7 +19,7 @@ from jaxdoodle.preprocessing.stroke_width import centreline
 CONTRACTS = {
     "mnist": MNIST,
     "quickdraw": QUICKDRAW,
-    "free": InputContract((40, 32, 1), 21.5, "box", (18.0, 17.25), None),
+    "free": Preprocessing((40, 32, 1), 21.5, "box", (18.0, 17.25), None),
 }
 
 
@@ -128,9 +128,9 @@ LOOSE = {
 @pytest.mark.parametrize("form", FORMS)
 def test_a_drawing_comes_out_alike_in_every_form(form):
     picture, background = FORMS[form]
-    prepared = preprocess(picture, QUICKDRAW)
-    assert prepared.background == background
-    difference = np.abs(prepared.bitmap.astype(int) - preprocess(INK, QUICKDRAW).bitmap).mean()
+    preprocessed = preprocess(picture, QUICKDRAW)
+    assert preprocessed.background == background
+    difference = np.abs(preprocessed.bitmap.astype(int) - preprocess(INK, QUICKDRAW).bitmap).mean()
     assert difference <= LOOSE.get(form, 1.0)
 
 
@@ -144,38 +144,38 @@ def test_black_and_white_pixels_do_too():
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 @pytest.mark.parametrize("size", [40, 120, 350])
 @pytest.mark.parametrize("place", [(0.1, 0.1), (0.4, 0.3)])
-def test_the_bitmap_meets_its_contract(contract, size, place):
+def test_the_bitmap_meets_its_contract(preprocessing, size, place):
     canvas = 2 * size
     picture = drawing(canvas, size, [canvas * part for part in place], pen=max(2, size // 12))
-    prepared = preprocess(255 - picture, contract)
-    bitmap = prepared.bitmap.astype(float)
-    assert prepared.bitmap.dtype == np.uint8 and bitmap.shape == contract.image_shape[:2]
+    preprocessed = preprocess(255 - picture, preprocessing)
+    bitmap = preprocessed.bitmap.astype(float)
+    assert preprocessed.bitmap.dtype == np.uint8 and bitmap.shape == preprocessing.image_shape[:2]
     assert bitmap.max() > 200 and bitmap[0, 0] == 0
     for axis in (0, 1):
         profile = bitmap.sum(axis=1 - axis)
-        if contract.centring == "mass":
-            assert abs(profile @ np.arange(len(profile)) / profile.sum() - contract.centre[axis]) < 0.1
+        if preprocessing.centering == "mass":
+            assert abs(profile @ np.arange(len(profile)) / profile.sum() - preprocessing.center[axis]) < 0.1
         else:
             drawn = np.flatnonzero(profile)
-            assert abs((drawn[0] + drawn[-1]) / 2 - contract.centre[axis]) <= 0.51
+            assert abs((drawn[0] + drawn[-1]) / 2 - preprocessing.center[axis]) <= 0.51
     rows, columns = (np.flatnonzero(bitmap.max(axis=axis) > 100) for axis in (1, 0))
-    assert abs(max(np.ptp(rows), np.ptp(columns)) + 1 - contract.longest_side) < 1.6
+    assert abs(max(np.ptp(rows), np.ptp(columns)) + 1 - preprocessing.longest_side) < 1.6
 
 
 @pytest.mark.parametrize("contract", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
-def test_the_pen_is_brought_towards_the_contracts(contract):
-    reference = preprocess(drawing(pen=12), contract).bitmap.astype(float)
+def test_the_pen_is_brought_towards_the_contracts(preprocessing):
+    reference = preprocess(drawing(pen=12), preprocessing).bitmap.astype(float)
     for pen in (2, 5, 12, 20, 30):
         picture = drawing(pen=pen)
-        prepared = preprocess(picture, contract)
-        kept = preprocess(picture, InputContract(**contract.to_dict() | {"stroke_width": None}))
-        width = prepared.pen * prepared.scale + prepared.widened
-        low, high = (part * contract.stroke_width for part in PEN_RANGE)
+        preprocessed = preprocess(picture, preprocessing)
+        kept = preprocess(picture, Preprocessing(**preprocessing.to_dict() | {"stroke_width": None}))
+        width = preprocessed.pen * preprocessed.scale + preprocessed.widened
+        low, high = (part * preprocessing.stroke_width for part in PEN_RANGE)
         assert low - 0.1 <= width <= high + 0.1
-        assert abs(prepared.pen - pen) < 0.1 * pen + 0.5
+        assert abs(preprocessed.pen - pen) < 0.1 * pen + 0.5
         assert kept.widened == 0
-        if abs(prepared.widened) > 0.3:
-            off, before = (np.abs(p.bitmap - reference).mean() for p in (prepared, kept))
+        if abs(preprocessed.widened) > 0.3:
+            off, before = (np.abs(p.bitmap - reference).mean() for p in (preprocessed, kept))
             assert off < 0.8 * before
 
 
@@ -197,13 +197,13 @@ def test_data_as_published_comes_back_as_it_is(data_root, file):
 
 
 @pytest.mark.parametrize("contract", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
-def test_a_bitmap_out_of_place_or_size_is_put_right(contract):
-    bitmap = preprocess(INK, contract).bitmap
+def test_a_bitmap_out_of_place_or_size_is_put_right(preprocessing):
+    bitmap = preprocess(INK, preprocessing).bitmap
     small = np.zeros_like(bitmap)
     small[:20, 4:24] = np.asarray(Image.fromarray(bitmap).resize((20, 20), Image.Resampling.BOX))
     for changed, allowed in ((np.roll(bitmap, (1, -1), (0, 1)), 4), (small, 13)):
         before = np.abs(changed.astype(int) - bitmap).mean()
-        assert np.abs(preprocess(changed, contract).bitmap.astype(int) - bitmap).mean() < allowed < before / 2
+        assert np.abs(preprocess(changed, preprocessing).bitmap.astype(int) - bitmap).mean() < allowed < before / 2
 
 
 def test_digits_drawn_anywhere_are_recognized_as_well_as_published_ones(data_root):
@@ -249,11 +249,11 @@ EXTREMES = {
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 @pytest.mark.parametrize("name", EXTREMES)
-def test_the_strangest_drawing_gives_a_bitmap(name, contract):
-    prepared = preprocess(EXTREMES[name].astype(np.float32), contract)
-    assert prepared.bitmap.shape == contract.image_shape[:2] and prepared.bitmap.any()
-    if contract.stroke_width is not None:
-        assert prepared.bitmap.max() > 100
+def test_the_strangest_drawing_gives_a_bitmap(name, preprocessing):
+    preprocessed = preprocess(EXTREMES[name].astype(np.float32), preprocessing)
+    assert preprocessed.bitmap.shape == preprocessing.image_shape[:2] and preprocessed.bitmap.any()
+    if preprocessing.stroke_width is not None:
+        assert preprocessed.bitmap.max() > 100
 
 
 def _scenery():
@@ -341,8 +341,8 @@ def test_a_drawing_cut_to_its_outline_is_not_inverted():
     frame = np.pad(drawing(200, 120, (30, 50), 8), 8, constant_values=255)
     roomy = np.pad(frame, 60)
     for picture in (frame, 255 - frame):
-        prepared = preprocess(picture, QUICKDRAW)
-        assert np.abs(prepared.bitmap.astype(int) - preprocess(roomy, QUICKDRAW).bitmap).mean() < 4
+        preprocessed = preprocess(picture, QUICKDRAW)
+        assert np.abs(preprocessed.bitmap.astype(int) - preprocess(roomy, QUICKDRAW).bitmap).mean() < 4
     assert preprocess(255 - frame, QUICKDRAW).background == "light"
 
 
@@ -360,11 +360,11 @@ def _photographed(ink, dark=False):
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_photograph_is_evened_out(dark):
     pen = drawing(pen=12)
-    prepared = preprocess(_photographed(pen, dark), QUICKDRAW)
-    assert prepared.uneven and prepared.background == ("dark" if dark else "light")
+    preprocessed = preprocess(_photographed(pen, dark), QUICKDRAW)
+    assert preprocessed.uneven and preprocessed.background == ("dark" if dark else "light")
     clean = preprocess(pen, QUICKDRAW)
     assert not clean.uneven
-    assert np.abs(prepared.bitmap.astype(int) - clean.bitmap).mean() < 6
+    assert np.abs(preprocessed.bitmap.astype(int) - clean.bitmap).mean() < 6
 
 
 def test_a_broad_pen_keeps_its_lines():
@@ -390,24 +390,24 @@ def test_the_pen_is_that_of_its_lines_not_of_what_is_filled():
 
 
 def test_stages_say_what_was_done():
-    stages = []
-    prepared = preprocess(255 - _specked(drawing(pen=40)), QUICKDRAW, stages)
-    names = [name for name, _ in stages]
+    steps = []
+    preprocessed = preprocess(255 - _specked(drawing(pen=40)), QUICKDRAW, steps)
+    names = [name for name, _ in steps]
     assert names[:2] == ["picture", "ink on light"] and names[-1] == "bitmap"
-    assert f"without {prepared.specks} specks" in names and "cut to the ink" in names
+    assert f"without {preprocessed.specks} specks" in names and "cut to the ink" in names
     assert any(name.startswith("pen finer by") for name in names)
-    assert all(picture.min() >= 0 and picture.max() <= 1 for _, picture in stages)
-    np.testing.assert_array_equal(np.rint(255 * stages[-1][1]), prepared.bitmap)
+    assert all(picture.min() >= 0 and picture.max() <= 1 for _, picture in steps)
+    np.testing.assert_array_equal(np.rint(255 * steps[-1][1]), preprocessed.bitmap)
 
 
 def test_what_was_done_is_said():
-    prepared = preprocess(_specked(drawing(pen=24)), QUICKDRAW)
-    top, left, bottom, right = prepared.box
+    preprocessed = preprocess(_specked(drawing(pen=24)), QUICKDRAW)
+    top, left, bottom, right = preprocessed.box
     assert abs(top - 78) < 2 and abs(bottom - 302) < 2 and abs(left - 128) < 3 and abs(right - 262) < 3
-    assert 50 <= prepared.specks <= 61
-    assert abs(prepared.pen - 24) < 3
-    assert prepared.widened < 0
-    assert abs(prepared.scale * (bottom - top) - QUICKDRAW.longest_side) < 1.5
+    assert 50 <= preprocessed.specks <= 61
+    assert abs(preprocessed.pen - 24) < 3
+    assert preprocessed.widened < 0
+    assert abs(preprocessed.scale * (bottom - top) - QUICKDRAW.longest_side) < 1.5
     reduced = preprocess(FORMS["large"][0], QUICKDRAW)
     np.testing.assert_allclose(reduced.box, np.array(preprocess(INK, QUICKDRAW).box) * 3, atol=6)
 
@@ -423,12 +423,12 @@ def test_arrays_are_prepared_without_pillow():
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
-def test_a_darker_spot_does_not_take_grey_lines_with_it(contract):
+def test_a_darker_spot_does_not_take_grey_lines_with_it(preprocessing):
     page = np.full((200, 200), 255, np.uint8)
     page[40:160, 60:66] = page[154:160, 60:130] = 190
-    clean = preprocess(page, contract).bitmap.astype(int)
+    clean = preprocess(page, preprocessing).bitmap.astype(int)
     page[100, 62] = 0
-    spotted = preprocess(page, contract).bitmap
+    spotted = preprocess(page, preprocessing).bitmap
     assert np.abs(spotted - clean).mean() < 6 and (spotted > 128).sum() > 0.8 * (clean > 128).sum()
 
 
@@ -462,8 +462,8 @@ def test_pens_of_a_large_contract_take_no_more_work_than_a_small_ones(part, monk
     monkeypatch.setattr(
         stroke_width, "centreline", lambda mask, layers: sizes.append(max(mask.shape)) or real(mask, layers)
     )
-    contract = InputContract((1000, 1000, 1), 800.0, "box", (500.0, 500.0), 800 * part)
-    bitmap = preprocess(INK, contract).bitmap
+    preprocessing = Preprocessing((1000, 1000, 1), 800.0, "box", (500.0, 500.0), 800 * part)
+    bitmap = preprocess(INK, preprocessing).bitmap
     assert sizes and max(sizes) <= stroke_width.FINEST + 3 and bitmap.any()
 
 

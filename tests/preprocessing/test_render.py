@@ -13,7 +13,7 @@ from jaxdoodle.strokes.drawing import simplify
 from jaxdoodle.strokes.raster import rasterise
 
 TICK = [([0, 80, 255], [100, 180, 0]), ([30, 60], [20, 25])]
-FREE = replace(MNIST, image_shape=(40, 32, 1), centre=(12.0, 17.0), longest_side=18.0)
+FREE = replace(MNIST, image_shape=(40, 32, 1), center=(12.0, 17.0), longest_side=18.0)
 RAW = [([x / 3 + 7 for x in xs], [y / 3 + 40 for y in ys], [0] * len(xs)) for xs, ys in TICK]
 
 
@@ -22,21 +22,21 @@ def test_by_the_quickdraw_contract_it_is_the_published_rendering():
 
 
 @pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
-def test_size_place_and_pen_are_the_contracts(contract):
-    bitmap = render(TICK, contract).astype(float)
-    assert bitmap.shape == contract.image_shape[:2]
+def test_size_place_and_pen_are_the_contracts(preprocessing):
+    bitmap = render(TICK, preprocessing).astype(float)
+    assert bitmap.shape == preprocessing.image_shape[:2]
     ink = bitmap / 255
     rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
     longest = max(np.ptp(rows), np.ptp(columns)) + 1
-    assert contract.longest_side - 0.5 <= longest <= contract.longest_side + 2
-    if contract.centring == "mass":
+    assert preprocessing.longest_side - 0.5 <= longest <= preprocessing.longest_side + 2
+    if preprocessing.centering == "mass":
         middle = [(ink.sum(axis=a) @ np.arange(ink.shape[1 - a])) / ink.sum() for a in (1, 0)]
     else:
         middle = [(rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2]
-    assert np.abs(np.subtract(middle, contract.centre)).max() <= 0.5
-    expected = render([([0, 255], [0, 0])], contract).sum() / 255  # a level line: its area is length times pen
+    assert np.abs(np.subtract(middle, preprocessing.center)).max() <= 0.5
+    expected = render([([0, 255], [0, 0])], preprocessing).sum() / 255  # a level line: its area is length times pen
     assert expected == pytest.approx(
-        (contract.longest_side - 0.21 * contract.stroke_width) * contract.stroke_width, rel=0.03
+        (preprocessing.longest_side - 0.21 * preprocessing.stroke_width) * preprocessing.stroke_width, rel=0.03
     )
 
 
@@ -46,11 +46,11 @@ def test_where_and_how_large_it_was_drawn_does_not_matter():
 
 
 def test_preprocess_takes_strokes_and_says_so():
-    prepared = preprocess(RAW, MNIST)
-    assert (prepared.bitmap == render(RAW, MNIST)).all()
-    assert prepared.background == "strokes"
-    assert prepared.box == (40, 7, 40 + 180 / 3, 7 + 255 / 3)
-    assert prepared.scale == pytest.approx((20 - 2.4) / 85)
+    preprocessed = preprocess(RAW, MNIST)
+    assert (preprocessed.bitmap == render(RAW, MNIST)).all()
+    assert preprocessed.background == "strokes"
+    assert preprocessed.box == (40, 7, 40 + 180 / 3, 7 + 255 / 3)
+    assert preprocessed.scale == pytest.approx((20 - 2.4) / 85)
 
 
 def test_what_is_simplified_stays_as_it_is():
@@ -59,25 +59,25 @@ def test_what_is_simplified_stays_as_it_is():
 
 
 @pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
-def test_many_drawings_at_once_are_each_as_alone(contract):
+def test_many_drawings_at_once_are_each_as_alone(preprocessing):
     drawings = [TICK, RAW, [([5], [5])], [([0, 255, 3], [7, 9, 80])]] * 30
-    together = render_all(drawings, contract)
-    assert together.dtype == np.uint8 and together.shape == (120, *contract.image_shape[:2])
+    together = render_all(drawings, preprocessing)
+    assert together.dtype == np.uint8 and together.shape == (120, *preprocessing.image_shape[:2])
     for drawing, bitmap in zip(drawings[:4], together[-4:], strict=True):
-        np.testing.assert_array_equal(bitmap, render(drawing, contract))
-    assert render_all([], contract).shape == (0, *contract.image_shape[:2])
+        np.testing.assert_array_equal(bitmap, render(drawing, preprocessing))
+    assert render_all([], preprocessing).shape == (0, *preprocessing.image_shape[:2])
 
 
 def test_mass_is_brought_to_its_place_to_a_fraction_of_a_pixel():
     bitmaps = render_all([TICK, RAW, [([0, 255, 3], [7, 9, 80])]], FREE) / 255
-    for axis, goal in ((1, FREE.centre[0]), (0, FREE.centre[1])):
+    for axis, goal in ((1, FREE.center[0]), (0, FREE.center[1])):
         sides = bitmaps.sum(axis=2 if axis else 1)
         assert (sides @ np.arange(sides.shape[1]) / sides.sum(axis=1)) == pytest.approx([goal] * 3, abs=0.02)
 
 
 def test_a_pen_too_fine_to_leave_ink_leaves_none():
-    for contract in (MNIST, QUICKDRAW):
-        assert not render([([0, 255], [0, 10])], replace(contract, longest_side=0.1, stroke_width=0.001)).any()
+    for preprocessing in (MNIST, QUICKDRAW):
+        assert not render([([0, 255], [0, 10])], replace(preprocessing, longest_side=0.1, stroke_width=0.001)).any()
 
 
 @pytest.mark.parametrize("drawing", [[], [([1, 2], [1])], [1, 2]])

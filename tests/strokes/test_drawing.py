@@ -11,9 +11,9 @@ from jaxdoodle.strokes.raster import paint, rasterise
 from jaxdoodle.strokes.readers import read_drawings
 
 
-def circle(points, radius=100, turns=1.0, centre=128):
+def circle(points, radius=100, turns=1.0, center=128):
     angle = np.linspace(0, 2 * np.pi * turns, points)
-    return (centre + radius * np.cos(angle)).tolist(), (centre + radius * np.sin(angle)).tolist()
+    return (center + radius * np.cos(angle)).tolist(), (center + radius * np.sin(angle)).tolist()
 
 
 def scribble(seed, points):

@@ -29,15 +29,15 @@ from jaxdoodle.nn.spec import (
 
 DIGITS = [str(d) for d in range(10)]
 EVERYTHING = ModelSpec(
-    (19, 16, 3),
     (
         Conv2D(6, (4, 3), padding="SAME"), LeakyReLU(0.2), BatchNorm(), MaxPool2D(3, 2), Conv2D(5, 2, stride=(2, 1)),
         BatchNorm(), Tanh(), AvgPool2D(2, 1), Dropout(0.5), Flatten(), Dense(12), Sigmoid(), BatchNorm(),
         Dense(4), Softmax(),
     ),
+    (19, 16, 3),
 )  # fmt: skip
 REMAINDERS = ModelSpec(
-    (23, 14, 2), (Conv2D(4, 5, stride=3, padding="SAME"), ReLU(), MaxPool2D((3, 2)), Conv2D(7, 1), GlobalAvgPool2D())
+    (Conv2D(4, 5, stride=3, padding="SAME"), ReLU(), MaxPool2D((3, 2)), Conv2D(7, 1), GlobalAvgPool2D()), (23, 14, 2)
 )
 CASES = {
     "mlp": mlp(DIGITS, (128, 64)),

@@ -43,7 +43,7 @@ def drawings(count, seed):
 
 TRAIN, VALIDATION = drawings(300, 0), drawings(100, 1)
 SPEC = mlp(CLASSES, (32,))
-CNN = ModelSpec((28, 28, 1), (Conv2D(4, 5, stride=2), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(3)), CLASSES)
+CNN = ModelSpec((Conv2D(4, 5, stride=2), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(3)), (28, 28, 1), CLASSES)
 CONFIG = TrainConfig(epochs=4, batch_size=32, learning_rate=3e-3)
 
 
@@ -93,7 +93,7 @@ def test_one_epoch_is_plain_gradient_descent_over_every_image_once():
         losses.append(loss)
     np.testing.assert_allclose(result.step_losses, losses, rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), result.params, params)
-    assert result.best_epoch == 1 and result.history[0].running.total == 300
+    assert result.best_epoch == 1 and result.history[0].training.total == 300
 
 
 def test_the_best_epoch_is_chosen_on_validation_alone():
@@ -136,7 +136,7 @@ def test_running_statistics_move_by_what_the_forward_pass_saw():
     result = loop.fit(CNN, TRAIN, None, config)
     start = model.init(CNN, jax.random.key(0))
     x = jnp.asarray(TRAIN.images, jnp.float32) / 255
-    before, _ = model.forward(ModelSpec((28, 28, 1), CNN.layers[:1]), start[:1], x)
+    before, _ = model.forward(ModelSpec(CNN.layers[:1], (28, 28, 1)), start[:1], x)
     np.testing.assert_allclose(result.params[1]["mean"], 0.1 * before.mean((0, 1, 2)), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(result.params[1]["var"], 0.9 + 0.1 * before.var((0, 1, 2)), rtol=1e-4)
 
@@ -151,7 +151,7 @@ def test_the_divisor_is_what_pixels_are_divided_by():
 
 
 def test_every_step_and_every_layer_drops_others():
-    spec = ModelSpec((28, 28, 1), (Dropout(0.5), Flatten(), Dropout(0.5), Dense(3)), CLASSES)
+    spec = ModelSpec((Dropout(0.5), Flatten(), Dropout(0.5), Dense(3)), (28, 28, 1), CLASSES)
     _, kept = model.forward(spec, model.init(spec, jax.random.key(0)), jnp.ones((1, 28, 28, 1)), key=jax.random.key(1))
     assert not np.array_equal(np.ravel(kept[0]), np.ravel(kept[2]))
     losses = fit(spec, TRAIN.take(np.arange(8)), None, learning_rate=1e-20, schedule="constant").step_losses
@@ -173,7 +173,7 @@ def test_clipping_reaches_the_optimizer():
 
 @pytest.mark.parametrize("gradients", ["hand", "jax"])
 def test_bfloat16_reaches_every_matrix_product_forward_and_backward_and_sums_in_float32(gradients):
-    spec = ModelSpec((28, 28, 1), (Conv2D(2, 3), ReLU(), MaxPool2D(), Flatten(), Dense(3)))
+    spec = ModelSpec((Conv2D(2, 3), ReLU(), MaxPool2D(), Flatten(), Dense(3)), (28, 28, 1))
     for precision in loop.PRECISIONS:
         config = TrainConfig(precision=precision, gradients=gradients)
         step = loop.make_step(spec, optax.sgd(0.1), config, 255.0)
@@ -249,7 +249,7 @@ def test_a_set_on_disk_is_learnt_as_well_as_one_in_memory(on_disk, monkeypatch):
     monkeypatch.setattr(batches, "RUN", 4)
     result = fit(CNN, on_disk(TRAIN), on_disk(VALIDATION), epochs=12, batch_size=25, learning_rate=1e-2)
     assert result.history[-1].validation.correct >= 90
-    assert [epoch.running.total for epoch in result.history] == [300] * 12
+    assert [epoch.training.total for epoch in result.history] == [300] * 12
     assert len(result.step_losses) == 12 * 3 * 4, "three chunks of 100 drawings, four batches each"
 
 
@@ -267,7 +267,7 @@ def test_balanced_sampling_reaches_the_network():
     uneven = TRAIN.take(np.append(boxes, np.flatnonzero(TRAIN.labels == 0)[0]))
     seen = {}
     for sampling in ("natural", "balanced"):
-        spec = ModelSpec((28, 28, 1), (Flatten(), Dense(3)), CLASSES)
+        spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1), CLASSES)
         params = fit(
             spec, uneven, None, sampling=sampling, epochs=20, optimizer="sgd", learning_rate=0.01, schedule="constant"
         ).params

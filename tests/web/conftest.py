@@ -123,7 +123,7 @@ def doodle_model():
         {name: rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype(np.float32) for name, shape in p.items()}
         for p in spec.param_shapes
     ]
-    features = Network(ModelSpec(spec.input_shape, spec.layers[:-1]), params[:-1], 255.0).logits(images)
+    features = Network(ModelSpec(spec.layers[:-1], spec.input_shape), params[:-1], 255.0).logits(images)
     ones = np.ones((len(features), 1))
     design = np.concatenate([features, ones], axis=1).astype(np.float64)
     goal = 10 * np.repeat(np.eye(5), 120, axis=0)

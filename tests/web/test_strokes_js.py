@@ -32,7 +32,7 @@ console.log(JSON.stringify({
 }));
 """
 
-FREE = replace(MNIST, image_shape=(40, 32, 1), centre=(12.0, 17.0), longest_side=18.0, stroke_width=None)
+FREE = replace(MNIST, image_shape=(40, 32, 1), center=(12.0, 17.0), longest_side=18.0, stroke_width=None)
 DOT = [([40.0], [70.0])]
 DOTS = [([40.0, 40.0], [70.0, 70.0]), ([60.0], [90.0])]
 LEVEL = [([10.0, 90.0], [50.0, 50.0])]
@@ -49,9 +49,9 @@ def ask(program, given):
     return json.loads(done.stdout)
 
 
-def run(drawings, contract):
-    found = ask(PROGRAM, {"drawings": drawings, "contract": contract.to_dict()})
-    return found["simple"], np.array(found["bitmaps"]).reshape(-1, *contract.image_shape[:2])
+def run(drawings, preprocessing):
+    found = ask(PROGRAM, {"drawings": drawings, "contract": preprocessing.to_dict()})
+    return found["simple"], np.array(found["bitmaps"]).reshape(-1, *preprocessing.image_shape[:2])
 
 
 def as_drawn(drawing, rng):
@@ -102,15 +102,15 @@ def test_published_bitmaps_come_out_of_what_people_drew(data_root):
 
 
 @pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
-def test_the_page_and_the_library_paint_the_same_bitmap(contract, drawings, data_root):
+def test_the_page_and_the_library_paint_the_same_bitmap(preprocessing, drawings, data_root):
     folder = data_root / "quickdraw" / "full"
     published = [path for kind in ("raw", "simplified") for path in sorted((folder / kind).glob("*.ndjson"))[::40]]
     drawings = drawings + [drawing for path in published for drawing in islice(read_drawings(path), 6)]
-    found = run(drawings, contract)[1]
-    apart = np.abs(found - render_all(drawings, contract).astype(int))
+    found = run(drawings, preprocessing)[1]
+    apart = np.abs(found - render_all(drawings, preprocessing).astype(int))
     assert len(drawings) > 150
     # placed by mass, one of a pixel's 15 lines may fall on the other side of an edge that is quite level
-    allowed = 0 if contract.centring == "box" else 40
+    allowed = 0 if preprocessing.centering == "box" else 40
     assert apart.max() <= 17 and (apart > 1).sum() <= allowed
 
 
@@ -119,8 +119,8 @@ def test_a_digit_is_brought_to_the_middle_of_its_mass_as_a_picture_of_it_is(draw
     line_width = 255 * MNIST.stroke_width / (MNIST.longest_side - MNIST.stroke_width)
     for bitmap, drawing in zip(found, simple, strict=True):
         rows, columns = bitmap.sum(axis=1), bitmap.sum(axis=0)
-        centre = [n @ np.arange(28) / n.sum() for n in (rows, columns)]
-        assert centre == pytest.approx(MNIST.centre, abs=0.05)
+        center = [n @ np.arange(28) / n.sum() for n in (rows, columns)]
+        assert center == pytest.approx(MNIST.center, abs=0.05)
         if len(drawing[0][0]) > 2:  # a dot has no size
             assert 20 <= max(np.ptp(np.flatnonzero(n)) + 1 for n in (rows, columns)) <= 22
     picture = rasterise([simple[-1]], 256, line_width)[0]

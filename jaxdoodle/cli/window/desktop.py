@@ -90,7 +90,7 @@ class Window:
         self.remark = tkinter.Label(side, bg=PAGE, fg=MUTED, anchor="w", font=("", 11), wraplength=WIDE, justify="left")
         rows = min(GUESSES, len(self.model.classes))
         self.bars = tkinter.Canvas(side, width=WIDE, height=ROW * rows, bg=PAGE, highlightthickness=0)
-        height, width, _ = self.model.contract.image_shape
+        height, width, _ = self.model.preprocessing.image_shape
         self.image = tkinter.PhotoImage(width=width * ZOOM, height=height * ZOOM)
         preview = tkinter.Label(side, image=self.image, bd=0, highlightthickness=1, highlightbackground=LINE)
         seen = f"What the network sees:\nyour strokes drawn anew,\n{width} × {height} pixels"
@@ -204,8 +204,8 @@ class Window:
         self._preview(found)
 
     def _preview(self, found: Prediction | None) -> None:
-        height, width, _ = self.model.contract.image_shape
-        rows = found.prepared.bitmap.tolist() if found and found.prepared else [[0] * width] * height
+        height, width, _ = self.model.preprocessing.image_shape
+        rows = found.preprocessed.bitmap.tolist() if found and found.preprocessed else [[0] * width] * height
         lines = [
             "{" + " ".join(f"#{ink:02x}{ink:02x}{ink:02x}" for ink in row for _ in range(ZOOM)) + "}" for row in rows
         ]

@@ -15,7 +15,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.data.near_duplicates import describe, near_pairs
 from jaxdoodle.inference import Model
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.pipeline import preprocess
 
 #: Part of the drawings that people get wrong wherever they draw: up to here a note, beyond it a fault.
@@ -69,7 +69,7 @@ def examine(splits: Splits, model: Model | None = None) -> list[Finding]:
         return [Finding("class balance", True, "there is no drawing")]
     found = [finding for check in CHECKS for finding in check(sides)]
     if not any(finding.check == "orientation" for finding in found):  # else there are no drawings to read
-        found += _placement(sides, splits.contract, "what is assumed of this kind of dataset", fault=False)
+        found += _placement(sides, splits.preprocessing, "what is assumed of this kind of dataset", fault=False)
         found += _labels_across(sides)
         if model is not None:
             found += _model(sides, model)
@@ -215,45 +215,45 @@ def _model(sides: dict[str, Dataset], model: Model) -> Iterator[Finding]:
         places = sum(a != b for a, b in zip(data.classes, model.classes, strict=True))
         text = f"the dataset lists the model's classes in another order, at {places} of {len(data.classes)} places"
         yield Finding("model's classes", False, f"{text}; names decide, not places")
-    if model.contract.image_shape != data.images.shape[1:]:
-        sizes = f"{model.contract.image_shape}; the drawings are {data.images.shape[1:]}"
+    if model.preprocessing.image_shape != data.images.shape[1:]:
+        sizes = f"{model.preprocessing.image_shape}; the drawings are {data.images.shape[1:]}"
         yield Finding("model's contract", True, f"the model takes images of {sizes}")
         return
-    yield from _placement(sides, model.contract, "the model's contract", fault=True)
+    yield from _placement(sides, model.preprocessing, "the model's contract", fault=True)
     known = [name for name in data.classes if name in model.classes]
     if known:
         places = np.array([known.index(name) if name in known else -1 for name in model.classes])
         yield from _reading("the model", lambda images: places[model.logits(images).argmax(axis=1)], data.select(known))
 
 
-def _placement(sides: dict[str, Dataset], contract: InputContract, whose: str, fault: bool) -> Iterator[Finding]:
+def _placement(sides: dict[str, Dataset], preprocessing: Preprocessing, whose: str, fault: bool) -> Iterator[Finding]:
     """How pictures of these drawings would be changed before they were predicted: training ones are not."""
     for side, data in sides.items():
         scales, moves, pens = [], [], []
         for image in _sample(data, PREPARED).images[..., 0]:
             try:
-                prepared = preprocess(image, contract)
+                preprocessed = preprocess(image, preprocessing)
             except InputError:
                 continue
-            scales.append(prepared.scale)
-            pens.append(prepared.pen * prepared.scale)
-            top, left, bottom, right = prepared.box
-            if contract.centring == "mass":
-                moves.append(np.subtract(_mass(image), contract.centre))
+            scales.append(preprocessed.scale)
+            pens.append(preprocessed.pen * preprocessed.scale)
+            top, left, bottom, right = preprocessed.box
+            if preprocessing.centering == "mass":
+                moves.append(np.subtract(_mass(image), preprocessing.center))
             else:
-                moves.append(np.subtract(((top + bottom - 1) / 2, (left + right - 1) / 2), contract.centre))
+                moves.append(np.subtract(((top + bottom - 1) / 2, (left + right - 1) / 2), preprocessing.center))
         if not scales:
             continue
         scale, pen, (down, across) = np.median(scales), np.median(pens), np.median(moves, axis=0)
-        low, high = (part * (contract.stroke_width or pen) for part in MEASURED_PENS)
+        low, high = (part * (preprocessing.stroke_width or pen) for part in MEASURED_PENS)
         for wrong, text in (
             (
                 abs(scale - 1) > 0.1,
-                f"longest side {contract.longest_side / scale:.1f}, not {contract.longest_side:.1f} px",
+                f"longest side {preprocessing.longest_side / scale:.1f}, not {preprocessing.longest_side:.1f} px",
             ),
             (
                 max(abs(down), abs(across)) > 1,
-                f"centre of {contract.centring} {down:+.1f} px down and {across:+.1f} px across from {contract.centre}",
+                f"centre of {preprocessing.centering} {down:+.1f} px down and {across:+.1f} px across from {preprocessing.center}",
             ),
             (not low <= pen <= high, f"pen {pen:.1f} px wide, not {low:.1f} to {high:.1f}"),
         ):

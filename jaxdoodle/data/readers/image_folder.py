@@ -10,12 +10,12 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, choose_classes
 from jaxdoodle.preprocessing import inputs
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.pipeline import preprocess
 
 
 def read_picture_folder(
-    folder: Path, contract: InputContract, classes: Sequence[str] | None = None, per_class: int | None = None
+    folder: Path, preprocessing: Preprocessing, classes: Sequence[str] | None = None, per_class: int | None = None
 ) -> Dataset:
     """Every picture, prepared by ``contract``; a class is a sub-folder's name, sorted unless ``classes`` are given.
 
@@ -31,7 +31,7 @@ def read_picture_folder(
         pictures = [path for path in _visible(folders[name]) if inputs.suffix_of(path) in inputs.PICTURES][:per_class]
         if not pictures:
             raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(inputs.PICTURES)}.")
-        images += [preprocess(path, contract).bitmap for path in pictures]
+        images += [preprocess(path, preprocessing).bitmap for path in pictures]
         labels += [label] * len(pictures)
     return Dataset(folder.resolve().name, np.stack(images)[..., None], np.array(labels, np.int32), classes)
 

@@ -28,8 +28,8 @@ def headphones(rng: np.random.Generator) -> Strokes:
     for side, end in ((-1, left), (1, right)):
         if rng.random() < 0.95:
             scale = rng.uniform(0.75, 1.25)
-            centre = end + scale * complex(side * outward * rx, rng.uniform(0, 1) * ry)
-            strokes += _ear_cup(rng, style, centre, scale * rx, scale * ry)
+            center = end + scale * complex(side * outward * rx, rng.uniform(0, 1) * ry)
+            strokes += _ear_cup(rng, style, center, scale * rx, scale * ry)
     if rng.random() < 0.06:
         strokes.append(line(left + 0.4j, left + 1j, rng.uniform(-0.5, 1) + 1.4j))
     if rng.random() < 0.03:
@@ -37,20 +37,20 @@ def headphones(rng: np.random.Generator) -> Strokes:
     return strokes
 
 
-def _ear_cup(rng: np.random.Generator, style: str, centre: complex, rx: float, ry: float) -> Strokes:
+def _ear_cup(rng: np.random.Generator, style: str, center: complex, rx: float, ry: float) -> Strokes:
     match style:
         case "loop":
-            return [loop(rng, centre, rx, ry)]
+            return [loop(rng, center, rx, ry)]
         case "box":
-            return [box(centre, rx, ry)]
+            return [box(center, rx, ry)]
         case "line":
-            return [line(centre - 1j * ry, centre + 1j * ry)]
+            return [line(center - 1j * ry, center + 1j * ry)]
         case "ring":
-            return [loop(rng, centre, rx, ry), loop(rng, centre, rx / 2, ry / 2)]
+            return [loop(rng, center, rx, ry), loop(rng, center, rx / 2, ry / 2)]
         case "filled":
-            return [loop(rng, centre, rx / 2, ry), scribble(rng, centre, 0.7 * min(rx, ry), points=9)]
+            return [loop(rng, center, rx / 2, ry), scribble(rng, center, 0.7 * min(rx, ry), points=9)]
         case _:
-            return [line(centre - 1j * ry, centre + rx, centre + 1j * ry, centre - rx / 2)]
+            return [line(center - 1j * ry, center + rx, center + 1j * ry, center - rx / 2)]
 
 
 def _earbuds(rng: np.random.Generator) -> Strokes:
@@ -155,10 +155,10 @@ def _hours(rng: np.random.Generator) -> Strokes:
     return [_figure(rng, clockwise(hour / 12, rim - 0.12), size) for hour in hours]
 
 
-def _figure(rng: np.random.Generator, centre: complex, size: float) -> np.ndarray:
+def _figure(rng: np.random.Generator, center: complex, size: float) -> np.ndarray:
     if rng.random() < 0.35:
-        return line(centre - 1j * size, centre + 1j * size)
-    return scribble(rng, centre, size)
+        return line(center - 1j * size, center + 1j * size)
+    return scribble(rng, center, size)
 
 
 def pizza(rng: np.random.Generator) -> Strokes:
@@ -249,7 +249,7 @@ def smiley_face(rng: np.random.Generator) -> Strokes:
     return strokes[1:] if rng.random() < 0.3 else strokes
 
 
-def _face(rng: np.random.Generator, centre: complex, radius: float) -> Strokes:
+def _face(rng: np.random.Generator, center: complex, radius: float) -> Strokes:
     strokes = [loop(rng, 0, 1, 1)]
     apart, height, size = rng.uniform(0.15, 0.5), rng.uniform(-0.5, -0.1), rng.uniform(0.06, 0.25)
     style = pick(rng, dots=0.3, bars=0.3, loops=0.4)
@@ -265,7 +265,7 @@ def _face(rng: np.random.Generator, centre: complex, radius: float) -> Strokes:
     strokes.append(arch(rng, complex(corner, height), complex(-corner, height), depth))
     if rng.random() < 0.15:  # laughing
         strokes.append(line(complex(-corner, height), complex(corner, height)))
-    return [centre + radius * stroke for stroke in strokes]
+    return [center + radius * stroke for stroke in strokes]
 
 
 def house(rng: np.random.Generator) -> Strokes:

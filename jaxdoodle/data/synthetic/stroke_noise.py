@@ -19,12 +19,12 @@ def line(*corners: complex) -> np.ndarray:
     return np.asarray(np.interp(at, np.arange(len(corners)), corners))
 
 
-def box(centre: complex, rx: float, ry: float) -> np.ndarray:
+def box(center: complex, rx: float, ry: float) -> np.ndarray:
     falling, rising = complex(rx, ry), complex(rx, -ry)
-    return line(centre - falling, centre - rising, centre + falling, centre + rising, centre - falling)
+    return line(center - falling, center - rising, center + falling, center + rising, center - falling)
 
 
-def loop(rng: np.random.Generator, centre: complex, rx: float, ry: float) -> np.ndarray:
+def loop(rng: np.random.Generator, center: complex, rx: float, ry: float) -> np.ndarray:
     """A closed curve between an ellipse and a box, begun near the top; its end may miss its beginning."""
     t = np.linspace(0, 1, 9 if rx + ry < 0.5 else 17)
     turns = rng.normal(1.01, 0.04) * (-1 if rng.random() < 0.8 else 1)
@@ -32,7 +32,7 @@ def loop(rng: np.random.Generator, centre: complex, rx: float, ry: float) -> np.
     c, s = np.cos(angle), np.sin(angle)
     power = rng.choice((2.0, 2.0, 2.4, 3.0))  # 2 is an ellipse, more is boxier
     spiral = 1 + rng.normal(0, 0.08) * (t - 0.5)
-    return centre + (np.abs(c) ** power + np.abs(s) ** power) ** (-1 / power) * spiral * (rx * c + 1j * ry * s)
+    return center + (np.abs(c) ** power + np.abs(s) ** power) ** (-1 / power) * spiral * (rx * c + 1j * ry * s)
 
 
 def arch(rng: np.random.Generator, start: complex, end: complex, height: float) -> np.ndarray:
@@ -44,12 +44,12 @@ def arch(rng: np.random.Generator, start: complex, end: complex, height: float) 
     return (start + end) / 2 + half * (np.sign(c) * np.abs(c) ** power - 1j * height / abs(half) * s**power)
 
 
-def dot(rng: np.random.Generator, centre: complex) -> np.ndarray:
-    return scribble(rng, centre, 0.03, points=2)
+def dot(rng: np.random.Generator, center: complex) -> np.ndarray:
+    return scribble(rng, center, 0.03, points=2)
 
 
-def scribble(rng: np.random.Generator, centre: complex, size: float, points: int = 5) -> np.ndarray:
-    return centre + size * (rng.uniform(-1, 1, points) + 1j * rng.uniform(-1, 1, points))
+def scribble(rng: np.random.Generator, center: complex, size: float, points: int = 5) -> np.ndarray:
+    return center + size * (rng.uniform(-1, 1, points) + 1j * rng.uniform(-1, 1, points))
 
 
 def clockwise(turns: float, radius: float = 1.0) -> complex:

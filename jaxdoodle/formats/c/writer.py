@@ -51,7 +51,7 @@ def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None
 
 def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
     names = ", ".join(map(_string, model.spec.classes))
-    height, width, _ = model.contract.image_shape
+    height, width, _ = model.preprocessing.image_shape
     floats = max([height * width, *(math.prod(step.output_shape) for step in steps)])
     levels = max([0, *(math.prod(step.input_shape) for step in steps if step.int8)])
     return [
@@ -71,7 +71,7 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
         "void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES])",
         "{",
         "    for (int i = 0; i < HEIGHT * WIDTH; i++)",
-        f"        work->a[i] = (float)image[i] / {_number(model.contract.divisor)};",
+        f"        work->a[i] = (float)image[i] / {_number(model.preprocessing.divisor)};",
         *_calls(steps),
         "}\n",
         kernels.PREDICT.format(

@@ -27,7 +27,7 @@ from jaxdoodle.nn.spec import (
     MaxPool2D,
     ModelSpec,
 )
-from jaxdoodle.preprocessing.config import InputContract
+from jaxdoodle.preprocessing.config import Preprocessing
 
 Array = Any  # numpy.ndarray
 #: Layout of a weight array -> how its axes are brought to (in, out), and (height, width, in, out).
@@ -58,7 +58,7 @@ class Found:
 
 def import_weights(
     path: Path,
-    contract: InputContract,
+    preprocessing: Preprocessing,
     classes: Sequence[str] = (),
     activation: str | None = None,
     spec: ModelSpec | None = None,
@@ -79,18 +79,18 @@ def import_weights(
         fits = [
             (name, candidate, params)
             for name in ([layout] if layout else LAYOUTS)
-            for candidate, params in _fits(layers, LAYOUTS[name], contract.image_shape, classes, activation, spec)
+            for candidate, params in _fits(layers, LAYOUTS[name], preprocessing.image_shape, classes, activation, spec)
         ]
         name, chosen, params = _only(fits, layers)
-        inputs = _goldens(contract.image_shape)
-        logits = Network(chosen, params, contract.divisor).logits(inputs)
+        inputs = _goldens(preprocessing.image_shape)
+        logits = Network(chosen, params, preprocessing.divisor).logits(inputs)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except ModuleNotFoundError as error:
         needed = f"reading it needs {error.name}; python -m pip install {error.name} installs it."
         raise InputError(f"{path}: {needed}") from None
     origin = {"imported_from": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "layout": name}
-    return ModelFile(chosen, params, contract, inputs, logits, provenance=origin)
+    return ModelFile(chosen, params, preprocessing, inputs, logits, provenance=origin)
 
 
 def _numbered(count: int) -> tuple[str, ...]:
@@ -231,7 +231,7 @@ def _candidates(
     for padding, pools, head in product(paddings, product((True, False), repeat=convolutions), heads):
         built = _built(layers, between, padding, list(pools), head)
         try:
-            candidate = ModelSpec(image_shape, tuple(built), names)
+            candidate = ModelSpec(tuple(built), image_shape, names)
         except InputError:
             continue
         if candidate not in seen:

@@ -20,7 +20,7 @@ from jax.extend import core
 from jaxdoodle.gradcheck.autograd import traced_array
 from jaxdoodle.gradcheck.autograd.derivatives import elementwise_pull
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable, Where
-from jaxdoodle.gradcheck.autograd.traced_array import Array, contract, elementwise, movement, plain
+from jaxdoodle.gradcheck.autograd.traced_array import Array, elementwise, movement, plain, preprocessing
 
 _SAME = {
     "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
@@ -140,7 +140,7 @@ def _dot_general(tape: Tape, params: dict, a: Any, b: Any) -> Array:
     out += [c for i, c in enumerate(left) if i not in (*ca, *ba)] + [
         c for j, c in enumerate(right) if j not in (*cb, *bb)
     ]
-    return contract(tape, "".join(left), "".join(right), "".join(out), a, b)
+    return preprocessing(tape, "".join(left), "".join(right), "".join(out), a, b)
 
 
 def _custom(kind: str, value: Callable) -> Callable:

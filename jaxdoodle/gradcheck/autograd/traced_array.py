@@ -333,10 +333,10 @@ def product(tape: Tape, kind: str, a, b) -> Array:
         out = [*stack, *left[-2:-1], *(right[-1:] if nb > 1 else [])]
     else:
         out = [*left[:-1], *right[:contracted], *right[contracted + 1 :]]
-    return contract(tape, "".join(left), "".join(right), "".join(out), a, b)
+    return preprocessing(tape, "".join(left), "".join(right), "".join(out), a, b)
 
 
-def contract(tape: Tape, left: str, right: str, out: str, a, b) -> Array:
+def preprocessing(tape: Tape, left: str, right: str, out: str, a, b) -> Array:
     value = np.einsum(f"{left},{right}->{out}", plain(a), plain(b), optimize=True)
     return record(tape, "matmul", value, (a, b), einsum_pull(left, right, out))
 
@@ -346,10 +346,10 @@ def einsum(tape: Tape, subscripts: str, *operands, **_) -> Array:
     sides = terms.split(",")
     if len(sides) == 1:
         extra = constant(tape, 1.0)
-        return contract(tape, sides[0], "", out, operands[0], extra)
+        return preprocessing(tape, sides[0], "", out, operands[0], extra)
     if len(sides) != 2 or "." in subscripts or "->" not in subscripts or any(len(set(s)) < len(s) for s in sides):
         raise Untraceable(f"numpy.einsum({subscripts!r})")
-    return contract(tape, sides[0], sides[1], out, *operands)
+    return preprocessing(tape, sides[0], sides[1], out, *operands)
 
 
 def tensordot(tape: Tape, a, b, axes=2) -> Array:
@@ -360,7 +360,9 @@ def tensordot(tape: Tape, a, b, axes=2) -> Array:
     for i, j in zip(ours, theirs, strict=True):
         right[j] = left[i]
     summed = {left[i] for i in ours}
-    return contract(tape, "".join(left), "".join(right), "".join(c for c in [*left, *right] if c not in summed), a, b)
+    return preprocessing(
+        tape, "".join(left), "".join(right), "".join(c for c in [*left, *right] if c not in summed), a, b
+    )
 
 
 def reduce(tape: Tape, name: str, x, axis=None, keepdims=False) -> Array:
@@ -422,7 +424,7 @@ def norm(tape, x, ord=None, axis=None, keepdims=False):
 
 def outer(tape, a, b, out=None):
     a, b = np.ravel(a), np.ravel(b)
-    return contract(tape, "a", "p", "ap", a, b)
+    return preprocessing(tape, "a", "p", "ap", a, b)
 
 
 def pad(tape, x, pad_width, mode="constant", **kwargs):

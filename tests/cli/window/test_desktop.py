@@ -66,7 +66,7 @@ def test_what_the_pointer_draws_is_answered_and_undone(window, screen):
     assert window.prediction.probabilities == expected.probabilities
     assert window.guess["text"] == ("None of mine" if expected.abstained else expected.label)
     assert window.undo["state"] == "normal"
-    row, column = (index[0] for index in (expected.prepared.bitmap > 250).nonzero())
+    row, column = (index[0] for index in (expected.preprocessed.bitmap > 250).nonzero())
     assert window.image.get(int(column) * 4, int(row) * 4) >= (250, 250, 250)
     draw(window, screen, [(200, 200), (210, 260)])
     hand(window, screen, "key", "z")

@@ -71,4 +71,4 @@ def test_what_the_pad_holds_is_a_drawing(doodle_model):
     pad.begin(100, 100)
     pad.extend(700, 300)
     prediction = Model(doodle_model).predict(pad.strokes)
-    assert prediction.prepared.background == "strokes" and np.ptp(prediction.prepared.bitmap) > 200
+    assert prediction.preprocessed.background == "strokes" and np.ptp(prediction.preprocessed.bitmap) > 200

@@ -27,12 +27,12 @@ def folder(tmp_path):
 
 
 def test_classes_are_the_sub_folders_and_pictures_are_prepared_by_the_contract(folder):
-    for contract in (QUICKDRAW, MNIST):
-        data = read_picture_folder(folder, contract)
+    for preprocessing in (QUICKDRAW, MNIST):
+        data = read_picture_folder(folder, preprocessing)
         assert data.name == "mine" and data.classes == ("ant", "zebra") and data.labels.tolist() == [0, 0, 0, 1, 1]
         names = ("ant/a.bmp", "ant/b.gif", "ant/c.webp", "zebra/1.png", "zebra/2.JPG")
         for image, name in zip(data.images, names, strict=True):
-            assert np.array_equal(image[..., 0], preprocess(folder / name, contract).bitmap)
+            assert np.array_equal(image[..., 0], preprocess(folder / name, preprocessing).bitmap)
             assert image.max() > 200 and image[0].max() == 0  # ink is white, the border black, whatever the paper
 
 

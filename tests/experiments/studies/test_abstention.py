@@ -56,7 +56,7 @@ def model_of(splits, scale):
     w = np.zeros((28, 28, 2), np.float32)
     w[:14, :, 0] = w[14:, :, 1] = scale
     params = [{}, {"w": w.reshape(784, 2), "b": np.zeros(2, np.float32)}]
-    spec = ModelSpec((28, 28, 1), (Flatten(), Dense(2)), splits.classes)
+    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1), splits.classes)
     return Model(ModelFile(spec, params, QUICKDRAW, splits.test.images[:1], np.zeros((1, 2), np.float32), 2.0))
 
 

@@ -14,9 +14,9 @@ BITMAP = render(TICK, MNIST)
 @pytest.mark.parametrize("kind", FILES)
 def test_a_drawing_on_any_file_is_prepared_as_it_was(kind):
     canvas = Canvas(side=(300, 300), file=kind)
-    for subject, contract in ((of_doodle(TICK), QUICKDRAW), (of_digit(BITMAP), MNIST)):
-        bitmap = preprocess(canvas_of(subject, canvas, np.random.default_rng(1)), contract).bitmap
-        assert np.abs(bitmap.astype(int) - render(TICK, contract)).mean() < 10
+    for subject, preprocessing in ((of_doodle(TICK), QUICKDRAW), (of_digit(BITMAP), MNIST)):
+        bitmap = preprocess(canvas_of(subject, canvas, np.random.default_rng(1)), preprocessing).bitmap
+        assert np.abs(bitmap.astype(int) - render(TICK, preprocessing)).mean() < 10
 
 
 @pytest.mark.parametrize("pen", [0.5, 1.0, 2.0, 3.0])

@@ -17,12 +17,12 @@ from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
-from jaxdoodle.preprocessing.config import MNIST, InputContract
+from jaxdoodle.preprocessing.config import MNIST, Preprocessing
 
 TEN = tuple(map(str, range(10)))
 MLP = mlp(TEN, (40, 20))
 CNN = digit_cnn(TEN, drop_rate=0.5)
-NORMED = ModelSpec((28, 28, 1), (Conv2D(3, 7, 3), BatchNorm(), ReLU(), Flatten(), Dense(10)), TEN)
+NORMED = ModelSpec((Conv2D(3, 7, 3), BatchNorm(), ReLU(), Flatten(), Dense(10)), (28, 28, 1), TEN)
 
 
 def weights_of(model):
@@ -176,7 +176,7 @@ def test_our_own_safetensors_come_back_whole(build_spec, tmp_path):
     assert model_file.encode(found) == model_file.encode(model)
 
 
-EIGHT = InputContract((8, 8, 1), 6, "box", (3.5, 3.5))
+EIGHT = Preprocessing((8, 8, 1), 6, "box", (3.5, 3.5))
 W, B = np.ones((784, 10), np.float32), np.ones(10, np.float32)
 
 
@@ -262,7 +262,7 @@ def test_the_answer_to_a_question_is_taken(tmp_path):
 
 
 def test_a_spec_settles_what_shapes_cannot(tmp_path, build_spec):
-    spec = ModelSpec((28, 28, 1), (Flatten(), Dense(9), Tanh(), Dense(10)))
+    spec = ModelSpec((Flatten(), Dense(9), Tanh(), Dense(10)), (28, 28, 1))
     path = npz(tmp_path, w1=np.ones((784, 9)), b1=np.ones(9), w2=np.ones((9, 10)), b2=B)
     found = import_weights(path, MNIST, spec=spec)
     assert found.spec.layers == spec.layers and found.spec.classes == TEN
@@ -311,7 +311,7 @@ def test_the_command_writes_a_model_that_predicts(build_spec, tmp_path, capsys):
     options = parser.parse_args([str(path), "-o", str(tmp_path / "m.npz"), "--activation", "relu", "--divisor", "1"])
     assert import_.run(options) == 0
     loaded = Model.load(tmp_path / "m.npz")
-    assert loaded.contract.divisor == 1
+    assert loaded.preprocessing.divisor == 1
     expected = Network(MLP, model.params, 1.0).logits(model.golden_inputs)
     np.testing.assert_allclose(loaded.logits(model.golden_inputs), expected, rtol=1e-5, atol=1e-2)
     assert "Total params" in capsys.readouterr().out

@@ -29,14 +29,14 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_on_a_processor_a_convolution_with_its_relu_and_pool_is_one_block(name):
     layers, sizes = CASES[name]
-    blocks = plan(ModelSpec((28, 28, 1), layers), "cpu")
+    blocks = plan(ModelSpec(layers, (28, 28, 1)), "cpu")
     assert [len(block.layers) for block in blocks] == sizes
 
 
 @pytest.mark.parametrize("backend", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", CASES)
 def test_blocks_cover_every_layer_once_in_order_and_only_the_first_of_a_block_has_parameters(name, backend):
-    spec = ModelSpec((28, 28, 1), CASES[name][0])
+    spec = ModelSpec(CASES[name][0], (28, 28, 1))
     blocks = plan(spec, backend)
     assert tuple(layer for block in blocks for layer in block.layers) == spec.layers
     assert all(spec.layers[block.start] is block.layers[0] for block in blocks)
