@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.files", "tests.fixtures.pages"]
+
 try:
     import jax
 except ImportError:  # the inference tests run without it

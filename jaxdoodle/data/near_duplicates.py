@@ -1,6 +1,6 @@
 """Which drawings are nearly the same: moved by a pixel, dimmed, saved as JPEG, a little noise on them.
 
-A drawing is described by the low frequencies of its Fourier transform, taken about its centre of mass and divided by
+A drawing is described by the low frequencies of its Fourier transform, taken about its center of mass and divided by
 the amount of ink. So neither its place nor its brightness matters, and fine noise little; a different drawing, even
 of the same class by the same hand, is farther away than ``NEAR``.
 """
@@ -48,11 +48,11 @@ def near_pairs(described: np.ndarray, reach: float = NEAR) -> np.ndarray:
     drawn = np.flatnonzero(described.any(axis=1))
     if not len(drawn):
         return np.empty((0, 2), np.int64)
-    centred = described[drawn] - described[drawn].mean(axis=0, dtype=np.float32)
+    centered = described[drawn] - described[drawn].mean(axis=0, dtype=np.float32)
     found = [np.empty((0, 2), np.int64)]
     for _ in range(_TABLES):
         planes = rng.standard_normal((described.shape[1], _BITS), np.float32)
-        codes = (centred @ planes > 0) @ (1 << np.arange(_BITS))
+        codes = (centered @ planes > 0) @ (1 << np.arange(_BITS))
         order = np.argsort(codes, kind="stable")
         codes, order = codes[order], drawn[order]
         step, first = 1, np.flatnonzero(codes[1:] == codes[:-1])

@@ -29,8 +29,8 @@ class Preprocessing:
 
     ``image_shape``    (height, width, 1) of the bitmap.
     ``longest_side``   of the ink, in pixels; the other side follows, the aspect is kept.
-    ``centring``       what is put at ``centre``: the ink's centre of ``"mass"`` or the middle of its ``"box"``.
-    ``centre``         (row, column), counted from the middle of the first pixel: a 28 x 28 image has its own
+    ``centering``       what is put at ``center``: the ink's center of ``"mass"`` or the middle of its ``"box"``.
+    ``center``         (row, column), counted from the middle of the first pixel: a 28 x 28 image has its own
                        middle at (13.5, 13.5).
     ``stroke_width``   of the pen, in pixels of the bitmap; ``None`` leaves the pen as it is.
     ``divisor``        the network's input is ``bitmap / divisor``: 255 for [0, 1], 1 for raw bytes.
@@ -44,7 +44,7 @@ class Preprocessing:
     divisor: float = 255.0
 
     def __post_init__(self):
-        for name in ("image_shape", "centre"):
+        for name in ("image_shape", "center"):
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
@@ -56,11 +56,11 @@ class Preprocessing:
         if not _is_positive(self.longest_side) or self.longest_side > min(shape[:2]):
             raise PreprocessingError(f"longest_side fits the {shape[0]}x{shape[1]} image; got {self.longest_side!r}.")
         if self.centering not in CENTERINGS:
-            raise PreprocessingError(f'centring is "mass" or "box"; got {self.centering!r}.')
+            raise PreprocessingError(f'centering is "mass" or "box"; got {self.centering!r}.')
         if not isinstance(self.center, tuple) or len(self.center) != 2 or not all(map(_is_positive, self.center)):
-            raise PreprocessingError(f"centre is (row, column), each above 0; got {self.center!r}.")
+            raise PreprocessingError(f"center is (row, column), each above 0; got {self.center!r}.")
         if any(c > n - 1 for c, n in zip(self.center, shape, strict=False)):
-            raise PreprocessingError(f"centre lies inside the {shape[0]}x{shape[1]} image; got {self.center!r}.")
+            raise PreprocessingError(f"center lies inside the {shape[0]}x{shape[1]} image; got {self.center!r}.")
         if self.stroke_width is not None:
             least, most = (part * self.longest_side for part in PENS)
             if not _is_positive(self.stroke_width) or not least <= self.stroke_width <= most:
@@ -92,7 +92,7 @@ def _is_positive(value: Any) -> bool:
 MNIST = Preprocessing(longest_side=20.0, centering="mass", center=(14.0, 14.0), stroke_width=2.4)
 
 #: Google draws the 255 units of a drawing's longer side with a pen of 16 at 28 pixels to 304 units: 24.96 px of ink,
-#: which touch 26 pixels (in 19,610 of 19,632 bitmaps; their boxes are centred at 13.50, deviation 0.05).
+#: which touch 26 pixels (in 19,610 of 19,632 bitmaps; their boxes are centered at 13.50, deviation 0.05).
 QUICKDRAW = Preprocessing(
     longest_side=(255 + 16) * 28 / 304, centering="box", center=(13.5, 13.5), stroke_width=16 * 28 / 304
 )

@@ -35,16 +35,16 @@ def render(drawing: Drawing, preprocessing: Preprocessing) -> np.ndarray:
 def render_all(drawings: Sequence[Drawing], preprocessing: Preprocessing) -> np.ndarray:
     """Many drawings at once: uint8 ``(n, height, width)``.
 
-    Where the contract centres by mass, they are painted in the middle, weighed, and painted again where they belong.
+    Where the contract centers by mass, they are painted in the middle, weighed, and painted again where they belong.
     """
     simple = [simplify(drawing) for drawing in drawings]
     shape = preprocessing.image_shape[:2]
     pen = pen_of(preprocessing)
     scale = (preprocessing.longest_side - pen) / (BOX - 1)  # bitmap pixels to a unit of the simplified drawing
 
-    def painted(centres: np.ndarray) -> np.ndarray:
+    def painted(centers: np.ndarray) -> np.ndarray:
         """With the middle of each drawing at its (row, column), counted from the middle of the first pixel."""
-        return paint(simple, shape, scale, pen, centres[:, ::-1] + 0.5 - scale * middles(simple))
+        return paint(simple, shape, scale, pen, centers[:, ::-1] + 0.5 - scale * middles(simple))
 
     goal = np.tile(preprocessing.center, (len(simple), 1))
     if preprocessing.centering == "box":

@@ -25,7 +25,7 @@ def box_of(ink: Array) -> Box:
 
 
 def center_of(ink: Array, preprocessing: Preprocessing) -> tuple[float, float]:
-    """The (row, column) to be put at the contract's centre, counted from the middle of the first pixel."""
+    """The (row, column) to be put at the contract's center, counted from the middle of the first pixel."""
     if preprocessing.centering == "box":
         top, left, bottom, right = box_of(ink)
         return (top + bottom - 1) / 2, (left + right - 1) / 2

@@ -27,7 +27,7 @@ def rasterise(
 ) -> np.ndarray:
     """Simplified drawings as the published bitmaps show them: uint8 ``(n, size, size)``, white ink on black.
 
-    Each drawing is centred in a 256 box by its maximum in each axis, ``padding`` and half a ``line_width`` stay free
+    Each drawing is centered in a 256 box by its maximum in each axis, ``padding`` and half a ``line_width`` stay free
     on every side, and the whole is scaled to ``size`` pixels. Raises ``InputError`` at what is no drawing.
     """
     if size < 1 or line_width <= 0 or padding < 0:
@@ -157,7 +157,7 @@ def _spans(start: np.ndarray, end: np.ndarray, radius: float, shape: tuple[int, 
     its own shape at both ends and a rectangle between them; as a whole that is convex, so a line crosses it once.
     """
     (x0, y0), (x1, y1) = np.where(start[1] <= end[1], start, end), np.where(start[1] <= end[1], end, start)
-    count, line = _centres_within(_LINES * (y0 - radius), _LINES * (y1 + radius), _LINES * shape[0])
+    count, line = _centers_within(_LINES * (y0 - radius), _LINES * (y1 + radius), _LINES * shape[0])
 
     def each(values):
         """A value of each segment for each of its spans."""
@@ -231,7 +231,7 @@ def _fill(line: np.ndarray, left: np.ndarray, right: np.ndarray, shape: tuple[in
     return changes.cumsum()[:-2].reshape(strokes, *shape) / (_STEPS * _LINES)
 
 
-def _centres_within(low: np.ndarray, high: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _centers_within(low: np.ndarray, high: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The i of 0..size-1 with i + 0.5 within each interval: how many there are, and all of them in a row."""
     first = np.clip(np.ceil(low - 0.5), 0, size).astype(np.int64)
     count = np.clip(np.floor(high + 0.5), first, size).astype(np.int64) - first

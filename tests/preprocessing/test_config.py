@@ -21,10 +21,10 @@ BAD = [
     ({"longest_side": 29}, "longest_side fits the 28x28 image; got 29."),
     ({"longest_side": 0}, "longest_side fits the 28x28 image; got 0."),
     ({"longest_side": float("nan")}, "longest_side fits the 28x28 image; got nan."),
-    ({"centring": "middle"}, 'centring is "mass" or "box"; got \'middle\'.'),
-    ({"centre": (14,)}, "centre is (row, column), each above 0; got (14,)."),
-    ({"centre": (14, True)}, "centre is (row, column), each above 0; got (14, True)."),
-    ({"centre": (14, 28)}, "centre lies inside the 28x28 image; got (14, 28)."),
+    ({"centering": "middle"}, 'centering is "mass" or "box"; got \'middle\'.'),
+    ({"center": (14,)}, "center is (row, column), each above 0; got (14,)."),
+    ({"center": (14, True)}, "center is (row, column), each above 0; got (14, True)."),
+    ({"center": (14, 28)}, "center lies inside the 28x28 image; got (14, 28)."),
     ({"stroke_width": -1}, "stroke_width is 0.2 to 5 pixels; got -1."),
     ({"stroke_width": 1e-9}, "stroke_width is 0.2 to 5 pixels; got 1e-09."),
     ({"stroke_width": 20}, "stroke_width is 0.2 to 5 pixels; got 20."),
@@ -43,7 +43,7 @@ def test_an_impossible_contract_is_refused(change, message):
 
 @pytest.mark.parametrize("data", [None, [], {}, MNIST.to_dict() | {"ink": "black"}, {"divisor": 255}])
 def test_a_contract_with_other_fields_is_refused(data):
-    with pytest.raises(PreprocessingError, match="a contract has image_shape, longest_side, centring"):
+    with pytest.raises(PreprocessingError, match="a contract has image_shape, longest_side, centering"):
         Preprocessing.from_dict(data)
 
 
@@ -64,9 +64,9 @@ def test_mnist_is_as_its_contract_says(data_root):
     assert np.mean(longest == MNIST.longest_side) > 0.999
     mass = images.sum(axis=(1, 2))
     for axis, goal in zip((2, 1), MNIST.center, strict=True):
-        centres = images.sum(axis=axis) @ np.arange(28) / mass
-        assert abs(centres.mean() - goal) < 0.01
-        assert np.abs(centres - goal).max() < 0.6
+        centers = images.sum(axis=axis) @ np.arange(28) / mass
+        assert abs(centers.mean() - goal) < 0.01
+        assert np.abs(centers - goal).max() < 0.6
 
 
 def test_quickdraw_is_as_its_contract_says(data_root):

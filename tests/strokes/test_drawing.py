@@ -159,7 +159,7 @@ def test_no_drawings_give_no_images():
     assert rasterise([]).shape == (0, 28, 28)
 
 
-def test_a_drawing_is_centred_by_its_maximum():
+def test_a_drawing_is_centered_by_its_maximum():
     row, column = (
         np.average(np.arange(28), weights=rasterise([[([0, 255], [0, 100])]])[0].sum(axis)) for axis in (1, 0)
     )

@@ -253,7 +253,8 @@ def _placement(sides: dict[str, Dataset], preprocessing: Preprocessing, whose: s
             ),
             (
                 max(abs(down), abs(across)) > 1,
-                f"centre of {preprocessing.centering} {down:+.1f} px down and {across:+.1f} px across from {preprocessing.center}",
+                f"center of {preprocessing.centering} {down:+.1f} px down and {across:+.1f} px across from "
+                f"{preprocessing.center}",
             ),
             (not low <= pen <= high, f"pen {pen:.1f} px wide, not {low:.1f} to {high:.1f}"),
         ):

@@ -235,12 +235,12 @@ def _norm_axes(x: np.ndarray, y: np.ndarray) -> tuple[int, ...] | None:
     for axes in sorted(options):
         if np.abs(y.mean(axis=axes)).max() > 1e-9 or np.prod([x.shape[a] for a in axes]) < 3:
             continue
-        centred, spread = x - x.mean(axis=axes, keepdims=True), x.std(axis=axes, keepdims=True)
-        deviation = (centred * y).sum(axis=axes, keepdims=True)
+        centered, spread = x - x.mean(axis=axes, keepdims=True), x.std(axis=axes, keepdims=True)
+        deviation = (centered * y).sum(axis=axes, keepdims=True)
         if (deviation <= 0).any():
             continue
-        scale = (centred**2).sum(axis=axes, keepdims=True) / deviation
-        if same(centred / scale, y) and (np.abs(scale - spread) < 0.2 * scale + 1e-3).all():
+        scale = (centered**2).sum(axis=axes, keepdims=True) / deviation
+        if same(centered / scale, y) and (np.abs(scale - spread) < 0.2 * scale + 1e-3).all():
             return axes
     return None
 
@@ -250,7 +250,7 @@ def norms(tape: Tape, nodes: list[int]) -> list[Part]:
     for x, y, axes in _pairs(tape, nodes, _norm_axes, farthest=True):
         a, b = tape.nodes[x].value, tape.nodes[y].value
         if np.ptp((a - a.mean(axis=axes, keepdims=True)) - b) < 1e-9:
-            continue  # centred only
+            continue  # centered only
         found.append(Part("norm", "layer norm" if 0 not in axes else "batch norm", x, y, {"axes": axes}))
     return found
 

@@ -391,8 +391,8 @@ def _reducer(name):
 
 
 def variance(tape, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **_) -> Array:
-    centred = x - reduce(tape, "mean", x, axis, True)
-    total = reduce(tape, "sum", centred * centred, axis, keepdims is True)
+    centered = x - reduce(tape, "mean", x, axis, True)
+    total = reduce(tape, "sum", centered * centered, axis, keepdims is True)
     return total / (x.size / max(np.size(total), 1) - ddof)
 
 

@@ -52,8 +52,8 @@ def dropout(scene: Scene, part: Part) -> Iterator[Way]:
 def norm(scene: Scene, part: Part) -> Iterator[Way]:
     axes, x = part.about["axes"], part.x
     a, y = scene.tape.nodes[x].value, scene.tape.nodes[part.y].value
-    centred = a - a.mean(axis=axes, keepdims=True)
-    std = (centred**2).sum(axis=axes, keepdims=True) / (centred * y).sum(axis=axes, keepdims=True)
+    centered = a - a.mean(axis=axes, keepdims=True)
+    std = (centered**2).sum(axis=axes, keepdims=True) / (centered * y).sum(axis=axes, keepdims=True)
     what = "BatchNorm" if part.name == "batch norm" else "LayerNorm"
     n = int(np.prod([a.shape[k] for k in axes]))
 
