@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jaxdoodle
-from jaxdoodle.core.errors import FailedError, InputError
+from jaxdoodle.core.errors import FailedError, InputError, install_hint
 
 #: Verbs with a module of their own, which has ``add_arguments(parser)`` and ``run(options) -> exit code``.
 VERBS = {
@@ -56,7 +56,7 @@ def exit_code_of(action: Callable[[], int]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("jax", "jaxlib", "optax", "rich", "matplotlib"):
             raise
-        return _complain(f"{error.name} is not installed; python -m pip install 'jaxdoodle[train]' installs it.", 2)
+        return _complain(f"{error.name} is not installed; {install_hint('train')}.", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has had enough
         return 0

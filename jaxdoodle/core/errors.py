@@ -11,3 +11,8 @@ class NoDrawingError(InputError):
 
 class FailedError(Exception):
     """What was asked for did not come out, through no fault of the input. The command exits with 1."""
+
+
+def install_hint(extra: str) -> str:
+    """Half a sentence that says how the packages of an extra of pyproject.toml (``"train"``) are installed."""
+    return f"python -m pip install -e '.[{extra}]' in a clone of jaxdoodle installs it"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import html, onnx, safetensors, zipapp
 from jaxdoodle.formats.c import writer
 from jaxdoodle.formats.quantize import int8_steps
@@ -55,7 +55,7 @@ def export(
     except OSError as error:
         raise InputError(f"{out}: {error.strerror or error}.") from None
     except ModuleNotFoundError as error:
-        raise InputError(f"{format} needs {error.name}; python -m pip install {error.name} installs it.") from None
+        raise InputError(f"{format} needs {error.name}; {install_hint(format)}.") from None
     finally:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)

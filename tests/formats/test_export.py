@@ -1,12 +1,13 @@
 import argparse
 import dataclasses
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from jaxdoodle.cli import export as command
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import FORMATS, QUANTIZED, export, quantize
 from jaxdoodle.inference import model_file
 from jaxdoodle.nn.architectures import digit_cnn
@@ -109,7 +110,7 @@ def test_an_export_that_fails_leaves_the_old_file(path, tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(path, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(InputError, match="onnx needs onnx; python -m pip install onnx installs it"):
+    with pytest.raises(InputError, match=re.escape(f"onnx needs onnx; {install_hint('onnx')}.")):
         export(path, "onnx", tmp_path / "out")
 
 

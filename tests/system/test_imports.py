@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jaxdoodle.core.errors import install_hint
+
 PACKAGE = Path(__file__).parents[2] / "jaxdoodle"
 #: From the bottom up; a module imports from its own row and the rows before it.
 ROWS = (
@@ -69,4 +71,4 @@ def test_a_training_command_without_the_extra_says_what_installs_it():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 2
-    assert result.stderr == "jaxdoodle: jax is not installed; python -m pip install 'jaxdoodle[train]' installs it.\n"
+    assert result.stderr == f"jaxdoodle: jax is not installed; {install_hint('train')}.\n"

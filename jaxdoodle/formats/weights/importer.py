@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.data import synthetic
 from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights.read_arrays import read_arrays
@@ -87,8 +87,7 @@ def import_weights(
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except ModuleNotFoundError as error:
-        needed = f"reading it needs {error.name}; python -m pip install {error.name} installs it."
-        raise InputError(f"{path}: {needed}") from None
+        raise InputError(f"{path}: reading it needs {error.name}; {install_hint('import')}.") from None
     origin = {"imported_from": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "layout": name}
     return ModelFile(chosen, params, preprocessing, inputs, logits, provenance=origin)
 

@@ -1,6 +1,7 @@
 import argparse
 import json
 import pickle
+import re
 import sys
 import zipfile
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.cli import import_
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights import importer
 from jaxdoodle.formats.weights.importer import import_weights
@@ -290,7 +291,7 @@ def test_an_h5_that_inflates_is_refused(tmp_path):
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     (tmp_path / "w.h5").write_bytes(b"")
-    with pytest.raises(InputError, match="w.h5: reading it needs h5py; python -m pip install h5py installs it"):
+    with pytest.raises(InputError, match=re.escape(f"w.h5: reading it needs h5py; {install_hint('import')}.")):
         import_weights(tmp_path / "w.h5", MNIST)
 
 
