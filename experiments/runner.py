@@ -39,18 +39,18 @@ def run(name: str, experiment: Experiment, options: Namespace, out_dir: Path) ->
         runs = []
         first_seed = experiment.seed if options.seed is None else options.seed
         for seed in range(first_seed, first_seed + options.seeds):
-            subject = f"{name}, {variant_name}, seed {seed}"
+            title = f"{name}, {variant_name}, seed {seed}"
             model_dir = out_dir / f"{variant_name}-{seed}".replace(" ", "-").replace(",", "")
-            done = train_model(*_arguments(variant, splits, seed), model_dir, subject=subject)
+            done = train_model(*_arguments(variant, splits, seed), model_dir, title=title)
             if done.fit.interrupted:
                 raise KeyboardInterrupt  # a record is of whole runs
             runs.append(done)
             for set_name in ("test", *splits.extra_tests):
-                print(f"{subject}: {set_name} {format_accuracy(*done.scores[set_name][1:])}")
+                print(f"{title}: {set_name} {format_accuracy(*done.scores[set_name][1:])}")
         if variant_name == _first(experiment):
-            draw_figures(runs[0], out_dir, subject=f"{name}, {variant_name}")
+            draw_figures(runs[0], out_dir, title=f"{name}, {variant_name}")
             if experiment.costs:
-                _draw_costs(experiment, runs[0], out_dir, subject=name)
+                _draw_costs(experiment, runs[0], out_dir, title=name)
                 missed += _missed_costs(experiment, runs[0])
         write_record(out_dir / "record.json", name, experiment, splits, {variant_name: runs}, options)
     print_table(out_dir / "record.json")
@@ -158,9 +158,9 @@ def _missed_costs(experiment: Experiment, done: Run) -> list[str]:
     ]
 
 
-def _draw_costs(experiment: Experiment, done: Run, out_dir: Path, subject: str) -> None:
+def _draw_costs(experiment: Experiment, done: Run, out_dir: Path, title: str) -> None:
     path, images = out_dir / "cost.png", len(done.splits.train)
-    curves.cost_curve(done.fit.step_losses, experiment.costs, path, subject=subject, images=images)
+    curves.cost_curve(done.fit.step_losses, experiment.costs, path, title=title, images=images)
 
 
 def _earlier(path: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Run:
     model_path: Path
 
 
-def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, *, subject: str) -> Run:
+def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, *, title: str) -> Run:
     """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
 
     Of a set that is on disk a sample is scored: ``Run.splits`` is what was. Raises ``ParityError`` if the NumPy network
@@ -55,7 +55,7 @@ def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: P
     out_dir.mkdir(parents=True, exist_ok=True)
     divisor, train, sizes = splits.preprocessing.divisor, splits.train, describe_data(splits)["sizes"]
     splits = splits.in_memory()
-    with Progress(subject, config.epochs, len(train)) as progress:
+    with Progress(title, config.epochs, len(train)) as progress:
         result = fit(spec, train, splits.validation, config, divisor=divisor, on_epoch=progress)
 
     outputs = {

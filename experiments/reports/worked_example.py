@@ -78,7 +78,7 @@ def run(out_dir: Path) -> int:
     print(f"filters, largest difference from scipy.signal.correlate: {differences}")
     _draw_steps(outputs, out_dir / "steps.png")
     pairs = {name: (kernel, responses[..., i]) for i, (name, kernel) in enumerate(FILTERS.items())}
-    filter_gallery(picture, pairs, out_dir / "filters.png", subject="worked_example")
+    filter_gallery(picture, pairs, out_dir / "filters.png", title="worked_example")
     record = {
         "experiment": "worked_example",
         "versions": {name: version(name) for name in ("jaxdoodle", "numpy", "jax", "scipy")},

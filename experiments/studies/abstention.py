@@ -79,11 +79,9 @@ def run(out_dir: Path) -> int:
         preprocessed = {kind: prepare_all(kinds[kind], splits.preprocessing) for kind in net.foreign}
         runs = []
         for seed in SEEDS:
-            subject = f"{name}, seed {seed}"
+            title = f"{name}, seed {seed}"
             folder = out_dir / f"{name}-{seed}".replace(" ", "-")
-            done = train_model(
-                net.network(splits.classes), splits, replace(net.config, seed=seed), folder, subject=subject
-            )
+            done = train_model(net.network(splits.classes), splits, replace(net.config, seed=seed), folder, title=title)
             model = Model.load(done.model_path)
             runs.append({"seed": seed, **measure(model, splits, preprocessed)})
             first_runs.setdefault(name, (model, splits, preprocessed))

@@ -127,7 +127,7 @@ def _models(folder: Path, spec: Any, splits: Any, config: TrainConfig) -> list[M
     for seed, path in zip(SEEDS, paths, strict=True):
         if not path.exists():
             name = f"preparation, {folder.name}, {seed}"
-            train_model(spec, splits, replace(config, seed=seed), path.parent, subject=name)
+            train_model(spec, splits, replace(config, seed=seed), path.parent, title=name)
     return [Model.load(path) for path in paths]
 
 

@@ -52,7 +52,7 @@ def run(out_dir: Path) -> int:
     compile_cache.enable()
     root = data_root(None)
     splits = load("quickdraw", root=root, classes="all", validation=0.0)
-    trained = train_model(sketch_cnn(splits.classes), splits, CONFIG, out_dir / "model", subject="rendering")
+    trained = train_model(sketch_cnn(splits.classes), splits, CONFIG, out_dir / "model", title="rendering")
     model = Model.load(trained.model_path)
 
     ours, published, labels, moved, seconds, by_contract = [], [], [], {}, 0.0, 0

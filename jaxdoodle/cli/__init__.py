@@ -112,15 +112,15 @@ def train(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     spec = _network(options, splits.classes)
-    subject = f"{splits.name}, {Path(options.model).stem}"
+    title = f"{splits.name}, {Path(options.model).stem}"
     out_dir = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
 
     print(splits.summary)
     print(spec.summary())
-    run = train_model(spec, splits, config, out_dir, subject=subject)
+    run = train_model(spec, splits, config, out_dir, title=title)
     record = {"data": describe_data(splits), "machine": describe_machine(), **record_of(run)}
     write_json(out_dir / "record.json", record)
-    draw_figures(run, out_dir, subject=subject)
+    draw_figures(run, out_dir, title=title)
 
     result = run.fit
     print(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s", end="; ")

@@ -11,7 +11,7 @@ from jaxdoodle.training.loop import Epoch
 class Progress:
     """A bar over the epochs, on stderr; call it with each ``Epoch``. Where nobody watches, it stays silent."""
 
-    def __init__(self, subject: str, epochs: int, images: int):
+    def __init__(self, title: str, epochs: int, images: int):
         self._images = images
         console = Console(stderr=True)
         self._bar = progress.Progress(
@@ -23,7 +23,7 @@ class Progress:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task(subject, total=epochs, scores="compiling")
+        self._task = self._bar.add_task(title, total=epochs, scores="compiling")
 
     def __enter__(self) -> Progress:
         self._bar.start()

@@ -19,7 +19,7 @@ LISTED = 14  # mistakes listed by name there
 MOST_NAMED = 40  # classes up to which a histogram has room for their names
 
 
-def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: Path | str, *, subject: str) -> None:
+def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: Path | str, *, title: str) -> None:
     """``(k, k)`` integers, rows the truth, columns the answer, as ``confusion_counts`` gives them.
 
     Up to 20 classes: every count in its cell, and each class's recall. Beyond: a dot for each mistake that is common
@@ -29,13 +29,13 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: Path | st
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"a confusion matrix of {len(classes)} classes is square; got {matrix.shape}.")
     draw = _numbered_matrix if len(classes) <= MOST_NUMBERED else _dotted_matrix
-    draw(matrix, classes, path, f"{subject}: which class is taken for which")
+    draw(matrix, classes, path, f"{title}: which class is taken for which")
 
 
-def class_histogram(labels: ArrayLike, classes: Sequence[str], path: Path | str, *, subject: str) -> None:
+def class_histogram(labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str) -> None:
     """Images per class. ``labels`` are ``(n,)`` integers; beyond 40 classes the bars are sorted and left unnamed."""
     counts = class_counts(labels, len(classes))
-    title = f"{subject}: images per class"
+    heading = f"{title}: images per class"
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     note = (
         f"{counts.sum():,} images of {len(classes)} classes: from {counts[smallest]:,} ({classes[smallest]}) "
@@ -44,12 +44,12 @@ def class_histogram(labels: ArrayLike, classes: Sequence[str], path: Path | str,
     if len(classes) > MOST_NAMED:
         uneven = counts.max() > 20 * counts.min()
         scale = {"yscale": "log", "ylabel": "images (log scale)"} if uneven else {"ylabel": "images"}
-        with figure(path, 3.0, title, note) as page:
+        with figure(path, 3.0, heading, note) as page:
             axes = page.add_subplot(xlabel="classes, largest first", xlim=(0, len(counts)), **scale)
             axes.bar(np.arange(len(counts)) + 0.5, np.sort(counts)[::-1], width=1, color=BLUE)
             axes.yaxis.set_major_formatter("{x:,.0f}")
         return
-    with figure(path, 0.5 + 0.2 * len(classes), title, note) as page:
+    with figure(path, 0.5 + 0.2 * len(classes), heading, note) as page:
         axes = page.add_subplot(xlabel="images")
         bars = axes.barh(np.arange(len(classes)), counts, color=BLUE, height=0.75)
         axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3, color=MUTED)
@@ -65,12 +65,12 @@ def _shares(matrix):
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
-def _numbered_matrix(matrix, classes, path, title):
+def _numbered_matrix(matrix, classes, path, heading):
     k, shares = len(classes), _shares(matrix)
     longest = max(map(len, classes))
     upright = longest > (90 - longest) / k  # a line holds some hundred characters
     note = f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Shade: share of the row"
-    with figure(path, 1.1 + 0.27 * k + 0.06 * longest * upright, title, note) as page:
+    with figure(path, 1.1 + 0.27 * k + 0.06 * longest * upright, heading, note) as page:
         axes = page.add_subplot(xlabel="predicted", ylabel="true")
         # the right answers in one colour, the mistakes in another, each from white at none
         right = np.eye(k, dtype=bool)
@@ -91,7 +91,7 @@ def _numbered_matrix(matrix, classes, path, title):
         axes.text(k + 0.15, -0.15, "recall", va="bottom", color=MUTED)
 
 
-def _dotted_matrix(matrix, classes, path, title):
+def _dotted_matrix(matrix, classes, path, heading):
     from matplotlib.ticker import PercentFormatter
 
     k, shares = len(classes), _shares(matrix)
@@ -101,7 +101,7 @@ def _dotted_matrix(matrix, classes, path, title):
         f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Dots: mistakes made more "
         f"than once and with at least {100 * LEAST_DOT:.0f} % of a class, area by share; bars: recall"
     )
-    with figure(path, 5.0, title, note) as page:
+    with figure(path, 5.0, heading, note) as page:
         axes, bars, beside = page.subplots(1, 3, width_ratios=(3.2, 0.7, 1.9))
         axes.axline((0, 0), slope=1, color=LINE, linewidth=1)
         axes.scatter(columns, rows, s=80 * shares[rows, columns], color=RED, linewidths=0)

@@ -14,12 +14,12 @@ from jaxdoodle.plots.style import BLUE, ORANGE, RED, figure
 Scores = tuple[ArrayLike, int]  # one value per epoch, and the number of images each is taken over
 
 
-def loss_curve(training: Scores, path: Path | str, *, subject: str, validation: Scores | None = None) -> None:
+def loss_curve(training: Scores, path: Path | str, *, title: str, validation: Scores | None = None) -> None:
     """Loss per epoch. ``training`` and ``validation`` are ``(losses (epochs,), number of images)``."""
     note = f"Mean over {training[1]:,} training images while their epoch ran"
     if validation:
         note += f"; over {validation[1]:,} validation images after it"
-    with figure(path, 3.2, f"{subject}: loss per epoch", note) as page:
+    with figure(path, 3.2, f"{title}: loss per epoch", note) as page:
         axes = _epoch_axes(page, "loss")
         _curve(axes, training[0], BLUE, "training (running average)")
         if validation:
@@ -28,11 +28,11 @@ def loss_curve(training: Scores, path: Path | str, *, subject: str, validation: 
         axes.legend(loc="upper right")
 
 
-def cost_curve(costs: ArrayLike, reported: Mapping[int, float], path: Path | str, *, subject: str, images: int) -> None:
+def cost_curve(costs: ArrayLike, reported: Mapping[int, float], path: Path | str, *, title: str, images: int) -> None:
     """Full-batch cost before each step, ``(steps,)``, on a log scale, with a report's own values ``{step: cost}``."""
     costs = np.asarray(costs, float)
     note = f"Full-batch gradient descent on {images:,} images, {len(costs):,} steps. Dots: the values the report prints"
-    with figure(path, 3.2, f"{subject}: cost per step", note) as page:
+    with figure(path, 3.2, f"{title}: cost per step", note) as page:
         axes = page.add_subplot(xlabel="steps taken", ylabel="cost (log scale)", yscale="log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.plot(costs, color=BLUE, label="here")
@@ -40,7 +40,7 @@ def cost_curve(costs: ArrayLike, reported: Mapping[int, float], path: Path | str
         axes.legend()
 
 
-def accuracy_curves(training: Scores, path: Path | str, *, subject: str, validation: Scores | None = None) -> None:
+def accuracy_curves(training: Scores, path: Path | str, *, title: str, validation: Scores | None = None) -> None:
     """Accuracy per epoch. ``training`` and ``validation`` are ``(right answers (epochs,) integers, number of images)``.
 
     The training curve is what the epoch itself saw, with moving weights, dropout and augmentation on: named as such.
@@ -48,7 +48,7 @@ def accuracy_curves(training: Scores, path: Path | str, *, subject: str, validat
     note = f"{training[1]:,} training images, while their epoch ran"
     if validation:
         note += f"; {validation[1]:,} validation images, after it, with 95 % intervals"
-    with figure(path, 3.2, f"{subject}: accuracy per epoch", note) as page:
+    with figure(path, 3.2, f"{title}: accuracy per epoch", note) as page:
         axes = _epoch_axes(page, "accuracy (%)")
         _curve(axes, 100 * np.asarray(training[0]) / training[1], BLUE, "training (running average)")
         if validation:

@@ -20,7 +20,7 @@ COMPARED = 2_000  # drawings of a class, each with all others
 NEIGHBOURS = 11  # a drawing itself and the ten most like it
 
 
-def contact_sheet(images: np.ndarray, path: Path | str, *, subject: str) -> None:
+def contact_sheet(images: np.ndarray, path: Path | str, *, title: str) -> None:
     """As many drawings as a page holds, evenly spread over ``images``, uint8 ``(n, h, w, 1)``, in their order."""
     images = _pictures(images)
     rows, columns = SHEET
@@ -31,7 +31,7 @@ def contact_sheet(images: np.ndarray, path: Path | str, *, subject: str) -> None
         if len(shown) < len(images)
         else f"all {len(images):,} drawings"
     )
-    with figure(path, 0.1 + 6.8 * rows / columns, f"{subject}: contact sheet", note) as page:
+    with figure(path, 0.1 + 6.8 * rows / columns, f"{title}: contact sheet", note) as page:
         axes = _paper(page, rows, columns)
         axes.imshow(
             _mosaic(images[shown], rows, columns), cmap="gray_r", vmin=0, vmax=255, extent=(0, columns, rows, 0)
@@ -40,7 +40,7 @@ def contact_sheet(images: np.ndarray, path: Path | str, *, subject: str) -> None
         axes.vlines(range(columns + 1), 0, rows, color=LINE, linewidth=0.6)
 
 
-def typical(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path: Path | str, *, subject: str) -> None:
+def typical(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str) -> None:
     """The drawings of each class most and least like others of it, one class a row; of more than 14 classes,
     14 spread over the list; of more than 2,000 drawings, 2,000 of them.
 
@@ -51,8 +51,8 @@ def typical(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path:
     note = f"Left the {EXTREMES} drawings of which there are most alike in their class, right the {EXTREMES} loneliest"
     shown, names, margin, note = _class_rows(classes, note)
     columns = 2 * EXTREMES + 0.5
-    title = f"{subject}: most and least typical"
-    with figure(path, 0.1 + 6.8 * (len(shown) + 0.45) / (columns + margin), title, note) as page:
+    heading = f"{title}: most and least typical"
+    with figure(path, 0.1 + 6.8 * (len(shown) + 0.45) / (columns + margin), heading, note) as page:
         axes = _paper(page, len(shown) + 0.45, columns, margin)
         for left, text in ((0, "most typical"), (EXTREMES + 0.5, "least typical")):
             axes.text(left + EXTREMES / 2, 0.2, text, ha="center", va="center", color=MUTED)
@@ -79,7 +79,7 @@ def extremes(images: np.ndarray, count: int = EXTREMES) -> tuple[np.ndarray, np.
     return order[: min(count, half)], order[::-1][: min(count, len(order) - half)]
 
 
-def stroke_order(drawing: Sequence[Sequence], path: Path | str, *, subject: str) -> None:
+def stroke_order(drawing: Sequence[Sequence], path: Path | str, *, title: str) -> None:
     """How a drawing was drawn: every stroke numbered where it begins, from blue (first) to red (last), and the page as
     it filled.
 
@@ -94,7 +94,7 @@ def stroke_order(drawing: Sequence[Sequence], path: Path | str, *, subject: str)
     steps = np.unique(np.linspace(1, len(strokes), min(len(strokes), STAGES)).round().astype(int))
     note = f"{len(strokes)} strokes, {points.shape[1]:,} points. A number stands where its stroke begins"
     note += f", an arrow where it ends. {_timing(drawing)}Below, the page after so many strokes"
-    with figure(path, 6.3, f"{subject}: stroke order", note) as page:
+    with figure(path, 6.3, f"{title}: stroke order", note) as page:
         grid = page.add_gridspec(2, STAGES, height_ratios=(5.2, 1.1))
         axes = _canvas(page.add_subplot(grid[0, :]), middle, half)
         for stroke, color in zip(strokes, colors, strict=True):

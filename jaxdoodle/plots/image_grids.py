@@ -16,7 +16,7 @@ COLUMNS = 12  # pictures side by side
 CLASS_ROWS = 14  # classes that a contact sheet has rows for
 
 
-def samples(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path: Path | str, *, subject: str) -> None:
+def samples(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str) -> None:
     """The first drawings of each class, one class a row; of more than 14 classes, 14 spread over the list.
 
     ``images`` are ``(n, h, w)`` or ``(n, h, w, 1)`` uint8, white ink on black, shown as dark ink on paper;
@@ -25,7 +25,7 @@ def samples(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path:
     images, labels = _pictures(images), np.asarray(labels)
     note = f"The first {COLUMNS} of each class; {len(labels):,} images in all"
     shown, names, margin, note = _class_rows(classes, note)
-    with figure(path, 0.1 + 6.8 * len(shown) / (COLUMNS + margin), f"{subject}: samples", note) as page:
+    with figure(path, 0.1 + 6.8 * len(shown) / (COLUMNS + margin), f"{title}: samples", note) as page:
         axes = _paper(page, len(shown), COLUMNS, margin)
         for row, label in enumerate(shown):
             axes.text(-0.1, row + 0.5, names[row], ha="right", va="center_baseline")
@@ -40,7 +40,7 @@ def prediction_grid(
     classes: Sequence[str],
     path: Path | str,
     *,
-    subject: str,
+    title: str,
 ) -> None:
     """Every image it is given (a few dozen), framed green where the prediction is right and red where it is wrong.
 
@@ -58,7 +58,7 @@ def prediction_grid(
     row_height = 1.1 + 0.17 * max((caption.count("\n") + 1 for caption in captions), default=1)
     rows = row_height * math.ceil(len(images) / columns)
     note = f"{len(images)} images, {right.sum()} right (green), {(~right).sum()} wrong (red: true class → prediction)"
-    with figure(path, 0.1 + 6.8 * rows / columns, f"{subject}: predictions", note) as page:
+    with figure(path, 0.1 + 6.8 * rows / columns, f"{title}: predictions", note) as page:
         axes = _paper(page, rows, columns)
         for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
             top, left, color = i // columns * row_height, i % columns, GREEN if right[i] else RED
@@ -66,7 +66,7 @@ def prediction_grid(
             axes.text(left + 0.5, top + 1.02, caption, color=color, size=6.5, ha="center", va="top")
 
 
-def kernel_gallery(kernels: np.ndarray, path: Path | str, *, subject: str) -> None:
+def kernel_gallery(kernels: np.ndarray, path: Path | str, *, title: str) -> None:
     """A Conv2D layer's learned kernels, ``(height, width, in, out)``: blue above zero, red below, white at zero.
 
     One input channel: one kernel after the other. Several: a row for each input, a column for each filter. At most
@@ -83,7 +83,7 @@ def kernel_gallery(kernels: np.ndarray, path: Path | str, *, subject: str) -> No
         note += "; a column for each filter, a row for each channel"
     if rows * columns < inputs * filters:
         note += f" (the first {columns} and {rows})"
-    with figure(path, 0.1 + 6.8 * rows / max(columns, 8), f"{subject}: kernels", note) as page:
+    with figure(path, 0.1 + 6.8 * rows / max(columns, 8), f"{title}: kernels", note) as page:
         axes = _paper(page, rows, columns)
         for row, column in np.ndindex(rows, columns):
             channel, number = (0, row * columns + column) if inputs == 1 else (row, column)
@@ -92,7 +92,7 @@ def kernel_gallery(kernels: np.ndarray, path: Path | str, *, subject: str) -> No
 
 
 def filter_gallery(
-    picture: np.ndarray, filters: Mapping[str, tuple[np.ndarray, np.ndarray]], path: Path | str, *, subject: str
+    picture: np.ndarray, filters: Mapping[str, tuple[np.ndarray, np.ndarray]], path: Path | str, *, title: str
 ) -> None:
     """A picture ``(h, w)`` in [0, 1] and what each filter makes of it: ``{name: (kernel, response)}``.
 
@@ -101,7 +101,7 @@ def filter_gallery(
     columns = 4
     rows = math.ceil((len(filters) + 1) / columns)
     note = "Below each response its kernel. Where a kernel sums to 0: blue above zero, red below, white at zero"
-    with figure(path, 2.45 * rows, f"{subject}: filters", note) as page:
+    with figure(path, 2.45 * rows, f"{title}: filters", note) as page:
         grid = page.subplots(rows, columns).ravel()
         for axes in grid:
             axes.axis("off")

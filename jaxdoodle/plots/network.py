@@ -17,16 +17,16 @@ SHEETS = 8  # feature maps drawn of a stack, at most
 OUTPUT, BOX, BOX_END, SHAPE, COUNT = 0.75, 1.5, 4.95, 5.85, 6.85
 
 
-def model_diagram(spec: ModelSpec, path: Path | str, *, subject: str) -> None:
+def model_diagram(spec: ModelSpec, path: Path | str, *, title: str) -> None:
     """From the input on top to the scores below; the boxes of layers that learn are blue.
 
     Left of each box what it gives: feature maps as a stack of sheets, features as a bar.
     """
-    title = f"{subject}: a network of {spec.param_count:,} parameters"
+    heading = f"{title}: a network of {spec.param_count:,} parameters"
     learning = sum(map(bool, spec.param_shapes))
     note = f"{len(spec.layers)} layers, {learning} of them with parameters (blue)"
     rows = len(spec.layers) + 1
-    with figure(path, ROW * rows + HEADER, title, note) as page:
+    with figure(path, ROW * rows + HEADER, heading, note) as page:
         axes = page.add_subplot()
         axes.axis("off")
         axes.set(xlim=(0, WIDTH), ylim=(rows * ROW, -HEADER), aspect="equal")

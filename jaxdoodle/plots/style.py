@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from jaxdoodle.core.errors import install_hint
+
 if TYPE_CHECKING:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
@@ -49,7 +51,7 @@ _RC = {
 
 
 @contextmanager
-def figure(path: Path | str, height: float, title: str, note: str) -> Iterator[Figure]:
+def figure(path: Path | str, height: float, heading: str, note: str) -> Iterator[Figure]:
     """A page ``height`` inches high below its heading, to be drawn on; a PNG at ``path`` when the block ends.
 
     The user's own matplotlib settings and backend are neither used nor changed. Equal drawings give equal bytes.
@@ -59,17 +61,16 @@ def figure(path: Path | str, height: float, title: str, note: str) -> Iterator[F
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError('figures need matplotlib: pip install "jaxdoodle[train]"') from None
+        raise ImportError(f"figures need matplotlib; {install_hint('train')}.") from None
 
     lines = textwrap.wrap(note.replace(" %", "\u00a0%"), 105)
-    heading = 0.42 + 0.17 * len(lines)
-    total = heading + height
+    total = 0.42 + 0.17 * len(lines) + height
     with matplotlib.style.context(_RC, after_reset=True):
         page = Figure((WIDTH, total), DPI)
         canvas = FigureCanvasAgg(page)
         page.set_layout_engine("constrained", rect=(0, 0, 1, height / total), w_pad=0.08, h_pad=0.06)
         left, top, below = 0.1 / WIDTH, 1 - 0.1 / total, 1 - 0.36 / total
-        page.text(left, top, fit(title, 64), size=12, weight="bold", va="top")
+        page.text(left, top, fit(heading, 64), size=12, weight="bold", va="top")
         page.text(left, below, "\n".join(lines), color=MUTED, va="top", linespacing=1.3)
         yield page
         canvas.draw()

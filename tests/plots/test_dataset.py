@@ -39,7 +39,7 @@ CASES = {
 @pytest.fixture
 def page(pages, request, tmp_path):
     """The figure of a case, and the file."""
-    CASES[request.param](tmp_path / "figure.png", subject="x")
+    CASES[request.param](tmp_path / "figure.png", title="x")
     return pages[-1], tmp_path / "figure.png"
 
 
@@ -111,7 +111,7 @@ def test_the_least_typical_are_those_of_another_class():
 @pytest.mark.parametrize("name", CASES)
 def test_equal_drawings_give_equal_bytes(name, tmp_path):
     for copy in ("a", "b"):
-        CASES[name](tmp_path / copy, subject="x")
+        CASES[name](tmp_path / copy, title="x")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 

@@ -1,6 +1,7 @@
 """Every figure, on small and on awkward input: what it writes, what it says, and that nothing falls off the page."""
 
 import inspect
+import re
 import subprocess
 import sys
 from functools import partial
@@ -15,6 +16,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Annotation
 from PIL import Image
 
+from jaxdoodle.core.errors import install_hint
 from jaxdoodle.metrics import wilson_interval
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.spec import LAYER_TYPES, AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
@@ -72,7 +74,7 @@ def _says(page):
 
 
 def _draw(name, pages, tmp_path):
-    CASES[name](path=tmp_path / "figure.png", subject="x")
+    CASES[name](path=tmp_path / "figure.png", title="x")
     return pages[-1]
 
 
@@ -81,7 +83,7 @@ def test_every_figure_has_a_case():
         function
         for module in (curves, network, image_grids, confusion)
         for function in vars(module).values()
-        if inspect.isfunction(function) and {"path", "subject"} <= set(inspect.signature(function).parameters)
+        if inspect.isfunction(function) and {"path", "title"} <= set(inspect.signature(function).parameters)
     }
     assert figures == {case.func for case in CASES.values()}
 
@@ -105,16 +107,16 @@ def test_a_figure_is_a_small_png_on_which_every_text_can_be_read(name, pages, tm
 
 def test_the_same_drawing_gives_the_same_bytes(tmp_path):
     for copy in ("a", "b"):
-        CASES["predictions"](path=tmp_path / copy, subject="x")
+        CASES["predictions"](path=tmp_path / copy, title="x")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_the_users_matplotlib_settings_are_neither_used_nor_changed(tmp_path):
-    CASES["loss"](path=tmp_path / "plain", subject="x")
+    CASES["loss"](path=tmp_path / "plain", title="x")
     dark = {"axes.facecolor": "black", "figure.facecolor": "black", "font.size": 30}
     with matplotlib.rc_context(dark):
         before = dict(matplotlib.rcParams)
-        CASES["loss"](path=tmp_path / "dark", subject="x")
+        CASES["loss"](path=tmp_path / "dark", title="x")
         assert dict(matplotlib.rcParams) == before
     assert (tmp_path / "plain").read_bytes() == (tmp_path / "dark").read_bytes()
 
@@ -122,9 +124,9 @@ def test_the_users_matplotlib_settings_are_neither_used_nor_changed(tmp_path):
 def test_no_figure_needs_pyplot_and_no_import_of_the_report_needs_matplotlib(tmp_path):
     code = f"""
 import sys
-from jaxdoodle.plots import curves, diagram, galleries, tallies
+from jaxdoodle.plots import confusion, curves, image_grids, network
 assert "matplotlib" not in sys.modules
-curves.loss_curve(([1.0], 1), {str(tmp_path / "figure.png")!r}, subject="x")
+curves.loss_curve(([1.0], 1), {str(tmp_path / "figure.png")!r}, title="x")
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -132,8 +134,8 @@ assert "matplotlib.pyplot" not in sys.modules
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r'pip install "jaxdoodle\[train\]"'):
-        CASES["loss"](path=tmp_path / "figure.png", subject="x")
+    with pytest.raises(ImportError, match=re.escape(f"figures need matplotlib; {install_hint('train')}.")):
+        CASES["loss"](path=tmp_path / "figure.png", title="x")
 
 
 def test_a_drawing_that_fails_leaves_no_file(tmp_path):
@@ -191,7 +193,7 @@ def test_a_large_confusion_matrix_lists_the_most_frequent_mistake_and_dots_the_c
 
 def test_a_confusion_matrix_of_other_classes_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"of 4 classes is square; got \(10, 10\)"):
-        confusion.confusion_matrix(CONFUSION, LONG, tmp_path / "figure.png", subject="x")
+        confusion.confusion_matrix(CONFUSION, LONG, tmp_path / "figure.png", title="x")
 
 
 @pytest.mark.parametrize("name", ["histogram", "histogram, 345 classes"])
@@ -220,7 +222,7 @@ def test_pictures_are_shown_as_they_are_dark_ink_on_paper(pages, tmp_path):
 
 def test_samples_show_at_most_twelve_of_each_class_in_its_row(pages, tmp_path):
     images, labels = np.zeros((20, 28, 28), np.uint8), np.array([0] * 15 + [1] * 5)
-    image_grids.samples(images, labels, ["a", "b"], tmp_path / "figure.png", subject="x")
+    image_grids.samples(images, labels, ["a", "b"], tmp_path / "figure.png", title="x")
     tops = [patch.get_y() // 1 for patch in pages[-1].axes[0].patches if isinstance(patch, Rectangle)]
     assert tops == [0] * 12 + [1] * 5
 
@@ -228,17 +230,17 @@ def test_samples_show_at_most_twelve_of_each_class_in_its_row(pages, tmp_path):
 @pytest.mark.parametrize("images", [np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8)])
 def test_images_that_are_not_bytes_are_refused(images, tmp_path):
     with pytest.raises(ValueError, match="images are uint8 of shape"):
-        image_grids.samples(images, [0, 0], ["a"], tmp_path / "figure.png", subject="x")
+        image_grids.samples(images, [0, 0], ["a"], tmp_path / "figure.png", title="x")
 
 
 def test_a_label_and_a_prediction_for_every_image(tmp_path):
     with pytest.raises(ValueError, match="got 60, 60 and 59"):
-        image_grids.prediction_grid(IMAGES, LABELS, ANSWERS[1:], DIGITS, tmp_path / "figure.png", subject="x")
+        image_grids.prediction_grid(IMAGES, LABELS, ANSWERS[1:], DIGITS, tmp_path / "figure.png", title="x")
 
 
 def test_kernels_share_one_scale_around_zero(pages, tmp_path):
     kernels = np.linspace(-2, 1, 5 * 5 * 11).reshape(5, 5, 1, 11)
-    image_grids.kernel_gallery(kernels, tmp_path / "figure.png", subject="x")
+    image_grids.kernel_gallery(kernels, tmp_path / "figure.png", title="x")
     shown = pages[-1].axes[0].images
     assert [(image.norm.vmin, image.norm.vmax) for image in shown] == [(-2, 2)] * 11
     for number, image in enumerate(shown):
@@ -247,7 +249,7 @@ def test_kernels_share_one_scale_around_zero(pages, tmp_path):
 
 def test_kernels_of_a_deep_layer_stand_in_rows_by_channel_and_columns_by_filter(pages, tmp_path):
     kernels = RNG.normal(size=(3, 3, 2, 5))
-    image_grids.kernel_gallery(kernels, tmp_path / "figure.png", subject="x")
+    image_grids.kernel_gallery(kernels, tmp_path / "figure.png", title="x")
     page = pages[-1]
     shown = {
         (image.get_extent()[2] // 1, image.get_extent()[0] // 1): image.get_array() for image in page.axes[0].images
@@ -296,5 +298,5 @@ def test_a_layer_is_told_by_its_settings(layer, text, tmp_path):
 
 
 def test_a_diagram_takes_a_network_without_layers_or_without_images(tmp_path):
-    network.model_diagram(ModelSpec((), (28, 28, 1)), tmp_path / "empty.png", subject="x")
-    network.model_diagram(ModelSpec((LeakyReLU(),), (4,)), tmp_path / "flat.png", subject="x")
+    network.model_diagram(ModelSpec((), (28, 28, 1)), tmp_path / "empty.png", title="x")
+    network.model_diagram(ModelSpec((LeakyReLU(),), (4,)), tmp_path / "flat.png", title="x")

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _bars(subject: str) -> Iterator[tuple[Callable[[Path, int, int | None], None], Callable[..., None]]]:
+def _bars(title: str) -> Iterator[tuple[Callable[[Path, int, int | None], None], Callable[..., None]]]:
     """A bar for each file that is on its way, on stderr; where nobody watches, or without rich, none."""
     try:
         from rich import progress
@@ -94,7 +94,7 @@ def _bars(subject: str) -> Iterator[tuple[Callable[[Path, int, int | None], None
         if (task := tasks.pop(outcome.path.name, None)) is not None:
             bars.remove_task(task)
         if count % 10 == 0 and count < total and console.is_terminal:
-            bars.console.print(f"{subject}: {count} of {total} files")
+            bars.console.print(f"{title}: {count} of {total} files")
 
     with bars:
         yield watch, done

@@ -43,8 +43,8 @@ def _strokes(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
     drawing = next(islice(read_drawings(path), options.drawing - 1, None), None)
     if drawing is None:
         raise InputError(f"{path}: holds fewer than {options.drawing} drawings.")
-    subject = f"{path.stem} {options.drawing}"
-    yield f"strokes-{options.drawing}", lambda target: stroke_order(drawing, target, subject=subject)
+    title = f"{path.stem} {options.drawing}"
+    yield f"strokes-{options.drawing}", lambda target: stroke_order(drawing, target, title=title)
 
 
 def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path], None]]]:
@@ -54,18 +54,18 @@ def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
     whole = splits.sets[options.set]
     if not len(whole):
         raise InputError(f"the {options.set} set of {options.dataset} is empty; there is nothing to show.")
-    data, subject, classes = whole.in_memory(), f"{whole.name} {options.set}", whole.classes
-    labels, some = data.labels, subject
+    data, title, classes = whole.in_memory(), f"{whole.name} {options.set}", whole.classes
+    labels, some = data.labels, title
     if len(data) < len(whole):
         some += f", {len(data):,} of {len(whole):,}"
-    yield "samples", lambda target: samples(data.images, labels, classes, target, subject=some)
-    yield "classes", lambda target: class_histogram(whole.labels, classes, target, subject=subject)
-    yield "typical", lambda target: typical(data.images, labels, classes, target, subject=some)
+    yield "samples", lambda target: samples(data.images, labels, classes, target, title=some)
+    yield "classes", lambda target: class_histogram(whole.labels, classes, target, title=title)
+    yield "typical", lambda target: typical(data.images, labels, classes, target, title=some)
     for label, name in enumerate(classes):
         if (labels == label).any():
             yield (
                 f"sheet-{_as_file_name(name)}",
-                partial(contact_sheet, data.images[labels == label], subject=f"{some}, {name}"),
+                partial(contact_sheet, data.images[labels == label], title=f"{some}, {name}"),
             )
 
 
