@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=count, help="instead of what the experiment declares")
     parser.add_argument("--classes", help='names with commas between, or "all"')
     parser.add_argument("--per-class", type=count, help="the most drawings of each class")
-    parser.add_argument("--gradients", choices=("hand", "jax"), help="who differentiates")
+    parser.add_argument("--gradients", choices=("hand", "autodiff"), help="how gradients are computed")
     parser.add_argument("--data-dir", type=Path, help="the data root (default: $JAXDOODLE_DATA, else data/)")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where records go, in a folder each (runs)")
     return parser

@@ -21,7 +21,7 @@ EXPERIMENT = Experiment(
         "augmented": Variant(
             lambda classes: digit_cnn(classes, drop_rate=0.0),
             TrainConfig(
-                epochs=40, batch_size=64, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), average=0.999
+                epochs=40, batch_size=64, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.999
             ),
         ),
     },

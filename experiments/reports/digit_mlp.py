@@ -42,7 +42,7 @@ EXPERIMENT = Experiment(
         "relu 128, lr 0.1": grid_point((128,), ReLU(), learning_rate=0.1),
         "relu 128, augmented": Variant(
             lambda classes: mlp(classes, (128,)),
-            TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), average=0.999),
+            TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), ema_decay=0.999),
         ),
     },
 )

@@ -22,7 +22,7 @@ EXPERIMENT = Experiment(
         ),
         "augmented": Variant(
             lambda classes: mlp(classes, (128, 64)),
-            TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), average=0.999),
+            TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), ema_decay=0.999),
         ),
     },
 )

@@ -26,13 +26,13 @@ EXPERIMENT = Experiment(
                 optimizer="adam",
                 learning_rate=1e-3,
                 schedule="inverse_time",
-                decay=1e-4,
+                schedule_decay=1e-4,
                 penalties=(L2(5e-4, layers=(1, 4)),),
             ),
         ),
         "cnn": Variant(
             sketch_cnn,
-            TrainConfig(epochs=30, schedule="one_cycle", learning_rate=2e-3, augment=Augment(), average=0.99),
+            TrainConfig(epochs=30, schedule="one_cycle", learning_rate=2e-3, augment=Augment(), ema_decay=0.99),
         ),
     },
 )

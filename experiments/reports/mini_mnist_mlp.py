@@ -42,7 +42,7 @@ EXPERIMENT = Experiment(
         "cnn, augmented": Variant(
             lambda classes: digit_cnn(classes, drop_rate=0.3),
             TrainConfig(
-                epochs=400, batch_size=50, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), average=0.995
+                epochs=400, batch_size=50, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.995
             ),
             divisor=255.0,
         ),

@@ -73,7 +73,9 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
         images = on_disk(Path(folder), count) if axis == "on disk" else noise(rng, count)
         data = Dataset("noise", images, labels, spec.classes)
         epochs = max(1, min(5, 20_000 // count))
-        config = loop.TrainConfig(epochs + 1, batch_size, "adam", 1e-4, "constant", devices=devices)
+        config = loop.TrainConfig(
+            epochs=epochs + 1, batch_size=batch_size, learning_rate=1e-4, schedule="constant", devices=devices
+        )
         result = loop.fit(spec, data, None, config)
     rate = statistics.median(epoch.running.total / epoch.seconds for epoch in result.history[1:])
     return {"compile_seconds": result.compile_seconds, "images_per_second": rate, "peak_bytes": peak_bytes()}

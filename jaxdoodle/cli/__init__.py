@@ -88,16 +88,16 @@ def train(options: argparse.Namespace) -> int:
         optimizer=options.optimizer,
         learning_rate=options.learning_rate,
         schedule=options.schedule,
-        decay=options.decay,
+        schedule_decay=options.schedule_decay,
         loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
         penalties=(penalties.L1(options.l1),) * bool(options.l1) + (penalties.L2(options.l2),) * bool(options.l2),
         augment=Augment() if options.augment else None,
         clip_norm=options.clip_norm,
-        average=options.average,
+        ema_decay=options.ema_decay,
         gradients=options.gradients,
         devices=options.devices,
         sampling=options.sampling,
-        precision=options.precision,
+        matmul_precision=options.matmul_precision,
         seed=options.seed,
     )
     compile_cache.enable()
@@ -298,21 +298,21 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     option("--optimizer", default="adam", help="sgd, momentum, adam (default), adamw, ...")
     option("--learning-rate", type=float, default=1e-3, help="its highest value (0.001)")
     option("--schedule", default="cosine", help="constant, cosine (default), one_cycle, exponential, inverse_time")
-    option("--decay", type=float, default=0.0, help="exponential: factor per epoch; inverse_time: rate per step")
+    option("--schedule-decay", type=float, default=0.0, help="exponential: factor an epoch; inverse_time: rate a step")
     option("--l1", type=float, default=0.0, help="rate of the penalty sum |w|")
     option("--l2", type=float, default=0.0, help="rate of the penalty sum w^2")
     option("--label-smoothing", type=float, default=0.0, help="fraction of a label that goes to all classes")
     option("--augment", action="store_true", help="move, turn and bend training images anew at every step")
     option("--clip-norm", type=float, help="bound on the norm of the gradient")
-    option("--average", type=float, help="decay of a moving average of the weights, e.g. 0.999")
+    option("--ema-decay", type=float, help="decay of a moving average of the weights, e.g. 0.999")
     option(
         "--sampling",
         choices=("natural", "balanced"),
         default="natural",
         help="every drawing once an epoch (natural), or every class equally often",
     )
-    option("--precision", choices=("float32", "bfloat16"), default="float32", help="of matrix products, on GPUs")
-    option("--gradients", choices=("hand", "jax"), default="hand", help="who differentiates (hand)")
+    option("--matmul-precision", choices=("float32", "bfloat16"), default="float32", help="of matrix products, on GPUs")
+    option("--gradients", choices=("hand", "autodiff"), default="hand", help="how gradients are computed (hand)")
     option("--devices", type=int, default=1, help="share each batch among so many processor cores (1)")
     option("--seed", type=int, default=0, help="(0)")
 

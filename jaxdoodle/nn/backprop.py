@@ -43,7 +43,7 @@ def autodiff(spec: ModelSpec, loss: losses.Loss, listed: Sequence[penalties.Pena
 
 
 #: Who differentiates, by the name that ``--gradients`` takes.
-GRADIENTS = {"hand": value_and_grad, "jax": autodiff}
+GRADIENTS = {"hand": value_and_grad, "autodiff": autodiff}
 
 
 def as_custom_vjp(layer: Layer) -> Callable:

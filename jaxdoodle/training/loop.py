@@ -56,14 +56,14 @@ class TrainConfig:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     schedule: str = "cosine"
-    decay: float = 0.0
+    schedule_decay: float = 0.0
     loss: losses.Loss = losses.SoftmaxCrossEntropy()
     penalties: tuple[penalties.Penalty, ...] = ()
     augment: augment.Augment | None = None
     clip_norm: float | None = None
-    average: float | None = None
+    ema_decay: float | None = None
     sampling: str = "natural"
-    precision: str = "float32"
+    matmul_precision: str = "float32"
     gradients: str = "hand"
     devices: int = 1
     seed: int = 0
@@ -74,8 +74,8 @@ class TrainConfig:
                 raise InputError(f"{name} is at least 1; got {getattr(self, name)}.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise InputError(f"learning_rate is above 0; got {self.learning_rate}.")
-        if self.average is not None and not 0 <= self.average < 1:
-            raise InputError(f"average is at least 0 and below 1; got {self.average}.")
+        if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
+            raise InputError(f"ema_decay is at least 0 and below 1; got {self.ema_decay}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise InputError(f"clip_norm is above 0; got {self.clip_norm}.")
         if self.batch_size % self.devices:
@@ -86,7 +86,7 @@ class TrainConfig:
             (optimizers.OPTIMIZERS, self.optimizer),
             (optimizers.SCHEDULES, self.schedule),
             (SAMPLING, self.sampling),
-            (PRECISIONS, self.precision),
+            (PRECISIONS, self.matmul_precision),
             (backprop.GRADIENTS, self.gradients),
         ):
             optimizers.look_up(table, name)
@@ -101,7 +101,7 @@ class TrainState(NamedTuple):
 
     params: list[Params]
     opt_state: optax.OptState
-    average: list[Params] | None
+    ema_params: list[Params] | None
     step: Array
     key: Array
 
@@ -159,14 +159,14 @@ def fit(
     in every epoch.
     """
     _refuse_mismatch(spec, train)
-    place = partial(jax.device_put, device=_everywhere(config.devices))
+    place = partial(jax.device_put, device=_replicated(config.devices))
     source = feed(train, config.sampling, config.devices, np.random.default_rng(config.seed), place)
     batch_size = min(config.batch_size, source.size)
     steps = source.chunks * math.ceil(source.size / batch_size)
     schedule = optimizers.make_schedule(
         config.schedule,
         config.learning_rate,
-        decay=config.decay,
+        decay=config.schedule_decay,
         steps_per_epoch=steps,
         steps=steps * config.epochs,
     )
@@ -189,7 +189,7 @@ def fit(
                 scores.append(jax.tree.map(np.asarray, step_scores))  # waits for the device
             step_loss, correct = (np.concatenate(part) for part in zip(*scores, strict=True))
             seconds = time.perf_counter() - started
-            kept = state.params if state.average is None else state.average
+            kept = state.params if state.ema_params is None else state.ema_params
             result.step_losses += step_loss.tolist()
             _refuse_divergence(result.step_losses, len(step_loss), kept, config.learning_rate)
 
@@ -216,7 +216,7 @@ def init_state(spec: ModelSpec, optimizer: optax.GradientTransformation, config:
     return TrainState(
         params=params,
         opt_state=optimizer.init(params),
-        average=None if config.average is None else jax.tree.map(jnp.copy, params),
+        ema_params=None if config.ema_decay is None else jax.tree.map(jnp.copy, params),
         step=jnp.zeros((), jnp.int32),
         key=jax.random.key(config.seed, impl="unsafe_rbg"),  # cheap bits, for dropout and augmentation alone
     )
@@ -236,13 +236,13 @@ def make_step(
         if config.augment is not None:
             key, augment_key = jax.random.split(key)
             x = augment.apply(config.augment, augment_key, x)
-        with jax.default_matmul_precision(PRECISIONS[config.precision]):
+        with jax.default_matmul_precision(PRECISIONS[config.matmul_precision]):
             (loss, aux), grads = value_and_grad(state.params, x, labels, key=key)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         params = [{**p, **seen} for p, seen in zip(params, aux.statistics, strict=True)]
         correct = jnp.sum(aux.outputs.argmax(axis=-1) == labels, dtype=jnp.int32)
-        average = _move_average(config.average, state.average, params, state.step)
+        average = _move_average(config.ema_decay, state.ema_params, params, state.step)
         return TrainState(params, opt_state, average, state.step + 1, state.key), (loss, correct)
 
     return step
@@ -278,7 +278,7 @@ def compile_epoch(
     epoch = make_epoch(step, batch_size // devices)
     if devices > 1:
         epoch = parallel.shard(epoch, parallel.make_mesh(devices))
-    arguments = jax.device_put(arguments, _everywhere(devices))
+    arguments = jax.device_put(arguments, _replicated(devices))
     return jax.jit(epoch, donate_argnums=0).lower(*arguments, np.zeros(count, np.int32)).compile(), arguments
 
 
@@ -322,7 +322,7 @@ def _loss(loss, outputs, labels):
     return losses.forward(loss, outputs, labels)[0]
 
 
-def _everywhere(devices: int) -> NamedSharding:
+def _replicated(devices: int) -> NamedSharding:
     """What is put there is whole on each device."""
     return NamedSharding(parallel.make_mesh(devices), PartitionSpec())
 

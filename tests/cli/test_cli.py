@@ -103,8 +103,8 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
     words = (
         f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
         "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
-        "--schedule exponential --decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment --clip-norm 3 "
-        f"--average 0.9 --gradients jax --seed 5 --out {tmp_path}"
+        "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
+        f"--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --out {tmp_path}"
     )
     assert main(words.split()) == 0
     record = json.loads((tmp_path / "record.json").read_text())
@@ -116,7 +116,7 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
         "learning_rate": 0.01,
         "schedule": "exponential",
     }
-    expected |= {"decay": 0.5, "clip_norm": 3.0, "average": 0.9, "gradients": "jax", "seed": 5}
+    expected |= {"schedule_decay": 0.5, "clip_norm": 3.0, "ema_decay": 0.9, "gradients": "autodiff", "seed": 5}
     assert {name: config[name] for name in expected} == expected
     assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
     assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
@@ -228,7 +228,10 @@ FAULTS = [
     (f"{TRAIN} --model {{tmp}}/huge.json", "23,700,005 parameters; a model file has room for 16 million"),
     (f"{TRAIN} --seed -1", "seed is at least 0"),
     (f"{TRAIN} --schedule exponential", "decay of the schedule exponential is above 0"),
-    (f"{TRAIN} --schedule inverse_time --decay nan", "decay of the schedule inverse_time is at least 0; got nan"),
+    (
+        f"{TRAIN} --schedule inverse_time --schedule-decay nan",
+        "decay of the schedule inverse_time is at least 0; got nan",
+    ),
     ("train --dataset doodles --per-class 1 --classes clock --out {tmp}/out", "no drawing (is left|to train on)"),
     ("train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/bad.json", "bad.json: File exists"),
     ("evaluate {tmp}/absent.npz --dataset doodles", "absent.npz"),

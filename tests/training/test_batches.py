@@ -145,8 +145,9 @@ MEMORY = r"""
 import re, sys
 from pathlib import Path
 import numpy as np
-from jaxdoodle.data import feed as module, quickdraw
 from jaxdoodle.data.catalog import load
+from jaxdoodle.data.readers import quickdraw
+from jaxdoodle.training import batches as module
 
 quickdraw.RESIDENT, module.CHUNK = 0, 2**20
 splits = load(sys.argv[1], per_class=10**6)

@@ -14,20 +14,23 @@ from jaxdoodle.training import devices, loop
 SCRIPT = """
 import json, sys
 import numpy as np
-from jaxdoodle import parallel, train
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.training import devices as parallel
+from jaxdoodle.training import loop
 
-parallel.split_processor(2)
-spec = ModelSpec((28, 28, 1), (Conv2D(3, 3), ReLU(), MaxPool2D(), Flatten(), Dense(32), ReLU(), Dense(4)))
+parallel.use_cpu_devices(2)
+spec = ModelSpec((Conv2D(3, 3), ReLU(), MaxPool2D(), Flatten(), Dense(32), ReLU(), Dense(4)), (28, 28, 1))
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (25, 28, 28, 1), dtype=np.uint8)
 data = Dataset("noise", images, rng.integers(0, 4, 25).astype(np.int32), tuple("abcd"))
 
 
 def fit(data, devices, batch_size, epochs, spec=spec):
-    config = train.TrainConfig(epochs, batch_size, "sgd", 0.1, "constant", devices=devices)
-    return train.fit(spec, data, None, config)
+    config = loop.TrainConfig(
+        epochs=epochs, batch_size=batch_size, optimizer="sgd", learning_rate=0.1, schedule="constant", devices=devices
+    )
+    return loop.fit(spec, data, None, config)
 
 
 def leaves(fit):
@@ -37,12 +40,12 @@ def leaves(fit):
 even = Dataset("noise", images[:24], data.labels[:24], data.classes)
 whole = [fit(even, devices, 24, 3) for devices in (1, 2)]  # one batch of all images: the order does not matter
 rest = fit(data, 2, 10, 2)
-noisy = [fit(even, 2, 6, 1, ModelSpec((28, 28, 1), (Flatten(), BatchNorm(), Dropout(0.5), Dense(4)))) for _ in range(2)]
+noisy = [fit(even, 2, 6, 1, ModelSpec((Flatten(), BatchNorm(), Dropout(0.5), Dense(4)), (28, 28, 1))) for _ in range(2)]
 print(json.dumps({
     "params": [leaves(one) for one in whole],
     "losses": [one.step_losses for one in whole],
-    "correct": [[epoch.running[1:] for epoch in one.history] for one in whole],
-    "rest": [[epoch.running.total for epoch in rest.history], len(rest.step_losses)],
+    "correct": [[epoch.training[1:] for epoch in one.history] for one in whole],
+    "rest": [[epoch.training.total for epoch in rest.history], len(rest.step_losses)],
     "noisy": [leaves(one) for one in noisy],
 }))
 """

@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another():
 
 @pytest.mark.parametrize("spec", [SPEC, CNN], ids=["mlp", "cnn"])
 def test_training_by_hand_and_by_autodiff_is_the_same(spec):
-    by_hand, by_autodiff = (fit(spec, gradients=who, epochs=2) for who in ("hand", "jax"))
+    by_hand, by_autodiff = (fit(spec, gradients=who, epochs=2) for who in ("hand", "autodiff"))
     np.testing.assert_allclose(by_hand.step_losses, by_autodiff.step_losses, rtol=1e-3)
 
 
@@ -109,7 +109,7 @@ def test_without_validation_the_last_epoch_is_kept():
     assert fit(validation=VALIDATION.take(np.arange(0))).best_epoch == 4
 
 
-@pytest.mark.parametrize("who", ["hand", "jax"])
+@pytest.mark.parametrize("who", ["hand", "autodiff"])
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(who):
     message = r"the loss became (nan|inf) at step \d+ .*in epoch step \d+ of 10; the learning rate 1e\+30"
     with pytest.raises(DivergedError, match=message):
@@ -117,9 +117,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(who):
 
 
 def test_the_moving_average_is_what_is_kept():
-    plain, averaged = fit(validation=None), fit(validation=None, average=0.9)
+    plain, averaged = fit(validation=None), fit(validation=None, ema_decay=0.9)
     assert plain.step_losses == averaged.step_losses
-    config = replace(CONFIG, average=0.9)
+    config = replace(CONFIG, ema_decay=0.9)
     optimizer = optax.sgd(0.1)
     state = loop.init_state(SPEC, optimizer, config)
     step = jax.jit(loop.make_step(SPEC, optimizer, config, 255.0))
@@ -128,7 +128,7 @@ def test_the_moving_average_is_what_is_kept():
         state, _ = step(state, TRAIN.images[:8], TRAIN.labels[:8])
         keep = np.float32(min(0.9, (1 + n) / (10 + n)))
         expected = jax.tree.map(lambda a, p, keep=keep: keep * a + (1 - keep) * p, expected, state.params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.average, expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.ema_params, expected)
 
 
 def test_running_statistics_move_by_what_the_forward_pass_saw():
@@ -171,11 +171,11 @@ def test_clipping_reaches_the_optimizer():
     assert 0 < norm < 1e-6, "ten steps of at most 3e-3 times 1e-6, and rounding"
 
 
-@pytest.mark.parametrize("gradients", ["hand", "jax"])
+@pytest.mark.parametrize("gradients", ["hand", "autodiff"])
 def test_bfloat16_reaches_every_matrix_product_forward_and_backward_and_sums_in_float32(gradients):
     spec = ModelSpec((Conv2D(2, 3), ReLU(), MaxPool2D(), Flatten(), Dense(3)), (28, 28, 1))
     for precision in loop.PRECISIONS:
-        config = TrainConfig(precision=precision, gradients=gradients)
+        config = TrainConfig(matmul_precision=precision, gradients=gradients)
         step = loop.make_step(spec, optax.sgd(0.1), config, 255.0)
         state = loop.init_state(spec, optax.sgd(0.1), config)
         text = jax.jit(step).lower(state, np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int32)).as_text()
@@ -288,9 +288,9 @@ REFUSED = [
     ({"epochs": 0}, "epochs is at least 1; got 0"),
     ({"batch_size": 0}, "batch_size is at least 1; got 0"),
     ({"learning_rate": float("nan")}, "learning_rate is above 0; got nan"),
-    ({"average": 1.0}, "average is at least 0 and below 1; got 1.0"),
+    ({"ema_decay": 1.0}, "ema_decay is at least 0 and below 1; got 1.0"),
     ({"clip_norm": 0.0}, "clip_norm is above 0; got 0.0"),
-    ({"gradients": "torch"}, "'torch' is not known; there are hand, jax"),
+    ({"gradients": "torch"}, "'torch' is not known; there are hand, autodiff"),
     ({"sampling": "fair"}, "'fair' is not known; there are natural, balanced"),
     ({"optimizer": "adamm"}, "'adamm' is not known; there are sgd"),
     ({"schedule": "linear"}, "'linear' is not known; there are constant"),
