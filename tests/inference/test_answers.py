@@ -1,5 +1,6 @@
 """The ``predict`` verb as a process: what goes in and comes out, and what it loads to do so."""
 
+import importlib.util
 import io
 import json
 import os
@@ -196,8 +197,12 @@ def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):
 
 LOADED = "import sys; from jaxdoodle.cli import main; code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
 HEAVY = {"jax", "optax", "PIL", "matplotlib", "rich", "scipy"} | {
-    f"jaxdoodle.{name}" for name in ("architectures", "layers", "data", "export", "report.style", "app")
-}
+    f"jaxdoodle.{name}"
+    for name in (
+        "nn.architectures", "nn.model", "nn.backprop", "nn.fused", "data", "training", "gradcheck", "formats", "plots",
+        "run", "cli.window",
+    )
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", ["npy", "ndjson", "json", "svg", "png"])
@@ -215,6 +220,10 @@ def test_it_loads_no_more_than_it_needs(model, suffix, tmp_path):
     answer, loaded = done.stdout.splitlines()
     assert answer.startswith(str(path)), done.stderr
     assert HEAVY & set(loaded.split()) == ({"PIL"} if suffix == "png" else set())
+
+
+def test_the_modules_that_it_must_not_load_exist():
+    assert all(importlib.util.find_spec(name) for name in HEAVY)
 
 
 def test_a_wrong_option_is_refused_before_the_model_is_read(tmp_path, capsys):

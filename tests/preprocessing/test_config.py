@@ -8,7 +8,7 @@ import pytest
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing, PreprocessingError
 
 
-@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, Preprocessing(stroke_width=None, divisor=1)])
+@pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW, Preprocessing(stroke_width=None, divisor=1)])
 def test_a_contract_survives_json(preprocessing):
     assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
 

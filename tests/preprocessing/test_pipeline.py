@@ -141,7 +141,7 @@ def test_black_and_white_pixels_do_too():
         assert np.abs(bitmap.astype(int) - preprocess(INK, QUICKDRAW).bitmap).mean() < 2
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("preprocessing", CONTRACTS.values(), ids=CONTRACTS)
 @pytest.mark.parametrize("size", [40, 120, 350])
 @pytest.mark.parametrize("place", [(0.1, 0.1), (0.4, 0.3)])
 def test_the_bitmap_meets_its_contract(preprocessing, size, place):
@@ -162,7 +162,7 @@ def test_the_bitmap_meets_its_contract(preprocessing, size, place):
     assert abs(max(np.ptp(rows), np.ptp(columns)) + 1 - preprocessing.longest_side) < 1.6
 
 
-@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
+@pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
 def test_the_pen_is_brought_towards_the_contracts(preprocessing):
     reference = preprocess(drawing(pen=12), preprocessing).bitmap.astype(float)
     for pen in (2, 5, 12, 20, 30):
@@ -196,7 +196,7 @@ def test_data_as_published_comes_back_as_it_is(data_root, file):
         assert np.abs(black_on_white.astype(int) - preprocess(image, CONTRACTS[file]).bitmap).max() <= 1
 
 
-@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
+@pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
 def test_a_bitmap_out_of_place_or_size_is_put_right(preprocessing):
     bitmap = preprocess(INK, preprocessing).bitmap
     small = np.zeros_like(bitmap)
@@ -247,7 +247,7 @@ EXTREMES = {
 }
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("preprocessing", CONTRACTS.values(), ids=CONTRACTS)
 @pytest.mark.parametrize("name", EXTREMES)
 def test_the_strangest_drawing_gives_a_bitmap(name, preprocessing):
     preprocessed = preprocess(EXTREMES[name].astype(np.float32), preprocessing)
@@ -422,7 +422,7 @@ def test_arrays_are_prepared_without_pillow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("preprocessing", CONTRACTS.values(), ids=CONTRACTS)
 def test_a_darker_spot_does_not_take_grey_lines_with_it(preprocessing):
     page = np.full((200, 200), 255, np.uint8)
     page[40:160, 60:66] = page[154:160, 60:130] = 190

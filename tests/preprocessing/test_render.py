@@ -21,7 +21,7 @@ def test_by_the_quickdraw_contract_it_is_the_published_rendering():
     assert (render(TICK, QUICKDRAW) == rasterise([TICK])[0]).all()
 
 
-@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
+@pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
 def test_size_place_and_pen_are_the_contracts(preprocessing):
     bitmap = render(TICK, preprocessing).astype(float)
     assert bitmap.shape == preprocessing.image_shape[:2]
@@ -58,7 +58,7 @@ def test_what_is_simplified_stays_as_it_is():
     assert simplify(once) == once
 
 
-@pytest.mark.parametrize("contract", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
+@pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
 def test_many_drawings_at_once_are_each_as_alone(preprocessing):
     drawings = [TICK, RAW, [([5], [5])], [([0, 255, 3], [7, 9, 80])]] * 30
     together = render_all(drawings, preprocessing)
