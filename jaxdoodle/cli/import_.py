@@ -13,14 +13,19 @@ from jaxdoodle.nn.architectures import ACTIVATIONS
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
-CONTRACTS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
+PREPROCESSINGS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("weights", type=Path, metavar="WEIGHTS", help=".pkl, .npz, .safetensors or .weights.h5")
     option("-o", "--out", required=True, type=Path, metavar="PATH", help="the model.npz to write")
-    option("--contract", choices=CONTRACTS, default="mnist", help="how its images were made (mnist)")
+    option(
+        "--preprocessing",
+        choices=PREPROCESSINGS,
+        default="mnist",
+        help="the training images' (default mnist)",
+    )
     option("--divisor", type=float, default=255.0, help="of the pixels: 255 (default), or 1 for raw bytes")
     option("--classes", help="names with commas between (0,1,2,...)")
     option("--activation", choices=ACTIVATIONS, help="between the layers, where the weights leave it open")
@@ -36,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             spec = ModelSpec.from_json(options.spec.read_text(encoding="utf-8"))
         except (InputError, UnicodeDecodeError) as error:
             raise InputError(f"{options.spec}: {error}") from None
-    preprocessing = replace(CONTRACTS[options.preprocessing], divisor=options.divisor)
+    preprocessing = replace(PREPROCESSINGS[options.preprocessing], divisor=options.divisor)
     classes = tuple(options.classes.split(",")) if options.classes else ()
     model = import_weights(options.weights, preprocessing, classes, options.activation, spec, options.layout)
     model_file.write(options.out, model)

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.formats.fold import Step, steps_of
-from jaxdoodle.formats.metadata import card_of
 from jaxdoodle.formats.reference_examples import goldens_of
-from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.model_file import ModelFile, metadata_of
 from jaxdoodle.nn.spec import Conv2D
 
 APP = Path(__file__).parents[1] / "web"
@@ -36,9 +35,9 @@ def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None
 
 
 def describe(model: ModelFile, steps: list[Step]) -> dict[str, Any]:
-    """All that the page knows of the model, as JSON values: card, classes, goldens, the steps with their arrays."""
+    """All that the page knows of the model, as JSON values: metadata, classes, goldens, the steps with their arrays."""
     goldens = goldens_of(model, steps)
-    return card_of(model) | {
+    return metadata_of(model) | {
         "goldens": {
             "images": _packed(goldens.images),
             "logits": _packed(goldens.logits),

@@ -20,8 +20,7 @@ import numpy as np
 
 import jaxdoodle
 from jaxdoodle.formats.fold import Step, steps_of
-from jaxdoodle.formats.metadata import card_of
-from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.model_file import ModelFile, metadata_of
 from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
@@ -91,8 +90,8 @@ def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None
         producer_name="jaxdoodle",
         producer_version=jaxdoodle.__version__,
     )
-    card = card_of(model) | {"classes": list(model.spec.classes)}
-    helper.set_model_props(proto, {name: json.dumps(value) for name, value in card.items()})
+    metadata = metadata_of(model) | {"classes": list(model.spec.classes)}
+    helper.set_model_props(proto, {name: json.dumps(value) for name, value in metadata.items()})
     checker.check_model(proto, full_check=True)
     path.write_bytes(proto.SerializeToString(deterministic=True))
 

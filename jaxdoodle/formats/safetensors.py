@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats.metadata import card_of, from_card
-from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.model_file import ModelFile, from_metadata, metadata_of
 from jaxdoodle.nn.spec import ModelSpec
 
 #: One entry, not one for each value: the library writes several in any order, and the same model should give the
@@ -27,7 +26,7 @@ def write(model: ModelFile, path: Path) -> None:
     tensors = {f"layers.{i}.{name}": w for i, params in enumerate(model.params) for name, w in params.items()}
     tensors |= {"goldens.inputs": model.golden_inputs, "goldens.logits": model.golden_logits}
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    path.write_bytes(save(tensors, {KEY: json.dumps(card_of(model))}))
+    path.write_bytes(save(tensors, {KEY: json.dumps(metadata_of(model))}))
 
 
 def read(path: Path) -> ModelFile | None:
@@ -39,13 +38,13 @@ def read(path: Path) -> ModelFile | None:
             if KEY not in (file.metadata() or {}):
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-            card = json.loads(file.metadata()[KEY])
+            metadata = json.loads(file.metadata()[KEY])
             params = [
                 {name: tensors[f"layers.{i}.{name}"] for name in shapes}
-                for i, shapes in enumerate(ModelSpec.from_dict(card["spec"]).param_shapes)
+                for i, shapes in enumerate(ModelSpec.from_dict(metadata["spec"]).param_shapes)
             ]
             goldens = {f"golden_{name}": tensors[f"goldens.{name}"] for name in ("inputs", "logits")}
-        return from_card(card, params=params, **goldens)
+        return from_metadata(metadata, params=params, **goldens)
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

@@ -11,6 +11,7 @@ import pytest
 from jaxdoodle.formats import html, quantize
 from jaxdoodle.formats.fold import GONE, steps_of
 from jaxdoodle.inference.model import Model
+from jaxdoodle.inference.model_file import metadata_of
 from jaxdoodle.nn.spec import LAYER_TYPES
 
 NODE = shutil.which("node")
@@ -89,12 +90,12 @@ def test_a_page_that_computes_something_else_does_not_prove_itself(digits):
     assert not proves_itself(described | {"contract": described["contract"] | {"divisor": 254.0}})
 
 
-def test_the_page_holds_classes_and_contract_and_leaves_no_gap(model, tmp_path):
+def test_the_page_holds_classes_and_preprocessing_and_leaves_no_gap(model, tmp_path):
     html.write(model, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     found = model_in(page)
     assert tuple(found["classes"]) == model.spec.classes
-    assert found["contract"] == model.preprocessing.to_dict()
+    assert found["contract"] == json.loads(json.dumps(metadata_of(model)["contract"]))
     assert found["provenance"] == model.provenance
     assert page.count("</script>") == 4 and page.count("{{") == 1  # the model's own
 

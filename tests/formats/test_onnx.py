@@ -7,8 +7,8 @@ from jaxdoodle.formats import onnx as to_onnx
 from jaxdoodle.formats import quantize
 from jaxdoodle.formats.fold import GONE, steps_of
 from jaxdoodle.inference.model import Model
+from jaxdoodle.inference.model_file import metadata_of
 from jaxdoodle.nn.spec import LAYER_TYPES, ModelSpec
-from jaxdoodle.preprocessing.config import Preprocessing
 
 onnx = pytest.importorskip("onnx", reason="needs the onnx package")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
@@ -53,11 +53,11 @@ def test_the_goldens_come_out(model, file):
     np.testing.assert_allclose(found, model.golden_logits, rtol=0, atol=1e-4)
 
 
-def test_the_metadata_hold_spec_contract_and_classes(model, file):
+def test_the_metadata_hold_spec_preprocessing_and_classes(model, file):
     found = {entry.key: json.loads(entry.value) for entry in onnx.load(file).metadata_props}
     assert tuple(found["classes"]) == model.spec.classes
     assert ModelSpec.from_dict(found["spec"]) == model.spec
-    assert Preprocessing.from_dict(found["contract"]) == model.preprocessing
+    assert found["contract"] == json.loads(json.dumps(metadata_of(model)["contract"]))
 
 
 def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.formats import safetensors as to_safetensors
+from jaxdoodle.inference.model_file import metadata_of
 from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
@@ -20,7 +21,6 @@ from jaxdoodle.nn.spec import (
     Softmax,
     Tanh,
 )
-from jaxdoodle.preprocessing.config import Preprocessing
 
 safetensors = pytest.importorskip("safetensors", reason="needs the safetensors package")
 
@@ -32,21 +32,22 @@ def file(model, tmp_path_factory):
     return path
 
 
-def card_in(path):
+def metadata_in(path):
     with safetensors.safe_open(path, "np") as file:
         return json.loads(file.metadata()["jaxdoodle"])
 
 
 def spec_in(path):
-    return ModelSpec.from_dict(card_in(path)["spec"])
+    return ModelSpec.from_dict(metadata_in(path)["spec"])
 
 
-def test_the_metadata_hold_spec_contract_and_calibration(model, file):
-    card = card_in(file)
-    assert ModelSpec.from_dict(card["spec"]) == model.spec
-    assert Preprocessing.from_dict(card["contract"]) == model.preprocessing
-    assert (card["temperature"], card["abstain_below"]) == (model.temperature, model.abstain_below)
-    assert card["provenance"] == model.provenance
+def test_the_metadata_hold_spec_preprocessing_and_calibration(model, file):
+    metadata = metadata_in(file)
+    assert metadata == json.loads(json.dumps(metadata_of(model)))
+    assert ModelSpec.from_dict(metadata["spec"]) == model.spec
+    assert metadata["contract"]["centre"] == list(model.preprocessing.center)
+    assert (metadata["temperature"], metadata["abstain_below"]) == (model.temperature, model.abstain_below)
+    assert metadata["provenance"] == model.provenance
 
 
 def test_jax_reads_it_and_computes_the_same(model, file, images, logits):

@@ -18,9 +18,8 @@ import numpy as np
 
 from jaxdoodle.formats.c import kernels
 from jaxdoodle.formats.fold import Step, steps_of
-from jaxdoodle.formats.metadata import card_of
 from jaxdoodle.formats.reference_examples import Goldens, goldens_of
-from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.model_file import ModelFile, metadata_of
 from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
@@ -96,8 +95,8 @@ def _goldens(goldens: Goldens) -> list[str]:
 
 
 def _header(model: ModelFile) -> str:
-    """The card as JSON in a comment; without stars it neither ends early nor seems to begin another."""
-    text = json.dumps(card_of(model), indent=1).replace("*", "\\u002a")
+    """The metadata as JSON in a comment; without stars it neither ends early nor seems to begin another."""
+    text = json.dumps(metadata_of(model), indent=1).replace("*", "\\u002a")
     return f"/* A network as plain C. What it is, and how its images are made:\n\n{text}\n*/\n"
 
 

@@ -203,7 +203,7 @@ QUESTIONS = {
     ),
     "square weights": (
         lambda folder: npz(folder, w=np.ones((64, 64)), b=np.ones(64)),
-        {"contract": EIGHT},
+        {"preprocessing": EIGHT},
         "which axis is which? Weights of shapes (64, 64) fit both layouts: inputs first, outputs first.",
     ),
     "another image": (
@@ -213,7 +213,7 @@ QUESTIONS = {
     ),
     "two networks": (
         lambda folder: npz(folder, k=np.ones((1, 1, 1, 4)), c=np.ones(4), w=np.ones((64, 10)), b=B),
-        {"contract": EIGHT, "activation": "relu"},
+        {"preprocessing": EIGHT, "activation": "relu"},
         "which network is it? 2 have weights of shapes (1, 1, 1, 4), (64, 10); give a spec: Conv2D(",
     ),
     "a bias too many": (
@@ -247,7 +247,7 @@ def test_what_the_file_leaves_open_is_asked_in_one_line(case, tmp_path):
         pytest.importorskip("h5py", reason="needs h5py")
     path = make(tmp_path)
     with pytest.raises(InputError) as refused:
-        import_weights(path, **({"contract": MNIST} | given))
+        import_weights(path, **({"preprocessing": MNIST} | given))
     assert str(refused.value).startswith(f"{path}: {message}")
     assert "\n" not in str(refused.value)
 
