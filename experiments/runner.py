@@ -18,7 +18,7 @@ from rich.table import Table
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
-from jaxdoodle.data import Dataset, Splits, load
+from jaxdoodle.data import Dataset, Splits, load_dataset
 from jaxdoodle.metrics import format_accuracy
 from jaxdoodle.plots import curves
 from jaxdoodle.plots.run_figures import draw_figures
@@ -61,14 +61,14 @@ def run(name: str, experiment: Experiment, options: Namespace, out_dir: Path) ->
 
 def load_splits(experiment: Experiment, options: Namespace) -> Splits:
     """The experiment's data, with the further test sets that it names."""
-    splits = load(
+    splits = load_dataset(
         experiment.dataset,
         root=options.data_dir,
         classes=options.classes or experiment.classes,
         per_class=options.per_class or experiment.per_class,
         validation=experiment.validation,
     )
-    real = {name: load(name, root=options.data_dir, classes=splits.classes) for name in experiment.test_on}
+    real = {name: load_dataset(name, root=options.data_dir, classes=splits.classes) for name in experiment.test_on}
     whole = {f"real {name}": _whole(other) for name, other in real.items()}
     return replace(splits, extra_tests={**splits.extra_tests, **whole})
 

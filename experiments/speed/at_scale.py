@@ -26,7 +26,7 @@ from experiments.speed.machine import MEGABYTE, command, peak_bytes
 from jaxdoodle.core.record import describe_machine, write_json
 from jaxdoodle.data import synthetic
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
-from jaxdoodle.data.catalog import load
+from jaxdoodle.data.catalog import load_dataset
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.readers.quickdraw import RESIDENT
 from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, feed
@@ -143,7 +143,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 
 
 def _load(options: argparse.Namespace) -> Any:
-    return load(str(options.folder), per_class=options.per_class)
+    return load_dataset(str(options.folder), per_class=options.per_class)
 
 
 def _forget(images: Bitmaps) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.spec import Conv2D, Dense, ModelSpec
 
@@ -59,9 +59,9 @@ def load_data(root: str | None) -> tuple[str, tuple[np.ndarray, np.ndarray], tup
     Of doodles, those to train on are repeated until they are as many.
     """
     try:
-        splits = load("mnist", root=root, validation=0)
+        splits = load_dataset("mnist", root=root, validation=0)
     except InputError:
-        splits = load("doodles", root=root)
+        splits = load_dataset("doodles", root=root)
     index = np.arange(TRAIN_IMAGES) % len(splits.train)
     train = splits.train.images[index], splits.train.labels[index].astype(np.int32)
     return splits.name, train, (splits.test.images[:], splits.test.labels.astype(np.int32))

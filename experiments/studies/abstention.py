@@ -23,7 +23,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.record import describe_data, describe_machine, to_json, write_json
-from jaxdoodle.data import Splits, load
+from jaxdoodle.data import Splits, load_dataset
 from jaxdoodle.inference.calibration import auroc, calibration_error, fit_abstention, negative_log_likelihood
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.architectures import digit_cnn, mlp
@@ -69,7 +69,9 @@ NETS = {
 def run(out_dir: Path) -> int:
     """Train, show, print; write ``record.json`` and a picture to ``out_dir``. 1 if a blank page is ever accepted."""
     compile_cache.enable()
-    sides = {name: load(name, classes=KNOWN if name == "quickdraw" else None) for name in ("mnist", "quickdraw")}
+    sides = {
+        name: load_dataset(name, classes=KNOWN if name == "quickdraw" else None) for name in ("mnist", "quickdraw")
+    }
     kinds = foreign_pictures(sides)
     record: dict[str, Any] = {"experiment": "abstention", "command": "python -m experiments abstention", "keep": KEEP}
     record |= {"machine": describe_machine(), "nets": {}}
@@ -96,7 +98,7 @@ def run(out_dir: Path) -> int:
 def foreign_pictures(sides: dict[str, Splits]) -> dict[str, list[np.ndarray]]:
     """Pictures, uint8, by kind: what at least one of the networks does not know."""
     rng = np.random.default_rng(0)
-    every = load("quickdraw", classes="all", per_class=20)
+    every = load_dataset("quickdraw", classes="all", per_class=20)
     images, labels = (np.concatenate([getattr(s, what) for s in every.sets.values()]) for what in ("images", "labels"))
     known = np.isin(labels, [every.classes.index(name) for name in KNOWN])
     digits = sides["mnist"].test.images

@@ -25,7 +25,7 @@ import numpy as np
 from experiments.studies.canvases import Canvas, Subject, canvas_of, of_digit, of_doodle
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_machine, to_json, write_json
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.audit.strokes import SAME_DRAWING
 from jaxdoodle.data.catalog import data_root
 from jaxdoodle.data.readers.quickdraw import open_bitmaps
@@ -96,7 +96,7 @@ def run(out_dir: Path) -> int:
 
 
 def _digits(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], list[Model]]:
-    splits = load("mnist")
+    splits = load_dataset("mnist")
     models = _models(out_dir / "digits", digit_cnn(splits.classes), splits, CONFIGS["digits"])
     chosen = np.random.default_rng(SEED).permutation(len(splits.test))[:2000]
     bitmaps = splits.test.images[chosen, ..., 0]
@@ -105,7 +105,7 @@ def _digits(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], list[
 
 def _doodles(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], list[Model]]:
     """Drawings on the test and validation sides whose published bitmap is in their own row."""
-    splits = load("quickdraw", classes=CLASSES.split(","), validation=0.1)
+    splits = load_dataset("quickdraw", classes=CLASSES.split(","), validation=0.1)
     models = _models(out_dir / "doodles", sketch_cnn(splits.classes), splits, CONFIGS["doodles"])
     unseen = {image.tobytes() for side in (splits.test, splits.validation) for image in side.images}
     folder, bitmaps, labels, subjects = data_root(None) / "quickdraw" / "full", [], [], []

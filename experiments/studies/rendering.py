@@ -24,7 +24,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import describe_data, describe_machine, write_json
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.audit.strokes import SAME_DRAWING
 from jaxdoodle.data.catalog import data_root
 from jaxdoodle.data.readers.quickdraw import open_bitmaps
@@ -51,7 +51,7 @@ def run(out_dir: Path) -> int:
     """Train, render, compare; write ``record.json`` to ``out_dir``. 0 if both goals are met, else 1."""
     compile_cache.enable()
     root = data_root(None)
-    splits = load("quickdraw", root=root, classes="all", validation=0.0)
+    splits = load_dataset("quickdraw", root=root, classes="all", validation=0.0)
     trained = train_model(sketch_cnn(splits.classes), splits, CONFIG, out_dir / "model", title="rendering")
     model = Model.load(trained.model_path)
 

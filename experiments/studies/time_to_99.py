@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from jaxdoodle.core.record import cores, describe_data, describe_machine, to_json, write_json
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.plots.style import BLUE, RED, figure
 from jaxdoodle.training import compile_cache, loop
@@ -44,7 +44,7 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
         parallel.use_cpu_devices(devices)  # where there is a GPU, that is used, and this without effect
     if jax.default_backend() != "cpu":
         devices = 1
-    splits = load("mnist", validation=0)
+    splits = load_dataset("mnist", validation=0)
     spec = digit_cnn(splits.classes, drop_rate=0.0)
     runs: list[dict[str, Any]] = []
     for seed in range(seeds):

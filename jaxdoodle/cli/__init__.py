@@ -73,7 +73,7 @@ def _complain(what: object, code: int) -> int:
 
 def train(options: argparse.Namespace) -> int:
     from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
-    from jaxdoodle.data import load
+    from jaxdoodle.data import load_dataset
     from jaxdoodle.metrics import format_accuracy
     from jaxdoodle.nn import losses, penalties
     from jaxdoodle.plots.run_figures import draw_figures
@@ -103,7 +103,7 @@ def train(options: argparse.Namespace) -> int:
     compile_cache.enable()
     if config.devices > 1:
         devices.use_cpu_devices(config.devices)
-    splits = load(
+    splits = load_dataset(
         options.dataset,
         root=options.data_dir,
         classes=options.classes,
@@ -155,7 +155,7 @@ def evaluate(options: argparse.Namespace) -> int:
     import numpy as np
 
     from jaxdoodle.confusion import confusion_counts, most_confused
-    from jaxdoodle.data import load
+    from jaxdoodle.data import load_dataset
     from jaxdoodle.inference import Model
     from jaxdoodle.metrics import format_accuracy
 
@@ -164,7 +164,7 @@ def evaluate(options: argparse.Namespace) -> int:
     other = Model.load(options.against) if options.against else None
     if other is not None and other.classes != classes:
         raise InputError(f"{options.against}: knows other classes than {options.model}; there is nothing to compare.")
-    splits = load(options.dataset, root=options.data_dir, classes=classes, per_class=options.per_class)
+    splits = load_dataset(options.dataset, root=options.data_dir, classes=classes, per_class=options.per_class)
     sets = {"test": splits.test, **splits.extra_tests}  # a model has seen the others, or was chosen by them
     if options.set not in sets:
         raise InputError(f"{options.dataset} has no test set {options.set!r}; it has {', '.join(sets)}.")

@@ -41,13 +41,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _calibrate(model: ModelFile, options: argparse.Namespace) -> tuple[np.ndarray | None, list[str]]:
     """Images to calibrate on, ``None`` for the goldens, and what int8 does to the accuracy."""
-    from jaxdoodle.data import load
+    from jaxdoodle.data import load_dataset
 
     name = options.dataset or model.provenance.get("dataset")
     try:
         if not isinstance(name, str):
             raise InputError("the model does not say what it was trained on.")
-        splits = load(name, root=options.data_dir, classes=model.spec.classes)
+        splits = load_dataset(name, root=options.data_dir, classes=model.spec.classes)
     except InputError as error:
         if options.dataset:
             raise

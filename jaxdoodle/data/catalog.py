@@ -49,7 +49,7 @@ def data_root(explicit: str | Path | None = None) -> Path:
     return user_cache.folder()
 
 
-def load(
+def load_dataset(
     name: str,
     *,
     root: str | Path | None = None,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import load, synthetic
+from jaxdoodle.data import load_dataset, synthetic
 from jaxdoodle.inference import Model, calibration, model_file
 from jaxdoodle.inference.model import energy
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
@@ -92,7 +92,7 @@ def test_a_worse_model_is_told_apart(trained, tmp_path, capsys):
 
 def test_temperature_and_abstention_are_fitted_on_validation(trained):
     path = trained[0] / "model.npz"
-    validation = load("doodles", classes=CLASSES, per_class=300).validation
+    validation = load_dataset("doodles", classes=CLASSES, per_class=300).validation
     logits = Model.load(path).logits(validation.images)
     written = model_file.read(path)
     assert written.temperature == pytest.approx(calibration.fit_temperature(logits, validation.labels))
@@ -290,4 +290,4 @@ def test_data_list_and_verify_tell_what_is_there(data_root, capsys):
 
 
 def test_the_reports_classes_are_the_default():
-    assert load("doodles", per_class=10).classes == ("headphones", "bucket", "clock", "pizza", "hexagon")
+    assert load_dataset("doodles", per_class=10).classes == ("headphones", "bucket", "clock", "pizza", "hexagon")

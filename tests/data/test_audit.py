@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.audit import examine
 from jaxdoodle.data.audit.checks import TURNS, _reading
 from jaxdoodle.data.audit.strokes import examine_strokes
@@ -27,7 +27,7 @@ from jaxdoodle.strokes.raster import rasterise
 
 @pytest.fixture(scope="module")
 def sound():
-    return load("doodles", per_class=60, validation=0.0)
+    return load_dataset("doodles", per_class=60, validation=0.0)
 
 
 def linear(data, preprocessing=QUICKDRAW):
@@ -320,7 +320,7 @@ def test_real_doodles_are_sound_and_mnist_has_no_near_duplicates(data_root, caps
     faults = re.findall("fault .*", out)
     strokes = [re.match(r"fault  strokes: .*/(\w+)\.ndjson: rows 0 to \d+, all of them", line)[1] for line in faults]
     assert strokes == ["candle", "guitar", "octopus", "snowman", "umbrella"]
-    splits = load("mnist", root=data_root, validation=0.0, per_class=1000)
+    splits = load_dataset("mnist", root=data_root, validation=0.0, per_class=1000)
     assert not len(near_pairs(describe(np.concatenate([splits.train.images, splits.test.images]))))
 
 

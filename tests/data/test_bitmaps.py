@@ -5,7 +5,7 @@ import pytest
 
 from jaxdoodle.data import bitmaps
 from jaxdoodle.data.bitmaps import Bitmaps, file_digests
-from jaxdoodle.data.catalog import load
+from jaxdoodle.data.catalog import load_dataset
 from jaxdoodle.data.dataset import SIDES
 from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.data.splits import split_by_hash
@@ -149,7 +149,7 @@ def test_a_set_is_split_on_disk_as_in_memory(data, monkeypatch):
     folder = str(data.images.files[0].path.parent)
     large = split_by_hash(data, QUICKDRAW)
     monkeypatch.setattr(quickdraw, "RESIDENT", TOTAL * 784)
-    small = load(folder)
+    small = load_dataset(folder)
     assert large.summary == small.summary and large.overlaps == small.overlaps
     for side in SIDES:
         ours, theirs = large.sets[side], small.sets[side]

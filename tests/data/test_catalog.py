@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxdoodle.data import NAMES, catalog, data_root, load
+from jaxdoodle.data import NAMES, catalog, data_root, load_dataset
 from jaxdoodle.data.dataset import SIDES
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
@@ -63,16 +63,19 @@ def test_a_named_data_root_that_is_not_there_is_refused(tmp_path, monkeypatch, r
 
 def test_doodles_need_no_data_root_and_come_from_the_seed_alone(monkeypatch):
     monkeypatch.setenv("JAXDOODLE_DATA", "/nowhere")
-    first, again = (load("doodles", per_class=40, seed=3) for _ in range(2))
+    first, again = (load_dataset("doodles", per_class=40, seed=3) for _ in range(2))
     assert first.classes == ("headphones", "bucket", "clock", "pizza", "hexagon") and first.preprocessing == QUICKDRAW
     assert sum(sizes(first)) == 200 and first.train.images.max() == 255
     assert all(np.array_equal(getattr(first, side).images, getattr(again, side).images) for side in SIDES)
-    other = load("doodles", per_class=40, seed=4)
+    other = load_dataset("doodles", per_class=40, seed=4)
     assert not set(first.train.digests) & {digest for side in SIDES for digest in getattr(other, side).digests}
 
 
 def test_the_doodles_of_a_class_do_not_depend_on_the_other_classes():
-    pair, alone = load("doodles", classes="pizza,clock", per_class=30), load("doodles", classes=["clock"], per_class=30)
+    pair, alone = (
+        load_dataset("doodles", classes="pizza,clock", per_class=30),
+        load_dataset("doodles", classes=["clock"], per_class=30),
+    )
     assert pair.classes == ("pizza", "clock")
     assert np.array_equal(pair.train.select(("clock",)).images, alone.train.images)
 
@@ -81,41 +84,41 @@ def test_each_class_of_doodles_has_its_own_randomness(monkeypatch):
     def noise(name, count, rng):
         return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
 
-    monkeypatch.setattr(catalog.doodles, "generate", noise)
-    splits = load("doodles", per_class=5)
+    monkeypatch.setattr(catalog.synthetic, "generate", noise)
+    splits = load_dataset("doodles", per_class=5)
     assert sum(sizes(splits)) == 25 and set(splits.overlaps.values()) == {0}
 
 
 def test_quickdraw_is_read_from_the_data_root(root, bitmaps):
-    splits = load("quickdraw", root=root, classes="zebra, ant", per_class=25)
+    splits = load_dataset("quickdraw", root=root, classes="zebra, ant", per_class=25)
     assert splits.name == "quickdraw" and splits.classes == ("zebra", "ant") and splits.preprocessing == QUICKDRAW
     assert sum(side.counts for side in (splits.train, splits.validation, splits.test)).tolist() == [20, 25]
 
 
 def test_all_classes_of_quickdraw_come_in_the_official_order(root, bitmaps):
     (root / "quickdraw" / "categories.txt").write_text("zebra\nyoga\nant\nbat\n")
-    assert load("quickdraw", root=root, classes="all").classes == ("zebra", "ant", "bat")
+    assert load_dataset("quickdraw", root=root, classes="all").classes == ("zebra", "ant", "bat")
 
 
 def test_quickdraw_s_default_classes_are_the_report_s(root, bitmaps, refusal):
-    assert f"{bitmaps / 'headphones.npy'}: not found" in refusal(load, "quickdraw", root=root)
+    assert f"{bitmaps / 'headphones.npy'}: not found" in refusal(load_dataset, "quickdraw", root=root)
 
 
 def test_a_drawing_of_quickdraw_keeps_its_side_when_the_cap_grows(root, bitmaps):
-    few, many = (load("quickdraw", root=root, classes="all", per_class=n) for n in (10, 40))
+    few, many = (load_dataset("quickdraw", root=root, classes="all", per_class=n) for n in (10, 40))
     for side in SIDES:
         assert set(getattr(few, side).digests) <= set(getattr(many, side).digests)
 
 
 def test_a_folder_of_bitmaps_is_a_dataset(bitmaps):
-    splits = load(str(bitmaps), classes="bat,zebra")
+    splits = load_dataset(str(bitmaps), classes="bat,zebra")
     assert splits.name == "numpy_bitmap" and splits.classes == ("bat", "zebra") and sum(sizes(splits)) == 50
 
 
 def test_a_folder_of_idx_files_is_a_dataset(idx_folder):
-    splits = load(str(idx_folder))
+    splits = load_dataset(str(idx_folder))
     assert splits.name == "garments" and sizes(splits) == [24, 6, 12] and splits.preprocessing == MNIST
-    chosen = load(str(idx_folder), classes="2,0", validation=0.5)
+    chosen = load_dataset(str(idx_folder), classes="2,0", validation=0.5)
     assert chosen.classes == ("2", "0") and sizes(chosen) == [10, 10, 8]
 
 
@@ -124,7 +127,7 @@ def test_a_folder_of_the_report_s_csv_files_is_a_dataset_of_raw_bytes(tmp_path, 
         data = random_dataset(n, tuple("0123456789"), seed=n)
         np.savetxt(tmp_path / f"{side}_X.csv", data.images.reshape(n, 784), "%d", ",")
         np.savetxt(tmp_path / f"{side}_label.csv", np.eye(10)[data.labels], "%d", ",")
-    splits = load(str(tmp_path), validation=0.0)
+    splits = load_dataset(str(tmp_path), validation=0.0)
     assert (
         sizes(splits) == [20, 0, 10] and splits.preprocessing.divisor == 1 and splits.preprocessing.centering == "mass"
     )
@@ -137,33 +140,33 @@ def test_a_folder_of_pictures_is_a_dataset(tmp_path):
             image = Image.new("L", (100, 100), 255)
             ImageDraw.Draw(image).line((10, 10, 40 + i, 90 - (name == "bat") * 2 * i), width=5)
             image.save(tmp_path / name / f"{i}.png")
-    splits = load(str(tmp_path))
+    splits = load_dataset(str(tmp_path))
     assert splits.classes == ("ant", "bat") and sum(sizes(splits)) == 40 and splits.preprocessing == QUICKDRAW
 
 
 def test_an_unknown_dataset_is_refused_with_those_that_there_are(tmp_path, refusal):
-    text = refusal(load, "mnits")
+    text = refusal(load_dataset, "mnits")
     assert text.startswith("mnits: ") and "did you mean mnist?" in text and ", ".join(NAMES) in text
-    assert "no such folder" in refusal(load, str(tmp_path / "missing"))
-    assert "no dataset in it" in refusal(load, str(tmp_path))
+    assert "no such folder" in refusal(load_dataset, str(tmp_path / "missing"))
+    assert "no dataset in it" in refusal(load_dataset, str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ("mnist", "mnist-mini", "quickdraw"))
 def test_a_dataset_that_is_not_there_says_where_it_can_be_had(name, root, refusal):
-    text = refusal(load, name, root=root)
+    text = refusal(load_dataset, name, root=root)
     assert str(root) in text and "https://storage.googleapis.com/" in text and "$JAXDOODLE_DATA" in text
 
 
 def test_arguments_out_of_range_are_refused(idx_folder, refusal):
-    assert "got 0" in refusal(load, str(idx_folder), per_class=0)
-    assert "got 1.0" in refusal(load, str(idx_folder), validation=1.0)
+    assert "got 0" in refusal(load_dataset, str(idx_folder), per_class=0)
+    assert "got 1.0" in refusal(load_dataset, str(idx_folder), validation=1.0)
     assert "no class 'seven'; expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9." in refusal(
-        load, str(idx_folder), classes="0,seven"
+        load_dataset, str(idx_folder), classes="0,seven"
     )
 
 
 def test_mnist_is_split_48_000_to_12_000_to_10_000(data_root):
-    splits = load("mnist", root=data_root)
+    splits = load_dataset("mnist", root=data_root)
     assert sizes(splits) == [48_000, 12_000, 10_000] and splits.preprocessing == MNIST
     assert set(splits.overlaps.values()) == {0}
     share = splits.validation.counts / (splits.train.counts + splits.validation.counts)
@@ -171,12 +174,12 @@ def test_mnist_is_split_48_000_to_12_000_to_10_000(data_root):
 
 
 def test_the_cap_on_mnist_leaves_the_test_set_whole(data_root):
-    splits = load("mnist", root=data_root, per_class=50, classes="7,1")
+    splits = load_dataset("mnist", root=data_root, per_class=50, classes="7,1")
     assert sum(sizes(splits)[:2]) == 100 and splits.test.counts.tolist() == [1028, 1135]
 
 
 def test_mini_mnist_comes_with_its_leaks_counted_and_two_honest_test_sets(data_root):
-    splits = load("mnist-mini", root=data_root, validation=0.0)
+    splits = load_dataset("mnist-mini", root=data_root, validation=0.0)
     assert sizes(splits) == [1000, 0, 350] and splits.preprocessing.divisor == 1
     assert splits.overlap_text == (
         "42 of 1,000 train drawings are repeats; 8 of 350 test drawings are repeats; "
@@ -186,14 +189,14 @@ def test_mini_mnist_comes_with_its_leaks_counted_and_two_honest_test_sets(data_r
 
 
 def test_clean_mini_mnist_is_clean_of_the_validation_side_too(data_root):
-    splits = load("mnist-mini", root=data_root)
+    splits = load_dataset("mnist-mini", root=data_root)
     assert sizes(splits) == [800, 200, 350]
     seen = {*splits.train.digests, *splits.validation.digests}
     assert not seen & set(splits.extra_tests["clean"].digests)
 
 
 def test_every_real_doodle_is_on_one_side(data_root):
-    splits = load("quickdraw", root=data_root, classes="all")
+    splits = load_dataset("quickdraw", root=data_root, classes="all")
     assert len(splits.classes) == 345 and sum(sizes(splits)) == 93_546
     assert set(splits.overlaps.values()) == {0}
     assert abs(len(splits.test) / 93_546 - 0.2) < 0.005

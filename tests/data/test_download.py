@@ -22,7 +22,7 @@ import pytest
 
 from jaxdoodle.cli import main
 from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.download import Outcome, files, get
 from jaxdoodle.data.download.get import Item, fetch
 from jaxdoodle.data.download.http import OVERLAP, MirrorError, Transfer, pull
@@ -346,7 +346,7 @@ def test_n_drawings_cost_n_drawings(server, data):
         there = open_bitmaps(data / BITMAPS / f"{name}.npy")
         np.testing.assert_array_equal(there, rows(server.content[f"{BITMAPS}/{name}.npy"])[:20])
         np.testing.assert_array_equal(there, np.load(data / BITMAPS / f"{name}.npy", allow_pickle=False))
-    assert len(load("quickdraw", root=data, classes="clock").train.images) > 0
+    assert len(load_dataset("quickdraw", root=data, classes="clock").train.images) > 0
 
 
 @pytest.mark.parametrize("header", ["Google's", "NumPy's"])

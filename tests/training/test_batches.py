@@ -145,12 +145,12 @@ MEMORY = r"""
 import re, sys
 from pathlib import Path
 import numpy as np
-from jaxdoodle.data.catalog import load
+from jaxdoodle.data.catalog import load_dataset
 from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.training import batches as module
 
 quickdraw.RESIDENT, module.CHUNK = 0, 2**20
-splits = load(sys.argv[1], per_class=10**6)
+splits = load_dataset(sys.argv[1], per_class=10**6)
 splits.overlaps
 source = module.feed(splits.train, sys.argv[2], 1, np.random.default_rng(0))
 drawings = 0

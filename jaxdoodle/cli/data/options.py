@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jaxdoodle.data.catalog import data_root, load
+from jaxdoodle.data.catalog import data_root, load_dataset
 from jaxdoodle.data.dataset import Splits
 
 
@@ -20,4 +20,4 @@ def add_dataset(parser: argparse.ArgumentParser, kinds: str) -> None:
 def load_whole(options: argparse.Namespace) -> Splits:
     """The dataset that was chosen, nothing set aside for validation. Raises ``InputError``."""
     root, classes, per_class = data_root(options.data_dir), options.classes, options.per_class
-    return load(options.dataset, root=root, classes=classes, per_class=per_class, validation=0.0)
+    return load_dataset(options.dataset, root=root, classes=classes, per_class=per_class, validation=0.0)

@@ -11,7 +11,7 @@ from experiments.speed import __main__, inference, runtimes
 from experiments.speed.__main__ import training_table
 from experiments.speed.equality import judge
 from experiments.speed.workloads import WORKLOADS, Workload, load_data
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 
 DIGITS = tuple("0123456789")
@@ -32,7 +32,7 @@ def test_the_workloads_are_the_networks_that_their_titles_say():
 
 
 def test_without_mnist_doodles_are_repeated_to_train_on_and_each_tests_once(tmp_path, monkeypatch):
-    splits = load("doodles", root=str(tmp_path))
+    splits = load_dataset("doodles", root=str(tmp_path))
     count = len(splits.train) + 7
     monkeypatch.setattr("experiments.speed.workloads.TRAIN_IMAGES", count)
     name, (images, labels), (test_images, test_labels) = load_data(str(tmp_path))

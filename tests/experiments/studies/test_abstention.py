@@ -76,14 +76,14 @@ def test_the_counts_are_of_what_scores_below_nineteen_in_twenty(splits):
 
 
 def test_the_foreign_are_none_that_the_networks_know(data_root, monkeypatch):
-    from jaxdoodle.data import load
+    from jaxdoodle.data import load_dataset
 
     monkeypatch.setenv("JAXDOODLE_DATA", str(data_root))
     monkeypatch.setattr(abstention, "SHOWN", 60)
-    sides = {"mnist": load("mnist")}
+    sides = {"mnist": load_dataset("mnist")}
     kinds = foreign_pictures(sides)
     assert set(kinds) == {kind for net in NETS.values() for kind in net.foreign}
-    known = load("quickdraw", classes=abstention.KNOWN, per_class=20)
+    known = load_dataset("quickdraw", classes=abstention.KNOWN, per_class=20)
     seen = {image.tobytes() for side in known.sets.values() for image in side.images}
     assert not any(picture.tobytes() in seen for picture in kinds["other doodles"])
 

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from experiments.studies import time_to_99
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 
 
 @pytest.mark.usefixtures("as_users_run")
 @pytest.mark.parametrize(("goal", "code"), [(0.0, 0), (1.01, 1)])
 def test_the_mean_over_the_seeds_decides(goal, code, tmp_path, monkeypatch, capsys):
-    doodles = load("doodles", classes="clock,pizza", per_class=40, validation=0)
-    monkeypatch.setattr(time_to_99, "load", lambda name, validation: doodles)
+    doodles = load_dataset("doodles", classes="clock,pizza", per_class=40, validation=0)
+    monkeypatch.setattr(time_to_99, "load_dataset", lambda name, validation: doodles)
     monkeypatch.setattr(time_to_99, "cores", lambda: 1)
     monkeypatch.setattr(time_to_99, "GOAL", goal)
     assert time_to_99.run(tmp_path, seeds=2) == code
