@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 
 EPOCHS, BATCH, LEARNING_RATE = 5, 64, 1e-3
 LARGEST_ERROR = 1e-12  # of the gradient, relative, in float64: 4,500 times the distance from 1 to the next number
@@ -215,9 +215,9 @@ def check(data, count=32):
 
 def main(epochs=EPOCHS, seed=0):
     try:
-        name, data = "mnist", load("mnist")
+        name, data = "mnist", load_dataset("mnist")
     except InputError:
-        name, data = "doodles", load("doodles")
+        name, data = "doodles", load_dataset("doodles")
     print(f"{name}: {len(data.train):,} training images, {len(data.validation):,} validation, {len(data.test):,} test")
 
     error = check(data.train)

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from experiments import from_scratch
-from jaxdoodle.data import load
+from jaxdoodle.data import load_dataset
 from jaxdoodle.nn import backprop
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU
@@ -35,7 +35,7 @@ IMAGES = {
 
 @pytest.fixture(scope="module")
 def slice_of_doodles():
-    return load("doodles", per_class=200)
+    return load_dataset("doodles", per_class=200)
 
 
 def draw(kind):
@@ -111,7 +111,7 @@ def test_it_learns_a_slice_of_the_doodles_without_autodiff(slice_of_doodles, mon
 
 @pytest.mark.usefixtures("as_users_run")
 def test_the_program_prints_error_epochs_and_counts_and_fails_below_its_target(slice_of_doodles, monkeypatch, capsys):
-    monkeypatch.setattr(from_scratch, "load", lambda name: slice_of_doodles)
+    monkeypatch.setattr(from_scratch, "load_dataset", lambda name: slice_of_doodles)
     monkeypatch.setattr(from_scratch, "TARGETS", {"mnist": 0.3})
     from_scratch.main(epochs=2)
     printed = capsys.readouterr().out
