@@ -48,7 +48,9 @@ def run(name: str, experiment: Experiment, options: Namespace, out_dir: Path) ->
             for set_name in ("test", *splits.extra_tests):
                 print(f"{title}: {set_name} {format_accuracy(*done.scores[set_name][1:])}")
         if variant_name == _first(experiment):
-            draw_figures(runs[0], out_dir, title=f"{name}, {variant_name}")
+            shown = runs[0]
+            predicted = shown.predicted["test"]
+            draw_figures(shown.spec, shown.splits, shown.fit, predicted, out_dir, title=f"{name}, {variant_name}")
             if experiment.costs:
                 _draw_costs(experiment, runs[0], out_dir, title=name)
                 missed += _missed_costs(experiment, runs[0])

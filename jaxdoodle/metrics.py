@@ -1,4 +1,4 @@
-"""How sure a count of right answers makes us, and whether two counts differ."""
+"""Counts of correct predictions: their intervals, tests between two models, and confusion matrices. NumPy alone."""
 
 from __future__ import annotations
 
@@ -7,18 +7,45 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "McNemar",
+    "Proportions",
+    "class_counts",
+    "confusion_counts",
+    "format_accuracy",
+    "mcnemar",
+    "most_confused",
+    "two_proportions",
+    "wilson_interval",
+]
 
 _NORMAL = NormalDist()
 _Z95 = _NORMAL.inv_cdf(0.975)
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion, as two fractions.
+    """Wilson's 95 % score interval of a proportion.
 
-    Wilson (1927), "Probable inference, the law of succession, and statistical inference". Unlike the textbook
-    ``p +- 1.96 se`` it stays within [0, 1] and does not claim certainty at 0 or ``total`` right.
-    Raises ``ValueError`` unless ``0 <= correct <= total`` and ``total > 0``.
+    With ``p = correct / total`` and ``z = 1.96``::
+
+        (p + z**2 / (2 total) +- z sqrt(p (1 - p) / total + z**2 / (4 total**2))) / (1 + z**2 / total)
+
+    Unlike ``p +- z sqrt(p (1 - p) / total)`` it stays within [0, 1] and is wider than 0 when none or all are correct.
+
+    Args:
+      correct: Number of correct predictions.
+      total: Number of predictions, at least 1.
+
+    Returns:
+      Lower and upper end, as fractions.
+
+    Raises:
+      ValueError: Unless ``0 <= correct <= total`` and ``total > 0``.
+
+    Reference:
+      Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22.
     """
     _require_counts(correct, total)
     p, z2 = correct / total, _Z95**2
@@ -28,7 +55,18 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 
 
 def format_accuracy(correct: int, total: int) -> str:
-    """``"9,916 of 10,000 right: 99.16 % (95 % interval 98.96 to 99.32)"``."""
+    """An accuracy as text: ``"9,916 of 10,000 right: 99.16 % (95 % interval 98.96 to 99.32)"``.
+
+    Args:
+      correct: Number of correct predictions.
+      total: Number of predictions, at least 1.
+
+    Returns:
+      One line with counts, percentage and ``wilson_interval`` in percent.
+
+    Raises:
+      ValueError: Unless ``0 <= correct <= total`` and ``total > 0``.
+    """
     low, high = wilson_interval(correct, total)
     interval = f"95 % interval {100 * low:.2f} to {100 * high:.2f}"
     return f"{correct:,} of {total:,} right: {100 * correct / total:.2f} % ({interval})"
@@ -36,29 +74,55 @@ def format_accuracy(correct: int, total: int) -> str:
 
 @dataclass(frozen=True)
 class Proportions:
-    """Two models scored on images of their own: ``z`` is positive where the second is the better one."""
+    """Result of ``two_proportions``.
+
+    Args:
+      z: Difference of the two accuracies in standard errors; positive where the second is higher.
+      p_value: Two-sided.
+    """
 
     z: float
     p_value: float
 
 
 def two_proportions(first: tuple[int, int], second: tuple[int, int]) -> Proportions:
-    """Pooled z test of two ``(correct, total)``; two-sided p-value.
+    """Pooled z test of two models that were scored on different images.
 
-    For two models scored on the *same* images ``mcnemar`` sees more, but needs the predictions themselves.
+    With accuracies ``a / n`` and ``b / m`` and ``p = (a + b) / (n + m)``:
+    ``z = (b / m - a / n) / sqrt(p (1 - p) (1 / n + 1 / m))``; 0 where all are correct or all wrong.
+    For two models scored on the same images ``mcnemar`` has more power; it needs the predictions.
+
+    Args:
+      first: ``(correct, total)`` of the first model.
+      second: ``(correct, total)`` of the second model.
+
+    Returns:
+      The statistic and its two-sided p-value.
+
+    Raises:
+      ValueError: Unless ``0 <= correct <= total`` and ``total > 0`` in both.
+
+    Reference:
+      Fleiss, Levin and Paik (2003), "Statistical Methods for Rates and Proportions".
     """
     for correct, total in (first, second):
         _require_counts(correct, total)
     (a, n), (b, m) = first, second
     pooled = (a + b) / (n + m)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    z = (b / m - a / n) / error if error else 0.0  # both all right, or both all wrong
+    z = (b / m - a / n) / error if error else 0.0
     return Proportions(z, 2 * _NORMAL.cdf(-abs(z)))
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Two models on the same images: how many only one got right, and the chance of so uneven a split."""
+    """Result of ``mcnemar``.
+
+    Args:
+      only_first: Number of images that only the first model classified correctly.
+      only_second: Number of images that only the second model classified correctly.
+      p_value: Two-sided.
+    """
 
     only_first: int
     only_second: int
@@ -66,11 +130,26 @@ class McNemar:
 
 
 def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> McNemar:
-    """McNemar's exact test (two-sided) from labels and two models' predictions, each ``(n,)`` integers.
+    """McNemar's exact test of two models on the same images.
 
-    Images that both get right, or both wrong, say nothing about which model is better. Were the models equally
-    good, each of the others would fall to either side like a coin: the p-value is a binomial tail,
-    summed here in whole numbers.
+    Only the images that exactly one model classified correctly are counted. If the models were equally good, that one
+    would be either with probability 1/2, so the p-value is twice the smaller tail of a binomial distribution; it is
+    summed in exact integers.
+
+    Args:
+      labels: True classes, integers ``(n,)``.
+      first: Classes that the first model predicted, integers ``(n,)``.
+      second: Classes that the second model predicted, integers ``(n,)``.
+
+    Returns:
+      Both counts and the two-sided p-value, at most 1.
+
+    Raises:
+      ValueError: If the three are not one-dimensional and equally long.
+
+    Reference:
+      McNemar (1947), "Note on the sampling error of the difference between correlated proportions or percentages",
+      Psychometrika 12.
     """
     labels, first, second = np.asarray(labels), np.asarray(first), np.asarray(second)
     if labels.ndim != 1 or not labels.shape == first.shape == second.shape:
@@ -83,6 +162,68 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> McNemar:
     return McNemar(only_first, only_second, min(1.0, 2 * tail / 2**n))
 
 
+def class_counts(labels: ArrayLike, class_count: int) -> NDArray[np.int64]:
+    """Number of images of each class.
+
+    Args:
+      labels: Integers ``(n,)`` from 0 to ``class_count - 1``.
+      class_count: Number of classes.
+
+    Returns:
+      Counts, int64 ``(class_count,)``.
+
+    Raises:
+      ValueError: If the labels are not integers of that range in one dimension.
+    """
+    return np.bincount(_class_indices("labels", labels, class_count), minlength=class_count)
+
+
+def confusion_counts(labels: ArrayLike, predicted: ArrayLike, class_count: int) -> NDArray[np.int64]:
+    """Confusion matrix: entry ``[i, j]`` is the number of images of class i that were classified as class j.
+
+    Args:
+      labels: True classes, integers ``(n,)`` from 0 to ``class_count - 1``.
+      predicted: Predicted classes, likewise.
+      class_count: Number of classes.
+
+    Returns:
+      Counts, int64 ``(class_count, class_count)``.
+
+    Raises:
+      ValueError: If either is not integers of that range in one dimension, or their lengths differ.
+    """
+    labels = _class_indices("labels", labels, class_count)
+    predicted = _class_indices("predicted", predicted, class_count)
+    if labels.shape != predicted.shape:
+        raise ValueError(f"one prediction per label; got {len(labels)} labels and {len(predicted)} predictions.")
+    return np.bincount(labels * class_count + predicted, minlength=class_count**2).reshape(class_count, class_count)
+
+
+def most_confused(matrix: NDArray[np.integer], limit: int) -> list[tuple[int, int, int]]:
+    """The most frequent mistakes in a confusion matrix.
+
+    Args:
+      matrix: Counts ``(classes, classes)`` from ``confusion_counts``.
+      limit: Largest number of mistakes to return.
+
+    Returns:
+      ``(true class, predicted class, count)`` with counts above 0, most frequent first (equal counts: row-major).
+    """
+    mistakes = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:limit]
+    pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
+    return [(int(i), int(j), int(mistakes[i, j])) for i, j in pairs if mistakes[i, j]]
+
+
 def _require_counts(correct: int, total: int) -> None:
     if not 0 <= correct <= total or total == 0:
         raise ValueError(f"correct is at least 0 and at most total, total above 0; got {correct} of {total}.")
+
+
+def _class_indices(name: str, values: ArrayLike, class_count: int) -> NDArray[np.int64]:
+    values = np.asarray(values)
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
+        raise ValueError(f"{name} is one integer per image; got {values.dtype} of shape {values.shape}.")
+    if values.size and not 0 <= values.min() <= values.max() < class_count:
+        raise ValueError(f"{name} are below the {class_count} classes; got {values.min()} to {values.max()}.")
+    return values.astype(np.int64)

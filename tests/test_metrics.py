@@ -2,9 +2,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdoodle.metrics import format_accuracy, mcnemar, two_proportions, wilson_interval
+from jaxdoodle.metrics import (
+    class_counts,
+    confusion_counts,
+    format_accuracy,
+    mcnemar,
+    most_confused,
+    two_proportions,
+    wilson_interval,
+)
 
 COUNTS = [(0, 1), (1, 1), (0, 350), (350, 350), (309, 350), (9650, 10_000), (9999, 10_000), (1, 60_000)]
+LABELS = np.array([0, 0, 0, 1, 1, 2], np.int32)
+PREDICTED = np.array([0, 1, 1, 1, 0, 0], np.int64)
 
 
 @pytest.mark.parametrize(("correct", "total"), COUNTS)
@@ -24,7 +34,7 @@ def test_counts_that_cannot_be_are_refused(correct, total):
         wilson_interval(correct, total)
 
 
-def test_accuracy_is_told_as_counts_with_its_interval():
+def test_accuracy_is_printed_as_counts_with_its_interval():
     assert format_accuracy(9916, 10_000) == "9,916 of 10,000 right: 99.16 % (95 % interval 98.96 to 99.32)"
 
 
@@ -77,3 +87,54 @@ def test_mcnemar_sums_thousands_of_disagreements_exactly():
 def test_mcnemar_refuses_predictions_of_other_images():
     with pytest.raises(ValueError, match=r"got \(3,\), \(3,\), \(2,\)"):
         mcnemar([0, 1, 2], [0, 1, 2], [0, 1])
+
+
+def test_rows_are_true_and_columns_predicted_classes():
+    matrix = confusion_counts(LABELS, PREDICTED, 4)
+    assert matrix.tolist() == [[1, 2, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert matrix.dtype == np.int64
+
+
+def test_the_matrix_keeps_every_image_and_its_diagonal_the_right_ones():
+    rng = np.random.default_rng(0)
+    labels, predicted = rng.integers(0, 345, (2, 5000))
+    matrix = confusion_counts(labels, predicted, 345)
+    assert np.trace(matrix) == np.sum(labels == predicted)
+    np.testing.assert_array_equal(matrix.sum(axis=1), class_counts(labels, 345))
+    np.testing.assert_array_equal(matrix.sum(axis=0), class_counts(predicted, 345))
+
+
+def test_small_label_types_do_not_overflow():
+    labels = np.full(3, 200, np.uint8)
+    assert confusion_counts(labels, labels, 201)[200, 200] == 3
+
+
+def test_classes_without_images_count_zero():
+    assert class_counts(LABELS, 5).tolist() == [3, 2, 1, 0, 0]
+    assert class_counts(np.array([], np.int32), 2).tolist() == [0, 0]
+
+
+def test_the_most_frequent_mistakes_come_first_and_correct_predictions_never():
+    matrix = np.array([[50, 0, 3], [7, 40, 3], [0, 0, 9]])
+    assert most_confused(matrix, 2) == [(1, 0, 7), (0, 2, 3)]
+    assert most_confused(matrix, 10) == [(1, 0, 7), (0, 2, 3), (1, 2, 3)]
+    assert most_confused(np.eye(3, dtype=int), 10) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 3], "labels are below the 3 classes; got 0 to 3"),
+        ([-1, 2], "got -1 to 2"),
+        ([0.0, 1.0], "one integer per image; got float64"),
+        ([[0, 1]], r"shape \(1, 2\)"),
+    ],
+)
+def test_labels_outside_the_classes_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        class_counts(labels, 3)
+
+
+def test_as_many_predictions_as_labels():
+    with pytest.raises(ValueError, match="got 2 labels and 1 predictions"):
+        confusion_counts([0, 1], [0], 2)

@@ -120,7 +120,7 @@ def train(options: argparse.Namespace) -> int:
     run = train_model(spec, splits, config, out_dir, title=title)
     record = {"data": describe_data(splits), "machine": describe_machine(), **record_of(run)}
     write_json(out_dir / "record.json", record)
-    draw_figures(run, out_dir, title=title)
+    draw_figures(run.spec, run.splits, run.fit, run.predicted["test"], out_dir, title=title)
 
     result = run.fit
     print(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s", end="; ")
@@ -154,10 +154,9 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
 def evaluate(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from jaxdoodle.confusion import confusion_counts, most_confused
     from jaxdoodle.data import load_dataset
     from jaxdoodle.inference import Model
-    from jaxdoodle.metrics import format_accuracy
+    from jaxdoodle.metrics import confusion_counts, format_accuracy, most_confused
 
     model = Model.load(options.model)
     classes = model.classes

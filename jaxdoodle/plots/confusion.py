@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxdoodle.confusion import class_counts, most_confused
-from jaxdoodle.metrics import format_accuracy
+from jaxdoodle.metrics import class_counts, format_accuracy, most_confused
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, fade, figure, fit
 
 MOST_NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers

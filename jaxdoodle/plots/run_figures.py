@@ -1,4 +1,4 @@
-"""The figures of a run: what the reports show, as PNG."""
+"""All figures of a training run."""
 
 from __future__ import annotations
 
@@ -6,47 +6,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from jaxdoodle.confusion import confusion_counts
-from jaxdoodle.nn.spec import Conv2D
-from jaxdoodle.plots import confusion, curves, image_grids, network
+from jaxdoodle.metrics import confusion_counts
+from jaxdoodle.nn.spec import Conv2D, ModelSpec
+from jaxdoodle.plots.confusion import class_histogram, confusion_matrix
+from jaxdoodle.plots.curves import accuracy_curves, loss_curve
+from jaxdoodle.plots.image_grids import kernel_gallery, prediction_grid, samples
+from jaxdoodle.plots.network import model_diagram
 
 if TYPE_CHECKING:
-    from jaxdoodle.run import Run
+    from jaxdoodle.data.dataset import Splits
+    from jaxdoodle.training.loop import TrainResult
 
-#: Drawings in a grid of predictions.
+#: Test images in the grid of predictions.
 SHOWN = 60
 
 
-def draw_figures(run: Run, out_dir: Path, *, title: str) -> None:
-    """Loss, accuracy, confusion, classes, predictions, samples, network and (with a Conv2D) kernels."""
-    out_dir.mkdir(parents=True, exist_ok=True)
-    history, splits = run.fit.history, run.splits
-    validated = bool(len(splits.validation))
-    for name, draw, score in (
-        ("loss", curves.loss_curve, lambda e: e.loss),
-        ("accuracy", curves.accuracy_curves, lambda e: e.correct),
-    ):
-        training = [score(epoch.training) for epoch in history], history[0].training.total
-        validation = ([score(e.validation) for e in history], len(splits.validation)) if validated else None
-        draw(training, out_dir / f"{name}.png", title=title, validation=validation)
+def draw_figures(
+    spec: ModelSpec, splits: Splits, result: TrainResult, predicted: NDArray[np.integer], out_dir: Path, *, title: str
+) -> None:
+    """Draw a training run: loss and accuracy per epoch, confusion matrix and predictions of the test set, class counts
+    and samples of the training set, the network, and the kernels of its first Conv2D.
 
-    test, predicted = splits.test, run.predicted["test"]
-    matrix = confusion_counts(test.labels, predicted, len(test.classes))
-    confusion.confusion_matrix(matrix, test.classes, out_dir / "confusion.png", title=title)
-    confusion.class_histogram(splits.train.labels, test.classes, out_dir / "classes.png", title=title)
+    Args:
+      spec: The network.
+      splits: The data that it was trained and tested on, in memory.
+      result: What training returned.
+      predicted: Predicted class of every test image, integers ``(n,)``.
+      out_dir: Folder of the figures, created if needed: ``loss.png``, ``accuracy.png``, ``confusion.png``,
+        ``predictions.png``, ``classes.png``, ``samples.png``, ``network.png`` and, with a Conv2D, ``kernels.png``.
+      title: What was trained on what; heads every figure.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    history, train, test, classes = result.history, splits.train, splits.test, splits.test.classes
+    scores = {"training": [epoch.training for epoch in history]}
+    if len(splits.validation):
+        scores["validation"] = [epoch.validation for epoch in history if epoch.validation]
+    losses = {name: ([score.loss for score in scored], scored[0].total) for name, scored in scores.items()}
+    counts = {name: ([score.correct for score in scored], scored[0].total) for name, scored in scores.items()}
+    loss_curve(path=out_dir / "loss.png", title=title, **losses)
+    accuracy_curves(path=out_dir / "accuracy.png", title=title, **counts)
+    matrix = confusion_counts(test.labels, predicted, len(classes))
+    confusion_matrix(matrix, classes, out_dir / "confusion.png", title=title)
+    class_histogram(train.labels, classes, out_dir / "classes.png", title=title)
     shown = np.argsort(test.places, kind="stable")[:SHOWN]  # every class in turn, though test sets come sorted
-    image_grids.prediction_grid(
-        test.images[shown],
-        test.labels[shown],
-        predicted[shown],
-        test.classes,
-        out_dir / "predictions.png",
-        title=title,
-    )
-    image_grids.samples(splits.train.images, splits.train.labels, test.classes, out_dir / "samples.png", title=title)
-    network.model_diagram(run.spec, out_dir / "network.png", title=title)
-    for layer, params in zip(run.spec.layers, run.fit.params, strict=True):
+    images, labels, answers = test.images[shown], test.labels[shown], predicted[shown]
+    prediction_grid(images, labels, answers, classes, out_dir / "predictions.png", title=title)
+    samples(train.images, train.labels, classes, out_dir / "samples.png", title=title)
+    model_diagram(spec, out_dir / "network.png", title=title)
+    for layer, params in zip(spec.layers, result.params, strict=True):
         if isinstance(layer, Conv2D):
-            image_grids.kernel_gallery(np.asarray(params["w"]), out_dir / "kernels.png", title=title)
+            kernel_gallery(np.asarray(params["w"]), out_dir / "kernels.png", title=title)
             break

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from jaxdoodle.data.dataset import Dataset, Splits
+from jaxdoodle.nn.architectures import digit_cnn, mlp
+from jaxdoodle.plots.run_figures import SHOWN, draw_figures
+from jaxdoodle.preprocessing.config import QUICKDRAW
+from jaxdoodle.training.loop import Epoch, Evaluation, TrainResult
+
+CLASSES = ("clock", "hexagon", "bucket")
+RNG = np.random.default_rng(0)
+HISTORY = [(Evaluation(2.0, 10, 30), Evaluation(1.5, 5, 9)), (Evaluation(1.0, 20, 30), Evaluation(0.5, 8, 9))]
+
+
+def drawings(name, count):
+    labels = np.sort(np.arange(count) % 3).astype(np.int32)
+    return Dataset(name, RNG.integers(0, 256, (count, 28, 28, 1), np.uint8), labels, CLASSES)
+
+
+def parameters(spec):
+    return [{name: RNG.normal(size=shape) for name, shape in shapes.items()} for shapes in spec.param_shapes]
+
+
+@pytest.mark.parametrize("validated", [True, False])
+@pytest.mark.parametrize("network", [mlp, digit_cnn])
+def test_a_run_has_all_figures_and_kernels_only_with_a_conv2d(network, validated, pages, tmp_path):
+    spec = network(CLASSES)
+    splits = Splits(drawings("train", 30), drawings("validation", 9 * validated), drawings("test", 90), QUICKDRAW)
+    epochs = [Epoch(i + 1, train, valid if validated else None, 0.1) for i, (train, valid) in enumerate(HISTORY)]
+    result = TrainResult(parameters(spec), best_epoch=2, history=epochs)
+    draw_figures(spec, splits, result, np.zeros(90, np.int64), tmp_path / "new" / "folder", title="doodles")
+    figures = {"loss", "accuracy", "confusion", "classes", "predictions", "samples", "network"}
+    expected = figures | ({"kernels"} if network is digit_cnn else set())
+    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {f"{name}.png" for name in expected}
+    loss, accuracy, *_ = pages
+    assert [line.get_ydata().tolist() for line in loss.axes[0].lines] == [[2, 1], [1.5, 0.5]][: 1 + validated]
+    assert len(accuracy.axes[0].lines) == 1 + validated
+
+
+def test_the_grid_of_predictions_shows_every_class_though_the_test_set_is_sorted(pages, tmp_path):
+    spec, test = mlp(CLASSES), drawings("test", 90)
+    splits = Splits(drawings("train", 30), drawings("validation", 0), test, QUICKDRAW)
+    result = TrainResult(parameters(spec), best_epoch=1, history=[Epoch(1, HISTORY[0][0], None, 0.1)])
+    draw_figures(spec, splits, result, test.labels, tmp_path, title="doodles")
+    (grid,) = (page for page in pages if len(page.axes) == 1 and len(page.axes[0].images) == SHOWN)
+    assert {text.get_text() for text in grid.axes[0].texts} == set(CLASSES)
