@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from experiments import NAMES
-from jaxdoodle.cli import count, exit_code_of
+from jaxdoodle.cli import exit_code_of
+from jaxdoodle.cli.options import count
 from jaxdoodle.core.errors import InputError
 
 

@@ -1,5 +1,9 @@
 """What is raised when the input, and not the program, is at fault; and when there is no result to give."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """One line that names the file, what was found and what was expected. The command exits with 2."""
@@ -16,3 +20,11 @@ class FailedError(Exception):
 def install_hint(extra: str) -> str:
     """Half a sentence that says how the packages of an extra of pyproject.toml (``"train"``) are installed."""
     return f"python -m pip install -e '.[{extra}]' in a clone of jaxdoodle installs it"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: ``"; did you mean NAME?"``, or ``"."`` where no name is near."""
+    from difflib import get_close_matches  # not needed until something is wrong
+
+    near = get_close_matches(word, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else "."

@@ -44,7 +44,7 @@ def test_the_commands_of_the_readme_are_commands():
 
 
 def test_the_main_job_writes_a_model(tmp_path):
-    command = block("main job").split("&&")[1].strip().replace("jaxdoodle", f"{sys.executable} -m jaxdoodle.cli", 1)
+    command = block("main job").split("&&")[1].strip().replace("jaxdoodle", f"{sys.executable} -m jaxdoodle", 1)
     environment = {name: value for name, value in os.environ.items() if name != "JAXDOODLE_DATA"}
     words = [*command.split(), "--epochs", "1", "--per-class", "100"]
     subprocess.run(words, check=True, cwd=tmp_path, env=environment, capture_output=True)

@@ -1,0 +1,57 @@
+"""The parser of every verb, and the options that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxdoodle.core.errors import did_you_mean
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes options by their full names alone; a mistyped one is answered with the usage and the nearest name."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def parse_args(self, args: Sequence[str], namespace: Any = None) -> Any:  # type: ignore[override]
+        known = self._option_string_actions
+        for word in args[: args.index("--") if "--" in args else None]:
+            name = word.partition("=")[0]
+            if name.startswith("--") and name not in known:
+                self.error(f"there is no option {name}{did_you_mean(name, known)}")
+        return super().parse_args(args, namespace)
+
+
+def add_dataset(parser: Any, *, required: bool = True) -> None:
+    """``--dataset``, ``--per-class`` and ``--data-dir``; ``parser`` may be a group of options."""
+    text = "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of drawings"
+    parser.add_argument(
+        "--dataset", required=required, help=text if required else f"{text} (default: the one of the training)"
+    )
+    parser.add_argument("--per-class", type=count, metavar="N", help="largest number of drawings of each class")
+    add_data_dir(parser)
+
+
+def add_data_dir(parser: Any) -> None:
+    """``--data-dir``."""
+    parser.add_argument("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
+
+
+def model_path(path: str) -> str:
+    """The model file that a command is given: itself, or ``model.npz`` in the folder of a run."""
+    return str(Path(path) / "model.npz") if Path(path).is_dir() else path
+
+
+def count(text: str) -> int:
+    """A positive integer, for ``argparse``."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least 1; got {value}")
+    return value
+
+
+def counts(text: str) -> tuple[int, ...]:
+    return tuple(count(part) for part in text.split(",")) if text else ()
