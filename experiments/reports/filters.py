@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 
 FILTERS: dict[str, np.ndarray] = {
     name: np.array(kernel, np.float32)
@@ -32,4 +32,4 @@ def house(size: int = 96) -> np.ndarray:
         ([105, 105, 150, 150], [255, 170, 170, 255]),
         (128 + 24 * np.cos(angles), 68 + 24 * np.sin(angles)),
     ]
-    return np.float32(0.3) + rasterise([strokes], size)[0] * np.float32(0.4 / 255)
+    return np.float32(0.3) + rasterize([strokes], size)[0] * np.float32(0.4 / 255)

@@ -1,7 +1,7 @@
 """Real digits and doodles, drawn anew on canvases of every kind: what people hand in.
 
 A digit is enlarged from its bitmap, a doodle drawn from its strokes; then the pen, the paper, the colours and the file
-are chosen. Nothing here uses the preparation that it puts to the test, but for the centrelines of thin digits.
+are chosen. Nothing here uses the preparation that it puts to the test, but for the centerlines of thin digits.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from jaxdoodle.preprocessing.stroke_width import centreline
+from jaxdoodle.preprocessing.stroke_width import centerline
 from jaxdoodle.strokes.drawing import Drawing
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 
 Array = Any  # numpy.ndarray
 #: Draws itself, white on black, floats from 0 to 1, its longer side about ``size`` pixels with a pen ``pen`` times as
@@ -53,7 +53,7 @@ def of_doodle(drawing: Drawing) -> Subject:
 
     def draw(size: int, pen: float) -> Array:
         width = PEN * pen
-        return rasterise([drawing], round(size * (BOX + 1 + width) / (BOX + PEN)), width, 0.0)[0] / np.float32(255)
+        return rasterize([drawing], round(size * (BOX + 1 + width) / (BOX + PEN)), width, 0.0)[0] / np.float32(255)
 
     return draw
 
@@ -61,7 +61,7 @@ def of_doodle(drawing: Drawing) -> Subject:
 def of_digit(bitmap: Array) -> Subject:
     """A bitmap uint8 (28, 28), enlarged; its outline is moved outwards for a broader pen.
 
-    For a finer one each stretch of the centreline is drawn in the part ``pen`` of its own width.
+    For a finer one each stretch of the centerline is drawn in the part ``pen`` of its own width.
     """
 
     def draw(size: int, pen: float) -> Array:
@@ -77,7 +77,7 @@ def of_digit(bitmap: Array) -> Subject:
         radius = float(np.median(ridge[ridge > 0]))
         if pen > 1:
             return np.clip(0.5 + radius * (pen - 1) - ndimage.distance_transform_edt(~mask), 0, 1).astype(np.float32)
-        line = centreline(mask, len(mask))
+        line = centerline(mask, len(mask))
         away, nearest = ndimage.distance_transform_edt(~line, return_indices=True)
         return np.clip(0.5 + pen * depth[tuple(nearest)] - away, 0, 1).astype(np.float32)
 

@@ -35,7 +35,7 @@ from jaxdoodle.nn.architectures import digit_cnn, sketch_cnn
 from jaxdoodle.plots.style import BLUE, ORANGE, figure
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.run import train_model
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
 from jaxdoodle.training import compile_cache
 from jaxdoodle.training.augmentation import Augment
@@ -112,7 +112,7 @@ def _doodles(out_dir: Path) -> tuple[np.ndarray, np.ndarray, list[Subject], list
     for label, name in enumerate(splits.classes):
         strokes = list(read_drawings(folder / "simplified" / f"{name}.ndjson"))
         published = open_bitmaps(folder / "numpy_bitmap" / f"{name}.npy")[: len(strokes)].reshape(-1, 28, 28)
-        for drawing, bitmap, own in zip(strokes, published, rasterise(strokes), strict=True):
+        for drawing, bitmap, own in zip(strokes, published, rasterize(strokes), strict=True):
             if bitmap.tobytes() in unseen and np.abs(bitmap.astype(int) - own).mean() <= SAME_DRAWING:
                 bitmaps.append(bitmap)
                 labels.append(label)

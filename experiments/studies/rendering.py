@@ -1,7 +1,7 @@
 """Our bitmaps of Quick, Draw!'s strokes against the published ones: pixel by pixel, and as a trained network sees them.
 
 Every drawing that is held in both forms, simplified strokes and published bitmap, is rendered by
-``inference.raster.rasterise``. The sketch network, trained on published bitmaps for two epochs, then looks at both:
+``inference.raster.rasterize``. The sketch network, trained on published bitmaps for two epochs, then looks at both:
 the class that it finds most likely should be the same, right or wrong. ``inference.render``, which also takes raw
 drawings, has to tell by their numbers that these are simplified: the record counts where it paints the same.
 
@@ -35,7 +35,7 @@ from jaxdoodle.plots.style import figure
 from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.preprocessing.render import render_all
 from jaxdoodle.run import train_model
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
 from jaxdoodle.training import compile_cache
 from jaxdoodle.training.loop import TrainConfig
@@ -58,7 +58,7 @@ def run(out_dir: Path) -> int:
     ours, published, labels, moved, seconds, by_contract = [], [], [], {}, 0.0, 0
     for name, strokes, bitmaps in _both_forms(root / "quickdraw" / "full"):
         start = time.process_time()
-        ours.append(rasterise(strokes))
+        ours.append(rasterize(strokes))
         seconds += time.process_time() - start
         apart = np.abs(render_all(strokes, QUICKDRAW).astype(int) - ours[-1])
         by_contract += int((apart.max(axis=(1, 2)) <= 1).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(ValueError):
@@ -10,7 +11,10 @@ class InputError(ValueError):
 
 
 class NoDrawingError(InputError):
-    """The input was read and shows no drawing (blank, a dot, a photograph): a model answers "none of mine"."""
+    """The input was read and shows no drawing (blank, a dot, a photograph): a model answers "unknown"."""
+
+    #: The preprocessing steps before this was found, as ``Preprocessed.steps``.
+    steps: tuple[tuple[str, Any], ...] = ()
 
 
 class FailedError(Exception):

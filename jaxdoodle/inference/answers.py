@@ -1,4 +1,4 @@
-"""The ``predict`` verb, of the command line and of an exported ``.pyz``: what pictures and drawings show.
+"""The ``predict`` verb of the command line and of an exported ``.pyz``: a line or a JSON object for each input.
 
 NumPy is loaded by the model, Pillow by the first picture, JAX never.
 """
@@ -11,7 +11,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.core.errors import InputError
@@ -33,11 +33,11 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
         nargs=nargs,
         metavar="FILE",
         help="pictures (png, jpg, gif, ...), drawings in strokes (ndjson, json, svg, bin), bitmaps (npy), folders of "
-        "them; -: from the standard input, drawings as ndjson, answered in JSON lines, or a picture",
+        "them; - for the standard input: drawings as ndjson, answered in JSON lines, or one picture",
     )
-    option("-k", type=count, default=3, metavar="N", help="how many guesses (3)")
-    option("--json", action="store_true", help="a JSON object a line")
-    option("--watch", action="store_true", help="FILE is a folder: answer what comes into it, until Ctrl-C")
+    option("-k", type=count, default=3, metavar="N", help="how many classes to print, most probable first (default 3)")
+    option("--json", action="store_true", help="print a JSON object per input")
+    option("--watch", action="store_true", help="FILE is a folder: answer every file that comes into it, until Ctrl-C")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,11 +47,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def answer(
-    model: Model, options: argparse.Namespace, program: str = "", steps: list[tuple[str, Any]] | None = None
+    model: Model,
+    options: argparse.Namespace,
+    program: str = "",
+    then: Callable[[Any, Prediction], None] = lambda content, prediction: None,
 ) -> int:
-    """A line for each input. 0: every input was read; 2: one was not, said on stderr after ``program``.
+    """Print a line for each input.
 
-    To ``stages``, if given, those of preparing each are added, as ``preprocess`` has it.
+    Args:
+      model: What predicts.
+      options: As ``add_options`` has them.
+      program: How the lines on stderr begin.
+      then: Called with each input and its prediction after its line.
+
+    Returns:
+      The exit code. 0: every input was read; 2: one was not, and its error is on stderr.
     """
     line_of = _json_line if options.json or "-" in options.files else _line
     if isinstance(sys.stdout, io.TextIOWrapper):  # names and labels may be beyond its encoding
@@ -64,7 +74,9 @@ def answer(
                 try:
                     if isinstance(content, InputError):
                         raise content
-                    print(_printable(line_of(name, model.predict(content, steps), options.k)), flush=True)
+                    prediction = model.predict(content)
+                    print(_printable(line_of(name, prediction, options.k)), flush=True)
+                    then(content, prediction)
                 except InputError as error:
                     print(_printable(f"{program}{_naming(name, content, error)}"), file=sys.stderr, flush=True)
                     code = 2
@@ -75,18 +87,18 @@ def answer(
 
 
 def _printable(line: str) -> str:
-    """A file may have any name: line breaks and what commands a terminal are shown as Python writes them."""
+    """A file may have any name: line breaks and control characters are escaped as in Python strings."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 def _naming(name: str, content: Any, error: InputError) -> str:
-    """The error's one line, which names the input: what stands in an input's place does so by itself."""
+    """The error in one line that names the input; an error in place of an input names it already."""
     text = str(error)
     return text if content is error or text.startswith(name) else f"{name}: {text.removeprefix('the image: ')}"
 
 
 def _inputs(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
-    """Name and content of each input, or the ``InputError`` that stands in its place."""
+    """Name and content of each input; an ``InputError`` in place of what cannot be read."""
     if options.watch:
         yield from _arrivals(options.files)
     else:
@@ -104,12 +116,12 @@ def _arrivals(folders: list[str]) -> Iterator[tuple[str, Any]]:
     yield from changes
 
 
-#: How files of pictures begin.
+#: The first bytes of picture files.
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II", b"MM", b"P")
 
 
 def _standard_input() -> Iterator[tuple[str, Any]]:
-    """Drawings, a line each, as they arrive; or one picture."""
+    """Drawings, one per line, as they arrive; or one picture."""
     stream: Any = sys.stdin.buffer
     if stream.peek(4).startswith(_PICTURES):
         try:
@@ -127,7 +139,7 @@ def _line(name: str, prediction: Prediction, k: int) -> str:
     guesses = ", ".join(f"{label} {100 * share:.1f} %" for label, share in prediction.top(k))
     if not prediction.abstained:
         return f"{name}: {guesses}"
-    return f"{name}: none of mine ({prediction.reason})" + (f"; most like {guesses}" if guesses else "")
+    return f"{name}: unknown ({prediction.reason})" + (f"; most like {guesses}" if guesses else "")
 
 
 def _json_line(name: str, prediction: Prediction, k: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,18 +114,18 @@ class Model:
             return np.zeros(len(logits), bool)
         return ~(energy(logits) >= self._file.abstain_below)
 
-    def predict(self, image: Any, steps: list[tuple[str, Any]] | None = None) -> Prediction:
+    def predict(self, image: Any) -> Prediction:
         """What a picture or a drawing shows, in whatever form it comes.
 
-        A path, a Pillow image, an array or a list of strokes, prepared by the model's contract; ``preprocess`` says
-        more, also of ``stages``. Where nothing is drawn the answer is "none of mine", with the reason. Raises
-        ``InputError`` at what cannot be read.
+        A path, a Pillow image, an array or a list of strokes, preprocessed as the model expects; ``preprocess`` says
+        more. Where nothing is drawn the answer is "unknown", with the reason. Raises ``InputError`` at what cannot be
+        read.
         """
-        return self._answer([self._prepare(image, steps)])[0]
+        return self._answer([self._prepare(image)])[0]
 
     def predict_all(self, images: Iterable[Any]) -> list[Prediction]:
-        """``predict`` for many, of any kinds together: the network runs once."""
-        return self._answer([self._prepare(image) for image in images])
+        """``predict`` for many, of any kinds together: the network runs once. Preprocessing steps are not kept."""
+        return self._answer([_without_steps(self._prepare(image)) for image in images])
 
     def watch(self, drawing: Iterable[Stroke]) -> Iterator[Prediction]:
         """The guess after each stroke, as soon as it is there: ``drawing`` may still be in the making."""
@@ -133,11 +134,11 @@ class Model:
             strokes.append(stroke)
             yield self.predict(strokes)
 
-    def _prepare(self, image: Any, steps: list[tuple[str, Any]] | None = None) -> Preprocessed | str:
+    def _prepare(self, image: Any) -> Preprocessed | str:
         """What the network is to see, or why there is nothing to see."""
         named = isinstance(image, str | os.PathLike)
         try:
-            return preprocess(files.sole(image) if named else image, self.preprocessing, steps)
+            return preprocess(files.sole(image) if named else image, self.preprocessing)
         except NoDrawingError as error:
             name = os.fspath(image) if named else ""
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
@@ -155,6 +156,11 @@ class Model:
             reason = f"it scores {score:.2f}, below {self._file.abstain_below:.2f}" if abstains else None
             answers.append(Prediction(dict(zip(self.classes, shares, strict=True)), reason, one))
         return answers
+
+
+def _without_steps(one: Preprocessed | str) -> Preprocessed | str:
+    """Of many inputs the steps would take thousands of times the memory of the bitmaps."""
+    return replace(one, steps=()) if isinstance(one, Preprocessed) else one
 
 
 def energy(logits: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How a picture became the network's input, as a strip of pictures. Needs Pillow alone."""
+"""The preprocessing steps of one input as a row of pictures. Needs Pillow alone."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE, GAP, HEADING = 180, 14, 24  # pixels
+from jaxdoodle.core.types import NDArray
+
+#: Sizes of the strip, in pixels.
+SIDE, GAP, HEADING = 180, 14, 24
 
 
-def draw_stages(steps: Sequence[tuple[str, np.ndarray]], path: str | os.PathLike[str]) -> None:
-    """Write the ``stages`` that ``preprocess`` collected, in a row with their names, as one picture.
+def draw_steps(steps: Sequence[tuple[str, NDArray[np.float32]]], path: str | os.PathLike[str]) -> None:
+    """Draw preprocessing steps in a row with their names.
 
-    Each is floats 0 to 1: (h, w) with white ink on black, which is shown black on white, or (h, w, 1, 3 or 4) as is.
+    Args:
+      steps: ``Preprocessed.steps``. (h, w) with white ink on black is drawn black on white, (h, w, 1, 3 or 4) as it is.
+      path: The picture to write; its suffix says the format.
     """
     font = ImageFont.load_default(12)
     strip = Image.new("RGB", (GAP + len(steps) * (SIDE + GAP), HEADING + SIDE + GAP), "#f3f3f3")
-    pen = ImageDraw.Draw(strip)
+    canvas = ImageDraw.Draw(strip)
     for index, (name, picture) in enumerate(steps):
         left = GAP + index * (SIDE + GAP)
-        pen.text((left, HEADING - 4), name, "#222222", font, anchor="ls")
+        canvas.text((left, HEADING - 4), name, "#222222", font, anchor="ls")
         shown = _picture(picture)
         zoom = SIDE / max(shown.size)
         size = [max(1, round(n * zoom)) for n in shown.size]
@@ -30,7 +35,7 @@ def draw_stages(steps: Sequence[tuple[str, np.ndarray]], path: str | os.PathLike
     strip.save(path)
 
 
-def _picture(pixels: np.ndarray) -> Image.Image:
-    """As RGBA; nothing, where it is transparent."""
+def _picture(pixels: NDArray[np.float32]) -> Image.Image:
+    """As RGBA."""
     levels = np.rint(255 * (1 - pixels if pixels.ndim == 2 else pixels)).astype(np.uint8)
     return Image.fromarray(levels[..., 0] if levels.ndim == 3 and levels.shape[2] == 1 else levels).convert("RGBA")

@@ -1,7 +1,7 @@
-"""What a network expects of its images: the contract that travels with the model.
+"""What a network expects of its images: the size, place and stroke width of the ink, and the scale of the numbers.
 
-Most drawn digits that a demo gets wrong are drawn right and prepared wrong. So how the training images were
-made is written down, kept in the model file, and handed to ``preprocess`` by whoever predicts.
+Most drawn digits that a demo gets wrong are drawn right and preprocessed wrong. So how the training images were made
+is kept in the model file, and prediction preprocesses its input accordingly.
 """
 
 from __future__ import annotations
@@ -15,25 +15,28 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
 
 CENTERINGS = ("mass", "box")
-#: Of the longest side: finer pens leave no ink, broader ones no lines.
-PENS = (0.01, 0.25)
+#: Least and largest stroke width, as fractions of the longest side: finer strokes leave no ink, wider ones no lines.
+STROKE_WIDTH_LIMITS = (0.01, 0.25)
 
 
 class PreprocessingError(InputError):
-    """A contract that no image can meet: what was found and what to do instead."""
+    """Values that no image can meet: what was found and what was expected."""
 
 
 @frozen
 class Preprocessing:
     """White ink (255) on black, one channel, placed and scaled like the training images.
 
-    ``image_shape``    (height, width, 1) of the bitmap.
-    ``longest_side``   of the ink, in pixels; the other side follows, the aspect is kept.
-    ``centering``       what is put at ``center``: the ink's center of ``"mass"`` or the middle of its ``"box"``.
-    ``center``         (row, column), counted from the middle of the first pixel: a 28 x 28 image has its own
-                       middle at (13.5, 13.5).
-    ``stroke_width``   of the pen, in pixels of the bitmap; ``None`` leaves the pen as it is.
-    ``divisor``        the network's input is ``bitmap / divisor``: 255 for [0, 1], 1 for raw bytes.
+    Args:
+      image_shape: (height, width, 1) of the bitmap.
+      longest_side: Longer side of the ink's box, in pixels of the bitmap; the aspect ratio is kept.
+      centering: What is put at ``center``: the ink's center of ``"mass"`` or the middle of its ``"box"``.
+      center: (row, column), counted from the middle of the first pixel: the middle of a 28 x 28 image is (13.5, 13.5).
+      stroke_width: In pixels of the bitmap, 0.01 to 0.25 of ``longest_side``; ``None`` keeps that of the picture.
+      divisor: The network's input is ``bitmap / divisor``: 255 for [0, 1], 1 for raw bytes.
+
+    Raises:
+      PreprocessingError: A value that no image can meet.
     """
 
     image_shape: tuple[int, int, int] = (28, 28, 1)
@@ -43,7 +46,7 @@ class Preprocessing:
     stroke_width: float | None = None
     divisor: float = 255.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("image_shape", "center"):
             value = getattr(self, name)
             if isinstance(value, list):
@@ -62,24 +65,24 @@ class Preprocessing:
         if any(c > n - 1 for c, n in zip(self.center, shape, strict=False)):
             raise PreprocessingError(f"center lies inside the {shape[0]}x{shape[1]} image; got {self.center!r}.")
         if self.stroke_width is not None:
-            least, most = (part * self.longest_side for part in PENS)
+            least, most = (part * self.longest_side for part in STROKE_WIDTH_LIMITS)
             if not _is_positive(self.stroke_width) or not least <= self.stroke_width <= most:
                 raise PreprocessingError(f"stroke_width is {least:g} to {most:g} pixels; got {self.stroke_width!r}.")
         if not _is_positive(self.divisor):
             raise PreprocessingError(f"divisor is a positive number; got {self.divisor!r}.")
 
     def to_dict(self) -> dict[str, Any]:
-        """The contract as JSON types; ``from_dict`` reads it back."""
+        """The fields as JSON types; ``from_dict`` reads them back."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocessing:
-        """Read what ``to_dict`` wrote. Raises ``ContractError`` at anything else."""
+        """Read what ``to_dict`` wrote. Raises ``PreprocessingError`` at anything else."""
         names = [f.name for f in fields(cls)]
         if not isinstance(data, Mapping) or set(data) != set(names):
             found = ", ".join(map(str, data)) if isinstance(data, Mapping) else repr(data)
-            raise PreprocessingError(f"a contract has {', '.join(names)}; got {found}.")
+            raise PreprocessingError(f"preprocessing has {', '.join(names)}; got {found}.")
         return cls(**data)
 
 
@@ -88,10 +91,10 @@ def _is_positive(value: Any) -> bool:
 
 
 #: Measured on its 10,000 test images: the ink's longer side is 20 px in 9,997, and the mean place of the ink is
-#: (13.99, 14.01) with the deviation of rounding to whole pixels (0.29). Half of its pens are 2.0 to 2.7 px wide.
+#: (13.99, 14.01) with the deviation of rounding to whole pixels (0.29). Half of its stroke widths are 2.0 to 2.7 px.
 MNIST = Preprocessing(longest_side=20.0, centering="mass", center=(14.0, 14.0), stroke_width=2.4)
 
-#: Google draws the 255 units of a drawing's longer side with a pen of 16 at 28 pixels to 304 units: 24.96 px of ink,
+#: Google draws the 255 units of a drawing's longer side in strokes 16 wide at 28 pixels to 304 units: 24.96 px of ink,
 #: which touch 26 pixels (in 19,610 of 19,632 bitmaps; their boxes are centered at 13.50, deviation 0.05).
 QUICKDRAW = Preprocessing(
     longest_side=(255 + 16) * 28 / 304, centering="box", center=(13.5, 13.5), stroke_width=16 * 28 / 304

@@ -1,40 +1,64 @@
-"""What is drawn on a picture: how much each pixel differs from the paper, in any colour and any light."""
+"""The ink of a picture: how much each pixel differs from the background, in any color and any light."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
+from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.resample import box_of, resample, shrink
-from jaxdoodle.preprocessing.stroke_width import by_outline
+from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
-Array = Any  # numpy.ndarray
+#: Least difference from the background that counts as ink; black and white differ by 1.
+MIN_CONTRAST = 0.06
+#: Ink fainter than this, where the strongest is 1, counts as background: smudges, JPEG noise.
+MIN_INK = 0.1
+#: Where ink covers more than this fraction of the picture, and all else is lines finer than this fraction of its longer
+#: side, the picture was cut to a drawing whose outline is its border: ink and background are exchanged.
+FRAME_COVERAGE, FRAME_STROKE_WIDTH = 0.6, 0.06
+#: The background is unevenly lit if this fraction of the border's pixels differs from its median, but less than ink.
+UNEVEN_BORDER_FRACTION = 0.15
+#: In uneven light: fractions of the median strength of the ink that become 0 and 1.
+INK_RANGE = (0.3, 0.7)
+#: The light is measured on so many cells along the longer side, each with so many cells to every side of it.
+LIGHT_CELLS, LIGHT_RADIUS = 96, 12
+#: A speck has less than this area, in squares whose side is the stroke width.
+SPECK_AREA = 0.3
+#: The connected regions are found on at most so many cells a side.
+REGION_CELLS = 128
 
-#: Least difference from the background, where black and white differ by 1, that counts as drawn.
-LEAST_CONTRAST = 0.06
-#: Fainter than this, where the strongest ink is 1, is paper: smudges, JPEG noise.
-PAPER = 0.1
-#: Where "ink" covers more than this part of the picture, and all else is lines finer than this part of its longer side,
-#: the picture was cut to a drawing whose outline is its border.
-MOSTLY, FRAME = 0.6, 0.06
-#: The paper is unevenly lit if this part of the picture's border differs from the rest of it, but less than ink does.
-UNEVEN = 0.15
-#: Of a photograph: fainter than the first part of the ink's strength is paper, stronger than the second is ink.
-SHADES = (0.3, 0.7)
-#: Cells along the longer side on which the light is measured, and how many of them a line or a shape may be wide.
-CELLS, WINDOW = 96, 12
-#: A speck has less than this part of the area of a dot made by the pen.
-SPECK = 0.3
+
+@frozen
+class Foreground:
+    """The ink of a picture.
+
+    Attributes:
+      ink: float32 (h, w), from 0 (background) to 1.
+      background: ``"light"``, ``"dark"`` or ``"transparent"``.
+      uneven: Whether the background is unevenly lit, as on a photograph.
+    """
+
+    ink: NDArray[np.float32]
+    background: str
+    uneven: bool = False
 
 
-def ink_of(pixels: Array) -> tuple[Array, str, bool]:
-    """float32 (h, w, 1, 3 or 4) -> ink (h, w), 0 to 1; "light", "dark" or "transparent" paper; if it is unevenly lit.
+def foreground_of(pixels: NDArray[np.float32]) -> Foreground:
+    """Separate the ink from the background.
 
-    Paper is the median of the border, unless that is a frame: thin lines around and through what covers most. On
-    transparent paper ink is whatever is not transparent, of any colour, unless that fills its own box with more than
-    one colour: a page with transparent surroundings.
+    The background is the median color of the border, unless the border is ink itself: thin lines around and through
+    what covers most of the picture. On a transparent background every opaque pixel is ink, of any color, unless the
+    opaque pixels fill their box with more than one color: a page with transparent surroundings.
+
+    Args:
+      pixels: (h, w, channels), 0 to 1, with 1 (gray), 3 (RGB) or 4 (RGB and alpha) channels.
+
+    Raises:
+      NoDrawingError: The picture is blank.
     """
     if pixels.shape[2] == 4:
         colors, alpha = pixels[..., :3], pixels[..., 3]
@@ -45,70 +69,70 @@ def ink_of(pixels: Array) -> tuple[Array, str, bool]:
             top, left, bottom, right = map(int, box_of(solid.astype(np.float32)))
             filled = solid[top:bottom, left:right].mean() > 0.9
             if not (filled and np.ptp(colors[solid], axis=0).max() > 0.25):
-                return _levelled(alpha), "transparent", False
-            page = _middle(colors[solid])
+                return Foreground(_leveled(alpha), "transparent")
+            page = _median(colors[solid])
             colors = page + (colors - page) * alpha[..., None]
         pixels = colors
     border = _border(pixels.shape[:2])
-    paper = _middle(pixels[border])
-    ink = np.abs(pixels - paper).max(axis=2)
-    levelled = _levelled(ink)
-    edge = levelled[border]
-    if np.mean((edge > PAPER) & (edge < 0.6)) > UNEVEN:
-        ink, background = _unevenly_lit(pixels.mean(axis=2))
-        return ink, background, True
-    drawn = pixels[levelled >= 0.5]
-    if MOSTLY * levelled.size < len(drawn) < levelled.size and by_outline(1 - levelled) < FRAME * max(levelled.shape):
-        return 1 - levelled, "dark" if paper.mean() > drawn.mean() else "light", False
-    return levelled, "light" if paper.mean() > drawn.mean() else "dark", False
+    background = _median(pixels[border])
+    ink = _leveled(np.abs(pixels - background).max(axis=2))
+    edge = ink[border]
+    if np.mean((edge > MIN_INK) & (edge < 0.6)) > UNEVEN_BORDER_FRACTION:
+        return _unevenly_lit(pixels.mean(axis=2))
+    drawn = pixels[ink >= 0.5]
+    framed = FRAME_COVERAGE * ink.size < len(drawn) < ink.size
+    if framed and width_by_outline(1 - ink) < FRAME_STROKE_WIDTH * max(ink.shape):
+        return Foreground(1 - ink, "dark" if background.mean() > drawn.mean() else "light")
+    return Foreground(ink, "light" if background.mean() > drawn.mean() else "dark")
 
 
-def _border(shape: tuple[int, int]) -> Array:
+def _border(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     frame = max(1, min(shape) // 50)
     border = np.ones(shape, bool)
     border[frame:-frame, frame:-frame] = False
     return border
 
 
-def _middle(colors: Array) -> Array:
+def _median(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The median of each channel; ``np.median`` would import numpy.ma, a tenth of the time to the first prediction."""
     return np.sort(colors, axis=0)[len(colors) // 2]
 
 
-def _levelled(ink: Array) -> Array:
+def _leveled(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The ink with its strongest pixel at 1."""
     strongest = ink.max()
-    if strongest < LEAST_CONTRAST:
+    if strongest < MIN_CONTRAST:
         raise NoDrawingError(
             f"the picture is blank: nothing differs from its background by more than {strongest:.2f} of 1."
         )
     return ink / strongest
 
 
-def _unevenly_lit(grey: Array) -> tuple[Array, str]:
-    """Ink (h, w) and the paper's kind, where gradients, shadows and noise lie over the paper.
+def _unevenly_lit(gray: NDArray[np.float32]) -> Foreground:
+    """The ink where gradients, shadows and noise lie over the background.
 
-    The paper under a line is as bright as the brightest nearby (morphological closing), seen on coarse cells.
+    The background under a line is as bright as the brightest cell nearby (morphological closing).
     """
-    step = -(-max(grey.shape) // CELLS)
-    coarse = shrink(grey[..., None], step)[..., 0]
-    relief = coarse - _filtered(np.add.reduce, coarse) / (2 * WINDOW + 1) ** 2
+    step = -(-max(gray.shape) // LIGHT_CELLS)
+    coarse = shrink(gray[..., None], step)[..., 0]
+    relief = coarse - _filtered(np.add.reduce, coarse) / (2 * LIGHT_RADIUS + 1) ** 2
     dark = (relief**3).sum() > 0  # a few spots far brighter than their surroundings: chalk on a board
     if dark:
-        grey, coarse = 1 - grey, 1 - coarse
-    paper = _filtered(np.minimum.reduce, _filtered(np.maximum.reduce, coarse))
-    rows, columns = grey.shape
-    paper = resample(np.pad(paper, 1, mode="edge"), step, (1.0, 1.0), (rows, columns))
-    ink = np.clip(1 - grey / np.maximum(paper, 1e-3), 0, 1)
-    if ink.max() < LEAST_CONTRAST:
-        raise NoDrawingError(f"the picture is blank: nothing is darker than its surroundings by {LEAST_CONTRAST} of 1.")
+        gray, coarse = 1 - gray, 1 - coarse
+    light = _filtered(np.minimum.reduce, _filtered(np.maximum.reduce, coarse))
+    rows, columns = gray.shape
+    light = resample(np.pad(light, 1, mode="edge"), step, (1.0, 1.0), (rows, columns))
+    ink = np.clip(1 - gray / np.maximum(light, 1e-3), 0, 1)
+    if ink.max() < MIN_CONTRAST:
+        raise NoDrawingError(f"the picture is blank: nothing is darker than its surroundings by {MIN_CONTRAST} of 1.")
     strength = np.sort(ink[ink > 0.5 * ink.max()])
-    low, high = (part * strength[len(strength) // 2] for part in SHADES)
+    low, high = (part * strength[len(strength) // 2] for part in INK_RANGE)
     ink = _without_corners(np.clip((ink - low) / (high - low), 0, 1))
-    return ink, "dark" if dark else "light"
+    return Foreground(ink, "dark" if dark else "light", True)
 
 
-def _without_corners(ink: Array) -> Array:
-    """Without what touches the picture's edge, unless it is most of what there is: corners of shadows, of the desk."""
+def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Remove regions that touch the picture's edge, unless they are most of the ink: corners of shadows or a desk."""
     areas, region = regions(ink)
     edge = np.zeros(len(areas), bool)
     for side in (region[0], region[-1], region[:, 0], region[:, -1]):
@@ -116,46 +140,48 @@ def _without_corners(ink: Array) -> Array:
     return np.where((edge & (areas < areas.max() / 2))[region], np.float32(0), ink)
 
 
-def _filtered(reduce: Any, image: Array) -> Array:
-    """Each pixel the sum, or the largest, or the least, of the square of ``2 * WINDOW + 1`` pixels around it."""
+def _filtered(reduce: Callable[..., Any], image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each pixel the sum, maximum or minimum of the square of ``2 * LIGHT_RADIUS + 1`` pixels around it."""
     for axis in (0, 1):
-        padded = np.pad(image, [(WINDOW, WINDOW) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        image = reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * WINDOW + 1, axis=axis), axis=2)
+        padded = np.pad(image, [(LIGHT_RADIUS, LIGHT_RADIUS) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+        image = reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * LIGHT_RADIUS + 1, axis=axis), axis=2)
     return image
 
 
-def without_specks(ink: Array) -> tuple[Array, int]:
-    """The ink without what is smaller than a dot of its pen, and how many specks that were."""
+def without_specks(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """The ink (h, w) without regions smaller than a dot of its stroke width, and how many specks that were."""
     areas, region = regions(ink)
     if np.count_nonzero(areas) == 1:
         return ink, 0
-    pen = by_outline(np.where(region == areas.argmax(), ink, np.float32(0)))
-    speck = (areas > 0) & (areas < SPECK * pen**2)
+    width = width_by_outline(np.where(region == areas.argmax(), ink, np.float32(0)))
+    speck = (areas > 0) & (areas < SPECK_AREA * width**2)
     return np.where(speck[region], np.float32(0), ink), int(speck.sum())
 
 
-def full_strength(ink: Array) -> Array:
-    """The ink, brought to 1 where nine tenths of it are below half the strongest: grey lines with a darker spot."""
+def full_strength(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale the ink so that nine tenths of it are at most 1, if those are below 0.5: gray lines with a darker spot."""
     drawn = np.sort(ink[ink > 0])
     level = drawn[9 * len(drawn) // 10]
     return ink if level >= 0.5 else np.minimum(ink / level, np.float32(1))
 
 
-def regions(ink: Array) -> tuple[Array, Array]:
-    """The connected regions of the ink, seen on at most 128 cells a side.
+def regions(ink: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The connected regions of the ink (h, w), found on ``REGION_CELLS`` cells a side.
 
-    The area of each by its number, that of the paper, 0, being 0; and the number of each pixel's region (h, w).
+    Returns:
+      The area of each region by its number, 0 for the background, whose number is 0; and the number of each pixel's
+      region, (h, w).
     """
-    cell = -(-max(ink.shape) // 128)
+    cell = -(-max(ink.shape) // REGION_CELLS)
     starts = [np.arange(0, n, cell) for n in ink.shape]
     area = np.add.reduceat(np.add.reduceat(ink, starts[0], axis=0), starts[1], axis=1)
-    labels = _labelled(area > 0)
+    labels = _labeled(area > 0)
     areas = np.bincount(labels.ravel(), weights=area.ravel())
     return areas, np.repeat(np.repeat(labels, cell, axis=0), cell, axis=1)[: ink.shape[0], : ink.shape[1]]
 
 
-def _labelled(mask: Array) -> Array:
-    """Number the 8-connected regions of a mask from 1 on: of any two neighbours, the later one's region joins."""
+def _labeled(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Number the 8-connected regions of a mask from 1: of any two neighbors, the later one's region joins."""
     number = np.zeros(np.add(mask.shape, (1, 2)), np.intp)  # a row and columns of 0 around
     inner = number[:-1, 1:-1]
     inner[mask] = np.arange(1, np.count_nonzero(mask) + 1)

@@ -1,4 +1,4 @@
-"""What files hold: the pictures and drawings that a path stands for, each with a name to call it by."""
+"""The pictures and drawings in a file or folder, each with a name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,8 @@ from typing import Any, BinaryIO
 
 from jaxdoodle.core.errors import InputError
 
-#: By what their names end on, and Pillow's name of the format.
-PICTURES = {
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".bmp": "BMP", ".webp": "WEBP",
-    ".tif": "TIFF", ".tiff": "TIFF", ".pgm": "PPM", ".pbm": "PPM", ".ppm": "PPM",
-}  # fmt: skip
-#: Of strokes: many drawings in a file, and one.
-MANY, ONE = (".ndjson", ".bin"), (".json", ".svg")
-BITMAPS = ".npy"
+#: Suffixes of files with many drawings in strokes, with one, and with bitmaps.
+MANY_DRAWINGS, ONE_DRAWING, BITMAPS = (".ndjson", ".bin"), (".json", ".svg"), ".npy"
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
@@ -24,10 +18,10 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 
 def everything(path: str) -> Iterator[tuple[str, Any]]:
-    """``items`` of a file, or of the files in a folder by name. Where one cannot be read its ``InputError`` stands."""
+    """``items`` of a file, or of the files in a folder by name; the ``InputError`` in place of what cannot be read."""
     paths = sorted(in_folder(path)) if os.path.isdir(path) else [path]
     if not paths:
-        yield path, InputError(f"{path}: holds no picture and no drawing; expected {' '.join(PICTURES)} and the like.")
+        yield path, InputError(f"{path}: holds no picture and no drawing; expected .png, .jpg, .ndjson and the like.")
     for file in paths:
         try:
             yield from items(file)
@@ -36,37 +30,42 @@ def everything(path: str) -> Iterator[tuple[str, Any]]:
 
 
 def in_folder(folder: str) -> Iterator[str]:
-    """The pictures and drawings, by their suffix, in a folder and the folders in it.
+    """Paths of the pictures and drawings, by their suffix, in a folder and the folders in it.
 
-    Passed over are hidden files and folders, and what archivers leave (``__MACOSX``).
+    Hidden files and folders, and those that archivers add (``__MACOSX``), are left out.
     """
+    from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS  # which imports NumPy
+
+    suffixes = {*PICTURE_FORMATS, *MANY_DRAWINGS, *ONE_DRAWING, BITMAPS}
     for parent, folders, names in os.walk(folder):
         folders[:] = (name for name in folders if not name.startswith((".", "__")))
         for name in names:
-            if not name.startswith(".") and suffix_of(name) in (*PICTURES, *MANY, *ONE, BITMAPS):
+            if not name.startswith(".") and suffix_of(name) in suffixes:
                 yield os.path.join(parent, name)
 
 
 def items(path: str) -> Iterator[tuple[str, Any]]:
     """Name and content of each picture or drawing in a file, as ``preprocess`` takes it.
 
-    Drawings are counted from 1, the bitmaps of an ``.npy`` from 0. In the place of a drawing that is broken stands
-    the ``InputError`` that says so. Raises ``InputError`` at a file that cannot be read or holds nothing.
+    Drawings are counted from 1, the bitmaps of an ``.npy`` from 0. A broken drawing is given as an ``InputError``.
+
+    Raises:
+      InputError: The file cannot be read or holds nothing.
     """
     suffix = suffix_of(path)
     if suffix == BITMAPS:
         yield from _bitmaps(path)
-    elif suffix in MANY + ONE:
+    elif suffix in MANY_DRAWINGS + ONE_DRAWING:
         from jaxdoodle.strokes import readers
 
         for number, found in enumerate(readers.scan(path), 1):
-            yield (path if suffix in ONE else f"{path}:{number}"), found
+            yield (path if suffix in ONE_DRAWING else f"{path}:{number}"), found
     else:
         yield path, path
 
 
 def picture(source: str | BinaryIO, name: str) -> Any:
-    """A picture, all of it, as a Pillow image. Raises ``InputError``, which begins with ``name``."""
+    """Read a picture as a Pillow image. Raises ``InputError``, which begins with ``name``."""
     from jaxdoodle.preprocessing.pictures import open_picture
 
     try:

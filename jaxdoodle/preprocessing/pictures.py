@@ -9,21 +9,27 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import inputs
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.resample import shrink
 
-Array = Any  # numpy.ndarray
-
 MAX_PIXELS = 50_000_000
-#: What Pillow is let read: formats that it reads itself, by no other program.
-FORMATS = tuple(dict.fromkeys(inputs.PICTURES.values()))
+#: The pictures that are read, by suffix, with Pillow's name of the format: those that Pillow reads by itself.
+PICTURE_FORMATS = {
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".bmp": "BMP", ".webp": "WEBP",
+    ".tif": "TIFF", ".tiff": "TIFF", ".pgm": "PPM", ".pbm": "PPM", ".ppm": "PPM",
+}  # fmt: skip
 #: What Pillow raises at files that are damaged.
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
 
 
-def pixels_of(image: Any, side: int) -> tuple[Array, int]:
-    """A path, a Pillow image or an array as float32 (h, w, 1, 3 or 4), 0 to 1, reduced by a whole number, the second
-    result, to at most ``side`` pixels a side.
+def pixels_of(image: Any, side: int) -> tuple[NDArray[np.float32], int]:
+    """The pixels of a path, a Pillow image or an array, upright, reduced by a whole number to ``side`` a side.
+
+    Returns:
+      float32 (h, w, 1, 3 or 4), 0 to 1, and the number.
+
+    Raises:
+      InputError: There is no picture that can be read.
     """
     if isinstance(image, str | os.PathLike):
         image = open_picture(image)
@@ -55,9 +61,10 @@ def pixels_of(image: Any, side: int) -> tuple[Array, int]:
 
 
 def open_picture(source: Any) -> Any:
-    """A path or a binary file, which is closed, as a Pillow image, of an animation the first, as the file has it.
+    """Open a path, or a binary file, which is closed, as a Pillow image: of an animation the first, not yet upright.
 
-    Raises ``InputError``, also where Pillow is missing.
+    Raises:
+      InputError: It cannot be read, or Pillow is missing.
     """
     try:
         from PIL import Image
@@ -66,7 +73,7 @@ def open_picture(source: Any) -> Any:
     try:
         # Given a path, Pillow maps a TIFF into memory by the sides that it has when turned, and scrambles it.
         stream = open(source, "rb") if isinstance(source, str | os.PathLike) else source
-        with stream, Image.open(stream, formats=FORMATS) as image:
+        with stream, Image.open(stream, formats=list(PICTURE_FORMATS.values())) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(
                     f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
@@ -81,7 +88,7 @@ def open_picture(source: Any) -> Any:
         raise InputError(f"not a picture that can be read{reason}; expected PNG, JPEG, GIF and the like.") from None
 
 
-def _from_pillow(image: Any) -> Array:
+def _from_pillow(image: Any) -> NDArray[Any]:
     """As an array of uint8 or float, upright."""
     from PIL import ImageOps
 
@@ -89,10 +96,10 @@ def _from_pillow(image: Any) -> Array:
     if image.mode.startswith("I;16"):
         return np.asarray(image, np.float32) / np.float32(65535)
     if image.mode == "F" or image.mode.startswith("I"):
-        grey = np.asarray(image, np.float32)
+        gray = np.asarray(image, np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite, or beyond measure, comes out as NaN
-            reach = np.ptp(grey)
-            return (grey - grey.min()) / reach if reach != 0 else np.zeros_like(grey)
+            reach = np.ptp(gray)
+            return (gray - gray.min()) / reach if reach != 0 else np.zeros_like(gray)
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))

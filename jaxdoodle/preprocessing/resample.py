@@ -1,4 +1,4 @@
-"""Where the ink of a picture is, and the picture at another size and place, to fractions of a pixel."""
+"""Box and center of the ink of a picture, and the picture at another size and place, to fractions of a pixel."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.config import Preprocessing
 
-Array = Any  # numpy.ndarray
 #: (top, left, bottom, right) in pixels, fractions allowed: pixel (0, 0) reaches from 0 to 1 both ways.
 Box = tuple[float, float, float, float]
 
 
-def box_of(ink: Array) -> Box:
-    """Where the ink begins and ends; the strength of the outermost row or column says how far into it the ink goes."""
+def box_of(ink: NDArray[np.float32]) -> Box:
+    """The box of the ink (h, w): the strength of the outermost row or column says how far into it the ink reaches."""
     edges = []
     for profile in (ink.max(axis=1) / ink.max(), ink.max(axis=0) / ink.max()):
         drawn = np.flatnonzero(profile)
@@ -24,8 +24,8 @@ def box_of(ink: Array) -> Box:
     return top, left, bottom, right
 
 
-def center_of(ink: Array, preprocessing: Preprocessing) -> tuple[float, float]:
-    """The (row, column) to be put at the contract's center, counted from the middle of the first pixel."""
+def center_of(ink: NDArray[np.float32], preprocessing: Preprocessing) -> tuple[float, float]:
+    """The (row, column) of the ink to put at ``preprocessing.center``, counted from the middle of the first pixel."""
     if preprocessing.centering == "box":
         top, left, bottom, right = box_of(ink)
         return (top + bottom - 1) / 2, (left + right - 1) / 2
@@ -33,8 +33,8 @@ def center_of(ink: Array, preprocessing: Preprocessing) -> tuple[float, float]:
     return float(rows @ np.arange(len(rows)) / rows.sum()), float(columns @ np.arange(len(columns)) / columns.sum())
 
 
-def place(ink: Array, preprocessing: Preprocessing) -> Array:
-    """Ink on (h, w), 0 for none, at the size and in the place that the contract says: float32, in the same units."""
+def place(ink: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """The ink (h, w) scaled to the longest side and centered: float32 ``image_shape[:2]``, in the same units."""
     top, left, bottom, right = box_of(ink)
     scale = preprocessing.longest_side / max(bottom - top, right - left)
     corner = tuple(
@@ -44,7 +44,9 @@ def place(ink: Array, preprocessing: Preprocessing) -> Array:
     return resample(ink, scale, corner, preprocessing.image_shape[:2])  # type: ignore[arg-type]
 
 
-def resample(ink: Array, scale: float, corner: tuple[float, float], shape: tuple[int, int]) -> Array:
+def resample(
+    ink: NDArray[np.float32], scale: float, corner: tuple[float, float], shape: tuple[int, int]
+) -> NDArray[np.float32]:
     """The part of ``ink`` that begins at ``corner``, ``scale`` times as large, on ``shape`` pixels.
 
     Each pixel is the mean over its area; when enlarging, over the area of one source pixel, which is linear
@@ -54,7 +56,7 @@ def resample(ink: Array, scale: float, corner: tuple[float, float], shape: tuple
     return rows @ ink @ columns.T
 
 
-def _weights(size: int, scale: float, corner: float, outputs: int) -> Array:
+def _weights(size: int, scale: float, corner: float, outputs: int) -> NDArray[np.float32]:
     """Matrix (outputs, size): how much of each output's stretch of the source each source pixel makes up."""
     middle = corner + (np.arange(outputs)[:, None] + 0.5) / scale
     half = max(1.0, 1 / scale) / 2
@@ -63,8 +65,8 @@ def _weights(size: int, scale: float, corner: float, outputs: int) -> Array:
     return (np.maximum(overlap, 0) / (2 * half)).astype(np.float32)
 
 
-def shrink(pixels: Array, step: int) -> Array:
-    """As float32 (h, w, channels), by the mean over squares of ``step`` pixels, at far edges over what they have."""
+def shrink(pixels: NDArray[Any], step: int) -> NDArray[np.float32]:
+    """The mean over squares of ``step`` pixels, fewer at the far edges: (h, w, channels) as float32."""
     if step == 1:
         return pixels.astype(np.float32)
     for _ in range(2):  # rows, then columns

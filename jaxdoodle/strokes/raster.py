@@ -22,7 +22,7 @@ _CHUNK = 2**16  # pixels and lines of all strokes painted at once: keeps the wor
 _BAND = 2**21  # pixels, or spans, of a chunk at once; the spans of a row of one drawing are the least
 
 
-def rasterise(
+def rasterize(
     drawings: Sequence[Drawing], size: int = 28, line_width: float = 16.0, padding: float = 16.0
 ) -> np.ndarray:
     """Simplified drawings as the published bitmaps show them: uint8 ``(n, size, size)``, white ink on black.

@@ -195,7 +195,7 @@ def test_a_blank_page_is_none_of_mine(trained, tmp_path, capsys):
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     words = ["predict", str(trained[0] / "model.npz"), str(tmp_path / "blank.png")]
     assert main(words) == 0
-    assert capsys.readouterr().out.startswith(f"{tmp_path}/blank.png: none of mine (the picture is blank")
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/blank.png: unknown (the picture is blank")
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["abstained"] and found["label"] is None and found["top"] == [] and "blank" in found["reason"]

@@ -10,11 +10,11 @@ MODEL = str(Path(__file__).parents[1] / "inference" / "model-v1.npz")
 
 
 @pytest.mark.parametrize("blank", [False, True])
-def test_explain_draws_the_stages_beside_the_answer(blank, tmp_path, capsys):
+def test_explain_draws_the_preprocessing_steps_beside_the_answer(blank, tmp_path, capsys):
     page = np.full((90, 90), 255, np.uint8)
     page[20:70, 40:46] = 255 if blank else 0
     Image.fromarray(page).save(tmp_path / "page.png")
-    out = tmp_path / "stages.png"
+    out = tmp_path / "steps.png"
     assert main(["predict", MODEL, str(tmp_path / "page.png"), "--explain", str(out)]) == 0
     assert capsys.readouterr().out.startswith(f"{tmp_path}/page.png: ")
     with Image.open(out) as image:
@@ -26,7 +26,7 @@ def test_explain_takes_one_picture(tmp_path, capsys):
     assert "--explain takes one picture or drawing; got a.png b.png" in capsys.readouterr().err
 
 
-def test_the_picture_is_prepared_once(tmp_path, monkeypatch):
+def test_the_picture_is_preprocessed_once(tmp_path, monkeypatch):
     from jaxdoodle.inference import model
 
     preprocessed, preprocess = [], model.preprocess
@@ -46,15 +46,18 @@ def test_explain_takes_a_file_of_one_drawing(tmp_path, capsys):
     assert "--explain takes one picture or drawing; got " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("out", ["stages", "stages.xyz"])
-def test_stages_of_another_kind_are_refused_before_the_answer(out, tmp_path, capsys):
+@pytest.mark.parametrize("out", ["steps", "steps.xyz"])
+def test_steps_in_another_format_are_refused_before_the_answer(out, tmp_path, capsys):
     assert main(["predict", MODEL, "a.png", "--explain", str(tmp_path / out)]) == 2
-    assert capsys.readouterr() == ("", f"jaxdoodle: {tmp_path / out}: the stages are drawn as .png.\n")
+    assert capsys.readouterr() == ("", f"jaxdoodle: {tmp_path / out}: the preprocessing steps are drawn as .png.\n")
 
 
-def test_strokes_without_stages_leave_no_picture(tmp_path, capsys):
+def test_strokes_without_steps_leave_no_picture(tmp_path, capsys):
     (tmp_path / "dot.json").write_text("[[[5], [5]]]")
     assert main(["predict", MODEL, str(tmp_path / "dot.json"), "--explain", str(tmp_path / "x.png")]) == 2
     printed = capsys.readouterr()
-    assert "none of mine" in printed.out and "dot.json: is refused as it is; there are no stages" in printed.err
+    assert (
+        "unknown (the strokes are a single dot" in printed.out
+        and "dot.json: is rejected before the first" in printed.err
+    )
     assert not (tmp_path / "x.png").exists()

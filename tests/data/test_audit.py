@@ -22,7 +22,7 @@ from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import QUICKDRAW, Preprocessing
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 
 
 @pytest.fixture(scope="module")
@@ -437,7 +437,7 @@ def drawn(tmp_path):
     bitmaps, strokes = tmp_path / "quickdraw/full/numpy_bitmap", tmp_path / "quickdraw/full/simplified"
     bitmaps.mkdir(parents=True)
     strokes.mkdir()
-    np.save(bitmaps / "clock.npy", rasterise(drawings).reshape(30, 784))
+    np.save(bitmaps / "clock.npy", rasterize(drawings).reshape(30, 784))
 
     def write(order):
         lines = [json.dumps({"drawing": drawings[place]}) for place in order]

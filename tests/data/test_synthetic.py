@@ -7,7 +7,7 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.synthetic import CLASSES, draw, generate
 from jaxdoodle.strokes.drawing import check
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
 
@@ -55,7 +55,7 @@ def test_the_seed_decides_the_drawings():
 def test_generate_renders_what_draw_draws():
     for name in CLASSES:
         drawing = draw(name, np.random.default_rng(3))
-        np.testing.assert_array_equal(rasterise([drawing]), generate(name, 1, np.random.default_rng(3)))
+        np.testing.assert_array_equal(rasterize([drawing]), generate(name, 1, np.random.default_rng(3)))
 
 
 def test_none_is_a_number_of_drawings_too():

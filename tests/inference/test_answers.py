@@ -18,8 +18,8 @@ from jaxdoodle.inference import Model, answers, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
-from jaxdoodle.preprocessing import inputs as files
 from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
 
 LINE = {"drawing": [[[0, 9], [5, 5]]]}
 UPRIGHT = {"drawing": [[[3, 3], [0, 200]]]}
@@ -146,7 +146,7 @@ def test_who_abstains_says_why_and_what_comes_nearest(model, tmp_path, capsys):
     (tmp_path / "one.json").write_text(json.dumps(UPRIGHT))
     assert main(["predict", str(tmp_path / "strict.npz"), str(tmp_path / "one.json")]) == 0
     line = capsys.readouterr().out
-    assert line.startswith(f"{tmp_path}/one.json: none of mine (it scores ")
+    assert line.startswith(f"{tmp_path}/one.json: unknown (it scores ")
     assert "below 1000.00); most like upright " in line
 
 
@@ -178,7 +178,7 @@ def test_a_picture_on_the_standard_input_is_answered(model, part, code):
     assert json.loads(lines[0])["label"] == "level" if lines else errors[0].startswith("jaxdoodle: -: not a picture")
 
 
-@pytest.mark.parametrize("suffix", files.PICTURES)
+@pytest.mark.parametrize("suffix", PICTURE_FORMATS)
 def test_every_kind_of_picture_is_known_by_how_it_begins(suffix, tmp_path):
     Image.new("1" if suffix == ".pbm" else "L", (9, 9)).save(tmp_path / f"a{suffix}")
     assert (tmp_path / f"a{suffix}").read_bytes().startswith(answers._PICTURES)

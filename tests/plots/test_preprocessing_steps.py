@@ -1,17 +1,16 @@
 import numpy as np
 from PIL import Image
 
-from jaxdoodle.plots.preprocessing_steps import GAP, HEADING, SIDE, draw_stages
+from jaxdoodle.plots.preprocessing_steps import GAP, HEADING, SIDE, draw_steps
 from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 
 
-def test_every_stage_has_its_place_in_the_strip(tmp_path):
+def test_every_step_has_its_place_in_the_strip(tmp_path):
     picture = np.zeros((120, 100, 4), np.uint8)
     picture[20:100, 30:40, 3] = 255
-    steps: list = []
-    preprocess(picture, QUICKDRAW, steps)
-    draw_stages(steps, tmp_path / "strip.png")
+    steps = preprocess(picture, QUICKDRAW).steps
+    draw_steps(steps, tmp_path / "strip.png")
     strip = np.asarray(Image.open(tmp_path / "strip.png").convert("L"))
     assert strip.shape == (HEADING + SIDE + GAP, GAP + len(steps) * (SIDE + GAP))
     for index in range(len(steps)):

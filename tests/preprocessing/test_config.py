@@ -9,7 +9,7 @@ from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing, Prep
 
 
 @pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW, Preprocessing(stroke_width=None, divisor=1)])
-def test_a_contract_survives_json(preprocessing):
+def test_preprocessing_survives_json(preprocessing):
     assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
 
 
@@ -35,19 +35,19 @@ BAD = [
 
 
 @pytest.mark.parametrize(("change", "message"), BAD)
-def test_an_impossible_contract_is_refused(change, message):
+def test_impossible_preprocessing_is_refused(change, message):
     with pytest.raises(PreprocessingError) as error:
         Preprocessing(**change)
     assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize("data", [None, [], {}, MNIST.to_dict() | {"ink": "black"}, {"divisor": 255}])
-def test_a_contract_with_other_fields_is_refused(data):
-    with pytest.raises(PreprocessingError, match="a contract has image_shape, longest_side, centering"):
+def test_preprocessing_with_other_fields_is_refused(data):
+    with pytest.raises(PreprocessingError, match="preprocessing has image_shape, longest_side, centering"):
         Preprocessing.from_dict(data)
 
 
-def test_every_field_of_a_contract_can_be_refused():
+def test_every_field_can_be_refused():
     assert {f.name for f in dataclasses.fields(Preprocessing)} == {name for change, _ in BAD for name in change}
 
 
@@ -56,7 +56,7 @@ def _ink_boxes(images):
     return [(m.argmax(axis=1), 27 - m[:, ::-1].argmax(axis=1)) for m in (rows, columns)]
 
 
-def test_mnist_is_as_its_contract_says(data_root):
+def test_mnist_is_as_its_preprocessing_says(data_root):
     with gzip.open(data_root / "mnist/t10k-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
     (top, bottom), (left, right) = _ink_boxes(images)
@@ -69,7 +69,7 @@ def test_mnist_is_as_its_contract_says(data_root):
         assert np.abs(centers - goal).max() < 0.6
 
 
-def test_quickdraw_is_as_its_contract_says(data_root):
+def test_quickdraw_is_as_its_preprocessing_says(data_root):
     files = sorted((data_root / "quickdraw/full/numpy_bitmap").glob("*.npy"))
     images = np.concatenate([np.load(file, mmap_mode="r")[:10] for file in files]).reshape(-1, 28, 28)
     for (first, last), goal in zip(_ink_boxes(images), QUICKDRAW.center, strict=True):

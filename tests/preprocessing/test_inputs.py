@@ -5,7 +5,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import inputs
+from jaxdoodle.preprocessing import inputs, pictures
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.strokes import readers
@@ -84,8 +84,8 @@ def test_a_picture_is_turned_once_whichever_way_it_comes(suffix, tmp_path):
 
 
 def test_every_kind_of_file_that_can_be_read_is_known():
-    assert set(inputs.MANY + inputs.ONE) == set(readers.READERS)
-    assert inputs.PICTURES.items() <= Image.registered_extensions().items()
+    assert set(inputs.MANY_DRAWINGS + inputs.ONE_DRAWING) == set(readers.READERS)
+    assert pictures.PICTURE_FORMATS.items() <= Image.registered_extensions().items()
 
 
 @pytest.mark.parametrize("shape", ["(" + "9" * 40 + ", 784)", "(-1, 784)", "((2, 784)", "(4294967296, 4294967296)"])

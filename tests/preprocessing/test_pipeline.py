@@ -9,38 +9,39 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.preprocessing import stroke_width
-from jaxdoodle.preprocessing.config import MNIST, PENS, QUICKDRAW, Preprocessing
-from jaxdoodle.preprocessing.foreground import _labelled
-from jaxdoodle.preprocessing.pipeline import PEN_RANGE, preprocess
-from jaxdoodle.preprocessing.stroke_width import centreline
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, STROKE_WIDTH_LIMITS, Preprocessing
+from jaxdoodle.preprocessing.foreground import _labeled
+from jaxdoodle.preprocessing.pipeline import STROKE_WIDTH_TOLERANCE, preprocess
+from jaxdoodle.preprocessing.stroke_width import centerline
 
-CONTRACTS = {
+CONFIGS = {
     "mnist": MNIST,
     "quickdraw": QUICKDRAW,
     "free": Preprocessing((40, 32, 1), 21.5, "box", (18.0, 17.25), None),
 }
 
 
-def drawing(canvas=400, size=200, place=(90, 120), pen=24):
+def drawing(canvas=400, size=200, place=(90, 120), stroke_width=24):
     """A tilted flag on its pole, white on black, uint8, antialiased."""
     sheet = Image.new("L", (4 * canvas, 4 * canvas))
     pencil = ImageDraw.Draw(sheet)
     corners = [(0.3, 1.0), (0.1, 0.05), (0.6, 0.0), (0.65, 0.4), (0.2, 0.45)]
     points = [(4 * (place[1] + size * x), 4 * (place[0] + size * y)) for x, y in corners]
-    pencil.line(points, 255, 4 * pen, "curve")
+    pencil.line(points, 255, 4 * stroke_width, "curve")
+    reach = 2 * stroke_width
     for x, y in (points[0], points[-1]):
-        pencil.ellipse((x - 2 * pen, y - 2 * pen, x + 2 * pen, y + 2 * pen), 255)
+        pencil.ellipse((x - reach, y - reach, x + reach, y + reach), 255)
     return np.asarray(sheet.resize((canvas, canvas), Image.Resampling.BOX))
 
 
 INK = drawing()
 
 
-def _colours(ink, pen, paper):
+def _colored(ink, ink_color, background):
     share = ink[..., None] / 255
-    return np.rint(share * np.array(pen) + (1 - share) * np.array(paper)).astype(np.uint8)
+    return np.rint(share * np.array(ink_color) + (1 - share) * np.array(background)).astype(np.uint8)
 
 
 def _saved(image, kind, **options):
@@ -76,18 +77,18 @@ FORMS = {
     "white on black": (INK, "dark"),
     "black on white": (255 - INK, "light"),
     "with a channel": (INK[..., None], "dark"),
-    "light grey on white": (_colours(INK, [205], [255]), "light"),
-    "dark grey on black": (_colours(INK, [60], [0]), "dark"),
-    "black on grey": (_colours(INK, [0], [128]), "light"),
-    "white on grey": (_colours(INK, [255], [128]), "dark"),
-    "yellow on white": (_colours(INK, [255, 230, 0], [255, 255, 255]), "light"),
-    "red on green of the same grey": (_colours(INK, [200, 0, 0], [0, 102, 0]), "dark"),
+    "light gray on white": (_colored(INK, [205], [255]), "light"),
+    "dark gray on black": (_colored(INK, [60], [0]), "dark"),
+    "black on gray": (_colored(INK, [0], [128]), "light"),
+    "white on gray": (_colored(INK, [255], [128]), "dark"),
+    "yellow on white": (_colored(INK, [255, 230, 0], [255, 255, 255]), "light"),
+    "red on green of the same gray": (_colored(INK, [200, 0, 0], [0, 102, 0]), "dark"),
     "floats": (INK.astype(np.float64) / 255, "dark"),
     "16 bits": (INK.astype(np.uint16) * 257, "dark"),
-    "opaque alpha": (np.dstack([_colours(255 - INK, [255] * 3, [0] * 3), np.full_like(INK, 255)]), "light"),
+    "opaque alpha": (np.dstack([_colored(255 - INK, [255] * 3, [0] * 3), np.full_like(INK, 255)]), "light"),
     "dark ink on nothing": (np.dstack([np.zeros((400, 400, 3), np.uint8), INK]), "transparent"),
     "light ink on nothing": (np.dstack([np.full((400, 400, 3), 255, np.uint8), INK]), "transparent"),
-    "grey ink on nothing": (TRANSPARENT, "transparent"),
+    "gray ink on nothing": (TRANSPARENT, "transparent"),
     "two inks on nothing": (np.dstack([np.triu(np.full_like(INK, 255))] * 3 + [INK]), "transparent"),
     "page on nothing": (_page_on_nothing(), "light"),
     "moved": (np.roll(INK, (-70, 100), (0, 1)), "dark"),
@@ -120,7 +121,7 @@ LOOSE = {
     "CMYK JPEG": 2,
     "small": 3,
     "palette with transparency": 4,
-    "dark grey on black": 1.5,
+    "dark gray on black": 1.5,
     "large": 2.5,
 }
 
@@ -141,12 +142,12 @@ def test_black_and_white_pixels_do_too():
         assert np.abs(bitmap.astype(int) - preprocess(INK, QUICKDRAW).bitmap).mean() < 2
 
 
-@pytest.mark.parametrize("preprocessing", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("preprocessing", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("size", [40, 120, 350])
 @pytest.mark.parametrize("place", [(0.1, 0.1), (0.4, 0.3)])
-def test_the_bitmap_meets_its_contract(preprocessing, size, place):
+def test_the_bitmap_is_as_the_preprocessing_says(preprocessing, size, place):
     canvas = 2 * size
-    picture = drawing(canvas, size, [canvas * part for part in place], pen=max(2, size // 12))
+    picture = drawing(canvas, size, [canvas * part for part in place], stroke_width=max(2, size // 12))
     preprocessed = preprocess(255 - picture, preprocessing)
     bitmap = preprocessed.bitmap.astype(float)
     assert preprocessed.bitmap.dtype == np.uint8 and bitmap.shape == preprocessing.image_shape[:2]
@@ -163,16 +164,16 @@ def test_the_bitmap_meets_its_contract(preprocessing, size, place):
 
 
 @pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
-def test_the_pen_is_brought_towards_the_contracts(preprocessing):
-    reference = preprocess(drawing(pen=12), preprocessing).bitmap.astype(float)
-    for pen in (2, 5, 12, 20, 30):
-        picture = drawing(pen=pen)
+def test_the_stroke_width_is_brought_towards_that_of_the_training_images(preprocessing):
+    reference = preprocess(drawing(stroke_width=12), preprocessing).bitmap.astype(float)
+    for width in (2, 5, 12, 20, 30):
+        picture = drawing(stroke_width=width)
         preprocessed = preprocess(picture, preprocessing)
         kept = preprocess(picture, Preprocessing(**preprocessing.to_dict() | {"stroke_width": None}))
-        width = preprocessed.pen * preprocessed.scale + preprocessed.widened
-        low, high = (part * preprocessing.stroke_width for part in PEN_RANGE)
-        assert low - 0.1 <= width <= high + 0.1
-        assert abs(preprocessed.pen - pen) < 0.1 * pen + 0.5
+        made = preprocessed.stroke_width * preprocessed.scale + preprocessed.widened
+        low, high = (part * preprocessing.stroke_width for part in STROKE_WIDTH_TOLERANCE)
+        assert low - 0.1 <= made <= high + 0.1
+        assert abs(preprocessed.stroke_width - width) < 0.1 * width + 0.5
         assert kept.widened == 0
         if abs(preprocessed.widened) > 0.3:
             off, before = (np.abs(p.bitmap - reference).mean() for p in (preprocessed, kept))
@@ -187,13 +188,13 @@ def test_data_as_published_comes_back_as_it_is(data_root, file):
     else:
         images = np.load(data_root / "quickdraw/full/numpy_bitmap/clock.npy")[:300]
     images = images.reshape(-1, 28, 28)
-    same = [np.array_equal(preprocess(image, CONTRACTS[file]).bitmap, image) for image in images]
+    same = [np.array_equal(preprocess(image, CONFIGS[file]).bitmap, image) for image in images]
     # The others have no pixel of full strength, and are brought to it.
     assert all(ok or image.max() < 255 for ok, image in zip(same, images, strict=True))
     assert np.mean(same) > 0.6
     for image in images[:50]:
-        black_on_white = preprocess(255 - image, CONTRACTS[file]).bitmap
-        assert np.abs(black_on_white.astype(int) - preprocess(image, CONTRACTS[file]).bitmap).max() <= 1
+        black_on_white = preprocess(255 - image, CONFIGS[file]).bitmap
+        assert np.abs(black_on_white.astype(int) - preprocess(image, CONFIGS[file]).bitmap).max() <= 1
 
 
 @pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
@@ -247,7 +248,7 @@ EXTREMES = {
 }
 
 
-@pytest.mark.parametrize("preprocessing", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("preprocessing", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("name", EXTREMES)
 def test_the_strangest_drawing_gives_a_bitmap(name, preprocessing):
     preprocessed = preprocess(EXTREMES[name].astype(np.float32), preprocessing)
@@ -264,7 +265,7 @@ def _scenery():
     return (picture - picture.min()) / np.ptp(picture)
 
 
-REFUSED = [
+REJECTED = [
     (
         np.pad(np.ones((1, 1), np.float32), 1),
         "the image: the picture shows a single dot, 1 pixels wide; expected lines.",
@@ -295,8 +296,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("picture", "message"), REFUSED, ids=[str(i) for i in range(len(REFUSED))])
-def test_what_is_no_drawing_is_refused(picture, message):
+@pytest.mark.parametrize(("picture", "message"), REJECTED, ids=[str(i) for i in range(len(REJECTED))])
+def test_what_shows_no_drawing_is_rejected(picture, message):
     with pytest.raises(InputError) as error:
         preprocess(picture, MNIST)
     assert str(error.value).startswith(message)
@@ -347,11 +348,11 @@ def test_a_drawing_cut_to_its_outline_is_not_inverted():
 
 
 def _photographed(ink, dark=False):
-    """A gradient, a shadow's edge, fine ruled lines, noise and JPEG over pen on paper, or chalk on a board."""
+    """A gradient, a shadow's edge, fine ruled lines, noise and JPEG over ink on paper, or chalk on a board."""
     y, x = np.mgrid[:400, :400] / 400
     light = (0.95 - 0.4 * x - 0.1 * y**2) * np.where(x + 0.3 * y > 0.8, 0.7, 1)
-    paper = np.where(np.arange(400)[:, None] % 40 < 2, 0.9, 1.0)
-    seen = light * np.where(ink > 127, 0.25, paper)
+    ruled = np.where(np.arange(400)[:, None] % 40 < 2, 0.9, 1.0)
+    seen = light * np.where(ink > 127, 0.25, ruled)
     seen = 1 - seen if dark else seen
     noisy = np.clip(seen + np.random.default_rng(0).normal(0, 0.015, seen.shape), 0, 1)
     return _saved(Image.fromarray(np.rint(255 * noisy).astype(np.uint8)).convert("RGB"), "JPEG", quality=60)
@@ -359,53 +360,63 @@ def _photographed(ink, dark=False):
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_photograph_is_evened_out(dark):
-    pen = drawing(pen=12)
-    preprocessed = preprocess(_photographed(pen, dark), QUICKDRAW)
+    ink = drawing(stroke_width=12)
+    preprocessed = preprocess(_photographed(ink, dark), QUICKDRAW)
     assert preprocessed.uneven and preprocessed.background == ("dark" if dark else "light")
-    clean = preprocess(pen, QUICKDRAW)
+    clean = preprocess(ink, QUICKDRAW)
     assert not clean.uneven
     assert np.abs(preprocessed.bitmap.astype(int) - clean.bitmap).mean() < 6
 
 
-def test_a_broad_pen_keeps_its_lines():
-    """Where it has run together the lines stay whole, and no piece is lost."""
+def test_wide_strokes_keep_their_centerlines():
+    """Where strokes have run together the lines stay whole, and no piece is lost."""
     for seed in range(20):
         rng = np.random.default_rng(seed)
         side = 2 + seed % 5
         mask = np.pad(rng.random((12, 12)).repeat(side, 0).repeat(side, 1) < 0.3, 1)
-        line = centreline(mask, 60)
+        line = centerline(mask, 60)
         assert not (line & ~mask).any()
-        assert _labelled(line).max() == _labelled(mask).max()
+        assert _labeled(line).max() == _labeled(mask).max()
         inside = np.pad(~mask, 1, constant_values=True), np.pad(~line, 1, constant_values=True)
-        four = [ndimage.label(paper)[1] for paper in inside]
+        four = [ndimage.label(outside)[1] for outside in inside]
         assert four[0] == four[1]
 
 
-def test_the_pen_is_that_of_its_lines_not_of_what_is_filled():
-    picture = drawing(pen=12).copy()
+def test_the_stroke_width_is_that_of_lines_not_of_filled_shapes():
+    picture = drawing(stroke_width=12).copy()
     picture[300:380, 20:100] = 255
     for y in range(10, 370, 40):  # where two lines have run together, and more of this than of single ones
         picture[y : y + 24, 300:390] = 255
-    assert abs(preprocess(picture, QUICKDRAW).pen - 12) < 2
+    assert abs(preprocess(picture, QUICKDRAW).stroke_width - 12) < 2
 
 
-def test_stages_say_what_was_done():
-    steps = []
-    preprocessed = preprocess(255 - _specked(drawing(pen=40)), QUICKDRAW, steps)
+def test_the_steps_say_what_was_done():
+    preprocessed = preprocess(255 - _specked(drawing(stroke_width=40)), QUICKDRAW)
+    steps = preprocessed.steps
     names = [name for name, _ in steps]
     assert names[:2] == ["picture", "ink on light"] and names[-1] == "bitmap"
     assert f"without {preprocessed.specks} specks" in names and "cut to the ink" in names
-    assert any(name.startswith("pen finer by") for name in names)
+    assert any(name.startswith("strokes ") and name.endswith(" px narrower") for name in names)
     assert all(picture.min() >= 0 and picture.max() <= 1 for _, picture in steps)
     np.testing.assert_array_equal(np.rint(255 * steps[-1][1]), preprocessed.bitmap)
+    assert repr(preprocessed) == f"<Preprocessed 28x28, light: {', '.join(names)}>"
+
+
+def test_a_rejected_picture_has_the_steps_up_to_its_rejection():
+    with pytest.raises(NoDrawingError) as dot:
+        preprocess(np.pad(np.ones((9, 9), np.float32), 20), MNIST)
+    assert [name for name, _ in dot.value.steps] == ["picture", "ink on dark"]
+    with pytest.raises(NoDrawingError) as dot:
+        preprocess([([3, 3], [4, 4])], MNIST)
+    assert dot.value.steps == ()
 
 
 def test_what_was_done_is_said():
-    preprocessed = preprocess(_specked(drawing(pen=24)), QUICKDRAW)
+    preprocessed = preprocess(_specked(drawing(stroke_width=24)), QUICKDRAW)
     top, left, bottom, right = preprocessed.box
     assert abs(top - 78) < 2 and abs(bottom - 302) < 2 and abs(left - 128) < 3 and abs(right - 262) < 3
     assert 50 <= preprocessed.specks <= 61
-    assert abs(preprocessed.pen - 24) < 3
+    assert abs(preprocessed.stroke_width - 24) < 3
     assert preprocessed.widened < 0
     assert abs(preprocessed.scale * (bottom - top) - QUICKDRAW.longest_side) < 1.5
     reduced = preprocess(FORMS["large"][0], QUICKDRAW)
@@ -422,7 +433,7 @@ def test_arrays_are_prepared_without_pillow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("preprocessing", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("preprocessing", CONFIGS.values(), ids=CONFIGS)
 def test_a_darker_spot_does_not_take_grey_lines_with_it(preprocessing):
     page = np.full((200, 200), 255, np.uint8)
     page[40:160, 60:66] = page[154:160, 60:130] = 190
@@ -451,20 +462,20 @@ def test_without_pillow_a_picture_says_what_is_missing(tmp_path, monkeypatch):
 
 
 def test_a_picture_in_which_nothing_is_like_its_border_is_refused():
-    border = np.array([[0, 255, 0], [255, 0, 0], [0, 0, 255]], np.uint8)  # its median colour, black, is none of them
+    border = np.array([[0, 255, 0], [255, 0, 0], [0, 0, 255]], np.uint8)  # its median color, black, is none of them
     with pytest.raises(InputError, match="full|blank"):
         preprocess(border[np.arange(60 * 60) % 3].reshape(60, 60, 3), MNIST)
 
 
-@pytest.mark.parametrize("part", PENS)
-def test_pens_of_a_large_contract_take_no_more_work_than_a_small_ones(part, monkeypatch):
-    sizes, real = [], stroke_width.centreline
+@pytest.mark.parametrize("part", STROKE_WIDTH_LIMITS)
+def test_strokes_of_a_large_bitmap_take_no_more_work_than_those_of_a_small_one(part, monkeypatch):
+    sizes, real = [], stroke_width.centerline
     monkeypatch.setattr(
-        stroke_width, "centreline", lambda mask, layers: sizes.append(max(mask.shape)) or real(mask, layers)
+        stroke_width, "centerline", lambda mask, layers: sizes.append(max(mask.shape)) or real(mask, layers)
     )
     preprocessing = Preprocessing((1000, 1000, 1), 800.0, "box", (500.0, 500.0), 800 * part)
     bitmap = preprocess(INK, preprocessing).bitmap
-    assert sizes and max(sizes) <= stroke_width.FINEST + 3 and bitmap.any()
+    assert sizes and max(sizes) <= stroke_width.MAX_WORK_SIDE + 3 and bitmap.any()
 
 
 def test_a_large_picture_is_reduced_before_it_takes_four_times_the_memory():

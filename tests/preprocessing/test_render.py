@@ -10,19 +10,19 @@ from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.preprocessing.render import render, render_all
 from jaxdoodle.strokes.drawing import simplify
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 
 TICK = [([0, 80, 255], [100, 180, 0]), ([30, 60], [20, 25])]
 FREE = replace(MNIST, image_shape=(40, 32, 1), center=(12.0, 17.0), longest_side=18.0)
 RAW = [([x / 3 + 7 for x in xs], [y / 3 + 40 for y in ys], [0] * len(xs)) for xs, ys in TICK]
 
 
-def test_by_the_quickdraw_contract_it_is_the_published_rendering():
-    assert (render(TICK, QUICKDRAW) == rasterise([TICK])[0]).all()
+def test_with_the_preprocessing_of_quickdraw_it_is_the_published_rendering():
+    assert (render(TICK, QUICKDRAW) == rasterize([TICK])[0]).all()
 
 
 @pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW, FREE], ids=["mnist", "quickdraw", "free"])
-def test_size_place_and_pen_are_the_contracts(preprocessing):
+def test_size_place_and_stroke_width_are_those_of_the_preprocessing(preprocessing):
     bitmap = render(TICK, preprocessing).astype(float)
     assert bitmap.shape == preprocessing.image_shape[:2]
     ink = bitmap / 255
@@ -34,7 +34,7 @@ def test_size_place_and_pen_are_the_contracts(preprocessing):
     else:
         middle = [(rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2]
     assert np.abs(np.subtract(middle, preprocessing.center)).max() <= 0.5
-    expected = render([([0, 255], [0, 0])], preprocessing).sum() / 255  # a level line: its area is length times pen
+    expected = render([([0, 255], [0, 0])], preprocessing).sum() / 255  # a level line: length times stroke width
     assert expected == pytest.approx(
         (preprocessing.longest_side - 0.21 * preprocessing.stroke_width) * preprocessing.stroke_width, rel=0.03
     )
@@ -75,7 +75,7 @@ def test_mass_is_brought_to_its_place_to_a_fraction_of_a_pixel():
         assert (sides @ np.arange(sides.shape[1]) / sides.sum(axis=1)) == pytest.approx([goal] * 3, abs=0.02)
 
 
-def test_a_pen_too_fine_to_leave_ink_leaves_none():
+def test_strokes_too_narrow_to_leave_ink_leave_none():
     for preprocessing in (MNIST, QUICKDRAW):
         assert not render([([0, 255], [0, 10])], replace(preprocessing, longest_side=0.1, stroke_width=0.001)).any()
 
@@ -86,6 +86,6 @@ def test_what_is_no_drawing_is_refused(drawing):
         preprocess(drawing, MNIST)
 
 
-def test_the_scale_is_that_of_the_pen_where_the_contract_leaves_it_open():
+def test_without_a_stroke_width_the_scale_is_that_of_the_default_one():
     free = replace(MNIST, stroke_width=None)
     assert preprocess([([0, 100], [0, 50])], free).scale == pytest.approx(20 * (1 - 1 / 8) / 100)

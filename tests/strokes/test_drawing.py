@@ -7,7 +7,7 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.strokes import raster
 from jaxdoodle.strokes.drawing import check, simplify
-from jaxdoodle.strokes.raster import paint, rasterise
+from jaxdoodle.strokes.raster import paint, rasterize
 from jaxdoodle.strokes.readers import read_drawings
 
 
@@ -68,7 +68,7 @@ def by_cairo(drawing, size, line_width, padding):
     "size, line_width, padding", [(28, 16, 16), (28, 40, 5), (64, 16, 16), (200, 9, 0), (40, 6, 30)]
 )
 def test_rendering_agrees_with_cairo(name, size, line_width, padding):
-    ours = rasterise([DRAWINGS[name]], size, line_width, padding)[0].astype(int)
+    ours = rasterize([DRAWINGS[name]], size, line_width, padding)[0].astype(int)
     theirs = by_cairo(DRAWINGS[name], size, line_width, padding)
     assert theirs.any()
     assert np.abs(ours - theirs).max() <= 20  # one of the fifteen lines of a pixel is 17
@@ -80,7 +80,7 @@ def test_official_bitmaps_are_reproduced(data_root):
     errors = []
     for path in sorted((folder / "simplified").glob("*.ndjson")):
         official = np.load(folder / "numpy_bitmap" / f"{path.stem}.npy").reshape(-1, 28, 28).astype(np.int16)
-        ours = rasterise(list(read_drawings(path)))
+        ours = rasterize(list(read_drawings(path)))
         class_errors = np.abs(official[: len(ours)] - ours).mean((1, 2))
         for index in np.flatnonzero(class_errors > 5):  # in some files the rows are not in the order of the lines
             class_errors[index] = np.abs(official - ours[index]).mean((1, 2)).min()
@@ -93,16 +93,16 @@ def test_official_bitmaps_are_reproduced(data_root):
 
 def test_rendering_does_not_depend_on_what_else_is_rendered():
     drawings = list(DRAWINGS.values()) * 20
-    together = rasterise(drawings)
+    together = rasterize(drawings)
     assert together.shape == (len(drawings), 28, 28) and together.dtype == np.uint8
     for drawing, image in zip(DRAWINGS.values(), together[-len(DRAWINGS) :], strict=True):
-        np.testing.assert_array_equal(rasterise([drawing])[0], image)
+        np.testing.assert_array_equal(rasterize([drawing])[0], image)
 
 
 def test_memory_does_not_grow_with_the_number_of_drawings():
     def peak(count):
         tracemalloc.start()
-        images = rasterise([DRAWINGS["a scribble"]] * count)
+        images = rasterize([DRAWINGS["a scribble"]] * count)
         high = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return high - images.nbytes
@@ -112,11 +112,11 @@ def test_memory_does_not_grow_with_the_number_of_drawings():
 
 def test_a_drawing_too_large_for_its_band_is_painted_the_same(monkeypatch):
     drawings = [DRAWINGS["many strokes"], DRAWINGS["a scribble"]]
-    whole = rasterise(drawings, 50)
+    whole = rasterize(drawings, 50)
     for rows in (1, 7):
         load = sum(len(drawing) * 50 + 15 * sum(len(x) - 1 for x, _ in drawing) for drawing in drawings[:1])
         monkeypatch.setattr(raster, "_BAND", rows * load)
-        apart = np.abs(rasterise(drawings, 50).astype(int) - whole)
+        apart = np.abs(rasterize(drawings, 50).astype(int) - whole)
         assert apart.max() <= 17 and (apart > 1).mean() < 1e-3  # a line may fall on the other side of an edge
 
 
@@ -149,19 +149,19 @@ def test_many_strokes_on_a_large_bitmap_take_little_memory_and_are_all_painted(m
 def test_a_single_huge_stroke_takes_little_memory():
     x, y = np.random.default_rng(0).integers(0, 256, (2, 20_000)).tolist()
     tracemalloc.start()
-    rasterise([[(x, y)]], 28)
+    rasterize([[(x, y)]], 28)
     high = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert high < 2e8
 
 
 def test_no_drawings_give_no_images():
-    assert rasterise([]).shape == (0, 28, 28)
+    assert rasterize([]).shape == (0, 28, 28)
 
 
 def test_a_drawing_is_centered_by_its_maximum():
     row, column = (
-        np.average(np.arange(28), weights=rasterise([[([0, 255], [0, 100])]])[0].sum(axis)) for axis in (1, 0)
+        np.average(np.arange(28), weights=rasterize([[([0, 255], [0, 100])]])[0].sum(axis)) for axis in (1, 0)
     )
     assert column == pytest.approx(13.5, abs=0.1)
     assert row == pytest.approx(13.5, abs=0.1)
@@ -169,7 +169,7 @@ def test_a_drawing_is_centered_by_its_maximum():
 
 def test_ink_of_one_stroke_is_a_union_and_ink_of_two_is_laid_over():
     once, back_and_forth, twice = (
-        rasterise([drawing])[0].astype(float) / 255
+        rasterize([drawing])[0].astype(float) / 255
         for drawing in (
             [([0, 255], [0, 90])],
             [([0, 255, 0], [0, 90, 0])],
@@ -182,9 +182,9 @@ def test_ink_of_one_stroke_is_a_union_and_ink_of_two_is_laid_over():
 
 def test_what_lies_outside_the_image_is_cut_off():
     corner, far = ([0], [0]), ([5000], [5000])
-    assert rasterise([[corner]])[0].any()
-    assert not rasterise([[corner, far]])[0].any()
-    assert rasterise([[([2000, 3000], [2500, 2500]), far]])[0].any(axis=0).all()
+    assert rasterize([[corner]])[0].any()
+    assert not rasterize([[corner, far]])[0].any()
+    assert rasterize([[([2000, 3000], [2500, 2500]), far]])[0].any(axis=0).all()
 
 
 BAD_DRAWINGS = {
@@ -209,7 +209,7 @@ def test_what_is_no_drawing_is_refused_by_its_number(name):
     with pytest.raises(InputError):
         check(BAD_DRAWINGS[name])
     with pytest.raises(InputError, match="^drawing 1: .* got "):
-        rasterise([DRAWINGS["box"], BAD_DRAWINGS[name]])
+        rasterize([DRAWINGS["box"], BAD_DRAWINGS[name]])
     with pytest.raises(InputError):
         simplify(BAD_DRAWINGS[name])
 
@@ -217,7 +217,7 @@ def test_what_is_no_drawing_is_refused_by_its_number(name):
 @pytest.mark.parametrize("arguments", [{"size": 0}, {"line_width": 0}, {"padding": -1}])
 def test_impossible_renderings_are_refused(arguments):
     with pytest.raises(InputError, match="size and line_width are above 0"):
-        rasterise([DRAWINGS["box"]], **arguments)
+        rasterize([DRAWINGS["box"]], **arguments)
 
 
 def test_simplified_drawings_start_at_0_and_reach_255():
@@ -292,7 +292,7 @@ def test_raw_drawings_are_simplified_as_published(data_root):
                 same += [list(stroke) for stroke in rendered[-1]] == published[-1]
     assert len(published) > 500
     assert same >= 0.9 * len(published)
-    difference = rasterise(rendered).astype(int) - rasterise(published)
+    difference = rasterize(rendered).astype(int) - rasterize(published)
     assert np.abs(difference).mean() <= 0.2
 
 

@@ -10,7 +10,7 @@ from jaxdoodle.formats import html, quantize
 from jaxdoodle.formats.fold import steps_of
 from jaxdoodle.inference.model import Model
 from jaxdoodle.strokes.drawing import simplify
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
@@ -68,7 +68,7 @@ def text_of(page, place):
 def assert_answered_as_numpy_answers(page, model, steps):
     """Bitmap, outputs, and (where the steps are the network itself) the decision."""
     answer = answer_of(page)
-    bitmap = rasterise([simplify(strokes_of(page))])[0]
+    bitmap = rasterize([simplify(strokes_of(page))])[0]
     seen = np.array(answer["bitmap"], np.uint8).reshape(28, 28)
     assert np.abs(seen.astype(int) - bitmap).max() <= 1
 

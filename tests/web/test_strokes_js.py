@@ -17,10 +17,10 @@ from jaxdoodle.inference.model_file import ModelFile, metadata_of
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
-from jaxdoodle.preprocessing.rejection import STROKES
+from jaxdoodle.preprocessing.rejection import MAX_STROKE_LENGTH
 from jaxdoodle.preprocessing.render import render_all
 from jaxdoodle.strokes.drawing import MAX_POINTS, simplify
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
 
 NODE = shutil.which("node")
@@ -91,7 +91,7 @@ def test_drawings_are_simplified_as_the_library_simplifies(drawings):
 
 def test_a_drawing_becomes_the_bitmap_that_quickdraw_publishes(drawings):
     simple, found = run(drawings, QUICKDRAW)
-    assert np.abs(found - rasterise(simple).astype(int)).max() <= 1
+    assert np.abs(found - rasterize(simple).astype(int)).max() <= 1
 
 
 def test_published_bitmaps_come_out_of_what_people_drew(data_root):
@@ -132,7 +132,7 @@ def test_a_digit_is_brought_to_the_middle_of_its_mass_as_a_picture_of_it_is(draw
         assert center == pytest.approx(MNIST.center, abs=0.05)
         if len(drawing[0][0]) > 2:  # a dot has no size
             assert 20 <= max(np.ptp(np.flatnonzero(n)) + 1 for n in (rows, columns)) <= 22
-    picture = rasterise([simple[-1]], 256, line_width)[0]
+    picture = rasterize([simple[-1]], 256, line_width)[0]
     assert np.abs(found[-1] - preprocess(picture, MNIST).bitmap.astype(int)).mean() < 2
 
 
@@ -156,7 +156,7 @@ def reason_of(drawing):
 
 def test_what_the_library_refuses_the_page_refuses_in_the_same_words():
     still = [([3.0] * count, [4.0] * count) for count in (1, MAX_POINTS, MAX_POINTS + 1)]
-    busy = [to_and_fro(STROKES), to_and_fro(STROKES + 1), to_and_fro(700), 2 * to_and_fro(110)]
+    busy = [to_and_fro(MAX_STROKE_LENGTH), to_and_fro(MAX_STROKE_LENGTH + 1), to_and_fro(700), 2 * to_and_fro(110)]
     asked = [DOT, DOTS, LEVEL, RISING, [*DOT, *DOT], *([stroke] for stroke in still), [still[1], *LEVEL], *busy]
     expected = [reason_of(drawing) for drawing in asked]
     assert ask(REFUSALS, asked) == expected

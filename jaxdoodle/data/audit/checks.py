@@ -236,7 +236,7 @@ def _placement(sides: dict[str, Dataset], preprocessing: Preprocessing, whose: s
             except InputError:
                 continue
             scales.append(preprocessed.scale)
-            pens.append(preprocessed.pen * preprocessed.scale)
+            pens.append(preprocessed.stroke_width * preprocessed.scale)
             top, left, bottom, right = preprocessed.box
             if preprocessing.centering == "mass":
                 moves.append(np.subtract(_mass(image), preprocessing.center))

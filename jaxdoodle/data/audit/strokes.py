@@ -13,7 +13,7 @@ from jaxdoodle.data.audit.checks import Finding
 from jaxdoodle.data.audit.files import fault_of
 from jaxdoodle.data.catalog import FOLDERS, STROKES_FOLDER
 from jaxdoodle.data.readers.quickdraw import open_bitmaps
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
 
 #: Lines of a file that are looked at, and of these those that are drawn before a doubt arises.
@@ -48,7 +48,7 @@ def _compare(root: Path, name: str) -> Iterator[Finding]:
 
 def _others(drawings: Sequence, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Mask of the ``places`` at which the strokes draw something else than the bitmap."""
-    drawn = rasterise([drawings[place] for place in places]).reshape(len(places), -1)
+    drawn = rasterize([drawings[place] for place in places]).reshape(len(places), -1)
     return np.abs(drawn.astype(np.int16) - rows[places]).mean(axis=1) > SAME_DRAWING
 
 

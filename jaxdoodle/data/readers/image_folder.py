@@ -11,6 +11,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, choose_classes
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
 from jaxdoodle.preprocessing.pipeline import preprocess
 
 
@@ -28,9 +29,9 @@ def read_picture_folder(
     classes = choose_classes(classes, tuple(folders), lambda name: f"{folder / name}: no such folder")
     images, labels = [], []
     for label, name in enumerate(classes):
-        pictures = [path for path in _visible(folders[name]) if inputs.suffix_of(path) in inputs.PICTURES][:per_class]
+        pictures = [path for path in _visible(folders[name]) if inputs.suffix_of(path) in PICTURE_FORMATS][:per_class]
         if not pictures:
-            raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(inputs.PICTURES)}.")
+            raise InputError(f"{folders[name]}: no pictures; expected files in {' '.join(PICTURE_FORMATS)}.")
         images += [preprocess(path, preprocessing).bitmap for path in pictures]
         labels += [label] * len(pictures)
     return Dataset(folder.resolve().name, np.stack(images)[..., None], np.array(labels, np.int32), classes)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.synthetic.generators import ARTISTS
 from jaxdoodle.data.synthetic.stroke_noise import by_hand
-from jaxdoodle.strokes.raster import rasterise
+from jaxdoodle.strokes.raster import rasterize
 
 #: The five classes of "Doodle Classifier" (Bilal Ahmad), then others; all are Quick, Draw! categories.
 CLASSES = tuple(ARTISTS)
@@ -24,7 +24,7 @@ def draw(name: str, rng: np.random.Generator) -> list[tuple[list[int], list[int]
 
 def generate(name: str, count: int, rng: np.random.Generator) -> np.ndarray:
     """Bitmaps of a class: uint8 ``(count, 28, 28)``, white ink on black. Raises ``InputError`` at an unknown class."""
-    return rasterise(_draw_many(name, count, rng))
+    return rasterize(_draw_many(name, count, rng))
 
 
 def _draw_many(name: str, count: int, rng: np.random.Generator) -> list[list[tuple[np.ndarray, np.ndarray]]]:

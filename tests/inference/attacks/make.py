@@ -359,7 +359,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "image of astronomical size": (inside("spec", input_shape=[10**3000] * 2 + [1]), "one"),
     "few weights, many multiplications": (wide, "multiplications here; at most"),
     "contract of another shape": (inside("contract", image_shape=[28, 28, 1]), "gives images of (28, 28, 1)"),
-    "contract with another field": (inside("contract", ink=1), "a contract has"),
+    "contract with another field": (inside("contract", ink=1), "preprocessing has"),
     "divisor of zero": (inside("contract", divisor=0), "divisor is a positive number"),
     # arrays
     "array missing": (named({W: None}), "layers/0/w.npy is missing; the spec has 10 arrays, 1 are missing"),
