@@ -31,14 +31,14 @@ def main(argv: list[str] | None = None) -> int:
     planted = [_planted(m) for m in MUTATIONS]
     clean = [_clean(name) for name in dict.fromkeys(m.network for m in MUTATIONS)]
     good = [_good(title, check) for title, check in configurations(options.good)]
-    rules = _rules()
+    built_in = _built_in()
     totals = {
         "planted": len(planted),
         "caught": sum(o["caught"] for o in planted),
         "named": sum(o["named"] for o in planted),
         "line_found": sum(o["line_found"] for o in planted),
-        "right_code": len(clean) + len(good) + len(rules),
-        "false_alarms": sum(not o["passed"] for o in (*clean, *good, *rules)),
+        "right_code": len(clean) + len(good) + len(built_in),
+        "false_alarms": sum(not o["passed"] for o in (*clean, *good, *built_in)),
     }
     record = {
         "command": "python -m experiments.planted_bugs",
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         "mutations": planted,
         "clean_networks": clean,
         "known_good": good,
-        "own_rules": rules,
+        "own_rules": built_in,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(record, indent=1) + "\n")
@@ -86,7 +86,7 @@ def _good(title: str, check) -> dict:
     return {"title": title, "passed": report.passed}
 
 
-def _rules() -> list[dict]:
+def _built_in() -> list[dict]:
     from jaxdoodle.gradcheck.builtin import cases
 
     return [

@@ -1,4 +1,4 @@
-"""Plant each mutation, ask the doctor, and compare what it says with what was done."""
+"""Plant each mutation, run the gradient checker, and compare its findings with what was planted."""
 
 from __future__ import annotations
 

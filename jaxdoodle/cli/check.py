@@ -78,7 +78,7 @@ def _show(table: dict[str, tuple[Report, Report]], reports: list[Report], second
         for title, (double, single) in table.items():
             mark = "[green]✓[/]" if double.passed and single.passed else "[bold red]✗[/]"
             page.add_row(
-                mark, escape(title), _worst(double), _worst(single), str(len(double.probes) + len(single.probes)),
+                mark, escape(title), _worst(double), _worst(single), str(len(double.test_points) + len(single.test_points)),
                 f"{double.seconds + single.seconds:.1f}",
             )  # fmt: skip
         console.print(page)
@@ -93,5 +93,5 @@ def _show(table: dict[str, tuple[Report, Report]], reports: list[Report], second
 
 
 def _worst(report: Report) -> Any:
-    errors = [leaf.figures.rel_l2 for p in report.probes for leaf in p.leaves if leaf.verdict != "convention"]
+    errors = [leaf.figures.rel_l2 for p in report.test_points for leaf in p.leaves if leaf.verdict != "convention"]
     return f"{max(errors, default=0.0):.0e}"

@@ -1,4 +1,4 @@
-"""The gradient doctor: check any hand-written derivative, and name what is wrong with it.
+"""The gradient checker: is a hand-written gradient right, and if not, why?
 
 >>> from jaxdoodle.gradcheck import check
 >>> report = check(forward, backward, (x, w, b))

@@ -1,4 +1,4 @@
-"""The gradient doctor's front door: check a hand-written backward, and name what is wrong with it."""
+"""Check a hand-written backward against an independent gradient, and name its mistakes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.case import CLOSE, Round
-from jaxdoodle.gradcheck.diagnosis.conventions import validate
-from jaxdoodle.gradcheck.diagnosis.verdict import consult
+from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
+from jaxdoodle.gradcheck.diagnosis.kinks import validate
+from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
 from jaxdoodle.gradcheck.reference import Oracle, choose, jaxpr_of
 from jaxdoodle.gradcheck.report import Finding, Report
-from jaxdoodle.gradcheck.setup.candidate import Hand, in_float64
+from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
 from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
@@ -24,14 +24,14 @@ from jaxdoodle.gradcheck.setup.problem import (
     numpy_args,
     run_forward,
 )
-from jaxdoodle.gradcheck.setup.test_points import Outline, Probe, batch_axes, probes
+from jaxdoodle.gradcheck.setup.test_points import Outline, TestPoint, batch_axes, test_points
 
 _FLOAT32 = 2e-4
 
 
 @dataclass(frozen=True)
 class Options:
-    """``oracle``: auto, vjp, trace, differences or complex. ``dtype`` is what the suspect computes in.
+    """``oracle``: auto, vjp, trace, differences or complex. ``dtype`` is what the candidate computes in.
 
     ``demand`` asks for one convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``.
     """
@@ -70,14 +70,14 @@ def check(
             raise CheckError(f"forward returns (output, what backward needs); got {type(result).__name__}")
         return result
 
-    def hand(args, dy):
+    def candidate(args, dy):
         residuals = pair(*args)[1]
         return backward(dy, residuals) if flip else backward(residuals, dy)
 
     def value(*args):
         return pair(*args)[0]
 
-    problem = _problem(title or _title(backward), forward, value, hand, args, wrt, False, (forward, backward))
+    problem = _problem(title or _title(backward), forward, value, candidate, args, wrt, False, (forward, backward))
     problem = _only_returned(problem)
     return examine(problem, Options(**options))
 
@@ -141,7 +141,7 @@ def _title(function: Callable) -> str:
     return name.removesuffix("_backward")
 
 
-def _problem(title, signature, value, hand, args, wrt, scalar, functions) -> Problem:
+def _problem(title, signature, value, candidate, args, wrt, scalar, functions) -> Problem:
     args = tuple(args)
     if wrt is None:
         holds = [i for i, a in enumerate(args) if any(is_floating(x) for _, x in leaves(a))]
@@ -150,7 +150,7 @@ def _problem(title, signature, value, hand, args, wrt, scalar, functions) -> Pro
         raise CheckError(f"{title}: there are {len(args)} arguments; got positions {tuple(wrt)}")
     wrt = tuple(i % len(args) for i in wrt)
     problem = Problem(
-        title, args, tuple(argument_names(signature, len(args))), value, hand, wrt, scalar, tuple(functions)
+        title, args, tuple(argument_names(signature, len(args))), value, candidate, wrt, scalar, tuple(functions)
     )
     if not problem.differentiated:
         raise CheckError(f"{title}: no argument to differentiate holds a floating array")
@@ -161,14 +161,14 @@ def _only_returned(problem: Problem) -> Problem:
     """Leave out arguments for which ``None`` comes back (labels, say); refuse what is no pair."""
     with in_float64():
         by_jax = _traceable(problem)
-        first = next(iter(probes(problem, Outline(problem, by_jax), {})), None)
+        first = next(iter(test_points(problem, Outline(problem, by_jax), {})), None)
         if first is None:
             raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
-        gradients = Hand(problem, "float64", by_jax)(first.point).gradients
+        gradients = Candidate(problem, "float64", by_jax)(first.point).gradients
     names = [problem.names[i] for i in problem.wrt]
     back = {a for n, g in gradients.items() if g is not None for a in names if n == a or n.startswith(a + ".")}
-    kept = tuple(i for i in problem.wrt if problem.names[i] in back)
-    return replace(problem, wrt=kept, all_wrt=problem.wrt) if kept else problem
+    returned = tuple(i for i in problem.wrt if problem.names[i] in back)
+    return replace(problem, wrt=returned, all_wrt=problem.wrt) if returned else problem
 
 
 def _one_line(error: Exception) -> str:
@@ -179,30 +179,30 @@ def _one_line(error: Exception) -> str:
 
 
 def examine(problem: Problem, options: Options) -> Report:
-    """Run every probe; on the first failure, look for the reason."""
+    """Run the candidate at every test point; where it fails, look for the reason."""
     start = time.perf_counter()
     with in_float64():
         by_jax = _traceable(problem)
-        first = next(iter(probes(problem, Outline(problem, by_jax), {})), None)
+        first = next(iter(test_points(problem, Outline(problem, by_jax), {})), None)
         if first is None:
             raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
         oracle = choose(problem, first.point, options.oracle)
         outline = Outline(problem, by_jax)
         axes = batch_axes(problem, outline)
-        hand = Hand(problem, options.dtype, by_jax)
+        candidate = Candidate(problem, options.dtype, by_jax)
         rounds: list[Round] = []
-        for probe in probes(problem, outline, axes):
-            if options.dtype == "float32" and probe.name in ("blank input", "ties"):
+        for at in test_points(problem, outline, axes):
+            if options.dtype == "float32" and at.name in ("blank input", "ties"):
                 continue  # rounding moves values off the kink
             if oracle.name in ("differences", "complex") and len(rounds) >= 4:
                 break
-            round_ = _round(problem, oracle, hand, probe, options)
+            round_ = _round(problem, oracle, candidate, at, options)
             if round_ is None:
                 continue
             rounds.append(round_)
             if len(rounds) == 1 and not round_.got:
                 break
-        verdict = consult(problem, oracle, hand, rounds, axes, by_jax, options)
+        verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options)
     conventions, notes = verdict.conventions, verdict.notes
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
@@ -237,25 +237,25 @@ def _refusal(problem: Problem) -> str:
     return "no floating array" if not found else f"{next(iter(found.values())).ravel()[:1]}"
 
 
-def _round(problem: Problem, oracle: Oracle, hand: Hand, probe: Probe, options: Options) -> Round | None:
-    """One probe: what is right, what came back. ``None`` where the right gradient is not finite."""
+def _round(problem: Problem, oracle: Oracle, candidate: Candidate, at: TestPoint, options: Options) -> Round | None:
+    """One test point: the right gradients and the returned ones. ``None`` where the right gradient is not finite."""
     if options.dtype == "float32":
-        args = numpy_args(problem, numpy_args(problem, probe.point.args, np.float32))
-        probe = Probe(probe.name, type(probe.point)(args, probe.point.cotangent), probe.special)
+        args = numpy_args(problem, numpy_args(problem, at.point.args, np.float32))
+        at = TestPoint(at.name, type(at.point)(args, at.point.cotangent), at.special)
     try:
-        want = oracle.gradient(probe.point)
+        want = oracle.gradient(at.point)
     except CheckError:
         raise
     except Exception:
-        if probe.name == "as given":
+        if at.name == "as given":
             raise
         return None
     if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):
         return None
-    returned = hand(probe.point)
+    returned = candidate(at.point)
     size = float(np.sqrt(sum(float(np.nansum(np.square(w))) for w in want.values())))
     exact = _FLOAT32 if options.dtype == "float32" else oracle.tolerance
-    if probe.special:
-        exact = max(exact, 1e-2 if options.dtype == "float32" and probe.name == "saturated" else 1e-7)
+    if at.special:
+        exact = max(exact, 1e-2 if options.dtype == "float32" and at.name == "saturated" else 1e-7)
     got = {n: g for n, g in returned.gradients.items() if g is not None and np.asarray(g).dtype.kind in "fiub"}
-    return Round(probe, want, returned, got, exact, (1e-2 if options.dtype == "float32" else 1e-4) * size)
+    return Round(at, want, returned, got, exact, (1e-2 if options.dtype == "float32" else 1e-4) * size)

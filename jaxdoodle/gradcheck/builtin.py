@@ -115,13 +115,13 @@ def _penalty(title, penalty, params, **options) -> Report:
 def _model(title, network, listed, rng, **options) -> Report:
     loss, key = losses.SoftmaxCrossEntropy(), jax.random.key(0)
     plain = model.loss_fn(network, loss, listed)
-    hand = backprop.value_and_grad(network, loss, listed)
+    candidate = backprop.value_and_grad(network, loss, listed)
 
     def value(params, x, labels):
         return plain(params, x, labels, key=key)[0]
 
     def value_and_grad(params, x, labels):
-        (total, _), grads = hand(params, x, labels, key=key)
+        (total, _), grads = candidate(params, x, labels, key=key)
         return total, grads
 
     params = jax.tree.map(np.asarray, model.init(network, jax.random.key(1)))

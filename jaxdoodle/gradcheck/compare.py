@@ -12,7 +12,7 @@ class Comparison:
     """One returned gradient against the oracle's.
 
     ``rel_l2`` is ``|got - want| / |want|``, where a ``want`` that vanishes beside the other leaves (``floor``) counts
-    as that floor. ``ratio`` is ``|got| / |want|``; ``cosine`` and ``ratio`` are nan where a side is zero.
+    as that floor. ``ratio`` is ``|got| / |want|``; ``cosine`` and ``ratio`` are nan where either norm is zero.
     """
 
     rel_l2: float

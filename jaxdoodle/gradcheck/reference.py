@@ -1,8 +1,8 @@
-"""Who says what the gradient is.
+"""The oracles: independent computations of the right gradient.
 
 ``vjp``: JAX differentiates the plain forward, in float64. ``trace``: for NumPy code that JAX cannot run, the reverse
-pass over the recorded forward, believed only after central differences agree with it. ``differences`` and
-``complex``: no differentiation at all. None of them ever runs the suspect.
+pass over the traced forward, trusted only after central differences agree with it. ``differences`` and
+``complex``: no differentiation at all. None of them ever runs the candidate.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.jaxpr import replay
-from jaxdoodle.gradcheck.autograd.numpy_proxy import recording
+from jaxdoodle.gradcheck.autograd.jaxpr import interpret
+from jaxdoodle.gradcheck.autograd.numpy_proxy import tracing
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable
-from jaxdoodle.gradcheck.autograd.traced_array import Array, user_line
+from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, user_line
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
@@ -50,8 +50,8 @@ class Oracle:
 # -- jax.vjp ---------------------------------------------------------------------------------------------------------
 
 
-def suspects_inside(closed: Any) -> list[str]:
-    """Names of the functions with a hand-written reverse rule anywhere in a jaxpr."""
+def custom_vjps_inside(closed: Any) -> list[str]:
+    """Names of the functions with a hand-written reverse pass anywhere in a jaxpr."""
     found = []
 
     def visit(jaxpr):
@@ -117,19 +117,19 @@ def seeds_of(problem: Problem, point: Point) -> dict[str, np.ndarray]:
     return {name: np.asarray(v, np.float64) for name, v in float_outputs(point.cotangent).items()}
 
 
-# -- the recorded forward --------------------------------------------------------------------------------------------
+# -- the traced forward ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Recording:
+class Trace:
     """A tape of the forward at one point, and the seeds of its reverse pass."""
 
     tape: Tape
     seeds: dict[int, np.ndarray]
 
 
-def record_forward(problem: Problem, point: Point, by_jax: bool) -> Recording:
-    """Write the forward down. Raises ``Untraceable`` (or whatever the code raises) when that is not possible."""
+def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
+    """Trace the forward. Raises ``Untraceable`` (or whatever the code raises) when that is not possible."""
     if by_jax:
         tape = Tape(lambda: None)
         closed = jaxpr_of(problem, point.args)
@@ -137,28 +137,29 @@ def record_forward(problem: Problem, point: Point, by_jax: bool) -> Recording:
         flat, _ = jax.tree.flatten((moving, rest))
         named = {id(x): name for name, x in (moving | rest).items()}
         arguments = [
-            Array(tape, tape.leaf(named[id(x)], np.asarray(x, np.float64))) if is_floating(x) else x for x in flat
+            TracedArray(tape, tape.leaf(named[id(x)], np.asarray(x, np.float64))) if is_floating(x) else x for x in flat
         ]
-        results = dict(zip(sorted(_float_names(problem, point.args)), replay(closed, arguments, tape), strict=True))
+        results = dict(zip(sorted(_float_names(problem, point.args)), interpret(closed, arguments, tape), strict=True))
     else:
         tape = Tape(user_line)
         args = numpy_args(problem, point.args)
         arrays = {
-            name: Array(tape, tape.leaf(name, x)) if is_floating(x) else x for name, x in problem.arrays(args).items()
+            name: TracedArray(tape, tape.leaf(name, x)) if is_floating(x) else x
+            for name, x in problem.arrays(args).items()
         }
-        with recording(tape, list(problem.functions)), fixed_randomness(), np.errstate(all="ignore"):
+        with tracing(tape, list(problem.functions)), fixed_randomness(), np.errstate(all="ignore"):
             y = problem.value(*problem.with_arrays(args, arrays))
-        results = recorded_outputs(y)
+        results = traced_outputs(y)
     tape.moving = {tape.leaves[name] for name in problem.differentiated}
     seeds: dict[int, np.ndarray] = {}
     for name, seed in seeds_of(problem, point).items():
         y = results.get(name)
-        if type(y) is Array:
+        if type(y) is TracedArray:
             seed = np.broadcast_to(seed, y.shape)
             seeds[y._node] = seeds[y._node] + seed if y._node in seeds else seed
     if not any(tape.alive(i) for i in seeds):
-        raise Untraceable("the output does not carry recorded values")
-    return Recording(tape, seeds)
+        raise Untraceable("the output holds no traced arrays")
+    return Trace(tape, seeds)
 
 
 def _float_names(problem: Problem, args: tuple) -> list[str]:
@@ -173,27 +174,27 @@ def output_shapes(problem: Problem, args: tuple) -> Any:
         return jax.eval_shape(lambda m, r: problem.value(*problem.with_arrays(args, m | r)), moving, rest)
 
 
-def recorded_outputs(y: Any, path: str = "") -> dict[str, Any]:
-    """Like ``float_outputs``, of a tree that holds recorded arrays."""
-    if type(y) is Array:
+def traced_outputs(y: Any, path: str = "") -> dict[str, Any]:
+    """Like ``float_outputs``, of a tree that holds traced arrays."""
+    if type(y) is TracedArray:
         return {path or "y": y}
     branches = y.items() if isinstance(y, dict) else enumerate(y) if isinstance(y, list | tuple) else ()
     found: dict[str, Any] = {}
     for name, branch in branches:
-        found |= recorded_outputs(branch, f"{path}.{name}" if path else str(name))
+        found |= traced_outputs(branch, f"{path}.{name}" if path else str(name))
     return found
 
 
 def trace_oracle(problem: Problem, first: Point, by_jax: bool) -> Oracle:
-    """Raises ``Untraceable`` where the recorded reverse pass and central differences do not agree."""
+    """Raises ``Untraceable`` where the reverse pass over the trace and central differences do not agree."""
 
     def gradient(point: Point) -> dict[str, np.ndarray]:
-        recording = record_forward(problem, point, by_jax)
-        table = recording.tape.leaf_values(recording.tape.reverse(recording.seeds))
+        trace = trace_forward(problem, point, by_jax)
+        table = trace.tape.leaf_values(trace.tape.reverse(trace.seeds))
         return {name: table[name] for name in problem.differentiated}
 
     confirm(problem, first, gradient(first))
-    note = "reverse pass over the recorded forward, float64, confirmed by central differences"
+    note = "reverse pass over the traced forward, float64, confirmed by central differences"
     return Oracle("trace", note, 1e-9, gradient)
 
 
@@ -215,7 +216,7 @@ def confirm(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) -> 
             if errors[-1] < 1e-5:
                 break
         else:
-            raise Untraceable(f"the recorded forward and central differences disagree on {name} by {min(errors):.1e}")
+            raise Untraceable(f"the traced forward and central differences disagree on {name} by {min(errors):.1e}")
 
 
 # -- without differentiation -----------------------------------------------------------------------------------------
@@ -335,11 +336,11 @@ def choose(problem: Problem, first: Point, name: str) -> Oracle:
         except Exception as error:  # whatever keeps JAX from tracing the user's code
             why = f"JAX cannot trace the forward ({type(error).__name__})"
         else:
-            hidden = suspects_inside(closed)
+            hidden = custom_vjps_inside(closed)
             if not hidden:
                 return vjp_oracle(problem)
             by_jax = True
-            why = f"jax.vjp was refused: the forward runs custom_vjp ({', '.join(hidden)}), whose rule is the suspect's"
+            why = f"jax.vjp was refused: the forward runs custom_vjp ({', '.join(hidden)}), a candidate itself"
         if name == "vjp":
             raise CheckError(f"oracle vjp: {why}; ask for differences")
     try:

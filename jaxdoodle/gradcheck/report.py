@@ -16,7 +16,7 @@ from jaxdoodle.gradcheck.compare import Comparison
 
 @dataclass(frozen=True)
 class LeafResult:
-    """One leaf at one probe. ``verdict``: exact, close, convention, undecided or wrong."""
+    """One leaf at one test point. ``verdict``: exact, close, convention, undecided or wrong."""
 
     name: str
     shape: tuple[int, ...]
@@ -25,7 +25,7 @@ class LeafResult:
 
 
 @dataclass(frozen=True)
-class ProbeResult:
+class PointResult:
     name: str
     leaves: tuple[LeafResult, ...]
     note: str = ""
@@ -57,7 +57,7 @@ class Report:
     title: str
     oracle: str
     dtype: str
-    probes: tuple[ProbeResult, ...]
+    test_points: tuple[PointResult, ...]
     findings: tuple[Finding, ...]
     conventions: tuple[str, ...]
     notes: tuple[str, ...]
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return not self.findings and all(p.passed for p in self.probes)
+        return not self.findings and all(p.passed for p in self.test_points)
 
     def __bool__(self) -> bool:
         return self.passed
@@ -75,8 +75,8 @@ class Report:
     def leaves(self) -> tuple[LeafResult, ...]:
         """For each leaf its first wrong result or, where there is none, its worst at the shapes that were given."""
         shown: dict[str, LeafResult] = {}
-        for probe in self.probes:
-            for leaf in probe.leaves:
+        for point in self.test_points:
+            for leaf in point.leaves:
                 old = shown.setdefault(leaf.name, leaf)
                 worse = leaf.shape == old.shape and leaf.figures.rel_l2 > old.figures.rel_l2
                 if old.verdict != "wrong" and (leaf.verdict == "wrong" or worse):
@@ -104,9 +104,9 @@ class Report:
             "oracle": self.oracle,
             "dtype": self.dtype,
             "leaves": [leaf(r) for r in self.leaves],
-            "probes": [
+            "test_points": [
                 {"name": p.name, "passed": p.passed, "note": p.note, "leaves": [leaf(r) for r in p.leaves]}
-                for p in self.probes
+                for p in self.test_points
             ],
             "findings": [plain(vars(f)) for f in self.findings],
             "conventions": list(self.conventions),
@@ -118,7 +118,7 @@ class Report:
         return json.dumps(self.to_dict())
 
     def show(self, console: Any = None) -> None:
-        """Print in colour, where the terminal has it."""
+        """Print, in color where the terminal has it."""
         from rich.console import Console
 
         _render(self, console or Console())
@@ -163,9 +163,11 @@ def _render(report: Report, console: Any) -> None:
                 _MARKS[leaf.verdict],
             )  # fmt: skip
         console.print(Padding(table, (0, 2)))
-    words = [f"[green]{escape(p.name)}[/]" if p.passed else f"[bold red]{escape(p.name)} ✗[/]" for p in report.probes]
+    words = [
+        f"[green]{escape(p.name)}[/]" if p.passed else f"[bold red]{escape(p.name)} ✗[/]" for p in report.test_points
+    ]
     if words:
-        console.print(Padding("probes: " + ", ".join(words), (0, 2)))
+        console.print(Padding("test points: " + ", ".join(words), (0, 2)))
     for text in (*(f"convention: {c}" for c in report.conventions), *(f"note: {n}" for n in report.notes)):
         console.print(Padding(Text(text), (0, 2)))
     for k, finding in enumerate(report.findings, 1):

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdoodle.gradcheck import api
+from jaxdoodle.gradcheck import check
 
 
 def dense_forward(x, w, b):
@@ -95,4 +95,4 @@ def examine(name, **options):
         "skip": (rng.normal(size=(5, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 4))),
     }
     forward, backward = globals()[f"{name}_forward"], globals()[f"{name}_backward"]
-    return api(forward, backward, arguments[name], **options)
+    return check(forward, backward, arguments[name], **options)

@@ -19,7 +19,7 @@ def _erf_slope(y, x):
 
 
 def _share(a, b, wins):
-    """Derivative of max or min towards its first argument; a tie goes to a variable's side evenly."""
+    """Derivative of max or min towards its first argument; a tie is shared evenly."""
     return np.where(a == b, 0.5, wins)
 
 
@@ -72,7 +72,7 @@ ELEMENTWISE["fmax"], ELEMENTWISE["fmin"] = ELEMENTWISE["maximum"], ELEMENTWISE["
 
 
 def elementwise_pull(name: str):
-    """The rule of an elementwise operation with broadcasting."""
+    """The derivative of an elementwise operation with broadcasting."""
     slopes = ELEMENTWISE[name]
 
     def pull(dy, y, *inputs):
@@ -94,8 +94,8 @@ def where_pull(mask: np.ndarray):
 def _expand(d: np.ndarray, shape: tuple[int, ...], axis) -> np.ndarray:
     """Undo the loss of the reduced axes."""
     axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
-    kept = [1 if i in {int(a) % len(shape) for a in axes} else n for i, n in enumerate(shape)]
-    return np.reshape(d, kept)
+    sizes = [1 if i in {int(a) % len(shape) for a in axes} else n for i, n in enumerate(shape)]
+    return np.reshape(d, sizes)
 
 
 def sum_pull(axis, scale: float = 1.0):
@@ -106,7 +106,7 @@ def sum_pull(axis, scale: float = 1.0):
 
 
 def extreme_pull(axis):
-    """All of the cotangent to the first winner."""
+    """All of the cotangent to the first extreme entry."""
 
     def pull(dy, y, x):
         hit = x == _expand(y, x.shape, axis)

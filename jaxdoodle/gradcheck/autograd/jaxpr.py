@@ -1,4 +1,4 @@
-"""A JAX function, run once on concrete NumPy values with every operation written on a tape.
+"""The jaxpr interpreter: runs a JAX function once on concrete NumPy values and writes every operation on a tape.
 
 Common primitives become their NumPy counterparts (so both front ends share one vocabulary); any other is run by
 JAX and differentiated by ``jax.vjp`` of that primitive alone. Loops are unrolled, branches taken.
@@ -14,13 +14,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax._src import source_info_util  # no public way to an equation's line
+from jax._src import source_info_util  # no public function gives an equation's line
 from jax.extend import core
 
 from jaxdoodle.gradcheck.autograd import traced_array
 from jaxdoodle.gradcheck.autograd.derivatives import elementwise_pull
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable, Where
-from jaxdoodle.gradcheck.autograd.traced_array import Array, elementwise, movement, plain, preprocessing
+from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, contraction, elementwise, movement, plain
 
 _SAME = {
     "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
@@ -34,7 +34,7 @@ _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 _ZERO_SLOPE = {"stop_gradient", "sign", "floor", "ceil", "round", "is_finite"}
 
 
-def replay(closed: Any, arguments: list[Any], tape: Tape) -> list[Any]:
+def interpret(closed: Any, arguments: list[Any], tape: Tape) -> list[Any]:
     """Run a closed jaxpr on ``Array``s and plain values. Call it with 64-bit types enabled."""
     return _run(tape, closed.jaxpr, closed.consts, arguments, None)
 
@@ -50,7 +50,7 @@ def _run(tape: Tape, jaxpr: Any, consts: list[Any], arguments: list[Any], outer:
     for eqn in jaxpr.eqns:
         line = _line(eqn) or outer
         inputs = [read(atom) for atom in eqn.invars]
-        if any(type(x) is Array and tape.alive(x._node) for x in inputs):
+        if any(type(x) is TracedArray and tape.alive(x._node) for x in inputs):
             tape.locate = partial(_same, line)
             outputs = _apply(tape, eqn, inputs, line)
         else:
@@ -123,7 +123,7 @@ def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
                 parts[i] = np.asarray(part)
             return tuple(parts)
 
-        return traced_array.record(tape, eqn.primitive.name, value, tuple(inputs), pull, params=eqn.params)
+        return traced_array.append(tape, eqn.primitive.name, value, tuple(inputs), pull, params=eqn.params)
 
     return [node(k, v) if jnp.issubdtype(v.dtype, jnp.floating) else np.asarray(v) for k, v in enumerate(results)]
 
@@ -131,7 +131,7 @@ def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
 # -- primitives that are not elementwise ---------------------------------------------------------------------------
 
 
-def _dot_general(tape: Tape, params: dict, a: Any, b: Any) -> Array:
+def _dot_general(tape: Tape, params: dict, a: Any, b: Any) -> TracedArray:
     (ca, cb), (ba, bb) = params["dimension_numbers"]
     left, right = list("abcdefgh"[: np.ndim(a)]), list("pqrstuvw"[: np.ndim(b)])
     for i, j in zip((*ca, *ba), (*cb, *bb), strict=True):
@@ -140,14 +140,14 @@ def _dot_general(tape: Tape, params: dict, a: Any, b: Any) -> Array:
     out += [c for i, c in enumerate(left) if i not in (*ca, *ba)] + [
         c for j, c in enumerate(right) if j not in (*cb, *bb)
     ]
-    return preprocessing(tape, "".join(left), "".join(right), "".join(out), a, b)
+    return contraction(tape, "".join(left), "".join(right), "".join(out), a, b)
 
 
 def _custom(kind: str, value: Callable) -> Callable:
     """An elementwise function that has no ufunc."""
 
     def run(tape, params, x):
-        return traced_array.record(tape, kind, value(plain(x)), (x,), elementwise_pull(kind))
+        return traced_array.append(tape, kind, value(plain(x)), (x,), elementwise_pull(kind))
 
     return run
 
@@ -160,7 +160,7 @@ def _erf(x):
     return np.asarray(jax.scipy.special.erf(x))
 
 
-def _integer_pow(tape: Tape, params: dict, x: Any) -> Array:
+def _integer_pow(tape: Tape, params: dict, x: Any) -> TracedArray:
     return np.square(x) if params["y"] == 2 else np.power(x, float(params["y"]))
 
 
@@ -174,7 +174,7 @@ def _convert(tape: Tape, params: dict, x: Any) -> Any:
     dtype = params["new_dtype"]
     if not jnp.issubdtype(dtype, jnp.floating):
         return plain(x).astype(dtype)
-    return traced_array.record(tape, "astype", plain(x).astype(dtype), (x,), lambda dy, y, x: (dy,))
+    return traced_array.append(tape, "astype", plain(x).astype(dtype), (x,), lambda dy, y, x: (dy,))
 
 
 def _reduce(name: str) -> Callable:
@@ -220,17 +220,20 @@ MOVES: dict[str, Callable] = {
 }
 
 
-# -- control flow: the way this run takes ---------------------------------------------------------------------------
+# -- control flow: as this run takes it -----------------------------------------------------------------------------
 
 
 def _scan(tape: Tape, params: dict, inputs: list[Any], line: Where | None) -> list[Any]:
-    n_consts, n_carry, length = params["num_consts"], params["num_carry"], params["length"]
-    body = params["jaxpr"]
+    if "ft_in" in params:  # JAX 0.12: three groups of inputs
+        n_consts, n_carry, _ = (len(group) for group in params["ft_in"].unpack())
+    else:
+        n_consts, n_carry = params["num_consts"], params["num_carry"]
+    length, body = params["length"], params["jaxpr"]
     consts, carry, xs = inputs[:n_consts], inputs[n_consts : n_consts + n_carry], inputs[n_consts + n_carry :]
     stacks: list[list[Any]] = [[] for _ in body.jaxpr.outvars[n_carry:]]
     order = range(length - 1, -1, -1) if params["reverse"] else range(length)
     for i in order:
-        rows = [x[i] if type(x) is Array else np.asarray(x)[i] for x in xs]
+        rows = [x[i] if type(x) is TracedArray else np.asarray(x)[i] for x in xs]
         out = _run(tape, body.jaxpr, body.consts, [*consts, *carry, *rows], line)
         carry = out[:n_carry]
         for stack, y in zip(stacks, out[n_carry:], strict=True):

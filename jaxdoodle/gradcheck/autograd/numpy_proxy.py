@@ -1,8 +1,8 @@
-"""Stands in for ``numpy`` inside the user's modules while their forward is recorded.
+"""The NumPy proxy: stands in for ``numpy`` inside the user's modules while their forward is traced.
 
-NumPy's own functions hand recorded arrays over by themselves; what makes *new* arrays (``np.zeros``) cannot know,
+NumPy's own functions dispatch to traced arrays by themselves; what makes *new* arrays (``np.zeros``) cannot know,
 and a value assigned into a plain array would be lost. So those few are replaced, in the user's namespaces, until
-the recording ends.
+the trace ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Tape
-from jaxdoodle.gradcheck.autograd.traced_array import Array, array, constant, plain
+from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, array, constant, plain
 
 _LIBRARIES = tuple(
     os.path.abspath(p) + os.sep
@@ -57,8 +57,8 @@ def namespaces(functions: list[Callable]) -> list[dict]:
 
 
 @contextlib.contextmanager
-def recording(tape: Tape, functions: list[Callable]) -> Iterator[None]:
-    """Within it, arrays that the user's code makes can hold recorded values."""
+def tracing(tape: Tape, functions: list[Callable]) -> Iterator[None]:
+    """Within it, arrays that the user's code makes can hold traced values."""
     instead = {id(np): _Numpy(tape), id(math): _Math()}
     instead |= {id(getattr(np, name)): make for name, make in _makers(tape).items()}
     instead |= {id(getattr(math, name)): make for name, make in vars(_Math).items() if not name.startswith("_")}
@@ -87,28 +87,21 @@ class _FloatType(type):
 
 
 class _float(builtins.float, metaclass=_FloatType):
-    """``float(x)`` that keeps a recorded scalar recorded; as a dtype it is float64."""
+    """``float(x)`` that keeps a traced scalar traced; as a dtype it is float64."""
 
     dtype = np.dtype(builtins.float)
 
     def __new__(cls, x=0.0):
-        return x if type(x) is Array else builtins.float(x)
+        return x if type(x) is TracedArray else builtins.float(x)
 
 
 class _Math:
-    """``math`` whose functions take recorded scalars."""
+    """``math`` whose functions take traced scalars."""
 
     pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
-    exp, log, sqrt, tanh, sin, cos, tan, sinh, cosh = (
-        staticmethod(np.exp), staticmethod(np.log), staticmethod(np.sqrt), staticmethod(np.tanh), staticmethod(np.sin),
-        staticmethod(np.cos), staticmethod(np.tan), staticmethod(np.sinh), staticmethod(np.cosh),
-    )  # fmt: skip
-    pow, log10, log2, log1p = (
-        staticmethod(np.power),
-        staticmethod(np.log10),
-        staticmethod(np.log2),
-        staticmethod(np.log1p),
-    )
+    exp, log, sqrt, tanh, sin = map(staticmethod, (np.exp, np.log, np.sqrt, np.tanh, np.sin))
+    cos, tan, sinh, cosh = map(staticmethod, (np.cos, np.tan, np.sinh, np.cosh))
+    pow, log10, log2, log1p = map(staticmethod, (np.power, np.log10, np.log2, np.log1p))
 
     def __getattr__(self, name):
         return getattr(math, name)

@@ -1,4 +1,4 @@
-"""Finds the parts of a network in a recorded forward by what they compute, not by how they are written.
+"""Finds the parts of a network in a traced forward by what they compute, not by how they are written.
 
 ``np.maximum(z, 0)``, ``z * (z > 0)`` and ``jax.nn.relu(z)`` are one part: a pair of values on the tape of which the
 second is the ReLU of the first, and depends on no argument but through it.
@@ -40,7 +40,7 @@ def depends_only_on(tape: Tape, y: int, inputs: set[int]) -> bool:
     return inputs <= above and not any(i in tape.moving and i not in inputs for i in above)
 
 
-def candidates(tape: Tape) -> list[int]:
+def endpoints(tape: Tape) -> list[int]:
     """Nodes that can be the input or output of a part."""
     live = [i for i, n in enumerate(tape.nodes) if tape.alive(i) and n.value.size > 1]
     site = {i: (tape.nodes[i].kind, tape.nodes[i].where) for i in live}
@@ -54,7 +54,7 @@ def candidates(tape: Tape) -> list[int]:
 
 def recognize(tape: Tape) -> list[Part]:
     found: list[Part] = []
-    nodes = sorted(candidates(tape))
+    nodes = sorted(endpoints(tape))
     for finder in (activations, softmaxes, dropouts, norms, pools, convolutions):
         found += finder(tape, nodes)
     return found
@@ -158,10 +158,10 @@ def elu(alpha: float) -> Activation:
 
 
 def _name_activation(x: np.ndarray, y: np.ndarray) -> tuple[str, Activation] | None:
-    probe = np.ravel(x)[:4], np.ravel(y)[:4]
+    sample = np.ravel(x)[:4], np.ravel(y)[:4]
     with np.errstate(all="ignore"):
         for name, act in ACTIVATIONS.items():
-            if np.allclose(act.value(probe[0]), probe[1], rtol=1e-7, atol=1e-10) and same(act.value(x), y):
+            if np.allclose(act.value(sample[0]), sample[1], rtol=1e-7, atol=1e-10) and same(act.value(x), y):
                 if name in ("relu", "absolute value") and not ((x < 0).any() and (x > 0).any()):
                     continue
                 return name, act
@@ -333,10 +333,10 @@ def correlate_back(dy, x, w, layout: Layout, pads, stride) -> tuple[np.ndarray, 
     dx = np.zeros_like(padded)
     counts = dy.shape[rows], dy.shape[rows + 1]
     for a, b in product(range(size[0]), range(size[1])):
-        place: list[Any] = [slice(None)] * 4
+        cells: list[Any] = [slice(None)] * 4
         for k, (start, step, n) in enumerate(zip((a, b), stride, counts, strict=True)):
-            place[rows + k] = slice(start, start + step * n, step)
-        dx[tuple(place)] += parts[..., a, b]
+            cells[rows + k] = slice(start, start + step * n, step)
+        dx[tuple(cells)] += parts[..., a, b]
     cut: list[Any] = [slice(None)] * 4
     for k in (0, 1):
         cut[rows + k] = slice(pads[k][0], padded.shape[rows + k] - pads[k][1])

@@ -1,7 +1,7 @@
-"""A recorded forward pass in NumPy, and the reverse pass over it, with any step of it replaced on purpose.
+"""A traced forward pass in NumPy, and the reverse pass over it, with any step of it replaced on purpose.
 
 The diagnosis rests on it: a hypothesis ("tanh' was written with tan") is a replaced step, and what that step
-would do to every gradient is computed and compared with what the suspect returned.
+would do to every gradient is computed and compared with what the candidate returned.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 #: ``pull(dy, y, *inputs)``: one cotangent, or None, for each input.
 Pull = Callable[..., tuple]
-#: What a replaced step hands down: (node, cotangent) pairs, from the cotangent of its output.
+#: What a replaced step passes to its parents: (node, cotangent) pairs, from the cotangent of its output.
 Step = Callable[[np.ndarray], Iterable[tuple[int, np.ndarray]]]
 
 
@@ -47,7 +47,7 @@ class Node:
 
 
 class Untraceable(Exception):
-    """The forward uses something that the recorder cannot follow."""
+    """The forward uses something that the trace cannot follow."""
 
 
 class Tape:
@@ -75,7 +75,7 @@ class Tape:
         return index is not None and (self.nodes[index].kind == "leaf" or bool(self.nodes[index].parents))
 
     def step(self, index: int, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
-        """What the node hands down to its parents."""
+        """What the node passes to its parents."""
         node = self.nodes[index]
         if node.pull is None:
             return []

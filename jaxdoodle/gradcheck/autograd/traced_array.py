@@ -1,6 +1,6 @@
-"""Arrays that write down what is done to them: NumPy code, as printed, becomes a tape.
+"""Traced arrays: they write every operation on a tape as NumPy code runs.
 
-An ``Array`` stands in for ``numpy.ndarray``. NumPy hands its own functions over to it (``__array_ufunc__``,
+A ``TracedArray`` stands in for ``numpy.ndarray``. NumPy dispatches its own functions to it (``__array_ufunc__``,
 ``__array_function__``); assignment into it (``out[i, j] = ...``) replaces the value it stands for.
 """
 
@@ -33,7 +33,7 @@ _INSIDE = (
 
 
 def user_line() -> Where | None:
-    """The nearest line up the stack that is not ours and not NumPy's."""
+    """The nearest line up the stack that is neither the checker's nor NumPy's."""
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
@@ -44,8 +44,8 @@ def user_line() -> Where | None:
 
 
 def plain(x: Any) -> Any:
-    """The NumPy value of anything that may be, or hold, an ``Array``."""
-    if type(x) is Array:
+    """The NumPy value of anything that may be, or hold, a ``TracedArray``."""
+    if type(x) is TracedArray:
         return x.value
     if isinstance(x, tuple | list) and any(holds(item) for item in x):
         return type(x)(plain(item) for item in x)
@@ -53,13 +53,13 @@ def plain(x: Any) -> Any:
 
 
 def holds(x: Any) -> bool:
-    return type(x) is Array or (isinstance(x, tuple | list) and any(holds(item) for item in x))
+    return type(x) is TracedArray or (isinstance(x, tuple | list) and any(holds(item) for item in x))
 
 
-class Array(NDArrayOperatorsMixin):
+class TracedArray(NDArrayOperatorsMixin):
     __array_priority__ = 1000.0
 
-    def __init__(self, tape: Tape, node: int, view: tuple[Array, Any] | None = None):
+    def __init__(self, tape: Tape, node: int, view: tuple[TracedArray, Any] | None = None):
         self._tape, self._node, self._view = tape, node, view
 
     @property  # type: ignore[misc]
@@ -70,7 +70,7 @@ class Array(NDArrayOperatorsMixin):
     def value(self) -> np.ndarray:
         return self._tape.nodes[self._node].value
 
-    # -- what NumPy hands over ------------------------------------------------------------------------------------
+    # -- what NumPy dispatches ------------------------------------------------------------------------------------
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.value, dtype=dtype)
@@ -96,8 +96,8 @@ class Array(NDArrayOperatorsMixin):
                 raise Untraceable(f"numpy.{name}")
             return value
         if out is not None:
-            if type(out[0]) is not Array:
-                raise Untraceable(f"numpy.{name} into an array that holds no recorded values")
+            if type(out[0]) is not TracedArray:
+                raise Untraceable(f"numpy.{name} into an array that holds no traced values")
             out[0]._become(result)
             return out[0]
         return result
@@ -140,7 +140,9 @@ class Array(NDArrayOperatorsMixin):
             a[index] = b
             return a
 
-        result = movement(self._tape, "setitem", put, self, item if type(item) is Array else np.asarray(plain(item)))
+        result = movement(
+            self._tape, "setitem", put, self, item if type(item) is TracedArray else np.asarray(plain(item))
+        )
         self._become(result)
 
     def fill(self, item):
@@ -207,7 +209,7 @@ class Array(NDArrayOperatorsMixin):
     ravel = flatten
 
     def copy(self, order="C"):
-        return Array(self._tape, self._node)
+        return TracedArray(self._tape, self._node)
 
     def dot(self, other):
         return np.dot(self, other)
@@ -228,19 +230,9 @@ MOVEMENTS = {
     "flipud", "rot90", "roll", "atleast_1d", "atleast_2d", "atleast_3d", "copy", "diag", "diagonal", "take",
     "take_along_axis", "sliding_window_view", "tril", "triu", "delete", "resize", "block",
 }  # fmt: skip
-#: Functions whose value does not vary with their input in a way that a derivative could follow.
-CONSTANT = {
-    "zeros_like",
-    "ones_like",
-    "empty_like",
-    "full_like",
-    "round",
-    "sign",
-    "result_type",
-    "shape",
-    "ndim",
-    "size",
-}
+#: Functions whose value does not vary with their input as a derivative could tell.
+CONSTANT = {"zeros_like", "ones_like", "empty_like", "full_like", "round", "sign", "result_type", "shape", "ndim",
+            "size"}  # fmt: skip
 
 
 def _as_tuple(x) -> tuple:
@@ -253,7 +245,7 @@ def _fill_list(args) -> list:
     for arg in args:
         if isinstance(arg, tuple | list) and holds(arg):
             found.extend(_fill_list(arg))
-        elif type(arg) is Array or (isinstance(arg, np.ndarray) and arg.dtype.kind == "f"):
+        elif type(arg) is TracedArray or (isinstance(arg, np.ndarray) and arg.dtype.kind == "f"):
             found.append(arg)
     return found
 
@@ -265,7 +257,7 @@ def _refill(args, arrays):
     def fill(arg):
         if isinstance(arg, tuple | list) and holds(arg):
             return type(arg)(fill(item) for item in arg)
-        if type(arg) is Array or (isinstance(arg, np.ndarray) and arg.dtype.kind == "f"):
+        if type(arg) is TracedArray or (isinstance(arg, np.ndarray) and arg.dtype.kind == "f"):
             return next(supply)
         return arg
 
@@ -275,15 +267,15 @@ def _refill(args, arrays):
 # -- the operations ------------------------------------------------------------------------------------------------
 
 
-def record(tape: Tape, kind: str, value: Any, inputs: tuple, pull: Pull, **about: Any) -> Array:
-    """Write one operation down. Without a live input it is a constant."""
-    parents = tuple(x._node if type(x) is Array and tape.alive(x._node) else None for x in inputs)
+def append(tape: Tape, kind: str, value: Any, inputs: tuple, pull: Pull, **about: Any) -> TracedArray:
+    """Append one operation to the tape. Without a live input it is a constant."""
+    parents = tuple(x._node if type(x) is TracedArray and tape.alive(x._node) else None for x in inputs)
     value = np.asarray(value)
     if all(p is None for p in parents):
-        return Array(tape, tape.add(Node("constant", value, (), (), None, None)))
+        return TracedArray(tape, tape.add(Node("constant", value, (), (), None, None)))
     given = tuple(_numbers(plain(x)) for x in inputs)
     node = Node(kind, value, parents, given, pull, tape.locate(), about)
-    return Array(tape, tape.add(node))
+    return TracedArray(tape, tape.add(node))
 
 
 def _numbers(x: Any) -> np.ndarray:
@@ -292,29 +284,29 @@ def _numbers(x: Any) -> np.ndarray:
     return x.astype(float) if x.dtype.kind in "biu" else x
 
 
-def constant(tape: Tape, value: Any) -> Array:
-    return Array(tape, tape.add(Node("constant", np.asarray(value), (), (), None, None)))
+def constant(tape: Tape, value: Any) -> TracedArray:
+    return TracedArray(tape, tape.add(Node("constant", np.asarray(value), (), (), None, None)))
 
 
-def elementwise(tape: Tape, ufunc, *inputs) -> Array:
+def elementwise(tape: Tape, ufunc, *inputs) -> TracedArray:
     with np.errstate(all="ignore"):
         value = ufunc(*map(plain, inputs))
-    return record(tape, ufunc.__name__, value, inputs, elementwise_pull(ufunc.__name__))
+    return append(tape, ufunc.__name__, value, inputs, elementwise_pull(ufunc.__name__))
 
 
-def movement(tape: Tape, kind: str, call, *inputs) -> Array:
+def movement(tape: Tape, kind: str, call, *inputs) -> TracedArray:
     """Run the operation twice: on the values, and on their numbers."""
     values = [np.asarray(plain(x)) for x in inputs]
     index, start = [], 1
     for x, value in zip(inputs, values, strict=True):
-        live = type(x) is Array and tape.alive(x._node)
+        live = type(x) is TracedArray and tape.alive(x._node)
         index.append(np.arange(start, start + value.size).reshape(value.shape) if live else np.zeros(value.shape, int))
         start += value.size
     value = call(*values)
-    return record(tape, kind, value, inputs, movement_pull(np.asarray(call(*index)), [v.shape for v in values]))
+    return append(tape, kind, value, inputs, movement_pull(np.asarray(call(*index)), [v.shape for v in values]))
 
 
-def product(tape: Tape, kind: str, a, b) -> Array:
+def product(tape: Tape, kind: str, a, b) -> TracedArray:
     """``dot`` and ``matmul`` as subscripts."""
     na, nb = np.ndim(a), np.ndim(b)
     if na == 0 or nb == 0:
@@ -333,53 +325,53 @@ def product(tape: Tape, kind: str, a, b) -> Array:
         out = [*stack, *left[-2:-1], *(right[-1:] if nb > 1 else [])]
     else:
         out = [*left[:-1], *right[:contracted], *right[contracted + 1 :]]
-    return preprocessing(tape, "".join(left), "".join(right), "".join(out), a, b)
+    return contraction(tape, "".join(left), "".join(right), "".join(out), a, b)
 
 
-def preprocessing(tape: Tape, left: str, right: str, out: str, a, b) -> Array:
+def contraction(tape: Tape, left: str, right: str, out: str, a, b) -> TracedArray:
     value = np.einsum(f"{left},{right}->{out}", plain(a), plain(b), optimize=True)
-    return record(tape, "matmul", value, (a, b), einsum_pull(left, right, out))
+    return append(tape, "matmul", value, (a, b), einsum_pull(left, right, out))
 
 
-def einsum(tape: Tape, subscripts: str, *operands, **_) -> Array:
+def einsum(tape: Tape, subscripts: str, *operands, **_) -> TracedArray:
     terms, out = (subscripts.replace(" ", "") + "->").split("->")[:2]
-    sides = terms.split(",")
-    if len(sides) == 1:
+    terms_in = terms.split(",")
+    if len(terms_in) == 1:
         extra = constant(tape, 1.0)
-        return preprocessing(tape, sides[0], "", out, operands[0], extra)
-    if len(sides) != 2 or "." in subscripts or "->" not in subscripts or any(len(set(s)) < len(s) for s in sides):
+        return contraction(tape, terms_in[0], "", out, operands[0], extra)
+    if len(terms_in) != 2 or "." in subscripts or "->" not in subscripts or any(len(set(s)) < len(s) for s in terms_in):
         raise Untraceable(f"numpy.einsum({subscripts!r})")
-    return preprocessing(tape, sides[0], sides[1], out, *operands)
+    return contraction(tape, terms_in[0], terms_in[1], out, *operands)
 
 
-def tensordot(tape: Tape, a, b, axes=2) -> Array:
+def tensordot(tape: Tape, a, b, axes=2) -> TracedArray:
     if isinstance(axes, int):
         axes = (list(range(np.ndim(a) - axes, np.ndim(a))), list(range(axes)))
-    ours, theirs = (np.atleast_1d(x).tolist() for x in axes)
+    axes_a, axes_b = (np.atleast_1d(x).tolist() for x in axes)
     left, right = list("abcdefgh"[: np.ndim(a)]), list("pqrstuvw"[: np.ndim(b)])
-    for i, j in zip(ours, theirs, strict=True):
+    for i, j in zip(axes_a, axes_b, strict=True):
         right[j] = left[i]
-    summed = {left[i] for i in ours}
-    return preprocessing(
+    summed = {left[i] for i in axes_a}
+    return contraction(
         tape, "".join(left), "".join(right), "".join(c for c in [*left, *right] if c not in summed), a, b
     )
 
 
-def reduce(tape: Tape, name: str, x, axis=None, keepdims=False) -> Array:
-    if type(x) is not Array:
+def reduce(tape: Tape, name: str, x, axis=None, keepdims=False) -> TracedArray:
+    if type(x) is not TracedArray:
         x = array(tape, x)
     value = plain(x)
     axis = tuple(plain(axis)) if isinstance(axis, list) else axis
     if name in ("maximum", "max", "amax"):
-        return record(tape, "max", value.max(axis=axis, keepdims=keepdims), (x,), extreme_pull(axis), axis=axis)
+        return append(tape, "max", value.max(axis=axis, keepdims=keepdims), (x,), extreme_pull(axis), axis=axis)
     if name in ("minimum", "min", "amin"):
-        return record(tape, "min", value.min(axis=axis, keepdims=keepdims), (x,), extreme_pull(axis), axis=axis)
+        return append(tape, "min", value.min(axis=axis, keepdims=keepdims), (x,), extreme_pull(axis), axis=axis)
     if name in ("add", "sum"):
-        return record(tape, "sum", value.sum(axis=axis, keepdims=keepdims), (x,), sum_pull(axis), axis=axis)
+        return append(tape, "sum", value.sum(axis=axis, keepdims=keepdims), (x,), sum_pull(axis), axis=axis)
     if name == "mean":
         result = value.mean(axis=axis, keepdims=keepdims)
         pull = sum_pull(axis, max(result.size, 1) / max(value.size, 1))
-        return record(tape, "mean", result, (x,), pull, axis=axis, count=value.size // max(result.size, 1))
+        return append(tape, "mean", result, (x,), pull, axis=axis, count=value.size // max(result.size, 1))
     raise Untraceable(f"numpy.{name} over an axis")
 
 
@@ -390,7 +382,7 @@ def _reducer(name):
     return run
 
 
-def variance(tape, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **_) -> Array:
+def variance(tape, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **_) -> TracedArray:
     centered = x - reduce(tape, "mean", x, axis, True)
     total = reduce(tape, "sum", centered * centered, axis, keepdims is True)
     return total / (x.size / max(np.size(total), 1) - ddof)
@@ -400,13 +392,13 @@ def where(tape, mask, a=None, b=None):
     if a is None:
         return np.where(plain(mask))
     mask = np.asarray(plain(mask)).astype(bool)
-    a, b = (x if type(x) is Array else np.asarray(x) for x in (a, b))
+    a, b = (x if type(x) is TracedArray else np.asarray(x) for x in (a, b))
     value = np.where(mask, plain(a), plain(b))
 
     def pull(dy, y, *inputs):
         return where_pull(mask)(dy, y, *inputs)
 
-    return record(tape, "where", value, (a, b), pull, mask=mask)
+    return append(tape, "where", value, (a, b), pull, mask=mask)
 
 
 def clip(tape, x, a_min=None, a_max=None, out=None, **kwargs):
@@ -424,7 +416,7 @@ def norm(tape, x, ord=None, axis=None, keepdims=False):
 
 def outer(tape, a, b, out=None):
     a, b = np.ravel(a), np.ravel(b)
-    return preprocessing(tape, "a", "p", "ap", a, b)
+    return contraction(tape, "a", "p", "ap", a, b)
 
 
 def pad(tape, x, pad_width, mode="constant", **kwargs):
@@ -436,15 +428,15 @@ def pad(tape, x, pad_width, mode="constant", **kwargs):
 
 def add_at(tape, target, index, item) -> None:
     """``np.add.at``: every repeated index counts."""
-    if type(target) is not Array:
-        raise Untraceable("numpy.add.at into an array that holds no recorded values")
+    if type(target) is not TracedArray:
+        raise Untraceable("numpy.add.at into an array that holds no traced values")
     index, value = plain(index), np.array(target.value)
     np.add.at(value, index, plain(item))
 
     def pull(dy, y, a, b):
         return dy, unbroadcast(dy[index], np.shape(b))
 
-    target._become(record(tape, "add.at", value, (target, item), pull))
+    target._become(append(tape, "add.at", value, (target, item), pull))
 
 
 def split(tape, x, sections, axis=0):
@@ -453,10 +445,10 @@ def split(tape, x, sections, axis=0):
 
 
 def array(tape: Tape, x, dtype=None, **_) -> Any:
-    """``np.array`` of anything: lists of recorded values become one recorded array."""
+    """``np.array`` of anything: lists of traced values become one traced array."""
     if dtype is not None and np.dtype(dtype).kind != "f":
         return np.array(plain(x), dtype=dtype)
-    if type(x) is Array:
+    if type(x) is TracedArray:
         return x.copy()
     if holds(x):
         return np.stack([array(tape, item) if holds(item) else constant(tape, item) for item in x])

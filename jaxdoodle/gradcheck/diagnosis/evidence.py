@@ -1,27 +1,34 @@
-"""What a diagnosis looks at: the recorded forward, the right gradients and the returned ones."""
+"""The evidence of a diagnosis: the traced forward, the right gradients and the returned ones at a test point."""
 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import Part, recognize
 from jaxdoodle.gradcheck.autograd.tape import Step, Tape, Where
-from jaxdoodle.gradcheck.compare import close
+from jaxdoodle.gradcheck.compare import Comparison, close, compare
+from jaxdoodle.gradcheck.diagnosis import shapes
+from jaxdoodle.gradcheck.reference import Oracle, trace_forward
+from jaxdoodle.gradcheck.setup.candidate import Candidate, Returned
+from jaxdoodle.gradcheck.setup.line_trace import Assignment
+from jaxdoodle.gradcheck.setup.problem import Problem
+from jaxdoodle.gradcheck.setup.test_points import TestPoint
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A way of being wrong that can be recomputed.
+    """A mistake whose gradients can be recomputed.
 
     ``name`` is the class of the bug, ``sentence`` what was done and what is right. ``changes`` replaces steps of the
     reverse pass; ``leaves`` gives the gradients of some leaves outright. A ``fit`` hypothesis leaves one number open:
     gradients are ``base + (c - 1) * direction``, and ``words(c)`` gives name and sentence.
-    ``rank``: where two explain the same, the lower is told. ``place`` is the node where it happens, ``factor`` the
+    ``rank``: where two explain the same, the lower is told. ``node`` is the one where it happens, ``factor`` the
     number by which gradients are off, where it is one.
     """
 
@@ -32,12 +39,12 @@ class Hypothesis:
     leaves: Mapping[str, np.ndarray] = field(default_factory=dict)
     direction: Mapping[str, np.ndarray] | None = None
     words: Callable[[float], tuple[str, str, int] | None] | None = None
-    place: int | None = None
+    node: int | None = None
     factor: float | None = None
 
 
 class Altered(Tape):
-    """A tape some of whose steps are replaced: the network as the suspect differentiates it."""
+    """A tape some of whose steps are replaced: the network as the candidate differentiates it."""
 
     def __init__(self, tape: Tape, changes: Mapping[int, Step]):
         self.nodes, self.leaves, self.moving, self.locate = tape.nodes, tape.leaves, tape.moving, tape.locate
@@ -51,7 +58,7 @@ class Altered(Tape):
 
 
 @dataclass
-class Scene:
+class Evidence:
     """One point. ``got`` has only leaves that came back in the right shape; ``solved`` leaves are explained already."""
 
     tape: Tape
@@ -61,7 +68,7 @@ class Scene:
     batch: int | None = None
     parts: list[Part] | None = None
     solved: frozenset[str] = frozenset()
-    given: dict[str, np.ndarray] | None = None  # the right gradients, where the forward could not be recorded
+    given: dict[str, np.ndarray] | None = None  # the right gradients, where the forward could not be traced
 
     @functools.cached_property
     def cotangents(self) -> list[Any]:
@@ -112,7 +119,7 @@ class Scene:
         return table
 
     def first_use(self, name: str) -> int:
-        """Where in the forward the leaf comes in; where that is not recorded, its place among the arguments."""
+        """Where in the forward the leaf comes in; where there is no trace, its position among the arguments."""
         return min(self.children.get(self.tape.leaves[name], [self.tape.leaves[name]]))
 
     def value(self, name: str) -> np.ndarray:
@@ -156,3 +163,113 @@ class Scene:
         """What one contribution adds to the gradients of the leaves."""
         deltas = self.tape.leaf_values(self.tape.changed(self.cotangents, {}, {parent: d}))
         return {name: deltas[name] for name in self.got}
+
+
+# -- one check as it is judged ----------------------------------------------------------------------------------------
+
+#: Up to this relative distance a gradient that is not exact passes, with a remark.
+CLOSE = 1e-6
+
+
+@dataclass
+class Round:
+    """The candidate at one test point.
+
+    ``exact`` is the relative distance of a right gradient; below ``floor`` a leaf counts as zero.
+    """
+
+    at: TestPoint
+    want: dict[str, np.ndarray]
+    returned: Returned
+    got: dict[str, np.ndarray]
+    exact: float
+    floor: float
+    excused: dict[str, str] = field(default_factory=dict)  # leaf -> convention or undecided
+
+    @functools.cached_property
+    def figures(self) -> dict[str, Comparison]:
+        return {
+            n: compare(np.asarray(g, np.float64), self.want[n], self.floor)
+            if g.shape == self.want[n].shape
+            else Comparison(np.inf, np.inf, (), np.nan, np.nan)
+            for n, g in self.got.items()
+        }
+
+    def verdict(self, name: str) -> str:
+        error = self.figures[name].rel_l2
+        if error <= self.exact:
+            return "exact"
+        if error <= max(CLOSE, self.exact):
+            return "close"
+        return self.excused.get(name, "wrong")
+
+    @property
+    def wrong(self) -> list[str]:
+        return [n for n in self.got if self.verdict(n) == "wrong"]
+
+
+@dataclass
+class Case:
+    """One check: its rounds, and what every step of the diagnosis needs."""
+
+    problem: Problem
+    oracle: Oracle
+    candidate: Candidate
+    rounds: list[Round]
+    axes: dict[str, int]
+    by_jax: bool
+    demand: dict[str, Any]
+    dtype: str
+
+    @property
+    def generic(self) -> list[Round]:
+        return [r for r in self.rounds if not r.at.special]
+
+    def log(self, r: Round) -> list[Assignment]:
+        return self.candidate.log(r.at.point)
+
+    @functools.cached_property
+    def models(self) -> list[Evidence]:
+        """The traced forward at generic points, where parts can be recognized (a dead unit shows none)."""
+        options = [r for r in self.generic if r.at.name.startswith("random")] or self.generic
+        return [evidence_of(self, r) for r in options[:2]]
+
+
+def batch_of(case: Case, r: Round) -> int | None:
+    if not case.axes:
+        return None
+    name, axis = next(iter(case.axes.items()))
+    return int(np.shape(case.problem.arrays(r.at.point.args)[name])[axis])
+
+
+def evidence_of(case: Case, r: Round, parts: list | None = None) -> Evidence:
+    """The traced forward at a round; without a trace, the leaves alone."""
+    usable, _ = shapes.settle(
+        {n: np.asarray(g, np.float64) for n, g in r.got.items()}, {n: r.want[n] for n in r.got}, max(r.exact, 1e-7)
+    )
+    usable = {n: g for n, g in usable.items() if np.isfinite(g).all()}
+    tolerance = max(r.exact, 1e-8)
+    try:
+        trace = trace_forward(case.problem, r.at.point, case.by_jax)
+        evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch_of(case, r), parts)
+        faithful = r.at.special or all(
+            compare(evidence.want[n], r.want[n], r.floor).rel_l2 < 1e-6 for n in usable
+        )  # at a kink the trace has its own convention
+    except Exception:  # the forward does something that cannot be followed: figures alone must do
+        faithful = False
+    if faithful:
+        return evidence if evidence.batch else replace(evidence, batch=_guess_batch(evidence))
+    tape = Tape(lambda: None)
+    for name in r.want:
+        tape.leaf(name, np.asarray(case.problem.arrays(r.at.point.args)[name], np.float64))
+    return Evidence(tape, {}, usable, tolerance, batch_of(case, r), [], frozenset(), dict(r.want))
+
+
+def _guess_batch(evidence: Evidence) -> int | None:
+    """A size that most intermediate values share and no parameter has."""
+    own = {n for name in evidence.got for n in evidence.value(name).shape}
+    counts: Counter[int] = Counter()
+    for index, node in enumerate(evidence.tape.nodes):
+        if evidence.tape.alive(index) and node.value.ndim >= 2 and node.kind != "leaf":
+            counts.update({n for n in (node.value.shape[0], node.value.shape[-1]) if n > 1 and n not in own})
+    return counts.most_common(1)[0][0] if counts else None

@@ -7,37 +7,37 @@ from dataclasses import replace
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis.case import Case, Round, scene_of
-from jaxdoodle.gradcheck.diagnosis.evidence import Scene
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line, culprit_of, last_right
-from jaxdoodle.gradcheck.diagnosis.search import Explanation, diagnose, unexplained
+from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
 
 
-def diagnosis(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
+def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
     """Explain the wrong leaves of a generic point, and confirm it at another."""
     solved = frozenset(n for f in before if f.name != UNNAMED and not f.name.startswith("nan") for n in f.leaves)
     ill = [r for r in ill if all(np.isfinite(np.asarray(r.got[n], float)).all() for n in r.wrong)]
     if not ill:
         return []
-    only_sizes = [r for r in ill if r.probe.name.startswith(("batch of", "other"))]
+    only_sizes = [r for r in ill if r.at.name.startswith(("batch of", "other"))]
     if len(only_sizes) == len(ill) and case.generic[0] not in ill:
         return [_size_as_number(case, ill[0])]
     ill = sorted(
-        ill, key=lambda r: (not r.probe.name.startswith("random"), r.probe.name.startswith(("batch", "other")))
+        ill,
+        key=lambda r: (not r.at.name.startswith("random"), r.at.name.startswith(("batch", "other"))),
     )
     r = ill[0]
-    scene = scene_of(case, r)
-    scene = replace(scene, solved=solved & set(scene.got))
-    found, rest = diagnose(scene)
+    evidence = evidence_of(case, r)
+    evidence = replace(evidence, solved=solved & set(evidence.got))
+    found, rest = find_mistakes(evidence)
     points = 1
     if found and len(ill) > 1:
-        other = scene_of(case, ill[1])
+        other = evidence_of(case, ill[1])
         other = replace(other, solved=solved & set(other.got))
-        again, left = diagnose(other, only=frozenset(e.name for e in found))
+        again, left = find_mistakes(other, only=frozenset(e.name for e in found))
         if {e.name for e in again} != {e.name for e in found} or len(left.wrong) > len(rest.wrong):
-            found, rest = [], scene
+            found, rest = [], evidence
         else:
             points = 2
     log = case.log(r) if found or rest.wrong else []
@@ -48,58 +48,59 @@ def diagnosis(case: Case, ill: list[Round], before: list[Finding]) -> list[Findi
 
 
 def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], points: int) -> Finding:
-    h, scene, short = e.hypothesis, e.scene, case.problem.short
-    pred = scene.predict(h)
-    gap = max((compare(scene.got[n], pred[n], scene.floor).rel_l2 for n in e.leaves), default=0.0)
+    h, evidence, short = e.hypothesis, e.evidence, case.problem.short
+    pred = evidence.predict(h)
+    gap = max((compare(evidence.got[n], pred[n], evidence.floor).rel_l2 for n in e.leaves), default=0.0)
     names = ", ".join(short(n) for n in e.leaves)
     at = f" at {points} points" if points > 1 else ""
-    evidence = [
+    reasons = [
         f"recomputed with this mistake, the gradient of {names} is the returned one to {max(gap, 1e-16):.0e}{at}"
     ]
-    exact = [n for n in scene.right if all(scene.first_use(n) > scene.first_use(o) for o in e.leaves)]
+    exact = [n for n in evidence.right if all(evidence.first_use(n) > evidence.first_use(o) for o in e.leaves)]
     if exact:
-        evidence.append(f"nearer the output all is exact ({', '.join(map(short, exact))})")
-    place = h.place
-    if place is None and e.leaves and scene.first_use(e.leaves[0]) < len(scene.tape.nodes):
-        place = scene.first_use(e.leaves[0])
+        reasons.append(f"nearer the output all is exact ({', '.join(map(short, exact))})")
+    node = h.node
+    if node is None and e.leaves and evidence.first_use(e.leaves[0]) < len(evidence.tape.nodes):
+        node = evidence.first_use(e.leaves[0])
     sentence = h.sentence
-    for n in sorted(scene.got, key=len, reverse=True):
+    for n in sorted(evidence.got, key=len, reverse=True):
         sentence = sentence.replace(n, short(n))
-    forward = {node.where for node in scene.tape.nodes}
+    forward = {node.where for node in evidence.tape.nodes}
     shared = {a.function for a in log if a.where in forward}  # what forward runs too is not where it went wrong
     logs = [a for a in log if a.function not in shared], [a for a in log if a.where not in forward], log
     line = next((where for part in logs if (where := backward_line(e, part)) is not None), None)
-    return Finding(h.name, sentence, e.leaves, scene.line(place), line, tuple(evidence))
+    return Finding(h.name, sentence, e.leaves, evidence.line(node), line, tuple(reasons))
 
 
-def cannot_name(case: Case, scene: Scene, log: list[Assignment]) -> Finding:
+def cannot_name(case: Case, evidence: Evidence, log: list[Assignment]) -> Finding:
     """The evidence, and the last line of the backward that is still right."""
     short = case.problem.short
-    evidence = list(unexplained(scene))
-    right, wrong = last_right(scene, log)
+    reasons = list(unexplained(evidence))
+    right, wrong = last_right(evidence, log)
     if right is not None:
-        evidence.append(f"still right: `{right.name}` at {right.where}  {right.where.text}")
-    names = ", ".join(map(short, scene.wrong))
+        reasons.append(f"still right: `{right.name}` at {right.where}  {right.where.text}")
+    names = ", ".join(map(short, evidence.wrong))
     sentence = f"no known mistake reproduces the gradient of {names}"
-    culprit = culprit_of(scene, log)
+    culprit = culprit_of(evidence, log)
     if culprit is not None:
         index, wrong = culprit
-        node = scene.tape.nodes[index]
-        figures = compare(np.asarray(wrong.value, float), scene.cotangents[index], scene.floor)
+        node = evidence.tape.nodes[index]
+        figures = compare(np.asarray(wrong.value, float), evidence.cotangents[index], evidence.floor)
         sentence += f"; but `{wrong.name}` at {wrong.where} is where it begins"
-        evidence.append(
+        reasons.append(
             f"taken as the gradient of `{node.where.text if node.where else node.kind}`, it gives every wrong leaf; "
             f"against the right one: cosine {figures.cosine:.4f}, norm ratio {figures.ratio:.4g}"
         )
-    return Finding(UNNAMED, sentence, tuple(scene.wrong), scene.line(scene.first_use(scene.wrong[0])) if scene.children
-                   else None, None if wrong is None else wrong.where, tuple(evidence))  # fmt: skip
+    start = evidence.line(evidence.first_use(evidence.wrong[0])) if evidence.children else None
+    change = None if wrong is None else wrong.where
+    return Finding(UNNAMED, sentence, tuple(evidence.wrong), start, change, tuple(reasons))
 
 
 def _size_as_number(case: Case, r: Round) -> Finding:
     names = ", ".join(map(case.problem.short, r.wrong))
     return Finding(
         "size written as a number",
-        f"right for the arguments as given, wrong at the probe {r.probe.name!r}: a size of the given ones seems to "
+        f"right for the arguments as given, wrong at {r.at.name!r}: a size of the given ones seems to "
         "be written as a constant, or one size used for another",
         tuple(r.wrong),
         evidence=(f"wrong there: {names}",),

@@ -8,75 +8,52 @@ from itertools import permutations
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import close
-from jaxdoodle.gradcheck.diagnosis.evidence import Hypothesis, Scene
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
+from jaxdoodle.gradcheck.diagnosis.shapes import order_words
 
 
-def hypotheses(scene: Scene) -> Iterator[Hypothesis]:
-    if not scene.wrong:
+def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
+    if not evidence.wrong:
         return
-    yield from zeros(scene)
-    yield from swapped(scene)
-    yield from rearranged(scene)
-    yield from scaled(scene)
-    yield from penalties(scene)
-    yield from clipped(scene)
+    yield from zeros(evidence)
+    yield from swapped(evidence)
+    yield from rearranged(evidence)
+    yield from scaled(evidence)
+    yield from penalties(evidence)
+    yield from clipped(evidence)
 
 
-def zeros(scene: Scene) -> Iterator[Hypothesis]:
-    empty = [n for n in scene.wrong if not scene.got[n].any()]
+def zeros(evidence: Evidence) -> Iterator[Hypothesis]:
+    empty = [n for n in evidence.wrong if not evidence.got[n].any()]
     if empty:
         yield Hypothesis(
             "gradient not written (zeros)",
             f"the gradient of {_list(empty)} is all zeros; it was never computed or never stored",
             5,
-            leaves={n: np.zeros(scene.got[n].shape) for n in empty},
+            leaves={n: np.zeros(evidence.got[n].shape) for n in empty},
         )
 
 
-def swapped(scene: Scene) -> Iterator[Hypothesis]:
+def swapped(evidence: Evidence) -> Iterator[Hypothesis]:
     """Every wrong leaf holds the gradient of another one."""
     source: dict[str, str] = {}
-    for name in scene.wrong:
-        for other, want in scene.want.items():
-            if other != name and want.shape == scene.got[name].shape and scene.agrees(name, want) and want.any():
+    for name in evidence.wrong:
+        for other, want in evidence.want.items():
+            if other != name and want.shape == evidence.got[name].shape and evidence.agrees(name, want) and want.any():
                 source[name] = other
                 break
     if source:
-        yield Hypothesis(*order_words(source, list(scene.got)), 5, leaves={n: scene.want[o] for n, o in source.items()})
+        yield Hypothesis(
+            *order_words(source, list(evidence.got)), 5, leaves={n: evidence.want[o] for n, o in source.items()}
+        )
 
 
-def order_words(source: dict[str, str], names: list[str]) -> tuple[str, str]:
-    """Name and sentence for "leaf <- gradient of another leaf"."""
-    told = ", ".join(f"d{n} holds the gradient of {o}" for n, o in source.items())
-    mutual = all(source.get(o) == n for n, o in source.items())
-    if mutual and len(source) == 2:
-        return "gradients swapped", f"two gradients are exchanged: {told}"
-    if mutual and _reversed(source, names):
-        return "gradients in reverse layer order", f"the gradients come in reverse layer order: {told}"
-    if mutual:
-        return "gradients swapped", f"gradients are exchanged: {told}"
-    return "gradient of another leaf", told
-
-
-def _reversed(source: dict[str, str], names: list[str]) -> bool:
-    """Do the exchanged places mirror each other, in one list, in a list of (w, b), or in a list of each?"""
-    place = {n: i for i, n in enumerate(names)}
-    if len({place[n] // 2 + place[o] // 2 for n, o in source.items()}) == 1 or {
-        place[n] + place[o] for n, o in source.items()
-    } == {len(names) - 1}:
-        return True
-    lists: dict[str, set[int]] = {}
-    for n, o in source.items():
-        lists.setdefault(n.rpartition(".")[0], set()).add(place[n] + place[o])
-    return len(lists) > 1 and all(len(sums) == 1 for sums in lists.values())
-
-
-def rearranged(scene: Scene) -> Iterator[Hypothesis]:
+def rearranged(evidence: Evidence) -> Iterator[Hypothesis]:
     """The right numbers in other places."""
-    for name in scene.wrong:
-        got, want = scene.got[name], scene.want[name]
+    for name in evidence.wrong:
+        got, want = evidence.got[name], evidence.want[name]
         for words, value in _rearrangements(want):
-            if value.shape == got.shape and close(got, value, scene.floor, scene.tolerance):
+            if value.shape == got.shape and close(got, value, evidence.floor, evidence.tolerance):
                 where = f"the gradient of {name} is right but {words}"
                 kind = "gradient transposed" if "transposed" in words else "gradient rearranged"
                 yield Hypothesis(kind, where, 6, leaves={name: value})
@@ -115,46 +92,48 @@ def factor(got: np.ndarray, want: np.ndarray) -> float | None:
     return c if np.linalg.norm(got - c * want) <= 1e-7 * np.linalg.norm(got) else None
 
 
-def scaled(scene: Scene) -> Iterator[Hypothesis]:
+def scaled(evidence: Evidence) -> Iterator[Hypothesis]:
     """Wrong leaves that are a multiple of the right ones."""
-    factors = {n: factor(scene.got[n], scene.want[n]) for n in scene.wrong}
+    factors = {n: factor(evidence.got[n], evidence.want[n]) for n in evidence.wrong}
     known = {n: c for n, c in factors.items() if c is not None and c != 0}
-    small = {n for n in scene.wrong if scene.got[n].size < 2}
+    small = {n for n in evidence.wrong if evidence.got[n].size < 2}
     groups: dict[float, list[str]] = {}
     for n, c in known.items():
         near = next((g for g in groups if abs(g - c) < 1e-6 * abs(c)), c)
         groups.setdefault(near, []).append(n)
     for c, names in groups.items():
-        names += [n for n in small if scene.agrees(n, c * scene.want[n])]
-        name, sentence = words(scene, c, names)
+        names += [n for n in small if evidence.agrees(n, c * evidence.want[n])]
+        name, sentence = words(evidence, c, names)
         rank = 27 if name == "extra factor" else 20
-        yield Hypothesis(name, sentence, rank, leaves={n: c * scene.want[n] for n in names}, factor=c)
+        yield Hypothesis(name, sentence, rank, leaves={n: c * evidence.want[n] for n in names}, factor=c)
 
 
-def words(scene: Scene, c: float, names: list[str]) -> tuple[str, str]:
+def words(evidence: Evidence, c: float, names: list[str]) -> tuple[str, str]:
     """What a common factor on these leaves is called."""
-    biases = [n for n in scene.got if scene.is_bias(n)]
-    everything = set(names) == set(scene.got) - scene.solved
+    biases = [n for n in evidence.got if evidence.is_bias(n)]
+    everything = set(names) == set(evidence.got) - evidence.solved
     which = "every gradient" if everything and len(names) > 1 else f"the gradient of {_list(names)}"
     if all(n in biases for n in names) and not everything:
-        counts = {_summed(scene, n) for n in names}
+        counts = {_summed(evidence, n) for n in names}
         if all(k and abs(c * k - 1) < 1e-6 for k in counts):
             k = counts.pop()
             return (
                 "bias mean instead of sum",
                 f"{which} is the mean over what the bias was added to; right is the sum ({_number(k)} times as much)",
             )
-    told = factor_words(c, scene.batch)
-    above = [n for n in scene.right if all(scene.first_use(n) > scene.first_use(o) for o in names)]
+    told = factor_words(c, evidence.batch)
+    above = [n for n in evidence.right if all(evidence.first_use(n) > evidence.first_use(o) for o in names)]
     tail = f"; {_list(above)} nearer the output {'is' if len(above) == 1 else 'are'} exact" if above else ""
-    if set(names) == {n for n in scene.got if n not in biases} and biases:
+    if set(names) == {n for n in evidence.got if n not in biases} and biases:
         which = f"the gradient of every weight ({_list(names)})"
     return told[0], f"{which} is exactly {told[1]}{tail}"
 
 
-def _summed(scene: Scene, name: str) -> int:
+def _summed(evidence: Evidence, name: str) -> int:
     """How many values the bias was added to."""
-    return sum(scene.tape.nodes[use].value.size for use in scene.bias_uses(name)) // max(scene.value(name).size, 1)
+    return sum(evidence.tape.nodes[use].value.size for use in evidence.bias_uses(name)) // max(
+        evidence.value(name).size, 1
+    )
 
 
 def factor_words(c: float, batch: int | None) -> tuple[str, str]:
@@ -192,31 +171,31 @@ def _number(c: float) -> str:
 # -- penalties that the loss does not have ---------------------------------------------------------------------------
 
 
-def penalties(scene: Scene) -> Iterator[Hypothesis]:
+def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
     """The difference is a multiple of the parameter itself, or of its sign."""
     found: dict[str, list[tuple[str, float]]] = {}
     added: dict[str, np.ndarray] = {}
-    for name in scene.wrong:
-        p, diff = scene.value(name), scene.got[name] - scene.want[name]
+    for name in evidence.wrong:
+        p, diff = evidence.value(name), evidence.got[name] - evidence.want[name]
         for kind, direction in (("w", p), ("sign(w)", np.sign(p)), ("|w|", np.abs(p)), ("1", np.ones(p.shape))):
             if np.count_nonzero(p) < 2 or (kind == "1" and p.size < 3):
                 continue
             c = float(np.vdot(direction, diff) / np.vdot(direction, direction))
             if c and np.linalg.norm(diff - c * direction) <= 1e-6 * np.linalg.norm(diff):
                 found.setdefault(kind, []).append((name, c))
-                added[name] = scene.want[name] + c * direction
+                added[name] = evidence.want[name] + c * direction
                 break
     for kind, pairs in found.items():
         names = [n for n, _ in pairs]
-        listed = {n: own_penalty(scene, n, kind) for n in names}
+        listed = {n: own_penalty(evidence, n, kind) for n in names}
         ratios = {round((listed[n] + c) / listed[n], 7) for n, c in pairs if listed[n]}
         if all(listed.values()) and len(ratios) == 1:
-            title, sentence, rank = penalty_words(scene.batch, _list(names), kind, ratios.pop(), listed[names[0]])
+            title, sentence, rank = penalty_words(evidence.batch, _list(names), kind, ratios.pop(), listed[names[0]])
             yield Hypothesis(title, sentence, rank, leaves={n: added[n] for n in names})
             continue
         told = ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
         if kind in ("w", "sign(w)"):
-            only_biases = all(scene.is_bias(n) for n in names)
+            only_biases = all(evidence.is_bias(n) for n in names)
             title = "penalty gradient on biases" if only_biases else "penalty gradient that the loss does not have"
             sentence = (
                 f"the difference is exactly {told}: the gradient of a penalty on {_list(names)} that is not in the loss"
@@ -227,17 +206,17 @@ def penalties(scene: Scene) -> Iterator[Hypothesis]:
         yield Hypothesis(title, sentence, 16 if kind in ("w", "sign(w)") else 45, leaves={n: added[n] for n in names})
 
 
-def own_penalty(scene: Scene, name: str, kind: str) -> float:
+def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
     """The coefficient of ``w`` or ``sign(w)`` that a penalty in the loss gives the right gradient; 0 if none."""
-    leaf, w = scene.tape.leaves[name], scene.value(name)
+    leaf, w = evidence.tape.leaves[name], evidence.value(name)
     direction = {"w": w, "sign(w)": np.sign(w)}.get(kind)
-    children = scene.children.get(leaf, [])
+    children = evidence.children.get(leaf, [])
     if direction is None or len(children) < 2:
         return 0.0
     total = 0.0
     for child in children:
-        dy = scene.cotangents[child]
-        for parent, d in scene.tape.step(child, dy) if dy is not None else ():
+        dy = evidence.cotangents[child]
+        for parent, d in evidence.tape.step(child, dy) if dy is not None else ():
             if parent != leaf:
                 continue
             c = float(np.vdot(direction, d) / np.vdot(direction, direction))
@@ -266,11 +245,11 @@ def penalty_words(batch: int | None, leaf: str, kind: str, c: float, right: floa
     return f"{norm} penalty gradient scaled", told, 14
 
 
-def clipped(scene: Scene) -> Iterator[Hypothesis]:
+def clipped(evidence: Evidence) -> Iterator[Hypothesis]:
     """Every wrong leaf is the right one cut off at one number."""
-    top = max(float(np.abs(scene.got[n]).max()) for n in scene.wrong)
-    cut = {n: np.clip(scene.want[n], -top, top) for n in scene.wrong}
-    if top > 0 and all(scene.agrees(n, v) for n, v in cut.items()):
+    top = max(float(np.abs(evidence.got[n]).max()) for n in evidence.wrong)
+    cut = {n: np.clip(evidence.want[n], -top, top) for n in evidence.wrong}
+    if top > 0 and all(evidence.agrees(n, v) for n, v in cut.items()):
         yield Hypothesis(
             "gradient clipped", f"gradients are cut off at {top:.6g}; the check wants them whole", 15, leaves=cut
         )

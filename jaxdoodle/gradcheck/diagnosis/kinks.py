@@ -2,18 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis import conventions
-from jaxdoodle.gradcheck.diagnosis.case import Case, Round, scene_of
-from jaxdoodle.gradcheck.diagnosis.evidence import Hypothesis, Scene
+from jaxdoodle.gradcheck.autograd.recognize import Part, windows
+from jaxdoodle.gradcheck.autograd.tape import Node, Step
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.explain import cannot_name, finding_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line
-from jaxdoodle.gradcheck.diagnosis.search import Explanation, diagnose
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.pooling import pool_mask, spread
+from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
+from jaxdoodle.gradcheck.setup.problem import CheckError
+
+#: What a caller may demand: ``{"relu": 0, "max": "first"}``.
+CHOICES: dict[str, tuple] = {"relu": (0.0, 1.0, 0.5), "abs": (0.0, 1.0, -1.0), "max": ("first", "last", "even")}
+
+
+def validate(demand: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in demand.items():
+        if key not in CHOICES or value not in CHOICES[key]:
+            known = "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in CHOICES.items())
+            raise CheckError(f"demand takes {known}; got {key}: {value}")
+    return dict(demand)
+
+
+def in_words(choice: Mapping[str, Any]) -> list[str]:
+    words = {"relu": "relu'(0) = {:g}", "abs": "abs'(0) = {:g}"}
+    ties = {"first": "a tie of maxima goes to the first", "last": "a tie of maxima goes to the last",
+            "even": "a tie of maxima is shared evenly"}  # fmt: skip
+    return [ties[v] if k == "max" else words[k].format(v) for k, v in choice.items()]
+
+
+def touched_kinks(evidence: Evidence) -> dict[str, list[tuple[int, Callable[[Any], Step]]]]:
+    """For each kind of kink that this point touches: the nodes, and their step under a choice."""
+    found: dict[str, list[tuple[int, Callable[[Any], Step]]]] = {}
+    for part in evidence.found:
+        x = evidence.tape.nodes[part.x].value
+        if part.kind == "activation" and part.name in ("relu", "leaky relu", "absolute value") and (x == 0).any():
+            kind = "abs" if part.name == "absolute value" else "relu"
+            found.setdefault(kind, []).append((part.y, _at_zero(part, x, kind)))
+        elif part.kind == "pool" and part.name == "max pool":
+            tiles = windows(x, part.about["rows"], part.about["size"], part.about["stride"])
+            if (pool_mask(tiles, "all").sum(axis=(-1, -2)) > 1).any():
+                found.setdefault("max", []).append((part.y, _pool_tie(part, x, tiles)))
+    inside = {i for p in evidence.found if p.kind == "pool" for i in range(p.x + 1, p.y + 1)}
+    for index, node in enumerate(evidence.tape.nodes):
+        if node.kind == "max" and index not in inside and evidence.tape.alive(index):
+            hit = tied_hits(node)
+            if (hit.sum(axis=node.about["axis"]) > 1).any():
+                found.setdefault("max", []).append((index, partial(max_step, evidence, index, node)))
+    return found
+
+
+def _at_zero(part: Part, x: np.ndarray, kind: str) -> Callable[[Any], Step]:
+    slope = part.about["act"].slope
+    low = float(slope(np.array([-1.0]))[0]) if kind == "relu" else 0.0
+
+    def choose(choice):
+        at_zero = low + (1 - low) * choice if kind == "relu" else choice
+        table = np.where(x == 0, at_zero, slope(x))
+        return lambda dy: [(part.x, dy * table)]
+
+    return choose
+
+
+def _pool_tie(part: Part, x: np.ndarray, tiles: np.ndarray) -> Callable[[Any], Step]:
+    def choose(ties):
+        mask = pool_mask(tiles, ties)
+        return lambda dy: [(part.x, spread(dy[..., None, None] * mask, x.shape, part.about))]
+
+    return choose
+
+
+def tied_hits(node: Node) -> np.ndarray:
+    x = node.inputs[0]
+    return x == x.max(axis=node.about["axis"], keepdims=True)
+
+
+def max_step(evidence: Evidence, index: int, node: Node, ties: str) -> Step:
+    """The reverse of a maximum over axes under a choice for ties."""
+    axis, x = node.about["axis"], node.inputs[0]
+    hit = tied_hits(node)
+    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis))
+    last = tuple(range(-len(axes), 0))
+    moved = np.moveaxis(hit, axes, last)
+    flat = moved.reshape(*moved.shape[: x.ndim - len(axes)], 1, -1)
+    share = pool_mask(flat.astype(float), ties).reshape(moved.shape)
+    share = np.moveaxis(share, last, axes)
+
+    def step(dy):
+        shape = [1 if k in axes else n for k, n in enumerate(x.shape)]
+        return [(node.parents[0], share * dy.reshape(shape))]
+
+    return step
+
+
+def matching_choice(evidence: Evidence) -> dict[str, Any] | None:
+    """The choices under which the returned gradients are right; ``None`` where no admissible choice gives them.
+
+    A kind of kink whose choice makes no difference is left out.
+    """
+    table = touched_kinks(evidence)
+    fitting = [choice for choice, pred in _outcomes(evidence, table) if _all_agree(evidence, pred)]
+    if not fitting:
+        return None
+    return {kind: fitting[0][kind] for kind in table if len({c[kind] for c in fitting}) < len(CHOICES[kind])}
+
+
+def _outcomes(evidence: Evidence, table: dict) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    kinds = list(table)
+    for values in product(*(CHOICES[k] for k in kinds)):
+        choice = dict(zip(kinds, values, strict=True))
+        changes = {node: step(choice[k]) for k in kinds for node, step in table[k]}
+        yield choice, evidence.predict(Hypothesis("", "", 0, changes))
+
+
+def _all_agree(evidence: Evidence, pred: dict[str, np.ndarray]) -> bool:
+    return all(evidence.agrees(n, v) for n, v in pred.items())
+
+
+def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
+    """Inadmissible choices at the kinks of this point."""
+    table = touched_kinks(evidence)
+    for others in product(*(CHOICES[k] for k in table if k != "max")):
+        names = [k for k in table if k != "max"]
+        changes = {n: s(v) for k, v in zip(names, others, strict=True) for n, s in table[k]}
+        if "max" in table:
+            changes |= {n: s("all") for n, s in table["max"]}
+            yield Hypothesis(
+                "max-pool gradient to every tied cell",
+                "every cell that equals the maximum gets the whole gradient; on a tie only one may (or each a share)",
+                5, changes, node=table["max"][0][0],
+            )  # fmt: skip
+
+
+# -- at the kinks of one check -----------------------------------------------------------------------------------------
 
 
 def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
@@ -21,41 +150,41 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
     told: list[str] = []
     findings: list[Finding] = []
     for r in case.rounds:
-        if r.probe.name not in ("as given", "blank input", "ties"):
+        if r.at.name not in ("as given", "blank input", "ties"):
             continue
         wrong = [n for n in r.wrong if n not in said]
-        if r.wrong and not wrong or not wrong and (r.probe.name == "as given" or not case.demand and case.by_jax):
+        if r.wrong and not wrong or not wrong and (r.at.name == "as given" or not case.demand and case.by_jax):
             continue
-        scene = scene_of(case, r)
-        alike = [m for m in (*case.models, scene) if _same_program(m, scene)]
+        evidence = evidence_of(case, r)
+        alike = [m for m in (*case.models, evidence) if _same_program(m, evidence)]
         if len(alike) < 2:
             if r.wrong:
                 r.excused |= {n: "undecided" for n in r.wrong}
-                told.append(f"undecided at {r.probe.name!r}: the forward could not be followed to its kinks")
+                told.append(f"undecided at {r.at.name!r}: the forward could not be followed to its kinks")
             continue
         known = {(p.kind, p.y): p for m in reversed(alike) for p in m.found}
-        scene = replace(scene, parts=list(known.values()))
-        kinds = conventions.kinks(scene)
-        choice = conventions.match(scene) if kinds else None
+        evidence = replace(evidence, parts=list(known.values()))
+        kinds = touched_kinks(evidence)
+        choice = matching_choice(evidence) if kinds else None
         if choice is not None:
             r.excused |= {n: "convention" for n in r.wrong}
-            told += conventions.told(choice)
-            findings += _demanded(case, choice, r, scene)
+            told += in_words(choice)
+            findings += _demanded(case, choice, r, evidence)
         elif r.wrong:
-            more = _wrong_at_kink(case, r, scene)
-            if _other_ties(scene) and all(f.name == UNNAMED for f in more):
+            more = _wrong_at_kink(case, r, evidence)
+            if _other_ties(evidence) and all(f.name == UNNAMED for f in more):
                 r.excused |= {n: "undecided" for n in r.wrong}
-                told.append(f"undecided at {r.probe.name!r}: a kink of the forward is not known")
+                told.append(f"undecided at {r.at.name!r}: a kink of the forward is not known")
             else:
                 findings += more
     return told, findings
 
 
-def _other_ties(scene: Scene) -> bool:
+def _other_ties(evidence: Evidence) -> bool:
     """Does a maximum, minimum or absolute value sit on its kink outside the parts that are known?"""
-    inside = {i for p in scene.found for i in range(p.x + 1, p.y + 1)}
-    for index, node in enumerate(scene.tape.nodes):
-        if index in inside or not scene.tape.alive(index):
+    inside = {i for p in evidence.found for i in range(p.x + 1, p.y + 1)}
+    for index, node in enumerate(evidence.tape.nodes):
+        if index in inside or not evidence.tape.alive(index):
             continue
         if node.kind in ("maximum", "minimum") and np.any(node.inputs[0] == node.inputs[1]):
             return True
@@ -64,42 +193,42 @@ def _other_ties(scene: Scene) -> bool:
     return False
 
 
-def _same_program(a: Scene, b: Scene) -> bool:
+def _same_program(a: Evidence, b: Evidence) -> bool:
     return bool(a.children) and [n.kind for n in a.tape.nodes] == [n.kind for n in b.tape.nodes]
 
 
-def _chosen(scene: Scene, choice: dict[str, Any]) -> Explanation:
+def _chosen(evidence: Evidence, choice: dict[str, Any]) -> Explanation:
     """The choice as a hypothesis, to look for its line."""
-    changes = {n: s(choice[k]) for k, pairs in conventions.kinks(scene).items() if k in choice for n, s in pairs}
-    return Explanation(Hypothesis("", "", 0, changes), tuple(scene.got), scene)
+    changes = {n: s(choice[k]) for k, pairs in touched_kinks(evidence).items() if k in choice for n, s in pairs}
+    return Explanation(Hypothesis("", "", 0, changes), tuple(evidence.got), evidence)
 
 
-def _demanded(case: Case, choice: dict[str, Any], r: Round, scene: Scene) -> list[Finding]:
+def _demanded(case: Case, choice: dict[str, Any], r: Round, evidence: Evidence) -> list[Finding]:
     findings = []
     for kind, want in case.demand.items():
         if kind in choice and choice[kind] != want:
-            is_, should = conventions.told({kind: choice[kind]})[0], conventions.told({kind: want})[0]
+            is_, should = in_words({kind: choice[kind]})[0], in_words({kind: want})[0]
             name = "relu' >= 0" if (kind, choice[kind]) == ("relu", 1.0) else "another convention at a kink"
             said = " (z >= 0 is written for z > 0)" if name == "relu' >= 0" else ""
             wrong = tuple(n for n in r.got if r.excused.get(n) == "convention") or tuple(r.got)
-            scene_line = backward_line(_chosen(scene, choice), case.log(r))
-            findings.append(Finding(name, f"{is_}{said}; demanded is: {should}", wrong, backward=scene_line))
+            line = backward_line(_chosen(evidence, choice), case.log(r))
+            findings.append(Finding(name, f"{is_}{said}; demanded is: {should}", wrong, backward=line))
             r.excused |= {n: "wrong" for n in wrong if r.figures[n].rel_l2 > r.exact}
     return findings
 
 
-def _wrong_at_kink(case: Case, r: Round, scene: Scene) -> list[Finding]:
-    for h in conventions.hypotheses(scene):
-        pred = scene.predict(h)
-        if all(scene.agrees(n, pred[n]) for n in scene.got):
-            e = Explanation(h, tuple(r.wrong), scene)
+def _wrong_at_kink(case: Case, r: Round, evidence: Evidence) -> list[Finding]:
+    for h in hypotheses(evidence):
+        pred = evidence.predict(h)
+        if all(evidence.agrees(n, pred[n]) for n in evidence.got):
+            e = Explanation(h, tuple(r.wrong), evidence)
             return [finding_of(case, e, r, case.log(r), 1)]
-    found, rest = diagnose(scene)
+    found, rest = find_mistakes(evidence)
     log = case.log(r)
     findings = [finding_of(case, e, r, log, 1) for e in found]
     if rest.wrong and not findings:
         findings.append(cannot_name(case, rest, log))
     return [
-        replace(f, evidence=(*f.evidence, f"generic points are right; it shows at {r.probe.name!r} only"))
+        replace(f, evidence=(*f.evidence, f"generic points are right; it shows at {r.at.name!r} only"))
         for f in findings
     ]

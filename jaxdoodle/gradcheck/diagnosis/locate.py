@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
-from jaxdoodle.gradcheck.diagnosis.evidence import Hypothesis, Scene
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
 from jaxdoodle.gradcheck.diagnosis.search import Explanation
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of
 
@@ -22,7 +22,7 @@ def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Wh
 
 def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
     """The line of the backward that first holds what only this mistake produces."""
-    h, scene = e.hypothesis, e.scene
+    h, evidence = e.hypothesis, e.evidence
     if h.factor is not None and len(e.leaves) > 1:
         where = _factor_line(e, h.factor, log)
         if where is not None:
@@ -30,28 +30,28 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
     for n, value in h.leaves.items():
         if n in e.leaves:
             if h.name.startswith(("gradients swapped", "gradients in reverse", "gradient of another")):
-                return assigned(log, scene.got[n], last=True)
-            hit = next((a for a in log if a.name != "return" and _equal(a.value, value, scene)), None) or line_of(
+                return assigned(log, evidence.got[n], last=True)
+            hit = next((a for a in log if a.name != "return" and _equal(a.value, value, evidence)), None) or line_of(
                 value, log
             )
             if hit is not None:
                 return hit.where
     if not h.changes:
         return None
-    deltas = scene.tape.changed(scene.cotangents, h.changes)
+    deltas = evidence.tape.changed(evidence.cotangents, h.changes)
     misplaced = h.name.startswith(("derivative taken of", "derivative formula", "derivative at another"))
     for index in sorted(h.changes, reverse=True):
-        true = scene.cotangents[index]
+        true = evidence.cotangents[index]
         if true is None:
             continue
         for parent, d in h.changes[index](true + deltas.get(index, 0.0)):
             slope = _slope_of(h.changes[index], parent, true)
-            right = _slope_of(lambda dy, i=index: scene.tape.step(i, dy), parent, true)
+            right = _slope_of(lambda dy, i=index: evidence.tape.step(i, dy), parent, true)
             if slope is not None and np.ptp(slope) == 0:  # passed on: what was last assigned the incoming gradient
                 hit = next((a for a in reversed(log) if a.name != "return" and line_of(d, [a])), None)
                 if hit is not None:
                     return hit.where
-            targets = ((slope, right), (d, scene.cotangents[parent]))
+            targets = ((slope, right), (d, evidence.cotangents[parent]))
             for target, avoid in reversed(targets) if misplaced else targets:
                 if target is None or np.ptp(target) == 0:
                     continue
@@ -59,7 +59,7 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
                 if hit is not None and not (avoid is not None and line_of(avoid, [hit])):
                     return hit.where
     for n in e.leaves:
-        hit = line_of(scene.got[n], log)
+        hit = line_of(evidence.got[n], log)
         if hit is not None:
             return hit.where
     return None
@@ -67,10 +67,10 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
 
 def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | None:
     """The first line whose value is a right cotangent times the factor; times m too where 1/m comes later."""
-    scene = e.scene
-    last = len(scene.tape.nodes) if e.hypothesis.place is None else e.hypothesis.place
-    known = [v for v in scene.cotangents[: last + 1] if v is not None and v.size > 1] if scene.children else []
-    m = scene.batch or 1
+    evidence = e.evidence
+    last = len(evidence.tape.nodes) if e.hypothesis.node is None else e.hypothesis.node
+    known = [v for v in evidence.cotangents[: last + 1] if v is not None and v.size > 1] if evidence.children else []
+    m = evidence.batch or 1
     ratios = (c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m)
     for a in log:
         for v in known:
@@ -82,8 +82,8 @@ def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | Non
     return None
 
 
-def _equal(a: np.ndarray, b: np.ndarray, scene: Scene) -> bool:
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-9, atol=1e-3 * scene.floor))
+def _equal(a: np.ndarray, b: np.ndarray, evidence: Evidence) -> bool:
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-9, atol=1e-3 * evidence.floor))
 
 
 def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:
@@ -96,42 +96,42 @@ def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:
     return d if d is not None and d.shape == like.shape else None
 
 
-def _put_in(scene: Scene, index: int, value: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
+def _put_in(evidence: Evidence, index: int, value: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """The step of a node as if its cotangent were another."""
-    return scene.tape.step(index, value)
+    return evidence.tape.step(index, value)
 
 
-def culprit_of(scene: Scene, log: list[Assignment], seconds: float = 5.0) -> tuple[int, Assignment] | None:
+def culprit_of(evidence: Evidence, log: list[Assignment], seconds: float = 5.0) -> tuple[int, Assignment] | None:
     """The value of the backward that, put in for the right cotangent of some value, explains every wrong leaf."""
     stop = time.monotonic() + seconds
-    live = [i for i, c in enumerate(scene.cotangents) if c is not None and c.size > 1] if scene.children else []
+    live = [i for i, c in enumerate(evidence.cotangents) if c is not None and c.size > 1] if evidence.children else []
     for index in sorted(live, reverse=True):
-        true = scene.cotangents[index]
-        if scene.tape.nodes[index].kind == "leaf":
+        true = evidence.cotangents[index]
+        if evidence.tape.nodes[index].kind == "leaf":
             continue
         for a in log:
             if a.value.shape != true.shape or line_of(true, [a]) or time.monotonic() > stop:
                 continue
-            for scale in (1.0, 1 / (scene.batch or 1)):
+            for scale in (1.0, 1 / (evidence.batch or 1)):
                 value = np.asarray(a.value, float) * scale
-                pred = scene.predict(Hypothesis("", "", 0, {index: partial(_put_in, scene, index, value)}))
-                if all(scene.agrees(n, pred[n]) for n in scene.wrong) and all(
-                    scene.agrees(n, pred[n]) for n in scene.right
+                pred = evidence.predict(Hypothesis("", "", 0, {index: partial(_put_in, evidence, index, value)}))
+                if all(evidence.agrees(n, pred[n]) for n in evidence.wrong) and all(
+                    evidence.agrees(n, pred[n]) for n in evidence.right
                 ):
                     return index, a
     return None
 
 
-def last_right(scene: Scene, log: list[Assignment]) -> tuple[Assignment | None, Assignment | None]:
+def last_right(evidence: Evidence, log: list[Assignment]) -> tuple[Assignment | None, Assignment | None]:
     """The last assignment that holds a right cotangent before the first wrong leaf's, and that leaf's."""
-    leaf = scene.wrong[0]
-    wrong = line_of(scene.got[leaf], log)
+    leaf = evidence.wrong[0]
+    wrong = line_of(evidence.got[leaf], log)
     end = log.index(wrong) if wrong is not None else len(log)
-    live = [i for i, c in enumerate(scene.cotangents) if c is not None and c.size > 1] if scene.children else []
-    values = [scene.tape.nodes[i].value for i in live]
+    live = [i for i, c in enumerate(evidence.cotangents) if c is not None and c.size > 1] if evidence.children else []
+    values = [evidence.tape.nodes[i].value for i in live]
     for a in reversed(log[:end]):
         if any(line_of(v, [a]) for v in values):
             continue
-        if any(line_of(scene.cotangents[i], [a]) for i in live):
+        if any(line_of(evidence.cotangents[i], [a]) for i in live):
             return a, wrong
     return None, wrong

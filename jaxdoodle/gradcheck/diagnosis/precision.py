@@ -7,7 +7,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.case import Case, Round, batch_of
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
 from jaxdoodle.gradcheck.report import Finding
 
 
@@ -40,7 +40,7 @@ def precision(case: Case) -> list[Finding]:
 
 def _is_noise(case: Case, r: Round, name: str, error: float) -> bool:
     """Does the error change altogether when every number moves by about as much as the error?"""
-    rng, point = np.random.default_rng(0), r.probe.point
+    rng, point = np.random.default_rng(0), r.at.point
     size = min(1e-2, max(1e-7, 3 * error))
     arrays = {
         n: np.asarray(x, float) * (1 + size * rng.normal(size=np.shape(x)))
@@ -48,7 +48,7 @@ def _is_noise(case: Case, r: Round, name: str, error: float) -> bool:
         if n in case.problem.differentiated
     }
     moved = replace(point, args=case.problem.with_arrays(point.args, arrays))
-    want, returned = case.oracle.gradient(moved), case.hand(moved)
+    want, returned = case.oracle.gradient(moved), case.candidate(moved)
     if returned.error is not None or returned.gradients.get(name) is None:
         return False
     got = np.asarray(returned.gradients[name], np.float64)

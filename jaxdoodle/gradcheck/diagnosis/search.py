@@ -13,86 +13,86 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis import gradient_mistakes, part_mistakes, step_mistakes
-from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Hypothesis, Scene
+from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Evidence, Hypothesis
 
 _MOST_BUGS = 4
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A hypothesis that fits, the leaves it makes right, and the scene in which it does."""
+    """A hypothesis that fits, the leaves it makes right, and the evidence in which it does."""
 
     hypothesis: Hypothesis
     leaves: tuple[str, ...]
-    scene: Scene
+    evidence: Evidence
 
     @property
     def name(self) -> str:
         return self.hypothesis.name
 
 
-def hypotheses(scene: Scene, quick: bool) -> Iterator[Hypothesis]:
+def hypotheses(evidence: Evidence, quick: bool) -> Iterator[Hypothesis]:
     if quick:
-        yield from gradient_mistakes.hypotheses(scene)
-        yield from part_mistakes.hypotheses(scene)
+        yield from gradient_mistakes.hypotheses(evidence)
+        yield from part_mistakes.hypotheses(evidence)
     else:
-        yield from step_mistakes.hypotheses(scene)
+        yield from step_mistakes.hypotheses(evidence)
 
 
-def diagnose(
-    scene: Scene, only: frozenset[str] | None = None, seconds: float = 20.0
-) -> tuple[list[Explanation], Scene]:
-    """The bugs that were found, and the scene with all of them in place (its ``wrong`` leaves stay unexplained).
+def find_mistakes(
+    evidence: Evidence, only: frozenset[str] | None = None, seconds: float = 20.0
+) -> tuple[list[Explanation], Evidence]:
+    """The bugs that were found, and the evidence with all of them in place (its ``wrong`` leaves stay unexplained).
 
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
-    steps = part_mistakes.right_steps(scene)
-    if steps and scene.given is None:
-        scene = replace(scene, tape=Altered(scene.tape, steps), parts=scene.found)
+    steps = part_mistakes.right_steps(evidence)
+    if steps and evidence.given is None:
+        evidence = replace(evidence, tape=Altered(evidence.tape, steps), parts=evidence.found)
     found: list[Explanation] = []
     stop = time.monotonic() + seconds
-    while scene.wrong and len(found) < _MOST_BUGS:
-        best = _best(scene, only, stop)
+    while evidence.wrong and len(found) < _MOST_BUGS:
+        best = _best(evidence, only, stop)
         if best is None:
-            best = _best_pair(scene, only, stop)
+            best = _best_pair(evidence, only, stop)
         if not best:
             break
         for h, fixed in best:
-            found.append(Explanation(h, tuple(fixed), scene))
-            scene = _with(scene, h)
-    return found, scene
+            found.append(Explanation(h, tuple(fixed), evidence))
+            evidence = _with(evidence, h)
+    return found, evidence
 
 
-def _best(scene: Scene, only, stop: float) -> list[tuple[Hypothesis, list[str]]] | None:
+def _best(evidence: Evidence, only, stop: float) -> list[tuple[Hypothesis, list[str]]] | None:
     best: tuple[tuple, Hypothesis, list[str]] | None = None
     for quick in (True, False):
         if not quick and best is not None and best[0][0] is False and best[0][2] <= 12:
             break
-        for h in hypotheses(scene, quick):
+        for h in hypotheses(evidence, quick):
             if time.monotonic() > stop:
                 break
             if only is not None and h.direction is None and h.name not in only:
                 continue
-            settled = _settle(scene, h)
+            settled = _settle(evidence, h)
             if settled is None or (only is not None and settled.name not in only):
                 continue
-            fixed = _fixes(scene, settled)
+            fixed = _fixes(evidence, settled)
             if fixed:
-                key = (len(fixed) < len(scene.wrong), -len(fixed), settled.rank)
+                key = (len(fixed) < len(evidence.wrong), -len(fixed), settled.rank)
                 if best is None or key < best[0]:
                     best = key, settled, fixed
     return None if best is None else [(best[1], best[2])]
 
 
-def _settle(scene: Scene, h: Hypothesis) -> Hypothesis | None:
+def _settle(evidence: Evidence, h: Hypothesis) -> Hypothesis | None:
     """Put a number into a hypothesis that leaves one open: the one that fits the wrong leaf nearest the output."""
     if h.direction is None:
         return h
     v = h.direction
-    name = next((n for n in scene.wrong if np.count_nonzero(v[n]) > 1), None)
+    name = next((n for n in evidence.wrong if np.count_nonzero(v[n]) > 1), None)
     if name is None:
         return None
-    diff = scene.got[name] - scene.want[name]
+    diff = evidence.got[name] - evidence.want[name]
     size = float(np.vdot(v[name], v[name]))
     change = float(np.vdot(v[name], diff)) / size
     if abs(change) < 1e-7 or np.linalg.norm(diff - change * v[name]) > 1e-5 * np.linalg.norm(diff):
@@ -100,35 +100,38 @@ def _settle(scene: Scene, h: Hypothesis) -> Hypothesis | None:
     # where the number is a simple one, take it exactly
     c = change + 1
     simple = min(
-        (0.0, -1.0, 2.0, 0.5, *([scene.batch, 1 / scene.batch] if scene.batch else [])), key=lambda s: abs(s - c)
+        (0.0, -1.0, 2.0, 0.5, *([evidence.batch, 1 / evidence.batch] if evidence.batch else [])),
+        key=lambda s: abs(s - c),
     )
     c = float(simple) if abs(simple - c) < 1e-7 else c
     words = h.words(c) if h.words is not None else None
-    if words is None or h.place is None:
+    if words is None or h.node is None:
         return None
-    predicted = {n: scene.want[n] + (c - 1) * v[n] for n in scene.got if np.any(v[n])}
+    predicted = {n: evidence.want[n] + (c - 1) * v[n] for n in evidence.got if np.any(v[n])}
     return replace(h, name=words[0], sentence=words[1], rank=words[2], leaves=predicted, factor=c)
 
 
-def _fixes(scene: Scene, h: Hypothesis) -> list[str]:
+def _fixes(evidence: Evidence, h: Hypothesis) -> list[str]:
     """The wrong leaves that the hypothesis makes right; none if it spoils a right one or says nothing new."""
-    pred = scene.predict(h)
-    if any(not scene.agrees(n, pred[n]) for n in scene.right if pred[n] is not scene.want[n]):
+    pred = evidence.predict(h)
+    if any(not evidence.agrees(n, pred[n]) for n in evidence.right if pred[n] is not evidence.want[n]):
         return []
-    return [n for n in scene.wrong if pred[n] is not scene.want[n] and _fits(scene, n, pred[n])]
+    return [n for n in evidence.wrong if pred[n] is not evidence.want[n] and _fits(evidence, n, pred[n])]
 
 
-def _fits(scene: Scene, name: str, value: np.ndarray) -> bool:
+def _fits(evidence: Evidence, name: str, value: np.ndarray) -> bool:
     """Right to the tolerance, and much nearer than the right gradient is (small differences are explained too)."""
-    got = scene.got[name]
-    gap, before = np.linalg.norm(got - value), np.linalg.norm(got - scene.want[name])
-    return scene.agrees(name, value) and bool(gap <= 1e-3 * before)
+    got = evidence.got[name]
+    gap, before = np.linalg.norm(got - value), np.linalg.norm(got - evidence.want[name])
+    return evidence.agrees(name, value) and bool(gap <= 1e-3 * before)
 
 
-def _best_pair(scene: Scene, only, stop: float) -> list[tuple[Hypothesis, list[str]]] | None:
+def _best_pair(evidence: Evidence, only, stop: float) -> list[tuple[Hypothesis, list[str]]] | None:
     """Two bugs at once between the same two leaves: every pair of wrong parts is tried."""
-    singles = [h for h in hypotheses(scene, True) if h.changes and len(h.changes) == 1 and (not only or h.name in only)]
-    if len(scene.found) < 2 or len(singles) > 300:
+    singles = [
+        h for h in hypotheses(evidence, True) if h.changes and len(h.changes) == 1 and (not only or h.name in only)
+    ]
+    if len(evidence.found) < 2 or len(singles) > 300:
         return None
     for i, a in enumerate(singles):
         for b in singles[i + 1 :]:
@@ -137,32 +140,31 @@ def _best_pair(scene: Scene, only, stop: float) -> list[tuple[Hypothesis, list[s
             if set(a.changes) & set(b.changes):
                 continue
             both = replace(a, changes={**a.changes, **b.changes})
-            fixed = _fixes(scene, both)
-            if len(fixed) == len(scene.wrong):
+            fixed = _fixes(evidence, both)
+            if len(fixed) == len(evidence.wrong):
                 return [(a, fixed), (b, fixed)]
     return None
 
 
-def _with(scene: Scene, h: Hypothesis) -> Scene:
-    """The scene in which the hypothesis is part of the network."""
+def _with(evidence: Evidence, h: Hypothesis) -> Evidence:
+    """The evidence in which the hypothesis is part of the network."""
     if h.changes:
-        tape = Altered(scene.tape, h.changes)
-        return Scene(tape, scene.seeds, scene.got, scene.tolerance, scene.batch, scene.found, scene.solved, None)
-    solved = scene.solved | {n for n, v in h.leaves.items() if n in scene.got and scene.agrees(n, v)}
-    return Scene(scene.tape, scene.seeds, scene.got, scene.tolerance, scene.batch, scene.found, solved, scene.given)
+        return replace(evidence, tape=Altered(evidence.tape, h.changes), parts=evidence.found, given=None)
+    solved = evidence.solved | {n for n, v in h.leaves.items() if n in evidence.got and evidence.agrees(n, v)}
+    return replace(evidence, parts=evidence.found, solved=solved)
 
 
-def unexplained(scene: Scene) -> list[str]:
+def unexplained(evidence: Evidence) -> list[str]:
     """Evidence about what could not be named: where the error starts and what it looks like."""
     from jaxdoodle.gradcheck.compare import compare
 
     said: list[str] = []
-    if not scene.wrong:
+    if not evidence.wrong:
         return said
-    first = scene.wrong[0]
-    got, want = scene.got[first], scene.want[first]
-    figures = compare(got, want, scene.floor)
-    exact = [n for n in scene.right if scene.first_use(n) > scene.first_use(first)]
+    first = evidence.wrong[0]
+    got, want = evidence.got[first], evidence.want[first]
+    figures = compare(got, want, evidence.floor)
+    exact = [n for n in evidence.right if evidence.first_use(n) > evidence.first_use(first)]
     if exact:
         is_ = "is" if len(exact) == 1 else "are"
         said.append(f"{', '.join(exact)}, nearer the output, {is_} exact; {first} is the first wrong")

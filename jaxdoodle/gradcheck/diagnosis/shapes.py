@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import close
-from jaxdoodle.gradcheck.diagnosis.gradient_mistakes import order_words
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 
 _BROADCASTS = "shape that only broadcasts to the right one"
@@ -73,3 +72,29 @@ def _one(name, got, want, agrees) -> tuple[np.ndarray | None, Finding]:
     except ValueError:
         return None, Finding(UNNAMED, f"{shapes}, and its values tell nothing more", (name,))
     return None, Finding(_BROADCASTS, f"{shapes}: the two broadcast, but are not one", (name,))
+
+
+def order_words(source: dict[str, str], names: list[str]) -> tuple[str, str]:
+    """Name and sentence for "leaf <- gradient of another leaf"."""
+    told = ", ".join(f"d{n} holds the gradient of {o}" for n, o in source.items())
+    mutual = all(source.get(o) == n for n, o in source.items())
+    if mutual and len(source) == 2:
+        return "gradients swapped", f"two gradients are exchanged: {told}"
+    if mutual and _reversed(source, names):
+        return "gradients in reverse layer order", f"the gradients come in reverse layer order: {told}"
+    if mutual:
+        return "gradients swapped", f"gradients are exchanged: {told}"
+    return "gradient of another leaf", told
+
+
+def _reversed(source: dict[str, str], names: list[str]) -> bool:
+    """Do the exchanged positions mirror each other, in one list, in a list of (w, b), or in a list of each?"""
+    position = {n: i for i, n in enumerate(names)}
+    if len({position[n] // 2 + position[o] // 2 for n, o in source.items()}) == 1 or {
+        position[n] + position[o] for n, o in source.items()
+    } == {len(names) - 1}:
+        return True
+    lists: dict[str, set[int]] = {}
+    for n, o in source.items():
+        lists.setdefault(n.rpartition(".")[0], set()).add(position[n] + position[o])
+    return len(lists) > 1 and all(len(sums) == 1 for sums in lists.values())

@@ -9,66 +9,66 @@ from itertools import permutations
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.recognize import candidates
+from jaxdoodle.gradcheck.autograd.recognize import endpoints
 from jaxdoodle.gradcheck.autograd.tape import Step
-from jaxdoodle.gradcheck.diagnosis.evidence import Hypothesis, Scene
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
 from jaxdoodle.gradcheck.diagnosis.gradient_mistakes import _number, factor, factor_words, penalty_words
 
 _MOST_EDGES = 400
 
 
-def hypotheses(scene: Scene) -> Iterator[Hypothesis]:
-    yield from wrong_orders(scene)
-    yield from scaled_edges(scene)
-    yield from repeated_edges(scene)
-    yield from bias_sums(scene)
-    yield from substitutions(scene)
-    yield from other_cotangents(scene)
+def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
+    yield from wrong_orders(evidence)
+    yield from scaled_edges(evidence)
+    yield from repeated_edges(evidence)
+    yield from bias_sums(evidence)
+    yield from substitutions(evidence)
+    yield from other_cotangents(evidence)
 
 
-def _live(scene: Scene) -> list[int]:
+def _live(evidence: Evidence) -> list[int]:
     """Nodes whose step reaches a wrong leaf, nearest the output first."""
     return [
-        i for i in range(len(scene.tape.nodes) - 1, -1, -1)
-        if scene.cotangents[i] is not None and scene.tape.nodes[i].parents
+        i for i in range(len(evidence.tape.nodes) - 1, -1, -1)
+        if evidence.cotangents[i] is not None and evidence.tape.nodes[i].parents
     ][: 3 * _MOST_EDGES]  # fmt: skip
 
 
-def _edges(scene: Scene) -> Iterator[tuple[int, int, np.ndarray]]:
-    """(node, parent, what the node hands to it)."""
-    for index in _live(scene):
-        for parent, d in scene.tape.step(index, scene.cotangents[index]):
+def _edges(evidence: Evidence) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(node, parent, what the node passes to it)."""
+    for index in _live(evidence):
+        for parent, d in evidence.tape.step(index, evidence.cotangents[index]):
             if np.any(d):
                 yield index, parent, d
 
 
-def scaled_edges(scene: Scene) -> Iterator[Hypothesis]:
+def scaled_edges(evidence: Evidence) -> Iterator[Hypothesis]:
     """One contribution times c. Whatever c is, the leaves it does not reach must be right."""
-    for count, (index, parent, d) in enumerate(_edges(scene)):
+    for count, (index, parent, d) in enumerate(_edges(evidence)):
         if count >= _MOST_EDGES:
             return
-        effect = scene.effect(index, parent, d)
-        if any(effect[n].any() and np.linalg.norm(effect[n]) > 10 * scene.floor for n in scene.right):
+        effect = evidence.effect(index, parent, d)
+        if any(effect[n].any() and np.linalg.norm(effect[n]) > 10 * evidence.floor for n in evidence.right):
             continue
-        if not any(effect[n].any() for n in scene.wrong):
+        if not any(effect[n].any() for n in evidence.wrong):
             continue
         yield Hypothesis(
-            "", "", 30, direction=effect, place=index,
-            words=partial(edge_words, scene, index, parent, d),
+            "", "", 30, direction=effect, node=index,
+            words=partial(edge_words, evidence, index, parent, d),
         )  # fmt: skip
 
 
-def edge_words(scene: Scene, index: int, parent: int, d: np.ndarray, c: float) -> tuple[str, str, int]:
+def edge_words(evidence: Evidence, index: int, parent: int, d: np.ndarray, c: float) -> tuple[str, str, int]:
     """Name, sentence and rank of "this contribution times c"."""
-    node, above = scene.tape.nodes[index], scene.tape.nodes[parent]
+    node, above = evidence.tape.nodes[index], evidence.tape.nodes[parent]
     text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
-    leaf = next((n for n, i in scene.tape.leaves.items() if i == parent), None)
-    part = next((p for p in scene.found if p.x <= parent < p.y and index <= p.y), None)
-    penalty = _penalty(above.value, d) if leaf is not None and _elsewhere(scene, index, parent) else None
+    leaf = next((n for n, i in evidence.tape.leaves.items() if i == parent), None)
+    part = next((p for p in evidence.found if p.x <= parent < p.y and index <= p.y), None)
+    penalty = _penalty(above.value, d) if leaf is not None and _elsewhere(evidence, index, parent) else None
     if penalty is not None:
         direction = above.value if penalty == "w" else np.sign(above.value)
         right = float(np.vdot(direction, d) / np.vdot(direction, direction))
-        return penalty_words(scene.batch, leaf or "", penalty, c, right)
+        return penalty_words(evidence.batch, leaf or "", penalty, c, right)
     if leaf is not None and node.kind in ("add", "subtract") and node.value.size > above.value.size:
         count = node.value.size // above.value.size
         if abs(c * count - 1) < 1e-6:
@@ -77,16 +77,16 @@ def edge_words(scene: Scene, index: int, parent: int, d: np.ndarray, c: float) -
                 f"the gradient of {leaf} is the mean over what it was added to; right is the sum ({count} times that)",
                 18,
             )
-    constant = _constant_factor(scene, index, parent)
+    constant = _constant_factor(evidence, index, parent)
     if abs(c) < 1e-7:
         if part is not None and part.kind == "norm":
             return "normalization path missing", f"the gradient through {text} inside {part.name} is missing", 25
-        several = len(scene.children.get(parent, [])) > 1
+        several = len(evidence.children.get(parent, [])) > 1
         if leaf is not None and not several:
             return "gradient not written (zeros)", f"nothing arrives at {leaf} from {text}", 28
         why = "the value is used more than once, and this use" if several else "what flows back through this line"
         return "gradient path missing", f"{why} is left out in backward: {text}", 26 if several else 36
-    named = factor_words(c, scene.batch)
+    named = factor_words(c, evidence.batch)
     if named[0] in ("missing 1/m", "double 1/m") and part is None:
         return named[0], f"what flows back through {text} is {named[1]}", 22
     if constant is not None and abs(c * constant - 1) < 1e-6 and abs(constant + 1) > 1e-9:
@@ -105,9 +105,9 @@ def edge_words(scene: Scene, index: int, parent: int, d: np.ndarray, c: float) -
     return name, f"what flows back through {text} is {told}", 32
 
 
-def _elsewhere(scene: Scene, index: int, parent: int) -> bool:
+def _elsewhere(evidence: Evidence, index: int, parent: int) -> bool:
     """Is the leaf used by another operation too, as a penalized weight is?"""
-    return any(child != index for child in scene.children.get(parent, []))
+    return any(child != index for child in evidence.children.get(parent, []))
 
 
 def _penalty(w: np.ndarray, d: np.ndarray) -> str | None:
@@ -120,9 +120,9 @@ def _penalty(w: np.ndarray, d: np.ndarray) -> str | None:
     return None
 
 
-def _constant_factor(scene: Scene, index: int, parent: int) -> float | None:
+def _constant_factor(evidence: Evidence, index: int, parent: int) -> float | None:
     """The number that the node multiplies the parent by, if that is what it does."""
-    node = scene.tape.nodes[index]
+    node = evidence.tape.nodes[index]
     if node.kind not in ("multiply", "divide", "true_divide", "mean"):
         return None
     if node.kind == "mean":
@@ -140,52 +140,52 @@ def _constant_factor(scene: Scene, index: int, parent: int) -> float | None:
     return None if k == 1 else k
 
 
-def repeated_edges(scene: Scene) -> Iterator[Hypothesis]:
+def repeated_edges(evidence: Evidence) -> Iterator[Hypothesis]:
     """The same line or the same kind of step wrong by the same factor wherever it occurs."""
     groups: dict[tuple, list[int]] = defaultdict(list)
-    for i in _live(scene):
-        node = scene.tape.nodes[i]
+    for i in _live(evidence):
+        node = evidence.tape.nodes[i]
         groups["line", node.where, node.kind].append(i)
         if node.kind in ("matmul", "add"):
             groups["kind", node.kind].append(i)
-    for part in scene.found:
+    for part in evidence.found:
         groups["part", part.kind, part.name].append(part.y)
-    numbers = [0.0, -1.0, 2.0, 0.5, *([float(scene.batch), 1 / scene.batch] if scene.batch else [])]
+    numbers = [0.0, -1.0, 2.0, 0.5, *([float(evidence.batch), 1 / evidence.batch] if evidence.batch else [])]
     done: set[tuple] = set()
     for indices in groups.values():
         if len(indices) < 2 or tuple(indices) in done or len(indices) > 400:
             continue
         done.add(tuple(indices))
-        where = {str(scene.line(i)) for i in indices}
+        where = {str(evidence.line(i)) for i in indices}
         place = ", ".join(sorted(where)[:4])
-        slots = {k for i in indices for k, p in enumerate(scene.tape.nodes[i].parents) if p is not None}
+        slots = {k for i in indices for k, p in enumerate(evidence.tape.nodes[i].parents) if p is not None}
         for slot in [None, *sorted(slots)]:
             for c in numbers:
-                steps = {i: _scaled(scene, i, slot, c) for i in indices}
-                name, told = factor_words(c, scene.batch) if c else ("gradient path missing", "left out")
-                kind = scene.tape.nodes[indices[0]].kind
+                steps = {i: _scaled(evidence, i, slot, c) for i in indices}
+                name, told = factor_words(c, evidence.batch) if c else ("gradient path missing", "left out")
+                kind = evidence.tape.nodes[indices[0]].kind
                 yield Hypothesis(
-                    name, f"what flows back through every {kind} of {place} is {told}", 33, steps, place=max(indices)
+                    name, f"what flows back through every {kind} of {place} is {told}", 33, steps, node=max(indices)
                 )
 
 
-def _scaled(scene: Scene, index: int, slot: int | None, c: float) -> Step:
-    target = None if slot is None or slot >= len(scene.tape.nodes[index].parents) else slot
-    node = scene.tape.nodes[index]
+def _scaled(evidence: Evidence, index: int, slot: int | None, c: float) -> Step:
+    target = None if slot is None or slot >= len(evidence.tape.nodes[index].parents) else slot
+    node = evidence.tape.nodes[index]
     parent = None if target is None else node.parents[target]
 
     def step(dy):
-        return [(p, d * c if parent is None or p == parent else d) for p, d in scene.tape.step(index, dy)]
+        return [(p, d * c if parent is None or p == parent else d) for p, d in evidence.tape.step(index, dy)]
 
     return step
 
 
-def wrong_orders(scene: Scene) -> Iterator[Hypothesis]:
+def wrong_orders(evidence: Evidence) -> Iterator[Hypothesis]:
     """A reshape or a transpose undone as if the axes had come in another order."""
     kinds = ("reshape", "ravel", "flatten", "transpose", "swapaxes", "moveaxis")
-    moved = [i for i in candidates(scene.tape) if scene.tape.nodes[i].kind in kinds]
-    for index in [*(p.y for p in scene.found if p.kind in ("conv", "pool")), *sorted(moved, reverse=True)][:12]:
-        node, dy = scene.tape.nodes[index], scene.cotangents[index]
+    moved = [i for i in endpoints(evidence.tape) if evidence.tape.nodes[i].kind in kinds]
+    for index in [*(p.y for p in evidence.found if p.kind in ("conv", "pool")), *sorted(moved, reverse=True)][:12]:
+        node, dy = evidence.tape.nodes[index], evidence.cotangents[index]
         if dy is None or dy.ndim > 4:
             continue
         text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
@@ -200,28 +200,28 @@ def wrong_orders(scene: Scene) -> Iterator[Hypothesis]:
                 ):
                     yield Hypothesis(
                         "reshape undone in the wrong order", sentence, 21,
-                        {index: partial(_step_with, scene, index, d.reshape(dy.shape))}, place=index,
+                        {index: partial(_step_with, evidence, index, d.reshape(dy.shape))}, node=index,
                     )  # fmt: skip
 
 
-def _step_with(scene: Scene, index: int, d: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
+def _step_with(evidence: Evidence, index: int, d: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """The step of a node as if ``d`` had come in."""
-    return scene.tape.step(index, d)
+    return evidence.tape.step(index, d)
 
 
-def bias_sums(scene: Scene) -> Iterator[Hypothesis]:
+def bias_sums(evidence: Evidence) -> Iterator[Hypothesis]:
     """Instead of the sum over what the bias was added to: another axis, one row, everything."""
-    for name in scene.wrong:
-        for index in scene.bias_uses(name):
-            dy, shape = scene.cotangents[index], scene.value(name).shape
-            size = scene.value(name).size
+    for name in evidence.wrong:
+        for index in evidence.bias_uses(name):
+            dy, shape = evidence.cotangents[index], evidence.value(name).shape
+            size = evidence.value(name).size
             if dy is None or dy.ndim < 1 or dy.size == size:
                 continue
             options: list[tuple[str, str, np.ndarray]] = []
             for axis in range(dy.ndim):
                 rest = tuple(k for k in range(dy.ndim) if k != axis)
                 total = dy.sum(axis=rest)
-                if total.size == size and not scene.agrees_with(total.reshape(shape), scene.want[name]):
+                if total.size == size and not evidence.agrees_with(total.reshape(shape), evidence.want[name]):
                     options.append(("bias summed over the wrong axis", f"keeps axis {axis}", total))
                     options.append(
                         ("bias summed over the wrong axis", f"is the mean and keeps axis {axis}", dy.mean(axis=rest))
@@ -244,28 +244,30 @@ def bias_sums(scene: Scene) -> Iterator[Hypothesis]:
             options.append(
                 ("bias summed over everything", "is one number, the mean over all", np.full(shape, dy.mean()))
             )
-            node = scene.tape.nodes[index]
+            node = evidence.tape.nodes[index]
             for title, told, value in options:
-                c = factor(scene.got[name], value.reshape(shape)) if title == "bias gradient is a maximum" else 1.0
+                c = factor(evidence.got[name], value.reshape(shape)) if title == "bias gradient is a maximum" else 1.0
                 if c is None:
                     continue
                 value = c * value
                 sentence = (
                     f"the gradient of {name} {told}; right is the sum over all that it was added to ({node.where})"
                 )
-                yield Hypothesis(title, sentence, 19, leaves={name: value.reshape(shape)}, place=index)
+                yield Hypothesis(title, sentence, 19, leaves={name: value.reshape(shape)}, node=index)
 
 
-def _arrays_like(scene: Scene, shape: tuple[int, ...], near: int) -> list[int]:
+def _arrays_like(evidence: Evidence, shape: tuple[int, ...], near: int) -> list[int]:
     """Values of one shape on the tape, nearest first; loops' repeats left out."""
     found = [
-        i for i in [*candidates(scene.tape), *scene.tape.leaves.values()] if scene.tape.nodes[i].value.shape == shape
+        i
+        for i in [*endpoints(evidence.tape), *evidence.tape.leaves.values()]
+        if evidence.tape.nodes[i].value.shape == shape
     ]
     return sorted(dict.fromkeys(found), key=lambda i: abs(i - near))[:14]
 
 
 def _variants(value: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
-    """A residual spoiled on the way: (class, words, array)."""
+    """A wrong residual: (class, words, array)."""
     if value.ndim == 2 and value.shape[0] == value.shape[1]:
         yield "transposed weight", "transposed", value.T
     for axis in range(value.ndim):
@@ -278,35 +280,35 @@ def _variants(value: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
     yield "absolute value used", "without its sign", np.abs(value)
 
 
-def substitutions(scene: Scene) -> Iterator[Hypothesis]:
+def substitutions(evidence: Evidence) -> Iterator[Hypothesis]:
     """The other operand of a product (or the input of a function) replaced by another array of its shape."""
-    relevant = [i for i in _live(scene) if scene.tape.nodes[i].kind in _WITH_RESIDUALS]
+    relevant = [i for i in _live(evidence) if evidence.tape.nodes[i].kind in _WITH_RESIDUALS]
     for index in relevant[:60]:
-        node = scene.tape.nodes[index]
+        node = evidence.tape.nodes[index]
         if node.value.size < 2 and node.inputs[0].size < 2:
             continue
         for slot, value in enumerate(node.inputs):
             if value.size < 2:
                 continue
             options = list(_variants(value))
-            for other in _arrays_like(scene, value.shape, index):
-                array = scene.tape.nodes[other].value
+            for other in _arrays_like(evidence, value.shape, index):
+                array = evidence.tape.nodes[other].value
                 if array is not value and not np.array_equal(array, value):
-                    options.append((*_wrong_array(scene, node.parents[slot], other, value), array))
+                    options.append((*_wrong_array(evidence, node.parents[slot], other, value), array))
             if value.ndim == 2:
-                for other in _arrays_like(scene, value.shape[::-1], index):
+                for other in _arrays_like(evidence, value.shape[::-1], index):
                     if other != node.parents[slot] and value.shape[0] != value.shape[1]:
-                        array = scene.tape.nodes[other].value.T
+                        array = evidence.tape.nodes[other].value.T
                         options.append(("wrong array in a product", "another array, transposed", array))
             text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
             for title, told, array in options:
-                operand = _operand(scene, node.parents[slot])
+                operand = _operand(evidence, node.parents[slot])
                 live = [p for p in dict.fromkeys(node.parents) if p is not None]
                 for only in [None, *live] if len(live) > 1 else [None]:
                     yield Hypothesis(
                         title, f"in the derivative of {text}, {operand} is {told}",
                         40 if title != "transposed weight" else 12,
-                        {index: _with_input(scene, index, slot, array, only)}, place=index,
+                        {index: _with_input(evidence, index, slot, array, only)}, node=index,
                     )  # fmt: skip
 
 
@@ -314,39 +316,39 @@ _WITH_RESIDUALS = {"matmul", "multiply", "divide", "true_divide", "log", "sqrt",
                    "reciprocal", "tanh", "logistic"}  # fmt: skip
 
 
-def _operand(scene: Scene, node: int | None) -> str:
-    name = next((n for n, i in scene.tape.leaves.items() if i == node), None)
-    where = scene.line(node)
+def _operand(evidence: Evidence, node: int | None) -> str:
+    name = next((n for n, i in evidence.tape.leaves.items() if i == node), None)
+    where = evidence.line(node)
     return name or (f"the result of {where}" if where else "the constant operand")
 
 
-def _wrong_array(scene: Scene, right: int | None, other: int, value: np.ndarray) -> tuple[str, str]:
+def _wrong_array(evidence: Evidence, right: int | None, other: int, value: np.ndarray) -> tuple[str, str]:
     """What it is called when ``other`` stands for ``right``."""
-    for part in scene.found:
+    for part in evidence.found:
         if part.kind == "activation" and right is not None:
-            if _same_value(scene, part.y, right) and _same_value(scene, part.x, other):
+            if _same_value(evidence, part.y, right) and _same_value(evidence, part.x, other):
                 return (
                     "pre-activation used for the activation",
-                    f"replaced by the pre-activation {_operand(scene, other)}",
+                    f"replaced by the pre-activation {_operand(evidence, other)}",
                 )
-            if _same_value(scene, part.x, right) and _same_value(scene, part.y, other):
+            if _same_value(evidence, part.x, right) and _same_value(evidence, part.y, other):
                 return (
                     "activation used for the pre-activation",
-                    f"replaced by the activation {_operand(scene, other)}",
+                    f"replaced by the activation {_operand(evidence, other)}",
                 )
-    gap = float(np.abs(scene.tape.nodes[other].value - value).max())
+    gap = float(np.abs(evidence.tape.nodes[other].value - value).max())
     if gap < 1e-3:
         return "epsilon left out", f"taken {gap:.1e} away from its value: a small constant of the forward is left out"
-    return "wrong array in a product", f"replaced by {_operand(scene, other)}"
+    return "wrong array in a product", f"replaced by {_operand(evidence, other)}"
 
 
-def _same_value(scene: Scene, a: int, b: int) -> bool:
-    return a == b or np.array_equal(np.ravel(scene.tape.nodes[a].value), np.ravel(scene.tape.nodes[b].value))
+def _same_value(evidence: Evidence, a: int, b: int) -> bool:
+    return a == b or np.array_equal(np.ravel(evidence.tape.nodes[a].value), np.ravel(evidence.tape.nodes[b].value))
 
 
-def _with_input(scene: Scene, index: int, slot: int, array: np.ndarray, only: int | None) -> Step:
-    """The step with one operand replaced: in what it hands to every parent, or to one of them."""
-    node = scene.tape.nodes[index]
+def _with_input(evidence: Evidence, index: int, slot: int, array: np.ndarray, only: int | None) -> Step:
+    """The step with one operand replaced: in what it passes to every parent, or to one of them."""
+    node = evidence.tape.nodes[index]
 
     def step(dy):
         inputs = [array if k == slot else x for k, x in enumerate(node.inputs)]
@@ -354,44 +356,44 @@ def _with_input(scene: Scene, index: int, slot: int, array: np.ndarray, only: in
         new = [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
         if only is None:
             return new
-        return [(p, d) for p, d in new if p == only] + [(p, d) for p, d in scene.tape.step(index, dy) if p != only]
+        return [(p, d) for p, d in new if p == only] + [(p, d) for p, d in evidence.tape.step(index, dy) if p != only]
 
     return step
 
 
-def other_cotangents(scene: Scene) -> Iterator[Hypothesis]:
+def other_cotangents(evidence: Evidence) -> Iterator[Hypothesis]:
     """A leaf's gradient made from the cotangent of another value: before the activation's derivative, say."""
-    for name in scene.wrong:
-        for index in scene.children.get(scene.tape.leaves[name], []) + scene.bias_uses(name):
-            node, dy = scene.tape.nodes[index], scene.cotangents[index]
+    for name in evidence.wrong:
+        for index in evidence.children.get(evidence.tape.leaves[name], []) + evidence.bias_uses(name):
+            node, dy = evidence.tape.nodes[index], evidence.cotangents[index]
             if node.pull is None or dy is None or dy.size < 2:
                 continue
-            if scene.tape.leaves[name] not in node.parents:
+            if evidence.tape.leaves[name] not in node.parents:
                 continue
-            slot = node.parents.index(scene.tape.leaves[name])
+            slot = node.parents.index(evidence.tape.leaves[name])
             text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
-            for other in _arrays_like(scene, dy.shape, index):
-                d = scene.cotangents[other]
+            for other in _arrays_like(evidence, dy.shape, index):
+                d = evidence.cotangents[other]
                 if d is None or np.array_equal(d, dy):
                     continue
                 yield Hypothesis(
                     "wrong incoming gradient",
-                    f"the gradient of {name} is made from the gradient of {_operand(scene, other)}; "
+                    f"the gradient of {name} is made from the gradient of {_operand(evidence, other)}; "
                     f"right is that of {text}",
-                    38, {index: _leaf_from(scene, index, slot, d)}, place=index,
+                    38, {index: _leaf_from(evidence, index, slot, d)}, node=index,
                 )  # fmt: skip
             for title, told, d in _variants(dy):
                 yield Hypothesis(
                     title, f"the incoming gradient that makes the gradient of {name} is {told}", 41,
-                    {index: _leaf_from(scene, index, slot, d)}, place=index,
+                    {index: _leaf_from(evidence, index, slot, d)}, node=index,
                 )  # fmt: skip
 
 
-def _leaf_from(scene: Scene, index: int, slot: int, d: np.ndarray) -> Step:
-    node = scene.tape.nodes[index]
+def _leaf_from(evidence: Evidence, index: int, slot: int, d: np.ndarray) -> Step:
+    node = evidence.tape.nodes[index]
 
     def step(dy):
-        parts = list(scene.tape.step(index, dy))
+        parts = list(evidence.tape.step(index, dy))
         own = node.backward(d, *node.inputs)[slot]
         return [(p, own if p == node.parents[slot] else v) for p, v in parts]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis import shapes
-from jaxdoodle.gradcheck.diagnosis.case import Case, Round
-from jaxdoodle.gradcheck.diagnosis.explain import diagnosis
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
+from jaxdoodle.gradcheck.diagnosis.explain import explanations
 from jaxdoodle.gradcheck.diagnosis.kinks import at_kinks
 from jaxdoodle.gradcheck.diagnosis.locate import assigned
 from jaxdoodle.gradcheck.diagnosis.precision import precision
-from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, ProbeResult
+from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
 from jaxdoodle.gradcheck.setup.leaves import is_integer
 from jaxdoodle.gradcheck.setup.problem import Problem, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import OTHER_SHAPES
@@ -27,20 +27,20 @@ class Verdict:
     conventions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def result(self, r: Round) -> ProbeResult:
-        return ProbeResult(
-            r.probe.name,
+    def result(self, r: Round) -> PointResult:
+        return PointResult(
+            r.at.name,
             tuple(LeafResult(self.problem.short(n), r.want[n].shape, r.figures[n], r.verdict(n)) for n in r.got),
         )
 
 
-def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
+def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options) -> Verdict:
     sizes = set_sizes_aside(rounds)
     failed = [r for r in rounds if r.returned.error is not None]
     rounds[:] = [r for r in rounds if r.returned.error is None]
     if not rounds:
         return Verdict(problem, (_raises(failed[0]),))
-    case = Case(problem, oracle, hand, rounds, axes, by_jax, dict(options.demand), options.dtype)
+    case = Case(problem, oracle, candidate, rounds, axes, by_jax, dict(options.demand), options.dtype)
     findings, notes = structure(case)
     notes += sizes
     told: list[str] = []
@@ -50,7 +50,7 @@ def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
         ill = [r for r in case.generic if _unsettled(r, findings, problem)]
         if ill and not _only_as_given(case, ill):
             try:
-                findings += diagnosis(case, ill, findings)
+                findings += explanations(case, ill, findings)
             except Exception as error:  # the verdict stands, whatever goes wrong in looking for its reason
                 notes.append(f"the search for the reason failed: {type(error).__name__}: {error}")
         else:
@@ -67,14 +67,14 @@ def consult(problem, oracle, hand, rounds, axes, by_jax, options) -> Verdict:
 
 def set_sizes_aside(rounds: list[Round]) -> list[str]:
     """A derivation that is right wherever the sizes are those given is right; that it is for these alone is a note."""
-    here = [r for r in rounds if r.probe.name != OTHER_SHAPES and not r.probe.special]
+    here = [r for r in rounds if r.at.name != OTHER_SHAPES and not r.at.special]
     if any(r.returned.error is not None for r in here):
         return []
     sound = [n for n in here[0].want if all(_right(r, n) for r in here)]
     apart = [
         r
         for r in rounds
-        if r.probe.name == OTHER_SHAPES and (r.returned.error is not None or not all(_right(r, n) for n in sound))
+        if r.at.name == OTHER_SHAPES and (r.returned.error is not None or not all(_right(r, n) for n in sound))
     ]
     if not apart:
         return []
@@ -91,7 +91,7 @@ def _right(r: Round, name: str) -> bool:
 
 def _only_as_given(case: Case, ill: list[Round]) -> bool:
     """Right at random values: then the given ones (zero biases, say) are a special point."""
-    return [r.probe.name for r in ill] == ["as given"] and len(case.generic) > 1
+    return [r.at.name for r in ill] == ["as given"] and len(case.generic) > 1
 
 
 def _once(findings: list[Finding]) -> list[Finding]:
@@ -114,7 +114,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
     first = case.rounds[0]
     if first.returned.nothing:
         return [Finding("missing return", "backward returned None: a function without `return` does",
-                        tuple(first.want), backward=case.hand.without_return(first.probe.point))], []  # fmt: skip
+                        tuple(first.want), backward=case.candidate.without_return(first.at.point))], []  # fmt: skip
     findings, notes = [], list(first.returned.odd)
     missing = [n for n in first.want if n not in first.got]
     findings += [
@@ -129,7 +129,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
             told = ", ".join(map(case.problem.short, bad))
             findings.append(
                 Finding(NOT_FINITE,
-                        f"the gradient of {told} is not finite at the probe {r.probe.name!r}, where the right one is",
+                        f"the gradient of {told} is not finite at {r.at.name!r}, where the right one is",
                         tuple(bad))
             )  # fmt: skip
             break
@@ -139,7 +139,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
 def _raises(r: Round) -> Finding:
     error = r.returned.error
     text = (str(error).strip().splitlines() or [""])[0]
-    at = "" if r.probe.name == "as given" else f" (only at the probe {r.probe.name!r})"
+    at = "" if r.at.name == "as given" else f" (only at {r.at.name!r})"
     return Finding(f"backward raises {type(error).__name__}", f"{text or 'no message'}{at}", backward=r.returned.where)
 
 
@@ -149,7 +149,7 @@ def shape_findings(case: Case, before: list[Finding]) -> list[Finding]:
     for r in case.rounds:
         sized = {n: np.asarray(g, np.float64) for n, g in r.got.items()}
         usable, findings = shapes.settle(sized, {n: r.want[n] for n in sized}, max(r.exact, 1e-7))
-        if findings and not found and not r.probe.special:
+        if findings and not found and not r.at.special:
             log = case.log(r)
             found = [replace(f, backward=assigned(log, r.got[f.leaves[0]], "swapped" in f.name)) for f in findings]
         for n in r.got:
@@ -163,9 +163,9 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
     findings = []
     for r in case.rounds:
         names = tuple(n for n in r.wrong if n not in said)
-        if r.probe.name == "whole-number input" and names:
-            args = numpy_args(case.problem, _as_floats(case.problem, r.probe.point.args))
-            same = case.hand(replace(r.probe.point, args=args)).gradients
+        if r.at.name == "whole-number input" and names:
+            args = numpy_args(case.problem, _as_floats(case.problem, r.at.point.args))
+            same = case.candidate(replace(r.at.point, args=args)).gradients
             if all(same.get(n) is not None and np.allclose(same[n], r.got[n], rtol=1e-6) for n in names):
                 r.excused |= {n: "undecided" for n in names}
                 continue
@@ -176,7 +176,7 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
                 "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
             )
             findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
-        if r.probe.name == "saturated":
+        if r.at.name == "saturated":
             r.excused |= {n: "undecided" for n in names}
     return findings
 
@@ -196,7 +196,7 @@ def remarks(case: Case) -> list[str]:
             f"{names} agree to {max(near.values()):.0e} only: typical of a small constant (an epsilon in a logarithm "
             "or a square root) that forward has and backward leaves out, or the reverse"
         )
-    apart = [r for r in case.rounds if r.probe.name == "saturated" and any(r.verdict(n) == "undecided" for n in r.got)]
+    apart = [r for r in case.rounds if r.at.name == "saturated" and any(r.verdict(n) == "undecided" for n in r.got)]
     if apart:
         notes.append("at large parameters the two part: a clip or an epsilon of the forward that backward leaves out")
     return notes

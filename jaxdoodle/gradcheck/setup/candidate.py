@@ -1,4 +1,4 @@
-"""Run the suspect: the hand-written backward, in whatever style it is written."""
+"""Run the candidate: the hand-written backward, in whatever style it is written."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Returned:
 def in_float64() -> Iterator[None]:
     """64-bit types for the time of a check, whatever the caller's setting.
 
-    A suspect that is given float32 runs here too: with 64-bit types off, ``jax.random`` would draw other masks.
+    A candidate that is given float32 runs here too: with 64-bit types off, ``jax.random`` would draw other masks.
     """
     with jax.enable_x64(True), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user's code may warn; a wrong gradient shows in the figures
         yield
 
 
-class Hand:
+class Candidate:
     """Tries compilation, then NumPy arrays, then JAX arrays; keeps to what worked."""
 
     def __init__(self, problem: Problem, dtype: str, by_jax: bool):
@@ -70,11 +70,11 @@ class Hand:
         return Returned({}, error=failure[0], where=failure[1])
 
     def log(self, point: Point) -> list[Assignment]:
-        """What the suspect assigned on its way, line by line."""
+        """What the candidate assigned, line by line."""
         with in_float64(), fixed_randomness(), jax.disable_jit(self.modes[0] != "compiled"):
             args, cotangent = self._arguments(point, self.modes[0] == "numpy")
             if self.modes[0] != "compiled":
-                found = assignments(lambda: self.problem.hand(args, cotangent))
+                found = assignments(lambda: self.problem.candidate(args, cotangent))
                 return [replace(a, value=np.asarray(a.value)) for a in found]
             return self._traced_log(point, self.problem.arrays(args), cotangent)
 
@@ -82,7 +82,7 @@ class Hand:
         """Which function lacks a ``return``."""
         with in_float64(), fixed_randomness(), jax.disable_jit():
             args, cotangent = self._arguments(point, self.modes[0] == "numpy")
-            return without_return(lambda: self.problem.hand(args, cotangent))
+            return without_return(lambda: self.problem.candidate(args, cotangent))
 
     def _traced_log(self, point: Point, arrays: dict[str, Any], cotangent: Any) -> list[Assignment]:
         """All at once: run line by line it would compile every operation by itself."""
@@ -91,7 +91,9 @@ class Hand:
         def run(arrays, cotangent):
             level = next(x._trace for x in jax.tree.leaves(arrays) if isinstance(x, jax.core.Tracer))
             with jax.disable_jit():
-                log = assignments(lambda: self.problem.hand(self.problem.with_arrays(point.args, arrays), cotangent))
+                log = assignments(
+                    lambda: self.problem.candidate(self.problem.with_arrays(point.args, arrays), cotangent)
+                )
             found[:] = [a for a in log if getattr(a.value, "_trace", level) is level]
             return [a.value for a in found]
 
@@ -118,7 +120,7 @@ class Hand:
             told: dict[str, Any] = {}
 
             def run(arrays, cotangent):
-                raw = self.problem.hand(self.problem.with_arrays(point.args, arrays), cotangent)
+                raw = self.problem.candidate(self.problem.with_arrays(point.args, arrays), cotangent)
                 found, told["odd"] = self.problem.pair_up(raw)
                 told["nothing"] = raw is None
                 return found
@@ -138,7 +140,7 @@ class Hand:
         return self._now(*self._arguments(point, as_numpy=False))
 
     def _now(self, args: tuple, cotangent: Any) -> Returned:
-        raw = self.problem.hand(args, cotangent)
+        raw = self.problem.candidate(args, cotangent)
         found, odd = self.problem.pair_up(raw)
         gradients = {n: None if g is None else np.array(g) for n, g in found.items()}
         return Returned(gradients, tuple(odd), raw is None)

@@ -1,4 +1,4 @@
-"""Run the user's backward and write down every array it assigns, with the line that did.
+"""The line trace: runs the user's backward and notes every array that it assigns, with the line.
 
 Under a JAX trace the arrays are tracers; they are kept as such, for the caller to evaluate together.
 """
@@ -101,10 +101,10 @@ def without_return(run: Callable[[], Any]) -> Where | None:
     finally:
         sys.settrace(before)
     code = None
-    for candidate, nothing in reversed(ended):
+    for function, nothing in reversed(ended):
         if not nothing:
             break
-        code = candidate
+        code = function
     if code is None:
         return None
     file, line = code.co_filename, code.co_firstlineno

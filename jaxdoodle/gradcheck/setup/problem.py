@@ -32,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Problem:
-    """``value(*args)`` is the plain forward; ``hand(args, cotangent)`` returns what the suspect returns.
+    """``value(*args)`` is the plain forward; ``candidate(args, cotangent)`` returns what the code under test returns.
 
     ``wrt`` are the positions of the arguments that the returned gradients belong to. A ``scalar`` problem is a loss
     with its gradient: there is no cotangent to choose. ``functions`` are the user's own, for their source lines.
@@ -42,7 +42,7 @@ class Problem:
     args: tuple
     names: tuple[str, ...]
     value: Callable[..., Any]
-    hand: Callable[[tuple, Any], Any]
+    candidate: Callable[[tuple, Any], Any]
     wrt: tuple[int, ...]
     scalar: bool
     functions: tuple[Callable, ...] = field(repr=False, default=())
@@ -129,25 +129,11 @@ def run_forward(problem: Problem, args: tuple) -> Any:
         return problem.value(*numpy_args(problem, args))
 
 
-#: Names that people give to the incoming gradient and to what forward kept.
-_COTANGENTS = (
-    "d",
-    "dy",
-    "dout",
-    "dz",
-    "da",
-    "dl",
-    "g",
-    "grad",
-    "upstream",
-    "delta",
-    "error",
-    "ct",
-    "cotangent",
-    "output_gradient",
-)
-_KEPT = ("cache", "caches", "residuals", "residual", "res", "saved", "memory", "ctx", "context", "kept", "linear_cache",
-         "activation_cache", "r")  # fmt: skip
+#: Names that people give to the incoming gradient and to the residuals.
+_COTANGENTS = ("d", "dy", "dout", "dz", "da", "dl", "g", "grad", "upstream", "delta", "error", "ct", "cotangent",
+               "output_gradient")  # fmt: skip
+_RESIDUALS = ("cache", "caches", "residuals", "residual", "res", "saved", "memory", "ctx", "context", "kept",
+              "linear_cache", "activation_cache", "r")  # fmt: skip
 
 
 def cotangent_first(backward: Callable) -> bool:
@@ -163,7 +149,7 @@ def cotangent_first(backward: Callable) -> bool:
         return name in _COTANGENTS or name.startswith(("grad", "d_", "dout", "upstream", "delta"))
 
     return (
-        (names[1] in _KEPT or names[1].endswith("cache"))
-        and names[0] not in _KEPT
+        (names[1] in _RESIDUALS or names[1].endswith("cache"))
+        and names[0] not in _RESIDUALS
         or (is_cotangent(names[0]) and not is_cotangent(names[1]))
     )

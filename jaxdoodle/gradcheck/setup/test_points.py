@@ -14,12 +14,12 @@ from jaxdoodle.gradcheck.reference import output_shapes
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, rebuild
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, float_outputs, numpy_args, run_forward
 
-#: The probe whose arrays are a little smaller than those given.
+#: The test point whose arrays are a little smaller than those given.
 OTHER_SHAPES = "other shapes"
 
 
 @dataclass(frozen=True)
-class Probe:
+class TestPoint:
     """``special`` points may be non-differentiable, or lose digits; the others are generic."""
 
     name: str
@@ -202,14 +202,14 @@ def trimmed(problem: Problem, outline: Outline, args: tuple, limit: int = 48) ->
                     yield smaller
 
 
-def probes(problem: Problem, outline: Outline, axes: dict[str, int]) -> Iterator[Probe]:
-    """All probes that make sense for the problem: the given point first."""
+def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Iterator[TestPoint]:
+    """All test points that make sense for the problem: the given one first."""
     rng = np.random.default_rng(20240623)
 
-    def at(name: str, args: tuple | None, special: bool = False) -> Iterator[Probe]:
+    def at(name: str, args: tuple | None, special: bool = False) -> Iterator[TestPoint]:
         y = None if args is None else outline(args)
         if args is not None and y is not None:
-            yield Probe(name, Point(args, random_cotangent(problem, y, rng)), special)
+            yield TestPoint(name, Point(args, random_cotangent(problem, y, rng)), special)
 
     given = numpy_args(problem, problem.args)
     yield from at("as given", given)

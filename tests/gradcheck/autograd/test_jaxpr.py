@@ -1,11 +1,11 @@
-"""JAX functions replayed on a tape: against ``jax.grad``."""
+"""JAX functions interpreted on a tape: against ``jax.grad``."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdoodle.gradcheck.reference import record_forward
+from jaxdoodle.gradcheck.reference import trace_forward
 from jaxdoodle.gradcheck.setup.problem import Point, Problem
 
 RNG = np.random.default_rng(0)
@@ -34,17 +34,17 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_replayed_reverse_pass_is_that_of_jax(name):
+def test_the_reverse_pass_over_an_interpreted_jaxpr_is_that_of_jax(name):
     function = FUNCTIONS[name]
     seed = RNG.normal(size=jax.eval_shape(function, X).shape)
     problem = Problem("", (X,), ("x",), function, lambda a, d: None, (0,), False)
-    recording = record_forward(problem, Point((X,), seed), by_jax=True)
-    got = recording.tape.leaf_values(recording.tape.reverse(recording.seeds))["x"]
+    trace = trace_forward(problem, Point((X,), seed), by_jax=True)
+    got = trace.tape.leaf_values(trace.tape.reverse(trace.seeds))["x"]
     want = jax.grad(lambda x: (function(x) * seed).sum())(X)
     np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 
 def test_equations_know_the_line_they_came_from():
     problem = Problem("", (X,), ("x",), FUNCTIONS["loop"], lambda a, d: None, (0,), False)
-    tape = record_forward(problem, Point((X,), np.ones(X.shape)), by_jax=True).tape
+    tape = trace_forward(problem, Point((X,), np.ones(X.shape)), by_jax=True).tape
     assert "jnp.sin(y)" in {n.where.text for n in tape.nodes if n.kind == "sin"}.pop()

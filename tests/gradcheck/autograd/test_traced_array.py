@@ -1,10 +1,10 @@
-"""NumPy code, as people write it, recorded and differentiated: against central differences."""
+"""NumPy code, as people write it, traced and differentiated: against central differences."""
 
 import numpy as np
 import pytest
 
 from jaxdoodle.gradcheck.autograd.tape import Untraceable
-from jaxdoodle.gradcheck.reference import confirm, record_forward
+from jaxdoodle.gradcheck.reference import confirm, trace_forward
 from jaxdoodle.gradcheck.setup.problem import Point, Problem
 
 RNG = np.random.default_rng(0)
@@ -73,22 +73,22 @@ def problem_of(function, args) -> Problem:
 
 
 @pytest.mark.parametrize("name", FORWARDS)
-def test_the_recorded_reverse_pass_agrees_with_central_differences(name):
+def test_the_reverse_pass_over_traced_arrays_agrees_with_central_differences(name):
     function, args = FORWARDS[name]
     problem = problem_of(function, args)
     point = Point(args, RNG.normal(size=np.shape(function(*args))))
-    recording = record_forward(problem, point, by_jax=False)
-    confirm(problem, point, recording.tape.leaf_values(recording.tape.reverse(recording.seeds)))
+    trace = trace_forward(problem, point, by_jax=False)
+    confirm(problem, point, trace.tape.leaf_values(trace.tape.reverse(trace.seeds)))
 
 
 def test_what_cannot_be_followed_is_said_so():
     problem = problem_of(lambda a: np.sinc(a), (A,))
     with pytest.raises(Untraceable, match="numpy.sinc"):
-        record_forward(problem, Point((A,), np.ones(A.shape)), by_jax=False)
+        trace_forward(problem, Point((A,), np.ones(A.shape)), by_jax=False)
 
 
 def test_the_users_module_is_left_as_it_was():
     before = dict(globals())
-    record_forward(problem_of(in_place, (A,)), Point((A,), np.ones(A.shape)), by_jax=False)
+    trace_forward(problem_of(in_place, (A,)), Point((A,), np.ones(A.shape)), by_jax=False)
     assert globals() == before
     assert globals()["np"] is np

@@ -6,7 +6,7 @@ from jax import lax
 
 from experiments.planted_bugs.mutations import MUTATIONS
 from experiments.planted_bugs.suite import run
-from jaxdoodle.gradcheck import api, check_gradient
+from jaxdoodle.gradcheck import check, check_gradient
 
 QUICK = [m for m in MUTATIONS if m.network in ("columns", "objects", "bce", "skip", "batchnorm")][::2]
 RNG = np.random.default_rng(0)
@@ -51,12 +51,12 @@ def test_what_cannot_be_named_is_not_given_a_name_but_a_line():
         z = x @ w
         return np.tanh(z), (x, w, z)
 
-    def backward(kept, dy):
-        x, w, z = kept
+    def backward(residuals, dy):
+        x, w, z = residuals
         dz = dy * np.cos(3 * z) ** 5
         return dz @ w.T, x.T @ dz
 
-    (finding,) = api(forward, backward, (RNG.normal(size=(5, 4)), RNG.normal(size=(4, 3)))).findings
+    (finding,) = check(forward, backward, (RNG.normal(size=(5, 4)), RNG.normal(size=(4, 3)))).findings
     assert finding.name == "cannot name it"
     assert "`dz`" in finding.sentence
     assert any("cosine" in line for line in finding.evidence)
@@ -68,15 +68,15 @@ def test_a_derivation_for_one_kernel_size_is_right_and_says_so():
     def forward(x, w):
         return lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=NHWC), (x, w)
 
-    def backward(kept, dy):
-        x, w = kept
+    def backward(residuals, dy):
+        x, w = residuals
         turned = w[::-1, ::-1].swapaxes(2, 3)
         dx = lax.conv_general_dilated(dy, turned, (1, 1), ((1, 1), (1, 1)), dimension_numbers=NHWC)
         images, errors = x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3)
         dw = lax.conv_general_dilated(images, errors, (1, 1), ((1, 1), (1, 1)), dimension_numbers=NHWC)
         return dx, dw.transpose(1, 2, 0, 3)
 
-    report = api(forward, backward, (RNG.normal(size=(2, 5, 6, 2)), RNG.normal(size=(3, 3, 2, 3))))
+    report = check(forward, backward, (RNG.normal(size=(2, 5, 6, 2)), RNG.normal(size=(3, 3, 2, 3))))
     assert report.passed
     assert any("right for the sizes as given only" in note for note in report.notes)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.recognize import ACTIVATIONS, Part, candidates, sigmoid
+from jaxdoodle.gradcheck.autograd.recognize import ACTIVATIONS, Part, endpoints, sigmoid
 from jaxdoodle.gradcheck.autograd.tape import Step
-from jaxdoodle.gradcheck.diagnosis.evidence import Hypothesis, Scene
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Way
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake
 
 
 def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -93,32 +93,32 @@ def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tup
     with np.errstate(all="ignore"):
         inverse = np.where(slope == 0, 0.0, 1 / slope)
     yield "wrong activation derivative", f"da is divided by {name}'(z) instead of multiplied", inverse
-    for other, rule in ACTIVATIONS.items():
+    for other, another in ACTIVATIONS.items():
         if other != name and other != "absolute value":
             if name in ("leaky relu", "elu") and other == "relu":
                 yield (
                     "wrong activation derivative",
                     f"the derivative of relu is used for {name}: the slope below zero is left out",
-                    rule.slope(x),
+                    another.slope(x),
                 )
                 continue
-            yield "wrong activation derivative", f"the derivative of {other} is used for {name}", rule.slope(x)
-            if rule.by_output is not None and other != "relu":
+            yield "wrong activation derivative", f"the derivative of {other} is used for {name}", another.slope(x)
+            if another.by_output is not None and other != "relu":
                 yield (
                     "wrong activation derivative",
                     f"the derivative of {other} (in terms of a) is used for {name}",
-                    rule.by_output(y),
+                    another.by_output(y),
                 )
                 if np.shape(x):
                     yield (
                         "wrong activation derivative",
                         f"the derivative of {other} (in terms of a, given z) is used for {name}",
-                        rule.by_output(x),
+                        another.by_output(x),
                     )
 
 
-def activation(scene: Scene, part: Part) -> Iterator[Way]:
-    x, y = scene.tape.nodes[part.x].value, scene.tape.nodes[part.y].value
+def activation(evidence: Evidence, part: Part) -> Iterator[Mistake]:
+    x, y = evidence.tape.nodes[part.x].value, evidence.tape.nodes[part.y].value
     with np.errstate(all="ignore"):
         table = list(_slopes(part.name, part, x, y))
     for name, sentence, slope in table:
@@ -147,17 +147,17 @@ def activation(scene: Scene, part: Part) -> Iterator[Way]:
     if x.ndim == 2 and x.shape[0] == x.shape[1]:
         yield "transposed", f"{part.name}'(z) is transposed", times(part.x, act.slope(x).T)
     if part.name in ("relu", "leaky relu"):
-        for i in candidates(scene.tape):
-            value = scene.tape.nodes[i].value
+        for i in endpoints(evidence.tape):
+            value = evidence.tape.nodes[i].value
             if value.shape == x.shape and i not in (part.x, part.y) and not np.array_equal(value > 0, x > 0):
                 yield (
                     "mask of another array",
-                    f"{part.name}' looks at the sign of the result of {scene.line(i) or 'an argument'}; right is z",
+                    f"{part.name}' looks at the sign of the result of {evidence.line(i) or 'an argument'}; right is z",
                     times(part.x, act.slope(value)),
                 )
-    for other in scene.found:
+    for other in evidence.found:
         if other.kind == "activation" and other.y != part.y:
-            z = scene.tape.nodes[other.x].value
+            z = evidence.tape.nodes[other.x].value
             if z.shape == x.shape:
                 yield (
                     "derivative at another layer's pre-activation",
@@ -170,17 +170,17 @@ def times(x: int, slope: np.ndarray) -> Step:
     return lambda dy: [(x, dy * slope)]
 
 
-def slopes_below_zero(scene: Scene) -> Iterator[Hypothesis]:
+def slopes_below_zero(evidence: Evidence) -> Iterator[Hypothesis]:
     """A leaky ReLU differentiated with another slope: the number that fits one layer, then in all of them."""
-    parts = [p for p in scene.found if p.kind == "activation" and p.name in ("leaky relu", "relu")]
+    parts = [p for p in evidence.found if p.kind == "activation" and p.name in ("leaky relu", "relu")]
     numbers: set[float] = set()
     for part in parts:
-        x, dy = scene.tape.nodes[part.x].value, scene.cotangents[part.y]
+        x, dy = evidence.tape.nodes[part.x].value, evidence.cotangents[part.y]
         if dy is None:
             continue
-        effect = scene.effect(part.y, part.x, dy * (x < 0))
-        for name in scene.wrong:
-            v, diff = effect[name], scene.got[name] - scene.want[name]
+        effect = evidence.effect(part.y, part.x, dy * (x < 0))
+        for name in evidence.wrong:
+            v, diff = effect[name], evidence.got[name] - evidence.want[name]
             size = float(np.vdot(v, v))
             if np.count_nonzero(v) > 1 and size:
                 change = float(np.vdot(v, diff)) / size
@@ -189,8 +189,8 @@ def slopes_below_zero(scene: Scene) -> Iterator[Hypothesis]:
                     numbers.add(round(low + change, 9))
                 break
     for c in numbers:
-        steps = {p.y: times(p.x, np.where(scene.tape.nodes[p.x].value > 0, 1.0, c)) for p in parts}
+        steps = {p.y: times(p.x, np.where(evidence.tape.nodes[p.x].value > 0, 1.0, c)) for p in parts}
         right = float(parts[0].about["act"].slope(np.array([-1.0]))[0])
         sentence = f"the slope below zero is {c:g} in backward and {right:g} in forward"
         for group in ([*steps], *([y] for y in steps)):
-            yield Hypothesis("wrong slope below zero", sentence, 12, {y: steps[y] for y in group}, place=max(group))
+            yield Hypothesis("wrong slope below zero", sentence, 12, {y: steps[y] for y in group}, node=max(group))

@@ -11,15 +11,15 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import Part, correlate_back
 from jaxdoodle.gradcheck.autograd.tape import Step
-from jaxdoodle.gradcheck.diagnosis.evidence import Scene
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Way
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake
 
 
 def conv_step(
-    scene: Scene, part: Part, change_dx: Callable | None = None, change_dw: Callable | None = None, pads=None
+    evidence: Evidence, part: Part, change_dx: Callable | None = None, change_dw: Callable | None = None, pads=None
 ) -> Step:
-    """The reverse of a convolution, with dx or dw changed on the way, or with other paddings."""
-    about, nodes = part.about, scene.tape.nodes
+    """The reverse of a convolution, with dx or dw changed, or with other paddings."""
+    about, nodes = part.about, evidence.tape.nodes
     x, w, layout, stride = part.x, about["w"], about["layout"], about["stride"]
     a, kernel = nodes[x].value, nodes[w].value
     axes = tuple(k for k in range(4) if k != about["channel"])
@@ -34,13 +34,13 @@ def conv_step(
     return step
 
 
-def conv(scene: Scene, part: Part) -> Iterator[Way]:
-    about, nodes = part.about, scene.tape.nodes
+def conv(evidence: Evidence, part: Part) -> Iterator[Mistake]:
+    about, nodes = part.about, evidence.tape.nodes
     layout, pads, stride = about["layout"], about["pads"], about["stride"]
     a, kernel = nodes[part.x].value, nodes[about["w"]].value
     h, v = layout.kernel.index("h"), layout.kernel.index("w")
     i, o = layout.kernel.index("i"), layout.kernel.index("o")
-    way = partial(conv_step, scene, part)
+    changed = partial(conv_step, evidence, part)
 
     def dx_with(other, its_pads=pads):
         return lambda dy, dx: correlate_back(dy, a, other, layout, its_pads, stride)[0]
@@ -49,51 +49,51 @@ def conv(scene: Scene, part: Part) -> Iterator[Way]:
     yield (
         "conv kernel not flipped in dx",
         "dx slides the kernel as forward does; it has to be turned by 180 degrees",
-        way(dx_with(flipped)),
+        changed(dx_with(flipped)),
     )
     for by_kernel, word in ((True, "kernel"), (False, "image")):
         yield (
             "conv dx overwritten where windows overlap",
             f"in the loop over the {word}, dx is assigned (=) where contributions have to be added (+=)",
-            way(lambda dy, dx, b=by_kernel: overwritten(dy, a, kernel, layout, pads, stride, b)),
+            changed(lambda dy, dx, b=by_kernel: overwritten(dy, a, kernel, layout, pads, stride, b)),
         )
     if kernel.shape[h] == kernel.shape[v]:
         swapped = np.swapaxes(kernel, h, v)
-        yield "transposed conv kernel", "dx uses the kernel with rows and columns exchanged", way(dx_with(swapped))
+        yield "transposed conv kernel", "dx uses the kernel with rows and columns exchanged", changed(dx_with(swapped))
         yield (
             "transposed conv kernel",
             "dx uses the kernel turned and with rows and columns exchanged",
-            way(dx_with(np.flip(swapped, (h, v)))),
+            changed(dx_with(np.flip(swapped, (h, v)))),
         )
         yield (
             "transposed conv kernel",
             "dw has rows and columns exchanged",
-            way(None, lambda dy, dw: np.swapaxes(dw, h, v)),
+            changed(None, lambda dy, dw: np.swapaxes(dw, h, v)),
         )
     for axis, word in ((h, "rows"), (v, "columns")):
         yield (
             "conv kernel not flipped in dx",
             f"dx uses the kernel flipped only along the {'columns' if word == 'rows' else 'rows'}",
-            way(dx_with(np.flip(kernel, axis))),
+            changed(dx_with(np.flip(kernel, axis))),
         )
     if kernel.shape[i] == kernel.shape[o]:
         channels = np.swapaxes(kernel, i, o)
         yield (
             "conv channels not swapped in dx",
             "dx uses the kernel's input channels for its output channels",
-            way(dx_with(channels)),
+            changed(dx_with(channels)),
         )
         yield (
             "conv channels not swapped in dx",
             "dx uses the kernel unflipped and its input channels for its output channels",
-            way(dx_with(np.flip(channels, (h, v)))),
+            changed(dx_with(np.flip(channels, (h, v)))),
         )
         yield (
             "transposed conv kernel",
             "dw has input and output channels exchanged",
-            way(None, lambda dy, dw: np.swapaxes(dw, i, o)),
+            changed(None, lambda dy, dw: np.swapaxes(dw, i, o)),
         )
-    yield "conv dw flipped", "dw comes turned by 180 degrees", way(None, lambda dy, dw: np.flip(dw, (h, v)))
+    yield "conv dw flipped", "dw comes turned by 180 degrees", changed(None, lambda dy, dw: np.flip(dw, (h, v)))
     for k, word in ((0, "row"), (1, "column")):
         for shift in (1, -1):
             moved = _shifted(pads, k, shift)
@@ -103,17 +103,17 @@ def conv(scene: Scene, part: Part) -> Iterator[Way]:
             yield (
                 side,
                 f"dx is one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
-                way(dx_with(kernel, moved)),
+                changed(dx_with(kernel, moved)),
             )
             yield (
                 side,
                 f"dw is one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
-                way(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1]),
+                changed(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1]),
             )
             yield (
                 side,
                 f"dx and dw are one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
-                way(pads=moved),
+                changed(pads=moved),
             )
     for shift in (1, -1):
         moved = _shifted(pads, 0, shift)
@@ -122,16 +122,16 @@ def conv(scene: Scene, part: Part) -> Iterator[Way]:
             continue
         side = "SAME padding on the wrong side" if pads != ((0, 0), (0, 0)) else "conv gradient shifted"
         text = f"backward pads {moved} where forward pads {pads}"
-        yield side, f"dx is off by a row and a column: {text}", way(dx_with(kernel, moved))
+        yield side, f"dx is off by a row and a column: {text}", changed(dx_with(kernel, moved))
         yield (
             side,
             f"dw is off by a row and a column: {text}",
-            way(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1]),
+            changed(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1]),
         )
         yield (
             side,
             f"dx and dw are off by a row and a column: {text}",
-            way(pads=moved),
+            changed(pads=moved),
         )
 
 
@@ -144,9 +144,9 @@ def overwritten(dy, x, w, layout, pads, stride, by_kernel: bool) -> np.ndarray:
     size = tuple(w.shape[layout.kernel.index(c)] for c in "hw")
     out = "nABo" if rows == 1 else "noAB"
     parts = np.einsum(f"{out},{layout.kernel}->ABhwni", dy, w, optimize=True)
-    places = list(product(range(dy.shape[rows]), range(dy.shape[rows + 1])))
+    positions = list(product(range(dy.shape[rows]), range(dy.shape[rows + 1])))
     cells = list(product(range(size[0]), range(size[1])))
-    order = ((p, c) for c in cells for p in places) if by_kernel else ((p, c) for p in places for c in cells)
+    order = ((p, c) for c in cells for p in positions) if by_kernel else ((p, c) for p in positions for c in cells)
     for (i, j), (a, b) in order:
         spot: list[Any] = [slice(None)] * 4
         spot[rows], spot[rows + 1] = i * stride[0] + a, j * stride[1] + b

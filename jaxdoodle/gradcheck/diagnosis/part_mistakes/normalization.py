@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import Part
-from jaxdoodle.gradcheck.diagnosis.evidence import Scene
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Way
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake
 
 
-def dropout(scene: Scene, part: Part) -> Iterator[Way]:
+def dropout(evidence: Evidence, part: Part) -> Iterator[Mistake]:
     mask, x = part.about["mask"], part.x
     scale = float(mask.max())
     keep = (mask > 0) * 1.0
@@ -49,9 +49,9 @@ def dropout(scene: Scene, part: Part) -> Iterator[Way]:
     )
 
 
-def norm(scene: Scene, part: Part) -> Iterator[Way]:
+def norm(evidence: Evidence, part: Part) -> Iterator[Mistake]:
     axes, x = part.about["axes"], part.x
-    a, y = scene.tape.nodes[x].value, scene.tape.nodes[part.y].value
+    a, y = evidence.tape.nodes[x].value, evidence.tape.nodes[part.y].value
     centered = a - a.mean(axis=axes, keepdims=True)
     std = (centered**2).sum(axis=axes, keepdims=True) / (centered * y).sum(axis=axes, keepdims=True)
     what = "BatchNorm" if part.name == "batch norm" else "LayerNorm"

@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import Part, windows
 from jaxdoodle.gradcheck.autograd.tape import Step
-from jaxdoodle.gradcheck.diagnosis.evidence import Scene
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Way
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake
 
 
 def spread(tiles: np.ndarray, x_shape: tuple, about: dict) -> np.ndarray:
@@ -19,35 +19,35 @@ def spread(tiles: np.ndarray, x_shape: tuple, about: dict) -> np.ndarray:
     nh, nw = tiles.shape[rows], tiles.shape[rows + 1]
     for i in range(kh):
         for j in range(kw):
-            place: list = [slice(None)] * dx.ndim
-            place[rows] = slice(i, i + sh * nh, sh)
-            place[rows + 1] = slice(j, j + sw * nw, sw)
-            dx[tuple(place)] += tiles[..., i, j]
+            cells: list = [slice(None)] * dx.ndim
+            cells[rows] = slice(i, i + sh * nh, sh)
+            cells[rows + 1] = slice(j, j + sw * nw, sw)
+            dx[tuple(cells)] += tiles[..., i, j]
     return dx
 
 
-def pool_mask(tiles: np.ndarray, rule: str) -> np.ndarray:
-    """Which cell of each window gets how much: ``first``, ``last``, ``even`` or ``all`` of the tied winners."""
+def pool_mask(tiles: np.ndarray, ties: str) -> np.ndarray:
+    """Which cell of each window gets how much: ``first``, ``last``, ``even`` or ``all`` of the tied maxima."""
     flat = tiles.reshape(*tiles.shape[:-2], -1)
     hit = flat == flat.max(axis=-1, keepdims=True)
-    if rule == "first":
+    if ties == "first":
         hit = hit & (np.cumsum(hit, axis=-1) == 1)
-    elif rule == "last":
+    elif ties == "last":
         hit = hit & (np.cumsum(hit[..., ::-1], axis=-1)[..., ::-1] == 1)
-    share = hit / hit.sum(axis=-1, keepdims=True) if rule == "even" else hit * 1.0
+    share = hit / hit.sum(axis=-1, keepdims=True) if ties == "even" else hit * 1.0
     return share.reshape(tiles.shape)
 
 
-def pool_step(scene: Scene, part: Part) -> Step:
-    value, about = scene.tape.nodes[part.x].value, part.about
+def pool_step(evidence: Evidence, part: Part) -> Step:
+    value, about = evidence.tape.nodes[part.x].value, part.about
     tiles = windows(value, about["rows"], about["size"], about["stride"])
     mask = np.ones(tiles.shape) / np.prod(about["size"]) if part.name == "mean pool" else pool_mask(tiles, "first")
     return lambda dy: [(part.x, spread(dy[..., None, None] * mask, value.shape, about))]
 
 
-def pool(scene: Scene, part: Part) -> Iterator[Way]:
+def pool(evidence: Evidence, part: Part) -> Iterator[Mistake]:
     about, x = part.about, part.x
-    value = scene.tape.nodes[x].value
+    value = evidence.tape.nodes[x].value
     tiles = windows(value, about["rows"], about["size"], about["stride"])
     cells = int(np.prod(about["size"]))
 
@@ -70,7 +70,7 @@ def pool(scene: Scene, part: Part) -> Iterator[Way]:
             share(ones),
         )
         yield (
-            "max pool's rule for an average pool",
+            "max pool's ties for an average pool",
             "only the largest cell gets the gradient; right is an equal share",
             share(pool_mask(tiles, "first")),
         )
@@ -96,7 +96,7 @@ def pool(scene: Scene, part: Part) -> Iterator[Way]:
         share(ones),
     )
     yield (
-        "average pool's rule for a max pool",
+        "average pool's ties for a max pool",
         "every cell gets an equal share; right is all of it for the largest",
         share(ones / cells),
     )

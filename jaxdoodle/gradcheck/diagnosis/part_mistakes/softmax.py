@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.recognize import Part, candidates, sigmoid, softmax_of
+from jaxdoodle.gradcheck.autograd.recognize import Part, endpoints, sigmoid, softmax_of
 from jaxdoodle.gradcheck.autograd.tape import Step
-from jaxdoodle.gradcheck.diagnosis.evidence import Hypothesis, Scene
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Way
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake
 
 
-def softmax(scene: Scene, part: Part) -> Iterator[Way]:
+def softmax(evidence: Evidence, part: Part) -> Iterator[Mistake]:
     axis, x = part.about["axis"], part.x
-    y = scene.tape.nodes[part.y].value
+    y = evidence.tape.nodes[part.y].value
     p = np.exp(y) if part.name == "log softmax" else y
 
     def jacobian(d):
@@ -87,11 +87,11 @@ def softmax(scene: Scene, part: Part) -> Iterator[Way]:
         )
 
 
-def scores(scene: Scene) -> Iterator[Hypothesis]:
+def scores(evidence: Evidence) -> Iterator[Hypothesis]:
     """Softmax or sigmoid with cross-entropy, whose gradient p - y people write down whole."""
-    tape = scene.tape
-    for index in _score_nodes(scene):
-        dz, z = scene.cotangents[index], tape.nodes[index].value
+    tape = evidence.tape
+    for index in _score_nodes(evidence):
+        dz, z = evidence.cotangents[index], tape.nodes[index].value
         if dz is None:
             continue
         for kind, axis, p in _probabilities(z):
@@ -102,7 +102,7 @@ def scores(scene: Scene) -> Iterator[Hypothesis]:
             label = "p - y" if kind == "softmax" else "a - y"
 
             def to(value, name, sentence, rank=9, index=index):
-                return Hypothesis(name, sentence, rank, {}, place=index), value
+                return Hypothesis(name, sentence, rank, {}, node=index), value
 
             options = [
                 to(dz * p * (1 - p), f"{kind} derivative applied twice",
@@ -130,12 +130,12 @@ def scores(scene: Scene) -> Iterator[Hypothesis]:
                        "p - y is already the gradient of the scores; the softmax Jacobian is multiplied in again")
                 )  # fmt: skip
             for h, value in options:
-                yield replace(h, changes=_instead(scene, index, np.asarray(value, float)))
+                yield replace(h, changes=_instead(evidence, index, np.asarray(value, float)))
 
 
-def _instead(scene: Scene, index: int, value: np.ndarray) -> dict[int, Step]:
+def _instead(evidence: Evidence, index: int, value: np.ndarray) -> dict[int, Step]:
     """Changes after which the cotangent of a node is ``value``: its own step gets the value, whatever came in."""
-    return {index: lambda dy: scene.tape.step(index, value * _ratio(dy, scene.cotangents[index]))}
+    return {index: lambda dy: evidence.tape.step(index, value * _ratio(dy, evidence.cotangents[index]))}
 
 
 def _ratio(dy, true) -> float:
@@ -144,10 +144,10 @@ def _ratio(dy, true) -> float:
     return float(dy.flat[k] / true.flat[k])
 
 
-def _score_nodes(scene: Scene) -> list[int]:
+def _score_nodes(evidence: Evidence) -> list[int]:
     """Values that a score can be: the last few products and sums of two or more axes."""
 
-    nodes = [i for i in candidates(scene.tape) if scene.tape.nodes[i].kind in ("add", "matmul", "leaf", "setitem")]
+    nodes = [i for i in endpoints(evidence.tape) if evidence.tape.nodes[i].kind in ("add", "matmul", "leaf", "setitem")]
     return sorted(nodes, reverse=True)[:12]
 
 
