@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.types import PyTree, Residuals
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
@@ -26,48 +28,67 @@ from jaxdoodle.gradcheck.setup.problem import (
 )
 from jaxdoodle.gradcheck.setup.test_points import Outline, TestPoint, batch_axes, test_points
 
+#: Relative distance up to which a right gradient computed in float32 may lie from the oracle's.
 _FLOAT32 = 2e-4
+_NO_DEMAND: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Options:
-    """``oracle``: auto, vjp, trace, differences or complex. ``dtype`` is what the candidate computes in.
-
-    ``demand`` asks for one convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``.
-    """
+    """The keyword arguments that ``check``, ``check_gradient`` and ``check_value_and_grad`` share."""
 
     oracle: str = "auto"
     dtype: str = "float64"
     demand: Mapping[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float64"):
             raise CheckError(f"dtype is float32 or float64; got {self.dtype!r}")
         validate(self.demand)
 
 
 def check(
-    forward: Callable,
-    backward: Callable,
-    args: Sequence[Any],
+    forward: Callable[..., tuple[PyTree, Residuals]],
+    backward: Callable[[Any, Any], PyTree],
+    args: Sequence[PyTree],
     *,
     wrt: Sequence[int] | None = None,
     title: str | None = None,
-    **options: Any,
+    oracle: str = "auto",
+    dtype: str = "float64",
+    demand: Mapping[str, Any] = _NO_DEMAND,
 ) -> Report:
-    """Check a pair in the contract of ``jax.custom_vjp``.
+    """Check a hand-written pair, as ``jax.custom_vjp`` takes it, at several test points.
 
-    ``forward(*args) -> (y, residuals)`` and ``backward(residuals, dy) -> cotangents``, one for each argument in
-    ``wrt`` (by default every argument that holds floating arrays). An argument may be any tree of arrays;
-    cotangents are matched by structure, or by name (``dW1`` for ``W1``) in dictionaries. ``backward(dout, cache)`` is
-    recognized by the names of its parameters. ``y`` may be any tree too. JAX or NumPy. See ``Options`` for the rest.
+    Args:
+      forward: ``forward(*args) -> (y, residuals)``, in JAX or NumPy. ``y`` is an array or a tree of arrays, any shapes.
+      backward: ``backward(residuals, dy) -> cotangents``, one for each argument in ``wrt``, in its shape;
+        ``backward(dout, cache)`` is recognized by the names of its parameters. Inside a tree, cotangents are matched
+        by structure or, in dictionaries, by name (``dW1`` for ``W1``). ``None`` for an argument leaves it unchecked.
+      args: The arguments as they are used: arrays or trees of arrays, JAX or NumPy, any floating dtype.
+      wrt: Positions of the arguments that ``backward`` differentiates. Default: all that hold floating arrays.
+      title: Heads the report. Default: the name of ``backward``.
+      oracle: What computes the right gradient: ``"vjp"`` (JAX), ``"trace"`` (the reverse pass over the traced forward),
+        ``"differences"`` (central), ``"complex"`` (complex step), or ``"auto"``, the first of them that can be trusted.
+      dtype: ``"float64"`` or ``"float32"``: what ``backward`` computes in. The oracle computes in float64 always.
+      demand: One convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``. Otherwise
+        any admissible one passes and is reported.
+
+    Returns:
+      The report: true where every gradient is right; otherwise with the mistakes that were found.
+
+    Raises:
+      CheckError: The check is impossible: the forward fails, nothing is differentiable, an option is unknown.
+
+    Reference: Griewank and Walther 2008, "Evaluating Derivatives" (reverse mode); Squire and Trapp 1998, "Using Complex
+    Variables to Estimate Derivatives of Real Functions" (complex step).
     """
     flip = cotangent_first(backward)
 
     def pair(*args):
         result = forward(*args)
         if not isinstance(result, tuple | list) or len(result) != 2:
-            raise CheckError(f"forward returns (output, what backward needs); got {type(result).__name__}")
+            raise CheckError(f"forward returns (output, residuals); got {type(result).__name__}")
         return result
 
     def candidate(args, dy):
@@ -78,46 +99,83 @@ def check(
         return pair(*args)[0]
 
     problem = _problem(title or _title(backward), forward, value, candidate, args, wrt, False, (forward, backward))
-    problem = _only_returned(problem)
-    return examine(problem, Options(**options))
+    return examine(_only_returned(problem), Options(oracle, dtype, demand))
 
 
 def check_gradient(
-    function: Callable,
-    gradient: Callable,
-    args: Sequence[Any],
+    function: Callable[..., Any],
+    gradient: Callable[..., PyTree],
+    args: Sequence[PyTree],
     *,
     argnums: int | Sequence[int] = 0,
     title: str | None = None,
-    **options: Any,
+    oracle: str = "auto",
+    dtype: str = "float64",
+    demand: Mapping[str, Any] = _NO_DEMAND,
 ) -> Report:
-    """Check ``gradient(*args)``, written by hand, against the plain scalar ``function(*args)``.
+    """Check the hand-written gradient of a scalar function.
 
-    The gradient is that of ``args[argnums]``, as in ``jax.grad``; trees and names are matched as in ``check``.
+    Args:
+      function: ``function(*args) -> value``, a scalar, in JAX or NumPy.
+      gradient: ``gradient(*args)``, as ``jax.grad(function, argnums)`` returns it; trees match as in ``check``.
+      args: As for ``check``.
+      argnums: Position or positions of the arguments that ``gradient`` differentiates, as in ``jax.grad``.
+      title: Heads the report. Default: the name of ``gradient``.
+      oracle: As for ``check``.
+      dtype: As for ``check``.
+      demand: As for ``check``.
+
+    Returns:
+      The report.
+
+    Raises:
+      CheckError: As for ``check``.
     """
     wrt = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     problem = _problem(
         title or _title(gradient), function, function, lambda args, _: gradient(*args), args, wrt, True,
         (function, gradient),
     )  # fmt: skip
-    return examine(problem, Options(**options))
+    return examine(problem, Options(oracle, dtype, demand))
 
 
 def check_value_and_grad(
-    function: Callable,
-    value_and_grad: Callable,
-    args: Sequence[Any],
+    function: Callable[..., Any],
+    value_and_grad: Callable[..., tuple[Any, PyTree]],
+    args: Sequence[PyTree],
     *,
     argnums: int | Sequence[int] = 0,
     title: str | None = None,
-    **options: Any,
+    oracle: str = "auto",
+    dtype: str = "float64",
+    demand: Mapping[str, Any] = _NO_DEMAND,
 ) -> Report:
-    """Check a hand-written ``value_and_grad(*args) -> (value, gradients)``: the value as well."""
+    """Check a function that returns the value of a scalar function with its hand-written gradient.
+
+    Args:
+      function: ``function(*args) -> value``, a scalar, in JAX or NumPy.
+      value_and_grad: ``value_and_grad(*args) -> (value, gradient)``, like ``jax.value_and_grad``; both are checked.
+      args: As for ``check``.
+      argnums: As for ``check_gradient``.
+      title: Heads the report. Default: the name of ``value_and_grad``.
+      oracle: As for ``check``.
+      dtype: As for ``check``.
+      demand: As for ``check``.
+
+    Returns:
+      The report.
+
+    Raises:
+      CheckError: As for ``check``.
+    """
 
     def gradient(*args):
         return value_and_grad(*args)[1]
 
-    report = check_gradient(function, gradient, args, argnums=argnums, title=title or _title(value_and_grad), **options)
+    title = title or _title(value_and_grad)
+    report = check_gradient(
+        function, gradient, args, argnums=argnums, title=title, oracle=oracle, dtype=dtype, demand=demand
+    )
     with in_float64():
         problem = _problem("", function, function, lambda a, _: None, args, (0,), True, ())
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
@@ -128,8 +186,24 @@ def check_value_and_grad(
     return replace(report, findings=(*report.findings, Finding("value is not the loss", sentence)))
 
 
-def assert_gradients_match(forward: Callable, backward: Callable, args: Sequence[Any], **options: Any) -> None:
-    """For test suites: raises ``AssertionError`` with the whole report unless ``check`` passes."""
+def assert_gradients_match(
+    forward: Callable[..., tuple[PyTree, Residuals]],
+    backward: Callable[[Any, Any], PyTree],
+    args: Sequence[PyTree],
+    **options: Any,
+) -> None:
+    """Check a hand-written pair in a test.
+
+    Args:
+      forward: As for ``check``.
+      backward: As for ``check``.
+      args: As for ``check``.
+      **options: Any keyword argument of ``check``.
+
+    Raises:
+      AssertionError: A gradient is wrong; the message is the whole report.
+      CheckError: As for ``check``.
+    """
     report = check(forward, backward, args, **options)
     if not report.passed:
         raise AssertionError(str(report))

@@ -37,7 +37,16 @@ class PointResult:
 
 @dataclass(frozen=True)
 class Finding:
-    """One bug. ``name`` is its class ("cannot name it" where there is none); ``leaves`` are those it explains."""
+    """One mistake of a backward pass.
+
+    Args:
+      name: Its class, such as ``"missing 1/m"``; ``"cannot name it"`` where no known mistake gives these gradients.
+      sentence: What was done and what is right.
+      leaves: Names of the arrays whose gradients it explains.
+      forward: Line of the forward that is differentiated wrongly, where it is known.
+      backward: Line of the backward to change, where it is known.
+      evidence: Why this finding is believed.
+    """
 
     name: str
     sentence: str
@@ -52,7 +61,19 @@ UNNAMED = "cannot name it"
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a check. ``arrays`` keeps, for each wrong leaf, (returned, right) for pictures."""
+    """The outcome of a check; true where every gradient is right. ``str(report)`` is a page of text.
+
+    Args:
+      title: What was checked.
+      oracle: What computed the right gradients, in words.
+      dtype: What the candidate computed in: ``"float64"`` or ``"float32"``.
+      test_points: The results at each test point.
+      findings: The mistakes.
+      conventions: Admissible choices at points without a derivative, such as ``"relu'(0) = 0"``.
+      notes: Remarks on what passed.
+      seconds: Duration of the check.
+      arrays: For each leaf with a wrong gradient ``(returned, right)``, float64 in the shape of the leaf.
+    """
 
     title: str
     oracle: str
@@ -66,6 +87,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
+        """Whether every gradient is right."""
         return not self.findings and all(p.passed for p in self.test_points)
 
     def __bool__(self) -> bool:
@@ -115,10 +137,11 @@ class Report:
         }
 
     def to_json(self) -> str:
+        """``to_dict`` as one line of JSON."""
         return json.dumps(self.to_dict())
 
     def show(self, console: Any = None) -> None:
-        """Print, in color where the terminal has it."""
+        """Print to a ``rich`` console (default: the terminal), in color where it has it."""
         from rich.console import Console
 
         _render(self, console or Console())

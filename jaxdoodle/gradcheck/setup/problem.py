@@ -19,7 +19,7 @@ from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, leave
 
 
 class CheckError(InputError):
-    """The question cannot be asked: what was found and what was expected."""
+    """A check that is impossible: names what was found and what was expected, in one line."""
 
 
 @dataclass(frozen=True)
