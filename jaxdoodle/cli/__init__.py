@@ -21,7 +21,7 @@ __all__ = ["exit_code_of", "main"]
 VERBS = {
     "train": ("jaxdoodle.cli.train", "train a network, score it, and write a model file"),
     "evaluate": ("jaxdoodle.cli.evaluate", "score a model on a dataset"),
-    "check": ("jaxdoodle.cli.check", "the gradient doctor, on our rules or on a file of yours"),
+    "check": ("jaxdoodle.cli.check", "check hand-written gradients: the built-in ones, or those of a file"),
     "export": ("jaxdoodle.cli.export", "a model as safetensors, onnx, html, zipapp or c"),
     "import": ("jaxdoodle.cli.import_", "other people's weights as a model file"),
     "draw": ("jaxdoodle.cli.draw", "a page or a window to draw in, answered as you draw"),

@@ -1,43 +1,48 @@
-"""``jaxdoodle check [FILE.py]``: the doctor on this library's own rules, or on the pairs in a file."""
+"""``jaxdoodle check [FILE.py]``: the gradient checker on what is built in, or on what a file defines."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from jaxdoodle.gradcheck.api import check
-from jaxdoodle.gradcheck.reference import ORACLES
-from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup import discovery
-from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.training import compile_cache
+if TYPE_CHECKING:
+    from jaxdoodle.gradcheck import Report
+
+#: What ``--oracle`` takes, as in ``gradcheck.reference``; importing that needs JAX.
+ORACLES = ("auto", "vjp", "trace", "differences", "complex")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="your pairs NAME_forward, NAME_backward")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--oracle", default="auto", choices=("auto", *ORACLES), help="who says what is right")
+    file_help = "file with pairs NAME_forward, NAME_backward (default: check the built-in layers, losses, penalties)"
+    oracle_help = "how the right gradients are computed (default: by the first of these that can be trusted)"
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help=file_help)
+    parser.add_argument("--json", action="store_true", help="print the reports as one JSON document")
+    parser.add_argument("--oracle", default="auto", choices=ORACLES, help=oracle_help)
     parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the first wrong gradient, entry by entry")
 
 
 def run(options: argparse.Namespace) -> int:
     """0: every gradient is right; 1: some are wrong. Raises ``InputError`` for a file that cannot be checked."""
+    from jaxdoodle.gradcheck import builtin
+    from jaxdoodle.training import compile_cache
+
     compile_cache.enable()
     start = time.perf_counter()
     if options.file is None:
-        table = _builtin(options)
-        reports = [r for pair in table.values() for r in pair]
+        cases = [(title, dtype, one) for title, one in builtin.cases() for dtype in ("float64", "float32")]
     else:
-        table = {}
-        reports = _of_file(options.file, options.oracle)
+        cases = _of_file(options.file)
+    reports = _examine(cases, options)
     failed = [r for r in reports if not r.passed]
     if options.json:
         print(json.dumps({"passed": not failed, "checks": [r.to_dict() for r in reports]}))
     else:
-        _show(table, reports, time.perf_counter() - start)
+        _show(reports, time.perf_counter() - start)
     if options.picture is not None and failed:
         from jaxdoodle.plots.gradients import picture
 
@@ -45,45 +50,73 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _of_file(path: Path, oracle: str) -> list[Report]:
-    reports = []
+Case = tuple[str, str, Callable[..., "Report"]]
+
+
+def _of_file(path: Path) -> list[Case]:
+    from jaxdoodle.gradcheck import CheckError, check
+    from jaxdoodle.gradcheck.setup import discovery
+
+    cases: list[Case] = []
     for pair in discovery.pairs(discovery.load(path), path):
         if pair.args is None:
             raise CheckError(f"{path}: no arguments known for {pair.name}; define {pair.name}_args = (x, w, ...)")
-        reports.append(check(pair.forward, pair.backward, pair.args, oracle=oracle, title=pair.name))
+        cases.append((pair.name, "float64", partial(check, pair.forward, pair.backward, pair.args, title=pair.name)))
+    return cases
+
+
+def _examine(cases: Sequence[Case], options: argparse.Namespace) -> list[Report]:
+    """The report of each case. A terminal shows how far it is; where stdout goes elsewhere, each is a line of it."""
+    from rich import progress
+    from rich.console import Console
+
+    from jaxdoodle.gradcheck import CheckError
+
+    console, lines = Console(stderr=True), not options.json and not Console().is_terminal
+    columns = progress.BarColumn(24), progress.MofNCompleteColumn(), progress.TextColumn("{task.description}")
+    reports = []
+    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=len(cases))
+        for title, dtype, one in cases:
+            bar.update(task, description=f"{title[:36]}  {dtype}")
+            try:
+                report = one(dtype=dtype, oracle=options.oracle)
+            except CheckError as error:
+                raise CheckError(f"{options.file}: {error}") if options.file else error from None
+            reports.append(report)
+            bar.advance(task)
+            if lines:
+                names = "; ".join(f.name for f in report.findings)
+                mark = "ok   " if report.passed else "FAIL "
+                print(f"{mark} {title}  {dtype}  {_worst(report)}  {names}".rstrip(), flush=True)
     return reports
 
 
-def _builtin(options: argparse.Namespace) -> dict[str, tuple[Report, Report]]:
-    from jaxdoodle.gradcheck.builtin import cases
-
-    return {
-        title: (examine(dtype="float64", oracle=options.oracle), examine(dtype="float32", oracle=options.oracle))
-        for title, examine in cases()
-    }
-
-
-def _show(table: dict[str, tuple[Report, Report]], reports: list[Report], seconds: float) -> None:
+def _show(reports: Sequence[Report], seconds: float) -> None:
+    """On a terminal a table of what was checked in both dtypes; the others, and what is wrong, in full."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    if table:
-        page = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        page.add_column("")
-        page.add_column("checked", max_width=64)
-        for column in ("float64", "float32", "points", "seconds"):
-            page.add_column(column, justify="right")
-        for title, (double, single) in table.items():
-            mark = "[green]✓[/]" if double.passed and single.passed else "[bold red]✗[/]"
+    rows: dict[str, list[Report]] = {}
+    for report in reports:
+        rows.setdefault(report.title, []).append(report)
+    page = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    page.add_column("")
+    page.add_column("checked", max_width=64)
+    for column in ("float64", "float32", "points", "seconds"):
+        page.add_column(column, justify="right")
+    for title, pair in rows.items():
+        if len(pair) == 2:
             page.add_row(
-                mark, escape(title), _worst(double), _worst(single), str(len(double.test_points) + len(single.test_points)),
-                f"{double.seconds + single.seconds:.1f}",
+                "[green]✓[/]" if all(pair) else "[bold red]✗[/]", escape(title), *map(_worst, pair),
+                str(sum(len(r.test_points) for r in pair)), f"{sum(r.seconds for r in pair):.1f}",
             )  # fmt: skip
+    if console.is_terminal and page.row_count:
         console.print(page)
     for report in reports:
-        if not table or not report.passed:
+        if not report.passed or (console.is_terminal and len(rows[report.title]) == 1):
             report.show(console)
             console.print()
     wrong = sum(not r.passed for r in reports)
@@ -92,6 +125,6 @@ def _show(table: dict[str, tuple[Report, Report]], reports: list[Report], second
     console.print(f"[{style}]{told}[/] in {seconds:.0f} s")
 
 
-def _worst(report: Report) -> Any:
+def _worst(report: Report) -> str:
     errors = [leaf.figures.rel_l2 for p in report.test_points for leaf in p.leaves if leaf.verdict != "convention"]
-    return f"{max(errors, default=0.0):.0e}"
+    return f"{max(errors, default=0.0):.1e}"

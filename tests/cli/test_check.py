@@ -1,11 +1,16 @@
 import argparse
 import json
+import re
+import subprocess
+import sys
+import threading
 
 import pytest
 
 from jaxdoodle.cli import check
 from jaxdoodle.gradcheck import CheckError, builtin
 from jaxdoodle.gradcheck.builtin import LAYERS, cases
+from jaxdoodle.gradcheck.reference import ORACLES
 from jaxdoodle.nn.losses import Loss
 from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.nn.spec import LAYER_TYPES
@@ -40,7 +45,35 @@ def test_pairs_of_a_file_are_found_and_checked(tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_text(PAIRS.format(reduction="sum"))
     assert run(file) == 0
-    assert "all 2 checks passed" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "all 2 checks passed" in out
+    assert [line.split()[:3] for line in out.splitlines()[:2]] == [
+        ["ok", name, "float64"] for name in ("dense", "cube_gradient")
+    ]
+
+
+def test_piped_output_has_a_line_for_each_case_as_soon_as_it_is_done(tmp_path):
+    file, go_on = tmp_path / "mine.py", tmp_path / "go_on"
+    wait = f"import os, time\n    while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n    return x**3, x"
+    file.write_text(PAIRS.format(reduction="mean").replace("return x**3, x", wait))
+    command = [sys.executable, "-m", "jaxdoodle", "check", file]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        watch = threading.Timer(120, process.kill)
+        watch.start()
+        first = process.stdout.readline()
+        go_on.touch()
+        rest = process.stdout.read()
+        watch.cancel()
+    assert re.fullmatch(r"FAIL  dense  float64  \d\.\de-01  bias mean instead of sum\n", first)
+    assert rest.startswith("ok    cube_gradient  float64  ")
+    assert "1 of 2 checks failed" in rest
+    assert process.returncode == 1
+
+
+def test_help_needs_no_jax():
+    code = "import sys; sys.modules['jax'] = None; from jaxdoodle.cli import main; main(['check', '--help'])"
+    assert "--oracle" in subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert check.ORACLES == ("auto", *ORACLES)
 
 
 def test_a_wrong_pair_gives_exit_code_1_json_and_a_picture(tmp_path, capsys):
@@ -79,5 +112,5 @@ def test_every_layer_loss_and_penalty_is_examined():
 
 
 @pytest.mark.parametrize("title", ["layer: Dense(units=3)", "loss: SoftmaxCrossEntropy()", "layer: ReLU()"])
-def test_built_in_rules_pass(title):
+def test_built_in_layers_and_losses_pass(title):
     assert dict(cases())[title]().passed
