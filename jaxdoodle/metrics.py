@@ -1,4 +1,4 @@
-"""Counts of correct predictions: their intervals, tests between two models, and confusion matrices. NumPy alone."""
+"""How good predictions are: counts and intervals, tests between two models, confusion, calibration. NumPy alone."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "McNemar",
     "Proportions",
+    "auroc",
+    "calibration_error",
     "class_counts",
     "confusion_counts",
     "format_accuracy",
     "mcnemar",
     "most_confused",
+    "negative_log_likelihood",
     "two_proportions",
     "wilson_interval",
 ]
@@ -213,6 +216,59 @@ def most_confused(matrix: NDArray[np.integer], limit: int) -> list[tuple[int, in
     order = np.argsort(-mistakes, axis=None, kind="stable")[:limit]
     pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
     return [(int(i), int(j), int(mistakes[i, j])) for i, j in pairs if mistakes[i, j]]
+
+
+def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Mean of ``-log(softmax(logits)[label])``.
+
+    Args:
+      logits: (n, classes) floats.
+      labels: (n,) integers below ``classes``.
+    """
+    scores = np.asarray(logits, np.float64)
+    return float((np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(scores)), np.asarray(labels)]).mean())
+
+
+def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
+    """Expected calibration error: how far the confidence is from the accuracy, on average.
+
+    The confidence of a prediction is its largest probability. Predictions are put into bins of equal width by
+    confidence; the error is the mean over bins, weighted by their predictions, of ``|mean confidence - accuracy|``.
+
+    Args:
+      probabilities: (n, classes) floats from 0 to 1.
+      labels: (n,) integers below ``classes``.
+      bins: How many bins.
+
+    Returns:
+      From 0 (calibrated) to 1.
+
+    Reference:
+      Guo et al. (2017), "On calibration of modern neural networks", ICML.
+    """
+    probabilities = np.asarray(probabilities)
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == np.asarray(labels)
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(index, weights=confidence - correct, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def auroc(in_distribution: ArrayLike, out_of_distribution: ArrayLike) -> float:
+    """Area under the receiver operating characteristic of a score that tells in- from out-of-distribution images.
+
+    It is the probability that an in-distribution image scores above an out-of-distribution one; a tie counts half.
+
+    Args:
+      in_distribution: (n,) scores.
+      out_of_distribution: (m,) scores.
+
+    Reference:
+      Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic (ROC)
+      curve", Radiology 143: its equality with the Mann-Whitney statistic, which is computed here.
+    """
+    ranked = np.sort(out_of_distribution)
+    below = np.searchsorted(ranked, in_distribution, "left") + np.searchsorted(ranked, in_distribution, "right")
+    return float(below.mean() / 2 / len(ranked))
 
 
 def _require_counts(correct: int, total: int) -> None:

@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import softmax
 
 from jaxdoodle.metrics import (
+    auroc,
+    calibration_error,
     class_counts,
     confusion_counts,
     format_accuracy,
     mcnemar,
     most_confused,
+    negative_log_likelihood,
     two_proportions,
     wilson_interval,
 )
@@ -138,3 +142,30 @@ def test_labels_outside_the_classes_are_refused(labels, message):
 def test_as_many_predictions_as_labels():
     with pytest.raises(ValueError, match="got 2 labels and 1 predictions"):
         confusion_counts([0, 1], [0], 2)
+
+
+def test_the_likelihood_is_that_of_the_labels():
+    logits, labels = np.random.default_rng(2).normal(size=(50, 4)), np.arange(50) % 4
+    assert negative_log_likelihood(logits, labels) == pytest.approx(log_loss(softmax(logits, axis=1), labels))
+
+
+def log_loss(probabilities, labels):
+    return -np.mean([np.log(p[label]) for p, label in zip(probabilities, labels, strict=True)])
+
+
+def test_the_calibration_error_is_how_far_confidence_is_from_accuracy():
+    confident = np.full((1000, 2), (0.9, 0.1))
+    labels = (np.arange(1000) % 10 == 0).astype(int)  # 900 of 1,000 are predicted
+    assert calibration_error(confident, labels) == pytest.approx(0, abs=1e-9)
+    assert calibration_error(confident, 1 - labels) == pytest.approx(0.8)
+    both = np.concatenate([confident, np.full((1000, 2), (0.6, 0.4))])
+    assert calibration_error(both, np.concatenate([labels, labels])) == pytest.approx((0 + 0.3) / 2)
+    assert calibration_error(np.array([[0.0, 1.0]]), np.array([1])) == 0
+
+
+def test_auroc_is_how_often_in_distribution_scores_above_out_of_distribution():
+    rng = np.random.default_rng(3)
+    inside, outside = rng.integers(3, 12, 200), rng.integers(0, 9, 300)
+    pairs = (inside[:, None] > outside) + 0.5 * (inside[:, None] == outside)
+    assert auroc(inside, outside) == pytest.approx(pairs.mean())
+    assert auroc(inside, np.full(5, -np.inf)) == 1

@@ -24,8 +24,9 @@ import numpy as np
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.record import describe_data, describe_machine, to_json, write_json
 from jaxdoodle.data import Splits, load_dataset
-from jaxdoodle.inference.calibration import auroc, calibration_error, fit_abstention, negative_log_likelihood
+from jaxdoodle.inference.calibration import fit_abstention
 from jaxdoodle.inference.model import Model, energy
+from jaxdoodle.metrics import auroc, calibration_error, negative_log_likelihood
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure

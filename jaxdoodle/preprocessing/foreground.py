@@ -122,7 +122,7 @@ def _unevenly_lit(gray: NDArray[np.float32]) -> Foreground:
     light = _filtered(np.minimum.reduce, _filtered(np.maximum.reduce, coarse))
     rows, columns = gray.shape
     light = resample(np.pad(light, 1, mode="edge"), step, (1.0, 1.0), (rows, columns))
-    ink = np.clip(1 - gray / np.maximum(light, 1e-3), 0, 1)
+    ink: NDArray[np.float32] = np.clip(1 - gray / np.maximum(light, 1e-3), 0, 1)
     if ink.max() < MIN_CONTRAST:
         raise NoDrawingError(f"the picture is blank: nothing is darker than its surroundings by {MIN_CONTRAST} of 1.")
     strength = np.sort(ink[ink > 0.5 * ink.max()])
@@ -165,7 +165,7 @@ def full_strength(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return ink if level >= 0.5 else np.minimum(ink / level, np.float32(1))
 
 
-def regions(ink: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def regions(ink: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """The connected regions of the ink (h, w), found on ``REGION_CELLS`` cells a side.
 
     Returns:

@@ -53,7 +53,7 @@ def resample(
     interpolation.
     """
     rows, columns = (_weights(n, scale, at, m) for n, at, m in zip(ink.shape, corner, shape, strict=True))
-    return rows @ ink @ columns.T
+    return rows @ ink @ columns.T  # type: ignore[return-value]  # float32, which the stub of matmul loses
 
 
 def _weights(size: int, scale: float, corner: float, outputs: int) -> NDArray[np.float32]:

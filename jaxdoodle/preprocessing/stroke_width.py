@@ -78,7 +78,7 @@ def redraw(
     scale = (longest_side - stroke_width) / (longest - measured)  # the centerlines are scaled
     target = stroke_width * zoom / scale
     reach = int(np.ceil(target))
-    mask, line, depth = (np.pad(a, reach) for a in (mask, line, depth))
+    mask, line, depth = np.pad(mask, reach), np.pad(line, reach), np.pad(depth, reach)
     outwards = (target - width) / 2
     if outwards > 0:
         ink = 1 + outwards - distance(mask, reach)
