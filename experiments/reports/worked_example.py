@@ -29,7 +29,7 @@ from experiments.reports.filters import FILTERS, house
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.layers import RULES
 from jaxdoodle.nn.spec import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.plots.image_grids import filter_gallery
+from jaxdoodle.plots.image_grids import filter_grid
 from jaxdoodle.plots.style import INK, LINE, MUTED, RED, figure
 
 Arrays = list[np.ndarray]
@@ -78,7 +78,7 @@ def run(out_dir: Path) -> int:
     print(f"filters, largest difference from scipy.signal.correlate: {differences}")
     _draw_steps(outputs, out_dir / "steps.png")
     pairs = {name: (kernel, responses[..., i]) for i, (name, kernel) in enumerate(FILTERS.items())}
-    filter_gallery(picture, pairs, out_dir / "filters.png", title="worked_example")
+    filter_grid(picture, pairs, out_dir / "filters.png", title="worked_example")
     record = {
         "experiment": "worked_example",
         "versions": {name: version(name) for name in ("jaxdoodle", "numpy", "jax", "scipy")},

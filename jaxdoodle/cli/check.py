@@ -44,9 +44,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(reports, time.perf_counter() - start)
     if options.picture is not None and failed:
-        from jaxdoodle.plots.gradients import picture
+        from jaxdoodle.plots.gradients import gradient_errors
 
-        picture(failed[0], options.picture)
+        gradient_errors(failed[0], options.picture)
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""What was counted: the confusion matrix and the class sizes. Each function takes plain arrays and writes one PNG."""
+"""Confusion matrices and class counts. Each function takes plain arrays and writes one PNG."""
 
 from __future__ import annotations
 
@@ -7,32 +7,51 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from jaxdoodle.metrics import class_counts, format_accuracy, most_confused
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, fade, figure, fit
 
 MOST_NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers
-LEAST_DOT = 0.02  # share of a class from which on a mistake is drawn, where there is no room for all
-LISTED = 14  # mistakes listed by name there
+LEAST_DOT = 0.02  # smallest share of a class for which a mistake has a dot, beyond MOST_NUMBERED classes
+LISTED = 14  # mistakes listed by name, beyond MOST_NUMBERED classes
 MOST_NAMED = 40  # classes up to which a histogram has room for their names
 
 
-def confusion_matrix(matrix: np.ndarray, classes: Sequence[str], path: Path | str, *, title: str) -> None:
-    """``(k, k)`` integers, rows the truth, columns the answer, as ``confusion_counts`` gives them.
+def confusion_matrix(matrix: NDArray[np.integer], classes: Sequence[str], path: Path | str, *, title: str) -> None:
+    """Draw a confusion matrix.
 
-    Up to 20 classes: every count in its cell, and each class's recall. Beyond: a dot for each mistake that is common
-    in its class, and the most frequent ones by name.
+    Up to 20 classes: every count in its cell, and the recall of each class. Beyond: a dot for each mistake that takes
+    at least 2 % of its class, a bar for each recall, and a list of the most frequent mistakes.
+
+    Args:
+      matrix: Counts ``(classes, classes)`` from ``metrics.confusion_counts``: rows true, columns predicted classes.
+      classes: Class names.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
+
+    Raises:
+      ValueError: If the matrix has another shape.
     """
     matrix = np.asarray(matrix)
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"a confusion matrix of {len(classes)} classes is square; got {matrix.shape}.")
     draw = _numbered_matrix if len(classes) <= MOST_NUMBERED else _dotted_matrix
-    draw(matrix, classes, path, f"{title}: which class is taken for which")
+    draw(matrix, classes, path, f"{title}: confusion matrix")
 
 
 def class_histogram(labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str) -> None:
-    """Images per class. ``labels`` are ``(n,)`` integers; beyond 40 classes the bars are sorted and left unnamed."""
+    """Draw the number of images per class; beyond 40 classes the bars are sorted and have no names.
+
+    Args:
+      labels: Integers ``(n,)``, indices into ``classes``.
+      classes: Class names.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
+
+    Raises:
+      ValueError: If a label is not an index into ``classes``.
+    """
     counts = class_counts(labels, len(classes))
     heading = f"{title}: images per class"
     smallest, largest = int(counts.argmin()), int(counts.argmax())
@@ -60,7 +79,7 @@ def class_histogram(labels: ArrayLike, classes: Sequence[str], path: Path | str,
 
 
 def _shares(matrix):
-    """Each row as fractions of its class; a class without images is all zeros."""
+    """Each row divided by its sum; zeros for a class without images."""
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
@@ -71,7 +90,7 @@ def _numbered_matrix(matrix, classes, path, heading):
     note = f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Shade: share of the row"
     with figure(path, 1.1 + 0.27 * k + 0.06 * longest * upright, heading, note) as page:
         axes = page.add_subplot(xlabel="predicted", ylabel="true")
-        # the right answers in one colour, the mistakes in another, each from white at none
+        # the diagonal in one color, the mistakes in another, each from white at 0
         right = np.eye(k, dtype=bool)
         cells: dict[str, Any] = {"vmin": 0, "vmax": 1, "edgecolors": "#e0e0e0", "linewidth": 0.5}
         axes.pcolormesh(np.ma.masked_where(~right, shares), cmap=fade(BLUE), **cells)
@@ -105,16 +124,16 @@ def _dotted_matrix(matrix, classes, path, heading):
         axes.axline((0, 0), slope=1, color=LINE, linewidth=1)
         axes.scatter(columns, rows, s=80 * shares[rows, columns], color=RED, linewidths=0)
         axes.set(xlabel="predicted", ylabel="true", xlim=(-1, k), ylim=(k, -1))
-        places = np.linspace(0, k - 1, 16).round().astype(int)
-        names = [fit(classes[place], 16) for place in places]
-        axes.set_xticks(places, names, rotation=90, fontsize=7)
-        axes.set_yticks(places, names, fontsize=7)
+        ticks = np.linspace(0, k - 1, 16).round().astype(int)
+        names = [fit(classes[tick], 16) for tick in ticks]
+        axes.set_xticks(ticks, names, rotation=90, fontsize=7)
+        axes.set_yticks(ticks, names, fontsize=7)
 
         bars.barh(np.arange(k), recall, height=1, color=BLUE)
         bars.xaxis.set_major_formatter(PercentFormatter(1))
         bars.set(xlim=(0, 1), ylim=(k, -1), xticks=(0, 0.5, 1), xlabel="recall")
         bars.tick_params(axis="x", labelsize=7)
-        bars.set_yticks(places, [])
+        bars.set_yticks(ticks, [])
 
         beside.axis("off")
         beside.text(0, 1, "Most frequent mistakes", weight="bold", va="top")

@@ -1,4 +1,4 @@
-"""How a run went: loss, cost and accuracy over time. Each function takes plain arrays and writes one PNG."""
+"""Loss, cost and accuracy over time. Each function takes plain arrays and writes one PNG."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ from numpy.typing import ArrayLike
 from jaxdoodle.metrics import wilson_interval
 from jaxdoodle.plots.style import BLUE, ORANGE, RED, figure
 
-Scores = tuple[ArrayLike, int]  # one value per epoch, and the number of images each is taken over
+#: One value per epoch ``(epochs,)``, and the number of images that each was computed on.
+Scores = tuple[ArrayLike, int]
+TRAINING = "training metrics, during the epoch"
 
 
 def loss_curve(training: Scores, path: Path | str, *, title: str, validation: Scores | None = None) -> None:
-    """Loss per epoch. ``training`` and ``validation`` are ``(losses (epochs,), number of images)``."""
+    """Draw the loss per epoch.
+
+    Args:
+      training: Mean losses during each epoch (dropout and augmentation on), and the number of training images.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
+      validation: Mean losses after each epoch, and the number of validation images.
+    """
     note = f"Mean over {training[1]:,} training images while their epoch ran"
     if validation:
         note += f"; over {validation[1]:,} validation images after it"
     with figure(path, 3.2, f"{title}: loss per epoch", note) as page:
         axes = _epoch_axes(page, "loss")
-        _curve(axes, training[0], BLUE, "training (running average)")
+        _curve(axes, training[0], BLUE, TRAINING)
         if validation:
             _curve(axes, validation[0], ORANGE, "validation")
         axes.set_ylim(bottom=0)
@@ -29,28 +38,41 @@ def loss_curve(training: Scores, path: Path | str, *, title: str, validation: Sc
 
 
 def cost_curve(costs: ArrayLike, reported: Mapping[int, float], path: Path | str, *, title: str, images: int) -> None:
-    """Full-batch cost before each step, ``(steps,)``, on a log scale, with a report's own values ``{step: cost}``."""
+    """Draw the cost before each step of full-batch gradient descent, on a log scale.
+
+    Args:
+      costs: Floats ``(steps,)``.
+      reported: Published costs to compare with, ``{step: cost}``, drawn as dots.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
+      images: Number of training images.
+    """
     costs = np.asarray(costs, float)
     note = f"Full-batch gradient descent on {images:,} images, {len(costs):,} steps. Dots: the values the report prints"
     with figure(path, 3.2, f"{title}: cost per step", note) as page:
         axes = page.add_subplot(xlabel="steps taken", ylabel="cost (log scale)", yscale="log")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.plot(costs, color=BLUE, label="here")
+        axes.plot(costs, color=BLUE, label="jaxdoodle")
         axes.plot(*zip(*sorted(reported.items()), strict=True), "o", color=RED, markersize=5, label="report")
         axes.legend()
 
 
 def accuracy_curves(training: Scores, path: Path | str, *, title: str, validation: Scores | None = None) -> None:
-    """Accuracy per epoch. ``training`` and ``validation`` are ``(right answers (epochs,) integers, number of images)``.
+    """Draw the accuracy per epoch, with 95 % intervals of the validation accuracy.
 
-    The training curve is what the epoch itself saw, with moving weights, dropout and augmentation on: named as such.
+    Args:
+      training: Numbers of correct predictions during each epoch (weights change, dropout and augmentation are on;
+        labeled as training metrics for that reason), integers, and the number of training images.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
+      validation: Numbers of correct predictions after each epoch, integers, and the number of validation images.
     """
     note = f"{training[1]:,} training images, while their epoch ran"
     if validation:
         note += f"; {validation[1]:,} validation images, after it, with 95 % intervals"
     with figure(path, 3.2, f"{title}: accuracy per epoch", note) as page:
         axes = _epoch_axes(page, "accuracy (%)")
-        _curve(axes, 100 * np.asarray(training[0]) / training[1], BLUE, "training (running average)")
+        _curve(axes, 100 * np.asarray(training[0]) / training[1], BLUE, TRAINING)
         if validation:
             correct, total = np.asarray(validation[0]), validation[1]
             low, high = np.transpose([wilson_interval(int(c), total) for c in correct])

@@ -1,4 +1,4 @@
-"""Where a gradient is wrong: returned, right and their difference, entry by entry."""
+"""A wrong gradient beside the right one and their difference, entry by entry."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.problem import CheckError
 
 
-def picture(report: Report, path: Path, leaf: str | None = None) -> None:
-    """Write an image of one wrong leaf (by default the first); its suffix chooses the format."""
+def gradient_errors(report: Report, path: Path | str, leaf: str | None = None) -> None:
+    """Draw one wrong gradient of a check: the returned array, the right one and their difference.
+
+    Args:
+      report: The result of a check.
+      path: Image to write; its suffix chooses the format.
+      leaf: Name of an argument with a wrong gradient; by default the first.
+
+    Raises:
+      CheckError: If no gradient is wrong, that of ``leaf`` is not, or its shape is not that of the right one.
+    """
     import matplotlib
 
     matplotlib.use("Agg", force=False)
@@ -44,8 +53,8 @@ def picture(report: Report, path: Path, leaf: str | None = None) -> None:
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
-    """Two axes: a vector is one row; of four axes the first two make the rows, and the last two, turned, the columns,
-    so that the channels of a picture stand side by side."""
+    """As two-dimensional floats: a vector is one row; of four axes 0 and 1 give the rows, 3 and 2 the columns, so that
+    the channels of an image are side by side."""
     x = np.asarray(x, float)
     if x.ndim == 4:
         return x.transpose(0, 1, 3, 2).reshape(x.shape[0] * x.shape[1], -1)

@@ -1,4 +1,4 @@
-"""Pictures of pictures: the data, the predictions, the filters. Each function takes plain arrays and writes one PNG."""
+"""Grids of images: samples, predictions, kernels and filters. Each function takes plain arrays and writes one PNG."""
 
 from __future__ import annotations
 
@@ -6,35 +6,49 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from jaxdoodle.plots.style import GREEN, LINE, RED, figure, fit
 
-COLUMNS = 12  # pictures side by side
-CLASS_ROWS = 14  # classes that a contact sheet has rows for
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 12  # images side by side
+CLASS_ROWS = 14  # most classes that have a row
 
 
-def samples(images: np.ndarray, labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str) -> None:
-    """The first drawings of each class, one class a row; of more than 14 classes, 14 spread over the list.
+def sample_grid(
+    images: NDArray[np.uint8], labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str
+) -> None:
+    """Draw the first 12 images of each class, one class a row; of more than 14 classes, 14 spread over the list.
 
-    ``images`` are ``(n, h, w)`` or ``(n, h, w, 1)`` uint8, white ink on black, shown as dark ink on paper;
-    ``labels`` are ``(n,)`` integers.
+    Args:
+      images: uint8 ``(n, height, width, 1)`` or ``(n, height, width)``, white ink (255) on black; drawn dark on white.
+      labels: Integers ``(n,)``, indices into ``classes``.
+      classes: Class names.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
+
+    Raises:
+      ValueError: If the images have another shape or dtype.
     """
-    images, labels = _pictures(images), np.asarray(labels)
+    images, labels = without_channel(images), np.asarray(labels)
     note = f"The first {COLUMNS} of each class; {len(labels):,} images in all"
-    shown, names, margin, note = _class_rows(classes, note)
+    shown, names, margin, note = class_rows(classes, note)
     with figure(path, 0.1 + 6.8 * len(shown) / (COLUMNS + margin), f"{title}: samples", note) as page:
-        axes = _paper(page, len(shown), COLUMNS, margin)
+        axes = grid_axes(page, len(shown), COLUMNS, margin)
         for row, label in enumerate(shown):
             axes.text(-0.1, row + 0.5, names[row], ha="right", va="center_baseline")
             for column, image in enumerate(images[labels == label][:COLUMNS]):
-                _place(axes, image, row, column, LINE)
+                draw_image(axes, image, row, column, LINE)
 
 
 def prediction_grid(
-    images: np.ndarray,
+    images: NDArray[np.uint8],
     labels: ArrayLike,
     predicted: ArrayLike,
     classes: Sequence[str],
@@ -42,16 +56,25 @@ def prediction_grid(
     *,
     title: str,
 ) -> None:
-    """Every image it is given (a few dozen), framed green where the prediction is right and red where it is wrong.
+    """Draw images with green frames where the prediction is correct and red frames where it is wrong.
 
-    ``images`` as in ``samples``; ``labels`` and ``predicted`` are ``(n,)`` integers. Below each picture its true class
-    and, where that is not the answer, an arrow and the answer.
+    Below each image is its true class and, where the prediction is wrong, an arrow and the predicted class.
+
+    Args:
+      images: A few dozen, all of them drawn: uint8 ``(n, height, width, 1)`` or ``(n, height, width)``, white on black.
+      labels: True classes, integers ``(n,)``, indices into ``classes``.
+      predicted: Predicted classes, likewise.
+      classes: Class names.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
+
+    Raises:
+      ValueError: If the images have another shape or dtype, or the lengths differ.
     """
-    images, labels, predicted = _pictures(images), np.asarray(labels), np.asarray(predicted)
-    if not len(images) == len(labels) == len(predicted):
-        raise ValueError(
-            f"one label and one prediction per image; got {len(images)}, {len(labels)} and {len(predicted)}."
-        )
+    images, labels, predicted = without_channel(images), np.asarray(labels), np.asarray(predicted)
+    counts = len(images), len(labels), len(predicted)
+    if len(set(counts)) > 1:
+        raise ValueError("one label and one prediction per image; got {}, {} and {}.".format(*counts))
     right = labels == predicted
     captions = [_caption(classes[label], classes[answer]) for label, answer in zip(labels, predicted, strict=True)]
     columns = 10
@@ -59,18 +82,23 @@ def prediction_grid(
     rows = row_height * math.ceil(len(images) / columns)
     note = f"{len(images)} images, {right.sum()} right (green), {(~right).sum()} wrong (red: true class → prediction)"
     with figure(path, 0.1 + 6.8 * rows / columns, f"{title}: predictions", note) as page:
-        axes = _paper(page, rows, columns)
+        axes = grid_axes(page, rows, columns)
         for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
             top, left, color = i // columns * row_height, i % columns, GREEN if right[i] else RED
-            _place(axes, image, top, left, color)
+            draw_image(axes, image, top, left, color)
             axes.text(left + 0.5, top + 1.02, caption, color=color, size=6.5, ha="center", va="top")
 
 
-def kernel_gallery(kernels: np.ndarray, path: Path | str, *, title: str) -> None:
-    """A Conv2D layer's learned kernels, ``(height, width, in, out)``: blue above zero, red below, white at zero.
+def kernel_grid(kernels: NDArray[np.floating], path: Path | str, *, title: str) -> None:
+    """Draw the kernels of a Conv2D layer on one scale: blue above zero, red below, white at zero.
 
-    One input channel: one kernel after the other. Several: a row for each input, a column for each filter. At most
-    128 kernels are shown.
+    One input channel: one kernel after the other. Several: a row for each input channel, a column for each filter.
+    At most 128 kernels are drawn.
+
+    Args:
+      kernels: Floats ``(height, width, input channels, filters)``.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
     """
     kernels = np.asarray(kernels)
     height, width, inputs, filters = kernels.shape
@@ -84,19 +112,30 @@ def kernel_gallery(kernels: np.ndarray, path: Path | str, *, title: str) -> None
     if rows * columns < inputs * filters:
         note += f" (the first {columns} and {rows})"
     with figure(path, 0.1 + 6.8 * rows / max(columns, 8), f"{title}: kernels", note) as page:
-        axes = _paper(page, rows, columns)
+        axes = grid_axes(page, rows, columns)
         for row, column in np.ndindex(rows, columns):
             channel, number = (0, row * columns + column) if inputs == 1 else (row, column)
             if number < filters:
-                _place(axes, kernels[:, :, channel, number], row, column, LINE, cmap="RdBu", vmin=-scale, vmax=scale)
+                kernel = kernels[:, :, channel, number]
+                draw_image(axes, kernel, row, column, LINE, cmap="RdBu", vmin=-scale, vmax=scale)
 
 
-def filter_gallery(
-    picture: np.ndarray, filters: Mapping[str, tuple[np.ndarray, np.ndarray]], path: Path | str, *, title: str
+def filter_grid(
+    image: NDArray[np.floating],
+    filters: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    path: Path | str,
+    *,
+    title: str,
 ) -> None:
-    """A picture ``(h, w)`` in [0, 1] and what each filter makes of it: ``{name: (kernel, response)}``.
+    """Draw an image and the responses of filters to it, with the kernels as numbers below them.
 
-    Kernels that sum to 0 answer with a sign: blue above zero, red below, white at zero. The others give a picture.
+    The response of a kernel that sums to 0 is drawn blue above zero, red below and white at zero; others in gray.
+
+    Args:
+      image: Floats ``(height, width)`` from 0 to 1.
+      filters: ``{name: (kernel, response)}``, both two-dimensional floats.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
     """
     columns = 4
     rows = math.ceil((len(filters) + 1) / columns)
@@ -105,8 +144,8 @@ def filter_gallery(
         grid = page.subplots(rows, columns).ravel()
         for axes in grid:
             axes.axis("off")
-        grid[0].imshow(picture, cmap="gray", vmin=0, vmax=1)
-        grid[0].set_title("the picture", size=9)
+        grid[0].imshow(image, cmap="gray", vmin=0, vmax=1)
+        grid[0].set_title("image", size=9)
         for axes, (name, (kernel, response)) in zip(grid[1:], filters.items(), strict=False):
             if abs(kernel.sum()) < 1e-6:
                 scale = np.abs(response).max()
@@ -119,16 +158,8 @@ def filter_gallery(
             axes.text(0.5, -0.05, text, transform=axes.transAxes, family="monospace", size=8, ha="center", va="top")
 
 
-def _caption(label, answer):
-    """The class, and the answer where it is another one: below it, unless both are short."""
-    if label == answer:
-        return fit(label, 12)
-    if len(label) + len(answer) <= 9:
-        return f"{label} → {answer}"
-    return f"{fit(label, 12)}\n→ {fit(answer, 10)}"
-
-
-def _pictures(images):
+def without_channel(images: ArrayLike) -> NDArray[np.uint8]:
+    """uint8 ``(n, height, width, 1)`` or ``(n, height, width)`` -> ``(n, height, width)``; ``ValueError`` otherwise."""
     images = np.asarray(images)
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
@@ -137,8 +168,9 @@ def _pictures(images):
     return images
 
 
-def _class_rows(classes, note):
-    """The classes that get a row, their names, the margin that these take, and the note: of many, how many they are."""
+def class_rows(classes: Sequence[str], note: str) -> tuple[NDArray[np.int64], list[str], float, str]:
+    """The classes that have a row, their names, the width of these, and the note with the number of classes if only
+    some are shown."""
     shown = np.unique(np.linspace(0, len(classes) - 1, min(len(classes), CLASS_ROWS)).round().astype(int))
     if len(shown) < len(classes):
         note = f"{len(shown)} of {len(classes)} classes. {note}"
@@ -146,19 +178,30 @@ def _class_rows(classes, note):
     return shown, names, 0.3 + 0.1 * max(map(len, names)), note
 
 
-def _paper(page, rows, columns, margin=0.0):
-    """Axes without marks on which every picture is a square of side 1."""
+def grid_axes(page: Figure, rows: float, columns: float, margin: float = 0.0) -> Axes:
+    """Axes without ticks on which every image is a square of side 1, ``margin`` to the left of the first column."""
     axes = page.add_subplot()
     axes.axis("off")
     axes.set(xlim=(-margin, columns), ylim=(rows, 0), aspect="equal", anchor="NW")
     return axes
 
 
-def _place(axes, image, row, column, frame, *, cmap="gray_r", vmin=0, vmax=255):
+def draw_image(
+    axes: Axes, image: NDArray, row: float, column: float, frame: str, *, cmap: str = "gray_r", vmin=0.0, vmax=255.0
+) -> None:
+    """Draw an image ``(height, width)`` with a frame of this color into a cell of ``grid_axes``."""
     from matplotlib.patches import Rectangle
 
     left, top, side = column + 0.04, row + 0.04, 0.92
-    axes.imshow(
-        image, cmap=cmap, vmin=vmin, vmax=vmax, extent=(left, left + side, top + side, top), interpolation="nearest"
-    )
+    extent = left, left + side, top + side, top
+    axes.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax, extent=extent, interpolation="nearest")
     axes.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=frame, linewidth=1.2))
+
+
+def _caption(label, answer):
+    """The class and, if it differs, the predicted class: on a second line unless both are short."""
+    if label == answer:
+        return fit(label, 12)
+    if len(label) + len(answer) <= 9:
+        return f"{label} → {answer}"
+    return f"{fit(label, 12)}\n→ {fit(answer, 10)}"

@@ -1,4 +1,4 @@
-"""A network drawn: one box per layer, with its settings, the shape it gives and the parameters it has."""
+"""A diagram of a network: one box per layer, with its settings, its output shape and its number of parameters."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import math
 from dataclasses import fields
 from pathlib import Path
 
-from jaxdoodle.nn.spec import Layer, ModelSpec, Shape
+from jaxdoodle.core.types import Shape
+from jaxdoodle.nn.spec import Layer, ModelSpec
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, SHADE, WIDTH, figure
 
 ROW = 0.44  # inches from box to box
 HEADER = 0.25
-SHEETS = 8  # feature maps drawn of a stack, at most
+SHEETS = 8  # most feature maps drawn of a stack
 
-# Inches from the left, for what stands in a row.
+# Inches from the left, of what a row shows.
 OUTPUT, BOX, BOX_END, SHAPE, COUNT = 0.75, 1.5, 4.95, 5.85, 6.85
 
 
 def model_diagram(spec: ModelSpec, path: Path | str, *, title: str) -> None:
-    """From the input on top to the scores below; the boxes of layers that learn are blue.
+    """Draw a network from its input on top to its outputs below; layers with parameters are blue.
 
-    Left of each box what it gives: feature maps as a stack of sheets, features as a bar.
+    Left of each box is its output: feature maps as a stack of at most 8 rectangles, features as a bar.
+
+    Args:
+      spec: The network.
+      path: PNG file to write.
+      title: Model or dataset, say; the figure's heading begins with it.
     """
     heading = f"{title}: a network of {spec.param_count:,} parameters"
     learning = sum(map(bool, spec.param_shapes))
@@ -30,9 +36,9 @@ def model_diagram(spec: ModelSpec, path: Path | str, *, title: str) -> None:
         axes = page.add_subplot()
         axes.axis("off")
         axes.set(xlim=(0, WIDTH), ylim=(rows * ROW, -HEADER), aspect="equal")
-        for place, text in ((OUTPUT, "output"), (SHAPE, "output shape"), (COUNT, "parameters")):
-            side = "center" if place == OUTPUT else "right"
-            axes.text(place, -HEADER / 2, text, color=MUTED, va="center", ha=side)
+        for x, text in ((OUTPUT, "output"), (SHAPE, "output shape"), (COUNT, "parameters")):
+            align = "center" if x == OUTPUT else "right"
+            axes.text(x, -HEADER / 2, text, color=MUTED, va="center", ha=align)
         images = [n for shape in spec.shapes if len(shape) == 3 for n in shape[:2]]
         features = [math.prod(shape) for shape in spec.shapes if len(shape) != 3]
         for row, shape in enumerate(spec.shapes):
@@ -46,18 +52,19 @@ def model_diagram(spec: ModelSpec, path: Path | str, *, title: str) -> None:
 
 
 def settings(layer: Layer) -> str:
-    """What sets a layer apart from others of its kind: ``"filters 8, kernel size 5×5, padding VALID"``.
+    """The fields of a layer as text: ``"filters 8, kernel size 5×5, padding VALID"``.
 
-    Left out: initializers, steps of 1, and windows that lie side by side.
+    Left out: initializers, a stride of 1, and a stride that equals the window.
     """
-    told = []
+    texts = []
     for field in fields(layer):
         value = getattr(layer, field.name)
-        if field.name == "init" or (field.name == "stride" and value in ((1, 1), getattr(layer, "window", None))):
+        defaults = (1, 1), getattr(layer, "window", None)
+        if field.name.endswith("init") or (field.name == "stride" and value in defaults):
             continue
         text = "×".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
-        told.append(f"{field.name.replace('_', ' ')} {text}")
-    return ", ".join(told)
+        texts.append(f"{field.name.replace('_', ' ')} {text}")
+    return ", ".join(texts)
 
 
 def _row(axes, row, kind, details, shape, count):
@@ -79,7 +86,7 @@ def _row(axes, row, kind, details, shape, count):
 
 
 def _output(axes, x, y, shape: Shape, largest: int, widest: int):
-    """Around (x, y), feature maps as sheets to scale, one behind the other; features as a bar, to the root's scale."""
+    """At (x, y) feature maps as rectangles to scale; features as a bar, its length by the square root."""
     from matplotlib.patches import Rectangle
 
     if len(shape) == 3:

@@ -12,7 +12,7 @@ from jaxdoodle.metrics import confusion_counts
 from jaxdoodle.nn.spec import Conv2D, ModelSpec
 from jaxdoodle.plots.confusion import class_histogram, confusion_matrix
 from jaxdoodle.plots.curves import accuracy_curves, loss_curve
-from jaxdoodle.plots.image_grids import kernel_gallery, prediction_grid, samples
+from jaxdoodle.plots.image_grids import kernel_grid, prediction_grid, sample_grid
 from jaxdoodle.plots.network import model_diagram
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def draw_figures(
     shown = np.argsort(test.places, kind="stable")[:SHOWN]  # every class in turn, though test sets come sorted
     images, labels, answers = test.images[shown], test.labels[shown], predicted[shown]
     prediction_grid(images, labels, answers, classes, out_dir / "predictions.png", title=title)
-    samples(train.images, train.labels, classes, out_dir / "samples.png", title=title)
+    sample_grid(train.images, train.labels, classes, out_dir / "samples.png", title=title)
     model_diagram(spec, out_dir / "network.png", title=title)
     for layer, params in zip(spec.layers, result.params, strict=True):
         if isinstance(layer, Conv2D):
-            kernel_gallery(np.asarray(params["w"]), out_dir / "kernels.png", title=title)
+            kernel_grid(np.asarray(params["w"]), out_dir / "kernels.png", title=title)
             break

@@ -1,6 +1,6 @@
-"""The look that all figures share: a light page, a heading that says what and how many, colours that everyone can tell.
+"""What all figures share: size, colors that differ for every color vision, a heading with a note, and the PNG writer.
 
-matplotlib is imported where it is used: a report is asked for after training, and importing it takes most of a second.
+matplotlib is imported inside the functions that use it, since importing it takes most of a second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-# Okabe and Ito, "Color Universal Design": told apart with any colour vision.
+# Okabe and Ito (2008), "Color Universal Design".
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 INK, MUTED, LINE, SHADE = "#222222", "#666666", "#d0d0d0", "#f3f3f3"
 
@@ -52,9 +52,21 @@ _RC = {
 
 @contextmanager
 def figure(path: Path | str, height: float, heading: str, note: str) -> Iterator[Figure]:
-    """A page ``height`` inches high below its heading, to be drawn on; a PNG at ``path`` when the block ends.
+    """Context manager: a matplotlib figure to draw on, written as a PNG when the block ends without an exception.
 
-    The user's own matplotlib settings and backend are neither used nor changed. Equal drawings give equal bytes.
+    The user's matplotlib settings and backend are neither used nor changed. Equal figures give equal bytes.
+
+    Args:
+      path: PNG file to write; 1,050 pixels wide.
+      height: Inches below the heading.
+      heading: One line in bold, cut to 64 characters.
+      note: Text below the heading, wrapped: what is shown and of how many images.
+
+    Yields:
+      The figure, ``WIDTH`` inches wide, with a constrained layout below the heading.
+
+    Raises:
+      ImportError: If matplotlib is not installed.
     """
     try:
         import matplotlib.style
@@ -80,12 +92,12 @@ def figure(path: Path | str, height: float, heading: str, note: str) -> Iterator
 
 
 def fit(text: str, length: int) -> str:
-    """The text, or as much of it as fits in ``length`` characters with an ellipsis."""
+    """The text, cut to ``length`` characters with an ellipsis if it is longer."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def fade(color: str) -> LinearSegmentedColormap:
-    """From white at the lowest value to ``color`` at the highest."""
+    """A color map from white at the lowest value to ``color`` at the highest."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list(color, ["white", color])

@@ -1,19 +1,12 @@
-"""Pictures of a dataset: what they show, that every text can be read, and the command that makes them."""
-
-import json
-import struct
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 import pytest
-from matplotlib.text import Annotation
-from PIL import Image
 
-from jaxdoodle.cli import main
 from jaxdoodle.data import synthetic
-from jaxdoodle.plots import dataset, style
-from jaxdoodle.plots.dataset import SHEET, contact_sheet, extremes, stroke_order, typical
+from jaxdoodle.plots import dataset
+from jaxdoodle.plots.dataset import SHEET, contact_sheet, extremes, stroke_order, typical_drawings
+from tests.fixtures.pages import check_readable, figures_of, texts_of
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 28, 28, 1), np.uint8)
@@ -25,9 +18,9 @@ CASES = {
     "sheet": partial(contact_sheet, IMAGES),
     "full sheet": partial(contact_sheet, np.repeat(IMAGES, 5, axis=0)),
     "sheet of one": partial(contact_sheet, IMAGES[:1]),
-    "typical": partial(typical, IMAGES, np.arange(60) % 10, [str(i) for i in range(10)]),
-    "typical of many": partial(typical, IMAGES, np.arange(60) % 345, LONG),
-    "typical of few": partial(typical, IMAGES[:3], np.array([0, 0, 2]), ["a", "b", "c"]),
+    "typical": partial(typical_drawings, IMAGES, np.arange(60) % 10, [str(i) for i in range(10)]),
+    "typical of many": partial(typical_drawings, IMAGES, np.arange(60) % 345, LONG),
+    "typical of few": partial(typical_drawings, IMAGES[:3], np.array([0, 0, 2]), ["a", "b", "c"]),
     "strokes": partial(stroke_order, [[[0, 255, 255], [0, 0, 90]], [[40, 40], [10, 80]]]),
     "strokes, many": partial(stroke_order, STAR),
     "strokes, raw": partial(stroke_order, RAW),
@@ -44,22 +37,16 @@ def page(pages, request, tmp_path):
 
 
 def says(figure):
-    return " ".join(text.get_text().replace("\u00a0", " ").replace("\n", " ") for text in figure.drawn)
+    return " ".join(texts_of(figure))
+
+
+def test_every_figure_has_a_case():
+    assert figures_of(dataset) == {case.func for case in CASES.values()}
 
 
 @pytest.mark.parametrize("page", CASES, indirect=True)
 def test_every_text_can_be_read(page):
-    figure, path = page
-    with Image.open(path) as image:
-        assert image.format == "PNG" and image.width == round(style.WIDTH * style.DPI)
-        assert len(image.convert("RGB").getcolors(2**20)) > 4
-    width, height = figure.bbox.size
-    boxes = [(text.get_text(), text.get_window_extent()) for text in figure.drawn if not isinstance(text, Annotation)]
-    for text, box in boxes:
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, f"{text!r} leaves the page"
-    for (one, a), (other, b) in combinations(boxes, 2):
-        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert across <= 2 or down <= 2, f"{one!r} and {other!r} overlap"
+    check_readable(*page, largest=600_000)  # noise compresses badly
 
 
 @pytest.mark.parametrize("page", ["full sheet"], indirect=True)
@@ -95,9 +82,9 @@ def test_strokes_are_numbered_where_they_begin(page):
 
 
 @pytest.mark.parametrize("page", ["strokes, many"], indirect=True)
-def test_of_many_strokes_the_stages_reach_from_the_first_to_the_last(page):
+def test_of_many_strokes_the_panels_reach_from_the_first_to_the_last(page):
     counts = [len(axes.lines) for axes in page[0].axes[1:]]
-    assert len(counts) == dataset.STAGES and counts[0] == 1 and counts[-1] == 30
+    assert len(counts) == dataset.PANELS and counts[0] == 1 and counts[-1] == 30
 
 
 def test_the_least_typical_are_those_of_another_class():
@@ -113,35 +100,3 @@ def test_equal_drawings_give_equal_bytes(name, tmp_path):
     for copy in ("a", "b"):
         CASES[name](tmp_path / copy, title="x")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_the_command_prints_where_its_pictures_are(tmp_path, capsys):
-    words = ["data", "show", "doodles", "--classes", "clock,hexagon", "--per-class", "30", "--out", str(tmp_path)]
-    assert main(words) == 0
-    printed = capsys.readouterr().out.splitlines()
-    names = ["samples", "classes", "typical", "sheet-clock", "sheet-hexagon"]
-    assert printed == [str(tmp_path / f"{name}.png") for name in names]
-    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(names)
-    assert main([*words, "--set", "nothing"]) == 2
-    assert "has no set 'nothing'" in capsys.readouterr().err
-
-
-def test_a_class_may_have_any_name(tmp_path, capsys):
-    for side in ("train", "t10k"):
-        images = RNG.integers(0, 256, (3, 28, 28), np.uint8)
-        (tmp_path / f"{side}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, 3, 28, 28) + images.tobytes())
-        (tmp_path / f"{side}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 3) + bytes(range(3)))
-    (tmp_path / "classes.txt").write_text("T-shirt/top\nwas?\n100%\n")
-    assert main(["data", "show", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
-    sheets = ["sheet-T-shirt%2Ftop.png", "sheet-was%3F.png", "sheet-100%25.png"]
-    assert capsys.readouterr().out.splitlines()[3:] == [str(tmp_path / "out" / name) for name in sheets]
-
-
-def test_the_command_shows_a_drawing_of_a_file_by_its_line(tmp_path, capsys):
-    path = tmp_path / "clock.ndjson"
-    path.write_text("".join(json.dumps({"drawing": drawing}) + "\n" for drawing in (RAW, STAR)))
-    assert main(["data", "show", str(path), "--drawing", "2", "--out", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'strokes-2.png'}\n" and (tmp_path / "strokes-2.png").is_file()
-    assert main(["data", "show", str(path), "--drawing", "3", "--out", str(tmp_path)]) == 2
-    assert "holds fewer than 3 drawings" in capsys.readouterr().err
-    assert main(["data", "show", str(tmp_path / "none.ndjson")]) == 2

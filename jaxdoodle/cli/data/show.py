@@ -12,8 +12,8 @@ from pathlib import Path
 from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.plots.confusion import class_histogram
-from jaxdoodle.plots.dataset import contact_sheet, stroke_order, typical
-from jaxdoodle.plots.image_grids import samples
+from jaxdoodle.plots.dataset import contact_sheet, stroke_order, typical_drawings
+from jaxdoodle.plots.image_grids import sample_grid
 from jaxdoodle.strokes.readers import read_drawings
 
 
@@ -58,9 +58,9 @@ def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
     labels, some = data.labels, title
     if len(data) < len(whole):
         some += f", {len(data):,} of {len(whole):,}"
-    yield "samples", lambda target: samples(data.images, labels, classes, target, title=some)
+    yield "samples", lambda target: sample_grid(data.images, labels, classes, target, title=some)
     yield "classes", lambda target: class_histogram(whole.labels, classes, target, title=title)
-    yield "typical", lambda target: typical(data.images, labels, classes, target, title=some)
+    yield "typical", lambda target: typical_drawings(data.images, labels, classes, target, title=some)
     for label, name in enumerate(classes):
         if (labels == label).any():
             yield (
