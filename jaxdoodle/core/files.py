@@ -1,10 +1,12 @@
-"""The header of an ``.npy`` file, read as data: nothing is unpickled, no memory taken for what is not there."""
+"""Files written whole or not at all; the header of an ``.npy`` file, read as data: nothing is unpickled."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
@@ -47,3 +49,24 @@ def refuse_length(path: str | os.PathLike[str], offset: int, shape: tuple[int, .
     if size != expected:
         fault = "truncated" if size < expected else "too long"
         raise InputError(f"{path}: {fault}; {size:,} bytes, expected {expected:,} for {what}.")
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[str], object]) -> None:
+    """Write a file whole or not at all: an old one stays until the new one is complete.
+
+    Args:
+      path: The file.
+      write: Writes it at another path in the same folder, which is then renamed.
+
+    Raises:
+      OSError: The file cannot be written. What ``write`` raises is passed on, too.
+    """
+    from threading import get_ident
+
+    unfinished = f"{os.fspath(path)}.{os.getpid()}-{get_ident()}.tmp"
+    try:
+        write(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)

@@ -1,66 +1,117 @@
-"""A model file in the forms that other runtimes eat; each is held to the same answers as ``jaxdoodle.inference``."""
+"""Model files for other programs: safetensors, ONNX, a web page, a Python program, C. All give the same answers."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from jaxdoodle.core.errors import InputError, install_hint
+from jaxdoodle.core.files import write_atomically
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats import html, onnx, safetensors, zipapp
 from jaxdoodle.formats.c import writer
-from jaxdoodle.formats.quantize import int8_steps
+from jaxdoodle.formats.fold import TRAINING_ONLY
+from jaxdoodle.formats.quantize import int8_layers
 from jaxdoodle.inference import model_file
+from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.nn import spec as nn
 
-#: Format -> ``(model, path)``, which writes the file. Those in ``QUANTIZED`` take steps, too: ``int8_steps(...)``.
-FORMATS: Mapping[str, Callable[..., None]] = {
-    "npz": lambda model, path: model_file.write(path, model),
-    "safetensors": safetensors.write,
-    "onnx": onnx.write,
-    "html": html.write,
-    "zipapp": zipapp.write,
-    "c": writer.write,
+__all__ = ["FORMATS", "Format", "export"]
+
+
+class Format(NamedTuple):
+    """A form that a model is written in.
+
+    Args:
+      suffix: How the name of such a file ends.
+      write: ``(model, path)`` writes the file; ``(model, path, layers)`` where ``quantizes``.
+      carries: Whether a layer can be written.
+      reason: Why a layer cannot be written; completes "onnx cannot carry Swish: ".
+      quantizes: Whether ``quantize="int8"`` is possible.
+    """
+
+    suffix: str
+    write: Callable[..., None]
+    carries: Callable[[nn.Layer], bool] = lambda layer: True
+    reason: str = ""
+    quantizes: bool = False
+
+
+def _registered(function: Any) -> Callable[[nn.Layer], bool]:
+    """Whether a ``functools.singledispatch`` function has an implementation for exactly the class of a layer."""
+    return lambda layer: type(layer) in {*function.registry, *TRAINING_ONLY}
+
+
+#: What ``export`` writes, by name.
+FORMATS: dict[str, Format] = {
+    "npz": Format(".npz", lambda model, path: model_file.write(path, model)),
+    "safetensors": Format(".safetensors", safetensors.write),
+    "onnx": Format(".onnx", onnx.write, _registered(onnx.nodes), "it has no ONNX nodes", quantizes=True),
+    "html": Format(".html", html.write, _registered(html.derived), "it has no JavaScript", quantizes=True),
+    "zipapp": Format(".pyz", zipapp.write, zipapp.is_packed, "it has no source in the package"),
+    "c": Format(".c", writer.write, _registered(writer.kernel), "it has no C function", quantizes=True),
 }
-QUANTIZED = ("onnx", "html", "c")
 
 
 def export(
-    model: ModelFile | str | os.PathLike[str],
-    format: str,
-    out_path: str | os.PathLike[str],
+    model: Model | ModelFile | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    *,
     quantize: str | None = None,
-    images: Any = None,
+    images: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Write a model, or the model file at a path, in one of the ``FORMATS``, whole or not at all.
+    """Write a model for another program. The file is written whole or not at all.
 
-    ``quantize="int8"`` computes Dense and Conv2D in 8 bits; the ranges of their inputs are those of ``images`` uint8
-    (n, height, width, 1), or else of the model's golden inputs. Raises ``InputError``.
+    Args:
+      model: A model, the content of a model file, or the path of one.
+      path: The file to write.
+      format: A name of ``FORMATS``: "npz", "safetensors", "onnx", "html", "zipapp" or "c"; by default the one that the
+        suffix of ``path`` stands for (.npz, .safetensors, .onnx, .html, .pyz, .c).
+      quantize: "int8" computes Dense and Conv2D in 8-bit integers (onnx, html, c).
+      images: Calibration images ``(n, height, width, 1)`` for the ranges of int8; by default the model's reference
+        examples.
+
+    Raises:
+      InputError: The model cannot be read or the format cannot carry it, a package is missing, or ``path`` cannot be
+        written; one line.
     """
-    _require("format", format, FORMATS)
-    model = model if isinstance(model, ModelFile) else model_file.read(model)
-    options = {}
+    name = format_of(path) if format is None else format
+    _require("format", name, FORMATS)
+    if not isinstance(model, Model | ModelFile):
+        model = model_file.read(model)
+    file = model.file if isinstance(model, Model) else model
+    chosen, options = FORMATS[name], {}
+    for layer in file.spec.layers:
+        if not chosen.carries(layer):
+            able = " and ".join(other for other, known in FORMATS.items() if known.carries(layer))
+            raise InputError(f"{name} cannot carry {type(layer).__name__}: {chosen.reason}; {able} can.")
     if quantize is not None:
         _require("quantize", quantize, ("int8",))
-        _require("format of int8", format, QUANTIZED)
-        options["steps"] = int8_steps(model, model.golden_inputs if images is None else images)
-    out = Path(out_path)
-    unfinished = out.with_name(f"{out.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+        _require("format of int8", name, [other for other, known in FORMATS.items() if known.quantizes])
+        options["layers"] = int8_layers(file, file.golden_inputs if images is None else images)
     try:
-        FORMATS[format](model, unfinished, **options)
-        os.replace(unfinished, out)
+        write_atomically(path, lambda unfinished: chosen.write(file, Path(unfinished), **options))
     except OSError as error:
-        raise InputError(f"{out}: {error.strerror or error}.") from None
+        raise InputError(f"{os.fspath(path)}: {error.strerror or error}.") from None
     except ModuleNotFoundError as error:
-        raise InputError(f"{format} needs {error.name}; {install_hint(format)}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
+        raise InputError(f"{name} needs {error.name}; {install_hint(name)}.") from None
 
 
-def _require(name: str, value: str, known: Sequence[str] | Mapping[str, Any]) -> None:
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format that the suffix of a path stands for. Raises ``InputError`` where it stands for none."""
+    suffixes = {known.suffix: name for name, known in FORMATS.items()}
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes:
+        raise InputError(f"{os.fspath(path)}: which format? Name one, or end the path in {', '.join(suffixes)}.")
+    return suffixes[suffix]
+
+
+def _require(name: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise InputError(f"{name} is {', '.join(known)}; got {value!r}.")

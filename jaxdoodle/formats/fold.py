@@ -1,86 +1,99 @@
-"""A network as an export writes it out: what runs in evaluation, with shapes, and nothing that only trains."""
+"""The layers that an export writes: those that compute at inference, with batch normalization folded into weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Layer, ModelSpec, Shape
+from jaxdoodle.nn import spec as nn
 
-Array = Any  # numpy.ndarray
-
-#: Layers that do nothing in evaluation; no export has them.
-GONE = (Dropout,)
-#: Layers with weights, which the normalization that follows is multiplied into.
-WEIGHTED = (Dense, Conv2D)
+#: Layers that change nothing at inference; no export holds them.
+TRAINING_ONLY = (nn.Dropout,)
+#: Layers with weights that a batch normalization after them is folded into.
+WEIGHTED = (nn.Dense, nn.Conv2D)
 
 
 @dataclass(frozen=True, eq=False)
 class Int8:
-    """How a weighted layer is computed with small integers.
+    """How a layer with weights computes in 8-bit integers.
 
-    ``w`` int8, laid out as the layer's weights, stands for ``w * w_scale`` with one scale per output, float32 (out,).
-    The input x is rounded to ``q = clip(rint(x / x_scale), x_low, x_high)``, halves to even; the range is 0 to 255, or
-    -127 to 127 where there are negative inputs. The output is ``(q @ w) * x_scale * w_scale + b``, q @ w in integers.
+    The input ``x`` is rounded to ``q = clip(rint(x / x_scale), x_low, x_high)``, halves to even, and the output is
+    ``(q @ w) * x_scale * w_scale + b`` with ``q @ w`` in integers. The range of ``q`` is 0 to 255, or -127 to 127
+    where calibration found negative inputs.
+
+    Args:
+      w: int8, of the shape of the layer's weights; stands for ``w * w_scale``.
+      w_scale: float32 ``(outputs,)``.
+      x_scale: The input that ``q = 1`` stands for.
+      x_low: Least value of ``q``.
+      x_high: Greatest value of ``q``.
     """
 
-    w: Array
-    w_scale: Array
+    w: NDArray[np.int8]
+    w_scale: NDArray[np.float32]
     x_scale: float
     x_low: int
     x_high: int
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """A layer at work. ``params``: "w" and "b" of Dense and Conv2D; "scale" and "shift" of a BatchNorm on its own."""
+class InferenceLayer:
+    """A layer as it computes at inference.
 
-    layer: Layer
-    params: Mapping[str, Array]
+    Args:
+      layer: The description of the layer.
+      params: "w" and "b" of Dense and Conv2D; "scale" and "shift" of a BatchNorm that was not folded; float32.
+      input_shape: Without the batch.
+      output_shape: Without the batch.
+      int8: For a layer with weights that is quantized.
+    """
+
+    layer: nn.Layer
+    params: Mapping[str, NDArray[np.float32]]
     input_shape: Shape
     output_shape: Shape
     int8: Int8 | None = None
 
 
-def steps_of(model: ModelFile) -> list[Step]:
-    """The steps from ``bitmap / divisor`` to the outputs, parameters float32."""
-    steps: list[Step] = []
+def fold_for_inference(model: ModelFile) -> list[InferenceLayer]:
+    """The layers from ``bitmap / divisor`` to the logits."""
+    folded: list[InferenceLayer] = []
     shapes = model.spec.shapes
     for layer, params, before, after in zip(model.spec.layers, model.params, shapes[:-1], shapes[1:], strict=True):
-        if isinstance(layer, GONE):
+        if isinstance(layer, TRAINING_ONLY):
             continue
-        if isinstance(layer, BatchNorm):
+        if isinstance(layer, nn.BatchNorm):
             scale = params["scale"] / np.sqrt(params["var"] + np.float32(layer.epsilon))
             shift = params["shift"] - params["mean"] * scale
-            if steps and isinstance(steps[-1].layer, WEIGHTED):
-                last = steps.pop()
-                folded = {"w": last.params["w"] * scale, "b": last.params["b"] * scale + shift}
-                layer, params, before = last.layer, folded, last.input_shape
+            if folded and isinstance(folded[-1].layer, WEIGHTED):
+                last = folded.pop()
+                layer, before = last.layer, last.input_shape
+                params = {"w": last.params["w"] * scale, "b": last.params["b"] * scale + shift}
             else:
                 params = {"scale": scale, "shift": shift}
-        steps.append(Step(layer, {k: np.asarray(v, np.float32) for k, v in params.items()}, before, after))
-    return steps
+        arrays = {name: np.asarray(value, np.float32) for name, value in params.items()}
+        folded.append(InferenceLayer(layer, arrays, before, after))
+    return folded
 
 
-def run(steps: list[Step], x: Array) -> Iterator[Array]:
-    """The input of each step and then the output of the last, float32, for float32 inputs (n, height, width, 1)."""
-    for step in steps:
+def run(layers: Sequence[InferenceLayer], x: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """The input of each layer, then the output of the last, for inputs ``(n, height, width, 1)``."""
+    for folded in layers:
         yield x
-        x = _apply(step, x)
+        x = _forward(folded, x)
     yield x
 
 
-def _apply(step: Step, x: Array) -> Array:
-    if isinstance(step.layer, BatchNorm):
-        return x * step.params["scale"] + step.params["shift"]
-    params = step.params
-    if step.int8:
-        q = step.int8
+def _forward(folded: InferenceLayer, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    params, q = folded.params, folded.int8
+    if isinstance(folded.layer, nn.BatchNorm):
+        return x * params["scale"] + params["shift"]
+    if q:
         x = np.clip(np.rint(x / np.float32(q.x_scale)), q.x_low, q.x_high) * np.float32(q.x_scale)
         params = {"w": q.w * q.w_scale, "b": params["b"]}
-    return Network(ModelSpec((step.layer,), step.input_shape), [params]).logits(x)
+    return Network(nn.ModelSpec((folded.layer,), folded.input_shape), [params]).logits(x)

@@ -1,68 +1,70 @@
-"""HTML: one page to draw on, with the network inside; no network to reach and no library to load.
+"""HTML: one page to draw on that holds the network; it loads nothing and sends nothing.
 
-The page's sources are in ``jaxdoodle/app``. Its scripts redo in JavaScript what ``jaxdoodle.inference`` does:
-``strokes.js`` brings strokes to the bitmap of the contract, ``network.js`` computes the outputs.
+The sources of the page are in ``jaxdoodle/web``. Its scripts do in JavaScript what ``jaxdoodle.inference`` does:
+``strokes.js`` renders strokes to a bitmap as the preprocessing says, ``network.js`` computes the logits.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import fields
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.formats.fold import Step, steps_of
-from jaxdoodle.formats.reference_examples import goldens_of
+from jaxdoodle import web
+from jaxdoodle.core.types import NDArray, Shape
+from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
+from jaxdoodle.formats.reference_examples import examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-from jaxdoodle.nn.spec import Conv2D
+from jaxdoodle.nn import spec as nn
 
-APP = Path(__file__).parents[1] / "web"
-#: What stands in page.html for the content of a file.
-SOURCES = ("page.css", "network.js", "strokes.js", "page.js")
+SOURCES = Path(web.__file__).parent
+#: Files whose names stand in page.html, in double braces, for their content.
+PARTS = ("page.css", "network.js", "strokes.js", "page.js")
 
 
-def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None:
-    steps = steps_of(model) if steps is None else steps
-    page = (APP / "page.html").read_text(encoding="utf-8")
-    content = {name: (APP / name).read_text(encoding="utf-8") for name in SOURCES}
-    content["model"] = json.dumps(describe(model, steps), separators=(",", ":")).replace("<", "\\u003c")
+def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
+    layers = fold_for_inference(model) if layers is None else layers
+    page = (SOURCES / "page.html").read_text(encoding="utf-8")
+    content = {name: (SOURCES / name).read_text(encoding="utf-8") for name in PARTS}
+    content["model"] = json.dumps(describe(model, layers), separators=(",", ":")).replace("<", "\\u003c")
     for name, text in content.items():
         page = page.replace(f"{{{{{name}}}}}", text)
     path.write_text(page, encoding="utf-8")
 
 
-def describe(model: ModelFile, steps: list[Step]) -> dict[str, Any]:
-    """All that the page knows of the model, as JSON values: metadata, classes, goldens, the steps with their arrays."""
-    goldens = goldens_of(model, steps)
+def describe(model: ModelFile, layers: Sequence[InferenceLayer]) -> dict[str, Any]:
+    """The model as network.js reads it, in JSON values: metadata, classes, reference examples, layers with arrays."""
+    examples = examples_of(model, layers)
     return metadata_of(model) | {
-        "goldens": {
-            "images": _packed(goldens.images),
-            "logits": _packed(goldens.logits),
-            "allowed": goldens.allowed,
+        "reference_examples": {
+            "images": _packed(examples.images),
+            "logits": _packed(examples.logits),
+            "allowed": examples.allowed,
         },
         "classes": list(model.spec.classes),
         "parameters": model.spec.param_count,
         "ends_in_softmax": model.spec.ends_in_softmax,
-        "steps": [_describe(step) for step in steps],
+        "layers": [_describe(folded) for folded in layers],
     }
 
 
-def _describe(step: Step) -> dict[str, Any]:
-    layer = step.layer
+def _describe(folded: InferenceLayer) -> dict[str, Any]:
+    layer = folded.layer
     described: dict[str, Any] = {
-        "layer": {"type": type(layer).__name__} | {f.name: getattr(layer, f.name) for f in fields(layer)},
-        "input_shape": step.input_shape,
-        "output_shape": step.output_shape,
+        "type": type(layer).__name__,
+        "input_shape": folded.input_shape,
+        "output_shape": folded.output_shape,
     }
-    if isinstance(layer, Conv2D):
-        (top, _), (left, _) = layer.pads(step.input_shape[:2])
-        described["pads"] = (top, left)
-    arrays = dict(step.params)
-    if step.int8:
-        q = step.int8
+    described |= {f.name: getattr(layer, f.name) for f in fields(layer)} | derived(layer, folded.input_shape)
+    arrays: dict[str, NDArray[Any]] = dict(folded.params)
+    if folded.int8:
+        q = folded.int8
         arrays |= {"w": q.w, "scale": q.w_scale * np.float32(q.x_scale)}
         described["levels"] = {"x_scale": q.x_scale, "x_low": q.x_low, "x_high": q.x_high}
     if "w" in arrays:
@@ -70,6 +72,29 @@ def _describe(step: Step) -> dict[str, Any]:
     return described | {"arrays": {name: _packed(value) for name, value in arrays.items()}}
 
 
-def _packed(value: Any) -> dict[str, str]:
+@singledispatch
+def derived(layer: nn.Layer, input_shape: Shape) -> dict[str, Any]:
+    """What network.js reads of a layer besides its fields. The classes registered here are those it computes."""
+    raise NotImplementedError(f"network.js does not compute {type(layer).__name__}.")
+
+
+@derived.register
+def _(layer: nn.Conv2D, input_shape: Shape) -> dict[str, Any]:
+    (top, _), (left, _) = layer.pads(input_shape[:2])
+    return {"pads": (top, left)}
+
+
+def _nothing(layer: nn.Layer, input_shape: Shape) -> dict[str, Any]:
+    return {}
+
+
+for _kind in (
+    nn.Dense, nn.MaxPool2D, nn.AvgPool2D, nn.GlobalAvgPool2D, nn.Flatten, nn.ReLU, nn.LeakyReLU,
+    nn.Sigmoid, nn.Tanh, nn.Softmax, nn.BatchNorm,
+):  # fmt: skip
+    derived.register(_kind, _nothing)
+
+
+def _packed(value: NDArray[Any]) -> dict[str, str]:
     little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
     return {"type": value.dtype.name, "data": base64.b64encode(little.tobytes()).decode("ascii")}

@@ -1,43 +1,31 @@
-"""ONNX: from the uint8 bitmap to logits, probabilities and "none of mine", so that no runtime has to know the rest.
+"""ONNX: from the uint8 bitmap to logits, probabilities and abstention, so that a runtime needs nothing else.
 
-Input    ``images``         uint8 (n, height, width, 1), any n: bitmaps as the contract says
+Input    ``images``         uint8 (n, height, width, 1), any n: bitmaps as the preprocessing says
 Outputs  ``logits``         float32 (n, classes)
          ``probabilities``  float32 (n, classes): ``softmax(logits / temperature)``
          ``abstained``      bool (n,): whether the log-sum-exp of the logits is below ``abstain_below``
 
-Classes, contract and provenance are JSON texts in the model's metadata. With int8 steps the weights are int8 tensors,
-and each weighted layer's input is quantized and dequantized, which runtimes turn into integer kernels.
+Classes, preprocessing and provenance are JSON texts in the model's metadata. With int8 layers the weights are int8
+tensors, and the inputs of Dense and Conv2D are quantized and dequantized, which runtimes turn into integer kernels.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import jaxdoodle
-from jaxdoodle.formats.fold import Step, steps_of
+from jaxdoodle.core.types import NDArray, Shape
+from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-from jaxdoodle.nn.spec import (
-    AvgPool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    LeakyReLU,
-    MaxPool2D,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
+from jaxdoodle.nn import spec as nn
 
-OPSET, IR_VERSION = 17, 8  # of 2022: what is needed, and old enough for every runtime
+OPSET, IR_VERSION = 17, 8  # of 2022: every runtime in use reads them
 
 
 class Graph:
@@ -45,7 +33,7 @@ class Graph:
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = {}
+        self.constants: dict[str, NDArray[Any]] = {}
 
     def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
         self.constants[name] = np.ascontiguousarray(value, dtype)
@@ -58,16 +46,16 @@ class Graph:
         return output
 
 
-def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None:
-    steps = steps_of(model) if steps is None else steps
+def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
+    layers = fold_for_inference(model) if layers is None else layers
     from onnx import TensorProto, checker, helper, numpy_helper
 
     graph = Graph()
     x = graph.node("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
     x = graph.node("Div", [x, graph.constant("divisor", model.preprocessing.divisor)], "scaled")
     x = graph.node("Transpose", [x], "channels_first", perm=[0, 3, 1, 2])
-    for index, step in enumerate(steps):
-        x = NODES[type(step.layer)](graph, f"{index}_{type(step.layer).__name__}", step, x)
+    for index, folded in enumerate(layers):
+        x = nodes(folded.layer, graph, f"{index}_{type(folded.layer).__name__}", folded, x)
     graph.node("Identity", [x], "logits")
     _conclude(graph, model)
 
@@ -108,15 +96,15 @@ def _conclude(graph: Graph, model: ModelFile) -> None:
     graph.node("Less", [energy, graph.constant("abstain_below", least)], "abstained")
 
 
-def _weights(graph: Graph, name: str, step: Step, x: str, axes: tuple[int, ...]) -> list[str]:
+def _weights(graph: Graph, name: str, folded: InferenceLayer, x: str, axes: Shape) -> list[str]:
     """The inputs x, w and b of a weighted layer; w with its axes in ONNX's order, outputs first."""
-    b = graph.constant(f"{name}.b", step.params["b"])
-    if not step.int8:
-        return [x, graph.constant(f"{name}.w", step.params["w"].transpose(axes)), b]
-    q = step.int8
+    b = graph.constant(f"{name}.b", folded.params["b"])
+    if not folded.int8:
+        return [x, graph.constant(f"{name}.w", folded.params["w"].transpose(axes)), b]
+    q = folded.int8
     scale = graph.constant(f"{name}.x_scale", q.x_scale)
     zero = graph.constant(f"{name}.x_zero", 0, np.uint8 if q.x_low == 0 else np.int8)
-    if q.x_low < 0:  # int8 reaches to -128, which stands for nothing here
+    if q.x_low < 0:  # int8 reaches to -128, which the range leaves out
         low, high = (graph.constant(f"{name}.x_{k}", n * q.x_scale) for k, n in (("low", q.x_low), ("high", q.x_high)))
         x = graph.node("Clip", [x, low, high], f"{name}.clipped")
     x = graph.node("QuantizeLinear", [x, scale, zero], f"{name}.q")
@@ -127,16 +115,26 @@ def _weights(graph: Graph, name: str, step: Step, x: str, axes: tuple[int, ...])
     return [x, graph.node("DequantizeLinear", [w, w_scale, w_zero], f"{name}.w", axis=0), b]
 
 
-def _dense(graph: Graph, name: str, step: Step, x: str) -> str:
-    return graph.node("Gemm", _weights(graph, name, step, x, (1, 0)), name, transB=1)
+@singledispatch
+def nodes(layer: nn.Layer, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    """Add the nodes that compute a layer from the output ``x``; the last one and its output are called ``name``.
+
+    Inside the graph images are ``(n, channels, height, width)``.
+    """
+    raise NotImplementedError(f"there are no ONNX nodes for {type(layer).__name__}.")
 
 
-def _conv2d(graph: Graph, name: str, step: Step, x: str) -> str:
-    layer: Any = step.layer
-    (top, bottom), (left, right) = layer.pads(step.input_shape[:2])
+@nodes.register
+def _dense(layer: nn.Dense, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node("Gemm", _weights(graph, name, folded, x, (1, 0)), name, transB=1)
+
+
+@nodes.register
+def _conv2d(layer: nn.Conv2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    (top, bottom), (left, right) = layer.pads(folded.input_shape[:2])
     return graph.node(
         "Conv",
-        _weights(graph, name, step, x, (3, 2, 0, 1)),
+        _weights(graph, name, folded, x, (3, 2, 0, 1)),
         name,
         kernel_shape=layer.kernel_size,
         strides=layer.stride,
@@ -144,56 +142,55 @@ def _conv2d(graph: Graph, name: str, step: Step, x: str) -> str:
     )
 
 
-def _pool(kind: str) -> Callable[[Graph, str, Step, str], str]:
-    def nodes(graph: Graph, name: str, step: Step, x: str) -> str:
-        layer: Any = step.layer
-        return graph.node(kind, [x], name, kernel_shape=layer.window, strides=layer.stride)
-
-    return nodes
+@nodes.register
+def _max_pool(layer: nn.MaxPool2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node("MaxPool", [x], name, kernel_shape=layer.window, strides=layer.stride)
 
 
-def _global_avg_pool(graph: Graph, name: str, step: Step, x: str) -> str:
+@nodes.register
+def _avg_pool(layer: nn.AvgPool2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node("AveragePool", [x], name, kernel_shape=layer.window, strides=layer.stride)
+
+
+@nodes.register
+def _global_avg_pool(layer: nn.GlobalAvgPool2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
     return graph.node("Flatten", [graph.node("GlobalAveragePool", [x], f"{name}.image")], name)
 
 
-def _flatten(graph: Graph, name: str, step: Step, x: str) -> str:
-    if len(step.input_shape) == 3:
+@nodes.register
+def _flatten(layer: nn.Flatten, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    if len(folded.input_shape) == 3:
         x = graph.node("Transpose", [x], f"{name}.channels_last", perm=[0, 2, 3, 1])
     return graph.node("Flatten", [x], name)
 
 
-def _elementwise(kind: str) -> Callable[[Graph, str, Step, str], str]:
-    return lambda graph, name, step, x: graph.node(kind, [x], name)
+@nodes.register
+def _relu(layer: nn.ReLU, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node("Relu", [x], name)
 
 
-def _leaky_relu(graph: Graph, name: str, step: Step, x: str) -> str:
-    layer: Any = step.layer
+@nodes.register
+def _leaky_relu(layer: nn.LeakyReLU, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
     return graph.node("LeakyRelu", [x], name, alpha=float(layer.slope))
 
 
-def _softmax(graph: Graph, name: str, step: Step, x: str) -> str:
+@nodes.register
+def _sigmoid(layer: nn.Sigmoid, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node("Sigmoid", [x], name)
+
+
+@nodes.register
+def _tanh(layer: nn.Tanh, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node("Tanh", [x], name)
+
+
+@nodes.register
+def _softmax(layer: nn.Softmax, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
     return graph.node("Softmax", [x], name, axis=1)
 
 
-def _batch_norm(graph: Graph, name: str, step: Step, x: str) -> str:
-    shape = (-1,) + (1,) * (len(step.input_shape) - 1)
-    scale, shift = (graph.constant(f"{name}.{k}", step.params[k].reshape(shape)) for k in ("scale", "shift"))
+@nodes.register
+def _batch_norm(layer: nn.BatchNorm, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    shape = (-1,) + (1,) * (len(folded.input_shape) - 1)
+    scale, shift = (graph.constant(f"{name}.{k}", folded.params[k].reshape(shape)) for k in ("scale", "shift"))
     return graph.node("Add", [graph.node("Mul", [x, scale], f"{name}.scaled"), shift], name)
-
-
-#: Layer class -> ``(graph, name, step, x) -> y``: adds the nodes that compute y, named ``name``, from x.
-#: Inside, images are (n, channels, height, width).
-NODES: Mapping[type[Layer], Callable[[Graph, str, Step, str], str]] = {
-    Dense: _dense,
-    Conv2D: _conv2d,
-    MaxPool2D: _pool("MaxPool"),
-    AvgPool2D: _pool("AveragePool"),
-    GlobalAvgPool2D: _global_avg_pool,
-    Flatten: _flatten,
-    ReLU: _elementwise("Relu"),
-    LeakyReLU: _leaky_relu,
-    Sigmoid: _elementwise("Sigmoid"),
-    Tanh: _elementwise("Tanh"),
-    Softmax: _softmax,
-    BatchNorm: _batch_norm,
-}

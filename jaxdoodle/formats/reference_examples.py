@@ -1,31 +1,40 @@
-"""The few images that an exported program carries with their outputs, so that it can prove itself where it runs."""
+"""The images that an exported program carries with their logits, so that it can check itself where it runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats import quantize
-from jaxdoodle.formats.fold import Step
+from jaxdoodle.formats.fold import InferenceLayer
 from jaxdoodle.inference.model_file import GOLDEN_TOLERANCE, ModelFile, golden_allowance
 
-KEPT = 4
-#: Of the scale of the outputs: an input between two levels may be rounded to either.
+COUNT = 4
+#: Allowed error of int8 logits, relative to the largest: an input between two levels may be rounded to either.
 INT8_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Goldens:
-    """``images`` uint8 (n, height, width, 1), ``logits`` float32 (n, classes), and how far off an output may be."""
+class ReferenceExamples:
+    """Images with the logits that a right program computes from them.
 
-    images: Any
-    logits: Any
+    Args:
+      images: ``(n, height, width, 1)``.
+      logits: ``(n, classes)``.
+      allowed: Largest absolute error of a logit.
+    """
+
+    images: NDArray[np.uint8]
+    logits: NDArray[np.float32]
     allowed: float
 
 
-def goldens_of(model: ModelFile, steps: list[Step]) -> Goldens:
-    """The first of the model's; in int8 their outputs are those of the quantized steps."""
-    images, logits, tolerance = model.golden_inputs[:KEPT], model.golden_logits[:KEPT], GOLDEN_TOLERANCE
-    if any(step.int8 for step in steps):
-        logits, tolerance = quantize.logits(model, steps, images), INT8_TOLERANCE
-    return Goldens(images, logits, golden_allowance(logits, tolerance))
+def examples_of(model: ModelFile, layers: Sequence[InferenceLayer]) -> ReferenceExamples:
+    """The first of the model's reference examples; for int8 with the logits of the quantized layers."""
+    images, logits, tolerance = model.golden_inputs[:COUNT], model.golden_logits[:COUNT], GOLDEN_TOLERANCE
+    if any(folded.int8 for folded in layers):
+        logits, tolerance = quantize.logits(model, layers, images), INT8_TOLERANCE
+    return ReferenceExamples(images, logits, golden_allowance(logits, tolerance))

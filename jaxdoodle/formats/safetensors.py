@@ -1,7 +1,7 @@
-"""safetensors: the parameters as they are, ``layers.I.NAME``, and the rest as JSON in the metadata under "jaxdoodle".
+"""safetensors: the parameters as ``layers.I.NAME``, all else as JSON under "jaxdoodle" in the file's metadata.
 
-Layouts are the library's own: kernels HWIO ``(height, width, in, out)``, dense weights ``(in, out)``. PyTorch wants
-``w.permute(3, 2, 0, 1)`` and ``w.T``. The goldens go along as ``goldens.inputs`` and ``goldens.logits``.
+Layouts are those of the model file: kernels HWIO ``(height, width, in, out)``, dense weights ``(in, out)``. PyTorch
+wants ``w.permute(3, 2, 0, 1)`` and ``w.T``. The reference examples are ``goldens.inputs`` and ``goldens.logits``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile, from_metadata, metadata_of
 from jaxdoodle.nn.spec import ModelSpec
 
-#: One entry, not one for each value: the library writes several in any order, and the same model should give the
-#: same bytes.
+#: One entry for everything: the safetensors package writes several in any order, and the same model gives the same
+#: bytes.
 KEY = "jaxdoodle"
 
 
@@ -30,7 +30,14 @@ def write(model: ModelFile, path: Path) -> None:
 
 
 def read(path: Path) -> ModelFile | None:
-    """What ``write`` wrote; ``None`` for a file that something else wrote. Raises ``InputError``."""
+    """Read what ``write`` wrote.
+
+    Returns:
+      The model; None for a file of another program.
+
+    Raises:
+      InputError: The file is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -43,8 +50,8 @@ def read(path: Path) -> ModelFile | None:
                 {name: tensors[f"layers.{i}.{name}"] for name in shapes}
                 for i, shapes in enumerate(ModelSpec.from_dict(metadata["spec"]).param_shapes)
             ]
-            goldens = {f"golden_{name}": tensors[f"goldens.{name}"] for name in ("inputs", "logits")}
-        return from_metadata(metadata, params=params, **goldens)
+            examples = {f"golden_{name}": tensors[f"goldens.{name}"] for name in ("inputs", "logits")}
+        return from_metadata(metadata, params=params, **examples)
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

@@ -1,4 +1,4 @@
-"""zipapp: one ``.pyz`` file with ``jaxdoodle.inference`` and the model; Python and NumPy run it."""
+"""zipapp: one ``.pyz`` file with what predicting needs of the package, and the model; Python and NumPy run it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ from pathlib import Path
 import jaxdoodle
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.nn.spec import Layer
 
-#: Files of the package that go in; every module of ``inference`` besides.
-FILES = ("__init__.py", "core/*.py", "nn/*.py", "strokes/*.py", "preprocessing/*.py", "inference/*.py")
+#: Files of the package that are packed.
+PACKED = (
+    "__init__.py",
+    "core/*.py",
+    "nn/*.py",
+    "nn/layers/*.py",
+    "strokes/*.py",
+    "preprocessing/*.py",
+    "inference/*.py",
+)
+#: Those that only training needs.
+LEFT_OUT = {f"nn/{name}.py" for name in ("architectures", "backprop", "losses", "model", "penalties")}
 DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
 def write(model: ModelFile, path: Path) -> None:
     package = Path(jaxdoodle.__file__).parent
-    sources = sorted(source for pattern in FILES for source in package.glob(pattern))
-    members = {f"jaxdoodle/{source.relative_to(package).as_posix()}": source.read_bytes() for source in sources}
+    names = {source.relative_to(package).as_posix() for pattern in PACKED for source in package.glob(pattern)}
+    members = {f"jaxdoodle/{name}": (package / name).read_bytes() for name in names - LEFT_OUT}
     members["__main__.py"] = Path(__file__).with_name("zipapp_main.py").read_bytes()
     members["jaxdoodle/model.npz"] = model_file.encode(model)
 
@@ -31,3 +42,8 @@ def write(model: ModelFile, path: Path) -> None:
             archive.writestr(info, members[name])
     path.write_bytes(b"#!/usr/bin/env python3\n" + buffer.getvalue())
     path.chmod(0o755)
+
+
+def is_packed(layer: Layer) -> bool:
+    """Whether the source of a layer's class is in the file: only that of built-in layers is."""
+    return type(layer).__module__.startswith("jaxdoodle.nn.")

@@ -21,9 +21,9 @@ from jaxdoodle.inference import (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: every input was read; 2: one was not, said on stderr, and the others were."""
+    """Exit code 0: every input was read; 2: one was not (a line on stderr says why), and the others were."""
     parser = argparse.ArgumentParser(
-        description="Say what pictures and drawings show; without FILE, drawings on the standard input."
+        description="Classify pictures and drawings; without FILE, drawings on the standard input."
     )
     answers.add_options(parser, "*")
     options = parser.parse_args(arguments)
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has closed the pipe
         return 0
     except KeyboardInterrupt:
         return 130

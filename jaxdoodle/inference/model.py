@@ -63,6 +63,11 @@ class Model:
         return cls(model_file.read(path))
 
     @property
+    def file(self) -> ModelFile:
+        """The content of the model file."""
+        return self._file
+
+    @property
     def spec(self) -> ModelSpec:
         return self._file.spec
 

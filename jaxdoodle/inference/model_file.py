@@ -78,18 +78,13 @@ class ModelFile:
 
 def write(path: str | os.PathLike[str], model: ModelFile) -> None:
     """Write the file whole or not at all. Raises ``InputError`` for a model that ``read`` would refuse."""
-    from threading import get_ident  # nobody who predicts waits for it
+    from pathlib import Path  # not needed to predict
 
-    unfinished = f"{os.fspath(path)}.{os.getpid()}-{get_ident()}.tmp"
+    from jaxdoodle.core.files import write_atomically
+
     with _naming(path):
         data = encode(model)
-        try:
-            with open(unfinished, "xb") as file:
-                file.write(data)
-            os.replace(unfinished, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(unfinished)
+        write_atomically(path, lambda unfinished: Path(unfinished).write_bytes(data))
 
 
 def read(path: str | os.PathLike[str]) -> ModelFile:

@@ -1,17 +1,17 @@
 "use strict";
 
-// The page: takes strokes, and shows after each what the network makes of them.
+// The page: takes strokes, and shows the prediction for the drawing while it is drawn.
 const Page = (() => {
-  const SIDE = 1000; // of the pad, in the units that strokes are kept in
-  const PEN = 34;
-  const STEP = 25; // of the arrow keys
+  const SIDE = 1000; // length of a side of the pad, in the units of strokes
+  const STROKE_WIDTH = 34; // in the same units
+  const ARROW_STEP = 25; // how far an arrow key moves the cursor
   const SHOWN = 5;
   const element = (id) => document.getElementById(id);
   const model = Network.load(JSON.parse(element("model").textContent));
   const strokes = [];
   const cursor = { x: SIDE / 2, y: SIDE / 2, shown: false, down: false };
-  let pointer = null; // the id of the one that draws
-  let answer = null; // {bitmap, logits, probabilities, abstained} of what is drawn, or {abstained, reason}
+  let pointer = null; // the id of the pointer that draws
+  let answer = null; // {bitmap, logits, probabilities, abstained} of the drawing, or {abstained, reason}
 
   // Strokes.
 
@@ -49,11 +49,11 @@ const Page = (() => {
 
   function ask() {
     if (!strokes.length) return null;
-    const reason = Strokes.refusal(strokes);
+    const reason = Strokes.rejection(strokes);
     if (reason) return { abstained: true, reason };
     const bitmap = Strokes.render(strokes, model.contract);
     const logits = Network.logits(model, bitmap);
-    return { bitmap, logits, ...Network.judge(model, logits) };
+    return { bitmap, logits, ...Network.decide(model, logits) };
   }
 
   let due = false;
@@ -68,43 +68,43 @@ const Page = (() => {
     });
   }
 
-  // What is to be seen.
+  // The screen.
 
   function draw() {
     const pad = element("pad"), pixels = Math.round(pad.clientWidth * devicePixelRatio);
     if (pad.width !== pixels) pad.width = pad.height = pixels;
-    const pen = pad.getContext("2d"), colours = getComputedStyle(document.documentElement);
-    pen.setTransform(pixels / SIDE, 0, 0, pixels / SIDE, 0, 0);
-    pen.clearRect(0, 0, SIDE, SIDE);
-    pen.lineCap = pen.lineJoin = "round";
-    pen.lineWidth = PEN;
-    pen.strokeStyle = colours.getPropertyValue("--ink");
+    const context = pad.getContext("2d"), colors = getComputedStyle(document.documentElement);
+    context.setTransform(pixels / SIDE, 0, 0, pixels / SIDE, 0, 0);
+    context.clearRect(0, 0, SIDE, SIDE);
+    context.lineCap = context.lineJoin = "round";
+    context.lineWidth = STROKE_WIDTH;
+    context.strokeStyle = colors.getPropertyValue("--ink");
     for (const [xs, ys] of strokes) {
-      pen.beginPath();
-      pen.moveTo(xs[0], ys[0]);
+      context.beginPath();
+      context.moveTo(xs[0], ys[0]);
       for (let i = 0; i + 1 < xs.length; i++)
-        pen.quadraticCurveTo(xs[i], ys[i], (xs[i] + xs[i + 1]) / 2, (ys[i] + ys[i + 1]) / 2);
-      pen.lineTo(xs.at(-1), ys.at(-1));
-      pen.stroke();
+        context.quadraticCurveTo(xs[i], ys[i], (xs[i] + xs[i + 1]) / 2, (ys[i] + ys[i + 1]) / 2);
+      context.lineTo(xs.at(-1), ys.at(-1));
+      context.stroke();
     }
     if (!cursor.shown) return;
-    pen.strokeStyle = pen.fillStyle = colours.getPropertyValue("--bar");
-    pen.lineWidth = 4;
-    pen.beginPath();
-    pen.arc(cursor.x, cursor.y, PEN / 2, 0, 2 * Math.PI);
-    cursor.down ? pen.fill() : pen.stroke();
+    context.strokeStyle = context.fillStyle = colors.getPropertyValue("--bar");
+    context.lineWidth = 4;
+    context.beginPath();
+    context.arc(cursor.x, cursor.y, STROKE_WIDTH / 2, 0, 2 * Math.PI);
+    cursor.down ? context.fill() : context.stroke();
   }
 
   function show() {
     const shares = answer?.probabilities;
     const order = shares?.map((_, i) => i).sort((a, b) => shares[b] - shares[a]) ?? [];
-    say("guess", !answer ? "What is it?" : answer.abstained ? "None of mine" : model.classes[order[0]]);
+    say("guess", !answer ? "What is it?" : answer.abstained ? "Unknown" : model.classes[order[0]]);
     say("remark", answer ? remark(answer, ...order) : "A guess appears as you draw.");
     element("guess").classList.toggle("unsure", !answer || answer.abstained);
     document.body.classList.toggle("abstained", Boolean(answer?.abstained));
-    [...element("bars").children].forEach((row, place) => {
-      const share = shares?.[order[place]] ?? 0;
-      row.querySelector(".name").textContent = model.classes[order[place]] ?? "";
+    [...element("bars").children].forEach((row, rank) => {
+      const share = shares?.[order[rank]] ?? 0;
+      row.querySelector(".name").textContent = model.classes[order[rank]] ?? "";
       row.querySelector(".share").style.width = `${100 * share}%`;
       row.querySelector(".percent").textContent = shares ? `${(100 * share).toFixed(1)} %` : "";
     });
@@ -120,7 +120,7 @@ const Page = (() => {
     return `${probabilities[first] >= 0.6 ? "Probably." : "Perhaps."} Or ${model.classes[second]}?`;
   }
 
-  // Said only when it changes: a screen reader reads it out.
+  // Sets a text only where it changes: screen readers read each change out.
   function say(id, text) {
     if (element(id).textContent !== text) element(id).textContent = text;
   }
@@ -140,23 +140,23 @@ const Page = (() => {
     element("hint").textContent = `Draw ${few ? "one of" : "something, say"} ${some.join(", ")}`;
     const [height, width] = contract.image_shape;
     const size = `${width}\u00a0×\u00a0${height}\u00a0pixels, ${contract.longest_side.toFixed(0)} long`;
-    element("sees").textContent = `your strokes drawn anew, ${size}`;
+    element("sees").textContent = `your strokes, drawn again, ${size}`;
     const score = provenance.scores?.test;
     const number = (count) => count.toLocaleString("en");
     const facts = [
       `${number(model.parameters)} parameters`,
-      model.steps.some((step) => step.levels) && "in 8 bits",
+      model.layers.some((layer) => layer.levels) && "in 8 bits",
       provenance.dataset && `trained on ${provenance.dataset}`,
       score && `right on ${number(score.correct)} of ${number(score.total)} test drawings when trained`,
     ];
     element("about").textContent =
       `A network of ${facts.filter(Boolean).join(", ")}. It runs in this page; nothing you draw leaves it.`;
     element("known").hidden = few;
-    element("known").querySelector("summary").textContent = `The ${classes.length} things it knows`;
+    element("known").querySelector("summary").textContent = `All ${classes.length} classes`;
     element("known").querySelector("p").textContent = classes.join(", ");
     const longest = Math.max(...classes.map((name) => name.length));
     element("bars").style.setProperty("--name", `${Math.max(2, 1.05 * longest)}ch`);
-    for (let place = 0; place < Math.min(SHOWN, classes.length); place++) {
+    for (let rank = 0; rank < Math.min(SHOWN, classes.length); rank++) {
       const span = (className) => Object.assign(document.createElement("span"), { className });
       const row = document.createElement("li"), track = span("track");
       track.append(span("share"));
@@ -165,11 +165,11 @@ const Page = (() => {
     }
   }
 
-  // Hands.
+  // Pointers and keys.
 
   const within = (at) => Math.min(Math.max(at, 0), SIDE);
 
-  function place(event) {
+  function position(event) {
     const box = element("pad").getBoundingClientRect();
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     return [within(SIDE * x), within(SIDE * y)];
@@ -183,12 +183,12 @@ const Page = (() => {
       lift();
       pointer = event.pointerId;
       cursor.shown = false;
-      begin(...place(event));
+      begin(...position(event));
     });
     pad.addEventListener("pointermove", (event) => {
       if (event.pointerId !== pointer) return;
       const moves = event.getCoalescedEvents?.() ?? [];
-      for (const move of moves.length ? moves : [event]) extend(...place(move));
+      for (const move of moves.length ? moves : [event]) extend(...position(move));
     });
     for (const end of ["pointerup", "pointercancel"])
       pad.addEventListener(end, (event) => {
@@ -201,8 +201,8 @@ const Page = (() => {
       event.preventDefault();
       cursor.shown = true;
       if (move) {
-        cursor.x = within(cursor.x + STEP * move[0]);
-        cursor.y = within(cursor.y + STEP * move[1]);
+        cursor.x = within(cursor.x + ARROW_STEP * move[0]);
+        cursor.y = within(cursor.y + ARROW_STEP * move[1]);
         if (cursor.down) extend(cursor.x, cursor.y);
       } else {
         cursor.down = !cursor.down;
@@ -227,12 +227,12 @@ const Page = (() => {
   }
 
   introduce();
-  if (Network.provesItself(model)) {
+  if (Network.reproducesExamples(model)) {
     listen();
     refresh();
   } else {
     element("guess").textContent = "This page is damaged.";
-    element("remark").textContent = "It does not compute what its network computed when it was written.";
+    element("remark").textContent = "Its network no longer computes the logits that it was written with.";
   }
 
   return { model, strokes, get answer() { return answer; } };

@@ -1,9 +1,9 @@
 "use strict";
 
-// From strokes to the bitmap that the network was trained on. A drawing is a list of strokes [[x, ...], [y, ...]].
+// From strokes to a bitmap like those that the network was trained on. A drawing is a list of strokes [[x, ...], [y, ...]].
 const Strokes = (() => {
-  const LINES = 15; // that cross a pixel, as cairo has them
-  const STEPS = 256; // places along a line, per pixel
+  const LINES = 15; // scan lines per pixel, as in cairo
+  const STEPS = 256; // positions along a scan line, per pixel
   const TIE = 1e-9; // distances that differ by less are equal
   const SLACK = 12; // how far from the edges of its box a simplified drawing may end
 
@@ -12,8 +12,8 @@ const Strokes = (() => {
 
   const rint = (value) => value + 2 ** 52 * 1.5 - 2 ** 52 * 1.5; // halves to even
 
-  // Why this is no drawing, in the words of the library; null of one that is.
-  function refusal(drawing) {
+  // Why this is no drawing, in the words of the library; null for a drawing.
+  function rejection(drawing) {
     if (drawing.reduce((points, [xs]) => points + xs.length, 0) > MAX_POINTS)
       return `a drawing has at most ${MAX_POINTS.toLocaleString("en")} points; this one has more`;
     const sides = [0, 1].map((axis) => drawing.flatMap((stroke) => stroke[axis]));
@@ -88,25 +88,25 @@ const Strokes = (() => {
     return points.filter((_, i) => kept.has(i));
   }
 
-  // The bitmap of a drawing as the contract has it: Uint8Array (height * width), white ink on black.
+  // The bitmap of a drawing, by the preprocessing (the key "contract" of the model): Uint8Array (height * width), white ink on black.
   function render(drawing, contract) {
     const simple = simplify(drawing);
-    const pen = contract.stroke_width ?? contract.longest_side / 8;
-    const scale = (contract.longest_side - pen) / 255;
+    const strokeWidth = contract.stroke_width ?? contract.longest_side / 8;
+    const scale = (contract.longest_side - strokeWidth) / 255;
     const [height, width] = contract.image_shape;
     const middle = [0, 1].map((axis) => greatest(simple.flatMap((stroke) => stroke[axis])) / 2);
     const paint = ([row, column]) => {
       const [dx, dy] = [column + 0.5 - middle[0] * scale, row + 0.5 - middle[1] * scale];
       const strokes = simple.map(([xs, ys]) => xs.map((x, i) => [x * scale + dx, ys[i] * scale + dy]));
-      return fill(strokes, pen / 2, height, width);
+      return fill(strokes, strokeWidth / 2, height, width);
     };
     if (contract.centring === "box") return paint(contract.centre);
-    const centred = [(height - 1) / 2, (width - 1) / 2];
-    const mass = centreOfMass(paint(centred), height, width);
-    return paint(centred.map((c, axis) => c + contract.centre[axis] - mass[axis]));
+    const center = [(height - 1) / 2, (width - 1) / 2];
+    const mass = centerOfMass(paint(center), height, width);
+    return paint(center.map((c, axis) => c + contract.centre[axis] - mass[axis]));
   }
 
-  function centreOfMass(bitmap, height, width) {
+  function centerOfMass(bitmap, height, width) {
     let sum = 0, rows = 0, columns = 0;
     bitmap.forEach((ink, i) => {
       sum += ink;
@@ -116,24 +116,24 @@ const Strokes = (() => {
     return sum > 0 ? [rows / sum, columns / sum] : [height, width].map((n) => (n - 1) / 2);
   }
 
-  // Strokes of points [x, y] in pixels, drawn by a round pen. Within a stroke ink is a union; a stroke is laid over the
-  // earlier ones as a translucent layer where it covers a pixel in part.
+  // Strokes of points [x, y] in pixels, drawn with round caps and joins. Within a stroke ink is a union; where a stroke
+  // covers a pixel in part, it is blended over the earlier ones.
   function fill(strokes, radius, height, width) {
-    const background = new Float64Array(height * width).fill(1), pen = penOf(radius);
+    const background = new Float64Array(height * width).fill(1), halfWidth = halfWidthOf(radius);
     for (const points of strokes) {
       const lines = Array.from({ length: LINES * height }, () => []);
       const last = Math.max(points.length - 1, 1);
-      for (let i = 0; i < last; i++) cross(lines, points[i], points[i + 1] ?? points[i], radius, pen, width);
+      for (let i = 0; i < last; i++) cross(lines, points[i], points[i + 1] ?? points[i], radius, halfWidth, width);
       const covered = new Float64Array(height * width);
       lines.forEach((spans, line) => cover(covered, spans, Math.floor(line / LINES) * width));
       covered.forEach((steps, i) => (background[i] *= 1 - steps / (STEPS * LINES)));
     }
-    return Uint8Array.from(background, (paper) => rint(255 * (1 - paper)));
+    return Uint8Array.from(background, (value) => rint(255 * (1 - value)));
   }
 
-  // Adds to each line the span [left, right] where it crosses what the pen leaves between two points: the pen's own
-  // shape at both ends, and the rectangle between them.
-  function cross(lines, start, end, radius, pen, width) {
+  // Adds to each line the span [left, right] where it crosses the segment between two points: a disc at both ends, and
+  // the rectangle between them.
+  function cross(lines, start, end, radius, halfWidth, width) {
     const [[x0, y0], [x1, y1]] = start[1] <= end[1] ? [start, end] : [end, start];
     const dy = Math.max(y1 - y0, 1e-4), dx = Math.abs(x1 - x0) < 1e-4 ? 1e-4 : x1 - x0;
     const squared = dx * dx + dy * dy, half = (radius * Math.sqrt(squared)) / dy, length = squared / dx;
@@ -145,7 +145,7 @@ const Strokes = (() => {
       let right = Math.min(middle + half, ends + Math.max(length, 0));
       if (left > right) [left, right] = [Infinity, -Infinity];
       for (const [x, y] of [[0, down], [x1 - x0, down - (y1 - y0)]]) {
-        const reach = pen(Math.abs(y));
+        const reach = halfWidth(Math.abs(y));
         left = Math.min(left, x - reach);
         right = Math.max(right, x + reach);
       }
@@ -154,9 +154,9 @@ const Strokes = (() => {
     }
   }
 
-  // Half the pen's width at each height. It is a polygon with its corners on the circle, within a tenth of a pixel of
-  // it, as cairo makes it.
-  function penOf(radius) {
+  // Half the width of the disc at each height. The disc is a polygon with its corners on the circle, within a tenth of a
+  // pixel of it, as in cairo.
+  function halfWidthOf(radius) {
     const sides = 2 * Math.ceil(Math.PI / Math.acos(Math.max(1 - 0.1 / radius, 0))), turn = (2 * Math.PI) / sides;
     const quarter = Array.from({ length: Math.floor(sides / 4) + 1 }, (_, k) => k * turn);
     const corners = quarter.map((angle) => [Math.cos(angle), Math.sin(angle)]);
@@ -182,5 +182,5 @@ const Strokes = (() => {
     }
   }
 
-  return { refusal, simplify, render };
+  return { rejection, simplify, render };
 })();

@@ -115,7 +115,7 @@ def test_a_missing_package_is_named(path, tmp_path, monkeypatch):
 
 
 def test_int8_is_near_float32(model, images, logits):
-    found = quantize.logits(model, quantize.int8_steps(model, images), images)
+    found = quantize.logits(model, quantize.int8_layers(model, images), images)
     assert np.abs(found - logits).max() <= 0.08 * np.abs(logits).max()
     assert np.abs(found - logits).max() > 0
 
@@ -130,7 +130,7 @@ def test_the_largest_input_gets_the_highest_level(shift, low, high, largest, bui
     norm = {"scale": one, "shift": one * np.float32(shift), "mean": zero, "var": one}
     model = dataclasses.replace(model, params=[norm, *model.params[1:]])
     images = np.linspace(0, 255, 32).astype(np.uint8).reshape(2, 4, 4, 1)
-    q = quantize.int8_steps(model, images)[-1].int8
+    q = quantize.int8_layers(model, images)[-1].int8
     assert (q.x_low, q.x_high) == (low, high)
     assert q.x_scale * q.x_high == pytest.approx(largest, rel=1e-5)
 
@@ -139,17 +139,19 @@ def test_each_output_has_its_own_scale(digits, images_for):
     """Channels of very different size lose equally little."""
     params = [dict(p) for p in digits.params]
     params[0]["w"] = params[0]["w"] * np.logspace(-3, 3, 8).astype(np.float32)
-    step = quantize.int8_steps(dataclasses.replace(digits, params=params), images_for(digits, 4))[0]
-    rebuilt = step.int8.w * step.int8.w_scale
+    folded = quantize.int8_layers(dataclasses.replace(digits, params=params), images_for(digits, 4))[0]
+    rebuilt = folded.int8.w * folded.int8.w_scale
     largest = np.abs(params[0]["w"]).max(axis=(0, 1, 2))
     assert (np.abs(rebuilt - params[0]["w"]).max(axis=(0, 1, 2)) <= largest / 254 * 1.001).all()
-    assert step.int8.w.dtype == np.int8 and np.abs(step.int8.w.astype(int)).max(axis=(0, 1, 2)).tolist() == [127] * 8
+    assert (
+        folded.int8.w.dtype == np.int8 and np.abs(folded.int8.w.astype(int)).max(axis=(0, 1, 2)).tolist() == [127] * 8
+    )
 
 
 def test_a_sum_that_might_not_fit_is_refused(digits, monkeypatch):
     monkeypatch.setattr(quantize, "MAX_INPUTS", 100)
     with pytest.raises(InputError, match="int8 takes at most 100"):
-        quantize.int8_steps(digits, digits.golden_inputs)
+        quantize.int8_layers(digits, digits.golden_inputs)
 
 
 def test_quantized_formats_are_formats():

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.formats import html, quantize
-from jaxdoodle.formats.fold import GONE, steps_of
+from jaxdoodle.formats.fold import fold_for_inference
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import metadata_of
-from jaxdoodle.nn.spec import LAYER_TYPES
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(not NODE, reason="needs Node")
@@ -21,7 +20,7 @@ PROGRAM = """
 const [page, images] = JSON.parse(require("fs").readFileSync(0));
 const model = Network.load(page);
 const logits = images.map((image) => Network.logits(model, image));
-console.log(JSON.stringify(logits.map((scores) => ({ logits: [...scores], ...Network.judge(model, scores) }))));
+console.log(JSON.stringify(logits.map((scores) => ({ logits: [...scores], ...Network.decide(model, scores) }))));
 """
 
 
@@ -40,11 +39,11 @@ def answers(path, images):
 
 
 @needs_node
-def test_every_layer_is_in_the_page():
-    source = (html.APP / "network.js").read_text(encoding="utf-8")
+def test_the_page_computes_every_layer_that_html_carries():
+    source = (html.SOURCES / "network.js").read_text(encoding="utf-8")
     program = source + "console.log(Object.keys(Network.LAYERS).join())"
     found = subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True).stdout.strip()
-    assert set(found.split(",")) == set(LAYER_TYPES) - {layer.__name__ for layer in GONE}
+    assert set(found.split(",")) == {kind.__name__ for kind in html.derived.registry} - {"object"}
 
 
 @needs_node
@@ -58,36 +57,40 @@ def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
 
 
 @needs_node
-def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):
-    steps = quantize.int8_steps(model, images)
-    html.write(model, tmp_path / "page.html", steps)
-    expected = quantize.logits(model, steps, images)
+def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path):
+    layers = quantize.int8_layers(model, images)
+    html.write(model, tmp_path / "page.html", layers)
+    expected = quantize.logits(model, layers, images)
     found = answers(tmp_path / "page.html", images)[0]
     # An input that lies between two levels may go to either; what that changes is small.
     assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
     assert np.median(np.abs(found - expected)) <= 0.002 * np.abs(expected).max()
 
 
-def proves_itself(model):
-    source = (html.APP / "network.js").read_text(encoding="utf-8")
-    program = source + 'console.log(Network.provesItself(Network.load(JSON.parse(require("fs").readFileSync(0)))))'
+def reproduces_examples(model):
+    source = (html.SOURCES / "network.js").read_text(encoding="utf-8")
+    program = (
+        source + 'console.log(Network.reproducesExamples(Network.load(JSON.parse(require("fs").readFileSync(0)))))'
+    )
     done = subprocess.run([NODE, "-e", program], input=json.dumps(model), capture_output=True, text=True, check=True)
     return done.stdout.strip() == "true"
 
 
 @needs_node
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-def test_the_page_proves_itself(model, images, int8):
-    steps = quantize.int8_steps(model, images) if int8 else steps_of(model)
-    described = html.describe(model, steps)
-    assert proves_itself(described)
-    assert not proves_itself(described | {"goldens": described["goldens"] | {"allowed": -1}})
+def test_the_page_reproduces_its_reference_examples(model, images, int8):
+    layers = quantize.int8_layers(model, images) if int8 else fold_for_inference(model)
+    described = html.describe(model, layers)
+    assert reproduces_examples(described)
+    assert not reproduces_examples(
+        described | {"reference_examples": described["reference_examples"] | {"allowed": -1}}
+    )
 
 
 @needs_node
-def test_a_page_that_computes_something_else_does_not_prove_itself(digits):
-    described = html.describe(digits, steps_of(digits))
-    assert not proves_itself(described | {"contract": described["contract"] | {"divisor": 254.0}})
+def test_a_page_that_computes_something_else_does_not_reproduce_them(digits):
+    described = html.describe(digits, fold_for_inference(digits))
+    assert not reproduces_examples(described | {"contract": described["contract"] | {"divisor": 254.0}})
 
 
 def test_the_page_holds_classes_and_preprocessing_and_leaves_no_gap(model, tmp_path):
@@ -101,7 +104,7 @@ def test_the_page_holds_classes_and_preprocessing_and_leaves_no_gap(model, tmp_p
 
 
 def test_the_page_of_the_digit_network_takes_less_than_100_kilobytes(digits, tmp_path):
-    html.write(digits, tmp_path / "page.html", quantize.int8_steps(digits, digits.golden_inputs))
+    html.write(digits, tmp_path / "page.html", quantize.int8_layers(digits, digits.golden_inputs))
     assert digits.spec.param_count == 37_610
     assert (tmp_path / "page.html").stat().st_size < 100_000
 

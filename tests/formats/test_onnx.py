@@ -5,10 +5,10 @@ import pytest
 
 from jaxdoodle.formats import onnx as to_onnx
 from jaxdoodle.formats import quantize
-from jaxdoodle.formats.fold import GONE, steps_of
+from jaxdoodle.formats.fold import fold_for_inference
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import metadata_of
-from jaxdoodle.nn.spec import LAYER_TYPES, ModelSpec
+from jaxdoodle.nn.spec import ModelSpec
 
 onnx = pytest.importorskip("onnx", reason="needs the onnx package")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
@@ -21,12 +21,8 @@ def session(path):
 @pytest.fixture(scope="session")
 def file(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    to_onnx.write(model, path, steps_of(model))
+    to_onnx.write(model, path, fold_for_inference(model))
     return path
-
-
-def test_every_layer_has_its_nodes():
-    assert set(to_onnx.NODES) == set(LAYER_TYPES.values()) - set(GONE)
 
 
 def test_the_checker_finds_nothing(file):
@@ -48,7 +44,7 @@ def test_it_takes_any_number_of_images(file, images, logits):
         np.testing.assert_allclose(found, logits[:n], rtol=0, atol=1e-4)
 
 
-def test_the_goldens_come_out(model, file):
+def test_the_reference_examples_are_reproduced(model, file):
     found = session(file).run(["logits"], {"images": model.golden_inputs})[0]
     np.testing.assert_allclose(found, model.golden_logits, rtol=0, atol=1e-4)
 
@@ -60,10 +56,10 @@ def test_the_metadata_hold_spec_preprocessing_and_classes(model, file):
     assert found["contract"] == json.loads(json.dumps(metadata_of(model)["contract"]))
 
 
-def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):
-    steps = quantize.int8_steps(model, images)
-    to_onnx.write(model, tmp_path / "model.onnx", steps)
-    expected = quantize.logits(model, steps, images)
+def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path):
+    layers = quantize.int8_layers(model, images)
+    to_onnx.write(model, tmp_path / "model.onnx", layers)
+    expected = quantize.logits(model, layers, images)
     found = session(tmp_path / "model.onnx").run(["logits"], {"images": images})[0]
     # An input that lies between two levels may go to either; what that changes is small.
     assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
@@ -71,5 +67,5 @@ def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path)
 
 
 def test_the_same_model_gives_the_same_bytes(model, file, tmp_path):
-    to_onnx.write(model, tmp_path / "again", steps_of(model))
+    to_onnx.write(model, tmp_path / "again", fold_for_inference(model))
     assert (tmp_path / "again").read_bytes() == file.read_bytes()

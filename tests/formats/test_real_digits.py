@@ -11,7 +11,7 @@ import pytest
 from jaxdoodle.data.readers.idx import read_mnist
 from jaxdoodle.formats import html, onnx, quantize
 from jaxdoodle.formats.c import writer
-from jaxdoodle.formats.fold import steps_of
+from jaxdoodle.formats.fold import fold_for_inference
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import ModelSpec
@@ -68,8 +68,8 @@ def test_c(result, mnist, expected, tmp_path):
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
 def test_c_under_sanitizers(result, mnist, expected, int8, tmp_path):
-    steps = quantize.int8_steps(result, mnist[0].images[:256]) if int8 else steps_of(result)
-    writer.write(result, tmp_path / "model.c", steps)
+    layers = quantize.int8_layers(result, mnist[0].images[:256]) if int8 else fold_for_inference(result)
+    writer.write(result, tmp_path / "model.c", layers)
     flags = ("-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined")
     subprocess.run(["cc", *flags, "-fno-sanitize-recover", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     subprocess.run([tmp_path / "model", "--self-test"], check=True, stdout=subprocess.DEVNULL)
@@ -88,7 +88,7 @@ def test_javascript_on_a_thousand(result, mnist, expected, tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     model = re.search(r'id="model">(.*?)</script>', page)[1]
     program = (
-        (html.APP / "network.js").read_text(encoding="utf-8")
+        (html.SOURCES / "network.js").read_text(encoding="utf-8")
         + """
         const [page, images] = JSON.parse(require("fs").readFileSync(0)), model = Network.load(page);
         console.log(JSON.stringify(images.map((image) => [...Network.logits(model, image)])));
@@ -100,8 +100,8 @@ def test_javascript_on_a_thousand(result, mnist, expected, tmp_path):
 
 
 def test_int8_changes_few_answers(result, mnist, expected):
-    steps = quantize.int8_steps(result, mnist[0].images[:256])
-    found = quantize.logits(result, steps, mnist[1].images[:2000])
+    layers = quantize.int8_layers(result, mnist[0].images[:256])
+    found = quantize.logits(result, layers, mnist[1].images[:2000])
     before, after = expected[:2000].argmax(axis=1), found.argmax(axis=1)
     right = [int((guess == mnist[1].labels[:2000]).sum()) for guess in (before, after)]
     assert (before != after).sum() <= 30 and abs(right[0] - right[1]) <= 10

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats.fold import steps_of
-from jaxdoodle.formats.reference_examples import goldens_of
+from jaxdoodle.formats.fold import fold_for_inference
+from jaxdoodle.formats.reference_examples import examples_of
 from jaxdoodle.inference import model_file
 
 
@@ -20,7 +20,7 @@ def test_an_exported_program_is_allowed_as_much_as_a_reader_of_the_file(size, di
         golden_inputs=digits.golden_inputs[:1],
         golden_logits=digits.golden_logits[:1] * scale,
     )
-    allowed = goldens_of(sized, steps_of(sized)).allowed
+    allowed = examples_of(sized, fold_for_inference(sized)).allowed
     assert allowed == pytest.approx(1e-4 * max(1, size))
 
     def off_by(part):

@@ -100,7 +100,7 @@ def test_pytorch_reads_it_and_computes_the_same(model, file, images, logits):
     np.testing.assert_allclose(x.numpy(), logits, rtol=0, atol=1e-4)
 
 
-def test_it_holds_the_goldens(model, file):
+def test_it_holds_the_reference_examples(model, file):
     with safetensors.safe_open(file, "np") as found:
         np.testing.assert_array_equal(found.get_tensor("goldens.inputs"), model.golden_inputs)
         np.testing.assert_array_equal(found.get_tensor("goldens.logits"), model.golden_logits)

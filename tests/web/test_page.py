@@ -7,7 +7,7 @@ import pytest
 
 from jaxdoodle.data import synthetic
 from jaxdoodle.formats import html, quantize
-from jaxdoodle.formats.fold import steps_of
+from jaxdoodle.formats.fold import fold_for_inference
 from jaxdoodle.inference.model import Model
 from jaxdoodle.strokes.drawing import simplify
 from jaxdoodle.strokes.raster import rasterize
@@ -19,14 +19,18 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def steps(kind, doodle_model):
-    return quantize.int8_steps(doodle_model, doodle_model.golden_inputs) if kind == "int8" else steps_of(doodle_model)
+def layers(kind, doodle_model):
+    return (
+        quantize.int8_layers(doodle_model, doodle_model.golden_inputs)
+        if kind == "int8"
+        else fold_for_inference(doodle_model)
+    )
 
 
 @pytest.fixture(scope="module")
-def page(steps, browser, doodle_model, tmp_path_factory):
+def page(layers, browser, doodle_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
-    html.write(doodle_model, path, steps)
+    html.write(doodle_model, path, layers)
     browser.command("Emulation.setDeviceMetricsOverride", width=1000, height=800, deviceScaleFactor=1, mobile=False)
     browser.open(path)
     return browser
@@ -39,7 +43,7 @@ def blank(page):
 
 
 def draw(page, drawing, left=40, top=30, scale=1.2):
-    """A drawing with the mouse, in steps of some pixels as a hand makes them."""
+    """A drawing with the mouse, moved a few pixels at a time."""
     box = page.evaluate("(({ left, top }) => [left, top])(document.getElementById('pad').getBoundingClientRect())")
     for xs, ys in drawing:
         points = [(box[0] + left + scale * x, box[1] + top + scale * y) for x, y in zip(xs, ys, strict=True)]
@@ -65,15 +69,15 @@ def text_of(page, place):
     return page.evaluate(f"document.querySelector({place!r}).textContent")
 
 
-def assert_answered_as_numpy_answers(page, model, steps):
-    """Bitmap, outputs, and (where the steps are the network itself) the decision."""
+def assert_answered_as_numpy_answers(page, model, layers):
+    """Bitmap, outputs, and (where the layers are the network itself) the decision."""
     answer = answer_of(page)
     bitmap = rasterize([simplify(strokes_of(page))])[0]
     seen = np.array(answer["bitmap"], np.uint8).reshape(28, 28)
     assert np.abs(seen.astype(int) - bitmap).max() <= 1
 
-    exact = not any(step.int8 for step in steps)
-    logits = quantize.logits(model, steps, seen[None, ..., None])
+    exact = not any(folded.int8 for folded in layers)
+    logits = quantize.logits(model, layers, seen[None, ..., None])
     tolerance = 1e-4 if exact else 0.02 * np.abs(logits).max()
     np.testing.assert_allclose(answer["logits"], logits[0], rtol=0, atol=tolerance)
     if exact:
@@ -83,25 +87,25 @@ def assert_answered_as_numpy_answers(page, model, steps):
 
 
 @pytest.mark.parametrize("name", synthetic.CLASSES[:5])
-def test_what_the_mouse_draws_is_answered_as_numpy_answers(name, steps, page, doodle_model):
+def test_what_the_mouse_draws_is_answered_as_numpy_answers(name, layers, page, doodle_model):
     draw(page, synthetic.draw(name, np.random.default_rng(1)), left=60 + 10 * len(name), scale=0.6 + 0.06 * len(name))
-    assert_answered_as_numpy_answers(page, doodle_model, steps)
+    assert_answered_as_numpy_answers(page, doodle_model, layers)
 
 
-def test_what_people_drew_is_answered_as_numpy_answers(steps, page, doodle_model, data_root):
+def test_what_people_drew_is_answered_as_numpy_answers(layers, page, doodle_model, data_root):
     for name in ("clock", "headphones", "pizza"):
         lines = (data_root / "quickdraw" / "full" / "raw" / f"{name}.ndjson").read_text(encoding="utf-8").splitlines()
         drawing = [(xs[::8], ys[::8]) for xs, ys, _ in json.loads(lines[-1])["drawing"]]
         page.evaluate("document.getElementById('clear').click()")
         draw(page, drawing, left=10, top=10, scale=380 / max(max(xs + ys) for xs, ys in drawing))
-        assert_answered_as_numpy_answers(page, doodle_model, steps)
+        assert_answered_as_numpy_answers(page, doodle_model, layers)
 
 
 def test_the_answer_is_shown(page, doodle_model):
     draw(page, synthetic.draw("clock", np.random.default_rng(1)))
     answer = answer_of(page)
     best = doodle_model.spec.classes[int(np.argmax(answer["probabilities"]))]
-    assert text_of(page, "#guess") == ("None of mine" if answer["abstained"] else best)
+    assert text_of(page, "#guess") == ("Unknown" if answer["abstained"] else best)
     assert text_of(page, "#bars li .name") == best
     assert text_of(page, "#bars li .percent") == f"{100 * max(answer['probabilities']):.1f} %"
     assert page.evaluate("document.querySelectorAll('#bars li').length") == 5
@@ -112,18 +116,18 @@ def test_the_answer_is_shown(page, doodle_model):
     assert ink == answer["bitmap"]
 
 
-def test_what_is_none_of_its_own_is_said_to_be_so(page, doodle_model):
+def test_an_image_unlike_all_classes_is_called_unknown(page, doodle_model):
     page.evaluate("Page.model.abstain_below = 1000")
     draw(page, synthetic.draw("clock", np.random.default_rng(1)))
     assert answer_of(page)["abstained"]
-    assert text_of(page, "#guess") == "None of mine"
+    assert text_of(page, "#guess") == "Unknown"
     page.evaluate(f"Page.model.abstain_below = {doodle_model.abstain_below}")
 
 
-def test_a_dot_is_none_of_its_own_until_it_is_more(page, doodle_model):
+def test_a_dot_is_unknown_until_there_is_more(page, doodle_model):
     draw(page, [([50, 50], [80, 80])])
     assert len(strokes_of(page)) == 1 and Model(doodle_model).predict(strokes_of(page)).abstained
-    assert answer_of(page)["abstained"] and text_of(page, "#guess") == "None of mine"
+    assert answer_of(page)["abstained"] and text_of(page, "#guess") == "Unknown"
     assert text_of(page, "#remark") == "The strokes are a single dot; expected lines." and text_of(page, "#bars") == ""
     draw(page, [([50, 90], [80, 90])])
     assert text_of(page, "#bars") != ""

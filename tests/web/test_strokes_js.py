@@ -41,7 +41,7 @@ LEVEL = [([10.0, 90.0], [50.0, 50.0])]
 RISING = [([0.0, 30.0, 60.0], [100.0, 0.0, 100.0]), ([10.0, 50.0], [60.0, 60.0])]
 
 
-REFUSALS = 'console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0)).map(Strokes.refusal)))'
+REJECTIONS = 'console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0)).map(Strokes.rejection)))'
 
 
 def ask(program, given):
@@ -154,12 +154,12 @@ def reason_of(drawing):
         return str(error).removeprefix("the image: ").rstrip(".")
 
 
-def test_what_the_library_refuses_the_page_refuses_in_the_same_words():
+def test_what_the_library_rejects_the_page_rejects_in_the_same_words():
     still = [([3.0] * count, [4.0] * count) for count in (1, MAX_POINTS, MAX_POINTS + 1)]
     busy = [to_and_fro(MAX_STROKE_LENGTH), to_and_fro(MAX_STROKE_LENGTH + 1), to_and_fro(700), 2 * to_and_fro(110)]
     asked = [DOT, DOTS, LEVEL, RISING, [*DOT, *DOT], *([stroke] for stroke in still), [still[1], *LEVEL], *busy]
     expected = [reason_of(drawing) for drawing in asked]
-    assert ask(REFUSALS, asked) == expected
+    assert ask(REJECTIONS, asked) == expected
     kinds = [reason and reason.split(":")[0].split(";")[0] for reason in expected]
     many = f"a drawing has at most {MAX_POINTS:,} points"
     dot, much = "the strokes are a single dot", "the strokes are too busy"

@@ -1,28 +1,10 @@
-"""The C of an exported network: one function for each kind of layer, and what surrounds them.
+"""The C of an exported network: one function for each kind of layer, ``predict`` and ``main``.
 
 Images are (height, width, channels), float32 weights as they are; int8 weights outputs first. Only C99 and its stdio
 are used, not even libm, so that a plain ``cc model.c`` links.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-
-from jaxdoodle.nn.spec import (
-    AvgPool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    LeakyReLU,
-    MaxPool2D,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
 
 EXPONENTIAL = """\
 /* e to the x, right to float's last digits: the 1024th power of e to the x / 1024. */
@@ -36,7 +18,7 @@ static double exponential(double x)
 }
 """
 
-_DENSE = """\
+DENSE = """\
 static void dense(const float *x, int inputs, int units, const float *w, const float *b, float *y)
 {
     for (int o = 0; o < units; o++)
@@ -47,18 +29,18 @@ static void dense(const float *x, int inputs, int units, const float *w, const f
 }
 """
 
-_CONV2D = """\
+CONV2D = """\
 static void conv2d(const float *x, int height, int width, int channels, int kernel_height, int kernel_width,
                    int down, int right, int top, int left, int rows, int columns, int filters,
                    const float *w, const float *b, float *y)
 {
-    for (int place = 0; place < rows * columns; place++, y += filters) {
+    for (int position = 0; position < rows * columns; position++, y += filters) {
         for (int f = 0; f < filters; f++)
             y[f] = b[f];
         for (int i = 0; i < kernel_height; i++) {
-            int row = place / columns * down - top + i;
+            int row = position / columns * down - top + i;
             for (int j = 0; j < kernel_width && row >= 0 && row < height; j++) {
-                int column = place % columns * right - left + j;
+                int column = position % columns * right - left + j;
                 if (column < 0 || column >= width)
                     continue;
                 const float *pixel = x + (row * width + column) * channels;
@@ -72,7 +54,7 @@ static void conv2d(const float *x, int height, int width, int channels, int kern
 }
 """
 
-#: What the int8 layers share.
+#: For the int8 layers.
 LEVELS = """\
 /* Each number as the nearest level, halves to even: adding 1.5 * 2^23 leaves a float no room for fractions. */
 static void to_levels(const float *x, int n, float scale, float low, float high, int16_t *q)
@@ -86,7 +68,7 @@ static void to_levels(const float *x, int n, float scale, float low, float high,
 }
 """
 
-_DENSE_INT8 = """\
+DENSE_INT8 = """\
 static void dense_int8(const int16_t *x, int inputs, int units, const int8_t *w, const float *scale,
                        const float *b, float *y)
 {
@@ -99,13 +81,13 @@ static void dense_int8(const int16_t *x, int inputs, int units, const int8_t *w,
 }
 """
 
-_CONV2D_INT8 = """\
+CONV2D_INT8 = """\
 static void conv2d_int8(const int16_t *x, int height, int width, int channels, int kernel_height, int kernel_width,
                         int down, int right, int top, int left, int rows, int columns, int filters,
                         const int8_t *w, const float *scale, const float *b, float *y)
 {
-    for (int place = 0; place < rows * columns; place++, y += filters) {
-        int row = place / columns * down - top, column = place % columns * right - left;
+    for (int position = 0; position < rows * columns; position++, y += filters) {
+        int row = position / columns * down - top, column = position % columns * right - left;
         int above = row < 0 ? -row : 0, below = row + kernel_height > height ? height - row : kernel_height;
         int before = column < 0 ? -column : 0, after = column + kernel_width > width ? width - column : kernel_width;
         for (int f = 0; f < filters; f++) {
@@ -126,8 +108,8 @@ _POOL = """\
 static void {name}(const float *x, int width, int channels, int window_height, int window_width,
                    int down, int right, int rows, int columns, float *y)
 {{
-    for (int place = 0; place < rows * columns; place++, y += channels) {{
-        const float *corner = x + (place / columns * down * width + place % columns * right) * channels;
+    for (int position = 0; position < rows * columns; position++, y += channels) {{
+        const float *corner = x + (position / columns * down * width + position % columns * right) * channels;
         for (int c = 0; c < channels; c++) {{
             float {start};
             for (int i = 0; i < window_height; i++)
@@ -141,11 +123,15 @@ static void {name}(const float *x, int width, int channels, int window_height, i
 }}
 """
 
-_AVG_POOL = _POOL.format(
+MAX_POOL = _POOL.format(
+    name="max_pool", start="top = corner[c]", combine="top = pixel > top ? pixel : top", result="top"
+)
+
+AVG_POOL = _POOL.format(
     name="avg_pool", start="sum = 0", combine="sum += pixel", result="sum / (float)(window_height * window_width)"
 )
 
-_SOFTMAX = """\
+SOFTMAX = """\
 static void softmax(float *x, int rows, int n)
 {
     for (; rows > 0; rows--, x += n) {
@@ -161,7 +147,7 @@ static void softmax(float *x, int rows, int n)
 }
 """
 
-_BATCH_NORM = """\
+BATCH_NORM = """\
 static void batch_norm(float *x, int rows, int channels, const float *scale, const float *shift)
 {
     for (; rows > 0; rows--, x += channels)
@@ -181,28 +167,13 @@ static void {name}(float *x, int n{more})
 """
 
 
-#: Layer class -> its function. Those from Dense to GlobalAvgPool2D write to y; the others work in place.
-FUNCTIONS: Mapping[type[Layer], str] = {
-    Dense: _DENSE,
-    Conv2D: _CONV2D,
-    MaxPool2D: _POOL.format(
-        name="max_pool", start="top = corner[c]", combine="top = pixel > top ? pixel : top", result="top"
-    ),
-    AvgPool2D: _AVG_POOL,
-    GlobalAvgPool2D: _AVG_POOL,
-    Flatten: "",
-    ReLU: _elementwise("relu", "x[i] > 0 ? x[i] : 0"),
-    LeakyReLU: _elementwise("leaky_relu", "x[i] > 0 ? x[i] : slope * x[i]", ", float slope"),
-    Sigmoid: _elementwise("sigmoid", "(float)(1 / (1 + exponential(-x[i])))"),
-    Tanh: _elementwise("hyperbolic_tangent", "(float)(1 - 2 / (1 + exponential(2.0 * x[i])))"),
-    Softmax: _SOFTMAX,
-    BatchNorm: _BATCH_NORM,
-}
-
-INT8_FUNCTIONS: Mapping[type[Layer], str] = {Dense: _DENSE_INT8, Conv2D: _CONV2D_INT8}
+RELU = _elementwise("relu", "x[i] > 0 ? x[i] : 0")
+LEAKY_RELU = _elementwise("leaky_relu", "x[i] > 0 ? x[i] : slope * x[i]", ", float slope")
+SIGMOID = _elementwise("sigmoid", "(float)(1 / (1 + exponential(-x[i])))")
+TANH = _elementwise("hyperbolic_tangent", "(float)(1 - 2 / (1 + exponential(2.0 * x[i])))")
 
 PREDICT = """\
-/* Probabilities of the classes for one image. Gives the most probable class, or -1 if the image looks like none. */
+/* Probabilities of the classes for one image. Gives the most probable class, or -1 for unknown. */
 int predict(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float probabilities[CLASSES])
 {{
     float scores[CLASSES];
@@ -279,7 +250,7 @@ static int answer(const char *name, FILE *file, int print_logits)
         for (int i = 1; i < CLASSES; i++)
             best = values[i] > values[best] ? i : best;
         printf("%s %.1f %%%s\\n", class_names[best], 100 * (double)values[best],
-               abstained ? "  (like none of the classes)" : "");
+               abstained ? "  (unknown)" : "");
     }
     if (found < 0)
         fprintf(stderr, "%s: not a PGM image of %d x %d pixels and 255 levels, white ink on black\\n", name, WIDTH,
@@ -287,20 +258,20 @@ static int answer(const char *name, FILE *file, int print_logits)
     return found < 0 ? 2 : 0;
 }
 
-/* Whether the outputs for the images above are those above. */
+/* Whether the logits of the reference examples are reproduced. */
 static int self_test(void)
 {
     static struct workspace work;
     float found[CLASSES];
     int wrong = 0;
-    for (int n = 0; n < GOLDENS; n++) {
-        logits(golden_images + n * HEIGHT * WIDTH, &work, found);
+    for (int n = 0; n < EXAMPLES; n++) {
+        logits(example_images + n * HEIGHT * WIDTH, &work, found);
         for (int i = 0; i < CLASSES; i++) {
-            double off = (double)found[i] - golden_logits[n * CLASSES + i];
-            wrong += !(off <= GOLDEN_ALLOWED && -off <= GOLDEN_ALLOWED);
+            double off = (double)found[i] - example_logits[n * CLASSES + i];
+            wrong += !(off <= ALLOWED_ERROR && -off <= ALLOWED_ERROR);
         }
     }
-    printf(wrong ? "%d of %d outputs are wrong\\n" : "%d wrong of %d outputs: in order\\n", wrong, GOLDENS * CLASSES);
+    printf(wrong ? "%d of %d outputs are wrong\\n" : "%d wrong of %d outputs: in order\\n", wrong, EXAMPLES * CLASSES);
     return wrong ? 1 : 0;
 }
 

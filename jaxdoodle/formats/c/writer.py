@@ -1,8 +1,8 @@
 """C: one C99 file with the weights, ``predict``, and a ``main`` that reads PGM images. It allocates nothing.
 
 ``predict`` works in a ``struct workspace`` of the caller's, so it may run in several threads. Images are bitmaps as
-the contract says, uint8 in rows, white ink (255) on black. ``model --self-test`` recomputes the golden outputs.
-Compiled with ``-DNO_MAIN`` the file is a library.
+the preprocessing says, uint8 in rows, white ink (255) on black. ``model --self-test`` recomputes the logits of the
+reference examples. Compiled with ``-DNO_MAIN`` the file is a library.
 """
 
 from __future__ import annotations
@@ -10,49 +10,52 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.formats.c import kernels
-from jaxdoodle.formats.fold import Step, steps_of
-from jaxdoodle.formats.reference_examples import Goldens, goldens_of
+from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
+from jaxdoodle.formats.reference_examples import ReferenceExamples, examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-from jaxdoodle.nn.spec import (
-    AvgPool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    LeakyReLU,
-    MaxPool2D,
-    ReLU,
-    Shape,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
+from jaxdoodle.nn import spec as nn
 
 #: Type of an array -> its type in C, and what follows each number.
 C_TYPES = {"int8": ("int8_t", ""), "uint8": ("uint8_t", ""), "float32": ("float", "f")}
-#: Layers that write their output beside their input.
-MOVING = (Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool2D)
 
 
-def write(model: ModelFile, path: Path, steps: list[Step] | None = None) -> None:
-    steps = steps_of(model) if steps is None else steps
-    path.write_text("\n".join(_parts(model, steps)), encoding="ascii")
+class Kernel(NamedTuple):
+    """The C function of a layer.
+
+    Args:
+      name: Of the function; "" where nothing is to be computed.
+      source: Its definition.
+      arguments: Those between the input and the stored arrays.
+      int8: Definition of the function ``name_int8``, for layers with weights.
+      in_place: Whether it changes its input instead of writing beside it.
+    """
+
+    name: str
+    source: str
+    arguments: tuple[int | str, ...] = ()
+    int8: str = ""
+    in_place: bool = True
 
 
-def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
+def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
+    layers = fold_for_inference(model) if layers is None else layers
+    path.write_text("\n".join(_parts(model, layers)), encoding="ascii")
+
+
+def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
     names = ", ".join(map(_string, model.spec.classes))
     height, width, _ = model.preprocessing.image_shape
-    floats = max([height * width, *(math.prod(step.output_shape) for step in steps)])
-    levels = max([0, *(math.prod(step.input_shape) for step in steps if step.int8)])
+    floats = max([height * width, *(math.prod(folded.output_shape) for folded in layers)])
+    levels = max([0, *(math.prod(folded.input_shape) for folded in layers if folded.int8)])
     return [
         _header(model),
         "#include <stdint.h>\n",
@@ -63,15 +66,15 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
         f"    float a[{floats}], b[{floats}];",
         *([f"    int16_t levels[{levels}];"] if levels else []),
         "};\n",
-        *(_array(f"{name}{i}", values) for i, step in enumerate(steps) for name, values in _stored(step).items()),
+        *(_array(f"{name}{i}", values) for i, folded in enumerate(layers) for name, values in _stored(folded).items()),
         kernels.EXPONENTIAL,
-        *_functions(steps),
-        "/* The network's outputs for one image, one for each class. */",
+        *_functions(layers),
+        "/* The logits of one image, one for each class. */",
         "void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES])",
         "{",
         "    for (int i = 0; i < HEIGHT * WIDTH; i++)",
         f"        work->a[i] = (float)image[i] / {_number(model.preprocessing.divisor)};",
-        *_calls(steps),
+        *_calls(layers),
         "}\n",
         kernels.PREDICT.format(
             probability="scores[i]" if model.spec.ends_in_softmax else "(float)(probabilities[i] / sum)",
@@ -80,28 +83,28 @@ def _parts(model: ModelFile, steps: list[Step]) -> list[str]:
             else f"energy < exponential({float(model.abstain_below)!r} - scores[best]) ? -1 : best",
         ),
         "#ifndef NO_MAIN",
-        *_goldens(goldens_of(model, steps)),
+        *_examples(examples_of(model, layers)),
         kernels.MAIN + "#endif\n",
     ]
 
 
-def _goldens(goldens: Goldens) -> list[str]:
+def _examples(examples: ReferenceExamples) -> list[str]:
     return [
-        f"enum {{ GOLDENS = {len(goldens.images)} }};",
-        f"#define GOLDEN_ALLOWED {goldens.allowed!r}",
-        _array("golden_images", goldens.images),
-        _array("golden_logits", goldens.logits),
+        f"enum {{ EXAMPLES = {len(examples.images)} }};",
+        f"#define ALLOWED_ERROR {examples.allowed!r}",
+        _array("example_images", examples.images),
+        _array("example_logits", examples.logits),
     ]
 
 
 def _header(model: ModelFile) -> str:
-    """The metadata as JSON in a comment; without stars it neither ends early nor seems to begin another."""
+    """The metadata as JSON in a comment; stars are escaped, so that it neither ends early nor begins another."""
     text = json.dumps(metadata_of(model), indent=1).replace("*", "\\u002a")
-    return f"/* A network as plain C. What it is, and how its images are made:\n\n{text}\n*/\n"
+    return f"/* A network as plain C. Its spec and the preprocessing of its images:\n\n{text}\n*/\n"
 
 
 def _string(text: str) -> str:
-    """A C string: whatever is not plain is an octal escape of its UTF-8 bytes."""
+    """A C string: other than letters, digits, spaces and -_. the UTF-8 bytes are octal escapes."""
     plain = (chr(b) if chr(b).isalnum() and b < 128 or b in b" -_." else f"\\{b:03o}" for b in text.encode("utf-8"))
     return f'"{"".join(plain)}"'
 
@@ -110,7 +113,7 @@ def _number(value: float) -> str:
     return f"{np.float32(value)!s}f"
 
 
-def _array(name: str, values: Any) -> str:
+def _array(name: str, values: NDArray[Any]) -> str:
     flat = np.ravel(values)
     kind, suffix = C_TYPES[flat.dtype.name]
     numbers = f"{suffix}, ".join(flat.astype("U16")) + suffix
@@ -118,81 +121,113 @@ def _array(name: str, values: Any) -> str:
     return f"static const {kind} {name}[{len(flat)}] = {{\n{body}\n}};\n"
 
 
-def _stored(step: Step) -> dict[str, Any]:
-    """The arrays of a step, by name, in the order in which its function takes them."""
-    if not step.int8:
-        return {name: step.params[name] for name in ("w", "b", "scale", "shift") if name in step.params}
-    q = step.int8
-    return {"w": np.moveaxis(q.w, -1, 0), "scale": q.w_scale * np.float32(q.x_scale), "b": step.params["b"]}
+def _stored(folded: InferenceLayer) -> dict[str, NDArray[Any]]:
+    """The arrays of a layer, by name, in the order in which its function takes them."""
+    if not folded.int8:
+        return {name: folded.params[name] for name in ("w", "b", "scale", "shift") if name in folded.params}
+    q = folded.int8
+    return {"w": np.moveaxis(q.w, -1, 0), "scale": q.w_scale * np.float32(q.x_scale), "b": folded.params["b"]}
 
 
-def _functions(steps: list[Step]) -> list[str]:
+def _kernel(folded: InferenceLayer) -> Kernel:
+    return kernel(folded.layer, folded.input_shape, folded.output_shape)
+
+
+def _functions(layers: Sequence[InferenceLayer]) -> list[str]:
     """Those that are called, once each."""
     functions: list[str] = []
-    for step in steps:
-        kind = type(step.layer)
-        if step.int8:
-            functions += [kernels.LEVELS, kernels.INT8_FUNCTIONS[kind]]
-        else:
-            functions.append(kernels.FUNCTIONS[kind])
+    for folded in layers:
+        functions += [kernels.LEVELS, _kernel(folded).int8] if folded.int8 else [_kernel(folded).source]
     return [function for function in dict.fromkeys(functions) if function]
 
 
-def _calls(steps: list[Step]) -> list[str]:
+def _calls(layers: Sequence[InferenceLayer]) -> list[str]:
+    """The statements that compute the layers one after the other; x holds the input of the next, y is free."""
     calls, x, y = [], "work->a", "work->b"
-    for index, step in enumerate(steps):
-        if step.int8:
-            q, n = step.int8, math.prod(step.input_shape)
-            calls.append(f"to_levels({x}, {n}, {_number(q.x_scale)}, {q.x_low}, {q.x_high}, work->levels);")
-        calls.append(_call(index, step, x, y))
-        if isinstance(step.layer, MOVING):
+    for index, folded in enumerate(layers):
+        name, _, arguments, _, in_place = _kernel(folded)
+        if not name:
+            continue
+        values = [*map(str, arguments), *(f"{stored}{index}" for stored in _stored(folded))] + [y] * (not in_place)
+        if q := folded.int8:
+            size = math.prod(folded.input_shape)
+            calls.append(f"to_levels({x}, {size}, {_number(q.x_scale)}, {q.x_low}, {q.x_high}, work->levels);")
+            calls.append(f"{name}_int8({', '.join(['work->levels', *values])});")
+        else:
+            calls.append(f"{name}({', '.join([x, *values])});")
+        if not in_place:
             x, y = y, x
     calls += ["for (int i = 0; i < CLASSES; i++)", f"    out[i] = {x}[i];"]
-    return [f"    {call}" for call in calls if call]
+    return [f"    {call}" for call in calls]
 
 
-def _call(index: int, step: Step, x: str, y: str) -> str:
-    """The statement that fills y from x, or changes x in place."""
-    name, arguments_of = CALLS[type(step.layer)]
-    if not name:
-        return ""
-    arguments = ["work->levels" if step.int8 else x]
-    arguments += map(str, arguments_of(step.layer, step.input_shape, step.output_shape))
-    arguments += [f"{stored}{index}" for stored in _stored(step)]
-    arguments += [y] * isinstance(step.layer, MOVING)
-    return f"{name}{'_int8' if step.int8 else ''}({', '.join(arguments)});"
+@singledispatch
+def kernel(layer: nn.Layer, before: Shape, after: Shape) -> Kernel:
+    """The C function of a layer whose input has the shape ``before`` and whose output ``after``."""
+    raise NotImplementedError(f"there is no C function for {type(layer).__name__}.")
 
 
-def _conv_sizes(layer: Any, before: Shape, after: Shape) -> Shape:
+@kernel.register
+def _dense(layer: nn.Dense, before: Shape, after: Shape) -> Kernel:
+    return Kernel("dense", kernels.DENSE, (*before, *after), kernels.DENSE_INT8, in_place=False)
+
+
+@kernel.register
+def _conv2d(layer: nn.Conv2D, before: Shape, after: Shape) -> Kernel:
     (top, _), (left, _) = layer.pads(before[:2])
-    return (*before, *layer.kernel_size, *layer.stride, top, left, *after)
+    sizes = (*before, *layer.kernel_size, *layer.stride, top, left, *after)
+    return Kernel("conv2d", kernels.CONV2D, sizes, kernels.CONV2D_INT8, in_place=False)
 
 
 def _pool_sizes(layer: Any, before: Shape, after: Shape) -> Shape:
     return (*before[1:], *layer.window, *layer.stride, *after[:2])
 
 
-def _size(layer: Any, before: Shape, after: Shape) -> Shape:
-    return (math.prod(before),)
+@kernel.register
+def _max_pool(layer: nn.MaxPool2D, before: Shape, after: Shape) -> Kernel:
+    return Kernel("max_pool", kernels.MAX_POOL, _pool_sizes(layer, before, after), in_place=False)
 
 
-def _rows(layer: Any, before: Shape, after: Shape) -> Shape:
-    return (math.prod(before[:-1]), before[-1])
+@kernel.register
+def _avg_pool(layer: nn.AvgPool2D, before: Shape, after: Shape) -> Kernel:
+    return Kernel("avg_pool", kernels.AVG_POOL, _pool_sizes(layer, before, after), in_place=False)
 
 
-#: Layer class -> name of its function, and ``(layer, input_shape, output_shape)`` -> its arguments between x and the
-#: stored arrays.
-CALLS: Mapping[type[Layer], tuple[str, Callable[[Any, Shape, Shape], tuple]]] = {
-    Dense: ("dense", lambda layer, before, after: (*before, *after)),
-    Conv2D: ("conv2d", _conv_sizes),
-    MaxPool2D: ("max_pool", _pool_sizes),
-    AvgPool2D: ("avg_pool", _pool_sizes),
-    GlobalAvgPool2D: ("avg_pool", lambda layer, before, after: (*before[1:], *before[:2], 1, 1, 1, 1)),
-    Flatten: ("", lambda layer, before, after: ()),
-    ReLU: ("relu", _size),
-    LeakyReLU: ("leaky_relu", lambda layer, before, after: (math.prod(before), _number(layer.slope))),
-    Sigmoid: ("sigmoid", _size),
-    Tanh: ("hyperbolic_tangent", _size),
-    Softmax: ("softmax", _rows),
-    BatchNorm: ("batch_norm", _rows),
-}
+@kernel.register
+def _global_avg_pool(layer: nn.GlobalAvgPool2D, before: Shape, after: Shape) -> Kernel:
+    return Kernel("avg_pool", kernels.AVG_POOL, (*before[1:], *before[:2], 1, 1, 1, 1), in_place=False)
+
+
+@kernel.register
+def _flatten(layer: nn.Flatten, before: Shape, after: Shape) -> Kernel:
+    return Kernel("", "")
+
+
+@kernel.register
+def _relu(layer: nn.ReLU, before: Shape, after: Shape) -> Kernel:
+    return Kernel("relu", kernels.RELU, (math.prod(before),))
+
+
+@kernel.register
+def _leaky_relu(layer: nn.LeakyReLU, before: Shape, after: Shape) -> Kernel:
+    return Kernel("leaky_relu", kernels.LEAKY_RELU, (math.prod(before), _number(layer.slope)))
+
+
+@kernel.register
+def _sigmoid(layer: nn.Sigmoid, before: Shape, after: Shape) -> Kernel:
+    return Kernel("sigmoid", kernels.SIGMOID, (math.prod(before),))
+
+
+@kernel.register
+def _tanh(layer: nn.Tanh, before: Shape, after: Shape) -> Kernel:
+    return Kernel("hyperbolic_tangent", kernels.TANH, (math.prod(before),))
+
+
+@kernel.register
+def _softmax(layer: nn.Softmax, before: Shape, after: Shape) -> Kernel:
+    return Kernel("softmax", kernels.SOFTMAX, (math.prod(before[:-1]), before[-1]))
+
+
+@kernel.register
+def _batch_norm(layer: nn.BatchNorm, before: Shape, after: Shape) -> Kernel:
+    return Kernel("batch_norm", kernels.BATCH_NORM, (math.prod(before[:-1]), before[-1]))

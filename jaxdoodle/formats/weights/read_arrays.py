@@ -1,4 +1,4 @@
-"""Named arrays out of the files that weights are kept in: .pkl, .npz, .safetensors, .weights.h5."""
+"""Named arrays from files of weights: .pkl, .npz, .safetensors, .weights.h5."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats.weights.unpickle import unpickle
 from jaxdoodle.inference.model_file import MAX_FILE_BYTES
 
@@ -19,10 +20,11 @@ from jaxdoodle.inference.model_file import MAX_FILE_BYTES
 MAX_ARRAYS = 1000
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of one or more dimensions by their dotted names, in the order of the file, or else of their names.
+def read_arrays(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Arrays of one or more axes by their dotted names, in the order of the file, or else of their names.
 
-    Raises ``InputError`` that says what is wrong, without the file's name.
+    Raises:
+      InputError: The file cannot be read; the message does not name it.
     """
     if path.suffix.lower() not in READERS:
         raise InputError(f"ends in {path.suffix!r}; weights are read from {', '.join(READERS)}.")
@@ -34,17 +36,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{error.strerror or error}.") from None
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray | np.generic):
-            raise InputError(f"{name} is no array.")
+            raise InputError(f"{name} is not an array.")
         if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise InputError(f"{name} holds {array.dtype} that are not all finite numbers.")
     return {name: np.asarray(array, np.float32) for name, array in arrays.items() if array.ndim}
 
 
-def _pickle(path: Path) -> dict[str, np.ndarray]:
+def _pickle(path: Path) -> dict[str, NDArray[Any]]:
     return dict(_flattened("", unpickle(path.read_bytes()), count=iter(range(MAX_ARRAYS))))
 
 
-def _flattened(name: str, value: Any, count: Iterator[int]) -> Iterator[tuple[str, np.ndarray]]:
+def _flattened(name: str, value: Any, count: Iterator[int]) -> Iterator[tuple[str, NDArray[Any]]]:
     """Arrays in nested lists and dicts, by dotted names. A list of numbers, or of lists of numbers, is an array."""
     if isinstance(value, list):
         try:
@@ -61,7 +63,7 @@ def _flattened(name: str, value: Any, count: Iterator[int]) -> Iterator[tuple[st
             yield from _flattened(f"{name}.{key}" if name else str(key), one, count)
 
 
-def _npz(path: Path) -> dict[str, np.ndarray]:
+def _npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             total = sum(info.file_size for info in archive.infolist())
@@ -75,7 +77,7 @@ def _npz(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"not an .npz file of arrays: {error}.") from None
 
 
-def _safetensors(path: Path) -> dict[str, np.ndarray]:
+def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -86,10 +88,10 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
     return _by_name(arrays)
 
 
-def _h5(path: Path) -> dict[str, np.ndarray]:
+def _h5(path: Path) -> dict[str, NDArray[Any]]:
     import h5py  # type: ignore[import-untyped]
 
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, NDArray[Any]] = {}
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith("optimizer"):
@@ -104,8 +106,8 @@ def _h5(path: Path) -> dict[str, np.ndarray]:
     return _by_name(arrays)
 
 
-def _by_name(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """In the order of their names, numbers in names by their value."""
+def _by_name(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Sorted by name, numbers in names by their value."""
 
     def key(name: str) -> list[Any]:
         return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
@@ -113,8 +115,8 @@ def _by_name(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: arrays[name] for name in sorted(arrays, key=key)}
 
 
-#: How a file's name ends -> what reads it.
-READERS: Mapping[str, Callable[[Path], dict[str, np.ndarray]]] = {
+#: Suffix -> the function that reads such a file.
+READERS: Mapping[str, Callable[[Path], dict[str, NDArray[Any]]]] = {
     ".pkl": _pickle,
     ".pickle": _pickle,
     ".npz": _npz,

@@ -43,7 +43,7 @@ class _Dtype:
 
 
 class _Array:
-    """``numpy.ndarray``, empty until its state comes: (version, shape, dtype, is_fortran, bytes)."""
+    """``numpy.ndarray``, empty until its state is set: (version, shape, dtype, is_fortran, bytes)."""
 
     array: Any = None
 
@@ -74,7 +74,7 @@ def _encode(text: Any, encoding: Any) -> bytes:
 
 
 def _no_bytes(*content: Any) -> bytes:
-    """How protocols before 3 write bytes of which there are none."""
+    """How protocols before 3 write empty bytes."""
     if content:
         raise InputError("the pickle makes bytes of something.")
     return b""
@@ -89,7 +89,7 @@ def _empty_array(*ignored: Any) -> _Array:
 
 
 class _StandIn:
-    """A function for a pickle to call, of which it can change nothing."""
+    """A function that a pickle may call and cannot change."""
 
     __slots__ = ("_function",)
 
@@ -103,7 +103,7 @@ class _StandIn:
         raise InputError("the pickle changes a function.")
 
 
-#: What a pickle may name, and what it gets instead.
+#: Module and name in a pickle -> the function that stands in for it.
 STAND_INS: Mapping[tuple[str, str], _StandIn] = {
     ("numpy", "ndarray"): _StandIn(_empty_array),
     ("numpy", "dtype"): _StandIn(_Dtype),
@@ -136,19 +136,19 @@ def unpickle(data: bytes) -> Any:
             if opcode.name not in OPCODES:
                 raise InputError(f"the pickle has the opcode {opcode.name}; only lists, dicts and arrays are read.")
             if opcode.name.endswith("PUT") and int(str(argument)) > len(data):
-                raise InputError(f"the pickle remembers something as number {argument}; it has {len(data)} bytes.")
+                raise InputError(f"the pickle stores something as number {argument}; it has {len(data)} bytes.")
         value = _Unpickler(io.BytesIO(data), encoding="latin1").load()
         return _numpy_in(value, depth=0, room=iter(range(len(data))))
     except InputError:
         raise
-    except Exception as error:  # a broken pickle may raise anything at all
+    except Exception as error:  # a broken pickle may raise any exception
         raise InputError(f"not a pickle, or a damaged one: {type(error).__name__}: {error}.") from None
 
 
 def _numpy_in(value: Any, depth: int, room: Iterator[int]) -> Any:
-    """The same with arrays for what stood in for them. Each value took a byte, unless it is meant many times over."""
+    """The value with arrays for their stand-ins. Each value took a byte, unless the pickle refers to it repeatedly."""
     if depth > 8 or next(room, None) is None:
-        raise InputError("the pickle nests deeper than 8 lists, or means the same list many times over.")
+        raise InputError("the pickle nests deeper than 8 lists, or holds the same list many times.")
     if isinstance(value, _Array):
         return value.array
     if isinstance(value, dict):

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.formats import quantize, reference_examples
-from jaxdoodle.formats.c import kernels, writer
-from jaxdoodle.formats.fold import GONE, WEIGHTED, steps_of
+from jaxdoodle.formats.c import writer
+from jaxdoodle.formats.fold import fold_for_inference
 from jaxdoodle.inference.model import Model
-from jaxdoodle.nn.spec import LAYER_TYPES
 
 CC = shutil.which("cc")
 STRICT = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -18,8 +17,8 @@ SANITIZED = (*STRICT[:1], "-O1", *STRICT[2:], "-fsanitize=address,undefined", "-
 needs_cc = pytest.mark.skipif(not CC, reason="needs a C compiler, cc")
 
 
-def compiled(model, steps, folder, flags=STRICT):
-    writer.write(model, folder / "model.c", steps)
+def compiled(model, layers, folder, flags=STRICT):
+    writer.write(model, folder / "model.c", layers)
     subprocess.run([CC, *flags, folder / "model.c", "-o", folder / "model"], check=True)
     return folder / "model"
 
@@ -35,15 +34,9 @@ def logits_of(program, images):
     return np.array([line.split() for line in done.stdout.splitlines()], np.float64)
 
 
-def test_every_layer_has_its_function_and_its_call():
-    kinds = set(LAYER_TYPES.values()) - set(GONE)
-    assert set(kernels.FUNCTIONS) == set(writer.CALLS) == kinds
-    assert set(kernels.INT8_FUNCTIONS) == set(WEIGHTED)
-
-
 @needs_cc
 def test_the_program_computes_what_numpy_computes(model, images, logits, tmp_path):
-    program = compiled(model, steps_of(model), tmp_path)
+    program = compiled(model, fold_for_inference(model), tmp_path)
     np.testing.assert_allclose(logits_of(program, images), logits, rtol=0, atol=1e-4)
     np.testing.assert_allclose(logits_of(program, model.golden_inputs), model.golden_logits, rtol=0, atol=1e-4)
 
@@ -54,15 +47,15 @@ def test_the_program_computes_what_numpy_computes(model, images, logits, tmp_pat
         label = model.spec.classes[p.argmax()]
         assert line.startswith(f"{label} ")
         assert float(line.removeprefix(label).split("%")[0]) == pytest.approx(100 * p.max(), abs=0.06)
-        assert line.endswith("(like none of the classes)") == doubt
+        assert line.endswith("(unknown)") == doubt
 
 
 @needs_cc
-def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path):
+def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path):
     """Under the sanitizers: no index leaves its array, no sum overflows."""
-    steps = quantize.int8_steps(model, images)
-    expected = quantize.logits(model, steps, images)
-    found = logits_of(compiled(model, steps, tmp_path, SANITIZED), images)
+    layers = quantize.int8_layers(model, images)
+    expected = quantize.logits(model, layers, images)
+    found = logits_of(compiled(model, layers, tmp_path, SANITIZED), images)
     # An input that lies between two levels may go to either; what that changes is small.
     assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
     assert np.median(np.abs(found - expected)) <= 0.002 * np.abs(expected).max()
@@ -72,28 +65,28 @@ def test_int8_computes_what_the_quantized_steps_compute(model, images, tmp_path)
 @pytest.mark.parametrize("flags", [SANITIZED, ("-O2", "-Wall", "-Wextra", "-Werror")], ids=["sanitized", "plain"])
 def test_float32_compiles_and_runs_so_too(flags, every_layer, images_for, tmp_path):
     images = images_for(every_layer, 5)
-    found = logits_of(compiled(every_layer, steps_of(every_layer), tmp_path, flags), images)
+    found = logits_of(compiled(every_layer, fold_for_inference(every_layer), tmp_path, flags), images)
     np.testing.assert_allclose(found, Model(every_layer).logits(images), rtol=0, atol=1e-4)
 
 
 @needs_cc
 def test_int8_compiles_without_a_warning(every_layer, images_for, tmp_path):
-    compiled(every_layer, quantize.int8_steps(every_layer, images_for(every_layer, 5)), tmp_path)
+    compiled(every_layer, quantize.int8_layers(every_layer, images_for(every_layer, 5)), tmp_path)
 
 
 @needs_cc
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-def test_the_program_proves_itself(model, images, int8, tmp_path):
-    steps = quantize.int8_steps(model, images) if int8 else steps_of(model)
-    program = compiled(model, steps, tmp_path)
+def test_the_program_reproduces_its_reference_examples(model, images, int8, tmp_path):
+    layers = quantize.int8_layers(model, images) if int8 else fold_for_inference(model)
+    program = compiled(model, layers, tmp_path)
     done = subprocess.run([program, "--self-test"], capture_output=True, text=True)
-    outputs = reference_examples.KEPT * len(model.spec.classes)
+    outputs = reference_examples.COUNT * len(model.spec.classes)
     assert (done.returncode, done.stdout) == (0, f"0 wrong of {outputs} outputs: in order\n")
 
 
 @needs_cc
-def test_the_card_neither_ends_its_comment_nor_begins_another(digits, tmp_path):
-    compiled(replace(digits, provenance={"note": "/* half a comment */ // "}), steps_of(digits), tmp_path)
+def test_the_metadata_neither_end_their_comment_nor_begin_another(digits, tmp_path):
+    compiled(replace(digits, provenance={"note": "/* half a comment */ // "}), fold_for_inference(digits), tmp_path)
 
 
 @needs_cc
@@ -104,13 +97,13 @@ def test_a_program_that_computes_something_else_says_so(digits, tmp_path):
     (tmp_path / "model.c").write_text(source.replace("image[i] / 255.0f", "image[i] / 254.0f"))
     subprocess.run([CC, *STRICT, tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     done = subprocess.run([tmp_path / "model", "--self-test"], capture_output=True, text=True)
-    assert done.returncode == 1 and done.stdout.endswith(f"of {reference_examples.KEPT * 10} outputs are wrong\n")
+    assert done.returncode == 1 and done.stdout.endswith(f"of {reference_examples.COUNT * 10} outputs are wrong\n")
 
 
 HEADER = b"P5 10 12 255\n"
 MALFORMED = {
     "another format": b"\x89PNG\r\n\x1a\n" + bytes(200),
-    "colours": b"P6 10 12 255\n" + bytes(360),
+    "colors": b"P6 10 12 255\n" + bytes(360),
     "another size": b"P5 12 10 255\n" + bytes(120),
     "a huge size": b"P5 99999999999999999999 12 255\n" + bytes(120),
     "two bytes a pixel": b"P5 10 12 65535\n" + bytes(240),
@@ -125,7 +118,7 @@ MALFORMED = {
 
 @needs_cc
 def test_what_is_no_such_image_is_refused_by_name(every_layer, tmp_path):
-    program = compiled(every_layer, steps_of(every_layer), tmp_path, SANITIZED)
+    program = compiled(every_layer, fold_for_inference(every_layer), tmp_path, SANITIZED)
     for name, content in MALFORMED.items():
         (tmp_path / "image.pgm").write_bytes(content)
         done = subprocess.run([program, tmp_path / "image.pgm"], capture_output=True, text=True)
@@ -139,7 +132,7 @@ def test_what_is_no_such_image_is_refused_by_name(every_layer, tmp_path):
 
 @needs_cc
 def test_plain_and_raw_files_are_read_alike(every_layer, images_for, tmp_path):
-    program = compiled(every_layer, steps_of(every_layer), tmp_path)
+    program = compiled(every_layer, fold_for_inference(every_layer), tmp_path)
     image = images_for(every_layer, 2)[1:]
     (tmp_path / "raw.pgm").write_bytes(pgm(image))
     numbers = "\n".join(map(str, image.ravel()))
@@ -151,7 +144,7 @@ def test_plain_and_raw_files_are_read_alike(every_layer, images_for, tmp_path):
 
 @needs_cc
 def test_it_is_a_library_without_its_main(every_layer, tmp_path):
-    writer.write(every_layer, tmp_path / "model.c", steps_of(every_layer))
+    writer.write(every_layer, tmp_path / "model.c", fold_for_inference(every_layer))
     subprocess.run([CC, *STRICT, "-DNO_MAIN", "-c", tmp_path / "model.c", "-o", tmp_path / "model.o"], check=True)
     undefined = subprocess.run(["nm", "-u", tmp_path / "model.o"], capture_output=True, text=True, check=True).stdout
     allowed = {"memcpy", "memset", "memmove", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}

@@ -1,4 +1,4 @@
-"""Other people's weights as a model file: the shapes decide the network, and what they leave open is asked for."""
+"""Weight import: the shapes of the arrays decide the network; what they leave open is asked for."""
 
 from __future__ import annotations
 
@@ -7,35 +7,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxdoodle.core.errors import InputError, install_hint
+from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.data import synthetic
 from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights.read_arrays import read_arrays
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
+from jaxdoodle.nn import spec as nn
 from jaxdoodle.nn.architectures import ACTIVATIONS
-from jaxdoodle.nn.spec import (
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    MaxPool2D,
-    ModelSpec,
-)
 from jaxdoodle.preprocessing.config import Preprocessing
 
-Array = Any  # numpy.ndarray
 #: Layout of a weight array -> how its axes are brought to (in, out), and (height, width, in, out).
 LAYOUTS: Mapping[str, Mapping[int, tuple[int, ...]]] = {
     "inputs first": {2: (0, 1), 4: (0, 1, 2, 3)},  # NumPy by hand, Keras, JAX
     "outputs first": {2: (1, 0), 4: (2, 3, 1, 0)},  # PyTorch; NumPy by hand where y = W x
 }
-#: What others call the parameters of a BatchNorm; a digit is a place in Keras's list.
+#: Parameter of a BatchNorm -> its names in files: of this package, Keras, PyTorch, and the index in Keras's list.
 NORM_NAMES = {
     "scale": ("scale", "gamma", "weight", "0"),
     "shift": ("shift", "beta", "bias", "1"),
@@ -45,14 +36,14 @@ NORM_NAMES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """The parameters of a layer: "w" and "b", or those of a BatchNorm."""
+class FoundLayer:
+    """Arrays that belong to one layer: "w" and "b", or those of a BatchNorm."""
 
     name: str
-    params: Mapping[str, Array]
+    params: Mapping[str, NDArray[np.float32]]
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> dict[str, Shape]:
         return {name: value.shape for name, value in self.params.items()}
 
 
@@ -61,28 +52,42 @@ def import_weights(
     preprocessing: Preprocessing,
     classes: Sequence[str] = (),
     activation: str | None = None,
-    spec: ModelSpec | None = None,
+    spec: nn.ModelSpec | None = None,
     layout: str | None = None,
 ) -> ModelFile:
     """A model from a file of weights: .pkl, .npz, .safetensors or .weights.h5.
 
-    ``activation`` between the layers, by name, and ``layout``, one of ``LAYOUTS``, are asked for where the shapes do
-    not say. ``classes`` are by default numbered. A ``spec`` settles everything but the layout. What
-    ``to_safetensors`` wrote says all of this itself. Raises ``InputError``, one line that begins with the path.
+    A .safetensors file that ``jaxdoodle.formats.export`` wrote needs none of the arguments after ``path``.
+
+    Args:
+      path: The file. A pickle is read without running anything in it.
+      preprocessing: How the images that the weights were trained on were made.
+      classes: Names of the outputs in order; by default "0", "1", ...
+      activation: Name of the activation between the layers ("relu", "leaky_relu", "sigmoid", "tanh"); needed where
+        there are hidden layers and no ``spec``.
+      spec: The network, where the shapes of the weights leave it open.
+      layout: A name of ``LAYOUTS``, where the shapes fit both.
+
+    Returns:
+      The content of a model file, with four reference examples.
+
+    Raises:
+      InputError: The file cannot be read or leaves something open; one line that begins with the path.
     """
     try:
         if path.suffix == ".safetensors" and (whole := safetensors.read(path)):
             return whole
         if spec:
             spec = replace(spec, classes=tuple(classes) or spec.classes or _numbered(spec.output_shape[-1]))
+        image_shape = preprocessing.image_shape
         layers = _layers_in(read_arrays(path))
-        fits = [
+        matches = [
             (name, candidate, params)
             for name in ([layout] if layout else LAYOUTS)
-            for candidate, params in _fits(layers, LAYOUTS[name], preprocessing.image_shape, classes, activation, spec)
+            for candidate, params in _matches(layers, LAYOUTS[name], image_shape, classes, activation, spec)
         ]
-        name, chosen, params = _only(fits, layers)
-        inputs = _goldens(preprocessing.image_shape)
+        name, chosen, params = _only(matches, layers)
+        inputs = _reference_images(image_shape)
         logits = Network(chosen, params, preprocessing.divisor).logits(inputs)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -96,17 +101,17 @@ def _numbered(count: int) -> tuple[str, ...]:
     return tuple(map(str, range(count)))
 
 
-def _goldens(shape: tuple[int, ...]) -> Array:
-    """Four images to pin the answers with: doodles, or noise where they do not fit."""
+def _reference_images(shape: Shape) -> NDArray[np.uint8]:
+    """Four images for the reference examples: doodles, or noise where images have another size."""
     rng = np.random.default_rng(0)
     if shape == (28, 28, 1):
         return np.stack([synthetic.generate(name, 1, rng)[0] for name in synthetic.CLASSES[:4]])[..., None]
     return rng.integers(0, 256, (4, *shape), dtype=np.uint8)
 
 
-def _layers_in(arrays: Mapping[str, Array]) -> list[Found]:
-    """Arrays as layers: by the part of the name that they share, or else each matrix with the next vector."""
-    groups: dict[str, dict[str, Array]] = {}
+def _layers_in(arrays: Mapping[str, NDArray[np.float32]]) -> list[FoundLayer]:
+    """Arrays grouped into layers: by the part of the name that they share, or else each matrix with the next vector."""
+    groups: dict[str, dict[str, NDArray[np.float32]]] = {}
     for name, array in arrays.items():
         group, _, last = name.rpartition(".")
         groups.setdefault(group, {})[last] = array
@@ -122,69 +127,69 @@ def _layers_in(arrays: Mapping[str, Array]) -> list[Found]:
     return [layer for pair in pairs if (layer := _layer_of(pair[0][0], list(pair)))]
 
 
-def _layer_of(name: str, arrays: list[tuple[str, Array]]) -> Found | None:
+def _layer_of(name: str, arrays: list[tuple[str, NDArray[np.float32]]]) -> FoundLayer | None:
     weights = [array for _, array in arrays if not _is_vector(array)]
     vectors = {key: array.reshape(-1) for key, array in arrays if _is_vector(array)}
     if len(weights) == 1 and len(vectors) <= 1 and weights[0].ndim in (2, 4):
-        return Found(name, dict(zip(("w", "b"), [weights[0], *vectors.values()], strict=False)))
+        return FoundLayer(name, dict(zip(("w", "b"), [weights[0], *vectors.values()], strict=False)))
     if not weights and len(vectors) == 4:
-        norm = {ours: vectors[one] for ours, theirs in NORM_NAMES.items() for one in theirs if one in vectors}
-        return Found(name, norm) if len(norm) == 4 else None
+        norm = {param: vectors[one] for param, names in NORM_NAMES.items() for one in names if one in vectors}
+        return FoundLayer(name, norm) if len(norm) == 4 else None
     return None
 
 
-def _is_vector(array: Array) -> bool:
-    """Also where it is a matrix of one row or column, as biases often are."""
+def _is_vector(array: NDArray[np.float32]) -> bool:
+    """Whether it has one axis, or is a matrix of one row or column, as biases often are."""
     return array.ndim == 1 or array.ndim == 2 and 1 in array.shape
 
 
-def _fits(
-    layers: list[Found],
-    axes: Mapping[int, tuple[int, ...]],
-    image_shape: tuple[int, ...],
+def _matches(
+    layers: list[FoundLayer],
+    axes: Mapping[int, Shape],
+    image_shape: Shape,
     classes: Sequence[str],
     activation: str | None,
-    spec: ModelSpec | None,
-) -> Iterator[tuple[ModelSpec, list[dict[str, Array]]]]:
-    """The networks that the layers make up, laid out in this way, each with its parameters."""
-    turned = [Found(layer.name, _turned(layer.params, axes)) for layer in layers]
-    ordered = _in_order(turned)
+    spec: nn.ModelSpec | None,
+) -> Iterator[tuple[nn.ModelSpec, list[dict[str, NDArray[np.float32]]]]]:
+    """The networks whose parameters have the shapes of the layers in this layout, each with its parameters."""
+    transposed = [FoundLayer(layer.name, _transposed(layer.params, axes)) for layer in layers]
+    ordered = _in_order(transposed)
     for candidate in [spec] if spec else _candidates(ordered, image_shape, classes, activation):
         wanted = [shapes for shapes in candidate.param_shapes if shapes]
         if [layer.shapes for layer in ordered] == wanted:
             remaining = iter(ordered)
             params = [dict(next(remaining).params) if shapes else {} for shapes in candidate.param_shapes]
             if axes is LAYOUTS["outputs first"]:
-                _turn_flattened(candidate, params)
+                _reorder_flattened(candidate, params)
             yield candidate, params
 
 
-def _turned(params: Mapping[str, Array], axes: Mapping[int, tuple[int, ...]]) -> dict[str, Array]:
+def _transposed(params: Mapping[str, NDArray[np.float32]], axes: Mapping[int, Shape]) -> dict[str, NDArray[np.float32]]:
     if "w" not in params:
         return dict(params)
     w = params["w"].transpose(axes[params["w"].ndim])
     return {"w": np.ascontiguousarray(w), "b": params.get("b", np.zeros(w.shape[-1], np.float32))}
 
 
-def _turn_flattened(spec: ModelSpec, params: list[dict[str, Array]]) -> None:
-    """Channels vary slowest in a flattened image where they come first, and fastest in ours."""
+def _reorder_flattened(spec: nn.ModelSpec, params: list[dict[str, NDArray[np.float32]]]) -> None:
+    """Where channels come first they vary slowest in a flattened image; in NHWC they vary fastest."""
     for i, (layer, shape) in enumerate(zip(spec.layers, spec.shapes[:-1], strict=True)):
-        if isinstance(layer, Flatten) and shape[-1] > 1:
+        if isinstance(layer, nn.Flatten) and shape[-1] > 1:
             after = next(p for p in params[i:] if "w" in p)
             height, width, channels = shape
             w = after["w"].reshape(channels, height, width, -1)
             after["w"] = np.ascontiguousarray(w.transpose(1, 2, 0, 3)).reshape(after["w"].shape)
 
 
-def _in_order(layers: list[Found]) -> list[Found]:
-    """As they are, if each takes what the one before it gives; else in the only order in which that is so."""
+def _in_order(layers: list[FoundLayer]) -> list[FoundLayer]:
+    """As they are, if each takes the output of the one before it; else in the only order in which that is so."""
     if _joins(layers):
         return layers
     orders = [order for _, order in zip(range(2), _orders([], layers), strict=False)] if len(layers) < 10 else []
     return orders[0] if len(orders) == 1 else layers
 
 
-def _orders(begun: list[Found], left: list[Found]) -> Iterator[list[Found]]:
+def _orders(begun: list[FoundLayer], left: list[FoundLayer]) -> Iterator[list[FoundLayer]]:
     if not left:
         yield begun
     for i, layer in enumerate(left):
@@ -192,7 +197,7 @@ def _orders(begun: list[Found], left: list[Found]) -> Iterator[list[Found]]:
             yield from _orders([*begun, layer], left[:i] + left[i + 1 :])
 
 
-def _joins(layers: list[Found]) -> bool:
+def _joins(layers: list[FoundLayer]) -> bool:
     """Convolutions on one channel first, then matrices; each input as large as the output before it, or, flattened,
     a multiple of that."""
     size, flat = 1, False
@@ -211,8 +216,8 @@ def _joins(layers: list[Found]) -> bool:
 
 
 def _candidates(
-    layers: list[Found], image_shape: tuple[int, ...], classes: Sequence[str], activation: str | None
-) -> Iterator[ModelSpec]:
+    layers: list[FoundLayer], image_shape: Shape, classes: Sequence[str], activation: str | None
+) -> Iterator[nn.ModelSpec]:
     """Networks of the usual form: convolutions of stride 1, each with or without a 2x2 max-pool, then dense layers."""
     if any("w" not in layer.params for layer in layers):
         raise InputError("where is the normalization, and what is its epsilon? Weights do not say; give a spec.")
@@ -225,12 +230,12 @@ def _candidates(
     between = ACTIVATIONS[activation] if activation else None
     names = tuple(classes) or _numbered(layers[-1].params["w"].shape[-1])
     paddings = ("VALID", "SAME") if convolutions else ("VALID",)
-    heads = (Flatten(), GlobalAvgPool2D()) if convolutions else (Flatten(),)
+    heads = (nn.Flatten(), nn.GlobalAvgPool2D()) if convolutions else (nn.Flatten(),)
     seen = set()
     for padding, pools, head in product(paddings, product((True, False), repeat=convolutions), heads):
         built = _built(layers, between, padding, list(pools), head)
         try:
-            candidate = ModelSpec(tuple(built), image_shape, names)
+            candidate = nn.ModelSpec(tuple(built), image_shape, names)
         except InputError:
             continue
         if candidate not in seen:
@@ -238,31 +243,33 @@ def _candidates(
             yield candidate
 
 
-def _built(layers: list[Found], between: Layer | None, padding: str, pools: list[bool], head: Layer) -> Iterator[Layer]:
+def _built(
+    layers: list[FoundLayer], between: nn.Layer | None, padding: str, pools: list[bool], head: nn.Layer
+) -> Iterator[nn.Layer]:
     flat = False
-    for place, layer in enumerate(layers):
+    for index, layer in enumerate(layers):
         if layer.params["w"].ndim == 4:
-            yield Conv2D(layer.params["w"].shape[3], layer.params["w"].shape[:2], padding=padding)
+            yield nn.Conv2D(layer.params["w"].shape[3], layer.params["w"].shape[:2], padding=padding)
         else:
             if not flat:
                 yield head
             flat = True
-            yield Dense(layer.params["w"].shape[1])
-        if between and place + 1 < len(layers):
+            yield nn.Dense(layer.params["w"].shape[1])
+        if between and index + 1 < len(layers):
             yield between
         if not flat and pools.pop(0):
-            yield MaxPool2D()
+            yield nn.MaxPool2D()
 
 
 def _only(
-    fits: list[tuple[str, ModelSpec, list[dict[str, Array]]]], layers: list[Found]
-) -> tuple[str, ModelSpec, list[dict[str, Array]]]:
-    if len(fits) == 1:
-        return fits[0]
+    matches: list[tuple[str, nn.ModelSpec, list[dict[str, NDArray[np.float32]]]]], layers: list[FoundLayer]
+) -> tuple[str, nn.ModelSpec, list[dict[str, NDArray[np.float32]]]]:
+    if len(matches) == 1:
+        return matches[0]
     shapes = ", ".join(str(tuple(layer.params["w"].shape)) for layer in layers if "w" in layer.params)
-    if not fits:
+    if not matches:
         raise InputError(f"which network is it? No usual one has weights of shapes {shapes}; give a spec.")
-    if len({name for name, _, _ in fits}) > 1:
+    if len({name for name, _, _ in matches}) > 1:
         raise InputError(f"which axis is which? Weights of shapes {shapes} fit both layouts: {', '.join(LAYOUTS)}.")
-    texts = " or ".join(", ".join(map(str, spec.layers)) for _, spec, _ in fits[:2])
-    raise InputError(f"which network is it? {len(fits)} have weights of shapes {shapes}; give a spec: {texts}.")
+    texts = " or ".join(", ".join(map(str, spec.layers)) for _, spec, _ in matches[:2])
+    raise InputError(f"which network is it? {len(matches)} have weights of shapes {shapes}; give a spec: {texts}.")

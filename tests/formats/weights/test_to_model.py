@@ -11,8 +11,7 @@ import pytest
 from jaxdoodle.cli import import_
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import safetensors
-from jaxdoodle.formats.weights import importer
-from jaxdoodle.formats.weights.importer import import_weights
+from jaxdoodle.formats.weights import import_weights, to_model
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.network import Network
@@ -103,7 +102,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_weights_are_read_from_what_others_write(kind, build_spec, tmp_path):
+def test_weights_of_other_programs_are_read(kind, build_spec, tmp_path):
     model = build_spec(MLP)
     path = FILES[kind](tmp_path, weights_of(model))
     found = import_weights(path, MNIST, activation="relu")
@@ -150,15 +149,15 @@ def test_a_convolutional_network_of_keras_is_read_in_its_own_layout(build_spec, 
     np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("names", importer.NORM_NAMES["scale"])
-def test_normalization_is_read_under_everybodys_names_once_its_place_is_given(names, build_spec, tmp_path):
-    """And in whatever order its name puts it."""
+@pytest.mark.parametrize("names", to_model.NORM_NAMES["scale"])
+def test_normalization_is_read_under_each_of_its_names_once_a_spec_says_where_it_is(names, build_spec, tmp_path):
+    """In any order that its name gives it."""
     model = build_spec(NORMED)
-    place = importer.NORM_NAMES["scale"].index(names)
+    index = to_model.NORM_NAMES["scale"].index(names)
     conv, norm, dense = weights_of(model)
     tensors = {
         "zconv.weight": conv["w"].transpose(3, 2, 0, 1), "zconv.bias": conv["b"],
-        **{f"norm.{others[place]}": norm[ours] for ours, others in importer.NORM_NAMES.items()},
+        **{f"norm.{known[index]}": norm[param] for param, known in to_model.NORM_NAMES.items()},
         "zzz.weight": dense["w"].reshape(8, 8, 3, 10).transpose(2, 0, 1, 3).reshape(192, 10).T, "zzz.bias": dense["b"],
         "norm.num_batches_tracked": np.array(7),
     }  # fmt: skip
@@ -170,7 +169,7 @@ def test_normalization_is_read_under_everybodys_names_once_its_place_is_given(na
     np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
 
 
-def test_our_own_safetensors_come_back_whole(build_spec, tmp_path):
+def test_safetensors_of_this_package_come_back_whole(build_spec, tmp_path):
     model = build_spec(NORMED)
     safetensors.write(model, tmp_path / "own.safetensors")
     found = import_weights(tmp_path / "own.safetensors", MNIST)
@@ -230,7 +229,7 @@ QUESTIONS = {
     "another ending": (text("w.pth", b""), {}, "ends in '.pth'; weights are read from .pkl,"),
     "a broken npz": (text("w.npz", b"PK\x03\x04"), {}, "not an .npz file of arrays"),
     "a broken safetensors": (text("w.safetensors", b"\xff" * 40), {}, "not a safetensors file"),
-    "a false claim to be our own": (
+    "a false claim to be written by this package": (
         text("w.safetensors", b"\x24\0\0\0\0\0\0\0" + b'{"__metadata__":{"jaxdoodle":"[[]]"}}'[:36] + b""),
         {},
         "not a safetensors file",
