@@ -1,4 +1,4 @@
-"""The ``draw`` verb: a page in the browser, or a window, to draw in."""
+"""``jaxdoodle draw``: draw in a page of the browser or in a window, and see the prediction."""
 
 from __future__ import annotations
 
@@ -8,39 +8,51 @@ import sys
 import webbrowser
 from pathlib import Path
 
+from jaxdoodle.cli.options import model_path
 from jaxdoodle.core import user_cache
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    option = parser.add_argument
-    option("model", metavar="MODEL", help="a model.npz")
-    option("--window", action="store_true", help="a window of its own, by Tk, instead of a page in the browser")
-    option("-o", "--out", type=Path, metavar="PATH", help="where to write the page (in the user's cache)")
-    option("--no-open", action="store_true", help="write the page and print where it is, no more")
+    text = "a model file, or the folder of a run (default: the newest in runs/)"
+    parser.add_argument("model", metavar="MODEL", nargs="?", help=text)
+    parser.add_argument("--window", action="store_true", help="open a window (Tk) instead of a page in the browser")
+    page = parser.add_argument_group("page")
+    page.add_argument("-o", "--out", type=Path, metavar="PATH", help="where to write it (default: the user's cache)")
+    page.add_argument("--no-open", action="store_true", help="write it and print its path, without opening it")
 
 
 def run(options: argparse.Namespace) -> int:
     """Open the page, or the window until it is closed. Raises ``InputError``."""
+    path = model_path(options.model) if options.model else _newest_model()
     if options.window:
         from jaxdoodle.cli.window import desktop
         from jaxdoodle.inference.model import Model
 
-        return desktop.show(Model.load(options.model))
+        return desktop.show(Model.load(path))
     from jaxdoodle.formats import export
 
-    model = model_file.read(options.model)
-    path = options.out or _in_cache(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    export(model, "html", path)
-    print(path, flush=True)
-    if not options.no_open and not webbrowser.open(path.resolve().as_uri()):
+    model = model_file.read(path)
+    page = options.out or _in_cache(model)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    export(model, page, "html")
+    print(page, flush=True)
+    if not options.no_open and not webbrowser.open(page.resolve().as_uri()):
         print("jaxdoodle: found no browser; open this page in one.", file=sys.stderr)
     return 0
 
 
+def _newest_model() -> str:
+    found = sorted(Path("runs").glob("*/model.npz"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError("draw with which model? There is none in runs/; jaxdoodle train writes one.")
+    print(f"jaxdoodle: the newest model is {found[-1]}", file=sys.stderr)
+    return str(found[-1])
+
+
 def _in_cache(model: ModelFile) -> Path:
-    """The same model has the same page: however often it is drawn with, one file is kept."""
+    """One file for one model, however often the page is opened."""
     digest = hashlib.sha256(model_file.encode(model)).hexdigest()[:12]
     return user_cache.folder() / "pages" / f"{digest}.html"

@@ -1,4 +1,4 @@
-"""The ``export`` verb of the command line."""
+"""``jaxdoodle export``: write a model for another program."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle.cli.options import add_data_dir, model_path
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats import FORMATS, export, quantize
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.formats import FORMATS, export, format_of, quantize
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
 
 #: Training drawings that int8 is calibrated on.
@@ -19,28 +20,28 @@ CALIBRATION = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    option = parser.add_argument
-    option("model", metavar="MODEL", help="a model.npz")
-    option("--format", required=True, choices=FORMATS)
-    option("-o", "--out", required=True, type=Path, metavar="PATH", help="the file to write")
-    option("--quantize", choices=("int8",), help="compute in 8 bits (onnx, html, c), and say what that changes")
-    option("--dataset", help="to calibrate and measure int8 on (the one that the model was trained on)")
-    option("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
+    suffixes = ", ".join(f"{known.suffix} {name}" for name, known in FORMATS.items())
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="the file to write")
+    parser.add_argument("--format", choices=FORMATS, help=f"default: by the suffix of PATH ({suffixes})")
+    int8 = parser.add_argument_group("8-bit integers")
+    int8.add_argument("--quantize", choices=("int8",), help="compute in 8 bits (onnx, html, c); prints the accuracy")
+    int8.add_argument("--dataset", help="calibrate and measure on this dataset (default: that of the training)")
+    add_data_dir(int8)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the file, and for int8 say how the answers change. Raises ``InputError``."""
-    model = model_file.read(options.model)
+    """Write the file, and for int8 print how the accuracy changes. Raises ``InputError``."""
+    format = options.format or format_of(options.out)
+    model = model_file.read(model_path(options.model))
     images, lines = _calibrate(model, options) if options.quantize else (None, [])
-    export(model, options.format, options.out, options.quantize, images)
-    print(f"{options.out}: {options.format}, {os.path.getsize(options.out):,} bytes")
-    for line in lines:
-        print(line)
+    export(model, options.out, format, quantize=options.quantize, images=images)
+    print(f"{options.out}: {format}, {os.path.getsize(options.out):,} bytes", *lines, sep="\n")
     return 0
 
 
-def _calibrate(model: ModelFile, options: argparse.Namespace) -> tuple[np.ndarray | None, list[str]]:
-    """Images to calibrate on, ``None`` for the goldens, and what int8 does to the accuracy."""
+def _calibrate(model: ModelFile, options: argparse.Namespace) -> tuple[NDArray[np.uint8] | None, list[str]]:
+    """Calibration images, ``None`` for the reference examples, and the accuracy before and after."""
     from jaxdoodle.data import load_dataset
 
     name = options.dataset or model.provenance.get("dataset")
@@ -51,14 +52,15 @@ def _calibrate(model: ModelFile, options: argparse.Namespace) -> tuple[np.ndarra
     except InputError as error:
         if options.dataset:
             raise
+        count = len(model.golden_inputs)
         return None, [
-            f"int8 is calibrated on the model's {len(model.golden_inputs)} golden images, and not measured: {error}",
+            f"int8 is calibrated on {count} reference examples of the model and not measured: {error}",
             "--dataset NAME calibrates and measures it on a dataset",
         ]
     chosen = np.random.default_rng(0).permutation(len(splits.train))[:CALIBRATION]
     images, test = splits.train.images[np.sort(chosen)], splits.test
-    before = Model(model).logits(test.images).argmax(axis=1)
-    after = quantize.logits(model, quantize.int8_steps(model, images), test.images).argmax(axis=1)
+    before = model.network.logits(test.images).argmax(axis=1)
+    after = quantize.logits(model, quantize.int8_layers(model, images), test.images).argmax(axis=1)
     right = [int((found == test.labels).sum()) for found in (before, after)]
     return images, [
         f"on the {len(test):,} test drawings of {name}, float32 is right on {right[0]:,}, int8 on {right[1]:,} "

@@ -1,4 +1,4 @@
-"""The ``import`` verb of the command line."""
+"""``jaxdoodle import``: weights of another program as a model file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats.weights.importer import LAYOUTS, import_weights
+from jaxdoodle.formats.weights import LAYOUTS, import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.nn.architectures import ACTIVATIONS
 from jaxdoodle.nn.spec import ModelSpec
@@ -17,20 +17,18 @@ PREPROCESSINGS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    option = parser.add_argument
-    option("weights", type=Path, metavar="WEIGHTS", help=".pkl, .npz, .safetensors or .weights.h5")
-    option("-o", "--out", required=True, type=Path, metavar="PATH", help="the model.npz to write")
-    option(
-        "--preprocessing",
-        choices=PREPROCESSINGS,
-        default="mnist",
-        help="the training images' (default mnist)",
-    )
-    option("--divisor", type=float, default=255.0, help="of the pixels: 255 (default), or 1 for raw bytes")
-    option("--classes", help="names with commas between (0,1,2,...)")
-    option("--activation", choices=ACTIVATIONS, help="between the layers, where the weights leave it open")
-    option("--layout", choices=LAYOUTS, help="of the weights, where their shapes leave it open")
-    option("--spec", type=Path, metavar="FILE", help="the network as JSON, where the shapes leave it open")
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help=".pkl, .npz, .safetensors or .weights.h5")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="the model file to write")
+    parser.add_argument("--classes", help="class names with commas between them (default: 0,1,2,...)")
+    images = parser.add_argument_group("images that the weights were trained on")
+    kinds = "as in MNIST (default) or Quick, Draw!"
+    images.add_argument("--preprocessing", choices=PREPROCESSINGS, default="mnist", help=kinds)
+    text = "what pixels were divided by: 255 (default), or 1 for raw bytes"
+    images.add_argument("--divisor", type=float, default=255.0, help=text)
+    network = parser.add_argument_group("network, where the shapes of the weights leave it open")
+    network.add_argument("--activation", choices=ACTIVATIONS, help="activation between the layers")
+    network.add_argument("--layout", choices=LAYOUTS, help="order of the axes of the weights")
+    network.add_argument("--spec", type=Path, metavar="FILE", help="the whole network, a spec as JSON")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """``jaxdoodle draw``: the page, and what is said where there is no browser, no Tk and no screen."""
 
+import os
 import subprocess
 import sys
 import webbrowser
@@ -64,3 +65,20 @@ def test_a_window_that_cannot_be_is_one_line_and_exit_code_2(missing, model):
 def test_a_model_that_is_none_is_refused(tmp_path, capsys):
     assert main(["draw", str(tmp_path / "absent.npz"), "--window"]) == 2
     assert "absent.npz: No such file" in capsys.readouterr().err
+
+
+def test_without_a_model_the_newest_run_is_drawn_with(doodle_model, opened, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw"]) == 2
+    assert "There is none in runs/; jaxdoodle train writes one." in capsys.readouterr().err
+    for age, name in enumerate(("new", "old")):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        model_file.write(tmp_path / "runs" / name / "model.npz", doodle_model)
+        os.utime(tmp_path / "runs" / name / "model.npz", (1000 - age, 1000 - age))
+    assert main(["draw"]) == 0
+    assert capsys.readouterr().err == "jaxdoodle: the newest model is runs/new/model.npz\n" and len(opened) == 1
+
+
+def test_the_folder_of_a_run_stands_for_its_model(doodle_model, opened, tmp_path):
+    model_file.write(tmp_path / "model.npz", doodle_model)
+    assert main(["draw", str(tmp_path)]) == 0 and len(opened) == 1

@@ -1,4 +1,4 @@
-import argparse
+import copy
 import dataclasses
 import re
 import sys
@@ -6,12 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from jaxdoodle.cli import export as command
 from jaxdoodle.core.errors import InputError, install_hint
-from jaxdoodle.formats import FORMATS, QUANTIZED, export, quantize
+from jaxdoodle.formats import FORMATS, export, format_of, quantize
 from jaxdoodle.inference import model_file
-from jaxdoodle.nn.architectures import digit_cnn
-from jaxdoodle.nn.spec import BatchNorm, Dense, Flatten, ModelSpec
+from jaxdoodle.inference.model import Model
+from jaxdoodle.nn.spec import BatchNorm, Dense, Flatten, ModelSpec, ReLU
 
 #: How the file of each format begins.
 BEGINS = {
@@ -31,45 +30,50 @@ def path(digits, tmp_path_factory):
     return path
 
 
-def run(*arguments):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args(list(map(str, arguments))))
-
-
 @pytest.mark.parametrize("format", FORMATS)
-def test_each_format_is_written_from_the_command_line(format, path, tmp_path, capsys):
+def test_the_suffix_of_the_path_says_the_format(format, digits, path, tmp_path):
     pytest.importorskip({"onnx": "onnx", "safetensors": "safetensors"}.get(format, "numpy"))
-    out = tmp_path / "out"
-    assert run(path, "--format", format, "-o", out) == 0
+    out = tmp_path / f"out{FORMATS[format].suffix.upper()}"
+    export(digits, out)
     data = out.read_bytes()
     if BEGINS[format]:
         assert data.startswith(BEGINS[format])
-    assert capsys.readouterr().out == f"{out}: {format}, {len(data):,} bytes\n"
     assert list(tmp_path.iterdir()) == [out]
+    for source in (Model(digits), path, str(path)):
+        export(source, tmp_path / "again", format)
+        assert (tmp_path / "again").read_bytes() == data
 
 
 def test_npz_is_the_native_file(path, tmp_path):
-    export(path, "npz", tmp_path / "again.npz")
+    export(path, tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
 
 
-def test_int8_says_what_it_changes(digits, path, tmp_path, capsys):
-    assert run(path, "--format", "html", "-o", tmp_path / "a", "--quantize", "int8") == 0
-    said = capsys.readouterr().out
-    assert "calibrated on the model's 6 golden images, and not measured" in said
+def test_a_path_whose_suffix_says_no_format_is_refused(path, tmp_path):
+    with pytest.raises(InputError) as refused:
+        export(path, tmp_path / "model.pth")
+    suffixes = ".npz, .safetensors, .onnx, .html, .pyz, .c"
+    assert str(refused.value) == f"{tmp_path / 'model.pth'}: which format? Name one, or end the path in {suffixes}."
 
-    classes = ("clock", "pizza")
-    params = [*digits.params[:-1], {name: value[..., :2] for name, value in digits.params[-1].items()}]
-    made = dataclasses.replace(
-        digits, spec=digit_cnn(classes), params=params, golden_logits=digits.golden_logits[:, :2]
-    )
-    model_file.write(tmp_path / "doodles.npz", made)
-    options = ("--quantize", "int8", "--dataset", "doodles")
-    assert run(tmp_path / "doodles.npz", "--format", "c", "-o", tmp_path / "b", *options) == 0
-    said = capsys.readouterr().out.splitlines()[1]
-    assert said.startswith("on the ") and " test drawings of doodles, float32 is right on " in said
-    assert int(said.split("; ")[1].split(" answers")[0].replace(",", "")) < 20
+
+@pytest.fixture(scope="module")
+def with_swish(build_spec):
+    """A model with a layer that is not built in. It derives from one that is, which must not stand in for it."""
+
+    class Swish(ReLU):
+        pass
+
+    model = build_spec(ModelSpec((Flatten(), Dense(4)), (5, 4, 1), ("a", "b", "c", "d")))
+    spec = copy.copy(model.spec)
+    object.__setattr__(spec, "layers", (*spec.layers, Swish()))
+    return dataclasses.replace(model, spec=spec, params=[*model.params, {}])
+
+
+@pytest.mark.parametrize("format", ["onnx", "html", "zipapp", "c"])
+def test_a_layer_that_a_format_cannot_carry_is_refused_by_name(format, with_swish, tmp_path):
+    with pytest.raises(InputError, match=f"^{format} cannot carry Swish: it has no .*; npz and safetensors can.$"):
+        export(with_swish, tmp_path / "out", format)
+    assert not list(tmp_path.iterdir())
 
 
 REFUSED = {
@@ -86,14 +90,14 @@ REFUSED = {
 def test_what_cannot_be_is_refused_in_one_line(case, path, tmp_path):
     given, message = REFUSED[case]
     with pytest.raises(InputError) as refused:
-        export(path, out_path=tmp_path / "out", **given)
+        export(path, tmp_path / "out", **given)
     assert str(refused.value) == message
     assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_be_written_is_named(path, tmp_path):
     with pytest.raises(InputError, match="absent/out: No such file or directory"):
-        export(path, "c", tmp_path / "absent" / "out")
+        export(path, tmp_path / "absent" / "out", "c")
 
 
 def test_an_export_that_fails_leaves_the_old_file(path, tmp_path, monkeypatch):
@@ -101,17 +105,17 @@ def test_an_export_that_fails_leaves_the_old_file(path, tmp_path, monkeypatch):
         path.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(FORMATS, "c", fail)
+    monkeypatch.setitem(FORMATS, "c", FORMATS["c"]._replace(write=fail))
     (tmp_path / "out").write_text("old")
     with pytest.raises(InputError, match="No space left"):
-        export(path, "c", tmp_path / "out")
+        export(path, tmp_path / "out", "c")
     assert (tmp_path / "out").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_missing_package_is_named(path, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(InputError, match=re.escape(f"onnx needs onnx; {install_hint('onnx')}.")):
-        export(path, "onnx", tmp_path / "out")
+        export(path, tmp_path / "out", "onnx")
 
 
 def test_int8_is_near_float32(model, images, logits):
@@ -154,5 +158,5 @@ def test_a_sum_that_might_not_fit_is_refused(digits, monkeypatch):
         quantize.int8_layers(digits, digits.golden_inputs)
 
 
-def test_quantized_formats_are_formats():
-    assert set(QUANTIZED) < set(FORMATS) == set(BEGINS)
+def test_the_suffixes_of_the_formats_differ():
+    assert [format_of(f"model{known.suffix}") for known in FORMATS.values()] == list(FORMATS) == list(BEGINS)

@@ -1,26 +1,33 @@
-"""A window to draw in, by Tk: the guess after every stroke, how sure it is, and what the network sees."""
+"""The window to draw in, with Tk: the prediction while one draws, its probabilities, and the network's bitmap."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jaxdoodle.cli.window.pad import PEN, SIDE, Pad, headline, remark
+from jaxdoodle.cli.window.pad import SIDE, STROKE_WIDTH, Pad, headline, remark
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.model import Model, Prediction
 
 if TYPE_CHECKING:
     import tkinter
 
-PAGE, CARD, INK, MUTED, LINE, BAR, TRACK = "#f4f2ee", "#ffffff", "#1c1c1e", "#66645f", "#dcd8d0", "#0072b2", "#e7e3db"
+PAGE, FILL, INK, MUTED, LINE, BAR, TRACK = "#f4f2ee", "#ffffff", "#1c1c1e", "#66645f", "#dcd8d0", "#0072b2", "#e7e3db"
 GUESSES = 5
-ROW = 30  # pixels of the window that a guess takes
-WIDE = 330  # of the answer's side
-ZOOM = 4  # of the preview
-PAUSE = 25  # milliseconds that moves of the pen are gathered for before the network is asked
+ROW = 30  # height of a guess, in pixels
+WIDE = 330  # width of the column on the right, in pixels
+ZOOM = 4  # pixels of the preview to one of the bitmap
+PAUSE = 25  # milliseconds from a move of the pointer to the next prediction
 
 
 def show(model: Model) -> int:
-    """Open the window, until it is closed. Raises ``InputError`` where there is no Tk or no screen."""
+    """Open the window until it is closed.
+
+    Returns:
+      The exit code, 0.
+
+    Raises:
+      InputError: There is no Tk or no screen.
+    """
     instead = "without --window, the page opens in a browser."
     try:
         import tkinter
@@ -36,7 +43,7 @@ def show(model: Model) -> int:
 
 
 class Window:
-    """The widgets of ``root``, a ``Pad`` and what the model says of it."""
+    """The widgets of ``root``, a ``Pad``, and the model's prediction for it."""
 
     def __init__(self, root: tkinter.Tk, model: Model):
         self.root, self.model, self.pad = root, model, Pad()
@@ -59,7 +66,7 @@ class Window:
         import tkinter
 
         self.canvas = tkinter.Canvas(
-            self.root, width=460, height=460, bg=CARD, cursor="pencil", highlightthickness=2, highlightbackground=LINE,
+            self.root, width=460, height=460, bg=FILL, cursor="pencil", highlightthickness=2, highlightbackground=LINE,
             highlightcolor=BAR, takefocus=True,
         )  # fmt: skip
         self.canvas.grid(row=0, column=0, sticky="nsew")
@@ -67,14 +74,14 @@ class Window:
         tools.grid(row=1, column=0, sticky="w", pady=(14, 0))
         self.undo = self._button(tools, "Undo", self._act(self.pad.undo))
         self.clear = self._button(tools, "Clear", self._act(self.pad.clear))
-        keys = "Arrow keys move the pen,\nspace puts it down and lifts it"
+        keys = "Arrow keys move the cursor,\nspace starts and ends a stroke"
         tkinter.Label(tools, text=keys, bg=PAGE, fg=MUTED, font=("", 9), justify="left").pack(side="left", padx=4)
 
     def _button(self, parent: Any, text: str, command: Any) -> tkinter.Button:
         import tkinter
 
         button = tkinter.Button(
-            parent, text=text, command=command, bg=CARD, fg=INK, activebackground=TRACK, disabledforeground="#aaa59b",
+            parent, text=text, command=command, bg=FILL, fg=INK, activebackground=TRACK, disabledforeground="#aaa59b",
             relief="flat", bd=0, padx=18, pady=7, font=("", 11, "bold"), highlightthickness=1, highlightbackground=LINE,
             highlightcolor=BAR,
         )  # fmt: skip
@@ -93,7 +100,7 @@ class Window:
         height, width, _ = self.model.preprocessing.image_shape
         self.image = tkinter.PhotoImage(width=width * ZOOM, height=height * ZOOM)
         preview = tkinter.Label(side, image=self.image, bd=0, highlightthickness=1, highlightbackground=LINE)
-        seen = f"What the network sees:\nyour strokes drawn anew,\n{width} × {height} pixels"
+        seen = f"What the network sees:\nyour strokes, drawn again,\n{width} × {height} pixels"
         for widget, below in ((self.guess, 0), (self.remark, 18), (self.bars, 20)):
             widget.pack(fill="x", pady=(0, below))
         preview.pack(side="left")
@@ -148,7 +155,7 @@ class Window:
         return act
 
     def _refresh(self) -> None:
-        """Draw at once; ask the network when the pen has moved on for a moment."""
+        """Draw at once; predict after a pause, once for all moves in it."""
         self._draw()
         if self._due is None:
             self._due = self.root.after(PAUSE, self._ask)
@@ -169,7 +176,7 @@ class Window:
         self.canvas.delete("all")
         for xs, ys in self.pad.strokes:
             points = [at for x, y in zip(xs, ys, strict=True) for at in (left + scale * x, top + scale * y)]
-            look: Any = {"width": PEN * scale, "capstyle": "round", "joinstyle": "round", "fill": INK}
+            look: Any = {"width": STROKE_WIDTH * scale, "capstyle": "round", "joinstyle": "round", "fill": INK}
             self.canvas.create_line(*(points if len(xs) > 1 else points * 2), smooth=len(xs) > 2, **look)
         if not self.pad.strokes:
             some = self.model.classes[:12]
@@ -177,7 +184,7 @@ class Window:
             middle = left + scale * SIDE / 2, top + scale * SIDE / 2
             self.canvas.create_text(*middle, text=hint, fill=MUTED, width=0.7 * SIDE * scale, justify="center")
         if self._keys_draw:
-            x, y, reach = left + scale * self.pad.cursor[0], top + scale * self.pad.cursor[1], scale * PEN / 2
+            x, y, reach = left + scale * self.pad.cursor[0], top + scale * self.pad.cursor[1], scale * STROKE_WIDTH / 2
             filled = BAR if self.pad.down else ""
             self.canvas.create_oval(x - reach, y - reach, x + reach, y + reach, outline=BAR, width=2, fill=filled)
 
@@ -212,7 +219,7 @@ class Window:
         self.image.put(" ".join(line for line in lines for _ in range(ZOOM)))
 
     def _stay_awake(self) -> None:
-        """Let Python look for Ctrl-C in the terminal, which Tk does not."""
+        """Let Python handle Ctrl-C in the terminal, which Tk alone does not."""
         self.root.after(200, self._stay_awake)
 
 

@@ -1,4 +1,4 @@
-"""A drawing in the making, and the words for a model's answer: what the window shows, without the window."""
+"""The strokes on the pad, and a prediction in words, without Tk."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 
 from jaxdoodle.inference.model import Prediction
 
-#: Of the pad, in the units that strokes are kept in.
+#: Length of a side of the pad, in the units of strokes.
 SIDE = 1000
-#: Width of the pen on the pad; what the network sees is drawn anew with its own.
-PEN = 34
-#: Of the arrow keys.
-STEP = 25
+#: On the pad, in the same units; the bitmap for the network is drawn with the stroke width of its preprocessing.
+STROKE_WIDTH = 34
+#: How far an arrow key moves the cursor.
+ARROW_STEP = 25
 
 
 @dataclass
 class Pad:
     """Strokes by pointer and by keys; each is ``(x, y)``, two lists of numbers from 0 to ``SIDE``.
 
-    ``cursor`` is where the keys have the pen, which draws while ``down``.
+    The arrow keys move ``cursor``, which draws while ``down``.
     """
 
     strokes: list[tuple[list[float], list[float]]] = field(default_factory=list)
@@ -26,12 +26,12 @@ class Pad:
     down: bool = False
 
     def begin(self, x: float, y: float) -> None:
-        """Put the pen down for a new stroke."""
+        """Begin a new stroke."""
         self.strokes.append(([], []))
         self.extend(x, y)
 
     def extend(self, x: float, y: float) -> None:
-        """Draw on to a place, or to the edge if it lies beyond."""
+        """Draw on to a point, or to the edge if it lies beyond."""
         xs, ys = self.strokes[-1]
         x, y = _within(x), _within(y)
         if not xs or (xs[-1], ys[-1]) != (x, y):
@@ -48,13 +48,13 @@ class Pad:
         self.strokes.clear()
 
     def move(self, right: int, downwards: int) -> None:
-        """An arrow key: the cursor by steps, and the stroke with it."""
-        self.cursor = _within(self.cursor[0] + STEP * right), _within(self.cursor[1] + STEP * downwards)
+        """Move the cursor, in units of ``ARROW_STEP``; while it is down, the stroke follows."""
+        self.cursor = _within(self.cursor[0] + ARROW_STEP * right), _within(self.cursor[1] + ARROW_STEP * downwards)
         if self.down:
             self.extend(*self.cursor)
 
     def toggle(self) -> None:
-        """The space bar: the pen down, or up again."""
+        """Begin a stroke at the cursor, or end it."""
         self.down = not self.down
         if self.down:
             self.begin(*self.cursor)
@@ -68,7 +68,7 @@ def headline(prediction: Prediction | None) -> str:
     """The answer in large letters; ``None`` is before anything is drawn."""
     if prediction is None:
         return "What is it?"
-    return "None of mine" if prediction.abstained else str(prediction.label)
+    return "Unknown" if prediction.abstained else str(prediction.label)
 
 
 def remark(prediction: Prediction | None) -> str:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.cli.window.pad import SIDE, STEP, Pad, headline, remark
+from jaxdoodle.cli.window.pad import ARROW_STEP, SIDE, Pad, headline, remark
 from jaxdoodle.inference.model import Prediction
 
 
@@ -15,7 +15,7 @@ def test_the_pointer_draws_strokes_that_end_at_the_edge():
     assert pad.strokes == [([10, 30], [20, 40]), ([500, 0], [500, SIDE])]
 
 
-def test_the_keys_draw_where_the_cursor_goes_while_the_pen_is_down():
+def test_the_keys_draw_where_the_cursor_goes_while_it_is_down():
     pad = Pad()
     pad.move(1, 0)
     assert pad.strokes == []
@@ -24,15 +24,15 @@ def test_the_keys_draw_where_the_cursor_goes_while_the_pen_is_down():
     pad.move(0, 1)
     pad.toggle()
     pad.move(-1, 0)
-    x, y = SIDE / 2 + STEP, SIDE / 2
-    assert pad.strokes == [([x, x, x], [y, y + STEP, y + 2 * STEP])]
-    assert pad.cursor == (x - STEP, y + 2 * STEP)
+    x, y = SIDE / 2 + ARROW_STEP, SIDE / 2
+    assert pad.strokes == [([x, x, x], [y, y + ARROW_STEP, y + 2 * ARROW_STEP])]
+    assert pad.cursor == (x - ARROW_STEP, y + 2 * ARROW_STEP)
     for _ in range(99):
         pad.move(1, -1)
     assert pad.cursor == (SIDE, 0)
 
 
-def test_undo_takes_back_a_stroke_and_lifts_the_pen_and_clear_takes_all():
+def test_undo_takes_back_a_stroke_and_ends_it_and_clear_takes_all():
     pad = Pad()
     pad.begin(1, 1)
     pad.toggle()
@@ -56,8 +56,8 @@ def answer(reason=None, **shares):
         (answer(dog=0.3, cat=0.7), "cat", "Probably. Or dog?"),
         (answer(cat=0.4, dog=0.5, eye=0.1), "dog", "Perhaps. Or cat?"),
         (answer(cat=0.5), "cat", "I am quite sure."),
-        (answer("it scores 1.00, below 2.00", cat=0.4, dog=0.6), "None of mine", "Most like dog, but not like enough."),
-        (answer("a dot is no drawing"), "None of mine", "A dot is no drawing."),
+        (answer("it scores 1.00, below 2.00", cat=0.4, dog=0.6), "Unknown", "Most like dog, but not like enough."),
+        (answer("a dot is no drawing"), "Unknown", "A dot is no drawing."),
     ],
 )
 def test_the_answer_in_words(prediction, large, small):

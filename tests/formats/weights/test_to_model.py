@@ -1,5 +1,3 @@
-import argparse
-import json
 import pickle
 import re
 import sys
@@ -8,13 +6,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxdoodle.cli import import_
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights import import_weights, to_model
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
-from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
 from jaxdoodle.preprocessing.config import MNIST, Preprocessing
@@ -301,20 +297,3 @@ def test_an_npz_that_inflates_is_refused(tmp_path):
                 member.write(bytes(1 << 20))
     with pytest.raises(InputError, match="would take"):
         import_weights(tmp_path / "w.npz", MNIST)
-
-
-def test_the_command_writes_a_model_that_predicts(build_spec, tmp_path, capsys):
-    model = build_spec(MLP)
-    path = FILES["an npz"](tmp_path, weights_of(model))
-    parser = argparse.ArgumentParser()
-    import_.add_arguments(parser)
-    options = parser.parse_args([str(path), "-o", str(tmp_path / "m.npz"), "--activation", "relu", "--divisor", "1"])
-    assert import_.run(options) == 0
-    loaded = Model.load(tmp_path / "m.npz")
-    assert loaded.preprocessing.divisor == 1
-    expected = Network(MLP, model.params, 1.0).logits(model.golden_inputs)
-    np.testing.assert_allclose(loaded.logits(model.golden_inputs), expected, rtol=1e-5, atol=1e-2)
-    assert "Total params" in capsys.readouterr().out
-    (tmp_path / "spec.json").write_text(json.dumps(["not a spec"]))
-    with pytest.raises(InputError, match="spec.json: a spec is"):
-        import_.run(parser.parse_args([str(path), "-o", "x", "--spec", str(tmp_path / "spec.json")]))
