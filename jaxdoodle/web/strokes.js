@@ -88,7 +88,8 @@ const Strokes = (() => {
     return points.filter((_, i) => kept.has(i));
   }
 
-  // The bitmap of a drawing, by the preprocessing (the key "contract" of the model): Uint8Array (height * width), white ink on black.
+  // The bitmap of a drawing by the preprocessing, which the model holds as "contract": Uint8Array (height * width),
+  // white ink on black.
   function render(drawing, contract) {
     const simple = simplify(drawing);
     const strokeWidth = contract.stroke_width ?? contract.longest_side / 8;
