@@ -33,7 +33,7 @@ from jaxdoodle.metrics import wilson_interval
 from jaxdoodle.nn.architectures import sketch_cnn
 from jaxdoodle.plots.style import figure
 from jaxdoodle.preprocessing.config import QUICKDRAW
-from jaxdoodle.preprocessing.render import render_all
+from jaxdoodle.preprocessing.render import render_drawings
 from jaxdoodle.run import train_model
 from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
@@ -60,7 +60,7 @@ def run(out_dir: Path) -> int:
         start = time.process_time()
         ours.append(rasterize(strokes))
         seconds += time.process_time() - start
-        apart = np.abs(render_all(strokes, QUICKDRAW).astype(int) - ours[-1])
+        apart = np.abs(render_drawings(strokes, QUICKDRAW).astype(int) - ours[-1])
         by_contract += int((apart.max(axis=(1, 2)) <= 1).sum())
         rows, elsewhere = _rows(ours[-1], bitmaps)
         published.append(bitmaps[rows])

@@ -94,7 +94,7 @@ def preprocess(image: Any, preprocessing: Preprocessing) -> Preprocessed:
 
 
 def _from_strokes(drawing: Drawing, preprocessing: Preprocessing, steps: Steps) -> Preprocessed:
-    from jaxdoodle.preprocessing import render
+    from jaxdoodle.preprocessing.render import render_drawing, stroke_width_of
     from jaxdoodle.strokes import drawing as strokes  # neither is needed to preprocess a picture
 
     strokes.check(drawing)
@@ -104,9 +104,9 @@ def _from_strokes(drawing: Drawing, preprocessing: Preprocessing, steps: Steps) 
         float(np.hypot(*(np.diff(np.asarray(axis, float)) for axis in stroke[:2])).sum()) for stroke in drawing
     )
     reject_strokes(side, length)
-    bitmap = render.render(drawing, preprocessing)
+    bitmap = render_drawing(drawing, preprocessing)
     steps.append(("strokes rendered", bitmap / np.float32(255)))
-    scale = (preprocessing.longest_side - render.stroke_width_of(preprocessing)) / side
+    scale = (preprocessing.longest_side - stroke_width_of(preprocessing)) / side
     return Preprocessed(bitmap, "strokes", False, (*low, *high), scale, 0.0, 0.0, 0, tuple(steps))
 
 

@@ -25,7 +25,7 @@ def stroke_width_of(preprocessing: Preprocessing) -> float:
     return preprocessing.stroke_width or preprocessing.longest_side * DEFAULT_STROKE_WIDTH
 
 
-def render(drawing: Drawing, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def render_drawing(drawing: Drawing, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """A raw or simplified drawing as uint8 ``(height, width)``, white ink on black.
 
     With ``QUICKDRAW`` it is the published bitmap.
@@ -33,10 +33,10 @@ def render(drawing: Drawing, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     Raises:
       InputError: It is no drawing.
     """
-    return render_all([drawing], preprocessing)[0]
+    return render_drawings([drawing], preprocessing)[0]
 
 
-def render_all(drawings: Sequence[Drawing], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def render_drawings(drawings: Sequence[Drawing], preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Many drawings at once: uint8 ``(n, height, width)``, white ink on black.
 
     For centering by mass they are painted in the middle, their center of mass is measured, and they are painted again

@@ -1,8 +1,8 @@
-"""Drawings as strokes: what is one, and how Quick, Draw! simplifies it.
+"""What a drawing in strokes is, and how Quick, Draw! simplifies it.
 
 A drawing is a list of strokes; a stroke is ``(x, y)``, two equally long sequences of numbers, y pointing down
 (raw files add a third, the times). A *simplified* drawing is shifted to start at 0 in both axes, and its longer side
-is 255.
+is 255 units.
 """
 
 from __future__ import annotations
@@ -16,19 +16,31 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
 
-Stroke = Sequence[Any]  # (x, y) or (x, y, t)
+#: ``(x, y)`` or ``(x, y, times)``.
+Stroke = Sequence[Any]
 Drawing = Sequence[Stroke]
 
-BOX = 256  # a simplified drawing lies in a box of this side
-SLACK = 12  # and comes as near to its edges: simplifying took the outermost points of 29 % of the published ones
-TIE = 1e-9  # distances that differ by less are equal
-MAX_COORDINATE = 1e6
-MAX_POINTS = 100_000  # of a drawing; of 3,444 raw ones the busiest has 1,174
+#: Side of the box of a simplified drawing, in units.
+BOX = 256
+#: A drawing is taken as simplified if it ends at most so many units from the edges of the box: simplifying removed the
+#: outermost points of 29 % of the published drawings.
+MAX_MARGIN = 12
+#: Deviation from a chord that simplifying removes, in units.
+EPSILON = 2.0
+#: Distances that differ by less, in units, are equal.
+DISTANCE_TOLERANCE = 1e-9
+#: Largest coordinate, and number of points of a drawing; of 3,444 raw ones the longest has 1,174.
+MAX_COORDINATE, MAX_POINTS = 1e6, 100_000
 
 
 def check(drawing: Drawing) -> None:
-    """Raise ``InputError`` unless this is one or more strokes of one or more points, no number above a million."""
+    """Check that this is one or more strokes of one or more points each, with all coordinates below a million.
+
+    Raises:
+      InputError: It is not.
+    """
     if not isinstance(drawing, Sequence) or isinstance(drawing, str) or not drawing:
         raise InputError(f"a drawing is a list of strokes; got {shortened(drawing)}.")
     points = 0
@@ -53,7 +65,7 @@ def _is_number(kind: type) -> bool:
 
 
 def shortened(value: Any) -> str:
-    """For an error message: the beginning of what was found, which may be of any size."""
+    """At most 60 characters of a value of any size, for an error message."""
     brief = Repr()
     brief.maxlist = brief.maxtuple = brief.maxdict = 3
     brief.maxlevel = 4
@@ -65,10 +77,19 @@ def shortened(value: Any) -> str:
 
 
 def simplify(drawing: Drawing) -> list[tuple[list[int], list[int]]]:
-    """A raw drawing as Quick, Draw! simplifies it.
+    """Simplify a raw drawing as Quick, Draw! does; a simplified one is returned as it is.
 
-    Shift to 0, scale the longer side to 255, resample each stroke at 1 pixel, drop what the
-    Ramer-Douglas-Peucker algorithm finds to lie within 2 pixels, round. One that is simplified stays as it is.
+    Shift it to 0, scale its longer side to 255, resample each stroke at a distance of 1, drop the points that the
+    Ramer-Douglas-Peucker algorithm finds within 2 of the line, and round.
+
+    Returns:
+      ``(x, y)`` of each stroke, lists of integers from 0 to 255.
+
+    Raises:
+      InputError: This is no drawing.
+
+    Reference:
+      Ramer (1972), "An iterative procedure for the polygonal approximation of plane curves".
     """
     check(drawing)
     if _is_simplified(drawing):
@@ -77,32 +98,32 @@ def simplify(drawing: Drawing) -> list[tuple[list[int], list[int]]]:
     low = np.min([stroke.min(0) for stroke in strokes], axis=0)
     side = np.max([stroke.max(0) for stroke in strokes], axis=0) - low
     scale = (BOX - 1) / side.max() if side.max() > 0 else 1.0
-    simple = [np.rint(_simplify_line(_resample((stroke - low) * scale), 2.0)).astype(int) for stroke in strokes]
+    simple = [np.rint(_simplify_line(_resample((stroke - low) * scale), EPSILON)).astype(int) for stroke in strokes]
     return [(points[:, 0].tolist(), points[:, 1].tolist()) for points in simple]
 
 
 def _is_simplified(drawing: Drawing) -> bool:
-    """Two lists of integers a stroke, the least of each axis about 0, the largest of all about 255."""
+    """Whether strokes are two lists of integers, the least of each axis about 0 and the largest of all about 255."""
     if any(len(stroke) != 2 for stroke in drawing):
         return False
     xs, ys = (list(chain.from_iterable(stroke[axis] for stroke in drawing)) for axis in (0, 1))
     if set(map(type, xs)) | set(map(type, ys)) != {int}:
         return False
     starts, ends = (min(xs), min(ys)), (max(xs), max(ys))
-    return min(starts) >= 0 and max(starts) <= SLACK and BOX - 1 - SLACK <= max(ends) < BOX
+    return min(starts) >= 0 and max(starts) <= MAX_MARGIN and BOX - 1 - MAX_MARGIN <= max(ends) < BOX
 
 
-def _resample(points: np.ndarray) -> np.ndarray:
-    """Points one apart along the line, and its end; a dot becomes two equal points."""
+def _resample(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, 2) at a distance of 1 along the line, and its end; a dot becomes two equal points."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     at = np.append(np.arange(0.0, max(along[-1], 1e-9)), along[-1])
     return np.stack([np.interp(at, along, axis) for axis in points.T], 1)
 
 
-def _simplify_line(points: np.ndarray, epsilon: float) -> np.ndarray:
+def _simplify_line(points: NDArray[np.float64], epsilon: float) -> NDArray[np.float64]:
     """Ramer-Douglas-Peucker: a stretch becomes its chord unless its farthest point is more than ``epsilon`` away.
 
-    Of points equally far away, to rounding, the first: so that every program keeps the same ones.
+    Of points equally far away, to rounding, the first is kept, so that all implementations keep the same ones.
     """
     kept = np.zeros(len(points), bool)
     kept[[0, -1]] = True
@@ -114,8 +135,8 @@ def _simplify_line(points: np.ndarray, epsilon: float) -> np.ndarray:
             continue
         length = np.hypot(*chord)
         away = np.abs(inner @ (-chord[1], chord[0])) / length if length > 0 else np.hypot(*inner.T)
-        farthest = first + 1 + int((away > away.max() - TIE).argmax())
-        if away.max() > epsilon + TIE:
+        farthest = first + 1 + int((away > away.max() - DISTANCE_TOLERANCE).argmax())
+        if away.max() > epsilon + DISTANCE_TOLERANCE:
             kept[farthest] = True
             stretches += [(first, farthest), (farthest, last)]
     return points[kept]

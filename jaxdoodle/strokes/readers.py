@@ -5,7 +5,7 @@
     .json     one drawing: a list of strokes, or an object with a "drawing"
     .svg      one drawing: see ``svg``
 
-Whatever is wrong with a file is an ``InputError`` of one line that names the file, and the line or the byte.
+Every fault of a file is an ``InputError`` of one line that names the file, and the line or the byte.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.strokes.drawing import MAX_POINTS, check, shortened
+from jaxdoodle.strokes.drawing import MAX_POINTS, Drawing, check, shortened
 
-#: The most bytes that one drawing takes in a file; of 3,444 raw ones the longest line has 28,834.
+#: Most bytes of one drawing in a file; of 3,444 raw ones the longest line has 28,834.
 MAX_BYTES = 2**22
 
 
-def refuse(error: InputError) -> None:
-    """What to do about a broken drawing: give up."""
+def _raise(error: InputError) -> None:
     raise error
 
 
 class Skipped:
-    """What to do about broken drawings: leave them out, and count them. As text: how many, and the first fault."""
+    """Counts broken drawings, which are left out: ``read_drawings(path, Skipped())``. As text: the first and the number.
+
+    Attributes:
+      count: How many.
+      first: The error of the first, as text.
+    """
 
     def __init__(self) -> None:
         self.count, self.first = 0, ""
@@ -44,23 +48,34 @@ class Skipped:
 
 
 def read_drawings(
-    path: str | os.PathLike[str], broken: Callable[[InputError], Any] = refuse, suffix: str | None = None
-) -> Iterator[list]:
-    """The drawings of a file, by its suffix or the one given.
+    path: str | os.PathLike[str], on_error: Callable[[InputError], Any] = _raise, suffix: str | None = None
+) -> Iterator[Drawing]:
+    """Read the drawings of a file.
 
-    ``broken`` is told of each one that is none: ``refuse`` or a ``Skipped``. Raises ``InputError`` as ``scan`` does.
+    Args:
+      path: The file.
+      on_error: Called with the error of each broken drawing, which is left out: a ``Skipped``. Raises it by default.
+      suffix: The format (``".ndjson"``, ``".bin"``, ``".json"``, ``".svg"``); by default the suffix of the file.
+
+    Raises:
+      InputError: The file cannot be read, is of another format, or is empty.
     """
     for found in scan(path, suffix):
         if isinstance(found, InputError):
-            broken(found)
+            on_error(found)
         else:
             yield found
 
 
 def scan(path: str | os.PathLike[str], suffix: str | None = None) -> Iterator[Any]:
-    """Each drawing of a file or, in its place, the ``InputError`` that says what is wrong with it.
+    """Each drawing of a file or, in place of a broken one, its ``InputError``.
 
-    Raises ``InputError`` at a file that cannot be read, is of another kind, or is empty.
+    Args:
+      path: The file.
+      suffix: The format; by default the suffix of the file.
+
+    Raises:
+      InputError: The file cannot be read, is of another format, or is empty.
     """
     name = os.fspath(path)
     suffix = suffix or os.path.splitext(name)[1].lower()
@@ -88,12 +103,12 @@ def scan_lines(name: str, stream: BinaryIO) -> Iterator[Any]:
             line = stream.readline(MAX_BYTES + 1)
 
 
-def parse_line(line: bytes) -> list:
+def parse_line(line: bytes) -> Drawing:
     """The drawing on a line of ndjson. Raises ``InputError``, which names no line."""
     return _drawing_in(_json(line))
 
 
-def _drawing_or_error(place: str, parse: Callable[[Any], list], found: Any) -> Any:
+def _drawing_or_error(place: str, parse: Callable[[Any], Drawing], found: Any) -> Any:
     try:
         return parse(found)
     except InputError as error:
@@ -101,7 +116,7 @@ def _drawing_or_error(place: str, parse: Callable[[Any], list], found: Any) -> A
 
 
 def _json(text: bytes) -> Any:
-    _refuse_long(text)
+    _check_length(text)
     try:
         return json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -115,14 +130,14 @@ def _json(text: bytes) -> Any:
         raise InputError("expected a drawing in JSON; got an integer of thousands of digits.") from None
 
 
-def _drawing_in(record: Any) -> list:
+def _drawing_in(record: Any) -> Drawing:
     if not isinstance(record, dict) or "drawing" not in record:
         raise InputError(f'expected a JSON object with a "drawing"; got {shortened(record)}.')
     check(record["drawing"])
     return record["drawing"]
 
 
-def _refuse_long(text: bytes) -> None:
+def _check_length(text: bytes) -> None:
     if len(text) > MAX_BYTES:
         raise InputError(f"a drawing takes at most {MAX_BYTES:,} bytes; this one takes more.")
 
@@ -132,7 +147,7 @@ def _scan_json(name: str, stream: BinaryIO) -> Iterator[Any]:
         yield _drawing_or_error(name, _from_json, text)
 
 
-def _from_json(text: bytes) -> list:
+def _from_json(text: bytes) -> Drawing:
     found = _json(text)
     return _drawing_in(found if isinstance(found, dict) else {"drawing": found})
 
@@ -142,10 +157,10 @@ def _scan_svg(name: str, stream: BinaryIO) -> Iterator[Any]:
         yield _drawing_or_error(name, _from_svg, text)
 
 
-def _from_svg(text: bytes) -> list:
+def _from_svg(text: bytes) -> Drawing:
     from jaxdoodle.strokes import svg  # its parser is not needed otherwise
 
-    _refuse_long(text)
+    _check_length(text)
     return svg.strokes_of(text)
 
 
@@ -156,9 +171,9 @@ _COUNT = struct.Struct("<H")
 
 
 def _scan_binary(name: str, stream: BinaryIO) -> Iterator[Any]:
-    """After a drawing whose own length cannot be trusted there is no telling where the next one begins: it is the last.
+    """A broken drawing is the last one: as its length cannot be trusted, the begin of the next one is not known.
 
-    The format has no mark that says what it is; that ``recognized`` is 0 or 1 and every count above 0 stands for one.
+    The format has no magic number; that ``recognized`` is 0 or 1 and every count above 0 is checked instead.
     """
     number = at = 0
     while header := stream.read(_HEADER.size):
@@ -172,7 +187,7 @@ def _scan_binary(name: str, stream: BinaryIO) -> Iterator[Any]:
         at += length
 
 
-def _binary_drawing(header: bytes, stream: BinaryIO) -> tuple[list, int]:
+def _binary_drawing(header: bytes, stream: BinaryIO) -> tuple[Drawing, int]:
     if len(header) < _HEADER.size:
         raise InputError(f"cut off; {len(header)} bytes are left, a drawing begins with {_HEADER.size}.")
     _, _, recognized, _, strokes = _HEADER.unpack(header)

@@ -1,9 +1,8 @@
-"""The pen strokes in an SVG, as drawing pages save them: polylines, polygons, lines and paths, wherever transforms move
-them.
+"""The strokes in an SVG, as drawing pages save them: polylines, polygons, lines and paths, with their transforms.
 
-Curves become chords. A ``<rect>`` is taken for the paper. What else is drawn (circles, text, arcs in a path) is
-refused by its name: leaving it out would be another drawing. Entities, by which a short file can grow without bounds,
-are refused where they are declared; nothing outside the file is ever read.
+Curves become chords. A ``<rect>`` is taken for the background. Other shapes (circles, text, arcs in a path) are refused
+by name: leaving them out would change the drawing. Entities, by which a short file can grow without bounds, are refused
+where they are declared; nothing outside the file is ever read.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from jaxdoodle.strokes.drawing import MAX_COORDINATE, MAX_POINTS, check, shorten
 Point = tuple[float, float]
 Matrix = tuple[float, float, float, float, float, float]  # a b c d e f: x is a x + c y + e, y is b x + d y + f
 
-CHORDS = 16  # to a curve
-MAX_DEPTH = 100  # of elements in each other
-MAX_TRANSFORM = 1_000  # characters
+CHORDS = 16  # per curve
+MAX_DEPTH = 100  # nested elements
+MAX_TRANSFORM_LENGTH = 1_000  # characters
 
 _UNSHOWN = {"defs", "symbol", "clipPath", "mask", "pattern", "marker"}
 _REFUSED = {"circle", "ellipse", "use", "image", "text", "foreignObject"}
@@ -34,7 +33,11 @@ _ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z
 
 
 def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
-    """The strokes in an SVG, in its order, where its transforms put them. Raises ``InputError``."""
+    """The strokes in the text of an SVG file, in their order, transformed.
+
+    Raises:
+      InputError: It is no SVG, holds no stroke, or holds a shape that is not read.
+    """
     parser = expat.ParserCreate()
     matrices: list[Matrix | None] = []  # of the elements that are open; None within what is not shown
     strokes: list[list[Point]] = []
@@ -56,7 +59,7 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
             for stroke in _shape(tag, attributes):
                 strokes.append([_moved(point, matrix) for point in stroke])
                 points.append(points[-1] + len(stroke))
-                _refuse_many(points[-1])
+                _check_count(points[-1])
         except InputError as error:
             raise InputError(f"line {parser.CurrentLineNumber}, <{tag[:40]}>: {error}") from None
 
@@ -100,7 +103,7 @@ def _shape(tag: str, attributes: dict[str, str]) -> list[list[Point]]:
 def _path(text: str) -> list[list[Point]]:
     """The strokes of a path; each ``M`` that something follows begins one."""
     strokes: list[list[Point]] = []
-    at = start = handle = (0.0, 0.0)  # where the pen is, where this stroke began, the last control point of a curve
+    at = start = handle = (0.0, 0.0)  # the current point, the first of this stroke, the last control point of a curve
     previous, count = "", 0
     for command, given in _commands(text):
         kind = command.upper()
@@ -135,7 +138,7 @@ def _path(text: str) -> list[list[Point]]:
                 strokes[-1] += _curve([at, *points]) if len(points) > 1 else points
             handle, at, previous = points[-2] if len(points) > 1 else at, points[-1], kind
             count += CHORDS if len(points) > 1 else 1
-            _refuse_many(count)
+            _check_count(count)
     return [stroke for stroke in strokes if len(stroke) > 1]
 
 
@@ -155,7 +158,7 @@ def _curve(controls: list[Point]) -> list[Point]:
 
 @cache
 def _bernstein(degree: int) -> list[list[float]]:
-    """How much of each control point there is in each point along a curve."""
+    """The weight of each control point in each point along a curve."""
     along = [step / CHORDS for step in range(1, CHORDS + 1)]
     return [[math.comb(degree, i) * t**i * (1 - t) ** (degree - i) for i in range(degree + 1)] for t in along]
 
@@ -172,8 +175,8 @@ def _numbers(text: str, size: int) -> list[float]:
 
 
 def _transform(text: str) -> Matrix:
-    if len(text) > MAX_TRANSFORM:
-        raise InputError(f"a transform has at most {MAX_TRANSFORM:,} characters; got {len(text):,}.")
+    if len(text) > MAX_TRANSFORM_LENGTH:
+        raise InputError(f"a transform has at most {MAX_TRANSFORM_LENGTH:,} characters; got {len(text):,}.")
     matrix: Matrix = (1, 0, 0, 1, 0, 0)
     rest = _FUNCTION.sub("", text).strip()
     if rest:
@@ -193,7 +196,7 @@ def _rotate(degrees: float, x: float = 0.0, y: float = 0.0) -> Matrix:
     return cosine, sine, -sine, cosine, x - cosine * x + sine * y, y - sine * x - cosine * y
 
 
-#: How many numbers each takes, and the matrix that they make.
+#: Of each transform: how many numbers it takes, and the matrix that they make.
 _TRANSFORMS: dict[str, tuple[tuple[int, ...], Callable[..., Matrix]]] = {
     "matrix": ((6,), lambda *values: values),
     "translate": ((1, 2), lambda x, y=0.0: (1, 0, 0, 1, x, y)),
@@ -216,6 +219,6 @@ def _moved(point: Point, matrix: Matrix) -> Point:
     return a * x + c * y + e, b * x + d * y + f
 
 
-def _refuse_many(points: int) -> None:
+def _check_count(points: int) -> None:
     if points > MAX_POINTS:
         raise InputError(f"a drawing has at most {MAX_POINTS:,} points; this one has more.")

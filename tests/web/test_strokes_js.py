@@ -18,7 +18,7 @@ from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.preprocessing.rejection import MAX_STROKE_LENGTH
-from jaxdoodle.preprocessing.render import render_all
+from jaxdoodle.preprocessing.render import render_drawings
 from jaxdoodle.strokes.drawing import MAX_POINTS, simplify
 from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
@@ -116,7 +116,7 @@ def test_the_page_and_the_library_paint_the_same_bitmap(preprocessing, drawings,
     published = [path for kind in ("raw", "simplified") for path in sorted((folder / kind).glob("*.ndjson"))[::40]]
     drawings = drawings + [drawing for path in published for drawing in islice(read_drawings(path), 6)]
     found = run(drawings, preprocessing)[1]
-    apart = np.abs(found - render_all(drawings, preprocessing).astype(int))
+    apart = np.abs(found - render_drawings(drawings, preprocessing).astype(int))
     assert len(drawings) > 150
     # placed by mass, one of a pixel's 15 lines may fall on the other side of an edge that is quite level
     allowed = 0 if preprocessing.centering == "box" else 40

@@ -1,0 +1,56 @@
+"""The ink is found in any color and light, around an outline, and under spots."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.pipeline import preprocess
+from tests.fixtures.pictures import CONFIGS, drawing, saved
+
+
+def test_a_drawing_cut_to_its_outline_is_not_inverted():
+    frame = np.pad(drawing(200, 120, (30, 50), 8), 8, constant_values=255)
+    roomy = np.pad(frame, 60)
+    for picture in (frame, 255 - frame):
+        preprocessed = preprocess(picture, QUICKDRAW)
+        assert np.abs(preprocessed.bitmap.astype(int) - preprocess(roomy, QUICKDRAW).bitmap).mean() < 4
+    assert preprocess(255 - frame, QUICKDRAW).background == "light"
+
+
+def _photographed(ink, dark=False):
+    """A gradient, a shadow's edge, fine ruled lines, noise and JPEG over ink on paper, or chalk on a board."""
+    y, x = np.mgrid[:400, :400] / 400
+    light = (0.95 - 0.4 * x - 0.1 * y**2) * np.where(x + 0.3 * y > 0.8, 0.7, 1)
+    ruled = np.where(np.arange(400)[:, None] % 40 < 2, 0.9, 1.0)
+    seen = light * np.where(ink > 127, 0.25, ruled)
+    seen = 1 - seen if dark else seen
+    noisy = np.clip(seen + np.random.default_rng(0).normal(0, 0.015, seen.shape), 0, 1)
+    return saved(Image.fromarray(np.rint(255 * noisy).astype(np.uint8)).convert("RGB"), "JPEG", quality=60)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_photograph_is_evened_out(dark):
+    ink = drawing(stroke_width=12)
+    preprocessed = preprocess(_photographed(ink, dark), QUICKDRAW)
+    assert preprocessed.uneven and preprocessed.background == ("dark" if dark else "light")
+    clean = preprocess(ink, QUICKDRAW)
+    assert not clean.uneven
+    assert np.abs(preprocessed.bitmap.astype(int) - clean.bitmap).mean() < 6
+
+
+@pytest.mark.parametrize("preprocessing", CONFIGS.values(), ids=CONFIGS)
+def test_a_darker_spot_does_not_take_gray_lines_with_it(preprocessing):
+    page = np.full((200, 200), 255, np.uint8)
+    page[40:160, 60:66] = page[154:160, 60:130] = 190
+    clean = preprocess(page, preprocessing).bitmap.astype(int)
+    page[100, 62] = 0
+    spotted = preprocess(page, preprocessing).bitmap
+    assert np.abs(spotted - clean).mean() < 6 and (spotted > 128).sum() > 0.8 * (clean > 128).sum()
+
+
+def test_a_picture_in_which_nothing_is_like_its_border_is_refused():
+    border = np.array([[0, 255, 0], [255, 0, 0], [0, 0, 255]], np.uint8)  # its median color, black, is none of them
+    with pytest.raises(InputError, match="full|blank"):
+        preprocess(border[np.arange(60 * 60) % 3].reshape(60, 60, 3), MNIST)

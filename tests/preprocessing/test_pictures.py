@@ -1,0 +1,75 @@
+"""Picture files: which are read, and what is said of the others."""
+
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.pipeline import preprocess
+from tests.fixtures.pictures import INK
+
+
+def _png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+FILES = {
+    "text": (b"hello", "not a picture that can be read; expected PNG, JPEG, GIF and the like."),
+    "empty": (b"", "not a picture that can be read; expected PNG, JPEG, GIF and the like."),
+    "cut short": (_png(Image.fromarray(INK))[:900], "not a picture that can be read (image file is truncated"),
+    "blank": (_png(Image.new("L", (30, 30), 255)), "the picture is blank: nothing differs from its background"),
+    "far too large": (_png(Image.new("1", (8000, 8000))), "the picture has 8000x8000 pixels; at most 50,000,000 are"),
+    "a bomb": (_png(Image.new("1", (30000, 30000))), "not a picture that can be read (Image size (900000000 pixels)"),
+    "absent": (None, "No such file or directory."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_bad_picture_file_is_refused_by_name(tmp_path, name):
+    content, message = FILES[name]
+    path = tmp_path / "drawing.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        preprocess(path, MNIST)
+    assert str(error.value).startswith(f"{path}: {message}")
+
+
+def test_a_picture_file_is_preprocessed_like_the_picture(tmp_path):
+    Image.fromarray(255 - INK).save(tmp_path / "drawing.png")
+    for path in (tmp_path / "drawing.png", str(tmp_path / "drawing.png")):
+        np.testing.assert_array_equal(preprocess(path, MNIST).bitmap, preprocess(255 - INK, MNIST).bitmap)
+
+
+def test_a_blank_picture_of_sixteen_bits_is_blank():
+    noise = np.random.default_rng(0).integers(40000, 40003, (50, 50)).astype(np.uint16)
+    with pytest.raises(InputError, match="blank"):
+        preprocess(Image.fromarray(noise), MNIST)
+
+
+def test_other_programs_are_not_asked_to_read_a_picture(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+    with pytest.raises(InputError, match="not a picture that can be read"):
+        preprocess(tmp_path / "a.png", MNIST)
+
+
+def test_without_pillow_a_picture_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(InputError, match="pictures need Pillow"):
+        preprocess(tmp_path / "a.png", MNIST)
+
+
+def test_a_large_picture_is_reduced_before_it_takes_four_times_the_memory():
+    sheet = np.zeros((3000, 3000, 4), np.uint8)
+    sheet[600:2400, 1400:1600] = 255
+    tracemalloc.start()
+    preprocess(sheet, MNIST)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * sheet.nbytes
