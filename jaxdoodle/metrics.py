@@ -17,12 +17,8 @@ __all__ = [
     "class_counts",
     "confusion_counts",
     "format_accuracy",
-    "mcnemar",
-    "most_confused",
-    "negative_log_likelihood",
-    "two_proportions",
-    "wilson_interval",
 ]
+__all__ += ["mcnemar", "most_confused", "negative_log_likelihood", "two_proportions", "wilson_interval"]
 
 _NORMAL = NormalDist()
 _Z95 = _NORMAL.inv_cdf(0.975)

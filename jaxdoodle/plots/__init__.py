@@ -17,28 +17,20 @@ if TYPE_CHECKING:
     from jaxdoodle.plots.gradients import gradient_errors
     from jaxdoodle.plots.image_grids import filter_grid, kernel_grid, prediction_grid, sample_grid
     from jaxdoodle.plots.network import model_diagram
+    from jaxdoodle.plots.preprocessing_steps import draw_steps
     from jaxdoodle.plots.run_figures import draw_figures
 
-__all__ = [
-    "accuracy_curves",
-    "class_histogram",
-    "confusion_matrix",
-    "contact_sheet",
-    "cost_curve",
-    "draw_figures",
-    "filter_grid",
-    "gradient_errors",
-    "kernel_grid",
-    "loss_curve",
-    "model_diagram",
-    "prediction_grid",
-    "sample_grid",
-    "stroke_order",
-    "typical_drawings",
-    "write_gif",
-    "write_png",
-    "write_svg",
-]
+__all__ = ["class_histogram", "confusion_matrix"]
+__all__ += ["accuracy_curves", "cost_curve", "loss_curve"]
+__all__ += ["contact_sheet", "stroke_order", "typical_drawings"]
+__all__ += ["write_gif", "write_png", "write_svg"]
+__all__ += ["gradient_errors"]
+__all__ += ["filter_grid", "kernel_grid", "prediction_grid", "sample_grid"]
+__all__ += ["model_diagram"]
+__all__ += ["draw_steps"]
+__all__ += ["draw_figures"]
+
+#: Module -> its public names, for ``__getattr__``.
 _NAMES = {
     "confusion": ("class_histogram", "confusion_matrix"),
     "curves": ("accuracy_curves", "cost_curve", "loss_curve"),
@@ -47,6 +39,7 @@ _NAMES = {
     "gradients": ("gradient_errors",),
     "image_grids": ("filter_grid", "kernel_grid", "prediction_grid", "sample_grid"),
     "network": ("model_diagram",),
+    "preprocessing_steps": ("draw_steps",),
     "run_figures": ("draw_figures",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

@@ -97,11 +97,8 @@ def _numbered_matrix(matrix, classes, path, heading):
         axes.pcolormesh(np.ma.masked_where(right, np.sqrt(shares)), cmap=fade(RED), **cells)
         size, form = (9, ",") if k <= 12 else (6.5, "")
         for i, j in zip(*np.nonzero(matrix), strict=True):
-            dark = shares[i, j] > (0.6 if i == j else 0.36)
-            color = "white" if dark else INK
-            axes.text(
-                j + 0.5, i + 0.5, f"{matrix[i, j]:{form}}", size=size, ha="center", va="center_baseline", color=color
-            )
+            look: dict[str, Any] = {"color": "white" if shares[i, j] > (0.6 if i == j else 0.36) else INK, "size": size}
+            axes.text(j + 0.5, i + 0.5, f"{matrix[i, j]:{form}}", ha="center", va="center_baseline", **look)
         _label_cells(axes, classes, rotation=90 if upright else 0)
         for i, (correct, total) in enumerate(zip(np.diag(matrix), matrix.sum(axis=1), strict=True)):
             recall = f"{100 * correct / total:.1f} %" if total else "none"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdoodle.data.near_duplicates import describe
-from jaxdoodle.plots.image_grids import class_rows, draw_image, grid_axes, without_channel
+from jaxdoodle.plots.image_grids import Images, class_rows, draw_image, grid_axes, without_channel
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure
 from jaxdoodle.strokes.drawing import Drawing
 
@@ -21,7 +21,7 @@ COMPARED = 2_000  # most drawings of a class that are compared, each with all ot
 NEIGHBORS = 11  # a drawing itself and the ten most similar to it
 
 
-def contact_sheet(images: NDArray[np.uint8], path: Path | str, *, title: str) -> None:
+def contact_sheet(images: Images, path: Path | str, *, title: str) -> None:
     """Draw up to 192 drawings in their order; of more, 192 that are evenly spread.
 
     Args:
@@ -47,7 +47,7 @@ def contact_sheet(images: NDArray[np.uint8], path: Path | str, *, title: str) ->
 
 
 def typical_drawings(
-    images: NDArray[np.uint8], labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str
+    images: Images, labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str
 ) -> None:
     """Draw the drawings of each class that are most and least similar to others of it, one class a row.
 
@@ -81,7 +81,7 @@ def typical_drawings(
                     draw_image(axes, image, row + 0.45, left + column, LINE)
 
 
-def extremes(images: NDArray[np.uint8], count: int = EXTREMES) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def extremes(images: Images, count: int = EXTREMES) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the drawings that are most similar to others, and of those that are least.
 
     The similarity of two drawings is the cosine of their descriptions by ``data.near_duplicates``, which neither
@@ -122,7 +122,7 @@ def stroke_order(drawing: Drawing, path: Path | str, *, title: str) -> None:
     colors = _ramp(len(strokes))
     steps = np.unique(np.linspace(1, len(strokes), min(len(strokes), PANELS)).round().astype(int))
     note = f"{len(strokes)} strokes, {points.shape[1]:,} points. A number stands where its stroke begins"
-    note += f", an arrow where it ends. {_timing(drawing)}Below: after so many strokes"
+    note += f", an arrow where it ends. {_timing(drawing)}Below: the drawing after that many strokes"
     with figure(path, 6.3, f"{title}: stroke order", note) as page:
         grid = page.add_gridspec(2, PANELS, height_ratios=(5.2, 1.1))
         axes = _canvas(page.add_subplot(grid[0, :]), middle, half)
@@ -179,9 +179,8 @@ def _arrow(axes, stroke, color, half):
     end = stroke[:, -1]
     away = np.flatnonzero(np.hypot(*(stroke - end[:, None])) > 0.03 * half)
     if len(away):
-        axes.annotate(
-            "", end, stroke[:, away[-1]], arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
-        )
+        arrow = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, stroke[:, away[-1]], arrowprops=arrow)
 
 
 def _apart(positions: list[np.ndarray], least: float) -> list[np.ndarray]:

@@ -55,9 +55,9 @@ def write_svg(drawing: Drawing, path: Path | str, size: int = SIZE) -> None:
     box = [*(low - (STROKE_WIDTH / 2 + MARGIN) * side), *[(1 + STROKE_WIDTH + 2 * MARGIN) * side] * 2]
     box[:2] -= (side - np.ptp(np.concatenate(strokes), axis=0)) / 2
     left, top, width, height = (f"{value:.6g}" for value in box)
+    area = f'viewBox="{left} {top} {width} {height}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
-        f'viewBox="{left} {top} {width} {height}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" {area}>',
         f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="white"/>',
         f'<g fill="none" stroke="black" stroke-width="{STROKE_WIDTH * side:.6g}" '
         'stroke-linecap="round" stroke-linejoin="round">',

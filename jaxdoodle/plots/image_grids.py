@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: uint8 ``(n, height, width, 1)`` or ``(n, height, width)``, white ink (255) on black; drawn dark on white.
+Images = NDArray[np.uint8]
+Floats = NDArray[np.floating]
 COLUMNS = 12  # images side by side
 CLASS_ROWS = 14  # most classes that have a row
 
 
-def sample_grid(
-    images: NDArray[np.uint8], labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str
-) -> None:
+def sample_grid(images: Images, labels: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str) -> None:
     """Draw the first 12 images of each class, one class a row; of more than 14 classes, 14 spread over the list.
 
     Args:
@@ -48,13 +49,7 @@ def sample_grid(
 
 
 def prediction_grid(
-    images: NDArray[np.uint8],
-    labels: ArrayLike,
-    predicted: ArrayLike,
-    classes: Sequence[str],
-    path: Path | str,
-    *,
-    title: str,
+    images: Images, labels: ArrayLike, predicted: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str
 ) -> None:
     """Draw images with green frames where the prediction is correct and red frames where it is wrong.
 
@@ -89,7 +84,7 @@ def prediction_grid(
             axes.text(left + 0.5, top + 1.02, caption, color=color, size=6.5, ha="center", va="top")
 
 
-def kernel_grid(kernels: NDArray[np.floating], path: Path | str, *, title: str) -> None:
+def kernel_grid(kernels: Floats, path: Path | str, *, title: str) -> None:
     """Draw the kernels of a Conv2D layer on one scale: blue above zero, red below, white at zero.
 
     One input channel: one kernel after the other. Several: a row for each input channel, a column for each filter.
@@ -120,13 +115,7 @@ def kernel_grid(kernels: NDArray[np.floating], path: Path | str, *, title: str) 
                 draw_image(axes, kernel, row, column, LINE, cmap="RdBu", vmin=-scale, vmax=scale)
 
 
-def filter_grid(
-    image: NDArray[np.floating],
-    filters: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
-    path: Path | str,
-    *,
-    title: str,
-) -> None:
+def filter_grid(image: Floats, filters: Mapping[str, tuple[Floats, Floats]], path: Path | str, *, title: str) -> None:
     """Draw an image and the responses of filters to it, with the kernels as numbers below them.
 
     The response of a kernel that sums to 0 is drawn blue above zero, red below and white at zero; others in gray.

@@ -48,7 +48,7 @@ def test_a_cost_curve_starts_before_the_first_step_and_carries_the_reported_valu
     np.testing.assert_array_equal(reported.get_xydata(), [[0, 2.31], [2, 0.11]])
 
 
-def test_an_accuracy_curve_names_running_averages_and_the_best_epoch(pages, tmp_path):
+def test_an_accuracy_curve_names_training_metrics_and_the_best_epoch(pages, tmp_path):
     page = draw("accuracy", pages, tmp_path)
     training, validation = page.axes[0].lines
     np.testing.assert_allclose(training.get_ydata(), [90, 99])

@@ -25,7 +25,7 @@ CASES = {
     "strokes, many": partial(stroke_order, STAR),
     "strokes, raw": partial(stroke_order, RAW),
     "strokes, a dot": partial(stroke_order, [[[7], [7]]]),
-    "strokes, all from one place": partial(stroke_order, [[[0, i], [0, 50]] for i in range(12)]),
+    "strokes, all from one point": partial(stroke_order, [[[0, i], [0, 50]] for i in range(12)]),
 }
 
 
@@ -92,7 +92,7 @@ def test_the_least_typical_are_those_of_another_class():
     mixed = np.concatenate([clocks, synthetic.generate("headphones", 2, np.random.default_rng(2))])
     near, far = extremes(mixed, 4)
     assert {40, 41} <= set(far) and not {40, 41} & set(near)
-    assert [len(side) for side in extremes(mixed[:5], 6)] == [3, 2]
+    assert [len(half) for half in extremes(mixed[:5], 6)] == [3, 2]
 
 
 @pytest.mark.parametrize("name", CASES)

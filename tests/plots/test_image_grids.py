@@ -55,7 +55,7 @@ def test_predictions_are_framed_green_where_right_and_red_where_wrong(pages, tmp
     assert "60 images, 53 right (green), 7 wrong (red: true class → prediction)" in texts_of(page)
 
 
-def test_pictures_are_shown_as_they_are_dark_ink_on_paper(pages, tmp_path):
+def test_pictures_are_shown_as_they_are_dark_ink_on_white(pages, tmp_path):
     page = draw("samples", pages, tmp_path)
     first = page.axes[0].images[0]
     np.testing.assert_array_equal(first.get_array(), IMAGES[np.flatnonzero(LABELS == 0)[0], :, :, 0])

@@ -22,10 +22,10 @@ def test_the_command_prints_where_its_figures_are(tmp_path, capsys):
 
 
 def test_a_class_may_have_any_name(tmp_path, capsys):
-    for side in ("train", "t10k"):
+    for part in ("train", "t10k"):
         images = RNG.integers(0, 256, (3, 28, 28), np.uint8)
-        (tmp_path / f"{side}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, 3, 28, 28) + images.tobytes())
-        (tmp_path / f"{side}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 3) + bytes(range(3)))
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, 3, 28, 28) + images.tobytes())
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 3) + bytes(range(3)))
     (tmp_path / "classes.txt").write_text("T-shirt/top\nwas?\n100%\n")
     assert main(["data", "show", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     sheets = ["sheet-T-shirt%2Ftop.png", "sheet-was%3F.png", "sheet-100%25.png"]
