@@ -21,7 +21,7 @@ from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn import spec as nn
 
-__all__ = ["FORMATS", "Format", "export"]
+__all__ = ["FORMATS", "Format", "export", "format_of"]
 
 
 class Format(NamedTuple):
@@ -104,7 +104,17 @@ def export(
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """The format that the suffix of a path stands for. Raises ``InputError`` where it stands for none."""
+    """The format that the suffix of a path stands for, in capitals or not.
+
+    Args:
+      path: A file, which need not exist.
+
+    Returns:
+      A name of ``FORMATS``.
+
+    Raises:
+      InputError: The suffix stands for none.
+    """
     suffixes = {known.suffix: name for name, known in FORMATS.items()}
     suffix = Path(path).suffix.lower()
     if suffix not in suffixes:

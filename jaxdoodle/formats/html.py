@@ -28,6 +28,7 @@ PARTS = ("page.css", "network.js", "strokes.js", "page.js")
 
 
 def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
+    """Write a model as a page; ``layers`` from ``int8_layers`` computes in 8 bits."""
     layers = fold_for_inference(model) if layers is None else layers
     page = (SOURCES / "page.html").read_text(encoding="utf-8")
     content = {name: (SOURCES / name).read_text(encoding="utf-8") for name in PARTS}

@@ -29,7 +29,7 @@ OPSET, IR_VERSION = 17, 8  # of 2022: every runtime in use reads them
 
 
 class Graph:
-    """The nodes and constants so far."""
+    """The nodes and constants of a graph that is being built."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -47,9 +47,10 @@ class Graph:
 
 
 def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
-    layers = fold_for_inference(model) if layers is None else layers
+    """Write a model as an ONNX file; ``layers`` from ``int8_layers`` computes in 8 bits."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
+    layers = fold_for_inference(model) if layers is None else layers
     graph = Graph()
     x = graph.node("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
     x = graph.node("Div", [x, graph.constant("divisor", model.preprocessing.divisor)], "scaled")

@@ -21,6 +21,7 @@ KEY = "jaxdoodle"
 
 
 def write(model: ModelFile, path: Path) -> None:
+    """Write a model as a safetensors file."""
     from safetensors.numpy import save
 
     tensors = {f"layers.{i}.{name}": w for i, params in enumerate(model.params) for name, w in params.items()}

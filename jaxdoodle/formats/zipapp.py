@@ -21,12 +21,15 @@ PACKED = (
     "preprocessing/*.py",
     "inference/*.py",
 )
-#: Those that only training needs.
-LEFT_OUT = {f"nn/{name}.py" for name in ("architectures", "backprop", "losses", "model", "penalties")}
+#: Those among them that predicting does not need.
+LEFT_OUT = {"core/user_cache.py", "inference/calibration.py"} | {
+    f"nn/{name}.py" for name in ("architectures", "backprop", "losses", "model", "penalties")
+}
 DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
 def write(model: ModelFile, path: Path) -> None:
+    """Write a model as a program."""
     package = Path(jaxdoodle.__file__).parent
     names = {source.relative_to(package).as_posix() for pattern in PACKED for source in package.glob(pattern)}
     members = {f"jaxdoodle/{name}": (package / name).read_bytes() for name in names - LEFT_OUT}

@@ -1,6 +1,7 @@
 "use strict";
 
-// From strokes to a bitmap like those that the network was trained on. A drawing is a list of strokes [[x, ...], [y, ...]].
+// From strokes to a bitmap like those that the network was trained on. A drawing is a list of strokes
+// [[x, ...], [y, ...]].
 const Strokes = (() => {
   const LINES = 15; // scan lines per pixel, as in cairo
   const STEPS = 256; // positions along a scan line, per pixel
@@ -150,13 +151,15 @@ const Strokes = (() => {
         left = Math.min(left, x - reach);
         right = Math.max(right, x + reach);
       }
-      const [from, to] = [left, right].map((x) => Math.trunc(Math.min(Math.max(STEPS * (x + x0) + 0.5, 0), STEPS * width)));
+      const [from, to] = [left, right].map((x) => {
+        return Math.trunc(Math.min(Math.max(STEPS * (x + x0) + 0.5, 0), STEPS * width));
+      });
       if (to > from) lines[line].push([from, to]);
     }
   }
 
-  // Half the width of the disc at each height. The disc is a polygon with its corners on the circle, within a tenth of a
-  // pixel of it, as in cairo.
+  // Half the width of the disc at each height. The disc is a polygon with its corners on the circle and its sides
+  // within a tenth of a pixel of it, as in cairo.
   function halfWidthOf(radius) {
     const sides = 2 * Math.ceil(Math.PI / Math.acos(Math.max(1 - 0.1 / radius, 0))), turn = (2 * Math.PI) / sides;
     const quarter = Array.from({ length: Math.floor(sides / 4) + 1 }, (_, k) => k * turn);

@@ -3,11 +3,13 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import jaxdoodle
 from jaxdoodle.formats import zipapp
 from jaxdoodle.inference.model import Model
 
@@ -100,4 +102,10 @@ def test_it_runs_its_own_copy_of_the_library(pyz, tmp_path):
 def test_the_same_model_gives_the_same_bytes(digits, pyz, tmp_path):
     zipapp.write(digits, tmp_path / "again.pyz")
     assert (tmp_path / "again.pyz").read_bytes() == pyz.read_bytes()
-    assert "jaxdoodle/cli/__init__.py" not in zipfile.ZipFile(pyz).namelist()
+
+
+def test_what_predicting_does_not_need_is_left_out(pyz):
+    package = Path(jaxdoodle.__file__).parent
+    packed = {name.removeprefix("jaxdoodle/") for name in zipfile.ZipFile(pyz).namelist()}
+    assert not packed & {"cli/__init__.py", "nn/model.py", "nn/backprop.py", "nn/fused/__init__.py", *zipapp.LEFT_OUT}
+    assert all((package / name).is_file() for name in zipapp.LEFT_OUT)

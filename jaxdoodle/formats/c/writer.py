@@ -47,6 +47,7 @@ class Kernel(NamedTuple):
 
 
 def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
+    """Write a model as C source; ``layers`` from ``int8_layers`` computes in 8 bits."""
     layers = fold_for_inference(model) if layers is None else layers
     path.write_text("\n".join(_parts(model, layers)), encoding="ascii")
 
