@@ -7,13 +7,13 @@ wants ``w.permute(3, 2, 0, 1)`` and ``w.T``. The reference examples are ``golden
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.model_file import ModelFile, from_metadata, metadata_of
-from jaxdoodle.nn.spec import ModelSpec
 
 #: One entry for everything: the safetensors package writes several in any order, and the same model gives the same
 #: bytes.
@@ -47,12 +47,10 @@ def read(path: Path) -> ModelFile | None:
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
             metadata = json.loads(file.metadata()[KEY])
-            params = [
-                {name: tensors[f"layers.{i}.{name}"] for name in shapes}
-                for i, shapes in enumerate(ModelSpec.from_dict(metadata["spec"]).param_shapes)
-            ]
-            examples = {f"golden_{name}": tensors[f"goldens.{name}"] for name in ("inputs", "logits")}
-        return from_metadata(metadata, params=params, **examples)
+        examples = {f"golden_{name}": tensors[f"goldens.{name}"] for name in ("inputs", "logits")}
+        model = from_metadata(metadata, params=(), **examples)
+        shapes = enumerate(model.spec.param_shapes)
+        return replace(model, params=[{name: tensors[f"layers.{i}.{name}"] for name in names} for i, names in shapes])
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

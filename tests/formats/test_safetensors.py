@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.formats import safetensors as to_safetensors
-from jaxdoodle.inference.model_file import metadata_of
+from jaxdoodle.inference.model_file import from_metadata, metadata_of
 from jaxdoodle.nn.spec import (
     AvgPool2D,
     BatchNorm,
@@ -15,7 +15,6 @@ from jaxdoodle.nn.spec import (
     GlobalAvgPool2D,
     LeakyReLU,
     MaxPool2D,
-    ModelSpec,
     ReLU,
     Sigmoid,
     Softmax,
@@ -38,13 +37,13 @@ def metadata_in(path):
 
 
 def spec_in(path):
-    return ModelSpec.from_dict(metadata_in(path)["spec"])
+    return from_metadata(metadata_in(path), params=(), golden_inputs=None, golden_logits=None).spec
 
 
 def test_the_metadata_hold_spec_preprocessing_and_calibration(model, file):
     metadata = metadata_in(file)
     assert metadata == json.loads(json.dumps(metadata_of(model)))
-    assert ModelSpec.from_dict(metadata["spec"]) == model.spec
+    assert spec_in(file) == model.spec
     assert metadata["contract"]["centre"] == list(model.preprocessing.center)
     assert (metadata["temperature"], metadata["abstain_below"]) == (model.temperature, model.abstain_below)
     assert metadata["provenance"] == model.provenance
