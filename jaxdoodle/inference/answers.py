@@ -111,7 +111,7 @@ def _arrivals(folders: list[str]) -> Iterator[tuple[str, Any]]:
 
     if len(folders) != 1:
         raise InputError(f"--watch takes one folder; got {', '.join(folders) or 'none'}.")
-    changes = folder_watch.changes(folders[0], lambda: time.sleep(folder_watch.INTERVAL))
+    changes = folder_watch.changes(folders[0], lambda: time.sleep(folder_watch.SCAN_INTERVAL))
     print(f"watching {folders[0]}; Ctrl-C ends it", file=sys.stderr, flush=True)
     yield from changes
 

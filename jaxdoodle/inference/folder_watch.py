@@ -1,4 +1,4 @@
-"""A folder looked at again and again: every picture and drawing that comes into it, once it is complete."""
+"""Every picture and drawing that comes into a folder, once its file is complete. The folder is scanned repeatedly."""
 
 from __future__ import annotations
 
@@ -11,25 +11,34 @@ from typing import Any
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing import inputs
 
-#: Seconds between two looks.
-INTERVAL = 0.2
-#: Looks for which what cannot be read has to be as it is before that is said: someone may still be writing it.
-PATIENCE = 10
+#: Seconds between two scans.
+SCAN_INTERVAL = 0.2
+#: Scans that find a file unchanged before the error of reading it is given: it may still be being written.
+SCANS_BEFORE_ERROR = 10
 
 
 @dataclass
 class _File:
     stamp: tuple[int, int]  # size and time of the last change
-    told: int = 0  # of its pictures and drawings
+    given: int = 0  # how many of its pictures and drawings
     done: bool = False
-    looks: int = 0  # at which it was as at the one before
+    unchanged: int = 0  # scans that found it as the one before did
 
 
 def changes(folder: str, wait: Callable[[], None]) -> Iterator[tuple[str, Any]]:
-    """Name and content, as ``files.items`` gives them, of what is new or changed since the first look; without end.
+    """Name and content of the pictures and drawings in files that are new or changed since the first scan; endless.
 
-    ``wait()`` comes between two looks. A file is read once two looks find it the same. Of an ``.ndjson`` that has
-    grown the lines are told that are new. What cannot be read is told as an ``InputError``.
+    A file is read once two scans find it the same. Of an ``.ndjson`` that has grown, only the new lines are given.
+
+    Args:
+      folder: Scanned with the folders in it.
+      wait: Called between two scans.
+
+    Yields:
+      As ``inputs.items``; the ``InputError`` in place of what cannot be read.
+
+    Raises:
+      InputError: There is no such folder.
     """
     if not os.path.isdir(folder):
         raise InputError(f"{folder}: is no folder to watch.")
@@ -45,28 +54,28 @@ def _changes(folder: str, known: dict[str, _File], wait: Callable[[], None]) -> 
             file = known.get(path)
             if file is None or file.stamp != stamp:
                 grown = file is not None and _grows(path) and stamp[0] > file.stamp[0]
-                known[path] = _File(stamp, file.told if file and grown else 0)
+                known[path] = _File(stamp, file.given if file and grown else 0)
             elif not file.done:
-                file.looks += 1
-                yield from _tell(path, file)
+                file.unchanged += 1
+                yield from _remaining(path, file)
 
 
-def _tell(path: str, file: _File) -> Iterator[tuple[str, Any]]:
-    """What of a file has not been told. An error at its end may be the end of what is written so far."""
+def _remaining(path: str, file: _File) -> Iterator[tuple[str, Any]]:
+    """The contents of a file that have not been given. An error at its end may be the end of what is written so far."""
     last = None
     try:
-        for name, content in islice(inputs.items(path), file.told, None):
+        for name, content in islice(inputs.items(path), file.given, None):
             if last is not None:
-                file.told += 1
+                file.given += 1
                 yield last
             last = name, inputs.picture(path, name) if content is path else content
     except InputError as error:
         last = path, error
-    if last is not None and isinstance(last[1], InputError) and file.looks < PATIENCE:
+    if last is not None and isinstance(last[1], InputError) and file.unchanged < SCANS_BEFORE_ERROR:
         return
     file.done = True
     if last is not None:
-        file.told += 1
+        file.given += 1
         yield last
 
 
@@ -84,7 +93,7 @@ def _grows(path: str) -> bool:
 
 
 def _count(path: str) -> int:
-    """How many lines of a file that may grow are there already, from end to end; none, where it cannot be read."""
+    """How many complete lines a file that may grow has; 0 where it cannot be read."""
     if not _grows(path):
         return 0
     try:

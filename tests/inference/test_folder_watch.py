@@ -1,4 +1,4 @@
-"""What comes into a folder that is watched; between two looks, a step of the story."""
+"""What comes into a watched folder; between two scans, a step of the story."""
 
 import json
 
@@ -14,24 +14,24 @@ LINE = json.dumps({"drawing": [[[0, 9], [5, 5]]]}) + "\n"
 
 
 def story(folder, *steps):
-    """What is told after each step, by the name in the folder; two looks follow each."""
-    told, pending = [[] for _ in steps], iter(steps)
-    looks = 0
+    """What is given after each step, by the name in the folder; two scans follow each."""
+    given, pending = [[] for _ in steps], iter(steps)
+    scans = 0
 
     def wait():
-        nonlocal looks
-        if looks % 2 == 0:
+        nonlocal scans
+        if scans % 2 == 0:
             step = next(pending, None)
             if step is None:
                 raise KeyboardInterrupt
             step()
-        looks += 1
+        scans += 1
 
     try:
         for name, content in folder_watch.changes(str(folder), wait):
-            told[(looks - 1) // 2].append((name.removeprefix(f"{folder}/"), content))
+            given[(scans - 1) // 2].append((name.removeprefix(f"{folder}/"), content))
     except KeyboardInterrupt:
-        return [[name for name, _ in step] for step in told], [content for step in told for _, content in step]
+        return [[name for name, _ in step] for step in given], [content for step in given for _, content in step]
 
 
 def nothing():
@@ -42,20 +42,20 @@ def picture(path, level=0):
     return lambda: Image.new("L", (20 + level, 20), level).save(path)
 
 
-def test_what_was_there_is_left_and_what_comes_is_told_once(tmp_path):
+def test_what_was_there_is_left_and_what_comes_is_given_once(tmp_path):
     picture(tmp_path / "old.png")()
     (tmp_path / "deep").mkdir()
     steps = (nothing, picture(tmp_path / "new.png"), nothing, picture(tmp_path / "deep" / "b.png"), nothing)
     assert story(tmp_path, *steps)[0] == [[], ["new.png"], [], ["deep/b.png"], []]
 
 
-def test_what_changes_is_told_again(tmp_path):
+def test_what_changes_is_given_again(tmp_path):
     picture(tmp_path / "a.png")()
     steps = (picture(tmp_path / "a.png", 3), nothing, (tmp_path / "a.png").unlink, picture(tmp_path / "a.png", 9))
     assert story(tmp_path, *steps)[0] == [["a.png"], [], [], ["a.png"]]
 
 
-def test_what_went_and_came_back_is_told_again(tmp_path):
+def test_what_went_and_came_back_is_given_again(tmp_path):
     path, elsewhere = tmp_path / "a.png", tmp_path / ".a.png"
     picture(path)()
     steps = (lambda: path.rename(elsewhere), lambda: elsewhere.rename(path), nothing)
@@ -82,18 +82,18 @@ def append(path, text):
 
 def test_a_file_still_being_written_is_left_alone(tmp_path):
     path = tmp_path / "lines.ndjson"
-    looks = iter(range(9))
+    scans = iter(range(9))
 
     def wait():
-        if next(looks, None) is None:
+        if next(scans, None) is None:
             raise KeyboardInterrupt
-        append(path, LINE)()  # before every look
+        append(path, LINE)()  # before every scan
 
     with pytest.raises(KeyboardInterrupt):
         next(folder_watch.changes(str(tmp_path), wait))
 
 
-def test_of_a_file_that_grows_the_new_lines_are_told(tmp_path):
+def test_of_a_file_that_grows_the_new_lines_are_given(tmp_path):
     path = tmp_path / "lines.ndjson"
     path.write_text(LINE)
     grow = [append(path, text) for text in (LINE * 2, LINE[:20], LINE[20:] + LINE)]
@@ -107,13 +107,13 @@ def test_of_a_file_that_grows_the_new_lines_are_told(tmp_path):
     ]
 
 
-def test_a_line_that_was_unfinished_at_the_first_look_is_told_once_it_is_finished(tmp_path):
+def test_a_line_that_was_unfinished_at_the_first_scan_is_given_once_it_is_finished(tmp_path):
     path = tmp_path / "lines.ndjson"
     path.write_text(LINE + LINE[:20])
     assert story(tmp_path, nothing, append(path, LINE[20:]))[0] == [[], ["lines.ndjson:2"]]
 
 
-def test_what_cannot_be_opened_at_the_first_look_ends_nothing(tmp_path, monkeypatch):
+def test_what_cannot_be_opened_at_the_first_scan_ends_nothing(tmp_path, monkeypatch):
     (tmp_path / "locked.ndjson").write_text(LINE)
 
     def refused(*_):
@@ -123,7 +123,7 @@ def test_what_cannot_be_opened_at_the_first_look_ends_nothing(tmp_path, monkeypa
     assert story(tmp_path, nothing, picture(tmp_path / "a.png"))[0] == [[], ["a.png"]]
 
 
-def test_a_broken_line_is_told_once_another_follows_it(tmp_path):
+def test_a_broken_line_is_given_once_another_follows_it(tmp_path):
     steps = (lambda: (tmp_path / "a.ndjson").write_text("{}\n" + LINE), nothing)
     names, contents = story(tmp_path, *steps)
     assert names == [["a.ndjson:1", "a.ndjson:2"], []]
@@ -131,10 +131,10 @@ def test_a_broken_line_is_told_once_another_follows_it(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.json", "a.ndjson", "a.png"])
-def test_what_cannot_be_read_is_told_when_nobody_seems_to_write_it_any_more(name, tmp_path):
-    steps = (picture_bytes(tmp_path / name), *[nothing] * folder_watch.PATIENCE)
+def test_what_cannot_be_read_is_given_when_it_no_longer_changes(name, tmp_path):
+    steps = (picture_bytes(tmp_path / name), *[nothing] * folder_watch.SCANS_BEFORE_ERROR)
     names, contents = story(tmp_path, *steps)
-    assert not any(names[: folder_watch.PATIENCE // 2]) and sum(map(len, names)) == 1
+    assert not any(names[: folder_watch.SCANS_BEFORE_ERROR // 2]) and sum(map(len, names)) == 1
     assert isinstance(contents[0], InputError) and str(contents[0]).startswith(str(tmp_path / name))
 
 
@@ -147,7 +147,7 @@ def test_half_a_picture_is_waited_for(tmp_path):
     assert names == [[], [], ["a.png"]] and contents[0].size == (20, 20)
 
 
-def test_all_bitmaps_of_an_array_are_told(tmp_path):
+def test_all_bitmaps_of_an_array_are_given(tmp_path):
     steps = (lambda: np.save(tmp_path / "a.npy", np.ones((3, 784), np.uint8)), nothing)
     assert story(tmp_path, *steps)[0] == [["a.npy:0", "a.npy:1", "a.npy:2"], []]
 
@@ -157,6 +157,6 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         folder_watch.changes(str(tmp_path / "absent"), nothing)
 
 
-def test_a_file_that_vanishes_between_two_looks_is_forgotten(tmp_path, monkeypatch):
+def test_a_file_that_vanishes_between_two_scans_is_forgotten(tmp_path, monkeypatch):
     monkeypatch.setattr(inputs, "in_folder", lambda folder: iter([str(tmp_path / "gone.png")]))
     assert story(tmp_path, nothing, nothing)[0] == [[], []]
