@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import did_you_mean
+from jaxdoodle.inference.answers import count
+
+__all__ = ["Parser", "add_data_dir", "add_dataset", "count", "counts", "model_path"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,14 +46,6 @@ def add_data_dir(parser: Any) -> None:
 def model_path(path: str) -> str:
     """The model file that a command is given: itself, or ``model.npz`` in the folder of a run."""
     return str(Path(path) / "model.npz") if Path(path).is_dir() else path
-
-
-def count(text: str) -> int:
-    """A positive integer, for ``argparse``."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"at least 1; got {value}")
-    return value
 
 
 def counts(text: str) -> tuple[int, ...]:

@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from jaxdoodle.inference.model import Model, Prediction
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a model.npz")
-    add_options(parser, "+")
-
-
 def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
+    """Add FILE, which ``argparse`` takes ``nargs`` times, ``-k``, ``--json`` and ``--watch``."""
     option = parser.add_argument
     option(
         "files",
@@ -38,12 +34,6 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
     option("-k", type=count, default=3, metavar="N", help="how many classes to print, most probable first (default 3)")
     option("--json", action="store_true", help="print a JSON object per input")
     option("--watch", action="store_true", help="FILE is a folder: answer every file that comes into it, until Ctrl-C")
-
-
-def run(options: argparse.Namespace) -> int:
-    from jaxdoodle.inference import Model
-
-    return answer(Model.load(options.model), options, "jaxdoodle: ")
 
 
 def answer(

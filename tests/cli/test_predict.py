@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,15 @@ def test_explain_draws_the_preprocessing_steps_beside_the_answer(blank, tmp_path
     assert capsys.readouterr().out.startswith(f"{tmp_path}/page.png: ")
     with Image.open(out) as image:
         assert image.format == "PNG" and image.width > 100
+
+
+def test_the_folder_of_a_run_stands_for_its_model(tmp_path, capsys):
+    (tmp_path / "one.json").write_text("[[[5, 90], [5, 7]]]")
+    assert main(["predict", str(tmp_path), str(tmp_path / "one.json")]) == 2
+    assert capsys.readouterr() == ("", f"jaxdoodle: {tmp_path}/model.npz: No such file or directory.\n")
+    shutil.copy(MODEL, tmp_path / "model.npz")
+    assert main(["predict", str(tmp_path), str(tmp_path / "one.json")]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/one.json: ")
 
 
 def test_explain_takes_one_picture(tmp_path, capsys):
