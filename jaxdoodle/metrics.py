@@ -10,15 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "McNemar",
-    "Proportions",
-    "auroc",
-    "calibration_error",
-    "class_counts",
-    "confusion_counts",
-    "format_accuracy",
-]
-__all__ += ["mcnemar", "most_confused", "negative_log_likelihood", "two_proportions", "wilson_interval"]
+    "McNemar", "Proportions", "auroc", "calibration_error", "class_counts", "confusion_counts", "format_accuracy",
+    "mcnemar", "most_confused", "negative_log_likelihood", "two_proportions", "wilson_interval",
+]  # fmt: skip
 
 _NORMAL = NormalDist()
 _Z95 = _NORMAL.inv_cdf(0.975)

@@ -5,7 +5,9 @@ A name is loaded when it is asked for: ``jaxdoodle.inference`` sets the number o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from jaxdoodle.core.exports import exports
 
 if TYPE_CHECKING:
     from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing, PreprocessingError
@@ -17,14 +19,9 @@ __all__ = [
     "render_drawings",
 ]  # fmt: skip
 
-_MODULES = {
-    "Preprocessed": "pipeline", "preprocess": "pipeline", "render_drawing": "render", "render_drawings": "render",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'config')}"), name)
+__getattr__, __dir__ = exports(
+    __name__,
+    config="MNIST QUICKDRAW Preprocessing PreprocessingError",
+    pipeline="Preprocessed preprocess",
+    render="render_drawing render_drawings",
+)

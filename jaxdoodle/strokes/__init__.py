@@ -5,7 +5,9 @@ A name is loaded when it is asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from jaxdoodle.core.exports import exports
 
 if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Drawing, Stroke, check, simplify
@@ -17,15 +19,10 @@ __all__ = [
     "Drawing", "Skipped", "Stroke", "check", "paint", "rasterize", "read_drawings", "scan", "simplify", "strokes_of",
 ]  # fmt: skip
 
-_MODULES = {
-    "paint": "raster", "rasterize": "raster", "Skipped": "readers", "read_drawings": "readers", "scan": "readers",
-    "strokes_of": "svg",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'drawing')}"), name)
+__getattr__, __dir__ = exports(
+    __name__,
+    drawing="Drawing Stroke check simplify",
+    raster="paint rasterize",
+    readers="Skipped read_drawings scan",
+    svg="strokes_of",
+)

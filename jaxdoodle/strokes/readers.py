@@ -28,7 +28,7 @@ def _raise(error: InputError) -> None:
 
 
 class Skipped:
-    """Counts broken drawings, which are left out: ``read_drawings(path, Skipped())``. As text: the first and the number.
+    """Counts broken drawings, which are left out: ``read_drawings(path, Skipped())``. As text: the first and how many.
 
     Attributes:
       count: How many.
