@@ -118,7 +118,7 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     ink, specks = without_specks(np.where(found.ink < MIN_INK, np.float32(0), found.ink))
     ink = full_strength(ink)
     if specks:
-        steps.append((f"without {specks} specks", ink))
+        steps.append((f"without {specks} speck{'s' * (specks > 1)}", ink))
     box = box_of(ink)
     drawing = ink[int(box[0]) : int(box[2]) + 1, int(box[1]) : int(box[3]) + 1]
     stroke_width, scale, widened = width_by_outline(drawing), 1.0, 0.0
