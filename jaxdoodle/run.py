@@ -18,7 +18,7 @@ from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
-from jaxdoodle.training.loop import Evaluation, TrainConfig, TrainResult, fit, predict, score
+from jaxdoodle.training import Evaluation, TrainConfig, TrainResult, fit, predict, score
 
 GOLDENS = 16
 #: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.

@@ -10,7 +10,7 @@ augmented, 40 epochs: 99.40 % (one seed).
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.training.augmentation import Augment
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="mnist",

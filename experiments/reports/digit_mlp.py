@@ -16,7 +16,7 @@ from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.spec import LeakyReLU, ReLU, Sigmoid, Tanh
 from jaxdoodle.training.augmentation import Augment
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 REPORT = TrainConfig(epochs=10, batch_size=128, optimizer="sgd", learning_rate=0.01, schedule="constant")
 

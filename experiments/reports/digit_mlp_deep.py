@@ -10,7 +10,7 @@ same network, augmented, 60 epochs: 99.1 % (3 seeds).
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training.augmentation import Augment
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="mnist",

@@ -12,7 +12,7 @@ from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import mlp, sketch_cnn
 from jaxdoodle.nn.penalties import L2
 from jaxdoodle.training.augmentation import Augment
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="quickdraw",

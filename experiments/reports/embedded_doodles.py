@@ -8,7 +8,7 @@ other half the CNN was as good.
 
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import digit_cnn, mlp
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="doodles",

@@ -9,7 +9,7 @@ not that of the full set.
 
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import sketch_cnn
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="quickdraw",

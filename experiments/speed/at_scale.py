@@ -29,7 +29,8 @@ from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.catalog import load_dataset
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.readers.quickdraw import RESIDENT
-from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, feed
+from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, data_loader
+from jaxdoodle.training.config import DataConfig, TrainConfig
 
 #: How often each network is trained from either place.
 ROUNDS = {"digit_cnn": 3, "sketch_cnn": 1}
@@ -97,14 +98,14 @@ def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
     """Chunks alone, from files that the system has forgotten."""
     data = _load(options).train
     _forget(data.images)
-    source = feed(data, sampling, 1, np.random.default_rng(0))
+    loader = data_loader(data, DataConfig(sampling=sampling))
     started, drawings, seen = time.perf_counter(), 0, np.zeros(len(data.classes), np.int64)
-    for images, labels, _ in islice(source.draws, options.chunks):
+    for images, labels, _ in islice(loader.chunks, options.chunks):
         drawings += len(images)
         seen += np.bincount(labels, minlength=len(seen))
     seconds = time.perf_counter() - started
     return {
-        "chunks_of_an_epoch": source.chunks,
+        "chunks_of_an_epoch": loader.chunks_per_epoch,
         "drawings": drawings,
         "drawings_a_second": round(drawings / seconds),
         "of_a_class": [int(seen.min()), int(seen.max())],
@@ -126,8 +127,8 @@ def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     for _ in range(ROUNDS[network]):
         for where in rates:
             _forget(some.images)
-            result = loop.fit(spec, sides[where], None, loop.TrainConfig(epochs=1))
-            rates[where].append(round(result.history[0].running.total / result.train_seconds))
+            result = loop.fit(spec, sides[where], None, TrainConfig(epochs=1))
+            rates[where].append(round(result.history[0].training.total / result.train_seconds))
             found["loss"][where] = [round(float(np.mean(part)), 2) for part in _ends(result.step_losses)]
             found.setdefault("peak_megabytes", _peak())  # with what is in memory for comparison it would be more
             sides.setdefault("memory", replace(some, images=some.images[:]))

@@ -86,11 +86,11 @@ def jax(folder: Path) -> Answer:
     from jax import config
 
     from jaxdoodle.inference import model_file
-    from jaxdoodle.training import loop
+    from jaxdoodle.training import evaluation
 
     config.update("jax_platforms", "cpu")
     file = model_file.read(folder / "model.npz")
-    return lambda images: loop.predict(file.spec, file.params, images, divisor=DIVISOR)
+    return lambda images: evaluation.predict(file.spec, file.params, images, divisor=DIVISOR)
 
 
 def torch(folder: Path) -> Answer:

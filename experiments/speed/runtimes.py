@@ -34,15 +34,24 @@ class Trainer(NamedTuple):
 def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: int = 1, seed: int = SEED) -> Trainer:
     from jax import default_backend
 
-    from jaxdoodle.training import loop as train
-    from jaxdoodle.training import optimizers
+    from jaxdoodle.training import TrainConfig, evaluation
+    from jaxdoodle.training.epoch import compile_epoch
+    from jaxdoodle.training.optimizers import make_optimizer
+    from jaxdoodle.training.state import init_state
+    from jaxdoodle.training.step import make_step
 
-    config = train.TrainConfig(batch_size=workload.batch_size, devices=devices, seed=seed)
-    rate = optimizers.make_schedule("constant", workload.learning_rate, decay=0.0, steps_per_epoch=1, steps=1)
-    optimizer = optimizers.make_optimizer(workload.optimizer, rate)
-    step = train.make_step(workload.spec, optimizer, config, 255.0)
-    arguments = train.init_state(workload.spec, optimizer, config), images, labels
-    run, (state, *data) = train.compile_epoch(step, workload.batch_size, devices, arguments, len(images))
+    config = TrainConfig(
+        batch_size=workload.batch_size,
+        optimizer=workload.optimizer,
+        learning_rate=workload.learning_rate,
+        schedule="constant",
+        devices=devices,
+        seed=seed,
+    )
+    optimizer = make_optimizer(config, steps_per_epoch=1)
+    step = make_step(workload.spec, optimizer, config, 255.0)
+    start = init_state(workload.spec, optimizer, config), images, labels
+    run, (state, *data) = compile_epoch(step, workload.batch_size, len(images), start, devices)
     rng = np.random.default_rng(seed)
 
     def epoch():
@@ -51,7 +60,7 @@ def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: in
         return float(np.mean(loss))
 
     def predict(images):
-        return train.predict(workload.spec, state.params, images).argmax(axis=1)
+        return evaluation.predict(workload.spec, state.params, images).argmax(axis=1)
 
     return Trainer(epoch, predict, default_backend())
 

@@ -61,8 +61,8 @@ def case(axis: str, value: int) -> tuple[ModelSpec, int, int]:
 def measure(axis: str, value: int, devices: int) -> dict[str, float]:
     """One point, in a process that has not used JAX before: seconds to compile, images a second, peak bytes."""
     from jaxdoodle.data.dataset import Dataset
+    from jaxdoodle.training import TrainConfig, loop
     from jaxdoodle.training import devices as parallel
-    from jaxdoodle.training import loop
 
     if devices > 1:
         parallel.use_cpu_devices(devices)
@@ -73,11 +73,11 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
         images = on_disk(Path(folder), count) if axis == "on disk" else noise(rng, count)
         data = Dataset("noise", images, labels, spec.classes)
         epochs = max(1, min(5, 20_000 // count))
-        config = loop.TrainConfig(
+        config = TrainConfig(
             epochs=epochs + 1, batch_size=batch_size, learning_rate=1e-4, schedule="constant", devices=devices
         )
         result = loop.fit(spec, data, None, config)
-    rate = statistics.median(epoch.running.total / epoch.seconds for epoch in result.history[1:])
+    rate = statistics.median(epoch.training.total / epoch.seconds for epoch in result.history[1:])
     return {"compile_seconds": result.compile_seconds, "images_per_second": rate, "peak_bytes": peak_bytes()}
 
 

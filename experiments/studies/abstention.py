@@ -35,7 +35,7 @@ from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.run import train_model
 from jaxdoodle.training import compile_cache
 from jaxdoodle.training.augmentation import Augment
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 SEEDS = (0, 1, 2)
 KEEP = 0.95

@@ -39,7 +39,7 @@ from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
 from jaxdoodle.training import compile_cache
 from jaxdoodle.training.augmentation import Augment
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 #: The classes of which most drawings are at hand in strokes.
 CLASSES = (

@@ -38,7 +38,7 @@ from jaxdoodle.run import train_model
 from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
 from jaxdoodle.training import compile_cache
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 CONFIG = TrainConfig(epochs=2, schedule="constant")
 SHOWN = 10  # drawings in the picture

@@ -22,7 +22,7 @@ from jaxdoodle.core.record import cores, describe_data, describe_machine, to_jso
 from jaxdoodle.data import load_dataset
 from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.plots.style import BLUE, RED, figure
-from jaxdoodle.training import compile_cache, loop
+from jaxdoodle.training import TrainConfig, compile_cache, evaluate, fit
 from jaxdoodle.training import devices as parallel
 
 GOAL = 0.99
@@ -48,10 +48,9 @@ def run(out_dir: Path, seeds: int = SEEDS) -> int:
     spec = digit_cnn(splits.classes, drop_rate=0.0)
     runs: list[dict[str, Any]] = []
     for seed in range(seeds):
-        config = loop.TrainConfig(**RECIPE, devices=devices, seed=seed)
-        result = loop.fit(spec, splits.train, None, config)
-        outputs = loop.predict(spec, result.params, splits.test.images)
-        correct = loop.score(outputs, splits.test.labels, config.loss).correct
+        config = TrainConfig(**RECIPE, devices=devices, seed=seed)
+        result = fit(spec, splits.train, None, config)
+        correct = evaluate(spec, result.params, splits.test).correct
         runs.append({"seed": seed, "correct": correct, "train_seconds": result.train_seconds})
         print(f"seed {seed:2}: {correct:,} of {len(splits.test):,} in {result.train_seconds:.2f} s", flush=True)
 

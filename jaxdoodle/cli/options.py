@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,45 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(args, namespace)
 
 
+def add_config(parser: Any, config: type) -> None:
+    """An option for each field of a group of ``TrainConfig`` that is one value; its bounds are checked there."""
+    for field in fields(config):
+        if field.metadata:
+            kind = {"int": int, "float": float}.get(str(field.type).partition(" ")[0], str)
+            choices = field.metadata["choices"]
+            text = field.metadata["text"] + f": {', '.join(choices)}" * bool(choices)
+            default = "none" if field.default is None else field.default
+            option = "--" + field.name.replace("_", "-")
+            metavar = "NAME" if choices else "N" if kind is int else "X"
+            help = f"{text[0].upper()}{text[1:]} (default {default})."
+            parser.add_argument(option, type=kind, default=field.default, metavar=metavar, help=help)
+
+
+def config_of(options: argparse.Namespace, config: type) -> dict[str, Any]:
+    """The values of the options that ``add_config`` made, by the names of the fields."""
+    return {field.name: getattr(options, field.name) for field in fields(config) if field.metadata}
+
+
+def add_quiet(parser: Any) -> None:
+    """``--quiet``."""
+    parser.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
+
+
 def add_dataset(parser: Any, *, required: bool = True) -> None:
     """``--dataset``, ``--per-class`` and ``--data-dir``; ``parser`` may be a group of options."""
     text = "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of drawings"
     parser.add_argument(
-        "--dataset", required=required, help=text if required else f"{text} (default: the one of the training)"
+        "--dataset", required=required, help=f"{text}{'' if required else ' (default: what the model was trained on)'}."
     )
-    parser.add_argument("--per-class", type=count, metavar="N", help="largest number of drawings of each class")
+    parser.add_argument("--per-class", type=count, metavar="N", help="Largest number of drawings of each class.")
     add_data_dir(parser)
 
 
 def add_data_dir(parser: Any) -> None:
     """``--data-dir``."""
-    parser.add_argument("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="Root folder of the datasets (default: $JAXDOODLE_DATA, else data/)."
+    )
 
 
 def model_path(path: str) -> str:

@@ -7,44 +7,43 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.cli.options import add_dataset, counts
+from jaxdoodle.cli.options import add_config, add_dataset, config_of, counts
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.data.splits import VALIDATION_FRACTION
+from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
+
+PLATFORMS = ("cpu", "gpu", "tpu")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from jaxdoodle.nn.architectures import ACTIVATIONS
 
-    add_dataset(parser)
-    option = parser.add_argument
-    option("--classes", help='names with commas between, or "all"')
-    option("--model", default="cnn", metavar="MODEL", help="mlp, cnn (default), sketch-cnn, or a spec as JSON file")
-    option("--hidden", type=counts, default=(128,), metavar="N,N", help="hidden sizes of mlp (128)")
-    option("--activation", choices=ACTIVATIONS, default="relu", help="of mlp (relu)")
-    option("--drop-rate", type=float, default=0.0, help="dropout of mlp: the fraction dropped (0)")
-    option("--out", type=Path, metavar="DIR", help="for model, record and figures (runs/DATASET-MODEL)")
-    option("--validation", type=float, default=0.2, help="fraction of the training drawings held out (0.2)")
-    option("--epochs", type=int, default=10, help="(10)")
-    option("--batch-size", type=int, default=128, help="(128)")
-    option("--optimizer", default="adam", help="sgd, momentum, adam (default), adamw, ...")
-    option("--learning-rate", type=float, default=1e-3, help="its highest value (0.001)")
-    option("--schedule", default="cosine", help="constant, cosine (default), one_cycle, exponential, inverse_time")
-    option("--schedule-decay", type=float, default=0.0, help="exponential: factor an epoch; inverse_time: rate a step")
-    option("--l1", type=float, default=0.0, help="rate of the penalty sum |w|")
-    option("--l2", type=float, default=0.0, help="rate of the penalty sum w^2")
-    option("--label-smoothing", type=float, default=0.0, help="fraction of a label that goes to all classes")
-    option("--augment", action="store_true", help="move, turn and bend training images anew at every step")
-    option("--clip-norm", type=float, help="bound on the norm of the gradient")
-    option("--ema-decay", type=float, help="decay of a moving average of the weights, e.g. 0.999")
-    option(
-        "--sampling",
-        choices=("natural", "balanced"),
-        default="natural",
-        help="every drawing once an epoch (natural), or every class equally often",
+    data, model, optimizer, regularization, hardware, output = (
+        parser.add_argument_group(title)
+        for title in ("Data", "Model", "Optimizer", "Regularization", "Hardware", "Output")
     )
-    option("--matmul-precision", choices=("float32", "bfloat16"), default="float32", help="of matrix products, on GPUs")
-    option("--gradients", choices=("hand", "autodiff"), default="hand", help="how gradients are computed (hand)")
-    option("--devices", type=int, default=1, help="share each batch among so many processor cores (1)")
-    option("--seed", type=int, default=0, help="(0)")
+    add_dataset(data)
+    data.add_argument("--classes", metavar="NAMES", help='Class names with commas between, or "all".')
+    text = f"Fraction of the training images held out for validation (default {VALIDATION_FRACTION})."
+    data.add_argument("--validation", type=float, default=VALIDATION_FRACTION, metavar="X", help=text)
+    add_config(data, DataConfig)
+    option = model.add_argument
+    option("--model", default="cnn", help="mlp, cnn, sketch-cnn, or a spec as JSON file (default cnn).")
+    option("--hidden", type=counts, default=(128,), metavar="N,N", help="Units of mlp's hidden layers (default 128).")
+    option("--activation", choices=ACTIVATIONS, default="relu", help="Activation function of mlp (default relu).")
+    option("--drop-rate", type=float, default=0.0, metavar="X", help="Fraction that mlp's dropout drops (default 0.0).")
+    add_config(optimizer, OptimizerConfig)
+    option = regularization.add_argument
+    option("--l1", type=float, default=0.0, metavar="X", help="Rate of the penalty sum |w| (default 0.0).")
+    option("--l2", type=float, default=0.0, metavar="X", help="Rate of the penalty sum w^2 (default 0.0).")
+    text = "Fraction of a label that is spread over all classes (default 0.0)."
+    option("--label-smoothing", type=float, default=0.0, metavar="X", help=text)
+    option("--augment", action="store_true", help="Move, turn and bend the training images, anew at every step.")
+    add_config(regularization, RegularizationConfig)
+    hardware.add_argument("--device", choices=PLATFORMS, help="What JAX computes on (default: its choice).")
+    add_config(hardware, HardwareConfig)
+    text = "Folder for model, record and figures (default runs/DATASET-MODEL)."
+    output.add_argument("--out", type=Path, metavar="DIR", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,27 +55,16 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.run import train_model
     from jaxdoodle.training import compile_cache, devices
     from jaxdoodle.training.augmentation import Augment
-    from jaxdoodle.training.loop import TrainConfig
 
     config = TrainConfig(
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        optimizer=options.optimizer,
-        learning_rate=options.learning_rate,
-        schedule=options.schedule,
-        schedule_decay=options.schedule_decay,
+        **config_of(options, TrainConfig),
         loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
         penalties=(penalties.L1(options.l1),) * bool(options.l1) + (penalties.L2(options.l2),) * bool(options.l2),
         augment=Augment() if options.augment else None,
-        clip_norm=options.clip_norm,
-        ema_decay=options.ema_decay,
-        gradients=options.gradients,
-        devices=options.devices,
-        sampling=options.sampling,
-        matmul_precision=options.matmul_precision,
-        seed=options.seed,
     )
     compile_cache.enable()
+    if options.device:
+        devices.use_platform(options.device)
     if config.devices > 1:
         devices.use_cpu_devices(config.devices)
     splits = load_dataset(

@@ -17,7 +17,7 @@ import numpy as np
 
 import jaxdoodle
 from jaxdoodle.data.dataset import Dataset, Splits
-from jaxdoodle.training.loop import TrainConfig
+from jaxdoodle.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from jaxdoodle.run import Run

@@ -1,21 +1,31 @@
-"""Augmentation: each training image slightly moved, turned, stretched and bent, anew at every step, on the device."""
+"""Augmentation: random affine and elastic changes of each training image, drawn anew at every step, on the device."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-import jax
-import jax.numpy as jnp
-from jax import Array
+from jaxdoodle.core.lazy import jax, jnp
+from jaxdoodle.core.types import Array
+
+__all__ = ["Augment", "apply"]
 
 
 @dataclass(frozen=True)
 class Augment:
-    """How far an image may be changed; each quantity is drawn evenly between minus and plus its bound.
+    """How far an image may be changed; each quantity is drawn uniformly between minus and plus its bound.
 
-    ``rotate`` and ``shear`` in degrees, ``zoom`` as a fraction, ``shift`` in pixels; ``elastic`` is the height in
-    pixels of a smooth random displacement with one random vector per ``grid`` pixels (Simard et al. 2003).
+    Args:
+      rotate: Bound of the rotation, in degrees.
+      shear: Bound of the shear, in degrees.
+      zoom: Bound of the zoom of height and of width, as a fraction.
+      shift: Bound of the shift down and to the right, in pixels.
+      elastic: Bound of a smooth random displacement, in pixels, down and to the right.
+      grid: The displacement has one random vector per so many pixels.
+
+    Reference: Simard, Steinkraus and Platt (2003), "Best practices for convolutional neural networks applied to visual
+    document analysis".
     """
 
     rotate: float = 10.0
@@ -27,21 +37,30 @@ class Augment:
 
 
 def apply(augment: Augment, key: Array, images: Array) -> Array:
-    """``(batch, height, width, channels)`` floats to the same shape; what comes in from outside is blank (zero)."""
+    """Change each image in a way of its own.
+
+    Args:
+      augment: How far.
+      key: A JAX random key.
+      images: Floats ``(batch, height, width, channels)``.
+
+    Returns:
+      Images of the same shape and dtype; what comes in from outside is 0.
+    """
     height, width = images.shape[1:3]
     rows, columns = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
-    places = jnp.stack([rows, columns]).astype(images.dtype)  # (2, height, width)
+    coordinates = jnp.stack([rows, columns]).astype(images.dtype)  # (2, height, width)
     center = jnp.asarray([(height - 1) / 2, (width - 1) / 2], images.dtype)[:, None, None]
     affine_key, elastic_key = jax.random.split(key)
     matrices, shifts = _affine(augment, affine_key, images.shape[0], images.dtype)
-    moved = jnp.einsum("nij,jhw->nihw", matrices, places - center) + center + shifts[:, :, None, None]
+    moved = jnp.einsum("nij,jhw->nihw", matrices, coordinates - center) + center + shifts[:, :, None, None]
     if augment.elastic:
         moved += _displacement(augment, elastic_key, images.shape[:3], images.dtype)
     return _sample(images, moved)
 
 
-def _affine(augment: Augment, key: Array, count: int, dtype) -> tuple[Array, Array]:
-    """``(count, 2, 2)`` matrices and ``(count, 2)`` shifts, from places in the result to places in the image."""
+def _affine(augment: Augment, key: Array, count: int, dtype: Any) -> tuple[Array, Array]:
+    """``(count, 2, 2)`` matrices and ``(count, 2)`` shifts, from pixels of the result to pixels of the image."""
     bounds = jnp.asarray(
         [
             math.radians(augment.rotate),
@@ -60,7 +79,7 @@ def _affine(augment: Augment, key: Array, count: int, dtype) -> tuple[Array, Arr
     return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=1), drawn[:, 4:]
 
 
-def _displacement(augment: Augment, key: Array, shape: tuple[int, ...], dtype) -> Array:
+def _displacement(augment: Augment, key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     """``(batch, 2, height, width)``: a coarse grid of random vectors, blended smoothly."""
     count, height, width = shape
     cells = math.ceil(height / augment.grid) + 1, math.ceil(width / augment.grid) + 1
@@ -79,17 +98,17 @@ def _blend(size: int, cells: int) -> list[list[float]]:
     return weights
 
 
-def _sample(images: Array, places: Array) -> Array:
-    """Bilinear: each result pixel from the four around its place; ``places`` is ``(batch, 2, height, width)``."""
+def _sample(images: Array, coordinates: Array) -> Array:
+    """Bilinear interpolation of the four pixels around each of the coordinates ``(batch, 2, height, width)``."""
     count, height, width, channels = images.shape
     padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(count, -1, channels)
-    row = jnp.clip(places[:, 0] + 1, 0, height + 0.999)
-    column = jnp.clip(places[:, 1] + 1, 0, width + 0.999)
+    row = jnp.clip(coordinates[:, 0] + 1, 0, height + 0.999)
+    column = jnp.clip(coordinates[:, 1] + 1, 0, width + 0.999)
     top, left = jnp.floor(row), jnp.floor(column)
     down, right = row - top, column - left
     first = (top * (width + 2) + left).astype(jnp.int32).reshape(count, -1)
 
-    def pixel(offset, weight):
+    def pixel(offset: int, weight: Array) -> Array:
         gathered = jnp.take_along_axis(padded, (first + offset)[:, :, None], axis=1)
         return gathered.reshape(images.shape) * weight[..., None]
 

@@ -1,4 +1,4 @@
-"""Compiled programs kept on disk, so that the second run of a command need not compile again."""
+"""Compiled programs on disk, so that the second run of a command does not compile again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import jax
 
 from jaxdoodle.core import user_cache
 
+__all__ = ["enable"]
+
 
 def enable() -> None:
-    """For commands: keep what compiles for longer than 0.1 s in the user's cache directory.
+    """Keep what compiles for longer than 0.1 s in the user's cache directory; for commands.
 
-    Where the user has told JAX of a directory, by ``JAX_COMPILATION_CACHE_DIR`` or otherwise, that stays.
+    A directory that the user has given to JAX, by ``JAX_COMPILATION_CACHE_DIR`` or otherwise, stays.
     """
     if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", str(user_cache.folder() / "compiled"))

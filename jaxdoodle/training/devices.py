@@ -1,6 +1,6 @@
-"""Several devices, one batch: each takes its share, and the mean of their gradients is the gradient of the whole.
+"""Data parallelism: each device takes its share of a batch; the mean of their gradients is the gradient of the whole.
 
-Nothing else changes: the reverse pass, the step and the epoch are those of one device.
+The backward pass, the step and the epoch are those of one device.
 """
 
 from __future__ import annotations
@@ -11,18 +11,36 @@ from collections.abc import Callable
 import jax
 from jax import lax
 from jax.flatten_util import ravel_pytree
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import Array, Params, PyTree
 from jaxdoodle.nn.model import Aux
 
+__all__ = ["make_mesh", "mean_over_devices", "replicated", "shard", "use_cpu_devices", "use_platform"]
+
 AXIS = "batch"
-#: Numbers in an array from which on it is sent alone.
+#: Size of an array from which on it is sent alone.
 LARGE = 8192
 
 
+def use_platform(name: str) -> None:
+    """Let JAX compute on this platform alone: ``"cpu"``, ``"gpu"`` or ``"tpu"``. Call it before JAX computes anything.
+
+    Raises:
+      InputError: JAX finds no such device.
+    """
+    before = jax.config.values["jax_platforms"]
+    jax.config.update("jax_platforms", name)
+    try:
+        jax.devices(name)
+    except RuntimeError:
+        jax.config.update("jax_platforms", before)
+        raise InputError(f"device {name}: JAX finds none on this machine.") from None
+
+
 def use_cpu_devices(devices: int) -> None:
-    """Let JAX see the processor as so many devices of one thread each. To be called before JAX computes anything.
+    """Let JAX see the processor as so many devices of one thread each. Call it before JAX computes anything.
 
     On networks as small as these, two threads that share a matrix product wait for each other; two devices with
     a batch each do not.
@@ -32,21 +50,38 @@ def use_cpu_devices(devices: int) -> None:
 
 
 def make_mesh(devices: int) -> Mesh:
-    """The first so many devices. Raises ``InputError`` where there are fewer."""
+    """The first so many devices.
+
+    Raises:
+      InputError: There are fewer.
+    """
     if devices > len(jax.devices()):
         raise InputError(f"devices is at most {len(jax.devices())}, as many as JAX sees; got {devices}.")
     return Mesh(jax.devices()[:devices], (AXIS,))
 
 
-def mean_over_devices(value_and_grad: Callable) -> Callable:
-    """Loss, running statistics and gradients as means over the devices.
+def replicated(devices: int) -> NamedSharding:
+    """Where each of the first so many devices holds the whole array."""
+    return NamedSharding(make_mesh(devices), PartitionSpec())
 
-    The small ones are sent as one message, each ``LARGE`` one alone: joined to others, the product that it comes from
-    is compiled into the joining, a number at a time. The outputs stay with the device that computed them. Batch norm
-    takes the statistics of a device's own share.
+
+def mean_over_devices(value_and_grad: Callable) -> Callable:
+    """Loss, running statistics and gradients as means over the devices; the logits stay with their device.
+
+    Arrays smaller than ``LARGE`` are sent as one message, each larger one alone: if it were joined to others, XLA would
+    compute the product that it comes from inside the concatenation, one number at a time. Batch normalization takes the
+    statistics of each device's own share.
+
+    Args:
+      value_and_grad: ``(params, x, labels, *, key=None) -> ((value, Aux), grads)``.
+
+    Returns:
+      The same function, to be called inside ``shard``.
     """
 
-    def objective(params, x, labels, *, key=None):
+    def objective(
+        params: list[Params], x: Array, labels: Array, *, key: Array | None = None
+    ) -> tuple[tuple[Array, Aux], PyTree]:
         (loss, aux), grads = value_and_grad(params, x, labels, key=key)
         leaves, tree = jax.tree.flatten((loss, aux.statistics, grads))
         message, read = ravel_pytree([leaf for leaf in leaves if leaf.size < LARGE])
@@ -59,16 +94,16 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
 
 
 def shard(epoch: Callable, mesh: Mesh) -> Callable:
-    """``epoch(state, images, labels, order)`` on every device at once: ``order`` is shared out, the rest is everywhere.
+    """``epoch(state, images, labels, order)`` on every device at once: ``order`` is sharded, the rest replicated.
 
     Each device draws random numbers of its own.
     """
 
-    def share(state, images, labels, order):
+    def share(state: PyTree, images: Array, labels: Array, order: Array) -> tuple[PyTree, tuple[Array, Array]]:
         own = state._replace(key=jax.random.fold_in(state.key, lax.axis_index(AXIS)))
         after, (loss, correct) = epoch(own, images, labels, order)
         return after._replace(key=state.key), (loss, lax.psum(correct, AXIS))
 
-    everywhere, shared = PartitionSpec(), PartitionSpec(AXIS)
-    specs = (everywhere, everywhere, everywhere, shared)
-    return jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=everywhere, check_vma=False)
+    whole, shared = PartitionSpec(), PartitionSpec(AXIS)
+    specs = (whole, whole, whole, shared)
+    return jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=whole, check_vma=False)

@@ -230,7 +230,7 @@ FAULTS = [
     (f"{TRAIN} --schedule exponential", "decay of the schedule exponential is above 0"),
     (
         f"{TRAIN} --schedule inverse_time --schedule-decay nan",
-        "decay of the schedule inverse_time is at least 0; got nan",
+        "schedule_decay is at least 0; got nan",
     ),
     ("train --dataset doodles --per-class 1 --classes clock --out {tmp}/out", "no drawing (is left|to train on)"),
     ("train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/bad.json", "bad.json: File exists"),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jaxdoodle.training import batches
-from jaxdoodle.training.batches import SAMPLING, feed
+from jaxdoodle.training.batches import SAMPLING, data_loader
+from jaxdoodle.training.config import DataConfig
 
 COUNTS = (700, 130, 900)
 
@@ -21,26 +22,26 @@ def data(on_disk, monkeypatch):
 
 
 def epochs(data, number, sampling="natural", devices=1, seed=0):
-    """The digests of each chunk of each epoch, in the order of use; and the feed."""
-    source = feed(data, sampling, devices, np.random.default_rng(seed))
+    """The digests of each chunk of each epoch, in the order of use; and the loader."""
+    loader = data_loader(data, DataConfig(sampling=sampling, seed=seed), devices)
     known = dict(zip(map(bytes, data.images[:]), data.labels.tolist(), strict=True))
     found = []
     for _ in range(number):
         chunks = []
-        for images, labels, order in islice(source.draws, source.chunks):
-            assert order.dtype == labels.dtype == np.int32 and len(order) == source.size
-            drawings = [bytes(images[place]) for place in order]
+        for images, labels, order in islice(loader.chunks, loader.chunks_per_epoch):
+            assert order.dtype == labels.dtype == np.int32 and len(order) == loader.chunk_size
+            drawings = [bytes(images[index]) for index in order]
             assert [known[one] for one in drawings] == labels[order].tolist()
             chunks.append(drawings)
         found.append(chunks)
-    return found, source
+    return found, loader
 
 
 def test_what_is_in_memory_is_one_chunk_that_stays_where_it_was_put(random_dataset):
     data, placed = random_dataset(50), []
-    source = feed(data, "natural", 1, np.random.default_rng(3), lambda chunk: placed.append(chunk) or chunk)
-    draws = list(islice(source.draws, 3))
-    assert (source.chunks, source.size, len(placed)) == (1, 50, 1)
+    loader = data_loader(data, DataConfig(seed=3), 1, lambda chunk: placed.append(chunk) or chunk)
+    draws = list(islice(loader.chunks, 3))
+    assert (loader.chunks_per_epoch, loader.chunk_size, len(placed)) == (1, 50, 1)
     rng = np.random.default_rng(3)
     for images, labels, order in draws:
         assert images is data.images and labels is data.labels
@@ -49,26 +50,26 @@ def test_what_is_in_memory_is_one_chunk_that_stays_where_it_was_put(random_datas
 
 @pytest.mark.parametrize("devices", (1, 2, 3))
 def test_an_epoch_from_disk_takes_a_drawing_once_and_leaves_out_few_and_others_each_time(data, devices):
-    found, source = epochs(data, 30, devices=devices)
-    assert source.size % devices == 0 and source.size <= 400
+    found, loader = epochs(data, 30, devices=devices)
+    assert loader.chunk_size % devices == 0 and loader.chunk_size <= 400
     absent = Counter({bytes(image): 0 for image in data.images[:]})
     for chunks in found:
         drawings = [one for chunk in chunks for one in chunk]
-        assert len(set(drawings)) == len(drawings) == source.chunks * source.size
-        assert len(data) - len(drawings) < batches.RUN * (devices * source.chunks + 1)
+        assert len(set(drawings)) == len(drawings) == loader.chunks_per_epoch * loader.chunk_size
+        assert len(data) - len(drawings) < batches.RUN * (devices * loader.chunks_per_epoch + 1)
         absent.update(absent.keys() - set(drawings))
-    assert max(absent.values()) < 15, "nobody sits out half of the epochs"
+    assert max(absent.values()) < 15, "no drawing is left out of half of the epochs"
 
 
 def test_a_chunk_is_mixed_from_the_whole_set(data):
     found, _ = epochs(data, 2)
     label_of = dict(zip(map(bytes, data.images[:]), data.labels.tolist(), strict=True))
-    place_of = {bytes(image): place for place, image in enumerate(data.images[:])}
+    index_of = {bytes(image): index for index, image in enumerate(data.images[:])}
     for chunk in (chunk for chunks in found for chunk in chunks):
         counts = Counter(label_of[one] for one in chunk)
         assert counts[0] > 80 and counts[2] > 100
-        neighbours = sum(abs(place_of[a] - place_of[b]) == 1 for a, b in zip(chunk, chunk[1:], strict=False))
-        assert neighbours < 10, "the drawings of a run are not used one after the other"
+        neighbors = sum(abs(index_of[a] - index_of[b]) == 1 for a, b in zip(chunk, chunk[1:], strict=False))
+        assert neighbors < 10, "the drawings of a run are not used one after the other"
     assert {*found[0][0]} != {*found[1][0]}
 
 
@@ -82,19 +83,19 @@ def test_balanced_sampling_takes_every_class_equally_often_and_each_of_its_drawi
     if where == "memory":
         order = np.random.default_rng(8).permutation(len(data))
         data = type(data)(data.name, data.images[order], data.labels[order], data.classes)
-    found, source = epochs(data, 6, "balanced")
+    found, loader = epochs(data, 6, "balanced")
     drawings = list(map(bytes, data.images[:]))
     total, rows_of = SAMPLING["balanced"](data.labels)
     assert total == 3 * (1730 // 3)
-    taken, had_their_turn = Counter(), Counter()
+    taken, drawn = Counter(), Counter()
     for epoch, chunks in enumerate(found):
         turns = Counter(drawings[row] for row in rows_of(epoch, np.arange(total)))
         used = Counter(one for chunk in chunks for one in chunk)
-        assert used <= turns and used.total() == source.chunks * source.size
+        assert used <= turns and used.total() == loader.chunks_per_epoch * loader.chunk_size
         taken += used
-        had_their_turn += turns
-    left_out = had_their_turn - taken
-    assert left_out.total() == 6 * (total - source.chunks * source.size)
+        drawn += turns
+    left_out = drawn - taken
+    assert left_out.total() == 6 * (total - loader.chunks_per_epoch * loader.chunk_size)
     if where == "memory":
         assert not left_out
 
@@ -119,25 +120,25 @@ def test_balanced_sampling_gives_every_drawing_the_same_number_of_turns():
 
 def test_balanced_sampling_passes_over_classes_without_a_drawing(random_dataset):
     data = random_dataset(12, ("a", "b", "c", "d")).take(np.array([0, 2, 3, 4, 6, 7, 8]))
-    _, labels, order = next(feed(data, "balanced", 1, np.random.default_rng(0)).draws)
+    _, labels, order = next(data_loader(data, DataConfig(sampling="balanced")).chunks)
     assert np.bincount(labels[order], minlength=4).tolist() == [2, 0, 2, 2]
 
 
 def test_the_next_chunk_is_read_while_one_is_used(data):
     placed = []
-    source = feed(data, "natural", 1, np.random.default_rng(0), lambda chunk: placed.append(chunk) or chunk)
-    next(source.draws)
-    next(source.draws)
+    loader = data_loader(data, DataConfig(), 1, lambda chunk: placed.append(chunk) or chunk)
+    next(loader.chunks)
+    next(loader.chunks)
     assert len(placed) >= 2
-    source.draws.close()  # waits for what is being read
+    loader.chunks.close()  # waits for what is being read
     assert len(placed) == 3
 
 
 @pytest.mark.parametrize("sampling", SAMPLING)
 def test_a_file_that_goes_away_ends_training_with_its_name(sampling, data, refusal):
-    source = feed(data, sampling, 1, np.random.default_rng(0))
+    loader = data_loader(data, DataConfig(sampling=sampling))
     data.images.files[2].path.unlink()
-    text = refusal(lambda: list(islice(source.draws, 3)))
+    text = refusal(lambda: list(islice(loader.chunks, 3)))
     assert str(data.images.files[2].path) in text
 
 
@@ -148,14 +149,15 @@ import numpy as np
 from jaxdoodle.data.catalog import load_dataset
 from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.training import batches as module
+from jaxdoodle.training.config import DataConfig
 
 quickdraw.RESIDENT, module.CHUNK = 0, 2**20
 splits = load_dataset(sys.argv[1], per_class=10**6)
 splits.overlaps
-source = module.feed(splits.train, sys.argv[2], 1, np.random.default_rng(0))
+loader = module.data_loader(splits.train, DataConfig(sampling=sys.argv[2]))
 drawings = 0
-for _ in range(source.chunks):
-    drawings += len(next(source.draws)[0])
+for _ in range(loader.chunks_per_epoch):
+    drawings += len(next(loader.chunks)[0])
 peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())  # ru_maxrss begins with pytest's own
 print(len(splits.train), drawings, int(peak[1]) * 1024)
 """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.training import devices, loop
+from jaxdoodle.training import devices
 
 SCRIPT = """
 import json, sys
@@ -17,7 +17,7 @@ import numpy as np
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.training import devices as parallel
-from jaxdoodle.training import loop
+from jaxdoodle.training import TrainConfig, loop
 
 parallel.use_cpu_devices(2)
 spec = ModelSpec((Conv2D(3, 3), ReLU(), MaxPool2D(), Flatten(), Dense(32), ReLU(), Dense(4)), (28, 28, 1))
@@ -27,7 +27,7 @@ data = Dataset("noise", images, rng.integers(0, 4, 25).astype(np.int32), tuple("
 
 
 def fit(data, devices, batch_size, epochs, spec=spec):
-    config = loop.TrainConfig(
+    config = TrainConfig(
         epochs=epochs, batch_size=batch_size, optimizer="sgd", learning_rate=0.1, schedule="constant", devices=devices
     )
     return loop.fit(spec, data, None, config)
@@ -74,7 +74,7 @@ def test_the_right_answers_of_all_devices_are_counted(found):
     assert one == two and one[0][1] == 24
 
 
-def test_what_cannot_be_shared_out_sits_out_the_epoch(found):
+def test_what_does_not_divide_among_the_devices_is_left_out_of_the_epoch(found):
     assert found["rest"] == [[24, 24], 2 * 3]
 
 
@@ -89,6 +89,10 @@ def test_more_devices_than_there_are_is_refused():
         devices.make_mesh(there + 1)
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused():
-    with pytest.raises(InputError, match=r"^batch_size is a multiple of devices; got 32 and 3\.$"):
-        loop.TrainConfig(batch_size=32, devices=3)
+def test_a_platform_that_is_not_there_is_refused():
+    before = jax.config.values["jax_platforms"]
+    with pytest.raises(InputError, match=r"^device tpu: JAX finds none on this machine\.$"):
+        devices.use_platform("tpu")
+    assert jax.config.values["jax_platforms"] == before
+    devices.use_platform("cpu")
+    jax.config.update("jax_platforms", before)

@@ -1,11 +1,10 @@
-"""Training: it learns, repeats itself, chooses on validation, and stops where the loss is no number."""
+"""Training: it learns, repeats itself, chooses on validation, and stops where the loss is not finite."""
 
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from jaxdoodle.core.errors import InputError
@@ -13,38 +12,15 @@ from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn import model
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.nn.losses import MeanSquaredError
 from jaxdoodle.nn.penalties import L2
-from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.training import batches, loop
+from jaxdoodle.nn.spec import Dense, Dropout, Flatten, ModelSpec
+from jaxdoodle.training import batches, loop, state
 from jaxdoodle.training.augmentation import Augment
-from jaxdoodle.training.loop import DivergedError, TrainConfig
+from jaxdoodle.training.evaluation import evaluate, predict, score
+from jaxdoodle.training.loop import DivergedError
+from tests.fixtures.bars import CLASSES, CNN, CONFIG, SPEC, TRAIN, VALIDATION
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
-
-CLASSES = ("across", "down", "box")
-
-
-def drawings(count, seed):
-    """Bars across, bars down, and boxes, at random places: easy, but not for a wrong gradient."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, count).astype(np.int32)
-    images = np.zeros((count, 28, 28, 1), np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        i, j = rng.integers(2, 16, 2)
-        if label != 1:
-            image[i, j : j + 10] = image[i + 1, j : j + 10] = 255
-        if label != 0:
-            image[i : i + 10, j] = image[i : i + 10, j + 1] = 255
-        if label == 2:
-            image[i + 9, j : j + 10] = image[i : i + 10, j + 9] = 255
-    return Dataset("bars", images, labels, CLASSES)
-
-
-TRAIN, VALIDATION = drawings(300, 0), drawings(100, 1)
-SPEC = mlp(CLASSES, (32,))
-CNN = ModelSpec((Conv2D(4, 5, stride=2), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(3)), (28, 28, 1), CLASSES)
-CONFIG = TrainConfig(epochs=4, batch_size=32, learning_rate=3e-3)
 
 
 def fit(spec=SPEC, train_set=TRAIN, validation=VALIDATION, **changes):
@@ -55,12 +31,12 @@ def assert_same(first, second):
     jax.tree.map(np.testing.assert_array_equal, first, second)
 
 
-def test_a_network_learns_in_float32_and_knows_drawings_it_has_not_seen():
+def test_a_network_learns_in_float32_and_classifies_the_validation_set():
     result = fit(CNN, epochs=12, learning_rate=1e-2)
     assert {leaf.dtype for leaf in jax.tree.leaves(result.params)} == {np.dtype(np.float32)}
-    outputs = loop.predict(CNN, result.params, VALIDATION.images)
-    score = loop.score(outputs, VALIDATION.labels, CONFIG.loss)
-    assert score.total == 100 and score.correct >= 90
+    outputs = predict(CNN, result.params, VALIDATION.images)
+    found = score(outputs, VALIDATION.labels, CONFIG.loss)
+    assert found.total == 100 and found.correct >= 90
     assert result.step_losses[-1] < 0.3 * result.step_losses[0] and len(result.step_losses) == 12 * 10
 
 
@@ -72,7 +48,7 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another():
 
 @pytest.mark.parametrize("spec", [SPEC, CNN], ids=["mlp", "cnn"])
 def test_training_by_hand_and_by_autodiff_is_the_same(spec):
-    by_hand, by_autodiff = (fit(spec, gradients=who, epochs=2) for who in ("hand", "autodiff"))
+    by_hand, by_autodiff = (fit(spec, gradients=gradients, epochs=2) for gradients in ("hand", "autodiff"))
     np.testing.assert_allclose(by_hand.step_losses, by_autodiff.step_losses, rtol=1e-3)
 
 
@@ -100,8 +76,8 @@ def test_the_best_epoch_is_chosen_on_validation_alone():
     result = fit(learning_rate=0.3, optimizer="sgd", epochs=8, batch_size=16)
     ranks = [(e.validation.correct, -e.validation.loss) for e in result.history]
     assert result.best_epoch == 1 + ranks.index(max(ranks))
-    outputs = loop.predict(SPEC, result.params, VALIDATION.images)
-    assert loop.score(outputs, VALIDATION.labels, CONFIG.loss).correct == max(ranks)[0]
+    outputs = predict(SPEC, result.params, VALIDATION.images)
+    assert score(outputs, VALIDATION.labels, CONFIG.loss).correct == max(ranks)[0]
 
 
 def test_without_validation_the_last_epoch_is_kept():
@@ -109,26 +85,21 @@ def test_without_validation_the_last_epoch_is_kept():
     assert fit(validation=VALIDATION.take(np.arange(0))).best_epoch == 4
 
 
-@pytest.mark.parametrize("who", ["hand", "autodiff"])
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(who):
+@pytest.mark.parametrize("gradients", ["hand", "autodiff"])
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(gradients):
     message = r"the loss became (nan|inf) at step \d+ .*in epoch step \d+ of 10; the learning rate 1e\+30"
     with pytest.raises(DivergedError, match=message):
-        fit(learning_rate=1e30, optimizer="sgd", gradients=who)
+        fit(learning_rate=1e30, optimizer="sgd", gradients=gradients)
 
 
-def test_the_moving_average_is_what_is_kept():
-    plain, averaged = fit(validation=None), fit(validation=None, ema_decay=0.9)
+def test_the_moving_average_is_what_is_evaluated_and_kept():
+    plain, averaged = fit(learning_rate=0.03), fit(learning_rate=0.03, ema_decay=0.9)
     assert plain.step_losses == averaged.step_losses
-    config = replace(CONFIG, ema_decay=0.9)
-    optimizer = optax.sgd(0.1)
-    state = loop.init_state(SPEC, optimizer, config)
-    step = jax.jit(loop.make_step(SPEC, optimizer, config, 255.0))
-    expected = state.params
-    for n in range(3):
-        state, _ = step(state, TRAIN.images[:8], TRAIN.labels[:8])
-        keep = np.float32(min(0.9, (1 + n) / (10 + n)))
-        expected = jax.tree.map(lambda a, p, keep=keep: keep * a + (1 - keep) * p, expected, state.params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.ema_params, expected)
+    assert not np.array_equal(plain.params[1]["w"], averaged.params[1]["w"])
+    for result in (plain, averaged):
+        kept = result.history[result.best_epoch - 1].validation
+        assert evaluate(SPEC, result.params, VALIDATION) == kept
+    assert all(a.validation != b.validation for a, b in zip(plain.history, averaged.history, strict=True))
 
 
 def test_running_statistics_move_by_what_the_forward_pass_saw():
@@ -146,11 +117,11 @@ def test_the_divisor_is_what_pixels_are_divided_by():
     for divisor in (255.0, 1.0):
         params = loop.fit(SPEC, TRAIN, None, replace(CONFIG, epochs=1), divisor=divisor).params
         expected = model.apply(SPEC, params, jnp.asarray(x, jnp.float32) / divisor)
-        np.testing.assert_allclose(loop.predict(SPEC, params, x, divisor=divisor), expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(predict(SPEC, params, x, divisor=divisor), expected, rtol=1e-4, atol=1e-5)
     assert fit(epochs=1).step_losses[0] != loop.fit(SPEC, TRAIN, None, CONFIG, divisor=1.0).step_losses[0]
 
 
-def test_every_step_and_every_layer_drops_others():
+def test_every_step_and_every_layer_drops_other_values():
     spec = ModelSpec((Dropout(0.5), Flatten(), Dropout(0.5), Dense(3)), (28, 28, 1), CLASSES)
     _, kept = model.forward(spec, model.init(spec, jax.random.key(0)), jnp.ones((1, 28, 28, 1)), key=jax.random.key(1))
     assert not np.array_equal(np.ravel(kept[0]), np.ravel(kept[2]))
@@ -160,7 +131,7 @@ def test_every_step_and_every_layer_drops_others():
 
 def test_the_seed_orders_the_images(monkeypatch):
     start = model.init(SPEC, jax.random.key(0))
-    monkeypatch.setattr(loop.model, "init", lambda spec, key: jax.tree.map(jnp.copy, start))
+    monkeypatch.setattr(state.model, "init", lambda spec, key: jax.tree.map(jnp.copy, start))
     assert fit(seed=3, epochs=1).step_losses != fit(seed=4, epochs=1).step_losses
 
 
@@ -169,19 +140,6 @@ def test_clipping_reaches_the_optimizer():
     moved = jax.tree.map(lambda a, b: a - b, fit(epochs=1, optimizer="sgd", clip_norm=1e-6).params, start)
     norm = np.sqrt(sum(np.square(leaf).sum() for leaf in jax.tree.leaves(moved)))
     assert 0 < norm < 1e-6, "ten steps of at most 3e-3 times 1e-6, and rounding"
-
-
-@pytest.mark.parametrize("gradients", ["hand", "autodiff"])
-def test_bfloat16_reaches_every_matrix_product_forward_and_backward_and_sums_in_float32(gradients):
-    spec = ModelSpec((Conv2D(2, 3), ReLU(), MaxPool2D(), Flatten(), Dense(3)), (28, 28, 1))
-    for precision in loop.PRECISIONS:
-        config = TrainConfig(matmul_precision=precision, gradients=gradients)
-        step = loop.make_step(spec, optax.sgd(0.1), config, 255.0)
-        state = loop.init_state(spec, optax.sgd(0.1), config)
-        text = jax.jit(step).lower(state, np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int32)).as_text()
-        products = [line for line in text.splitlines() if "dot_general" in line]
-        rounded = ["lhs_precision_type = bf16" in line and "accumulation_type = f32" in line for line in products]
-        assert len(products) >= 5 and rounded == [precision == "bfloat16"] * len(products)
 
 
 def test_weights_that_the_last_step_broke_stop_the_run():
@@ -200,21 +158,6 @@ MISFITS = [
 def test_a_network_for_other_drawings_is_refused(spec, message):
     with pytest.raises(InputError, match=message):
         fit(spec)
-
-
-def test_predictions_come_for_every_image_in_order():
-    params = model.init(SPEC, jax.random.key(0))
-    many = np.concatenate([TRAIN.images] * 7)  # 2,100: more than two chunks, and some left over
-    outputs = loop.predict(SPEC, params, many)
-    assert outputs.shape == (2100, 3)
-    np.testing.assert_allclose(outputs[:300], outputs[1800:], rtol=1e-5, atol=1e-6)
-
-
-def test_scores_are_counts():
-    outputs = np.array([[2.0, 1, 0], [0, 3, 1], [1, 0, 0]], np.float32)
-    score = loop.score(outputs, np.array([0, 1, 2]), MeanSquaredError())
-    assert (score.correct, score.total) == (2, 3) and score.accuracy == 2 / 3
-    np.testing.assert_allclose(score.loss, ((outputs - np.eye(3)) ** 2).mean(), rtol=1e-6)
 
 
 def test_ctrl_c_keeps_the_epochs_that_are_complete():
@@ -244,7 +187,7 @@ def on_disk(tmp_path):
     return put
 
 
-def test_a_set_on_disk_is_learnt_as_well_as_one_in_memory(on_disk, monkeypatch):
+def test_a_set_on_disk_is_learned_as_well_as_one_in_memory(on_disk, monkeypatch):
     monkeypatch.setattr(batches, "CHUNK", 100 * 784)
     monkeypatch.setattr(batches, "RUN", 4)
     result = fit(CNN, on_disk(TRAIN), on_disk(VALIDATION), epochs=12, batch_size=25, learning_rate=1e-2)
@@ -273,32 +216,3 @@ def test_balanced_sampling_reaches_the_network():
         ).params
         seen[sampling] = float(params[1]["b"][0] - params[1]["b"][2])
     assert seen["natural"] < seen["balanced"] - 0.01, "the bias follows how often a class was seen"
-
-
-def test_a_set_is_scored_in_parts_as_it_is_as_a_whole(monkeypatch):
-    params = model.init(SPEC, jax.random.key(0))
-    whole = loop.score(loop.predict(SPEC, params, VALIDATION.images), VALIDATION.labels, CONFIG.loss)
-    assert loop.evaluate(SPEC, params, VALIDATION, CONFIG.loss) == whole
-    monkeypatch.setattr(loop, "SCORED", 33)
-    parts = loop.evaluate(SPEC, params, VALIDATION, CONFIG.loss)
-    assert (parts.correct, parts.total) == (whole.correct, 100) and parts.loss == pytest.approx(whole.loss, rel=1e-5)
-
-
-REFUSED = [
-    ({"epochs": 0}, "epochs is at least 1; got 0"),
-    ({"batch_size": 0}, "batch_size is at least 1; got 0"),
-    ({"learning_rate": float("nan")}, "learning_rate is above 0; got nan"),
-    ({"ema_decay": 1.0}, "ema_decay is at least 0 and below 1; got 1.0"),
-    ({"clip_norm": 0.0}, "clip_norm is above 0; got 0.0"),
-    ({"gradients": "torch"}, "'torch' is not known; there are hand, autodiff"),
-    ({"sampling": "fair"}, "'fair' is not known; there are natural, balanced"),
-    ({"optimizer": "adamm"}, "'adamm' is not known; there are sgd"),
-    ({"schedule": "linear"}, "'linear' is not known; there are constant"),
-    ({"seed": -1}, "seed is at least 0 and below 2.32; got -1"),
-]
-
-
-@pytest.mark.parametrize("changes, message", REFUSED)
-def test_what_cannot_be_trained_is_refused(changes, message):
-    with pytest.raises(InputError, match=message):
-        TrainConfig(**changes)

@@ -1,0 +1,174 @@
+"""How a network is trained: each option with its default, its bounds and its help, once.
+
+``TrainConfig`` checks its values by this table, and the command makes its options from it. Nothing here imports JAX.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from jaxdoodle.core.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from jaxdoodle.nn.losses import Loss
+    from jaxdoodle.nn.penalties import Penalty
+    from jaxdoodle.training.augmentation import Augment
+
+__all__ = ["DataConfig", "HardwareConfig", "OptimizerConfig", "RegularizationConfig", "TrainConfig"]
+
+#: Name of a precision -> what JAX calls such a matrix product; ``None``: its own choice.
+MATMUL_PRECISIONS = {"float32": None, "bfloat16": "BF16_BF16_F32"}
+_BOUNDS = {"at_least": operator.ge, "above": operator.gt, "below": operator.lt}
+_NUMBERS = {"int": (Integral, "an integer"), "float": (Real, "a number")}
+
+
+def _option(default: Any, text: str, choices: tuple[str, ...] = (), **bounds: float) -> Any:
+    """A field that is one value: a name among ``choices``, or a number within ``bounds``; ``text`` is its help."""
+    return field(default=default, metadata={"text": text, "choices": choices, "bounds": bounds})
+
+
+def _softmax_cross_entropy() -> Loss:
+    from jaxdoodle.nn.losses import SoftmaxCrossEntropy
+
+    return SoftmaxCrossEntropy()
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class _Options:
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.metadata and not (value is None and option.default is None):
+                _check(option.name, value, str(option.type).partition(" ")[0], **option.metadata)
+
+    def __repr__(self) -> str:
+        """The values that are not the default."""
+        values = [(option, getattr(self, option.name)) for option in fields(self)]
+        given = [f"{option.name}={value!r}" for option, value in values if value != option.default]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+def _check(name: str, value: Any, kind: str, text: str, choices: tuple[str, ...], bounds: dict[str, float]) -> None:
+    if choices and value not in choices:
+        near = did_you_mean(str(value), choices)
+        raise InputError(f"{name} {value!r} is not known; there are {', '.join(choices)}{near}")
+    if kind in _NUMBERS:
+        number, words = _NUMBERS[kind]
+        if not isinstance(value, number):
+            raise InputError(f"{name} is {words}; got {value!r}.")
+        if not (math.isfinite(value) and all(_BOUNDS[bound](value, limit) for bound, limit in bounds.items())):
+            allowed = " and ".join(f"{bound.replace('_', ' ')} {limit:,}" for bound, limit in bounds.items())
+            raise InputError(f"{name} is {allowed or 'finite'}; got {value}.")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class OptimizerConfig(_Options):
+    """What is minimized, and how.
+
+    Args:
+      epochs: Number of passes over the training images.
+      loss: A loss of ``jaxdoodle.nn``.
+      gradients: ``"hand"``: the hand-written backward pass; ``"autodiff"``: ``jax.value_and_grad``.
+      optimizer: A name of ``optimizers.OPTIMIZERS``.
+      learning_rate: The highest one of the schedule.
+      schedule: A name of ``optimizers.SCHEDULES``.
+      schedule_decay: ``exponential``: factor per epoch; ``inverse_time``: rate per step. Others ignore it.
+      clip_norm: Upper bound of the global norm of the gradient; ``None``: no bound.
+    """
+
+    epochs: int = _option(10, "number of passes over the training images", at_least=1)
+    loss: Loss = field(default_factory=_softmax_cross_entropy)
+    gradients: str = _option("hand", "how gradients are computed", ("hand", "autodiff"))
+    optimizer: str = _option(
+        "adam",
+        "optimizer",
+        ("sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "adagrad", "rmsprop", "lion"),
+    )
+    learning_rate: float = _option(1e-3, "highest learning rate of the schedule", above=0)
+    schedule: str = _option(
+        "cosine", "learning-rate schedule", ("constant", "cosine", "one_cycle", "exponential", "inverse_time")
+    )
+    schedule_decay: float = _option(
+        0.0, "factor per epoch of the schedule exponential, rate per step of inverse_time", at_least=0
+    )
+    clip_norm: float | None = _option(None, "upper bound of the global norm of the gradient", above=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule == "exponential" and not 0 < self.schedule_decay <= 1:
+            raise InputError(
+                f"schedule_decay of the schedule exponential is above 0 and at most 1; got {self.schedule_decay}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RegularizationConfig(_Options):
+    """What keeps the network from learning the training images by heart.
+
+    Args:
+      penalties: Penalties of ``jaxdoodle.nn``, added to the loss.
+      augment: How far training images are changed at each step; ``None``: not at all.
+      ema_decay: Decay per step of an exponential moving average of the weights, which is then what is evaluated and
+        kept; ``None``: no average.
+    """
+
+    penalties: tuple[Penalty, ...] = ()
+    augment: Augment | None = None
+    ema_decay: float | None = _option(
+        None, "decay per step of a moving average of the weights, which is then evaluated and kept", at_least=0, below=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DataConfig(_Options):
+    """What a step sees.
+
+    Args:
+      batch_size: Number of images of a step.
+      sampling: ``"natural"``: every image once an epoch; ``"balanced"``: every class equally often.
+      seed: Of the initial weights, the order of the images, dropout and augmentation.
+    """
+
+    batch_size: int = _option(128, "number of images of a step", at_least=1)
+    sampling: str = _option(
+        "natural",
+        "images of an epoch, each of them once or every class equally often",
+        ("natural", "balanced"),
+    )
+    seed: int = _option(
+        0, "seed of the initial weights, the order of the images, dropout and augmentation", at_least=0, below=2**32
+    )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class HardwareConfig(_Options):
+    """What computes.
+
+    Args:
+      devices: Number of devices that share each batch equally.
+      matmul_precision: With ``"bfloat16"`` the operands of matrix products are rounded, their sums stay float32; for
+        GPUs and TPUs, as XLA computes in float32 on processors.
+    """
+
+    devices: int = _option(1, "number of devices (on a processor: cores) that share each batch", at_least=1)
+    matmul_precision: str = _option(
+        "float32", "operands of matrix products, on GPUs and TPUs", tuple(MATMUL_PRECISIONS)
+    )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerConfig):
+    """How to train: everything but the network and the data. Its fields are those of the four groups.
+
+    Raises:
+      InputError: A value is out of bounds, or ``batch_size`` is no multiple of ``devices``.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch_size % self.devices:
+            raise InputError(f"batch_size is a multiple of devices; got {self.batch_size} and {self.devices}.")

@@ -1,0 +1,63 @@
+"""An epoch as one compiled call: a scan of the step over the batches, which are gathered on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxdoodle.core.types import Array
+from jaxdoodle.training import devices
+from jaxdoodle.training.state import TrainState
+from jaxdoodle.training.step import Step
+
+__all__ = ["compile_epoch", "make_epoch"]
+
+#: ``epoch(state, images, labels, order) -> (state, (losses, correct))``, one of each per step.
+EpochFunction = Callable[[TrainState, Array, Array, Any], tuple[TrainState, tuple[Array, Array]]]
+
+
+def make_epoch(step: Step, batch_size: int) -> EpochFunction:
+    """A function that takes each image of ``order`` once.
+
+    ``order`` is int32 ``(n,)``, indices of the images, drawn by the host. The last step takes what is left over.
+    """
+
+    def epoch(state: TrainState, images: Array, labels: Array, order: Array) -> tuple[TrainState, tuple[Array, Array]]:
+        def take(state: TrainState, batch: Array) -> tuple[TrainState, tuple[Array, Array]]:
+            return step(state, images[batch], labels[batch])
+
+        whole = len(order) // batch_size * batch_size
+        state, scores = lax.scan(take, state, order[:whole].reshape(-1, batch_size))
+        if whole < len(order):
+            state, last = take(state, order[whole:])
+            scores = jax.tree.map(lambda all, one: jnp.append(all, one), scores, last)
+        return state, scores
+
+    return epoch
+
+
+def compile_epoch(
+    step: Step, batch_size: int, count: int, arguments: tuple[TrainState, Any, Any], device_count: int
+) -> tuple[EpochFunction, tuple[TrainState, Array, Array]]:
+    """An epoch of ``count`` images as one compiled call, which donates its state.
+
+    Args:
+      step: As ``make_step`` gives it.
+      batch_size: Number of images of a step, on all devices together.
+      count: Number of images of an epoch.
+      arguments: The state, the images (uint8) and their labels (int32), of which ``order`` chooses.
+      device_count: Number of devices that share each batch.
+
+    Returns:
+      The compiled function, and ``arguments`` on the devices.
+    """
+    epoch = make_epoch(step, batch_size // device_count)
+    if device_count > 1:
+        epoch = devices.shard(epoch, devices.make_mesh(device_count))
+    arguments = jax.device_put(arguments, devices.replicated(device_count))
+    return jax.jit(epoch, donate_argnums=0).lower(*arguments, np.zeros(count, np.int32)).compile(), arguments

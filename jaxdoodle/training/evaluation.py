@@ -1,0 +1,104 @@
+"""Predictions and scores of a network in evaluation mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdoodle.core.types import Array, NDArray
+from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.metrics import format_accuracy
+from jaxdoodle.nn import losses, model
+from jaxdoodle.nn.fused import plan
+from jaxdoodle.nn.losses import Loss, SoftmaxCrossEntropy
+from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.training.step import scale
+
+__all__ = ["Evaluation", "evaluate", "predict", "score"]
+
+#: Images whose logits are in memory together.
+SCORED = 2**15
+
+
+class Evaluation(NamedTuple):
+    """How well a network does on a set of images: the mean loss without penalties, and counts."""
+
+    loss: float
+    correct: int
+    total: int
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of the images that the network classifies correctly."""
+        return self.correct / self.total
+
+    def __str__(self) -> str:
+        return format_accuracy(self.correct, self.total) if self.total else "no images"
+
+
+def evaluate(
+    spec: ModelSpec,
+    params: Sequence[Mapping[str, Any]],
+    dataset: Dataset,
+    loss: Loss = SoftmaxCrossEntropy(),  # noqa: B008 - frozen
+    *,
+    divisor: float = 255.0,
+) -> Evaluation:
+    """Score a network on a dataset, however large.
+
+    Args:
+      spec: The network.
+      params: Its parameters, a dict per layer.
+      dataset: Images and labels, in memory or on disk.
+      loss: What is averaged over the images.
+      divisor: Pixels are divided by it.
+
+    Returns:
+      The mean loss, and the counts of correct answers and of all images.
+    """
+    total, correct = 0.0, 0
+    for start in range(0, len(dataset), SCORED):
+        part = slice(start, start + SCORED)
+        found = score(predict(spec, params, dataset.images[part], divisor=divisor), dataset.labels[part], loss)
+        total, correct = total + found.loss * (found.total / len(dataset)), correct + found.correct
+    return Evaluation(total, correct, len(dataset))
+
+
+def predict(
+    spec: ModelSpec, params: Sequence[Mapping[str, Any]], images: NDArray[np.uint8], *, divisor: float = 255.0
+) -> NDArray[np.float32]:
+    """The logits of a network in evaluation mode.
+
+    Args:
+      spec: The network.
+      params: Its parameters, a dict per layer.
+      images: uint8 ``(n, *spec.input_shape)``.
+      divisor: Pixels are divided by it.
+
+    Returns:
+      float32 ``(n, classes)``.
+    """
+    size = max(1, min(len(images), 1024))
+    padding = np.zeros((-len(images) % size, *images.shape[1:]), images.dtype)  # one shape, one compilation
+    padded = np.concatenate([images, padding]) if len(padding) else images
+    logits = [_apply(spec, params, padded[i : i + size], divisor) for i in range(0, len(padded), size)]
+    return np.concatenate([np.asarray(chunk) for chunk in logits])[: len(images)]
+
+
+def score(logits: NDArray[np.float32], labels: NDArray[np.integer], loss: Loss) -> Evaluation:
+    """Logits ``(n, classes)`` against integer labels ``(n,)``."""
+    value = _loss(loss, logits, np.asarray(labels, np.int32))
+    return Evaluation(float(value), int((logits.argmax(axis=1) == labels).sum()), len(logits))
+
+
+@jax.jit(static_argnums=(0, 3))
+def _apply(spec: ModelSpec, params: Any, images: Array, divisor: float) -> Array:
+    return model.forward(spec, params, scale(images, divisor), blocks=plan(spec, jax.default_backend()))[0]
+
+
+@jax.jit(static_argnums=0)
+def _loss(loss: Loss, logits: Array, labels: Array) -> Array:
+    return losses.forward(loss, logits, labels)[0]

@@ -1,0 +1,50 @@
+"""All that a training step changes, and where it starts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxdoodle.core.types import Array, Params, PyTree
+from jaxdoodle.nn import model
+from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.optimizers import Optimizer
+
+__all__ = ["TrainState", "init_state", "update_ema"]
+
+
+class TrainState(NamedTuple):
+    """All that a step changes. ``ema_params`` is the moving average of ``params``, or ``None``; ``step`` is int32."""
+
+    params: list[Params]
+    opt_state: PyTree
+    ema_params: list[Params] | None
+    step: Array
+    key: Array
+
+
+def init_state(spec: ModelSpec, optimizer: Optimizer, config: TrainConfig) -> TrainState:
+    """The state before the first step, from ``config.seed``."""
+    params = model.init(spec, jax.random.key(config.seed))
+    return TrainState(
+        params=params,
+        opt_state=optimizer.init(params),
+        ema_params=None if config.ema_decay is None else jax.tree.map(jnp.copy, params),
+        step=jnp.zeros((), jnp.int32),
+        key=jax.random.key(config.seed, impl="unsafe_rbg"),  # cheap bits, for dropout and augmentation alone
+    )
+
+
+def update_ema(decay: float | None, ema_params: PyTree, params: PyTree, step: Array) -> PyTree:
+    """``keep * ema_params + (1 - keep) * params`` with ``keep = min(decay, (1 + step) / (10 + step))``.
+
+    So the first steps, far from the end, are forgotten faster. ``None`` where ``decay`` is.
+    """
+    if decay is None:
+        return None
+    step = step.astype(jnp.float32)
+    keep = jnp.minimum(decay, (1 + step) / (10 + step))
+    return jax.tree.map(lambda a, p: keep * a + (1 - keep) * p, ema_params, params)

@@ -1,0 +1,76 @@
+"""The options of training: what is refused, what is printed, and that they need no JAX."""
+
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.nn import backprop
+from jaxdoodle.training.batches import SAMPLING
+from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
+from jaxdoodle.training.optimizers import OPTIMIZERS, SCHEDULES
+
+REFUSED = [
+    ({"epochs": 0}, "epochs is at least 1; got 0"),
+    ({"batch_size": 0}, "batch_size is at least 1; got 0"),
+    ({"learning_rate": float("nan")}, "learning_rate is above 0; got nan"),
+    ({"ema_decay": 1.0}, "ema_decay is at least 0 and below 1; got 1.0"),
+    ({"clip_norm": 0.0}, "clip_norm is above 0; got 0.0"),
+    ({"gradients": "torch"}, "'torch' is not known; there are hand, autodiff"),
+    ({"sampling": "fair"}, "'fair' is not known; there are natural, balanced"),
+    ({"optimizer": "adamm"}, "'adamm' is not known; there are sgd"),
+    ({"schedule": "linear"}, "'linear' is not known; there are constant"),
+    ({"learning_rate": float("inf")}, "learning_rate is above 0; got inf"),
+    ({"epochs": 2.5}, "epochs is an integer; got 2.5"),
+    ({"learning_rate": "fast"}, "learning_rate is a number; got 'fast'"),
+    ({"optimizer": "adamm"}, "did you mean adam"),
+    ({"schedule": "exponential"}, "schedule_decay of the schedule exponential is above 0 and at most 1; got 0.0"),
+    ({"schedule": "exponential", "schedule_decay": 1.5}, "above 0 and at most 1; got 1.5"),
+    ({"schedule": "inverse_time", "schedule_decay": float("nan")}, "schedule_decay is at least 0; got nan"),
+    ({"batch_size": 32, "devices": 3}, "batch_size is a multiple of devices; got 32 and 3"),
+    ({"seed": -1}, "seed is at least 0 and below 4,294,967,296; got -1"),
+]
+
+
+@pytest.mark.parametrize("changes, message", REFUSED)
+def test_what_cannot_be_trained_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        TrainConfig(**changes)
+
+
+def test_a_schedule_that_does_not_decay_is_accepted():
+    assert TrainConfig(schedule="exponential", schedule_decay=1.0).schedule_decay == 1
+
+
+@pytest.mark.parametrize(
+    "name, table",
+    [("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("sampling", SAMPLING), ("gradients", backprop.GRADIENTS)],
+)
+def test_the_names_that_are_accepted_are_those_of_the_tables(name, table):
+    option = next(option for option in fields(TrainConfig) if option.name == name)
+    assert option.metadata["choices"] == tuple(table)
+
+
+def test_the_fields_of_the_groups_are_all_there_are():
+    groups = (OptimizerConfig, RegularizationConfig, DataConfig, HardwareConfig)
+    names = [option.name for group in groups for option in fields(group)]
+    assert names == [option.name for option in fields(TrainConfig)]
+
+
+def test_a_config_prints_what_is_not_the_default():
+    text = repr(TrainConfig(epochs=3, ema_decay=0.9))
+    assert text.startswith("TrainConfig(epochs=3") and "ema_decay=0.9" in text and "batch_size" not in text
+    assert eval(text.replace("loss=SoftmaxCrossEntropy(label_smoothing=0.0), ", "")) == TrainConfig(
+        epochs=3, ema_decay=0.9
+    )
+
+
+def test_the_options_are_known_without_jax():
+    code = (
+        "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None); from jaxdoodle.training import Augment;"
+        "from jaxdoodle.training.config import RegularizationConfig; print(RegularizationConfig(augment=Augment()))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.startswith("RegularizationConfig(augment=Augment(rotate=10.0")
