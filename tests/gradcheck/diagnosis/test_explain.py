@@ -1,0 +1,34 @@
+"""Findings in words, and the evidence where no known mistake fits."""
+
+import numpy as np
+
+from jaxdoodle.gradcheck import check, check_gradient
+
+RNG = np.random.default_rng(0)
+
+
+def test_what_cannot_be_named_is_not_given_a_name_but_a_line():
+    def forward(x, w):
+        z = x @ w
+        return np.tanh(z), (x, w, z)
+
+    def backward(residuals, dy):
+        x, w, z = residuals
+        dz = dy * np.cos(3 * z) ** 5
+        return dz @ w.T, x.T @ dz
+
+    (finding,) = check(forward, backward, (RNG.normal(size=(5, 4)), RNG.normal(size=(4, 3)))).findings
+    assert finding.name == "cannot name it"
+    assert "`dz`" in finding.sentence
+    assert any("cosine" in line for line in finding.evidence)
+
+
+def test_a_hard_coded_batch_size_shows_at_another_one():
+    def loss(w, x):
+        return np.mean((x @ w) ** 2)
+
+    def gradient(w, x):
+        return 2 * x.T @ (x @ w) / 6
+
+    report = check_gradient(loss, gradient, (RNG.normal(size=4), RNG.normal(size=(6, 4))))
+    assert [f.name for f in report.findings] == ["size written as a number"]

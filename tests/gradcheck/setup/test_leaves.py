@@ -1,0 +1,33 @@
+"""Which returned gradient belongs to which array."""
+
+import numpy as np
+
+from jaxdoodle.gradcheck import check_gradient
+from jaxdoodle.gradcheck.setup.leaves import align, leaves, rebuild
+
+RNG = np.random.default_rng(0)
+X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
+
+
+def test_gradients_are_found_by_name_in_a_dictionary():
+    def loss(params, x):
+        return np.sum((x @ params["W1"] + params["b1"]) ** 2)
+
+    def gradient(params, x):
+        d = 2 * (x @ params["W1"] + params["b1"])
+        return {"db1": d.sum(axis=0), "dz1": d, "dW1": x.T @ d}
+
+    assert check_gradient(loss, gradient, ({"W1": W, "b1": B}, X)).passed
+
+
+def test_a_tree_is_rebuilt_with_the_same_names():
+    tree = {"layers": [(W, B), (W, None)], "stride": 2}
+    found = dict(leaves(rebuild(tree, lambda name, leaf: name)))
+    assert list(found.values()) == ["layers.0.0", "layers.0.1", "layers.1.0", "layers.1.1", "stride"]
+
+
+def test_a_flat_list_of_gradients_fits_a_nested_tree_and_a_short_one_is_odd():
+    tree = {"a": (W, B), "c": W}
+    paired, odd = align(tree, [W, B, W])
+    assert list(paired) == ["a.0", "a.1", "c"] and not odd
+    assert align({"a": W, "b": B, "c": W}, [W, B])[1] == ["2 gradients came back where 3 were expected"]
