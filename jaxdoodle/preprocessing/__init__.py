@@ -20,8 +20,6 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__, __dir__ = exports(
-    __name__,
-    config="MNIST QUICKDRAW Preprocessing PreprocessingError",
-    pipeline="Preprocessed preprocess",
+    __name__, config="MNIST QUICKDRAW Preprocessing PreprocessingError", pipeline="Preprocessed preprocess",
     render="render_drawing render_drawings",
-)
+)  # fmt: skip

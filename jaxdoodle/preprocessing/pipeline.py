@@ -100,9 +100,8 @@ def _from_strokes(drawing: Drawing, preprocessing: Preprocessing, steps: Steps) 
     strokes.check(drawing)
     low, high = ([edge(edge(stroke[axis]) for stroke in drawing) for axis in (1, 0)] for edge in (min, max))
     side = max(last - first for first, last in zip(low, high, strict=True))
-    length = sum(
-        float(np.hypot(*(np.diff(np.asarray(axis, float)) for axis in stroke[:2])).sum()) for stroke in drawing
-    )
+    lines = (np.hypot(*(np.diff(np.asarray(axis, float)) for axis in stroke[:2])) for stroke in drawing)
+    length = sum(float(line.sum()) for line in lines)
     reject_strokes(side, length)
     bitmap = render_drawing(drawing, preprocessing)
     steps.append(("strokes rendered", bitmap / np.float32(255)))

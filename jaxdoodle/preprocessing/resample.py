@@ -37,11 +37,9 @@ def place(ink: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.
     """The ink (h, w) scaled to the longest side and centered: float32 ``image_shape[:2]``, in the same units."""
     top, left, bottom, right = box_of(ink)
     scale = preprocessing.longest_side / max(bottom - top, right - left)
-    corner = tuple(
-        at + 0.5 - (goal + 0.5) / scale
-        for at, goal in zip(center_of(ink, preprocessing), preprocessing.center, strict=True)
-    )
-    return resample(ink, scale, corner, preprocessing.image_shape[:2])  # type: ignore[arg-type]
+    (row, column), (goal_row, goal_column) = center_of(ink, preprocessing), preprocessing.center
+    corner = row + 0.5 - (goal_row + 0.5) / scale, column + 0.5 - (goal_column + 0.5) / scale
+    return resample(ink, scale, corner, preprocessing.image_shape[:2])
 
 
 def resample(

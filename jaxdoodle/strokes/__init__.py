@@ -20,9 +20,6 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__, __dir__ = exports(
-    __name__,
-    drawing="Drawing Stroke check simplify",
-    raster="paint rasterize",
-    readers="Skipped read_drawings scan",
+    __name__, drawing="Drawing Stroke check simplify", raster="paint rasterize", readers="Skipped read_drawings scan",
     svg="strokes_of",
-)
+)  # fmt: skip

@@ -14,6 +14,7 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, BinaryIO
 
 from jaxdoodle.core.errors import InputError
@@ -142,19 +143,14 @@ def _check_length(text: bytes) -> None:
         raise InputError(f"a drawing takes at most {MAX_BYTES:,} bytes; this one takes more.")
 
 
-def _scan_json(name: str, stream: BinaryIO) -> Iterator[Any]:
+def _scan_one(parse: Callable[[bytes], Drawing], name: str, stream: BinaryIO) -> Iterator[Any]:
     if text := stream.read(MAX_BYTES + 1):
-        yield _drawing_or_error(name, _from_json, text)
+        yield _drawing_or_error(name, parse, text)
 
 
 def _from_json(text: bytes) -> Drawing:
     found = _json(text)
     return _drawing_in(found if isinstance(found, dict) else {"drawing": found})
-
-
-def _scan_svg(name: str, stream: BinaryIO) -> Iterator[Any]:
-    if text := stream.read(MAX_BYTES + 1):
-        yield _drawing_or_error(name, _from_svg, text)
 
 
 def _from_svg(text: bytes) -> Drawing:
@@ -217,6 +213,6 @@ def _exactly(size: int, stream: BinaryIO, index: int, strokes: int) -> bytes:
 READERS: dict[str, Callable[[str, BinaryIO], Iterator[Any]]] = {
     ".ndjson": scan_lines,
     ".bin": _scan_binary,
-    ".json": _scan_json,
-    ".svg": _scan_svg,
+    ".json": partial(_scan_one, _from_json),
+    ".svg": partial(_scan_one, _from_svg),
 }

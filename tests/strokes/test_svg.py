@@ -1,4 +1,4 @@
-"""The pen strokes in an SVG, and what is refused."""
+"""The strokes in an SVG, and what is refused."""
 
 import pytest
 
