@@ -8,21 +8,22 @@ from typing import Any
 
 from jaxdoodle.cli.options import add_dataset, count, model_path
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.validation import is_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
-    add_dataset(parser)
-    parser.add_argument("--set", default="test", help="test (default), or a further test set")
-    parser.add_argument("--lines", type=count, default=5, help="how many of the worst classes and confusions (5)")
-    parser.add_argument("--against", metavar="MODEL", help="another model, to compare on the same drawings")
-    parser.add_argument("--json", action="store_true", help="one JSON object, with the confusion matrix")
+    parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
+    add_dataset(parser.add_argument_group("Data"), required=False)
+    option = parser.add_argument_group("Scores").add_argument
+    option("--set", default="test", help="A test set of the dataset (default test).")
+    option("--against", metavar="MODEL", help="Another model, compared on the same images.")
+    option("--lines", type=count, default=5, metavar="N", help="Number of worst classes and confusions (default 5).")
+    option("--json", action="store_true", help="Print one JSON object, with the confusion matrix.")
 
 
 def run(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from jaxdoodle.data import load_dataset
     from jaxdoodle.inference import Model
     from jaxdoodle.metrics import confusion_counts, format_accuracy, most_confused
 
@@ -30,19 +31,8 @@ def run(options: argparse.Namespace) -> int:
     classes = model.classes
     other = Model.load(model_path(options.against)) if options.against else None
     if other is not None and other.classes != classes:
-        raise InputError(f"{options.against}: knows other classes than {options.model}; there is nothing to compare.")
-    splits = load_dataset(options.dataset, root=options.data_dir, classes=classes, per_class=options.per_class)
-    sets = {"test": splits.test, **splits.extra_tests}  # a model has seen the others, or was chosen by them
-    if options.set not in sets:
-        raise InputError(f"{options.dataset} has no test set {options.set!r}; it has {', '.join(sets)}.")
-    dataset = sets[options.set]
-    if not len(dataset):
-        raise InputError(f"the {options.set} set of {options.dataset} is empty; there is nothing to score.")
-    if model.preprocessing.image_shape != dataset.images.shape[1:]:
-        size = dataset.images.shape[1:]
-        raise InputError(
-            f"{options.model}: takes images of {model.preprocessing.image_shape}; {dataset.name} has {size}."
-        )
+        raise InputError(f"{options.against}: has other classes than {options.model}; they cannot be compared.")
+    dataset = _dataset(options, model)
     predicted = _classify(model, dataset.images)
     matrix = confusion_counts(dataset.labels, predicted, len(classes))
     correct, total = int(np.trace(matrix)), len(dataset)
@@ -66,6 +56,32 @@ def run(options: argparse.Namespace) -> int:
             f"McNemar's exact p = {comparison['p_value']:.2g}, {verdict}"
         )
     return 0
+
+
+def _dataset(options: argparse.Namespace, model: Any) -> Any:
+    """The test set that is asked for: of ``--dataset``, else of what the model was trained on."""
+    from jaxdoodle.data import load_dataset
+    from jaxdoodle.data.catalog import NAMES
+
+    name, settings = options.dataset, {"root": options.data_dir, "per_class": options.per_class}
+    if name is None:
+        name, seed = model.provenance.get("dataset"), model.provenance.get("seed")
+        if name not in NAMES:
+            raise InputError(f"{options.model}: does not name its dataset ({', '.join(NAMES)}); --dataset is needed.")
+        settings["seed"] = seed if is_count(seed) else 0
+    splits = load_dataset(name, classes=model.classes, **settings)
+    sets = {"test": splits.test, **splits.extra_tests}  # a model was trained on, or chosen by, the others
+    if options.set not in sets:
+        raise InputError(f"{name} has no test set {options.set!r}; it has {', '.join(sets)}.")
+    dataset = sets[options.set]
+    if not len(dataset):
+        raise InputError(f"the {options.set} set of {name} is empty; there is nothing to score.")
+    if model.preprocessing.image_shape != dataset.images.shape[1:]:
+        size = dataset.images.shape[1:]
+        raise InputError(
+            f"{options.model}: takes images of {model.preprocessing.image_shape}; {dataset.name} has {size}."
+        )
+    return dataset
 
 
 def _classify(model: Any, images: Any, slice_size: int = 4096) -> Any:

@@ -1,9 +1,10 @@
-"""Training: ``fit`` a network as ``TrainConfig`` says, ``evaluate`` it. A name is loaded when it is first used."""
+"""Training: ``fit`` a network as ``TrainConfig`` says, and ``evaluate`` it. A name is imported when it is asked for."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from jaxdoodle.core.exports import exports
 
 if TYPE_CHECKING:
     from jaxdoodle.training.augmentation import Augment
@@ -23,12 +24,11 @@ __all__ = [
     "predict",
     "score",
 ]
-_MODULES = {"Augment": "augmentation", "TrainConfig": "config"} | dict.fromkeys(
-    ("Evaluation", "evaluate", "predict", "score"), "evaluation"
+
+__getattr__, __dir__ = exports(
+    __name__,
+    augmentation="Augment",
+    config="TrainConfig",
+    evaluation="Evaluation evaluate predict score",
+    loop="DivergedError Epoch TrainResult fit",
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES.get(name, 'loop')}"), name)

@@ -240,7 +240,7 @@ FAULTS = [
     ("predict {model} {tmp}/zip.npy", "zip.npy: starts with b.PK.*expected a .npy file"),
     ("predict {model} {tmp}/none.npy", "none.npy: holds .u1 .0, 28, 28."),
     ("predict {model} {tmp}/none.ndjson", "none.ndjson: holds no drawing"),
-    ("evaluate {model} --dataset doodles --against {other}", "knows other classes than"),
+    ("evaluate {model} --dataset doodles --against {other}", "has other classes than"),
     ("predict {tmp}/bad.json {tmp}/x.png", "bad.json"),
     ("predict {model} {tmp}/folder", "folder: holds no picture and no drawing"),
     ("predict {model} --watch {tmp}/absent", "absent: is no folder to watch"),
