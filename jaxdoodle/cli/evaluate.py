@@ -67,7 +67,9 @@ def _dataset(options: argparse.Namespace, model: Any) -> Any:
     if name is None:
         name, seed = model.provenance.get("dataset"), model.provenance.get("seed")
         if name not in NAMES:
-            raise InputError(f"{options.model}: does not name its dataset ({', '.join(NAMES)}); --dataset is needed.")
+            raise InputError(
+                f"{options.model}: was trained on {name!r}, which is none of {', '.join(NAMES)}; --dataset is needed."
+            )
         settings["seed"] = seed if is_count(seed) else 0
     splits = load_dataset(name, classes=model.classes, **settings)
     sets = {"test": splits.test, **splits.extra_tests}  # a model was trained on, or chosen by, the others

@@ -12,8 +12,6 @@ from PIL import Image
 
 from jaxdoodle.cli import main
 from jaxdoodle.data import load_dataset, synthetic
-from jaxdoodle.inference import Model, calibration, model_file
-from jaxdoodle.inference.model import energy
 from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -22,128 +20,16 @@ CLASSES = "clock,hexagon"
 PINNED = Path(__file__).parents[1] / "inference" / "model-v1.npz"
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A small model of two classes, by the command itself."""
-    out = tmp_path_factory.mktemp("trained")
-    words = f"train --dataset doodles --classes {CLASSES} --per-class 300 --model mlp --epochs 6 --out {out}"
-    code = "import sys; from jaxdoodle.cli import main; sys.exit(main(sys.argv[1:]))"
-    result = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return out, result.stdout
-
-
 def picture(name, ink=255, paper=0, size=200):
     bitmap = synthetic.generate(name, 1, np.random.default_rng(5))[0]
     enlarged = np.asarray(Image.fromarray(bitmap).resize((size, size), Image.Resampling.BICUBIC), float) / 255
     return Image.fromarray(np.uint8(paper + (ink - paper) * enlarged))
 
 
-def test_train_leaves_a_model_a_record_and_figures(trained):
-    out, printed = trained
-    record = json.loads((out / "record.json").read_text())
-    test = record["scores"]["test"]
-    assert f"{test['correct']:,} of {test['total']:,} right" in printed
-    assert test["correct"] / test["total"] > 0.85 and record["numpy_parity"] <= 1e-5
-    assert len(record["history"]) == 6 and record["compile_seconds"] > 0 and record["machine"]["versions"]["jax"]
-    figures = {"loss", "accuracy", "confusion", "classes", "predictions", "samples", "network"}
-    assert {path.stem for path in out.glob("*.png")} == figures
-    assert Model.load(out / "model.npz").provenance["seed"] == 0
-
-
-def test_evaluate_counts_what_train_counted(trained, capsys):
-    out, _ = trained
-    scores = json.loads((out / "record.json").read_text())["scores"]
-    words = ["evaluate", str(out / "model.npz"), "--dataset", "doodles", "--per-class", "300", "--json"]
-    assert main(words) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["correct"], found["total"]) == (scores["test"]["correct"], scores["test"]["total"])
-    assert np.trace(found["confusion"]) == found["correct"]
-
-
-def test_two_models_are_compared_on_the_same_drawings(trained, capsys):
-    model = str(trained[0] / "model.npz")
-    assert main(["evaluate", model, "--dataset", "doodles", "--against", model]) == 0
-    printed = capsys.readouterr().out
-    assert "0 drawings only" in printed and "McNemar's exact p = 1, which chance explains" in printed
-
-
-def test_a_worse_model_is_told_apart(trained, tmp_path, capsys):
-    words = f"train --dataset doodles --classes {CLASSES} --per-class 300 --model mlp --epochs 1 --learning-rate 1e-9"
-    assert main([*words.split(), "--out", str(tmp_path)]) == 0
-    capsys.readouterr()
-    words = [
-        "evaluate",
-        str(trained[0] / "model.npz"),
-        "--dataset",
-        "doodles",
-        "--against",
-        str(tmp_path / "model.npz"),
-    ]
-    assert main(words) == 0
-    assert "which is hardly chance" in capsys.readouterr().out
-    assert main([*words, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (
-        found["against"]["only_first"] - found["against"]["only_second"]
-        == found["correct"] - found["against"]["correct"]
-    )
-
-
-def test_temperature_and_abstention_are_fitted_on_validation(trained):
-    path = trained[0] / "model.npz"
-    validation = load_dataset("doodles", classes=CLASSES, per_class=300).validation
-    logits = Model.load(path).logits(validation.images)
-    written = model_file.read(path)
-    assert written.temperature == pytest.approx(calibration.fit_temperature(logits, validation.labels))
-    assert written.abstain_below == pytest.approx(calibration.fit_abstention(energy(logits)), abs=1e-4)
-
-
-def test_every_option_of_train_reaches_the_run(tmp_path):
-    words = (
-        f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
-        "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
-        "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
-        f"--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --out {tmp_path}"
-    )
-    assert main(words.split()) == 0
-    record = json.loads((tmp_path / "record.json").read_text())
-    config, sizes = record["config"], record["data"]["sizes"]
-    expected = {
-        "epochs": 2,
-        "batch_size": 16,
-        "optimizer": "momentum",
-        "learning_rate": 0.01,
-        "schedule": "exponential",
-    }
-    expected |= {"schedule_decay": 0.5, "clip_norm": 3.0, "ema_decay": 0.9, "gradients": "autodiff", "seed": 5}
-    assert {name: config[name] for name in expected} == expected
-    assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
-    assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
-    kinds = [layer["type"] for layer in record["spec"]["layers"]]
-    assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]
-    assert [layer.get("units") for layer in record["spec"]["layers"] if "units" in layer] == [9, 7, 2]
-    assert abs(sizes["validation"] - sizes["train"]) < 0.4 * sizes["train"]
-
-
-def test_a_model_that_numpy_reads_differently_is_exit_code_1(tmp_path, monkeypatch, capsys):
-    logits = Model.logits
-    monkeypatch.setattr(Model, "logits", lambda self, images: logits(self, images) * np.float32(1.001))
-    words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --epochs 1 --out {tmp_path}"
-    assert main(words.split()) == 1
-    assert "NumPy and JAX differ by" in capsys.readouterr().err
-
-
 def test_a_reader_who_has_had_enough_is_no_error():
     code = "import sys; from jaxdoodle.cli import main; sys.exit(main(['data', 'list']))"
     result = subprocess.run(f'{sys.executable} -c "{code}" | true', shell=True, capture_output=True, text=True)
     assert "jaxdoodle:" not in result.stderr
-
-
-def test_evaluate_says_which_classes_are_hard(trained, capsys):
-    assert main(["evaluate", str(trained[0] / "model.npz"), "--dataset", "doodles"]) == 0
-    printed = capsys.readouterr().out
-    assert "doodles test: " in printed and "95 % interval" in printed and "hexagon" in printed
 
 
 @pytest.mark.parametrize("ink, paper", [(255, 0), (0, 255), (40, 200)], ids=["light on dark", "dark on light", "grey"])
@@ -199,14 +85,6 @@ def test_a_blank_page_is_none_of_mine(trained, tmp_path, capsys):
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["abstained"] and found["label"] is None and found["top"] == [] and "blank" in found["reason"]
-
-
-def test_a_spec_from_a_file_is_trained(tmp_path):
-    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1))
-    (tmp_path / "linear.json").write_text(spec.to_json())
-    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --epochs 1 --model {tmp_path}/linear.json"
-    assert main([*words.split(), "--out", str(tmp_path / "out")]) == 0
-    assert Model.load(tmp_path / "out" / "model.npz").classes == ("clock", "hexagon")
 
 
 TRAIN = "train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/out"
@@ -271,12 +149,6 @@ def test_a_fault_of_the_input_is_one_line_and_exit_code_2(trained, tmp_path, cap
     assert main(words.split()) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("jaxdoodle: ") and re.search(complaint, lines[0])
-
-
-def test_a_loss_that_is_no_number_is_exit_code_1(tmp_path, capsys):
-    words = f"{TRAIN} --model mlp --optimizer sgd --learning-rate 1e38 --batch-size 8".format(tmp=tmp_path)
-    assert main(words.split()) == 1
-    assert "the loss became" in capsys.readouterr().err and not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 def test_data_list_and_verify_tell_what_is_there(data_root, capsys):

@@ -1,0 +1,102 @@
+"""``jaxdoodle evaluate``: counts, hard classes, comparisons, and the dataset that the model knows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxdoodle.cli import main
+
+pytestmark = pytest.mark.usefixtures("as_users_run")
+
+CLASSES = "clock,hexagon"
+PINNED = Path(__file__).parents[1] / "inference" / "model-v1.npz"
+
+
+def test_evaluate_counts_what_train_counted(trained, capsys):
+    out, _ = trained
+    scores = json.loads((out / "record.json").read_text())["scores"]
+    words = ["evaluate", str(out / "model.npz"), "--dataset", "doodles", "--per-class", "300", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["correct"], found["total"]) == (scores["test"]["correct"], scores["test"]["total"])
+    assert np.trace(found["confusion"]) == found["correct"]
+
+
+def test_two_models_are_compared_on_the_same_drawings(trained, capsys):
+    model = str(trained[0] / "model.npz")
+    assert main(["evaluate", model, "--dataset", "doodles", "--against", model]) == 0
+    printed = capsys.readouterr().out
+    assert "0 drawings only" in printed and "McNemar's exact p = 1, which chance explains" in printed
+
+
+def test_a_worse_model_is_told_apart(trained, tmp_path, capsys):
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 300 --model mlp --epochs 1 --learning-rate 1e-9"
+    assert main([*words.split(), "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    words = [
+        "evaluate",
+        str(trained[0] / "model.npz"),
+        "--dataset",
+        "doodles",
+        "--against",
+        str(tmp_path / "model.npz"),
+    ]
+    assert main(words) == 0
+    assert "which is hardly chance" in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (
+        found["against"]["only_first"] - found["against"]["only_second"]
+        == found["correct"] - found["against"]["correct"]
+    )
+
+
+def test_evaluate_says_which_classes_are_hard(trained, capsys):
+    assert main(["evaluate", str(trained[0] / "model.npz"), "--dataset", "doodles"]) == 0
+    printed = capsys.readouterr().out
+    assert "doodles test: " in printed and "95 % interval" in printed and "hexagon" in printed
+
+
+def test_without_a_dataset_the_one_of_the_training_is_scored(trained, capsys):
+    assert main(["evaluate", str(trained[0]), "--dataset", "doodles", "--json"]) == 0
+    named = capsys.readouterr().out
+    assert main(["evaluate", str(trained[0]), "--json"]) == 0
+    assert capsys.readouterr().out == named
+
+
+def test_the_folder_of_a_run_is_its_model(trained, tmp_path, capsys):
+    assert main(["evaluate", str(trained[0] / "model.npz"), "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert main(["evaluate", str(trained[0]), "--against", str(trained[0]), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out).items() >= json.loads(printed).items()
+    assert main(["evaluate", str(tmp_path)]) == 2
+    assert f"{tmp_path}/model.npz: No such file" in capsys.readouterr().err
+
+
+def test_a_model_of_a_dataset_without_a_name_needs_one(capsys):
+    assert main(["evaluate", str(PINNED)]) == 2
+    assert f"jaxdoodle: {PINNED}: was trained on 'random numbers', which is none of doodles" in capsys.readouterr().err
+
+
+def test_the_hardest_class_is_that_of_the_smallest_recall(trained, capsys, monkeypatch):
+    """Of 10 clocks 9 are right, of 40 hexagons 30: recall 0.9 and 0.75, precision 9/19 and 30/31."""
+    monkeypatch.setattr(
+        "jaxdoodle.cli.evaluate._dataset", lambda options, model: _Drawings(np.repeat([0, 1], [10, 40]))
+    )
+    guesses = np.array([0] * 9 + [1] + [1] * 30 + [0] * 10)
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, images: guesses)
+    assert main(["evaluate", str(trained[0]), "--lines", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "hexagon" in printed.splitlines()[1] and "30 of     40 right" in printed
+
+
+class _Drawings:
+    name, images = "made up", None
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    def __len__(self):
+        return len(self.labels)

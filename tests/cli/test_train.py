@@ -1,0 +1,127 @@
+"""``jaxdoodle train``, end to end: what it writes, and that every option reaches the run."""
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from jaxdoodle.cli import main, train
+from jaxdoodle.cli.options import Parser, config_of
+from jaxdoodle.data import load_dataset
+from jaxdoodle.inference import Model, calibration, model_file
+from jaxdoodle.inference.model import energy
+from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.training import TrainConfig
+
+pytestmark = pytest.mark.usefixtures("as_users_run")
+
+CLASSES = "clock,hexagon"
+
+
+def test_train_leaves_a_model_a_record_and_figures(trained):
+    out, printed = trained
+    record = json.loads((out / "record.json").read_text())
+    test = record["scores"]["test"]
+    assert f"{test['correct']:,} of {test['total']:,} right" in printed
+    assert test["correct"] / test["total"] > 0.85 and record["numpy_parity"] <= 1e-5
+    assert len(record["history"]) == 6 and record["compile_seconds"] > 0 and record["machine"]["versions"]["jax"]
+    figures = {"loss", "accuracy", "confusion", "classes", "predictions", "samples", "network"}
+    assert {path.stem for path in out.glob("*.png")} == figures
+    assert Model.load(out / "model.npz").provenance["seed"] == 0
+
+
+def test_temperature_and_abstention_are_fitted_on_validation(trained):
+    path = trained[0] / "model.npz"
+    validation = load_dataset("doodles", classes=CLASSES, per_class=300).validation
+    logits = Model.load(path).logits(validation.images)
+    written = model_file.read(path)
+    assert written.temperature == pytest.approx(calibration.fit_temperature(logits, validation.labels))
+    assert written.abstain_below == pytest.approx(calibration.fit_abstention(energy(logits)), abs=1e-4)
+
+
+def test_every_option_of_train_reaches_the_run(tmp_path):
+    words = (
+        f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
+        "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
+        "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
+        "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced --matmul-precision bfloat16 "
+        f"--device cpu --out {tmp_path}"
+    )
+    assert main(words.split()) == 0
+    record = json.loads((tmp_path / "record.json").read_text())
+    config, sizes = record["config"], record["data"]["sizes"]
+    expected = {
+        "epochs": 2,
+        "batch_size": 16,
+        "optimizer": "momentum",
+        "learning_rate": 0.01,
+        "schedule": "exponential",
+    }
+    expected |= {"schedule_decay": 0.5, "clip_norm": 3.0, "ema_decay": 0.9, "gradients": "autodiff", "seed": 5}
+    expected |= {"sampling": "balanced", "matmul_precision": "bfloat16"}
+    assert {name: config[name] for name in expected} == expected
+    assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
+    assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
+    kinds = [layer["type"] for layer in record["spec"]["layers"]]
+    assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]
+    assert [layer.get("units") for layer in record["spec"]["layers"] if "units" in layer] == [9, 7, 2]
+    assert abs(sizes["validation"] - sizes["train"]) < 0.4 * sizes["train"]
+
+
+def test_a_model_that_numpy_reads_differently_is_exit_code_1(tmp_path, monkeypatch, capsys):
+    logits = Model.logits
+    monkeypatch.setattr(Model, "logits", lambda self, images: logits(self, images) * np.float32(1.001))
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --epochs 1 --out {tmp_path}"
+    assert main(words.split()) == 1
+    assert "NumPy and JAX differ by" in capsys.readouterr().err
+
+
+def test_a_spec_from_a_file_is_trained(tmp_path):
+    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1))
+    (tmp_path / "linear.json").write_text(spec.to_json())
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --epochs 1 --model {tmp_path}/linear.json"
+    assert main([*words.split(), "--out", str(tmp_path / "out")]) == 0
+    assert Model.load(tmp_path / "out" / "model.npz").classes == ("clock", "hexagon")
+
+
+def test_a_loss_that_is_not_finite_is_exit_code_1(tmp_path, capsys):
+    words = f"train --dataset doodles --per-class 20 --epochs 1 --out {tmp_path}/out "
+    words += "--model mlp --optimizer sgd --learning-rate 1e38 --batch-size 8"
+    assert main(words.split()) == 1
+    assert "the loss became" in capsys.readouterr().err and not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_without_options_the_defaults_are_those_of_the_config():
+    parser = Parser()
+    train.add_arguments(parser)
+    options = parser.parse_args(["--dataset", "doodles"])
+    assert TrainConfig(**config_of(options, TrainConfig)) == TrainConfig()
+    assert not (options.l1 or options.l2 or options.label_smoothing or options.augment)
+
+
+def test_every_option_says_what_it_does_and_its_default():
+    parser = Parser()
+    train.add_arguments(parser)
+    text = " ".join(parser.format_help().split())
+    for title in ("Data:", "Model:", "Optimizer:", "Regularization:", "Hardware:", "Output:"):
+        assert title in text
+    for option in fields(TrainConfig):
+        if option.metadata:
+            assert f"--{option.name.replace('_', '-')} " in text
+            assert f"(default {'none' if option.default is None else option.default})." in text
+
+
+def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path, capsys):
+    words = f"train --dataset doodles --per-class 20 --epochs 1 --device tpu --out {tmp_path}"
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err == "jaxdoodle: device tpu: JAX finds none on this machine.\n"
+
+
+def test_the_seed_draws_other_doodles(tmp_path):
+    digests = set()
+    for seed in (1, 2):
+        words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --epochs 1 --seed {seed}"
+        assert main([*words.split(), "--out", str(tmp_path / str(seed))]) == 0
+        digests.add(model_file.read(tmp_path / str(seed) / "model.npz").golden_inputs.tobytes())
+    assert len(digests) == 2
