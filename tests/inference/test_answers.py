@@ -139,7 +139,7 @@ def test_options_stand_anywhere(words, model, tmp_path, capsys):
     assert "upright" in printed and "level" not in printed
 
 
-def test_who_abstains_says_why_and_what_comes_nearest(model, tmp_path, capsys):
+def test_an_abstaining_model_says_why_and_which_class_comes_nearest(model, tmp_path, capsys):
     from dataclasses import replace
 
     model_file.write(tmp_path / "strict.npz", replace(model_file.read(model), abstain_below=1e3))

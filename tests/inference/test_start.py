@@ -1,4 +1,4 @@
-"""What a process that predicts imports and leaves behind, seen in processes of their own."""
+"""Which modules a predicting process imports, and how many threads it leaves, each in a process of its own."""
 
 import os
 import subprocess
@@ -70,7 +70,7 @@ def test_numpy_is_brought_in_with_as_many_threads_as_asked_for():
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="needs /proc to count threads")
 @pytest.mark.parametrize("start", ["command", "pyz"])
-def test_who_starts_the_program_gets_no_threads_either(start, tmp_path):
+def test_the_command_and_the_zipapp_start_no_threads_either(start, tmp_path):
     np.save(tmp_path / "one.npy", np.eye(30, dtype=np.uint8) * 255)
     words = ["module", "jaxdoodle", "predict", MODEL]
     if start == "pyz":
