@@ -13,8 +13,8 @@ sigmoid, poorly. The same network, augmented, with Adam for 60 epochs (3 seeds),
 from dataclasses import replace
 
 from experiments.declaration import Experiment, Variant
+from jaxdoodle.nn import LeakyReLU, ReLU, Sigmoid, Tanh
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.nn.spec import LeakyReLU, ReLU, Sigmoid, Tanh
 from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
 
@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
     claims={"test": 0.9650, "test by Keras": 0.9685},
     validation=0.2,
     variants={
-        "report": Variant(lambda classes: mlp(classes, (128,), init="normal(1)"), REPORT),
+        "report": Variant(lambda classes: mlp(classes, (128,), kernel_init="normal(1)"), REPORT),
         "relu 128": grid_point((128,), ReLU()),
         "leaky relu 128": grid_point((128,), LeakyReLU(0.1)),
         "sigmoid 128": grid_point((128,), Sigmoid()),

@@ -18,7 +18,8 @@ EXPERIMENT = Experiment(
     validation=1 / 12,
     variants={
         "report": Variant(
-            lambda classes: mlp(classes, (128, 64), init="normal(0.01)"), TrainConfig(epochs=10, schedule="constant")
+            lambda classes: mlp(classes, (128, 64), kernel_init="normal(0.01)"),
+            TrainConfig(epochs=10, schedule="constant"),
         ),
         "augmented": Variant(
             lambda classes: mlp(classes, (128, 64)),

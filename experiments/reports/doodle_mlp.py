@@ -20,7 +20,7 @@ EXPERIMENT = Experiment(
     claims={"test": 0.955, "train": 0.937},
     variants={
         "report": Variant(
-            lambda classes: mlp(classes, (128, 128), drop_rate=0.2, init="glorot_uniform"),
+            lambda classes: mlp(classes, (128, 128), drop_rate=0.2, kernel_init="glorot_uniform"),
             TrainConfig(
                 epochs=30,
                 optimizer="adam",

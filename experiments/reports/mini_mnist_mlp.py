@@ -36,7 +36,7 @@ EXPERIMENT = Experiment(
     seed=2,
     variants={
         "report": Variant(
-            lambda classes: mlp(classes, (1000,), init="normal(0.001)"),
+            lambda classes: mlp(classes, (1000,), kernel_init="normal(0.001)"),
             TrainConfig(epochs=500, batch_size=1000, optimizer="sgd", learning_rate=0.002, schedule="constant"),
         ),
         "cnn, augmented": Variant(

@@ -27,8 +27,7 @@ from scipy.signal import convolve, correlate
 
 from experiments.reports.filters import FILTERS, house
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn.layers import RULES
-from jaxdoodle.nn.spec import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.nn import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.plots.image_grids import filter_grid
 from jaxdoodle.plots.style import INK, LINE, MUTED, RED, figure
 
@@ -120,7 +119,7 @@ def by_layers(layers: tuple[Layer, ...], params: list[dict], image: np.ndarray) 
     """The same by the layers that training uses."""
     x, outputs = jnp.asarray(image[None]), []
     for layer, p in zip(layers, params, strict=True):
-        x, _ = RULES[type(layer)].forward(layer, p, x)
+        x, _ = layer.forward(p, x)
         outputs.append(np.asarray(x[0]))
     return outputs
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.speed.workloads import Workload
+from jaxdoodle import nn as layers
 from jaxdoodle.core.record import cores
-from jaxdoodle.nn import spec as layers
 
 SEED = 0
 

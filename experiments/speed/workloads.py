@@ -9,8 +9,8 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import load_dataset
+from jaxdoodle.nn import Conv2D, Dense, ModelSpec
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
-from jaxdoodle.nn.spec import Conv2D, Dense, ModelSpec
 
 DIGITS = tuple("0123456789")
 TRAIN_IMAGES = 60_000
@@ -43,12 +43,18 @@ class Workload:
 
 
 WORKLOADS = {
-    "W1": Workload("MLP 784-128-64-10", mlp(DIGITS, (128, 64), init="glorot_uniform"), 128, 60_000),
+    "W1": Workload("MLP 784-128-64-10", mlp(DIGITS, (128, 64), kernel_init="glorot_uniform"), 128, 60_000),
     "W2-32": Workload("digit CNN, 37,610 parameters", digit_cnn(DIGITS), 32, 60_000),
     "W2-128": Workload("digit CNN, 37,610 parameters", digit_cnn(DIGITS), 128, 60_000),
     "W3": Workload("sketch CNN, 500,985 parameters", sketch_cnn([str(i) for i in range(345)]), 128, 6_400),
     "W4": Workload(
-        "784-1000-10, full batch, 500 steps", mlp(DIGITS, (1000,), init="glorot_uniform"), 1000, 1000, 500, "sgd", 0.1
+        "784-1000-10, full batch, 500 steps",
+        mlp(DIGITS, (1000,), kernel_init="glorot_uniform"),
+        1000,
+        1000,
+        500,
+        "sgd",
+        0.1,
     ),
 }
 

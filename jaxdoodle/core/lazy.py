@@ -1,4 +1,4 @@
-"""JAX at first use: a layer's file names ``jnp`` and ``lax``, and still imports where there is no JAX."""
+"""JAX and NumPy at first use: a layer's file names ``jnp`` and ``np`` and imports neither."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import jax
     import jax.numpy as jnp
+    import numpy as np
     from jax import lax
 else:
 
@@ -20,6 +21,6 @@ else:
             setattr(self, attribute, value)
             return value
 
-    jax, jnp, lax = _Lazy("jax"), _Lazy("jax.numpy"), _Lazy("jax.lax")
+    jax, jnp, lax, np = (_Lazy(name) for name in ("jax", "jax.numpy", "jax.lax", "numpy"))
 
-__all__ = ["jax", "jnp", "lax"]
+__all__ = ["jax", "jnp", "lax", "np"]

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from jax import Array
     from numpy.typing import NDArray
 else:
-    Array = NDArray = Any
+    Array = Any
+
+    class NDArray:
+        """Stands in for NumPy's while the program runs."""
+
+        def __class_getitem__(cls, dtype: Any) -> type:
+            return cls
+
 
 __all__ = ["Array", "NDArray", "Params", "PyTree", "Residuals", "Shape"]
 

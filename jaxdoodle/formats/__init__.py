@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.files import write_atomically
 from jaxdoodle.core.types import NDArray
@@ -19,7 +20,6 @@ from jaxdoodle.formats.quantize import int8_layers
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.nn import spec as nn
 
 __all__ = ["FORMATS", "Format", "export", "format_of"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn import spec as nn
 
 #: Layers that change nothing at inference; no export holds them.
 TRAINING_ONLY = (nn.Dropout,)

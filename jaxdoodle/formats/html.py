@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
 from jaxdoodle.formats.reference_examples import examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-from jaxdoodle.nn import spec as nn
 
 SOURCES = Path(__file__).parents[1] / "web"
 #: Files whose names stand in page.html, in double braces, for their content.

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 import jaxdoodle
+from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-from jaxdoodle.nn import spec as nn
 
 OPSET, IR_VERSION = 17, 8  # of 2022: every runtime in use reads them
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import jaxdoodle
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.nn.spec import Layer
+from jaxdoodle.nn import Layer
 
 #: Files of the package that are packed.
 PACKED = (

@@ -9,28 +9,28 @@ from functools import partial
 import jax
 import numpy as np
 
+from jaxdoodle import nn
 from jaxdoodle.gradcheck.api import check, check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.nn import backprop, losses, model, penalties, spec
-from jaxdoodle.nn.layers import RULES
+from jaxdoodle.nn import backprop, losses, model, penalties
 
 #: Layers with the shape of one input. Sizes are odd, sides differ, and where it matters kernels are even.
-LAYERS: tuple[tuple[spec.Layer, tuple[int, ...]], ...] = (
-    (spec.Dense(3), (5,)),
-    (spec.Conv2D(3, (3, 2)), (6, 5, 2)),
-    (spec.Conv2D(2, (2, 4), stride=(1, 2), padding="SAME"), (5, 7, 3)),
-    (spec.MaxPool2D(2), (6, 5, 2)),
-    (spec.MaxPool2D((3, 2), stride=(2, 1)), (7, 5, 2)),
-    (spec.AvgPool2D((2, 3)), (5, 7, 2)),
-    (spec.GlobalAvgPool2D(), (3, 4, 2)),
-    (spec.Flatten(), (3, 2, 2)),
-    (spec.ReLU(), (7,)),
-    (spec.LeakyReLU(0.1), (7,)),
-    (spec.Sigmoid(), (7,)),
-    (spec.Tanh(), (7,)),
-    (spec.Softmax(), (7,)),
-    (spec.Dropout(0.4), (7,)),
-    (spec.BatchNorm(), (3, 4, 2)),
+LAYERS: tuple[tuple[nn.Layer, tuple[int, ...]], ...] = (
+    (nn.Dense(3), (5,)),
+    (nn.Conv2D(3, (3, 2)), (6, 5, 2)),
+    (nn.Conv2D(2, (2, 4), stride=(1, 2), padding="SAME"), (5, 7, 3)),
+    (nn.MaxPool2D(2), (6, 5, 2)),
+    (nn.MaxPool2D((3, 2), stride=(2, 1)), (7, 5, 2)),
+    (nn.AvgPool2D((2, 3)), (5, 7, 2)),
+    (nn.GlobalAvgPool2D(), (3, 4, 2)),
+    (nn.Flatten(), (3, 2, 2)),
+    (nn.ReLU(), (7,)),
+    (nn.LeakyReLU(0.1), (7,)),
+    (nn.Sigmoid(), (7,)),
+    (nn.Tanh(), (7,)),
+    (nn.Softmax(), (7,)),
+    (nn.Dropout(0.4), (7,)),
+    (nn.BatchNorm(), (3, 4, 2)),
 )
 LOSSES = (
     (losses.SoftmaxCrossEntropy(), 4),
@@ -41,14 +41,14 @@ LOSSES = (
 PENALTIES = (penalties.L1(0.02), penalties.L2(0.03), penalties.L2(0.03, leaves=("w", "b"), layers=(0,)))
 MODELS = {
     "model: MLP, dropout, L2": (
-        spec.ModelSpec((spec.Flatten(), spec.Dense(6), spec.Tanh(), spec.Dropout(0.3), spec.Dense(3)), (5, 4, 1)),
+        nn.ModelSpec((nn.Flatten(), nn.Dense(6), nn.Tanh(), nn.Dropout(0.3), nn.Dense(3)), (5, 4, 1)),
         (penalties.L2(0.01),),
     ),
     "model: CNN, batch norm, L1": (
-        spec.ModelSpec(
+        nn.ModelSpec(
             (
-                spec.Conv2D(3, 3), spec.BatchNorm(), spec.ReLU(), spec.MaxPool2D(2), spec.Conv2D(2, 2, padding="SAME"),
-                spec.LeakyReLU(), spec.AvgPool2D(2), spec.Flatten(), spec.Dense(4),
+                nn.Conv2D(3, 3), nn.BatchNorm(), nn.ReLU(), nn.MaxPool2D(2), nn.Conv2D(2, 2, padding="SAME"),
+                nn.LeakyReLU(), nn.AvgPool2D(2), nn.Flatten(), nn.Dense(4),
             ),
             (8, 9, 1),
         ),
@@ -63,7 +63,7 @@ def cases() -> Iterator[tuple[str, Callable[..., Report]]]:
     for layer, shape in LAYERS:
         title = f"layer: {_brief(layer)}"
         yield title, partial(_layer, title, layer, shape, rng.normal(size=(4, *shape)))
-        if isinstance(layer, spec.Dropout | spec.BatchNorm):
+        if isinstance(layer, nn.Dropout | nn.BatchNorm):
             yield (
                 title + ", training",
                 partial(_layer, title + ", training", layer, shape, rng.normal(size=(4, *shape)), training=True),
@@ -91,25 +91,20 @@ def _brief(described) -> str:
 
 
 def _layer(title, layer, shape, x, *, training=False, **options) -> Report:
-    rule = RULES[type(layer)]
     key = jax.random.key(0) if training else None
-    params = {k: np.asarray(v) for k, v in rule.init(layer, jax.random.key(1), shape).items()}
-    return check(
-        partial(rule.forward, layer, key=key), partial(rule.backward, layer), (params, x), title=title, **options
-    )
+    params = {k: np.asarray(v) for k, v in layer.init(jax.random.key(1), shape).items()}
+    return check(partial(layer.forward, key=key), layer.backward, (params, x), title=title, **options)
 
 
 def _loss(title, loss, outputs, labels, **options) -> Report:
     def backward(residuals, dy):
-        return dy * losses.backward(loss, residuals)
+        return dy * loss.backward(residuals)
 
-    return check(partial(losses.forward, loss), backward, (outputs, labels), wrt=(0,), title=title, **options)
+    return check(loss.forward, backward, (outputs, labels), wrt=(0,), title=title, **options)
 
 
 def _penalty(title, penalty, params, **options) -> Report:
-    return check_gradient(
-        partial(penalties.forward, penalty), partial(penalties.backward, penalty), (params,), title=title, **options
-    )
+    return check_gradient(penalty.forward, penalty.backward, (params,), title=title, **options)
 
 
 def _model(title, network, listed, rng, **options) -> Report:

@@ -1,8 +1,9 @@
-"""The model file: spec, weights, input contract and proof, in one ``.npz`` that cannot hurt its reader.
+"""The model file: spec, weights, preprocessing and reference examples, in one ``.npz`` that cannot hurt its reader.
 
-The format is described in ``jaxdoodle/inference/README.md``. The same model gives the same bytes on every machine. A reader
-allocates nothing that the spec does not imply and the file does not hold, executes nothing, and refuses a file whose
-digest is wrong, whose weights are not finite, or whose goldens do not come out.
+The format is described in ``README.md`` beside this file. The same model gives the same bytes on every machine. A
+reader allocates nothing that the spec does not imply and the file does not hold, executes nothing, and refuses a file
+whose digest is wrong, whose weights are not finite, or whose reference examples do not come out. The keys of version 1
+of the format are known here alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import json
 import math
 import os
 import struct
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
@@ -23,17 +23,20 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.types import Shape
+from jaxdoodle.core.validation import is_number, unique_keys
 from jaxdoodle.inference.network import Network, products_per_image, values_per_image
 from jaxdoodle.inference.stored_zip import pack, unpack
-from jaxdoodle.nn.spec import ModelSpec, Shape
+from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing.config import Preprocessing
 
 FORMAT, VERSION = "jaxdoodle model", 1
 HEADER = "header.json"
 INPUTS, LOGITS = "goldens/inputs.npy", "goldens/logits.npy"
 
-#: Name of a field of ``Preprocessing`` -> its key in the file, where they differ.
-_V1 = {"centering": "centring", "center": "centre"}
+#: Name of a field of ``Preprocessing``, and of ``Dense`` and ``Conv2D`` -> its key in version 1, where they differ.
+_PREPROCESSING_KEYS = {"centering": "centring", "center": "centre"}
+_LAYER_KEYS = {"kernel_init": "init"}
 
 MAX_FILE_BYTES = 1 << 26
 MAX_HEADER_BYTES = 1 << 20
@@ -87,12 +90,15 @@ def write(path: str | os.PathLike[str], model: ModelFile) -> None:
         write_atomically(path, lambda unfinished: Path(unfinished).write_bytes(data))
 
 
-def read(path: str | os.PathLike[str]) -> ModelFile:
-    """Read and verify a model file. Raises ``InputError``, one line that names the file, at anything else."""
+def read(path: str | os.PathLike[str], layers: Sequence[type] = ()) -> ModelFile:
+    """Read and verify a model file; ``layers`` are classes of layers that are not built in.
+
+    Raises ``InputError``, one line that names the file, at anything else.
+    """
     with _naming(path):
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
-        return decode(data)
+        return decode(data, layers)
 
 
 def encode(model: ModelFile) -> bytes:
@@ -124,20 +130,22 @@ def encode(model: ModelFile) -> bytes:
 
 def metadata_of(model: ModelFile) -> dict[str, Any]:
     """All of a model but its arrays, as JSON values under the keys of version 1; the exports carry it, too."""
-    preprocessing = model.preprocessing.to_dict()
     return {
-        "spec": model.spec.to_dict(),
-        "contract": {_V1.get(name, name): value for name, value in preprocessing.items()},
+        "spec": _renamed(model.spec.to_dict(), _LAYER_KEYS),
+        "contract": _rename(model.preprocessing.to_dict(), _PREPROCESSING_KEYS),
         "temperature": model.temperature,
         "abstain_below": model.abstain_below,
         "provenance": dict(model.provenance),
     }
 
 
-def from_metadata(metadata: Mapping[str, Any], **arrays: Any) -> ModelFile:
-    """A model from what ``metadata_of`` gave, and its arrays: ``params``, ``golden_inputs``, ``golden_logits``."""
+def from_metadata(metadata: Mapping[str, Any], layers: Sequence[type] = (), **arrays: Any) -> ModelFile:
+    """A model from what ``metadata_of`` gave, and its arrays: ``params``, ``golden_inputs``, ``golden_logits``.
+
+    ``layers`` are classes of layers that are not built in. Raises ``InputError``.
+    """
     return ModelFile(
-        spec=ModelSpec.from_dict(metadata["spec"]),
+        spec=_read_spec(metadata["spec"], layers),
         preprocessing=_read_preprocessing(metadata["contract"]),
         temperature=metadata["temperature"],
         abstain_below=metadata["abstain_below"],
@@ -146,35 +154,52 @@ def from_metadata(metadata: Mapping[str, Any], **arrays: Any) -> ModelFile:
     )
 
 
+def _read_spec(data: Any, layers: Sequence[type]) -> ModelSpec:
+    return ModelSpec.from_dict(_renamed(data, {key: name for name, key in _LAYER_KEYS.items()}), layers)
+
+
 def _read_preprocessing(data: Any) -> Preprocessing:
-    if isinstance(data, Mapping):
-        names = {key: name for name, key in _V1.items()}
-        data = {names.get(key, key): value for key, value in data.items()}
-    return Preprocessing.from_dict(data)
+    names = {key: name for name, key in _PREPROCESSING_KEYS.items()}
+    return Preprocessing.from_dict(_rename(data, names) if isinstance(data, Mapping) else data)
 
 
-def decode(data: bytes) -> ModelFile:
-    """Read and verify the bytes of a model file. Raises ``InputError``."""
+def _rename(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in data.items()}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A spec with the fields of its Dense and Conv2D layers renamed, also in blocks that hold layers."""
+    if isinstance(value, list | tuple):
+        return [_renamed(item, names) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value.get("type") in ("Dense", "Conv2D"):
+        return _rename(value, names)
+    blocks = {name: _renamed(item, names) for name, item in value.items() if isinstance(item, list)}
+    return {**value, **blocks} if blocks else value
+
+
+def decode(data: bytes, layers: Sequence[type] = ()) -> ModelFile:
+    """Read and verify the bytes of a model file; ``layers``: classes that are not built in. Raises ``InputError``."""
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"a model file has at most {MAX_FILE_BYTES} bytes; this is larger.")
     try:
-        return _decode(data)
+        return _decode(data, layers)
     except InputError:
         raise
     except _FAULTS as error:
         raise InputError(f"not a model file, or a damaged one: {error}.") from None
 
 
-def _decode(data: bytes) -> ModelFile:
+def _decode(data: bytes, layers: Sequence[type]) -> ModelFile:
     members = unpack(data)
     if HEADER not in members:
         raise InputError(f"{HEADER} is missing: not a jaxdoodle model file.")
     header = _parse_header(members.pop(HEADER))
-    spec = ModelSpec.from_dict(header["spec"])
-    preprocessing = _read_preprocessing(header["contract"])
+    spec = _read_spec(header["spec"], layers)
     _bound_work(spec)
 
-    # The number of goldens is all that the spec leaves open: it is what their member has room for.
+    # The number of reference examples is all that the spec leaves open: it is what their member has room for.
     room = len(members.get(INPUTS, b"")) - NPY_HEADER_BYTES
     expected = _expected_arrays(spec, min(max(room, 0) // math.prod(spec.input_shape), MAX_GOLDENS))
     _compare_names(set(members), set(expected))
@@ -182,18 +207,10 @@ def _decode(data: bytes) -> ModelFile:
     claimed = header.pop("sha256")
     if claimed != _digest(header, members):
         raise InputError("the SHA-256 of the content is not the one in the header: the file is damaged.")
-    model = ModelFile(
-        spec,
-        tuple(
-            {name: arrays[f"layers/{i}/{name}.npy"] for name in shapes} for i, shapes in enumerate(spec.param_shapes)
-        ),
-        preprocessing,
-        arrays[INPUTS],
-        arrays[LOGITS],
-        header["temperature"],
-        header["abstain_below"],
-        header["provenance"],
+    params = tuple(
+        {name: arrays[f"layers/{i}/{name}.npy"] for name in shapes} for i, shapes in enumerate(spec.param_shapes)
     )
+    model = from_metadata(header, layers, params=params, golden_inputs=arrays[INPUTS], golden_logits=arrays[LOGITS])
     _verify(model)
     return model
 
@@ -238,11 +255,11 @@ def _verify(model: ModelFile) -> None:
         raise InputError(f"class names are printable; got {unprintable[0]!r}.")
     if preprocessing.image_shape != spec.input_shape:
         raise InputError(
-            f"the contract gives images of {preprocessing.image_shape}; the spec takes {spec.input_shape}."
+            f"preprocessing gives images of {preprocessing.image_shape}; the spec takes {spec.input_shape}."
         )
-    if not _is_number(model.temperature) or model.temperature <= 0:
+    if not is_number(model.temperature) or model.temperature <= 0:
         raise InputError(f"temperature is a positive number; got {model.temperature!r}.")
-    if model.abstain_below is not None and not _is_number(model.abstain_below):
+    if model.abstain_below is not None and not is_number(model.abstain_below):
         raise InputError(f"abstain_below is a number or null; got {model.abstain_below!r}.")
     if not isinstance(model.provenance, Mapping):
         raise InputError(f"provenance is a mapping; got {model.provenance!r}.")
@@ -250,8 +267,8 @@ def _verify(model: ModelFile) -> None:
         for name, value in params.items():
             if not np.isfinite(value).all():
                 raise InputError(f"layers/{i}/{name} holds NaN or infinite values.")
-            if name == "var" and np.min(value) < 0:
-                raise InputError(f"layers/{i}/var holds a negative variance.")
+            if name.rpartition(".")[2] == "var" and np.min(value) < 0:
+                raise InputError(f"layers/{i}/{name} holds a negative variance.")
 
     inputs, logits = model.golden_inputs, model.golden_logits
     if not 1 <= len(inputs) <= MAX_GOLDENS:
@@ -284,10 +301,6 @@ def _bound_work(spec: ModelSpec) -> None:
         raise InputError(f"one image takes {total} multiplications here; at most {MAX_PRODUCTS} are allowed.")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
 def _digest(header: Mapping[str, Any], members: Mapping[str, bytes | memoryview]) -> str:
     digest = hashlib.sha256(json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii"))
     for name in sorted(members):
@@ -299,7 +312,7 @@ def _parse_header(text: memoryview) -> dict[str, Any]:
     if len(text) > MAX_HEADER_BYTES:
         raise InputError(f"{HEADER} takes {len(text)} bytes; at most {MAX_HEADER_BYTES} are allowed.")
     try:
-        header = json.loads(str(text, "ascii"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        header = json.loads(str(text, "ascii"), object_pairs_hook=unique_keys, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{HEADER} is not JSON: {error}.") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
@@ -310,12 +323,6 @@ def _parse_header(text: memoryview) -> dict[str, Any]:
     if set(header) != keys:
         raise InputError(f"{HEADER} has the keys {', '.join(sorted(header))}; expected {', '.join(sorted(keys))}.")
     return header
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(result := dict(pairs)) != len(pairs):
-        raise ValueError("a key comes twice")
-    return result
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,22 +1,19 @@
-"""The networks of the reports, as specs."""
+"""The networks of the reports as specs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jaxdoodle.nn.spec import (
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    Layer,
-    LeakyReLU,
-    MaxPool2D,
-    ModelSpec,
-    ReLU,
-    Sigmoid,
-    Tanh,
-)
+from jaxdoodle.nn.base import Layer
+from jaxdoodle.nn.layers.activations import LeakyReLU, ReLU, Sigmoid, Tanh
+from jaxdoodle.nn.layers.conv2d import Conv2D
+from jaxdoodle.nn.layers.dense import Dense
+from jaxdoodle.nn.layers.dropout import Dropout
+from jaxdoodle.nn.layers.flatten import Flatten
+from jaxdoodle.nn.layers.pooling import MaxPool2D
+from jaxdoodle.nn.spec import ModelSpec
+
+__all__ = ["ACTIVATIONS", "digit_cnn", "mlp", "sketch_cnn"]
 
 IMAGE = (28, 28, 1)
 
@@ -29,16 +26,25 @@ def mlp(
     hidden: Sequence[int] = (128,),
     activation: Layer = ReLU(),  # noqa: B008 - frozen
     drop_rate: float = 0.0,
-    init: str = "he_normal",
+    kernel_init: str = "he_normal",
     input_shape: tuple[int, ...] = IMAGE,
 ) -> ModelSpec:
-    """Flatten, then for each size in ``hidden`` Dense, activation and (if asked) Dropout, then one score per class."""
+    """Flatten, then for each size in ``hidden`` Dense, activation and (if asked) Dropout, then one score per class.
+
+    Args:
+      classes: Names of the outputs.
+      hidden: Units of each hidden layer.
+      activation: After each hidden layer.
+      drop_rate: Fraction that dropout zeroes after each activation; 0 for no dropout.
+      kernel_init: Initializer of the weights, as for ``Dense``.
+      input_shape: Shape of one image, (height, width, channels).
+    """
     layers: list[Layer] = [Flatten()]
     for units in hidden:
-        layers += [Dense(units, init), activation]
+        layers += [Dense(units, kernel_init), activation]
         if drop_rate:
             layers.append(Dropout(drop_rate))
-    return ModelSpec((*layers, Dense(len(classes), init)), input_shape, tuple(classes))
+    return ModelSpec((*layers, Dense(len(classes), kernel_init)), input_shape, tuple(classes))
 
 
 def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""A whole network from its spec: where it starts, what it computes, how wrong it is."""
+"""A whole network from its spec: its first parameters, its outputs, its loss."""
 
 from __future__ import annotations
 
@@ -6,25 +6,38 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-from jax import Array
 
-from jaxdoodle.nn import losses, penalties
-from jaxdoodle.nn.fused import Block, reference
-from jaxdoodle.nn.layers import RULES, Params
+from jaxdoodle.core.types import Array, Params
+from jaxdoodle.nn.base import LossLike
+from jaxdoodle.nn.fused import FusedBlock, unfused
+from jaxdoodle.nn.losses import refuse_mismatch
+from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.nn.spec import ModelSpec
 
 
 class Aux(NamedTuple):
-    """What a step wants to know beside the loss: the outputs, and the next value of each running statistic."""
+    """What a training step needs beside the loss.
 
-    outputs: Array
-    statistics: list[Params]
+    ``logits`` are the outputs ``(batch, classes)``; ``params_update`` holds for each layer the next value of each
+    running statistic, to be merged into ``params``.
+    """
+
+    logits: Array
+    params_update: list[Params]
 
 
 def init(spec: ModelSpec, key: Array) -> list[Params]:
-    """One dict of float32 parameters per layer, ``{}`` where there is nothing to learn."""
+    """The parameters to start from.
+
+    Args:
+      spec: The network.
+      key: A key of ``jax.random``.
+
+    Returns:
+      One dict of float32 arrays per layer, ``{}`` where there is nothing to learn.
+    """
     return [
-        RULES[type(layer)].init(layer, jax.random.fold_in(key, index), shape)
+        layer.init(jax.random.fold_in(key, index), shape)
         for index, (layer, shape) in enumerate(zip(spec.layers, spec.shapes[:-1], strict=True))
     ]
 
@@ -35,49 +48,82 @@ def forward(
     x: Array,
     *,
     key: Array | None = None,
-    blocks: Sequence[Block] | None = None,
+    blocks: Sequence[FusedBlock] | None = None,
 ) -> tuple[Array, list[Any]]:
-    """Outputs, and what each block keeps for its backward pass. Without ``blocks``, each layer is one.
-
-    ``x`` is ``(batch, *spec.input_shape)``. A ``key`` means training: dropout drops, batch norm uses the batch.
-    """
+    """Outputs, and the residuals of each block. Without ``blocks``, each layer is one. A key means training mode."""
     if x.shape[1:] != spec.input_shape:
         raise ValueError(f"the network takes inputs of shape (batch, *{spec.input_shape}); got {x.shape}.")
     residuals = []
-    for start, (layer, *_), rule in reference(spec) if blocks is None else blocks:
+    for start, layer, _ in unfused(spec) if blocks is None else blocks:
         block_key = None if key is None else jax.random.fold_in(key, start)
-        x, kept = rule.forward(layer, params[start], x, key=block_key)
+        x, kept = layer.forward(params[start], x, key=block_key)
         residuals.append(kept)
     return x, residuals
 
 
-def apply(spec: ModelSpec, params: Sequence[Params], x: Array, *, key: Array | None = None) -> Array:
-    """Outputs alone: ``(batch, *spec.input_shape) -> (batch, *spec.output_shape)``."""
-    return forward(spec, params, x, key=key)[0]
+def apply(
+    spec: ModelSpec, params: Sequence[Params], x: Array, *, training: bool = False, key: Array | None = None
+) -> Array:
+    """The outputs of a network.
 
+    Args:
+      spec: The network.
+      params: As from ``init``.
+      x: ``(batch, *spec.input_shape)``, float32 or float64.
+      training: Whether dropout drops and batch normalization takes the statistics of the batch.
+      key: A key of ``jax.random``, needed in training mode.
 
-def observe(blocks: Sequence[Block], params: Sequence[Params], residuals: Sequence[Any]) -> list[Params]:
-    """For each layer, the next value of its running statistics."""
-    statistics: list[Params] = [{} for _ in params]
-    for (start, (layer, *_), rule), kept in zip(blocks, residuals, strict=True):
-        statistics[start] = dict(rule.observe(layer, params[start], kept))
-    return statistics
+    Returns:
+      ``(batch, *spec.output_shape)``.
 
-
-def loss_fn(
-    spec: ModelSpec, loss: losses.Loss, listed: Sequence[penalties.Penalty] = ()
-) -> Callable[..., tuple[Array, Aux]]:
-    """``objective(params, x, labels, *, key=None) -> (value, Aux)``: the loss plus the listed penalties.
-
-    This is what autodiff differentiates, so it goes through ``forward`` alone and no rule of ours for a derivative.
+    Raises:
+      ValueError: The shape does not fit, or the key is missing or not wanted.
     """
-    losses.refuse_mismatch(loss, spec)
+    return forward(spec, params, x, key=mode_key(training, key))[0]
 
-    def objective(params, x, labels, *, key=None):
-        outputs, residuals = forward(spec, params, x, key=key)
-        value, _ = losses.forward(loss, outputs, labels)
-        for penalty in listed:
-            value += penalties.forward(penalty, params)
-        return value, Aux(outputs, observe(reference(spec), params, residuals))
+
+def mode_key(training: bool, key: Array | None) -> Array | None:
+    """The key, ``None`` in evaluation mode. Raises ``ValueError`` where mode and key contradict each other."""
+    if training and key is None:
+        raise ValueError("training mode needs key=jax.random.key(...); in evaluation mode say training=False.")
+    if key is not None and not training:
+        raise ValueError("a key is for training mode; say training=True, or leave the key out.")
+    return key
+
+
+def updates(blocks: Sequence[FusedBlock], params: Sequence[Params], residuals: Sequence[Any]) -> list[Params]:
+    """For each layer, the next value of its running statistics."""
+    found: list[Params] = [{} for _ in params]
+    for (start, layer, _), kept in zip(blocks, residuals, strict=True):
+        found[start] = layer.update_statistics(params[start], kept)
+    return found
+
+
+def loss_fn(spec: ModelSpec, loss: LossLike, penalties: Sequence[Penalty] = ()) -> Callable[..., tuple[Array, Aux]]:
+    """The loss of a network as a function of its parameters: what autodiff differentiates.
+
+    It goes through ``forward`` alone, and no ``backward`` is reachable from it.
+
+    Args:
+      spec: The network.
+      loss: Of its outputs.
+      penalties: Added to the loss.
+
+    Returns:
+      ``objective(params, x, labels, *, training=True, key=None) -> (value, Aux)``.
+
+    Raises:
+      SpecError: The network ends in what the loss applies itself.
+    """
+    refuse_mismatch(loss, spec)
+
+    def objective(
+        params: Sequence[Params], x: Array, labels: Array, *, training: bool = True, key: Array | None = None
+    ) -> tuple[Array, Aux]:
+        logits, residuals = forward(spec, params, x, key=mode_key(training, key))
+        value, _ = loss.forward(logits, labels)
+        for penalty in penalties:
+            value += penalty.forward(params)
+        return value, Aux(logits, updates(unfused(spec), params, residuals))
 
     return objective

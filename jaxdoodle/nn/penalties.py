@@ -6,66 +6,87 @@ By default the weights ``w`` of every layer; biases are free. ``leaves`` and ``l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-import jax.numpy as jnp
-from jax import Array
+from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.lazy import jax, jnp
+from jaxdoodle.core.types import Array, Params
+from jaxdoodle.nn.base import SpecError
 
-from jaxdoodle.nn.spec import SpecError
+__all__ = ["L1", "L2"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Penalty:
-    """``rate`` times a sum over the parameters named in ``leaves`` of the layers at the indices ``layers`` (all)."""
+    """``rate`` times the sum of ``term(p)`` over all entries p of the parameters that it covers.
+
+    Args:
+      rate: Factor of the sum, at least 0.
+      leaves: Names of the parameters that are covered; of a block that holds layers the last part (``"0.w"``: ``"w"``).
+      layers: Indices of the layers that are covered, or ``None`` for all.
+
+    Raises:
+      SpecError: ``rate`` is negative or not finite.
+    """
 
     rate: float
     leaves: tuple[str, ...] = ("w",)
     layers: tuple[int, ...] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (math.isfinite(self.rate) and self.rate >= 0):
             raise SpecError(f"the rate of {type(self).__name__} is at least 0; got {self.rate}.")
 
-    def covers(self, layer: int, leaf: str) -> bool:
-        return leaf in self.leaves and (self.layers is None or layer in self.layers)
+    def term(self, p: Array) -> Array:
+        """The penalty of each entry, still without the rate."""
+        raise NotImplementedError
+
+    def derivative(self, p: Array) -> Array:
+        """The derivative of ``term``, entry by entry."""
+        raise NotImplementedError
+
+    def forward(self, params: Sequence[Params]) -> Array:
+        """The penalty of a network's parameters, one dict a layer: a scalar.
+
+        Raises:
+          SpecError: It covers none of them.
+        """
+        terms = [self.term(leaf).sum() for covered, leaf in self._leaves(params) if covered]
+        if not terms:
+            raise SpecError(f"{self} covers no parameter of this network.")
+        return self.rate * sum(terms[1:], start=terms[0])
+
+    def backward(self, params: Sequence[Params]) -> list[Params]:
+        """The gradient, in the structure of ``params``: zero for what is not covered."""
+        leaves = self._leaves(params)
+        grads = [self.rate * self.derivative(leaf) if covered else jnp.zeros_like(leaf) for covered, leaf in leaves]
+        return jax.tree.unflatten(jax.tree.structure(list(params)), grads)
+
+    def _leaves(self, params: Sequence[Params]) -> Iterator[tuple[bool, Array]]:
+        """Every parameter in the order of ``jax.tree``, and whether it is covered."""
+        for index, layer in enumerate(params):
+            here = self.layers is None or index in self.layers
+            for name in sorted(layer):
+                yield here and name.rpartition(".")[2] in self.leaves, layer[name]
 
 
-@dataclass(frozen=True)
+@frozen
 class L1(Penalty):
-    """``rate * sum |w|``."""
+    """``rate * sum |w|``; the derivative at 0 is 0."""
+
+    def term(self, p: Array) -> Array:
+        return p * jnp.sign(p)  # not |p|: autodiff, too, gives 0 at 0
+
+    def derivative(self, p: Array) -> Array:
+        return jnp.sign(p)
 
 
-@dataclass(frozen=True)
+@frozen
 class L2(Penalty):
     """``rate * sum w^2``, without the factor 1/2 that others put there."""
 
+    def term(self, p: Array) -> Array:
+        return jnp.square(p)
 
-#: For each penalty the value and the gradient of one parameter array, both still without the rate.
-RULES = {
-    L1: (lambda w: (w * jnp.sign(w)).sum(), jnp.sign),  # |w| as w sign(w): autodiff, too, gives 0 at 0
-    L2: (lambda w: jnp.square(w).sum(), lambda w: 2 * w),
-}
-
-
-def forward(penalty: Penalty, params: Sequence[dict[str, Array]]) -> Array:
-    """The penalty of all parameters, a scalar. Raises ``SpecError`` where it covers none of them."""
-    value, _ = RULES[type(penalty)]
-    terms = [
-        value(leaf) for index, layer in enumerate(params) for name, leaf in layer.items() if penalty.covers(index, name)
-    ]
-    if not terms:
-        raise SpecError(f"{penalty} covers no parameter of this network.")
-    return penalty.rate * sum(terms[1:], start=terms[0])
-
-
-def backward(penalty: Penalty, params: Sequence[dict[str, Array]]) -> list[dict[str, Array]]:
-    """The gradient, in the shape of ``params``: zero for what the penalty leaves out."""
-    _, gradient = RULES[type(penalty)]
-    return [
-        {
-            name: penalty.rate * gradient(leaf) if penalty.covers(index, name) else jnp.zeros_like(leaf)
-            for name, leaf in layer.items()
-        }
-        for index, layer in enumerate(params)
-    ]
+    def derivative(self, p: Array) -> Array:
+        return 2 * p

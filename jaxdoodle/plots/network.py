@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from jaxdoodle.core.types import Shape
-from jaxdoodle.nn.spec import Layer, ModelSpec
+from jaxdoodle.nn import Layer, ModelSpec
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, SHADE, WIDTH, figure
 
 ROW = 0.44  # inches from box to box

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdoodle.metrics import confusion_counts
-from jaxdoodle.nn.spec import Conv2D, ModelSpec
+from jaxdoodle.nn import Conv2D, ModelSpec
 from jaxdoodle.plots.confusion import class_histogram, confusion_matrix
 from jaxdoodle.plots.curves import accuracy_curves, loss_curve
 from jaxdoodle.plots.image_grids import kernel_grid, prediction_grid, sample_grid

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jaxdoodle.core.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from jaxdoodle.nn.losses import Loss
+    from jaxdoodle.nn.base import Loss
     from jaxdoodle.nn.penalties import Penalty
     from jaxdoodle.training.augmentation import Augment
 

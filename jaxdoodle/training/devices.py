@@ -83,12 +83,12 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
         params: list[Params], x: Array, labels: Array, *, key: Array | None = None
     ) -> tuple[tuple[Array, Aux], PyTree]:
         (loss, aux), grads = value_and_grad(params, x, labels, key=key)
-        leaves, tree = jax.tree.flatten((loss, aux.statistics, grads))
+        leaves, tree = jax.tree.flatten((loss, aux.params_update, grads))
         message, read = ravel_pytree([leaf for leaf in leaves if leaf.size < LARGE])
         message, *large = lax.pmean([message, *(leaf for leaf in leaves if leaf.size >= LARGE)], AXIS)
         one_of = {True: iter(large), False: iter(read(message))}
         loss, statistics, grads = jax.tree.unflatten(tree, [next(one_of[leaf.size >= LARGE]) for leaf in leaves])
-        return (loss, Aux(aux.outputs, statistics)), grads
+        return (loss, Aux(aux.logits, statistics)), grads
 
     return objective
 

@@ -11,9 +11,10 @@ import numpy as np
 from jaxdoodle.core.types import Array, NDArray
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.metrics import format_accuracy
-from jaxdoodle.nn import losses, model
-from jaxdoodle.nn.fused import plan
-from jaxdoodle.nn.losses import Loss, SoftmaxCrossEntropy
+from jaxdoodle.nn import model
+from jaxdoodle.nn.base import Loss
+from jaxdoodle.nn.fused import fuse
+from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.step import scale
 
@@ -96,9 +97,9 @@ def score(logits: NDArray[np.float32], labels: NDArray[np.integer], loss: Loss) 
 
 @jax.jit(static_argnums=(0, 3))
 def _apply(spec: ModelSpec, params: Any, images: Array, divisor: float) -> Array:
-    return model.forward(spec, params, scale(images, divisor), blocks=plan(spec, jax.default_backend()))[0]
+    return model.forward(spec, params, scale(images, divisor), blocks=fuse(spec, jax.default_backend()))[0]
 
 
 @jax.jit(static_argnums=0)
 def _loss(loss: Loss, logits: Array, labels: Array) -> Array:
-    return losses.forward(loss, logits, labels)[0]
+    return loss.forward(logits, labels)[0]

@@ -30,7 +30,7 @@ class Optimizer(Protocol):
 
 def _is_weight(params: PyTree) -> PyTree:
     """Weight decay is for weights ``w``: biases, scales and running statistics are left alone."""
-    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "w", params)
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key.rpartition(".")[2] == "w", params)
 
 
 #: Name -> ``make(schedule)``.

@@ -50,8 +50,8 @@ def make_step(spec: ModelSpec, optimizer: Optimizer, config: TrainConfig, diviso
             (loss, aux), grads = value_and_grad(state.params, x, labels, key=key)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        params = [{**p, **statistics} for p, statistics in zip(params, aux.statistics, strict=True)]
-        correct = jnp.sum(aux.outputs.argmax(axis=-1) == labels, dtype=jnp.int32)
+        params = [{**p, **statistics} for p, statistics in zip(params, aux.params_update, strict=True)]
+        correct = jnp.sum(aux.logits.argmax(axis=-1) == labels, dtype=jnp.int32)
         ema_params = update_ema(config.ema_decay, state.ema_params, params, state.step)
         return TrainState(params, opt_state, ema_params, state.step + 1, state.key), (loss, correct)
 

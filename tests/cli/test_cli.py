@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxdoodle.cli import main
 from jaxdoodle.data import load_dataset, synthetic
-from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 

@@ -11,7 +11,7 @@ from jaxdoodle.cli.options import Parser, config_of
 from jaxdoodle.data import load_dataset
 from jaxdoodle.inference import Model, calibration, model_file
 from jaxdoodle.inference.model import energy
-from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.training import TrainConfig
 
 pytestmark = pytest.mark.usefixtures("as_users_run")

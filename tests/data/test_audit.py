@@ -20,7 +20,7 @@ from jaxdoodle.data.near_duplicates import describe, near_pairs
 from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import QUICKDRAW, Preprocessing
 from jaxdoodle.strokes.raster import rasterize
 

@@ -1,6 +1,7 @@
 """``experiments/from_scratch.py`` has the gradients of the library and of autodiff, the Adam of optax, and learns."""
 
 import ast
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -11,9 +12,8 @@ import pytest
 
 from experiments import from_scratch
 from jaxdoodle.data import load_dataset
-from jaxdoodle.nn import backprop
+from jaxdoodle.nn import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU, backprop
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
-from jaxdoodle.nn.spec import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU
 
 SPEC = ModelSpec(
     (
@@ -24,7 +24,7 @@ SPEC = ModelSpec(
     (28, 28, 1),
 )  # fmt: skip
 WITH_PARAMETERS = [index for index, shapes in enumerate(SPEC.param_shapes) if shapes]
-by_library = jax.jit(backprop.value_and_grad(SPEC, SoftmaxCrossEntropy()))
+by_library = jax.jit(partial(backprop.value_and_grad(SPEC, SoftmaxCrossEntropy()), training=False))
 TOLERANCE = 1e-12  # relative, Euclidean norm, float64
 IMAGES = {
     "noise": lambda rng: rng.normal(size=(6, 28, 28, 1)),

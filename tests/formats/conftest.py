@@ -8,8 +8,7 @@ import pytest
 
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
-from jaxdoodle.nn.spec import (
+from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -25,6 +24,7 @@ from jaxdoodle.nn.spec import (
     Softmax,
     Tanh,
 )
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.preprocessing.config import MNIST, Preprocessing
 
 DIGITS = [str(digit) for digit in range(10)]

@@ -10,7 +10,7 @@ from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import FORMATS, export, format_of, quantize
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
-from jaxdoodle.nn.spec import BatchNorm, Dense, Flatten, ModelSpec, ReLU
+from jaxdoodle.nn import BatchNorm, Dense, Flatten, ModelSpec, ReLU
 
 #: How the file of each format begins.
 BEGINS = {

@@ -1,7 +1,7 @@
 import numpy as np
 
 from jaxdoodle.formats.fold import fold_for_inference, run
-from jaxdoodle.nn.spec import BatchNorm, Dropout
+from jaxdoodle.nn import BatchNorm, Dropout
 
 
 def test_the_inference_layers_compute_what_the_network_computes(model, images, logits):

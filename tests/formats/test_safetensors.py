@@ -5,7 +5,7 @@ import pytest
 
 from jaxdoodle.formats import safetensors as to_safetensors
 from jaxdoodle.inference.model_file import from_metadata, metadata_of
-from jaxdoodle.nn.spec import (
+from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,

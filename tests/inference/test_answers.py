@@ -17,7 +17,7 @@ from jaxdoodle.cli import main
 from jaxdoodle.inference import Model, answers, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
 

@@ -12,8 +12,8 @@ from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model import energy
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
+from jaxdoodle.nn import ModelSpec, Softmax
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.nn.spec import ModelSpec, Softmax
 from jaxdoodle.preprocessing.config import MNIST
 
 CLASSES = ("upright", "level", "slanted")

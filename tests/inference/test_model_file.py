@@ -15,7 +15,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.preprocessing.config import Preprocessing
 from tests.inference.attacks import make
 from tests.inference.attacks.make import ATTACKS, GOOD, pack, unpack
@@ -45,7 +45,7 @@ def same(a, b):
             assert x[name].dtype == y[name].dtype
     np.testing.assert_array_equal(a.golden_inputs, b.golden_inputs)
     np.testing.assert_array_equal(a.golden_logits, b.golden_logits)
-    plain = ("spec", "contract", "temperature", "abstain_below", "provenance")
+    plain = ("spec", "preprocessing", "temperature", "abstain_below", "provenance")
     return all(getattr(a, name) == getattr(b, name) for name in plain)
 
 
@@ -127,7 +127,7 @@ UNWRITABLE = [
     ({"golden_inputs": np.zeros((4, 6, 5, 1))}, "goldens/inputs.npy is float64 (4, 6, 5, 1); expected |u1"),
     ({"golden_inputs": build().golden_inputs[:0], "golden_logits": build().golden_logits[:0]},
      "goldens/inputs.npy holds 0 images; expected 1 to 64."),
-    ({"contract": Preprocessing()}, "the contract gives images of (28, 28, 1); the spec takes (6, 5, 1)."),
+    ({"preprocessing": Preprocessing()}, "preprocessing gives images of (28, 28, 1); the spec takes (6, 5, 1)."),
     ({"spec": dataclasses.replace(SPEC, classes=())}, "the spec names no classes; a model file names each output."),
     ({"spec": dataclasses.replace(SPEC, classes=("a", "b", "\x1b[2J"))}, r"class names are printable; got '\x1b[2J'."),
     ({"temperature": 0}, "temperature is a positive number; got 0."),

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from jaxdoodle.inference.network import APPLY, CHUNK, SIZES, Network
-from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
-from jaxdoodle.nn.spec import (
-    LAYER_TYPES,
+from jaxdoodle.inference.network import CHUNK, SIZES, Network
+from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -21,10 +19,13 @@ from jaxdoodle.nn.spec import (
     MaxPool2D,
     ModelSpec,
     ReLU,
+    Residual,
     Sigmoid,
     Softmax,
     Tanh,
 )
+from jaxdoodle.nn import layers as builtin
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 
 
 def _windows(x, size, stride):
@@ -60,6 +61,17 @@ PLAIN = {
 }
 
 
+def _residual(layer, p, x):
+    y = x
+    for index, each in enumerate(layer.layers):
+        own = {name.split(".", 1)[1]: value for name, value in p.items() if name.startswith(f"{index}.")}
+        y = PLAIN[type(each)](each, own, y)
+    return x + y
+
+
+PLAIN[Residual] = _residual
+
+
 def plain(spec, params, x):
     x = x.astype(np.float64)
     for layer, p in zip(spec.layers, params, strict=True):
@@ -72,10 +84,11 @@ def draw_params(spec, rng):
     params = []
     for shapes in spec.param_shapes:
         p = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
-        if "w" in p:
-            p["w"] /= np.float32(math.sqrt(math.prod(p["w"].shape[:-1])))
-        if "var" in p:
-            p["var"] = np.abs(p["var"])
+        for name in p:
+            if name.endswith("w"):
+                p[name] /= np.float32(math.sqrt(math.prod(p[name].shape[:-1])))
+            if name.endswith("var"):
+                p[name] = np.abs(p[name])
         params.append(p)
     return params
 
@@ -119,13 +132,15 @@ CASES = [
     ((9, 7, 2), [Conv2D(3, 3, padding="SAME"), BatchNorm(), ReLU(), MaxPool2D(), Flatten(), BatchNorm(), Dense(2)]),
     ((4, 3), [Flatten(), Dense(2)]),
     ((6,), []),
+    ((6,), [Residual((Dense(6), BatchNorm(), Residual((ReLU(),))))]),
+    ((4, 5, 2), [Residual((Conv2D(2, 3, padding="SAME"), LeakyReLU())), Flatten(), Dense(2)]),
 ]
 IDS = [f"{shape} {' '.join(map(repr, layers))}" for shape, layers in CASES]
 
 
 def test_every_layer_is_covered():
-    kinds = set(LAYER_TYPES.values())
-    assert set(APPLY) == set(PLAIN) == {type(layer) for _, layers in CASES for layer in layers} == kinds
+    kinds = {getattr(builtin, name) for name in builtin.__all__}
+    assert set(PLAIN) == {type(layer) for _, layers in CASES for layer in layers} == kinds
 
 
 @pytest.mark.parametrize("blank", [False, True], ids=["noise", "blank"])
@@ -141,6 +156,10 @@ def test_the_network_computes_what_the_formulas_say(shape, layers, blank):
         assert y.dtype == np.float32 and y.shape == (n, *spec.output_shape)
         np.testing.assert_allclose(y, plain(spec, params, x), rtol=2e-5, atol=2e-6)
         np.testing.assert_array_equal(x, given)
+        for layer, p in zip(spec.layers, params, strict=True):
+            x = layer.numpy_forward(p, x)
+        assert x.dtype == np.float32
+        np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
+from jaxdoodle.nn import LeakyReLU, ReLU, Sigmoid, Tanh
 from jaxdoodle.nn.architectures import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
-from jaxdoodle.nn.spec import LeakyReLU, ReLU, Sigmoid, Tanh
 
 
 def names(count):
@@ -47,7 +47,7 @@ def test_the_summary_is_the_table_of_the_slides():
 
 
 def test_running_statistics_count_as_not_trainable():
-    from jaxdoodle.nn.spec import BatchNorm, Dense, ModelSpec
+    from jaxdoodle.nn import BatchNorm, Dense, ModelSpec
 
     summary = ModelSpec((Dense(3), BatchNorm()), (6,)).summary()
     assert "Total params: 33 (" in summary and "Trainable params: 27 (" in summary

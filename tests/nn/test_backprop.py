@@ -1,16 +1,13 @@
 """Rung 3: whole networks, the reverse pass against ``jax.value_and_grad``; on noise and on doodles."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdoodle.nn import backprop, model
-from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
-from jaxdoodle.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
-from jaxdoodle.nn.penalties import L1, L2
-from jaxdoodle.nn.spec import (
-    LAYER_TYPES,
+from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -22,16 +19,24 @@ from jaxdoodle.nn.spec import (
     MaxPool2D,
     ModelSpec,
     ReLU,
+    Residual,
     Sigmoid,
     Softmax,
     Tanh,
+    backprop,
+    model,
 )
+from jaxdoodle.nn import layers as builtin
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from jaxdoodle.nn.penalties import L1, L2
 
 DIGITS = [str(d) for d in range(10)]
 EVERYTHING = ModelSpec(
     (
         Conv2D(4, (3, 2), padding="SAME"), LeakyReLU(), BatchNorm(), AvgPool2D(3, 1), Dropout(0.3),
-        Conv2D(3, 2, stride=2), Tanh(), MaxPool2D(), Flatten(), Dense(6), Sigmoid(), Dense(5), Softmax(),
+        Conv2D(3, 2, stride=2), Tanh(), MaxPool2D(), Flatten(), Dense(6), Sigmoid(),
+        Residual((Dense(6), BatchNorm(), Dropout(0.2), Residual((Dense(6), Tanh())))), Dense(5), Softmax(),
     ),
     (13, 10, 2),
 )  # fmt: skip
@@ -49,7 +54,9 @@ KEYS = {"training": jax.random.key(5), "evaluation": None}
 
 
 def test_every_layer_is_in_some_network():
-    assert {type(layer) for spec, *_ in CASES.values() for layer in spec.layers} == set(LAYER_TYPES.values())
+    assert {type(layer) for spec, *_ in CASES.values() for layer in spec.layers} == {
+        getattr(builtin, name) for name in builtin.__all__
+    }
 
 
 def doodles(rng, shape):
@@ -68,7 +75,7 @@ def draw(spec, inputs, dtype, batch=3):
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), model.init(spec, jax.random.key(1)))
     for p in params:
-        for name in {"b", "shift", "mean"} & set(p):
+        for name in [name for name in p if name.rpartition(".")[2] in ("b", "shift", "mean")]:
             p[name] = jnp.asarray(0.1 * rng.normal(size=p[name].shape), dtype)
     x = jnp.asarray(INPUTS[inputs](rng, (batch, *spec.input_shape)), dtype)
     return params, x, jnp.asarray(rng.integers(0, spec.output_shape[0], batch))
@@ -80,11 +87,15 @@ def draw(spec, inputs, dtype, batch=3):
 def test_the_reverse_pass_gives_the_gradient_of_autodiff(name, dtype, mode):
     spec, loss, listed = CASES[name]
     key = KEYS[mode]
-    hand, auto = (jax.jit(make(spec, loss, listed)) for make in (backprop.value_and_grad, backprop.autodiff))
+    hand, auto = (
+        jax.jit(make(spec, loss, listed), static_argnames="training")
+        for make in (backprop.value_and_grad, backprop.autodiff)
+    )
     for inputs in INPUTS:
         arguments = draw(spec, inputs, dtype)
-        (value, aux), grads = hand(*arguments, key=key)
-        (their_value, their_aux), their_grads = auto(*arguments, key=key)
+        mode = {"training": key is not None, "key": key}
+        (value, aux), grads = hand(*arguments, **mode)
+        (their_value, their_aux), their_grads = auto(*arguments, **mode)
         np.testing.assert_allclose(value, their_value, rtol=TOLERANCE[dtype])
         assert jax.tree.structure(aux) == jax.tree.structure(their_aux)
         for ours, theirs in zip(jax.tree.leaves(grads), jax.tree.leaves(their_grads), strict=True):
@@ -112,7 +123,7 @@ def test_the_gradient_of_a_batch_is_the_mean_over_its_images(make):
     """A missing or doubled 1/m shows between two batch sizes."""
     spec, loss, _ = CASES["digit cnn"]
     params, x, labels = draw(spec, "doodles", np.float64, batch=2)
-    gradient = jax.jit(make(spec, loss))
+    gradient = jax.jit(partial(make(spec, loss), training=False))
     (_, _), whole = gradient(params, x, labels)
     halves = [gradient(params, x[i : i + 1], labels[i : i + 1])[1] for i in range(2)]
     mean = jax.tree.map(lambda a, b: (a + b) / 2, *halves)

@@ -5,8 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from jaxdoodle.nn.spec import (
-    LAYER_TYPES,
+from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -18,17 +17,19 @@ from jaxdoodle.nn.spec import (
     MaxPool2D,
     ModelSpec,
     ReLU,
+    Residual,
     Sigmoid,
     Softmax,
     SpecError,
     Tanh,
 )
+from jaxdoodle.nn import layers as builtin
 
 ONE_OF_EACH = ModelSpec(
     (
-        Conv2D(4, (3, 2), stride=(1, 2), padding="SAME", init="he_normal"), BatchNorm(0.8, 1e-3), LeakyReLU(0.2),
+        Conv2D(4, (3, 2), stride=(1, 2), padding="SAME", kernel_init="he_normal"), BatchNorm(0.8, 1e-3), LeakyReLU(0.2),
         MaxPool2D(3, 2), Tanh(), AvgPool2D((2, 1)), Dropout(0.25), Conv2D(6, 1), ReLU(), GlobalAvgPool2D(),
-        Flatten(), Dense(5, "normal(0.001)"), Sigmoid(), Dense(2), Softmax(),
+        Flatten(), Dense(5, "normal(0.001)"), Sigmoid(), Residual([Dense(5), Residual([Tanh()])]), Dense(2), Softmax(),
     ),
     (20, 17, 3),
     ("cat", "dog"),
@@ -36,7 +37,7 @@ ONE_OF_EACH = ModelSpec(
 
 
 def test_one_of_each_has_every_kind_of_layer():
-    assert {type(layer) for layer in ONE_OF_EACH.layers} == set(LAYER_TYPES.values())
+    assert {type(layer) for layer in ONE_OF_EACH.layers} == {getattr(builtin, name) for name in builtin.__all__}
 
 
 def test_a_spec_survives_json_hashes_and_compares():
@@ -44,6 +45,20 @@ def test_a_spec_survives_json_hashes_and_compares():
     assert again == ONE_OF_EACH and hash(again) == hash(ONE_OF_EACH)
     assert eval(repr(ONE_OF_EACH)) == ONE_OF_EACH
     assert json.loads(ONE_OF_EACH.to_json())["layers"][0]["kernel_size"] == [3, 2]
+
+
+def test_a_short_repr_leaves_out_what_is_default():
+    assert repr(Conv2D(8, 5, padding="SAME")) == "Conv2D(filters=8, kernel_size=(5, 5), padding='SAME')"
+
+
+def test_blocks_are_nested_no_deeper_than_a_reader_follows():
+    spec = ModelSpec((Residual([Residual([Tanh()])]),), (3,))
+    assert ModelSpec.from_json(spec.to_json()) == spec
+    deep = Tanh()
+    for _ in range(12):
+        deep = Residual([deep])
+    with pytest.raises(SpecError, match="nested more than 8 deep"):
+        ModelSpec.from_json(ModelSpec((deep,), (3,)).to_json())
 
 
 def test_every_field_of_a_layer_is_saved():
@@ -89,11 +104,11 @@ REFUSED = [
         r"layers\[1\] \(ReLU\(\)\) .*\(3,\), but .* 2 class names",
     ),
     (lambda: ModelSpec((Dense(2),), (9,), ("a", "a")), "class names differ .* a came more than once"),
-    (lambda: ModelSpec((Dense,), (9,)), r"layers\[0\] is <class .*; layers are Dense, Conv2D"),
+    (lambda: ModelSpec((Dense,), (9,)), r"layers\[0\] is <class .*; expected an instance of a class marked @nn.layer"),
     (lambda: ModelSpec((), (0, 3)), r"input_shape holds positive integers, .* got \(0, 3\)"),
     (lambda: Dense(0), "units of Dense is a positive integer; got 0"),
     (lambda: Dense(True), "units of Dense is a positive integer; got True"),
-    (lambda: Dense(3, "xavier"), 'init is glorot_uniform, he_normal or "normal.STDDEV."; got .xavier'),
+    (lambda: Dense(3, "xavier"), 'kernel_init is glorot_uniform, he_normal or "normal.STDDEV."; got .xavier'),
     (lambda: Conv2D(3, (2, 2, 2)), "kernel_size of Conv2D is a positive integer or two"),
     (lambda: Conv2D(3, 2, padding="same"), 'padding is "VALID" or "SAME"; got .same'),
     (lambda: Dropout(1.0), "drop_rate is the fraction dropped, at least 0 and below 1; got 1.0"),

@@ -4,8 +4,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyBboxPatch
 
+from jaxdoodle.nn import AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
+from jaxdoodle.nn import layers as builtin
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
-from jaxdoodle.nn.spec import LAYER_TYPES, AvgPool2D, BatchNorm, Conv2D, LeakyReLU, ModelSpec
 from jaxdoodle.plots import network, style
 from tests.fixtures.pages import check_readable, figures_of, texts_of
 
@@ -37,7 +38,7 @@ def test_a_diagram_names_every_layer_with_its_shape_and_its_parameters(pages, tm
     page = draw("diagram, digit cnn", pages, tmp_path)
     said = texts_of(page)
     layers = ["Input"] + [type(layer).__name__ for layer in digit_cnn(DIGITS).layers]
-    assert [text for text in said if text in {"Input", *LAYER_TYPES}] == layers
+    assert [text for text in said if text in {"Input", *builtin.__all__}] == layers
     shapes = ["28×28×1", "24×24×8", "24×24×8", "12×12×8", "8×8×16", "8×8×16", "4×4×16"]
     assert [text for text in said if "×" in text and " " not in text] == shapes
     assert [text for text in said if text in {"208", "3,216", "32,896", "1,290"}] == ["208", "3,216", "32,896", "1,290"]

@@ -15,7 +15,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.training import devices as parallel
 from jaxdoodle.training import TrainConfig, loop
 

@@ -10,10 +10,9 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.nn import model
+from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec, model
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.penalties import L2
-from jaxdoodle.nn.spec import Dense, Dropout, Flatten, ModelSpec
 from jaxdoodle.training import batches, loop, state
 from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.evaluation import evaluate, predict, score

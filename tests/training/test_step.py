@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdoodle.nn.spec import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.nn import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
 from jaxdoodle.training.state import init_state
 from jaxdoodle.training.step import make_step

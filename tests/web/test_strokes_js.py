@@ -14,7 +14,7 @@ import jaxdoodle
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import synthetic
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.preprocessing.rejection import MAX_STROKE_LENGTH

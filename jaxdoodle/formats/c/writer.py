@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.formats.c import kernels
 from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
 from jaxdoodle.formats.reference_examples import ReferenceExamples, examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-from jaxdoodle.nn import spec as nn
 
 #: Type of an array -> its type in C, and what follows each number.
 C_TYPES = {"int8": ("int8_t", ""), "uint8": ("uint8_t", ""), "float32": ("float", "f")}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.data import synthetic
@@ -17,7 +18,6 @@ from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights.read_arrays import read_arrays
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn import spec as nn
 from jaxdoodle.nn.architectures import ACTIVATIONS
 from jaxdoodle.preprocessing.config import Preprocessing
 

@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import NamedTuple
 
-from jaxdoodle.nn.fused import conv_relu_maxpool
-from jaxdoodle.nn.layers import RULES, Rule
-from jaxdoodle.nn.spec import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.nn.base import Layer
+from jaxdoodle.nn.fused.conv_relu_maxpool import ConvReLUMaxPool
+from jaxdoodle.nn.layers.activations import ReLU
+from jaxdoodle.nn.layers.conv2d import Conv2D
+from jaxdoodle.nn.layers.pooling import MaxPool2D
+from jaxdoodle.nn.spec import ModelSpec
+
+__all__ = ["FusedBlock", "fuse", "unfused"]
 
 
-class Block(NamedTuple):
-    """Consecutive layers computed by one rule, from ``layers[start]`` of the network on.
+class FusedBlock(NamedTuple):
+    """``size`` consecutive layers, from ``spec.layers[start]`` on, computed as one ``layer``.
 
-    Only the first of them has parameters, and the rule takes it for all.
+    Only the first of them has parameters.
     """
 
     start: int
-    layers: tuple[Layer, ...]
-    rule: Rule
+    layer: Layer
+    size: int = 1
 
 
-def reference(spec: ModelSpec) -> tuple[Block, ...]:
-    """One layer, one block, each by the rule that is there to be read."""
-    return tuple(Block(index, (layer,), RULES[type(layer)]) for index, layer in enumerate(spec.layers))
+def unfused(spec: ModelSpec) -> tuple[FusedBlock, ...]:
+    """Every layer on its own: what autodiff differentiates, and what fused blocks are tested against."""
+    return tuple(FusedBlock(index, layer) for index, layer in enumerate(spec.layers))
 
 
-def plan(spec: ModelSpec, backend: str) -> tuple[Block, ...]:
-    """The blocks that compute ``spec`` fastest on ``backend``, ``"cpu"`` or another of JAX's names.
+def fuse(spec: ModelSpec, backend: str) -> tuple[FusedBlock, ...]:
+    """The blocks that compute ``spec`` fastest.
 
-    On a processor, convolution, ReLU and pool are one block where they follow each other and their sizes
-    are the usual ones; all else is by the reference.
+    Args:
+      spec: The network.
+      backend: JAX's name of the platform; only ``"cpu"`` has fused blocks.
+
+    Returns:
+      Blocks that cover every layer once, in order.
     """
-    if backend != "cpu":
-        return reference(spec)
-    blocks: list[Block] = []
-    for block in reference(spec):
-        blocks.append(block)
-        last = tuple(layer for block in blocks[-3:] for layer in block.layers)
-        if _is_conv_block(last):
-            blocks[-3:] = [Block(blocks[-3].start, last, conv_relu_maxpool.RULE)]
+    blocks: list[FusedBlock] = []
+    start = 0
+    while start < len(spec.layers):
+        fused = starting_with(spec.layers[start], spec.layers[start + 1 :]) if backend == "cpu" else None
+        blocks.append(FusedBlock(start, *(fused or (spec.layers[start], 1))))
+        start += blocks[-1].size
     return tuple(blocks)
 
 
-def _is_conv_block(layers: tuple[Layer, ...]) -> bool:
-    match layers:
-        case Conv2D(stride=(1, 1)), ReLU(), MaxPool2D(window=(2, 2), stride=(2, 2)):
-            return True
-    return False
+@singledispatch
+def starting_with(layer: Layer, following: tuple[Layer, ...]) -> tuple[Layer, int] | None:
+    """A layer that computes ``layer`` and some of the ``following`` ones, and how many in all; else ``None``."""
+    return None
+
+
+@starting_with.register(Conv2D)
+def _(layer: Conv2D, following: tuple[Layer, ...]) -> tuple[Layer, int] | None:
+    match following[:2]:
+        case ReLU(), MaxPool2D(window=(2, 2), stride=(2, 2)) if layer.stride == (1, 1):
+            return ConvReLUMaxPool(layer), 3
+    return None

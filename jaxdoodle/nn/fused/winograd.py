@@ -26,8 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxdoodle.nn.layers.windows import margins, pooled_size, unfold
-from jaxdoodle.nn.spec import Conv2D
+from jaxdoodle.nn.fused.tiles import margins, pooled_size
+from jaxdoodle.nn.layers.conv2d import Conv2D
+from jaxdoodle.nn.layers.windows import unfold
 
 KERNEL_SIZE = (3, 3)
 PIXELS = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
@@ -37,26 +38,26 @@ OUTPUTS = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 Grid = list[list[Array]]
 
 
-def forward(layer: Conv2D, w: Array, x: Array) -> Array:
+def forward(conv: Conv2D, w: Array, x: Array) -> Array:
     """``(channels, height, width, batch)`` to the candidates ``(4, filters, rows, columns, batch)``."""
-    products = _transformed_kernel(w).swapaxes(1, 2) @ _transformed_pixels(layer, x)
+    products = _transformed_kernel(w).swapaxes(1, 2) @ _transformed_pixels(conv, x)
     candidates = _stack(_transform(OUTPUTS, _grid(products, 4)))
-    return candidates.reshape(4, layer.filters, *pooled_size(layer, x), -1)
+    return candidates.reshape(4, conv.filters, *pooled_size(conv, x), -1)
 
 
-def backward(layer: Conv2D, w: Array, x: Array, winner: Array, won: Array) -> tuple[Array, Array]:
+def backward(conv: Conv2D, w: Array, x: Array, argmax: Array, dmax: Array) -> tuple[Array, Array]:
     """dw like ``w``, dx like ``x``.
 
     The errors of the candidates come out of a loop, because its result is computed once; else they would be fused into
     each of the 16 sums that are made of them, and computed again by every one.
     """
     dcandidates = lax.map(
-        lambda place: jnp.where(winner == place, won, jnp.zeros_like(won)), np.arange(4, dtype=np.int32)
+        lambda offset: jnp.where(argmax == offset, dmax, jnp.zeros_like(dmax)), np.arange(4, dtype=np.int32)
     )
-    dproducts = _stack(_transform(OUTPUTS.T, _grid(dcandidates.reshape(4, layer.filters, -1), 2)))
-    dkernel = _transformed_pixels(layer, x) @ dproducts.swapaxes(1, 2)
+    dproducts = _stack(_transform(OUTPUTS.T, _grid(dcandidates.reshape(4, conv.filters, -1), 2)))
+    dkernel = _transformed_pixels(conv, x) @ dproducts.swapaxes(1, 2)
     dw = _stack(_transform(KERNEL.T, _grid(dkernel, 4))).reshape(w.shape)
-    return dw, _from_pixels(layer, _transformed_kernel(w) @ dproducts, x)
+    return dw, _from_pixels(conv, _transformed_kernel(w) @ dproducts, x)
 
 
 def _transformed_kernel(w: Array) -> Array:
@@ -64,20 +65,20 @@ def _transformed_kernel(w: Array) -> Array:
     return _stack(_transform(KERNEL, [list(row) for row in w]))
 
 
-def _transformed_pixels(layer: Conv2D, x: Array) -> Array:
+def _transformed_pixels(conv: Conv2D, x: Array) -> Array:
     """``(16, channels, rows * columns * batch)``: of the 4x4 pixels that a window's four kernels see."""
-    padded = lax.pad(x, jnp.zeros((), x.dtype), margins(layer, x))
+    padded = lax.pad(x, jnp.zeros((), x.dtype), margins(conv, x))
     tiles = unfold(padded, (4, 4), (2, 2))
     transformed = _stack(_transform(PIXELS, [tiles[i : i + 4] for i in range(0, 16, 4)]))
     return transformed.reshape(16, len(x), -1)
 
 
-def _from_pixels(layer: Conv2D, dtransformed: Array, x: Array) -> Array:
+def _from_pixels(conv: Conv2D, dtransformed: Array, x: Array) -> Array:
     """The transpose of ``_transformed_pixels``: every number to its pixel; tiles, two apart, overlap and add up."""
-    grid = _grid(dtransformed.reshape(16, len(x), *pooled_size(layer, x), -1), 4)
+    grid = _grid(dtransformed.reshape(16, len(x), *pooled_size(conv, x), -1), 4)
     rows = [_overlapping(_along(PIXELS.T, row), 2) for row in grid]
     padded = _overlapping(_along(PIXELS.T, rows), 1)
-    crop = [(-before, -after, 0) for before, after, _ in margins(layer, x)]
+    crop = [(-before, -after, 0) for before, after, _ in margins(conv, x)]
     return lax.pad(padded, jnp.zeros((), x.dtype), crop)
 
 

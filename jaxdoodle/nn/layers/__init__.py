@@ -1,23 +1,38 @@
-"""Layers: for each kind how it starts, computes and propagates errors back. ``RULES`` is the whole table."""
+"""The built-in layers, one file per family; each is loaded when its name is asked for.
 
-from jaxdoodle.nn import spec
-from jaxdoodle.nn.base import Params, Rule
-from jaxdoodle.nn.layers import activations, batchnorm, conv2d, dense, dropout, flatten, pooling
+A new layer is its file, its name here, and a section of ``nn/DERIVATIONS.md``.
+"""
 
-__all__ = ["RULES", "Params", "Rule"]
+from __future__ import annotations
 
-RULES: dict[type[spec.Layer], Rule] = {
-    spec.Dense: dense.RULE,
-    spec.Conv2D: conv2d.RULE,
-    spec.MaxPool2D: pooling.MAX,
-    spec.AvgPool2D: pooling.AVG,
-    spec.GlobalAvgPool2D: pooling.GLOBAL_AVG,
-    spec.Flatten: flatten.RULE,
-    spec.ReLU: activations.RELU,
-    spec.LeakyReLU: activations.LEAKY_RELU,
-    spec.Sigmoid: activations.SIGMOID,
-    spec.Tanh: activations.TANH,
-    spec.Softmax: activations.SOFTMAX,
-    spec.Dropout: dropout.RULE,
-    spec.BatchNorm: batchnorm.RULE,
-}
+from typing import TYPE_CHECKING
+
+from jaxdoodle.core.exports import exports
+
+if TYPE_CHECKING:
+    from jaxdoodle.nn.layers.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+    from jaxdoodle.nn.layers.batchnorm import BatchNorm
+    from jaxdoodle.nn.layers.conv2d import Conv2D
+    from jaxdoodle.nn.layers.dense import Dense
+    from jaxdoodle.nn.layers.dropout import Dropout
+    from jaxdoodle.nn.layers.flatten import Flatten
+    from jaxdoodle.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+    from jaxdoodle.nn.layers.residual import Residual
+
+__all__ = [
+    "AvgPool2D", "BatchNorm", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAvgPool2D", "LeakyReLU", "MaxPool2D",
+    "ReLU", "Residual", "Sigmoid", "Softmax", "Tanh",
+]  # fmt: skip
+
+
+__getattr__, __dir__ = exports(
+    __name__,
+    activations="LeakyReLU ReLU Sigmoid Softmax Tanh",
+    batchnorm="BatchNorm",
+    conv2d="Conv2D",
+    dense="Dense",
+    dropout="Dropout",
+    flatten="Flatten",
+    pooling="AvgPool2D GlobalAvgPool2D MaxPool2D",
+    residual="Residual",
+)

@@ -1,75 +1,115 @@
 """Activations: one function applied to every number (Softmax: to every row). Nothing to learn.
 
 A derivative is taken at the input ``x``, or expressed by the output ``y`` where that is the simpler formula.
+Inputs and outputs have any shape ``(batch, ...)``.
 """
 
-import jax
-import jax.numpy as jnp
+from __future__ import annotations
 
-from jaxdoodle.nn.base import Rule
+from typing import Any
 
-
-def relu_forward(layer, params, x, *, key=None):
-    """``max(0, x)``, written as a choice so that autodiff, too, takes the derivative 0 at 0; NaN stays NaN."""
-    return jnp.where(x <= 0, jnp.zeros_like(x), x), x
+from jaxdoodle.core.lazy import jax, jnp, lax, np
+from jaxdoodle.core.types import Array, NDArray, Params, Residuals
+from jaxdoodle.nn.base import Layer, layer, require_number
 
 
-def relu_backward(layer, residuals, dy):
-    """The error passes where the unit was on."""
-    x = residuals
-    return {}, jnp.where(x > 0, dy, jnp.zeros_like(dy))
+@layer
+class ReLU(Layer):
+    """``y = max(0, x)``; its derivative at 0 is 0."""
+
+    def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
+        """``max(0, x)``, written as a choice so that autodiff, too, takes the derivative 0 at 0; NaN stays NaN."""
+        return jnp.where(x <= 0, jnp.zeros_like(x), x), x
+
+    def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
+        """``dx = dy`` where ``x > 0``, else 0."""
+        x = residuals
+        return {}, jnp.where(x > 0, dy, jnp.zeros_like(dy))
+
+    def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        return np.maximum(x, x.dtype.type(0))
 
 
-def leaky_relu_forward(layer, params, x, *, key=None):
-    """``x`` above zero, ``slope * x`` elsewhere."""
-    return jnp.where(x > 0, x, layer.slope * x), x
+@layer
+class LeakyReLU(Layer):
+    """``y = x`` above zero, ``slope * x`` elsewhere; its derivative at 0 is ``slope``.
+
+    Args:
+      slope: Derivative at and below zero.
+
+    Raises:
+      SpecError: ``slope`` is no finite number.
+    """
+
+    slope: float = 0.1
+
+    def __post_init__(self) -> None:
+        require_number(self, "slope")
+
+    def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
+        """``x`` where ``x > 0``, else ``slope * x``."""
+        return jnp.where(x > 0, x, self.slope * x), x
+
+    def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
+        """``dx = dy`` where ``x > 0``, else ``slope * dy``."""
+        x = residuals
+        return {}, jnp.where(x > 0, dy, self.slope * dy)
+
+    def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        return np.where(x > 0, x, x.dtype.type(self.slope) * x)
 
 
-def leaky_relu_backward(layer, residuals, dy):
-    """The error passes whole where the unit was on, and ``slope`` of it elsewhere, zero included."""
-    x = residuals
-    return {}, jnp.where(x > 0, dy, layer.slope * dy)
+@layer
+class Sigmoid(Layer):
+    """``y = 1 / (1 + exp(-x))``."""
+
+    def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
+        """``1 / (1 + exp(-x))``."""
+        y = jax.nn.sigmoid(x)
+        return y, y
+
+    def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
+        """``dx = dy * y (1 - y)``."""
+        y = residuals
+        return {}, dy * y * (1 - y)
+
+    def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        return np.exp(-np.logaddexp(0, -x, dtype=x.dtype))
 
 
-def sigmoid_forward(layer, params, x, *, key=None):
-    """``1 / (1 + exp(-x))``."""
-    y = jax.nn.sigmoid(x)
-    return y, y
+@layer
+class Tanh(Layer):
+    """``y = tanh(x)``."""
+
+    def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
+        """``tanh(x)``."""
+        y = jnp.tanh(x)
+        return y, y
+
+    def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
+        """``dx = dy * (1 - y^2)``."""
+        y = residuals
+        return {}, dy * (1 - y * y)
+
+    def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        return np.tanh(x)
 
 
-def sigmoid_backward(layer, residuals, dy):
-    """``s' = s (1 - s)``: steepest at one half, flat where the unit is sure."""
-    y = residuals
-    return {}, dy * y * (1 - y)
+@layer
+class Softmax(Layer):
+    """``y = exp(x) / sum exp(x)`` over the last axis. The losses want logits: leave it out when training on them."""
 
+    def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
+        """``exp(x - max x) / sum exp(x - max x)``: the shift changes nothing but overflow."""
+        e = jnp.exp(x - lax.stop_gradient(x.max(axis=-1, keepdims=True)))
+        y = e / e.sum(axis=-1, keepdims=True)
+        return y, y
 
-def tanh_forward(layer, params, x, *, key=None):
-    """Hyperbolic tangent."""
-    y = jnp.tanh(x)
-    return y, y
+    def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
+        """``dx = y * (dy - sum(dy * y))``, the sum over the last axis."""
+        y = residuals
+        return {}, y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
-
-def tanh_backward(layer, residuals, dy):
-    """``tanh' = 1 - tanh^2``."""
-    y = residuals
-    return {}, dy * (1 - y * y)
-
-
-def softmax_forward(layer, params, x, *, key=None):
-    """``exp(x) / sum exp(x)`` over the last axis. Shifting a row by its largest score changes nothing but overflow."""
-    e = jnp.exp(x - jax.lax.stop_gradient(x.max(axis=-1, keepdims=True)))
-    y = e / e.sum(axis=-1, keepdims=True)
-    return y, y
-
-
-def softmax_backward(layer, residuals, dy):
-    """``dx = y (dy - <dy, y>)``: probabilities sum to one, so what all of a row would gain, none does."""
-    y = residuals
-    return {}, y * (dy - (dy * y).sum(axis=-1, keepdims=True))
-
-
-RELU = Rule(relu_forward, relu_backward)
-LEAKY_RELU = Rule(leaky_relu_forward, leaky_relu_backward)
-SIGMOID = Rule(sigmoid_forward, sigmoid_backward)
-TANH = Rule(tanh_forward, tanh_backward)
-SOFTMAX = Rule(softmax_forward, softmax_backward)
+    def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)

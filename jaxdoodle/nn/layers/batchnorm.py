@@ -1,59 +1,91 @@
-"""BatchNorm: each channel brought to mean 0 and variance 1, then scaled and shifted (Ioffe and Szegedy 2015)."""
+"""BatchNorm: each channel brought to mean 0 and variance 1, then scaled and shifted."""
 
-import jax.numpy as jnp
-from jax import lax
+from __future__ import annotations
 
-from jaxdoodle.nn.base import Rule
+from typing import Any, ClassVar
 
-
-def init(layer, key, input_shape):
-    start = {"scale": jnp.ones, "shift": jnp.zeros, "mean": jnp.zeros, "var": jnp.ones}
-    return {name: start[name](shape, jnp.float32) for name, shape in layer.param_shapes(input_shape).items()}
+from jaxdoodle.core.lazy import jnp, lax, np
+from jaxdoodle.core.types import Array, NDArray, Params, Residuals, Shape
+from jaxdoodle.nn.base import Layer, SpecError, layer, require_number
 
 
-def forward(layer, params, x, *, key=None):
-    """Channels are the last axis; the statistics run over all others.
+@layer
+class BatchNorm(Layer):
+    """``y = z * scale + shift``, ``z = (x - mean) / sqrt(var + epsilon)``, over all axes but the last.
 
-    In training they are the batch's own. In evaluation they are the running ones, which count as constants: no
-    error flows into them.
+    In training mode mean and variance are those of the batch; in evaluation mode running ones, which are constants.
+
+    Args:
+      momentum: Fraction of the running statistics that a step keeps, in [0, 1).
+      epsilon: Added to the variance, above 0.
+
+    Shapes: ``x`` and ``y`` are ``(batch, ..., channels)``; ``scale``, ``shift``, ``mean`` and ``var`` ``(channels,)``.
+    Variances are divided by n, not n - 1.
+
+    Raises:
+      SpecError: A number is out of its range.
+
+    Reference: Ioffe and Szegedy 2015, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+    Covariate Shift".
     """
-    if key is None:
-        batch: tuple = ()
-        mean, var = lax.stop_gradient((params["mean"], params["var"]))
-    else:
-        axes = tuple(range(x.ndim - 1))
-        mean = x.mean(axis=axes)
-        var = jnp.square(x - mean).mean(axis=axes)
-        batch = (mean, var)
-    inverse = lax.rsqrt(var + layer.epsilon)
-    z = (x - mean) * inverse
-    return z * params["scale"] + params["shift"], (z, inverse, params["scale"], batch)
 
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    statistics: ClassVar[tuple[str, ...]] = ("mean", "var")
 
-def backward(layer, residuals, dy):
-    """The batch's mean and variance move with x, so dx loses what they take up.
+    def __post_init__(self) -> None:
+        require_number(self, "momentum")
+        require_number(self, "epsilon")
+        if not 0 <= self.momentum < 1 or not self.epsilon > 0:
+            raise SpecError(f"momentum is in [0, 1) and epsilon above 0; got {self.momentum} and {self.epsilon}.")
 
-    Of the error dz, the part that would shift the whole channel (its mean) and the part that would
-    stretch it (its projection on z) are undone by the normalization and are taken out.
-    """
-    z, inverse, scale, batch = residuals
-    axes = tuple(range(dy.ndim - 1))
-    dz = dy * scale
-    if batch:
-        dz = dz - dz.mean(axis=axes) - z * (dz * z).mean(axis=axes)
-    still = jnp.zeros_like(scale)
-    dparams = {"scale": (dy * z).sum(axis=axes), "shift": dy.sum(axis=axes), "mean": still, "var": still}
-    return dparams, dz * inverse
+    def param_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {name: (input_shape[-1],) for name in ("scale", "shift", "mean", "var")}
 
+    def init(self, key: Array, input_shape: Shape) -> Params:
+        start = {"scale": jnp.ones, "shift": jnp.zeros, "mean": jnp.zeros, "var": jnp.ones}
+        return {name: start[name](shape, jnp.float32) for name, shape in self.param_shapes(input_shape).items()}
 
-def observe(layer, params, residuals):
-    """A moving average over the training batches; nothing moves in evaluation."""
-    *_, batch = residuals
-    names = ("mean", "var") if batch else ()
-    return {
-        name: layer.momentum * params[name] + (1 - layer.momentum) * value
-        for name, value in zip(names, batch, strict=True)
-    }
+    def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
+        """``y = z * scale + shift``."""
+        if key is None:
+            batch: tuple[Array, ...] = ()
+            mean, var = lax.stop_gradient((params["mean"], params["var"]))
+        else:
+            axes = tuple(range(x.ndim - 1))
+            mean = x.mean(axis=axes)
+            var = jnp.square(x - mean).mean(axis=axes)
+            batch = (mean, var)
+        inverse = lax.rsqrt(var + self.epsilon)
+        z = (x - mean) * inverse
+        return z * params["scale"] + params["shift"], (z, inverse, params["scale"], batch)
 
+    def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
+        """``dx = (dz - mean(dz) - z mean(dz z)) / sqrt(var + epsilon)``, ``dz = dy * scale``.
 
-RULE = Rule(forward, backward, init, observe)
+        The means run over all axes but the last: the paths through the batch's mean and variance. In evaluation mode
+        these are constants, and ``dx = dz / sqrt(var + epsilon)``.
+        """
+        z, inverse, scale, batch = residuals
+        axes = tuple(range(dy.ndim - 1))
+        dz = dy * scale
+        if batch:
+            dz = dz - dz.mean(axis=axes) - z * (dz * z).mean(axis=axes)
+        zero = jnp.zeros_like(scale)
+        dparams = {"scale": (dy * z).sum(axis=axes), "shift": dy.sum(axis=axes), "mean": zero, "var": zero}
+        return dparams, dz * inverse
+
+    def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        return (x - params["mean"]) / np.sqrt(params["var"] + self.epsilon) * params["scale"] + params["shift"]
+
+    def update_statistics(self, params: Params, residuals: Residuals) -> Params:
+        """``momentum * running + (1 - momentum) * batch``, in training mode."""
+        *_, batch = residuals
+        return {
+            name: self.momentum * params[name] + (1 - self.momentum) * value
+            for name, value in zip(self.statistics if batch else (), batch, strict=True)
+        }
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[BatchNorm, Shape], ...]:
+        return (cls(), (3, 4, 2)), (cls(0.7, 1e-2), (4,))

@@ -22,7 +22,7 @@ from jaxdoodle.data.catalog import draw_doodles
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.nn.spec import Dense, Flatten, ModelSpec
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 RECORD = Path(abstention.__file__).parents[1] / "records" / "abstention" / "record.json"

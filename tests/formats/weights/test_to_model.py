@@ -11,8 +11,8 @@ from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights import import_weights, to_model
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
+from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
 from jaxdoodle.nn.architectures import digit_cnn, mlp
-from jaxdoodle.nn.spec import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
 from jaxdoodle.preprocessing.config import MNIST, Preprocessing
 
 TEN = tuple(map(str, range(10)))

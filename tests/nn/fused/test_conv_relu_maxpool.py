@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_vjp
 
-from jaxdoodle.nn.fused import conv_relu_maxpool
-from jaxdoodle.nn.layers import RULES
-from jaxdoodle.nn.spec import Conv2D, MaxPool2D, ReLU
+from jaxdoodle.nn import Conv2D, MaxPool2D, ReLU
+from jaxdoodle.nn.fused.conv_relu_maxpool import ConvReLUMaxPool
 
 CASES = [
     (Conv2D(3, 5), (2, 12, 12, 1)),
@@ -52,7 +51,7 @@ each_case = pytest.mark.parametrize("layer, shape", CASES, ids=[f"{layer}-{shape
 
 def reference(layer, params, x):
     for each, p in (layer, params), (ReLU(), {}), (MaxPool2D(), {}):
-        x, _ = RULES[type(each)].forward(each, p, x)
+        x, _ = each.forward(p, x)
     return x
 
 
@@ -70,9 +69,9 @@ def draw(layer, shape, inputs, dtype):
 def test_the_block_computes_and_derives_what_its_three_layers_do(layer, shape, dtype):
     @jax.jit
     def ours_and_theirs(params, x, dy):
-        y, residuals = conv_relu_maxpool.forward(layer, params, x)
+        y, residuals = ConvReLUMaxPool(layer).forward(params, x)
         expected, pull = jax.vjp(partial(reference, layer), params, x)
-        return (y, *conv_relu_maxpool.backward(layer, residuals, dy)), (expected, *pull(dy))
+        return (y, *ConvReLUMaxPool(layer).backward(residuals, dy)), (expected, *pull(dy))
 
     for inputs in INPUTS:
         ours, theirs = ours_and_theirs(*draw(layer, shape, inputs, dtype))
@@ -89,11 +88,11 @@ def test_the_blocks_backward_agrees_with_central_differences(layer, shape):
 
     @jax.jit
     def forward(params, x):
-        return conv_relu_maxpool.forward(layer, params, x)[0]
+        return ConvReLUMaxPool(layer).forward(params, x)[0]
 
     @jax.jit
     def pull(params, x, dy):
-        return conv_relu_maxpool.backward(layer, conv_relu_maxpool.forward(layer, params, x)[1], dy)
+        return ConvReLUMaxPool(layer).backward(ConvReLUMaxPool(layer).forward(params, x)[1], dy)
 
     check_vjp(
         forward,
@@ -108,5 +107,5 @@ def test_the_blocks_backward_agrees_with_central_differences(layer, shape):
 @pytest.mark.parametrize("layer, shape", [(Conv2D(3, 5), (2, 12, 12, 1)), (Conv2D(3, 3), (2, 9, 12, 4))])
 def test_what_is_not_a_number_stays_so(layer, shape):
     params, x, _ = draw(layer, shape, "noise", np.float64)
-    y = jax.jit(partial(conv_relu_maxpool.forward, layer))(params, x.at[0].set(np.nan))[0]
+    y = jax.jit(ConvReLUMaxPool(layer).forward)(params, x.at[0].set(np.nan))[0]
     assert np.isnan(y[0]).all() and np.isfinite(y[1]).all()

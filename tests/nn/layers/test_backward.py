@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_vjp
 
-from jaxdoodle.nn import spec
-from jaxdoodle.nn.backprop import as_custom_vjp
-from jaxdoodle.nn.layers import RULES
-from jaxdoodle.nn.spec import (
+from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -26,10 +23,13 @@ from jaxdoodle.nn.spec import (
     LeakyReLU,
     MaxPool2D,
     ReLU,
+    Residual,
     Sigmoid,
     Softmax,
     Tanh,
 )
+from jaxdoodle.nn import layers as builtin
+from jaxdoodle.nn.backprop import as_custom_vjp
 
 CASES = [
     (Dense(5), (4, 7)),
@@ -68,6 +68,7 @@ CASES = [
     (BatchNorm(), (5, 4)),
     (BatchNorm(0.7, 1e-2), (3, 4, 2, 3)),
     (BatchNorm(), (1, 3, 4, 2)),
+    *((layer, (3, *shape)) for layer, shape in Residual.examples()),
 ]
 INPUTS = {
     "noise": lambda rng, shape: rng.normal(size=shape),
@@ -85,7 +86,7 @@ each_mode = pytest.mark.parametrize("mode", KEYS)
 
 
 def test_every_layer_is_covered():
-    assert {type(layer) for layer, _ in CASES} == set(RULES) == set(spec.LAYER_TYPES.values())
+    assert {type(layer) for layer, _ in CASES} == {getattr(builtin, name) for name in builtin.__all__}
 
 
 def draw(layer, shape, inputs, dtype, seed=0):
@@ -112,14 +113,13 @@ def assert_close(ours, theirs, tolerance):
 @each_case
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_backward_is_the_derivative_that_autodiff_finds(layer, shape, dtype):
-    rule = RULES[type(layer)]
 
     @jax.jit
     def ours_and_theirs(params, x, dy):
         pairs = []
         for key in KEYS.values():
-            _, pull = jax.vjp(partial(forward_alone, rule, layer, key=key), params, x)
-            pairs.append((rule.backward(layer, rule.forward(layer, params, x, key=key)[1], dy), pull(dy)))
+            _, pull = jax.vjp(partial(forward_alone, layer, key=key), params, x)
+            pairs.append((layer.backward(layer.forward(params, x, key=key)[1], dy), pull(dy)))
         return pairs
 
     for inputs in INPUTS:
@@ -127,24 +127,24 @@ def test_backward_is_the_derivative_that_autodiff_finds(layer, shape, dtype):
             assert_close(ours, theirs, TOLERANCE[dtype])
 
 
-def forward_alone(rule, layer, params, x, *, key):
-    return rule.forward(layer, params, x, key=key)[0]
+def forward_alone(layer, params, x, *, key):
+    return layer.forward(params, x, key=key)[0]
 
 
 @each_case
 @each_mode
 def test_backward_agrees_with_central_differences(layer, shape, mode):
     params, x, _ = draw(layer, shape, "noise", np.float64)
-    rule, key = RULES[type(layer)], KEYS[mode]
+    key = KEYS[mode]
     fixed = {name: params.pop(name) for name in layer.statistics}  # constants, though evaluation depends on them
 
     @jax.jit
     def forward(params, x):
-        return rule.forward(layer, {**params, **fixed}, x, key=key)[0]
+        return layer.forward({**params, **fixed}, x, key=key)[0]
 
     @jax.jit
     def pull(params, x, dy):
-        dparams, dx = rule.backward(layer, rule.forward(layer, {**params, **fixed}, x, key=key)[1], dy)
+        dparams, dx = layer.backward(layer.forward({**params, **fixed}, x, key=key)[1], dy)
         return {name: dparams[name] for name in params}, dx
 
     check_vjp(
@@ -160,12 +160,12 @@ def test_backward_agrees_with_central_differences(layer, shape, mode):
 @each_case
 def test_the_custom_vjp_adapter_differentiates_by_our_rule(layer, shape):
     params, x, dy = draw(layer, shape, "noise", np.float64)
-    rule, key = RULES[type(layer)], KEYS["training"]
+    key = KEYS["training"]
 
     @jax.jit
     def ours_and_theirs(params, x, dy):
         _, pull = jax.vjp(as_custom_vjp(layer), params, x, key)
-        return pull(dy)[:2], rule.backward(layer, rule.forward(layer, params, x, key=key)[1], dy)
+        return pull(dy)[:2], layer.backward(layer.forward(params, x, key=key)[1], dy)
 
     assert_close(*ours_and_theirs(params, x, dy), 1e-14)
 
@@ -173,10 +173,9 @@ def test_the_custom_vjp_adapter_differentiates_by_our_rule(layer, shape):
 @each_case
 def test_shapes_are_those_that_the_spec_foretells(layer, shape):
     params, x, _ = draw(layer, shape, "noise", np.float32)
-    rule = RULES[type(layer)]
-    y = jax.eval_shape(partial(rule.forward, layer), params, x)[0]
+    y = jax.eval_shape(layer.forward, params, x)[0]
     assert y.shape == (shape[0], *layer.output_shape(shape[1:]))
-    start = jax.eval_shape(lambda: rule.init(layer, jax.random.key(0), shape[1:]))
+    start = jax.eval_shape(lambda: layer.init(jax.random.key(0), shape[1:]))
     assert {name: leaf.shape for name, leaf in start.items()} == layer.param_shapes(shape[1:])
     assert all(leaf.dtype == np.float32 for leaf in start.values())
 
@@ -187,7 +186,7 @@ def test_residuals_hold_arrays_only(layer, shape):
 
     def look(params, x):
         for key in KEYS.values():
-            _, residuals = RULES[type(layer)].forward(layer, params, x, key=key)
+            _, residuals = layer.forward(params, x, key=key)
             assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(residuals))
 
     jax.eval_shape(look, params, x)
@@ -196,13 +195,12 @@ def test_residuals_hold_arrays_only(layer, shape):
 @each_case
 def test_statistics_are_observed_in_training_alone_and_have_no_gradient(layer, shape):
     params, x, dy = draw(layer, shape, "noise", np.float64)
-    rule = RULES[type(layer)]
     for mode, key in KEYS.items():
 
         @jax.jit
         def seen_and_blamed(params, x, dy, key=key):
-            _, residuals = rule.forward(layer, params, x, key=key)
-            return rule.observe(layer, params, residuals), rule.backward(layer, residuals, dy)[0]
+            _, residuals = layer.forward(params, x, key=key)
+            return layer.update_statistics(params, residuals), layer.backward(residuals, dy)[0]
 
         seen, blamed = seen_and_blamed(params, x, dy)
         assert set(seen) == (set(layer.statistics) if mode == "training" else set())

@@ -7,16 +7,15 @@ import pytest
 from jax import lax
 from scipy.signal import correlate
 
-from jaxdoodle.nn.layers import RULES
+from jaxdoodle.nn import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, LeakyReLU, MaxPool2D, ReLU
 from jaxdoodle.nn.layers.initializers import draw
 from jaxdoodle.nn.layers.windows import fold, unfold
-from jaxdoodle.nn.spec import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, LeakyReLU, MaxPool2D, ReLU
 
 RNG = np.random.default_rng(0)
 
 
 def run(layer, x, params=None, key=None):
-    return RULES[type(layer)].forward(layer, params or {}, jnp.asarray(x), key=key)[0]
+    return layer.forward(params or {}, jnp.asarray(x), key=key)[0]
 
 
 CONVOLUTIONS = [
@@ -56,16 +55,16 @@ def test_max_pool_and_its_derivative_are_those_of_reduce_window(layer):
     theirs, pull = jax.vjp(
         lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, *layer.window, 1), (1, *layer.stride, 1), "VALID"), x
     )
-    ours, residuals = RULES[MaxPool2D].forward(layer, {}, x)
+    ours, residuals = layer.forward({}, x)
     np.testing.assert_array_equal(ours, theirs)
     dy = jnp.asarray(RNG.normal(size=ours.shape))
-    np.testing.assert_allclose(RULES[MaxPool2D].backward(layer, residuals, dy)[1], pull(dy)[0], atol=1e-14)
+    np.testing.assert_allclose(layer.backward(residuals, dy)[1], pull(dy)[0], atol=1e-14)
 
 
 def test_on_blank_paper_the_first_pixel_of_each_tile_wins():
     layer = MaxPool2D()
-    _, residuals = RULES[MaxPool2D].forward(layer, {}, jnp.zeros((1, 5, 4, 1)))
-    _, dx = RULES[MaxPool2D].backward(layer, residuals, jnp.ones((1, 2, 2, 1)))
+    _, residuals = layer.forward({}, jnp.zeros((1, 5, 4, 1)))
+    _, dx = layer.backward(residuals, jnp.ones((1, 2, 2, 1)))
     expected = [[1, 0, 1, 0], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     np.testing.assert_array_equal(dx[0, :, :, 0], expected)
 
@@ -86,9 +85,8 @@ def test_fold_is_the_transpose_of_unfold(window, stride):
 
 def test_at_zero_relu_is_off_and_leaky_relu_takes_its_slope():
     for layer, slope in ((ReLU(), 0.0), (LeakyReLU(), 0.1)):
-        rule = RULES[type(layer)]
-        assert jax.grad(lambda x, rule=rule, layer=layer: rule.forward(layer, {}, x)[0])(0.0) == slope
-        assert rule.backward(layer, jnp.zeros(()), jnp.ones(()))[1] == slope
+        assert jax.grad(lambda x, layer=layer: layer.forward({}, x)[0])(0.0) == slope
+        assert layer.backward(jnp.zeros(()), jnp.ones(()))[1] == slope
 
 
 def test_relu_passes_nan_on_instead_of_hiding_it():
@@ -103,14 +101,14 @@ def test_dropout_drops_the_rate_and_keeps_the_mean():
 
 
 def test_batch_norm_normalizes_in_training_and_remembers_for_evaluation():
-    layer, rule = BatchNorm(momentum=0.75), RULES[BatchNorm]
+    layer = BatchNorm(momentum=0.75)
     x = jnp.asarray(RNG.normal(3, 2, size=(64, 5, 4, 3)))
-    params = rule.init(layer, jax.random.key(0), x.shape[1:])
+    params = layer.init(jax.random.key(0), x.shape[1:])
     params = {name: leaf.astype(float) for name, leaf in params.items()}
-    y, residuals = rule.forward(layer, params, x, key=jax.random.key(1))
+    y, residuals = layer.forward(params, x, key=jax.random.key(1))
     np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-12)
     np.testing.assert_allclose(y.var((0, 1, 2)), 1, atol=1e-4)
-    seen = rule.observe(layer, params, residuals)
+    seen = layer.update_statistics(params, residuals)
     np.testing.assert_allclose(seen["mean"], 0.25 * x.mean((0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(seen["var"], 0.75 + 0.25 * x.var((0, 1, 2)), rtol=1e-12)
     y = run(layer, x, {**params, **seen})
@@ -119,7 +117,7 @@ def test_batch_norm_normalizes_in_training_and_remembers_for_evaluation():
 
 def test_a_bias_of_one_axis_is_added_to_every_row_and_to_no_other_axis():
     """Bhosale's biases of shape (128, 1) would turn a batch of 128 into a square without a word."""
-    params = RULES[Dense].init(Dense(128), jax.random.key(0), (784,))
+    params = Dense(128).init(jax.random.key(0), (784,))
     assert params["b"].shape == (128,) and run(Dense(128), np.zeros((128, 784), np.float32), params).shape == (128, 128)
     params["b"] = params["b"].at[3].set(1)
     np.testing.assert_array_equal(run(Dense(128), np.zeros((2, 784), np.float32), params)[:, 3], [1, 1])

@@ -1,0 +1,240 @@
+"""The NumPy kernels of layers, written for speed: each binds a layer to the buffers that it reads and fills.
+
+Activations are batch-last float32, ``(channels, height, width, n)`` or ``(features, n)``. A kernel registers on the
+class of its layer; a layer without one is computed by its own ``numpy_forward``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial, singledispatch
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.nn.base import Layer
+from jaxdoodle.nn.layers.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from jaxdoodle.nn.layers.batchnorm import BatchNorm
+from jaxdoodle.nn.layers.conv2d import Conv2D
+from jaxdoodle.nn.layers.dense import Dense
+from jaxdoodle.nn.layers.dropout import Dropout
+from jaxdoodle.nn.layers.flatten import Flatten
+from jaxdoodle.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+
+Floats = NDArray[np.float32]
+NumPyParams = Mapping[str, Floats]
+#: The buffer that a layer fills, and the function that fills it from the layer's input buffer.
+Bound = tuple[Floats, Callable[[], Any]]
+
+
+@singledispatch
+def bind(layer: Layer, params: NumPyParams, x: Floats) -> Bound:
+    """Bind a layer to its input buffer ``x``, which it may overwrite.
+
+    Args:
+      layer: Any layer; those without a kernel are computed by ``numpy_forward``.
+      params: Its parameters; of Dense and Conv2D ``w`` as ``(outputs, inputs)`` and ``b`` as ``(outputs, 1)``, of
+        BatchNorm ``scale`` and ``shift`` with the statistics folded in.
+      x: Batch-last, as a view of any strides.
+
+    Returns:
+      The output buffer and the function that fills it.
+    """
+    inputs = x.swapaxes(0, -1)
+    y = np.empty((x.shape[-1], *layer.output_shape(inputs.shape[1:])), np.float32)
+
+    def run() -> None:
+        np.copyto(y, layer.numpy_forward(params, inputs), casting="same_kind")
+
+    return y.swapaxes(0, -1), run
+
+
+def nothing() -> None:
+    """The function of a layer whose output is its input."""
+
+
+@bind.register(Dense)
+def _dense(layer: Dense, params: NumPyParams, x: Floats) -> Bound:
+    y = np.empty((layer.units, x.shape[-1]), np.float32)
+
+    def run() -> None:
+        np.matmul(params["w"], x, out=y)
+        np.add(y, params["b"], out=y)
+
+    return y, run
+
+
+@bind.register(Conv2D)
+def _conv2d(layer: Conv2D, params: NumPyParams, x: Floats) -> Bound:
+    """One matmul for each row of the output, over as many rows of pixels as the kernel is high.
+
+    A row holds its pixels once for each column of the kernel, moved to where the kernel wants them. Rows lie one behind
+    the other, so what a row of the output needs is one piece of memory: the windows overlap, and nothing is copied for
+    the kernel's height. Where the kernel hangs over the border a row is zero, and stays so: nothing is written there.
+    """
+    channels, height, width, n = x.shape
+    (kh, kw), (sh, sw) = layer.kernel_size, layer.stride
+    oh, ow, filters = layer.output_shape((height, width, channels))
+    (top, bottom), (left, _) = layer.pads((height, width))
+    rows = np.zeros((top + height + bottom, kw * channels, ow * n), np.float32)
+    row_bytes, line_bytes, _ = rows.strides
+    windows = as_strided(rows, (oh, kh * kw * channels, ow * n), (sh * row_bytes, line_bytes, 4), writeable=False)
+    y = np.empty((filters, oh, ow * n), np.float32)
+    w, b, y_by_row = params["w"], params["b"][:, None], y.swapaxes(0, 1)
+
+    lines = rows[top : top + height].reshape(height, kw, channels, ow, n)
+    pixels, copies = x.swapaxes(0, 1), []
+    for j in range(kw):
+        to, source = _overlap(j - left, sw, width, ow)
+        copies.append((lines[:, j, :, to], pixels[:, :, source]))
+
+    def run() -> None:
+        for place, piece in copies:
+            np.copyto(place, piece)
+        np.matmul(w, windows, out=y_by_row)
+        np.add(y, b, out=y)
+
+    return y.reshape(filters, oh, ow, n), run
+
+
+def _overlap(offset: int, stride: int, size: int, outputs: int) -> tuple[slice, slice]:
+    """The outputs o with a pixel at ``offset + o * stride``, and those pixels."""
+    first = max(0, math.ceil(-offset / stride))
+    last = min(outputs - 1, (size - 1 - offset) // stride)
+    if last < first:
+        return slice(0, 0), slice(0, 0)
+    return slice(first, last + 1), slice(offset + first * stride, offset + last * stride + 1, stride)
+
+
+def _pool(layer: Any, x: Floats, combine: Any) -> Bound:
+    """``combine`` over the rows of each window, then over its columns."""
+    channels, height, width, n = x.shape
+    (kh, kw), (sh, sw) = layer.window, layer.stride
+    oh, ow, _ = layer.output_shape((height, width, channels))
+    rows = np.empty((channels, oh, width, n), np.float32)
+    y = np.empty((channels, oh, ow, n), np.float32)
+    across = [x[:, i : i + sh * (oh - 1) + 1 : sh] for i in range(kh)]
+    along = [rows[:, :, j : j + sw * (ow - 1) + 1 : sw] for j in range(kw)]
+
+    def run() -> None:
+        _combine(combine, across, rows)
+        _combine(combine, along, y)
+
+    return y, run
+
+
+def _combine(combine: Any, pieces: list[Floats], out: Floats) -> None:
+    if len(pieces) == 1:
+        np.copyto(out, pieces[0])
+    else:
+        combine(pieces[0], pieces[1], out=out)
+    for piece in pieces[2:]:
+        combine(out, piece, out=out)
+
+
+@bind.register(MaxPool2D)
+def _max_pool(layer: MaxPool2D, params: NumPyParams, x: Floats) -> Bound:
+    return _pool(layer, x, np.maximum)
+
+
+@bind.register(AvgPool2D)
+def _avg_pool(layer: AvgPool2D, params: NumPyParams, x: Floats) -> Bound:
+    y, add = _pool(layer, x, np.add)
+    share = np.float32(1 / math.prod(layer.window))
+
+    def run() -> None:
+        add()
+        np.multiply(y, share, out=y)
+
+    return y, run
+
+
+@bind.register(GlobalAvgPool2D)
+def _global_avg_pool(layer: GlobalAvgPool2D, params: NumPyParams, x: Floats) -> Bound:
+    channels, height, width, n = x.shape
+    y, share = np.empty((channels, n), np.float32), np.float32(1 / (height * width))
+
+    def run() -> None:
+        np.add.reduce(x, axis=(1, 2), out=y)
+        np.multiply(y, share, out=y)
+
+    return y, run
+
+
+@bind.register(Flatten)
+def _flatten(layer: Flatten, params: NumPyParams, x: Floats) -> Bound:
+    ordered = np.moveaxis(x, 0, -2)
+    y = ordered.reshape(-1, x.shape[-1])
+    if np.shares_memory(y, x):
+        return y, nothing
+    return y, partial(np.copyto, y.reshape(ordered.shape), ordered)
+
+
+@bind.register(ReLU)
+def _relu(layer: ReLU, params: NumPyParams, x: Floats) -> Bound:
+    return x, partial(np.maximum, x, np.float32(0), out=x)
+
+
+@bind.register(LeakyReLU)
+def _leaky_relu(layer: LeakyReLU, params: NumPyParams, x: Floats) -> Bound:
+    low, slope = np.empty(x.shape, np.float32), np.float32(layer.slope)
+
+    def run() -> None:
+        np.minimum(x, np.float32(0), out=low)
+        np.multiply(low, slope, out=low)
+        np.maximum(x, np.float32(0), out=x)
+        np.add(x, low, out=x)
+
+    return x, run
+
+
+@bind.register(Sigmoid)
+def _sigmoid(layer: Sigmoid, params: NumPyParams, x: Floats) -> Bound:
+    def run() -> None:
+        np.negative(x, out=x)
+        np.minimum(x, np.float32(88), out=x)  # exp(88) is still a float32
+        np.exp(x, out=x)
+        np.add(x, np.float32(1), out=x)
+        np.reciprocal(x, out=x)
+
+    return x, run
+
+
+@bind.register(Tanh)
+def _tanh(layer: Tanh, params: NumPyParams, x: Floats) -> Bound:
+    return x, partial(np.tanh, x, out=x)
+
+
+@bind.register(Softmax)
+def _softmax(layer: Softmax, params: NumPyParams, x: Floats) -> Bound:
+    row = np.empty((1, *x.shape[1:]), np.float32)
+
+    def run() -> None:
+        np.maximum.reduce(x, axis=0, keepdims=True, out=row)
+        np.subtract(x, row, out=x)
+        np.exp(x, out=x)
+        np.add.reduce(x, axis=0, keepdims=True, out=row)
+        np.divide(x, row, out=x)
+
+    return x, run
+
+
+@bind.register(Dropout)
+def _dropout(layer: Dropout, params: NumPyParams, x: Floats) -> Bound:
+    return x, nothing
+
+
+@bind.register(BatchNorm)
+def _batch_norm(layer: BatchNorm, params: NumPyParams, x: Floats) -> Bound:
+    """Where no Dense or Conv2D comes before it to take it in."""
+    shape = (-1,) + (1,) * (x.ndim - 1)
+    scale, shift = params["scale"].reshape(shape), params["shift"].reshape(shape)
+
+    def run() -> None:
+        np.multiply(x, scale, out=x)
+        np.add(x, shift, out=x)
+
+    return x, run
