@@ -1,6 +1,7 @@
 """Training: it learns, repeats itself, chooses on validation, and stops where the loss is not finite."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +59,8 @@ def test_one_epoch_is_plain_gradient_descent_over_every_image_once():
         validation=None,
         **{k: getattr(config, k) for k in ("optimizer", "schedule", "batch_size", "epochs", "penalties")},
     )
-    objective = jax.jit(jax.value_and_grad(model.loss_fn(SPEC, config.loss, config.penalties), has_aux=True))
+    loss_fn = partial(model.loss_fn(SPEC, config.loss, config.penalties), training=False)
+    objective = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
     params, losses = model.init(SPEC, jax.random.key(0)), []
     order = np.random.default_rng(0).permutation(300)
     for rows in (order[:128], order[128:256], order[256:]):
