@@ -146,6 +146,12 @@ def test_many_inputs_of_any_kinds_are_answered_together(tmp_path):
     assert MODEL.predict_all([]) == [] and MODEL.predict_all([NOTHING["black page"]])[0].abstained
 
 
+def test_preprocessing_steps_are_kept_of_one_input_and_not_of_many():
+    alone, (together,) = MODEL.predict(PICTURES["level"]), MODEL.predict_all([PICTURES["level"]])
+    assert [name for name, _ in alone.preprocessed.steps][-1] == "bitmap" and together.preprocessed.steps == ()
+    np.testing.assert_array_equal(together.preprocessed.bitmap, alone.preprocessed.bitmap)
+
+
 def test_many_inputs_are_one_call_of_the_network(monkeypatch):
     calls = []
     logits = Network.logits
