@@ -8,10 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.core.errors import did_you_mean
+from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.inference.answers import count
 
-__all__ = ["Parser", "add_data_dir", "add_dataset", "count", "counts", "model_path"]
+__all__ = ["Parser", "add_data_dir", "add_dataset", "count", "counts", "layers_of", "model_path"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,6 +73,25 @@ def add_data_dir(parser: Any) -> None:
 def model_path(path: str) -> str:
     """The model file that a command is given: itself, or ``model.npz`` in the folder of a run."""
     return str(Path(path) / "model.npz") if Path(path).is_dir() else path
+
+
+def layers_of(path: str | None) -> list[type]:
+    """The classes marked ``@nn.layer`` in a Python file, which is run; none without a file. Raises ``InputError``."""
+    if path is None:
+        return []
+    import runpy
+
+    from jaxdoodle.nn.base import Layer
+
+    try:
+        names = runpy.run_path(path)
+    except Exception as error:  # whatever the user's code raises
+        raise InputError(f"{path}: cannot be run; {type(error).__name__}: {' '.join(str(error).split())}") from error
+    classes = [value for value in names.values() if isinstance(value, type) and issubclass(value, Layer)]
+    found = [each for each in classes if each.__module__ == names["__name__"]]
+    if not found:
+        raise InputError(f"{path}: has no class marked @nn.layer.")
+    return found
 
 
 def counts(text: str) -> tuple[int, ...]:

@@ -58,9 +58,17 @@ class Model:
         self._network = file.network
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Model:
-        """Read a model file. Raises ``InputError``, one line that names the file, if it is not a good one."""
-        return cls(model_file.read(path))
+    def load(cls, path: str | os.PathLike[str], layers: Sequence[type] = ()) -> Model:
+        """Read a model file.
+
+        Args:
+          path: The file.
+          layers: Classes marked ``@nn.layer`` that the model has beside the built-in ones: a file contains no code.
+
+        Raises:
+          InputError: The file cannot be read, or it is no good model file: one line that names it.
+        """
+        return cls(model_file.read(path, layers))
 
     @property
     def file(self) -> ModelFile:

@@ -6,6 +6,12 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.cli import main
+from jaxdoodle.cli.options import layers_of
+from jaxdoodle.inference import model_file
+from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.network import Network
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing.config import MNIST
 
 MODEL = str(Path(__file__).parents[1] / "inference" / "model-v1.npz")
 
@@ -29,6 +35,59 @@ def test_the_folder_of_a_run_stands_for_its_model(tmp_path, capsys):
     shutil.copy(MODEL, tmp_path / "model.npz")
     assert main(["predict", str(tmp_path), str(tmp_path / "one.json")]) == 0
     assert capsys.readouterr().out.startswith(f"{tmp_path}/one.json: ")
+
+
+SWISH = """
+import jax
+import numpy as np
+from jaxdoodle import nn
+
+@nn.layer
+class Swish:
+    def forward(self, params, x, *, key=None):
+        s = jax.nn.sigmoid(x)
+        return x * s, (x, s)
+
+    def backward(self, residuals, dy):
+        x, s = residuals
+        return {}, dy * (s + x * s * (1 - s))
+
+    def numpy_forward(self, params, x):
+        return x / (1 + np.exp(-x))
+"""
+
+
+def test_a_model_with_a_layer_of_its_own_is_read_with_the_file_that_has_it(tmp_path, capsys):
+    path, drawing = tmp_path / "swish.py", tmp_path / "one.json"
+    path.write_text(SWISH)
+    drawing.write_text("[[[5, 90], [5, 7]]]")
+    (swish,) = layers_of(str(path))
+    spec = ModelSpec((Flatten(), swish(), Dense(2)), (28, 28, 1), ("level", "upright"))
+    params = [{}, {}, {"w": np.ones((784, 2), np.float32), "b": np.float32([1, 0])}]
+    inputs = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype=np.uint8)
+    logits = Network(spec, params, MNIST.divisor).logits(inputs)
+    model_file.write(tmp_path / "model.npz", ModelFile(spec, params, MNIST, inputs, logits))
+    assert main(["predict", str(tmp_path), str(drawing), "--layers", str(path)]) == 0
+    assert capsys.readouterr().out.startswith(f"{drawing}: level 73.1 %")
+    assert main(["predict", str(tmp_path), str(drawing)]) == 2
+    assert "Swish" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nothing_of_this_name", "cannot be run; ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        ("from jaxdoodle.nn.base import Layer", "has no class marked @nn.layer."),
+        (None, "cannot be run; FileNotFoundError: "),
+    ],
+)
+def test_a_file_without_layers_is_refused_in_one_line(text, message, tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    if text is not None:
+        path.write_text(text)
+    assert main(["predict", MODEL, "a.png", "--layers", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"jaxdoodle: {path}: {message}") and error.count("\n") == 1
 
 
 def test_explain_takes_one_picture(tmp_path, capsys):
