@@ -28,7 +28,7 @@ from jaxdoodle.data import synthetic
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.catalog import load_dataset
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.data.readers.quickdraw import RESIDENT
+from jaxdoodle.data.readers.quickdraw import IN_MEMORY
 from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, data_loader
 from jaxdoodle.training.config import DataConfig, TrainConfig
 
@@ -40,7 +40,7 @@ DISTINCT = 500  # drawings that a file repeats, each time with other dots in a c
 def main() -> int:
     parser = _parser()
     options = parser.parse_args()
-    if options.classes * options.per_class * PIXELS <= RESIDENT:
+    if options.classes * options.per_class * PIXELS <= IN_MEMORY:
         parser.error(
             f"{options.classes} classes of {options.per_class:,} would be trained on from memory: ask for more."
         )

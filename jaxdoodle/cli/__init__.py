@@ -26,12 +26,12 @@ VERBS = {
     "import": ("jaxdoodle.cli.import_", "turn weights of another program into a model file"),
     "draw": ("jaxdoodle.cli.draw", "draw in a page or a window, and see the prediction as you draw"),
     "predict": ("jaxdoodle.cli.predict", "what pictures and drawings show; needs NumPy and Pillow alone"),
-    "data list": ("jaxdoodle.cli.data.list", "which datasets are there, and which are missing"),
-    "data verify": ("jaxdoodle.cli.data.verify", "check every file of the datasets"),
-    "data get": ("jaxdoodle.cli.data.get", "fetch a dataset, from its publishers or a mirror"),
-    "data doctor": ("jaxdoodle.cli.data.audit", "what is wrong with a dataset, and does a model fit it"),
-    "data show": ("jaxdoodle.cli.data.show", "a dataset as pictures: contact sheets, sizes, typical drawings, strokes"),
-    "data draw": ("jaxdoodle.cli.data.render", "one drawing as a picture: png, svg, or a gif that draws itself"),
+    "data list": ("jaxdoodle.cli.data.list", "list the datasets in the data folder, and the missing files"),
+    "data get": ("jaxdoodle.cli.data.get", "download a dataset from its publishers or from a mirror"),
+    "data verify": ("jaxdoodle.cli.data.verify", "check every file in the data folder: checksums, headers, lengths"),
+    "data audit": ("jaxdoodle.cli.data.audit", "find duplicates, wrong labels, inverted drawings, ... in a dataset"),
+    "data show": ("jaxdoodle.cli.data.show", "draw figures of a dataset: contact sheets, sizes, typical drawings"),
+    "data render": ("jaxdoodle.cli.data.render", "render a drawing as a PNG, an SVG, or a GIF that shows its strokes"),
 }
 
 

@@ -1,7 +1,18 @@
-"""Datasets: labelled drawings on a training, a validation and a test side. NumPy only."""
+"""Datasets: labelled drawings in a train, a validation and a test split. Needs NumPy and Pillow, not JAX."""
 
-from jaxdoodle.data.catalog import NAMES, data_root, load_dataset
-from jaxdoodle.data.catalogue import Check, Entry, list_datasets, verify
+from jaxdoodle.data.catalog import NAMES, DatasetStatus, FileStatus, data_root, list_datasets, load_dataset, verify
 from jaxdoodle.data.dataset import Dataset, Splits
+from jaxdoodle.data.synthetic import generate_doodles
 
-__all__ = ["NAMES", "Check", "Dataset", "Entry", "Splits", "data_root", "list_datasets", "load_dataset", "verify"]
+__all__ = [
+    "NAMES",
+    "Dataset",
+    "DatasetStatus",
+    "FileStatus",
+    "Splits",
+    "data_root",
+    "generate_doodles",
+    "list_datasets",
+    "load_dataset",
+    "verify",
+]

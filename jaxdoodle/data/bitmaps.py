@@ -1,4 +1,4 @@
-"""Drawings that stay on disk: what is indexed is read, and nothing else is ever in memory."""
+"""Drawings that stay on disk: only those that are indexed are read."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
 
 IMAGE_SHAPE = (28, 28, 1)
 PIXELS = 784
-#: Rows between two that are wanted, up to which reading on costs less than seeking.
+#: Unwanted rows between two wanted ones, up to which reading them costs less time than seeking.
 GAP = 16
-#: Rows of a file that are read at once, at most.
+#: Most rows of a file in one read.
 SPAN = 1024
-#: Rows that are told apart by file at once.
+#: Rows whose files are looked up in one step.
 BLOCK = 2**20
 
 
 @dataclass(frozen=True)
 class BitmapFile:
-    """``count`` drawings of 784 bytes each, from the byte ``offset`` of the file on."""
+    """``count`` drawings of 784 bytes each, that begin at the byte ``offset`` of the file."""
 
     path: Path
     offset: int
@@ -40,13 +42,13 @@ class BitmapFile:
 class Bitmaps:
     """Some of the drawings of some files; indexed as if it were an array uint8 ``(n, 28, 28, 1)``.
 
-    ``rows`` is int32 ``(n,)``: the place of each in all ``files``, one after the other. That is all the memory it
-    takes. Mapped files would look the same, but a page once looked at counts as memory of the process: so each read
-    goes into a buffer that is used again.
+    ``rows`` is int32 ``(n,)``: indices into the drawings of all ``files``, one file after the other. They are all the
+    memory that it takes. A mapped file would count as memory of the process, page by page, once it was read; so each
+    read goes into a buffer that is used again.
     """
 
     files: tuple[BitmapFile, ...]
-    rows: np.ndarray
+    rows: NDArray[np.int32]
 
     dtype = np.dtype(np.uint8)
 
@@ -57,17 +59,17 @@ class Bitmaps:
     def shape(self) -> tuple[int, ...]:
         return (len(self), *IMAGE_SHAPE)
 
-    def __getitem__(self, key) -> np.ndarray:
-        """The drawings at ``key``, which is what indexes an array's first axis, read from their files."""
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        """The drawings at ``key``, an index of an array's first axis, read from their files."""
         rows = self.rows[key]
         return self._read(np.ravel(rows)).reshape(*np.shape(rows), *IMAGE_SHAPE)
 
-    def take(self, rows: np.ndarray) -> Bitmaps:
-        """The drawings at ``rows``, integers or a mask, without reading them."""
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Bitmaps:
+        """The drawings at ``rows``, indices or a mask, without reading them."""
         return Bitmaps(self.files, self.rows[rows])
 
-    def digests(self) -> np.ndarray:
-        """A hash of each drawing, as ``digests_of`` has it, uint64 ``(n,)``."""
+    def digests(self) -> NDArray[np.uint64]:
+        """The hash of each drawing by ``digests_of``, ``(n,)``."""
         found = np.empty(len(self), np.uint64)
         for start in range(0, len(self), BLOCK):
             rows, part = self.rows[start : start + BLOCK], found[start : start + BLOCK]
@@ -78,15 +80,15 @@ class Bitmaps:
         return found
 
     @cached_property
-    def _ends(self) -> np.ndarray:
+    def _ends(self) -> NDArray[np.int32]:
         return np.cumsum([file.count for file in self.files], dtype=np.int32)
 
     @cached_property
-    def _starts(self) -> np.ndarray:
+    def _starts(self) -> NDArray[np.int32]:
         return self._ends - np.array([file.count for file in self.files], np.int32)
 
-    def _read(self, rows: np.ndarray) -> np.ndarray:
-        """uint8 ``(n, 784)``. Rows near each other come with one read, file by file, in the order of the disk."""
+    def _read(self, rows: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Drawings ``(n, 784)``, read file by file in the order of the disk, near rows in one read."""
         images, order = np.empty((len(rows), PIXELS), np.uint8), np.argsort(rows, kind="stable")
         which = np.searchsorted(self._ends, rows[order], side="right")
         local = rows[order] - self._starts[which]
@@ -96,8 +98,8 @@ class Bitmaps:
         return images
 
 
-def read_rows(file: BitmapFile, rows: np.ndarray, places: np.ndarray, images: np.ndarray) -> None:
-    """Put the drawings at ``rows``, which ascend, into ``images`` at ``places``."""
+def read_rows(file: BitmapFile, rows: NDArray[np.int32], targets: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
+    """Read the drawings at ``rows``, which ascend, into the rows ``targets`` of ``images``."""
     buffer = bytearray(SPAN * PIXELS)
     view, drawings = memoryview(buffer), np.frombuffer(buffer, np.uint8).reshape(SPAN, PIXELS)
     apart = (np.diff(rows) > GAP) | (np.diff(rows // SPAN) != 0)
@@ -109,38 +111,39 @@ def read_rows(file: BitmapFile, rows: np.ndarray, places: np.ndarray, images: np
                 stream.seek(file.offset + low * PIXELS)
                 size = (high - low + 1) * PIXELS
                 if stream.readinto(view[:size]) != size:
-                    raise InputError(f"{file.path}: was cut short after it was opened; drawing {high} is not there.")
-                images[places[first:last]] = drawings[rows[first:last] - low]
+                    raise InputError(f"{file.path}: was truncated after it was opened; drawing {high} is missing.")
+                images[targets[first:last]] = drawings[rows[first:last] - low]
     except OSError as error:
         raise InputError(f"{file.path}: cannot be read; {error.strerror}.") from None
 
 
-def digests_of(images: np.ndarray) -> np.ndarray:
-    """A 64-bit hash of each drawing's bytes, uint64 ``(n,)``: equal for equal drawings, the same everywhere."""
+def digests_of(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """A 64-bit hash (BLAKE2b) of each drawing's bytes, ``(n,)``, the same on every machine."""
     blake2b = hashlib.blake2b
     hashes = b"".join([blake2b(image.tobytes(), digest_size=8).digest() for image in images])
     return np.frombuffer(hashes, "<u8").astype(np.uint64)
 
 
-def file_digests(file: BitmapFile) -> np.ndarray:
-    """The hashes of a file's drawings, uint64 ``(count,)``; kept in the user's cache until the file changes.
+def file_digests(file: BitmapFile) -> NDArray[np.uint64]:
+    """The hashes of a file's drawings, ``(count,)``, from the user's cache unless the file has changed.
 
-    Hashing takes two seconds for a million drawings, all 50 million therefore more than a minute: once.
+    Hashing takes two seconds for a million drawings, so more than a minute for all 50 million of Quick, Draw!.
     """
     status = file.path.stat()
-    kept = _digests_path(file.path)
+    cached = _digests_path(file.path)
     stamp = np.array([status.st_size, status.st_mtime_ns], np.uint64)
-    known = _load(kept, stamp)
+    known = _load(cached, stamp)
     if len(known) < file.count:
         drawings = Bitmaps((file,), np.arange(file.count, dtype=np.int32))
         steps = range(len(known), file.count, SPAN)
         known = np.concatenate([known, *(digests_of(drawings[start : start + SPAN]) for start in steps)])
-        with suppress(OSError):  # without a cache, it is computed anew each time
-            _save(kept, np.concatenate([stamp, known]))
+        with suppress(OSError):  # without a cache folder they are computed again each time
+            _save(cached, np.concatenate([stamp, known]))
     return known[: file.count]
 
 
 def all_drawings(files: Sequence[BitmapFile]) -> Bitmaps:
+    """The drawings of all files, one file after the other."""
     return Bitmaps(tuple(files), np.arange(sum(file.count for file in files), dtype=np.int32))
 
 
@@ -149,22 +152,22 @@ def _digests_path(path: Path) -> Path:
     return user_cache.folder() / "digests" / f"{name}.npy"
 
 
-def _load(kept: Path, stamp: np.ndarray) -> np.ndarray:
-    """What was kept of a file with the same stamp, which is its size and time."""
+def _load(cached: Path, stamp: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The cached hashes of a file with the same stamp, which is its size and time of change."""
     with suppress(OSError, ValueError, EOFError):
-        found = np.load(kept, allow_pickle=False)
+        found = np.load(cached, allow_pickle=False)
         if found.dtype == np.uint64 and found.ndim == 1 and np.array_equal(found[:2], stamp):
             return found[2:]
     return np.empty(0, np.uint64)
 
 
-def _save(kept: Path, content: np.ndarray) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=kept.parent)
+def _save(cached: Path, content: NDArray[np.uint64]) -> None:
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(dir=cached.parent)
     try:
         with open(handle, "wb") as file:
             np.save(file, content)
-        os.replace(unfinished, kept)
+        os.replace(unfinished, cached)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(unfinished)

@@ -1,47 +1,89 @@
-"""Datasets by name, and the folder they lie in."""
+"""The datasets that have a name, the folder that holds them, and how they are loaded and verified."""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import synthetic
-from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
-from jaxdoodle.data.readers.idx import IDX_NAME, read_idx_folder, read_mnist
-from jaxdoodle.data.readers.image_folder import read_picture_folder
-from jaxdoodle.data.readers.mini_mnist import CSV_FILES, read_csv_folder, read_mini_mnist
-from jaxdoodle.data.readers.quickdraw import PER_CLASS, official_order, read_bitmaps
+from jaxdoodle.data.dataset import Splits, read_names
+from jaxdoodle.data.readers.idx import IDX_NAME, MNIST_SHA256, mnist_path, read_idx, read_idx_folder, read_mnist
+from jaxdoodle.data.readers.image_folder import read_image_folder
+from jaxdoodle.data.readers.mini_mnist import (
+    CSV_FILES,
+    INDEX_FILES,
+    index_path,
+    read_csv_folder,
+    read_index,
+    read_mini_mnist,
+)
+from jaxdoodle.data.readers.quickdraw import PER_CLASS, find_bitmaps, official_order, open_bitmaps, read_bitmaps
 from jaxdoodle.data.splits import VALIDATION_FRACTION, split_by_hash, split_training, without
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 NAMES = ("doodles", "mnist", "mnist-mini", "quickdraw")
-#: Where a data root holds them, as their publishers do.
+#: Dataset -> its folder in a data folder, laid out as by its publisher.
 FOLDERS = {"mnist": "mnist", "mnist-mini": "mnist_mini", "quickdraw": "quickdraw/full/numpy_bitmap"}
 CATEGORIES_FILE = "quickdraw/categories.txt"
 STROKES_FOLDER = "quickdraw/full/simplified"
-#: Those of Bilal Ahmad, "Doodle Classifier": what doodles and quickdraw are unless other classes are asked for.
+#: Default classes of doodles and quickdraw: those of Bilal Ahmad, "Doodle Classifier".
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
-DOODLES_PER_CLASS = 1_000
-#: The mini-MNIST report feeds its network the bytes as they are.
+#: The network of the mini-MNIST report takes pixels from 0 to 255.
 RAW_MNIST = replace(MNIST, divisor=1.0)
 
 
+@dataclass(frozen=True)
+class DatasetStatus:
+    """A dataset by name, and whether its files are in the data folder.
+
+    Attributes:
+      name: One of ``NAMES``.
+      present: Whether its files exist.
+      text: One line: the contents of the dataset, or the missing files.
+    """
+
+    name: str
+    present: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """A file of a dataset, and whether it is as it should be.
+
+    Attributes:
+      path: The file.
+      ok: Whether it exists and is intact.
+      text: One line: the contents of the file, or what is wrong.
+    """
+
+    path: Path
+    ok: bool
+    text: str
+
+
 def data_root(explicit: str | Path | None = None) -> Path:
-    """The folder that holds the datasets: ``explicit`` (``--data-dir``), else ``$JAXDOODLE_DATA``, else ``data/`` of
-    the clone, else the user's cache. Raises ``InputError`` where one of the first two is named and is no folder.
+    """The data folder: ``explicit``, else ``$JAXDOODLE_DATA``, else ``data/`` of the clone, else the user's cache.
+
+    Args:
+      explicit: A folder, as given by ``--data-dir``; ``None`` to search.
+
+    Returns:
+      The folder. One that nobody named need not exist.
+
+    Raises:
+      InputError: ``explicit`` or ``$JAXDOODLE_DATA`` names no folder.
     """
     for origin, named in (("--data-dir", explicit), ("$JAXDOODLE_DATA", os.environ.get("JAXDOODLE_DATA"))):
         if named:
             root = Path(named).expanduser()
             if not root.is_dir():
-                raise InputError(f"{root}: the data folder that {origin} names is not there.")
+                raise InputError(f"{root}: not found; {origin} names it as the data folder.")
             return root
     clone = Path(__file__).parents[2]
     if (clone / "pyproject.toml").is_file():
@@ -50,7 +92,7 @@ def data_root(explicit: str | Path | None = None) -> Path:
 
 
 def load_dataset(
-    name: str,
+    name_or_path: str | Path,
     *,
     root: str | Path | None = None,
     classes: str | Sequence[str] | None = None,
@@ -58,47 +100,120 @@ def load_dataset(
     validation: float = VALIDATION_FRACTION,
     seed: int = 0,
 ) -> Splits:
-    """A dataset on its three sides: ``doodles``, ``mnist``, ``mnist-mini``, ``quickdraw``, or a folder's path.
+    """Load a dataset by its name, or from a folder.
 
-    A folder holds four IDX files, the mini-MNIST report's four CSV files, one ``.npy`` of bitmaps for each class, or
-    one sub-folder of pictures for each class.
+    Args:
+      name_or_path: ``"doodles"``, ``"mnist"``, ``"mnist-mini"``, ``"quickdraw"``, or the path of a folder that holds
+        four IDX files, the four CSV files of the mini-MNIST report, one ``.npy`` file of bitmaps for each class, or
+        one sub-folder of pictures for each class.
+      root: The data folder; ``None`` for that of ``data_root``.
+      classes: Class names in the order of the labels, as a sequence or as one string with commas; ``"all"``; or
+        ``None`` for the default of the dataset.
+      per_class: Most drawings of each class; ``None`` for all. A published test set is not cut.
+      validation: Fraction of the training drawings held out for validation, at least 0 and below 1.
+      seed: Seed of the generated doodles. The splits do not depend on it.
 
-    ``root``        the data root; ``None``: as ``data_root`` finds it.
-    ``classes``     names in the order that the model shall have them, a sequence or one string with commas; ``"all"``.
-    ``per_class``   the most drawings of each class; a published test set stays whole.
-    ``validation``  its fraction of the training drawings.
-    ``seed``        of the generated doodles. No split depends on it.
+    Returns:
+      The train, validation and test split, and the preprocessing of the images.
 
-    Raises ``InputError`` at what is not there or is not what it should be.
+    Raises:
+      InputError: A file is missing or damaged, a class is unknown, or an argument is out of range.
     """
+    name = str(name_or_path)
     if per_class is not None and per_class < 1:
         raise InputError(f"per_class is at least 1; got {per_class}.")
     if name == "doodles":
-        drawn = draw_doodles(_wanted(classes, REPORT_CLASSES), per_class or DOODLES_PER_CLASS, seed)
-        return split_by_hash(drawn, QUICKDRAW, validation)
+        chosen = _class_names(classes, REPORT_CLASSES)
+        doodles = synthetic.generate_doodles(chosen, per_class or synthetic.PER_CLASS, seed)
+        return split_by_hash(doodles, QUICKDRAW, validation)
     if name not in NAMES:
-        return _load_folder(Path(name).expanduser(), _wanted(classes), per_class, validation)
+        return _load_folder(Path(name).expanduser(), _class_names(classes), per_class, validation)
     root = data_root(root)
     if name == "quickdraw":
         order = official_order(root / CATEGORIES_FILE)
-        chosen = _wanted(classes, REPORT_CLASSES)
+        chosen = _class_names(classes, REPORT_CLASSES)
         drawings = read_bitmaps(root / FOLDERS[name], name, chosen, per_class or PER_CLASS, order)
         return split_by_hash(drawings, QUICKDRAW, validation)
     train, test = read_mnist(root / FOLDERS["mnist"])
     if name == "mnist":
-        return split_training(train, test, MNIST, validation, _wanted(classes), per_class)
+        return split_training(train, test, MNIST, validation, _class_names(classes), per_class)
     official = test
     train, test = read_mini_mnist(root / FOLDERS[name], train)
     extra = {"clean": without(test, train), "official": official}
-    return split_training(train, test, RAW_MNIST, validation, _wanted(classes), per_class, extra)
+    return split_training(train, test, RAW_MNIST, validation, _class_names(classes), per_class, extra)
 
 
-def draw_doodles(classes: Sequence[str] | None, per_class: int, seed: int) -> Dataset:
-    """Generated drawings; those of a class depend on its name and ``seed``, not on the other classes."""
-    classes = choose_classes(classes, synthetic.CLASSES, lambda name: f"doodles: no class {name!r}")
-    images = [synthetic.generate(name, per_class, np.random.default_rng([seed, *name.encode()])) for name in classes]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int32), per_class)
-    return Dataset("doodles", np.concatenate(images)[..., None], labels, classes)
+def list_datasets(root: str | Path | None = None) -> list[DatasetStatus]:
+    """Which datasets are in the data folder, by the names of their files alone.
+
+    Args:
+      root: The data folder; ``None`` for that of ``data_root``.
+
+    Returns:
+      A status for each of ``NAMES``.
+
+    Raises:
+      InputError: ``root`` or ``$JAXDOODLE_DATA`` names no folder.
+    """
+    folders = {name: data_root(root) / folder for name, folder in FOLDERS.items()}
+    missing = ", ".join(name for name in MNIST_SHA256 if not mnist_path(folders["mnist"], name).is_file())
+    lacking = f"missing: {missing}" if missing else ""
+    classes = len(find_bitmaps(folders["quickdraw"]))
+    return [
+        DatasetStatus("doodles", True, f"built in, generated from a seed: {', '.join(synthetic.CLASSES)}"),
+        DatasetStatus("mnist", not missing, lacking or f"60,000 + 10,000 digits in {folders['mnist']}"),
+        DatasetStatus("mnist-mini", not missing, lacking or "1,000 + 350 of them, those of Ratul Banik's report"),
+        DatasetStatus("quickdraw", classes > 0, f"{classes} classes of doodles in {folders['quickdraw']}"),
+    ]
+
+
+def verify(root: str | Path | None = None) -> list[FileStatus]:
+    """Read every file of the datasets in the data folder: MNIST by SHA-256, bitmaps by header and length.
+
+    Args:
+      root: The data folder; ``None`` for that of ``data_root``.
+
+    Returns:
+      A status for each file; none for a dataset without a folder.
+
+    Raises:
+      InputError: ``root`` or ``$JAXDOODLE_DATA`` names no folder.
+    """
+    root = data_root(root)
+    mnist, mini, bitmaps = (root / FOLDERS[name] for name in ("mnist", "mnist-mini", "quickdraw"))
+    found = []
+    if mnist.is_dir():
+        found += [verify_file(mnist_path(mnist, name), _summarize_mnist) for name in MNIST_SHA256]
+    if mini.is_dir():
+        found += [verify_file(index_path(mini, name), _summarize_index) for name in INDEX_FILES]
+    if bitmaps.is_dir():
+        found += [verify_file(path, summarize_bitmaps) for path in find_bitmaps(bitmaps).values()]
+    if (root / CATEGORIES_FILE).is_file():
+        found.append(verify_file(root / CATEGORIES_FILE, lambda path: f"{len(read_names(path))} classes"))
+    return found
+
+
+def verify_file(path: Path, summarize: Callable[[Path], str]) -> FileStatus:
+    """The status of a file that ``summarize`` reads; it raises ``InputError`` where the file is damaged."""
+    try:
+        return FileStatus(path, True, summarize(path))
+    except InputError as error:
+        return FileStatus(path, False, str(error))
+
+
+def summarize_bitmaps(path: Path) -> str:
+    return f"{len(open_bitmaps(path)):,} drawings"
+
+
+def _summarize_mnist(path: Path) -> str:
+    name = path.name.removesuffix(".gz")
+    array = read_idx(path, 3 if "images" in name else 1, MNIST_SHA256[name])
+    return f"{len(array):,} {'images' if array.ndim == 3 else 'labels'}, SHA-256 as published"
+
+
+def _summarize_index(path: Path) -> str:
+    index = read_index(path, INDEX_FILES[path.name], below=60_000)
+    return f"{len(index):,} rows, {len(set(index)):,} distinct"
 
 
 def _load_folder(folder: Path, classes: Sequence[str] | None, per_class: int | None, validation: float) -> Splits:
@@ -114,12 +229,12 @@ def _load_folder(folder: Path, classes: Sequence[str] | None, per_class: int | N
     if any(name.endswith(".npy") for name in names):
         drawings = read_bitmaps(folder, folder.resolve().name, classes, per_class or PER_CLASS)
     else:
-        drawings = read_picture_folder(folder, QUICKDRAW, classes, per_class)
+        drawings = read_image_folder(folder, QUICKDRAW, classes, per_class)
     return split_by_hash(drawings, QUICKDRAW, validation)
 
 
-def _wanted(classes: str | Sequence[str] | None, default: Sequence[str] | None = None) -> tuple[str, ...] | None:
-    """The class names asked for; ``None``: all that there are."""
+def _class_names(classes: str | Sequence[str] | None, default: Sequence[str] | None = None) -> tuple[str, ...] | None:
+    """The names of the wanted classes; ``None`` for all classes."""
     if classes is None:
         classes = default
     if classes is None or classes == "all":

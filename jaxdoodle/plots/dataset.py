@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdoodle.data.near_duplicates import describe
+from jaxdoodle.data.near_duplicates import compute_descriptors
 from jaxdoodle.plots.image_grids import Images, class_rows, draw_image, grid_axes, without_channel
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure
 from jaxdoodle.strokes.drawing import Drawing
@@ -95,7 +95,7 @@ def extremes(images: Images, count: int = EXTREMES) -> tuple[NDArray[np.int64], 
       Indices, the most similar first, and indices, the least similar first.
     """
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), COMPARED)).astype(int))
-    described = describe(images[chosen, ..., None])
+    described = compute_descriptors(images[chosen, ..., None])
     described /= np.maximum(np.linalg.norm(described, axis=1, keepdims=True), 1e-9)
     # cosines, not distances: a drawing with broad strokes has little detail and would be near to every other
     similarity = np.sort(described @ described.T, axis=1)[:, -NEIGHBORS:].sum(axis=1)

@@ -53,7 +53,7 @@ def test_predict_takes_a_transparent_png_and_prints_the_best_guesses(trained, tm
 def test_predict_takes_bitmaps_and_strokes(trained, tmp_path, capsys):
     rng = np.random.default_rng(2)
     np.save(tmp_path / "clocks.npy", synthetic.generate("clock", 5, rng).reshape(5, 784))
-    drawing = synthetic.draw("hexagon", rng)
+    drawing = synthetic.generate_drawing("hexagon", rng)
     strokes = [[list(map(int, axis)) for axis in stroke] for stroke in drawing]
     (tmp_path / "one.ndjson").write_text(json.dumps({"word": "hexagon", "drawing": strokes}) + "\n")
     assert (
@@ -151,14 +151,14 @@ def test_a_fault_of_the_input_is_one_line_and_exit_code_2(trained, tmp_path, cap
     assert len(lines) == 1 and lines[0].startswith("jaxdoodle: ") and re.search(complaint, lines[0])
 
 
-def test_data_list_and_verify_tell_what_is_there(data_root, capsys):
+def test_data_list_and_verify_print_the_datasets_in_the_data_folder(data_root, capsys):
     assert main(["data", "list", "--data-dir", str(data_root)]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in listed] == [
         [name, "yes"] for name in ("doodles", "mnist", "mnist-mini", "quickdraw")
     ]
     assert main(["data", "verify", "--data-dir", str(data_root)]) == 0
-    assert "files are sound" in capsys.readouterr().out
+    assert "files are intact" in capsys.readouterr().out
 
 
 def test_the_reports_classes_are_the_default():

@@ -6,7 +6,7 @@ import pytest
 from jaxdoodle.data import bitmaps
 from jaxdoodle.data.bitmaps import Bitmaps, file_digests
 from jaxdoodle.data.catalog import load_dataset
-from jaxdoodle.data.dataset import SIDES
+from jaxdoodle.data.dataset import SPLIT_NAMES
 from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.preprocessing.config import QUICKDRAW
@@ -136,7 +136,7 @@ def test_without_a_place_for_a_cache_hashes_are_computed_each_time(data, cache, 
 def test_a_file_that_was_cut_short_meanwhile_is_refused(data, refusal):
     path = data.images.files[2].path
     os.truncate(path, 128 + 50 * 784)
-    assert refusal(lambda: data.images[:]) == f"{path}: was cut short after it was opened; drawing 1023 is not there."
+    assert refusal(lambda: data.images[:]) == f"{path}: was truncated after it was opened; drawing 1023 is missing."
 
 
 def test_a_file_that_went_away_meanwhile_is_refused(data, refusal):
@@ -148,11 +148,11 @@ def test_a_file_that_went_away_meanwhile_is_refused(data, refusal):
 def test_a_set_is_split_on_disk_as_in_memory(data, monkeypatch):
     folder = str(data.images.files[0].path.parent)
     large = split_by_hash(data, QUICKDRAW)
-    monkeypatch.setattr(quickdraw, "RESIDENT", TOTAL * 784)
+    monkeypatch.setattr(quickdraw, "IN_MEMORY", TOTAL * 784)
     small = load_dataset(folder)
     assert large.summary == small.summary and large.overlaps == small.overlaps
-    for side in SIDES:
-        ours, theirs = large.sets[side], small.sets[side]
+    for split in SPLIT_NAMES:
+        ours, theirs = large.sets[split], small.sets[split]
         assert isinstance(ours.images, Bitmaps) and isinstance(theirs.images, np.ndarray)
         np.testing.assert_array_equal(ours.images[:], theirs.images)
         np.testing.assert_array_equal(ours.labels, theirs.labels)

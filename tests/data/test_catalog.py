@@ -1,3 +1,4 @@
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -6,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxdoodle.data import NAMES, catalog, data_root, load_dataset
-from jaxdoodle.data.dataset import SIDES
+from jaxdoodle.data import NAMES, catalog, data_root, list_datasets, load_dataset, synthetic, verify
+from jaxdoodle.data.dataset import SPLIT_NAMES
+from jaxdoodle.data.readers.idx import MNIST_SHA256
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 CLONE = Path(__file__).parents[2]
@@ -15,7 +17,7 @@ CLONE = Path(__file__).parents[2]
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A data root, and no other one in sight."""
+    """A data folder, and no other one named by the environment."""
     monkeypatch.delenv("JAXDOODLE_DATA", raising=False)
     folder = tmp_path / "data root"
     folder.mkdir()
@@ -34,10 +36,10 @@ def bitmaps(root):
 
 
 def sizes(splits):
-    return [len(getattr(splits, side)) for side in SIDES]
+    return [len(getattr(splits, split)) for split in SPLIT_NAMES]
 
 
-def test_the_data_root_is_the_explicit_one_then_the_environment_s_then_the_clone_s(root, tmp_path, monkeypatch):
+def test_the_data_root_is_the_argument_then_that_of_the_environment_then_that_of_the_clone(root, tmp_path, monkeypatch):
     assert data_root() == CLONE / "data"
     monkeypatch.setenv("JAXDOODLE_DATA", str(tmp_path))
     assert data_root() == tmp_path
@@ -45,7 +47,7 @@ def test_the_data_root_is_the_explicit_one_then_the_environment_s_then_the_clone
 
 
 def test_without_a_clone_the_data_root_is_the_user_s_cache(root, tmp_path, monkeypatch):
-    installed = tmp_path / "site-packages" / "jaxdoodle" / "data" / "registry.py"
+    installed = tmp_path / "site-packages" / "jaxdoodle" / "data" / "catalog.py"
     monkeypatch.setattr(catalog, "__file__", str(installed))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert data_root() == tmp_path / "cache" / "jaxdoodle"
@@ -54,11 +56,11 @@ def test_without_a_clone_the_data_root_is_the_user_s_cache(root, tmp_path, monke
     assert data_root() == tmp_path / ".cache" / "jaxdoodle"
 
 
-def test_a_named_data_root_that_is_not_there_is_refused(tmp_path, monkeypatch, refusal):
+def test_a_named_data_root_that_does_not_exist_is_refused(tmp_path, monkeypatch, refusal):
     missing = tmp_path / "missing"
-    assert f"{missing}: the data folder that --data-dir names" in refusal(data_root, missing)
+    assert f"{missing}: not found; --data-dir names it" in refusal(data_root, missing)
     monkeypatch.setenv("JAXDOODLE_DATA", str(missing))
-    assert f"{missing}: the data folder that $JAXDOODLE_DATA names" in refusal(data_root)
+    assert f"{missing}: not found; $JAXDOODLE_DATA names it" in refusal(data_root)
 
 
 def test_doodles_need_no_data_root_and_come_from_the_seed_alone(monkeypatch):
@@ -66,9 +68,9 @@ def test_doodles_need_no_data_root_and_come_from_the_seed_alone(monkeypatch):
     first, again = (load_dataset("doodles", per_class=40, seed=3) for _ in range(2))
     assert first.classes == ("headphones", "bucket", "clock", "pizza", "hexagon") and first.preprocessing == QUICKDRAW
     assert sum(sizes(first)) == 200 and first.train.images.max() == 255
-    assert all(np.array_equal(getattr(first, side).images, getattr(again, side).images) for side in SIDES)
+    assert all(np.array_equal(getattr(first, split).images, getattr(again, split).images) for split in SPLIT_NAMES)
     other = load_dataset("doodles", per_class=40, seed=4)
-    assert not set(first.train.digests) & {digest for side in SIDES for digest in getattr(other, side).digests}
+    assert not set(first.train.digests) & {digest for split in SPLIT_NAMES for digest in getattr(other, split).digests}
 
 
 def test_the_doodles_of_a_class_do_not_depend_on_the_other_classes():
@@ -84,7 +86,7 @@ def test_each_class_of_doodles_has_its_own_randomness(monkeypatch):
     def noise(name, count, rng):
         return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
 
-    monkeypatch.setattr(catalog.synthetic, "generate", noise)
+    monkeypatch.setattr(synthetic, "generate", noise)
     splits = load_dataset("doodles", per_class=5)
     assert sum(sizes(splits)) == 25 and set(splits.overlaps.values()) == {0}
 
@@ -92,7 +94,7 @@ def test_each_class_of_doodles_has_its_own_randomness(monkeypatch):
 def test_quickdraw_is_read_from_the_data_root(root, bitmaps):
     splits = load_dataset("quickdraw", root=root, classes="zebra, ant", per_class=25)
     assert splits.name == "quickdraw" and splits.classes == ("zebra", "ant") and splits.preprocessing == QUICKDRAW
-    assert sum(side.counts for side in (splits.train, splits.validation, splits.test)).tolist() == [20, 25]
+    assert sum(split.counts for split in (splits.train, splits.validation, splits.test)).tolist() == [20, 25]
 
 
 def test_all_classes_of_quickdraw_come_in_the_official_order(root, bitmaps):
@@ -106,8 +108,8 @@ def test_quickdraw_s_default_classes_are_the_report_s(root, bitmaps, refusal):
 
 def test_a_drawing_of_quickdraw_keeps_its_side_when_the_cap_grows(root, bitmaps):
     few, many = (load_dataset("quickdraw", root=root, classes="all", per_class=n) for n in (10, 40))
-    for side in SIDES:
-        assert set(getattr(few, side).digests) <= set(getattr(many, side).digests)
+    for split in SPLIT_NAMES:
+        assert set(getattr(few, split).digests) <= set(getattr(many, split).digests)
 
 
 def test_a_folder_of_bitmaps_is_a_dataset(bitmaps):
@@ -123,10 +125,10 @@ def test_a_folder_of_idx_files_is_a_dataset(idx_folder):
 
 
 def test_a_folder_of_the_report_s_csv_files_is_a_dataset_of_raw_bytes(tmp_path, random_dataset):
-    for side, n in (("train", 20), ("test", 10)):
+    for split, n in (("train", 20), ("test", 10)):
         data = random_dataset(n, tuple("0123456789"), seed=n)
-        np.savetxt(tmp_path / f"{side}_X.csv", data.images.reshape(n, 784), "%d", ",")
-        np.savetxt(tmp_path / f"{side}_label.csv", np.eye(10)[data.labels], "%d", ",")
+        np.savetxt(tmp_path / f"{split}_X.csv", data.images.reshape(n, 784), "%d", ",")
+        np.savetxt(tmp_path / f"{split}_label.csv", np.eye(10)[data.labels], "%d", ",")
     splits = load_dataset(str(tmp_path), validation=0.0)
     assert (
         sizes(splits) == [20, 0, 10] and splits.preprocessing.divisor == 1 and splits.preprocessing.centering == "mass"
@@ -209,3 +211,60 @@ def test_data_imports_without_jax():
 
 def test_importing_data_does_not_import_pillow():
     subprocess.run([sys.executable, "-c", "import sys, jaxdoodle.data; sys.exit('PIL' in sys.modules)"], check=True)
+
+
+def test_every_dataset_with_a_name_is_listed_present_or_not(tmp_path):
+    entries = {entry.name: entry for entry in list_datasets(tmp_path)}
+    assert tuple(entries) == NAMES
+    assert [name for name in NAMES if entries[name].present] == ["doodles"]
+    assert "hexagon" in entries["doodles"].text
+    assert all(name in entries["mnist"].text for name in MNIST_SHA256)
+    assert all("\n" not in entry.text for entry in entries.values())
+
+
+def test_a_dataset_is_present_once_all_its_files_are(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    for i, name in enumerate(MNIST_SHA256):
+        entries = {entry.name: entry for entry in list_datasets(tmp_path)}
+        assert not entries["mnist"].present and name in entries["mnist"].text
+        assert not entries["mnist-mini"].present and name in entries["mnist-mini"].text
+        (tmp_path / "mnist" / (name + ".gz" * (i % 2))).touch()
+    entries = {entry.name: entry for entry in list_datasets(tmp_path)}
+    assert entries["mnist"].present and entries["mnist-mini"].present
+
+
+def test_real_data_is_listed_and_intact(data_root):
+    assert all(entry.present for entry in list_datasets(data_root))
+    checks = {check.path.relative_to(data_root).as_posix(): check for check in verify(data_root)}
+    assert len(checks) == 4 + 2 + 345 + 1 and all(check.ok for check in checks.values())
+    assert checks["mnist/train-images-idx3-ubyte.gz"].text == "60,000 images, SHA-256 as published"
+    assert checks["mnist_mini/train_source_index.csv"].text == "1,000 rows, 958 distinct"
+    assert checks["quickdraw/full/numpy_bitmap/clock.npy"].text == "1,963 drawings"
+    assert checks["quickdraw/categories.txt"].text == "345 classes"
+
+
+def test_every_fault_is_found_and_named(tmp_path, idx_bytes):
+    assert verify(tmp_path) == []
+    mnist, mini, bitmaps = (tmp_path / name for name in ("mnist", "mnist_mini", "quickdraw/full/numpy_bitmap"))
+    for folder in (mnist, mini, bitmaps):
+        folder.mkdir(parents=True)
+    (mnist / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.zeros(60_000, np.uint8))))
+    (mnist / "t10k-images-idx3-ubyte").write_bytes(b"<!DOCTYPE html>")
+    (mini / "train_source_index.csv").write_text("60000\n" * 1000)
+    np.save(bitmaps / "ant.npy", np.zeros((3, 784), np.uint8))
+    np.save(bitmaps / "bat.npy", np.zeros((3, 784)))
+    (tmp_path / "quickdraw" / "categories.txt").write_text("ant\nant\n")
+    checks = {check.path.name: check for check in verify(tmp_path)}
+    faults = {
+        "train-images-idx3-ubyte.gz": "No such file",
+        "train-labels-idx1-ubyte.gz": MNIST_SHA256["train-labels-idx1-ubyte"],
+        "t10k-images-idx3-ubyte": "no IDX file",
+        "t10k-labels-idx1-ubyte.gz": "No such file",
+        "train_source_index.csv": "line 1",
+        "bat.npy": "<f8",
+        "categories.txt": "second time",
+    }
+    assert {name for name, check in checks.items() if not check.ok} == set(faults)
+    for name, fault in faults.items():
+        assert fault in checks[name].text and name in checks[name].text
+    assert checks["ant.npy"].text == "3 drawings"

@@ -1,8 +1,14 @@
+import base64
+import io
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes, read_names
-from jaxdoodle.preprocessing.config import QUICKDRAW
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 IMAGES, LABELS = np.zeros((3, 28, 28, 1), np.uint8), np.array([0, 1, 1], np.int32)
 
@@ -36,10 +42,10 @@ def test_counts_go_by_class_and_include_classes_without_drawings():
     assert Dataset("mine", IMAGES, LABELS, ("a", "b", "c")).counts.tolist() == [1, 2, 0]
 
 
-def test_places_count_the_drawings_of_the_same_class_that_come_before():
+def test_the_index_in_class_counts_the_earlier_drawings_of_the_same_class():
     labels = np.array([1, 0, 1, 1, 0, 2], np.int32)
     images = np.zeros((6, 28, 28, 1), np.uint8)
-    assert Dataset("mine", images, labels, ("a", "b", "c")).places.tolist() == [0, 0, 1, 2, 1, 0]
+    assert Dataset("mine", images, labels, ("a", "b", "c")).index_in_class.tolist() == [0, 0, 1, 2, 1, 0]
 
 
 def test_digests_are_equal_exactly_where_drawings_are(random_dataset):
@@ -58,7 +64,7 @@ def test_selected_classes_are_labelled_in_the_order_asked_for(random_dataset):
     assert np.array_equal(chosen.images[chosen.labels == 0], data.images[data.labels == 2])
 
 
-def test_duplicates_are_counted_within_and_across_sides(random_dataset):
+def test_duplicates_are_counted_within_and_across_splits(random_dataset):
     data = random_dataset(12)
     train, validation, test = (data.take(np.array(rows)) for rows in ([0, 1, 2, 2, 3], [4, 0], [5, 1, 1, 4, 6, 7]))
     splits = Splits(train, validation, test, QUICKDRAW)
@@ -84,7 +90,7 @@ def test_the_summary_names_classes_that_a_side_lacks(random_dataset):
     )
 
 
-def test_sets_are_the_three_sides_and_the_further_test_sets(random_dataset):
+def test_sets_are_the_three_splits_and_the_extra_test_sets(random_dataset):
     parts = [random_dataset(n) for n in (5, 4, 3, 2)]
     splits = Splits(*parts[:3], QUICKDRAW, {"clean": parts[3]})
     assert splits.sets == dict(zip(("train", "validation", "test", "clean"), parts, strict=True))
@@ -103,7 +109,7 @@ def test_a_sample_of_what_is_on_disk_is_in_memory_and_evenly_spread(on_disk, ran
     assert found.in_memory() is found
 
 
-def test_sides_with_other_classes_are_refused(random_dataset, refusal):
+def test_splits_with_other_classes_are_refused(random_dataset, refusal):
     data = random_dataset(9)
     assert "same classes" in refusal(Splits, data, data, data.select(("b", "a", "c")), QUICKDRAW)
     assert "same classes" in refusal(Splits, data, data, data, QUICKDRAW, {"more": data.select(("a",))})
@@ -144,3 +150,48 @@ def test_a_list_of_names_is_read_whatever_its_line_ends(tmp_path):
     path = tmp_path / "classes.txt"
     path.write_bytes("T-shirt\r\nculotte d'été\nBag".encode())
     assert read_names(path) == ("T-shirt", "culotte d'été", "Bag")
+
+
+def of_mnist_s_size(images):
+    def part(n):
+        return Dataset(
+            "mnist", np.resize(images, (n, 28, 28, 1)), np.arange(n, dtype=np.int32) % 10, tuple("0123456789")
+        )
+
+    return Splits(part(4800), part(1200), part(1000), MNIST, {"clean": part(20)})
+
+
+def test_a_dataset_and_its_splits_print_in_one_short_line(random_dataset, on_disk):
+    splits = of_mnist_s_size(random_dataset(10).images)
+    assert repr(splits) == "Splits(mnist: 4,800 train, 1,200 validation, 1,000 test drawings in 10 classes)"
+    assert repr(splits.train) == "Dataset(mnist: 4,800 drawings in 10 classes)"
+    assert repr(on_disk(3, 2)) == "Dataset(large: 5 drawings in 2 classes on disk)"
+
+
+def test_the_real_mnist_prints_fewer_than_200_characters(data_root):
+    splits = load_dataset("mnist", root=data_root)
+    assert len(repr(splits)) < 200 and len(repr(splits.train)) < 200
+    assert len(splits._repr_html_()) < 25_000
+
+
+def test_a_notebook_shows_a_table_of_sizes_and_drawings(random_dataset):
+    splits = of_mnist_s_size(random_dataset(10).images)
+    html = splits._repr_html_()
+    table = ElementTree.fromstring(html)
+    rows = [[cell.text for cell in row] for row in table.iter("tr")]
+    assert table.find("caption").text == repr(splits) and len(html) < 80_000
+    assert rows[0] == ["class", "train", "validation", "test", "clean", "examples"]
+    assert rows[3][:5] == ["2", "480", "120", "100", "2"] and len(rows) == 11
+    sources = [image.get("src").removeprefix("data:image/png;base64,") for image in table.iter("img")]
+    strips = [np.asarray(Image.open(io.BytesIO(base64.b64decode(source))).convert("L")) for source in sources]
+    assert [strip.shape for strip in strips] == [(28, 8 * 28)] * 10
+    expected = 255 - np.concatenate(splits.train.images[splits.train.labels == 0][:8, ..., 0], axis=1)
+    assert np.abs(strips[0].astype(int) - expected).mean() < 10
+
+
+def test_a_notebook_shows_the_first_of_many_classes_and_those_without_drawings(random_dataset):
+    many = random_dataset(11, tuple(f"<{n}>" for n in range(12)))
+    table = ElementTree.fromstring(many._repr_html_())
+    rows = [[cell.text for cell in row] for row in table.iter("tr")]
+    assert rows[1][:2] == ["<0>", "1"] and rows[-1] == ["... 2 more"] and len(rows) == 12
+    assert len(list(ElementTree.fromstring(many.take(np.arange(0))._repr_html_()).iter("img"))) == 0

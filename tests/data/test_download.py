@@ -22,8 +22,8 @@ import pytest
 
 from jaxdoodle.cli import main
 from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.data import load_dataset
-from jaxdoodle.data.download import Outcome, files, get
+from jaxdoodle.data import FileStatus, load_dataset
+from jaxdoodle.data.download import files, get
 from jaxdoodle.data.download.get import Item, fetch
 from jaxdoodle.data.download.http import OVERLAP, MirrorError, Transfer, pull
 from jaxdoodle.data.download.lock import locked
@@ -242,7 +242,7 @@ def test_a_mirror_that_fails_is_named_and_the_next_one_asked(manner, server, tmp
     alone = fetch(whole_item(server, tmp_path, "a"), QUICK())
     assert not alone.ok and not (tmp_path / "file").exists()
     assert f"{server.url}/a: " in alone.text and BAD[manner] in alone.text and "\n" not in alone.text
-    assert str(tmp_path / "file") in alone.text and "by hand" in alone.text
+    assert str(tmp_path / "file") in alone.text and "copy the file there yourself" in alone.text
     outcome = fetch(whole_item(server, tmp_path, "a", "b"), QUICK())
     assert outcome.ok and (tmp_path / "file").read_bytes() == CONTENT
 
@@ -466,7 +466,7 @@ def test_classes_that_are_not_there_are_refused_by_name(server, data, refusal):
     (data / "quickdraw/categories.txt").unlink()
     assert "no name of a class" in refusal(quickdraw, server, data, classes="../clock")
     assert [outcome.ok for outcome in quickdraw(server, data, classes="clock")] == [False, True]
-    with pytest.raises(FailedError, match=r"categories\.txt: cannot be fetched"):
+    with pytest.raises(FailedError, match=r"categories\.txt: cannot be downloaded"):
         quickdraw(server, data, classes="all")
 
 
@@ -501,7 +501,7 @@ def test_publishers_are_asked_at_their_addresses(monkeypatch, tmp_path):
 
     def ask(item, transfer):
         asked.append(item)
-        return Outcome(item.path, False, "")
+        return FileStatus(item.path, False, "")
 
     monkeypatch.setattr(sys.modules[fetch.__module__], "fetch", ask)
     get("mnist", tmp_path)
@@ -603,7 +603,7 @@ def test_the_command_says_what_came_and_fails_where_something_did_not(server, da
     assert main([*words, "--classes", "pizza,clock"]) == 1
     printed = capsys.readouterr()
     assert "clock.npy: 7 drawings, there already" in printed.out
-    assert len(printed.err.splitlines()) == 1 and "pizza.npy: cannot be fetched" in printed.err
+    assert len(printed.err.splitlines()) == 1 and "pizza.npy: cannot be downloaded" in printed.err
     assert main([*words, "--classes", "piza"]) == 2
     assert "did you mean pizza?" in capsys.readouterr().err
     for address in (
@@ -619,7 +619,7 @@ def test_the_command_says_what_came_and_fails_where_something_did_not(server, da
         assert "is no address of a mirror; expected http://" in capsys.readouterr().err
     for option in (["--classes", "clock"], ["--strokes"]):
         assert main(["data", "get", "mnist", "--data-dir", str(data), "--base-url", server.url, *option]) == 2
-        assert "--classes and --strokes are of quickdraw" in capsys.readouterr().err
+        assert "found --classes or --strokes; expected them for quickdraw alone" in capsys.readouterr().err
 
 
 def test_of_many_failures_the_first_are_told_and_the_others_counted(server, data, capsys):
@@ -629,7 +629,7 @@ def test_of_many_failures_the_first_are_told_and_the_others_counted(server, data
     )
     *told, last = capsys.readouterr().err.splitlines()
     assert len(told) == 5 and all("HTTP 404" in line for line in told)
-    assert last == "jaxdoodle: 3 more of 9 files cannot be fetched"
+    assert last == "jaxdoodle: 3 more of 9 files cannot be downloaded"
 
 
 def test_without_a_terminal_nothing_but_failures_is_said_on_the_side(server, data, capsys):
@@ -652,4 +652,4 @@ def test_the_command_needs_no_rich(server, data, capsys, monkeypatch):
 
 def test_every_kind_of_file_is_looked_into_before_it_is_left_as_it_is(tmp_path, refusal):
     (tmp_path / "page").write_text("<html>\n")
-    assert "expected a class name a line" in refusal(files.look_into_names, tmp_path / "page")
+    assert "expected one class name a line" in refusal(files.summarize_names, tmp_path / "page")

@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.data.dataset import SIDES, Dataset
+from jaxdoodle.data.dataset import SPLIT_NAMES, Dataset
 from jaxdoodle.data.splits import split_by_hash, split_training, without
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 
-def sides_of(splits):
-    """Digest of each drawing -> its side."""
-    return {digest: side for side in SIDES for digest in getattr(splits, side).digests.tolist()}
+def split_of_each(splits):
+    """Digest of each drawing -> its split."""
+    return {digest: split for split in SPLIT_NAMES for digest in getattr(splits, split).digests.tolist()}
 
 
 def test_a_drawing_keeps_its_side_when_the_set_grows_or_is_reordered(random_dataset):
     data = random_dataset(3000)
-    whole = sides_of(split_by_hash(data, QUICKDRAW))
+    whole = split_of_each(split_by_hash(data, QUICKDRAW))
     order = np.random.default_rng(1).permutation(3000)
-    assert sides_of(split_by_hash(data.take(order), QUICKDRAW)) == whole
-    part = sides_of(split_by_hash(data.take(order[:500]), QUICKDRAW))
+    assert split_of_each(split_by_hash(data.take(order), QUICKDRAW)) == whole
+    part = split_of_each(split_by_hash(data.take(order[:500]), QUICKDRAW))
     assert len(part) == 500 and part.items() <= whole.items()
 
 
@@ -25,7 +25,7 @@ def test_the_side_of_a_drawing_is_the_same_on_every_machine():
     images = np.repeat(np.arange(12, dtype=np.uint8), 784).reshape(12, 28, 28, 1)
     data = Dataset("grey", images, np.zeros(12, np.int32), ("a",))
     splits = split_by_hash(data, QUICKDRAW)
-    greys = {side: getattr(splits, side).images[:, 0, 0, 0].tolist() for side in SIDES}
+    greys = {split: getattr(splits, split).images[:, 0, 0, 0].tolist() for split in SPLIT_NAMES}
     assert greys == {"train": [0, 1, 2, 6, 8, 9, 10, 11], "validation": [7], "test": [3, 4, 5]}
 
 
@@ -39,10 +39,10 @@ def test_the_test_side_does_not_depend_on_the_validation_fraction(random_dataset
 def test_each_class_is_split_about_80_20_and_nothing_is_lost(validation, random_dataset):
     data = random_dataset(6000)
     splits = split_by_hash(data, QUICKDRAW, validation)
-    for side, share in (("train", 0.8 * (1 - validation)), ("validation", 0.8 * validation), ("test", 0.2)):
+    for split, share in (("train", 0.8 * (1 - validation)), ("validation", 0.8 * validation), ("test", 0.2)):
         deviation = 4 * np.sqrt(2000 * share * (1 - share))
-        assert np.all(abs(getattr(splits, side).counts - 2000 * share) <= deviation), side
-    assert sorted(sides_of(splits)) == sorted(data.digests.tolist())
+        assert np.all(abs(getattr(splits, split).counts - 2000 * share) <= deviation), split
+    assert sorted(split_of_each(splits)) == sorted(data.digests.tolist())
     assert set(splits.overlaps.values()) == {0}
 
 
@@ -52,7 +52,7 @@ def test_identical_drawings_are_always_on_one_side_even_in_different_classes(ran
         "noise", np.tile(data.images, (2, 1, 1, 1)), np.concatenate([data.labels, (data.labels + 1) % 3]), data.classes
     )
     overlaps = split_by_hash(doubled, QUICKDRAW).overlaps
-    assert sum(overlaps[side, side] for side in SIDES) == 300
+    assert sum(overlaps[split, split] for split in SPLIT_NAMES) == 300
     assert not any(count for (a, b), count in overlaps.items() if a != b)
 
 
@@ -60,8 +60,8 @@ def test_images_and_labels_stay_together(random_dataset):
     data = random_dataset(300)
     label_of = dict(zip(data.digests.tolist(), data.labels.tolist(), strict=True))
     for splits in (split_by_hash(data, QUICKDRAW), split_training(data, data, MNIST)):
-        for side in SIDES:
-            part = getattr(splits, side)
+        for split in SPLIT_NAMES:
+            part = getattr(splits, split)
             assert [label_of[digest] for digest in part.digests.tolist()] == part.labels.tolist()
 
 
@@ -75,10 +75,10 @@ def test_a_published_training_set_gives_exact_counts_to_validation(random_datase
 
 def test_neither_classes_nor_a_cap_moves_a_drawing_of_a_published_set(random_dataset):
     train, test = random_dataset(900), random_dataset(90, seed=1)
-    whole = sides_of(split_training(train, test, MNIST))
+    whole = split_of_each(split_training(train, test, MNIST))
     for classes, per_class in ((("c", "a"), None), (None, 50), (("b",), 7)):
         splits = split_training(train, test, MNIST, 0.2, classes, per_class)
-        assert sides_of(splits).items() <= whole.items()
+        assert split_of_each(splits).items() <= whole.items()
         assert len(splits.train) + len(splits.validation) == (per_class or 300) * len(classes or "abc")
         assert len(splits.test) == 30 * len(classes or "abc")
         assert splits.classes == (classes or train.classes)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.synthetic import CLASSES, draw, generate
+from jaxdoodle.data.synthetic import CLASSES, generate, generate_drawing
 from jaxdoodle.strokes.drawing import check
 from jaxdoodle.strokes.raster import rasterize
 
@@ -21,7 +21,7 @@ def test_the_report_s_five_classes_come_first():
 def test_drawings_have_the_simplified_format(name):
     rng = np.random.default_rng(0)
     for _ in range(50):
-        drawing = draw(name, rng)
+        drawing = generate_drawing(name, rng)
         check(drawing)
         assert json.loads(json.dumps(drawing)) == [list(stroke) for stroke in drawing]
         x, y = (np.concatenate([stroke[axis] for stroke in drawing]) for axis in (0, 1))
@@ -52,19 +52,19 @@ def test_the_seed_decides_the_drawings():
     assert (first != other).any((1, 2)).all()
 
 
-def test_generate_renders_what_draw_draws():
+def test_bitmaps_are_the_rendered_drawings():
     for name in CLASSES:
-        drawing = draw(name, np.random.default_rng(3))
+        drawing = generate_drawing(name, np.random.default_rng(3))
         np.testing.assert_array_equal(rasterize([drawing]), generate(name, 1, np.random.default_rng(3)))
 
 
-def test_none_is_a_number_of_drawings_too():
+def test_zero_drawings_can_be_generated():
     assert generate("clock", 0, np.random.default_rng(0)).shape == (0, 28, 28)
 
 
 def test_an_unknown_class_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="no embedded doodles of 'zebra', only of headphones, bucket, "):
-        draw("zebra", np.random.default_rng(0))
+        generate_drawing("zebra", np.random.default_rng(0))
     with pytest.raises(InputError, match="zebra"):
         generate("zebra", 10, np.random.default_rng(0))
 
@@ -85,13 +85,13 @@ def features(images):
     return np.column_stack([x.reshape(len(x), -1), np.ones(len(x))])
 
 
-def test_classes_can_be_told_apart():
+def test_a_linear_classifier_separates_the_classes():
     classify, rng = ridge_classifier(REPORT_CLASSES, 500), np.random.default_rng(1)
     for label, name in enumerate(REPORT_CLASSES):
         assert (classify(generate(name, 200, rng)) == label).mean() >= 0.65, name
 
 
-def test_what_is_learned_from_drawings_alone_holds_for_real_ones(data_root):
+def test_a_classifier_of_generated_drawings_classifies_real_ones(data_root):
     classify = ridge_classifier(REPORT_CLASSES, 1000)
     shares = {}
     for label, name in enumerate(REPORT_CLASSES):

@@ -151,7 +151,7 @@ from jaxdoodle.data.readers import quickdraw
 from jaxdoodle.training import batches as module
 from jaxdoodle.training.config import DataConfig
 
-quickdraw.RESIDENT, module.CHUNK = 0, 2**20
+quickdraw.IN_MEMORY, module.CHUNK = 0, 2**20
 splits = load_dataset(sys.argv[1], per_class=10**6)
 splits.overlaps
 loader = module.data_loader(splits.train, DataConfig(sampling=sys.argv[2]))

@@ -88,7 +88,12 @@ def assert_answered_as_numpy_answers(page, model, layers):
 
 @pytest.mark.parametrize("name", synthetic.CLASSES[:5])
 def test_what_the_mouse_draws_is_answered_as_numpy_answers(name, layers, page, doodle_model):
-    draw(page, synthetic.draw(name, np.random.default_rng(1)), left=60 + 10 * len(name), scale=0.6 + 0.06 * len(name))
+    draw(
+        page,
+        synthetic.generate_drawing(name, np.random.default_rng(1)),
+        left=60 + 10 * len(name),
+        scale=0.6 + 0.06 * len(name),
+    )
     assert_answered_as_numpy_answers(page, doodle_model, layers)
 
 
@@ -102,7 +107,7 @@ def test_what_people_drew_is_answered_as_numpy_answers(layers, page, doodle_mode
 
 
 def test_the_answer_is_shown(page, doodle_model):
-    draw(page, synthetic.draw("clock", np.random.default_rng(1)))
+    draw(page, synthetic.generate_drawing("clock", np.random.default_rng(1)))
     answer = answer_of(page)
     best = doodle_model.spec.classes[int(np.argmax(answer["probabilities"]))]
     assert text_of(page, "#guess") == ("Unknown" if answer["abstained"] else best)
@@ -118,7 +123,7 @@ def test_the_answer_is_shown(page, doodle_model):
 
 def test_an_image_unlike_all_classes_is_called_unknown(page, doodle_model):
     page.evaluate("Page.model.abstain_below = 1000")
-    draw(page, synthetic.draw("clock", np.random.default_rng(1)))
+    draw(page, synthetic.generate_drawing("clock", np.random.default_rng(1)))
     assert answer_of(page)["abstained"]
     assert text_of(page, "#guess") == "Unknown"
     page.evaluate(f"Page.model.abstain_below = {doodle_model.abstain_below}")

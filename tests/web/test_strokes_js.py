@@ -76,7 +76,7 @@ def records(path):
 @pytest.fixture(scope="module")
 def drawings():
     rng = np.random.default_rng(3)
-    some = [synthetic.draw(name, rng) for name in synthetic.CLASSES for _ in range(4)]
+    some = [synthetic.generate_drawing(name, rng) for name in synthetic.CLASSES for _ in range(4)]
     return [as_drawn(drawing, rng) for drawing in [*some, DOT, DOTS, LEVEL, RISING]]
 
 

@@ -1,4 +1,4 @@
-"""The ``data doctor`` verb of the command line."""
+"""The verb ``jaxdoodle data audit``."""
 
 from __future__ import annotations
 
@@ -6,35 +6,40 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.audit.checks import Finding, examine
-from jaxdoodle.data.audit.files import examine_files, fault_of
-from jaxdoodle.data.audit.strokes import examine_strokes
-from jaxdoodle.data.catalog import data_root
-from jaxdoodle.data.dataset import SIDES, Splits
-from jaxdoodle.inference import Model
+
+if TYPE_CHECKING:
+    from jaxdoodle.data import Splits
+    from jaxdoodle.data.audit import Finding
+
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    option = parser.add_argument
-    add_dataset(parser, "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of your own drawings")
-    option("--model", metavar="MODEL", help="a model.npz: does it fit these drawings, and read them?")
-    option("--json", action="store_true", help="one JSON object, with all rows concerned")
+    add_dataset(parser)
+    text = "also check that this model file fits the drawings, and count how many it classifies correctly"
+    parser.add_argument("--model", metavar="MODEL", help=text)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, with the rows of every finding")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what is found; 1 where a fault is. Raises ``InputError`` where there is no such dataset."""
+    """Print the findings; 1 where one of them is a fault. Raises ``InputError`` where there is no such dataset."""
+    from jaxdoodle.data import data_root
+    from jaxdoodle.data.audit import audit_files, audit_splits, audit_strokes, fault_of
+    from jaxdoodle.inference import Model
+
     model = Model.load(options.model) if options.model else None
     root = data_root(options.data_dir)
-    found, splits = examine_files(options.dataset, root), None
+    found, splits = audit_files(options.dataset, root), None
     try:
         splits = load_whole(options)
-        looked_at = splits.in_memory()
-        found += examine(looked_at, model) + _left_out(splits, looked_at)
+        examined = splits.in_memory()
+        found += audit_splits(examined, model) + _sampled(splits, examined)
         if options.dataset == "quickdraw":
-            found += examine_strokes(root, splits.classes)
+            found += audit_strokes(root, splits.classes)
     except InputError as error:
         path = Path(str(error).split(": ")[0])
         if not path.is_file() and not found:
@@ -49,23 +54,28 @@ def run(options: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def _left_out(splits: Splits, looked_at: Splits) -> list[Finding]:
-    """Of what is too large for memory not all is examined; exact duplicates are counted among all."""
+def _sampled(splits: Splits, examined: Splits) -> list[Finding]:
+    """A note where a dataset is too large for memory: a sample is examined, exact duplicates are counted in all."""
+    from jaxdoodle.data.audit import Finding
+    from jaxdoodle.data.dataset import SPLIT_NAMES
+
     parts = [
-        f"{len(looked_at.sets[side]):,} of {len(splits.sets[side]):,} {side} drawings"
-        for side in SIDES
-        if len(looked_at.sets[side]) < len(splits.sets[side])
+        f"{len(examined.sets[split]):,} of {len(splits.sets[split]):,} {split} drawings"
+        for split in SPLIT_NAMES
+        if len(examined.sets[split]) < len(splits.sets[split])
     ]
     text = f"{', '.join(parts)} were examined, evenly spread; among all of them {splits.overlap_text}"
     return [Finding("size", False, text)] if parts else []
 
 
 def _print(name: str, splits: Splits | None, found: list[Finding], faults: int) -> None:
+    from jaxdoodle.data.dataset import SPLIT_NAMES
+
     for finding in found:
         print(f"{'fault' if finding.fault else 'note ':5}  {finding.check}: {finding.text}")
-    read = "cannot be read"
+    contents = "cannot be read"
     if splits:
-        sizes = [f"{len(splits.sets[side]):,} {side}" for side in SIDES if len(splits.sets[side])]
-        read = f"{', '.join(sizes)} drawings in {len(splits.classes)} classes"
+        sizes = [f"{len(splits.sets[split]):,} {split}" for split in SPLIT_NAMES if len(splits.sets[split])]
+        contents = f"{', '.join(sizes)} drawings in {len(splits.classes)} classes"
     notes = len(found) - faults
-    print(f"{name}: {read}; {faults} fault{'s' * (faults != 1)}, {notes} note{'s' * (notes != 1)}")
+    print(f"{name}: {contents}; {faults} fault{'s' * (faults != 1)}, {notes} note{'s' * (notes != 1)}")

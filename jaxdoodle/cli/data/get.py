@@ -1,4 +1,4 @@
-"""The ``data get`` verb of the command line."""
+"""The verb ``jaxdoodle data get``."""
 
 from __future__ import annotations
 
@@ -10,27 +10,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.catalog import data_root
-from jaxdoodle.data.download.get import NAMES, Outcome, get
+from jaxdoodle.data.catalog import FileStatus, data_root
+from jaxdoodle.data.download.get import NAMES, get
 from jaxdoodle.data.download.http import Transfer
 from jaxdoodle.data.readers.quickdraw import PER_CLASS
 
+__all__ = ["add_arguments", "run"]
+
 MIRROR = "JAXDOODLE_MIRROR"
-SHOWN = 5  # failures told one by one
+SHOWN = 5  # failures that are printed one by one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("dataset", choices=NAMES)
-    option("--classes", help='of quickdraw: names with commas between, or "all" (those of the report)')
-    option("--per-class", type=int, default=PER_CLASS, metavar="N", help=f"the first N drawings ({PER_CLASS:,})")
-    option("--strokes", action="store_true", help="of quickdraw: the strokes of these drawings too")
-    option("--base-url", metavar="URL", help=f"a mirror laid out like a data root (default: ${MIRROR}, publishers)")
-    option("--data-dir", metavar="DIR", help="the data root, made if need be (default: $JAXDOODLE_DATA, else data/)")
+    option("dataset", choices=NAMES, help="the dataset to download")
+    classes = 'classes of quickdraw to download, with commas between them, or "all" (default: the five of the report)'
+    option("--classes", help=classes)
+    per_class = f"download the first N drawings of each class of quickdraw (default: {PER_CLASS:,})"
+    option("--per-class", type=int, default=PER_CLASS, metavar="N", help=per_class)
+    option("--strokes", action="store_true", help="download the strokes of these quickdraw drawings as well")
+    mirror = f"address of a mirror with the layout of a data folder (default: ${MIRROR}, else the publishers)"
+    option("--base-url", metavar="URL", help=mirror)
+    root = "folder for the datasets, created if it does not exist (default: $JAXDOODLE_DATA, else data/ of the clone)"
+    option("--data-dir", metavar="DIR", help=root)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fetch; 1 where a file could not be had. Raises ``InputError`` and ``FailedError``."""
+    """Download; 1 where a file cannot be downloaded. Raises ``InputError`` and ``FailedError``."""
     if options.per_class < 1:
         raise InputError(f"--per-class is at least 1; got {options.per_class}.")
     if options.data_dir:
@@ -38,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     root = data_root(options.data_dir)
     mirror = options.base_url or os.environ.get(MIRROR) or None
     with _bars(options.dataset) as (watch, done):
-        outcomes = get(
+        statuses = get(
             options.dataset,
             root,
             options.classes,
@@ -48,25 +54,25 @@ def run(options: argparse.Namespace) -> int:
             Transfer(watch=watch),
             done,
         )
-    failed = [outcome for outcome in outcomes if not outcome.ok]
-    for outcome in outcomes:
-        if outcome.ok:
-            print(f"{outcome.path}: {outcome.text}")
-    for outcome in failed[:SHOWN]:
-        print(f"jaxdoodle: {outcome.text}", file=sys.stderr)
+    failed = [status for status in statuses if not status.ok]
+    for status in statuses:
+        if status.ok:
+            print(f"{status.path}: {status.text}")
+    for status in failed[:SHOWN]:
+        print(f"jaxdoodle: {status.text}", file=sys.stderr)
     if len(failed) > SHOWN:
-        print(f"jaxdoodle: {len(failed) - SHOWN} more of {len(outcomes)} files cannot be fetched", file=sys.stderr)
+        print(f"jaxdoodle: {len(failed) - SHOWN} more of {len(statuses)} files cannot be downloaded", file=sys.stderr)
     return 1 if failed else 0
 
 
 @contextmanager
 def _bars(title: str) -> Iterator[tuple[Callable[[Path, int, int | None], None], Callable[..., None]]]:
-    """A bar for each file that is on its way, on stderr; where nobody watches, or without rich, none."""
+    """A progress bar on stderr for each file; none where stderr is no terminal, or rich is not installed."""
     try:
         from rich import progress
         from rich.console import Console
     except ImportError:
-        yield (lambda part, size, end: None), (lambda outcome, total: None)
+        yield (lambda part, size, end: None), (lambda status, total: None)
         return
     console = Console(stderr=True)
     bars = progress.Progress(
@@ -88,10 +94,10 @@ def _bars(title: str) -> Iterator[tuple[Callable[[Path, int, int | None], None],
                 tasks[name] = bars.add_task(name, completed=size, total=end)
             bars.update(tasks[name], completed=size, total=end)
 
-    def done(outcome: Outcome, total: int) -> None:
+    def done(status: FileStatus, total: int) -> None:
         nonlocal count
         count += 1
-        if (task := tasks.pop(outcome.path.name, None)) is not None:
+        if (task := tasks.pop(status.path.name, None)) is not None:
             bars.remove_task(task)
         if count % 10 == 0 and count < total and console.is_terminal:
             bars.console.print(f"{title}: {count} of {total} files")

@@ -1,19 +1,18 @@
-"""``jaxdoodle data list``: the datasets that are there, and those that are missing."""
+"""The verb ``jaxdoodle data list``."""
 
 from __future__ import annotations
 
 import argparse
 
-from jaxdoodle.cli.options import add_data_dir
+from jaxdoodle.cli.options import add_data_dir as add_arguments
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_data_dir(parser)
+__all__ = ["add_arguments", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
-    from jaxdoodle.data import data_root, list_datasets
+    """Print a line for each dataset that has a name. Raises ``InputError``."""
+    from jaxdoodle.data import list_datasets
 
-    for entry in list_datasets(data_root(options.data_dir)):
+    for entry in list_datasets(options.data_dir):
         print(f"{entry.name:12} {'yes' if entry.present else 'no ':3}  {entry.text}")
     return 0

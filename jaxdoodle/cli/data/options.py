@@ -1,23 +1,30 @@
-"""Which dataset a command is about, and all of its drawings."""
+"""The options that name a dataset, and the dataset that they name."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from jaxdoodle.data.catalog import data_root, load_dataset
-from jaxdoodle.data.dataset import Splits
+from jaxdoodle.cli.options import add_data_dir, count
+
+if TYPE_CHECKING:
+    from jaxdoodle.data import Splits
+
+DATASETS = "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of drawings"
 
 
-def add_dataset(parser: argparse.ArgumentParser, kinds: str) -> None:
-    """``kinds`` of datasets, as the help has them."""
+def add_dataset(parser: argparse.ArgumentParser, kinds: str = DATASETS) -> None:
+    """The dataset, its classes, how many drawings of each, and the data folder. ``kinds``: help of the first."""
     option = parser.add_argument
     option("dataset", help=kinds)
-    option("--classes", help='names with commas between, or "all"')
-    option("--per-class", type=int, metavar="N", help="the most drawings of each class")
-    option("--data-dir", metavar="DIR", help="the data root (default: $JAXDOODLE_DATA, else data/)")
+    option("--classes", help='class names with commas between them, or "all"')
+    option("--per-class", type=count, metavar="N", help="largest number of drawings of each class")
+    add_data_dir(parser)
 
 
 def load_whole(options: argparse.Namespace) -> Splits:
-    """The dataset that was chosen, nothing set aside for validation. Raises ``InputError``."""
-    root, classes, per_class = data_root(options.data_dir), options.classes, options.per_class
+    """The dataset that ``options`` name, with no validation set held out. Raises ``InputError``."""
+    from jaxdoodle.data import load_dataset
+
+    root, classes, per_class = options.data_dir, options.classes, options.per_class
     return load_dataset(options.dataset, root=root, classes=classes, per_class=per_class, validation=0.0)

@@ -1,4 +1,4 @@
-"""The ``data draw`` verb of the command line."""
+"""The verb ``jaxdoodle data render``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.plots.drawings import SIZE, WRITERS
 from jaxdoodle.strokes.readers import READERS, Skipped, read_drawings
 
-LARGEST = 2_000  # pixels a side
-_KINDS = (".png", ".svg: a polyline for each stroke", ".gif: draws itself, a raw drawing in its own time")
+__all__ = ["add_arguments", "run"]
+
+LARGEST = 2_000  # pixels in width and height
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("drawing", metavar="FILE[:N]", help=f"a file of drawings ({' '.join(READERS)}), and which of them (1)")
-    option("-o", dest="out", type=Path, required=True, metavar="PICTURE", help="; ".join(_KINDS))
-    option("--size", type=int, default=SIZE, metavar="N", help=f"pixels a side ({SIZE})")
-    option("--skip-broken", action="store_true", help="pass over what is no drawing, and say how many it was")
+    drawing = f"a file of drawings ({' '.join(READERS)}), and the number of the drawing in it (default: 1)"
+    option("drawing", metavar="FILE[:N]", help=drawing)
+    out = "picture to write: a .png, an .svg with a polyline for each stroke, or a .gif that shows how it was drawn"
+    option("-o", dest="out", type=Path, required=True, metavar="PICTURE", help=out)
+    option("--size", type=int, default=SIZE, metavar="N", help=f"width and height in pixels (default: {SIZE})")
+    option("--skip-broken", action="store_true", help="skip the lines that are no drawing, and print their number")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write one picture of one drawing and print where it is. Raises ``InputError``."""
+    """Write a picture of one drawing and print its path. Raises ``InputError``."""
     suffix = options.out.suffix.lower()
     if suffix not in WRITERS:
         raise InputError(f"{options.out}: a picture of a drawing is {', '.join(WRITERS)}.")
@@ -45,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _which(text: str) -> tuple[str, int]:
-    """``FILE:N``; a file whose own name ends like that is meant as it is."""
+    """The path and the number in ``FILE:N``. A file whose own name ends like that is taken as it is."""
     found = re.fullmatch(r"(.+):(\d{1,12})", text, re.DOTALL)
     if not found or Path(text).exists():
         return text, 1

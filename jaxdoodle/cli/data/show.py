@@ -1,4 +1,4 @@
-"""The ``data show`` verb of the command line."""
+"""The verb ``jaxdoodle data show``."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from jaxdoodle.cli.data.options import add_dataset, load_whole
+from jaxdoodle.cli.data.options import DATASETS, add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.plots.confusion import class_histogram
-from jaxdoodle.plots.dataset import contact_sheet, stroke_order, typical_drawings
-from jaxdoodle.plots.image_grids import sample_grid
-from jaxdoodle.strokes.readers import read_drawings
+
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    add_dataset(parser, "doodles, mnist, mnist-mini, quickdraw, a folder of your own drawings, or an .ndjson file")
-    option("--set", default="train", help="train (default), test or a further test set")
-    option("--drawing", type=int, default=1, metavar="N", help="of an .ndjson file: the line (1)")
-    option("--out", type=Path, metavar="DIR", help="for the pictures (runs/show-DATASET)")
+    add_dataset(parser, DATASETS.replace(", or", ",") + ", or an .ndjson file of drawings")
+    option("--set", default="train", help="draw figures of this set: train (default), test or another test set")
+    option("--drawing", type=int, default=1, metavar="N", help="draw the N-th drawing of an .ndjson file (default: 1)")
+    option("--out", type=Path, metavar="DIR", help="write the figures to this folder (default: runs/show-DATASET)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the pictures and print where each one is. Raises ``InputError``."""
+    """Draw the figures and print the path of each. Raises ``InputError``."""
     out = options.out or Path("runs") / f"show-{Path(options.dataset).stem}"
     pictures = _strokes(options) if options.dataset.endswith(".ndjson") else _dataset(options)
     for name, draw in pictures:
@@ -37,6 +35,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _strokes(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    from jaxdoodle.plots.dataset import stroke_order
+    from jaxdoodle.strokes.readers import read_drawings
+
     path = Path(options.dataset)
     if options.drawing < 1:
         raise InputError(f"--drawing counts from 1; got {options.drawing}.")
@@ -48,6 +49,10 @@ def _strokes(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
 
 
 def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    from jaxdoodle.plots.confusion import class_histogram
+    from jaxdoodle.plots.dataset import contact_sheet, typical_drawings
+    from jaxdoodle.plots.image_grids import sample_grid
+
     splits = load_whole(options)
     if options.set not in splits.sets:
         raise InputError(f"{options.dataset} has no set {options.set!r}; it has {', '.join(splits.sets)}.")
@@ -70,5 +75,5 @@ def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
 
 
 def _as_file_name(name: str) -> str:
-    """Without what no system has in one, as in "T-shirt/top"."""
+    """A class name without the characters that file names cannot have, as in "T-shirt/top"."""
     return re.sub(r'[<>:"/\\|?*%\x00-\x1f]', lambda found: f"%{ord(found[0]):02X}", name)

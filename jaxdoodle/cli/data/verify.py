@@ -1,27 +1,26 @@
-"""``jaxdoodle data verify``: look into every file of the datasets."""
+"""The verb ``jaxdoodle data verify``."""
 
 from __future__ import annotations
 
 import argparse
 
-from jaxdoodle.cli.options import add_data_dir
+from jaxdoodle.cli.options import add_data_dir as add_arguments
 from jaxdoodle.core.errors import InputError
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_data_dir(parser)
+__all__ = ["add_arguments", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
+    """Print a line for each damaged file; 1 where there is one. Raises ``InputError`` where there is no dataset."""
     from jaxdoodle.data import data_root, verify
 
     root = data_root(options.data_dir)
-    checks = verify(root)
-    if not checks:
+    files = verify(root)
+    if not files:
         raise InputError(f"{root}: holds no dataset to verify.")
-    for check in checks:
-        if not check.ok:
-            print(check.text if str(check.path) in check.text else f"{check.path}: {check.text}")
-    sound = sum(check.ok for check in checks)
-    print(f"{root}: {sound} of {len(checks)} files are sound")
-    return 0 if sound == len(checks) else 1
+    for file in files:
+        if not file.ok:
+            print(file.text if str(file.path) in file.text else f"{file.path}: {file.text}")
+    intact = sum(file.ok for file in files)
+    print(f"{root}: {intact} of {len(files)} files are intact")
+    return 0 if intact == len(files) else 1

@@ -1,6 +1,7 @@
-"""The data doctor: what may be wrong with a dataset, from its files to how a model reads it."""
+"""The audit of a dataset: what may be wrong with its files, its drawings, and how a model fits them."""
 
-from jaxdoodle.data.audit.checks import Finding, examine
-from jaxdoodle.data.audit.files import examine_files
+from jaxdoodle.data.audit.checks import Classifier, Finding, audit_splits
+from jaxdoodle.data.audit.files import audit_files, fault_of
+from jaxdoodle.data.audit.strokes import audit_strokes
 
-__all__ = ["Finding", "examine", "examine_files"]
+__all__ = ["Classifier", "Finding", "audit_files", "audit_splits", "audit_strokes", "fault_of"]

@@ -1,31 +1,40 @@
-"""What may be wrong with the files of a dataset, and how to mend what is only written in another way."""
+"""Checks of the files of a dataset, and how to repair a file that is only written in another way."""
 
 from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.audit.checks import Finding
-from jaxdoodle.data.catalog import FOLDERS
-from jaxdoodle.data.catalogue import Check, verify
+from jaxdoodle.data.catalog import FOLDERS, summarize_bitmaps, verify, verify_file
 from jaxdoodle.data.readers.idx import IDX_NAME, read_idx
-from jaxdoodle.data.readers.quickdraw import PIXELS, find_bitmaps, open_bitmaps
+from jaxdoodle.data.readers.quickdraw import PIXELS, find_bitmaps
 
-_LOOKED_AT = 1_000  # rows of a file, to tell the range of its numbers
+_SAMPLE = 1_000  # rows of a file from which the range of its numbers is taken
 #: The folders that a dataset is read from.
 _READ = {"mnist": ("mnist",), "mnist-mini": ("mnist", "mnist-mini"), "quickdraw": ("quickdraw",), "doodles": ()}
 
 
-def examine_files(name: str, root: Path) -> list[Finding]:
-    """The files of a dataset that are there and not what they should be: damaged, cut short, of another kind."""
+def audit_files(name: str, root: Path) -> list[Finding]:
+    """Check the files of a dataset that exist: damaged, truncated, of another type or shape.
+
+    Args:
+      name: A dataset's name, or the path of a folder.
+      root: The data folder.
+
+    Returns:
+      A fault for each bad file.
+    """
     if name in _READ:
         folders = [root / FOLDERS[part] for part in _READ[name]]
         checks = [check for check in verify(root) if check.path.parent in folders]
     else:
-        checks = [_look_into(path) for path in find_bitmaps(Path(name).expanduser()).values()]
+        checks = [verify_file(path, summarize_bitmaps) for path in find_bitmaps(Path(name).expanduser()).values()]
     faults = [fault_of(InputError(check.text), check.path) for check in checks if not check.ok]
     return faults + _turned(Path(name).expanduser())
 
@@ -38,13 +47,21 @@ def _turned(folder: Path) -> list[Finding]:
 
 
 def fault_of(error: InputError, path: Path) -> Finding:
-    """What a reader said of the file at ``path``, and how to mend the file where that is known."""
+    """A reader's error as a finding.
+
+    Args:
+      error: What the reader raised.
+      path: The file that it read.
+
+    Returns:
+      A fault whose text names the file and, where that is known, how to repair it.
+    """
     text = str(error) if str(path) in str(error) else f"{path}: {error}"
     return Finding("files", True, " ".join(part for part in (text, advice(path)) if part))
 
 
 def advice(path: Path) -> str:
-    """How to bring the numbers in a file into the form that is read here; "" where nothing is known to help."""
+    """How to bring the numbers of a file into the form that the readers take; "" where that is not known."""
     try:
         if path.suffix == ".npy":
             return _advice_on(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -60,7 +77,7 @@ def advice(path: Path) -> str:
     return ""
 
 
-def _advice_on(array: np.ndarray) -> str:
+def _advice_on(array: NDArray[Any]) -> str:
     steps = []
     if array.ndim == 2 and array.shape[1] != PIXELS == array.shape[0]:
         steps.append("its columns are the drawings: save array.T")
@@ -68,7 +85,7 @@ def _advice_on(array: np.ndarray) -> str:
         steps.append("save array.reshape(-1, 784)")
     elif array.ndim == 3 and array.shape[:2] == (28, 28):
         steps.append("its last axis counts the drawings: save np.moveaxis(array, -1, 0)")
-    some = np.asarray(array[:_LOOKED_AT])
+    some = np.asarray(array[:_SAMPLE])
     if some.size and some.dtype.kind in "biuf" and some.dtype != np.uint8:
         low, high = float(some.min()), float(some.max())
         if 0 <= low and high <= 1:
@@ -76,10 +93,3 @@ def _advice_on(array: np.ndarray) -> str:
         elif 0 <= low and high <= 255:
             steps.append(f"its numbers are {some.dtype}: save np.rint(array).astype(np.uint8)")
     return f"To mend it: {'; '.join(steps)}." if steps else ""
-
-
-def _look_into(path: Path) -> Check:
-    try:
-        return Check(path, True, f"{len(open_bitmaps(path)):,} drawings")
-    except InputError as error:
-        return Check(path, False, str(error))

@@ -1,5 +1,5 @@
-"""Fetching: datasets from their publishers, with the standard library alone."""
+"""Downloading datasets from their publishers, with the standard library alone."""
 
-from jaxdoodle.data.download.get import NAMES, Outcome, get
+from jaxdoodle.data.download.get import NAMES, get
 
-__all__ = ["NAMES", "Outcome", "get"]
+__all__ = ["NAMES", "get"]

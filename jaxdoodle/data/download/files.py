@@ -1,7 +1,7 @@
-"""What a file has to become before it is put in its place: checked, and no longer than what was asked for.
+"""Filling one file, by its format: only the bytes that are needed, and checked before the file gets its name.
 
 Each function fills ``part`` by ``pull(part, stop)``, which makes it the first ``stop`` bytes of the remote file, and
-returns one line on what it holds. Each raises ``InputError`` where that is not what it should be.
+returns one line on its contents. Each raises ``InputError`` where these are not as they should be.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from jaxdoodle.strokes.readers import MAX_BYTES, read_drawings
 
 Pull = Callable[[Path, int], None]
 
-IDX_BYTES = 2**26  # more than any of MNIST's files has, zipped or not: where a server does not come to an end
-NAMES_BYTES = 2**20  # likewise of a list of names
+IDX_BYTES = 2**26  # limit for a server that sends without end: more than any of MNIST's files has, zipped or not
+NAMES_BYTES = 2**20  # the same limit for a list of names
 HEADER = 128  # bytes that hold the header of a .npy file: NumPy's take 80 or 128
-LINE = 1024  # bytes of a drawing's line, at a guess
-STEP = 2**16  # bytes, the least to ask for
+LINE = 1024  # estimated bytes of the line of a drawing
+STEP = 2**16  # fewest bytes of a request
 
 
 def idx(part: Path, path: Path, pull: Pull) -> str:
     """One of MNIST's four files, by the SHA-256 of its decompressed bytes."""
     pull(part, IDX_BYTES)
-    return look_into_idx(part, path.name.removesuffix(".gz"))
+    return summarize_idx(part, path.name.removesuffix(".gz"))
 
 
-def look_into_idx(path: Path, name: str) -> str:
+def summarize_idx(path: Path, name: str) -> str:
     array = read_idx(path, 3 if "images" in name else 1, MNIST_SHA256[name])
     return f"{len(array):,} {'images' if array.ndim == 3 else 'labels'}"
 
@@ -41,28 +41,28 @@ def look_into_idx(path: Path, name: str) -> str:
 def names(part: Path, path: Path, pull: Pull) -> str:
     """A list of class names."""
     pull(part, NAMES_BYTES)
-    return look_into_names(part)
+    return summarize_names(part)
 
 
-def look_into_names(path: Path) -> str:
+def summarize_names(path: Path) -> str:
     found = read_names(path)
     for name in found:
         if not name.replace(" ", "").replace("-", "").isalpha():
-            raise InputError(f"{path}: found {name[:40]!r}; expected a class name a line.")
+            raise InputError(f"{path}: found {name[:40]!r}; expected one class name a line.")
     return f"{len(found)} class names"
 
 
 def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> str:
-    """The first ``count`` drawings of a ``.npy`` file; its header is rewritten to say how many there are.
+    """The first ``count`` drawings of a ``.npy`` file; the header is rewritten to this count.
 
-    Where ``path`` holds fewer, only the others are asked for.
+    Where ``path`` holds fewer, only the others are requested.
     """
     head, rows = _remote_header(part.with_suffix(".head"), pull)
-    wanted = min(count, rows)
-    here = open_bitmaps(path) if path.exists() else np.empty((0, PIXELS), np.uint8)
-    if len(here) >= wanted:
-        return f"{len(here):,} drawings, all there are"
-    size = len(head) + wanted * PIXELS
+    needed = min(count, rows)
+    existing = open_bitmaps(path) if path.exists() else np.empty((0, PIXELS), np.uint8)
+    if len(existing) >= needed:
+        return f"{len(existing):,} drawings, all there are"
+    size = len(head) + needed * PIXELS
     if part.exists():
         with open(part, "r+b") as file:
             file.write(head)  # an earlier command may have rewritten it
@@ -70,19 +70,19 @@ def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> str:
     else:
         with open(part, "wb") as file:
             file.write(head)
-            here.tofile(file)
+            existing.tofile(file)
     pull(part, size)
     if _size(part) < size:
-        raise InputError(f"{part}: truncated; {_size(part):,} bytes, expected {size:,} for {wanted:,} drawings.")
+        raise InputError(f"{part}: truncated; {_size(part):,} bytes, expected {size:,} for {needed:,} drawings.")
     with open(part, "r+b") as file:
-        file.write(_header_of(head, wanted))
+        file.write(_header_of(head, needed))
         file.truncate(size)
-    if not np.array_equal(open_bitmaps(part)[: len(here)], here):
-        raise InputError(f"{path} is there and holds other drawings; move it away to fetch these")
-    return f"{wanted:,} of {rows:,} drawings"
+    if not np.array_equal(open_bitmaps(part)[: len(existing)], existing):
+        raise InputError(f"{path} exists and holds other drawings; move it away to download these")
+    return f"{needed:,} of {rows:,} drawings"
 
 
-def look_into_bitmaps(path: Path, count: int) -> str | None:
+def summarize_bitmaps(path: Path, count: int) -> str | None:
     found = len(open_bitmaps(path))
     return f"{found:,} drawings" if found >= count else None
 
@@ -103,22 +103,22 @@ def drawings(part: Path, path: Path, pull: Pull, count: int) -> str:
             size = before  # the last line need not end with a newline
             break
         if have < count and _size(part) - size > MAX_BYTES:
-            raise InputError(f"{part}: line {have + 1} has no end; expected a drawing a line.")
+            raise InputError(f"{part}: line {have + 1} has no end; expected one drawing a line.")
     with open(part, "r+b") as file:
         file.truncate(size)
     found = sum(1 for _ in read_drawings(part, suffix=".ndjson"))
     if path.exists() and not _begins_with(part, path):
-        raise InputError(f"{path} is there and holds other drawings; move it away to fetch these")
+        raise InputError(f"{path} exists and holds other drawings; move it away to download these")
     return f"{found:,} drawings" + ", all there are" * (found < count)
 
 
-def look_into_drawings(path: Path, count: int) -> str | None:
+def summarize_drawings(path: Path, count: int) -> str | None:
     found, _ = _lines(path, count)
     return f"{found:,} drawings" if found >= count else None
 
 
 def _remote_header(head: Path, pull: Pull) -> tuple[bytes, int]:
-    """The header of the remote file, and how many drawings it says follow."""
+    """The header of the remote file, and the number of drawings in it."""
     head.unlink(missing_ok=True)
     try:
         pull(head, HEADER)
@@ -136,13 +136,13 @@ def _header_of(head: bytes, rows: int) -> bytes:
 
 
 def _shorten(part: Path, size: int) -> None:
-    """Cut what an earlier command left, so that there is something to ask for: only then is it compared."""
+    """Cut what an earlier command left, so that a request is made and the bytes are compared."""
     with open(part, "r+b") as file:
         file.truncate(min(_size(part), size))
 
 
 def _lines(path: Path, most: int) -> tuple[int, int]:
-    """How many lines end in the file, at most ``most``, and where the last of them does."""
+    """The number of complete lines in the file, at most ``most``, and the byte after the last of them."""
     count = end = 0
     if path.exists():
         with open(path, "rb") as file:

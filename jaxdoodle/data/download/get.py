@@ -1,4 +1,4 @@
-"""Datasets by name, from their publishers or from a mirror, into the data root."""
+"""Downloading datasets by name, from their publishers or from a mirror, into the data folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER
+from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER, FileStatus
 from jaxdoodle.data.dataset import choose_classes
 from jaxdoodle.data.download import files
 from jaxdoodle.data.download.http import MirrorError, Transfer, pull
@@ -20,32 +20,32 @@ from jaxdoodle.data.readers.idx import MNIST_SHA256, MNIST_SOURCES, mnist_path
 from jaxdoodle.data.readers.quickdraw import PER_CLASS, official_order
 
 NAMES = ("mnist", "mnist-mini", "quickdraw")
-#: Beginning of a path in the data root -> the addresses that stand for it. A mirror has the data root's own layout.
+#: Beginning of a path in the data folder -> the addresses it stands for. A mirror has the layout of a data folder.
 PUBLISHERS = {
     "mnist/": MNIST_SOURCES,
     "quickdraw/full/": ("https://storage.googleapis.com/quickdraw_dataset/full/",),
     "quickdraw/": ("https://raw.githubusercontent.com/googlecreativelab/quickdraw-dataset/master/",),
 }
-AT_ONCE = 8
+Summarize = Callable[..., str | None]
+Fill = Callable[..., str]
+
+AT_ONCE = 8  # files that are downloaded at the same time
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file to have: where, from which addresses in turn, what is there (``None``: too little), how to fill it."""
+    """A file to download.
+
+    ``path``       its path.
+    ``urls``       its addresses, tried in turn.
+    ``summarize``  of the existing file: one line on its contents; ``None`` where they are too few.
+    ``fill``       a function of ``files`` that downloads it.
+    """
 
     path: Path
     urls: tuple[str, ...]
-    look_into: Callable[[Path], str | None]
-    fill: Callable[[Path, Path, files.Pull], str]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A file that was asked for: whether it is there now, and one line that says what it holds or why it is not."""
-
-    path: Path
-    ok: bool
-    text: str
+    summarize: Summarize
+    fill: Fill
 
 
 def get(
@@ -56,30 +56,37 @@ def get(
     strokes: bool = False,
     base_url: str | None = None,
     transfer: Transfer | None = None,
-    done: Callable[..., None] = lambda outcome, total: None,
-) -> list[Outcome]:
-    """Fetch ``mnist``, ``mnist-mini`` (which is MNIST and an index) or ``quickdraw`` into ``root``; keep what is there.
+    done: Callable[..., None] = lambda status, total: None,
+) -> list[FileStatus]:
+    """Download a dataset into a data folder. Files that are there already are kept.
 
-    ``classes``    of quickdraw: names, one string with commas, ``"all"``, or ``None`` for those of the report.
-    ``per_class``  the first drawings of each class; no more bytes are asked for than they take.
-    ``strokes``    fetch the simplified strokes of these drawings too.
-    ``base_url``   of a mirror with the layout of a data root, in place of the publishers.
-    ``done``       called with each outcome as it comes, and ``total``: how many there will be.
+    Args:
+      name: ``"mnist"``, ``"mnist-mini"`` (MNIST; its index comes with the package) or ``"quickdraw"``.
+      root: The data folder.
+      classes: Of quickdraw: class names as a sequence or one string with commas, ``"all"``, or ``None`` for the five
+        of the report.
+      per_class: Of quickdraw: the first drawings of each class; no more bytes are requested than they take.
+      strokes: Of quickdraw: whether to download the simplified strokes of these drawings as well.
+      base_url: Address of a mirror with the layout of a data folder, in place of the publishers.
+      transfer: Timeouts and progress of the downloads.
+      done: Called with the status of each file when it is done, and ``total``, the number of files.
 
-    Raises ``InputError`` at a class or a mirror that cannot be, ``FailedError`` where the list of all classes cannot be
-    had.
+    Returns:
+      The status of each file.
+
+    Raises:
+      InputError: A class is unknown, or ``base_url`` is no address.
+      FailedError: All classes are wanted, and the list of their names cannot be downloaded.
     """
     if base_url is not None and not _is_address(base_url):
         raise InputError(f"{base_url}: is no address of a mirror; expected http://... or https://...")
     transfer = transfer or Transfer()
     if name != "quickdraw":
         if classes or strokes:
-            raise InputError(
-                f"{name}: comes as a whole, and without strokes; --classes and --strokes are of quickdraw."
-            )
+            raise InputError(f"{name}: found --classes or --strokes; expected them for quickdraw alone.")
         items = [_mnist(root, idx_name, base_url) for idx_name in MNIST_SHA256]
         return _fetch_all(items, transfer, partial(done, total=len(items)))
-    categories = _item(root, CATEGORIES_FILE, base_url, files.look_into_names, files.names)
+    categories = _item(root, CATEGORIES_FILE, base_url, files.summarize_names, files.names)
     listed = fetch(categories, transfer)
     if not listed.ok and classes == "all":
         raise FailedError(listed.text)
@@ -87,25 +94,25 @@ def get(
     items = []
     for class_name in wanted:
         relative = f"{FOLDERS['quickdraw']}/{class_name}.npy"
-        items.append(_counted(root, relative, base_url, per_class, files.look_into_bitmaps, files.bitmaps))
+        items.append(_counted(root, relative, base_url, per_class, files.summarize_bitmaps, files.bitmaps))
         if strokes:
             relative = f"{STROKES_FOLDER}/{class_name}.ndjson"
-            items.append(_counted(root, relative, base_url, per_class, files.look_into_drawings, files.drawings))
-    tell = partial(done, total=len(items) + 1)
-    tell(listed)
-    return [listed, *_fetch_all(items, transfer, tell)]
+            items.append(_counted(root, relative, base_url, per_class, files.summarize_drawings, files.drawings))
+    report = partial(done, total=len(items) + 1)
+    report(listed)
+    return [listed, *_fetch_all(items, transfer, report)]
 
 
-def fetch(item: Item, transfer: Transfer) -> Outcome:
-    """Have one file. Mirrors are tried in turn; what was cut is continued; nothing but a checked file gets its name."""
+def fetch(item: Item, transfer: Transfer) -> FileStatus:
+    """Download one file: address after address; a cut transfer is continued; only a checked file gets its name."""
     item.path.parent.mkdir(parents=True, exist_ok=True)
     part = item.path.with_name(item.path.name + ".part")
     with locked(item.path.with_name(item.path.name + ".lock")):
         try:
-            if item.path.exists() and (text := item.look_into(item.path)):
-                return Outcome(item.path, True, f"{text}, there already")
+            if item.path.exists() and (text := item.summarize(item.path)):
+                return FileStatus(item.path, True, f"{text}, there already")
         except InputError as error:
-            return Outcome(item.path, False, f"{error} Move it away to fetch it.")
+            return FileStatus(item.path, False, f"{error} Move it away to download it.")
         faults, urls = [], list(item.urls)
         while urls:
             url = urls.pop(0)
@@ -114,26 +121,26 @@ def fetch(item: Item, transfer: Transfer) -> Outcome:
                 text = item.fill(part, item.path, partial(pull, url, transfer))
                 if part.exists():
                     os.replace(part, item.path)
-                return Outcome(item.path, True, text)
+                return FileStatus(item.path, True, text)
             except MirrorError as error:
                 faults.append(f"{url}: {error}")
             except InputError as error:
                 part.unlink(missing_ok=True)
-                if continued:  # then that may be at fault
+                if continued:  # the earlier part may be at fault
                     urls.insert(0, url)
                 else:
                     faults.append(f"{url}: {str(error).removeprefix(f'{part}: ').rstrip('.')}")
-        by_hand = "to do without a network, put the file there by hand"
-        return Outcome(item.path, False, f"{item.path}: cannot be fetched ({'; '.join(faults)}); {by_hand}.")
+        by_hand = "without a network, copy the file there yourself"
+        return FileStatus(item.path, False, f"{item.path}: cannot be downloaded ({'; '.join(faults)}); {by_hand}.")
 
 
-def _fetch_all(items: Sequence[Item], transfer: Transfer, done: Callable[[Outcome], None]) -> list[Outcome]:
-    """Several at once; the outcomes in the order of ``items``."""
+def _fetch_all(items: Sequence[Item], transfer: Transfer, done: Callable[[FileStatus], None]) -> list[FileStatus]:
+    """Several at once; the statuses in the order of ``items``."""
 
-    def one(item: Item) -> Outcome:
-        outcome = fetch(item, transfer)
-        done(outcome)
-        return outcome
+    def one(item: Item) -> FileStatus:
+        status = fetch(item, transfer)
+        done(status)
+        return status
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
@@ -153,26 +160,26 @@ def _is_address(text: str) -> bool:
 
 
 def _mnist(root: Path, name: str, base_url: str | None) -> Item:
-    zipped = _item(root, f"{FOLDERS['mnist']}/{name}.gz", base_url, partial(files.look_into_idx, name=name), files.idx)
-    unzipped = mnist_path(zipped.path.parent, name)  # as some keep it
-    return Item(unzipped, zipped.urls, zipped.look_into, zipped.fill)
+    zipped = _item(root, f"{FOLDERS['mnist']}/{name}.gz", base_url, partial(files.summarize_idx, name=name), files.idx)
+    unzipped = mnist_path(zipped.path.parent, name)  # an unzipped copy is used
+    return Item(unzipped, zipped.urls, zipped.summarize, zipped.fill)
 
 
-def _counted(root: Path, relative: str, base_url: str | None, count: int, look_into: Callable, fill: Callable) -> Item:
-    return _item(root, relative, base_url, partial(look_into, count=count), partial(fill, count=count))
+def _counted(root: Path, relative: str, base_url: str | None, count: int, summarize: Summarize, fill: Fill) -> Item:
+    return _item(root, relative, base_url, partial(summarize, count=count), partial(fill, count=count))
 
 
-def _item(root: Path, relative: str, base_url: str | None, look_into: Callable, fill: Callable) -> Item:
+def _item(root: Path, relative: str, base_url: str | None, summarize: Summarize, fill: Fill) -> Item:
     if base_url:
         urls: tuple[str, ...] = (f"{base_url.rstrip('/')}/{quote(relative)}",)
     else:
         beginning = next(start for start in PUBLISHERS if relative.startswith(start))
         urls = tuple(address + quote(relative.removeprefix(beginning)) for address in PUBLISHERS[beginning])
-    return Item(root / relative, urls, look_into, fill)
+    return Item(root / relative, urls, summarize, fill)
 
 
 def _chosen(classes: str | Sequence[str] | None, official: Sequence[str]) -> tuple[str, ...]:
-    """The class names asked for; where all names are known, only those."""
+    """The wanted class names, checked against ``official`` where that is known."""
     if classes == "all":
         return tuple(official)
     if isinstance(classes, str):

@@ -1,7 +1,7 @@
-"""The beginning of a remote file, by HTTP: continued where it was cut, and without trust in what a server says.
+"""Downloading the first bytes of a file by HTTP: cut transfers are continued, and no answer of a server is trusted.
 
-What is there already is continued only where it belongs to the same file: every request begins a little before the
-end of what is there, and those bytes have to be the same. So it does not matter which mirror they came from.
+Existing bytes are last only where they are of the same file: every request begins a little before their end, and the
+bytes in common have to be equal. So it does not matter from which mirror they were downloaded.
 """
 
 from __future__ import annotations
@@ -10,48 +10,50 @@ import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
+from typing import Any, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from jaxdoodle.core.errors import FailedError
 
-OVERLAP = 1024  # bytes that a continued download has to repeat
-ATTEMPTS = 3  # in a row that bring nothing new
-LEAST = 1000  # bytes that are something new, and that a connection brings in the time it is given
+OVERLAP = 1024  # bytes that a continued download repeats, to compare them
+ATTEMPTS = 3  # attempts in a row without a new byte
+LEAST = 1000  # fewest new bytes that count as progress, of an attempt or of a connection in its timeout
 CHUNK = 2**16
-#: Timeout, too early, too many requests, and what goes wrong in the server: later it may work.
+#: HTTP statuses after which another attempt may succeed: timeout, too early, too many requests, server errors.
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 
 
 class MirrorError(Exception):
-    """This address does not give the file; another may."""
+    """The file cannot be downloaded from this address; another may have it."""
 
 
 class _CutError(Exception):
-    """The transfer ended too early; the next attempt continues it."""
+    """The transfer was cut; the next attempt continues it."""
 
 
 class _SilenceError(_CutError):
-    """It did not begin: the server, or the network, is not there."""
+    """The transfer did not begin: no connection to the server."""
 
 
 class _LateError(_SilenceError):
-    """It did not begin in all the time it had: trying again would take as long again."""
+    """The transfer did not begin in time: another attempt would take as long again."""
 
 
-class _ForeignError(Exception):
-    """What is there is not the beginning of the file."""
+class _OtherFileError(Exception):
+    """The existing bytes are not the beginning of the file."""
 
 
 class _Redirection(HTTPRedirectHandler):
-    """To HTTP and HTTPS alone; urllib would go to FTP as well, and fail at an address that is none."""
+    """Redirections to HTTP and HTTPS alone: urllib also follows FTP, and fails at an invalid address."""
 
-    def http_error_302(self, req, fp, code, msg, headers):
+    def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Message) -> Any:
         address = headers.get("Location", "")
         try:
             scheme = urlsplit(urljoin(req.full_url, address)).scheme
@@ -66,16 +68,16 @@ class _Redirection(HTTPRedirectHandler):
 
 @dataclass(frozen=True)
 class Transfer:
-    """What all downloads of one command share.
+    """Settings and state that all downloads of one command share.
 
     ``timeout``      seconds without a byte, or with less than ``LEAST``, after which a connection counts as cut.
-    ``patience``     seconds for an answer to begin: finding the server, connecting and its header.
-    ``pause``        seconds after an attempt that brought nothing; twice that after the second.
-    ``watch``        called with the file, its size now and the size it will have, from any thread.
-    ``opener``       asks for an address.
+    ``patience``     seconds until an answer begins: name lookup, connection and header.
+    ``pause``        seconds after an attempt without a new byte; doubled after the second.
+    ``watch``        called with the file, its size and its final size, from any thread.
+    ``opener``       opens an address.
     ``halted``       set: all downloads stop.
-    ``heard``        hosts that have answered.
-    ``unreachable``  hosts that did not.
+    ``answered``     hosts that have answered.
+    ``unreachable``  hosts that have not.
     """
 
     timeout: float = 20.0
@@ -84,14 +86,14 @@ class Transfer:
     watch: Callable[[Path, int, int | None], None] = lambda path, size, end: None
     opener: OpenerDirector = field(default_factory=lambda: build_opener(_Redirection))
     halted: Event = field(default_factory=Event)
-    heard: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
     unreachable: set[str] = field(default_factory=set)
 
 
 def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
     """Make ``part`` the first ``stop`` bytes of the file at ``url``, or all of it where it is shorter.
 
-    What ``part`` holds is kept where it fits, and where it is longer already nothing happens. Raises ``MirrorError``.
+    Bytes in ``part`` are last where they agree; where it is long enough nothing happens. Raises ``MirrorError``.
     """
     host, failures, began_anew = urlsplit(url).netloc, 0, False
     while _size(part) < stop:
@@ -100,14 +102,14 @@ def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
         before = _size(part)
         try:
             return _continue(url, transfer, part, stop)
-        except _ForeignError:
+        except _OtherFileError:
             if began_anew:
                 raise MirrorError("gives other bytes each time") from None
             began_anew = True
             part.unlink()
         except _CutError as cut:
             failures = 0 if _size(part) - before >= LEAST else failures + 1
-            if failures >= ATTEMPTS or (isinstance(cut, _LateError) and host not in transfer.heard):
+            if failures >= ATTEMPTS or (isinstance(cut, _LateError) and host not in transfer.answered):
                 if isinstance(cut, _SilenceError):
                     transfer.unreachable.add(host)
                 raise MirrorError(str(cut)) from None
@@ -116,7 +118,7 @@ def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
 
 
 def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> None:
-    """One request, for what ``part`` lacks."""
+    """One request, for the bytes that ``part`` lacks."""
     before = size = _size(part)
     start = max(size - OVERLAP, 0)
     with _open(url, transfer, start, stop) as response:
@@ -126,7 +128,7 @@ def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> None:
         with open(part, "a+b") as file:
             file.seek(start)
             if body.take(size - start) != file.read():
-                raise _ForeignError
+                raise _OtherFileError
             end = stop if total is None else min(stop, total)
             while size < end:
                 transfer.watch(part, size, None if total is None else end)
@@ -138,8 +140,8 @@ def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> None:
     transfer.watch(part, size, end if total is not None else size)
     if total is not None and size < end:
         raise _CutError(f"ends after {size:,} of {end:,} bytes")
-    told = total is not None or response.chunked
-    if not told and before < size < stop:  # then it is the end if there is no more to be had
+    known = total is not None or response.chunked
+    if not known and before < size < stop:  # the next attempt shows whether this is the end of the file
         raise _CutError("ends early each time")
 
 
@@ -149,9 +151,9 @@ def _open(url: str, transfer: Transfer, start: int, stop: int) -> HTTPResponse:
         response = _answer(Request(url, headers=headers), transfer)
     except HTTPError as error:
         with error:
-            transfer.heard.add(urlsplit(url).netloc)
+            transfer.answered.add(urlsplit(url).netloc)
             if error.code == 416 and start:
-                raise _ForeignError from None
+                raise _OtherFileError from None
             fault = _CutError if error.code in PASSING else MirrorError
             raise fault(_line(f"HTTP {error.code} {error.reason}")) from None
     except (URLError, TimeoutError) as error:
@@ -160,13 +162,13 @@ def _open(url: str, transfer: Transfer, start: int, stop: int) -> HTTPResponse:
         raise fault(f"cannot be reached, {_reason(cause)}") from None
     except (OSError, HTTPException, ValueError, OverflowError) as error:
         raise _CutError(_reason(error)) from None
-    transfer.heard.add(urlsplit(url).netloc)
+    transfer.answered.add(urlsplit(url).netloc)
     return response
 
 
 def _answer(request: Request, transfer: Transfer) -> HTTPResponse:
-    """What begins to arrive in time. Asked for in a thread: nothing else ends the search for a server's name, attempts
-    at each of its addresses, or a header that comes byte by byte.
+    """The answer, if it begins in time. Requested in a thread, since no timeout of ``urllib`` covers the name lookup,
+    attempts at several addresses, or a header that comes byte by byte.
     """
     answer: Future[HTTPResponse] = Future()
 
@@ -190,11 +192,11 @@ def _close(answer: Future[HTTPResponse]) -> None:
 
 
 def _place(response: HTTPResponse, start: int) -> tuple[int | None, int]:
-    """The size of the whole file where it is told, and how many bytes come before those that were asked for."""
+    """The size of the whole file if the server states it, and the number of bytes before the requested ones."""
     if response.headers.get_content_type() == "text/html":
         raise MirrorError("answers with an HTML page")
     coding = response.headers.get("Content-Encoding", "identity")
-    if coding != "identity" and not urlsplit(response.url).path.endswith(".gz"):  # of which some servers say so
+    if coding != "identity" and not urlsplit(response.url).path.endswith(".gz"):  # some servers declare a .gz file so
         raise MirrorError(f"answers in another coding, {_line(coding)}")
     if response.status == 200:  # the whole file, from its first byte
         length = response.headers.get("Content-Length", "")
@@ -207,14 +209,14 @@ def _place(response: HTTPResponse, start: int) -> tuple[int | None, int]:
 
 
 class _Body:
-    """What follows the header, read at a pace that is one."""
+    """The body of a response; it counts as cut where it comes too slowly."""
 
-    def __init__(self, response: HTTPResponse, transfer: Transfer):
+    def __init__(self, response: HTTPResponse, transfer: Transfer) -> None:
         self._response, self._transfer = response, transfer
         self._since, self._count = monotonic(), 0
 
     def read(self, most: int) -> bytes:
-        """What has arrived, at most ``most`` bytes; nothing at the end."""
+        """The bytes that have arrived, at most ``most``; none at the end."""
         if self._transfer.halted.is_set():
             raise MirrorError("stopped")
         try:
@@ -229,18 +231,18 @@ class _Body:
         return chunk
 
     def take(self, count: int) -> bytes:
-        """Exactly ``count`` bytes; only the last ``OVERLAP`` of them are kept."""
-        kept = b""
+        """Reads exactly ``count`` bytes and returns the last ``OVERLAP`` of them."""
+        last = b""
         while count:
             chunk = self.read(count)
             if not chunk:
-                raise _CutError(f"ends {count:,} bytes before what is there already")
+                raise _CutError(f"ends {count:,} bytes before the existing ones")
             count -= len(chunk)
-            kept = (kept + chunk)[-OVERLAP:]
-        return kept
+            last = (last + chunk)[-OVERLAP:]
+        return last
 
 
-def _write(file, part: Path, chunk: bytes) -> None:
+def _write(file: BinaryIO, part: Path, chunk: bytes) -> None:
     try:
         file.write(chunk)
         file.flush()
@@ -255,7 +257,7 @@ def _reason(error: object) -> str:
 
 
 def _line(words: str) -> str:
-    """What a server says, fit to be repeated."""
+    """A server's words in one printable line of at most 200 characters."""
     return "".join(char if char.isprintable() else " " for char in words)[:200].strip()
 
 

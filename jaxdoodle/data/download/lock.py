@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""A lock file, for one process or thread at a time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import IO
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO) -> None:
-        while True:  # it gives up after ten seconds
+    def _lock(file: IO[bytes]) -> None:
+        while True:  # msvcrt stops waiting after ten seconds
             with suppress(OSError):
                 return msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
             time.sleep(0.1)
@@ -22,20 +22,20 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO) -> None:
+    def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait until nobody else, process or thread, holds the lock file ``path``; hold it, and remove it in the end.
+    """Wait until no other process or thread holds the lock file ``path``; hold it, and remove it in the end.
 
-    The system lets go of a lock when its process ends, however that happens.
+    The system releases a lock when its process ends, for whatever reason.
     """
     while True:
         with open(path, "ab") as file:
             _lock(file)
-            # whoever held it before may have removed the file that was waited for
+            # the previous holder may have removed the file that was opened
             try:
                 found = path.stat()
             except FileNotFoundError:
@@ -45,6 +45,6 @@ def locked(path: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                with suppress(PermissionError):  # Windows does not remove what is open
+                with suppress(PermissionError):  # Windows does not remove an open file
                     path.unlink()
             return

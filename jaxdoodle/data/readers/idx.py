@@ -1,7 +1,7 @@
-"""IDX, the format of MNIST, and the datasets that come in it.
+"""IDX, the format of MNIST, and the datasets in this format.
 
-A file is two zero bytes, one that names the type of the numbers (8: uint8), one that counts the dimensions, each
-dimension as a big-endian uint32, then the numbers, the last dimension varying fastest; often all of it gzipped.
+A file holds two zero bytes, one for the type of the numbers (8: uint8), one for the number of dimensions, the size of
+each dimension as a big-endian uint32, then the numbers, the last dimension varying fastest; often it is gzipped.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, read_names
 
-#: SHA-256 of MNIST's four files, decompressed: a gzip holds a time stamp, so its own hash says little.
+#: SHA-256 of MNIST's four files, decompressed: a gzip file holds a time stamp, so its own hash varies.
 MNIST_SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -31,18 +32,18 @@ MNIST_SOURCES = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
 DIGITS = tuple("0123456789")
-#: MNIST's names, also as others spell them: emnist-digits-test-images-idx3-ubyte, train-images.idx3-ubyte.
+#: MNIST's file names, and the spellings of others: emnist-digits-test-images-idx3-ubyte, train-images.idx3-ubyte.
 IDX_NAME = re.compile(r"(?:.+-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_DEFLATE_LIMIT = 1032  # the most bytes that one compressed byte can stand for
+_DEFLATE_LIMIT = 1032  # most bytes that one compressed byte can expand to
 
 
-def read_idx(path: Path, ndim: int, sha256: str | None = None) -> np.ndarray:
+def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uint8]:
     """The uint8 array with ``ndim`` dimensions in an IDX file, plain or gzipped (by content, whatever its name).
 
     Raises ``InputError`` where the file cannot be read, is not such a file, holds more or fewer numbers than its
-    header says, or where its decompressed bytes have another hash. Takes no more memory than the file can fill.
+    header says, or where its decompressed bytes have another hash. It allocates no more than the file can fill.
     """
     try:
         with open(path, "rb") as stream:
@@ -71,7 +72,7 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> np.ndarray:
     if sha256 is not None and (found := hashlib.sha256(header + body).hexdigest()) != sha256:
         raise InputError(
             f"{path}: SHA-256 of the decompressed bytes is {found}, MNIST's is {sha256}. "
-            "Another dataset in this format is asked for by its folder: --dataset DIR."
+            "Give another dataset in this format by its folder: --dataset DIR."
         )
     return np.frombuffer(body, np.uint8).reshape(shape)
 
@@ -87,14 +88,14 @@ def read_mnist(folder: Path) -> tuple[Dataset, Dataset]:
             )
     names = list(MNIST_SHA256)
     train, test = (
-        _read_side(paths[images], paths[labels], MNIST_SHA256[images], MNIST_SHA256[labels])
+        _read_part(paths[images], paths[labels], MNIST_SHA256[images], MNIST_SHA256[labels])
         for images, labels in (names[:2], names[2:])
     )
     return Dataset("mnist", *train, DIGITS), Dataset("mnist", *test, DIGITS)
 
 
 def mnist_path(folder: Path, name: str) -> Path:
-    """The file ``name`` in ``folder`` where it is there unzipped, else ``name.gz``, there or not."""
+    """The file ``name`` in ``folder`` if it exists, else ``name.gz``, which may not exist."""
     plain = folder / name
     return plain if plain.is_file() else folder / f"{name}.gz"
 
@@ -114,17 +115,17 @@ def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
             if other.name not in (path.name, path.name.removesuffix(".gz")):
                 raise InputError(f"{folder}: {other.name} and {path.name} are both {' '.join(role)}; expected one.")
     for name in MNIST_SHA256:
-        side, kind, _, _ = name.split("-")
-        if ("train" if side == "train" else "test", kind) not in files:
+        part, kind, _, _ = name.split("-")
+        if ("train" if part == "train" else "test", kind) not in files:
             raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
-    train, test = (_read_side(files[side, "images"], files[side, "labels"]) for side in ("train", "test"))
+    train, test = (_read_part(files[part, "images"], files[part, "labels"]) for part in ("train", "test"))
     classes, first = _classes(folder / "classes.txt", np.union1d(train[1], test[1]))
     name = folder.resolve().name
     return Dataset(name, train[0], train[1] - first, classes), Dataset(name, test[0], test[1] - first, classes)
 
 
-def _classes(listing: Path, labels: np.ndarray) -> tuple[tuple[str, ...], np.int32]:
-    """The names, and the label of the first; ``labels`` are all that occur, ascending."""
+def _classes(listing: Path, labels: NDArray[np.int32]) -> tuple[tuple[str, ...], np.int32]:
+    """The class names, and the label of the first; ``labels`` are all that occur, ascending."""
     lowest, highest = labels[[0, -1]].tolist()
     if listing.exists():
         classes = read_names(listing)
@@ -139,10 +140,10 @@ def _classes(listing: Path, labels: np.ndarray) -> tuple[tuple[str, ...], np.int
     return classes, np.int32(first)
 
 
-def _read_side(
+def _read_part(
     images_path: Path, labels_path: Path, images_sha256: str | None = None, labels_sha256: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (n, 28, 28, 1) and labels int32 (n,) of two files that belong together, n at least 1."""
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Images ``(n, 28, 28, 1)`` and labels ``(n,)`` of the training or the test set, n at least 1."""
     images = read_idx(images_path, 3, images_sha256)
     labels = read_idx(labels_path, 1, labels_sha256)
     if images.shape[1:] != (28, 28):
@@ -155,7 +156,7 @@ def _read_side(
 
 
 def _describe(header: bytes) -> str:
-    """What the first four bytes of a file say that it is."""
+    """The kind of a file by its first four bytes."""
     if len(header) < 4 or header[:2] != b"\0\0":
         return f"no IDX file; it starts with {header!r}"
     content = {1: " (labels)", 3: " (images)"}.get(header[3], "")

@@ -15,12 +15,12 @@ from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
 from jaxdoodle.preprocessing.pipeline import preprocess
 
 
-def read_picture_folder(
+def read_image_folder(
     folder: Path, preprocessing: Preprocessing, classes: Sequence[str] | None = None, per_class: int | None = None
 ) -> Dataset:
-    """Every picture, prepared by ``contract``; a class is a sub-folder's name, sorted unless ``classes`` are given.
+    """Every picture, preprocessed; the classes are the names of the sub-folders, sorted unless ``classes`` are given.
 
-    Hidden files, and files that are no pictures by their suffix, are passed over. Raises ``InputError`` at a class
+    Hidden files, and files whose suffix is not that of a picture, are skipped. Raises ``InputError`` at a class
     without a picture, and at a picture that cannot be read or on which nothing is drawn.
     """
     folders = {path.name: path for path in _visible(folder) if path.is_dir()}
@@ -38,5 +38,5 @@ def read_picture_folder(
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, by name, without what file managers and archivers leave there (.DS_Store, __MACOSX)."""
+    """The entries of a folder, sorted, without those that file managers and archivers add (.DS_Store, __MACOSX)."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__")))

@@ -1,7 +1,7 @@
 """The 1,000 + 350 digits of Ratul Banik, "Handwritten Digit Recognition using a Deep Neural Network (DNN)".
 
-All of them come from MNIST's training set, so an index into it rebuilds each row. 42 training rows and 8 test
-rows repeat an earlier one, and 32 test rows are training rows: the 318 others are the test that counts.
+All of them are from MNIST's training set, so an index into it gives each row. 42 training rows and 8 test rows repeat
+an earlier one, and 32 test rows are training rows: only the 318 others test a network on drawings that are new to it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.readers.idx import DIGITS
 
@@ -24,9 +25,9 @@ CSV_FILES = ("train_X.csv", "train_label.csv", "test_X.csv", "test_label.csv")
 
 
 def read_mini_mnist(folder: Path, mnist_train: Dataset) -> tuple[Dataset, Dataset]:
-    """The report's training and test set, in its order, out of the official training set and two index files.
+    """The report's training and test set, in its order: rows of the official training set, by two index files.
 
-    The index files are those in ``folder``; the package's own where it holds none.
+    The index files are those in ``folder``, or those of the package where the folder has none.
     """
     train, test = (
         replace(mnist_train.take(read_index(index_path(folder, name), rows, len(mnist_train))), name="mnist-mini")
@@ -36,13 +37,13 @@ def read_mini_mnist(folder: Path, mnist_train: Dataset) -> tuple[Dataset, Datase
 
 
 def index_path(folder: Path, name: str) -> Path:
-    """The index file ``name`` in ``folder`` where it is there, else the package's own."""
+    """The index file ``name`` in ``folder`` if it exists, else that of the package."""
     own = folder / name
     return own if own.is_file() else INDEX_FOLDER / name
 
 
-def read_index(path: Path, rows: int, below: int) -> np.ndarray:
-    """``rows`` integers in ``[0, below)``, one a line, int64. Raises ``InputError`` that names the line."""
+def read_index(path: Path, rows: int, below: int) -> NDArray[np.int64]:
+    """``rows`` integers in ``[0, below)``, one a line. Raises ``InputError`` that names the line."""
     index = []
     for number, line in _lines(path):
         if not re.fullmatch("[0-9]{1,9}", line) or int(line) >= below:
@@ -54,14 +55,14 @@ def read_index(path: Path, rows: int, below: int) -> np.ndarray:
 
 
 def read_csv_folder(folder: Path) -> tuple[Dataset, Dataset]:
-    """Training and test set of the report's own four files."""
+    """Training and test set in the format of the report's four files."""
     train_images, train_labels, test_images, test_labels = (folder / name for name in CSV_FILES)
     name = folder.resolve().name
     return read_csv(train_images, train_labels, name), read_csv(test_images, test_labels, name)
 
 
 def read_csv(images_path: Path, labels_path: Path, name: str) -> Dataset:
-    """A drawing a line: 784 whole numbers 0..255 and, in the other file, its one-hot label of 10 columns.
+    """One drawing a line: 784 whole numbers 0..255 and, in the other file, its one-hot label of 10 columns.
 
     Columns are separated by commas or by spaces, numbers in any notation (``255``, ``2.55e+02``); blank lines and
     lines that start with ``#`` are skipped. Raises ``InputError`` that names file and line.
@@ -79,7 +80,7 @@ def read_csv(images_path: Path, labels_path: Path, name: str) -> Dataset:
     return Dataset(name, np.stack(images).reshape(-1, 28, 28, 1), np.array(labels, np.int32), DIGITS)
 
 
-def _rows(path: Path, columns: int, highest: int) -> Iterator[tuple[int, np.ndarray]]:
+def _rows(path: Path, columns: int, highest: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Line number and uint8 (columns,) for each row of a table of whole numbers from 0 to ``highest``."""
     for number, line in _lines(path):
         cells = line.split(",") if "," in line else line.split()
@@ -94,7 +95,7 @@ def _rows(path: Path, columns: int, highest: int) -> Iterator[tuple[int, np.ndar
 
 
 def _number(cell: str) -> float:
-    """What is no number, or an infinite one, counts as NaN."""
+    """The number in a cell; NaN where it holds none, or an infinite one."""
     try:
         value = float(cell)
     except ValueError:

@@ -1,13 +1,13 @@
-"""Quick, Draw! bitmaps: one ``.npy`` file a class, up to 200,000 drawings in it.
+"""Quick, Draw! bitmaps: one ``.npy`` file for each class, up to 200,000 drawings in it.
 
-The 345 files are 37 GB together: what is larger than ``RESIDENT`` stays on disk and is read as training goes through
-it.
+The 345 files are 37 GB together: drawings of more than ``IN_MEMORY`` bytes stay on disk and are read in batches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,17 +17,17 @@ from jaxdoodle.data.bitmaps import PIXELS, BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset, choose_classes, read_names
 
 SOURCE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap/"
-#: Unless another cap is asked for.
+#: Drawings of each class, unless another number is asked for.
 PER_CLASS = 5_000
-#: Bytes of drawings up to which a set is read into memory, where it is there twice while it is split.
-RESIDENT = 2**28
+#: Bytes of drawings up to which a dataset is read into memory; there are two copies while it is split.
+IN_MEMORY = 2**28
 
 
-def open_bitmaps(path: Path) -> np.memmap:
-    """The drawings of one class, uint8 (n, 784), mapped from the file: a page is read when it is looked at.
+def open_bitmaps(path: Path) -> np.memmap[Any, np.dtype[np.uint8]]:
+    """The drawings of one class, uint8 ``(n, 784)``, mapped from the file: a page is read when it is used.
 
-    Raises ``InputError`` unless the file is a ``.npy`` of exactly that: uint8, 784 columns, row by row, as long as
-    its header says. The header is read as data, never unpickled.
+    Raises ``InputError`` unless the file is a ``.npy`` of exactly that: uint8, 784 columns, row by row, of the length
+    in its header. The header is read as data, never unpickled.
     """
     offset, rows = bitmaps_header(path)
     refuse_length(path, offset, (rows, PIXELS), f"{rows:,} drawings")
@@ -35,7 +35,7 @@ def open_bitmaps(path: Path) -> np.memmap:
 
 
 def bitmaps_header(path: Path) -> tuple[int, int]:
-    """Where the drawings of a file begin, and how many there are by its header. Raises as ``open_bitmaps`` does."""
+    """The byte at which the drawings of a file begin, and their number in its header. Raises as ``open_bitmaps``."""
     offset, dtype, column_major, shape = header_of(path)
     found = f"{dtype}{' column by column' if column_major else ''} {shape}"
     if dtype not in BYTES or column_major or len(shape) != 2 or shape[1] != PIXELS:
@@ -51,16 +51,16 @@ def find_bitmaps(folder: Path) -> dict[str, Path]:
 
 
 def official_order(categories: Path) -> tuple[str, ...]:
-    """All class names as Quick, Draw!'s own ``categories.txt`` lists them, which is not sorted; () without the file."""
+    """All class names in the order of Quick, Draw!'s ``categories.txt``, which is not sorted; () without the file."""
     return read_names(categories) if categories.exists() else ()
 
 
 def read_bitmaps(
     folder: Path, name: str, classes: Sequence[str] | None, per_class: int, order: Sequence[str] = ()
 ) -> Dataset:
-    """The first ``per_class`` drawings of each class, in the order of ``classes``; on disk if more than ``RESIDENT``.
+    """The first ``per_class`` drawings of each class, in the order of ``classes``; on disk above ``IN_MEMORY`` bytes.
 
-    ``None`` for all classes of the folder: as listed in ``order``, then any others, sorted. Raises ``InputError`` at
+    ``None`` for all classes of the folder: in the order of ``order``, then any others, sorted. Raises ``InputError`` at
     a class without a file and at a file that ``open_bitmaps`` refuses, before any drawing is read.
     """
     files = find_bitmaps(folder)
@@ -74,10 +74,10 @@ def read_bitmaps(
     parts = [_open_part(files[name], per_class) for name in classes]
     labels = np.repeat(np.arange(len(classes), dtype=np.int32), [part.count for part in parts])
     drawings = all_drawings(parts)
-    return Dataset(name, drawings if len(labels) * PIXELS > RESIDENT else drawings[:], labels, classes)
+    return Dataset(name, drawings if len(labels) * PIXELS > IN_MEMORY else drawings[:], labels, classes)
 
 
 def _open_part(path: Path, most: int) -> BitmapFile:
-    """The first drawings of a file that is what it should be."""
+    """The first drawings of a file that ``open_bitmaps`` accepts."""
     rows = open_bitmaps(path)
     return BitmapFile(path, rows.offset, min(most, len(rows)))

@@ -1,6 +1,6 @@
-"""One function per class: a drawing of the thing, in one of the ways in which people draw it when in a hurry.
+"""One function for each class: its strokes, in one of the ways in which people draw it quickly.
 
-How often each way is taken was estimated by looking at pictures that people drew; no coordinate comes from them.
+The probabilities of the ways were estimated by looking at drawings of people; no coordinate is taken from these.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.synthetic.stroke_noise import Strokes, arch, box, clockwise, dot, line, loop, pick, scribble, shaky
 
 
 def headphones(rng: np.random.Generator) -> Strokes:
-    """A band over the head from cup to cup; now and then a second band, a cable, or somebody wearing them."""
+    """A band over the head from cup to cup; sometimes a second band, a cable, or a face that wears them."""
     if rng.random() < 0.03:
         return _earbuds(rng)
     height = rng.uniform(0.6, 2.2)
@@ -120,7 +121,7 @@ def clock(rng: np.random.Generator) -> Strokes:
 
 
 def _hands(rng: np.random.Generator) -> Strokes:
-    """Most often at three."""
+    """The two hands, most often at three o'clock."""
     pivot = complex(rng.normal(0, 0.12), rng.normal(0, 0.12))
     minute = rng.normal(0, 0.03) if rng.random() < 0.6 else rng.random()
     hour = rng.normal(0.27, 0.07) if rng.random() < 0.6 else rng.random()
@@ -136,13 +137,13 @@ def _hands(rng: np.random.Generator) -> Strokes:
             return [line(pivot, tip) for tip in tips] + [_arrow_head(pivot, tip) for tip in tips]
 
 
-def _arrow_head(start: complex, tip: complex) -> np.ndarray:
+def _arrow_head(start: complex, tip: complex) -> NDArray[np.complex128]:
     back = 0.25 * (start - tip) / abs(start - tip)
     return line(tip + back * np.exp(0.6j), tip, tip + back * np.exp(-0.6j))
 
 
 def _hours(rng: np.random.Generator) -> Strokes:
-    """Marks or figures along the rim from 12 on; whoever is recognized early does not get to 11."""
+    """Marks or figures along the rim, from 12 on; the last ones may be missing."""
     if rng.random() < 0.25:
         hours = [0, 3, 6, 9]
     else:
@@ -155,14 +156,14 @@ def _hours(rng: np.random.Generator) -> Strokes:
     return [_figure(rng, clockwise(hour / 12, rim - 0.12), size) for hour in hours]
 
 
-def _figure(rng: np.random.Generator, center: complex, size: float) -> np.ndarray:
+def _figure(rng: np.random.Generator, center: complex, size: float) -> NDArray[np.complex128]:
     if rng.random() < 0.35:
         return line(center - 1j * size, center + 1j * size)
     return scribble(rng, center, size)
 
 
 def pizza(rng: np.random.Generator) -> Strokes:
-    """A whole one, a slice, or one with a slice missing."""
+    """A whole pizza, a slice, or a pizza without a slice."""
     match pick(rng, whole=0.6, slice=0.36, bitten=0.04):
         case "whole":
             return _whole_pizza(rng)
@@ -196,7 +197,7 @@ def _whole_pizza(rng: np.random.Generator) -> Strokes:
 
 
 def _pizza_slice(rng: np.random.Generator) -> Strokes:
-    """The tip at the bottom."""
+    """A slice with its tip at the bottom."""
     half = rng.uniform(0.35, 0.9)
     tip, left, right = complex(rng.normal(0, 0.2), 1), complex(-half, -1), complex(half, -1)
     match pick(rng, line=0.4, band=0.25, curve=0.18, curves=0.17):
@@ -218,7 +219,7 @@ def _pizza_slice(rng: np.random.Generator) -> Strokes:
     return strokes
 
 
-def _toppings(rng: np.random.Generator, places: list[complex] | np.ndarray) -> Strokes:
+def _toppings(rng: np.random.Generator, places: list[complex] | NDArray[np.complex128]) -> Strokes:
     if rng.random() < 0.35:
         return [dot(rng, place) for place in places]
     size = rng.uniform(0.06, 0.16)
@@ -226,7 +227,7 @@ def _toppings(rng: np.random.Generator, places: list[complex] | np.ndarray) -> S
 
 
 def hexagon(rng: np.random.Generator) -> Strokes:
-    """Six corners, or as many as somebody in a hurry takes for six; often not finished."""
+    """Six corners, sometimes five or seven; often not closed."""
     sides = rng.choice((5, 6, 6, 6, 6, 6, 6, 7))
     turn = (1 / 12 if rng.random() < 0.65 else 0.0) + rng.integers(sides) / sides
     corners = [clockwise(turn - i / sides) for i in range(sides + 1)] + shaky(rng, 0.1, sides + 1)
@@ -244,7 +245,7 @@ def hexagon(rng: np.random.Generator) -> Strokes:
 
 
 def smiley_face(rng: np.random.Generator) -> Strokes:
-    """Some leave out the head."""
+    """A face, sometimes without the outline of the head."""
     strokes = _face(rng, 0, 1)
     return strokes[1:] if rng.random() < 0.3 else strokes
 
@@ -293,7 +294,7 @@ def house(rng: np.random.Generator) -> Strokes:
 
 
 def star(rng: np.random.Generator) -> Strokes:
-    """Five points, without lifting the pen or along the outline; sometimes two triangles."""
+    """Five points, in one crossed line or along the outline; sometimes two triangles."""
     match pick(rng, crossed=0.55, outline=0.37, triangles=0.08):
         case "crossed":
             begin = rng.integers(5)
@@ -307,7 +308,7 @@ def star(rng: np.random.Generator) -> Strokes:
 
 
 def fish(rng: np.random.Generator) -> Strokes:
-    """In one line from tail to tail, or a body and a tail; looking either way."""
+    """One line from tail fin to tail fin, or a body and a tail; it faces left or right."""
     fat, tail, height = rng.uniform(0.25, 0.9), rng.uniform(0.3, 1), rng.uniform(0.25, 0.9)
     upper, lower = complex(1 + tail, -height), complex(1 + tail, height)
     if rng.random() < 0.6:
@@ -331,7 +332,7 @@ def fish(rng: np.random.Generator) -> Strokes:
 
 
 def sun(rng: np.random.Generator) -> Strokes:
-    """A disc with rays all around, or with a crown of points."""
+    """A disc with rays, or with a crown of points."""
     radius = rng.uniform(0.3, 0.75)
     if rng.random() < 0.15:
         points = rng.integers(7, 13)
@@ -346,7 +347,8 @@ def sun(rng: np.random.Generator) -> Strokes:
     return [loop(rng, 0, radius, radius), *rays]
 
 
-ARTISTS = {
+#: Class name -> its function.
+GENERATORS = {
     "headphones": headphones,
     "bucket": bucket,
     "clock": clock,

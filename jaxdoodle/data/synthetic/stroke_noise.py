@@ -1,4 +1,4 @@
-"""Single strokes, and what a hand in a hurry does to them.
+"""Single strokes, and the noise that quick drawing adds to them.
 
 A stroke is a complex vector of points, ``x + 1j * y`` with y pointing down, in a frame of about -1..1.
 """
@@ -9,23 +9,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-Strokes = list[np.ndarray]
+from jaxdoodle.core.types import NDArray
+
+Strokes = list["NDArray[np.complex128]"]
 
 
-def line(*corners: complex) -> np.ndarray:
-    """Straight from corner to corner."""
+def line(*corners: complex) -> NDArray[np.complex128]:
+    """Straight lines from corner to corner."""
     steps = 4
     at = np.arange(steps * (len(corners) - 1) + 1) / steps
     return np.asarray(np.interp(at, np.arange(len(corners)), corners))
 
 
-def box(center: complex, rx: float, ry: float) -> np.ndarray:
+def box(center: complex, rx: float, ry: float) -> NDArray[np.complex128]:
     falling, rising = complex(rx, ry), complex(rx, -ry)
     return line(center - falling, center - rising, center + falling, center + rising, center - falling)
 
 
-def loop(rng: np.random.Generator, center: complex, rx: float, ry: float) -> np.ndarray:
-    """A closed curve between an ellipse and a box, begun near the top; its end may miss its beginning."""
+def loop(rng: np.random.Generator, center: complex, rx: float, ry: float) -> NDArray[np.complex128]:
+    """A closed curve between an ellipse and a box that begins near the top; its ends may not meet."""
     t = np.linspace(0, 1, 9 if rx + ry < 0.5 else 17)
     turns = rng.normal(1.01, 0.04) * (-1 if rng.random() < 0.8 else 1)
     angle = rng.normal(-0.25, 0.08) * 2 * np.pi + turns * 2 * np.pi * t
@@ -35,8 +37,8 @@ def loop(rng: np.random.Generator, center: complex, rx: float, ry: float) -> np.
     return center + (np.abs(c) ** power + np.abs(s) ** power) ** (-1 / power) * spiral * (rx * c + 1j * ry * s)
 
 
-def arch(rng: np.random.Generator, start: complex, end: complex, height: float) -> np.ndarray:
-    """From start to end over a top, pointed to square, that lies to the left of the way (up, going right)."""
+def arch(rng: np.random.Generator, start: complex, end: complex, height: float) -> NDArray[np.complex128]:
+    """A curve from start to end, pointed to square, that bulges to the left (up, where it goes right)."""
     angle = np.linspace(np.pi, 0, 15)
     c, s = np.cos(angle), np.sin(angle)
     power = rng.uniform(0.5, 1.3)
@@ -44,11 +46,11 @@ def arch(rng: np.random.Generator, start: complex, end: complex, height: float) 
     return (start + end) / 2 + half * (np.sign(c) * np.abs(c) ** power - 1j * height / abs(half) * s**power)
 
 
-def dot(rng: np.random.Generator, center: complex) -> np.ndarray:
+def dot(rng: np.random.Generator, center: complex) -> NDArray[np.complex128]:
     return scribble(rng, center, 0.03, points=2)
 
 
-def scribble(rng: np.random.Generator, center: complex, size: float, points: int = 5) -> np.ndarray:
+def scribble(rng: np.random.Generator, center: complex, size: float, points: int = 5) -> NDArray[np.complex128]:
     return center + size * (rng.uniform(-1, 1, points) + 1j * rng.uniform(-1, 1, points))
 
 
@@ -57,7 +59,7 @@ def clockwise(turns: float, radius: float = 1.0) -> complex:
     return complex(radius * np.sin(2 * np.pi * turns), -radius * np.cos(2 * np.pi * turns))
 
 
-def shaky(rng: np.random.Generator, scale: float, shape: int | tuple[int, ...]) -> np.ndarray:
+def shaky(rng: np.random.Generator, scale: float, shape: int | tuple[int, ...]) -> NDArray[np.complex128]:
     """Complex normal offsets, ``scale`` in each axis."""
     return rng.normal(0, scale, shape) + 1j * rng.normal(0, scale, shape)
 
@@ -72,10 +74,13 @@ def pick(rng: np.random.Generator, **shares: float) -> str:
     return name  # the shares fell short of 1 by rounding
 
 
-def by_hand(drawings: Sequence[Strokes], rng: np.random.Generator) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """The drawings as a hand would have made them, bent and trembling, as simplified strokes.
+def add_stroke_noise(
+    drawings: Sequence[Strokes], rng: np.random.Generator
+) -> list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]]:
+    """The drawings as simplified strokes, distorted as a whole and stroke by stroke.
 
-    Every step works on the points of all drawings at once: ``stroke`` and ``drawing`` say whose each point is.
+    Every step works on the points of all drawings at once: ``stroke`` and ``drawing`` are the indices of the stroke
+    and the drawing of each point.
     """
     if not drawings:
         return []
@@ -86,7 +91,7 @@ def by_hand(drawings: Sequence[Strokes], rng: np.random.Generator) -> list[list[
     drawing = np.repeat(np.arange(len(drawings)), counts)[stroke]
 
     z = _bend(np.concatenate(strokes), drawing, rng)
-    z = _tremble(z, stroke, drawing, rng)
+    z = _waver(z, stroke, drawing, rng)
     x, y = _fit(z, drawing)
 
     cuts = np.cumsum(points)[:-1]
@@ -95,8 +100,8 @@ def by_hand(drawings: Sequence[Strokes], rng: np.random.Generator) -> list[list[
     return [pairs[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
-def _bend(z: np.ndarray, drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Stretch, shear, turn, and a quadratic map that makes equal parts unequal; one for each drawing."""
+def _bend(z: NDArray[np.complex128], drawing: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.complex128]:
+    """Stretch, shear and rotate each drawing, and add a quadratic map that makes equal parts unequal."""
     count = drawing[-1] + 1
     stretch = np.exp(rng.laplace(0, 0.13, count))[drawing]
     shear = rng.normal(0, 0.1, count)[drawing]
@@ -108,14 +113,16 @@ def _bend(z: np.ndarray, drawing: np.ndarray, rng: np.random.Generator) -> np.nd
     )
 
 
-def _tremble(z: np.ndarray, stroke: np.ndarray, drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Slow waves along each stroke, the more the longer it is; and the stroke as a whole misses its place."""
+def _waver(
+    z: NDArray[np.complex128], stroke: NDArray[np.int64], drawing: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.complex128]:
+    """Add slow waves along each stroke, larger for longer ones, and a shift of the whole stroke."""
     first = _starts(stroke)
     count = len(first)
     size = np.diff(np.append(first, len(z)))
     along = (np.arange(len(z)) - first[stroke]) / size[stroke]
     step = np.abs(np.diff(z, append=z[-1]))
-    step[first[1:] - 1] = 0  # the way to the next stroke is not drawn
+    step[first[1:] - 1] = 0  # the line to the next stroke is not drawn
     length = np.minimum(np.add.reduceat(step, first), 1.5)
     sloppiness = np.exp(rng.normal(0, 0.4, drawing[-1] + 1))[drawing[first]]
 
@@ -126,8 +133,8 @@ def _tremble(z: np.ndarray, stroke: np.ndarray, drawing: np.ndarray, rng: np.ran
     return z + offset * sloppiness[stroke]
 
 
-def _fit(z: np.ndarray, drawing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """x and y as whole numbers from 0, to 255 in the longer side of each drawing."""
+def _fit(z: NDArray[np.complex128], drawing: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y as whole numbers; the longer side of each drawing goes from 0 to 255."""
     first = _starts(drawing)
     axes = np.stack([z.real, z.imag])
     low = np.minimum.reduceat(axes, first, axis=1)
@@ -136,6 +143,6 @@ def _fit(z: np.ndarray, drawing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _starts(index: np.ndarray) -> np.ndarray:
-    """Where each run of equal numbers begins."""
+def _starts(index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first index of each run of equal numbers."""
     return np.flatnonzero(np.diff(index, prepend=-1))

@@ -11,12 +11,13 @@ RAW = [[[0.5, 9.5], [3, 3], [100, 600]], [[5], [9], [2100]]]
 
 
 def test_the_command_prints_where_its_figures_are(tmp_path, capsys):
-    words = ["data", "show", "doodles", "--classes", "clock,hexagon", "--per-class", "30", "--out", str(tmp_path)]
+    out = tmp_path / "figures"
+    words = ["data", "show", "doodles", "--classes", "clock,hexagon", "--per-class", "30", "--out", str(out)]
     assert main(words) == 0
     printed = capsys.readouterr().out.splitlines()
     names = ["samples", "classes", "typical", "sheet-clock", "sheet-hexagon"]
-    assert printed == [str(tmp_path / f"{name}.png") for name in names]
-    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(names)
+    assert printed == [str(out / f"{name}.png") for name in names]
+    assert sorted(path.stem for path in out.iterdir()) == sorted(names)
     assert main([*words, "--set", "nothing"]) == 2
     assert "has no set 'nothing'" in capsys.readouterr().err
 

@@ -98,15 +98,15 @@ def test_any_folder_of_idx_files_is_a_dataset(idx_folder):
     assert train.labels.dtype == np.int32 and train.labels[:4].tolist() == [0, 1, 2, 0]
 
 
-@pytest.mark.parametrize("pattern", ("emnist-digits-{side}-{kind}-idx{n}-ubyte.gz", "{side}-{kind}.idx{n}-ubyte"))
+@pytest.mark.parametrize("pattern", ("emnist-digits-{split}-{kind}-idx{n}-ubyte.gz", "{split}-{kind}.idx{n}-ubyte"))
 def test_other_spellings_of_the_names_are_understood(pattern, idx_folder):
     expected = read_idx_folder(idx_folder)
     for path in list(idx_folder.iterdir()):
-        side, kind = path.name.split("-")[:2]
-        side = "test" if side == "t10k" and pattern.startswith("emnist") else side
-        path.rename(idx_folder / pattern.format(side=side, kind=kind, n=3 if kind == "images" else 1))
-    for side, found in zip(expected, read_idx_folder(idx_folder), strict=True):
-        assert np.array_equal(side.images, found.images) and np.array_equal(side.labels, found.labels)
+        split, kind = path.name.split("-")[:2]
+        split = "test" if split == "t10k" and pattern.startswith("emnist") else split
+        path.rename(idx_folder / pattern.format(split=split, kind=kind, n=3 if kind == "images" else 1))
+    for split, found in zip(expected, read_idx_folder(idx_folder), strict=True):
+        assert np.array_equal(split.images, found.images) and np.array_equal(split.labels, found.labels)
 
 
 def test_more_than_ten_classes_need_no_names_where_every_label_occurs(idx_folder, idx_bytes):
@@ -140,10 +140,10 @@ def test_names_count_from_the_first_label(idx_folder, idx_bytes, refusal):
 
 
 def write_labels(folder, pack, labels):
-    """30 + 12 labels, these in turn; the test side begins with the first ones again."""
-    for side, count in (("train", 30), ("t10k", 12)):
+    """30 + 12 labels, these in turn; the test split begins with the first ones again."""
+    for split, count in (("train", 30), ("t10k", 12)):
         taken = np.resize(np.array([*labels], np.uint8), count)
-        (folder / f"{side}-labels-idx1-ubyte").write_bytes(pack(taken))
+        (folder / f"{split}-labels-idx1-ubyte").write_bytes(pack(taken))
 
 
 def test_class_names_stand_in_classes_txt(idx_folder, refusal):
@@ -163,8 +163,8 @@ def _drop_a_label(folder, pack):
     (folder / "train-labels-idx1-ubyte").write_bytes(pack(np.zeros(29, np.uint8)))
 
 
-def _swap_sides(folder, pack):
-    labels = [folder / f"{side}-labels-idx1-ubyte" for side in ("train", "t10k")]
+def _swap_splits(folder, pack):
+    labels = [folder / f"{split}-labels-idx1-ubyte" for split in ("train", "t10k")]
     shutil.move(labels[0], folder / "x")
     shutil.move(labels[1], labels[0])
     shutil.move(folder / "x", labels[1])
@@ -196,7 +196,7 @@ def _two_of_a_kind(folder, pack):
 BAD_FOLDERS = {
     "a file is missing": (_drop_labels, "t10k-labels-idx1-ubyte: not found", "four files"),
     "a label is missing": (_drop_a_label, "train-labels-idx1-ubyte: 29 labels", "expected 30"),
-    "labels of the other side": (_swap_sides, "train-labels-idx1-ubyte: 12 labels", "expected 30"),
+    "labels of the other split": (_swap_splits, "train-labels-idx1-ubyte: 12 labels", "expected 30"),
     "images and labels swapped": (_swap_images_and_labels, "train-images-idx3-ubyte.gz", "(labels); expected"),
     "images of another size": (_other_size, "t10k-images-idx3-ubyte.gz: images of 32 x 32", "expected 28 x 28"),
     "labels out of range": (_wrong_label, "classes.txt: not found, so the classes are 0 to 9", "labels reach 229"),
@@ -242,7 +242,7 @@ def test_unzipped_mnist_is_read_and_one_changed_byte_is_noticed(data_root, tmp_p
     for name in MNIST_SHA256:
         content = gzip.decompress((data_root / "mnist" / f"{name}.gz").read_bytes())
         (tmp_path / name).write_bytes(content)
-    assert [len(side) for side in read_mnist(tmp_path)] == [60_000, 10_000]
+    assert [len(split) for split in read_mnist(tmp_path)] == [60_000, 10_000]
     damaged = bytearray(content)
     damaged[-1] = (damaged[-1] + 1) % 10
     (tmp_path / name).write_bytes(damaged)

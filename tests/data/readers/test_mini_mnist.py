@@ -20,18 +20,18 @@ def csv_folder(tmp_path, random_dataset):
     """The report's four files, of 20 + 10 drawings, one of each notation that tools write."""
     folder = tmp_path / "report"
     folder.mkdir()
-    for side, n, notation in (("train", 20, "%.18e"), ("test", 10, "%d")):
+    for split, n, notation in (("train", 20, "%.18e"), ("test", 10, "%d")):
         data = random_dataset(n, tuple("0123456789"), seed=n)
-        np.savetxt(folder / f"{side}_X.csv", data.images.reshape(n, 784), notation, ",")
-        np.savetxt(folder / f"{side}_label.csv", np.eye(10)[data.labels], notation, ",")
+        np.savetxt(folder / f"{split}_X.csv", data.images.reshape(n, 784), notation, ",")
+        np.savetxt(folder / f"{split}_label.csv", np.eye(10)[data.labels], notation, ",")
     return folder
 
 
 def test_the_report_s_own_files_are_read(csv_folder, random_dataset):
-    for side, n in zip(read_csv_folder(csv_folder), (20, 10), strict=True):
+    for split, n in zip(read_csv_folder(csv_folder), (20, 10), strict=True):
         expected = random_dataset(n, tuple("0123456789"), seed=n)
-        assert np.array_equal(side.images, expected.images) and np.array_equal(side.labels, expected.labels)
-        assert side.classes == expected.classes and side.name == "report"
+        assert np.array_equal(split.images, expected.images) and np.array_equal(split.labels, expected.labels)
+        assert split.classes == expected.classes and split.name == "report"
 
 
 def test_spaces_blank_lines_and_comments_are_read_as_numpy_reads_them(tmp_path):

@@ -18,7 +18,7 @@ from experiments.studies.abstention import (
     prepare_all,
     scribble,
 )
-from jaxdoodle.data.catalog import draw_doodles
+from jaxdoodle.data import generate_doodles
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
@@ -48,7 +48,7 @@ def test_what_shows_no_drawing_is_counted_and_the_others_are_prepared():
 
 @pytest.fixture(scope="module")
 def splits():
-    return split_by_hash(draw_doodles(("clock", "hexagon"), 60, 0), QUICKDRAW, 0.5)
+    return split_by_hash(generate_doodles(("clock", "hexagon"), 60, 0), QUICKDRAW, 0.5)
 
 
 def model_of(splits, scale):

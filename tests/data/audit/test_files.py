@@ -1,0 +1,67 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from jaxdoodle.cli import main
+
+FILES = {
+    "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-5]), "truncated"),
+    "columns": (lambda path: np.save(path, np.ascontiguousarray(np.load(path).T)), "save array.T."),
+    "pictures": (lambda path: np.save(path, np.load(path).reshape(-1, 28, 28)), "save array.reshape(-1, 784)."),
+    "fractions": (lambda path: np.save(path, np.load(path) / 255), "save np.rint(array * 255).astype(np.uint8)"),
+    "floats": (lambda path: np.save(path, np.load(path) * 1.0), "float64: save np.rint(array).astype(np.uint8)"),
+    "truths": (lambda path: np.save(path, np.load(path) > 9), "save np.rint(array * 255)"),
+    "a page": (lambda path: path.write_text("<html>"), "expected a .npy file"),
+    "nothing": (lambda path: path.write_bytes(b""), "expected a .npy file"),
+}
+
+
+@pytest.mark.parametrize("spoil, text", FILES.values(), ids=FILES)
+def test_a_damaged_file_is_named_with_its_repair(spoil, text, bitmap_folder, capsys):
+    assert main(["data", "audit", str(bitmap_folder)]) == 0
+    assert "0 faults" in capsys.readouterr().out
+    for name in ("clock", "pizza"):
+        spoil(bitmap_folder / f"{name}.npy")
+    assert main(["data", "audit", str(bitmap_folder)]) == 1
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and last == f"{bitmap_folder}: cannot be read; 2 faults, 0 notes"
+    for name, line in zip(("clock", "pizza"), lines, strict=True):
+        assert line.startswith(f"fault  files: {bitmap_folder / name}.npy: ") and text in line
+
+
+def test_tables_with_a_drawing_a_column_are_named(tmp_path, capsys, sound):
+    for split, n in (("train", 20), ("test", 10)):
+        np.savetxt(tmp_path / f"{split}_X.csv", sound.train.images[:n].reshape(n, 784).T, "%d", ",")
+        np.savetxt(tmp_path / f"{split}_label.csv", np.eye(10, dtype=int)[np.arange(n) % 10], "%d", ",")
+    assert main(["data", "audit", str(tmp_path)]) == 1
+    assert (
+        "20 columns; expected 784. To mend it: its columns are the drawings: save array.T." in capsys.readouterr().out
+    )
+
+
+def test_idx_files_with_the_drawings_along_the_last_axis_are_named(idx_folder, idx_bytes, capsys):
+    images = np.zeros((28, 28, 30), np.uint8)
+    (idx_folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images)))
+    assert main(["data", "audit", str(idx_folder)]) == 1
+    assert "np.moveaxis(array, -1, 0)" in capsys.readouterr().out
+
+
+def test_files_of_emnist_are_noted_as_transposed(idx_folder, capsys):
+    main(["data", "audit", str(idx_folder)])
+    assert "EMNIST" not in capsys.readouterr().out
+    for path in list(idx_folder.iterdir()):
+        path.rename(idx_folder / f"emnist-letters-{path.name}")
+    main(["data", "audit", str(idx_folder)])
+    path = idx_folder / "emnist-letters-t10k-images-idx3-ubyte.gz"
+    assert f"note   orientation: {path}: EMNIST is published with rows and col" in capsys.readouterr().out
+
+
+def test_a_damaged_file_of_a_named_dataset_is_a_fault(tmp_path, capsys):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(bytes(9000))[:-20])
+    for name in ("mnist", "mnist-mini"):
+        assert main(["data", "audit", name, "--data-dir", str(tmp_path)]) == 1
+        *lines, last = capsys.readouterr().out.splitlines()
+        assert any("t10k-labels-idx1-ubyte.gz: " in line and "no IDX file" not in line for line in lines)
+        assert last == f"{name}: cannot be read; 4 faults, 0 notes"
