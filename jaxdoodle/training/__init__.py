@@ -12,23 +12,8 @@ if TYPE_CHECKING:
     from jaxdoodle.training.evaluation import Evaluation, evaluate, predict, score
     from jaxdoodle.training.loop import DivergedError, Epoch, TrainResult, fit
 
-__all__ = [
-    "Augment",
-    "DivergedError",
-    "Epoch",
-    "Evaluation",
-    "TrainConfig",
-    "TrainResult",
-    "evaluate",
-    "fit",
-    "predict",
-    "score",
-]
+__all__ = ["Augment", "DivergedError", "Epoch", "Evaluation", "TrainConfig", "TrainResult"]
+__all__ += ["evaluate", "fit", "predict", "score"]
 
-__getattr__, __dir__ = exports(
-    __name__,
-    augmentation="Augment",
-    config="TrainConfig",
-    evaluation="Evaluation evaluate predict score",
-    loop="DivergedError Epoch TrainResult fit",
-)
+_MODULES = {"evaluation": "Evaluation evaluate predict score", "loop": "DivergedError Epoch TrainResult fit"}
+__getattr__, __dir__ = exports(__name__, augmentation="Augment", config="TrainConfig", **_MODULES)

@@ -26,9 +26,9 @@ _BOUNDS = {"at_least": operator.ge, "above": operator.gt, "below": operator.lt}
 _NUMBERS = {"int": (Integral, "an integer"), "float": (Real, "a number")}
 
 
-def _option(default: Any, text: str, choices: tuple[str, ...] = (), **bounds: float) -> Any:
+def _option(default: Any, text: str, choices: str = "", **bounds: float) -> Any:
     """A field that is one value: a name among ``choices``, or a number within ``bounds``; ``text`` is its help."""
-    return field(default=default, metadata={"text": text, "choices": choices, "bounds": bounds})
+    return field(default=default, metadata={"text": text, "choices": tuple(choices.split()), "bounds": bounds})
 
 
 def _softmax_cross_entropy() -> Loss:
@@ -82,27 +82,18 @@ class OptimizerConfig(_Options):
 
     epochs: int = _option(10, "number of passes over the training images", at_least=1)
     loss: Loss = field(default_factory=_softmax_cross_entropy)
-    gradients: str = _option("hand", "how gradients are computed", ("hand", "autodiff"))
-    optimizer: str = _option(
-        "adam",
-        "optimizer",
-        ("sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "adagrad", "rmsprop", "lion"),
-    )
+    gradients: str = _option("hand", "how gradients are computed", "hand autodiff")
+    optimizer: str = _option("adam", "optimizer", "sgd momentum nesterov adam adamw nadam adagrad rmsprop lion")
     learning_rate: float = _option(1e-3, "highest learning rate of the schedule", above=0)
-    schedule: str = _option(
-        "cosine", "learning-rate schedule", ("constant", "cosine", "one_cycle", "exponential", "inverse_time")
-    )
-    schedule_decay: float = _option(
-        0.0, "factor per epoch of the schedule exponential, rate per step of inverse_time", at_least=0
-    )
+    schedule: str = _option("cosine", "learning-rate schedule", "constant cosine one_cycle exponential inverse_time")
+    schedule_decay: float = _option(0.0, "exponential: factor per epoch; inverse_time: rate per step", at_least=0)
     clip_norm: float | None = _option(None, "upper bound of the global norm of the gradient", above=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.schedule == "exponential" and not 0 < self.schedule_decay <= 1:
-            raise InputError(
-                f"schedule_decay of the schedule exponential is above 0 and at most 1; got {self.schedule_decay}."
-            )
+            allowed = "above 0 and at most 1"
+            raise InputError(f"schedule_decay of the schedule exponential is {allowed}; got {self.schedule_decay}.")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -118,9 +109,7 @@ class RegularizationConfig(_Options):
 
     penalties: tuple[Penalty, ...] = ()
     augment: Augment | None = None
-    ema_decay: float | None = _option(
-        None, "decay per step of a moving average of the weights, which is then evaluated and kept", at_least=0, below=1
-    )
+    ema_decay: float | None = _option(None, "decay per step of the moving average that is kept", at_least=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -134,14 +123,8 @@ class DataConfig(_Options):
     """
 
     batch_size: int = _option(128, "number of images of a step", at_least=1)
-    sampling: str = _option(
-        "natural",
-        "images of an epoch, each of them once or every class equally often",
-        ("natural", "balanced"),
-    )
-    seed: int = _option(
-        0, "seed of the initial weights, the order of the images, dropout and augmentation", at_least=0, below=2**32
-    )
+    sampling: str = _option("natural", "every image once an epoch, or every class equally often", "natural balanced")
+    seed: int = _option(0, "seed of weights, order, dropout and augmentation", at_least=0, below=2**32)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -155,9 +138,7 @@ class HardwareConfig(_Options):
     """
 
     devices: int = _option(1, "number of devices (on a processor: cores) that share each batch", at_least=1)
-    matmul_precision: str = _option(
-        "float32", "operands of matrix products, on GPUs and TPUs", tuple(MATMUL_PRECISIONS)
-    )
+    matmul_precision: str = _option("float32", "operands of matrix products on GPUs and TPUs", "float32 bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

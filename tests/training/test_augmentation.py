@@ -76,3 +76,49 @@ def test_the_blend_of_grid_points_is_a_weighted_mean():
     weights = np.array(augmentation._blend(28, 5))
     assert weights.shape == (28, 5) and (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1)
+
+
+def bars(count=400, size=41, horizontal=True):
+    """A bar of 3 x 25 pixels through the middle."""
+    image = np.zeros((size, size), np.float32)
+    image[size // 2 - 1 : size // 2 + 2, 8:33] = 1
+    image = image if horizontal else image.T
+    return jnp.asarray(np.broadcast_to(image[None, :, :, None], (count, size, size, 1)))
+
+
+def moments(images):
+    """Variances of rows and columns and their covariance, weighted by ink, each ``(count,)``."""
+    ink = images[..., 0] / images[..., 0].sum(axis=(1, 2), keepdims=True)
+    rows, columns = np.meshgrid(*[np.arange(images.shape[1]) - images.shape[1] // 2] * 2, indexing="ij")
+    return [(ink * part).sum(axis=(1, 2)) for part in (rows * rows, columns * columns, rows * columns)]
+
+
+def test_a_rotation_reaches_its_bound_in_degrees_and_does_not_pass_it():
+    rows, columns, both = moments(change(bars(), rotate=20))
+    angles = np.degrees(np.arctan2(2 * both, columns - rows)) / 2  # of the principal axis
+    assert 19 < abs(angles).max() < 20.5 and abs(angles.mean()) < 2
+
+
+def test_a_shear_reaches_its_bound_in_degrees_and_does_not_pass_it():
+    slants = []
+    for horizontal in (True, False):
+        rows, columns, both = moments(change(bars(horizontal=horizontal), shear=20))
+        slants.append(np.degrees(np.arctan(both / np.maximum(rows, columns))))
+    largest = sorted(abs(slant).max() for slant in slants)
+    assert largest[0] < 3 and 18 < largest[1] < 20.5, "one axis stays, the other slants"
+
+
+def test_zoom_changes_height_and_width_up_to_its_bound():
+    wide = np.sqrt(moments(change(bars(), zoom=0.2))[1])
+    tall = np.sqrt(moments(change(bars(horizontal=False), zoom=0.2))[0])
+    still = np.sqrt(moments(np.asarray(bars(1)))[1])
+    for size in (wide, tall):
+        assert 0.8 < (size / still).min() < 0.86 and 1.18 < (size / still).max() < 1.28
+
+
+@pytest.mark.parametrize("elastic", [1.0, 3.0])
+def test_the_displacement_is_bounded_by_elastic_and_goes_every_way(elastic):
+    augment = Augment(**{**vars(NOTHING), "elastic": elastic})
+    moved = np.asarray(augmentation._displacement(augment, KEY, (200, 28, 28), jnp.float32))
+    assert moved.shape == (200, 2, 28, 28)
+    assert 0.95 * elastic < abs(moved).max() <= elastic and abs(moved.mean(axis=(0, 2, 3))).max() < 0.05 * elastic

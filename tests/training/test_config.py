@@ -9,7 +9,14 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.nn import backprop
 from jaxdoodle.training.batches import SAMPLING
-from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
+from jaxdoodle.training.config import (
+    MATMUL_PRECISIONS,
+    DataConfig,
+    HardwareConfig,
+    OptimizerConfig,
+    RegularizationConfig,
+    TrainConfig,
+)
 from jaxdoodle.training.optimizers import OPTIMIZERS, SCHEDULES
 
 REFUSED = [
@@ -46,7 +53,13 @@ def test_a_schedule_that_does_not_decay_is_accepted():
 
 @pytest.mark.parametrize(
     "name, table",
-    [("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("sampling", SAMPLING), ("gradients", backprop.GRADIENTS)],
+    [
+        ("optimizer", OPTIMIZERS),
+        ("schedule", SCHEDULES),
+        ("sampling", SAMPLING),
+        ("gradients", backprop.GRADIENTS),
+        ("matmul_precision", MATMUL_PRECISIONS),
+    ],
 )
 def test_the_names_that_are_accepted_are_those_of_the_tables(name, table):
     option = next(option for option in fields(TrainConfig) if option.name == name)

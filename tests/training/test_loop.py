@@ -1,5 +1,6 @@
 """Training: it learns, repeats itself, chooses on validation, and stops where the loss is not finite."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -11,8 +12,9 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec, model
+from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec, backprop, model
 from jaxdoodle.nn.architectures import mlp
+from jaxdoodle.nn.losses import MeanSquaredError, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import L2
 from jaxdoodle.training import batches, loop, state
 from jaxdoodle.training.augmentation import Augment
@@ -217,3 +219,77 @@ def test_balanced_sampling_reaches_the_network():
         ).params
         seen[sampling] = float(params[1]["b"][0] - params[1]["b"][2])
     assert seen["natural"] < seen["balanced"] - 0.01, "the bias follows how often a class was seen"
+
+
+#: A learning rate at which float32 weights stand still.
+STILL = {"learning_rate": 1e-30, "optimizer": "sgd", "schedule": "constant"}
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.3), MeanSquaredError()], ids=str)
+def test_the_loss_of_the_config_is_the_one_that_is_trained_with(loss):
+    first = fit(loss=loss, batch_size=300, epochs=1).step_losses[0]
+    start = predict(SPEC, model.init(SPEC, jax.random.key(0)), TRAIN.images)
+    assert first == pytest.approx(score(start, TRAIN.labels, loss).loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("gradients", ["hand", "autodiff"])
+def test_gradients_are_computed_by_the_function_of_that_name(gradients, monkeypatch):
+    called = []
+    for name, make in backprop.GRADIENTS.items():
+        monkeypatch.setitem(
+            backprop.GRADIENTS, name, lambda *given, name=name, make=make: called.append(name) or make(*given)
+        )
+    fit(gradients=gradients, epochs=1)
+    assert called == [gradients]
+
+
+def test_augmentation_differs_from_step_to_step():
+    """One image over and over, by weights that stand still."""
+    one = TRAIN.take(np.zeros(8, int))
+    still = fit(train_set=one, validation=None, batch_size=1, epochs=1, **STILL).step_losses
+    moved = fit(train_set=one, validation=None, batch_size=1, epochs=1, augment=Augment(), **STILL).step_losses
+    assert len(set(still)) == 1 and len(set(moved)) == 8
+
+
+def test_the_schedule_lasts_as_long_as_the_training(monkeypatch):
+    seen, make = [], loop.make_optimizer
+    monkeypatch.setattr(loop, "make_optimizer", lambda config, steps: seen.append(steps) or make(config, steps))
+    result = fit(batch_size=128)
+    assert seen == [3] and len(result.step_losses) == 3 * CONFIG.epochs
+
+
+def test_training_metrics_are_counts_and_means_over_the_epoch():
+    result = fit(epochs=2, **STILL)
+    right = evaluate(SPEC, model.init(SPEC, jax.random.key(0)), TRAIN)
+    for number, epoch in enumerate(result.history):
+        losses = result.step_losses[10 * number : 10 * (number + 1)]
+        assert epoch.training.correct == right.correct and epoch.training.total == 300
+        assert epoch.training.loss == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_the_training_time_is_the_sum_over_the_epochs():
+    result = fit()
+    assert (
+        result.train_seconds == pytest.approx(sum(epoch.seconds for epoch in result.history)) and result.compile_seconds
+    )
+
+
+def test_validation_is_scaled_as_training_is():
+    result = loop.fit(SPEC, TRAIN, VALIDATION, CONFIG, divisor=1.0)
+    kept = result.history[result.best_epoch - 1].validation
+    assert evaluate(SPEC, result.params, VALIDATION, divisor=1.0) == kept != evaluate(SPEC, result.params, VALIDATION)
+
+
+def test_a_result_prints_as_one_line_and_as_a_table():
+    result = fit(epochs=2)
+    assert re.fullmatch(
+        rf"TrainResult\(epoch {result.best_epoch} of 2, validation \d+ of 100 right: .* %.*\), \d+\.\d s\)",
+        repr(result),
+    )
+    rows = result._repr_html_().split("<tr>")
+    assert len(rows) == 4 and "validation accuracy" in rows[1]
+    assert f"<td>{result.best_epoch} (kept)</td>" in rows[1 + result.best_epoch]
+    assert (
+        f"{result.history[0].validation.loss:.4f}" in rows[2]
+        and f"{result.history[0].training.accuracy:.2%}" in rows[2]
+    )
