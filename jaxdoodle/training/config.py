@@ -9,14 +9,13 @@ import math
 import operator
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxdoodle.core.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    from jaxdoodle.nn.base import Loss
-    from jaxdoodle.nn.penalties import Penalty
-    from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.nn.base import Loss
+from jaxdoodle.nn.losses import SoftmaxCrossEntropy
+from jaxdoodle.nn.penalties import Penalty
+from jaxdoodle.training.augmentation import Augment
 
 __all__ = ["DataConfig", "HardwareConfig", "OptimizerConfig", "RegularizationConfig", "TrainConfig"]
 
@@ -29,12 +28,6 @@ _NUMBERS = {"int": (Integral, "an integer"), "float": (Real, "a number")}
 def _option(default: Any, text: str, choices: str = "", **bounds: float) -> Any:
     """A field that is one value: a name among ``choices``, or a number within ``bounds``; ``text`` is its help."""
     return field(default=default, metadata={"text": text, "choices": tuple(choices.split()), "bounds": bounds})
-
-
-def _softmax_cross_entropy() -> Loss:
-    from jaxdoodle.nn.losses import SoftmaxCrossEntropy
-
-    return SoftmaxCrossEntropy()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -81,7 +74,7 @@ class OptimizerConfig(_Options):
     """
 
     epochs: int = _option(10, "number of passes over the training images", at_least=1)
-    loss: Loss = field(default_factory=_softmax_cross_entropy)
+    loss: Loss = SoftmaxCrossEntropy()
     gradients: str = _option("hand", "how gradients are computed", "hand autodiff")
     optimizer: str = _option("adam", "optimizer", "sgd momentum nesterov adam adamw nadam adagrad rmsprop lion")
     learning_rate: float = _option(1e-3, "highest learning rate of the schedule", above=0)

@@ -73,17 +73,14 @@ def test_the_fields_of_the_groups_are_all_there_are():
 
 
 def test_a_config_prints_what_is_not_the_default():
-    text = repr(TrainConfig(epochs=3, ema_decay=0.9))
-    assert text.startswith("TrainConfig(epochs=3") and "ema_decay=0.9" in text and "batch_size" not in text
-    assert eval(text.replace("loss=SoftmaxCrossEntropy(label_smoothing=0.0), ", "")) == TrainConfig(
-        epochs=3, ema_decay=0.9
-    )
+    assert repr(TrainConfig()) == "TrainConfig()"
+    assert repr(TrainConfig(ema_decay=0.9, epochs=3)) == "TrainConfig(epochs=3, ema_decay=0.9)"
 
 
 def test_the_options_are_known_without_jax():
     code = (
-        "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None); from jaxdoodle.training import Augment;"
-        "from jaxdoodle.training.config import RegularizationConfig; print(RegularizationConfig(augment=Augment()))"
+        "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None); from jaxdoodle.training import Augment, TrainConfig;"
+        "print(TrainConfig(augment=Augment()))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.startswith("RegularizationConfig(augment=Augment(rotate=10.0")
+    assert printed.startswith("TrainConfig(augment=Augment(rotate=10.0")
