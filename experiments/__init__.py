@@ -1,5 +1,7 @@
 """The reports' systems as experiments: ``python -m experiments`` lists them, with NAME it runs them."""
 
+__all__ = ["NAMES", "REPORTS", "STUDIES"]
+
 REPORTS = (
     "doodle_mlp",
     "digit_cnn",
@@ -11,7 +13,7 @@ REPORTS = (
     "worked_example",
 )
 STUDIES = ("abstention", "rendering", "preprocessing", "time_to_99")
-#: Name -> module.
+#: Name -> module. It declares ``EXPERIMENT``, or has ``run(out_dir, *, ...) -> exit code`` with its options.
 NAMES = {
     name: f"experiments.{folder}.{name}"
     for folder, names in (("reports", REPORTS), ("studies", STUDIES))

@@ -11,9 +11,12 @@ from jaxdoodle.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class Variant:
-    """One network and how to train it. ``network(classes)`` gives the spec.
+    """One network and how to train it.
 
-    ``divisor`` scales its pixels where the dataset's own contract does it otherwise.
+    Args:
+      network: Class names -> spec.
+      config: How to train.
+      divisor: Divides pixels, where the dataset's own preprocessing has another divisor.
     """
 
     network: Callable[[Sequence[str]], ModelSpec]
@@ -25,15 +28,22 @@ class Variant:
 class Experiment:
     """A dataset and the networks to train on it; the first variant is the report's own recipe.
 
-    ``claims`` are the accuracies that the report prints, by set; ``validation`` is the fraction of the training
-    drawings that is held out. ``costs`` are costs that the report prints, by step, which the first variant with the
-    first ``seed`` has to meet within 2 % from the step ``costs_from`` on. ``test_on`` names further datasets to score
-    the finished models on.
+    Args:
+      dataset: Its name.
+      variants: Name -> network and how to train it.
+      reported: Set -> accuracy, 0 to 1, that the report prints.
+      classes: Those to learn; ``None``: the dataset's default.
+      per_class: The most drawings of a class.
+      validation: Fraction of the training drawings held out for validation.
+      seed: The first seed.
+      costs: Step -> cost that the report prints; the first variant with ``seed`` has to meet it within 2 %.
+      costs_from: The step from which on costs have to be met.
+      test_on: Further datasets to score the trained models on.
     """
 
     dataset: str
     variants: Mapping[str, Variant]
-    claims: Mapping[str, float] = field(default_factory=dict)
+    reported: Mapping[str, float] = field(default_factory=dict)
     classes: Sequence[str] | str | None = None
     per_class: int | None = None
     validation: float = 0.2

@@ -1,65 +1,158 @@
-"""``python -m experiments.table``: the README's results, made from the committed records and from nothing else.
-
-For each experiment the report's own recipe, and of the other variants the one that is best on validation (on test
-where there is no validation set, and then, if there was a choice, it is marked so).
-"""
+"""``python -m experiments.table``: the tables of README.md, made from the committed records and from nothing else."""
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxdoodle.core.record import Record
+
+__all__ = ["RECORDS", "abstention_table", "inference_table", "preprocessing_table", "results_table", "training_table"]
+
 RECORDS = Path(__file__).parent / "records"
-HEADER = (
-    "| experiment | variant | parameters | set | report | here: right of total, mean of n | % lowest to highest | n |"
-)
+_ORDER = ("W1", "W2-32", "W2-128", "W3", "W4")
+RESULTS = ("experiment", "variant", "parameters", "set", "report", "here: correct of total, mean of n",
+           "% lowest to highest", "n")  # fmt: skip
 
 
-def markdown(records: Path = RECORDS) -> str:
-    """The table, a row for each variant and test set."""
-    rows = [HEADER, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+def results_table(records: Path = RECORDS) -> str:
+    """A row for each report, variant and test set.
+
+    Of each experiment it shows the report's own recipe, and of the other variants the one that is best on validation
+    (on test where there is no validation set; then, if there was a choice, it is marked so).
+    """
+    rows: list[Sequence[str]] = []
     for path in sorted(records.glob("*/record.json")):
-        record = json.loads(path.read_text())
-        if "variants" in record:
-            rows += _rows(record)
-    return "\n".join(rows)
+        record = Record.read(path)
+        if record.runs and "reported" in record.extra:
+            rows += _results(record)
+    return _markdown(RESULTS, rows)
 
 
-def _rows(record: dict[str, Any]) -> Iterator[str]:
-    first, *others = record["variants"]
-    best = max(others, key=lambda name: _rank(record["variants"][name]["runs"]), default=None)
-    for name in [first] + ([best] if best else []):
-        runs = record["variants"][name]["runs"]
-        for set_name in runs[0]["scores"]:
+def _results(record: Record) -> Iterator[tuple[str, ...]]:
+    first, *others = record.runs
+    best = [max(others, key=_rank)] if others else []
+    for variant in [first, *best]:
+        runs = variant.runs
+        for set_name in runs[0].scores:
             if set_name in ("train", "validation"):
                 continue
-            correct = [run["scores"][set_name]["correct"] for run in runs]
-            total = runs[0]["scores"][set_name]["total"]
-            claim = record["claims"].get(set_name) if name == first else None
-            cells = (
-                f"`{record['experiment']}`",
-                name + (" (chosen on test)" if name == best and len(others) > 1 and not _validated(runs) else ""),
-                f"{runs[0]['parameters']:,}",
+            correct = [run.scores[set_name]["correct"] for run in runs]
+            total = runs[0].scores[set_name]["total"]
+            reported = record.extra["reported"].get(set_name) if variant is first else None
+            chosen_on_test = variant is not first and len(others) > 1 and not _validated(variant)
+            yield (
+                f"`{record.name}`",
+                variant.name + (" (chosen on test)" if chosen_on_test else ""),
+                f"{variant.extra['parameters']:,}",
                 set_name,
-                f"{100 * claim:.2f} %" if claim else "",
+                f"{100 * reported:.2f} %" if reported else "",
                 f"{statistics.mean(correct):,.1f} of {total:,}: {100 * statistics.mean(correct) / total:.2f} %",
                 f"{100 * min(correct) / total:.2f} to {100 * max(correct) / total:.2f}",
                 str(len(runs)),
             )
-            yield f"| {' | '.join(cells)} |"
 
 
-def _validated(runs: list[dict[str, Any]]) -> bool:
-    return "validation" in runs[0]["scores"]
+def _validated(variant: Record) -> bool:
+    return "validation" in variant.runs[0].scores
 
 
-def _rank(runs: list[dict[str, Any]]) -> float:
-    chosen_on = "validation" if _validated(runs) else "test"
-    return statistics.mean(run["scores"][chosen_on]["correct"] / run["scores"][chosen_on]["total"] for run in runs)
+def _rank(variant: Record) -> float:
+    chosen_on = "validation" if _validated(variant) else "test"
+    return statistics.mean(run.scores[chosen_on]["correct"] / run.scores[chosen_on]["total"] for run in variant.runs)
+
+
+def training_table(records: Path = RECORDS) -> str:
+    """Seconds a round of jaxdoodle, its share of the matmul peak, and how many times as long each peer takes."""
+    whole, w1 = (Record.read(records / "speed" / f"{name}.json") for name in ("training", "training_w1"))
+    found = [(w1, w1.run("W1")), *((whole, run) for run in whole.runs if run.name not in ("W1", "W5"))]
+    found.sort(key=lambda pair: _ORDER.index(pair[1].name))
+    peers = [run.name for run in w1.run("W1").runs if not run.name.startswith("jaxdoodle")]
+    rows = []
+    for record, workload in found:
+        seconds = {run.name: statistics.median(run.extra["seconds"]) for run in workload.runs}
+        fastest = min(value for name, value in seconds.items() if name.startswith("jaxdoodle"))
+        peak = workload.config["flops"] / fastest / record.extra["peak_flops"]
+        times = [f"{seconds[peer] / fastest:.2f}" if peer in seconds else "" for peer in peers]
+        title = f"{workload.name}: {workload.config['title']}, {workload.config['images']:,} images"
+        rows.append([title, f"{fastest:.2f} s", f"{peak:.0%}".replace("%", " %"), *times])
+    return _markdown(("workload", "jaxdoodle", "of matmul peak", *peers), rows)
+
+
+def inference_table(records: Path = RECORDS) -> str:
+    """Times of the NumPy network as multiples of onnxruntime's with one thread."""
+    networks = Record.read(records / "speed" / "training.json").run("W5").runs
+    measured = {
+        "one image": lambda extra: extra["warm_seconds"]["1"],
+        "256 images": lambda extra: extra["warm_seconds"]["256"],
+        "process start to first answer, by the clock": lambda extra: extra["cold_seconds"],
+        "the same, processor time": lambda extra: extra["cold_processor_seconds"],
+    }
+    rows = []
+    for title, seconds_of in measured.items():
+        pairs = (
+            [network.run(name) for name in ("jaxdoodle (NumPy)", "onnxruntime, one thread")] for network in networks
+        )
+        medians = [[statistics.median(seconds_of(run.extra)) for run in pair] for pair in pairs]
+        rows.append([title, *(f"{numpy / peer:.2f}" for numpy, peer in medians)])
+    return _markdown(("", *(network.name for network in networks)), rows)
+
+
+def preprocessing_table(records: Path = RECORDS) -> str:
+    """Correct images as published, and after preprocessing of any canvas: means of the networks."""
+    sets = Record.read(records / "preprocessing" / "record.json").runs
+    conditions = {one.name: {row["name"]: row for row in one.extra["conditions"]} for one in sets}
+    first, *_ = conditions.values()
+    goals = list(first)[:2]
+    rows = [
+        [
+            "bitmaps as published",
+            *(f"{statistics.mean(found[goals[0]]['published']):,.1f}" for found in conditions.values()),
+        ]
+    ]
+    rows += [
+        [goal, *(f"{statistics.mean(found[goal]['preprocessed']):,.1f}" for found in conditions.values())]
+        for goal in goals
+    ]
+    return _markdown(("", *conditions), rows)
+
+
+#: Titles of columns -> the kinds of images that they show: none of the networks has both.
+_KINDS = {"digits or doodles": ("doodles", "digits")} | {
+    kind.replace("_", " "): (kind,) for kind in ("other_doodles", "scribbles", "noise", "blank_pages")
+}
+_SCORES = ("energy", "largest_logit")
+
+
+def abstention_table(record: Record) -> str:
+    """A row for each network: means over the seeds, by energy / by largest logit; in brackets the AUROC."""
+    titles = ["network", "calibration error, fitted", "in-distribution kept", *(f"{kind} abstained" for kind in _KINDS)]
+    return _markdown(titles, [[net.name, *_abstention([run.extra for run in net.runs])] for net in record.runs])
+
+
+def _abstention(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
+    def shares(counts: Sequence[dict[str, int]]) -> str:
+        means = (statistics.mean(one[score] / one["total"] for one in counts) for score in _SCORES)
+        return " / ".join(f"{100 * share:.1f}" for share in means) + " %"
+
+    errors = (statistics.mean(run["calibration"][when]["error"] for run in runs) for when in ("before", "after"))
+    yield ", ".join(f"{100 * error:.2f} %" for error in errors)
+    yield shares([run["in_distribution_kept"] for run in runs])
+    for kinds in _KINDS.values():
+        if not (shown := [kind for kind in kinds if kind in runs[0]["abstained"]]):
+            yield ""
+        for kind in shown:
+            areas = (statistics.mean(run["auroc"][kind][score] for run in runs) for score in _SCORES)
+            areas_text = " / ".join(f"{area:.3f}" for area in areas)
+            yield f"{shares([run['abstained'][kind] for run in runs])} ({areas_text})"
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
 
 
 if __name__ == "__main__":
-    print(markdown())
+    print(results_table(), training_table(), inference_table(), preprocessing_table(), sep="\n\n")
+    print("\n" + abstention_table(Record.read(RECORDS / "abstention" / "record.json")))

@@ -1,101 +1,126 @@
-"""One run, whole: train, score, calibrate, write the model file, and hold NumPy to what JAX says.
+"""One run: train, score, calibrate, write the model file, hold NumPy to JAX, and record all of it.
 
-``jaxdoodle train`` and every experiment go through here, so what one writes the other can read.
+``jaxdoodle train`` and every experiment go through here, so the records of one are read like those of the other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jaxdoodle.cli.progress import Progress
 from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.core.record import describe_data, describe_machine
-from jaxdoodle.data.dataset import Splits
+from jaxdoodle.core.machine import describe_machine
+from jaxdoodle.core.record import Record, to_json
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
-from jaxdoodle.training import Evaluation, TrainConfig, TrainResult, fit, predict, score
+from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 
+__all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "train_model"]
+
+#: Test images that a model file holds as golden inputs.
 GOLDENS = 16
 #: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.
 PARITY = 1e-5
+#: With more classes than this, a record leaves out the counts by class.
+MOST_CLASSES = 20
 
 
 class ParityError(FailedError):
-    """The exported model does not say what the trained one says."""
+    """NumPy, reading the model file, gives other logits than JAX."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a run found. ``scores`` and ``predicted`` labels are by the name of the set, as in ``splits.sets``."""
+    """What a run gave.
+
+    Args:
+      spec: The network.
+      splits: The data that were scored: of a set on disk, a sample.
+      config: How it was trained.
+      result: Parameters and history.
+      scores: Name of the set -> loss and counts in evaluation mode.
+      predicted: Name of the set -> predicted labels, int64 ``(n,)``.
+      parity: Largest difference between NumPy's and JAX's logits on the test set, relative to the largest logit.
+      model_path: The model file.
+      record: All of it as JSON values.
+    """
 
     spec: ModelSpec
     splits: Splits
     config: TrainConfig
-    fit: TrainResult
+    result: TrainResult
     scores: dict[str, Evaluation]
-    predicted: dict[str, np.ndarray]
+    predicted: dict[str, NDArray[np.int64]]
     parity: float
     model_path: Path
+    record: Record
 
 
-def train_model(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, *, title: str) -> Run:
+def train_model(
+    spec: ModelSpec,
+    splits: Splits,
+    config: TrainConfig,
+    out_dir: Path,
+    *,
+    title: str,
+    command: str = "",
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Run:
     """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
 
-    Of a set that is on disk a sample is scored: ``Run.splits`` is what was. Raises ``ParityError`` if the NumPy network
-    reads the file back and disagrees with JAX by more than ``PARITY``.
+    Args:
+      spec: The network.
+      splits: The data. Of a set that is on disk, a sample is scored.
+      config: How to train.
+      out_dir: Folder for the model file; made where it is missing.
+      title: Name of the run in its record.
+      command: Command line that repeats the run, for its record.
+      on_epoch: Called after every epoch.
+
+    Returns:
+      The run and its record. The record is not written.
+
+    Raises:
+      InputError: The test set is empty, or the network does not fit the data or a model file.
+      ParityError: The NumPy network reads the file and differs from JAX by more than ``PARITY``.
     """
     model_file.refuse_unfit(spec)
     if not len(splits.test):
         raise InputError(f"{splits.name}: no drawing is left to test on; more drawings per class are needed.")
     out_dir.mkdir(parents=True, exist_ok=True)
-    divisor, train, sizes = splits.preprocessing.divisor, splits.train, describe_data(splits)["sizes"]
+    divisor, train, data = splits.preprocessing.divisor, splits.train, describe_data(splits)
     splits = splits.in_memory()
-    with Progress(title, config.epochs, len(train)) as progress:
-        result = fit(spec, train, splits.validation, config, divisor=divisor, on_epoch=progress)
+    result = fit(spec, train, splits.validation, config, divisor=divisor, on_epoch=on_epoch)
 
     outputs = {
         name: predict(spec, result.params, dataset.images, divisor=divisor)
         for name, dataset in splits.sets.items()
         if len(dataset)
     }
-    scores = {name: score(found, splits.sets[name].labels, config.loss) for name, found in outputs.items()}
-
-    model_path = out_dir / "model.npz"
-    model_file.write(model_path, _model_file(spec, splits, sizes, config, result, scores, outputs))
-    parity = _relative_difference(Model.load(model_path).logits(splits.test.images), outputs["test"])
-    if not parity <= PARITY:
-        raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
-    predicted = {name: found.argmax(axis=1) for name, found in outputs.items()}
-    return Run(spec, splits, config, result, scores, predicted, parity, model_path)
-
-
-def _model_file(
-    spec: ModelSpec,
-    splits: Splits,
-    sizes: dict[str, int],
-    config: TrainConfig,
-    result: TrainResult,
-    scores: dict[str, Evaluation],
-    outputs: dict[str, np.ndarray],
-) -> model_file.ModelFile:
+    scores = {name: score(logits, splits.sets[name].labels, config.loss) for name, logits in outputs.items()}
     provenance = {
         "dataset": splits.name,
-        "split": sizes,
+        "split": data["sizes"],
         "seed": config.seed,
         "best_epoch": result.best_epoch,
         "scores": {name: {"correct": score.correct, "total": score.total} for name, score in scores.items()},
-        **describe_machine(),
+        **(machine := describe_machine()),
     }
     temperature, abstain_below = 1.0, None
     if "validation" in outputs and isinstance(config.loss, SoftmaxCrossEntropy):
         temperature = calibration.fit_temperature(outputs["validation"], splits.validation.labels)
         abstain_below = calibration.fit_abstention(energy(outputs["validation"]))
-    return model_file.ModelFile(
+    model_path = out_dir / "model.npz"
+    file = model_file.ModelFile(
         spec,
         result.params,
         splits.preprocessing,
@@ -105,7 +130,67 @@ def _model_file(
         abstain_below=abstain_below,
         provenance=provenance,
     )
+    model_file.write(model_path, file)
+    parity = _relative_difference(Model.load(model_path).logits(splits.test.images), outputs["test"])
+    if not parity <= PARITY:
+        raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
+    predicted = {name: logits.argmax(axis=1) for name, logits in outputs.items()}
+    record = Record(
+        title,
+        command,
+        config_to_json(config),
+        data,
+        machine,
+        tuple(_epoch(epoch) for epoch in result.history),
+        {name: score._asdict() | _by_class(splits.sets[name], predicted[name]) for name, score in scores.items()},
+        {
+            "spec": spec.to_dict() | {"classes": len(spec.classes)},
+            "parameters": spec.param_count,
+            "best_epoch": result.best_epoch,
+            "interrupted": result.interrupted,
+            "compile_seconds": round(result.compile_seconds, 3),
+            "train_seconds": round(result.train_seconds, 3),
+            "numpy_parity": parity,
+            "model_sha256": hashlib.sha256(model_path.read_bytes()).hexdigest(),
+        },
+    )
+    return Run(spec, splits, config, result, scores, predicted, parity, model_path, record)
 
 
-def _relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+def describe_data(splits: Splits) -> dict[str, Any]:
+    """Describe a dataset as a record holds it: name, classes, images in each set, duplicates and preprocessing."""
+    return {
+        "name": splits.name,
+        "classes": list(splits.classes),
+        "sizes": {name: len(dataset) for name, dataset in splits.sets.items()},
+        "duplicates": splits.overlap_text,
+        "preprocessing": splits.preprocessing.to_dict(),
+    }
+
+
+def config_to_json(config: TrainConfig) -> dict[str, Any]:
+    """Give the fields of ``config`` as JSON values."""
+    return {field.name: to_json(getattr(config, field.name)) for field in fields(config)}
+
+
+def _epoch(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "epoch": epoch.number,
+        "training": epoch.training._asdict(),
+        "validation": epoch.validation._asdict() if epoch.validation else None,
+        "seconds": round(epoch.seconds, 3),
+    }
+
+
+def _by_class(dataset: Dataset, predicted: NDArray[np.int64]) -> dict[str, Any]:
+    """Counts in the order of the classes."""
+    count = len(dataset.classes)
+    if count > MOST_CLASSES:
+        return {}
+    correct = np.bincount(dataset.labels[predicted == dataset.labels], minlength=count)
+    total = np.bincount(dataset.labels, minlength=count)
+    return {"correct_by_class": correct.tolist(), "total_by_class": total.tolist()}
+
+
+def _relative_difference(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    return float(np.abs(found - expected).max() / np.abs(expected).max())

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
 from pathlib import Path
 
-import jax
-import numpy as np
-
 from experiments.planted_bugs.known_good import configurations
 from experiments.planted_bugs.mutations import MUTATIONS
 from experiments.planted_bugs.suite import PAIRS, examine, run
+from jaxdoodle.core.machine import describe_machine
+from jaxdoodle.core.record import Record
 
 RECORD = Path(__file__).parents[1] / "records" / "planted_bugs" / "record.json"
 
@@ -40,19 +38,16 @@ def main(argv: list[str] | None = None) -> int:
         "right_code": len(clean) + len(good) + len(built_in),
         "false_alarms": sum(not o["passed"] for o in (*clean, *good, *built_in)),
     }
-    record = {
-        "command": "python -m experiments.planted_bugs",
+    found = {
         "totals": totals,
-        "versions": {"python": platform.python_version(), "jax": jax.__version__, "numpy": np.__version__},
-        "processors": platform.machine(),
         "seconds": round(time.perf_counter() - start),
         "mutations": planted,
         "clean_networks": clean,
         "known_good": good,
-        "own_rules": built_in,
+        "built_in": built_in,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=1) + "\n")
+    command = "python -m experiments.planted_bugs"
+    Record("planted_bugs", command, machine=describe_machine(), extra=found).write(options.out)
     print(json.dumps(totals))
     enough = totals["caught"] == len(planted) and totals["named"] >= 0.95 * len(planted)
     return 0 if enough and not totals["false_alarms"] else 1

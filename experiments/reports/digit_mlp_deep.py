@@ -14,7 +14,7 @@ from jaxdoodle.training.config import TrainConfig
 
 EXPERIMENT = Experiment(
     dataset="mnist",
-    claims={"test": 0.978},
+    reported={"test": 0.978},
     validation=1 / 12,
     variants={
         "report": Variant(

@@ -1,6 +1,6 @@
 """Trained on the built-in, generated drawings alone; scored on the real ones of Quick, Draw!, class by class.
 
-No report claims this. Here, 2,000 generated drawings a class, 5 seeds, mean over the classes on 3,243 real drawings:
+No report says this. Here, 2,000 generated drawings a class, 5 seeds, mean over the classes on 3,243 real drawings:
 94.3 % with the CNN (headphones 93.5, bucket 96.8, clock 93.1, pizza 98.7, hexagon 89.4) and 89.4 % with the MLP. Only
 25 of the real drawings are buckets and 36 hexagons. The generator was tuned on half of the real drawings; on the
 other half the CNN was as good.

@@ -1,6 +1,6 @@
-"""The worked example of "Convolution Neural Networks (CNNs)" (lecture slides), by this library's own networks.
+"""The worked example of "Convolution Neural Networks (CNNs)" (lecture slides), by this library's networks.
 
-The slides slide a 3x3 kernel over a 5x5 input, apply ReLU and pool 2x2. Their code is right; the results they print
+The slides move a 3x3 kernel over a 5x5 input, apply ReLU and pool 2x2. Their code is right; the results they print
 for it are not:
 
     conv    they print [[2, -1, -3], [3, -3, -1], [0, -1, 1]]    here [[-1, 3, 1], [-3, 1, 2], [2, 1, -3]]
@@ -17,7 +17,6 @@ Every result is computed by the NumPy network, by the JAX layers and by ``scipy.
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import numpy as np
 from scipy.signal import convolve, correlate
 
 from experiments.reports.filters import FILTERS, house
+from jaxdoodle.core.record import Record
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.plots.image_grids import filter_grid
@@ -52,20 +52,20 @@ FILTER_TOLERANCE = 1e-5  # float32 sums of nine products with weights up to 8, a
 
 
 def run(out_dir: Path) -> int:
-    """Print the small matrices; write two pictures and ``record.json`` to ``out_dir``. 0 if all agree, else 1."""
+    """Print the small matrices; write two figures and ``record.json`` to ``out_dir``. 0 if all agree, else 1."""
     out_dir.mkdir(parents=True, exist_ok=True)
 
     layers, params, image = tuple(STEPS.values()), [_conv_params(KERNEL[..., None]), {}, {}], INPUT[..., None]
-    by_author = {
+    by_implementation = {
         "network": [y[..., 0] for y in by_network(layers, params, image)],
         "layers": [y[..., 0] for y in by_layers(layers, params, image)],
         "scipy": by_scipy(INPUT, KERNEL),
     }
     agree = {
-        author: all(np.array_equal(y, RIGHT[step]) for step, y in zip(STEPS, outputs, strict=True))
-        for author, outputs in by_author.items()
+        name: all(np.array_equal(y, RIGHT[step]) for step, y in zip(STEPS, outputs, strict=True))
+        for name, outputs in by_implementation.items()
     }
-    outputs = dict(zip(STEPS, by_author["network"], strict=True))
+    outputs = dict(zip(STEPS, by_implementation["network"], strict=True))
     flipped = np.array_equal(outputs["conv"], convolve(INPUT, KERNEL, "valid", "direct"))
 
     picture = house()
@@ -73,31 +73,31 @@ def run(out_dir: Path) -> int:
     ok = all(agree.values()) and max(differences.values()) <= FILTER_TOLERANCE
 
     _print_matrices(outputs)
-    print(f"as worked out by hand: {agree}; true (flipped) convolution: {flipped}")
+    print(f"as worked by hand: {agree}; true (flipped) convolution: {flipped}")
     print(f"filters, largest difference from scipy.signal.correlate: {differences}")
     _draw_steps(outputs, out_dir / "steps.png")
     pairs = {name: (kernel, responses[..., i]) for i, (name, kernel) in enumerate(FILTERS.items())}
     filter_grid(picture, pairs, out_dir / "filters.png", title="worked_example")
-    record = {
-        "experiment": "worked_example",
-        "versions": {name: version(name) for name in ("jaxdoodle", "numpy", "jax", "scipy")},
+    filters = [{"name": name, "kernel": kernel.astype(float).round(6).tolist()} for name, kernel in FILTERS.items()]
+    found = {
         "input": INPUT.astype(int).tolist(),
         "kernel": KERNEL.astype(int).tolist(),
-        "printed_by_the_slides": PRINTED,
+        "reported": PRINTED,
         "outputs": {step: y.astype(int).tolist() for step, y in outputs.items()},
-        "as_worked_out_by_hand": agree,
+        "as_worked_by_hand": agree,
         "kernel_is_flipped": flipped,
-        "filters": {name: kernel.astype(float).round(6).tolist() for name, kernel in FILTERS.items()},
+        "filters": filters,
         "filters_largest_difference_from_scipy": differences,
         "ok": ok,
     }
-    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in record.items())
-    (out_dir / "record.json").write_text(f"{{\n{lines}\n}}\n")
+    versions = {name: version(name) for name in ("jaxdoodle", "numpy", "jax", "scipy")}
+    command = "python -m experiments worked_example"
+    Record("worked_example", command, machine={"versions": versions}, extra=found).write(out_dir / "record.json")
     return 0 if ok else 1
 
 
 def filter_responses(picture: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """``(h, w)`` -> responses of the six filters ``(h - 2, w - 2, 6)``; how far each author is from scipy."""
+    """``(h, w)`` -> responses of the six filters ``(h - 2, w - 2, 6)``, and differences from scipy."""
     kernels = FILTERS.values()
     expected = np.stack([correlate(picture.astype(float), kernel, "valid", "direct") for kernel in kernels], axis=-1)
     params = [_conv_params(np.stack(list(kernels), axis=-1))]
@@ -105,12 +105,12 @@ def filter_responses(picture: np.ndarray) -> tuple[np.ndarray, dict[str, float]]
         "network": by_network((Conv2D(len(kernels), 3),), params, picture[..., None])[0],
         "layers": by_layers((Conv2D(len(kernels), 3),), params, picture[..., None])[0],
     }
-    differences = {author: float(np.abs(y - expected).max()) for author, y in responses.items()}
+    differences = {name: float(np.abs(y - expected).max()) for name, y in responses.items()}
     return responses["network"], differences
 
 
 def by_network(layers: tuple[Layer, ...], params: list[dict], image: np.ndarray) -> Arrays:
-    """What each layer gives, by the NumPy network: ``(h, w, channels)`` -> one ``(h, w, filters)`` per layer."""
+    """Outputs of each layer, by the NumPy network: ``(h, w, channels)`` -> one ``(h, w, filters)`` per layer."""
     specs = [ModelSpec(layers[: n + 1], image.shape) for n in range(len(layers))]
     return [Network(spec, params[: len(spec.layers)]).logits(image[None])[0] for spec in specs]
 

@@ -1,1 +1,1 @@
-"""jaxdoodle against other libraries on equal work, each in a process of its own: ``python -m experiments.speed``."""
+"""jaxdoodle beside other libraries on equal work, each in a process of its own: ``python -m experiments.speed``."""

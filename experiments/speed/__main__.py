@@ -1,8 +1,8 @@
-"""Time ours against other libraries on equal work, side by side, and write a record.
+"""Time jaxdoodle and other libraries on equal work, and write a record.
 
-Every runtime trains in a process of its own. A round is one turn of each, one after the other, so that whatever else
-the machine does meets all of them. What counts is the median over the rounds. A runtime of others that is not installed
-or that fails is left out, and the record says why; where ours fails, the exit code is 1.
+Every runtime trains in a process of its own. In a round each runs once, one after the other, so that other load on the
+machine affects all of them. Tables show the median over the rounds. A peer that is not installed or that fails is left
+out, and the record says why; where jaxdoodle fails, the exit code is 1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,16 @@ from rich.table import Table
 from experiments.speed import equality, inference, process
 from experiments.speed.machine import MEGABYTE, busy_cores, command
 from experiments.speed.process import Ended
-from experiments.speed.runtimes import OURS, RUNTIMES, applies
+from experiments.speed.runtimes import JAXDOODLE, RUNTIMES, applies
 from experiments.speed.workloads import WORKLOADS, load_data
 from jaxdoodle.core.errors import FailedError
-from jaxdoodle.core.record import cores, describe_machine, write_json
+from jaxdoodle.core.machine import cores, describe_machine
+from jaxdoodle.core.record import Record
 
-#: Cores that work for others before a workload, as a share of all, from which on its seconds are not to be trusted.
+#: Fraction of the cores that other processes use before a workload, above which its seconds are not to be trusted.
 BUSY = 0.25
+#: What a worker says of its machine, and of the test set.
+MACHINE, SCORE = ("versions", "device"), ("correct", "total")
 PEAK = """
 import time, jax, jax.numpy as jnp
 size = 2048 if jax.default_backend() == "cpu" else 8192
@@ -54,15 +58,15 @@ def main() -> int:
     for one, reason in (_lacking(RUNTIMES) | _lacking(inference.RUNTIMES)).items():
         print(f"skipped: {one}: {reason}")
     data_name, *_ = load_data(options.data_dir or None)
-    record: dict[str, Any] = {
-        "command": command("experiments.speed"),
-        "data": data_name,
-        "machine": describe_machine(),
-        "load_before": os.getloadavg(),
-        "peak_flops": float(process.run("-c", PEAK)[0]),
-        "workloads": {},
-    }
-    print(f"{data_name}; matmul peak {record['peak_flops'] / 1e9:.0f} GFLOP/s")
+    load, peak = os.getloadavg(), float(process.run("-c", PEAK)[0])
+    print(f"{data_name}; matmul peak {peak / 1e9:.0f} GFLOP/s")
+    record = Record(
+        "speed",
+        command("experiments.speed"),
+        data={"name": data_name},
+        machine=describe_machine(),
+        extra={"load_before": load, "peak_flops": peak},
+    )
     for name in options.workloads:
         busy = busy_cores()
         try:
@@ -70,17 +74,29 @@ def main() -> int:
         except FailedError as error:
             print(error, file=sys.stderr)
             return 1
-        record["workloads"][name] = {"busy_cores_before": round(busy, 2)} | found
-        record["load_after"] = os.getloadavg()
-        write_json(options.out, record)
-        console.print(inference_table(found) if name == "W5" else training_table(name, found, record["peak_flops"]))
+        found = replace(found, extra={"busy_cores_before": round(busy, 2)} | found.extra)
+        record = replace(record, runs=(*record.runs, found), extra=record.extra | {"load_after": os.getloadavg()})
+        record.write(options.out)
+        console.print(inference_table(found) if name == "W5" else training_table(found, peak))
         if busy > BUSY * cores():
-            print(f"others kept {busy:.1f} cores busy before {name}: trust its ratios less, its seconds not at all.")
+            print(
+                f"other processes used {busy:.1f} cores before {name}: trust its ratios less, its seconds not at all."
+            )
     return 0
 
 
-def time_training(name: str, data_name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """For each runtime its rounds' seconds and losses, start, memory, test score, and whether its work was equal."""
+def time_training(name: str, data_name: str, options: argparse.Namespace) -> Record:
+    """Time one workload.
+
+    Args:
+      name: Of the workload.
+      data_name: Name of the dataset.
+      options: ``share``, ``data_dir`` and ``rounds`` of the command line.
+
+    Returns:
+      A run for each runtime: seconds and losses by round, seconds of the start, memory, test score, and whether its
+      work was equal.
+    """
     workload = WORKLOADS[name]
     images = max(workload.batch_size, int(workload.images * options.share))
     share = images / workload.images
@@ -111,25 +127,41 @@ def time_training(name: str, data_name: str, options: argparse.Namespace) -> dic
         for worker in workers.values():
             process.stop(worker)
     measured = data_name == "mnist" and images == workload.images
-    judged = equality.judge(name, found, OURS[0], measured=measured)
-    return {
-        "title": workload.title,
-        "images": images,
-        "flops": workload.flops * share,
-        "runtimes": {one: heard | judged[one] for one, heard in found.items()},
-        "skipped": skipped,
-    }
+    judged = equality.judge(name, found, JAXDOODLE[0], measured=measured)
+    return Record(
+        name,
+        config={"title": workload.title, "images": images, "flops": workload.flops * share},
+        extra={"skipped": _reasons(skipped)},
+        runs=tuple(_run_of(one, heard | judged[one]) for one, heard in found.items()),
+    )
 
 
-def time_inference(rounds: int) -> dict[str, Any]:
-    """For each network and runtime: seconds of a call by batch size, and of a whole process by the clock and by the
-    processor, a number for each round.
+def _run_of(runtime: str, heard: dict[str, Any]) -> Record:
+    """What a worker said, as a record."""
+    machine, score = ({key: heard.pop(key) for key in keys if key in heard} for keys in (MACHINE, SCORE))
+    return Record(runtime, machine=machine, scores={"test": score}, extra=heard)
+
+
+def _reasons(skipped: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": one, "reason": reason} for one, reason in skipped.items()]
+
+
+def time_inference(rounds: int) -> Record:
+    """Time inference.
+
+    Returns:
+      For each network a run that holds one for each runtime. Lists have an entry for each round: seconds of a call by
+      batch size, and of a whole process by the clock and by the processor.
     """
-    networks: dict[str, Any] = {}
+    networks = []
     for title, spec in inference.networks().items():
         skipped = _lacking(inference.RUNTIMES)
-        found: dict[str, dict[str, list[float]]] = {
-            one: {"cold": [], "cold, processor": [], **{str(count): [] for count in inference.BATCHES}}
+        found: dict[str, dict[str, Any]] = {
+            one: {
+                "cold_seconds": [],
+                "cold_processor_seconds": [],
+                "warm_seconds": {str(count): [] for count in inference.BATCHES},
+            }
             for one in inference.RUNTIMES
             if one not in skipped
         }
@@ -142,68 +174,74 @@ def time_inference(rounds: int) -> dict[str, Any]:
                             "-m", "experiments.speed.inference", one, folder, "cold"
                         )
                         warm, *_ = process.run("-m", "experiments.speed.inference", one, folder, "warm")
-                        found[one]["cold"].append(by_clock)
-                        found[one]["cold, processor"].append(by_processor)
+                        found[one]["cold_seconds"].append(by_clock)
+                        found[one]["cold_processor_seconds"].append(by_processor)
                         for count, seconds in json.loads(warm.splitlines()[-1]).items():
-                            found[one][count].append(seconds)
-        networks[title] = {"runtimes": found, "skipped": skipped}
-    return {"networks": networks}
+                            found[one]["warm_seconds"][count].append(seconds)
+        runs = tuple(Record(one, extra=seconds) for one, seconds in found.items())
+        networks.append(Record(title, extra={"skipped": _reasons(skipped)}, runs=runs))
+    return Record("W5", runs=tuple(networks))
 
 
-def training_table(name: str, result: dict[str, Any], peak: float) -> Table:
-    found = result["runtimes"]
-    fastest = min(statistics.median(found[one]["seconds"]) for one in OURS if one in found)
-    workload = WORKLOADS[name]
-    judged = all(heard["equal"] is not None for heard in found.values())
+def training_table(found: Record, peak: float) -> Table:
+    """Show a workload as ``time_training`` gives it; ``peak`` is the machine's matmul peak in FLOP/s."""
+    fastest = min(statistics.median(run.extra["seconds"]) for run in found.runs if run.name in JAXDOODLE)
+    workload = WORKLOADS[found.name]
+    judged = all(run.extra["equal"] is not None for run in found.runs)
     unknown = "" if judged else f"; judged on {workload.images:,} images of MNIST alone"
+    images = f"{found.config['images']:,} images a round"
     table = Table(
-        title=f"{name}: {result['title']}, batch {workload.batch_size}, {result['images']:,} images a round",
-        caption=f"equal work: in brackets, how much of what is allowed the losses and right images are apart{unknown}",
+        title=f"{found.name}: {found.config['title']}, batch {workload.batch_size}, {images}",
+        caption="equal work: in brackets, the differences of losses and correct images as a share of what is allowed"
+        + unknown,
     )
-    for column in ("runtime", "s a round (lowest, highest)", "x ours", "GFLOP/s", "of peak",
-                   "compile s", "peak MB", "loss", "right", "equal work"):  # fmt: skip
+    for column in ("runtime", "s a round (lowest, highest)", "x jaxdoodle", "GFLOP/s", "of peak",
+                   "compile s", "peak MB", "loss", "correct", "equal work"):  # fmt: skip
         table.add_column(column)
-    for one, heard in found.items():
-        seconds = statistics.median(heard["seconds"])
-        rate = result["flops"] / seconds
+    for run in found.runs:
+        extra, score = run.extra, run.scores["test"]
+        seconds = statistics.median(extra["seconds"])
+        rate = found.config["flops"] / seconds
         table.add_row(
-            one,
-            f"{seconds:.2f} ({min(heard['seconds']):.2f}, {max(heard['seconds']):.2f})",
-            f"{seconds / fastest:.2f}" + (" UNEQUAL" if heard["equal"] is False else ""),
+            run.name,
+            f"{seconds:.2f} ({min(extra['seconds']):.2f}, {max(extra['seconds']):.2f})",
+            f"{seconds / fastest:.2f}" + (" UNEQUAL" if extra["equal"] is False else ""),
             f"{rate / 1e9:.0f}",
             f"{rate / peak:.0%}",
-            f"{heard['start_seconds']:.1f}",
-            f"{heard['peak_bytes'] / MEGABYTE:,.0f}",
-            f"{heard['loss'][0]:.3f} to {heard['loss'][-1]:.3f}",
-            f"{heard['correct']:,} of {heard['total']:,}",
-            equality.describe(heard),
+            f"{extra['start_seconds']:.1f}",
+            f"{extra['peak_bytes'] / MEGABYTE:,.0f}",
+            f"{extra['loss'][0]:.3f} to {extra['loss'][-1]:.3f}",
+            f"{score['correct']:,} of {score['total']:,}",
+            equality.describe(extra),
         )
     return table
 
 
-def inference_table(found: dict[str, Any]) -> Table:
+def inference_table(found: Record) -> Table:
+    """Show what ``time_inference`` gives."""
     table = Table(title="W5: inference, medians over processes")
     for column in ("network", "runtime", *(f"{count} images" for count in inference.BATCHES), "cold start, processor"):
         table.add_column(column)
-    for title, network in found["networks"].items():
-        for one, seconds in network["runtimes"].items():
-            cells = [statistics.median(seconds[str(count)]) for count in inference.BATCHES]
-            cold, processor = (1e3 * statistics.median(seconds[key]) for key in ("cold", "cold, processor"))
-            table.add_row(
-                title, one, *(f"{1e6 * cell:,.0f} us" for cell in cells), f"{cold:,.0f} ms, {processor:,.0f} ms"
+    for network in found.runs:
+        for run in network.runs:
+            cells = [statistics.median(run.extra["warm_seconds"][str(count)]) for count in inference.BATCHES]
+            cold, processor = (
+                1e3 * statistics.median(run.extra[key]) for key in ("cold_seconds", "cold_processor_seconds")
             )
+            calls = (f"{1e6 * cell:,.0f} us" for cell in cells)
+            table.add_row(network.name, run.name, *calls, f"{cold:,.0f} ms, {processor:,.0f} ms")
     return table
 
 
 def _lacking(runtimes: Mapping[str, tuple[tuple[str, ...], Any]]) -> dict[str, str]:
-    """The runtimes whose packages are not all there, and which are not."""
+    """Runtimes whose packages are not all installed -> which are missing."""
     missing = {one: [name for name in names if find_spec(name) is None] for one, (names, _) in runtimes.items()}
     return {one: f"not installed: {', '.join(names)}" for one, names in missing.items() if names}
 
 
 @contextmanager
 def _or_skip(one: str, found: dict[str, Any], skipped: dict[str, str]) -> Iterator[None]:
-    """A runtime whose process ends early is left out from there on, and so is what it did before. Ours may not be."""
+    """Leave out a peer whose process ends early, with all that it did; raise ``FailedError`` for jaxdoodle."""
     try:
         yield
     except Ended as error:
@@ -216,18 +254,20 @@ def _or_skip(one: str, found: dict[str, Any], skipped: dict[str, str]) -> Iterat
 
 def _parser() -> argparse.ArgumentParser:
     names = (*WORKLOADS, "W5")
-    parser = argparse.ArgumentParser(prog="python -m experiments.speed", description=__doc__)
-    parser.add_argument("workloads", nargs="*", default=names, metavar="WORKLOAD", help=f"of {', '.join(names)} (all)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each runtime (5)")
+    parser = argparse.ArgumentParser(prog="python -m experiments.speed", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "workloads", nargs="*", default=names, metavar="WORKLOAD", help=f"{', '.join(names)} (default: all)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (default 5)")
     parser.add_argument(
         "--share",
         type=float,
         default=1.0,
-        help="of each workload's images, for a quick look (1.0)",
+        help="fraction of each workload's images (default 1.0)",
     )
-    parser.add_argument("--data-dir", default="", help="the data root; without MNIST there, doodles are drawn")
+    parser.add_argument("--data-dir", default="", help="the data root; without MNIST there, doodles are generated")
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/benchmark.json"), help="the record (runs/benchmark.json)"
+        "--out", type=Path, default=Path("runs/benchmark.json"), help="file of the record (default runs/benchmark.json)"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Train on 345 classes of 100,000 drawings that are on disk alone: how much memory, and is reading fast enough?
+"""Train on 345 classes of 100,000 drawings that stay on disk: peak memory and reading speed.
 
     python -m experiments.speed.at_scale --folder DIR          writes 27 GB there, once, and runs/at_scale.json
 
@@ -23,7 +23,8 @@ import numpy as np
 
 from experiments.speed import process
 from experiments.speed.machine import MEGABYTE, command, peak_bytes
-from jaxdoodle.core.record import describe_machine, write_json
+from jaxdoodle.core.machine import describe_machine
+from jaxdoodle.core.record import Record
 from jaxdoodle.data import synthetic
 from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.catalog import load_dataset
@@ -32,7 +33,7 @@ from jaxdoodle.data.readers.quickdraw import IN_MEMORY
 from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, data_loader
 from jaxdoodle.training.config import DataConfig, TrainConfig
 
-#: How often each network is trained from either place.
+#: Network -> number of times it is trained from disk and from memory.
 ROUNDS = {"digit_cnn": 3, "sketch_cnn": 1}
 DISTINCT = 500  # drawings that a file repeats, each time with other dots in a corner
 
@@ -50,15 +51,17 @@ def main() -> int:
         return 0
     write_drawings(options.folder, options.classes, options.per_class)
     os.environ.update(process.ENVIRONMENT)
-    record: dict[str, Any] = {
-        "command": command("experiments.speed.at_scale"),
-        "machine": describe_machine(),
-        "load_before": os.getloadavg(),
-    }
+    record = Record(
+        "at_scale",
+        command("experiments.speed.at_scale"),
+        machine=describe_machine(),
+        extra={"load_before": os.getloadavg()},
+    )
     for name in MEASURES:
-        record[name] = _in_a_process(name)
-        print(f"{name}: {json.dumps(record[name])}", flush=True)
-        write_json(options.out, record)
+        found = Record(name, extra=_in_a_process(name))
+        print(f"{name}: {json.dumps(found.extra)}", flush=True)
+        record = replace(record, runs=(*record.runs, found))
+        record.write(options.out)
     return 0
 
 
@@ -82,7 +85,7 @@ def write_drawings(folder: Path, classes: int, per_class: int) -> None:
 
 
 def splitting(options: argparse.Namespace) -> dict[str, Any]:
-    """Which drawing is on which side, and whether any is there twice: the hashes are computed, or were."""
+    """Load the splits and count duplicates: the hashes are computed, or read where they were."""
     started = time.perf_counter()
     splits = _load(options)
     loaded = time.perf_counter()
@@ -95,7 +98,7 @@ def splitting(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
-    """Chunks alone, from files that the system has forgotten."""
+    """Read chunks alone, from files that the system has dropped from its cache."""
     data = _load(options).train
     _forget(data.images)
     loader = data_loader(data, DataConfig(sampling=sampling))
@@ -113,7 +116,7 @@ def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
 
 
 def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
-    """An epoch on runs of drawings from everywhere, from disk and from memory in turn."""
+    """Train an epoch on some of the drawings, from disk and from memory in turn."""
     from jaxdoodle.nn import architectures
     from jaxdoodle.training import loop
 
@@ -121,17 +124,17 @@ def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     begins = np.random.default_rng(0).permutation(len(whole) // RUN)[: options.chunks * CHUNK // PIXELS // RUN]
     some = whole.take((np.sort(begins)[:, None] * RUN + np.arange(RUN)).ravel())
     spec = getattr(architectures, network)(some.classes)
-    sides: dict[str, Dataset] = {"disk": some}
+    places: dict[str, Dataset] = {"disk": some}
     rates: dict[str, list[int]] = {"disk": [], "memory": []}
     found: dict[str, Any] = {"drawings": len(some), "drawings_a_second": rates, "loss": {}}
     for _ in range(ROUNDS[network]):
         for where in rates:
             _forget(some.images)
-            result = loop.fit(spec, sides[where], None, TrainConfig(epochs=1))
+            result = loop.fit(spec, places[where], None, TrainConfig(epochs=1))
             rates[where].append(round(result.history[0].training.total / result.train_seconds))
             found["loss"][where] = [round(float(np.mean(part)), 2) for part in _ends(result.step_losses)]
             found.setdefault("peak_megabytes", _peak())  # with what is in memory for comparison it would be more
-            sides.setdefault("memory", replace(some, images=some.images[:]))
+            places.setdefault("memory", replace(some, images=some.images[:]))
     return found
 
 
@@ -148,7 +151,7 @@ def _load(options: argparse.Namespace) -> Any:
 
 
 def _forget(images: Bitmaps) -> None:
-    """Ask the system to drop what it has kept of the files in memory."""
+    """Ask the system to drop the files from its cache."""
     for file in images.files:
         descriptor = os.open(file.path, os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,7 +1,7 @@
-"""Equal work is judged by what it leads to: the loss of every round, and how many test images are right in the end.
+"""Work is equal where its results are: the loss of every round, and the number of correct test images at the end.
 
-No two libraries draw the same weights, orders and dropout masks. So they may differ as far as ours differs from itself
-with other seeds, and no further.
+No two libraries draw the same weights, orders and dropout masks. So they may differ as far as jaxdoodle does between
+seeds, and no further.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-#: How far ln(loss) of ours scatters from seed to seed, in the first round and in later ones. Measured with
-#: ``python -m experiments.speed.noise`` in whole rounds on MNIST, and true of these alone: sample deviations over 6 to 8
-#: seeds, five rounds; W1: eight seeds, nine rounds; W4: seven seeds, three rounds.
+#: Standard deviation of ln(loss) between seeds of jaxdoodle, in the first round and in later ones. Measured with
+#: ``python -m experiments.speed.noise`` in whole rounds on MNIST, and true of these alone: sample deviations over 6 to
+#: 8 seeds, five rounds; W1: eight seeds, nine rounds; W4: seven seeds, three rounds.
 NOISE = {
     "W1": (0.026, 0.039),
     "W2-32": (0.041, 0.061),
@@ -21,19 +21,19 @@ NOISE = {
 }
 #: A difference of two losses may be so many of its own standard deviations, sqrt(2) times ``NOISE``.
 DEVIATIONS = 3.0
-#: A difference of two counts of right images may be so many of its standard errors, were these drawn independently.
-#: Seeds of ours scatter up to twice as much as that, so that these are two and a half of their deviations, or more.
+#: A difference of two counts of correct images may be so many of its standard errors, were these drawn independently.
+#: Seeds of jaxdoodle scatter up to twice as much, so that these are two and a half of their deviations, or more.
 STANDARD_ERRORS = 5.0
 
 
 def judge(
     workload: str, found: dict[str, dict[str, Any]], reference: str, *, measured: bool
 ) -> dict[str, dict[str, Any]]:
-    """For each runtime whether its work is ``equal`` to that of the ``reference``, and how far it is from it.
+    """Judge for each runtime whether its work is ``equal`` to that of the ``reference``, and by how much it differs.
 
     ``measured`` says whether ``NOISE`` holds for this work. Where it does not, nothing is judged: ``equal`` is None.
     ``loss_apart`` has the natural logarithm of the quotient of the losses, and what is allowed, for each round;
-    ``correct_apart`` the difference of right test images in standard errors, and what is allowed.
+    ``correct_apart`` the difference of correct test images in standard errors, and what is allowed.
     """
     apart = {one: _compare(workload, heard, found[reference]) for one, heard in found.items()}
     return apart if measured else {one: heard | {"equal": None} for one, heard in apart.items()}
@@ -61,7 +61,7 @@ def _apart(loss: float, wanted: float) -> float:
 
 
 def describe(heard: dict[str, Any]) -> str:
-    """The verdict, and how much of what is allowed the losses (of the worst round) and the counts take."""
+    """The verdict, and the differences of losses (worst round) and counts as a share of what is allowed."""
     loss = max(apart / allowed for apart, allowed in heard["loss_apart"])
     apart, allowed = heard["correct_apart"]
     verdict = {True: "yes", False: "NO", None: "not judged"}[heard["equal"]]

@@ -24,7 +24,7 @@ Answer = Callable[[Any], Any]
 
 
 def networks() -> dict[str, ModelSpec]:
-    """The networks that are timed, by name: those of the reports."""
+    """Name -> network of the reports."""
     from experiments.speed.workloads import DIGITS
     from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 
@@ -40,7 +40,7 @@ def networks() -> dict[str, ModelSpec]:
 def write_models(spec: ModelSpec, folder: Path) -> None:
     """``model.npz`` and, where the package for it is there, ``model.onnx``, with the same random weights.
 
-    Modules of a clone may not have been compiled yet, as those of an installed package have: this is made up for.
+    Modules of a clone may not be compiled yet, as those of an installed package are: this compiles them.
     """
     import compileall
 
@@ -67,7 +67,7 @@ def write_models(spec: ModelSpec, folder: Path) -> None:
         onnx.write(file, folder / "model.onnx")
 
 
-def ours(folder: Path) -> Answer:
+def numpy(folder: Path) -> Answer:
     from jaxdoodle.inference import Model
 
     return Model.load(folder / "model.npz").logits
@@ -108,10 +108,10 @@ def torch(folder: Path) -> Answer:
     return answer
 
 
-OURS = "jaxdoodle (NumPy)"
-#: Name in the table -> the packages that it needs, and the function.
+NUMPY = "jaxdoodle (NumPy)"
+#: Name -> the packages that it needs, and the function.
 RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Path], Answer]]] = {
-    OURS: (("numpy",), ours),
+    NUMPY: (("numpy",), numpy),
     "jaxdoodle (JAX)": (("jax",), jax),
     "onnxruntime, one thread": (("onnxruntime", "onnx"), onnxruntime),
     "PyTorch": (("torch",), torch),
@@ -119,21 +119,21 @@ RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Path], Answer]]] = {
 
 
 def first_answer(name: str, folder: Path) -> None:
-    """What a user waits for. Ours prepares the picture, too; the others are given it as the network wants it."""
-    if name == OURS:
+    """One answer. The NumPy runtime preprocesses the image, too; the others get it as the network expects it."""
+    if name == NUMPY:
         from jaxdoodle.inference import Model
 
-        Model.load(folder / "model.npz").predict(_picture())
+        Model.load(folder / "model.npz").predict(_image())
     else:
-        RUNTIMES[name][1](folder)(_picture()[None])
+        RUNTIMES[name][1](folder)(_image()[None])
 
 
-def _picture() -> Any:
+def _image() -> Any:
     import numpy as np
 
-    picture = np.zeros((28, 28, 1), np.uint8)
-    picture[4:24, 12:15] = 255
-    return picture
+    image = np.zeros((28, 28, 1), np.uint8)
+    image[4:24, 12:15] = 255
+    return image
 
 
 def measure(answer: Answer, count: int, seconds: float = 0.5) -> float:

@@ -1,4 +1,4 @@
-"""What a record says of the run itself: how it was called, how busy the machine was, how much memory it took."""
+"""What a benchmark records of its own run: the command, the load of the machine, the peak memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEGABYTE = 10**6
 
 
 def command(module: str) -> str:
-    """How this process was called; places outside of the current folder, which mean nothing elsewhere, as ``PATH``."""
+    """The command line of this process; paths outside the current folder, which mean nothing elsewhere, as ``PATH``."""
     words = []
     for word in sys.argv[1:]:
         option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
@@ -24,7 +24,7 @@ def command(module: str) -> str:
 
 
 def busy_cores(seconds: float = 1.0) -> float:
-    """How many cores compute for others while this process sleeps.
+    """Number of cores that other processes use while this one sleeps.
 
     Where the system does not say (it is Linux that does), the load average: it still holds what ran a minute ago.
     """

@@ -1,10 +1,10 @@
-"""How far training scatters with the seed alone: what ``experiments.speed.equality`` takes for noise.
+"""How much training varies with the seed alone: the noise that ``experiments.speed.equality`` allows for.
 
     python -m experiments.speed.noise W1 --seeds 6 --rounds 9
 
-trains ours with several seeds. Of each round it prints the sample standard deviation of the natural logarithm of the
-loss, then that of the first round and of all later ones (the root of their mean variance), and how many test images
-each seed had right in the end.
+trains jaxdoodle with several seeds. Of each round it prints the sample standard deviation of the natural logarithm of
+the loss, then that of the first round and of all later ones (the root of their mean variance), and the number of
+correct test images of each seed at the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.speed.runtimes import ours
+from experiments.speed.runtimes import jaxdoodle
 from experiments.speed.workloads import WORKLOADS, load_data
 
 
@@ -28,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         workload = WORKLOADS[name]
         losses, correct = [], []
         for seed in range(options.seeds):
-            trainer = ours(workload, images[: workload.images], labels[: workload.images], seed=seed)
+            trainer = jaxdoodle(workload, images[: workload.images], labels[: workload.images], seed=seed)
             losses.append([np.mean([trainer.epoch() for _ in range(workload.epochs)]) for _ in range(options.rounds)])
             correct.append(int((trainer.predict(test_images) == test_labels).sum()))
         scatter = deviations(np.array(losses))
         first, later = scatter[0], np.sqrt((scatter[1:] ** 2).mean())
         print(f"{name}, {data_name}: deviation of ln(loss) over {options.seeds} seeds:", *scatter.round(4))
-        print(f"  first {first:.3f}, later {later:.3f}; right of {len(test_labels):,}:", *correct, flush=True)
+        print(f"  first {first:.3f}, later {later:.3f}; correct of {len(test_labels):,}:", *correct, flush=True)
 
 
 def deviations(losses: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", type=int, default=6, help="seeds, two or more (6)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each, two or more (5)")
-    parser.add_argument("--data-dir", default="", help="the data root; without MNIST there, doodles are drawn")
+    parser.add_argument("--data-dir", default="", help="the data root; without MNIST there, doodles are generated")
     return parser
 
 

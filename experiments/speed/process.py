@@ -1,4 +1,4 @@
-"""The processes that are timed: workers that are asked for one thing after the other, and some that just run."""
+"""The processes that are timed: workers that answer one request after the other, and programs that just run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-#: For every process of a benchmark. A GPU is shared: nobody may take all of its memory.
+#: For every process of a benchmark. A GPU is shared: none may reserve all of its memory.
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "TF_CPP_MIN_LOG_LEVEL": "3",

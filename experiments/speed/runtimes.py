@@ -15,7 +15,7 @@ import numpy as np
 
 from experiments.speed.workloads import Workload
 from jaxdoodle import nn as layers
-from jaxdoodle.core.record import cores
+from jaxdoodle.core.machine import cores
 
 SEED = 0
 
@@ -31,7 +31,9 @@ class Trainer(NamedTuple):
     device: str
 
 
-def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: int = 1, seed: int = SEED) -> Trainer:
+def jaxdoodle(
+    workload: Workload, images: np.ndarray, labels: np.ndarray, devices: int = 1, seed: int = SEED
+) -> Trainer:
     from jax import default_backend
 
     from jaxdoodle.training import TrainConfig, evaluation
@@ -65,12 +67,12 @@ def ours(workload: Workload, images: np.ndarray, labels: np.ndarray, devices: in
     return Trainer(epoch, predict, default_backend())
 
 
-def ours_on_all_cores(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
+def jaxdoodle_per_core(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
     from jaxdoodle.training import devices as parallel
 
     devices = math.gcd(cores(), workload.batch_size)
     parallel.use_cpu_devices(devices)
-    return ours(workload, images, labels, devices)
+    return jaxdoodle(workload, images, labels, devices)
 
 
 def keras(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
@@ -303,10 +305,10 @@ def sklearn(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Train
     return Trainer(epoch, predict, "cpu")
 
 
-#: Name in the table -> the packages that it needs, and the function.
+#: Name -> the packages that it needs, and the function.
 RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Workload, np.ndarray, np.ndarray], Trainer]]] = {
-    "jaxdoodle": (("jax",), ours),
-    "jaxdoodle, per core": (("jax",), ours_on_all_cores),
+    "jaxdoodle": (("jax",), jaxdoodle),
+    "jaxdoodle, per core": (("jax",), jaxdoodle_per_core),
     "Keras (TensorFlow)": (("tensorflow", "keras"), keras),
     "PyTorch": (("torch",), torch),
     "PyTorch, compiled": (("torch",), torch_compiled),
@@ -314,8 +316,8 @@ RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Workload, np.ndarray, np.nd
     "Flax": (("flax",), flax),
     "scikit-learn": (("sklearn",), sklearn),
 }
-OURS = tuple(name for name in RUNTIMES if name.startswith("jaxdoodle"))
-#: What is for one kind of device alone -> which, as JAX calls it.
+JAXDOODLE = tuple(name for name in RUNTIMES if name.startswith("jaxdoodle"))
+#: Runtimes for one kind of device alone -> its name in JAX.
 ONLY_ON = {"jaxdoodle, per core": "cpu", "PyTorch, CUDA graphs": "gpu"}
 
 

@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ import numpy as np
 
 from experiments.speed import process
 from experiments.speed.machine import MEGABYTE, command, peak_bytes
-from jaxdoodle.core.record import cores, describe_machine, write_json
+from jaxdoodle.core.machine import cores, describe_machine
+from jaxdoodle.core.record import Record
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots.style import BLUE, GREEN, ORANGE, RED, figure
 
-#: Axis -> what it is called in the picture, and its values.
+#: Axis -> its title in the figure, and its values.
 AXES: dict[str, tuple[str, Sequence[int]]] = {
     "batch": ("digit CNN: batch size", (8, 16, 32, 64, 128, 256, 512, 1024)),
     "width": ("784-n-n-10, batch 128: width n", (32, 64, 128, 256, 512, 1024, 2048)),
@@ -39,7 +41,7 @@ AXES: dict[str, tuple[str, Sequence[int]]] = {
 
 
 def device_counts() -> list[int]:
-    """One, and the most that the processor can be split into, a core each, so that they divide every batch."""
+    """One, and the largest number of cores that divides every batch size."""
     sizes = [case(axis, value)[1] for axis, (_, values) in AXES.items() for value in values]
     split = math.gcd(cores(), *sizes) if jax.default_backend() == "cpu" else 1
     return sorted({1, split})
@@ -62,10 +64,10 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
     """One point, in a process that has not used JAX before: seconds to compile, images a second, peak bytes."""
     from jaxdoodle.data.dataset import Dataset
     from jaxdoodle.training import TrainConfig, loop
-    from jaxdoodle.training import devices as parallel
+    from jaxdoodle.training import devices as cpu_devices
 
     if devices > 1:
-        parallel.use_cpu_devices(devices)
+        cpu_devices.use_cpu_devices(devices)
     spec, batch_size, count = case(axis, value)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, len(spec.classes), count).astype(np.int32)
@@ -99,7 +101,7 @@ def on_disk(folder: Path, count: int) -> Any:
     return Bitmaps((BitmapFile(path, *bitmaps_header(path)),), np.arange(count, dtype=np.int32))
 
 
-#: What is drawn: its axes, and what of each point.
+#: The panels of the figure: axes, and the value shown.
 PANELS = (
     (("batch",), "images_per_second"),
     (("width",), "images_per_second"),
@@ -110,9 +112,9 @@ PANELS = (
 UNITS = {"images_per_second": ("images a second", 1), "peak_bytes": ("peak memory (MB)", MEGABYTE)}
 
 
-def draw(points: list[dict[str, Any]], path: Path) -> None:
+def draw(points: Sequence[Record], path: Path) -> None:
     """A panel for each of ``PANELS``, a line for each axis in it and each number of devices."""
-    counts = sorted({point["devices"] for point in points})
+    counts = sorted({point.config["devices"] for point in points})
     split = "".join(f", or {count} of one core each" for count in counts if count > 1)
     note = f"Training, forward and backward, float32; one device that has all cores{split}"
     with figure(path, 8.0, "How training scales", note) as page:
@@ -121,9 +123,9 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
         for axes, (drawn, what) in zip(grid, PANELS, strict=False):
             unit, size = UNITS[what]
             for (one, devices), color in zip(product(drawn, counts), (BLUE, ORANGE, GREEN, RED), strict=False):
-                line = [point for point in points if (point["axis"], point["devices"]) == (one, devices)]
+                line = [point for point in points if (point.config["axis"], point.config["devices"]) == (one, devices)]
                 label = f"{devices} device{'s' * (devices > 1)}" + (f", {one}" if len(drawn) > 1 else "")
-                at, values = [point["value"] for point in line], [point[what] / size for point in line]
+                at, values = [point.config["value"] for point in line], [point.extra[what] / size for point in line]
                 axes.plot(at, values, "o-", color=color, markersize=3.5, label=label)
             axes.set_xscale("log", base=2)
             axes.set_xticks(sorted({value for one in drawn for value in AXES[one][1]}))
@@ -142,23 +144,23 @@ def main() -> int:
         print(json.dumps(measure(*options.point)))
         return 0
     os.environ.update(process.ENVIRONMENT)
-    record: dict[str, Any] = {
-        "command": command("experiments.speed.scaling"),
-        "machine": describe_machine(),
-        "load_before": os.getloadavg(),
-        "points": [],
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
+    record = Record(
+        "scaling",
+        command("experiments.speed.scaling"),
+        machine=describe_machine(),
+        extra={"load_before": os.getloadavg()},
+    )
     for axis in AXES:
         for value, devices in product(AXES[axis][1], device_counts()):
             heard, *_ = process.run("-m", "experiments.speed.scaling", "--point", json.dumps([axis, value, devices]))
-            point = {"axis": axis, "value": value, "devices": devices, **json.loads(heard.splitlines()[-1])}
-            record["points"].append(point)
-            rate, peak = point["images_per_second"], point["peak_bytes"] / MEGABYTE
+            found = json.loads(heard.splitlines()[-1])
+            point = Record(config={"axis": axis, "value": value, "devices": devices}, extra=found)
+            record = replace(record, runs=(*record.runs, point))
+            rate, peak = found["images_per_second"], found["peak_bytes"] / MEGABYTE
             print(f"{axis:9} {value:9,} on {devices}: {rate:10,.0f} images/s, {peak:7,.0f} MB", flush=True)
-    record["load_after"] = os.getloadavg()
-    write_json(options.out / "scaling.json", record)
-    draw(record["points"], options.out / "scaling.png")
+    record = replace(record, extra=record.extra | {"load_after": os.getloadavg()})
+    record.write(options.out / "scaling.json")
+    draw(record.runs, options.out / "scaling.png")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What is timed: the same network, images, batches and optimizer for everyone."""
+"""What is timed: the same network, images, batches and optimizer for every runtime."""
 
 from __future__ import annotations
 

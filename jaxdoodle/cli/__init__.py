@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 
@@ -82,7 +83,9 @@ def _run(words: Sequence[str]) -> int:
     command = importlib.import_module(module)
     parser = Parser(prog=f"jaxdoodle {verb}", description=text[0].upper() + text[1:] + ".")
     command.add_arguments(parser)
-    return command.run(parser.parse_args(words[len(verb.split()) :]))
+    options = parser.parse_args(words[len(verb.split()) :])
+    options.command = shlex.join(["jaxdoodle", *words])
+    return command.run(options)
 
 
 def _overview(words: Sequence[str]) -> int:

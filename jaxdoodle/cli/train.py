@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from jaxdoodle.core.record import describe_data, describe_machine, record_of, write_json
+    from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
     from jaxdoodle.metrics import format_accuracy
     from jaxdoodle.nn import losses, penalties
@@ -81,12 +81,12 @@ def run(options: argparse.Namespace) -> int:
 
     print(splits.summary)
     print(spec.summary())
-    run = train_model(spec, splits, config, out_dir, title=title)
-    record = {"data": describe_data(splits), "machine": describe_machine(), **record_of(run)}
-    write_json(out_dir / "record.json", record)
-    draw_figures(run.spec, run.splits, run.fit, run.predicted["test"], out_dir, title=title)
+    with Progress(title, config.epochs, len(splits.train)) as progress:
+        run = train_model(spec, splits, config, out_dir, title=title, command=options.command, on_epoch=progress)
+    run.record.write(out_dir / "record.json")
+    draw_figures(run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
 
-    result = run.fit
+    result = run.result
     print(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s", end="; ")
     print(f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted)
     for name, score in run.scores.items():

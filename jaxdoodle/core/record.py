@@ -1,140 +1,143 @@
-"""The record of a run: everything that a reader needs to believe it and to repeat it, as JSON values."""
+"""The record of a run, or of several: everything that a reader needs to check it and to repeat it, as JSON.
+
+One schema holds a training run, an experiment and a benchmark. A record that holds ``runs`` says once what they share;
+a run states what differs. Names with spaces are values, never keys.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import platform
-import subprocess
-from dataclasses import fields, is_dataclass
-from importlib.metadata import version
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import jax
-import numpy as np
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.validation import unique_keys
 
-import jaxdoodle
-from jaxdoodle.data.dataset import Dataset, Splits
-from jaxdoodle.training.config import TrainConfig
+__all__ = ["SCHEMA", "Record", "to_json"]
 
-if TYPE_CHECKING:
-    from jaxdoodle.run import Run
-
-#: With more classes than this, a record leaves out the counts by class.
-MOST_CLASSES = 20
+#: The version of the schema that is written, and the only one that is read.
+SCHEMA = 1
 
 
-def record_of(run: Run) -> dict[str, Any]:
-    """One run: how it was set up, how every epoch went, how every set was scored."""
-    result = run.fit
-    return {
-        "config": to_json(run.config),
-        "spec": run.spec.to_dict() | {"classes": len(run.spec.classes)},
-        "parameters": run.spec.param_count,
-        "scores": {name: score._asdict() for name, score in run.scores.items()},
-        "by_class": {
-            name: _by_class(run.splits.sets[name], predicted)
-            for name, predicted in run.predicted.items()
-            if name != "train" and len(run.spec.classes) <= MOST_CLASSES
-        },
-        "best_epoch": result.best_epoch,
-        "interrupted": result.interrupted,
-        "history": [
-            {
-                "epoch": epoch.number,
-                "running": epoch.training._asdict(),
-                "validation": epoch.validation._asdict() if epoch.validation else None,
-                "seconds": round(epoch.seconds, 3),
-            }
-            for epoch in result.history
-        ],
-        "compile_seconds": round(result.compile_seconds, 3),
-        "train_seconds": round(result.train_seconds, 3),
-        "numpy_parity": run.parity,
-        "model_sha256": hashlib.sha256(run.model_path.read_bytes()).hexdigest(),
-    }
+@dataclass(frozen=True)
+class Record:
+    """What was run, on what, and what it gave. Every field but ``runs`` holds JSON values.
 
+    Args:
+      name: Of the experiment, variant, workload or runtime.
+      command: The command line that repeats it.
+      config: How it was run: the fields of ``TrainConfig``, or what a benchmark varies.
+      data: Name, classes, sizes, duplicates and preprocessing of the dataset.
+      machine: Versions and hardware; see ``describe_machine``.
+      epochs: For each epoch its number, training and validation metrics, and seconds.
+      scores: Name of the set -> ``correct``, ``total`` and, where known, ``loss`` and counts by class.
+      extra: Everything else.
+      runs: Records of the single runs; what this record says holds for them unless they say otherwise.
+    """
 
-def describe_data(splits: Splits) -> dict[str, Any]:
-    """Which drawings, how many on each side, and how many of them twice."""
-    return {
-        "name": splits.name,
-        "classes": list(splits.classes),
-        "sizes": {name: len(dataset) for name, dataset in splits.sets.items()},
-        "duplicates": splits.overlap_text,
-        "contract": splits.preprocessing.to_dict(),
-    }
+    name: str = ""
+    command: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    epochs: tuple[dict[str, Any], ...] = ()
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    runs: tuple[Record, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Give the record as JSON values, without what is empty; ``Record.from_dict`` reads them."""
+        filled = {f.name: value for f in fields(self) if (value := getattr(self, f.name))}
+        if self.runs:
+            filled["runs"] = [{k: v for k, v in run.to_json().items() if k != "schema"} for run in self.runs]
+        return {"schema": SCHEMA, **to_json(filled)}
 
-def describe_machine() -> dict[str, Any]:
-    """Versions and hardware, for the record; in a clone the commit, marked where files differ from it."""
-    device = jax.devices()[0]
-    gpu = {"driver": _driver()} if device.platform == "gpu" else {}
-    return {
-        "commit": _commit(),
-        "versions": {name: version(name) for name in ("jax", "jaxlib", "optax", "numpy")}
-        | {"jaxdoodle": jaxdoodle.__version__, "python": platform.python_version()},
-        "device": f"{device.platform}: {device.device_kind}",
-        "platform": " ".join(device.client.platform_version.split()),
-        "processor": f"{platform.machine()}, {os.cpu_count()} cores",
-        **gpu,
-    }
+    @classmethod
+    def from_dict(cls, value: Any, source: str = "record") -> Record:
+        """Read what ``to_json`` gave.
 
+        Args:
+          value: The decoded JSON.
+          source: What messages call it: the path of the file.
 
-def cores() -> int:
-    """Of the processor, those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS and Windows give no process fewer
+        Raises:
+          InputError: The schema is another one, a key is unknown, or a value has the wrong type.
+        """
+        if not isinstance(value, Mapping) or "schema" not in value:
+            raise InputError(f"{source}: is no record; expected a JSON object with the key 'schema'.")
+        if value["schema"] != SCHEMA:
+            raise InputError(f"{source}: has schema {value['schema']!r}; expected {SCHEMA}.")
+        if (odd := next(_odd_keys(value), None)) is not None:
+            raise InputError(f"{source}: has the key {odd!r}; expected letters, digits, '_' and '-' in every key.")
+        return cls._from_fields({name: item for name, item in value.items() if name != "schema"}, source)
 
+    @classmethod
+    def _from_fields(cls, value: Any, source: str) -> Record:
+        known = {f.name: type(getattr(cls(), f.name)) for f in fields(cls)}
+        if not isinstance(value, Mapping):
+            raise InputError(f"{source}: is {type(value).__name__}; expected a JSON object.")
+        for name, item in value.items():
+            if name not in known:
+                raise InputError(f"{source}: has the unknown key {name!r}; a record has schema, {', '.join(known)}.")
+            kind = list if known[name] is tuple else known[name]
+            if not isinstance(item, kind):
+                raise InputError(f"{source}: {name} is {type(item).__name__}; expected {kind.__name__}.")
+        runs = tuple(cls._from_fields(run, f"{source}, runs[{i}]") for i, run in enumerate(value.get("runs", ())))
+        return cls(**{**value, "epochs": tuple(value.get("epochs", ())), "runs": runs})
 
-def _commit() -> str | None:
-    clone = Path(jaxdoodle.__file__).parents[1]
-    if not (clone / ".git").exists():
-        return None
-    return _said("git", "-C", str(clone), "describe", "--always", "--dirty", "--exclude=*")
+    def write(self, path: Path) -> None:
+        """Write the record, a line for whatever fits on one. Folders are made where they are missing.
 
+        Raises:
+          InputError: A key is not fit for a record.
+        """
+        value = self.to_json()
+        self.from_dict(value, str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_compact(value) + "\n", encoding="utf-8")
 
-def _driver() -> str | None:
-    """NVIDIA's GPUs and the version of their driver."""
-    return _said("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Read a record.
 
+        Raises:
+          InputError: The file is no record of this schema.
+          OSError: It cannot be read.
+        """
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unique_keys)
+        except ValueError as error:  # not UTF-8, not JSON, or a key twice
+            raise InputError(f"{path}: is no record; {str(error).splitlines()[0]}.") from None
+        return cls.from_dict(value, str(path))
 
-def _said(*command: str) -> str | None:
-    """What the program prints, its lines as one; ``None`` where there is no such program, or it has nothing to say."""
-    try:
-        lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    except OSError:
-        return None
-    return "; ".join(line.strip() for line in lines) or None
+    def run(self, name: str) -> Record:
+        """Give the run of that name.
+
+        Raises:
+          KeyError: There is none.
+        """
+        return {run.name: run for run in self.runs}[name]
 
 
 def to_json(value: Any) -> Any:
-    """Frozen descriptions as JSON values; what has several kinds says which."""
+    """Give frozen descriptions and tuples as JSON values; a description says its class under ``type``."""
     if is_dataclass(value) and not isinstance(value, type):
-        named = {name: to_json(getattr(value, name)) for name in (f.name for f in fields(value))}
-        return named if isinstance(value, TrainConfig) else {"type": type(value).__name__} | named
-    if isinstance(value, tuple):
-        return [to_json(item) for item in value]
-    return value
+        return {"type": type(value).__name__} | {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: to_json(item) for name, item in value.items()}
+    return [to_json(item) for item in value] if isinstance(value, tuple | list) else value
 
 
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record, one line for whatever fits on one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_compact(record) + "\n", encoding="utf-8")
-
-
-def _by_class(dataset: Dataset, predicted: np.ndarray) -> dict[str, dict[str, int]]:
-    return {
-        name: {
-            "correct": int((predicted[dataset.labels == index] == index).sum()),
-            "total": int((dataset.labels == index).sum()),
-        }
-        for index, name in enumerate(dataset.classes)
-    }
+def _odd_keys(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from (key for key in value if not re.fullmatch(r"[\w-]+", key))
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _odd_keys(item)
 
 
 def _compact(value: Any, indent: str = "") -> str:

@@ -1,63 +1,107 @@
-"""What a record says of the machine and of the code."""
+"""One schema for every record: what is written is read again, and nothing else is."""
 
 import json
-import re
-from pathlib import Path
+import subprocess
+import sys
+from dataclasses import dataclass
 
 import pytest
 
-import jaxdoodle
-from jaxdoodle.core import record
-from jaxdoodle.core.record import cores, describe_machine, write_json
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.record import SCHEMA, Record, to_json
+
+RUN = Record(
+    "mnist, cnn",
+    "jaxdoodle train --dataset mnist",
+    config={"epochs": 1, "augment": None},
+    data={"name": "mnist", "sizes": {"train": 10, "test": 2}},
+    machine={"versions": {"jax": "0.10.2"}},
+    epochs=({"epoch": 1, "training": {"loss": 0.5, "correct": 7, "total": 10}, "validation": None},),
+    scores={"test": {"loss": 0.25, "correct": 1, "total": 2}},
+    extra={"interrupted": False},
+)
+SET = Record("one", runs=(RUN, Record("W1", runs=(Record("jaxdoodle, per core", extra={"seconds": [1.0]}),))))
 
 
-def test_a_record_names_versions_device_and_commit():
-    found = describe_machine()
-    assert {"jax", "jaxlib", "optax", "numpy", "jaxdoodle", "python"} == set(found["versions"])
-    assert found["device"].startswith("cpu") and found["platform"]
-    if (Path(jaxdoodle.__file__).parents[1] / ".git").exists():
-        assert re.fullmatch(r"[0-9a-f]{7,40}(-dirty)?", found["commit"])
+@pytest.mark.parametrize("record", [Record(), RUN, SET])
+def test_what_is_written_is_read_again(record, tmp_path):
+    record.write(tmp_path / "deep" / "record.json")
+    assert Record.read(tmp_path / "deep" / "record.json") == record
+    assert Record.from_dict(json.loads(json.dumps(record.to_json()))) == record
 
 
-def test_without_a_clone_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(jaxdoodle, "__file__", str(tmp_path / "jaxdoodle" / "__init__.py"))
-    assert describe_machine()["commit"] is None
+def test_only_what_says_something_is_written_and_the_schema_once():
+    assert SET.to_json() == {
+        "schema": SCHEMA,
+        "name": "one",
+        "runs": [
+            {name: value for name, value in RUN.to_json().items() if name != "schema"},
+            {"name": "W1", "runs": [{"name": "jaxdoodle, per core", "extra": {"seconds": [1.0]}}]},
+        ],
+    }
 
 
-def test_without_git_there_is_no_commit(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    assert describe_machine()["commit"] is None
+@pytest.mark.parametrize("value", [list(range(100)), [1], ["x" * 90] * 3])
+def test_the_file_is_json_with_a_line_for_what_fits_on_one(tmp_path, value):
+    Record(extra={"value": value}).write(tmp_path / "record.json")
+    text = (tmp_path / "record.json").read_text()
+    assert json.loads(text) == {"schema": SCHEMA, "extra": {"value": value}}
+    assert ("\n " in text) == (len(json.dumps(value)) > 110)
 
 
-@pytest.mark.parametrize(("prints", "driver"), [("NVIDIA T4, 570.1\n", "NVIDIA T4, 570.1"), ("", None), (None, None)])
-def test_with_a_gpu_its_driver_is_recorded(prints, driver, tmp_path, monkeypatch):
-    class Gpu:
-        platform, device_kind = "gpu", "NVIDIA T4"
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no record; Expecting property name"),
+        ("[]", "is no record; expected a JSON object with the key 'schema'."),
+        ('{"experiment": "x"}', "is no record; expected a JSON object with the key 'schema'."),
+        ('{"schema": 1, "schema": 1}', "is no record; a key comes twice"),
+        ('{"schema": 2}', "has schema 2; expected 1."),
+        ('{"schema": 1, "history": []}', "has the unknown key 'history'; a record has schema, name, command, config,"),
+        ('{"schema": 1, "to_json": []}', "has the unknown key 'to_json'; a record has schema, name,"),
+        ('{"schema": 1, "epochs": {}}', "epochs is dict; expected list."),
+        ('{"schema": 1, "name": null}', "name is NoneType; expected str."),
+        ('{"schema": 1, "runs": [{}, {"claims": {}}]}', ", runs[1]: has the unknown key 'claims';"),
+        ('{"schema": 1, "runs": [[]]}', ", runs[0]: is list; expected a JSON object."),
+        ('{"schema": 1, "extra": {"of": [{"same class": 3}]}}', "has the key 'same class'; expected letters, digits,"),
+    ],
+)
+def test_what_is_no_record_of_this_schema_is_refused_in_a_line_that_names_the_file(text, message, tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    with pytest.raises(InputError) as refusal:
+        Record.read(path)
+    assert str(refusal.value).startswith(str(path)) and message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
-        class client:
-            platform_version = "cuda 12"
 
-    if prints is not None:
-        program = tmp_path / "nvidia-smi"
-        program.write_text(f"#!/bin/sh\nprintf '{prints}'\n")
-        program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(record.jax, "devices", lambda: [Gpu])
-    found = describe_machine()
-    assert found["driver"] == driver and found["device"] == "gpu: NVIDIA T4"
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "record.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"record\.json: is no record; 'utf-8' codec"):
+        Record.read(tmp_path / "record.json")
 
 
-def test_cores_are_those_that_this_process_may_use(monkeypatch):
-    monkeypatch.setattr(record.os, "sched_getaffinity", lambda process: {3, 5, 6}, raising=False)
-    assert cores() == 3
-    monkeypatch.delattr(record.os, "sched_getaffinity")
-    monkeypatch.setattr(record.os, "cpu_count", lambda: 7)
-    assert cores() == 7
+@pytest.mark.parametrize("key", ["same class", "cold, processor", ""])
+def test_a_name_with_spaces_or_commas_is_no_key(key, tmp_path):
+    with pytest.raises(InputError, match=f"has the key '{key}'"):
+        Record(runs=(Record(extra={"found": [{key: 1}]}),)).write(tmp_path / "record.json")
+    assert not (tmp_path / "record.json").exists()
 
 
-@pytest.mark.parametrize("value", [{"a": list(range(100)), "b": {"c": ["x" * 90] * 3}}, {"short": 1}])
-def test_what_is_written_is_json_and_short_things_stay_on_a_line(tmp_path, value):
-    write_json(tmp_path / "deep" / "record.json", value)
-    text = (tmp_path / "deep" / "record.json").read_text()
-    assert json.loads(text) == value
-    assert ("\n " in text) == (len(json.dumps(value)) > 160)
+def test_a_run_is_found_by_its_name():
+    assert SET.run("mnist, cnn") is RUN
+    with pytest.raises(KeyError):
+        SET.run("W2")
+
+
+def test_descriptions_say_their_class():
+    @dataclass(frozen=True)
+    class Zoom:
+        factors: tuple[float, ...]
+
+    assert to_json({"augment": Zoom((0.5, 2.0))}) == {"augment": {"type": "Zoom", "factors": [0.5, 2.0]}}
+
+
+def test_records_are_read_without_jax():
+    block = "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None)"
+    subprocess.run([sys.executable, "-c", f"{block}; import jaxdoodle.core.record, jaxdoodle.core.machine"], check=True)

@@ -33,6 +33,15 @@ def test_every_file_that_the_readme_points_to_exists():
         assert (Path(__file__).parents[2] / target).exists(), target
 
 
+def test_every_number_of_the_summary_is_in_the_results():
+    summary = README.split("## Results\n")[1].split("\n## ")[0]
+    results = (Path(__file__).parents[2] / "experiments" / "README.md").read_text()
+    numbers = re.findall(r"\d[\d,.]*\d(?= %|\)| s | of | to |\.|,|:| times)", summary)
+    assert len(numbers) > 12
+    for number in numbers:
+        assert number in results, number
+
+
 def test_the_commands_of_the_readme_are_commands():
     from jaxdoodle.cli import main
 

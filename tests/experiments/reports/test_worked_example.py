@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +7,18 @@ from scipy.signal import correlate
 
 from experiments.reports import worked_example
 from experiments.reports.filters import FILTERS, house
+from jaxdoodle.core.record import Record
 
 RECORD = Path(worked_example.__file__).parents[1] / "records" / "worked_example" / "record.json"
 
 
-def _record(out_dir):
-    return json.loads((out_dir / "record.json").read_text())
+def _found(out_dir):
+    return Record.read(out_dir / "record.json").extra
 
 
 def test_the_example_gives_what_it_does_on_paper_and_not_what_the_slides_print(tmp_path, capsys):
     assert worked_example.run(tmp_path) == 0
-    outputs = _record(tmp_path)["outputs"]
+    outputs = _found(tmp_path)["outputs"]
     assert outputs == {
         "conv": [[-1, 3, 1], [-3, 1, 2], [2, 1, -3]],
         "relu": [[0, 3, 1], [0, 1, 2], [2, 1, 0]],
@@ -35,28 +35,28 @@ def test_the_example_gives_what_it_does_on_paper_and_not_what_the_slides_print(t
 
 def test_the_committed_record_is_what_the_example_gives_today(tmp_path):
     worked_example.run(tmp_path)
-    today, committed = _record(tmp_path), json.loads(RECORD.read_text())
+    today, committed = Record.read(tmp_path / "record.json"), Record.read(RECORD)
     for record in (today, committed):
-        assert record.pop("versions").keys() == {"jaxdoodle", "numpy", "jax", "scipy"}
-        differences = record.pop("filters_largest_difference_from_scipy")
+        assert record.machine.pop("versions").keys() == {"jaxdoodle", "numpy", "jax", "scipy"}
+        differences = record.extra.pop("filters_largest_difference_from_scipy")
         assert max(differences.values()) < worked_example.FILTER_TOLERANCE
     assert today == committed
 
 
-@pytest.mark.parametrize("author", ["by_network", "by_layers", "by_scipy"])
-def test_a_wrong_number_by_any_author_fails_the_run(author, monkeypatch, tmp_path):
-    right = getattr(worked_example, author)
-    monkeypatch.setattr(worked_example, author, lambda *args: [y + (y == 3) for y in right(*args)])
+@pytest.mark.parametrize("name", ["by_network", "by_layers", "by_scipy"])
+def test_a_wrong_number_of_any_implementation_fails_the_run(name, monkeypatch, tmp_path):
+    right = getattr(worked_example, name)
+    monkeypatch.setattr(worked_example, name, lambda *args: [y + (y == 3) for y in right(*args)])
     assert worked_example.run(tmp_path) == 1
-    assert _record(tmp_path)["as_worked_out_by_hand"][author.removeprefix("by_")] is False
+    assert _found(tmp_path)["as_worked_by_hand"][name.removeprefix("by_")] is False
 
 
-@pytest.mark.parametrize("author", ["by_network", "by_layers"])
-def test_a_wrong_filter_by_any_author_fails_the_run(author, monkeypatch, tmp_path):
-    right = getattr(worked_example, author)
-    monkeypatch.setattr(worked_example, author, lambda *args: [y if len(y) < 9 else y * 1.001 for y in right(*args)])
+@pytest.mark.parametrize("name", ["by_network", "by_layers"])
+def test_a_wrong_filter_of_any_implementation_fails_the_run(name, monkeypatch, tmp_path):
+    right = getattr(worked_example, name)
+    monkeypatch.setattr(worked_example, name, lambda *args: [y if len(y) < 9 else y * 1.001 for y in right(*args)])
     assert worked_example.run(tmp_path) == 1
-    assert not _record(tmp_path)["ok"]
+    assert not _found(tmp_path)["ok"]
 
 
 def test_the_filters_do_what_their_names_say():

@@ -1,6 +1,5 @@
-"""What a record says of the run: nothing of this machine's folders, and figures that are this process's own."""
+"""What a benchmark records of its run: no folder of this machine, and the memory and load of this process."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 import experiments
 from experiments.speed import machine
+from jaxdoodle.core.record import Record
 
 RECORDS = sorted((Path(experiments.__file__).parent / "records" / "speed").glob("*.json"))
 
@@ -31,7 +31,7 @@ def test_a_command_is_recorded_without_the_places_of_this_machine(typed, recorde
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
 def test_committed_commands_name_no_place_of_a_machine(path, monkeypatch):
-    words = json.loads(path.read_text())["command"].split()
+    words = Record.read(path).command.split()
     monkeypatch.setattr(sys, "argv", words[2:])
     assert words[:2] == ["python", "-m"] and machine.command(words[2]) == " ".join(words)
 
@@ -51,7 +51,7 @@ def test_idle_seconds_are_those_of_all_cores_with_waiting(monkeypatch):
     assert machine._idle_seconds("cpu  5 6 7 800 200 9 9 9 0 0\ncpu0 5 6 7 8 9 9 9 9 0 0\n") == 10
 
 
-def test_busy_cores_are_those_that_others_use():
+def test_busy_cores_are_those_of_other_processes():
     assert 0 <= machine.busy_cores(0.05) <= machine.os.cpu_count()
     text = iter(["cpu  0 0 0 1000 0 0\n", "cpu  0 0 0 1050 0 0\n"])
     with pytest.MonkeyPatch.context() as patch:

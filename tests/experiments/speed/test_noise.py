@@ -1,4 +1,4 @@
-"""The noise of training: between seeds, and of none."""
+"""The noise of training between seeds."""
 
 import numpy as np
 import pytest
@@ -18,10 +18,8 @@ def test_deviations_are_those_computed_by_hand():
 @pytest.mark.usefixtures("as_users_run")
 def test_every_seed_trains_another_network_and_the_same_one_again(monkeypatch, capsys):
     rng = np.random.default_rng(0)
-    sides = [
-        (rng.integers(0, 256, (n, 28, 28, 1), np.uint8), rng.integers(0, 10, n).astype(np.int32)) for n in (80, 20)
-    ]
-    monkeypatch.setattr(noise, "load_data", lambda root: ("noise", *sides))
+    sets = [(rng.integers(0, 256, (n, 28, 28, 1), np.uint8), rng.integers(0, 10, n).astype(np.int32)) for n in (80, 20)]
+    monkeypatch.setattr(noise, "load_data", lambda root: ("noise", *sets))
     monkeypatch.setitem(WORKLOADS, "W1", TINY)
 
     def printed(*words):
@@ -32,7 +30,7 @@ def test_every_seed_trains_another_network_and_the_same_one_again(monkeypatch, c
     scatter = np.array(three[0].split(": deviation of ln(loss) over 3 seeds: ")[1].split(), float)
     later = np.sqrt(np.mean(np.square(scatter[1:])))
     assert three == again and len(three) == 2 and len(scatter) == 4 and min(scatter) > 0
-    assert three[1].startswith(f"  first {scatter[0]:.3f}, later {later:.3f}; right of 20: ")
+    assert three[1].startswith(f"  first {scatter[0]:.3f}, later {later:.3f}; correct of 20: ")
     assert len(three[1].split(": ")[1].split()) == 3
 
 
@@ -47,5 +45,5 @@ def test_a_deviation_needs_two(word, capsys):
 def test_a_seed_draws_the_weights_as_well_as_the_order():
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (64, 28, 28, 1), np.uint8), rng.integers(0, 10, 64).astype(np.int32)
-    begin = [runtimes.ours(TINY, images, labels, seed=seed).predict(images).tolist() for seed in (1, 1, 2)]
+    begin = [runtimes.jaxdoodle(TINY, images, labels, seed=seed).predict(images).tolist() for seed in (1, 1, 2)]
     assert begin[0] == begin[1] != begin[2]

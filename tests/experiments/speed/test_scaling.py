@@ -1,9 +1,10 @@
-"""The points and the picture of how training scales."""
+"""The points and the figure of how training scales."""
 
 import pytest
 from PIL import Image
 
 from experiments.speed import scaling
+from jaxdoodle.core.record import Record
 
 
 @pytest.mark.parametrize("axis", scaling.AXES)
@@ -22,7 +23,7 @@ def test_rates_are_compared_on_whole_batches(axis):
 
 
 @pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2]), (7, [1]), (64, [1, 8])])
-def test_the_processor_is_split_so_that_batches_can_be_shared_out(cores, counts, monkeypatch):
+def test_the_processor_is_split_so_that_batches_can_be_sharded(cores, counts, monkeypatch):
     monkeypatch.setattr(scaling, "cores", lambda: cores)
     assert scaling.device_counts() == counts
     sizes = [scaling.case(axis, value)[1] for axis in scaling.AXES for value in scaling.AXES[axis][1]]
@@ -36,12 +37,12 @@ def test_a_gpu_is_not_split(monkeypatch):
 
 
 @pytest.mark.usefixtures("as_users_run")
-def test_images_that_sit_out_an_epoch_are_not_counted(monkeypatch):
+def test_images_that_an_epoch_leaves_out_are_not_counted(monkeypatch):
     from jaxdoodle.training import loop
 
     fits, fit = [], loop.fit
     monkeypatch.setattr(loop, "fit", lambda *arguments: fits.append(fit(*arguments)) or fits[-1])
-    found = scaling.measure("on disk", 520, 1)  # read in runs of 32: eight sit out
+    found = scaling.measure("on disk", 520, 1)  # read in runs of 32: eight are left out
     rates = [512 / epoch.seconds for epoch in fits[0].history[1:]]
     assert found["images_per_second"] == pytest.approx(sorted(rates)[len(rates) // 2])
 
@@ -53,19 +54,22 @@ def test_a_point_is_measured_wherever_the_set_is(axis):
     assert set(found) == {"compile_seconds", "images_per_second", "peak_bytes"} and min(found.values()) > 0
 
 
-def test_the_picture_has_a_line_for_each_number_of_devices(tmp_path):
+def test_the_figure_has_a_line_for_each_number_of_devices(tmp_path):
     points = [
-        {"axis": axis, "value": value, "devices": devices, "images_per_second": 1000.0 * devices, "peak_bytes": 2**28}
+        Record(
+            config={"axis": axis, "value": value, "devices": devices},
+            extra={"images_per_second": 1000.0 * devices, "peak_bytes": 2**28},
+        )
         for axis, (_, values) in scaling.AXES.items()
         for value in values
         for devices in (1, 2)
     ]
     scaling.draw(points, tmp_path / "two.png")
-    scaling.draw([point for point in points if point["devices"] == 1], tmp_path / "one.png")
+    scaling.draw([point for point in points if point.config["devices"] == 1], tmp_path / "one.png")
     two, one = (Image.open(tmp_path / name).convert("RGB") for name in ("two.png", "one.png"))
     fourth = (213, 94, 0)
 
-    def has_fourth(picture):
-        return any(max(abs(a - b) for a, b in zip(c, fourth, strict=True)) < 12 for _, c in picture.getcolors(2**20))
+    def has_fourth(image):
+        return any(max(abs(a - b) for a, b in zip(c, fourth, strict=True)) < 12 for _, c in image.getcolors(2**20))
 
     assert has_fourth(two) and not has_fourth(one)

@@ -1,23 +1,23 @@
 """The experiment's parts on a small scale, and what its record must hold."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments import table
 from experiments.studies import abstention
 from experiments.studies.abstention import (
     ALWAYS,
     NETS,
     SCORES,
     SEEDS,
-    foreign_pictures,
-    markdown,
     measure,
-    prepare_all,
+    out_of_distribution_images,
+    preprocess_all,
     scribble,
 )
+from jaxdoodle.core.record import Record
 from jaxdoodle.data import generate_doodles
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.inference.model import Model
@@ -28,22 +28,22 @@ from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 RECORD = Path(abstention.__file__).parents[1] / "records" / "abstention" / "record.json"
 
 
-def test_a_scribble_is_a_line_that_wanders_and_no_two_are_equal():
+def test_a_scribble_is_a_random_line_and_no_two_are_equal():
     rng = np.random.default_rng(0)
-    pictures = [scribble(rng) for _ in range(5)]
-    assert len({picture.tobytes() for picture in pictures}) == 5
-    for picture in pictures:
-        assert picture.shape == (140, 140) and set(np.unique(picture)) == {0, 255}
-        assert 0.01 < (picture > 0).mean() < 0.5
-        assert not picture[[0, -1]].any() and not picture[:, [0, -1]].any()
+    images = [scribble(rng) for _ in range(5)]
+    assert len({image.tobytes() for image in images}) == 5
+    for image in images:
+        assert image.shape == (140, 140) and set(np.unique(image)) == {0, 255}
+        assert 0.01 < (image > 0).mean() < 0.5
+        assert not image[[0, -1]].any() and not image[:, [0, -1]].any()
 
 
-def test_what_shows_no_drawing_is_counted_and_the_others_are_prepared():
+def test_images_without_a_drawing_are_counted_and_the_others_are_preprocessed():
     page = np.zeros((60, 60), np.uint8)
     line = page.copy()
     line[10:50, 28:33] = 255
-    bitmaps, refused = prepare_all([page, line, page], MNIST)
-    assert bitmaps.shape == (1, 28, 28) and bitmaps.any() and refused == 2
+    bitmaps, rejected = preprocess_all([page, line, page], MNIST)
+    assert bitmaps.shape == (1, 28, 28) and bitmaps.any() and rejected == 2
 
 
 @pytest.fixture(scope="module")
@@ -64,38 +64,37 @@ def test_the_counts_are_of_what_scores_below_nineteen_in_twenty(splits):
     model = model_of(splits, 0.1)
     faint, strong = np.zeros((7, 28, 28), np.uint8), np.full((5, 28, 28), 255, np.uint8)
     found = measure(model, splits, {"faint": (faint, 3), "strong": (strong, 0)})
-    assert found["refused"]["faint"] == {"of": 10, "unprepared": 3, "energy": 10, "largest logit": 10}
-    assert found["refused"]["strong"] == {"of": 5, "unprepared": 0, "energy": 0, "largest logit": 0}
+    assert found["abstained"]["faint"] == {"total": 10, "rejected": 3, "energy": 10, "largest_logit": 10}
+    assert found["abstained"]["strong"] == {"total": 5, "rejected": 0, "energy": 0, "largest_logit": 0}
     assert found["auroc"] == {"faint": dict.fromkeys(SCORES, 1.0), "strong": dict.fromkeys(SCORES, 0.0)}
     chosen = model.logits(splits.validation.images)
     for score, by in SCORES.items():
         assert (by(chosen) >= found["thresholds"][score] - 1e-3).mean() == pytest.approx(0.95, abs=0.03)
-        own = by(model.logits(splits.test.images))
-        assert abs(found["kept"][score] - (own >= found["thresholds"][score]).sum()) <= 1
+        scores = by(model.logits(splits.test.images))
+        assert abs(found["in_distribution_kept"][score] - (scores >= found["thresholds"][score]).sum()) <= 1
     assert found["temperature"] == 2.0 and found["calibration"]["before"] != found["calibration"]["after"]
 
 
-def test_the_foreign_are_none_that_the_networks_know(data_root, monkeypatch):
+def test_the_networks_know_none_of_the_images_out_of_their_distribution(data_root, monkeypatch):
     from jaxdoodle.data import load_dataset
 
-    monkeypatch.setenv("JAXDOODLE_DATA", str(data_root))
     monkeypatch.setattr(abstention, "SHOWN", 60)
-    sides = {"mnist": load_dataset("mnist")}
-    kinds = foreign_pictures(sides)
-    assert set(kinds) == {kind for net in NETS.values() for kind in net.foreign}
-    known = load_dataset("quickdraw", classes=abstention.KNOWN, per_class=20)
-    seen = {image.tobytes() for side in known.sets.values() for image in side.images}
-    assert not any(picture.tobytes() in seen for picture in kinds["other doodles"])
+    kinds = out_of_distribution_images({"mnist": load_dataset("mnist", root=data_root)}, data_root)
+    assert set(kinds) == {kind for net in NETS.values() for kind in net.out_of_distribution}
+    known = load_dataset("quickdraw", root=data_root, classes=abstention.KNOWN, per_class=20)
+    seen = {image.tobytes() for data in known.sets.values() for image in data.images}
+    assert not any(image.tobytes() in seen for image in kinds["other_doodles"])
 
 
 def test_the_record_is_of_every_network_and_seed_and_no_blank_page_was_accepted():
-    record = json.loads(RECORD.read_text())
-    assert list(record["nets"]) == list(NETS)
-    for name, net in record["nets"].items():
-        assert [one["seed"] for one in net["runs"]] == list(SEEDS)
-        for one in net["runs"]:
-            assert set(one["refused"]) == {*ALWAYS, *NETS[name].foreign}
+    record = Record.read(RECORD)
+    assert [net.name for net in record.runs] == list(NETS)
+    for net in record.runs:
+        assert [one.config["seed"] for one in net.runs] == list(SEEDS)
+        for one in net.runs:
+            assert set(one.extra["abstained"]) == {*ALWAYS, *NETS[net.name].out_of_distribution}
+            kept, blank = one.extra["in_distribution_kept"], one.extra["abstained"]["blank_pages"]
             for score in SCORES:
-                assert one["refused"]["blank pages"][score] == one["refused"]["blank pages"]["of"]
-                assert abs(one["kept"][score] / one["kept"]["of"] - 0.95) < 0.02
-    assert len(markdown(record).splitlines()) == 2 + len(NETS)
+                assert blank[score] == blank["total"]
+                assert abs(kept[score] / kept["total"] - 0.95) < 0.02
+    assert len(table.abstention_table(record).splitlines()) == 2 + len(NETS)

@@ -1,33 +1,42 @@
-import numpy as np
-import pytest
+"""The comparison of preprocessed canvases with the published bitmaps, and its record."""
 
-from experiments.studies.canvases import FILES, Canvas, canvas_of, of_digit, of_doodle
-from experiments.studies.preprocessing import CONDITIONS
-from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
-from jaxdoodle.preprocessing.pipeline import preprocess
+from types import SimpleNamespace
+
+import numpy as np
+
+from experiments import table
+from experiments.studies import preprocessing
+from experiments.studies.canvases import Canvas, of_doodle
+from jaxdoodle.core.record import Record
+from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.preprocessing.render import render_drawing
 
+RECORD = table.RECORDS / "preprocessing" / "record.json"
 TICK = [([0, 80, 255], [100, 180, 0]), ([30, 60], [20, 25])]
-BITMAP = render_drawing(TICK, MNIST)
 
 
-@pytest.mark.parametrize("kind", FILES)
-def test_a_drawing_on_any_file_is_prepared_as_it_was(kind):
-    canvas = Canvas(side=(300, 300), file=kind)
-    for subject, preprocessing in ((of_doodle(TICK), QUICKDRAW), (of_digit(BITMAP), MNIST)):
-        bitmap = preprocess(canvas_of(subject, canvas, np.random.default_rng(1)), preprocessing).bitmap
-        assert np.abs(bitmap.astype(int) - render_drawing(TICK, preprocessing)).mean() < 10
+def test_correct_answers_are_counted_and_rejected_images_are_wrong():
+    bitmap = render_drawing(TICK, QUICKDRAW)
+    always_one = SimpleNamespace(preprocessing=QUICKDRAW, logits=lambda images: np.tile([0.0, 1.0], (len(images), 1)))
+    draw = of_doodle(TICK)
+    renderers = [draw, lambda size, factor: np.full((size, size), 1e-3, np.float32), draw]
+    canvas = Canvas(ink=1.0, background=0.0, file="array")
+    found = preprocessing._compare(np.stack([bitmap] * 3), np.array([1, 1, 0]), renderers, canvas, [always_one] * 2)
+    expected = {"published": [2, 2], "preprocessed": [1, 1], "same_class": [2, 2], "rejected": 1, "total": 3}
+    assert found == expected
 
 
-@pytest.mark.parametrize("pen", [0.5, 1.0, 2.0, 3.0])
-def test_the_pen_is_as_wide_as_asked_for(pen):
-    """A level line's height is its pen's; a digit's own pen is broader by what its edges are soft."""
-    assert of_doodle([([0, 255], [0, 0])])(271, pen).max(axis=1).sum() == pytest.approx(16 * pen, abs=2)
-    level = of_digit(render_drawing([([0, 255], [0, 0])], MNIST))(200, pen)
-    assert level[:, level.shape[1] // 2].sum() == pytest.approx(24 * pen, abs=2 + 3 * pen)
+def test_the_record_has_every_condition_and_network_and_meets_the_first_goal():
+    record = Record.read(RECORD)
+    assert [one.name for one in record.runs] == ["digits", "doodles"]
+    assert [one["name"] for one in record.config["canvases"]] == list(preprocessing.CONDITIONS)
+    for images in record.runs:
+        assert [one["name"] for one in images.extra["conditions"]] == list(preprocessing.CONDITIONS)
+        assert [one.config["seed"] for one in images.runs] == list(preprocessing.SEEDS)
+        first = images.extra["conditions"][0]
+        assert sum(first["published"]) - sum(first["preprocessed"]) <= 0.003 * 3 * first["total"]
 
 
-def test_the_same_seed_draws_the_same_canvas():
-    for canvas, _ in CONDITIONS.values():
-        one, other = (np.asarray(canvas_of(of_doodle(TICK), canvas, np.random.default_rng(3))) for _ in range(2))
-        assert np.array_equal(one, other) and canvas.side[0] <= one.shape[0]
+def test_the_record_is_drawn(tmp_path):
+    preprocessing.draw(Record.read(RECORD), tmp_path / "preprocessing.png")
+    assert (tmp_path / "preprocessing.png").exists()

@@ -1,0 +1,37 @@
+"""The runtimes that need nothing further train, and each is asked for what it can do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.speed import runtimes
+from experiments.speed.workloads import WORKLOADS
+
+KINDS = ("cpu", "gpu")
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize("name", ["W1", "W2-32"])
+def test_jaxdoodle_trains(name):
+    workload = replace(WORKLOADS[name], batch_size=8)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 40).astype(np.int32)
+    images = np.zeros((40, 28, 28, 1), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 6] = 255
+    trainer = runtimes.RUNTIMES["jaxdoodle"][1](workload, images, labels)
+    losses = [trainer.epoch() for _ in range(12)]
+    assert losses[-1] < losses[0] / 2
+    assert trainer.predict(images).shape == (40,)
+
+
+def test_scikit_learn_is_not_asked_for_convolutions():
+    able = {name: runtimes.applies("scikit-learn", workload, "cpu") for name, workload in WORKLOADS.items()}
+    assert able == {"W1": True, "W2-32": False, "W2-128": False, "W3": False, "W4": True}
+
+
+def test_cuda_graphs_are_for_gpus_and_a_processor_alone_is_split():
+    on = {kind: {name for name in runtimes.RUNTIMES if runtimes.applies(name, WORKLOADS["W1"], kind)} for kind in KINDS}
+    assert on["cpu"] ^ on["gpu"] == {"jaxdoodle, per core", "PyTorch, CUDA graphs"}
+    assert "PyTorch, CUDA graphs" in on["gpu"]

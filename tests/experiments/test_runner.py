@@ -1,0 +1,90 @@
+"""A declared experiment, run: its record, its figures, and what fails it."""
+
+from dataclasses import replace
+
+import pytest
+
+from experiments import runner
+from experiments.__main__ import main
+from experiments.declaration import Experiment, Variant
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.record import Record
+from jaxdoodle.inference import Model
+from jaxdoodle.nn.architectures import mlp
+from jaxdoodle.training.loop import TrainConfig
+
+pytestmark = pytest.mark.usefixtures("as_users_run")
+
+TINY = Experiment(
+    dataset="doodles",
+    classes="clock,pizza",
+    per_class=40,
+    test_on=("doodles",),
+    reported={"test": 0.9},
+    variants={
+        "report": Variant(lambda classes: mlp(classes, (4,)), TrainConfig(epochs=2)),
+        "wide, twice": Variant(lambda classes: mlp(classes, (8,)), TrainConfig(epochs=1), divisor=1.0),
+    },
+)
+
+
+def test_a_record_says_once_what_its_runs_share_and_keeps_variants_that_are_not_run_again(tmp_path, capsys):
+    assert runner.run("tiny", TINY, tmp_path, seeds=2) == 0
+    first = Record.read(tmp_path / "record.json")
+    assert (first.name, first.extra) == ("tiny", {"reported": {"test": 0.9}})
+    assert [variant.name for variant in first.runs] == ["report", "wide, twice"]
+    report, wide = first.runs
+    assert report.command == "python -m experiments tiny --variants report --epochs 2 --seed 0 --seeds 2"
+    assert report.config["epochs"] == 2 and "seed" not in report.config
+    assert [run.config for run in report.runs] == [{"seed": 0}, {"seed": 1}]
+    assert [len(run.epochs) for run in report.runs] == [2, 0]
+    assert set(report.runs[1].scores) == {"train", "validation", "test", "doodles"}
+    assert wide.data["preprocessing"]["divisor"] == 1.0 != report.data["preprocessing"]["divisor"]
+    assert (tmp_path / "confusion.png").exists() and "correct" in capsys.readouterr().out
+
+    assert runner.run("tiny", TINY, tmp_path, variants=["wide, twice"], seed=5, epochs=2, gradients="autodiff") == 0
+    second = Record.read(tmp_path / "record.json")
+    assert second.runs[0] == report
+    assert second.runs[1].config == wide.config | {"epochs": 2, "gradients": "autodiff"}
+    assert second.runs[1].command.endswith("--epochs 2 --seed 5 --seeds 1 --gradients autodiff")
+
+
+def test_a_file_that_is_no_record_is_refused_before_anything_is_trained(tmp_path):
+    (tmp_path / "record.json").write_text('{"experiment": "tiny"}')
+    with pytest.raises(InputError, match=r"record\.json: is no record"):
+        runner.run("tiny", TINY, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_costs_within_the_tolerance_pass_and_others_fail_the_run(tmp_path, capsys):
+    one = replace(TINY, variants={"report": TINY.variants["report"]}, test_on=())
+    runner.run("tiny", replace(one, costs={0: 1.0}, costs_from=1), tmp_path)
+    cost = Record.read(tmp_path / "record.json").runs[0].runs[0].extra["costs"]["0"]
+    assert runner.run("tiny", replace(one, costs={0: 1.015 * cost}), tmp_path) == 0
+    assert runner.run("tiny", replace(one, costs={0: 1.03 * cost}), tmp_path) == 1
+    assert f"cost at step 0 is {cost:.6f}; the report has" in capsys.readouterr().out
+    assert (tmp_path / "cost.png").exists()
+
+
+def test_a_run_on_real_data_writes_model_record_and_figures(data_root, tmp_path, capsys):
+    words = ["doodle_mlp", "--variants", "report", "--epochs", "2", "--seeds", "2", "--out", str(tmp_path)]
+    assert main([*words, "--data-dir", str(data_root)]) == 0
+    runs = Record.read(tmp_path / "doodle_mlp" / "record.json").run("report").runs
+    assert [run.config["seed"] for run in runs] == [0, 1] and len(runs[0].epochs) == 2
+    assert runs[0].scores["test"]["correct"] / runs[0].scores["test"]["total"] > 0.7
+    assert "correct" in capsys.readouterr().out
+    model = Model.load(tmp_path / "doodle_mlp" / "report-0" / "model.npz")
+    assert model.classes == ("headphones", "bucket", "clock", "pizza", "hexagon")
+    assert (tmp_path / "doodle_mlp" / "confusion.png").exists()
+
+
+def test_a_cost_that_is_missed_fails_the_run(data_root, tmp_path, capsys):
+    words = ["mini_mnist_mlp", "--variants", "report", "--epochs", "52", "--seed", "0", "--out", str(tmp_path)]
+    assert main([*words, "--data-dir", str(data_root)]) == 1
+    printed = capsys.readouterr().out
+    assert "cost at step 100 is nan; the report has 0.107867, to be met within 2%" in printed
+
+
+def test_an_unknown_variant_is_refused_with_those_there_are(data_root, tmp_path, capsys):
+    assert main(["digit_cnn", "--variants", "lenet", "--out", str(tmp_path), "--data-dir", str(data_root)]) == 2
+    assert "no variant 'lenet'; this experiment has: report; augmented" in capsys.readouterr().err

@@ -1,0 +1,37 @@
+"""The tables: means over the seeds, of the report's recipe and of the best of the others."""
+
+from experiments import table
+from jaxdoodle.core.record import Record
+
+
+def variant(name, *correct, sets=("validation", "test")):
+    scores = ({set_name: {"correct": n, "total": 200} for set_name in sets} for n in correct)
+    return Record(name, extra={"parameters": 1234}, runs=tuple(Record(scores=one) for one in scores))
+
+
+def rows(tmp_path, *variants, reported=None):
+    record = Record("some", extra={"reported": reported or {}}, runs=variants)
+    record.write(tmp_path / "some" / "record.json")
+    return table.results_table(tmp_path).splitlines()[2:]
+
+
+def test_a_row_has_the_mean_and_the_range_of_the_seeds(tmp_path):
+    (row,) = rows(tmp_path, variant("report", 100, 103), reported={"test": 0.5})
+    assert row == "| `some` | report | 1,234 | test | 50.00 % | 101.5 of 200: 50.75 % | 50.00 to 51.50 | 2 |"
+
+
+def test_of_the_others_the_best_on_validation_is_shown(tmp_path):
+    found = rows(tmp_path, variant("report", 190), variant("worse", 100), variant("better", 150))
+    assert [row.split(" | ")[1] for row in found] == ["report", "better"]
+
+
+def test_a_choice_on_the_test_set_is_marked_as_such(tmp_path):
+    variants = [variant(name, n, sets=("test",)) for name, n in (("report", 190), ("a", 100), ("b", 150))]
+    assert [row.split(" | ")[1] for row in rows(tmp_path, *variants)] == ["report", "b (chosen on test)"]
+    assert [row.split(" | ")[1] for row in rows(tmp_path, *variants[:2])] == ["report", "a"]
+
+
+def test_records_that_hold_no_variants_have_no_row(tmp_path):
+    Record("worked", extra={"reported": {"conv": [[1]]}}).write(tmp_path / "worked" / "record.json")
+    assert rows(tmp_path, variant("report", 1)) == table.results_table(tmp_path).splitlines()[2:]
+    assert len(table.results_table(tmp_path).splitlines()) == 3

@@ -1,0 +1,89 @@
+"""A run trains, scores, writes a model file that NumPy reads alike, and records all of it."""
+
+import hashlib
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdoodle import run
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.record import Record
+from jaxdoodle.data import load_dataset
+from jaxdoodle.inference import Model
+from jaxdoodle.nn.architectures import mlp
+from jaxdoodle.training import TrainConfig
+
+pytestmark = pytest.mark.usefixtures("as_users_run")
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return load_dataset("doodles", classes="clock,pizza", per_class=60)
+
+
+@pytest.fixture(scope="module")
+def spec(splits):
+    return mlp(splits.classes, (8,))
+
+
+@pytest.fixture(scope="module")
+def found(splits, spec, tmp_path_factory):
+    epochs = []
+    folder = tmp_path_factory.mktemp("run")
+    config = TrainConfig(epochs=2, gradients="autodiff", seed=3)
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        done = run.train_model(spec, splits, config, folder, title="two", command="again", on_epoch=epochs.append)
+    return done, epochs
+
+
+def test_the_record_says_how_it_was_run_and_what_came_out(found, splits):
+    done, epochs = found
+    record = done.record
+    assert (record.name, record.command) == ("two", "again")
+    assert record.config["epochs"] == 2 and record.config["gradients"] == "autodiff" and record.config["seed"] == 3
+    assert record.config["loss"] == {"type": "SoftmaxCrossEntropy", "label_smoothing": 0.0}
+    assert record.data == run.describe_data(splits) and record.machine["versions"]["jax"]
+    assert [one["epoch"] for one in record.epochs] == [epoch.number for epoch in epochs] == [1, 2]
+    assert record.epochs[0]["training"] == epochs[0].training._asdict()
+    assert record.extra["spec"]["layers"][0] == {"type": "Flatten"} and record.extra["spec"]["classes"] == 2
+    assert record.extra["numpy_parity"] == done.parity <= run.PARITY and not record.extra["interrupted"]
+    assert record.extra["model_sha256"] == hashlib.sha256(done.model_path.read_bytes()).hexdigest()
+
+
+def test_the_scores_count_what_the_model_file_answers(found, splits):
+    done, _ = found
+    model = Model.load(done.model_path)
+    for name, data in splits.sets.items():
+        correct = model.logits(data.images).argmax(axis=1) == data.labels
+        score = done.record.scores[name]
+        assert (score["correct"], score["total"]) == (correct.sum(), len(data)) == done.scores[name][1:]
+        assert score["correct_by_class"] == [int(correct[data.labels == label].sum()) for label in (0, 1)]
+        assert score["total_by_class"] == [int((data.labels == label).sum()) for label in (0, 1)]
+        assert np.array_equal(done.predicted[name] == data.labels, correct)
+
+
+def test_the_record_is_read_as_it_was_written(found, tmp_path):
+    record = found[0].record
+    record.write(tmp_path / "record.json")
+    assert Record.read(tmp_path / "record.json") == record
+
+
+def test_of_many_classes_the_record_counts_them_together(splits, spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "MOST_CLASSES", 1)
+    done = run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="one")
+    assert set(done.record.scores["test"]) == {"loss", "correct", "total"}
+
+
+def test_a_network_that_numpy_reads_otherwise_is_refused(splits, spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "PARITY", -1.0)
+    with pytest.raises(run.ParityError, match=r"model\.npz: NumPy and JAX differ by"):
+        run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="one")
+
+
+def test_a_set_without_test_drawings_is_refused_before_training(splits, spec, tmp_path):
+    empty = replace(splits, test=splits.test.take(np.zeros(len(splits.test), bool)))
+    with pytest.raises(InputError, match="no drawing is left to test on"):
+        run.train_model(spec, empty, TrainConfig(epochs=1), tmp_path, title="one")
+    assert not list(tmp_path.iterdir())
