@@ -1,6 +1,5 @@
 """``jaxdoodle train``, end to end: what it writes, and that every option reaches the run."""
 
-import json
 from dataclasses import fields
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from jaxdoodle.cli import main, train
 from jaxdoodle.cli.options import Parser, config_of
+from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset
 from jaxdoodle.inference import Model, calibration, model_file
 from jaxdoodle.inference.model import energy
@@ -21,11 +21,12 @@ CLASSES = "clock,hexagon"
 
 def test_train_leaves_a_model_a_record_and_figures(trained):
     out, printed = trained
-    record = json.loads((out / "record.json").read_text())
-    test = record["scores"]["test"]
+    record = Record.read(out / "record.json")
+    test = record.scores["test"]
     assert f"{test['correct']:,} of {test['total']:,} right" in printed
-    assert test["correct"] / test["total"] > 0.85 and record["numpy_parity"] <= 1e-5
-    assert len(record["history"]) == 6 and record["compile_seconds"] > 0 and record["machine"]["versions"]["jax"]
+    assert test["correct"] / test["total"] > 0.85 and record.extra["numpy_parity"] <= 1e-5
+    assert len(record.epochs) == 6 and record.extra["compile_seconds"] > 0 and record.machine["versions"]["jax"]
+    assert record.command.startswith("jaxdoodle train --dataset doodles ") and record.command.endswith(f"--out {out}")
     figures = {"loss", "accuracy", "confusion", "classes", "predictions", "samples", "network"}
     assert {path.stem for path in out.glob("*.png")} == figures
     assert Model.load(out / "model.npz").provenance["seed"] == 0
@@ -49,8 +50,8 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
         f"--device cpu --out {tmp_path}"
     )
     assert main(words.split()) == 0
-    record = json.loads((tmp_path / "record.json").read_text())
-    config, sizes = record["config"], record["data"]["sizes"]
+    record = Record.read(tmp_path / "record.json")
+    config, sizes = record.config, record.data["sizes"]
     expected = {
         "epochs": 2,
         "batch_size": 16,
@@ -63,9 +64,9 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
     assert {name: config[name] for name in expected} == expected
     assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
     assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
-    kinds = [layer["type"] for layer in record["spec"]["layers"]]
+    kinds = [layer["type"] for layer in record.extra["spec"]["layers"]]
     assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]
-    assert [layer.get("units") for layer in record["spec"]["layers"] if "units" in layer] == [9, 7, 2]
+    assert [layer.get("units") for layer in record.extra["spec"]["layers"] if "units" in layer] == [9, 7, 2]
     assert abs(sizes["validation"] - sizes["train"]) < 0.4 * sizes["train"]
 
 
