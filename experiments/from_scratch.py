@@ -49,7 +49,7 @@ def relu_backward(x, dy):
     return jnp.where(x > 0, dy, 0)  # relu'(0) = 0
 
 
-def patches_of(x, k):  # (N, H, W, C) -> (N, R, S, k * k * C): what the kernel sees at each position
+def patches_of(x, k):  # (N, H, W, C) -> (N, R, S, k * k * C): what the kernel sees at R x S positions
     rows, columns = x.shape[1] - k + 1, x.shape[2] - k + 1
     return jnp.concatenate([x[:, i : i + rows, j : j + columns] for i in range(k) for j in range(k)], axis=-1)
 
@@ -135,7 +135,7 @@ def value_and_grad(params, images, labels):
     dr2 = pool_backward(r2, dp2.reshape(len(images), 4, 4, 16))  # (N, 8, 8, 16)
     dp1, dw2, db2 = conv_backward(p1, w2, relu_backward(a2, dr2))  # (N, 12, 12, 8)
     dr1 = pool_backward(r1, dp1)  # (N, 24, 24, 8)
-    _, dw1, db1 = conv_backward(images, w1, relu_backward(a1, dr1))
+    _, dw1, db1 = conv_backward(images, w1, relu_backward(a1, dr1))  # XLA drops what is not used
     return loss, [(dw1, db1), (dw2, db2), (dw3, db3), (dw4, db4)]
 
 
