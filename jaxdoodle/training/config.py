@@ -91,7 +91,7 @@ class OptimizerConfig(_Options):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RegularizationConfig(_Options):
-    """What keeps the network from learning the training images by heart.
+    """What reduces overfitting.
 
     Args:
       penalties: Penalties of ``jaxdoodle.nn``, added to the loss.
@@ -107,7 +107,7 @@ class RegularizationConfig(_Options):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DataConfig(_Options):
-    """What a step sees.
+    """Which images a step takes.
 
     Args:
       batch_size: Number of images of a step.
@@ -122,7 +122,7 @@ class DataConfig(_Options):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class HardwareConfig(_Options):
-    """What computes.
+    """What the computation runs on.
 
     Args:
       devices: Number of devices that share each batch equally.

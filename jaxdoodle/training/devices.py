@@ -96,14 +96,14 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
 def shard(epoch: Callable, mesh: Mesh) -> Callable:
     """``epoch(state, images, labels, order)`` on every device at once: ``order`` is sharded, the rest replicated.
 
-    Each device draws random numbers of its own.
+    The random key differs from device to device.
     """
 
-    def share(state: PyTree, images: Array, labels: Array, order: Array) -> tuple[PyTree, tuple[Array, Array]]:
-        own = state._replace(key=jax.random.fold_in(state.key, lax.axis_index(AXIS)))
-        after, (loss, correct) = epoch(own, images, labels, order)
+    def on_one(state: PyTree, images: Array, labels: Array, order: Array) -> tuple[PyTree, tuple[Array, Array]]:
+        local = state._replace(key=jax.random.fold_in(state.key, lax.axis_index(AXIS)))
+        after, (loss, correct) = epoch(local, images, labels, order)
         return after._replace(key=state.key), (loss, lax.psum(correct, AXIS))
 
     whole, shared = PartitionSpec(), PartitionSpec(AXIS)
     specs = (whole, whole, whole, shared)
-    return jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=whole, check_vma=False)
+    return jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=whole, check_vma=False)

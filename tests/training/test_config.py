@@ -78,9 +78,7 @@ def test_a_config_prints_what_is_not_the_default():
 
 
 def test_the_options_are_known_without_jax():
-    code = (
-        "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None); from jaxdoodle.training import Augment, TrainConfig;"
-        "print(TrainConfig(augment=Augment()))"
-    )
+    block = "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None)"
+    code = f"{block}; from jaxdoodle.training import Augment, TrainConfig; print(TrainConfig(augment=Augment()))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.startswith("TrainConfig(augment=Augment(rotate=10.0")

@@ -41,7 +41,10 @@ even = Dataset("noise", images[:24], data.labels[:24], data.classes)
 whole = [fit(even, devices, 24, 3) for devices in (1, 2)]  # one batch of all images: the order does not matter
 rest = fit(data, 2, 10, 2)
 noisy = [fit(even, 2, 6, 1, ModelSpec((Flatten(), BatchNorm(), Dropout(0.5), Dense(4)), (28, 28, 1))) for _ in range(2)]
+normalized = ModelSpec((Flatten(), BatchNorm(), Dense(4)), (28, 28, 1))
+means = [fit(even, devices, 24, 1, normalized).params[1]["mean"].tolist() for devices in (1, 2)]
 print(json.dumps({
+    "means": means,
     "params": [leaves(one) for one in whole],
     "losses": [one.step_losses for one in whole],
     "correct": [[epoch.training[1:] for epoch in one.history] for one in whole],
@@ -76,6 +79,13 @@ def test_the_right_answers_of_all_devices_are_counted(found):
 
 def test_what_does_not_divide_among_the_devices_is_left_out_of_the_epoch(found):
     assert found["rest"] == [[24, 24], 2 * 3]
+
+
+def test_running_statistics_are_means_over_the_devices(found):
+    """Each device normalizes its own 12 images; the mean of both means is the mean of all 24."""
+    one, two = found["means"]
+    np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+    assert np.abs(one).max() > 0.01
 
 
 def test_the_same_seed_gives_the_same_network_on_two_devices(found):
