@@ -1,4 +1,4 @@
-"""Frozen records: what ``dataclass(frozen=True)`` gives, without the code that it writes and compiles for each class.
+"""Frozen classes: what ``dataclass(frozen=True)`` gives, without the code that it writes and compiles for each class.
 
 Every process that predicts defines twenty such classes before its first answer, which took a tenth of its time.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from typing import Any, TypeVar, dataclass_transform
+
+from jaxdoodle.core.errors import did_you_mean
 
 T = TypeVar("T", bound=type)
 
@@ -25,14 +27,30 @@ def frozen(cls: T) -> T:
     return known(cls)
 
 
+class _Signature:
+    """The constructor's signature, made when an editor or a notebook asks for it."""
+
+    def __get__(self, instance: Any, cls: Any) -> Any:
+        from inspect import Parameter, Signature
+
+        def parameter(field: Any) -> Parameter:
+            given = field.default_factory if field.default is MISSING else field.default
+            default = Parameter.empty if given is MISSING else given
+            return Parameter(field.name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=field.type)
+
+        return Signature([parameter(field) for field in fields(cls)])
+
+
 def _init(self: Any, *values: Any, **named: Any) -> None:
-    kind, names = type(self).__name__, [field.name for field in fields(self)]
+    call, names = f"{type(self).__name__}()", [field.name for field in fields(self)]
     if len(values) > len(names):
-        raise TypeError(f"{kind} has {len(names)} values, {', '.join(names)}; got {len(values)}.")
+        raise TypeError(f"{call} takes {len(names)} arguments ({', '.join(names)}) but {len(values)} were given")
     given = dict(zip(names, values, strict=False))
     for name, value in named.items():
-        if name not in names or name in given:
-            raise TypeError(f"{kind} has the values {', '.join(names)}, each once; got {name}.")
+        if name not in names:
+            raise TypeError(f"{call} got an unexpected keyword argument {name!r}{did_you_mean(name, names)}")
+        if name in given:
+            raise TypeError(f"{call} got multiple values for argument {name!r}")
         given[name] = value
     for field in fields(self):
         if field.name in given:
@@ -40,7 +58,7 @@ def _init(self: Any, *values: Any, **named: Any) -> None:
         elif field.default_factory is not MISSING:
             value = field.default_factory()
         elif (value := field.default) is MISSING:
-            raise TypeError(f"{kind} needs {field.name}.")
+            raise TypeError(f"{call} missing a required argument: {field.name!r}")
         object.__setattr__(self, field.name, value)
     if hasattr(self, "__post_init__"):
         self.__post_init__()
@@ -68,6 +86,7 @@ def _refuse(self: Any, name: str, *value: Any) -> None:
 
 
 _METHODS = {
+    "__signature__": _Signature(),
     "__init__": _init,
     "__repr__": _repr,
     "__eq__": _eq,

@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.files and not options.watch:
         options.files = ["-"]
     try:
-        return answers.answer(Model(model_file.decode(pkgutil.get_data("jaxdoodle", "model.npz") or b"")), options)
+        return answers.answer(
+            Model.from_file(model_file.decode(pkgutil.get_data("jaxdoodle", "model.npz") or b"")), options
+        )
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

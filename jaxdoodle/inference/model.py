@@ -11,10 +11,12 @@ import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import ModelSpec
-from jaxdoodle.preprocessing import inputs as files
+from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.pipeline import Preprocessed, preprocess
 
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 
 @frozen
 class Prediction:
-    """What a model makes of one picture or drawing.
+    """What a model says of one picture or drawing.
 
-    ``probabilities``  by class name, in the model's order; none where nothing is drawn.
-    ``reason``         why the model abstains, in words; ``None`` where it answers.
-    ``prepared``       what the network saw and how it came about; ``None`` where nothing is drawn.
+    Args:
+      probabilities: By class name, in the model's order; empty where nothing is drawn.
+      reason: Why the model abstains, in words; ``None`` where it answers.
+      preprocessed: What the network saw and how it came about; ``None`` where nothing is drawn.
     """
 
     probabilities: dict[str, float]
@@ -37,7 +40,7 @@ class Prediction:
 
     @property
     def abstained(self) -> bool:
-        """Whether this looks like none of the model's classes."""
+        """Whether the answer is "unknown": this looks like none of the model's classes."""
         return self.reason is not None
 
     @property
@@ -49,26 +52,95 @@ class Prediction:
         """The ``k`` most probable classes with their probabilities, best first; equal ones in the model's order."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]
 
+    def __repr__(self) -> str:
+        guesses = ", ".join(f"{label} {100 * share:.1f} %" for label, share in self.top(3))
+        unknown = f"unknown: {self.reason}" + "; most like " * bool(guesses) if self.abstained else ""
+        return f"<Prediction {unknown}{guesses}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{_escape(label)}</td><td>{100 * p:.1f} %</td></tr>" for label, p in self.top(5))
+        return f"<p>{_escape(f'unknown: {self.reason}') if self.abstained else ''}</p><table>{rows}</table>"
+
 
 class Model:
-    """A model file at work: ``Model.load("model.npz").predict("drawing.png").label``. May be shared between threads."""
+    """A trained network that predicts with NumPy alone. May be shared between threads.
 
-    def __init__(self, file: ModelFile):
-        self._file = file
-        self._network = file.network
+    >>> Model.load("model.npz").predict("drawing.png").label  # doctest: +SKIP
+    'cat'
+
+    Args:
+      spec: The network; it names its classes.
+      params: One dict of arrays per layer, as ``spec.param_shapes`` says; copied as float32.
+      preprocessing: How any picture becomes an input of the network.
+      temperature: Logits are divided by it before the softmax, above 0.
+      abstain_below: The answer is "unknown" where the energy score is lower; ``None`` for never.
+      reference_images: uint8 ``(n, height, width, 1)``, 1 to 64 of them, that are stored with their logits: every
+        reader checks that these come out. By default four images of noise.
+      provenance: Where the model comes from, as JSON values.
+
+    Raises:
+      ValueError: The shapes of the parameters are not those of the spec.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: Sequence[Mapping[str, Any]],
+        preprocessing: Preprocessing,
+        *,
+        temperature: float = 1.0,
+        abstain_below: float | None = None,
+        reference_images: NDArray[np.uint8] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ):
+        arrays = tuple({name: np.array(value, np.float32) for name, value in p.items()} for p in params)
+        network = Network(spec, arrays, preprocessing.divisor)
+        images = reference_images
+        if images is None:
+            images = np.random.default_rng(0).integers(0, 256, (4, *spec.input_shape), np.uint8)
+        logits = network.logits(images)
+        self._set(
+            ModelFile(spec, arrays, preprocessing, images, logits, temperature, abstain_below, provenance or {}),
+            network,
+        )
+
+    @classmethod
+    def from_file(cls, file: ModelFile) -> Model:
+        """The model that the content of a model file describes."""
+        model = cls.__new__(cls)
+        model._set(file, file.network)
+        return model
+
+    def _set(self, file: ModelFile, network: Network) -> None:
+        self._file, self._network = file, network
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], layers: Sequence[type] = ()) -> Model:
         """Read a model file.
 
         Args:
-          path: The file.
-          layers: Classes marked ``@nn.layer`` that the model has beside the built-in ones: a file contains no code.
+          path: A ``model.npz``.
+          layers: The classes of layers that are not built in; a model file never imports code.
 
         Raises:
-          InputError: The file cannot be read, or it is no good model file: one line that names it.
+          InputError: The file is missing, damaged, or names an unknown layer; one line that names the file.
         """
-        return cls(model_file.read(path, layers))
+        return cls.from_file(model_file.read(path, layers))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file, whole or not at all. The same model gives the same bytes on every machine.
+
+        Raises:
+          InputError: The file cannot be written, or would be refused by ``load``.
+        """
+        model_file.write(path, self._file)
+
+    def __repr__(self) -> str:
+        classes = ", ".join(self.classes[:4]) + ", ..." * (len(self.classes) > 4)
+        return f"<Model of {len(self.classes)} classes ({classes}), {self.spec.param_count:,} parameters>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{_escape(repr(self)[1:-1])}</p>{self.spec._repr_html_()}"
 
     @property
     def file(self) -> ModelFile:
@@ -96,8 +168,8 @@ class Model:
         """What logits are divided by before the softmax."""
         return self._file.temperature
 
-    def logits(self, images: Any) -> Any:
-        """The network's outputs for bitmaps that are as the contract says.
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's outputs for bitmaps that are preprocessed already.
 
         uint8 (n, height, width) or (n, height, width, 1), white ink on black, to float32 (n, classes).
         """
@@ -110,7 +182,7 @@ class Model:
             )
         return self._network.logits(images.reshape(-1, *shape))
 
-    def probabilities(self, logits: Any) -> Any:
+    def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:
         """Logits (n, classes) as probabilities, float64: ``softmax(logits / temperature)``.
 
         A network that ends in Softmax gives probabilities as it is.
@@ -121,7 +193,7 @@ class Model:
         scores = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.temperature)
         return scores / scores.sum(axis=1, keepdims=True)
 
-    def abstains(self, logits: Any) -> Any:
+    def abstains(self, logits: NDArray[Any]) -> NDArray[np.bool_]:
         """For each row of logits (n, classes), whether the image looks like none of the classes, as bool (n,)."""
         if self._file.abstain_below is None:
             return np.zeros(len(logits), bool)
@@ -151,17 +223,17 @@ class Model:
         """What the network is to see, or why there is nothing to see."""
         named = isinstance(image, str | os.PathLike)
         try:
-            return preprocess(files.sole(image) if named else image, self.preprocessing)
+            return preprocess(inputs.sole(image) if named else image, self.preprocessing)
         except NoDrawingError as error:
             name = os.fspath(image) if named else ""
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
 
-    def _answer(self, inputs: Sequence[Preprocessed | str]) -> list[Prediction]:
-        drawn = [one.bitmap for one in inputs if isinstance(one, Preprocessed)]
+    def _answer(self, found: Sequence[Preprocessed | str]) -> list[Prediction]:
+        drawn = [one.bitmap for one in found if isinstance(one, Preprocessed)]
         logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
         rows = zip(self.probabilities(logits).tolist(), self.abstains(logits), energy(logits), strict=True)
         answers = []
-        for one in inputs:
+        for one in found:
             if isinstance(one, str):
                 answers.append(Prediction({}, one, None))
                 continue
@@ -176,11 +248,17 @@ def _without_steps(one: Preprocessed | str) -> Preprocessed | str:
     return replace(one, steps=()) if isinstance(one, Preprocessed) else one
 
 
-def energy(logits: Any) -> Any:
-    """How much the network finds of anything it knows: log-sum-exp of logits (n, classes), float64 (n,).
+def energy(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """The energy score: log-sum-exp of logits ``(n, classes)``, float64 ``(n,)``; high for what resembles a class.
 
-    Liu et al. 2020, "Energy-based out-of-distribution detection", with the sign turned.
+    Reference: Liu et al. 2020, "Energy-based Out-of-distribution Detection"; here with the opposite sign.
     """
     scores = np.asarray(logits, np.float64)
     top = scores.max(axis=1)
     return top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
+
+
+def _escape(text: str) -> str:
+    from html import escape  # nobody who predicts waits for it
+
+    return escape(text)

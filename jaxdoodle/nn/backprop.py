@@ -60,7 +60,19 @@ def value_and_grad(spec: ModelSpec, loss: LossLike, penalties: Sequence[Penalty]
 
 
 def autodiff(spec: ModelSpec, loss: LossLike, penalties: Sequence[Penalty] = ()) -> ValueAndGrad:
-    """The same by ``jax.value_and_grad``, which ``value_and_grad`` is tested against."""
+    """The same by ``jax.value_and_grad``: what ``value_and_grad`` is tested against.
+
+    Args:
+      spec: The network.
+      loss: Of its outputs.
+      penalties: Added to the loss.
+
+    Returns:
+      A function with the arguments and results of that of ``value_and_grad``.
+
+    Raises:
+      SpecError: The network ends in what the loss applies itself.
+    """
     return jax.value_and_grad(model.loss_fn(spec, loss, penalties), has_aux=True)
 
 

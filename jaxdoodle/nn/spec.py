@@ -7,7 +7,6 @@ read the same spec. Images are NHWC, kernels HWIO, dense weights ``(inputs, unit
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -187,10 +186,8 @@ class ModelSpec:
         return f"ModelSpec({self.layers!r}, input_shape={self.input_shape!r}{classes})"
 
     def _repr_html_(self) -> str:
-        header, *rows = self._rows()
-        lines = ["<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in header) + "</tr>"]
-        lines += ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-        return f"<table>{''.join(lines)}</table><p>{self.param_count:,} parameters</p>"
+        rows = ["".join(f"<td>{cell}</td>" for cell in row) for row in self._rows()]  # class names are identifiers
+        return f"<table><tr>{'</tr><tr>'.join(rows)}</tr></table><p>{self.param_count:,} parameters</p>"
 
 
 def _to_dict(value: Any) -> Any:

@@ -1,6 +1,7 @@
-"""Records behave as frozen dataclasses do; each property is compared with a dataclass of the same fields."""
+"""Frozen classes behave as frozen dataclasses do; each property is compared with a dataclass of the same fields."""
 
 import copy
+import inspect
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass, replace
 
@@ -27,7 +28,7 @@ class Model:
 
 
 @frozen
-class Colour:
+class Color:
     name: str = "red"
 
 
@@ -36,7 +37,7 @@ class Nothing:
     pass
 
 
-def test_a_record_is_made_like_a_dataclass():
+def test_an_object_is_made_like_that_of_a_dataclass():
     for values, named in [((1,), {}), ((1, 3), {}), ((1,), {"y": 3}), ((), {"y": 3, "x": 1}), ((1, 2, {"a": 1}), {})]:
         made, model = Point(*values, **named), Model(*values, **named)
         assert repr(made) == repr(model).replace("Model", "Point")
@@ -48,10 +49,11 @@ def test_a_record_is_made_like_a_dataclass():
 @pytest.mark.parametrize(
     ("values", "named", "message"),
     [
-        ((), {}, "Point needs x."),
-        ((1, 2, {}, 4), {}, "Point has 3 values, x, y, tags; got 4."),
-        ((1,), {"x": 2}, "Point has the values x, y, tags, each once; got x."),
-        ((1,), {"z": 2}, "Point has the values x, y, tags, each once; got z."),
+        ((), {}, "Point() missing a required argument: 'x'"),
+        ((1, 2, {}, 4), {}, "Point() takes 3 arguments (x, y, tags) but 4 were given"),
+        ((1,), {"x": 2}, "Point() got multiple values for argument 'x'"),
+        ((1,), {"z": 2}, "Point() got an unexpected keyword argument 'z'."),
+        ((1,), {"tag": {}}, "Point() got an unexpected keyword argument 'tag'; did you mean tags?"),
     ],
 )
 def test_what_cannot_be_made_is_said(values, named, message):
@@ -62,23 +64,28 @@ def test_what_cannot_be_made_is_said(values, named, message):
         Model(*values, **named)
 
 
-def test_records_compare_and_hash_by_class_and_values():
-    assert Point(1) == Point(1) != Point(2) and Colour() == Colour("red") and hash(Colour()) == hash(Colour("red"))
-    assert Nothing() == Nothing() != Colour() and len({Nothing(), Nothing(), Colour(), Colour("blue")}) == 3
+def test_objects_compare_and_hash_by_class_and_values():
+    assert Point(1) == Point(1) != Point(2) and Color() == Color("red") and hash(Color()) == hash(Color("red"))
+    assert Nothing() == Nothing() != Color() and len({Nothing(), Nothing(), Color(), Color("blue")}) == 3
     assert Point(1) != Model(1)
 
 
-def test_a_record_does_not_change():
-    color = Colour()
-    with pytest.raises(FrozenInstanceError, match="Colour does not change"):
+def test_an_object_does_not_change():
+    color = Color()
+    with pytest.raises(FrozenInstanceError, match="Color does not change"):
         color.name = "blue"
     with pytest.raises(FrozenInstanceError):
         del color.name
     with pytest.raises(FrozenInstanceError):
         color.size = 3
-    assert replace(color, name="blue") == Colour("blue") and color == Colour()
+    assert replace(color, name="blue") == Color("blue") and color == Color()
 
 
-def test_a_record_survives_pickle_and_copy():
-    for made in (Point(1, 3, {"a": 1}), Colour("blue"), Nothing()):
+def test_an_object_survives_pickle_and_copy():
+    for made in (Point(1, 3, {"a": 1}), Color("blue"), Nothing()):
         assert pickle.loads(pickle.dumps(made)) == copy.deepcopy(made) == made
+
+
+def test_notebooks_and_editors_see_the_arguments():
+    assert list(inspect.signature(Point).parameters) == list(inspect.signature(Model).parameters) == ["x", "y", "tags"]
+    assert inspect.signature(Point).parameters["y"].default == 2

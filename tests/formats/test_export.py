@@ -39,7 +39,7 @@ def test_the_suffix_of_the_path_says_the_format(format, digits, path, tmp_path):
     if BEGINS[format]:
         assert data.startswith(BEGINS[format])
     assert list(tmp_path.iterdir()) == [out]
-    for source in (Model(digits), path, str(path)):
+    for source in (Model.from_file(digits), path, str(path)):
         export(source, tmp_path / "again", format)
         assert (tmp_path / "again").read_bytes() == data
 

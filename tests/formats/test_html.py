@@ -49,7 +49,7 @@ def test_the_page_computes_every_layer_that_html_carries():
 @needs_node
 def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
     html.write(model, tmp_path / "page.html")
-    numpy_model = Model(model)
+    numpy_model = Model.from_file(model)
     found, probabilities, abstained = answers(tmp_path / "page.html", images)
     np.testing.assert_allclose(found, logits, rtol=0, atol=1e-4)
     np.testing.assert_allclose(probabilities, numpy_model.probabilities(logits), rtol=0, atol=1e-5)

@@ -29,7 +29,7 @@ def test_the_checker_finds_nothing(file):
 
 
 def test_onnxruntime_computes_what_numpy_computes(model, file, images, logits):
-    numpy_model = Model(model)
+    numpy_model = Model.from_file(model)
     found, probabilities, abstained = session(file).run(None, {"images": images})
     np.testing.assert_allclose(found, logits, rtol=0, atol=1e-4)
     np.testing.assert_allclose(probabilities, numpy_model.probabilities(logits), rtol=0, atol=1e-5)

@@ -46,14 +46,14 @@ def ndjson(*drawings):
 def test_a_picture_is_answered_as_the_library_answers(pyz, digits, picture):
     code, lines, errors = run(pyz, picture, "--json", "-k", 10)
     assert (code, errors) == (0, [])
-    found, expected = json.loads(lines[0]), Model(digits).predict(picture)
+    found, expected = json.loads(lines[0]), Model.from_file(digits).predict(picture)
     assert found["input"] == str(picture)
     assert {guess["label"]: guess["probability"] for guess in found["top"]} == pytest.approx(expected.probabilities)
 
 
 def test_a_person_gets_one_line_per_picture(pyz, digits, picture):
     code, lines, _ = run(pyz, picture, picture)
-    label, probability = Model(digits).predict(picture).top(1)[0]
+    label, probability = Model.from_file(digits).predict(picture).top(1)[0]
     assert code == 0 and len(lines) == 2
     assert lines[0].startswith(f"{picture}: {label} {100 * probability:.1f} %, ")
 

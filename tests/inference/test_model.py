@@ -38,7 +38,7 @@ def _file(**changes):
     return dataclasses.replace(ModelFile(spec, params, MNIST, inputs, logits, provenance={"seed": 7}), **changes)
 
 
-MODEL = Model(_file())
+MODEL = Model.from_file(_file())
 
 
 def test_a_model_is_loaded_from_its_file(tmp_path):
@@ -77,7 +77,7 @@ def test_probabilities_are_the_softmax_of_the_logits_at_the_temperature():
     logits = np.array([[1.0, 2.0, 4.0], [-1e9, 0.0, 1e9]], np.float32)
     for temperature in (1.0, 2.5, 1e-300):
         with np.errstate(over="ignore"):
-            found = Model(_file(temperature=temperature)).probabilities(logits)
+            found = Model.from_file(_file(temperature=temperature)).probabilities(logits)
         np.testing.assert_allclose(found.sum(axis=1), 1)
         np.testing.assert_allclose(found[1], [0, 0, 1], atol=1e-12)
         if temperature > 1e-9:
@@ -89,7 +89,7 @@ def test_a_network_that_ends_in_softmax_gives_its_own_probabilities():
     spec = ModelSpec((*file.spec.layers, Softmax()), file.spec.input_shape, CLASSES)
     params = [*file.params, {}]
     shares = Network(spec, params, MNIST.divisor).logits(file.golden_inputs)
-    model = Model(_file(spec=spec, params=params, golden_logits=shares))
+    model = Model.from_file(_file(spec=spec, params=params, golden_logits=shares))
     expected = MODEL.predict(PICTURES["slanted"]).probabilities
     assert model.predict(PICTURES["slanted"]).probabilities == pytest.approx(expected, abs=1e-6)
 
@@ -98,13 +98,13 @@ def test_a_model_abstains_below_its_threshold():
     logits = np.array([[0.0, 1.0, 5.0], [0.0, 0.5, 0.5]], np.float32)
     energies = np.log(np.exp(logits).sum(axis=1))
     np.testing.assert_allclose(energy(logits + 1e4), energies + 1e4)
-    assert Model(_file(abstain_below=float(energies.mean()))).abstains(logits).tolist() == [False, True]
+    assert Model.from_file(_file(abstain_below=float(energies.mean()))).abstains(logits).tolist() == [False, True]
     assert MODEL.abstains(logits).tolist() == [False, False]
-    assert Model(_file(abstain_below=0.0)).abstains(logits * np.float32(np.nan)).all()
+    assert Model.from_file(_file(abstain_below=0.0)).abstains(logits * np.float32(np.nan)).all()
 
 
 def test_it_says_why_it_abstains_and_what_it_comes_nearest_to():
-    prediction = Model(_file(abstain_below=1e6)).predict(PICTURES["level"])
+    prediction = Model.from_file(_file(abstain_below=1e6)).predict(PICTURES["level"])
     assert prediction.abstained and prediction.label == "level"
     score = energy(MODEL.logits(prediction.preprocessed.bitmap[None]))[0]
     assert prediction.reason == f"it scores {score:.2f}, below 1000000.00"
@@ -221,7 +221,7 @@ def test_one_model_answers_many_threads():
         "strokes": lambda model: list(model.watch(drawing)),
     }
     alone = {way: [one.probabilities for one in ask(MODEL)] for way, ask in ways.items()}
-    shared, wrong, start = Model(_file()), [], threading.Barrier(6)
+    shared, wrong, start = Model.from_file(_file()), [], threading.Barrier(6)
 
     def work(way):
         start.wait()  # the first plans of all threads are made at once

@@ -81,7 +81,7 @@ def assert_answered_as_numpy_answers(page, model, layers):
     tolerance = 1e-4 if exact else 0.02 * np.abs(logits).max()
     np.testing.assert_allclose(answer["logits"], logits[0], rtol=0, atol=tolerance)
     if exact:
-        prediction = Model(model).predict(bitmap)
+        prediction = Model.from_file(model).predict(bitmap)
         assert model.spec.classes[np.argmax(answer["probabilities"])] == prediction.label
         assert answer["abstained"] == prediction.abstained
 
@@ -131,7 +131,7 @@ def test_an_image_unlike_all_classes_is_called_unknown(page, doodle_model):
 
 def test_a_dot_is_unknown_until_there_is_more(page, doodle_model):
     draw(page, [([50, 50], [80, 80])])
-    assert len(strokes_of(page)) == 1 and Model(doodle_model).predict(strokes_of(page)).abstained
+    assert len(strokes_of(page)) == 1 and Model.from_file(doodle_model).predict(strokes_of(page)).abstained
     assert answer_of(page)["abstained"] and text_of(page, "#guess") == "Unknown"
     assert text_of(page, "#remark") == "The strokes are a single dot; expected lines." and text_of(page, "#bars") == ""
     draw(page, [([50, 90], [80, 90])])

@@ -34,7 +34,7 @@ def window(screen, doodle_model):
 
     root = tkinter.Tk(screenName=screen)
     root.geometry("+0+0")
-    window = Window(root, Model(doodle_model))
+    window = Window(root, Model.from_file(doodle_model))
     root.update()
     yield window
     root.destroy()

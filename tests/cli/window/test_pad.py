@@ -70,5 +70,5 @@ def test_what_the_pad_holds_is_a_drawing(doodle_model):
     pad = Pad()
     pad.begin(100, 100)
     pad.extend(700, 300)
-    prediction = Model(doodle_model).predict(pad.strokes)
+    prediction = Model.from_file(doodle_model).predict(pad.strokes)
     assert prediction.preprocessed.background == "strokes" and np.ptp(prediction.preprocessed.bitmap) > 200

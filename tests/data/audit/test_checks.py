@@ -20,7 +20,7 @@ from tests.fixtures.files import linear
 
 @pytest.fixture(scope="module")
 def model(sound):
-    return Model(linear(sound.train))
+    return Model.from_file(linear(sound.train))
 
 
 def with_images(splits, split, images, labels=None):
@@ -248,7 +248,7 @@ MISFITS = {
 @pytest.mark.parametrize("change, check, fault, text", MISFITS.values(), ids=MISFITS)
 def test_a_model_that_does_not_fit_is_reported(change, check, fault, text, sound):
     splits, file = change(sound, linear(sound.train))
-    found = audit_splits(splits, Model(file))
+    found = audit_splits(splits, Model.from_file(file))
     assert any(f.check == check and f.fault is fault and text in f.text for f in found), found
 
 
@@ -266,7 +266,7 @@ def test_a_model_of_larger_images_is_reported(sound):
     params = [{}, {"w": np.zeros((1024, 5), np.float32), "b": np.zeros(5, np.float32)}]
     golden = np.zeros((1, 32, 32, 1), np.uint8)
     file = ModelFile(spec, params, Preprocessing((32, 32, 1)), golden, np.zeros((1, 5), np.float32))
-    assert any(f.check == "model's preprocessing" and f.fault for f in audit_splits(sound, Model(file)))
+    assert any(f.check == "model's preprocessing" and f.fault for f in audit_splits(sound, Model.from_file(file)))
 
 
 ANSWERS = {

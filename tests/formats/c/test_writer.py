@@ -40,7 +40,7 @@ def test_the_program_computes_what_numpy_computes(model, images, logits, tmp_pat
     np.testing.assert_allclose(logits_of(program, images), logits, rtol=0, atol=1e-4)
     np.testing.assert_allclose(logits_of(program, model.golden_inputs), model.golden_logits, rtol=0, atol=1e-4)
 
-    numpy_model = Model(model)
+    numpy_model = Model.from_file(model)
     lines = subprocess.run([program], input=pgm(images), capture_output=True, check=True).stdout.decode().splitlines()
     assert len(lines) == len(images)
     for line, p, doubt in zip(lines, numpy_model.probabilities(logits), numpy_model.abstains(logits), strict=True):
@@ -66,7 +66,7 @@ def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path
 def test_float32_compiles_and_runs_so_too(flags, every_layer, images_for, tmp_path):
     images = images_for(every_layer, 5)
     found = logits_of(compiled(every_layer, fold_for_inference(every_layer), tmp_path, flags), images)
-    np.testing.assert_allclose(found, Model(every_layer).logits(images), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found, Model.from_file(every_layer).logits(images), rtol=0, atol=1e-4)
 
 
 @needs_cc

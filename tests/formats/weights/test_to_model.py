@@ -104,8 +104,8 @@ def test_weights_of_other_programs_are_read(kind, build_spec, tmp_path):
     found = import_weights(path, MNIST, activation="relu")
     assert [type(layer) for layer in found.spec.layers] == [type(layer) for layer in MLP.layers]
     assert found.spec.classes == TEN and found.provenance["imported_from"] == path.name
-    expected = Model(model).logits(model.golden_inputs)
-    np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
+    expected = Model.from_file(model).logits(model.golden_inputs)
+    np.testing.assert_allclose(Model.from_file(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
     model_file.write(tmp_path / "model.npz", found)
     assert Model.load(tmp_path / "model.npz").provenance["sha256"]
 
@@ -125,7 +125,7 @@ def test_a_pytorch_network_answers_as_it_did(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1), dtype=np.uint8)
     with torch.no_grad():
         expected = network(torch.tensor(images).permute(0, 3, 1, 2).float() / 255).numpy()
-    np.testing.assert_allclose(Model(found).logits(images), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(Model.from_file(found).logits(images), expected, rtol=0, atol=1e-5)
 
 
 def test_a_convolutional_network_of_keras_is_read_in_its_own_layout(build_spec, tmp_path):
@@ -141,8 +141,8 @@ def test_a_convolutional_network_of_keras_is_read_in_its_own_layout(build_spec, 
     )
     found = import_weights(path, MNIST, classes=[f"digit {name}" for name in TEN], activation="relu")
     assert found.spec.classes[3] == "digit 3"
-    expected = Model(model).logits(model.golden_inputs)
-    np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
+    expected = Model.from_file(model).logits(model.golden_inputs)
+    np.testing.assert_allclose(Model.from_file(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("names", to_model.NORM_NAMES["scale"])
@@ -161,8 +161,8 @@ def test_normalization_is_read_under_each_of_its_names_once_a_spec_says_where_it
     with pytest.raises(InputError, match="where is the normalization, and what is its epsilon"):
         import_weights(path, MNIST, activation="relu")
     found = import_weights(path, MNIST, spec=NORMED)
-    expected = Model(model).logits(model.golden_inputs)
-    np.testing.assert_allclose(Model(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
+    expected = Model.from_file(model).logits(model.golden_inputs)
+    np.testing.assert_allclose(Model.from_file(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
 
 
 def test_safetensors_of_this_package_come_back_whole(build_spec, tmp_path):
@@ -253,7 +253,7 @@ def test_the_answer_to_a_question_is_taken(tmp_path):
     path = npz(tmp_path, w=w, b=np.zeros(64))
     images = rng.integers(0, 256, (2, 8, 8, 1), dtype=np.uint8)
     for layout, matrix in (("inputs first", w), ("outputs first", w.T)):
-        found = Model(import_weights(path, EIGHT, layout=layout)).logits(images)
+        found = Model.from_file(import_weights(path, EIGHT, layout=layout)).logits(images)
         np.testing.assert_allclose(found, images.reshape(2, 64) / np.float32(255) @ matrix, rtol=0, atol=1e-4)
 
 
