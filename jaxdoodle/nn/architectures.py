@@ -48,7 +48,13 @@ def mlp(
 
 
 def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:
-    """The digit network of "Convolution Neural Networks (CNNs)": 37,610 parameters for ten classes."""
+    """The digit network of "Convolution Neural Networks (CNNs)": 37,610 parameters for ten classes.
+
+    Args:
+      classes: Names of the outputs.
+      drop_rate: Fraction that dropout zeroes before the last layer.
+      input_shape: Shape of one image, (height, width, channels).
+    """
     layers = (
         Conv2D(8, 5), ReLU(), MaxPool2D(),
         Conv2D(16, 5), ReLU(), MaxPool2D(),
@@ -58,7 +64,12 @@ def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple
 
 
 def sketch_cnn(classes: Sequence[str], input_shape: tuple[int, ...] = IMAGE) -> ModelSpec:
-    """The sketch network of the same slides: 500,985 parameters for 345 classes."""
+    """The sketch network of the same slides: 500,985 parameters for 345 classes.
+
+    Args:
+      classes: Names of the outputs.
+      input_shape: Shape of one image, (height, width, channels).
+    """
     layers = (
         Conv2D(32, 5, padding="SAME"), ReLU(), MaxPool2D(),
         Conv2D(32, 3, padding="SAME"), ReLU(), MaxPool2D(),
