@@ -140,7 +140,7 @@ class Skip:
 
 @nn.loss
 class Huber:
-    """Mean of ``d^2 / 2`` where ``|d| <= delta``, else ``delta (|d| - delta / 2)``, ``d`` = outputs - one-hot labels."""
+    """Mean of ``d^2 / 2`` where ``|d| <= delta``, else ``delta (|d| - delta / 2)``; d: outputs less one-hot labels."""
 
     delta: float = 1.0
 
