@@ -37,10 +37,7 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 
 def answer(
-    model: Model,
-    options: argparse.Namespace,
-    program: str = "",
-    then: Callable[[Any, Prediction], None] = lambda content, prediction: None,
+    model: Model, options: argparse.Namespace, program: str = "", then: Callable[..., None] = lambda *_: None
 ) -> int:
     """Print a line for each input.
 
@@ -48,7 +45,7 @@ def answer(
       model: What predicts.
       options: As ``add_options`` has them.
       program: How the lines on stderr begin.
-      then: Called with each input and its prediction after its line.
+      then: Called with each input and its ``Prediction`` after its line.
 
     Returns:
       The exit code. 0: every input was read; 2: one was not, and its error is on stderr.
