@@ -4,15 +4,5 @@ from jaxdoodle.data.catalog import NAMES, DatasetStatus, FileStatus, data_root, 
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.data.synthetic import generate_doodles
 
-__all__ = [
-    "NAMES",
-    "Dataset",
-    "DatasetStatus",
-    "FileStatus",
-    "Splits",
-    "data_root",
-    "generate_doodles",
-    "list_datasets",
-    "load_dataset",
-    "verify",
-]
+__all__ = ["NAMES", "Dataset", "DatasetStatus", "FileStatus", "Splits"]
+__all__ += ["data_root", "generate_doodles", "list_datasets", "load_dataset", "verify"]

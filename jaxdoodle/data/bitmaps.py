@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import write_atomically
 from jaxdoodle.core.types import NDArray
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -162,12 +162,9 @@ def _load(cached: Path, stamp: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _save(cached: Path, content: NDArray[np.uint64]) -> None:
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=cached.parent)
-    try:
-        with open(handle, "wb") as file:
+    def write(path: str) -> None:
+        with open(path, "wb") as file:
             np.save(file, content)
-        os.replace(unfinished, cached)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(unfinished)
+
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(cached, write)

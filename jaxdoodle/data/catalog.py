@@ -6,22 +6,16 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import synthetic
 from jaxdoodle.data.dataset import Splits, read_names
+from jaxdoodle.data.readers import mini_mnist
 from jaxdoodle.data.readers.idx import IDX_NAME, MNIST_SHA256, mnist_path, read_idx, read_idx_folder, read_mnist
 from jaxdoodle.data.readers.image_folder import read_image_folder
-from jaxdoodle.data.readers.mini_mnist import (
-    CSV_FILES,
-    INDEX_FILES,
-    index_path,
-    read_csv_folder,
-    read_index,
-    read_mini_mnist,
-)
 from jaxdoodle.data.readers.quickdraw import PER_CLASS, find_bitmaps, official_order, open_bitmaps, read_bitmaps
 from jaxdoodle.data.splits import VALIDATION_FRACTION, split_by_hash, split_training, without
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
@@ -138,7 +132,7 @@ def load_dataset(
     if name == "mnist":
         return split_training(train, test, MNIST, validation, _class_names(classes), per_class)
     official = test
-    train, test = read_mini_mnist(root / FOLDERS[name], train)
+    train, test = mini_mnist.read_mini_mnist(root / FOLDERS[name], train)
     extra = {"clean": without(test, train), "official": official}
     return split_training(train, test, RAW_MNIST, validation, _class_names(classes), per_class, extra)
 
@@ -183,9 +177,9 @@ def verify(root: str | Path | None = None) -> list[FileStatus]:
     mnist, mini, bitmaps = (root / FOLDERS[name] for name in ("mnist", "mnist-mini", "quickdraw"))
     found = []
     if mnist.is_dir():
-        found += [verify_file(mnist_path(mnist, name), _summarize_mnist) for name in MNIST_SHA256]
+        found += [verify_file(mnist_path(mnist, name), partial(summarize_mnist, name=name)) for name in MNIST_SHA256]
     if mini.is_dir():
-        found += [verify_file(index_path(mini, name), _summarize_index) for name in INDEX_FILES]
+        found += [verify_file(mini_mnist.index_path(mini, name), _summarize_index) for name in mini_mnist.INDEX_FILES]
     if bitmaps.is_dir():
         found += [verify_file(path, summarize_bitmaps) for path in find_bitmaps(bitmaps).values()]
     if (root / CATEGORIES_FILE).is_file():
@@ -205,14 +199,13 @@ def summarize_bitmaps(path: Path) -> str:
     return f"{len(open_bitmaps(path)):,} drawings"
 
 
-def _summarize_mnist(path: Path) -> str:
-    name = path.name.removesuffix(".gz")
+def summarize_mnist(path: Path, name: str) -> str:
     array = read_idx(path, 3 if "images" in name else 1, MNIST_SHA256[name])
     return f"{len(array):,} {'images' if array.ndim == 3 else 'labels'}, SHA-256 as published"
 
 
 def _summarize_index(path: Path) -> str:
-    index = read_index(path, INDEX_FILES[path.name], below=60_000)
+    index = mini_mnist.read_index(path, mini_mnist.INDEX_FILES[path.name], below=60_000)
     return f"{len(index):,} rows, {len(set(index)):,} distinct"
 
 
@@ -224,8 +217,8 @@ def _load_folder(folder: Path, classes: Sequence[str] | None, per_class: int | N
     names = [path.name for path in folder.iterdir()]
     if any(map(IDX_NAME.fullmatch, names)):
         return split_training(*read_idx_folder(folder), MNIST, validation, classes, per_class)
-    if any(name in CSV_FILES for name in names):
-        return split_training(*read_csv_folder(folder), RAW_MNIST, validation, classes, per_class)
+    if any(name in mini_mnist.CSV_FILES for name in names):
+        return split_training(*mini_mnist.read_csv_folder(folder), RAW_MNIST, validation, classes, per_class)
     if any(name.endswith(".npy") for name in names):
         drawings = read_bitmaps(folder, folder.resolve().name, classes, per_class or PER_CLASS)
     else:

@@ -163,9 +163,8 @@ class Splits:
         """The splits themselves; where they are on disk, a sample of each, read: to score, audit and show them."""
         if not any(isinstance(data.images, Bitmaps) for data in self.sets.values()):
             return self
-        sets = {name: data.in_memory() for name, data in self.sets.items()}
-        extra = {name: sets[name] for name in self.extra_tests}
-        return Splits(sets["train"], sets["validation"], sets["test"], self.preprocessing, extra)
+        train, validation, test, *extra = (data.in_memory() for data in self.sets.values())
+        return Splits(train, validation, test, self.preprocessing, dict(zip(self.extra_tests, extra, strict=True)))
 
     @property
     def name(self) -> str:

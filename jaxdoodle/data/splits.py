@@ -80,7 +80,7 @@ def check_fraction(validation: float) -> None:
         )
 
 
-def _uniform(data: Dataset) -> NDArray[np.float64]:
+def _uniform(data: Dataset) -> NDArray[np.floating]:
     """Each drawing's hash as a number in [0, 1): its first 53 bits, which a float64 holds exactly."""
     return (data.digests >> np.uint64(11)) * 2.0**-53
 
@@ -100,7 +100,7 @@ def _shares(counts: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
     return shares
 
 
-def _smallest(u: NDArray[np.float64], data: Dataset, shares: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _smallest(u: NDArray[np.floating], data: Dataset, shares: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mask of the ``shares`` drawings of each class with the smallest ``u``; equal drawings are not separated."""
     limits = np.ones(len(shares))
     for label, share in enumerate(shares):

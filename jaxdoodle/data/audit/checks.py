@@ -1,6 +1,6 @@
 """Checks of the drawings of a dataset. A fault makes training or scores wrong; a note may be harmless.
 
-Each check takes the splits of a dataset by name, those without a drawing left out, and yields its findings.
+Each check yields its findings on a split, or across the splits, that have a drawing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jaxdoodle.data.dataset import SPLIT_NAMES, Dataset, Splits
 from jaxdoodle.data.near_duplicates import compute_descriptors, find_near_duplicates
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.resample import center_of
 
 #: Fraction of bad drawings that any collection has: up to here a note, above it a fault.
 TOLERATED = 0.01
@@ -99,7 +100,10 @@ def audit_splits(splits: Splits, model: Classifier | None = None) -> list[Findin
     sets = {split: splits.sets[split] for split in SPLIT_NAMES if len(splits.sets[split])}
     if not sets:
         return [Finding("class balance", True, "there is no drawing")]
-    found = [finding for check in CHECKS for finding in check(sets)]
+    found = [finding for check in CHECKS_ACROSS for finding in check(sets)]
+    found += [finding for check in CHECKS for split, data in sets.items() for finding in check(split, data)]
+    if "train" not in sets:
+        found.append(Finding("class balance", True, "there is no training drawing"))
     if not any(finding.check == "orientation" for finding in found):  # else the images are no drawings
         found += _placement(sets, splits.preprocessing, "the usual preprocessing of this kind of dataset", fault=False)
         found += _labels_across(sets)
@@ -119,9 +123,7 @@ def _exact(sets: dict[str, Dataset]) -> Iterator[Finding]:
     for split, data in sets.items():
         _, kept = np.unique(data.digests, return_index=True)
         rows = np.setdiff1d(np.arange(len(data)), kept)
-        if len(rows):
-            text = f"{_of(rows, data)} {split} drawings repeat an earlier one: {_list(rows[:SHOWN], len(rows))}"
-            yield Finding("exact duplicates", False, text, split, tuple(rows.tolist()))
+        yield from _some("exact duplicates", "repeat an earlier one", split, rows, data, tolerated=1)
 
 
 def _contradictions(sets: dict[str, Dataset]) -> Iterator[Finding]:
@@ -160,64 +162,52 @@ def _near(sets: dict[str, Dataset]) -> Iterator[Finding]:
             yield Finding("near duplicates", fault, f"{text}: {listing}", names[b], tuple(rows.tolist()))
 
 
-def _balance(sets: dict[str, Dataset]) -> Iterator[Finding]:
-    if "train" not in sets:
-        yield Finding("class balance", True, "there is no training drawing")
-    for split, data in sets.items():
-        lacking = [name for name, count in zip(data.classes, data.counts, strict=True) if not count]
-        if lacking:
-            text = f"no {split} drawing of {_list(lacking[:SHOWN], len(lacking))}"
-            yield Finding("class balance", split == "train", text, split)
-        least, most = int(data.counts.argmin()), int(data.counts.argmax())
-        if 0 < data.counts[least] * UNEVEN < data.counts[most]:
-            sizes = [f"{data.counts[k]:,} of {data.classes[k]}" for k in (most, least)]
-            yield Finding("class balance", False, f"{split} drawings are {sizes[0]} but {sizes[1]}", split)
+def _balance(split: str, data: Dataset) -> Iterator[Finding]:
+    lacking = [name for name, count in zip(data.classes, data.counts, strict=True) if not count]
+    if lacking:
+        text = f"no {split} drawing of {_list(lacking[:SHOWN], len(lacking))}"
+        yield Finding("class balance", split == "train", text, split)
+    least, most = int(data.counts.argmin()), int(data.counts.argmax())
+    if 0 < data.counts[least] * UNEVEN < data.counts[most]:
+        sizes = [f"{data.counts[k]:,} of {data.classes[k]}" for k in (most, least)]
+        yield Finding("class balance", False, f"{split} drawings are {sizes[0]} but {sizes[1]}", split)
 
 
-def _values(sets: dict[str, Dataset]) -> Iterator[Finding]:
-    for split, data in sets.items():
-        highest = int(data.images.max())
-        if highest < 128:
-            text = f"{split} pixels reach {highest} only; expected 255 for ink"
-            yield Finding("value scale", True, f"{text} (multiply by {255 // max(highest, 1)})", split)
+def _values(split: str, data: Dataset) -> Iterator[Finding]:
+    highest = int(data.images.max())
+    if highest < 128:
+        text = f"{split} pixels reach {highest} only; expected 255 for ink"
+        yield Finding("value scale", True, f"{text} (multiply by {255 // max(highest, 1)})", split)
 
 
-def _polarity(sets: dict[str, Dataset]) -> Iterator[Finding]:
-    for split, data in sets.items():
-        x = data.images[..., 0]
-        border = np.concatenate([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], axis=1)
-        corners = x[:, [0, 0, -1, -1], [0, -1, 0, -1]]
-        rows = np.flatnonzero((np.median(border, axis=1) > 127) & (corners > 127).all(axis=1))
-        text = f"{_of(rows, data)} {split} drawings are dark ink on white; expected white ink (255) on black"
-        yield from _some("polarity", text, split, rows, data)
+def _polarity(split: str, data: Dataset) -> Iterator[Finding]:
+    x = data.images[..., 0]
+    border = np.concatenate([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], axis=1)
+    corners = x[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    rows = np.flatnonzero((np.median(border, axis=1) > 127) & (corners > 127).all(axis=1))
+    yield from _some("polarity", "are dark ink on white; expected white ink (255) on black", split, rows, data)
 
 
-def _ink(sets: dict[str, Dataset]) -> Iterator[Finding]:
-    for split, data in sets.items():
-        ink = (data.images >= BACKGROUND).sum(axis=(1, 2, 3))
-        for text, rows in (
-            ("are empty", np.flatnonzero(ink == 0)),
-            (f"are a dot of less than {LEAST_INK} pixels", np.flatnonzero((0 < ink) & (ink < LEAST_INK))),
-        ):
-            yield from _some("empty drawings", f"{_of(rows, data)} {split} drawings {text}", split, rows, data)
-        rows = np.flatnonzero((data.images >= 128).mean(axis=(1, 2, 3)) > SCRIBBLED)
-        if len(rows):
-            text = f"{_of(rows, data)} {split} drawings are ink on more than {100 * SCRIBBLED:.0f} % of their pixels"
-            listing = _list(rows[:SHOWN], len(rows))
-            yield Finding("scribbled drawings", False, f"{text}: {listing}", split, tuple(rows.tolist()))
+def _ink(split: str, data: Dataset) -> Iterator[Finding]:
+    ink = (data.images >= BACKGROUND).sum(axis=(1, 2, 3))
+    yield from _some("empty drawings", "are empty", split, np.flatnonzero(ink == 0), data)
+    dots = np.flatnonzero((0 < ink) & (ink < LEAST_INK))
+    yield from _some("empty drawings", f"are a dot of less than {LEAST_INK} pixels", split, dots, data)
+    rows = np.flatnonzero((data.images >= 128).mean(axis=(1, 2, 3)) > SCRIBBLED)
+    text = f"are ink on more than {100 * SCRIBBLED:.0f} % of their pixels"
+    yield from _some("scribbled drawings", text, split, rows, data, tolerated=1)
 
 
-def _orientation(sets: dict[str, Dataset]) -> Iterator[Finding]:
+def _orientation(split: str, data: Dataset) -> Iterator[Finding]:
     """A table of drawings that is read along the wrong axis has the right shape but shows no lines."""
-    for split, data in sets.items():
-        x = _sample(data).images[..., 0].astype(np.float32)
-        x = x - x.mean(axis=(1, 2), keepdims=True)
-        scale = float((x**2).mean()) or 1.0
-        across, down = float((x[:, :, 1:] * x[:, :, :-1]).mean()) / scale, float((x[:, 1:] * x[:, :-1]).mean()) / scale
-        if min(across, down) < LEAST_SMOOTH:
-            text = f"{split} pixels correlate by {across:.2f} with the next and by {down:.2f} with the one below"
-            hint = "expected lines; were columns read as drawings, or rows cut at the wrong length?"
-            yield Finding("orientation", True, f"{text}; {hint}", split)
+    x = _sample(data).images[..., 0].astype(np.float32)
+    x = x - x.mean(axis=(1, 2), keepdims=True)
+    scale = float((x**2).mean()) or 1.0
+    across, down = float((x[:, :, 1:] * x[:, :, :-1]).mean()) / scale, float((x[:, 1:] * x[:, :-1]).mean()) / scale
+    if min(across, down) < LEAST_SMOOTH:
+        text = f"{split} pixels correlate by {across:.2f} with the next and by {down:.2f} with the one below"
+        hint = "expected lines; were columns read as drawings, or rows cut at the wrong length?"
+        yield Finding("orientation", True, f"{text}; {hint}", split)
 
 
 def _labels_across(sets: dict[str, Dataset]) -> Iterator[Finding]:
@@ -255,9 +245,8 @@ def _model(sets: dict[str, Dataset], model: Classifier) -> Iterator[Finding]:
     known = [name for name in data.classes if name in model.classes]
     if known:
         order = np.array([known.index(name) if name in known else -1 for name in model.classes])
-        yield from _classified(
-            "the model", lambda images: order[model.logits(images).argmax(axis=1)], data.select(known)
-        )
+        data = data.select(known)
+        yield from _classified("the model", lambda images: order[model.logits(images).argmax(axis=1)], data)
 
 
 def _placement(sets: dict[str, Dataset], preprocessing: Preprocessing, expected: str, fault: bool) -> Iterator[Finding]:
@@ -272,30 +261,23 @@ def _placement(sets: dict[str, Dataset], preprocessing: Preprocessing, expected:
             scales.append(preprocessed.scale)
             widths.append(preprocessed.stroke_width * preprocessed.scale)
             top, left, bottom, right = preprocessed.box
-            if preprocessing.centering == "mass":
-                moves.append(np.subtract(_mass(image), preprocessing.center))
-            else:
-                moves.append(np.subtract(((top + bottom - 1) / 2, (left + right - 1) / 2), preprocessing.center))
+            middle = (top + bottom - 1) / 2, (left + right - 1) / 2
+            found = center_of(image, preprocessing) if preprocessing.centering == "mass" else middle
+            moves.append(np.subtract(found, preprocessing.center))
         if not scales:
             continue
         scale, width, (down, across) = np.median(scales), np.median(widths), np.median(moves, axis=0)
         low, high = (part * (preprocessing.stroke_width or width) for part in MEASURED_WIDTHS)
+        moved = f"{down:+.1f} px down and {across:+.1f} px across from {preprocessing.center}"
+        longest = preprocessing.longest_side
         for wrong, text in (
-            (
-                abs(scale - 1) > 0.1,
-                f"longest side {preprocessing.longest_side / scale:.1f}, not {preprocessing.longest_side:.1f} px",
-            ),
-            (
-                max(abs(down), abs(across)) > 1,
-                f"center of {preprocessing.centering} {down:+.1f} px down and {across:+.1f} px across from "
-                f"{preprocessing.center}",
-            ),
+            (abs(scale - 1) > 0.1, f"longest side {longest / scale:.1f}, not {longest:.1f} px"),
+            (max(abs(down), abs(across)) > 1, f"center of {preprocessing.centering} {moved}"),
             (not low <= width <= high, f"strokes {width:.1f} px wide, not {low:.1f} to {high:.1f}"),
         ):
             if wrong:
-                yield Finding(
-                    "placement", fault, f"half of the {split} drawings or more differ from {expected}: {text}", split
-                )
+                text = f"half of the {split} drawings or more differ from {expected}: {text}"
+                yield Finding("placement", fault, text, split)
 
 
 def _classified(name: str, classify: Callable[[NDArray[Any]], NDArray[Any]], data: Dataset) -> Iterator[Finding]:
@@ -324,15 +306,18 @@ def _classified(name: str, classify: Callable[[NDArray[Any]], NDArray[Any]], dat
         yield Finding("model's score", False, counts)
 
 
-#: The checks that need the drawings alone.
-CHECKS = (_exact, _contradictions, _near, _balance, _values, _polarity, _ink, _orientation)
+#: The checks that need the drawings alone: of all splits together, and of each.
+CHECKS_ACROSS = (_exact, _contradictions, _near)
+CHECKS = (_balance, _values, _polarity, _ink, _orientation)
 
 
-def _some(check: str, text: str, split: str, rows: NDArray[Any], data: Dataset) -> Iterator[Finding]:
+def _some(
+    check: str, text: str, split: str, rows: NDArray[Any], data: Dataset, tolerated: float = TOLERATED
+) -> Iterator[Finding]:
     """A finding on ``rows``: a fault where they are more than the tolerated fraction."""
     if len(rows):
-        listing = _list(rows[:SHOWN], len(rows))
-        yield Finding(check, len(rows) > TOLERATED * len(data), f"{text}: {listing}", split, tuple(rows.tolist()))
+        text = f"{_of(rows, data)} {split} drawings {text}: {_list(rows[:SHOWN], len(rows))}"
+        yield Finding(check, len(rows) > tolerated * len(data), text, split, tuple(rows.tolist()))
 
 
 def _class_means(descriptors: NDArray[Any], data: Dataset) -> NDArray[Any]:
@@ -341,14 +326,6 @@ def _class_means(descriptors: NDArray[Any], data: Dataset) -> NDArray[Any]:
     means = sums / np.maximum(data.counts, 1)[:, None].astype(np.float32)
     means[data.counts == 0] = 1e3  # no drawing is near a class without drawings
     return means
-
-
-def _mass(image: NDArray[Any]) -> tuple[float, float]:
-    ink = image.astype(np.float64)
-    total = ink.sum() or 1.0
-    return float(ink.sum(axis=1) @ np.arange(len(ink)) / total), float(
-        ink.sum(axis=0) @ np.arange(ink.shape[1]) / total
-    )
 
 
 def _sample(data: Dataset, most: int = SAMPLE) -> Dataset:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.data.catalog import summarize_mnist
 from jaxdoodle.data.dataset import read_names
-from jaxdoodle.data.readers.idx import MNIST_SHA256, read_idx
 from jaxdoodle.data.readers.quickdraw import PIXELS, bitmaps_header, open_bitmaps
 from jaxdoodle.strokes.readers import MAX_BYTES, read_drawings
 
@@ -30,12 +30,7 @@ STEP = 2**16  # fewest bytes of a request
 def idx(part: Path, path: Path, pull: Pull) -> str:
     """One of MNIST's four files, by the SHA-256 of its decompressed bytes."""
     pull(part, IDX_BYTES)
-    return summarize_idx(part, path.name.removesuffix(".gz"))
-
-
-def summarize_idx(path: Path, name: str) -> str:
-    array = read_idx(path, 3 if "images" in name else 1, MNIST_SHA256[name])
-    return f"{len(array):,} {'images' if array.ndim == 3 else 'labels'}"
+    return summarize_mnist(part, path.name.removesuffix(".gz"))
 
 
 def names(part: Path, path: Path, pull: Pull) -> str:

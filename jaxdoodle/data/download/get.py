@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER, FileStatus
+from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER, FileStatus, summarize_mnist
 from jaxdoodle.data.dataset import choose_classes
 from jaxdoodle.data.download import files
 from jaxdoodle.data.download.http import MirrorError, Transfer, pull
@@ -160,7 +160,7 @@ def _is_address(text: str) -> bool:
 
 
 def _mnist(root: Path, name: str, base_url: str | None) -> Item:
-    zipped = _item(root, f"{FOLDERS['mnist']}/{name}.gz", base_url, partial(files.summarize_idx, name=name), files.idx)
+    zipped = _item(root, f"{FOLDERS['mnist']}/{name}.gz", base_url, partial(summarize_mnist, name=name), files.idx)
     unzipped = mnist_path(zipped.path.parent, name)  # an unzipped copy is used
     return Item(unzipped, zipped.urls, zipped.summarize, zipped.fill)
 

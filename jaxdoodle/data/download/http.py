@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from email.message import Message
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -53,7 +52,7 @@ class _OtherFileError(Exception):
 class _Redirection(HTTPRedirectHandler):
     """Redirections to HTTP and HTTPS alone: urllib also follows FTP, and fails at an invalid address."""
 
-    def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Message) -> Any:
+    def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: HTTPMessage) -> Any:
         address = headers.get("Location", "")
         try:
             scheme = urlsplit(urljoin(req.full_url, address)).scheme

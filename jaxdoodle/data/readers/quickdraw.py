@@ -74,7 +74,8 @@ def read_bitmaps(
     parts = [_open_part(files[name], per_class) for name in classes]
     labels = np.repeat(np.arange(len(classes), dtype=np.int32), [part.count for part in parts])
     drawings = all_drawings(parts)
-    return Dataset(name, drawings if len(labels) * PIXELS > IN_MEMORY else drawings[:], labels, classes)
+    images: Any = drawings if len(labels) * PIXELS > IN_MEMORY else drawings[:]
+    return Dataset(name, images, labels, classes)
 
 
 def _open_part(path: Path, most: int) -> BitmapFile:

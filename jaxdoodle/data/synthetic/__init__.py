@@ -14,7 +14,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, choose_classes
 from jaxdoodle.data.synthetic.generators import GENERATORS
-from jaxdoodle.data.synthetic.stroke_noise import add_stroke_noise
+from jaxdoodle.data.synthetic.stroke_noise import SimplifiedStrokes, add_stroke_noise
 from jaxdoodle.strokes.raster import rasterize
 
 __all__ = ["CLASSES", "generate", "generate_doodles", "generate_drawing"]
@@ -78,7 +78,7 @@ def generate_doodles(classes: Sequence[str] | None = None, per_class: int = PER_
     return Dataset("doodles", np.concatenate(images)[..., None], labels, classes)
 
 
-def _generate_strokes(name: str, count: int, rng: np.random.Generator) -> list[list[tuple[NDArray[np.float64], ...]]]:
+def _generate_strokes(name: str, count: int, rng: np.random.Generator) -> list[SimplifiedStrokes]:
     if name not in GENERATORS:
         raise InputError(f"there are no embedded doodles of {name!r}, only of {', '.join(CLASSES)}.")
     return add_stroke_noise([GENERATORS[name](rng) for _ in range(count)], rng)

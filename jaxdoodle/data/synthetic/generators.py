@@ -5,6 +5,7 @@ The probabilities of the ways were estimated by looking at drawings of people; n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -219,7 +220,7 @@ def _pizza_slice(rng: np.random.Generator) -> Strokes:
     return strokes
 
 
-def _toppings(rng: np.random.Generator, places: list[complex] | NDArray[np.complex128]) -> Strokes:
+def _toppings(rng: np.random.Generator, places: Iterable[complex]) -> Strokes:
     if rng.random() < 0.35:
         return [dot(rng, place) for place in places]
     size = rng.uniform(0.06, 0.16)

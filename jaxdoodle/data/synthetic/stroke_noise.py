@@ -12,6 +12,7 @@ import numpy as np
 from jaxdoodle.core.types import NDArray
 
 Strokes = list["NDArray[np.complex128]"]
+SimplifiedStrokes = list[tuple["NDArray[np.float64]", "NDArray[np.float64]"]]
 
 
 def line(*corners: complex) -> NDArray[np.complex128]:
@@ -51,7 +52,8 @@ def dot(rng: np.random.Generator, center: complex) -> NDArray[np.complex128]:
 
 
 def scribble(rng: np.random.Generator, center: complex, size: float, points: int = 5) -> NDArray[np.complex128]:
-    return center + size * (rng.uniform(-1, 1, points) + 1j * rng.uniform(-1, 1, points))
+    x, y = rng.uniform(-1, 1, points), rng.uniform(-1, 1, points)
+    return np.asarray(center + size * (x + 1j * y), np.complex128)
 
 
 def clockwise(turns: float, radius: float = 1.0) -> complex:
@@ -74,9 +76,7 @@ def pick(rng: np.random.Generator, **shares: float) -> str:
     return name  # the shares fell short of 1 by rounding
 
 
-def add_stroke_noise(
-    drawings: Sequence[Strokes], rng: np.random.Generator
-) -> list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]]:
+def add_stroke_noise(drawings: Sequence[Strokes], rng: np.random.Generator) -> list[SimplifiedStrokes]:
     """The drawings as simplified strokes, distorted as a whole and stroke by stroke.
 
     Every step works on the points of all drawings at once: ``stroke`` and ``drawing`` are the indices of the stroke
