@@ -65,8 +65,8 @@ def answer_of(page):
     )
 
 
-def text_of(page, place):
-    return page.evaluate(f"document.querySelector({place!r}).textContent")
+def text_of(page, selector):
+    return page.evaluate(f"document.querySelector({selector!r}).textContent")
 
 
 def assert_answered_as_numpy_answers(page, model, layers):

@@ -89,7 +89,7 @@ def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _h5(path: Path) -> dict[str, NDArray[Any]]:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     arrays: dict[str, NDArray[Any]] = {}
 

@@ -231,7 +231,7 @@ QUESTIONS = {
         "not a safetensors file",
     ),
     "a broken h5": (text("w.h5", b"\x89HDF\r\n\x1a\n"), {}, ""),
-    "an evil pickle": (text("w.pkl", b"cos\nsystem\n(S'true'\ntR."), {}, "the pickle asks for os.system"),
+    "a hostile pickle": (text("w.pkl", b"cos\nsystem\n(S'true'\ntR."), {}, "the pickle asks for os.system"),
 }
 
 

@@ -82,7 +82,7 @@ ATTACKS = {
     "remembers at a huge number": lambda mark: b"\x80\x02Nr\xff\xff\xff\xff.",
     "promises long bytes": lambda mark: b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"a.",
     "promises a long bytearray": lambda mark: b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"a.",
-    "means a list many times over": lambda mark: laughs(),
+    "refers to a list many times": lambda mark: laughs(),
     "contains itself": lambda mark: b"\x80\x02]q\x00h\x00a.",
     "nests deeply": lambda mark: b"\x80\x02" + b"]" * 10_000 + b"a" * 9_999 + b".",
     "is cut off": lambda mark: pickle.dumps(ARRAYS)[:-20],
