@@ -53,7 +53,7 @@ FORMATS: dict[str, Format] = {
     "safetensors": Format(".safetensors", safetensors.write),
     "onnx": Format(".onnx", onnx.write, _registered(onnx.nodes), "it has no ONNX nodes", quantizes=True),
     "html": Format(".html", html.write, _registered(html.derived), "it has no JavaScript", quantizes=True),
-    "zipapp": Format(".pyz", zipapp.write, zipapp.is_packed, "it has no source in the package"),
+    "zipapp": Format(".pyz", zipapp.write, zipapp.is_packed, "only built-in layers are packed"),
     "c": Format(".c", writer.write, _registered(writer.kernel), "it has no C function", quantizes=True),
 }
 
@@ -89,7 +89,7 @@ def export(
     chosen, options = FORMATS[name], {}
     for layer in file.spec.layers:
         if not chosen.carries(layer):
-            able = " and ".join(other for other, known in FORMATS.items() if known.carries(layer))
+            able = ", ".join(other for other, known in FORMATS.items() if known.carries(layer))
             raise InputError(f"{name} cannot carry {type(layer).__name__}: {chosen.reason}; {able} can.")
     if quantize is not None:
         _require("quantize", quantize, ("int8",))

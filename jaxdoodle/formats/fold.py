@@ -10,12 +10,10 @@ import numpy as np
 from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.inference.model_file import ModelFile
-from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.network import Network, fold_batch_norm
 
 #: Layers that change nothing at inference; no export holds them.
 TRAINING_ONLY = (nn.Dropout,)
-#: Layers with weights that a batch normalization after them is folded into.
-WEIGHTED = (nn.Dense, nn.Conv2D)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,22 +60,10 @@ class InferenceLayer:
 
 def fold_for_inference(model: ModelFile) -> list[InferenceLayer]:
     """The layers from ``bitmap / divisor`` to the logits."""
-    folded: list[InferenceLayer] = []
-    shapes = model.spec.shapes
-    for layer, params, before, after in zip(model.spec.layers, model.params, shapes[:-1], shapes[1:], strict=True):
-        if isinstance(layer, TRAINING_ONLY):
-            continue
-        if isinstance(layer, nn.BatchNorm):
-            scale = params["scale"] / np.sqrt(params["var"] + np.float32(layer.epsilon))
-            shift = params["shift"] - params["mean"] * scale
-            if folded and isinstance(folded[-1].layer, WEIGHTED):
-                last = folded.pop()
-                layer, before = last.layer, last.input_shape
-                params = {"w": last.params["w"] * scale, "b": last.params["b"] * scale + shift}
-            else:
-                params = {"scale": scale, "shift": shift}
-        arrays = {name: np.asarray(value, np.float32) for name, value in params.items()}
-        folded.append(InferenceLayer(layer, arrays, before, after))
+    folded, shape = [], model.spec.input_shape
+    for layer, params in fold_batch_norm(zip(model.spec.layers, model.params, strict=True)):
+        before, shape = shape, layer.output_shape(shape)
+        folded.append(InferenceLayer(layer, params, before, shape))
     return folded
 
 

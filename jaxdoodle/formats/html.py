@@ -61,7 +61,8 @@ def _describe(folded: InferenceLayer) -> dict[str, Any]:
         "input_shape": folded.input_shape,
         "output_shape": folded.output_shape,
     }
-    described |= {f.name: getattr(layer, f.name) for f in fields(layer)} | derived(layer, folded.input_shape)
+    names = [field.name for field in fields(layer)]  # type: ignore[arg-type]
+    described |= {name: getattr(layer, name) for name in names} | derived(layer, folded.input_shape)
     arrays: dict[str, NDArray[Any]] = dict(folded.params)
     if folded.int8:
         q = folded.int8

@@ -7,6 +7,7 @@ wants ``w.permute(3, 2, 0, 1)`` and ``w.T``. The reference examples are ``golden
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def write(model: ModelFile, path: Path) -> None:
     path.write_bytes(save(tensors, {KEY: json.dumps(metadata_of(model))}))
 
 
-def read(path: Path) -> ModelFile | None:
-    """Read what ``write`` wrote.
+def read(path: Path, layers: Sequence[type] = ()) -> ModelFile | None:
+    """Read what ``write`` wrote; ``layers`` are classes of layers that are not built in.
 
     Returns:
       The model; None for a file of another program.
@@ -48,7 +49,7 @@ def read(path: Path) -> ModelFile | None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
             metadata = json.loads(file.metadata()[KEY])
         examples = {f"golden_{name}": tensors[f"goldens.{name}"] for name in ("inputs", "logits")}
-        model = from_metadata(metadata, params=(), **examples)
+        model = from_metadata(metadata, layers, params=(), **examples)
         shapes = enumerate(model.spec.param_shapes)
         return replace(model, params=[{name: tensors[f"layers.{i}.{name}"] for name in names} for i, names in shapes])
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:

@@ -48,5 +48,5 @@ def write(model: ModelFile, path: Path) -> None:
 
 
 def is_packed(layer: Layer) -> bool:
-    """Whether the source of a layer's class is in the file: only that of built-in layers is."""
-    return type(layer).__module__.startswith("jaxdoodle.nn.")
+    """Whether the source of a layer's class is in the file, and of those that it holds: of built-in layers it is."""
+    return type(layer).__module__.startswith("jaxdoodle.nn.") and all(map(is_packed, getattr(layer, "layers", ())))

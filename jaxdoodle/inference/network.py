@@ -48,7 +48,7 @@ class Network:
             raise ValueError(f"the spec has parameters of shapes {spec.param_shapes}; got {found}.")
         self.spec = spec
         self._divisor = divisor
-        self._layers = _pool_before_relu(fold_batch_norm(zip(spec.layers, params, strict=True)))
+        self._layers = _pool_before_relu(_for_kernels(fold_batch_norm(zip(spec.layers, params, strict=True))))
         self._output_shape = spec.output_shape
         self._chunk = max(1, min(CHUNK, CHUNK_VALUES // values_per_image(spec)))
         #: Number of images -> buffers that no thread is using. A thread takes one away, and brings it back.
@@ -84,7 +84,8 @@ class Network:
         source = np.empty((n, *self.spec.input_shape), np.float32)
         x, functions = source.swapaxes(0, -1), []
         for layer, params in self._layers:
-            x, function = bind(layer, params, x)
+            kernel = bind.registry.get(type(layer), bind.registry[object])  # not that of a class it derives from
+            x, function = kernel(layer, params, x)
             functions.append(function)
         return source, [f for f in functions if f is not nothing], x.swapaxes(0, -1)
 
@@ -111,32 +112,47 @@ def products_per_image(spec: ModelSpec) -> int:
 
 
 def fold_batch_norm(layers: Iterable[tuple[Layer, Mapping[str, Any]]]) -> list[tuple[Layer, NumPyParams]]:
-    """Weights as the kernels want them, ``(outputs, inputs)``, with the normalization that follows multiplied in.
+    """The layers that compute at inference, with batch normalization folded in.
 
-    They are transposed as a view: BLAS reads a matrix either way, and turning one over takes longer than a prediction.
+    Args:
+      layers: Each layer with its parameters.
+
+    Returns:
+      The same without Dropout, and without each BatchNorm that follows a Dense or Conv2D, whose ``w`` and ``b`` it
+      scales and shifts. Another BatchNorm has the parameters ``scale`` and ``shift`` alone. All are float32.
     """
     folded: list[tuple[Layer, NumPyParams]] = []
     for layer, params in layers:
         p = {name: np.asarray(value, np.float32) for name, value in params.items()}
-        if isinstance(layer, Dense | Conv2D):
-            w = p["w"].reshape(-1, p["w"].shape[-1])
-            p = {"w": w.copy().T, "b": p["b"][:, None].copy()}
-        elif isinstance(layer, BatchNorm):
+        if type(layer) is BatchNorm:
             scale = p["scale"] / np.sqrt(p["var"] + np.float32(layer.epsilon))
-            p = {"scale": scale, "shift": p["shift"] - p["mean"] * scale}
-            if folded and isinstance(folded[-1][0], Dense | Conv2D):
-                before, q = folded.pop()
-                scale, shift = scale[:, None], p["shift"][:, None]
-                layer, p = before, {"w": q["w"] * scale, "b": q["b"] * scale + shift}
-        if not isinstance(layer, Dropout):
+            shift = p["shift"] - p["mean"] * scale
+            p = {"scale": scale, "shift": shift}
+            if folded and type(folded[-1][0]) in (Dense, Conv2D):
+                layer, q = folded.pop()
+                p = {"w": q["w"] * scale, "b": q["b"] * scale + shift}
+        if type(layer) is not Dropout:
             folded.append((layer, p))
     return folded
+
+
+def _for_kernels(layers: Iterable[tuple[Layer, NumPyParams]]) -> list[tuple[Layer, NumPyParams]]:
+    """Weights as the kernels want them, ``(outputs, inputs)``, copied.
+
+    They are transposed as a view: BLAS reads a matrix either way, and turning one over takes longer than a prediction.
+    """
+    return [
+        (layer, {"w": p["w"].reshape(-1, p["w"].shape[-1]).copy().T, "b": p["b"][:, None].copy()})
+        if type(layer) in (Dense, Conv2D)
+        else (layer, p)
+        for layer, p in layers
+    ]
 
 
 def _pool_before_relu(layers: list[tuple[Layer, NumPyParams]]) -> list[tuple[Layer, NumPyParams]]:
     """ReLU after the maximum gives the same outputs, from fewer numbers."""
     layers = list(layers)
     for i in range(len(layers) - 1):
-        if isinstance(layers[i][0], ReLU) and isinstance(layers[i + 1][0], MaxPool2D):
+        if (type(layers[i][0]), type(layers[i + 1][0])) == (ReLU, MaxPool2D):
             layers[i], layers[i + 1] = layers[i + 1], layers[i]
     return layers

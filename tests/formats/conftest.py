@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.formats import FORMATS, export, format_of
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import (
@@ -23,6 +25,7 @@ from jaxdoodle.nn import (
     Sigmoid,
     Softmax,
     Tanh,
+    layers,
 )
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.preprocessing.config import MNIST, Preprocessing
@@ -48,6 +51,18 @@ SPECS = {
     "sketch cnn": sketch_cnn(DIGITS, input_shape=(13, 12, 1)),
 }  # fmt: skip
 
+#: The examples of the built-in layers: a layer and the shape of its input.
+EXAMPLES = [example for name in layers.__all__ for example in getattr(layers, name).examples()]
+
+
+def around(layer, shape):
+    """A network from images to classes with the layer in it."""
+    before = (Flatten(), Dense(*shape)) if len(shape) == 1 else (Conv2D(shape[2], 1),)
+    image = (4, 4, 1) if len(shape) == 1 else (*shape[:2], 1)
+    count = math.prod(layer.output_shape(shape))
+    names = [str(index) for index in range(count)]
+    return ModelSpec((*before, Tanh(), layer, Flatten(), Dense(count)), image, names)
+
 
 def build(spec, seed=0, **changes):
     rng = np.random.default_rng(seed)
@@ -56,8 +71,7 @@ def build(spec, seed=0, **changes):
         p = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
         if "w" in p:
             p["w"] *= np.float32(1.5 / math.sqrt(math.prod(p["w"].shape[:-1])))
-        if "var" in p:
-            p["var"] = np.abs(p["var"]) + np.float32(0.3)
+        p |= {name: np.abs(value) + np.float32(0.3) for name, value in p.items() if name.endswith("var")}
         params.append(p)
     height, width, _ = spec.input_shape
     preprocessing = MNIST
@@ -87,6 +101,29 @@ def draw_images(spec, n, seed=5):
 @pytest.fixture(scope="session", params=SPECS)
 def model(request):
     return build(SPECS[request.param])
+
+
+@pytest.fixture(scope="session", params=EXAMPLES, ids=lambda example: f"{example[0]!r}, {example[1]}")
+def example(request):
+    """A model with an example of a built-in layer."""
+    return build(around(*request.param))
+
+
+@pytest.fixture
+def carried(example, tmp_path):
+    """``suffix -> path`` of the example in a format, or ``None`` where the format refuses the layer by name."""
+
+    def write(suffix):
+        layer, path = example.spec.layers[-3], tmp_path / f"model{suffix}"
+        if FORMATS[format_of(path)].carries(layer):
+            export(example, path)
+            return path
+        refusal = f"cannot carry {type(layer).__name__}: [^;]*; npz, safetensors, zipapp can.$"
+        with pytest.raises(InputError, match=refusal):
+            export(example, path)
+        return None
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,3 @@
-import copy
 import dataclasses
 import re
 import sys
@@ -6,11 +5,13 @@ import sys
 import numpy as np
 import pytest
 
+from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import FORMATS, export, format_of, quantize
+from jaxdoodle.formats.weights import import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
-from jaxdoodle.nn import BatchNorm, Dense, Flatten, ModelSpec, ReLU
+from jaxdoodle.nn import BatchNorm, Dense, Flatten, ModelSpec
 
 #: How the file of each format begins.
 BEGINS = {
@@ -56,24 +57,54 @@ def test_a_path_whose_suffix_says_no_format_is_refused(path, tmp_path):
     assert str(refused.value) == f"{tmp_path / 'model.pth'}: which format? Name one, or end the path in {suffixes}."
 
 
-@pytest.fixture(scope="module")
-def with_swish(build_spec):
-    """A model with a layer that is not built in. It derives from one that is, which must not stand in for it."""
+@nn.layer
+class Swish:
+    def forward(self, params, x, *, key=None):
+        raise NotImplementedError
 
-    class Swish(ReLU):
-        pass
+    def backward(self, residuals, dy):
+        raise NotImplementedError
 
-    model = build_spec(ModelSpec((Flatten(), Dense(4)), (5, 4, 1), ("a", "b", "c", "d")))
-    spec = copy.copy(model.spec)
-    object.__setattr__(spec, "layers", (*spec.layers, Swish()))
-    return dataclasses.replace(model, spec=spec, params=[*model.params, {}])
+    def numpy_forward(self, params, x):
+        return x / (1 + np.exp(-x))
+
+
+@nn.layer
+class LateReLU(nn.ReLU):
+    """Derives from a built-in layer, which must not stand in for it."""
+
+    def numpy_forward(self, params, x):
+        return np.maximum(x, 1)
+
+
+#: A layer that is not built in -> the formats that carry it.
+OWN = {Swish(): "npz, safetensors", LateReLU(): "npz, safetensors", nn.Residual((Swish(),)): "npz, safetensors"}
+
+
+@pytest.fixture(params=OWN, ids=repr)
+def own(request, build_spec):
+    """A layer that is not built in, or holds one, and a model with it."""
+    spec = ModelSpec((Flatten(), Dense(4), request.param), (5, 4, 1), ("a", "b", "c", "d"))
+    return request.param, build_spec(spec)
 
 
 @pytest.mark.parametrize("format", ["onnx", "html", "zipapp", "c"])
-def test_a_layer_that_a_format_cannot_carry_is_refused_by_name(format, with_swish, tmp_path):
-    with pytest.raises(InputError, match=f"^{format} cannot carry Swish: it has no .*; npz and safetensors can.$"):
-        export(with_swish, tmp_path / "out", format)
+def test_a_layer_that_a_format_cannot_carry_is_refused_by_name(format, own, tmp_path):
+    layer, model = own
+    with pytest.raises(InputError, match=f"^{format} cannot carry {type(layer).__name__}: [^;]*; {OWN[layer]} can.$"):
+        export(model, tmp_path / "out", format)
     assert not list(tmp_path.iterdir())
+
+
+def test_npz_and_safetensors_carry_any_layer(own, tmp_path):
+    pytest.importorskip("safetensors", reason="needs the safetensors package")
+    _, model = own
+    for name in ("out.npz", "out.safetensors"):
+        export(model, tmp_path / name)
+    read = model_file.read(tmp_path / "out.npz", layers=[Swish, LateReLU])
+    np.testing.assert_array_equal(read.network.logits(model.golden_inputs), model.golden_logits)
+    again = import_weights(tmp_path / "out.safetensors", model.preprocessing, layers=[Swish, LateReLU])
+    assert model_file.encode(again) == model_file.encode(model)
 
 
 REFUSED = {

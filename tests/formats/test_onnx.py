@@ -37,6 +37,13 @@ def test_onnxruntime_computes_what_numpy_computes(model, file, images, logits):
     assert model.abstain_below is None or 0 < abstained.sum() < len(images)
 
 
+def test_each_example_of_a_built_in_layer_is_computed_or_refused_by_name(example, images_for, carried):
+    if path := carried(".onnx"):
+        images = images_for(example, 5)
+        found = session(path).run(["logits"], {"images": images})[0]
+        np.testing.assert_allclose(found, Model(example).logits(images), rtol=0, atol=1e-4)
+
+
 def test_it_takes_any_number_of_images(file, images, logits):
     for n in (1, 3):
         found = session(file).run(["logits"], {"images": images[:n]})[0]

@@ -104,6 +104,13 @@ def test_the_same_model_gives_the_same_bytes(digits, pyz, tmp_path):
     assert (tmp_path / "again.pyz").read_bytes() == pyz.read_bytes()
 
 
+def test_each_example_of_a_built_in_layer_is_carried_and_computed(example, carried):
+    code, lines, errors = run(carried(".pyz"), stdin=ndjson(CROSS))
+    assert (code, errors) == (0, [])
+    found, expected = json.loads(lines[0]), Model(example).predict(CROSS)
+    assert found["top"][0]["probability"] == pytest.approx(expected.top(1)[0][1])
+
+
 def test_what_predicting_does_not_need_is_left_out(pyz):
     package = Path(jaxdoodle.__file__).parent
     packed = {name.removeprefix("jaxdoodle/") for name in zipfile.ZipFile(pyz).namelist()}

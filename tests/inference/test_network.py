@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+from jaxdoodle import nn
 from jaxdoodle.inference.network import CHUNK, SIZES, Network
 from jaxdoodle.nn import (
     AvgPool2D,
@@ -257,3 +258,25 @@ def test_wrong_shapes_are_refused():
     for bad in ([], [{}], [good[0] | {"b": np.zeros(3)}], [good[0] | {"c": np.zeros(2)}]):
         with pytest.raises(ValueError, match="the spec has parameters of shapes"):
             Network(spec, bad)
+
+
+@nn.layer
+class DoubleDense(nn.Dense):
+    def numpy_forward(self, params, x):
+        return 2 * x @ params["w"] + params["b"]
+
+
+@nn.layer
+class LateReLU(nn.ReLU):
+    def numpy_forward(self, params, x):
+        return np.maximum(x, 1)
+
+
+def test_a_layer_that_derives_from_a_built_in_one_is_computed_by_its_own_numpy_forward():
+    spec = ModelSpec((DoubleDense(3), nn.BatchNorm(), LateReLU()), (4,))
+    rng = np.random.default_rng(0)
+    params, x = draw_params(spec, rng), rng.normal(size=(5, 4)).astype(np.float32)
+    expected = x
+    for layer, p in zip(spec.layers, params, strict=True):
+        expected = layer.numpy_forward(p, expected)
+    np.testing.assert_allclose(Network(spec, params).logits(x), expected, rtol=0, atol=1e-5)

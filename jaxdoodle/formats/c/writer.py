@@ -176,7 +176,7 @@ def _dense(layer: nn.Dense, before: Shape, after: Shape) -> Kernel:
 @kernel.register
 def _conv2d(layer: nn.Conv2D, before: Shape, after: Shape) -> Kernel:
     (top, _), (left, _) = layer.pads(before[:2])
-    sizes = (*before, *layer.kernel_size, *layer.stride, top, left, *after)
+    sizes = (*before, *layer.kernel_size, *layer.stride, top, left, *after)  # type: ignore[misc]
     return Kernel("conv2d", kernels.CONV2D, sizes, kernels.CONV2D_INT8, in_place=False)
 
 

@@ -54,6 +54,7 @@ def import_weights(
     activation: str | None = None,
     spec: nn.ModelSpec | None = None,
     layout: str | None = None,
+    layers: Sequence[type] = (),
 ) -> ModelFile:
     """A model from a file of weights: .pkl, .npz, .safetensors or .weights.h5.
 
@@ -67,6 +68,7 @@ def import_weights(
         there are hidden layers and no ``spec``.
       spec: The network, where the shapes of the weights leave it open.
       layout: A name of ``LAYOUTS``, where the shapes fit both.
+      layers: Classes marked ``@nn.layer`` in a .safetensors file of ``export``, beside the built-in ones.
 
     Returns:
       The content of a model file, with four reference examples.
@@ -75,18 +77,18 @@ def import_weights(
       InputError: The file cannot be read or leaves something open; one line that begins with the path.
     """
     try:
-        if path.suffix == ".safetensors" and (whole := safetensors.read(path)):
+        if path.suffix == ".safetensors" and (whole := safetensors.read(path, layers)):
             return whole
         if spec:
             spec = replace(spec, classes=tuple(classes) or spec.classes or _numbered(spec.output_shape[-1]))
         image_shape = preprocessing.image_shape
-        layers = _layers_in(read_arrays(path))
+        found = _layers_in(read_arrays(path))
         matches = [
             (name, candidate, params)
             for name in ([layout] if layout else LAYOUTS)
-            for candidate, params in _matches(layers, LAYOUTS[name], image_shape, classes, activation, spec)
+            for candidate, params in _matches(found, LAYOUTS[name], image_shape, classes, activation, spec)
         ]
-        name, chosen, params = _only(matches, layers)
+        name, chosen, params = _only(matches, found)
         inputs = _reference_images(image_shape)
         logits = Network(chosen, params, preprocessing.divisor).logits(inputs)
     except InputError as error:

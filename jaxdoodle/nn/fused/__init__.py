@@ -58,7 +58,8 @@ def starting_with(layer: Layer, following: tuple[Layer, ...]) -> tuple[Layer, in
 
 @starting_with.register(Conv2D)
 def _(layer: Conv2D, following: tuple[Layer, ...]) -> tuple[Layer, int] | None:
-    match following[:2]:
-        case ReLU(), MaxPool2D(window=(2, 2), stride=(2, 2)) if layer.stride == (1, 1):
-            return ConvReLUMaxPool(layer), 3
+    if (type(layer), *map(type, following[:2])) == (Conv2D, ReLU, MaxPool2D):  # and no class derived from them
+        match following[1]:
+            case MaxPool2D(window=(2, 2), stride=(2, 2)) if layer.stride == (1, 1):
+                return ConvReLUMaxPool(layer), 3
     return None

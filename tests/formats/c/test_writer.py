@@ -51,6 +51,15 @@ def test_the_program_computes_what_numpy_computes(model, images, logits, tmp_pat
 
 
 @needs_cc
+def test_each_example_of_a_built_in_layer_is_computed_or_refused_by_name(example, images_for, carried):
+    if path := carried(".c"):
+        subprocess.run([CC, *STRICT, path, "-o", path.with_suffix("")], check=True)
+        images = images_for(example, 5)
+        found = logits_of(path.with_suffix(""), images)
+        np.testing.assert_allclose(found, Model(example).logits(images), rtol=0, atol=1e-4)
+
+
+@needs_cc
 def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path):
     """Under the sanitizers: no index leaves its array, no sum overflows."""
     layers = quantize.int8_layers(model, images)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdoodle import nn
 from jaxdoodle.nn import Conv2D, LeakyReLU, MaxPool2D, ModelSpec, ReLU, backprop, losses, model
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.fused import fuse, unfused
@@ -44,6 +45,14 @@ def test_blocks_cover_every_layer_once_in_order_and_only_the_first_of_a_block_ha
     assert all(block.layer is spec.layers[block.start] for block in blocks if block.size == 1)
     for block in blocks:
         assert not any(spec.param_shapes[block.start + 1 : block.start + block.size])
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_layer_that_derives_from_a_built_in_one_is_its_own_block(index):
+    layers = [Conv2D(2, 3), ReLU(), MaxPool2D()]
+    derived = nn.layer(type("Derived", (type(layers[index]),), {}))
+    layers[index] = derived(2, 3) if index == 0 else derived()
+    assert [block.size for block in fuse(ModelSpec(layers, (28, 28, 1)), "cpu")] == [1, 1, 1]
 
 
 def test_elsewhere_every_layer_is_its_own_block():
