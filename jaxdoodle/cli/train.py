@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.cli.options import add_config, add_dataset, config_of, counts
+from jaxdoodle.cli.options import add_config, add_dataset, add_quiet, config_of, counts
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
@@ -44,12 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(hardware, HardwareConfig)
     text = "Folder for model, record and figures (default runs/DATASET-MODEL)."
     output.add_argument("--out", type=Path, metavar="DIR", help=text)
+    add_quiet(output)
 
 
 def run(options: argparse.Namespace) -> int:
     from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
-    from jaxdoodle.metrics import format_accuracy
     from jaxdoodle.nn import losses, penalties
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import train_model
@@ -63,10 +63,10 @@ def run(options: argparse.Namespace) -> int:
         augment=Augment() if options.augment else None,
     )
     compile_cache.enable()
-    if options.device:
-        devices.use_platform(options.device)
     if config.devices > 1:
         devices.use_cpu_devices(config.devices)
+    if options.device:
+        devices.use_platform(options.device)
     splits = load_dataset(
         options.dataset,
         root=options.data_dir,
@@ -79,19 +79,20 @@ def run(options: argparse.Namespace) -> int:
     title = f"{splits.name}, {Path(options.model).stem}"
     out_dir = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
 
-    print(splits.summary)
-    print(spec.summary())
-    with Progress(title, config.epochs, len(splits.train)) as progress:
+    show = (lambda *line: None) if options.quiet else print
+    show(splits.summary)
+    show(spec.summary())
+    with Progress(title, config.epochs, len(splits.train), quiet=options.quiet) as progress:
         run = train_model(spec, splits, config, out_dir, title=title, command=options.command, on_epoch=progress)
     run.record.write(out_dir / "record.json")
     draw_figures(run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
 
     result = run.result
-    print(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s", end="; ")
-    print(f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted)
+    kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
+    show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
     for name, score in run.scores.items():
-        print(f"{name:10} {format_accuracy(score.correct, score.total)}")
-    print(f"{run.model_path} holds the model; record.json and figures are beside it")
+        show(f"{name:10} {score}")
+    show(f"{run.model_path} holds the model; record.json and figures are beside it")
     return 0
 
 

@@ -25,7 +25,7 @@ LARGE = 8192
 
 
 def use_platform(name: str) -> None:
-    """Let JAX compute on this platform alone: ``"cpu"``, ``"gpu"`` or ``"tpu"``. Call it before JAX computes anything.
+    """Let JAX compute on this platform alone: ``"cpu"``, ``"gpu"`` or ``"tpu"``. It starts the devices.
 
     Raises:
       InputError: JAX finds no such device.

@@ -1,5 +1,7 @@
 """``jaxdoodle train``, end to end: what it writes, and that every option reaches the run."""
 
+import subprocess
+import sys
 from dataclasses import fields
 
 import numpy as np
@@ -126,3 +128,14 @@ def test_the_seed_draws_other_doodles(tmp_path):
         assert main([*words.split(), "--out", str(tmp_path / str(seed))]) == 0
         digests.add(model_file.read(tmp_path / str(seed) / "model.npz").golden_inputs.tobytes())
     assert len(digests) == 2
+
+
+SPLIT = "import sys; from jaxdoodle.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_devices_of_the_processor_are_chosen_before_jax_starts_and_quiet_prints_nothing(tmp_path):
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --epochs 1 --quiet"
+    words += f" --device cpu --devices 2 --out {tmp_path}"
+    done = subprocess.run([sys.executable, "-c", SPLIT, *words.split()], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert Record.read(tmp_path / "record.json").config["devices"] == 2
