@@ -49,7 +49,7 @@ def relu_backward(x, dy):
     return jnp.where(x > 0, dy, 0)  # relu'(0) = 0
 
 
-def patches_of(x, k):  # (N, H, W, C) -> (N, R, S, k * k * C): what the kernel sees at R x S positions
+def patches_of(x, k):  # (N, H, W, C) -> (N, R, S, k * k * C): the pixels of each of R x S windows
     rows, columns = x.shape[1] - k + 1, x.shape[2] - k + 1
     return jnp.concatenate([x[:, i : i + rows, j : j + columns] for i in range(k) for j in range(k)], axis=-1)
 

@@ -61,8 +61,8 @@ def test_loss_and_gradients_are_the_librarys(kind):
     (expected, _), library = by_library(layers, images, labels)
 
     np.testing.assert_allclose(loss, expected, rtol=TOLERANCE)
-    by_place = [(library[index]["w"], library[index]["b"]) for index in WITH_PARAMETERS]
-    assert from_scratch.relative_error(grads, by_place) <= TOLERANCE
+    by_index = [(library[index]["w"], library[index]["b"]) for index in WITH_PARAMETERS]
+    assert from_scratch.relative_error(grads, by_index) <= TOLERANCE
 
 
 @pytest.mark.parametrize("kind", IMAGES)
