@@ -38,7 +38,7 @@ class ParityError(FailedError):
     """NumPy, reading the model file, gives other logits than JAX."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """What a run gave.
 
@@ -63,6 +63,14 @@ class Run:
     parity: float
     model_path: Path
     record: Record
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {score}" for name, score in self.scores.items())
+        return f"Run({self.record.name}: {scores}; {self.model_path})"
+
+    def _repr_html_(self) -> str:
+        rows = [("set", "correct", "loss"), *((k, f"{v}", f"{v.loss:.4f}") for k, v in self.scores.items())]
+        return "<table>" + "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in rows) + "</table>"
 
 
 def train_model(
@@ -131,7 +139,8 @@ def train_model(
         provenance=provenance,
     )
     model_file.write(model_path, file)
-    parity = _relative_difference(Model.load(model_path).logits(splits.test.images), outputs["test"])
+    difference = np.abs(Model.load(model_path).logits(splits.test.images) - outputs["test"])
+    parity = float(difference.max() / np.abs(outputs["test"]).max())
     if not parity <= PARITY:
         raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
     predicted = {name: logits.argmax(axis=1) for name, logits in outputs.items()}
@@ -190,7 +199,3 @@ def _by_class(dataset: Dataset, predicted: NDArray[np.int64]) -> dict[str, Any]:
     correct = np.bincount(dataset.labels[predicted == dataset.labels], minlength=count)
     total = np.bincount(dataset.labels, minlength=count)
     return {"correct_by_class": correct.tolist(), "total_by_class": total.tolist()}
-
-
-def _relative_difference(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    return float(np.abs(found - expected).max() / np.abs(expected).max())

@@ -70,6 +70,13 @@ def test_the_record_is_read_as_it_was_written(found, tmp_path):
     assert Record.read(tmp_path / "record.json") == record
 
 
+def test_a_run_is_shown_in_a_line_and_in_notebooks_as_a_table(found):
+    done, _ = found
+    assert repr(done).startswith("Run(two: train ") and repr(done).endswith(f"; {done.model_path})")
+    assert f"test {done.scores['test']}" in repr(done) and len(repr(done)) < 400
+    assert f"<td>test</td><td>{done.scores['test']}</td>" in done._repr_html_()
+
+
 def test_of_many_classes_the_record_counts_them_together(splits, spec, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "MOST_CLASSES", 1)
     done = run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="one")

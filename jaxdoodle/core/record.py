@@ -22,7 +22,7 @@ __all__ = ["SCHEMA", "Record", "to_json"]
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Record:
     """What was run, on what, and what it gave. Every field but ``runs`` holds JSON values.
 
@@ -47,6 +47,10 @@ class Record:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     runs: tuple[Record, ...] = ()
+
+    def __repr__(self) -> str:
+        filled = ", ".join(f.name for f in fields(self)[1:] if getattr(self, f.name))
+        return f"Record({self.name!r} with {filled or 'nothing else'})"
 
     def to_json(self) -> dict[str, Any]:
         """Give the record as JSON values, without what is empty; ``Record.from_dict`` reads them."""

@@ -88,6 +88,11 @@ def test_a_name_with_spaces_or_commas_is_no_key(key, tmp_path):
     assert not (tmp_path / "record.json").exists()
 
 
+def test_a_record_is_shown_in_a_line_however_much_it_holds():
+    assert repr(SET) == "Record('one' with runs)" and repr(Record()) == "Record('' with nothing else)"
+    assert repr(RUN) == "Record('mnist, cnn' with command, config, data, machine, epochs, scores, extra)"
+
+
 def test_a_run_is_found_by_its_name():
     assert SET.run("mnist, cnn") is RUN
     with pytest.raises(KeyError):
