@@ -8,7 +8,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from jaxdoodle.cli.options import model_path
+from jaxdoodle.cli.options import add_layers, layers_of, model_path
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
@@ -16,12 +16,13 @@ from jaxdoodle.inference.model_file import ModelFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    text = "a model file, or the folder of a run (default: the newest in runs/)"
+    text = "A model file, or the folder of a run (default: the newest in runs/)."
     parser.add_argument("model", metavar="MODEL", nargs="?", help=text)
-    parser.add_argument("--window", action="store_true", help="open a window (Tk) instead of a page in the browser")
+    parser.add_argument("--window", action="store_true", help="Open a window (Tk) instead of a page in the browser.")
+    add_layers(parser)
     page = parser.add_argument_group("page")
-    page.add_argument("-o", "--out", type=Path, metavar="PATH", help="where to write it (default: the user's cache)")
-    page.add_argument("--no-open", action="store_true", help="write it and print its path, without opening it")
+    page.add_argument("-o", "--out", type=Path, metavar="PATH", help="Where to write it (default: the user's cache).")
+    page.add_argument("--no-open", action="store_true", help="Write it and print its path, without opening it.")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,10 +32,10 @@ def run(options: argparse.Namespace) -> int:
         from jaxdoodle.cli.window import desktop
         from jaxdoodle.inference.model import Model
 
-        return desktop.show(Model.load(path))
+        return desktop.show(Model.load(path, layers_of(options.layers)))
     from jaxdoodle.formats import export
 
-    model = model_file.read(path)
+    model = model_file.read(path, layers_of(options.layers))
     page = options.out or _in_cache(model)
     page.parent.mkdir(parents=True, exist_ok=True)
     export(model, page, "html")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle.cli.options import add_data_dir, model_path
+from jaxdoodle.cli.options import add_data_dir, add_layers, layers_of, model_path
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats import FORMATS, export, format_of, quantize
@@ -21,19 +21,20 @@ CALIBRATION = 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     suffixes = ", ".join(f"{known.suffix} {name}" for name, known in FORMATS.items())
-    parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
-    parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="the file to write")
-    parser.add_argument("--format", choices=FORMATS, help=f"default: by the suffix of PATH ({suffixes})")
+    parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="The file to write.")
+    parser.add_argument("--format", choices=FORMATS, help=f"Default: by the suffix of PATH ({suffixes}).")
+    add_layers(parser)
     int8 = parser.add_argument_group("8-bit integers")
-    int8.add_argument("--quantize", choices=("int8",), help="compute in 8 bits (onnx, html, c); prints the accuracy")
-    int8.add_argument("--dataset", help="calibrate and measure on this dataset (default: that of the training)")
+    int8.add_argument("--quantize", choices=("int8",), help="Compute in 8 bits (onnx, html, c); print the accuracy.")
+    int8.add_argument("--dataset", help="Calibrate and measure on it (default: what the model was trained on).")
     add_data_dir(int8)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the file, and for int8 print how the accuracy changes. Raises ``InputError``."""
     format = options.format or format_of(options.out)
-    model = model_file.read(model_path(options.model))
+    model = model_file.read(model_path(options.model), layers_of(options.layers))
     images, lines = _calibrate(model, options) if options.quantize else (None, [])
     export(model, options.out, format, quantize=options.quantize, images=images)
     print(f"{options.out}: {format}, {os.path.getsize(options.out):,} bytes", *lines, sep="\n")

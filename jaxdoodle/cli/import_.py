@@ -17,18 +17,18 @@ PREPROCESSINGS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help=".pkl, .npz, .safetensors or .weights.h5")
-    parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="the model file to write")
-    parser.add_argument("--classes", help="class names with commas between them (default: 0,1,2,...)")
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="A .pkl, .npz, .safetensors or .weights.h5 file.")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="The model file to write.")
+    parser.add_argument("--classes", help="Class names with commas between them (default: 0,1,2,...).")
     images = parser.add_argument_group("images that the weights were trained on")
-    kinds = "as in MNIST (default) or Quick, Draw!"
+    kinds = "As in MNIST (default) or in Quick, Draw!"
     images.add_argument("--preprocessing", choices=PREPROCESSINGS, default="mnist", help=kinds)
-    text = "what pixels were divided by: 255 (default), or 1 for raw bytes"
+    text = "What pixels were divided by: 255 (default), or 1 for raw bytes."
     images.add_argument("--divisor", type=float, default=255.0, help=text)
     network = parser.add_argument_group("network, where the shapes of the weights leave it open")
-    network.add_argument("--activation", choices=ACTIVATIONS, help="activation between the layers")
-    network.add_argument("--layout", choices=LAYOUTS, help="order of the axes of the weights")
-    network.add_argument("--spec", type=Path, metavar="FILE", help="the whole network, a spec as JSON")
+    network.add_argument("--activation", choices=ACTIVATIONS, help="Activation between the layers.")
+    network.add_argument("--layout", choices=LAYOUTS, help="Order of the axes of the weights.")
+    network.add_argument("--spec", type=Path, metavar="FILE", help="The whole network, a spec as JSON.")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.inference.answers import count
 
-__all__ = ["Parser", "add_data_dir", "add_dataset", "count", "counts", "layers_of", "model_path"]
+__all__ = ["Parser", "add_data_dir", "add_dataset", "add_layers", "count", "counts", "layers_of", "model_path"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,6 +73,12 @@ def add_data_dir(parser: Any) -> None:
 def model_path(path: str) -> str:
     """The model file that a command is given: itself, or ``model.npz`` in the folder of a run."""
     return str(Path(path) / "model.npz") if Path(path).is_dir() else path
+
+
+def add_layers(parser: Any) -> None:
+    """``--layers``."""
+    text = "Run FILE.py, which has the layers of MODEL marked @nn.layer."
+    parser.add_argument("--layers", metavar="FILE.py", help=text)
 
 
 def layers_of(path: str | None) -> list[type]:

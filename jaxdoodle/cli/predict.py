@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from jaxdoodle.cli.options import layers_of, model_path
+from jaxdoodle.cli.options import add_layers, layers_of, model_path
 from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.inference import answers
 from jaxdoodle.preprocessing import inputs
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
     answers.add_options(parser, "+")
-    parser.add_argument(
-        "--layers", metavar="FILE.py", help="run FILE.py, which has the layers of MODEL marked @nn.layer"
-    )
+    add_layers(parser)
     parser.add_argument("--explain", metavar="OUT.png", help="also draw the preprocessing steps of FILE, one picture")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.cli.options import layers_of
 from jaxdoodle.formats import FORMATS, export
 from jaxdoodle.inference import model_file
 from jaxdoodle.nn.architectures import digit_cnn
@@ -64,6 +65,24 @@ def test_int8_of_a_model_without_a_dataset_is_not_measured(doodle_model, tmp_pat
 def test_a_suffix_that_stands_for_no_format_is_refused_before_the_model_is_read(tmp_path, capsys):
     assert run(tmp_path / "absent.npz", "-o", "out.pth") == 2
     assert "out.pth: which format? Name one, or end the path in .npz," in capsys.readouterr().err
+
+
+def test_a_model_with_a_layer_that_is_not_built_in_is_exported_where_it_can_be(doodle_model, tmp_path, capsys):
+    source = tmp_path / "mine.py"
+    source.write_text(
+        "from jaxdoodle import nn\n\n@nn.layer\nclass Same:\n"
+        "    def forward(self, params, x, *, key=None):\n        return x, ()\n\n"
+        "    def backward(self, residuals, dy):\n        return {}, dy\n\n"
+        "    def numpy_forward(self, params, x):\n        return x\n"
+    )
+    (same,) = layers_of(str(source))
+    spec = replace(doodle_model.spec, layers=(*doodle_model.spec.layers, same()))
+    model_file.write(tmp_path / "model.npz", replace(doodle_model, spec=spec, params=(*doodle_model.params, {})))
+    assert run(tmp_path, "-o", tmp_path / "again.npz", "--layers", source) == 0
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "model.npz").read_bytes()
+    assert run(tmp_path, "-o", tmp_path / "model.c", "--layers", source) == 2
+    assert "c cannot carry Same: it has no C function; npz, safetensors can." in capsys.readouterr().err
+    assert run(tmp_path, "-o", tmp_path / "model.c") == 2 and "--layers FILE.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["export", "import", "draw"])

@@ -60,7 +60,7 @@ def test_the_page_computes_what_numpy_computes(model, images, logits, tmp_path):
 def test_each_example_of_a_built_in_layer_is_computed_or_refused_by_name(example, images_for, carried):
     if path := carried(".html"):
         images = images_for(example, 5)
-        np.testing.assert_allclose(answers(path, images)[0], Model(example).logits(images), rtol=0, atol=1e-4)
+        np.testing.assert_allclose(answers(path, images)[0], Model.from_file(example).logits(images), rtol=0, atol=1e-4)
 
 
 @needs_node

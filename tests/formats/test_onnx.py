@@ -41,7 +41,7 @@ def test_each_example_of_a_built_in_layer_is_computed_or_refused_by_name(example
     if path := carried(".onnx"):
         images = images_for(example, 5)
         found = session(path).run(["logits"], {"images": images})[0]
-        np.testing.assert_allclose(found, Model(example).logits(images), rtol=0, atol=1e-4)
+        np.testing.assert_allclose(found, Model.from_file(example).logits(images), rtol=0, atol=1e-4)
 
 
 def test_it_takes_any_number_of_images(file, images, logits):

@@ -56,7 +56,7 @@ def test_each_example_of_a_built_in_layer_is_computed_or_refused_by_name(example
         subprocess.run([CC, *STRICT, path, "-o", path.with_suffix("")], check=True)
         images = images_for(example, 5)
         found = logits_of(path.with_suffix(""), images)
-        np.testing.assert_allclose(found, Model(example).logits(images), rtol=0, atol=1e-4)
+        np.testing.assert_allclose(found, Model.from_file(example).logits(images), rtol=0, atol=1e-4)
 
 
 @needs_cc
