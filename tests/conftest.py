@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.files", "tests.fixtures.pages"]
+pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.files", "tests.fixtures.mirror", "tests.fixtures.pages"]
 
 try:
     import jax

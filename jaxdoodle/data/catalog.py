@@ -68,7 +68,7 @@ def data_root(explicit: str | Path | None = None) -> Path:
       explicit: A folder, as given by ``--data-dir``; ``None`` to search.
 
     Returns:
-      The folder. One that nobody named need not exist.
+      The folder. It exists if it is named by the argument or the environment.
 
     Raises:
       InputError: ``explicit`` or ``$JAXDOODLE_DATA`` names no folder.

@@ -92,4 +92,4 @@ def _advice_on(array: NDArray[Any]) -> str:
             steps.append(f"its numbers are from {low:.3g} to {high:.3g}: save np.rint(array * 255).astype(np.uint8)")
         elif 0 <= low and high <= 255:
             steps.append(f"its numbers are {some.dtype}: save np.rint(array).astype(np.uint8)")
-    return f"To mend it: {'; '.join(steps)}." if steps else ""
+    return f"To repair it: {'; '.join(steps)}." if steps else ""

@@ -36,7 +36,7 @@ def test_tables_with_a_drawing_a_column_are_named(tmp_path, capsys, sound):
         np.savetxt(tmp_path / f"{split}_label.csv", np.eye(10, dtype=int)[np.arange(n) % 10], "%d", ",")
     assert main(["data", "audit", str(tmp_path)]) == 1
     assert (
-        "20 columns; expected 784. To mend it: its columns are the drawings: save array.T." in capsys.readouterr().out
+        "20 columns; expected 784. To repair it: its columns are the drawings: save array.T." in capsys.readouterr().out
     )
 
 

@@ -9,10 +9,10 @@ from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 
 
-def draw(path, wide, paper=255):
-    """An ellipse of pen on paper."""
-    image = Image.new("L", (120, 100), paper)
-    ImageDraw.Draw(image).ellipse((20, 20, 20 + wide, 80), outline=255 - paper, width=4)
+def draw(path, wide, background=255):
+    """An ellipse on a plain background."""
+    image = Image.new("L", (120, 100), background)
+    ImageDraw.Draw(image).ellipse((20, 20, 20 + wide, 80), outline=255 - background, width=4)
     path.parent.mkdir(exist_ok=True)
     image.save(path)
 
@@ -22,7 +22,7 @@ def folder(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     for i, name in enumerate(("zebra/1.png", "zebra/2.JPG", "ant/b.gif", "ant/a.bmp", "ant/c.webp")):
-        draw(folder / name, 30 + 10 * i, paper=255 * (i % 2))
+        draw(folder / name, 30 + 10 * i, background=255 * (i % 2))
     return folder
 
 
@@ -33,7 +33,7 @@ def test_classes_are_the_sub_folders_and_pictures_are_prepared_by_the_contract(f
         names = ("ant/a.bmp", "ant/b.gif", "ant/c.webp", "zebra/1.png", "zebra/2.JPG")
         for image, name in zip(data.images, names, strict=True):
             assert np.array_equal(image[..., 0], preprocess(folder / name, preprocessing).bitmap)
-            assert image.max() > 200 and image[0].max() == 0  # ink is white, the border black, whatever the paper
+            assert image.max() > 200 and image[0].max() == 0  # ink is white, the border black, whatever the background
 
 
 def test_classes_and_a_cap_are_as_asked_for(folder):

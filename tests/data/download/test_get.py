@@ -1,0 +1,101 @@
+import gzip
+import hashlib
+import sys
+
+import numpy as np
+import pytest
+
+from jaxdoodle.core.errors import FailedError
+from jaxdoodle.data import FileStatus
+from jaxdoodle.data.download import get
+from jaxdoodle.data.download.get import fetch
+from jaxdoodle.data.download.http import Transfer
+from jaxdoodle.data.readers.idx import MNIST_SHA256
+from tests.fixtures.mirror import BITMAPS, QUICK, quickdraw
+
+
+def test_all_classes_are_those_of_the_official_list(server, target):
+    statuses = quickdraw(server, target, classes="all", per_class=5)
+    names = ["categories.txt", "The Eiffel Tower.npy", "clock.npy", "pizza.npy"]
+    assert [status.path.name for status in statuses] == names
+    assert [status.ok for status in statuses] == [True, True, True, False]  # the others come nevertheless
+    assert "HTTP 404" in statuses[-1].text
+
+
+def test_unknown_classes_are_refused_by_name(server, target, refusal):
+    assert "did you mean clock?" in refusal(quickdraw, server, target, classes="clok")
+    del server.content["quickdraw/categories.txt"]
+    (target / "quickdraw/categories.txt").unlink()
+    assert "no name of a class" in refusal(quickdraw, server, target, classes="../clock")
+    assert [status.ok for status in quickdraw(server, target, classes="clock")] == [False, True]
+    with pytest.raises(FailedError, match=r"categories\.txt: cannot be downloaded"):
+        quickdraw(server, target, classes="all")
+
+
+@pytest.fixture
+def digits(server, idx_bytes, monkeypatch):
+    """Four small files in MNIST's place, and their hashes in place of MNIST's."""
+    for name in MNIST_SHA256:
+        shape = (12, 28, 28) if "images" in name else (12,)
+        content = idx_bytes(np.zeros(shape, np.uint8) + len(name))
+        server.content[f"mnist/{name}.gz"] = gzip.compress(content)
+        monkeypatch.setitem(MNIST_SHA256, name, hashlib.sha256(content).hexdigest())
+    return server
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist-mini"])
+def test_mnist_is_held_to_its_hashes(name, digits, tmp_path):
+    wrong = "mnist/t10k-labels-idx1-ubyte.gz"
+    good = digits.content[wrong]
+    digits.content[wrong] = gzip.compress(gzip.decompress(good)[:-1] + b"x")
+    statuses = get(name, tmp_path, base_url=digits.url + "/", transfer=QUICK())
+    assert [status.ok for status in statuses] == [True, True, True, False]
+    assert "SHA-256 of the decompressed bytes" in statuses[-1].text and not (tmp_path / wrong).exists()
+    digits.content[wrong] = good
+    sent = digits.sent
+    assert all(status.ok for status in get(name, tmp_path, base_url=digits.url, transfer=QUICK()))
+    assert digits.sent - sent == len(good)  # the others were there
+    assert sorted(path.name for path in (tmp_path / "mnist").iterdir()) == sorted(f"{n}.gz" for n in MNIST_SHA256)
+
+
+def test_publishers_are_asked_at_their_addresses(monkeypatch, tmp_path):
+    asked = []
+
+    def ask(item, transfer):
+        asked.append(item)
+        return FileStatus(item.path, False, "")
+
+    monkeypatch.setattr(sys.modules[fetch.__module__], "fetch", ask)
+    get("mnist", tmp_path)
+    get("quickdraw", tmp_path, classes="The Eiffel Tower", strokes=True)
+    google = "https://storage.googleapis.com"
+    assert {item.path.relative_to(tmp_path).as_posix(): item.urls for item in asked} == {
+        f"mnist/{name}.gz": (
+            f"{google}/cvdf-datasets/mnist/{name}.gz",
+            f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}.gz",
+        )
+        for name in MNIST_SHA256
+    } | {
+        "quickdraw/categories.txt": (
+            "https://raw.githubusercontent.com/googlecreativelab/quickdraw-dataset/master/categories.txt",
+        ),
+        f"{BITMAPS}/The Eiffel Tower.npy": (f"{google}/quickdraw_dataset/full/numpy_bitmap/The%20Eiffel%20Tower.npy",),
+        "quickdraw/full/simplified/The Eiffel Tower.ndjson": (
+            f"{google}/quickdraw_dataset/full/simplified/The%20Eiffel%20Tower.ndjson",
+        ),
+    }
+
+
+def test_an_interruption_stops_all_downloads(server, target):
+    path = f"{BITMAPS}/clock.npy"
+    server.manners[path] = server.manners[f"{BITMAPS}/The Eiffel Tower.npy"] = "stalls"
+
+    def interrupt(part, size, end):
+        if part.name == "clock.npy.part" and size:
+            raise KeyboardInterrupt
+
+    server.manners[path] = "honest"
+    transfer = Transfer(timeout=0.2, pause=0.01, watch=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        get("quickdraw", target, "clock,The Eiffel Tower", 60, base_url=server.url, transfer=transfer)
+    assert transfer.halted.is_set()
