@@ -82,7 +82,7 @@ def _good(title: str, check) -> dict:
 
 
 def _built_in() -> list[dict]:
-    from jaxdoodle.gradcheck.builtin import cases
+    from jaxdoodle.gradcheck.layers import cases
 
     return [
         _good(f"{title}, {dtype}", lambda check=check, dtype=dtype: check(dtype=dtype))

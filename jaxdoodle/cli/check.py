@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ ORACLES = ("auto", "vjp", "trace", "differences", "complex")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    file_help = "file with pairs NAME_forward, NAME_backward (default: check the built-in layers, losses, penalties)"
+    file_help = "file with layers, losses, or pairs NAME_forward, NAME_backward (default: check what is built in)"
     oracle_help = "how the right gradients are computed (default: by the first of these that can be trusted)"
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help=file_help)
     parser.add_argument("--json", action="store_true", help="print the reports as one JSON document")
@@ -28,15 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: every gradient is right; 1: some are wrong. Raises ``InputError`` for a file that cannot be checked."""
-    from jaxdoodle.gradcheck import builtin
+    from jaxdoodle.gradcheck import layers
     from jaxdoodle.training import compile_cache
 
     compile_cache.enable()
     start = time.perf_counter()
-    if options.file is None:
-        cases = [(title, dtype, one) for title, one in builtin.cases() for dtype in ("float64", "float32")]
-    else:
-        cases = _of_file(options.file)
+    cases = _in_both_dtypes(layers.cases()) if options.file is None else _of_file(options.file)
     reports = _examine(cases, options)
     failed = [r for r in reports if not r.passed]
     if options.json:
@@ -54,15 +51,25 @@ Case = tuple[str, str, Callable[..., "Report"]]
 
 
 def _of_file(path: Path) -> list[Case]:
-    from jaxdoodle.gradcheck import CheckError, check
+    from jaxdoodle.gradcheck import CheckError, check, layers
     from jaxdoodle.gradcheck.setup import discovery
 
-    cases: list[Case] = []
-    for pair in discovery.pairs(discovery.load(path), path):
-        if pair.args is None:
-            raise CheckError(f"{path}: no arguments known for {pair.name}; define {pair.name}_args = (x, w, ...)")
-        cases.append((pair.name, "float64", partial(check, pair.forward, pair.backward, pair.args, title=pair.name)))
+    module = discovery.load(path)
+    cases: list[Case] = [
+        (pair.name, "float64", partial(check, pair.forward, pair.backward, pair.args, title=pair.name))
+        for pair in discovery.pairs(module, path)
+    ]
+    for cls in discovery.classes(module):
+        cases += _in_both_dtypes(layers.cases_of(cls))
+    if not cases:
+        raise CheckError(
+            f"{path}: no pair NAME_forward, NAME_backward, nothing marked by @backward_of, @nn.layer or @nn.loss"
+        )
     return cases
+
+
+def _in_both_dtypes(cases: Iterable[tuple[str, Callable[..., Report]]]) -> list[Case]:
+    return [(title, dtype, one) for title, one in cases for dtype in ("float64", "float32")]
 
 
 def _examine(cases: Sequence[Case], options: argparse.Namespace) -> list[Report]:

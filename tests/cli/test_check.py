@@ -8,12 +8,8 @@ import threading
 import pytest
 
 from jaxdoodle.cli import check
-from jaxdoodle.gradcheck import CheckError, builtin
-from jaxdoodle.gradcheck.builtin import LAYERS, cases
+from jaxdoodle.gradcheck import CheckError
 from jaxdoodle.gradcheck.reference import ORACLES
-from jaxdoodle.nn import layers
-from jaxdoodle.nn.losses import Loss
-from jaxdoodle.nn.penalties import Penalty
 
 PAIRS = """
 import numpy as np
@@ -105,14 +101,49 @@ def test_a_file_that_cannot_be_checked_is_refused_by_name(tmp_path, text, messag
     assert str(file) in str(error.value)
 
 
-def test_every_layer_loss_and_penalty_is_examined():
-    assert {type(layer) for layer, _ in LAYERS} == {
-        getattr(layers, name) for name in layers.__all__ if name != "Residual"
-    }
-    assert {type(loss) for loss, _ in builtin.LOSSES} == set(Loss.__subclasses__())
-    assert {type(penalty) for penalty in builtin.PENALTIES} == set(Penalty.__subclasses__())
+LAYER = """
+import jax
+import numpy as np
+from jaxdoodle import nn
+
+@nn.layer
+class Swish:
+    beta: float = 1.0
+
+    def forward(self, params, x, *, key=None):
+        s = jax.nn.sigmoid(self.beta * x)
+        return x * s, (x, s)
+
+    def backward(self, residuals, dy):
+        x, s = residuals
+        return {}, dy * (s + self.beta * x * s * (1 - s))
+
+    def numpy_forward(self, params, x):
+        return x / (1 + np.exp(-self.beta * x))
+
+@nn.loss
+class SumOfSquares:
+    def forward(self, outputs, labels):
+        difference = outputs - jax.nn.one_hot(labels, outputs.shape[1], dtype=outputs.dtype)
+        return (difference**2).sum(), difference
+
+    def backward(self, residuals):
+        return 2 * residuals
+"""
 
 
-@pytest.mark.parametrize("title", ["layer: Dense(units=3)", "loss: SoftmaxCrossEntropy()", "layer: ReLU()"])
-def test_built_in_layers_and_losses_pass(title):
-    assert dict(cases())[title]().passed
+def test_layers_and_losses_of_a_file_are_checked_in_both_dtypes(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text(LAYER)
+    assert run(file) == 0
+    out = capsys.readouterr().out
+    for dtype in ("float64", "float32"):
+        assert re.search(rf"^ok    layer: Swish\(\).*  {dtype}  ", out, re.M)
+        assert re.search(rf"^ok    loss: SumOfSquares\(\), integer labels  {dtype}  ", out, re.M)
+
+
+def test_a_wrong_layer_of_a_file_fails_by_name(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text(LAYER.replace("dy * (s + self.beta * x * s * (1 - s))", "dy * s"))
+    assert run(file) == 1
+    assert re.search(r"^FAIL  layer: Swish\(\).*  float64  ", capsys.readouterr().out, re.M)

@@ -23,10 +23,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     only_sizes = [r for r in ill if r.at.name.startswith(("batch of", "other"))]
     if len(only_sizes) == len(ill) and case.generic[0] not in ill:
         return [_size_as_number(case, ill[0])]
-    ill = sorted(
-        ill,
-        key=lambda r: (not r.at.name.startswith("random"), r.at.name.startswith(("batch", "other"))),
-    )
+    ill = sorted(ill, key=lambda r: (not r.at.name.startswith("random"), r.at.name.startswith(("batch", "other"))))
     r = ill[0]
     evidence = evidence_of(case, r)
     evidence = replace(evidence, solved=solved & set(evidence.got))

@@ -194,10 +194,7 @@ def wrong_orders(evidence: Evidence) -> Iterator[Hypothesis]:
         for shape in {dy.shape, inside.shape}:
             for order in list(permutations(range(len(shape))))[1:24]:
                 back = np.argsort(order)
-                for d in (
-                    dy.reshape([shape[k] for k in order]).transpose(back),
-                    dy.reshape(shape).transpose(order),
-                ):
+                for d in (dy.reshape([shape[k] for k in order]).transpose(back), dy.reshape(shape).transpose(order)):
                     yield Hypothesis(
                         "reshape undone in the wrong order", sentence, 21,
                         {index: partial(_step_with, evidence, index, d.reshape(dy.shape))}, node=index,

@@ -1,4 +1,5 @@
-"""Find the pairs in a user's file: ``NAME_forward`` with ``NAME_backward``, or what ``@backward_of`` marks."""
+"""Find what a user's file defines: pairs ``NAME_forward`` and ``NAME_backward`` (or marked by ``@backward_of``), layers
+and losses."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -16,18 +17,19 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.nn.base import Layer, Loss
 
 _MARK = "__gradcheck__"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """``args`` are the arguments of ``forward``, or ``None`` where none were found that it takes."""
+    """``args`` are the arguments of ``forward``."""
 
     name: str
     forward: Callable
     backward: Callable
-    args: tuple | None
+    args: tuple
 
 
 def backward_of(forward: Callable, args: Any = None) -> Callable[[Callable], Callable]:
@@ -43,11 +45,11 @@ def backward_of(forward: Callable, args: Any = None) -> Callable[[Callable], Cal
 def load(path: Path) -> ModuleType:
     """Import a file by its path; its folder is importable meanwhile. Raises ``CheckError`` naming the file."""
     if not path.is_file():
-        raise CheckError(f"{path}: no such file; a Python file with NAME_forward and NAME_backward was expected")
-    module_spec = importlib.util.spec_from_file_location(path.stem, path)
+        raise CheckError(f"{path}: no such file; a Python file with pairs, layers or losses was expected")
+    module_spec = importlib.util.spec_from_file_location(f"checked_{path.stem}", path)
     if module_spec is None or module_spec.loader is None:
         raise CheckError(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(module_spec)
+    module = sys.modules[module_spec.name] = importlib.util.module_from_spec(module_spec)  # dataclasses look there
     sys.path.insert(0, str(path.parent))
     try:
         module_spec.loader.exec_module(module)
@@ -59,7 +61,7 @@ def load(path: Path) -> ModuleType:
 
 
 def pairs(module: ModuleType, path: Path) -> list[Pair]:
-    """All pairs of a module, in the order of their backwards. Raises ``CheckError`` where there is none."""
+    """All pairs of a module, in the order of their backwards. Raises ``CheckError`` where arguments are not known."""
     found = []
     for name, backward in list(vars(module).items()):
         if not callable(backward):
@@ -73,10 +75,17 @@ def pairs(module: ModuleType, path: Path) -> list[Pair]:
         else:
             continue
         args = args() if callable(args) else args
-        found.append(Pair(stem, forward, backward, guess(forward) if args is None else tuple(args)))
-    if not found:
-        raise CheckError(f"{path}: no pair NAME_forward and NAME_backward, and nothing marked by @backward_of")
+        args = guess(forward) if args is None else tuple(args)
+        if args is None:
+            raise CheckError(f"{path}: no arguments known for {stem}; define {stem}_args = (x, w, ...)")
+        found.append(Pair(stem, forward, backward, args))
     return found
+
+
+def classes(module: ModuleType) -> list[type]:
+    """The classes of a module that ``@jaxdoodle.nn.layer`` or ``@jaxdoodle.nn.loss`` marks."""
+    own = [v for v in vars(module).values() if isinstance(v, type) and v.__module__ == module.__name__]
+    return [cls for cls in own if issubclass(cls, Layer | Loss) and is_dataclass(cls)]
 
 
 # -- arguments for a forward that comes without -----------------------------------------------------------------------

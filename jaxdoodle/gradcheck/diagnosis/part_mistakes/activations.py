@@ -34,11 +34,7 @@ def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tup
         at_output,
     )
     if name == "tanh":
-        yield (
-            "tan for tanh",
-            "tanh' is written with tan: 1 - tan(z)^2; right is 1 - tanh(z)^2",
-            1 - np.tan(x) ** 2,
-        )
+        yield ("tan for tanh", "tanh' is written with tan: 1 - tan(z)^2; right is 1 - tanh(z)^2", 1 - np.tan(x) ** 2)
         yield "tan for tanh", "tanh' is written with tan: 1 + tan(z)^2; right is 1 - tanh(z)^2", 1 + np.tan(x) ** 2
         yield "tan for tanh", "tanh' is written 1 - tan(a)^2; right is 1 - a^2", 1 - np.tan(y) ** 2
         for text, value in (
@@ -80,16 +76,8 @@ def _slopes(name: str, part: Part, x: np.ndarray, y: np.ndarray) -> Iterator[tup
             act.by_output(x),
         )
     if name not in ("relu", "absolute value"):
-        yield (
-            f"{name} derivative applied twice",
-            f"{name}'(z) is multiplied in twice: once too often",
-            slope**2,
-        )
-    yield (
-        "activation used in place of its derivative",
-        f"da is multiplied by {name}(z), not by {name}'(z)",
-        y,
-    )
+        yield (f"{name} derivative applied twice", f"{name}'(z) is multiplied in twice: once too often", slope**2)
+    yield ("activation used in place of its derivative", f"da is multiplied by {name}(z), not by {name}'(z)", y)
     with np.errstate(all="ignore"):
         inverse = np.where(slope == 0, 0.0, 1 / slope)
     yield "wrong activation derivative", f"da is divided by {name}'(z) instead of multiplied", inverse

@@ -128,11 +128,7 @@ def conv(evidence: Evidence, part: Part) -> Iterator[Mistake]:
             f"dw is off by a row and a column: {text}",
             changed(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1]),
         )
-        yield (
-            side,
-            f"dx and dw are off by a row and a column: {text}",
-            changed(pads=moved),
-        )
+        yield (side, f"dx and dw are off by a row and a column: {text}", changed(pads=moved))
 
 
 def overwritten(dy, x, w, layout, pads, stride, by_kernel: bool) -> np.ndarray:

@@ -42,11 +42,7 @@ def dropout(evidence: Evidence, part: Part) -> Iterator[Mistake]:
             "backward multiplies by 1 - p where it should divide",
             lambda dy: [(x, dy * keep / scale)],
         )
-    yield (
-        "dropout mask inverted",
-        "backward keeps what forward dropped",
-        lambda dy: [(x, dy * (1 - keep) * scale)],
-    )
+    yield ("dropout mask inverted", "backward keeps what forward dropped", lambda dy: [(x, dy * (1 - keep) * scale)])
 
 
 def norm(evidence: Evidence, part: Part) -> Iterator[Mistake]:
@@ -90,11 +86,7 @@ def norm(evidence: Evidence, part: Part) -> Iterator[Mistake]:
         "sum(dxhat) and sum(dxhat * xhat) are not divided by the number of examples",
         lambda dy: [(x, (dy - n * mean(dy) - n * y * mean(dy * y)) / std)],
     )
-    yield (
-        f"{what} derivative forgotten",
-        "dxhat is passed on as dx",
-        lambda dy: [(x, dy)],
-    )
+    yield (f"{what} derivative forgotten", "dxhat is passed on as dx", lambda dy: [(x, dy)])
     yield (
         f"{what} with a wrong sign",
         "the variance term is added; right is subtracted",

@@ -74,11 +74,7 @@ def pool(evidence: Evidence, part: Part) -> Iterator[Mistake]:
             "only the largest cell gets the gradient; right is an equal share",
             share(pool_mask(tiles, "first")),
         )
-        yield (
-            "average pool divided twice",
-            f"the gradient is divided by {cells} twice",
-            share(ones / cells**2),
-        )
+        yield ("average pool divided twice", f"the gradient is divided by {cells} twice", share(ones / cells**2))
         for i in range(about["size"][0]):
             for j in range(about["size"][1]):
                 one = np.zeros(tiles.shape)

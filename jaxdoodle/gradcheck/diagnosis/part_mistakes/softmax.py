@@ -35,11 +35,7 @@ def softmax(evidence: Evidence, part: Part) -> Iterator[Mistake]:
             "the gradient of the probabilities is passed on as that of the scores",
             lambda dy: [(x, dy)],
         )
-        yield (
-            "softmax Jacobian without the sum",
-            "dz = p * dp leaves out - p * sum(p * dp)",
-            lambda dy: [(x, dy * p)],
-        )
+        yield ("softmax Jacobian without the sum", "dz = p * dp leaves out - p * sum(p * dp)", lambda dy: [(x, dy * p)])
         yield (
             "softmax Jacobian without the diagonal",
             "only the terms -p_i * p_j are there; the diagonal p_i is missing",
