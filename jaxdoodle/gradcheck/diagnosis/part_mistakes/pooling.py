@@ -70,7 +70,7 @@ def pool(evidence: Evidence, part: Part) -> Iterator[Mistake]:
             share(ones),
         )
         yield (
-            "max pool's ties for an average pool",
+            "max pool's rule for an average pool",
             "only the largest cell gets the gradient; right is an equal share",
             share(pool_mask(tiles, "first")),
         )
@@ -92,7 +92,7 @@ def pool(evidence: Evidence, part: Part) -> Iterator[Mistake]:
         share(ones),
     )
     yield (
-        "average pool's ties for a max pool",
+        "average pool's rule for a max pool",
         "every cell gets an equal share; right is all of it for the largest",
         share(ones / cells),
     )
