@@ -42,8 +42,8 @@ def cases() -> Iterator[Case]:
     for penalty in PENALTIES:
         title = f"penalty: {penalty!r}"
         yield title, partial(check_gradient, penalty.forward, penalty.backward, (params,), title=title)
-    for title, (spec, penalty) in MODELS.items():
-        yield title, partial(_check_model, title, spec, penalty)
+    for title, (spec, regularizer) in MODELS.items():
+        yield title, partial(_check_model, title, spec, regularizer)
 
 
 def cases_of(cls: Any) -> Iterator[Case]:
