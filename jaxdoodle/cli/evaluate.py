@@ -49,12 +49,11 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {classes[true]} taken for {classes[guess]}: {how_often:,}")
     if comparison:
         verdict = "which chance explains" if comparison["p_value"] > 0.05 else "which is hardly chance"
-        print(f"{options.against}: {format_accuracy(comparison['correct'], total)}")
-        print(
-            f"  {comparison['only_first']:,} drawings only {options.model} has right, "
-            f"{comparison['only_second']:,} only {options.against}; "
-            f"McNemar's exact p = {comparison['p_value']:.2g}, {verdict}"
+        only = (
+            f"{comparison['only_first']:,} drawings only {options.model} has right, {comparison['only_second']:,} only"
         )
+        print(f"{options.against}: {format_accuracy(comparison['correct'], total)}")
+        print(f"  {only} {options.against}; McNemar's exact p = {comparison['p_value']:.2g}, {verdict}")
     return 0
 
 
@@ -78,11 +77,9 @@ def _dataset(options: argparse.Namespace, model: Any) -> Any:
     dataset = sets[options.set]
     if not len(dataset):
         raise InputError(f"the {options.set} set of {name} is empty; there is nothing to score.")
-    if model.preprocessing.image_shape != dataset.images.shape[1:]:
-        size = dataset.images.shape[1:]
-        raise InputError(
-            f"{options.model}: takes images of {model.preprocessing.image_shape}; {dataset.name} has {size}."
-        )
+    size, found = model.preprocessing.image_shape, dataset.images.shape[1:]
+    if size != found:
+        raise InputError(f"{options.model}: takes images of {size}; {dataset.name} has {found}.")
     return dataset
 
 
@@ -95,7 +92,7 @@ def _classify(model: Any, images: Any, slice_size: int = 4096) -> Any:
 
 
 def _compare(dataset: Any, predicted: Any, other: Any) -> dict[str, Any]:
-    """How another model does on the same drawings, by McNemar's exact test."""
+    """The scores of another model on the same images, and McNemar's exact test."""
     from dataclasses import asdict
 
     from jaxdoodle.metrics import mcnemar

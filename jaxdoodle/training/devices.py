@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from jax import lax
@@ -14,7 +15,7 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.types import Array, Params, PyTree
+from jaxdoodle.core.types import Array, PyTree
 from jaxdoodle.nn.model import Aux
 
 __all__ = ["make_mesh", "mean_over_devices", "replicated", "shard", "use_cpu_devices", "use_platform"]
@@ -79,9 +80,7 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
       The same function, to be called inside ``shard``.
     """
 
-    def objective(
-        params: list[Params], x: Array, labels: Array, *, key: Array | None = None
-    ) -> tuple[tuple[Array, Aux], PyTree]:
+    def objective(params: PyTree, x: Array, labels: Array, *, key: Array | None = None) -> tuple[Any, PyTree]:
         (loss, aux), grads = value_and_grad(params, x, labels, key=key)
         leaves, tree = jax.tree.flatten((loss, aux.params_update, grads))
         message, read = ravel_pytree([leaf for leaf in leaves if leaf.size < LARGE])

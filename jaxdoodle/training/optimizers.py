@@ -47,18 +47,13 @@ OPTIMIZERS: dict[str, Callable[[Schedule], Optimizer]] = {
 }
 
 
-def _inverse_time(peak: float, decay: float, **_: int) -> Schedule:
-    """``peak / (1 + decay * step)``."""
-    return lambda step: peak / (1 + decay * step)
-
-
 #: Name -> ``make(peak, decay=..., steps_per_epoch=..., steps=...)``.
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "constant": lambda peak, **_: optax.constant_schedule(peak),
     "cosine": lambda peak, steps, **_: optax.cosine_decay_schedule(peak, steps),
     "one_cycle": lambda peak, steps, **_: optax.cosine_onecycle_schedule(steps, peak),
     "exponential": lambda peak, decay, steps_per_epoch, **_: optax.exponential_decay(peak, steps_per_epoch, decay),
-    "inverse_time": _inverse_time,
+    "inverse_time": lambda peak, decay, **_: lambda step: peak / (1 + decay * step),
 }
 
 
