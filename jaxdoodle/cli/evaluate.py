@@ -49,11 +49,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {classes[true]} taken for {classes[guess]}: {how_often:,}")
     if comparison:
         verdict = "which chance explains" if comparison["p_value"] > 0.05 else "which is hardly chance"
-        only = (
-            f"{comparison['only_first']:,} drawings only {options.model} has right, {comparison['only_second']:,} only"
-        )
+        first, second = (f"{comparison[name]:,}" for name in ("only_first", "only_second"))
         print(f"{options.against}: {format_accuracy(comparison['correct'], total)}")
-        print(f"  {only} {options.against}; McNemar's exact p = {comparison['p_value']:.2g}, {verdict}")
+        only = f"{first} drawings only {options.model} has right, {second} only {options.against}"
+        print(f"  {only}; McNemar's exact p = {comparison['p_value']:.2g}, {verdict}")
     return 0
 
 

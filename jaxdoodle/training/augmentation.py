@@ -61,8 +61,8 @@ def apply(augment: Augment, key: Array, images: Array) -> Array:
 
 def _affine(augment: Augment, key: Array, count: int, dtype: Any) -> tuple[Array, Array]:
     """``(count, 2, 2)`` matrices and ``(count, 2)`` shifts, from pixels of the result to pixels of the image."""
-    angle, slant = math.radians(augment.rotate), math.tan(math.radians(augment.shear))
-    bounds = [angle, slant, augment.zoom, augment.zoom, augment.shift, augment.shift]
+    turn, slant = math.radians(augment.rotate), math.tan(math.radians(augment.shear))
+    bounds = [turn, slant, augment.zoom, augment.zoom, augment.shift, augment.shift]
     drawn = jnp.asarray(bounds, dtype) * jax.random.uniform(key, (count, 6), dtype, -1, 1)
     angle, shear, tall, wide = drawn[:, 0], drawn[:, 1], 1 + drawn[:, 2], 1 + drawn[:, 3]
     cos, sin = jnp.cos(angle), jnp.sin(angle)

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.data.catalog import RAW_MNIST
+from jaxdoodle.inference import Model
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -90,6 +93,29 @@ def test_the_hardest_class_is_that_of_the_smallest_recall(trained, capsys, monke
     assert main(["evaluate", str(trained[0]), "--lines", "1"]) == 0
     printed = capsys.readouterr().out
     assert "hexagon" in printed.splitlines()[1] and "30 of     40 right" in printed
+
+
+@pytest.mark.parametrize("second, verdict", [(8, "p = 0.23, which chance explains"), (20, "which is hardly chance")])
+def test_a_difference_is_judged_at_five_percent(trained, capsys, monkeypatch, second, verdict):
+    labels = np.zeros(50, int)
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._dataset", lambda options, model: _Drawings(labels))
+    numbers = np.arange(50)  # of which the first model has 3 wrong, the second others
+    answers = iter([(numbers < 3).astype(int), ((numbers >= 3) & (numbers < 3 + second)).astype(int)])
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, images: next(answers))
+    assert main(["evaluate", str(trained[0]), "--against", str(trained[0])]) == 0
+    assert verdict in capsys.readouterr().out
+
+
+def test_a_further_test_set_is_scored_by_its_name(data_root, tmp_path, capsys):
+    digits = tuple("0123456789")
+    spec = ModelSpec((Flatten(), Dense(10)), (28, 28, 1), digits)
+    params = [{}, {"w": np.zeros((784, 10), np.float32), "b": np.zeros(10, np.float32)}]
+    Model(spec, params, RAW_MNIST).save(tmp_path / "model.npz")
+    for name, total in (("test", 350), ("clean", 318)):
+        words = ["evaluate", str(tmp_path), "--dataset", "mnist-mini", "--set", name, "--json"]
+        assert main([*words, "--data-dir", str(data_root)]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["set"], found["total"]) == (name, total)
 
 
 class _Drawings:
