@@ -1,0 +1,82 @@
+"""What a type checker says of a client program, with jaxdoodle installed from a wheel."""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLIENT = Path(__file__).with_name("client.py")
+WRONG = {
+    'jd.nn.Dense("five")': '"Dense" has incompatible type "str"; expected "int"',
+    'jd.TrainConfig(epochs="three")': '"TrainConfig" has incompatible type "str"; expected "int"',
+    "jd.Model.load(3)": '"load" of "Model" has incompatible type "int"',
+    'jd.ModelSpec(("five",), (3,))': 'incompatible type "tuple[str]"; expected "Sequence[LayerLike]"',
+    "jd.fitt": 'Module has no attribute "fitt"',
+    'Swish("five")': '"Swish" has incompatible type "str"; expected "float"',
+}
+SWISH = """
+import jaxdoodle as jd
+
+@jd.nn.layer
+class Swish:
+    beta: float = 1.0
+
+    def forward(self, params, x, *, key=None):
+        return x, x
+
+    def backward(self, residuals, dy):
+        return {}, dy
+
+    def numpy_forward(self, params, x):
+        return x
+
+jd.ModelSpec((Swish(2.0),), (3,))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A Python whose site-packages hold the wheel, and see the packages that these tests run with."""
+    pytest.importorskip("mypy")
+    folder = tmp_path_factory.mktemp("client")
+    tree = shutil.copytree(ROOT / "jaxdoodle", folder / "tree" / "jaxdoodle").parent
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, tree)
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "env")
+    site = next((folder / "env").glob("lib/python3*/site-packages"))
+    run(*pip, "install", "--no-deps", "--target", site, *folder.glob("*.whl"))
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "env" / "bin" / "python"
+
+
+def run(*command, cwd=None):
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def mypy(python, file, *options):
+    command = [sys.executable, "-m", "mypy", "--python-executable", python, "--cache-dir", ROOT / ".mypy_cache"]
+    return subprocess.run([*map(str, command), *options, str(file)], capture_output=True, text=True, cwd=file.parent)
+
+
+def test_a_client_passes_strict_and_runs(installed, tmp_path):
+    file = Path(shutil.copy(CLIENT, tmp_path))
+    done = mypy(installed, file, "--strict")
+    assert done.returncode == 0, done.stdout
+    assert "right" in run(installed, file, cwd=tmp_path) and (tmp_path / "model.html").exists()
+
+
+def test_wrong_arguments_are_found_by_the_type_checker(installed, tmp_path):
+    file = tmp_path / "wrong.py"
+    file.write_text("\n".join([SWISH, *WRONG]))
+    said = mypy(installed, file).stdout
+    assert f"Found {len(WRONG)} errors" in said, said
+    for message in WRONG.values():
+        assert message in said
