@@ -20,10 +20,10 @@ CALIBRATION = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    suffixes = ", ".join(f"{known.suffix} {name}" for name, known in FORMATS.items())
+    suffixes = ", ".join(known.suffix for known in FORMATS.values())
     parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="The file to write.")
-    parser.add_argument("--format", choices=FORMATS, help=f"Default: by the suffix of PATH ({suffixes}).")
+    parser.add_argument("--format", choices=FORMATS, help=f"Default: what the suffix of PATH says ({suffixes}).")
     add_layers(parser)
     int8 = parser.add_argument_group("8-bit integers")
     int8.add_argument("--quantize", choices=("int8",), help="Compute in 8 bits (onnx, html, c); print the accuracy.")
