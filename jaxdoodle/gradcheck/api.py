@@ -232,7 +232,7 @@ def _problem(title, signature, value, candidate, args, wrt, scalar, functions) -
 
 
 def _only_returned(problem: Problem) -> Problem:
-    """Leave out arguments for which ``None`` comes back (labels, say); refuse what is no pair."""
+    """Leave out arguments whose gradient is ``None`` (labels, for example)."""
     with in_float64():
         by_jax = _traceable(problem)
         first = next(iter(test_points(problem, Outline(problem, by_jax), {})), None)
@@ -295,7 +295,7 @@ def examine(problem: Problem, options: Options) -> Report:
 def _traceable(problem: Problem) -> bool:
     try:
         jaxpr_of(problem, numpy_args(problem, problem.args))
-    except Exception:  # whatever keeps JAX from following the user's code
+    except Exception:  # any exception of the user's code: JAX cannot trace it
         return False
     return True
 

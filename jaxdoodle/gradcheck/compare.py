@@ -1,4 +1,4 @@
-"""How far one array is from another, in the figures that tell wrong gradients apart."""
+"""Figures of the distance between a returned gradient and the right one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Comparison:
 
 
 def compare(got: np.ndarray, want: np.ndarray, floor: float = 0.0) -> Comparison:
-    """Figures over the entries where ``want`` is known (not nan). The two have one shape."""
+    """Figures over the entries where ``want`` is known (not nan). Both have the same shape."""
     if got.size == 0:
         return Comparison(0.0, 0.0, (), np.nan, np.nan)
     known = ~np.isnan(want)
@@ -45,7 +45,7 @@ def compare(got: np.ndarray, want: np.ndarray, floor: float = 0.0) -> Comparison
 
 
 def close(got: np.ndarray, want: np.ndarray, floor: float, tolerance: float) -> bool:
-    """Are they one, up to ``tolerance`` relative to the larger (or to ``floor``)?"""
+    """Are they equal up to ``tolerance`` relative to the larger (or to ``floor``)?"""
     if got.shape != want.shape:
         return False
     known = ~np.isnan(want)

@@ -73,7 +73,7 @@ def _has_modes(layer: Any, params: Params, x: NDArray[np.float64]) -> bool:
 
     try:
         return program(None) != program(jax.random.key(0))
-    except Exception:  # whatever the user's code raises: the check names it
+    except Exception:  # any exception of the user's code: the check reports it
         return True
 
 
@@ -112,7 +112,7 @@ def _labels_for(loss: Any, shape: Shape, rng: np.random.Generator) -> Iterator[t
     classes, targets = rng.integers(0, max(shape[-1], 2), batch), rng.dirichlet(np.ones(shape), batch)
     kinds, taken = {"integer labels": classes, "targets": targets}, {}
     for kind, labels in kinds.items():
-        with contextlib.suppress(Exception):  # a loss refuses what it cannot take in whatever way
+        with contextlib.suppress(Exception):  # a loss may refuse labels by any exception
             jax.eval_shape(loss.forward, *jax.tree.map(_in_float32, (np.zeros((batch, *shape)), labels)))
             taken[kind] = labels
     yield from (taken or kinds).items()

@@ -76,7 +76,7 @@ def split(problem: Problem, args: tuple) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def jaxpr_of(problem: Problem, args: tuple) -> Any:
-    """The plain forward as JAX sees it; raises whatever JAX raises when it cannot."""
+    """The plain forward as JAX sees it; raises what JAX raises where it cannot trace it."""
     moving, rest = split(problem, args)
 
     def outputs(moving, rest):
@@ -129,7 +129,7 @@ class Trace:
 
 
 def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
-    """Trace the forward. Raises ``Untraceable`` (or whatever the code raises) when that is not possible."""
+    """Trace the forward. Raises ``Untraceable`` (or what the code raises) where that is not possible."""
     if by_jax:
         tape = Tape(lambda: None)
         closed = jaxpr_of(problem, point.args)
@@ -333,7 +333,7 @@ def choose(problem: Problem, first: Point, name: str) -> Oracle:
     if name in ("auto", "vjp"):
         try:
             closed = jaxpr_of(problem, first.args)
-        except Exception as error:  # whatever keeps JAX from tracing the user's code
+        except Exception as error:  # any exception of the user's code: JAX cannot trace it
             why = f"JAX cannot trace the forward ({type(error).__name__})"
         else:
             hidden = custom_vjps_inside(closed)

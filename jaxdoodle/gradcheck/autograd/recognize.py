@@ -80,7 +80,7 @@ def _pairs(
     tape: Tape, nodes: list[int], test: Callable, shape: Callable = lambda a, b: a == b, farthest: bool = False,
     once: bool = True,
 ) -> Iterator[tuple]:  # fmt: skip
-    """(x, y, what the test said) for the nearest x of every y (or the farthest, where a shift of x is no matter)."""
+    """(x, y, what the test said) for the nearest x of every y (or the farthest, where a shift of x does not matter)."""
     table, done = set(nodes), set()
     for y in nodes:
         value = tape.nodes[y].value
@@ -115,7 +115,7 @@ def _erf_gelu(x):
 
 @dataclass(frozen=True)
 class Activation:
-    """``by_output`` is the derivative as people write it from the output, where there is such a form."""
+    """``by_output`` is the derivative as a function of the output, where there is such a formula."""
 
     value: Callable
     slope: Callable

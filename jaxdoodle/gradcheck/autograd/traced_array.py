@@ -230,7 +230,7 @@ MOVEMENTS = {
     "flipud", "rot90", "roll", "atleast_1d", "atleast_2d", "atleast_3d", "copy", "diag", "diagonal", "take",
     "take_along_axis", "sliding_window_view", "tril", "triu", "delete", "resize", "block",
 }  # fmt: skip
-#: Functions whose value does not vary with their input as a derivative could tell.
+#: Functions whose derivative is zero or undefined.
 CONSTANT = {"zeros_like", "ones_like", "empty_like", "full_like", "round", "sign", "result_type", "shape", "ndim",
             "size"}  # fmt: skip
 

@@ -119,7 +119,7 @@ class Evidence:
         return table
 
     def first_use(self, name: str) -> int:
-        """Where in the forward the leaf comes in; where there is no trace, its position among the arguments."""
+        """First node of the forward that uses the leaf; where there is no trace, its position among the arguments."""
         return min(self.children.get(self.tape.leaves[name], [self.tape.leaves[name]]))
 
     def value(self, name: str) -> np.ndarray:
@@ -255,7 +255,7 @@ def evidence_of(case: Case, r: Round, parts: list | None = None) -> Evidence:
         faithful = r.at.special or all(
             compare(evidence.want[n], r.want[n], r.floor).rel_l2 < 1e-6 for n in usable
         )  # at a kink the trace has its own convention
-    except Exception:  # the forward does something that cannot be followed: figures alone must do
+    except Exception:  # the forward cannot be traced: figures alone must do
         faithful = False
     if faithful:
         return evidence if evidence.batch else replace(evidence, batch=_guess_batch(evidence))

@@ -1,4 +1,4 @@
-"""What can be told from the returned gradients alone: scaled, swapped, transposed, zero, a penalty too many."""
+"""Mistakes that the returned gradients alone show: scaled, swapped, transposed, zero, a penalty too many."""
 
 from __future__ import annotations
 

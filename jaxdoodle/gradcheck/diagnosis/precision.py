@@ -1,4 +1,4 @@
-"""Rounding in a lower precision, told from a wrong formula."""
+"""Rounding in a lower precision, as opposed to a wrong formula."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from jaxdoodle.gradcheck.report import Finding
 
 
 def precision(case: Case) -> list[Finding]:
-    """float32 or float16 somewhere inside, where float64 came in and float64 is what forward gives.
+    """float32 or float16 somewhere inside, where arguments and forward are float64.
 
-    Rounding is told from a wrong formula by its noise: at a point a hair away, the error is another one.
+    Rounding is noise: at a point very near, the error is another one; that of a wrong formula is not.
     """
     if case.dtype != "float64" or case.oracle.tolerance > 1e-8 or not case.generic:
         return []

@@ -1,4 +1,4 @@
-"""Find the bug that explains the returned gradients: each hypothesis is recomputed, and believed only if it fits.
+"""Find the bug that explains the returned gradients: each hypothesis is recomputed, and accepted only if it fits.
 
 A name is given when the gradients it would produce are those that came back, leaf by leaf, to the precision of
 float64. Several bugs are taken one after another: what is explained becomes part of the network looked at next.
@@ -112,7 +112,7 @@ def _settle(evidence: Evidence, h: Hypothesis) -> Hypothesis | None:
 
 
 def _fixes(evidence: Evidence, h: Hypothesis) -> list[str]:
-    """The wrong leaves that the hypothesis makes right; none if it spoils a right one or says nothing new."""
+    """The wrong leaves that the hypothesis makes right; none if it makes a right one wrong."""
     pred = evidence.predict(h)
     if any(not evidence.agrees(n, pred[n]) for n in evidence.right if pred[n] is not evidence.want[n]):
         return []
@@ -155,7 +155,7 @@ def _with(evidence: Evidence, h: Hypothesis) -> Evidence:
 
 
 def unexplained(evidence: Evidence) -> list[str]:
-    """Evidence about what could not be named: where the error starts and what it looks like."""
+    """Evidence about what could not be named: where the error starts, and its figures."""
     from jaxdoodle.gradcheck.compare import compare
 
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""Gradients that came back in another shape than the parameter's."""
+"""Gradients in another shape than the parameter's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BROADCASTS = "shape that only broadcasts to the right one"
 def settle(
     got: dict[str, np.ndarray], want: dict[str, np.ndarray], tolerance: float
 ) -> tuple[dict[str, np.ndarray], list[Finding]]:
-    """Gradients whose shape is right or can be made right, and what is to be said of the others."""
+    """Gradients whose shape is right or can be made right, and findings about the others."""
     misfits = {n for n in got if got[n].shape != want[n].shape}
     if not misfits:
         return got, []

@@ -51,7 +51,7 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options) -> Verdi
         if ill and not _only_as_given(case, ill):
             try:
                 findings += explanations(case, ill, findings)
-            except Exception as error:  # the verdict stands, whatever goes wrong in looking for its reason
+            except Exception as error:  # the verdict stands, even where the search for its reason fails
                 notes.append(f"the search for the reason failed: {type(error).__name__}: {error}")
         else:
             told, more = at_kinks(case, {n for f in findings for n in f.leaves})
@@ -144,7 +144,7 @@ def _raises(r: Round) -> Finding:
 
 
 def shape_findings(case: Case, before: list[Finding]) -> list[Finding]:
-    """Look at shapes once, and bring into shape what can be."""
+    """Findings about shapes, once."""
     found: list[Finding] = []
     for r in case.rounds:
         sized = {n: np.asarray(g, np.float64) for n, g in r.got.items()}
@@ -198,5 +198,7 @@ def remarks(case: Case) -> list[str]:
         )
     apart = [r for r in case.rounds if r.at.name == "saturated" and any(r.verdict(n) == "undecided" for n in r.got)]
     if apart:
-        notes.append("at large parameters the two part: a clip or an epsilon of the forward that backward leaves out")
+        notes.append(
+            "at large parameters forward and backward differ: a clip or an epsilon of the forward is not in backward"
+        )
     return notes

@@ -27,7 +27,7 @@ _LIBRARIES = tuple(
 
 @dataclass(frozen=True)
 class Returned:
-    """Gradients by leaf (None: none came back), with what is odd; or the exception, with the line that raised it."""
+    """Gradients by leaf (None: not returned), with remarks; or the exception, with the line that raised it."""
 
     gradients: dict[str, Any]
     odd: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Returned:
 
 @contextlib.contextmanager
 def in_float64() -> Iterator[None]:
-    """64-bit types for the time of a check, whatever the caller's setting.
+    """64-bit types for the time of a check, independent of the caller's setting.
 
     A candidate that is given float32 runs here too: with 64-bit types off, ``jax.random`` would draw other masks.
     """

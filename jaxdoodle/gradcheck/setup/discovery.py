@@ -88,7 +88,7 @@ def classes(module: ModuleType) -> list[type]:
     return [cls for cls in own if issubclass(cls, Layer | Loss) and is_dataclass(cls)]
 
 
-# -- arguments for a forward that comes without -----------------------------------------------------------------------
+# -- arguments for a forward that has none ---------------------------------------------------------------------------
 
 #: By the (lower-case) name of a parameter: shapes to try. Samples are 4, features 5, units 3.
 _SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -126,7 +126,7 @@ def guess(forward: Callable) -> tuple | None:
             try:
                 y = forward(*args)[0]
                 usable = np.isfinite(np.asarray(y, float)).all()
-            except Exception:  # refused in whatever way: the next shapes
+            except Exception:  # any exception is a refusal: the next shapes
                 continue
         if usable:
             return args

@@ -73,7 +73,7 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def argument_names(function: Callable, count: int) -> list[str]:
-    """The names of the positional parameters, as far as the signature tells."""
+    """The names of the positional parameters, as far as the signature has them."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -101,7 +101,7 @@ def _gradient_key(name: str, keys: dict[str, Any]) -> Any | None:
 
 
 def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str]]:
-    """Pair the leaves of ``want`` with what was returned. Gives {leaf name: returned or None} and what is odd."""
+    """Pair the leaves of ``want`` with what was returned. Gives {leaf name: returned or None} and remarks."""
     branches = children(want)
     if branches is None:
         return ({path: got}, []) if is_array(want) or isinstance(want, float) else ({}, [])

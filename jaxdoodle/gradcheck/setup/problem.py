@@ -46,7 +46,7 @@ class Problem:
     wrt: tuple[int, ...]
     scalar: bool
     functions: tuple[Callable, ...] = field(repr=False, default=())
-    all_wrt: tuple[int, ...] | None = None  # the arguments for which something may come back, None included
+    all_wrt: tuple[int, ...] | None = None  # the arguments for which a gradient may be returned, None included
 
     def tree(self, args: tuple) -> dict[str, Any]:
         return dict(zip(self.names, args, strict=True))
@@ -67,7 +67,7 @@ class Problem:
         return tuple(found or [name for name, x in leaves(tree) if isinstance(x, float)])
 
     def pair_up(self, returned: Any) -> tuple[dict[str, Any], list[str]]:
-        """The returned gradients by leaf (None: nothing came), and what is odd about them."""
+        """The returned gradients by leaf (None: not returned), and remarks."""
         wrt = self.wrt if self.all_wrt is None else self.all_wrt
         tree = {self.names[i]: self.args[i] for i in wrt}
         one_each = isinstance(returned, tuple | list) and len(returned) == len(self.args)
@@ -124,7 +124,7 @@ def jax_args(problem: Problem, args: tuple) -> tuple:
 
 
 def run_forward(problem: Problem, args: tuple) -> Any:
-    """The plain forward on NumPy arrays. Raises whatever the user's code raises."""
+    """The plain forward on NumPy arrays. Raises what the user's code raises."""
     with fixed_randomness(), np.errstate(all="ignore"):
         return problem.value(*numpy_args(problem, args))
 

@@ -40,7 +40,7 @@ class Outline:
                 shapes = output_shapes(self.problem, args)
                 return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
             y = run_forward(self.problem, args)
-        except Exception:  # the user's code says no in whatever way it likes
+        except Exception:  # any exception of the user's code is a refusal
             return None
         return y if all(np.isfinite(np.asarray(v)).all() for v in float_outputs(y).values()) else None
 
@@ -119,7 +119,7 @@ def _groups(arrays: dict[str, Any], data: list[str], lead: str, axis: int, size:
 
 
 def _follows(whole: Any, part: Any) -> bool:
-    """Does the output have one example less? (A loss cannot show it, and is believed.)"""
+    """Does the output have one example less? (The value of a loss has no such axis: yes.)"""
     pairs = list(zip(float_outputs(whole).values(), float_outputs(part).values(), strict=False))
     if all(np.ndim(a) == 0 for a, _ in pairs):
         return True

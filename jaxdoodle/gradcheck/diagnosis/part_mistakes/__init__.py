@@ -1,4 +1,4 @@
-"""Wrong derivatives of recognized parts: what people write instead of the right line."""
+"""Common wrong derivatives of recognized parts."""
 
 from __future__ import annotations
 

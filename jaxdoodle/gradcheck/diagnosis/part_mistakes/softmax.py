@@ -84,7 +84,7 @@ def softmax(evidence: Evidence, part: Part) -> Iterator[Mistake]:
 
 
 def scores(evidence: Evidence) -> Iterator[Hypothesis]:
-    """Softmax or sigmoid with cross-entropy, whose gradient p - y people write down whole."""
+    """Softmax or sigmoid with cross-entropy, whose gradient p - y is often written as one formula."""
     tape = evidence.tape
     for index in _score_nodes(evidence):
         dz, z = evidence.cotangents[index], tape.nodes[index].value
@@ -130,7 +130,7 @@ def scores(evidence: Evidence) -> Iterator[Hypothesis]:
 
 
 def _instead(evidence: Evidence, index: int, value: np.ndarray) -> dict[int, Step]:
-    """Changes after which the cotangent of a node is ``value``: its own step gets the value, whatever came in."""
+    """Changes after which the cotangent of a node is ``value``: its step gets the value instead of the incoming one."""
     return {index: lambda dy: evidence.tape.step(index, value * _ratio(dy, evidence.cotangents[index]))}
 
 
