@@ -25,6 +25,7 @@ import numpy as np
 from scipy.signal import convolve, correlate
 
 from experiments.reports.filters import FILTERS, house
+from jaxdoodle import __version__
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import Conv2D, Layer, MaxPool2D, ModelSpec, ReLU
@@ -90,7 +91,7 @@ def run(out_dir: Path) -> int:
         "filters_largest_difference_from_scipy": differences,
         "ok": ok,
     }
-    versions = {name: version(name) for name in ("jaxdoodle", "numpy", "jax", "scipy")}
+    versions = {"jaxdoodle": __version__} | {name: version(name) for name in ("numpy", "jax", "scipy")}
     command = "python -m experiments worked_example"
     Record("worked_example", command, machine={"versions": versions}, extra=found).write(out_dir / "record.json")
     return 0 if ok else 1

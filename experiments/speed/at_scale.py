@@ -171,13 +171,17 @@ def _ends(losses: list[float], count: int = 50) -> tuple[list[float], list[float
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m experiments.speed.at_scale", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.speed.at_scale", description=__doc__, allow_abbrev=False
+    )
     option = parser.add_argument
-    option("--folder", type=Path, required=True, help="for the drawings: 27 GB, unless fewer are asked for")
-    option("--classes", type=int, default=345, help="(345)")
-    option("--per-class", type=int, default=100_000, help="(100,000)")
-    option("--chunks", type=int, default=8, help="to read or train on, 42,000 drawings each (8)")
-    option("--out", type=Path, default=Path("runs/at_scale.json"), help="the record (runs/at_scale.json)")
+    option("--folder", type=Path, required=True, help="folder of the drawings: 27 GB, unless fewer are asked for")
+    option("--classes", type=int, default=345, help="number of classes (default 345)")
+    option("--per-class", type=int, default=100_000, help="drawings of a class (default 100,000)")
+    option("--chunks", type=int, default=8, help="chunks to read or train on, 42,000 drawings each (default 8)")
+    option(
+        "--out", type=Path, default=Path("runs/at_scale.json"), help="file of the record (default runs/at_scale.json)"
+    )
     option("--measure", choices=MEASURES, help=argparse.SUPPRESS)
     return parser
 

@@ -43,7 +43,9 @@ def deviations(losses: np.ndarray) -> np.ndarray:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m experiments.speed.noise", description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.speed.noise", description=__doc__.split("\n", 1)[0], allow_abbrev=False
+    )
     parser.add_argument(
         "workloads", nargs="*", default=tuple(WORKLOADS), metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)} (all)"
     )

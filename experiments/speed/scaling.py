@@ -165,8 +165,10 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m experiments.speed.scaling", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/scaling"), help="where record and picture go")
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.speed.scaling", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/scaling"), help="folder of record and figure")
     parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
     return parser
 
