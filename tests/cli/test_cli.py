@@ -151,15 +151,5 @@ def test_a_fault_of_the_input_is_one_line_and_exit_code_2(trained, tmp_path, cap
     assert len(lines) == 1 and lines[0].startswith("jaxdoodle: ") and re.search(complaint, lines[0])
 
 
-def test_data_list_and_verify_print_the_datasets_in_the_data_folder(data_root, capsys):
-    assert main(["data", "list", "--data-dir", str(data_root)]) == 0
-    listed = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in listed] == [
-        [name, "yes"] for name in ("doodles", "mnist", "mnist-mini", "quickdraw")
-    ]
-    assert main(["data", "verify", "--data-dir", str(data_root)]) == 0
-    assert "files are intact" in capsys.readouterr().out
-
-
 def test_the_reports_classes_are_the_default():
     assert load_dataset("doodles", per_class=10).classes == ("headphones", "bucket", "clock", "pizza", "hexagon")

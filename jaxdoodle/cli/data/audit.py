@@ -20,9 +20,9 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset(parser)
-    text = "also check that this model file fits the drawings, and count how many it classifies correctly"
+    text = "Model file: check that it fits the drawings, and count how many it classifies correctly."
     parser.add_argument("--model", metavar="MODEL", help=text)
-    parser.add_argument("--json", action="store_true", help="print one JSON object, with the rows of every finding")
+    parser.add_argument("--json", action="store_true", help="Print one JSON object, with the rows of every finding.")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -23,15 +23,15 @@ SHOWN = 5  # failures that are printed one by one
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("dataset", choices=NAMES, help="the dataset to download")
-    classes = 'classes of quickdraw to download, with commas between them, or "all" (default: the five of the report)'
+    option("dataset", choices=NAMES, help="Dataset to download.")
+    classes = 'Classes of quickdraw to download, with commas between them, or "all" (default: the five of the report).'
     option("--classes", help=classes)
-    per_class = f"download the first N drawings of each class of quickdraw (default: {PER_CLASS:,})"
+    per_class = f"Number of drawings of each class of quickdraw, from the first on (default: {PER_CLASS:,})."
     option("--per-class", type=int, default=PER_CLASS, metavar="N", help=per_class)
-    option("--strokes", action="store_true", help="download the strokes of these quickdraw drawings as well")
-    mirror = f"address of a mirror with the layout of a data folder (default: ${MIRROR}, else the publishers)"
+    option("--strokes", action="store_true", help="Download the strokes of these quickdraw drawings as well.")
+    mirror = f"Address of a mirror with the layout of a data folder (default: ${MIRROR}, else the publishers)."
     option("--base-url", metavar="URL", help=mirror)
-    root = "folder for the datasets, created if it does not exist (default: $JAXDOODLE_DATA, else data/ of the clone)"
+    root = "Root folder of the datasets, created if it does not exist (default: $JAXDOODLE_DATA, else data/)."
     option("--data-dir", metavar="DIR", help=root)
 
 

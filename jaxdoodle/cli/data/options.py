@@ -10,15 +10,15 @@ from jaxdoodle.cli.options import add_data_dir, count
 if TYPE_CHECKING:
     from jaxdoodle.data import Splits
 
-DATASETS = "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of drawings"
+DATASETS = "Dataset: doodles (built in), mnist, mnist-mini, quickdraw, or a folder of drawings"
 
 
 def add_dataset(parser: argparse.ArgumentParser, kinds: str = DATASETS) -> None:
     """The dataset, its classes, how many drawings of each, and the data folder. ``kinds``: help of the first."""
     option = parser.add_argument
-    option("dataset", help=kinds)
-    option("--classes", help='class names with commas between them, or "all"')
-    option("--per-class", type=count, metavar="N", help="largest number of drawings of each class")
+    option("dataset", help=f"{kinds}.")
+    option("--classes", help='Class names with commas between them, or "all".')
+    option("--per-class", type=count, metavar="N", help="Largest number of drawings of each class.")
     add_data_dir(parser)
 
 

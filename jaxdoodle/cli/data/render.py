@@ -18,12 +18,12 @@ LARGEST = 2_000  # pixels in width and height
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    drawing = f"a file of drawings ({' '.join(READERS)}), and the number of the drawing in it (default: 1)"
+    drawing = f"File of drawings ({' '.join(READERS)}), and the number of the drawing in it (default: 1)."
     option("drawing", metavar="FILE[:N]", help=drawing)
-    out = "picture to write: a .png, an .svg with a polyline for each stroke, or a .gif that shows how it was drawn"
+    out = "Picture to write: a .png, an .svg with a polyline for each stroke, or a .gif that shows how it was drawn."
     option("-o", dest="out", type=Path, required=True, metavar="PICTURE", help=out)
-    option("--size", type=int, default=SIZE, metavar="N", help=f"width and height in pixels (default: {SIZE})")
-    option("--skip-broken", action="store_true", help="skip the lines that are no drawing, and print their number")
+    option("--size", type=int, default=SIZE, metavar="N", help=f"Width and height in pixels (default: {SIZE}).")
+    option("--skip-broken", action="store_true", help="Skip what is no drawing, and print how many were skipped.")
 
 
 def run(options: argparse.Namespace) -> int:

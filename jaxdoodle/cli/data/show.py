@@ -18,9 +18,9 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     add_dataset(parser, DATASETS.replace(", or", ",") + ", or an .ndjson file of drawings")
-    option("--set", default="train", help="draw figures of this set: train (default), test or another test set")
-    option("--drawing", type=int, default=1, metavar="N", help="draw the N-th drawing of an .ndjson file (default: 1)")
-    option("--out", type=Path, metavar="DIR", help="write the figures to this folder (default: runs/show-DATASET)")
+    option("--set", default="train", help="Split to draw: train (default), test or an extra test set.")
+    option("--drawing", type=int, default=1, metavar="N", help="Number of the drawing in an .ndjson file (default: 1).")
+    option("--out", type=Path, metavar="DIR", help="Folder of the figures (default: runs/show-DATASET).")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -289,3 +289,14 @@ def test_an_empty_split_is_audited(sound):
     assert isinstance(audit_splits(replace(sound, test=empty)), list)
     nothing = Splits(empty, empty, empty, QUICKDRAW)
     assert [f.text for f in audit_splits(nothing)] == ["there is no drawing"]
+
+
+def test_any_classifier_with_classes_preprocessing_and_logits_is_audited(sound):
+    class Constant:
+        classes, preprocessing = sound.classes, QUICKDRAW
+
+        def logits(self, images):
+            return np.eye(5, dtype=np.float32)[np.zeros(len(images), int)]
+
+    (found,) = [f for f in audit_splits(sound, Constant()) if f.check == "model's score"]
+    assert found.text.startswith("the model classifies ")
