@@ -18,12 +18,12 @@ ORACLES = ("auto", "vjp", "trace", "differences", "complex")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    file_help = "file with layers, losses, or pairs NAME_forward, NAME_backward (default: check what is built in)"
-    oracle_help = "how the right gradients are computed (default: by the first of these that can be trusted)"
+    file_help = "File with layers, losses, or pairs NAME_forward, NAME_backward (default: check what is built in)."
+    oracle_help = "How the right gradients are computed (default: by the first of these that can be trusted)."
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help=file_help)
-    parser.add_argument("--json", action="store_true", help="print the reports as one JSON document")
+    parser.add_argument("--json", action="store_true", help="Print the reports as one JSON document.")
     parser.add_argument("--oracle", default="auto", choices=ORACLES, help=oracle_help)
-    parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the first wrong gradient, entry by entry")
+    parser.add_argument("--picture", type=Path, metavar="PATH", help="Draw the first wrong gradient, entry by entry.")
 
 
 def run(options: argparse.Namespace) -> int:

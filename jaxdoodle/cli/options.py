@@ -55,7 +55,7 @@ def add_quiet(parser: Any) -> None:
 
 def add_dataset(parser: Any, *, required: bool = True) -> None:
     """``--dataset``, ``--per-class`` and ``--data-dir``; ``parser`` may be a group of options."""
-    text = "doodles (built in), mnist, mnist-mini, quickdraw, or a folder of drawings"
+    text = "Name (doodles, mnist, mnist-mini, quickdraw), or a folder of drawings"
     parser.add_argument(
         "--dataset", required=required, help=f"{text}{'' if required else ' (default: what the model was trained on)'}."
     )

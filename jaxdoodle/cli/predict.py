@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
+    parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
     answers.add_options(parser, "+")
     add_layers(parser)
-    parser.add_argument("--explain", metavar="OUT.png", help="also draw the preprocessing steps of FILE, one picture")
+    parser.add_argument("--explain", metavar="OUT.png", help="Also draw the preprocessing steps of FILE, one picture.")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--validation", type=float, default=VALIDATION_FRACTION, metavar="X", help=text)
     add_config(data, DataConfig)
     option = model.add_argument
-    option("--model", default="cnn", help="mlp, cnn, sketch-cnn, or a spec as JSON file (default cnn).")
+    option("--model", default="cnn", help="Name (mlp, cnn, sketch-cnn), or a spec as JSON file (default cnn).")
     option("--hidden", type=counts, default=(128,), metavar="N,N", help="Units of mlp's hidden layers (default 128).")
     option("--activation", choices=ACTIVATIONS, default="relu", help="Activation function of mlp (default relu).")
     option("--drop-rate", type=float, default=0.0, metavar="X", help="Fraction that mlp's dropout drops (default 0.0).")

@@ -28,12 +28,14 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
         "files",
         nargs=nargs,
         metavar="FILE",
-        help="pictures (png, jpg, gif, ...), drawings in strokes (ndjson, json, svg, bin), bitmaps (npy), folders of "
-        "them; - for the standard input: drawings as ndjson, answered in JSON lines, or one picture",
+        help="Pictures (png, jpg, gif, ...), drawings in strokes (ndjson, json, svg, bin), bitmaps (npy), folders of "
+        "them; - for the standard input: drawings as ndjson, answered in JSON lines, or one picture.",
     )
-    option("-k", type=count, default=3, metavar="N", help="how many classes to print, most probable first (default 3)")
-    option("--json", action="store_true", help="print a JSON object per input")
-    option("--watch", action="store_true", help="FILE is a folder: answer every file that comes into it, until Ctrl-C")
+    option(
+        "-k", type=count, default=3, metavar="N", help="Number of classes to print, most probable first (default 3)."
+    )
+    option("--json", action="store_true", help="Print a JSON object per input.")
+    option("--watch", action="store_true", help="FILE is a folder: answer every file that comes into it, until Ctrl-C.")
 
 
 def answer(

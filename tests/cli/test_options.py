@@ -1,5 +1,6 @@
 """The parser of every verb: full names, near names, and help where JAX is not installed."""
 
+import importlib
 import subprocess
 import sys
 
@@ -63,6 +64,15 @@ def test_options_are_taken_by_their_full_names_alone_and_values_may_look_like_op
     assert parser.parse_args(["--", "--epoch"]).files == ["--epoch"]
     with pytest.raises(SystemExit):
         parser.parse_args(["--epo", "1"])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_has_a_sentence_of_help(verb):
+    parser = Parser()
+    importlib.import_module(VERBS[verb][0]).add_arguments(parser)
+    for action in parser._actions[1:]:
+        text = action.help or ""
+        assert text[:1].isupper() and text[-1:] in (".", "!"), action.dest
 
 
 HELP = """
