@@ -143,7 +143,7 @@ def _max_pool(layer: MaxPool2D, params: NumPyParams, x: Floats) -> Bound:
 @bind.register(AvgPool2D)
 def _avg_pool(layer: AvgPool2D, params: NumPyParams, x: Floats) -> Bound:
     y, add = _pool(layer, x, np.add)
-    share = np.float32(1 / math.prod(layer.window))
+    share = np.float32(1 / math.prod(layer.window))  # type: ignore[arg-type]
 
     def run() -> None:
         add()

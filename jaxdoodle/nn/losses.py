@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from jaxdoodle.core.lazy import jax, jnp, lax
 from jaxdoodle.core.types import Array, Residuals
-from jaxdoodle.nn.base import Loss, SpecError, loss
+from jaxdoodle.nn.base import Loss, LossLike, SpecError, loss
 from jaxdoodle.nn.spec import ModelSpec
 
 __all__ = ["BinaryCrossEntropy", "MeanSquaredError", "SoftmaxCrossEntropy"]
@@ -105,14 +105,15 @@ def targets_like(outputs: Array, labels: Array) -> Array:
     )
 
 
-def refuse_mismatch(loss: Loss, spec: ModelSpec) -> None:
+def refuse_mismatch(loss: LossLike, spec: ModelSpec) -> None:
     """Raise ``SpecError`` where the last layer already applies what the loss applies itself."""
     if len(spec.output_shape) != 1:
         raise SpecError(f"{type(loss).__name__} takes one row per image; the network gives {spec.output_shape}.")
     names = [type(layer).__name__ for layer in spec.layers]
     doing = [index for index, name in enumerate(names) if name not in ("Dropout", "Flatten")]
-    if doing and names[doing[-1]] == loss.applies:
+    applied = getattr(loss, "applies", None)
+    if doing and names[doing[-1]] == applied:
+        place = f"layers[{doing[-1]}] ({applied})"
         raise SpecError(
-            f"layers[{doing[-1]}] ({loss.applies}): {type(loss).__name__} takes logits and applies "
-            f"{loss.applies} itself. Leave the layer out."
+            f"{place}: {type(loss).__name__} takes logits and applies {applied} itself. Leave the layer out."
         )

@@ -57,7 +57,7 @@ def settings(layer: Layer) -> str:
     Left out: initializers, a stride of 1, and a stride that equals the window.
     """
     texts = []
-    for field in fields(layer):
+    for field in fields(layer):  # type: ignore[arg-type]
         value = getattr(layer, field.name)
         defaults = (1, 1), getattr(layer, "window", None)
         if field.name.endswith("init") or (field.name == "stride" and value in defaults):

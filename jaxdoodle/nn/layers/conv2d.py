@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.core.lazy import jnp, lax, np
 from jaxdoodle.core.types import Array, NDArray, Params, Residuals, Shape
 from jaxdoodle.nn.base import Layer, SpecError, layer, require_count, set_pair
 from jaxdoodle.nn.layers.initializers import draw, require_initializer
-from jaxdoodle.nn.layers.windows import fold, image_shape, numpy_windows, unfold, window_counts
+from jaxdoodle.nn.layers.windows import Pair, fold, image_shape, numpy_windows, unfold, window_counts
 
 
 @layer
@@ -38,10 +38,21 @@ class Conv2D(Layer):
     """
 
     filters: int
-    kernel_size: int | tuple[int, int]
-    stride: int | tuple[int, int] = 1
+    kernel_size: Pair
+    stride: Pair = 1  # type: ignore[assignment]
     padding: str = "VALID"
     kernel_init: str = "glorot_uniform"
+
+    if TYPE_CHECKING:  # one integer stands for two
+
+        def __init__(
+            self,
+            filters: int,
+            kernel_size: int | Pair,
+            stride: int | Pair = 1,
+            padding: str = "VALID",
+            kernel_init: str = "glorot_uniform",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         require_count(self, "filters")
@@ -55,7 +66,7 @@ class Conv2D(Layer):
         """Rows of zeros before and after, then columns, for an image of ``size = (height, width)``."""
         if self.padding == "VALID":
             return (0, 0), (0, 0)
-        (kh, kw), (sh, sw) = self.kernel_size, self.stride  # type: ignore[misc]
+        (kh, kw), (sh, sw) = self.kernel_size, self.stride
         totals = [max((math.ceil(n / s) - 1) * s + k - n, 0) for n, k, s in zip(size, (kh, kw), (sh, sw), strict=True)]
         rows, columns = ((total // 2, total - total // 2) for total in totals)
         return rows, columns
@@ -66,7 +77,7 @@ class Conv2D(Layer):
         return (*window_counts(self, "kernel_size", padded), self.filters)
 
     def param_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {"w": (*self.kernel_size, input_shape[2], self.filters), "b": (self.filters,)}  # type: ignore[misc]
+        return {"w": (*self.kernel_size, input_shape[2], self.filters), "b": (self.filters,)}
 
     def init(self, key: Array, input_shape: Shape) -> Params:
         shapes = self.param_shapes(input_shape)
@@ -89,7 +100,7 @@ class Conv2D(Layer):
 
         rows, columns = self.pads(x.shape[1:3])
         padded = x.shape[1] + sum(rows), x.shape[2] + sum(columns)
-        pixels = jnp.split(dpatches, math.prod(self.kernel_size), axis=-1)  # type: ignore[arg-type]
+        pixels = jnp.split(dpatches, math.prod(self.kernel_size), axis=-1)
         dx = fold(pixels, self.kernel_size, self.stride, padded)
         dx = dx[:, rows[0] : rows[0] + x.shape[1], columns[0] : columns[0] + x.shape[2]]
         return {"w": dw, "b": dy.sum(axis=(0, 1, 2))}, dx

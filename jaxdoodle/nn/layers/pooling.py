@@ -80,7 +80,7 @@ class AvgPool2D(_Pool2D):
 
     def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
         """``y[n, i, j, c] = mean_{p, q} x[n, i s + p, j t + q, c]``."""
-        return sum(unfold(x, self.window, self.stride)) / math.prod(self.window), x  # type: ignore[arg-type]
+        return sum(unfold(x, self.window, self.stride)) / math.prod(self.window), x  # type: ignore
 
     def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
         """``dy / size`` to each pixel of the window; windows that overlap add up."""

@@ -13,6 +13,9 @@ from jaxdoodle.core.lazy import jnp, lax, np
 from jaxdoodle.core.types import Array, NDArray, Shape
 from jaxdoodle.nn.base import SpecError
 
+#: Vertical and horizontal.
+Pair = tuple[int, int]
+
 
 def unfold(x: Array, window: Any, stride: Any) -> list[Array]:
     """``(batch, height, width, channels)`` -> one ``(batch, rows, columns, channels)`` per offset in the window.
