@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
+from jaxdoodle.nn.base import Layer
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
@@ -139,7 +140,7 @@ def train_model(
         provenance=provenance,
     )
     model_file.write(model_path, file)
-    difference = np.abs(Model.load(model_path).logits(splits.test.images) - outputs["test"])
+    difference = np.abs(Model.load(model_path, _classes(spec.layers)).logits(splits.test.images) - outputs["test"])
     parity = float(difference.max() / np.abs(outputs["test"]).max())
     if not parity <= PARITY:
         raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
@@ -180,6 +181,13 @@ def describe_data(splits: Splits) -> dict[str, Any]:
 def config_to_json(config: TrainConfig) -> dict[str, Any]:
     """Give the fields of ``config`` as JSON values."""
     return {field.name: to_json(getattr(config, field.name)) for field in fields(config)}
+
+
+def _classes(layers: Sequence[Layer]) -> list[type[Layer]]:
+    """The classes of layers and of those that they hold."""
+    held = [value for layer in layers for value in vars(layer).values() if isinstance(value, tuple)]
+    inner = [one for value in held for one in value if isinstance(one, Layer)]
+    return [type(layer) for layer in layers] + (_classes(inner) if inner else [])
 
 
 def _epoch(epoch: Epoch) -> dict[str, Any]:

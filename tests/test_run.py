@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdoodle import run
+from jaxdoodle import nn, run
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset
@@ -75,6 +75,28 @@ def test_a_run_is_shown_in_a_line_and_in_notebooks_as_a_table(found):
     assert repr(done).startswith("Run(two: train ") and repr(done).endswith(f"; {done.model_path})")
     assert f"test {done.scores['test']}" in repr(done) and len(repr(done)) < 400
     assert f"<td>test</td><td>{done.scores['test']}</td>" in done._repr_html_()
+
+
+@nn.layer
+class Halve:
+    """A layer that is not built in."""
+
+    def forward(self, params, x, *, key=None):
+        return x / 2, ()
+
+    def backward(self, residuals, dy):
+        return {}, dy / 2
+
+    def numpy_forward(self, params, x):
+        return x / 2
+
+
+def test_layers_that_are_not_built_in_are_trained_and_read_back_also_inside_a_block(splits, tmp_path):
+    layers = (nn.Flatten(), Halve(), nn.Residual((nn.Dense(784), Halve())), nn.Dense(2))
+    done = run.train_model(
+        nn.ModelSpec(layers, (28, 28, 1), splits.classes), splits, TrainConfig(epochs=1), tmp_path, title="halves"
+    )
+    assert done.parity <= run.PARITY and done.record.extra["spec"]["layers"][1] == {"type": "Halve"}
 
 
 def test_of_many_classes_the_record_counts_them_together(splits, spec, tmp_path, monkeypatch):

@@ -21,7 +21,6 @@ from jaxdoodle.core.record import Record
 from jaxdoodle.data import generate_doodles
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.inference.model import Model
-from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
@@ -57,7 +56,7 @@ def model_of(splits, scale):
     w[:14, :, 0] = w[14:, :, 1] = scale
     params = [{}, {"w": w.reshape(784, 2), "b": np.zeros(2, np.float32)}]
     spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1), splits.classes)
-    return Model(ModelFile(spec, params, QUICKDRAW, splits.test.images[:1], np.zeros((1, 2), np.float32), 2.0))
+    return Model(spec, params, QUICKDRAW, temperature=2.0)
 
 
 def test_the_counts_are_of_what_scores_below_nineteen_in_twenty(splits):
