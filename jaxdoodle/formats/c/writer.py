@@ -2,7 +2,7 @@
 
 ``predict`` works in a ``struct workspace`` of the caller's, so it may run in several threads. Images are bitmaps as
 the preprocessing says, uint8 in rows, white ink (255) on black. ``model --self-test`` recomputes the logits of the
-reference examples. Compiled with ``-DNO_MAIN`` the file is a library.
+reference examples. Compiled with ``-DNO_MAIN`` the file is a library. The functions are those of ``kernels.c``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import numpy as np
 
 from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray, Shape
-from jaxdoodle.formats.c import kernels
 from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
 from jaxdoodle.formats.reference_examples import ReferenceExamples, examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
 
+#: The C functions, in sections.
+KERNELS = Path(__file__).with_name("kernels.c")
 #: Type of an array -> its type in C, and what follows each number.
 C_TYPES = {"int8": ("int8_t", ""), "uint8": ("uint8_t", ""), "float32": ("float", "f")}
 
@@ -32,17 +33,14 @@ class Kernel(NamedTuple):
     """The C function of a layer.
 
     Args:
-      name: Of the function; "" where nothing is to be computed.
-      source: Its definition.
+      name: Of the function and of its section in kernels.c, which has ``name_int8`` too for layers with weights; ""
+        where nothing is to be computed.
       arguments: Those between the input and the stored arrays.
-      int8: Definition of the function ``name_int8``, for layers with weights.
       in_place: Whether it changes its input instead of writing beside it.
     """
 
     name: str
-    source: str
     arguments: tuple[int | str, ...] = ()
-    int8: str = ""
     in_place: bool = True
 
 
@@ -53,6 +51,11 @@ def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None 
 
 
 def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
+    sections = _sections()
+    answer = "best"
+    if model.abstain_below is not None:
+        answer = f"energy < exponential({float(model.abstain_below)!r} - scores[best]) ? -1 : best"
+    probability = "scores[i]" if model.spec.ends_in_softmax else "(float)(probabilities[i] / sum)"
     names = ", ".join(map(_string, model.spec.classes))
     height, width, _ = model.preprocessing.image_shape
     floats = max([height * width, *(math.prod(folded.output_shape) for folded in layers)])
@@ -68,8 +71,7 @@ def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
         *([f"    int16_t levels[{levels}];"] if levels else []),
         "};\n",
         *(_array(f"{name}{i}", values) for i, folded in enumerate(layers) for name, values in _stored(folded).items()),
-        kernels.EXPONENTIAL,
-        *_functions(layers),
+        *(sections[name] for name in _functions(layers)),
         "/* The logits of one image, one for each class. */",
         "void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES])",
         "{",
@@ -77,16 +79,17 @@ def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
         f"        work->a[i] = (float)image[i] / {_number(model.preprocessing.divisor)};",
         *_calls(layers),
         "}\n",
-        kernels.PREDICT.format(
-            probability="scores[i]" if model.spec.ends_in_softmax else "(float)(probabilities[i] / sum)",
-            answer="best"
-            if model.abstain_below is None
-            else f"energy < exponential({float(model.abstain_below)!r} - scores[best]) ? -1 : best",
-        ),
+        sections["predict"].replace("PROBABILITY", probability).replace("ANSWER", answer),
         "#ifndef NO_MAIN",
         *_examples(examples_of(model, layers)),
-        kernels.MAIN + "#endif\n",
+        sections["main"] + "#endif\n",
     ]
+
+
+def _sections() -> dict[str, str]:
+    """The sections of kernels.c by name, without what lets the file compile by itself."""
+    _, *sections = KERNELS.read_text(encoding="ascii").split("\n/* section: ")
+    return {name: source for name, _, source in (section.partition(" */\n") for section in sections)}
 
 
 def _examples(examples: ReferenceExamples) -> list[str]:
@@ -135,18 +138,19 @@ def _kernel(folded: InferenceLayer) -> Kernel:
 
 
 def _functions(layers: Sequence[InferenceLayer]) -> list[str]:
-    """Those that are called, once each."""
-    functions: list[str] = []
+    """The names of those that are called, once each."""
+    names = ["exponential"]
     for folded in layers:
-        functions += [kernels.LEVELS, _kernel(folded).int8] if folded.int8 else [_kernel(folded).source]
-    return [function for function in dict.fromkeys(functions) if function]
+        name = _kernel(folded).name
+        names += ["to_levels", f"{name}_int8"] if folded.int8 else [name] if name else []
+    return list(dict.fromkeys(names))
 
 
 def _calls(layers: Sequence[InferenceLayer]) -> list[str]:
     """The statements that compute the layers one after the other; x holds the input of the next, y is free."""
     calls, x, y = [], "work->a", "work->b"
     for index, folded in enumerate(layers):
-        name, _, arguments, _, in_place = _kernel(folded)
+        name, arguments, in_place = _kernel(folded)
         if not name:
             continue
         values = [*map(str, arguments), *(f"{stored}{index}" for stored in _stored(folded))] + [y] * (not in_place)
@@ -170,65 +174,57 @@ def kernel(layer: nn.Layer, before: Shape, after: Shape) -> Kernel:
 
 @kernel.register
 def _dense(layer: nn.Dense, before: Shape, after: Shape) -> Kernel:
-    return Kernel("dense", kernels.DENSE, (*before, *after), kernels.DENSE_INT8, in_place=False)
+    return Kernel("dense", (*before, *after), in_place=False)
 
 
 @kernel.register
 def _conv2d(layer: nn.Conv2D, before: Shape, after: Shape) -> Kernel:
     (top, _), (left, _) = layer.pads(before[:2])
     sizes = (*before, *layer.kernel_size, *layer.stride, top, left, *after)  # type: ignore[misc]
-    return Kernel("conv2d", kernels.CONV2D, sizes, kernels.CONV2D_INT8, in_place=False)
-
-
-def _pool_sizes(layer: Any, before: Shape, after: Shape) -> Shape:
-    return (*before[1:], *layer.window, *layer.stride, *after[:2])
+    return Kernel("conv2d", sizes, in_place=False)
 
 
 @kernel.register
-def _max_pool(layer: nn.MaxPool2D, before: Shape, after: Shape) -> Kernel:
-    return Kernel("max_pool", kernels.MAX_POOL, _pool_sizes(layer, before, after), in_place=False)
-
-
-@kernel.register
-def _avg_pool(layer: nn.AvgPool2D, before: Shape, after: Shape) -> Kernel:
-    return Kernel("avg_pool", kernels.AVG_POOL, _pool_sizes(layer, before, after), in_place=False)
+def _pool(layer: nn.MaxPool2D | nn.AvgPool2D, before: Shape, after: Shape) -> Kernel:
+    name = "max_pool" if isinstance(layer, nn.MaxPool2D) else "avg_pool"
+    return Kernel(name, (*before[1:], *layer.window, *layer.stride, *after[:2]), in_place=False)  # type: ignore[misc]
 
 
 @kernel.register
 def _global_avg_pool(layer: nn.GlobalAvgPool2D, before: Shape, after: Shape) -> Kernel:
-    return Kernel("avg_pool", kernels.AVG_POOL, (*before[1:], *before[:2], 1, 1, 1, 1), in_place=False)
+    return Kernel("avg_pool", (*before[1:], *before[:2], 1, 1, 1, 1), in_place=False)
 
 
 @kernel.register
 def _flatten(layer: nn.Flatten, before: Shape, after: Shape) -> Kernel:
-    return Kernel("", "")
+    return Kernel("")
 
 
 @kernel.register
 def _relu(layer: nn.ReLU, before: Shape, after: Shape) -> Kernel:
-    return Kernel("relu", kernels.RELU, (math.prod(before),))
+    return Kernel("relu", (math.prod(before),))
 
 
 @kernel.register
 def _leaky_relu(layer: nn.LeakyReLU, before: Shape, after: Shape) -> Kernel:
-    return Kernel("leaky_relu", kernels.LEAKY_RELU, (math.prod(before), _number(layer.slope)))
+    return Kernel("leaky_relu", (math.prod(before), _number(layer.slope)))
 
 
 @kernel.register
 def _sigmoid(layer: nn.Sigmoid, before: Shape, after: Shape) -> Kernel:
-    return Kernel("sigmoid", kernels.SIGMOID, (math.prod(before),))
+    return Kernel("sigmoid", (math.prod(before),))
 
 
 @kernel.register
 def _tanh(layer: nn.Tanh, before: Shape, after: Shape) -> Kernel:
-    return Kernel("hyperbolic_tangent", kernels.TANH, (math.prod(before),))
+    return Kernel("hyperbolic_tangent", (math.prod(before),))
 
 
 @kernel.register
 def _softmax(layer: nn.Softmax, before: Shape, after: Shape) -> Kernel:
-    return Kernel("softmax", kernels.SOFTMAX, (math.prod(before[:-1]), before[-1]))
+    return Kernel("softmax", (math.prod(before[:-1]), before[-1]))
 
 
 @kernel.register
 def _batch_norm(layer: nn.BatchNorm, before: Shape, after: Shape) -> Kernel:
-    return Kernel("batch_norm", kernels.BATCH_NORM, (math.prod(before[:-1]), before[-1]))
+    return Kernel("batch_norm", (math.prod(before[:-1]), before[-1]))

@@ -94,6 +94,12 @@ def test_the_program_reproduces_its_reference_examples(model, images, int8, tmp_
 
 
 @needs_cc
+def test_the_file_of_the_c_functions_compiles_by_itself(tmp_path):
+    flags = (*STRICT, "-Wno-unused-function")
+    subprocess.run([CC, *flags, "-c", writer.KERNELS, "-o", tmp_path / "kernels.o"], check=True)
+
+
+@needs_cc
 def test_the_metadata_neither_end_their_comment_nor_begin_another(digits, tmp_path):
     compiled(replace(digits, provenance={"note": "/* half a comment */ // "}), fold_for_inference(digits), tmp_path)
 

@@ -1,12 +1,26 @@
-"""The C of an exported network: one function for each kind of layer, ``predict`` and ``main``.
+/* The C of an exported network: one function for each kind of layer, predict and main.
+ *
+ * writer.py writes the sections that a network needs, below the arrays of the model. Images are (height, width,
+ * channels), float32 weights as they are, int8 weights outputs first. Only C99 and its stdio are used, not even libm,
+ * so that a plain "cc model.c" links.
+ *
+ * Before the first section stand samples of what writer.py writes of a model, so that this file compiles by itself:
+ * cc -std=c99 -Wall -Wextra -Wno-unused-function -c kernels.c
+ */
+#include <stdint.h>
 
-Images are (height, width, channels), float32 weights as they are; int8 weights outputs first. Only C99 and its stdio
-are used, not even libm, so that a plain ``cc model.c`` links.
-"""
+enum { HEIGHT = 28, WIDTH = 28, CLASSES = 10, EXAMPLES = 4 };
+#define TEMPERATURE 1.0
+#define ALLOWED_ERROR 0.0001
+#define PROBABILITY (float)(probabilities[i] / sum)
+#define ANSWER energy < exponential(1.0 - scores[best]) ? -1 : best
+struct workspace { float a[HEIGHT * WIDTH], b[HEIGHT * WIDTH]; };
+extern const char *const class_names[CLASSES];
+extern const uint8_t example_images[EXAMPLES * HEIGHT * WIDTH];
+extern const float example_logits[EXAMPLES * CLASSES];
+void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES]);
 
-from __future__ import annotations
-
-EXPONENTIAL = """\
+/* section: exponential */
 /* e to the x, right to float's last digits: the 1024th power of e to the x / 1024. */
 static double exponential(double x)
 {
@@ -16,9 +30,8 @@ static double exponential(double x)
         e *= e;
     return e;
 }
-"""
 
-DENSE = """\
+/* section: dense */
 static void dense(const float *x, int inputs, int units, const float *w, const float *b, float *y)
 {
     for (int o = 0; o < units; o++)
@@ -27,9 +40,8 @@ static void dense(const float *x, int inputs, int units, const float *w, const f
         for (int o = 0; o < units; o++)
             y[o] += x[i] * w[i * units + o];
 }
-"""
 
-CONV2D = """\
+/* section: conv2d */
 static void conv2d(const float *x, int height, int width, int channels, int kernel_height, int kernel_width,
                    int down, int right, int top, int left, int rows, int columns, int filters,
                    const float *w, const float *b, float *y)
@@ -52,10 +64,8 @@ static void conv2d(const float *x, int height, int width, int channels, int kern
         }
     }
 }
-"""
 
-#: For the int8 layers.
-LEVELS = """\
+/* section: to_levels */
 /* Each number as the nearest level, halves to even: adding 1.5 * 2^23 leaves a float no room for fractions. */
 static void to_levels(const float *x, int n, float scale, float low, float high, int16_t *q)
 {
@@ -66,9 +76,8 @@ static void to_levels(const float *x, int n, float scale, float low, float high,
         q[i] = (int16_t)(rounded - 12582912.0f);
     }
 }
-"""
 
-DENSE_INT8 = """\
+/* section: dense_int8 */
 static void dense_int8(const int16_t *x, int inputs, int units, const int8_t *w, const float *scale,
                        const float *b, float *y)
 {
@@ -79,9 +88,8 @@ static void dense_int8(const int16_t *x, int inputs, int units, const int8_t *w,
         y[o] = (float)sum * scale[o] + b[o];
     }
 }
-"""
 
-CONV2D_INT8 = """\
+/* section: conv2d_int8 */
 static void conv2d_int8(const int16_t *x, int height, int width, int channels, int kernel_height, int kernel_width,
                         int down, int right, int top, int left, int rows, int columns, int filters,
                         const int8_t *w, const float *scale, const float *b, float *y)
@@ -102,36 +110,44 @@ static void conv2d_int8(const int16_t *x, int height, int width, int channels, i
         }
     }
 }
-"""
 
-_POOL = """\
-static void {name}(const float *x, int width, int channels, int window_height, int window_width,
+/* section: max_pool */
+static void max_pool(const float *x, int width, int channels, int window_height, int window_width,
                    int down, int right, int rows, int columns, float *y)
-{{
-    for (int position = 0; position < rows * columns; position++, y += channels) {{
+{
+    for (int position = 0; position < rows * columns; position++, y += channels) {
         const float *corner = x + (position / columns * down * width + position % columns * right) * channels;
-        for (int c = 0; c < channels; c++) {{
-            float {start};
+        for (int c = 0; c < channels; c++) {
+            float top = corner[c];
             for (int i = 0; i < window_height; i++)
-                for (int j = 0; j < window_width; j++) {{
+                for (int j = 0; j < window_width; j++) {
                     float pixel = corner[(i * width + j) * channels + c];
-                    {combine};
-                }}
-            y[c] = {result};
-        }}
-    }}
-}}
-"""
+                    top = pixel > top ? pixel : top;
+                }
+            y[c] = top;
+        }
+    }
+}
 
-MAX_POOL = _POOL.format(
-    name="max_pool", start="top = corner[c]", combine="top = pixel > top ? pixel : top", result="top"
-)
+/* section: avg_pool */
+static void avg_pool(const float *x, int width, int channels, int window_height, int window_width,
+                   int down, int right, int rows, int columns, float *y)
+{
+    for (int position = 0; position < rows * columns; position++, y += channels) {
+        const float *corner = x + (position / columns * down * width + position % columns * right) * channels;
+        for (int c = 0; c < channels; c++) {
+            float sum = 0;
+            for (int i = 0; i < window_height; i++)
+                for (int j = 0; j < window_width; j++) {
+                    float pixel = corner[(i * width + j) * channels + c];
+                    sum += pixel;
+                }
+            y[c] = sum / (float)(window_height * window_width);
+        }
+    }
+}
 
-AVG_POOL = _POOL.format(
-    name="avg_pool", start="sum = 0", combine="sum += pixel", result="sum / (float)(window_height * window_width)"
-)
-
-SOFTMAX = """\
+/* section: softmax */
 static void softmax(float *x, int rows, int n)
 {
     for (; rows > 0; rows--, x += n) {
@@ -145,55 +161,64 @@ static void softmax(float *x, int rows, int n)
             x[i] = (float)(exponential(x[i] - top) / sum);
     }
 }
-"""
 
-BATCH_NORM = """\
+/* section: batch_norm */
 static void batch_norm(float *x, int rows, int channels, const float *scale, const float *shift)
 {
     for (; rows > 0; rows--, x += channels)
         for (int c = 0; c < channels; c++)
             x[c] = x[c] * scale[c] + shift[c];
 }
-"""
 
-
-def _elementwise(name: str, value: str, more: str = "") -> str:
-    return f"""\
-static void {name}(float *x, int n{more})
-{{
+/* section: relu */
+static void relu(float *x, int n)
+{
     for (int i = 0; i < n; i++)
-        x[i] = {value};
-}}
-"""
+        x[i] = x[i] > 0 ? x[i] : 0;
+}
 
+/* section: leaky_relu */
+static void leaky_relu(float *x, int n, float slope)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = x[i] > 0 ? x[i] : slope * x[i];
+}
 
-RELU = _elementwise("relu", "x[i] > 0 ? x[i] : 0")
-LEAKY_RELU = _elementwise("leaky_relu", "x[i] > 0 ? x[i] : slope * x[i]", ", float slope")
-SIGMOID = _elementwise("sigmoid", "(float)(1 / (1 + exponential(-x[i])))")
-TANH = _elementwise("hyperbolic_tangent", "(float)(1 - 2 / (1 + exponential(2.0 * x[i])))")
+/* section: sigmoid */
+static void sigmoid(float *x, int n)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = (float)(1 / (1 + exponential(-x[i])));
+}
 
-PREDICT = """\
+/* section: hyperbolic_tangent */
+static void hyperbolic_tangent(float *x, int n)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = (float)(1 - 2 / (1 + exponential(2.0 * x[i])));
+}
+
+/* section: predict */
 /* Probabilities of the classes for one image. Gives the most probable class, or -1 for unknown. */
 int predict(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float probabilities[CLASSES])
-{{
+{
     float scores[CLASSES];
     int best = 0;
     logits(image, work, scores);
     for (int i = 1; i < CLASSES; i++)
         best = scores[i] > scores[best] ? i : best;
     double sum = 0, energy = 0;
-    for (int i = 0; i < CLASSES; i++) {{
+    for (int i = 0; i < CLASSES; i++) {
         probabilities[i] = (float)exponential((scores[i] - scores[best]) / TEMPERATURE);
         sum += probabilities[i];
         energy += exponential(scores[i] - scores[best]);
-    }}
+    }
     for (int i = 0; i < CLASSES; i++)
-        probabilities[i] = {probability};
-    return {answer};
-}}
-"""
+        probabilities[i] = PROBABILITY;
+    return ANSWER;
+}
 
-MAIN = """\
+/* section: main */
 #include <stdio.h>
 #include <string.h>
 
@@ -201,22 +226,22 @@ MAIN = """\
 static int number(FILE *file)
 {
     int c = getc(file), value = -1;
-    while (c == ' ' || c == '\\t' || c == '\\r' || c == '\\n' || c == '#') {
+    while (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '#') {
         if (c == '#')
-            while (c != '\\n' && c != EOF)
+            while (c != '\n' && c != EOF)
                 c = getc(file);
         c = getc(file);
     }
     for (; c >= '0' && c <= '9' && value < 100000; c = getc(file))
         value = (value < 0 ? 0 : value) * 10 + (c - '0');
-    return c == EOF || c == ' ' || c == '\\t' || c == '\\r' || c == '\\n' ? value : -1;
+    return c == EOF || c == ' ' || c == '\t' || c == '\r' || c == '\n' ? value : -1;
 }
 
 /* The next image of a PGM file: 1; 0 where the file ends; -1 if there is something else. */
 static int read_pgm(FILE *file, uint8_t image[HEIGHT * WIDTH])
 {
     int c = getc(file);
-    while (c == ' ' || c == '\\t' || c == '\\r' || c == '\\n')
+    while (c == ' ' || c == '\t' || c == '\r' || c == '\n')
         c = getc(file);
     if (c == EOF)
         return 0;
@@ -243,17 +268,17 @@ static int answer(const char *name, FILE *file, int print_logits)
         if (print_logits) {
             logits(image, &work, values);
             for (int i = 0; i < CLASSES; i++)
-                printf("%.9g%c", (double)values[i], i + 1 < CLASSES ? ' ' : '\\n');
+                printf("%.9g%c", (double)values[i], i + 1 < CLASSES ? ' ' : '\n');
             continue;
         }
         int abstained = predict(image, &work, values) < 0, best = 0;
         for (int i = 1; i < CLASSES; i++)
             best = values[i] > values[best] ? i : best;
-        printf("%s %.1f %%%s\\n", class_names[best], 100 * (double)values[best],
+        printf("%s %.1f %%%s\n", class_names[best], 100 * (double)values[best],
                abstained ? "  (unknown)" : "");
     }
     if (found < 0)
-        fprintf(stderr, "%s: not a PGM image of %d x %d pixels and 255 levels, white ink on black\\n", name, WIDTH,
+        fprintf(stderr, "%s: not a PGM image of %d x %d pixels and 255 levels, white ink on black\n", name, WIDTH,
                 HEIGHT);
     return found < 0 ? 2 : 0;
 }
@@ -271,7 +296,7 @@ static int self_test(void)
             wrong += !(off <= ALLOWED_ERROR && -off <= ALLOWED_ERROR);
         }
     }
-    printf(wrong ? "%d of %d outputs are wrong\\n" : "%d wrong of %d outputs: in order\\n", wrong, EXAMPLES * CLASSES);
+    printf(wrong ? "%d of %d outputs are wrong\n" : "%d wrong of %d outputs: in order\n", wrong, EXAMPLES * CLASSES);
     return wrong ? 1 : 0;
 }
 
@@ -297,4 +322,3 @@ int main(int count, char **arguments)
     }
     return code;
 }
-"""
