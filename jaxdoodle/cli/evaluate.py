@@ -6,13 +6,14 @@ import argparse
 import json
 from typing import Any
 
-from jaxdoodle.cli.options import add_dataset, count, model_path
+from jaxdoodle.cli.options import add_dataset, add_layers, count, layers_of, model_path
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.validation import is_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
+    add_layers(parser)
     add_dataset(parser.add_argument_group("Data"), required=False)
     option = parser.add_argument_group("Scores").add_argument
     option("--set", default="test", help="A test set of the dataset (default test).")
@@ -27,9 +28,10 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.inference import Model
     from jaxdoodle.metrics import confusion_counts, format_accuracy, most_confused
 
-    model = Model.load(model_path(options.model))
+    layers = layers_of(options.layers)
+    model = Model.load(model_path(options.model), layers)
     classes = model.classes
-    other = Model.load(model_path(options.against)) if options.against else None
+    other = Model.load(model_path(options.against), layers) if options.against else None
     if other is not None and other.classes != classes:
         raise InputError(f"{options.against}: has other classes than {options.model}; they cannot be compared.")
     dataset = _dataset(options, model)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.cli.options import add_config, add_dataset, add_quiet, config_of, counts
+from jaxdoodle.cli.options import add_config, add_dataset, add_layers, add_quiet, config_of, counts, layers_of
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--hidden", type=counts, default=(128,), metavar="N,N", help="Units of mlp's hidden layers (default 128).")
     option("--activation", choices=ACTIVATIONS, default="relu", help="Activation function of mlp (default relu).")
     option("--drop-rate", type=float, default=0.0, metavar="X", help="Fraction that mlp's dropout drops (default 0.0).")
+    add_layers(model)
     add_config(optimizer, OptimizerConfig)
     option = regularization.add_argument
     option("--l1", type=float, default=0.0, metavar="X", help="Rate of the penalty sum |w| (default 0.0).")
@@ -110,7 +111,7 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
     if options.model == "sketch-cnn":
         return sketch_cnn(classes)
     try:
-        spec = ModelSpec.from_json(Path(options.model).read_text(encoding="utf-8"))
+        spec = ModelSpec.from_json(Path(options.model).read_text(encoding="utf-8"), layers_of(options.layers))
         return replace(spec, classes=spec.classes or tuple(classes))
     except (SpecError, UnicodeDecodeError) as error:
         raise InputError(f"{options.model}: {error}") from None

@@ -1,8 +1,10 @@
 """``jaxdoodle train``, end to end: what it writes, and that every option reaches the run."""
 
+import json
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,3 +141,15 @@ def test_devices_of_the_processor_are_chosen_before_jax_starts_and_quiet_prints_
     done = subprocess.run([sys.executable, "-c", SPLIT, *words.split()], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert Record.read(tmp_path / "record.json").config["devices"] == 2
+
+
+def test_layers_of_a_file_are_trained_stored_and_evaluated(tmp_path, capsys):
+    mine = str(Path(__file__).parents[1] / "system" / "mine.py")
+    layers = [{"type": "Flatten"}, {"type": "Dense", "units": 9}, {"type": "Swish"}, {"type": "Dense", "units": 2}]
+    (tmp_path / "spec.json").write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --epochs 1 --model {tmp_path}/spec.json"
+    assert main([*words.split(), "--out", str(tmp_path), "--layers", mine]) == 0
+    assert main(["evaluate", str(tmp_path), "--layers", mine]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path)]) == 2 and "--layers" in capsys.readouterr().err
+    assert main(words.split()) == 2 and "spec.json: layers[2] has type 'Swish'" in capsys.readouterr().err
