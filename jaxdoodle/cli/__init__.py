@@ -50,7 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def exit_code_of(action: Callable[[], int]) -> int:
-    """Run ``action``; what the user can mend becomes one line on stderr and an exit code, not a traceback."""
+    """Run a command; an error that the user can correct becomes one line on stderr, not a traceback.
+
+    Args:
+      action: Gives an exit code, or raises.
+
+    Returns:
+      As ``main``.
+    """
     try:
         return action()
     except InputError as error:
@@ -62,7 +69,7 @@ def exit_code_of(action: Callable[[], int]) -> int:
             raise
         return _complain(f"{error.name} is not installed; {install_hint('train')}.", 2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has closed the pipe
         return 0
     except OSError as error:
         return _complain(": ".join(str(part) for part in (error.filename, error.strerror) if part) + ".", 2)

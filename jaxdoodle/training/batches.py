@@ -46,7 +46,14 @@ class DataLoader:
 
 
 def natural(labels: NDArray[np.int32]) -> tuple[int, Rows]:
-    """Every image once an epoch."""
+    """Every image once an epoch.
+
+    Args:
+      labels: int32 ``(n,)``.
+
+    Returns:
+      The number of images of an epoch, and ``rows(epoch, positions) -> indices``.
+    """
     return len(labels), lambda epoch, positions: positions
 
 
@@ -55,6 +62,12 @@ def balanced(labels: NDArray[np.int32]) -> tuple[int, Rows]:
 
     Each epoch continues a class where the last one stopped, and starts it again at its end: so each of its images is
     taken as often as the others, give or take one. On disk it may be left out of that epoch, as in ``data_loader``.
+
+    Args:
+      labels: int32 ``(n,)``.
+
+    Returns:
+      The number of images of an epoch, and ``rows(epoch, positions) -> indices``.
     """
     counts = np.bincount(labels)
     starts = (np.cumsum(counts) - counts)[counts > 0]

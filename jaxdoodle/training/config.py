@@ -136,7 +136,11 @@ class HardwareConfig(_Options):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerConfig):
-    """How to train: everything but the network and the data. Its fields are those of the four groups.
+    """How to train: everything but the network and the data.
+
+    Its fields, given by name, are those of ``OptimizerConfig`` (epochs, loss, gradients, optimizer, learning_rate,
+    schedule, schedule_decay, clip_norm), ``RegularizationConfig`` (penalties, augment, ema_decay), ``DataConfig``
+    (batch_size, sampling, seed) and ``HardwareConfig`` (devices, matmul_precision).
 
     Raises:
       InputError: A value is out of bounds, or ``batch_size`` is no multiple of ``devices``.

@@ -93,9 +93,15 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
 
 
 def shard(epoch: Callable, mesh: Mesh) -> Callable:
-    """``epoch(state, images, labels, order)`` on every device at once: ``order`` is sharded, the rest replicated.
+    """Run an epoch on every device at once; the random key differs from device to device.
 
-    The random key differs from device to device.
+    Args:
+      epoch: ``epoch(state, images, labels, order) -> (state, (losses, correct))``, whose gradients are means over the
+        devices.
+      mesh: The devices.
+
+    Returns:
+      The same function of whole arrays: ``order`` is sharded, the rest replicated; ``correct`` are sums over devices.
     """
 
     def on_one(state: PyTree, images: Array, labels: Array, order: Array) -> tuple[PyTree, tuple[Array, Array]]:

@@ -22,9 +22,15 @@ EpochFunction = Callable[[TrainState, Array, Array, Any], tuple[TrainState, tupl
 
 
 def make_epoch(step: Step, batch_size: int) -> EpochFunction:
-    """A function that takes each image of ``order`` once.
+    """A function that takes each image of an order once.
 
-    ``order`` is int32 ``(n,)``, indices of the images, drawn by the host. The last step takes what is left over.
+    Args:
+      step: As ``make_step`` gives it.
+      batch_size: Number of images of a step. The last step takes what is left over.
+
+    Returns:
+      ``epoch(state, images, labels, order) -> (state, (losses, correct))``: ``order`` is int32 ``(n,)``, indices of the
+      images; ``losses`` and ``correct`` are ``(steps,)``.
     """
 
     def epoch(state: TrainState, images: Array, labels: Array, order: Array) -> tuple[TrainState, tuple[Array, Array]]:

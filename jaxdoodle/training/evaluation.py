@@ -25,7 +25,13 @@ SCORED = 2**15
 
 
 class Evaluation(NamedTuple):
-    """How well a network does on a set of images: the mean loss without penalties, and counts."""
+    """How well a network does on a set of images. It prints as counts with a 95 % interval.
+
+    Args:
+      loss: The mean over the images; of ``evaluate`` and ``score`` without penalties.
+      correct: Number of images that are classified correctly.
+      total: Number of images.
+    """
 
     loss: float
     correct: int
@@ -90,7 +96,16 @@ def predict(
 
 
 def score(logits: NDArray[np.float32], labels: NDArray[np.integer], loss: Loss) -> Evaluation:
-    """Logits ``(n, classes)`` against integer labels ``(n,)``."""
+    """Score logits.
+
+    Args:
+      logits: float32 ``(n, classes)``.
+      labels: Integers ``(n,)``.
+      loss: What is averaged over the images.
+
+    Returns:
+      The mean loss, and the counts of correct answers and of all images.
+    """
     value = _loss(loss, logits, np.asarray(labels, np.int32))
     return Evaluation(float(value), int((logits.argmax(axis=1) == labels).sum()), len(logits))
 

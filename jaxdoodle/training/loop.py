@@ -38,7 +38,14 @@ class DivergedError(FailedError):
 
 
 class Epoch(NamedTuple):
-    """The scores of one epoch. ``training`` is taken while the weights change, with dropout on: no accuracy."""
+    """The scores of one epoch.
+
+    Args:
+      number: Counted from 1.
+      training: Taken while the weights change, with dropout on and penalties in the loss: no measure of the network.
+      validation: Taken after the epoch, in evaluation mode; ``None`` without a validation set.
+      seconds: How long training took, without evaluation.
+    """
 
     number: int
     training: Evaluation

@@ -27,7 +27,16 @@ class TrainState(NamedTuple):
 
 
 def init_state(spec: ModelSpec, optimizer: Optimizer, config: TrainConfig) -> TrainState:
-    """The state before the first step, from ``config.seed``."""
+    """The state before the first step.
+
+    Args:
+      spec: The network.
+      optimizer: Its state starts at these weights.
+      config: Of which ``seed`` and ``ema_decay`` are used.
+
+    Returns:
+      A state whose weights, and random numbers, come from the seed.
+    """
     params = model.init(spec, jax.random.key(config.seed))
     return TrainState(
         params=params,
@@ -41,7 +50,16 @@ def init_state(spec: ModelSpec, optimizer: Optimizer, config: TrainConfig) -> Tr
 def update_ema(decay: float | None, ema_params: PyTree, params: PyTree, step: Array) -> PyTree:
     """``keep * ema_params + (1 - keep) * params`` with ``keep = min(decay, (1 + step) / (10 + step))``.
 
-    So the first steps, far from the end, are forgotten faster. ``None`` where ``decay`` is.
+    So the weights of the first steps are forgotten faster.
+
+    Args:
+      decay: At least 0 and below 1, or ``None``.
+      ema_params: The average so far.
+      params: The weights after the step, in the same tree.
+      step: int32 scalar, counted from 0.
+
+    Returns:
+      The next average; ``None`` where ``decay`` is.
     """
     if decay is None:
         return None
