@@ -28,7 +28,7 @@ from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit,
 __all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "train_model"]
 
 #: Test images that a model file holds as golden inputs.
-GOLDENS = 16
+REFERENCE_EXAMPLES = 16
 #: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.
 PARITY = 1e-5
 #: With more classes than this, a record leaves out the counts by class.
@@ -133,8 +133,8 @@ def train_model(
         spec,
         result.params,
         splits.preprocessing,
-        golden_inputs=splits.test.images[:GOLDENS],
-        golden_logits=outputs["test"][:GOLDENS],
+        golden_inputs=splits.test.images[:REFERENCE_EXAMPLES],
+        golden_logits=outputs["test"][:REFERENCE_EXAMPLES],
         temperature=temperature,
         abstain_below=abstain_below,
         provenance=provenance,

@@ -40,7 +40,7 @@ _LAYER_KEYS = {"kernel_init": "init"}
 
 MAX_FILE_BYTES = 1 << 26
 MAX_HEADER_BYTES = 1 << 20
-MAX_GOLDENS = 64
+MAX_EXAMPLES = 64
 #: Values that one image may take up on its way through the network (the sketch CNN: 0.2 million).
 MAX_ACTIVATIONS = 1 << 22
 NPY_HEADER_BYTES = 128
@@ -201,7 +201,7 @@ def _decode(data: bytes, layers: Sequence[type]) -> ModelFile:
 
     # The number of reference examples is all that the spec leaves open: it is what their member has room for.
     room = len(members.get(INPUTS, b"")) - NPY_HEADER_BYTES
-    expected = _expected_arrays(spec, min(max(room, 0) // math.prod(spec.input_shape), MAX_GOLDENS))
+    expected = _expected_arrays(spec, min(max(room, 0) // math.prod(spec.input_shape), MAX_EXAMPLES))
     _compare_names(set(members), set(expected))
     arrays = {name: _parse_npy(name, members[name], *form) for name, form in expected.items()}
     claimed = header.pop("sha256")
@@ -227,14 +227,14 @@ def _naming(path: str | os.PathLike[str]):
         raise InputError(f"{os.fspath(path)}: {line if len(line) <= 400 else line[:397] + '...'}") from None
 
 
-def _expected_arrays(spec: ModelSpec, goldens: int) -> dict[str, tuple[str, Shape]]:
+def _expected_arrays(spec: ModelSpec, examples: int) -> dict[str, tuple[str, Shape]]:
     """Member name -> dtype and shape."""
     weights = {
         f"layers/{i}/{name}.npy": ("<f4", shape)
         for i, shapes in enumerate(spec.param_shapes)
         for name, shape in shapes.items()
     }
-    inputs, logits = (goldens, *spec.input_shape), (goldens, *spec.output_shape)
+    inputs, logits = (examples, *spec.input_shape), (examples, *spec.output_shape)
     return weights | {INPUTS: ("|u1", inputs), LOGITS: ("<f4", logits)}
 
 
@@ -271,8 +271,8 @@ def _verify(model: ModelFile) -> None:
                 raise InputError(f"layers/{i}/{name} holds a negative variance.")
 
     inputs, logits = model.golden_inputs, model.golden_logits
-    if not 1 <= len(inputs) <= MAX_GOLDENS:
-        raise InputError(f"{INPUTS} holds {len(inputs)} images; expected 1 to {MAX_GOLDENS}.")
+    if not 1 <= len(inputs) <= MAX_EXAMPLES:
+        raise InputError(f"{INPUTS} holds {len(inputs)} images; expected 1 to {MAX_EXAMPLES}.")
     if not np.isfinite(logits).all():
         raise InputError(f"{LOGITS} holds NaN or infinite values.")
     with np.errstate(all="ignore"):

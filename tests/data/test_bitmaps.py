@@ -152,10 +152,10 @@ def test_a_set_is_split_on_disk_as_in_memory(data, monkeypatch):
     small = load_dataset(folder)
     assert large.summary == small.summary and large.overlaps == small.overlaps
     for split in SPLIT_NAMES:
-        ours, theirs = large.sets[split], small.sets[split]
-        assert isinstance(ours.images, Bitmaps) and isinstance(theirs.images, np.ndarray)
-        np.testing.assert_array_equal(ours.images[:], theirs.images)
-        np.testing.assert_array_equal(ours.labels, theirs.labels)
+        found, expected = large.sets[split], small.sets[split]
+        assert isinstance(found.images, Bitmaps) and isinstance(expected.images, np.ndarray)
+        np.testing.assert_array_equal(found.images[:], expected.images)
+        np.testing.assert_array_equal(found.labels, expected.labels)
 
 
 def test_classes_are_selected_without_reading(data, array, monkeypatch):

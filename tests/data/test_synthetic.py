@@ -70,7 +70,7 @@ def test_an_unknown_class_is_refused_with_the_known_ones():
 
 
 def ridge_classifier(names, count):
-    """Learned from drawings of ours: least squares on blurred pixels; weak, quick, the same on every machine."""
+    """Learned from generated drawings: least squares on blurred pixels; weak, quick, the same on every machine."""
     rng = np.random.default_rng(0)
     x = features(np.concatenate([generate(name, count, rng) for name in names]))
     targets = np.repeat(2.0 * np.eye(len(names)) - 1, count, axis=0)

@@ -23,7 +23,7 @@ from tests.inference.attacks.make import ATTACKS, GOOD, pack, unpack
 SPEC = ModelSpec(
     [Conv2D(2, 3), BatchNorm(), ReLU(), MaxPool2D(), Flatten(), Dense(3)], (6, 5, 1), ("cat", "clock", "é")
 )
-CONTRACT = Preprocessing((6, 5, 1), 4, "box", (2.5, 2.0))
+PREPROCESSING = Preprocessing((6, 5, 1), 4, "box", (2.5, 2.0))
 
 
 def build(**changes):
@@ -33,8 +33,8 @@ def build(**changes):
         for shapes in SPEC.param_shapes
     ]
     inputs = rng.integers(0, 256, (4, 6, 5, 1), dtype=np.uint8)
-    logits = Network(SPEC, params, CONTRACT.divisor).logits(inputs)
-    return dataclasses.replace(ModelFile(SPEC, params, CONTRACT, inputs, logits), **changes)
+    logits = Network(SPEC, params, PREPROCESSING.divisor).logits(inputs)
+    return dataclasses.replace(ModelFile(SPEC, params, PREPROCESSING, inputs, logits), **changes)
 
 
 def same(a, b):

@@ -1,4 +1,4 @@
-"""Rung 3: whole networks, the reverse pass against ``jax.value_and_grad``; on noise and on doodles."""
+"""Level 3: whole networks, the reverse pass against ``jax.value_and_grad``; on noise and on doodles."""
 
 from functools import partial
 
@@ -60,7 +60,7 @@ def test_every_layer_is_in_some_network():
 
 
 def doodles(rng, shape):
-    """A few straight pen strokes on blank paper: mostly exact zeros, as in real data."""
+    """A few straight pen strokes on blank: mostly exact zeros, as in real data."""
     images = np.zeros(shape)
     for image in images:
         image[rng.integers(shape[1]), :, :] = rng.uniform(size=(shape[2], 1)).round(2)
@@ -85,29 +85,29 @@ def draw(spec, inputs, dtype, batch=3):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("mode", KEYS)
 def test_the_reverse_pass_gives_the_gradient_of_autodiff(name, dtype, mode):
-    spec, loss, listed = CASES[name]
+    spec, loss, penalties = CASES[name]
     key = KEYS[mode]
     hand, auto = (
-        jax.jit(make(spec, loss, listed), static_argnames="training")
+        jax.jit(make(spec, loss, penalties), static_argnames="training")
         for make in (backprop.value_and_grad, backprop.autodiff)
     )
     for inputs in INPUTS:
         arguments = draw(spec, inputs, dtype)
         mode = {"training": key is not None, "key": key}
         (value, aux), grads = hand(*arguments, **mode)
-        (their_value, their_aux), their_grads = auto(*arguments, **mode)
-        np.testing.assert_allclose(value, their_value, rtol=TOLERANCE[dtype])
-        assert jax.tree.structure(aux) == jax.tree.structure(their_aux)
-        for ours, theirs in zip(jax.tree.leaves(grads), jax.tree.leaves(their_grads), strict=True):
-            assert ours.dtype == dtype and ours.shape == theirs.shape
-            assert np.linalg.norm(ours - theirs) <= TOLERANCE[dtype] * max(np.linalg.norm(theirs), 1e-3)
+        (auto_value, auto_aux), auto_grads = auto(*arguments, **mode)
+        np.testing.assert_allclose(value, auto_value, rtol=TOLERANCE[dtype])
+        assert jax.tree.structure(aux) == jax.tree.structure(auto_aux)
+        for hand, auto in zip(jax.tree.leaves(grads), jax.tree.leaves(auto_grads), strict=True):
+            assert hand.dtype == dtype and hand.shape == auto.shape
+            assert np.linalg.norm(hand - auto) <= TOLERANCE[dtype] * max(np.linalg.norm(auto), 1e-3)
 
 
 def test_the_derivative_along_a_random_direction_is_that_of_central_differences():
-    spec, loss, listed = CASES["every kind of layer"]
+    spec, loss, penalties = CASES["every kind of layer"]
     params, x, labels = draw(spec, "noise", np.float64)
-    objective = jax.jit(model.loss_fn(spec, loss, listed))
-    _, grads = backprop.value_and_grad(spec, loss, listed)(params, x, labels, key=KEYS["training"])
+    objective = jax.jit(model.loss_fn(spec, loss, penalties))
+    _, grads = backprop.value_and_grad(spec, loss, penalties)(params, x, labels, key=KEYS["training"])
     rng = np.random.default_rng(3)
     direction = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape)), params)
     ahead, behind = (
@@ -130,11 +130,11 @@ def test_the_gradient_of_a_batch_is_the_mean_over_its_images(make):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-13), whole, mean)
 
 
-def test_nothing_that_autodiff_differentiates_carries_a_rule_of_ours():
-    """Otherwise the oracle would ask the suspect."""
-    for spec, loss, listed in CASES.values():
+def test_nothing_that_autodiff_differentiates_carries_a_hand_written_derivative():
+    """Otherwise autodiff would return the hand-written derivative."""
+    for spec, loss, penalties in CASES.values():
         params, x, labels = draw(spec, "noise", np.float64)
-        jaxpr = jax.make_jaxpr(model.loss_fn(spec, loss, listed))(params, x, labels, key=KEYS["training"])
+        jaxpr = jax.make_jaxpr(model.loss_fn(spec, loss, penalties))(params, x, labels, key=KEYS["training"])
         assert "custom_vjp" not in str(jaxpr)
 
 

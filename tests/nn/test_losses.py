@@ -40,13 +40,13 @@ def test_the_gradient_is_the_derivative_of_the_value(loss, labels, dtype):
 
     @jax.jit
     def both(outputs):
-        ours = loss.backward(loss.forward(outputs, labels)[1])
-        return ours, jax.grad(lambda outputs: loss.forward(outputs, labels)[0])(outputs)
+        hand = loss.backward(loss.forward(outputs, labels)[1])
+        return hand, jax.grad(lambda outputs: loss.forward(outputs, labels)[0])(outputs)
 
     for outputs in LOGITS.values():
-        ours, theirs = both(jnp.asarray(outputs, dtype))
-        assert ours.dtype == dtype
-        assert np.linalg.norm(ours - theirs) <= TOLERANCE[dtype] * np.linalg.norm(theirs)
+        hand, auto = both(jnp.asarray(outputs, dtype))
+        assert hand.dtype == dtype
+        assert np.linalg.norm(hand - auto) <= TOLERANCE[dtype] * np.linalg.norm(auto)
 
 
 @pytest.mark.parametrize("loss, labels", CASES)
@@ -71,8 +71,8 @@ def test_cross_entropy_is_the_mean_negative_log_probability():
 
 def test_label_smoothing_is_that_of_optax():
     logits = jnp.asarray(LOGITS["noise"])
-    theirs = optax.softmax_cross_entropy(logits, optax.smooth_labels(jnp.asarray(ONE_HOT), 0.1)).mean()
-    np.testing.assert_allclose(SoftmaxCrossEntropy(0.1).forward(logits, LABELS)[0], theirs, rtol=1e-12)
+    auto = optax.softmax_cross_entropy(logits, optax.smooth_labels(jnp.asarray(ONE_HOT), 0.1)).mean()
+    np.testing.assert_allclose(SoftmaxCrossEntropy(0.1).forward(logits, LABELS)[0], auto, rtol=1e-12)
 
 
 def test_logits_in_the_thousands_give_finite_values():

@@ -26,9 +26,9 @@ def test_every_penalty_is_covered():
 
 @pytest.mark.parametrize("penalty", CASES, ids=str)
 def test_the_gradient_is_the_derivative_of_the_value(penalty):
-    ours = penalty.backward(PARAMS)
-    theirs = jax.grad(lambda params: penalty.forward(params))(PARAMS)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-14), ours, theirs)
+    hand = penalty.backward(PARAMS)
+    auto = jax.grad(lambda params: penalty.forward(params))(PARAMS)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-14), hand, auto)
 
 
 def test_the_values_are_the_formulas_of_the_doodle_report():

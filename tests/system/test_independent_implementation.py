@@ -62,6 +62,6 @@ def test_numpy_and_jax_give_the_same_outputs(name, batch):
         for leaf in set(p) - {"w"}:
             p[leaf] = rng.uniform(0.5, 1.5, p[leaf].shape).astype(np.float32)
     x = rng.uniform(size=(batch, *spec.input_shape)).astype(np.float32)
-    theirs = np.asarray(jax.jit(lambda p, x: model.apply(spec, p, x))(params, jnp.asarray(x)))
-    ours = network.Network(spec, params).logits(x)
-    assert ours.dtype == np.float32 and np.abs(ours - theirs).max() <= 1e-5 * np.abs(theirs).max()
+    expected = np.asarray(jax.jit(lambda p, x: model.apply(spec, p, x))(params, jnp.asarray(x)))
+    found = network.Network(spec, params).logits(x)
+    assert found.dtype == np.float32 and np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()

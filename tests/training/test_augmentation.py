@@ -64,8 +64,8 @@ def test_sampling_is_bilinear():
     rng = np.random.default_rng(0)
     images = rng.uniform(size=(3, 9, 7, 1)).astype(np.float32)
     places = rng.uniform(-3, 11, size=(3, 2, 9, 7)).astype(np.float32)
-    ours = augmentation._sample(jnp.asarray(images), jnp.asarray(places))
-    for image, place, result in zip(images, places, np.asarray(ours), strict=True):
+    found = augmentation._sample(jnp.asarray(images), jnp.asarray(places))
+    for image, place, result in zip(images, places, np.asarray(found), strict=True):
         expected = map_coordinates(image[..., 0], place, order=1, mode="grid-constant")
         inside = ((place > -1) & (place < np.array([9, 7])[:, None, None])).all(axis=0)
         np.testing.assert_allclose(result[inside, 0], expected[inside], atol=1e-5)

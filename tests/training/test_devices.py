@@ -67,8 +67,8 @@ def test_the_network_has_arrays_that_are_sent_together_and_one_that_is_sent_alon
 
 def test_two_devices_train_the_network_that_one_trains(found):
     one, two = found["params"]
-    for mine, theirs in zip(one, two, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+    for one_device, two_devices in zip(one, two, strict=True):
+        np.testing.assert_allclose(one_device, two_devices, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(*found["losses"], rtol=1e-5)
 
 

@@ -114,12 +114,12 @@ def test_an_optimizer_follows_its_schedule():
 def test_every_optimizer_is_that_of_optax(name):
     peers = {"momentum": optax.sgd(0.01, 0.9), "nesterov": optax.sgd(0.01, 0.9, nesterov=True)}
     peers |= {"adamw": optax.adamw(0.01, weight_decay=0.01), "lion": optax.lion(0.01, weight_decay=0.01)}
-    ours, peer = make(name, 0.01), peers.get(name) or getattr(optax, name)(0.01)
+    made, peer = make(name, 0.01), peers.get(name) or getattr(optax, name)(0.01)
     params = peer_params = [{"w": PARAMS[0]["w"]}]
-    state, peer_state = ours.init(params), peer.init(params)
+    state, peer_state = made.init(params), peer.init(params)
     for step in range(4):
         grads = [{"w": GRADS[0]["w"] * (step - 1.5)}]
-        updates, state = ours.update(grads, state, params)
+        updates, state = made.update(grads, state, params)
         peer_updates, peer_state = peer.update(grads, peer_state, peer_params)
         params, peer_params = optax.apply_updates(params, updates), optax.apply_updates(peer_params, peer_updates)
     np.testing.assert_allclose(params[0]["w"], peer_params[0]["w"], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The fused block against the three rules it stands for, whose derivatives autodiff finds.
+"""The fused block against the three layers it stands for, whose derivatives autodiff finds.
 
 Ties are exact here: weights and inputs in quarters make every sum exact, in whatever order it is taken.
 """
@@ -37,9 +37,9 @@ def quarters(rng, shape):
 INPUTS = {
     "noise": (lambda rng, shape: rng.normal(size=shape), lambda rng, shape: rng.normal(size=shape)),
     "ties": (quarters, quarters),
-    "blank paper": (quarters, lambda rng, shape: np.zeros(shape)),
-    "full paper": (quarters, lambda rng, shape: np.ones(shape)),
-    "blank paper, no bias": (
+    "blank": (quarters, lambda rng, shape: np.zeros(shape)),
+    "full": (quarters, lambda rng, shape: np.ones(shape)),
+    "blank, no bias": (
         lambda rng, shape: quarters(rng, shape) * (len(shape) > 1),
         lambda rng, shape: np.zeros(shape),
     ),
@@ -68,17 +68,17 @@ def draw(layer, shape, inputs, dtype):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_the_block_computes_and_derives_what_its_three_layers_do(layer, shape, dtype):
     @jax.jit
-    def ours_and_theirs(params, x, dy):
+    def hand_and_auto(params, x, dy):
         y, residuals = ConvReLUMaxPool(layer).forward(params, x)
         expected, pull = jax.vjp(partial(reference, layer), params, x)
         return (y, *ConvReLUMaxPool(layer).backward(residuals, dy)), (expected, *pull(dy))
 
     for inputs in INPUTS:
-        ours, theirs = ours_and_theirs(*draw(layer, shape, inputs, dtype))
-        assert jax.tree.structure(ours) == jax.tree.structure(theirs)
-        for mine, leaf in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-            assert mine.shape == leaf.shape and mine.dtype == leaf.dtype
-            error = np.linalg.norm(mine - leaf) / max(np.linalg.norm(leaf), 1e-3)
+        hand, auto = hand_and_auto(*draw(layer, shape, inputs, dtype))
+        assert jax.tree.structure(hand) == jax.tree.structure(auto)
+        for by_hand, leaf in zip(jax.tree.leaves(hand), jax.tree.leaves(auto), strict=True):
+            assert by_hand.shape == leaf.shape and by_hand.dtype == leaf.dtype
+            error = np.linalg.norm(by_hand - leaf) / max(np.linalg.norm(leaf), 1e-3)
             assert error <= TOLERANCE[dtype], f"{inputs}: {leaf.shape}, rel-L2 {error:.1e}"
 
 

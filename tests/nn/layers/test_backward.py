@@ -1,7 +1,7 @@
-"""Every layer's derivative, by three witnesses that do not know each other.
+"""Every layer's derivative, by three independent checks.
 
-Rung 1: ``backward`` against ``jax.vjp`` of ``forward``. Rung 2: against central differences, without autodiff.
-(Rung 3, whole networks, is in ``tests/nn/test_backprop.py``.)
+Level 1: ``backward`` against ``jax.vjp`` of ``forward``. Level 2: against central differences, without autodiff.
+(Level 3, whole networks, is in ``tests/nn/test_backprop.py``.)
 """
 
 from functools import partial
@@ -73,8 +73,8 @@ CASES = [
 INPUTS = {
     "noise": lambda rng, shape: rng.normal(size=shape),
     "integers": lambda rng, shape: rng.integers(-1, 2, shape).astype(float),  # zeros and ties at every turn
-    "blank paper": lambda rng, shape: np.zeros(shape),
-    "full paper": lambda rng, shape: np.ones(shape),
+    "blank": lambda rng, shape: np.zeros(shape),
+    "full": lambda rng, shape: np.ones(shape),
     "saturated": lambda rng, shape: 8 * rng.normal(size=shape),
 }
 KEYS = {"training": jax.random.key(3), "evaluation": None}
@@ -90,7 +90,7 @@ def test_every_layer_is_covered():
 
 
 def draw(layer, shape, inputs, dtype, seed=0):
-    """Random parameters (biases too), an input of the named kind, and a random error for the output."""
+    """Random parameters (biases too), an input of the named kind, and a random cotangent for the output."""
     rng = np.random.default_rng(seed)
     params = {name: rng.normal(size=s).astype(dtype) for name, s in layer.param_shapes(shape[1:]).items()}
     if "var" in params:
@@ -100,13 +100,13 @@ def draw(layer, shape, inputs, dtype, seed=0):
     return jax.tree.map(jnp.asarray, (params, x, dy))
 
 
-def assert_close(ours, theirs, tolerance):
+def assert_close(hand, auto, tolerance):
     """Every leaf within ``tolerance`` of the oracle's, in the 2-norm relative to the larger of its norm and 1e-3."""
-    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(theirs):
-        mine = dict(jax.tree_util.tree_leaves_with_path(ours))[path]
-        assert mine.shape == leaf.shape and mine.dtype == leaf.dtype, path
-        error = np.linalg.norm(np.asarray(mine - leaf, np.float64)) / max(np.linalg.norm(leaf), 1e-3)
+    assert jax.tree.structure(hand) == jax.tree.structure(auto)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(auto):
+        by_hand = dict(jax.tree_util.tree_leaves_with_path(hand))[path]
+        assert by_hand.shape == leaf.shape and by_hand.dtype == leaf.dtype, path
+        error = np.linalg.norm(np.asarray(by_hand - leaf, np.float64)) / max(np.linalg.norm(leaf), 1e-3)
         assert error <= tolerance, f"{jax.tree_util.keystr(path)}: rel-L2 {error:.1e}"
 
 
@@ -115,7 +115,7 @@ def assert_close(ours, theirs, tolerance):
 def test_backward_is_the_derivative_that_autodiff_finds(layer, shape, dtype):
 
     @jax.jit
-    def ours_and_theirs(params, x, dy):
+    def hand_and_auto(params, x, dy):
         pairs = []
         for key in KEYS.values():
             _, pull = jax.vjp(partial(forward_alone, layer, key=key), params, x)
@@ -123,8 +123,8 @@ def test_backward_is_the_derivative_that_autodiff_finds(layer, shape, dtype):
         return pairs
 
     for inputs in INPUTS:
-        for ours, theirs in ours_and_theirs(*draw(layer, shape, inputs, dtype)):
-            assert_close(ours, theirs, TOLERANCE[dtype])
+        for hand, auto in hand_and_auto(*draw(layer, shape, inputs, dtype)):
+            assert_close(hand, auto, TOLERANCE[dtype])
 
 
 def forward_alone(layer, params, x, *, key):
@@ -158,20 +158,20 @@ def test_backward_agrees_with_central_differences(layer, shape, mode):
 
 
 @each_case
-def test_the_custom_vjp_adapter_differentiates_by_our_rule(layer, shape):
+def test_the_custom_vjp_adapter_differentiates_by_backward(layer, shape):
     params, x, dy = draw(layer, shape, "noise", np.float64)
     key = KEYS["training"]
 
     @jax.jit
-    def ours_and_theirs(params, x, dy):
+    def hand_and_auto(params, x, dy):
         _, pull = jax.vjp(as_custom_vjp(layer), params, x, key)
         return pull(dy)[:2], layer.backward(layer.forward(params, x, key=key)[1], dy)
 
-    assert_close(*ours_and_theirs(params, x, dy), 1e-14)
+    assert_close(*hand_and_auto(params, x, dy), 1e-14)
 
 
 @each_case
-def test_shapes_are_those_that_the_spec_foretells(layer, shape):
+def test_shapes_are_those_that_the_layer_states(layer, shape):
     params, x, _ = draw(layer, shape, "noise", np.float32)
     y = jax.eval_shape(layer.forward, params, x)[0]
     assert y.shape == (shape[0], *layer.output_shape(shape[1:]))
@@ -193,15 +193,15 @@ def test_residuals_hold_arrays_only(layer, shape):
 
 
 @each_case
-def test_statistics_are_observed_in_training_alone_and_have_no_gradient(layer, shape):
+def test_statistics_are_updated_in_training_alone_and_have_no_gradient(layer, shape):
     params, x, dy = draw(layer, shape, "noise", np.float64)
     for mode, key in KEYS.items():
 
         @jax.jit
-        def seen_and_blamed(params, x, dy, key=key):
+        def updates_and_gradients(params, x, dy, key=key):
             _, residuals = layer.forward(params, x, key=key)
             return layer.update_statistics(params, residuals), layer.backward(residuals, dy)[0]
 
-        seen, blamed = seen_and_blamed(params, x, dy)
-        assert set(seen) == (set(layer.statistics) if mode == "training" else set())
-        assert all(not np.any(blamed[name]) for name in layer.statistics)
+        updates, gradients = updates_and_gradients(params, x, dy)
+        assert set(updates) == (set(layer.statistics) if mode == "training" else set())
+        assert all(not np.any(gradients[name]) for name in layer.statistics)

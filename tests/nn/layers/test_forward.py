@@ -37,27 +37,27 @@ def test_conv_is_the_cross_correlation_that_xla_computes(layer, size):
         RNG.normal(size=layer.filters),
     )
     dimensions = ("NHWC", "HWIO", "NHWC")
-    theirs = lax.conv_general_dilated(x, w, layer.stride, layer.padding, dimension_numbers=dimensions) + b
-    np.testing.assert_allclose(run(layer, x, {"w": w, "b": b}), theirs, atol=1e-12)
+    expected = lax.conv_general_dilated(x, w, layer.stride, layer.padding, dimension_numbers=dimensions) + b
+    np.testing.assert_allclose(run(layer, x, {"w": w, "b": b}), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("kernel_size", [(3, 3), (2, 4)])
 def test_conv_slides_the_kernel_unflipped(kernel_size):
     x, w = RNG.normal(size=(6, 7)), RNG.normal(size=kernel_size)
-    ours = run(Conv2D(1, kernel_size), x[None, :, :, None], {"w": w[:, :, None, None], "b": np.zeros(1)})
-    np.testing.assert_allclose(ours[0, :, :, 0], correlate(x, w, "valid"), atol=1e-12)
+    found = run(Conv2D(1, kernel_size), x[None, :, :, None], {"w": w[:, :, None, None], "b": np.zeros(1)})
+    np.testing.assert_allclose(found[0, :, :, 0], correlate(x, w, "valid"), atol=1e-12)
 
 
 @pytest.mark.parametrize("layer", [MaxPool2D(), MaxPool2D(3, 2), MaxPool2D((3, 2), (1, 3))], ids=str)
 def test_max_pool_and_its_derivative_are_those_of_reduce_window(layer):
     """``reduce_window``, too, gives all of the error to the first of equal winners: here most windows are tied."""
     x = jnp.asarray(RNG.integers(0, 3, (2, 8, 9, 2)).astype(float))
-    theirs, pull = jax.vjp(
+    expected, pull = jax.vjp(
         lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, *layer.window, 1), (1, *layer.stride, 1), "VALID"), x
     )
-    ours, residuals = layer.forward({}, x)
-    np.testing.assert_array_equal(ours, theirs)
-    dy = jnp.asarray(RNG.normal(size=ours.shape))
+    found, residuals = layer.forward({}, x)
+    np.testing.assert_array_equal(found, expected)
+    dy = jnp.asarray(RNG.normal(size=found.shape))
     np.testing.assert_allclose(layer.backward(residuals, dy)[1], pull(dy)[0], atol=1e-14)
 
 
