@@ -55,14 +55,10 @@ def describe(model: ModelFile, layers: Sequence[InferenceLayer]) -> dict[str, An
 
 
 def _describe(folded: InferenceLayer) -> dict[str, Any]:
-    layer = folded.layer
-    described: dict[str, Any] = {
-        "type": type(layer).__name__,
-        "input_shape": folded.input_shape,
-        "output_shape": folded.output_shape,
-    }
+    layer, before, after = folded.layer, folded.input_shape, folded.output_shape
+    described: dict[str, Any] = {"type": type(layer).__name__, "input_shape": before, "output_shape": after}
     names = [field.name for field in fields(layer)]  # type: ignore[arg-type]
-    described |= {name: getattr(layer, name) for name in names} | derived(layer, folded.input_shape)
+    described |= {name: getattr(layer, name) for name in names} | derived(layer, before)
     arrays: dict[str, NDArray[Any]] = dict(folded.params)
     if folded.int8:
         q = folded.int8
@@ -85,15 +81,13 @@ def _(layer: nn.Conv2D, input_shape: Shape) -> dict[str, Any]:
     return {"pads": (top, left)}
 
 
-def _nothing(layer: nn.Layer, input_shape: Shape) -> dict[str, Any]:
+_Pool = nn.MaxPool2D | nn.AvgPool2D | nn.GlobalAvgPool2D
+_Activation = nn.ReLU | nn.LeakyReLU | nn.Sigmoid | nn.Tanh | nn.Softmax
+
+
+@derived.register
+def _(layer: nn.Dense | nn.BatchNorm | nn.Flatten | _Pool | _Activation, input_shape: Shape) -> dict[str, Any]:
     return {}
-
-
-for _kind in (
-    nn.Dense, nn.MaxPool2D, nn.AvgPool2D, nn.GlobalAvgPool2D, nn.Flatten, nn.ReLU, nn.LeakyReLU,
-    nn.Sigmoid, nn.Tanh, nn.Softmax, nn.BatchNorm,
-):  # fmt: skip
-    derived.register(_kind, _nothing)
 
 
 def _packed(value: NDArray[Any]) -> dict[str, str]:

@@ -62,18 +62,15 @@ def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None 
 
     height, width, _ = model.preprocessing.image_shape
     classes = len(model.spec.classes)
+    inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", height, width, 1])]
+    outputs = [
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", classes]),
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", classes]),
+        helper.make_tensor_value_info("abstained", TensorProto.BOOL, ["n"]),
+    ]
+    constants = [numpy_helper.from_array(value, name) for name, value in graph.constants.items()]
     proto = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "jaxdoodle",
-            [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", height, width, 1])],
-            [
-                helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", classes]),
-                helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", classes]),
-                helper.make_tensor_value_info("abstained", TensorProto.BOOL, ["n"]),
-            ],
-            [numpy_helper.from_array(value, name) for name, value in graph.constants.items()],
-        ),
+        helper.make_graph(graph.nodes, "jaxdoodle", inputs, outputs, constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="jaxdoodle",
@@ -133,24 +130,14 @@ def _dense(layer: nn.Dense, graph: Graph, name: str, folded: InferenceLayer, x: 
 @nodes.register
 def _conv2d(layer: nn.Conv2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
     (top, bottom), (left, right) = layer.pads(folded.input_shape[:2])
-    return graph.node(
-        "Conv",
-        _weights(graph, name, folded, x, (3, 2, 0, 1)),
-        name,
-        kernel_shape=layer.kernel_size,
-        strides=layer.stride,
-        pads=[top, left, bottom, right],
-    )
+    inputs, pads = _weights(graph, name, folded, x, (3, 2, 0, 1)), [top, left, bottom, right]
+    return graph.node("Conv", inputs, name, kernel_shape=layer.kernel_size, strides=layer.stride, pads=pads)
 
 
 @nodes.register
-def _max_pool(layer: nn.MaxPool2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
-    return graph.node("MaxPool", [x], name, kernel_shape=layer.window, strides=layer.stride)
-
-
-@nodes.register
-def _avg_pool(layer: nn.AvgPool2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
-    return graph.node("AveragePool", [x], name, kernel_shape=layer.window, strides=layer.stride)
+def _pool(layer: nn.MaxPool2D | nn.AvgPool2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    kind = "MaxPool" if isinstance(layer, nn.MaxPool2D) else "AveragePool"
+    return graph.node(kind, [x], name, kernel_shape=layer.window, strides=layer.stride)
 
 
 @nodes.register
@@ -176,13 +163,8 @@ def _leaky_relu(layer: nn.LeakyReLU, graph: Graph, name: str, folded: InferenceL
 
 
 @nodes.register
-def _sigmoid(layer: nn.Sigmoid, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
-    return graph.node("Sigmoid", [x], name)
-
-
-@nodes.register
-def _tanh(layer: nn.Tanh, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
-    return graph.node("Tanh", [x], name)
+def _sigmoid(layer: nn.Sigmoid | nn.Tanh, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node(type(layer).__name__, [x], name)
 
 
 @nodes.register

@@ -350,14 +350,6 @@ def sun(rng: np.random.Generator) -> Strokes:
 
 #: Class name -> its function.
 GENERATORS = {
-    "headphones": headphones,
-    "bucket": bucket,
-    "clock": clock,
-    "pizza": pizza,
-    "hexagon": hexagon,
-    "smiley face": smiley_face,
-    "house": house,
-    "star": star,
-    "fish": fish,
-    "sun": sun,
+    function.__name__.replace("_", " "): function
+    for function in (headphones, bucket, clock, pizza, hexagon, smiley_face, house, star, fish, sun)
 }
