@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -35,16 +35,10 @@ NORM_NAMES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class FoundLayer:
-    """Arrays that belong to one layer: "w" and "b", or those of a BatchNorm."""
-
-    name: str
-    params: Mapping[str, NDArray[np.float32]]
-
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        return {name: value.shape for name, value in self.params.items()}
+#: Arrays by name; of a layer, they are "w" and "b", or those of a BatchNorm.
+Arrays = dict[str, NDArray[np.float32]]
+#: Layout, network, parameters.
+Match = tuple[str, nn.ModelSpec, list[Arrays]]
 
 
 def import_weights(
@@ -83,12 +77,12 @@ def import_weights(
             spec = replace(spec, classes=tuple(classes) or spec.classes or _numbered(spec.output_shape[-1]))
         image_shape = preprocessing.image_shape
         found = _layers_in(read_arrays(path))
-        matches = [
-            (name, candidate, params)
-            for name in ([layout] if layout else LAYOUTS)
-            for candidate, params in _matches(found, LAYOUTS[name], image_shape, classes, activation, spec)
-        ]
-        name, chosen, params = _only(matches, found)
+
+        def candidates(ordered: list[Arrays]) -> Iterator[nn.ModelSpec]:
+            return iter([spec]) if spec else _candidates(ordered, image_shape, classes, activation)
+
+        layouts = [layout] if layout else LAYOUTS
+        name, chosen, params = _only([match for name in layouts for match in _matches(found, name, candidates)], found)
         inputs = _reference_images(image_shape)
         logits = Network(chosen, params, preprocessing.divisor).logits(inputs)
     except InputError as error:
@@ -111,13 +105,13 @@ def _reference_images(shape: Shape) -> NDArray[np.uint8]:
     return rng.integers(0, 256, (4, *shape), dtype=np.uint8)
 
 
-def _layers_in(arrays: Mapping[str, NDArray[np.float32]]) -> list[FoundLayer]:
+def _layers_in(arrays: Arrays) -> list[Arrays]:
     """Arrays grouped into layers: by the part of the name that they share, or else each matrix with the next vector."""
-    groups: dict[str, dict[str, NDArray[np.float32]]] = {}
+    groups: dict[str, Arrays] = {}
     for name, array in arrays.items():
         group, _, last = name.rpartition(".")
         groups.setdefault(group, {})[last] = array
-    layers = [_layer_of(name, list(group.items())) for name, group in groups.items()]
+    layers = [_layer_of(list(group.items())) for group in groups.values()]
     if layers and all(layers):
         return [layer for layer in layers if layer]
     matrices = [(name, array) for name, array in arrays.items() if not _is_vector(array)]
@@ -126,17 +120,17 @@ def _layers_in(arrays: Mapping[str, NDArray[np.float32]]) -> list[FoundLayer]:
         listed = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:12]) or "no arrays"
         raise InputError(f"which arrays belong together? Expected a bias for each weight; got {listed}.")
     pairs = zip(*([matrices, vectors] if vectors else [matrices]), strict=True)
-    return [layer for pair in pairs if (layer := _layer_of(pair[0][0], list(pair)))]
+    return [layer for pair in pairs if (layer := _layer_of(list(pair)))]
 
 
-def _layer_of(name: str, arrays: list[tuple[str, NDArray[np.float32]]]) -> FoundLayer | None:
+def _layer_of(arrays: list[tuple[str, NDArray[np.float32]]]) -> Arrays | None:
     weights = [array for _, array in arrays if not _is_vector(array)]
     vectors = {key: array.reshape(-1) for key, array in arrays if _is_vector(array)}
     if len(weights) == 1 and len(vectors) <= 1 and weights[0].ndim in (2, 4):
-        return FoundLayer(name, dict(zip(("w", "b"), [weights[0], *vectors.values()], strict=False)))
+        return dict(zip(("w", "b"), [weights[0], *vectors.values()], strict=False))
     if not weights and len(vectors) == 4:
         norm = {param: vectors[one] for param, names in NORM_NAMES.items() for one in names if one in vectors}
-        return FoundLayer(name, norm) if len(norm) == 4 else None
+        return norm if len(norm) == 4 else None
     return None
 
 
@@ -146,34 +140,28 @@ def _is_vector(array: NDArray[np.float32]) -> bool:
 
 
 def _matches(
-    layers: list[FoundLayer],
-    axes: Mapping[int, Shape],
-    image_shape: Shape,
-    classes: Sequence[str],
-    activation: str | None,
-    spec: nn.ModelSpec | None,
-) -> Iterator[tuple[nn.ModelSpec, list[dict[str, NDArray[np.float32]]]]]:
+    layers: list[Arrays], layout: str, candidates: Callable[[list[Arrays]], Iterator[nn.ModelSpec]]
+) -> Iterator[Match]:
     """The networks whose parameters have the shapes of the layers in this layout, each with its parameters."""
-    transposed = [FoundLayer(layer.name, _transposed(layer.params, axes)) for layer in layers]
-    ordered = _in_order(transposed)
-    for candidate in [spec] if spec else _candidates(ordered, image_shape, classes, activation):
-        wanted = [shapes for shapes in candidate.param_shapes if shapes]
-        if [layer.shapes for layer in ordered] == wanted:
+    ordered = _in_order([_transposed(layer, LAYOUTS[layout]) for layer in layers])
+    found = [{name: value.shape for name, value in layer.items()} for layer in ordered]
+    for candidate in candidates(ordered):
+        if found == [shapes for shapes in candidate.param_shapes if shapes]:
             remaining = iter(ordered)
-            params = [dict(next(remaining).params) if shapes else {} for shapes in candidate.param_shapes]
-            if axes is LAYOUTS["outputs first"]:
+            params = [dict(next(remaining)) if shapes else {} for shapes in candidate.param_shapes]
+            if layout == "outputs first":
                 _reorder_flattened(candidate, params)
-            yield candidate, params
+            yield layout, candidate, params
 
 
-def _transposed(params: Mapping[str, NDArray[np.float32]], axes: Mapping[int, Shape]) -> dict[str, NDArray[np.float32]]:
-    if "w" not in params:
-        return dict(params)
-    w = params["w"].transpose(axes[params["w"].ndim])
-    return {"w": np.ascontiguousarray(w), "b": params.get("b", np.zeros(w.shape[-1], np.float32))}
+def _transposed(layer: Arrays, axes: Mapping[int, Shape]) -> Arrays:
+    if "w" not in layer:
+        return layer
+    w = layer["w"].transpose(axes[layer["w"].ndim])
+    return {"w": np.ascontiguousarray(w), "b": layer.get("b", np.zeros(w.shape[-1], np.float32))}
 
 
-def _reorder_flattened(spec: nn.ModelSpec, params: list[dict[str, NDArray[np.float32]]]) -> None:
+def _reorder_flattened(spec: nn.ModelSpec, params: list[Arrays]) -> None:
     """Where channels come first they vary slowest in a flattened image; in NHWC they vary fastest."""
     for i, (layer, shape) in enumerate(zip(spec.layers, spec.shapes[:-1], strict=True)):
         if isinstance(layer, nn.Flatten) and shape[-1] > 1:
@@ -183,7 +171,7 @@ def _reorder_flattened(spec: nn.ModelSpec, params: list[dict[str, NDArray[np.flo
             after["w"] = np.ascontiguousarray(w.transpose(1, 2, 0, 3)).reshape(after["w"].shape)
 
 
-def _in_order(layers: list[FoundLayer]) -> list[FoundLayer]:
+def _in_order(layers: list[Arrays]) -> list[Arrays]:
     """As they are, if each takes the output of the one before it; else in the only order in which that is so."""
     if _joins(layers):
         return layers
@@ -191,7 +179,7 @@ def _in_order(layers: list[FoundLayer]) -> list[FoundLayer]:
     return orders[0] if len(orders) == 1 else layers
 
 
-def _orders(begun: list[FoundLayer], left: list[FoundLayer]) -> Iterator[list[FoundLayer]]:
+def _orders(begun: list[Arrays], left: list[Arrays]) -> Iterator[list[Arrays]]:
     if not left:
         yield begun
     for i, layer in enumerate(left):
@@ -199,16 +187,16 @@ def _orders(begun: list[FoundLayer], left: list[FoundLayer]) -> Iterator[list[Fo
             yield from _orders([*begun, layer], left[:i] + left[i + 1 :])
 
 
-def _joins(layers: list[FoundLayer]) -> bool:
+def _joins(layers: list[Arrays]) -> bool:
     """Convolutions on one channel first, then matrices; each input as large as the output before it, or, flattened,
     a multiple of that."""
     size, flat = 1, False
     for layer in layers:
-        if "w" not in layer.params:
-            if layer.params["mean"].shape != (size,):
+        if "w" not in layer:
+            if layer["mean"].shape != (size,):
                 return False
             continue
-        w = layer.params["w"]
+        w = layer["w"]
         if w.ndim == 4 and (flat or w.shape[2] != size):
             return False
         if w.ndim == 2 and (w.shape[0] % size or (flat and w.shape[0] != size)):
@@ -218,19 +206,19 @@ def _joins(layers: list[FoundLayer]) -> bool:
 
 
 def _candidates(
-    layers: list[FoundLayer], image_shape: Shape, classes: Sequence[str], activation: str | None
+    layers: list[Arrays], image_shape: Shape, classes: Sequence[str], activation: str | None
 ) -> Iterator[nn.ModelSpec]:
     """Networks of the usual form: convolutions of stride 1, each with or without a 2x2 max-pool, then dense layers."""
-    if any("w" not in layer.params for layer in layers):
+    if any("w" not in layer for layer in layers):
         raise InputError("where is the normalization, and what is its epsilon? Weights do not say; give a spec.")
-    convolutions = sum(layer.params["w"].ndim == 4 for layer in layers)
+    convolutions = sum(layer["w"].ndim == 4 for layer in layers)
     hidden = len(layers) - 1
     if hidden and activation is None:
         raise InputError(
             f"which activation is between the {hidden + 1} layers? Weights do not say: {', '.join(ACTIVATIONS)}."
         )
     between = ACTIVATIONS[activation] if activation else None
-    names = tuple(classes) or _numbered(layers[-1].params["w"].shape[-1])
+    names = tuple(classes) or _numbered(layers[-1]["w"].shape[-1])
     paddings = ("VALID", "SAME") if convolutions else ("VALID",)
     heads = (nn.Flatten(), nn.GlobalAvgPool2D()) if convolutions else (nn.Flatten(),)
     seen = set()
@@ -246,29 +234,28 @@ def _candidates(
 
 
 def _built(
-    layers: list[FoundLayer], between: nn.Layer | None, padding: str, pools: list[bool], head: nn.Layer
+    layers: list[Arrays], between: nn.Layer | None, padding: str, pools: list[bool], head: nn.Layer
 ) -> Iterator[nn.Layer]:
     flat = False
     for index, layer in enumerate(layers):
-        if layer.params["w"].ndim == 4:
-            yield nn.Conv2D(layer.params["w"].shape[3], layer.params["w"].shape[:2], padding=padding)
+        w = layer["w"]
+        if w.ndim == 4:
+            yield nn.Conv2D(w.shape[3], w.shape[:2], padding=padding)
         else:
             if not flat:
                 yield head
             flat = True
-            yield nn.Dense(layer.params["w"].shape[1])
+            yield nn.Dense(w.shape[1])
         if between and index + 1 < len(layers):
             yield between
         if not flat and pools.pop(0):
             yield nn.MaxPool2D()
 
 
-def _only(
-    matches: list[tuple[str, nn.ModelSpec, list[dict[str, NDArray[np.float32]]]]], layers: list[FoundLayer]
-) -> tuple[str, nn.ModelSpec, list[dict[str, NDArray[np.float32]]]]:
+def _only(matches: list[Match], layers: list[Arrays]) -> Match:
     if len(matches) == 1:
         return matches[0]
-    shapes = ", ".join(str(tuple(layer.params["w"].shape)) for layer in layers if "w" in layer.params)
+    shapes = ", ".join(str(tuple(layer["w"].shape)) for layer in layers if "w" in layer)
     if not matches:
         raise InputError(f"which network is it? No usual one has weights of shapes {shapes}; give a spec.")
     if len({name for name, _, _ in matches}) > 1:
