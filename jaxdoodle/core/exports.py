@@ -10,17 +10,17 @@ from typing import Any
 __all__ = ["exports"]
 
 
-def exports(package: str, **modules: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package, which import a module when one of its names is asked for.
+def exports(package: str, **modules: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package that imports a module when a name of it is asked for.
 
-    ``__all__`` and imports under ``TYPE_CHECKING`` tell type checkers and editors the same names.
+    The stub ``__init__.pyi`` beside the package tells type checkers and editors the same names.
 
     Args:
       package: Its ``__name__``.
       modules: For each of its modules the public names in it, separated by spaces.
 
     Returns:
-      Both functions; the first raises ``AttributeError`` at other names.
+      Both functions, and the names, sorted; the first function raises ``AttributeError`` at other names.
     """
     module_of = {name: module for module, names in modules.items() for name in names.split()}
 
@@ -29,4 +29,4 @@ def exports(package: str, **modules: str) -> tuple[Callable[[str], Any], Callabl
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
 
-    return get, lambda: sorted({*vars(sys.modules[package]), *module_of})
+    return get, lambda: sorted({*vars(sys.modules[package]), *module_of}), sorted(module_of)

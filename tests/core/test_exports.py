@@ -1,10 +1,12 @@
+import ast
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-PACKAGES = ["plots", "preprocessing", "strokes"]
+PACKAGES = ["nn", "nn.layers", "plots", "preprocessing", "strokes", "training"]
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -13,6 +15,17 @@ def test_every_public_name_is_found_and_listed(name):
     assert set(package.__all__) <= set(dir(package))
     assert len(set(package.__all__)) == len(package.__all__)
     assert all(getattr(package, public) is not None for public in package.__all__)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_stub_names_what_the_package_has(name):
+    package = importlib.import_module(f"jaxdoodle.{name}")
+    tree = ast.parse(Path(package.__file__).with_suffix(".pyi").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    named = {alias.asname: node.module for node in imports for alias in node.names}
+    assert set(named) - {"layers"} == set(package.__all__)  # "layers" is a package of nn
+    for public in package.__all__:
+        assert getattr(importlib.import_module(named[public]), public) is getattr(package, public)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -1,0 +1,10 @@
+from jaxdoodle.strokes.drawing import Drawing as Drawing
+from jaxdoodle.strokes.drawing import Stroke as Stroke
+from jaxdoodle.strokes.drawing import check as check
+from jaxdoodle.strokes.drawing import simplify as simplify
+from jaxdoodle.strokes.raster import paint as paint
+from jaxdoodle.strokes.raster import rasterize as rasterize
+from jaxdoodle.strokes.readers import Skipped as Skipped
+from jaxdoodle.strokes.readers import read_drawings as read_drawings
+from jaxdoodle.strokes.readers import scan as scan
+from jaxdoodle.strokes.svg import strokes_of as strokes_of

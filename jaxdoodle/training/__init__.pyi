@@ -1,0 +1,10 @@
+from jaxdoodle.training.augmentation import Augment as Augment
+from jaxdoodle.training.config import TrainConfig as TrainConfig
+from jaxdoodle.training.evaluation import Evaluation as Evaluation
+from jaxdoodle.training.evaluation import evaluate as evaluate
+from jaxdoodle.training.evaluation import predict as predict
+from jaxdoodle.training.evaluation import score as score
+from jaxdoodle.training.loop import DivergedError as DivergedError
+from jaxdoodle.training.loop import Epoch as Epoch
+from jaxdoodle.training.loop import TrainResult as TrainResult
+from jaxdoodle.training.loop import fit as fit
