@@ -214,6 +214,9 @@ def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
     Args:
       logits: (n, classes) floats.
       labels: (n,) integers below ``classes``.
+
+    Returns:
+      In nats, at least 0.
     """
     scores = np.asarray(logits, np.float64)
     return float((np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(scores)), np.asarray(labels)]).mean())
@@ -251,6 +254,9 @@ def auroc(in_distribution: ArrayLike, out_of_distribution: ArrayLike) -> float:
     Args:
       in_distribution: (n,) scores.
       out_of_distribution: (m,) scores.
+
+    Returns:
+      From 0 to 1; 0.5 for a score that tells nothing.
 
     Reference:
       Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic (ROC)

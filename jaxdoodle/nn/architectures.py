@@ -38,6 +38,9 @@ def mlp(
       drop_rate: Fraction that dropout zeroes after each activation; 0 for no dropout.
       kernel_init: Initializer of the weights, as for ``Dense``.
       input_shape: Shape of one image, (height, width, channels).
+
+    Returns:
+      The spec; it names the classes.
     """
     layers: list[Layer] = [Flatten()]
     for units in hidden:
@@ -54,6 +57,9 @@ def digit_cnn(classes: Sequence[str], drop_rate: float = 0.2, input_shape: tuple
       classes: Names of the outputs.
       drop_rate: Fraction that dropout zeroes before the last layer.
       input_shape: Shape of one image, (height, width, channels).
+
+    Returns:
+      The spec; it names the classes.
     """
     layers = (
         Conv2D(8, 5), ReLU(), MaxPool2D(),
@@ -69,6 +75,9 @@ def sketch_cnn(classes: Sequence[str], input_shape: tuple[int, ...] = IMAGE) -> 
     Args:
       classes: Names of the outputs.
       input_shape: Shape of one image, (height, width, channels).
+
+    Returns:
+      The spec; it names the classes.
     """
     layers = (
         Conv2D(32, 5, padding="SAME"), ReLU(), MaxPool2D(),

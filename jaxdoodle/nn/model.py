@@ -18,8 +18,9 @@ from jaxdoodle.nn.spec import ModelSpec
 class Aux(NamedTuple):
     """What a training step needs beside the loss.
 
-    ``logits`` are the outputs ``(batch, classes)``; ``params_update`` holds for each layer the next value of each
-    running statistic, to be merged into ``params``.
+    Args:
+      logits: The outputs, ``(batch, classes)``.
+      params_update: For each layer the next value of each running statistic, to be merged into ``params``.
     """
 
     logits: Array

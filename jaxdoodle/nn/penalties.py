@@ -72,7 +72,16 @@ class Penalty:
 
 @frozen
 class L1(Penalty):
-    """``rate * sum |w|``; the derivative at 0 is 0."""
+    """``rate * sum |w|``; the derivative at 0 is 0.
+
+    Args:
+      rate: Factor of the sum, at least 0.
+      leaves: Names of the parameters that are covered; by default the weights alone.
+      layers: Indices of the layers that are covered, or ``None`` for all.
+
+    Raises:
+      SpecError: ``rate`` is negative or not finite.
+    """
 
     def term(self, p: Array) -> Array:
         return p * jnp.sign(p)  # not |p|: autodiff, too, gives 0 at 0
@@ -83,7 +92,16 @@ class L1(Penalty):
 
 @frozen
 class L2(Penalty):
-    """``rate * sum w^2``, without the factor 1/2 that others put there."""
+    """``rate * sum w^2``, without a factor of 1/2.
+
+    Args:
+      rate: Factor of the sum, at least 0.
+      leaves: Names of the parameters that are covered; by default the weights alone.
+      layers: Indices of the layers that are covered, or ``None`` for all.
+
+    Raises:
+      SpecError: ``rate`` is negative or not finite.
+    """
 
     def term(self, p: Array) -> Array:
         return jnp.square(p)

@@ -138,9 +138,13 @@ class HardwareConfig(_Options):
 class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerConfig):
     """How to train: everything but the network and the data.
 
-    Its fields, given by name, are those of ``OptimizerConfig`` (epochs, loss, gradients, optimizer, learning_rate,
-    schedule, schedule_decay, clip_norm), ``RegularizationConfig`` (penalties, augment, ema_decay), ``DataConfig``
-    (batch_size, sampling, seed) and ``HardwareConfig`` (devices, matmul_precision).
+    All fields are given by name; more on each in the group that it belongs to.
+
+    Args:
+      epochs, loss, gradients, optimizer, learning_rate, schedule, schedule_decay, clip_norm: See ``OptimizerConfig``.
+      penalties, augment, ema_decay: See ``RegularizationConfig``.
+      batch_size, sampling, seed: See ``DataConfig``.
+      devices, matmul_precision: See ``HardwareConfig``.
 
     Raises:
       InputError: A value is out of bounds, or ``batch_size`` is no multiple of ``devices``.

@@ -59,5 +59,11 @@ def test_everything_public_is_documented(package):
             section = doc.partition("Args:")[2]
             assert all(f"{argument}:" in section for argument in arguments), f"{package}.{name}: {arguments}"
             assert all(p.annotation is not p.empty for p in inspect.signature(thing).parameters.values()), name
+            returns = inspect.signature(thing).return_annotation
+            assert returns in ("None", None) or "Returns:" in doc or "Yields:" in doc, f"{package}.{name}: {returns}"
         elif inspect.isclass(thing):
-            assert inspect.getdoc(thing), name
+            doc = inspect.getdoc(thing) or ""
+            assert doc, name
+            if not issubclass(thing, Exception):
+                arguments = [p for p in inspect.signature(thing).parameters if p not in ("args", "kwargs")]
+                assert not arguments or "Args:" in doc, f"{package}.{name} has no Args section: {arguments}"

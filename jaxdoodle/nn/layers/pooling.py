@@ -73,7 +73,14 @@ class MaxPool2D(_Pool2D):
 
 @layer
 class AvgPool2D(_Pool2D):
-    """Mean of each window. Arguments, shapes and errors are those of ``MaxPool2D``."""
+    """Mean of each window.
+
+    Args:
+      window: Height and width of a window, one integer or two.
+      stride: Step between windows; ``None``: side by side. What is left over at the end is dropped.
+
+    Shapes and errors are those of ``MaxPool2D``.
+    """
 
     window: int | tuple[int, int] = 2
     stride: int | tuple[int, int] | None = None
