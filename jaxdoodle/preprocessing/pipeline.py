@@ -76,6 +76,9 @@ def preprocess(image: Any, preprocessing: Preprocessing) -> Preprocessed:
         A bitmap that meets ``preprocessing`` already comes back unchanged.
       preprocessing: What the network expects.
 
+    Returns:
+      The bitmap, and how it was made.
+
     Raises:
       InputError: The input cannot be read.
       NoDrawingError: The input shows no drawing; its ``steps`` are those up to here.

@@ -26,9 +26,14 @@ def stroke_width_of(preprocessing: Preprocessing) -> float:
 
 
 def render_drawing(drawing: Drawing, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """A raw or simplified drawing as uint8 ``(height, width)``, white ink on black.
+    """A drawing as the bitmap that a network expects.
 
-    With ``QUICKDRAW`` it is the published bitmap.
+    Args:
+      drawing: Its strokes, raw or simplified.
+      preprocessing: Where the ink goes, and how wide the strokes are. With ``QUICKDRAW`` the published bitmap results.
+
+    Returns:
+      uint8 ``(height, width)``, white ink on black.
 
     Raises:
       InputError: It is no drawing.
@@ -37,10 +42,17 @@ def render_drawing(drawing: Drawing, preprocessing: Preprocessing) -> NDArray[np
 
 
 def render_drawings(drawings: Sequence[Drawing], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Many drawings at once: uint8 ``(n, height, width)``, white ink on black.
+    """Many drawings at once, as ``render_drawing`` has it.
 
     For centering by mass they are painted in the middle, their center of mass is measured, and they are painted again
     where they belong.
+
+    Args:
+      drawings: Raw or simplified.
+      preprocessing: As for ``render_drawing``.
+
+    Returns:
+      uint8 ``(n, height, width)``, white ink on black.
 
     Raises:
       InputError: One of them is no drawing.

@@ -38,6 +38,9 @@ MAX_COORDINATE, MAX_POINTS = 1e6, 100_000
 def check(drawing: Drawing) -> None:
     """Check that this is one or more strokes of one or more points each, with all coordinates below a million.
 
+    Args:
+      drawing: What is to be a list of strokes.
+
     Raises:
       InputError: It is not.
     """

@@ -58,6 +58,9 @@ def read_drawings(
       on_error: Called with the error of each broken drawing, which is left out: a ``Skipped``. Raises it by default.
       suffix: The format (``".ndjson"``, ``".bin"``, ``".json"``, ``".svg"``); by default the suffix of the file.
 
+    Yields:
+      The drawings in the order of the file.
+
     Raises:
       InputError: The file cannot be read, is of another format, or is empty.
     """
@@ -74,6 +77,9 @@ def scan(path: str | os.PathLike[str], suffix: str | None = None) -> Iterator[An
     Args:
       path: The file.
       suffix: The format; by default the suffix of the file.
+
+    Yields:
+      A drawing, or an ``InputError``.
 
     Raises:
       InputError: The file cannot be read, is of another format, or is empty.

@@ -35,6 +35,12 @@ _ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z
 def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
     """The strokes in the text of an SVG file, in their order, transformed.
 
+    Args:
+      text: The content of the file.
+
+    Returns:
+      For each stroke its x and its y coordinates, in the units of the SVG.
+
     Raises:
       InputError: It is no SVG, holds no stroke, or holds a shape that is not read.
     """

@@ -55,7 +55,7 @@ def test_everything_public_is_documented(package):
         if inspect.isfunction(thing):
             doc, arguments = inspect.getdoc(thing) or "", list(inspect.signature(thing).parameters)
             assert doc, name
-            assert not arguments or "Args:" in doc, f"{package}.{name} has no Args section"
+            assert not arguments or "Args:" in doc or "Attributes:" in doc, f"{package}.{name} has no Args section"
             section = doc.partition("Args:")[2]
             assert all(f"{argument}:" in section for argument in arguments), f"{package}.{name}: {arguments}"
             assert all(p.annotation is not p.empty for p in inspect.signature(thing).parameters.values()), name
@@ -66,4 +66,6 @@ def test_everything_public_is_documented(package):
             assert doc, name
             if not issubclass(thing, Exception):
                 arguments = [p for p in inspect.signature(thing).parameters if p not in ("args", "kwargs")]
-                assert not arguments or "Args:" in doc, f"{package}.{name} has no Args section: {arguments}"
+                assert not arguments or "Args:" in doc or "Attributes:" in doc, (
+                    f"{package}.{name} has no Args section: {arguments}"
+                )
