@@ -150,9 +150,8 @@ class Splits:
         return f"Splits({self.name}: {self._sizes})"
 
     def _repr_html_(self) -> str:
-        return notebook.class_table(
-            repr(self), self.classes, {k: v.counts for k, v in self.sets.items()}, self.train._examples
-        )
+        counts = {name: data.counts for name, data in self.sets.items()}
+        return notebook.class_table(repr(self), self.classes, counts, self.train._examples)
 
     @property
     def sets(self) -> dict[str, Dataset]:

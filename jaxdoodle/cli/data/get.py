@@ -44,16 +44,8 @@ def run(options: argparse.Namespace) -> int:
     root = data_root(options.data_dir)
     mirror = options.base_url or os.environ.get(MIRROR) or None
     with _bars(options.dataset) as (watch, done):
-        statuses = get(
-            options.dataset,
-            root,
-            options.classes,
-            options.per_class,
-            options.strokes,
-            mirror,
-            Transfer(watch=watch),
-            done,
-        )
+        wanted = (options.classes, options.per_class, options.strokes)
+        statuses = get(options.dataset, root, *wanted, mirror, Transfer(watch=watch), done)
     failed = [status for status in statuses if not status.ok]
     for status in statuses:
         if status.ok:
@@ -69,22 +61,15 @@ def run(options: argparse.Namespace) -> int:
 def _bars(title: str) -> Iterator[tuple[Callable[[Path, int, int | None], None], Callable[..., None]]]:
     """A progress bar on stderr for each file; none where stderr is no terminal, or rich is not installed."""
     try:
-        from rich import progress
         from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn, TransferSpeedColumn
     except ImportError:
         yield (lambda part, size, end: None), (lambda status, total: None)
         return
     console = Console(stderr=True)
-    bars = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    tasks: dict[str, progress.TaskID] = {}
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bars = Progress("{task.description}", *columns, console=console, disable=not console.is_terminal)
+    tasks: dict[str, TaskID] = {}
     count = 0
 
     def watch(part: Path, size: int, end: int | None) -> None:

@@ -67,11 +67,9 @@ def _dataset(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path]
     yield "classes", lambda target: class_histogram(whole.labels, classes, target, title=title)
     yield "typical", lambda target: typical_drawings(data.images, labels, classes, target, title=some)
     for label, name in enumerate(classes):
-        if (labels == label).any():
-            yield (
-                f"sheet-{_as_file_name(name)}",
-                partial(contact_sheet, data.images[labels == label], title=f"{some}, {name}"),
-            )
+        drawings = data.images[labels == label]
+        if len(drawings):
+            yield f"sheet-{_as_file_name(name)}", partial(contact_sheet, drawings, title=f"{some}, {name}")
 
 
 def _as_file_name(name: str) -> str:
