@@ -8,7 +8,6 @@ from pathlib import Path
 
 import jaxdoodle
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn import Layer
 
 #: Files of the package that are packed.
@@ -28,7 +27,7 @@ LEFT_OUT = {"core/user_cache.py", "inference/calibration.py"} | {
 DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
-def write(model: ModelFile, path: Path) -> None:
+def write(model: model_file.ModelFile, path: Path) -> None:
     """Write a model as a program."""
     package = Path(jaxdoodle.__file__).parent
     names = {source.relative_to(package).as_posix() for pattern in PACKED for source in package.glob(pattern)}

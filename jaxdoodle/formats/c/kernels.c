@@ -12,13 +12,14 @@
 enum { HEIGHT = 28, WIDTH = 28, CLASSES = 10, EXAMPLES = 4 };
 #define TEMPERATURE 1.0
 #define ALLOWED_ERROR 0.0001
+#define DIVISOR 255.0f
+#define LAYERS for (int i = 0; i < CLASSES; i++) out[i] = work->a[i]
 #define PROBABILITY (float)(probabilities[i] / sum)
 #define ANSWER energy < exponential(1.0 - scores[best]) ? -1 : best
 struct workspace { float a[HEIGHT * WIDTH], b[HEIGHT * WIDTH]; };
 extern const char *const class_names[CLASSES];
 extern const uint8_t example_images[EXAMPLES * HEIGHT * WIDTH];
 extern const float example_logits[EXAMPLES * CLASSES];
-void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES]);
 
 /* section: exponential */
 /* e to the x, right to float's last digits: the 1024th power of e to the x / 1024. */
@@ -196,6 +197,15 @@ static void hyperbolic_tangent(float *x, int n)
 {
     for (int i = 0; i < n; i++)
         x[i] = (float)(1 - 2 / (1 + exponential(2.0 * x[i])));
+}
+
+/* section: logits */
+/* The logits of one image, one for each class. */
+void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES])
+{
+    for (int i = 0; i < HEIGHT * WIDTH; i++)
+        work->a[i] = (float)image[i] / DIVISOR;
+    LAYERS;
 }
 
 /* section: predict */

@@ -20,7 +20,7 @@ import numpy as np
 from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
-from jaxdoodle.formats.reference_examples import ReferenceExamples, examples_of
+from jaxdoodle.formats.reference_examples import examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
 
 #: The C functions, in sections.
@@ -51,10 +51,11 @@ def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None 
 
 
 def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
-    sections = _sections()
+    sections, examples = _sections(), examples_of(model, layers)
     answer = "best"
     if model.abstain_below is not None:
         answer = f"energy < exponential({float(model.abstain_below)!r} - scores[best]) ? -1 : best"
+    divisor = _number(model.preprocessing.divisor)
     probability = "scores[i]" if model.spec.ends_in_softmax else "(float)(probabilities[i] / sum)"
     names = ", ".join(map(_string, model.spec.classes))
     height, width, _ = model.preprocessing.image_shape
@@ -72,16 +73,13 @@ def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
         "};\n",
         *(_array(f"{name}{i}", values) for i, folded in enumerate(layers) for name, values in _stored(folded).items()),
         *(sections[name] for name in _functions(layers)),
-        "/* The logits of one image, one for each class. */",
-        "void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES])",
-        "{",
-        "    for (int i = 0; i < HEIGHT * WIDTH; i++)",
-        f"        work->a[i] = (float)image[i] / {_number(model.preprocessing.divisor)};",
-        *_calls(layers),
-        "}\n",
+        sections["logits"].replace("DIVISOR", divisor).replace("    LAYERS;", "\n".join(_calls(layers))),
         sections["predict"].replace("PROBABILITY", probability).replace("ANSWER", answer),
         "#ifndef NO_MAIN",
-        *_examples(examples_of(model, layers)),
+        f"enum {{ EXAMPLES = {len(examples.images)} }};",
+        f"#define ALLOWED_ERROR {examples.allowed!r}",
+        _array("example_images", examples.images),
+        _array("example_logits", examples.logits),
         sections["main"] + "#endif\n",
     ]
 
@@ -90,15 +88,6 @@ def _sections() -> dict[str, str]:
     """The sections of kernels.c by name, without what lets the file compile by itself."""
     _, *sections = KERNELS.read_text(encoding="ascii").split("\n/* section: ")
     return {name: source for name, _, source in (section.partition(" */\n") for section in sections)}
-
-
-def _examples(examples: ReferenceExamples) -> list[str]:
-    return [
-        f"enum {{ EXAMPLES = {len(examples.images)} }};",
-        f"#define ALLOWED_ERROR {examples.allowed!r}",
-        _array("example_images", examples.images),
-        _array("example_logits", examples.logits),
-    ]
 
 
 def _header(model: ModelFile) -> str:
