@@ -14,15 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from jaxdoodle import nn
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.nn.base import Layer
-from jaxdoodle.nn.layers.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from jaxdoodle.nn.layers.batchnorm import BatchNorm
-from jaxdoodle.nn.layers.conv2d import Conv2D
-from jaxdoodle.nn.layers.dense import Dense
-from jaxdoodle.nn.layers.dropout import Dropout
-from jaxdoodle.nn.layers.flatten import Flatten
-from jaxdoodle.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 
 Floats = NDArray[np.float32]
 NumPyParams = Mapping[str, Floats]
@@ -31,7 +24,7 @@ Bound = tuple[Floats, Callable[[], Any]]
 
 
 @singledispatch
-def bind(layer: Layer, params: NumPyParams, x: Floats) -> Bound:
+def bind(layer: nn.Layer, params: NumPyParams, x: Floats) -> Bound:
     """Bind a layer to its input buffer ``x``, which it may overwrite.
 
     Args:
@@ -56,8 +49,8 @@ def nothing() -> None:
     """The function of a layer whose output is its input."""
 
 
-@bind.register(Dense)
-def _dense(layer: Dense, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.Dense)
+def _dense(layer: nn.Dense, params: NumPyParams, x: Floats) -> Bound:
     y = np.empty((layer.units, x.shape[-1]), np.float32)
 
     def run() -> None:
@@ -67,8 +60,8 @@ def _dense(layer: Dense, params: NumPyParams, x: Floats) -> Bound:
     return y, run
 
 
-@bind.register(Conv2D)
-def _conv2d(layer: Conv2D, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.Conv2D)
+def _conv2d(layer: nn.Conv2D, params: NumPyParams, x: Floats) -> Bound:
     """One matmul for each row of the output, over as many rows of pixels as the kernel is high.
 
     A row holds its pixels once for each column of the kernel, moved to where the kernel wants them. Rows lie one behind
@@ -135,13 +128,13 @@ def _combine(combine: Any, pieces: list[Floats], out: Floats) -> None:
         combine(out, piece, out=out)
 
 
-@bind.register(MaxPool2D)
-def _max_pool(layer: MaxPool2D, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.MaxPool2D)
+def _max_pool(layer: nn.MaxPool2D, params: NumPyParams, x: Floats) -> Bound:
     return _pool(layer, x, np.maximum)
 
 
-@bind.register(AvgPool2D)
-def _avg_pool(layer: AvgPool2D, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.AvgPool2D)
+def _avg_pool(layer: nn.AvgPool2D, params: NumPyParams, x: Floats) -> Bound:
     y, add = _pool(layer, x, np.add)
     share = np.float32(1 / math.prod(layer.window))  # type: ignore[arg-type]
 
@@ -152,8 +145,8 @@ def _avg_pool(layer: AvgPool2D, params: NumPyParams, x: Floats) -> Bound:
     return y, run
 
 
-@bind.register(GlobalAvgPool2D)
-def _global_avg_pool(layer: GlobalAvgPool2D, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.GlobalAvgPool2D)
+def _global_avg_pool(layer: nn.GlobalAvgPool2D, params: NumPyParams, x: Floats) -> Bound:
     channels, height, width, n = x.shape
     y, share = np.empty((channels, n), np.float32), np.float32(1 / (height * width))
 
@@ -164,8 +157,8 @@ def _global_avg_pool(layer: GlobalAvgPool2D, params: NumPyParams, x: Floats) -> 
     return y, run
 
 
-@bind.register(Flatten)
-def _flatten(layer: Flatten, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.Flatten)
+def _flatten(layer: nn.Flatten, params: NumPyParams, x: Floats) -> Bound:
     ordered = np.moveaxis(x, 0, -2)
     y = ordered.reshape(-1, x.shape[-1])
     if np.shares_memory(y, x):
@@ -173,13 +166,13 @@ def _flatten(layer: Flatten, params: NumPyParams, x: Floats) -> Bound:
     return y, partial(np.copyto, y.reshape(ordered.shape), ordered)
 
 
-@bind.register(ReLU)
-def _relu(layer: ReLU, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.ReLU)
+def _relu(layer: nn.ReLU, params: NumPyParams, x: Floats) -> Bound:
     return x, partial(np.maximum, x, np.float32(0), out=x)
 
 
-@bind.register(LeakyReLU)
-def _leaky_relu(layer: LeakyReLU, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.LeakyReLU)
+def _leaky_relu(layer: nn.LeakyReLU, params: NumPyParams, x: Floats) -> Bound:
     low, slope = np.empty(x.shape, np.float32), np.float32(layer.slope)
 
     def run() -> None:
@@ -191,8 +184,8 @@ def _leaky_relu(layer: LeakyReLU, params: NumPyParams, x: Floats) -> Bound:
     return x, run
 
 
-@bind.register(Sigmoid)
-def _sigmoid(layer: Sigmoid, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.Sigmoid)
+def _sigmoid(layer: nn.Sigmoid, params: NumPyParams, x: Floats) -> Bound:
     def run() -> None:
         np.negative(x, out=x)
         np.minimum(x, np.float32(88), out=x)  # exp(88) is still a float32
@@ -203,13 +196,13 @@ def _sigmoid(layer: Sigmoid, params: NumPyParams, x: Floats) -> Bound:
     return x, run
 
 
-@bind.register(Tanh)
-def _tanh(layer: Tanh, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.Tanh)
+def _tanh(layer: nn.Tanh, params: NumPyParams, x: Floats) -> Bound:
     return x, partial(np.tanh, x, out=x)
 
 
-@bind.register(Softmax)
-def _softmax(layer: Softmax, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.Softmax)
+def _softmax(layer: nn.Softmax, params: NumPyParams, x: Floats) -> Bound:
     row = np.empty((1, *x.shape[1:]), np.float32)
 
     def run() -> None:
@@ -222,13 +215,13 @@ def _softmax(layer: Softmax, params: NumPyParams, x: Floats) -> Bound:
     return x, run
 
 
-@bind.register(Dropout)
-def _dropout(layer: Dropout, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.Dropout)
+def _dropout(layer: nn.Dropout, params: NumPyParams, x: Floats) -> Bound:
     return x, nothing
 
 
-@bind.register(BatchNorm)
-def _batch_norm(layer: BatchNorm, params: NumPyParams, x: Floats) -> Bound:
+@bind.register(nn.BatchNorm)
+def _batch_norm(layer: nn.BatchNorm, params: NumPyParams, x: Floats) -> Bound:
     """Where no Dense or Conv2D comes before it to take it in."""
     shape = (-1,) + (1,) * (x.ndim - 1)
     scale, shift = params["scale"].reshape(shape), params["shift"].reshape(shape)

@@ -15,14 +15,7 @@ import numpy as np
 
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.inference.kernels import Floats, NumPyParams, bind, nothing
-from jaxdoodle.nn.base import Layer
-from jaxdoodle.nn.layers.activations import ReLU
-from jaxdoodle.nn.layers.batchnorm import BatchNorm
-from jaxdoodle.nn.layers.conv2d import Conv2D
-from jaxdoodle.nn.layers.dense import Dense
-from jaxdoodle.nn.layers.dropout import Dropout
-from jaxdoodle.nn.layers.pooling import MaxPool2D
-from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Layer, MaxPool2D, ModelSpec, ReLU
 
 #: The buffer to fill, what to call, and where the result will be.
 Buffers = tuple[Floats, list[Callable[[], Any]], Floats]
