@@ -11,20 +11,7 @@ from jaxdoodle.nn.base import Loss as Loss
 from jaxdoodle.nn.base import SpecError as SpecError
 from jaxdoodle.nn.base import layer as layer
 from jaxdoodle.nn.base import loss as loss
-from jaxdoodle.nn.layers import AvgPool2D as AvgPool2D
-from jaxdoodle.nn.layers import BatchNorm as BatchNorm
-from jaxdoodle.nn.layers import Conv2D as Conv2D
-from jaxdoodle.nn.layers import Dense as Dense
-from jaxdoodle.nn.layers import Dropout as Dropout
-from jaxdoodle.nn.layers import Flatten as Flatten
-from jaxdoodle.nn.layers import GlobalAvgPool2D as GlobalAvgPool2D
-from jaxdoodle.nn.layers import LeakyReLU as LeakyReLU
-from jaxdoodle.nn.layers import MaxPool2D as MaxPool2D
-from jaxdoodle.nn.layers import ReLU as ReLU
-from jaxdoodle.nn.layers import Residual as Residual
-from jaxdoodle.nn.layers import Sigmoid as Sigmoid
-from jaxdoodle.nn.layers import Softmax as Softmax
-from jaxdoodle.nn.layers import Tanh as Tanh
+from jaxdoodle.nn.layers import *
 from jaxdoodle.nn.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from jaxdoodle.nn.losses import MeanSquaredError as MeanSquaredError
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy as SoftmaxCrossEntropy

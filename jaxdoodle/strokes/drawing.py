@@ -85,6 +85,9 @@ def simplify(drawing: Drawing) -> list[tuple[list[int], list[int]]]:
     Shift it to 0, scale its longer side to 255, resample each stroke at a distance of 1, drop the points that the
     Ramer-Douglas-Peucker algorithm finds within 2 of the line, and round.
 
+    Args:
+      drawing: Strokes with coordinates in any unit.
+
     Returns:
       ``(x, y)`` of each stroke, lists of integers from 0 to 255.
 
