@@ -1,6 +1,6 @@
 """The built-in layers, one file per family; each is loaded when its name is asked for.
 
-A new layer is its file, its name here, and a section of ``nn/DERIVATIONS.md``.
+A new layer is its file, its name here and in the stub, and a section of ``nn/DERIVATIONS.md``.
 """
 
 from jaxdoodle.core.exports import exports
