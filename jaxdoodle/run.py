@@ -20,9 +20,7 @@ from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
-from jaxdoodle.nn.base import Layer
-from jaxdoodle.nn.losses import SoftmaxCrossEntropy
-from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.nn import Layer, ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 
 __all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "train_model"]

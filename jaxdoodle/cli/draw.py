@@ -12,7 +12,6 @@ from jaxdoodle.cli.options import add_layers, layers_of, model_path
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.model_file import ModelFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +52,7 @@ def _newest_model() -> str:
     return str(found[-1])
 
 
-def _in_cache(model: ModelFile) -> Path:
+def _in_cache(model: model_file.ModelFile) -> Path:
     """One file for one model, however often the page is opened."""
     digest = hashlib.sha256(model_file.encode(model)).hexdigest()[:12]
     return user_cache.folder() / "pages" / f"{digest}.html"

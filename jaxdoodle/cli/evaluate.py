@@ -60,8 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _dataset(options: argparse.Namespace, model: Any) -> Any:
     """The test set that is asked for: of ``--dataset``, else of what the model was trained on."""
-    from jaxdoodle.data import load_dataset
-    from jaxdoodle.data.catalog import NAMES
+    from jaxdoodle.data import NAMES, load_dataset
 
     name, settings = options.dataset, {"root": options.data_dir, "per_class": options.per_class}
     if name is None:

@@ -13,7 +13,6 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats import FORMATS, export, format_of, quantize
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.model_file import ModelFile
 
 #: Training drawings that int8 is calibrated on.
 CALIBRATION = 1024
@@ -41,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _calibrate(model: ModelFile, options: argparse.Namespace) -> tuple[NDArray[np.uint8] | None, list[str]]:
+def _calibrate(model: model_file.ModelFile, options: argparse.Namespace) -> tuple[NDArray[np.uint8] | None, list[str]]:
     """Calibration images, ``None`` for the reference examples, and the accuracy before and after."""
     from jaxdoodle.data import load_dataset
 

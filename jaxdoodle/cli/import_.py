@@ -9,8 +9,7 @@ from pathlib import Path
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.formats.weights import LAYOUTS, import_weights
 from jaxdoodle.inference import model_file
-from jaxdoodle.nn.architectures import ACTIVATIONS
-from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.nn import ACTIVATIONS, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 PREPROCESSINGS = {"mnist": MNIST, "quickdraw": QUICKDRAW}

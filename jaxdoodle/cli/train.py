@@ -101,8 +101,7 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
     """The spec that ``--model`` names, for these classes."""
     from dataclasses import replace
 
-    from jaxdoodle.nn import ModelSpec, SpecError
-    from jaxdoodle.nn.architectures import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
+    from jaxdoodle.nn import ACTIVATIONS, ModelSpec, SpecError, digit_cnn, mlp, sketch_cnn
 
     if options.model == "mlp":
         return mlp(classes, options.hidden, ACTIVATIONS[options.activation], options.drop_rate)

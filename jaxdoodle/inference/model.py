@@ -16,9 +16,7 @@ from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import ModelSpec
-from jaxdoodle.preprocessing import inputs
-from jaxdoodle.preprocessing.config import Preprocessing
-from jaxdoodle.preprocessing.pipeline import Preprocessed, preprocess
+from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
 
 if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Stroke

@@ -12,8 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from jaxdoodle.core.errors import InputError, did_you_mean
-from jaxdoodle.nn.base import Loss
-from jaxdoodle.nn.losses import SoftmaxCrossEntropy
+from jaxdoodle.nn import Loss, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.augmentation import Augment
 

@@ -11,11 +11,8 @@ import numpy as np
 from jaxdoodle.core.types import Array, NDArray
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.metrics import format_accuracy
-from jaxdoodle.nn import model
-from jaxdoodle.nn.base import Loss
+from jaxdoodle.nn import Loss, ModelSpec, SoftmaxCrossEntropy, model
 from jaxdoodle.nn.fused import fuse
-from jaxdoodle.nn.losses import SoftmaxCrossEntropy
-from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.step import scale
 
 __all__ = ["Evaluation", "evaluate", "predict", "score"]

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdoodle.core.types import Array, Params, PyTree
-from jaxdoodle.nn import model
-from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.nn import ModelSpec, model
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.optimizers import Optimizer
 

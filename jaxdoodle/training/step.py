@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxdoodle.core.types import Array
-from jaxdoodle.nn import backprop
-from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.nn import ModelSpec, backprop
 from jaxdoodle.training import augmentation
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
 from jaxdoodle.training.devices import mean_over_devices

@@ -16,8 +16,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import SPLIT_NAMES, Dataset, Splits
 from jaxdoodle.data.near_duplicates import compute_descriptors, find_near_duplicates
-from jaxdoodle.preprocessing.config import Preprocessing
-from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing import Preprocessing, preprocess
 from jaxdoodle.preprocessing.resample import center_of
 
 #: Fraction of bad drawings that any collection has: up to here a note, above it a fault.

@@ -15,8 +15,7 @@ from jaxdoodle.data.audit.checks import Finding
 from jaxdoodle.data.audit.files import fault_of
 from jaxdoodle.data.catalog import FOLDERS, STROKES_FOLDER
 from jaxdoodle.data.readers.quickdraw import open_bitmaps
-from jaxdoodle.strokes.raster import rasterize
-from jaxdoodle.strokes.readers import read_drawings
+from jaxdoodle.strokes import rasterize, read_drawings
 
 #: Lines of a file that are read, and how many of them are rendered unless one of these differs.
 LINES, RENDERED = 100, 20

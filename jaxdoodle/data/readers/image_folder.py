@@ -9,10 +9,8 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset, choose_classes
-from jaxdoodle.preprocessing import inputs
-from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing import Preprocessing, inputs, preprocess
 from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
-from jaxdoodle.preprocessing.pipeline import preprocess
 
 
 def read_image_folder(
