@@ -6,10 +6,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.cli.options import read_spec
 from jaxdoodle.formats.weights import LAYOUTS, import_weights
 from jaxdoodle.inference import model_file
-from jaxdoodle.nn import ACTIVATIONS, ModelSpec
+from jaxdoodle.nn import ACTIVATIONS
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 PREPROCESSINGS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
@@ -27,17 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     network = parser.add_argument_group("network, where the shapes of the weights leave it open")
     network.add_argument("--activation", choices=ACTIVATIONS, help="Activation between the layers.")
     network.add_argument("--layout", choices=LAYOUTS, help="Order of the axes of the weights.")
-    network.add_argument("--spec", type=Path, metavar="FILE", help="The whole network, a spec as JSON.")
+    network.add_argument("--spec", metavar="FILE", help="The whole network, a spec as JSON.")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the model file. Raises ``InputError``."""
-    spec = None
-    if options.spec:
-        try:
-            spec = ModelSpec.from_json(options.spec.read_text(encoding="utf-8"))
-        except (InputError, UnicodeDecodeError) as error:
-            raise InputError(f"{options.spec}: {error}") from None
+    spec = read_spec(options.spec) if options.spec else None
     preprocessing = replace(PREPROCESSINGS[options.preprocessing], divisor=options.divisor)
     classes = tuple(options.classes.split(",")) if options.classes else ()
     model = import_weights(options.weights, preprocessing, classes, options.activation, spec, options.layout)

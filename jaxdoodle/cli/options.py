@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.inference.answers import count
 
-__all__ = ["Parser", "add_data_dir", "add_dataset", "add_layers", "count", "counts", "layers_of", "model_path"]
+if TYPE_CHECKING:
+    from jaxdoodle.nn import ModelSpec
+
+__all__ = ["Parser", "add_config", "add_data_dir", "add_dataset", "add_layers", "config_of"]
+__all__ += ["count", "counts", "layers_of", "model_path", "read_spec"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,11 +50,6 @@ def add_config(parser: Any, config: type) -> None:
 def config_of(options: argparse.Namespace, config: type) -> dict[str, Any]:
     """The values of the options that ``add_config`` made, by the names of the fields."""
     return {field.name: getattr(options, field.name) for field in fields(config) if field.metadata}
-
-
-def add_quiet(parser: Any) -> None:
-    """``--quiet``."""
-    parser.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
 
 
 def add_dataset(parser: Any, *, required: bool = True) -> None:
@@ -98,6 +97,17 @@ def layers_of(path: str | None) -> list[type]:
     if not found:
         raise InputError(f"{path}: has no class marked @nn.layer.")
     return found
+
+
+def read_spec(path: str, classes: Sequence[str] = (), layers: Sequence[type] = ()) -> ModelSpec:
+    """The network in a JSON file, for ``classes`` where it names none. Raises ``InputError``."""
+    from jaxdoodle.nn import ModelSpec
+
+    try:
+        spec = ModelSpec.from_json(Path(path).read_text(encoding="utf-8"), layers)
+        return replace(spec, classes=spec.classes or tuple(classes))
+    except (InputError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def counts(text: str) -> tuple[int, ...]:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.cli.options import add_config, add_dataset, add_layers, add_quiet, config_of, counts, layers_of
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.cli.options import add_config, add_dataset, add_layers, config_of, counts, layers_of, read_spec
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
 
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(hardware, HardwareConfig)
     text = "Folder for model, record and figures (default runs/DATASET-MODEL)."
     output.add_argument("--out", type=Path, metavar="DIR", help=text)
-    add_quiet(output)
+    output.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,9 +98,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
     """The spec that ``--model`` names, for these classes."""
-    from dataclasses import replace
-
-    from jaxdoodle.nn import ACTIVATIONS, ModelSpec, SpecError, digit_cnn, mlp, sketch_cnn
+    from jaxdoodle.nn import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
 
     if options.model == "mlp":
         return mlp(classes, options.hidden, ACTIVATIONS[options.activation], options.drop_rate)
@@ -109,8 +106,4 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
         return digit_cnn(classes)
     if options.model == "sketch-cnn":
         return sketch_cnn(classes)
-    try:
-        spec = ModelSpec.from_json(Path(options.model).read_text(encoding="utf-8"), layers_of(options.layers))
-        return replace(spec, classes=spec.classes or tuple(classes))
-    except (SpecError, UnicodeDecodeError) as error:
-        raise InputError(f"{options.model}: {error}") from None
+    return read_spec(options.model, classes, layers_of(options.layers))

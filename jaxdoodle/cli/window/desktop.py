@@ -1,15 +1,21 @@
-"""The window to draw in, with Tk: the prediction while one draws, its probabilities, and the network's bitmap."""
+"""The window to draw in, with Tk: the prediction while one draws, its probabilities, and the network's bitmap.
+
+Importing it raises ``InputError`` where Python has no Tk.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxdoodle.cli.window.pad import SIDE, STROKE_WIDTH, Pad, headline, remark
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.model import Model, Prediction
 
-if TYPE_CHECKING:
+INSTEAD = "without --window, the page opens in a browser."
+try:
     import tkinter
+except ImportError:
+    raise InputError(f"a window needs Tk, which this Python lacks (python3-tk on Debian); {INSTEAD}") from None
 
 PAGE, FILL, INK, MUTED, LINE, BAR, TRACK = "#f4f2ee", "#ffffff", "#1c1c1e", "#66645f", "#dcd8d0", "#0072b2", "#e7e3db"
 GUESSES = 5
@@ -26,17 +32,12 @@ def show(model: Model) -> int:
       The exit code, 0.
 
     Raises:
-      InputError: There is no Tk or no screen.
+      InputError: There is no screen.
     """
-    instead = "without --window, the page opens in a browser."
-    try:
-        import tkinter
-    except ImportError:
-        raise InputError(f"a window needs Tk, which this Python lacks (python3-tk on Debian); {instead}") from None
     try:
         root = tkinter.Tk(className="Jaxdoodle")
     except tkinter.TclError as error:
-        raise InputError(f"no window can be opened, {error}; {instead}") from None
+        raise InputError(f"no window can be opened, {error}; {INSTEAD}") from None
     Window(root, model)
     root.mainloop()
     return 0
@@ -63,8 +64,6 @@ class Window:
         self._stay_awake()
 
     def _make_pad(self) -> None:
-        import tkinter
-
         self.canvas = tkinter.Canvas(
             self.root, width=460, height=460, bg=FILL, cursor="pencil", highlightthickness=2, highlightbackground=LINE,
             highlightcolor=BAR, takefocus=True,
@@ -78,8 +77,6 @@ class Window:
         tkinter.Label(tools, text=keys, bg=PAGE, fg=MUTED, font=("", 9), justify="left").pack(side="left", padx=4)
 
     def _button(self, parent: Any, text: str, command: Any) -> tkinter.Button:
-        import tkinter
-
         button = tkinter.Button(
             parent, text=text, command=command, bg=FILL, fg=INK, activebackground=TRACK, disabledforeground="#aaa59b",
             relief="flat", bd=0, padx=18, pady=7, font=("", 11, "bold"), highlightthickness=1, highlightbackground=LINE,
@@ -89,8 +86,6 @@ class Window:
         return button
 
     def _make_answer(self) -> None:
-        import tkinter
-
         side = tkinter.Frame(self.root, bg=PAGE, width=WIDE)
         side.grid(row=0, column=1, rowspan=2, sticky="n", padx=(28, 0))
         self.guess = tkinter.Label(side, bg=PAGE, anchor="w", font=("", 26, "bold"), wraplength=WIDE, justify="left")
