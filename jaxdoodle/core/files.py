@@ -6,7 +6,7 @@ import ast
 import contextlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
@@ -16,23 +16,29 @@ BYTES = ("|u1", "u1", "<u1", ">u1")
 _MAGIC = b"\x93NUMPY"
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An ``OSError`` in the block becomes an ``InputError`` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+
+
 def header_of(path: str | os.PathLike[str]) -> tuple[int, Any, bool, tuple[int, ...]]:
     """Where the values begin, their type as written, whether they go column by column, and their shape.
 
     Raises ``InputError`` at anything else than a header that is whole.
     """
-    try:
-        with open(path, "rb") as file:
-            start = file.read(12)
-            if start[:6] != _MAGIC:
-                raise InputError(f"{path}: starts with {start!r}; expected a .npy file.")
-            wide = start[6:7] > b"\1"  # from version 2 on, the header's length takes 4 bytes
-            offset = 12 if wide else 10
-            length = int.from_bytes(start[8:offset], "little")
-            file.seek(offset)
-            text = file.read(min(length, 10_000))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+    with reading(path), open(path, "rb") as file:
+        start = file.read(12)
+        if start[:6] != _MAGIC:
+            raise InputError(f"{path}: starts with {start!r}; expected a .npy file.")
+        wide = start[6:7] > b"\1"  # from version 2 on, the header's length takes 4 bytes
+        offset = 12 if wide else 10
+        length = int.from_bytes(start[8:offset], "little")
+        file.seek(offset)
+        text = file.read(min(length, 10_000))
     try:
         header = ast.literal_eval(text.decode("latin1").strip())
         dtype, column_major, shape = header["descr"], header["fortran_order"], header["shape"]

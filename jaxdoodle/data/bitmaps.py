@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.files import write_atomically
+from jaxdoodle.core.files import reading, write_atomically
 from jaxdoodle.core.types import NDArray
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -104,17 +104,14 @@ def read_rows(file: BitmapFile, rows: NDArray[np.int32], targets: NDArray[np.int
     view, drawings = memoryview(buffer), np.frombuffer(buffer, np.uint8).reshape(SPAN, PIXELS)
     apart = (np.diff(rows) > GAP) | (np.diff(rows // SPAN) != 0)
     breaks = [0, *(np.flatnonzero(apart) + 1), len(rows)]
-    try:
-        with open(file.path, "rb", buffering=0) as stream:
-            for first, last in pairwise(breaks):
-                low, high = int(rows[first]), int(rows[last - 1])
-                stream.seek(file.offset + low * PIXELS)
-                size = (high - low + 1) * PIXELS
-                if stream.readinto(view[:size]) != size:
-                    raise InputError(f"{file.path}: was truncated after it was opened; drawing {high} is missing.")
-                images[targets[first:last]] = drawings[rows[first:last] - low]
-    except OSError as error:
-        raise InputError(f"{file.path}: cannot be read; {error.strerror}.") from None
+    with reading(file.path), open(file.path, "rb", buffering=0) as stream:
+        for first, last in pairwise(breaks):
+            low, high = int(rows[first]), int(rows[last - 1])
+            stream.seek(file.offset + low * PIXELS)
+            size = (high - low + 1) * PIXELS
+            if stream.readinto(view[:size]) != size:
+                raise InputError(f"{file.path}: was truncated after it was opened; drawing {high} is missing.")
+            images[targets[first:last]] = drawings[rows[first:last] - low]
 
 
 def digests_of(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -130,7 +127,8 @@ def file_digests(file: BitmapFile) -> NDArray[np.uint64]:
     Hashing takes two seconds for a million drawings, so more than a minute for all 50 million of Quick, Draw!.
     """
     status = file.path.stat()
-    cached = _digests_path(file.path)
+    name = hashlib.blake2b(os.fsencode(file.path.resolve()), digest_size=16).hexdigest()
+    cached = user_cache.folder() / "digests" / f"{name}.npy"
     stamp = np.array([status.st_size, status.st_mtime_ns], np.uint64)
     known = _load(cached, stamp)
     if len(known) < file.count:
@@ -145,11 +143,6 @@ def file_digests(file: BitmapFile) -> NDArray[np.uint64]:
 def all_drawings(files: Sequence[BitmapFile]) -> Bitmaps:
     """The drawings of all files, one file after the other."""
     return Bitmaps(tuple(files), np.arange(sum(file.count for file in files), dtype=np.int32))
-
-
-def _digests_path(path: Path) -> Path:
-    name = hashlib.blake2b(os.fsencode(path.resolve()), digest_size=16).hexdigest()
-    return user_cache.folder() / "digests" / f"{name}.npy"
 
 
 def _load(cached: Path, stamp: NDArray[np.uint64]) -> NDArray[np.uint64]:

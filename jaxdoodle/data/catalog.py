@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from jaxdoodle.core import user_cache
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.data import synthetic
 from jaxdoodle.data.dataset import Splits, read_names
 from jaxdoodle.data.readers import mini_mnist
@@ -116,25 +115,24 @@ def load_dataset(
     name = str(name_or_path)
     if per_class is not None and per_class < 1:
         raise InputError(f"per_class is at least 1; got {per_class}.")
+    chosen = class_names(classes, REPORT_CLASSES if name in ("doodles", "quickdraw") else None)
     if name == "doodles":
-        chosen = _class_names(classes, REPORT_CLASSES)
         doodles = synthetic.generate_doodles(chosen, per_class or synthetic.PER_CLASS, seed)
         return split_by_hash(doodles, QUICKDRAW, validation)
     if name not in NAMES:
-        return _load_folder(Path(name).expanduser(), _class_names(classes), per_class, validation)
+        return _load_folder(Path(name).expanduser(), chosen, per_class, validation)
     root = data_root(root)
     if name == "quickdraw":
         order = official_order(root / CATEGORIES_FILE)
-        chosen = _class_names(classes, REPORT_CLASSES)
         drawings = read_bitmaps(root / FOLDERS[name], name, chosen, per_class or PER_CLASS, order)
         return split_by_hash(drawings, QUICKDRAW, validation)
     train, test = read_mnist(root / FOLDERS["mnist"])
     if name == "mnist":
-        return split_training(train, test, MNIST, validation, _class_names(classes), per_class)
+        return split_training(train, test, MNIST, validation, chosen, per_class)
     official = test
     train, test = mini_mnist.read_mini_mnist(root / FOLDERS[name], train)
     extra = {"clean": without(test, train), "official": official}
-    return split_training(train, test, RAW_MNIST, validation, _class_names(classes), per_class, extra)
+    return split_training(train, test, RAW_MNIST, validation, chosen, per_class, extra)
 
 
 def list_datasets(root: str | Path | None = None) -> list[DatasetStatus]:
@@ -211,8 +209,7 @@ def _summarize_index(path: Path) -> str:
 
 def _load_folder(folder: Path, classes: Sequence[str] | None, per_class: int | None, validation: float) -> Splits:
     if not folder.is_dir():
-        near = difflib.get_close_matches(str(folder), NAMES)
-        hint = f"; did you mean {near[0]}?" if near else "."
+        hint = did_you_mean(str(folder), NAMES)
         raise InputError(f"{folder}: no such folder; a dataset is {', '.join(NAMES)} or a folder{hint}")
     names = [path.name for path in folder.iterdir()]
     if any(map(IDX_NAME.fullmatch, names)):
@@ -226,11 +223,9 @@ def _load_folder(folder: Path, classes: Sequence[str] | None, per_class: int | N
     return split_by_hash(drawings, QUICKDRAW, validation)
 
 
-def _class_names(classes: str | Sequence[str] | None, default: Sequence[str] | None = None) -> tuple[str, ...] | None:
-    """The names of the wanted classes; ``None`` for all classes."""
-    if classes is None:
-        classes = default
-    if classes is None or classes == "all":
+def class_names(classes: str | Sequence[str] | None, default: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The names of the wanted classes, where ``None`` stands for the ``default``; ``None`` for all classes."""
+    wanted = default if classes is None else classes
+    if wanted is None or wanted == "all":
         return None
-    names = [name.strip() for name in classes.split(",")] if isinstance(classes, str) else classes
-    return tuple(names)
+    return tuple(name.strip() for name in wanted.split(",")) if isinstance(wanted, str) else tuple(wanted)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import notebook
 from jaxdoodle.data.bitmaps import IMAGE_SHAPE, Bitmaps, digests_of
@@ -234,9 +235,8 @@ def choose_classes(
 def read_names(path: Path) -> tuple[str, ...]:
     """The class names in a file, one a line. Raises ``InputError`` where one is blank or occurs twice."""
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+        with reading(path):
+            names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no UTF-8 text; expected one class name a line.") from None
     if not names:

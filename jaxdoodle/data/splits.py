@@ -56,7 +56,7 @@ def split_training(
     """
     check_fraction(validation)
     classes = choose_classes(classes, train.classes, lambda name: f"{train.name}: no class {name!r}")
-    chosen = _smallest(_uniform(train), train, _shares(train.counts, validation))
+    chosen = _smallest(train, _shares(train.counts, validation))
     within = np.ones(len(train), bool) if per_class is None else train.index_in_class < per_class
     return Splits(
         train.take(within & ~chosen).select(classes),
@@ -80,11 +80,6 @@ def check_fraction(validation: float) -> None:
         )
 
 
-def _uniform(data: Dataset) -> NDArray[np.floating]:
-    """Each drawing's hash as a number in [0, 1): its first 53 bits, which a float64 holds exactly."""
-    return (data.digests >> np.uint64(11)) * 2.0**-53
-
-
 def _below(digests: NDArray[np.uint64], fraction: float) -> NDArray[np.bool_]:
     """Mask of the hashes that are below ``fraction`` as numbers in [0, 1), without computing these."""
     bound = math.ceil(fraction * 2**53) << 11
@@ -100,8 +95,9 @@ def _shares(counts: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
     return shares
 
 
-def _smallest(u: NDArray[np.floating], data: Dataset, shares: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mask of the ``shares`` drawings of each class with the smallest ``u``; equal drawings are not separated."""
+def _smallest(data: Dataset, shares: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mask of the ``shares`` drawings of each class with the smallest hashes; equal drawings are not separated."""
+    u = (data.digests >> np.uint64(11)) * 2.0**-53  # in [0, 1): the first 53 bits, which a float64 holds exactly
     limits = np.ones(len(shares))
     for label, share in enumerate(shares):
         ranked = np.sort(u[data.labels == label])

@@ -128,9 +128,10 @@ def _combine(combine: Any, pieces: list[Floats], out: Floats) -> None:
         combine(out, piece, out=out)
 
 
-@bind.register(nn.MaxPool2D)
-def _max_pool(layer: nn.MaxPool2D, params: NumPyParams, x: Floats) -> Bound:
-    return _pool(layer, x, np.maximum)
+bind.register(nn.MaxPool2D, lambda layer, params, x: _pool(layer, x, np.maximum))
+bind.register(nn.ReLU, lambda layer, params, x: (x, partial(np.maximum, x, np.float32(0), out=x)))
+bind.register(nn.Tanh, lambda layer, params, x: (x, partial(np.tanh, x, out=x)))
+bind.register(nn.Dropout, lambda layer, params, x: (x, nothing))
 
 
 @bind.register(nn.AvgPool2D)
@@ -166,11 +167,6 @@ def _flatten(layer: nn.Flatten, params: NumPyParams, x: Floats) -> Bound:
     return y, partial(np.copyto, y.reshape(ordered.shape), ordered)
 
 
-@bind.register(nn.ReLU)
-def _relu(layer: nn.ReLU, params: NumPyParams, x: Floats) -> Bound:
-    return x, partial(np.maximum, x, np.float32(0), out=x)
-
-
 @bind.register(nn.LeakyReLU)
 def _leaky_relu(layer: nn.LeakyReLU, params: NumPyParams, x: Floats) -> Bound:
     low, slope = np.empty(x.shape, np.float32), np.float32(layer.slope)
@@ -196,11 +192,6 @@ def _sigmoid(layer: nn.Sigmoid, params: NumPyParams, x: Floats) -> Bound:
     return x, run
 
 
-@bind.register(nn.Tanh)
-def _tanh(layer: nn.Tanh, params: NumPyParams, x: Floats) -> Bound:
-    return x, partial(np.tanh, x, out=x)
-
-
 @bind.register(nn.Softmax)
 def _softmax(layer: nn.Softmax, params: NumPyParams, x: Floats) -> Bound:
     row = np.empty((1, *x.shape[1:]), np.float32)
@@ -213,11 +204,6 @@ def _softmax(layer: nn.Softmax, params: NumPyParams, x: Floats) -> Bound:
         np.divide(x, row, out=x)
 
     return x, run
-
-
-@bind.register(nn.Dropout)
-def _dropout(layer: nn.Dropout, params: NumPyParams, x: Floats) -> Bound:
-    return x, nothing
 
 
 @bind.register(nn.BatchNorm)

@@ -103,9 +103,7 @@ def read(path: str | os.PathLike[str], layers: Sequence[type] = ()) -> ModelFile
 
 def encode(model: ModelFile) -> bytes:
     """The bytes of the file. Raises ``InputError`` for a model that ``decode`` would refuse."""
-    arrays = {
-        f"layers/{i}/{name}.npy": np.asarray(value) for i, p in enumerate(model.params) for name, value in p.items()
-    }
+    arrays = {name: np.asarray(value) for name, value in _members(model.params).items()}
     arrays |= {INPUTS: np.asarray(model.golden_inputs), LOGITS: np.asarray(model.golden_logits)}
     expected = _expected_arrays(model.spec, len(arrays[INPUTS]))
     _compare_names(set(arrays), set(expected))
@@ -227,13 +225,14 @@ def _naming(path: str | os.PathLike[str]):
         raise InputError(f"{os.fspath(path)}: {line if len(line) <= 400 else line[:397] + '...'}") from None
 
 
+def _members(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What each layer has by the name of a parameter, by the name of its member."""
+    return {f"layers/{i}/{name}.npy": value for i, layer in enumerate(layers) for name, value in layer.items()}
+
+
 def _expected_arrays(spec: ModelSpec, examples: int) -> dict[str, tuple[str, Shape]]:
     """Member name -> dtype and shape."""
-    weights = {
-        f"layers/{i}/{name}.npy": ("<f4", shape)
-        for i, shapes in enumerate(spec.param_shapes)
-        for name, shape in shapes.items()
-    }
+    weights = {name: ("<f4", shape) for name, shape in _members(spec.param_shapes).items()}
     inputs, logits = (examples, *spec.input_shape), (examples, *spec.output_shape)
     return weights | {INPUTS: ("|u1", inputs), LOGITS: ("<f4", logits)}
 
@@ -335,16 +334,13 @@ def _npy_header(dtype: str, shape: Shape) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", NPY_HEADER_BYTES - 10) + text.ljust(117).encode("ascii") + b"\n"
 
 
-def _byte_count(dtype: str, shape: Shape) -> int:
-    return math.prod(shape) * np.dtype(dtype).itemsize
-
-
 def _parse_npy(name: str, content: memoryview, dtype: str, shape: Shape) -> Any:
     """The header is compared, never interpreted."""
     header = _npy_header(dtype, shape)
     if content[: len(header)] != header:
         found = str(content[10:NPY_HEADER_BYTES], "ascii", "replace").strip()
         raise InputError(f"{name} begins with {found!r}; expected {header[10:].decode('ascii').strip()!r}.")
-    if len(content) != len(header) + _byte_count(dtype, shape):
-        raise InputError(f"{name} takes {len(content)} bytes; expected {len(header) + _byte_count(dtype, shape)}.")
+    size = len(header) + math.prod(shape) * np.dtype(dtype).itemsize
+    if len(content) != size:
+        raise InputError(f"{name} takes {len(content)} bytes; expected {size}.")
     return np.frombuffer(content, dtype, offset=len(header)).reshape(shape).copy()  # members begin at odd places

@@ -6,6 +6,7 @@ entry in the directory, then the directory, then its end. It inflates nothing an
 
 from __future__ import annotations
 
+import io
 import struct
 from binascii import crc32
 from collections.abc import Mapping
@@ -19,26 +20,22 @@ _END = struct.Struct("<4s4H2IH")
 
 MAX_MEMBERS = 1000
 
-_VERSION, _UNIX = 20, 3
-_DATE = 1 << 5 | 1  # the first of January 1980: the same members give the same bytes
+_UNIX = 3
 _UTF8 = 1 << 11
 _PLAIN_FILE = 0o10  # the type in a Unix mode; 0 where there is none
 
 
 def pack(members: Mapping[str, bytes]) -> bytes:
-    """The archive of these members, whose names are ASCII."""
-    parts: list[bytes] = []
-    entries: list[bytes] = []
-    place = 0
-    for name, content in members.items():
-        size, title = len(content), name.encode("ascii")
-        member = _MEMBER.pack(_VERSION, 0, 0, 0, _DATE, crc32(content), size, size, len(title), 0)
-        entries += [_ENTRY.pack(b"PK\1\2", _UNIX << 8 | _VERSION, member, 0, 0, 0, 0o644 << 16, place), title]
-        parts += [b"PK\3\4", member, title, content]
-        place += 4 + len(member) + len(title) + size
-    directory = b"".join(entries)
-    count = len(members)
-    return b"".join([*parts, directory, _END.pack(b"PK\5\6", 0, 0, count, count, len(directory), place, 0)])
+    """The archive of these members, whose names are ASCII: the same members give the same bytes."""
+    from zipfile import ZipFile, ZipInfo  # not needed to predict
+
+    archive = io.BytesIO()
+    with ZipFile(archive, "w") as writer:
+        for name, content in members.items():
+            member = ZipInfo(name)  # of the first of January 1980
+            member.create_system, member.external_attr = _UNIX, 0o644 << 16
+            writer.writestr(member, content)
+    return archive.getvalue()
 
 
 def unpack(data: bytes) -> dict[str, memoryview]:

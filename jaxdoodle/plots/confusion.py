@@ -99,7 +99,12 @@ def _numbered_matrix(matrix, classes, path, heading):
         for i, j in zip(*np.nonzero(matrix), strict=True):
             look: dict[str, Any] = {"color": "white" if shares[i, j] > (0.6 if i == j else 0.36) else INK, "size": size}
             axes.text(j + 0.5, i + 0.5, f"{matrix[i, j]:{form}}", ha="center", va="center_baseline", **look)
-        _label_cells(axes, classes, rotation=90 if upright else 0)
+        axes.set_xticks(np.arange(k) + 0.5, classes, rotation=90 if upright else 0)
+        axes.set_yticks(np.arange(k) + 0.5, classes)
+        axes.tick_params(length=0)
+        axes.set(xlim=(0, k), ylim=(k, 0))  # the first row on top
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
         for i, (correct, total) in enumerate(zip(np.diag(matrix), matrix.sum(axis=1), strict=True)):
             recall = f"{100 * correct / total:.1f} %" if total else "none"
             axes.text(k + 0.15, i + 0.5, recall, va="center_baseline", color=MUTED)
@@ -139,15 +144,3 @@ def _dotted_matrix(matrix, classes, path, heading):
             top = 1 - (line + 0.75) / (LISTED + 0.5)
             beside.text(0, top, fit(f"{classes[i]} → {classes[j]}", 33), fontsize=7.5, va="top")
             beside.text(0, top - 0.03, f"{count:,} of {totals[i]:,}", fontsize=7, va="top", color=MUTED)
-
-
-def _label_cells(axes, classes, rotation):
-    """Class names at the cells of a pcolormesh, the first row on top."""
-    k = len(classes)
-    middles = np.arange(k) + 0.5
-    axes.set_xticks(middles, classes, rotation=rotation)
-    axes.set_yticks(middles, classes)
-    axes.tick_params(length=0)
-    axes.set(xlim=(0, k), ylim=(k, 0))
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)

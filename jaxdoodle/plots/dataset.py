@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdoodle.data.near_duplicates import compute_descriptors
-from jaxdoodle.plots.image_grids import Images, class_rows, draw_image, grid_axes, without_channel
+from jaxdoodle.plots.image_grids import Images, class_grid, draw_image, image_grid, without_channel
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure
 from jaxdoodle.strokes.drawing import Drawing
 
@@ -38,8 +38,7 @@ def contact_sheet(images: Images, path: Path | str, *, title: str) -> None:
     rows = max(1, math.ceil(len(shown) / columns))
     some = len(shown) < len(images)
     note = f"{len(shown):,} of {len(images):,} drawings, evenly spread" if some else f"all {len(images):,} drawings"
-    with figure(path, 0.1 + 6.8 * rows / columns, f"{title}: contact sheet", note) as page:
-        axes = grid_axes(page, rows, columns)
+    with image_grid(path, rows, columns, f"{title}: contact sheet", note) as axes:
         mosaic = _mosaic(images[shown], rows, columns)
         axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255, extent=(0, columns, rows, 0))
         axes.hlines(range(rows + 1), 0, columns, color=LINE, linewidth=0.6)
@@ -66,15 +65,11 @@ def typical_drawings(
     """
     images, labels = without_channel(images), np.asarray(labels)
     note = f"Left: the {EXTREMES} drawings most similar to others of their class. Right: the {EXTREMES} least similar"
-    shown, names, margin, note = class_rows(classes, note)
-    columns = 2 * EXTREMES + 0.5
     heading = f"{title}: most and least typical"
-    with figure(path, 0.1 + 6.8 * (len(shown) + 0.45) / (columns + margin), heading, note) as page:
-        axes = grid_axes(page, len(shown) + 0.45, columns, margin)
+    with class_grid(path, classes, 2 * EXTREMES + 0.5, heading, note, top=0.45) as (axes, shown):
         for left, text in ((0, "most typical"), (EXTREMES + 0.5, "least typical")):
             axes.text(left + EXTREMES / 2, 0.2, text, ha="center", va="center", color=MUTED)
         for row, label in enumerate(shown):
-            axes.text(-0.1, row + 0.95, names[row], ha="right", va="center_baseline")
             near, far = extremes(images[labels == label])
             for left, chosen in ((0.0, near), (EXTREMES + 0.5, far)):
                 for column, image in enumerate(images[labels == label][chosen]):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from jaxdoodle.plots.style import GREEN, LINE, RED, figure, fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: uint8 ``(n, height, width, 1)`` or ``(n, height, width)``, white ink (255) on black; drawn dark on white.
 Images = NDArray[np.uint8]
@@ -39,11 +39,8 @@ def sample_grid(images: Images, labels: ArrayLike, classes: Sequence[str], path:
     """
     images, labels = without_channel(images), np.asarray(labels)
     note = f"The first {COLUMNS} of each class; {len(labels):,} images in all"
-    shown, names, margin, note = class_rows(classes, note)
-    with figure(path, 0.1 + 6.8 * len(shown) / (COLUMNS + margin), f"{title}: samples", note) as page:
-        axes = grid_axes(page, len(shown), COLUMNS, margin)
+    with class_grid(path, classes, COLUMNS, f"{title}: samples", note) as (axes, shown):
         for row, label in enumerate(shown):
-            axes.text(-0.1, row + 0.5, names[row], ha="right", va="center_baseline")
             for column, image in enumerate(images[labels == label][:COLUMNS]):
                 draw_image(axes, image, row, column, LINE)
 
@@ -76,8 +73,7 @@ def prediction_grid(
     row_height = 1.1 + 0.17 * max((caption.count("\n") + 1 for caption in captions), default=1)
     rows = row_height * math.ceil(len(images) / columns)
     note = f"{len(images)} images, {right.sum()} right (green), {(~right).sum()} wrong (red: true class → prediction)"
-    with figure(path, 0.1 + 6.8 * rows / columns, f"{title}: predictions", note) as page:
-        axes = grid_axes(page, rows, columns)
+    with image_grid(path, rows, columns, f"{title}: predictions", note) as axes:
         for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
             top, left, color = i // columns * row_height, i % columns, GREEN if right[i] else RED
             draw_image(axes, image, top, left, color)
@@ -106,8 +102,7 @@ def kernel_grid(kernels: Floats, path: Path | str, *, title: str) -> None:
         note += "; a column for each filter, a row for each channel"
     if rows * columns < inputs * filters:
         note += f" (the first {columns} and {rows})"
-    with figure(path, 0.1 + 6.8 * rows / max(columns, 8), f"{title}: kernels", note) as page:
-        axes = grid_axes(page, rows, columns)
+    with image_grid(path, rows, columns, f"{title}: kernels", note, least=8) as axes:
         for row, column in np.ndindex(rows, columns):
             channel, number = (0, row * columns + column) if inputs == 1 else (row, column)
             if number < filters:
@@ -157,28 +152,43 @@ def without_channel(images: ArrayLike) -> NDArray[np.uint8]:
     return images
 
 
-def class_rows(classes: Sequence[str], note: str) -> tuple[NDArray[np.int64], list[str], float, str]:
-    """The classes that have a row, their names, the width of these, and the note with the number of classes if only
-    some are shown."""
+@contextmanager
+def class_grid(
+    path: Path | str, classes: Sequence[str], columns: float, heading: str, note: str, top: float = 0.0
+) -> Iterator[tuple[Axes, NDArray[np.int64]]]:
+    """An ``image_grid`` with a row for each class, named on the left, below ``top``; and the classes that have one.
+
+    The note begins with the number of classes if only some are shown.
+    """
     shown = np.unique(np.linspace(0, len(classes) - 1, min(len(classes), CLASS_ROWS)).round().astype(int))
     if len(shown) < len(classes):
         note = f"{len(shown)} of {len(classes)} classes. {note}"
     names = [fit(classes[label], 17) for label in shown]
-    return shown, names, 0.3 + 0.1 * max(map(len, names)), note
+    with image_grid(path, len(shown) + top, columns, heading, note, 0.3 + 0.1 * max(map(len, names))) as axes:
+        for row, name in enumerate(names):
+            axes.text(-0.1, row + top + 0.5, name, ha="right", va="center_baseline")
+        yield axes, shown
 
 
-def grid_axes(page: Figure, rows: float, columns: float, margin: float = 0.0) -> Axes:
-    """Axes without ticks on which every image is a square of side 1, ``margin`` to the left of the first column."""
-    axes = page.add_subplot()
-    axes.axis("off")
-    axes.set(xlim=(-margin, columns), ylim=(rows, 0), aspect="equal", anchor="NW")
-    return axes
+@contextmanager
+def image_grid(
+    path: Path | str, rows: float, columns: float, heading: str, note: str, margin: float = 0.0, least: int = 0
+) -> Iterator[Axes]:
+    """A ``figure`` with axes without ticks on which every image is a square of side 1.
+
+    ``margin`` is free to the left of the first column; the squares are as small as of ``least`` columns.
+    """
+    with figure(path, 0.1 + 6.8 * rows / max(columns + margin, least), heading, note) as page:
+        axes = page.add_subplot()
+        axes.axis("off")
+        axes.set(xlim=(-margin, columns), ylim=(rows, 0), aspect="equal", anchor="NW")
+        yield axes
 
 
 def draw_image(
     axes: Axes, image: NDArray, row: float, column: float, frame: str, *, cmap: str = "gray_r", vmin=0.0, vmax=255.0
 ) -> None:
-    """Draw an image ``(height, width)`` with a frame of this color into a cell of ``grid_axes``."""
+    """Draw an image ``(height, width)`` with a frame of this color into a cell of an ``image_grid``."""
     from matplotlib.patches import Rectangle
 
     left, top, side = column + 0.04, row + 0.04, 0.92

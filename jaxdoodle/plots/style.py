@@ -28,25 +28,13 @@ WIDTH = 7.0  # inches; at this resolution 1,050 pixels, shown by a README at abo
 DPI = 150
 
 _RC = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": INK,
+    **{"font.family": "DejaVu Sans", "font.size": 9, "grid.color": "#e6e6e6"},
+    **{"axes.linewidth": 0.8, "grid.linewidth": 0.7, "lines.linewidth": 1.8},
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
+    **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
     "text.parse_math": False,  # a class may have dollar signs in its name
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.7,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "lines.linewidth": 1.8,
-    "legend.frameon": False,
 }
 
 

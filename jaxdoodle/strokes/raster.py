@@ -155,22 +155,12 @@ def _uncovered(
     free = np.empty((len(drawings), height, width))
     for top in range(0, height, rows):
         down, band = [[0.0], [top]], (min(rows, height - top), width)
-        coverage = _cover(start - down, end - down, stroke, len(strokes), radius, band)
+        count, line, left, right = _spans(start - down, end - down, radius, band)
+        line += np.repeat(stroke * (_LINES * band[0]), count)  # the lines of one stroke after those of the other
+        line, left, right = _union(line, left, right, width)
+        coverage = _fill(line, left, right, band, len(strokes))
         free[:, top : top + rows] = np.multiply.reduceat(1 - coverage, first_stroke)
     return free
-
-
-def _cover(
-    start: NDArray[Any], end: NDArray[Any], stroke: NDArray[Any], strokes: int, radius: float, shape: tuple[int, int]
-) -> NDArray[Any]:
-    """The fraction of each pixel that each stroke covers, float64 ``(strokes, height, width)``.
-
-    ``start`` and ``end`` of each segment are ``(2, segments)``, ``stroke`` is which one it belongs to, in order.
-    """
-    count, line, left, right = _spans(start, end, radius, shape)
-    line += np.repeat(stroke * (_LINES * shape[0]), count)  # the lines of one stroke after those of the other
-    line, left, right = _union(line, left, right, shape[1])
-    return _fill(line, left, right, shape, strokes)
 
 
 def _spans(start: NDArray[Any], end: NDArray[Any], radius: float, shape: tuple[int, int]) -> tuple[NDArray[Any], ...]:

@@ -117,8 +117,8 @@ def _exact(sets: dict[str, Dataset]) -> Iterator[Finding]:
         rows = np.flatnonzero(np.isin(sets[b].digests, sets[a].digests))
         if len(rows):
             pairs = [f"{b}[{row}] is {a}[{first[sets[b].digests[row].item()]}]" for row in rows[:SHOWN]]
-            text = f"{_of(rows, sets[b])} {b} drawings are also in {a}: {_list(pairs, len(rows))}"
-            yield Finding("exact duplicates", True, text, b, tuple(rows.tolist()))
+            shown = _list(pairs, len(rows))
+            yield from _some("exact duplicates", f"are also in {a}", b, rows, sets[b], tolerated=0, shown=shown)
     for split, data in sets.items():
         _, kept = np.unique(data.digests, return_index=True)
         rows = np.setdiff1d(np.arange(len(data)), kept)
@@ -153,12 +153,10 @@ def _near(sets: dict[str, Dataset]) -> Iterator[Finding]:
         chosen = pairs[(owner[pairs[:, 0]] == a) & (owner[pairs[:, 1]] == b)]
         if len(chosen):
             rows = np.unique(row[chosen[:, 1]])
-            shown = [f"{names[b]}[{row[j]}] and {names[a]}[{row[i]}]" for i, j in chosen[:SHOWN]]
-            where = f"of {names[a]} drawings" if a != b else "of others"
-            text = f"{_of(rows, sets[names[b]])} {names[b]} drawings are near duplicates {where}"
-            fault = a != b and len(rows) > TOLERATED * len(sets[names[b]])
-            listing = _list(shown, len(chosen))
-            yield Finding("near duplicates", fault, f"{text}: {listing}", names[b], tuple(rows.tolist()))
+            pairs_shown = [f"{names[b]}[{row[j]}] and {names[a]}[{row[i]}]" for i, j in chosen[:SHOWN]]
+            text, tolerated = (f"of {names[a]} drawings", TOLERATED) if a != b else ("of others", 1)
+            text, shown = f"are near duplicates {text}", _list(pairs_shown, len(chosen))
+            yield from _some("near duplicates", text, names[b], rows, sets[names[b]], tolerated, shown)
 
 
 def _balance(split: str, data: Dataset) -> Iterator[Finding]:
@@ -311,11 +309,12 @@ CHECKS = (_balance, _values, _polarity, _ink, _orientation)
 
 
 def _some(
-    check: str, text: str, split: str, rows: NDArray[Any], data: Dataset, tolerated: float = TOLERATED
+    check: str, text: str, split: str, rows: NDArray[Any], data: Dataset, tolerated: float = TOLERATED, shown: str = ""
 ) -> Iterator[Finding]:
     """A finding on ``rows``: a fault where they are more than the tolerated fraction."""
     if len(rows):
-        text = f"{_of(rows, data)} {split} drawings {text}: {_list(rows[:SHOWN], len(rows))}"
+        shown = shown or _list(rows[:SHOWN], len(rows))
+        text = f"{len(rows):,} of {len(data):,} {split} drawings {text}: {shown}"
         yield Finding(check, len(rows) > tolerated * len(data), text, split, tuple(rows.tolist()))
 
 
@@ -330,10 +329,6 @@ def _class_means(descriptors: NDArray[Any], data: Dataset) -> NDArray[Any]:
 def _sample(data: Dataset, most: int = SAMPLE) -> Dataset:
     """At most ``most`` drawings, evenly spread."""
     return data if len(data) <= most else data.take(np.linspace(0, len(data) - 1, most).astype(int))
-
-
-def _of(rows: NDArray[Any], data: Dataset) -> str:
-    return f"{len(rows):,} of {len(data):,}"
 
 
 def _list(shown: Sequence[object] | NDArray[Any], total: int) -> str:

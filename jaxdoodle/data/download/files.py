@@ -15,6 +15,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.catalog import summarize_mnist
 from jaxdoodle.data.dataset import read_names
+from jaxdoodle.data.download.http import size_of
 from jaxdoodle.data.readers.quickdraw import PIXELS, bitmaps_header, open_bitmaps
 from jaxdoodle.strokes.readers import MAX_BYTES, read_drawings
 
@@ -42,9 +43,14 @@ def names(part: Path, path: Path, pull: Pull) -> str:
 def summarize_names(path: Path) -> str:
     found = read_names(path)
     for name in found:
-        if not name.replace(" ", "").replace("-", "").isalpha():
+        if not may_be_a_class(name):
             raise InputError(f"{path}: found {name[:40]!r}; expected one class name a line.")
     return f"{len(found)} class names"
+
+
+def may_be_a_class(name: str) -> bool:
+    """Whether this may be the name of a class: letters, spaces and hyphens."""
+    return name.replace(" ", "").replace("-", "").isalpha()
 
 
 def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> str:
@@ -67,8 +73,8 @@ def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> str:
             file.write(head)
             existing.tofile(file)
     pull(part, size)
-    if _size(part) < size:
-        raise InputError(f"{part}: truncated; {_size(part):,} bytes, expected {size:,} for {needed:,} drawings.")
+    if size_of(part) < size:
+        raise InputError(f"{part}: truncated; {size_of(part):,} bytes, expected {size:,} for {needed:,} drawings.")
     with open(part, "r+b") as file:
         file.write(_header_of(head, needed))
         file.truncate(size)
@@ -91,13 +97,13 @@ def drawings(part: Path, path: Path, pull: Pull, count: int) -> str:
         _shorten(part, size - 1)
         have -= 1
     while have < count:
-        before = _size(part)
+        before = size_of(part)
         pull(part, before + max(STEP, LINE * (count - have)))
         have, size = _lines(part, count)
-        if _size(part) == before:
+        if size_of(part) == before:
             size = before  # the last line need not end with a newline
             break
-        if have < count and _size(part) - size > MAX_BYTES:
+        if have < count and size_of(part) - size > MAX_BYTES:
             raise InputError(f"{part}: line {have + 1} has no end; expected one drawing a line.")
     with open(part, "r+b") as file:
         file.truncate(size)
@@ -133,7 +139,7 @@ def _header_of(head: bytes, rows: int) -> bytes:
 def _shorten(part: Path, size: int) -> None:
     """Cut what an earlier command left, so that a request is made and the bytes are compared."""
     with open(part, "r+b") as file:
-        file.truncate(min(_size(part), size))
+        file.truncate(min(size_of(part), size))
 
 
 def _lines(path: Path, most: int) -> tuple[int, int]:
@@ -154,7 +160,3 @@ def _begins_with(path: Path, beginning: Path) -> bool:
             if file.read(len(chunk)) != chunk:
                 return False
     return True
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

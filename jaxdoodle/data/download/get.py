@@ -11,7 +11,15 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.data.catalog import CATEGORIES_FILE, FOLDERS, REPORT_CLASSES, STROKES_FOLDER, FileStatus, summarize_mnist
+from jaxdoodle.data.catalog import (
+    CATEGORIES_FILE,
+    FOLDERS,
+    REPORT_CLASSES,
+    STROKES_FOLDER,
+    FileStatus,
+    class_names,
+    summarize_mnist,
+)
 from jaxdoodle.data.dataset import choose_classes
 from jaxdoodle.data.download import files
 from jaxdoodle.data.download.http import MirrorError, Transfer, pull
@@ -180,14 +188,12 @@ def _item(root: Path, relative: str, base_url: str | None, summarize: Summarize,
 
 def _chosen(classes: str | Sequence[str] | None, official: Sequence[str]) -> tuple[str, ...]:
     """The wanted class names, checked against ``official`` where that is known."""
-    if classes == "all":
-        return tuple(official)
-    if isinstance(classes, str):
-        classes = [name.strip() for name in classes.split(",")]
-    classes = classes or REPORT_CLASSES
-    if official:
-        return choose_classes(classes, official, lambda name: f"quickdraw: no class {name!r}")
-    for name in classes:
-        if not name.replace(" ", "").replace("-", "").isalpha():
+    wanted = class_names(classes, REPORT_CLASSES)
+    if wanted == ():
+        wanted = REPORT_CLASSES
+    if official or wanted is None:
+        return choose_classes(wanted, official, lambda name: f"quickdraw: no class {name!r}")
+    for name in wanted:
+        if not files.may_be_a_class(name):
             raise InputError(f"quickdraw: {name!r} is no name of a class.")
-    return tuple(dict.fromkeys(classes))
+    return tuple(dict.fromkeys(wanted))

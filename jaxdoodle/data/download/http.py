@@ -95,10 +95,10 @@ def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
     Bytes in ``part`` are last where they agree; where it is long enough nothing happens. Raises ``MirrorError``.
     """
     host, failures, began_anew = urlsplit(url).netloc, 0, False
-    while _size(part) < stop:
+    while size_of(part) < stop:
         if host in transfer.unreachable:
             raise MirrorError("cannot be reached")
-        before = _size(part)
+        before = size_of(part)
         try:
             return _continue(url, transfer, part, stop)
         except _OtherFileError:
@@ -107,7 +107,7 @@ def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
             began_anew = True
             part.unlink()
         except _CutError as cut:
-            failures = 0 if _size(part) - before >= LEAST else failures + 1
+            failures = 0 if size_of(part) - before >= LEAST else failures + 1
             if failures >= ATTEMPTS or (isinstance(cut, _LateError) and host not in transfer.answered):
                 if isinstance(cut, _SilenceError):
                     transfer.unreachable.add(host)
@@ -118,7 +118,7 @@ def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
 
 def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> None:
     """One request, for the bytes that ``part`` lacks."""
-    before = size = _size(part)
+    before = size = size_of(part)
     start = max(size - OVERLAP, 0)
     with _open(url, transfer, start, stop) as response:
         total, skipped = _place(response, start)
@@ -260,5 +260,5 @@ def _line(words: str) -> str:
     return "".join(char if char.isprintable() else " " for char in words)[:200].strip()
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0

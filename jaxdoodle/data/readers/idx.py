@@ -79,19 +79,16 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
 
 def read_mnist(folder: Path) -> tuple[Dataset, Dataset]:
     """The official 60,000 and 10,000 digits. Raises ``InputError`` unless every file is MNIST's, byte for byte."""
-    paths = {name: mnist_path(folder, name) for name in MNIST_SHA256}
-    for path in paths.values():
+    paths, hashes = [mnist_path(folder, name) for name in MNIST_SHA256], list(MNIST_SHA256.values())
+    for path in paths:
         if not path.is_file():
             raise InputError(
                 f"{path}: not found. `jaxdoodle data get mnist` fetches it (from {' or '.join(MNIST_SOURCES)}), "
                 "or name another data folder by --data-dir or $JAXDOODLE_DATA."
             )
-    names = list(MNIST_SHA256)
-    train, test = (
-        _read_part(paths[images], paths[labels], MNIST_SHA256[images], MNIST_SHA256[labels])
-        for images, labels in (names[:2], names[2:])
-    )
-    return Dataset("mnist", *train, DIGITS), Dataset("mnist", *test, DIGITS)
+    parts = [_read_part(paths[i], paths[i + 1], hashes[i], hashes[i + 1]) for i in (0, 2)]
+    train, test = (Dataset("mnist", *part, DIGITS) for part in parts)
+    return train, test
 
 
 def mnist_path(folder: Path, name: str) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.readers.idx import DIGITS
@@ -105,10 +106,7 @@ def _number(cell: str) -> float:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line that holds data."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip() and not line.startswith("#"):
-                    yield number, line.strip()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read; {error.strerror}.") from None
+    with reading(path), open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip() and not line.startswith("#"):
+                yield number, line.strip()

@@ -5,7 +5,7 @@ The probabilities of the ways were estimated by looking at drawings of people; n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -40,19 +40,15 @@ def headphones(rng: np.random.Generator) -> Strokes:
 
 
 def _ear_cup(rng: np.random.Generator, style: str, center: complex, rx: float, ry: float) -> Strokes:
-    match style:
-        case "loop":
-            return [loop(rng, center, rx, ry)]
-        case "box":
-            return [box(center, rx, ry)]
-        case "line":
-            return [line(center - 1j * ry, center + 1j * ry)]
-        case "ring":
-            return [loop(rng, center, rx, ry), loop(rng, center, rx / 2, ry / 2)]
-        case "filled":
-            return [loop(rng, center, rx / 2, ry), scribble(rng, center, 0.7 * min(rx, ry), points=9)]
-        case _:
-            return [line(center - 1j * ry, center + rx, center + 1j * ry, center - rx / 2)]
+    styles: dict[str, Callable[[], Strokes]] = {
+        "loop": lambda: [loop(rng, center, rx, ry)],
+        "box": lambda: [box(center, rx, ry)],
+        "line": lambda: [line(center - 1j * ry, center + 1j * ry)],
+        "ring": lambda: [loop(rng, center, rx, ry), loop(rng, center, rx / 2, ry / 2)],
+        "filled": lambda: [loop(rng, center, rx / 2, ry), scribble(rng, center, 0.7 * min(rx, ry), points=9)],
+        "open": lambda: [line(center - 1j * ry, center + rx, center + 1j * ry, center - rx / 2)],
+    }
+    return styles[style]()
 
 
 def _earbuds(rng: np.random.Generator) -> Strokes:
