@@ -22,7 +22,11 @@ def test_the_stub_names_what_the_package_has(name):
     package = importlib.import_module(f"jaxdoodle.{name}")
     tree = ast.parse(Path(package.__file__).with_suffix(".pyi").read_text())
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    named = {alias.asname: node.module for node in imports for alias in node.names}
+    named = {}
+    for node in imports:
+        for alias in node.names:
+            star = importlib.import_module(node.module).__all__ if alias.name == "*" else [alias.asname]
+            named |= dict.fromkeys(star, node.module)
     assert set(named) - {"layers"} == set(package.__all__)  # "layers" is a package of nn
     for public in package.__all__:
         assert getattr(importlib.import_module(named[public]), public) is getattr(package, public)
