@@ -10,17 +10,9 @@ import jaxdoodle
 from jaxdoodle.inference import model_file
 from jaxdoodle.nn import Layer
 
-#: Files of the package that are packed.
-PACKED = (
-    "__init__.py",
-    "core/*.py",
-    "nn/*.py",
-    "nn/layers/*.py",
-    "strokes/*.py",
-    "preprocessing/*.py",
-    "inference/*.py",
-)
-#: Those among them that predicting does not need.
+#: Folders of the package whose modules are packed.
+PACKED = ("core", "nn", "nn/layers", "strokes", "preprocessing", "inference")
+#: Modules among them that predicting does not need.
 LEFT_OUT = {"core/user_cache.py", "inference/calibration.py"} | {
     f"nn/{name}.py" for name in ("architectures", "backprop", "losses", "model", "penalties")
 }
@@ -30,8 +22,8 @@ DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 def write(model: model_file.ModelFile, path: Path) -> None:
     """Write a model as a program."""
     package = Path(jaxdoodle.__file__).parent
-    names = {source.relative_to(package).as_posix() for pattern in PACKED for source in package.glob(pattern)}
-    members = {f"jaxdoodle/{name}": (package / name).read_bytes() for name in names - LEFT_OUT}
+    names = {f"{folder}/{source.name}" for folder in PACKED for source in (package / folder).glob("*.py")} - LEFT_OUT
+    members = {f"jaxdoodle/{name}": (package / name).read_bytes() for name in {"__init__.py", *names}}
     members["__main__.py"] = Path(__file__).with_name("zipapp_main.py").read_bytes()
     members["jaxdoodle/model.npz"] = model_file.encode(model)
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from jaxdoodle.data import Splits
     from jaxdoodle.data.audit import Finding
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset(parser)

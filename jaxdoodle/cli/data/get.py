@@ -15,8 +15,6 @@ from jaxdoodle.data.download.get import NAMES, get
 from jaxdoodle.data.download.http import Transfer
 from jaxdoodle.data.readers.quickdraw import PER_CLASS
 
-__all__ = ["add_arguments", "run"]
-
 MIRROR = "JAXDOODLE_MIRROR"
 SHOWN = 5  # failures that are printed one by one
 

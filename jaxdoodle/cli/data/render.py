@@ -11,8 +11,6 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.plots.drawings import SIZE, WRITERS
 from jaxdoodle.strokes.readers import READERS, Skipped, read_drawings
 
-__all__ = ["add_arguments", "run"]
-
 LARGEST = 2_000  # pixels in width and height
 
 

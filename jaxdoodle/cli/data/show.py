@@ -12,8 +12,6 @@ from pathlib import Path
 from jaxdoodle.cli.data.options import DATASETS, add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument

@@ -208,10 +208,8 @@ class Window:
     def _preview(self, found: Prediction | None) -> None:
         height, width, _ = self.model.preprocessing.image_shape
         rows = found.preprocessed.bitmap.tolist() if found and found.preprocessed else [[0] * width] * height
-        lines = [
-            "{" + " ".join(f"#{ink:02x}{ink:02x}{ink:02x}" for ink in row for _ in range(ZOOM)) + "}" for row in rows
-        ]
-        self.image.put(" ".join(line for line in lines for _ in range(ZOOM)))
+        lines = [" ".join(f"#{ink:02x}{ink:02x}{ink:02x}" for ink in row for _ in range(ZOOM)) for row in rows]
+        self.image.put(" ".join(f"{{{line}}}" for line in lines for _ in range(ZOOM)))
 
     def _stay_awake(self) -> None:
         """Let Python handle Ctrl-C in the terminal, which Tk alone does not."""
