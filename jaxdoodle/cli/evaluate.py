@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from jaxdoodle.cli.options import add_dataset, add_layers, count, layers_of, model_path
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.validation import is_count
+from jaxdoodle.data import NAMES, Dataset, load_dataset
+from jaxdoodle.inference import Model
+from jaxdoodle.metrics import confusion_counts, format_accuracy, mcnemar, most_confused
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,11 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    import numpy as np
-
-    from jaxdoodle.inference import Model
-    from jaxdoodle.metrics import confusion_counts, format_accuracy, most_confused
-
     layers = layers_of(options.layers)
     model = Model.load(model_path(options.model), layers)
     classes = model.classes
@@ -58,10 +60,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _dataset(options: argparse.Namespace, model: Any) -> Any:
+def _dataset(options: argparse.Namespace, model: Model) -> Dataset:
     """The test set that is asked for: of ``--dataset``, else of what the model was trained on."""
-    from jaxdoodle.data import NAMES, load_dataset
-
     name, settings = options.dataset, {"root": options.data_dir, "per_class": options.per_class}
     if name is None:
         name, seed = model.provenance.get("dataset"), model.provenance.get("seed")
@@ -83,19 +83,13 @@ def _dataset(options: argparse.Namespace, model: Any) -> Any:
     return dataset
 
 
-def _classify(model: Any, images: Any, slice_size: int = 4096) -> Any:
+def _classify(model: Model, images: NDArray[np.uint8], slice_size: int = 4096) -> NDArray[np.int64]:
     """The most probable class of each image, int64 (n,). Images on disk are read a slice at a time."""
-    import numpy as np
-
     starts = range(0, len(images), slice_size)
     return np.concatenate([model.logits(images[start : start + slice_size]).argmax(axis=1) for start in starts])
 
 
-def _compare(dataset: Any, predicted: Any, other: Any) -> dict[str, Any]:
+def _compare(dataset: Dataset, predicted: NDArray[np.int64], other: Model) -> dict[str, Any]:
     """The scores of another model on the same images, and McNemar's exact test."""
-    from dataclasses import asdict
-
-    from jaxdoodle.metrics import mcnemar
-
     others = _classify(other, dataset.images)
     return {"correct": int((others == dataset.labels).sum()), **asdict(mcnemar(dataset.labels, predicted, others))}

@@ -6,14 +6,13 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jaxdoodle.cli.data.options import add_dataset, load_whole
 from jaxdoodle.core.errors import InputError
-
-if TYPE_CHECKING:
-    from jaxdoodle.data import Splits
-    from jaxdoodle.data.audit import Finding
+from jaxdoodle.data import Splits, data_root
+from jaxdoodle.data.audit import Finding, audit_files, audit_splits, audit_strokes, fault_of
+from jaxdoodle.data.dataset import SPLIT_NAMES
+from jaxdoodle.inference import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the findings; 1 where one of them is a fault. Raises ``InputError`` where there is no such dataset."""
-    from jaxdoodle.data import data_root
-    from jaxdoodle.data.audit import audit_files, audit_splits, audit_strokes, fault_of
-    from jaxdoodle.inference import Model
-
     model = Model.load(options.model) if options.model else None
     root = data_root(options.data_dir)
     found, splits = audit_files(options.dataset, root), None
@@ -54,9 +49,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _sampled(splits: Splits, examined: Splits) -> list[Finding]:
     """A note where a dataset is too large for memory: a sample is examined, exact duplicates are counted in all."""
-    from jaxdoodle.data.audit import Finding
-    from jaxdoodle.data.dataset import SPLIT_NAMES
-
     parts = [
         f"{len(examined.sets[split]):,} of {len(splits.sets[split]):,} {split} drawings"
         for split in SPLIT_NAMES
@@ -67,8 +59,6 @@ def _sampled(splits: Splits, examined: Splits) -> list[Finding]:
 
 
 def _print(name: str, splits: Splits | None, found: list[Finding], faults: int) -> None:
-    from jaxdoodle.data.dataset import SPLIT_NAMES
-
     for finding in found:
         print(f"{'fault' if finding.fault else 'note ':5}  {finding.check}: {finding.text}")
     contents = "cannot be read"

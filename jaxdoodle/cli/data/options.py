@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from jaxdoodle.cli.options import add_data_dir, count
-
-if TYPE_CHECKING:
-    from jaxdoodle.data import Splits
+from jaxdoodle.data import Splits, load_dataset
 
 DATASETS = "Dataset: doodles (built in), mnist, mnist-mini, quickdraw, or a folder of drawings"
 
@@ -24,7 +21,5 @@ def add_dataset(parser: argparse.ArgumentParser, kinds: str = DATASETS) -> None:
 
 def load_whole(options: argparse.Namespace) -> Splits:
     """The dataset that ``options`` name, with no validation set held out. Raises ``InputError``."""
-    from jaxdoodle.data import load_dataset
-
     root, classes, per_class = options.data_dir, options.classes, options.per_class
     return load_dataset(options.dataset, root=root, classes=classes, per_class=per_class, validation=0.0)
