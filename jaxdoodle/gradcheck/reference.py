@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,7 +21,7 @@ from jaxdoodle.gradcheck.autograd.jaxpr import interpret
 from jaxdoodle.gradcheck.autograd.numpy_proxy import tracing
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, user_line
-from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import below, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
     Point,
@@ -32,6 +33,8 @@ from jaxdoodle.gradcheck.setup.problem import (
 )
 
 ORACLES = ("vjp", "trace", "differences", "complex")
+#: Time for one gradient, entry by entry.
+_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -79,19 +82,17 @@ def jaxpr_of(problem: Problem, args: tuple) -> Any:
     """The plain forward as JAX sees it; raises what JAX raises where it cannot trace it."""
     moving, rest = split(problem, args)
 
-    def outputs(moving, rest):
-        return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
-
     with fixed_randomness():
-        return jax.make_jaxpr(outputs)(moving, rest)
+        return jax.make_jaxpr(partial(_outputs, problem, args))(moving, rest)
+
+
+def _outputs(problem: Problem, args: tuple, moving: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
 
 
 def vjp_oracle(problem: Problem) -> Oracle:
-    def run(moving, rest, cotangent, args):
-        def outputs(moving):
-            return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
-
-        y, back = jax.vjp(outputs, moving)
+    def run(args, moving, rest, cotangent):
+        y, back = jax.vjp(lambda moving: _outputs(problem, args, moving, rest), moving)
         seeds = {name: jnp.asarray(s, y[name].dtype) for name, s in cotangent.items()}
         return back(seeds)[0]
 
@@ -101,10 +102,9 @@ def vjp_oracle(problem: Problem) -> Oracle:
         moving, rest = split(problem, point.args)
         key = tuple((n, x.shape, str(x.dtype)) for n, x in (moving | rest).items())
         if key not in compiled:
-            compiled[key] = jax.jit(lambda m, r, c: run(m, r, c, point.args))
-        seeds = seeds_of(problem, point)
+            compiled[key] = jax.jit(partial(run, point.args))
         with fixed_randomness():
-            got = compiled[key](moving, rest, seeds)
+            got = compiled[key](moving, rest, seeds_of(problem, point))
         return {name: np.asarray(g, np.float64) for name, g in got.items()}
 
     return Oracle("vjp", "jax.vjp of the plain forward, float64", 1e-9, gradient)
@@ -134,12 +134,12 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
         tape = Tape(lambda: None)
         closed = jaxpr_of(problem, point.args)
         moving, rest = split(problem, point.args)
-        flat, _ = jax.tree.flatten((moving, rest))
-        named = {id(x): name for name, x in (moving | rest).items()}
         arguments = [
-            TracedArray(tape, tape.leaf(named[id(x)], np.asarray(x, np.float64))) if is_floating(x) else x for x in flat
+            TracedArray(tape, tape.leaf(name, np.asarray(x, np.float64))) if is_floating(x) else x
+            for name, x in (*sorted(moving.items()), *sorted(rest.items()))  # the order in which JAX flattens them
         ]
-        results = dict(zip(sorted(_float_names(problem, point.args)), interpret(closed, arguments, tape), strict=True))
+        names = sorted(float_outputs(output_zeros(problem, point.args)))
+        results = dict(zip(names, interpret(closed, arguments, tape), strict=True))
     else:
         tape = Tape(user_line)
         args = numpy_args(problem, point.args)
@@ -162,16 +162,12 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
     return Trace(tape, seeds)
 
 
-def _float_names(problem: Problem, args: tuple) -> list[str]:
-    zeros = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), output_shapes(problem, args))
-    return list(float_outputs(zeros))
-
-
-def output_shapes(problem: Problem, args: tuple) -> Any:
-    """The forward's output as shapes and dtypes, without running it."""
-    moving, rest = split(problem, args)
+def output_zeros(problem: Problem, args: tuple) -> Any:
+    """Zeros in the shapes and dtypes of the forward's output, without running it."""
+    arrays = problem.arrays(jax_args(problem, args))
     with fixed_randomness():
-        return jax.eval_shape(lambda m, r: problem.value(*problem.with_arrays(args, m | r)), moving, rest)
+        shapes = jax.eval_shape(lambda arrays: problem.value(*problem.with_arrays(args, arrays)), arrays)
+    return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
 
 
 def traced_outputs(y: Any, path: str = "") -> dict[str, Any]:
@@ -181,7 +177,7 @@ def traced_outputs(y: Any, path: str = "") -> dict[str, Any]:
     branches = y.items() if isinstance(y, dict) else enumerate(y) if isinstance(y, list | tuple) else ()
     found: dict[str, Any] = {}
     for name, branch in branches:
-        found |= traced_outputs(branch, f"{path}.{name}" if path else str(name))
+        found |= traced_outputs(branch, below(path, str(name)))
     return found
 
 
@@ -207,12 +203,10 @@ def confirm(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) -> 
     for name, g in gradient.items():
         direction = rng.normal(size=np.shape(arrays[name]))
         expected = float(np.vdot(g, direction))
+        scale = max(abs(expected), 1e-3 * float(np.linalg.norm(g)), 1e-6 * size, 1e-300)
         errors = []
         for step in (1e-5, 1e-6, 1e-4):
-            got = _slope(scalar, arrays, name, direction, step)
-            errors.append(
-                abs(got - expected) / max(abs(expected), 1e-3 * float(np.linalg.norm(g)), 1e-6 * size, 1e-300)
-            )
+            errors.append(abs(_slope(scalar, arrays, name, direction, step) - expected) / scale)
             if errors[-1] < 1e-5:
                 break
         else:
@@ -241,34 +235,26 @@ def scalar_forward(problem: Problem, point: Point) -> Callable[[dict[str, np.nda
 
 def _slope(total, arrays, name, direction, step):
     x = arrays[name]
-    above, below = x + step * direction, x - step * direction
-    return (total(arrays | {name: above}) - total(arrays | {name: below})) / (2 * step)
+    high, low = x + step * direction, x - step * direction
+    return (total(arrays | {name: high}) - total(arrays | {name: low})) / (2 * step)
 
 
-def differences_oracle(problem: Problem, seconds: float = 5.0) -> Oracle:
-    """Central differences, coordinate by coordinate, with the step that was really taken.
+def differences_oracle(problem: Problem) -> Oracle:
+    """Central differences, coordinate by coordinate, with the step that was really taken."""
 
-    When the whole would take longer than ``seconds``, coordinates are drawn from every leaf and the rest left nan.
-    """
+    def entry(total, arrays, name, i):
+        x = arrays[name]
+        step = 6e-6 * max(1.0, abs(float(x.flat[i])))
+        high, low = x.copy(), x.copy()
+        high.flat[i] += step
+        low.flat[i] -= step
+        return (total(arrays | {name: high}) - total(arrays | {name: low})) / (high.flat[i] - low.flat[i])
 
-    def gradient(point: Point) -> dict[str, np.ndarray]:
-        total = scalar_forward(problem, point)
-        arrays = problem.arrays(numpy_args(problem, point.args))
-
-        def entry(name, i):
-            x = arrays[name]
-            step = 6e-6 * max(1.0, abs(float(x.flat[i])))
-            above, below = x.copy(), x.copy()
-            above.flat[i] += step
-            below.flat[i] -= step
-            return (total(arrays | {name: above}) - total(arrays | {name: below})) / (above.flat[i] - below.flat[i])
-
-        return _coordinates(problem, arrays, entry, seconds)
-
+    gradient = partial(_by_coordinates, problem, entry)
     return Oracle("differences", "central differences of the plain forward, float64, realised step", 1e-5, gradient)
 
 
-def complex_oracle(problem: Problem, first: Point, seconds: float = 5.0) -> Oracle:
+def complex_oracle(problem: Problem, first: Point) -> Oracle:
     """The imaginary part after an imaginary step: exact, where the forward computes with complex numbers.
 
     Raises ``CheckError`` where it does not (central differences disagree).
@@ -277,16 +263,10 @@ def complex_oracle(problem: Problem, first: Point, seconds: float = 5.0) -> Orac
     def slope(total, arrays, name, direction):
         return np.imag(total(arrays | {name: arrays[name] + 1e-30j * direction})) / 1e-30
 
-    def gradient(point: Point) -> dict[str, np.ndarray]:
-        total = scalar_forward(problem, point)
-        arrays = problem.arrays(numpy_args(problem, point.args))
-
-        def entry(name, i):
-            direction = np.zeros(arrays[name].shape)
-            direction.flat[i] = 1.0
-            return slope(total, arrays, name, direction)
-
-        return _coordinates(problem, arrays, entry, seconds)
+    def entry(total, arrays, name, i):
+        direction = np.zeros(arrays[name].shape)
+        direction.flat[i] = 1.0
+        return slope(total, arrays, name, direction)
 
     total, arrays = scalar_forward(problem, first), problem.arrays(numpy_args(problem, first.args))
     rng = np.random.default_rng(0)
@@ -302,19 +282,22 @@ def complex_oracle(problem: Problem, first: Point, seconds: float = 5.0) -> Orac
                 f"complex step: gives {got:.6g} along {name} where central differences give {expected:.6g}; "
                 "the forward is not analytic (abs, max of complex numbers, a cast)"
             )
+    gradient = partial(_by_coordinates, problem, entry)
     return Oracle("complex", "complex step through the plain forward, float64", 1e-9, gradient)
 
 
-def _coordinates(problem, arrays, entry, seconds) -> dict[str, np.ndarray]:
+def _by_coordinates(problem: Problem, entry: Callable, point: Point) -> dict[str, np.ndarray]:
+    """A gradient from its entries. Those for which ``_SECONDS`` do not suffice, drawn from every leaf, are nan."""
+    total, arrays = scalar_forward(problem, point), problem.arrays(numpy_args(problem, point.args))
     rng, start = np.random.default_rng(0), time.monotonic()
     result = {name: np.full(arrays[name].shape, np.nan) for name in problem.differentiated}
     orders = {name: rng.permutation(arrays[name].size) for name in problem.differentiated}
     for k in range(max((len(order) for order in orders.values()), default=0)):
-        if k >= 8 and time.monotonic() - start > seconds:
+        if k >= 8 and time.monotonic() - start > _SECONDS:
             break
         for name, order in orders.items():
             if k < len(order):
-                result[name].flat[order[k]] = entry(name, order[k])
+                result[name].flat[order[k]] = entry(total, arrays, name, order[k])
     return result
 
 

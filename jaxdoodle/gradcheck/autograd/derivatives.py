@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,10 +13,6 @@ def unbroadcast(d: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     d = d.sum(axis=tuple(range(d.ndim - len(shape))))
     axes = tuple(i for i, n in enumerate(shape) if n == 1 and d.shape[i] != 1)
     return d.sum(axis=axes, keepdims=True).reshape(shape)
-
-
-def _erf_slope(y, x):
-    return 2 / np.sqrt(np.pi) * np.exp(-np.square(x))
 
 
 def _share(a, b, wins):
@@ -59,11 +56,8 @@ ELEMENTWISE: dict[str, tuple[Callable, ...]] = {
     "tan": (lambda y, x: 1 + np.square(y),),
     "arctan": (lambda y, x: 1 / (1 + np.square(x)),),
     "logistic": (lambda y, x: y * (1 - y),),
-    "erf": (_erf_slope,),
-    "sign": (lambda y, x: 0.0,),
-    "floor": (lambda y, x: 0.0,),
-    "ceil": (lambda y, x: 0.0,),
-    "rint": (lambda y, x: 0.0,),
+    "erf": (lambda y, x: 2 / np.sqrt(np.pi) * np.exp(-np.square(x)),),
+    **dict.fromkeys(("sign", "floor", "ceil", "rint"), (lambda y, x: 0.0,)),
 }
 ELEMENTWISE["true_divide"] = ELEMENTWISE["divide"]
 ELEMENTWISE["float_power"] = ELEMENTWISE["power"]
@@ -124,12 +118,10 @@ def einsum_pull(a: str, b: str, out: str):
     """Each operand gets the cotangent contracted with the other operand."""
 
     def one(dy, other, target, partner, shape):
-        missing = [i for i, c in enumerate(target) if c not in out and c not in partner]
+        missing = tuple(i for i, c in enumerate(target) if c not in out and c not in partner)
         have = "".join(c for c in target if c in out or c in partner)
         d = np.einsum(f"{out},{partner}->{have}", dy, other, optimize=True)
-        for i in missing:
-            d = np.expand_dims(d, i)
-        return np.broadcast_to(d, shape)
+        return np.broadcast_to(np.expand_dims(d, missing), shape)
 
     def pull(dy, y, x, w):
         return one(dy, w, a, b, np.shape(x)), one(dy, x, b, a, np.shape(w))
@@ -142,16 +134,11 @@ def movement_pull(index: np.ndarray, shapes: list[tuple[int, ...]]):
 
     Inputs are numbered from 1 through all operands; 0 is padding.
     """
-    total = sum(int(np.prod(shape)) for shape in shapes)
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
     flat = index.ravel()
 
     def pull(dy, y, *inputs):
-        d = np.bincount(flat, weights=np.ravel(dy), minlength=total + 1)[1:]
-        parts, start = [], 0
-        for shape in shapes:
-            size = int(np.prod(shape))
-            parts.append(d[start : start + size].reshape(shape))
-            start += size
-        return tuple(parts)
+        d = np.bincount(flat, weights=np.ravel(dy), minlength=ends[-1] + 1)[1:]
+        return tuple(part.reshape(shape) for part, shape in zip(np.split(d, ends[:-1]), shapes, strict=True))
 
     return pull

@@ -6,9 +6,7 @@ JAX and differentiated by ``jax.vjp`` of that primitive alone. Loops are unrolle
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -20,7 +18,7 @@ from jax.extend import core
 from jaxdoodle.gradcheck.autograd import traced_array
 from jaxdoodle.gradcheck.autograd.derivatives import elementwise_pull
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable, Where
-from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, contraction, elementwise, movement, plain
+from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, elementwise, movement, over_axes, plain, reduce
 
 _SAME = {
     "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
@@ -34,24 +32,21 @@ _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 _ZERO_SLOPE = {"stop_gradient", "sign", "floor", "ceil", "round", "is_finite"}
 
 
-def interpret(closed: Any, arguments: list[Any], tape: Tape) -> list[Any]:
-    """Run a closed jaxpr on ``Array``s and plain values. Call it with 64-bit types enabled."""
-    return _run(tape, closed.jaxpr, closed.consts, arguments, None)
+def interpret(closed: Any, arguments: list[Any], tape: Tape, outer: Where | None = None) -> list[Any]:
+    """Run a closed jaxpr on ``TracedArray``s and plain values. Call it with 64-bit types enabled.
 
-
-def _run(tape: Tape, jaxpr: Any, consts: list[Any], arguments: list[Any], outer: Where | None) -> list[Any]:
-    values: dict[Any, Any] = {}
+    ``outer`` is the line that called it, for equations that have none.
+    """
+    jaxpr = closed.jaxpr
+    values = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*closed.consts, *arguments), strict=True))
 
     def read(atom):
         return atom.val if isinstance(atom, core.Literal) else values[atom]
 
-    values.update(zip(jaxpr.constvars, consts, strict=True))
-    values.update(zip(jaxpr.invars, arguments, strict=True))
     for eqn in jaxpr.eqns:
         line = _line(eqn) or outer
         inputs = [read(atom) for atom in eqn.invars]
         if any(type(x) is TracedArray and tape.alive(x._node) for x in inputs):
-            tape.locate = partial(_same, line)
             outputs = _apply(tape, eqn, inputs, line)
         else:
             outputs = _constant(eqn, [plain(x) for x in inputs])
@@ -59,12 +54,12 @@ def _run(tape: Tape, jaxpr: Any, consts: list[Any], arguments: list[Any], outer:
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _same(line: Where | None) -> Where | None:
-    return line
-
-
 def _constant(eqn: Any, inputs: list[Any]) -> list[Any]:
-    result = eqn.primitive.bind(*inputs, **eqn.params) if not _inner(eqn) else core.jaxpr_as_fun(_inner(eqn))(*inputs)
+    return list(core.jaxpr_as_fun(_inner(eqn))(*inputs)) if _inner(eqn) else _bind(eqn, inputs)
+
+
+def _bind(eqn: Any, inputs: Iterable[Any]) -> list[Any]:
+    result = eqn.primitive.bind(*inputs, **eqn.params)
     return list(result) if eqn.primitive.multiple_results else [result]
 
 
@@ -77,17 +72,16 @@ def _inner(eqn: Any) -> Any:
 def _line(eqn: Any) -> Where | None:
     """The line of the user's program that an equation came from."""
     frame = source_info_util.user_frame(eqn.source_info.traceback)
-    if frame is None:
-        return None
-    return Where(frame.file_name, frame.start_line, linecache.getline(frame.file_name, frame.start_line).strip())
+    return None if frame is None else Where.at(frame.file_name, frame.start_line)
 
 
 def _apply(tape: Tape, eqn: Any, inputs: list[Any], line: Where | None) -> list[Any]:
+    tape.locate = lambda: line
     name, params = eqn.primitive.name, eqn.params
     inner = _inner(eqn)
     if inner is not None:
         closed = inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, [])
-        return _run(tape, closed.jaxpr, closed.consts, inputs, line)
+        return interpret(closed, inputs, tape, line)
     if name in CONTROL:
         return CONTROL[name](tape, params, inputs, line)
     if name in _SAME:
@@ -104,43 +98,25 @@ def _apply(tape: Tape, eqn: Any, inputs: list[Any], line: Where | None) -> list[
 def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
     """One node for each output, differentiated by JAX with respect to the floating inputs."""
     values = [jnp.asarray(plain(x)) for x in inputs]
-    result = eqn.primitive.bind(*values, **eqn.params)
-    results = list(result) if eqn.primitive.multiple_results else [result]
     floating = [i for i, v in enumerate(values) if jnp.issubdtype(v.dtype, jnp.floating)]
 
     def node(k, value):
         def pull(dy, y, *given):
             def one(*moving):
-                full = list(values)
-                for i, v in zip(floating, moving, strict=True):
-                    full[i] = v
-                out = eqn.primitive.bind(*map(jnp.asarray, full), **eqn.params)
-                return out[k] if eqn.primitive.multiple_results else out
+                full = dict(enumerate(values)) | dict(zip(floating, moving, strict=True))
+                return _bind(eqn, full.values())[k]
 
             _, back = jax.vjp(one, *(jnp.asarray(given[i]) for i in floating))
-            parts: list[Any] = [None] * len(given)
-            for i, part in zip(floating, back(jnp.asarray(dy, value.dtype)), strict=True):
-                parts[i] = np.asarray(part)
-            return tuple(parts)
+            parts = dict(zip(floating, map(np.asarray, back(jnp.asarray(dy, value.dtype))), strict=True))
+            return tuple(map(parts.get, range(len(given))))
 
         return traced_array.append(tape, eqn.primitive.name, value, tuple(inputs), pull, params=eqn.params)
 
-    return [node(k, v) if jnp.issubdtype(v.dtype, jnp.floating) else np.asarray(v) for k, v in enumerate(results)]
+    results = enumerate(_bind(eqn, values))
+    return [node(k, v) if jnp.issubdtype(v.dtype, jnp.floating) else np.asarray(v) for k, v in results]
 
 
 # -- primitives that are not elementwise ---------------------------------------------------------------------------
-
-
-def _dot_general(tape: Tape, params: dict, a: Any, b: Any) -> TracedArray:
-    (ca, cb), (ba, bb) = params["dimension_numbers"]
-    left, right = list("abcdefgh"[: np.ndim(a)]), list("pqrstuvw"[: np.ndim(b)])
-    for i, j in zip((*ca, *ba), (*cb, *bb), strict=True):
-        right[j] = left[i]
-    out = [left[i] for i in ba]
-    out += [c for i, c in enumerate(left) if i not in (*ca, *ba)] + [
-        c for j, c in enumerate(right) if j not in (*cb, *bb)
-    ]
-    return contraction(tape, "".join(left), "".join(right), "".join(out), a, b)
 
 
 def _custom(kind: str, value: Callable) -> Callable:
@@ -178,16 +154,14 @@ def _convert(tape: Tape, params: dict, x: Any) -> Any:
 
 
 def _reduce(name: str) -> Callable:
-    return lambda tape, params, x: traced_array.reduce(tape, name, x, tuple(params["axes"]))
-
-
-def _clamp(tape: Tape, params: dict, low: Any, x: Any, high: Any) -> Any:
-    return np.minimum(np.maximum(x, low), high)
+    return lambda tape, params, x: reduce(name, tape, x, tuple(params["axes"]))
 
 
 HANDLERS: dict[str, Callable] = {
-    "dot_general": _dot_general, "logistic": _custom("logistic", _logistic), "erf": _custom("erf", _erf),
-    "integer_pow": _integer_pow, "select_n": _select, "convert_element_type": _convert, "clamp": _clamp,
+    "dot_general": lambda tape, params, a, b: over_axes(tape, a, b, *params["dimension_numbers"]),
+    "logistic": _custom("logistic", _logistic), "erf": _custom("erf", _erf),
+    "integer_pow": _integer_pow, "select_n": _select, "convert_element_type": _convert,
+    "clamp": lambda tape, params, low, x, high: np.minimum(np.maximum(x, low), high),
     "reduce_sum": _reduce("sum"), "reduce_max": _reduce("max"), "reduce_min": _reduce("min"),
     "rsqrt": lambda tape, params, x: 1.0 / np.sqrt(x),
     "erfc": lambda tape, params, x: 1.0 - _custom("erf", _erf)(tape, params, x),
@@ -195,10 +169,8 @@ HANDLERS: dict[str, Callable] = {
 
 
 def _broadcast(params: dict, x: np.ndarray) -> np.ndarray:
-    shape = [1] * len(params["shape"])
-    for i, n in zip(params["broadcast_dimensions"], x.shape, strict=True):
-        shape[i] = n
-    return np.broadcast_to(x.reshape(shape), params["shape"])
+    new = set(range(len(params["shape"]))) - set(params["broadcast_dimensions"])
+    return np.broadcast_to(np.expand_dims(x, tuple(new)), params["shape"])
 
 
 def _slice(params: dict, x: np.ndarray) -> np.ndarray:
@@ -230,30 +202,26 @@ def _scan(tape: Tape, params: dict, inputs: list[Any], line: Where | None) -> li
         n_consts, n_carry = params["num_consts"], params["num_carry"]
     length, body = params["length"], params["jaxpr"]
     consts, carry, xs = inputs[:n_consts], inputs[n_consts : n_consts + n_carry], inputs[n_consts + n_carry :]
-    stacks: list[list[Any]] = [[] for _ in body.jaxpr.outvars[n_carry:]]
-    order = range(length - 1, -1, -1) if params["reverse"] else range(length)
-    for i in order:
+    stacks: list[list[Any]] = [[None] * length for _ in body.jaxpr.outvars[n_carry:]]
+    for i in reversed(range(length)) if params["reverse"] else range(length):
         rows = [x[i] if type(x) is TracedArray else np.asarray(x)[i] for x in xs]
-        out = _run(tape, body.jaxpr, body.consts, [*consts, *carry, *rows], line)
+        out = interpret(body, [*consts, *carry, *rows], tape, line)
         carry = out[:n_carry]
         for stack, y in zip(stacks, out[n_carry:], strict=True):
-            stack.append(y)
-    if params["reverse"]:
-        stacks = [stack[::-1] for stack in stacks]
+            stack[i] = y
     return [*carry, *(traced_array.array(tape, stack) for stack in stacks)]
 
 
 def _cond(tape: Tape, params: dict, inputs: list[Any], line: Where | None) -> list[Any]:
     branch = params["branches"][int(np.clip(plain(inputs[0]), 0, len(params["branches"]) - 1))]
-    return _run(tape, branch.jaxpr, branch.consts, inputs[1:], line)
+    return interpret(branch, inputs[1:], tape, line)
 
 
 def _while(tape: Tape, params: dict, inputs: list[Any], line: Where | None) -> list[Any]:
     nc, nb = params["cond_nconsts"], params["body_nconsts"]
-    test, body = params["cond_jaxpr"], params["body_jaxpr"]
     state = inputs[nc + nb :]
-    while bool(plain(_run(tape, test.jaxpr, test.consts, [*inputs[:nc], *state], line)[0])):
-        state = _run(tape, body.jaxpr, body.consts, [*inputs[nc : nc + nb], *state], line)
+    while plain(interpret(params["cond_jaxpr"], [*inputs[:nc], *state], tape, line)[0]):
+        state = interpret(params["body_jaxpr"], [*inputs[nc : nc + nb], *state], tape, line)
     return state
 
 

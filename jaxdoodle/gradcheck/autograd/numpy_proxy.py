@@ -14,46 +14,37 @@ import inspect
 import math
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.tape import Tape
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Tape
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, array, constant, plain
 
-_LIBRARIES = tuple(
-    os.path.abspath(p) + os.sep
-    for p in {
-        *sysconfig.get_paths().values(),
-        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
-    }
-)
+_CHECKER = __package__.rpartition(".")[0]
+_NOT_THE_USERS = (*LIBRARIES, str(Path(__file__).absolute().parents[2]) + os.sep)
 
 
 def namespaces(functions: list[Callable]) -> list[dict]:
     """The global names of the user's functions and of every loaded module that is not an installed library."""
-    found: dict[int, dict] = {}
+    scopes: list[dict] = []
     for function in functions:
         while isinstance(function, functools.partial):
             function = function.func
         function = inspect.unwrap(getattr(function, "__func__", function))
-        names = getattr(function, "__globals__", None)
-        if names is not None:
-            found[id(names)] = names
+        scopes.append(getattr(function, "__globals__", {}))
         for cell in getattr(function, "__closure__", None) or ():
-            with contextlib.suppress(ValueError):
-                if callable(cell.cell_contents):
-                    names = getattr(cell.cell_contents, "__globals__", {})
-                    found[id(names)] = names
+            with contextlib.suppress(ValueError):  # an empty cell
+                scopes.append(getattr(cell.cell_contents, "__globals__", {}))
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and file and not os.path.abspath(file).startswith(_LIBRARIES):
-            found[id(vars(module))] = vars(module)
-    checker = __package__.rpartition(".")[0]
-    return [n for n in found.values() if not str(n.get("__package__")).startswith(checker)]
+        if isinstance(module, ModuleType) and file and not os.path.abspath(file).startswith(_NOT_THE_USERS):
+            scopes.append(vars(module))
+    distinct = {id(names): names for names in scopes}
+    return [names for names in distinct.values() if not str(names.get("__package__")).startswith(_CHECKER)]
 
 
 @contextlib.contextmanager
@@ -118,12 +109,8 @@ def _makers(tape: Tape) -> dict[str, Callable]:
     names = "zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like"
     made: dict[str, Callable] = {name: new(getattr(np, name)) for name in names}
     for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "copy"):
-        made[name] = functools.partial(_array, tape)
+        made[name] = functools.partial(array, tape)
     return made
-
-
-def _array(tape, x, dtype=None, **_):
-    return array(tape, x, dtype)
 
 
 class _Numpy:

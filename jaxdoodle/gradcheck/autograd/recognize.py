@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 def depends_only_on(tape: Tape, y: int, inputs: set[int]) -> bool:
     """Does ``y`` vary with the parameters through ``inputs`` alone, and with all of these?"""
     above = tape.ancestors(y, inputs)
-    return inputs <= above and not any(i in tape.moving and i not in inputs for i in above)
+    return inputs <= above and not (above & tape.moving) - inputs
 
 
 def endpoints(tape: Tape) -> list[int]:
@@ -53,17 +53,16 @@ def endpoints(tape: Tape) -> list[int]:
 
 
 def recognize(tape: Tape) -> list[Part]:
-    found: list[Part] = []
     nodes = sorted(endpoints(tape))
-    for finder in (activations, softmaxes, dropouts, norms, pools, convolutions):
-        found += finder(tape, nodes)
-    return found
+    finders = (activations, softmaxes, dropouts, norms, pools, convolutions)
+    return [part for finder in finders for part in finder(tape, nodes)]
 
 
 def _above(tape: Tape, y: int, nodes: set[int], limit: int = 40) -> list[int]:
     """Candidates that ``y`` was computed from, nearest first, not far."""
-    seen, queue, near = {y}, [y], []
-    while queue and len(seen) < limit * 4:
+    seen, queue = {y}, [y]
+    near: list[int] = []
+    while queue and len(seen) < limit * 4 and len(near) < limit:
         here = queue.pop(0)
         for parent in tape.nodes[here].parents:
             if parent is not None and parent not in seen:
@@ -71,8 +70,6 @@ def _above(tape: Tape, y: int, nodes: set[int], limit: int = 40) -> list[int]:
                 queue.append(parent)
                 if parent in nodes:
                     near.append(parent)
-        if len(near) >= limit:
-            break
     return near
 
 
@@ -207,12 +204,10 @@ def softmaxes(tape: Tape, nodes: list[int]) -> list[Part]:
 def _dropout_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
     dropped = (y == 0) & (x != 0)
     kept = (y != 0) & (x != 0)
-    if not dropped.any() or not kept.any() or not (x[dropped] > 0).any() or not (x[kept] != 0).any():
+    if not kept.any() or not (x[dropped] > 0).any():
         return None
     ratio = y[kept] / x[kept]
-    if np.ptp(ratio) > 1e-9 or ratio[0] < 0.999999:
-        return None
-    if not ((x[dropped] > 0).any() and (x[dropped] > x[kept].min()).any()):
+    if np.ptp(ratio) > 1e-9 or ratio[0] < 0.999999 or not (x[dropped] > x[kept].min()).any():
         return None
     return np.where(x == 0, np.nan, np.where(y == 0, 0.0, ratio[0]))
 
@@ -265,33 +260,44 @@ class Layout:
     rows: int
     kernel: str  # of the letters h, w, i (input channel), o (output channel)
 
+    @property
+    def picture(self) -> str:
+        """Axes of the picture: n (batch), A and B (rows and columns), i (input channel)."""
+        return "nABi" if self.rows == 1 else "niAB"
+
+    def sizes(self, w: np.ndarray) -> dict[str, int]:
+        return dict(zip(self.kernel, w.shape, strict=True))
+
+    def tiles(self, x: np.ndarray, w: np.ndarray, stride: tuple[int, int]) -> np.ndarray:
+        """The windows of a picture that the kernel is laid on."""
+        return windows(x, self.rows, (self.sizes(w)["h"], self.sizes(w)["w"]), stride)
+
+    def widths(self, pads) -> list[tuple[int, int]]:
+        """Padding of every axis."""
+        return [(0, 0)] * self.rows + list(pads) + [(0, 0)] * (2 - self.rows)
+
 
 LAYOUTS = (Layout(1, "hwio"), Layout(2, "oihw"), Layout(1, "oihw"), Layout(1, "ohwi"), Layout(2, "hwio"))
 
 
 def windows(x: np.ndarray, rows: int, size: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
-    """All windows of the two picture axes, as two new last axes."""
-    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(rows, rows + 1))
-    cut = [slice(None)] * view.ndim
-    cut[rows], cut[rows + 1] = slice(None, None, stride[0]), slice(None, None, stride[1])
-    return view[tuple(cut)]
+    """All windows of the two picture axes, as two new last axes: a view."""
+    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(rows, rows + 1), writeable=True)
+    return view[(slice(None),) * rows + (slice(None, None, stride[0]), slice(None, None, stride[1]))]
 
 
 def _pool(x: np.ndarray, y: np.ndarray) -> dict[str, Any] | None:
     starts = (1, 2) if x.ndim == 4 else (0, 1) if x.ndim == 3 else (0,)
     for rows in starts:
-        sides = [(x.shape[rows + k], y.shape[rows + k]) for k in (0, 1)]
-        rest = [n for k, n in enumerate(x.shape) if k not in (rows, rows + 1)]
-        if rest != [n for k, n in enumerate(y.shape) if k not in (rows, rows + 1)]:
-            continue
-        for k in (2, 3, 4):
-            for step in range(1, k + 1):
-                if any(n < k or (n - k) // step + 1 != out for n, out in sides):
-                    continue
-                tiles = windows(x, rows, (k, k), (step, step))
-                for name, value in (("max", tiles.max((-2, -1))), ("mean", tiles.mean((-2, -1)))):
-                    if same(value, y):
-                        return {"rows": rows, "size": (k, k), "stride": (step, step), "name": name}
+        for k, step in ((size, stride) for size in (2, 3, 4) for stride in range(1, size + 1)):
+            if min(x.shape[rows : rows + 2]) < k:
+                continue
+            tiles = windows(x, rows, (k, k), (step, step))
+            if tiles.shape[:-2] != y.shape:
+                continue
+            for name, value in (("max", tiles.max((-2, -1))), ("mean", tiles.mean((-2, -1)))):
+                if same(value, y):
+                    return {"rows": rows, "size": (k, k), "stride": (step, step), "name": name}
     return None
 
 
@@ -308,45 +314,29 @@ def pools(tape: Tape, nodes: list[int]) -> list[Part]:
 
 def correlate(x, w, layout: Layout, pads, stride) -> np.ndarray:
     """The plain sliding product of pictures and kernels, in the layout of ``x``."""
-    rows = layout.rows
-    width = [(0, 0)] * 4
-    width[rows], width[rows + 1] = pads
-    size = tuple(w.shape[layout.kernel.index(c)] for c in "hw")
-    tiles = windows(np.pad(x, width), rows, size, stride)
-    axes = "nABc" if rows == 1 else "ncAB"
-    kernel = layout.kernel.replace("i", "c")
-    return np.einsum(f"{axes}hw,{kernel}->{axes.replace('c', 'o')}", tiles, w, optimize=True)
+    tiles = layout.tiles(np.pad(x, layout.widths(pads)), w, stride)
+    subscripts = f"{layout.picture}hw,{layout.kernel}->{layout.picture.replace('i', 'o')}"
+    return np.einsum(subscripts, tiles, w, optimize=True)
 
 
 def correlate_back(dy, x, w, layout: Layout, pads, stride) -> tuple[np.ndarray, np.ndarray]:
     """(dx, dw) of ``correlate``."""
-    rows = layout.rows
-    width = [(0, 0)] * 4
-    width[rows], width[rows + 1] = pads
-    padded = np.pad(x, width)
-    size = tuple(w.shape[layout.kernel.index(c)] for c in "hw")
-    axes = "nABc" if rows == 1 else "ncAB"
-    kernel = layout.kernel.replace("i", "c")
-    out = axes.replace("c", "o")
-    dw = np.einsum(f"{axes}hw,{out}->{kernel}", windows(padded, rows, size, stride), dy, optimize=True)
-    parts = np.einsum(f"{out},{kernel}->{axes}hw", dy, w, optimize=True)
+    widths, out = layout.widths(pads), layout.picture.replace("i", "o")
+    padded = np.pad(x, widths)
+    tiles = layout.tiles(padded, w, stride)
+    dw = np.einsum(f"{layout.picture}hw,{out}->{layout.kernel}", tiles, dy, optimize=True)
+    parts = np.einsum(f"{out},{layout.kernel}->{layout.picture}hw", dy, w, optimize=True)
     dx = np.zeros_like(padded)
-    counts = dy.shape[rows], dy.shape[rows + 1]
-    for a, b in product(range(size[0]), range(size[1])):
-        cells: list[Any] = [slice(None)] * 4
-        for k, (start, step, n) in enumerate(zip((a, b), stride, counts, strict=True)):
-            cells[rows + k] = slice(start, start + step * n, step)
-        dx[tuple(cells)] += parts[..., a, b]
-    cut: list[Any] = [slice(None)] * 4
-    for k in (0, 1):
-        cut[rows + k] = slice(pads[k][0], padded.shape[rows + k] - pads[k][1])
-    return dx[tuple(cut)], dw
+    targets = layout.tiles(dx, w, stride)
+    for a, b in np.ndindex(parts.shape[-2:]):  # windows overlap: one place in them at a time
+        targets[..., a, b] += parts[..., a, b]
+    return dx[tuple(slice(before, n - after) for (before, after), n in zip(widths, dx.shape, strict=True))], dw
 
 
 def _geometry(x, w, y, layout: Layout) -> Iterator[tuple]:
     """Paddings and strides that give an output of the right size."""
-    rows = layout.rows
-    sides = [(x.shape[rows + k], w.shape[layout.kernel.index("hw"[k])], y.shape[rows + k]) for k in (0, 1)]
+    rows, size = layout.rows, layout.sizes(w)
+    sides = [(x.shape[rows + k], size["hw"[k]], y.shape[rows + k]) for k in (0, 1)]
     for step in (1, 2, 3):
         pads = []
         for n, k, out in sides:
@@ -365,41 +355,29 @@ def convolutions(tape: Tape, nodes: list[int]) -> list[Part]:
         value = tape.nodes[y].value
         if value.ndim != 4 or any(same(value, tape.nodes[p.y].value) for p in found):
             continue
-        near = _above(tape, y, table)
-        kernels = [i for i in near if tape.nodes[i].value.ndim == 4 and tape.nodes[i].kind == "leaf"]
-        pictures = [i for i in near if tape.nodes[i].value.ndim == 4]
-        part = next(
-            (
-                p
-                for w in kernels
-                for x in reversed(pictures)
-                if x != w and (p := _convolution(tape, x, w, y)) is not None
-            ),
-            None,
-        )
-        if part is not None:
-            found.append(part)
+        pictures = [i for i in _above(tape, y, table) if tape.nodes[i].value.ndim == 4]
+        kernels = [i for i in pictures if tape.nodes[i].kind == "leaf"]
+        tries = (_convolution(tape, x, w, y) for w in kernels for x in reversed(pictures) if x != w)
+        found += islice(filter(None, tries), 1)
     return found
 
 
 def _convolution(tape: Tape, x: int, w: int, y: int) -> Part | None:
     a, kernel, value = (tape.nodes[i].value for i in (x, w, y))
     for layout in LAYOUTS:
-        size = {c: kernel.shape[layout.kernel.index(c)] for c in "hwio"}
-        channel = 3 if layout.rows == 1 else 1
+        size, channel = layout.sizes(kernel), layout.picture.index("i")
         if a.shape[channel] != size["i"] or value.shape[channel] != size["o"] or a.shape[0] != value.shape[0]:
             continue
         if size["h"] > 7 or size["w"] > 7:
             continue
         for pads, stride in _geometry(a, kernel, value, layout):
-            plain = correlate(a, kernel, layout, pads, stride)
-            rest = value - plain
+            rest = value - correlate(a, kernel, layout, pads, stride)
             axes = tuple(k for k in range(4) if k != channel)
             if np.ptp(rest, axis=axes).max() > 1e-9 * max(1.0, float(np.abs(value).max())):
                 continue
             about = {"w": w, "layout": layout, "pads": pads, "stride": stride, "channel": channel}
             shift = rest.mean(axis=axes)
-            biases = [i for i in tape.ancestors(y, {x, w}) if i in tape.moving and i not in (x, w)]
+            biases = list((tape.ancestors(y, {x, w}) & tape.moving) - {x, w})
             if np.abs(shift).max() < 1e-12 and depends_only_on(tape, y, {x, w}):
                 return Part("conv", "convolution", x, y, about)
             if len(biases) == 1 and tape.nodes[biases[0]].value.size == size["o"]:

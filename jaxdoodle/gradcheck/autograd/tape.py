@@ -6,8 +6,12 @@ would do to every gradient is computed and compared with what the candidate retu
 
 from __future__ import annotations
 
+import linecache
+import os
+import sysconfig
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,9 @@ import numpy as np
 Pull = Callable[..., tuple]
 #: What a replaced step passes to its parents: (node, cotangent) pairs, from the cotangent of its output.
 Step = Callable[[np.ndarray], Iterable[tuple[int, np.ndarray]]]
+CHECKER = str(Path(__file__).absolute().parents[1])
+#: Where the code is that is not the user's: Python, installed packages, the checker itself.
+LIBRARIES = (*(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), CHECKER}), "<frozen")
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,10 @@ class Where:
     file: str
     line: int
     text: str
+
+    @classmethod
+    def at(cls, file: str, line: int) -> Where:
+        return cls(file, line, linecache.getline(file, line).strip())
 
     def __str__(self):
         return f"{self.file.rsplit('/', 1)[-1]}:{self.line}"

@@ -6,30 +6,19 @@ A ``TracedArray`` stands in for ``numpy.ndarray``. NumPy dispatches its own func
 
 from __future__ import annotations
 
-import linecache
 import os
 import sys
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from jaxdoodle.gradcheck.autograd.derivatives import (
-    ELEMENTWISE,
-    einsum_pull,
-    elementwise_pull,
-    extreme_pull,
-    movement_pull,
-    sum_pull,
-    unbroadcast,
-    where_pull,
-)
-from jaxdoodle.gradcheck.autograd.tape import Node, Pull, Tape, Untraceable, Where
+from jaxdoodle.gradcheck.autograd import derivatives
+from jaxdoodle.gradcheck.autograd.tape import CHECKER, Node, Pull, Tape, Untraceable, Where
 
-_INSIDE = (
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
-    os.path.dirname(os.path.abspath(np.__file__)) + os.sep,
-)
+_INSIDE = (CHECKER + os.sep, os.path.dirname(os.path.abspath(np.__file__)) + os.sep, "<frozen")
 
 
 def user_line() -> Where | None:
@@ -37,8 +26,8 @@ def user_line() -> Where | None:
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_INSIDE) and not name.startswith("<frozen"):
-            return Where(name, frame.f_lineno, linecache.getline(name, frame.f_lineno).strip())
+        if not name.startswith(_INSIDE):
+            return Where.at(name, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
@@ -78,8 +67,8 @@ class TracedArray(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, where=True, **kwargs):
         name = ufunc.__name__
         if method == "reduce":
-            axis = kwargs.get("axis", 0)
-            return reduce(self._tape, name, inputs[0], axis, kwargs.get("keepdims", False))
+            keepdims = bool(kwargs.get("keepdims"))
+            return reduce(name, self._tape, inputs[0], kwargs.get("axis", 0), keepdims=keepdims)
         if method == "at" and name == "add":
             return add_at(self._tape, *inputs)
         if method == "outer":
@@ -87,8 +76,8 @@ class TracedArray(NDArrayOperatorsMixin):
         if method != "__call__" or where is not True:
             raise Untraceable(f"numpy.{name}.{method}")
         if name == "matmul":
-            result = product(self._tape, "matmul", *inputs)
-        elif name in ELEMENTWISE:
+            result = matmul(self._tape, *inputs)
+        elif name in derivatives.ELEMENTWISE:
             result = elementwise(self._tape, ufunc, *inputs)
         else:
             value = ufunc(*map(plain, inputs), **kwargs)
@@ -107,7 +96,14 @@ class TracedArray(NDArrayOperatorsMixin):
         if name in FUNCTIONS:
             return FUNCTIONS[name](self._tape, *args, **kwargs)
         if name in MOVEMENTS:
-            return movement(self._tape, name, lambda *a: func(*_refill(args, a), **kwargs), *_fill_list(args))
+            arrays: list[Any] = []
+            _replace_arrays(args, arrays.append)
+
+            def call(*others):
+                supply = iter(others)
+                return func(*_replace_arrays(args, lambda _: next(supply)), **kwargs)
+
+            return movement(self._tape, name, call, *arrays)
         result = func(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
         if name in CONSTANT or all(np.asarray(r).dtype.kind in "biuSU" for r in _as_tuple(result)):
             return result
@@ -127,8 +123,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def __getitem__(self, index):
         index = plain(index)
         result = movement(self._tape, "getitem", lambda a: a[index], self)
-        basic = all(isinstance(i, int | slice | type(None) | type(...)) for i in _as_tuple(index))
-        if basic:
+        if all(isinstance(i, int | slice | type(None) | type(...)) for i in _as_tuple(index)):
             result._view = (self, index)
         return result
 
@@ -140,21 +135,17 @@ class TracedArray(NDArrayOperatorsMixin):
             a[index] = b
             return a
 
-        result = movement(
-            self._tape, "setitem", put, self, item if type(item) is TracedArray else np.asarray(plain(item))
-        )
-        self._become(result)
+        item = item if type(item) is TracedArray else np.asarray(plain(item))
+        self._become(movement(self._tape, "setitem", put, self, item))
 
     def fill(self, item):
         self[...] = item
 
     # -- what an ndarray has ---------------------------------------------------------------------------------------
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
-    dtype = property(lambda self: self.value.dtype)
-    nbytes = property(lambda self: self.value.nbytes)
+    shape, ndim, size, dtype, nbytes, tolist = (
+        property(attrgetter(f"value.{name}")) for name in ("shape", "ndim", "size", "dtype", "nbytes", "tolist")
+    )
     T = property(lambda self: np.transpose(self))
     flat = property(lambda self: self.ravel())
 
@@ -182,8 +173,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def __format__(self, spec):
         return format(self.value if self.ndim else self.value.item(), spec)
 
-    def __hash__(self):
-        return id(self)
+    __hash__ = object.__hash__
 
     def astype(self, dtype, copy=True):
         if np.dtype(dtype).kind != "f":
@@ -200,9 +190,6 @@ class TracedArray(NDArrayOperatorsMixin):
     def item(self):
         return self.reshape(())
 
-    def tolist(self):
-        return self.value.tolist()
-
     def flatten(self, order="C"):
         return np.ravel(self, order=order)
 
@@ -210,9 +197,6 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def copy(self, order="C"):
         return TracedArray(self._tape, self._node)
-
-    def dot(self, other):
-        return np.dot(self, other)
 
     def __getattr__(self, name):
         if name in METHODS:
@@ -222,7 +206,7 @@ class TracedArray(NDArrayOperatorsMixin):
 
 METHODS = {
     "sum", "mean", "max", "min", "prod", "var", "std", "clip", "squeeze", "swapaxes", "repeat", "argmax", "argmin", 
-    "any", "all", "round", "cumsum", "nonzero", "argsort", "take", "trace", "diagonal",
+    "any", "all", "round", "cumsum", "nonzero", "argsort", "take", "trace", "diagonal", "dot",
 }  # fmt: skip
 MOVEMENTS = {
     "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "rollaxis", "expand_dims", "squeeze", "concatenate",
@@ -239,29 +223,15 @@ def _as_tuple(x) -> tuple:
     return x if isinstance(x, tuple) else (x,)
 
 
-def _fill_list(args) -> list:
-    """The arrays among positional arguments, those inside a list or tuple included."""
-    found = []
-    for arg in args:
-        if isinstance(arg, tuple | list) and holds(arg):
-            found.extend(_fill_list(arg))
-        elif type(arg) is TracedArray or (isinstance(arg, np.ndarray) and arg.dtype.kind == "f"):
-            found.append(arg)
-    return found
+def _replace_arrays(args, change) -> list:
+    """The same positional arguments with each array changed, also those beside a traced one in a list or tuple."""
 
-
-def _refill(args, arrays):
-    """The same positional arguments with other arrays in the places of ``_fill_list``."""
-    supply = iter(arrays)
-
-    def fill(arg):
-        if isinstance(arg, tuple | list) and holds(arg):
-            return type(arg)(fill(item) for item in arg)
+    def replace(arg):
         if type(arg) is TracedArray or (isinstance(arg, np.ndarray) and arg.dtype.kind == "f"):
-            return next(supply)
-        return arg
+            return change(arg)
+        return type(arg)(map(replace, arg)) if holds(arg) else arg
 
-    return [fill(arg) for arg in args]
+    return [replace(arg) for arg in args]
 
 
 # -- the operations ------------------------------------------------------------------------------------------------
@@ -270,12 +240,10 @@ def _refill(args, arrays):
 def append(tape: Tape, kind: str, value: Any, inputs: tuple, pull: Pull, **about: Any) -> TracedArray:
     """Append one operation to the tape. Without a live input it is a constant."""
     parents = tuple(x._node if type(x) is TracedArray and tape.alive(x._node) else None for x in inputs)
-    value = np.asarray(value)
     if all(p is None for p in parents):
-        return TracedArray(tape, tape.add(Node("constant", value, (), (), None, None)))
+        return constant(tape, value)
     given = tuple(_numbers(plain(x)) for x in inputs)
-    node = Node(kind, value, parents, given, pull, tape.locate(), about)
-    return TracedArray(tape, tape.add(node))
+    return TracedArray(tape, tape.add(Node(kind, np.asarray(value), parents, given, pull, tape.locate(), about)))
 
 
 def _numbers(x: Any) -> np.ndarray:
@@ -291,7 +259,7 @@ def constant(tape: Tape, value: Any) -> TracedArray:
 def elementwise(tape: Tape, ufunc, *inputs) -> TracedArray:
     with np.errstate(all="ignore"):
         value = ufunc(*map(plain, inputs))
-    return append(tape, ufunc.__name__, value, inputs, elementwise_pull(ufunc.__name__))
+    return append(tape, ufunc.__name__, value, inputs, derivatives.elementwise_pull(ufunc.__name__))
 
 
 def movement(tape: Tape, kind: str, call, *inputs) -> TracedArray:
@@ -302,43 +270,54 @@ def movement(tape: Tape, kind: str, call, *inputs) -> TracedArray:
         live = type(x) is TracedArray and tape.alive(x._node)
         index.append(np.arange(start, start + value.size).reshape(value.shape) if live else np.zeros(value.shape, int))
         start += value.size
-    value = call(*values)
-    return append(tape, kind, value, inputs, movement_pull(np.asarray(call(*index)), [v.shape for v in values]))
-
-
-def product(tape: Tape, kind: str, a, b) -> TracedArray:
-    """``dot`` and ``matmul`` as subscripts."""
-    na, nb = np.ndim(a), np.ndim(b)
-    if na == 0 or nb == 0:
-        return np.multiply(a, b)
-    letters = "abcdefgh"
-    left, right = list(letters[:na]), list("pqrstuvw"[:nb])
-    contracted = nb - 2 if nb > 1 else 0
-    right[contracted] = left[-1]
-    if kind == "matmul":
-        for k in range(1, min(na, nb) - 1):
-            i, j = na - 2 - k, nb - 2 - k
-            if np.shape(a)[i] != np.shape(b)[j]:
-                raise Untraceable("numpy.matmul that broadcasts its stack")
-            right[j] = left[i]
-        stack = (left if na >= nb else right)[:-2]
-        out = [*stack, *left[-2:-1], *(right[-1:] if nb > 1 else [])]
-    else:
-        out = [*left[:-1], *right[:contracted], *right[contracted + 1 :]]
-    return contraction(tape, "".join(left), "".join(right), "".join(out), a, b)
+    pull = derivatives.movement_pull(np.asarray(call(*index)), [v.shape for v in values])
+    return append(tape, kind, call(*values), inputs, pull)
 
 
 def contraction(tape: Tape, left: str, right: str, out: str, a, b) -> TracedArray:
     value = np.einsum(f"{left},{right}->{out}", plain(a), plain(b), optimize=True)
-    return append(tape, "matmul", value, (a, b), einsum_pull(left, right, out))
+    return append(tape, "matmul", value, (a, b), derivatives.einsum_pull(left, right, out))
+
+
+def over_axes(tape: Tape, a, b, summed, batch=((), ())) -> TracedArray:
+    """The product summed over pairs of axes; ``batch`` pairs stay, in front."""
+    axes_a, axes_b = (*summed[0], *batch[0]), (*summed[1], *batch[1])
+    left, right = _letters(a, b, dict(zip(axes_b, axes_a, strict=True)))
+    paired = [left[i] for i in axes_a]
+    kept = "".join(c for c in left + right if c not in paired)
+    return contraction(tape, left, right, "".join(paired[len(summed[0]) :]) + kept, a, b)
+
+
+def _letters(a, b, alike: dict[int, int]) -> tuple[str, str]:
+    """Subscripts of two operands; axes of ``b`` that are ``alike`` axes of ``a`` share a letter."""
+    left, right = "abcdefgh"[: np.ndim(a)], list("pqrstuvw"[: np.ndim(b)])
+    for j, i in alike.items():
+        right[j] = left[i]
+    return left, "".join(right)
+
+
+def dot(tape: Tape, a, b, out=None) -> TracedArray:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return over_axes(tape, a, b, ([np.ndim(a) - 1], [max(np.ndim(b) - 2, 0)]))
+
+
+def matmul(tape: Tape, a, b) -> TracedArray:
+    both = min(np.ndim(a), np.ndim(b))
+    if both < 2:
+        return dot(tape, a, b)
+    if np.shape(a)[-both:-2] != np.shape(b)[-both:-2]:
+        raise Untraceable("numpy.matmul that broadcasts its stack")
+    left, right = _letters(a, b, {-2: -1} | {-k: -k for k in range(3, both + 1)})
+    stack = (left if np.ndim(a) > both else right)[:-2]
+    return contraction(tape, left, right, stack + left[-2] + right[-1], a, b)
 
 
 def einsum(tape: Tape, subscripts: str, *operands, **_) -> TracedArray:
     terms, out = (subscripts.replace(" ", "") + "->").split("->")[:2]
     terms_in = terms.split(",")
     if len(terms_in) == 1:
-        extra = constant(tape, 1.0)
-        return contraction(tape, terms_in[0], "", out, operands[0], extra)
+        return contraction(tape, terms_in[0], "", out, operands[0], constant(tape, 1.0))
     if len(terms_in) != 2 or "." in subscripts or "->" not in subscripts or any(len(set(s)) < len(s) for s in terms_in):
         raise Untraceable(f"numpy.einsum({subscripts!r})")
     return contraction(tape, terms_in[0], terms_in[1], out, *operands)
@@ -347,44 +326,32 @@ def einsum(tape: Tape, subscripts: str, *operands, **_) -> TracedArray:
 def tensordot(tape: Tape, a, b, axes=2) -> TracedArray:
     if isinstance(axes, int):
         axes = (list(range(np.ndim(a) - axes, np.ndim(a))), list(range(axes)))
-    axes_a, axes_b = (np.atleast_1d(x).tolist() for x in axes)
-    left, right = list("abcdefgh"[: np.ndim(a)]), list("pqrstuvw"[: np.ndim(b)])
-    for i, j in zip(axes_a, axes_b, strict=True):
-        right[j] = left[i]
-    summed = {left[i] for i in axes_a}
-    return contraction(
-        tape, "".join(left), "".join(right), "".join(c for c in [*left, *right] if c not in summed), a, b
-    )
+    return over_axes(tape, a, b, [np.atleast_1d(x).tolist() for x in axes])
 
 
-def reduce(tape: Tape, name: str, x, axis=None, keepdims=False) -> TracedArray:
-    if type(x) is not TracedArray:
-        x = array(tape, x)
-    value = plain(x)
+_REDUCTIONS = {"maximum": "max", "amax": "max", "minimum": "min", "amin": "min", "add": "sum"} | {
+    name: name for name in ("max", "min", "sum", "mean")
+}
+
+
+def reduce(name: str, tape: Tape, x, axis=None, dtype=None, out=None, keepdims=False, **_) -> TracedArray:
+    if name not in _REDUCTIONS:
+        raise Untraceable(f"numpy.{name} over an axis")
+    kind = _REDUCTIONS[name]
+    x = x if type(x) is TracedArray else array(tape, x)
     axis = tuple(plain(axis)) if isinstance(axis, list) else axis
-    if name in ("maximum", "max", "amax"):
-        return append(tape, "max", value.max(axis=axis, keepdims=keepdims), (x,), extreme_pull(axis), axis=axis)
-    if name in ("minimum", "min", "amin"):
-        return append(tape, "min", value.min(axis=axis, keepdims=keepdims), (x,), extreme_pull(axis), axis=axis)
-    if name in ("add", "sum"):
-        return append(tape, "sum", value.sum(axis=axis, keepdims=keepdims), (x,), sum_pull(axis), axis=axis)
-    if name == "mean":
-        result = value.mean(axis=axis, keepdims=keepdims)
-        pull = sum_pull(axis, max(result.size, 1) / max(value.size, 1))
-        return append(tape, "mean", result, (x,), pull, axis=axis, count=value.size // max(result.size, 1))
-    raise Untraceable(f"numpy.{name} over an axis")
-
-
-def _reducer(name):
-    def run(tape, x, axis=None, dtype=None, out=None, keepdims=False, **_):
-        return reduce(tape, name, x, axis, keepdims is True)
-
-    return run
+    value = getattr(plain(x), kind)(axis=axis, keepdims=keepdims is True)
+    if kind in ("max", "min"):
+        return append(tape, kind, value, (x,), derivatives.extreme_pull(axis), axis=axis)
+    if kind == "sum":
+        return append(tape, kind, value, (x,), derivatives.sum_pull(axis), axis=axis)
+    count = x.size // max(value.size, 1)
+    return append(tape, kind, value, (x,), derivatives.sum_pull(axis, 1 / max(count, 1)), axis=axis, count=count)
 
 
 def variance(tape, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **_) -> TracedArray:
-    centered = x - reduce(tape, "mean", x, axis, True)
-    total = reduce(tape, "sum", centered * centered, axis, keepdims is True)
+    centered = x - reduce("mean", tape, x, axis, keepdims=True)
+    total = reduce("sum", tape, centered * centered, axis, keepdims=keepdims)
     return total / (x.size / max(np.size(total), 1) - ddof)
 
 
@@ -394,29 +361,19 @@ def where(tape, mask, a=None, b=None):
     mask = np.asarray(plain(mask)).astype(bool)
     a, b = (x if type(x) is TracedArray else np.asarray(x) for x in (a, b))
     value = np.where(mask, plain(a), plain(b))
-
-    def pull(dy, y, *inputs):
-        return where_pull(mask)(dy, y, *inputs)
-
-    return append(tape, "where", value, (a, b), pull, mask=mask)
+    return append(tape, "where", value, (a, b), derivatives.where_pull(mask), mask=mask)
 
 
 def clip(tape, x, a_min=None, a_max=None, out=None, **kwargs):
     low, high = kwargs.get("min", a_min), kwargs.get("max", a_max)
     x = x if low is None else np.maximum(x, low)
-    x = x if high is None else np.minimum(x, high)
-    return x
+    return x if high is None else np.minimum(x, high)
 
 
 def norm(tape, x, ord=None, axis=None, keepdims=False):
     if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) > 1):
         raise Untraceable(f"numpy.linalg.norm with ord={ord!r}")
-    return np.sqrt(reduce(tape, "sum", x * x, axis, keepdims))
-
-
-def outer(tape, a, b, out=None):
-    a, b = np.ravel(a), np.ravel(b)
-    return contraction(tape, "a", "p", "ap", a, b)
+    return np.sqrt(reduce("sum", tape, x * x, axis, keepdims=bool(keepdims)))
 
 
 def pad(tape, x, pad_width, mode="constant", **kwargs):
@@ -434,14 +391,13 @@ def add_at(tape, target, index, item) -> None:
     np.add.at(value, index, plain(item))
 
     def pull(dy, y, a, b):
-        return dy, unbroadcast(dy[index], np.shape(b))
+        return dy, derivatives.unbroadcast(dy[index], np.shape(b))
 
     target._become(append(tape, "add.at", value, (target, item), pull))
 
 
 def split(tape, x, sections, axis=0):
-    cuts = np.array_split(np.arange(x.shape[axis]), sections, 0)
-    return [np.take(x, c, axis=axis) for c in cuts]
+    return [np.take(x, cut, axis=axis) for cut in np.array_split(np.arange(x.shape[axis]), sections)]
 
 
 def array(tape: Tape, x, dtype=None, **_) -> Any:
@@ -457,14 +413,14 @@ def array(tape: Tape, x, dtype=None, **_) -> Any:
 
 
 FUNCTIONS: dict[str, Any] = {
-    "dot": lambda tape, a, b, out=None: product(tape, "dot", a, b),
     "inner": lambda tape, a, b: tensordot(tape, a, b, ((-1 % np.ndim(a),), (-1 % np.ndim(b),))),
-    "vdot": lambda tape, a, b: product(tape, "dot", np.ravel(a), np.ravel(b)),
-    "outer": outer, "einsum": einsum, "tensordot": tensordot, "where": where, "clip": clip, "norm": norm, "pad": pad,
+    "vdot": lambda tape, a, b: dot(tape, np.ravel(a), np.ravel(b)),
+    "outer": lambda tape, a, b, out=None: tensordot(tape, np.ravel(a), np.ravel(b), 0),
+    "dot": dot, "einsum": einsum, "tensordot": tensordot, "where": where, "clip": clip, "norm": norm, "pad": pad,
     "split": split, "array_split": split, "var": variance,
     "std": lambda tape, *args, **kwargs: np.sqrt(variance(tape, *args, **kwargs)),
-    "average": lambda tape, x, axis=None: reduce(tape, "mean", x, axis),
+    "average": lambda tape, x, axis=None: reduce("mean", tape, x, axis),
     "nan_to_num": lambda tape, x, **kwargs: x,
     "real": lambda tape, x: x,
     "copyto": lambda tape, dst, src: dst.__setitem__(..., src),
-} | {name: _reducer(name) for name in ("sum", "mean", "max", "min", "amax", "amin")}  # fmt: skip
+} | {name: partial(reduce, name) for name in ("sum", "mean", "max", "min", "amax", "amin")}  # fmt: skip

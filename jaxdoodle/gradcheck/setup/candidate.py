@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sysconfig
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,14 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.tape import Where
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, rebuild
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
-
-_LIBRARIES = tuple(
-    os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(__file__))}
-)
 
 
 @dataclass(frozen=True)
@@ -53,21 +47,20 @@ class Candidate:
     def __init__(self, problem: Problem, dtype: str, by_jax: bool):
         self.problem, self.dtype = problem, dtype
         self.modes = ("compiled", "numpy", "jax") if by_jax else ("numpy",)
-        self.compiled: dict[Any, Callable] = {}
+        self.compiled: dict[Any, Any] = {}
 
     def __call__(self, point: Point) -> Returned:
-        failure: tuple[Exception, Where | None] | None = None
+        failed = Returned({})
         with in_float64(), fixed_randomness():
             for mode in self.modes:
                 try:
-                    returned = getattr(self, "_" + mode)(point)
+                    returned = self._compiled(point) if mode == "compiled" else self._run(point, mode == "numpy")
                 except Exception as error:
-                    failure = error, _user_line(error)
+                    failed = Returned({}, error=error, where=_user_line(error))
                     continue
                 self.modes = (mode,)
                 return returned
-        assert failure is not None
-        return Returned({}, error=failure[0], where=failure[1])
+        return failed
 
     def log(self, point: Point) -> list[Assignment]:
         """What the candidate assigned, line by line."""
@@ -105,9 +98,9 @@ class Candidate:
         make = np.asarray if as_numpy else jnp.asarray
 
         def cast(_, leaf):
-            if not (is_array(leaf) or isinstance(leaf, float)):
-                return leaf
-            return make(leaf, dtype=self.dtype) if is_floating(leaf) or isinstance(leaf, float) else make(leaf)
+            if is_real(leaf):
+                return make(leaf, dtype=self.dtype)
+            return make(leaf) if is_array(leaf) else leaf
 
         cotangent = None if point.cotangent is None else rebuild(point.cotangent, cast)
         return (args if as_numpy else jax_args(self.problem, args)), cotangent
@@ -125,29 +118,21 @@ class Candidate:
                 told["nothing"] = raw is None
                 return found
 
-            run_jit = jax.jit(run)
-            self.compiled[key] = lambda a, c: Returned(
-                run_jit(a, c), tuple(told.get("odd", ())), told.get("nothing", False)
-            )
-        returned = self.compiled[key](arrays, cotangent)
-        gradients = {n: None if g is None else np.asarray(g) for n, g in returned.gradients.items()}
-        return Returned(gradients, returned.odd, returned.nothing)
+            self.compiled[key] = jax.jit(run), told
+        run_jit, told = self.compiled[key]
+        return _returned(run_jit(arrays, cotangent), told["odd"], told["nothing"])
 
-    def _numpy(self, point: Point) -> Returned:
-        return self._now(*self._arguments(point, as_numpy=True))
+    def _run(self, point: Point, as_numpy: bool) -> Returned:
+        raw = self.problem.candidate(*self._arguments(point, as_numpy))
+        return _returned(*self.problem.pair_up(raw), raw is None)
 
-    def _jax(self, point: Point) -> Returned:
-        return self._now(*self._arguments(point, as_numpy=False))
 
-    def _now(self, args: tuple, cotangent: Any) -> Returned:
-        raw = self.problem.candidate(args, cotangent)
-        found, odd = self.problem.pair_up(raw)
-        gradients = {n: None if g is None else np.array(g) for n, g in found.items()}
-        return Returned(gradients, tuple(odd), raw is None)
+def _returned(found: dict[str, Any], odd: list[str], nothing: bool) -> Returned:
+    return Returned({n: None if g is None else np.array(g) for n, g in found.items()}, tuple(odd), nothing)
 
 
 def _user_line(error: Exception) -> Where | None:
     """The innermost line of the traceback that is the user's."""
     lines = traceback.extract_tb(error.__traceback__)
-    own = [f for f in lines if not f.filename.startswith((*_LIBRARIES, "<frozen"))]
+    own = [f for f in lines if not f.filename.startswith(LIBRARIES)]
     return Where(own[-1].filename, own[-1].lineno or 0, own[-1].line or "") if own else None

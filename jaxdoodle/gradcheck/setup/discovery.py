@@ -66,14 +66,11 @@ def pairs(module: ModuleType, path: Path) -> list[Pair]:
     for name, backward in list(vars(module).items()):
         if not callable(backward):
             continue
-        marked = getattr(backward, _MARK, None)
         stem = name.removesuffix("_backward")
-        if marked is not None:
-            forward, args = marked
-        elif stem != name and callable(getattr(module, f"{stem}_forward", None)):
-            forward, args = getattr(module, f"{stem}_forward"), getattr(module, f"{stem}_args", None)
-        else:
+        beside = getattr(module, f"{stem}_forward", None)
+        if not hasattr(backward, _MARK) and (stem == name or not callable(beside)):
             continue
+        forward, args = getattr(backward, _MARK, (beside, getattr(module, f"{stem}_args", None)))
         args = args() if callable(args) else args
         args = guess(forward) if args is None else tuple(args)
         if args is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 import jax
@@ -25,6 +26,10 @@ def is_floating(x: Any) -> bool:
 
 def is_integer(x: Any) -> bool:
     return is_array(x) and jax.dtypes.issubdtype(x.dtype, np.integer)
+
+
+def is_real(x: Any) -> bool:
+    return is_floating(x) or isinstance(x, float)
 
 
 def children(tree: Any) -> list[tuple[str, Any]] | None:
@@ -46,19 +51,14 @@ def children(tree: Any) -> list[tuple[str, Any]] | None:
 def rebuild(tree: Any, change: Callable[[str, Any], Any], path: str = "") -> Any:
     """The same tree with every leaf replaced by ``change(name, leaf)``."""
 
-    def inside(name, branch):
-        return rebuild(branch, change, f"{path}.{name}" if path else name)
-
-    if isinstance(tree, dict):
-        return type(tree)((k, inside(str(k), v)) for k, v in tree.items())
     branches = children(tree)
     if branches is None:
         return change(path, tree)
-    new = [inside(name, branch) for name, branch in branches]
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*new)
+    new = [rebuild(branch, change, below(path, name)) for name, branch in branches]
+    if isinstance(tree, dict):
+        return type(tree)(zip(tree, new, strict=True))
     if isinstance(tree, list | tuple):
-        return type(tree)(new)
+        return type(tree)(*new) if hasattr(tree, "_fields") else type(tree)(new)
     return jax.tree.unflatten(jax.tree.structure(tree, is_leaf=lambda x: x is not tree), new)
 
 
@@ -69,7 +69,12 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, tree
         return
     for name, branch in branches:
-        yield from leaves(branch, f"{path}.{name}" if path else name)
+        yield from leaves(branch, below(path, name))
+
+
+def below(path: str, name: str) -> str:
+    """The name of a branch of the tree at ``path``."""
+    return f"{path}.{name}" if path else name
 
 
 def argument_names(function: Callable, count: int) -> list[str]:
@@ -89,58 +94,41 @@ def _plain_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _gradient_key(name: str, keys: dict[str, Any]) -> Any | None:
+def _gradient_of(name: str, returned: dict[str, Any]) -> Any | None:
     """The entry that holds the gradient of ``name``: ``dW1``, ``d_w1``, ``grad_w1``, ``w1_grad`` or ``w1``."""
-    plain = {_plain_name(str(key)): key for key in reversed(keys)}
+    plain = {_plain_name(str(key)): returned[key] for key in reversed(returned)}
     want = _plain_name(name)
-    for form in ("d" + want, "grad" + want, "gradient" + want, "delta" + want, "g" + want, "dl" + want, "dj" + want,
-                 want + "grad", want + "gradient", "nabla" + want, want):  # fmt: skip
-        if form in plain:
-            return plain[form]
-    return None
+    forms = ("d" + want, "grad" + want, "gradient" + want, "delta" + want, "g" + want, "dl" + want, "dj" + want,
+             want + "grad", want + "gradient", "nabla" + want, want)  # fmt: skip
+    return next((plain[form] for form in forms if form in plain), None)
 
 
 def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str]]:
     """Pair the leaves of ``want`` with what was returned. Gives {leaf name: returned or None} and remarks."""
     branches = children(want)
     if branches is None:
-        return ({path: got}, []) if is_array(want) or isinstance(want, float) else ({}, [])
-    wanted = [(n, b) for n, b in branches if any(is_floating(x) or isinstance(x, float) for _, x in leaves(b))]
-
-    def inside(name):
-        return f"{path}.{name}" if path else name
-
+        return {path: got} if is_array(want) or isinstance(want, float) else {}, []
+    wanted = [(n, b) for n, b in branches if any(is_real(x) for _, x in leaves(b))]
+    odd: list[str] = []
     if got is None:
-        return {name: None for n, b in wanted for name in align(b, b, inside(n))[0]}, []
-    if isinstance(got, dict) and isinstance(want, dict):
-        pairs = [(n, b, _gradient_key(n, got)) for n, b in wanted]
-        matched = [(n, b, None if key is None else got[key]) for n, b, key in pairs]
+        values = [None] * len(wanted)
+    elif isinstance(got, dict) and isinstance(want, dict):
+        values = [_gradient_of(n, got) for n, _ in wanted]
     else:
         given = children(got)
         values = [got] if given is None else [v for _, v in given]
         if len(values) == len(branches):
             keep = {n for n, _ in wanted}
-            matched = [(n, b, v) for (n, b), v in zip(branches, values, strict=True) if n in keep]
-        elif len(values) == len(wanted):
-            matched = [(n, b, v) for (n, b), v in zip(wanted, values, strict=True)]
-        else:
-            flat = list(leaves(want))
-            names = [inside(n) for n, x in flat if is_floating(x)]
+            values = [v for (n, _), v in zip(branches, values, strict=True) if n in keep]
+        elif len(values) != len(wanted):
+            names = [below(path, n) for n, x in leaves(want) if is_floating(x)]
             if len(values) == len(names) and all(is_array(v) for v in values):
                 return dict(zip(names, values, strict=True)), []
             place = f" for {path}" if path else ""
-            odd = f"{len(values)} gradients came back{place} where {len(wanted)} were expected"
-            matched = [(n, b, values[i] if i < len(values) else None) for i, (n, b) in enumerate(wanted)]
-            paired, more = _merge(matched, inside)
-            return paired, [odd, *more]
-    return _merge(matched, inside)
-
-
-def _merge(matched, inside):
+            odd.append(f"{len(values)} gradients came back{place} where {len(wanted)} were expected")
     paired: dict[str, Any] = {}
-    odd: list[str] = []
-    for name, branch, value in matched:
-        found, more = align(branch, value, inside(name))
+    for (name, branch), value in zip_longest(wanted, values[: len(wanted)]):
+        found, more = align(branch, value, below(path, name))
         paired |= found
         odd += more
     return paired, odd

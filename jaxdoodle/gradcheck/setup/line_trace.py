@@ -5,23 +5,19 @@ Under a JAX trace the arrays are tracers; they are kept as such, for the caller 
 
 from __future__ import annotations
 
-import linecache
-import os
+import contextlib
 import sys
-import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.tape import Where
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.setup.leaves import is_floating
 
-_LIBRARIES = tuple(
-    os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), os.path.dirname(os.path.dirname(__file__))}
-)
 _MOST = 4000  # assignments kept: enough for a network, and a bound on loops
 
 
@@ -50,8 +46,7 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
             known[name] = value if isinstance(value, jax.core.Tracer) else np.array(value)
             if line is not None and len(found) < _MOST:
                 file = frame.f_code.co_filename
-                where = Where(file, line, linecache.getline(file, line).strip())
-                found.append(Assignment(name, known[name], where, f"{file}:{frame.f_code.co_name}"))
+                found.append(Assignment(name, known[name], Where.at(file, line), f"{file}:{frame.f_code.co_name}"))
 
     def local(frame, event, value):
         if len(found) >= _MOST:
@@ -63,7 +58,7 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
         return local
 
     def start(frame, event, value):
-        if frame.f_code.co_filename.startswith(_LIBRARIES) or frame.f_code.co_filename.startswith("<frozen"):
+        if frame.f_code.co_filename.startswith(LIBRARIES):
             return None
         seen.pop(id(frame), None)
         at.pop(id(frame), None)
@@ -71,15 +66,19 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
         at[id(frame)] = frame.f_lineno
         return local
 
+    with contextlib.suppress(Exception), _traced_by(start):  # what ran until an exception is written down
+        run()
+    return found
+
+
+@contextlib.contextmanager
+def _traced_by(start: Callable) -> Iterator[None]:
     before = sys.gettrace()
     sys.settrace(start)
     try:
-        run()
-    except Exception:
-        pass  # what ran until then is written down
+        yield
     finally:
         sys.settrace(before)
-    return found
 
 
 def without_return(run: Callable[[], Any]) -> Where | None:
@@ -92,23 +91,12 @@ def without_return(run: Callable[[], Any]) -> Where | None:
         return local
 
     def start(frame, event, value):
-        return None if frame.f_code.co_filename.startswith((*_LIBRARIES, "<frozen")) else local
+        return None if frame.f_code.co_filename.startswith(LIBRARIES) else local
 
-    before = sys.gettrace()
-    sys.settrace(start)
-    try:
+    with _traced_by(start):
         run()
-    finally:
-        sys.settrace(before)
-    code = None
-    for function, nothing in reversed(ended):
-        if not nothing:
-            break
-        code = function
-    if code is None:
-        return None
-    file, line = code.co_filename, code.co_firstlineno
-    return Where(file, line, linecache.getline(file, line).strip())
+    silent = [code for code, _ in takewhile(lambda end: end[1], reversed(ended))]
+    return Where.at(silent[-1].co_filename, silent[-1].co_firstlineno) if silent else None
 
 
 def _unchanged(old: Any, value: Any) -> bool:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, is_real, leaves, rebuild
 
 
 class CheckError(InputError):
@@ -103,7 +103,7 @@ def fixed_randomness() -> Iterator[None]:
 
 def float_outputs(y: Any) -> dict[str, Any]:
     """The floating arrays in a forward's output, by name."""
-    return {name or "y": v for name, v in leaves(y) if is_floating(v) or isinstance(v, float)}
+    return {name or "y": v for name, v in leaves(y) if is_real(v)}
 
 
 def numpy_args(problem: Problem, args: tuple, dtype: Any = np.float64) -> tuple:

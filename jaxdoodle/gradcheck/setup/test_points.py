@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Any
 
-import jax
 import numpy as np
 
-from jaxdoodle.gradcheck.reference import output_shapes
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, rebuild
+from jaxdoodle.gradcheck.reference import output_zeros
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, is_real, rebuild
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, float_outputs, numpy_args, run_forward
 
 #: The test point whose arrays are a little smaller than those given.
@@ -37,8 +36,7 @@ class Outline:
         """A tree of arrays like the output; ``None`` where the forward refuses or gives no numbers."""
         try:
             if self.by_jax:
-                shapes = output_shapes(self.problem, args)
-                return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
+                return output_zeros(self.problem, args)
             y = run_forward(self.problem, args)
         except Exception:  # any exception of the user's code is a refusal
             return None
@@ -51,7 +49,7 @@ def random_cotangent(problem: Problem, outline: Any, rng: np.random.Generator) -
         return None
 
     def draw(_, leaf):
-        if is_floating(leaf) or isinstance(leaf, float):
+        if is_real(leaf):
             return rng.normal(size=np.shape(leaf))
         return np.zeros(np.shape(leaf)) if is_array(leaf) else leaf
 
@@ -96,7 +94,7 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
     """
     arrays = {name: x for name, x in problem.arrays(problem.args).items() if np.ndim(x) > 0}
     data = [n for n in arrays if n not in problem.differentiated]
-    whole = None
+    whole = outline(problem.args)
     for lead in dict.fromkeys([*data[:1], *list(arrays)[:1]]):
         for axis in (0, -1):
             size = np.shape(arrays[lead])[axis]
@@ -104,7 +102,6 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
                 continue
             for group in _groups(arrays, data, lead, axis, size):
                 part = outline(cut_batch(problem, problem.args, group, size - 1))
-                whole = outline(problem.args) if whole is None else whole
                 if part is not None and whole is not None and _follows(whole, part):
                     return group
     return {}
@@ -133,10 +130,6 @@ def cut_batch(problem: Problem, args: tuple, axes: dict[str, int], size: int) ->
     )
 
 
-def _is_bias(x: np.ndarray) -> bool:
-    return x.ndim <= 1 or sorted(x.shape)[-2] == 1
-
-
 def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:
     """Zeros in the input and in every bias: pre-activations exactly at the kink, and every window a tie."""
     arrays = problem.arrays(args)
@@ -145,7 +138,8 @@ def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:
     zero = {n: np.zeros(np.shape(arrays[n])) for n in data[:1]}
     for name in problem.differentiated:
         x = np.asarray(arrays[name])
-        if _is_bias(x) and name not in zero and not (x > 0).all():
+        is_bias = x.ndim <= 1 or sorted(x.shape)[-2] == 1
+        if is_bias and name not in zero and not (x > 0).all():
             zero[name] = np.zeros(x.shape)
     return problem.with_arrays(args, zero)
 
@@ -166,16 +160,10 @@ def scaled(problem: Problem, args: tuple, factor: float) -> tuple:
 def whole_numbers(problem: Problem, args: tuple) -> tuple | None:
     """The data as integers (as images come), or None where there is no floating data."""
     arrays = problem.arrays(args)
-    floating = [n for n, x in arrays.items() if is_floating(x) and np.ndim(x) > 1 and not is_label(x)]
-    data = [n for n in floating if n not in problem.differentiated]
-    if not data:
-        return None
-    counts = {n: np.rint(np.asarray(arrays[n]) * (1 if _is_whole(arrays[n]) else 3)).astype(int) for n in data}
-    return problem.with_arrays(args, counts)
-
-
-def _is_whole(x: Any) -> bool:
-    return bool((np.asarray(x) == np.rint(np.asarray(x))).all())
+    floating = {n: np.asarray(x) for n, x in arrays.items() if is_floating(x) and np.ndim(x) > 1 and not is_label(x)}
+    data = {n: x for n, x in floating.items() if n not in problem.differentiated}
+    counts = {n: np.rint(x if (x == np.rint(x)).all() else 3 * x).astype(int) for n, x in data.items()}
+    return problem.with_arrays(args, counts) if counts else None
 
 
 def trimmed(problem: Problem, outline: Outline, args: tuple, limit: int = 48) -> Iterator[tuple]:
@@ -188,18 +176,16 @@ def trimmed(problem: Problem, outline: Outline, args: tuple, limit: int = 48) ->
     axes = [(n, k) for n, x in arrays.items() for k in range(x.ndim) if x.shape[k] > 2 and x.shape[k] not in labels]
     for size in sorted({arrays[n].shape[k] for n, k in axes}):
         same = [(n, k) for n, k in axes if arrays[n].shape[k] == size]
-        tries = 0
-        for count in (1, 2, 3):
-            for group in combinations(same, count):
-                tries += 1
-                if tries > limit:
-                    return
-                cut = dict(arrays)
-                for n, k in group:
-                    cut[n] = np.take(cut[n], range(size - 1), axis=k)
-                smaller = problem.with_arrays(args, {n: cut[n] for n, _ in group})
-                if outline(smaller) is not None:
-                    yield smaller
+        groups = chain.from_iterable(combinations(same, count) for count in (1, 2, 3))
+        for tries, group in enumerate(groups):
+            if tries == limit:
+                return
+            cut = dict(arrays)
+            for n, k in group:
+                cut[n] = np.take(cut[n], range(size - 1), axis=k)
+            smaller = problem.with_arrays(args, {n: cut[n] for n, _ in group})
+            if outline(smaller) is not None:
+                yield smaller
 
 
 def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Iterator[TestPoint]:
@@ -215,10 +201,9 @@ def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Ite
     yield from at("as given", given)
     generic = given
     for k in (1, 2):
-        args = perturbed(problem, given, rng)
-        if outline(args) is not None:
-            generic = args
-            yield from at(f"random values {k}", args)
+        for point in at(f"random values {k}", perturbed(problem, given, rng)):
+            generic = point.point.args
+            yield point
     if axes:
         name, axis = next(iter(axes.items()))
         size = np.shape(problem.arrays(given)[name])[axis]
