@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
 from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
+    Point,
     Problem,
     cotangent_first,
     float_outputs,
@@ -98,7 +100,7 @@ def check(
     def value(*args):
         return pair(*args)[0]
 
-    problem = _problem(title or _title(backward), forward, value, candidate, args, wrt, False, (forward, backward))
+    problem = _problem((forward, backward), value, candidate, args, wrt, title)
     return examine(_only_returned(problem), Options(oracle, dtype, demand))
 
 
@@ -132,10 +134,7 @@ def check_gradient(
       CheckError: As for ``check``.
     """
     wrt = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    problem = _problem(
-        title or _title(gradient), function, function, lambda args, _: gradient(*args), args, wrt, True,
-        (function, gradient),
-    )  # fmt: skip
+    problem = _problem((function, gradient), function, lambda args, _: gradient(*args), args, wrt, title, scalar=True)
     return examine(problem, Options(oracle, dtype, demand))
 
 
@@ -168,16 +167,11 @@ def check_value_and_grad(
     Raises:
       CheckError: As for ``check``.
     """
-
-    def gradient(*args):
-        return value_and_grad(*args)[1]
-
+    options: dict[str, Any] = {"argnums": argnums, "oracle": oracle, "dtype": dtype, "demand": demand}
     title = title or _title(value_and_grad)
-    report = check_gradient(
-        function, gradient, args, argnums=argnums, title=title, oracle=oracle, dtype=dtype, demand=demand
-    )
+    report = check_gradient(function, lambda *args: value_and_grad(*args)[1], args, title=title, **options)
     with in_float64():
-        problem = _problem("", function, function, lambda a, _: None, args, (0,), True, ())
+        problem = _problem((function, value_and_grad), function, lambda a, _: None, args, (0,), title, scalar=True)
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
         want, got = float(function(*given)), float(value_and_grad(*given)[0])
     if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):
@@ -215,17 +209,17 @@ def _title(function: Callable) -> str:
     return name.removesuffix("_backward")
 
 
-def _problem(title, signature, value, candidate, args, wrt, scalar, functions) -> Problem:
-    args = tuple(args)
+def _problem(functions, value, candidate, args, wrt, title, scalar=False) -> Problem:
+    """``functions`` are the user's: the forward and the one under test, after which the problem is named."""
+    title, args = title or _title(functions[1]), tuple(args)
     if wrt is None:
         holds = [i for i, a in enumerate(args) if any(is_floating(x) for _, x in leaves(a))]
         wrt = holds or [i for i, a in enumerate(args) if any(isinstance(x, float) for _, x in leaves(a))]
     if any(not -len(args) <= i < len(args) for i in wrt):
         raise CheckError(f"{title}: there are {len(args)} arguments; got positions {tuple(wrt)}")
     wrt = tuple(i % len(args) for i in wrt)
-    problem = Problem(
-        title, args, tuple(argument_names(signature, len(args))), value, candidate, wrt, scalar, tuple(functions)
-    )
+    names = tuple(argument_names(functions[0], len(args)))
+    problem = Problem(title, args, names, value, candidate, wrt, scalar, functions)
     if not problem.differentiated:
         raise CheckError(f"{title}: no argument to differentiate holds a floating array")
     return problem
@@ -235,18 +229,18 @@ def _only_returned(problem: Problem) -> Problem:
     """Leave out arguments whose gradient is ``None`` (labels, for example)."""
     with in_float64():
         by_jax = _traceable(problem)
-        first = next(iter(test_points(problem, Outline(problem, by_jax), {})), None)
-        if first is None:
-            raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
-        gradients = Candidate(problem, "float64", by_jax)(first.point).gradients
-    names = [problem.names[i] for i in problem.wrt]
-    back = {a for n, g in gradients.items() if g is not None for a in names if n == a or n.startswith(a + ".")}
-    returned = tuple(i for i in problem.wrt if problem.names[i] in back)
+        first = _first_point(problem, Outline(problem, by_jax))
+        gradients = Candidate(problem, "float64", by_jax)(first).gradients
+    names = [name for name, gradient in gradients.items() if gradient is not None]
+    returned = tuple(i for i in problem.wrt if any(f"{n}.".startswith(f"{problem.names[i]}.") for n in names))
     return replace(problem, wrt=returned, all_wrt=problem.wrt) if returned else problem
 
 
-def _one_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200]
+def _first_point(problem: Problem, outline: Outline) -> Point:
+    first = next(test_points(problem, outline, {}), None)
+    if first is None:
+        raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
+    return first.point
 
 
 # -- the examination -------------------------------------------------------------------------------------------------
@@ -257,11 +251,8 @@ def examine(problem: Problem, options: Options) -> Report:
     start = time.perf_counter()
     with in_float64():
         by_jax = _traceable(problem)
-        first = next(iter(test_points(problem, Outline(problem, by_jax), {})), None)
-        if first is None:
-            raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
-        oracle = choose(problem, first.point, options.oracle)
         outline = Outline(problem, by_jax)
+        oracle = choose(problem, _first_point(problem, outline), options.oracle)
         axes = batch_axes(problem, outline)
         candidate = Candidate(problem, options.dtype, by_jax)
         rounds: list[Round] = []
@@ -277,7 +268,6 @@ def examine(problem: Problem, options: Options) -> Report:
             if len(rounds) == 1 and not round_.got:
                 break
         verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options)
-    conventions, notes = verdict.conventions, verdict.notes
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
         problem.title,
@@ -285,19 +275,18 @@ def examine(problem: Problem, options: Options) -> Report:
         options.dtype,
         tuple(verdict.result(r) for r in rounds),
         verdict.findings,
-        conventions,
-        notes,
+        verdict.conventions,
+        verdict.notes,
         time.perf_counter() - start,
         arrays,
     )
 
 
 def _traceable(problem: Problem) -> bool:
-    try:
+    with contextlib.suppress(Exception):  # any exception of the user's code: JAX cannot trace it
         jaxpr_of(problem, numpy_args(problem, problem.args))
-    except Exception:  # any exception of the user's code: JAX cannot trace it
-        return False
-    return True
+        return True
+    return False
 
 
 def _refusal(problem: Problem) -> str:
@@ -306,7 +295,8 @@ def _refusal(problem: Problem) -> str:
     except CheckError:
         raise
     except Exception as error:
-        return f"{type(error).__name__}: {_one_line(error)}"
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        return f"{type(error).__name__}: {first_line[:200]}"
     found = {n: np.asarray(v) for n, v in float_outputs(y).items()}
     return "no floating array" if not found else f"{next(iter(found.values())).ravel()[:1]}"
 
@@ -318,10 +308,8 @@ def _round(problem: Problem, oracle: Oracle, candidate: Candidate, at: TestPoint
         at = TestPoint(at.name, type(at.point)(args, at.point.cotangent), at.special)
     try:
         want = oracle.gradient(at.point)
-    except CheckError:
-        raise
-    except Exception:
-        if at.name == "as given":
+    except Exception as error:
+        if isinstance(error, CheckError) or at.name == "as given":
             raise
         return None
     if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):

@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.autograd.jaxpr import interpret
 from jaxdoodle.gradcheck.autograd.numpy_proxy import tracing
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, user_line
-from jaxdoodle.gradcheck.setup.leaves import below, is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
     Point,
@@ -149,7 +149,7 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
         }
         with tracing(tape, list(problem.functions)), fixed_randomness(), np.errstate(all="ignore"):
             y = problem.value(*problem.with_arrays(args, arrays))
-        results = traced_outputs(y)
+        results = {name or "y": x for name, x in leaves(y)}
     tape.moving = {tape.leaves[name] for name in problem.differentiated}
     seeds: dict[int, np.ndarray] = {}
     for name, seed in seeds_of(problem, point).items():
@@ -168,17 +168,6 @@ def output_zeros(problem: Problem, args: tuple) -> Any:
     with fixed_randomness():
         shapes = jax.eval_shape(lambda arrays: problem.value(*problem.with_arrays(args, arrays)), arrays)
     return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
-
-
-def traced_outputs(y: Any, path: str = "") -> dict[str, Any]:
-    """Like ``float_outputs``, of a tree that holds traced arrays."""
-    if type(y) is TracedArray:
-        return {path or "y": y}
-    branches = y.items() if isinstance(y, dict) else enumerate(y) if isinstance(y, list | tuple) else ()
-    found: dict[str, Any] = {}
-    for name, branch in branches:
-        found |= traced_outputs(branch, below(path, str(name)))
-    return found
 
 
 def trace_oracle(problem: Problem, first: Point, by_jax: bool) -> Oracle:

@@ -109,8 +109,6 @@ class Report:
         """Plain JSON types; numbers that JSON lacks are null."""
 
         def plain(x):
-            if isinstance(x, Where):
-                return {"file": x.file, "line": x.line, "text": x.text}
             if isinstance(x, float):
                 return x if math.isfinite(x) else None
             if isinstance(x, dict):
@@ -130,7 +128,7 @@ class Report:
                 {"name": p.name, "passed": p.passed, "note": p.note, "leaves": [leaf(r) for r in p.leaves]}
                 for p in self.test_points
             ],
-            "findings": [plain(vars(f)) for f in self.findings],
+            "findings": [plain(asdict(f)) for f in self.findings],
             "conventions": list(self.conventions),
             "notes": list(self.notes),
             "seconds": self.seconds,
@@ -161,7 +159,7 @@ _MARKS = {"exact": "[green]exact[/]", "close": "[yellow]close[/]", "convention":
 def _render(report: Report, console: Any) -> None:
     from rich.markup import escape
     from rich.padding import Padding
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     if report.passed:
@@ -172,31 +170,26 @@ def _render(report: Report, console: Any) -> None:
         console.print(f"[bold red]✗ {escape(report.title)}[/]: {told}")
     console.print(Padding(Text(f"against {report.oracle} · {report.seconds:.1f} s", style="dim"), (0, 2)))
     if report.leaves:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for name in ("gradient of", "shape"):
-            table.add_column(name)
-        for name in ("rel-L2", "max error", "at", "cosine", "ratio"):
-            table.add_column(name, justify="right")
-        table.add_column("")
+        figures = [Column(name, justify="right") for name in ("rel-L2", "max error", "at", "cosine", "ratio")]
+        table = Table("gradient of", "shape", *figures, "", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.header_style = "dim"
         for leaf in report.leaves:
             f = leaf.figures
             table.add_row(
-                escape(leaf.name), _shape(leaf.shape), f"{f.rel_l2:.1e}", f"{f.max_error:.1e}",
-                escape(_shape(f.at)) if f.max_error else "", _figure(f.cosine, "{:.4f}"), _figure(f.ratio, "{:.4g}"),
+                escape(leaf.name), str(leaf.shape), f"{f.rel_l2:.1e}", f"{f.max_error:.1e}",
+                escape(str(f.at)) if f.max_error else "", _figure(f.cosine, "{:.4f}"), _figure(f.ratio, "{:.4g}"),
                 _MARKS[leaf.verdict],
             )  # fmt: skip
         console.print(Padding(table, (0, 2)))
-    words = [
-        f"[green]{escape(p.name)}[/]" if p.passed else f"[bold red]{escape(p.name)} ✗[/]" for p in report.test_points
-    ]
-    if words:
+    points = [(escape(p.name), p.passed) for p in report.test_points]
+    if points:
+        words = [f"[green]{name}[/]" if passed else f"[bold red]{name} ✗[/]" for name, passed in points]
         console.print(Padding("test points: " + ", ".join(words), (0, 2)))
     for text in (*(f"convention: {c}" for c in report.conventions), *(f"note: {n}" for n in report.notes)):
         console.print(Padding(Text(text), (0, 2)))
     for k, finding in enumerate(report.findings, 1):
         console.print()
-        named = finding.name != UNNAMED
-        style = "bold red" if named else "bold yellow"
+        style = "bold yellow" if finding.name == UNNAMED else "bold red"
         console.print(Padding(Text.assemble(f"{k}. ", (finding.name, style)), (0, 2)))
         console.print(Padding(Text(finding.sentence), (0, 5)))
         for label, where in (("change ", finding.backward), ("forward", finding.forward)):
@@ -205,10 +198,6 @@ def _render(report: Report, console: Any) -> None:
                 console.print(Padding(line, (0, 5)))
         for text in finding.evidence:
             console.print(Padding(Text.assemble(("evidence ", "dim"), text), (0, 5)))
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 def _figure(x: float, form: str) -> str:

@@ -99,18 +99,14 @@ class _Math:
 
 
 def _makers(tape: Tape) -> dict[str, Callable]:
-    def new(make):
-        def run(*args, **kwargs):
-            value = make(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
-            return constant(tape, value) if value.dtype.kind == "f" else value
-
-        return run
+    def new(make, *args, **kwargs):
+        value = make(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
+        return constant(tape, value) if value.dtype.kind == "f" else value
 
     names = "zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like"
-    made: dict[str, Callable] = {name: new(getattr(np, name)) for name in names}
-    for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "copy"):
-        made[name] = functools.partial(array, tape)
-    return made
+    copies = "array", "asarray", "asanyarray", "ascontiguousarray", "copy"
+    made = {name: functools.partial(new, getattr(np, name)) for name in names}
+    return made | dict.fromkeys(copies, functools.partial(array, tape))
 
 
 class _Numpy:

@@ -45,6 +45,11 @@ def holds(x: Any) -> bool:
     return type(x) is TracedArray or (isinstance(x, tuple | list) and any(holds(item) for item in x))
 
 
+def _of_value(name: str) -> Any:
+    """A method that is the value's own."""
+    return lambda self, *args: getattr(self.value, name)(*args)
+
+
 class TracedArray(NDArrayOperatorsMixin):
     __array_priority__ = 1000.0
 
@@ -143,37 +148,21 @@ class TracedArray(NDArrayOperatorsMixin):
 
     # -- what an ndarray has ---------------------------------------------------------------------------------------
 
-    shape, ndim, size, dtype, nbytes, tolist = (
-        property(attrgetter(f"value.{name}")) for name in ("shape", "ndim", "size", "dtype", "nbytes", "tolist")
+    shape, ndim, size, dtype, nbytes = (
+        property(attrgetter(f"value.{name}")) for name in ("shape", "ndim", "size", "dtype", "nbytes")
     )
     T = property(lambda self: np.transpose(self))
     flat = property(lambda self: self.ravel())
 
-    def __len__(self):
-        return len(self.value)
+    __len__, __bool__, __int__, __float__ = map(_of_value, ("__len__", "__bool__", "__int__", "__float__"))
+    __index__, __repr__, tolist = map(_of_value, ("__index__", "__repr__", "tolist"))
+    __hash__ = object.__hash__
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 
-    def __bool__(self):
-        return bool(self.value)
-
-    def __int__(self):
-        return int(self.value)
-
-    def __index__(self):
-        return self.value.__index__()
-
-    def __float__(self):
-        return float(self.value)
-
-    def __repr__(self):
-        return repr(self.value)
-
     def __format__(self, spec):
         return format(self.value if self.ndim else self.value.item(), spec)
-
-    __hash__ = object.__hash__
 
     def astype(self, dtype, copy=True):
         if np.dtype(dtype).kind != "f":

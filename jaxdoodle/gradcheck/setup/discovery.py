@@ -67,7 +67,7 @@ def pairs(module: ModuleType, path: Path) -> list[Pair]:
         if not callable(backward):
             continue
         stem = name.removesuffix("_backward")
-        beside = getattr(module, f"{stem}_forward", None)
+        beside: Any = getattr(module, f"{stem}_forward", None)
         if not hasattr(backward, _MARK) and (stem == name or not callable(beside)):
             continue
         forward, args = getattr(backward, _MARK, (beside, getattr(module, f"{stem}_args", None)))

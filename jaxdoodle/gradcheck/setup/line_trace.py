@@ -32,43 +32,31 @@ class Assignment:
 def assignments(run: Callable[[], Any]) -> list[Assignment]:
     """Every floating array that a variable, dictionary entry or attribute of the user's code came to hold."""
     found: list[Assignment] = []
-    seen: dict[int, dict[str, Any]] = {}
-    at: dict[int, int] = {}
-
-    def note(frame, extra=None):
-        # an array counts as changed when its numbers have changed: in-place updates are assignments too
-        known = seen.setdefault(id(frame), {})
-        line = at.get(id(frame))
-        for name, value in _arrays(frame.f_locals if extra is None else extra):
-            old = known.get(name)
-            if old is not None and _unchanged(old, value):
-                continue
-            known[name] = value if isinstance(value, jax.core.Tracer) else np.array(value)
-            if line is not None and len(found) < _MOST:
-                file = frame.f_code.co_filename
-                found.append(Assignment(name, known[name], Where.at(file, line), f"{file}:{frame.f_code.co_name}"))
-
-    def local(frame, event, value):
-        if len(found) >= _MOST:
-            return None
-        note(frame)
-        if event == "return":
-            note(frame, {"return": value})
-        at[id(frame)] = frame.f_lineno
-        return local
 
     def start(frame, event, value):
-        if frame.f_code.co_filename.startswith(LIBRARIES):
+        file = frame.f_code.co_filename
+        if file.startswith(LIBRARIES):
             return None
-        seen.pop(id(frame), None)
-        at.pop(id(frame), None)
-        note(frame)
-        at[id(frame)] = frame.f_lineno
+        line, known = frame.f_lineno, {name: _copy(array) for name, array in _arrays(frame.f_locals)}
+
+        def local(frame, event, value):
+            nonlocal line
+            if len(found) >= _MOST:
+                return None
+            returned = {"return": value} if event == "return" else {}
+            for name, array in _arrays({**frame.f_locals, **returned}):
+                # an array counts as changed when its numbers have changed: in-place updates are assignments too
+                if name not in known or not _unchanged(known[name], array):
+                    known[name] = _copy(array)
+                    found.append(Assignment(name, known[name], Where.at(file, line), f"{file}:{frame.f_code.co_name}"))
+            line = frame.f_lineno
+            return local
+
         return local
 
     with contextlib.suppress(Exception), _traced_by(start):  # what ran until an exception is written down
         run()
-    return found
+    return found[:_MOST]
 
 
 @contextlib.contextmanager
@@ -97,6 +85,10 @@ def without_return(run: Callable[[], Any]) -> Where | None:
         run()
     silent = [code for code, _ in takewhile(lambda end: end[1], reversed(ended))]
     return Where.at(silent[-1].co_filename, silent[-1].co_firstlineno) if silent else None
+
+
+def _copy(array: Any) -> Any:
+    return array if isinstance(array, jax.core.Tracer) else np.array(array)
 
 
 def _unchanged(old: Any, value: Any) -> bool:

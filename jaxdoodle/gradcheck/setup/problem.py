@@ -138,10 +138,9 @@ _RESIDUALS = ("cache", "caches", "residuals", "residual", "res", "saved", "memor
 
 def cotangent_first(backward: Callable) -> bool:
     """Is it ``backward(dout, cache)`` (as many courses write it) rather than ``backward(residuals, dy)``?"""
-    try:
+    names: list[str] = []
+    with contextlib.suppress(TypeError, ValueError):  # a built-in function
         names = [p.lower() for p in inspect.signature(backward).parameters]
-    except (TypeError, ValueError):
-        return False
     if len(names) < 2:
         return False
 

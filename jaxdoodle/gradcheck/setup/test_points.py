@@ -98,9 +98,7 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
     for lead in dict.fromkeys([*data[:1], *list(arrays)[:1]]):
         for axis in (0, -1):
             size = np.shape(arrays[lead])[axis]
-            if size < 2:
-                continue
-            for group in _groups(arrays, data, lead, axis, size):
+            for group in _groups(arrays, data, lead, axis, size) if size > 1 else ():
                 part = outline(cut_batch(problem, problem.args, group, size - 1))
                 if part is not None and whole is not None and _follows(whole, part):
                     return group
@@ -118,16 +116,13 @@ def _groups(arrays: dict[str, Any], data: list[str], lead: str, axis: int, size:
 def _follows(whole: Any, part: Any) -> bool:
     """Does the output have one example less? (The value of a loss has no such axis: yes.)"""
     pairs = list(zip(float_outputs(whole).values(), float_outputs(part).values(), strict=False))
-    if all(np.ndim(a) == 0 for a, _ in pairs):
-        return True
-    return any(np.shape(a) != np.shape(b) for a, b in pairs)
+    return all(np.ndim(a) == 0 for a, _ in pairs) or any(np.shape(a) != np.shape(b) for a, b in pairs)
 
 
 def cut_batch(problem: Problem, args: tuple, axes: dict[str, int], size: int) -> tuple:
     arrays = problem.arrays(args)
-    return problem.with_arrays(
-        args, {n: np.take(np.asarray(arrays[n]), range(size), axis=axis) for n, axis in axes.items()}
-    )
+    cut = {n: np.take(np.asarray(arrays[n]), range(size), axis=axis) for n, axis in axes.items()}
+    return problem.with_arrays(args, cut)
 
 
 def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:
