@@ -6,13 +6,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.inference.answers import count
-
-if TYPE_CHECKING:
-    from jaxdoodle.nn import ModelSpec
+from jaxdoodle.nn import Layer, ModelSpec
 
 __all__ = ["Parser", "add_config", "add_data_dir", "add_dataset", "add_layers", "config_of"]
 __all__ += ["count", "counts", "layers_of", "model_path", "read_spec"]
@@ -86,8 +84,6 @@ def layers_of(path: str | None) -> list[type]:
         return []
     import runpy
 
-    from jaxdoodle.nn.base import Layer
-
     try:
         names = runpy.run_path(path)
     except Exception as error:  # whatever the user's code raises
@@ -101,8 +97,6 @@ def layers_of(path: str | None) -> list[type]:
 
 def read_spec(path: str, classes: Sequence[str] = (), layers: Sequence[type] = ()) -> ModelSpec:
     """The network in a JSON file, for ``classes`` where it names none. Raises ``InputError``."""
-    from jaxdoodle.nn import ModelSpec
-
     try:
         spec = ModelSpec.from_json(Path(path).read_text(encoding="utf-8"), layers)
         return replace(spec, classes=spec.classes or tuple(classes))

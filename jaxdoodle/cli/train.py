@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jaxdoodle.cli.options import add_config, add_dataset, add_layers, config_of, counts, layers_of, read_spec
 from jaxdoodle.data.splits import VALIDATION_FRACTION
+from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
 from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
 
 PLATFORMS = ("cpu", "gpu", "tpu")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from jaxdoodle.nn.architectures import ACTIVATIONS
-
     data, model, optimizer, regularization, hardware, output = (
         parser.add_argument_group(title)
         for title in ("Data", "Model", "Optimizer", "Regularization", "Hardware", "Output")
@@ -50,11 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
-    from jaxdoodle.nn import losses, penalties
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import train_model
-    from jaxdoodle.training import compile_cache, devices
-    from jaxdoodle.training.augmentation import Augment
+    from jaxdoodle.training import Augment, compile_cache, devices
 
     config = TrainConfig(
         **config_of(options, TrainConfig),
@@ -67,14 +63,8 @@ def run(options: argparse.Namespace) -> int:
         devices.use_cpu_devices(config.devices)
     if options.device:
         devices.use_platform(options.device)
-    splits = load_dataset(
-        options.dataset,
-        root=options.data_dir,
-        classes=options.classes,
-        per_class=options.per_class,
-        validation=options.validation,
-        seed=options.seed,
-    )
+    chosen = {name: getattr(options, name) for name in ("classes", "per_class", "validation", "seed")}
+    splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
     spec = _network(options, splits.classes)
     title = f"{splits.name}, {Path(options.model).stem}"
     out_dir = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
@@ -96,10 +86,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _network(options: argparse.Namespace, classes: Sequence[str]) -> Any:
+def _network(options: argparse.Namespace, classes: Sequence[str]) -> ModelSpec:
     """The spec that ``--model`` names, for these classes."""
-    from jaxdoodle.nn import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
-
     if options.model == "mlp":
         return mlp(classes, options.hidden, ACTIVATIONS[options.activation], options.drop_rate)
     if options.model == "cnn":
