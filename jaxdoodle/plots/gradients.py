@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.gradcheck import CheckError, Report
 
 
 def gradient_errors(report: Report, path: Path | str, leaf: str | None = None) -> None:

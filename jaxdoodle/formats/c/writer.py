@@ -190,8 +190,9 @@ def _flatten(layer: nn.Flatten, before: Shape, after: Shape) -> Kernel:
 
 
 @kernel.register
-def _relu(layer: nn.ReLU, before: Shape, after: Shape) -> Kernel:
-    return Kernel("relu", (math.prod(before),))
+def _activation(layer: nn.ReLU | nn.Sigmoid | nn.Tanh, before: Shape, after: Shape) -> Kernel:
+    names = {nn.ReLU: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "hyperbolic_tangent"}
+    return Kernel(names[type(layer)], (math.prod(before),))
 
 
 @kernel.register
@@ -200,20 +201,6 @@ def _leaky_relu(layer: nn.LeakyReLU, before: Shape, after: Shape) -> Kernel:
 
 
 @kernel.register
-def _sigmoid(layer: nn.Sigmoid, before: Shape, after: Shape) -> Kernel:
-    return Kernel("sigmoid", (math.prod(before),))
-
-
-@kernel.register
-def _tanh(layer: nn.Tanh, before: Shape, after: Shape) -> Kernel:
-    return Kernel("hyperbolic_tangent", (math.prod(before),))
-
-
-@kernel.register
-def _softmax(layer: nn.Softmax, before: Shape, after: Shape) -> Kernel:
-    return Kernel("softmax", (math.prod(before[:-1]), before[-1]))
-
-
-@kernel.register
-def _batch_norm(layer: nn.BatchNorm, before: Shape, after: Shape) -> Kernel:
-    return Kernel("batch_norm", (math.prod(before[:-1]), before[-1]))
+def _by_channel(layer: nn.Softmax | nn.BatchNorm, before: Shape, after: Shape) -> Kernel:
+    name = "softmax" if isinstance(layer, nn.Softmax) else "batch_norm"
+    return Kernel(name, (math.prod(before[:-1]), before[-1]))
