@@ -9,12 +9,5 @@ from jaxdoodle.gradcheck.api import assert_gradients_match, check, check_gradien
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.problem import CheckError
 
-__all__ = [
-    "CheckError",
-    "Finding",
-    "Report",
-    "assert_gradients_match",
-    "check",
-    "check_gradient",
-    "check_value_and_grad",
-]
+__all__ = ["CheckError", "Finding", "Report"]
+__all__ += ["assert_gradients_match", "check", "check_gradient", "check_value_and_grad"]
