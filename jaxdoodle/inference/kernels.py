@@ -7,7 +7,7 @@ class of its layer; a layer without one is computed by its own ``numpy_forward``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial, singledispatch
 from typing import Any
 
@@ -19,8 +19,8 @@ from jaxdoodle.core.types import NDArray
 
 Floats = NDArray[np.float32]
 NumPyParams = Mapping[str, Floats]
-#: The buffer that a layer fills, and the function that fills it from the layer's input buffer.
-Bound = tuple[Floats, Callable[[], Any]]
+#: The buffer that a layer fills, and the calls that fill it, in turn, from the layer's input buffer.
+Bound = tuple[Floats, list[Callable[[], Any]]]
 
 
 @singledispatch
@@ -34,30 +34,18 @@ def bind(layer: nn.Layer, params: NumPyParams, x: Floats) -> Bound:
       x: Batch-last, as a view of any strides.
 
     Returns:
-      The output buffer and the function that fills it.
+      The output buffer and the calls that fill it; none where it is ``x`` as it is.
     """
     inputs = x.swapaxes(0, -1)
     y = np.empty((x.shape[-1], *layer.output_shape(inputs.shape[1:])), np.float32)
 
-    def run() -> None:
-        np.copyto(y, layer.numpy_forward(params, inputs), casting="same_kind")
-
-    return y.swapaxes(0, -1), run
-
-
-def nothing() -> None:
-    """The function of a layer whose output is its input."""
+    return y.swapaxes(0, -1), [lambda: np.copyto(y, layer.numpy_forward(params, inputs), casting="same_kind")]
 
 
 @bind.register(nn.Dense)
 def _dense(layer: nn.Dense, params: NumPyParams, x: Floats) -> Bound:
     y = np.empty((layer.units, x.shape[-1]), np.float32)
-
-    def run() -> None:
-        np.matmul(params["w"], x, out=y)
-        np.add(y, params["b"], out=y)
-
-    return y, run
+    return y, [partial(np.matmul, params["w"], x, out=y), partial(np.add, y, params["b"], out=y)]
 
 
 @bind.register(nn.Conv2D)
@@ -76,21 +64,14 @@ def _conv2d(layer: nn.Conv2D, params: NumPyParams, x: Floats) -> Bound:
     row_bytes, line_bytes, _ = rows.strides
     windows = as_strided(rows, (oh, kh * kw * channels, ow * n), (sh * row_bytes, line_bytes, 4), writeable=False)
     y = np.empty((filters, oh, ow * n), np.float32)
-    w, b, y_by_row = params["w"], params["b"][:, None], y.swapaxes(0, 1)
+    product = partial(np.matmul, params["w"], windows, out=y.swapaxes(0, 1))
 
     lines = rows[top : top + height].reshape(height, kw, channels, ow, n)
     pixels, copies = x.swapaxes(0, 1), []
     for j in range(kw):
         to, source = _overlap(j - left, sw, width, ow)
-        copies.append((lines[:, j, :, to], pixels[:, :, source]))
-
-    def run() -> None:
-        for place, piece in copies:
-            np.copyto(place, piece)
-        np.matmul(w, windows, out=y_by_row)
-        np.add(y, b, out=y)
-
-    return y.reshape(filters, oh, ow, n), run
+        copies.append(partial(np.copyto, lines[:, j, :, to], pixels[:, :, source]))
+    return y.reshape(filters, oh, ow, n), [*copies, product, partial(np.add, y, params["b"][:, None], out=y)]
 
 
 def _overlap(offset: int, stride: int, size: int, outputs: int) -> tuple[slice, slice]:
@@ -111,99 +92,77 @@ def _pool(layer: Any, x: Floats, combine: Any) -> Bound:
     y = np.empty((channels, oh, ow, n), np.float32)
     across = [x[:, i : i + sh * (oh - 1) + 1 : sh] for i in range(kh)]
     along = [rows[:, :, j : j + sw * (ow - 1) + 1 : sw] for j in range(kw)]
-
-    def run() -> None:
-        _combine(combine, across, rows)
-        _combine(combine, along, y)
-
-    return y, run
+    return y, [*_combined(combine, across, rows), *_combined(combine, along, y)]
 
 
-def _combine(combine: Any, pieces: list[Floats], out: Floats) -> None:
+def _combined(combine: Any, pieces: list[Floats], out: Floats) -> Iterator[Callable[[], Any]]:
     if len(pieces) == 1:
-        np.copyto(out, pieces[0])
+        yield partial(np.copyto, out, pieces[0])
     else:
-        combine(pieces[0], pieces[1], out=out)
+        yield partial(combine, pieces[0], pieces[1], out=out)
     for piece in pieces[2:]:
-        combine(out, piece, out=out)
+        yield partial(combine, out, piece, out=out)
 
 
 bind.register(nn.MaxPool2D, lambda layer, params, x: _pool(layer, x, np.maximum))
-bind.register(nn.ReLU, lambda layer, params, x: (x, partial(np.maximum, x, np.float32(0), out=x)))
-bind.register(nn.Tanh, lambda layer, params, x: (x, partial(np.tanh, x, out=x)))
-bind.register(nn.Dropout, lambda layer, params, x: (x, nothing))
+bind.register(nn.ReLU, lambda layer, params, x: (x, [partial(np.maximum, x, np.float32(0), out=x)]))
+bind.register(nn.Tanh, lambda layer, params, x: (x, [partial(np.tanh, x, out=x)]))
+bind.register(nn.Dropout, lambda layer, params, x: (x, []))
 
 
 @bind.register(nn.AvgPool2D)
 def _avg_pool(layer: nn.AvgPool2D, params: NumPyParams, x: Floats) -> Bound:
     y, add = _pool(layer, x, np.add)
     share = np.float32(1 / math.prod(layer.window))  # type: ignore[arg-type]
-
-    def run() -> None:
-        add()
-        np.multiply(y, share, out=y)
-
-    return y, run
+    return y, [*add, partial(np.multiply, y, share, out=y)]
 
 
 @bind.register(nn.GlobalAvgPool2D)
 def _global_avg_pool(layer: nn.GlobalAvgPool2D, params: NumPyParams, x: Floats) -> Bound:
     channels, height, width, n = x.shape
     y, share = np.empty((channels, n), np.float32), np.float32(1 / (height * width))
-
-    def run() -> None:
-        np.add.reduce(x, axis=(1, 2), out=y)
-        np.multiply(y, share, out=y)
-
-    return y, run
+    return y, [partial(np.add.reduce, x, axis=(1, 2), out=y), partial(np.multiply, y, share, out=y)]
 
 
 @bind.register(nn.Flatten)
 def _flatten(layer: nn.Flatten, params: NumPyParams, x: Floats) -> Bound:
     ordered = np.moveaxis(x, 0, -2)
     y = ordered.reshape(-1, x.shape[-1])
-    if np.shares_memory(y, x):
-        return y, nothing
-    return y, partial(np.copyto, y.reshape(ordered.shape), ordered)
+    return y, [] if np.shares_memory(y, x) else [partial(np.copyto, y.reshape(ordered.shape), ordered)]
 
 
 @bind.register(nn.LeakyReLU)
 def _leaky_relu(layer: nn.LeakyReLU, params: NumPyParams, x: Floats) -> Bound:
     low, slope = np.empty(x.shape, np.float32), np.float32(layer.slope)
-
-    def run() -> None:
-        np.minimum(x, np.float32(0), out=low)
-        np.multiply(low, slope, out=low)
-        np.maximum(x, np.float32(0), out=x)
-        np.add(x, low, out=x)
-
-    return x, run
+    return x, [
+        partial(np.minimum, x, np.float32(0), out=low),
+        partial(np.multiply, low, slope, out=low),
+        partial(np.maximum, x, np.float32(0), out=x),
+        partial(np.add, x, low, out=x),
+    ]
 
 
 @bind.register(nn.Sigmoid)
 def _sigmoid(layer: nn.Sigmoid, params: NumPyParams, x: Floats) -> Bound:
-    def run() -> None:
-        np.negative(x, out=x)
-        np.minimum(x, np.float32(88), out=x)  # exp(88) is still a float32
-        np.exp(x, out=x)
-        np.add(x, np.float32(1), out=x)
-        np.reciprocal(x, out=x)
-
-    return x, run
+    return x, [
+        partial(np.negative, x, out=x),
+        partial(np.minimum, x, np.float32(88), out=x),  # exp(88) is still a float32
+        partial(np.exp, x, out=x),
+        partial(np.add, x, np.float32(1), out=x),
+        partial(np.reciprocal, x, out=x),
+    ]
 
 
 @bind.register(nn.Softmax)
 def _softmax(layer: nn.Softmax, params: NumPyParams, x: Floats) -> Bound:
     row = np.empty((1, *x.shape[1:]), np.float32)
-
-    def run() -> None:
-        np.maximum.reduce(x, axis=0, keepdims=True, out=row)
-        np.subtract(x, row, out=x)
-        np.exp(x, out=x)
-        np.add.reduce(x, axis=0, keepdims=True, out=row)
-        np.divide(x, row, out=x)
-
-    return x, run
+    return x, [
+        partial(np.maximum.reduce, x, axis=0, keepdims=True, out=row),
+        partial(np.subtract, x, row, out=x),
+        partial(np.exp, x, out=x),
+        partial(np.add.reduce, x, axis=0, keepdims=True, out=row),
+        partial(np.divide, x, row, out=x),
+    ]
 
 
 @bind.register(nn.BatchNorm)
@@ -211,9 +170,4 @@ def _batch_norm(layer: nn.BatchNorm, params: NumPyParams, x: Floats) -> Bound:
     """Where no Dense or Conv2D comes before it to take it in."""
     shape = (-1,) + (1,) * (x.ndim - 1)
     scale, shift = params["scale"].reshape(shape), params["shift"].reshape(shape)
-
-    def run() -> None:
-        np.multiply(x, scale, out=x)
-        np.add(x, shift, out=x)
-
-    return x, run
+    return x, [partial(np.multiply, x, scale, out=x), partial(np.add, x, shift, out=x)]

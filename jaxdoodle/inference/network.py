@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.inference.kernels import Floats, NumPyParams, bind, nothing
+from jaxdoodle.inference.kernels import Floats, NumPyParams, bind
 from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Layer, MaxPool2D, ModelSpec, ReLU
 
 #: The buffer to fill, what to call, and where the result will be.
@@ -75,12 +75,13 @@ class Network:
     def _bind(self, n: int) -> Buffers:
         """Buffers for ``n`` images."""
         source = np.empty((n, *self.spec.input_shape), np.float32)
-        x, functions = source.swapaxes(0, -1), []
+        functions: list[Callable[[], Any]] = []
+        x = source.swapaxes(0, -1)
         for layer, params in self._layers:
             kernel = bind.registry.get(type(layer), bind.registry[object])  # not that of a class it derives from
-            x, function = kernel(layer, params, x)
-            functions.append(function)
-        return source, [f for f in functions if f is not nothing], x.swapaxes(0, -1)
+            x, calls = kernel(layer, params, x)
+            functions += calls
+        return source, functions, x.swapaxes(0, -1)
 
 
 def values_per_image(spec: ModelSpec) -> int:
