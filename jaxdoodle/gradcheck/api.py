@@ -171,7 +171,7 @@ def check_value_and_grad(
     title = title or _title(value_and_grad)
     report = check_gradient(function, lambda *args: value_and_grad(*args)[1], args, title=title, **options)
     with in_float64():
-        problem = _problem((function, value_and_grad), function, lambda a, _: None, args, (0,), title, scalar=True)
+        problem = _problem((function, value_and_grad), function, lambda a, _: None, args, None, title, scalar=True)
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
         want, got = float(function(*given)), float(value_and_grad(*given)[0])
     if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):

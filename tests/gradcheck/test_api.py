@@ -33,6 +33,20 @@ def test_the_value_is_checked_beside_the_gradient():
     assert [f.name for f in report.findings] == ["value is not the loss"]
 
 
+def test_the_value_is_checked_where_the_first_argument_has_no_gradient():
+    rows = np.array([0, 2])
+
+    def loss(rows, w):
+        return (w[rows] ** 2).sum()
+
+    def value_and_grad(rows, w):
+        dw = np.zeros_like(w)
+        dw[rows] = 2 * w[rows]
+        return loss(rows, w), dw
+
+    assert check_value_and_grad(loss, value_and_grad, (rows, W), argnums=1).passed
+
+
 def test_the_assertion_helper_shows_the_report():
     assert_gradients_match(forward, backward, (X, W, B))
     with pytest.raises(AssertionError, match="sign flipped"):
