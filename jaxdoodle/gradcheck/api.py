@@ -231,8 +231,8 @@ def _only_returned(problem: Problem) -> Problem:
         by_jax = _traceable(problem)
         first = _first_point(problem, Outline(problem, by_jax))
         gradients = Candidate(problem, "float64", by_jax)(first).gradients
-    names = [name for name, gradient in gradients.items() if gradient is not None]
-    returned = tuple(i for i in problem.wrt if any(f"{n}.".startswith(f"{problem.names[i]}.") for n in names))
+    arguments = {name.partition(".")[0] for name, gradient in gradients.items() if gradient is not None}
+    returned = tuple(i for i in problem.wrt if problem.names[i] in arguments)
     return replace(problem, wrt=returned, all_wrt=problem.wrt) if returned else problem
 
 
@@ -305,7 +305,7 @@ def _round(problem: Problem, oracle: Oracle, candidate: Candidate, at: TestPoint
     """One test point: the right gradients and the returned ones. ``None`` where the right gradient is not finite."""
     if options.dtype == "float32":
         args = numpy_args(problem, numpy_args(problem, at.point.args, np.float32))
-        at = TestPoint(at.name, type(at.point)(args, at.point.cotangent), at.special)
+        at = TestPoint(at.name, Point(args, at.point.cotangent), at.special)
     try:
         want = oracle.gradient(at.point)
     except Exception as error:

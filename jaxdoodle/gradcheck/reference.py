@@ -61,11 +61,10 @@ def custom_vjps_inside(closed: Any) -> list[str]:
         for eqn in jaxpr.eqns:
             if eqn.primitive.name.startswith("custom_vjp_call"):
                 found.append(str(eqn.params.get("name") or getattr(eqn.params.get("bwd"), "__name__", "custom_vjp")))
-            for value in eqn.params.values():
-                for inner in value if isinstance(value, tuple | list) else (value,):
-                    inner = getattr(inner, "jaxpr", inner)
-                    if hasattr(inner, "eqns"):
-                        visit(inner)
+            for value in jax.tree.leaves(eqn.params):
+                inner = getattr(value, "jaxpr", value)
+                if hasattr(inner, "eqns"):
+                    visit(inner)
 
     visit(closed.jaxpr)
     return sorted(set(found))

@@ -119,18 +119,13 @@ class Activation:
     by_output: Callable | None = None
 
 
-def numeric_slope(f: Callable) -> Callable:
-    """Derivative of an elementwise function by complex step."""
-    return lambda x: np.imag(f(x + 1e-30j)) / 1e-30
-
-
 ACTIVATIONS = {
     "relu": Activation(lambda x: np.maximum(x, 0), lambda x: (x > 0) * 1.0, lambda y: (y > 0) * 1.0),
     "sigmoid": Activation(sigmoid, lambda x: sigmoid(x) * sigmoid(-x), lambda y: y * (1 - y)),
     "tanh": Activation(np.tanh, lambda x: 1 - np.tanh(x) ** 2, lambda y: 1 - y**2),
     "softplus": Activation(lambda x: np.logaddexp(0, x), sigmoid),
     "swish": Activation(lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x))),
-    "gelu": Activation(_gelu, numeric_slope(_gelu)),
+    "gelu": Activation(_gelu, lambda x: np.imag(_gelu(x + 1e-30j)) / 1e-30),  # by complex step
     "erf gelu": Activation(
         _erf_gelu, lambda x: _erf_gelu(x) / np.where(x == 0, 1, x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
     ),

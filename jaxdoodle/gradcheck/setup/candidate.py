@@ -83,10 +83,9 @@ class Candidate:
 
         def run(arrays, cotangent):
             level = next(x._trace for x in jax.tree.leaves(arrays) if isinstance(x, jax.core.Tracer))
+            args = self.problem.with_arrays(point.args, arrays)
             with jax.disable_jit():
-                log = assignments(
-                    lambda: self.problem.candidate(self.problem.with_arrays(point.args, arrays), cotangent)
-                )
+                log = assignments(lambda: self.problem.candidate(args, cotangent))
             found[:] = [a for a in log if getattr(a.value, "_trace", level) is level]
             return [a.value for a in found]
 
