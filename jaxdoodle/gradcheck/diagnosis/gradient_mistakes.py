@@ -83,13 +83,13 @@ def _rearrangements(want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 # -- one factor ------------------------------------------------------------------------------------------------------
 
 
-def factor(got: np.ndarray, want: np.ndarray) -> float | None:
+def factor(got: np.ndarray, want: np.ndarray, tolerance: float = 1e-7) -> float | None:
     """c where got = c * want throughout; needs more than one number to say so."""
     size = float(np.vdot(want, want))
-    if want.size < 2 or size == 0 or np.count_nonzero(want) < 2:
+    if np.count_nonzero(want) < 2 or size == 0:
         return None
     c = float(np.vdot(want, got)) / size
-    return c if np.linalg.norm(got - c * want) <= 1e-7 * np.linalg.norm(got) else None
+    return c if np.linalg.norm(got - c * want) <= tolerance * np.linalg.norm(got) else None
 
 
 def scaled(evidence: Evidence) -> Iterator[Hypothesis]:

@@ -38,19 +38,19 @@ def conv(evidence: Evidence, part: Part) -> Iterator[Mistake]:
     about, nodes = part.about, evidence.tape.nodes
     layout, pads, stride = about["layout"], about["pads"], about["stride"]
     a, kernel = nodes[part.x].value, nodes[about["w"]].value
-    h, v = layout.kernel.index("h"), layout.kernel.index("w")
-    i, o = layout.kernel.index("i"), layout.kernel.index("o")
+    h, v, i, o = (layout.kernel.index(letter) for letter in "hwio")
     changed = partial(conv_step, evidence, part)
 
-    def dx_with(other, its_pads=pads):
-        return lambda dy, dx: correlate_back(dy, a, other, layout, its_pads, stride)[0]
+    def dx_with(other, its_pads=pads) -> Step:
+        return changed(lambda dy, dx: correlate_back(dy, a, other, layout, its_pads, stride)[0])
 
+    def dw_with(turn: Callable) -> Step:
+        return changed(None, lambda dy, dw: turn(dw))
+
+    not_flipped, transposed = "conv kernel not flipped in dx", "transposed conv kernel"
+    same_channels = "conv channels not swapped in dx"
     flipped = np.flip(kernel, (h, v))
-    yield (
-        "conv kernel not flipped in dx",
-        "dx slides the kernel as forward does; it has to be turned by 180 degrees",
-        changed(dx_with(flipped)),
-    )
+    yield not_flipped, "dx slides the kernel as forward does; it has to be turned by 180 degrees", dx_with(flipped)
     for by_kernel, word in ((True, "kernel"), (False, "image")):
         yield (
             "conv dx overwritten where windows overlap",
@@ -59,76 +59,37 @@ def conv(evidence: Evidence, part: Part) -> Iterator[Mistake]:
         )
     if kernel.shape[h] == kernel.shape[v]:
         swapped = np.swapaxes(kernel, h, v)
-        yield "transposed conv kernel", "dx uses the kernel with rows and columns exchanged", changed(dx_with(swapped))
-        yield (
-            "transposed conv kernel",
-            "dx uses the kernel turned and with rows and columns exchanged",
-            changed(dx_with(np.flip(swapped, (h, v)))),
-        )
-        yield (
-            "transposed conv kernel",
-            "dw has rows and columns exchanged",
-            changed(None, lambda dy, dw: np.swapaxes(dw, h, v)),
-        )
-    for axis, word in ((h, "rows"), (v, "columns")):
-        yield (
-            "conv kernel not flipped in dx",
-            f"dx uses the kernel flipped only along the {'columns' if word == 'rows' else 'rows'}",
-            changed(dx_with(np.flip(kernel, axis))),
-        )
+        turned = np.flip(swapped, (h, v))
+        yield transposed, "dx uses the kernel with rows and columns exchanged", dx_with(swapped)
+        yield transposed, "dx uses the kernel turned and with rows and columns exchanged", dx_with(turned)
+        yield transposed, "dw has rows and columns exchanged", dw_with(lambda dw: np.swapaxes(dw, h, v))
+    for axis, word in ((h, "columns"), (v, "rows")):
+        yield not_flipped, f"dx uses the kernel flipped only along the {word}", dx_with(np.flip(kernel, axis))
     if kernel.shape[i] == kernel.shape[o]:
         channels = np.swapaxes(kernel, i, o)
-        yield (
-            "conv channels not swapped in dx",
-            "dx uses the kernel's input channels for its output channels",
-            changed(dx_with(channels)),
-        )
-        yield (
-            "conv channels not swapped in dx",
-            "dx uses the kernel unflipped and its input channels for its output channels",
-            changed(dx_with(np.flip(channels, (h, v)))),
-        )
-        yield (
-            "transposed conv kernel",
-            "dw has input and output channels exchanged",
-            changed(None, lambda dy, dw: np.swapaxes(dw, i, o)),
-        )
-    yield "conv dw flipped", "dw comes turned by 180 degrees", changed(None, lambda dy, dw: np.flip(dw, (h, v)))
-    for k, word in ((0, "row"), (1, "column")):
-        for shift in (1, -1):
-            moved = _shifted(pads, k, shift)
-            if moved is None:
-                continue
-            side = "SAME padding on the wrong side" if pads != ((0, 0), (0, 0)) else "conv gradient shifted"
-            yield (
-                side,
-                f"dx is one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
-                changed(dx_with(kernel, moved)),
-            )
-            yield (
-                side,
-                f"dw is one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
-                changed(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1]),
-            )
-            yield (
-                side,
-                f"dx and dw are one {word} off: backward pads {moved[k]} where forward pads {pads[k]}",
-                changed(pads=moved),
-            )
-    for shift in (1, -1):
-        moved = _shifted(pads, 0, shift)
-        moved = None if moved is None else _shifted(moved, 1, shift)
-        if moved is None:
-            continue
-        side = "SAME padding on the wrong side" if pads != ((0, 0), (0, 0)) else "conv gradient shifted"
-        text = f"backward pads {moved} where forward pads {pads}"
-        yield side, f"dx is off by a row and a column: {text}", changed(dx_with(kernel, moved))
-        yield (
-            side,
-            f"dw is off by a row and a column: {text}",
-            changed(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1]),
-        )
-        yield (side, f"dx and dw are off by a row and a column: {text}", changed(pads=moved))
+        yield same_channels, "dx uses the kernel's input channels for its output channels", dx_with(channels)
+        unflipped = "dx uses the kernel unflipped and its input channels for its output channels"
+        yield same_channels, unflipped, dx_with(np.flip(channels, (h, v)))
+        yield transposed, "dw has input and output channels exchanged", dw_with(lambda dw: np.swapaxes(dw, i, o))
+    yield "conv dw flipped", "dw comes turned by 180 degrees", dw_with(lambda dw: np.flip(dw, (h, v)))
+    side = "SAME padding on the wrong side" if pads != ((0, 0), (0, 0)) else "conv gradient shifted"
+    for told, moved in _moved_pads(pads):
+        yield side, f"dx is {told}", dx_with(kernel, moved)
+        other_dw = changed(None, lambda dy, dw, moved=moved: correlate_back(dy, a, kernel, layout, moved, stride)[1])
+        yield side, f"dw is {told}", other_dw
+        yield side, f"dx and dw are {told}", changed(pads=moved)
+
+
+def _moved_pads(pads) -> Iterator[tuple[str, tuple]]:
+    """(what it does, paddings): padding moved by one from the end to the start, or back."""
+    for by in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1)):
+        moved = tuple((before + shift, after - shift) for (before, after), shift in zip(pads, by, strict=True))
+        if np.min(moved) >= 0:
+            if all(by):
+                yield f"off by a row and a column: backward pads {moved} where forward pads {pads}", moved
+            else:
+                k, word = (0, "row") if by[0] else (1, "column")
+                yield f"one {word} off: backward pads {moved[k]} where forward pads {pads[k]}", moved
 
 
 def overwritten(dy, x, w, layout, pads, stride, by_kernel: bool) -> np.ndarray:
@@ -151,11 +112,3 @@ def overwritten(dy, x, w, layout, pads, stride, by_kernel: bool) -> np.ndarray:
     for k in (0, 1):
         cut[rows + k] = slice(pads[k][0], dx.shape[rows + k] - pads[k][1])
     return dx[tuple(cut)]
-
-
-def _shifted(pads, k: int, shift: int):
-    """Padding moved by one from the end to the start, or back."""
-    before, after = pads[k][0] + shift, pads[k][1] - shift
-    if before < 0 or after < 0:
-        return None
-    return tuple((before, after) if j == k else pads[j] for j in (0, 1))
