@@ -80,9 +80,8 @@ class Evidence:
 
     @functools.cached_property
     def want(self) -> dict[str, np.ndarray]:
-        if self.given is not None:
-            return {name: self.given[name] for name in self.got}
-        return {name: self.all_want[name] for name in self.got}
+        table = self.all_want if self.given is None else self.given
+        return {name: table[name] for name in self.got}
 
     @functools.cached_property
     def found(self) -> list[Part]:
@@ -95,9 +94,6 @@ class Evidence:
 
     def agrees(self, name: str, value: np.ndarray) -> bool:
         return close(self.got[name], value, self.floor, self.tolerance)
-
-    def agrees_with(self, a: np.ndarray, b: np.ndarray) -> bool:
-        return close(a, b, self.floor, self.tolerance)
 
     @functools.cached_property
     def wrong(self) -> list[str]:
@@ -127,8 +123,7 @@ class Evidence:
 
     def is_bias(self, name: str) -> bool:
         """Added to something larger, and used nowhere else."""
-        uses = self.bias_uses(name)
-        return bool(uses) and self.value(name).ndim <= 2
+        return self.value(name).ndim <= 2 and bool(self.bias_uses(name))
 
     def bias_uses(self, name: str) -> list[int]:
         """The additions that repeat the leaf (looking through reshapes)."""
@@ -136,17 +131,29 @@ class Evidence:
         while todo:
             for child in self.children.get(todo.pop(), []):
                 node = self.tape.nodes[child]
-                if node.kind in ("add", "subtract") and node.value.size > value.size:
+                same_size = len(node.parents) == 1 and node.value.size == value.size
+                if node.kind in ("add", "subtract"):
                     found.append(child)
-                elif len(node.parents) == 1 and node.value.size == value.size:
+                elif same_size or node.kind in ("broadcast_in_dim", "broadcast_to", "getitem"):
                     todo.append(child)
-                elif node.kind in ("broadcast_in_dim", "broadcast_to", "getitem"):
-                    todo.append(child)
-                elif node.kind in ("add", "subtract"):
-                    found.append(child)
                 else:
                     return []
         return found
+
+    @property
+    def plain_factors(self) -> list[float]:
+        """The numbers that a wrong contribution is most often off by."""
+        return [0.0, -1.0, 2.0, 0.5, *([float(self.batch), 1 / self.batch] if self.batch else [])]
+
+    @property
+    def with_cotangent(self) -> list[int]:
+        """Nodes whose cotangent is known and more than one number; none without a trace."""
+        known = [i for i, c in enumerate(self.cotangents) if c is not None and c.size > 1]
+        return known if self.children else []
+
+    def step_given(self, index: int, dy: np.ndarray) -> Step:
+        """The step of a node as if ``dy`` had come in."""
+        return lambda _: self.tape.step(index, dy)
 
     def line(self, index: int | None) -> Where | None:
         return None if index is None else self.tape.nodes[index].where

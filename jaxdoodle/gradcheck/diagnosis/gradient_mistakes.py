@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 
-from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
 from jaxdoodle.gradcheck.diagnosis.shapes import order_words
 
@@ -15,45 +14,34 @@ from jaxdoodle.gradcheck.diagnosis.shapes import order_words
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     if not evidence.wrong:
         return
-    yield from zeros(evidence)
-    yield from swapped(evidence)
-    yield from rearranged(evidence)
-    yield from scaled(evidence)
-    yield from penalties(evidence)
-    yield from clipped(evidence)
+    for mistakes in (zeros, swapped, rearranged, scaled, penalties, clipped):
+        yield from mistakes(evidence)
 
 
 def zeros(evidence: Evidence) -> Iterator[Hypothesis]:
     empty = [n for n in evidence.wrong if not evidence.got[n].any()]
     if empty:
-        yield Hypothesis(
-            "gradient not written (zeros)",
-            f"the gradient of {_list(empty)} is all zeros; it was never computed or never stored",
-            5,
-            leaves={n: np.zeros(evidence.got[n].shape) for n in empty},
-        )
+        sentence = f"the gradient of {_list(empty)} is all zeros; it was never computed or never stored"
+        leaves = {n: np.zeros(evidence.got[n].shape) for n in empty}
+        yield Hypothesis("gradient not written (zeros)", sentence, 5, leaves=leaves)
 
 
 def swapped(evidence: Evidence) -> Iterator[Hypothesis]:
     """Every wrong leaf holds the gradient of another one."""
     source: dict[str, str] = {}
-    for name in evidence.wrong:
-        for other, want in evidence.want.items():
-            if other != name and want.shape == evidence.got[name].shape and evidence.agrees(name, want) and want.any():
-                source[name] = other
-                break
+    for name, (other, want) in product(evidence.wrong, evidence.want.items()):
+        if other != name and want.any() and evidence.agrees(name, want):
+            source.setdefault(name, other)
     if source:
-        yield Hypothesis(
-            *order_words(source, list(evidence.got)), 5, leaves={n: evidence.want[o] for n, o in source.items()}
-        )
+        leaves = {n: evidence.want[o] for n, o in source.items()}
+        yield Hypothesis(*order_words(source, list(evidence.got)), 5, leaves=leaves)
 
 
 def rearranged(evidence: Evidence) -> Iterator[Hypothesis]:
     """The right numbers in other places."""
     for name in evidence.wrong:
-        got, want = evidence.got[name], evidence.want[name]
-        for words, value in _rearrangements(want):
-            if value.shape == got.shape and close(got, value, evidence.floor, evidence.tolerance):
+        for words, value in _rearrangements(evidence.want[name]):
+            if evidence.agrees(name, value):
                 where = f"the gradient of {name} is right but {words}"
                 kind = "gradient transposed" if "transposed" in words else "gradient rearranged"
                 yield Hypothesis(kind, where, 6, leaves={name: value})
@@ -74,8 +62,7 @@ def _rearrangements(want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "reshaped in column order", np.ravel(want, order="F").reshape(want.shape)
     if want.ndim == 4:
         for axes in list(permutations(range(4)))[1:]:
-            turned = want.transpose(axes)
-            yield f"with its axes in the order {axes}", turned.reshape(want.shape)
+            yield f"with its axes in the order {axes}", want.transpose(axes).reshape(want.shape)
         yield "turned by 180 degrees", np.flip(want, (0, 1))
         yield "turned by 180 degrees", np.flip(want, (2, 3))
 
@@ -116,11 +103,9 @@ def words(evidence: Evidence, c: float, names: list[str]) -> tuple[str, str]:
     if all(n in biases for n in names) and not everything:
         counts = {_summed(evidence, n) for n in names}
         if all(k and abs(c * k - 1) < 1e-6 for k in counts):
-            k = counts.pop()
-            return (
-                "bias mean instead of sum",
-                f"{which} is the mean over what the bias was added to; right is the sum ({_number(k)} times as much)",
-            )
+            more = f"({_number(counts.pop())} times as much)"
+            sentence = f"{which} is the mean over what the bias was added to; right is the sum {more}"
+            return "bias mean instead of sum", sentence
     told = factor_words(c, evidence.batch)
     above = [n for n in evidence.right if all(evidence.first_use(n) > evidence.first_use(o) for o in names)]
     tail = f"; {_list(above)} nearer the output {'is' if len(above) == 1 else 'are'} exact" if above else ""
@@ -131,41 +116,35 @@ def words(evidence: Evidence, c: float, names: list[str]) -> tuple[str, str]:
 
 def _summed(evidence: Evidence, name: str) -> int:
     """How many values the bias was added to."""
-    return sum(evidence.tape.nodes[use].value.size for use in evidence.bias_uses(name)) // max(
-        evidence.value(name).size, 1
-    )
+    total = sum(evidence.tape.nodes[use].value.size for use in evidence.bias_uses(name))
+    return total // max(evidence.value(name).size, 1)
 
 
 def factor_words(c: float, batch: int | None) -> tuple[str, str]:
     """(class, "c times too ...") of a factor."""
-
-    def near(value):
-        return abs(c - value) < 1e-6 * abs(value)
-
     m = batch or 0
-    if near(-1):
-        return "sign flipped", "the negative of the right one"
+    times = f"{_number(c)} times the right one"
+    known = [(-1.0, "sign flipped", "the negative of the right one")]
     if m > 1:
-        if near(m):
-            return "missing 1/m", f"{m} times too large, the batch size: the mean's 1/m is missing"
-        if near(1 / m):
-            return "double 1/m", f"{m} times too small, the batch size: 1/m is applied once too often"
-        if near(-m) or near(-1 / m):
-            return "sign flipped", f"{_number(c)} times the right one: sign flipped, and 1/m misplaced (m = {m})"
-        if near(m * m) or near(1 / (m * m)):
-            return "extra factor", f"{_number(c)} times the right one, the square of the batch size m = {m}"
+        square = f"{times}, the square of the batch size m = {m}"
+        flipped = f"{times}: sign flipped, and 1/m misplaced (m = {m})"
+        known += [
+            (m, "missing 1/m", f"{m} times too large, the batch size: the mean's 1/m is missing"),
+            (1 / m, "double 1/m", f"{m} times too small, the batch size: 1/m is applied once too often"),
+            (-m, "sign flipped", flipped),
+            (-1 / m, "sign flipped", flipped),
+            (m * m, "extra factor", square),
+            (1 / (m * m), "extra factor", square),
+        ]
         for k in (2, 0.5):
-            if near(k * m) or near(k / m):
-                name = "missing 1/m" if near(k * m) else "double 1/m"
-                return name, f"{_number(c)} times the right one: m = {m}, and a factor {_number(k)}"
-    return "extra factor", f"{_number(c)} times the right one"
+            both = f"{times}: m = {m}, and a factor {_number(k)}"
+            known += [(k * m, "missing 1/m", both), (k / m, "double 1/m", both)]
+    near = ((name, told) for value, name, told in known if abs(c - value) < 1e-6 * abs(value))
+    return next(near, ("extra factor", times))
 
 
 def _number(c: float) -> str:
-    for k in range(2, 4097):
-        if abs(c * k - 1) < 1e-9:
-            return f"1/{k}"
-    return f"{c:.6g}"
+    return next((f"1/{k}" for k in range(2, 4097) if abs(c * k - 1) < 1e-9), f"{c:.6g}")
 
 
 # -- penalties that the loss does not have ---------------------------------------------------------------------------
@@ -176,34 +155,29 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
     found: dict[str, list[tuple[str, float]]] = {}
     added: dict[str, np.ndarray] = {}
     for name in evidence.wrong:
-        p, diff = evidence.value(name), evidence.got[name] - evidence.want[name]
-        for kind, direction in (("w", p), ("sign(w)", np.sign(p)), ("|w|", np.abs(p)), ("1", np.ones(p.shape))):
-            if np.count_nonzero(p) < 2 or (kind == "1" and p.size < 3):
-                continue
-            c = float(np.vdot(direction, diff) / np.vdot(direction, direction))
-            if c and np.linalg.norm(diff - c * direction) <= 1e-6 * np.linalg.norm(diff):
+        p, want = evidence.value(name), evidence.want[name]
+        directions = {"w": p, "sign(w)": np.sign(p), "|w|": np.abs(p), "1": np.ones(p.shape)}
+        for kind, direction in directions.items() if np.count_nonzero(p) > 1 else ():
+            c = factor(evidence.got[name] - want, direction, 1e-6)
+            if c and (kind != "1" or p.size > 2):
                 found.setdefault(kind, []).append((name, c))
-                added[name] = evidence.want[name] + c * direction
+                added[name] = want + c * direction
                 break
     for kind, pairs in found.items():
         names = [n for n, _ in pairs]
         listed = {n: own_penalty(evidence, n, kind) for n in names}
         ratios = {round((listed[n] + c) / listed[n], 7) for n, c in pairs if listed[n]}
+        told = "the difference is exactly " + ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
         if all(listed.values()) and len(ratios) == 1:
             title, sentence, rank = penalty_words(evidence.batch, _list(names), kind, ratios.pop(), listed[names[0]])
-            yield Hypothesis(title, sentence, rank, leaves={n: added[n] for n in names})
-            continue
-        told = ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
-        if kind in ("w", "sign(w)"):
+        elif kind in ("w", "sign(w)"):
             only_biases = all(evidence.is_bias(n) for n in names)
             title = "penalty gradient on biases" if only_biases else "penalty gradient that the loss does not have"
-            sentence = (
-                f"the difference is exactly {told}: the gradient of a penalty on {_list(names)} that is not in the loss"
-            )
+            sentence = f"{told}: the gradient of a penalty on {_list(names)} that is not in the loss"
+            rank = 16
         else:
-            title = "term added to the gradient"
-            sentence = f"the difference is exactly {told}"
-        yield Hypothesis(title, sentence, 16 if kind in ("w", "sign(w)") else 45, leaves={n: added[n] for n in names})
+            title, sentence, rank = "term added to the gradient", told, 45
+        yield Hypothesis(title, sentence, rank, leaves={n: added[n] for n in names})
 
 
 def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
@@ -217,22 +191,18 @@ def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
     for child in children:
         dy = evidence.cotangents[child]
         for parent, d in evidence.tape.step(child, dy) if dy is not None else ():
-            if parent != leaf:
-                continue
-            c = float(np.vdot(direction, d) / np.vdot(direction, direction))
-            if np.linalg.norm(d - c * direction) <= 1e-9 * np.linalg.norm(d):
-                total += c
+            if parent == leaf:
+                total += factor(d, direction, 1e-9) or 0.0
     return total
 
 
 def penalty_words(batch: int | None, leaf: str, kind: str, c: float, right: float) -> tuple[str, str, int]:
     """Name, sentence and rank of a penalty's gradient that is c times the right one."""
     norm = "L2" if kind == "w" else "L1"
-    unit = kind
-    told = f"the penalty's gradient for {leaf} is {c * right:.6g} * {unit}; right is {right:.6g} * {unit}"
+    told = f"the penalty's gradient for {leaf} is {c * right:.6g} * {kind}; right is {right:.6g} * {kind}"
     m = batch or 0
     if abs(c) < 1e-6:
-        return f"{norm} penalty gradient missing", f"the loss penalizes {leaf}: {right:.6g} * {unit} is missing", 14
+        return f"{norm} penalty gradient missing", f"the loss penalizes {leaf}: {right:.6g} * {kind} is missing", 14
     if abs(c - 0.5) < 1e-6 and norm == "L2":
         return "L2 gradient lambda w for 2 lambda w", told + " (the square's 2 is missing)", 14
     if abs(c - 2) < 1e-6 and norm == "L2":
@@ -250,9 +220,8 @@ def clipped(evidence: Evidence) -> Iterator[Hypothesis]:
     top = max(float(np.abs(evidence.got[n]).max()) for n in evidence.wrong)
     cut = {n: np.clip(evidence.want[n], -top, top) for n in evidence.wrong}
     if top > 0 and all(evidence.agrees(n, v) for n, v in cut.items()):
-        yield Hypothesis(
-            "gradient clipped", f"gradients are cut off at {top:.6g}; the check wants them whole", 15, leaves=cut
-        )
+        sentence = f"gradients are cut off at {top:.6g}; the check wants them whole"
+        yield Hypothesis("gradient clipped", sentence, 15, leaves=cut)
 
 
 def _list(names: list[str]) -> str:

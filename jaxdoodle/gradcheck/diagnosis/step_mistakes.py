@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-from itertools import permutations
+from itertools import islice, permutations, product
 
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import endpoints
-from jaxdoodle.gradcheck.autograd.tape import Step
+from jaxdoodle.gradcheck.autograd.tape import Node, Step
+from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
 from jaxdoodle.gradcheck.diagnosis.gradient_mistakes import _number, factor, factor_words, penalty_words
 
@@ -18,20 +19,15 @@ _MOST_EDGES = 400
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    yield from wrong_orders(evidence)
-    yield from scaled_edges(evidence)
-    yield from repeated_edges(evidence)
-    yield from bias_sums(evidence)
-    yield from substitutions(evidence)
-    yield from other_cotangents(evidence)
+    for mistakes in (wrong_orders, scaled_edges, repeated_edges, bias_sums, substitutions, other_cotangents):
+        yield from mistakes(evidence)
 
 
 def _live(evidence: Evidence) -> list[int]:
     """Nodes whose step reaches a wrong leaf, nearest the output first."""
-    return [
-        i for i in range(len(evidence.tape.nodes) - 1, -1, -1)
-        if evidence.cotangents[i] is not None and evidence.tape.nodes[i].parents
-    ][: 3 * _MOST_EDGES]  # fmt: skip
+    nodes, cotangents = evidence.tape.nodes, evidence.cotangents
+    live = [i for i in reversed(range(len(nodes))) if cotangents[i] is not None and nodes[i].parents]
+    return live[: 3 * _MOST_EDGES]
 
 
 def _edges(evidence: Evidence) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -44,60 +40,52 @@ def _edges(evidence: Evidence) -> Iterator[tuple[int, int, np.ndarray]]:
 
 def scaled_edges(evidence: Evidence) -> Iterator[Hypothesis]:
     """One contribution times c. Whatever c is, the leaves it does not reach must be right."""
-    for count, (index, parent, d) in enumerate(_edges(evidence)):
-        if count >= _MOST_EDGES:
-            return
+    for index, parent, d in islice(_edges(evidence), _MOST_EDGES):
         effect = evidence.effect(index, parent, d)
         if any(effect[n].any() and np.linalg.norm(effect[n]) > 10 * evidence.floor for n in evidence.right):
             continue
         if not any(effect[n].any() for n in evidence.wrong):
             continue
-        yield Hypothesis(
-            "", "", 30, direction=effect, node=index,
-            words=partial(edge_words, evidence, index, parent, d),
-        )  # fmt: skip
+        words = partial(edge_words, evidence, index, parent, d)
+        yield Hypothesis("", "", 30, direction=effect, node=index, words=words)
 
 
 def edge_words(evidence: Evidence, index: int, parent: int, d: np.ndarray, c: float) -> tuple[str, str, int]:
     """Name, sentence and rank of "this contribution times c"."""
     node, above = evidence.tape.nodes[index], evidence.tape.nodes[parent]
-    text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
+    text = _told(node)
     leaf = next((n for n, i in evidence.tape.leaves.items() if i == parent), None)
     part = next((p for p in evidence.found if p.x <= parent < p.y and index <= p.y), None)
-    penalty = _penalty(above.value, d) if leaf is not None and _elsewhere(evidence, index, parent) else None
+    uses = evidence.children.get(parent, [])
+    # a leaf that another operation uses too may be a penalized weight
+    penalty = _penalty(above.value, d) if leaf is not None and any(use != index for use in uses) else None
     if penalty is not None:
-        direction = above.value if penalty == "w" else np.sign(above.value)
-        right = float(np.vdot(direction, d) / np.vdot(direction, direction))
-        return penalty_words(evidence.batch, leaf or "", penalty, c, right)
+        kind, right = penalty
+        return penalty_words(evidence.batch, leaf or "", kind, c, right)
     if leaf is not None and node.kind in ("add", "subtract") and node.value.size > above.value.size:
         count = node.value.size // above.value.size
         if abs(c * count - 1) < 1e-6:
-            return (
-                "bias mean instead of sum",
-                f"the gradient of {leaf} is the mean over what it was added to; right is the sum ({count} times that)",
-                18,
-            )
-    constant = _constant_factor(evidence, index, parent)
+            told = f"the mean over what it was added to; right is the sum ({count} times that)"
+            return "bias mean instead of sum", f"the gradient of {leaf} is {told}", 18
     if abs(c) < 1e-7:
         if part is not None and part.kind == "norm":
             return "normalization path missing", f"the gradient through {text} inside {part.name} is missing", 25
-        several = len(evidence.children.get(parent, [])) > 1
+        several = len(uses) > 1
         if leaf is not None and not several:
             return "gradient not written (zeros)", f"nothing arrives at {leaf} from {text}", 28
         why = "the value is used more than once, and this use" if several else "what flows back through this line"
         return "gradient path missing", f"{why} is left out in backward: {text}", 26 if several else 36
-    named = factor_words(c, evidence.batch)
-    if named[0] in ("missing 1/m", "double 1/m") and part is None:
-        return named[0], f"what flows back through {text} is {named[1]}", 22
-    if constant is not None and abs(c * constant - 1) < 1e-6 and abs(constant + 1) > 1e-9:
-        return (
-            "factor of the forward forgotten",
-            f"forward multiplies by {_number(constant)} at {text}; backward does not",
-            24,
-        )
-    if constant is not None and abs(c - constant) < 1e-6 and abs(constant + 1) > 1e-9:
-        return "factor of the forward applied twice", f"the factor {_number(constant)} of {text} is applied twice", 25
-    name, told = named
+    name, told = factor_words(c, evidence.batch)
+    if name in ("missing 1/m", "double 1/m") and part is None:
+        return name, f"what flows back through {text} is {told}", 22
+    constant = _constant_factor(evidence, index, parent)
+    if constant is not None and abs(constant + 1) > 1e-9:
+        if abs(c * constant - 1) < 1e-6:
+            forgotten = f"forward multiplies by {_number(constant)} at {text}; backward does not"
+            return "factor of the forward forgotten", forgotten, 24
+        if abs(c - constant) < 1e-6:
+            twice = f"the factor {_number(constant)} of {text} is applied twice"
+            return "factor of the forward applied twice", twice, 25
     if name == "extra factor" and part is None:
         told = f"{_number(c)} times what it should be"
     elif name == "sign flipped":
@@ -105,19 +93,14 @@ def edge_words(evidence: Evidence, index: int, parent: int, d: np.ndarray, c: fl
     return name, f"what flows back through {text} is {told}", 32
 
 
-def _elsewhere(evidence: Evidence, index: int, parent: int) -> bool:
-    """Is the leaf used by another operation too, as a penalized weight is?"""
-    return any(child != index for child in evidence.children.get(parent, []))
+def _told(node: Node) -> str:
+    return f"`{node.where.text}` ({node.where})" if node.where else node.kind
 
 
-def _penalty(w: np.ndarray, d: np.ndarray) -> str | None:
-    for kind, direction in (("w", w), ("sign(w)", np.sign(w))):
-        size = float(np.vdot(direction, direction))
-        if size and np.count_nonzero(w) > 1:
-            c = float(np.vdot(direction, d)) / size
-            if np.linalg.norm(d - c * direction) <= 1e-9 * np.linalg.norm(d):
-                return kind
-    return None
+def _penalty(w: np.ndarray, d: np.ndarray) -> tuple[str, float] | None:
+    """Kind and coefficient of the penalty on ``w`` that ``d`` is the gradient of."""
+    factors = {"w": factor(d, w, 1e-9), "sign(w)": factor(d, np.sign(w), 1e-9)}
+    return next(((kind, c) for kind, c in factors.items() if c is not None), None)
 
 
 def _constant_factor(evidence: Evidence, index: int, parent: int) -> float | None:
@@ -127,17 +110,13 @@ def _constant_factor(evidence: Evidence, index: int, parent: int) -> float | Non
         return None
     if node.kind == "mean":
         return 1 / node.about["count"]
-    if sum(p is not None for p in node.parents) != 1 or node.parents[0 if node.parents[0] is not None else 1] != parent:
+    slots = [k for k, p in enumerate(node.parents) if p is not None]
+    if len(slots) != 1 or node.parents[slots[0]] != parent or (slots[0] == 1 and node.kind != "multiply"):
         return None
-    other = node.inputs[1 if node.parents[0] is not None else 0]
-    if np.size(other) == 0 or np.ptp(other) > 1e-12 or np.ravel(other)[0] == 0:
+    other = np.ravel(node.inputs[1 - slots[0]])
+    if other.size == 0 or np.ptp(other) > 1e-12 or other[0] in (0, 1):
         return None
-    k = float(np.ravel(other)[0])
-    if node.kind != "multiply":
-        if node.parents[0] is None:
-            return None
-        k = 1 / k
-    return None if k == 1 else k
+    return float(other[0]) if node.kind == "multiply" else 1 / float(other[0])
 
 
 def repeated_edges(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -150,34 +129,26 @@ def repeated_edges(evidence: Evidence) -> Iterator[Hypothesis]:
             groups["kind", node.kind].append(i)
     for part in evidence.found:
         groups["part", part.kind, part.name].append(part.y)
-    numbers = [0.0, -1.0, 2.0, 0.5, *([float(evidence.batch), 1 / evidence.batch] if evidence.batch else [])]
     done: set[tuple] = set()
     for indices in groups.values():
         if len(indices) < 2 or tuple(indices) in done or len(indices) > 400:
             continue
         done.add(tuple(indices))
-        where = {str(evidence.line(i)) for i in indices}
-        place = ", ".join(sorted(where)[:4])
+        place = ", ".join(sorted({str(evidence.line(i)) for i in indices})[:4])
+        kind = evidence.tape.nodes[indices[0]].kind
         slots = {k for i in indices for k, p in enumerate(evidence.tape.nodes[i].parents) if p is not None}
-        for slot in [None, *sorted(slots)]:
-            for c in numbers:
-                steps = {i: _scaled(evidence, i, slot, c) for i in indices}
-                name, told = factor_words(c, evidence.batch) if c else ("gradient path missing", "left out")
-                kind = evidence.tape.nodes[indices[0]].kind
-                yield Hypothesis(
-                    name, f"what flows back through every {kind} of {place} is {told}", 33, steps, node=max(indices)
-                )
+        for slot, c in product([None, *sorted(slots)], evidence.plain_factors):
+            steps = {i: _scaled(evidence, i, slot, c) for i in indices}
+            name, told = factor_words(c, evidence.batch) if c else ("gradient path missing", "left out")
+            sentence = f"what flows back through every {kind} of {place} is {told}"
+            yield Hypothesis(name, sentence, 33, steps, node=max(indices))
 
 
 def _scaled(evidence: Evidence, index: int, slot: int | None, c: float) -> Step:
-    target = None if slot is None or slot >= len(evidence.tape.nodes[index].parents) else slot
-    node = evidence.tape.nodes[index]
-    parent = None if target is None else node.parents[target]
-
-    def step(dy):
-        return [(p, d * c if parent is None or p == parent else d) for p, d in evidence.tape.step(index, dy)]
-
-    return step
+    """The step times c: in what it passes to the parent in a slot, or to all where there is none."""
+    parents = evidence.tape.nodes[index].parents
+    parent = None if slot is None or slot >= len(parents) else parents[slot]
+    return lambda dy: [(p, d * c if parent in (None, p) else d) for p, d in evidence.tape.step(index, dy)]
 
 
 def wrong_orders(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -188,79 +159,58 @@ def wrong_orders(evidence: Evidence) -> Iterator[Hypothesis]:
         node, dy = evidence.tape.nodes[index], evidence.cotangents[index]
         if dy is None or dy.ndim > 4:
             continue
-        text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
-        sentence = f"the reshape or transpose at {text} is undone with the axes in another order"
+        sentence = f"the reshape or transpose at {_told(node)} is undone with the axes in another order"
         inside = next((x for x in node.inputs if x.size == dy.size), dy)
         for shape in {dy.shape, inside.shape}:
             for order in list(permutations(range(len(shape))))[1:24]:
                 back = np.argsort(order)
                 for d in (dy.reshape([shape[k] for k in order]).transpose(back), dy.reshape(shape).transpose(order)):
-                    yield Hypothesis(
-                        "reshape undone in the wrong order", sentence, 21,
-                        {index: partial(_step_with, evidence, index, d.reshape(dy.shape))}, node=index,
-                    )  # fmt: skip
-
-
-def _step_with(evidence: Evidence, index: int, d: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """The step of a node as if ``d`` had come in."""
-    return evidence.tape.step(index, d)
+                    changes = {index: evidence.step_given(index, d.reshape(dy.shape))}
+                    yield Hypothesis("reshape undone in the wrong order", sentence, 21, changes, node=index)
 
 
 def bias_sums(evidence: Evidence) -> Iterator[Hypothesis]:
     """Instead of the sum over what the bias was added to: another axis, one row, everything."""
     for name in evidence.wrong:
         for index in evidence.bias_uses(name):
-            dy, shape = evidence.cotangents[index], evidence.value(name).shape
-            size = evidence.value(name).size
-            if dy is None or dy.ndim < 1 or dy.size == size:
+            dy = evidence.cotangents[index]
+            if dy is None or dy.ndim < 1 or dy.size == evidence.want[name].size:
                 continue
-            options: list[tuple[str, str, np.ndarray]] = []
-            for axis in range(dy.ndim):
-                rest = tuple(k for k in range(dy.ndim) if k != axis)
-                total = dy.sum(axis=rest)
-                if total.size == size and not evidence.agrees_with(total.reshape(shape), evidence.want[name]):
-                    options.append(("bias summed over the wrong axis", f"keeps axis {axis}", total))
-                    options.append(
-                        ("bias summed over the wrong axis", f"is the mean and keeps axis {axis}", dy.mean(axis=rest))
-                    )
-                for k, word in ((0, "first"), (-1, "last")):
-                    row = np.take(dy, k, axis=axis)
-                    if row.size == size:
-                        options.append(
-                            ("bias not summed over the batch", f"is the {word} entry along axis {axis}", row)
-                        )
-                partial = dy.sum(axis=axis)
-                if partial.size == size:
-                    options.append(("bias summed over the wrong axis", f"sums axis {axis} alone", partial))
-                biggest = dy.max(axis=rest)
-                if biggest.size == size:
-                    options.append(("bias gradient is a maximum", f"takes the maximum, keeping axis {axis}", biggest))
-            options.append(
-                ("bias summed over everything", "is one number, the sum over all axes", np.full(shape, dy.sum()))
-            )
-            options.append(
-                ("bias summed over everything", "is one number, the mean over all", np.full(shape, dy.mean()))
-            )
-            node = evidence.tape.nodes[index]
-            for title, told, value in options:
-                c = factor(evidence.got[name], value.reshape(shape)) if title == "bias gradient is a maximum" else 1.0
-                if c is None:
-                    continue
-                value = c * value
-                sentence = (
-                    f"the gradient of {name} {told}; right is the sum over all that it was added to ({node.where})"
-                )
-                yield Hypothesis(title, sentence, 19, leaves={name: value.reshape(shape)}, node=index)
+            tail = f"right is the sum over all that it was added to ({evidence.tape.nodes[index].where})"
+            for title, told, value in _bias_sums(evidence, name, dy):
+                c = factor(evidence.got[name], value) if title == "bias gradient is a maximum" else 1.0
+                if c is not None:
+                    sentence = f"the gradient of {name} {told}; {tail}"
+                    yield Hypothesis(title, sentence, 19, leaves={name: c * value}, node=index)
+
+
+def _bias_sums(evidence: Evidence, name: str, dy: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(class, words, gradient): what can come of a wrong sum of dy in the leaf's shape."""
+    want = evidence.want[name]
+    wrong_axis, unsummed = "bias summed over the wrong axis", "bias not summed over the batch"
+    for axis in range(dy.ndim):
+        rest = tuple(k for k in range(dy.ndim) if k != axis)
+        keeps, drops = dy.shape[axis] == want.size, dy.size == dy.shape[axis] * want.size
+        if keeps and not close(dy.sum(axis=rest).reshape(want.shape), want, evidence.floor, evidence.tolerance):
+            yield wrong_axis, f"keeps axis {axis}", dy.sum(axis=rest).reshape(want.shape)
+            yield wrong_axis, f"is the mean and keeps axis {axis}", dy.mean(axis=rest).reshape(want.shape)
+        if drops:
+            yield unsummed, f"is the first entry along axis {axis}", np.take(dy, 0, axis=axis).reshape(want.shape)
+            yield unsummed, f"is the last entry along axis {axis}", np.take(dy, -1, axis=axis).reshape(want.shape)
+            yield wrong_axis, f"sums axis {axis} alone", dy.sum(axis=axis).reshape(want.shape)
+        if keeps:
+            biggest = dy.max(axis=rest).reshape(want.shape)
+            yield "bias gradient is a maximum", f"takes the maximum, keeping axis {axis}", biggest
+    everything = "bias summed over everything"
+    yield everything, "is one number, the sum over all axes", np.full(want.shape, dy.sum())
+    yield everything, "is one number, the mean over all", np.full(want.shape, dy.mean())
 
 
 def _arrays_like(evidence: Evidence, shape: tuple[int, ...], near: int) -> list[int]:
     """Values of one shape on the tape, nearest first; loops' repeats left out."""
-    found = [
-        i
-        for i in [*endpoints(evidence.tape), *evidence.tape.leaves.values()]
-        if evidence.tape.nodes[i].value.shape == shape
-    ]
-    return sorted(dict.fromkeys(found), key=lambda i: abs(i - near))[:14]
+    nodes = dict.fromkeys([*endpoints(evidence.tape), *evidence.tape.leaves.values()])
+    found = [i for i in nodes if evidence.tape.nodes[i].value.shape == shape]
+    return sorted(found, key=lambda i: abs(i - near))[:14]
 
 
 def _variants(value: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -282,8 +232,6 @@ def substitutions(evidence: Evidence) -> Iterator[Hypothesis]:
     relevant = [i for i in _live(evidence) if evidence.tape.nodes[i].kind in _WITH_RESIDUALS]
     for index in relevant[:60]:
         node = evidence.tape.nodes[index]
-        if node.value.size < 2 and node.inputs[0].size < 2:
-            continue
         for slot, value in enumerate(node.inputs):
             if value.size < 2:
                 continue
@@ -292,21 +240,18 @@ def substitutions(evidence: Evidence) -> Iterator[Hypothesis]:
                 array = evidence.tape.nodes[other].value
                 if array is not value and not np.array_equal(array, value):
                     options.append((*_wrong_array(evidence, node.parents[slot], other, value), array))
-            if value.ndim == 2:
+            if value.ndim == 2 and value.shape[0] != value.shape[1]:
                 for other in _arrays_like(evidence, value.shape[::-1], index):
-                    if other != node.parents[slot] and value.shape[0] != value.shape[1]:
+                    if other != node.parents[slot]:
                         array = evidence.tape.nodes[other].value.T
                         options.append(("wrong array in a product", "another array, transposed", array))
-            text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
+            live = [p for p in dict.fromkeys(node.parents) if p is not None]
             for title, told, array in options:
-                operand = _operand(evidence, node.parents[slot])
-                live = [p for p in dict.fromkeys(node.parents) if p is not None]
+                sentence = f"in the derivative of {_told(node)}, {_operand(evidence, node.parents[slot])} is {told}"
+                rank = 12 if title == "transposed weight" else 40
                 for only in [None, *live] if len(live) > 1 else [None]:
-                    yield Hypothesis(
-                        title, f"in the derivative of {text}, {operand} is {told}",
-                        40 if title != "transposed weight" else 12,
-                        {index: _with_input(evidence, index, slot, array, only)}, node=index,
-                    )  # fmt: skip
+                    changes = {index: _with_input(evidence, index, slot, array, only)}
+                    yield Hypothesis(title, sentence, rank, changes, node=index)
 
 
 _WITH_RESIDUALS = {"matmul", "multiply", "divide", "true_divide", "log", "sqrt", "square", "power", "exp", "absolute",
@@ -323,16 +268,11 @@ def _wrong_array(evidence: Evidence, right: int | None, other: int, value: np.nd
     """What it is called when ``other`` stands for ``right``."""
     for part in evidence.found:
         if part.kind == "activation" and right is not None:
-            if _same_value(evidence, part.y, right) and _same_value(evidence, part.x, other):
-                return (
-                    "pre-activation used for the activation",
-                    f"replaced by the pre-activation {_operand(evidence, other)}",
-                )
-            if _same_value(evidence, part.x, right) and _same_value(evidence, part.y, other):
-                return (
-                    "activation used for the pre-activation",
-                    f"replaced by the activation {_operand(evidence, other)}",
-                )
+            activation, pre = (part.y, "activation"), (part.x, "pre-activation")
+            for (meant, its_name), (used, used_name) in ((activation, pre), (pre, activation)):
+                if _same_value(evidence, meant, right) and _same_value(evidence, used, other):
+                    told = f"replaced by the {used_name} {_operand(evidence, other)}"
+                    return f"{used_name} used for the {its_name}", told
     gap = float(np.abs(evidence.tape.nodes[other].value - value).max())
     if gap < 1e-3:
         return "epsilon left out", f"taken {gap:.1e} away from its value: a small constant of the forward is left out"
@@ -349,11 +289,9 @@ def _with_input(evidence: Evidence, index: int, slot: int, array: np.ndarray, on
 
     def step(dy):
         inputs = [array if k == slot else x for k, x in enumerate(node.inputs)]
-        parts = node.backward(dy, *inputs)
-        new = [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
-        if only is None:
-            return new
-        return [(p, d) for p, d in new if p == only] + [(p, d) for p, d in evidence.tape.step(index, dy) if p != only]
+        parts = zip(node.parents, node.backward(dy, *inputs), strict=True)
+        new = [(p, d) for p, d in parts if p is not None and d is not None and only in (None, p)]
+        return new if only is None else new + [(p, d) for p, d in evidence.tape.step(index, dy) if p != only]
 
     return step
 
@@ -361,29 +299,22 @@ def _with_input(evidence: Evidence, index: int, slot: int, array: np.ndarray, on
 def other_cotangents(evidence: Evidence) -> Iterator[Hypothesis]:
     """A leaf's gradient made from the cotangent of another value: before the activation's derivative, say."""
     for name in evidence.wrong:
-        for index in evidence.children.get(evidence.tape.leaves[name], []) + evidence.bias_uses(name):
+        leaf = evidence.tape.leaves[name]
+        for index in evidence.children.get(leaf, []) + evidence.bias_uses(name):
             node, dy = evidence.tape.nodes[index], evidence.cotangents[index]
-            if node.pull is None or dy is None or dy.size < 2:
+            if node.pull is None or dy is None or dy.size < 2 or leaf not in node.parents:
                 continue
-            if evidence.tape.leaves[name] not in node.parents:
-                continue
-            slot = node.parents.index(evidence.tape.leaves[name])
-            text = f"`{node.where.text}` ({node.where})" if node.where else node.kind
+            options = []
             for other in _arrays_like(evidence, dy.shape, index):
                 d = evidence.cotangents[other]
-                if d is None or np.array_equal(d, dy):
-                    continue
-                yield Hypothesis(
-                    "wrong incoming gradient",
-                    f"the gradient of {name} is made from the gradient of {_operand(evidence, other)}; "
-                    f"right is that of {text}",
-                    38, {index: _leaf_from(evidence, index, slot, d)}, node=index,
-                )  # fmt: skip
-            for title, told, d in _variants(dy):
-                yield Hypothesis(
-                    title, f"the incoming gradient that makes the gradient of {name} is {told}", 41,
-                    {index: _leaf_from(evidence, index, slot, d)}, node=index,
-                )  # fmt: skip
+                if d is not None and not np.array_equal(d, dy):
+                    made = f"the gradient of {name} is made from the gradient of {_operand(evidence, other)}"
+                    options.append(("wrong incoming gradient", f"{made}; right is that of {_told(node)}", 38, d))
+            made = f"the incoming gradient that makes the gradient of {name}"
+            options += [(title, f"{made} is {told}", 41, d) for title, told, d in _variants(dy)]
+            for title, sentence, rank, d in options:
+                changes = {index: _leaf_from(evidence, index, node.parents.index(leaf), d)}
+                yield Hypothesis(title, sentence, rank, changes, node=index)
 
 
 def _leaf_from(evidence: Evidence, index: int, slot: int, d: np.ndarray) -> Step:
