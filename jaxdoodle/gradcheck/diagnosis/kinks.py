@@ -15,7 +15,9 @@ from jaxdoodle.gradcheck.autograd.tape import Node, Step
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.explain import cannot_name, finding_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.pooling import pool_mask, spread
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.activations import slope_below_zero
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import step_to, times
+from jaxdoodle.gradcheck.diagnosis.part_mistakes.pooling import EVERY_TIED_CELL, pool_mask, share
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.problem import CheckError
@@ -56,28 +58,23 @@ def touched_kinks(evidence: Evidence) -> dict[str, list[tuple[int, Callable[[Any
         if node.kind == "max" and index not in inside and evidence.tape.alive(index):
             hit = tied_hits(node)
             if (hit.sum(axis=node.about["axis"]) > 1).any():
-                found.setdefault("max", []).append((index, partial(max_step, evidence, index, node)))
+                found.setdefault("max", []).append((index, partial(max_step, node)))
     return found
 
 
 def _at_zero(part: Part, x: np.ndarray, kind: str) -> Callable[[Any], Step]:
     slope = part.about["act"].slope
-    low = float(slope(np.array([-1.0]))[0]) if kind == "relu" else 0.0
+    low = slope_below_zero(part.about["act"]) if kind == "relu" else 0.0
 
     def choose(choice):
         at_zero = low + (1 - low) * choice if kind == "relu" else choice
-        table = np.where(x == 0, at_zero, slope(x))
-        return lambda dy: [(part.x, dy * table)]
+        return times(part.x, np.where(x == 0, at_zero, slope(x)))
 
     return choose
 
 
 def _pool_tie(part: Part, x: np.ndarray, tiles: np.ndarray) -> Callable[[Any], Step]:
-    def choose(ties):
-        mask = pool_mask(tiles, ties)
-        return lambda dy: [(part.x, spread(dy[..., None, None] * mask, x.shape, part.about))]
-
-    return choose
+    return lambda ties: share(part, x, pool_mask(tiles, ties))
 
 
 def tied_hits(node: Node) -> np.ndarray:
@@ -85,7 +82,7 @@ def tied_hits(node: Node) -> np.ndarray:
     return x == x.max(axis=node.about["axis"], keepdims=True)
 
 
-def max_step(evidence: Evidence, index: int, node: Node, ties: str) -> Step:
+def max_step(node: Node, ties: str) -> Step:
     """The reverse of a maximum over axes under a choice for ties."""
     axis, x = node.about["axis"], node.inputs[0]
     hit = tied_hits(node)
@@ -93,14 +90,10 @@ def max_step(evidence: Evidence, index: int, node: Node, ties: str) -> Step:
     last = tuple(range(-len(axes), 0))
     moved = np.moveaxis(hit, axes, last)
     flat = moved.reshape(*moved.shape[: x.ndim - len(axes)], 1, -1)
-    share = pool_mask(flat.astype(float), ties).reshape(moved.shape)
-    share = np.moveaxis(share, last, axes)
-
-    def step(dy):
-        shape = [1 if k in axes else n for k, n in enumerate(x.shape)]
-        return [(node.parents[0], share * dy.reshape(shape))]
-
-    return step
+    mask = np.moveaxis(pool_mask(flat.astype(float), ties).reshape(moved.shape), last, axes)
+    shape = [1 if k in axes else n for k, n in enumerate(x.shape)]
+    parent = next(p for p in node.parents if p is not None)
+    return step_to(parent, lambda dy: mask * dy.reshape(shape))
 
 
 def matching_choice(evidence: Evidence) -> dict[str, Any] | None:
@@ -109,37 +102,30 @@ def matching_choice(evidence: Evidence) -> dict[str, Any] | None:
     A kind of kink whose choice makes no difference is left out.
     """
     table = touched_kinks(evidence)
-    fitting = [choice for choice, pred in _outcomes(evidence, table) if _all_agree(evidence, pred)]
+    fitting = [choice for choice, h in _choices(table) if _explains(evidence, h)]
     if not fitting:
         return None
     return {kind: fitting[0][kind] for kind in table if len({c[kind] for c in fitting}) < len(CHOICES[kind])}
 
 
-def _outcomes(evidence: Evidence, table: dict) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
-    kinds = list(table)
-    for values in product(*(CHOICES[k] for k in kinds)):
-        choice = dict(zip(kinds, values, strict=True))
-        changes = {node: step(choice[k]) for k in kinds for node, step in table[k]}
-        yield choice, evidence.predict(Hypothesis("", "", 0, changes))
+def _choices(table: dict) -> Iterator[tuple[dict[str, Any], Hypothesis]]:
+    """Every admissible choice at the kinks of the table, also as a hypothesis."""
+    for values in product(*(CHOICES[k] for k in table)):
+        choice = dict(zip(table, values, strict=True))
+        changes = {node: step(choice[k]) for k, pairs in table.items() for node, step in pairs}
+        yield choice, Hypothesis("", "", 0, changes)
 
 
-def _all_agree(evidence: Evidence, pred: dict[str, np.ndarray]) -> bool:
-    return all(evidence.agrees(n, v) for n, v in pred.items())
+def _explains(evidence: Evidence, h: Hypothesis) -> bool:
+    return all(evidence.agrees(n, v) for n, v in evidence.predict(h).items())
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     """Inadmissible choices at the kinks of this point."""
     table = touched_kinks(evidence)
-    for others in product(*(CHOICES[k] for k in table if k != "max")):
-        names = [k for k in table if k != "max"]
-        changes = {n: s(v) for k, v in zip(names, others, strict=True) for n, s in table[k]}
-        if "max" in table:
-            changes |= {n: s("all") for n, s in table["max"]}
-            yield Hypothesis(
-                "max-pool gradient to every tied cell",
-                "every cell that equals the maximum gets the whole gradient; on a tie only one may (or each a share)",
-                5, changes, node=table["max"][0][0],
-            )  # fmt: skip
+    ties = {node: step("all") for node, step in table.pop("max", [])}
+    for _, others in _choices(table) if ties else ():
+        yield Hypothesis(*EVERY_TIED_CELL, 5, {**others.changes, **ties}, node=next(iter(ties)))
 
 
 # -- at the kinks of one check -----------------------------------------------------------------------------------------
@@ -219,8 +205,7 @@ def _demanded(case: Case, choice: dict[str, Any], r: Round, evidence: Evidence) 
 
 def _wrong_at_kink(case: Case, r: Round, evidence: Evidence) -> list[Finding]:
     for h in hypotheses(evidence):
-        pred = evidence.predict(h)
-        if all(evidence.agrees(n, pred[n]) for n in evidence.got):
+        if _explains(evidence, h):
             e = Explanation(h, tuple(r.wrong), evidence)
             return [finding_of(case, e, r, case.log(r), 1)]
     found, rest = find_mistakes(evidence)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of
 
 def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Where | None:
     order = reversed(log) if last else log
-    hit = next((a for a in order if a.value.shape == value.shape and np.array_equal(a.value, value)), None)
-    return None if hit is None else hit.where
+    return next((a.where for a in order if np.array_equal(a.value, value)), None)
 
 
 def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
@@ -69,7 +67,7 @@ def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | Non
     """The first line whose value is a right cotangent times the factor; times m too where 1/m comes later."""
     evidence = e.evidence
     last = len(evidence.tape.nodes) if e.hypothesis.node is None else e.hypothesis.node
-    known = [v for v in evidence.cotangents[: last + 1] if v is not None and v.size > 1] if evidence.children else []
+    known = [evidence.cotangents[i] for i in evidence.with_cotangent if i <= last]
     m = evidence.batch or 1
     ratios = (c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m)
     for a in log:
@@ -96,16 +94,10 @@ def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:
     return d if d is not None and d.shape == like.shape else None
 
 
-def _put_in(evidence: Evidence, index: int, value: np.ndarray, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """The step of a node as if its cotangent were another."""
-    return evidence.tape.step(index, value)
-
-
 def culprit_of(evidence: Evidence, log: list[Assignment], seconds: float = 5.0) -> tuple[int, Assignment] | None:
     """The value of the backward that, put in for the right cotangent of some value, explains every wrong leaf."""
     stop = time.monotonic() + seconds
-    live = [i for i, c in enumerate(evidence.cotangents) if c is not None and c.size > 1] if evidence.children else []
-    for index in sorted(live, reverse=True):
+    for index in reversed(evidence.with_cotangent):
         true = evidence.cotangents[index]
         if evidence.tape.nodes[index].kind == "leaf":
             continue
@@ -114,10 +106,8 @@ def culprit_of(evidence: Evidence, log: list[Assignment], seconds: float = 5.0) 
                 continue
             for scale in (1.0, 1 / (evidence.batch or 1)):
                 value = np.asarray(a.value, float) * scale
-                pred = evidence.predict(Hypothesis("", "", 0, {index: partial(_put_in, evidence, index, value)}))
-                if all(evidence.agrees(n, pred[n]) for n in evidence.wrong) and all(
-                    evidence.agrees(n, pred[n]) for n in evidence.right
-                ):
+                pred = evidence.predict(Hypothesis("", "", 0, {index: evidence.step_given(index, value)}))
+                if all(evidence.agrees(n, pred[n]) for n in (*evidence.wrong, *evidence.right)):
                     return index, a
     return None
 
@@ -127,7 +117,7 @@ def last_right(evidence: Evidence, log: list[Assignment]) -> tuple[Assignment | 
     leaf = evidence.wrong[0]
     wrong = line_of(evidence.got[leaf], log)
     end = log.index(wrong) if wrong is not None else len(log)
-    live = [i for i, c in enumerate(evidence.cotangents) if c is not None and c.size > 1] if evidence.children else []
+    live = evidence.with_cotangent
     values = [evidence.tape.nodes[i].value for i in live]
     for a in reversed(log[:end]):
         if any(line_of(v, [a]) for v in values):

@@ -26,15 +26,13 @@ def precision(case: Case) -> list[Finding]:
             found.setdefault(_rounded(r.got[n], error, batch_of(case, r) or 1), []).append(n)
     findings = []
     for low, names in found.items():
-        hit = next((a for a in case.log(r) if a.value.dtype.name == low and _is_low(a.value)), None)
+        line = next((a.where for a in case.log(r) if a.value.dtype.name == low and _is_low(a.value)), None)
         error = max(r.figures[n].rel_l2 for n in names)
         sentence = (
             f"the gradient of {', '.join(map(case.problem.short, names))} is right to {error:.0e} only; the rest is "
             f"rounding noise: it was computed in {low} where arguments and loss are float64"
         )
-        findings.append(
-            Finding(f"accumulated in {low}", sentence, tuple(names), backward=None if hit is None else hit.where)
-        )
+        findings.append(Finding(f"accumulated in {low}", sentence, tuple(names), backward=line))
     return findings
 
 

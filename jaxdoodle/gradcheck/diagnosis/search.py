@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis import gradient_mistakes, part_mistakes, step_mistakes
 from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Evidence, Hypothesis
 
@@ -52,10 +53,8 @@ def find_mistakes(
     found: list[Explanation] = []
     stop = time.monotonic() + seconds
     while evidence.wrong and len(found) < _MOST_BUGS:
-        best = _best(evidence, only, stop)
+        best = _best(evidence, only, stop) or _best_pair(evidence, only, stop)
         if best is None:
-            best = _best_pair(evidence, only, stop)
-        if not best:
             break
         for h, fixed in best:
             found.append(Explanation(h, tuple(fixed), evidence))
@@ -92,18 +91,13 @@ def _settle(evidence: Evidence, h: Hypothesis) -> Hypothesis | None:
     name = next((n for n in evidence.wrong if np.count_nonzero(v[n]) > 1), None)
     if name is None:
         return None
-    diff = evidence.got[name] - evidence.want[name]
-    size = float(np.vdot(v[name], v[name]))
-    change = float(np.vdot(v[name], diff)) / size
-    if abs(change) < 1e-7 or np.linalg.norm(diff - change * v[name]) > 1e-5 * np.linalg.norm(diff):
+    change = gradient_mistakes.factor(evidence.got[name] - evidence.want[name], v[name], 1e-5)
+    if change is None or abs(change) < 1e-7:
         return None
     # where the number is a simple one, take it exactly
     c = change + 1
-    simple = min(
-        (0.0, -1.0, 2.0, 0.5, *([evidence.batch, 1 / evidence.batch] if evidence.batch else [])),
-        key=lambda s: abs(s - c),
-    )
-    c = float(simple) if abs(simple - c) < 1e-7 else c
+    simple = min(evidence.plain_factors, key=lambda s: abs(s - c))
+    c = simple if abs(simple - c) < 1e-7 else c
     words = h.words(c) if h.words is not None else None
     if words is None or h.node is None:
         return None
@@ -156,11 +150,9 @@ def _with(evidence: Evidence, h: Hypothesis) -> Evidence:
 
 def unexplained(evidence: Evidence) -> list[str]:
     """Evidence about what could not be named: where the error starts, and its figures."""
-    from jaxdoodle.gradcheck.compare import compare
-
-    said: list[str] = []
     if not evidence.wrong:
-        return said
+        return []
+    said = []
     first = evidence.wrong[0]
     got, want = evidence.got[first], evidence.want[first]
     figures = compare(got, want, evidence.floor)
@@ -177,14 +169,9 @@ def unexplained(evidence: Evidence) -> list[str]:
 
 def _pattern(off: np.ndarray) -> str:
     """Are whole rows or columns right?"""
-    for axis in range(off.ndim):
-        if off.ndim < 2:
-            break
+    for axis in range(off.ndim) if off.ndim > 1 else ():
         lines = off.any(axis=tuple(k for k in range(off.ndim) if k != axis))
         if not lines.all():
             return f": only at {np.flatnonzero(lines).tolist()} of axis {axis}"
-    return (
-        f": at {np.argwhere(off)[0].tolist()} and {int(off.sum()) - 1} more"
-        if off.sum() > 1
-        else f": at {np.argwhere(off)[0].tolist()}"
-    )
+    more = f" and {int(off.sum()) - 1} more" if off.sum() > 1 else ""
+    return f": at {np.argwhere(off)[0].tolist()}{more}"

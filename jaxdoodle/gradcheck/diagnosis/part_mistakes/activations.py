@@ -70,7 +70,7 @@ def _formulas(name: str, act: Activation, x: np.ndarray, y: np.ndarray) -> Itera
         yield f"{name}' has its cases swapped (z < 0 for z > 0)", act.slope(-x)
         yield f"{name}' is written sign(z)", np.sign(x)
         yield f"{name}' is 1 below zero and 0 above", (x < 0) * 1.0
-        low = _slope_below_zero(act)
+        low = slope_below_zero(act)
         for below in {0.0, 0.0 if name == "elu" else low}:
             yield f"{name}' is z where z > 0; right is 1 there", np.where(x > 0, x, below)
         if name == "leaky relu":
@@ -78,7 +78,7 @@ def _formulas(name: str, act: Activation, x: np.ndarray, y: np.ndarray) -> Itera
         yield f"{name}' tests z > 1 instead of z > 0", act.slope(x - 1)
 
 
-def _slope_below_zero(act: Activation) -> float:
+def slope_below_zero(act: Activation) -> float:
     return float(act.slope(np.array([-1.0]))[0])
 
 
@@ -125,11 +125,11 @@ def slopes_below_zero(evidence: Evidence) -> Iterator[Hypothesis]:
         name = next((n for n in evidence.wrong if np.count_nonzero(effect[n]) > 1), None)
         change = None if name is None else factor(evidence.got[name] - evidence.want[name], effect[name], 1e-6)
         if change is not None:
-            numbers.add(round(_slope_below_zero(part.about["act"]) + change, 9))
+            numbers.add(round(slope_below_zero(part.about["act"]) + change, 9))
     for c in numbers:
         steps = {p.y: times(p.x, np.where(evidence.tape.nodes[p.x].value > 0, 1.0, c)) for p in parts}
         sentence = (
-            f"the slope below zero is {c:g} in backward and {_slope_below_zero(parts[0].about['act']):g} in forward"
+            f"the slope below zero is {c:g} in backward and {slope_below_zero(parts[0].about['act']):g} in forward"
         )
         for group in ([*steps], *([y] for y in steps)):
             yield Hypothesis("wrong slope below zero", sentence, 12, {y: steps[y] for y in group}, node=max(group))
