@@ -7,35 +7,20 @@ and predicting needs NumPy and Pillow alone.
 
 __version__ = "0.1.0"
 
-#: Public name -> the module that has it. Types for editors and type checkers are in ``__init__.pyi``.
-_MODULES = {
-    "Dataset": "data",
-    "Model": "inference",
-    "ModelSpec": "nn",
-    "Preprocessing": "preprocessing",
-    "TrainConfig": "training",
-    "apply": "nn",
-    "assert_gradients_match": "gradcheck",
-    "check": "gradcheck",
-    "evaluate": "training",
-    "export": "formats",
-    "fit": "training",
-    "init": "nn",
-    "load_dataset": "data",
-    "value_and_grad": "nn",
+#: Public module -> its names that are public here. Types for editors and type checkers are in ``__init__.pyi``.
+_PACKAGES = {
+    "data": "Dataset load_dataset",
+    "formats": "export",
+    "gradcheck": "assert_gradients_match check",
+    "inference": "Model",
+    "metrics": "",
+    "nn": "ModelSpec apply init value_and_grad",
+    "plots": "",
+    "preprocessing": "Preprocessing",
+    "strokes": "",
+    "training": "TrainConfig evaluate fit",
 }
-_PACKAGES = (
-    "data",
-    "formats",
-    "gradcheck",
-    "inference",
-    "metrics",
-    "nn",
-    "plots",
-    "preprocessing",
-    "strokes",
-    "training",
-)
+_MODULES = {name: module for module, names in _PACKAGES.items() for name in names.split()}
 
 __all__ = [*_MODULES, *_PACKAGES, "__version__"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -136,7 +137,10 @@ def file_digests(file: BitmapFile) -> NDArray[np.uint64]:
         steps = range(len(known), file.count, SPAN)
         known = np.concatenate([known, *(digests_of(drawings[start : start + SPAN]) for start in steps)])
         with suppress(OSError):  # without a cache folder they are computed again each time
-            _save(cached, np.concatenate([stamp, known]))
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            content = io.BytesIO()
+            np.save(content, np.concatenate([stamp, known]))
+            write_atomically(cached, lambda path: Path(path).write_bytes(content.getvalue()))
     return known[: file.count]
 
 
@@ -152,12 +156,3 @@ def _load(cached: Path, stamp: NDArray[np.uint64]) -> NDArray[np.uint64]:
         if found.dtype == np.uint64 and found.ndim == 1 and np.array_equal(found[:2], stamp):
             return found[2:]
     return np.empty(0, np.uint64)
-
-
-def _save(cached: Path, content: NDArray[np.uint64]) -> None:
-    def write(path: str) -> None:
-        with open(path, "wb") as file:
-            np.save(file, content)
-
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(cached, write)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdoodle.metrics import class_counts, format_accuracy, most_confused
-from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, fade, figure, fit
+from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure, fit, gradient
 
 MOST_NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers
 LEAST_DOT = 0.02  # smallest share of a class for which a mistake has a dot, beyond MOST_NUMBERED classes
@@ -93,8 +93,8 @@ def _numbered_matrix(matrix, classes, path, heading):
         # the diagonal in one color, the mistakes in another, each from white at 0
         right = np.eye(k, dtype=bool)
         cells: dict[str, Any] = {"vmin": 0, "vmax": 1, "edgecolors": "#e0e0e0", "linewidth": 0.5}
-        axes.pcolormesh(np.ma.masked_where(~right, shares), cmap=fade(BLUE), **cells)
-        axes.pcolormesh(np.ma.masked_where(right, np.sqrt(shares)), cmap=fade(RED), **cells)
+        axes.pcolormesh(np.ma.masked_where(~right, shares), cmap=gradient("white", BLUE), **cells)
+        axes.pcolormesh(np.ma.masked_where(right, np.sqrt(shares)), cmap=gradient("white", RED), **cells)
         size, form = (9, ",") if k <= 12 else (6.5, "")
         for i, j in zip(*np.nonzero(matrix), strict=True):
             look: dict[str, Any] = {"color": "white" if shares[i, j] > (0.6 if i == j else 0.36) else INK, "size": size}

@@ -29,8 +29,7 @@ def loss_curve(training: Scores, path: Path | str, *, title: str, validation: Sc
     if validation:
         note += f"; over {validation[1]:,} validation images after it"
     with figure(path, 3.2, f"{title}: loss per epoch", note) as page:
-        axes = _epoch_axes(page, "loss")
-        _curve(axes, training[0], BLUE, TRAINING)
+        axes = _epoch_axes(page, "loss", training[0])
         if validation:
             _curve(axes, validation[0], ORANGE, "validation")
         axes.set_ylim(bottom=0)
@@ -71,8 +70,7 @@ def accuracy_curves(training: Scores, path: Path | str, *, title: str, validatio
     if validation:
         note += f"; {validation[1]:,} validation images, after it, with 95 % intervals"
     with figure(path, 3.2, f"{title}: accuracy per epoch", note) as page:
-        axes = _epoch_axes(page, "accuracy (%)")
-        _curve(axes, 100 * np.asarray(training[0]) / training[1], BLUE, TRAINING)
+        axes = _epoch_axes(page, "accuracy (%)", 100 * np.asarray(training[0]) / training[1])
         if validation:
             correct, total = np.asarray(validation[0]), validation[1]
             low, high = np.transpose([wilson_interval(int(c), total) for c in correct])
@@ -83,11 +81,13 @@ def accuracy_curves(training: Scores, path: Path | str, *, title: str, validatio
         axes.legend(loc="lower right")
 
 
-def _epoch_axes(page, ylabel):
+def _epoch_axes(page, ylabel, training):
+    """Axes with a curve of training metrics."""
     from matplotlib.ticker import MaxNLocator
 
     axes = page.add_subplot(xlabel="epoch", ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _curve(axes, training, BLUE, TRAINING)
     return axes
 
 

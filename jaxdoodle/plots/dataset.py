@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxdoodle.data.near_duplicates import compute_descriptors
 from jaxdoodle.plots.image_grids import Images, class_grid, draw_image, image_grid, without_channel
-from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure
+from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure, gradient
 from jaxdoodle.strokes.drawing import Drawing
 
 SHEET = (12, 16)  # rows and columns of a contact sheet
@@ -114,7 +114,7 @@ def stroke_order(drawing: Drawing, path: Path | str, *, title: str) -> None:
     low, high = points.min(axis=1), points.max(axis=1)
     side = max(float((high - low).max()), 1.0)
     middle, half = (low + high) / 2, 0.56 * side
-    colors = _ramp(len(strokes))
+    colors = list(gradient(BLUE, "#8c6bb1", RED)(np.linspace(0, 1, len(strokes))))
     steps = np.unique(np.linspace(1, len(strokes), min(len(strokes), PANELS)).round().astype(int))
     note = f"{len(strokes)} strokes, {points.shape[1]:,} points. A number stands where its stroke begins"
     note += f", an arrow where it ends. {_timing(drawing)}Below: the drawing after that many strokes"
@@ -140,13 +140,6 @@ def _mosaic(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
     cells = np.zeros((rows * columns, height, width), np.uint8)
     cells[: len(images)] = images
     return cells.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
-
-
-def _ramp(count: int) -> list:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colors = LinearSegmentedColormap.from_list("order", [BLUE, "#8c6bb1", RED])
-    return [colors(share) for share in np.linspace(0, 1, count)]
 
 
 def _timing(drawing: Drawing) -> str:

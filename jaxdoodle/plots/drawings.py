@@ -135,9 +135,7 @@ def _own_times(drawing: Drawing) -> list[np.ndarray]:
 
     Where the clock was set back while drawing, the time stays constant until it is reached again.
     """
-    if not all(len(stroke) > 2 and isinstance(stroke[2], Sequence) for stroke in drawing):
-        return []
-    if not all(len(stroke[2]) == len(stroke[0]) for stroke in drawing):
+    if not all(len(s) > 2 and isinstance(s[2], Sequence) and len(s[2]) == len(s[0]) for s in drawing):
         return []
     try:
         check([(stroke[2], stroke[2]) for stroke in drawing])

@@ -84,8 +84,8 @@ def fit(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def fade(color: str) -> LinearSegmentedColormap:
-    """A color map from white at the lowest value to ``color`` at the highest."""
+def gradient(*colors: str) -> LinearSegmentedColormap:
+    """A color map from the first color at the lowest value to the last at the highest."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list(color, ["white", color])
+    return LinearSegmentedColormap.from_list("gradient", colors)

@@ -51,9 +51,7 @@ def pixels_of(image: Any, side: int) -> tuple[NDArray[np.float32], int]:
     step = -(-max(pixels.shape[:2]) // side)
     if pixels.dtype in (np.uint8, np.uint16):
         return shrink(pixels, step) / np.float32(np.iinfo(pixels.dtype).max), step
-    if pixels.dtype == bool:
-        return shrink(pixels, step), step
-    if not np.issubdtype(pixels.dtype, np.floating):
+    if pixels.dtype != bool and not np.issubdtype(pixels.dtype, np.floating):
         raise InputError(f"a picture holds uint8, uint16, bool or floats from 0 to 1; got {pixels.dtype}.")
     if not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"a picture of floats goes from 0 to 1; got {pixels.min():g} to {pixels.max():g}.")

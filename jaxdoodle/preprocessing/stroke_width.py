@@ -115,14 +115,12 @@ def _width(line: NDArray[np.bool_], depth: NDArray[np.float32], max_depth: int) 
 def distance(mask: NDArray[np.bool_], reach: int) -> NDArray[np.float32]:
     """Euclidean distance of each pixel to the nearest in the mask, at most ``reach + 1``: along columns, then rows."""
     squared = np.where(mask, np.float32(0), np.float32((reach + 1) ** 2))
-    for axis in (0, 1):
-        padded = np.pad(squared, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        best = squared
+    for _ in range(2):
+        padded, best = np.pad(squared, ((reach, reach), (0, 0)), mode="edge"), squared
         for step in range(-reach, reach + 1):
-            start = reach + step
-            moved = padded[start : start + mask.shape[0]] if axis == 0 else padded[:, start : start + mask.shape[1]]
+            moved = padded[reach + step : reach + step + len(squared)]
             best = np.minimum(best, moved + np.float32(step * step))
-        squared = best
+        squared = best.T
     return np.sqrt(squared)
 
 

@@ -51,7 +51,8 @@ def check(drawing: Drawing) -> None:
         try:
             x, y = stroke[:2]
             points += len(x)
-            fine = len(x) == len(y) > 0 and all(map(_is_number, set(map(type, chain(x, y)))))
+            kinds = set(map(type, chain(x, y)))
+            fine = len(x) == len(y) > 0 and all(issubclass(kind, Real) and kind is not bool for kind in kinds)
             fine = fine and all([abs(value) < MAX_COORDINATE for value in chain(x, y)])
         except (TypeError, ValueError, KeyError):
             fine = False
@@ -61,10 +62,6 @@ def check(drawing: Drawing) -> None:
             )
         if points > MAX_POINTS:
             raise InputError(f"a drawing has at most {MAX_POINTS:,} points; this one has more.")
-
-
-def _is_number(kind: type) -> bool:
-    return issubclass(kind, Real) and kind is not bool
 
 
 def shortened(value: Any) -> str:

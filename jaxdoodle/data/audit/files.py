@@ -36,14 +36,10 @@ def audit_files(name: str, root: Path) -> list[Finding]:
     else:
         checks = [verify_file(path, summarize_bitmaps) for path in find_bitmaps(Path(name).expanduser()).values()]
     faults = [fault_of(InputError(check.text), check.path) for check in checks if not check.ok]
-    return faults + _turned(Path(name).expanduser())
-
-
-def _turned(folder: Path) -> list[Finding]:
-    """A note on Cohen, Afshar, Tapson and van Schaik, "EMNIST: an extension of MNIST to handwritten letters"."""
-    found = sorted(folder.glob("emnist-*-images-idx3-ubyte*"))
+    # Cohen, Afshar, Tapson and van Schaik, "EMNIST: an extension of MNIST to handwritten letters"
+    emnist = sorted(Path(name).expanduser().glob("emnist-*-images-idx3-ubyte*"))
     text = "EMNIST is published with rows and columns exchanged; a model of it reads upright pictures wrongly"
-    return [Finding("orientation", False, f"{found[0]}: {text}")] if found else []
+    return faults + [Finding("orientation", False, f"{path}: {text}") for path in emnist[:1]]
 
 
 def fault_of(error: InputError, path: Path) -> Finding:
