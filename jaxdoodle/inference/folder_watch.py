@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -96,8 +97,6 @@ def _count(path: str) -> int:
     """How many complete lines a file that may grow has; 0 where it cannot be read."""
     if not _grows(path):
         return 0
-    try:
-        with open(path, "rb") as lines:
-            return sum(line.endswith(b"\n") for line in lines)
-    except OSError:
-        return 0
+    with suppress(OSError), open(path, "rb") as lines:
+        return sum(line.endswith(b"\n") for line in lines)
+    return 0

@@ -145,7 +145,6 @@ def _for_kernels(layers: Iterable[tuple[Layer, NumPyParams]]) -> list[tuple[Laye
 
 def _pool_before_relu(layers: list[tuple[Layer, NumPyParams]]) -> list[tuple[Layer, NumPyParams]]:
     """ReLU after the maximum gives the same outputs, from fewer numbers."""
-    layers = list(layers)
     for i in range(len(layers) - 1):
         if (type(layers[i][0]), type(layers[i + 1][0])) == (ReLU, MaxPool2D):
             layers[i], layers[i + 1] = layers[i + 1], layers[i]

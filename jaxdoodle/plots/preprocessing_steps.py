@@ -27,15 +27,10 @@ def draw_steps(steps: Sequence[tuple[str, NDArray[np.float32]]], path: str | os.
     for index, (name, picture) in enumerate(steps):
         left = GAP + index * (SIDE + GAP)
         canvas.text((left, HEADING - 4), name, "#222222", font, anchor="ls")
-        shown = _picture(picture)
+        levels = np.rint(255 * (1 - picture if picture.ndim == 2 else picture)).astype(np.uint8)
+        shown = Image.fromarray(levels[..., 0] if levels.ndim == 3 and levels.shape[2] == 1 else levels).convert("RGBA")
         zoom = SIDE / max(shown.size)
         size = [max(1, round(n * zoom)) for n in shown.size]
         shown = shown.resize(size, Image.Resampling.NEAREST if zoom > 2 else Image.Resampling.BOX)
         strip.paste(shown, (left + (SIDE - size[0]) // 2, HEADING + (SIDE - size[1]) // 2), shown)
     strip.save(path)
-
-
-def _picture(pixels: NDArray[np.float32]) -> Image.Image:
-    """As RGBA."""
-    levels = np.rint(255 * (1 - pixels if pixels.ndim == 2 else pixels)).astype(np.uint8)
-    return Image.fromarray(levels[..., 0] if levels.ndim == 3 and levels.shape[2] == 1 else levels).convert("RGBA")

@@ -105,14 +105,9 @@ def scan_lines(name: str, stream: BinaryIO) -> Iterator[Any]:
     number = 0
     while line := stream.readline(MAX_BYTES + 1):
         number += 1
-        yield _drawing_or_error(f"{name}, line {number}", parse_line, line)
+        yield _drawing_or_error(f"{name}, line {number}", lambda text: _drawing_in(_json(text)), line)
         while len(line) > MAX_BYTES and not line.endswith(b"\n"):
             line = stream.readline(MAX_BYTES + 1)
-
-
-def parse_line(line: bytes) -> Drawing:
-    """The drawing on a line of ndjson. Raises ``InputError``, which names no line."""
-    return _drawing_in(_json(line))
 
 
 def _drawing_or_error(place: str, parse: Callable[[Any], Drawing], found: Any) -> Any:
