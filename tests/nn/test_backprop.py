@@ -36,7 +36,7 @@ EVERYTHING = ModelSpec(
     (
         Conv2D(4, (3, 2), padding="SAME"), LeakyReLU(), BatchNorm(), AvgPool2D(3, 1), Dropout(0.3),
         Conv2D(3, 2, stride=2), Tanh(), MaxPool2D(), Flatten(), Dense(6), Sigmoid(),
-        Residual((Dense(6), BatchNorm(), Dropout(0.2), Residual((Dense(6), Tanh())))), Dense(5), Softmax(),
+        Residual((Dense(6), Dropout(0.2), Residual((Dense(6), Tanh())))), Dense(5), Softmax(),
     ),
     (13, 10, 2),
 )  # fmt: skip
@@ -98,9 +98,9 @@ def test_the_reverse_pass_gives_the_gradient_of_autodiff(name, dtype, mode):
         (auto_value, auto_aux), auto_grads = auto(*arguments, **mode)
         np.testing.assert_allclose(value, auto_value, rtol=TOLERANCE[dtype])
         assert jax.tree.structure(aux) == jax.tree.structure(auto_aux)
-        for hand, auto in zip(jax.tree.leaves(grads), jax.tree.leaves(auto_grads), strict=True):
-            assert hand.dtype == dtype and hand.shape == auto.shape
-            assert np.linalg.norm(hand - auto) <= TOLERANCE[dtype] * max(np.linalg.norm(auto), 1e-3)
+        for found, expected in zip(jax.tree.leaves(grads), jax.tree.leaves(auto_grads), strict=True):
+            assert found.dtype == dtype and found.shape == expected.shape
+            assert np.linalg.norm(found - expected) <= TOLERANCE[dtype] * max(np.linalg.norm(expected), 1e-3)
 
 
 def test_the_derivative_along_a_random_direction_is_that_of_central_differences():

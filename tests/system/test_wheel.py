@@ -35,7 +35,17 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     package = {path for path in (ROOT / "jaxdoodle").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert held == {path.relative_to(ROOT).as_posix() for path in package}
-    assert {Path(name).suffix for name in held} == {".py", ".pyi", ".typed", ".md", ".csv", ".html", ".css", ".js", ".c"}
+    assert {Path(name).suffix for name in held} == {
+        ".py",
+        ".pyi",
+        ".typed",
+        ".md",
+        ".csv",
+        ".html",
+        ".css",
+        ".js",
+        ".c",
+    }
 
 
 def test_what_describes_the_wheel_names_version_license_and_what_it_needs(wheel):

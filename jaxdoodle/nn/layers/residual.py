@@ -91,7 +91,7 @@ class Residual(Layer):
     def examples(cls) -> tuple[tuple[Residual, Shape], ...]:
         return (
             (cls((Dense(6), Tanh(), cls((Dense(6),)))), (6,)),
-            (cls((Conv2D(2, 3, padding="SAME"), BatchNorm())), (4, 5, 2)),
+            (cls((BatchNorm(), Conv2D(2, 3, padding="SAME"))), (4, 5, 2)),
         )
 
     @property

@@ -93,8 +93,7 @@ def draw(layer, shape, inputs, dtype, seed=0):
     """Random parameters (biases too), an input of the named kind, and a random cotangent for the output."""
     rng = np.random.default_rng(seed)
     params = {name: rng.normal(size=s).astype(dtype) for name, s in layer.param_shapes(shape[1:]).items()}
-    if "var" in params:
-        params["var"] = np.abs(params["var"]) + dtype(0.1)
+    params |= {name: np.abs(leaf) + dtype(0.1) for name, leaf in params.items() if name.rpartition(".")[2] == "var"}
     x = INPUTS[inputs](rng, shape).astype(dtype)
     dy = rng.normal(size=(shape[0], *layer.output_shape(shape[1:]))).astype(dtype)
     return jax.tree.map(jnp.asarray, (params, x, dy))
