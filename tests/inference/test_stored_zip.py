@@ -1,5 +1,6 @@
 """Archives as zipfile writes them; what else an archive could be is refused in test_model_file."""
 
+import hashlib
 import io
 import zipfile
 
@@ -27,6 +28,12 @@ def test_the_bytes_are_those_of_zipfile(members):
     with zipfile.ZipFile(io.BytesIO(pack(members))) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == members
+
+
+def test_the_bytes_are_the_same_with_every_version_of_python():
+    assert (
+        hashlib.sha256(pack(MEMBERS)).hexdigest() == "9620a65280253f9d1da3052a7fed0730c157ce91377a615afaa635cf491694e2"
+    )
 
 
 def test_nothing_is_copied():
