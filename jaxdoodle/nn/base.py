@@ -211,14 +211,14 @@ def _default_examples(cls: Any, shapes: Iterable[Shape]) -> Iterable[tuple[Any, 
     made = cls()
     for shape in shapes:
         try:
-            getattr(made, "output_shape", tuple)(shape)
+            getattr(made, "output_shape", tuple)(shape)  # a loss takes outputs of any shape
         except SpecError:
             continue
         yield made, shape
 
 
 def _repr(self: Any) -> str:
-    """As it is written, without the fields that have their default value."""
+    """As it is written, without the fields that have their default value, or twice that for both directions."""
     said = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
     told = [
         f"{name}={value!r}" for name, (value, default) in said.items() if value not in (default, (default, default))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.catalog import FileStatus, data_root
-from jaxdoodle.data.download.get import NAMES, get
 from jaxdoodle.data.download.http import Transfer
+from jaxdoodle.data.download.publishers import NAMES, get
 from jaxdoodle.data.readers.quickdraw import PER_CLASS
 
 MIRROR = "JAXDOODLE_MIRROR"

@@ -6,8 +6,8 @@ from socket import socket
 
 import pytest
 
-from jaxdoodle.data.download.get import fetch
 from jaxdoodle.data.download.http import OVERLAP, MirrorError, Transfer, pull
+from jaxdoodle.data.download.publishers import fetch
 from tests.fixtures.mirror import CONTENT, GOOD, QUICK, whole_item
 
 BAD = {

@@ -7,9 +7,8 @@ import pytest
 
 from jaxdoodle.core.errors import FailedError
 from jaxdoodle.data import FileStatus
-from jaxdoodle.data.download import get
-from jaxdoodle.data.download.get import fetch
 from jaxdoodle.data.download.http import Transfer
+from jaxdoodle.data.download.publishers import fetch, get
 from jaxdoodle.data.readers.idx import MNIST_SHA256
 from tests.fixtures.mirror import BITMAPS, QUICK, quickdraw
 
