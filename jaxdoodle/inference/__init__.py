@@ -1,28 +1,29 @@
-"""The part that travels: everything needed to predict, with NumPy alone (and Pillow to open picture files)."""
+"""What a trained model says, with NumPy alone (and Pillow to open picture files)."""
 
 import gc
 import os
 import sys
 from typing import Any
 
-__all__ = ["Model"]
+__all__ = ["Model", "Prediction"]
 
 
 def __getattr__(name: str) -> Any:
-    """``Model`` is imported when it is asked for: reading a spec should not cost a NumPy import."""
-    if name == "Model":
+    """Names are imported when they are asked for: reading a spec should not cost a NumPy import."""
+    if name in __all__:
         _import_numpy()
-        from jaxdoodle.inference.model import Model
+        from jaxdoodle.inference import model
 
-        return Model
+        return getattr(model, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _import_numpy() -> None:
     """Import NumPy without threads for its matrix products, which here are too small to be shared among cores.
 
-    Starting the threads costs half as much processor time as the rest of the import. Whoever has set a number of
-    threads, or has NumPy already, keeps what they have. Nor is garbage looked for meanwhile: an import makes none.
+    Starting the threads costs half as much processor time as the rest of the import. A number of threads that is set in
+    the environment stays, and so does a NumPy that is imported already. Garbage is not collected meanwhile: an import
+    makes none.
     """
     if "numpy" in sys.modules or {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"} & os.environ.keys():
         return
