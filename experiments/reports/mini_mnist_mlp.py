@@ -38,13 +38,13 @@ EXPERIMENT = Experiment(
         "report": Variant(
             lambda classes: mlp(classes, (1000,), kernel_init="normal(0.001)"),
             TrainConfig(epochs=500, batch_size=1000, optimizer="sgd", learning_rate=0.002, schedule="constant"),
+            divisor=1.0,
         ),
         "cnn, augmented": Variant(
             lambda classes: digit_cnn(classes, drop_rate=0.3),
             TrainConfig(
                 epochs=400, batch_size=50, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.995
             ),
-            divisor=255.0,
         ),
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,8 +26,6 @@ CATEGORIES_FILE = "quickdraw/categories.txt"
 STROKES_FOLDER = "quickdraw/full/simplified"
 #: Default classes of doodles and quickdraw: those of Bilal Ahmad, "Doodle Classifier".
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
-#: The network of the mini-MNIST report takes pixels from 0 to 255.
-RAW_MNIST = replace(MNIST, divisor=1.0)
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def load_dataset(
     official = test
     train, test = mini_mnist.read_mini_mnist(root / FOLDERS[name], train)
     extra = {"clean": without(test, train), "official": official}
-    return split_training(train, test, RAW_MNIST, validation, chosen, per_class, extra)
+    return split_training(train, test, MNIST, validation, chosen, per_class, extra)
 
 
 def list_datasets(root: str | Path | None = None) -> list[DatasetStatus]:
@@ -215,7 +213,7 @@ def _load_folder(folder: Path, classes: Sequence[str] | None, per_class: int | N
     if any(map(IDX_NAME.fullmatch, names)):
         return split_training(*read_idx_folder(folder), MNIST, validation, classes, per_class)
     if any(name in mini_mnist.CSV_FILES for name in names):
-        return split_training(*mini_mnist.read_csv_folder(folder), RAW_MNIST, validation, classes, per_class)
+        return split_training(*mini_mnist.read_csv_folder(folder), MNIST, validation, classes, per_class)
     if any(name.endswith(".npy") for name in names):
         drawings = read_bitmaps(folder, folder.resolve().name, classes, per_class or PER_CLASS)
     else:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.cli import main
-from jaxdoodle.data.catalog import RAW_MNIST
 from jaxdoodle.inference import Model
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing import MNIST
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -110,7 +110,7 @@ def test_a_further_test_set_is_scored_by_its_name(data_root, tmp_path, capsys):
     digits = tuple("0123456789")
     spec = ModelSpec((Flatten(), Dense(10)), (28, 28, 1), digits)
     params = [{}, {"w": np.zeros((784, 10), np.float32), "b": np.zeros(10, np.float32)}]
-    Model(spec, params, RAW_MNIST).save(tmp_path / "model.npz")
+    Model(spec, params, MNIST).save(tmp_path / "model.npz")
     for name, total in (("test", 350), ("clean", 318)):
         words = ["evaluate", str(tmp_path), "--dataset", "mnist-mini", "--set", name, "--json"]
         assert main([*words, "--data-dir", str(data_root)]) == 0

@@ -124,15 +124,13 @@ def test_a_folder_of_idx_files_is_a_dataset(idx_folder):
     assert chosen.classes == ("2", "0") and sizes(chosen) == [10, 10, 8]
 
 
-def test_a_folder_of_the_report_s_csv_files_is_a_dataset_of_raw_bytes(tmp_path, random_dataset):
+def test_a_folder_of_the_report_s_csv_files_is_a_dataset(tmp_path, random_dataset):
     for split, n in (("train", 20), ("test", 10)):
         data = random_dataset(n, tuple("0123456789"), seed=n)
         np.savetxt(tmp_path / f"{split}_X.csv", data.images.reshape(n, 784), "%d", ",")
         np.savetxt(tmp_path / f"{split}_label.csv", np.eye(10)[data.labels], "%d", ",")
     splits = load_dataset(str(tmp_path), validation=0.0)
-    assert (
-        sizes(splits) == [20, 0, 10] and splits.preprocessing.divisor == 1 and splits.preprocessing.centering == "mass"
-    )
+    assert sizes(splits) == [20, 0, 10] and splits.preprocessing == MNIST
 
 
 def test_a_folder_of_pictures_is_a_dataset(tmp_path):
@@ -182,7 +180,7 @@ def test_the_cap_on_mnist_leaves_the_test_set_whole(data_root):
 
 def test_mini_mnist_comes_with_its_leaks_counted_and_two_honest_test_sets(data_root):
     splits = load_dataset("mnist-mini", root=data_root, validation=0.0)
-    assert sizes(splits) == [1000, 0, 350] and splits.preprocessing.divisor == 1
+    assert sizes(splits) == [1000, 0, 350] and splits.preprocessing == MNIST
     assert splits.overlap_text == (
         "42 of 1,000 train drawings are repeats; 8 of 350 test drawings are repeats; "
         "32 of 350 test drawings are also in train"
