@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = exports(
     __name__,
     architectures="ACTIVATIONS digit_cnn mlp sketch_cnn",
     backprop="as_custom_vjp autodiff value_and_grad",
-    base="Layer Loss SpecError layer loss",
+    base="Layer LayerLike Loss LossLike SpecError layer loss",
     layers=" ".join(layers.__all__),
     losses="BinaryCrossEntropy MeanSquaredError SoftmaxCrossEntropy",
     model="Aux apply init loss_fn",

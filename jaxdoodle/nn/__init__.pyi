@@ -7,7 +7,9 @@ from jaxdoodle.nn.backprop import as_custom_vjp as as_custom_vjp
 from jaxdoodle.nn.backprop import autodiff as autodiff
 from jaxdoodle.nn.backprop import value_and_grad as value_and_grad
 from jaxdoodle.nn.base import Layer as Layer
+from jaxdoodle.nn.base import LayerLike as LayerLike
 from jaxdoodle.nn.base import Loss as Loss
+from jaxdoodle.nn.base import LossLike as LossLike
 from jaxdoodle.nn.base import SpecError as SpecError
 from jaxdoodle.nn.base import layer as layer
 from jaxdoodle.nn.base import loss as loss

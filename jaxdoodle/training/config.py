@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from jaxdoodle.core.errors import InputError, did_you_mean
-from jaxdoodle.nn import Loss, SoftmaxCrossEntropy
+from jaxdoodle.nn import LossLike, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.augmentation import Augment
 
@@ -63,7 +63,7 @@ class OptimizerConfig(_Options):
 
     Args:
       epochs: Number of passes over the training images.
-      loss: A loss of ``jaxdoodle.nn``.
+      loss: A loss of ``jaxdoodle.nn``, or an instance of a class marked ``@nn.loss``.
       gradients: ``"hand"``: the hand-written backward pass; ``"autodiff"``: ``jax.value_and_grad``.
       optimizer: A name of ``optimizers.OPTIMIZERS``.
       learning_rate: The highest one of the schedule.
@@ -73,7 +73,7 @@ class OptimizerConfig(_Options):
     """
 
     epochs: int = _option(10, "number of passes over the training images", at_least=1)
-    loss: Loss = SoftmaxCrossEntropy()
+    loss: LossLike = SoftmaxCrossEntropy()
     gradients: str = _option("hand", "how gradients are computed", "hand autodiff")
     optimizer: str = _option("adam", "optimizer", "sgd momentum nesterov adam adamw nadam adagrad rmsprop lion")
     learning_rate: float = _option(1e-3, "highest learning rate of the schedule", above=0)

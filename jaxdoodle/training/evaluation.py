@@ -11,7 +11,7 @@ import numpy as np
 from jaxdoodle.core.types import Array, NDArray
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.metrics import format_accuracy
-from jaxdoodle.nn import Loss, ModelSpec, SoftmaxCrossEntropy, model
+from jaxdoodle.nn import LossLike, ModelSpec, SoftmaxCrossEntropy, model
 from jaxdoodle.nn.fused import fuse
 from jaxdoodle.training.step import scale
 
@@ -47,7 +47,7 @@ def evaluate(
     spec: ModelSpec,
     params: Sequence[Mapping[str, Any]],
     dataset: Dataset,
-    loss: Loss = SoftmaxCrossEntropy(),  # noqa: B008 - frozen
+    loss: LossLike = SoftmaxCrossEntropy(),  # noqa: B008 - frozen
     *,
     divisor: float = 255.0,
 ) -> Evaluation:
@@ -92,7 +92,7 @@ def predict(
     return np.concatenate([np.asarray(chunk) for chunk in logits])[: len(images)]
 
 
-def score(logits: NDArray[np.float32], labels: NDArray[np.integer], loss: Loss) -> Evaluation:
+def score(logits: NDArray[np.float32], labels: NDArray[np.integer], loss: LossLike) -> Evaluation:
     """Score logits.
 
     Args:
@@ -113,5 +113,5 @@ def _apply(spec: ModelSpec, params: Any, images: Array, divisor: float) -> Array
 
 
 @jax.jit(static_argnums=0)
-def _loss(loss: Loss, logits: Array, labels: Array) -> Array:
+def _loss(loss: LossLike, logits: Array, labels: Array) -> Array:
     return loss.forward(logits, labels)[0]

@@ -18,7 +18,7 @@ WRONG = {
     "jd.fitt": 'Module has no attribute "fitt"',
     'Swish("five")': '"Swish" has incompatible type "str"; expected "float"',
 }
-SWISH = """
+OWN = """
 import jaxdoodle as jd
 
 @jd.nn.layer
@@ -34,7 +34,16 @@ class Swish:
     def numpy_forward(self, params, x):
         return x
 
+@jd.nn.loss
+class Mean:
+    def forward(self, outputs, labels):
+        return outputs.mean(), outputs
+
+    def backward(self, residuals):
+        return residuals
+
 jd.ModelSpec((Swish(2.0),), (3,))
+jd.TrainConfig(loss=Mean())
 """
 
 
@@ -75,7 +84,7 @@ def test_a_client_passes_strict_and_runs(installed, tmp_path):
 
 def test_wrong_arguments_are_found_by_the_type_checker(installed, tmp_path):
     file = tmp_path / "wrong.py"
-    file.write_text("\n".join([SWISH, *WRONG]))
+    file.write_text("\n".join([OWN, *WRONG]))
     said = mypy(installed, file).stdout
     assert f"Found {len(WRONG)} errors" in said, said
     for message in WRONG.values():
