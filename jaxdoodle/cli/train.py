@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxdoodle.cli.options import add_config, add_dataset, add_layers, config_of, counts, layers_of, read_spec
+from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
 from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
@@ -94,4 +95,7 @@ def _network(options: argparse.Namespace, classes: Sequence[str]) -> ModelSpec:
         return digit_cnn(classes)
     if options.model == "sketch-cnn":
         return sketch_cnn(classes)
+    if not Path(options.model).exists():
+        hint = did_you_mean(options.model, ("mlp", "cnn", "sketch-cnn"))
+        raise InputError(f"{options.model}: no such file; a network is mlp, cnn, sketch-cnn or a JSON file{hint}")
     return read_spec(options.model, classes, layers_of(options.layers))

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from jaxdoodle.core.errors import did_you_mean
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import Shape
 from jaxdoodle.core.validation import is_count, unique_keys
@@ -84,7 +85,7 @@ class ModelSpec:
         for index, layer in enumerate(self.layers):
             try:
                 shapes.append(layer.output_shape(shapes[-1]))
-            except SpecError as error:
+            except ValueError as error:
                 raise SpecError(f"layers[{index}]: {error}") from None
         return tuple(shapes)
 
@@ -211,7 +212,7 @@ def _from_dict(place: str, entry: Any, known: Mapping[str, type], depth: int = 0
         raise SpecError(
             f"{place} has type {name!r}, which is not built in ({', '.join(builtin.__all__)}); "
             f"its class is given by Model.load(path, layers=[{name if name.isidentifier() else '...'}]) "
-            "or --layers FILE.py."
+            f"or --layers FILE.py{did_you_mean(name, builtin.__all__)}"
         )
 
     def read(value: Any) -> Any:
@@ -222,7 +223,7 @@ def _from_dict(place: str, entry: Any, known: Mapping[str, type], depth: int = 0
     arguments = {key: read(value) for key, value in entry.items() if key != "type"}
     try:
         return cls(**arguments)
-    except (TypeError, SpecError) as error:
+    except (TypeError, ValueError) as error:
         raise SpecError(f"{place} ({name}): {error}") from None
 
 

@@ -123,6 +123,13 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path, capsys):
     assert capsys.readouterr().err == "jaxdoodle: device tpu: JAX finds none on this machine.\n"
 
 
+def test_a_network_that_is_no_file_is_refused_with_the_nearest_name(tmp_path, capsys):
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 20 --model cnnn --out {tmp_path}"
+    assert main(words.split()) == 2
+    said = "cnnn: no such file; a network is mlp, cnn, sketch-cnn or a JSON file; did you mean cnn?"
+    assert capsys.readouterr().err == f"jaxdoodle: {said}\n"
+
+
 def test_the_seed_draws_other_doodles(tmp_path):
     digests = set()
     for seed in (1, 2):

@@ -22,6 +22,7 @@ from jaxdoodle.nn import (
     Softmax,
     SpecError,
     Tanh,
+    layer,
 )
 from jaxdoodle.nn import layers as builtin
 
@@ -62,8 +63,8 @@ def test_blocks_are_nested_no_deeper_than_a_reader_follows():
 
 
 def test_every_field_of_a_layer_is_saved():
-    for layer, saved in zip(ONE_OF_EACH.layers, ONE_OF_EACH.to_dict()["layers"], strict=True):
-        assert set(saved) == {"type", *(f.name for f in fields(layer))}
+    for one, saved in zip(ONE_OF_EACH.layers, ONE_OF_EACH.to_dict()["layers"], strict=True):
+        assert set(saved) == {"type", *(f.name for f in fields(one))}
 
 
 def test_one_number_stands_for_both_directions():
@@ -94,6 +95,28 @@ def test_same_padding_puts_the_odd_pixel_last():
 
 
 IMAGE = (28, 28, 1)
+
+
+@layer
+class AtMostTwo(ReLU):
+    """Raises a plain ``ValueError``, as layers of users do."""
+
+    n: int = 1
+
+    @staticmethod
+    def spec(n):
+        return {"input_shape": [9], "layers": [{"type": "AtMostTwo", "n": n}]}
+
+    def __post_init__(self):
+        if self.n > 2:
+            raise ValueError("n is at most 2")
+
+    def output_shape(self, input_shape):
+        if not self.n:
+            raise ValueError("no layer of none")
+        return input_shape
+
+
 REFUSED = [
     (lambda: ModelSpec((Conv2D(8, 5), Dense(10)), IMAGE), r"layers\[1\]: Dense takes flat features; got \(24, 24, 8\)"),
     (lambda: ModelSpec((Conv2D(8, 5),), (4, 4, 1)), r"layers\[0\]: Conv2D with kernel_size \(5, 5\) is larger .* 4x4"),
@@ -125,6 +148,9 @@ REFUSED = [
         lambda: ModelSpec.from_json('{"input_shape": [9], "layers": [{"type": "Dense", "n_out": 3}]}'),
         r"layers\[0\] \(Dense\): .*n_out",
     ),
+    (lambda: ModelSpec.from_json('{"input_shape": [9], "layers": [{"type": "Dens"}]}'), "did you mean Dense?"),
+    (lambda: ModelSpec.from_dict(AtMostTwo.spec(3), [AtMostTwo]), r"layers\[0\] \(AtMostTwo\): n is at most 2"),
+    (lambda: ModelSpec.from_dict(AtMostTwo.spec(0), [AtMostTwo]), r"layers\[0\]: no layer of none"),
 ]
 
 
