@@ -52,8 +52,11 @@ def forward(
     blocks: Sequence[FusedBlock] | None = None,
 ) -> tuple[Array, list[Any]]:
     """Outputs, and the residuals of each block. Without ``blocks``, each layer is one. A key means training mode."""
-    if x.shape[1:] != spec.input_shape:
-        raise ValueError(f"the network takes inputs of shape (batch, *{spec.input_shape}); got {x.shape}.")
+    if x.shape[1:] != spec.input_shape or not jax.numpy.issubdtype(x.dtype, jax.numpy.floating):
+        sizes = ", ".join(map(str, spec.input_shape))
+        raise ValueError(f"the network takes floating-point inputs (batch, {sizes}); got {x.dtype} {x.shape}.")
+    if len(params) != len(spec.layers):
+        raise ValueError(f"the network has {len(spec.layers)} layers; got the parameters of {len(params)}.")
     residuals = []
     for start, layer, _ in unfused(spec) if blocks is None else blocks:
         block_key = None if key is None else jax.random.fold_in(key, start)
@@ -78,7 +81,7 @@ def apply(
       ``(batch, *spec.output_shape)``.
 
     Raises:
-      ValueError: The shape does not fit, or the key is missing or not wanted.
+      ValueError: Inputs are not floats of that shape, parameters are of other layers, or the key does not fit the mode.
     """
     return forward(spec, params, x, key=mode_key(training, key))[0]
 
