@@ -92,25 +92,20 @@ class Model:
         provenance: Mapping[str, Any] | None = None,
     ):
         arrays = tuple({name: np.array(value, np.float32) for name, value in p.items()} for p in params)
-        network = Network(spec, arrays, preprocessing.divisor)
         images = reference_images
         if images is None:
             images = np.random.default_rng(0).integers(0, 256, (4, *spec.input_shape), np.uint8)
-        logits = network.logits(images)
-        self._set(
-            ModelFile(spec, arrays, preprocessing, images, logits, temperature, abstain_below, provenance or {}),
-            network,
+        logits = Network(spec, arrays, preprocessing.divisor).logits(images)
+        self._file = ModelFile(
+            spec, arrays, preprocessing, images, logits, temperature, abstain_below, provenance or {}
         )
 
     @classmethod
     def from_file(cls, file: ModelFile) -> Model:
         """The model that the content of a model file describes."""
         model = cls.__new__(cls)
-        model._set(file, file.network)
+        model._file = file
         return model
-
-    def _set(self, file: ModelFile, network: Network) -> None:
-        self._file, self._network = file, network
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], layers: Sequence[type] = ()) -> Model:
@@ -178,7 +173,7 @@ class Model:
                 f"logits takes uint8 images (n, {height}, {width}); got {images.dtype} {images.shape}. "
                 "predict() takes any picture."
             )
-        return self._network.logits(images.reshape(-1, *shape))
+        return self._file.network.logits(images.reshape(-1, *shape))
 
     def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:
         """Logits (n, classes) as probabilities, float64: ``softmax(logits / temperature)``.
@@ -257,6 +252,6 @@ def energy(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _escape(text: str) -> str:
-    from html import escape  # nobody who predicts waits for it
+    from html import escape  # not needed to predict
 
     return escape(text)
