@@ -134,4 +134,4 @@ def _show(reports: Sequence[Report], seconds: float) -> None:
 
 def _worst(report: Report) -> str:
     errors = [leaf.figures.rel_l2 for p in report.test_points for leaf in p.leaves if leaf.verdict != "convention"]
-    return f"{max(errors, default=0.0):.1e}"
+    return f"{max(errors):.1e}" if errors else "-"

@@ -81,7 +81,10 @@ def _check_layer(
     title: str, layer: Any, params: Params, x: NDArray[np.float64], key: Array | None = None, **options: Any
 ) -> Report:
     def backward(residuals: Residuals, dy: Array) -> tuple[PyTree, PyTree]:
-        dparams, dx = layer.backward(residuals, dy)
+        given = layer.backward(residuals, dy)
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise ValueError(f"{type(layer).__name__}.backward returns (dparams, dx); got {type(given).__name__}")
+        dparams, dx = given
         expected, returned = (str(jax.tree.structure(tree))[len("PyTreeDef(") : -1] for tree in (params, dparams))
         if returned != expected:
             raise ValueError(f"{type(layer).__name__}.backward returns dparams {returned}; params are {expected}")

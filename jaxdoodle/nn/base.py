@@ -16,9 +16,11 @@ A layer is a frozen class in one file: its fields describe it, and pure function
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
+from itertools import product
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
 from jaxdoodle.core.errors import InputError
@@ -98,7 +100,10 @@ class Layer(ABC):
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Any, Shape]]:
-        """Layers of this class with shapes of inputs, which checks run over. By default the one without arguments."""
+        """Layers of this class with shapes of inputs, which checks run over.
+
+        By default the one without arguments, and one with every float moved off its default.
+        """
         return tuple(_default_examples(cls, ((7,), (5, 6, 2))))
 
 
@@ -208,13 +213,16 @@ def _mark(cls: type[T], base: Any) -> type[T]:
 def _default_examples(cls: Any, shapes: Iterable[Shape]) -> Iterable[tuple[Any, Shape]]:
     if needed := [field.name for field in fields(cls) if field.default is field.default_factory is MISSING]:
         raise SpecError(f"{cls.__name__} needs {', '.join(needed)}; give it examples() to be checked with.")
-    made = cls()
-    for shape in shapes:
-        try:
-            getattr(made, "output_shape", tuple)(shape)  # a loss takes outputs of any shape
-        except SpecError:
-            continue
-        yield made, shape
+    made = [cls()]
+    # A factor of 1 and a term of 0 hide that a derivative lacks them.
+    moved = {field.name: 0.75 * field.default + 0.05 for field in fields(cls) if type(field.default) is float}
+    if moved:
+        with contextlib.suppress(ValueError):  # another value may be out of range
+            made.append(cls(**moved))
+    for each, shape in product(made, shapes):
+        with contextlib.suppress(ValueError):
+            getattr(each, "output_shape", tuple)(shape)  # a loss takes outputs of any shape
+            yield each, shape
 
 
 def _repr(self: Any) -> str:

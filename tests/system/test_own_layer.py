@@ -12,6 +12,7 @@ import pytest
 
 import jaxdoodle as jd
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.gradcheck import layers
 from tests.system import mine
 from tests.system.mine import DepthwiseConv2D, Huber, LayerNorm, Skip, Swish
 
@@ -59,14 +60,10 @@ def test_the_gradient_checker_proves_the_file():
 
 
 def test_the_gradient_checker_refuses_a_wrong_derivative(tmp_path):
-    wrong = (
-        MINE.read_text()
-        .replace("s + self.beta * x * s * (1 - s)", "s + x * s * (1 - s)")
-        .replace("beta: float = 1.0", "beta: float = 1.5")
-    )
-    (tmp_path / "wrong.py").write_text(wrong)
+    wrong = MINE.read_text().replace("s + self.beta * x * s * (1 - s)", "s + x * s * (1 - s)")
+    (tmp_path / "wrong.py").write_text(wrong)  # which is right for the default beta, 1
     done = jaxdoodle("check", tmp_path / "wrong.py")
-    assert done.returncode == 1 and "FAIL" in done.stdout
+    assert done.returncode == 1 and "FAIL  layer: Swish(beta=0.8)" in done.stdout
 
 
 def test_training_by_hand_and_by_autodiff_loses_alike(data):
@@ -181,6 +178,24 @@ def test_a_layer_is_a_static_argument_of_jit():
         return layer.forward({}, x)[0]
 
     assert apply(Swish(2.0), jnp.ones(3)).shape == (3,) and hash(Swish(2.0)) == hash(Swish(2.0)) != hash(Swish())
+
+
+def test_bytes_and_the_parameters_of_other_layers_are_refused(data):
+    params = jd.init(SPEC, jax.random.key(0))
+    with pytest.raises(ValueError, match=r"floating-point inputs \(batch, 28, 28, 1\); got uint8 \(\d+, 28, 28, 1\)"):
+        jd.apply(SPEC, params, data.test.images)
+    with pytest.raises(ValueError, match="has 8 layers; got the parameters of 7"):
+        jd.apply(SPEC, params[:-1], jnp.zeros((1, 28, 28, 1)))
+
+
+def test_a_backward_that_returns_dx_alone_fails_with_the_contract():
+    @jd.nn.layer
+    class Alone(Nothing):
+        def backward(self, residuals, dy):
+            return dy
+
+    _, check = next(layers.cases_of(Alone))
+    assert "Alone.backward returns (dparams, dx); got" in str(check())
 
 
 def test_a_mode_and_its_key_go_together():
