@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def folder() -> Path:
-    """Of this project; it need not be there yet."""
+    """The cache folder of this project; it need not exist."""
     windows = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     custom = {"win32": windows, "darwin": "~/Library/Caches"}.get(sys.platform, "~/.cache")
     return Path(os.environ.get("XDG_CACHE_HOME") or custom).expanduser() / "jaxdoodle"

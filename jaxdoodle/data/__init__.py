@@ -1,4 +1,4 @@
-"""Datasets: labelled drawings in a train, a validation and a test split. Needs NumPy and Pillow, not JAX."""
+"""Datasets: labeled drawings in a train, a validation and a test split. Needs NumPy and Pillow, not JAX."""
 
 from jaxdoodle.data.catalog import NAMES, DatasetStatus, FileStatus, data_root, list_datasets, load_dataset, verify
 from jaxdoodle.data.dataset import Dataset, Splits

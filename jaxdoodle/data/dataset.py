@@ -1,4 +1,4 @@
-"""Labelled drawings, and their splits: train, validation and test."""
+"""Labeled drawings, and their splits: train, validation and test."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jaxdoodle"
-#: From the bottom up: a package imports from itself and from lower floors, never from its own floor's neighbours.
+#: From the bottom up: a package imports from itself and from lower floors, never from its own floor's neighbors.
 FLOORS = (
     {"core"},
     {"nn", "strokes", "metrics"},
@@ -21,7 +21,7 @@ FLOORS = (
     {"__main__"},
 )
 #: The page's sources belong to the format that writes them.
-NEIGHBOURS = {("formats", "web")}
+NEIGHBORS = {("formats", "web")}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -49,7 +49,7 @@ GRAPH = {module: {name for name in imported(module, path) if name in MODULES} fo
 def fault_of(importer, target):
     """What is wrong with an import between two modules, or ``None``."""
     here, there = (name.split(".")[1] for name in (importer, target))
-    if here == there or (here, there) in NEIGHBOURS:
+    if here == there or (here, there) in NEIGHBORS:
         return None
     if floor_of(there) is None or floor_of(there) >= floor_of(here):
         return f"{importer} (floor {floor_of(here)}) imports {target} (floor {floor_of(there)})"

@@ -1,8 +1,8 @@
 """The four candidates of every 2x2 window by one matrix product: for kernels of any size.
 
-The image is cut into tiles of 2x2 pixels, like the windows of the pool. What the kernel sees from the four places of a
-window lies in the same few tiles, so one product with the kernel, shifted to each place, gives the four candidates side
-by side.
+The image is cut into tiles of 2x2 pixels, like the windows of the pool. What the kernel sees from the four offsets of a
+window lies in the same few tiles, so one product with the kernel, shifted to each offset, gives the four candidates
+side by side.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _from_patches(conv: Conv2D, dpatches: Array, x: Array) -> Array:
 
 
 def _at_each_offset(w: Array) -> Array:
-    """``(4 * filters, span * span * 2 * 2 * channels)``: the kernel, shifted to each place and zero elsewhere."""
+    """``(4 * filters, span * span * 2 * 2 * channels)``: the kernel, shifted to each offset and zero elsewhere."""
     height, width, channels, filters = w.shape
     rows, columns = tiles_seen((height, width))
     shifted = [
