@@ -262,11 +262,11 @@ def _verify(model: ModelFile) -> None:
         raise InputError(f"abstain_below is a number or null; got {model.abstain_below!r}.")
     if not isinstance(model.provenance, Mapping):
         raise InputError(f"provenance is a mapping; got {model.provenance!r}.")
-    for i, params in enumerate(model.params):
+    for i, (layer, params) in enumerate(zip(spec.layers, model.params, strict=True)):
         for name, value in params.items():
             if not np.isfinite(value).all():
                 raise InputError(f"layers/{i}/{name} holds NaN or infinite values.")
-            if name.rpartition(".")[2] == "var" and np.min(value) < 0:
+            if name in layer.statistics and name.rpartition(".")[2] == "var" and np.min(value) < 0:
                 raise InputError(f"layers/{i}/{name} holds a negative variance.")
 
     inputs, logits = model.golden_inputs, model.golden_logits

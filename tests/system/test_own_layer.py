@@ -100,6 +100,32 @@ def test_a_file_that_names_an_unknown_layer_is_refused_with_the_advice(saved):
         jd.Model.load(saved)
 
 
+class Nothing:
+    def forward(self, params, x, *, key=None):
+        return x, x
+
+    def numpy_forward(self, params, x):
+        return x
+
+
+def test_a_parameter_may_be_called_like_a_statistic_of_batch_norm(data, tmp_path):
+    @jd.nn.layer
+    class Shift(Nothing):
+        def param_shapes(self, input_shape):
+            return {"var": input_shape}
+
+        def init(self, key, input_shape):
+            return {"var": jnp.zeros(input_shape, jnp.float32)}
+
+        def backward(self, residuals, dy):
+            return {"var": dy.sum(axis=0)}, dy
+
+    spec = jd.ModelSpec((jd.nn.Flatten(), Shift(), jd.nn.Dense(3)), (28, 28, 1), CLASSES)
+    params = jax.tree.map(lambda p: p - 1, jd.init(spec, jax.random.key(0)))
+    jd.Model(spec, params, data.preprocessing).save(tmp_path / "model.npz")
+    assert jd.Model.load(tmp_path / "model.npz", layers=[Shift]).spec == spec
+
+
 def test_predict_takes_the_file_of_layers(data, saved, tmp_path):
     np.save(tmp_path / "one.npy", data.test.images[0, :, :, 0])
     done = jaxdoodle("predict", saved, tmp_path / "one.npy", "--layers", MINE, "--json")
@@ -115,14 +141,6 @@ def test_exports_that_cannot_carry_it_say_so(suffix, data, trained, tmp_path):
     with pytest.raises(InputError, match="DepthwiseConv2D"):
         jd.export(jd.Model(SPEC, trained.params, data.preprocessing), tmp_path / f"model{suffix}")
     assert list(tmp_path.iterdir()) == []
-
-
-class Nothing:
-    def forward(self, params, x, *, key=None):
-        return x, x
-
-    def numpy_forward(self, params, x):
-        return x
 
 
 def test_a_class_that_is_no_layer_is_refused_by_what_it_lacks():
