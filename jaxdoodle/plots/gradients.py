@@ -20,10 +20,7 @@ def gradient_errors(report: Report, path: Path | str, leaf: str | None = None) -
     Raises:
       CheckError: If no gradient is wrong, that of ``leaf`` is not, or its shape is not that of the right one.
     """
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    import matplotlib.pyplot as plt
+    import matplotlib.figure
     from matplotlib.ticker import MaxNLocator
 
     if not report.arrays:
@@ -35,7 +32,8 @@ def gradient_errors(report: Report, path: Path | str, leaf: str | None = None) -
     if got.shape != want.shape:
         raise CheckError(f"{report.title}: {name} has shape {want.shape}, its gradient came in {got.shape}")
     panels = {"returned": _flat(got), "right": _flat(want), "difference": _flat(got - want)}
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(10, 3.4), layout="constrained")
+    axes = figure.subplots(1, 3)
     limit = max(float(np.nanmax(np.abs(panels[k]))) for k in ("returned", "right")) or 1.0
     for ax, (title, values) in zip(axes, panels.items(), strict=True):
         top = limit if title != "difference" else float(np.nanmax(np.abs(values))) or 1.0
@@ -48,7 +46,6 @@ def gradient_errors(report: Report, path: Path | str, leaf: str | None = None) -
     axes[0].set_ylabel("row")
     figure.suptitle(f"{report.title}: gradient of {name} {want.shape}")
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

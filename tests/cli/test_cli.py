@@ -90,7 +90,7 @@ def test_a_blank_page_is_none_of_mine(trained, tmp_path, capsys):
 TRAIN = "train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/out"
 FAULTS = [
     (f"{TRAIN} --classes clock,unicorn", "unicorn"),
-    (f"{TRAIN} --model {{tmp}}/absent.json", "absent.json: No such file"),
+    (f"{TRAIN} --model {{tmp}}/absent.json", "absent.json: no such file"),
     (f"{TRAIN} --model {{tmp}}/bad.json", "bad.json: a spec is JSON"),
     (f"{TRAIN} --model {{tmp}}/unfit.json", "unfit.json: .*but there are 5 class names"),
     (f"{TRAIN} --optimizer adamm", "'adamm' is not known; there are sgd"),
