@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jaxdoodle.core.lazy import jnp, lax, np
 from jaxdoodle.core.types import Array, NDArray, Params, Residuals, Shape
 from jaxdoodle.nn.base import Layer, SpecError, layer, require_count, set_pair
-from jaxdoodle.nn.layers.initializers import draw, require_initializer
+from jaxdoodle.nn.layers.initializers import draw_weights, require_initializer
 from jaxdoodle.nn.layers.windows import Pair, fold, image_shape, numpy_windows, unfold, window_counts
 
 
@@ -80,8 +80,7 @@ class Conv2D(Layer):
         return {"w": (*self.kernel_size, input_shape[2], self.filters), "b": (self.filters,)}
 
     def init(self, key: Array, input_shape: Shape) -> Params:
-        shapes = self.param_shapes(input_shape)
-        return {"w": draw(self.kernel_init, key, shapes["w"]), "b": jnp.zeros(shapes["b"], jnp.float32)}
+        return draw_weights(self.kernel_init, key, self.param_shapes(input_shape))
 
     def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
         """``y = patches(x) @ W + b``: one matrix product, where W is ``w`` with one column per filter."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxdoodle.core.lazy import jnp
 from jaxdoodle.core.types import Array, NDArray, Params, Residuals, Shape
 from jaxdoodle.nn.base import Layer, SpecError, layer, require_count
-from jaxdoodle.nn.layers.initializers import draw, require_initializer
+from jaxdoodle.nn.layers.initializers import draw_weights, require_initializer
 
 
 @layer
@@ -43,8 +42,7 @@ class Dense(Layer):
         return {"w": (input_shape[0], self.units), "b": (self.units,)}
 
     def init(self, key: Array, input_shape: Shape) -> Params:
-        shapes = self.param_shapes(input_shape)
-        return {"w": draw(self.kernel_init, key, shapes["w"]), "b": jnp.zeros(shapes["b"], jnp.float32)}
+        return draw_weights(self.kernel_init, key, self.param_shapes(input_shape))
 
     def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
         """``y = x @ w + b``."""

@@ -6,7 +6,7 @@ import math
 import re
 
 from jaxdoodle.core.lazy import jax, jnp
-from jaxdoodle.core.types import Array, Shape
+from jaxdoodle.core.types import Array, Params, Shape
 from jaxdoodle.nn.base import SpecError
 
 _NORMAL = re.compile(r"normal\((\d+(?:\.\d*)?(?:e-?\d+)?)\)")
@@ -33,6 +33,11 @@ def draw(kernel_init: str, key: Array, shape: Shape) -> Array:
     stddev = math.sqrt(2 / fan_in) if kernel_init == "he_normal" else _stddev(kernel_init)
     assert stddev is not None  # the layer admits no other name
     return stddev * jax.random.normal(key, shape, jnp.float32)
+
+
+def draw_weights(kernel_init: str, key: Array, shapes: dict[str, Shape]) -> Params:
+    """``w`` by the initializer of that name, and ``b`` of zeros."""
+    return {"w": draw(kernel_init, key, shapes["w"]), "b": jnp.zeros(shapes["b"], jnp.float32)}
 
 
 def require_initializer(kernel_init: str) -> None:
