@@ -151,7 +151,7 @@ def test_devices_of_the_processor_are_chosen_before_jax_starts_and_quiet_prints_
 
 
 def test_layers_of_a_file_are_trained_stored_and_evaluated(tmp_path, capsys):
-    mine = str(Path(__file__).parents[1] / "system" / "mine.py")
+    mine = str(Path(__file__).parents[2] / "system" / "mine.py")
     layers = [{"type": "Flatten"}, {"type": "Dense", "units": 9}, {"type": "Swish"}, {"type": "Dense", "units": 2}]
     (tmp_path / "spec.json").write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
     words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --epochs 1 --model {tmp_path}/spec.json"
