@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.files", "tests.fixtures.mirror", "tests.fixtures.pages"]
+
+# Examples are new in every run; a compilation may take a second, and a failing example is printed with its values.
+settings.register_profile("suite", deadline=None, database=None, print_blob=True)
+settings.load_profile("suite")
 
 try:
     import jax

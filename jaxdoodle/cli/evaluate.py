@@ -14,6 +14,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.validation import is_count
 from jaxdoodle.data import NAMES, Dataset, load_dataset
+from jaxdoodle.data.dataset import without_classes
 from jaxdoodle.inference import Model
 from jaxdoodle.metrics import confusion_counts, format_accuracy, mcnemar, most_confused
 
@@ -41,11 +42,13 @@ def run(options: argparse.Namespace) -> int:
     matrix = confusion_counts(dataset.labels, predicted, len(classes))
     correct, total = int(np.trace(matrix)), len(dataset)
     comparison = _compare(dataset, predicted, other) if other is not None else None
+    absent = [name for name, count in zip(classes, matrix.sum(axis=1), strict=True) if not count]
     if options.json:
         found = {"set": options.set, "correct": correct, "total": total, "confusion": matrix.tolist()}
+        found["absent_classes"] = absent
         print(json.dumps(found | ({"against": comparison} if comparison else {})))
         return 0
-    print(f"{dataset.name} {options.set}: {format_accuracy(correct, total)}")
+    print(f"{dataset.name} {options.set}: {format_accuracy(correct, total)}{without_classes(absent, classes)}")
     for index in np.argsort(matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))[: options.lines]:
         if matrix[index].any():
             print(f"  {classes[index]:20} {matrix[index, index]:6,} of {matrix[index].sum():6,} right")

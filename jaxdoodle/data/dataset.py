@@ -80,6 +80,11 @@ class Dataset:
         return np.bincount(self.labels, minlength=len(self.classes))
 
     @property
+    def absent_classes(self) -> tuple[str, ...]:
+        """The classes without a drawing."""
+        return tuple(name for name, count in zip(self.classes, self.counts, strict=True) if not count)
+
+    @property
     def index_in_class(self) -> NDArray[np.int64]:
         """For each drawing, how many of its class come before it, ``(n,)``: below k for the first k of each class."""
         order = np.argsort(self.labels, kind="stable")
@@ -130,6 +135,7 @@ class Splits:
       test: The test split.
       preprocessing: How the images were made from drawings.
       extra_tests: More test sets by name.
+      moved: Which drawings are in another split than that of their hash, so that no class lacks one; may be empty.
 
     Raises:
       InputError: Not all of them have the same classes.
@@ -140,6 +146,7 @@ class Splits:
     test: Dataset
     preprocessing: Preprocessing
     extra_tests: Mapping[str, Dataset] = field(default_factory=dict)
+    moved: str = ""
 
     def __post_init__(self) -> None:
         for split in (self.validation, self.test, *self.extra_tests.values()):
@@ -164,7 +171,8 @@ class Splits:
         if not any(isinstance(data.images, Bitmaps) for data in self.sets.values()):
             return self
         train, validation, test, *extra = (data.in_memory() for data in self.sets.values())
-        return Splits(train, validation, test, self.preprocessing, dict(zip(self.extra_tests, extra, strict=True)))
+        extra_tests = dict(zip(self.extra_tests, extra, strict=True))
+        return Splits(train, validation, test, self.preprocessing, extra_tests, self.moved)
 
     @property
     def name(self) -> str:
@@ -199,12 +207,13 @@ class Splits:
 
     @property
     def summary(self) -> str:
-        """One line: sizes, number of classes, duplicates, and classes without a training or test drawing."""
+        """One line: sizes, number of classes, duplicates, drawings that were moved, and classes that a split lacks."""
         text = f"{self.name}: {self._sizes}; {self.overlap_text}"
-        for split in ("train", "test"):
-            counts = self.sets[split].counts
-            if lacking := [name for name, count in zip(self.classes, counts, strict=True) if not count]:
-                text += f"; no {split} drawing of {', '.join(lacking)}"
+        if self.moved:
+            text += f"; moved so that no class lacks one: {self.moved}"
+        for split in SPLIT_NAMES:
+            if len(self.sets[split]) and (lacking := self.sets[split].absent_classes):
+                text += f"; no {split} drawing of {listing(lacking)}"
         return text
 
     @property
@@ -225,7 +234,7 @@ def choose_classes(
     for index, name in enumerate(wanted):
         if name not in available:
             near = difflib.get_close_matches(name, available)
-            known = f"did you mean {' or '.join(near)}?" if near else f"expected one of {_listing(available)}."
+            known = f"did you mean {' or '.join(near)}?" if near else f"expected one of {listing(available)}."
             raise InputError(f"{absent(name)}; {known}")
         if name in wanted[:index]:
             raise InputError(f"class {name!r} is asked for twice; expected each class once.")
@@ -256,5 +265,12 @@ def _count_known(digests: NDArray[np.uint64], known: NDArray[np.uint64]) -> int:
     return int((known[np.minimum(indices, len(known) - 1)] == digests).sum())
 
 
-def _listing(names: Sequence[str], most: int = 12) -> str:
+def without_classes(absent: Sequence[str], classes: Sequence[str]) -> str:
+    """What to say behind the accuracy on a set that has no drawing of some classes; empty where none is absent."""
+    known = f"{len(classes) - len(absent)} of {len(classes)}"
+    return f"; of {known} classes alone, as there is no drawing of {listing(absent)}" if absent else ""
+
+
+def listing(names: Sequence[str], most: int = 12) -> str:
+    """Names with commas between, the first ``most`` of them."""
     return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

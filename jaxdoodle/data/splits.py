@@ -4,6 +4,10 @@ The split of a drawing depends on a hash of its bytes alone, not on its row in a
 drawings are in one split, and no drawing moves to another when the dataset grows, is reordered or is generated again:
 a model is never tested on a drawing that an earlier run trained on.
 
+The exception is a class of few drawings that has none in a split: the bounds on its hashes give way until it has one,
+and ``Splits.moved`` says so. When such a class grows, the bounds return. So a drawing can move, but from training to
+test only where all drawings of the class had hashes for the test split.
+
 In return the counts are near the fraction asked for, not equal to it: in a class of n drawings the standard deviation
 is ``sqrt(n f (1 - f))``. Published datasets, which do not grow, are divided exactly (``split_training``).
 """
@@ -11,6 +15,7 @@ is ``sqrt(n f (1 - f))``. Published datasets, which do not grow, are divided exa
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,6 +29,13 @@ from jaxdoodle.preprocessing.config import Preprocessing
 TEST_FRACTION = 0.2
 #: Fraction of the training drawings that is held out for validation, unless another is asked for.
 VALIDATION_FRACTION = 0.2
+#: Drawings, all different, from which on a class has one in each split.
+FEWEST = 3
+#: Moves that are told one by one.
+MOST_MOVES = 5
+
+#: The splits by rising hash.
+_ORDER = ("test", "validation", "train")
 
 
 def split_by_hash(data: Dataset, preprocessing: Preprocessing, validation: float = VALIDATION_FRACTION) -> Splits:
@@ -33,10 +45,13 @@ def split_by_hash(data: Dataset, preprocessing: Preprocessing, validation: float
     """
     check_fraction(validation)
     digests = data.digests
-    test = _below(digests, TEST_FRACTION)
-    chosen = ~test & _below(digests, TEST_FRACTION + (1 - TEST_FRACTION) * validation)
-    del digests  # 8 bytes for each drawing
-    return Splits(data.take(~test & ~chosen), data.take(chosen), data.take(test), preprocessing)
+    limits = [np.uint64(_bound(f)) for f in (TEST_FRACTION, TEST_FRACTION + (1 - TEST_FRACTION) * validation)]
+    hashed = (digests >= limits[0]).astype(np.int8) + (digests >= limits[1])  # indices into _ORDER
+    split = _none_without(data, digests, hashed, range(3) if validation else (0, 2))
+    moved = _describe_moves(data, hashed, split)
+    del digests, hashed  # 9 bytes for each drawing
+    test, chosen, train = (data.take(split == number) for number in range(3))
+    return Splits(train, chosen, test, preprocessing, moved=moved)
 
 
 def split_training(
@@ -80,10 +95,40 @@ def check_fraction(validation: float) -> None:
         )
 
 
-def _below(digests: NDArray[np.uint64], fraction: float) -> NDArray[np.bool_]:
-    """Mask of the hashes that are below ``fraction`` as numbers in [0, 1), without computing these."""
-    bound = math.ceil(fraction * 2**53) << 11
-    return digests < np.uint64(min(bound, 2**64 - 1))
+def _bound(fraction: float) -> int:
+    """The hashes below it are those that are below ``fraction`` as numbers in [0, 1)."""
+    return min(math.ceil(fraction * 2**53) << 11, 2**64 - 1)
+
+
+def _none_without(
+    data: Dataset, digests: NDArray[np.uint64], hashed: NDArray[np.int8], wanted: Sequence[int]
+) -> NDArray[np.int8]:
+    """The splits ``hashed``, changed so that no class of ``FEWEST`` drawings lacks one that is ``wanted``."""
+    counts = [np.bincount(data.labels[hashed == number], minlength=len(data.classes)) for number in wanted]
+    split = hashed.copy()
+    for label in np.flatnonzero((np.min(counts, axis=0) == 0) & (np.sum(counts, axis=0) >= FEWEST)):
+        rows = np.flatnonzero(data.labels == label)
+        # A drawing that is in another class, too, stays in one split with its copies.
+        own, first = np.unique(digests[rows], return_index=True)
+        alone = ~np.isin(own, digests[data.labels != label])
+        own, first = own[alone], first[alone]
+        if len(own) < FEWEST:
+            continue
+        test_end, train_start = np.searchsorted(hashed[rows[first]], (1, 2))  # sorted by hash is sorted by split
+        test_end = np.clip(test_end, 1, len(own) - 2)
+        train_start = np.clip(train_start, test_end + 1, len(own) - 1) if 1 in wanted else test_end
+        place = np.searchsorted(own, digests[rows])
+        inside = np.isin(digests[rows], own)
+        split[rows[inside]] = (place[inside] >= test_end).astype(np.int8) + (place[inside] >= train_start)
+    return split
+
+
+def _describe_moves(data: Dataset, hashed: NDArray[np.int8], split: NDArray[np.int8]) -> str:
+    """Which drawings are not in the split of their hash, in one line; empty where all are."""
+    moved = np.flatnonzero(hashed != split)
+    kinds = Counter(zip(data.labels[moved], hashed[moved], split[moved], strict=True))
+    found = [f"{n} of {data.classes[c]} from {_ORDER[old]} to {_ORDER[new]}" for (c, old, new), n in kinds.items()]
+    return ", ".join(found[:MOST_MOVES]) + f" and {len(found) - MOST_MOVES} more" * (len(found) > MOST_MOVES)
 
 
 def _shares(counts: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:

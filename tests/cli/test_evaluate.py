@@ -106,6 +106,16 @@ def test_a_difference_is_judged_at_five_percent(trained, capsys, monkeypatch, se
     assert verdict in capsys.readouterr().out
 
 
+def test_a_class_without_a_drawing_is_named_beside_the_accuracy(trained, capsys, monkeypatch):
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._dataset", lambda options, model: _Drawings(np.zeros(4, int)))
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, images: np.array([0, 0, 0, 1]))
+    assert main(["evaluate", str(trained[0])]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert "3 of 4 right" in first and first.endswith("; of 1 of 2 classes alone, as there is no drawing of hexagon")
+    assert main(["evaluate", str(trained[0]), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["absent_classes"] == ["hexagon"]
+
+
 def test_a_further_test_set_is_scored_by_its_name(data_root, tmp_path, capsys):
     digits = tuple("0123456789")
     spec = ModelSpec((Flatten(), Dense(10)), (28, 28, 1), digits)

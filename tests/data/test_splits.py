@@ -1,9 +1,31 @@
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from jaxdoodle.data.bitmaps import IMAGE_SHAPE
 from jaxdoodle.data.dataset import SPLIT_NAMES, Dataset
-from jaxdoodle.data.splits import split_by_hash, split_training, without
+from jaxdoodle.data.splits import MOST_MOVES, split_by_hash, split_training, without
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+
+
+def noise(sizes, seed):
+    """Drawings that all differ, so many of each class."""
+    images = np.random.default_rng(seed).integers(0, 256, (sum(sizes), *IMAGE_SHAPE), np.uint8)
+    return Dataset(
+        "noise", images, np.repeat(np.arange(len(sizes), dtype=np.int32), sizes), tuple("abcd"[: len(sizes)])
+    )
+
+
+def grey(levels):
+    return np.repeat(np.array(levels, np.uint8), 784).reshape(-1, *IMAGE_SHAPE)
+
+
+def _split_of_hash(digest):
+    u = digest / 2**64
+    return "test" if u < 0.2 else "validation" if u < 0.36 else "train"
 
 
 def split_of_each(splits):
@@ -63,6 +85,53 @@ def test_images_and_labels_stay_together(random_dataset):
         for split in SPLIT_NAMES:
             part = getattr(splits, split)
             assert [label_of[digest] for digest in part.digests.tolist()] == part.labels.tolist()
+
+
+@settings(max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+    validation=st.sampled_from([0.0, 0.2, 0.9]),
+)
+def test_no_class_of_three_drawings_or_more_lacks_a_split(sizes, seed, validation):
+    data = noise(sizes, seed)
+    splits = split_by_hash(data, QUICKDRAW, validation)
+    wanted = SPLIT_NAMES if validation else ("train", "test")
+    assert all((splits.sets[name].counts[np.array(sizes) >= 3] > 0).all() for name in wanted)
+    assert sorted(split_of_each(splits)) == sorted(data.digests.tolist()) and set(splits.overlaps.values()) == {0}
+    order = np.random.default_rng(seed).permutation(len(data))
+    assert split_of_each(split_by_hash(data.take(order), QUICKDRAW, validation)) == split_of_each(splits)
+
+
+@settings(max_examples=60)
+@given(sizes=st.lists(st.integers(3, 9), min_size=2, max_size=4), seed=st.integers(0, 2**32 - 1))
+def test_a_class_that_grows_tests_on_nothing_it_was_trained_on_and_tells_what_is_off_its_hash(sizes, seed):
+    data = noise(sizes, seed)
+    part = data.take(data.index_in_class < 3)
+    hashed = {d: _split_of_hash(d) for d in data.digests.tolist()}
+    before, after = (split_of_each(split_by_hash(each, QUICKDRAW)) for each in (part, data))
+    for label in range(len(sizes)):
+        drawings = part.digests[part.labels == label].tolist()
+        kinds, now = {hashed[d] for d in drawings}, {after[d] for d in drawings if before[d] == "train"}
+        assert "test" not in now or kinds == {"test"}
+    off = sum(hashed[digest] != split for digest, split in after.items())
+    said = re.findall(r"(\d+) of \w from (\w+) to (\w+)", split_by_hash(data, QUICKDRAW).moved)
+    assert sum(int(count) for count, *_ in said) == off or len(said) == MOST_MOVES
+    assert all(before != after for _, before, after in said)
+
+
+def test_what_was_moved_is_in_the_summary():
+    """Greys of which two have hashes for test and validation, and one class has none of either."""
+    data = Dataset("grey", grey([0, 1, 2, 3, 7]), np.array([0, 0, 0, 1, 1], np.int32), ("a", "b"))
+    found = split_by_hash(data, QUICKDRAW)
+    assert found.moved == "1 of a from train to validation, 1 of a from train to test"
+    assert f"; moved so that no class lacks one: {found.moved}; no train drawing of b" in found.summary
+    assert found.in_memory().moved == found.moved
+
+
+def test_a_drawing_of_two_classes_stays_in_one_split_where_a_class_lacks_one():
+    data = Dataset("grey", grey([3, 3, 0, 1, 2, 8, 8, 8]), np.array([0, 1, 1, 1, 1, 0, 0, 1], np.int32), ("a", "b"))
+    assert not any(n for (a, b), n in split_by_hash(data, QUICKDRAW).overlaps.items() if a != b)
 
 
 def test_a_published_training_set_gives_exact_counts_to_validation(random_dataset):

@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
+    from jaxdoodle.data.dataset import without_classes
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import train_model
     from jaxdoodle.training import Augment, compile_cache, devices
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
     show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
     for name, score in run.scores.items():
-        show(f"{name:10} {score}")
+        show(f"{name:10} {score}{without_classes(run.splits.sets[name].absent_classes, splits.classes)}")
     show(f"{run.model_path} holds the model; record.json and figures are beside it")
     return 0
 
