@@ -23,8 +23,9 @@ from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots import curves
 from jaxdoodle.plots.run_figures import draw_figures
 from jaxdoodle.run import Run, train_model
-from jaxdoodle.training import compile_cache
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.hardware import compile_cache
+from jaxdoodle.training.plan import make_plan
 
 __all__ = ["COST_TOLERANCE", "group", "load_splits", "print_table", "run", "train"]
 
@@ -106,8 +107,8 @@ def run(
 
 def train(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, title: str) -> Run:
     """Train with a progress bar; see ``train_model``."""
-    with Progress(title, config.epochs, len(splits.train)) as progress:
-        return train_model(spec, splits, config, out_dir, title=title, on_epoch=progress)
+    with Progress(title, make_plan(config, splits.train).epochs, len(splits.train)) as progress:
+        return train_model(spec, splits, config, out_dir, title=title, callbacks=[progress])
 
 
 def group(name: str, runs: Sequence[Record], command: str = "") -> Record:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.nn import Layer, ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
+from jaxdoodle.training.loop import Callback
 
 __all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "train_model"]
 
@@ -80,7 +81,7 @@ def train_model(
     *,
     title: str,
     command: str = "",
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
 
@@ -91,7 +92,7 @@ def train_model(
       out_dir: Folder for the model file; made where it is missing.
       title: Name of the run in its record.
       command: Command line that repeats the run, for its record.
-      on_epoch: Called after every epoch.
+      callbacks: Each is called after every epoch; see ``fit``.
 
     Returns:
       The run and its record. The record is not written.
@@ -104,15 +105,11 @@ def train_model(
     if not len(splits.test):
         raise InputError(f"{splits.name}: no drawing is left to test on; more drawings per class are needed.")
     out_dir.mkdir(parents=True, exist_ok=True)
-    divisor, train, data = splits.preprocessing.divisor, splits.train, describe_data(splits)
+    train, data = splits.train, describe_data(splits)
     splits = splits.in_memory()
-    result = fit(spec, train, splits.validation, config, divisor=divisor, on_epoch=on_epoch)
+    result = fit(spec, train, splits.validation, config, callbacks=callbacks)
 
-    outputs = {
-        name: predict(spec, result.params, dataset.images, divisor=divisor)
-        for name, dataset in splits.sets.items()
-        if len(dataset)
-    }
+    outputs = {name: predict(spec, result.params, dataset) for name, dataset in splits.sets.items() if len(dataset)}
     scores = {name: score(logits, splits.sets[name].labels, config.loss) for name, logits in outputs.items()}
     provenance = {
         "dataset": splits.name,

@@ -34,7 +34,15 @@ def found(splits, spec, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     config = TrainConfig(epochs=2, gradients="autodiff", seed=3)
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
-        done = run.train_model(spec, splits, config, folder, title="two", command="again", on_epoch=epochs.append)
+        done = run.train_model(
+            spec,
+            splits,
+            config,
+            folder,
+            title="two",
+            command="again",
+            callbacks=[lambda epoch, state, metrics: epochs.append(metrics)],
+        )
     return done, epochs
 
 

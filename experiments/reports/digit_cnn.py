@@ -9,8 +9,8 @@ augmented, 40 epochs: 99.40 % (one seed).
 
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import digit_cnn
-from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
 
 EXPERIMENT = Experiment(
     dataset="mnist",

@@ -15,8 +15,8 @@ from dataclasses import replace
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn import LeakyReLU, ReLU, Sigmoid, Tanh
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
 
 REPORT = TrainConfig(epochs=10, batch_size=128, optimizer="sgd", learning_rate=0.01, schedule="constant")
 

@@ -9,8 +9,8 @@ same network, augmented, 60 epochs: 99.1 % (3 seeds).
 
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
 
 EXPERIMENT = Experiment(
     dataset="mnist",

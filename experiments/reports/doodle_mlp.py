@@ -11,8 +11,8 @@ needs more drawings than these.
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import mlp, sketch_cnn
 from jaxdoodle.nn.penalties import L2
-from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
 
 EXPERIMENT = Experiment(
     dataset="quickdraw",

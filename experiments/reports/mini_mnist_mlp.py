@@ -13,8 +13,8 @@ and 89.6 % of the official 10,000. The digit CNN on the same 1,000 images, augme
 
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.nn.architectures import digit_cnn, mlp
-from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
 
 EXPERIMENT = Experiment(
     dataset="mnist-mini",

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.catalog import load_dataset
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.readers.quickdraw import IN_MEMORY
-from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, data_loader
+from jaxdoodle.training.batches import CHUNK, RUN, SAMPLING, DataLoader, chunk_sizes, prefetch
 from jaxdoodle.training.config import DataConfig, TrainConfig
 
 #: Network -> number of times it is trained from disk and from memory.
@@ -101,14 +100,16 @@ def reading(options: argparse.Namespace, sampling: str) -> dict[str, Any]:
     """Read chunks alone, from files that the system has dropped from its cache."""
     data = _load(options).train
     _forget(data.images)
-    loader = data_loader(data, DataConfig(sampling=sampling))
+    sizes = chunk_sizes(data, sampling, batch_size=128)
+    loader = DataLoader(data, DataConfig(sampling=sampling), sizes)
+    places = [divmod(number, len(sizes)) for number in range(options.chunks)]
     started, drawings, seen = time.perf_counter(), 0, np.zeros(len(data.classes), np.int64)
-    for images, labels, _ in islice(loader.chunks, options.chunks):
+    for images, labels, _ in prefetch(loader, places):
         drawings += len(images)
         seen += np.bincount(labels, minlength=len(seen))
     seconds = time.perf_counter() - started
     return {
-        "chunks_of_an_epoch": loader.chunks_per_epoch,
+        "chunks_of_an_epoch": len(sizes),
         "drawings": drawings,
         "drawings_a_second": round(drawings / seconds),
         "of_a_class": [int(seen.min()), int(seen.max())],

@@ -90,7 +90,7 @@ def jax(folder: Path) -> Answer:
 
     config.update("jax_platforms", "cpu")
     file = model_file.read(folder / "model.npz")
-    return lambda images: evaluation.predict(file.spec, file.params, images, divisor=DIVISOR)
+    return lambda images: evaluation.logits_of(file.spec, file.params, images, DIVISOR)
 
 
 def torch(folder: Path) -> Answer:

@@ -37,10 +37,10 @@ def jaxdoodle(
     from jax import default_backend
 
     from jaxdoodle.training import TrainConfig, evaluation
-    from jaxdoodle.training.epoch import compile_epoch
-    from jaxdoodle.training.optimizers import make_optimizer
-    from jaxdoodle.training.state import init_state
-    from jaxdoodle.training.step import make_step
+    from jaxdoodle.training.steps.epoch import compile_epoch
+    from jaxdoodle.training.steps.optimizers import make_optimizer
+    from jaxdoodle.training.steps.state import init_state
+    from jaxdoodle.training.steps.step import make_step
 
     config = TrainConfig(
         batch_size=workload.batch_size,
@@ -50,8 +50,8 @@ def jaxdoodle(
         devices=devices,
         seed=seed,
     )
-    optimizer = make_optimizer(config, steps_per_epoch=1)
-    step = make_step(workload.spec, optimizer, config, 255.0)
+    optimizer = make_optimizer(config, steps=1, steps_per_epoch=1)
+    step = make_step(workload.spec, optimizer, config, divisor=255.0)
     start = init_state(workload.spec, optimizer, config), images, labels
     run, (state, *data) = compile_epoch(step, workload.batch_size, len(images), start, devices)
     rng = np.random.default_rng(seed)
@@ -62,13 +62,13 @@ def jaxdoodle(
         return float(np.mean(loss))
 
     def predict(images):
-        return evaluation.predict(workload.spec, state.params, images).argmax(axis=1)
+        return evaluation.logits_of(workload.spec, state.params, images, 255.0).argmax(axis=1)
 
     return Trainer(epoch, predict, default_backend())
 
 
 def jaxdoodle_per_core(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
-    from jaxdoodle.training import devices as parallel
+    from jaxdoodle.training.hardware import devices as parallel
 
     devices = math.gcd(cores(), workload.batch_size)
     parallel.use_cpu_devices(devices)

@@ -64,7 +64,7 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
     """One point, in a process that has not used JAX before: seconds to compile, images a second, peak bytes."""
     from jaxdoodle.data.dataset import Dataset
     from jaxdoodle.training import TrainConfig, loop
-    from jaxdoodle.training import devices as cpu_devices
+    from jaxdoodle.training.hardware import devices as cpu_devices
 
     if devices > 1:
         cpu_devices.use_cpu_devices(devices)

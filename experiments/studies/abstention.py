@@ -34,9 +34,9 @@ from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, figure
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.pipeline import preprocess
-from jaxdoodle.training import compile_cache
-from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.hardware import compile_cache
+from jaxdoodle.training.steps.augmentation import Augment
 
 SEEDS = (0, 1, 2)
 KEEP = 0.95

@@ -41,9 +41,9 @@ from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.run import config_to_json
 from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
-from jaxdoodle.training import compile_cache
-from jaxdoodle.training.augmentation import Augment
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.hardware import compile_cache
+from jaxdoodle.training.steps.augmentation import Augment
 
 #: The classes of which most drawings are at hand in strokes.
 CLASSES = (

@@ -40,8 +40,8 @@ from jaxdoodle.preprocessing.render import render_drawings
 from jaxdoodle.strokes.drawing import Drawing
 from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
-from jaxdoodle.training import compile_cache
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.hardware import compile_cache
 
 Bitmaps = NDArray[np.uint8]  # (n, 28, 28)
 CONFIG = TrainConfig(epochs=2, schedule="constant")

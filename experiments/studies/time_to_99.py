@@ -25,7 +25,8 @@ from jaxdoodle.data import load_dataset
 from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.plots.style import BLUE, RED, figure
 from jaxdoodle.run import config_to_json, describe_data
-from jaxdoodle.training import TrainConfig, compile_cache, devices, evaluate, fit
+from jaxdoodle.training import TrainConfig, evaluate, fit
+from jaxdoodle.training.hardware import compile_cache, devices
 
 GOAL = 0.99
 SEEDS = 20

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0: every gradient is right; 1: some are wrong. Raises ``InputError`` for a file that cannot be checked."""
     from jaxdoodle.gradcheck import layers
-    from jaxdoodle.training import compile_cache
+    from jaxdoodle.training.hardware import compile_cache
 
     compile_cache.enable()
     start = time.perf_counter()

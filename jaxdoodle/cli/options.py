@@ -41,7 +41,8 @@ def add_config(parser: Any, config: type) -> None:
             default = "none" if field.default is None else field.default
             option = "--" + field.name.replace("_", "-")
             metavar = "NAME" if choices else "N" if kind is int else "X"
-            help = f"{text[0].upper()}{text[1:]} (default {default})."
+            said = "" if "(default" in text else f" (default {default})"
+            help = f"{text[0].upper()}{text[1:]}{said}."
             parser.add_argument(option, type=kind, default=field.default, metavar=metavar, help=help)
 
 

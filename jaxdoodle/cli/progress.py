@@ -14,7 +14,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """Shows each ``Epoch`` that it is called with; a context.
+    """A callback of ``fit`` that shows each epoch; a context.
 
     Args:
       title: Name of the run.
@@ -52,7 +52,7 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def __call__(self, epoch: Epoch) -> None:
+    def __call__(self, number: int, state: object, epoch: Epoch) -> None:
         """Show the scores of an epoch: the loss while training, and the accuracy on validation, if there is one."""
         scored = f"validation {epoch.validation.accuracy:.2%}" if epoch.validation else ""
         scored = scored or f"training {epoch.training.accuracy:.2%}"

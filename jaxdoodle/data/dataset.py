@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Dataset:
         ``Bitmaps``, which stay on disk: index them to read some, or use ``in_memory`` for a sample.
       labels: int32 ``(n,)``, indices into ``classes``.
       classes: The class names; they differ.
+      preprocessing: How the images were made from drawings; its divisor is what training and scores divide pixels by.
 
     Raises:
       InputError: A dtype, a shape, a label or a class name is not as above.
@@ -41,6 +42,7 @@ class Dataset:
     images: NDArray[np.uint8]
     labels: NDArray[np.int32]
     classes: tuple[str, ...]
+    preprocessing: Preprocessing = Preprocessing()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
@@ -105,14 +107,14 @@ class Dataset:
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Dataset:
         """The drawings at ``rows``, indices or a mask. Those on disk are not read."""
         images = self.images.take(rows) if isinstance(self.images, Bitmaps) else self.images[rows]
-        return Dataset(self.name, images, self.labels[rows], self.classes)
+        return replace(self, images=images, labels=self.labels[rows])
 
     def in_memory(self, most: int = SAMPLE) -> Dataset:
         """The dataset itself; where it is on disk, a sample of at most ``most`` drawings, evenly spread, read."""
         if not isinstance(self.images, Bitmaps):
             return self
         rows = np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64))
-        return Dataset(self.name, self.images[rows], self.labels[rows], self.classes)
+        return replace(self, images=self.images[rows], labels=self.labels[rows])
 
     def select(self, classes: Sequence[str]) -> Dataset:
         """The drawings of ``classes`` alone, with labels that are indices into these."""
@@ -122,7 +124,7 @@ class Dataset:
         for label, name in enumerate(classes):
             labels[self.classes.index(name)] = label
         selected = self.take(labels[self.labels] >= 0)
-        return Dataset(self.name, selected.images, labels[selected.labels], tuple(classes))
+        return replace(selected, labels=labels[selected.labels], classes=tuple(classes))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,7 +135,7 @@ class Splits:
       train: The training split.
       validation: The validation split.
       test: The test split.
-      preprocessing: How the images were made from drawings.
+      preprocessing: How the images were made from drawings; each set is given it.
       extra_tests: More test sets by name.
       moved: Which drawings are in another split than that of their hash, so that no class lacks one; may be empty.
 
@@ -153,6 +155,10 @@ class Splits:
             if split.classes != self.train.classes:
                 found = f"found {self.train.classes} and {split.classes}"
                 raise InputError(f"{self.name}: {found}; expected the same classes in all splits.")
+        given = {name: replace(data, preprocessing=self.preprocessing) for name, data in self.sets.items()}
+        for name in SPLIT_NAMES:
+            object.__setattr__(self, name, given.pop(name))
+        object.__setattr__(self, "extra_tests", given)
 
     def __repr__(self) -> str:
         return f"Splits({self.name}: {self._sizes})"

@@ -4,8 +4,10 @@ from jaxdoodle.core.exports import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
-    augmentation="Augment",
     config="TrainConfig",
     evaluation="Evaluation evaluate predict score",
-    loop="DivergedError Epoch TrainResult fit",
+    fit_state="Epoch FitState",
+    loop="DivergedError fit",
+    result="TrainResult",
+    **{"steps.augmentation": "Augment", "steps.state": "TrainState"},
 )

@@ -1,10 +1,12 @@
-from jaxdoodle.training.augmentation import Augment as Augment
 from jaxdoodle.training.config import TrainConfig as TrainConfig
 from jaxdoodle.training.evaluation import Evaluation as Evaluation
 from jaxdoodle.training.evaluation import evaluate as evaluate
 from jaxdoodle.training.evaluation import predict as predict
 from jaxdoodle.training.evaluation import score as score
+from jaxdoodle.training.fit_state import Epoch as Epoch
+from jaxdoodle.training.fit_state import FitState as FitState
 from jaxdoodle.training.loop import DivergedError as DivergedError
-from jaxdoodle.training.loop import Epoch as Epoch
-from jaxdoodle.training.loop import TrainResult as TrainResult
 from jaxdoodle.training.loop import fit as fit
+from jaxdoodle.training.result import TrainResult as TrainResult
+from jaxdoodle.training.steps.augmentation import Augment as Augment
+from jaxdoodle.training.steps.state import TrainState as TrainState

@@ -1,17 +1,17 @@
-"""The data loader: the images of every epoch in a new order, all of them at once or in chunks.
+"""The data loader: the images of every epoch in a new order, chunk by chunk.
 
-A set in memory is one chunk, which stays where it is put. A set on disk comes in chunks that are prefetched: one is
-read while the one before is trained on. Its order is drawn over the whole set, by runs of neighbors: a chunk is made of
-runs from everywhere, mixed. Single images would cost a disk access each, about forty times as many.
+Each chunk is a function of the seed, the epoch and its number alone. A set in memory stays where it is put, and a chunk
+is an order. A set on disk is read chunk by chunk; its order is drawn over the whole set, by runs of neighbors: a chunk
+is made of runs from everywhere, mixed. Single images would cost a disk access each, about forty times as many.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,28 +21,21 @@ from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.training.config import DataConfig
 
-__all__ = ["SAMPLING", "DataLoader", "balanced", "data_loader", "natural"]
+__all__ = ["SAMPLING", "DataLoader", "balanced", "chunk_sizes", "natural", "prefetch"]
 
-#: Upper bound of the bytes of a chunk.
+#: Upper bound of the bytes of a chunk that is read from disk.
 CHUNK = 2**25
+#: Upper bound of the bytes of a chunk in memory: nothing is read, so a chunk costs no more than a call.
+CHUNK_IN_MEMORY = 2**26
 #: Images that are read from one file in a row.
 RUN = 32
 
-#: Images uint8 ``(n, 28, 28, 1)``, labels int32 ``(n,)``, and the order int32 ``(chunk_size,)`` to use them in.
+#: Images uint8 ``(n, height, width, channels)``, labels int32 ``(n,)``, and the order int32 ``(m,)`` to use them in.
 Chunk = tuple[Any, Any, NDArray[np.int32]]
 #: ``rows(epoch, positions) -> indices``: which images stand at these positions of the epoch.
 Rows = Callable[[int, NDArray[np.integer]], NDArray[np.integer]]
 #: Puts images and labels where they are used.
 Put = Callable[[tuple[Any, Any]], tuple[Any, Any]]
-
-
-@dataclass(frozen=True)
-class DataLoader:
-    """An epoch is the next ``chunks_per_epoch`` of ``chunks``, which never end; each gives ``chunk_size`` images."""
-
-    chunks_per_epoch: int
-    chunk_size: int
-    chunks: Iterator[Chunk]
 
 
 def natural(labels: NDArray[np.int32]) -> tuple[int, Rows]:
@@ -86,54 +79,86 @@ def balanced(labels: NDArray[np.int32]) -> tuple[int, Rows]:
 SAMPLING = {"natural": natural, "balanced": balanced}
 
 
-def data_loader(dataset: Dataset, config: DataConfig, devices: int = 1, put: Put = lambda chunk: chunk) -> DataLoader:
-    """The images of a dataset, epoch after epoch.
+def chunk_sizes(dataset: Dataset, sampling: str, batch_size: int, devices: int = 1) -> tuple[int, ...]:
+    """Cut an epoch into chunks.
+
+    Args:
+      dataset: In memory or on disk.
+      sampling: A name of ``SAMPLING``.
+      batch_size: In memory, a chunk but the last is a multiple of it.
+      devices: Their number divides each chunk.
+
+    Returns:
+      The number of images of each chunk. What does not fill the last one is left out of the epoch.
+    """
+    total, _ = SAMPLING[sampling](dataset.labels)
+    if isinstance(dataset.images, Bitmaps):
+        chunks = math.ceil(total * PIXELS / CHUNK)
+        runs = total // (chunks * RUN * devices) * devices
+        return (runs * RUN,) * chunks
+    total = total // devices * devices
+    image = dataset.images.itemsize * math.prod(dataset.images.shape[1:])
+    steps = math.ceil(total / batch_size)
+    most = max(1, math.ceil(steps / math.ceil(total * image / CHUNK_IN_MEMORY))) * batch_size
+    return tuple(min(most, total - start) for start in range(0, total, most))
+
+
+@dataclass(frozen=True, eq=False)
+class DataLoader:
+    """The images of a dataset, by epoch and chunk.
 
     Args:
       dataset: In memory or on disk.
       config: Of which ``sampling`` and ``seed`` are used.
-      devices: Their number divides each chunk.
+      sizes: As ``chunk_sizes`` gives them.
       put: Puts images and labels where they are used.
-
-    Returns:
-      A loader. What does not fill the last chunk is left out of the epoch: other images in every epoch.
     """
-    total, rows = SAMPLING[config.sampling](dataset.labels)
-    rng = np.random.default_rng(config.seed)
-    if not isinstance(dataset.images, Bitmaps):
-        size = total // devices * devices
-        return DataLoader(1, size, _in_memory(dataset, total, rows, size, rng, put))
-    chunks = math.ceil(total * PIXELS / CHUNK)
-    runs = total // (chunks * RUN * devices) * devices
-    return DataLoader(chunks, runs * RUN, _prefetch(_from_disk(dataset, total, rows, chunks, runs, rng, put)))
+
+    dataset: Dataset
+    config: DataConfig
+    sizes: tuple[int, ...]
+    put: Put = lambda chunk: chunk
+
+    def chunk(self, epoch: int, index: int) -> Chunk:
+        """One chunk: the same whenever it is asked for, whatever was asked for before.
+
+        Args:
+          epoch: Counted from 0.
+          index: Of the chunk within the epoch, counted from 0.
+
+        Returns:
+          Images, labels, and the order to use them in, of ``sizes[index]`` images.
+        """
+        total, rows = self._sampling
+        rng = np.random.default_rng((self.config.seed, epoch))
+        if not isinstance(self.dataset.images, Bitmaps):
+            start = sum(self.sizes[:index])
+            return *self._placed, rows(epoch, rng.permutation(total)[start : start + self.sizes[index]]).astype(
+                np.int32
+            )
+        shift, runs = rng.integers(total), self.sizes[index] // RUN  # where the first run begins, and what is left out
+        begins = rng.permutation(total // RUN)[index * runs : (index + 1) * runs, None] * RUN + shift
+        indices = rows(epoch, (begins + np.arange(RUN)).ravel() % total)
+        images, labels = self.put((self.dataset.images[indices], self.dataset.labels[indices]))
+        order = np.random.default_rng((self.config.seed, epoch, index)).permutation(len(indices))
+        return images, labels, order.astype(np.int32)
+
+    @cached_property
+    def _sampling(self) -> tuple[int, Rows]:
+        return SAMPLING[self.config.sampling](self.dataset.labels)
+
+    @cached_property
+    def _placed(self) -> tuple[Any, Any]:
+        return self.put((self.dataset.images, self.dataset.labels))
 
 
-def _in_memory(
-    dataset: Dataset, total: int, rows: Rows, size: int, rng: np.random.Generator, put: Put
-) -> Iterator[Chunk]:
-    images, labels = put((dataset.images, dataset.labels))
-    for epoch in count():
-        yield images, labels, rows(epoch, rng.permutation(total)[:size]).astype(np.int32)
-
-
-def _from_disk(
-    dataset: Dataset, total: int, rows: Rows, chunks: int, runs: int, rng: np.random.Generator, put: Put
-) -> Iterator[Chunk]:
-    for epoch in count():
-        shift = rng.integers(total)  # where the first run begins, and so which images are left out
-        order = rng.permutation(total // RUN)
-        for chunk in range(chunks):
-            begins = order[chunk * runs : (chunk + 1) * runs, None] * RUN + shift
-            indices = rows(epoch, (begins + np.arange(RUN)).ravel() % total)
-            images, labels = put((dataset.images[indices], dataset.labels[indices]))
-            yield images, labels, rng.permutation(len(indices)).astype(np.int32)
-
-
-def _prefetch(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, without end, each made in a thread while the one before is used."""
+def prefetch(loader: DataLoader, places: Iterable[tuple[int, int]]) -> Iterator[Chunk]:
+    """The chunks at ``places``, pairs of epoch and index, each made in a thread while the one before is used."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, chunks)
-        while True:
-            chunk = coming.result()
-            coming = pool.submit(next, chunks)
-            yield chunk
+        coming = None
+        for place in places:
+            before, coming = coming, pool.submit(loader.chunk, *place)
+            if before:
+                yield before.result()
+        if coming:
+            yield coming.result()

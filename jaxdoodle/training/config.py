@@ -14,7 +14,7 @@ from typing import Any
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.nn import LossLike, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import Penalty
-from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.steps.augmentation import Augment
 
 __all__ = ["DataConfig", "HardwareConfig", "OptimizerConfig", "RegularizationConfig", "TrainConfig"]
 
@@ -62,7 +62,8 @@ class OptimizerConfig(_Options):
     """What is minimized, and how.
 
     Args:
-      epochs: Number of passes over the training images.
+      epochs: Number of passes over the training images; not beside ``steps``.
+      steps: Number of updates of the weights, in the last epoch perhaps fewer than it has; not beside ``epochs``.
       loss: A loss of ``jaxdoodle.nn``, or an instance of a class marked ``@nn.loss``.
       gradients: ``"hand"``: the hand-written backward pass; ``"autodiff"``: ``jax.value_and_grad``.
       optimizer: A name of ``optimizers.OPTIMIZERS``.
@@ -72,7 +73,8 @@ class OptimizerConfig(_Options):
       clip_norm: Upper bound of the global norm of the gradient; ``None``: no bound.
     """
 
-    epochs: int = _option(10, "number of passes over the training images", at_least=1)
+    epochs: int | None = _option(None, "number of passes over the training images (default 10)", at_least=1)
+    steps: int | None = _option(None, "number of updates of the weights (default: by epochs)", at_least=1)
     loss: LossLike = SoftmaxCrossEntropy()
     gradients: str = _option("hand", "how gradients are computed", "hand autodiff")
     optimizer: str = _option("adam", "optimizer", "sgd momentum nesterov adam adamw nadam adagrad rmsprop lion")
@@ -83,6 +85,8 @@ class OptimizerConfig(_Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.epochs is not None and self.steps is not None:
+            raise InputError(f"epochs and steps are two ways to say how long; got {self.epochs} and {self.steps}.")
         if self.schedule == "exponential" and not 0 < self.schedule_decay <= 1:
             allowed = "above 0 and at most 1"
             raise InputError(f"schedule_decay of the schedule exponential is {allowed}; got {self.schedule_decay}.")
@@ -109,12 +113,12 @@ class DataConfig(_Options):
     """Which images a step takes.
 
     Args:
-      batch_size: Number of images of a step.
+      batch_size: Number of images of a step; ``None``: 128.
       sampling: ``"natural"``: every image once an epoch; ``"balanced"``: every class equally often.
       seed: Of the initial weights, the order of the images, dropout and augmentation.
     """
 
-    batch_size: int = _option(128, "number of images of a step", at_least=1)
+    batch_size: int | None = _option(None, "number of images of a step (default 128)", at_least=1)
     sampling: str = _option("natural", "every image once an epoch, or every class equally often", "natural balanced")
     seed: int = _option(0, "seed of weights, order, dropout and augmentation", at_least=0, below=2**32)
 
@@ -140,7 +144,8 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
     All fields are given by name; more on each in the group that it belongs to.
 
     Args:
-      epochs, loss, gradients, optimizer, learning_rate, schedule, schedule_decay, clip_norm: See ``OptimizerConfig``.
+      epochs, steps, loss, gradients: See ``OptimizerConfig``.
+      optimizer, learning_rate, schedule, schedule_decay, clip_norm: See ``OptimizerConfig``.
       penalties, augment, ema_decay: See ``RegularizationConfig``.
       batch_size, sampling, seed: See ``DataConfig``.
       devices, matmul_precision: See ``HardwareConfig``.
@@ -151,5 +156,5 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.batch_size % self.devices:
+        if self.batch_size is not None and self.batch_size % self.devices:
             raise InputError(f"batch_size is a multiple of devices; got {self.batch_size} and {self.devices}.")

@@ -13,7 +13,7 @@ from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.metrics import format_accuracy
 from jaxdoodle.nn import LossLike, ModelSpec, SoftmaxCrossEntropy, model
 from jaxdoodle.nn.fused import fuse
-from jaxdoodle.training.step import scale
+from jaxdoodle.training.steps.step import scale
 
 __all__ = ["Evaluation", "evaluate", "predict", "score"]
 
@@ -48,17 +48,14 @@ def evaluate(
     params: Sequence[Mapping[str, Any]],
     dataset: Dataset,
     loss: LossLike = SoftmaxCrossEntropy(),  # noqa: B008 - frozen
-    *,
-    divisor: float = 255.0,
 ) -> Evaluation:
     """Score a network on a dataset, however large.
 
     Args:
       spec: The network.
       params: Its parameters, a dict per layer.
-      dataset: Images and labels, in memory or on disk.
+      dataset: Images and labels, in memory or on disk, with the divisor of their pixels.
       loss: What is averaged over the images.
-      divisor: Pixels are divided by it.
 
     Returns:
       The mean loss, and the counts of correct answers and of all images.
@@ -66,25 +63,30 @@ def evaluate(
     total, correct = 0.0, 0
     for start in range(0, len(dataset), SCORED):
         part = slice(start, start + SCORED)
-        found = score(predict(spec, params, dataset.images[part], divisor=divisor), dataset.labels[part], loss)
+        outputs = logits_of(spec, params, dataset.images[part], dataset.preprocessing.divisor)
+        found = score(outputs, dataset.labels[part], loss)
         total, correct = total + found.loss * (found.total / len(dataset)), correct + found.correct
     return Evaluation(total, correct, len(dataset))
 
 
-def predict(
-    spec: ModelSpec, params: Sequence[Mapping[str, Any]], images: NDArray[np.uint8], *, divisor: float = 255.0
-) -> NDArray[np.float32]:
+def predict(spec: ModelSpec, params: Sequence[Mapping[str, Any]], dataset: Dataset) -> NDArray[np.float32]:
     """The logits of a network in evaluation mode.
 
     Args:
       spec: The network.
       params: Its parameters, a dict per layer.
-      images: uint8 ``(n, *spec.input_shape)``.
-      divisor: Pixels are divided by it.
+      dataset: In memory, with the divisor of its pixels.
 
     Returns:
       float32 ``(n, classes)``.
     """
+    return logits_of(spec, params, dataset.images, dataset.preprocessing.divisor)
+
+
+def logits_of(
+    spec: ModelSpec, params: Sequence[Mapping[str, Any]], images: NDArray[Any], divisor: float
+) -> NDArray[np.float32]:
+    """The same for images ``(n, *spec.input_shape)`` as they are stored, whose pixels are divided by ``divisor``."""
     size = max(1, min(len(images), 1024))
     padding = np.zeros((-len(images) % size, *images.shape[1:]), images.dtype)  # one shape, one compilation
     padded = np.concatenate([images, padding]) if len(padding) else images

@@ -16,7 +16,7 @@ def test_bar_count_time_and_scores_fit_the_terminal(width):
     screen = io.StringIO()
     console = Console(file=screen, width=width, force_terminal=True, color_system=None)
     with Progress("quickdraw, sketch-cnn", 10, 100_000, console=console) as progress:
-        progress(EPOCH)
+        progress(3, None, EPOCH)
     last = screen.getvalue().replace("\r", "\n").split("\n")
     line = next(line for line in reversed(last) if "3/10" in line)
     shown = line[line.index("━") :].rstrip()
@@ -27,8 +27,8 @@ def test_bar_count_time_and_scores_fit_the_terminal(width):
 
 def test_piped_each_epoch_is_a_line_on_stderr(capsys):
     with Progress("mnist, cnn", 10, 100_000) as progress:
-        progress(EPOCH)
-        progress(EPOCH._replace(number=4, validation=None))
+        progress(3, None, EPOCH)
+        progress(4, None, EPOCH._replace(number=4, validation=None))
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
@@ -39,5 +39,5 @@ def test_piped_each_epoch_is_a_line_on_stderr(capsys):
 
 def test_quiet_shows_nothing(capsys):
     with Progress("mnist, cnn", 10, 100_000, quiet=True) as progress:
-        progress(EPOCH)
+        progress(3, None, EPOCH)
     assert capsys.readouterr() == ("", "")

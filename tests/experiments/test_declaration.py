@@ -6,7 +6,7 @@ import pytest
 
 from experiments import NAMES
 from experiments.declaration import Experiment
-from jaxdoodle.training.optimizers import OPTIMIZERS, SCHEDULES
+from jaxdoodle.training.steps.optimizers import OPTIMIZERS, SCHEDULES
 
 DECLARED = {
     name: module.EXPERIMENT for name in NAMES if hasattr(module := importlib.import_module(NAMES[name]), "EXPERIMENT")

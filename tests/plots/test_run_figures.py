@@ -5,7 +5,7 @@ from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.plots.run_figures import SHOWN, draw_figures
 from jaxdoodle.preprocessing.config import QUICKDRAW
-from jaxdoodle.training.loop import Epoch, Evaluation, TrainResult
+from jaxdoodle.training import Epoch, Evaluation, TrainResult
 
 CLASSES = ("clock", "hexagon", "bucket")
 RNG = np.random.default_rng(0)

@@ -2,13 +2,12 @@ import math
 import subprocess
 import sys
 from collections import Counter
-from itertools import islice
 
 import numpy as np
 import pytest
 
 from jaxdoodle.training import batches
-from jaxdoodle.training.batches import SAMPLING, data_loader
+from jaxdoodle.training.batches import SAMPLING, DataLoader, chunk_sizes, prefetch
 from jaxdoodle.training.config import DataConfig
 
 COUNTS = (700, 130, 900)
@@ -21,15 +20,21 @@ def data(on_disk, monkeypatch):
     return on_disk(*COUNTS)
 
 
+def loader_of(data, sampling="natural", devices=1, seed=0, batch_size=128, **options):
+    sizes = chunk_sizes(data, sampling, batch_size, devices)
+    return DataLoader(data, DataConfig(sampling=sampling, seed=seed), sizes, **options)
+
+
 def epochs(data, number, sampling="natural", devices=1, seed=0):
     """The digests of each chunk of each epoch, in the order of use; and the loader."""
-    loader = data_loader(data, DataConfig(sampling=sampling, seed=seed), devices)
+    loader = loader_of(data, sampling, devices, seed)
     known = dict(zip(map(bytes, data.images[:]), data.labels.tolist(), strict=True))
     found = []
-    for _ in range(number):
+    for epoch in range(number):
         chunks = []
-        for images, labels, order in islice(loader.chunks, loader.chunks_per_epoch):
-            assert order.dtype == labels.dtype == np.int32 and len(order) == loader.chunk_size
+        for index, size in enumerate(loader.sizes):
+            images, labels, order = loader.chunk(epoch, index)
+            assert order.dtype == labels.dtype == np.int32 and len(order) == size
             drawings = [bytes(images[index]) for index in order]
             assert [known[one] for one in drawings] == labels[order].tolist()
             chunks.append(drawings)
@@ -37,26 +42,43 @@ def epochs(data, number, sampling="natural", devices=1, seed=0):
     return found, loader
 
 
-def test_what_is_in_memory_is_one_chunk_that_stays_where_it_was_put(random_dataset):
+def test_what_is_in_memory_stays_where_it_was_put(random_dataset):
     data, placed = random_dataset(50), []
-    loader = data_loader(data, DataConfig(seed=3), 1, lambda chunk: placed.append(chunk) or chunk)
-    draws = list(islice(loader.chunks, 3))
-    assert (loader.chunks_per_epoch, loader.chunk_size, len(placed)) == (1, 50, 1)
-    rng = np.random.default_rng(3)
-    for images, labels, order in draws:
+    loader = loader_of(data, seed=3, put=lambda chunk: placed.append(chunk) or chunk)
+    draws = [loader.chunk(epoch, 0) for epoch in range(3)]
+    assert loader.sizes == (50,) and len(placed) == 1
+    for epoch, (images, labels, order) in enumerate(draws):
         assert images is data.images and labels is data.labels
-        np.testing.assert_array_equal(order, rng.permutation(50))
+        np.testing.assert_array_equal(order, np.random.default_rng((3, epoch)).permutation(50))
+
+
+def test_an_epoch_in_memory_is_cut_at_whole_batches_and_drops_nothing(random_dataset, monkeypatch):
+    monkeypatch.setattr(batches, "CHUNK_IN_MEMORY", 20 * 784)
+    data = random_dataset(50)
+    loader, whole = loader_of(data, batch_size=8), np.random.default_rng((0, 4)).permutation(50)
+    assert loader.sizes == (24, 24, 2)
+    parts = [loader.chunk(4, index)[2] for index in (2, 0, 1)]
+    np.testing.assert_array_equal(np.concatenate([parts[1], parts[2], parts[0]]), whole)
+
+
+@pytest.mark.parametrize("where", ("disk", "memory"))
+def test_a_chunk_is_the_same_whatever_was_asked_for_before(where, data, random_dataset):
+    data = data if where == "disk" else random_dataset(50)
+    places = [(epoch, 0) for epoch in (3, 0, 3, 1)]
+    for found, place in zip(prefetch(loader_of(data), places), places, strict=True):
+        for a, b in zip(found, loader_of(data).chunk(*place), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("devices", (1, 2, 3))
 def test_an_epoch_from_disk_takes_a_drawing_once_and_leaves_out_few_and_others_each_time(data, devices):
     found, loader = epochs(data, 30, devices=devices)
-    assert loader.chunk_size % devices == 0 and loader.chunk_size <= 400
+    assert all(size % devices == 0 and size <= 400 for size in loader.sizes)
     absent = Counter({bytes(image): 0 for image in data.images[:]})
     for chunks in found:
         drawings = [one for chunk in chunks for one in chunk]
-        assert len(set(drawings)) == len(drawings) == loader.chunks_per_epoch * loader.chunk_size
-        assert len(data) - len(drawings) < batches.RUN * (devices * loader.chunks_per_epoch + 1)
+        assert len(set(drawings)) == len(drawings) == sum(loader.sizes)
+        assert len(data) - len(drawings) < batches.RUN * (devices * len(loader.sizes) + 1)
         absent.update(absent.keys() - set(drawings))
     assert max(absent.values()) < 15, "no drawing is left out of half of the epochs"
 
@@ -91,11 +113,11 @@ def test_balanced_sampling_takes_every_class_equally_often_and_each_of_its_drawi
     for epoch, chunks in enumerate(found):
         turns = Counter(drawings[row] for row in rows_of(epoch, np.arange(total)))
         used = Counter(one for chunk in chunks for one in chunk)
-        assert used <= turns and used.total() == loader.chunks_per_epoch * loader.chunk_size
+        assert used <= turns and used.total() == sum(loader.sizes)
         taken += used
         drawn += turns
     left_out = drawn - taken
-    assert left_out.total() == 6 * (total - loader.chunks_per_epoch * loader.chunk_size)
+    assert left_out.total() == 6 * (total - sum(loader.sizes))
     if where == "memory":
         assert not left_out
 
@@ -120,25 +142,26 @@ def test_balanced_sampling_gives_every_drawing_the_same_number_of_turns():
 
 def test_balanced_sampling_passes_over_classes_without_a_drawing(random_dataset):
     data = random_dataset(12, ("a", "b", "c", "d")).take(np.array([0, 2, 3, 4, 6, 7, 8]))
-    _, labels, order = next(data_loader(data, DataConfig(sampling="balanced")).chunks)
+    _, labels, order = loader_of(data, "balanced").chunk(0, 0)
     assert np.bincount(labels[order], minlength=4).tolist() == [2, 0, 2, 2]
 
 
 def test_the_next_chunk_is_read_while_one_is_used(data):
     placed = []
-    loader = data_loader(data, DataConfig(), 1, lambda chunk: placed.append(chunk) or chunk)
-    next(loader.chunks)
-    next(loader.chunks)
+    loader = loader_of(data, put=lambda chunk: placed.append(chunk) or chunk)
+    chunks = prefetch(loader, [(0, 0), (0, 1), (0, 2), (0, 3)])
+    next(chunks)
+    next(chunks)
     assert len(placed) >= 2
-    loader.chunks.close()  # waits for what is being read
+    chunks.close()  # waits for what is being read
     assert len(placed) == 3
 
 
 @pytest.mark.parametrize("sampling", SAMPLING)
 def test_a_file_that_goes_away_ends_training_with_its_name(sampling, data, refusal):
-    loader = data_loader(data, DataConfig(sampling=sampling))
+    loader = loader_of(data, sampling)
     data.images.files[2].path.unlink()
-    text = refusal(lambda: list(islice(loader.chunks, 3)))
+    text = refusal(lambda: list(prefetch(loader, [(0, 0), (0, 1), (0, 2)])))
     assert str(data.images.files[2].path) in text
 
 
@@ -154,10 +177,9 @@ from jaxdoodle.training.config import DataConfig
 quickdraw.IN_MEMORY, module.CHUNK = 0, 2**20
 splits = load_dataset(sys.argv[1], per_class=10**6)
 splits.overlaps
-loader = module.data_loader(splits.train, DataConfig(sampling=sys.argv[2]))
-drawings = 0
-for _ in range(loader.chunks_per_epoch):
-    drawings += len(next(loader.chunks)[0])
+sizes = module.chunk_sizes(splits.train, sys.argv[2], 128)
+loader = module.DataLoader(splits.train, DataConfig(sampling=sys.argv[2]), sizes)
+drawings = sum(len(images) for images, _, _ in module.prefetch(loader, [(0, index) for index in range(len(sizes))]))
 peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())  # ru_maxrss begins with pytest's own
 print(len(splits.train), drawings, int(peak[1]) * 1024)
 """

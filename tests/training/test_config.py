@@ -17,10 +17,11 @@ from jaxdoodle.training.config import (
     RegularizationConfig,
     TrainConfig,
 )
-from jaxdoodle.training.optimizers import OPTIMIZERS, SCHEDULES
+from jaxdoodle.training.steps.optimizers import OPTIMIZERS, SCHEDULES
 
 REFUSED = [
     ({"epochs": 0}, "epochs is at least 1; got 0"),
+    ({"epochs": 2, "steps": 5}, "epochs and steps are two ways to say how long; got 2 and 5"),
     ({"batch_size": 0}, "batch_size is at least 1; got 0"),
     ({"learning_rate": float("nan")}, "learning_rate is above 0; got nan"),
     ({"ema_decay": 1.0}, "ema_decay is at least 0 and below 1; got 1.0"),

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("as_users_run")
 
 def test_predictions_come_for_every_image_in_order():
     params = model.init(SPEC, jax.random.key(0))
-    many = np.concatenate([TRAIN.images] * 7)  # 2,100: more than two chunks, and some left over
+    many = TRAIN.take(np.tile(np.arange(300), 7))  # 2,100: more than two chunks, and some left over
     outputs = predict(SPEC, params, many)
     assert outputs.shape == (2100, 3)
     np.testing.assert_allclose(outputs[:300], outputs[1800:], rtol=1e-5, atol=1e-6)
@@ -30,7 +30,7 @@ def test_scores_are_counts():
 
 def test_a_set_is_scored_in_parts_as_it_is_as_a_whole(monkeypatch):
     params = model.init(SPEC, jax.random.key(0))
-    whole = score(predict(SPEC, params, VALIDATION.images), VALIDATION.labels, CONFIG.loss)
+    whole = score(predict(SPEC, params, VALIDATION), VALIDATION.labels, CONFIG.loss)
     assert evaluate(SPEC, params, VALIDATION, CONFIG.loss) == whole
     monkeypatch.setattr(evaluation, "SCORED", 33)
     parts = evaluate(SPEC, params, VALIDATION, CONFIG.loss)

@@ -1,5 +1,6 @@
 """Training: it learns, repeats itself, chooses on validation, and stops where the loss is not finite."""
 
+import pickle
 import re
 from dataclasses import replace
 from functools import partial
@@ -12,14 +13,16 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.inference import Model
 from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec, backprop, model
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.losses import MeanSquaredError, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import L2
-from jaxdoodle.training import batches, loop, state
-from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training import batches, loop
 from jaxdoodle.training.evaluation import evaluate, predict, score
 from jaxdoodle.training.loop import DivergedError
+from jaxdoodle.training.steps import state
+from jaxdoodle.training.steps.augmentation import Augment
 from tests.fixtures.bars import CLASSES, CNN, CONFIG, SPEC, TRAIN, VALIDATION
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -36,7 +39,7 @@ def assert_same(first, second):
 def test_a_network_learns_in_float32_and_classifies_the_validation_set():
     result = fit(CNN, epochs=12, learning_rate=1e-2)
     assert {leaf.dtype for leaf in jax.tree.leaves(result.params)} == {np.dtype(np.float32)}
-    outputs = predict(CNN, result.params, VALIDATION.images)
+    outputs = predict(CNN, result.params, VALIDATION)
     found = score(outputs, VALIDATION.labels, CONFIG.loss)
     assert found.total == 100 and found.correct >= 90
     assert result.step_losses[-1] < 0.3 * result.step_losses[0] and len(result.step_losses) == 12 * 10
@@ -64,7 +67,7 @@ def test_one_epoch_is_plain_gradient_descent_over_every_image_once():
     loss_fn = partial(model.loss_fn(SPEC, config.loss, config.penalties), training=False)
     objective = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
     params, losses = model.init(SPEC, jax.random.key(0)), []
-    order = np.random.default_rng(0).permutation(300)
+    order = np.random.default_rng((0, 0)).permutation(300)
     for rows in (order[:128], order[128:256], order[256:]):
         x = jnp.asarray(TRAIN.images[rows], jnp.float32) / 255
         (loss, _), grads = objective(params, x, jnp.asarray(TRAIN.labels[rows]))
@@ -79,7 +82,7 @@ def test_the_best_epoch_is_chosen_on_validation_alone():
     result = fit(learning_rate=0.3, optimizer="sgd", epochs=8, batch_size=16)
     ranks = [(e.validation.correct, -e.validation.loss) for e in result.history]
     assert result.best_epoch == 1 + ranks.index(max(ranks))
-    outputs = predict(SPEC, result.params, VALIDATION.images)
+    outputs = predict(SPEC, result.params, VALIDATION)
     assert score(outputs, VALIDATION.labels, CONFIG.loss).correct == max(ranks)[0]
 
 
@@ -115,13 +118,25 @@ def test_running_statistics_move_by_what_the_forward_pass_saw():
     np.testing.assert_allclose(result.params[1]["var"], 0.9 + 0.1 * before.var((0, 1, 2)), rtol=1e-4)
 
 
-def test_the_divisor_is_what_pixels_are_divided_by():
+def scaled(data, divisor):
+    return replace(data, preprocessing=replace(data.preprocessing, divisor=divisor))
+
+
+def test_the_divisor_of_the_data_is_what_pixels_are_divided_by():
     x = TRAIN.images[:5]
     for divisor in (255.0, 1.0):
-        params = loop.fit(SPEC, TRAIN, None, replace(CONFIG, epochs=1), divisor=divisor).params
+        train, few = scaled(TRAIN, divisor), scaled(TRAIN.take(np.arange(5)), divisor)
+        params = loop.fit(SPEC, train, None, replace(CONFIG, epochs=1)).params
         expected = model.apply(SPEC, params, jnp.asarray(x, jnp.float32) / divisor)
-        np.testing.assert_allclose(predict(SPEC, params, x, divisor=divisor), expected, rtol=1e-4, atol=1e-5)
-    assert fit(epochs=1).step_losses[0] != loop.fit(SPEC, TRAIN, None, CONFIG, divisor=1.0).step_losses[0]
+        np.testing.assert_allclose(predict(SPEC, params, few), expected, rtol=1e-4, atol=1e-5)
+        shipped = Model(SPEC, params, train.preprocessing).logits(x)
+        np.testing.assert_allclose(shipped, expected, rtol=1e-4, atol=1e-5)
+    assert fit(epochs=1).step_losses[0] != loop.fit(SPEC, scaled(TRAIN, 1.0), None, CONFIG).step_losses[0]
+
+
+def test_validation_at_another_scale_is_refused():
+    with pytest.raises(InputError, match="the divisor of pixels is 1 in validation and 255 in training; expected one"):
+        fit(validation=scaled(VALIDATION, 1.0))
 
 
 def test_every_step_and_every_layer_drops_other_values():
@@ -164,13 +179,61 @@ def test_a_network_for_other_drawings_is_refused(spec, message):
 
 
 def test_ctrl_c_keeps_the_epochs_that_are_complete():
-    def stop(epoch):
-        if epoch.number == 2:
+    def stop(epoch, state, metrics):
+        if epoch == 2:
             raise KeyboardInterrupt
 
-    result = loop.fit(SPEC, TRAIN, VALIDATION, CONFIG, on_epoch=stop)
+    result = loop.fit(SPEC, TRAIN, VALIDATION, CONFIG, callbacks=[stop])
     assert result.interrupted and len(result.history) == 2
     assert result.best_epoch in (1, 2)
+
+
+def test_callbacks_get_the_epoch_the_state_and_the_metrics_and_may_stop():
+    seen = []
+    result = loop.fit(
+        SPEC,
+        TRAIN,
+        VALIDATION,
+        replace(CONFIG, ema_decay=0.9),
+        callbacks=[lambda *given: seen.append(given), lambda epoch, state, metrics: epoch == 3],
+    )
+    assert [epoch for epoch, _, _ in seen] == [1, 2, 3] and [metrics for _, _, metrics in seen] == result.history
+    assert [int(after.step) for _, after, _ in seen] == [10, 20, 30], "what was kept of an epoch stays as it was"
+    for _, after, metrics in seen:
+        assert evaluate(SPEC, after.ema_params, VALIDATION) == metrics.validation
+        assert not np.array_equal(after.ema_params[1]["w"], after.params[1]["w"])
+    assert len(jax.tree.leaves(seen[0][1].opt_state)) > 8 and not result.interrupted
+
+
+def test_steps_end_a_run_within_an_epoch():
+    whole, short = fit(epochs=2, schedule="constant"), fit(epochs=None, steps=13, schedule="constant")
+    assert short.step_losses == whole.step_losses[:13]
+    assert [epoch.training.total for epoch in short.history] == [300, 96]
+
+
+def copied(run):
+    """The record as a checkpoint would hold it: arrays and numbers."""
+    state = run.state._replace(key=jax.random.key_data(run.state.key))
+    return pickle.dumps(replace(run, state=jax.tree.map(np.array, state)))
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_a_run_goes_on_from_any_chunk_as_if_it_had_not_stopped(where, on_disk, monkeypatch):
+    monkeypatch.setattr(batches, "CHUNK_IN_MEMORY", 100 * 784)
+    monkeypatch.setattr(batches, "CHUNK", 100 * 784)
+    monkeypatch.setattr(batches, "RUN", 4)
+    train = TRAIN if where == "memory" else on_disk(TRAIN)
+    config, kept = replace(CONFIG, epochs=None, steps=25, ema_decay=0.9, augment=Augment()), []
+    spec = ModelSpec((*SPEC.layers[:-1], Dropout(0.5), SPEC.layers[-1]), (28, 28, 1), CLASSES)
+    whole = loop.fit(spec, train, VALIDATION, config, on_chunk=lambda run: kept.append(copied(run)))
+    assert len(kept) > 6
+    for content in kept[::3] + kept[-1:]:
+        run = pickle.loads(content)
+        run.state = run.state._replace(key=jax.random.wrap_key_data(run.state.key, impl="unsafe_rbg"))
+        again = loop.fit(spec, train, VALIDATION, config, start=run)
+        assert_same(again.params, whole.params)
+        assert again.step_losses == whole.step_losses and again.best_epoch == whole.best_epoch
+        assert [epoch[:3] for epoch in again.history] == [epoch[:3] for epoch in whole.history]
 
 
 @pytest.fixture
@@ -228,7 +291,7 @@ STILL = {"learning_rate": 1e-30, "optimizer": "sgd", "schedule": "constant"}
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.3), MeanSquaredError()], ids=str)
 def test_the_loss_of_the_config_is_the_one_that_is_trained_with(loss):
     first = fit(loss=loss, batch_size=300, epochs=1).step_losses[0]
-    start = predict(SPEC, model.init(SPEC, jax.random.key(0)), TRAIN.images)
+    start = predict(SPEC, model.init(SPEC, jax.random.key(0)), TRAIN)
     assert first == pytest.approx(score(start, TRAIN.labels, loss).loss, rel=1e-5)
 
 
@@ -253,18 +316,18 @@ def test_augmentation_differs_from_step_to_step():
 
 def test_the_schedule_lasts_as_long_as_the_training(monkeypatch):
     seen, make = [], loop.make_optimizer
-    monkeypatch.setattr(loop, "make_optimizer", lambda config, steps: seen.append(steps) or make(config, steps))
+    monkeypatch.setattr(loop, "make_optimizer", lambda config, **steps: seen.append(steps) or make(config, **steps))
     result = fit(batch_size=128)
-    assert seen == [3] and len(result.step_losses) == 3 * CONFIG.epochs
+    assert seen == [{"steps": 12, "steps_per_epoch": 3}] and len(result.step_losses) == 3 * CONFIG.epochs
 
 
 def test_training_metrics_are_counts_and_means_over_the_epoch():
     result = fit(epochs=2, **STILL)
     right = evaluate(SPEC, model.init(SPEC, jax.random.key(0)), TRAIN)
     for number, epoch in enumerate(result.history):
-        losses = result.step_losses[10 * number : 10 * (number + 1)]
+        losses = np.array(result.step_losses[10 * number : 10 * (number + 1)])
         assert epoch.training.correct == right.correct and epoch.training.total == 300
-        assert epoch.training.loss == pytest.approx(np.mean(losses), rel=1e-6)
+        assert epoch.training.loss == pytest.approx(losses @ ([32] * 9 + [12]) / 300, rel=1e-6), "drawings count alike"
 
 
 def test_the_training_time_is_the_sum_over_the_epochs():
@@ -272,12 +335,6 @@ def test_the_training_time_is_the_sum_over_the_epochs():
     assert (
         result.train_seconds == pytest.approx(sum(epoch.seconds for epoch in result.history)) and result.compile_seconds
     )
-
-
-def test_validation_is_scaled_as_training_is():
-    result = loop.fit(SPEC, TRAIN, VALIDATION, CONFIG, divisor=1.0)
-    kept = result.history[result.best_epoch - 1].validation
-    assert evaluate(SPEC, result.params, VALIDATION, divisor=1.0) == kept != evaluate(SPEC, result.params, VALIDATION)
 
 
 def test_a_result_prints_as_one_line_and_as_a_table():

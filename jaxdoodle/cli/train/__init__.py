@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.data.dataset import without_classes
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import train_model
-    from jaxdoodle.training import Augment, compile_cache, devices
+    from jaxdoodle.training import Augment
+    from jaxdoodle.training.hardware import compile_cache, devices
+    from jaxdoodle.training.plan import make_plan
 
     config = TrainConfig(
         **config_of(options, TrainConfig),
@@ -74,8 +76,8 @@ def run(options: argparse.Namespace) -> int:
     show = (lambda *line: None) if options.quiet else print
     show(splits.summary)
     show(spec.summary())
-    with Progress(title, config.epochs, len(splits.train), quiet=options.quiet) as progress:
-        run = train_model(spec, splits, config, out_dir, title=title, command=options.command, on_epoch=progress)
+    with Progress(title, make_plan(config, splits.train).epochs, len(splits.train), quiet=options.quiet) as progress:
+        run = train_model(spec, splits, config, out_dir, title=title, command=options.command, callbacks=[progress])
     run.record.write(out_dir / "record.json")
     draw_figures(run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.training import devices
+from jaxdoodle.training.hardware import devices
 
 SCRIPT = """
 import json, sys
 import numpy as np
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
-from jaxdoodle.training import devices as parallel
+from jaxdoodle.training.hardware import devices as parallel
 from jaxdoodle.training import TrainConfig, loop
 
 parallel.use_cpu_devices(2)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdoodle.training.epoch import compile_epoch, make_epoch
+from jaxdoodle.training.steps.epoch import compile_epoch, make_epoch
 
 
 def step(state, images, labels):

@@ -11,9 +11,9 @@ import numpy as np
 from jax import lax
 
 from jaxdoodle.core.types import Array
-from jaxdoodle.training import devices
-from jaxdoodle.training.state import TrainState
-from jaxdoodle.training.step import Step
+from jaxdoodle.training.hardware import devices
+from jaxdoodle.training.steps.state import TrainState
+from jaxdoodle.training.steps.step import Step
 
 __all__ = ["compile_epoch", "make_epoch"]
 

@@ -10,11 +10,11 @@ import optax
 
 from jaxdoodle.core.types import Array
 from jaxdoodle.nn import ModelSpec, backprop
-from jaxdoodle.training import augmentation
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
-from jaxdoodle.training.devices import mean_over_devices
-from jaxdoodle.training.optimizers import Optimizer
-from jaxdoodle.training.state import TrainState, update_ema
+from jaxdoodle.training.hardware.devices import mean_over_devices
+from jaxdoodle.training.steps.augmentation import Augment, apply
+from jaxdoodle.training.steps.optimizers import Optimizer
+from jaxdoodle.training.steps.state import TrainState, update_ema
 
 __all__ = ["Step", "make_step", "scale"]
 
@@ -22,14 +22,17 @@ __all__ = ["Step", "make_step", "scale"]
 Step = Callable[[TrainState, Array, Array], tuple[TrainState, tuple[Array, Array]]]
 
 
-def make_step(spec: ModelSpec, optimizer: Optimizer, config: TrainConfig, divisor: float) -> Step:
+def make_step(
+    spec: ModelSpec, optimizer: Optimizer, config: TrainConfig, *, divisor: float, augment: Augment | None = None
+) -> Step:
     """A pure function that makes one update of the weights.
 
     Args:
       spec: The network.
       optimizer: Turns gradients into updates.
-      config: Of which loss, penalties, gradients, augmentation, moving average, precision and devices are used.
+      config: Of which loss, penalties, gradients, moving average, precision and devices are used.
       divisor: Pixels are divided by it.
+      augment: How far training images are changed; ``None``: not at all.
 
     Returns:
       ``step(state, images, labels) -> (state, (loss, correct))``, with images uint8 ``(batch, *spec.input_shape)``,
@@ -42,9 +45,9 @@ def make_step(spec: ModelSpec, optimizer: Optimizer, config: TrainConfig, diviso
     def step(state: TrainState, images: Array, labels: Array) -> tuple[TrainState, tuple[Array, Array]]:
         key = jax.random.fold_in(state.key, state.step)
         x = scale(images, divisor)
-        if config.augment is not None:
+        if augment is not None:
             key, augment_key = jax.random.split(key)
-            x = augmentation.apply(config.augment, augment_key, x)
+            x = apply(augment, augment_key, x)
         with jax.default_matmul_precision(MATMUL_PRECISIONS[config.matmul_precision]):
             (loss, aux), grads = value_and_grad(state.params, x, labels, key=key)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)

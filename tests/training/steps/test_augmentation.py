@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from jaxdoodle.training import augmentation
-from jaxdoodle.training.augmentation import Augment
+from jaxdoodle.training.steps import augmentation
+from jaxdoodle.training.steps.augmentation import Augment
 
 NOTHING = Augment(rotate=0, shear=0, zoom=0, shift=0, elastic=0)
 KEY = jax.random.key(0)

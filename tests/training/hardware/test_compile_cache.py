@@ -8,7 +8,7 @@ SCRIPT = """
 import jax
 import jaxdoodle.training.loop
 before = jax.config.jax_compilation_cache_dir
-from jaxdoodle.training import compile_cache
+from jaxdoodle.training.hardware import compile_cache
 compile_cache.enable()
 print(before, jax.config.jax_compilation_cache_dir)
 """

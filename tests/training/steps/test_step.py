@@ -7,8 +7,8 @@ import pytest
 
 from jaxdoodle.nn import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
-from jaxdoodle.training.state import init_state
-from jaxdoodle.training.step import make_step
+from jaxdoodle.training.steps.state import init_state
+from jaxdoodle.training.steps.step import make_step
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -18,7 +18,7 @@ def test_bfloat16_reaches_every_matrix_product_forward_and_backward_and_sums_in_
     spec = ModelSpec((Conv2D(2, 3), ReLU(), MaxPool2D(), Flatten(), Dense(3)), (28, 28, 1))
     for precision in MATMUL_PRECISIONS:
         config = TrainConfig(matmul_precision=precision, gradients=gradients)
-        step = make_step(spec, optax.sgd(0.1), config, 255.0)
+        step = make_step(spec, optax.sgd(0.1), config, divisor=255.0)
         state = init_state(spec, optax.sgd(0.1), config)
         text = jax.jit(step).lower(state, np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int32)).as_text()
         products = [line for line in text.splitlines() if "dot_general" in line]

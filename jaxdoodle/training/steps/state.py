@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jaxdoodle.core.types import Array, Params, PyTree
 from jaxdoodle.nn import ModelSpec, model
 from jaxdoodle.training.config import TrainConfig
-from jaxdoodle.training.optimizers import Optimizer
+from jaxdoodle.training.steps.optimizers import Optimizer
 
 __all__ = ["TrainState", "init_state", "update_ema"]
 
@@ -25,22 +26,29 @@ class TrainState(NamedTuple):
     key: Array
 
 
-def init_state(spec: ModelSpec, optimizer: Optimizer, config: TrainConfig) -> TrainState:
+def init_state(
+    spec: ModelSpec,
+    optimizer: Optimizer,
+    config: TrainConfig,
+    params: Sequence[Mapping[str, Any]] | None = None,
+) -> TrainState:
     """The state before the first step.
 
     Args:
       spec: The network.
       optimizer: Its state starts at these weights.
       config: Of which ``seed`` and ``ema_decay`` are used.
+      params: The weights; ``None``: they come from the seed. They are copied.
 
     Returns:
-      A state whose weights, and random numbers, come from the seed.
+      The state, whose random numbers come from the seed.
     """
-    params = model.init(spec, jax.random.key(config.seed))
+    given = model.init(spec, jax.random.key(config.seed)) if params is None else params
+    weights = [{name: jnp.array(value, jnp.float32) for name, value in layer.items()} for layer in given]
     return TrainState(
-        params=params,
-        opt_state=optimizer.init(params),
-        ema_params=None if config.ema_decay is None else jax.tree.map(jnp.copy, params),
+        params=weights,
+        opt_state=optimizer.init(weights),
+        ema_params=None if config.ema_decay is None else jax.tree.map(jnp.copy, weights),
         step=jnp.zeros((), jnp.int32),
         key=jax.random.key(config.seed, impl="unsafe_rbg"),  # cheap bits, for dropout and augmentation alone
     )

@@ -57,27 +57,24 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 }
 
 
-def make_schedule(config: OptimizerConfig, steps_per_epoch: int) -> Schedule:
+def make_schedule(config: OptimizerConfig, *, steps: int, steps_per_epoch: int) -> Schedule:
     """The learning rate at each step.
 
     Args:
-      config: Of which ``schedule``, ``learning_rate``, ``schedule_decay`` and ``epochs`` are used.
+      config: Of which ``schedule``, ``learning_rate`` and ``schedule_decay`` are used.
+      steps: Number of steps of the run.
       steps_per_epoch: Number of steps of an epoch.
 
     Returns:
       ``schedule(step) -> learning rate``, the step counted from 0.
     """
-    return SCHEDULES[config.schedule](
-        config.learning_rate,
-        decay=config.schedule_decay,
-        steps_per_epoch=steps_per_epoch,
-        steps=steps_per_epoch * config.epochs,
-    )
+    make, decay = SCHEDULES[config.schedule], config.schedule_decay
+    return make(config.learning_rate, decay=decay, steps_per_epoch=steps_per_epoch, steps=steps)
 
 
-def make_optimizer(config: OptimizerConfig, steps_per_epoch: int) -> Optimizer:
+def make_optimizer(config: OptimizerConfig, *, steps: int, steps_per_epoch: int) -> Optimizer:
     """The optimizer with its schedule, after clipping gradients to a global norm of ``config.clip_norm``, if given."""
-    optimizer = OPTIMIZERS[config.optimizer](make_schedule(config, steps_per_epoch))
+    optimizer = OPTIMIZERS[config.optimizer](make_schedule(config, steps=steps, steps_per_epoch=steps_per_epoch))
     return (
         optimizer if config.clip_norm is None else optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
     )

@@ -5,8 +5,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdoodle.training import optimizers
 from jaxdoodle.training.config import OptimizerConfig
+from jaxdoodle.training.steps import optimizers
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -17,12 +17,14 @@ GRADS = [{"w": jnp.asarray([[0.3, -4.0]], jnp.float32), "b": jnp.asarray([1.0], 
 def make(name, learning_rate, **options):
     """The optimizer at a constant learning rate."""
     config = OptimizerConfig(optimizer=name, learning_rate=learning_rate, schedule="constant", **options)
-    return optimizers.make_optimizer(config, 1)
+    return optimizers.make_optimizer(config, steps=1, steps_per_epoch=1)
 
 
 def schedule(name, **options):
     """The schedule from 0.1, over 10 epochs of 10 steps."""
-    return optimizers.make_schedule(OptimizerConfig(schedule=name, learning_rate=0.1, **options), 10)
+    return optimizers.make_schedule(
+        OptimizerConfig(schedule=name, learning_rate=0.1, **options), steps=100, steps_per_epoch=10
+    )
 
 
 def steps(optimizer, count, grads=GRADS):
@@ -101,8 +103,8 @@ def test_one_cycle_rises_to_its_peak_and_ends_near_nothing():
 
 def test_an_optimizer_follows_its_schedule():
     """Gradient descent on a gradient that stays: each update is the rate of its step."""
-    config = OptimizerConfig(optimizer="sgd", learning_rate=0.1, epochs=2)
-    optimizer, rate = optimizers.make_optimizer(config, 5), optimizers.make_schedule(config, 5)
+    config, plan = OptimizerConfig(optimizer="sgd", learning_rate=0.1), {"steps": 10, "steps_per_epoch": 5}
+    optimizer, rate = optimizers.make_optimizer(config, **plan), optimizers.make_schedule(config, **plan)
     state = optimizer.init(PARAMS)
     for step in range(10):
         updates, state = optimizer.update(GRADS, state, PARAMS)

@@ -7,8 +7,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdoodle.training.state import init_state
-from jaxdoodle.training.step import make_step
+from jaxdoodle.training.steps.state import init_state
+from jaxdoodle.training.steps.step import make_step
 from tests.fixtures.bars import CONFIG, SPEC, TRAIN
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -24,7 +24,7 @@ def test_the_moving_average_follows_its_formula():
     config = replace(CONFIG, ema_decay=0.9)
     optimizer = optax.sgd(0.1)
     state = init_state(SPEC, optimizer, config)
-    step = jax.jit(make_step(SPEC, optimizer, config, 255.0))
+    step = jax.jit(make_step(SPEC, optimizer, config, divisor=255.0))
     expected = state.params
     for n in range(3):
         state, _ = step(state, TRAIN.images[:8], TRAIN.labels[:8])

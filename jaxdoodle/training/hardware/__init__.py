@@ -1,0 +1,1 @@
+"""What training computes on: devices, and the cache of compiled programs."""
