@@ -93,7 +93,9 @@ def test_the_summary_names_classes_that_a_side_lacks(random_dataset):
 def test_sets_are_the_three_splits_and_the_extra_test_sets(random_dataset):
     parts = [random_dataset(n) for n in (5, 4, 3, 2)]
     splits = Splits(*parts[:3], QUICKDRAW, {"clean": parts[3]})
-    assert splits.sets == dict(zip(("train", "validation", "test", "clean"), parts, strict=True))
+    assert tuple(splits.sets) == ("train", "validation", "test", "clean")
+    assert all(found.images is part.images for found, part in zip(splits.sets.values(), parts, strict=True))
+    assert {found.preprocessing for found in splits.sets.values()} == {QUICKDRAW}, "each set knows its scale"
 
 
 def test_a_sample_of_what_is_on_disk_is_in_memory_and_evenly_spread(on_disk, random_dataset):

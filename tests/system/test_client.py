@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(__file__).with_name("client.py")
 WRONG = {
-    'jd.nn.Dense("five")': '"Dense" has incompatible type "str"; expected "int | None"',
-    'jd.TrainConfig(epochs="three")': '"TrainConfig" has incompatible type "str"; expected "int"',
+    'jd.nn.Dense("five")': '"Dense" has incompatible type "str"; expected "int"',
+    'jd.TrainConfig(epochs="three")': '"TrainConfig" has incompatible type "str"; expected "int | None"',
     "jd.Model.load(3)": '"load" of "Model" has incompatible type "int"',
     'jd.ModelSpec(("five",), (3,))': 'incompatible type "tuple[str]"; expected "Sequence[LayerLike]"',
     "jd.fitt": 'Module has no attribute "fitt"',

@@ -17,7 +17,15 @@ __all__ = ["TrainState", "init_state", "update_ema"]
 
 
 class TrainState(NamedTuple):
-    """All that a step changes. ``ema_params`` is the moving average of ``params``, or ``None``; ``step`` is int32."""
+    """All that a step changes.
+
+    Args:
+      params: The weights, a dict per layer.
+      opt_state: Of the optimizer.
+      ema_params: The moving average of ``params``; ``None``: there is none.
+      step: Number of steps so far, an int32 scalar.
+      key: Of ``jax.random``; it stays, and each step folds its number in.
+    """
 
     params: list[Params]
     opt_state: PyTree
