@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ __all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "t
 REFERENCE_EXAMPLES = 16
 #: Largest difference between the logits of the NumPy network and JAX's, relative to the largest logit.
 PARITY = 1e-5
+#: What a run writes besides weights: header and golden images of the model file, record, figures, losses.
+FIXED_BYTES = 2**24
+#: Of the weights: one in the model file and five in each of two checkpoints (weights, average, best, optimizer's two).
+COPIES = 11
 #: With more classes than this, a record leaves out the counts by class.
 MOST_CLASSES = 20
 
@@ -81,6 +85,7 @@ def train_model(
     *,
     title: str,
     command: str = "",
+    options: Mapping[str, Any] = {},  # noqa: B006 - read alone
     callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
@@ -92,6 +97,7 @@ def train_model(
       out_dir: Folder for the model file; made where it is missing.
       title: Name of the run in its record.
       command: Command line that repeats the run, for its record.
+      options: Options of the command that were given, for its record.
       callbacks: Each is called after every epoch; see ``fit``.
 
     Returns:
@@ -158,19 +164,26 @@ def train_model(
             "numpy_parity": parity,
             "model_sha256": hashlib.sha256(model_path.read_bytes()).hexdigest(),
         },
+        options=dict(options),
     )
     return Run(spec, splits, config, result, scores, predicted, parity, model_path, record)
 
 
 def describe_data(splits: Splits) -> dict[str, Any]:
-    """Describe a dataset as a record holds it: name, classes, images in each set, duplicates and preprocessing."""
+    """Describe a dataset as a record holds it: name, classes, sizes and digests, duplicates, preprocessing."""
     return {
         "name": splits.name,
         "classes": list(splits.classes),
         "sizes": {name: len(dataset) for name, dataset in splits.sets.items()},
+        "digests": {name: dataset.digest for name, dataset in splits.sets.items()},
         "duplicates": splits.overlap_text,
         "preprocessing": splits.preprocessing.to_dict(),
     }
+
+
+def bytes_of_run(spec: ModelSpec) -> int:
+    """An upper bound of the bytes that a run writes: model file, figures, and two checkpoints."""
+    return FIXED_BYTES + COPIES * 4 * spec.param_count
 
 
 def config_to_json(config: TrainConfig) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,30 @@ __all__ += ["count", "counts", "layers_of", "model_path", "read_spec"]
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes options by their full names alone; a mistyped one is answered with the usage and the nearest name."""
+    """Takes options by their full names alone; a mistyped one is answered with the usage and the nearest name.
+
+    The result has them under ``given``, and those that are not from ``expand`` under ``beside``: destination -> option.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        #: Puts words before those that are parsed.
+        self.expand: Callable[[Sequence[str]], Sequence[str]] = list
 
     def parse_args(self, args: Sequence[str], namespace: Any = None) -> Any:  # type: ignore[override]
+        beside = self._given(args)
+        args = self.expand(args)
+        options = super().parse_args(args, namespace)
+        options.given, options.beside = self._given(args), beside
+        return options
+
+    def _given(self, args: Sequence[str]) -> dict[str, str]:
         known = self._option_string_actions
-        for word in args[: args.index("--") if "--" in args else None]:
-            name = word.partition("=")[0]
+        names = [word.partition("=")[0] for word in args[: args.index("--") if "--" in args else None]]
+        for name in names:
             if name.startswith("--") and name not in known:
                 self.error(f"there is no option {name}{did_you_mean(name, known)}")
-        return super().parse_args(args, namespace)
+        return {known[name].dest: name for name in names if name.startswith("--")}
 
 
 def add_config(parser: Any, config: type) -> None:

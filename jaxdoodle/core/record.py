@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, did_you_mean
+from jaxdoodle.core.files import write_atomically
 from jaxdoodle.core.validation import unique_keys
 
 __all__ = ["SCHEMA", "Record", "to_json"]
@@ -36,6 +37,7 @@ class Record:
       scores: Name of the set -> ``correct``, ``total`` and, where known, ``loss`` and counts by class.
       extra: Everything else.
       runs: Records of the single runs; what this record says holds for them unless they say otherwise.
+      options: The options of ``jaxdoodle train`` that were given, by their names: from these it repeats the run.
     """
 
     name: str = ""
@@ -47,6 +49,7 @@ class Record:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     runs: tuple[Record, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         filled = ", ".join(f.name for f in fields(self)[1:] if getattr(self, f.name))
@@ -85,7 +88,9 @@ class Record:
             raise InputError(f"{source}: is {type(value).__name__}; expected a JSON object.")
         for name, item in value.items():
             if name not in known:
-                raise InputError(f"{source}: has the unknown key {name!r}; a record has schema, {', '.join(known)}.")
+                near = did_you_mean(name, known)
+                has = f"a record has schema, {', '.join(known)}{near}"
+                raise InputError(f"{source}: has the unknown key {name!r}; {has}")
             kind = list if known[name] is tuple else known[name]
             if not isinstance(item, kind):
                 raise InputError(f"{source}: {name} is {type(item).__name__}; expected {kind.__name__}.")
@@ -93,7 +98,7 @@ class Record:
         return cls(**{**value, "epochs": tuple(value.get("epochs", ())), "runs": runs})
 
     def write(self, path: Path) -> None:
-        """Write the record, a line for whatever fits on one. Folders are made where they are missing.
+        """Write the record whole or not at all, a line for whatever fits on one. Missing folders are made.
 
         Raises:
           InputError: A key is not fit for a record.
@@ -101,7 +106,8 @@ class Record:
         value = self.to_json()
         self.from_dict(value, str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_compact(value) + "\n", encoding="utf-8")
+        text = _compact(value) + "\n"
+        write_atomically(path, lambda unfinished: Path(unfinished).write_text(text, encoding="utf-8"))
 
     @classmethod
     def read(cls, path: Path) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -99,6 +100,15 @@ class Dataset:
     def digests(self) -> NDArray[np.uint64]:
         """A 64-bit hash of each drawing's bytes, ``(n,)``, the same on every machine."""
         return self.images.digests() if isinstance(self.images, Bitmaps) else self._digests
+
+    @property
+    def digest(self) -> str:
+        """A hash of drawings, labels and classes in their order, 32 hexadecimal digits, the same on every machine."""
+        found = hashlib.blake2b(digest_size=16)
+        for part in (self.digests.astype("<u8"), self.labels.astype("<i4")):
+            found.update(part.tobytes())
+        found.update("\0".join(self.classes).encode())
+        return found.hexdigest()
 
     @cached_property
     def _digests(self) -> NDArray[np.uint64]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.validation import fits_in_name
 from jaxdoodle.preprocessing import inputs
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def answer(
 
 def _printable(line: str) -> str:
     """A file may have any name: line breaks and control characters are escaped as in Python strings."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    return "".join(c if fits_in_name(c) else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 def _naming(name: str, content: Any, error: InputError) -> str:

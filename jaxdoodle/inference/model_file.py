@@ -24,7 +24,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import Shape
-from jaxdoodle.core.validation import is_number, unique_keys
+from jaxdoodle.core.validation import fits_in_name, is_blank, is_number, unique_keys
 from jaxdoodle.inference.network import Network, products_per_image, values_per_image
 from jaxdoodle.inference.stored_zip import pack, unpack
 from jaxdoodle.nn.spec import ModelSpec
@@ -41,6 +41,10 @@ _LAYER_KEYS = {"kernel_init": "init"}
 MAX_FILE_BYTES = 1 << 26
 MAX_HEADER_BYTES = 1 << 20
 MAX_EXAMPLES = 64
+#: Characters of a class name that is trained: as many as a folder's name may have bytes.
+MAX_NAME = 255
+#: Kept free in the header for everything but the spec; what a run writes takes less than 4 KiB.
+PROVENANCE_BYTES = 1 << 16
 #: Values that one image may take up on its way through the network (the sketch CNN: 0.2 million).
 MAX_ACTIVATIONS = 1 << 22
 NPY_HEADER_BYTES = 128
@@ -250,7 +254,7 @@ def _verify(model: ModelFile) -> None:
     _bound_work(spec)
     if not spec.classes:
         raise InputError("the spec names no classes; a model file names each output.")
-    if unprintable := [name for name in spec.classes if not name.isprintable()]:
+    if unprintable := [name for name in spec.classes if not fits_in_name(name)]:
         raise InputError(f"class names are printable; got {unprintable[0]!r}.")
     if preprocessing.image_shape != spec.input_shape:
         raise InputError(
@@ -291,6 +295,15 @@ def refuse_unfit(spec: ModelSpec) -> None:
     _bound_work(spec)
     if 4 * spec.param_count + MAX_HEADER_BYTES > MAX_FILE_BYTES:
         raise InputError(f"the network has {spec.param_count:,} parameters; a model file has room for 16 million.")
+    for name in spec.classes:
+        if not fits_in_name(name):
+            raise InputError(f"class names are printable; got {name!r}.")
+        if is_blank(name):
+            raise InputError(f"class names are not blank; got {name!r}.")
+        if len(name) > MAX_NAME:
+            raise InputError(f"class names have at most {MAX_NAME} characters; {name[:20]!r}... has {len(name):,}.")
+    if len(json.dumps(spec.to_dict())) + PROVENANCE_BYTES > MAX_HEADER_BYTES:
+        raise InputError(f"the names of {len(spec.classes):,} classes take more than the header of a model file holds.")
 
 
 def _bound_work(spec: ModelSpec) -> None:

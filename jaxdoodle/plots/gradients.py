@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.gradcheck import CheckError, Report
+from jaxdoodle.plots.style import import_matplotlib
 
 
 def gradient_errors(report: Report, path: Path | str, leaf: str | None = None) -> None:
@@ -20,6 +21,7 @@ def gradient_errors(report: Report, path: Path | str, leaf: str | None = None) -
     Raises:
       CheckError: If no gradient is wrong, that of ``leaf`` is not, or its shape is not that of the right one.
     """
+    import_matplotlib()
     import matplotlib.figure
     from matplotlib.ticker import MaxNLocator
 

@@ -5,6 +5,7 @@ matplotlib is imported inside the functions that use it, since importing it take
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ def figure(path: Path | str, height: float, heading: str, note: str) -> Iterator
       ImportError: If matplotlib is not installed.
     """
     try:
+        import_matplotlib()
         import matplotlib.style
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -77,6 +79,18 @@ def figure(path: Path | str, height: float, heading: str, note: str) -> Iterator
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     # 256 colors are plenty for a chart, and make the file a third of the size
     pixels.quantize(256, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+
+
+def import_matplotlib() -> None:
+    """Import matplotlib also where ``$MPLBACKEND`` names a backend that is not here: no figure of ours uses it."""
+    try:
+        import matplotlib
+    except ValueError:
+        named = os.environ.pop("MPLBACKEND")
+        try:
+            import matplotlib  # noqa: F401
+        finally:
+            os.environ["MPLBACKEND"] = named
 
 
 def fit(text: str, length: int) -> str:

@@ -256,3 +256,35 @@ def test_what_is_no_file_is_named(tmp_path, monkeypatch, name, reason):
         model_file.read(name)
     with pytest.raises(InputError, match=r"absent/model\.npz: No such file"):
         model_file.write("absent/model.npz", build())
+
+
+NAMES = ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f469\u200d\U0001f680", "ice\u00a0cream")
+
+
+def test_joiners_and_no_break_spaces_are_part_of_a_name():
+    spec = dataclasses.replace(SPEC, classes=NAMES)
+    model_file.refuse_unfit(spec)
+    assert model_file.decode(model_file.encode(build(spec=spec))).spec.classes == NAMES
+
+
+REFUSED = {
+    "": "class names are not blank; got ''.",
+    " \u3000": "class names are not blank",
+    "\u200b\u200d": "class names are not blank",
+    "a" * 256: "class names have at most 255 characters; 'aaaaaaaaaaaaaaaaaaaa'... has 256.",
+    "a\nb": "class names are printable; got 'a\\nb'.",
+    "\udcff": "class names are printable",
+    "\u202egnp.tac": "class names are printable",
+    "a\u2028b": "class names are printable",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED, ids=ascii)
+def test_a_name_that_no_class_has_is_refused_before_training(name, refusal):
+    assert REFUSED[name] in refusal(model_file.refuse_unfit, dataclasses.replace(SPEC, classes=("a", "b", name)))
+
+
+def test_names_that_overfill_the_header_are_refused_before_training(refusal):
+    classes = tuple(f"{number:04}" + "\u2603" * 250 for number in range(1000))
+    spec = ModelSpec([Flatten(), Dense(1000)], (6, 5, 1), classes)
+    assert "the names of 1,000 classes take more" in refusal(model_file.refuse_unfit, spec)

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -57,3 +58,16 @@ def test_a_drawing_that_fails_leaves_no_file(tmp_path):
     with pytest.raises(RuntimeError), style.figure(tmp_path / "figure.png", 1, "title", "note"):
         raise RuntimeError
     assert not (tmp_path / "figure.png").exists()
+
+
+def test_a_backend_that_is_not_here_draws_nothing_and_stops_nothing(tmp_path):
+    """Notebooks hand ``$MPLBACKEND`` to every command."""
+    code = f"""
+import os
+from jaxdoodle.plots.curves import loss_curve
+loss_curve(path={str(tmp_path / "loss.png")!r}, training=([1.0, 0.5], 10), title="a")
+assert os.environ["MPLBACKEND"] == "module://not_installed.here"
+"""
+    env = os.environ | {"MPLBACKEND": "module://not_installed.here"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+    assert (tmp_path / "loss.png").exists()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from jaxdoodle.cli.options import add_config, add_dataset, add_layers, config_of, counts, layers_of, read_spec
+from jaxdoodle.cli.options import Parser, add_config, add_dataset, add_layers, config_of, counts, layers_of, read_spec
+from jaxdoodle.cli.train import repeat, run_folder
 from jaxdoodle.core.errors import InputError, did_you_mean
+from jaxdoodle.core.record import Record
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
 from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
@@ -15,7 +19,7 @@ from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfi
 PLATFORMS = ("cpu", "gpu", "tpu")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     data, model, optimizer, regularization, hardware, output = (
         parser.add_argument_group(title)
         for title in ("Data", "Model", "Optimizer", "Regularization", "Hardware", "Output")
@@ -41,9 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(regularization, RegularizationConfig)
     hardware.add_argument("--device", choices=PLATFORMS, help="What JAX computes on (default: its choice).")
     add_config(hardware, HardwareConfig)
-    text = "Folder for model, record and figures (default runs/DATASET-MODEL)."
+    text = "Folder for model, record and figures (default runs/DATASET-MODEL); NAME-2, ... where it holds a run."
     output.add_argument("--out", type=Path, metavar="DIR", help=text)
+    output.add_argument("--overwrite", action="store_true", help="Remove the run that the folder holds.")
+    text = "Repeat a run: options from its record.json or folder, or a TOML file; those on the command line win."
+    output.add_argument("--config", type=Path, metavar="FILE", help=text)
     output.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
+    parser.expand = partial(repeat.expand, parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.data import load_dataset
     from jaxdoodle.data.dataset import without_classes
     from jaxdoodle.plots.run_figures import draw_figures
-    from jaxdoodle.run import train_model
+    from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
     from jaxdoodle.training import Augment
     from jaxdoodle.training.hardware import compile_cache, devices
     from jaxdoodle.training.plan import make_plan
@@ -69,25 +77,61 @@ def run(options: argparse.Namespace) -> int:
         devices.use_platform(options.device)
     chosen = {name: getattr(options, name) for name in ("classes", "per_class", "validation", "seed")}
     splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
-    spec = _network(options, splits.classes)
+    before = repeat.read_record(options.config)
+    spec = _recorded_network(before, options) or _network(options, splits.classes)
     title = f"{splits.name}, {Path(options.model).stem}"
-    out_dir = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
+    data = describe_data(splits)
+    if before and repeat.is_exact(options):
+        repeat.refuse_difference(options.config, before, config_to_json(config), data)
+    wanted = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
+    out_dir = run_folder.claim(wanted, overwrite=options.overwrite)
+    run_folder.reserve(out_dir, bytes_of_run(spec))
 
     show = (lambda *line: None) if options.quiet else print
+    if out_dir != wanted:
+        show(f"{wanted} holds a run; this one goes to {out_dir}")
     show(splits.summary)
     show(spec.summary())
     with Progress(title, make_plan(config, splits.train).epochs, len(splits.train), quiet=options.quiet) as progress:
-        run = train_model(spec, splits, config, out_dir, title=title, command=options.command, callbacks=[progress])
-    run.record.write(out_dir / "record.json")
-    draw_figures(run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
+        run = train_model(
+            spec,
+            splits,
+            config,
+            out_dir,
+            title=title,
+            command=options.command,
+            options=repeat.options_of(options),
+            callbacks=[progress],
+        )
 
     result = run.result
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
     show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
     for name, score in run.scores.items():
         show(f"{name:10} {score}{without_classes(run.splits.sets[name].absent_classes, splits.classes)}")
+    figures = partial(draw_figures, run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
+    _warn_at_failure(out_dir / "record.json", lambda: run.record.write(out_dir / "record.json"))
+    _warn_at_failure("figures", figures)
     show(f"{run.model_path} holds the model; record.json and figures are beside it")
     return 0
+
+
+def _warn_at_failure(what: object, write: Callable[[], object]) -> None:
+    """The model is written: whatever fails from here on, a full disk or a figure, is a warning."""
+    try:
+        write()
+    except Exception as error:
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"jaxdoodle: warning: the model is written, {what} not; {line}", file=sys.stderr)
+
+
+def _recorded_network(before: Record | None, options: argparse.Namespace) -> ModelSpec | None:
+    """The network of the record of ``--config``, unless an option beside it asks for another, or for other classes."""
+    changes = {"dataset", "classes", "model", "hidden", "activation", "drop_rate", "layers"}
+    if not before or changes & {*options.beside}:
+        return None
+    spec = {**before.extra["spec"], "classes": before.data["classes"]}
+    return ModelSpec.from_dict(spec, layers_of(options.layers))
 
 
 def _network(options: argparse.Namespace, classes: Sequence[str]) -> ModelSpec:

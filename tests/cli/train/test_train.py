@@ -82,6 +82,19 @@ def test_a_model_that_numpy_reads_differently_is_exit_code_1(tmp_path, monkeypat
     assert "NumPy and JAX differ by" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("fails", ["jaxdoodle.plots.run_figures.draw_figures", "jaxdoodle.core.record.Record.write"])
+def test_whatever_fails_after_the_model_is_written_is_a_warning(fails, tmp_path, monkeypatch, capsys):
+    def fail(*given, **named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fails, fail)
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --model mlp --epochs 1 --quiet"
+    assert main([*words.split(), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("jaxdoodle: warning: the model is written, ") and said.count("\n") == 1
+    assert Model.load(tmp_path / "model.npz").classes == ("clock", "hexagon")
+
+
 def test_a_spec_from_a_file_is_trained(tmp_path):
     spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1))
     (tmp_path / "linear.json").write_text(spec.to_json())
