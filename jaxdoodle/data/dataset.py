@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import notebook
-from jaxdoodle.data.bitmaps import IMAGE_SHAPE, Bitmaps, digests_of
+from jaxdoodle.data.arrays import as_images, as_labels
+from jaxdoodle.data.bitmaps import Bitmaps, digests_of
 from jaxdoodle.preprocessing.config import Preprocessing
 
 SPLIT_NAMES = ("train", "validation", "test")
@@ -29,8 +31,9 @@ class Dataset:
 
     Args:
       name: Name of the dataset.
-      images: uint8 ``(n, 28, 28, 1)``, white ink (255) on black, n may be 0. Of a dataset larger than 256 MiB these are
-        ``Bitmaps``, which stay on disk: index them to read some, or use ``in_memory`` for a sample.
+      images: uint8 or float32 ``(n, height, width, channels)``, 1 channel or 3, white ink (255) on black, n may be 0.
+        Of a dataset larger than 256 MiB these are ``Bitmaps``, which stay on disk: index them to read some, or use
+        ``in_memory`` for a sample.
       labels: int32 ``(n,)``, indices into ``classes``.
       classes: The class names; they differ.
       preprocessing: How the images were made from drawings; its divisor is what training and scores divide pixels by.
@@ -40,20 +43,20 @@ class Dataset:
     """
 
     name: str
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     labels: NDArray[np.int32]
     classes: tuple[str, ...]
     preprocessing: Preprocessing = Preprocessing()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
-        for what, array, dtype, shape in (
-            ("images", self.images, np.uint8, (len(self.images), *IMAGE_SHAPE)),
-            ("labels", self.labels, np.int32, (len(self.images),)),
-        ):
-            if array.dtype != dtype or array.shape != shape:
-                expected = f"{np.dtype(dtype)} {shape}"
-                raise InputError(f"{self.name}: {what} are {array.dtype} {array.shape}; expected {expected}.")
+        images, labels = self.images, self.labels
+        if images.dtype not in (np.uint8, np.float32) or len(images.shape) != 4 or images.shape[3] not in (1, 3):
+            expected = "uint8 or float32 (n, height, width, channels) with 1 or 3 channels"
+            raise InputError(f"{self.name}: images are {images.dtype} {images.shape}; expected {expected}.")
+        if labels.dtype != np.int32 or labels.shape != (len(images),):
+            expected = f"int32 {(len(images),)}"
+            raise InputError(f"{self.name}: labels are {labels.dtype} {labels.shape}; expected {expected}.")
         if not self.classes or len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise InputError(f"{self.name}: classes are one or more names that differ; found {self.classes}.")
         wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
@@ -62,6 +65,41 @@ class Dataset:
                 f"{self.name}: labels[{wrong[0]}] is {self.labels[wrong[0]]}; "
                 f"expected 0 to {len(self.classes) - 1} for {len(self.classes)} classes."
             )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: Any,
+        labels: Any,
+        classes: Sequence[str] | None = None,
+        *,
+        name: str = "arrays",
+        white: float | None = None,
+        preprocessing: Preprocessing | None = None,
+    ) -> Dataset:
+        """Make a dataset of what a program holds.
+
+        Args:
+          images: Numbers ``(n, height, width)`` or ``(n, height, width, channels)`` with 1 or 3 channels, or rows of
+            square images: an array or a sequence of arrays.
+          labels: Integers ``(n,)``, one-hot rows ``(n, classes)``, or class names.
+          classes: The class names in the order of the labels; ``None``: the names that occur, sorted, or the numbers.
+          name: Of the dataset.
+          white: The value of full ink. ``None``: 255 for bytes; of other numbers 1 where none is larger, 255 where the
+            largest is from 128 to 255, else the largest.
+          preprocessing: How the images were made, where that is known.
+
+        Returns:
+          The dataset, on a scale where full ink is 255: whole numbers as uint8, others as float32.
+
+        Raises:
+          InputError: Images or labels are none of these, or their numbers differ.
+        """
+        array = as_images(images, white, name)
+        numbers, names = as_labels(labels, classes, name)
+        if len(array) != len(numbers):
+            raise InputError(f"{name}: there are {len(array):,} images and {len(numbers):,} labels; expected as many.")
+        return cls(name, array, numbers, names, preprocessing or Preprocessing())
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,0 +1,88 @@
+"""Images and labels that a program holds, in the form that a dataset keeps them in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
+
+#: What a dataset calls full ink.
+WHITE = 255
+
+
+def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
+    """uint8 or float32 ``(n, height, width, channels)`` on a scale where full ink is 255.
+
+    Args:
+      images: ``(n, height, width)`` or ``(n, height, width, 1 or 3)``, or rows of square images ``(n, height^2)``;
+        numbers or bools, an array or a sequence of arrays.
+      white: The value of full ink. ``None``: 255 for bytes; of other numbers 1 where none is larger, 255 where the
+        largest is from 128 to 255, else the largest.
+      name: Of the dataset, for messages.
+
+    Raises:
+      InputError: The shape is another one, or a value is negative, above ``white`` or not finite.
+    """
+    try:
+        array = np.asarray(images)
+    except ValueError:
+        raise InputError(f"{name}: images differ in shape; expected one shape.") from None
+    side = math.isqrt(array.shape[1]) if array.ndim == 2 else 0
+    if side and side * side == array.shape[1]:
+        array = array.reshape(-1, side, side)
+    array = array[..., None] if array.ndim == 3 else array
+    if array.ndim != 4 or array.shape[3] not in (1, 3) or not all(array.shape[1:]):
+        hint = "; the channels come last" if array.ndim == 4 and array.shape[1] in (1, 3) else ""
+        expected = "(n, height, width) or (n, height, width, channels) with 1 or 3 channels"
+        raise InputError(f"{name}: images are of shape {np.shape(images)}; expected {expected}{hint}.")
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{name}: images are {array.dtype}; expected numbers.")
+    if array.dtype == np.uint8 and white in (None, WHITE):
+        return array
+    least, most = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
+    if white is None:
+        white = 1 if most <= 1 else WHITE if 128 <= most <= WHITE else most
+    if not (math.isfinite(most) and 0 <= least <= most <= white):
+        raise InputError(f"{name}: pixels are {least:g} to {most:g}; expected 0 to {white:g}, which is full ink.")
+    scaled = array.astype(np.float64) * (WHITE / white)
+    whole = array.dtype.kind != "f" and np.array_equal(scaled, np.rint(scaled))
+    whole = whole or (white == WHITE and np.array_equal(array, np.rint(array)))
+    return scaled.astype(np.uint8 if whole else np.float32)
+
+
+def as_labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Labels int32 ``(n,)`` and the names of the classes.
+
+    Args:
+      labels: Integers ``(n,)`` or ``(n, 1)``, one-hot rows ``(n, classes)``, or class names.
+      classes: The class names in the order of the labels; ``None``: of names, all that occur, sorted; of integers, the
+        numbers as text.
+      name: Of the dataset, for messages.
+
+    Raises:
+      InputError: They are none of these, or a name is not among the classes.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind in "US" or (array.dtype.kind == "O" and all(isinstance(one, str) for one in array.ravel())):
+        given = array.astype(str).ravel().tolist()
+        classes = tuple(sorted(set(given))) if classes is None else tuple(classes)
+        if unknown := sorted(set(given) - set(classes)):
+            raise InputError(f"{name}: label {unknown[0]!r} is not among the classes {', '.join(classes)}.")
+        number = {one: index for index, one in enumerate(classes)}
+        return np.array([number[one] for one in given], np.int32), classes
+    if array.dtype.kind not in "buif" or array.ndim not in (1, 2) or (array != np.rint(array)).any():
+        expected = "integers (n,), one-hot rows (n, classes), or class names"
+        raise InputError(f"{name}: labels are {array.dtype} of shape {array.shape}; expected {expected}.")
+    count = len(classes or ())
+    if array.ndim == 2 and array.shape[1] > 1:
+        if ((array != 0) & (array != 1)).any() or (array.sum(axis=1) != 1).any():
+            raise InputError(f"{name}: a row of the labels is not one-hot; expected one 1, the rest 0.")
+        count, array = max(count, array.shape[1]), array.argmax(axis=1)
+    array = array.astype(np.int32).ravel()
+    count = count or int(array.max(initial=0)) + 1
+    return array, tuple(map(str, range(count))) if classes is None else tuple(classes)
