@@ -1,6 +1,7 @@
 """What comes into a watched folder; between two scans, a step of the story."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -105,6 +106,14 @@ def test_of_a_file_that_grows_the_new_lines_are_given(tmp_path):
         ["lines.ndjson:4", "lines.ndjson:5"],
         ["lines.ndjson:1"],  # written anew
     ]
+
+
+def test_lines_written_anew_at_the_same_length_are_given(tmp_path):
+    path, other = tmp_path / "lines.ndjson", LINE.replace("9", "8")
+    path.write_text(LINE)
+    steps = (nothing, lambda: (path.write_text(other), os.utime(path, ns=(1, 1))), nothing)
+    names, contents = story(tmp_path, *steps)
+    assert names == [[], ["lines.ndjson:1"], []] and "8" in str(contents)
 
 
 def test_a_line_that_was_unfinished_at_the_first_scan_is_given_once_it_is_finished(tmp_path):

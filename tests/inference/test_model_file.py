@@ -113,7 +113,16 @@ def _params(layer, name, value):
     return params
 
 
+def _off(number):
+    """The golden logits, one image's off by 1."""
+    logits = build().golden_logits.copy()
+    logits[number] += 1
+    return logits
+
+
 W = build().params[0]["w"]
+#: Finite, but the outputs overflow.
+HUGE = [{name: np.full_like(value, 3e38) for name, value in layer.items()} for layer in build().params]
 UNWRITABLE = [
     ({"params": _params(0, "w", _nan(W))}, "layers/0/w holds NaN or infinite values."),
     ({"params": _params(0, "w", W * np.float32(np.inf))}, "layers/0/w holds NaN or infinite values."),
@@ -123,6 +132,8 @@ UNWRITABLE = [
     ({"params": _params(0, "v", W)}, "'layers/0/v.npy' is not in the spec; expected its 10 arrays and no more."),
     ({"params": build().params[:-1]}, "layers/5/b.npy is missing; the spec has 10 arrays, 2 are missing."),
     ({"golden_logits": build().golden_logits + 1}, "the golden logits do not come out: off by 1, allowed is 0.00019."),
+    *(({"golden_logits": _off(number)}, "the golden logits do not come out: off by 1") for number in range(4)),
+    ({"params": HUGE}, "the golden logits do not come out: off by nan"),
     ({"golden_logits": _nan(build().golden_logits)}, "goldens/logits.npy holds NaN or infinite values."),
     ({"golden_inputs": np.zeros((4, 6, 5, 1))}, "goldens/inputs.npy is float64 (4, 6, 5, 1); expected |u1"),
     ({"golden_inputs": build().golden_inputs[:0], "golden_logits": build().golden_logits[:0]},
@@ -140,7 +151,11 @@ UNWRITABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "message"), UNWRITABLE, ids=[message[:40] for _, message in UNWRITABLE])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    UNWRITABLE,
+    ids=[f"{number} {message[:40]}" for number, (_, message) in enumerate(UNWRITABLE)],
+)
 def test_what_would_not_be_read_is_not_written(tmp_path, changes, message):
     with pytest.raises(InputError) as error:
         model_file.write(tmp_path / "model.npz", build(**changes))

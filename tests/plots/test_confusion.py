@@ -57,6 +57,63 @@ def test_a_large_confusion_matrix_lists_the_most_frequent_mistake_and_dots_the_c
     np.testing.assert_array_equal(dots.get_offsets(), np.stack([common + 1, common], axis=1))
 
 
+UNEVEN = np.array([[60, 30, 10], [0, 4, 1], [7, 0, 0]])
+
+
+def test_a_count_stands_in_the_row_of_its_true_and_the_column_of_its_predicted_class(pages, tmp_path):
+    confusion.confusion_matrix(UNEVEN, DIGITS[:3], tmp_path / "figure.png", title="x")
+    axes = pages[-1].axes[0]
+    place = {text.get_position(): text.get_text() for text in axes.texts}
+    assert {(j, i): place.get((j + 0.5, i + 0.5), "0") for i in range(3) for j in range(3)} == {
+        (j, i): str(UNEVEN[i, j]) for i in range(3) for j in range(3)
+    }
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert axes.get_ylim() == (3, 0) and axes.get_xlim() == (0, 3)
+    assert [place[3.15, i + 0.5] for i in range(3)] == ["60.0 %", "80.0 %", "0.0 %"]
+
+
+def test_the_shade_of_a_cell_is_its_share_of_the_class(pages, tmp_path):
+    """The diagonal's color is its share, that of a mistake the square root of its share."""
+    confusion.confusion_matrix(UNEVEN, DIGITS[:3], tmp_path / "figure.png", title="x")
+    right, wrong = (mesh.get_array() for mesh in pages[-1].axes[0].collections)
+    shares = UNEVEN / UNEVEN.sum(axis=1, keepdims=True)
+    assert (
+        right.compressed().tolist() == np.diag(shares).tolist()
+        and wrong.mask.tolist() == np.eye(3, dtype=bool).tolist()
+    )
+    np.testing.assert_allclose(wrong.filled(0) ** 2, shares * (1 - np.eye(3)), rtol=1e-12)
+    assert [mesh.get_clim() for mesh in pages[-1].axes[0].collections] == [(0, 1)] * 2
+
+
+def test_a_large_matrix_lists_mistakes_from_the_true_class_to_the_predicted_one(pages, tmp_path):
+    """Of class 2 all nine are taken for class 0, of class 1 one of ten; dots and bars are shares of the class."""
+    matrix = np.diag(np.full(30, 9))
+    matrix[2, 2], matrix[2, 0], matrix[1, 5] = 0, 9, 1
+    names = [f"class {i}" for i in range(30)]
+    confusion.confusion_matrix(matrix, names, tmp_path / "figure.png", title="x")
+    dotted, bars, beside = pages[-1].axes
+    (dots,) = dotted.collections
+    assert dots.get_offsets().tolist() == [[0, 2]] and dots.get_sizes().tolist() == [80]
+    assert (dotted.get_xlabel(), dotted.get_ylabel()) == ("predicted", "true")
+    widths = np.ones(30)
+    widths[[1, 2]] = 0.9, 0
+    np.testing.assert_allclose([bar.get_width() for bar in bars.patches], widths)
+    listed = [text.get_text().replace("\u00a0", " ") for text in beside.texts]
+    assert listed[1:] == ["class 2 \u2192 class 0", "9 of 9", "class 1 \u2192 class 5", "1 of 10"]
+
+
+@pytest.mark.parametrize("counts", [np.arange(41), np.arange(1, 400)[::-1] % 97 + 1], ids=["41 classes", "399 classes"])
+def test_beyond_forty_classes_the_bars_are_the_counts_largest_first(counts, pages, tmp_path):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    confusion.class_histogram(labels, [f"class {i}" for i in range(len(counts))], tmp_path / "figure.png", title="x")
+    (axes,) = pages[-1].axes
+    assert [bar.get_height() for bar in axes.patches] == sorted(counts.tolist(), reverse=True)
+    assert axes.get_xlabel() == "classes, largest first"
+    least, most = int(counts.argmin()), int(counts.argmax())
+    said = f"from {counts[least]:,} (class {least}) to {counts[most]:,} (class {most}), median {np.median(counts):,.0f}"
+    assert any(said in text for text in texts_of(pages[-1]))
+
+
 def test_a_confusion_matrix_of_other_classes_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"of 4 classes is square; got \(10, 10\)"):
         confusion.confusion_matrix(CONFUSION, LONG, tmp_path / "figure.png", title="x")

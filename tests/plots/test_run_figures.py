@@ -6,6 +6,7 @@ from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.plots.run_figures import SHOWN, draw_figures
 from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.training import Epoch, Evaluation, TrainResult
+from tests.fixtures.pages import texts_of
 
 CLASSES = ("clock", "hexagon", "bucket")
 RNG = np.random.default_rng(0)
@@ -32,9 +33,12 @@ def test_a_run_has_all_figures_and_kernels_only_with_a_conv2d(network, validated
     figures = {"loss", "accuracy", "confusion", "classes", "predictions", "samples", "network"}
     expected = figures | ({"kernels"} if network is digit_cnn else set())
     assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {f"{name}.png" for name in expected}
-    loss, accuracy, *_ = pages
+    loss, accuracy, confusion, classes, *_ = pages
+    assert any("of 90 right" in text for text in texts_of(confusion)), "confusion is that of the test set"
+    assert any("30 images of 3 classes" in text for text in texts_of(classes)), "counts are those of the training set"
     assert [line.get_ydata().tolist() for line in loss.axes[0].lines] == [[2, 1], [1.5, 0.5]][: 1 + validated]
-    assert len(accuracy.axes[0].lines) == 1 + validated
+    shown = [line.get_ydata() for line in accuracy.axes[0].lines]
+    np.testing.assert_allclose(shown, [[1000 / 30, 2000 / 30], [500 / 9, 800 / 9]][: 1 + validated])  # percent
 
 
 def test_the_grid_of_predictions_shows_every_class_though_the_test_set_is_sorted(pages, tmp_path):
