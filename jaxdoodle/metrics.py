@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "McNemar", "Proportions", "auroc", "calibration_error", "class_counts", "confusion_counts", "format_accuracy",
+    "McNemar", "Proportions", "auroc", "beats_chance", "calibration_error", "class_counts", "confusion_counts", "format_accuracy",
     "mcnemar", "most_confused", "negative_log_likelihood", "two_proportions", "wilson_interval",
 ]  # fmt: skip
 
@@ -63,6 +63,20 @@ def format_accuracy(correct: int, total: int) -> str:
     low, high = wilson_interval(correct, total)
     interval = f"95 % interval {100 * low:.2f} to {100 * high:.2f}"
     return f"{correct:,} of {total:,} right: {100 * correct / total:.2f} % ({interval})"
+
+
+def beats_chance(correct: int, counts: ArrayLike) -> bool:
+    """Whether an accuracy is above that of always answering the most frequent class, by ``wilson_interval``.
+
+    Args:
+      correct: Number of correct predictions.
+      counts: Number of images of each class, ``(classes,)``, at least one in all.
+
+    Returns:
+      Whether the lower end of the interval is above the share of the largest class.
+    """
+    counts = np.asarray(counts)
+    return wilson_interval(correct, int(counts.sum()))[0] > counts.max() / counts.sum()
 
 
 @dataclass(frozen=True)

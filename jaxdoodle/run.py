@@ -20,9 +20,11 @@ from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.model import Model, energy
+from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn import Layer, ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 from jaxdoodle.training.loop import Callback
+from jaxdoodle.training.plan import choose
 
 __all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "train_model"]
 
@@ -56,6 +58,7 @@ class Run:
       parity: Largest difference between NumPy's and JAX's logits on the test set, relative to the largest logit.
       model_path: The model file.
       record: All of it as JSON values.
+      warning: What to try where the test score is no better than chance; else empty.
     """
 
     spec: ModelSpec
@@ -67,6 +70,7 @@ class Run:
     parity: float
     model_path: Path
     record: Record
+    warning: str = ""
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {score}" for name, score in self.scores.items())
@@ -110,6 +114,8 @@ def train_model(
     model_file.refuse_unfit(spec)
     if not len(splits.test):
         raise InputError(f"{splits.name}: no drawing is left to test on; more drawings per class are needed.")
+    if len(splits.train.absent_classes) > len(splits.classes) - 2:
+        raise InputError(f"{splits.name}: all drawings to train on are of one class; a classifier needs two or more.")
     out_dir.mkdir(parents=True, exist_ok=True)
     train, data = splits.train, describe_data(splits)
     splits = splits.in_memory()
@@ -149,7 +155,7 @@ def train_model(
     record = Record(
         title,
         command,
-        config_to_json(config),
+        config_to_json(choose(config, train)),
         data,
         machine,
         tuple(_epoch(epoch) for epoch in result.history),
@@ -166,7 +172,20 @@ def train_model(
         },
         options=dict(options),
     )
-    return Run(spec, splits, config, result, scores, predicted, parity, model_path, record)
+    warning = _warn_of_chance(scores["test"], splits.test, config)
+    return Run(spec, splits, config, result, scores, predicted, parity, model_path, record, warning)
+
+
+def _warn_of_chance(score: Evaluation, test: Dataset, config: TrainConfig) -> str:
+    """What to try where a test score is no better than that of one answer to all; else empty."""
+    if beats_chance(score.correct, test.counts):
+        return ""
+    free = config.epochs is None and config.steps is None
+    length = "more steps" if free else "no length, which is then chosen by the size of the set, or more steps"
+    return (
+        f"{score}: no better than always answering {test.classes[int(test.counts.argmax())]}, by the interval. Try "
+        f"{length}, another learning rate, more drawings; `jaxdoodle data audit` looks for faults in the drawings"
+    )
 
 
 def describe_data(splits: Splits) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import softmax
 
 from jaxdoodle.metrics import (
     auroc,
+    beats_chance,
     calibration_error,
     class_counts,
     confusion_counts,
@@ -169,3 +172,16 @@ def test_auroc_is_how_often_in_distribution_scores_above_out_of_distribution():
     pairs = (inside[:, None] > outside) + 0.5 * (inside[:, None] == outside)
     assert auroc(inside, outside) == pytest.approx(pairs.mean())
     assert auroc(inside, np.full(5, -np.inf)) == 1
+
+
+@given(counts=st.lists(st.integers(0, 50), min_size=2, max_size=6).filter(any), data=st.data())
+def test_one_answer_to_all_never_beats_chance_and_whatever_is_right_beats_it_if_less_does(counts, data):
+    total, largest = sum(counts), max(counts)
+    correct = data.draw(st.integers(0, total))
+    assert not beats_chance(min(correct, largest), counts)
+    assert beats_chance(correct, counts) <= beats_chance(min(correct + 1, total), counts)
+    assert beats_chance(correct, counts) == (wilson_interval(correct, total)[0] > largest / total)
+
+
+def test_nine_of_ten_beat_chance_and_six_of_ten_do_not():
+    assert beats_chance(9, [5, 5]) and not beats_chance(6, [5, 5])

@@ -107,6 +107,25 @@ def test_layers_that_are_not_built_in_are_trained_and_read_back_also_inside_a_bl
     assert done.parity <= run.PARITY and done.record.extra["spec"]["layers"][1] == {"type": "Halve"}
 
 
+def test_a_score_no_better_than_one_answer_is_a_warning_that_says_what_to_try(splits, spec, tmp_path):
+    done = run.train_model(spec, splits, TrainConfig(epochs=1, learning_rate=1e-9), tmp_path, title="one")
+    assert "no better than always answering" in done.warning and "Try no length" in done.warning
+    assert str(done.scores["test"]) in done.warning
+
+
+def test_what_was_chosen_for_a_small_set_is_in_the_record_and_beats_chance(splits, spec, tmp_path):
+    done = run.train_model(spec, splits, TrainConfig(batch_size=64, epochs=None), tmp_path, title="small")
+    config = done.record.config
+    assert config["epochs"] == 300 and config["batch_size"] == 64 and config["learning_rate"] == 3e-3
+    assert config["augment"]["type"] == "Augment" and done.warning == ""
+
+
+def test_drawings_of_one_class_are_refused(splits, spec, tmp_path):
+    alone = replace(splits, train=splits.train.take(splits.train.labels == 0))
+    with pytest.raises(InputError, match="doodles: all drawings to train on are of one class"):
+        run.train_model(spec, alone, TrainConfig(epochs=1), tmp_path, title="one")
+
+
 def test_of_many_classes_the_record_counts_them_together(splits, spec, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "MOST_CLASSES", 1)
     done = run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="one")

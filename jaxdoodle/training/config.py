@@ -18,6 +18,8 @@ from jaxdoodle.training.steps.augmentation import Augment
 
 __all__ = ["DataConfig", "HardwareConfig", "OptimizerConfig", "RegularizationConfig", "TrainConfig"]
 
+#: Where none is given, and the training set is not small.
+LEARNING_RATE = 1e-3
 #: Name of a precision -> what JAX calls such a matrix product; ``None``: its own choice.
 MATMUL_PRECISIONS = {"float32": None, "bfloat16": "BF16_BF16_F32"}
 _BOUNDS = {"at_least": operator.ge, "above": operator.gt, "below": operator.lt}
@@ -67,18 +69,18 @@ class OptimizerConfig(_Options):
       loss: A loss of ``jaxdoodle.nn``, or an instance of a class marked ``@nn.loss``.
       gradients: ``"hand"``: the hand-written backward pass; ``"autodiff"``: ``jax.value_and_grad``.
       optimizer: A name of ``optimizers.OPTIMIZERS``.
-      learning_rate: The highest one of the schedule.
+      learning_rate: The highest one of the schedule; ``None``: 0.001, or what ``plan.choose`` says for a small set.
       schedule: A name of ``optimizers.SCHEDULES``.
       schedule_decay: ``exponential``: factor per epoch; ``inverse_time``: rate per step. Others ignore it.
       clip_norm: Upper bound of the global norm of the gradient; ``None``: no bound.
     """
 
-    epochs: int | None = _option(None, "number of passes over the training images (default 10)", at_least=1)
-    steps: int | None = _option(None, "number of updates of the weights (default: by epochs)", at_least=1)
+    epochs: int | None = _option(None, "number of passes over the training images; none: by their number", at_least=1)
+    steps: int | None = _option(None, "number of updates of the weights; none: by epochs", at_least=1)
     loss: LossLike = SoftmaxCrossEntropy()
     gradients: str = _option("hand", "how gradients are computed", "hand autodiff")
     optimizer: str = _option("adam", "optimizer", "sgd momentum nesterov adam adamw nadam adagrad rmsprop lion")
-    learning_rate: float = _option(1e-3, "highest learning rate of the schedule", above=0)
+    learning_rate: float | None = _option(None, "highest learning rate of the schedule; none: 0.001 or more", above=0)
     schedule: str = _option("cosine", "learning-rate schedule", "constant cosine one_cycle exponential inverse_time")
     schedule_decay: float = _option(0.0, "exponential: factor per epoch; inverse_time: rate per step", at_least=0)
     clip_norm: float | None = _option(None, "upper bound of the global norm of the gradient", above=0)
@@ -98,13 +100,14 @@ class RegularizationConfig(_Options):
 
     Args:
       penalties: Penalties of ``jaxdoodle.nn``, added to the loss.
-      augment: How far training images are changed at each step; ``None``: not at all.
+      augment: How far training images are changed at each step; ``False``: not at all; ``True``: by ``Augment()``;
+        ``None``: so where ``plan.choose`` says it for a small set, else not at all.
       ema_decay: Decay per step of an exponential moving average of the weights, which is then what is evaluated and
         kept; ``None``: no average.
     """
 
     penalties: tuple[Penalty, ...] = ()
-    augment: Augment | None = None
+    augment: Augment | bool | None = None
     ema_decay: float | None = _option(None, "decay per step of the moving average that is kept", at_least=0, below=1)
 
 
@@ -113,12 +116,12 @@ class DataConfig(_Options):
     """Which images a step takes.
 
     Args:
-      batch_size: Number of images of a step; ``None``: 128.
+      batch_size: Number of images of a step; ``None``: 128, or what ``plan.choose`` says for a small set.
       sampling: ``"natural"``: every image once an epoch; ``"balanced"``: every class equally often.
       seed: Of the initial weights, the order of the images, dropout and augmentation.
     """
 
-    batch_size: int | None = _option(None, "number of images of a step (default 128)", at_least=1)
+    batch_size: int | None = _option(None, "number of images of a step; none: by the size of the set", at_least=1)
     sampling: str = _option("natural", "every image once an epoch, or every class equally often", "natural balanced")
     seed: int = _option(0, "seed of weights, order, dropout and augmentation", at_least=0, below=2**32)
 
@@ -156,5 +159,7 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.augment, Augment | bool | None):
+            raise InputError(f"augment is an Augment, True, False or None; got {self.augment!r}.")
         if self.batch_size is not None and self.batch_size % self.devices:
             raise InputError(f"batch_size is a multiple of devices; got {self.batch_size} and {self.devices}.")

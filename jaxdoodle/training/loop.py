@@ -21,11 +21,11 @@ from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.batches import DataLoader, prefetch
-from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.evaluation import evaluate
 from jaxdoodle.training.fit_state import Epoch, FitState
 from jaxdoodle.training.hardware.devices import replicated
-from jaxdoodle.training.plan import Plan, make_plan
+from jaxdoodle.training.plan import Plan, choose, make_plan
 from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.steps.epoch import compile_epoch
 from jaxdoodle.training.steps.optimizers import make_optimizer
@@ -76,7 +76,7 @@ def fit(
       DivergedError: A loss or a weight is not finite.
     """
     _refuse_mismatch(spec, train, validation)
-    plan = make_plan(config, train)
+    plan, config = make_plan(config, train), choose(config, train)
     optimizer = make_optimizer(config, steps=plan.steps, steps_per_epoch=plan.steps_per_epoch)
     step = make_step(spec, optimizer, config, divisor=train.preprocessing.divisor, augment=plan.augment)
     run = start or FitState(init_state(spec, optimizer, config, params))
@@ -93,7 +93,7 @@ def fit(
                 run.state, scores = run_chunk[size](run.state, images, labels, order[:size])
                 losses, correct = map(np.asarray, scores)  # waits for the device
                 run.end_chunk(losses, correct, size, plan.batch_size, time.perf_counter() - started)
-                _refuse_divergence(run, len(losses), plan, config.learning_rate)
+                _refuse_divergence(run, len(losses), plan, config.learning_rate or LEARNING_RATE)
                 on_chunk(run)
             metrics = run.end_epoch(evaluate(spec, run.params, validation, config.loss) if validation else None)
             seen = jax.tree.map(jnp.copy, run.state) if callbacks else run.state  # the next chunk takes the buffers

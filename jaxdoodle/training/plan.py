@@ -1,23 +1,37 @@
-"""What a config leaves open, decided for a training set before the run: its length, its batches, its chunks."""
+"""What a config leaves open, decided for a training set before the run: its length, its batches, its chunks.
+
+A config with neither epochs nor steps leaves the choice to the size of the set: a small one is trained in small
+batches, for many epochs and with augmentation. With 22 drawings a class in five classes ten epochs of batches of 128
+are ten steps and give 42 % of unseen drawings, what is chosen here 81 % (mean of ten choices of classes; ``python -m
+experiments small_sets``).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.training.batches import chunk_sizes
-from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.steps.augmentation import Augment
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "choose", "make_plan", "summarize"]
 
-#: Where neither epochs nor steps are given.
-EPOCHS = 10
+#: Fewest epochs where neither epochs nor steps are given, and most.
+EPOCHS, MOST_EPOCHS = 10, 300
+#: Steps that a run has at least, where the epochs suffice.
+STEPS = 1500
 #: Where no batch size is given.
 BATCH_SIZE = 128
+#: Where no learning rate is given, on a small set, with an optimizer of the Adam family.
+SMALL_SET_RATE = 3e-3
+ADAM = ("adam", "adamw", "nadam")
+#: Training images below which a set is small, and its batch size; below each of two numbers of images.
+SMALL = 10_000
+SMALL_BATCHES = ((1_000, 32), (SMALL, 64))
 
 
 @dataclass(frozen=True)
@@ -72,13 +86,60 @@ def make_plan(config: TrainConfig, train: Dataset) -> Plan:
       The plan: the same for the same config and as many drawings.
 
     Raises:
-      InputError: There are fewer drawings than devices.
+      InputError: There are fewer drawings than devices, or one class alone.
     """
     if len(train) < config.devices:
         raise InputError(f"{train.name}: has {len(train):,} drawings; devices is at most that, got {config.devices:,}.")
-    batch_size = config.batch_size or math.ceil(BATCH_SIZE / config.devices) * config.devices
+    if len(train.classes) < 2:
+        raise InputError(f"{train.name}: has one class alone, {train.classes[0]}; a classifier needs two or more.")
+    config = choose(config, train)
+    batch_size = config.batch_size or BATCH_SIZE
     chunks = chunk_sizes(train, config.sampling, batch_size, config.devices)
     batch_size = min(batch_size, chunks[0])
     steps_per_epoch = sum(math.ceil(size / batch_size) for size in chunks)
     steps = config.steps or steps_per_epoch * (config.epochs or EPOCHS)
-    return Plan(math.ceil(steps / steps_per_epoch), steps, batch_size, chunks, config.augment)
+    augment = Augment() if config.augment is True else config.augment or None
+    return Plan(math.ceil(steps / steps_per_epoch), steps, batch_size, chunks, augment)
+
+
+def choose(config: TrainConfig, train: Dataset) -> TrainConfig:
+    """The config with length, batch size, learning rate and augmentation chosen where it leaves them open.
+
+    Args:
+      config: How to train. With epochs or steps nothing is chosen by the size of the set.
+      train: The training set.
+
+    Returns:
+      A config that chooses the same for any set.
+    """
+    count = len(train)
+    small = config.epochs is None and config.steps is None and count < SMALL
+    chosen = next((size for below, size in SMALL_BATCHES if small and count < below), BATCH_SIZE)
+    batch_size = config.batch_size or math.ceil(chosen / config.devices) * config.devices
+    epochs = config.epochs
+    if epochs is None and config.steps is None:
+        needed = math.ceil(STEPS / math.ceil(max(1, count) / batch_size))
+        epochs = max(EPOCHS, min(needed, MOST_EPOCHS))
+    rate = SMALL_SET_RATE if small and config.optimizer in ADAM else LEARNING_RATE
+    augment = config.augment
+    if augment is None and small or augment is True:
+        augment = Augment()
+    return replace(
+        config,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=config.learning_rate or rate,
+        augment=augment or None,
+    )
+
+
+def summarize(config: TrainConfig, train: Dataset) -> str:
+    """One line: how long a run is, in which batches, at which rate, with or without augmentation, and who chose it."""
+    plan, chosen = make_plan(config, train), choose(config, train)
+    if config.epochs is None and config.steps is None:
+        why = f"what is not given was chosen for {len(train):,} training images"
+    else:
+        why = "as epochs or steps are given, nothing is chosen by the size of the set"
+    augmented = f"augmentation {'on' if plan.augment else 'off'}"
+    length = f"{plan.epochs:,} epochs, {plan.steps:,} steps of {plan.batch_size} images"
+    return f"training: {length}, learning rate {chosen.learning_rate:g}, {augmented}; {why}"

@@ -14,7 +14,11 @@ IMAGES, LABELS = np.zeros((3, 28, 28, 1), np.uint8), np.array([0, 1, 1], np.int3
 
 INCONSISTENT = {
     "float images": ((IMAGES / 255, LABELS, "ab"), "images are float64", "expected uint8"),
-    "no channel": ((IMAGES[..., 0], LABELS, "ab"), "(3, 28, 28)", "expected uint8 or float32 (n, height, width, channels)"),
+    "no channel": (
+        (IMAGES[..., 0], LABELS, "ab"),
+        "(3, 28, 28)",
+        "expected uint8 or float32 (n, height, width, channels)",
+    ),
     "flat images": ((IMAGES.reshape(3, 784), LABELS, "ab"), "(3, 784)", "(n, height, width, channels)"),
     "long labels": ((IMAGES, LABELS.astype(np.int64), "ab"), "int64", "expected int32"),
     "one-hot labels": ((IMAGES, np.eye(3, dtype=np.int32), "abc"), "(3, 3)", "expected int32 (3,)"),

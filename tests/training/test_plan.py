@@ -1,17 +1,80 @@
 """The plan of a run: what the config leaves open, for a training set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.training import TrainConfig, batches
-from jaxdoodle.training.plan import make_plan
+from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.training import Augment, TrainConfig, batches
+from jaxdoodle.training.plan import choose, make_plan, summarize
 from tests.fixtures.bars import TRAIN
 
 
-def test_without_a_word_a_run_has_ten_epochs_of_batches_of_128():
-    plan = make_plan(TrainConfig(), TRAIN)
-    assert (plan.epochs, plan.batch_size, plan.steps_per_epoch, plan.steps, plan.chunks) == (10, 128, 3, 30, (300,))
+def of_size(count):
+    """A training set of so many images; their pixels are not looked at."""
+    images = np.broadcast_to(np.zeros((1, 28, 28, 1), np.uint8), (count, 28, 28, 1))
+    return Dataset("some", images, (np.arange(count) % 2).astype(np.int32), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "count, epochs, steps, batch_size, rate, augmented",
+    [
+        (2, 300, 300, 2, 3e-3, True),
+        (70, 300, 900, 32, 3e-3, True),
+        (999, 47, 1504, 32, 3e-3, True),
+        (1_000, 94, 1504, 64, 3e-3, True),
+        (9_999, 10, 1570, 64, 3e-3, True),
+        (10_000, 19, 1501, 128, 1e-3, False),
+        (48_000, 10, 3750, 128, 1e-3, False),
+    ],
+)
+def test_what_is_left_open_is_chosen_by_the_size_of_the_set(count, epochs, steps, batch_size, rate, augmented):
+    train = of_size(count)
+    plan, config = make_plan(TrainConfig(), train), choose(TrainConfig(), train)
+    assert (plan.epochs, plan.steps, plan.batch_size, plan.augment) == (
+        epochs, steps, batch_size, Augment() if augmented else None
+    )  # fmt: skip
+    assert config.learning_rate == rate and choose(config, of_size(60_000)) == config
+    said = f"{epochs} epochs, {steps:,} steps of {batch_size} images, learning rate {rate:g}, augmentation "
+    assert summarize(TrainConfig(), train).startswith(f"training: {said}{'on' if augmented else 'off'}; what is not")
+
+
+@pytest.mark.parametrize("length", [{"epochs": 3}, {"steps": 3}])
+def test_where_epochs_or_steps_are_given_the_size_of_the_set_chooses_nothing(length):
+    config = TrainConfig(**length)
+    assert choose(config, of_size(70)) == replace(config, batch_size=128, learning_rate=1e-3)
+    assert summarize(config, of_size(70)).endswith(
+        "augmentation off; as epochs or steps are given, nothing is chosen by the size of the set"
+    )
+
+
+@given(
+    given=st.fixed_dictionaries({}, optional={
+        "batch_size": st.sampled_from([2, 16]), "learning_rate": st.just(0.5), "seed": st.just(7),
+        "augment": st.sampled_from([Augment(rotate=3), False, True]), "optimizer": st.sampled_from(["sgd", "adamw"]),
+        "devices": st.sampled_from([1, 2]),
+    }),
+    count=st.sampled_from([70, 2_000, 20_000]),
+)  # fmt: skip
+def test_what_is_given_is_never_chosen_otherwise(given, count):
+    chosen = choose(TrainConfig(**given), of_size(count))
+    expected = given | (
+        {"augment": Augment() if given["augment"] is True else given["augment"] or None} if "augment" in given else {}
+    )
+    assert {name: getattr(chosen, name) for name in given} == expected
+    assert chosen.batch_size % chosen.devices == 0
+    if "learning_rate" not in given:
+        assert chosen.learning_rate == (3e-3 if count < 10_000 and chosen.optimizer != "sgd" else 1e-3)
+
+
+def test_one_class_is_refused():
+    train = of_size(9).select(("a",))
+    with pytest.raises(InputError, match="some: has one class alone, a; a classifier needs two or more"):
+        make_plan(TrainConfig(), train)
 
 
 @pytest.mark.parametrize("steps, sizes", [(1, [[32]]), (10, [[300]]), (13, [[300], [96]]), (20, [[300], [300]])])

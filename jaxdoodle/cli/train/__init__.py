@@ -41,7 +41,8 @@ def add_arguments(parser: Parser) -> None:
     option("--l2", type=float, default=0.0, metavar="X", help="Rate of the penalty sum w^2 (default 0.0).")
     text = "Fraction of a label that is spread over all classes (default 0.0)."
     option("--label-smoothing", type=float, default=0.0, metavar="X", help=text)
-    option("--augment", action="store_true", help="Move, turn and bend the training images, anew at every step.")
+    text = "Move, turn and bend the training images, anew at every step (default: on small sets, without --epochs)."
+    option("--augment", action=argparse.BooleanOptionalAction, help=text)
     add_config(regularization, RegularizationConfig)
     hardware.add_argument("--device", choices=PLATFORMS, help="What JAX computes on (default: its choice).")
     add_config(hardware, HardwareConfig)
@@ -60,15 +61,14 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.data.dataset import without_classes
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
-    from jaxdoodle.training import Augment
     from jaxdoodle.training.hardware import compile_cache, devices
-    from jaxdoodle.training.plan import make_plan
+    from jaxdoodle.training.plan import choose, make_plan, summarize
 
     config = TrainConfig(
         **config_of(options, TrainConfig),
         loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
         penalties=(penalties.L1(options.l1),) * bool(options.l1) + (penalties.L2(options.l2),) * bool(options.l2),
-        augment=Augment() if options.augment else None,
+        augment=options.augment,
     )
     compile_cache.enable()
     if config.devices > 1:
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     title = f"{splits.name}, {Path(options.model).stem}"
     data = describe_data(splits)
     if before and repeat.is_exact(options):
-        repeat.refuse_difference(options.config, before, config_to_json(config), data)
+        repeat.refuse_difference(options.config, before, config_to_json(choose(config, splits.train)), data)
     wanted = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
     out_dir = run_folder.claim(wanted, overwrite=options.overwrite)
     run_folder.reserve(out_dir, bytes_of_run(spec))
@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
         show(f"{wanted} holds a run; this one goes to {out_dir}")
     show(splits.summary)
     show(spec.summary())
+    show(summarize(config, splits.train))
     with Progress(title, make_plan(config, splits.train).epochs, len(splits.train), quiet=options.quiet) as progress:
         run = train_model(
             spec,
@@ -109,6 +110,8 @@ def run(options: argparse.Namespace) -> int:
     show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
     for name, score in run.scores.items():
         show(f"{name:10} {score}{without_classes(run.splits.sets[name].absent_classes, splits.classes)}")
+    if run.warning and not options.quiet:
+        print(f"jaxdoodle: warning: {run.warning}", file=sys.stderr)
     figures = partial(draw_figures, run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
     _warn_at_failure(out_dir / "record.json", lambda: run.record.write(out_dir / "record.json"))
     _warn_at_failure("figures", figures)

@@ -10,7 +10,7 @@ import jax
 import optax
 
 from jaxdoodle.core.types import PyTree
-from jaxdoodle.training.config import OptimizerConfig
+from jaxdoodle.training.config import LEARNING_RATE, OptimizerConfig
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "Optimizer", "Schedule", "make_optimizer", "make_schedule"]
 
@@ -69,7 +69,7 @@ def make_schedule(config: OptimizerConfig, *, steps: int, steps_per_epoch: int) 
       ``schedule(step) -> learning rate``, the step counted from 0.
     """
     make, decay = SCHEDULES[config.schedule], config.schedule_decay
-    return make(config.learning_rate, decay=decay, steps_per_epoch=steps_per_epoch, steps=steps)
+    return make(config.learning_rate or LEARNING_RATE, decay=decay, steps_per_epoch=steps_per_epoch, steps=steps)
 
 
 def make_optimizer(config: OptimizerConfig, *, steps: int, steps_per_epoch: int) -> Optimizer:
