@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "McNemar", "Proportions", "auroc", "beats_chance", "calibration_error", "class_counts", "confusion_counts", "format_accuracy",
-    "mcnemar", "most_confused", "negative_log_likelihood", "two_proportions", "wilson_interval",
+    "McNemar", "Proportions", "auroc", "beats_chance", "calibration_error", "class_counts", "confusion_counts",
+    "format_accuracy", "mcnemar", "most_confused", "negative_log_likelihood", "two_proportions", "wilson_interval",
 ]  # fmt: skip
 
 _NORMAL = NormalDist()
