@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -252,19 +253,23 @@ def examine(problem: Problem, options: Options) -> Report:
     with in_float64():
         by_jax = _traceable(problem)
         outline = Outline(problem, by_jax)
-        oracle = choose(problem, _first_point(problem, outline), options.oracle)
+        _first_point(problem, outline)
+        points = [at.point for at in islice(test_points(problem, outline, {}), 2)]
+        oracle = choose(problem, points, options.oracle)
         axes = batch_axes(problem, outline)
         candidate = Candidate(problem, options.dtype, by_jax)
         rounds: list[Round] = []
+        usual = 0.0
         for at in test_points(problem, outline, axes):
             if options.dtype == "float32" and at.name in ("blank input", "ties"):
                 continue  # rounding moves values off the kink
             if oracle.name in ("differences", "complex") and len(rounds) >= 4:
                 break
-            round_ = _round(problem, oracle, candidate, at, options)
+            round_ = _round(problem, oracle, candidate, at, options, usual)
             if round_ is None:
                 continue
             rounds.append(round_)
+            usual = usual or round_.floor
             if len(rounds) == 1 and not round_.got:
                 break
         verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options)
@@ -301,7 +306,9 @@ def _refusal(problem: Problem) -> str:
     return "no floating array" if not found else f"{next(iter(found.values())).ravel()[:1]}"
 
 
-def _round(problem: Problem, oracle: Oracle, candidate: Candidate, at: TestPoint, options: Options) -> Round | None:
+def _round(
+    problem: Problem, oracle: Oracle, candidate: Candidate, at: TestPoint, options: Options, usual: float
+) -> Round | None:
     """One test point: the right gradients and the returned ones. ``None`` where the right gradient is not finite."""
     if options.dtype == "float32":
         args = numpy_args(problem, numpy_args(problem, at.point.args, np.float32))
@@ -320,4 +327,7 @@ def _round(problem: Problem, oracle: Oracle, candidate: Candidate, at: TestPoint
     if at.special:
         exact = max(exact, 1e-2 if options.dtype == "float32" and at.name == "saturated" else 1e-7)
     got = {n: g for n, g in returned.gradients.items() if g is not None and np.asarray(g).dtype.kind in "fiub"}
-    return Round(at, want, returned, got, exact, (1e-2 if options.dtype == "float32" else 1e-4) * size)
+    floor = (1e-2 if options.dtype == "float32" else 1e-4) * size
+    if at.name in ("blank input", "ties", "saturated"):
+        floor = max(floor, 1e-4 * usual)  # where the right gradient vanishes, rounding is all that comes back
+    return Round(at, want, returned, got, exact, floor)

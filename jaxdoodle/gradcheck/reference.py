@@ -1,14 +1,13 @@
 """The oracles: independent computations of the right gradient.
 
 ``vjp``: JAX differentiates the plain forward, in float64. ``trace``: for NumPy code that JAX cannot run, the reverse
-pass over the traced forward, trusted only after central differences agree with it. ``differences`` and
-``complex``: no differentiation at all. None of them ever runs the candidate.
+pass over the traced forward. Both are trusted only after central differences agree with them. ``differences`` and
+``complex``: no differentiation at all. None of them ever runs the candidate, or a derivative rule of the user's.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.jaxpr import interpret
 from jaxdoodle.gradcheck.autograd.numpy_proxy import tracing
+from jaxdoodle.gradcheck.autograd.plain import PlainProgram, plain_program
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, user_line
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
@@ -33,41 +33,32 @@ from jaxdoodle.gradcheck.setup.problem import (
 )
 
 ORACLES = ("vjp", "trace", "differences", "complex")
-#: Time for one gradient, entry by entry.
-_SECONDS = 5.0
+#: Entries of one gradient that are computed one by one, each by two runs of the forward.
+_MOST_ENTRIES = 400
+#: Relative distance up to which a reference and central differences agree: both have ten digits at the best step.
+_AGREE = 1e-5
+#: Steps of central differences, and the distance at which they agree, where the forward rounds to a lower precision.
+_STEPS, _COARSE_STEPS, _COARSE = (1e-5, 1e-6, 1e-4), (1e-2, 3e-3, 3e-2), 5e-2
+#: Distance of a right gradient where the forward computes in a lower precision: some hundred units in the last place.
+LOW_PRECISION = {"float32": 2e-4, "float16": 3e-2, "bfloat16": 1e-1}
 
 
 @dataclass(frozen=True)
 class Oracle:
     """``gradient(point) -> {leaf: array}``; entries that were not asked for are nan.
 
-    ``tolerance`` is the relative distance up to which a right gradient may lie from this one.
+    ``tolerance`` is the relative distance up to which a right gradient may lie from this one. ``remarks`` are about
+    the forward.
     """
 
     name: str
     note: str
     tolerance: float
     gradient: Callable[[Point], dict[str, np.ndarray]]
+    remarks: tuple[str, ...] = ()
 
 
 # -- jax.vjp ---------------------------------------------------------------------------------------------------------
-
-
-def custom_vjps_inside(closed: Any) -> list[str]:
-    """Names of the functions with a hand-written reverse pass anywhere in a jaxpr."""
-    found = []
-
-    def visit(jaxpr):
-        for eqn in jaxpr.eqns:
-            if eqn.primitive.name.startswith("custom_vjp_call"):
-                found.append(str(eqn.params.get("name") or getattr(eqn.params.get("bwd"), "__name__", "custom_vjp")))
-            for value in jax.tree.leaves(eqn.params):
-                inner = getattr(value, "jaxpr", value)
-                if hasattr(inner, "eqns"):
-                    visit(inner)
-
-    visit(closed.jaxpr)
-    return sorted(set(found))
 
 
 def split(problem: Problem, args: tuple) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -89,24 +80,71 @@ def _outputs(problem: Problem, args: tuple, moving: dict[str, Any], rest: dict[s
     return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
 
 
-def vjp_oracle(problem: Problem) -> Oracle:
-    def run(args, moving, rest, cotangent):
-        y, back = jax.vjp(lambda moving: _outputs(problem, args, moving, rest), moving)
-        seeds = {name: jnp.asarray(s, y[name].dtype) for name, s in cotangent.items()}
-        return back(seeds)[0]
+def vjp_oracle(problem: Problem, points: Sequence[Point]) -> Oracle:
+    """Raises what JAX raises where it cannot differentiate, ``Untraceable`` where central differences disagree."""
+
+    def program(args, moving, rest) -> PlainProgram:
+        with fixed_randomness():
+            return plain_program(jax.make_jaxpr(partial(_outputs, problem, args))(moving, rest), moving, rest)
+
+    def run(call, moving, rest, cotangent):
+        def total(moving):
+            y = dict(zip(sorted(cotangent), call(moving, rest), strict=True))
+            return sum(jnp.sum(y[name] * jnp.asarray(s, y[name].dtype)) for name, s in cotangent.items())
+
+        return jax.value_and_grad(total)(moving)
 
     compiled: dict[Any, Callable] = {}
+    told: list[PlainProgram] = []
+
+    def both(point: Point) -> tuple[float, dict[str, np.ndarray]]:
+        moving, rest = split(problem, point.args)
+        key: tuple = tuple((n, x.shape, str(x.dtype)) for n, x in (moving | rest).items())
+        key += tuple(repr(x) for _, x in leaves(problem.tree(point.args)) if isinstance(x, int | float | str))
+        if key not in compiled:
+            plain = program(point.args, moving, rest)
+            told.append(plain)
+            compiled[key] = jax.jit(partial(run, plain.call))
+        value, got = compiled[key](moving, rest, seeds_of(problem, point))
+        return float(value), {name: np.asarray(g, np.float64) for name, g in got.items()}
 
     def gradient(point: Point) -> dict[str, np.ndarray]:
-        moving, rest = split(problem, point.args)
-        key = tuple((n, x.shape, str(x.dtype)) for n, x in (moving | rest).items())
-        if key not in compiled:
-            compiled[key] = jax.jit(partial(run, point.args))
-        with fixed_randomness():
-            got = compiled[key](moving, rest, seeds_of(problem, point))
-        return {name: np.asarray(g, np.float64) for name, g in got.items()}
+        return _completed(problem, point, both(point)[1])
 
-    return Oracle("vjp", "jax.vjp of the plain forward, float64", 1e-9, gradient)
+    def total(point: Point) -> Callable[[dict[str, np.ndarray]], float]:
+        return lambda arrays: both(Point(problem.with_arrays(point.args, arrays), point.cotangent))[0]
+
+    note = "jax.vjp of the plain forward, float64"
+    try:
+        confirm(problem, points, gradient, total)
+        note += ", confirmed by central differences"
+    except Untraceable:
+        if not told[0].detached:
+            raise
+        note += ", with its stop_gradient"
+    if told[0].rules:
+        note += f" (without the hand-written rule of {', '.join(told[0].rules)})"
+    return _in_its_precision(Oracle("vjp", note, 1e-9, gradient), told[0].casts)
+
+
+def _in_its_precision(oracle: Oracle, casts: Sequence[str]) -> Oracle:
+    """The oracle of a forward that casts to a lower precision: a right gradient may lie as far away as that rounds."""
+    if not casts:
+        return oracle
+    told = tuple(f"the forward casts to {low}: gradients are compared as far as that rounds" for low in casts)
+    return replace(oracle, tolerance=max(LOW_PRECISION[low] for low in casts), remarks=told)
+
+
+def _completed(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Entries that are nan (0 / 0 beside a condition, say) by central differences; so are infinite ones."""
+    odd = {n: np.argwhere(~np.isfinite(g)) for n, g in gradient.items()}
+    if not any(map(len, odd.values())):
+        return gradient
+    total, arrays = scalar_forward(problem, point), problem.arrays(numpy_args(problem, point.args))
+    for name, places in odd.items():
+        for place in places[:_MOST_ENTRIES]:
+            gradient[name][tuple(place)] = _entry(total, arrays, name, np.ravel_multi_index(place, arrays[name].shape))
+    return gradient
 
 
 def seeds_of(problem: Problem, point: Point) -> dict[str, np.ndarray]:
@@ -169,23 +207,39 @@ def output_zeros(problem: Problem, args: tuple) -> Any:
     return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
 
 
-def trace_oracle(problem: Problem, first: Point, by_jax: bool) -> Oracle:
+def trace_oracle(problem: Problem, points: Sequence[Point], by_jax: bool) -> Oracle:
     """Raises ``Untraceable`` where the reverse pass over the trace and central differences do not agree."""
+    casts: set[str] = set()
 
     def gradient(point: Point) -> dict[str, np.ndarray]:
         trace = trace_forward(problem, point, by_jax)
+        casts.update(trace.tape.casts)
         table = trace.tape.leaf_values(trace.tape.reverse(trace.seeds))
-        return {name: table[name] for name in problem.differentiated}
+        return _completed(problem, point, {name: table[name] for name in problem.differentiated})
 
-    confirm(problem, first, gradient(first))
+    confirm(problem, points, gradient, partial(scalar_forward, problem), casts)
     note = "reverse pass over the traced forward, float64, confirmed by central differences"
-    return Oracle("trace", note, 1e-9, gradient)
+    return _in_its_precision(Oracle("trace", note, 1e-9, gradient), sorted(casts))
 
 
-def confirm(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) -> None:
-    """Compare a gradient with central differences along one random direction in each leaf."""
+def confirm(
+    problem: Problem, points: Sequence[Point], gradient: Callable, total: Callable, casts: Any = frozenset()
+) -> None:
+    """Compare a gradient with central differences along random directions at every point.
+
+    Raises ``Untraceable`` where they disagree at the last point, which is generic: the first may be a kink.
+    """
+    apart = ""
+    for point in points:
+        found = gradient(point)
+        apart = _disagreement(problem, point, found, total(point), bool(casts))
+    if apart:
+        raise Untraceable(f"the reference and central differences disagree {apart}")
+
+
+def _disagreement(problem: Problem, point: Point, gradient: dict[str, np.ndarray], total: Callable, low: bool) -> str:
+    """Along one random direction in each leaf; empty where they agree."""
     rng = np.random.default_rng(0)
-    scalar = scalar_forward(problem, point)
     arrays = problem.arrays(numpy_args(problem, point.args))
     size = max((float(np.linalg.norm(g)) for g in gradient.values()), default=0.0)
     for name, g in gradient.items():
@@ -193,12 +247,13 @@ def confirm(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) -> 
         expected = float(np.vdot(g, direction))
         scale = max(abs(expected), 1e-3 * float(np.linalg.norm(g)), 1e-6 * size, 1e-300)
         errors = []
-        for step in (1e-5, 1e-6, 1e-4):
-            errors.append(abs(_slope(scalar, arrays, name, direction, step) - expected) / scale)
-            if errors[-1] < 1e-5:
+        for step in _COARSE_STEPS if low else _STEPS:
+            errors.append(abs(_slope(total, arrays, name, direction, step) - expected) / scale)
+            if errors[-1] < (_COARSE if low else _AGREE):
                 break
         else:
-            raise Untraceable(f"the traced forward and central differences disagree on {name} by {min(errors):.1e}")
+            return f"on {name} by {min(errors):.1e}"
+    return ""
 
 
 # -- without differentiation -----------------------------------------------------------------------------------------
@@ -227,19 +282,24 @@ def _slope(total, arrays, name, direction, step):
     return (total(arrays | {name: high}) - total(arrays | {name: low})) / (2 * step)
 
 
-def differences_oracle(problem: Problem) -> Oracle:
+def differences_oracle(problem: Problem, first: Point) -> Oracle:
     """Central differences, coordinate by coordinate, with the step that was really taken."""
-
-    def entry(total, arrays, name, i):
-        x = arrays[name]
-        step = 6e-6 * max(1.0, abs(float(x.flat[i])))
-        high, low = x.copy(), x.copy()
-        high.flat[i] += step
-        low.flat[i] -= step
-        return (total(arrays | {name: high}) - total(arrays | {name: low})) / (high.flat[i] - low.flat[i])
-
+    with fixed_randomness(), np.errstate(all="ignore"):
+        outputs = float_outputs(problem.value(*numpy_args(problem, first.args)))
+    casts = {str(getattr(y, "dtype", "float64")) for y in outputs.values()} & set(LOW_PRECISION)
+    entry = partial(_entry, base=3e-3 if casts else 6e-6)
     gradient = partial(_by_coordinates, problem, entry)
-    return Oracle("differences", "central differences of the plain forward, float64, realised step", 1e-5, gradient)
+    note = "central differences of the plain forward, float64, realised step"
+    return _in_its_precision(Oracle("differences", note, 1e-5, gradient), sorted(casts))
+
+
+def _entry(total, arrays, name, i, base=6e-6):
+    x = arrays[name]
+    step = base * max(1.0, abs(float(x.flat[i])))
+    high, low = x.copy(), x.copy()
+    high.flat[i] += step
+    low.flat[i] -= step
+    return (total(arrays | {name: high}) - total(arrays | {name: low})) / (high.flat[i] - low.flat[i])
 
 
 def complex_oracle(problem: Problem, first: Point) -> Oracle:
@@ -275,13 +335,13 @@ def complex_oracle(problem: Problem, first: Point) -> Oracle:
 
 
 def _by_coordinates(problem: Problem, entry: Callable, point: Point) -> dict[str, np.ndarray]:
-    """A gradient from its entries. Those for which ``_SECONDS`` do not suffice, drawn from every leaf, are nan."""
+    """A gradient from its entries. Those beyond ``_MOST_ENTRIES``, drawn from every leaf, are nan."""
     total, arrays = scalar_forward(problem, point), problem.arrays(numpy_args(problem, point.args))
-    rng, start = np.random.default_rng(0), time.monotonic()
+    rng = np.random.default_rng(0)
     result = {name: np.full(arrays[name].shape, np.nan) for name in problem.differentiated}
     orders = {name: rng.permutation(arrays[name].size) for name in problem.differentiated}
     for k in range(max((len(order) for order in orders.values()), default=0)):
-        if k >= 8 and time.monotonic() - start > _SECONDS:
+        if k * len(orders) >= _MOST_ENTRIES and k >= 8:
             break
         for name, order in orders.items():
             if k < len(order):
@@ -292,32 +352,30 @@ def _by_coordinates(problem: Problem, entry: Callable, point: Point) -> dict[str
 # -- the choice ------------------------------------------------------------------------------------------------------
 
 
-def choose(problem: Problem, first: Point, name: str) -> Oracle:
-    """The oracle asked for; for ``"auto"``, the best that can be trusted. Call with 64-bit types enabled."""
+def choose(problem: Problem, points: Sequence[Point], name: str) -> Oracle:
+    """The oracle asked for; for ``"auto"``, the best that can be trusted. Call with 64-bit types enabled.
+
+    ``points`` are what it is tried at: the arguments as given, then generic ones.
+    """
     if name not in ("auto", *ORACLES):
         raise CheckError(f"oracle is auto, {', '.join(ORACLES)}; got {name!r}")
     if name == "differences":
-        return differences_oracle(problem)
+        return differences_oracle(problem, points[0])
     if name == "complex":
-        return complex_oracle(problem, first)
+        return complex_oracle(problem, points[0])
     why, by_jax = "", False
     if name in ("auto", "vjp"):
         try:
-            closed = jaxpr_of(problem, first.args)
-        except Exception as error:  # any exception of the user's code: JAX cannot trace it
-            why = f"JAX cannot trace the forward ({type(error).__name__})"
-        else:
-            hidden = custom_vjps_inside(closed)
-            if not hidden:
-                return vjp_oracle(problem)
+            jaxpr_of(problem, points[0].args)
             by_jax = True
-            why = f"jax.vjp was refused: the forward runs custom_vjp ({', '.join(hidden)}), a candidate itself"
+            return vjp_oracle(problem, points)
+        except Exception as error:  # any exception of the user's code: JAX cannot trace or differentiate it
+            why = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
         if name == "vjp":
             raise CheckError(f"oracle vjp: {why}; ask for differences")
     try:
-        oracle = trace_oracle(problem, first, by_jax)
-    except Exception as error:
+        return trace_oracle(problem, points, by_jax)
+    except Exception as error:  # any exception of the user's code: it cannot be traced
         if name == "trace":
             raise CheckError(f"oracle trace: {error}") from None
-        oracle = differences_oracle(problem)
-    return replace(oracle, note=f"{oracle.note} ({why})") if by_jax else oracle
+        return differences_oracle(problem, points[0])

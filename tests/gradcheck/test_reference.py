@@ -23,11 +23,9 @@ def nested(x):
 def test_a_custom_vjp_is_never_asked_about_itself(forward):
     report = check(lambda x: (forward(x), x), lambda x, dy: 2 * x * dy, (X,))
     assert report.passed
-    assert "vjp was refused" in report.oracle
+    assert "without the hand-written rule of wrong_square" in report.oracle
     report = check(lambda x: (forward(x), x), lambda x, dy: 3 * x * dy, (X,))
     assert not report.passed
-    with pytest.raises(CheckError, match="custom_vjp"):
-        check(lambda x: (forward(x), x), lambda x, dy: 2 * x * dy, (X,), oracle="vjp")
 
 
 @pytest.mark.parametrize("oracle", ["trace", "differences", "complex"])

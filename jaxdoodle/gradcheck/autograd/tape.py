@@ -72,6 +72,7 @@ class Tape:
         self.nodes: list[Node] = []
         self.leaves: dict[str, int] = {}
         self.moving: set[int] = set()  # the leaves whose gradient is asked for
+        self.casts: set[str] = set()  # lower precisions that values were cast to
 
     def add(self, node: Node) -> int:
         self.nodes.append(node)

@@ -167,6 +167,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def astype(self, dtype, copy=True):
         if np.dtype(dtype).kind != "f":
             return self.value.astype(dtype)
+        _note_cast(self._tape, dtype)
         return movement(self._tape, "astype", lambda a: a, self)
 
     def reshape(self, *shape, order="C"):
@@ -389,10 +390,17 @@ def split(tape, x, sections, axis=0):
     return [np.take(x, cut, axis=axis) for cut in np.array_split(np.arange(x.shape[axis]), sections)]
 
 
+def _note_cast(tape: Tape, dtype: Any) -> None:
+    if np.dtype(dtype).itemsize < 8:
+        tape.casts.add(np.dtype(dtype).name)
+
+
 def array(tape: Tape, x, dtype=None, **_) -> Any:
     """``np.array`` of anything: lists of traced values become one traced array."""
     if dtype is not None and np.dtype(dtype).kind != "f":
         return np.array(plain(x), dtype=dtype)
+    if dtype is not None and holds(x):
+        _note_cast(tape, dtype)
     if type(x) is TracedArray:
         return x.copy()
     if holds(x):

@@ -12,6 +12,7 @@ from jaxdoodle.gradcheck.diagnosis.locate import backward_line, culprit_of, last
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
+from jaxdoodle.gradcheck.setup.test_points import LARGER, OTHER_SHAPES
 
 
 def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
@@ -20,9 +21,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     ill = [r for r in ill if all(np.isfinite(np.asarray(r.got[n], float)).all() for n in r.wrong)]
     if not ill:
         return []
-    only_sizes = [r for r in ill if r.at.name.startswith(("batch of", "other"))]
-    if len(only_sizes) == len(ill) and case.generic[0] not in ill:
-        return [_size_as_number(case, ill[0])]
+    only_sizes = all(r.at.name.startswith("batch of") or r.at.name in (OTHER_SHAPES, LARGER) for r in ill)
     ill = sorted(ill, key=lambda r: (not r.at.name.startswith("random"), r.at.name.startswith(("batch", "other"))))
     r = ill[0]
     evidence = evidence_of(case, r)
@@ -37,6 +36,8 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
             found, rest = [], evidence
         else:
             points = 2
+    if only_sizes and all(e.hypothesis.factor is not None for e in found):
+        return [_size_as_number(case, r)]
     log = case.log(r) if found or rest.wrong else []
     findings = [finding_of(case, e, r, log, points) for e in found]
     if rest.wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -19,9 +20,12 @@ from jaxdoodle.gradcheck.diagnosis.part_mistakes.activations import slope_below_
 from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import step_to, times
 from jaxdoodle.gradcheck.diagnosis.part_mistakes.pooling import EVERY_TIED_CELL, pool_mask, share
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes
-from jaxdoodle.gradcheck.report import UNNAMED, Finding
-from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.gradcheck.report import Finding
+from jaxdoodle.gradcheck.setup.problem import CheckError, numpy_args
+from jaxdoodle.gradcheck.setup.test_points import KINKS
 
+#: Points around a kink at which the right gradient is asked for, and how far away they are, in every number.
+_NEAR_POINTS, _NEAR = 12, 1e-6
 #: What a caller may demand: ``{"relu": 0, "max": "first"}``.
 CHOICES: dict[str, tuple] = {"relu": (0.0, 1.0, 0.5), "abs": (0.0, 1.0, -1.0), "max": ("first", "last", "even")}
 
@@ -136,7 +140,7 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
     told: list[str] = []
     findings: list[Finding] = []
     for r in case.rounds:
-        if r.at.name not in ("as given", "blank input", "ties"):
+        if r.at.name not in KINKS:
             continue
         wrong = [n for n in r.wrong if n not in said]
         if r.wrong and not wrong or not wrong and (r.at.name == "as given" or not case.demand and case.by_jax):
@@ -144,9 +148,9 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
         evidence = evidence_of(case, r)
         alike = [m for m in (*case.models, evidence) if _same_program(m, evidence)]
         if len(alike) < 2:
-            if r.wrong:
-                r.excused |= {n: "undecided" for n in r.wrong}
-                told.append(f"undecided at {r.at.name!r}: the forward could not be followed to its kinks")
+            if r.wrong and between_slopes(case, r):
+                r.excused |= {n: "convention" for n in r.wrong}
+                told.append(f"at {r.at.name!r}, a kink: one of its slopes, or between them")
             continue
         known = {(p.kind, p.y): p for m in reversed(alike) for p in m.found}
         evidence = replace(evidence, parts=list(known.values()))
@@ -157,26 +161,39 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
             told += in_words(choice)
             findings += _demanded(case, choice, r, evidence)
         elif r.wrong:
-            more = _wrong_at_kink(case, r, evidence)
-            if _other_ties(evidence) and all(f.name == UNNAMED for f in more):
-                r.excused |= {n: "undecided" for n in r.wrong}
-                told.append(f"undecided at {r.at.name!r}: a kink of the forward is not known")
+            if between_slopes(case, r):
+                r.excused |= {n: "convention" for n in r.wrong}
+                told.append(f"at {r.at.name!r}, a kink: one of its slopes, or between them")
             else:
-                findings += more
+                findings += _wrong_at_kink(case, r, evidence)
     return told, findings
 
 
-def _other_ties(evidence: Evidence) -> bool:
-    """Does a maximum, minimum or absolute value sit on its kink outside the parts that are known?"""
-    inside = {i for p in evidence.found for i in range(p.x + 1, p.y + 1)}
-    for index, node in enumerate(evidence.tape.nodes):
-        if index in inside or not evidence.tape.alive(index):
-            continue
-        if node.kind in ("maximum", "minimum") and np.any(node.inputs[0] == node.inputs[1]):
-            return True
-        if node.kind == "absolute" and np.any(node.inputs[0] == 0):
-            return True
-    return False
+def between_slopes(case: Case, r: Round) -> bool:
+    """Is what came back, entry by entry and summed over each array, among the right gradients very near by?
+
+    Near by the derivative exists; at the kink each of its values there is admissible, and what lies between.
+    """
+    rng = np.random.default_rng(0)
+    arrays = case.problem.arrays(numpy_args(case.problem, r.at.point.args))
+    moving = {n: arrays[n] for n in case.problem.differentiated}
+    near: list[dict[str, np.ndarray]] = []
+    for k in range(_NEAR_POINTS):
+        draw = rng.random if k < 2 else rng.standard_normal  # first all upwards, then all downwards
+        steps = {n: (-1.0) ** k * np.asarray(draw(np.shape(x))) for n, x in moving.items()}
+        moved = {n: x + _NEAR * steps[n] for n, x in moving.items()}
+        with contextlib.suppress(Exception):  # any exception of the user's code: no slope there
+            near.append(
+                case.oracle.gradient(replace(r.at.point, args=case.problem.with_arrays(r.at.point.args, moved)))
+            )
+    for n in r.wrong if near else ():
+        slopes = np.stack([g[n] for g in near])
+        got = np.asarray(r.got[n], float)
+        for value, options in ((got, slopes), (got.sum(), slopes.reshape(len(near), -1).sum(axis=1))):
+            gap = 1e-5 * max(float(np.abs(slopes).max()), r.floor)
+            if np.any(value < options.min(axis=0) - gap) or np.any(value > options.max(axis=0) + gap):
+                return False
+    return bool(near)
 
 
 def _same_program(a: Evidence, b: Evidence) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +15,15 @@ from jaxdoodle.gradcheck.diagnosis.explain import explanations
 from jaxdoodle.gradcheck.diagnosis.kinks import at_kinks
 from jaxdoodle.gradcheck.diagnosis.locate import assigned
 from jaxdoodle.gradcheck.diagnosis.precision import precision
+from jaxdoodle.gradcheck.reference import trace_forward
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
-from jaxdoodle.gradcheck.setup.leaves import is_integer
-from jaxdoodle.gradcheck.setup.problem import Problem, numpy_args
-from jaxdoodle.gradcheck.setup.test_points import OTHER_SHAPES
+from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer
+from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, numpy_args, run_forward
+from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHAPES
 
 NOT_FINITE = "nan or infinity in the gradient"
+#: A constant this near to 0 or 1 is there against log(0) and 0 / 0; the bound of a clip that is meant is larger.
+GUARD = 1e-4
 
 
 @dataclass
@@ -66,27 +72,24 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options) -> Verdi
 
 
 def set_sizes_aside(rounds: list[Round]) -> list[str]:
-    """A derivation that is right wherever the sizes are those given is right; that it is for these alone is a note."""
-    here = [r for r in rounds if r.at.name != OTHER_SHAPES and not r.at.special]
+    """Where a derivation that is right at the sizes given cannot be run at others, that is a note.
+
+    Where it runs there and gives other numbers than the right ones, it is wrong.
+    """
+    here = [r for r in rounds if r.at.name not in (OTHER_SHAPES, LARGER) and not r.at.special]
     if any(r.returned.error is not None for r in here):
         return []
-    sound = [n for n in here[0].want if all(_right(r, n) for r in here)]
-    apart = [
-        r
-        for r in rounds
-        if r.at.name == OTHER_SHAPES and (r.returned.error is not None or not all(_right(r, n) for n in sound))
-    ]
+    apart = [r for r in rounds if r.at.name in (OTHER_SHAPES, LARGER) and not _runs_as(here[0], r)]
     if not apart:
         return []
     rounds[:] = [r for r in rounds if all(r is not other for other in apart)]
-    return [
-        "what is right is right for the sizes as given only: at other ones backward fails, as where a size is written "
-        "as a number or one size is used for another"
-    ]
+    return ["at other sizes backward fails, as where a size is written as a number: it is checked at those given only"]
 
 
-def _right(r: Round, name: str) -> bool:
-    return name in r.got and r.verdict(name) != "wrong"
+def _runs_as(here: Round, r: Round) -> bool:
+    """Without an exception, and with every gradient in its shape that is in its shape at the sizes given."""
+    fits = [n for n, g in here.got.items() if g.shape == here.want[n].shape]
+    return r.returned.error is None and all(n in r.got and r.got[n].shape == r.want[n].shape for n in fits)
 
 
 def _only_as_given(case: Case, ill: list[Round]) -> bool:
@@ -124,6 +127,8 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
         silent = [case.problem.names[i] for i in case.problem.all_wrt if i not in case.problem.wrt]
         notes += [f"no cotangent came back for {name}: it is not checked" for name in silent]
     for r in case.rounds:
+        if r.at.name.startswith(DOUT):
+            continue  # a low precision overflows there
         bad = [n for n, g in r.got.items() if not np.isfinite(np.asarray(g, float)).all()]
         if bad:
             told = ", ".join(map(case.problem.short, bad))
@@ -159,26 +164,55 @@ def shape_findings(case: Case, before: list[Finding]) -> list[Finding]:
 
 
 def elsewhere(case: Case, said: set[str]) -> list[Finding]:
-    """Wrong only where the data are whole numbers; where parameters are large, a small constant may show."""
+    """What is wrong at one special point alone: where data are whole numbers, or anything is very large or small."""
     findings = []
     for r in case.rounds:
         names = tuple(n for n in r.wrong if n not in said)
-        if r.at.name == "whole-number input" and names:
+        if not names:
+            continue
+        told = ", ".join(map(case.problem.short, names))
+        if r.at.name == "whole-number input":
             args = numpy_args(case.problem, _as_floats(case.problem, r.at.point.args))
             same = case.candidate(replace(r.at.point, args=args)).gradients
             if all(same.get(n) is not None and np.allclose(same[n], r.got[n], rtol=1e-6) for n in names):
                 r.excused |= {n: "undecided" for n in names}
                 continue
             whole = all((np.asarray(r.got[n], float) == np.rint(np.asarray(r.got[n], float))).all() for n in names)
-            told = ", ".join(map(case.problem.short, names))
             name = "gradient truncated to integers" if whole else "wrong for whole-number input"
             why = (
                 "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
             )
             findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
-        if r.at.name == "saturated":
+        elif r.at.name == "saturated" and _guarded(case, r):
             r.excused |= {n: "undecided" for n in names}
+        elif r.at.name.startswith(DOUT):
+            factor = r.at.name.rpartition(" ")[2]
+            findings.append(Finding(
+                "not linear in the incoming gradient",
+                f"the gradient of {told} is not {factor} times as large when the incoming gradient is {factor} times "
+                "as large: something is cut off or dropped in backward", names))  # fmt: skip
+        elif r.at.special or r.at.name in KINKS:
+            which = {"saturated": "large values", "small values": "small values"}.get(r.at.name, r.at.name)
+            hint = ": a limit of the forward is not in backward" if r.at.name == "saturated" else ""
+            why = f"the gradient of {told} is right elsewhere and wrong at {r.at.name!r}{hint}"
+            findings.append(Finding(f"wrong at {which}", why, names))
+        said = said | {n for f in findings for n in f.leaves}
     return findings
+
+
+def _guarded(case: Case, r: Round) -> bool:
+    """Does the forward keep a logarithm or a quotient finite by a small constant? It shows at extreme values only."""
+    try:
+        nodes = trace_forward(case.problem, r.at.point, case.by_jax).tape.nodes
+    except Exception:  # any exception of the user's code: it cannot be traced
+        return True
+    small = [
+        np.abs(x - target).max()
+        for node in nodes if node.kind in ("maximum", "minimum", "add", "where", "subtract")
+        for x, parent in zip(node.inputs, node.parents, strict=True) if parent is None and x.size
+        for target in (0, 1)
+    ]  # fmt: skip
+    return any(0 < gap <= GUARD for gap in small)
 
 
 def _as_floats(problem: Problem, args: tuple) -> tuple:
@@ -186,9 +220,36 @@ def _as_floats(problem: Problem, args: tuple) -> tuple:
     return problem.with_arrays(args, {n: np.asarray(x, float) for n, x in data.items()})
 
 
+def numerical_faults(case: Case) -> list[str]:
+    """Inputs at which the forward gives nan or infinity: a thousand times as large, or with rows far apart."""
+    args = next(iter(case.generic)).at.point.args
+    arrays = case.problem.arrays(args)
+    first = next((n for n in (*case.axes, *arrays) if is_floating(arrays[n]) and np.ndim(arrays[n]) > 1), None)
+    if first is None or case.dtype != "float64" or _loops_until_done(case.problem):
+        return []
+    x = np.asarray(arrays[first], float)
+    apart = 800.0 * np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))
+    for words, value in (("1000 times as large", 1000 * x), ("with rows 800 apart", x - apart)):
+        with contextlib.suppress(Exception):  # any exception of the user's code is a refusal
+            y = run_forward(case.problem, case.problem.with_arrays(args, {first: value}))
+            odd = [np.asarray(v)[~np.isfinite(np.asarray(v, float))] for v in float_outputs(y).values()]
+            if any(np.isnan(v).any() for v in odd):
+                told = case.problem.short(first)
+                return [f"the forward overflows: with {told} {words} it gives nan (0 / 0 or infinity - infinity)"]
+    return []
+
+
+def _loops_until_done(problem: Problem) -> bool:
+    """A loop whose length hangs on values need not end at extreme ones."""
+    try:
+        return "while" in inspect.getsource(sys.modules[inspect.unwrap(problem.functions[0]).__module__])
+    except (AttributeError, KeyError, OSError, TypeError):  # a partial, a built-in function, no source
+        return True
+
+
 def remarks(case: Case) -> list[str]:
     """What passes and is still worth a line."""
-    notes = []
+    notes = [*case.oracle.remarks, *numerical_faults(case)]
     near = {n: r.figures[n].rel_l2 for r in case.generic for n in r.got if r.verdict(n) == "close"}
     if near and case.dtype == "float64":
         names = ", ".join(map(case.problem.short, near))

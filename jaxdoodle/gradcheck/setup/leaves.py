@@ -28,6 +28,10 @@ def is_integer(x: Any) -> bool:
     return is_array(x) and jax.dtypes.issubdtype(x.dtype, np.integer)
 
 
+def is_bool(x: Any) -> bool:
+    return is_array(x) and x.dtype == np.bool_
+
+
 def is_real(x: Any) -> bool:
     return is_floating(x) or isinstance(x, float)
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, combinations, islice
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.gradcheck.reference import output_zeros
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, is_real, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_bool, is_floating, is_integer, is_real, rebuild
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, float_outputs, numpy_args, run_forward
 
-#: The test point whose arrays are a little smaller than those given.
-OTHER_SHAPES = "other shapes"
+#: Test points whose arrays are a little smaller than those given, or larger.
+OTHER_SHAPES, LARGER = "other shapes", "larger sizes"
+#: The test point at which bare numbers (a factor of a penalty, say) are others.
+OTHER_NUMBERS = "numbers changed"
+#: Test points at which a value may sit where its derivative does not exist.
+KINKS = ("as given", "blank input", "ties")
+#: Factors of the incoming gradient, under which every right gradient is multiplied by the same factor.
+DOUT, DOUT_FACTORS = "dout times", (1e8, 1e-8)
+#: Sets of axes tried for one size, the largest first: enough for six arrays that share it.
+_MOST_GROUPS = 48
+#: Numbers in all arguments up to which sizes are made larger: a loop over more takes seconds.
+_MOST_NUMBERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ def random_cotangent(problem: Problem, outline: Any, rng: np.random.Generator) -
     def draw(_, leaf):
         if is_real(leaf):
             return rng.normal(size=np.shape(leaf))
-        return np.zeros(np.shape(leaf)) if is_array(leaf) else leaf
+        return np.zeros(np.shape(leaf), leaf.dtype) if is_array(leaf) else leaf
 
     return rebuild(outline, draw)
 
@@ -99,17 +110,18 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
         for axis in (0, -1):
             size = np.shape(arrays[lead])[axis]
             for group in _groups(arrays, data, lead, axis, size) if size > 1 else ():
-                part = outline(cut_batch(problem, problem.args, group, size - 1))
+                # never to 1: what is not cut would broadcast
+                part = outline(cut_batch(problem, problem.args, group, size - 1 if size > 2 else 3))
                 if part is not None and whole is not None and _follows(whole, part):
                     return group
     return {}
 
 
 def _groups(arrays: dict[str, Any], data: list[str], lead: str, axis: int, size: int) -> Iterator[dict[str, int]]:
-    """Sets of arrays that may share the axis of examples: data alike, data anywhere, all alike, one alone."""
+    """Sets of arrays that may share the axis of examples: all alike, data alike, data anywhere, one alone."""
+    yield {lead: axis} | {n: axis for n in arrays if np.shape(arrays[n])[axis] == size}
     yield {lead: axis} | {n: axis for n in data if np.shape(arrays[n])[axis] == size}
     yield {lead: axis} | {n: np.shape(arrays[n]).index(size) for n in data if n != lead and size in np.shape(arrays[n])}
-    yield {lead: axis} | {n: axis for n in arrays if np.shape(arrays[n])[axis] == size}
     yield {lead: axis}
 
 
@@ -120,9 +132,34 @@ def _follows(whole: Any, part: Any) -> bool:
 
 
 def cut_batch(problem: Problem, args: tuple, axes: dict[str, int], size: int) -> tuple:
-    arrays = problem.arrays(args)
-    cut = {n: np.take(np.asarray(arrays[n]), range(size), axis=axis) for n, axis in axes.items()}
-    return problem.with_arrays(args, cut)
+    return resized(problem, args, list(axes.items()), size)
+
+
+def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: int) -> tuple:
+    """These axes, all of one length, at another length. Integers that count along them stay in range."""
+    arrays = _numbers(problem, args)
+    old = arrays[group[0][0]].shape[group[0][1]]
+    new = dict(arrays)
+    for n, axis in group:
+        new[n] = np.take(new[n], np.arange(size) % old, axis=axis)
+        if is_floating(new[n]) and size > old and not is_label(arrays[n]):
+            more = np.arange(size).reshape([-1 if k == axis % new[n].ndim else 1 for k in range(new[n].ndim)]) >= old
+            new[n] = np.where(more, 0.8 * np.roll(new[n], 1, axis=(axis + 1) % new[n].ndim), new[n])
+    for n, x in arrays.items():
+        if is_integer(x) and x.size:
+            new[n] = _in_range(x, new[n], old, size, n in dict(group))
+    return problem.with_arrays(args, {n: x for n, x in new.items() if x is not arrays[n]})
+
+
+def _order(x: np.ndarray) -> bool:
+    return x.ndim == 1 and np.array_equal(np.sort(x), np.arange(x.size))
+
+
+def _in_range(before: np.ndarray, x: np.ndarray, old: int, size: int, resized: bool) -> np.ndarray:
+    """An order stays an order, an index below the length, a length not above it."""
+    if _order(before):
+        return np.argsort(np.argsort(x, kind="stable")).astype(x.dtype) if resized else x
+    return np.minimum(x, size - (before.max() < old)) if size <= before.max() <= old else x
 
 
 def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:
@@ -140,10 +177,14 @@ def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:
 
 
 def tied(problem: Problem, args: tuple, axes: dict[str, int], rng: np.random.Generator) -> tuple:
-    """An input of a few whole numbers, so that windows tie away from zero, and some entries are exactly zero."""
+    """An input of a few whole numbers, so that windows tie away from zero, and some entries are exactly zero.
+
+    What is positive throughout stays so: the forward may take its root.
+    """
     arrays = problem.arrays(args)
     inputs = [n for n in axes if is_floating(arrays[n]) and np.ndim(arrays[n]) > 1 and not is_label(arrays[n])]
-    values = {n: rng.integers(-1, 2, np.shape(arrays[n])).astype(float) for n in inputs[:1]}
+    lowest = {n: 1 if (np.asarray(arrays[n]) > 0).all() else -1 for n in inputs[:1]}
+    values = {n: rng.integers(low, low + 3, np.shape(arrays[n])).astype(float) for n, low in lowest.items()}
     return problem.with_arrays(args, values)
 
 
@@ -161,26 +202,70 @@ def whole_numbers(problem: Problem, args: tuple) -> tuple | None:
     return problem.with_arrays(args, counts) if counts else None
 
 
-def trimmed(problem: Problem, outline: Outline, args: tuple, limit: int = 48) -> Iterator[tuple]:
+def _numbers(problem: Problem, args: tuple) -> dict[str, np.ndarray]:
+    return {n: np.asarray(x) for n, x in problem.arrays(args).items() if is_floating(x) or is_integer(x) or is_bool(x)}
+
+
+def _sizes(problem: Problem, args: tuple) -> dict[int, list[tuple[str, int]]]:
+    """The axes of each length above 1; lengths of label axes, which classes and examples have, are left out."""
+    arrays = _numbers(problem, args)
+    fixed = {size for x in arrays.values() if is_label(x) for size in x.shape}
+    table: dict[int, list[tuple[str, int]]] = {}
+    for n, x in arrays.items():
+        for k, size in enumerate(x.shape):
+            if size > 1 and size not in fixed:
+                table.setdefault(size, []).append((n, k))
+    return dict(sorted(table.items()))
+
+
+def _with_size(problem: Problem, outline: Outline, args: tuple, axes: list[tuple[str, int]], size: int) -> tuple | None:
+    """The most axes of one length, at another: found by trial, since the forward refuses what does not fit."""
+    arrays = _numbers(problem, args)
+    if size > arrays[axes[0][0]].shape[axes[0][1]]:  # indices that occur once each have no more to go on with
+        axes = [(n, k) for n, k in axes if not is_integer(x := arrays[n]) or len(np.unique(x)) < x.size or _order(x)]
+    groups = chain.from_iterable(combinations(axes, count) for count in range(len(axes), 0, -1))
+    tries = (resized(problem, args, list(group), size) for group in islice(groups, _MOST_GROUPS))
+    return next((other for other in tries if outline(other) is not None), None)
+
+
+def trimmed(problem: Problem, outline: Outline, args: tuple) -> Iterator[tuple]:
     """The same problem with one size made smaller wherever it occurs together: images that are not square, kernels
-    of even size, dense layers whose two sides differ. Found by trial: what the forward refuses is dropped."""
-    arrays = {n: np.asarray(x) for n, x in problem.arrays(args).items() if is_floating(x)}
-    counts = [np.asarray(x) for x in problem.arrays(args).values() if is_integer(x)]
-    labels = {int(x.max()) + 1 for x in counts if x.size}  # a class less would leave its label without a column
-    labels |= {size for x in arrays.values() if is_label(x) for size in x.shape}
-    axes = [(n, k) for n, x in arrays.items() for k in range(x.ndim) if x.shape[k] > 2 and x.shape[k] not in labels]
-    for size in sorted({arrays[n].shape[k] for n, k in axes}):
-        same = [(n, k) for n, k in axes if arrays[n].shape[k] == size]
-        groups = chain.from_iterable(combinations(same, count) for count in (1, 2, 3))
-        for tries, group in enumerate(groups):
-            if tries == limit:
-                return
-            cut = dict(arrays)
-            for n, k in group:
-                cut[n] = np.take(cut[n], range(size - 1), axis=k)
-            smaller = problem.with_arrays(args, {n: cut[n] for n, _ in group})
-            if outline(smaller) is not None:
-                yield smaller
+    of even size, dense layers whose two sides differ."""
+    for size, axes in _sizes(problem, args).items():
+        smaller = _with_size(problem, outline, args, axes, size - 1) if size > 2 else None
+        if smaller is not None:
+            yield smaller
+
+
+def enlarged(problem: Problem, outline: Outline, args: tuple) -> tuple | None:
+    """The same problem with every size made larger, and odd for even, as far as the forward takes it."""
+    found = args
+    for size, axes in reversed(_sizes(problem, args).items()):
+        pictures = any(np.ndim(problem.arrays(args)[n]) > 3 for n, _ in axes)
+        larger = _with_size(problem, outline, found, axes, size + 3 if pictures else 2 * size + 3)
+        if larger is not None and sum(np.size(x) for x in problem.arrays(larger).values()) <= _MOST_NUMBERS:
+            found = larger
+    return None if found is args else found
+
+
+def other_numbers(problem: Problem, args: tuple) -> tuple | None:
+    """Bare numbers that are not differentiated moved a little, zero to 0.3; None where there is none to move."""
+    moved = False
+
+    def move(name: str, leaf: Any) -> Any:
+        nonlocal moved
+        number = isinstance(leaf, int | float) and not isinstance(leaf, bool) or is_floating(leaf) and leaf.ndim == 0
+        if name in problem.differentiated or not number or leaf != 0 and isinstance(leaf, int):
+            return leaf
+        moved = True
+        return leaf * 0.9 if leaf != 0 else 0.3
+
+    args = tuple(rebuild(problem.tree(args), move).values())
+    return args if moved else None
+
+
+def _times(factor: float, _: str, x: Any) -> Any:
+    return x * factor if is_real(x) else x
 
 
 def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Iterator[TestPoint]:
@@ -205,8 +290,18 @@ def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Ite
         sizes = [max(size - 2, 2)] if outline.by_jax and size > 2 else sorted({max(size - 2, 2), 1} - {size})
         for smaller in sizes:
             yield from at(f"batch of {smaller}", cut_batch(problem, generic, axes, smaller))
-    for args in islice(trimmed(problem, outline, generic), 1 if outline.by_jax and problem.scalar else 2):
+    pictures = any(np.ndim(x) > 3 for x in problem.arrays(given).values())
+    trims = 2 if not outline.by_jax else int(pictures)  # JAX compiles each new set of shapes
+    for args in islice(trimmed(problem, outline, generic), trims):
         yield from at(OTHER_SHAPES, args)
+    if not (outline.by_jax and pictures):
+        yield from at(LARGER, enlarged(problem, outline, generic))
+    yield from at(OTHER_NUMBERS, other_numbers(problem, generic))
+    for point in at("", None if problem.scalar else generic):
+        for factor in DOUT_FACTORS:
+            seed = rebuild(point.point.cotangent, partial(_times, factor))
+            yield TestPoint(f"{DOUT} {factor:.0e}", Point(generic, seed), special=True)
+    yield from at("small values", scaled(problem, generic, 1e-3), special=True)
     yield from at("saturated", scaled(problem, generic, 8.0), special=True)
     yield from at("whole-number input", whole_numbers(problem, generic), special=True)
     if axes:

@@ -37,3 +37,19 @@ def test_a_convention_can_be_demanded():
 
 def test_what_is_no_subgradient_is_wrong():
     assert not check(*relu_pair(3), (X, W)).passed
+
+
+def test_any_slope_between_those_beside_a_kink_is_a_convention():
+    target = np.random.default_rng(1).normal(size=6)
+
+    def tilt(p):
+        return np.maximum(3 * (p - target), target - p).sum(), p
+
+    for slope in (3.0, -1.0, 0.0):
+        report = check(
+            tilt, lambda dout, p, s=slope: dout * np.where(p == target, s, np.where(p > target, 3.0, -1.0)), (target,)
+        )  # noqa: E501
+        assert report.passed, slope
+    assert not check(
+        tilt, lambda dout, p: dout * np.where(p == target, 4.0, np.where(p > target, 3.0, -1.0)), (target,)
+    ).passed  # noqa: E501

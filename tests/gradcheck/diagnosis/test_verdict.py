@@ -56,4 +56,57 @@ def test_a_derivation_for_one_kernel_size_is_right_and_says_so():
 
     report = check(forward, backward, (RNG.normal(size=(2, 5, 6, 2)), RNG.normal(size=(3, 3, 2, 3))))
     assert report.passed
-    assert any("right for the sizes as given only" in note for note in report.notes)
+    assert any("checked at those given only" in note for note in report.notes)
+
+
+def names(forward, backward, args):
+    return [f.name for f in check(forward, backward, args).findings]
+
+
+def test_what_one_probe_shows_is_a_failure():
+    def cut(dout, cache):
+        dx = dout * cache
+        return np.where(np.abs(dx) < 1e-6, 0, dx) * 2
+
+    assert names(lambda x: (x**2, x), cut, (X,)) == ["not linear in the incoming gradient"]
+    assert names(lambda x: (np.clip(x, 0, 6), x), lambda dout, x: dout * (x > 0), (X,)) == ["wrong at large values"]
+
+    def ridge(w, x, lam):
+        return 0.5 * ((x @ w) ** 2).sum() + 0.5 * lam * (w**2).sum(), (w, x)
+
+    def ridge_backward(dout, cache):
+        w, x = cache
+        return dout * (x.T @ (x @ w)), None, None
+
+    assert names(ridge, ridge_backward, (W, X, 0)) == ["L2 penalty gradient missing"]
+
+
+def test_what_is_right_at_the_given_sizes_alone_is_wrong():
+    def windows(x):
+        return np.stack([x[:, i : i + 2].mean(axis=1) for i in range(0, x.shape[1], 2)], axis=1), x.shape
+
+    def windows_backward(dout, shape):
+        return np.repeat(dout / 2, 2, axis=1)[:, : shape[1]]
+
+    assert names(windows, windows_backward, (RNG.normal(size=(3, 4, 2)),))
+
+
+def test_an_epsilon_against_log_of_zero_is_no_mistake():
+    labels = np.eye(3)[[0, 1, 2, 2, 1, 0]]
+
+    def entropy(z):
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return -np.sum(labels[: len(z)] * np.log(np.maximum(p, 1e-12))), p
+
+    assert check(entropy, lambda dout, p: dout * (p - labels[: len(p)]), (X[:, :3],)).passed
+
+
+def test_a_forward_that_overflows_is_told_beside_the_verdict():
+    def softmax(x):
+        e = np.exp(x - x.max())
+        y = e / e.sum(axis=1, keepdims=True)
+        return y, y
+
+    report = check(softmax, lambda dout, y: y * (dout - (dout * y).sum(axis=1, keepdims=True)), (X,))
+    assert report.passed and "overflows" in report.notes[0]

@@ -32,3 +32,28 @@ def test_points_vary_the_values_and_the_batch_and_leave_labels_alone():
 
 def test_labels_are_rows_that_sum_to_one():
     assert points.is_label(Y) and points.is_label(np.full((2, 4), 0.25)) and not points.is_label(X)
+
+
+def test_what_shares_a_length_changes_with_it_and_integers_stay_in_range():
+    args = np.ones((6, 4)), np.array([0, 3, 1, 1, 2, 3]), np.array([3, 1, 0, 2])
+
+    def value(x, labels, order):
+        return x[np.arange(len(labels)), labels][:, None] * x[:, order]
+
+    problem = Problem("", args, ("x", "labels", "order"), value, lambda a, d: None, (0,), False, (value,))
+    outline = points.Outline(problem, by_jax=False)
+    assert points.batch_axes(problem, outline) == {"labels": 0, "x": 0}
+    for x, labels, order in (*points.trimmed(problem, outline, args), points.enlarged(problem, outline, args)):
+        assert len(labels) == len(x) and labels.max() < x.shape[1]
+        assert np.array_equal(np.sort(order), np.arange(x.shape[1]))
+    shapes = {x.shape for x, _, _ in points.trimmed(problem, outline, args)}
+    assert shapes == {(5, 4), (6, 3)}
+
+
+def test_bare_numbers_move_off_zero():
+    def ridge(w, lam):
+        return lam * np.sum(w**2)
+
+    problem = Problem("", (W, 0), ("w", "lam"), ridge, lambda a, d: None, (0,), True, (ridge,))
+    assert points.other_numbers(problem, (W, 0))[1] == 0.3
+    assert points.other_numbers(PROBLEM, (W, X, Y)) is None
