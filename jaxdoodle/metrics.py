@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+from statistics import NormalDist, mean, stdev
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "McNemar", "Proportions", "auroc", "beats_chance", "calibration_error", "class_counts", "confusion_counts",
-    "format_accuracy", "mcnemar", "most_confused", "negative_log_likelihood", "two_proportions", "wilson_interval",
+    "format_accuracy", "mcnemar", "mean_interval", "most_confused", "negative_log_likelihood", "student_t",
+    "two_proportions", "wilson_interval",
 ]  # fmt: skip
 
 _NORMAL = NormalDist()
@@ -77,6 +79,56 @@ def beats_chance(correct: int, counts: ArrayLike) -> bool:
     """
     counts = np.asarray(counts)
     return wilson_interval(correct, int(counts.sum()))[0] > counts.max() / counts.sum()
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Student's 95 % interval of the mean of a normal distribution, ``mean +- t sd / sqrt(n)``.
+
+    Args:
+      values: Its samples, as the accuracies of several seeds; at least two.
+
+    Returns:
+      Lower and upper end.
+
+    Raises:
+      ValueError: There are fewer than two values.
+
+    Reference:
+      Student (1908), "The probable error of a mean", Biometrika 6.
+    """
+    if len(values) < 2:
+        raise ValueError(f"an interval takes two values or more; got {len(values)}.")
+    middle, reach = mean(values), student_t(len(values) - 1) * stdev(values) / math.sqrt(len(values))
+    return middle - reach, middle + reach
+
+
+def student_t(degrees: int) -> float:
+    """The number that Student's t exceeds in absolute value with a probability of 5 %.
+
+    Args:
+      degrees: Degrees of freedom, at least 1.
+
+    Returns:
+      The 97.5 % quantile; with one degree 12.7, with many 1.96.
+
+    Reference:
+      Abramowitz and Stegun (1964), "Handbook of mathematical functions", 26.7.3 and 26.7.4: the probability of
+      ``|t| < sqrt(degrees) tan(angle)`` is a finite sum of powers of ``cos(angle)``.
+    """
+
+    def inside(angle: float) -> float:
+        term, total = math.cos(angle) if degrees % 2 else 1.0, 0.0
+        for number in range(1 + degrees % 2, degrees, 2):  # even degrees: 1, 3, ...; odd ones: 2, 4, ...
+            total += term
+            term *= number / (number + 1) * math.cos(angle) ** 2
+        total *= math.sin(angle)
+        return (angle + total) * 2 / math.pi if degrees % 2 else total
+
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if inside(middle) < 0.95 else (low, middle)
+    return math.sqrt(degrees) * math.tan(low)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ from jaxdoodle.metrics import (
     confusion_counts,
     format_accuracy,
     mcnemar,
+    mean_interval,
     most_confused,
     negative_log_likelihood,
+    student_t,
     two_proportions,
     wilson_interval,
 )
@@ -185,3 +187,19 @@ def test_one_answer_to_all_never_beats_chance_and_whatever_is_right_beats_it_if_
 
 def test_nine_of_ten_beat_chance_and_six_of_ten_do_not():
     assert beats_chance(9, [5, 5]) and not beats_chance(6, [5, 5])
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 9, 30, 101])
+def test_the_limit_of_t_is_scipys_quantile(degrees):
+    assert student_t(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-9)
+
+
+def test_the_interval_of_a_mean_is_scipys():
+    values = [0.91, 0.93, 0.925, 0.9, 0.94]
+    expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    np.testing.assert_allclose(mean_interval(values), expected, rtol=1e-9)
+
+
+def test_one_value_has_no_interval():
+    with pytest.raises(ValueError, match=r"^an interval takes two values or more; got 1\.$"):
+        mean_interval([0.9])
