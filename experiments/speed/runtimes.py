@@ -37,6 +37,7 @@ def jaxdoodle(
     from jax import default_backend
 
     from jaxdoodle.training import TrainConfig, evaluation
+    from jaxdoodle.training.hardware.layout import choose_layout
     from jaxdoodle.training.steps.epoch import compile_epoch
     from jaxdoodle.training.steps.optimizers import make_optimizer
     from jaxdoodle.training.steps.state import init_state
@@ -51,14 +52,16 @@ def jaxdoodle(
         seed=seed,
     )
     optimizer = make_optimizer(config, steps=1, steps_per_epoch=1)
-    step = make_step(workload.spec, optimizer, config, divisor=255.0)
+    layout = choose_layout(workload.spec, workload.batch_size, devices)
+    step = make_step(workload.spec, optimizer, config, divisor=255.0, layout=layout)
     start = init_state(workload.spec, optimizer, config), images, labels
-    run, (state, *data) = compile_epoch(step, workload.batch_size, len(images), start, devices)
+    run, (state, *data) = compile_epoch(step, workload.batch_size, len(images), start, layout)
     rng = np.random.default_rng(seed)
 
     def epoch():
         nonlocal state
-        state, (loss, _) = run(state, *data, rng.permutation(len(images)).astype(np.int32))
+        order = layout.take(rng.permutation(len(images)).astype(np.int32), len(images), workload.batch_size)
+        state, (loss, _) = run(state, *data, order)
         return float(np.mean(loss))
 
     def predict(images):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdoodle.data.bitmaps import PIXELS, Bitmaps
+from jaxdoodle.data.bitmaps import IMAGE_SHAPE, PIXELS, Bitmaps
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.training.config import DataConfig
 
@@ -34,8 +34,10 @@ RUN = 32
 Chunk = tuple[Any, Any, NDArray[np.int32]]
 #: ``rows(epoch, positions) -> indices``: which images stand at these positions of the epoch.
 Rows = Callable[[int, NDArray[np.integer]], NDArray[np.integer]]
-#: Puts images and labels where they are used.
-Put = Callable[[tuple[Any, Any]], tuple[Any, Any]]
+#: Puts arrays where they are used.
+Put = Callable[[Any], Any]
+#: ``share(shape, read)``: an array of this shape where it is used, some of whose rows ``read(slice)`` gives.
+Share = Callable[[tuple[int, ...], Callable[[slice], NDArray[Any]]], Any]
 
 
 def natural(labels: NDArray[np.int32]) -> tuple[int, Rows]:
@@ -111,13 +113,17 @@ class DataLoader:
       dataset: In memory or on disk.
       config: Of which ``sampling`` and ``seed`` are used.
       sizes: As ``chunk_sizes`` gives them.
-      put: Puts images and labels where they are used.
+      put: Puts images and labels in memory where they are used.
+      share: The same for what is read from disk: a device may need a share of it alone.
+      shares: In how many shares a chunk from disk is used, side by side; each has an order of its own.
     """
 
     dataset: Dataset
     config: DataConfig
     sizes: tuple[int, ...]
-    put: Put = lambda chunk: chunk
+    put: Put = lambda arrays: arrays
+    share: Share = lambda shape, read: read(slice(None))
+    shares: int = 1
 
     def chunk(self, epoch: int, index: int) -> Chunk:
         """One chunk: the same whenever it is asked for, whatever was asked for before.
@@ -127,7 +133,7 @@ class DataLoader:
           index: Of the chunk within the epoch, counted from 0.
 
         Returns:
-          Images, labels, and the order to use them in, of ``sizes[index]`` images.
+          Images, labels, and the order to use them in, of ``sizes[index]`` images; of each share counted from 0.
         """
         total, rows = self._sampling
         rng = np.random.default_rng((self.config.seed, epoch))
@@ -139,9 +145,11 @@ class DataLoader:
         shift, runs = rng.integers(total), self.sizes[index] // RUN  # where the first run begins, and what is left out
         begins = rng.permutation(total // RUN)[index * runs : (index + 1) * runs, None] * RUN + shift
         indices = rows(epoch, (begins + np.arange(RUN)).ravel() % total)
-        images, labels = self.put((self.dataset.images[indices], self.dataset.labels[indices]))
-        order = np.random.default_rng((self.config.seed, epoch, index)).permutation(len(indices))
-        return images, labels, order.astype(np.int32)
+        images = self.share((len(indices), *IMAGE_SHAPE), lambda rows: self.dataset.images[indices[rows]])
+        labels = self.share((len(indices),), lambda rows: self.dataset.labels[indices[rows]])
+        rng = np.random.default_rng((self.config.seed, epoch, index))
+        orders = [rng.permutation(len(indices) // self.shares) for _ in range(self.shares)]
+        return images, labels, np.concatenate(orders).astype(np.int32)
 
     @cached_property
     def _sampling(self) -> tuple[int, Rows]:

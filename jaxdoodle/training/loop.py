@@ -18,13 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.errors import FailedError, InputError
+from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.batches import DataLoader, prefetch
 from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.evaluation import evaluate
 from jaxdoodle.training.fit_state import Epoch, FitState
-from jaxdoodle.training.hardware.devices import replicated
+from jaxdoodle.training.hardware.layout import Layout, choose_layout, place
 from jaxdoodle.training.plan import Plan, choose, make_plan
 from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.steps.epoch import compile_epoch
@@ -78,19 +79,24 @@ def fit(
     _refuse_mismatch(spec, train, validation)
     plan, config = make_plan(config, train), choose(config, train)
     optimizer = make_optimizer(config, steps=plan.steps, steps_per_epoch=plan.steps_per_epoch)
-    step = make_step(spec, optimizer, config, divisor=train.preprocessing.divisor, augment=plan.augment)
+    layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=isinstance(train.images, Bitmaps))
+    divisor = train.preprocessing.divisor
+    step = make_step(spec, optimizer, config, divisor=divisor, augment=plan.augment, layout=layout)
     run = start or FitState(init_state(spec, optimizer, config, params))
 
-    loader = DataLoader(train, config, plan.chunks, partial(jax.device_put, device=replicated(config.devices)))
+    put, shares = partial(place, shardings=layout.images), layout.devices if layout.shares_images else 1
+    loader = DataLoader(train, config, plan.chunks, put, layout.read, shares)
     chunks = prefetch(loader, plan.places(run.epoch, run.chunk))
     compiling = time.perf_counter()
-    run_chunk, run.state, chunks = _compile(step, plan, run, chunks, config.devices)
+    run_chunk, run.state, chunks = _compile(step, plan, run, chunks, layout)
     compile_seconds, interrupted = time.perf_counter() - compiling, False
     try:
         for epoch in range(run.epoch, plan.epochs):
             for size in plan.sizes(epoch)[run.chunk :]:
                 started, (images, labels, order) = time.perf_counter(), next(chunks)
-                run.state, scores = run_chunk[size](run.state, images, labels, order[:size])
+                run.state, scores = run_chunk[size](
+                    run.state, images, labels, layout.take(order, size, plan.batch_size)
+                )
                 losses, correct = map(np.asarray, scores)  # waits for the device
                 run.end_chunk(losses, correct, size, plan.batch_size, time.perf_counter() - started)
                 _refuse_divergence(run, len(losses), plan, config.learning_rate or LEARNING_RATE)
@@ -108,14 +114,16 @@ def fit(
     return TrainResult(*best, run.history, run.step_losses, compile_seconds, seconds, interrupted)
 
 
-def _compile(step: Any, plan: Plan, run: FitState, chunks: Any, devices: int) -> tuple[dict[int, Any], TrainState, Any]:
+def _compile(
+    step: Any, plan: Plan, run: FitState, chunks: Any, layout: Layout
+) -> tuple[dict[int, Any], TrainState, Any]:
     """For each size of a chunk its compiled steps; the state on the devices; the chunks, of which one was looked at."""
     first = next(chunks, None)
     if first is None:
         return {}, run.state, chunks
     compiled, arguments = {}, (run.state, *first[:2])
     for size in dict.fromkeys(size for epoch in (run.epoch, plan.epochs - 1) for size in plan.sizes(epoch)):
-        compiled[size], arguments = compile_epoch(step, plan.batch_size, size, arguments, devices)
+        compiled[size], arguments = compile_epoch(step, plan.batch_size, size, arguments, layout)
     return compiled, arguments[0], chain([first], chunks)
 
 

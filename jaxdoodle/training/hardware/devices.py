@@ -12,15 +12,16 @@ from typing import Any
 import jax
 from jax import lax
 from jax.flatten_util import ravel_pytree
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import Array, PyTree
 from jaxdoodle.nn.model import Aux
 
-__all__ = ["make_mesh", "mean_over_devices", "replicated", "shard", "use_cpu_devices", "use_platform"]
+__all__ = ["BATCH", "make_mesh", "mean_over_devices", "shard", "use_cpu_devices", "use_platform"]
 
-AXIS = "batch"
+#: Mesh axis along which devices share a batch.
+BATCH = "batch"
 #: Size of an array from which on it is sent alone.
 LARGE = 8192
 
@@ -50,20 +51,15 @@ def use_cpu_devices(devices: int) -> None:
     jax.config.update("jax_num_cpu_devices", devices)
 
 
-def make_mesh(devices: int) -> Mesh:
-    """The first so many devices.
+def make_mesh(devices: int, axis: str = BATCH) -> Mesh:
+    """The first so many devices, along one axis.
 
     Raises:
       InputError: There are fewer.
     """
     if devices > len(jax.devices()):
         raise InputError(f"devices is at most {len(jax.devices())}, as many as JAX sees; got {devices}.")
-    return Mesh(jax.devices()[:devices], (AXIS,))
-
-
-def replicated(devices: int) -> NamedSharding:
-    """Where each of the first so many devices holds the whole array."""
-    return NamedSharding(make_mesh(devices), PartitionSpec())
+    return Mesh(jax.devices()[:devices], (axis,))
 
 
 def mean_over_devices(value_and_grad: Callable) -> Callable:
@@ -84,7 +80,7 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
         (loss, aux), grads = value_and_grad(params, x, labels, key=key)
         leaves, tree = jax.tree.flatten((loss, aux.params_update, grads))
         message, read = ravel_pytree([leaf for leaf in leaves if leaf.size < LARGE])
-        message, *large = lax.pmean([message, *(leaf for leaf in leaves if leaf.size >= LARGE)], AXIS)
+        message, *large = lax.pmean([message, *(leaf for leaf in leaves if leaf.size >= LARGE)], BATCH)
         one_of = {True: iter(large), False: iter(read(message))}
         loss, statistics, grads = jax.tree.unflatten(tree, [next(one_of[leaf.size >= LARGE]) for leaf in leaves])
         return (loss, Aux(aux.logits, statistics)), grads
@@ -92,23 +88,24 @@ def mean_over_devices(value_and_grad: Callable) -> Callable:
     return objective
 
 
-def shard(epoch: Callable, mesh: Mesh) -> Callable:
+def shard(epoch: Callable, mesh: Mesh, images: PartitionSpec) -> Callable:
     """Run an epoch on every device at once; the random key differs from device to device.
 
     Args:
       epoch: ``epoch(state, images, labels, order) -> (state, (losses, correct))``, whose gradients are means over the
         devices.
       mesh: The devices.
+      images: How images and labels are divided among them, if they are; ``order`` then counts within a device's share.
 
     Returns:
-      The same function of whole arrays: ``order`` is sharded, the rest replicated; ``correct`` are sums over devices.
+      The same function of whole arrays: ``order`` is sharded, the state replicated; ``correct`` are sums over devices.
     """
 
     def on_one(state: PyTree, images: Array, labels: Array, order: Array) -> tuple[PyTree, tuple[Array, Array]]:
-        local = state._replace(key=jax.random.fold_in(state.key, lax.axis_index(AXIS)))
+        local = state._replace(key=jax.random.fold_in(state.key, lax.axis_index(BATCH)))
         after, (loss, correct) = epoch(local, images, labels, order)
-        return after._replace(key=state.key), (loss, lax.psum(correct, AXIS))
+        return after._replace(key=state.key), (loss, lax.psum(correct, BATCH))
 
-    whole, shared = PartitionSpec(), PartitionSpec(AXIS)
-    specs = (whole, whole, whole, shared)
+    whole = PartitionSpec()
+    specs = (whole, images, images, PartitionSpec(BATCH))
     return jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=whole, check_vma=False)

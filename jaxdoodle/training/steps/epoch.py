@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxdoodle.core.types import Array
-from jaxdoodle.training.hardware import devices
+from jaxdoodle.training.hardware.layout import Layout, place
 from jaxdoodle.training.steps.state import TrainState
 from jaxdoodle.training.steps.step import Step
 
@@ -48,7 +48,7 @@ def make_epoch(step: Step, batch_size: int) -> EpochFunction:
 
 
 def compile_epoch(
-    step: Step, batch_size: int, count: int, arguments: tuple[TrainState, Any, Any], device_count: int
+    step: Step, batch_size: int, count: int, arguments: tuple[TrainState, Any, Any], layout: Layout
 ) -> tuple[EpochFunction, tuple[TrainState, Array, Array]]:
     """An epoch of ``count`` images as one compiled call, which donates its state.
 
@@ -57,13 +57,15 @@ def compile_epoch(
       batch_size: Number of images of a step, on all devices together.
       count: Number of images of an epoch.
       arguments: The state, the images (uint8) and their labels (int32), of which ``order`` chooses.
-      device_count: Number of devices that share each batch.
+      layout: What devices share of a step.
 
     Returns:
       The compiled function, and ``arguments`` on the devices.
     """
-    epoch = make_epoch(step, batch_size // device_count)
-    if device_count > 1:
-        epoch = devices.shard(epoch, devices.make_mesh(device_count))
-    arguments = jax.device_put(arguments, devices.replicated(device_count))
-    return jax.jit(epoch, donate_argnums=0).lower(*arguments, np.zeros(count, np.int32)).compile(), arguments
+    epoch = layout.run(make_epoch(step, batch_size // layout.batch_shares))
+    state, images, labels = arguments
+    shardings = layout.state(state)
+    arguments = place(state, shardings), *place((images, labels), layout.images)
+    order = jax.ShapeDtypeStruct((count,), np.int32, sharding=layout.order)
+    compiled = jax.jit(epoch, donate_argnums=0, out_shardings=(shardings, layout.whole)).lower(*arguments, order)
+    return compiled.compile(), arguments

@@ -11,7 +11,7 @@ import optax
 from jaxdoodle.core.types import Array
 from jaxdoodle.nn import ModelSpec, backprop
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
-from jaxdoodle.training.hardware.devices import mean_over_devices
+from jaxdoodle.training.hardware.layout import Layout
 from jaxdoodle.training.steps.augmentation import Augment, apply
 from jaxdoodle.training.steps.optimizers import Optimizer
 from jaxdoodle.training.steps.state import TrainState, update_ema
@@ -23,24 +23,29 @@ Step = Callable[[TrainState, Array, Array], tuple[TrainState, tuple[Array, Array
 
 
 def make_step(
-    spec: ModelSpec, optimizer: Optimizer, config: TrainConfig, *, divisor: float, augment: Augment | None = None
+    spec: ModelSpec,
+    optimizer: Optimizer,
+    config: TrainConfig,
+    *,
+    divisor: float,
+    augment: Augment | None = None,
+    layout: Layout = Layout(),  # noqa: B008 - frozen
 ) -> Step:
     """A pure function that makes one update of the weights.
 
     Args:
       spec: The network.
       optimizer: Turns gradients into updates.
-      config: Of which loss, penalties, gradients, moving average, precision and devices are used.
+      config: Of which loss, penalties, gradients, moving average and precision are used.
       divisor: Pixels are divided by it.
       augment: How far training images are changed; ``None``: not at all.
+      layout: What devices share of a step.
 
     Returns:
       ``step(state, images, labels) -> (state, (loss, correct))``, with images uint8 ``(batch, *spec.input_shape)``,
       labels int32 ``(batch,)``, the loss with penalties, and the number of correct answers, with dropout on.
     """
-    value_and_grad = backprop.GRADIENTS[config.gradients](spec, config.loss, config.penalties)
-    if config.devices > 1:
-        value_and_grad = mean_over_devices(value_and_grad)
+    value_and_grad = layout.differentiate(backprop.GRADIENTS[config.gradients](spec, config.loss, config.penalties))
 
     def step(state: TrainState, images: Array, labels: Array) -> tuple[TrainState, tuple[Array, Array]]:
         key = jax.random.fold_in(state.key, state.step)

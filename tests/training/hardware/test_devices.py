@@ -38,7 +38,7 @@ def leaves(fit):
 
 
 even = Dataset("noise", images[:24], data.labels[:24], data.classes)
-whole = [fit(even, devices, 24, 3) for devices in (1, 2)]  # one batch of all images: the order does not matter
+whole = [fit(even, devices, 10, 3) for devices in (1, 2)]
 rest = fit(data, 2, 10, 2)
 noisy = [fit(even, 2, 6, 1, ModelSpec((Flatten(), BatchNorm(), Dropout(0.5), Dense(4)), (28, 28, 1))) for _ in range(2)]
 normalized = ModelSpec((Flatten(), BatchNorm(), Dense(4)), (28, 28, 1))
