@@ -148,13 +148,13 @@ def test_balanced_sampling_passes_over_classes_without_a_drawing(random_dataset)
 
 def test_the_next_chunk_is_read_while_one_is_used(data):
     placed = []
-    loader = loader_of(data, put=lambda chunk: placed.append(chunk) or chunk)
+    loader = loader_of(data, share=lambda shape, read: placed.append(shape) or read(slice(None)))
     chunks = prefetch(loader, [(0, 0), (0, 1), (0, 2), (0, 3)])
     next(chunks)
     next(chunks)
-    assert len(placed) >= 2
+    assert len(placed) >= 2 * 2
     chunks.close()  # waits for what is being read
-    assert len(placed) == 3
+    assert len(placed) == 2 * 3
 
 
 @pytest.mark.parametrize("sampling", SAMPLING)
@@ -203,3 +203,19 @@ def test_memory_hardly_grows_with_the_set(sampling, tmp_path):
         assert train > 1.2 * count and 0.9 * train < drawings <= train
         peaks.append(peak)
     assert peaks[1] - peaks[0] < 8e6, f"{peaks}: 47 MB would show"
+
+
+def test_each_share_of_a_chunk_is_read_by_itself_and_has_an_order_of_its_own(data):
+    parts = []
+
+    def share(shape, read):
+        half = shape[0] // 2
+        parts.append([read(slice(None, half)), read(slice(half, None))])
+        return np.concatenate(parts[-1])
+
+    whole, halves = loader_of(data, devices=2), loader_of(data, devices=2, share=share, shares=2)
+    images, labels, order = halves.chunk(1, 0)
+    for found, expected in zip((images, labels), whole.chunk(1, 0), strict=False):
+        np.testing.assert_array_equal(found, expected)
+    first, second = order.reshape(2, -1)
+    assert sorted(first) == sorted(second) == list(range(len(order) // 2)) and first.tolist() != second.tolist()
