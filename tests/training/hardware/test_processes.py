@@ -50,7 +50,8 @@ read.clear()
 found = []
 with joined:
     for data, epochs in ((disk, 2), (memory, 3)):
-        result = loop.fit(spec, data, memory, TrainConfig(epochs=epochs, batch_size=64, devices=2, optimizer="momentum"))
+        config = TrainConfig(epochs=epochs, batch_size=64, devices=2, optimizer="momentum", learning_rate=1e-3)
+        result = loop.fit(spec, data, memory, config)
         weights = [np.asarray(leaf).tolist() for p in result.params for leaf in p.values()]
         found.append([result.step_losses, weights, [epoch.validation.correct for epoch in result.history]])
 print(json.dumps({"found": found, "read": read}))
