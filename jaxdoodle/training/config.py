@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
@@ -16,12 +17,15 @@ from jaxdoodle.nn import LossLike, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.steps.augmentation import Augment
 
-__all__ = ["DataConfig", "HardwareConfig", "OptimizerConfig", "RegularizationConfig", "TrainConfig"]
+__all__ = ["DataConfig", "HardwareConfig", "OptimizerConfig", "RegularizationConfig", "TrainConfig", "refuse_both"]
 
 #: Where none is given, and the training set is not small.
 LEARNING_RATE = 1e-3
 #: Name of a precision -> what JAX calls such a matrix product; ``None``: its own choice.
 MATMUL_PRECISIONS = {"float32": None, "bfloat16": "BF16_BF16_F32"}
+SCHEDULES = "constant cosine warmup_cosine one_cycle exponential inverse_time"
+#: Those that ``schedule_decay`` changes.
+DECAYING = ("exponential", "inverse_time")
 _BOUNDS = {"at_least": operator.ge, "above": operator.gt, "below": operator.lt}
 _NUMBERS = {"int": (Integral, "an integer"), "float": (Real, "a number")}
 
@@ -71,8 +75,10 @@ class OptimizerConfig(_Options):
       optimizer: A name of ``optimizers.OPTIMIZERS``.
       learning_rate: The highest one of the schedule; ``None``: 0.001, or what ``plan.choose`` says for a small set.
       schedule: A name of ``optimizers.SCHEDULES``.
-      schedule_decay: ``exponential``: factor per epoch; ``inverse_time``: rate per step. Others ignore it.
+      schedule_decay: ``exponential``: factor per epoch; ``inverse_time``: rate per step. Others take none.
       clip_norm: Upper bound of the global norm of the gradient; ``None``: no bound.
+      patience: Training ends after so many epochs without a better one on validation; ``None``: it does not.
+      freeze: Number of layers, from the first on, that are held fixed, in evaluation mode.
     """
 
     epochs: int | None = _option(None, "number of passes over the training images; none: by their number", at_least=1)
@@ -81,9 +87,11 @@ class OptimizerConfig(_Options):
     gradients: str = _option("hand", "how gradients are computed", "hand autodiff")
     optimizer: str = _option("adam", "optimizer", "sgd momentum nesterov adam adamw nadam adagrad rmsprop lion")
     learning_rate: float | None = _option(None, "highest learning rate of the schedule; none: 0.001 or more", above=0)
-    schedule: str = _option("cosine", "learning-rate schedule", "constant cosine one_cycle exponential inverse_time")
+    schedule: str = _option("cosine", "learning-rate schedule", SCHEDULES)
     schedule_decay: float = _option(0.0, "exponential: factor per epoch; inverse_time: rate per step", at_least=0)
     clip_norm: float | None = _option(None, "upper bound of the global norm of the gradient", above=0)
+    patience: int | None = _option(None, "end after so many epochs without a better one on validation", at_least=1)
+    freeze: int = _option(0, "number of layers, from the first on, that are held fixed", at_least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -92,6 +100,8 @@ class OptimizerConfig(_Options):
         if self.schedule == "exponential" and not 0 < self.schedule_decay <= 1:
             allowed = "above 0 and at most 1"
             raise InputError(f"schedule_decay of the schedule exponential is {allowed}; got {self.schedule_decay}.")
+        if self.schedule_decay and self.schedule not in DECAYING:
+            raise InputError(f"schedule_decay is of {' and '.join(DECAYING)}; the schedule {self.schedule} has none.")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -102,13 +112,34 @@ class RegularizationConfig(_Options):
       penalties: Penalties of ``jaxdoodle.nn``, added to the loss.
       augment: How far training images are changed at each step; ``False``: not at all; ``True``: by ``Augment()``;
         ``None``: so where ``plan.choose`` says it for a small set, else not at all.
+      class_weights: Factor of each class in the loss, or ``"balanced"``: n over classes times images of the class.
       ema_decay: Decay per step of an exponential moving average of the weights, which is then what is evaluated and
         kept; ``None``: no average.
     """
 
     penalties: tuple[Penalty, ...] = ()
     augment: Augment | bool | None = None
+    class_weights: str | tuple[float, ...] | None = None
     ema_decay: float | None = _option(None, "decay per step of the moving average that is kept", at_least=0, below=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given: Any = self.penalties
+        penalties = tuple(given) if isinstance(given, tuple | list) else (given,)
+        for penalty in penalties:
+            if not isinstance(penalty, Penalty):
+                raise InputError(f"penalties are instances of nn.L1 and nn.L2; got {penalty!r}.")
+        object.__setattr__(self, "penalties", penalties)
+        object.__setattr__(self, "class_weights", _class_weights(self.class_weights))
+
+
+def _class_weights(given: Any) -> str | tuple[float, ...] | None:
+    if given is None or (isinstance(given, str) and given == "balanced"):
+        return given
+    numbers = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else ["none"]
+    if not all(isinstance(one, Real) and 0 <= float(one) < math.inf for one in numbers):
+        raise InputError(f'class_weights are "balanced" or a number, at least 0, for each class; got {given!r}.')
+    return tuple(map(float, numbers))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -148,8 +179,8 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
 
     Args:
       epochs, steps, loss, gradients: See ``OptimizerConfig``.
-      optimizer, learning_rate, schedule, schedule_decay, clip_norm: See ``OptimizerConfig``.
-      penalties, augment, ema_decay: See ``RegularizationConfig``.
+      optimizer, learning_rate, schedule, schedule_decay, clip_norm, patience, freeze: See ``OptimizerConfig``.
+      penalties, augment, class_weights, ema_decay: See ``RegularizationConfig``.
       batch_size, sampling, seed: See ``DataConfig``.
       devices, matmul_precision: See ``HardwareConfig``.
 
@@ -163,3 +194,36 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
             raise InputError(f"augment is an Augment, True, False or None; got {self.augment!r}.")
         if self.batch_size is not None and self.batch_size % self.devices:
             raise InputError(f"batch_size is a multiple of devices; got {self.batch_size} and {self.devices}.")
+
+
+#: What an argument of ``fit`` stands in place of.
+_IN_PLACE_OF = {
+    "optimizer": ("optimizer", "learning_rate", "schedule", "schedule_decay", "clip_norm"),
+    "schedule": ("learning_rate", "schedule", "schedule_decay"),
+    "loss": ("loss",),
+}
+
+
+def refuse_both(config: TrainConfig, **given: Any) -> None:
+    """Refuse an argument of ``fit`` beside what it stands in place of.
+
+    Args:
+      config: How to train.
+      given: The arguments ``optimizer``, ``schedule`` and ``loss``; ``None``: not given.
+
+    Raises:
+      InputError: A field that the argument replaces is not the default, or the optimizer is none.
+    """
+    default = TrainConfig()
+    for name, value in given.items():
+        fields_set = [one for one in _IN_PLACE_OF[name] if getattr(config, one) != getattr(default, one)]
+        if value is not None and fields_set:
+            said = ", ".join(f"{one}={getattr(config, one)!r}" for one in fields_set)
+            raise InputError(f"fit({name}=...) stands in place of the config's {said}; give one of both.")
+    if given["optimizer"] is not None:
+        if given["schedule"] is not None:
+            raise InputError("fit(optimizer=...) has its own learning rate; leave schedule out, or hand it to optax.")
+        if not all(callable(getattr(given["optimizer"], name, None)) for name in ("init", "update")):
+            raise InputError(f"optimizer is an optax.GradientTransformation; got {given['optimizer']!r}.")
+    if given["schedule"] is not None and not callable(given["schedule"]):
+        raise InputError(f"schedule is a function of the step; got {given['schedule']!r}.")

@@ -13,6 +13,7 @@ from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.metrics import format_accuracy
 from jaxdoodle.nn import LossLike, ModelSpec, SoftmaxCrossEntropy, model
 from jaxdoodle.nn.fused import fuse
+from jaxdoodle.training.hardware.settings import pinned
 from jaxdoodle.training.steps.step import scale
 
 __all__ = ["Evaluation", "evaluate", "predict", "score"]
@@ -43,6 +44,7 @@ class Evaluation(NamedTuple):
         return format_accuracy(self.correct, self.total) if self.total else "no images"
 
 
+@pinned
 def evaluate(
     spec: ModelSpec,
     params: Sequence[Mapping[str, Any]],
@@ -83,6 +85,7 @@ def predict(spec: ModelSpec, params: Sequence[Mapping[str, Any]], dataset: Datas
     return logits_of(spec, params, dataset.images, dataset.preprocessing.divisor)
 
 
+@pinned
 def logits_of(
     spec: ModelSpec, params: Sequence[Mapping[str, Any]], images: NDArray[Any], divisor: float
 ) -> NDArray[np.float32]:
@@ -94,6 +97,7 @@ def logits_of(
     return np.concatenate([np.asarray(chunk) for chunk in logits])[: len(images)]
 
 
+@pinned
 def score(logits: NDArray[np.float32], labels: NDArray[np.integer], loss: LossLike) -> Evaluation:
     """Score logits.
 

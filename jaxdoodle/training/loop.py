@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -22,14 +23,16 @@ from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.batches import DataLoader, prefetch
-from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
+from jaxdoodle.training.config import LEARNING_RATE, TrainConfig, refuse_both
 from jaxdoodle.training.evaluation import evaluate
 from jaxdoodle.training.fit_state import Epoch, FitState
 from jaxdoodle.training.hardware.layout import Layout, choose_layout, place
+from jaxdoodle.training.hardware.settings import pinned
+from jaxdoodle.training.losses import LossGiven, as_loss, class_weights
 from jaxdoodle.training.plan import Plan, choose, make_plan
 from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.steps.epoch import compile_epoch
-from jaxdoodle.training.steps.optimizers import make_optimizer
+from jaxdoodle.training.steps.optimizers import Optimizer, Schedule, make_optimizer
 from jaxdoodle.training.steps.state import TrainState, init_state
 from jaxdoodle.training.steps.step import make_step
 
@@ -43,6 +46,7 @@ class DivergedError(FailedError):
     """A loss or a weight is NaN or infinite; the message names the step."""
 
 
+@pinned
 def fit(
     spec: ModelSpec,
     train: Dataset,
@@ -50,6 +54,9 @@ def fit(
     config: TrainConfig,
     *,
     params: Sequence[Mapping[str, Any]] | None = None,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | None = None,
+    loss: LossGiven | None = None,
     callbacks: Sequence[Callback] = (),
     start: FitState | None = None,
     on_chunk: Callable[[FitState], object] = lambda run: None,
@@ -62,7 +69,13 @@ def fit(
         among the devices, or among the chunks of a set on disk, are left out of the epoch: others in every epoch.
       validation: The images that choose the best epoch; ``None`` keeps the last.
       config: How to train.
-      params: The parameters to start from; ``None``: they are drawn from the seed.
+      params: Of another network, a dict per layer: every layer whose shapes fit starts from them, the others are drawn
+        from the seed. ``None``: all are.
+      optimizer: Any ``optax.GradientTransformation``, with its own learning rate, in place of the config's optimizer,
+        learning rate, schedule and clipping.
+      schedule: ``schedule(step) -> learning rate``, in place of the config's learning rate and schedule.
+      loss: In place of the config's: a loss, a hand-written pair ``(forward, backward)`` as ``nn.Loss`` describes them,
+        or a JAX function ``(outputs, labels) -> value``, a mean or one value per image, with ``gradients="autodiff"``.
       callbacks: Each is called after every epoch as ``callback(epoch, state, metrics)``: the epoch's number counted
         from 1, the ``TrainState`` (with ``params``, ``ema_params``, ``opt_state`` and ``step``), and the ``Epoch``.
         Where one returns ``True``, training ends.
@@ -73,15 +86,18 @@ def fit(
       The parameters of the best epoch, and the scores of all.
 
     Raises:
-      InputError: The network does not fit the images or their classes.
+      InputError: The network does not fit the images or their classes, or two arguments contradict each other.
       DivergedError: A loss or a weight is not finite.
     """
-    _refuse_mismatch(spec, train, validation)
-    plan, config = make_plan(config, train), choose(config, train)
-    optimizer = make_optimizer(config, steps=plan.steps, steps_per_epoch=plan.steps_per_epoch)
+    _refuse_mismatch(spec, train, validation, config)
+    refuse_both(config, optimizer=optimizer, schedule=schedule, loss=loss)
+    config = replace(choose(config, train), loss=as_loss(config.loss if loss is None else loss, config.gradients))
+    plan, weights = make_plan(config, train), class_weights(config.class_weights, train)
+    length = {"steps": plan.steps, "steps_per_epoch": plan.steps_per_epoch}
+    optimizer = optimizer or make_optimizer(config, **length, schedule=schedule)
     layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=isinstance(train.images, Bitmaps))
-    divisor = train.preprocessing.divisor
-    step = make_step(spec, optimizer, config, divisor=divisor, augment=plan.augment, layout=layout)
+    make = partial(make_step, divisor=train.preprocessing.divisor, augment=plan.augment, weights=weights)
+    step = make(spec, optimizer, config, layout=layout)
     run = start or FitState(init_state(spec, optimizer, config, params))
 
     put, shares = partial(place, shardings=layout.images), layout.devices if layout.shares_images else 1
@@ -89,9 +105,11 @@ def fit(
     chunks = prefetch(loader, plan.places(run.epoch, run.chunk))
     compiling = time.perf_counter()
     run_chunk, run.state, chunks = _compile(step, plan, run, chunks, layout)
-    compile_seconds, interrupted = time.perf_counter() - compiling, False
+    compile_seconds, stopped, interrupted = time.perf_counter() - compiling, False, False
     try:
         for epoch in range(run.epoch, plan.epochs):
+            if stopped := epoch - run.best_epoch >= (config.patience or math.inf):
+                break
             for size in plan.sizes(epoch)[run.chunk :]:
                 started, (images, labels, order) = time.perf_counter(), next(chunks)
                 run.state, scores = run_chunk[size](
@@ -103,7 +121,7 @@ def fit(
                 on_chunk(run)
             metrics = run.end_epoch(evaluate(spec, run.params, validation, config.loss) if validation else None)
             seen = jax.tree.map(jnp.copy, run.state) if callbacks else run.state  # the next chunk takes the buffers
-            if any([callback(epoch + 1, seen, metrics) for callback in callbacks]):
+            if stopped := any([callback(epoch + 1, seen, metrics) for callback in callbacks]):
                 break
     except KeyboardInterrupt:
         if not run.history:
@@ -111,7 +129,7 @@ def fit(
         interrupted = True
     seconds = sum(epoch.seconds for epoch in run.history)
     best = run.best_params, run.best_epoch
-    return TrainResult(*best, run.history, run.step_losses, compile_seconds, seconds, interrupted)
+    return TrainResult(*best, run.history, run.step_losses, compile_seconds, seconds, interrupted, stopped)
 
 
 def _compile(
@@ -127,7 +145,7 @@ def _compile(
     return compiled, arguments[0], chain([first], chunks)
 
 
-def _refuse_mismatch(spec: ModelSpec, train: Dataset, validation: Dataset | None) -> None:
+def _refuse_mismatch(spec: ModelSpec, train: Dataset, validation: Dataset | None, config: TrainConfig) -> None:
     """Raise ``InputError`` where the network takes other images or gives other classes than there are."""
     if not len(train):
         raise InputError(f"{train.name}: there is no drawing to train on.")
@@ -142,6 +160,10 @@ def _refuse_mismatch(spec: ModelSpec, train: Dataset, validation: Dataset | None
     if validation and validation.preprocessing.divisor != train.preprocessing.divisor:
         found = f"{validation.preprocessing.divisor:g} in validation and {train.preprocessing.divisor:g} in training"
         raise InputError(f"{train.name}: the divisor of pixels is {found}; expected one.")
+    if config.patience and not validation:
+        raise InputError("patience counts epochs without a better one on validation; there is no validation drawing.")
+    if config.freeze and not any(spec.param_shapes[config.freeze :]):
+        raise InputError(f"freeze is {config.freeze} of {len(spec.layers)} layers: no parameter is left to train.")
 
 
 def _refuse_divergence(run: FitState, new: int, plan: Plan, learning_rate: float) -> None:

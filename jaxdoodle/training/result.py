@@ -23,6 +23,7 @@ class TrainResult:
       compile_seconds: How long compiling took.
       train_seconds: How long the epochs took, without evaluation.
       interrupted: Whether Ctrl-C ended training.
+      stopped: Whether a callback, or patience, ended training early.
     """
 
     params: list[Params]
@@ -32,6 +33,7 @@ class TrainResult:
     compile_seconds: float = 0.0
     train_seconds: float = 0.0
     interrupted: bool = False
+    stopped: bool = False
 
     def __repr__(self) -> str:
         best = next((epoch for epoch in self.history if epoch.number == self.best_epoch), None)

@@ -8,6 +8,7 @@ import pytest
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.nn import backprop
+from jaxdoodle.nn.penalties import L2
 from jaxdoodle.training.batches import SAMPLING
 from jaxdoodle.training.config import (
     MATMUL_PRECISIONS,
@@ -38,6 +39,12 @@ REFUSED = [
     ({"schedule": "exponential", "schedule_decay": 1.5}, "above 0 and at most 1; got 1.5"),
     ({"schedule": "inverse_time", "schedule_decay": float("nan")}, "schedule_decay is at least 0; got nan"),
     ({"batch_size": 32, "devices": 3}, "batch_size is a multiple of devices; got 32 and 3"),
+    ({"penalties": 0.1}, "penalties are instances of nn.L1 and nn.L2; got 0.1"),
+    ({"penalties": [None]}, "penalties are instances of nn.L1 and nn.L2; got None"),
+    ({"class_weights": "fair"}, "class_weights are .balanced. or a number, at least 0, for each class; got 'fair'"),
+    ({"class_weights": (1, -1)}, "class_weights are .* got .1, -1."),
+    ({"schedule_decay": 0.5}, "schedule_decay is of exponential and inverse_time; the schedule cosine has none"),
+    ({"patience": 0}, "patience is at least 1"),
     ({"seed": -1}, "seed is at least 0 and below 4,294,967,296; got -1"),
 ]
 
@@ -71,6 +78,10 @@ def test_the_fields_of_the_groups_are_all_there_are():
     groups = (OptimizerConfig, RegularizationConfig, DataConfig, HardwareConfig)
     names = [option.name for group in groups for option in fields(group)]
     assert names == [option.name for option in fields(TrainConfig)]
+
+
+def test_one_penalty_need_not_be_in_a_tuple():
+    assert TrainConfig(penalties=L2(0.1)) == TrainConfig(penalties=[L2(0.1)]) == TrainConfig(penalties=(L2(0.1),))
 
 
 def test_a_config_prints_what_is_not_the_default():

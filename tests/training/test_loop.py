@@ -8,17 +8,18 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference import Model
-from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec, backprop, model
+from jaxdoodle.nn import BatchNorm, Dense, Dropout, Flatten, ModelSpec, backprop, model
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.losses import MeanSquaredError, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import L2
-from jaxdoodle.training import batches, loop
+from jaxdoodle.training import TrainConfig, batches, loop
 from jaxdoodle.training.evaluation import evaluate, predict, score
 from jaxdoodle.training.loop import DivergedError
 from jaxdoodle.training.steps import state
@@ -314,9 +315,67 @@ def test_augmentation_differs_from_step_to_step():
     assert len(set(still)) == 1 and len(set(moved)) == 8
 
 
+OPTIMIZERS = {
+    "plain": optax.adam(3e-3),
+    "masked": optax.multi_transform({"w": optax.sgd(0.1), "b": optax.adam(0.01)}, lambda params: LABELED),
+    "wants the loss": optax.chain(optax.adam(3e-3), optax.contrib.reduce_on_plateau()),
+    "accumulates": optax.MultiSteps(optax.adam(3e-3), 2),
+}
+LABELED = [{}, {"w": "w", "b": "b"}, {}, {"w": "w", "b": "b"}]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_any_optimizer_of_optax_trains(optimizer):
+    result = loop.fit(SPEC, TRAIN, VALIDATION, TrainConfig(epochs=6, batch_size=32), optimizer=OPTIMIZERS[optimizer])
+    assert result.history[-1].training.loss < 0.7 * result.history[0].training.loss
+    if optimizer == "plain":
+        named = fit(epochs=6, schedule="constant")
+        assert result.step_losses == named.step_losses
+
+
+def test_any_schedule_is_followed():
+    config = TrainConfig(epochs=1, batch_size=32, optimizer="sgd")
+    stopped = loop.fit(SPEC, TRAIN, None, config, schedule=lambda step: jnp.where(step < 1, 0.1, 0.0))
+    first = loop.fit(SPEC, TRAIN, None, replace(config, epochs=None, steps=1), schedule=lambda step: 0.1)
+    assert_same(stopped.params, first.params)
+
+
+CONTRADICTIONS = [
+    (
+        {"learning_rate": 0.1},
+        {"optimizer": OPTIMIZERS["plain"]},
+        r"fit\(optimizer=...\) stands .* config's learning_rate",
+    ),
+    ({"clip_norm": 1.0}, {"optimizer": OPTIMIZERS["plain"]}, "clip_norm=1.0; give one of both"),
+    ({"schedule": "constant"}, {"schedule": lambda step: 0.1}, "config's schedule='constant'"),
+    ({}, {"optimizer": OPTIMIZERS["plain"], "schedule": lambda step: 0.1}, "has its own learning rate"),
+    ({}, {"optimizer": "adam"}, "optimizer is an optax.GradientTransformation; got 'adam'"),
+    ({}, {"schedule": 0.1}, "schedule is a function of the step; got 0.1"),
+    ({"loss": MeanSquaredError()}, {"loss": MeanSquaredError()}, "config's loss=MeanSquaredError"),
+]
+
+
+@pytest.mark.parametrize("config, given, message", CONTRADICTIONS, ids=[message for *_, message in CONTRADICTIONS])
+def test_an_argument_beside_what_it_stands_for_is_refused(config, given, message):
+    with pytest.raises(InputError, match=message):
+        loop.fit(SPEC, TRAIN, None, TrainConfig(**config), **given)
+
+
+@pytest.mark.parametrize("count", [128, 129])
+def test_running_statistics_are_those_of_the_set_whatever_is_left_over_in_the_last_batch(count):
+    """A last batch of one has no variance; the running variance is that of the whole set in either case."""
+    spec = ModelSpec((Flatten(), BatchNorm(0.5), Dense(3)), (28, 28, 1), CLASSES)
+    train = TRAIN.take(np.arange(count))
+    params = fit(spec, train, None, epochs=20, batch_size=64, **STILL).params
+    found, whole = params[1]["var"].mean(), (train.images / 255).var(axis=0).mean()
+    assert found == pytest.approx(whole, rel=0.05)
+
+
 def test_the_schedule_lasts_as_long_as_the_training(monkeypatch):
     seen, make = [], loop.make_optimizer
-    monkeypatch.setattr(loop, "make_optimizer", lambda config, **steps: seen.append(steps) or make(config, **steps))
+    monkeypatch.setattr(
+        loop, "make_optimizer", lambda config, schedule, **steps: seen.append(steps) or make(config, **steps)
+    )
     result = fit(batch_size=128)
     assert seen == [{"steps": 12, "steps_per_epoch": 3}] and len(result.step_losses) == 3 * CONFIG.epochs
 

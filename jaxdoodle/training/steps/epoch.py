@@ -26,7 +26,8 @@ def make_epoch(step: Step, batch_size: int) -> EpochFunction:
 
     Args:
       step: As ``make_step`` gives it.
-      batch_size: Number of images of a step. The last step takes what is left over.
+      batch_size: Number of images of a step. The last step takes what is left over; it does not move running
+        statistics, unless it is the only one: few images have another variance, one has none.
 
     Returns:
       ``epoch(state, images, labels, order) -> (state, (losses, correct))``: ``order`` is int32 ``(n,)``, indices of the
@@ -40,7 +41,8 @@ def make_epoch(step: Step, batch_size: int) -> EpochFunction:
         whole = len(order) // batch_size * batch_size
         state, scores = lax.scan(take, state, order[:whole].reshape(-1, batch_size))
         if whole < len(order):
-            state, last = take(state, order[whole:])
+            batch = order[whole:]
+            state, last = step(state, images[batch], labels[batch], statistics=not whole)
             scores = jax.tree.map(lambda all, one: jnp.append(all, one), scores, last)
         return state, scores
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ import optax
 from jaxdoodle.core.types import PyTree
 from jaxdoodle.training.config import LEARNING_RATE, OptimizerConfig
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Optimizer", "Schedule", "make_optimizer", "make_schedule"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "Optimizer", "Schedule", "as_optax_runs", "make_optimizer", "make_schedule"]
 
 #: The step, an int32 scalar -> the learning rate.
 Schedule = Callable[[Any], Any]
@@ -47,10 +48,20 @@ OPTIMIZERS: dict[str, Callable[[Schedule], Optimizer]] = {
 }
 
 
+#: Fraction of the steps in which ``warmup_cosine`` rises to its peak.
+WARMUP = 0.05
+
+
+def _warmup_cosine(peak: float, steps: int, **_: Any) -> Schedule:
+    schedule: Schedule = optax.warmup_cosine_decay_schedule(0.0, peak, max(1, round(WARMUP * steps)), max(2, steps))
+    return schedule
+
+
 #: Name -> ``make(peak, decay=..., steps_per_epoch=..., steps=...)``.
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "constant": lambda peak, **_: optax.constant_schedule(peak),
     "cosine": lambda peak, steps, **_: optax.cosine_decay_schedule(peak, steps),
+    "warmup_cosine": _warmup_cosine,
     "one_cycle": lambda peak, steps, **_: optax.cosine_onecycle_schedule(steps, peak),
     "exponential": lambda peak, decay, steps_per_epoch, **_: optax.exponential_decay(peak, steps_per_epoch, decay),
     "inverse_time": lambda peak, decay, **_: lambda step: peak / (1 + decay * step),
@@ -72,9 +83,27 @@ def make_schedule(config: OptimizerConfig, *, steps: int, steps_per_epoch: int) 
     return make(config.learning_rate or LEARNING_RATE, decay=decay, steps_per_epoch=steps_per_epoch, steps=steps)
 
 
-def make_optimizer(config: OptimizerConfig, *, steps: int, steps_per_epoch: int) -> Optimizer:
-    """The optimizer with its schedule, after clipping gradients to a global norm of ``config.clip_norm``, if given."""
-    optimizer = OPTIMIZERS[config.optimizer](make_schedule(config, steps=steps, steps_per_epoch=steps_per_epoch))
+def make_optimizer(
+    config: OptimizerConfig, *, steps: int, steps_per_epoch: int, schedule: Schedule | None = None
+) -> Optimizer:
+    """The optimizer of the config, after clipping gradients to a global norm of ``clip_norm``, if given.
+
+    Args:
+      config: Of which ``optimizer`` and ``clip_norm`` are used, and without ``schedule`` what ``make_schedule`` uses.
+      steps: Number of steps of the run.
+      steps_per_epoch: Number of steps of an epoch.
+      schedule: In place of that of the config.
+    """
+    schedule = schedule or make_schedule(config, steps=steps, steps_per_epoch=steps_per_epoch)
+    optimizer = OPTIMIZERS[config.optimizer](schedule)
     return (
         optimizer if config.clip_norm is None else optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
     )
+
+
+def as_optax_runs() -> AbstractContextManager[Any]:
+    """Implicit promotion of dtypes and ranks, which optax counts on, whatever the process asks of its own code."""
+    settings = ExitStack()
+    settings.enter_context(jax.numpy_dtype_promotion("standard"))
+    settings.enter_context(jax.numpy_rank_promotion("allow"))
+    return settings

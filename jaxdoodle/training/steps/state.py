@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxdoodle.core.types import Array, Params, PyTree
 from jaxdoodle.nn import ModelSpec, model
 from jaxdoodle.training.config import TrainConfig
-from jaxdoodle.training.steps.optimizers import Optimizer
+from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
+from jaxdoodle.training.warm_start import start_from
 
 __all__ = ["TrainState", "init_state", "update_ema"]
 
@@ -21,7 +22,7 @@ class TrainState(NamedTuple):
 
     Args:
       params: The weights, a dict per layer.
-      opt_state: Of the optimizer.
+      opt_state: Of the optimizer, for the layers that are not frozen.
       ema_params: The moving average of ``params``; ``None``: there is none.
       step: Number of steps so far, an int32 scalar.
       key: Of ``jax.random``; it stays, and each step folds its number in.
@@ -45,17 +46,20 @@ def init_state(
     Args:
       spec: The network.
       optimizer: Its state starts at these weights.
-      config: Of which ``seed`` and ``ema_decay`` are used.
-      params: The weights; ``None``: they come from the seed. They are copied.
+      config: Of which ``seed``, ``ema_decay`` and ``freeze`` are used.
+      params: Of another network: layers whose shapes fit are taken, the others come from the seed. ``None``: all do.
 
     Returns:
       The state, whose random numbers come from the seed.
     """
-    given = model.init(spec, jax.random.key(config.seed)) if params is None else params
+    drawn = model.init(spec, jax.random.key(config.seed))
+    given = drawn if params is None else start_from(spec, params, drawn)
     weights = [{name: jnp.array(value, jnp.float32) for name, value in layer.items()} for layer in given]
+    with as_optax_runs():
+        opt_state = optimizer.init(weights[config.freeze :])
     return TrainState(
         params=weights,
-        opt_state=optimizer.init(weights),
+        opt_state=opt_state,
         ema_params=None if config.ema_decay is None else jax.tree.map(jnp.copy, weights),
         step=jnp.zeros((), jnp.int32),
         key=jax.random.key(config.seed, impl="unsafe_rbg"),  # cheap bits, for dropout and augmentation alone

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxdoodle.core.types import Array
-from jaxdoodle.nn import ModelSpec, backprop
+from jaxdoodle.nn import ModelSpec, backprop, model
+from jaxdoodle.nn.fused import fuse
+from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
 from jaxdoodle.training.hardware.layout import Layout
+from jaxdoodle.training.losses import weighted
 from jaxdoodle.training.steps.augmentation import Augment, apply
-from jaxdoodle.training.steps.optimizers import Optimizer
+from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
 from jaxdoodle.training.steps.state import TrainState, update_ema
 
 __all__ = ["Step", "make_step", "scale"]
 
-#: ``step(state, images, labels) -> (state, (loss, correct))``: float32 and int32 scalars.
-Step = Callable[[TrainState, Array, Array], tuple[TrainState, tuple[Array, Array]]]
+#: ``step(state, images, labels, *, statistics=True) -> (state, (loss, correct))``: float32 and int32 scalars.
+Step = Callable[..., tuple[TrainState, tuple[Array, Array]]]
 
 
 def make_step(
@@ -29,6 +33,7 @@ def make_step(
     *,
     divisor: float,
     augment: Augment | None = None,
+    weights: tuple[float, ...] | None = None,
     layout: Layout = Layout(),  # noqa: B008 - frozen
 ) -> Step:
     """A pure function that makes one update of the weights.
@@ -36,35 +41,62 @@ def make_step(
     Args:
       spec: The network.
       optimizer: Turns gradients into updates.
-      config: Of which loss, penalties, gradients, moving average and precision are used.
+      config: Of which loss, penalties, gradients, frozen layers, moving average and precision are used.
       divisor: Pixels are divided by it.
       augment: How far training images are changed; ``None``: not at all.
+      weights: Of the classes in the loss; ``None``: all alike.
       layout: What devices share of a step.
 
     Returns:
-      ``step(state, images, labels) -> (state, (loss, correct))``, with images uint8 ``(batch, *spec.input_shape)``,
-      labels int32 ``(batch,)``, the loss with penalties, and the number of correct answers, with dropout on.
+      ``step(state, images, labels, *, statistics=True) -> (state, (loss, correct))``, with images
+      ``(batch, *spec.input_shape)``, labels int32 ``(batch,)``, the loss with penalties, and the number of correct
+      answers, with dropout on; running statistics move where ``statistics`` is true.
     """
-    value_and_grad = layout.differentiate(backprop.GRADIENTS[config.gradients](spec, config.loss, config.penalties))
+    count = config.freeze
+    frozen = ModelSpec(spec.layers[:count], spec.input_shape)
+    trained = ModelSpec(spec.layers[count:], frozen.output_shape, spec.classes)
+    penalties = [one for penalty in config.penalties for one in _after(count, penalty)]
+    loss, fixed = weighted(config.loss, weights), fuse(frozen, jax.default_backend())
+    value_and_grad = layout.differentiate(backprop.GRADIENTS[config.gradients](trained, loss, penalties))
+    update = optax.with_extra_args_support(optimizer).update  # some want the loss, too
 
-    def step(state: TrainState, images: Array, labels: Array) -> tuple[TrainState, tuple[Array, Array]]:
+    def step(
+        state: TrainState, images: Array, labels: Array, *, statistics: bool = True
+    ) -> tuple[TrainState, tuple[Array, Array]]:
         key = jax.random.fold_in(state.key, state.step)
         x = scale(images, divisor)
         if augment is not None:
             key, augment_key = jax.random.split(key)
             x = apply(augment, augment_key, x)
+        still, params = state.params[:count], state.params[count:]
         with jax.default_matmul_precision(MATMUL_PRECISIONS[config.matmul_precision]):
-            (loss, aux), grads = value_and_grad(state.params, x, labels, key=key)
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        params = [{**p, **statistics} for p, statistics in zip(params, aux.params_update, strict=True)]
+            if count:
+                x, _ = model.forward(frozen, still, x, blocks=fixed)
+            (loss, aux), grads = value_and_grad(params, x, labels, key=key)
+        with as_optax_runs():
+            updates, opt_state = update(grads, state.opt_state, params, value=loss)
+            params = optax.apply_updates(params, updates)
+        moved = aux.params_update
+        if not statistics:
+            before = state.params[count:]
+            moved = [{name: old[name] for name in new} for old, new in zip(before, moved, strict=True)]
+        params = [{**p, **new} for p, new in zip(params, moved, strict=True)]
         correct = jnp.sum(aux.logits.argmax(axis=-1) == labels, dtype=jnp.int32)
-        ema_params = update_ema(config.ema_decay, state.ema_params, params, state.step)
-        return TrainState(params, opt_state, ema_params, state.step + 1, state.key), (loss, correct)
+        average = update_ema(config.ema_decay, (state.ema_params or [])[count:], params, state.step)
+        ema_params = None if average is None else [*still, *average]
+        return TrainState([*still, *params], opt_state, ema_params, state.step + 1, state.key), (loss, correct)
 
     return step
 
 
+def _after(count: int, penalty: Penalty) -> list[Penalty]:
+    """The penalty on the network without its first ``count`` layers; none where it covers these alone."""
+    if penalty.layers is None or not count:
+        return [penalty]
+    layers = tuple(index - count for index in penalty.layers if index >= count)
+    return [replace(penalty, layers=layers)] if layers else []
+
+
 def scale(images: Array, divisor: float) -> Array:
-    """uint8 pixels as the network takes them: float32, divided by ``divisor``."""
+    """Pixels as the network takes them: float32, divided by ``divisor``."""
     return images.astype(jnp.float32) / divisor

@@ -8,7 +8,7 @@ from jaxdoodle.training.hardware.layout import Layout
 from jaxdoodle.training.steps.epoch import compile_epoch, make_epoch
 
 
-def step(state, images, labels):
+def step(state, images, labels, statistics=True):
     """Counts how often each label was seen; the loss is the batch size, the count its first label."""
     return state.at[labels].add(1), (jnp.asarray(len(images), jnp.float32), labels[0])
 

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdoodle.training.config import OptimizerConfig
+from jaxdoodle.training.config import DECAYING, OptimizerConfig
 from jaxdoodle.training.steps import optimizers
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -88,7 +88,7 @@ RATES = {
 
 @pytest.mark.parametrize("name", RATES)
 def test_schedules_are_their_formulas(name):
-    rate = schedule(name, schedule_decay=0.5)
+    rate = schedule(name, **{"schedule_decay": 0.5} if name in DECAYING else {})
     for step in (0, 1, 15, 99):
         np.testing.assert_allclose(rate(jnp.asarray(step)), RATES[name](step), rtol=1e-5, atol=1e-8)
 
@@ -98,7 +98,15 @@ def test_one_cycle_rises_to_its_peak_and_ends_near_nothing():
     rates = np.array([rate(jnp.asarray(step)) for step in range(100)])
     np.testing.assert_allclose(rates.max(), 0.1, rtol=1e-5)
     assert 10 < rates.argmax() < 50 and rates[0] < 0.01 and rates[-1] < 1e-3
-    assert set(RATES) | {"one_cycle"} == set(optimizers.SCHEDULES)
+    assert set(RATES) | {"one_cycle", "warmup_cosine"} == set(optimizers.SCHEDULES)
+
+
+def test_warmup_cosine_rises_in_a_twentieth_of_the_steps_and_falls_to_nothing():
+    rate = schedule("warmup_cosine")
+    rates = np.array([rate(jnp.asarray(step)) for step in range(101)])
+    np.testing.assert_allclose(rates[:6], 0.1 * np.arange(6) / 5, rtol=1e-6)
+    np.testing.assert_allclose(rates[5:], 0.1 * (1 + np.cos(np.pi * np.arange(96) / 95)) / 2, atol=1e-7)
+    assert optimizers.make_schedule(OptimizerConfig(schedule="warmup_cosine"), steps=1, steps_per_epoch=1)(0) == 0
 
 
 def test_an_optimizer_follows_its_schedule():

@@ -1,0 +1,41 @@
+"""The settings of JAX that change what training computes, the same however a process was started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import jax
+
+__all__ = ["pinned"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def pinned(function: Callable[P, R]) -> Callable[P, R]:
+    """Run it in float32 with JAX's own random numbers and precision of products: one seed is then one result.
+
+    Args:
+      function: Any; what it compiles is compiled under these settings.
+
+    Returns:
+      The function, on which ``JAX_ENABLE_X64``, ``JAX_DEFAULT_PRNG_IMPL``, ``JAX_THREEFRY_PARTITIONABLE`` and
+      ``JAX_DEFAULT_MATMUL_PRECISION`` have no effect.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with ExitStack() as settings:
+            for setting in (
+                jax.enable_x64(False),
+                jax.default_prng_impl("threefry2x32"),
+                jax.threefry_partitionable(True),
+                jax.default_matmul_precision(None),
+            ):
+                settings.enter_context(setting)
+            return function(*args, **kwargs)
+
+    return run
