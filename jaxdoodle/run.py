@@ -6,22 +6,24 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.core.errors import FailedError, InputError
+from jaxdoodle.core.errors import DataWarning, FailedError, InputError
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
+from jaxdoodle.inference.agreement import compare
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.metrics import beats_chance
-from jaxdoodle.nn import Layer, ModelSpec, SoftmaxCrossEntropy
+from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 from jaxdoodle.training.loop import Callback
 from jaxdoodle.training.plan import choose
@@ -129,6 +131,7 @@ def train_model(
         "seed": config.seed,
         "best_epoch": result.best_epoch,
         "scores": {name: {"correct": score.correct, "total": score.total} for name, score in scores.items()},
+        **{name: value for name, value in splits.loaded.items() if value is not None},
         **(machine := describe_machine()),
     }
     temperature, abstain_below = 1.0, None
@@ -147,10 +150,16 @@ def train_model(
         provenance=provenance,
     )
     model_file.write(model_path, file)
-    difference = np.abs(Model.load(model_path, _classes(spec.layers)).logits(splits.test.images) - outputs["test"])
+    model = Model.load(model_path, tuple(spec.layer_classes))
+    difference = np.abs(model.logits(splits.test.images) - outputs["test"])
     parity = float(difference.max() / np.abs(outputs["test"]).max())
     if not parity <= PARITY:
         raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
+    compared = {name: compare(model, each.images, each.labels) for name, each in _compared(splits)}
+    for name, agreement in compared.items():
+        if not agreement.agrees:
+            text = f"{splits.name}: predictions of raw {name} images are not those of the network: {agreement}."
+            warnings.warn(DataWarning(text), stacklevel=2)
     predicted = {name: logits.argmax(axis=1) for name, logits in outputs.items()}
     record = Record(
         title,
@@ -168,6 +177,7 @@ def train_model(
             "compile_seconds": round(result.compile_seconds, 3),
             "train_seconds": round(result.train_seconds, 3),
             "numpy_parity": parity,
+            "predict_on_raw_images": {name: asdict(agreement) for name, agreement in compared.items()},
             "model_sha256": hashlib.sha256(model_path.read_bytes()).hexdigest(),
         },
         options=dict(options),
@@ -186,6 +196,11 @@ def _warn_of_chance(score: Evaluation, test: Dataset, config: TrainConfig) -> st
         f"{score}: no better than always answering {test.classes[int(test.counts.argmax())]}, by the interval. Try "
         f"{length}, another learning rate, more drawings; `jaxdoodle data audit` looks for faults in the drawings"
     )
+
+
+def _compared(splits: Splits) -> list[tuple[str, Dataset]]:
+    """The sets whose raw images are predicted, too."""
+    return [(name, splits.sets[name]) for name in ("train", "test") if len(splits.sets[name])]
 
 
 def describe_data(splits: Splits) -> dict[str, Any]:
@@ -208,13 +223,6 @@ def bytes_of_run(spec: ModelSpec) -> int:
 def config_to_json(config: TrainConfig) -> dict[str, Any]:
     """Give the fields of ``config`` as JSON values."""
     return {field.name: to_json(getattr(config, field.name)) for field in fields(config)}
-
-
-def _classes(layers: Sequence[Layer]) -> list[type[Layer]]:
-    """The classes of layers and of those that they hold."""
-    held = [value for layer in layers for value in vars(layer).values() if isinstance(value, tuple)]
-    inner = [one for value in held for one in value if isinstance(one, Layer)]
-    return [type(layer) for layer in layers] + (_classes(inner) if inner else [])
 
 
 def _epoch(epoch: Epoch) -> dict[str, Any]:

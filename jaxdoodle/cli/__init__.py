@@ -10,11 +10,13 @@ import importlib
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jaxdoodle
 from jaxdoodle.cli.options import Parser
-from jaxdoodle.core.errors import FailedError, InputError, did_you_mean, install_hint
+from jaxdoodle.core.errors import DataWarning, FailedError, InputError, did_you_mean, install_hint
 
 __all__ = ["exit_code_of", "main"]
 
@@ -58,6 +60,7 @@ def exit_code_of(action: Callable[[], int]) -> int:
     Returns:
       As ``main``.
     """
+    warnings.showwarning = _show_warning  # type: ignore[assignment]  # with fewer names
     try:
         return action()
     except InputError as error:
@@ -75,6 +78,14 @@ def exit_code_of(action: Callable[[], int]) -> int:
         return _complain(": ".join(str(part) for part in (error.filename, error.strerror) if part) + ".", 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """What is to be known of a dataset is one line; other warnings are as Python has them."""
+    if issubclass(category, DataWarning):
+        print(f"jaxdoodle: {message}", file=sys.stderr, flush=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
 
 
 def _complain(what: object, code: int) -> int:

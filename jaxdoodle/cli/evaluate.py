@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.cli.options import add_dataset, add_layers, count, layers_of, model_path
+from jaxdoodle.cli.options import add_dataset, add_layers, count, layers_of, model_path, reading_of
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.core.validation import is_count
+from jaxdoodle.core.validation import is_count, is_number
 from jaxdoodle.data import NAMES, Dataset, load_dataset
-from jaxdoodle.data.dataset import without_classes
+from jaxdoodle.data.dataset import SPLIT_NAMES, without_classes
+from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.inference import Model
 from jaxdoodle.metrics import confusion_counts, format_accuracy, mcnemar, most_confused
 
@@ -24,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_layers(parser)
     add_dataset(parser.add_argument_group("Data"), required=False)
     option = parser.add_argument_group("Scores").add_argument
-    option("--set", default="test", help="A test set of the dataset (default test).")
+    text = "Set to score: test (default), validation, train, all three, or an extra test set of the dataset."
+    option("--set", default="test", metavar="all|train|validation|test", help=text)
     option("--against", metavar="MODEL", help="Another model, compared on the same images.")
     option("--lines", type=count, default=5, metavar="N", help="Number of worst classes and confusions (default 5).")
     option("--json", action="store_true", help="Print one JSON object, with the confusion matrix.")
@@ -64,20 +67,36 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _dataset(options: argparse.Namespace, model: Model) -> Dataset:
-    """The test set that is asked for: of ``--dataset``, else of what the model was trained on."""
-    name, settings = options.dataset, {"root": options.data_dir, "per_class": options.per_class}
+    """The set that is asked for: of ``--dataset``, else of what the model was trained on.
+
+    The splits are divided as for the training of the model, by what its file says, unless an option says otherwise.
+    """
+    name, trained = options.dataset, model.provenance
     if name is None:
-        name, seed = model.provenance.get("dataset"), model.provenance.get("seed")
+        name = trained.get("dataset")
         if name not in NAMES:
             raise InputError(
                 f"{options.model}: was trained on {name!r}, which is none of {', '.join(NAMES)}; --dataset is needed."
             )
-        settings["seed"] = seed if is_count(seed) else 0
-    splits = load_dataset(name, classes=model.classes, **settings)
-    sets = {"test": splits.test, **splits.extra_tests}  # a model was trained on, or chosen by, the others
-    if options.set not in sets:
-        raise InputError(f"{name} has no test set {options.set!r}; it has {', '.join(sets)}.")
-    dataset = sets[options.set]
+    settings = {"seed": trained["seed"]} if is_count(trained.get("seed")) else {}
+    validation, per_class = trained.get("validation"), trained.get("per_class")
+    same = options.dataset is None or Path(options.dataset).name.startswith(str(trained.get("dataset")))
+    settings["validation"] = validation if is_number(validation) else VALIDATION_FRACTION
+    settings["per_class"] = options.per_class or (per_class if same and is_count(per_class) else None)
+    settings |= reading_of(options)
+    for flag in ("transpose", "recognized_only"):
+        settings[flag] |= same and trained.get(flag) is True
+    splits = load_dataset(
+        name, classes=model.classes, root=options.data_dir, preprocessing=model.preprocessing, **settings
+    )
+    if options.set == "all":
+        parts = [each.in_memory() for each in splits.sets.values() if each is not None][: len(SPLIT_NAMES)]
+        images, labels = (np.concatenate([getattr(part, what) for part in parts]) for what in ("images", "labels"))
+        dataset = replace(splits.test, images=images, labels=labels)
+    elif options.set in splits.sets:
+        dataset = splits.sets[options.set]
+    else:
+        raise InputError(f"{name} has no set {options.set!r}; it has {', '.join(splits.sets)} and all.")
     if not len(dataset):
         raise InputError(f"the {options.set} set of {name} is empty; there is nothing to score.")
     size, found = model.preprocessing.image_shape, dataset.images.shape[1:]

@@ -13,7 +13,7 @@ from jaxdoodle.inference.answers import count
 from jaxdoodle.nn import Layer, ModelSpec
 
 __all__ = ["Parser", "add_config", "add_data_dir", "add_dataset", "add_layers", "config_of"]
-__all__ += ["count", "counts", "layers_of", "model_path", "read_spec"]
+__all__ += ["add_reading", "reading_of", "count", "counts", "layers_of", "model_path", "read_spec"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,12 +65,28 @@ def config_of(options: argparse.Namespace, config: type) -> dict[str, Any]:
 
 def add_dataset(parser: Any, *, required: bool = True) -> None:
     """``--dataset``, ``--per-class`` and ``--data-dir``; ``parser`` may be a group of options."""
-    text = "Name (doodles, mnist, mnist-mini, quickdraw), or a folder of drawings"
+    text = "Name (doodles, mnist, mnist-mini, quickdraw), or a file or folder: its format is told from its content"
     parser.add_argument(
         "--dataset", required=required, help=f"{text}{'' if required else ' (default: what the model was trained on)'}."
     )
     parser.add_argument("--per-class", type=count, metavar="N", help="Largest number of drawings of each class.")
+    add_reading(parser)
     add_data_dir(parser)
+
+
+def add_reading(parser: Any) -> None:
+    """How a file or folder is read: ``--transpose``, ``--recognized-only`` and ``--skip-broken``."""
+    option = parser.add_argument
+    option("--transpose", action="store_true", help="Exchange rows and columns of the images: EMNIST has them so.")
+    text = "Leave out drawings in strokes that were not recognized."
+    option("--recognized-only", action="store_true", help=text)
+    text = "Leave out what cannot be read, up to 5 %%, and name it (default); --no-skip-broken ends at the first."
+    option("--skip-broken", action=argparse.BooleanOptionalAction, default=True, help=text)
+
+
+def reading_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of ``load_dataset`` that ``add_reading`` made."""
+    return {name: getattr(options, name) for name in ("transpose", "recognized_only", "skip_broken")}
 
 
 def add_data_dir(parser: Any) -> None:

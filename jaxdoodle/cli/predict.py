@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.cli.options import add_layers, layers_of, model_path
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     answers.add_options(parser, "+")
     add_layers(parser)
     parser.add_argument("--explain", metavar="OUT.png", help="Also draw the preprocessing steps of FILE, one picture.")
+    parser.expand = _refuse_without_model  # type: ignore[attr-defined]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,3 +51,20 @@ def run(options: argparse.Namespace) -> int:
         draw_steps(steps, out)
 
     return answers.answer(model, options, "jaxdoodle: ", explain)
+
+
+def _refuse_without_model(words: Sequence[str]) -> Sequence[str]:
+    """Raise ``InputError`` where a picture stands in the place of the model; the words as they are otherwise."""
+    after_options = [i + 1 for i, word in enumerate(words) if word in ("-k", "--layers", "--explain")]
+    places = [i for i, word in enumerate(words) if not word.startswith("-") and i not in after_options]
+    if places and not _is_model(words[places[0]]) and not os.path.isdir(words[places[0]]):
+        raise InputError(f"{words[places[0]]}: the model is missing; jaxdoodle predict MODEL FILE, MODEL a model.npz.")
+    return words
+
+
+def _is_model(path: str) -> bool:
+    """Whether this may be a model file or the folder of a run: it is neither a picture nor a file of drawings."""
+    from mimetypes import guess_type  # the table of pictures would import NumPy, before its threads are set
+
+    drawings = (*inputs.MANY_DRAWINGS, *inputs.ONE_DRAWING, inputs.BITMAPS)
+    return inputs.suffix_of(path) not in drawings and not (guess_type(path)[0] or "").startswith("image/")

@@ -17,6 +17,10 @@ class NoDrawingError(InputError):
     steps: tuple[tuple[str, Any], ...] = ()
 
 
+class DataWarning(UserWarning):
+    """Something about a dataset, or a model of it, that its user has to know: one line."""
+
+
 class FailedError(Exception):
     """What was asked for did not come out, through no fault of the input. The command exits with 1."""
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jaxdoodle.core import user_cache
-from jaxdoodle.core.errors import InputError, did_you_mean
+from jaxdoodle.core.errors import DataWarning, InputError, did_you_mean
 from jaxdoodle.data import synthetic
 from jaxdoodle.data.dataset import Splits, read_names
 from jaxdoodle.data.readers import mini_mnist
-from jaxdoodle.data.readers.idx import IDX_NAME, MNIST_SHA256, mnist_path, read_idx, read_idx_folder, read_mnist
-from jaxdoodle.data.readers.image_folder import read_image_folder
+from jaxdoodle.data.readers.found import Broken, Wanted
+from jaxdoodle.data.readers.idx import MNIST_SHA256, mnist_path, read_idx, read_mnist
+from jaxdoodle.data.readers.prepare import load_path
 from jaxdoodle.data.readers.quickdraw import PER_CLASS, find_bitmaps, official_order, open_bitmaps, read_bitmaps
-from jaxdoodle.data.splits import VALIDATION_FRACTION, split_by_hash, split_training, without
-from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.data.splits import VALIDATION_FRACTION, check_fraction, split_by_hash, split_training, without
+from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing
 
 NAMES = ("doodles", "mnist", "mnist-mini", "quickdraw")
 #: Dataset -> its folder in a data folder, laid out as by its publisher.
@@ -90,19 +94,27 @@ def load_dataset(
     per_class: int | None = None,
     validation: float = VALIDATION_FRACTION,
     seed: int = 0,
+    preprocessing: str | Path | Preprocessing = "measured",
+    transpose: bool = False,
+    recognized_only: bool = False,
+    skip_broken: bool = True,
 ) -> Splits:
-    """Load a dataset by its name, or from a folder.
+    """Load a dataset by its name, or from a file or folder whose format is told from its content.
 
     Args:
-      name_or_path: ``"doodles"``, ``"mnist"``, ``"mnist-mini"``, ``"quickdraw"``, or the path of a folder that holds
-        four IDX files, the four CSV files of the mini-MNIST report, one ``.npy`` file of bitmaps for each class, or
-        one sub-folder of pictures for each class.
+      name_or_path: ``"doodles"``, ``"mnist"``, ``"mnist-mini"``, ``"quickdraw"``, or the path of a file or folder:
+        folders of pictures or strokes, IDX, CSV, NumPy, parquet, MATLAB, zipped or not (``data/README.md``).
       root: The data folder; ``None`` for that of ``data_root``.
       classes: Class names in the order of the labels, as a sequence or as one string with commas; ``"all"``; or
         ``None`` for the default of the dataset.
       per_class: Most drawings of each class; ``None`` for all. A published test set is not cut.
       validation: Fraction of the training drawings held out for validation, at least 0 and below 1.
       seed: Seed of the generated doodles. The splits do not depend on it.
+      preprocessing: Of a path: ``"measured"`` from the training images, ``"as-is"``, ``"mnist"``, ``"quickdraw"``, a
+        ``Preprocessing``, or the path of one in JSON.
+      transpose: Exchange rows and columns of the images of a path: EMNIST is published so.
+      recognized_only: Of drawings in strokes, leave out those that were not recognized.
+      skip_broken: Leave out what cannot be read, up to 5 % of a path's drawings, with a ``DataWarning``.
 
     Returns:
       The train, validation and test split, and the preprocessing of the images.
@@ -110,15 +122,58 @@ def load_dataset(
     Raises:
       InputError: A file is missing or damaged, a class is unknown, or an argument is out of range.
     """
-    name = str(name_or_path)
+    settings = {"validation": validation, "per_class": per_class}
+    settings |= {"transpose": True} if transpose else {}
+    settings |= {"recognized_only": True} if recognized_only else {}
+    path = _path_of(name_or_path, root)
+    if path is None:
+        splits = _load_named(str(name_or_path), root, classes, per_class, validation, seed)
+    else:
+        if per_class is not None and per_class < 1:
+            raise InputError(f"per_class is at least 1; got {per_class}.")
+        check_fraction(validation)
+        wanted = Wanted(_composed(class_names(classes, None)), per_class, recognized_only, Broken(skip_broken))
+        splits = load_path(path, wanted, validation, preprocessing, transpose)
+    return replace(splits, loaded=settings)
+
+
+def _composed(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(unicodedata.normalize("NFC", name) for name in names)
+
+
+def _path_of(name_or_path: str | Path, root: str | Path | None) -> Path | None:
+    """The path that is meant; ``None`` for a dataset by name, which is said where a folder has the same name."""
+    name, path = str(name_or_path), Path(name_or_path).expanduser()
+    if name in NAMES and not isinstance(name_or_path, Path):
+        own = path.exists() and any(path.iterdir() if path.is_dir() else [path])
+        if own and not (name in FOLDERS and path.resolve() == (data_root(root) / FOLDERS[name]).resolve()):
+            warnings.warn(
+                DataWarning(f"{name}: the dataset of this name, not the folder; that one is ./{name}."), stacklevel=3
+            )
+        return None
+    if not path.exists():
+        near = [each for each in path.parent.glob("*") if _same(each.name, path.name)] if path.parent.is_dir() else []
+        if not near:
+            hint = did_you_mean(str(path), NAMES)
+            raise InputError(f"{path}: no such folder; a dataset is {', '.join(NAMES)} or a file or folder{hint}")
+        path = near[0]
+    return path
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are equal text, however their accents are written."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def _load_named(
+    name: str, root: str | Path | None, classes: Any, per_class: int | None, validation: float, seed: int
+) -> Splits:
     if per_class is not None and per_class < 1:
         raise InputError(f"per_class is at least 1; got {per_class}.")
     chosen = class_names(classes, REPORT_CLASSES if name in ("doodles", "quickdraw") else None)
     if name == "doodles":
         doodles = synthetic.generate_doodles(chosen, per_class or synthetic.PER_CLASS, seed)
         return split_by_hash(doodles, QUICKDRAW, validation)
-    if name not in NAMES:
-        return _load_folder(Path(name).expanduser(), chosen, per_class, validation)
     root = data_root(root)
     if name == "quickdraw":
         order = official_order(root / CATEGORIES_FILE)
@@ -203,22 +258,6 @@ def summarize_mnist(path: Path, name: str) -> str:
 def _summarize_index(path: Path) -> str:
     index = mini_mnist.read_index(path, mini_mnist.INDEX_FILES[path.name], below=60_000)
     return f"{len(index):,} rows, {len(set(index)):,} distinct"
-
-
-def _load_folder(folder: Path, classes: Sequence[str] | None, per_class: int | None, validation: float) -> Splits:
-    if not folder.is_dir():
-        hint = did_you_mean(str(folder), NAMES)
-        raise InputError(f"{folder}: no such folder; a dataset is {', '.join(NAMES)} or a folder{hint}")
-    names = [path.name for path in folder.iterdir()]
-    if any(map(IDX_NAME.fullmatch, names)):
-        return split_training(*read_idx_folder(folder), MNIST, validation, classes, per_class)
-    if any(name in mini_mnist.CSV_FILES for name in names):
-        return split_training(*mini_mnist.read_csv_folder(folder), MNIST, validation, classes, per_class)
-    if any(name.endswith(".npy") for name in names):
-        drawings = read_bitmaps(folder, folder.resolve().name, classes, per_class or PER_CLASS)
-    else:
-        drawings = read_image_folder(folder, QUICKDRAW, classes, per_class)
-    return split_by_hash(drawings, QUICKDRAW, validation)
 
 
 def class_names(classes: str | Sequence[str] | None, default: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -186,6 +187,8 @@ class Splits:
       preprocessing: How the images were made from drawings; each set is given it.
       extra_tests: More test sets by name.
       moved: Which drawings are in another split than that of their hash, so that no class lacks one; may be empty.
+      notes: What was found, a line each: how the files were read, and what was measured.
+      loaded: The arguments it was loaded by, so that the same splits can be loaded again.
 
     Raises:
       InputError: Not all of them have the same classes.
@@ -197,6 +200,8 @@ class Splits:
     preprocessing: Preprocessing
     extra_tests: Mapping[str, Dataset] = field(default_factory=dict)
     moved: str = ""
+    notes: tuple[str, ...] = ()
+    loaded: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for split in (self.validation, self.test, *self.extra_tests.values()):
@@ -226,7 +231,7 @@ class Splits:
             return self
         train, validation, test, *extra = (data.in_memory() for data in self.sets.values())
         extra_tests = dict(zip(self.extra_tests, extra, strict=True))
-        return Splits(train, validation, test, self.preprocessing, extra_tests, self.moved)
+        return replace(self, train=train, validation=validation, test=test, extra_tests=extra_tests)
 
     @property
     def name(self) -> str:
@@ -268,7 +273,7 @@ class Splits:
         for split in SPLIT_NAMES:
             if len(self.sets[split]) and (lacking := self.sets[split].absent_classes):
                 text += f"; no {split} drawing of {listing(lacking)}"
-        return text
+        return "; ".join([text, *self.notes])
 
     @property
     def _sizes(self) -> str:
@@ -285,6 +290,7 @@ def choose_classes(
     """
     if wanted is None:
         return tuple(available)
+    wanted = [unicodedata.normalize("NFC", name) for name in wanted]  # a Mac writes letter and accent apart
     for index, name in enumerate(wanted):
         if name not in available:
             near = difflib.get_close_matches(name, available)

@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
         nargs=nargs,
         metavar="FILE",
         help="Pictures (png, jpg, gif, ...), drawings in strokes (ndjson, json, svg, bin), bitmaps (npy), folders of "
-        "them; - for the standard input: drawings as ndjson, answered in JSON lines, or one picture.",
+        "them; - for the standard input: drawings as ndjson, answered in JSON lines, or one picture, SVG or data URL.",
     )
     option(
         "-k", type=count, default=3, metavar="N", help="Number of classes to print, most probable first (default 3)."
@@ -106,18 +106,30 @@ def _arrivals(folders: list[str]) -> Iterator[tuple[str, Any]]:
     yield from changes
 
 
-#: The first bytes of picture files.
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II", b"MM", b"P")
+def _begins_whole(begin: bytes) -> bool:
+    """Whether the standard input is one picture, SVG or data URL, to be read whole."""
+    pictures = (
+        b"\x89PNG",
+        b"\xff\xd8\xff",
+        b"GIF8",
+        b"BM",
+        b"RIFF",
+        b"II",
+        b"MM",
+        b"P",
+        b"<",
+        b"\xef\xbb\xbf<",
+        b"data:",
+    )
+    return begin.startswith(pictures) or begin[4:8] == b"ftyp"  # AVIF, HEIC
 
 
 def _standard_input() -> Iterator[tuple[str, Any]]:
     """Drawings, one per line, as they arrive; or one picture."""
     stream: Any = sys.stdin.buffer
-    if stream.peek(4).startswith(_PICTURES):
-        try:
-            yield "-", inputs.picture(io.BytesIO(stream.read()), "-")
-        except InputError as error:
-            yield "-", error
+    if _begins_whole(stream.peek(12)):
+        content = stream.read()
+        yield "-", content.decode("ascii", "replace").strip() if content.startswith(b"data:") else content
         return
     from jaxdoodle.strokes import readers
 

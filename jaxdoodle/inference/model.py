@@ -120,6 +120,10 @@ class Model:
         """
         return cls.from_file(model_file.read(path, layers))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled and copied as the bytes of the model file, with the classes of its own layers."""
+        return _unpickled, (model_file.encode(self._file), tuple(self.spec.layer_classes))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file, whole or not at all. The same model gives the same bytes on every machine.
 
@@ -207,14 +211,16 @@ class Model:
 
     def watch(self, drawing: Iterable[Stroke]) -> Iterator[Prediction]:
         """The guess after each stroke, as soon as it is there: ``drawing`` may still be in the making."""
-        strokes: list[Stroke] = []
+        from jaxdoodle.strokes.forms import Columns  # not needed to predict a picture
+
+        strokes = Columns()
         for stroke in drawing:
             strokes.append(stroke)
             yield self.predict(strokes)
 
     def _prepare(self, image: Any) -> Preprocessed | str:
         """What the network is to see, or why there is nothing to see."""
-        named = isinstance(image, str | os.PathLike)
+        named = inputs.is_path(image)
         try:
             return preprocess(inputs.sole(image) if named else image, self.preprocessing)
         except NoDrawingError as error:
@@ -234,6 +240,10 @@ class Model:
             reason = f"it scores {score:.2f}, below {self._file.abstain_below:.2f}" if abstains else None
             answers.append(Prediction(dict(zip(self.classes, shares, strict=True)), reason, one))
         return answers
+
+
+def _unpickled(data: bytes, layers: tuple[type, ...]) -> Model:
+    return Model.from_file(model_file.decode(data, layers))
 
 
 def _without_steps(one: Preprocessed | str) -> Preprocessed | str:

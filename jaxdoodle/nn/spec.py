@@ -107,6 +107,17 @@ class ModelSpec:
         """Whether the outputs are probabilities as they are."""
         return bool(self.layers) and type(self.layers[-1]) is builtin.Softmax
 
+    @property
+    def layer_classes(self) -> set[type]:
+        """The classes of the layers, and of those that blocks hold."""
+
+        def of(layers: Sequence[Any]) -> set[type]:
+            held = [value for layer in layers for value in vars(layer).values() if isinstance(value, tuple)]
+            inner = [one for value in held for one in value if isinstance(one, Layer)]
+            return {type(layer) for layer in layers} | (of(inner) if inner else set())
+
+        return of(self.layers)
+
     def walk(self) -> Iterator[tuple[Layer, Shape, Shape]]:
         """Every layer with the shapes of its input and output; of a block that holds layers, these instead of it."""
         stack = [zip(self.layers, self.shapes[:-1], self.shapes[1:], strict=True)]

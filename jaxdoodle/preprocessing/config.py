@@ -14,7 +14,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.validation import is_count, is_number
 
-CENTERINGS = ("mass", "box")
+CENTERINGS = ("mass", "box", "as-is")
+POLARITIES = ("light on dark", "dark on light")
 #: Least and largest stroke width, as fractions of the longest side: finer strokes leave no ink, wider ones no lines.
 STROKE_WIDTH_LIMITS = (0.01, 0.25)
 
@@ -25,15 +26,18 @@ class PreprocessingError(InputError):
 
 @frozen
 class Preprocessing:
-    """White ink (255) on black, one channel, placed and scaled like the training images.
+    """Images as the training images are: the place, size and stroke width of the ink, or any images as they are.
 
     Args:
-      image_shape: (height, width, 1) of the bitmap.
+      image_shape: (height, width, channels) of the bitmap, with 1 channel or 3 (RGB).
       longest_side: Longer side of the ink's box, in pixels of the bitmap; the aspect ratio is kept.
-      centering: What is put at ``center``: the ink's center of ``"mass"`` or the middle of its ``"box"``.
+      centering: What is put at ``center``: the ink's center of ``"mass"`` or the middle of its ``"box"``. ``"as-is"``:
+        the images are no drawings, or not placed; a picture is resized to ``image_shape`` as a whole, its ink is not
+        looked for, and the other fields hold for drawings in strokes alone.
       center: (row, column), counted from the middle of the first pixel: the middle of a 28 x 28 image is (13.5, 13.5).
       stroke_width: In pixels of the bitmap, 0.01 to 0.25 of ``longest_side``; ``None`` keeps that of the picture.
       divisor: The network's input is ``bitmap / divisor``: 255 for [0, 1], 1 for raw bytes.
+      polarity: ``"light on dark"``: ink is 255, background 0; ``"dark on light"``: the other way round.
 
     Raises:
       PreprocessingError: A value that no image can meet.
@@ -45,6 +49,7 @@ class Preprocessing:
     center: tuple[float, float] = (14.0, 14.0)
     stroke_width: float | None = None
     divisor: float = 255.0
+    polarity: str = POLARITIES[0]
 
     def __post_init__(self) -> None:
         for name in ("image_shape", "center"):
@@ -53,13 +58,15 @@ class Preprocessing:
                 object.__setattr__(self, name, tuple(value))
         shape = self.image_shape
         if not isinstance(shape, tuple) or len(shape) != 3 or not all(map(is_count, shape)):
-            raise PreprocessingError(f"image_shape is (height, width, 1) in positive integers; got {shape!r}.")
-        if shape[2] != 1:
-            raise PreprocessingError(f"image_shape has one channel; got {shape!r}.")
+            raise PreprocessingError(f"image_shape is (height, width, channels) in positive integers; got {shape!r}.")
+        if shape[2] not in (1, 3):
+            raise PreprocessingError(f"image_shape has 1 channel or 3; got {shape!r}.")
         if not _is_positive(self.longest_side) or self.longest_side > min(shape[:2]):
             raise PreprocessingError(f"longest_side fits the {shape[0]}x{shape[1]} image; got {self.longest_side!r}.")
         if self.centering not in CENTERINGS:
-            raise PreprocessingError(f'centering is "mass" or "box"; got {self.centering!r}.')
+            raise PreprocessingError(f'centering is "mass", "box" or "as-is"; got {self.centering!r}.')
+        if self.polarity not in POLARITIES:
+            raise PreprocessingError(f'polarity is "light on dark" or "dark on light"; got {self.polarity!r}.')
         if not isinstance(self.center, tuple) or len(self.center) != 2 or not all(map(_is_positive, self.center)):
             raise PreprocessingError(f"center is (row, column), each above 0; got {self.center!r}.")
         if any(c > n - 1 for c, n in zip(self.center, shape, strict=False)):
@@ -71,19 +78,37 @@ class Preprocessing:
         if not _is_positive(self.divisor):
             raise PreprocessingError(f"divisor is a positive number; got {self.divisor!r}.")
 
+    @property
+    def as_is(self) -> bool:
+        """Whether pictures are used as they are, whatever is on them."""
+        return self.centering == "as-is"
+
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types; ``from_dict`` reads them back."""
+        """The fields as JSON types, without ``polarity`` where it is the default; ``from_dict`` reads them back."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.polarity == POLARITIES[0]:  # the model file had no such field at first
+            del values["polarity"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocessing:
         """Read what ``to_dict`` wrote. Raises ``PreprocessingError`` at anything else."""
         names = [f.name for f in fields(cls)]
-        if not isinstance(data, Mapping) or set(data) != set(names):
+        if not isinstance(data, Mapping) or set(data) | {"polarity"} != set(names):
             found = ", ".join(map(str, data)) if isinstance(data, Mapping) else repr(data)
             raise PreprocessingError(f"preprocessing has {', '.join(names)}; got {found}.")
         return cls(**data)
+
+    def describe(self) -> str:
+        """What is expected of an image, in one line."""
+        height, width, channels = self.image_shape
+        size = f"{width}x{height} {'RGB' if channels == 3 else 'gray'}"
+        if self.as_is:
+            return f"{size} as is"
+        row, column = self.center
+        place = f"center of {self.centering} at ({row:.1f}, {column:.1f})"
+        strokes = "" if self.stroke_width is None else f", strokes {self.stroke_width:.1f} px wide"
+        return f"{size}, {self.polarity}, longest side {self.longest_side:.1f} px, {place}{strokes}"
 
 
 def _is_positive(value: Any) -> bool:

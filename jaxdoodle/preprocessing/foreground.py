@@ -102,9 +102,7 @@ def _leveled(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """The ink with its strongest pixel at 1."""
     strongest = ink.max()
     if strongest < MIN_CONTRAST:
-        raise NoDrawingError(
-            f"the picture is blank: nothing differs from its background by more than {strongest:.2f} of 1."
-        )
+        raise NoDrawingError(f"the picture is blank: nothing differs from its background by {MIN_CONTRAST} of 1.")
     return ink / strongest
 
 

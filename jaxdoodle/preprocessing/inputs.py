@@ -12,9 +12,21 @@ from jaxdoodle.core.errors import InputError
 #: Suffixes of files with many drawings in strokes, with one, and with bitmaps.
 MANY_DRAWINGS, ONE_DRAWING, BITMAPS = (".ndjson", ".bin"), (".json", ".svg"), ".npy"
 
+#: Longest path, in characters, of any system.
+MAX_PATH = 32_767
+
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(path)[1].lower()
+
+
+def is_path(value: Any) -> bool:
+    """Whether this names a file, and is no data URL, JSON or SVG."""
+    if isinstance(value, os.PathLike):
+        return True
+    if not isinstance(value, str) or value.startswith("data:") or len(value) > MAX_PATH:
+        return False
+    return value.lstrip()[:1] not in ("[", "{", "<") or os.path.exists(value)
 
 
 def everything(path: str) -> Iterator[tuple[str, Any]]:

@@ -8,16 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.resample import shrink
 
 MAX_PIXELS = 50_000_000
-#: The pictures that are read, by suffix, with Pillow's name of the format: those that Pillow reads by itself.
+#: The pictures that are read, by suffix, with Pillow's name of the format.
 PICTURE_FORMATS = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".bmp": "BMP", ".webp": "WEBP",
     ".tif": "TIFF", ".tiff": "TIFF", ".pgm": "PPM", ".pbm": "PPM", ".ppm": "PPM",
+    ".jfif": "JPEG", ".jpe": "JPEG", ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF",
 }  # fmt: skip
+#: Formats that not every Pillow reads: AVIF from 11.3 on, HEIF with the package pillow-heif.
+OPTIONAL_FORMATS = ("AVIF", "HEIF")
+#: Part of the range of 16 bits below which a picture is taken to use another one, of so many levels at least.
+NARROW, LEAST_LEVELS = 0.25, 64
 #: What Pillow raises at files that are damaged.
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
 
@@ -34,10 +39,7 @@ def pixels_of(image: Any, side: int) -> tuple[NDArray[np.float32], int]:
     if isinstance(image, str | os.PathLike):
         image = open_picture(image)
     if hasattr(image, "getbands"):
-        try:
-            image = _from_pillow(image)
-        except FAULTS as error:
-            raise InputError(f"not a picture that can be read ({error}).") from None
+        image = array_of(image)
     elif not isinstance(image, np.ndarray):
         raise InputError(
             f"a drawing is a path, a Pillow image, a NumPy array or a list of strokes; got {type(image).__name__}."
@@ -49,13 +51,34 @@ def pixels_of(image: Any, side: int) -> tuple[NDArray[np.float32], int]:
             f"got {image.shape}."
         )
     step = -(-max(pixels.shape[:2]) // side)
-    if pixels.dtype in (np.uint8, np.uint16):
-        return shrink(pixels, step) / np.float32(np.iinfo(pixels.dtype).max), step
-    if pixels.dtype != bool and not np.issubdtype(pixels.dtype, np.floating):
-        raise InputError(f"a picture holds uint8, uint16, bool or floats from 0 to 1; got {pixels.dtype}.")
-    if not (pixels.min() >= 0 and pixels.max() <= 1):
-        raise InputError(f"a picture of floats goes from 0 to 1; got {pixels.min():g} to {pixels.max():g}.")
-    return shrink(pixels, step), step
+    pixels, divisor = ranged(pixels)
+    return shrink(pixels, step) / np.float32(divisor), step
+
+
+def ranged(pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """Pixels of any type, and the number to divide them by for 0 to 1.
+
+    Whole numbers go to the least of 1, 16, 255 and 2**k - 1 that none of them exceeds, but a picture of 16 bits that
+    uses a small part of its range is brought to all of it; floats go to 1 or to 255.
+
+    Raises:
+      InputError: They are no numbers of a picture.
+    """
+    kind, low, high = pixels.dtype.kind, float(pixels.min()), float(pixels.max())
+    if kind == "b":
+        return pixels, 1.0
+    if kind not in "iuf":
+        raise InputError(f"a picture holds whole numbers, bool or floats; got {pixels.dtype}.")
+    limit = 65535 if kind != "f" else 255
+    if not (low >= 0 and high <= limit):
+        raise InputError(f"a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got {low:g} to {high:g}.")
+    if kind == "f":
+        return pixels, 1.0 if high <= 1 else 255.0
+    if high > 255 and LEAST_LEVELS <= high - low < NARROW * limit:
+        return (pixels - pixels.min()).astype(np.float32), high - low
+    if pixels.dtype == np.uint8 and high > 16:
+        return pixels, 255.0
+    return pixels, float(next(top for top in (1, 16, 255, 1023, 4095, 16383, 65535) if high <= top))
 
 
 def open_picture(source: Any) -> Any:
@@ -68,10 +91,11 @@ def open_picture(source: Any) -> Any:
         from PIL import Image
     except ModuleNotFoundError:
         raise InputError("pictures need Pillow; `python -m pip install pillow` installs it.") from None
+    formats = _formats(source, Image)
     try:
         # Given a path, Pillow maps a TIFF into memory by the sides that it has when turned, and scrambles it.
         stream = open(source, "rb") if isinstance(source, str | os.PathLike) else source
-        with stream, Image.open(stream, formats=list(PICTURE_FORMATS.values())) as image:
+        with stream, Image.open(stream, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(
                     f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
@@ -86,13 +110,38 @@ def open_picture(source: Any) -> Any:
         raise InputError(f"not a picture that can be read{reason}; expected PNG, JPEG, GIF and the like.") from None
 
 
+def _formats(source: Any, image_module: Any) -> list[str]:
+    """The formats that can be read here. Raises ``InputError`` where the source is of one that cannot."""
+    needed = PICTURE_FORMATS.get(os.path.splitext(source)[1].lower()) if isinstance(source, str | os.PathLike) else ""
+    if needed == "HEIF" and "HEIF" not in image_module.OPEN:
+        try:
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
+        except ModuleNotFoundError:
+            raise InputError(f"HEIC needs pillow-heif; {install_hint('datasets')}.") from None
+    if needed in OPTIONAL_FORMATS:
+        image_module.init()
+        if needed not in image_module.OPEN:
+            raise InputError(f"{needed} is not read by this Pillow; a newer one, or another format, is needed.")
+    known = dict.fromkeys(PICTURE_FORMATS.values())
+    return [name for name in known if name not in OPTIONAL_FORMATS or name in image_module.OPEN]
+
+
+def array_of(image: Any) -> NDArray[Any]:
+    """A Pillow image as an array of uint8, uint16 or float, upright. Raises ``InputError``."""
+    try:
+        return _from_pillow(image)
+    except FAULTS as error:
+        raise InputError(f"not a picture that can be read ({error}).") from None
+
+
 def _from_pillow(image: Any) -> NDArray[Any]:
-    """As an array of uint8 or float, upright."""
     from PIL import ImageOps
 
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
-        return np.asarray(image, np.float32) / np.float32(65535)
+        return np.asarray(image).astype(np.uint16)
     if image.mode == "F" or image.mode.startswith("I"):
         gray = np.asarray(image, np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite, or beyond measure, comes out as NaN

@@ -15,12 +15,14 @@ import numpy as np
 from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.foreground import MIN_INK, foreground_of, full_strength, without_specks
 from jaxdoodle.preprocessing.pictures import pixels_of
 from jaxdoodle.preprocessing.rejection import reject_image, reject_strokes
-from jaxdoodle.preprocessing.resample import Box, box_of, center_of, place
+from jaxdoodle.preprocessing.resample import Box, box_of, center_of, inked, place, resize
 from jaxdoodle.preprocessing.stroke_width import redraw, width_by_outline
+from jaxdoodle.preprocessing.values import content_of
 
 if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Drawing
@@ -30,6 +32,9 @@ MAX_SIDE = 1024
 #: Stroke widths between these multiples of the expected one are kept: the training images vary as much.
 STROKE_WIDTH_TOLERANCE = (0.75, 1.2)
 
+#: Weights of red, green and blue in gray (ITU-R BT.601), as Pillow has them.
+LUMA = (0.299, 0.587, 0.114)
+
 Steps = list[tuple[str, Any]]
 
 
@@ -38,8 +43,10 @@ class Preprocessed:
     """What the network sees, and how it was made.
 
     Attributes:
-      bitmap: uint8 (height, width), white ink on black.
-      background: ``"light"``, ``"dark"`` or ``"transparent"``; ``"strokes"`` for a drawing in strokes.
+      bitmap: uint8 (height, width), white ink on black unless the preprocessing says otherwise; (height, width, 3) of
+        RGB images.
+      background: ``"light"``, ``"dark"`` or ``"transparent"``; ``"strokes"`` for a drawing in strokes, ``"as is"``
+        where the ink is not looked for.
       uneven: Whether the background was unevenly lit, as on a photograph.
       box: Box of the ink in the picture: (top, left, bottom, right) in its pixels.
       scale: Bitmap pixels per pixel of the picture.
@@ -71,9 +78,10 @@ def preprocess(image: Any, preprocessing: Preprocessing) -> Preprocessed:
     """Prepare a picture, or a drawing in strokes, for a network.
 
     Args:
-      image: A picture: a path (opened by Pillow), a Pillow image, or an array (h, w), (h, w, 1), (h, w, 3) or
-        (h, w, 4) of uint8, uint16, bool, or floats from 0 to 1. Or a drawing: a list of strokes, see ``strokes``.
-        A bitmap that meets ``preprocessing`` already comes back unchanged.
+      image: A picture: a path (opened by Pillow), its bytes, an open file, a data URL, a Pillow image, or an array
+        (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), alone or in a batch of one, or flat, of bool, whole numbers or
+        floats to 1 or 255. Or a drawing: strokes in any form of ``strokes.forms``, JSON, SVG. Or what Gradio,
+        streamlit-canvas and fabric.js give. A bitmap that meets ``preprocessing`` already comes back unchanged.
       preprocessing: What the network expects.
 
     Returns:
@@ -85,11 +93,12 @@ def preprocess(image: Any, preprocessing: Preprocessing) -> Preprocessed:
     """
     steps: Steps = []
     try:
-        if isinstance(image, list | tuple):
-            return _from_strokes(image, preprocessing, steps)
-        return _from_pixels(*pixels_of(image, MAX_SIDE), preprocessing, steps)
+        content = content_of(image, preprocessing.image_shape)
+        if isinstance(content, list | tuple):
+            return _from_strokes(content, preprocessing, steps)
+        return _from_pixels(*pixels_of(content, MAX_SIDE), preprocessing, steps)
     except InputError as error:
-        name = os.fspath(image) if isinstance(image, str | os.PathLike) else "the image"
+        name = os.fspath(image) if inputs.is_path(image) else "the image"
         named = type(error)(f"{name}: {error}")
         if isinstance(named, NoDrawingError):
             named.steps = tuple(steps)
@@ -115,6 +124,8 @@ def _from_strokes(drawing: Drawing, preprocessing: Preprocessing, steps: Steps) 
 def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Preprocessing, steps: Steps) -> Preprocessed:
     """From pixels that were reduced by ``reduced``."""
     steps.append(("picture", pixels))
+    if preprocessing.as_is:
+        return _as_is(pixels, reduced, preprocessing, steps)
     found = foreground_of(pixels)
     steps.append(("ink, light evened out" if found.uneven else f"ink on {found.background}", found.ink))
     ink, specks = without_specks(np.where(found.ink < MIN_INK, np.float32(0), found.ink))
@@ -137,6 +148,7 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
             if widened:
                 steps.append((f"strokes {abs(widened):.1f} px {'wider' if widened > 0 else 'narrower'}", drawing))
         bitmap = np.rint(255 * place(drawing, preprocessing)).astype(np.uint8)
+    bitmap = inked(bitmap, preprocessing)
     steps.append(("bitmap", bitmap / np.float32(255)))
     return Preprocessed(
         bitmap=bitmap,
@@ -151,10 +163,28 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     )
 
 
+def _as_is(pixels: NDArray[np.float32], reduced: int, preprocessing: Preprocessing, steps: Steps) -> Preprocessed:
+    """The picture as a whole, resized to the bitmap by averaging areas, with as many channels as that has."""
+    height, width, channels = preprocessing.image_shape
+    if pixels.shape[2] == 4:
+        pixels = pixels[..., :3] * pixels[..., 3:] + 1 - pixels[..., 3:]  # on white
+    if channels == 1 and pixels.shape[2] == 3:
+        pixels = pixels @ np.array(LUMA, np.float32)[:, None]
+    scale = height / len(pixels)
+    if pixels.shape[:2] != (height, width):
+        pixels = np.stack([resize(pixels[..., c], (height, width)) for c in range(pixels.shape[2])], axis=2)
+    bitmap = np.rint(255 * np.repeat(pixels, channels // pixels.shape[2], axis=2)).astype(np.uint8)
+    bitmap = bitmap[..., 0] if channels == 1 else bitmap
+    steps.append(("bitmap", bitmap / np.float32(255)))
+    box = (0.0, 0.0, height / scale * reduced, width / scale * reduced)
+    return Preprocessed(bitmap, "as is", False, box, scale / reduced, 0.0, 0.0, 0, tuple(steps))
+
+
 def _meets(preprocessing: Preprocessing, ink: NDArray[np.float32], box: Box) -> bool:
     """Whether this is such a bitmap already: right in size, and in place to the rounding of whole pixels."""
     if ink.shape != preprocessing.image_shape[:2]:
         return False
     longest = max(box[2] - box[0], box[3] - box[1])
     offsets = [abs(c - goal) for c, goal in zip(center_of(ink, preprocessing), preprocessing.center, strict=True)]
-    return abs(longest - preprocessing.longest_side) <= 1 and max(offsets) <= 0.75
+    unit = max(1.0, max(ink.shape) / 28)
+    return abs(longest - preprocessing.longest_side) <= unit and max(offsets) <= 0.75 * unit

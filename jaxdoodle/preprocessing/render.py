@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.resample import inked
 from jaxdoodle.strokes.drawing import BOX, Drawing, simplify
 from jaxdoodle.strokes.raster import middles, paint
 
@@ -33,7 +34,7 @@ def render_drawing(drawing: Drawing, preprocessing: Preprocessing) -> NDArray[np
       preprocessing: Where the ink goes, and how wide the strokes are. With ``QUICKDRAW`` the published bitmap results.
 
     Returns:
-      uint8 ``(height, width)``, white ink on black.
+      uint8 ``(height, width)``, white ink on black unless ``preprocessing`` says otherwise; with a last axis for RGB.
 
     Raises:
       InputError: It is no drawing.
@@ -52,7 +53,7 @@ def render_drawings(drawings: Sequence[Drawing], preprocessing: Preprocessing) -
       preprocessing: As for ``render_drawing``.
 
     Returns:
-      uint8 ``(n, height, width)``, white ink on black.
+      uint8 ``(n, height, width)``, in the same way.
 
     Raises:
       InputError: One of them is no drawing.
@@ -67,10 +68,10 @@ def render_drawings(drawings: Sequence[Drawing], preprocessing: Preprocessing) -
         return paint(simple, shape, scale, stroke_width, centers[:, ::-1] + 0.5 - scale * middles(simple))
 
     goal = np.tile(preprocessing.center, (len(simple), 1))
-    if preprocessing.centering == "box":
-        return painted(goal)
+    if preprocessing.centering != "mass":
+        return inked(painted(goal), preprocessing)
     middle = np.tile((np.array(shape) - 1) / 2, (len(simple), 1))
-    return painted(middle + goal - _centers_of_mass(painted(middle)))
+    return inked(painted(middle + goal - _centers_of_mass(painted(middle))), preprocessing)
 
 
 def _centers_of_mass(bitmaps: NDArray[np.uint8]) -> NDArray[np.float64]:

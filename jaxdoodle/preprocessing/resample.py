@@ -54,6 +54,20 @@ def resample(
     return rows @ ink @ columns.T  # type: ignore[return-value]  # float32, which the stub of matmul loses
 
 
+def inked(bitmaps: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Bitmaps (..., h, w) of white ink on black in the polarity that is expected; (..., h, w, 3) for RGB."""
+    if preprocessing.polarity == "dark on light":
+        bitmaps = 255 - bitmaps
+    return np.repeat(bitmaps[..., None], 3, axis=-1) if preprocessing.image_shape[2] == 3 else bitmaps
+
+
+def resize(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """The whole of ``image`` (h, w) on ``shape`` pixels, each the mean over its area; each axis has its own scale."""
+    rows, columns = (_weights(n, m / n, 0.0, m) for n, m in zip(image.shape, shape, strict=True))
+    rows, columns = (weights / weights.sum(axis=1, keepdims=True) for weights in (rows, columns))
+    return np.clip(rows @ image @ columns.T, 0, 1)
+
+
 def _weights(size: int, scale: float, corner: float, outputs: int) -> NDArray[np.float32]:
     """Matrix (outputs, size): how much of each output's stretch of the source each source pixel makes up."""
     middle = corner + (np.arange(outputs)[:, None] + 0.5) / scale

@@ -18,10 +18,15 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.strokes.drawing import MAX_POINTS, Drawing, check, shortened
+from jaxdoodle.strokes.drawing import MAX_POINTS, Drawing, shortened
+from jaxdoodle.strokes.forms import Columns, drawing_of
 
 #: Most bytes of one drawing in a file; of 3,444 raw ones the longest line has 28,834.
 MAX_BYTES = 2**22
+#: A drawing, and what its record says of it.
+Described = tuple[Drawing, dict[str, Any]]
+#: Keys of Quick, Draw!'s records; a drawing beside one of them is in its form.
+PUBLISHED = {"word", "key_id", "countrycode", "recognized"}
 
 
 def _raise(error: InputError) -> None:
@@ -82,6 +87,23 @@ def scan(path: str | os.PathLike[str], suffix: str | None = None) -> Iterator[An
       A drawing, or an ``InputError``.
 
     Raises:
+      InputError: As ``scan_described``.
+    """
+    for found in scan_described(path, suffix):
+        yield found if isinstance(found, InputError) else found[0]
+
+
+def scan_described(path: str | os.PathLike[str], suffix: str | None = None) -> Iterator[Any]:
+    """Each drawing of a file with what the file says of it or, in place of a broken one, its ``InputError``.
+
+    Args:
+      path: The file.
+      suffix: The format; by default the suffix of the file.
+
+    Yields:
+      A drawing with a dict, which may hold its ``"word"`` and whether it was ``"recognized"``; or an ``InputError``.
+
+    Raises:
       InputError: The file cannot be read, is of another format, or is empty.
     """
     name = os.fspath(path)
@@ -102,15 +124,20 @@ def scan(path: str | os.PathLike[str], suffix: str | None = None) -> Iterator[An
 
 def scan_lines(name: str, stream: BinaryIO) -> Iterator[Any]:
     """Each drawing of a stream of lines such as ``sys.stdin.buffer``, or the ``InputError`` in its place."""
+    for found in _scan_lines(name, stream):
+        yield found if isinstance(found, InputError) else found[0]
+
+
+def _scan_lines(name: str, stream: BinaryIO) -> Iterator[Any]:
     number = 0
     while line := stream.readline(MAX_BYTES + 1):
         number += 1
-        yield _drawing_or_error(f"{name}, line {number}", lambda text: _drawing_in(_json(text)), line)
+        yield _described_or_error(f"{name}, line {number}", lambda text: described(_json(text)), line)
         while len(line) > MAX_BYTES and not line.endswith(b"\n"):
             line = stream.readline(MAX_BYTES + 1)
 
 
-def _drawing_or_error(place: str, parse: Callable[[Any], Drawing], found: Any) -> Any:
+def _described_or_error(place: str, parse: Callable[[Any], Described], found: Any) -> Any:
     try:
         return parse(found)
     except InputError as error:
@@ -132,11 +159,17 @@ def _json(text: bytes) -> Any:
         raise InputError("expected a drawing in JSON; got an integer of thousands of digits.") from None
 
 
-def _drawing_in(record: Any) -> Drawing:
-    if not isinstance(record, dict) or "drawing" not in record:
-        raise InputError(f'expected a JSON object with a "drawing"; got {shortened(record)}.')
-    check(record["drawing"])
-    return record["drawing"]
+def described(record: Any) -> Described:
+    """The drawing that a record of Quick, Draw! holds, with the rest of it. Raises ``InputError``.
+
+    The drawing may itself be text, as in the CSV files of Kaggle's competition.
+    """
+    if not isinstance(record, dict):
+        return drawing_of(record), {}
+    published = not PUBLISHED.isdisjoint(record)
+    found = record.get("drawing")
+    found = record | {"drawing": _json(found.encode())} if isinstance(found, str) else record
+    return drawing_of(found, published), {name: value for name, value in record.items() if name != "drawing"}
 
 
 def _check_length(text: bytes) -> None:
@@ -146,19 +179,21 @@ def _check_length(text: bytes) -> None:
 
 def _scan_one(parse: Callable[[bytes], Drawing], name: str, stream: BinaryIO) -> Iterator[Any]:
     if text := stream.read(MAX_BYTES + 1):
-        yield _drawing_or_error(name, parse, text)
+        yield _described_or_error(name, lambda text: (parse(text), {}), text)
 
 
-def _from_json(text: bytes) -> Drawing:
-    found = _json(text)
-    return _drawing_in(found if isinstance(found, dict) else {"drawing": found})
+def from_text(text: bytes) -> Drawing:
+    """One drawing in JSON, in any form that ``forms`` knows, or an SVG. Raises ``InputError``."""
+    if text.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
+        return _from_svg(text)
+    return described(_json(text))[0]
 
 
 def _from_svg(text: bytes) -> Drawing:
     from jaxdoodle.strokes import svg  # its parser is not needed otherwise
 
     _check_length(text)
-    return svg.strokes_of(text)
+    return Columns(svg.strokes_of(text))
 
 
 # A drawing in a .bin: key, country, recognized, time, number of strokes; each stroke: number of points, all x, all y.
@@ -180,7 +215,7 @@ def _scan_binary(name: str, stream: BinaryIO) -> Iterator[Any]:
         except InputError as error:
             yield InputError(f"{name}, drawing {number}, at byte {at:,}: {error}")
             return
-        yield drawing
+        yield drawing, {"recognized": bool(_HEADER.unpack(header)[2])}
         at += length
 
 
@@ -193,7 +228,7 @@ def _binary_drawing(header: bytes, stream: BinaryIO) -> tuple[Drawing, int]:
             f"not a drawing as Quick, Draw! writes it; recognized is {recognized}, of 0 and 1, "
             f"and there are {strokes:,} strokes."
         )
-    drawing, points = [], 0
+    drawing, points = Columns(), 0
     for index in range(strokes):
         (count,) = _COUNT.unpack(_exactly(_COUNT.size, stream, index, strokes))
         points += count
@@ -212,8 +247,8 @@ def _exactly(size: int, stream: BinaryIO, index: int, strokes: int) -> bytes:
 
 
 READERS: dict[str, Callable[[str, BinaryIO], Iterator[Any]]] = {
-    ".ndjson": scan_lines,
+    ".ndjson": _scan_lines,
     ".bin": _scan_binary,
-    ".json": partial(_scan_one, _from_json),
+    ".json": partial(_scan_one, from_text),
     ".svg": partial(_scan_one, _from_svg),
 }

@@ -1,7 +1,8 @@
-"""The strokes in an SVG, as drawing pages save them: polylines, polygons, lines and paths, with their transforms.
+"""The strokes in an SVG, as drawing pages save them: lines, paths, circles and rectangles, with their transforms.
 
-Curves become chords. A ``<rect>`` is taken for the background. Other shapes (circles, text, arcs in a path) are refused
-by name: leaving them out would change the drawing. Entities, by which a short file can grow without bounds, are refused
+Curves and arcs become chords. A ``<rect>`` that has no stroke, or lies behind all else, is taken for the background;
+text is left out. Shapes that are defined elsewhere (``<use>``, ``<image>``) are refused by name: leaving them out would
+change the drawing. Entities, by which a short file can grow without bounds, are refused
 where they are declared; nothing outside the file is ever read.
 """
 
@@ -24,12 +25,14 @@ CHORDS = 16  # per curve
 MAX_DEPTH = 100  # nested elements
 MAX_TRANSFORM_LENGTH = 1_000  # characters
 
-_UNSHOWN = {"defs", "symbol", "clipPath", "mask", "pattern", "marker"}
-_REFUSED = {"circle", "ellipse", "use", "image", "text", "foreignObject"}
+_UNSHOWN = {"defs", "symbol", "clipPath", "mask", "pattern", "marker", "text", "title", "desc", "metadata", "style"}
+_REFUSED = {"use", "image", "foreignObject"}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _FUNCTION = re.compile(r"[\s,]*(\w+)\s*\(([^()]*)\)[\s,]*")
 _COMMAND = re.compile(r"([MmZzLlHhVvCcSsQqTtAa])([^MmZzLlHhVvCcSsQqTtAa]*)")
-_ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z": 0}
+#: The two flags of an arc may be written without a space after them: radii, rotation, flags.
+_FLAGS = re.compile(r"((?:[-+.\deE]+[\s,]+){3})([01])[\s,]*([01])[\s,]*")
+_ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z": 0, "A": 7}
 
 
 def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
@@ -62,7 +65,7 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
                 return
             matrix = _product(outer, _transform(attributes.get("transform", "")))
             matrices.append(matrix)
-            for stroke in _shape(tag, attributes):
+            for stroke in _shape(tag, attributes, not strokes):
                 strokes.append([_moved(point, matrix) for point in stroke])
                 points.append(points[-1] + len(stroke))
                 _check_count(points[-1])
@@ -82,23 +85,34 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise InputError(f"expected an SVG; {error}.") from None
     if not strokes:
-        raise InputError("holds no stroke; expected <polyline>, <polygon>, <line> or <path>.")
+        raise InputError("holds no stroke; expected <polyline>, <line>, <path>, <circle> and the like.")
     drawing = [([x for x, _ in stroke], [y for _, y in stroke]) for stroke in strokes]
     check(drawing)
     return drawing
 
 
-def _shape(tag: str, attributes: dict[str, str]) -> list[list[Point]]:
+def _shape(tag: str, attributes: dict[str, str], first: bool) -> list[list[Point]]:
+    """The strokes of an element; ``first``: nothing is drawn before it."""
     if tag in _REFUSED:
-        raise InputError("is not read; expected <polyline>, <polygon>, <line> or <path>.")
+        raise InputError("is not read; expected <polyline>, <line>, <path>, <circle> and the like.")
     if tag == "path":
         return _path(attributes.get("d", ""))
     if tag == "line":
-        ends = [_numbers(attributes.get(name, "0"), 1) for name in ("x1", "y1", "x2", "y2")]
-        if any(len(end) != 1 for end in ends):
-            raise InputError("x1, y1, x2 and y2 are one number each.")
-        (x1,), (y1,), (x2,), (y2,) = ends
+        x1, y1, x2, y2 = _lengths(attributes, "x1", "y1", "x2", "y2")
         return [[(x1, y1), (x2, y2)]]
+    if tag in ("circle", "ellipse"):
+        x, y, r, rx, ry = _lengths(attributes, "cx", "cy", "r", "rx", "ry")
+        rx, ry = (r, r) if tag == "circle" else (rx or ry, ry or rx)
+        start = (x + rx, y)
+        return [[start, *_arc(start, rx, ry, 0, 0, 1, (x - rx, y)), *_arc((x - rx, y), rx, ry, 0, 0, 1, start)]]
+    if tag == "rect":
+        style = attributes.get("style", "").replace(" ", "")
+        lined = attributes.get("stroke", "none") != "none" or ("stroke:" in style and "stroke:none" not in style)
+        filled = attributes.get("fill", "black") != "none" and "fill:none" not in style
+        if not lined or (first and filled and attributes.get("width", "").endswith("%")):
+            return []
+        x, y, width, height = _lengths(attributes, "x", "y", "width", "height")
+        return [[(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]]
     if tag in ("polyline", "polygon"):
         numbers = _numbers(attributes.get("points", ""), 2)
         points = list(zip(numbers[::2], numbers[1::2], strict=True))
@@ -113,12 +127,10 @@ def _path(text: str) -> list[list[Point]]:
     previous, count = "", 0
     for command, given in _commands(text):
         kind = command.upper()
-        if kind == "A":
-            raise InputError(f"arcs ({command}) are not read; expected lines and curves, M L H V C S Q T Z.")
         if not previous and kind != "M":
             raise InputError(f"a path begins with M; got {command}.")
         size = _ARGUMENTS[kind]
-        numbers = _numbers(given, size)
+        numbers = _numbers(_FLAGS.sub(r"\1 \2 \3 ", given) if kind == "A" else given, size)
         if size and not numbers:
             raise InputError(f"{command} in a path takes {size} numbers; got none.")
         for first in range(0, max(len(numbers), 1), max(size, 1)):
@@ -130,6 +142,8 @@ def _path(text: str) -> list[list[Point]]:
                 points = [(at[0], y + values[0])]
             elif kind == "Z":
                 points = [start]
+            elif kind == "A":
+                points = [(x + values[5], y + values[6])]
             else:
                 points = [(x + dx, y + dy) for dx, dy in zip(values[::2], values[1::2], strict=True)]
             if kind in "ST":  # the first control point mirrors the last one of a curve of the same degree
@@ -141,9 +155,13 @@ def _path(text: str) -> list[list[Point]]:
             else:
                 if previous == "Z" and kind != "M":
                     strokes.append([start])
-                strokes[-1] += _curve([at, *points]) if len(points) > 1 else points
+                if kind == "A":
+                    rx, ry, turn, large, sweep = values[:5]
+                    strokes[-1] += _arc(at, rx, ry, turn, large, sweep, points[0])
+                else:
+                    strokes[-1] += _curve([at, *points]) if len(points) > 1 else points
             handle, at, previous = points[-2] if len(points) > 1 else at, points[-1], kind
-            count += CHORDS if len(points) > 1 else 1
+            count += CHORDS if len(points) > 1 or kind == "A" else 1
             _check_count(count)
     return [stroke for stroke in strokes if len(stroke) > 1]
 
@@ -152,7 +170,45 @@ def _commands(text: str) -> list[tuple[str, str]]:
     found = _COMMAND.findall(text)
     before = text[: text.index(found[0][0])] if found else text
     if before.strip():
-        raise InputError(f"expected a path, M L H V C S Q T Z and numbers; got {shortened(before)}.")
+        raise InputError(f"expected a path, M L H V C S Q T A Z and numbers; got {shortened(before)}.")
+    return found
+
+
+def _arc(start: Point, rx: float, ry: float, turn: float, large: float, sweep: float, end: Point) -> list[Point]:
+    """Points along an arc of an ellipse, without its first.
+
+    Reference: Scalable Vector Graphics 1.1 (2011), appendix F.6.5, from endpoints to the center.
+    """
+    rx, ry, phi = abs(rx), abs(ry), math.radians(turn)
+    if not rx or not ry or start == end:
+        return [end]
+    cosine, sine = math.cos(phi), math.sin(phi)
+    dx, dy = (start[0] - end[0]) / 2, (start[1] - end[1]) / 2
+    x, y = cosine * dx + sine * dy, cosine * dy - sine * dx
+    enlarged = max(1.0, math.hypot(x / rx, y / ry))
+    rx, ry = rx * enlarged, ry * enlarged
+    across = (rx * y) ** 2 + (ry * x) ** 2
+    factor = math.sqrt(max((rx * ry) ** 2 / across - 1, 0)) * (-1 if bool(large) == bool(sweep) else 1)
+    cx, cy = factor * rx * y / ry, -factor * ry * x / rx
+    first = math.atan2((y - cy) / ry, (x - cx) / rx)
+    angle = (math.atan2((-y - cy) / ry, (-x - cx) / rx) - first) % math.tau - (0 if sweep else math.tau)
+    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+    points = []
+    for step in range(1, CHORDS):
+        at = first + angle * step / CHORDS
+        u, v = cx + rx * math.cos(at), cy + ry * math.sin(at)
+        points.append((cosine * u - sine * v + middle[0], sine * u + cosine * v + middle[1]))
+    return [*points, end]
+
+
+def _lengths(attributes: dict[str, str], *names: str) -> list[float]:
+    """The attributes ``names``, each one number (0 where it is missing), in pixels or without a unit."""
+    found = []
+    for name in names:
+        values = _numbers(attributes.get(name, "0").strip().removesuffix("px"), 1)
+        if len(values) != 1:
+            raise InputError(f"{', '.join(names)} are one number each.")
+        found += values
     return found
 
 

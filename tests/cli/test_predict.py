@@ -29,7 +29,7 @@ def test_explain_draws_the_preprocessing_steps_beside_the_answer(blank, tmp_path
 
 
 def test_the_folder_of_a_run_stands_for_its_model(tmp_path, capsys):
-    (tmp_path / "one.json").write_text("[[[5, 90], [5, 7]]]")
+    (tmp_path / "one.json").write_text("[[[5, 50, 90], [5, 6, 7]]]")
     assert main(["predict", str(tmp_path), str(tmp_path / "one.json")]) == 2
     assert capsys.readouterr() == ("", f"jaxdoodle: {tmp_path}/model.npz: No such file or directory.\n")
     shutil.copy(MODEL, tmp_path / "model.npz")
@@ -60,7 +60,7 @@ class Swish:
 def test_a_model_with_a_layer_of_its_own_is_read_with_the_file_that_has_it(tmp_path, capsys):
     path, drawing = tmp_path / "swish.py", tmp_path / "one.json"
     path.write_text(SWISH)
-    drawing.write_text("[[[5, 90], [5, 7]]]")
+    drawing.write_text("[[[5, 50, 90], [5, 6, 7]]]")
     (swish,) = layers_of(str(path))
     spec = ModelSpec((Flatten(), swish(), Dense(2)), (28, 28, 1), ("level", "upright"))
     params = [{}, {}, {"w": np.ones((784, 2), np.float32), "b": np.float32([1, 0])}]
@@ -100,13 +100,13 @@ def test_the_picture_is_preprocessed_once(tmp_path, monkeypatch):
 
     preprocessed, preprocess = [], model.preprocess
     monkeypatch.setattr(model, "preprocess", lambda *given: preprocessed.append(given) or preprocess(*given))
-    (tmp_path / "one.json").write_text("[[[5, 90], [5, 7]]]")
+    (tmp_path / "one.json").write_text("[[[5, 50, 90], [5, 6, 7]]]")
     assert main(["predict", MODEL, str(tmp_path / "one.json"), "--explain", str(tmp_path / "x.png")]) == 0
     assert len(preprocessed) == 1 and (tmp_path / "x.png").exists()
 
 
 def test_explain_takes_a_file_of_one_drawing(tmp_path, capsys):
-    (tmp_path / "two.ndjson").write_text(2 * '{"drawing": [[[5, 90], [5, 7]]]}\n')
+    (tmp_path / "two.ndjson").write_text(2 * '{"drawing": [[[5, 50, 90], [5, 6, 7]]]}\n')
     out = str(tmp_path / "x.png")
     assert main(["predict", MODEL, str(tmp_path / "two.ndjson"), "--explain", out]) == 2
     printed = capsys.readouterr()

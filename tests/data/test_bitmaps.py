@@ -150,7 +150,7 @@ def test_a_set_is_split_on_disk_as_in_memory(data, monkeypatch):
     large = split_by_hash(data, QUICKDRAW)
     monkeypatch.setattr(quickdraw, "IN_MEMORY", TOTAL * 784)
     small = load_dataset(folder)
-    assert large.summary == small.summary and large.overlaps == small.overlaps
+    assert small.summary.startswith(large.summary) and large.overlaps == small.overlaps
     for split in SPLIT_NAMES:
         found, expected = large.sets[split], small.sets[split]
         assert isinstance(found.images, Bitmaps) and isinstance(expected.images, np.ndarray)

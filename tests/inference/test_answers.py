@@ -21,8 +21,8 @@ from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
 
-LINE = {"drawing": [[[0, 9], [5, 5]]]}
-UPRIGHT = {"drawing": [[[3, 3], [0, 200]]]}
+LINE = {"drawing": [[[0, 4, 9], [5, 5, 5]]]}
+UPRIGHT = {"drawing": [[[3, 3, 3], [0, 90, 200]]]}
 COMMAND = [sys.executable, "-m", "jaxdoodle", "predict"]
 
 
@@ -178,10 +178,13 @@ def test_a_picture_on_the_standard_input_is_answered(model, part, code):
     assert json.loads(lines[0])["label"] == "level" if lines else errors[0].startswith("jaxdoodle: -: not a picture")
 
 
-@pytest.mark.parametrize("suffix", PICTURE_FORMATS)
+@pytest.mark.parametrize("suffix", [name for name, kind in PICTURE_FORMATS.items() if kind != "HEIF"])
 def test_every_kind_of_picture_is_known_by_how_it_begins(suffix, tmp_path):
-    Image.new("1" if suffix == ".pbm" else "L", (9, 9)).save(tmp_path / f"a{suffix}")
-    assert (tmp_path / f"a{suffix}").read_bytes().startswith(answers._PICTURES)
+    kind = PICTURE_FORMATS[suffix]
+    if kind == "AVIF" and suffix not in Image.registered_extensions():
+        pytest.skip("this Pillow does not write AVIF")
+    Image.new("1" if suffix == ".pbm" else "L", (9, 9)).save(tmp_path / f"a{suffix}", kind)
+    assert answers._begins_whole((tmp_path / f"a{suffix}").read_bytes()[:12])
 
 
 def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):

@@ -11,7 +11,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import folder_watch
 from jaxdoodle.preprocessing import inputs
 
-LINE = json.dumps({"drawing": [[[0, 9], [5, 5]]]}) + "\n"
+LINE = json.dumps({"drawing": [[[0, 4, 9], [5, 5, 5]]]}) + "\n"
 
 
 def story(folder, *steps):

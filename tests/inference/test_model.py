@@ -129,13 +129,13 @@ def test_a_blank_page_is_answered_with_none_of_mine(page, tmp_path):
 
 def test_many_inputs_of_any_kinds_are_answered_together(tmp_path):
     Image.fromarray(np.uint8(255 - 255 * PICTURES["level"])).save(tmp_path / "level.png")
-    (tmp_path / "slanted.json").write_text("[[[0, 100], [0, 100]]]")
+    (tmp_path / "slanted.json").write_text("[[[0, 50, 100], [0, 50, 100]]]")
     inputs = {
         "picture": (tmp_path / "level.png", "level"),
         "array": (PICTURES["upright"], "upright"),
         "Pillow": (Image.fromarray(np.uint8(255 * PICTURES["slanted"])), "slanted"),
         "blank": (NOTHING["white page"], None),
-        "strokes": ([[[0, 100], [7, 7]]], "level"),
+        "strokes": ([[[0, 50, 100], [7, 7, 7]]], "level"),
         "file of strokes": (str(tmp_path / "slanted.json"), "slanted"),
     }
     answers = MODEL.predict_all(image for image, _ in inputs.values())
@@ -164,7 +164,7 @@ UNREADABLE = {
     "absent.png": (None, r"absent\.png: No such file"),
     "text.png": (b"no picture", r"text\.png: not a picture"),
     "two.ndjson": (
-        b'{"drawing": [[[0, 9], [5, 5]]]}\n' * 2,
+        b'{"drawing": [[[0, 4, 9], [5, 5, 5]]]}\n' * 2,
         r"two\.ndjson: holds more than one drawing; expected one\.",
     ),
     "broken.ndjson": (b"{}\n", r"broken\.ndjson, line 1: "),
@@ -185,7 +185,7 @@ def test_what_cannot_be_read_is_an_error_that_names_the_file(name, tmp_path):
 
 
 def test_strokes_go_in_and_guesses_come_out_as_they_arrive():
-    drawing = [[[0, 0], [0, 100]], [[0, 300], [50, 50]]]
+    drawing = [[[0, 0, 0], [0, 50, 100]], [[0, 300], [50, 50]]]
     at_hand = []
 
     def hand():
@@ -214,7 +214,7 @@ def test_what_is_no_bitmap_is_refused(images):
 
 
 def test_one_model_answers_many_threads():
-    drawing = [[[0, 0], [0, 100]], [[0, 300], [50, 50]]]
+    drawing = [[[0, 0, 0], [0, 50, 100]], [[0, 300], [50, 50]]]
     ways = {
         "one": lambda model: [model.predict(picture) for picture in PICTURES.values()],
         "all": lambda model: model.predict_all([*PICTURES.values()] * 3),

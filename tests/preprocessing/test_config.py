@@ -8,26 +8,29 @@ import pytest
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing, PreprocessingError
 
 
-@pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW, Preprocessing(stroke_width=None, divisor=1)])
+@pytest.mark.parametrize(
+    "preprocessing", [MNIST, QUICKDRAW, Preprocessing((32, 32, 3), centering="as-is", polarity="dark on light")]
+)
 def test_preprocessing_survives_json(preprocessing):
     assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
 
 
 BAD = [
-    ({"image_shape": (28, 28)}, "image_shape is (height, width, 1) in positive integers; got (28, 28)."),
-    ({"image_shape": (28, 28, 3)}, "image_shape has one channel; got (28, 28, 3)."),
-    ({"image_shape": (28, 0, 1)}, "image_shape is (height, width, 1) in positive integers; got (28, 0, 1)."),
-    ({"image_shape": "28"}, "image_shape is (height, width, 1) in positive integers; got '28'."),
+    ({"image_shape": (28, 28)}, "image_shape is (height, width, channels) in positive integers; got (28, 28)."),
+    ({"image_shape": (28, 28, 2)}, "image_shape has 1 channel or 3; got (28, 28, 2)."),
+    ({"image_shape": (28, 0, 1)}, "image_shape is (height, width, channels) in positive integers; got (28, 0, 1)."),
+    ({"image_shape": "28"}, "image_shape is (height, width, channels) in positive integers; got '28'."),
     ({"longest_side": 29}, "longest_side fits the 28x28 image; got 29."),
     ({"longest_side": 0}, "longest_side fits the 28x28 image; got 0."),
     ({"longest_side": float("nan")}, "longest_side fits the 28x28 image; got nan."),
-    ({"centering": "middle"}, 'centering is "mass" or "box"; got \'middle\'.'),
+    ({"centering": "middle"}, 'centering is "mass", "box" or "as-is"; got \'middle\'.'),
     ({"center": (14,)}, "center is (row, column), each above 0; got (14,)."),
     ({"center": (14, True)}, "center is (row, column), each above 0; got (14, True)."),
     ({"center": (14, 28)}, "center lies inside the 28x28 image; got (14, 28)."),
     ({"stroke_width": -1}, "stroke_width is 0.2 to 5 pixels; got -1."),
     ({"stroke_width": 1e-9}, "stroke_width is 0.2 to 5 pixels; got 1e-09."),
     ({"stroke_width": 20}, "stroke_width is 0.2 to 5 pixels; got 20."),
+    ({"polarity": "white"}, 'polarity is "light on dark" or "dark on light"; got \'white\'.'),
     ({"divisor": 0}, "divisor is a positive number; got 0."),
     ({"divisor": "255"}, "divisor is a positive number; got '255'."),
     ({"divisor": 10**400}, "divisor is a positive number; got 1000"),

@@ -8,10 +8,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from jaxdoodle.cli.options import Parser, add_config, add_dataset, add_layers, config_of, counts, layers_of, read_spec
+from jaxdoodle.cli.options import (
+    Parser,
+    add_config,
+    add_dataset,
+    add_layers,
+    config_of,
+    counts,
+    layers_of,
+    read_spec,
+    reading_of,
+)
 from jaxdoodle.cli.train import repeat, run_folder
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.core.record import Record
+from jaxdoodle.core.types import Shape
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
 from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
@@ -28,6 +39,8 @@ def add_arguments(parser: Parser) -> None:
     data.add_argument("--classes", metavar="NAMES", help='Class names with commas between, or "all".')
     text = f"Fraction of the training images held out for validation (default {VALIDATION_FRACTION})."
     data.add_argument("--validation", type=float, default=VALIDATION_FRACTION, metavar="X", help=text)
+    text = "How images are made: measured (default), as-is, mnist, quickdraw, or a JSON file of Preprocessing."
+    data.add_argument("--preprocessing", default="measured", metavar="NAME", help=text)
     add_config(data, DataConfig)
     option = model.add_argument
     option("--model", default="cnn", help="Name (mlp, cnn, sketch-cnn), or a spec as JSON file (default cnn).")
@@ -76,9 +89,10 @@ def run(options: argparse.Namespace) -> int:
     if options.device:
         devices.use_platform(options.device)
     chosen = {name: getattr(options, name) for name in ("classes", "per_class", "validation", "seed")}
+    chosen |= reading_of(options) | {"preprocessing": options.preprocessing}
     splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
     before = repeat.read_record(options.config)
-    spec = _recorded_network(before, options) or _network(options, splits.classes)
+    spec = _recorded_network(before, options) or _network(options, splits.classes, splits.preprocessing.image_shape)
     title = f"{splits.name}, {Path(options.model).stem}"
     data = describe_data(splits)
     if before and repeat.is_exact(options):
@@ -137,14 +151,15 @@ def _recorded_network(before: Record | None, options: argparse.Namespace) -> Mod
     return ModelSpec.from_dict(spec, layers_of(options.layers))
 
 
-def _network(options: argparse.Namespace, classes: Sequence[str]) -> ModelSpec:
-    """The spec that ``--model`` names, for these classes."""
+def _network(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> ModelSpec:
+    """The spec that ``--model`` names, for these classes and images of this shape."""
     if options.model == "mlp":
-        return mlp(classes, options.hidden, ACTIVATIONS[options.activation], options.drop_rate)
+        activation = ACTIVATIONS[options.activation]
+        return mlp(classes, options.hidden, activation, options.drop_rate, input_shape=shape)
     if options.model == "cnn":
-        return digit_cnn(classes)
+        return digit_cnn(classes, input_shape=shape)
     if options.model == "sketch-cnn":
-        return sketch_cnn(classes)
+        return sketch_cnn(classes, input_shape=shape)
     if not Path(options.model).exists():
         hint = did_you_mean(options.model, ("mlp", "cnn", "sketch-cnn"))
         raise InputError(f"{options.model}: no such file; a network is mlp, cnn, sketch-cnn or a JSON file{hint}")

@@ -19,6 +19,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, read_names
+from jaxdoodle.data.readers.found import SIDES, Found, Part, letters_of
 
 #: SHA-256 of MNIST's four files, decompressed: a gzip file holds a time stamp, so its own hash varies.
 MNIST_SHA256 = {
@@ -97,12 +98,12 @@ def mnist_path(folder: Path, name: str) -> Path:
     return plain if plain.is_file() else folder / f"{name}.gz"
 
 
-def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
+def read_idx_folder(folder: Path) -> Found:
     """Training and test set of any four files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
 
-    The classes are the lines of ``classes.txt`` beside them; without it, the numbers that are the labels: the ten
-    digits or, where labels exceed 9 and none is left out, all of them. They count from 0, or from 1 as those of
-    EMNIST's letters: then the first class is that of label 1.
+    The classes are the lines of ``classes.txt`` beside them; without it the characters of EMNIST's parts, letters for
+    26 labels, and the numbers that are the labels: the ten digits or, where labels exceed 9 and none is left out, all
+    of them. They count from 0, or from 1 as those of EMNIST's letters: then the first class is that of label 1.
     """
     files: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.iterdir()):
@@ -115,18 +116,24 @@ def read_idx_folder(folder: Path) -> tuple[Dataset, Dataset]:
         part, kind, _, _ = name.split("-")
         if ("train" if part == "train" else "test", kind) not in files:
             raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
-    train, test = (_read_part(files[part, "images"], files[part, "labels"]) for part in ("train", "test"))
-    classes, first = _classes(folder / "classes.txt", np.union1d(train[1], test[1]))
-    name = folder.resolve().name
-    return Dataset(name, train[0], train[1] - first, classes), Dataset(name, test[0], test[1] - first, classes)
+    read = {part: _read_part(files[part, "images"], files[part, "labels"]) for part in ("train", "test")}
+    labels = np.union1d(read["train"][1], read["test"][1])
+    classes, first = _classes(folder / "classes.txt", labels, str(files["train", "images"]))
+    parts = {part: Part(images, [classes[n - first] for n in numbers]) for part, (images, numbers) in read.items()}
+    emnist = any("emnist" in path.name.lower() for path in files.values())
+    return Found("IDX files of EMNIST" if emnist else "IDX files", parts, classes)
 
 
-def _classes(listing: Path, labels: NDArray[np.int32]) -> tuple[tuple[str, ...], np.int32]:
+def _classes(listing: Path, labels: NDArray[np.int32], source: str) -> tuple[tuple[str, ...], np.int32]:
     """The class names, and the label of the first; ``labels`` are all that occur, ascending."""
     lowest, highest = labels[[0, -1]].tolist()
+    characters = letters_of(lowest, highest, source)
     if listing.exists():
         classes = read_names(listing)
         first = int(lowest == 1 and len(classes) == highest)
+    elif characters:
+        first = min(characters)
+        classes = tuple(characters[n] for n in range(first, highest + 1))
     elif highest > 9 and lowest <= 1 and len(labels) == highest - lowest + 1:
         classes, first = tuple(map(str, range(lowest, highest + 1))), lowest
     else:
@@ -140,13 +147,16 @@ def _classes(listing: Path, labels: NDArray[np.int32]) -> tuple[tuple[str, ...],
 def _read_part(
     images_path: Path, labels_path: Path, images_sha256: str | None = None, labels_sha256: str | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Images ``(n, 28, 28, 1)`` and labels ``(n,)`` of the training or the test set, n at least 1."""
+    """Images ``(n, height, width, 1)`` and labels ``(n,)`` of the training or the test set, n at least 1."""
     images = read_idx(images_path, 3, images_sha256)
     labels = read_idx(labels_path, 1, labels_sha256)
-    if images.shape[1:] != (28, 28):
-        raise InputError(f"{images_path}: images of {images.shape[1]} x {images.shape[2]}; expected 28 x 28.")
+    if min(images.shape[1:]) < SIDES[0]:
+        found = f"{images.shape[1]} x {images.shape[2]}"
+        raise InputError(f"{images_path}: images of {found}; expected {SIDES[0]} pixels a side or more.")
     if not len(images):
         raise InputError(f"{images_path}: holds no images.")
+    if images.shape[2] == len(labels) != len(images):
+        raise InputError(f"{images_path}: holds {images.shape}; expected the images along the first axis.")
     if len(labels) != len(images):
         raise InputError(f"{labels_path}: {len(labels):,} labels; expected {len(images):,}, as in {images_path.name}.")
     return images[..., None], labels.astype(np.int32)

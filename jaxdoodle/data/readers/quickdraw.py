@@ -15,6 +15,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import BYTES, header_of, refuse_length
 from jaxdoodle.data.bitmaps import PIXELS, BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset, choose_classes, read_names
+from jaxdoodle.data.readers.found import class_name
 
 SOURCE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap/"
 #: Drawings of each class, unless another number is asked for.
@@ -47,7 +48,7 @@ def bitmaps_header(path: Path) -> tuple[int, int]:
 
 def find_bitmaps(folder: Path) -> dict[str, Path]:
     """Class name -> its file, for the ``.npy`` files of a folder, sorted by name."""
-    return {path.stem: path for path in sorted(folder.glob("[!.]*.npy"))}
+    return {class_name(path.stem): path for path in sorted(folder.glob("[!.]*.npy"))}
 
 
 def official_order(categories: Path) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ def run(*words):
 @pytest.fixture
 def things(tmp_path):
     path = tmp_path / "things.ndjson"
-    path.write_text("\n".join([json.dumps({"drawing": CROSS}), "broken", json.dumps({"drawing": DOT})]) + "\n")
+    cross = json.dumps({"word": "cross", "drawing": CROSS})
+    path.write_text(f"{cross}\nbroken\n{json.dumps({'drawing': DOT})}\n")
     return path
 
 
@@ -37,7 +38,7 @@ def test_the_command_writes_the_drawing_asked_for(suffix, things, tmp_path, caps
 
 def test_a_file_whose_name_ends_in_a_number_is_found(things, tmp_path):
     odd = tmp_path / "12:30.json"
-    odd.write_text(json.dumps(CROSS))
+    odd.write_text(json.dumps({"word": "cross", "drawing": CROSS}))
     assert run(odd, "-o", tmp_path / "p.png") == 0
     assert run(f"{odd}:1", "-o", tmp_path / "p.png") == 0
 

@@ -35,7 +35,7 @@ def test_a_class_may_have_any_name(tmp_path, capsys):
 
 def test_the_command_shows_a_drawing_of_a_file_by_its_line(tmp_path, capsys):
     path = tmp_path / "clock.ndjson"
-    path.write_text("".join(json.dumps({"drawing": drawing}) + "\n" for drawing in (RAW, STAR)))
+    path.write_text("".join(json.dumps({"word": "clock", "drawing": drawing}) + "\n" for drawing in (RAW, STAR)))
     assert main(["data", "show", str(path), "--drawing", "2", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'strokes-2.png'}\n" and (tmp_path / "strokes-2.png").is_file()
     assert main(["data", "show", str(path), "--drawing", "3", "--out", str(tmp_path)]) == 2

@@ -97,10 +97,10 @@ def test_strokes_come_as_the_first_lines(server, target):
 def test_one_s_own_strokes_are_not_overwritten(server, target):
     path = target / "quickdraw/full/simplified/clock.ndjson"
     path.parent.mkdir(parents=True)
-    path.write_text('{"drawing": [[[1, 2], [3, 4]]]}\n')
+    path.write_text('{"word": "clock", "drawing": [[[1, 2], [3, 4]]]}\n')
     *_, status = quickdraw(server, target, classes="clock", per_class=10, strokes=True)
     assert not status.ok and "holds other drawings" in status.text
-    assert path.read_text() == '{"drawing": [[[1, 2], [3, 4]]]}\n'
+    assert path.read_text() == '{"word": "clock", "drawing": [[[1, 2], [3, 4]]]}\n'
 
 
 def test_a_broken_line_of_strokes_never_lands(server, target):

@@ -6,7 +6,16 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.readers.idx import MNIST_SHA256, read_idx, read_idx_folder, read_mnist
+
+
+def read_two(folder):
+    """The training and the test set as datasets."""
+    found = read_idx_folder(folder)
+    numbers = {name: np.array([found.classes.index(n) for n in p.labels], np.int32) for name, p in found.parts.items()}
+    return [Dataset("idx", found.parts[n].items, numbers[n], found.classes) for n in ("train", "test")]
+
 
 IMAGES = np.arange(2 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(2, 28, 28)
 
@@ -92,20 +101,20 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path, refusal):
 
 
 def test_any_folder_of_idx_files_is_a_dataset(idx_folder):
-    train, test = read_idx_folder(idx_folder)
-    assert train.name == "garments" and train.images.shape == (30, 28, 28, 1) and len(test) == 12
+    train, test = read_two(idx_folder)
+    assert train.images.shape == (30, 28, 28, 1) and len(test) == 12
     assert train.classes == test.classes == tuple("0123456789")
     assert train.labels.dtype == np.int32 and train.labels[:4].tolist() == [0, 1, 2, 0]
 
 
 @pytest.mark.parametrize("pattern", ("emnist-digits-{split}-{kind}-idx{n}-ubyte.gz", "{split}-{kind}.idx{n}-ubyte"))
 def test_other_spellings_of_the_names_are_understood(pattern, idx_folder):
-    expected = read_idx_folder(idx_folder)
+    expected = read_two(idx_folder)
     for path in list(idx_folder.iterdir()):
         split, kind = path.name.split("-")[:2]
         split = "test" if split == "t10k" and pattern.startswith("emnist") else split
         path.rename(idx_folder / pattern.format(split=split, kind=kind, n=3 if kind == "images" else 1))
-    for split, found in zip(expected, read_idx_folder(idx_folder), strict=True):
+    for split, found in zip(expected, read_two(idx_folder), strict=True):
         assert np.array_equal(split.images, found.images) and np.array_equal(split.labels, found.labels)
 
 
@@ -113,18 +122,20 @@ def test_more_than_ten_classes_need_no_names_where_every_label_occurs(idx_folder
     """As EMNIST's 47 come, whose list of names is of another kind; its letters count from 1."""
     for first, last in ((0, 13), (0, 10), (1, 13), (1, 26)):
         write_labels(idx_folder, idx_bytes, [*range(first, last + 1)])
-        train, test = read_idx_folder(idx_folder)
-        assert train.classes == test.classes == tuple(map(str, range(first, last + 1)))
+        train, test = read_two(idx_folder)
+        letters = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        expected = letters if last == 26 else tuple(map(str, range(first, last + 1)))
+        assert train.classes == test.classes == expected
         assert train.labels[:4].tolist() == [0, 1, 2, 3] and train.labels.dtype == np.int32
     write_labels(idx_folder, idx_bytes, range(1, 9))
-    train, _ = read_idx_folder(idx_folder)
+    train, _ = read_two(idx_folder)
     assert train.classes == tuple("0123456789") and train.labels[:4].tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("labels", ([0, 1, 3, 4, 12], [*range(12), 13], range(2, 14)), ids=str)
 def test_labels_with_gaps_need_names(labels, idx_folder, idx_bytes, refusal):
     write_labels(idx_folder, idx_bytes, labels)
-    assert f"expected {max(labels) + 1} names, one a line" in refusal(read_idx_folder, idx_folder)
+    assert f"expected {max(labels) + 1} names, one a line" in refusal(read_two, idx_folder)
 
 
 def test_names_count_from_the_first_label(idx_folder, idx_bytes, refusal):
@@ -132,11 +143,11 @@ def test_names_count_from_the_first_label(idx_folder, idx_bytes, refusal):
     names = [chr(ord("a") + place) for place in range(26)]
     for listed, first in ((names, 0), (["none", *names], 1)):
         (idx_folder / "classes.txt").write_text("\n".join(listed))
-        train, test = read_idx_folder(idx_folder)
+        train, test = read_two(idx_folder)
         assert train.classes == test.classes == tuple(listed)
         assert train.labels[:3].tolist() == test.labels[:3].tolist() == [first, first + 1, first + 2]
     (idx_folder / "classes.txt").write_text("\n".join(names[:25]))
-    assert "names 25 classes, but labels reach 26" in refusal(read_idx_folder, idx_folder)
+    assert "names 25 classes, but labels reach 26" in refusal(read_two, idx_folder)
 
 
 def write_labels(folder, pack, labels):
@@ -149,9 +160,9 @@ def write_labels(folder, pack, labels):
 def test_class_names_stand_in_classes_txt(idx_folder, refusal):
     listing = idx_folder / "classes.txt"
     listing.write_text("shirt\nshoe\nbag\nhat\n")
-    assert read_idx_folder(idx_folder)[0].classes == ("shirt", "shoe", "bag", "hat")
+    assert read_two(idx_folder)[0].classes == ("shirt", "shoe", "bag", "hat")
     listing.write_text("shirt\nshoe\n")
-    text = refusal(read_idx_folder, idx_folder)
+    text = refusal(read_two, idx_folder)
     assert str(listing) in text and "names 2 classes, but labels reach 2; expected 3 names" in text
 
 
@@ -178,7 +189,7 @@ def _swap_images_and_labels(folder, pack):
 
 
 def _other_size(folder, pack):
-    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(pack(np.zeros((12, 32, 32), np.uint8)))
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(pack(np.zeros((12, 5, 5), np.uint8)))
 
 
 def _wrong_label(folder, pack):
@@ -198,7 +209,11 @@ BAD_FOLDERS = {
     "a label is missing": (_drop_a_label, "train-labels-idx1-ubyte: 29 labels", "expected 30"),
     "labels of the other split": (_swap_splits, "train-labels-idx1-ubyte: 12 labels", "expected 30"),
     "images and labels swapped": (_swap_images_and_labels, "train-images-idx3-ubyte.gz", "(labels); expected"),
-    "images of another size": (_other_size, "t10k-images-idx3-ubyte.gz: images of 32 x 32", "expected 28 x 28"),
+    "images of another size": (
+        _other_size,
+        "t10k-images-idx3-ubyte.gz: images of 5 x 5",
+        "expected 8 pixels a side or more",
+    ),
     "labels out of range": (_wrong_label, "classes.txt: not found, so the classes are 0 to 9", "labels reach 229"),
     "no images": (_no_images, "t10k-images-idx3-ubyte.gz", "holds no images"),
     "two files for one place": (_two_of_a_kind, "t10k-labels-idx1-ubyte and test-labels-idx1-ubyte", "expected one"),
@@ -208,14 +223,14 @@ BAD_FOLDERS = {
 @pytest.mark.parametrize("damage, found, expected", BAD_FOLDERS.values(), ids=BAD_FOLDERS)
 def test_files_that_do_not_fit_together_are_refused(damage, found, expected, idx_folder, idx_bytes, refusal):
     damage(idx_folder, idx_bytes)
-    text = refusal(read_idx_folder, idx_folder)
+    text = refusal(read_two, idx_folder)
     assert str(idx_folder) in text and found in text and expected in text
 
 
 def test_a_file_both_plain_and_gzipped_counts_once(idx_folder):
     plain = (idx_folder / "train-labels-idx1-ubyte").read_bytes()
     (idx_folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(plain))
-    assert len(read_idx_folder(idx_folder)[0]) == 30
+    assert len(read_two(idx_folder)[0]) == 30
 
 
 def test_another_dataset_in_mnist_s_place_is_refused_by_its_hash(idx_folder, refusal):

@@ -1,9 +1,13 @@
 import io
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from jaxdoodle.core.errors import DataWarning
+from jaxdoodle.data import load_dataset
+from jaxdoodle.data.readers.found import Wanted
 from jaxdoodle.data.readers.image_folder import read_image_folder
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
@@ -13,41 +17,64 @@ def draw(path, wide, background=255):
     """An ellipse on a plain background."""
     image = Image.new("L", (120, 100), background)
     ImageDraw.Draw(image).ellipse((20, 20, 20 + wide, 80), outline=255 - background, width=4)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     image.save(path)
 
 
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "mine"
-    folder.mkdir()
     for i, name in enumerate(("zebra/1.png", "zebra/2.JPG", "ant/b.gif", "ant/a.bmp", "ant/c.webp")):
         draw(folder / name, 30 + 10 * i, background=255 * (i % 2))
     return folder
 
 
-def test_classes_are_the_sub_folders_and_pictures_are_prepared_by_the_contract(folder):
-    for preprocessing in (QUICKDRAW, MNIST):
-        data = read_image_folder(folder, preprocessing)
-        assert data.name == "mine" and data.classes == ("ant", "zebra") and data.labels.tolist() == [0, 0, 0, 1, 1]
-        names = ("ant/a.bmp", "ant/b.gif", "ant/c.webp", "zebra/1.png", "zebra/2.JPG")
-        for image, name in zip(data.images, names, strict=True):
-            assert np.array_equal(image[..., 0], preprocess(folder / name, preprocessing).bitmap)
-            assert image.max() > 200 and image[0].max() == 0  # ink is white, the border black, whatever the background
+def loaded(folder, **options):
+    """All images and class names, whatever their split."""
+    splits = load_dataset(str(folder), validation=0.0, **options)
+    parts = [splits.train, splits.test]
+    return splits, np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
+
+
+def test_classes_are_the_folders_and_pictures_are_prepared_as_asked_for(folder):
+    for name, preprocessing in (("measured", QUICKDRAW), ("mnist", MNIST)):
+        splits, images, labels = loaded(folder, preprocessing=name)
+        assert splits.classes == ("ant", "zebra") and sorted(labels) == [0, 0, 0, 1, 1]
+        assert splits.preprocessing == preprocessing
+        expected = {preprocess(path, preprocessing).bitmap.tobytes() for path in folder.glob("*/*")}
+        assert {image.tobytes() for image in images} == expected
 
 
 def test_classes_and_a_cap_are_as_asked_for(folder):
-    data = read_image_folder(folder, QUICKDRAW, ("zebra", "ant"), per_class=1)
-    assert data.classes == ("zebra", "ant") and data.labels.tolist() == [0, 1]
+    splits, _, labels = loaded(folder, classes="zebra,ant", per_class=1)
+    assert splits.classes == ("zebra", "ant") and sorted(labels) == [0, 1]
 
 
-def test_hidden_files_and_other_files_are_passed_over(folder):
-    expected = read_image_folder(folder, QUICKDRAW)
-    for name in (".DS_Store", ".hidden/x.png", "__MACOSX/ant/._b.gif", "ant/._b.gif", "ant/notes.txt", "README.md"):
+def test_hidden_files_are_passed_over_and_others_are_named(folder):
+    for name in (".DS_Store", ".hidden/x.png", "__MACOSX/ant/._b.gif", "ant/._b.gif", "ant/notes.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"no picture")
-    data = read_image_folder(folder, QUICKDRAW)
-    assert data.classes == expected.classes and np.array_equal(data.images, expected.images)
+    with pytest.warns(DataWarning, match="left out 1 file that are no pictures: ant/notes.txt"):
+        assert len(loaded(folder)[1]) == 5
+
+
+def test_the_splits_of_an_image_folder_are_kept(tmp_path):
+    for split, count in (("train", 6), ("val", 2), ("test", 3)):
+        for name in ("ant", "bat"):
+            for i in range(count):
+                draw(tmp_path / split / name / f"{i}.png", 20 + 5 * i + 30 * (name == "bat"))
+    splits = load_dataset(tmp_path)
+    assert [len(splits.sets[name]) for name in ("train", "validation", "test")] == [12, 4, 6]
+
+
+def test_a_table_beside_pictures_gives_their_classes(tmp_path):
+    rows = ["id,breed"]
+    for i in range(20):
+        draw(tmp_path / "images" / f"{i:03}.png", 20 + 3 * i)
+        rows.append(f"{i:03},{'wide' if i > 9 else 'narrow'}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    splits, _, labels = loaded(tmp_path)
+    assert splits.classes == ("narrow", "wide") and sorted(labels) == [0] * 10 + [1] * 10
 
 
 def _png():
@@ -60,29 +87,48 @@ BROKEN = {"empty": b"", "a web page": b"<!DOCTYPE html>", "cut off": _png()[:200
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_a_broken_picture_is_refused_by_name(content, folder, refusal):
-    (folder / "zebra" / "3.png").write_bytes(content)
-    assert str(folder / "zebra" / "3.png") in refusal(read_image_folder, folder, QUICKDRAW)
+def test_a_broken_picture_is_refused_by_name_unless_few_are(content, folder, refusal):
+    broken = folder / "zebra" / "3.png"
+    broken.write_bytes(content)
+    assert str(broken) in refusal(load_dataset, folder, skip_broken=False)
+    assert "1 of 6 drawings cannot be read, more than 5 %" in refusal(load_dataset, folder)
+    for i in range(20):
+        draw(folder / "ant" / f"more{i}.png", 20 + i)
+    with pytest.warns(DataWarning, match=f"left out 1 of 26 drawings that cannot be read: {broken}"):
+        load_dataset(folder)
 
 
 def test_a_blank_picture_is_refused_by_name(folder, refusal):
     Image.new("L", (90, 90), 255).save(folder / "ant" / "blank.png")
-    text = refusal(read_image_folder, folder, QUICKDRAW)
+    text = refusal(load_dataset, folder, skip_broken=False)
     assert str(folder / "ant" / "blank.png") in text and "blank" in text
 
 
-def test_a_class_without_pictures_is_refused(folder, refusal):
-    (folder / "bat").mkdir()
-    text = refusal(read_image_folder, folder, QUICKDRAW)
-    assert text.startswith(f"{folder / 'bat'}: no pictures; expected files in .png")
+def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("ant", "bat"):
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(tmp_path / name / f"{i}.png")
+    splits, images, _ = loaded(tmp_path)
+    assert images.shape == (10, 20, 20, 3) and splits.preprocessing.as_is
+    first = np.asarray(Image.open(tmp_path / "ant" / "0.png"))
+    assert any((image == first).all() for image in images)
 
 
-def test_a_folder_without_sub_folders_is_refused(tmp_path, refusal):
-    assert f"{tmp_path}: no dataset in it" in refusal(read_image_folder, tmp_path, QUICKDRAW)
+def test_a_folder_without_classes_holds_none(tmp_path, refusal):
     draw(tmp_path / "loose.png", 40)
-    assert "expected a sub-folder of pictures for each class" in refusal(read_image_folder, tmp_path, QUICKDRAW)
+    assert read_image_folder(tmp_path, Wanted()) is None
+    text = refusal(load_dataset, tmp_path)
+    assert "no dataset in it; found 1 file (1 .png); expected a folder of pictures" in text
 
 
-def test_a_class_without_a_folder_is_refused(folder, refusal):
-    text = refusal(read_image_folder, folder, QUICKDRAW, ("zebras",))
-    assert text == f"{folder / 'zebras'}: no such folder; did you mean zebra?"
+def test_names_with_accents_are_equal_however_they_are_written(tmp_path):
+    import unicodedata
+
+    for name in ("café", "thé"):
+        for i in range(12):
+            draw(tmp_path / unicodedata.normalize("NFD", name) / f"{i}.png", 20 + 5 * i)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_dataset(tmp_path, classes="café,thé").classes == ("café", "thé")

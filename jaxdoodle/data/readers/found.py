@@ -1,0 +1,226 @@
+"""What a reader finds in a file or folder: labeled bitmaps, pictures or drawings in strokes, by split."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
+
+#: Broken items up to which a dataset is read, as a fraction, and how many of them are named.
+MOST_BROKEN, NAMED = 0.05, 5
+#: Sides of bitmaps that networks take as they are; larger images are reduced like pictures.
+SIDES = (8, 64)
+#: What the publishers' downloads put before the name of a class.
+PREFIX = re.compile(r"^(?:full_(?:numpy_bitmap|binary|simplified|raw)_|sketchrnn_)")
+#: The names of splits, as folders, files and arrays have them.
+SPLIT_WORDS = {
+    "train": "train", "training": "train", "trn": "train", "test": "test", "testing": "test", "t10k": "test",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+}  # fmt: skip
+#: Keys of letters in EMNIST's files: its classes by the name of the part.
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+EMNIST = {
+    "byclass": "0123456789" + LETTERS + LETTERS.lower(),
+    "bymerge": "0123456789" + LETTERS + "abdefghnqrt",
+    "balanced": "0123456789" + LETTERS + "abdefghnqrt",
+    "letters": LETTERS,
+}
+
+
+class Broken:
+    """The items of a dataset that cannot be read: left out, counted and named, or raised where that is not wanted."""
+
+    def __init__(self, skip: bool = True) -> None:
+        self.skip, self.texts = skip, list[str]()
+
+    def __call__(self, error: InputError) -> None:
+        if not self.skip:
+            raise error
+        self.texts.append(str(error))
+
+    def settle(self, read: int) -> str:
+        """One line on what was left out; "" for nothing. Raises ``InputError`` where that is more than 5 %."""
+        if not self.texts:
+            return ""
+        first = "; ".join(text.rstrip(".") for text in self.texts[:NAMED])
+        more = "; ..." * (len(self.texts) > NAMED)
+        counts = f"{len(self.texts):,} of {read + len(self.texts):,}"
+        if len(self.texts) > MOST_BROKEN * (read + len(self.texts)):
+            share = f"{100 * MOST_BROKEN:.0f} %"
+            raise InputError(f"{counts} drawings cannot be read, more than {share} (the first: {first}{more}).")
+        return f"left out {counts} drawings that cannot be read: {first}{more}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be read: the options of ``load_dataset`` that readers need, and where they report what is broken."""
+
+    classes: tuple[str, ...] | None = None
+    per_class: int | None = None
+    recognized_only: bool = False
+    broken: Broken = field(default_factory=Broken)
+
+    def takes(self, name: str, counts: dict[str, int], default: int | None = None) -> bool:
+        """Whether one more drawing of a class is wanted; it is then counted."""
+        most = self.per_class or default
+        if (self.classes is not None and name not in self.classes) or (most and counts.get(name, 0) >= most):
+            return False
+        counts[name] = counts.get(name, 0) + 1
+        return True
+
+
+@dataclass
+class Part:
+    """The items of one split, with the class name of each: an array of images, pictures, or drawings in strokes."""
+
+    items: Any
+    labels: Sequence[str]
+
+
+@dataclass
+class Found:
+    """All of a dataset. ``parts`` has "train" and may have "validation" and "test".
+
+    ``kind``: what it is, in words. ``classes``: their order; ``None`` for the sorted names. ``strokes``: whether the
+    items are drawings in strokes. ``left_out``: what was not read, a line each.
+    """
+
+    kind: str
+    parts: Mapping[str, Part]
+    classes: tuple[str, ...] | None = None
+    strokes: bool = False
+    left_out: list[str] = field(default_factory=list)
+
+
+def class_name(text: str) -> str:
+    """The name of a class in the name of a file or folder: composed (NFC), without what publishers put before it."""
+    return unicodedata.normalize("NFC", PREFIX.sub("", text.strip()))
+
+
+def split_of(name: str) -> str | None:
+    """The split that a word in a name says: ``fashion-mnist_test`` -> ``test``."""
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Class names sorted, numbers by their value."""
+    return tuple(sorted(set(names), key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name)))
+
+
+def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
+    """Numbers as class names; letters for EMNIST's parts, by the ``source``, and for 26 numbers from 0 or 1.
+
+    One-hot rows count as the column of their one. The labels 1 to 10 without 0 are the digits as MATLAB has them.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    labels = labels.reshape(-1)
+    if labels.dtype.kind not in "iufb":
+        return [class_name(x.decode() if isinstance(x, bytes) else str(x)) for x in labels.tolist()]
+    if not np.array_equal(labels, labels.astype(np.int64)):
+        raise InputError(f"{source}: labels are whole numbers or names; found {labels[labels % 1 != 0][0]:g}.")
+    numbers = labels.astype(np.int64)
+    if not len(numbers):
+        return []
+    names = letters_of(int(numbers.min()), int(numbers.max()), source)
+    return [names[n] for n in numbers.tolist()] if names else list(map(str, numbers.tolist()))
+
+
+def letters_of(lowest: int, highest: int, source: str) -> dict[int, str] | None:
+    """The characters that numbers stand for; ``None`` where they are numbers."""
+    low = source.lower()
+    part = next((part for part in EMNIST if part in low), None) if "emnist" in low else None
+    first = 1 if part == "letters" or (lowest, highest) == (1, 26) else 0
+    if (lowest, highest) in ((0, 25), (1, 26)):
+        part = "letters"
+    if part is None or lowest < 0 or highest - first >= len(EMNIST[part]):
+        return None
+    return {number + first: name for number, name in enumerate(EMNIST[part])}
+
+
+def as_images(array: NDArray[Any], source: str, column_major: bool = False) -> NDArray[Any]:
+    """An array of images as (n, h, w, c): with or without channels, channels first, or flat.
+
+    Raises ``InputError`` where no images have this shape.
+    """
+    if array.ndim == 3:
+        return array[..., None]
+    if array.ndim == 4:
+        if array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3):
+            return np.moveaxis(array, 1, 3)
+        if array.shape[3] in (1, 3, 4):
+            return array
+    if array.ndim == 2:
+        for channels in (1, 3):
+            side = math.isqrt(array.shape[1] // channels)
+            if side * side * channels == array.shape[1] and side > 1:
+                if channels == 3:
+                    return _colors(array, side)
+                images = array.reshape(-1, side, side)
+                return (images.swapaxes(1, 2) if column_major else images)[..., None]
+    expected = "(n, height, width), (n, height, width, 1 or 3), or flat and square"
+    raise InputError(f"{source}: holds {array.dtype} {array.shape}; expected images {expected}.")
+
+
+def _colors(array: NDArray[Any], side: int) -> NDArray[Any]:
+    """Flat RGB images: plane by plane or pixel by pixel, whichever is smoother."""
+    planes = np.moveaxis(array.reshape(-1, 3, side, side), 1, 3)
+    pixels = array.reshape(-1, side, side, 3)
+    rough = [float(np.abs(np.diff(x[:100].astype(np.float32), axis=2)).mean()) for x in (planes, pixels)]
+    return planes if rough[0] <= rough[1] else pixels
+
+
+def as_bytes(arrays: Sequence[NDArray[Any]], source: str) -> tuple[list[NDArray[np.uint8]], str]:
+    """Pixels of any range as uint8 from 0 to 255, all arrays alike, and the range that they had ("" for 0 to 255)."""
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        raise InputError(f"{source}: holds {arrays[0].dtype}; expected the numbers of images.")
+    fractions = [bool(a.dtype.kind in "fb" and a.max() <= 1) for a in arrays]
+    if any(fractions) and not all(fractions):
+        raise InputError(f"{source}: holds pixels up to 1 in some arrays and up to 255 in others; expected one range.")
+    low, high = min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError(f"{source}: holds pixels that are no numbers (NaN or infinite).")
+    floats = any(array.dtype.kind == "f" for array in arrays)
+    if low >= 0 and all(array.dtype == np.uint8 for array in arrays) and high > 16:
+        return [np.asarray(array) for array in arrays], ""
+    if low >= 0 and high > 1:
+        low, high = 0.0, float(next((top for top in (16, 255, 1023, 4095, 16383, 65535) if high <= top), high))
+    elif floats and -0.5 <= low and high <= 1.5:  # resampled beyond its range here and there
+        low, high = 0.0, 1.0
+    elif floats and -1 <= low and high <= 1:
+        low, high = -1.0, 1.0
+    elif low >= 0:
+        low, high = 0.0, 1.0
+    scaled = [np.rint(np.clip((a.astype(np.float32) - low) * (255 / (high - low)), 0, 255)) for a in arrays]
+    return [a.astype(np.uint8) for a in scaled], "" if (low, high) == (0, 255) else f"{low:g} to {high:g}"
+
+
+def found_arrays(
+    kind: str, pairs: Mapping[str, tuple[NDArray[Any], Sequence[str]]], source: str, column_major: bool = False
+) -> Found:
+    """Arrays of images with the class names of each, by split."""
+    images = {split: as_images(array, source, column_major) for split, (array, _) in pairs.items()}
+    for split, (_, labels) in pairs.items():
+        if len(labels) != len(images[split]):
+            raise InputError(f"{source}: {len(labels):,} labels for {len(images[split]):,} {split} images.")
+    pixels, scale = as_bytes(list(images.values()), source)
+    kind += f", pixels from {scale}" if scale else ""
+    parts = {split: Part(array, labels) for (split, (_, labels)), array in zip(pairs.items(), pixels, strict=True)}
+    return Found(kind, parts)
+
+
+def base_name(path: Path) -> str:
+    """The name of a file without its suffixes: ``cat.full.ndjson.gz`` -> ``cat.full``."""
+    name = path.name.removesuffix(".gz").removesuffix(".zip")
+    return name.rsplit(".", 1)[0] if "." in name[1:] else name

@@ -1,0 +1,274 @@
+"""What a reader found -> images of one size in three splits, and the preprocessing that makes such images.
+
+Images that are small and of one size are used as they are, and their preprocessing is measured (or given). Pictures of
+other sizes, and drawings in strokes, are brought to the images that a preprocessing describes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.errors import DataWarning, InputError, did_you_mean
+from jaxdoodle.core.files import reading
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.data.bitmaps import Bitmaps
+from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
+from jaxdoodle.data.readers import recognize
+from jaxdoodle.data.readers.found import SIDES, Found, Part, Wanted, in_order
+from jaxdoodle.data.readers.source import name_of, unpacked
+from jaxdoodle.data.splits import split_by_hash, split_training
+from jaxdoodle.preprocessing import MNIST, QUICKDRAW, Preprocessing, preprocess, render_drawings
+from jaxdoodle.preprocessing.measure import MEASURED, as_is, measure
+from jaxdoodle.preprocessing.pictures import array_of, open_picture
+from jaxdoodle.preprocessing.resample import box_of
+
+NAMED_PREPROCESSING = {"mnist": MNIST, "quickdraw": QUICKDRAW}
+#: What ``--preprocessing`` takes beside a file.
+CHOICES = (*NAMED_PREPROCESSING, "measured", "as-is")
+#: Pictures of other sizes that are tried as drawings, and the fraction that has to show one.
+TRIED, DRAWINGS = 40, 0.8
+#: Images that pictures become which are no drawings.
+PICTURE_SIZE = 32
+#: Characters are taller than wide; where so many of them are wider than tall, rows and columns are exchanged.
+WIDER = 0.75
+
+
+def load_path(
+    path: Path, wanted: Wanted, validation: float, preprocessing: str | Path | Preprocessing, transpose: bool
+) -> Splits:
+    """The dataset in a file or folder, or in an archive. The arguments are those of ``load_dataset``."""
+    chosen = choose_preprocessing(preprocessing)
+    with unpacked(path) as place:
+        found = recognize.read(place, wanted)
+        names = found.classes or in_order(name for part in found.parts.values() for name in part.labels)
+        classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}")
+        datasets, expected, said = _images(found, name_of(path), classes, wanted, chosen, transpose)
+    broken = wanted.broken.settle(sum(map(len, datasets.values())))
+    for text in filter(None, [broken, *found.left_out]):
+        warnings.warn(DataWarning(f"{path}: {text}."), stacklevel=3)
+    notes = [f"read as {found.kind}", said]
+    if advice := _transposed(datasets["train"], expected) if not transpose else "":
+        warnings.warn(DataWarning(f"{path}: {advice}"), stacklevel=3)
+    splits = _split(datasets, expected, validation, wanted.per_class)
+    return replace(splits, notes=tuple(filter(None, notes)))
+
+
+def choose_preprocessing(chosen: str | Path | Preprocessing) -> Preprocessing | str:
+    """A preprocessing by its name or from a JSON file; "measured" and "as-is" as they are. Raises ``InputError``."""
+    if isinstance(chosen, Preprocessing):
+        return chosen
+    name = os.fspath(chosen)
+    if name in CHOICES:
+        return NAMED_PREPROCESSING.get(name, name)
+    path = Path(name)
+    if not path.is_file():
+        raise InputError(
+            f"{name}: no preprocessing; expected {', '.join(CHOICES)} or a JSON file{did_you_mean(name, CHOICES)}"
+        )
+    try:
+        with reading(path):
+            return Preprocessing.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _images(
+    found: Found, name: str, classes: Sequence[str], wanted: Wanted, chosen: Preprocessing | str, transpose: bool
+) -> tuple[dict[str, Dataset], Preprocessing, str]:
+    """The datasets by split, the preprocessing that makes their images, and what was found, in words."""
+    parts = dict(found.parts)
+    if isinstance(parts["train"].items, Bitmaps):  # on disk, with labels that are numbers
+        part = parts["train"]
+        data = Dataset(name, part.items, np.asarray(part.labels, np.int32), tuple(classes))
+        if isinstance(chosen, Preprocessing):
+            return {"train": data}, chosen, ""
+        measured = measure(part.items[np.unique(np.linspace(0, len(data) - 1, MEASURED).astype(int))])
+        if chosen == "as-is":
+            return {"train": data}, as_is(data.images.shape[1:]), ""
+        return {"train": data}, measured.preprocessing, f"measured: {measured}"
+    if not isinstance(parts["train"].items, np.ndarray) and not found.strokes:
+        parts = {split: _opened(part, wanted) for split, part in parts.items()}
+    arrays = {split: part.items for split, part in parts.items()}
+    if all(isinstance(array, np.ndarray) for array in arrays.values()) and not found.strokes:
+        parts, expected, said = _bitmaps(parts, chosen, transpose)
+    else:
+        parts, expected, said = _made(parts, found, wanted, chosen, transpose)
+    index = {each: label for label, each in enumerate(classes)}
+    datasets = {}
+    for split, part in parts.items():
+        labels = np.array(
+            [index.get(label, -1) if isinstance(label, str) else label for label in part.labels], np.int32
+        )
+        known = labels >= 0
+        datasets[split] = Dataset(name, np.ascontiguousarray(part.items[known]), labels[known], tuple(classes))
+    return datasets, expected, said
+
+
+def _bitmaps(
+    parts: dict[str, Part], chosen: Preprocessing | str, transpose: bool
+) -> tuple[dict[str, Part], Preprocessing, str]:
+    """Images of one size, used as they are but for channels that say nothing; measured unless told."""
+    arrays = {split: _channels(part.items) for split, part in parts.items()}
+    if any(array.shape[3] == 3 for array in arrays.values()):
+        arrays = {s: np.repeat(a, 3, axis=3) if a.shape[3] == 1 else a for s, a in arrays.items()}
+    if transpose:
+        arrays = {split: np.ascontiguousarray(array.swapaxes(1, 2)) for split, array in arrays.items()}
+    parts = {split: Part(arrays[split], part.labels) for split, part in parts.items()}
+    shape = arrays["train"].shape[1:]
+    if len({array.shape[1:] for array in arrays.values()}) > 1:
+        sizes = "; ".join(f"{split} {array.shape[1:]}" for split, array in arrays.items())
+        raise InputError(f"the splits hold images of several sizes: {sizes}.")
+    if isinstance(chosen, Preprocessing):
+        if chosen.image_shape == shape:
+            return parts, chosen, f"preprocessing: {chosen.describe()}, as asked for"
+        made = {split: Part(np.stack([_one(i, chosen) for i in p.items]), p.labels) for split, p in parts.items()}
+        return made, chosen, f"brought to {chosen.describe()}"
+    if chosen == "as-is":
+        return parts, as_is(shape), f"preprocessing: {as_is(shape).describe()}, as asked for"
+    measured = measure(arrays["train"])
+    return parts, measured.preprocessing, f"measured: {measured}"
+
+
+def _made(
+    parts: dict[str, Part], found: Found, wanted: Wanted, chosen: Preprocessing | str, transpose: bool
+) -> tuple[dict[str, Part], Preprocessing, str]:
+    """Drawings in strokes, rendered; pictures of any sizes, preprocessed."""
+    if isinstance(chosen, Preprocessing):
+        expected = chosen
+    elif found.strokes:
+        expected = QUICKDRAW
+    else:
+        expected = as_is(_picture_shape(parts["train"].items)) if chosen == "as-is" else _tried(parts["train"].items)
+    make: Callable[[Any], NDArray[np.uint8]]
+    make = (lambda one: render_drawings([one], expected)[0]) if found.strokes else (lambda one: _one(one, expected))
+    made = {}
+    for split, part in parts.items():
+        images, labels = [], []
+        for item, label in zip(part.items, part.labels, strict=True):
+            try:
+                image = make(item.content if isinstance(item, _Opened) else item)
+            except InputError as error:
+                named = f"{item.name}: " if isinstance(item, _Opened) else ""
+                wanted.broken(InputError(f"{named}{str(error).removeprefix('the image: ')}"))
+                continue
+            image = image.reshape(expected.image_shape)
+            images.append(image.swapaxes(0, 1) if transpose else image)
+            labels.append(label)
+        empty = np.zeros((0, *expected.image_shape), np.uint8)
+        made[split] = Part(np.stack(images) if images else empty, labels)
+    what = "rendered as" if found.strokes else "preprocessed to"
+    return made, expected, f"{what} {expected.describe()}"
+
+
+def _one(image: Any, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    return preprocess(image, preprocessing).bitmap.reshape(preprocessing.image_shape)
+
+
+def _tried(items: Sequence[Any]) -> Preprocessing:
+    """``QUICKDRAW`` if nearly all of some pictures show a drawing, else as they are."""
+    some = [items[i].content for i in np.unique(np.linspace(0, len(items) - 1, TRIED).astype(int))]
+    drawn = 0
+    for content in some:
+        try:
+            drawn += not _is_color(content) and bool(preprocess(content, QUICKDRAW).bitmap.any())
+        except InputError:
+            pass
+    return QUICKDRAW if drawn >= DRAWINGS * len(some) else as_is(_picture_shape(items))
+
+
+def _is_color(pixels: NDArray[Any]) -> bool:
+    """Whether a picture is more than one ink on one background: its hues are many, as in photographs."""
+    if pixels.ndim < 3 or pixels.shape[2] < 3:
+        return False
+    colors = pixels[..., :3].astype(np.int16)
+    colored = (colors.max(axis=2) - colors.min(axis=2)) > 40
+    return bool(colored.mean() > 0.5)
+
+
+def _picture_shape(items: Sequence[Any]) -> tuple[int, int, int]:
+    gray = all(_channels(one.content[None]).shape[3] == 1 for one in items[:TRIED])
+    return (PICTURE_SIZE, PICTURE_SIZE, 1 if gray else 3)
+
+
+class _Opened:
+    """The pixels of a picture of any size, and its name."""
+
+    def __init__(self, content: NDArray[Any], name: str) -> None:
+        self.content, self.name = content, name
+
+
+def _opened(part: Part, wanted: Wanted) -> Part:
+    """The pixels of pictures: one array where all are small and of one size, else a list."""
+    opened: list[_Opened] = []
+    labels: list[str] = []
+    for item, label in zip(part.items, part.labels, strict=True):
+        name = item if isinstance(item, str) else f"picture {len(labels)}"
+        try:
+            if isinstance(item, np.ndarray):
+                pixels = item
+            else:
+                pixels = array_of(open_picture(io.BytesIO(item) if isinstance(item, bytes) else item))
+        except InputError as error:
+            wanted.broken(InputError(f"{name}: {error}"))
+            continue
+        opened.append(_Opened(pixels[..., None] if pixels.ndim == 2 else pixels, name))
+        labels.append(label)
+    shapes = {one.content.shape[:2] for one in opened}
+    sides = [side for shape in shapes for side in shape]
+    if len(shapes) == 1 and SIDES[0] <= min(sides) and max(sides) <= SIDES[1]:
+        widest = max(_channels(one.content[None]).shape[3] for one in opened)
+        alike = [_channels(one.content[None], widest)[0] for one in opened]
+        return Part(np.stack(alike).astype(np.uint8), labels)
+    return Part(opened, labels)
+
+
+def _channels(images: NDArray[Any], wanted: int | None = None) -> NDArray[Any]:
+    """Images (n, h, w, c) without transparency, on white; with one channel where all three are alike."""
+    if images.shape[3] == 4:
+        alpha = images[..., 3:].astype(np.float32) / 255
+        images = np.rint(images[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    if images.shape[3] == 3 and wanted != 3 and (images == images[..., :1]).all():
+        images = images[..., :1]
+    return np.repeat(images, 3, axis=3) if wanted == 3 and images.shape[3] == 1 else images
+
+
+def _transposed(train: Dataset, preprocessing: Preprocessing) -> str:
+    """Advice where characters are wider than tall, so that rows and columns seem to be exchanged; "" elsewhere."""
+    if not all(len(name) == 1 for name in train.classes) or not len(train) or isinstance(train.images, Bitmaps):
+        return ""
+    some = train.images[:: -(-len(train) // 500)].mean(axis=3)
+    background = np.median(some[:, 0])
+    boxes = np.array(
+        [box_of(ink) for image in some if (ink := np.abs(image - background).astype(np.float32)).max() > 0]
+    )
+    if not len(boxes):
+        return ""
+    tall, wide = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    different = np.abs(tall - wide) > 1
+    share = float((wide > tall)[different].mean()) if different.any() else 0.0
+    if share < WIDER:
+        return ""
+    found = f"{100 * share:.0f} % of the characters are wider than tall"
+    return f"the images seem to be transposed, as EMNIST's are ({found}); --transpose exchanges rows and columns."
+
+
+def _split(datasets: dict[str, Dataset], expected: Preprocessing, validation: float, per_class: int | None) -> Splits:
+    """The splits that the dataset has; those that it lacks are taken from train."""
+    train, test, kept = datasets["train"], datasets.get("test"), datasets.get("validation")
+    if test is None and kept is None:
+        return split_by_hash(train, expected, validation)
+    if test is None:  # only validation is published: it is what others test on
+        return split_training(train, kept, expected, validation, None, per_class)  # type: ignore[arg-type]
+    if kept is None:
+        return split_training(train, test, expected, validation, None, per_class)
+    within = np.ones(len(train), bool) if per_class is None else train.index_in_class < per_class
+    return Splits(train.take(within), kept, test, expected)

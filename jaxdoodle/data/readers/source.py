@@ -1,0 +1,131 @@
+"""A file or folder as it lies on the disk: archives are unpacked, and what is in a folder is listed."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import reading
+
+#: Most bytes that an archive is unpacked to.
+MOST_BYTES = 2**33
+_FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError)
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The file or folder itself or, of an archive (zip, tar, gz) or a folder of nothing else, a folder of its contents.
+
+    That folder is deleted at the end. Raises ``InputError`` at a damaged archive.
+    """
+    archives = [path] if path.is_file() else visible(path)
+    if not archives or not all(entry.is_file() and is_archive(entry) for entry in archives):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="jaxdoodle-") as folder:
+        target = Path(folder) / name_of(path)
+        target.mkdir()
+        for archive in archives:
+            _unpack(archive, target)
+        inner = [entry for entry in visible(target) if entry.is_file() and is_archive(entry)]
+        for archive in inner:  # a gz in a zip, and the like
+            _unpack(archive, target)
+            archive.unlink()
+        yield _descended(target)
+
+
+def name_of(path: Path) -> str:
+    """The name of a dataset: that of its file or folder, without the suffixes of archives."""
+    name = path.resolve().name
+    for suffix in (".zip", ".gz", ".tgz", ".tar", ".csv", ".npz", ".npy", ".mat", ".parquet", ".ndjson"):
+        name = name.removesuffix(suffix)
+    return name or "data"
+
+
+def is_archive(path: Path) -> bool:
+    """Whether this is a zip (but no ``.npz``), a tar, or a gzipped file that is not one of an IDX dataset."""
+    with reading(path), open(path, "rb") as stream:
+        begin = stream.read(2)
+    if begin == b"PK":
+        return path.suffix.lower() not in (".npz", ".pt", ".pth", ".keras", ".docx", ".xlsx")
+    return (begin == b"\x1f\x8b" and "-ubyte" not in path.name) or path.suffix.lower() == ".tar"
+
+
+def visible(folder: Path) -> list[Path]:
+    """The entries of a folder, sorted, without those that file managers and archivers add (.DS_Store, __MACOSX)."""
+    hidden = (".", "__", "Thumbs.db", "desktop.ini")
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(hidden))
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and the folders in it, sorted by path."""
+    found = []
+    for path in visible(folder):
+        found += files_below(path) if path.is_dir() else [path]
+    return found
+
+
+def contents_in_words(path: Path) -> str:
+    """What lies at a path, by suffix: ``12 files in 3 folders (9 .jpeg, 3 .txt)``."""
+    if path.is_file():
+        return f"a file that begins with {path.open('rb').read(16)!r}"
+    files = files_below(path)
+    kinds = Counter(file.suffix.lower() or "without a suffix" for file in files).most_common(5)
+    folders = len({file.parent for file in files} - {path})
+    where = f" in {folders:,} folder{'s' * (folders != 1)}" * bool(folders)
+    listed = f" ({', '.join(f'{count:,} {kind}' for kind, count in kinds)})" * bool(files)
+    return f"{len(files):,} file{'s' * (len(files) != 1)}{where}{listed}"
+
+
+def _descended(folder: Path) -> Path:
+    """The first folder that holds more than one folder: archives often wrap all in one."""
+    while len(entries := visible(folder)) == 1 and entries[0].is_dir():
+        folder = entries[0]
+    return folder
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                members = [info for info in opened.infolist() if "__MACOSX" not in info.filename]
+                _refuse_size(archive, sum(info.file_size for info in members))
+                for info in members:
+                    opened.extract(info, target)  # which keeps within the folder
+        elif tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as opened_tar:
+                listed = opened_tar.getmembers()
+                _refuse_size(archive, sum(info.size for info in listed))
+                opened_tar.extractall(target, filter="data")
+        else:
+            with gzip.open(archive) as stream, open(target / archive.name.removesuffix(".gz"), "wb") as file:
+                shutil.copyfileobj(_Limited(stream, archive), file, 2**20)
+    except (*_FAULTS, RuntimeError) as error:
+        raise InputError(f"{archive}: cannot be unpacked; {str(error).rstrip('.')}.") from None
+
+
+def _refuse_size(archive: Path, size: int) -> None:
+    if size > MOST_BYTES:
+        raise InputError(f"{archive}: unpacks to {size:,} bytes; at most {MOST_BYTES:,} are unpacked.")
+
+
+class _Limited:
+    """A stream that ends in an error after ``MOST_BYTES``."""
+
+    def __init__(self, stream: gzip.GzipFile, archive: Path) -> None:
+        self.stream, self.archive, self.count = stream, archive, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self.stream.read(size)
+        self.count += len(chunk)
+        _refuse_size(self.archive, self.count)
+        return chunk

@@ -1,0 +1,1 @@
+"""Datasets in tables: CSV, NumPy arrays, parquet, MATLAB."""

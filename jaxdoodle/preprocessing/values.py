@@ -1,0 +1,149 @@
+"""What programs hold in place of a file: bytes, data URLs, arrays of many shapes, the values of drawing components.
+
+``content_of`` gives what ``preprocess`` reads: a path, a Pillow image, an array (h, w[, c]), or a drawing in strokes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing import inputs
+
+#: Sides of nested lists of numbers, from which on they are a picture; strokes of so many lists do not exist.
+LEAST_SIDE = 5
+#: Where components keep the picture: Gradio's editor and sketch pad, streamlit-canvas, records of Hugging Face.
+PICTURE_KEYS = ("composite", "image_data", "image", "bytes", "path", "mask", "background")
+
+
+def content_of(value: Any, shape: tuple[int, ...]) -> Any:
+    """What a value holds.
+
+    Args:
+      value: Bytes of a picture, an SVG or JSON; a file that is open; a path, a data URL, or text of an SVG or JSON; an
+        array, a Pillow image, strokes, or what Gradio, streamlit-canvas and fabric.js give.
+      shape: (height, width, channels) that the network takes: a flat array of so many numbers has it.
+
+    Returns:
+      A path, a Pillow image, an array (h, w) or (h, w, channels), or a list of strokes.
+
+    Raises:
+      InputError: It holds neither a picture nor a drawing.
+    """
+    if isinstance(value, str):
+        return _from_text(value)
+    if isinstance(value, os.PathLike) or hasattr(value, "getbands"):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _from_bytes(bytes(value))
+    if hasattr(value, "read"):
+        return _from_bytes(value.read())
+    if isinstance(value, np.ndarray):
+        return _shaped(value, shape)
+    for name in ("image_data", "json_data"):  # what streamlit-canvas returns
+        if getattr(value, name, None) is not None:
+            return content_of(getattr(value, name), shape)
+    if isinstance(value, Mapping):
+        return _from_mapping(value, shape)
+    if isinstance(value, list | tuple):
+        return _from_list(value, shape)
+    if hasattr(value, "__array__"):
+        return _shaped(np.asarray(value), shape)
+    return value  # of no use, which is said by name
+
+
+def _from_text(text: str) -> Any:
+    if text.startswith("data:"):
+        import binascii
+        from base64 import b64decode
+        from urllib.parse import unquote_to_bytes
+
+        head, _, body = text.partition(",")
+        try:
+            return _from_bytes(b64decode(body, validate=True) if head.endswith(";base64") else unquote_to_bytes(body))
+        except (binascii.Error, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"a data URL is data:TYPE;base64,CONTENT; got {text[:40]!r}.") from None
+    return text if inputs.is_path(text) else _from_bytes(text.encode())
+
+
+def _from_bytes(content: bytes) -> Any:
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"[", b"{"):
+        from jaxdoodle.strokes import readers
+
+        return readers.from_text(content)
+    from jaxdoodle.preprocessing.pictures import open_picture
+
+    return open_picture(io.BytesIO(content))
+
+
+def _from_mapping(value: Mapping[Any, Any], shape: tuple[int, ...]) -> Any:
+    held = [value[key] for key in PICTURE_KEYS if value.get(key) is not None]
+    held += list(value["layers"]) if isinstance(value.get("layers"), list | tuple) else []
+    for one in held:
+        found = content_of(one, shape)
+        if len(held) == 1 or not _blank(found):
+            return found
+    if held:
+        return content_of(held[0], shape)
+    if value.get("json_data") is not None:
+        return content_of(value["json_data"], shape)
+    if not value:
+        raise InputError("the value of the drawing component is empty.")
+    return _drawing_of(value)
+
+
+def _from_list(value: Any, shape: tuple[int, ...]) -> Any:
+    try:
+        numbers = np.asarray(value)
+    except ValueError:  # of uneven lengths
+        return _drawing_of(value)
+    flat = numbers.ndim == 1 and numbers.size >= LEAST_SIDE**2
+    if numbers.dtype.kind in "biuf" and (flat or (numbers.ndim >= 2 and min(numbers.shape[:2]) >= LEAST_SIDE)):
+        return _shaped(numbers, shape)
+    return _drawing_of(value)
+
+
+def _drawing_of(value: Any) -> Any:
+    from jaxdoodle.strokes.forms import drawing_of
+
+    return drawing_of(value)
+
+
+def _blank(content: Any) -> bool:
+    """Whether a layer or a picture of a component is of one color, or transparent."""
+    if isinstance(content, list | tuple | str | os.PathLike):
+        return False
+    pixels = np.asarray(content)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = pixels[pixels[..., 3] > 0]
+    return not pixels.size or bool((pixels == pixels[(0,) * (pixels.ndim - 1)]).all())
+
+
+def _shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """As (h, w) or (h, w, channels): one of a batch, channels first, flat, of the network's size or square."""
+    if array.ndim == 4 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4):
+        array = array[0] if array.shape[0] == 1 else np.moveaxis(array, 0, 2) if array.shape[0] in (3, 4) else array
+    if array.ndim == 3 and array.shape[0] == 1 and array.shape[1] > 1 and array.shape[2] > 1:
+        array = array[0]
+    if array.ndim == 3 and array.shape[2] == 2:  # gray and alpha
+        array = np.concatenate([array[..., :1]] * 3 + [array[..., 1:]], axis=2)
+    if array.ndim == 2 and 1 in array.shape and array.size == math.prod(shape):
+        array = array.reshape(-1)
+    if array.ndim == 1:
+        side = math.isqrt(array.size)
+        if array.size == math.prod(shape):
+            return array.reshape(shape)
+        if side * side == array.size and side > 1:
+            return array.reshape(side, side)
+    return array

@@ -1,0 +1,148 @@
+"""The forms that programs give strokes in -> a drawing: a list of ``(x, y)``, two equally long lists for each stroke.
+
+    [xs, ys], [xs, ys, times]              two or three lists for each stroke, as Quick, Draw! has it
+    [[x, y], ...], [{"x": x, "y": y}, ...] a list of points for each stroke, with a time or pressure or without
+    {"objects": [...]}                     fabric.js, which canvases in the browser are made with
+
+Two lists of two numbers may be either of the first two; they are told apart by the other strokes of the drawing, else
+by tuples (``(xs, ys)``, or ``[(x, y), (x, y)]``), else it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.strokes.drawing import Drawing, check, shortened
+
+COLUMNS, POINTS = "columns", "points"
+#: Fewest points of a stroke that have a third number each; two or three lists of three numbers are x and y (and times).
+LEAST_TIMED = 4
+
+
+class Columns(list[Any]):
+    """A drawing of which it is known that its strokes are ``(x, y)``."""
+
+
+def drawing_of(found: Any, published: bool = False) -> Drawing:
+    """A drawing in any form, checked.
+
+    Args:
+      found: Strokes, one stroke of points, or a mapping that holds them as ``"drawing"``, ``"strokes"`` or
+        ``"objects"``.
+      published: Whether it is known to be in Quick, Draw!'s form where it may be either.
+
+    Returns:
+      ``(x, y)``, or ``(x, y, times)``, of each stroke, as ``Columns``.
+
+    Raises:
+      InputError: It is no drawing, or may be read in two ways.
+    """
+    if isinstance(found, Columns):
+        return found
+    if isinstance(found, Mapping):
+        if isinstance(found.get("objects"), Sequence):
+            return _fabric(found["objects"])
+        key = next((key for key in ("drawing", "strokes", "lines", "points") if key in found), None)
+        if key is None:
+            raise InputError(f'expected a JSON object with a "drawing"; got {shortened(found)}.')
+        found = found[key]
+    if isinstance(found, list | tuple) and found and all(isinstance(one, Mapping) for one in found):
+        held = [next((one[key] for key in ("points", "path") if key in one), None) for one in found]
+        found = [found] if None in held else held
+    if not isinstance(found, list | tuple) or not found:
+        check(found)
+    strokes = [_without_names(stroke) for stroke in found]
+    forms = [_forms(stroke) for stroke in strokes]
+    common = set.intersection(*forms)
+    told = next((form for form in map(_told, strokes) if form), None)
+    if common == {COLUMNS, POINTS} and not published and told is None:
+        raise InputError(
+            "the strokes may be lists of x and of y, or lists of points; "
+            'give each as a tuple (xs, ys), or each point as {"x": x, "y": y}.'
+        )
+    if common == {POINTS} or (common == {COLUMNS, POINTS} and not published and told == POINTS):
+        strokes = [tuple([point[axis] for point in stroke] for axis in (0, 1)) for stroke in strokes]
+    check(strokes)
+    return Columns(strokes)
+
+
+def _without_names(stroke: Any) -> Any:
+    """Points ``{"x": x, "y": y}`` as tuples, lists ``{"x": xs, "y": ys}`` as a tuple."""
+    try:
+        if isinstance(stroke, Mapping):
+            return stroke["x"], stroke["y"]
+        if isinstance(stroke, list | tuple) and stroke and all(isinstance(point, Mapping) for point in stroke):
+            return [(point["x"], point["y"]) for point in stroke]
+    except KeyError:
+        raise InputError(f'a point has an "x" and a "y"; got {shortened(stroke)}.') from None
+    return stroke.tolist() if isinstance(stroke, np.ndarray) else stroke
+
+
+def _forms(stroke: Any) -> set[str]:
+    """The forms that a stroke may be in; what is in none is given to ``check`` as columns."""
+    if not isinstance(stroke, list | tuple) or any(isinstance(part, str | Mapping) for part in stroke):
+        return {COLUMNS}
+    try:
+        parts = [list(part) for part in stroke]
+    except TypeError:
+        return {COLUMNS}
+    sizes = {len(part) for part in parts}
+    if len(sizes) != 1 or not all(isinstance(value, Real) for part in parts for value in part):
+        return {COLUMNS}
+    size, found = sizes.pop(), set()
+    if len(parts) in (2, 3) and (len(parts) == 2 or _ascends(parts[2])):
+        found.add(COLUMNS)
+    if size == 2 or (size == 3 and len(parts) >= LEAST_TIMED):
+        found.add(POINTS)
+    return found or {COLUMNS}
+
+
+def _ascends(times: Sequence[Any]) -> bool:
+    return all(a <= b for a, b in zip(times, times[1:], strict=False))
+
+
+def _told(stroke: Any) -> str | None:
+    """What tuples say: ``(xs, ys)``, or a list of ``(x, y)``."""
+    if not isinstance(stroke, list | tuple):
+        return None
+    inner = {isinstance(part, tuple) for part in stroke}
+    if isinstance(stroke, tuple) and inner == {False}:
+        return COLUMNS
+    return POINTS if isinstance(stroke, list) and inner == {True} else None
+
+
+def _fabric(objects: Sequence[Any]) -> Drawing:
+    """The objects of a fabric.js canvas, by way of SVG: paths are in its coordinates, the others begin at ``left``."""
+    from jaxdoodle.strokes import svg
+
+    parts = []
+    for one in objects:
+        if not isinstance(one, Mapping):
+            raise InputError(f"an object of a canvas has a type; got {shortened(one)}.")
+        kind = str(one.get("type", "")).lower()
+        values = {name: escape(str(value)) for name, value in one.items() if isinstance(value, Real | str)}
+        place = f'transform="translate({values.get("left", 0)} {values.get("top", 0)})"'
+        if kind == "path" and isinstance(one.get("path"), Sequence):
+            text = (
+                one["path"] if isinstance(one["path"], str) else " ".join(str(v) for part in one["path"] for v in part)
+            )
+            parts.append(f'<path d="{escape(text)}"/>')
+        elif kind == "line":
+            ends = " ".join(f'{name}="{values.get(name, 0)}"' for name in ("x1", "y1", "x2", "y2"))
+            parts.append(f"<line {ends} {place}/>")
+        elif kind == "rect":
+            sides = f'width="{values.get("width", 0)}" height="{values.get("height", 0)}"'
+            parts.append(f'<rect {sides} stroke="black" {place}/>')
+        elif kind == "circle":
+            radius = values.get("radius", 0)
+            parts.append(f'<circle r="{radius}" cx="{radius}" cy="{radius}" {place}/>')
+        elif kind == "ellipse":
+            rx, ry = values.get("rx", 0), values.get("ry", 0)
+            parts.append(f'<ellipse rx="{rx}" ry="{ry}" cx="{rx}" cy="{ry}" {place}/>')
+    return Columns(svg.strokes_of(f"<svg>{''.join(parts)}</svg>".encode()))

@@ -1,0 +1,244 @@
+"""Datasets as people hold them are told from their content; the same digits come out of every format."""
+
+import csv
+import gzip
+import json
+import shutil
+import struct
+import warnings
+
+import numpy as np
+import pytest
+
+from jaxdoodle.core.errors import DataWarning
+from jaxdoodle.data import load_dataset
+from jaxdoodle.preprocessing import MNIST
+
+COUNT = 60
+
+
+def images_and_labels():
+    """Bars of 20 pixels of ink in two directions, with noise in their strength, as uint8 (60, 28, 28)."""
+    rng, labels = np.random.default_rng(0), np.arange(COUNT) % 3
+    images = np.zeros((COUNT, 28, 28), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        strength = rng.integers(200, 256)
+        if label != 1:
+            image[4:24, 13:15] = strength
+        if label != 0:
+            image[13 + label : 15 + label, 4:24] = strength
+        image[4 + rng.integers(0, 20), 13] = rng.integers(1, 255)
+    return images, labels
+
+
+IMAGES, LABELS = images_and_labels()
+FLAT = IMAGES.reshape(COUNT, -1)
+
+
+def write_rows(path, rows, header=None):
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header] * bool(header) + rows)
+    return path
+
+
+def kaggle(folder):
+    header = ["label", *(f"pixel{i}" for i in range(784))]
+    write_rows(folder / "test.csv", FLAT.tolist()[:5], header[1:])
+    write_rows(folder / "train.csv", np.c_[LABELS, FLAT].tolist(), header)
+    return folder
+
+
+def label_last(folder):
+    return write_rows(folder / "mine.csv", np.c_[FLAT, LABELS].tolist())
+
+
+def quoted(folder):
+    rows = [[f'"{cell}"' for cell in row] for row in np.c_[LABELS, FLAT].tolist()]
+    (folder / "mine.csv").write_text("\n".join(",".join(row) for row in rows))
+    return folder / "mine.csv"
+
+
+def keras(folder):
+    x, y = {"x_train": IMAGES[:40], "x_test": IMAGES[40:]}, {"y_train": LABELS[:40], "y_test": LABELS[40:]}
+    np.savez(folder / "mnist.npz", **x, **y)
+    return folder / "mnist.npz"
+
+
+def pair(folder):
+    np.save(folder / "X.npy", IMAGES / 255)
+    np.save(folder / "Y.npy", np.eye(3)[LABELS])
+    return folder
+
+
+def each_class(folder):
+    for label in range(3):
+        np.save(folder / f"full_numpy_bitmap_{label}.npy", FLAT[label == LABELS])
+    return folder
+
+
+def matlab(folder):
+    from scipy.io import savemat
+
+    columns = IMAGES.swapaxes(1, 2).reshape(COUNT, -1) / 255
+    savemat(folder / "data.mat", {"X": columns, "y": (LABELS[:, None] + 9) % 10 + 1})
+    return folder / "data.mat"
+
+
+def parquet(folder):
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    def png(image):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        return {"bytes": file.getvalue(), "path": None}
+
+    table = pa.table({"image": [png(image) for image in IMAGES], "label": LABELS.tolist()})
+    pq.write_table(table, folder / "train-00000-of-00001.parquet")
+    return folder
+
+
+FORMATS = [kaggle, label_last, quoted, keras, pair, each_class, matlab, parquet]
+
+
+@pytest.mark.parametrize("write", FORMATS, ids=[write.__name__ for write in FORMATS])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "zipped"])
+def test_the_same_images_come_out_of_every_format(write, zipped, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path = write(folder)
+    if zipped:
+        path = shutil.make_archive(str(tmp_path / "archive"), "zip", folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if write is not kaggle else "ignore")
+        splits = load_dataset(path)
+    parts = list(splits.sets.values())
+    assert sum(map(len, parts)) == COUNT and splits.preprocessing.image_shape == (28, 28, 1)
+    found = {
+        (image.tobytes(), splits.classes[n])
+        for part in parts
+        for image, n in zip(part.images, part.labels, strict=True)
+    }
+    names = ["0", "1", "2"]
+    assert found == {(image.tobytes(), names[label]) for image, label in zip(IMAGES, LABELS, strict=True)}
+
+
+def test_a_table_without_labels_is_said_to_be_left_out(tmp_path):
+    with pytest.warns(DataWarning, match="left out test.csv, which has no labels"):
+        load_dataset(kaggle(tmp_path))
+
+
+def test_rows_that_are_broken_are_left_out_and_named(tmp_path, refusal):
+    path = label_last(tmp_path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:5], "1,2,3", *lines[5:]]))
+    with pytest.warns(DataWarning, match=r"line 6: 3 columns; expected 785"):
+        assert sum(map(len, load_dataset(path).sets.values())) == COUNT
+    assert "line 6: 3 columns" in refusal(load_dataset, path, skip_broken=False)
+    path.write_text("\n".join([*lines[:5], *["1,2,3"] * 9, *lines[5:]]))
+    assert "9 of 69 drawings cannot be read, more than 5 %" in refusal(load_dataset, path)
+
+
+@pytest.mark.parametrize("side", [8, 20, 32, 64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_any_size_gray_or_rgb_are_a_dataset(side, channels, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, side, side, channels), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(30) % 3)
+    splits = load_dataset(tmp_path / "a.npz")
+    assert splits.train.images.shape[1:] == splits.preprocessing.image_shape == (side, side, channels)
+    assert splits.preprocessing.as_is
+
+
+def test_a_folder_like_torchvision_s_is_read_and_emnist_s_is_noticed_and_mended(tmp_path, idx_bytes):
+    raw = tmp_path / "EMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split, rows in (("train", slice(40)), ("test", slice(40, None))):
+        content = {
+            "images-idx3": IMAGES[rows].swapaxes(1, 2).copy(),
+            "labels-idx1": (LABELS[rows] + 1).astype(np.uint8),
+        }
+        for kind, array in content.items():
+            (raw / f"emnist-letters-{split}-{kind}-ubyte.gz").write_bytes(gzip.compress(idx_bytes(array)))
+    as_published = load_dataset(tmp_path)
+    mended = load_dataset(tmp_path, transpose=True)
+    assert as_published.classes == mended.classes == ("A", "B", "C")
+    np.testing.assert_array_equal(mended.test.images[..., 0], IMAGES[40:])
+
+
+STROKES = {"cross": [[[0, 9, 255], [0, 9, 255]], [[255, 9, 0], [0, 200, 255]]], "line": [[[0, 5, 255], [9, 9, 9]]]}
+
+
+def record(word, i, recognized=True):
+    drawing = [[[x + i % 7 for x in xs], [y + i for y in ys]] for xs, ys in STROKES[word]]
+    return {"word": word, "recognized": recognized, "drawing": drawing}
+
+
+def words(folder):
+    lines = [json.dumps(record(word, i, i > 2)) for i in range(20) for word in STROKES]
+    (folder / "mine.ndjson").write_text("\n".join(lines))
+    return folder / "mine.ndjson"
+
+
+def kaggle_strokes(folder):
+    header = ["countrycode", "drawing", "recognized", "word"]
+    for word in STROKES:
+        found = [record(word, i, i > 2) for i in range(20)]
+        rows = [["DE", json.dumps(one["drawing"]), one["recognized"], word] for one in found]
+        write_rows(folder / f"{word}.csv", rows, header)
+    return folder
+
+
+def binary(folder):
+    for word in STROKES:
+        (folder / word).mkdir()
+        content = b""
+        for i in range(20):
+            one = record(word, 0, i > 2)
+            content += struct.pack("<Q2sbIH", i, b"DE", one["recognized"], 0, len(one["drawing"]))
+            for xs, ys in one["drawing"]:
+                content += struct.pack("<H", len(xs)) + bytes(xs) + bytes(ys)
+        (folder / word / "full_binary.bin").write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("write", [words, kaggle_strokes, binary])
+def test_strokes_are_training_data(write, tmp_path):
+    path = write(tmp_path)
+    splits = load_dataset(path)
+    assert splits.classes == ("cross", "line") and sum(map(len, splits.sets.values())) == 40
+    assert sum(map(len, load_dataset(path, recognized_only=True).sets.values())) == 34
+    assert load_dataset(path, preprocessing="mnist").preprocessing == MNIST
+    assert sum(map(len, load_dataset(path, per_class=5).sets.values())) == 10
+
+
+def test_sketch_rnn_s_files_keep_their_splits(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        parts = {}
+        for split, count in (("train", 9), ("valid", 3), ("test", 4)):
+            parts[split] = np.empty(count, object)
+            for row in range(count):
+                parts[split][row] = np.c_[rng.integers(-30, 30, (12, 2)), np.arange(12) == 11].astype(np.int16)
+        np.savez_compressed(tmp_path / f"{name}.npz", **parts)
+    splits = load_dataset(tmp_path)
+    assert splits.classes == ("cat", "dog")
+    assert [len(splits.sets[name]) for name in ("train", "validation", "test")] == [18, 6, 8]
+
+
+def test_what_is_no_dataset_says_what_was_found_and_what_would_be_read(tmp_path, refusal):
+    for name in ("a.docx", "b.docx", "c.txt"):
+        (tmp_path / name).write_text("hello")
+    text = refusal(load_dataset, tmp_path)
+    assert "found 3 files (2 .docx, 1 .txt); expected a folder of pictures" in text and "parquet" in text
+
+
+def test_a_folder_with_the_name_of_a_dataset_is_never_replaced_in_silence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "doodles").mkdir()
+    label_last(tmp_path / "doodles")
+    with pytest.warns(DataWarning, match="the dataset of this name, not the folder; that one is ./doodles"):
+        assert "clock" in load_dataset("doodles", per_class=5).classes
+    assert load_dataset("./doodles").classes == ("0", "1", "2")
