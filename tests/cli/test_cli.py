@@ -114,7 +114,7 @@ FAULTS = [
     ("train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/bad.json", "bad.json: File exists"),
     ("evaluate {tmp}/absent.npz --dataset doodles", "absent.npz"),
     ("evaluate {tmp}/bad.json --dataset doodles", "bad.json"),
-    ("evaluate {model} --dataset doodles --set tset", "no test set 'tset'; it has test"),
+    ("evaluate {model} --dataset doodles --set tset", "no set 'tset'; it has train"),
     ("predict {model} {tmp}/zip.npy", "zip.npy: starts with b.PK.*expected a .npy file"),
     ("predict {model} {tmp}/none.npy", "none.npy: holds .u1 .0, 28, 28."),
     ("predict {model} {tmp}/none.ndjson", "none.ndjson: holds no drawing"),
