@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import InputError, did_you_mean
+from jaxdoodle.core.user_code import run_whole
 from jaxdoodle.inference.answers import count
 from jaxdoodle.nn import Layer, ModelSpec
 
@@ -111,14 +112,9 @@ def layers_of(path: str | None) -> list[type]:
     """The classes marked ``@nn.layer`` in a Python file, which is run; none without a file. Raises ``InputError``."""
     if path is None:
         return []
-    import runpy
-
-    try:
-        names = runpy.run_path(path)
-    except Exception as error:  # whatever the user's code raises
-        raise InputError(f"{path}: cannot be run; {type(error).__name__}: {' '.join(str(error).split())}") from error
-    classes = [value for value in names.values() if isinstance(value, type) and issubclass(value, Layer)]
-    found = [each for each in classes if each.__module__ == names["__name__"]]
+    module = run_whole(Path(path))
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Layer)]
+    found = [each for each in classes if each.__module__ == module.__name__]
     if not found:
         raise InputError(f"{path}: has no class marked @nn.layer.")
     return found

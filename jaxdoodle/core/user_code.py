@@ -1,0 +1,356 @@
+"""Run a Python file or notebook of the user's: as a whole, or statement by statement as far as it goes."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import json
+import linecache
+import re
+import signal
+import sys
+import threading
+import time
+import tokenize
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jaxdoodle.core.errors import InputError
+
+__all__ = ["Problem", "TimeOutError", "UserCode", "run_statements", "run_whole", "time_limit"]
+
+#: Calls of one function whose arguments are kept.
+_CALLS_KEPT = 2
+#: Largest array (entries) that is kept as an argument: more is a data set, and the checks draw their own.
+_LARGEST = 20_000
+
+
+class TimeOutError(BaseException):
+    """The time of ``time_limit`` is over. Not an ``Exception``: code that catches all of these must end, too."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise ``TimeOutError`` inside the block after that many seconds. Python code in the main thread only."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield  # without signals nothing can be interrupted
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise TimeOutError
+
+    start, before = time.monotonic(), signal.signal(signal.SIGALRM, stop)
+    # repeated: one may be lost in a destructor
+    outer, _ = signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01), 0.1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if outer:  # a limit around this one goes on
+            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - start), 0.01), 0.1)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A statement that did not run: where it begins, and why in one line."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.line}: {self.text}"
+
+
+@dataclass
+class UserCode:
+    """A file that was run.
+
+    Args:
+      path: The file.
+      module: Its names.
+      parts: Name for tracebacks and source of the file, or of each code cell of a notebook.
+      problems: The statements that did not run, in order.
+      main: The statements below ``if __name__ == "__main__"``, not run.
+      trees: The syntax tree of each part (a notebook's cells, else one).
+      calls: By function, as ``key`` gives it: the arguments of its first calls, by name.
+    """
+
+    path: Path
+    module: types.ModuleType
+    parts: list[tuple[str, str]]
+    problems: list[Problem] = field(default_factory=list)
+    main: list[ast.stmt] = field(default_factory=list)
+    trees: list[ast.Module] = field(default_factory=list)
+    calls: dict[tuple[str, str, int], list[dict[str, Any]]] = field(default_factory=dict)
+
+    @staticmethod
+    def key(code: types.CodeType) -> tuple[str, str, int]:
+        return code.co_filename, code.co_name, code.co_firstlineno
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Note the arguments of every call of a function that the file defines."""
+        parts = {name for name, _ in self.parts}
+
+        def note(frame: types.FrameType, event: str, _: Any) -> None:
+            code = frame.f_code
+            if event != "call" or code.co_filename not in parts:
+                return
+            kept = self.calls.setdefault(self.key(code), [])
+            if len(kept) < _CALLS_KEPT:
+                names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+                with contextlib.suppress(Exception):  # what cannot be copied is not kept
+                    kept.append({n: copy.deepcopy(_small(v)) for n, v in frame.f_locals.items() if n in names})
+
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+    def run_examples(self, seconds: float) -> None:
+        """Run what follows ``if __name__ == "__main__"`` and the test functions; the module's names stay as they are.
+
+        Args:
+          seconds: Time for all of it.
+        """
+        names = vars(self.module)
+        before = dict(names)
+        file = self.parts[-1][0]
+        with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
+            for statement in self.main:
+                _run_one(statement, file, names)
+        for name, value in before.items():
+            if name.startswith("test") and isinstance(value, types.FunctionType) and not value.__code__.co_argcount:
+                with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
+                    value()
+        names.clear()
+        names.update(before)
+
+
+def _small(value: Any) -> Any:
+    if getattr(value, "size", 0) > _LARGEST:
+        raise ValueError("a data set")
+    return value
+
+
+def run_whole(path: Path) -> types.ModuleType:
+    """Import a file by its path; its folder is importable meanwhile.
+
+    Args:
+      path: A Python file or a notebook.
+
+    Returns:
+      The module, under a name that no import finds.
+
+    Raises:
+      InputError: It is not there, cannot be read, or raises; names the file.
+    """
+    code = _begin(path)
+    try:
+        for name, source in code.parts:
+            exec(compile(source, name, "exec", dont_inherit=True), vars(code.module))
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        raise InputError(f"{path}: cannot be run; {_words(error)}") from error
+    finally:
+        sys.path[:] = [folder for folder in sys.path if folder not in _folders(path)]
+    return code.module
+
+
+def run_statements(path: Path, seconds: float) -> UserCode:
+    """Run a file or notebook as far as it goes: a statement that fails, hangs or exits ends itself alone.
+
+    A package that is not installed is replaced by an object that says so where it is used. Meant for a process of its
+    own: the file's folders stay importable.
+
+    Args:
+      path: A Python file or a notebook.
+      seconds: Time for all statements other than imports.
+
+    Returns:
+      The names that were defined, and what did not run.
+
+    Raises:
+      InputError: The file cannot be read, or is not Python.
+    """
+    code, left = _begin(path), seconds
+    flags = 0
+    for name, source in code.parts:
+        try:
+            tree = ast.parse(source, name)
+        except (SyntaxError, ValueError) as error:
+            text = f"syntax error: {getattr(error, 'msg', error)}"
+            problem = Problem(name, getattr(error, "lineno", None) or 1, text)
+            if path.suffix != ".ipynb":
+                raise InputError(f"{path}:{problem.line}: {text}") from None
+            code.problems.append(problem)
+            continue
+        code.trees.append(tree)
+        for statement in _singly(tree.body):
+            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                import __future__
+
+                flags |= sum(getattr(__future__, a.name).compiler_flag for a in statement.names)
+            elif _is_main(statement):
+                code.main += statement.body  # type: ignore[attr-defined]
+            elif isinstance(statement, ast.Import | ast.ImportFrom):
+                code.problems += _import(statement, name, code.module)
+            else:
+                with code.recording():
+                    new, left = _timed(statement, name, vars(code.module), left, flags)
+                code.problems += new
+    return code
+
+
+def _begin(path: Path) -> UserCode:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a Python file was expected")
+    module = types.ModuleType(f"checked_{path.stem}")
+    module.__file__ = str(path.resolve())
+    sys.modules[module.__name__] = module  # dataclasses look there
+    if path.suffix == ".ipynb":
+        vars(module).update(get_ipython=lambda: _Missing("IPython"), display=lambda *values, **options: None)
+    sys.path[:0] = _folders(path)
+    parts = _parts(path)
+    for name, source in parts:
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return UserCode(path, module, parts)
+
+
+def _folders(path: Path) -> list[str]:
+    """The file's own folder, and the one above it, from which ``import package.sibling`` works."""
+    folder = path.resolve().parent
+    return [str(folder), str(folder.parent)]
+
+
+# -- source ----------------------------------------------------------------------------------------------------------
+
+
+def _parts(path: Path) -> list[tuple[str, str]]:
+    """(name for tracebacks, source) of the file, or of each code cell of a notebook."""
+    whole = str(path.resolve())
+    try:
+        if path.suffix != ".ipynb":
+            with tokenize.open(path) as file:
+                return [(whole, file.read())]
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+        sources = [c["source"] for c in cells if c["cell_type"] == "code"]
+        texts = [s if isinstance(s, str) else "".join(s) for s in sources]
+    except (OSError, SyntaxError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        kind = "a notebook" if path.suffix == ".ipynb" else "Python text"
+        raise InputError(f"{path}: cannot be read as {kind}; {_words(error)}") from None
+    return [(f"{whole}[cell {k}]", _without_magics(text)) for k, text in enumerate(texts, 1)]
+
+
+_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")  # the others hold another language
+
+
+def _without_magics(text: str) -> str:
+    """The cell as Python: lines keep their numbers."""
+    first = text.lstrip().partition("\n")[0]
+    if first.startswith("%%") and first.split()[0] not in _CELL_MAGICS:
+        return ""
+    lines = []
+    for line in text.splitlines():
+        magic = re.match(r"(\s*)([%!?]|\w[\w.]*\?+\s*$)", line)
+        assigned = re.match(r"(\s*\w+\s*=\s*)[%!]\w", line)
+        lines.append(magic[1] + "pass" if magic else assigned[1] + "None" if assigned else line)
+    return "\n".join(lines) + "\n"
+
+
+def _singly(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements, ``import a, b`` as two."""
+    for statement in body:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                yield ast.copy_location(ast.Import([alias]), statement)
+        else:
+            yield statement
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.If)
+        and "__name__" in ast.dump(statement.test)
+        and "__main__" in ast.dump(statement.test)
+    )
+
+
+# -- execution -------------------------------------------------------------------------------------------------------
+
+
+def _run_one(statement: ast.stmt, file: str, names: dict[str, Any], flags: int = 0) -> None:
+    whole = ast.Module([statement], [])
+    exec(compile(whole, file, "exec", flags, dont_inherit=True), names)
+
+
+def _timed(
+    statement: ast.stmt, file: str, names: dict[str, Any], left: float, flags: int
+) -> tuple[list[Problem], float]:
+    """Run one statement. Gives what went wrong and the time that is left."""
+    start, text = time.monotonic(), ""
+    try:
+        with time_limit(max(left, 1.0)):
+            _run_one(statement, file, names, flags)
+    except TimeOutError:
+        text = f"did not end within {max(left, 1.0):.0f} s and was ended there"
+    except SystemExit:
+        text = "the program ends itself here; what follows was run all the same"
+    except BaseException as error:  # whatever the user's code raises
+        text = _words(error)
+        if getattr(statement, "decorator_list", ()) and isinstance(error, ImportError):
+            statement.decorator_list = []  # type: ignore[attr-defined]
+            with contextlib.suppress(Exception):
+                _run_one(statement, file, names, flags)
+                text = f"{text}; defined without its decorators"
+    left -= time.monotonic() - start
+    return ([Problem(file, statement.lineno, text)] if text else []), left
+
+
+def _import(statement: ast.Import | ast.ImportFrom, file: str, module: types.ModuleType) -> list[Problem]:
+    if isinstance(statement, ast.ImportFrom) and statement.level:
+        statement.level, statement.module = 0, statement.module or "__init__"
+    try:
+        _run_one(statement, file, vars(module))
+        return []
+    except BaseException as error:  # whatever the imported module raises: the pair may not need it
+        for alias in statement.names:
+            package = alias.name if isinstance(statement, ast.Import) else f"{statement.module}.{alias.name}"
+            name = alias.asname or alias.name.partition(".")[0]
+            if name != "*":
+                vars(module)[name] = _Missing(package if alias.asname else package.partition(".")[0])
+        return [Problem(file, statement.lineno, _words(error))]
+
+
+class _Missing:
+    """Stands for a package that is not installed: may be named, and says what is missing where it is used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> _Missing:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Missing(f"{self._name}.{name}")
+
+    def __getitem__(self, _: Any) -> _Missing:  # in annotations
+        return self
+
+    __or__ = __ror__ = __getitem__
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise ModuleNotFoundError(f"{self._name.partition('.')[0]} is not installed; {self._name} was called")
+
+    def __mro_entries__(self, _: Any) -> tuple[type, ...]:
+        raise ModuleNotFoundError(f"{self._name.partition('.')[0]} is not installed; {self._name} is a base class")
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,0 +1,112 @@
+"""A file of the user's is run as a whole, or as far as it goes."""
+
+import json
+
+import pytest
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.user_code import TimeOutError, UserCode, run_statements, run_whole, time_limit
+
+BROKEN = """
+import sys
+import no_such_package as nsp, math
+from no_such_package import curve
+
+@nsp.decorated
+def decorated(x): return math.floor(x)
+
+@curve("fast")
+def compiled(x): return x + 1
+
+1 / 0
+while True: pass
+sys.exit(0)
+def after(x): return 2 * x
+after(21)
+if __name__ == "__main__":
+    after([1, 2])
+    raise ValueError
+def test_after(): after("a")
+"""
+
+
+def test_a_file_is_run_as_far_as_it_goes(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text(BROKEN)
+    code = run_statements(path, 1.0)
+    assert code.module.after(2) == 4 and code.module.compiled(1) == 2
+    told = [str(p) for p in code.problems]
+    for line, word in ((3, "no_such_package"), (12, "ZeroDivisionError"), (13, "did not end"), (14, "ends itself")):
+        assert any(t.startswith(f"broken.py:{line}: ") and word in t for t in told), told
+
+
+def test_calls_are_recorded_in_the_file_below_main_and_in_tests(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text(BROKEN.replace("while True: pass", ""))
+    code = run_statements(path, 1.0)
+    key = UserCode.key(code.module.after.__code__)
+    assert code.calls[key] == [{"x": 21}]
+    before = dict(vars(code.module))
+    code.run_examples(1.0)
+    assert code.calls[key] == [{"x": 21}, {"x": [1, 2]}]
+    assert vars(code.module) == before
+
+
+def test_a_notebook_is_its_code_cells_without_magics(tmp_path):
+    cells = [
+        ("markdown", "# a title"),
+        ("code", ["%matplotlib inline\n", "!pip install torch\n", "a = 1\n", "files = !ls"]),
+        ("code", "%%bash\nls"),
+        ("code", "def broken(:"),
+        ("code", "%%time\nget_ipython().magic('x')\n"),
+        ("code", "b = a + 1\ndisplay(b)\nb?"),
+    ]
+    path = tmp_path / "book.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": kind, "source": text} for kind, text in cells]}))
+    code = run_statements(path, 1.0)
+    assert code.module.b == 2 and code.module.files is None
+    assert [str(p).partition(": ")[0] for p in code.problems] == ["book.ipynb[cell 3]:1", "book.ipynb[cell 4]:2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.py", "def f(:\n", "a.py:1: syntax error"),
+        ("a.py", b"\xff\xfe\x00", "cannot be read as Python text"),
+        ("a.ipynb", "{", "cannot be read as a notebook"),
+        ("none.py", None, "none.py: no such file"),
+    ],
+)
+def test_what_is_not_python_is_refused_by_name(tmp_path, name, text, message):
+    path = tmp_path / name
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=message):
+        run_statements(path, 1.0)
+
+
+def test_a_file_run_as_a_whole_finds_its_neighbors_and_fails_as_a_whole(tmp_path):
+    (tmp_path / "beside_this.py").write_text("value = 3")
+    (tmp_path / "mine.py").write_text("from beside_this import value")
+    assert run_whole(tmp_path / "mine.py").value == 3
+    (tmp_path / "mine.py").write_text("1 / 0")
+    with pytest.raises(InputError, match="mine.py: cannot be run; ZeroDivisionError"):
+        run_whole(tmp_path / "mine.py")
+
+
+def test_a_time_limit_ends_code_that_catches_every_exception():
+    with pytest.raises(TimeOutError), time_limit(0.05):
+        while True:
+            try:
+                while True:
+                    pass
+            except Exception:
+                pass
+
+
+def test_a_time_limit_goes_on_after_one_inside_it():
+    with pytest.raises(TimeOutError), time_limit(0.1):
+        with time_limit(5.0):
+            pass
+        while True:
+            pass
