@@ -5,9 +5,11 @@
 >>> report.passed, report.findings
 """
 
-from jaxdoodle.gradcheck.api import assert_gradients_match, check, check_gradient, check_value_and_grad
-from jaxdoodle.gradcheck.report import Finding, Report
-from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.core.exports import exports
 
-__all__ = ["CheckError", "Finding", "Report"]
-__all__ += ["assert_gradients_match", "check", "check_gradient", "check_value_and_grad"]
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    api="assert_gradients_match check check_gradient check_value_and_grad",
+    report="Finding Report",
+    **{"setup.discovery": "backward_of", "setup.problem": "CheckError"},
+)

@@ -3,106 +3,124 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxdoodle.core.types import PyTree, Residuals
+from jaxdoodle.core.types import PyTree
+from jaxdoodle.gradcheck.conventions import CONVENTIONS, by_convention, offers_for
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
 from jaxdoodle.gradcheck.reference import Oracle, choose, jaxpr_of
 from jaxdoodle.gradcheck.report import Finding, Report
+from jaxdoodle.gradcheck.setup.binding import Binding, bindings, call, required, split_output
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
-from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
+    NotDeterministicError,
     Point,
     Problem,
-    cotangent_first,
+    fixed_randomness,
     float_outputs,
+    jax_args,
     numpy_args,
     run_forward,
 )
+from jaxdoodle.gradcheck.setup.state import State
 from jaxdoodle.gradcheck.setup.test_points import Outline, TestPoint, batch_axes, test_points
 
 #: Relative distance up to which a right gradient computed in float32 may lie from the oracle's.
 _FLOAT32 = 2e-4
-_NO_DEMAND: Mapping[str, Any] = MappingProxyType({})
+
+
+class CheckOptions(TypedDict, total=False):
+    """The keyword arguments of every check.
+
+    title: Heads the report. Default: the name of the function under test.
+    oracle: What computes the right gradient: ``"vjp"`` (JAX), ``"trace"`` (the reverse pass over the traced forward),
+      ``"differences"`` (central), ``"complex"`` (complex step), or ``"auto"``, the first of them that can be trusted.
+    dtype: ``"float64"`` or ``"float32"``: what the code under test computes in. The oracle computes in float64 always.
+    demand: One convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``. Otherwise
+      any admissible one passes and is reported.
+    conventions: Of ``CONVENTIONS``, those that the code under test follows on purpose.
+    """
+
+    title: str | None
+    oracle: str
+    dtype: str
+    demand: Mapping[str, Any]
+    conventions: Collection[str]
 
 
 @dataclass(frozen=True)
 class Options:
-    """The keyword arguments that ``check``, ``check_gradient`` and ``check_value_and_grad`` share."""
+    """The values of ``CheckOptions`` that an examination needs."""
 
     oracle: str = "auto"
     dtype: str = "float64"
     demand: Mapping[str, Any] = field(default_factory=dict)
+    conventions: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float64"):
             raise CheckError(f"dtype is float32 or float64; got {self.dtype!r}")
+        unknown = sorted(set(self.conventions) - set(CONVENTIONS))
+        if unknown:
+            raise CheckError(f"conventions are {', '.join(CONVENTIONS)}; got {unknown[0]!r}")
         validate(self.demand)
 
 
+def _split(options: CheckOptions) -> tuple[str | None, Options]:
+    rest = dict(options)
+    title: Any = rest.pop("title", None)
+    unknown = sorted(set(rest) - {f.name for f in fields(Options)})
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+    return title, Options(**rest)  # type: ignore[arg-type]
+
+
 def check(
-    forward: Callable[..., tuple[PyTree, Residuals]],
-    backward: Callable[[Any, Any], PyTree],
+    forward: Callable[..., PyTree],
+    backward: Callable[..., PyTree],
     args: Sequence[PyTree],
     *,
     wrt: Sequence[int] | None = None,
-    title: str | None = None,
-    oracle: str = "auto",
-    dtype: str = "float64",
-    demand: Mapping[str, Any] = _NO_DEMAND,
+    **options: Unpack[CheckOptions],
 ) -> Report:
-    """Check a hand-written pair, as ``jax.custom_vjp`` takes it, at several test points.
+    """Check a hand-written pair at several test points.
 
     Args:
-      forward: ``forward(*args) -> (y, residuals)``, in JAX or NumPy. ``y`` is an array or a tree of arrays, any shapes.
-      backward: ``backward(residuals, dy) -> cotangents``, one for each argument in ``wrt``, in its shape;
-        ``backward(dout, cache)`` is recognized by the names of its parameters. Inside a tree, cotangents are matched
-        by structure or, in dictionaries, by name (``dW1`` for ``W1``). ``None`` for an argument leaves it unchecked.
+      forward: ``forward(*args) -> (y, residuals)``, in JAX or NumPy, as ``jax.custom_vjp`` takes it. ``y`` is an array
+        or a tree of arrays, any shapes. ``y`` alone, and ``(y1, y2, residuals)`` are taken, too.
+      backward: ``backward(residuals, dy) -> cotangents``, one for each argument in ``wrt``, in its shape. Parameters
+        that are called like the forward's get its arguments; where names do not tell the incoming gradient from the
+        residuals, both orders are tried. Inside a tree, cotangents are matched by structure or, in dictionaries, by
+        name (``dW1`` for ``W1``). ``None`` for an argument leaves it unchecked; one that is left out is a mistake.
       args: The arguments as they are used: arrays or trees of arrays, JAX or NumPy, any floating dtype.
       wrt: Positions of the arguments that ``backward`` differentiates. Default: all that hold floating arrays.
-      title: Heads the report. Default: the name of ``backward``.
-      oracle: What computes the right gradient: ``"vjp"`` (JAX), ``"trace"`` (the reverse pass over the traced forward),
-        ``"differences"`` (central), ``"complex"`` (complex step), or ``"auto"``, the first of them that can be trusted.
-      dtype: ``"float64"`` or ``"float32"``: what ``backward`` computes in. The oracle computes in float64 always.
-      demand: One convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``. Otherwise
-        any admissible one passes and is reported.
+      **options: See ``CheckOptions``.
 
     Returns:
       The report: true where every gradient is right; otherwise with the mistakes that were found.
 
     Raises:
-      CheckError: The check is impossible: the forward fails, nothing is differentiable, an option is unknown.
+      CheckError: The check is impossible: the forward fails or is not deterministic, nothing is differentiable, an
+        option is unknown.
 
     Reference: Griewank and Walther 2008, "Evaluating Derivatives" (reverse mode); Squire and Trapp 1998, "Using Complex
     Variables to Estimate Derivatives of Real Functions" (complex step).
     """
-    flip = cotangent_first(backward)
-
-    def pair(*args):
-        result = forward(*args)
-        if not isinstance(result, tuple | list) or len(result) != 2:
-            raise CheckError(f"forward returns (output, residuals); got {type(result).__name__}")
-        return result
-
-    def candidate(args, dy):
-        residuals = pair(*args)[1]
-        return backward(dy, residuals) if flip else backward(residuals, dy)
-
-    def value(*args):
-        return pair(*args)[0]
-
-    problem = _problem((forward, backward), value, candidate, args, wrt, title)
-    return examine(_only_returned(problem), Options(oracle, dtype, demand))
+    title, rest = _split(options)
+    return examine(_only_returned(pair_problem(forward, backward, args, wrt, title)), rest)
 
 
 def check_gradient(
@@ -111,10 +129,7 @@ def check_gradient(
     args: Sequence[PyTree],
     *,
     argnums: int | Sequence[int] = 0,
-    title: str | None = None,
-    oracle: str = "auto",
-    dtype: str = "float64",
-    demand: Mapping[str, Any] = _NO_DEMAND,
+    **options: Unpack[CheckOptions],
 ) -> Report:
     """Check the hand-written gradient of a scalar function.
 
@@ -123,10 +138,7 @@ def check_gradient(
       gradient: ``gradient(*args)``, as ``jax.grad(function, argnums)`` returns it; trees match as in ``check``.
       args: As for ``check``.
       argnums: Position or positions of the arguments that ``gradient`` differentiates, as in ``jax.grad``.
-      title: Heads the report. Default: the name of ``gradient``.
-      oracle: As for ``check``.
-      dtype: As for ``check``.
-      demand: As for ``check``.
+      **options: See ``CheckOptions``.
 
     Returns:
       The report.
@@ -134,9 +146,8 @@ def check_gradient(
     Raises:
       CheckError: As for ``check``.
     """
-    wrt = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    problem = _problem((function, gradient), function, lambda args, _: gradient(*args), args, wrt, title, scalar=True)
-    return examine(problem, Options(oracle, dtype, demand))
+    title, rest = _split(options)
+    return examine(_gradient_problem(function, gradient, gradient, args, argnums, title), rest)
 
 
 def check_value_and_grad(
@@ -145,10 +156,7 @@ def check_value_and_grad(
     args: Sequence[PyTree],
     *,
     argnums: int | Sequence[int] = 0,
-    title: str | None = None,
-    oracle: str = "auto",
-    dtype: str = "float64",
-    demand: Mapping[str, Any] = _NO_DEMAND,
+    **options: Unpack[CheckOptions],
 ) -> Report:
     """Check a function that returns the value of a scalar function with its hand-written gradient.
 
@@ -157,10 +165,7 @@ def check_value_and_grad(
       value_and_grad: ``value_and_grad(*args) -> (value, gradient)``, like ``jax.value_and_grad``; both are checked.
       args: As for ``check``.
       argnums: As for ``check_gradient``.
-      title: Heads the report. Default: the name of ``value_and_grad``.
-      oracle: As for ``check``.
-      dtype: As for ``check``.
-      demand: As for ``check``.
+      **options: See ``CheckOptions``.
 
     Returns:
       The report.
@@ -168,13 +173,13 @@ def check_value_and_grad(
     Raises:
       CheckError: As for ``check``.
     """
-    options: dict[str, Any] = {"argnums": argnums, "oracle": oracle, "dtype": dtype, "demand": demand}
-    title = title or _title(value_and_grad)
-    report = check_gradient(function, lambda *args: value_and_grad(*args)[1], args, title=title, **options)
-    with in_float64():
-        problem = _problem((function, value_and_grad), function, lambda a, _: None, args, None, title, scalar=True)
+    title, rest = _split(options)
+    state = State((function, value_and_grad))
+    problem = _gradient_problem(function, lambda *a: value_and_grad(*a)[1], value_and_grad, args, argnums, title)
+    report = examine(problem, rest)
+    with in_float64(), fixed_randomness():
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
-        want, got = float(function(*given)), float(value_and_grad(*given)[0])
+        want, got = float(problem.value(*given)), float(state.replay(value_and_grad)(*given)[0])
     if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):
         return report
     sentence = f"the value that comes with the gradients is {got:.9g}; the loss is {want:.9g}"
@@ -182,26 +187,97 @@ def check_value_and_grad(
 
 
 def assert_gradients_match(
-    forward: Callable[..., tuple[PyTree, Residuals]],
-    backward: Callable[[Any, Any], PyTree],
-    args: Sequence[PyTree],
-    **options: Any,
+    forward: Callable[..., PyTree],
+    backward: Callable[..., PyTree],
+    args: Sequence[PyTree] | Callable[[np.random.Generator], Sequence[PyTree]],
+    *,
+    rtol: float | None = None,
+    atol: float = 0.0,
+    seeds: Sequence[int] = (0,),
+    jvp: Callable[[tuple, tuple], PyTree] | None = None,
+    second_order: bool = False,
+    **options: Unpack[CheckOptions],
 ) -> None:
     """Check a hand-written pair in a test.
 
     Args:
       forward: As for ``check``.
       backward: As for ``check``.
-      args: As for ``check``.
-      **options: Any keyword argument of ``check``.
+      args: As for ``check``, or a function that draws them: ``args(rng)``.
+      rtol: Relative L2 distance up to which a gradient passes. Default: what its precision and the oracle's allow.
+      atol: Largest error of an entry up to which a gradient passes whatever its relative distance.
+      seeds: Where ``args`` is a function: one check for each seed.
+      jvp: ``jvp(args, tangents) -> tangent of y``, a hand-written forward mode, checked beside the backward.
+      second_order: Check the derivative of ``backward``, too, as ``jax.grad`` of it takes it; needs JAX code.
+      **options: See ``CheckOptions``.
 
     Raises:
-      AssertionError: A gradient is wrong; the message is the whole report.
+      AssertionError: A gradient is wrong, or a function gives other numbers when called again; the message is the
+        whole report.
       CheckError: As for ``check``.
     """
-    report = check(forward, backward, args, **options)
-    if not report.passed:
-        raise AssertionError(str(report))
+    for seed in seeds if callable(args) else (0,):
+        given = args(np.random.default_rng(seed)) if callable(args) else args
+        try:
+            report = check(forward, backward, given, **options)
+        except NotDeterministicError as error:
+            raise AssertionError(str(error)) from None
+        results = [leaf for point in report.test_points for leaf in point.leaves]
+        if rtol is None:
+            near = {r.name for r in results if r.verdict != "wrong" or r.figures.max_error <= atol}
+        else:
+            near = {r.name for r in results if r.figures.rel_l2 <= rtol or r.figures.max_error <= atol}
+        far = {
+            r.name for r in results
+            if (r.verdict == "wrong" if rtol is None else r.figures.rel_l2 > rtol) and r.figures.max_error > atol
+        }  # fmt: skip
+        if far or any(not f.leaves or not set(f.leaves) <= near for f in report.findings):
+            raise AssertionError(str(report))
+        if jvp is not None or second_order:
+            _check_tangents(pair_problem(forward, backward, given, None, None), jvp, second_order, seed)
+
+
+#: Relative distance between a tangent by hand and one by central differences (step 1e-5 in float64: about 1e-9).
+_TANGENT = 1e-6
+
+
+def _check_tangents(problem: Problem, jvp: Callable | None, second_order: bool, seed: int) -> None:
+    """Raises ``AssertionError`` where the forward mode or the derivative of the backward is wrong."""
+    rng = np.random.default_rng(seed)
+    with in_float64():
+        given = numpy_args(problem, problem.args)
+        arrays = problem.arrays(given)
+        directions = {n: rng.normal(size=np.shape(arrays[n])) for n in problem.differentiated}
+
+        def moved(step: float) -> tuple:
+            return problem.with_arrays(given, {n: arrays[n] + step * d for n, d in directions.items()})
+
+        def judge(what: str, got: Any, high: Any, low: Any) -> None:
+            pairs = zip(leaves(got), leaves(high), leaves(low), strict=True)
+            for (_, g), (_, h), (_, k) in pairs:
+                want = (np.asarray(h, float) - np.asarray(k, float)) / 2e-5
+                gap, size = np.linalg.norm(np.asarray(g, float) - want), max(float(np.linalg.norm(want)), 1e-3)
+                if not gap <= _TANGENT * size:
+                    raise AssertionError(f"{problem.title}: {what} is wrong: off by {gap / size:.1e} of its size")
+
+        high, low = (problem.value(*moved(step)) for step in (1e-5, -1e-5))
+        if jvp is not None:
+            tangents = problem.with_arrays(jax.tree.map(np.zeros_like, given), directions)
+            judge("the forward mode (jvp)", jvp(given, tangents), high, low)
+        if second_order:
+            dy = rebuild(high, lambda _, y: rng.normal(size=np.shape(y)))
+
+            def backward(moving: dict[str, Any]) -> dict[str, Any]:
+                returned = problem.pair_up(problem.candidate(problem.with_arrays(given, moving), dy))[0]
+                return {n: g for n, g in returned.items() if g is not None}
+
+            oracle = choose(problem, [Point(given, dy)], "auto")
+            right = [oracle.gradient(Point(moved(step), dy)) for step in (1e-5, -1e-5)]
+            try:
+                got = jax.jvp(backward, ({n: jnp.asarray(arrays[n]) for n in directions},), (directions,))[1]
+            except Exception as error:
+                raise CheckError(f"{problem.title}: second order needs a backward that JAX can trace") from error
+            judge("the derivative of backward (second order)", got, *({n: r[n] for n in got} for r in right))
 
 
 def _title(function: Callable) -> str:
@@ -210,7 +286,105 @@ def _title(function: Callable) -> str:
     return name.removesuffix("_backward")
 
 
-def _problem(functions, value, candidate, args, wrt, title, scalar=False) -> Problem:
+def _gradient_problem(
+    function: Callable,
+    gradient: Callable,
+    under_test: Callable,
+    args: Sequence[PyTree],
+    argnums: int | Sequence[int],
+    title: str | None,
+) -> Problem:
+    wrt, state = (argnums,) if isinstance(argnums, int) else tuple(argnums), State((function, under_test))
+    value, by_hand = state.replay(function), state.replay(gradient)
+    problem = _problem((function, under_test), value, lambda args, _: by_hand(*args), args, wrt, title, scalar=True)
+    _same_twice(problem, state)
+    return problem
+
+
+def pair_problem(
+    forward: Callable, backward: Callable, args: Sequence[PyTree], wrt: Sequence[int] | None, title: str | None
+) -> Problem:
+    """The problem that ``check`` examines: what the forward returns and how the backward is called is settled."""
+    state, takes = State((forward, backward)), len(required(backward))
+    value = state.replay(lambda *args: split_output(forward(*args), takes).y)
+
+    def problem_of(binding: Binding) -> Problem:
+        def candidate(*args_dy: Any) -> PyTree:
+            *args, dy = args_dy
+            return call(backward, binding, forward, args, split_output(forward(*args), takes), dy)
+
+        run = state.replay(candidate)
+        return _problem((forward, backward), value, lambda args, dy: run(*args, dy), args, wrt, title)
+
+    problem = problem_of(())
+    with in_float64(), fixed_randomness():
+        given = numpy_args(problem, problem.args)
+        try:
+            output = split_output(state.replay(forward)(*given), takes)
+        except Exception:  # any exception of the user's code: perhaps it takes JAX arrays alone
+            try:
+                output = split_output(state.replay(forward)(*jax_args(problem, given)), takes)
+            except Exception as error:
+                text = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
+                raise CheckError(f"{problem.title}: the forward gives {text}; numbers were expected") from error
+    ways = [problem_of(b) for b in bindings(forward, backward, output, len(problem.args))]
+    _same_twice(ways[0], state)
+    return ways[0] if len(ways) == 1 else _nearest(ways)
+
+
+#: By so much must the direction (the mean cosine) of a less likely order be better to be taken.
+_LEANING = 0.2
+
+
+def _nearest(ways: list[Problem]) -> Problem:
+    """Of several ways to call a backward, the one that gives the most gradients, nearest in direction to the right."""
+
+    def merit(problem: Problem) -> tuple[int, float]:
+        got = Candidate(problem, "float64", by_jax)(point).gradients
+        pairs = [(np.ravel(g), np.ravel(want[n])) for n, g in got.items() if np.shape(g) == np.shape(want[n])]
+        sizes = [float(np.linalg.norm(g) * np.linalg.norm(w)) for g, w in pairs]
+        cosines = [float(g @ w) / s if 0 < s < np.inf else 0.0 for (g, w), s in zip(pairs, sizes, strict=True)]
+        right = sum(np.linalg.norm(g - w) <= 1e-4 * (np.linalg.norm(w) + 1e-300) for g, w in pairs)
+        return len(pairs), right + float(np.mean(np.abs(cosines) if cosines else 0.0))
+
+    with in_float64():
+        by_jax = _traceable(ways[0])
+        points = [at.point for at in islice(test_points(ways[0], Outline(ways[0], by_jax), {}), 2)]
+        if not points:
+            return ways[0]
+        point = points[-1]
+        try:
+            want = choose(ways[0], points, "auto").gradient(point)
+        except Exception:  # no right gradient there: the likeliest by name
+            return ways[0]
+        merits = [merit(problem) for problem in ways]
+    best = max(merits)  # names decide between two that are about as near
+    return next(p for p, m in zip(ways, merits, strict=True) if m[0] == best[0] and m[1] > best[1] - _LEANING)
+
+
+def _same_twice(problem: Problem, state: State) -> None:
+    """Raises ``CheckError`` where the forward gives other numbers at every call, whatever is put back."""
+    if not state.draws():
+        return
+    with in_float64():
+        try:
+            first, second = (float_outputs(run_forward(problem, problem.args)) for _ in range(2))
+        except Exception:  # any exception of the user's code: it is told where the forward is first needed
+            return
+    if any(not np.array_equal(first[n], second.get(n, np.nan), equal_nan=True) for n in first):
+        why = "two calls of the forward with the same arguments differ, as where default_rng() has no seed; give it one"
+        raise NotDeterministicError(f"{problem.title}: not deterministic: {why}")
+
+
+def _problem(
+    functions: tuple[Callable, Callable],
+    value: Callable,
+    candidate: Callable,
+    args: Sequence[PyTree],
+    wrt: Sequence[int] | None,
+    title: str | None,
+    scalar: bool = False,
+) -> Problem:
     """``functions`` are the user's: the forward and the one under test, after which the problem is named."""
     title, args = title or _title(functions[1]), tuple(args)
     if wrt is None:
@@ -226,15 +400,25 @@ def _problem(functions, value, candidate, args, wrt, title, scalar=False) -> Pro
     return problem
 
 
+#: Arguments for which no gradient is expected unless one comes back.
+_NOT_DIFFERENTIATED = re.compile(r"y|t|targets?|labels?|\w*_(true|labels?)|masks?|eps(ilon)?|ids|idx|rng|key")
+
+
 def _only_returned(problem: Problem) -> Problem:
-    """Leave out arguments whose gradient is ``None`` (labels, for example)."""
+    """Leave out arguments whose gradient is ``None``, and labels where no gradient of them came back."""
     with in_float64():
         by_jax = _traceable(problem)
-        first = _first_point(problem, Outline(problem, by_jax))
-        gradients = Candidate(problem, "float64", by_jax)(first).gradients
-    arguments = {name.partition(".")[0] for name, gradient in gradients.items() if gradient is not None}
-    returned = tuple(i for i in problem.wrt if problem.names[i] in arguments)
-    return replace(problem, wrt=returned, all_wrt=problem.wrt) if returned else problem
+        returned = Candidate(problem, "float64", by_jax)(_first_point(problem, Outline(problem, by_jax)))
+    if returned.nothing or returned.error is not None:
+        return problem
+    arguments = {name.partition(".")[0] for name, gradient in returned.gradients.items() if gradient is not None}
+    if returned.odd:  # fewer came back than there are arguments
+        few = [i for i in problem.wrt if not _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower())]
+        if not few or len(few) == len(problem.wrt):
+            return problem
+        return replace(problem, wrt=tuple(few), all_wrt=tuple(few))
+    wrt = tuple(i for i in problem.wrt if problem.names[i] in arguments)
+    return replace(problem, wrt=wrt, all_wrt=problem.wrt) if wrt else problem
 
 
 def _first_point(problem: Problem, outline: Outline) -> Point:
@@ -272,6 +456,7 @@ def examine(problem: Problem, options: Options) -> Report:
             usual = usual or round_.floor
             if len(rounds) == 1 and not round_.got:
                 break
+        offers = by_convention(problem, oracle, candidate, rounds, axes, options.conventions, options.demand)
         verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options)
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
@@ -279,8 +464,8 @@ def examine(problem: Problem, options: Options) -> Report:
         oracle.note,
         options.dtype,
         tuple(verdict.result(r) for r in rounds),
-        verdict.findings,
-        verdict.conventions,
+        tuple(replace(f, evidence=(*f.evidence, *offers_for(offers, f))) for f in verdict.findings),
+        (*verdict.conventions, *offers.pop("", ())),
         verdict.notes,
         time.perf_counter() - start,
         arrays,

@@ -134,6 +134,27 @@ class Report:
             "seconds": self.seconds,
         }
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Report:
+        """The report that ``to_dict`` gave (from JSON); ``arrays`` are taken where they are beside it."""
+
+        def leaf(r: dict[str, Any]) -> LeafResult:
+            far = {k: math.inf if r[k] is None else r[k] for k in ("rel_l2", "max_error")}
+            more = {k: math.nan if r[k] is None else r[k] for k in ("cosine", "ratio")}
+            figures = Comparison(**far, at=tuple(r["at"]), **more)
+            return LeafResult(r["name"], tuple(r["shape"]), figures, r["verdict"])
+
+        def finding(f: dict[str, Any]) -> Finding:
+            lines = {k: f[k] and Where(**f[k]) for k in ("forward", "backward")}
+            return Finding(**{**f, **lines, "leaves": tuple(f["leaves"]), "evidence": tuple(f["evidence"])})
+
+        points = (PointResult(p["name"], tuple(map(leaf, p["leaves"])), p.get("note", "")) for p in data["test_points"])
+        arrays = {n: (np.asarray(got), np.asarray(want)) for n, (got, want) in data.get("arrays", {}).items()}
+        return cls(
+            data["title"], data["oracle"], data["dtype"], tuple(points), tuple(map(finding, data["findings"])),
+            tuple(data["conventions"]), tuple(data["notes"]), data["seconds"], arrays,
+        )  # fmt: skip
+
     def to_json(self) -> str:
         """``to_dict`` as one line of JSON."""
         return json.dumps(self.to_dict())

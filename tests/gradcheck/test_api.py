@@ -56,7 +56,6 @@ def test_the_assertion_helper_shows_the_report():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: check(lambda x: x, lambda r, dy: dy, (X,)), "forward"),
         (lambda: check(forward, backward, (X, W)), "the forward gives TypeError"),
         (lambda: check(forward, backward, (1, 2, 3)), "no argument to differentiate"),
         (lambda: check(forward, backward, (X, W, B), oracle="magic"), "oracle is auto"),
@@ -69,3 +68,94 @@ def test_a_question_that_cannot_be_asked_is_refused_in_one_line(call, message):
     with pytest.raises(CheckError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_a_gradient_that_is_not_returned_is_a_mistake():
+    report = check(forward, lambda residuals, dy: backward(residuals, dy)[0], (X, W, B))
+    assert {leaf for finding in report.findings for leaf in finding.leaves} == {"w", "b"}
+    assert check(forward, lambda residuals, dy: (backward(residuals, dy)[0], None, None), (X, W, B)).passed
+
+
+def test_labels_need_no_gradient():
+    def loss(x, labels):
+        return ((x - labels) ** 2).sum(), x - labels
+
+    assert check(loss, lambda gap, dy: 2 * dy * gap, (X, np.ones_like(X))).passed
+
+
+@pytest.mark.parametrize(
+    ("convention", "forward", "backward", "args"),
+    [
+        ("batch mean", forward, lambda r, dy: (dy @ r[1].T, r[0].T @ dy / len(dy), dy.mean(axis=0)), (X, W, B)),
+        ("straight through", lambda x, w: (x @ np.sign(w), (x, w)),
+         lambda r, dy: (dy @ np.sign(r[1]).T, r[0].T @ dy), (X, W)),
+    ],
+)  # fmt: skip
+def test_a_convention_is_offered_and_may_be_declared(convention, forward, backward, args):
+    report = check(forward, backward, args)
+    assert not report.passed and f'conventions=("{convention}",)' in str(report).replace("\n     ", "")
+    assert check(forward, backward, args, conventions=(convention,)).passed
+
+
+def test_a_mean_of_one_parameter_alone_is_a_mistake_and_no_convention():
+    report = check(forward, lambda r, dy: (*backward(r, dy)[:2], dy.mean(axis=0)), (X, W, B))
+    assert not report.passed and "declare" not in str(report)
+
+
+def test_a_value_that_holds_beside_a_tie_passes_with_a_remark():
+    pairs = np.array([[1.0, 1.0, 0.0, 2.0], [3.0, 1.0, 2.0, 2.0]])
+
+    def pool(x):
+        y = np.maximum(x[:, ::2], x[:, 1::2])
+        return y, (x, y)
+
+    report = check(pool, lambda r, dy: (r[0] == np.repeat(r[1], 2, axis=1)) * np.repeat(dy, 2, axis=1), (pairs,))
+    assert report.passed and any("declare" in told for told in report.conventions)
+
+
+def test_an_unknown_convention_is_refused():
+    with pytest.raises(CheckError, match="conventions are batch mean"):
+        check(forward, backward, (X, W, B), conventions=("whatever",))
+    with pytest.raises(TypeError, match="orakle"):
+        check(forward, backward, (X, W, B), orakle="vjp")
+
+
+def test_the_assertion_helper_takes_tolerances_and_seeds():
+    def nearly(residuals, dy):
+        return tuple(1.001 * g for g in backward(residuals, dy))
+
+    def args(rng):
+        drawn.append(rng)
+        return X, rng.normal(size=(4, 3)), B
+
+    drawn = []
+    assert_gradients_match(forward, nearly, (X, W, B), rtol=0.01)
+    assert_gradients_match(forward, lambda r, dy: tuple(g + 1e-5 for g in backward(r, dy)), (X, W, B), atol=1e-4)
+    with pytest.raises(AssertionError):
+        assert_gradients_match(forward, nearly, (X, W, B))
+    assert_gradients_match(forward, backward, args, seeds=(0, 1))
+    assert len(drawn) == 2
+
+
+def test_forward_mode_and_second_order_are_checked_on_request():
+    import jax.numpy as jnp
+
+    def cube(x):
+        return x**3, x
+
+    assert_gradients_match(cube, lambda x, dy: 3 * x**2 * dy, (X,), second_order=True,
+                           jvp=lambda args, tangents: 3 * args[0] ** 2 * tangents[0])  # fmt: skip
+    with pytest.raises(AssertionError, match="forward mode"):
+        assert_gradients_match(cube, lambda x, dy: 3 * x**2 * dy, (X,), jvp=lambda args, tangents: tangents[0])
+    stop = pytest.importorskip("jax").lax.stop_gradient
+    with pytest.raises(AssertionError, match="second order"):
+        assert_gradients_match(cube, lambda x, dy: 3 * stop(jnp.asarray(x)) ** 2 * dy, (X,), second_order=True)
+
+
+def test_a_test_of_something_random_fails_as_such():
+    def noisy(x):
+        noise = np.random.default_rng().normal(size=x.shape)
+        return x * noise, noise
+
+    with pytest.raises(AssertionError, match="not deterministic"):
+        assert_gradients_match(noisy, lambda noise, dy: dy * noise, (X,))

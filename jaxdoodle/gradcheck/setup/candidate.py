@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, leaves, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
 
@@ -107,7 +107,8 @@ class Candidate:
     def _compiled(self, point: Point) -> Returned:
         args, cotangent = self._arguments(point, as_numpy=False)
         arrays = self.problem.arrays(args)
-        key = tuple((n, np.shape(x), str(getattr(x, "dtype", ""))) for n, x in arrays.items())
+        fixed = [x for _, x in leaves(args) if isinstance(x, bool | int | float | str)]  # part of the program
+        key = (*((n, np.shape(x), str(getattr(x, "dtype", ""))) for n, x in arrays.items()), *map(repr, fixed))
         if key not in self.compiled:
             told: dict[str, Any] = {}
 

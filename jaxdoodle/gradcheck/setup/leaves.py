@@ -98,7 +98,7 @@ def _plain_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _gradient_of(name: str, returned: dict[str, Any]) -> Any | None:
+def gradient_of(name: str, returned: dict[str, Any]) -> Any | None:
     """The entry that holds the gradient of ``name``: ``dW1``, ``d_w1``, ``grad_w1``, ``w1_grad`` or ``w1``."""
     plain = {_plain_name(str(key)): returned[key] for key in reversed(returned)}
     want = _plain_name(name)
@@ -117,7 +117,12 @@ def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str
     if got is None:
         values = [None] * len(wanted)
     elif isinstance(got, dict) and isinstance(want, dict):
-        values = [_gradient_of(n, got) for n, _ in wanted]
+        values = [gradient_of(n, got) for n, _ in wanted]
+        odd += [
+            f"no gradient of {below(path, n)} is in what came back"
+            for (n, _), v in zip(wanted, values, strict=True)
+            if v is None
+        ]
     else:
         given = children(got)
         values = [got] if given is None else [v for _, v in given]

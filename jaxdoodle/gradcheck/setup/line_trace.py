@@ -97,10 +97,13 @@ def _unchanged(old: Any, value: Any) -> bool:
     return old.shape == value.shape and np.array_equal(old, value)
 
 
-def _arrays(scope: dict[str, Any]):
+def _arrays(scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Floating arrays held by names, and one level into what holds them."""
+    torch = sys.modules.get("torch")
     for name, value in list(scope.items()):
-        if is_floating(value):
+        if torch is not None and isinstance(value, torch.Tensor) and value.is_floating_point():
+            yield name, value.detach().numpy()
+        elif is_floating(value):
             yield name, value
         elif isinstance(value, dict):
             yield from ((f"{name}[{k!r}]", v) for k, v in list(value.items()) if is_floating(v))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,10 @@ from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, is_re
 
 class CheckError(InputError):
     """A check that is impossible: names what was found and what was expected, in one line."""
+
+
+class NotDeterministicError(CheckError):
+    """The forward draws other numbers at every call."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,18 @@ class Problem:
 
     def arrays(self, args: tuple) -> dict[str, Any]:
         """Every array in the arguments, by name."""
-        return {name: x for name, x in leaves(self.tree(args)) if is_array(x) or name in self.differentiated}
+        found = {name: x for name, x in leaves(self.tree(args)) if is_array(x) or name in self.differentiated}
+        return {name: np.asarray(x) if isinstance(x, float | np.generic) else x for name, x in found.items()}
 
     def with_arrays(self, args: tuple, arrays: dict[str, Any]) -> tuple:
-        """The same arguments with other arrays."""
-        return tuple(rebuild(self.tree(args), lambda name, leaf: arrays.get(name, leaf)).values())
+        """The same arguments with other arrays. What was a number stays one."""
+
+        def put(name: str, leaf: Any) -> Any:
+            new = arrays.get(name, leaf)
+            number = isinstance(leaf, float | np.generic) and isinstance(new, np.ndarray) and new.ndim == 0
+            return new[()] if number else new
+
+        return tuple(rebuild(self.tree(args), put).values())
 
     @functools.cached_property
     def differentiated(self) -> tuple[str, ...]:
@@ -127,28 +137,3 @@ def run_forward(problem: Problem, args: tuple) -> Any:
     """The plain forward on NumPy arrays. Raises what the user's code raises."""
     with fixed_randomness(), np.errstate(all="ignore"):
         return problem.value(*numpy_args(problem, args))
-
-
-#: Names that people give to the incoming gradient and to the residuals.
-_COTANGENTS = ("d", "dy", "dout", "dz", "da", "dl", "g", "grad", "upstream", "delta", "error", "ct", "cotangent",
-               "output_gradient")  # fmt: skip
-_RESIDUALS = ("cache", "caches", "residuals", "residual", "res", "saved", "memory", "ctx", "context", "kept",
-              "linear_cache", "activation_cache", "r")  # fmt: skip
-
-
-def cotangent_first(backward: Callable) -> bool:
-    """Is it ``backward(dout, cache)`` (as many courses write it) rather than ``backward(residuals, dy)``?"""
-    names: list[str] = []
-    with contextlib.suppress(TypeError, ValueError):  # a built-in function
-        names = [p.lower() for p in inspect.signature(backward).parameters]
-    if len(names) < 2:
-        return False
-
-    def is_cotangent(name):
-        return name in _COTANGENTS or name.startswith(("grad", "d_", "dout", "upstream", "delta"))
-
-    return (
-        (names[1] in _RESIDUALS or names[1].endswith("cache"))
-        and names[0] not in _RESIDUALS
-        or (is_cotangent(names[0]) and not is_cotangent(names[1]))
-    )

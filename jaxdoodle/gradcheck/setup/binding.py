@@ -1,0 +1,145 @@
+"""How a forward and its backward are called: what the forward returns, and what each parameter of the backward takes.
+
+Where the names of the parameters do not decide, every order is tried, and the one whose gradients are nearest the
+right ones is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, permutations
+from typing import Any
+
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_real
+
+#: Names that people give to the incoming gradient, to the residuals and to the output.
+_COTANGENT = re.compile(
+    r"d|g|ct|d_?(y|out|z|a|l|h|x|values?|scores?)|d(l|j|e|loss)_?d\w+|d[A-Z]\w*|d_\w+|dout\w*|dnext\w*|dprev\w*|g(y|z|out)"
+    r"|(out|up|acc(um)?)_?grad\w*|grad\w*|\w*_grad\w*|\w*gradient\w*|upstream\w*|delta\w*|err(or)?s?|cotangent\w*"
+)
+_RESIDUALS = re.compile(r"\w*caches?\d*|residuals?|res|saved\w*|mem(ory)?|ctx|context|kept|r|tape|stored|state")
+_OUTPUT = re.compile(r"y|out|outputs?|a|al|a\d|y_?hat|y_?pred\w*|probs?|p|scores|activations?|predictions?")
+
+#: Orders that are tried where names do not decide.
+_TRIES = 6
+
+
+def is_cotangent(name: str) -> bool:
+    return _COTANGENT.fullmatch(name) is not None or _COTANGENT.fullmatch(name.lower()) is not None
+
+
+def is_residuals(name: str) -> bool:
+    return _RESIDUALS.fullmatch(name.lower()) is not None
+
+
+@dataclass(frozen=True)
+class Output:
+    """The parts of what a forward returns: ``y``, and ``residuals`` where it returns them (``kept``)."""
+
+    y: Any
+    residuals: Any = None
+    kept: bool = False
+
+
+def parameters(function: Callable) -> list[inspect.Parameter]:
+    """Its named parameters; none where it has no signature (a built-in function)."""
+    with contextlib.suppress(TypeError, ValueError):
+        return [
+            p for p in inspect.signature(function).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        ]  # fmt: skip
+    return []
+
+
+def required(function: Callable) -> list[str]:
+    return [p.name for p in parameters(function) if p.default is p.empty and p.kind != p.KEYWORD_ONLY]
+
+
+def split_output(result: Any, takes: int) -> Output:
+    """``(y, residuals)``; ``(y, h, residuals)`` where the backward ``takes`` as many; an output without residuals."""
+    if isinstance(result, tuple | list) and len(result) == 2 and not _numbers(result):
+        return Output(result[0], result[1], True)
+    if isinstance(result, tuple) and len(result) > 2 and not hasattr(result, "_fields"):
+        if takes == len(result) and all(is_array(y) for y in result[:-1]):
+            return Output(tuple(result[:-1]), result[-1], True)
+        return Output(result[0], tuple(result[1:]), True)
+    return Output(result)
+
+
+def _numbers(result: Any) -> bool:
+    return isinstance(result, list) and all(isinstance(x, float) for x in result)
+
+
+#: For each parameter: ("dy", i or None), ("residuals", i or None), ("y", None) or ("arg", i).
+Binding = tuple[tuple[str, Any], ...]
+
+
+def bindings(forward: Callable, backward: Callable, output: Output, count: int) -> list[Binding]:
+    """The ways in which a backward may be called, the likeliest first.
+
+    Args:
+      forward: Whose parameters' names the backward may repeat.
+      backward: As in ``check``.
+      output: What the forward returned for ``count`` arguments.
+      count: Number of arguments.
+    """
+    names, known = required(backward), {p.name: i for i, p in enumerate(parameters(forward)[:count])}
+    kept = output.kept
+    if not names:
+        return [(("residuals", None), ("dy", None)) if kept else (("dy", None),)]
+    if len(names) == 1:
+        one: list[Binding] = [(("dy", None),), (("residuals", None),)]
+        return one[::-1] if kept and not is_cotangent(names[0]) else one[: 1 + kept]
+    if len(names) == 2 and kept:
+        usual: list[Binding] = [(("residuals", None), ("dy", None)), (("dy", None), ("residuals", None))]
+        decided = [is_residuals(n) for n in names]
+        if decided[0] != decided[1]:
+            return usual[:1] if decided[0] else usual[1:]
+        return usual[::-1] if is_cotangent(names[0]) and not is_cotangent(names[1]) else usual
+    sources: list[tuple[str, Any]] = []
+    outputs: list[int | None] = [*range(len(output.y))] if isinstance(output.y, tuple) else [None]
+    dys: Iterator[tuple[str, Any]] = iter([("dy", k) for k in outputs])
+    open_: list[int] = []
+    for k, name in enumerate(names):
+        if name in known:
+            sources.append(("arg", known[name]))
+        elif is_residuals(name) and kept:
+            sources.append(("residuals", None))
+        elif is_cotangent(name) and (source := next(dys, None)):
+            sources.append(source)
+        else:
+            open_.append(k)
+            sources.append(("y", None))
+    rest = list(dys)
+    if kept and ("residuals", None) not in sources:
+        several = isinstance(output.residuals, tuple) and len(open_) > len(rest) + 1
+        places: list[int | None] = [*range(len(output.residuals))] if several else [None]
+        rest += [("residuals", k) for k in places]
+    likely = [k for k in open_ if _OUTPUT.fullmatch(names[k].lower())]
+    spare: list[tuple[str, Any]] = [("y", None)] * (1 if kept else len(likely))
+    spare += [("arg", i) for i in range(count) if not kept and ("arg", i) not in sources]
+    found: dict[Binding, None] = {}
+    for order in islice(permutations([*rest, *spare], len(open_)), 4 * _TRIES):
+        filled = list(sources)
+        for k, source in zip(open_, order, strict=True):
+            filled[k] = source
+        if any(kind == "dy" for kind, _ in filled):
+            found.setdefault(tuple(filled))
+    return list(found)[:_TRIES] or [tuple(sources)]
+
+
+def call(backward: Callable, binding: Binding, forward: Callable, args: Sequence[Any], output: Output, dy: Any) -> Any:
+    """The backward's result. Parameters with a default that the forward has by the same name get its argument."""
+
+    def value(kind: str, i: Any) -> Any:
+        whole = {"dy": dy, "residuals": output.residuals, "y": output.y, "arg": args}[kind]
+        return whole if i is None else whole[i]
+
+    given = {p.name: a for p, a in zip(parameters(forward), args, strict=False)}
+    optional = [p.name for p in parameters(backward) if p.default is not p.empty or p.kind == p.KEYWORD_ONLY]
+    extra = {name: given[name] for name in optional if name in given and not is_real(given[name])}
+    return backward(*(value(*source) for source in binding), **extra)
