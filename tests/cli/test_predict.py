@@ -78,7 +78,7 @@ def test_a_model_with_a_layer_of_its_own_is_read_with_the_file_that_has_it(tmp_p
     [
         ("import nothing_of_this_name", "cannot be run; ModuleNotFoundError: No module named 'nothing_of_this_name'"),
         ("from jaxdoodle.nn.base import Layer", "has no class marked @nn.layer."),
-        (None, "cannot be run; FileNotFoundError: "),
+        (None, "no such file; a Python file"),
     ],
 )
 def test_a_file_without_layers_is_refused_in_one_line(text, message, tmp_path, capsys):

@@ -16,7 +16,7 @@ FLOORS = (
     {"preprocessing"},
     {"inference", "data"},
     {"training", "gradcheck", "formats", "web"},
-    {"run", "plots"},
+    {"run", "plots", "submissions"},
     {"cli"},
     {"__main__"},
 )

@@ -1,0 +1,314 @@
+"""Arguments for a function that has none: by the names of its parameters, its docstring, and trial.
+
+Of all combinations that the function takes, those are best whose every entry counts (a bias with three entries for two
+filters has one that does not) and whose gradients come back in their shapes.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, product
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.setup.binding import parameters
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, leaves, rebuild
+
+Option = Callable[[np.random.Generator], Any]
+
+#: Combinations tried, and of those that the function takes, how many are compared.
+_TRIALS, _COMPARED = 4000, 40
+
+
+def _normal(*shape: int) -> Option:
+    return lambda rng: rng.normal(size=shape)
+
+
+def _whole(high: int, *shape: int) -> Option:
+    return lambda rng: rng.integers(0, high, shape)
+
+
+def _one_hot(rows: int, columns: int) -> Option:
+    return lambda rng: np.eye(columns)[rng.integers(0, columns, rows)]
+
+
+def _mask(*shape: int) -> Option:
+    return lambda rng: (rng.random(shape) < 0.7).astype(float)
+
+
+def _just(value: Any) -> Option:
+    return lambda rng: value
+
+
+#: Sizes: 4 examples, 5 features, 3 units; images 7 x 6 and 6 x 4 with 3 channels, kernels 3 x 2, 2 filters.
+_X = [_normal(*s) for s in ((4, 5), (5, 4), (2, 7, 6, 3), (2, 3, 7, 6), (2, 3, 6, 4), (2, 6, 4, 3), (2, 4, 5), (5,),
+                            (6, 6), (4, 3))]  # fmt: skip
+_NUMBER: list[Option] = [_just(0.3), _just(2), _just(1)]
+_SIZE: list[Option] = [_just(2), _just(1), _just(3), _just(0), _just((1, 1)), _just((2, 2))]
+_OPTIONS: dict[str, list[Option]] = {
+    "x": [*_X, _whole(3, 4), _whole(3, 2, 4)],
+    "w": [_normal(*s) for s in ((5, 3), (3, 5), (3, 3), (3, 2, 3, 2), (2, 3, 3, 2), (5, 12), (3, 12), (3, 2), (5,))],
+    "b": [_normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,))] + [_just(0.3)],
+    "gamma": [_normal(*s) for s in ((5,), (5, 1), (1, 5), (3,), (1, 3, 1, 1))] + [_just(np.float64(0.7))],
+    "y": [_one_hot(4, 5), _one_hot(5, 4), _whole(3, 4), _normal(4, 5), _normal(4), _normal(5), _mask(1, 4),
+          _mask(4, 1), _mask(4), _one_hot(4, 3), _one_hot(2, 3)],
+    "mask": [_mask(4, 5), _mask(5, 4), _mask(2, 7, 6, 3), _mask(4)],
+    "ids": [_whole(3, 4), _whole(3, 2, 4), _whole(3, 5), _just(1)],
+    "h": [_normal(4, 3), _normal(3, 4), _normal(3, 1), _normal(3)],
+    "size": _SIZE,
+    "number": [_just(np.float64(0.3)), *_NUMBER, _normal(5), _normal(4, 5), _normal(3)],
+    "any": [_just(np.float64(0.3)), _normal(5), _normal(4, 5), _normal(5, 3), _normal(3), _normal(4, 1), _just(2),
+            _whole(3, 4), _normal(2, 7, 6, 3), _just(True)],
+}  # fmt: skip
+_KINDS = (
+    ("w", r"w|weights?|kernels?|filters?|k|theta|w(x|h|ih|hh|xh|q|k|v|o)|u|v|table|embeddings?|e"),
+    ("b", r"b|bias(es)?|b(x|h)"),
+    ("gamma", r"gamma|beta|scale|shift|gain"),
+    ("y", r"y|t|targets?|labels?|y_?true|truth|answers?"),
+    ("mask", r"\w*mask"),
+    ("ids", r"ids?|idx|ind(ex|ices)|tokens?|order|positions?|\w+_(ids?|idx)"),
+    ("h", r"h|h0|h_?prev|prev_?[hc]|c_?prev|c|state"),
+    ("size", r"stride\w*|pad\w*|size|\w+_size|[fhw]_?size|pool\w*|n|axis|dim|groups|heads|num_\w+|n_\w+"),
+    ("number", r"alpha|slope|eps(ilon)?|lr|lam\w*|reg\w*|p|\w*rate|keep_?prob|momentum|temp\w*|margin|delta|tau|power"
+               r"|sigma|learning_rate|drop\w*|ratio|weight_decay"),
+    ("x", r"x|inputs?|a|z|data|x_?in|a_?prev|images?|logits|scores|q"),
+)  # fmt: skip
+_DICTIONARY = re.compile(r"\w*(param|params|parameters|config|options|dict|cfg|hparams)", re.I)
+#: Values of keys and of parameters that go by these names.
+_KNOWN: dict[str, Any] = {
+    "mode": "train", "stride": 1, "pad": 1, "padding": 1, "pool_height": 2, "pool_width": 2, "pool_size": 2, "size": 2,
+    "f": 2, "k": 2, "kernel": 2, "kernel_size": 2, "eps": 1e-5, "epsilon": 1e-5, "momentum": 0.9, "p": 0.7, "seed": 0,
+    "keep_prob": 0.7, "num_groups": 1, "g": 1, "training": True, "train": True, "reg": 0.1,
+}  # fmt: skip
+
+
+def kind_of(name: str) -> str | None:
+    plain = name.lower().rstrip("0123456789_") or name.lower()
+    return next((k for k, names in _KINDS if re.fullmatch(names, plain) or re.fullmatch(names, name.lower())), None)
+
+
+class _Probe(dict):
+    """A dictionary that makes an entry for every key that is asked for, by its name."""
+
+    def __init__(self, rng: np.random.Generator, columns: bool, stride: int, **entries: Any):
+        super().__init__(entries)
+        self.rng, self.columns, self.stride = rng, columns, stride
+
+    def __missing__(self, key: Any) -> Any:
+        self[key] = self._value(str(key))
+        return self[key]
+
+    def _value(self, key: str) -> Any:
+        if key.lower() in ("stride",):
+            return self.stride
+        if key.lower() in _KNOWN:
+            return _KNOWN[key.lower()]
+        layer = re.fullmatch(r"([a-z]+)_?(\d)", key.lower())
+        if layer is not None and int(layer[2]) > 0:
+            return self.rng.normal(size=chain_shape(layer[1], int(layer[2]), self.columns)) * 0.5
+        if "activation" in key.lower():
+            return "relu"
+        return _OPTIONS[kind_of(key) or "number"][0](self.rng)
+
+
+#: Sizes of the layers of a network whose weights are called W1, W2, ...
+CHAIN = (5, 4, 3, 2, 3)
+
+
+def chain_shape(letter: str, k: int, columns: bool) -> tuple[int, ...]:
+    before, after = CHAIN[(k - 1) % len(CHAIN)], CHAIN[k % len(CHAIN)]
+    if letter.startswith("w"):
+        return (after, before) if columns else (before, after)
+    return (after, 1) if columns else (1, after) if letter != "b" else (after,)
+
+
+def source_tree(function: Any) -> ast.AST | None:
+    with contextlib.suppress(OSError, TypeError, SyntaxError):
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return None
+
+
+def _words_compared(function: Any, name: str) -> list[str]:
+    """The texts that a parameter is compared with: ``if activation == "relu"``."""
+    tree = source_tree(function)
+    return [
+        c.value
+        for node in ast.walk(tree or ast.Module([], []))
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name
+        for part in node.comparators
+        for c in ast.walk(part)
+        if isinstance(c, ast.Constant) and isinstance(c.value, str)
+    ]
+
+
+def is_dictionary(function: Any, name: str) -> bool:
+    tree = source_tree(function)
+    return _DICTIONARY.fullmatch(name) is not None or any(
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        and (isinstance(node.slice, ast.JoinedStr) or isinstance(getattr(node.slice, "value", None), str))
+        for node in ast.walk(tree or ast.Module([], []))
+    )
+
+
+_SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7}
+
+
+def documented_shapes(function: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes from a docstring: ``x: array of shape (N, D)``, ``w (F, C, h, w)``; one symbol is one size."""
+    text = " ".join((inspect.getdoc(function) or "").split())
+    sizes: dict[str, int] = {}
+    found: dict[str, tuple[int, ...]] = {}
+    for name in (p.name for p in parameters(function)):
+        place = re.search(rf"(?<![\w*]){re.escape(name)}\b(?:[^()]|\([^(),]*\)){{0,110}}?\(([^()]*,[^()]*)\)", text)
+        if place is None:
+            continue
+        shape: list[int] = []
+        for part in filter(None, (p.strip() for p in place[1].split(","))):
+            symbol = " ".join(re.sub(r"\b(the|of)\b|\W+", " ", part.lower()).split())
+            if not symbol:
+                continue
+            if symbol.startswith("d_"):
+                shape += [] if shape and len(shape) > 1 else [5]
+            elif symbol.isdigit():
+                shape.append(int(symbol))
+            else:
+                fresh = [s for s in (4, 5, 3, 6, 7, 2, 8) if s not in sizes.values()] or [9]
+                known = _SYMBOLS if len(place[1].split(",")) > 2 else {"n": 4, "d": 5, "m": 3}
+                shape.append(sizes.setdefault(symbol, known.get(symbol, fresh[0])))
+        found[name] = tuple(shape)
+    return found
+
+
+def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: dict, columns: bool) -> list[Option]:
+    name = parameter.name
+    if parameter.default is not parameter.empty:
+        return [_just(parameter.default)]
+    words = _words_compared(function, name)
+    if words:
+        return [_just(w) for w in dict.fromkeys(words)]
+    if is_dictionary(function, name):
+        return [lambda rng: _Probe(rng, columns, 1), lambda rng: _Probe(rng, columns, 2)]
+    if name == "key":
+        import jax
+
+        return [_just(jax.random.key(0))]
+    if name in ("rng", "generator", "random_state"):
+        return [lambda rng: np.random.default_rng(0)]
+    layer = re.fullmatch(r"([wb])_?(\d)", name.lower())
+    kind = kind_of(name)
+    options = _OPTIONS["x" if first and kind not in ("w", "ids", "h") else kind or "any"]
+    if layer:
+        options = [_normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
+    annotation = str(parameter.annotation)
+    if annotation in ("float", "<class 'float'>"):
+        return [_just(0.3)]
+    if annotation in ("int", "<class 'int'>"):
+        return _SIZE[:3]
+    known = [_just(_KNOWN[name.lower()])] if name.lower() in _KNOWN and kind in ("size", "number") else []
+    if name in shapes:
+        documented = [_normal(*shapes[name])]
+        return [_whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
+    return [*known, *options]
+
+
+def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[list[Any]]:
+    """Values for these parameters, combination by combination."""
+    shapes = documented_shapes(function)
+    for columns in (True, False) if any(re.search(r"\d|param", p.name) for p in taken) else (False,):
+        options = [_options(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
+        for choice in islice(product(*options), _TRIALS):
+            rng = np.random.default_rng(0)
+            yield [make(rng) for make in choice]
+
+
+def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> tuple | None:
+    """Arguments that the forward takes and gives finite numbers for.
+
+    Args:
+      forward: The function; its result, or the first of a tuple, holds floating arrays.
+      backward: ``backward(args)`` gives what the backward returns; arguments whose gradients have their shapes win.
+
+    Returns:
+      The arguments, or ``None``.
+    """
+    taken = [p for p in parameters(forward) if p.default is p.empty and p.kind != p.KEYWORD_ONLY]
+    best: tuple[tuple[int, int], tuple] | None = None
+    compared = 0
+    for values in candidates(forward, taken):
+        y = _output(forward, values)
+        if y is None:
+            continue
+        args = tuple(dict(v) if isinstance(v, _Probe) else v for v in values)
+        merit = (_shapes_off(args, backward), _unused(forward, args, y))
+        if best is None or merit < best[0]:
+            best = merit, args
+        compared += 1
+        if best[0] == (0, 0) or compared >= _COMPARED:
+            break
+    return None if best is None else best[1]
+
+
+def usable(function: Callable, args: Sequence[Any]) -> bool:
+    """Does the function take these arguments, and give finite numbers?"""
+    return (
+        sum(np.size(x) for _, x in leaves(tuple(args)) if is_array(x)) < 20_000 and _output(function, args) is not None
+    )
+
+
+def _output(forward: Callable, values: Sequence[Any]) -> list[np.ndarray] | None:
+    """The floating arrays of the output; ``None`` where the function refuses or gives other than finite numbers."""
+    state = np.random.get_state()
+    try:
+        np.random.seed(0)
+        given = [rebuild(v, lambda _, x: x.copy() if type(x) is np.ndarray else x) if type(v) is not _Probe else v
+                 for v in values]  # fmt: skip
+        with np.errstate(all="ignore"):
+            result = forward(*given)
+        y = result[0] if isinstance(result, tuple | list) else result
+        arrays = [np.asarray(v) for _, v in leaves(y) if is_floating(v) or isinstance(v, float)]
+    except Exception:  # any exception of the user's code is a refusal
+        return None
+    finally:
+        np.random.set_state(state)
+    usable = arrays and all(0 < a.size < 10_000 and np.isfinite(a).all() for a in arrays)
+    return arrays if usable else None
+
+
+def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None) -> int:
+    """How many arguments get a gradient of another shape; none where the backward refuses."""
+    if backward is None:
+        return 0
+    try:
+        with np.errstate(all="ignore"):
+            returned = backward(args)
+    except Exception:  # any exception of the user's code
+        return len(args) + 1
+    gradients = returned if isinstance(returned, tuple | list) else (returned,)
+    if isinstance(returned, dict):
+        return 0
+    floats = [a for a in args if is_floating(a)]
+    of = args if len(gradients) == len(args) else floats
+    pairs = [(a, g) for a, g in zip(of, gradients, strict=False) if is_array(g) and is_floating(a)]
+    return sum(np.shape(a) != np.shape(g) for a, g in pairs)
+
+
+def _unused(forward: Callable, args: tuple, y: list[np.ndarray]) -> int:
+    """Slices at the end of an axis of an array that the output does not depend on."""
+    count = 0
+    for i, a in enumerate(args):
+        if not (isinstance(a, np.ndarray) and a.dtype.kind == "f"):
+            continue
+        for axis in range(a.ndim):
+            changed = a.copy()
+            np.moveaxis(changed, axis, 0)[-1] += 0.7
+            other = _output(forward, [*args[:i], changed, *args[i + 1 :]])
+            count += other is not None and all(np.array_equal(p, q) for p, q in zip(other, y, strict=False))
+    return count

@@ -1,0 +1,87 @@
+"""Check one file of the user's, in the process that this is called in: messages for ``sandbox.run``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
+from jaxdoodle.gradcheck import layers
+from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.submissions import classes
+from jaxdoodle.submissions.functions import Finder, Forward, Found
+
+#: Time for the statements of a file that are no imports, in seconds.
+RUN_SECONDS = 5.0
+#: Entries of a wrong gradient that are handed on for a picture.
+_PICTURED = 20_000
+
+
+def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterator[dict[str, Any]]:
+    """Check everything that a file defines.
+
+    Args:
+      path: A Python file or a notebook.
+      pair_seconds: Time for the check of one pair: one that hangs does not hide the others.
+      **options: Of ``check``.
+
+    Yields:
+      ``{"check": report}``, ``{"unchecked": {"name", "line", "reason"}}`` (``"note": True`` for a forward alone),
+      ``{"note": text}`` for each statement that did not run, ``{"error": {"reason"}}`` if the file cannot be read.
+    """
+    try:
+        code = run_statements(path, RUN_SECONDS)
+    except InputError as error:
+        yield {"error": {"reason": str(error)}}
+        return
+    for problem in code.problems:
+        yield {"note": str(problem)}
+    finder, found = Finder(code), 0
+    for each in sorted(_all(finder), key=lambda each: each.line):
+        found += 1
+        yield _message(each, pair_seconds, options)
+    for cls in classes.marked_classes(finder):
+        for title, run in layers.cases_of(cls):
+            for dtype in ("float64", "float32"):
+                found += 1
+                yield _message(Found(title, cls, run), pair_seconds, {**options, "dtype": dtype})
+    if not found:
+        told = (
+            "no pair NAME_forward, NAME_backward, no layer class, no network, nothing marked by @backward_of, @nn.layer"
+        )
+        first = f" ({code.problems[0]})" if code.problems else ""
+        yield {"error": {"reason": f"{path}: {told} or @nn.loss{first}", "empty": not code.problems}}
+
+
+def _all(finder: Finder) -> Iterator[Found]:
+    yield from classes.custom_vjps(finder)
+    yield from finder.marked()
+    yield from finder.pairs()
+    yield from classes.of_classes(finder)
+    yield from finder.losses()
+
+
+def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        with time_limit(seconds):
+            report = found.run(**options)
+    except Forward as error:
+        return {"unchecked": {"name": found.name, "line": found.line, "reason": str(error), "note": True}}
+    except TimeOutError:
+        reason = f"did not end within {seconds:.0f} s"
+    except Exception as error:  # the user's code may raise anything; what is beside it is checked all the same
+        known = isinstance(error, InputError)
+        reason = str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    else:
+        return {"check": report.to_dict() | {"line": found.line, "arrays": _arrays(report)}}
+    return {"unchecked": {"name": found.name, "line": found.line, "reason": reason}}
+
+
+def _arrays(report: Report) -> dict[str, Any]:
+    """The first wrong gradient with the right one, as lists."""
+    for name, (got, want) in report.arrays.items():
+        if want.size <= _PICTURED and got.shape == want.shape:
+            return {name: [got.tolist(), want.tolist()]}
+    return {}

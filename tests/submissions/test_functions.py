@@ -1,0 +1,125 @@
+"""Pairs of functions, whole models and losses are found as they lie."""
+
+import pytest
+
+TANH = """
+def {f}(x):
+    y = np.tanh(x)
+    return y, y
+
+def {b}(dout, cache):
+    return dout * (1 - cache{power})
+"""
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "name"),
+    [
+        ("tanh_forward", "tanh_backward", "tanh"),
+        ("tanh_fwd", "tanh_bwd", "tanh"),
+        ("tanh_forward_naive", "tanh_backward_naive", "tanh_naive"),
+        ("tanh_forward_fast", "tanh_backward_fast", "tanh_fast"),
+        ("forward_tanh", "backward_tanh", "tanh"),
+        ("tanh", "tanh_backward", "tanh"),
+        ("tanh_forward", "tanh_backwards", "tanh"),
+    ],
+)
+def test_pairs_are_found_under_every_usual_name(checked, forward, backward, name):
+    assert checked(TANH.format(f=forward, b=backward, power="**2")) == {name: "right"}
+
+
+def test_a_forward_alone_is_said_and_hides_nothing(checked):
+    found = checked(
+        TANH.format(f="tanh_forward", b="tanh_backward", power="") + "def cube_forward(x): return x**3, x\n"
+    )
+    assert found == {"tanh": "x", "cube_forward": "cube_forward has no cube_backward"}
+
+
+def test_what_cannot_be_called_is_asked_for_in_one_line_and_hides_nothing(checked):
+    odd = "def mix_forward(ticket, who): return ticket.of(who)\ndef mix_backward(dout, cache): return None\n"
+    found = checked(odd + TANH.format(f="tanh_forward", b="tanh_backward", power=""))
+    assert found == {"mix": "no arguments known for mix; define mix_args = (ticket, who)", "tanh": "x"}
+
+
+def test_arguments_come_from_the_program_itself(checked):
+    found = checked("""
+        def pick_forward(table, word):
+            return table[word] * 2.0, (table, word)
+
+        def pick_backward(dout, cache):
+            table, word = cache
+            d = {w: np.zeros_like(v) for w, v in table.items()}
+            d[word] = 2.0 * dout
+            return d, None
+
+        if __name__ == "__main__":
+            pick_forward({"cat": np.ones(3), "dog": np.arange(3.0)}, "dog")
+    """)
+    assert found == {"pick": "right"}
+
+
+def test_a_convention_may_be_declared_for_a_pair(checked):
+    text = """
+        def linear_forward(A, W, b):
+            return W @ A + b, (A, W, b)
+
+        def linear_backward(dZ, cache):
+            A, W, b = cache
+            m = A.shape[1]
+            return W.T @ dZ, dZ @ A.T / m, dZ.sum(axis=1, keepdims=True) / m
+    """
+    assert checked(text) == {"linear": "W, b"}
+    assert checked(text + "\n        linear_conventions = ('batch mean',)\n") == {"linear": "right"}
+
+
+MODEL = """
+def initialize_parameters(n_x, n_h, n_y):
+    rng = np.random.default_rng(1)
+    return {"W1": rng.normal(size=(n_h, n_x)) * 0.01, "b1": np.zeros((n_h, 1)),
+            "W2": rng.normal(size=(n_y, n_h)) * 0.01, "b2": np.zeros((n_y, 1))}
+
+def forward_propagation(X, parameters):
+    A1 = np.tanh(parameters["W1"] @ X + parameters["b1"])
+    A2 = 1 / (1 + np.exp(-(parameters["W2"] @ A1 + parameters["b2"])))
+    return A2, {"A1": A1, "A2": A2}
+
+def compute_cost(A2, Y, parameters, lambd):
+    m = Y.shape[1]
+    fit = -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / m
+    return fit + lambd / (2 * m) * sum(np.sum(parameters[k] ** 2) for k in ("W1", "W2"))
+
+def backward_propagation(parameters, cache, X, Y, lambd):
+    m = X.shape[1]
+    dZ2 = cache["A2"] - Y
+    dZ1 = parameters["W2"].T @ dZ2 * (1 - cache["A1"] ** 2)
+    return {"dW1": dZ1 @ X.T / m + decay * parameters["W1"] / m, "db1": dZ1.sum(axis=1, keepdims=True) / m,
+            "dW2": dZ2 @ cache["A1"].T / m + lambd * parameters["W2"] / m,
+            "db2": dZ2.sum(axis=1, keepdims=True) / m}
+"""
+
+
+@pytest.mark.parametrize(("decay", "expected"), [("lambd", "right"), ("2 * lambd", "W1")])
+def test_a_whole_model_is_joined_by_the_names_of_its_parameters(checked, decay, expected):
+    assert checked(MODEL.replace("decay", decay)) == {"backward_propagation": expected}
+    without = MODEL.replace("decay", decay).partition("def forward_propagation")
+    assert checked(without[1] + without[2]) == {"backward_propagation": expected}
+
+
+def test_a_model_without_a_cost_asks_for_it(checked):
+    found = checked(MODEL.replace("compute_cost", "judge").replace("decay", "lambd"))
+    assert "no cost function is beside it" in found["backward_propagation"]
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "x")])
+def test_a_loss_that_returns_its_gradient_is_found(checked, factor, expected):
+    text = f"""
+        def softmax_loss(x, y):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            p = e / e.sum(axis=1, keepdims=True)
+            n = len(x)
+            loss = -np.log(p[np.arange(n), y]).mean()
+            dx = p.copy()
+            dx[np.arange(n), y] -= 1
+            return loss, {factor}dx / n
+    """
+    assert checked(text) == {"softmax_loss": expected}

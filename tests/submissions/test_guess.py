@@ -1,0 +1,94 @@
+"""Guessed arguments fit each other."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.submissions.guess import documented_shapes, guess
+
+
+def shapes(args):
+    return [np.shape(a) if isinstance(a, np.ndarray) else a for a in args]
+
+
+def conv(x, w, b):
+    n, _, height, width = x.shape
+    f, _, h, v = w.shape
+    out = np.zeros((n, f, height - h + 1, width - v + 1))
+    for k in range(f):
+        for i in range(out.shape[2]):
+            for j in range(out.shape[3]):
+                out[:, k, i, j] = (x[:, :, i : i + h, j : j + v] * w[k]).sum(axis=(1, 2, 3)) + b[k]
+    return out
+
+
+def test_every_entry_of_a_guessed_bias_counts():
+    x, w, b = guess(conv)
+    assert w.shape[1] == x.shape[1] and b.shape == w.shape[:1]
+
+
+def test_the_shapes_of_returned_gradients_decide_between_arguments_that_broadcast():
+    args = guess(lambda x, g: x * g, lambda args: (args[0], (args[0] * args[1]).sum(axis=0)))
+    assert shapes(args) == [(4, 5), (5,)]
+    args = guess(lambda x, slope: x * slope, lambda args: (args[0] * args[1], np.sum(args[0])))
+    assert np.shape(args[1]) == ()
+
+
+@pytest.mark.parametrize(
+    ("forward", "expected"),
+    [
+        (lambda x, w, b: x @ w + b, [(4, 5), (5, 3), (3,)]),
+        (lambda W, A, b: W @ A + b, None),
+        (lambda x, ids: np.take_along_axis(x, ids[:, None], axis=1), None),
+        (lambda table, ids: table[ids], None),
+        (lambda x, labels: -np.log(np.abs(x))[np.arange(len(x)), labels].mean(), None),
+        (lambda x, keep_prob: x / keep_prob, None),
+        (lambda x, stride: x[::stride], None),
+    ],
+)
+def test_common_signatures_find_arguments(forward, expected):
+    args = guess(forward)
+    assert args is not None
+    assert np.isfinite(np.asarray(forward(*args))).all()
+    assert expected is None or shapes(args) == expected
+
+
+def test_a_dictionary_gets_the_keys_that_are_asked_for():
+    def pool(x, pool_param):
+        k = pool_param["size"]
+        n, c, h, w = x.shape
+        return x.reshape(n, c, h // k, k, w // k, k).mean(axis=(3, 5)), x
+
+    assert guess(pool)[1] == {"size": 2}
+
+
+def test_words_that_a_parameter_is_compared_with_are_tried():
+    def activate(x, kind):
+        if kind == "tanh":
+            return np.tanh(x)
+        raise ValueError(kind)
+
+    assert guess(activate)[1] == "tanh"
+
+
+def test_shapes_come_from_docstrings():
+    def conv_forward(x, w, b):
+        """A convolution.
+
+        - x: Input data of shape (N, C, H, W)
+        - w: Filter weights of shape (F, C, HH, WW)
+        """
+
+    def linear(A, W):
+        """
+        A -- activations of the previous layer: (size of previous layer, number of examples)
+        W -- weights matrix: numpy array of shape (size of current layer, size of the previous layer)
+        """
+
+    found = documented_shapes(conv_forward)
+    assert found["x"][1] == found["w"][1] and len(found["x"]) == len(found["w"]) == 4
+    found = documented_shapes(linear)
+    assert found["W"][1] == found["A"][0] and len({*found["W"], *found["A"]}) == 3
+
+
+def test_what_takes_nothing_is_given_up():
+    assert guess(lambda q: 1 / 0) is None
