@@ -24,7 +24,7 @@ from jaxdoodle.inference.agreement import compare
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
-from jaxdoodle.training import Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
+from jaxdoodle.training import Checkpoints, Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 from jaxdoodle.training.loop import Callback
 from jaxdoodle.training.plan import choose
 
@@ -93,6 +93,7 @@ def train_model(
     command: str = "",
     options: Mapping[str, Any] = {},  # noqa: B006 - read alone
     callbacks: Sequence[Callback] = (),
+    checkpoints: Checkpoints | None = None,
 ) -> Run:
     """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
 
@@ -105,6 +106,7 @@ def train_model(
       command: Command line that repeats the run, for its record.
       options: Options of the command that were given, for its record.
       callbacks: Each is called after every epoch; see ``fit``.
+      checkpoints: Where to keep checkpoints, and go on from; see ``fit``.
 
     Returns:
       The run and its record. The record is not written.
@@ -121,7 +123,7 @@ def train_model(
     out_dir.mkdir(parents=True, exist_ok=True)
     train, data = splits.train, describe_data(splits)
     splits = splits.in_memory()
-    result = fit(spec, train, splits.validation, config, callbacks=callbacks)
+    result = fit(spec, train, splits.validation, config, callbacks=callbacks, checkpoints=checkpoints)
 
     outputs = {name: predict(spec, result.params, dataset) for name, dataset in splits.sets.items() if len(dataset)}
     scores = {name: score(logits, splits.sets[name].labels, config.loss) for name, logits in outputs.items()}

@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: The words after ``jaxdoodle``; those of the command line where it is None.
 
     Returns:
-      0: done; 1: the check or the training failed; 2: the input is at fault; 130: interrupted.
+      0: done; 1: the check or the training failed; 2: the input is at fault; 130: interrupted; 143: a training was
+      ended by SIGTERM, as a scheduler does.
     """
     words = sys.argv[1:] if argv is None else list(argv)
     return exit_code_of(lambda: _run(words))

@@ -4,6 +4,7 @@ from jaxdoodle.core.exports import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
+    checkpoints="Checkpoints Interrupted",
     config="TrainConfig",
     evaluation="Evaluation evaluate predict score",
     fit_state="Epoch FitState",

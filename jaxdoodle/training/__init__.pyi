@@ -1,3 +1,5 @@
+from jaxdoodle.training.checkpoints import Checkpoints as Checkpoints
+from jaxdoodle.training.checkpoints import Interrupted as Interrupted
 from jaxdoodle.training.config import TrainConfig as TrainConfig
 from jaxdoodle.training.evaluation import Evaluation as Evaluation
 from jaxdoodle.training.evaluation import evaluate as evaluate

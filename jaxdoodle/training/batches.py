@@ -27,6 +27,11 @@ __all__ = ["SAMPLING", "DataLoader", "balanced", "chunk_sizes", "natural", "pref
 CHUNK = 2**25
 #: Upper bound of the bytes of a chunk in memory: nothing is read, so a chunk costs no more than a call.
 CHUNK_IN_MEMORY = 2**26
+#: Multiplications of the forward pass in a chunk, about: some three seconds of training on two processor cores. A
+#: signal and a checkpoint wait for the end of a chunk.
+PRODUCTS = 2**35
+#: Whole steps in a chunk in memory, at least: of a loop of one step, XLA makes another program, which rounds otherwise.
+LEAST = 2
 #: Images that are read from one file in a row.
 RUN = 32
 
@@ -81,7 +86,9 @@ def balanced(labels: NDArray[np.int32]) -> tuple[int, Rows]:
 SAMPLING = {"natural": natural, "balanced": balanced}
 
 
-def chunk_sizes(dataset: Dataset, sampling: str, batch_size: int, devices: int = 1) -> tuple[int, ...]:
+def chunk_sizes(
+    dataset: Dataset, sampling: str, batch_size: int, devices: int = 1, products: int = 1
+) -> tuple[int, ...]:
     """Cut an epoch into chunks.
 
     Args:
@@ -89,20 +96,27 @@ def chunk_sizes(dataset: Dataset, sampling: str, batch_size: int, devices: int =
       sampling: A name of ``SAMPLING``.
       batch_size: In memory, a chunk but the last is a multiple of it.
       devices: Their number divides each chunk.
+      products: Multiplications that the network makes of an image.
 
     Returns:
       The number of images of each chunk. What does not fill the last one is left out of the epoch.
     """
     total, _ = SAMPLING[sampling](dataset.labels)
     if isinstance(dataset.images, Bitmaps):
-        chunks = math.ceil(total * PIXELS / CHUNK)
+        chunks = max(
+            1, min(total // (RUN * devices), math.ceil(max(total * PIXELS / CHUNK, total * products / PRODUCTS)))
+        )
         runs = total // (chunks * RUN * devices) * devices
         return (runs * RUN,) * chunks
     total = total // devices * devices
     image = dataset.images.itemsize * math.prod(dataset.images.shape[1:])
     steps = math.ceil(total / batch_size)
-    most = max(1, math.ceil(steps / math.ceil(total * image / CHUNK_IN_MEMORY))) * batch_size
-    return tuple(min(most, total - start) for start in range(0, total, most))
+    chunks = math.ceil(total * max(image / CHUNK_IN_MEMORY, products / PRODUCTS))
+    most = max(LEAST, math.ceil(steps / chunks)) * batch_size
+    sizes = [min(most, total - start) for start in range(0, total, most)]
+    if len(sizes) > 1 and sizes[-1] < LEAST * batch_size:
+        sizes[-2:] = [sizes[-2] + sizes[-1]]
+    return tuple(sizes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,6 +68,11 @@ class FitState:
     best_params: list[Params] = field(default_factory=list)
 
     @property
+    def step(self) -> int:
+        """Number of complete steps."""
+        return len(self.step_losses)
+
+    @property
     def params(self) -> list[Params]:
         """What is evaluated and kept: the moving average, if there is one."""
         return self.state.params if self.state.ema_params is None else self.state.ema_params

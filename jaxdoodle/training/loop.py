@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -21,8 +22,10 @@ import numpy as np
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.inference.network import products_per_image
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.batches import DataLoader, prefetch
+from jaxdoodle.training.checkpoints import Checkpoints, describe
 from jaxdoodle.training.config import LEARNING_RATE, TrainConfig, refuse_both
 from jaxdoodle.training.evaluation import evaluate
 from jaxdoodle.training.fit_state import Epoch, FitState
@@ -58,8 +61,7 @@ def fit(
     schedule: Schedule | None = None,
     loss: LossGiven | None = None,
     callbacks: Sequence[Callback] = (),
-    start: FitState | None = None,
-    on_chunk: Callable[[FitState], object] = lambda run: None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
     """Train a network; the same seed on the same machine gives the same result. Ctrl-C ends it after a whole epoch.
 
@@ -79,26 +81,30 @@ def fit(
       callbacks: Each is called after every epoch as ``callback(epoch, state, metrics)``: the epoch's number counted
         from 1, the ``TrainState`` (with ``params``, ``ema_params``, ``opt_state`` and ``step``), and the ``Epoch``.
         Where one returns ``True``, training ends.
-      start: Where another run of the same config, network and data stood: this one goes on from there.
-      on_chunk: Called after every chunk of steps with where the run stands.
+      checkpoints: Where to keep checkpoints, and go on from; a run that was stopped gives the result of one that was
+        not, to the bit. SIGTERM ends it as Ctrl-C does, both after a chunk of steps.
 
     Returns:
       The parameters of the best epoch, and the scores of all.
 
     Raises:
-      InputError: The network does not fit the images or their classes, or two arguments contradict each other.
+      InputError: The network does not fit the images or their classes, two arguments contradict each other, or a
+        checkpoint is damaged or of another run.
       DivergedError: A loss or a weight is not finite.
+      Interrupted: As told by ``checkpoints``, before the first epoch was complete.
     """
     _refuse_mismatch(spec, train, validation, config)
     refuse_both(config, optimizer=optimizer, schedule=schedule, loss=loss)
     config = replace(choose(config, train), loss=as_loss(config.loss if loss is None else loss, config.gradients))
-    plan, weights = make_plan(config, train), class_weights(config.class_weights, train)
+    plan, weights = make_plan(config, train, products_per_image(spec)), class_weights(config.class_weights, train)
     length = {"steps": plan.steps, "steps_per_epoch": plan.steps_per_epoch}
     optimizer = optimizer or make_optimizer(config, **length, schedule=schedule)
     layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=isinstance(train.images, Bitmaps))
     make = partial(make_step, divisor=train.preprocessing.divisor, augment=plan.augment, weights=weights)
     step = make(spec, optimizer, config, layout=layout)
-    run = start or FitState(init_state(spec, optimizer, config, params))
+    run = FitState(init_state(spec, optimizer, config, params))
+    if checkpoints:
+        run = checkpoints.restore(run, describe(spec, config, plan, train, validation))
 
     put, shares = partial(place, shardings=layout.images), layout.devices if layout.shares_images else 1
     loader = DataLoader(train, config, plan.chunks, put, layout.read, shares)
@@ -106,6 +112,8 @@ def fit(
     compiling = time.perf_counter()
     run_chunk, run.state, chunks = _compile(step, plan, run, chunks, layout)
     compile_seconds, stopped, interrupted = time.perf_counter() - compiling, False, False
+    keeping = ExitStack()
+    after_chunk = keeping.enter_context(checkpoints.keeping()) if checkpoints else lambda run: None
     try:
         for epoch in range(run.epoch, plan.epochs):
             if stopped := epoch - run.best_epoch >= (config.patience or math.inf):
@@ -118,7 +126,7 @@ def fit(
                 losses, correct = map(np.asarray, scores)  # waits for the device
                 run.end_chunk(losses, correct, size, plan.batch_size, time.perf_counter() - started)
                 _refuse_divergence(run, len(losses), plan, config.learning_rate or LEARNING_RATE)
-                on_chunk(run)
+                after_chunk(run)
             metrics = run.end_epoch(evaluate(spec, run.params, validation, config.loss) if validation else None)
             seen = jax.tree.map(jnp.copy, run.state) if callbacks else run.state  # the next chunk takes the buffers
             if stopped := any([callback(epoch + 1, seen, metrics) for callback in callbacks]):
@@ -127,6 +135,8 @@ def fit(
         if not run.history:
             raise
         interrupted = True
+    finally:
+        keeping.close()
     seconds = sum(epoch.seconds for epoch in run.history)
     best = run.best_params, run.best_epoch
     return TrainResult(*best, run.history, run.step_losses, compile_seconds, seconds, interrupted, stopped)

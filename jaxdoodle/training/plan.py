@@ -75,12 +75,13 @@ class Plan:
         return math.ceil(size / self.batch_size)
 
 
-def make_plan(config: TrainConfig, train: Dataset) -> Plan:
+def make_plan(config: TrainConfig, train: Dataset, products: int = 1) -> Plan:
     """Decide what the config leaves open.
 
     Args:
       config: How to train.
       train: The training set.
+      products: Multiplications that the network makes of an image; they decide about the chunks alone.
 
     Returns:
       The plan: the same for the same config and as many drawings.
@@ -94,7 +95,7 @@ def make_plan(config: TrainConfig, train: Dataset) -> Plan:
         raise InputError(f"{train.name}: has one class alone, {train.classes[0]}; a classifier needs two or more.")
     config = choose(config, train)
     batch_size = config.batch_size or BATCH_SIZE
-    chunks = chunk_sizes(train, config.sampling, batch_size, config.devices)
+    chunks = chunk_sizes(train, config.sampling, batch_size, config.devices, products)
     batch_size = min(batch_size, chunks[0])
     steps_per_epoch = sum(math.ceil(size / batch_size) for size in chunks)
     steps = config.steps or steps_per_epoch * (config.epochs or EPOCHS)

@@ -1,6 +1,5 @@
 """Training: it learns, repeats itself, chooses on validation, and stops where the loss is not finite."""
 
-import pickle
 import re
 from dataclasses import replace
 from functools import partial
@@ -12,8 +11,6 @@ import optax
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
-from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference import Model
 from jaxdoodle.nn import BatchNorm, Dense, Dropout, Flatten, ModelSpec, backprop, model
 from jaxdoodle.nn.architectures import mlp
@@ -210,48 +207,6 @@ def test_steps_end_a_run_within_an_epoch():
     whole, short = fit(epochs=2, schedule="constant"), fit(epochs=None, steps=13, schedule="constant")
     assert short.step_losses == whole.step_losses[:13]
     assert [epoch.training.total for epoch in short.history] == [300, 96]
-
-
-def copied(run):
-    """The record as a checkpoint would hold it: arrays and numbers."""
-    state = run.state._replace(key=jax.random.key_data(run.state.key))
-    return pickle.dumps(replace(run, state=jax.tree.map(np.array, state)))
-
-
-@pytest.mark.parametrize("where", ["memory", "disk"])
-def test_a_run_goes_on_from_any_chunk_as_if_it_had_not_stopped(where, on_disk, monkeypatch):
-    monkeypatch.setattr(batches, "CHUNK_IN_MEMORY", 100 * 784)
-    monkeypatch.setattr(batches, "CHUNK", 100 * 784)
-    monkeypatch.setattr(batches, "RUN", 4)
-    train = TRAIN if where == "memory" else on_disk(TRAIN)
-    config, kept = replace(CONFIG, epochs=None, steps=25, ema_decay=0.9, augment=Augment()), []
-    spec = ModelSpec((*SPEC.layers[:-1], Dropout(0.5), SPEC.layers[-1]), (28, 28, 1), CLASSES)
-    whole = loop.fit(spec, train, VALIDATION, config, on_chunk=lambda run: kept.append(copied(run)))
-    assert len(kept) > 6
-    for content in kept[::3] + kept[-1:]:
-        run = pickle.loads(content)
-        run.state = run.state._replace(key=jax.random.wrap_key_data(run.state.key, impl="unsafe_rbg"))
-        again = loop.fit(spec, train, VALIDATION, config, start=run)
-        assert_same(again.params, whole.params)
-        assert again.step_losses == whole.step_losses and again.best_epoch == whole.best_epoch
-        assert [epoch[:3] for epoch in again.history] == [epoch[:3] for epoch in whole.history]
-
-
-@pytest.fixture
-def on_disk(tmp_path):
-    """Puts a set on disk, class by class."""
-
-    def put(data):
-        folder = tmp_path / str(len(data))
-        folder.mkdir()
-        parts, order = [], np.argsort(data.labels, kind="stable")
-        for label, name in enumerate(data.classes):
-            rows = data.images[order][data.labels[order] == label].reshape(-1, 784)
-            np.save(folder / f"{name}.npy", rows)
-            parts.append(BitmapFile(folder / f"{name}.npy", 128, len(rows)))
-        return Dataset(data.name, all_drawings(parts), data.labels[order], data.classes)
-
-    return put
 
 
 def test_a_set_on_disk_is_learned_as_well_as_one_in_memory(on_disk, monkeypatch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,8 +22,8 @@ from jaxdoodle.cli.options import (
     reading_of,
 )
 from jaxdoodle.cli.train import repeat, run_folder
-from jaxdoodle.core.errors import InputError, did_you_mean
-from jaxdoodle.core.record import Record
+from jaxdoodle.core.errors import FailedError, InputError, did_you_mean
+from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.core.types import Shape
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
@@ -64,6 +66,10 @@ def add_arguments(parser: Parser) -> None:
     output.add_argument("--overwrite", action="store_true", help="Remove the run that the folder holds.")
     text = "Repeat a run: options from its record.json or folder, or a TOML file; those on the command line win."
     output.add_argument("--config", type=Path, metavar="FILE", help=text)
+    text = "Go on with the run in this folder from its last checkpoint (default: the one unfinished in runs/)."
+    output.add_argument("--resume", nargs="?", const="", metavar="RUN", help=text)
+    text = "Seconds of training before the first checkpoint and between two (default 30)."
+    output.add_argument("--checkpoint-interval", type=float, default=30.0, metavar="X", help=text)
     output.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
     parser.expand = partial(repeat.expand, parser)
 
@@ -75,9 +81,11 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.metrics import confusion_counts, mean_recall
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
+    from jaxdoodle.training import Checkpoints
     from jaxdoodle.training.hardware import compile_cache, devices
     from jaxdoodle.training.plan import choose, make_plan, summarize
 
+    repeat.refuse_beside_resume(options)
     config = TrainConfig(
         **config_of(options, TrainConfig),
         loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
@@ -92,33 +100,51 @@ def run(options: argparse.Namespace) -> int:
     chosen = {name: getattr(options, name) for name in ("classes", "per_class", "validation", "seed")}
     chosen |= reading_of(options) | {"preprocessing": options.preprocessing}
     splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
-    before = repeat.read_record(options.config)
+    source = repeat.source_of(options)
+    before = repeat.read_record(source)
     spec = _recorded_network(before, options) or _network(options, splits.classes, splits.preprocessing.image_shape)
     title = f"{splits.name}, {Path(options.model).stem}"
-    data = describe_data(splits)
-    if before and repeat.is_exact(options):
-        repeat.refuse_difference(options.config, before, config_to_json(choose(config, splits.train)), data)
-    wanted = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
-    out_dir = run_folder.claim(wanted, overwrite=options.overwrite)
-    run_folder.reserve(out_dir, bytes_of_run(spec))
-
+    data, settings = describe_data(splits), config_to_json(choose(config, splits.train))
+    if source and before and repeat.is_exact(options):
+        repeat.refuse_difference(source, before, settings, data)
     show = (lambda *line: None) if options.quiet else print
-    if out_dir != wanted:
-        show(f"{wanted} holds a run; this one goes to {out_dir}")
+    command, given = options.command, repeat.options_of(options)
+    if before and options.resume is not None:
+        out_dir, command = run_folder.unfinished(options.resume), before.command
+    else:
+        wanted = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
+        out_dir = run_folder.claim(wanted, overwrite=options.overwrite)
+        if out_dir != wanted:
+            show(f"{wanted} holds a run; this one goes to {out_dir}")
+    checkpoints = Checkpoints(out_dir / run_folder.CHECKPOINTS, interval=options.checkpoint_interval)
+
     show(splits.summary)
     show(spec.summary())
     show(summarize(config, splits.train))
-    with Progress(title, make_plan(config, splits.train).epochs, len(splits.train), quiet=options.quiet) as progress:
-        run = train_model(
-            spec,
-            splits,
-            config,
-            out_dir,
-            title=title,
-            command=options.command,
-            options=repeat.options_of(options),
-            callbacks=[progress],
-        )
+    try:
+        run_folder.reserve(out_dir, bytes_of_run(spec))
+        begun = Record(title, command, settings, data, options=given, extra={"spec": to_json(spec.to_dict())})
+        begun.write(out_dir / run_folder.BEGUN)
+        with Progress(
+            title, make_plan(config, splits.train).epochs, len(splits.train), quiet=options.quiet
+        ) as progress:
+            run = train_model(
+                spec,
+                splits,
+                config,
+                out_dir,
+                title=title,
+                command=command,
+                options=given,
+                callbacks=[progress],
+                checkpoints=checkpoints,
+            )
+    except (FailedError, InputError):  # it would fail again
+        if options.resume is None:
+            run_folder.forget(out_dir)
+        raise
+    except KeyboardInterrupt:
+        return _say_how_to_go_on(out_dir, checkpoints.caught)
 
     result = run.result
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
@@ -134,7 +160,17 @@ def run(options: argparse.Namespace) -> int:
     _warn_at_failure(out_dir / "record.json", lambda: run.record.write(out_dir / "record.json"))
     _warn_at_failure("figures", figures)
     show(f"{run.model_path} holds the model; record.json and figures are beside it")
+    if result.interrupted:
+        return _say_how_to_go_on(out_dir, checkpoints.caught)
+    run_folder.forget(out_dir)
     return 0
+
+
+def _say_how_to_go_on(out_dir: Path, caught: int) -> int:
+    """The exit code after a signal, that of a shell."""
+    where = shlex.quote(str(out_dir))
+    print(f"jaxdoodle: interrupted; jaxdoodle train --resume {where} goes on", file=sys.stderr)
+    return 128 + (caught or signal.SIGINT)
 
 
 def _warn_at_failure(what: object, write: Callable[[], object]) -> None:

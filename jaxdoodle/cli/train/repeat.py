@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxdoodle.cli.train import run_folder
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.data.catalog import NAMES
 
-__all__ = ["expand", "is_exact", "options_of", "read_record", "refuse_difference"]
+__all__ = ["expand", "is_exact", "options_of", "read_record"]
+__all__ += ["refuse_beside_resume", "refuse_difference", "source_of"]
 
 #: Options that say where a run goes or how it is told, not what is trained.
 BESIDE = ("out", "overwrite", "quiet", "config", "resume", "checkpoint_interval")
@@ -25,11 +27,28 @@ PATHS = {"dataset": NAMES, "data_dir": (), "model": ("mlp", "cnn", "sketch-cnn")
 
 
 def expand(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
-    """Put the options of ``--config FILE`` before ``words``. Raises ``InputError`` at keys that are no options."""
+    """Put the options of ``--config FILE`` or ``--resume RUN`` before ``words``; ``InputError`` at other keys."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", type=Path, nargs="?")  # the parser itself will miss its value
-    path = first.parse_known_args(words)[0].config
+    first.add_argument("--resume", nargs="?", const="")
+    path = source_of(first.parse_known_args(words)[0])
     return [*_words(parser, path, *_values(path)), *words] if path else list(words)
+
+
+def source_of(options: argparse.Namespace) -> Path | None:
+    """The file that ``--config`` or ``--resume`` takes options from."""
+    if options.resume is not None:
+        return run_folder.unfinished(options.resume) / run_folder.BEGUN
+    path: Path | None = options.config
+    return path / run_folder.RECORD if path and path.is_dir() else path
+
+
+def refuse_beside_resume(options: argparse.Namespace) -> None:
+    """Raise ``InputError`` where an option beside ``--resume`` would make another run of it."""
+    allowed = ("quiet", "checkpoint_interval", "resume")
+    if options.resume is not None and (others := [name for name in options.beside if name not in allowed]):
+        option = options.beside[others[0]]
+        raise InputError(f"{option} is fixed by the run that --resume goes on with; remove it, or use --config.")
 
 
 def options_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -50,8 +69,7 @@ def is_exact(options: argparse.Namespace) -> bool:
 
 
 def read_record(path: Path | None) -> Record | None:
-    """The record that ``--config`` names, by its path or its folder; ``None`` for a TOML file, or without one."""
-    path = path / "record.json" if path and path.is_dir() else path
+    """The record that ``source_of`` names; ``None`` for a TOML file, or without one."""
     return Record.read(path) if path and path.suffix == ".json" else None
 
 

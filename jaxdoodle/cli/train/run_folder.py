@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -10,14 +11,16 @@ from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
 
-__all__ = ["CHECKPOINTS", "claim", "is_run", "reserve"]
+__all__ = ["BEGUN", "CHECKPOINTS", "claim", "forget", "is_run", "reserve", "unfinished"]
 
 MODEL, RECORD, CHECKPOINTS = "model.npz", "record.json", "checkpoints"
+#: What a run is, written before its first step; it goes with the checkpoints when the run is finished.
+BEGUN = f"{CHECKPOINTS}/{RECORD}"
 
 
 def is_run(folder: Path) -> bool:
     """Whether a run, finished or not, has written here."""
-    return any((folder / name).exists() for name in (MODEL, RECORD, CHECKPOINTS))
+    return any((folder / name).exists() for name in (MODEL, RECORD, BEGUN))
 
 
 def claim(folder: Path, *, overwrite: bool = False) -> Path:
@@ -61,6 +64,35 @@ def reserve(folder: Path, size: int) -> None:
             file.flush()
     except OSError as error:
         raise InputError(f"{folder}: {size:,} bytes cannot be written there; {error.strerror}.") from None
+
+
+def unfinished(folder: str, root: Path = Path("runs")) -> Path:
+    """Find the run that ``--resume`` is to go on with.
+
+    Args:
+      folder: Its folder; ``""`` for the only one in ``root``.
+      root: Where to look.
+
+    Raises:
+      InputError: There is none, or more than one.
+    """
+    if folder:
+        if not (path := Path(folder) / BEGUN).is_file():
+            why = "is finished" if (Path(folder) / MODEL).exists() else "holds no run that was begun"
+            raise InputError(f"{folder}: {why}; {path} is missing.")
+        return Path(folder)
+    found = sorted(path.parents[1] for path in root.glob(f"*/{BEGUN}"))
+    if len(found) != 1:
+        names = f"{len(found)} runs are unfinished: {', '.join(map(str, found))}" if found else "no run is unfinished"
+        raise InputError(f"{root}: {names}; expected --resume RUN.")
+    return found[0]
+
+
+def forget(folder: Path) -> None:
+    """Remove the checkpoints of a run that is finished or cannot go on, and the folder if nothing else is in it."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def remove(folder: Path) -> None:
