@@ -47,7 +47,14 @@ ARRAYS = ("state", "best_params", "step_losses")
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended training after a chunk of steps; a checkpoint holds where it stands. ``args`` are its number."""
+    """A signal ended training after a chunk of steps; a checkpoint holds where it stands.
+
+    Args:
+      number: Of the signal.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(number)
 
 
 class Checkpoints:
