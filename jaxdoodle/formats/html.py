@@ -82,11 +82,13 @@ def _(layer: nn.Conv2D, input_shape: Shape) -> dict[str, Any]:
 
 
 _Pool = nn.MaxPool2D | nn.AvgPool2D | nn.GlobalAvgPool2D
-_Activation = nn.ReLU | nn.LeakyReLU | nn.Sigmoid | nn.Tanh | nn.Softmax
+_Activation = nn.ReLU | nn.LeakyReLU | nn.Clip | nn.Sigmoid | nn.Tanh | nn.Softmax
 
 
 @derived.register
-def _(layer: nn.Dense | nn.BatchNorm | nn.Flatten | _Pool | _Activation, input_shape: Shape) -> dict[str, Any]:
+def _(
+    layer: nn.Dense | nn.BatchNorm | nn.Flatten | nn.Pad2D | _Pool | _Activation, input_shape: Shape
+) -> dict[str, Any]:
     return {}
 
 

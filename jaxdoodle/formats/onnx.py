@@ -54,6 +54,9 @@ def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None 
     graph = Graph()
     x = graph.node("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
     x = graph.node("Div", [x, graph.constant("divisor", model.preprocessing.divisor)], "scaled")
+    if model.preprocessing.scaling[1:] != (0, 1):
+        x = graph.node("Sub", [x, graph.constant("mean", model.preprocessing.mean)], "centered")
+        x = graph.node("Div", [x, graph.constant("std", model.preprocessing.std)], "standardized")
     x = graph.node("Transpose", [x], "channels_first", perm=[0, 3, 1, 2])
     for index, folded in enumerate(layers):
         x = nodes(folded.layer, graph, f"{index}_{type(folded.layer).__name__}", folded, x)
@@ -160,6 +163,18 @@ def _relu(layer: nn.ReLU, graph: Graph, name: str, folded: InferenceLayer, x: st
 @nodes.register
 def _leaky_relu(layer: nn.LeakyReLU, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
     return graph.node("LeakyRelu", [x], name, alpha=float(layer.slope))
+
+
+@nodes.register
+def _clip(layer: nn.Clip, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    return graph.node("Clip", [x, *(graph.constant(f"{name}.{k}", getattr(layer, k)) for k in ("low", "high"))], name)
+
+
+@nodes.register
+def _pad(layer: nn.Pad2D, graph: Graph, name: str, folded: InferenceLayer, x: str) -> str:
+    (top, bottom), (left, right) = layer.pads
+    pads = graph.constant(f"{name}.pads", [0, 0, top, left, 0, 0, bottom, right], np.int64)
+    return graph.node("Pad", [x, pads, graph.constant(f"{name}.value", layer.value)], name)
 
 
 @nodes.register

@@ -54,7 +54,8 @@ def _int8(folded: InferenceLayer, low: float, high: float) -> Int8:
 
 def scaled(model: ModelFile, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Bitmaps as the network's input."""
-    return images.astype(np.float32) / np.float32(model.preprocessing.divisor)
+    divisor, mean, std = map(np.float32, model.preprocessing.scaling)
+    return (images.astype(np.float32) / divisor - mean) / std
 
 
 def logits(model: ModelFile, layers: Sequence[InferenceLayer], images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -13,11 +13,15 @@ import sys
 from collections.abc import Sequence
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.inference import (
-    Model,
-    answers,  # Model first: it brings NumPy in
-    model_file,
-)
+
+try:
+    from jaxdoodle.inference import (
+        Model,
+        answers,  # Model first: it brings NumPy in
+        model_file,
+    )
+except ModuleNotFoundError as error:
+    sys.exit(f"{sys.argv[0]}: needs {error.name}; `python -m pip install {error.name}` installs it.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

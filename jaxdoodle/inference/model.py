@@ -95,7 +95,7 @@ class Model:
         images = reference_images
         if images is None:
             images = np.random.default_rng(0).integers(0, 256, (4, *spec.input_shape), np.uint8)
-        logits = Network(spec, arrays, preprocessing.divisor).logits(images)
+        logits = Network(spec, arrays, *preprocessing.scaling).logits(images)
         self._file = ModelFile(
             spec, arrays, preprocessing, images, logits, temperature, abstain_below, provenance or {}
         )

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import read_bytes, write_atomically
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import Shape
 from jaxdoodle.core.validation import fits_in_name, is_blank, is_number, unique_keys
@@ -30,7 +31,9 @@ from jaxdoodle.inference.stored_zip import pack, unpack
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing.config import Preprocessing
 
-FORMAT, VERSION = "jaxdoodle model", 1
+FORMAT = "jaxdoodle model"
+#: Version 2 may have ``mean`` and ``std`` in its preprocessing; a model without them is written as version 1.
+VERSIONS = (1, 2)
 HEADER = "header.json"
 INPUTS, LOGITS = "goldens/inputs.npy", "goldens/logits.npy"
 
@@ -80,14 +83,12 @@ class ModelFile:
     @cached_property
     def network(self) -> Network:
         """The spec and its parameters, ready to run."""
-        return Network(self.spec, self.params, self.preprocessing.divisor)
+        return Network(self.spec, self.params, *self.preprocessing.scaling)
 
 
 def write(path: str | os.PathLike[str], model: ModelFile) -> None:
     """Write the file whole or not at all. Raises ``InputError`` for a model that ``read`` would refuse."""
     from pathlib import Path  # not needed to predict
-
-    from jaxdoodle.core.files import write_atomically
 
     with _naming(path):
         data = encode(model)
@@ -100,9 +101,7 @@ def read(path: str | os.PathLike[str], layers: Sequence[type] = ()) -> ModelFile
     Raises ``InputError``, one line that names the file, at anything else.
     """
     with _naming(path):
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-        return decode(data, layers)
+        return decode(read_bytes(path, MAX_FILE_BYTES), layers)
 
 
 def encode(model: ModelFile) -> bytes:
@@ -115,7 +114,8 @@ def encode(model: ModelFile) -> bytes:
         if arrays[name].dtype != dtype or arrays[name].shape != shape:
             raise InputError(f"{name} is {arrays[name].dtype} {arrays[name].shape}; expected {dtype} {shape}.")
     _verify(model)
-    header = {"format": FORMAT, "version": VERSION, **metadata_of(model)}
+    metadata = metadata_of(model)
+    header = {"format": FORMAT, "version": 2 if "mean" in metadata["contract"] else 1, **metadata}
     members = {name: _npy_header(*expected[name]) + arrays[name].tobytes() for name in sorted(arrays)}
     try:
         header["sha256"] = _digest(header, members)
@@ -329,8 +329,9 @@ def _parse_header(text: memoryview) -> dict[str, Any]:
         raise InputError(f"{HEADER} is not JSON: {error}.") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f'{HEADER} does not say "format": "{FORMAT}".')
-    if type(header.get("version")) is not int or header["version"] != VERSION:
-        raise InputError(f"version {header.get('version')!r} of the format; this program reads version {VERSION}.")
+    if type(header.get("version")) is not int or header["version"] not in VERSIONS:
+        known = " and ".join(map(str, VERSIONS))
+        raise InputError(f"version {header.get('version')!r} of the format; this program reads versions {known}.")
     keys = {"format", "version", "spec", "contract", "temperature", "abstain_below", "provenance", "sha256"}
     if set(header) != keys:
         raise InputError(f"{HEADER} has the keys {', '.join(sorted(header))}; expected {', '.join(sorted(keys))}.")

@@ -31,16 +31,23 @@ SIZES = 4
 class Network:
     """A spec and its parameters, ready to run in evaluation mode. May be shared between threads.
 
-    ``params`` holds one dict per layer, as the spec's ``param_shapes`` say; they are copied. Inputs are divided
-    by ``divisor``.
+    ``params`` holds one dict per layer, as the spec's ``param_shapes`` say; they are copied. The first layer takes
+    ``(x / divisor - mean) / std``.
     """
 
-    def __init__(self, spec: ModelSpec, params: Sequence[Mapping[str, Any]], divisor: float = 1.0):
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: Sequence[Mapping[str, Any]],
+        divisor: float = 1.0,
+        mean: float = 0.0,
+        std: float = 1.0,
+    ):
         found = tuple({name: np.shape(value) for name, value in p.items()} for p in params)
         if found != spec.param_shapes:
             raise ValueError(f"the spec has parameters of shapes {spec.param_shapes}; got {found}.")
         self.spec = spec
-        self._divisor = divisor
+        self._divisor, self._mean, self._std = divisor, np.float32(mean), np.float32(std)
         self._layers = _pool_before_relu(_for_kernels(fold_batch_norm(zip(spec.layers, params, strict=True))))
         self._output_shape = spec.output_shape
         self._chunk = max(1, min(CHUNK, CHUNK_VALUES // values_per_image(spec)))
@@ -67,6 +74,8 @@ class Network:
             buffers = self._bind(len(x))
         source, functions, result = buffers
         np.divide(x, self._divisor, out=source, dtype=np.float32, casting="unsafe")
+        if self._mean or self._std != 1:
+            np.divide(np.subtract(source, self._mean, out=source), self._std, out=source)
         for function in functions:
             function()
         np.copyto(out, result)

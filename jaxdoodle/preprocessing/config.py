@@ -36,8 +36,10 @@ class Preprocessing:
         looked for, and the other fields hold for drawings in strokes alone.
       center: (row, column), counted from the middle of the first pixel: the middle of a 28 x 28 image is (13.5, 13.5).
       stroke_width: In pixels of the bitmap, 0.01 to 0.25 of ``longest_side``; ``None`` keeps that of the picture.
-      divisor: The network's input is ``bitmap / divisor``: 255 for [0, 1], 1 for raw bytes.
+      divisor: The network's input is ``(bitmap / divisor - mean) / std``: 255 for [0, 1], 1 for raw bytes.
       polarity: ``"light on dark"``: ink is 255, background 0; ``"dark on light"``: the other way round.
+      mean: See ``divisor``.
+      std: See ``divisor``; not 0. A mean of 1 and -1 here show the network black ink on white.
 
     Raises:
       PreprocessingError: A value that no image can meet.
@@ -50,6 +52,8 @@ class Preprocessing:
     stroke_width: float | None = None
     divisor: float = 255.0
     polarity: str = POLARITIES[0]
+    mean: float = 0.0
+    std: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("image_shape", "center"):
@@ -77,6 +81,13 @@ class Preprocessing:
                 raise PreprocessingError(f"stroke_width is {least:g} to {most:g} pixels; got {self.stroke_width!r}.")
         if not _is_positive(self.divisor):
             raise PreprocessingError(f"divisor is a positive number; got {self.divisor!r}.")
+        if not is_number(self.mean) or not is_number(self.std) or not self.std:
+            raise PreprocessingError(f"mean and std are numbers, std not 0; got {self.mean!r} and {self.std!r}.")
+
+    @property
+    def scaling(self) -> tuple[float, float, float]:
+        """Divisor, mean and standard deviation."""
+        return self.divisor, self.mean, self.std
 
     @property
     def as_is(self) -> bool:
@@ -84,17 +95,19 @@ class Preprocessing:
         return self.centering == "as-is"
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types, without ``polarity`` where it is the default; ``from_dict`` reads them back."""
+        """The fields as JSON types, later ones only where they are not the default; ``from_dict`` reads them back."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         if self.polarity == POLARITIES[0]:  # the model file had no such field at first
             del values["polarity"]
+        if self.scaling[1:] == (0, 1):  # nor these
+            del values["mean"], values["std"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocessing:
         """Read what ``to_dict`` wrote. Raises ``PreprocessingError`` at anything else."""
         names = [f.name for f in fields(cls)]
-        if not isinstance(data, Mapping) or set(data) | {"polarity"} != set(names):
+        if not isinstance(data, Mapping) or set(data) | {"polarity", "mean", "std"} != set(names):
             found = ", ".join(map(str, data)) if isinstance(data, Mapping) else repr(data)
             raise PreprocessingError(f"preprocessing has {', '.join(names)}; got {found}.")
         return cls(**data)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError, install_hint
+from jaxdoodle.core.files import open_regular
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.resample import shrink
 
@@ -94,7 +95,7 @@ def open_picture(source: Any) -> Any:
     formats = _formats(source, Image)
     try:
         # Given a path, Pillow maps a TIFF into memory by the sides that it has when turned, and scrambles it.
-        stream = open(source, "rb") if isinstance(source, str | os.PathLike) else source
+        stream = open_regular(source) if isinstance(source, str | os.PathLike) else source
         with stream, Image.open(stream, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(

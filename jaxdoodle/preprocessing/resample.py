@@ -33,6 +33,19 @@ def center_of(ink: NDArray[np.float32], preprocessing: Preprocessing) -> tuple[f
     return float(rows @ np.arange(len(rows)) / rows.sum()), float(columns @ np.arange(len(columns)) / columns.sum())
 
 
+def recentered(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Images ``(n, height, width, 1)`` cut, or bordered with zeros, evenly on all sides, to ``shape``."""
+    for axis, size in ((1, shape[0]), (2, shape[1])):
+        less = images.shape[axis] - size
+        if less > 0:
+            images = np.take(images, range(less // 2, less // 2 + size), axis=axis)
+        elif less < 0:
+            border = [(0, 0)] * images.ndim
+            border[axis] = (-less // 2, -less - -less // 2)
+            images = np.pad(images, border)
+    return images
+
+
 def place(ink: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
     """The ink (h, w) scaled to the longest side and centered: float32 ``image_shape[:2]``, in the same units."""
     top, left, bottom, right = box_of(ink)

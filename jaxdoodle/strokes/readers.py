@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import open_regular
 from jaxdoodle.strokes.drawing import MAX_POINTS, Drawing, shortened
 from jaxdoodle.strokes.forms import Columns, drawing_of
 
@@ -112,7 +113,7 @@ def scan_described(path: str | os.PathLike[str], suffix: str | None = None) -> I
         raise InputError(f"{name}: is no file of drawings; expected {', '.join(READERS)}.")
     nothing = True
     try:
-        with open(name, "rb") as stream:
+        with open_regular(name) as stream:
             for found in READERS[suffix](name, stream):
                 nothing = False
                 yield found

@@ -94,6 +94,13 @@ const Network = (() => {
     Flatten: (layer, x) => x,
     ReLU: (layer, x) => x.map((value) => Math.max(value, 0)),
     LeakyReLU: (layer, x) => x.map((value) => (value > 0 ? value : layer.slope * value)),
+    Clip: ({ low, high }, x) => x.map((value) => Math.min(Math.max(value, low), high)),
+    Pad2D: ({ pads: [[top], [left]], value, input_shape: [rows, columns, channels], output_shape }, x) => {
+      const y = new Float32Array(product(output_shape)).fill(value), line = columns * channels;
+      for (let i = 0; i < rows; i++)
+        y.set(x.subarray(i * line, (i + 1) * line), ((top + i) * output_shape[1] + left) * channels);
+      return y;
+    },
     Sigmoid: (layer, x) => x.map((value) => 1 / (1 + Math.exp(-value))),
     Tanh: (layer, x) => x.map(Math.tanh),
     Softmax: (layer, x) => {
@@ -115,7 +122,8 @@ const Network = (() => {
 
   // The logits of one bitmap, 0 to 255.
   function logits(model, bitmap) {
-    let x = Float32Array.from(bitmap, (ink) => ink / model.contract.divisor);
+    const { divisor, mean = 0, std = 1 } = model.contract;
+    let x = Float32Array.from(bitmap, (ink) => (ink / divisor - mean) / std);
     for (const layer of model.layers) x = LAYERS[layer.type](layer, layer.levels ? levels(x, layer.levels) : x);
     return x;
   }

@@ -10,6 +10,7 @@ import pytest
 from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
+    Clip,
     Conv2D,
     Dense,
     Dropout,
@@ -18,6 +19,7 @@ from jaxdoodle.nn import (
     LeakyReLU,
     MaxPool2D,
     ModelSpec,
+    Pad2D,
     ReLU,
     Residual,
     Sigmoid,
@@ -34,7 +36,8 @@ from jaxdoodle.nn.penalties import L1, L2
 DIGITS = [str(d) for d in range(10)]
 EVERYTHING = ModelSpec(
     (
-        Conv2D(4, (3, 2), padding="SAME"), LeakyReLU(), BatchNorm(), AvgPool2D(3, 1), Dropout(0.3),
+        Pad2D(((0, 0), (0, 0))), Conv2D(4, (3, 2), padding="SAME"), LeakyReLU(), Clip(-1.0, 2.0),
+        BatchNorm(), AvgPool2D(3, 1), Dropout(0.3),
         Conv2D(3, 2, stride=2), Tanh(), MaxPool2D(), Flatten(), Dense(6), Sigmoid(),
         Residual((Dense(6), Dropout(0.2), Residual((Dense(6), Tanh())))), Dense(5), Softmax(),
     ),

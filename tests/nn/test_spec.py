@@ -8,6 +8,7 @@ import pytest
 from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
+    Clip,
     Conv2D,
     Dense,
     Dropout,
@@ -16,6 +17,7 @@ from jaxdoodle.nn import (
     LeakyReLU,
     MaxPool2D,
     ModelSpec,
+    Pad2D,
     ReLU,
     Residual,
     Sigmoid,
@@ -29,7 +31,8 @@ from jaxdoodle.nn import layers as builtin
 ONE_OF_EACH = ModelSpec(
     (
         Conv2D(4, (3, 2), stride=(1, 2), padding="SAME", kernel_init="he_normal"), BatchNorm(0.8, 1e-3), LeakyReLU(0.2),
-        MaxPool2D(3, 2), Tanh(), AvgPool2D((2, 1)), Dropout(0.25), Conv2D(6, 1), ReLU(), GlobalAvgPool2D(),
+        MaxPool2D(3, 2), Tanh(), AvgPool2D((2, 1)), Dropout(0.25), Conv2D(6, 1), ReLU(), Clip(0, 6), Pad2D(),
+        GlobalAvgPool2D(),
         Flatten(), Dense(5, "normal(0.001)"), Sigmoid(), Residual([Dense(5), Residual([Tanh()])]), Dense(2), Softmax(),
     ),
     (20, 17, 3),

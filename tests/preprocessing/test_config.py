@@ -34,6 +34,8 @@ BAD = [
     ({"divisor": 0}, "divisor is a positive number; got 0."),
     ({"divisor": "255"}, "divisor is a positive number; got '255'."),
     ({"divisor": 10**400}, "divisor is a positive number; got 1000"),
+    ({"mean": "0"}, "mean and std are numbers, std not 0; got '0' and 1.0."),
+    ({"std": 0}, "mean and std are numbers, std not 0; got 0.0 and 0."),
 ]
 
 

@@ -9,6 +9,7 @@ from jaxdoodle.inference import network
 from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
+    Clip,
     Conv2D,
     Dense,
     Dropout,
@@ -17,6 +18,7 @@ from jaxdoodle.nn import (
     LeakyReLU,
     MaxPool2D,
     ModelSpec,
+    Pad2D,
     ReLU,
     Residual,
     Sigmoid,
@@ -30,7 +32,8 @@ from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 DIGITS = [str(d) for d in range(10)]
 EVERYTHING = ModelSpec(
     (
-        Conv2D(6, (4, 3), padding="SAME"), LeakyReLU(0.2), BatchNorm(), MaxPool2D(3, 2), Conv2D(5, 2, stride=(2, 1)),
+        Pad2D(((0, 0), (0, 0))), Conv2D(6, (4, 3), padding="SAME"), LeakyReLU(0.2), Clip(-1.0, 2.0),
+        BatchNorm(), MaxPool2D(3, 2), Conv2D(5, 2, stride=(2, 1)),
         BatchNorm(), Tanh(), AvgPool2D(2, 1), Dropout(0.5), Flatten(), Dense(12), Sigmoid(), BatchNorm(),
         Residual((Dense(12), Tanh())), Dense(4), Softmax(),
     ),

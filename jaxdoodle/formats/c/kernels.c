@@ -12,7 +12,7 @@
 enum { HEIGHT = 28, WIDTH = 28, CLASSES = 10, EXAMPLES = 4 };
 #define TEMPERATURE 1.0
 #define ALLOWED_ERROR 0.0001
-#define DIVISOR 255.0f
+#define PIXEL (float)image[i] / 255.0f
 #define LAYERS for (int i = 0; i < CLASSES; i++) out[i] = work->a[i]
 #define PROBABILITY (float)(probabilities[i] / sum)
 #define ANSWER energy < exponential(1.0 - scores[best]) ? -1 : best
@@ -185,6 +185,26 @@ static void leaky_relu(float *x, int n, float slope)
         x[i] = x[i] > 0 ? x[i] : slope * x[i];
 }
 
+/* section: clip */
+static void clip(float *x, int n, float low, float high)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = x[i] < low ? low : x[i] > high ? high : x[i];
+}
+
+/* section: pad2d */
+static void pad2d(const float *x, int rows, int columns, int channels, int top, int left, int out_rows,
+                  int out_columns, float value, float *y)
+{
+    for (int i = 0; i < out_rows; i++)
+        for (int j = 0; j < out_columns; j++)
+            for (int c = 0; c < channels; c++) {
+                int row = i - top, column = j - left;
+                int inside = row >= 0 && row < rows && column >= 0 && column < columns;
+                *y++ = inside ? x[(row * columns + column) * channels + c] : value;
+            }
+}
+
 /* section: sigmoid */
 static void sigmoid(float *x, int n)
 {
@@ -204,7 +224,7 @@ static void hyperbolic_tangent(float *x, int n)
 void logits(const uint8_t image[HEIGHT * WIDTH], struct workspace *work, float out[CLASSES])
 {
     for (int i = 0; i < HEIGHT * WIDTH; i++)
-        work->a[i] = (float)image[i] / DIVISOR;
+        work->a[i] = PIXEL;
     LAYERS;
 }
 

@@ -55,7 +55,10 @@ def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
     answer = "best"
     if model.abstain_below is not None:
         answer = f"energy < exponential({float(model.abstain_below)!r} - scores[best]) ? -1 : best"
-    divisor = _number(model.preprocessing.divisor)
+    divisor, mean, std = map(_number, model.preprocessing.scaling)
+    pixel = f"(float)image[i] / {divisor}"
+    if model.preprocessing.scaling[1:] != (0, 1):
+        pixel = f"({pixel} - {mean}) / {std}"
     probability = "scores[i]" if model.spec.ends_in_softmax else "(float)(probabilities[i] / sum)"
     names = ", ".join(map(_string, model.spec.classes))
     height, width, _ = model.preprocessing.image_shape
@@ -73,7 +76,7 @@ def _parts(model: ModelFile, layers: Sequence[InferenceLayer]) -> list[str]:
         "};\n",
         *(_array(f"{name}{i}", values) for i, folded in enumerate(layers) for name, values in _stored(folded).items()),
         *(sections[name] for name in _functions(layers)),
-        sections["logits"].replace("DIVISOR", divisor).replace("    LAYERS;", "\n".join(_calls(layers))),
+        sections["logits"].replace("PIXEL", pixel).replace("    LAYERS;", "\n".join(_calls(layers))),
         sections["predict"].replace("PROBABILITY", probability).replace("ANSWER", answer),
         "#ifndef NO_MAIN",
         f"enum {{ EXAMPLES = {len(examples.images)} }};",
@@ -198,6 +201,17 @@ def _activation(layer: nn.ReLU | nn.Sigmoid | nn.Tanh, before: Shape, after: Sha
 @kernel.register
 def _leaky_relu(layer: nn.LeakyReLU, before: Shape, after: Shape) -> Kernel:
     return Kernel("leaky_relu", (math.prod(before), _number(layer.slope)))
+
+
+@kernel.register
+def _clip(layer: nn.Clip, before: Shape, after: Shape) -> Kernel:
+    return Kernel("clip", (math.prod(before), _number(layer.low), _number(layer.high)))
+
+
+@kernel.register
+def _pad2d(layer: nn.Pad2D, before: Shape, after: Shape) -> Kernel:
+    (top, _), (left, _) = layer.pads
+    return Kernel("pad2d", (*before, top, left, *after[:2], _number(layer.value)), in_place=False)
 
 
 @kernel.register

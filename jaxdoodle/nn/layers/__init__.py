@@ -7,12 +7,13 @@ from jaxdoodle.core.exports import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
-    activations="LeakyReLU ReLU Sigmoid Softmax Tanh",
+    activations="Clip LeakyReLU ReLU Sigmoid Softmax Tanh",
     batchnorm="BatchNorm",
     conv2d="Conv2D",
     dense="Dense",
     dropout="Dropout",
     flatten="Flatten",
+    padding="Pad2D",
     pooling="AvgPool2D GlobalAvgPool2D MaxPool2D",
     residual="Residual",
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxdoodle.core.lazy import jax, jnp, lax, np
 from jaxdoodle.core.types import Array, NDArray, Params, Residuals
-from jaxdoodle.nn.base import Layer, layer, require_number
+from jaxdoodle.nn.base import Layer, SpecError, layer, require_number
 
 
 @layer
@@ -57,6 +57,41 @@ class LeakyReLU(Layer):
 
     def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
         return np.where(x > 0, x, x.dtype.type(self.slope) * x)
+
+
+@layer
+class Clip(Layer):
+    """``y = min(max(x, low), high)``; its derivative at ``low`` and ``high`` is 0. ReLU6 is ``Clip(0, 6)``.
+
+    Args:
+      low: Least output.
+      high: Largest output, above ``low``.
+
+    Raises:
+      SpecError: A bound is no finite number, or ``high`` is not above ``low``.
+    """
+
+    low: float = 0.0
+    high: float = 6.0
+
+    def __post_init__(self) -> None:
+        require_number(self, "low")
+        require_number(self, "high")
+        if not self.low < self.high:
+            raise SpecError(f"low of Clip is below high; got {self.low} and {self.high}.")
+
+    def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
+        """``x`` between the bounds, else the nearer bound: choices, so that autodiff takes the derivative 0 at both."""
+        low, high = jnp.full_like(x, self.low), jnp.full_like(x, self.high)
+        return jnp.where(x <= self.low, low, jnp.where(x >= self.high, high, x)), x
+
+    def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
+        """``dx = dy`` where ``low < x < high``, else 0."""
+        x = residuals
+        return {}, jnp.where((x > self.low) & (x < self.high), dy, jnp.zeros_like(dy))
+
+    def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
+        return np.clip(x, x.dtype.type(self.low), x.dtype.type(self.high))
 
 
 @layer

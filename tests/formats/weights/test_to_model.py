@@ -1,3 +1,4 @@
+import os
 import pickle
 import re
 import sys
@@ -8,10 +9,11 @@ import pytest
 
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import safetensors
-from jaxdoodle.formats.weights import import_weights, to_model
+from jaxdoodle.formats.weights import CheckSet, import_weights, names
+from jaxdoodle.formats.weights.structures import Choice, _choices
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
-from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Flatten, ModelSpec, ReLU, Tanh
+from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU, Tanh
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.preprocessing.config import MNIST, Preprocessing
 
@@ -120,7 +122,9 @@ def test_a_pytorch_network_answers_as_it_did(tmp_path):
         nn.Flatten(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10),
     )  # fmt: skip
     save_file(network.state_dict(), tmp_path / "net.safetensors")
-    found = import_weights(tmp_path / "net.safetensors", MNIST, activation="relu")
+    with pytest.raises(InputError, match="which network is it"):  # average pools would fit as well
+        import_weights(tmp_path / "net.safetensors", MNIST, activation="relu")
+    found = import_weights(tmp_path / "net.safetensors", MNIST, spec=digit_cnn(TEN))
     assert found.spec.param_count == 37_610
     images = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1), dtype=np.uint8)
     with torch.no_grad():
@@ -139,28 +143,32 @@ def test_a_convolutional_network_of_keras_is_read_in_its_own_layout(build_spec, 
             for k, name in enumerate("wb")
         },
     )
-    found = import_weights(path, MNIST, classes=[f"digit {name}" for name in TEN], activation="relu")
+    found = import_weights(path, MNIST, classes=[f"digit {name}" for name in TEN], spec=digit_cnn(TEN))
     assert found.spec.classes[3] == "digit 3"
     expected = Model.from_file(model).logits(model.golden_inputs)
     np.testing.assert_allclose(Model.from_file(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("names", to_model.NORM_NAMES["scale"])
-def test_normalization_is_read_under_each_of_its_names_once_a_spec_says_where_it_is(names, build_spec, tmp_path):
+#: Batch normalization in files: of this package, Keras and PyTorch.
+NORM_NAMES = (
+    ("scale", "shift", "mean", "var"),
+    ("gamma", "beta", "moving_mean", "moving_variance"),
+    ("weight", "bias", "running_mean", "running_var"),
+)
+
+
+@pytest.mark.parametrize("known", NORM_NAMES)
+def test_normalization_is_read_under_each_of_its_names(known, build_spec, tmp_path):
     """In any order that its name gives it."""
     model = build_spec(NORMED)
-    index = to_model.NORM_NAMES["scale"].index(names)
     conv, norm, dense = weights_of(model)
     tensors = {
-        "zconv.weight": conv["w"].transpose(3, 2, 0, 1), "zconv.bias": conv["b"],
-        **{f"norm.{known[index]}": norm[param] for param, known in to_model.NORM_NAMES.items()},
+        "1conv.weight": conv["w"].transpose(3, 2, 0, 1), "1conv.bias": conv["b"],
+        **{f"2norm.{name}": norm[param] for param, name in zip(names.NORM, known, strict=True)},
         "zzz.weight": dense["w"].reshape(8, 8, 3, 10).transpose(2, 0, 1, 3).reshape(192, 10).T, "zzz.bias": dense["b"],
-        "norm.num_batches_tracked": np.array(7),
+        "2norm.num_batches_tracked": np.array(7),
     }  # fmt: skip
-    path = save_safetensors(tmp_path / "net.safetensors", tensors)
-    with pytest.raises(InputError, match="where is the normalization, and what is its epsilon"):
-        import_weights(path, MNIST, activation="relu")
-    found = import_weights(path, MNIST, spec=NORMED)
+    found = import_weights(save_safetensors(tmp_path / "net.safetensors", tensors), MNIST, spec=NORMED)
     expected = Model.from_file(model).logits(model.golden_inputs)
     np.testing.assert_allclose(Model.from_file(found).logits(model.golden_inputs), expected, rtol=0, atol=1e-5)
 
@@ -194,51 +202,57 @@ QUESTIONS = {
     "no activation": (
         lambda folder: npz(folder, w1=np.ones((784, 9)), b1=np.ones(9), w2=np.ones((9, 10)), b2=B),
         {},
-        "which activation is between the 2 layers? Weights do not say: relu, leaky_relu, sigmoid, tanh.",
+        "which activation is between the layers? Weights do not say: --activation relu, leaky_relu, sigmoid, tanh.",
     ),
     "square weights": (
-        lambda folder: npz(folder, w=np.ones((64, 64)), b=np.ones(64)),
+        lambda folder: npz(folder, w=np.arange(4096.0).reshape(64, 64), b=np.ones(64)),
         {"preprocessing": EIGHT},
-        "which axis is which? Weights of shapes (64, 64) fit both layouts: inputs first, outputs first.",
+        "which axis is which? The weights fit both layouts: --layout",
     ),
-    "another image": (
-        lambda folder: npz(folder, w=np.ones((100, 10)), b=B),
+    "no square image": (
+        lambda folder: npz(folder, w=np.ones((101, 10)), b=B),
         {},
-        "which network is it? No usual one has weights of shapes (100, 10); give a spec.",
+        "takes 101 inputs, which is no square image; give --spec.",
     ),
     "two networks": (
         lambda folder: npz(folder, k=np.ones((1, 1, 1, 4)), c=np.ones(4), w=np.ones((64, 10)), b=B),
         {"preprocessing": EIGHT, "activation": "relu"},
-        "which network is it? 2 have weights of shapes (1, 1, 1, 4), (64, 10); give a spec: Conv2D(",
+        "which network is it? ",
     ),
     "a bias too many": (
         lambda folder: npz(folder, w=W, b=B, c=B),
         {},
-        "which arrays belong together? Expected a bias for each weight; got w (784, 10), b (10,), c (10,).",
+        "which arrays belong together? Expected weights, and at most one bias for each; got w (784, 10), b (10,), c",
     ),
     "another spec": (lambda folder: npz(folder, w=W, b=B), {"spec": MLP}, "which network is it? No usual one"),
     "no arrays": (lambda folder: npz(folder), {}, "which arrays belong together?"),
     "NaN": (lambda folder: npz(folder, w=W * np.nan, b=B), {}, "w holds float32 that are not all finite"),
-    "objects": (lambda folder: npz(folder, w=np.array([None])), {}, "not an .npz file of arrays"),
-    "text": (lambda folder: npz(folder, w=np.array(["a"])), {}, "w holds <U1 that are not all finite numbers"),
+    "beyond float32": (
+        lambda folder: npz(folder, w=np.full((784, 10), 1e200), b=B),
+        {},
+        "w holds float64 that are not",
+    ),
+    "text": (lambda folder: npz(folder, w=np.array(["a"])), {}, "an array holds '<U1'; only numbers are read."),
     "no file": (lambda folder: folder / "absent.npz", {}, "No such file or directory"),
-    "another ending": (text("w.pth", b""), {}, "ends in '.pth'; weights are read from .pkl,"),
-    "a broken npz": (text("w.npz", b"PK\x03\x04"), {}, "not an .npz file of arrays"),
+    "an unknown format": (text("w.pth", b"GIF89a"), {}, "begins with b'GIF89a'; files of npz, npy,"),
+    "a model file": (text("w.npz", b""), {}, "begins with b''"),
+    "a broken npz": (text("w.npz", b"PK\x03\x04"), {}, "not a sound zip archive"),
     "a broken safetensors": (text("w.safetensors", b"\xff" * 40), {}, "not a safetensors file"),
     "a false claim to be written by this package": (
         text("w.safetensors", b"\x24\0\0\0\0\0\0\0" + b'{"__metadata__":{"jaxdoodle":"[[]]"}}'[:36] + b""),
         {},
         "not a safetensors file",
     ),
-    "a broken h5": (text("w.h5", b"\x89HDF\r\n\x1a\n"), {}, ""),
+    "a broken h5": (text("w.h5", b"\x89HDF\r\n\x1a\n"), {}, "not a sound HDF5 file"),
     "a hostile pickle": (text("w.pkl", b"cos\nsystem\n(S'true'\ntR."), {}, "the pickle asks for os.system"),
+    "a folder": (lambda folder: folder, {}, "Is a directory."),
 }
 
 
 @pytest.mark.parametrize("case", QUESTIONS)
 def test_what_the_file_leaves_open_is_asked_in_one_line(case, tmp_path):
     make, given, message = QUESTIONS[case]
-    if case in ("a broken h5",):
+    if case == "a broken h5":
         pytest.importorskip("h5py", reason="needs h5py")
     path = make(tmp_path)
     with pytest.raises(InputError) as refused:
@@ -270,7 +284,7 @@ def test_an_h5_that_points_elsewhere_is_refused(tmp_path):
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.create_dataset("w", (784, 10), "f4", external=[(str(tmp_path / "secret"), 0, 784 * 40)])
         file["b"] = B
-    with pytest.raises(InputError, match="w is kept in another file"):
+    with pytest.raises(InputError, match="/w is kept in another file"):
         import_weights(tmp_path / "w.h5", MNIST)
 
 
@@ -285,7 +299,7 @@ def test_an_h5_that_inflates_is_refused(tmp_path):
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    (tmp_path / "w.h5").write_bytes(b"")
+    (tmp_path / "w.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(9))
     with pytest.raises(InputError, match=re.escape(f"w.h5: reading it needs h5py; {install_hint('import')}.")):
         import_weights(tmp_path / "w.h5", MNIST)
 
@@ -293,7 +307,114 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
 def test_an_npz_that_inflates_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "w.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("w.npy", "w", force_zip64=True) as member:
-            for _ in range(270):
+            for _ in range(135):
                 member.write(bytes(1 << 20))
     with pytest.raises(InputError, match="would take"):
         import_weights(tmp_path / "w.npz", MNIST)
+
+
+def test_a_fifo_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "w.npz")
+    with pytest.raises(InputError, match="is no regular file"):
+        import_weights(tmp_path / "w.npz", MNIST)
+
+
+def digits_apart():
+    """A dense layer that tells apart ten kinds of images, each with the ink in two rows of its own, and such images."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 10
+    images = np.zeros((200, 28, 28, 1), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[4 + 2 * label : 6 + 2 * label, 4:20] = rng.integers(150, 256, (2, 16, 1))
+    w = np.zeros((28, 28, 10), np.float32)
+    for label in range(10):
+        w[4 + 2 * label : 6 + 2 * label, 4:20, label] = 1 + label
+    pixels = images / 255
+    return w, CheckSet("rows", images, labels, float(pixels.mean()), float(pixels.std()))
+
+
+#: Inputs -> weights and biases of the layer that is shown them, of those of one that is shown x / 255.
+CHANGED = {
+    "x / 255": lambda w, b: (w, b),
+    "1 - x / 255": lambda w, b: (-w, b + w.sum(axis=0)),
+    "x / 255, rows and columns exchanged": lambda w, b: (w.reshape(28, 28, 10).swapaxes(0, 1).reshape(784, 10), b),
+    "x / 255, classes from 1 on and 0 last": lambda w, b: (np.roll(w, -1, axis=1), np.roll(b, -1)),
+}
+
+
+@pytest.mark.parametrize("inputs", CHANGED)
+def test_the_check_finds_what_inputs_the_weights_want(inputs, tmp_path):
+    w, check = digits_apart()
+    w, b = CHANGED[inputs](w.reshape(784, 10), np.linspace(0, 3, 10))
+    said = []
+    found = import_weights(npz(tmp_path, w=w, b=b), check=check, say=said.append)
+    assert said[0] == f"rows test: 200 of 200 right (100.00 %) with inputs {inputs}"
+    assert found.provenance["check"] == {"dataset": "rows", "correct": 200, "total": 200}
+    guess = Model.from_file(found).logits(check.images).argmax(axis=1)
+    assert [found.spec.classes[k] for k in guess] == [str(label) for label in check.labels]
+    model_file.write(tmp_path / "model.npz", found)
+    np.testing.assert_array_equal(Model.load(tmp_path / "model.npz").logits(check.images).argmax(axis=1), guess)
+
+
+def test_an_import_that_gets_little_right_is_a_warning(tmp_path):
+    _, check = digits_apart()
+    said = []
+    w = np.random.default_rng(3).normal(size=(784, 10))
+    import_weights(npz(tmp_path, w=w, b=B), check=check, say=said.append)
+    assert said[-1].startswith("WARNING: only ") and "may be read wrongly" in said[-1]
+
+
+def test_inputs_that_nothing_says_are_told_where_nothing_is_measured(tmp_path):
+    said = []
+    import_weights(npz(tmp_path, w=W, b=B), say=said.append)
+    assert said == ["WARNING: not measured; inputs are taken to be x / 255, which nothing says"]
+
+
+def test_inputs_that_are_given_are_compared_with_others(tmp_path):
+    w, check = digits_apart()
+    said = []
+    w = -w.reshape(784, 10)  # black on white, b as it was
+    import_weights(npz(tmp_path, w=w, b=-w.sum(axis=0)), check=check, scaling=(255.0, 0.0, 1.0), say=said.append)
+    assert said[-1].startswith("WARNING: ")
+
+
+def test_a_mean_and_deviation_make_the_file_version_2(tmp_path):
+    found = import_weights(npz(tmp_path, w=W, b=B), scaling=(255.0, 0.1307, 0.3081))
+    assert found.preprocessing.scaling == (255.0, 0.1307, 0.3081)
+    assert b'"version": 2' in model_file.encode(found) and b'"version": 1' in model_file.encode(
+        import_weights(npz(tmp_path, w=W, b=B))
+    )
+
+
+def test_moments_logs_and_single_numbers_are_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    w, b = rng.normal(size=(10, 784)), rng.normal(size=(10, 1))
+    kept = {"W1": w, "b1": b, "mW1": w * 0, "vW1": w * w, "mb1": b * 0, "vb1": b * b, "t": 7, "losses": np.ones(9)}
+    found = import_weights(npz(tmp_path, **kept))
+    np.testing.assert_array_equal(found.params[1]["w"], w.T.astype(np.float32))
+
+
+def test_convolutions_outputs_first_stand_beside_a_matrix_inputs_first(tmp_path, build_spec):
+    """As in the book "Deep Learning from Scratch": the image is flattened with its channels first."""
+    spec = ModelSpec((Conv2D(3, 5), ReLU(), MaxPool2D(), Flatten(), Dense(10)), (28, 28, 1), TEN)
+    model = build_spec(spec)
+    conv, dense = weights_of(model)
+    w = dense["w"].reshape(12, 12, 3, 10).transpose(2, 0, 1, 3).reshape(432, 10)
+    params = {"W1": conv["w"].transpose(3, 2, 0, 1), "b1": conv["b"], "W2": w, "b2": dense["b"]}
+    found = import_weights(dump(tmp_path / "w.pkl", params), spec=spec)
+    np.testing.assert_array_equal(found.params[4]["w"], dense["w"])
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_bias_may_be_the_first_column(at, tmp_path):
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(25, 401)), rng.normal(size=(10, 26))
+    found = import_weights(npz(tmp_path, Theta1=first, Theta2=second), activation="sigmoid")
+    np.testing.assert_array_equal(found.params[1 + 2 * at]["b"], (first, second)[at][:, 0].astype(np.float32))
+    assert found.preprocessing.image_shape == (20, 20, 1)
+
+
+def test_twenty_plain_convolutions_are_one_choice_each():
+    kernels = [(3, 3)] * 20
+    _, choices = next(_choices(kernels, (28, 28), 784))
+    assert choices == [Choice(((1, 1), (1, 1)), 1, None)] * 20

@@ -1,0 +1,261 @@
+"""How good an import is: the accuracy of every network that the weights may be of, for the usual scalings of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle import nn
+from jaxdoodle.core.types import NDArray, Shape
+from jaxdoodle.formats.weights.structures import Candidate
+from jaxdoodle.inference.network import Network, products_per_image, values_per_image
+from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.resample import recentered
+
+#: Work of each measurement, in multiplications: one to two seconds of one core.
+WORK = 8e9
+#: What a value that is kept between layers costs, in multiplications.
+VALUE = 10
+#: Images of a measurement that tells networks apart, at least and at most.
+FEWEST, SAMPLE = 60, 1000
+#: How many networks remain after the first measurements, how many after they are measured on more images, and how many
+#: pairs of network and inputs are compared at last.
+REMAINING = (12, 3, 3)
+#: Inputs of one network that may be as good as its best.
+CLOSE = 5
+#: Images of the last measurement.
+LARGEST = 10_000
+#: Accuracy that a penalty of 1 stands for while networks are told apart on few images.
+PENALTY = 0.02
+#: Fraction of images by which two networks must differ for the less usual one to be taken.
+INDIFFERENCE = 1e-3
+#: Accuracy below which an import is called doubtful; chance is one in the number of classes.
+DOUBTFUL = 0.5
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the network is shown: ``(bitmap / divisor - mean) / std``, rows and columns exchanged or not.
+
+    ``shifted``: whether the outputs count from 1 and the last is the class 0, as in MATLAB.
+    """
+
+    text: str
+    divisor: float
+    mean: float = 0.0
+    std: float = 1.0
+    transposed: bool = False
+    shifted: bool = False
+
+    def __str__(self) -> str:
+        said = f"{self.text}{', rows and columns exchanged' if self.transposed else ''}"
+        return f"{said}, classes from 1 on and 0 last" if self.shifted else said
+
+
+@dataclass(frozen=True, eq=False)
+class CheckSet:
+    """Images with labels to measure an import on.
+
+    Attributes:
+      name: Of the dataset.
+      images: uint8 ``(n, height, width, 1)``, white ink on black.
+      labels: int ``(n,)``.
+      mean: Of the pixels of training images, from 0 to 1.
+      std: Of the same.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[Any]
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, eq=False)
+class Proven:
+    """The network and inputs that an import settles on.
+
+    Attributes:
+      candidate: The network.
+      inputs: What it is shown.
+      correct: Images of the check set that it has right; None where there is none.
+      total: Images of the check set.
+      lines: What was tried, to be printed.
+      warning: What is doubtful about it, or "".
+    """
+
+    candidate: Candidate
+    inputs: Inputs
+    correct: int | None = None
+    total: int = 0
+    lines: tuple[str, ...] = ()
+    warning: str = ""
+
+
+def usual_inputs(mean: float = 0.1307, std: float = 0.3081) -> list[Inputs]:
+    """The scalings and polarities that people use, the likeliest first; mean and std are those of the images."""
+    return [
+        Inputs("x / 255", 255.0),
+        Inputs("x", 1.0),
+        Inputs(f"(x / 255 - {mean:g}) / {std:g}", 255.0, mean, std),
+        Inputs("x / 127.5 - 1", 255.0, 0.5, 0.5),
+        Inputs("1 - x / 255", 255.0, 1.0, -1.0),
+        Inputs("255 - x", 255.0, 1.0, -1 / 255),
+        Inputs("1 - x / 127.5", 255.0, 0.5, -0.5),
+        Inputs(f"x / 255 - {mean:g}", 255.0, mean),
+    ]
+
+
+def scaling_of(candidate: Candidate, inputs: Inputs) -> tuple[float, float, float]:
+    """Divisor, mean and std for a network that begins with ``scale * x + offset``."""
+    std = inputs.std / candidate.scale
+    mean, divisor = inputs.mean - candidate.offset * std, inputs.divisor
+    if mean == 0 and std > 0:
+        divisor, std = divisor * std, 1.0
+    elif divisor == 1:
+        divisor, mean, std = 255.0, mean / 255, std / 255
+    near = round(divisor)
+    return (float(near) if abs(near - divisor) < 1e-6 * divisor else divisor), mean, std
+
+
+def predictions(candidate: Candidate, inputs: Inputs, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The class of each image by the network."""
+    images = recentered(images, candidate.spec.input_shape)
+    if inputs.transposed:
+        images = images.swapaxes(1, 2)
+    logits = Network(candidate.spec, candidate.params, *scaling_of(candidate, inputs)).logits(images)
+    found = np.nan_to_num(logits, nan=-np.inf).argmax(axis=1)
+    return (found + 1) % logits.shape[1] if inputs.shifted else found
+
+
+def prove(
+    candidates: Sequence[Candidate], given: Inputs | None, check: CheckSet, may_shift: bool, default: Inputs
+) -> Proven:
+    """The network and inputs with the highest accuracy; of those that are as good, the most usual.
+
+    Args:
+      candidates: The networks, which all have as many outputs.
+      given: The inputs, where the user says what they are.
+      check: What is measured on.
+      may_shift: Whether the outputs may count from 1.
+      default: The likeliest inputs.
+    """
+    every = usual_inputs(check.mean, check.std)
+    every.sort(key=lambda inputs: inputs.text != default.text)
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(check.labels))
+    order = [given] if given else every
+    variants = [replace(v, transposed=t) for t in (False, True) for v in order]
+
+    def affordable(pairs: float, most: int) -> int:
+        """Images that so many pairs of network and inputs can be measured on."""
+        return min(int(np.clip(WORK / (pairs * cost), FEWEST, most)), len(chosen))
+
+    def measure(pairs: Any, count: int) -> list[tuple[int, Candidate, Inputs]]:
+        part = np.sort(chosen[:count])
+        images, labels = check.images[part], check.labels[part]
+        found = []
+        for candidate, inputs in pairs:
+            guess = predictions(candidate, inputs, images)
+            found.append((int((guess == labels).sum()), candidate, inputs))
+            if may_shift and not inputs.shifted:
+                guess = (guess + 1) % candidate.spec.output_shape[0]
+                found.append((int((guess == labels).sum()), candidate, replace(inputs, shifted=True)))
+        return sorted(found, key=lambda item: item[1].penalty * PENALTY * len(labels) - item[0])
+
+    cost = max(products_per_image(c.spec) + VALUE * values_per_image(c.spec) for c in candidates)
+    most = int(np.clip(WORK / (len(variants) * cost * FEWEST), 2, REMAINING[0]))
+    if len(candidates) * len(variants) * cost * SAMPLE / 4 > WORK:
+        first = variants[:3]
+        candidates = candidates[: max(4, int(WORK / (len(first) * cost * FEWEST)))]
+        while len(candidates) > most:
+            screened = measure(product(candidates, first), affordable(len(candidates) * len(first), SAMPLE))
+            best = list({id(c): c for _, c, _ in screened}.values())
+            candidates = best[: max(most, len(candidates) // 4)]
+    some = affordable(len(candidates) * len(variants), SAMPLE)
+    screened = measure(product(candidates, variants), some)
+    may_shift = False  # what is shifted is among the pairs from here on
+    own_best = list({id(c): (c, v) for _, c, v in reversed(screened)}.values())
+    finalists = [c for _, c, _ in measure(own_best, affordable(len(own_best), 3 * SAMPLE))][: REMAINING[1]]
+    pairs = []
+    for candidate in finalists:
+        own = [(n, c, v) for n, c, v in screened if c is candidate]
+        pairs += [(c, v) for n, c, v in own[:CLOSE] if n >= 0.9 * own[0][0]]
+    final = measure(pairs, affordable(len(pairs), 3 * SAMPLE))[: REMAINING[2]]
+    total = affordable(len(final), LARGEST)
+    final = measure(((c, v) for _, c, v in final), total)
+    top = max(n for n, _, _ in final)
+    rank = [v.text for v in order]
+    near = [item for item in final if item[0] >= top - INDIFFERENCE * total]
+    correct, candidate, inputs = min(near, key=lambda i: (rank.index(i[2].text), i[2].transposed, i[1].penalty, -i[0]))
+    if total < LARGEST and total < (last := affordable(0.25, LARGEST)):
+        total = last
+        ((correct, _, _),) = measure([(candidate, inputs)], total)
+    lines = list(_told(screened, candidate, inputs, some))
+    warning = ""
+    if correct < DOUBTFUL * total:
+        warning = f"only {correct:,} of {total:,} are right: the weights or the inputs may be read wrongly"
+    elif given and (others := measure(((candidate, v) for v in every), some)):
+        more, _, better = others[0]
+        ((now, _, _),) = measure([(candidate, inputs)], some)
+        if more > now + 0.02 * some:
+            warning = f"with inputs {better} {more:,} of {some:,} would be right, with those given {now:,}"
+    return Proven(candidate, inputs, correct, total, tuple(lines), warning)
+
+
+def _told(
+    screened: list[tuple[int, Candidate, Inputs]], candidate: Candidate, inputs: Inputs, count: int
+) -> Iterator[str]:
+    own = [(n, str(v)) for n, c, v in screened if c is candidate and v.shifted == inputs.shifted]
+    yield f"of {count:,} with inputs " + "; ".join(f"{text}: {n:,}" for n, text in own)
+    best: dict[str, int] = {}
+    for n, other, _ in screened:
+        if other is not candidate:
+            best.setdefault(", ".join(map(str, other.spec.layers)), n)
+    for text, n in list(best.items())[:4]:
+        yield f"of {count:,} with another network, {text}: {n:,}"
+
+
+def transposed(candidate: Candidate) -> Candidate:
+    """The network that gives for an image what this one gives for the image with rows and columns exchanged."""
+    layers: list[nn.Layer] = []
+    params, pending = [], None
+    for layer, own, shape in zip(candidate.spec.layers, candidate.params, candidate.spec.shapes, strict=False):
+        own = dict(own)
+        if "w" in own and own["w"].ndim == 4:
+            own["w"] = np.ascontiguousarray(own["w"].swapaxes(0, 1))
+        elif "w" in own and pending:
+            own["w"] = own["w"].reshape(*pending, -1).swapaxes(0, 1).reshape(own["w"].shape)
+            pending = None
+        elif pending and own:  # batch normalization of features
+            own = {k: v.reshape(pending).swapaxes(0, 1).reshape(-1) for k, v in own.items()}
+        if isinstance(layer, nn.Flatten) and len(shape) == 3:
+            pending = shape
+        names = [f.name for f in fields(layer) if f.name in ("kernel_size", "stride", "window", "pads")]  # type: ignore[arg-type]
+        changed: Any = {name: getattr(layer, name)[::-1] for name in names}
+        layers.append(replace(layer, **changed) if changed else layer)  # type: ignore[type-var]
+        params.append(own)
+    height, width, channels = candidate.spec.input_shape
+    spec = nn.ModelSpec(layers, (width, height, channels), candidate.spec.classes)
+    return replace(candidate, spec=spec, params=params)
+
+
+def sized(preprocessing: Preprocessing, shape: Shape, scaling: tuple[float, float, float]) -> Preprocessing:
+    """The preprocessing for images of another size, with the ink as large and in the middle as before."""
+    rows, columns = ((n - m) / 2 for n, m in zip(shape[:2], preprocessing.image_shape[:2], strict=True))
+    center: Any = tuple(
+        float(min(max(c + shift, 0.5), n - 1))
+        for c, shift, n in zip(preprocessing.center, (rows, columns), shape[:2], strict=True)
+    )
+    side = min(preprocessing.longest_side, float(min(shape[:2])))
+    width = preprocessing.stroke_width
+    divisor, mean, std = scaling
+    return replace(
+        preprocessing, image_shape=tuple(shape),  # type: ignore[arg-type]
+        longest_side=side, center=center, divisor=divisor, mean=mean, std=std,
+        stroke_width=None if width is None else min(max(width, 0.01 * side), 0.25 * side),
+    )  # fmt: skip
