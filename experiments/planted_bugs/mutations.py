@@ -136,7 +136,7 @@ MUTATIONS = [
         "batchnorm",
         ("BatchNorm without the mean term", "dx = dxc - dmu / n", "dx = dxc"),
         ("BatchNorm without the variance term", "    dxc += (2.0 / n) * xc * dvar\n", ""),
-        (("BatchNorm", "wrong array in a product"), "dxc = dxn / std", "dxc = dxn / std**2"),
+        (("BatchNorm", "wrong power"), "dxc = dxn / std", "dxc = dxn / std**2"),
         ("gradients swapped", "return dx, dgamma, dbeta", "return dx, dbeta, dgamma"),
     ),
     *_of(

@@ -9,6 +9,7 @@ import numpy as np
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line, culprit_of, last_right
+from jaxdoodle.gradcheck.diagnosis.repair import repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
@@ -29,19 +30,68 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     found, rest = find_mistakes(evidence)
     points = 1
     if found and len(ill) > 1:
-        other = evidence_of(case, ill[1])
-        other = replace(other, solved=solved & set(other.got))
-        again, left = find_mistakes(other, only=frozenset(e.name for e in found))
-        if {e.name for e in again} != {e.name for e in found} or len(left.wrong) > len(rest.wrong):
+        confirmed = _confirmed(case, _of_another_size(r, ill), solved, found, rest)
+        if not confirmed and evidence.batch is not None:  # a factor that happened to be the batch size
+            found, rest = find_mistakes(replace(evidence, batch=None))
+            confirmed = _confirmed(case, _of_another_size(r, ill), solved, found, rest, by_size=False)
+        if not confirmed:
             found, rest = [], evidence
-        else:
-            points = 2
+        points = 2
     if only_sizes and all(e.hypothesis.factor is not None for e in found):
         return [_size_as_number(case, r)]
     log = case.log(r) if found or rest.wrong else []
     findings = [finding_of(case, e, r, log, points) for e in found]
     if rest.wrong:
         findings.append(cannot_name(case, rest, log))
+    return _with_repairs(case, r, findings)
+
+
+def _of_another_size(r: Round, ill: list[Round]) -> Round:
+    """Another point at which it is wrong, with other sizes if there is one: 2 may be a factor or the batch."""
+    others = [o for o in ill if o is not r]
+    differ = (
+        o for o in others if any(o.want[n].shape != r.want[n].shape for n in r.want) or o.at.name.startswith("batch")
+    )
+    return next(differ, others[0])
+
+
+def _confirmed(
+    case: Case, r: Round, solved: frozenset[str], found: list[Explanation], rest: Evidence, by_size: bool = True
+) -> bool:
+    """Do the same mistakes explain another point?"""
+    other = evidence_of(case, r)
+    other = replace(other, solved=solved & set(other.got), batch=other.batch if by_size else None)
+    again, left = find_mistakes(other, only=frozenset(e.name for e in found))
+    return {e.name for e in again} == {e.name for e in found} and len(left.wrong) <= len(rest.wrong)
+
+
+#: Names that say what the numbers show and not what was done: a repair says more.
+_LOOSE = ("extra factor", "missing 1/m", "double 1/m", "gradient clipped", "wrong array in a product",
+          "residual left out", "absolute value used", "factor of the forward", UNNAMED)  # fmt: skip
+
+
+def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding]:
+    """The findings with the line and the mended statement of the repair that undoes them, where there is one."""
+    wrong = [n for f in findings for n in f.leaves if n in r.wrong]
+    unnamed = any(f.name == UNNAMED for f in findings)
+    try:
+        mended = repairs(case, r, list(dict.fromkeys(wrong)), additions=unnamed)
+    except Exception as error:  # the verdict and the names stand, even where the search for a repair fails
+        return [replace(f, evidence=(*f.evidence, f"no repair was tried: {type(error).__name__}")) for f in findings]
+    for repair in mended:
+        own = [f for f in findings if set(f.leaves) & set(repair.leaves)]
+        names = ", ".join(map(case.problem.short, repair.leaves))
+        at = f"at {repair.points} points" if repair.points > 1 else "at the one point tried"
+        proof = f"with `{repair.mended}` there, the gradient of {names} is right {at}"
+        for k, f in enumerate(findings):
+            if f not in own or not set(f.leaves) <= set(repair.leaves):
+                continue
+            evidence = (*f.evidence, proof)
+            if f.name.startswith(_LOOSE):
+                sentence = f"`{repair.where.text}` should be `{repair.mended}`"
+                evidence = (proof,) if f.name == UNNAMED else (f.sentence, *evidence)
+                f = replace(f, name=repair.name, sentence=sentence)
+            findings[k] = replace(f, backward=repair.where, evidence=evidence)
     return findings
 
 

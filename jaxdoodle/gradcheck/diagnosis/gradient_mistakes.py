@@ -136,9 +136,6 @@ def factor_words(c: float, batch: int | None) -> tuple[str, str]:
             (m * m, "extra factor", square),
             (1 / (m * m), "extra factor", square),
         ]
-        for k in (2, 0.5):
-            both = f"{times}: m = {m}, and a factor {_number(k)}"
-            known += [(k * m, "missing 1/m", both), (k / m, "double 1/m", both)]
     near = ((name, told) for value, name, told in known if abs(c - value) < 1e-6 * abs(value))
     return next(near, ("extra factor", times))
 

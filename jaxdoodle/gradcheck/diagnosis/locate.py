@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
-from jaxdoodle.gradcheck.diagnosis.search import Explanation
+from jaxdoodle.gradcheck.diagnosis.search import Budget, Explanation
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of
 
 
@@ -94,15 +93,15 @@ def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:
     return d if d is not None and d.shape == like.shape else None
 
 
-def culprit_of(evidence: Evidence, log: list[Assignment], seconds: float = 5.0) -> tuple[int, Assignment] | None:
+def culprit_of(evidence: Evidence, log: list[Assignment], most: int = 3000) -> tuple[int, Assignment] | None:
     """The value of the backward that, put in for the right cotangent of some value, explains every wrong leaf."""
-    stop = time.monotonic() + seconds
+    budget = Budget(most)
     for index in reversed(evidence.with_cotangent):
         true = evidence.cotangents[index]
         if evidence.tape.nodes[index].kind == "leaf":
             continue
         for a in log:
-            if a.value.shape != true.shape or line_of(true, [a]) or time.monotonic() > stop:
+            if a.value.shape != true.shape or line_of(true, [a]) or budget.spent():
                 continue
             for scale in (1.0, 1 / (evidence.batch or 1)):
                 value = np.asarray(a.value, float) * scale

@@ -33,7 +33,10 @@ def _live(evidence: Evidence) -> list[int]:
 def _edges(evidence: Evidence) -> Iterator[tuple[int, int, np.ndarray]]:
     """(node, parent, what the node passes to it)."""
     for index in _live(evidence):
+        passed: dict[int, np.ndarray] = {}
         for parent, d in evidence.tape.step(index, evidence.cotangents[index]):
+            passed[parent] = passed[parent] + d if parent in passed else d  # v * v has v twice
+        for parent, d in passed.items():
             if np.any(d):
                 yield index, parent, d
 

@@ -1,0 +1,382 @@
+"""Small edits of a function's source: what a mistake may have changed, each undone in one place."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations, permutations
+from typing import Any
+
+import numpy as np
+
+#: Functions that are taken for each other.
+_ALIKE = (
+    ("sum", "mean", "max"), ("tanh", "tan", "cosh", "sinh"), ("sin", "cos"), ("maximum", "minimum"),
+    ("argmax", "argmin"), ("exp", "expm1", "log", "log1p"), ("var", "std"), ("zeros_like", "ones_like"),
+)  # fmt: skip
+#: Axes tried for another; None is all.
+_AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
+_COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """``new`` in the place of ``old``: the child of ``parent`` in ``field`` (and at ``index`` in a list).
+
+    ``name`` is the mistake that the edit undoes. ``cost``: of two edits that fit, the cheaper is told; what takes away
+    or exchanges what is written comes before what adds, since an added factor fits in more places.
+    """
+
+    name: str
+    cost: int
+    parent: ast.AST
+    field: str
+    index: int | None
+    old: ast.AST
+    new: Any
+
+    def apply(self) -> None:
+        self._put(ast.copy_location(self.new, self.old) if isinstance(self.new, ast.AST) else self.new)
+
+    def undo(self) -> None:
+        self._put(self.old)
+
+    def _put(self, node: Any) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+@dataclass
+class Scope:
+    """What the names of a function stand for while it runs, and the numbers that its forward is written with."""
+
+    values: Mapping[str, Any]
+    numbers: tuple[float, ...] = ()
+    modules: frozenset[str] = frozenset()
+    numpy: str | None = None
+    texts: dict[str, np.ndarray] = field(default_factory=dict)  # expressions that are arrays
+
+    def __post_init__(self) -> None:
+        for name, value in self.values.items():
+            if _is_array(value):
+                self.texts[name] = value
+            elif isinstance(value, dict):
+                self.texts |= {f"{name}[{k!r}]": v for k, v in value.items() if isinstance(k, str) and _is_array(v)}
+            elif hasattr(value, "__dict__") and not callable(value):
+                self.texts |= {f"{name}.{k}": v for k, v in vars(value).items() if _is_array(v)}
+
+    def shape(self, text: str) -> tuple[int, ...] | None:
+        return np.shape(self.texts[text]) if text in self.texts else None
+
+    @property
+    def scalars(self) -> list[str]:
+        """Bare numbers that have a name."""
+        return [n for n, v in self.values.items() if isinstance(v, int | float) and not isinstance(v, bool)]
+
+    def is_count(self, text: str) -> bool:
+        named = isinstance(self.values.get(text), int) and not isinstance(self.values.get(text), bool)
+        return named or text.endswith(".size") or ".shape[" in text or text.startswith("len(")
+
+    def counts(self) -> list[str]:
+        """How many there are of something, and one less."""
+        sizes: dict[tuple[int, int], str] = {}
+        for text, x in self.texts.items():
+            for k, size in enumerate(np.shape(x)[:4]):
+                sizes.setdefault((size, k), f"{text}.shape[{k}]")
+        whole = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}
+        return [*sizes.values(), *whole.values()]
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type)
+
+
+def expr(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def edits(function: ast.FunctionDef, scope: Scope, additions: bool = True) -> Iterator[Edit]:
+    """Every edit of one place, the cheapest kinds of all places first; with or without those that add something."""
+    found = []
+    for parent, name, index, node in _places(function):
+
+        def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
+            found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))
+
+        for rule in (*_RULES, _additions) if additions else _RULES:
+            rule(node, parent, scope, at)
+    yield from sorted(found, key=lambda edit: edit.cost)
+
+
+def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
+    """Every statement and expression of the body, with the place that it stands in."""
+    todo: list[ast.AST] = [function]
+    while todo:
+        parent = todo.pop()
+        for name, value in ast.iter_fields(parent):
+            if parent is function and name != "body":
+                continue
+            for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
+                if isinstance(node, ast.expr | ast.stmt | ast.slice | ast.keyword):
+                    yield parent, name, index, node
+                    todo.append(node)
+
+
+Put = Callable[[str, int, Any], None]
+
+
+def _binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if not isinstance(node, ast.BinOp):
+        return
+    left, right = node.left, node.right
+
+    def other(op: ast.operator, a: Any = left, b: Any = right) -> ast.BinOp:
+        return ast.BinOp(a, op, b)
+
+    if isinstance(node.op, ast.Mult | ast.Div):
+        counted = isinstance(node.op, ast.Div) and scope.is_count(ast.unparse(right))
+        put("double 1/m" if counted else "extra factor", 12, left)
+        if isinstance(node.op, ast.Mult):
+            put("extra factor", 12, right)
+        put("multiplied instead of divided" if isinstance(node.op, ast.Mult) else "divided instead of multiplied", 14,
+            other(ast.Div() if isinstance(node.op, ast.Mult) else ast.Mult()))  # fmt: skip
+    if isinstance(node.op, ast.Add | ast.Sub):
+        flipped = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+        put("sign flipped", 10, other(flipped))
+        put("extra term", 16, left)
+        put("extra term", 16, right)
+        if isinstance(node.op, ast.Sub):
+            put("sign flipped", 11, other(ast.Sub(), right, left))
+    if isinstance(node.op, ast.Pow):
+        put("wrong power", 14, left)
+        for power in (2, 3, 0.5, -1):
+            put("wrong power", 15, other(ast.Pow(), left, ast.Constant(power)))
+    if isinstance(node.op, ast.MatMult):
+        put("operands swapped", 18, other(ast.MatMult(), right, left))
+        put("operands swapped", 18, other(ast.MatMult(), _t(right), _t(left)))
+    if isinstance(node.op, ast.MatMult) or isinstance(node.op, ast.Mult):
+        put("transposed", 13, ast.Attribute(ast.BinOp(left, node.op, right), "T", ast.Load()))
+
+
+def _t(node: Any) -> Any:
+    transposed = isinstance(node, ast.Attribute) and node.attr == "T"
+    return node.value if transposed else ast.Attribute(node, "T", ast.Load())
+
+
+def _unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        put("sign flipped", 9, node.operand)
+    if isinstance(node, ast.IfExp):
+        put("wrong case", 9, node.body)
+        put("wrong case", 9, node.orelse)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        for op in _COMPARISONS:
+            put("wrong comparison", 12, ast.Compare(node.left, [op()], node.comparators))
+
+
+def _transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        put("transposed", 8, node.value)
+    elif isinstance(node, ast.expr) and _loaded(node) and len(scope.shape(ast.unparse(node)) or ()) == 2:
+        put("transposed", 13, _t(node))
+    elif isinstance(node, ast.BinOp) and isinstance(parent, ast.BinOp | ast.Call) and isinstance(node.op, ast.Sub):
+        put("transposed", 14, _t(node))
+
+
+def _loaded(node: Any) -> bool:
+    return isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load)
+
+
+def _calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if not isinstance(node, ast.Call):
+        return
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    method = isinstance(node.func, ast.Attribute) and ast.unparse(node).partition(".")[0] not in scope.modules
+    for other in next(([f for f in group if f != name] for group in _ALIKE if name in group), ()):
+        title = f"{name} instead of {other}" if name in ("sum", "mean", "var", "std") else f"{name} for {other}"
+        func = ast.Attribute(node.func.value, other, ast.Load()) if isinstance(node.func, ast.Attribute) else None
+        if func is not None:
+            put(title, 8, ast.Call(func, node.args, node.keywords))
+    if method and isinstance(node.func, ast.Attribute):
+        put(f"superfluous {name}", 15, node.func.value)
+    elif node.args:
+        put(f"superfluous {name}", 15, node.args[0])
+    for a, b in combinations(range(len(node.args)), 2):
+        args = list(node.args)
+        args[a], args[b] = args[b], args[a]
+        put("arguments swapped", 17, ast.Call(node.func, args, node.keywords))
+    if name == "transpose" and len(node.args) in (3, 4):
+        for order in permutations(node.args):
+            put("transposed", 16, ast.Call(node.func, list(order), node.keywords))
+    for k, keyword in enumerate(node.keywords):
+        rest = [w for i, w in enumerate(node.keywords) if i != k]
+        put(f"superfluous {keyword.arg}", 18, ast.Call(node.func, node.args, rest))
+        for axis in _AXES if keyword.arg == "axis" else ():
+            put("wrong axis", 10, ast.Call(node.func, node.args, [*rest, ast.keyword("axis", expr(repr(axis)))]))
+    if name in ("sum", "mean", "max") and (method and node.args or len(node.args) > 1):
+        for axis in _AXES:
+            put("wrong axis", 10, ast.Call(node.func, [*node.args[:-1], expr(repr(axis))], node.keywords))
+
+
+def _subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if (
+        not isinstance(node, ast.Subscript)
+        or isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    ):
+        return
+    text = ast.unparse(node)
+    if _loaded(node) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
+        put("superfluous slice", 15, node.value)
+    names = sorted({n.id for n in ast.walk(node.slice) if isinstance(n, ast.Name)})
+    for name in names:
+        if not isinstance(scope.values.get(name), int | np.integer):
+            continue
+        forms = [("stride left out", 14, f"{k} * {name}") for k in (2, 3)]
+        forms += [("stride left out", 14, f"({name} * {s})") for s in scope.scalars if s != name]
+        forms += [("index off by one", 12, f"({name} {sign} 1)") for sign in "+-"]
+        for title, cost, other in forms:
+            new = _renamed(node, name, other)
+            put(title, cost, new)
+            if title == "index off by one" and _loaded(node):
+                bound = f"{name} - 1 >= 0" if "-" in other else f"{name} + 1 < len({ast.unparse(node.value)})"
+                guarded = f"({ast.unparse(new)} if {bound} else 0 * {text})"
+                put("wrong time step", 12, expr(guarded))
+    if not isinstance(node.slice, ast.Slice | ast.Tuple):
+        for sign in "+-" if not names and _loaded(node) else ():
+            put("index off by one", 14, expr(f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]"))
+
+
+def _renamed(node: ast.AST, name: str, text: str) -> Any:
+    class Rename(ast.NodeTransformer):
+        def visit_Name(self, inner: ast.Name) -> ast.AST:
+            return expr(text) if inner.id == name and isinstance(inner.ctx, ast.Load) else inner
+
+    new = copy.deepcopy(node)
+    new.slice = Rename().visit(new.slice)  # type: ignore[attr-defined]
+    return new
+
+
+def _slices(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.Slice):
+        for bound in ("lower", "upper"):
+            at = getattr(node, bound)
+            for sign in "+-" if at is not None else ():
+                moved = copy.copy(node)
+                setattr(moved, bound, expr(f"{ast.unparse(at)} {sign} 1"))
+                put("slice off by one", 13, moved)
+
+
+def _constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if (
+        not isinstance(node, ast.Constant)
+        or isinstance(node.value, bool | str)
+        or not isinstance(node.value, int | float)
+    ):
+        return
+    if isinstance(parent, ast.keyword):
+        return
+    value = node.value
+    forward = [x for x in scope.numbers if x != value]
+    power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node
+    for other in dict.fromkeys([1, *forward, 2 * value, value / 2, value + 1, value - 1]):
+        title = "wrong power" if power else "wrong constant"
+        if other != value:
+            put(
+                title if power or other not in forward else "constant other than the forward's", 13, ast.Constant(other)
+            )
+    for name in (*scope.scalars, *scope.counts()):
+        put("wrong constant", 15, expr(name))
+
+
+def _substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    """Another array of the same shape, another count for a count, another number for a number."""
+    if not _loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
+        return
+    text = ast.unparse(node)
+    shape = scope.shape(text)
+    if shape is not None:
+        for other, value in scope.texts.items():
+            if other != text and np.shape(value) == shape and value is not scope.texts[text]:
+                put("wrong array", 12, expr(other))
+    elif isinstance(node, ast.Name) and text in scope.scalars:
+        for other in scope.scalars:
+            if other != text:
+                put("wrong number", 13, expr(other))
+    if scope.is_count(text):
+        put("n for n - 1", 11, expr(f"({text} - 1)"))
+        put("n - 1 for n", 11, expr(f"({text} + 1)"))
+        for other in scope.counts():
+            put("divided by the wrong count", 12, expr(other))
+
+
+def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+        store = copy.deepcopy(node.target)
+        put("added instead of assigned", 12, ast.Assign([store], node.value))
+        if isinstance(node.target, ast.Subscript) and scope.numpy:
+            target, index = ast.unparse(node.target.value), ast.unparse(node.target.slice)
+            call = f"{scope.numpy}.add.at({target}, ({index}), {ast.unparse(node.value)})"
+            put("repeated indices written over", 9, ast.Expr(expr(call)))
+        put("sign flipped", 11, ast.AugAssign(node.target, ast.Sub(), node.value))
+    elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
+        put("sign flipped", 11, ast.AugAssign(node.target, ast.Add(), node.value))
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        if isinstance(node.targets[0], ast.Subscript | ast.Name | ast.Attribute):
+            put("overwritten instead of added up", 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
+    if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
+        put("superfluous line", 16, ast.Pass())
+    values = getattr(node, "elts", None) or getattr(node, "values", None)
+    if isinstance(node, ast.Tuple | ast.List | ast.Dict) and isinstance(parent, ast.Return | ast.Assign) and values:
+        for a, b in combinations(range(min(len(values), 8)), 2):
+            new = copy.copy(node)
+            order = list(values)
+            order[a], order[b] = order[b], order[a]
+            setattr(new, "values" if isinstance(node, ast.Dict) else "elts", order)
+            put("gradients swapped", 11, new)
+
+
+def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    """A factor or a term that is not there."""
+    whole = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
+    term = isinstance(parent, ast.BinOp)
+    if not isinstance(node, ast.expr) or not (whole or term) or isinstance(getattr(node, "ctx", None), ast.Store):
+        return
+    if isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute) and not _loaded(
+        node
+    ):
+        return
+    text = f"({ast.unparse(node)})"
+    if len(text) > 200:
+        return
+    bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
+    cost = 15 if bare else 20 if whole else 22
+    put("sign flipped", cost - 2, expr(f"-{text}"))
+    put("wrong power", cost, expr(f"{text} ** 2"))
+    for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
+        put("factor left out", cost, expr(f"{text} * {factor}"))
+        put("divisor left out", cost, expr(f"{text} / {factor}"))
+    for count in scope.counts():
+        put("missing 1/m", cost + 1, expr(f"{text} / {count}"))
+        put("double 1/m", cost + 1, expr(f"{text} * {count}"))
+    for name in scope.texts:
+        put("factor left out", cost + 2, expr(f"{text} * {name}"))
+        put("divisor left out", cost + 2, expr(f"{text} / {name}"))
+        for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)"):
+            put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
+    if whole:
+        for name in scope.texts:
+            put("term left out", cost + 3, expr(f"{text} + {name}"))
+            put("extra term", cost + 4, expr(f"{text} - {name}"))
+            for factor in scope.scalars:
+                put("term left out", cost + 4, expr(f"{text} + {factor} * {name}"))
+                put("term left out", cost + 4, expr(f"{text} + 2 * {factor} * {name}"))
+
+
+_RULES = (
+    _binary, _unary, _transposes, _calls, _subscripts, _slices, _constants, _substitutes, _statements,
+)  # fmt: skip

@@ -1,0 +1,244 @@
+"""Repair the user's backward: edit its source in one place after another until it gives the right gradient.
+
+An edit that does so, at every generic test point and its sizes, is a proof: it names the line and what belongs there.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import gc
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
+from jaxdoodle.gradcheck.compare import close
+from jaxdoodle.gradcheck.diagnosis.edits import Edit, Scope, edits
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
+from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
+from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
+
+#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward.
+MOST_EDITS = 2500
+#: Edits tried where the mistake has its name already, and only the line is looked for.
+MOST_FOR_THE_LINE = 500
+#: Mistakes that are mended one after another.
+_MOST_REPAIRS = 3
+
+
+@dataclass(frozen=True)
+class Repair:
+    """With ``mended`` in the line ``where`` the gradients of ``leaves`` are right, at ``points`` test points."""
+
+    name: str
+    cost: int
+    leaves: tuple[str, ...]
+    where: Where
+    mended: str
+    points: int
+
+
+@dataclass
+class Source:
+    """A function of the user's that the backward runs, and its syntax tree."""
+
+    function: FunctionType
+    tree: ast.FunctionDef
+    scope: Scope
+
+    def compiled(self) -> CodeType | None:
+        """The code of the tree as it is now, in place of the function's own; None where it cannot stand there."""
+        free = self.function.__code__.co_freevars
+        names = [ast.Assign([ast.Name(n, ast.Store())], ast.Constant(None)) for n in free]
+        empty = ast.arguments([], [], None, [], [], None, [])
+        extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
+        outer = ast.FunctionDef("outer", empty, [*names, self.tree], [], **extra)
+        module = ast.fix_missing_locations(ast.Module([outer], []))
+        code = compile(module, self.function.__code__.co_filename, "exec", dont_inherit=True)
+        inner = next(c for c in code.co_consts if isinstance(c, CodeType))
+        found = next((c for c in inner.co_consts if isinstance(c, CodeType) and c.co_name == self.tree.name), None)
+        return found if found is not None and found.co_freevars == free else None
+
+
+def repairs(case: Case, r: Round, wrong: list[str], additions: bool) -> list[Repair]:
+    """The edits that give the right gradients of the leaves that are wrong at ``r``, one for each mistake.
+
+    ``additions``: edits that add something, too.
+    """
+    run = _runner(case, r)
+    sources = list(_sources(case, r, run))
+    others = [o for o in case.generic if o is not r and o.returned.error is None]
+    found: list[Repair] = []
+    with contextlib.ExitStack() as mended:
+        while wrong and len(found) < _MOST_REPAIRS:
+            best = _best(case, r, wrong, others, sources, run, additions)
+            if best is None:
+                break
+            repair, source, edit = best
+            edit.apply()  # the next mistake is looked for with this one mended
+            code = source.compiled()
+            assert code is not None
+            mended.enter_context(_instead(source.function, code))
+            found.append(repair)
+            wrong = [n for n in wrong if n not in repair.leaves]
+    return found
+
+
+def _best(
+    case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Callable, additions: bool
+) -> tuple[Repair, Source, Edit] | None:
+    """The cheapest edit that mends all, or else the one that mends most."""
+    found = (
+        (edit.cost, k, j, source, edit)
+        for k, source in enumerate(sources)
+        for j, edit in enumerate(edits(source.tree, source.scope, additions))
+    )
+    options = sorted(found, key=lambda option: option[:3])
+    right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
+    best: tuple[Repair, Source, Edit] | None = None
+    for *_, source, edit in islice(options, MOST_EDITS if additions else MOST_FOR_THE_LINE):
+        fixed = _fixed(run, source, edit, r, wrong, right)
+        if not fixed or best is not None and len(fixed) <= len(best[0].leaves):
+            continue
+        if all(set(fixed) <= set(_fixed(run, source, edit, o, fixed, right) or ()) for o in others):
+            told = Repair(edit.name, edit.cost, tuple(fixed), *_place(source, edit), len(others) + 1)
+            best = told, source, edit
+            if len(fixed) == len(wrong):
+                break
+    return best
+
+
+def _fixed(run: Callable, source: Source, edit: Edit, r: Round, wrong: list[str], right: list[str]) -> list[str]:
+    """The wrong leaves that the edit makes right at a point; none where it makes a right one wrong."""
+    edit.apply()
+    try:
+        code = source.compiled()
+    except (SyntaxError, ValueError, TypeError, AttributeError):  # a target that cannot be assigned to, and the like
+        code = None
+    finally:
+        edit.undo()
+    if code is None:
+        return []
+    with _instead(source.function, code):
+        got = run(r)
+    if any(not _right(got, r, n) for n in right):
+        return []
+    return [n for n in wrong if _right(got, r, n)]
+
+
+def _right(got: dict[str, Any], r: Round, name: str) -> bool:
+    g, want = got.get(name), r.want[name]
+    if g is None or np.shape(g) != want.shape or not np.isfinite(g).all():
+        return False
+    return close(np.asarray(g, np.float64), want, r.floor, max(r.exact, 1e-8))
+
+
+@contextlib.contextmanager
+def _instead(function: FunctionType, code: CodeType) -> Iterator[None]:
+    before = function.__code__
+    function.__code__ = code
+    try:
+        yield
+    finally:
+        function.__code__ = before
+
+
+def _runner(case: Case, first: Round) -> Callable[[Round], dict[str, Any]]:
+    """The candidate run operation by operation, in NumPy if it can: a compiled one would not see an edit."""
+    eager: Candidate = copy.copy(case.candidate)
+    if eager.modes[0] == "compiled":
+        eager.modes = ("numpy",)
+        with jax.disable_jit():
+            eager.modes = ("numpy",) if eager(first.at.point).error is None else ("jax",)
+
+    def run(r: Round) -> dict[str, Any]:
+        point = replace(r.at.point, cotangent=copy.deepcopy(r.at.point.cotangent))  # an edit may change it in place
+        with jax.disable_jit():
+            return eager(point).gradients
+
+    return run
+
+
+# -- the functions that are edited -----------------------------------------------------------------------------------
+
+
+def _sources(case: Case, r: Round, run: Callable) -> Iterator[Source]:
+    """The user's functions that run in the backward and not in the forward, and have a source."""
+    own = _running(lambda: run(r))
+    shared = _running(lambda: run_forward(case.problem, r.at.point.args))
+    numbers = tuple(_numbers(code) for code in shared)
+    for code, values in own.items():
+        tree = _tree(code)
+        functions = [f for f in gc.get_referrers(code) if isinstance(f, FunctionType) and f.__code__ is code]
+        if (
+            code in shared
+            or tree is None
+            or len(functions) != 1
+            or any(isinstance(n, ast.While) for n in ast.walk(tree))
+        ):
+            continue
+        used = {n: functions[0].__globals__.get(n) for n in code.co_names}
+        modules = frozenset(n for n, v in used.items() if isinstance(v, ModuleType))
+        bare = {n: v for n, v in used.items() if isinstance(v, int | float)}
+        numpy = next((n for n in modules if used[n] is np), None)
+        constants = dict.fromkeys(x for group in numbers for x in group)
+        yield Source(functions[0], tree, Scope(bare | values, tuple(constants)[:8], modules, numpy))
+
+
+def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
+    """The user's functions that run, each with its variables when it first returned."""
+    found: dict[CodeType, dict[str, Any]] = {}
+
+    def note(frame, event, value):
+        code = frame.f_code
+        if event == "return" and code not in found and not code.co_filename.startswith(LIBRARIES):
+            found[code] = dict(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        with contextlib.suppress(Exception), in_float64(), fixed_randomness():  # what ran until then is known
+            call()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def _tree(code: CodeType) -> ast.FunctionDef | None:
+    try:
+        module = ast.parse("".join(linecache.getlines(code.co_filename)))
+    except SyntaxError:  # changed since it was run, or not Python
+        return None
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
+                node.decorator_list, node.returns = [], None
+                return node
+    return None
+
+
+def _numbers(code: CodeType) -> list[float]:
+    return [x for x in code.co_consts if isinstance(x, int | float) and not isinstance(x, bool) and x not in (0, 1)]
+
+
+def _place(source: Source, edit: Edit) -> tuple[Where, str]:
+    """The line of an edit, and its statement (or what is new, where that is long) as it should be."""
+    line = getattr(edit.old, "lineno", getattr(edit.parent, "lineno", source.tree.lineno))
+    edit.apply()
+    ast.fix_missing_locations(source.tree)
+    inside = [
+        s for s in ast.walk(source.tree)
+        if isinstance(s, ast.stmt) and not hasattr(s, "body") and (s is edit.new or edit.parent in ast.walk(s))
+    ]  # fmt: skip
+    text = ast.unparse(inside[-1] if inside else edit.new)
+    edit.undo()
+    return Where.at(source.function.__code__.co_filename, line), text

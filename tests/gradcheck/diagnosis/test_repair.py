@@ -1,0 +1,90 @@
+"""A wrong backward is mended in its own source: the line, and what belongs there."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.gradcheck import check
+
+RNG = np.random.default_rng(0)
+
+
+def swish_forward(x, beta):
+    s = 1 / (1 + np.exp(-beta * x))
+    return x * s, (x, beta, s)
+
+
+def swish_backward(dout, cache):
+    x, beta, s = cache
+    dx = dout * (s + x * s * (1 - s))
+    return dx, (dout * x**2 * s * (1 - s)).sum(axis=0)
+
+
+def embed_forward(table, ids):
+    return table[ids], (table.shape, ids)
+
+
+def embed_backward(dout, cache):
+    shape, ids = cache
+    d = np.zeros(shape)
+    d[ids] += dout
+    return d, None
+
+
+def cost_forward(w, x):
+    return ((x @ w) ** 2).sum() / (len(x) - 1), (x, x @ w)
+
+
+def cost_backward(dout, cache):
+    x, e = cache
+    return dout * 2 * x.T @ e / len(x), None
+
+
+def rnn_forward(xs, u):
+    h, hs = np.zeros((xs.shape[1], len(u))), []
+    for x in xs:
+        h = np.tanh(x + h @ u)
+        hs.append(h)
+    return np.stack(hs), (xs, hs, u)
+
+
+def rnn_backward(dhs, cache):
+    xs, hs, u = cache
+    dxs, du, dh = np.zeros_like(xs), np.zeros_like(u), 0
+    for t in reversed(range(len(xs))):
+        dz = (dhs[t] + dh) * (1 - hs[t] ** 2)
+        dxs[t] = dz
+        du += hs[t].T @ dz
+        dh = dz @ u.T
+    return dxs, du
+
+
+CASES = {
+    "factor left out": (swish_forward, swish_backward, (RNG.normal(size=(6, 4)), RNG.normal(size=4)), "dx = dout"),
+    "repeated indices written over": (
+        embed_forward, embed_backward, (RNG.normal(size=(6, 3)), np.array([1, 2, 2, 5])), "d[ids] += dout"),
+    "n for n - 1": (
+        cost_forward, cost_backward, (RNG.normal(size=(3, 2)), RNG.normal(size=(5, 3))), "return dout * 2"),
+    "wrong time step": (rnn_forward, rnn_backward, (RNG.normal(size=(4, 2, 3)), RNG.normal(size=(3, 3))), "du +="),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_repair_names_the_mistake_and_its_line(name):
+    forward, backward, args, line = CASES[name]
+    code = backward.__code__
+    (finding,) = check(forward, backward, args).findings
+    assert finding.name == name and finding.backward.text.startswith(line)
+    assert "should be" in finding.sentence and "is right at" in finding.evidence[-1]
+    assert backward.__code__ is code
+
+
+def test_a_factor_that_happens_to_be_the_batch_size_is_not_called_so():
+    def forward(w, x):
+        return 0.5 * ((x @ w) ** 2).mean(), (x, x @ w)
+
+    def backward(dout, cache):
+        x, e = cache
+        return dout * 4 * x.T @ e / len(e), None
+
+    (finding,) = check(forward, backward, (RNG.normal(size=3), RNG.normal(size=(4, 3)))).findings
+    assert finding.name == "extra factor"
