@@ -96,7 +96,7 @@ def test_a_wrong_tree_of_gradients_is_named_beside_the_right_one():
 @pytest.mark.parametrize(
     ("fault", "name"),
     [
-        ("dx", "residual left out"),
+        ("dx", "wrong case"),
         ("numpy", "numpy_forward is not forward"),
         ("output_shape", "output_shape is wrong"),
     ],
