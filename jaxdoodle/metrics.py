@@ -258,6 +258,20 @@ def confusion_counts(labels: ArrayLike, predicted: ArrayLike, class_count: int) 
     return np.bincount(labels * class_count + predicted, minlength=class_count**2).reshape(class_count, class_count)
 
 
+def mean_recall(matrix: NDArray[np.integer]) -> float:
+    """The mean, over the classes that have an image, of the share that is right: each class counts alike.
+
+    Args:
+      matrix: Counts ``(classes, classes)``, rows true, columns predicted classes.
+
+    Returns:
+      From 0 to 1; NaN without any image.
+    """
+    totals = matrix.sum(axis=1)
+    shares = np.diag(matrix)[totals > 0] / totals[totals > 0]
+    return float(shares.mean()) if len(shares) else float("nan")
+
+
 def most_confused(matrix: NDArray[np.integer], limit: int) -> list[tuple[int, int, int]]:
     """The most frequent mistakes in a confusion matrix.
 

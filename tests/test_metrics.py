@@ -14,6 +14,7 @@ from jaxdoodle.metrics import (
     format_accuracy,
     mcnemar,
     mean_interval,
+    mean_recall,
     most_confused,
     negative_log_likelihood,
     student_t,
@@ -203,3 +204,9 @@ def test_the_interval_of_a_mean_is_scipys():
 def test_one_value_has_no_interval():
     with pytest.raises(ValueError, match=r"^an interval takes two values or more; got 1\.$"):
         mean_interval([0.9])
+
+
+def test_mean_recall_counts_each_class_alike_and_leaves_out_those_without_images():
+    matrix = np.array([[90, 0, 10], [0, 0, 0], [8, 0, 2]])
+    assert mean_recall(matrix) == pytest.approx((0.9 + 0.2) / 2)
+    assert np.isnan(mean_recall(np.zeros((3, 3), int)))

@@ -18,7 +18,7 @@ from jaxdoodle.data import NAMES, Dataset, load_dataset
 from jaxdoodle.data.dataset import SPLIT_NAMES, without_classes
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.inference import Model
-from jaxdoodle.metrics import confusion_counts, format_accuracy, mcnemar, most_confused
+from jaxdoodle.metrics import confusion_counts, format_accuracy, mcnemar, mean_recall, most_confused
 from jaxdoodle.preprocessing.resample import recentered
 
 #: Rows or columns by which images may be smaller or larger than a model's: LeNet-5 borders 28x28 digits with 2 zeros,
@@ -49,14 +49,22 @@ def run(options: argparse.Namespace) -> int:
     predicted = _classify(model, dataset.images)
     matrix = confusion_counts(dataset.labels, predicted, len(classes))
     correct, total = int(np.trace(matrix)), len(dataset)
+    recall = mean_recall(matrix)
     comparison = _compare(dataset, predicted, other) if other is not None else None
     absent = [name for name, count in zip(classes, matrix.sum(axis=1), strict=True) if not count]
     if options.json:
-        found = {"set": options.set, "correct": correct, "total": total, "confusion": matrix.tolist()}
+        found = {
+            "set": options.set,
+            "correct": correct,
+            "total": total,
+            "mean_recall": recall,
+            "confusion": matrix.tolist(),
+        }
         found["absent_classes"] = absent
         print(json.dumps(found | ({"against": comparison} if comparison else {})))
         return 0
-    print(f"{dataset.name} {options.set}: {format_accuracy(correct, total)}{without_classes(absent, classes)}")
+    score = f"{format_accuracy(correct, total)}, mean recall {100 * recall:.2f} %"
+    print(f"{dataset.name} {options.set}: {score}{without_classes(absent, classes)}")
     for index in np.argsort(matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))[: options.lines]:
         if matrix[index].any():
             print(f"  {classes[index]:20} {matrix[index, index]:6,} of {matrix[index].sum():6,} right")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdoodle.metrics import class_counts, format_accuracy, most_confused
+from jaxdoodle.metrics import class_counts, format_accuracy, mean_recall, most_confused
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure, fit, gradient
 
 MOST_NUMBERED = 20  # classes up to which a confusion matrix has room for its numbers
@@ -83,11 +83,17 @@ def _shares(matrix):
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
+def _scores(matrix):
+    """Accuracy, and the mean recall, which tells where a few large classes make the accuracy."""
+    accuracy = format_accuracy(int(np.trace(matrix)), int(matrix.sum()))
+    return f"{accuracy}, mean recall {100 * mean_recall(matrix):.1f} %"
+
+
 def _numbered_matrix(matrix, classes, path, heading):
     k, shares = len(classes), _shares(matrix)
     longest = max(map(len, classes))
     upright = longest > (90 - longest) / k  # a line holds some hundred characters
-    note = f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Shade: share of the row"
+    note = f"{_scores(matrix)}. Shade: share of the row, blue where right, red where wrong"
     with figure(path, 1.1 + 0.27 * k + 0.06 * longest * upright, heading, note) as page:
         axes = page.add_subplot(xlabel="predicted", ylabel="true")
         # the diagonal in one color, the mistakes in another, each from white at 0
@@ -118,8 +124,8 @@ def _dotted_matrix(matrix, classes, path, heading):
     recall = np.diag(shares)
     rows, columns = np.nonzero((shares >= LEAST_DOT) & (matrix > 1) & ~np.eye(k, dtype=bool))
     note = (
-        f"{format_accuracy(int(np.trace(matrix)), int(matrix.sum()))}. Dots: mistakes made more "
-        f"than once and with at least {100 * LEAST_DOT:.0f} % of a class, area by share; bars: recall"
+        f"{_scores(matrix)}. Red dots: mistakes made more "
+        f"than once and with at least {100 * LEAST_DOT:.0f} % of a class, area by share; blue bars: recall"
     )
     with figure(path, 5.0, heading, note) as page:
         axes, bars, beside = page.subplots(1, 3, width_ratios=(3.2, 0.7, 1.9))

@@ -135,11 +135,12 @@ def stroke_order(drawing: Drawing, path: Path | str, *, title: str) -> None:
 
 
 def _mosaic(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """The images ``(n, h, w)`` side by side, row after row; the rest of the last row is background."""
-    _, height, width = images.shape
-    cells = np.zeros((rows * columns, height, width), np.uint8)
+    """The images ``(n, h, w)``, or RGB, side by side, row after row; the rest of the last row is background."""
+    _, height, width, *channels = images.shape
+    cells = np.full((rows * columns, *images.shape[1:]), 255 if channels else 0, np.uint8)
     cells[: len(images)] = images
-    return cells.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    joined = cells.reshape(rows, columns, height, width, *channels).swapaxes(1, 2)
+    return joined.reshape(rows * height, columns * width, *channels)
 
 
 def _timing(drawing: Drawing) -> str:

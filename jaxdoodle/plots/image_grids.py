@@ -143,12 +143,12 @@ def filter_grid(image: Floats, filters: Mapping[str, tuple[Floats, Floats]], pat
 
 
 def without_channel(images: ArrayLike) -> NDArray[np.uint8]:
-    """uint8 ``(n, height, width, 1)`` or ``(n, height, width)`` -> ``(n, height, width)``; ``ValueError`` otherwise."""
+    """uint8 ``(n, height, width, 1)`` -> ``(n, height, width)``; that, and RGB, as it is; ``ValueError`` otherwise."""
     images = np.asarray(images)
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise ValueError(f"images are uint8 of shape (n, h, w, 1); got {images.dtype} of shape {images.shape}.")
+    if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
+        raise ValueError(f"images are uint8 of shape (n, h, w, 1 or 3); got {images.dtype} of shape {images.shape}.")
     return images
 
 
@@ -188,7 +188,7 @@ def image_grid(
 def draw_image(
     axes: Axes, image: NDArray, row: float, column: float, frame: str, *, cmap: str = "gray_r", vmin=0.0, vmax=255.0
 ) -> None:
-    """Draw an image ``(height, width)`` with a frame of this color into a cell of an ``image_grid``."""
+    """Draw an image, ``(height, width)`` or RGB, with a frame of this color into a cell of an ``image_grid``."""
     from matplotlib.patches import Rectangle
 
     left, top, side = column + 0.04, row + 0.04, 0.92

@@ -50,7 +50,9 @@ def draw_figures(
     matrix = confusion_counts(test.labels, predicted, len(classes))
     confusion_matrix(matrix, classes, out_dir / "confusion.png", title=title)
     class_histogram(train.labels, classes, out_dir / "classes.png", title=title)
-    shown = np.argsort(test.index_in_class, kind="stable")[:SHOWN]  # every class in turn, though test sets come sorted
+    order = np.argsort(test.index_in_class, kind="stable")  # every class in turn, though test sets come sorted
+    firsts = order[: max(SHOWN, np.count_nonzero(test.index_in_class == 0))]
+    shown = firsts[np.unique(np.linspace(0, len(firsts) - 1, min(SHOWN, len(firsts))).astype(int))]
     images, labels, answers = test.images[shown], test.labels[shown], predicted[shown]
     prediction_grid(images, labels, answers, classes, out_dir / "predictions.png", title=title)
     sample_grid(train.images, train.labels, classes, out_dir / "samples.png", title=title)

@@ -113,6 +113,10 @@ def _from_list(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _drawing_of(value: Any) -> Any:
+    if isinstance(value, Mapping) and "drawing" in value:
+        from jaxdoodle.strokes.readers import described
+
+        return described(dict(value))[0]
     from jaxdoodle.strokes.forms import drawing_of
 
     return drawing_of(value)

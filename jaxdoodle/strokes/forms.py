@@ -54,7 +54,8 @@ def drawing_of(found: Any, published: bool = False) -> Drawing:
         found = found[key]
     if isinstance(found, list | tuple) and found and all(isinstance(one, Mapping) for one in found):
         held = [next((one[key] for key in ("points", "path") if key in one), None) for one in found]
-        found = [found] if None in held else held
+        points = all(isinstance(one.get("x"), Real) for one in found)
+        found = held if None not in held else [found] if points else found
     if not isinstance(found, list | tuple) or not found:
         check(found)
     strokes = [_without_names(stroke) for stroke in found]

@@ -48,3 +48,16 @@ def test_the_grid_of_predictions_shows_every_class_though_the_test_set_is_sorted
     draw_figures(spec, splits, result, test.labels, tmp_path, title="doodles")
     (grid,) = (page for page in pages if len(page.axes) == 1 and len(page.axes[0].images) == SHOWN)
     assert {text.get_text() for text in grid.axes[0].texts} == set(CLASSES)
+
+
+def test_a_run_on_rgb_images_of_many_classes_has_its_figures(pages, tmp_path):
+    classes = tuple(f"class {i}" for i in range(70))
+    labels = np.repeat(np.arange(70), 2).astype(np.int32)
+    images = RNG.integers(0, 256, (140, 16, 16, 3), np.uint8)
+    data = Dataset("colors", images, labels, classes)
+    spec = mlp(classes, (4,), input_shape=(16, 16, 3))
+    epochs = [Epoch(1, HISTORY[0][0], None, 0.1)]
+    splits = Splits(data, data.take(labels < 0), data, QUICKDRAW)
+    draw_figures(spec, splits, TrainResult(parameters(spec), best_epoch=1, history=epochs), labels, tmp_path, title="x")
+    said = {text for page in pages for text in texts_of(page)}
+    assert "class 69" in said and any("mean recall 100.0 %" in text for text in said)

@@ -78,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
     from jaxdoodle.data.dataset import without_classes
+    from jaxdoodle.metrics import confusion_counts, mean_recall
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
     from jaxdoodle.training import Checkpoints
@@ -149,7 +150,10 @@ def run(options: argparse.Namespace) -> int:
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
     show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
     for name, score in run.scores.items():
-        show(f"{name:10} {score}{without_classes(run.splits.sets[name].absent_classes, splits.classes)}")
+        data = run.splits.sets[name]
+        recall = mean_recall(confusion_counts(data.labels, run.predicted[name], len(data.classes)))
+        absent = without_classes(data.absent_classes, splits.classes)
+        show(f"{name:10} {score}, mean recall {100 * recall:.2f} %{absent}")
     if run.warning and not options.quiet:
         print(f"jaxdoodle: warning: {run.warning}", file=sys.stderr)
     figures = partial(draw_figures, run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)

@@ -1,0 +1,104 @@
+"""A prediction takes what programs hold: every form of one picture gives the same bitmap."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.preprocessing import MNIST, preprocess
+from tests.fixtures.pictures import INK
+
+INK28 = preprocess(INK, MNIST).bitmap
+PAGE = 255 - INK
+
+
+def png(image=PAGE):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+def rgba():
+    return np.dstack([np.zeros((*INK.shape, 3), np.uint8), INK])
+
+
+PICTURES = {
+    "bytes": png,
+    "an open file": lambda: io.BytesIO(png()),
+    "a data URL": lambda: "data:image/png;base64," + base64.b64encode(png()).decode(),
+    "Pillow": lambda: Image.fromarray(PAGE),
+    "floats to 1": lambda: PAGE / 255,
+    "floats to 255": lambda: PAGE.astype(np.float32),
+    "int64": lambda: PAGE.astype(np.int64),
+    "0 to 255 in 16 bits": lambda: PAGE.astype(np.uint16),
+    "a part of 16 bits": lambda: 30000 + 4 * PAGE.astype(np.uint16),
+    "bits": lambda: (PAGE > 127).astype(np.uint8),
+    "one channel": lambda: PAGE[..., None],
+    "gray and alpha": lambda: np.dstack([np.zeros_like(INK), INK]),
+    "RGB": lambda: np.dstack([PAGE] * 3),
+    "channels first": lambda: np.stack([PAGE] * 3),
+    "a batch of one": lambda: PAGE[None, ..., None],
+    "nested lists": lambda: PAGE.tolist(),
+    "flat": lambda: PAGE.ravel(),
+    "Gradio's editor": lambda: {"background": None, "layers": [rgba()], "composite": rgba()},
+    "Gradio's sketch pad": lambda: {"image": np.full_like(INK, 255), "mask": rgba()},
+    "streamlit's canvas": lambda: type("CanvasResult", (), {"image_data": rgba(), "json_data": None})(),
+    "a record of Hugging Face": lambda: {"bytes": png(), "path": None},
+}
+
+
+@pytest.mark.parametrize("form", PICTURES)
+def test_every_form_of_a_picture_is_that_picture(form):
+    found = preprocess(PICTURES[form](), MNIST).bitmap.astype(int)
+    assert np.abs(found - INK28).mean() < (6 if form == "bits" else 1.5)
+
+
+def test_a_flat_row_of_the_network_s_size_is_the_bitmap():
+    for row in (INK28.ravel(), INK28.reshape(1, 784), INK28.ravel().tolist()):
+        np.testing.assert_array_equal(preprocess(row, MNIST).bitmap, INK28)
+
+
+XS, YS = [0, 40, 90, 60], [0, 100, 10, 120]
+POINTS = list(zip(XS, YS, strict=True))
+FABRIC = {"objects": [{"type": "path", "path": [["M", 0, 0], ["L", 40, 100], ["L", 90, 10], ["L", 60, 120]]}]}
+STROKES = {
+    "columns": [[XS, YS]],
+    "columns with times": [[XS, YS, [0, 10, 20, 30]]],
+    "points": [[list(point) for point in POINTS]],
+    "tuples": [POINTS],
+    "arrays": [np.array(POINTS, float)],
+    "objects": [[{"x": x, "y": y} for x, y in POINTS]],
+    "one stroke of objects": [{"x": x, "y": y} for x, y in POINTS],
+    "lists by name": [{"x": XS, "y": YS}],
+    "points with pressure": [[[x, y, 0.5] for x, y in POINTS]],
+    "fabric.js": FABRIC,
+    "Quick, Draw!": {"word": "cat", "drawing": [[XS, YS]]},
+    "text": json.dumps([[XS, YS]]),
+    "SVG": '<svg><text>abc</text><path d="M0 0 40 100 90 10 60 120"/></svg>',
+}
+
+
+@pytest.mark.parametrize("form", STROKES)
+def test_every_form_of_strokes_is_that_drawing(form):
+    expected = preprocess([(XS, YS)], MNIST).bitmap
+    np.testing.assert_array_equal(preprocess(STROKES[form], MNIST).bitmap, expected)
+
+
+def test_what_may_be_read_in_two_ways_is_asked_for():
+    for drawing in ([[[0, 9], [5, 5]]], json.dumps({"drawing": [[[0, 9], [5, 5]], [[1, 2], [3, 4]]]})):
+        with pytest.raises(InputError, match=r"of x and of y, or lists of points; give each as a tuple \(xs, ys\)"):
+            preprocess(drawing, MNIST)
+    across = preprocess([([0, 9], [5, 5])], MNIST).bitmap
+    np.testing.assert_array_equal(preprocess([[(0, 5), (9, 5)]], MNIST).bitmap, across)
+    np.testing.assert_array_equal(preprocess({"word": "line", "drawing": [[[0, 9], [5, 5]]]}, MNIST).bitmap, across)
+
+
+@pytest.mark.parametrize("value", [b"", b"no picture", "data:image/png;base64,????", {}, {"layers": []}, 7])
+def test_what_holds_neither_is_refused_in_one_line(value):
+    with pytest.raises(InputError) as error:
+        preprocess(value, MNIST)
+    assert "\n" not in str(error.value)
