@@ -104,9 +104,9 @@ def run(options: argparse.Namespace) -> int:
     before = repeat.read_record(source)
     spec = _recorded_network(before, options) or _network(options, splits.classes, splits.preprocessing.image_shape)
     title = f"{splits.name}, {Path(options.model).stem}"
-    data, settings = describe_data(splits), config_to_json(choose(config, splits.train))
+    drawings, settings = describe_data(splits), config_to_json(choose(config, splits.train))
     if source and before and repeat.is_exact(options):
-        repeat.refuse_difference(source, before, settings, data)
+        repeat.refuse_difference(source, before, settings, drawings)
     show = (lambda *line: None) if options.quiet else print
     command, given = options.command, repeat.options_of(options)
     if before and options.resume is not None:
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     show(summarize(config, splits.train))
     try:
         run_folder.reserve(out_dir, bytes_of_run(spec))
-        begun = Record(title, command, settings, data, options=given, extra={"spec": to_json(spec.to_dict())})
+        begun = Record(title, command, settings, drawings, options=given, extra={"spec": to_json(spec.to_dict())})
         begun.write(out_dir / run_folder.BEGUN)
         with Progress(
             title, make_plan(config, splits.train).epochs, len(splits.train), quiet=options.quiet
