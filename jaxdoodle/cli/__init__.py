@@ -69,7 +69,7 @@ def exit_code_of(action: Callable[[], int]) -> int:
     except FailedError as error:
         return _complain(error, 1)
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("jax", "jaxlib", "optax", "rich", "matplotlib"):
+        if (error.name or "").split(".")[0] not in ("jax", "jaxlib", "optax", "rich", "matplotlib", "urllib3"):
             raise
         return _complain(f"{error.name} is not installed; {install_hint('train')}.", 2)
     except BrokenPipeError:

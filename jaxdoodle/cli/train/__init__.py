@@ -150,9 +150,9 @@ def run(options: argparse.Namespace) -> int:
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
     show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
     for name, score in run.scores.items():
-        data = run.splits.sets[name]
-        recall = mean_recall(confusion_counts(data.labels, run.predicted[name], len(data.classes)))
-        absent = without_classes(data.absent_classes, splits.classes)
+        scored = run.splits.sets[name]
+        recall = mean_recall(confusion_counts(scored.labels, run.predicted[name], len(scored.classes)))
+        absent = without_classes(scored.absent_classes, splits.classes)
         show(f"{name:10} {score}, mean recall {100 * recall:.2f} %{absent}")
     if run.warning and not options.quiet:
         print(f"jaxdoodle: warning: {run.warning}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Downloading datasets from their publishers, with the standard library alone."""
+"""Downloading datasets from their publishers, by urllib3."""
 
 from jaxdoodle.data.download.publishers import NAMES, get
 

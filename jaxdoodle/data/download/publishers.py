@@ -21,16 +21,17 @@ from jaxdoodle.data.catalog import (
     summarize_mnist,
 )
 from jaxdoodle.data.dataset import choose_classes
-from jaxdoodle.data.download import files
+from jaxdoodle.data.download import files, others
 from jaxdoodle.data.download.http import MirrorError, Transfer, pull
 from jaxdoodle.data.download.lock import locked
 from jaxdoodle.data.readers.idx import MNIST_SHA256, MNIST_SOURCES, mnist_path
 from jaxdoodle.data.readers.quickdraw import PER_CLASS, official_order
 
-NAMES = ("mnist", "mnist-mini", "quickdraw")
+NAMES = ("mnist", "mnist-mini", "quickdraw", *others.FILES)
 #: Beginning of a path in the data folder -> the addresses it stands for. A mirror has the layout of a data folder.
 PUBLISHERS = {
     "mnist/": MNIST_SOURCES,
+    **others.ADDRESSES,
     "quickdraw/full/": ("https://storage.googleapis.com/quickdraw_dataset/full/",),
     "quickdraw/": ("https://raw.githubusercontent.com/googlecreativelab/quickdraw-dataset/master/",),
 }
@@ -69,7 +70,8 @@ def get(
     """Download a dataset into a data folder. Files that are there already are kept.
 
     Args:
-      name: ``"mnist"``, ``"mnist-mini"`` (MNIST; its index comes with the package) or ``"quickdraw"``.
+      name: ``"mnist"``, ``"mnist-mini"`` (MNIST; its index comes with the package), ``"quickdraw"``, or ``"fashion"``,
+        ``"kmnist"`` and ``"emnist"``, which are then loaded by the path of their folder.
       root: The data folder.
       classes: Of quickdraw: class names as a sequence or one string with commas, ``"all"``, or ``None`` for the five
         of the report.
@@ -92,8 +94,19 @@ def get(
     if name != "quickdraw":
         if classes or strokes:
             raise InputError(f"{name}: found --classes or --strokes; expected them for quickdraw alone.")
-        items = [_mnist(root, idx_name, base_url) for idx_name in MNIST_SHA256]
-        return _fetch_all(items, transfer, partial(done, total=len(items)))
+        if name in others.FILES:
+            items = [
+                _item(
+                    root, f"{name}/{file}", base_url, *(partial(f, md5=md5) for f in (others.summarize, others.checked))
+                )
+                for file, md5 in others.FILES[name].items()
+            ]
+        else:
+            items = [_mnist(root, idx_name, base_url) for idx_name in MNIST_SHA256]
+        found = _fetch_all(items, transfer, partial(done, total=len(items)))
+        if name in others.FILES and all(status.ok for status in found):
+            others.finish(name, root / name)
+        return found
     categories = _item(root, CATEGORIES_FILE, base_url, files.summarize_names, files.names)
     listed = fetch(categories, transfer)
     if not listed.ok and classes == "all":

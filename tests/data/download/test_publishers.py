@@ -1,12 +1,15 @@
 import gzip
 import hashlib
+import io
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import FailedError
-from jaxdoodle.data import FileStatus
+from jaxdoodle.data import FileStatus, load_dataset
+from jaxdoodle.data.download import others
 from jaxdoodle.data.download.http import Transfer
 from jaxdoodle.data.download.publishers import fetch, get
 from jaxdoodle.data.readers.idx import MNIST_SHA256
@@ -98,3 +101,29 @@ def test_an_interruption_stops_all_downloads(server, target):
     with pytest.raises(KeyboardInterrupt):
         get("quickdraw", target, "clock,The Eiffel Tower", 60, base_url=server.url, transfer=transfer)
     assert transfer.halted.is_set()
+
+
+def test_fashion_kmnist_and_emnist_are_checked_by_their_sums_and_ready_to_load(server, target, monkeypatch, idx_bytes):
+    content = {}
+    for split, n in (("train", 30), ("test", 9)):
+        for kind, shape in (("images-idx3", (n, 28, 28)), ("labels-idx1", (n,))):
+            content[f"emnist-letters-{split}-{kind}-ubyte.gz"] = gzip.compress(idx_bytes(np.ones(shape, np.uint8)))
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, data in content.items():
+            opened.writestr(f"gzip/{name}", data)
+    names = [name.replace("test", "t10k").removeprefix("emnist-letters-") for name in content]
+    fashion = dict(zip(names, content.values(), strict=True))
+    server.content |= {f"fashion/{name}": data for name, data in fashion.items()} | {
+        "emnist/gzip.zip": archive.getvalue()
+    }
+    sums = {"fashion": fashion, "emnist": {"gzip.zip": archive.getvalue()}}
+    for name, files in sums.items():
+        monkeypatch.setitem(others.FILES, name, {file: hashlib.md5(data).hexdigest() for file, data in files.items()})
+        assert all(status.ok for status in get(name, target, base_url=server.url, transfer=QUICK()))
+    assert load_dataset(target / "fashion").classes[:2] == ("T-shirt/top", "Trouser")
+    assert load_dataset(target / "emnist" / "letters").classes == ("A",)
+    monkeypatch.setitem(others.FILES, "kmnist", {"a.gz": "0" * 32})
+    server.content["kmnist/a.gz"] = b"another file"
+    (status,) = get("kmnist", target, base_url=server.url, transfer=QUICK())
+    assert not status.ok and "published is 000" in status.text
