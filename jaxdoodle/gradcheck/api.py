@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.types import PyTree
-from jaxdoodle.gradcheck.conventions import CONVENTIONS, by_convention, offers_for
+from jaxdoodle.gradcheck.conventions import CONVENTIONS, KINK, by_convention, offers_for
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
@@ -401,7 +401,9 @@ def _problem(
 
 
 #: Arguments for which no gradient is expected unless one comes back.
-_NOT_DIFFERENTIATED = re.compile(r"y|t|targets?|labels?|\w*_(true|labels?)|masks?|eps(ilon)?|ids|idx|rng|key")
+_NOT_DIFFERENTIATED = re.compile(
+    r"y|t|targets?|labels?|\w*_(true|labels?)|masks?|eps(ilon)?|ids|idx|rng|key|\w+_(param|config)"
+)
 
 
 def _only_returned(problem: Problem) -> Problem:
@@ -465,7 +467,7 @@ def examine(problem: Problem, options: Options) -> Report:
         options.dtype,
         tuple(verdict.result(r) for r in rounds),
         tuple(replace(f, evidence=(*f.evidence, *offers_for(offers, f))) for f in verdict.findings),
-        (*verdict.conventions, *offers.pop("", ())),
+        (*verdict.conventions, *offers.get("", ()), *(offers.get(KINK, ()) if not verdict.conventions else ())),
         verdict.notes,
         time.perf_counter() - start,
         arrays,

@@ -11,13 +11,16 @@ from jaxdoodle.gradcheck.diagnosis.evidence import Round
 from jaxdoodle.gradcheck.reference import Oracle
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.candidate import Candidate
-from jaxdoodle.gradcheck.setup.leaves import is_floating
+from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, numpy_args
 
 #: What code may follow on purpose, declared by ``conventions``.
 CONVENTIONS = ("batch mean", "straight through", "ties")
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
 _NEIGHBORS, _NEAR = 8, 1e-6
+#: Most neighbors tried until every cell of every tied window has been the largest once.
+_MOST_NEIGHBORS = 64
+KINK = "kink"
 _MEANING = {
     "batch mean": "the mean over the batch is taken in this backward, as some courses write it",
     "straight through": "the gradient passes a step straight through",
@@ -47,7 +50,7 @@ def by_convention(
     for name in dict.fromkeys(n for r in rounds for n in r.wrong if r.got[n].shape == r.want[n].shape):
         wrong = [r for r in rounds if name in r.wrong]
         sizes = {id(r): _batch_size(problem, axes, r) for r in generic if name in r.got}
-        if all(name in r.wrong for r in generic):
+        if all(name in r.wrong or sizes.get(id(r)) == 1 for r in generic):
             by_mean = len(set(sizes.values()) - {None}) > 1 and all(
                 m is not None and np.allclose(r.got[name] * m, r.want[name], rtol=1e-6, atol=1e-9 * r.floor)
                 for r, m in zip(generic, sizes.values(), strict=True)
@@ -60,7 +63,11 @@ def by_convention(
                 told[name] = [convention]
         elif not any(name in r.wrong for r in generic) and not demand:
             found = [r for r in wrong if _only_at_the_kink(problem, oracle, candidate, r, name)]
-            if found:
+            if found and all(_admissible(problem, oracle, candidate, r, name) for r in found):
+                for r in found:
+                    r.excused[name] = "convention"
+                told.setdefault(KINK, []).append(f"{problem.short(name)}: at a kink, a value between those beside it")
+            elif found:
                 excuse(found, name, "ties")
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
@@ -81,16 +88,39 @@ def _only_at_the_kink(problem: Problem, oracle: Oracle, candidate: Candidate, r:
     """Is the candidate right at inputs as near as one likes, and every entry at the kink one that they give?"""
     rng, arrays = np.random.default_rng(0), problem.arrays(numpy_args(problem, r.at.point.args))
     near: list[np.ndarray] = []
-    for _ in range(_NEIGHBORS):
+    returned = np.asarray(r.got[name], float)
+    for k in range(1, _MOST_NEIGHBORS + 1):
         moved = {n: x + _NEAR * rng.normal(size=np.shape(x)) for n, x in arrays.items() if is_floating(x)}
         point = Point(problem.with_arrays(r.at.point.args, moved), r.at.point.cotangent)
         want, got = oracle.gradient(point)[name], candidate(point).gradients.get(name)
         if got is None or got.shape != want.shape or not _near(got, want, r.floor):
             return False
         near.append(want)
-    slack = 10 * _NEAR * (1 + np.max(np.abs(near), axis=0))
-    got = np.asarray(r.got[name], float)
-    return bool(((got >= np.min(near, axis=0) - slack) & (got <= np.max(near, axis=0) + slack)).all())
+        slack = 10 * _NEAR * (1 + np.max(np.abs(near), axis=0))
+        inside = (returned >= np.min(near, axis=0) - slack) & (returned <= np.max(near, axis=0) + slack)
+        if k >= _NEIGHBORS and inside.all():
+            return True
+    return False
+
+
+def _admissible(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round, name: str) -> bool:
+    """Is the value at the kink, along every direction tried, between the slopes on both sides (Clarke 1983)?"""
+    rng, arrays = np.random.default_rng(1), problem.arrays(numpy_args(problem, r.at.point.args))
+    # with positive cotangents a sum of maxima is convex: then the slopes on both sides are the bounds
+    dy = None if problem.scalar else rebuild(r.at.point.cotangent, lambda _, y: np.abs(y) if is_real(y) else y)
+    got, x = candidate(Point(r.at.point.args, dy)).gradients.get(name), np.asarray(arrays[name], float)
+    if got is None:
+        return False
+    for k in range(_NEIGHBORS):
+        v = np.ones(x.shape) if k == 0 else rng.normal(size=x.shape)
+        slopes = []
+        for step in (_NEAR, -_NEAR):
+            point = Point(problem.with_arrays(r.at.point.args, {name: x + step * v}), dy)
+            slopes.append(float(np.vdot(oracle.gradient(point)[name], v)))
+        slack = 1e-4 * (max(map(abs, slopes)) + r.floor)
+        if not min(slopes) - slack <= float(np.vdot(np.asarray(got, float), v)) <= max(slopes) + slack:
+            return False
+    return True
 
 
 def _near(got: np.ndarray, want: np.ndarray, floor: float) -> bool:

@@ -320,7 +320,7 @@ class Model:
                 out = self._output(y, given)
                 for labels in _labels_like(out, rng):
                     final = [labels if kind_of(n) == "y" else v for n, v in zip(names, filled, strict=True)]
-                    final = [dict(v) if isinstance(v, dict) else v for v in final]
+                    final = [dict(getattr(v, "asked", v)) if isinstance(v, dict) else v for v in final]
                     value = np.asarray(self.value(*final), float)
                     if value.size == 1 and np.isfinite(value).all():
                         self.gradient(*final)

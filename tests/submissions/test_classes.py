@@ -78,12 +78,43 @@ if __name__ == "__main__":
         (DENSE, "dout.sum(axis=0)", "dout.mean(axis=0)", "b"),
         (LISTS, "dout.sum(axis=0)", "dout.mean(axis=0)", "params_1"),
         (SILENT, "self.inputs.T @ dvalues", "self.inputs.T @ dvalues / 2", "weights"),
+        (LEARNS, "output_gradient @ self.input.T", "2 * output_gradient @ self.input.T", "weights"),
         (LEARNS, "dx = self.weights.T @ output_gradient", "dx = 3 * self.weights.T @ output_gradient", "input"),
     ],
 )
 def test_layer_classes_of_four_styles(checked, text, line, mended, wrong):
     assert list(checked(text).values()) == ["right"]
     assert list(checked(text.replace(line, mended)).values()) == [wrong]
+
+
+def test_a_loss_layer_and_one_of_two_inputs_are_checked(checked):
+    text = """
+        class Mul:
+            def forward(self, x, y):
+                self.x, self.y = x, y
+                return x * y
+
+            def backward(self, dout):
+                return dout * self.y, dout * self.{second}
+
+        class SoftmaxWithLoss:
+            def forward(self, x, t):
+                e = np.exp(x - x.max(axis=1, keepdims=True))
+                self.y, self.t = e / e.sum(axis=1, keepdims=True), t
+                return -np.sum(t * np.log(self.y + 1e-7)) / len(x)
+
+            def backward(self, dout=1):
+                return (self.y - self.t) / len(self.t)
+
+        class Base:
+            def forward(self, x):
+                raise NotImplementedError
+
+            def backward(self, dout):
+                raise NotImplementedError
+    """
+    assert checked(text.format(second="x")) == {"Mul": "right", "SoftmaxWithLoss": "right"}
+    assert checked(text.format(second="y")) == {"Mul": "y", "SoftmaxWithLoss": "right"}
 
 
 def test_a_parameter_without_a_gradient_is_a_mistake(checked):

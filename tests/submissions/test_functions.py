@@ -123,3 +123,20 @@ def test_a_loss_that_returns_its_gradient_is_found(checked, factor, expected):
             return loss, {factor}dx / n
     """
     assert checked(text) == {"softmax_loss": expected}
+
+
+def test_running_statistics_that_a_forward_keeps_in_its_dictionary_are_no_arguments(checked):
+    text = """
+        def norm_forward(x, gamma, bn_param):
+            mu, std = x.mean(axis=0), np.sqrt(x.var(axis=0) + bn_param.get("eps", 1e-5))
+            if bn_param["mode"] == "train":
+                bn_param["running_mean"] = 0.9 * bn_param.get("running_mean", 0 * mu) + 0.1 * mu
+            xh = (x - mu) / std
+            return gamma * xh, (xh, std, gamma)
+
+        def norm_backward(dout, cache):
+            xh, std, gamma = cache
+            d = dout * gamma
+            return (d - d.mean(axis=0) - xh * (d * xh).mean(axis=0)) / std, (dout * xh).sum(axis=0)
+    """
+    assert checked(text) == {"norm": "right"}
