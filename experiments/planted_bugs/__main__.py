@@ -13,7 +13,7 @@ from pathlib import Path
 
 from experiments.planted_bugs.known_good import configurations
 from experiments.planted_bugs.mutations import MUTATIONS
-from experiments.planted_bugs.suite import PAIRS, examine, run
+from experiments.planted_bugs.suite import examine, file_of, run
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 
@@ -38,8 +38,16 @@ def main(argv: list[str] | None = None) -> int:
         "right_code": len(clean) + len(good) + len(built_in),
         "false_alarms": sum(not o["passed"] for o in (*clean, *good, *built_in)),
     }
+    halves = {
+        "held_out" if half else "seen": {
+            figure: sum(o[figure] for o in planted if o["held_out"] == half)
+            for figure in ("planted", "caught", "named", "line_found")
+        }
+        for half in (False, True)
+    }
     found = {
         "totals": totals,
+        "halves": halves,
         "seconds": round(time.perf_counter() - start),
         "mutations": planted,
         "clean_networks": clean,
@@ -57,6 +65,8 @@ def _planted(mutation) -> dict:
     outcome = run(mutation)
     print("." if outcome.caught and outcome.named else f"\n{mutation.title}: {outcome.names}", end="", flush=True)
     return {
+        "planted": True,
+        "held_out": mutation.held_out,
         "network": mutation.network,
         "old": mutation.old.strip(),
         "new": mutation.new.strip(),
@@ -71,7 +81,7 @@ def _planted(mutation) -> dict:
 def _clean(name: str) -> dict:
     import importlib
 
-    module = importlib.import_module(f"experiments.planted_bugs.networks.{'pairs' if name in PAIRS else name}")
+    module = importlib.import_module(f"experiments.planted_bugs.networks.{file_of(name).stem}")
     return _good(f"network {name}", lambda: examine(module, name))
 
 

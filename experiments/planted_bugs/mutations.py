@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,11 @@ class Mutation:
     old: str
     new: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it belongs to the half that is only counted: by a checksum of what is written, which nobody chose."""
+        return zlib.crc32(self.title.encode()) % 2 == 1
 
     @property
     def title(self) -> str:
@@ -159,5 +165,90 @@ MUTATIONS = [
         ("gradients in reverse layer order", "return nabla_w, nabla_b", "return nabla_w[::-1], nabla_b[::-1]"),
         ("sign flipped", "return (output - y) / y.shape[1]", "return (y - output) / y.shape[1]"),
         ("bias not summed over the batch", "nabla_b[-k] = delta.sum(axis=1, keepdims=True)", "nabla_b[-k] = delta"),
+    ),
+    *_of(
+        "rnn",
+        ("wrong time step", "du += hs[t - 1].T @ dz", "du += hs[t].T @ dz"),
+        (("gradient path missing", "extra factor", "term left out"), "dz = (dhs[t] + dh) *", "dz = dhs[t] *"),
+        (("overwritten", "gradient path missing"), "dw += xs[t].T @ dz", "dw = xs[t].T @ dz"),
+        (("transposed",), "dh = dz @ u.T", "dh = dz @ u"),
+        (("wrong activation derivative", "wrong power"), "(1 - hs[t] ** 2)", "(1 - hs[t])"),
+        (("mean instead of sum", "bias mean"), "db += dz.sum(axis=0)", "db += dz.mean(axis=0)"),
+    ),
+    *_of(
+        "lstm",
+        ("wrong array", "dc * g, dc * c, dh * t", "dc * g, dc * new, dh * t"),
+        (("factor left out", "gradient path missing", "residual left out"), "dc = dnew + dh * o * (1 - t**2)", "dc = dnew + dh * (1 - t**2)"),
+        (("gradient path missing", "term left out"), "dc = dnew + dh * o * (1 - t**2)", "dc = dh * o * (1 - t**2)"),
+        (("activation derivative", "wrong activation"), "dg * (1 - g**2)", "dg * g * (1 - g)"),
+        (("activation derivative", "factor left out"), "df * f * (1 - f)", "df"),
+        (("wrong", "gradient path missing"), "dc * f, x.T @ dz", "dnew * f, x.T @ dz"),
+        (("wrong array",), "h.T @ dz, dz.sum", "c.T @ dz, dz.sum"),
+    ),
+    *_of(
+        "attention",
+        (("factor", "extra factor", "gradient path"), "dq = ds @ k * scale", "dq = ds @ k"),
+        (("softmax", "gradient path"), "ds = p * (dp - (dp * p).sum(axis=1, keepdims=True))", "ds = p * dp"),
+        (("softmax", "wrong axis"), "(dp * p).sum(axis=1, keepdims=True)", "(dp * p).sum(axis=0, keepdims=True)"),
+        (("softmax", "mean instead of sum"), "(dp * p).sum(axis=1, keepdims=True)", "(dp * p).mean(axis=1, keepdims=True)"),
+        (("softmax",), "ds = p * (dp - (dp * p)", "ds = (dp - (dp * p)"),
+    ),
+    *_of(
+        "layernorm",
+        (("normalization path", "layer norm", "BatchNorm", "LayerNorm"), "inv * (dhat - mean - hat * along)", "inv * (dhat - hat * along)"),
+        (("sum instead of mean", "layer norm", "LayerNorm"), "along = (dhat * hat).mean(axis=1", "along = (dhat * hat).sum(axis=1"),
+        (("wrong axis", "layer norm", "LayerNorm"), "mean = dhat.mean(axis=1, keepdims=True)", "mean = dhat.mean(axis=0, keepdims=True)"),
+        (("factor", "gradient path", "residual left out"), "dhat = dout * gamma", "dhat = dout"),
+        (("factor", "gradient of another", "residual left out"), "(dout * hat).sum(axis=0), dout.sum", "dout.sum(axis=0), dout.sum"),
+    ),
+    *_of(
+        "rmsnorm",
+        (("sum instead of mean", "factor of the forward"), "(d * x).mean(axis=1, keepdims=True)", "(d * x).sum(axis=1, keepdims=True)"),
+        (("wrong power", "wrong constant"), "/ r**3", "/ r**2"),
+        (("gradient path missing", "normalization path"), "dx = d / r - x * (d * x).mean(axis=1, keepdims=True) / r**3", "dx = d / r"),
+        ("sign flipped", "d / r - x *", "d / r + x *"),
+    ),
+    *_of(
+        "swish",
+        ("factor left out", "beta * x * s * (1 - s)", "x * s * (1 - s)"),
+        (("wrong power", "factor left out"), "(dout * x**2 * s", "(dout * x * s"),
+        (("mean instead of sum", "bias mean"), "(1 - s)).sum(axis=0)", "(1 - s)).mean(axis=0)"),
+        (("term left out", "gradient path missing"), "dx = dout * (s + beta * x * s * (1 - s))", "dx = dout * (beta * x * s * (1 - s))"),
+    ),
+    *_of(
+        "embed",
+        ("repeated indices", "np.add.at(dtable, ids, dout)", "dtable[ids] += dout"),
+        ("sign flipped", "np.add.at(dtable, ids, dout)", "np.add.at(dtable, ids, -dout)"),
+    ),
+    *_of(
+        "upsample",
+        ("stride left out", "part = dout[:, 2 * i : 2 * i + len(w)]", "part = dout[:, i : i + len(w)]"),
+        (("overwritten", "gradient path"), "dw += x[:, i] @ part", "dw = x[:, i] @ part"),
+        (("values flipped", "superfluous slice", "conv"), "dx[:, i] = part @ w", "dx[:, i] = part @ w[::-1]"),
+        (("slice off by one", "wrong constant", "index"), "dout[:, 2 * i : 2 * i + len(w)]", "dout[:, 2 * i - 1 : 2 * i - 1 + len(w)]"),
+    ),
+    *_of(
+        "cosine",
+        (("wrong power", "wrong constant", "factor"), "(y / na**2)", "(y / na)"),
+        ("gradient path missing", "first = b / (na * nb)[:, None] - a * (y / na**2)[:, None]", "first = b / (na * nb)[:, None]"),
+        ("sign flipped", "- b * (y / nb**2)", "+ b * (y / nb**2)"),
+        (("wrong array",), "second = a / (na * nb)", "second = b / (na * nb)"),
+        (("factor", "incoming gradient"), "dout[:, None] * second", "second"),
+    ),
+    *_of(
+        "focal",
+        (("missing 1/m", "divided by the wrong count"), "(1 - right) / t.size, None", "(1 - right) / len(t), None"),
+        (("factor", "wrong power", "constant"), "slope = 2 * (1 - right)", "slope = (1 - right)"),
+        (("sign",), "dout * sign * slope", "dout * slope"),
+        ("activation derivative forgotten", "slope * right * (1 - right) / t.size", "slope / t.size"),
+    ),
+    *_of(
+        "block",
+        (("wrong array", "wrong incoming gradient"), "dx = ds + dz @ w.T", "dx = dout + dz @ w.T"),
+        (("gradient path missing", "term left out"), "dx = ds + dz @ w.T", "dx = dz @ w.T"),
+        (("activation derivative forgotten",), "dz = ds @ v.T * (z > 0)", "dz = ds @ v.T"),
+        (("wrong", "derivative"), "ds = dout * (1 - y**2)", "ds = dout * (1 - s**2)"),
+        (("wrong array", "wrong incoming gradient"), "h.T @ ds", "h.T @ dout"),
+        (("pre-activation used", "wrong array"), "h.T @ ds", "z.T @ ds"),
     ),
 ]  # fmt: skip

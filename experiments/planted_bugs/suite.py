@@ -17,6 +17,7 @@ from jaxdoodle.gradcheck import Report
 
 NETWORKS = Path(__file__).parent / "networks"
 PAIRS = ("dense", "softmax", "logsoftmax", "batchnorm", "bce", "skip")
+UNITS = ("rnn", "lstm", "attention", "layernorm", "rmsnorm", "swish", "embed", "upsample", "cosine", "focal", "block")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Outcome:
 
 
 def file_of(network: str) -> Path:
-    return NETWORKS / f"{'pairs' if network in PAIRS else network}.py"
+    return NETWORKS / f"{'pairs' if network in PAIRS else 'units' if network in UNITS else network}.py"
 
 
 @contextlib.contextmanager
@@ -55,7 +56,7 @@ def planted(mutation: Mutation) -> Iterator[tuple[ModuleType, range]]:
 
 
 def examine(module: ModuleType, network: str, **options) -> Report:
-    return module.examine(network, **options) if network in PAIRS else module.examine(**options)
+    return module.examine(network, **options) if network in (*PAIRS, *UNITS) else module.examine(**options)
 
 
 def run(mutation: Mutation) -> Outcome:

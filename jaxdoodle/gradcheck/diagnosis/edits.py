@@ -308,8 +308,9 @@ def _substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             if other != text:
                 put("wrong number", 13, expr(other))
     if scope.is_count(text):
-        put("n for n - 1", 11, expr(f"({text} - 1)"))
-        put("n - 1 for n", 11, expr(f"({text} + 1)"))
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div):
+            put("n for n - 1", 11, expr(f"({text} - 1)"))
+            put("n - 1 for n", 11, expr(f"({text} + 1)"))
         for other in scope.counts():
             put("divided by the wrong count", 12, expr(other))
 

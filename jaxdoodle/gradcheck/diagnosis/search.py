@@ -16,8 +16,8 @@ from jaxdoodle.gradcheck.diagnosis import gradient_mistakes, part_mistakes, step
 from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Evidence, Hypothesis
 
 _MOST_BUGS = 4
-#: Hypotheses that are recomputed in one search, each a part of a reverse pass: ten times what a deep network takes.
-_MOST_HYPOTHESES = 20_000
+#: Hypotheses that are recomputed in one search, each a part of a reverse pass: three times what a deep network takes.
+_MOST_HYPOTHESES = 3000
 
 
 class Budget:
