@@ -25,6 +25,7 @@ from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Checkpoints, Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
+from jaxdoodle.training.hardware.processes import NotFirst, is_first
 from jaxdoodle.training.loop import Callback
 from jaxdoodle.training.plan import choose
 
@@ -112,6 +113,7 @@ def train_model(
       The run and its record. The record is not written.
 
     Raises:
+      NotFirst: Of several processes this is not number 0, which alone scores and writes.
       InputError: The test set is empty, or the network does not fit the data or a model file.
       ParityError: The NumPy network reads the file and differs from JAX by more than ``PARITY``.
     """
@@ -120,10 +122,13 @@ def train_model(
         raise InputError(f"{splits.name}: no drawing is left to test on; more drawings per class are needed.")
     if len(splits.train.absent_classes) > len(splits.classes) - 2:
         raise InputError(f"{splits.name}: all drawings to train on are of one class; a classifier needs two or more.")
-    out_dir.mkdir(parents=True, exist_ok=True)
-    train, data = splits.train, describe_data(splits)
-    splits = splits.in_memory()
-    result = fit(spec, train, splits.validation, config, callbacks=callbacks, checkpoints=checkpoints)
+    if is_first():
+        out_dir.mkdir(parents=True, exist_ok=True)
+    on_disk, splits = splits, splits.in_memory()
+    result = fit(spec, on_disk.train, splits.validation, config, callbacks=callbacks, checkpoints=checkpoints)
+    if not is_first():
+        raise NotFirst
+    data = describe_data(on_disk)
 
     outputs = {name: predict(spec, result.params, dataset) for name, dataset in splits.sets.items() if len(dataset)}
     scores = {name: score(logits, splits.sets[name].labels, config.loss) for name, logits in outputs.items()}
@@ -166,7 +171,7 @@ def train_model(
     record = Record(
         title,
         command,
-        config_to_json(choose(config, train)),
+        config_to_json(choose(config, on_disk.train)),
         data,
         machine,
         tuple(_epoch(epoch) for epoch in result.history),

@@ -142,6 +142,8 @@ class Checkpoints:
 
     def _save(self, run: FitState, *, wait: bool = False) -> None:
         """Write a checkpoint in the background, unless the last one is still being written; or wait for both."""
+        if jax.process_index():
+            return
         with _warning_of_failure(self.folder):
             self._manager = manager = self._manager or self._open()
             if wait:
@@ -158,7 +160,19 @@ class Checkpoints:
     def _open(self) -> Any:
         import orbax.checkpoint as ocp
 
-        options = ocp.CheckpointManagerOptions(max_to_keep=1, cleanup_tmp_directories=True)
+        own = jax.process_index()  # each process reads for itself, and the first alone writes
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process-{own}"
+        )
+        several = jax.process_count() > 1
+        if several and own == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=1,
+            cleanup_tmp_directories=own == 0,
+            create=not several,
+            **({"multiprocessing_options": alone} if several else {}),
+        )
         return ocp.CheckpointManager(self.folder, options=options, item_handlers=ocp.StandardCheckpointHandler())
 
 

@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,20 +17,20 @@ from jaxdoodle.cli.options import (
     add_dataset,
     add_layers,
     config_of,
+    count,
     counts,
     layers_of,
     read_spec,
     reading_of,
 )
-from jaxdoodle.cli.train import repeat, run_folder
+from jaxdoodle.cli.train import hardware as hardware_options
+from jaxdoodle.cli.train import repeat, run_folder, seeds
 from jaxdoodle.core.errors import FailedError, InputError, did_you_mean
 from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.core.types import Shape
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
-from jaxdoodle.training.config import DataConfig, HardwareConfig, OptimizerConfig, RegularizationConfig, TrainConfig
-
-PLATFORMS = ("cpu", "gpu", "tpu")
+from jaxdoodle.training.config import DataConfig, OptimizerConfig, RegularizationConfig, TrainConfig
 
 
 def add_arguments(parser: Parser) -> None:
@@ -44,6 +45,8 @@ def add_arguments(parser: Parser) -> None:
     text = "How images are made: measured (default), as-is, mnist, quickdraw, or a JSON file of Preprocessing."
     data.add_argument("--preprocessing", default="measured", metavar="NAME", help=text)
     add_config(data, DataConfig)
+    text = "Train from so many seeds, --seed and the next ones, and record mean, spread and interval (default 1)."
+    data.add_argument("--seeds", type=count, default=1, metavar="N", help=text)
     option = model.add_argument
     option("--model", default="cnn", help="Name (mlp, cnn, sketch-cnn), or a spec as JSON file (default cnn).")
     option("--hidden", type=counts, default=(128,), metavar="N,N", help="Units of mlp's hidden layers (default 128).")
@@ -59,8 +62,7 @@ def add_arguments(parser: Parser) -> None:
     text = "Move, turn and bend the training images, anew at every step (default: on small sets, without --epochs)."
     option("--augment", action=argparse.BooleanOptionalAction, help=text)
     add_config(regularization, RegularizationConfig)
-    hardware.add_argument("--device", choices=PLATFORMS, help="What JAX computes on (default: its choice).")
-    add_config(hardware, HardwareConfig)
+    hardware_options.add_arguments(hardware)
     text = "Folder for model, record and figures (default runs/DATASET-MODEL); NAME-2, ... where it holds a run."
     output.add_argument("--out", type=Path, metavar="DIR", help=text)
     output.add_argument("--overwrite", action="store_true", help="Remove the run that the folder holds.")
@@ -75,15 +77,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from jaxdoodle.cli.progress import Progress
-    from jaxdoodle.data import load_dataset
-    from jaxdoodle.data.dataset import without_classes
-    from jaxdoodle.metrics import confusion_counts, mean_recall
-    from jaxdoodle.plots.run_figures import draw_figures
-    from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
-    from jaxdoodle.training import Checkpoints
-    from jaxdoodle.training.hardware import compile_cache, devices
-    from jaxdoodle.training.plan import choose, make_plan, summarize
+    from jaxdoodle.training.hardware import compile_cache
 
     repeat.refuse_beside_resume(options)
     config = TrainConfig(
@@ -93,10 +87,52 @@ def run(options: argparse.Namespace) -> int:
         augment=options.augment,
     )
     compile_cache.enable()
-    if config.devices > 1:
-        devices.use_cpu_devices(config.devices)
-    if options.device:
-        devices.use_platform(options.device)
+    with hardware_options.on_hardware(options, config) as (config, first):
+        if options.seeds > 1:
+            code = _train_seeds(options, config, first)
+        else:
+            code, _ = _train(options, config, first)
+        if code and (options.cluster or options.coordinator):
+            raise SystemExit(code)  # the other processes need not wait
+        return code
+    return 0
+
+
+def _train_seeds(options: argparse.Namespace, config: TrainConfig, first: bool) -> int:
+    """Train from several seeds, and show and record mean, spread and interval; the exit code."""
+    if options.resume is not None:
+        raise InputError("--resume goes on with one seed; its folder is RUN/seed-N.")
+    wanted = options.out or Path("runs") / f"{Path(options.dataset).name}-{Path(options.model).stem}-seeds"
+    out_dir = run_folder.claim(wanted, overwrite=options.overwrite) if first else wanted
+    code, records = seeds.train_each(options, config, out_dir, lambda own, config: _train(own, config, first))
+    if code or not records:
+        return code
+    found = seeds.summarize(records)
+    given = repeat.options_of(options)
+    whole = replace(records[0], command=options.command, options=given, epochs=(), scores={}, extra={"seeds": found})
+    replace(whole, runs=tuple(records)).write(out_dir / "record.json")
+    for name, one in found.items():
+        low, high = (100 * end for end in one["interval"])
+        text = f"deviation {100 * one['deviation']:.2f}, 95 % interval of the mean {low:.2f} to {high:.2f}"
+        if not options.quiet:
+            print(f"{name:10} {100 * one['mean']:.2f} % is the mean of {len(records)} seeds; {text}")
+    return 0
+
+
+def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tuple[int, Record | None]:
+    """Train; the ``first`` of several processes, or the only one, shows and writes what comes of it.
+
+    Returns:
+      The exit code, and the record of a run that was not interrupted.
+    """
+    from jaxdoodle.cli.progress import Progress
+    from jaxdoodle.data import load_dataset
+    from jaxdoodle.data.dataset import without_classes
+    from jaxdoodle.plots.run_figures import draw_figures
+    from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
+    from jaxdoodle.training import Checkpoints
+    from jaxdoodle.training.plan import choose, make_plan, summarize
+
     chosen = {name: getattr(options, name) for name in ("classes", "per_class", "validation", "seed")}
     chosen |= reading_of(options) | {"preprocessing": options.preprocessing}
     splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
@@ -104,30 +140,32 @@ def run(options: argparse.Namespace) -> int:
     before = repeat.read_record(source)
     spec = _recorded_network(before, options) or _network(options, splits.classes, splits.preprocessing.image_shape)
     title = f"{splits.name}, {Path(options.model).stem}"
-    drawings, settings = describe_data(splits), config_to_json(choose(config, splits.train))
-    if source and before and repeat.is_exact(options):
-        repeat.refuse_difference(source, before, settings, drawings)
-    show = (lambda *line: None) if options.quiet else print
+    drawings, settings = describe_data(splits) if first else {}, config_to_json(choose(config, splits.train))
+    if first and source and before and repeat.is_exact(options):
+        same = {"devices": before.config.get("devices")} if options.resume is not None else {}  # they may change
+        repeat.refuse_difference(source, before, settings | same, drawings)
+    quiet = options.quiet or not first
+    show = (lambda *line: None) if quiet else print
     command, given = options.command, repeat.options_of(options)
     if before and options.resume is not None:
         out_dir, command = run_folder.unfinished(options.resume), before.command
     else:
         wanted = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
-        out_dir = run_folder.claim(wanted, overwrite=options.overwrite)
+        out_dir = run_folder.claim(wanted, overwrite=options.overwrite) if first else wanted
         if out_dir != wanted:
             show(f"{wanted} holds a run; this one goes to {out_dir}")
     checkpoints = Checkpoints(out_dir / run_folder.CHECKPOINTS, interval=options.checkpoint_interval)
 
-    show(splits.summary)
+    if not quiet:
+        show(splits.summary)  # counts duplicates, which takes a while
     show(spec.summary())
     show(summarize(config, splits.train))
     try:
-        run_folder.reserve(out_dir, bytes_of_run(spec))
-        begun = Record(title, command, settings, drawings, options=given, extra={"spec": to_json(spec.to_dict())})
-        begun.write(out_dir / run_folder.BEGUN)
-        with Progress(
-            title, make_plan(config, splits.train).epochs, len(splits.train), quiet=options.quiet
-        ) as progress:
+        if first:
+            run_folder.reserve(out_dir, bytes_of_run(spec))
+            begun = Record(title, command, settings, drawings, options=given, extra={"spec": to_json(spec.to_dict())})
+            begun.write(out_dir / run_folder.BEGUN)
+        with Progress(title, make_plan(config, splits.train).epochs, len(splits.train), quiet=quiet) as progress:
             run = train_model(
                 spec,
                 splits,
@@ -140,11 +178,11 @@ def run(options: argparse.Namespace) -> int:
                 checkpoints=checkpoints,
             )
     except (FailedError, InputError):  # it would fail again
-        if options.resume is None:
+        if first and options.resume is None:
             run_folder.forget(out_dir)
         raise
     except KeyboardInterrupt:
-        return _say_how_to_go_on(out_dir, checkpoints.caught)
+        return _say_how_to_go_on(out_dir, checkpoints.caught), None
 
     result = run.result
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
@@ -161,9 +199,9 @@ def run(options: argparse.Namespace) -> int:
     _warn_at_failure("figures", figures)
     show(f"{run.model_path} holds the model; record.json and figures are beside it")
     if result.interrupted:
-        return _say_how_to_go_on(out_dir, checkpoints.caught)
+        return _say_how_to_go_on(out_dir, checkpoints.caught), None
     run_folder.forget(out_dir)
-    return 0
+    return 0, run.record
 
 
 def _say_how_to_go_on(out_dir: Path, caught: int) -> int:

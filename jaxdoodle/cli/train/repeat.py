@@ -21,7 +21,18 @@ __all__ = ["expand", "is_exact", "options_of", "read_record"]
 __all__ += ["refuse_beside_resume", "refuse_difference", "source_of"]
 
 #: Options that say where a run goes or how it is told, not what is trained.
-BESIDE = ("out", "overwrite", "quiet", "config", "resume", "checkpoint_interval")
+BESIDE = (
+    "out",
+    "overwrite",
+    "quiet",
+    "config",
+    "resume",
+    "checkpoint_interval",
+    "coordinator",
+    "processes",
+    "process_id",
+    "cluster",
+)
 #: Options that are paths: a record holds them from the root, unless they are one of the names.
 PATHS = {"dataset": NAMES, "data_dir": (), "model": ("mlp", "cnn", "sketch-cnn"), "layers": (), "init": ()}
 

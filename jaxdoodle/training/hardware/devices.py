@@ -18,7 +18,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import Array, PyTree
 from jaxdoodle.nn.model import Aux
 
-__all__ = ["BATCH", "make_mesh", "mean_over_devices", "shard", "use_cpu_devices", "use_platform"]
+__all__ = ["BATCH", "count", "make_mesh", "mean_over_devices", "shard", "use_cpu_devices", "use_platform"]
 
 #: Mesh axis along which devices share a batch.
 BATCH = "batch"
@@ -49,6 +49,11 @@ def use_cpu_devices(devices: int) -> None:
     """
     os.environ["NPROC"] = "1"  # what XLA takes for the number of cores, and so of its threads
     jax.config.update("jax_num_cpu_devices", devices)
+
+
+def count() -> int:
+    """The number of devices of all processes."""
+    return jax.device_count()
 
 
 def make_mesh(devices: int, axis: str = BATCH) -> Mesh:

@@ -21,8 +21,9 @@ from typing import Any
 import jax
 
 from jaxdoodle.core.errors import FailedError, InputError
+from jaxdoodle.training.hardware.devices import use_cpu_devices
 
-__all__ = ["join", "refuse_incomplete"]
+__all__ = ["NotFirst", "is_first", "join", "refuse_incomplete"]
 
 #: Seconds between two signs of life of a process.
 BEAT = 1.0
@@ -56,17 +57,30 @@ def refuse_incomplete(coordinator: str | None, processes: int | None, process_id
         raise InputError(f"process-id is counted from 0 and below processes; got {process_id} of {processes}.")
 
 
+class NotFirst(Exception):
+    """This process is not number 0 and has nothing to write."""
+
+
+def is_first() -> bool:
+    """Whether this is the only process, or number 0 of several."""
+    return jax.process_index() == 0
+
+
 @contextmanager
-def join(coordinator: str | None = None, processes: int | None = None, process_id: int | None = None) -> Iterator[int]:
+def join(
+    coordinator: str | None = None, processes: int | None = None, process_id: int | None = None, *, devices: int = 1
+) -> Iterator[int]:
     """Be one of several processes while the block runs. Call it before JAX computes anything.
 
-    A process whose block is done waits until all are. Where one fails or is lost, the others end with one line on
-    stderr and exit code 1, wherever they are: nothing else ends a collective that waits.
+    A process whose block is done, or left by ``NotFirst``, waits until all are. Where one fails or is lost, the others
+    end with one line on stderr and exit code 1, wherever they are: nothing else ends a collective that waits.
 
     Args:
       coordinator: ``HOST:PORT`` of process 0; ``None``: the cluster (Slurm, Kubernetes, MPI, a TPU pod) says.
       processes: Number of processes; likewise.
       process_id: Which of them this is, counted from 0; likewise.
+      devices: On processors, the number of devices of all processes, one core each; 1: each process has one device with
+        all cores. Of GPUs and TPUs all are taken.
 
     Yields:
       The number of this process. Number 0 alone writes files.
@@ -87,11 +101,18 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
         raise FailedError(f"{where}: the processes do not find each other: {str(error).splitlines()[0]}") from None
     watch = _Watch()
     try:
+        if devices % watch.count and devices > 1:
+            raise InputError(f"devices is a multiple of the {watch.count} processes; got {devices}.")
+        if devices > 1:
+            use_cpu_devices(devices // watch.count)
         yield watch.own
+    except NotFirst:
+        pass
     except BaseException as error:
         if isinstance(error, Exception) and not isinstance(error, InputError | FailedError):
             time.sleep(LOST + 3 * BEAT)  # most likely a collective without a lost process, which the watch will name
-        atexit.register(_end, 2 if isinstance(error, InputError) else 1)  # before JAX waits for the other processes
+        code: Any = error.code if isinstance(error, SystemExit) else 2 if isinstance(error, InputError) else 1
+        atexit.register(_end, code)  # before JAX waits for the other processes
         raise
     watch.finish()
     jax.distributed.shutdown()
@@ -108,7 +129,7 @@ class _Watch:
         from jax._src.distributed import global_state  # the store has no public name
 
         self.store: Any = global_state.client
-        self.own, self.count = jax.process_index(), jax.process_count()
+        self.own, self.count = global_state.process_id, global_state.num_processes
         self.answered, self.done, self.ended = time.monotonic(), False, threading.Event()
         self.written = tempfile.TemporaryFile()  # by C++, to stderr
         self.stderr = os.dup(2)
