@@ -573,7 +573,8 @@ def _check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
     first = next(iter(wrong.values()))
     overwritten = _overwrites(finder, cls)
     findings: tuple[Finding, ...] = ()
-    single = [w for w in wrong if w in ("a + b", "a * b") or "a" in w and w.count("a") == 1 and "c" not in w]
+    twice = re.compile(r"\b([abc])\b.*\b\1\b")  # a value that is used twice
+    single = [w for w in wrong if not twice.search(w)]
     if overwritten and not single:
         findings = tuple(
             Finding("= for +=", f"the gradient is written over, not added up: wrong for a value used twice ({words})",
