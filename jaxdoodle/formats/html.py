@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle import nn
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
 from jaxdoodle.formats.reference_examples import examples_of
@@ -29,6 +30,8 @@ PARTS = ("page.css", "network.js", "strokes.js", "page.js")
 
 def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
     """Write a model as a page; ``layers`` from ``int8_layers`` computes in 8 bits."""
+    if model.preprocessing.image_shape[2] != 1:
+        raise InputError(f"{path}: a page draws gray images; the model takes RGB {model.preprocessing.image_shape}.")
     layers = fold_for_inference(model) if layers is None else layers
     page = (SOURCES / "page.html").read_text(encoding="utf-8")
     content = {name: (SOURCES / name).read_text(encoding="utf-8") for name in PARTS}

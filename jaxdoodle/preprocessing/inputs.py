@@ -67,6 +67,12 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
     suffix = suffix_of(path)
     if suffix == BITMAPS:
         yield from _bitmaps(path)
+    elif suffix == ".npz":
+        from jaxdoodle.strokes import sketch_rnn
+
+        for split, drawings in sketch_rnn.read(path).items():
+            for number, found in enumerate(drawings):
+                yield f"{path}:{split}:{number}", found
     elif suffix in MANY_DRAWINGS + ONE_DRAWING:
         from jaxdoodle.strokes import readers
 

@@ -60,7 +60,7 @@ def ranged(pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
     """Pixels of any type, and the number to divide them by for 0 to 1.
 
     Whole numbers go to the least of 1, 16, 255 and 2**k - 1 that none of them exceeds, but a picture of 16 bits that
-    uses a small part of its range is brought to all of it; floats go to 1 or to 255.
+    uses a small part of its range is brought to all of it; floats go to 1, 16 or 255, or from -1 to 1.
 
     Raises:
       InputError: They are no numbers of a picture.
@@ -70,11 +70,14 @@ def ranged(pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
         return pixels, 1.0
     if kind not in "iuf":
         raise InputError(f"a picture holds whole numbers, bool or floats; got {pixels.dtype}.")
+    if kind == "f" and -1 <= low < 0 and high <= 1.5:  # resampled beyond its range, or from -1 to 1
+        pixels = np.clip(pixels, 0, 1) if low >= -0.5 else np.clip((pixels + 1) / 2, 0, 1)
+        return pixels, 1.0
     limit = 65535 if kind != "f" else 255
     if not (low >= 0 and high <= limit):
         raise InputError(f"a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got {low:g} to {high:g}.")
     if kind == "f":
-        return pixels, 1.0 if high <= 1 else 255.0
+        return pixels, float(next(top for top in (1, 16, 255) if high <= top))
     if high > 255 and LEAST_LEVELS <= high - low < NARROW * limit:
         return (pixels - pixels.min()).astype(np.float32), high - low
     if pixels.dtype == np.uint8 and high > 16:

@@ -89,6 +89,11 @@ const Strokes = (() => {
     return points.filter((_, i) => kept.has(i));
   }
 
+  // White ink on black in the polarity that the preprocessing asks for.
+  function inked(bitmap, contract) {
+    return contract.polarity === "dark on light" ? bitmap.map((ink) => 255 - ink) : bitmap;
+  }
+
   // The bitmap of a drawing by the preprocessing, which the model holds as "contract": Uint8Array (height * width),
   // white ink on black.
   function render(drawing, contract) {
@@ -102,10 +107,10 @@ const Strokes = (() => {
       const strokes = simple.map(([xs, ys]) => xs.map((x, i) => [x * scale + dx, ys[i] * scale + dy]));
       return fill(strokes, strokeWidth / 2, height, width);
     };
-    if (contract.centring === "box") return paint(contract.centre);
+    if (contract.centring !== "mass") return inked(paint(contract.centre), contract);
     const center = [(height - 1) / 2, (width - 1) / 2];
     const mass = centerOfMass(paint(center), height, width);
-    return paint(center.map((c, axis) => c + contract.centre[axis] - mass[axis]));
+    return inked(paint(center.map((c, axis) => c + contract.centre[axis] - mass[axis])), contract);
   }
 
   function centerOfMass(bitmap, height, width) {

@@ -83,6 +83,31 @@ def test_a_picture_is_turned_once_whichever_way_it_comes(suffix, tmp_path):
         np.testing.assert_array_equal(bitmap, upright)
 
 
+def test_a_file_of_sketch_rnn_holds_drawings_by_split(tmp_path):
+    parts = {}
+    for split in ("train", "valid", "test"):
+        parts[split] = np.empty(2, object)
+        for row in range(2):
+            parts[split][row] = np.array([[5, 0, 0], [0, 7, 1], [9, 9, 0], [1, row, 1]], np.int16)
+    np.savez_compressed(tmp_path / "cat.npz", **parts)
+    found = dict(inputs.items(str(tmp_path / "cat.npz")))
+    assert [name.rsplit(":", 2)[1:] for name in found] == [[s, n] for s in parts for n in "01"]
+    first = found[f"{tmp_path}/cat.npz:test:1"]
+    assert first == [([5.0, 5.0], [0.0, 7.0]), ([14.0, 15.0], [16.0, 17.0])]
+
+
+def test_a_pickle_in_a_file_of_sketch_rnn_runs_nothing(tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return print, ("harm",)
+
+    harm = np.empty(1, object)
+    harm[0] = Harm()
+    np.savez(tmp_path / "cat.npz", train=harm, valid=harm, test=harm)
+    with pytest.raises(InputError, match=r"expected a sketch-rnn .npz.*; refuses"):
+        list(inputs.items(str(tmp_path / "cat.npz")))
+
+
 def test_every_kind_of_file_that_can_be_read_is_known():
     assert set(inputs.MANY_DRAWINGS + inputs.ONE_DRAWING) == set(readers.READERS)
     plain = {item for item in pictures.PICTURE_FORMATS.items() if item[1] not in pictures.OPTIONAL_FORMATS}
