@@ -128,6 +128,7 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
     from jaxdoodle.data.dataset import without_classes
+    from jaxdoodle.metrics import confusion_counts, mean_recall
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
     from jaxdoodle.training import Checkpoints
