@@ -168,7 +168,7 @@ MUTATIONS = [
     ),
     *_of(
         "rnn",
-        ("wrong time step", "du += hs[t - 1].T @ dz", "du += hs[t].T @ dz"),
+        (("wrong time step", "index off by one"), "du += hs[t - 1].T @ dz", "du += hs[t].T @ dz"),
         (("gradient path missing", "extra factor", "term left out"), "dz = (dhs[t] + dh) *", "dz = dhs[t] *"),
         (("overwritten", "gradient path missing"), "dw += xs[t].T @ dz", "dw = xs[t].T @ dz"),
         (("transposed",), "dh = dz @ u.T", "dh = dz @ u"),

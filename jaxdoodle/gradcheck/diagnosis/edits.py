@@ -367,11 +367,13 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for name in scope.texts:
         put("factor left out", cost + 2, expr(f"{text} * {name}"))
         put("divisor left out", cost + 2, expr(f"{text} / {name}"))
-        for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)"):
+        for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)") if whole else ():
             put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
     if whole:
-        for name in scope.texts:
-            put("term left out", cost + 3, expr(f"{text} + {name}"))
+        target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
+        shape = scope.shape(target)
+        for name in (n for n in scope.texts if shape is None or scope.shape(n) == shape):
+            put("term left out", cost, expr(f"{text} + {name}"))
             put("extra term", cost + 4, expr(f"{text} - {name}"))
             for factor in scope.scalars:
                 put("term left out", cost + 4, expr(f"{text} + {factor} * {name}"))

@@ -32,8 +32,12 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     if found and len(ill) > 1:
         confirmed = _confirmed(case, _of_another_size(r, ill), solved, found, rest)
         if not confirmed and evidence.batch is not None:  # a factor that happened to be the batch size
+            first = found, rest
             found, rest = find_mistakes(replace(evidence, batch=None))
             confirmed = _confirmed(case, _of_another_size(r, ill), solved, found, rest, by_size=False)
+            if not confirmed and not any(e.hypothesis.factor for e in first[0]):
+                found, rest = first  # a part may not be recognized in fewer examples
+                confirmed = _confirmed(case, ill[1], solved, found, rest)
         if not confirmed:
             found, rest = [], evidence
         points = 2

@@ -31,6 +31,8 @@ from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
 MOST_EDITS = 2500
 #: Edits tried where the mistake has its name already, and only the line is looked for.
 MOST_FOR_THE_LINE = 500
+#: Edits tried where JAX runs each operation by itself, at a hundred times the cost: none for the line alone.
+MOST_IN_JAX = 150
 #: Mistakes that are mended one after another.
 _MOST_REPAIRS = 3
 
@@ -45,6 +47,17 @@ class Repair:
     where: Where
     mended: str
     points: int
+
+
+@dataclass(frozen=True)
+class Runner:
+    """``call(round)`` gives the gradients that the candidate returns there; ``by_jax``: it cannot run in NumPy."""
+
+    call: Callable[[Round], dict[str, Any]]
+    by_jax: bool
+
+    def __call__(self, r: Round) -> dict[str, Any]:
+        return self.call(r)
 
 
 @dataclass
@@ -94,7 +107,7 @@ def repairs(case: Case, r: Round, wrong: list[str], additions: bool) -> list[Rep
 
 
 def _best(
-    case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Callable, additions: bool
+    case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Runner, additions: bool
 ) -> tuple[Repair, Source, Edit] | None:
     """The cheapest edit that mends all, or else the one that mends most."""
     found = (
@@ -103,9 +116,12 @@ def _best(
         for j, edit in enumerate(edits(source.tree, source.scope, additions))
     )
     options = sorted(found, key=lambda option: option[:3])
+    most = MOST_EDITS if additions else MOST_FOR_THE_LINE
+    if run.by_jax:
+        most = MOST_IN_JAX if additions else 0
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
     best: tuple[Repair, Source, Edit] | None = None
-    for *_, source, edit in islice(options, MOST_EDITS if additions else MOST_FOR_THE_LINE):
+    for *_, source, edit in islice(options, most):
         fixed = _fixed(run, source, edit, r, wrong, right)
         if not fixed or best is not None and len(fixed) <= len(best[0].leaves):
             continue
@@ -152,7 +168,7 @@ def _instead(function: FunctionType, code: CodeType) -> Iterator[None]:
         function.__code__ = before
 
 
-def _runner(case: Case, first: Round) -> Callable[[Round], dict[str, Any]]:
+def _runner(case: Case, first: Round) -> Runner:
     """The candidate run operation by operation, in NumPy if it can: a compiled one would not see an edit."""
     eager: Candidate = copy.copy(case.candidate)
     if eager.modes[0] == "compiled":
@@ -165,7 +181,7 @@ def _runner(case: Case, first: Round) -> Callable[[Round], dict[str, Any]]:
         with jax.disable_jit():
             return eager(point).gradients
 
-    return run
+    return Runner(run, eager.modes == ("jax",))
 
 
 # -- the functions that are edited -----------------------------------------------------------------------------------
