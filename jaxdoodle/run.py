@@ -27,7 +27,9 @@ from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Checkpoints, Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 from jaxdoodle.training.hardware.processes import NotFirst, is_first
 from jaxdoodle.training.loop import Callback
+from jaxdoodle.training.losses import LossGiven, as_loss
 from jaxdoodle.training.plan import choose
+from jaxdoodle.training.steps.optimizers import Optimizer, Schedule
 
 __all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "train_model"]
 
@@ -93,6 +95,10 @@ def train_model(
     title: str,
     command: str = "",
     options: Mapping[str, Any] = {},  # noqa: B006 - read alone
+    params: Sequence[Mapping[str, Any]] | None = None,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | None = None,
+    loss: LossGiven | None = None,
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
 ) -> Run:
@@ -106,6 +112,10 @@ def train_model(
       title: Name of the run in its record.
       command: Command line that repeats the run, for its record.
       options: Options of the command that were given, for its record.
+      params: The parameters to start from; see ``fit``.
+      optimizer: In place of the config's; see ``fit``. The record names such objects, which no ``--config`` repeats.
+      schedule: In place of the config's; see ``fit``.
+      loss: In place of the config's; see ``fit``.
       callbacks: Each is called after every epoch; see ``fit``.
       checkpoints: Where to keep checkpoints, and go on from; see ``fit``.
 
@@ -124,12 +134,15 @@ def train_model(
         raise InputError(f"{splits.name}: all drawings to train on are of one class; a classifier needs two or more.")
     if is_first():
         out_dir.mkdir(parents=True, exist_ok=True)
+    given: dict[str, Any] = {"params": params, "optimizer": optimizer, "schedule": schedule, "loss": loss}
+    recorded = config_to_json(choose(config, splits.train))
     on_disk, splits = splits, splits.in_memory()
-    result = fit(spec, on_disk.train, splits.validation, config, callbacks=callbacks, checkpoints=checkpoints)
+    result = fit(spec, on_disk.train, splits.validation, config, **given, callbacks=callbacks, checkpoints=checkpoints)
     if not is_first():
         raise NotFirst
     data = describe_data(on_disk)
 
+    config = config if loss is None else replace(config, loss=as_loss(loss, config.gradients))
     outputs = {name: predict(spec, result.params, dataset) for name, dataset in splits.sets.items() if len(dataset)}
     scores = {name: score(logits, splits.sets[name].labels, config.loss) for name, logits in outputs.items()}
     provenance = {
@@ -171,7 +184,7 @@ def train_model(
     record = Record(
         title,
         command,
-        config_to_json(choose(config, on_disk.train)),
+        recorded,
         data,
         machine,
         tuple(_epoch(epoch) for epoch in result.history),
@@ -179,6 +192,7 @@ def train_model(
         {
             "spec": spec.to_dict() | {"classes": len(spec.classes)},
             "parameters": spec.param_count,
+            **_objects(given, callbacks),
             "best_epoch": result.best_epoch,
             "interrupted": result.interrupted,
             "compile_seconds": round(result.compile_seconds, 3),
@@ -230,6 +244,22 @@ def bytes_of_run(spec: ModelSpec) -> int:
 def config_to_json(config: TrainConfig) -> dict[str, Any]:
     """Give the fields of ``config`` as JSON values."""
     return {field.name: to_json(getattr(config, field.name)) for field in fields(config)}
+
+
+def _objects(given: Mapping[str, Any], callbacks: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """The names of Python objects that a run was given, but for those of this package; ``{}`` without any."""
+    names: dict[str, Any] = {name: _name_of(value) for name, value in given.items() if value is not None}
+    own = [_name_of(callback) for callback in callbacks]
+    others = [name for name in own if not name.startswith("jaxdoodle.")]
+    found = names | ({"callbacks": others} if others else {})
+    return {"objects": found} if found else {}
+
+
+def _name_of(thing: Any) -> str:
+    """Where an object is defined: of an optax optimizer, the function that made it."""
+    made = getattr(thing, "update", thing)
+    made = made if hasattr(made, "__qualname__") else type(thing)
+    return f"{made.__module__}.{made.__qualname__.partition('.<locals>')[0]}"
 
 
 def _epoch(epoch: Epoch) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from numbers import Integral
 from typing import Any
 
 
 def is_count(value: Any) -> bool:
-    """Whether this is a positive integer, and no bool."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    """Whether this is a positive integer, of Python or NumPy, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
 
 
 def is_number(value: Any) -> bool:

@@ -23,6 +23,8 @@ from dataclasses import MISSING, fields
 from itertools import product
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
+import numpy as np
+
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import Array, NDArray, Params, Residuals, Shape
@@ -235,14 +237,16 @@ def _repr(self: Any) -> str:
 
 
 def require_count(layer: Any, name: str) -> None:
-    """Raise ``SpecError`` unless the field is a positive integer."""
+    """Keep the field as an int; raise ``SpecError`` unless it is a positive integer."""
     if not is_count(value := getattr(layer, name)):
         raise SpecError(f"{name} of {type(layer).__name__} is a positive integer; got {value!r}.")
+    object.__setattr__(layer, name, int(value))
 
 
 def require_number(layer: Any, name: str) -> None:
     """Keep the field as a float; raise ``SpecError`` unless it is a finite number."""
-    if not is_number(value := getattr(layer, name)):
+    value = getattr(layer, name)
+    if not is_number(value.item() if isinstance(value, np.floating | np.integer) else value):
         raise SpecError(f"{name} of {type(layer).__name__} is a finite number; got {value!r}.")
     object.__setattr__(layer, name, float(value))
 
@@ -250,10 +254,10 @@ def require_number(layer: Any, name: str) -> None:
 def set_pair(layer: Any, name: str) -> None:
     """One integer stands for both directions; kept as (vertical, horizontal), so that equal layers compare equal."""
     value = getattr(layer, name)
-    pair = (value, value) if isinstance(value, int) else value
+    pair = (value, value) if is_count(value) else value
     if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(map(is_count, pair)):
         raise SpecError(f"{name} of {type(layer).__name__} is a positive integer or two; got {value!r}.")
-    object.__setattr__(layer, name, tuple(pair))
+    object.__setattr__(layer, name, tuple(map(int, pair)))
 
 
 def refuse_other_tree(owner: object, what: str, given: Any, returned: Any) -> None:

@@ -60,6 +60,7 @@ class ModelSpec:
             object.__setattr__(self, name, tuple(value))
         if not self.input_shape or not all(is_count(n) for n in self.input_shape):
             raise SpecError(f"input_shape holds positive integers, without the batch; got {self.input_shape}.")
+        object.__setattr__(self, "input_shape", tuple(map(int, self.input_shape)))
         for index, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise SpecError(f"layers[{index}] is {layer!r}; expected an instance of a class marked @nn.layer.")

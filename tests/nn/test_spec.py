@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from jaxdoodle.nn import (
@@ -169,3 +170,18 @@ def test_the_three_networks_of_one_report_cannot_be_one_spec():
     doodles = ("headphones", "bucket", "clock", "pizza", "hexagon")
     with pytest.raises(SpecError, match="there are 5 class names"):
         ModelSpec((Dense(128), ReLU(), Dense(128), ReLU(), Dense(10)), (784,), doodles)
+
+
+def test_sizes_may_be_integers_of_numpy_and_are_kept_as_ints():
+    layers = (
+        Conv2D(np.int32(2), np.int64(3)),
+        MaxPool2D(np.int64(2)),
+        Flatten(),
+        Dropout(np.float32(0.5)),
+        Dense(np.int64(3)),
+    )
+    spec = ModelSpec(layers, tuple(np.array([28, 28, 1])))
+    assert spec == ModelSpec((Conv2D(2, 3), MaxPool2D(2), Flatten(), Dropout(0.5), Dense(3)), (28, 28, 1))
+    assert ModelSpec.from_json(spec.to_json()) == spec
+    with pytest.raises(SpecError, match="units of Dense is a positive integer; got True"):
+        Dense(True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jaxdoodle.cli.options import (
     Parser,
@@ -20,17 +21,22 @@ from jaxdoodle.cli.options import (
     count,
     counts,
     layers_of,
+    model_path,
     read_spec,
     reading_of,
 )
 from jaxdoodle.cli.train import hardware as hardware_options
 from jaxdoodle.cli.train import repeat, run_folder, seeds
+from jaxdoodle.cli.train.effects import NETWORKS, refuse_idle
 from jaxdoodle.core.errors import FailedError, InputError, did_you_mean
 from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.core.types import Shape
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
 from jaxdoodle.training.config import DataConfig, OptimizerConfig, RegularizationConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from jaxdoodle.data import Splits
 
 
 def add_arguments(parser: Parser) -> None:
@@ -53,6 +59,8 @@ def add_arguments(parser: Parser) -> None:
     option("--activation", choices=ACTIVATIONS, default="relu", help="Activation function of mlp (default relu).")
     option("--drop-rate", type=float, default=0.0, metavar="X", help="Fraction that mlp's dropout drops (default 0.0).")
     add_layers(model)
+    text = "Start from this model: every layer whose shape fits is taken, the others are drawn anew."
+    option("--init", metavar="MODEL", help=text)
     add_config(optimizer, OptimizerConfig)
     option = regularization.add_argument
     option("--l1", type=float, default=0.0, metavar="X", help="Rate of the penalty sum |w| (default 0.0).")
@@ -61,6 +69,8 @@ def add_arguments(parser: Parser) -> None:
     option("--label-smoothing", type=float, default=0.0, metavar="X", help=text)
     text = "Move, turn and bend the training images, anew at every step (default: on small sets, without --epochs)."
     option("--augment", action=argparse.BooleanOptionalAction, help=text)
+    text = 'Factor of each class in the loss: numbers with commas between, or "balanced" (default none).'
+    option("--class-weights", type=_class_weights, metavar="X,X", help=text)
     add_config(regularization, RegularizationConfig)
     hardware_options.add_arguments(hardware)
     text = "Folder for model, record and figures (default runs/DATASET-MODEL); NAME-2, ... where it holds a run."
@@ -72,6 +82,8 @@ def add_arguments(parser: Parser) -> None:
     output.add_argument("--resume", nargs="?", const="", metavar="RUN", help=text)
     text = "Seconds of training before the first checkpoint and between two (default 30)."
     output.add_argument("--checkpoint-interval", type=float, default=30.0, metavar="X", help=text)
+    text = "Write losses and accuracies of each epoch as TensorBoard reads them, too."
+    output.add_argument("--log", choices=("tensorboard",), help=text)
     output.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
     parser.expand = partial(repeat.expand, parser)
 
@@ -80,12 +92,17 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.training.hardware import compile_cache
 
     repeat.refuse_beside_resume(options)
+    refuse_idle(options)
     config = TrainConfig(
         **config_of(options, TrainConfig),
         loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
         penalties=(penalties.L1(options.l1),) * bool(options.l1) + (penalties.L2(options.l2),) * bool(options.l2),
         augment=options.augment,
+        class_weights=options.class_weights,
     )
+    if options.model not in NETWORKS and not Path(options.model).exists():
+        hint = did_you_mean(options.model, NETWORKS)
+        raise InputError(f"{options.model}: is no network; there are {', '.join(NETWORKS)}, or a JSON file{hint}")
     compile_cache.enable()
     with hardware_options.on_hardware(options, config) as (config, first):
         if options.seeds > 1:
@@ -132,6 +149,7 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
     from jaxdoodle.training import Checkpoints
+    from jaxdoodle.training.callbacks import MetricsFiles, TensorBoard
     from jaxdoodle.training.plan import choose, make_plan, summarize
 
     chosen = {name: getattr(options, name) for name in ("classes", "per_class", "validation", "seed")}
@@ -140,6 +158,7 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     source = repeat.source_of(options)
     before = repeat.read_record(source)
     spec = _recorded_network(before, options) or _network(options, splits.classes, splits.preprocessing.image_shape)
+    params, taken = _start(options, spec, splits)
     title = f"{splits.name}, {Path(options.model).stem}"
     drawings, settings = describe_data(splits) if first else {}, config_to_json(choose(config, splits.train))
     if first and source and before and repeat.is_exact(options):
@@ -160,7 +179,10 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     if not quiet:
         show(splits.summary)  # counts duplicates, which takes a while
     show(spec.summary())
-    show(summarize(config, splits.train))
+    show(summarize(config, splits.train) + taken)
+    logs: list[Any] = [MetricsFiles(out_dir)] if first else []
+    if first and options.log == "tensorboard":
+        logs.append(TensorBoard(out_dir / "tensorboard"))
     try:
         if first:
             run_folder.reserve(out_dir, bytes_of_run(spec))
@@ -175,7 +197,8 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
                 title=title,
                 command=command,
                 options=given,
-                callbacks=[progress],
+                params=params,
+                callbacks=[progress, *logs],
                 checkpoints=checkpoints,
             )
     except (FailedError, InputError):  # it would fail again
@@ -187,6 +210,7 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
 
     result = run.result
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
+    kept += ", stopped early" * result.stopped
     show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
     for name, score in run.scores.items():
         scored = run.splits.sets[name]
@@ -239,7 +263,24 @@ def _network(options: argparse.Namespace, classes: Sequence[str], shape: Shape) 
         return digit_cnn(classes, input_shape=shape)
     if options.model == "sketch-cnn":
         return sketch_cnn(classes, input_shape=shape)
-    if not Path(options.model).exists():
-        hint = did_you_mean(options.model, ("mlp", "cnn", "sketch-cnn"))
-        raise InputError(f"{options.model}: no such file; a network is mlp, cnn, sketch-cnn or a JSON file{hint}")
     return read_spec(options.model, classes, layers_of(options.layers))
+
+
+def _class_weights(text: str) -> str | tuple[float, ...]:
+    return text if text == "balanced" else tuple(float(part) for part in text.split(","))
+
+
+def _start(options: argparse.Namespace, spec: ModelSpec, splits: Splits) -> tuple[Sequence[Any] | None, str]:
+    """The parameters of ``--init``, and which of them are taken, in words."""
+    if not options.init:
+        return None, ""
+    from jaxdoodle.inference import Model
+    from jaxdoodle.training.warm_start import fitting_layers
+
+    file = Model.load(model_path(options.init), layers_of(options.layers)).file
+    here, there = splits.preprocessing.divisor, file.preprocessing.divisor
+    if here != there:
+        raise InputError(f"{options.init}: takes pixels divided by {there:g}; those of {splits.name} are by {here:g}.")
+    taken = set(fitting_layers(spec, file.params))
+    anew = [f"layers[{n}] {spec.layers[n]}" for n, shapes in enumerate(spec.param_shapes) if shapes and n not in taken]
+    return file.params, f"\nfrom {options.init}: {len(taken)} layers; drawn anew: {', '.join(anew) or 'none'}"

@@ -54,6 +54,7 @@ def on_hardware(options: argparse.Namespace, config: TrainConfig) -> Iterator[tu
             devices.use_cpu_devices(config.devices)
         if options.device:
             devices.use_platform(options.device)
+        devices.require_devices()
         yield config, True
         return
     with processes.join(*address, devices=config.devices) as number:

@@ -105,6 +105,10 @@ def refuse_difference(path: Path, before: Record, config: Mapping[str, Any], dat
 def _values(path: Path) -> tuple[str, Mapping[str, Any]]:
     """What the file is to a reader, and the options that it holds."""
     if (record := read_record(path)) is not None:
+        objects = {name: value for name, value in record.extra.get("objects", {}).items() if name != "params"}
+        if objects:
+            said = ", ".join(f"{name} {value}" for name, value in objects.items())
+            raise InputError(f"{path}: was trained with Python objects, which a record only names: {said}.")
         if not record.options:
             how = f"was run as: {record.command}" if record.command else "comes from a program"
             raise InputError(f"{path}: has no 'options', so it is of no run of this command; it {how}.")

@@ -55,7 +55,7 @@ class ConvReLUMaxPool(Layer):
         candidates = _algorithm(self.conv).forward(self.conv, w, _swap(x))
         best = reduce(jnp.maximum, candidates)
         z = best + b[:, None, None, None]
-        argmax = jnp.where((candidates == best) & (z > 0), OFFSETS, NONE).min(axis=0)
+        argmax = jnp.where((candidates == best[None]) & (z > 0)[None], OFFSETS, NONE).min(axis=0)
         return _swap(jnp.where(z <= 0, jnp.zeros_like(z), z)), (x, w, argmax)
 
     def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:

@@ -27,7 +27,9 @@ def forward(conv: Conv2D, w: Array, x: Array) -> Array:
 
 def backward(conv: Conv2D, w: Array, x: Array, argmax: Array, dmax: Array) -> tuple[Array, Array]:
     """dw like ``w``, dx like ``x``."""
-    dcandidates = jnp.where(argmax == OFFSETS, dmax, jnp.zeros_like(dmax)).reshape(4 * conv.filters, -1)
+    dcandidates = jnp.where(argmax[None] == OFFSETS, dmax[None], jnp.zeros_like(dmax)[None]).reshape(
+        4 * conv.filters, -1
+    )
     dw = _from_each_offset(dcandidates @ _patches(conv, x).T, w.shape)
     return dw, _from_patches(conv, _at_each_offset(w).T @ dcandidates, x)
 

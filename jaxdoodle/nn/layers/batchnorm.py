@@ -54,11 +54,11 @@ class BatchNorm(Layer):
         else:
             axes = tuple(range(x.ndim - 1))
             mean = x.mean(axis=axes)
-            var = jnp.square(x - mean).mean(axis=axes)
+            var = jnp.square(x - _last(mean, x)).mean(axis=axes)
             batch = (mean, var)
         inverse = lax.rsqrt(var + self.epsilon)
-        z = (x - mean) * inverse
-        return z * params["scale"] + params["shift"], (z, inverse, params["scale"], batch)
+        z = (x - _last(mean, x)) * _last(inverse, x)
+        return z * _last(params["scale"], x) + _last(params["shift"], x), (z, inverse, params["scale"], batch)
 
     def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
         """``dx = (dz - mean(dz) - z mean(dz z)) / sqrt(var + epsilon)``, ``dz = dy * scale``.
@@ -68,12 +68,12 @@ class BatchNorm(Layer):
         """
         z, inverse, scale, batch = residuals
         axes = tuple(range(dy.ndim - 1))
-        dz = dy * scale
+        dz = dy * _last(scale, dy)
         if batch:
-            dz = dz - dz.mean(axis=axes) - z * (dz * z).mean(axis=axes)
+            dz = dz - dz.mean(axis=axes, keepdims=True) - z * (dz * z).mean(axis=axes, keepdims=True)
         zero = jnp.zeros_like(scale)
         dparams = {"scale": (dy * z).sum(axis=axes), "shift": dy.sum(axis=axes), "mean": zero, "var": zero}
-        return dparams, dz * inverse
+        return dparams, dz * _last(inverse, dy)
 
     def numpy_forward(self, params: Any, x: NDArray[Any]) -> NDArray[Any]:
         return (x - params["mean"]) / np.sqrt(params["var"] + self.epsilon) * params["scale"] + params["shift"]
@@ -89,3 +89,8 @@ class BatchNorm(Layer):
     @classmethod
     def examples(cls) -> tuple[tuple[BatchNorm, Shape], ...]:
         return (cls(), (3, 4, 2)), (cls(0.7, 1e-2), (4,))
+
+
+def _last(channels: Array, x: Array) -> Array:
+    """``(channels,)`` along the last axis of ``x``, with as many axes."""
+    return channels.reshape((1,) * (x.ndim - 1) + channels.shape)

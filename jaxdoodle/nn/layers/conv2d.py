@@ -85,7 +85,7 @@ class Conv2D(Layer):
     def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
         """``y = patches(x) @ W + b``: one matrix product, where W is ``w`` with one column per filter."""
         w, b = params["w"], params["b"]
-        return self._patches(x) @ w.reshape(-1, self.filters) + b, (x, w)
+        return self._patches(x) @ w.reshape(-1, self.filters) + b[None, None, None], (x, w)
 
     def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
         """``dW = patches(x).T @ dy``, ``db = sum dy``, ``dx = fold(dy @ W.T)``: overlapping patches add up.

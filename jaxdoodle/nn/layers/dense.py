@@ -47,7 +47,7 @@ class Dense(Layer):
     def forward(self, params: Params, x: Array, *, key: Array | None = None) -> tuple[Array, Residuals]:
         """``y = x @ w + b``."""
         w, b = params["w"], params["b"]
-        return x @ w + b, (x, w)
+        return x @ w + b[None], (x, w)
 
     def backward(self, residuals: Residuals, dy: Array) -> tuple[Params, Array]:
         """``dw = x.T @ dy``, ``db = sum_batch dy``, ``dx = dy @ w.T``."""

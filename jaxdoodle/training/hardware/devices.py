@@ -18,7 +18,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import Array, PyTree
 from jaxdoodle.nn.model import Aux
 
-__all__ = ["BATCH", "count", "make_mesh", "mean_over_devices", "shard", "use_cpu_devices", "use_platform"]
+__all__ = ["BATCH", "count", "make_mesh", "mean_over_devices", "require_devices", "shard", "use_cpu_devices"]
+__all__ += ["use_platform"]
 
 #: Mesh axis along which devices share a batch.
 BATCH = "batch"
@@ -39,6 +40,18 @@ def use_platform(name: str) -> None:
     except RuntimeError:
         jax.config.update("jax_platforms", before)
         raise InputError(f"device {name}: JAX finds none on this machine.") from None
+
+
+def require_devices() -> None:
+    """Start the devices. Raises ``InputError`` where ``JAX_PLATFORMS`` names some that are not there."""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        asked = os.environ.get("JAX_PLATFORMS") or "its own choice"
+        line = str(error).partition("\n")[0]
+        raise InputError(
+            f"JAX_PLATFORMS asks for {asked}, which JAX does not find here{f'; {line}' * bool(line)}"
+        ) from None
 
 
 def use_cpu_devices(devices: int) -> None:

@@ -53,7 +53,7 @@ def apply(augment: Augment, key: Array, images: Array) -> Array:
     center = jnp.asarray([(height - 1) / 2, (width - 1) / 2], images.dtype)[:, None, None]
     affine_key, elastic_key = jax.random.split(key)
     matrices, shifts = _affine(augment, affine_key, images.shape[0], images.dtype)
-    moved = jnp.einsum("nij,jhw->nihw", matrices, coordinates - center) + center + shifts[:, :, None, None]
+    moved = jnp.einsum("nij,jhw->nihw", matrices, coordinates - center) + center[None] + shifts[:, :, None, None]
     if augment.elastic:
         moved += _displacement(augment, elastic_key, images.shape[:3], images.dtype)
     return _sample(images, moved)
@@ -63,7 +63,7 @@ def _affine(augment: Augment, key: Array, count: int, dtype: Any) -> tuple[Array
     """``(count, 2, 2)`` matrices and ``(count, 2)`` shifts, from pixels of the result to pixels of the image."""
     turn, slant = math.radians(augment.rotate), math.tan(math.radians(augment.shear))
     bounds = [turn, slant, augment.zoom, augment.zoom, augment.shift, augment.shift]
-    drawn = jnp.asarray(bounds, dtype) * jax.random.uniform(key, (count, 6), dtype, -1, 1)
+    drawn = jnp.asarray(bounds, dtype)[None] * jax.random.uniform(key, (count, 6), dtype, -1, 1)
     angle, shear, tall, wide = drawn[:, 0], drawn[:, 1], 1 + drawn[:, 2], 1 + drawn[:, 3]
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     rows = [[tall * cos, tall * (shear * cos - sin)], [wide * sin, wide * (shear * sin + cos)]]

@@ -14,6 +14,7 @@ SETTINGS = {
     "prng": lambda: jax.default_prng_impl("rbg"),
     "threefry": lambda: jax.threefry_partitionable(False),
     "precision": lambda: jax.default_matmul_precision("bfloat16"),
+    "ranks": lambda: jax.numpy_rank_promotion("raise"),
     "float64": lambda: jax.enable_x64(True),
     "dtypes": lambda: jax.numpy_dtype_promotion("strict"),
     "nans": lambda: jax.debug_nans(True),
