@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from jaxdoodle import nn, run
+from jaxdoodle.cli.options import Parser
+from jaxdoodle.cli.train import repeat
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset
 from jaxdoodle.inference import Model
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.training import TrainConfig
+from jaxdoodle.training import TrainConfig, evaluate
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -143,3 +145,28 @@ def test_a_set_without_test_drawings_is_refused_before_training(splits, spec, tm
     with pytest.raises(InputError, match="no drawing is left to test on"):
         run.train_model(spec, empty, TrainConfig(epochs=1), tmp_path, title="one")
     assert not list(tmp_path.iterdir())
+
+
+def halved(outputs, labels):
+    value, kept = nn.SoftmaxCrossEntropy().forward(outputs, labels)
+    return value / 2, kept
+
+
+def test_python_objects_are_named_in_the_record_and_such_a_run_is_not_repeated(splits, spec, tmp_path):
+    import optax
+
+    pair = (halved, lambda kept: nn.SoftmaxCrossEntropy().backward(kept) / 2)
+    done = run.train_model(
+        spec, splits, TrainConfig(epochs=1), tmp_path, title="own", optimizer=optax.adam(1e-3), loss=pair,
+        callbacks=[lambda epoch, state, metrics: None],
+    )  # fmt: skip
+    objects = done.record.extra["objects"]
+    assert "adam" in objects["optimizer"] or objects["optimizer"].startswith("optax")
+    assert set(objects) == {"optimizer", "loss", "callbacks"}
+    assert done.scores["test"].loss == pytest.approx(
+        evaluate(spec, done.result.params, splits.test).loss / 2, rel=1e-5
+    ), "scores are by the loss that was trained with"
+    path = tmp_path / "record.json"
+    done.record.write(path)
+    with pytest.raises(InputError, match="was trained with Python objects, which a record only names: optimizer"):
+        repeat.expand(Parser(), ["--config", str(path)])

@@ -47,11 +47,9 @@ def require_devices() -> None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:
-        asked = os.environ.get("JAX_PLATFORMS") or "its own choice"
-        line = str(error).partition("\n")[0]
-        raise InputError(
-            f"JAX_PLATFORMS asks for {asked}, which JAX does not find here{f'; {line}' * bool(line)}"
-        ) from None
+        asked, line = os.environ.get("JAX_PLATFORMS") or "its own choice", str(error).partition("\n")[0]
+        why = f"; {line}" if line else "."
+        raise InputError(f"JAX_PLATFORMS asks for {asked}, which JAX does not find here{why}") from None
 
 
 def use_cpu_devices(devices: int) -> None:
