@@ -23,8 +23,6 @@ from dataclasses import MISSING, fields
 from itertools import product
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
-import numpy as np
-
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import Array, NDArray, Params, Residuals, Shape
@@ -246,7 +244,7 @@ def require_count(layer: Any, name: str) -> None:
 def require_number(layer: Any, name: str) -> None:
     """Keep the field as a float; raise ``SpecError`` unless it is a finite number."""
     value = getattr(layer, name)
-    if not is_number(value.item() if isinstance(value, np.floating | np.integer) else value):
+    if not is_number(getattr(value, "item", lambda: value)()):
         raise SpecError(f"{name} of {type(layer).__name__} is a finite number; got {value!r}.")
     object.__setattr__(layer, name, float(value))
 

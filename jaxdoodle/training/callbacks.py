@@ -65,6 +65,10 @@ class TensorBoard:
             self._writer.add_scalar(name.replace("_", "/"), value, epoch)
         self._writer.flush()
 
+    def close(self) -> None:
+        """Write what is still in memory; the end of the process does it, too."""
+        self._writer.close()
+
 
 def _scalars(metrics: Epoch) -> dict[str, Any]:
     """Loss and accuracy of training and, where there is one, of validation."""
