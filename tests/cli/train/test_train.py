@@ -50,7 +50,7 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
         f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
         "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
         "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
-        "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced --matmul-precision bfloat16 "
+        "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced "
         f"--device cpu --out {tmp_path}"
     )
     assert main(words.split()) == 0
@@ -64,7 +64,7 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
         "schedule": "exponential",
     }
     expected |= {"schedule_decay": 0.5, "clip_norm": 3.0, "ema_decay": 0.9, "gradients": "autodiff", "seed": 5}
-    expected |= {"sampling": "balanced", "matmul_precision": "bfloat16"}
+    expected |= {"sampling": "balanced"}
     assert {name: config[name] for name in expected} == expected
     assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
     assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
@@ -139,7 +139,7 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path, capsys):
 def test_a_network_that_is_no_file_is_refused_with_the_nearest_name(tmp_path, capsys):
     words = f"train --dataset doodles --classes {CLASSES} --per-class 20 --model cnnn --out {tmp_path}"
     assert main(words.split()) == 2
-    said = "cnnn: no such file; a network is mlp, cnn, sketch-cnn or a JSON file; did you mean cnn?"
+    said = "cnnn: is no network; there are mlp, cnn, sketch-cnn, or a JSON file; did you mean cnn?"
     assert capsys.readouterr().err == f"jaxdoodle: {said}\n"
 
 
