@@ -7,13 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdoodle import nn, run
+from jaxdoodle import nn, run, training
 from jaxdoodle.cli.options import Parser
 from jaxdoodle.cli.train import repeat
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset
-from jaxdoodle.inference import Model
+from jaxdoodle.inference import Model, model_file
+from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import TrainConfig, evaluate
 
@@ -115,11 +116,12 @@ def test_a_score_no_better_than_one_answer_is_a_warning_that_says_what_to_try(sp
     assert str(done.scores["test"]) in done.warning
 
 
-def test_what_was_chosen_for_a_small_set_is_in_the_record_and_beats_chance(splits, spec, tmp_path):
+def test_what_was_chosen_for_a_small_set_is_in_the_record(splits, spec, tmp_path):
     done = run.train_model(spec, splits, TrainConfig(batch_size=64, epochs=None), tmp_path, title="small")
     config = done.record.config
     assert config["epochs"] == 300 and config["batch_size"] == 64 and config["learning_rate"] == 3e-3
-    assert config["augment"]["type"] == "Augment" and done.warning == ""
+    assert config["augment"]["type"] == "Augment" and config["keep"] == "last"
+    assert bool(done.warning) != beats_chance(done.scores["test"].correct, splits.test.counts)
 
 
 def test_drawings_of_one_class_are_refused(splits, spec, tmp_path):
@@ -170,3 +172,35 @@ def test_python_objects_are_named_in_the_record_and_such_a_run_is_not_repeated(s
     done.record.write(path)
     with pytest.raises(InputError, match="was trained with Python objects, which a record only names: optimizer"):
         repeat.expand(Parser(), ["--config", str(path)])
+
+
+def test_each_number_of_the_record_and_of_the_model_file_is_what_it_says_it_is(splits, spec, tmp_path, monkeypatch):
+    """Against the result of ``fit`` itself, in a run whose best epoch is not the last and whose times all differ."""
+    results = []
+
+    def fit(*args, **options):
+        found = training.fit(*args, **options)
+        history = [epoch._replace(seconds=float(epoch.number)) for epoch in found.history]
+        results.append(replace(found, best_epoch=2, history=history, compile_seconds=0.25, train_seconds=6.0))
+        return results[-1]
+
+    monkeypatch.setattr(run, "fit", fit)
+    config = TrainConfig(epochs=3, seed=5, loss=nn.losses.MeanSquaredError(), batch_size=32)
+    done = run.train_model(spec, splits, config, tmp_path, title="traced")
+    (result,), record, file = results, done.record, model_file.read(done.model_path)
+    for told, epoch in zip(record.epochs, result.history, strict=True):
+        assert told["training"] == epoch.training._asdict() and told["validation"] == epoch.validation._asdict()
+        assert (told["epoch"], told["seconds"]) == (epoch.number, epoch.seconds)
+    extra = record.extra
+    assert (extra["best_epoch"], extra["compile_seconds"], extra["train_seconds"]) == (2, 0.25, 6.0)
+    assert extra["parameters"] == sum(value.size for layer in result.params for value in layer.values())
+    scores = {name: evaluate(spec, result.params, data, config.loss) for name, data in splits.sets.items()}
+    for name, score in scores.items():
+        assert record.scores[name]["loss"] == pytest.approx(score.loss, rel=1e-5)
+        assert (record.scores[name]["correct"], record.scores[name]["total"]) == score[1:]
+    said = file.provenance
+    assert (said["dataset"], said["seed"], said["best_epoch"]) == ("doodles", 5, 2)
+    assert said["split"] == {name: len(data) for name, data in splits.sets.items()}
+    assert said["scores"] == {name: {"correct": one.correct, "total": one.total} for name, one in scores.items()}
+    assert np.array_equal(file.golden_inputs, splits.test.images[: run.REFERENCE_EXAMPLES])
+    assert (file.temperature, file.abstain_below) == (1.0, None), "outputs of squared error are no logits"

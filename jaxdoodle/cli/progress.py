@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from jaxdoodle.training import Epoch
 
 __all__ = ["Progress"]
+
+
+#: Lines of a run without a terminal: of more epochs, evenly spread ones are told.
+MOST_LINES = 50
 
 
 class Progress:
@@ -26,6 +31,7 @@ class Progress:
 
     def __init__(self, title: str, epochs: int, images: int, *, quiet: bool = False, console: Console | None = None):
         self._title, self._epochs, self._images, self._quiet = title, epochs, images, quiet
+        self._every = math.ceil(epochs / MOST_LINES)
         self._bar = None
         if not quiet and (console or sys.stderr.isatty()):
             from rich import progress
@@ -59,5 +65,5 @@ class Progress:
         scores = f"loss {epoch.training.loss:.4f}  {scored}  {self._images / epoch.seconds:,.0f} images/s"
         if self._bar:
             self._bar.update(self._task, completed=epoch.number, scores=scores)
-        elif not self._quiet:
+        elif not self._quiet and (epoch.number % self._every == 0 or epoch.number == self._epochs):
             print(f"{self._title}: epoch {epoch.number} of {self._epochs}  {scores}", file=sys.stderr, flush=True)

@@ -79,6 +79,8 @@ class OptimizerConfig(_Options):
       clip_norm: Upper bound of the global norm of the gradient; ``None``: no bound.
       patience: Training ends after so many epochs without a better one on validation; ``None``: it does not.
       freeze: Number of layers, from the first on, that are held fixed, in evaluation mode.
+      keep: ``"best"``: the weights of the epoch that is best on validation; ``"last"``: of the last one; ``None``:
+        ``"best"``, or what ``plan.choose`` says for a small set, whose few validation drawings choose by chance.
     """
 
     epochs: int | None = _option(None, "number of passes over the training images; none: by their number", at_least=1)
@@ -92,9 +94,12 @@ class OptimizerConfig(_Options):
     clip_norm: float | None = _option(None, "upper bound of the global norm of the gradient", above=0)
     patience: int | None = _option(None, "end after so many epochs without a better one on validation", at_least=1)
     freeze: int = _option(0, "number of layers, from the first on, that are held fixed", at_least=0)
+    keep: str | None = _option(None, "which epoch's weights are kept; none: by the size of the set", "best last")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.patience and self.keep == "last":
+            raise InputError("patience stops after the best epoch; keep is best beside it, got last.")
         if self.epochs is not None and self.steps is not None:
             raise InputError(f"epochs and steps are two ways to say how long; got {self.epochs} and {self.steps}.")
         if self.schedule == "exponential" and not 0 < self.schedule_decay <= 1:
@@ -179,7 +184,7 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
 
     Args:
       epochs, steps, loss, gradients: See ``OptimizerConfig``.
-      optimizer, learning_rate, schedule, schedule_decay, clip_norm, patience, freeze: See ``OptimizerConfig``.
+      optimizer, learning_rate, schedule, schedule_decay, clip_norm, patience, freeze, keep: See ``OptimizerConfig``.
       penalties, augment, class_weights, ema_decay: See ``RegularizationConfig``.
       batch_size, sampling, seed: See ``DataConfig``.
       devices, matmul_precision: See ``HardwareConfig``.

@@ -98,11 +98,11 @@ class FitState:
         self.seconds += seconds
         self.step_losses += losses.tolist()
 
-    def end_epoch(self, validation: Evaluation | None) -> Epoch:
-        """Count the epoch whose chunks are complete, and keep its parameters where it is the best so far."""
+    def end_epoch(self, validation: Evaluation | None, keep: str | None = "best") -> Epoch:
+        """Count the epoch whose chunks are complete; keep its parameters, ``"best"`` where it is the best so far."""
         scores = Evaluation(self.loss_sum / self.images, self.correct, self.images)
         epoch = Epoch(self.epoch + 1, scores, validation, self.seconds)
-        if not self.best_epoch or epoch.rank > self.history[self.best_epoch - 1].rank:
+        if not self.best_epoch or keep == "last" or epoch.rank > self.history[self.best_epoch - 1].rank:
             self.best_epoch, self.best_params = epoch.number, jax.tree.map(np.array, self.params)
         self.history.append(epoch)
         self.epoch, self.chunk = epoch.number, 0

@@ -127,7 +127,8 @@ def fit(
                 run.end_chunk(losses, correct, size, plan.batch_size, time.perf_counter() - started)
                 _refuse_divergence(run, len(losses), plan, config.learning_rate or LEARNING_RATE)
                 after_chunk(run)
-            metrics = run.end_epoch(evaluate(spec, run.params, validation, config.loss) if validation else None)
+            validated = evaluate(spec, run.params, validation, config.loss) if validation else None
+            metrics = run.end_epoch(validated, config.keep)
             seen = jax.tree.map(jnp.copy, run.state) if callbacks else run.state  # the next chunk takes the buffers
             if stopped := any([callback(epoch + 1, seen, metrics) for callback in callbacks]):
                 break

@@ -37,6 +37,14 @@ def test_piped_each_epoch_is_a_line_on_stderr(capsys):
     ]
 
 
+def test_of_many_epochs_fifty_lines_or_fewer_are_told_the_last_among_them(capsys):
+    with Progress("mine, cnn", 301, 70) as progress:
+        for number in range(1, 302):
+            progress(number, None, EPOCH._replace(number=number))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[3] for line in lines] == [*map(str, range(7, 302, 7))]
+
+
 def test_quiet_shows_nothing(capsys):
     with Progress("mnist, cnn", 10, 100_000, quiet=True) as progress:
         progress(3, None, EPOCH)

@@ -364,3 +364,14 @@ def test_a_result_prints_as_one_line_and_as_a_table():
         f"{result.history[0].validation.loss:.4f}" in rows[2]
         and f"{result.history[0].training.accuracy:.2%}" in rows[2]
     )
+
+
+@pytest.mark.parametrize("keep, number", [("best", 1), ("last", 3)])
+def test_the_epoch_that_is_kept_is_the_best_or_the_last(keep, number):
+    """A network that has learned is trained on wrong labels: it gets worse from epoch to epoch."""
+    learned = fit(epochs=6, learning_rate=1e-2)
+    wrong = replace(TRAIN, labels=(TRAIN.labels + 1) % len(CLASSES))
+    config = replace(CONFIG, epochs=3, keep=keep, learning_rate=1e-2, schedule="constant")
+    result = loop.fit(SPEC, wrong, VALIDATION, config, params=learned.params)
+    assert result.best_epoch == number
+    assert evaluate(SPEC, result.params, VALIDATION).correct == result.history[number - 1].validation.correct

@@ -38,17 +38,19 @@ def test_what_is_left_open_is_chosen_by_the_size_of_the_set(count, epochs, steps
     assert (plan.epochs, plan.steps, plan.batch_size, plan.augment) == (
         epochs, steps, batch_size, Augment() if augmented else None
     )  # fmt: skip
+    assert config.keep == ("last" if count < 1_000 else "best")
     assert config.learning_rate == rate and choose(config, of_size(60_000)) == config
     said = f"{epochs} epochs, {steps:,} steps of {batch_size} images, learning rate {rate:g}, augmentation "
-    assert summarize(TrainConfig(), train).startswith(f"training: {said}{'on' if augmented else 'off'}; what is not")
+    said += f"{'on' if augmented else 'off'}, {config.keep} epoch kept; what is not"
+    assert summarize(TrainConfig(), train).startswith(f"training: {said}")
 
 
 @pytest.mark.parametrize("length", [{"epochs": 3}, {"steps": 3}])
 def test_where_epochs_or_steps_are_given_the_size_of_the_set_chooses_nothing(length):
     config = TrainConfig(**length)
-    assert choose(config, of_size(70)) == replace(config, batch_size=128, learning_rate=1e-3)
+    assert choose(config, of_size(70)) == replace(config, batch_size=128, learning_rate=1e-3, keep="best")
     assert summarize(config, of_size(70)).endswith(
-        "augmentation off; as epochs or steps are given, nothing is chosen by the size of the set"
+        "augmentation off, best epoch kept; as epochs or steps are given, nothing is chosen by the size of the set"
     )
 
 
@@ -69,6 +71,12 @@ def test_what_is_given_is_never_chosen_otherwise(given, count):
     assert chosen.batch_size % chosen.devices == 0
     if "learning_rate" not in given:
         assert chosen.learning_rate == (3e-3 if count < 10_000 and chosen.optimizer != "sgd" else 1e-3)
+
+
+def test_patience_keeps_the_best_epoch():
+    assert choose(TrainConfig(patience=3), of_size(70)).keep == "best"
+    with pytest.raises(InputError, match="keep is best beside it, got last"):
+        TrainConfig(patience=3, keep="last")
 
 
 def test_one_class_is_refused():

@@ -11,6 +11,7 @@ import pytest
 
 from jaxdoodle.cli import main, train
 from jaxdoodle.cli.options import Parser, config_of
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset
 from jaxdoodle.inference import Model, calibration, model_file
@@ -72,6 +73,38 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
     assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]
     assert [layer.get("units") for layer in record.extra["spec"]["layers"] if "units" in layer] == [9, 7, 2]
     assert abs(sizes["validation"] - sizes["train"]) < 0.4 * sizes["train"]
+
+
+OPTIONS = {option.name: option for option in fields(TrainConfig) if option.metadata}
+#: Options that want another beside them.
+BESIDE = {"schedule_decay": {"schedule": "exponential"}, "batch_size": {"devices": "3"}, "devices": {"batch_size": "3"}}
+
+
+def other_than_default(option):
+    """A value that is none of the default, as a word and as the config holds it."""
+    if choices := option.metadata["choices"]:
+        value = next(choice for choice in reversed(choices) if choice != option.default)
+        return value, value
+    return ("3", 3) if str(option.type).startswith("int") else ("0.5", 0.5)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_changes_its_field_of_the_config_alone(name, tmp_path, monkeypatch):
+    found = []
+
+    def train_model(spec, splits, config, *args, **options):
+        found.append(config)
+        raise InputError("enough")
+
+    monkeypatch.setattr("jaxdoodle.run.train_model", train_model)
+    monkeypatch.setattr("jaxdoodle.training.hardware.devices.use_cpu_devices", lambda count: None)
+    word, value = other_than_default(OPTIONS[name])
+    beside = BESIDE.get(name, {})
+    words = [f"--{key.replace('_', '-')}={text}" for key, text in {**beside, name: word}.items()]
+    base = f"train --dataset doodles --classes {CLASSES} --per-class 9 --model mlp --quiet --out {tmp_path}"
+    assert main([*base.split(), *words]) == 2
+    expected = {key: type(value)(text) if text.isdigit() else text for key, text in beside.items()}
+    assert found == [TrainConfig(**expected, **{name: value})] and getattr(found[0], name) == value
 
 
 def test_a_model_that_numpy_reads_differently_is_exit_code_1(tmp_path, monkeypatch, capsys):
