@@ -34,7 +34,7 @@ def test_every_committed_record_is_a_record_with_a_command_and_a_machine(path, t
 
 def test_every_record_is_of_an_experiment_that_there_is():
     found = {path.parent.name: Record.read(path).name for path in PATHS if path.name == "record.json"}
-    assert found == {name: name for name in (*NAMES, "planted_bugs")}
+    assert found == {name: name for name in (*NAMES, "mutants", "planted_bugs")}
     speed = {path.stem: Record.read(path).name for path in PATHS if path.parent.name == "speed"}
     assert speed == {"training": "speed", "training_w1": "speed", "scaling": "scaling", "at_scale": "at_scale"}
 
