@@ -6,6 +6,9 @@ option given; scored on 150 other drawings of each class. The classes are chosen
 New classes: ten classes of 10, 30 and 100 training drawings each, with the same network, again with no option given;
 from nothing, and from the weights of one that was trained on the other 335 classes of Quick, Draw! and has seen no
 drawing of the ten. Its last layer is drawn anew; all layers are trained. Scored on 150 other drawings of each class.
+
+Here: 77.0 % of small sets; of new classes 65.8, 78.4 and 84.8 % from nothing and 71.7, 80.9 and 86.2 % from the other
+classes, with 10, 30 and 100 drawings. What other classes add is much with ten drawings and little with a hundred.
 """
 
 from __future__ import annotations
