@@ -15,7 +15,12 @@ PATHS = sorted(RECORDS.rglob("*.json"))
 DECLARED = {
     name: module.EXPERIMENT for name in NAMES if hasattr(module := importlib.import_module(NAMES[name]), "EXPERIMENT")
 }
-COMMANDS = ("python -m experiments ", "python -m experiments.speed", "python -m experiments.planted_bugs")
+COMMANDS = (
+    "python -m experiments ",
+    "python -m experiments.speed",
+    "python -m experiments.planted_bugs",
+    "python -m experiments.studies.mutants",
+)
 
 
 def read(name):
