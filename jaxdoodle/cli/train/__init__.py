@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import signal
-import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxdoodle.cli.options import (
     Parser,
@@ -20,23 +16,16 @@ from jaxdoodle.cli.options import (
     config_of,
     count,
     counts,
-    layers_of,
-    model_path,
-    read_spec,
     reading_of,
 )
 from jaxdoodle.cli.train import hardware as hardware_options
-from jaxdoodle.cli.train import repeat, run_folder, seeds
-from jaxdoodle.cli.train.effects import NETWORKS, refuse_idle
-from jaxdoodle.core.errors import FailedError, InputError, did_you_mean
+from jaxdoodle.cli.train import network, outcome, repeat, run_folder, seeds
+from jaxdoodle.cli.train.effects import refuse_idle
+from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.core.record import Record, to_json
-from jaxdoodle.core.types import Shape
 from jaxdoodle.data.splits import VALIDATION_FRACTION
-from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, losses, mlp, penalties, sketch_cnn
+from jaxdoodle.nn import ACTIVATIONS, losses, penalties
 from jaxdoodle.training.config import DataConfig, OptimizerConfig, RegularizationConfig, TrainConfig
-
-if TYPE_CHECKING:
-    from jaxdoodle.data import Splits
 
 
 def add_arguments(parser: Parser) -> None:
@@ -100,9 +89,7 @@ def run(options: argparse.Namespace) -> int:
         augment=options.augment,
         class_weights=options.class_weights,
     )
-    if options.model not in NETWORKS and not Path(options.model).exists():
-        hint = did_you_mean(options.model, NETWORKS)
-        raise InputError(f"{options.model}: is no network; there are {', '.join(NETWORKS)}, or a JSON file{hint}")
+    network.refuse_unknown(options.model)
     compile_cache.enable()
     with hardware_options.on_hardware(options, config) as (config, first):
         if options.seeds > 1:
@@ -144,9 +131,6 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     """
     from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
-    from jaxdoodle.data.dataset import without_classes
-    from jaxdoodle.metrics import confusion_counts, mean_recall
-    from jaxdoodle.plots.run_figures import draw_figures
     from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
     from jaxdoodle.training import Checkpoints
     from jaxdoodle.training.callbacks import MetricsFiles, TensorBoard
@@ -157,8 +141,8 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
     source = repeat.source_of(options)
     before = repeat.read_record(source)
-    spec = _recorded_network(before, options) or _network(options, splits.classes, splits.preprocessing.image_shape)
-    params, taken = _start(options, spec, splits)
+    spec = network.recorded(before, options) or network.named(options, splits.classes, splits.preprocessing.image_shape)
+    params, taken = network.start(options, spec, splits)
     title = f"{splits.name}, {Path(options.model).stem}"
     drawings, settings = describe_data(splits) if first else {}, config_to_json(choose(config, splits.train))
     if first and source and before and repeat.is_exact(options):
@@ -206,81 +190,14 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
             run_folder.forget(out_dir)
         raise
     except KeyboardInterrupt:
-        return _say_how_to_go_on(out_dir, checkpoints.caught), None
+        return outcome.say_how_to_go_on(out_dir, checkpoints.caught), None
 
-    result = run.result
-    kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
-    kept += ", stopped early" * result.stopped
-    show(f"compiled in {result.compile_seconds:.1f} s, trained in {result.train_seconds:.1f} s; {kept}")
-    for name, score in run.scores.items():
-        scored = run.splits.sets[name]
-        recall = mean_recall(confusion_counts(scored.labels, run.predicted[name], len(scored.classes)))
-        absent = without_classes(scored.absent_classes, splits.classes)
-        show(f"{name:10} {score}, mean recall {100 * recall:.2f} %{absent}")
-    if run.warning and not options.quiet:
-        print(f"jaxdoodle: warning: {run.warning}", file=sys.stderr)
-    figures = partial(draw_figures, run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
-    _warn_at_failure(out_dir / "record.json", lambda: run.record.write(out_dir / "record.json"))
-    _warn_at_failure("figures", figures)
-    show(f"{run.model_path} holds the model; record.json and figures are beside it")
-    if result.interrupted:
-        return _say_how_to_go_on(out_dir, checkpoints.caught), None
+    outcome.tell(run, out_dir, title, show, quiet=options.quiet)
+    if run.result.interrupted:
+        return outcome.say_how_to_go_on(out_dir, checkpoints.caught), None
     run_folder.forget(out_dir)
     return 0, run.record
 
 
-def _say_how_to_go_on(out_dir: Path, caught: int) -> int:
-    """The exit code after a signal, that of a shell."""
-    where = shlex.quote(str(out_dir))
-    print(f"jaxdoodle: interrupted; jaxdoodle train --resume {where} goes on", file=sys.stderr)
-    return 128 + (caught or signal.SIGINT)
-
-
-def _warn_at_failure(what: object, write: Callable[[], object]) -> None:
-    """The model is written: whatever fails from here on, a full disk or a figure, is a warning."""
-    try:
-        write()
-    except Exception as error:
-        line = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"jaxdoodle: warning: the model is written, {what} not; {line}", file=sys.stderr)
-
-
-def _recorded_network(before: Record | None, options: argparse.Namespace) -> ModelSpec | None:
-    """The network of the record of ``--config``, unless an option beside it asks for another, or for other classes."""
-    changes = {"dataset", "classes", "model", "hidden", "activation", "drop_rate", "layers"}
-    if not before or changes & {*options.beside}:
-        return None
-    spec = {**before.extra["spec"], "classes": before.data["classes"]}
-    return ModelSpec.from_dict(spec, layers_of(options.layers))
-
-
-def _network(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> ModelSpec:
-    """The spec that ``--model`` names, for these classes and images of this shape."""
-    if options.model == "mlp":
-        activation = ACTIVATIONS[options.activation]
-        return mlp(classes, options.hidden, activation, options.drop_rate, input_shape=shape)
-    if options.model == "cnn":
-        return digit_cnn(classes, input_shape=shape)
-    if options.model == "sketch-cnn":
-        return sketch_cnn(classes, input_shape=shape)
-    return read_spec(options.model, classes, layers_of(options.layers))
-
-
 def _class_weights(text: str) -> str | tuple[float, ...]:
     return text if text == "balanced" else tuple(float(part) for part in text.split(","))
-
-
-def _start(options: argparse.Namespace, spec: ModelSpec, splits: Splits) -> tuple[Sequence[Any] | None, str]:
-    """The parameters of ``--init``, and which of them are taken, in words."""
-    if not options.init:
-        return None, ""
-    from jaxdoodle.inference import Model
-    from jaxdoodle.training.warm_start import fitting_layers
-
-    file = Model.load(model_path(options.init), layers_of(options.layers)).file
-    here, there = splits.preprocessing.divisor, file.preprocessing.divisor
-    if here != there:
-        raise InputError(f"{options.init}: takes pixels divided by {there:g}; those of {splits.name} are by {here:g}.")
-    taken = set(fitting_layers(spec, file.params))
-    anew = [f"layers[{n}] {spec.layers[n]}" for n, shapes in enumerate(spec.param_shapes) if shapes and n not in taken]
-    return file.params, f"\nfrom {options.init}: {len(taken)} layers; drawn anew: {', '.join(anew) or 'none'}"

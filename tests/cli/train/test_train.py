@@ -16,7 +16,6 @@ from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset
 from jaxdoodle.inference import Model, calibration, model_file
 from jaxdoodle.inference.model import energy
-from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.training import TrainConfig
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -115,27 +114,6 @@ def test_a_model_that_numpy_reads_differently_is_exit_code_1(tmp_path, monkeypat
     assert "NumPy and JAX differ by" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("fails", ["jaxdoodle.plots.run_figures.draw_figures", "jaxdoodle.core.record.Record.write"])
-def test_whatever_fails_after_the_model_is_written_is_a_warning(fails, tmp_path, monkeypatch, capsys):
-    def fail(*given, **named):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(fails, fail)
-    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --model mlp --epochs 1 --quiet"
-    assert main([*words.split(), "--out", str(tmp_path)]) == 0
-    said = capsys.readouterr().err
-    assert said.startswith("jaxdoodle: warning: the model is written, ") and said.count("\n") == 1
-    assert Model.load(tmp_path / "model.npz").classes == ("clock", "hexagon")
-
-
-def test_a_spec_from_a_file_is_trained(tmp_path):
-    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1))
-    (tmp_path / "linear.json").write_text(spec.to_json())
-    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --epochs 1 --model {tmp_path}/linear.json"
-    assert main([*words.split(), "--out", str(tmp_path / "out")]) == 0
-    assert Model.load(tmp_path / "out" / "model.npz").classes == ("clock", "hexagon")
-
-
 def test_a_loss_that_is_not_finite_is_exit_code_1(tmp_path, capsys):
     words = f"train --dataset doodles --per-class 20 --epochs 1 --out {tmp_path}/out "
     words += "--model mlp --optimizer sgd --learning-rate 1e38 --batch-size 8"
@@ -167,13 +145,6 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path, capsys):
     words = f"train --dataset doodles --per-class 20 --epochs 1 --device tpu --out {tmp_path}"
     assert main(words.split()) == 2
     assert capsys.readouterr().err == "jaxdoodle: device tpu: JAX finds none on this machine.\n"
-
-
-def test_a_network_that_is_no_file_is_refused_with_the_nearest_name(tmp_path, capsys):
-    words = f"train --dataset doodles --classes {CLASSES} --per-class 20 --model cnnn --out {tmp_path}"
-    assert main(words.split()) == 2
-    said = "cnnn: is no network; there are mlp, cnn, sketch-cnn, or a JSON file; did you mean cnn?"
-    assert capsys.readouterr().err == f"jaxdoodle: {said}\n"
 
 
 def test_the_seed_draws_other_doodles(tmp_path):

@@ -1,0 +1,64 @@
+"""The network of ``jaxdoodle train``, by name, from a file or from a record, and the parameters that it starts from."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxdoodle.cli.options import layers_of, model_path, read_spec
+from jaxdoodle.cli.train.effects import NETWORKS
+from jaxdoodle.core.errors import InputError, did_you_mean
+from jaxdoodle.core.record import Record
+from jaxdoodle.core.types import Shape
+from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, mlp, sketch_cnn
+
+if TYPE_CHECKING:
+    from jaxdoodle.data import Splits
+
+__all__ = ["named", "recorded", "refuse_unknown", "start"]
+
+
+def refuse_unknown(model: str) -> None:
+    """Raise ``InputError`` where ``--model`` is neither the name of a network nor a file."""
+    if model not in NETWORKS and not Path(model).exists():
+        hint = did_you_mean(model, NETWORKS)
+        raise InputError(f"{model}: is no network; there are {', '.join(NETWORKS)}, or a JSON file{hint}")
+
+
+def recorded(before: Record | None, options: argparse.Namespace) -> ModelSpec | None:
+    """The network of the record of ``--config``, unless an option beside it asks for another, or for other classes."""
+    changes = {"dataset", "classes", "model", "hidden", "activation", "drop_rate", "layers"}
+    if not before or changes & {*options.beside}:
+        return None
+    spec = {**before.extra["spec"], "classes": before.data["classes"]}
+    return ModelSpec.from_dict(spec, layers_of(options.layers))
+
+
+def named(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> ModelSpec:
+    """The spec that ``--model`` names, for these classes and images of this shape."""
+    if options.model == "mlp":
+        activation = ACTIVATIONS[options.activation]
+        return mlp(classes, options.hidden, activation, options.drop_rate, input_shape=shape)
+    if options.model == "cnn":
+        return digit_cnn(classes, input_shape=shape)
+    if options.model == "sketch-cnn":
+        return sketch_cnn(classes, input_shape=shape)
+    return read_spec(options.model, classes, layers_of(options.layers))
+
+
+def start(options: argparse.Namespace, spec: ModelSpec, splits: Splits) -> tuple[Sequence[Any] | None, str]:
+    """The parameters of ``--init``, and which of them are taken, in words."""
+    if not options.init:
+        return None, ""
+    from jaxdoodle.inference import Model
+    from jaxdoodle.training.warm_start import fitting_layers
+
+    file = Model.load(model_path(options.init), layers_of(options.layers)).file
+    here, there = splits.preprocessing.divisor, file.preprocessing.divisor
+    if here != there:
+        raise InputError(f"{options.init}: takes pixels divided by {there:g}; those of {splits.name} are by {here:g}.")
+    taken = set(fitting_layers(spec, file.params))
+    anew = [f"layers[{n}] {spec.layers[n]}" for n, shapes in enumerate(spec.param_shapes) if shapes and n not in taken]
+    return file.params, f"\nfrom {options.init}: {len(taken)} layers; drawn anew: {', '.join(anew) or 'none'}"
