@@ -90,7 +90,10 @@ def test_a_blank_page_is_none_of_mine(trained, tmp_path, capsys):
 TRAIN = "train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/out"
 FAULTS = [
     (f"{TRAIN} --classes clock,unicorn", "unicorn"),
-    (f"{TRAIN} --model {{tmp}}/absent.json", "absent.json: no such file"),
+    (
+        f"{TRAIN} --model {{tmp}}/absent.json",
+        "absent.json: is no network; there are mlp, cnn, sketch-cnn, or a JSON file",
+    ),
     (f"{TRAIN} --model {{tmp}}/bad.json", "bad.json: a spec is JSON"),
     (f"{TRAIN} --model {{tmp}}/unfit.json", "unfit.json: .*but there are 5 class names"),
     (f"{TRAIN} --optimizer adamm", "'adamm' is not known; there are sgd"),
@@ -110,8 +113,14 @@ FAULTS = [
         f"{TRAIN} --schedule inverse_time --schedule-decay nan",
         "schedule_decay is at least 0; got nan",
     ),
-    ("train --dataset doodles --per-class 1 --classes clock --out {tmp}/out", "no drawing (is left|to train on)"),
-    ("train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/bad.json", "bad.json: File exists"),
+    (
+        "train --dataset doodles --per-class 1 --classes clock --out {tmp}/out",
+        "doodles: has one class alone, clock; a classifier needs two or more",
+    ),
+    (
+        "train --dataset doodles --per-class 20 --epochs 1 --out {tmp}/bad.json",
+        "bad.json: is a file; expected a folder",
+    ),
     ("evaluate {tmp}/absent.npz --dataset doodles", "absent.npz"),
     ("evaluate {tmp}/bad.json --dataset doodles", "bad.json"),
     ("evaluate {model} --dataset doodles --set tset", "no set 'tset'; it has train"),

@@ -1,6 +1,8 @@
 """Files written whole or not at all, and read only where they are files."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -8,9 +10,9 @@ from jaxdoodle.core.files import read_bytes, write_atomically
 
 
 def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
-    done = os.spawnlp(os.P_NOWAIT, "true", "true")
-    os.waitpid(done, 0)  # a process that is gone
-    left, running = tmp_path / f"m.npz.{done}-1.tmp", tmp_path / f"m.npz.{os.getppid()}-1.tmp"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, running = tmp_path / f"m.npz.{gone.pid}-1.tmp", tmp_path / f"m.npz.{os.getppid()}-1.tmp"
     for path in (left, running):
         path.write_bytes(b"unfinished")
     write_atomically(tmp_path / "m.npz", lambda path: open(path, "w").close())

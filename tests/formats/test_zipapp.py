@@ -40,7 +40,7 @@ def run(pyz, *arguments, stdin=""):
 
 
 def ndjson(*drawings):
-    return "".join(json.dumps({"drawing": drawing}) + "\n" for drawing in drawings)
+    return "".join(json.dumps({"word": "thing", "drawing": drawing}) + "\n" for drawing in drawings)
 
 
 def test_a_picture_is_answered_as_the_library_answers(pyz, digits, picture):

@@ -76,7 +76,7 @@ BAD_DRAWINGS = {
     "words": [[["1"], ["2"]]],
     "null": [[[None], [1]]],
     "nested numbers": [[[[1]], [[2]]]],
-    "objects": [{"x": [1], "y": [1]}],
+    "objects": [[{"x": [1], "y": "a"}]],
     "a number": 3,
     "a text": "drawing",
     "beyond a million": [[[10**6], [1]]],

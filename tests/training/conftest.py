@@ -8,7 +8,7 @@ from jaxdoodle.data.dataset import Dataset
 
 
 @pytest.fixture
-def on_disk(tmp_path):
+def put_on_disk(tmp_path):
     """Puts a set on disk, class by class."""
 
     def put(data):

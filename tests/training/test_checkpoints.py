@@ -19,6 +19,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import Augment, Checkpoints, Interrupted, batches, checkpoints, loop
+from jaxdoodle.training.plan import choose
 from tests.fixtures.bars import CLASSES, CNN, CONFIG, SPEC, TRAIN, VALIDATION
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -64,8 +65,8 @@ def small_chunks(monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])
-def test_a_run_goes_on_from_any_chunk_as_if_it_had_not_stopped(where, on_disk, small_chunks, tmp_path):
-    train = TRAIN if where == "memory" else on_disk(TRAIN)
+def test_a_run_goes_on_from_any_chunk_as_if_it_had_not_stopped(where, put_on_disk, small_chunks, tmp_path):
+    train = TRAIN if where == "memory" else put_on_disk(TRAIN)
     config = replace(CONFIG, epochs=None, steps=25, ema_decay=0.9, augment=Augment())
     spec = ModelSpec((*SPEC.layers[:-1], Dropout(0.5), SPEC.layers[-1]), (28, 28, 1), CLASSES)
     whole = loop.fit(spec, train, VALIDATION, config)
@@ -90,11 +91,11 @@ def test_chunks_change_no_bit_of_the_result(monkeypatch):
     assert_same(loop.fit(CNN, TRAIN, VALIDATION, SHORT), whole)
 
 
-def test_a_network_that_takes_long_is_trained_in_more_chunks(on_disk, monkeypatch):
+def test_a_network_that_takes_long_is_trained_in_more_chunks(put_on_disk, monkeypatch):
     monkeypatch.setattr(batches, "PRODUCTS", 100 * 50)
     assert batches.chunk_sizes(TRAIN, "natural", 32, products=50) == (128, 172)
     assert batches.chunk_sizes(TRAIN, "natural", 32, products=1) == (300,)
-    assert len(batches.chunk_sizes(on_disk(TRAIN), "natural", 32, products=50)) == 3
+    assert len(batches.chunk_sizes(put_on_disk(TRAIN), "natural", 32, products=50)) == 3
 
 
 def test_the_clock_decides_when_to_write_and_nothing_else(tmp_path, monkeypatch):
@@ -162,7 +163,7 @@ def damages(folder):
 def test_a_damaged_checkpoint_is_refused_in_one_line_or_does_no_harm(stopped, tmp_path, refusal):
     state = loop.FitState(loop.init_state(SPEC, loop.make_optimizer(SHORT, steps=20, steps_per_epoch=10), SHORT))
     plan = loop.make_plan(SHORT, TRAIN, 1)
-    run_of = checkpoints.describe(SPEC, SHORT, plan, TRAIN, VALIDATION)
+    run_of = checkpoints.describe(SPEC, choose(SHORT, TRAIN), plan, TRAIN, VALIDATION)
     whole, refused = Checkpoints(stopped).restore(state, run_of), 0
     for number, (path, damaged) in enumerate(damages(stopped)):
         folder = tmp_path / str(number)

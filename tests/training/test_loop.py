@@ -209,19 +209,19 @@ def test_steps_end_a_run_within_an_epoch():
     assert [epoch.training.total for epoch in short.history] == [300, 96]
 
 
-def test_a_set_on_disk_is_learned_as_well_as_one_in_memory(on_disk, monkeypatch):
+def test_a_set_on_disk_is_learned_as_well_as_one_in_memory(put_on_disk, monkeypatch):
     monkeypatch.setattr(batches, "CHUNK", 100 * 784)
     monkeypatch.setattr(batches, "RUN", 4)
-    result = fit(CNN, on_disk(TRAIN), on_disk(VALIDATION), epochs=12, batch_size=25, learning_rate=1e-2)
+    result = fit(CNN, put_on_disk(TRAIN), put_on_disk(VALIDATION), epochs=12, batch_size=25, learning_rate=1e-2)
     assert result.history[-1].validation.correct >= 90
     assert [epoch.training.total for epoch in result.history] == [300] * 12
     assert len(result.step_losses) == 12 * 3 * 4, "three chunks of 100 drawings, four batches each"
 
 
-def test_one_step_on_all_drawings_is_the_same_from_disk_and_from_memory(on_disk):
+def test_one_step_on_all_drawings_is_the_same_from_disk_and_from_memory(put_on_disk):
     whole = TRAIN.take(np.arange(9 * batches.RUN))
     plain = {"epochs": 2, "batch_size": len(whole), "optimizer": "sgd", "schedule": "constant", "learning_rate": 0.1}
-    disk, memory = (fit(SPEC, data, None, **plain) for data in (on_disk(whole), whole))
+    disk, memory = (fit(SPEC, data, None, **plain) for data in (put_on_disk(whole), whole))
     np.testing.assert_allclose(disk.step_losses, memory.step_losses, rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), disk.params, memory.params)
 

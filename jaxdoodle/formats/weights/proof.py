@@ -18,6 +18,8 @@ from jaxdoodle.preprocessing.resample import recentered
 
 #: Work of each measurement, in multiplications: one to two seconds of one core.
 WORK = 8e9
+#: Work of one network with every kind of inputs on the fewest images, above which it is not measured: half a minute.
+MOST_WORK = 4 * WORK
 #: What a value that is kept between layers costs, in multiplications.
 VALUE = 10
 #: Images of a measurement that tells networks apart, at least and at most.
@@ -167,7 +169,13 @@ def prove(
                 found.append((int((guess == labels).sum()), candidate, replace(inputs, shifted=True)))
         return sorted(found, key=lambda item: item[1].penalty * PENALTY * len(labels) - item[0])
 
-    cost = max(products_per_image(c.spec) + VALUE * values_per_image(c.spec) for c in candidates)
+    costs = [products_per_image(c.spec) + VALUE * values_per_image(c.spec) for c in candidates]
+    usable = [one * FEWEST * len(variants) <= MOST_WORK for one in costs]
+    if not any(usable):
+        warning = f"too large to be measured: one image takes {min(costs):,} multiplications"
+        return Proven(candidates[0], given or default, warning=warning)
+    candidates = [one for one, fits in zip(candidates, usable, strict=True) if fits]
+    cost = max(one for one, fits in zip(costs, usable, strict=True) if fits)
     most = int(np.clip(WORK / (len(variants) * cost * FEWEST), 2, REMAINING[0]))
     if len(candidates) * len(variants) * cost * SAMPLE / 4 > WORK:
         first = variants[:3]
