@@ -107,7 +107,7 @@ def test_the_same_model_gives_the_same_bytes(digits, pyz, tmp_path):
 def test_each_example_of_a_built_in_layer_is_carried_and_computed(example, carried):
     code, lines, errors = run(carried(".pyz"), stdin=ndjson(CROSS))
     assert (code, errors) == (0, [])
-    found, expected = json.loads(lines[0]), Model.from_file(example).predict(CROSS)
+    found, expected = json.loads(lines[0]), Model.from_file(example).predict([tuple(stroke) for stroke in CROSS])
     assert found["top"][0]["probability"] == pytest.approx(expected.top(1)[0][1])
 
 
