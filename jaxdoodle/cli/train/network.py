@@ -56,9 +56,10 @@ def start(options: argparse.Namespace, spec: ModelSpec, splits: Splits) -> tuple
     from jaxdoodle.training.warm_start import fitting_layers
 
     file = Model.load(model_path(options.init), layers_of(options.layers)).file
-    here, there = splits.preprocessing.divisor, file.preprocessing.divisor
+    here, there = splits.preprocessing.scaling, file.preprocessing.scaling
     if here != there:
-        raise InputError(f"{options.init}: takes pixels divided by {there:g}; those of {splits.name} are by {here:g}.")
+        said = [f"pixels / {divisor:g} less {mean:g}, / {std:g}" for divisor, mean, std in (there, here)]
+        raise InputError(f"{options.init}: takes {said[0]}; those of {splits.name} are {said[1]}.")
     taken = set(fitting_layers(spec, file.params))
     anew = [f"layers[{n}] {spec.layers[n]}" for n, shapes in enumerate(spec.param_shapes) if shapes and n not in taken]
     return file.params, f"\nfrom {options.init}: {len(taken)} layers; drawn anew: {', '.join(anew) or 'none'}"

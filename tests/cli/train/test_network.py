@@ -1,10 +1,14 @@
 """The network that ``--model`` names."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from jaxdoodle.cli import main
 from jaxdoodle.inference import Model
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing import QUICKDRAW
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -24,3 +28,12 @@ def test_a_spec_from_a_file_is_trained(tmp_path):
     words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --epochs 1 --model {tmp_path}/linear.json"
     assert main([*words.split(), "--out", str(tmp_path / "out")]) == 0
     assert Model.load(tmp_path / "out" / "model.npz").classes == ("clock", "hexagon")
+
+
+def test_a_model_of_other_scaling_is_no_start(tmp_path, capsys):
+    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1), ("clock", "hexagon"))
+    params = [{}, {"w": np.zeros((784, 2), np.float32), "b": np.zeros(2, np.float32)}]
+    Model(spec, params, replace(QUICKDRAW, mean=0.5, std=0.25)).save(tmp_path / "start.npz")
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --epochs 1 --init {tmp_path}/start.npz"
+    assert main([*words.split(), "--out", str(tmp_path / "out")]) == 2
+    assert "start.npz: takes pixels / 255 less 0.5, / 0.25; those of doodles are" in capsys.readouterr().err
