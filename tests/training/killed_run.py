@@ -14,7 +14,7 @@ from jaxdoodle.training import Augment, Checkpoints, TrainConfig, batches, fit
 from tests.fixtures.bars import CLASSES, TRAIN, VALIDATION
 
 
-def put_on_disk(data, folder):
+def on_disk(data, folder):
     np.save(folder / "bars.npy", data.images.reshape(-1, 784))
     bitmaps = all_drawings([BitmapFile(folder / "bars.npy", 128, len(data))])
     return replace(data, images=bitmaps)
@@ -26,7 +26,7 @@ def main(folder: Path, where: str) -> None:
     batches.RUN = 4
     if where == "disk":
         folder.mkdir(exist_ok=True)
-        train = put_on_disk(TRAIN, folder)
+        train = on_disk(TRAIN, folder)
     spec = ModelSpec((Flatten(), Dense(16), ReLU(), Dropout(0.3), Dense(3)), (28, 28, 1), CLASSES)
     config = TrainConfig(epochs=100, batch_size=32, augment=Augment(), ema_decay=0.99, seed=3)
     print("trains", flush=True)

@@ -87,7 +87,7 @@ def test_normalization_between_two_layers_keeps_them_apart():
     [
         (mlp("ab", (128, 64)), 128, {}, True),
         (mlp("ab", (128, 64)), 2048, {}, False),  # 2048 x 64 outputs are more than the parameters
-        (mlp("ab", (128, 64)), 128, {"put_on_disk": True}, False),
+        (mlp("ab", (128, 64)), 128, {"on_disk": True}, False),
         (spec_of(Conv2D(4, 3), Flatten(), Dense(8), Dense(2)), 16, {}, False),
     ],
 )
