@@ -11,9 +11,8 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.formats.weights import LAYOUTS, check_set, import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.nn import ACTIVATIONS
-from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.config import MNIST, NAMED
 
-PREPROCESSINGS = {"mnist": MNIST, "quickdraw": QUICKDRAW}
 FORMATS = "Keras, PyTorch, ONNX, safetensors, NumPy, pickle, JSON or MATLAB"
 
 
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_dir(parser)
     images = parser.add_argument_group("images that the weights were trained on")
     kinds = "As in MNIST (default) or in Quick, Draw!"
-    images.add_argument("--preprocessing", choices=PREPROCESSINGS, default="mnist", help=kinds)
+    images.add_argument("--preprocessing", choices=NAMED, default="mnist", help=kinds)
     text = "What pixels were divided by: 255, or 1 for raw bytes (default: what the check finds, else 255)."
     images.add_argument("--divisor", type=float, metavar="X", help=text)
     text = "Mean and standard deviation of the inputs after the division."
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     check = None if options.check == "none" else check_set(options.check, classes, options.data_dir)
     model = import_weights(
         options.weights,
-        PREPROCESSINGS[options.preprocessing],
+        NAMED[options.preprocessing],
         classes,
         options.activation,
         spec,

@@ -137,3 +137,5 @@ MNIST = Preprocessing(longest_side=20.0, centering="mass", center=(14.0, 14.0), 
 QUICKDRAW = Preprocessing(
     longest_side=(255 + 16) * 28 / 304, centering="box", center=(13.5, 13.5), stroke_width=16 * 28 / 304
 )
+#: What ``--preprocessing`` calls them.
+NAMED = {"mnist": MNIST, "quickdraw": QUICKDRAW}

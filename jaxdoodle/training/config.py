@@ -197,6 +197,8 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
         super().__post_init__()
         if not isinstance(self.augment, Augment | bool | None):
             raise InputError(f"augment is an Augment, True, False or None; got {self.augment!r}.")
+        if self.augment is True:
+            object.__setattr__(self, "augment", Augment())
         if self.batch_size is not None and self.batch_size % self.devices:
             raise InputError(f"batch_size is a multiple of devices; got {self.batch_size} and {self.devices}.")
 

@@ -100,7 +100,7 @@ def fit(
     length = {"steps": plan.steps, "steps_per_epoch": plan.steps_per_epoch}
     optimizer = optimizer or make_optimizer(config, **length, schedule=schedule)
     layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=isinstance(train.images, Bitmaps))
-    make = partial(make_step, divisor=train.preprocessing.divisor, augment=plan.augment, weights=weights)
+    make = partial(make_step, divisor=train.preprocessing.divisor, weights=weights)
     step = make(spec, optimizer, config, layout=layout)
     run = FitState(init_state(spec, optimizer, config, params))
     if checkpoints:

@@ -44,14 +44,12 @@ class Plan:
       steps: Number of steps in all.
       batch_size: Number of images of a step, on all devices together; a chunk's last step takes what is left over.
       chunks: Number of images of each chunk of an epoch.
-      augment: How far training images are changed; ``None``: not at all.
     """
 
     epochs: int
     steps: int
     batch_size: int
     chunks: tuple[int, ...]
-    augment: Augment | None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -95,13 +93,12 @@ def make_plan(config: TrainConfig, train: Dataset, products: int = 1) -> Plan:
     if len(train.classes) < 2:
         raise InputError(f"{train.name}: has one class alone, {train.classes[0]}; a classifier needs two or more.")
     config = choose(config, train)
-    batch_size = config.batch_size or BATCH_SIZE
-    chunks = chunk_sizes(train, config.sampling, batch_size, config.devices, products)
-    batch_size = min(batch_size, chunks[0])
+    assert config.batch_size  # chosen
+    chunks = chunk_sizes(train, config.sampling, config.batch_size, config.devices, products)
+    batch_size = min(config.batch_size, chunks[0])
     steps_per_epoch = sum(math.ceil(size / batch_size) for size in chunks)
     steps = config.steps or steps_per_epoch * (config.epochs or EPOCHS)
-    augment = Augment() if config.augment is True else config.augment or None
-    return Plan(math.ceil(steps / steps_per_epoch), steps, batch_size, chunks, augment)
+    return Plan(math.ceil(steps / steps_per_epoch), steps, batch_size, chunks)
 
 
 def choose(config: TrainConfig, train: Dataset) -> TrainConfig:
@@ -123,9 +120,7 @@ def choose(config: TrainConfig, train: Dataset) -> TrainConfig:
         needed = math.ceil(STEPS / math.ceil(max(1, count) / batch_size))
         epochs = max(EPOCHS, min(needed, MOST_EPOCHS))
     rate = SMALL_SET_RATE if small and config.optimizer in ADAM else LEARNING_RATE
-    augment = config.augment
-    if augment is None and small or augment is True:
-        augment = Augment()
+    augment = Augment() if config.augment is None and small else config.augment
     return replace(
         config,
         epochs=epochs,
@@ -143,6 +138,6 @@ def summarize(config: TrainConfig, train: Dataset) -> str:
         why = f"what is not given was chosen for {len(train):,} training images"
     else:
         why = "as epochs or steps are given, nothing is chosen by the size of the set"
-    augmented = f"augmentation {'on' if plan.augment else 'off'}"
+    augmented = f"augmentation {'on' if chosen.augment else 'off'}"
     length = f"{plan.epochs:,} epochs, {plan.steps:,} steps of {plan.batch_size} images"
     return f"training: {length}, learning rate {chosen.learning_rate:g}, {augmented}, {chosen.keep} epoch kept; {why}"

@@ -35,7 +35,7 @@ def of_size(count):
 def test_what_is_left_open_is_chosen_by_the_size_of_the_set(count, epochs, steps, batch_size, rate, augmented):
     train = of_size(count)
     plan, config = make_plan(TrainConfig(), train), choose(TrainConfig(), train)
-    assert (plan.epochs, plan.steps, plan.batch_size, plan.augment) == (
+    assert (plan.epochs, plan.steps, plan.batch_size, config.augment) == (
         epochs, steps, batch_size, Augment() if augmented else None
     )  # fmt: skip
     assert config.keep == ("last" if count < 1_000 else "best")

@@ -26,14 +26,14 @@ from jaxdoodle.data.readers import recognize
 from jaxdoodle.data.readers.found import SIDES, Found, Part, Wanted, in_order
 from jaxdoodle.data.readers.source import name_of, unpacked
 from jaxdoodle.data.splits import split_by_hash, split_training
-from jaxdoodle.preprocessing import MNIST, QUICKDRAW, Preprocessing, preprocess, render_drawings
+from jaxdoodle.preprocessing import QUICKDRAW, Preprocessing, preprocess, render_drawings
+from jaxdoodle.preprocessing.config import NAMED
 from jaxdoodle.preprocessing.measure import MEASURED, as_is, measure
 from jaxdoodle.preprocessing.pictures import array_of, open_picture
 from jaxdoodle.preprocessing.resample import box_of
 
-NAMED_PREPROCESSING = {"mnist": MNIST, "quickdraw": QUICKDRAW}
 #: What ``--preprocessing`` takes beside a file.
-CHOICES = (*NAMED_PREPROCESSING, "measured", "as-is")
+CHOICES = (*NAMED, "measured", "as-is")
 #: Pictures of other sizes that are tried as drawings, and the fraction that has to show one.
 TRIED, DRAWINGS = 40, 0.8
 #: Images that pictures become which are no drawings.
@@ -68,7 +68,7 @@ def choose_preprocessing(chosen: str | Path | Preprocessing) -> Preprocessing | 
         return chosen
     name = os.fspath(chosen)
     if name in CHOICES:
-        return NAMED_PREPROCESSING.get(name, name)
+        return NAMED.get(name, name)
     path = Path(name)
     if not path.is_file():
         raise InputError(

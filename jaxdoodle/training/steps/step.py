@@ -32,7 +32,6 @@ def make_step(
     config: TrainConfig,
     *,
     divisor: float,
-    augment: Augment | None = None,
     weights: tuple[float, ...] | None = None,
     layout: Layout = Layout(),  # noqa: B008 - frozen
 ) -> Step:
@@ -41,9 +40,8 @@ def make_step(
     Args:
       spec: The network.
       optimizer: Turns gradients into updates.
-      config: Of which loss, penalties, gradients, frozen layers, moving average and precision are used.
+      config: Of which loss, penalties, gradients, augmentation, frozen layers, moving average and precision are used.
       divisor: Pixels are divided by it.
-      augment: How far training images are changed; ``None``: not at all.
       weights: Of the classes in the loss; ``None``: all alike.
       layout: What devices share of a step.
 
@@ -65,9 +63,9 @@ def make_step(
     ) -> tuple[TrainState, tuple[Array, Array]]:
         key = jax.random.fold_in(state.key, state.step)
         x = scale(images, divisor)
-        if augment is not None:
+        if isinstance(config.augment, Augment):
             key, augment_key = jax.random.split(key)
-            x = apply(augment, augment_key, x)
+            x = apply(config.augment, augment_key, x)
         still, params = state.params[:count], state.params[count:]
         with jax.default_matmul_precision(MATMUL_PRECISIONS[config.matmul_precision]):
             if count:

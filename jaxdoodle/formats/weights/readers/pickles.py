@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats.weights.source import MAX_ITEMS, Budget, Weights, array_of, flattened
 
 PUSHED = frozenset(
@@ -276,10 +275,3 @@ def plain(value: Any) -> Any:
 def is_pickle(data: bytes) -> bool:
     """Whether it begins as a pickle of a list, tuple, dict or array does, in any protocol."""
     return data[:1] in (b"\x80", b"(", b"]", b"}", b"c")
-
-
-def array_in(value: Any) -> NDArray[Any]:
-    """The array of a stand-in. Raises ``InputError`` at anything else."""
-    if not isinstance(value, _Array) or not isinstance(value.array, np.ndarray):
-        raise InputError("expected an array.")
-    return value.array
