@@ -1,6 +1,6 @@
 """Sketch-rnn's ``.npz`` files, the other published form of Quick, Draw!: ``(dx, dy, lift)`` for each point.
 
-Arrays of arrays are pickled; what is unpickled here can make arrays of numbers and nothing else.
+Arrays of arrays are pickled; ``core.unpickle`` reads arrays of numbers and nothing else.
 
 Reference: Ha and Eck 2017, "A Neural Representation of Sketch Drawings".
 """
@@ -8,7 +8,6 @@ Reference: Ha and Eck 2017, "A Neural Representation of Sketch Drawings".
 from __future__ import annotations
 
 import os
-import pickle
 import zipfile
 from typing import IO, Any
 
@@ -16,9 +15,12 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.core.unpickle import unpickle
 from jaxdoodle.strokes.forms import Columns
 
 SPLITS = ("train", "valid", "test")
+#: Bytes of a split: those of a published file of one class take 60 MB at most.
+MAX_BYTES = 1 << 28
 
 
 def is_sketch_rnn(path: str | os.PathLike[str]) -> bool:
@@ -47,7 +49,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, list[Any]]:
             return {split: _drawings(archive.open(f"{split}.npy")) for split in SPLITS}
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: cannot be read; {error.strerror}.") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, pickle.UnpicklingError, TypeError, IndexError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, TypeError, IndexError) as error:
         reason = str(error).rstrip(".")
         expected = "expected a sketch-rnn .npz of train, valid and test"
         raise InputError(f"{os.fspath(path)}: {expected}, each arrays of (dx, dy, lift); {reason}.") from None
@@ -59,7 +61,10 @@ def _drawings(stream: IO[bytes]) -> list[Any]:
     shape, _, dtype = read_header(stream)
     if not dtype.hasobject:
         raise ValueError(f"found an array of {dtype} {shape}")
-    return [_drawing(np.asarray(points)) for points in _Arrays(stream, encoding="latin1").load()]
+    data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"a split takes more than {MAX_BYTES:,} bytes")
+    return [_drawing(np.asarray(points)) for points in unpickle(data)]
 
 
 def _drawing(points: NDArray[Any]) -> Columns:
@@ -70,22 +75,3 @@ def _drawing(points: NDArray[Any]) -> Columns:
     ends = np.flatnonzero(points[:, 2]) + 1
     pieces = [piece for piece in np.split(places, ends) if len(piece)]
     return Columns([(piece[:, 0].tolist(), piece[:, 1].tolist()) for piece in pieces])
-
-
-class _Arrays(pickle.Unpickler):
-    """Unpickles arrays alone."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return np.empty(0).__reduce__()[0]
-        if module == "numpy" and name in ("ndarray", "dtype"):
-            return getattr(np, name)
-        if (module, name) == ("_codecs", "encode"):
-            return _encode
-        raise pickle.UnpicklingError(f"refuses {module}.{name}")
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"refuses the encoding {encoding[:20]}")
-    return text.encode("latin1")

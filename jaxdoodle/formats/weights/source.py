@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.core.unpickle import MAX_DEPTH, MAX_ITEMS
 
 if TYPE_CHECKING:
     from jaxdoodle.formats.weights.chain import Chain
@@ -19,8 +20,6 @@ MAX_FILE_BYTES = 1 << 27
 MAX_ARRAY_BYTES = 1 << 27
 #: Arrays in a file; a network of a hundred layers has a few hundred, with Adam's moments a thousand.
 MAX_ARRAYS = 4000
-#: Values and containers in a pickle or JSON text, and how deep they nest.
-MAX_ITEMS, MAX_DEPTH = 1_000_000, 12
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import npy_header
-from jaxdoodle.formats.weights.readers.pickles import KINDS, unpickle
+from jaxdoodle.core.unpickle import KINDS, unpickle
 from jaxdoodle.formats.weights.source import Budget, Weights, array_of, flattened
 
 #: Files in a zip archive, of which a network needs as many as it has arrays.
@@ -34,7 +34,7 @@ def read_npz(data: bytes, budget: Budget) -> Weights:
 def _array(data: bytes, budget: Budget) -> Any:
     start, dtype, fortran, shape = npy_header(data)
     if dtype.lstrip("|") == "O":
-        return unpickle(data[start:], budget)
+        return unpickle(data[start:])
     if dtype.lstrip("<>|=") not in KINDS:
         raise InputError(f"an array holds {dtype!r}; only numbers are read.")
     return array_of(memoryview(data)[start:], np.dtype(dtype), shape, budget, "F" if fortran else "C")

@@ -14,8 +14,8 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.core.unpickle import STAND_INS, plain, run
 from jaxdoodle.formats.weights.readers.npy import content, members, open_zip
-from jaxdoodle.formats.weights.readers.pickles import STAND_INS, plain, run
 from jaxdoodle.formats.weights.source import Budget, Weights, flattened
 
 #: Name of a storage class -> its type in NumPy, or "bf16".

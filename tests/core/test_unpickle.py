@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats.weights.readers.pickles import unpickle
+from jaxdoodle.core.unpickle import unpickle
 
 ARRAYS = {
     "W1": np.arange(6, dtype=np.float64).reshape(2, 3),
