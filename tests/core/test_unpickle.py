@@ -104,6 +104,13 @@ def test_a_pickle_that_is_no_plain_data_is_refused(attack, tmp_path):
     assert not mark.exists()
 
 
+def test_an_array_of_another_size_than_its_bytes_is_refused_with_both():
+    data = pickle.dumps(np.zeros(4, np.float32), 2)
+    assert data.count(b"K\x04\x85") == 1
+    with pytest.raises(InputError, match=r"shape \(5,\) has 16 bytes of content"):
+        unpickle(data.replace(b"K\x04\x85", b"K\x05\x85"))
+
+
 def test_the_attacks_would_work_on_pickle_itself(tmp_path):
     for attack in ("runs a command", "runs a command, by the oldest protocol", "makes an instance by INST"):
         pickle.loads(ATTACKS[attack](tmp_path / attack.replace(" ", "-")))

@@ -8,7 +8,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing import inputs, pictures
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.pipeline import preprocess
-from jaxdoodle.strokes import readers
+from jaxdoodle.strokes import readers, sketch_rnn
 
 LINE = '{"drawing": [[[0, 4, 9], [5, 5, 5]]]}\n'
 
@@ -105,6 +105,16 @@ def test_a_pickle_in_a_file_of_sketch_rnn_runs_nothing(tmp_path):
     harm[0] = Harm()
     np.savez(tmp_path / "cat.npz", train=harm, valid=harm, test=harm)
     with pytest.raises(InputError, match=r"expected a sketch-rnn .npz.*; the pickle asks for builtins.print"):
+        list(inputs.items(str(tmp_path / "cat.npz")))
+
+
+def test_a_split_of_sketch_rnn_that_inflates_is_refused(tmp_path, monkeypatch):
+    drawings = np.empty(1, object)
+    drawings[0] = np.array([[0, 0, 0], [5, 5, 1]], np.int16)
+    np.savez(tmp_path / "cat.npz", train=drawings, valid=drawings, test=drawings)
+    assert list(inputs.items(str(tmp_path / "cat.npz")))
+    monkeypatch.setattr(sketch_rnn, "MAX_BYTES", 10)
+    with pytest.raises(InputError, match="cat.npz: .*a split takes more than 10 bytes"):
         list(inputs.items(str(tmp_path / "cat.npz")))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import safetensors
-from jaxdoodle.formats.weights import CheckSet, import_weights, names
+from jaxdoodle.formats.weights import CheckSet, import_weights, names, proof
 from jaxdoodle.formats.weights.structures import Choice, _choices
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
@@ -362,6 +362,15 @@ def test_an_import_that_gets_little_right_is_a_warning(tmp_path):
     w = np.random.default_rng(3).normal(size=(784, 10))
     import_weights(npz(tmp_path, w=w, b=B), check=check, say=said.append)
     assert said[-1].startswith("WARNING: only ") and "may be read wrongly" in said[-1]
+
+
+def test_a_network_that_takes_minutes_to_measure_is_not_measured(tmp_path, monkeypatch):
+    _, check = digits_apart()
+    monkeypatch.setattr(proof, "MOST_WORK", 0)
+    said = []
+    found = import_weights(npz(tmp_path, w=W, b=B), check=check, say=said.append)
+    assert said[-1].startswith("WARNING: too large to be measured: one image takes ")
+    assert "check" not in found.provenance
 
 
 def test_inputs_that_nothing_says_are_told_where_nothing_is_measured(tmp_path):
