@@ -92,7 +92,7 @@ def canvas_of(render: Renderer, canvas: Canvas, rng: np.random.Generator) -> Any
     """The image as a user's program would hand it in: an array, or a Pillow image."""
     side = int(rng.integers(canvas.side[0], canvas.side[1] + 1))
     size = max(8, round(side * rng.uniform(*canvas.fill)))
-    ink = _cut(render(size, rng.uniform(*canvas.stroke_width)))
+    ink = cut(render(size, rng.uniform(*canvas.stroke_width)))
     if canvas.stretch > 1:
         factor = rng.uniform(1, canvas.stretch)
         height, width = ink.shape
@@ -126,10 +126,10 @@ def photograph(image: Array, sheet: Array, rng: np.random.Generator) -> Any:
     seen = Image.fromarray(np.uint8(np.clip(reflected, 0, 1) * 255)).filter(ImageFilter.GaussianBlur(side / 400))
     noisy = np.asarray(seen, np.float32)[..., None] * rng.uniform(0.85, 1, 3)
     noisy += rng.normal(0, rng.uniform(1, 5), (side, side, 1))
-    return _jpeg(np.uint8(np.clip(noisy, 0, 255)), 70)
+    return jpeg(np.uint8(np.clip(noisy, 0, 255)), 70)
 
 
-def _jpeg(image: Array, quality: int) -> Any:
+def jpeg(image: Array, quality: int) -> Any:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality)
     return Image.open(buffer)
@@ -145,11 +145,11 @@ def _transparent(image: Array, sheet: Array, rng: np.random.Generator) -> Any:
 FILES: dict[str, Callable[[Array, Array, np.random.Generator], Any]] = {
     "array": lambda image, sheet, rng: image,
     "transparent": _transparent,
-    "JPEG": lambda image, sheet, rng: _jpeg(image, 50),
+    "JPEG": lambda image, sheet, rng: jpeg(image, 50),
     "photograph": photograph,
 }
 
 
-def _cut(ink: Array) -> Array:
+def cut(ink: Array) -> Array:
     rows, columns = (np.flatnonzero(ink.max(axis=axis) > 0) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -11,7 +11,16 @@ from jaxdoodle.inference import model_file
 from jaxdoodle.nn import Layer
 
 #: Folders of the package whose modules are packed.
-PACKED = ("core", "nn", "nn/layers", "strokes", "preprocessing", "inference")
+PACKED = (
+    "core",
+    "nn",
+    "nn/layers",
+    "strokes",
+    "preprocessing",
+    "preprocessing/inputs",
+    "preprocessing/paper",
+    "inference",
+)
 #: Modules among them that predicting does not need.
 LEFT_OUT = {"core/user_cache.py", "inference/calibration.py"} | {
     f"nn/{name}.py" for name in ("architectures", "backprop", "losses", "model", "penalties")

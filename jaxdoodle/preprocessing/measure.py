@@ -15,7 +15,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.config import MNIST, POLARITIES, QUICKDRAW, STROKE_WIDTH_LIMITS, Preprocessing
-from jaxdoodle.preprocessing.foreground import MIN_INK
+from jaxdoodle.preprocessing.paper.foreground import MIN_INK
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.preprocessing.resample import box_of, center_of
 from jaxdoodle.preprocessing.stroke_width import redraw

@@ -17,12 +17,12 @@ from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
-from jaxdoodle.preprocessing.foreground import MIN_INK, foreground_of, full_strength, without_specks
-from jaxdoodle.preprocessing.pictures import pixels_of
-from jaxdoodle.preprocessing.rejection import reject_image, reject_strokes
+from jaxdoodle.preprocessing.inputs.pictures import pixels_of
+from jaxdoodle.preprocessing.inputs.values import content_of
+from jaxdoodle.preprocessing.paper.foreground import MIN_INK, foreground_of, full_strength, without_specks
+from jaxdoodle.preprocessing.paper.rejection import reject_image, reject_strokes
 from jaxdoodle.preprocessing.resample import Box, box_of, center_of, inked, place, resize
 from jaxdoodle.preprocessing.stroke_width import redraw, width_by_outline
-from jaxdoodle.preprocessing.values import content_of
 
 if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Drawing

@@ -19,7 +19,7 @@ from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST
-from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
+from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 
 LINE = {"drawing": [[[0, 4, 9], [5, 5, 5]]]}
 UPRIGHT = {"drawing": [[[3, 3, 3], [0, 90, 200]]]}

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from jaxdoodle.preprocessing import stroke_width
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, STROKE_WIDTH_LIMITS, Preprocessing
-from jaxdoodle.preprocessing.foreground import _labeled
+from jaxdoodle.preprocessing.paper.foreground import _labeled
 from jaxdoodle.preprocessing.pipeline import STROKE_WIDTH_TOLERANCE, preprocess
 from jaxdoodle.preprocessing.stroke_width import centerline
 from tests.fixtures.pictures import INK, drawing

@@ -90,9 +90,9 @@ def test_no_modules_import_each_other_in_a_ring():
 
 def test_the_rings_of_the_first_edition_would_be_found():
     """``inputs`` with ``pictures`` by a table of suffixes; ``run`` with its record by a type."""
-    ring = GRAPH | {"jaxdoodle.preprocessing.pictures": {"jaxdoodle.preprocessing.inputs"}}
-    ring["jaxdoodle.preprocessing.inputs"] = {"jaxdoodle.preprocessing.pictures"}
-    assert cycle_in(ring) == ["jaxdoodle.preprocessing.inputs", "jaxdoodle.preprocessing.pictures"]
+    ring = GRAPH | {"jaxdoodle.preprocessing.inputs.pictures": {"jaxdoodle.preprocessing.inputs"}}
+    ring["jaxdoodle.preprocessing.inputs"] = {"jaxdoodle.preprocessing.inputs.pictures"}
+    assert cycle_in(ring) == ["jaxdoodle.preprocessing.inputs", "jaxdoodle.preprocessing.inputs.pictures"]
     assert fault_of("jaxdoodle.core.record", "jaxdoodle.run") and fault_of(
         "jaxdoodle.plots.run_figures", "jaxdoodle.run"
     )

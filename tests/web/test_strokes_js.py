@@ -16,8 +16,8 @@ from jaxdoodle.data import synthetic
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.paper.rejection import MAX_STROKE_LENGTH
 from jaxdoodle.preprocessing.pipeline import preprocess
-from jaxdoodle.preprocessing.rejection import MAX_STROKE_LENGTH
 from jaxdoodle.preprocessing.render import render_drawings
 from jaxdoodle.strokes.drawing import MAX_POINTS, simplify
 from jaxdoodle.strokes.raster import rasterize

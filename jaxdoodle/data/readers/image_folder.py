@@ -11,7 +11,7 @@ from jaxdoodle.core.files import reading
 from jaxdoodle.data.readers.found import NAMED, SPLIT_WORDS, Found, Part, Wanted, class_name
 from jaxdoodle.data.readers.source import files_below, visible
 from jaxdoodle.preprocessing import inputs
-from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS
+from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 
 
 def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:

@@ -28,8 +28,8 @@ from jaxdoodle.data.readers.source import name_of, unpacked
 from jaxdoodle.data.splits import split_by_hash, split_training
 from jaxdoodle.preprocessing import QUICKDRAW, Preprocessing, preprocess, render_drawings
 from jaxdoodle.preprocessing.config import NAMED
+from jaxdoodle.preprocessing.inputs.pictures import array_of, open_picture
 from jaxdoodle.preprocessing.measure import MEASURED, as_is, measure
-from jaxdoodle.preprocessing.pictures import array_of, open_picture
 from jaxdoodle.preprocessing.resample import box_of
 
 #: What ``--preprocessing`` takes beside a file.

@@ -46,7 +46,7 @@ def in_folder(folder: str) -> Iterator[str]:
 
     Hidden files and folders, and those that archivers add (``__MACOSX``), are left out.
     """
-    from jaxdoodle.preprocessing.pictures import PICTURE_FORMATS  # which imports NumPy
+    from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS  # which imports NumPy
 
     suffixes = {*PICTURE_FORMATS, *MANY_DRAWINGS, *ONE_DRAWING, BITMAPS}
     for parent, folders, names in os.walk(folder):
@@ -84,7 +84,7 @@ def items(path: str) -> Iterator[tuple[str, Any]]:
 
 def picture(source: str | BinaryIO, name: str) -> Any:
     """Read a picture as a Pillow image. Raises ``InputError``, which begins with ``name``."""
-    from jaxdoodle.preprocessing.pictures import open_picture
+    from jaxdoodle.preprocessing.inputs.pictures import open_picture
 
     try:
         return open_picture(source)

@@ -5,8 +5,9 @@ import pytest
 from PIL import ExifTags, Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import inputs, pictures
+from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.inputs import pictures
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.strokes import readers, sketch_rnn
 

@@ -80,7 +80,7 @@ def _from_bytes(content: bytes) -> Any:
         from jaxdoodle.strokes import readers
 
         return readers.from_text(content)
-    from jaxdoodle.preprocessing.pictures import open_picture
+    from jaxdoodle.preprocessing.inputs.pictures import open_picture
 
     return open_picture(io.BytesIO(content))
 
