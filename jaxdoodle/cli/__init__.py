@@ -25,7 +25,7 @@ VERBS = {
     "train": ("jaxdoodle.cli.train", "train a network, score it, and write a model file"),
     "evaluate": ("jaxdoodle.cli.evaluate", "score a model on a dataset"),
     "check": ("jaxdoodle.cli.check", "check hand-written gradients: the built-in ones, or those of a file"),
-    "export": ("jaxdoodle.cli.export", "write a model for another program: safetensors, onnx, html, zipapp or c"),
+    "export": ("jaxdoodle.cli.export", "write a model for another program: safetensors, onnx, html, js, zipapp or c"),
     "import": ("jaxdoodle.cli.import_", "turn weights of another program into a model file"),
     "draw": ("jaxdoodle.cli.draw", "draw in a page or a window, and see the prediction as you draw"),
     "predict": ("jaxdoodle.cli.predict", "what pictures and drawings show; needs NumPy and Pillow alone"),

@@ -19,13 +19,17 @@ CALIBRATION = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    suffixes = ", ".join(known.suffix for known in FORMATS.values())
+    suffixes = ", ".join(known.suffix for known in FORMATS.values() if known.suffix)
     parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
-    parser.add_argument("-o", "--out", required=True, type=Path, metavar="PATH", help="The file to write.")
+    parser.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="PATH", help="The file to write; for js the folder."
+    )
     parser.add_argument("--format", choices=FORMATS, help=f"Default: what the suffix of PATH says ({suffixes}).")
     add_layers(parser)
     int8 = parser.add_argument_group("8-bit integers")
-    int8.add_argument("--quantize", choices=("int8",), help="Compute in 8 bits (onnx, html, c); print the accuracy.")
+    int8.add_argument(
+        "--quantize", choices=("int8",), help="Compute in 8 bits (onnx, html, js, c); print the accuracy."
+    )
     int8.add_argument("--dataset", help="Calibrate and measure on it (default: what the model was trained on).")
     add_data_dir(int8)
 
@@ -36,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
     model = model_file.read(model_path(options.model), layers_of(options.layers))
     images, lines = _calibrate(model, options) if options.quantize else (None, [])
     export(model, options.out, format, quantize=options.quantize, images=images)
-    print(f"{options.out}: {format}, {os.path.getsize(options.out):,} bytes", *lines, sep="\n")
+    files = options.out.iterdir() if options.out.is_dir() else [options.out]
+    print(f"{options.out}: {format}, {sum(map(os.path.getsize, files)):,} bytes", *lines, sep="\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Model files for other programs: safetensors, ONNX, a web page, a Python program, C. All give the same answers."""
+"""Model files for other programs: safetensors, ONNX, pages, JavaScript, Python, C. All give the same answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.files import write_atomically
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.formats import html, onnx, safetensors, zipapp
+from jaxdoodle.formats import onnx, safetensors, zipapp
 from jaxdoodle.formats.c import writer
 from jaxdoodle.formats.fold import TRAINING_ONLY
 from jaxdoodle.formats.quantize import int8_layers
+from jaxdoodle.formats.web import description, html, package
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import ModelFile
@@ -28,7 +29,7 @@ class Format(NamedTuple):
     """A form that a model is written in.
 
     Args:
-      suffix: How the name of such a file ends.
+      suffix: How the name of such a file ends; empty for a folder.
       write: ``(model, path)`` writes the file; ``(model, path, layers)`` where ``quantizes``.
       carries: Whether a layer can be written.
       reason: Why a layer cannot be written; completes "onnx cannot carry Swish: ".
@@ -52,7 +53,8 @@ FORMATS: dict[str, Format] = {
     "npz": Format(".npz", lambda model, path: model_file.write(path, model)),
     "safetensors": Format(".safetensors", safetensors.write),
     "onnx": Format(".onnx", onnx.write, _registered(onnx.nodes), "it has no ONNX nodes", quantizes=True),
-    "html": Format(".html", html.write, _registered(html.derived), "it has no JavaScript", quantizes=True),
+    "html": Format(".html", html.write, _registered(description.derived), "it has no JavaScript", quantizes=True),
+    "js": Format("", package.write, _registered(description.derived), "it has no JavaScript", quantizes=True),
     "zipapp": Format(".pyz", zipapp.write, zipapp.is_packed, "only built-in layers are packed"),
     "c": Format(".c", writer.write, _registered(writer.kernel), "it has no C function", quantizes=True),
 }
@@ -70,10 +72,10 @@ def export(
 
     Args:
       model: A model, the content of a model file, or the path of one.
-      path: The file to write.
-      format: A name of ``FORMATS``: "npz", "safetensors", "onnx", "html", "zipapp" or "c"; by default the one that the
-        suffix of ``path`` stands for (.npz, .safetensors, .onnx, .html, .pyz, .c).
-      quantize: "int8" computes Dense and Conv2D in 8-bit integers (onnx, html, c).
+      path: The file to write; for "js" the folder, which may exist.
+      format: A name of ``FORMATS``: "npz", "safetensors", "onnx", "html", "js", "zipapp" or "c"; by default the one
+        that the suffix of ``path`` stands for (.npz, .safetensors, .onnx, .html, .pyz, .c).
+      quantize: "int8" computes Dense and Conv2D in 8-bit integers (onnx, html, js, c).
       images: Calibration images ``(n, height, width, 1)`` for the ranges of int8; by default the model's reference
         examples.
 
@@ -96,7 +98,10 @@ def export(
         _require("format of int8", name, [other for other, known in FORMATS.items() if known.quantizes])
         options["layers"] = int8_layers(file, file.golden_inputs if images is None else images)
     try:
-        write_atomically(path, lambda unfinished: chosen.write(file, Path(unfinished), **options))
+        if not chosen.suffix:
+            chosen.write(file, Path(path), **options)
+        else:
+            write_atomically(path, lambda unfinished: chosen.write(file, Path(unfinished), **options))
     except OSError as error:
         raise InputError(f"{os.fspath(path)}: {error.strerror or error}.") from None
     except ModuleNotFoundError as error:
@@ -115,7 +120,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
     Raises:
       InputError: The suffix stands for none.
     """
-    suffixes = {known.suffix: name for name, known in FORMATS.items()}
+    suffixes = {known.suffix: name for name, known in FORMATS.items() if known.suffix}
     suffix = Path(path).suffix.lower()
     if suffix not in suffixes:
         raise InputError(f"{os.fspath(path)}: which format? Name one, or end the path in {', '.join(suffixes)}.")

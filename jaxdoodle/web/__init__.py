@@ -1,9 +1,3 @@
-"""What runs in a browser: the sources of the page that ``jaxdoodle.formats.html`` writes. There is no Python here.
-
-``page.html``, ``page.css``  the page
-``page.js``                  pointers, keys and the screen
-``strokes.js``               strokes to bitmap, as ``jaxdoodle.strokes`` and ``jaxdoodle.preprocessing`` compute it
-``network.js``               bitmap to logits, as ``jaxdoodle.inference`` computes them
-"""
+"""What runs in a browser: JavaScript modules and the pages made of them; README.md here. There is no Python here."""
 
 __all__: list[str] = []

@@ -8,7 +8,7 @@ import webbrowser
 import pytest
 
 from jaxdoodle.cli import main
-from jaxdoodle.formats import html
+from jaxdoodle.formats.web import html
 from jaxdoodle.inference import model_file
 
 

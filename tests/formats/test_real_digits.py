@@ -1,7 +1,5 @@
 """On the test set of MNIST, every runtime gives the answer that NumPy gives, image by image."""
 
-import json
-import re
 import shutil
 import subprocess
 
@@ -9,12 +7,14 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data.readers.idx import read_mnist
-from jaxdoodle.formats import html, onnx, quantize
+from jaxdoodle.formats import onnx, quantize
 from jaxdoodle.formats.c import writer
 from jaxdoodle.formats.fold import fold_for_inference
+from jaxdoodle.formats.web import description
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn.spec import ModelSpec
+from tests.fixtures.node import ask, needs_node
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +82,12 @@ def test_c_under_sanitizers(result, mnist, expected, int8, tmp_path):
         same(found, expected[:300])
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
-def test_javascript_on_a_thousand(result, mnist, expected, tmp_path):
-    html.write(result, tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    model = re.search(r'id="model">(.*?)</script>', page)[1]
-    program = (
-        (html.SOURCES / "network.js").read_text(encoding="utf-8")
-        + """
-        const [page, images] = JSON.parse(require("fs").readFileSync(0)), model = Network.load(page);
-        console.log(JSON.stringify(images.map((image) => [...Network.logits(model, image)])));
-    """
-    )
-    given = f"[{model}, {json.dumps(mnist[1].images[:1000].reshape(1000, -1).tolist())}]"
-    done = subprocess.run(["node", "-e", program], input=given, capture_output=True, text=True, check=True)
-    same(np.array(json.loads(done.stdout)), expected[:1000])
+@needs_node
+def test_javascript_on_a_thousand(result, mnist, expected):
+    model = description.describe(result, fold_for_inference(result))
+    program = "([model, images]) => { model = it.decoded(model); return images.map((x) => [...it.logits(model, x)]); }"
+    found = ask("network.js", program, [model, mnist[1].images[:1000].reshape(1000, -1).tolist()])
+    same(np.array(found), expected[:1000])
 
 
 def test_int8_changes_few_answers(result, mnist, expected):

@@ -44,6 +44,8 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
         ".html",
         ".css",
         ".js",
+        ".ts",
+        ".json",
         ".c",
     }
 

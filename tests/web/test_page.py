@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.data import synthetic
-from jaxdoodle.formats import html, quantize
+from jaxdoodle.formats import quantize
 from jaxdoodle.formats.fold import fold_for_inference
+from jaxdoodle.formats.web import html
 from jaxdoodle.inference.model import Model
 from jaxdoodle.strokes.drawing import simplify
 from jaxdoodle.strokes.raster import rasterize
@@ -55,13 +56,14 @@ def draw(page, drawing, left=40, top=30, scale=1.2):
 
 
 def strokes_of(page):
-    return page.evaluate("Page.strokes")
+    return page.evaluate("Page.pad.strokes.map(([xs, ys]) => [xs, ys])")
 
 
 def answer_of(page):
     return page.evaluate(
-        "Page.answer && { bitmap: [...(Page.answer.bitmap ?? [])], logits: [...(Page.answer.logits ?? [])],"
-        " probabilities: Page.answer.probabilities, abstained: Page.answer.abstained }"
+        "(({ prediction }) => prediction && { bitmap: [...(prediction.bitmap ?? [])], reason: prediction.reason,"
+        " logits: [...(prediction.logits ?? [])], probabilities: prediction.probabilities, label: prediction.label,"
+        " abstained: prediction.abstained })(Page.pad)"
     )
 
 
@@ -83,7 +85,7 @@ def assert_answered_as_numpy_answers(page, model, layers):
     if exact:
         prediction = Model.from_file(model).predict(bitmap)
         assert model.spec.classes[np.argmax(answer["probabilities"])] == prediction.label
-        assert answer["abstained"] == prediction.abstained
+        assert (answer["abstained"], answer["label"]) == (prediction.abstained, prediction.label)
 
 
 @pytest.mark.parametrize("name", synthetic.CLASSES[:5])
@@ -122,11 +124,11 @@ def test_the_answer_is_shown(page, doodle_model):
 
 
 def test_an_image_unlike_all_classes_is_called_unknown(page, doodle_model):
-    page.evaluate("Page.model.abstain_below = 1000")
+    page.evaluate("Page.model.network.abstain_below = 1000")
     draw(page, synthetic.generate_drawing("clock", np.random.default_rng(1)))
     assert answer_of(page)["abstained"]
     assert text_of(page, "#guess") == "Unknown"
-    page.evaluate(f"Page.model.abstain_below = {doodle_model.abstain_below}")
+    page.evaluate(f"Page.model.network.abstain_below = {doodle_model.abstain_below}")
 
 
 def test_a_dot_is_unknown_until_there_is_more(page, doodle_model):

@@ -1,16 +1,12 @@
 """``strokes.js`` against ``jaxdoodle.inference``, run by Node."""
 
 import json
-import shutil
-import subprocess
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import jaxdoodle
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import synthetic
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
@@ -22,33 +18,20 @@ from jaxdoodle.preprocessing.render import render_drawings
 from jaxdoodle.strokes.drawing import MAX_POINTS, simplify
 from jaxdoodle.strokes.raster import rasterize
 from jaxdoodle.strokes.readers import read_drawings
+from tests.fixtures.node import ask, needs_node
 
-NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(not NODE, reason="needs Node")
+pytestmark = needs_node
 
-PROGRAM = """
-const given = JSON.parse(require("fs").readFileSync(0));
-console.log(JSON.stringify({
-  simple: given.drawings.map(Strokes.simplify),
-  bitmaps: given.drawings.map((drawing) => [...Strokes.render(drawing, given.contract)]),
-}));
-"""
+PROGRAM = """({ drawings, contract }) => ({
+  simple: drawings.map(it.simplify),
+  bitmaps: drawings.map((drawing) => [...it.render(drawing, contract)]),
+})"""
 
 FREE = replace(MNIST, image_shape=(40, 32, 1), center=(12.0, 17.0), longest_side=18.0, stroke_width=None)
 DOT = [([40.0], [70.0])]
 DOTS = [([40.0, 40.0], [70.0, 70.0]), ([60.0], [90.0])]
 LEVEL = [([10.0, 90.0], [50.0, 50.0])]
 RISING = [([0.0, 30.0, 60.0], [100.0, 0.0, 100.0]), ([10.0, 50.0], [60.0, 60.0])]
-
-
-REJECTIONS = 'console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0)).map(Strokes.rejection)))'
-
-
-def ask(program, given):
-    source = (Path(jaxdoodle.__file__).parent / "web" / "strokes.js").read_text(encoding="utf-8")
-    given = json.dumps(given)
-    done = subprocess.run([NODE, "-e", source + program], input=given, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def v1_keys(preprocessing):
@@ -59,7 +42,7 @@ def v1_keys(preprocessing):
 
 
 def run(drawings, preprocessing):
-    found = ask(PROGRAM, {"drawings": drawings, "contract": v1_keys(preprocessing)})
+    found = ask("strokes.js", PROGRAM, {"drawings": drawings, "contract": v1_keys(preprocessing)})
     return found["simple"], np.array(found["bitmaps"]).reshape(-1, *preprocessing.image_shape[:2])
 
 
@@ -159,7 +142,7 @@ def test_what_the_library_rejects_the_page_rejects_in_the_same_words():
     busy = [to_and_fro(MAX_STROKE_LENGTH), to_and_fro(MAX_STROKE_LENGTH + 1), to_and_fro(700), 2 * to_and_fro(110)]
     asked = [DOT, DOTS, LEVEL, RISING, [*DOT, *DOT], *([stroke] for stroke in still), [still[1], *LEVEL], *busy]
     expected = [reason_of(drawing) for drawing in asked]
-    assert ask(REJECTIONS, asked) == expected
+    assert ask("strokes.js", "(drawings) => drawings.map(it.rejection)", asked) == expected
     kinds = [reason and reason.split(":")[0].split(";")[0] for reason in expected]
     many = f"a drawing has at most {MAX_POINTS:,} points"
     dot, much = "the strokes are a single dot", "the strokes are too busy"

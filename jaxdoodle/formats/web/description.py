@@ -1,44 +1,20 @@
-"""HTML: one page to draw on that holds the network; it loads nothing and sends nothing.
-
-The sources of the page are in ``jaxdoodle/web``. Its scripts do in JavaScript what ``jaxdoodle.inference`` does:
-``strokes.js`` renders strokes to a bitmap as the preprocessing says, ``network.js`` computes the logits.
-"""
+"""A model in JSON, as ``network.js`` reads it: in a page, and as the file of the ES module package."""
 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import singledispatch
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle import nn
-from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray, Shape
-from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
+from jaxdoodle.formats.fold import InferenceLayer
 from jaxdoodle.formats.reference_examples import examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
-
-SOURCES = Path(__file__).parents[1] / "web"
-#: Files whose names stand in page.html, in double braces, for their content.
-PARTS = ("page.css", "network.js", "strokes.js", "page.js")
-
-
-def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
-    """Write a model as a page; ``layers`` from ``int8_layers`` computes in 8 bits."""
-    if model.preprocessing.image_shape[2] != 1:
-        raise InputError(f"{path}: a page draws gray images; the model takes RGB {model.preprocessing.image_shape}.")
-    layers = fold_for_inference(model) if layers is None else layers
-    page = (SOURCES / "page.html").read_text(encoding="utf-8")
-    content = {name: (SOURCES / name).read_text(encoding="utf-8") for name in PARTS}
-    content["model"] = json.dumps(describe(model, layers), separators=(",", ":")).replace("<", "\\u003c")
-    for name, text in content.items():
-        page = page.replace(f"{{{{{name}}}}}", text)
-    path.write_text(page, encoding="utf-8")
 
 
 def describe(model: ModelFile, layers: Sequence[InferenceLayer]) -> dict[str, Any]:
@@ -46,8 +22,8 @@ def describe(model: ModelFile, layers: Sequence[InferenceLayer]) -> dict[str, An
     examples = examples_of(model, layers)
     return metadata_of(model) | {
         "reference_examples": {
-            "images": _packed(examples.images),
-            "logits": _packed(examples.logits),
+            "images": packed(examples.images),
+            "logits": packed(examples.logits),
             "allowed": examples.allowed,
         },
         "classes": list(model.spec.classes),
@@ -69,7 +45,7 @@ def _describe(folded: InferenceLayer) -> dict[str, Any]:
         described["levels"] = {"x_scale": q.x_scale, "x_low": q.x_low, "x_high": q.x_high}
     if "w" in arrays:
         arrays["w"] = np.moveaxis(arrays["w"], -1, 0)  # outputs first: JavaScript sums along contiguous runs
-    return described | {"arrays": {name: _packed(value) for name, value in arrays.items()}}
+    return described | {"arrays": {name: packed(value) for name, value in arrays.items()}}
 
 
 @singledispatch
@@ -95,6 +71,6 @@ def _(
     return {}
 
 
-def _packed(value: NDArray[Any]) -> dict[str, str]:
+def packed(value: NDArray[Any]) -> dict[str, str]:
     little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
     return {"type": value.dtype.name, "data": base64.b64encode(little.tobytes()).decode("ascii")}

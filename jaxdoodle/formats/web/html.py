@@ -1,0 +1,41 @@
+"""HTML: one page to draw on that holds the network; it loads nothing and sends nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
+from jaxdoodle.formats.web.bundle import bundle, read
+from jaxdoodle.formats.web.description import describe
+from jaxdoodle.inference.model_file import ModelFile
+
+
+def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
+    """Write a model as a page; ``layers`` from ``int8_layers`` computes in 8 bits."""
+    if model.preprocessing.image_shape[2] != 1:
+        raise InputError(f"{path}: a page draws gray images; the model takes RGB {model.preprocessing.image_shape}.")
+    layers = fold_for_inference(model) if layers is None else layers
+    page = fill(recognizing_page(), {"model": json_in_html(describe(model, layers))})
+    path.write_text(page, encoding="utf-8")
+
+
+def recognizing_page() -> str:
+    """The page with ``{{model}}`` in place of the model."""
+    parts = {"style": read("page/page.css"), "script": bundle("page/page.js", "Page")}
+    return fill(read("page/page.html"), parts)
+
+
+def fill(page: str, parts: Mapping[str, str]) -> str:
+    """A page with each name in double braces replaced."""
+    for name, text in parts.items():
+        page = page.replace(f"{{{{{name}}}}}", text)
+    return page
+
+
+def json_in_html(value: Any) -> str:
+    """JSON that may stand in a script element: it cannot end it."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
