@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.jaxpr import interpret
-from jaxdoodle.gradcheck.autograd.numpy_proxy import tracing
+from jaxdoodle.gradcheck.autograd.numpy_proxy import traced
 from jaxdoodle.gradcheck.autograd.plain import PlainProgram, plain_program
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, user_line
@@ -184,8 +184,8 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
             name: TracedArray(tape, tape.leaf(name, x)) if is_floating(x) else x
             for name, x in problem.arrays(args).items()
         }
-        with tracing(tape, list(problem.functions)), fixed_randomness(), np.errstate(all="ignore"):
-            y = problem.value(*problem.with_arrays(args, arrays))
+        with fixed_randomness(), np.errstate(all="ignore"):
+            y = traced(tape, problem.value)(*problem.with_arrays(args, arrays))
         results = {name or "y": x for name, x in leaves(y)}
     tape.moving = {tape.leaves[name] for name in problem.differentiated}
     seeds: dict[int, np.ndarray] = {}

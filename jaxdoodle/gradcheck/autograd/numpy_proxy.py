@@ -1,75 +1,29 @@
-"""The NumPy proxy: stands in for ``numpy`` inside the user's modules while their forward is traced.
+"""The NumPy proxy: stands in for ``numpy`` in a copy of the user's forward while it is traced.
 
 NumPy's own functions dispatch to traced arrays by themselves; what makes *new* arrays (``np.zeros``) cannot know,
-and a value assigned into a plain array would be lost. So those few are replaced, in the user's namespaces, until
-the trace ends.
+and a value assigned into a plain array would be lost. So those few are replaced, among the names of the copy.
 """
 
 from __future__ import annotations
 
 import builtins
-import contextlib
 import functools
-import inspect
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Tape
+from jaxdoodle.gradcheck.autograd.copies import Copies
+from jaxdoodle.gradcheck.autograd.tape import Tape
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, array, constant, plain
 
-_CHECKER = __package__.rpartition(".")[0]
-_NOT_THE_USERS = (*LIBRARIES, str(Path(__file__).absolute().parents[2]) + os.sep)
 
-
-def namespaces(functions: list[Callable]) -> list[dict]:
-    """The global names of the user's functions and of every loaded module that is not an installed library."""
-    scopes: list[dict] = []
-    for function in functions:
-        while isinstance(function, functools.partial):
-            function = function.func
-        function = inspect.unwrap(getattr(function, "__func__", function))
-        scopes.append(getattr(function, "__globals__", {}))
-        for cell in getattr(function, "__closure__", None) or ():
-            with contextlib.suppress(ValueError):  # an empty cell
-                scopes.append(getattr(cell.cell_contents, "__globals__", {}))
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and file and not os.path.abspath(file).startswith(_NOT_THE_USERS):
-            scopes.append(vars(module))
-    distinct = {id(names): names for names in scopes}
-    return [names for names in distinct.values() if not str(names.get("__package__")).startswith(_CHECKER)]
-
-
-@contextlib.contextmanager
-def tracing(tape: Tape, functions: list[Callable]) -> Iterator[None]:
-    """Within it, arrays that the user's code makes can hold traced values."""
+def traced(tape: Tape, function: Callable) -> Callable:
+    """A copy of a function in which the arrays that the user's code makes can hold traced values."""
     instead = {id(np): _Numpy(tape), id(math): _Math()}
     instead |= {id(getattr(np, name)): make for name, make in _makers(tape).items()}
     instead |= {id(getattr(math, name)): make for name, make in vars(_Math).items() if not name.startswith("_")}
-    saved: list[tuple[dict, str, Any]] = []
-    try:
-        for names in namespaces(functions):
-            for name, value in list(names.items()):
-                if id(value) in instead:
-                    saved.append((names, name, value))
-                    names[name] = instead[id(value)]
-            if "float" not in names:
-                saved.append((names, "float", None))
-                names["float"] = _float
-        yield
-    finally:
-        for names, name, value in saved:
-            if value is None:
-                del names[name]
-            else:
-                names[name] = value
+    return Copies(instead, builtin={"float": _float})(function)
 
 
 class _FloatType(type):

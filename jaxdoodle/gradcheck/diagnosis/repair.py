@@ -8,18 +8,18 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
-import gc
 import linecache
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxdoodle.gradcheck.autograd.copies import Copies
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.edits import Edit, Scope, edits
@@ -51,32 +51,40 @@ class Repair:
 
 @dataclass(frozen=True)
 class Runner:
-    """``call(round)`` gives the gradients that the candidate returns there; ``by_jax``: it cannot run in NumPy."""
+    """The candidate run operation by operation, in NumPy if it can: a compiled one would not see an edit.
 
-    call: Callable[[Round], dict[str, Any]]
+    ``codes``: what copies of the user's functions run, by the code they have; ``by_jax``: it cannot run in NumPy.
+    """
+
+    candidate: Candidate
+    codes: dict[CodeType, CodeType]
     by_jax: bool
 
     def __call__(self, r: Round) -> dict[str, Any]:
-        return self.call(r)
+        point = replace(r.at.point, cotangent=copy.deepcopy(r.at.point.cotangent))  # an edit may change it in place
+        problem, run = self.candidate.problem, copy.copy(self.candidate)
+        run.problem = replace(problem, candidate=Copies(codes=self.codes)(problem.candidate))
+        with jax.disable_jit():
+            return run(point).gradients
 
 
 @dataclass
 class Source:
     """A function of the user's that the backward runs, and its syntax tree."""
 
-    function: FunctionType
+    code: CodeType
     tree: ast.FunctionDef
     scope: Scope
 
     def compiled(self) -> CodeType | None:
         """The code of the tree as it is now, in place of the function's own; None where it cannot stand there."""
-        free = self.function.__code__.co_freevars
+        free = self.code.co_freevars
         names = [ast.Assign([ast.Name(n, ast.Store())], ast.Constant(None)) for n in free]
         empty = ast.arguments([], [], None, [], [], None, [])
         extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
         outer = ast.FunctionDef("outer", empty, [*names, self.tree], [], **extra)
         module = ast.fix_missing_locations(ast.Module([outer], []))
-        code = compile(module, self.function.__code__.co_filename, "exec", dont_inherit=True)
+        code = compile(module, self.code.co_filename, "exec", dont_inherit=True)
         inner = next(c for c in code.co_consts if isinstance(c, CodeType))
         found = next((c for c in inner.co_consts if isinstance(c, CodeType) and c.co_name == self.tree.name), None)
         return found if found is not None and found.co_freevars == free else None
@@ -91,18 +99,17 @@ def repairs(case: Case, r: Round, wrong: list[str], additions: bool) -> list[Rep
     sources = list(_sources(case, r, run))
     others = [o for o in case.generic if o is not r and o.returned.error is None]
     found: list[Repair] = []
-    with contextlib.ExitStack() as mended:
-        while wrong and len(found) < _MOST_REPAIRS:
-            best = _best(case, r, wrong, others, sources, run, additions)
-            if best is None:
-                break
-            repair, source, edit = best
-            edit.apply()  # the next mistake is looked for with this one mended
-            code = source.compiled()
-            assert code is not None
-            mended.enter_context(_instead(source.function, code))
-            found.append(repair)
-            wrong = [n for n in wrong if n not in repair.leaves]
+    while wrong and len(found) < _MOST_REPAIRS:
+        best = _best(case, r, wrong, others, sources, run, additions)
+        if best is None:
+            break
+        repair, source, edit = best
+        edit.apply()  # the next mistake is looked for with this one mended
+        code = source.compiled()
+        assert code is not None
+        run.codes[source.code] = code
+        found.append(repair)
+        wrong = [n for n in wrong if n not in repair.leaves]
     return found
 
 
@@ -133,7 +140,7 @@ def _best(
     return best
 
 
-def _fixed(run: Callable, source: Source, edit: Edit, r: Round, wrong: list[str], right: list[str]) -> list[str]:
+def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], right: list[str]) -> list[str]:
     """The wrong leaves that the edit makes right at a point; none where it makes a right one wrong."""
     edit.apply()
     try:
@@ -144,8 +151,7 @@ def _fixed(run: Callable, source: Source, edit: Edit, r: Round, wrong: list[str]
         edit.undo()
     if code is None:
         return []
-    with _instead(source.function, code):
-        got = run(r)
+    got = replace(run, codes=run.codes | {source.code: code})(r)
     if any(not _right(got, r, n) for n in right):
         return []
     return [n for n in wrong if _right(got, r, n)]
@@ -158,56 +164,39 @@ def _right(got: dict[str, Any], r: Round, name: str) -> bool:
     return close(np.asarray(g, np.float64), want, r.floor, max(r.exact, 1e-8))
 
 
-@contextlib.contextmanager
-def _instead(function: FunctionType, code: CodeType) -> Iterator[None]:
-    before = function.__code__
-    function.__code__ = code
-    try:
-        yield
-    finally:
-        function.__code__ = before
-
-
 def _runner(case: Case, first: Round) -> Runner:
-    """The candidate run operation by operation, in NumPy if it can: a compiled one would not see an edit."""
     eager: Candidate = copy.copy(case.candidate)
     if eager.modes[0] == "compiled":
         eager.modes = ("numpy",)
         with jax.disable_jit():
             eager.modes = ("numpy",) if eager(first.at.point).error is None else ("jax",)
-
-    def run(r: Round) -> dict[str, Any]:
-        point = replace(r.at.point, cotangent=copy.deepcopy(r.at.point.cotangent))  # an edit may change it in place
-        with jax.disable_jit():
-            return eager(point).gradients
-
-    return Runner(run, eager.modes == ("jax",))
+    return Runner(eager, {}, eager.modes == ("jax",))
 
 
 # -- the functions that are edited -----------------------------------------------------------------------------------
 
 
-def _sources(case: Case, r: Round, run: Callable) -> Iterator[Source]:
+def _sources(case: Case, r: Round, run: Runner) -> Iterator[Source]:
     """The user's functions that run in the backward and not in the forward, and have a source."""
     own = _running(lambda: run(r))
     shared = _running(lambda: run_forward(case.problem, r.at.point.args))
     numbers = tuple(_numbers(code) for code in shared)
+    survey = Copies()
+    survey(case.problem.candidate)
     for code, values in own.items():
         tree = _tree(code)
-        functions = [f for f in gc.get_referrers(code) if isinstance(f, FunctionType) and f.__code__ is code]
-        if (
-            code in shared
-            or tree is None
-            or len(functions) != 1
-            or any(isinstance(n, ast.While) for n in ast.walk(tree))
-        ):
+        if code in shared or code not in survey.functions or tree is None or _may_not_end(tree):
             continue
-        used = {n: functions[0].__globals__.get(n) for n in code.co_names}
+        used = {n: survey.functions[code].__globals__.get(n) for n in code.co_names}
         modules = frozenset(n for n, v in used.items() if isinstance(v, ModuleType))
         bare = {n: v for n, v in used.items() if isinstance(v, int | float)}
         numpy = next((n for n in modules if used[n] is np), None)
         constants = dict.fromkeys(x for group in numbers for x in group)
-        yield Source(functions[0], tree, Scope(bare | values, tuple(constants)[:8], modules, numpy))
+        yield Source(code, tree, Scope(bare | values, tuple(constants)[:8], modules, numpy))
+
+
+def _may_not_end(tree: ast.FunctionDef) -> bool:
+    return any(isinstance(n, ast.While) for n in ast.walk(tree))
 
 
 def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
@@ -257,4 +246,4 @@ def _place(source: Source, edit: Edit) -> tuple[Where, str]:
     ]  # fmt: skip
     text = ast.unparse(inside[-1] if inside else edit.new)
     edit.undo()
-    return Where.at(source.function.__code__.co_filename, line), text
+    return Where.at(source.code.co_filename, line), text

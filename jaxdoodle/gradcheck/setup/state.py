@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.gradcheck.autograd.copies import names_in
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES
 from jaxdoodle.gradcheck.setup.leaves import rebuild
 
@@ -77,7 +78,7 @@ class State:
                 self._keep(cell.cell_contents)
         for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             self._keep(value)
-        for name in _names(function.__code__):
+        for name in names_in(function.__code__):
             if name in names:
                 value = names[name]
                 if isinstance(value, _KEPT) or isinstance(value, np.ndarray):
@@ -131,14 +132,6 @@ def _put_back(thing: Any, kept: Any) -> None:
     else:
         vars(thing).clear()
         vars(thing).update(kept)
-
-
-def _names(code: types.CodeType) -> Iterator[str]:
-    """The names that a function uses, in the functions inside it too."""
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            yield from _names(inner)
 
 
 def _methods(cls: type) -> Iterator[Any]:

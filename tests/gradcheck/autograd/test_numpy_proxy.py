@@ -1,8 +1,11 @@
 """The proxy stands in for NumPy in the user's modules, for the time of a trace."""
 
+import sys
+import threading
+
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.numpy_proxy import tracing
+from jaxdoodle.gradcheck.autograd.numpy_proxy import traced
 from jaxdoodle.gradcheck.autograd.tape import Tape
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray
 from jaxdoodle.gradcheck.reference import trace_forward
@@ -32,6 +35,27 @@ def test_new_arrays_are_traced_while_tracing_and_plain_afterwards():
     def made():
         return np.zeros(3)
 
-    with tracing(Tape(lambda: None), [made]):
-        assert type(made()) is TracedArray
+    assert type(traced(Tape(lambda: None), made)()) is TracedArray
     assert type(made()) is np.ndarray
+
+
+def test_numpy_that_is_imported_in_the_function_is_the_proxy_too():
+    def made():
+        from numpy import ones
+
+        return ones(2)
+
+    assert type(traced(Tape(lambda: None), made)()) is TracedArray
+
+
+def test_another_thread_sees_numpy_itself_while_a_forward_is_traced():
+    seen = set()
+
+    def forward(x):
+        thread = threading.Thread(target=lambda: seen.add(type(sys.modules[__name__].np).__name__))
+        thread.start()
+        thread.join()
+        return np.zeros_like(x) + x
+
+    traced(Tape(lambda: None), forward)(A)
+    assert seen == {"module"}
