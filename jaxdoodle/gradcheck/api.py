@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.types import PyTree
-from jaxdoodle.gradcheck.conventions import CONVENTIONS, KINK, by_convention, offers_for
+from jaxdoodle.gradcheck.conventions import CONVENTIONS, KINK, by_convention
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
@@ -459,14 +459,14 @@ def examine(problem: Problem, options: Options) -> Report:
             if len(rounds) == 1 and not round_.got:
                 break
         offers = by_convention(problem, oracle, candidate, rounds, axes, options.conventions, options.demand)
-        verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options)
+        verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers)
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
         problem.title,
         oracle.note,
         options.dtype,
         tuple(verdict.result(r) for r in rounds),
-        tuple(replace(f, evidence=(*f.evidence, *offers_for(offers, f))) for f in verdict.findings),
+        verdict.findings,
         (*verdict.conventions, *offers.get("", ()), *(offers.get(KINK, ()) if not verdict.conventions else ())),
         verdict.notes,
         time.perf_counter() - start,

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.evidence import Round
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.reference import Oracle
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
+from jaxdoodle.gradcheck.setup.line_trace import line_of
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, numpy_args
 
 #: What code may follow on purpose, declared by ``conventions``.
@@ -21,11 +22,19 @@ _NEIGHBORS, _NEAR = 8, 1e-6
 #: Most neighbors tried until every cell of every tied window has been the largest once.
 _MOST_NEIGHBORS = 64
 KINK = "kink"
+#: Convention -> what the report says of it.
 _MEANING = {
     "batch mean": "the mean over the batch is taken in this backward, as some courses write it",
     "straight through": "the gradient passes a step straight through",
     "ties": "at a tie, every largest entry takes the whole gradient",
 }
+
+#: Convention -> what it is called, and what is said, where it is not declared.
+_MISTAKEN = {
+    "batch mean": ("double 1/m", "the gradient of {} is divided by the number of examples; right is the sum over them"),
+    "straight through": (
+        "gradient of a step", "the forward is a step in {}: its derivative is 0, and backward passes a gradient"),
+}  # fmt: skip
 
 
 def by_convention(
@@ -57,6 +66,8 @@ def by_convention(
             )
             through = all(not np.any(r.want[name]) and np.any(r.got[name]) for r in generic)
             convention = "batch mean" if by_mean else "straight through" if through else None
+            if convention == "batch mean" and problem.scalar:
+                continue  # the loss says what is divided by the batch
             if convention is not None and convention in declared:
                 excuse(wrong, name, convention)
             elif convention is not None:
@@ -127,6 +138,16 @@ def _near(got: np.ndarray, want: np.ndarray, floor: float) -> bool:
     return np.allclose(got, want, rtol=1e-4, atol=1e-4 * floor + 1e-12)
 
 
-def offers_for(offers: dict[str, list[str]], finding: Finding) -> list[str]:
-    found = dict.fromkeys(c for leaf, names in offers.items() for c in names if leaf.endswith(finding.leaves or ("",)))
-    return [f'if it is meant so ({_MEANING[c]}), declare it: conventions=("{c}",)' for c in found if c in _MEANING]
+def offered(offers: dict[str, list[str]], case: Case) -> list[Finding]:
+    """What a convention would explain, as mistakes, each with the declaration that makes it right."""
+    findings = []
+    for convention, (bug, sentence) in _MISTAKEN.items():
+        names = tuple(n for n, found in offers.items() if convention in found)
+        if not names:
+            continue
+        told = sentence.format(" and ".join(map(case.problem.short, names)))
+        r = next(r for r in case.rounds if set(names) <= set(r.wrong))
+        line = line_of(np.asarray(r.got[names[0]]), case.log(r))
+        offer = f'if it is meant so ({_MEANING[convention]}), declare it: conventions=("{convention}",)'
+        findings.append(Finding(bug, told, names, backward=line.where if line else None, evidence=(offer,)))
+    return findings

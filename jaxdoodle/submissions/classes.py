@@ -253,10 +253,10 @@ class LayerObject:
         thing = copy.deepcopy(self.thing)
         count = len(self.inputs)
         for name, w in zip(self.weights, args[count:], strict=True):
-            _set(thing, name, w)
+            _set(thing, name, w.copy() if type(w) is np.ndarray else w)  # backward may subtract in place
         before = copy.copy(thing)
         for name, w in zip(self.weights, args[count:], strict=True):
-            _set(before, name, w.copy() if type(w) is np.ndarray else w)  # backward may subtract in place
+            _set(before, name, w)
         return self._forward(thing, args[:count]), (thing, before, args)
 
     def backward(self, residuals: Any, dy: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
+from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, leaves, rebuild
 
 Option = Callable[[np.random.Generator], Any]
@@ -270,7 +271,7 @@ def _output(forward: Callable, values: Sequence[Any]) -> list[np.ndarray] | None
         np.random.seed(0)
         given = [rebuild(v, lambda _, x: x.copy() if type(x) is np.ndarray else x) if type(v) is not Probe else v
                  for v in values]  # fmt: skip
-        with np.errstate(all="ignore"):
+        with in_float64():
             result = forward(*given)
         y = result[0] if isinstance(result, tuple | list) else result
         arrays = [np.asarray(v) for _, v in leaves(y) if is_floating(v) or isinstance(v, float)]
@@ -285,7 +286,7 @@ def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None) -> int:
     if backward is None:
         return 0
     try:
-        with np.errstate(all="ignore"):
+        with in_float64():
             returned = backward(args)
     except Exception:  # any exception of the user's code
         return len(args) + 1

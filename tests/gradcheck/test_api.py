@@ -93,7 +93,8 @@ def test_labels_need_no_gradient():
 )  # fmt: skip
 def test_a_convention_is_offered_and_may_be_declared(convention, forward, backward, args):
     report = check(forward, backward, args)
-    assert not report.passed and f'conventions=("{convention}",)' in str(report).replace("\n     ", "")
+    (finding,) = report.findings  # and no repair beside it
+    assert f'conventions=("{convention}",)' in finding.evidence[-1] and "should be" not in str(report)
     assert check(forward, backward, args, conventions=(convention,)).passed
 
 

@@ -21,8 +21,9 @@ Pull = Callable[..., tuple]
 #: What a replaced step passes to its parents: (node, cotangent) pairs, from the cotangent of its output.
 Step = Callable[[np.ndarray], Iterable[tuple[int, np.ndarray]]]
 CHECKER = str(Path(__file__).absolute().parents[1])
+_FINDERS = str(Path(CHECKER).parent / "submissions")  # of what is to be checked in a file
 #: Where the code is that is not the user's: Python, installed packages, the checker itself.
-LIBRARIES = (*(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), CHECKER}), "<frozen")
+LIBRARIES = (*(os.path.abspath(p) + os.sep for p in {*sysconfig.get_paths().values(), CHECKER, _FINDERS}), "<frozen")
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,7 @@ def elementwise(tape: Tape, ufunc, *inputs) -> TracedArray:
     return append(tape, ufunc.__name__, value, inputs, derivatives.elementwise_pull(ufunc.__name__))
 
 
-def movement(tape: Tape, kind: str, call, *inputs) -> TracedArray:
+def movement(tape: Tape, kind: str, call, *inputs, **about) -> TracedArray:
     """Run the operation twice: on the values, and on their numbers."""
     values = [np.asarray(plain(x)) for x in inputs]
     index, start = [], 1
@@ -261,7 +261,7 @@ def movement(tape: Tape, kind: str, call, *inputs) -> TracedArray:
         index.append(np.arange(start, start + value.size).reshape(value.shape) if live else np.zeros(value.shape, int))
         start += value.size
     pull = derivatives.movement_pull(np.asarray(call(*index)), [v.shape for v in values])
-    return append(tape, kind, call(*values), inputs, pull)
+    return append(tape, kind, call(*values), inputs, pull, **about)
 
 
 def contraction(tape: Tape, left: str, right: str, out: str, a, b) -> TracedArray:
@@ -370,7 +370,8 @@ def pad(tape, x, pad_width, mode="constant", **kwargs):
     values = kwargs.get("constant_values", 0)
     if mode == "constant" and np.any(np.asarray(values) != 0):
         raise Untraceable("numpy.pad with a constant other than 0")
-    return movement(tape, "pad", lambda a: np.pad(a, pad_width, mode, **kwargs), x)
+    widths = np.broadcast_to(np.asarray(pad_width), (np.ndim(x), 2)).tolist()
+    return movement(tape, "pad", lambda a: np.pad(a, pad_width, mode, **kwargs), x, widths=widths)
 
 
 def add_at(tape, target, index, item) -> None:

@@ -140,6 +140,9 @@ def _binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node.op, ast.Mult | ast.Div):
         counted = isinstance(node.op, ast.Div) and scope.is_count(ast.unparse(right))
         put("double 1/m" if counted else "extra factor", 12, left)
+        bare = _without_number(left) if counted else None
+        for count in scope.counts() if bare is not None else ():  # sum / size of it all, where the rows were to count
+            put("divided by the wrong count", 14, other(ast.Div(), bare, expr(count)))
         if isinstance(node.op, ast.Mult):
             put("extra factor", 12, right)
         put("multiplied instead of divided" if isinstance(node.op, ast.Mult) else "divided instead of multiplied", 14,
@@ -160,6 +163,17 @@ def _binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("operands swapped", 18, other(ast.MatMult(), _t(right), _t(left)))
     if isinstance(node.op, ast.MatMult) or isinstance(node.op, ast.Mult):
         put("transposed", 13, ast.Attribute(ast.BinOp(left, node.op, right), "T", ast.Load()))
+
+
+def _without_number(node: Any) -> Any:
+    """A product without its number; None where it has none."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return None
+    for number, rest in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(number, ast.Constant):
+            return rest
+    left = _without_number(node.left)
+    return None if left is None else ast.BinOp(left, ast.Mult(), node.right)
 
 
 def _t(node: Any) -> Any:

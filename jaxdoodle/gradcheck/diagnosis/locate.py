@@ -14,7 +14,8 @@ from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of
 
 def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Where | None:
     order = reversed(log) if last else log
-    return next((a.where for a in order if np.array_equal(a.value, value)), None)
+    same = (a for a in order if a.value.shape == value.shape and np.allclose(a.value, value, rtol=1e-12, atol=0))
+    return next((a.where for a in same), None)
 
 
 def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:

@@ -19,7 +19,15 @@ _MOST_EDGES = 400
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    for mistakes in (wrong_orders, scaled_edges, repeated_edges, bias_sums, substitutions, other_cotangents):
+    for mistakes in (
+        cut_borders,
+        wrong_orders,
+        scaled_edges,
+        repeated_edges,
+        bias_sums,
+        substitutions,
+        other_cotangents,
+    ):
         yield from mistakes(evidence)
 
 
@@ -170,6 +178,21 @@ def wrong_orders(evidence: Evidence) -> Iterator[Hypothesis]:
                 for d in (dy.reshape([shape[k] for k in order]).transpose(back), dy.reshape(shape).transpose(order)):
                     changes = {index: evidence.step_given(index, d.reshape(dy.shape))}
                     yield Hypothesis("reshape undone in the wrong order", sentence, 21, changes, node=index)
+
+
+def cut_borders(evidence: Evidence) -> Iterator[Hypothesis]:
+    """A padding that repeats what is at the border, undone by cropping alone."""
+    for index in _live(evidence):
+        node, dy = evidence.tape.nodes[index], evidence.cotangents[index]
+        if node.kind == "pad":
+            inside = tuple(slice(low, dy.shape[k] - high) for k, (low, high) in enumerate(node.about["widths"]))
+            sentence = f"what falls on the border that {_told(node)} repeats is cut off; it belongs to what is repeated"
+            changes = {index: _passes(node.parents[0], dy[inside])}
+            yield Hypothesis("share of the border cut off", sentence, 20, changes, node=index)
+
+
+def _passes(parent: int | None, d: np.ndarray) -> Step:
+    return lambda _: [] if parent is None else [(parent, d)]
 
 
 def bias_sums(evidence: Evidence) -> Iterator[Hypothesis]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jaxdoodle.gradcheck.conventions import offered
 from jaxdoodle.gradcheck.diagnosis import shapes
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.diagnosis.explain import explanations
@@ -40,7 +41,7 @@ class Verdict:
         )
 
 
-def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options) -> Verdict:
+def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) -> Verdict:
     sizes = set_sizes_aside(rounds)
     failed = [r for r in rounds if r.returned.error is not None]
     rounds[:] = [r for r in rounds if r.returned.error is None]
@@ -50,7 +51,9 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options) -> Verdi
     findings, notes = structure(case)
     notes += sizes
     told: list[str] = []
+    findings += changed_in_place(case)
     if rounds[0].got:
+        findings += offered(offers, case)
         findings += shape_findings(case, findings)
         findings += precision(case)
         ill = [r for r in case.generic if _unsettled(r, findings, problem)]
@@ -139,6 +142,18 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
             )  # fmt: skip
             break
     return findings, notes
+
+
+def changed_in_place(case: Case) -> list[Finding]:
+    """Arrays of the caller's that hold other numbers after the backward: what else is computed from them is wrong."""
+    first = case.rounds[0]
+    changed = case.candidate.changes(first.at.point)
+    if not changed:
+        return []
+    told, log = ", ".join(map(case.problem.short, changed)), case.log(first)
+    line = next((where for value in changed.values() if (where := assigned(log, value)) is not None), None)
+    return [Finding("argument changed in place", f"after backward the caller's {told} holds other numbers: it is "
+                    "changed in place; work on a copy", backward=line)]  # fmt: skip
 
 
 def _raises(r: Round) -> Finding:

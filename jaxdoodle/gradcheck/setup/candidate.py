@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdoodle.gradcheck.autograd.copies import Copies
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, leaves, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
@@ -62,6 +64,21 @@ class Candidate:
                 return returned
         return failed
 
+    def changes(self, point: Point) -> dict[str, np.ndarray]:
+        """The arrays of the caller's that the backward, and not the forward, changes in place, as they are after it."""
+        given = any(isinstance(x, np.ndarray) for x in self.problem.arrays(self.problem.args).values())
+        if not given or not _writes(self.problem.candidate):
+            return {}
+        with in_float64(), fixed_randomness(), contextlib.suppress(Exception):  # then NumPy arrays are not taken
+            (before, dy_before), (args, dy), (again, _) = (self._arguments(point, as_numpy=True) for _ in range(3))
+            self.problem.value(*again)
+            self.problem.candidate(args, dy)
+            forward, found = self.problem.arrays(again), {"dout": (dy_before, dy)}
+            was = self.problem.arrays(before)
+            found |= {n: (was[n], x) for n, x in self.problem.arrays(args).items() if _same(was[n], forward[n])}
+            return {n: x for n, (old, x) in found.items() if isinstance(x, np.ndarray) and not _same(old, x)}
+        return {}
+
     def log(self, point: Point) -> list[Assignment]:
         """What the candidate assigned, line by line."""
         with in_float64(), fixed_randomness(), jax.disable_jit(self.modes[0] != "compiled"):
@@ -94,7 +111,7 @@ class Candidate:
 
     def _arguments(self, point: Point, as_numpy: bool) -> tuple[tuple, Any]:
         args = numpy_args(self.problem, point.args, np.dtype(self.dtype).type)
-        make = np.asarray if as_numpy else jnp.asarray
+        make: Any = np.array if as_numpy else jnp.asarray  # the user's code may change what it is given
 
         def cast(_, leaf):
             if is_real(leaf):
@@ -129,6 +146,27 @@ class Candidate:
 
 def _returned(found: dict[str, Any], odd: list[str], nothing: bool) -> Returned:
     return Returned({n: None if g is None else np.array(g) for n, g in found.items()}, tuple(odd), nothing)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
+
+
+#: Methods and arguments by which NumPy code changes an array.
+_WRITERS = {"fill", "sort", "put", "copyto", "at", "partition", "resize"}
+
+
+def _writes(function: Any) -> bool:
+    """Is there a statement, in the user's functions that it reaches, that may change an array in place?"""
+    survey = Copies()
+    survey(function)
+    return any(
+        "out" in names or _WRITERS & {*code.co_names}
+        or any(i.opname == "STORE_SUBSCR" or i.opname == "BINARY_OP" and "=" in i.argrepr
+               for i in dis.get_instructions(code))
+        for code in survey.functions
+        for names in [{n for c in code.co_consts if isinstance(c, tuple) for n in c}]
+    )  # fmt: skip
 
 
 def _user_line(error: Exception) -> Where | None:

@@ -32,3 +32,18 @@ def test_a_hard_coded_batch_size_shows_at_another_one():
 
     report = check_gradient(loss, gradient, (RNG.normal(size=4), RNG.normal(size=(6, 4))))
     assert [f.name for f in report.findings] == ["size written as a number"]
+
+
+def test_what_falls_on_a_repeated_border_may_not_be_cut_off():
+    def forward(x):
+        p = np.pad(x, ((0, 0), (1, 1)), mode="reflect")
+        return p[:, :-2] * p[:, 2:], p
+
+    def backward(dout, p):
+        dp = np.zeros_like(p)
+        dp[:, :-2] += dout * p[:, 2:]
+        dp[:, 2:] += dout * p[:, :-2]
+        return dp[:, 1:-1]
+
+    (finding,) = check(forward, backward, (RNG.normal(size=(3, 5)),)).findings
+    assert finding.name == "share of the border cut off" and finding.backward.text == "return dp[:, 1:-1]"

@@ -58,12 +58,23 @@ def rnn_backward(dhs, cache):
     return dxs, du
 
 
+def half_forward(p, y):
+    return ((p - y) ** 2).sum(axis=1).mean() / 2, (p, y)
+
+
+def half_backward(dout, cache):
+    p, y = cache
+    return dout * 2 * (p - y) / p.size, None
+
+
 CASES = {
     "factor left out": (swish_forward, swish_backward, (RNG.normal(size=(6, 4)), RNG.normal(size=4)), "dx = dout"),
     "repeated indices written over": (
         embed_forward, embed_backward, (RNG.normal(size=(6, 3)), np.array([1, 2, 2, 5])), "d[ids] += dout"),
     "n for n - 1": (
         cost_forward, cost_backward, (RNG.normal(size=(3, 2)), RNG.normal(size=(5, 3))), "return dout * 2"),
+    "divided by the wrong count": (
+        half_forward, half_backward, (RNG.normal(size=(4, 4)), RNG.normal(size=(4, 4))), "return dout * 2"),
     "wrong time step": (rnn_forward, rnn_backward, (RNG.normal(size=(4, 2, 3)), RNG.normal(size=(3, 3))), "du +="),
 }  # fmt: skip
 

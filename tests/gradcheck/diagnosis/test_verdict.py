@@ -1,6 +1,7 @@
 """From the rounds of a check to its findings and notes."""
 
 import numpy as np
+import pytest
 from jax import lax
 
 from jaxdoodle.gradcheck import check
@@ -110,3 +111,49 @@ def test_a_forward_that_overflows_is_told_beside_the_verdict():
 
     report = check(softmax, lambda dout, y: y * (dout - (dout * y).sum(axis=1, keepdims=True)), (X,))
     assert report.passed and "overflows" in report.notes[0]
+
+
+def relu_forward(x):
+    return np.maximum(x, 0), x
+
+
+def relu_backward(dout, x):
+    dout[x <= 0] = 0
+    return dout
+
+
+def affine_forward(x, w):
+    return x @ w, (x, w)
+
+
+def affine_backward(dout, cache):
+    x, w = cache
+    dw, dx = x.T @ dout, dout @ w.T
+    w -= 0.1 * dw
+    return dx, dw
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "shapes", "name", "line"),
+    [
+        (relu_forward, relu_backward, [(4, 3)], "dout", "dout[x <= 0] = 0"),
+        (affine_forward, affine_backward, [(4, 3), (3, 2)], "w", "w -= 0.1 * dw"),
+    ],
+)
+def test_a_backward_that_changes_an_array_of_the_callers_fails(forward, backward, shapes, name, line):
+    report = check(forward, backward, tuple(RNG.normal(size=s) for s in shapes))
+    (finding,) = report.findings
+    assert (finding.name, finding.backward.text) == ("argument changed in place", line)
+    assert f"the caller's {name} holds" in finding.sentence
+
+
+def test_a_backward_may_change_what_its_forward_made():
+    def backward(dout, p):
+        p *= dout * (1 - p)
+        return p
+
+    def forward(x):
+        p = 1 / (1 + np.exp(-x))
+        return p.copy(), p
+
+    assert check(forward, backward, (RNG.normal(size=(4, 3)),))
