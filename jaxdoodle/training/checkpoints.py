@@ -32,6 +32,7 @@ from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.evaluation import Evaluation
 from jaxdoodle.training.fit_state import Epoch, FitState
+from jaxdoodle.training.hardware import processes
 from jaxdoodle.training.plan import Plan
 
 __all__ = ["Checkpoints", "Interrupted"]
@@ -134,6 +135,7 @@ class Checkpoints:
         self.caught = number
 
     def _after_chunk(self, run: FitState) -> None:
+        self.caught = processes.largest(self.caught)  # a signal to one of several processes ends all, after one chunk
         if self.caught:
             self._save(run, wait=True)
             raise Interrupted(self.caught)
@@ -193,7 +195,7 @@ def describe(
         "version": {"checkpoint": VERSION, "jaxdoodle": __version__, "jax": jax.__version__},
         "network": spec.to_dict(),
         "config": to_json(values),
-        "plan": {"steps": plan.steps, "batch_size": plan.batch_size, "chunks": len(plan.chunks)},
+        "plan": {"steps": plan.steps, "chunks": len(plan.chunks)},  # other devices leave out other drawings
         "data": {"train": train.digest, "validation": validation.digest if validation else None},
     }
     return json.loads(json.dumps(found, default=lambda value: type(value).__qualname__))

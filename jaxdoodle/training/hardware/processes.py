@@ -19,11 +19,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.training.hardware.devices import use_cpu_devices
 
-__all__ = ["NotFirst", "is_first", "join", "refuse_incomplete"]
+__all__ = ["NotFirst", "is_first", "join", "largest", "refuse_incomplete"]
 
 #: Seconds between two signs of life of a process.
 BEAT = 1.0
@@ -66,14 +67,24 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def largest(number: int) -> int:
+    """The largest of the numbers that the processes call it with, in each of them."""
+    if jax.process_count() == 1:
+        return number
+    from jax.experimental import multihost_utils
+
+    return int(np.max(multihost_utils.process_allgather(np.int32(number))))
+
+
 @contextmanager
 def join(
     coordinator: str | None = None, processes: int | None = None, process_id: int | None = None, *, devices: int = 1
 ) -> Iterator[int]:
     """Be one of several processes while the block runs. Call it before JAX computes anything.
 
-    A process whose block is done, or left by ``NotFirst``, waits until all are. Where one fails or is lost, the others
-    end with one line on stderr and exit code 1, wherever they are: nothing else ends a collective that waits.
+    A process whose block is done, or left by ``NotFirst`` or ``SystemExit``, waits until all are. Where one fails or is
+    lost, the others end with one line on stderr and exit code 1, wherever they are: nothing else ends a collective that
+    waits.
 
     Args:
       coordinator: ``HOST:PORT`` of process 0; ``None``: the cluster (Slurm, Kubernetes, MPI, a TPU pod) says.
@@ -99,7 +110,7 @@ def join(
     except RuntimeError as error:
         where = coordinator or "the cluster"
         raise FailedError(f"{where}: the processes do not find each other: {str(error).splitlines()[0]}") from None
-    watch = _Watch()
+    watch, leaving = _Watch(), None
     try:
         if devices % watch.count and devices > 1:
             raise InputError(f"devices is a multiple of the {watch.count} processes; got {devices}.")
@@ -108,14 +119,17 @@ def join(
         yield watch.own
     except NotFirst:
         pass
+    except SystemExit as error:
+        leaving = error
     except BaseException as error:
         if isinstance(error, Exception) and not isinstance(error, InputError | FailedError):
             time.sleep(LOST + 3 * BEAT)  # most likely a collective without a lost process, which the watch will name
-        code: Any = error.code if isinstance(error, SystemExit) else 2 if isinstance(error, InputError) else 1
-        atexit.register(_end, code)  # before JAX waits for the other processes
+        atexit.register(_end, 2 if isinstance(error, InputError) else 1)  # before JAX waits for the other processes
         raise
     watch.finish()
     jax.distributed.shutdown()
+    if leaving:
+        raise leaving
 
 
 class _Watch:
