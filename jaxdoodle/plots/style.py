@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,14 +83,15 @@ def figure(path: Path | str, height: float, heading: str, note: str) -> Iterator
 
 def import_matplotlib() -> None:
     """Import matplotlib also where ``$MPLBACKEND`` names a backend that is not here: no figure of ours uses it."""
+    named = os.environ.pop("MPLBACKEND", None)  # an import that fails half-way cannot be made again
     try:
         import matplotlib
-    except ValueError:
-        named = os.environ.pop("MPLBACKEND")
-        try:
-            import matplotlib  # noqa: F401
-        finally:
+    finally:
+        if named is not None:
             os.environ["MPLBACKEND"] = named
+    if named:
+        with suppress(ValueError):
+            matplotlib.rcParams["backend"] = named
 
 
 def fit(text: str, length: int) -> str:
