@@ -32,15 +32,22 @@ def init(spec: ModelSpec, key: Array) -> list[Params]:
 
     Args:
       spec: The network.
-      key: A key of ``jax.random``.
+      key: A key of ``jax.random``; that of one seed gives the same parameters whatever ``jax_default_prng_impl`` is.
 
     Returns:
       One dict of float32 arrays per layer, ``{}`` where there is nothing to learn.
     """
+    key = jax.random.wrap_key_data(_key_data(key)[:2], impl="threefry2x32")  # what a key of rbg holds twice
     return [
         layer.init(jax.random.fold_in(key, index), shape)
         for index, (layer, shape) in enumerate(zip(spec.layers, spec.shapes[:-1], strict=True))
     ]
+
+
+def _key_data(key: Array) -> Array:
+    typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
+    data: Array = jax.random.key_data(key) if typed else key  # of the older ``PRNGKey``
+    return data
 
 
 def forward(
