@@ -48,7 +48,8 @@ def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
     if white is None:
         white = 1 if most <= 1 else WHITE if 128 <= most <= WHITE else most
     if not (math.isfinite(most) and 0 <= least <= most <= white):
-        raise InputError(f"{name}: pixels are {least:g} to {most:g}; expected 0 to {white:g}, which is full ink.")
+        hint = "" if least >= 0 or not math.isfinite(most) else "; of standardized pixels, give images * std + mean"
+        raise InputError(f"{name}: pixels are {least:g} to {most:g}; expected 0 to {white:g}, which is full ink{hint}.")
     scaled = array.astype(np.float64) * (WHITE / white)
     whole = array.dtype.kind != "f" and np.array_equal(scaled, np.rint(scaled))
     whole = whole or (white == WHITE and np.array_equal(array, np.rint(array)))

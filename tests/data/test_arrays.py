@@ -67,8 +67,11 @@ REFUSED = [
     ((np.zeros((6, 3, 8, 8)), LABELS), r"images are of shape \(6, 3, 8, 8\); expected .*; the channels come last"),
     ((np.zeros((6, 8, 8, 4)), LABELS), "with 1 or 3 channels"),
     (([np.zeros((8, 8)), np.zeros((9, 8))], [0, 1]), "images differ in shape"),
-    ((np.full((6, 8, 8), -1.0), LABELS), "pixels are -1 to -1; expected 0 to 1, which is full ink"),
-    ((np.full((6, 8, 8), np.nan), LABELS), "pixels are nan to nan"),
+    (
+        (np.full((6, 8, 8), -1.0), LABELS),
+        r"pixels are -1 to -1; expected 0 to 1, .*; of standardized pixels, give images \* std \+ mean\.",
+    ),
+    ((np.full((6, 8, 8), np.nan), LABELS), r"pixels are nan to nan; expected 0 to nan, which is full ink\."),
     ((np.array([["a" * 3] * 4] * 6), LABELS), "images are <U3; expected numbers"),
     ((BYTES, np.full((6, 3), 1)), "a row of the labels is not one-hot"),
     ((BYTES, [0.5] * 6), r"labels are float64 of shape \(6,\); expected integers"),
