@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def line_of(report: Report) -> str:
-    names = "; ".join(f.name for f in report.findings)
+    names = "; ".join([f.name for f in report.findings] or report.notes)
     mark = "ok   " if report.passed else "FAIL "
     return f"{mark} {report.title}  {report.dtype}  {_worst(report)}  {names}".rstrip()
 
