@@ -35,5 +35,14 @@ def data_root() -> Path:
 @pytest.fixture
 def as_users_run():
     """JAX as it comes: float32, and the implicit promotion that optax counts on."""
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    from tests.fixtures.jax_modes import users_jax
+
+    with users_jax():
+        yield
+
+
+@pytest.fixture
+def nans():
+    """What is not finite is so on purpose, also where ``JAX_DEBUG_NANS`` is set."""
+    with jax.debug_nans(False):
         yield

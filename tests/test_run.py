@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import replace
 
-import jax
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from jaxdoodle.inference import Model, model_file
 from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import TrainConfig, evaluate
+from tests.fixtures.jax_modes import users_jax
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -36,7 +36,7 @@ def found(splits, spec, tmp_path_factory):
     epochs = []
     folder = tmp_path_factory.mktemp("run")
     config = TrainConfig(epochs=2, gradients="autodiff", seed=3)
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    with users_jax():
         done = run.train_model(
             spec,
             splits,

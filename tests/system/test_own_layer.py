@@ -13,6 +13,7 @@ import pytest
 import jaxdoodle as jd
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.gradcheck import layers
+from tests.fixtures.jax_modes import users_jax
 from tests.system import mine
 from tests.system.mine import DepthwiseConv2D, Huber, LayerNorm, Skip, Swish
 
@@ -38,7 +39,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def trained(data):
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    with users_jax():
         return jd.fit(SPEC, data.train, data.validation, jd.TrainConfig(epochs=25, learning_rate=5e-3))
 
 
@@ -60,7 +61,8 @@ def test_the_gradient_checker_proves_the_file():
 
 
 def test_the_gradient_checker_refuses_a_wrong_derivative(tmp_path):
-    wrong = MINE.read_text().replace("s + self.beta * x * s * (1 - s)", "s + x * s * (1 - s)")
+    swish = MINE.read_text().partition("\n\n\n@nn.layer\nclass LayerNorm")[0]
+    wrong = swish.replace("s + self.beta * x * s * (1 - s)", "s + x * s * (1 - s)")
     (tmp_path / "wrong.py").write_text(wrong)  # which is right for the default beta, 1
     done = jaxdoodle("check", tmp_path / "wrong.py")
     assert done.returncode == 1 and "FAIL  layer: Swish(beta=0.8)" in done.stdout

@@ -21,6 +21,7 @@ from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import Augment, Checkpoints, Interrupted, batches, checkpoints, loop
 from jaxdoodle.training.plan import choose
 from tests.fixtures.bars import CLASSES, CNN, CONFIG, SPEC, TRAIN, VALIDATION
+from tests.fixtures.jax_modes import users_jax
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -125,7 +126,7 @@ def test_without_orbax_the_message_says_what_to_install(tmp_path, monkeypatch):
 def stopped(tmp_path_factory):
     """The folder of a run that was stopped after its first epoch."""
     folder = tmp_path_factory.mktemp("stopped") / "checkpoints"
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    with users_jax():
         stop(folder, 10)
     return folder
 

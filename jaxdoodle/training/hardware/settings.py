@@ -22,8 +22,8 @@ def pinned(function: Callable[P, R]) -> Callable[P, R]:
       function: Any; what it compiles is compiled under these settings.
 
     Returns:
-      The function, on which ``JAX_ENABLE_X64``, ``JAX_DEFAULT_PRNG_IMPL``, ``JAX_THREEFRY_PARTITIONABLE`` and
-      ``JAX_DEFAULT_MATMUL_PRECISION`` have no effect.
+      The function, on which ``JAX_ENABLE_X64``, ``JAX_DEFAULT_PRNG_IMPL``, ``JAX_THREEFRY_PARTITIONABLE``,
+      ``JAX_DEFAULT_MATMUL_PRECISION`` and ``JAX_DEBUG_NANS`` have no effect.
     """
 
     @wraps(function)
@@ -34,6 +34,7 @@ def pinned(function: Callable[P, R]) -> Callable[P, R]:
                 jax.default_prng_impl("threefry2x32"),
                 jax.threefry_partitionable(True),
                 jax.default_matmul_precision(None),
+                jax.debug_nans(False),  # training looks at its losses and weights itself, and names the step
             ):
                 settings.enter_context(setting)
             return function(*args, **kwargs)

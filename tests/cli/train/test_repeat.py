@@ -6,6 +6,7 @@ import pytest
 
 from jaxdoodle.cli import main
 from jaxdoodle.core.record import Record
+from tests.fixtures.jax_modes import users_jax
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -15,10 +16,9 @@ WORDS = "--classes clock,hexagon --per-class 40 --model mlp --hidden 5,4 --epoch
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """The folder of a run."""
-    import jax
 
     folder = tmp_path_factory.mktemp("first")
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    with users_jax():
         assert main(["train", "--quiet", "--dataset", "doodles", *WORDS.split(), "--out", str(folder)]) == 0
     return folder
 

@@ -13,6 +13,7 @@ import pytest
 
 from jaxdoodle.cli import main
 from jaxdoodle.core.record import Record
+from tests.fixtures.jax_modes import users_jax
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -73,7 +74,6 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_one_that_was_not(number, cod
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """The folder of a run that was stopped by its user after two epochs."""
-    import jax
 
     from jaxdoodle.training import Checkpoints
 
@@ -84,7 +84,7 @@ def begun(tmp_path_factory):
         self.caught = signal.SIGINT if run.epoch == 2 else 0
         after(self, run)
 
-    with pytest.MonkeyPatch.context() as patch, jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    with pytest.MonkeyPatch.context() as patch, users_jax():
         patch.setattr(Checkpoints, "_after_chunk", interrupt)
         assert main([*WORDS.split(), "--out", str(folder / "runs" / "a")]) == 130
     return folder / "runs" / "a"

@@ -1,6 +1,5 @@
 """Several seeds: each is the run that it is alone, and one record holds them all."""
 
-import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,6 +7,7 @@ from scipy import stats
 from jaxdoodle.cli import main
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference import model_file
+from tests.fixtures.jax_modes import users_jax
 
 TRAIN = ["train", "--dataset", "doodles", "--model", "mlp", "--hidden", "4", "--per-class", "20", "--epochs", "1"]
 
@@ -15,7 +15,7 @@ TRAIN = ["train", "--dataset", "doodles", "--model", "mlp", "--hidden", "4", "--
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("seeds")
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+    with users_jax():
         assert main([*TRAIN, "--quiet", "--seed", "3", "--seeds", "2", "--out", str(path / "both")]) == 0
         assert main([*TRAIN, "--quiet", "--seed", "4", "--out", str(path / "alone")]) == 0
     return path

@@ -8,10 +8,17 @@ import pytest
 from jaxdoodle.training.config import DECAYING, OptimizerConfig
 from jaxdoodle.training.steps import optimizers
 
-pytestmark = pytest.mark.usefixtures("as_users_run")
+pytestmark = pytest.mark.usefixtures("as_users_run", "as_optax_runs")
 
 PARAMS = [{"w": jnp.asarray([[2.0, -1.0]], jnp.float32), "b": jnp.asarray([0.5], jnp.float32)}, {}]
 GRADS = [{"w": jnp.asarray([[0.3, -4.0]], jnp.float32), "b": jnp.asarray([1.0], jnp.float32)}, {}]
+
+
+@pytest.fixture
+def as_optax_runs():
+    """In training, the steps call optax so."""
+    with optimizers.as_optax_runs():
+        yield
 
 
 def make(name, learning_rate, **options):
