@@ -1,4 +1,4 @@
-"""A model that the command itself has trained."""
+"""A model that the command itself has trained; other trainings draw no figures, which take longer than they do."""
 
 import subprocess
 import sys
@@ -15,3 +15,11 @@ def trained(tmp_path_factory):
     result = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return out, result.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_figures():
+    """Figures of a run have tests of their own, and ``trained`` draws them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxdoodle.plots.run_figures.draw_figures", lambda *given, **named: None)
+        yield

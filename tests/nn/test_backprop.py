@@ -85,8 +85,9 @@ def draw(spec, inputs, dtype, batch=3):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("mode", KEYS)
+@pytest.mark.parametrize(
+    ("mode", "dtype"), [("training", np.float64), ("evaluation", np.float64), ("training", np.float32)]
+)
 def test_the_reverse_pass_gives_the_gradient_of_autodiff(name, dtype, mode):
     spec, loss, penalties = CASES[name]
     key = KEYS[mode]
@@ -110,7 +111,7 @@ def test_the_derivative_along_a_random_direction_is_that_of_central_differences(
     spec, loss, penalties = CASES["every kind of layer"]
     params, x, labels = draw(spec, "noise", np.float64)
     objective = jax.jit(model.loss_fn(spec, loss, penalties))
-    _, grads = backprop.value_and_grad(spec, loss, penalties)(params, x, labels, key=KEYS["training"])
+    _, grads = jax.jit(backprop.value_and_grad(spec, loss, penalties))(params, x, labels, key=KEYS["training"])
     rng = np.random.default_rng(3)
     direction = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape)), params)
     ahead, behind = (

@@ -9,6 +9,7 @@ from experiments import table
 from experiments.studies import few_drawings
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset
+from jaxdoodle.nn import mlp
 from jaxdoodle.training import TrainConfig
 
 
@@ -33,6 +34,7 @@ def test_every_size_is_trained_from_nothing_and_from_a_network_of_the_other_clas
     for name, value in {"SCORED": 3, "NEW_CLASSES": 2, "SIZES": (3, 5), "CLASSES": 2, "DRAWINGS": 6}.items():
         monkeypatch.setattr(few_drawings, name, value)
     monkeypatch.setattr(few_drawings, "OTHERS", TrainConfig(steps=1, batch_size=4))
+    monkeypatch.setattr(few_drawings, "digit_cnn", lambda names: mlp(names, (4,)))
     monkeypatch.setattr(few_drawings, "_all_drawings", lambda root: noise(4, 12))
     monkeypatch.setattr(few_drawings, "TrainConfig", lambda seed: TrainConfig(seed=seed, steps=1, batch_size=4))
     assert few_drawings.run(tmp_path, seeds=1) in (0, 1)
