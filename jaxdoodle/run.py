@@ -99,6 +99,7 @@ def train_model(
     optimizer: Optimizer | None = None,
     schedule: Schedule | None = None,
     loss: LossGiven | None = None,
+    outliers: NDArray[np.uint8] | None = None,
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
 ) -> Run:
@@ -116,6 +117,7 @@ def train_model(
       optimizer: In place of the config's; see ``fit``. The record names such objects, which no ``--config`` repeats.
       schedule: In place of the config's; see ``fit``.
       loss: In place of the config's; see ``fit``.
+      outliers: Drawings of other classes; see ``fit``.
       callbacks: Each is called after every epoch; see ``fit``.
       checkpoints: Where to keep checkpoints, and go on from; see ``fit``.
 
@@ -135,9 +137,10 @@ def train_model(
     if is_first():
         out_dir.mkdir(parents=True, exist_ok=True)
     given: dict[str, Any] = {"params": params, "optimizer": optimizer, "schedule": schedule, "loss": loss}
-    recorded = config_to_json(choose(config, splits.train))
+    recorded = config_to_json(choose(config, splits.train, loss))
+    after: dict[str, Any] = {"callbacks": callbacks, "checkpoints": checkpoints}
     on_disk, splits = splits, splits.in_memory()
-    result = fit(spec, on_disk.train, splits.validation, config, **given, callbacks=callbacks, checkpoints=checkpoints)
+    result = fit(spec, on_disk.train, splits.validation, config, **given, outliers=outliers, **after)
     if not is_first():
         raise NotFirst
     data = describe_data(on_disk)
@@ -155,8 +158,10 @@ def train_model(
         **(machine := describe_machine()),
     }
     temperature, abstain_below = 1.0, None
-    if "validation" in outputs and isinstance(config.loss, SoftmaxCrossEntropy):
+    is_softmax = isinstance(config.loss, SoftmaxCrossEntropy)
+    if "validation" in outputs and is_softmax:
         temperature = calibration.fit_temperature(outputs["validation"], splits.validation.labels)
+    if "validation" in outputs and (is_softmax or recorded["outliers"]):
         abstain_below = calibration.fit_abstention(energy(outputs["validation"]))
     model_path = out_dir / "model.npz"
     file = model_file.ModelFile(
@@ -193,6 +198,7 @@ def train_model(
             "spec": spec.to_dict() | {"classes": len(spec.classes)},
             "parameters": spec.param_count,
             **_objects(given, callbacks),
+            **({} if outliers is None else {"outliers_of_other_classes": len(outliers)}),
             "best_epoch": result.best_epoch,
             "interrupted": result.interrupted,
             "compile_seconds": round(result.compile_seconds, 3),

@@ -131,7 +131,7 @@ def training(options: argparse.Namespace, network: str) -> dict[str, Any]:
     for _ in range(ROUNDS[network]):
         for where in rates:
             _forget(some.images)
-            result = loop.fit(spec, places[where], None, TrainConfig(epochs=1))
+            result = loop.fit(spec, places[where], None, TrainConfig(epochs=1, outliers=0))
             rates[where].append(round(result.history[0].training.total / result.train_seconds))
             found["loss"][where] = [round(float(np.mean(part)), 2) for part in _ends(result.step_losses)]
             found.setdefault("peak_megabytes", _peak())  # with what is in memory for comparison it would be more

@@ -80,7 +80,12 @@ def measure(axis: str, value: int, devices: int) -> dict[str, float]:
         data = Dataset("noise", images, labels, spec.classes)
         epochs = max(1, min(5, 20_000 // count))
         config = TrainConfig(
-            epochs=epochs + 1, batch_size=batch_size, learning_rate=1e-4, schedule="constant", devices=devices
+            epochs=epochs + 1,
+            batch_size=batch_size,
+            learning_rate=1e-4,
+            schedule="constant",
+            devices=devices,
+            outliers=0,
         )
         result = loop.fit(spec, data, None, config)
     rate = statistics.median(epoch.training.total / epoch.seconds for epoch in result.history[1:])
@@ -159,7 +164,7 @@ def measure_member(folder: str, port: int, count: int, devices: int, number: int
     file = bitmaps.BitmapFile(path, *bitmaps_header(path))
     data = Dataset("noise", bitmaps.all_drawings([file]), labels, spec.classes)
     with processes.join(f"127.0.0.1:{port}", count, number) if count > 1 else nullcontext():
-        config = TrainConfig(epochs=2, batch_size=128 * devices, learning_rate=1e-4, devices=devices)
+        config = TrainConfig(epochs=2, batch_size=128 * devices, learning_rate=1e-4, devices=devices, outliers=0)
         clock: list[float] = []  # of the processor: seconds that others do not lengthen
         result = loop.fit(spec, data, None, config, callbacks=[lambda *_: clock.append(time.process_time())])
         epoch = result.history[1]

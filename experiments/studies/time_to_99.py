@@ -36,6 +36,7 @@ RECIPE: dict[str, Any] = {
     "optimizer": "adam",
     "learning_rate": 5e-3,
     "schedule": "one_cycle",
+    "outliers": 0,
 }
 
 

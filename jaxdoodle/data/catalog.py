@@ -11,8 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import DataWarning, InputError, did_you_mean
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import synthetic
 from jaxdoodle.data.dataset import Splits, read_names
 from jaxdoodle.data.readers import mini_mnist
@@ -27,6 +30,8 @@ NAMES = ("doodles", "mnist", "mnist-mini", "quickdraw")
 #: Dataset -> its folder in a data folder, laid out as by its publisher.
 FOLDERS = {"mnist": "mnist", "mnist-mini": "mnist_mini", "quickdraw": "quickdraw/full/numpy_bitmap"}
 CATEGORIES_FILE = "quickdraw/categories.txt"
+#: Most drawings of each other class, and of all of them together, that are taken to be refused.
+PER_OTHER_CLASS, MOST_OTHERS = 100, 4_096
 STROKES_FOLDER = "quickdraw/full/simplified"
 #: Default classes of doodles and quickdraw: those of Bilal Ahmad, "Doodle Classifier".
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
@@ -135,6 +140,34 @@ def load_dataset(
         wanted = Wanted(_composed(class_names(classes, None)), per_class, recognized_only, Broken(skip_broken))
         splits = load_path(path, wanted, validation, preprocessing, transpose)
     return replace(splits, loaded=settings)
+
+
+def load_other_classes(name_or_path: str | Path, splits: Splits, **settings: Any) -> NDArray[np.uint8] | None:
+    """Drawings of the classes that a dataset has besides some: what a network of these is to refuse.
+
+    Args:
+      name_or_path: Of the dataset, as for ``load_dataset``.
+      splits: What was loaded of it.
+      settings: The other arguments that it was loaded by.
+
+    Returns:
+      Some of the training drawings, uint8 ``(n, *splits.train.images.shape[1:])``; ``None`` where there are none.
+    """
+    wanted = settings.get("classes")
+    if wanted == "all" or (wanted is None and name_or_path not in ("doodles", "quickdraw")):
+        return None
+    try:
+        every = load_dataset(name_or_path, **settings | {"classes": "all", "per_class": PER_OTHER_CLASS}).train
+    except InputError as error:
+        warnings.warn(DataWarning(f"drawings of other classes are not taken to be refused: {error}"), stacklevel=2)
+        return None
+    if every.images.dtype != np.uint8 or every.images.shape[1:] != splits.train.images.shape[1:]:
+        return None
+    rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], splits.classes))
+    if not len(rows):
+        return None
+    spread = np.linspace(0, len(rows) - 1, min(len(rows), MOST_OTHERS)).astype(np.int64)
+    return np.asarray(every.images[np.unique(rows[spread])])
 
 
 def _composed(names: Sequence[str] | None) -> tuple[str, ...] | None:

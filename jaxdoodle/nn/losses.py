@@ -11,7 +11,7 @@ from jaxdoodle.core.types import Array, Residuals
 from jaxdoodle.nn.base import Loss, LossLike, SpecError, loss
 from jaxdoodle.nn.spec import ModelSpec
 
-__all__ = ["BinaryCrossEntropy", "MeanSquaredError", "SoftmaxCrossEntropy"]
+__all__ = ["BinaryCrossEntropy", "EnergyCrossEntropy", "MeanSquaredError", "SoftmaxCrossEntropy"]
 
 
 @loss
@@ -64,9 +64,7 @@ class BinaryCrossEntropy(Loss):
         if outputs.shape[1:] == (1,) and labels.ndim == 1:
             labels = labels[:, None].astype(outputs.dtype)
         targets = targets_like(outputs, labels)
-        top = lax.stop_gradient(jnp.maximum(outputs, 0))
-        softplus = top + jnp.log(jnp.exp(outputs - top) + jnp.exp(-top))  # log(1 + exp z), whatever the size of z
-        return (softplus - targets * outputs).mean(), (outputs, targets)
+        return (softplus(outputs) - targets * outputs).mean(), (outputs, targets)
 
     def backward(self, residuals: Residuals) -> Array:
         """``dlogits = (sigmoid(logits) - t) / size``."""
@@ -87,6 +85,55 @@ class MeanSquaredError(Loss):
         """``doutputs = 2 (outputs - t) / size``."""
         difference = residuals
         return 2 * difference / difference.size
+
+
+@loss
+class EnergyCrossEntropy(Loss):
+    """Whether an image is of one of the classes: binary cross-entropy, the energy score as its only logit.
+
+    The mean over the images of classes, plus ``outlier_weight`` times the mean over the outliers; of none it is 0.
+
+    Args:
+      outlier_weight: Factor of the outliers, above 0.
+
+    Raises:
+      SpecError: ``outlier_weight`` is out of its range.
+
+    Reference: Liu et al. 2020, "Energy-based Out-of-distribution Detection" (the score).
+    """
+
+    outlier_weight: float = 0.5
+    applies: ClassVar[str | None] = "Softmax"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.outlier_weight < float("inf"):
+            raise SpecError(f"outlier_weight is above 0; got {self.outlier_weight}.")
+
+    def forward(self, outputs: Array, labels: Array) -> tuple[Array, Residuals]:
+        """``sum_n a_n (log(1 + exp s_n) - t_n s_n)``, ``s = log sum exp logits``.
+
+        ``labels`` are integers ``(batch,)``, 0 for an outlier; t is 1 for the others, and a the share of an image.
+        """
+        if labels.shape != outputs.shape[:1] or not jnp.issubdtype(labels.dtype, jnp.integer):
+            expected = f"labels are integers of shape {outputs.shape[:1]}, 0 for an outlier"
+            raise ValueError(f"{expected}; got {labels.dtype} of shape {labels.shape}.")
+        known = (labels != 0).astype(outputs.dtype)
+        counts = jnp.maximum(known.sum(), 1), jnp.maximum((1 - known).sum(), 1)
+        share = known / counts[0] + self.outlier_weight * (1 - known) / counts[1]
+        top = lax.stop_gradient(outputs.max(axis=-1))
+        score = top + jnp.log(jnp.exp(outputs - top[:, None]).sum(axis=-1))
+        return (share * (softplus(score) - known * score)).sum(), (outputs, score, share, known)
+
+    def backward(self, residuals: Residuals) -> Array:
+        """``dlogits = a (sigmoid(s) - t) softmax(logits)``."""
+        logits, score, share, known = residuals
+        return (share * (jax.nn.sigmoid(score) - known))[:, None] * jnp.exp(logits - score[:, None])
+
+
+def softplus(z: Array) -> Array:
+    """``log(1 + exp z)``, whatever the size of z."""
+    top = lax.stop_gradient(jnp.maximum(z, 0))
+    return top + jnp.log(jnp.exp(z - top) + jnp.exp(-top))
 
 
 def targets_like(outputs: Array, labels: Array) -> Array:

@@ -45,9 +45,6 @@ def render_drawing(drawing: Drawing, preprocessing: Preprocessing) -> NDArray[np
 def render_drawings(drawings: Sequence[Drawing], preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Many drawings at once, as ``render_drawing`` has it.
 
-    For centering by mass they are painted in the middle, their center of mass is measured, and they are painted again
-    where they belong.
-
     Args:
       drawings: Raw or simplified.
       preprocessing: As for ``render_drawing``.
@@ -58,7 +55,15 @@ def render_drawings(drawings: Sequence[Drawing], preprocessing: Preprocessing) -
     Raises:
       InputError: One of them is no drawing.
     """
-    simple = [simplify(drawing) for drawing in drawings]
+    return render_simplified([simplify(drawing) for drawing in drawings], preprocessing)
+
+
+def render_simplified(simple: Sequence[Drawing], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """The same of drawings that are simplified already.
+
+    For centering by mass they are painted in the middle, their center of mass is measured, and they are painted again
+    where they belong.
+    """
     shape = preprocessing.image_shape[:2]
     stroke_width = stroke_width_of(preprocessing)
     scale = (preprocessing.longest_side - stroke_width) / (BOX - 1)  # bitmap pixels to a unit of the simplified drawing

@@ -179,7 +179,12 @@ class Checkpoints:
 
 
 def describe(
-    spec: ModelSpec, config: TrainConfig, plan: Plan, train: Dataset, validation: Dataset | None
+    spec: ModelSpec,
+    config: TrainConfig,
+    plan: Plan,
+    train: Dataset,
+    validation: Dataset | None,
+    outliers: NDArray[np.uint8] | None = None,
 ) -> dict[str, Any]:
     """What a run is of, as JSON values: a checkpoint of another run is refused.
 
@@ -189,6 +194,7 @@ def describe(
       plan: As ``make_plan`` gives it.
       train: The training set.
       validation: The validation set.
+      outliers: Drawings of other classes.
     """
     values = {field.name: getattr(config, field.name) for field in fields(config) if field.name != "devices"}
     found = {
@@ -196,7 +202,11 @@ def describe(
         "network": spec.to_dict(),
         "config": to_json(values),
         "plan": {"steps": plan.steps, "chunks": len(plan.chunks)},  # other devices leave out other drawings
-        "data": {"train": train.digest, "validation": validation.digest if validation else None},
+        "data": {
+            "train": train.digest,
+            "validation": validation.digest if validation else None,
+            "outliers": None if outliers is None else _digest(outliers.tobytes()).hex(),
+        },
     }
     return json.loads(json.dumps(found, default=lambda value: type(value).__qualname__))
 

@@ -120,12 +120,17 @@ class RegularizationConfig(_Options):
       class_weights: Factor of each class in the loss, or ``"balanced"``: n over classes times images of the class.
       ema_decay: Decay per step of an exponential moving average of the weights, which is then what is evaluated and
         kept; ``None``: no average.
+      outliers: How many drawings of no class a step shows for each of its images, so that the energy score tells them
+        apart (``steps.outliers``); 0: none; ``None``: as ``plan.choose`` says.
     """
 
     penalties: tuple[Penalty, ...] = ()
     augment: Augment | bool | None = None
     class_weights: str | tuple[float, ...] | None = None
     ema_decay: float | None = _option(None, "decay per step of the moving average that is kept", at_least=0, below=1)
+    outliers: float | None = _option(
+        None, "drawings of no class shown for each image, to be refused; 0: none; none: by the set", at_least=0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -185,7 +190,7 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
     Args:
       epochs, steps, loss, gradients: See ``OptimizerConfig``.
       optimizer, learning_rate, schedule, schedule_decay, clip_norm, patience, freeze, keep: See ``OptimizerConfig``.
-      penalties, augment, class_weights, ema_decay: See ``RegularizationConfig``.
+      penalties, augment, class_weights, ema_decay, outliers: See ``RegularizationConfig``.
       batch_size, sampling, seed: See ``DataConfig``.
       devices, matmul_precision: See ``HardwareConfig``.
 

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.errors import FailedError, InputError
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.network import products_per_image
@@ -36,6 +37,7 @@ from jaxdoodle.training.plan import Plan, choose, make_plan
 from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.steps.epoch import compile_epoch
 from jaxdoodle.training.steps.optimizers import Optimizer, Schedule, make_optimizer
+from jaxdoodle.training.steps.outliers import collect, join
 from jaxdoodle.training.steps.state import TrainState, init_state
 from jaxdoodle.training.steps.step import make_step
 
@@ -60,6 +62,7 @@ def fit(
     optimizer: Optimizer | None = None,
     schedule: Schedule | None = None,
     loss: LossGiven | None = None,
+    outliers: NDArray[np.uint8] | None = None,
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
@@ -78,6 +81,7 @@ def fit(
       schedule: ``schedule(step) -> learning rate``, in place of the config's learning rate and schedule.
       loss: In place of the config's: a loss, a hand-written pair ``(forward, backward)`` as ``nn.Loss`` describes them,
         or a JAX function ``(outputs, labels) -> value``, a mean or one value per image, with ``gradients="autodiff"``.
+      outliers: Drawings of other classes, uint8 ``(m, *spec.input_shape)``, shown among the outliers of the config.
       callbacks: Each is called after every epoch as ``callback(epoch, state, metrics)``: the epoch's number counted
         from 1, the ``TrainState`` (with ``params``, ``ema_params``, ``opt_state`` and ``step``), and the ``Epoch``.
         Where one returns ``True``, training ends.
@@ -95,16 +99,19 @@ def fit(
     """
     _refuse_mismatch(spec, train, validation, config)
     refuse_both(config, optimizer=optimizer, schedule=schedule, loss=loss)
-    config = replace(choose(config, train), loss=as_loss(config.loss if loss is None else loss, config.gradients))
+    config = choose(config, train, loss)
+    config = replace(config, loss=as_loss(config.loss if loss is None else loss, config.gradients))
     plan, weights = make_plan(config, train, products_per_image(spec)), class_weights(config.class_weights, train)
     length = {"steps": plan.steps, "steps_per_epoch": plan.steps_per_epoch}
     optimizer = optimizer or make_optimizer(config, **length, schedule=schedule)
     layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=isinstance(train.images, Bitmaps))
+    _refuse_outliers(outliers, spec, config)
+    shown = join(train, collect(train, config.seed, outliers), config.outliers) if config.outliers else None
     make = partial(make_step, divisor=train.preprocessing.divisor, weights=weights)
-    step = make(spec, optimizer, config, layout=layout)
+    step = make(spec, optimizer, config, join=shown, layout=layout)
     run = FitState(init_state(spec, optimizer, config, params))
     if checkpoints:
-        run = checkpoints.restore(run, describe(spec, config, plan, train, validation))
+        run = checkpoints.restore(run, describe(spec, config, plan, train, validation, outliers))
 
     put, shares = partial(place, shardings=layout.images), layout.devices if layout.shares_images else 1
     loader = DataLoader(train, config, plan.chunks, put, layout.read, shares)
@@ -175,6 +182,17 @@ def _refuse_mismatch(spec: ModelSpec, train: Dataset, validation: Dataset | None
         raise InputError("patience counts epochs without a better one on validation; there is no validation drawing.")
     if config.freeze and not any(spec.param_shapes[config.freeze :]):
         raise InputError(f"freeze is {config.freeze} of {len(spec.layers)} layers: no parameter is left to train.")
+
+
+def _refuse_outliers(outliers: NDArray[np.uint8] | None, spec: ModelSpec, config: TrainConfig) -> None:
+    """Raise ``InputError`` where outliers are given that are no such images, or that the config does not show."""
+    if outliers is None:
+        return
+    if outliers.dtype != np.uint8 or outliers.shape[1:] != spec.input_shape:
+        expected = f"uint8 (m, {', '.join(map(str, spec.input_shape))})"
+        raise InputError(f"outliers are {outliers.dtype} {outliers.shape}; expected {expected}.")
+    if not config.outliers:
+        raise InputError("outliers are given, and the config shows none; give its outliers, too, as 0.5.")
 
 
 def _refuse_divergence(run: FitState, new: int, plan: Plan, learning_rate: float) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import Array, Residuals
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.nn import Loss, LossLike
+from jaxdoodle.nn import EnergyCrossEntropy, Loss, LossLike
 from jaxdoodle.nn import loss as marked
 
-__all__ = ["LossGiven", "as_loss", "class_weights", "weighted"]
+__all__ = ["LossGiven", "as_loss", "class_weights", "weighted", "with_outliers"]
 
 #: A loss, a hand-written pair ``(forward, backward)``, or a function ``(outputs, labels) -> value`` for autodiff.
 LossGiven = LossLike | tuple[Callable[..., Any], Callable[..., Any]] | Callable[..., Any]
@@ -65,6 +65,28 @@ class _Weighted(Loss):
         """``doutputs_n = weights[label_n] / batch doutputs of loss_n``."""
         each, weights = residuals
         return weights[:, None] / len(weights) * jax.vmap(self.loss.backward)(each)[:, 0]
+
+
+@marked
+class WithOutliers(Loss):
+    """A loss of the first images, as many as there are labels, plus the energy's of all: the others are outliers."""
+
+    loss: Any
+    energy: Any = EnergyCrossEntropy()
+    applies = EnergyCrossEntropy.applies
+
+    def forward(self, outputs: Array, labels: Array) -> tuple[Array, Residuals]:
+        count = len(labels)
+        value, kept = self.loss.forward(outputs[:count], labels)
+        known = (jnp.arange(len(outputs)) < count).astype(jnp.int32)
+        extra, energy = self.energy.forward(outputs, known)
+        return value + extra, (kept, energy)
+
+    def backward(self, residuals: Residuals) -> Array:
+        """The sum of both gradients; the loss has none of the outliers."""
+        kept, energy = residuals
+        own, all_rows = self.loss.backward(kept), self.energy.backward(energy)
+        return all_rows + jnp.pad(own, ((0, len(all_rows) - len(own)), (0, 0)))
 
 
 def as_loss(given: Any, gradients: str) -> LossLike:
@@ -123,3 +145,8 @@ def class_weights(given: str | Sequence[float] | None, train: Dataset) -> tuple[
 def weighted(loss: LossLike, weights: tuple[float, ...] | None) -> LossLike:
     """The loss with each image's share multiplied by the weight of its class; itself without weights."""
     return loss if weights is None else _Weighted(loss, weights)
+
+
+def with_outliers(loss: LossLike) -> LossLike:
+    """The loss plus the energy's: outputs have more rows than there are labels, and those behind are of outliers."""
+    return WithOutliers(loss)

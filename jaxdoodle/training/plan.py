@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.nn import SoftmaxCrossEntropy
 from jaxdoodle.training.batches import chunk_sizes
 from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.steps.augmentation import Augment
@@ -31,6 +32,8 @@ SMALL_SET_RATE = 3e-3
 ADAM = ("adam", "adamw", "nadam")
 #: Training images below which a set is small, and below which its validation drawings are too few to choose an epoch.
 SMALL, FEW = 10_000, 1_000
+#: Outliers for each image, on sets of drawings that are not few, with softmax cross-entropy.
+OUTLIERS = 0.5
 #: Batch size below each number of training images.
 SMALL_BATCHES = ((FEW, 32), (SMALL, 64))
 
@@ -101,12 +104,13 @@ def make_plan(config: TrainConfig, train: Dataset, products: int = 1) -> Plan:
     return Plan(math.ceil(steps / steps_per_epoch), steps, batch_size, chunks)
 
 
-def choose(config: TrainConfig, train: Dataset) -> TrainConfig:
-    """The config with length, batch size, learning rate, augmentation and epoch kept chosen where it leaves them open.
+def choose(config: TrainConfig, train: Dataset, loss: object = None) -> TrainConfig:
+    """The config with length, batch size, learning rate, augmentation, outliers and epoch kept chosen where it is open.
 
     Args:
-      config: How to train. With epochs or steps nothing is chosen by the size of the set.
+      config: How to train. With epochs or steps nothing but outliers is chosen by the size of the set.
       train: The training set.
+      loss: In place of the config's, if any.
 
     Returns:
       A config that chooses the same for any set.
@@ -121,8 +125,14 @@ def choose(config: TrainConfig, train: Dataset) -> TrainConfig:
         epochs = max(EPOCHS, min(needed, MOST_EPOCHS))
     rate = SMALL_SET_RATE if small and config.optimizer in ADAM else LEARNING_RATE
     augment = Augment() if config.augment is None and small else config.augment
+    outliers = config.outliers
+    if outliers is None:
+        drawings = not train.preprocessing.as_is and train.preprocessing.image_shape[2] == 1
+        scored = loss is None and isinstance(config.loss, SoftmaxCrossEntropy)
+        outliers = OUTLIERS if drawings and scored and count >= FEW else 0.0
     return replace(
         config,
+        outliers=outliers,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=config.learning_rate or rate,
@@ -140,4 +150,6 @@ def summarize(config: TrainConfig, train: Dataset) -> str:
         why = "as epochs or steps are given, nothing is chosen by the size of the set"
     augmented = f"augmentation {'on' if chosen.augment else 'off'}"
     length = f"{plan.epochs:,} epochs, {plan.steps:,} steps of {plan.batch_size} images"
-    return f"training: {length}, learning rate {chosen.learning_rate:g}, {augmented}, {chosen.keep} epoch kept; {why}"
+    shown = f"{chosen.outliers:g} outliers for each image" if chosen.outliers else "no outliers"
+    rate = f"learning rate {chosen.learning_rate:g}"
+    return f"training: {length}, {rate}, {augmented}, {shown}, {chosen.keep} epoch kept; {why}"

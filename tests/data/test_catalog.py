@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import NAMES, catalog, data_root, list_datasets, load_dataset, synthetic, verify
+from jaxdoodle.data.catalog import load_other_classes
 from jaxdoodle.data.dataset import SPLIT_NAMES
 from jaxdoodle.data.readers.idx import MNIST_SHA256
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
@@ -110,6 +112,29 @@ def test_a_drawing_of_quickdraw_keeps_its_side_when_the_cap_grows(root, bitmaps)
     few, many = (load_dataset("quickdraw", root=root, classes="all", per_class=n) for n in (10, 40))
     for split in SPLIT_NAMES:
         assert set(getattr(few, split).digests) <= set(getattr(many, split).digests)
+
+
+def test_drawings_of_other_classes_are_training_drawings_of_those_that_were_not_chosen(root, bitmaps, monkeypatch):
+    chosen = {"root": root, "classes": "ant,zebra", "per_class": 20}
+    splits, bat = (
+        load_dataset("quickdraw", **chosen | wanted) for wanted in ({}, {"classes": "bat", "per_class": 100})
+    )
+    others = load_other_classes("quickdraw", splits, **chosen)
+    np.testing.assert_array_equal(others, bat.train.images)
+    monkeypatch.setattr(catalog, "MOST_OTHERS", 3)
+    assert len(load_other_classes("quickdraw", splits, **chosen)) == 3
+    assert len(load_other_classes(str(bitmaps), splits, classes="ant,zebra")) == 3
+    assert load_other_classes("quickdraw", splits, **chosen | {"classes": "all"}) is None
+    whole = load_dataset("quickdraw", root=root, classes="all")
+    assert load_other_classes("quickdraw", whole, root=root, classes="zebra,ant,bat") is None
+    assert load_other_classes(str(bitmaps), whole) is None
+
+
+def test_other_classes_that_cannot_be_read_are_named_and_left_out(root, bitmaps):
+    splits = load_dataset("quickdraw", root=root, classes="ant")
+    (bitmaps / "bat.npy").write_bytes(b"broken")
+    with pytest.warns(DataWarning, match="drawings of other classes are not taken to be refused: .*bat.npy"):
+        assert load_other_classes("quickdraw", splits, root=root, classes="ant") is None
 
 
 def test_a_folder_of_bitmaps_is_a_dataset(bitmaps):

@@ -9,7 +9,7 @@ from jax.test_util import check_vjp
 from scipy.special import expit, log_softmax
 
 from jaxdoodle.nn import Dense, ModelSpec, Sigmoid, Softmax, SpecError, losses
-from jaxdoodle.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from jaxdoodle.nn.losses import BinaryCrossEntropy, EnergyCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 
 RNG = np.random.default_rng(1)
 LABELS = RNG.integers(0, 5, 7)
@@ -20,7 +20,7 @@ CASES = [
     (loss, labels)
     for loss in (SoftmaxCrossEntropy(), SoftmaxCrossEntropy(0.1), BinaryCrossEntropy(), MeanSquaredError())
     for labels in (LABELS, ONE_HOT, ONE_HOT.astype(int), SOFT, UNNORMALIZED)
-]
+] + [(EnergyCrossEntropy(0.3), labels) for labels in (LABELS, np.zeros(7, int), np.ones(7, int))]
 LOGITS = {
     "noise": RNG.normal(size=(7, 5)),
     "all equal": np.zeros((7, 5)),
@@ -30,7 +30,7 @@ TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
 def test_every_loss_is_covered():
-    assert {type(loss) for loss, _ in CASES} == {SoftmaxCrossEntropy, BinaryCrossEntropy, MeanSquaredError}
+    assert {type(loss) for loss, _ in CASES} == {getattr(losses, name) for name in losses.__all__}
 
 
 @pytest.mark.parametrize("loss, labels", CASES)
@@ -106,3 +106,23 @@ def test_a_loss_from_logits_refuses_a_network_that_ends_in_probabilities(loss, l
 def test_label_smoothing_outside_its_range_is_refused():
     with pytest.raises(SpecError, match="label_smoothing is at least 0 and below 1; got 1"):
         SoftmaxCrossEntropy(1)
+
+
+def test_energy_cross_entropy_is_that_of_one_more_class_whose_logit_is_0():
+    logits, classes = jnp.asarray(LOGITS["noise"]), jnp.asarray(LABELS[:4])
+    background = jnp.concatenate([logits, jnp.zeros((7, 1))], axis=1)
+    expected = SoftmaxCrossEntropy().forward(background, jnp.asarray([*LABELS[:4], 5, 5, 5]))[0]
+    energy = EnergyCrossEntropy(3 / 4).forward(logits, jnp.asarray([1, 2, 1, 1, 0, 0, 0]))
+    found = SoftmaxCrossEntropy().forward(logits[:4], classes)[0]
+    np.testing.assert_allclose(4 / 7 * (found + energy[0]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("labels", [ONE_HOT, LABELS[:6], LABELS.astype(float)])
+def test_energy_cross_entropy_refuses_what_is_no_integer_for_each_image(labels):
+    with pytest.raises(ValueError, match=r"labels are integers of shape \(7,\), 0 for an outlier; got"):
+        EnergyCrossEntropy().forward(jnp.asarray(LOGITS["noise"]), jnp.asarray(labels))
+
+
+def test_the_weight_of_outliers_is_above_0():
+    with pytest.raises(SpecError, match="outlier_weight is above 0; got 0"):
+        EnergyCrossEntropy(0)

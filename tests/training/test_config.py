@@ -25,6 +25,7 @@ REFUSED = [
     ({"epochs": 2, "steps": 5}, "epochs and steps are two ways to say how long; got 2 and 5"),
     ({"batch_size": 0}, "batch_size is at least 1; got 0"),
     ({"learning_rate": float("nan")}, "learning_rate is above 0; got nan"),
+    ({"outliers": -1}, "outliers is at least 0; got -1"),
     ({"ema_decay": 1.0}, "ema_decay is at least 0 and below 1; got 1.0"),
     ({"clip_norm": 0.0}, "clip_norm is above 0; got 0.0"),
     ({"gradients": "torch"}, "'torch' is not known; there are hand, autodiff"),

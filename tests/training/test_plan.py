@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.nn import BinaryCrossEntropy
+from jaxdoodle.preprocessing import Preprocessing
 from jaxdoodle.training import Augment, TrainConfig, batches
 from jaxdoodle.training.plan import choose, make_plan, summarize
 from tests.fixtures.bars import TRAIN
@@ -41,17 +43,30 @@ def test_what_is_left_open_is_chosen_by_the_size_of_the_set(count, epochs, steps
     assert config.keep == ("last" if count < 1_000 else "best")
     assert config.learning_rate == rate and choose(config, of_size(60_000)) == config
     said = f"{epochs} epochs, {steps:,} steps of {batch_size} images, learning rate {rate:g}, augmentation "
-    said += f"{'on' if augmented else 'off'}, {config.keep} epoch kept; what is not"
+    shown = "0.5 outliers for each image" if count >= 1_000 else "no outliers"
+    said += f"{'on' if augmented else 'off'}, {shown}, {config.keep} epoch kept; what is not"
     assert summarize(TrainConfig(), train).startswith(f"training: {said}")
 
 
 @pytest.mark.parametrize("length", [{"epochs": 3}, {"steps": 3}])
 def test_where_epochs_or_steps_are_given_the_size_of_the_set_chooses_nothing(length):
     config = TrainConfig(**length)
-    assert choose(config, of_size(70)) == replace(config, batch_size=128, learning_rate=1e-3, keep="best")
+    chosen = {"batch_size": 128, "learning_rate": 1e-3, "keep": "best", "outliers": 0.0}
+    assert choose(config, of_size(70)) == replace(config, **chosen)
     assert summarize(config, of_size(70)).endswith(
-        "augmentation off, best epoch kept; as epochs or steps are given, nothing is chosen by the size of the set"
+        "no outliers, best epoch kept; as epochs or steps are given, nothing is chosen by the size of the set"
     )
+
+
+@pytest.mark.parametrize("config", [TrainConfig(), TrainConfig(epochs=3), TrainConfig(outliers=2.0)], ids=str)
+def test_outliers_are_shown_on_sets_of_drawings_that_are_not_few_with_softmax_cross_entropy(config):
+    given = config.outliers
+    assert choose(config, of_size(1_000)).outliers == (given or 0.5)
+    as_is = replace(of_size(1_000), preprocessing=Preprocessing(centering="as-is"))
+    for train, loss in ((of_size(999), None), (as_is, None), (of_size(1_000), BinaryCrossEntropy())):
+        assert choose(config, train, loss).outliers == (given or 0.0)
+    assert choose(replace(config, loss=BinaryCrossEntropy()), of_size(1_000)).outliers == (given or 0.0)
+    assert choose(replace(config, outliers=0), of_size(1_000)).outliers == 0
 
 
 @given(

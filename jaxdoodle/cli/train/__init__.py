@@ -131,6 +131,7 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     """
     from jaxdoodle.cli.progress import Progress
     from jaxdoodle.data import load_dataset
+    from jaxdoodle.data.catalog import load_other_classes
     from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
     from jaxdoodle.training import Checkpoints
     from jaxdoodle.training.callbacks import MetricsFiles, TensorBoard
@@ -145,6 +146,8 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
     params, taken = network.start(options, spec, splits)
     title = f"{splits.name}, {Path(options.model).stem}"
     drawings, settings = describe_data(splits) if first else {}, config_to_json(choose(config, splits.train))
+    loading = {"root": options.data_dir, **chosen}
+    others = load_other_classes(options.dataset, splits, **loading) if settings["outliers"] else None
     if first and source and before and repeat.is_exact(options):
         same = {"devices": before.config.get("devices")} if options.resume is not None else {}  # they may change
         repeat.refuse_difference(source, before, settings | same, drawings)
@@ -164,6 +167,8 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
         show(splits.summary)  # counts duplicates, which takes a while
     show(spec.summary())
     show(summarize(config, splits.train) + taken)
+    if others is not None:
+        show(f"outliers: {len(others):,} drawings of other classes of {splits.name} are among them")
     logs: list[Any] = [MetricsFiles(out_dir)] if first else []
     if first and options.log == "tensorboard":
         logs.append(TensorBoard(out_dir / "tensorboard"))
@@ -182,6 +187,7 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
                 command=command,
                 options=given,
                 params=params,
+                outliers=others,
                 callbacks=[progress, *logs],
                 checkpoints=checkpoints,
             )

@@ -15,7 +15,7 @@ from jaxdoodle.nn.fused import fuse
 from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
 from jaxdoodle.training.hardware.layout import Layout
-from jaxdoodle.training.losses import weighted
+from jaxdoodle.training.losses import weighted, with_outliers
 from jaxdoodle.training.steps.augmentation import Augment, apply
 from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
 from jaxdoodle.training.steps.state import TrainState, update_ema
@@ -33,6 +33,7 @@ def make_step(
     *,
     divisor: float,
     weights: tuple[float, ...] | None = None,
+    join: Callable[[Array, Array], Array] | None = None,
     layout: Layout = Layout(),  # noqa: B008 - frozen
 ) -> Step:
     """A pure function that makes one update of the weights.
@@ -43,18 +44,20 @@ def make_step(
       config: Of which loss, penalties, gradients, augmentation, frozen layers, moving average and precision are used.
       divisor: Pixels are divided by it.
       weights: Of the classes in the loss; ``None``: all alike.
+      join: Puts outliers behind the images, by a key: as ``outliers.join`` gives it. ``None``: there are none.
       layout: What devices share of a step.
 
     Returns:
       ``step(state, images, labels, *, statistics=True) -> (state, (loss, correct))``, with images
-      ``(batch, *spec.input_shape)``, labels int32 ``(batch,)``, the loss with penalties, and the number of correct
-      answers, with dropout on; running statistics move where ``statistics`` is true.
+      ``(batch, *spec.input_shape)``, labels int32 ``(batch,)``, the loss with penalties and outliers, and the number of
+      correct answers, with dropout on; running statistics move where ``statistics`` is true.
     """
     count = config.freeze
     frozen = ModelSpec(spec.layers[:count], spec.input_shape)
     trained = ModelSpec(spec.layers[count:], frozen.output_shape, spec.classes)
     penalties = [one for penalty in config.penalties for one in _after(count, penalty)]
     loss, fixed = weighted(config.loss, weights), fuse(frozen, jax.default_backend())
+    loss = with_outliers(loss) if join else loss
     value_and_grad = layout.differentiate(backprop.GRADIENTS[config.gradients](trained, loss, penalties))
     update = optax.with_extra_args_support(optimizer).update  # some want the loss, too
 
@@ -62,7 +65,11 @@ def make_step(
         state: TrainState, images: Array, labels: Array, *, statistics: bool = True
     ) -> tuple[TrainState, tuple[Array, Array]]:
         key = jax.random.fold_in(state.key, state.step)
-        x = scale(images, divisor)
+        x = images
+        if join:
+            key, outlier_key = jax.random.split(key)
+            x = join(outlier_key, x)
+        x = scale(x, divisor)
         if isinstance(config.augment, Augment):
             key, augment_key = jax.random.split(key)
             x = apply(config.augment, augment_key, x)
@@ -79,7 +86,7 @@ def make_step(
             before = state.params[count:]
             moved = [{name: old[name] for name in new} for old, new in zip(before, moved, strict=True)]
         params = [{**p, **new} for p, new in zip(params, moved, strict=True)]
-        correct = jnp.sum(aux.logits.argmax(axis=-1) == labels, dtype=jnp.int32)
+        correct = jnp.sum(aux.logits[: len(labels)].argmax(axis=-1) == labels, dtype=jnp.int32)
         average = update_ema(config.ema_decay, (state.ema_params or [])[count:], params, state.step)
         ema_params = None if average is None else [*still, *average]
         return TrainState([*still, *params], opt_state, ema_params, state.step + 1, state.key), (loss, correct)

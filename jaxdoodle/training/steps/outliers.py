@@ -1,0 +1,73 @@
+"""Outliers: what is shown beside the drawings of a step as of no class, drawn anew at every step, on the device.
+
+They come from generated drawings and, where there are some, from drawings of other classes. Most are shown as they
+are, the others mixed: laid over a drawing of the step, or half of one and half of another.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.lazy import jax, jnp
+from jaxdoodle.core.types import Array, NDArray
+from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.data.synthetic.outliers import generate_outliers
+from jaxdoodle.preprocessing.config import POLARITIES
+
+__all__ = ["GENERATED", "collect", "join"]
+
+#: Number of generated drawings: they take two seconds and 6.4 MB.
+GENERATED = 8_192
+#: Which fraction is laid over a drawing, and which is halves of two.
+OVER, HALVES = 0.25, 0.25
+#: Pixels by which the line between two halves may pass the middle.
+OFF_CENTER = 4.0
+
+
+def collect(train: Dataset, seed: int, others: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """What outliers are made of.
+
+    Args:
+      train: The training set: its preprocessing, and its classes, which are not among them.
+      seed: Of the generated ones.
+      others: uint8 ``(m, *image_shape)``, drawings of other classes.
+
+    Returns:
+      uint8 ``(n, *image_shape)``.
+    """
+    rng = np.random.default_rng((seed, 1))  # another one than that of the order of the images
+    generated = generate_outliers(train.preprocessing, GENERATED, rng, classes=train.classes)
+    return generated if others is None else np.concatenate([generated, others])
+
+
+def join(train: Dataset, outliers: NDArray[np.uint8], share: float) -> Any:
+    """A function that puts outliers behind the images of a step.
+
+    Args:
+      train: The training set: the polarity of its images.
+      outliers: As ``collect`` gives them.
+      share: How many outliers there are for each image.
+
+    Returns:
+      ``join(key, images) -> images``: ``(batch, *image_shape)`` to ``(batch + ceil(share * batch), *image_shape)``.
+    """
+    over = "maximum" if train.preprocessing.polarity == POLARITIES[0] else "minimum"
+
+    def joined(key: Array, images: Array) -> Array:
+        count = math.ceil(share * len(images))
+        rows_key, mix_key = jax.random.split(key)
+        rows = jax.random.randint(rows_key, (2, count), 0, len(outliers))
+        a, b = jnp.asarray(outliers)[rows].astype(images.dtype)
+        own = jnp.resize(images, a.shape)
+        kind, angle, place = jax.random.uniform(mix_key, (3, count, 1, 1, 1))
+        y, x = (jnp.arange(size) - (size - 1) / 2 for size in images.shape[1:3])
+        direction = 2 * math.pi * angle
+        across = jnp.cos(direction) * x[:, None] + jnp.sin(direction) * y[:, None, None]
+        first = across > OFF_CENTER * (2 * place - 1)
+        halves = jnp.where((kind > 1 - HALVES) & first, b, a)
+        return jnp.concatenate([images, jnp.where(kind < OVER, getattr(jnp, over)(a, own), halves)])
+
+    return joined
