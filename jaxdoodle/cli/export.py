@@ -10,8 +10,8 @@ import numpy as np
 
 from jaxdoodle.cli.options import add_data_dir, add_layers, layers_of, model_path
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.types import NDArray
-from jaxdoodle.formats import FORMATS, export, format_of, quantize
+from jaxdoodle.formats import FORMATS, format_of, quantize, refuse, write
+from jaxdoodle.formats.fold import InferenceLayer
 from jaxdoodle.inference import model_file
 
 #: Training drawings that int8 is calibrated on.
@@ -38,15 +38,20 @@ def run(options: argparse.Namespace) -> int:
     """Write the file, and for int8 print how the accuracy changes. Raises ``InputError``."""
     format = options.format or format_of(options.out)
     model = model_file.read(model_path(options.model), layers_of(options.layers))
-    images, lines = _calibrate(model, options) if options.quantize else (None, [])
-    export(model, options.out, format, quantize=options.quantize, images=images)
-    files = options.out.iterdir() if options.out.is_dir() else [options.out]
-    print(f"{options.out}: {format}, {sum(map(os.path.getsize, files)):,} bytes", *lines, sep="\n")
+    refuse(model, format, options.quantize)
+    layers, lines = _quantized(model, options, FORMATS[format].quantizes) if options.quantize else (None, [])
+    for path in write(model, options.out, format, layers):
+        files = path.iterdir() if path.is_dir() else [path]
+        print(f"{path}: {format}, {sum(map(os.path.getsize, files)):,} bytes")
+    for line in lines:
+        print(line)
     return 0
 
 
-def _calibrate(model: model_file.ModelFile, options: argparse.Namespace) -> tuple[NDArray[np.uint8] | None, list[str]]:
-    """Calibration images, ``None`` for the reference examples, and the accuracy before and after."""
+def _quantized(
+    model: model_file.ModelFile, options: argparse.Namespace, levels: int
+) -> tuple[list[InferenceLayer], list[str]]:
+    """The layers in int8, and in words what that changes."""
     from jaxdoodle.data import load_dataset
 
     name = options.dataset or model.provenance.get("dataset")
@@ -58,16 +63,16 @@ def _calibrate(model: model_file.ModelFile, options: argparse.Namespace) -> tupl
         if options.dataset:
             raise
         count = len(model.golden_inputs)
-        return None, [
+        return quantize.int8_layers(model, model.golden_inputs, levels), [
             f"int8 is calibrated on {count} reference examples of the model and not measured: {error}",
             "--dataset NAME calibrates and measures it on a dataset",
         ]
     chosen = np.random.default_rng(0).permutation(len(splits.train))[:CALIBRATION]
-    images, test = splits.train.images[np.sort(chosen)], splits.test
+    layers, test = quantize.int8_layers(model, splits.train.images[np.sort(chosen)], levels), splits.test
     before = model.network.logits(test.images).argmax(axis=1)
-    after = quantize.logits(model, quantize.int8_layers(model, images), test.images).argmax(axis=1)
+    after = quantize.logits(model, layers, test.images).argmax(axis=1)
     right = [int((found == test.labels).sum()) for found in (before, after)]
-    return images, [
+    return layers, [
         f"on the {len(test):,} test drawings of {name}, float32 is right on {right[0]:,}, int8 on {right[1]:,} "
         f"({100 * (right[1] - right[0]) / len(test):+.2f} points); {int((before != after).sum()):,} answers differ"
     ]

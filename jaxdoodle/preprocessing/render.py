@@ -81,5 +81,6 @@ def render_simplified(simple: Sequence[Drawing], preprocessing: Preprocessing) -
 
 def _centers_of_mass(bitmaps: NDArray[np.uint8]) -> NDArray[np.float64]:
     """``(n, height, width)`` -> (row, column) of each, ``(n, 2)``; of blank ones (0, 0)."""
-    sides = [np.maximum(bitmaps.sum(axis=axis, dtype=np.float64), 1e-9) for axis in (2, 1)]
-    return np.stack([side @ np.arange(side.shape[1]) / side.sum(axis=1) for side in sides], axis=1)
+    rows, columns = (bitmaps.sum(axis=axis, dtype=np.float64) for axis in (2, 1))
+    total = np.maximum(rows.sum(axis=1), 1)
+    return np.stack([side @ np.arange(side.shape[1]) / total for side in (rows, columns)], axis=1)

@@ -21,6 +21,9 @@ SPUR_DEPTH = 0.8
 WORK_SCALE, MAX_WORK_SIDE = 6, 512
 #: Ink wider than so many of the expected stroke widths is a filled shape, not a line.
 MAX_WIDTH_RATIO = 3.5
+#: Ink is what is more than this fraction as strong as the strongest; above a half by more than float32 rounds, so that
+#: what lies in the middle is background by every implementation.
+MIDDLE = np.float32(0.50001)
 #: (row, column) of the eight neighbors in a square of three pixels, clockwise, from above.
 NEIGHBORS = ((0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0))
 
@@ -93,10 +96,10 @@ def _enlarged(ink: NDArray[np.float32], zoom: float) -> NDArray[np.bool_]:
     height, width = (int(np.ceil(n * zoom)) for n in ink.shape)
     if zoom >= 1:
         large = resample(ink, zoom, (0.0, 0.0), (height, width))
-        return large > 0.5 * large.max()
+        return large > MIDDLE * large.max()
     # the strongest of each area, not the mean: strokes narrower than a pixel must not fade away
     rows, columns = (np.arange(m) * n // m for m, n in zip((height, width), ink.shape, strict=True))
-    return np.maximum.reduceat(np.maximum.reduceat(ink, rows, axis=0), columns, axis=1) > 0.5 * ink.max()
+    return np.maximum.reduceat(np.maximum.reduceat(ink, rows, axis=0), columns, axis=1) > MIDDLE * ink.max()
 
 
 def _width(line: NDArray[np.bool_], depth: NDArray[np.float32], max_depth: int) -> float:

@@ -201,15 +201,20 @@ def _spans(start: NDArray[Any], end: NDArray[Any], radius: float, shape: tuple[i
     return count, line, left, np.maximum(left, right)
 
 
-def _disk_half_width(radius: float) -> NDArray[np.float32]:
-    """Half the width of a disk, in steps, at even heights from 0 to ``radius``; then -infinity, for beyond it.
+def disk_corners(radius: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y of the corners of a disk in its first quarter, from y = 0 on.
 
     The disk is a polygon with its corners on the circle, within a tenth of a pixel of it, as in cairo.
     """
     sides = 2 * np.ceil(np.pi / np.arccos(max(1 - 0.1 / radius, 0)))
-    corners = np.arange(sides // 4 + 1) * 2 * np.pi / sides
-    heights = np.linspace(0, radius, 1024)
-    widths = np.interp(heights, radius * np.sin(corners), radius * np.cos(corners), right=-np.inf)
+    angles = np.arange(sides // 4 + 1) * 2 * np.pi / sides
+    return radius * np.cos(angles), radius * np.sin(angles)
+
+
+def _disk_half_width(radius: float) -> NDArray[np.float32]:
+    """Half the width of a disk, in steps, at even heights from 0 to ``radius``; then -infinity, for beyond it."""
+    x, y = disk_corners(radius)
+    widths = np.interp(np.linspace(0, radius, 1024), y, x, right=-np.inf)
     return _STEPS * np.append(widths, -np.inf).astype(np.float32)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError, install_hint
-from jaxdoodle.formats import FORMATS, export, format_of, quantize
+from jaxdoodle.formats import FORMATS, export, fold, format_of, quantize
 from jaxdoodle.formats.weights import import_weights
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
@@ -40,10 +40,13 @@ def test_the_suffix_of_the_path_says_the_format(format, digits, path, tmp_path):
     data = out.read_bytes()
     if BEGINS[format]:
         assert data.startswith(BEGINS[format])
-    assert list(tmp_path.iterdir()) == [out]
+    beside = [out.with_suffix(suffix) for suffix in FORMATS[format].beside]
+    assert sorted(tmp_path.iterdir()) == sorted([out, *beside])
+    (tmp_path / "again").mkdir()
     for source in (Model.from_file(digits), path, str(path)):
-        export(source, tmp_path / "again", format)
-        assert (tmp_path / "again").read_bytes() == data
+        written = export(source, tmp_path / "again" / "out", format)
+        assert [file.name for file in written] == ["out", *(file.name for file in beside)]
+        assert written[0].read_bytes() == data
 
 
 def test_npz_is_the_native_file(path, tmp_path):
@@ -136,7 +139,7 @@ def test_a_place_that_cannot_be_written_is_named(path, tmp_path):
 
 
 def test_an_export_that_fails_leaves_the_old_file(path, tmp_path, monkeypatch):
-    def fail(model, path):
+    def fail(model, path, name):
         path.write_text("half")
         raise OSError(28, "No space left on device")
 
@@ -178,19 +181,41 @@ def test_each_output_has_its_own_scale(digits, images_for):
     """Channels of very different size lose equally little."""
     params = [dict(p) for p in digits.params]
     params[0]["w"] = params[0]["w"] * np.logspace(-3, 3, 8).astype(np.float32)
-    folded = quantize.int8_layers(dataclasses.replace(digits, params=params), images_for(digits, 4))[0]
-    rebuilt = folded.int8.w * folded.int8.w_scale
-    largest = np.abs(params[0]["w"]).max(axis=(0, 1, 2))
-    assert (np.abs(rebuilt - params[0]["w"]).max(axis=(0, 1, 2)) <= largest / 254 * 1.001).all()
-    assert (
-        folded.int8.w.dtype == np.int8 and np.abs(folded.int8.w.astype(int)).max(axis=(0, 1, 2)).tolist() == [127] * 8
-    )
+    model, images = dataclasses.replace(digits, params=params), images_for(digits, 4)
+    exact, rounded = fold.fold_for_inference(model)[:1], quantize.int8_layers(model, images)[:1]
+    assert rounded[0].int8.w.dtype == np.int8
+    expected, found = (quantize.logits(model, layers, images) for layers in (exact, rounded))
+    assert ((found - expected).std(axis=(0, 1, 2)) <= 0.01 * expected.std(axis=(0, 1, 2))).all()
 
 
-def test_a_sum_that_might_not_fit_is_refused(digits, monkeypatch):
-    monkeypatch.setattr(quantize, "MAX_INPUTS", 100)
-    with pytest.raises(InputError, match="int8 takes at most 100"):
+def test_rounding_makes_up_for_what_it_changes(digits, images_for):
+    """The outputs for the calibration images err less than with each weight at its nearest level."""
+    images = images_for(digits, 40)
+    layers = quantize.int8_layers(digits, images, quantize.SHORT)
+    nearest = [
+        dataclasses.replace(f, int8=dataclasses.replace(f.int8, w=np.rint(f.params["w"] / f.int8.w_scale)))
+        if f.int8
+        else f
+        for f in layers
+    ]
+    exact = digits.network.logits(images)
+    errors = [np.square(quantize.logits(digits, one, images) - exact).mean() for one in (layers, nearest)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_sums_have_room_in_32_bits(digits, images_for, monkeypatch):
+    for folded in quantize.int8_layers(digits, images_for(digits, 4), quantize.SHORT):
+        if q := folded.int8:
+            assert np.abs(q.w.astype(np.int64)).sum(axis=tuple(range(q.w.ndim - 1))).max() * q.x_high < 2**31
+    monkeypatch.setattr(quantize, "MAX_SUM", 2**16)
+    with pytest.raises(InputError, match="has 25 inputs to an output, whose sum int8 has no room for"):
         quantize.int8_layers(digits, digits.golden_inputs)
+
+
+def test_the_header_has_a_name_of_its_own(path, tmp_path):
+    with pytest.raises(InputError, match=r"model.h: is the name of the header; end the path in .c.$"):
+        export(path, tmp_path / "model.h", "c")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_suffixes_of_the_formats_differ():

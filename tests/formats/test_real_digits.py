@@ -59,7 +59,8 @@ def test_onnxruntime(result, mnist, expected, tmp_path):
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
 def test_c(result, mnist, expected, tmp_path):
     writer.write(result, tmp_path / "model.c")
-    subprocess.run(["cc", "-O3", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
+    writer.write_header(result, tmp_path / "model.h")
+    subprocess.run(["cc", "-O3", "-DMAIN", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     images = b"".join(b"P5 28 28 255\n" + image.tobytes() for image in mnist[1].images)
     done = subprocess.run([tmp_path / "model", "--logits"], input=images, capture_output=True, check=True)
     same(np.array(done.stdout.split(), np.float64).reshape(-1, 10), expected)
@@ -70,7 +71,8 @@ def test_c(result, mnist, expected, tmp_path):
 def test_c_under_sanitizers(result, mnist, expected, int8, tmp_path):
     layers = quantize.int8_layers(result, mnist[0].images[:256]) if int8 else fold_for_inference(result)
     writer.write(result, tmp_path / "model.c", layers)
-    flags = ("-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined")
+    writer.write_header(result, tmp_path / "model.h", layers)
+    flags = ("-DMAIN", "-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined")
     subprocess.run(["cc", *flags, "-fno-sanitize-recover", tmp_path / "model.c", "-o", tmp_path / "model"], check=True)
     subprocess.run([tmp_path / "model", "--self-test"], check=True, stdout=subprocess.DEVNULL)
     images = b"".join(b"P5 28 28 255\n" + image.tobytes() for image in mnist[1].images[:300])

@@ -2,9 +2,16 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxdoodle as jd
+from jaxdoodle.preprocessing.config import QUICKDRAW
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -44,6 +51,17 @@ def test_the_layer_of_ones_own_is_proven_as_it_stands(tmp_path):
         [sys.executable, "-m", "jaxdoodle", "check", "mine.py"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0 and "Swish" in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler, cc")
+def test_the_program_in_c_compiles_without_a_warning_and_answers(tmp_path):
+    spec = jd.ModelSpec((jd.nn.Flatten(), jd.nn.Dense(2)), (28, 28, 1), ("cat", "square"))
+    params = [{}, {"w": np.zeros((784, 2)), "b": [0, 1]}]
+    jd.export(jd.Model(spec, params, QUICKDRAW), tmp_path / "doodles.c")
+    (tmp_path / "program.c").write_text(block("c"))
+    flags = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
+    subprocess.run(["cc", *flags, "program.c", "doodles.c", "-o", "program"], check=True, cwd=tmp_path)
+    assert subprocess.run([tmp_path / "program"], capture_output=True, check=True).stdout == b"square\n"
 
 
 def test_the_set_up_commands_are_one_line_each():

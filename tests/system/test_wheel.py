@@ -47,6 +47,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
         ".ts",
         ".json",
         ".c",
+        ".h",
     }
 
 
