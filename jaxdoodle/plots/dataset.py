@@ -17,6 +17,7 @@ from jaxdoodle.strokes.drawing import Drawing
 SHEET = (12, 16)  # rows and columns of a contact sheet
 EXTREMES = 6  # most and least typical drawings in a row, each
 PANELS = 7  # images side by side of how a drawing grows
+TALLEST = 6.5  # inches of a drawing that is taller than wide
 COMPARED = 2_000  # most drawings of a class that are compared, each with all others
 NEIGHBORS = 11  # a drawing itself and the ten most similar to it
 
@@ -100,9 +101,9 @@ def extremes(images: Images, count: int = EXTREMES) -> tuple[NDArray[np.int64], 
 
 
 def stroke_order(drawing: Drawing, path: Path | str, *, title: str) -> None:
-    """Draw a drawing with its strokes numbered where they begin, colored from blue (first) to red (last).
+    """Draw a drawing with its strokes numbered where they begin, colored from blue (first) to orange (last).
 
-    Below it is the drawing after some of its strokes, at most 7 times.
+    Below it, or beside it where it is taller than wide, is the drawing after some of its strokes, at most 7 times.
 
     Args:
       drawing: Strokes ``(x, y)`` or ``(x, y, t)``, each a sequence of numbers; y points down, t is in milliseconds.
@@ -113,25 +114,49 @@ def stroke_order(drawing: Drawing, path: Path | str, *, title: str) -> None:
     points = np.concatenate(strokes, axis=1)
     low, high = points.min(axis=1), points.max(axis=1)
     side = max(float((high - low).max()), 1.0)
-    middle, half = (low + high) / 2, 0.56 * side
+    middle, half = (low + high) / 2, 0.5 * np.maximum(high - low, 0.2 * side) + 0.06 * side
     colors = list(gradient(BLUE, "#8c6bb1", RED)(np.linspace(0, 1, len(strokes))))
     steps = np.unique(np.linspace(1, len(strokes), min(len(strokes), PANELS)).round().astype(int))
     note = f"{len(strokes)} strokes, {points.shape[1]:,} points. A number stands where its stroke begins"
-    note += f", an arrow where it ends. {_timing(drawing)}Below: the drawing after that many strokes"
-    with figure(path, 6.3, f"{title}: stroke order", note) as page:
-        grid = page.add_gridspec(2, PANELS, height_ratios=(5.2, 1.1))
-        axes = _canvas(page.add_subplot(grid[0, :]), middle, half)
+    note += f", an arrow where it ends{'; from blue (first) to orange (last)' * (len(strokes) > 1)}. {_timing(drawing)}"
+    tall, across = half[1] > half[0], len(steps) if len(steps) > 1 else 0
+    if across:
+        note += f"{'Right' if tall else 'Below'}: the drawing after that many strokes"
+    with figure(path, _page_height(half, across, tall), f"{title}: stroke order", note) as page:
+        main, *panels = _places(page, half, across, tall)
+        axes = _canvas(main, middle, half)
         for stroke, color in zip(strokes, colors, strict=True):
             _draw_stroke(axes, stroke, color, 2.4)
-            _arrow(axes, stroke, color, half)
-        for number, position in enumerate(_apart([stroke[:, 0] for stroke in strokes], 0.085 * half), start=1):
+            _arrow(axes, stroke, color, side / 2)
+        for number, position in enumerate(_apart([stroke[:, 0] for stroke in strokes], 0.04 * side), start=1):
             box = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": colors[number - 1]}
             axes.text(*position, str(number), size=7, ha="center", va="center", color=INK, bbox=box)
-        for column, count in enumerate(steps):
-            axes = _canvas(page.add_subplot(grid[1, column]), middle, half)
+        for place, count in zip(panels, steps, strict=False):
+            axes = _canvas(place, middle, half)
             for stroke, color in zip(strokes[:count], colors, strict=False):
                 _draw_stroke(axes, stroke, color, 1.2)
             axes.set_title(str(count), size=8, color=MUTED, pad=2)
+
+
+def _page_height(half: NDArray[np.floating], panels: int, tall: bool) -> float:
+    """Inches that a drawing of these half sides fills, with its panels below it or beside it."""
+    if tall:
+        return min(TALLEST, 6.8 * float(half[1] / half[0]))
+    aspect = float(half[1] / half[0])
+    return 6.8 * aspect + (0.3 + 6.8 / PANELS * aspect) * bool(panels)
+
+
+def _places(page, half: NDArray[np.floating], panels: int, tall: bool):
+    """Axes for the drawing, and for each panel."""
+    if not panels:
+        return [page.add_subplot()]
+    aspect = float(half[1] / half[0])
+    if tall:
+        rows = math.ceil(panels / 2)
+        grid = page.add_gridspec(rows, 3, width_ratios=(2.2 * rows / 2, 1, 1))
+        return [page.add_subplot(grid[:, 0]), *(page.add_subplot(grid[i // 2, 1 + i % 2]) for i in range(panels))]
+    grid = page.add_gridspec(2, PANELS, height_ratios=(6.8 * aspect, 0.3 + 6.8 / PANELS * aspect))
+    return [page.add_subplot(grid[0, :]), *(page.add_subplot(grid[1, i]) for i in range(panels))]
 
 
 def _mosaic(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -151,7 +176,8 @@ def _timing(drawing: Drawing) -> str:
 
 
 def _canvas(axes, middle, half):
-    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half), aspect="equal")
+    (left, top), (right, bottom) = middle - half, middle + half
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     axes.axis("off")
     return axes
 

@@ -48,7 +48,7 @@ def sample_grid(images: Images, labels: ArrayLike, classes: Sequence[str], path:
 def prediction_grid(
     images: Images, labels: ArrayLike, predicted: ArrayLike, classes: Sequence[str], path: Path | str, *, title: str
 ) -> None:
-    """Draw images with green frames where the prediction is correct and red frames where it is wrong.
+    """Draw images with green frames where the prediction is correct and orange frames where it is wrong.
 
     Below each image is its true class and, where the prediction is wrong, an arrow and the predicted class.
 
@@ -72,7 +72,9 @@ def prediction_grid(
     columns = 10
     row_height = 1.1 + 0.17 * max((caption.count("\n") + 1 for caption in captions), default=1)
     rows = row_height * math.ceil(len(images) / columns)
-    note = f"{len(images)} images, {right.sum()} right (green), {(~right).sum()} wrong (red: true class → prediction)"
+    note = (
+        f"{len(images)} images, {right.sum()} right (green), {(~right).sum()} wrong (orange: true class → prediction)"
+    )
     with image_grid(path, rows, columns, f"{title}: predictions", note) as axes:
         for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
             top, left, color = i // columns * row_height, i % columns, GREEN if right[i] else RED

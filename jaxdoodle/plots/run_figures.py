@@ -48,7 +48,11 @@ def draw_figures(
     loss_curve(path=out_dir / "loss.png", title=title, **losses)
     accuracy_curves(path=out_dir / "accuracy.png", title=title, **counts)
     matrix = confusion_counts(test.labels, predicted, len(classes))
-    confusion_matrix(matrix, classes, out_dir / "confusion.png", title=title)
+
+    def mistaken(label: int, answer: int) -> NDArray[np.uint8]:
+        return test.images[(test.labels == label) & (predicted == answer)]
+
+    confusion_matrix(matrix, classes, out_dir / "confusion.png", title=title, examples=mistaken)
     class_histogram(train.labels, classes, out_dir / "classes.png", title=title)
     order = np.argsort(test.index_in_class, kind="stable")  # every class in turn, though test sets come sorted
     firsts = order[: max(SHOWN, np.count_nonzero(test.index_in_class == 0))]

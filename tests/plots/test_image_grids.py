@@ -52,7 +52,7 @@ def test_predictions_are_framed_green_where_right_and_red_where_wrong(pages, tmp
     assert frames == [style.RED] * 7 + [style.GREEN] * 53
     captions = [text.get_text() for text in page.axes[0].texts]
     assert captions[6:8] == [f"{LABELS[6]} → {ANSWERS[6]}", f"{LABELS[7]}"]
-    assert "60 images, 53 right (green), 7 wrong (red: true class → prediction)" in texts_of(page)
+    assert "60 images, 53 right (green), 7 wrong (orange: true class → prediction)" in texts_of(page)
 
 
 def test_pictures_are_shown_as_they_are_dark_ink_on_white(pages, tmp_path):

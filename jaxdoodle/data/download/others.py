@@ -30,9 +30,12 @@ FILES = {
     "emnist": {"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
 }
 ADDRESSES = {
-    "fashion/": ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    "fashion/": (
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ),
     "kmnist/": ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-    "emnist/": ("https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",),
+    "emnist/": ("https://biometrics.nist.gov/cs_links/EMNIST/",),
 }
 #: Class names, written to ``classes.txt`` beside the files; EMNIST's follow from the names of its parts.
 CLASSES = {
