@@ -28,6 +28,7 @@ VERBS = {
     "export": ("jaxdoodle.cli.export", "write a model for another program: safetensors, onnx, html, js, zipapp or c"),
     "import": ("jaxdoodle.cli.import_", "turn weights of another program into a model file"),
     "draw": ("jaxdoodle.cli.draw", "draw in a page or a window, and see the prediction as you draw"),
+    "teach": ("jaxdoodle.cli.teach", "write a page that learns classes of your own from a few drawings"),
     "predict": ("jaxdoodle.cli.predict", "what pictures and drawings show; needs NumPy and Pillow alone"),
     "data list": ("jaxdoodle.cli.data.list", "list the datasets in the data folder, and the missing files"),
     "data get": ("jaxdoodle.cli.data.get", "download a dataset from its publishers or from a mirror"),

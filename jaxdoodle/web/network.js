@@ -131,8 +131,12 @@ export function decoded(model) {
 // The logits of one bitmap, 0 to 255.
 export function logits(model, bitmap) {
   const { divisor, mean = 0, std = 1 } = model.contract;
-  let x = Float32Array.from(bitmap, (ink) => (ink / divisor - mean) / std);
-  for (const layer of model.layers) x = LAYERS[layer.type](layer, layer.levels ? levels(x, layer.levels) : x);
+  return run(model.layers, Float32Array.from(bitmap, (ink) => (ink / divisor - mean) / std));
+}
+
+// What layers make of x.
+export function run(layers, x) {
+  for (const layer of layers) x = LAYERS[layer.type](layer, layer.levels ? levels(x, layer.levels) : x);
   return x;
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,8 @@ def recognizing_page() -> str:
 
 
 def fill(page: str, parts: Mapping[str, str]) -> str:
-    """A page with each name in double braces replaced."""
-    for name, text in parts.items():
-        page = page.replace(f"{{{{{name}}}}}", text)
-    return page
+    """A page with each name in double braces replaced; what takes its place is not looked at again."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts.get(found[1], found[0]), page)
 
 
 def json_in_html(value: Any) -> str:

@@ -1,0 +1,49 @@
+"""``jaxdoodle teach``: write the page that learns."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+
+from jaxdoodle.cli.options import add_layers, layers_of, model_path
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.inference import model_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("--classes", metavar="NAMES", default="", help="Class names with commas between; more are added in the page.")
+    option("--from", "--init", dest="model", metavar="MODEL", help="Learn from the features of this model.")
+    option("--samples", type=Path, metavar="FILE", help="Begin with these drawings: .ndjson, as the page exports them.")
+    option("-o", "--out", type=Path, default=Path("teach.html"), metavar="PATH", help="Default: teach.html.")
+    option("--open", action="store_true", help="Open it in the browser.")
+    add_layers(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page and print its path. Raises ``InputError``."""
+    from jaxdoodle.core.files import write_atomically
+    from jaxdoodle.formats.web import teach
+
+    model = model_file.read(model_path(options.model), layers_of(options.layers))
+    samples = _samples(options.samples) if options.samples else ""
+    classes = [name for name in map(str.strip, options.classes.split(",")) if name]
+    write_atomically(options.out, lambda path: teach.write(Path(path), model, classes, samples))
+    print(options.out, flush=True)
+    if options.open and not webbrowser.open(options.out.resolve().as_uri()):
+        print("jaxdoodle: found no browser; open this page in one.", file=sys.stderr)
+    return 0
+
+
+def _samples(path: Path) -> str:
+    """The lines of a file of drawings, checked. Raises ``InputError``."""
+    from jaxdoodle.strokes.readers import scan_described
+
+    for found in scan_described(path):
+        if isinstance(found, InputError):
+            raise found
+        if not isinstance(found[1].get("word"), str):
+            raise InputError(f'{path}: a drawing has no "word", the name of its class.')
+    return path.read_text(encoding="utf-8-sig")

@@ -1,0 +1,55 @@
+// What has been taught, kept by the browser over a reload: IndexedDB, one database for each place of the page.
+const SAMPLES = "samples", OTHER = "other";
+
+const reply = (request) =>
+  new Promise((done, failed) => {
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => failed(request.error);
+  });
+
+export class Store {
+  #database;
+
+  // Throws where the browser keeps nothing.
+  static async open(name) {
+    const request = indexedDB.open(`jaxdoodle ${name}`, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(SAMPLES, { keyPath: "id" });
+      request.result.createObjectStore(OTHER);
+    };
+    const store = new Store();
+    store.#database = await reply(request);
+    return store;
+  }
+
+  #in(names, mode) {
+    const transaction = this.#database.transaction(names, mode);
+    return { transaction, stores: names.map((name) => transaction.objectStore(name)) };
+  }
+
+  // { classes, samples, drawer, begun } as they were kept last.
+  async load() {
+    const { stores: [samples, other] } = this.#in([SAMPLES, OTHER], "readonly");
+    const asked = [samples.getAll(), ...["classes", "drawer", "begun"].map((name) => other.get(name))];
+    const [all, classes = [], drawer = "", begun = null] = await Promise.all(asked.map(reply));
+    return { samples: all, classes, drawer, begun };
+  }
+
+  // Remembers what the page began with, so that it is not added again.
+  begin(id) {
+    return reply(this.#in([OTHER], "readwrite").stores[0].put(id, "begun"));
+  }
+
+  // Keeps a change of a project, as its event has it.
+  async keep({ add = [], move = [], remove = [] }, { classes }, drawer) {
+    const { transaction, stores: [samples, other] } = this.#in([SAMPLES, OTHER], "readwrite");
+    for (const sample of [...add, ...move]) samples.put(sample);
+    for (const { id } of remove) samples.delete(id);
+    other.put(classes, "classes");
+    other.put(drawer, "drawer");
+    await new Promise((done, failed) => {
+      transaction.oncomplete = done;
+      transaction.onabort = transaction.onerror = () => failed(transaction.error);
+    });
+  }
+}

@@ -1,0 +1,285 @@
+// The page that learns: what is drawn, kept, learned and answered. In a Worker the same script is the learner.
+import { decoded } from "../network.js";
+import { rejection } from "../strokes.js";
+import { Gallery } from "./gallery.js";
+import { fromLines, toLines } from "./ndjson.js";
+import { Project } from "./project.js";
+import { Results } from "./results.js";
+import { description, download, npzOf, pageOf } from "./save.js";
+import { Store } from "./store.js";
+import { serve, startLearner } from "./worker.js";
+
+const ENOUGH = 3; // drawings of a class before it asks for the next class
+const element = (id) => document.getElementById(id);
+const json = (id) => JSON.parse(element(id).textContent);
+
+class Page {
+  project = new Project();
+  learner = null;
+  head = null; // the last layer, as the learner posts it
+  answer = null; // the guess for the strokes on the pad
+  chosen = null; // the id of the class that Enter keeps the drawing as; null for the guess
+  store = null;
+  #waiting = false; // for a guess
+  #stale = false; // whether the strokes have changed since it was asked for
+  #number = 0;
+  #judged = [];
+
+  async start() {
+    const features = json("features");
+    this.pad = element("pad");
+    this.network = decoded(features);
+    this.gallery = new Gallery(this);
+    this.results = new Results(this);
+    this.#listen();
+    this.show();
+    this.project.addEventListener("change", ({ change }) => this.#changed(change));
+    this.project.addEventListener("undoable", () => this.gallery.offerUndo());
+    this.learner = await startLearner(element("script").textContent, features, (message) => this.#hear(message));
+    await this.#open(json("begin"));
+    this.#introduce();
+    this.show();
+  }
+
+  // The names of the classes that are learned, by their ids.
+  name(id) {
+    return this.project.classes.find((one) => one.id === id)?.name ?? "";
+  }
+
+  get drawer() {
+    return element("drawer").value.trim();
+  }
+
+  // Keeping.
+
+  async #open({ classes, samples, id }) {
+    let kept = { classes: [], samples: [], drawer: "", begun: null };
+    try {
+      this.store = await Store.open(location.pathname);
+      kept = await this.store.load();
+      navigator.storage?.persist?.();
+    } catch {
+      this.store = null;
+    }
+    element("drawer").value = kept.drawer;
+    if (kept.classes.length || kept.samples.length) this.project.restore(kept);
+    if (kept.begun !== id) {
+      for (const name of classes) this.project.addClass(name);
+      this.read(samples);
+      await this.store?.begin(id);
+    }
+    this.project.forget();
+    element("toast").hidden = true;
+    this.#sayKept();
+  }
+
+  #sayKept() {
+    element("kept").textContent = this.store
+      ? "Your drawings are kept in this browser, also when you close the page."
+      : "This browser keeps nothing for this page: export your drawings before you close it.";
+  }
+
+  #changed(change) {
+    if (!change.all)
+      this.store?.keep(change, this.project, this.drawer).catch(() => {
+        this.store = null;
+        this.#sayKept();
+      });
+    this.learner?.receive({
+      kind: "change",
+      classes: this.project.active.map(({ id }) => id),
+      add: change.add?.map(({ id, label, drawing }) => ({ id, label, drawing })),
+      move: change.move?.map(({ id, label }) => ({ id, label })),
+      remove: change.remove?.map(({ id }) => id),
+    });
+    if (!this.project.active.some(({ id }) => id === this.chosen)) this.chosen = null;
+    this.show();
+    this.ask();
+  }
+
+  // Adds the drawings of lines of JSON and their classes; says what came in.
+  read(text) {
+    const { samples, skipped, first } = fromLines(text), known = new Set();
+    for (const { label, drawing } of this.project.samples.values())
+      known.add(JSON.stringify([this.name(label), drawing]));
+    const fresh = samples.filter((sample) => !known.has(JSON.stringify([sample.word, sample.drawing])));
+    const labels = new Map([...new Set(fresh.map(({ word }) => word))].map((word) => [word, this.project.addClass(word).id]));
+    const added = fresh.map(({ word, ...sample }) => ({ ...sample, label: labels.get(word) }));
+    if (added.length) this.project.add(added);
+    const there = samples.length - fresh.length, parts = [`${fresh.length} drawings of ${labels.size} classes added`];
+    if (there) parts.push(`${there} were there`);
+    if (skipped) parts.push(`${skipped} lines skipped, the first at ${first}`);
+    return `${parts.join("; ")}.`;
+  }
+
+  // Keeps the drawing on the pad as a class.
+  keep(id) {
+    const { strokes } = this.pad;
+    if (!strokes.length || !id) return;
+    const reason = rejection(strokes);
+    if (reason) return this.gallery.say(`Not kept: ${reason}.`);
+    const said = this.answer?.probabilities && !this.answer.abstained ? this.answer.best : null;
+    const drawing = strokes.map(([xs, ys, times]) => [xs.map(tenth), ys.map(tenth), [...times]]);
+    this.project.add([{ label: id, drawer: this.drawer, time: Date.now(), drawing }]);
+    const count = this.project.of(id).length, name = this.name(id);
+    const wrong = said && said !== id ? `, not ${this.name(said)}` : "";
+    this.gallery.say(`Kept as ${name}${wrong}: ${count} ${count === 1 ? "drawing" : "drawings"}.`, true);
+    if (this.chosen === id && count >= ENOUGH) this.chosen = this.#needy()?.id ?? null;
+    this.pad.clear();
+    this.pad.focus();
+  }
+
+  // The first class that has fewer drawings than it takes to begin.
+  #needy() {
+    return this.project.active.find(({ id }) => this.project.of(id).length < ENOUGH);
+  }
+
+  choose(id) {
+    this.chosen = id;
+    this.show();
+    this.pad.focus();
+  }
+
+  // Guessing.
+
+  ask() {
+    this.#stale = true;
+    if (this.#waiting || !this.learner) return;
+    this.#waiting = true;
+    requestAnimationFrame(() => {
+      this.#stale = false;
+      if (!this.pad.strokes.length) {
+        this.#waiting = false;
+        this.answer = null;
+        return this.showAnswer();
+      }
+      this.learner.receive({ kind: "guess", drawing: this.pad.strokes, number: ++this.#number });
+    });
+  }
+
+  #hear(message) {
+    if (message.kind === "guess") {
+      this.#waiting = false;
+      const { probabilities, classes } = message;
+      const best = probabilities && classes[probabilities.indexOf(Math.max(...probabilities))];
+      this.answer = this.pad.strokes.length ? { ...message, best } : null;
+      this.showAnswer();
+      if (this.#stale) this.ask();
+    } else if (message.kind === "progress") this.results.progress(message);
+    else {
+      this.head = message.head;
+      if (message.judged) this.#judged = message.judged;
+      this.results.show(this.#judged, !message.judged);
+      this.gallery.mark(this.#judged);
+      this.#allow();
+      this.ask();
+    }
+  }
+
+  // The screen.
+
+  show() {
+    const chosen = this.chosen ?? this.#needy()?.id ?? null;
+    if (this.chosen === null && chosen !== null) this.chosen = chosen;
+    this.gallery.show();
+    this.showAnswer();
+    this.#allow();
+  }
+
+  showAnswer() {
+    const { answer, project } = this, drawn = this.pad.strokes.length > 0;
+    element("undo").disabled = element("clear").disabled = !drawn;
+    element("hint").hidden = drawn;
+    this.#task();
+    const known = answer?.probabilities, share = (id) => known?.[answer.classes.indexOf(id)] ?? 0;
+    let text = "";
+    if (answer?.reason) text = `${answer.reason[0].toUpperCase()}${answer.reason.slice(1)}.`;
+    else if (known) text = answer.abstained ? `Unknown; most like ${this.name(answer.best)}` : certain(this.name(answer.best), share(answer.best));
+    if (element("guess").textContent !== text) element("guess").textContent = text;
+    element("guess").classList.toggle("unsure", !known || answer.abstained);
+    for (const row of element("answers").children) {
+      const id = Number(row.dataset.id), button = row.firstChild, part = share(id);
+      button.disabled = !drawn;
+      button.classList.toggle("best", Boolean(known) && id === answer.best);
+      button.classList.toggle("chosen", id === this.chosen);
+      button.querySelector(".share").style.width = `${100 * part}%`;
+      button.querySelector(".percent").textContent = known ? `${(100 * part).toFixed(0)} %` : "";
+    }
+  }
+
+  #task() {
+    const { active } = this.project, task = element("task"), parts = [];
+    const bold = (text) => Object.assign(document.createElement("b"), { textContent: text });
+    if (!active.length) parts.push("Name two classes or more, then draw a few of each.");
+    else if (this.chosen !== null) {
+      const count = this.project.of(this.chosen).length;
+      parts.push("Draw ", bold(this.name(this.chosen)));
+      if (count < ENOUGH) parts.push(`: drawing ${count + 1} of ${ENOUGH} to begin with`);
+      if (this.pad.strokes.length) parts.push(". Enter keeps it.");
+    } else if (active.length < 2) parts.push("Name a second class.");
+    else parts.push("Draw anything: it guesses. Tell it what it was, and it learns.");
+    const text = parts.map((part) => part.textContent ?? part).join("");
+    if (task.textContent !== text) task.replaceChildren(...parts);
+    element("hint").textContent = this.chosen !== null ? "Draw here" : active.length < 2 ? "" : "Draw here";
+  }
+
+  #allow() {
+    const learned = Boolean(this.head) && this.head.classes.every((id) => this.name(id));
+    element("save-page").disabled = element("save-model").disabled = !learned;
+    element("export").disabled = !this.project.samples.size;
+  }
+
+  #introduce() {
+    const { parameters } = this.network, where = this.learner.inWorker ? "beside the page" : "between two frames";
+    element("about").textContent =
+      `It learns in this page, ${where}, from what a network of ${parameters.toLocaleString("en")} parameters sees in ` +
+      "your strokes; nothing you draw leaves it.";
+  }
+
+  #saved() {
+    const { head, project, network } = this, names = head.classes.map((id) => this.name(id));
+    const first = head.classes.map((id) => project.of(id)[0]).filter(Boolean);
+    const drawings = first.length ? first.map(({ drawing }) => drawing) : [...project.samples.values()].map(({ drawing }) => drawing);
+    const provenance = {
+      dataset: "drawings taught in a page",
+      drawings: names.map((name, i) => project.of(head.classes[i]).length),
+      drawers: this.gallery.drawers(),
+      ...this.results.provenance(),
+    };
+    return [network, head, names, drawings, provenance];
+  }
+
+  #listen() {
+    const { pad } = this, on = (id, run) => element(id).addEventListener("click", run);
+    pad.addEventListener("change", () => {
+      this.showAnswer();
+      this.ask();
+    });
+    on("undo", () => pad.undo());
+    on("clear", () => pad.clear());
+    pad.addEventListener("keydown", (event) => {
+      const { active } = this.project, digit = Number(event.key);
+      if (event.key === "Enter") this.keep(this.chosen ?? this.answer?.best);
+      else if (digit >= 1 && digit <= active.length) this.keep(active[digit - 1].id);
+      else return;
+      event.preventDefault();
+    });
+    on("save-page", () => download("recognizes.html", pageOf(json("page"), description(...this.#saved())), "text/html"));
+    on("save-model", () => download("model.npz", npzOf(...this.#saved()), "application/zip"));
+    on("export", () => download("drawings.ndjson", toLines(this.gallery.exported()), "application/x-ndjson"));
+    on("import", () => element("file").click());
+    element("file").addEventListener("change", async ({ target }) => {
+      for (const file of target.files) this.gallery.say(`${file.name}: ${this.read(await file.text())}`, true);
+      target.value = "";
+    });
+    element("deep").addEventListener("change", ({ target }) => this.learner.receive({ kind: "change", deep: target.checked }));
+    element("drawer").addEventListener("change", () => this.store?.keep({}, this.project, this.drawer).catch(() => {}));
+  }
+}
+
+const tenth = (value) => Math.round(10 * value) / 10;
+const certain = (name, share) => (share >= 0.9 ? name : share >= 0.6 ? `Probably ${name}` : `Perhaps ${name}`);
+
+export const page = globalThis.document ? new Page() : null;
+if (page) page.start();
+else serve();
