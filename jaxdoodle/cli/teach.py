@@ -14,7 +14,9 @@ from jaxdoodle.inference import model_file
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("--classes", metavar="NAMES", default="", help="Class names with commas between; more are added in the page.")
+    option(
+        "--classes", metavar="NAMES", default="", help="Class names with commas between; more are added in the page."
+    )
     option("--from", "--init", dest="model", metavar="MODEL", help="Learn from the features of this model.")
     option("--samples", type=Path, metavar="FILE", help="Begin with these drawings: .ndjson, as the page exports them.")
     option("-o", "--out", type=Path, default=Path("teach.html"), metavar="PATH", help="Default: teach.html.")
@@ -24,12 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the page and print its path. Raises ``InputError``."""
+    from dataclasses import replace
+
     from jaxdoodle.core.files import write_atomically
     from jaxdoodle.formats.web import teach
+    from jaxdoodle.nn import Dense, Flatten
 
+    if options.model is None:
+        raise InputError("learn from the features of which model? Name one with --from MODEL.")
     model = model_file.read(model_path(options.model), layers_of(options.layers))
     samples = _samples(options.samples) if options.samples else ""
     classes = [name for name in map(str.strip, options.classes.split(",")) if name]
+    if classes:
+        model_file.refuse_unfit(replace(model.spec, layers=(Flatten(), Dense(len(classes))), classes=tuple(classes)))
     write_atomically(options.out, lambda path: teach.write(Path(path), model, classes, samples))
     print(options.out, flush=True)
     if options.open and not webbrowser.open(options.out.resolve().as_uri()):

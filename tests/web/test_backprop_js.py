@@ -28,10 +28,12 @@ PROGRAM = """(given) => given.map(({ layers, params, start, x, labels, l2, float
   const options = { l2, start: typed(start) };
   const value = (p) => it.valueAndGrad(layers, p, array.from(x), labels, options);
   const { loss, grads } = value(typed(params)), plain = (p) => ({ ...p, ...(p.w && { w: [...p.w], b: [...p.b] }) });
-  const differences = params.map((p, i) => Object.fromEntries(Object.keys(p).map((name) => [name, p[name].map((_, k) => {
+  const difference = (i, name, k) => {
     const at = (step) => { const moved = typed(params); moved[i][name][k] += step; return value(moved).loss; };
     return (at(1e-5) - at(-1e-5)) / 2e-5;
-  })])));
+  };
+  const differences = params.map((p, i) =>
+    Object.fromEntries(Object.keys(p).map((name) => [name, p[name].map((_, k) => difference(i, name, k))])));
   return { loss, grads: grads.map(plain), differences };
 })"""
 

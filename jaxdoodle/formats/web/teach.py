@@ -60,7 +60,7 @@ def features_of(model: ModelFile) -> dict[str, Any]:
     if model.preprocessing.image_shape[2] != 1:
         raise InputError(f"a page draws gray images; the model takes RGB {model.preprocessing.image_shape}.")
     dense = [i for i, folded in enumerate(layers) if type(folded.layer) is nn.Dense]
-    if not dense or any("w" in folded.params for folded in layers[dense[-1] + 1 :]) or dense[-1] == 0:
+    if not dense or dense[-1] == 0 or any(type(folded.layer) is not nn.Softmax for folded in layers[dense[-1] + 1 :]):
         raise InputError("a page learns from what a network computes before its last layer, a Dense; this has none.")
     layers = layers[: dense[-1]]
     for folded in layers:

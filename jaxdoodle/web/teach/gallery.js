@@ -69,7 +69,8 @@ export class Gallery {
     for (const name of text.split(",").filter((part) => part.trim())) {
       const wrong = nameFault(name.trim());
       if (wrong) return this.say(`Not added: ${wrong}.`);
-      first ??= this.page.project.addClass(name);
+      const added = this.page.project.addClass(name);
+      first ??= added;
     }
     if (!first) return;
     element("name").value = "";

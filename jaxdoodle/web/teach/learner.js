@@ -4,6 +4,7 @@ import { forward, valueAndGrad } from "../backprop.js";
 import { energy, logits as outputs, run } from "../network.js";
 import { render } from "../strokes.js";
 
+const START = 4; // logits of the first guess, in squares of the features' spread
 const COPIES = 8; // bent copies of a drawing that it is learned from, besides itself
 const MOST_ROWS = 4000; // drawings and copies together; beyond it there are fewer copies
 const STEPS = 120; // updates of the last layer
@@ -12,6 +13,7 @@ const L2 = 2e-3; // of the weights of the last layer, in units of the features' 
 const DEEP = { steps: 60, rate: 3e-4, l2: 1e-2 }; // of the last two layers; l2 holds them to where they began
 const BATCH = 512; // rows of an update
 const FOLDS = 24; // most parts of the drawings that are judged by what was learned from the others
+const DEEP_FOLDS = 4; // the same for the last two layers
 
 // A generator of numbers below 1 from a whole number: mulberry32.
 export function generator(seed) {
@@ -23,21 +25,24 @@ export function generator(seed) {
   };
 }
 
-// A drawing as another hand might have drawn it: turned, stretched, bent, each stroke a little elsewhere.
-export function bend(drawing, random) {
+// A drawing as another hand might have drawn it: turned, stretched, bent, each stroke a little elsewhere; or its mirror
+// image, left to right, drawn so.
+export function bend(drawing, random, mirrored = false) {
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const all = [0, 1].map((axis) => drawing.flatMap((stroke) => stroke[axis]));
   const low = all.map((values) => Math.min(...values)), high = all.map((values) => Math.max(...values));
   const side = Math.max(high[0] - low[0], high[1] - low[1]) || 1;
-  const turn = 0.14 * normal(), shear = 0.1 * normal(), stretch = [Math.exp(0.12 * normal()), Math.exp(0.12 * normal())];
+  const turn = 0.14 * normal(), shear = 0.1 * normal(), stretch = [0, 1].map(() => Math.exp(0.12 * normal()));
   const waves = [0, 1].map(() => [0.025 * normal(), 4 * normal(), 4 * normal(), 2 * Math.PI * random()]);
-  const mirror = 1;
   return drawing.map(([xs, ys]) => {
     const shift = [0.02 * normal(), 0.02 * normal()];
     const points = xs.map((x, i) => {
-      const u = ((x - low[0]) / side - 0.5) * mirror, v = (ys[i] - low[1]) / side - 0.5;
+      const u = ((x - low[0]) / side - 0.5) * (mirrored ? -1 : 1), v = (ys[i] - low[1]) / side - 0.5;
       const p = stretch[0] * (u + shear * v), q = stretch[1] * v;
-      const at = [Math.cos(turn) * p - Math.sin(turn) * q + shift[0], Math.sin(turn) * p + Math.cos(turn) * q + shift[1]];
+      const at = [
+        Math.cos(turn) * p - Math.sin(turn) * q + shift[0],
+        Math.sin(turn) * p + Math.cos(turn) * q + shift[1],
+      ];
       return at.map((value, axis) => {
         const [height, a, b, phase] = waves[axis];
         return 1000 * (value + height * Math.sin(a * at[0] + b * at[1] + phase));
@@ -56,12 +61,13 @@ export function featuresOf(network, drawing) {
 // How many copies of each drawing are learned from where there are so many drawings.
 export const copiesFor = (drawings) => Math.max(0, Math.min(COPIES, Math.floor(MOST_ROWS / drawings) - 1));
 
-// The rows of a sample { id, drawing }: the drawing itself, then its copies.
-export function* rowsOf(network, sample, copies) {
+// The rows of a sample { id, drawing }: the drawing itself, then its copies; where mirror images are of the same class,
+// every other one is such.
+export function* rowsOf(network, sample, copies, mirror = true) {
   const random = generator(sample.id), rows = [featuresOf(network, sample.drawing)];
   for (let copy = 0; copy < copies; copy++) {
     yield;
-    rows.push(featuresOf(network, bend(sample.drawing, random)));
+    rows.push(featuresOf(network, bend(sample.drawing, random, mirror && copy % 2 === 0)));
   }
   return rows;
 }
@@ -98,13 +104,12 @@ function nearestMean(x, labels, size, classes) {
   return [{ w, b }];
 }
 
-const START = 4; // of the logits, in squares of the spread
-
 // Adam (Kingma and Ba 2015) with a rate that falls to 0, on batches in turn.
 function* descend(layers, params, x, labels, { steps, rate, l2, start }) {
   const size = x.length / labels.length, batch = Math.min(BATCH, labels.length);
   const order = Uint32Array.from(labels, (_, i) => i), random = generator(1);
-  const moments = params.map((p) => Object.fromEntries(Object.keys(p).map((n) => [n, [p[n].slice().fill(0), p[n].slice().fill(0)]])));
+  const zeros = (p) => Object.fromEntries(Object.keys(p).map((name) => [name, p[name].slice().fill(0)]));
+  const firsts = params.map(zeros), seconds = params.map(zeros);
   let next = labels.length;
   for (let step = 1; step <= steps; step++) {
     let rows = x, chosen = labels;
@@ -121,10 +126,11 @@ function* descend(layers, params, x, labels, { steps, rate, l2, start }) {
       chosen = Array.from(picked, (r) => labels[r]);
     }
     const { grads } = valueAndGrad(layers, params, rows, chosen, { l2, start });
-    const now = (rate * Math.sqrt(1 - 0.999 ** step) * (1 + Math.cos((Math.PI * step) / steps))) / (2 * (1 - 0.9 ** step));
+    const falling = (rate * (1 + Math.cos((Math.PI * step) / steps))) / 2;
+    const now = (falling * Math.sqrt(1 - 0.999 ** step)) / (1 - 0.9 ** step);
     params.forEach((p, i) => {
       for (const name of Object.keys(p)) {
-        const [first, second] = moments[i][name], grad = grads[i][name], value = p[name];
+        const first = firsts[i][name], second = seconds[i][name], grad = grads[i][name], value = p[name];
         for (let k = 0; k < value.length; k++) {
           first[k] = 0.9 * first[k] + 0.1 * grad[k];
           second[k] = 0.999 * second[k] + 0.001 * grad[k] * grad[k];
@@ -137,9 +143,9 @@ function* descend(layers, params, x, labels, { steps, rate, l2, start }) {
   return params;
 }
 
-// The last layer for groups of rows of features: { w, b } on the features as they are.
+// The last layer for groups of rows { features }: { w, b } on the features as they are.
 export function* lastLayer(groups, labels, classes, steps = STEPS) {
-  const rows = groups.flat(), of = groups.flatMap((group, i) => group.map(() => labels[i]));
+  const rows = groups.flat().map(({ features }) => features), of = repeated(groups, labels);
   const x = concatenated(rows), size = rows[0].length, { mean, spread } = scaleOf(x, size);
   for (let at = 0; at < x.length; at++) x[at] = (x[at] - mean[at % size]) / spread;
   const layers = [{ type: "Dense", inputs: size, units: classes }];
@@ -155,24 +161,55 @@ function unscaled(w, b, mean, spread, classes) {
   return { w: scaled, b: shifted };
 }
 
-export function logitsOf({ w, b }, features) {
-  const layers = [{ type: "Dense", inputs: features.length, units: b.length }];
-  return forward(layers, [{ w, b }], features).logits;
+// The logits of a row { trunk, features } by what was learned.
+export function logitsOf(network, { w, b, hidden }, { trunk, features }) {
+  const x = hidden ? run(withHidden(network, hidden).slice(network.cut), trunk) : features;
+  return forward([{ type: "Dense", inputs: x.length, units: b.length }], [{ w, b }], x).logits;
+}
+
+// The layers of the features, with the dense layer before the last as it was learned, where it was.
+export const withHidden = ({ layers, cut }, hidden) =>
+  hidden ? layers.map((layer, i) => (i === cut ? { ...layer, ...hidden } : layer)) : layers;
+
+// The last two layers, from where the last one alone has led.
+export function* lastTwo(network, groups, labels, classes, part = 1) {
+  const last = yield* lastLayer(groups, labels, classes, STEPS * part);
+  const [dense, ...between] = network.layers.slice(network.cut), inputs = dense.input_shape[0], units = dense.b.length;
+  const layers = [{ type: "Dense", inputs, units }, ...between, { type: "Dense", inputs: units, units: classes }];
+  const w = Float32Array.from({ length: inputs * units }, (_, k) => {
+    const unit = k % units, input = Math.floor(k / units);
+    return dense.w[unit * inputs + input] * (dense.scale ? dense.scale[unit] : 1);
+  });
+  const params = [{ w, b: dense.b.slice() }, ...between.map(() => ({})), { w: last.w, b: last.b }];
+  const start = params.map((p) => ({ w: p.w?.slice() }));
+  const x = concatenated(groups.flat().map(({ trunk }) => trunk)), of = repeated(groups, labels);
+  yield* descend(layers, params, x, of, { ...DEEP, steps: DEEP.steps * part, start });
+  const turned = Float32Array.from({ length: w.length }, (_, k) => w[(k % inputs) * units + Math.floor(k / inputs)]);
+  return { ...params.at(-1), hidden: { w: turned, b: params[0].b, scale: null } };
+}
+
+const repeated = (groups, labels) => groups.flatMap((group, i) => group.map(() => labels[i]));
+
+// What is learned from groups of rows { trunk, features }: the last layer or, where it is deep, the last two.
+export function* learned(network, groups, labels, classes, deep, part = 1) {
+  if (deep && network.cut < network.layers.length) return yield* lastTwo(network, groups, labels, classes, part);
+  return yield* lastLayer(groups, labels, classes, STEPS * part);
 }
 
 // Each drawing as judged by a last layer that was learned without it: [{ index, label, logits }]. Many drawings are left
 // out together, in FOLDS parts; logits are null for the only drawing of a class.
-export function* judge(groups, labels, classes) {
+export function* judge(network, groups, labels, classes, deep) {
   const counts = labels.reduce((all, label) => all.set(label, (all.get(label) ?? 0) + 1), new Map());
   const order = labels.map((_, i) => i).sort((a, b) => labels[a] - labels[b]); // a part has some of each class
-  const parts = Math.min(FOLDS, labels.length), judged = [];
+  const parts = Math.min(deep ? DEEP_FOLDS : FOLDS, labels.length), judged = [];
   for (let part = 0; part < parts; part++) {
     const out = new Set(order.filter((_, rank) => rank % parts === part));
     const others = labels.map((_, i) => i).filter((i) => !out.has(i));
-    const layer = yield* lastLayer(others.map((i) => groups[i]), others.map((i) => labels[i]), classes, STEPS / 2);
+    const chosen = [groups, labels].map((all) => others.map((i) => all[i]));
+    const head = yield* learned(network, ...chosen, classes, deep, 1 / 2);
     for (const index of out) {
       const alone = counts.get(labels[index]) < 2;
-      judged.push({ index, label: labels[index], logits: alone ? null : [...logitsOf(layer, groups[index][0])] });
+      judged.push({ index, label: labels[index], logits: alone ? null : [...logitsOf(network, head, groups[index][0])] });
     }
   }
   return judged;

@@ -42,7 +42,8 @@ function sampleOf(line) {
   }
   const { word, drawer = "", timestamp, drawing } = record ?? {};
   if (typeof word !== "string") throw new RangeError('expected a JSON object with a "word" and a "drawing"');
-  const wrong = nameFault(word) ?? (drawer === "" ? null : typeof drawer === "string" ? nameFault(drawer) : "a drawer is a name") ?? fault(drawing) ?? rejection(drawing);
+  if (typeof drawer !== "string") throw new RangeError("a drawer is a name");
+  const wrong = nameFault(word) ?? nameFault(drawer || "nobody") ?? fault(drawing) ?? rejection(drawing);
   if (wrong) throw new RangeError(wrong);
   const time = Date.parse(String(timestamp).replace(" UTC", "Z").replace(" ", "T"));
   const strokes = drawing.map(([xs, ys, times]) => (isTimes(times, xs) ? [xs, ys, times] : [xs, ys]));

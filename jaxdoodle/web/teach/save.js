@@ -1,6 +1,7 @@
 // What has been learned as files: the page that recognizes, and the model file.
 import { logits as outputs } from "../network.js";
 import { render } from "../strokes.js";
+import { withHidden } from "./learner.js";
 import { modelFile } from "./npz.js";
 
 const EXAMPLES = 4; // reference examples of a file
@@ -20,8 +21,7 @@ function layersOf(network, { w, b, classes, hidden }) {
   const units = classes.length, inputs = w.length / units, turned = new Float32Array(w.length);
   for (let i = 0; i < inputs; i++) for (let u = 0; u < units; u++) turned[u * inputs + i] = w[i * units + u];
   const last = { type: "Dense", units, kernel_init: "glorot_uniform", input_shape: [inputs], output_shape: [units] };
-  const layers = network.layers.map((layer, i) => (hidden && i === network.cut ? { ...layer, ...hidden } : layer));
-  return [...layers, { ...last, w: turned, b: Float32Array.from(b) }];
+  return [...withHidden(network, hidden), { ...last, w: turned, b: Float32Array.from(b) }];
 }
 
 // { images, logits } of the first drawing of each class.

@@ -24,6 +24,8 @@ class Page {
   #stale = false; // whether the strokes have changed since it was asked for
   #number = 0;
   #judged = [];
+  #told = 0; // changes that the learner has been told of
+  #known = -1; // of these, those that it has learned and judged
 
   async start() {
     const features = json("features");
@@ -85,8 +87,7 @@ class Page {
         this.store = null;
         this.#sayKept();
       });
-    this.learner?.receive({
-      kind: "change",
+    this.#tell({
       classes: this.project.active.map(({ id }) => id),
       add: change.add?.map(({ id, label, drawing }) => ({ id, label, drawing })),
       move: change.move?.map(({ id, label }) => ({ id, label })),
@@ -95,6 +96,17 @@ class Page {
     if (!this.project.active.some(({ id }) => id === this.chosen)) this.chosen = null;
     this.show();
     this.ask();
+  }
+
+  #tell(change) {
+    this.#told++;
+    this.learner?.receive({ kind: "change", ...change });
+    this.results.show(this.#judged, true);
+  }
+
+  // Whether all there is has been learned and judged.
+  get settled() {
+    return this.#known === this.#told;
   }
 
   // Adds the drawings of lines of JSON and their classes; says what came in.
@@ -125,6 +137,7 @@ class Page {
     const wrong = said && said !== id ? `, not ${this.name(said)}` : "";
     this.gallery.say(`Kept as ${name}${wrong}: ${count} ${count === 1 ? "drawing" : "drawings"}.`, true);
     if (this.chosen === id && count >= ENOUGH) this.chosen = this.#needy()?.id ?? null;
+    this.show();
     this.pad.clear();
     this.pad.focus();
   }
@@ -168,8 +181,11 @@ class Page {
     } else if (message.kind === "progress") this.results.progress(message);
     else {
       this.head = message.head;
-      if (message.judged) this.#judged = message.judged;
-      this.results.show(this.#judged, !message.judged);
+      if (message.judged) {
+        this.#judged = message.judged;
+        this.#known = message.version;
+      }
+      this.results.show(this.#judged, !this.settled);
       this.gallery.mark(this.#judged);
       this.#allow();
       this.ask();
@@ -272,7 +288,8 @@ class Page {
       for (const file of target.files) this.gallery.say(`${file.name}: ${this.read(await file.text())}`, true);
       target.value = "";
     });
-    element("deep").addEventListener("change", ({ target }) => this.learner.receive({ kind: "change", deep: target.checked }));
+    for (const id of ["deep", "mirror"])
+      element(id).addEventListener("change", ({ target }) => this.#tell({ [id]: target.checked }));
     element("drawer").addEventListener("change", () => this.store?.keep({}, this.project, this.drawer).catch(() => {}));
   }
 }

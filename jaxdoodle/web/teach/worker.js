@@ -2,7 +2,7 @@
 // { kind, ... } and posts messages; guesses come before 
 import { decide, decoded } from "../network.js";
 import { rejection } from "../strokes.js";
-import { calibrate, copiesFor, featuresOf, judge, lastLayer, logitsOf, rowsOf } from "./learner.js";
+import { calibrate, copiesFor, featuresOf, judge, learned, logitsOf, rowsOf } from "./learner.js";
 
 const SLICE = 8; // milliseconds of learning between two looks at the messages
 
@@ -13,6 +13,8 @@ export class Learner {
   #asked = null; // the guess that is waited for; a newer one takes its place
   #version = 0; // of the samples and classes
   #awake = null;
+  deep = false; // whether the last two layers are learned
+  mirror = true; // whether mirror images are of the same class
 
   constructor(description, post) {
     this.network = decoded(description);
@@ -29,6 +31,10 @@ export class Learner {
       for (const { id, label } of message.move ?? []) this.#samples.get(id).label = label;
       if (message.classes) this.#classes = message.classes;
       if ("deep" in message) this.deep = message.deep;
+      if ("mirror" in message) {
+        this.mirror = message.mirror;
+        for (const sample of this.#samples.values()) sample.rows = null;
+      }
       this.#version++;
     }
     this.#awake?.();
@@ -60,36 +66,37 @@ export class Learner {
     this.#asked = null;
     const reason = rejection(drawing);
     if (reason || !this.#head) return this.post({ kind: "guess", number, reason });
-    const { features } = featuresOf(this.network, drawing);
-    const found = decide({ ...this.#head, ends_in_softmax: false }, logitsOf(this.#head, features));
+    const logits = logitsOf(this.network, this.#head, featuresOf(this.network, drawing));
+    const found = decide({ ...this.#head, ends_in_softmax: false }, logits);
     this.post({ kind: "guess", number, classes: this.#head.classes, ...found });
   }
 
   *#learn() {
-    const classes = this.#classes, samples = [...this.#samples.values()].filter(({ label }) => classes.includes(label));
+    const version = this.#version, classes = this.#classes, { deep } = this;
+    const samples = [...this.#samples.values()].filter(({ label }) => classes.includes(label));
     const copies = copiesFor(samples.length);
     for (const [i, sample] of samples.entries()) {
       if (sample.rows && sample.rows.length > copies) continue;
-      sample.rows = yield* rowsOf(this.network, sample, copies);
+      sample.rows = yield* rowsOf(this.network, sample, copies, this.mirror);
       this.post({ kind: "progress", done: i, of: samples.length });
     }
     const labels = samples.map(({ label }) => classes.indexOf(label));
     if (new Set(labels).size < 2) {
       this.#head = null;
-      return this.post({ kind: "learned", head: null, judged: [] });
+      return this.post({ kind: "learned", version, head: null, judged: [] });
     }
-    const groups = samples.map(({ rows }) => rows.slice(0, copies + 1).map(({ features }) => features));
-    const head = yield* lastLayer(groups, labels, classes.length);
+    const groups = samples.map(({ rows }) => rows.slice(0, copies + 1));
+    const head = yield* learned(this.network, groups, labels, classes.length, deep);
     this.#head = { ...head, classes, temperature: this.#head?.temperature ?? 1, abstain_below: null };
-    this.post({ kind: "learned", head: this.#head, judged: null });
-    const judged = yield* judge(groups, labels, classes.length);
+    this.post({ kind: "learned", version, head: this.#head, judged: null });
+    const judged = yield* judge(this.network, groups, labels, classes.length, deep);
     Object.assign(this.#head, calibrate(judged));
     const verdicts = judged.map(({ index, logits }) => ({
       id: samples[index].id,
       label: samples[index].label,
       said: logits && classes[logits.indexOf(Math.max(...logits))],
     }));
-    this.post({ kind: "learned", head: this.#head, judged: verdicts });
+    this.post({ kind: "learned", version, head: this.#head, judged: verdicts });
   }
 }
 

@@ -70,8 +70,9 @@ def test_a_model_file_is_read_again(doodle_model):
     arrays |= {"goldens/inputs.npy": doodle_model.golden_inputs, "goldens/logits.npy": doodle_model.golden_logits}
     given = {name: [value.ravel().tolist(), value.shape, value.dtype.name] for name, value in arrays.items()}
     program = """([metadata, given]) => {
-      const array = (values, type) => (type === "uint8" ? Uint8Array : Float32Array).from(values);
-      const entries = Object.entries(given).map(([name, [values, shape, type]]) => [name, { array: array(values, type), shape }]);
+      const entries = Object.entries(given).map(([name, [values, shape, type]]) => {
+        return [name, { array: (type === "uint8" ? Uint8Array : Float32Array).from(values), shape }];
+      });
       return Buffer.from(it.modelFile(metadata, Object.fromEntries(entries))).toString("latin1");
     }"""
     data = ask("teach/npz.js", program, [metadata, given]).encode("latin1")

@@ -1,0 +1,52 @@
+"""``jaxdoodle teach``."""
+
+import json
+import re
+import webbrowser
+
+import pytest
+
+from jaxdoodle.cli import main
+from jaxdoodle.inference import model_file
+
+LINE = '{"word": "cat", "drawer": "Ann", "drawing": [[[0, 9], [0, 9]]]}\n'
+
+
+@pytest.fixture(scope="module")
+def model(doodle_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.npz"
+    model_file.write(path, doodle_model)
+    return str(path)
+
+
+def test_the_page_begins_with_classes_and_drawings(model, tmp_path, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
+    (tmp_path / "samples.ndjson").write_text(LINE)
+    out = tmp_path / "teach.html"
+    samples = ["--samples", str(tmp_path / "samples.ndjson")]
+    assert main(["teach", "--from", model, "--classes", "cat, dog", *samples, "-o", str(out), "--open"]) == 0
+    assert capsys.readouterr().out == f"{out}\n" and opened == [out.as_uri()]
+    begin = json.loads(re.search(r'id="begin">(.*?)</script>', out.read_text(encoding="utf-8"))[1])
+    assert (begin["classes"], begin["samples"]) == (["cat", "dog"], LINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"word": "cat", "drawing": []}\n', "samples.ndjson, line 1: a drawing is a list of strokes"),
+        ('{"drawing": [[[0, 9, 5], [0, 9, 2]]]}\n', 'samples.ndjson: a drawing has no "word"'),
+        ("", "samples.ndjson: holds no drawing"),
+    ],
+)
+def test_bad_samples_are_one_line_and_exit_code_2(text, fault, model, tmp_path, capsys):
+    (tmp_path / "samples.ndjson").write_text(text)
+    out = tmp_path / "teach.html"
+    assert main(["teach", "--from", model, "--samples", str(tmp_path / "samples.ndjson"), "-o", str(out)]) == 2
+    assert fault in capsys.readouterr().err and not out.exists()
+
+
+@pytest.mark.parametrize("names", ["cat,cat", "a\x00b", "x" * 256])
+def test_bad_class_names_are_refused(names, model, tmp_path, capsys):
+    assert main(["teach", "--from", model, "--classes", names, "-o", str(tmp_path / "teach.html")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

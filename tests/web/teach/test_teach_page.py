@@ -1,0 +1,182 @@
+"""The page that learns: what it learns is what Python reads."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.inference.model import Model
+from jaxdoodle.strokes.readers import scan_described
+from tests.web.teach.conftest import CLASSES, drawing_of, opened
+
+
+def test_it_learns_beside_the_page_and_guesses(taught):
+    assert taught("Teach.page.learner.inWorker")
+    for name in CLASSES:
+        taught.guess(drawing_of(name, 50))
+        assert taught(f"Teach.page.name(Teach.page.answer.best) === {name!r}")
+
+
+def test_the_saved_model_answers_as_the_page_does(taught, tmp_path):
+    name, data = taught.saved("save-model")
+    (tmp_path / name).write_bytes(data)
+    model = Model.load(tmp_path / "model.npz")
+    assert model.classes == tuple(CLASSES)
+    for seed in range(60, 63):
+        for one in CLASSES:
+            taught.guess(drawing_of(one, seed))
+            drawn = taught("document.getElementById('pad').strokes")  # raw: floats in Python
+            strokes = [([float(x) for x in xs], [float(y) for y in ys]) for xs, ys, _ in drawn]
+            found, expected = taught("Teach.page.answer"), model.predict(strokes)
+            assert found["abstained"] == expected.abstained
+            shares = list(expected.probabilities.values())
+            np.testing.assert_allclose(found["probabilities"], shares, rtol=0, atol=0.02)  # a pixel may differ by 1
+            assert model.classes[np.argmax(found["probabilities"])] == expected.label
+
+
+def test_the_saved_page_answers_as_the_page_does(taught, browser, tmp_path):
+    taught.guess(drawing_of(CLASSES[0], 70))
+    expected, strokes = taught("Teach.page.answer"), taught("document.getElementById('pad').strokes")
+    name, data = taught.saved("save-page")
+    _, npz = taught.saved("save-model")
+    (tmp_path / name).write_bytes(data)
+    browser.open(tmp_path / name)
+    browser.evaluate(f"Page.pad.strokes = {strokes}")
+    browser.settle()
+    found = browser.evaluate("[...Page.pad.prediction.probabilities]")
+    np.testing.assert_allclose(found, expected["probabilities"], rtol=0, atol=1e-5)
+    assert browser.evaluate("Page.model.classes") == list(CLASSES) and len(browser.requests) == 1
+    bitmap = np.array(browser.evaluate("[...Page.pad.prediction.bitmap]"), np.uint8).reshape(1, 28, 28)
+    logits = browser.evaluate("[...Page.pad.prediction.logits]")
+    (tmp_path / "model.npz").write_bytes(npz)
+    np.testing.assert_allclose(Model.load(tmp_path / "model.npz").logits(bitmap)[0], logits, rtol=0, atol=1e-4)
+
+
+def test_a_correction_is_learned_and_said(taught):
+    count = taught("Teach.page.project.samples.size")
+    taught.guess(drawing_of(CLASSES[0], 80))
+    said = taught("Teach.page.name(Teach.page.answer.best)")
+    other = next(name for name in CLASSES if name != said)
+    taught.keep(drawing_of(CLASSES[0], 80), other)
+    assert taught.text("#toast p").startswith(f"Kept as {other}, not {said}: ")
+    taught.click("#toast button")
+    assert taught("Teach.page.project.samples.size") == count
+    taught.learned()
+
+
+def test_the_misjudged_drawing_opens(taught):
+    """A drawing of one class, kept as another."""
+    taught.keep(drawing_of(CLASSES[0], 0), CLASSES[1])
+    taught.learned()
+    taught.click(f"#confusion button[aria-label$='{CLASSES[1]} taken for {CLASSES[0]}: look']")
+    assert taught("document.getElementById('sample').open") and taught.text("#sample-title") == CLASSES[1]
+    assert f"it would be taken for {CLASSES[0]}" in taught.text("#sample .note")
+    count = taught("Teach.page.project.samples.size")
+    taught.click("#delete")
+    assert not taught("document.getElementById('sample').open")
+    assert taught("Teach.page.project.samples.size") == count - 1 and taught.text("#toast p") == "Deleted a drawing."
+    taught("Teach.page.project.undo(); Teach.page.project.undo()")
+    taught.learned()
+
+
+def test_what_resembles_no_class_is_unknown(taught):
+    taught.guess(drawing_of(CLASSES[0], 90))
+    taught("Teach.page.head.abstain_below < 100")
+    square = [([0, 0, 400, 400, 0], [0, 5, 5, 400, 400])]
+    taught("document.getElementById('pad').strokes = [[[5], [5]]]")
+    taught.browser.settle()
+    taught.wait("Teach.page.answer?.reason")
+    assert taught.text("#guess") == "The strokes are a single dot; expected lines."
+    assert taught.guess(square)
+
+
+def test_drawings_survive_a_reload_and_come_in_again_as_a_file(browser, teach_file, tmp_path):
+    page = opened(browser, teach_file, tmp_path)
+    page("document.getElementById('drawer').value = 'Ann'")
+    page.add_class("sun", "moon")
+    page.keep(drawing_of("clock", 1), "sun")
+    page.keep(drawing_of("bucket", 1), "moon")
+    page("document.querySelector('[aria-label=\"Remove moon\"]').click()")
+    before = page("JSON.stringify([Teach.page.project.classes, [...Teach.page.project.samples.values()]])")
+    _, exported = page.saved("export")
+    browser.settle()
+    browser.open(tmp_path / "teach.html")
+    page.wait("document.getElementById('about').textContent")
+    assert page("JSON.stringify([Teach.page.project.classes, [...Teach.page.project.samples.values()]])") == before
+    assert page.text("#kept").startswith("Your drawings are kept in this browser")
+    assert page("document.getElementById('drawer').value") == "Ann" or not page("Teach.page.drawer")
+
+    (tmp_path / "drawings.ndjson").write_bytes(exported)
+    found = list(scan_described(tmp_path / "drawings.ndjson"))
+    assert [record["word"] for _, record in found] == ["sun", "moon"] and found[0][1]["drawer"] == "Ann"
+    assert page(f"Teach.page.read({exported.decode()!r})") == "0 drawings of 0 classes added; 2 were there."
+    page(f"Teach.page.read({exported.decode().replace('moon', 'star')!r})")
+    assert page("Teach.page.project.active.map(({ name }) => name)") == ["sun", "star"]
+
+
+def test_names_are_text_everywhere(browser, teach_file, tmp_path):
+    page = opened(browser, teach_file, tmp_path)
+    hostile = ["<img src=x onerror=hacked=1>", "'\"></script><b>{{model}}", "x" * 255]
+    page("document.getElementById('drawer').value = '<i>Ann</i>'")
+    for name in hostile:
+        page(f"Teach.page.choose(Teach.page.project.addClass({name!r}).id)")
+        for seed in range(3):
+            page.put(drawing_of("clock", seed))
+            page("Teach.page.keep(Teach.page.chosen)")
+    page.learned()
+    page("document.querySelector('.thumbs button').click()")
+    assert page("document.querySelectorAll('main img, main script, main i, dialog i, main b:not(#task b)').length") == 0
+    assert page("typeof hacked") == "undefined" and page("document.documentElement.scrollWidth") <= 1280
+    assert "<i>Ann</i>" in page.text("#sample .note")
+    page("document.getElementById('sample').close()")
+    name, data = page.saved("save-page")
+    (tmp_path / name).write_bytes(data)
+    browser.open(tmp_path / name)
+    assert browser.evaluate("Page.model.classes") == hostile and browser.evaluate("typeof hacked") == "undefined"
+
+
+def test_classes_are_renamed_and_come_back(browser, teach_file, tmp_path):
+    page = opened(browser, teach_file, tmp_path)
+    page.add_class("sun, moon")
+    page.keep(drawing_of("clock", 1), "sun")
+    rename = '(from, to) => { const field = document.querySelector(`[aria-label="Name of the class ${from}"]`);'
+    rename += " field.value = to; field.dispatchEvent(new Event('change')); }"
+    page(f"({rename})('sun', 'moon')")
+    assert page.text("#toast p") == "Not renamed: there is a class moon."
+    page(f"({rename})('sun', 'day')")
+    page("document.querySelector('[aria-label=\"Remove day\"]').click()")
+    assert page.text("#removed summary") == "Removed (1)" and page.text("#toast p") == "Removed day."
+    page("document.querySelector('[aria-label=\"Put back day\"]').click()")
+    assert page("[...document.querySelectorAll('.card')].map((card) => card.querySelector('.count').textContent)") == [
+        "1", "0",
+    ]  # fmt: skip
+
+
+def test_the_keyboard_is_enough(browser, teach_file, tmp_path):
+    page = opened(browser, teach_file, tmp_path)
+    page.add_class("sun", "moon")
+    assert page("document.activeElement.id") == "pad"
+    for keys in (["ArrowRight", "ArrowDown"], ["ArrowLeft", "ArrowLeft"]):
+        browser.key(" ", "Space")
+        for key in keys:
+            browser.key(key)
+        browser.key(" ", "Space")
+    browser.settle()
+    assert page.text("#task").startswith("Draw ") and page.text("#task").endswith("Enter keeps it.")
+    browser.key("2")
+    assert page.text("#toast p") == "Kept as moon: 1 drawing." and page("document.activeElement.id") == "pad"
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_it_fits_screens_of_any_width(width, taught):
+    size = {"width": width, "height": 800, "deviceScaleFactor": 2, "mobile": False}
+    taught.browser.command("Emulation.setDeviceMetricsOverride", **size)
+    taught.browser.settle()
+    assert taught("document.documentElement.scrollWidth") <= width
+    narrow = "[...document.querySelectorAll('button, input:not([type]), select')].filter((one) => one.offsetParent"
+    assert taught(f"{narrow} && one.getBoundingClientRect().height < 32).map((one) => one.outerHTML)") == []
+
+
+def test_it_reaches_for_nothing_outside_itself(browser, teach_file, tmp_path):
+    page = opened(browser, teach_file, tmp_path)
+    assert [address.split(":")[0] for address in browser.requests if not address.startswith("blob:")] == ["file"]
+    policy = page("document.querySelector('[http-equiv=Content-Security-Policy]').content")
+    assert "default-src 'none'" in policy and "connect-src" not in policy
