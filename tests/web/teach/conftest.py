@@ -72,6 +72,8 @@ class TeachPage:
         self.browser.settle()
 
     def guess(self, drawing):
+        self("document.getElementById('pad').clear()")
+        self.wait("!Teach.page.answer")
         self.put(drawing)
         self.wait("Teach.page.answer && (Teach.page.answer.probabilities || Teach.page.answer.reason)")
         return self.text("#guess")
