@@ -10,6 +10,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxdoodle import nn
@@ -57,8 +58,9 @@ def programs(page):
 
 
 def run(blocks, namespace):
-    for line, source in blocks:
-        exec(compile("\n" * line + source, PAGE, "exec"), namespace)
+    with jax.numpy_rank_promotion("allow"):  # the page broadcasts as NumPy does
+        for line, source in blocks:
+            exec(compile("\n" * line + source, PAGE, "exec"), namespace)
     return namespace
 
 

@@ -104,6 +104,7 @@ def test_the_blocks_backward_agrees_with_central_differences(layer, shape):
     )
 
 
+@pytest.mark.usefixtures("nans")
 @pytest.mark.parametrize("layer, shape", [(Conv2D(3, 5), (2, 12, 12, 1)), (Conv2D(3, 3), (2, 9, 12, 4))])
 def test_what_is_not_a_number_stays_so(layer, shape):
     params, x, _ = draw(layer, shape, "noise", np.float64)

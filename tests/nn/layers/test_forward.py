@@ -37,8 +37,8 @@ def test_conv_is_the_cross_correlation_that_xla_computes(layer, size):
         RNG.normal(size=layer.filters),
     )
     dimensions = ("NHWC", "HWIO", "NHWC")
-    expected = lax.conv_general_dilated(x, w, layer.stride, layer.padding, dimension_numbers=dimensions) + b
-    np.testing.assert_allclose(run(layer, x, {"w": w, "b": b}), expected, atol=1e-12)
+    expected = np.asarray(lax.conv_general_dilated(x, w, layer.stride, layer.padding, dimension_numbers=dimensions))
+    np.testing.assert_allclose(run(layer, x, {"w": w, "b": b}), expected + b, atol=1e-12)
 
 
 @pytest.mark.parametrize("kernel_size", [(3, 3), (2, 4)])
@@ -89,6 +89,7 @@ def test_at_zero_relu_is_off_and_leaky_relu_takes_its_slope():
         assert layer.backward(jnp.zeros(()), jnp.ones(()))[1] == slope
 
 
+@pytest.mark.usefixtures("nans")
 def test_relu_passes_nan_on_instead_of_hiding_it():
     assert np.isnan(run(ReLU(), np.array([np.nan])))
 
@@ -112,7 +113,8 @@ def test_batch_norm_normalizes_in_training_and_remembers_for_evaluation():
     np.testing.assert_allclose(seen["mean"], 0.25 * x.mean((0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(seen["var"], 0.75 + 0.25 * x.var((0, 1, 2)), rtol=1e-12)
     y = run(layer, x, {**params, **seen})
-    np.testing.assert_allclose(y, (x - seen["mean"]) / np.sqrt(seen["var"] + layer.epsilon), rtol=1e-10)
+    mean, var = (np.asarray(seen[name]) for name in ("mean", "var"))
+    np.testing.assert_allclose(y, (np.asarray(x) - mean) / np.sqrt(var + layer.epsilon), rtol=1e-10)
 
 
 def test_a_bias_of_one_axis_is_added_to_every_row_and_to_no_other_axis():
