@@ -36,6 +36,7 @@ const least = (values) => values.reduce((low, value) => Math.min(low, value), In
 export class Gallery {
   #shown = new Map(); // class id -> how many of its drawings are shown
   #judged = new Map(); // sample id -> what it was taken for
+  #painted = new Map(); // sample id -> its small drawing
   #open = { samples: [], at: 0 };
   #timer = 0;
 
@@ -60,21 +61,20 @@ export class Gallery {
       project.move(this.#open.samples[this.#open.at], Number(target.value));
       dialog.close();
     });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.show());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.#painted.clear();
+      page.show();
+    });
   }
 
   // One class or several, with commas between.
   #add(text) {
-    let first = null;
     for (const name of text.split(",").filter((part) => part.trim())) {
       const wrong = nameFault(name.trim());
       if (wrong) return this.say(`Not added: ${wrong}.`);
-      const added = this.page.project.addClass(name);
-      first ??= added;
+      this.page.project.addClass(name);
     }
-    if (!first) return;
     element("name").value = "";
-    this.page.choose(first.id);
   }
 
   // A message for a few seconds, with a button that takes the last change back.
@@ -160,13 +160,20 @@ export class Gallery {
     return make("li", { class: `card${one.id === chosen ? " chosen" : ""}` }, line, count ? thumbs : "");
   }
 
+  // Each is painted once.
   #thumb(sample, title) {
-    const canvas = make("canvas"), wrong = this.#judged.has(sample.id);
-    paintInto(canvas, sample.drawing, Math.round(48 * devicePixelRatio));
-    const button = make("button", { type: "button", class: wrong ? "wrong" : "", "data-sample": sample.id,
-      "aria-label": `${title}${sample.drawer && `, by ${sample.drawer}`}${wrong ? ", misjudged" : ""}` }, canvas);
-    button.addEventListener("click", () => this.look([sample]));
-    return make("li", {}, button);
+    const wrong = this.#judged.has(sample.id), { id, drawer } = sample;
+    let item = this.#painted.get(id);
+    if (!item) {
+      const canvas = make("canvas"), button = make("button", { type: "button", "data-sample": id }, canvas);
+      paintInto(canvas, sample.drawing, Math.round(48 * devicePixelRatio));
+      button.addEventListener("click", () => this.look([sample]));
+      item = make("li", {}, button);
+      this.#painted.set(id, item);
+    }
+    item.firstChild.setAttribute("aria-label", `${title}${drawer && `, by ${drawer}`}${wrong ? ", misjudged" : ""}`);
+    item.firstChild.classList.toggle("wrong", wrong);
+    return item;
   }
 
   #removed(one, samples) {

@@ -16,6 +16,7 @@ export class Project extends EventTarget {
   samples = new Map(); // id -> { id, label, drawer, time, drawing }; label is the id of a class
   #undone = []; // what takes back the last changes, the last one at the end
   #next = 1;
+  #counts = null; // class id -> how many samples; null where it has to be counted anew
 
   get active() {
     return this.classes.filter(({ active }) => active);
@@ -23,6 +24,16 @@ export class Project extends EventTarget {
 
   named(name) {
     return this.classes.find((one) => one.name === name);
+  }
+
+  // How many samples a class has.
+  count(label) {
+    if (!this.#counts) {
+      this.#counts = new Map();
+      for (const sample of this.samples.values())
+        this.#counts.set(sample.label, (this.#counts.get(sample.label) ?? 0) + 1);
+    }
+    return this.#counts.get(label) ?? 0;
   }
 
   of(label) {
@@ -52,7 +63,7 @@ export class Project extends EventTarget {
     this.classes.push(added);
     this.#tell({ classes: true });
     this.#remember(`added ${name}`, () => {
-      if (this.of(added.id).length) added.active = false;
+      if (this.count(added.id)) added.active = false;
       else this.classes = this.classes.filter((one) => one !== added);
       this.#tell({ classes: true });
     });
@@ -86,9 +97,9 @@ export class Project extends EventTarget {
     });
   }
 
-  // Samples { label, drawer, time, drawing }; a drawing that shows nothing throws.
-  add(samples) {
-    for (const { drawing } of samples) {
+  // Samples { label, drawer, time, drawing }; a drawing that shows nothing throws, if it has not been checked before.
+  add(samples, checked = false) {
+    for (const { drawing } of checked ? [] : samples) {
       const wrong = fault(drawing) ?? rejection(drawing);
       if (wrong) throw new RangeError(wrong);
     }
@@ -143,6 +154,7 @@ export class Project extends EventTarget {
   }
 
   #tell(change) {
+    this.#counts = null;
     this.dispatchEvent(Object.assign(new Event("change"), { change }));
   }
 }

@@ -1,6 +1,7 @@
 // How well it does: each drawing judged by what was learned without it, and which classes are taken for which.
 import { make } from "./gallery.js";
 
+const MANY = 100; // drawings from which on their progress is shown
 const element = (id) => document.getElementById(id);
 
 export class Results {
@@ -11,8 +12,9 @@ export class Results {
     this.#say("Draw two of each of two classes or more.");
   }
 
+  // In tenths: each change is read out.
   progress({ done, of }) {
-    this.#say(`Looking at drawing ${done + 1} of ${of}.`);
+    if (of >= MANY) this.#say(`Looking at ${of} drawings: ${10 * Math.floor((10 * done) / of)} %.`);
   }
 
   // `old` while the drawings are judged anew.

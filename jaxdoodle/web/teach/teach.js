@@ -10,6 +10,7 @@ import { Store } from "./store.js";
 import { serve, startLearner } from "./worker.js";
 
 const ENOUGH = 3; // drawings of a class before it asks for the next class
+const STEPS = "Name what it should tell apart. Draw three of each. It guesses as you draw, and learns from each drawing.";
 const element = (id) => document.getElementById(id);
 const json = (id) => JSON.parse(element(id).textContent);
 
@@ -23,6 +24,7 @@ class Page {
   #waiting = false; // for a guess
   #stale = false; // whether the strokes have changed since it was asked for
   #number = 0;
+  #due = false; // whether it will be shown anew
   #judged = [];
   #told = 0; // changes that the learner has been told of
   #known = -1; // of these, those that it has learned and judged
@@ -41,6 +43,7 @@ class Page {
     await this.#open(json("begin"));
     this.#introduce();
     this.show();
+    if (!this.project.active.length) element("name").focus();
   }
 
   // The names of the classes that are learned, by their ids.
@@ -117,7 +120,7 @@ class Page {
     const fresh = samples.filter((sample) => !known.has(JSON.stringify([sample.word, sample.drawing])));
     const labels = new Map([...new Set(fresh.map(({ word }) => word))].map((word) => [word, this.project.addClass(word).id]));
     const added = fresh.map(({ word, ...sample }) => ({ ...sample, label: labels.get(word) }));
-    if (added.length) this.project.add(added);
+    if (added.length) this.project.add(added, true);
     const there = samples.length - fresh.length, parts = [`${fresh.length} drawings of ${labels.size} classes added`];
     if (there) parts.push(`${there} were there`);
     if (skipped) parts.push(`${skipped} lines skipped, the first at ${first}`);
@@ -133,7 +136,7 @@ class Page {
     const said = this.answer?.probabilities && !this.answer.abstained ? this.answer.best : null;
     const drawing = strokes.map(([xs, ys, times]) => [xs.map(tenth), ys.map(tenth), [...times]]);
     this.project.add([{ label: id, drawer: this.drawer, time: Date.now(), drawing }]);
-    const count = this.project.of(id).length, name = this.name(id);
+    const count = this.project.count(id), name = this.name(id);
     const wrong = said && said !== id ? `, not ${this.name(said)}` : "";
     this.gallery.say(`Kept as ${name}${wrong}: ${count} ${count === 1 ? "drawing" : "drawings"}.`, true);
     if (this.chosen === id && count >= ENOUGH) this.chosen = this.#needy()?.id ?? null;
@@ -144,7 +147,7 @@ class Page {
 
   // The first class that has fewer drawings than it takes to begin.
   #needy() {
-    return this.project.active.find(({ id }) => this.project.of(id).length < ENOUGH);
+    return this.project.active.find(({ id }) => this.project.count(id) < ENOUGH);
   }
 
   choose(id) {
@@ -166,6 +169,7 @@ class Page {
         this.answer = null;
         return this.showAnswer();
       }
+      if (!this.answer) this.showAnswer(); // the first stroke
       this.learner.receive({ kind: "guess", drawing: this.pad.strokes, number: ++this.#number });
     });
   }
@@ -194,12 +198,17 @@ class Page {
 
   // The screen.
 
+  // Once for all changes of one action.
   show() {
-    const chosen = this.chosen ?? this.#needy()?.id ?? null;
-    if (this.chosen === null && chosen !== null) this.chosen = chosen;
-    this.gallery.show();
-    this.showAnswer();
-    this.#allow();
+    if (this.#due) return;
+    this.#due = true;
+    queueMicrotask(() => {
+      this.#due = false;
+      this.chosen ??= this.#needy()?.id ?? null;
+      this.gallery.show();
+      this.showAnswer();
+      this.#allow();
+    });
   }
 
   showAnswer() {
@@ -210,8 +219,13 @@ class Page {
     const known = answer?.probabilities, share = (id) => known?.[answer.classes.indexOf(id)] ?? 0;
     let text = "";
     if (answer?.reason) text = `${answer.reason[0].toUpperCase()}${answer.reason.slice(1)}.`;
-    else if (known) text = answer.abstained ? `Unknown; most like ${this.name(answer.best)}` : certain(this.name(answer.best), share(answer.best));
+    else if (answer?.abstained) text = `Unknown; most like ${this.name(answer.best)}`;
+    else if (known) text = certain(this.name(answer.best), share(answer.best));
     if (element("guess").textContent !== text) element("guess").textContent = text;
+    const kept = this.chosen ?? (known && !answer.abstained ? answer.best : null), confirmed = this.chosen === null;
+    element("keep").disabled = !drawn || kept === null;
+    element("keep").textContent = kept === null ? "Keep" : `${confirmed ? "Yes," : "Keep as"} ${this.name(kept)}`;
+    element("other").hidden = !drawn || !known || !confirmed;
     element("guess").classList.toggle("unsure", !known || answer.abstained);
     for (const row of element("answers").children) {
       const id = Number(row.dataset.id), button = row.firstChild, part = share(id);
@@ -226,17 +240,17 @@ class Page {
   #task() {
     const { active } = this.project, task = element("task"), parts = [];
     const bold = (text) => Object.assign(document.createElement("b"), { textContent: text });
-    if (!active.length) parts.push("Name two classes or more, then draw a few of each.");
+    if (!active.length) parts.push("Begin with the names of two things or more.");
     else if (this.chosen !== null) {
-      const count = this.project.of(this.chosen).length;
+      const count = this.project.count(this.chosen);
       parts.push("Draw ", bold(this.name(this.chosen)));
       if (count < ENOUGH) parts.push(`: drawing ${count + 1} of ${ENOUGH} to begin with`);
-      if (this.pad.strokes.length) parts.push(". Enter keeps it.");
     } else if (active.length < 2) parts.push("Name a second class.");
-    else parts.push("Draw anything: it guesses. Tell it what it was, and it learns.");
+    else parts.push("Draw anything: it guesses. Say what it was, and it learns.");
     const text = parts.map((part) => part.textContent ?? part).join("");
     if (task.textContent !== text) task.replaceChildren(...parts);
-    element("hint").textContent = this.chosen !== null ? "Draw here" : active.length < 2 ? "" : "Draw here";
+    element("hint").textContent = active.length ? "Draw here" : STEPS;
+    document.body.classList.toggle("blank", !active.length);
   }
 
   #allow() {
@@ -258,7 +272,7 @@ class Page {
     const drawings = first.length ? first.map(({ drawing }) => drawing) : [...project.samples.values()].map(({ drawing }) => drawing);
     const provenance = {
       dataset: "drawings taught in a page",
-      drawings: names.map((name, i) => project.of(head.classes[i]).length),
+      drawings: names.map((name, i) => project.count(head.classes[i])),
       drawers: this.gallery.drawers(),
       ...this.results.provenance(),
     };
@@ -267,12 +281,10 @@ class Page {
 
   #listen() {
     const { pad } = this, on = (id, run) => element(id).addEventListener("click", run);
-    pad.addEventListener("change", () => {
-      this.showAnswer();
-      this.ask();
-    });
+    pad.addEventListener("change", () => this.ask());
     on("undo", () => pad.undo());
     on("clear", () => pad.clear());
+    on("keep", () => this.keep(this.chosen ?? this.answer?.best));
     pad.addEventListener("keydown", (event) => {
       const { active } = this.project, digit = Number(event.key);
       if (event.key === "Enter") this.keep(this.chosen ?? this.answer?.best);

