@@ -1,5 +1,7 @@
 """What the README shows runs, and prints what it says."""
 
+import asyncio
+import json
 import os
 import re
 import shutil
@@ -62,6 +64,64 @@ def test_the_program_in_c_compiles_without_a_warning_and_answers(tmp_path):
     flags = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
     subprocess.run(["cc", *flags, "program.c", "doodles.c", "-o", "program"], check=True, cwd=tmp_path)
     assert subprocess.run([tmp_path / "program"], capture_output=True, check=True).stdout == b"square\n"
+
+
+@pytest.fixture
+def handler(tmp_path, monkeypatch):
+    """``marker -> app`` of a handler that the page shows, beside a model file."""
+    spec = jd.ModelSpec((jd.nn.Flatten(), jd.nn.Dense(2)), (28, 28, 1), ("cat", "square"))
+    params = [{}, {"w": np.zeros((784, 2)), "b": [0, 1]}]
+    jd.Model(spec, params, QUICKDRAW).save(tmp_path / "doodles.npz")
+    monkeypatch.chdir(tmp_path)
+
+    def app(marker):
+        names = {"__name__": "__main__"}
+        exec(block(marker), names)
+        return names["app"]
+
+    return app
+
+
+#: What a handler answers to: strokes, a drawing that shows nothing, and what is neither a picture nor strokes.
+ANSWERS = {
+    b"[[[0, 90, 90], [0, 0, 90]]]": (200, "square", None),
+    b"[[[5, 5, 5], [5, 5, 5]]]": (200, None, "the strokes are a single dot"),
+    b"no drawing": (400, None, None),
+    b"": (400, None, None),
+}
+
+
+def answered(body, status, given):
+    expected, label, reason = ANSWERS[body]
+    assert status == expected
+    if status == 200:
+        assert given["label"] == label and (given["unknown"] or "").find(reason or "") >= 0
+        assert (given["unknown"] is None) == (reason is None)
+    else:
+        assert list(given) == ["error"] and "\n" not in given["error"]
+
+
+@pytest.mark.parametrize("body", ANSWERS)
+def test_the_handler_in_flask_answers(body, handler):
+    pytest.importorskip("flask", reason="needs Flask")
+    response = handler("flask").test_client().post("/predict", data=body)
+    answered(body, response.status_code, response.get_json())
+
+
+@pytest.mark.parametrize("body", ANSWERS)
+def test_the_handler_in_starlette_answers(body, handler):
+    pytest.importorskip("starlette", reason="needs Starlette")
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
+    asyncio.run(handler("starlette")(scope, receive, send))
+    answered(body, sent[0]["status"], json.loads(sent[1]["body"]))
 
 
 def test_the_set_up_commands_are_one_line_each():
