@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.inference.kernels import Floats, NumPyParams, bind
+from jaxdoodle.inference.kernels import Floats, NumPyParams, Pooled, bind
 from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Layer, MaxPool2D, ModelSpec, ReLU
 
 #: The buffer to fill, what to call, and where the result will be.
@@ -152,9 +152,15 @@ def _for_kernels(layers: Iterable[tuple[Layer, NumPyParams]]) -> list[tuple[Laye
     ]
 
 
-def _pool_before_relu(layers: list[tuple[Layer, NumPyParams]]) -> list[tuple[Layer, NumPyParams]]:
-    """ReLU after the maximum gives the same outputs, from fewer numbers."""
+def _pool_before_relu(layers: list[tuple[Layer, NumPyParams]]) -> list[tuple[Any, NumPyParams]]:
+    """ReLU after the maximum gives the same outputs, from fewer numbers; and a convolution is pooled as it comes."""
     for i in range(len(layers) - 1):
         if (type(layers[i][0]), type(layers[i + 1][0])) == (ReLU, MaxPool2D):
             layers[i], layers[i + 1] = layers[i + 1], layers[i]
-    return layers
+    pooled: list[tuple[Any, NumPyParams]] = []
+    for layer, params in layers:
+        if type(layer) is MaxPool2D and pooled and type(pooled[-1][0]) is Conv2D:
+            pooled[-1] = Pooled(pooled[-1][0], layer), pooled[-1][1]
+        else:
+            pooled.append((layer, params))
+    return pooled

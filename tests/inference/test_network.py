@@ -7,6 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from jaxdoodle import nn
+from jaxdoodle.inference import kernels
 from jaxdoodle.inference.network import CHUNK, SIZES, Network
 from jaxdoodle.nn import (
     AvgPool2D,
@@ -286,3 +287,17 @@ def test_a_layer_that_derives_from_a_built_in_one_is_computed_by_its_own_numpy_f
     for layer, p in zip(spec.layers, params, strict=True):
         expected = layer.numpy_forward(p, expected)
     np.testing.assert_allclose(Network(spec, params).logits(x), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "pool", [MaxPool2D(2), MaxPool2D((3, 2), stride=1), MaxPool2D((2, 3), stride=(2, 1))], ids=repr
+)
+def test_a_convolution_is_pooled_in_parts_as_in_one(pool, monkeypatch):
+    rng = np.random.default_rng(0)
+    spec = ModelSpec((Conv2D(3, 3, padding="SAME"), ReLU(), pool, Flatten(), Dense(2)), (9, 7, 1), ("a", "b"))
+    params = [{k: rng.normal(size=s).astype(np.float32) for k, s in shapes.items()} for shapes in spec.param_shapes]
+    x = rng.random((5, 9, 7, 1), np.float32)
+    whole = Network(spec, params).logits(x)
+    monkeypatch.setattr(kernels, "BLOCK", 3 * 7 * 5 * 2 * 3)
+    monkeypatch.setattr(kernels, "SPREAD", 0)
+    np.testing.assert_array_equal(Network(spec, params).logits(x), whole)
