@@ -247,7 +247,7 @@ MUTATIONS = [
         (("wrong array", "wrong incoming gradient"), "dx = ds + dz @ w.T", "dx = dout + dz @ w.T"),
         (("gradient path missing", "term left out"), "dx = ds + dz @ w.T", "dx = dz @ w.T"),
         (("activation derivative forgotten",), "dz = ds @ v.T * (z > 0)", "dz = ds @ v.T"),
-        (("wrong", "derivative"), "ds = dout * (1 - y**2)", "ds = dout * (1 - s**2)"),
+        (("wrong", "derivative"), "ds = dout * (1 - y**2)", "ds = dout * (1 - y)"),
         (("wrong array", "wrong incoming gradient"), "h.T @ ds", "h.T @ dout"),
         (("pre-activation used", "wrong array"), "h.T @ ds", "z.T @ ds"),
     ),

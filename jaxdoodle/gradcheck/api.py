@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.types import PyTree
+from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
 from jaxdoodle.gradcheck.conventions import CONVENTIONS, KINK, by_convention
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
 from jaxdoodle.gradcheck.reference import Oracle, choose, jaxpr_of
 from jaxdoodle.gradcheck.report import Finding, Report
-from jaxdoodle.gradcheck.setup.binding import Binding, bindings, call, required, split_output
+from jaxdoodle.gradcheck.setup.binding import Binding, Output, bindings, call, required, split_output
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
 from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import (
@@ -177,9 +178,18 @@ def check_value_and_grad(
     state = State((function, value_and_grad))
     problem = _gradient_problem(function, lambda *a: value_and_grad(*a)[1], value_and_grad, args, argnums, title)
     report = examine(problem, rest)
+    by_hand = state.replay(value_and_grad)
     with in_float64(), fixed_randomness():
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
-        want, got = float(problem.value(*given)), float(state.replay(value_and_grad)(*given)[0])
+
+        def both(arrays: dict[str, Any]) -> tuple[Any, Any]:
+            args = problem.with_arrays(given, arrays)
+            return problem.value(*args), by_hand(*args)[0]
+
+        try:
+            want, got = map(float, by_numpy(both, problem.arrays(given)))
+        except Exception:  # any exception of the user's code: JAX cannot trace it
+            want, got = map(float, both(problem.arrays(given)))
     if abs(got - want) <= (_FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):
         return report
     sentence = f"the value that comes with the gradients is {got:.9g}; the loss is {want:.9g}"
@@ -317,19 +327,38 @@ def pair_problem(
         return _problem((forward, backward), value, lambda args, dy: run(*args, dy), args, wrt, title)
 
     problem = problem_of(())
-    with in_float64(), fixed_randomness():
-        given = numpy_args(problem, problem.args)
-        try:
-            output = split_output(state.replay(forward)(*given), takes)
-        except Exception:  # any exception of the user's code: perhaps it takes JAX arrays alone
-            try:
-                output = split_output(state.replay(forward)(*jax_args(problem, given)), takes)
-            except Exception as error:
-                text = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
-                raise CheckError(f"{problem.title}: the forward gives {text}; numbers were expected") from error
+    output = _output(problem, state.replay(forward), takes)
     ways = [problem_of(b) for b in bindings(forward, backward, output, len(problem.args))]
     _same_twice(ways[0], state)
     return ways[0] if len(ways) == 1 else _nearest(ways)
+
+
+def _output(problem: Problem, forward: Callable, takes: int) -> Output:
+    """What the forward returns, as JAX traces it (which costs no compilation), else for NumPy or JAX arrays.
+
+    Raises ``CheckError`` where it refuses all of them.
+    """
+    found: list[Output] = []
+
+    def run(args: tuple) -> dict[str, Any]:
+        found.append(split_output(forward(*args), takes))
+        return float_outputs(found[-1].y)
+
+    with in_float64(), fixed_randomness():
+        given = numpy_args(problem, problem.args)
+        arrays = problem.arrays(given)
+        ways = (
+            lambda: jax.eval_shape(lambda arrays: run(problem.with_arrays(given, arrays)), arrays),
+            lambda: run(given), lambda: run(jax_args(problem, given)),
+        )  # fmt: skip
+        for way in ways:
+            try:
+                way()
+                return found[-1]
+            except Exception as error:  # any exception of the user's code: perhaps it takes other arrays
+                failure = error
+    text = f"{type(failure).__name__}: {(str(failure).strip().splitlines() or [''])[0][:200]}"
+    raise CheckError(f"{problem.title}: the forward gives {text}; numbers were expected") from failure
 
 
 #: By so much must the direction (the mean cosine) of a less likely order be better to be taken.
@@ -340,7 +369,7 @@ def _nearest(ways: list[Problem]) -> Problem:
     """Of several ways to call a backward, the one that gives the most gradients, nearest in direction to the right."""
 
     def merit(problem: Problem) -> tuple[int, float]:
-        got = Candidate(problem, "float64", by_jax)(point).gradients
+        got = Candidate(problem, "float64", by_jax, proven=True)(point).gradients
         pairs = [(np.ravel(g), np.ravel(want[n])) for n, g in got.items() if np.shape(g) == np.shape(want[n])]
         sizes = [float(np.linalg.norm(g) * np.linalg.norm(w)) for g, w in pairs]
         cosines = [float(g @ w) / s if 0 < s < np.inf else 0.0 for (g, w), s in zip(pairs, sizes, strict=True)]
@@ -410,7 +439,7 @@ def _only_returned(problem: Problem) -> Problem:
     """Leave out arguments whose gradient is ``None``, and labels where no gradient of them came back."""
     with in_float64():
         by_jax = _traceable(problem)
-        returned = Candidate(problem, "float64", by_jax)(_first_point(problem, Outline(problem, by_jax)))
+        returned = Candidate(problem, "float64", by_jax, proven=True)(_first_point(problem, Outline(problem, by_jax)))
     if returned.nothing or returned.error is not None:
         return problem
     arguments = {name.partition(".")[0] for name, gradient in returned.gradients.items() if gradient is not None}

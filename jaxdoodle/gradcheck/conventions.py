@@ -83,7 +83,7 @@ def by_convention(
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
     parameters = {n for n in problem.differentiated if n not in axes}
-    if {n for n, found in told.items() if "batch mean" in found} != parameters:
+    if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
         return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
     return told
 

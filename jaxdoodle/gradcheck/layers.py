@@ -15,6 +15,7 @@ import numpy as np
 from jaxdoodle import nn
 from jaxdoodle.core.types import Array, NDArray, Params, PyTree, Residuals, Shape
 from jaxdoodle.gradcheck.api import check, check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.nn import layers, losses
@@ -58,7 +59,7 @@ def cases_of(cls: Any) -> Iterator[Case]:
                 yield named, partial(_check_loss, named, example, rng.normal(size=(len(labels), *shape)), labels)
             continue
         title, x = f"layer: {title}", rng.normal(size=(4, *shape))
-        params = jax.tree.map(np.asarray, example.init(jax.random.key(1), shape))
+        params = by_numpy(partial(example.init, input_shape=shape), jax.random.key(1))
         yield title, partial(_check_layer, title, example, params, x)
         if _has_modes(example, params, x):
             title += ", training"
@@ -100,7 +101,7 @@ def _forward_findings(layer: Any, params: Params, x: NDArray[np.float64]) -> Ite
     """Do ``output_shape`` and ``numpy_forward`` say what ``forward`` gives in evaluation mode?"""
     with in_float64():
         params = jax.tree.map(np.float64, params)
-        y = np.asarray(layer.forward(*jax.tree.map(jax.numpy.asarray, (params, x)))[0])
+        y = by_numpy(lambda params, x: layer.forward(params, x)[0], params, x)
         said, given = tuple(layer.output_shape(x.shape[1:])), np.asarray(layer.numpy_forward(params, x))
     if said != y.shape[1:]:
         yield Finding("output_shape is wrong", f"output_shape gives {said}; one output of forward is {y.shape[1:]}")
@@ -143,6 +144,6 @@ def _check_model(title: str, spec: nn.ModelSpec, penalty: Any, **options: Any) -
         (total, _), grads = by_hand(params, x, labels, key=key)
         return total, grads
 
-    params = jax.tree.map(np.asarray, nn.init(spec, jax.random.key(1)))
+    params = by_numpy(partial(nn.init, spec), jax.random.key(1))
     x, labels = rng.random((4, *spec.input_shape)), rng.integers(0, spec.output_shape[0], 4)
     return check_value_and_grad(value, value_and_grad, (params, x, labels), title=title, **options)

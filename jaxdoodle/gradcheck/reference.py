@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdoodle.gradcheck.autograd.evaluate import evaluate
 from jaxdoodle.gradcheck.autograd.jaxpr import interpret
 from jaxdoodle.gradcheck.autograd.numpy_proxy import traced
 from jaxdoodle.gradcheck.autograd.plain import PlainProgram, plain_program
@@ -30,6 +31,7 @@ from jaxdoodle.gradcheck.setup.problem import (
     float_outputs,
     jax_args,
     numpy_args,
+    shape_key,
 )
 
 ORACLES = ("vjp", "trace", "differences", "complex")
@@ -94,19 +96,18 @@ def vjp_oracle(problem: Problem, points: Sequence[Point]) -> Oracle:
 
         return jax.value_and_grad(total)(moving)
 
-    compiled: dict[Any, Callable] = {}
+    programs: dict[Any, Any] = {}
     told: list[PlainProgram] = []
 
     def both(point: Point) -> tuple[float, dict[str, np.ndarray]]:
         moving, rest = split(problem, point.args)
-        key: tuple = tuple((n, x.shape, str(x.dtype)) for n, x in (moving | rest).items())
-        key += tuple(repr(x) for _, x in leaves(problem.tree(point.args)) if isinstance(x, int | float | str))
-        if key not in compiled:
+        given, key = (moving, rest, seeds_of(problem, point)), shape_key(problem, point.args)
+        if key not in programs:
             plain = program(point.args, moving, rest)
             told.append(plain)
-            compiled[key] = jax.jit(partial(run, plain.call))
-        value, got = compiled[key](moving, rest, seeds_of(problem, point))
-        return float(value), {name: np.asarray(g, np.float64) for name, g in got.items()}
+            programs[key] = jax.make_jaxpr(partial(run, plain.call))(*given)
+        value, *got = evaluate(programs[key], jax.tree.leaves(given))
+        return float(value), {n: np.asarray(g, np.float64) for n, g in zip(sorted(moving), got, strict=True)}
 
     def gradient(point: Point) -> dict[str, np.ndarray]:
         return _completed(problem, point, both(point)[1])
@@ -201,10 +202,12 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
 
 def output_zeros(problem: Problem, args: tuple) -> Any:
     """Zeros in the shapes and dtypes of the forward's output, without running it."""
-    arrays = problem.arrays(jax_args(problem, args))
-    with fixed_randomness():
-        shapes = jax.eval_shape(lambda arrays: problem.value(*problem.with_arrays(args, arrays)), arrays)
-    return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
+    key = shape_key(problem, args)
+    if key not in problem.shapes:
+        arrays = problem.arrays(numpy_args(problem, args))
+        with fixed_randomness():
+            problem.shapes[key] = jax.eval_shape(lambda a: problem.value(*problem.with_arrays(args, a)), arrays)
+    return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), problem.shapes[key])
 
 
 def trace_oracle(problem: Problem, points: Sequence[Point], by_jax: bool) -> Oracle:

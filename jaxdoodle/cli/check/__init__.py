@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.cli.check import output
-from jaxdoodle.cli.check.results import FileResult
-from jaxdoodle.cli.check.submissions import Progress, check_files
+from jaxdoodle.cli.check.built_in import check_built_in
+from jaxdoodle.cli.check.submissions import check_files
 from jaxdoodle.core.errors import InputError
 
 #: What ``--oracle`` takes, as in ``gradcheck.reference``; importing that needs JAX.
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             first = alone.open[0] if alone.open else None
             raise InputError(f"{alone.path}:{first['line']}: {first['reason']}" if first else alone.error)
     else:
-        results = [_built_in(options)]
+        results = [check_built_in(options)]
     reports = [r for result in results for r in result.reports]
     failed = [r for r in reports if not r.passed]
     code = next((c for c in (1, 2) if any(r.code == c for r in results)), 0)
@@ -67,22 +67,3 @@ def run(options: argparse.Namespace) -> int:
 
         gradient_errors(failed[0], options.picture)
     return code
-
-
-def _built_in(options: argparse.Namespace) -> FileResult:
-    from jaxdoodle.gradcheck import layers
-    from jaxdoodle.training.hardware import compile_cache
-
-    compile_cache.enable()
-    result = FileResult(Path("jaxdoodle"), "jaxdoodle")
-    cases = [(title, dtype, one) for title, one in layers.cases() for dtype in ("float64", "float32")]
-    progress = Progress(options, len(cases))
-    with progress:
-        for title, dtype, one in cases:
-            progress.say(f"{title[:36]}  {dtype}")
-            result.reports.append(one(dtype=dtype, oracle=options.oracle))
-            result.lines.append(0)
-            progress.step("")
-            if progress.lines:
-                print(output.line_of(result.reports[-1]), flush=True)
-    return result

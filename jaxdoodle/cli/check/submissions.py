@@ -87,7 +87,7 @@ def _run_file(
 class Progress:
     """A bar on a terminal; where stdout goes elsewhere, ``lines`` is true: each check is a line of it."""
 
-    def __init__(self, options: argparse.Namespace, total: int):
+    def __init__(self, options: argparse.Namespace, total: int | None):
         from rich import progress
         from rich.console import Console
 
@@ -102,9 +102,6 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
-
-    def say(self, text: str) -> None:
-        self.bar.update(self.task, description=text)
 
     def step(self, text: str) -> None:
         self.bar.update(self.task, advance=1, description=text)

@@ -20,7 +20,7 @@ from jaxdoodle.gradcheck.autograd.derivatives import elementwise_pull
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable, Where
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, elementwise, movement, over_axes, plain, reduce
 
-_SAME = {
+SAME = {
     "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
     "exp": np.exp, "exp2": np.exp2, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "tanh": np.tanh,
     "sqrt": np.sqrt, "cbrt": np.cbrt, "abs": np.absolute, "max": np.maximum, "min": np.minimum, "sin": np.sin,
@@ -55,10 +55,10 @@ def interpret(closed: Any, arguments: list[Any], tape: Tape, outer: Where | None
 
 
 def _constant(eqn: Any, inputs: list[Any]) -> list[Any]:
-    return list(core.jaxpr_as_fun(_inner(eqn))(*inputs)) if _inner(eqn) else _bind(eqn, inputs)
+    return list(core.jaxpr_as_fun(_inner(eqn))(*inputs)) if _inner(eqn) else bind(eqn, inputs)
 
 
-def _bind(eqn: Any, inputs: Iterable[Any]) -> list[Any]:
+def bind(eqn: Any, inputs: Iterable[Any]) -> list[Any]:
     result = eqn.primitive.bind(*inputs, **eqn.params)
     return list(result) if eqn.primitive.multiple_results else [result]
 
@@ -84,8 +84,8 @@ def _apply(tape: Tape, eqn: Any, inputs: list[Any], line: Where | None) -> list[
         return interpret(closed, inputs, tape, line)
     if name in CONTROL:
         return CONTROL[name](tape, params, inputs, line)
-    if name in _SAME:
-        return [elementwise(tape, _SAME[name], *inputs)]
+    if name in SAME:
+        return [elementwise(tape, SAME[name], *inputs)]
     if name in HANDLERS:
         return [HANDLERS[name](tape, params, *inputs)]
     if name in MOVES:
@@ -104,7 +104,7 @@ def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
         def pull(dy, y, *given):
             def one(*moving):
                 full = dict(enumerate(values)) | dict(zip(floating, moving, strict=True))
-                return _bind(eqn, full.values())[k]
+                return bind(eqn, full.values())[k]
 
             _, back = jax.vjp(one, *(jnp.asarray(given[i]) for i in floating))
             parts = dict(zip(floating, map(np.asarray, back(jnp.asarray(dy, value.dtype))), strict=True))
@@ -112,7 +112,7 @@ def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
 
         return traced_array.append(tape, eqn.primitive.name, value, tuple(inputs), pull, params=eqn.params)
 
-    results = enumerate(_bind(eqn, values))
+    results = enumerate(bind(eqn, values))
     return [node(k, v) if jnp.issubdtype(v.dtype, jnp.floating) else np.asarray(v) for k, v in results]
 
 
@@ -128,7 +128,7 @@ def _custom(kind: str, value: Callable) -> Callable:
     return run
 
 
-def _logistic(x):
+def logistic(x):
     return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
 
 
@@ -158,7 +158,7 @@ def _reduce(name: str) -> Callable:
 
 HANDLERS: dict[str, Callable] = {
     "dot_general": lambda tape, params, a, b: over_axes(tape, a, b, *params["dimension_numbers"]),
-    "logistic": _custom("logistic", _logistic), "erf": _erf,
+    "logistic": _custom("logistic", logistic), "erf": _erf,
     "integer_pow": _integer_pow, "select_n": _select, "convert_element_type": _convert,
     "clamp": lambda tape, params, low, x, high: np.minimum(np.maximum(x, low), high),
     "reduce_sum": _reduce("sum"), "reduce_max": _reduce("max"), "reduce_min": _reduce("min"),

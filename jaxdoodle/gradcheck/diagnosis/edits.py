@@ -183,7 +183,7 @@ def _t(node: Any) -> Any:
 
 def _unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        put("sign flipped", 9, node.operand)
+        put("values flipped" if isinstance(parent, ast.Slice) else "sign flipped", 9, node.operand)
     if isinstance(node, ast.IfExp):
         put("wrong case", 9, node.body)
         put("wrong case", 9, node.orelse)
@@ -380,6 +380,8 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("double 1/m", cost + 1, expr(f"{text} * {count}"))
     for name in scope.texts:
         put("factor left out", cost + 2, expr(f"{text} * {name}"))
+        if len(scope.shape(name) or ()) == 1:
+            put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
         put("divisor left out", cost + 2, expr(f"{text} / {name}"))
         for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)") if whole else ():
             put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))

@@ -77,9 +77,9 @@ _LOOSE = ("extra factor", "missing 1/m", "double 1/m", "gradient clipped", "wron
 def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding]:
     """The findings with the line and the mended statement of the repair that undoes them, where there is one."""
     wrong = [n for f in findings for n in f.leaves if n in r.wrong]
-    unnamed = any(f.name == UNNAMED for f in findings)
+    loose = any(f.name.startswith(_LOOSE) for f in findings)
     try:
-        mended = repairs(case, r, list(dict.fromkeys(wrong)), additions=unnamed)
+        mended = repairs(case, r, list(dict.fromkeys(wrong)), additions=loose)
     except Exception as error:  # the verdict and the names stand, even where the search for a repair fails
         return [replace(f, evidence=(*f.evidence, f"no repair was tried: {type(error).__name__}")) for f in findings]
     for repair in mended:

@@ -13,12 +13,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core
 
 from jaxdoodle.gradcheck.autograd.copies import Copies
+from jaxdoodle.gradcheck.autograd.evaluate import evaluate
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
-from jaxdoodle.gradcheck.setup.problem import Point, Problem, fixed_randomness, jax_args, numpy_args
+from jaxdoodle.gradcheck.setup.problem import (
+    Point,
+    Problem,
+    fixed_randomness,
+    jax_args,
+    numpy_args,
+    shape_key,
+)
 
 
 @dataclass(frozen=True)
@@ -44,19 +53,23 @@ def in_float64() -> Iterator[None]:
 
 
 class Candidate:
-    """Tries compilation, then NumPy arrays, then JAX arrays; keeps to what worked."""
+    """Tries a program that JAX traces, then NumPy arrays, then JAX arrays; keeps to what worked.
 
-    def __init__(self, problem: Problem, dtype: str, by_jax: bool):
+    A traced program is compiled once and compared with its run by NumPy, which then does: compiling takes longest.
+    """
+
+    def __init__(self, problem: Problem, dtype: str, by_jax: bool, proven: bool | None = None):
         self.problem, self.dtype = problem, dtype
-        self.modes = ("compiled", "numpy", "jax") if by_jax else ("numpy",)
-        self.compiled: dict[Any, Any] = {}
+        self.modes = ("traced", "numpy", "jax") if by_jax else ("numpy",)
+        self.programs: dict[Any, Any] = {}
+        self.proven = proven  # whether NumPy gives what a compiled program gives; None: not compared yet
 
     def __call__(self, point: Point) -> Returned:
         failed = Returned({})
         with in_float64(), fixed_randomness():
             for mode in self.modes:
                 try:
-                    returned = self._compiled(point) if mode == "compiled" else self._run(point, mode == "numpy")
+                    returned = self._traced(point) if mode == "traced" else self._run(point, mode == "numpy")
                 except Exception as error:
                     failed = Returned({}, error=error, where=_user_line(error))
                     continue
@@ -81,9 +94,9 @@ class Candidate:
 
     def log(self, point: Point) -> list[Assignment]:
         """What the candidate assigned, line by line."""
-        with in_float64(), fixed_randomness(), jax.disable_jit(self.modes[0] != "compiled"):
+        with in_float64(), fixed_randomness(), jax.disable_jit(self.modes[0] != "traced"):
             args, cotangent = self._arguments(point, self.modes[0] == "numpy")
-            if self.modes[0] != "compiled":
+            if self.modes[0] != "traced":
                 found = assignments(lambda: self.problem.candidate(args, cotangent))
                 return [replace(a, value=np.asarray(a.value)) for a in found]
             return self._traced_log(point, self.problem.arrays(args), cotangent)
@@ -106,7 +119,7 @@ class Candidate:
             found[:] = [a for a in log if getattr(a.value, "_trace", level) is level]
             return [a.value for a in found]
 
-        values = jax.jit(run)(arrays, cotangent)
+        values = evaluate(jax.make_jaxpr(run)(arrays, cotangent), jax.tree.leaves((arrays, cotangent)))
         return [replace(a, value=np.asarray(v)) for a, v in zip(found, values, strict=True)]
 
     def _arguments(self, point: Point, as_numpy: bool) -> tuple[tuple, Any]:
@@ -121,12 +134,10 @@ class Candidate:
         cotangent = None if point.cotangent is None else rebuild(point.cotangent, cast)
         return (args if as_numpy else jax_args(self.problem, args)), cotangent
 
-    def _compiled(self, point: Point) -> Returned:
-        args, cotangent = self._arguments(point, as_numpy=False)
-        arrays = self.problem.arrays(args)
-        fixed = [x for _, x in leaves(args) if isinstance(x, bool | int | float | str)]  # part of the program
-        key = (*((n, np.shape(x), str(getattr(x, "dtype", ""))) for n, x in arrays.items()), *map(repr, fixed))
-        if key not in self.compiled:
+    def _traced(self, point: Point) -> Returned:
+        args, cotangent = self._arguments(point, as_numpy=True)
+        given, key = (self.problem.arrays(args), cotangent), shape_key(self.problem, args)
+        if key not in self.programs:
             told: dict[str, Any] = {}
 
             def run(arrays, cotangent):
@@ -135,9 +146,22 @@ class Candidate:
                 told["nothing"] = raw is None
                 return found
 
-            self.compiled[key] = jax.jit(run), told
-        run_jit, told = self.compiled[key]
-        return _returned(run_jit(arrays, cotangent), told["odd"], told["nothing"])
+            program, shapes = jax.make_jaxpr(run, return_shape=True)(*given)
+            compiled = jax.jit(core.jaxpr_as_fun(program), compiler_options=_QUICKLY)
+            self.programs[key] = program, jax.tree.structure(shapes), told, compiled
+        program, tree, told, compiled = self.programs[key]
+        outputs = self._outputs(program, compiled, jax.tree.leaves(given))
+        return _returned(jax.tree.unflatten(tree, outputs), told["odd"], told["nothing"])
+
+    def _outputs(self, program: Any, compiled: Any, given: list[Any]) -> list[Any]:
+        if self.proven:
+            return evaluate(program, given)
+        outputs = compiled(*given)
+        if self.proven is None:
+            self.proven = False
+            with contextlib.suppress(Exception):  # of NumPy's: it lacks something that JAX has
+                self.proven = all(map(_near, evaluate(program, given), outputs))
+        return outputs
 
     def _run(self, point: Point, as_numpy: bool) -> Returned:
         raw = self.problem.candidate(*self._arguments(point, as_numpy))
@@ -146,6 +170,18 @@ class Candidate:
 
 def _returned(found: dict[str, Any], odd: list[str], nothing: bool) -> Returned:
     return Returned({n: None if g is None else np.array(g) for n, g in found.items()}, tuple(odd), nothing)
+
+
+#: A program that is run once need not be fast.
+_QUICKLY = {"xla_backend_optimization_level": 0}
+#: Relative distance up to which NumPy and a compiled program agree: some units in the last place, added up.
+_ALIKE = {8: 1e-10, 4: 1e-4}
+
+
+def _near(a: np.ndarray, b: Any) -> bool:
+    b = np.asarray(b)
+    close = _ALIKE.get(b.dtype.itemsize, 0.0) * float(np.linalg.norm(b)) if b.dtype.kind == "f" else 0.0
+    return a.shape == b.shape and bool(np.all((np.abs(a - b) <= close) | (a == b) | ((a != a) & (b != b))))
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -76,6 +76,11 @@ class Problem:
         found = [name for name, x in leaves(tree) if is_floating(x)]
         return tuple(found or [name for name, x in leaves(tree) if isinstance(x, float)])
 
+    @functools.cached_property
+    def shapes(self) -> dict[Any, Any]:
+        """The forward's output at each ``shape_key`` that was asked for, as shapes."""
+        return {}
+
     def pair_up(self, returned: Any) -> tuple[dict[str, Any], list[str]]:
         """The returned gradients by leaf (None: not returned), and remarks."""
         wrt = self.wrt if self.all_wrt is None else self.all_wrt
@@ -131,6 +136,13 @@ def numpy_args(problem: Problem, args: tuple, dtype: Any = np.float64) -> tuple:
 
 def jax_args(problem: Problem, args: tuple) -> tuple:
     return problem.with_arrays(args, {name: jnp.asarray(x) for name, x in problem.arrays(args).items()})
+
+
+def shape_key(problem: Problem, args: tuple) -> Any:
+    """Equal for arguments at which JAX traces the same program: shapes, dtypes, and what is no array."""
+    fixed = [repr(x) for _, x in leaves(problem.tree(args)) if isinstance(x, bool | int | float | str)]
+    arrays = problem.arrays(args).items()
+    return (*((n, np.shape(x), str(getattr(x, "dtype", ""))) for n, x in arrays), *fixed)
 
 
 def run_forward(problem: Problem, args: tuple) -> Any:

@@ -1,0 +1,43 @@
+"""NumPy gives what JAX gives for a program of JAX."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
+from jaxdoodle.gradcheck.setup.candidate import in_float64
+
+RNG = np.random.default_rng(0)
+X, W = RNG.normal(size=(4, 6)), RNG.normal(size=(6, 3))
+PICTURES, KERNELS = RNG.normal(size=(2, 5, 6, 3)), RNG.normal(size=(2, 3, 3, 4))
+PROGRAMS = {
+    "dense": (lambda x, w: jax.nn.softmax(jnp.tanh(x @ w)), (X, W)),
+    "gradient": (jax.grad(lambda x, w: jax.nn.logsumexp(jax.nn.gelu(x @ w))), (X, W)),
+    "attention": (lambda q: jnp.einsum("bik,bjk->bij", q, q) / jnp.sqrt(q.shape[-1]), (X.reshape(2, 2, 6),)),
+    "convolution": (
+        lambda x, k: lax.conv_general_dilated(x, k, (1, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")),
+        (PICTURES, KERNELS)),
+    "windows": (jax.grad(lambda x: (lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 1, 1), "SAME") ** 2
+                                    ).sum()), (PICTURES,)),
+    "padding": (lambda x: lax.pad(x, x.dtype.type(7), [(1, -1, 0), (-2, 3, 2)]), (X,)),
+    "scan": (lambda x: lax.scan(lambda h, row: (jnp.sin(h + row),) * 2, x[0], x, reverse=True), (X,)),
+    "choices": (lambda x: (jnp.where(x > 0, x, jnp.minimum(x**2, 1 / x**2)), jnp.argmax(x, 1), x.cumsum(1)), (X,)),
+    "picked": (lambda x, i: (jnp.take(x, i, 0), jnp.zeros_like(x).at[i].add(x[0]), jnp.sort(x, axis=0)), (X, np.array([2, 0, 2]))),
+    "random": (lambda x: jnp.where(jax.random.bernoulli(jax.random.key(3), 0.5, x.shape), x, 0), (X,)),
+    "none": (lambda x: {"x": x, "nothing": None}, (X,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_numpy_gives_what_jax_gives(name, dtype):
+    function, args = PROGRAMS[name]
+    args = tuple(a.astype(dtype) if a.dtype.kind == "f" else a for a in args)
+    with in_float64():
+        want, got = function(*args), by_numpy(function, *args)
+    assert jax.tree.structure(want) == jax.tree.structure(got)
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-12 if dtype == np.float64 else 1e-4, atol=1e-5 * (dtype == np.float32))
