@@ -24,7 +24,9 @@ PROGRAMS = {
     "padding": (lambda x: lax.pad(x, x.dtype.type(7), [(1, -1, 0), (-2, 3, 2)]), (X,)),
     "scan": (lambda x: lax.scan(lambda h, row: (jnp.sin(h + row),) * 2, x[0], x, reverse=True), (X,)),
     "choices": (lambda x: (jnp.where(x > 0, x, jnp.minimum(x**2, 1 / x**2)), jnp.argmax(x, 1), x.cumsum(1)), (X,)),
-    "picked": (lambda x, i: (jnp.take(x, i, 0), jnp.zeros_like(x).at[i].add(x[0]), jnp.sort(x, axis=0)), (X, np.array([2, 0, 2]))),
+    "picked": (
+        lambda x, i: (jnp.take(x, i, 0), jnp.zeros_like(x).at[i].add(x[0]), jnp.sort(x, axis=0)),
+        (X, np.array([2, 0, 2]))),
     "random": (lambda x: jnp.where(jax.random.bernoulli(jax.random.key(3), 0.5, x.shape), x, 0), (X,)),
     "none": (lambda x: {"x": x, "nothing": None}, (X,)),
 }  # fmt: skip
