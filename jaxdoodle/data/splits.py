@@ -8,12 +8,15 @@ The exception is a class of few drawings that has none in a split: the bounds on
 and ``Splits.moved`` says so. When such a class grows, the bounds return. So a drawing can move, but from training to
 test only where all drawings of the class had hashes for the test split.
 
+Drawings in strokes that name their drawers are divided by them (``drawers_to_test``).
+
 In return the counts are near the fraction asked for, not equal to it: in a class of n drawings the standard deviation
 is ``sqrt(n f (1 - f))``. Published datasets, which do not grow, are divided exactly (``split_training``).
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -80,6 +83,31 @@ def split_training(
         preprocessing,
         {name: extra.select(classes) for name, extra in (extra_tests or {}).items()},
     )
+
+
+def drawers_to_test(drawers: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
+    """The people whose drawings become the test split, so that a score is of people who were not learned from.
+
+    They are taken by a hash of their names, until their drawings are ``TEST_FRACTION`` of all, but for those without
+    whom a class would have no training drawing.
+
+    Args:
+      drawers: Who drew each drawing; empty where that is not known: such drawings are for training.
+      labels: The class of each.
+
+    Returns:
+      Their names, sorted; none where there are fewer than two people, or none can be spared.
+    """
+    if len(set(drawers) - {""}) < 2:
+        return ()
+    left, chosen, drawn = Counter(labels), set[str](), 0
+    for name in sorted(set(drawers) - {""}, key=lambda name: hashlib.sha256(name.encode("utf-8", "replace")).digest()):
+        own = Counter(label for label, drawer in zip(labels, drawers, strict=True) if drawer == name)
+        if drawn < TEST_FRACTION * len(labels) and all(left[label] > count for label, count in own.items()):
+            left -= own
+            chosen.add(name)
+            drawn += own.total()
+    return tuple(sorted(chosen))
 
 
 def without(data: Dataset, other: Dataset) -> Dataset:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jaxdoodle.data.bitmaps import IMAGE_SHAPE
 from jaxdoodle.data.dataset import SPLIT_NAMES, Dataset
-from jaxdoodle.data.splits import MOST_MOVES, split_by_hash, split_training, without
+from jaxdoodle.data.splits import MOST_MOVES, drawers_to_test, split_by_hash, split_training, without
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 
 
@@ -172,3 +172,20 @@ def test_without_leaves_out_what_occurs_elsewhere(random_dataset):
     data = random_dataset(30)
     rest = without(data, data.take(np.array([0, 7, 7, 29])))
     assert np.array_equal(rest.images, np.delete(data.images, [0, 7, 29], axis=0))
+
+
+DRAWN = st.lists(st.tuples(st.sampled_from(["", "Ann", "Ben", "Cy", "Dee"]), st.sampled_from("ab")), max_size=60)
+
+
+@given(DRAWN)
+def test_the_people_of_the_test_split_leave_each_class_to_be_learned(drawn):
+    drawers, labels = [[pair[i] for pair in drawn] for i in (0, 1)]
+    chosen = drawers_to_test(drawers, labels)
+    assert set(chosen) <= set(drawers) - {""} and (not drawn or set(chosen) != set(drawers))
+    assert {label for drawer, label in drawn if drawer not in chosen} == set(labels)
+    assert chosen == drawers_to_test(drawers[::-1], labels[::-1])
+
+
+def test_one_of_five_people_is_the_test_split():
+    drawers = [name for name in ("Ann", "Ben", "Cy", "Dee", "Eve") for _ in range(4)]
+    assert len(drawers_to_test(drawers, ["a", "b"] * 10)) == 1

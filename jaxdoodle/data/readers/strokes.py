@@ -13,9 +13,11 @@ from typing import Any
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.found import Found, Part, Wanted, base_name, class_name, split_of
+from jaxdoodle.data.readers.found import NAMED, Found, Part, Wanted, base_name, class_name, split_of
 from jaxdoodle.data.readers.quickdraw import PER_CLASS
+from jaxdoodle.data.splits import drawers_to_test
 from jaxdoodle.strokes import sketch_rnn
+from jaxdoodle.strokes.drawing import shortened
 from jaxdoodle.strokes.readers import MAX_BYTES, READERS, described, scan_described
 
 SUFFIXES = tuple(READERS)
@@ -29,6 +31,7 @@ def read_stroke_files(folder: Path, files: Sequence[Path], wanted: Wanted) -> Fo
     parts: dict[str, Part] = {}
     counts: dict[str, dict[str, int]] = {}
     parents = {file.parent for file in files} - {folder}
+    drawers: list[str] = []  # of the training drawings
     unrecognized = 0
     for file in files:
         above = [split for part in file.relative_to(folder).parts[:-1] if (split := split_of(part))] if parents else []
@@ -45,8 +48,26 @@ def read_stroke_files(folder: Path, files: Sequence[Path], wanted: Wanted) -> Fo
                 part = parts.setdefault(split, Part([], []))
                 part.items.append(drawing)
                 part.labels.append(name)  # type: ignore[attr-defined]  # a list here
+                if split == "train":
+                    drawer = record.get("drawer")
+                    drawers.append(drawer.strip() if isinstance(drawer, str) else "")
+    by = _divide(parts, drawers)
     less = f" without {unrecognized:,} that were not recognized" if unrecognized else ""
-    return Found(f"drawings in strokes{less}", parts, strokes=True)
+    return Found(f"drawings in strokes{less}{by}", parts, strokes=True)
+
+
+def _divide(parts: dict[str, Part], drawers: Sequence[str]) -> str:
+    """Make the drawings of some people the test split, if there is none; what was done, in words."""
+    if set(parts) != {"train"} or not (chosen := drawers_to_test(drawers, parts["train"].labels)):
+        return ""
+    part = parts["train"]
+    rows = {"train": list[int](), "test": list[int]()}
+    for row, drawer in enumerate(drawers):
+        rows["test" if drawer in chosen else "train"].append(row)
+    for split, own in rows.items():
+        parts[split] = Part([part.items[row] for row in own], [part.labels[row] for row in own])
+    shown = ", ".join(map(shortened, chosen[:NAMED])) + ", ..." * (len(chosen) > NAMED)
+    return f"; the test split is the drawings of {len(chosen):,} of {len(set(drawers) - {''}):,} people ({shown})"
 
 
 def _scanned(file: Path, wanted: Wanted) -> Iterator[tuple[Any, dict[str, Any]]]:
