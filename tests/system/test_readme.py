@@ -124,6 +124,17 @@ def test_the_handler_in_starlette_answers(body, handler):
     answered(body, sent[0]["status"], json.loads(sent[1]["body"]))
 
 
+@pytest.mark.skipif(not shutil.which("onnx2tf"), reason="needs onnx2tf, which brings TensorFlow")
+def test_onnx_goes_on_to_tflite(tmp_path):
+    spec = jd.ModelSpec((jd.nn.Flatten(), jd.nn.Dense(2)), (28, 28, 1), ("cat", "square"))
+    params = [{}, {"w": np.zeros((784, 2)), "b": [0, 1]}]
+    jd.export(jd.Model(spec, params, QUICKDRAW), tmp_path / "doodles.onnx")
+    command = re.search(r"^onnx2tf [^#]*", block("converters"), re.M)[0].split()
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    assert (tmp_path / "tflite" / "doodles_float32.tflite").exists()
+    assert (tmp_path / "tflite" / "saved_model.pb").exists()
+
+
 def test_the_set_up_commands_are_one_line_each():
     assert len(block("main job").splitlines()) == len(block("tests").splitlines()) == 1
 
