@@ -196,20 +196,43 @@ def _conv(graph: Graph, inputs: list[Any], values: Any) -> None:
 def _pool(kind: str) -> Callable[[Graph, list[Any], Any], None]:
     def pool(graph: Graph, inputs: list[Any], values: Any) -> None:
         graph.images()
-        window = values["kernel_shape"]
+        window, dilation = values["kernel_shape"], values.get("dilations", [1, 1])
         stride = values.get("strides", [1, 1])
-        if values.get("dilations", [1, 1]) != [1, 1]:
-            raise InputError("pools over windows with gaps.")
-        pads, extra = graph.pads(values, window, stride)
+        spread = [(n - 1) * d + 1 for n, d in zip(window, dilation, strict=True)]
+        pads, extra = graph.pads(values, spread, stride)
         both: Any = tuple((a + c, b + d) for (a, b), (c, d) in zip(pads, extra, strict=True))
-        if kind == "max":
+        if spread != list(window):
+            if kind == "max" or both != NO_PADS:
+                raise InputError("pools over windows with gaps.")
+            channels = graph.chain.shape[2]
+            w = np.full((*window, 1, channels), 1 / math.prod(window))
+            graph.chain.conv(w, None, stride, NO_PADS, dilation, channels)
+        elif kind == "max":
             graph.chain.max_pool(window, stride, both)
         else:
-            counts = bool(values.get("count_include_pad")) and extra == NO_PADS
-            graph.chain.average_pool(window, stride, both, counts)
+            _average(graph, window, stride, both, extra if values.get("count_include_pad") else both)
+            return
         graph.index = graph._standard()
 
     return pool
+
+
+def _average(graph: Graph, window: Any, stride: Any, pads: Pads, left_out: Pads) -> None:
+    """The mean over windows without some of the padding: windows that reach into it are scaled, so it ends flat."""
+    size = graph.chain.shape[:2]
+    graph.chain.average_pool(window, stride, pads)
+    graph.index = graph._standard()
+    if left_out == NO_PADS:
+        return
+    counts = []
+    for axis in (0, 1):
+        start = np.arange(graph.chain.shape[axis]) * stride[axis] - pads[axis][0]
+        first = np.maximum(start, left_out[axis][0] - pads[axis][0])
+        last = np.minimum(start + window[axis], size[axis] + pads[axis][1] - left_out[axis][1])
+        counts.append(last - first)
+    scale = math.prod(window) / np.multiply.outer(*counts)
+    graph.chain.flatten()
+    graph.chain.affine(np.repeat(scale.ravel(), graph.chain.shape[0] // scale.size), 0.0)
 
 
 def _global_average(graph: Graph, inputs: list[Any], values: Any) -> None:

@@ -29,23 +29,12 @@ MIXED += ("test_flatten_negative_axis2", "test_flatten_negative_axis4", "test_ge
 MIXED += ("test_gemm_transposeA", "test_gemm_all_attributes", "test_matmul_4d", "test_matmul_bcast")
 #: Beginning of the name of a test -> why no layer here computes it.
 NOT_READ = {
-    "test_averagepool_2d_pads": "an average without the padding",
-    "test_averagepool_2d_precomputed_pads": "an average without the padding",
-    "test_averagepool_2d_same": "an average without the padding",
-    "test_averagepool_2d_precomputed_same": "an average without the padding",
-    "test_averagepool_2d_ceil": "an average without the padding",
-    "test_averagepool_2d_dilations": "windows with gaps",
     "test_maxpool_2d_dilations": "windows with gaps",
     "test_batchnorm_epsilon_training_mode": "training mode",
     "test_batchnorm_example_training_mode": "training mode",
     "test_dropout_default_mask": "two outputs",
     "test_training_dropout": "training mode",
-}  # fmt: skip
-READ = (
-    "test_averagepool_2d_ceil_last_window_starts_on_pad",
-    "test_averagepool_2d_pads_count_include_pad",
-    "test_averagepool_2d_precomputed_pads_count_include_pad",
-)
+}
 
 
 def _cases():
@@ -82,7 +71,7 @@ def _result(model, inputs):
 def _why_not(name):
     if name.startswith(MIXED):
         return "images of a batch are mixed"
-    return next((why for start, why in NOT_READ.items() if name.startswith(start) and name not in READ), None)
+    return next((why for start, why in NOT_READ.items() if name.startswith(start)), None)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -95,7 +84,7 @@ def test_a_node_test_of_the_onnx_package_passes_or_is_refused(name):
     np.testing.assert_allclose(_result(model, inputs), outputs[0], rtol=1e-3, atol=1e-5)
 
 
-def test_four_of_five_node_tests_on_single_images_pass():
+def test_nine_of_ten_node_tests_on_single_images_pass():
     """The rest has its reason in ``NOT_READ``."""
     single = [name for name in CASES if not name.startswith(MIXED)]
-    assert sum(not _why_not(name) for name in single) >= 0.8 * len(single)
+    assert sum(not _why_not(name) for name in single) >= 0.9 * len(single)
