@@ -172,7 +172,7 @@ export const withHidden = ({ layers, cut }, hidden) =>
   hidden ? layers.map((layer, i) => (i === cut ? { ...layer, ...hidden } : layer)) : layers;
 
 // The last two layers, from where the last one alone has led.
-export function* lastTwo(network, groups, labels, classes, part = 1) {
+export function* lastTwo(network, groups, labels, classes, part = 1, { steps, rate, l2 } = DEEP) {
   const last = yield* lastLayer(groups, labels, classes, STEPS * part);
   const [dense, ...between] = network.layers.slice(network.cut), inputs = dense.input_shape[0], units = dense.b.length;
   const layers = [{ type: "Dense", inputs, units }, ...between, { type: "Dense", inputs: units, units: classes }];
@@ -183,7 +183,7 @@ export function* lastTwo(network, groups, labels, classes, part = 1) {
   const params = [{ w, b: dense.b.slice() }, ...between.map(() => ({})), { w: last.w, b: last.b }];
   const start = params.map((p) => ({ w: p.w?.slice() }));
   const x = concatenated(groups.flat().map(({ trunk }) => trunk)), of = repeated(groups, labels);
-  yield* descend(layers, params, x, of, { ...DEEP, steps: DEEP.steps * part, start });
+  yield* descend(layers, params, x, of, { steps: steps * part, rate, l2, start });
   const turned = Float32Array.from({ length: w.length }, (_, k) => w[(k % inputs) * units + Math.floor(k / inputs)]);
   return { ...params.at(-1), hidden: { w: turned, b: params[0].b, scale: null } };
 }
@@ -228,7 +228,7 @@ export function calibrate(judged) {
       const scores = logits.map((logit) => logit / temperature), top = Math.max(...scores);
       return sum + top + Math.log(scores.reduce((all, score) => all + Math.exp(score - top), 0)) - scores[label];
     }, 0);
-  const tried = Array.from({ length: 25 }, (_, i) => 2 ** ((i - 8) / 4));
+  const tried = Array.from({ length: 33 }, (_, i) => 2 ** ((i - 16) / 4));
   const temperature = tried.reduce((best, one) => (loss(one) < loss(best) ? one : best));
   const energies = known.map(({ logits }) => energy(logits)).sort((a, b) => a - b);
   return { temperature, abstain_below: energies[Math.floor((1 - KEPT) * energies.length)] };

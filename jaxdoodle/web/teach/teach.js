@@ -169,7 +169,6 @@ class Page {
         this.answer = null;
         return this.showAnswer();
       }
-      if (!this.answer) this.showAnswer(); // the first stroke
       this.learner.receive({ kind: "guess", drawing: this.pad.strokes, number: ++this.#number });
     });
   }
@@ -281,7 +280,10 @@ class Page {
 
   #listen() {
     const { pad } = this, on = (id, run) => element(id).addEventListener("click", run);
-    pad.addEventListener("change", () => this.ask());
+    pad.addEventListener("change", () => {
+      if (element("undo").disabled === pad.strokes.length > 0) this.showAnswer(); // the first stroke, or none is left
+      this.ask();
+    });
     on("undo", () => pad.undo());
     on("clear", () => pad.clear());
     on("keep", () => this.keep(this.chosen ?? this.answer?.best));

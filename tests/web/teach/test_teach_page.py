@@ -52,10 +52,11 @@ def test_the_saved_page_answers_as_the_page_does(taught, browser, tmp_path):
 
 def test_a_correction_is_learned_and_said(taught):
     count = taught("Teach.page.project.samples.size")
-    taught.guess(drawing_of(CLASSES[0], 80))
+    taught.guess(drawing_of(CLASSES[0], 0))
+    assert not taught("Teach.page.answer.abstained")
     said = taught("Teach.page.name(Teach.page.answer.best)")
     other = next(name for name in CLASSES if name != said)
-    taught.keep(drawing_of(CLASSES[0], 80), other)
+    taught(f"[...document.querySelectorAll('#answers button')].find((one) => one.title === {other!r}).click()")
     assert taught.text("#toast p").startswith(f"Kept as {other}, not {said}: ")
     taught.click("#toast button")
     assert taught("Teach.page.project.samples.size") == count
@@ -180,3 +181,22 @@ def test_it_reaches_for_nothing_outside_itself(browser, teach_file, tmp_path):
     assert [address.split(":")[0] for address in browser.requests if not address.startswith("blob:")] == ["file"]
     policy = page("document.querySelector('[http-equiv=Content-Security-Policy]').content")
     assert "default-src 'none'" in policy and "connect-src" not in policy
+
+
+def test_where_the_browser_has_no_workers_and_keeps_nothing_it_learns_in_slices_and_says_so(
+    browser, teach_file, tmp_path
+):
+    without = "for (const name of ['Worker', 'indexedDB']) Object.defineProperty(window, name, { value: undefined })"
+    added = browser.command("Page.addScriptToEvaluateOnNewDocument", source=without)["identifier"]
+    try:
+        page = opened(browser, teach_file, tmp_path)
+    finally:
+        browser.command("Page.removeScriptToEvaluateOnNewDocument", identifier=added)
+    assert page.text("#kept").startswith("This browser keeps nothing for this page: export")
+    assert not page("Teach.page.learner.inWorker")
+    page.add_class("sun, moon")
+    for name, drawn in (("sun", "clock"), ("moon", "bucket")):
+        for seed in range(3):
+            page.keep(drawing_of(drawn, seed), name)
+    page.learned()
+    assert page.guess(drawing_of("clock", 9)) != ""

@@ -1,0 +1,91 @@
+"""``learner.js``: what is learned from rows of features, and how it is judged."""
+
+import numpy as np
+import pytest
+
+from tests.fixtures.node import ask, needs_node
+
+pytestmark = needs_node
+
+#: Rows that the network { layers: [], cut: 0 } leaves as they are, grouped by drawing: a drawing and two copies of it.
+FINISH = """const finish = (work) => { for (;;) { const { done, value } = work.next(); if (done) return value; } };
+const network = { layers: [], cut: 0 };
+const grouped = (rows) => rows.map((group) => group.map((row) => ({ features: Float32Array.from(row) })));
+"""
+
+
+def clusters(classes, drawings, size=6, seed=0):
+    """Drawings around class means, ``(drawings of each class, 3 rows, size)``, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), drawings)
+    means = 5 * np.eye(classes, size)
+    rows = (
+        means[labels][:, None] + rng.normal(0, 0.3, (len(labels), 1, size)) + rng.normal(0, 0.1, (len(labels), 3, size))
+    )
+    return (rows + 10).round(6), labels
+
+
+def test_what_is_learned_tells_the_classes_apart_wherever_the_features_lie():
+    rows, labels = clusters(3, 4)
+    program = f"""([rows, labels]) => {{ {FINISH}
+      const head = finish(it.learned(network, grouped(rows), labels, 3, false));
+      return grouped(rows).flat().map((row) => [...it.logitsOf(network, head, row)]);
+    }}"""
+    logits = np.array(ask("teach/learner.js", program, [rows.tolist(), labels.tolist()]))
+    assert (logits.argmax(axis=1) == np.repeat(labels, 3)).all()
+
+
+def judge(rows, labels, classes):
+    finished = f"finish(it.judge(network, grouped(rows), labels, {classes}, false))"
+    program = f"([rows, labels]) => {{ {FINISH} return {finished}; }}"
+    return ask("teach/learner.js", program, [rows.tolist(), labels.tolist()])
+
+
+def test_each_drawing_is_judged_without_it():
+    """A drawing among those of another class is judged to be of that class, though it is learned as its own."""
+    rows, labels = clusters(2, 5)
+    labels[0] = 1
+    program = (
+        f"""([rows, labels]) => {{ {FINISH} return finish(it.judge(network, grouped(rows), labels, 2, false)); }}"""
+    )
+    judged = ask("teach/learner.js", program, [rows.tolist(), labels.tolist()])
+    assert sorted(one["index"] for one in judged) == list(range(10))
+    assert all((np.argmax(one["logits"]) == one["label"]) == (one["index"] != 0) for one in judged)
+
+
+def test_the_only_drawing_of_a_class_is_not_judged():
+    rows, labels = clusters(2, 3)
+    labels[0] = 2
+    program = (
+        f"""([rows, labels]) => {{ {FINISH} return finish(it.judge(network, grouped(rows), labels, 3, false)); }}"""
+    )
+    judged = ask("teach/learner.js", program, [rows.tolist(), labels.tolist()])
+    assert [one["index"] for one in judged if one["logits"] is None] == [0]
+
+
+def test_temperature_and_threshold_come_from_what_was_judged():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1, (40, 3)) + np.eye(3)[np.arange(40) % 3]
+    found = []
+    for scale in (1, 4):
+        judged = [{"label": i % 3, "logits": (scale * row).tolist()} for i, row in enumerate(logits)]
+        found.append(ask("teach/learner.js", "it.calibrate", judged))
+    assert found[1]["temperature"] == pytest.approx(4 * found[0]["temperature"])
+    energies = np.log(np.exp(logits).sum(axis=1))
+    assert (energies < found[0]["abstain_below"]).mean() == 0.05
+    assert ask("teach/learner.js", "it.calibrate", judged[:7]) == {"temperature": 1, "abstain_below": None}
+
+
+def test_a_bent_drawing_has_the_same_strokes_and_another_form():
+    drawing = [[[0, 500, 900], [0, 300, 100], [0, 9, 17]], [[100], [700]]]
+    program = "([drawing, seed]) => [it.bend(drawing, it.generator(seed)), it.bend(drawing, it.generator(seed), true)]"
+    bent, mirrored = ask("teach/learner.js", program, [drawing, 3])
+    assert [[len(axis) for axis in stroke] for stroke in bent] == [[3, 3], [1, 1]]
+    assert ask("teach/learner.js", program, [drawing, 3]) == [bent, mirrored]
+    assert ask("teach/learner.js", program, [drawing, 4])[0] != bent
+    assert bent[0][0][2] > bent[0][0][0] and mirrored[0][0][2] < mirrored[0][0][0]
+
+
+def test_there_are_fewer_copies_of_many_drawings():
+    found = ask("teach/learner.js", "(counts) => counts.map(it.copiesFor)", [1, 50, 444, 1000, 4000, 10_000])
+    assert found == [8, 8, 8, 3, 0, 0]
