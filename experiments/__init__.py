@@ -12,7 +12,7 @@ REPORTS = (
     "embedded_doodles",
     "worked_example",
 )
-STUDIES = ("abstention", "rendering", "preprocessing", "time_to_99", "few_drawings")
+STUDIES = ("abstention", "rendering", "preprocessing", "time_to_99", "few_drawings", "outliers")
 #: Name -> module. It declares ``EXPERIMENT``, or has ``run(out_dir, *, ...) -> exit code`` with its options.
 NAMES = {
     name: f"experiments.{folder}.{name}"

@@ -105,11 +105,11 @@ def run(
     return 1 if missed else 0
 
 
-def train(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, title: str) -> Run:
+def train(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, title: str, **given: Any) -> Run:
     """Train with a progress bar, without outliers unless the config says how many; see ``train_model``."""
     config = replace(config, outliers=config.outliers or 0.0)
     with Progress(title, make_plan(config, splits.train).epochs, len(splits.train)) as progress:
-        return train_model(spec, splits, config, out_dir, title=title, callbacks=[progress])
+        return train_model(spec, splits, config, out_dir, title=title, callbacks=[progress], **given)
 
 
 def group(name: str, runs: Sequence[Record], command: str = "") -> Record:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.record import Record
 
-__all__ = ["RECORDS", "abstention_table", "inference_table", "preprocessing_table", "results_table", "training_table"]
+__all__ = [
+    "RECORDS",
+    "abstention_table",
+    "inference_table",
+    "outliers_table",
+    "preprocessing_table",
+    "results_table",
+    "training_table",
+]
 
 RECORDS = Path(__file__).parent / "records"
 _ORDER = ("W1", "W2-32", "W2-128", "W3", "W4")
@@ -147,6 +155,24 @@ def _abstention(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
             areas = (statistics.mean(run["auroc"][kind][score] for run in runs) for score in _SCORES)
             areas_text = " / ".join(f"{area:.3f}" for area in areas)
             yield f"{shares([run['abstained'][kind] for run in runs])} ({areas_text})"
+
+
+def outliers_table(record: Record) -> str:
+    """A row for each network: means over the seeds of accuracy, test drawings kept, and what is refused by kind."""
+    kinds = list(dict.fromkeys(kind for net in record.runs for kind in net.runs[0].extra["refused"]))
+    titles = ["network", "accuracy", "own kept", *(kind.replace("_", " ") for kind in kinds), "n"]
+    return _markdown(titles, [[net.name, *_outliers(net.runs, kinds), str(len(net.runs))] for net in record.runs])
+
+
+def _outliers(runs: Sequence[Record], kinds: Sequence[str]) -> Iterator[str]:
+    def share(part: str, counts: Sequence[Mapping[str, Any]]) -> str:
+        return f"{100 * statistics.mean(one[part] / one['total'] for one in counts):.1f} %"
+
+    yield f"{100 * statistics.mean(one.scores['test']['correct'] / one.scores['test']['total'] for one in runs):.2f} %"
+    yield share("kept", [one.extra["own"] for one in runs])
+    for kind in kinds:
+        counts = [one.extra["refused"][kind] for one in runs if kind in one.extra["refused"]]
+        yield share("refused", counts) if counts else ""
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from experiments import NAMES, runner
 from experiments.__main__ import main
 from experiments.reports import worked_example
-from experiments.studies import abstention, few_drawings, preprocessing, rendering, time_to_99
+from experiments.studies import abstention, few_drawings, outliers, preprocessing, rendering, time_to_99
 
 OPTIONS = {
     "--variants": "report", "--seed": "1", "--seeds": "2", "--epochs": "3", "--classes": "clock", "--per-class": "9",
@@ -22,8 +22,9 @@ TAKEN = {
     "preprocessing": {"--data-dir"},
     "time_to_99": {"--data-dir", "--seeds"},
     "few_drawings": {"--data-dir", "--seeds"},
+    "outliers": {"--data-dir", "--seeds", "--variants"},
 }
-STUDIES = (abstention, few_drawings, preprocessing, rendering, time_to_99)
+STUDIES = (abstention, few_drawings, outliers, preprocessing, rendering, time_to_99)
 MODULES = {module.__name__: module for module in (worked_example, *STUDIES)}
 
 
