@@ -22,7 +22,7 @@ __all__ = [
 RECORDS = Path(__file__).parent / "records"
 _ORDER = ("W1", "W2-32", "W2-128", "W3", "W4")
 RESULTS = ("experiment", "variant", "parameters", "set", "report", "here: correct of total, mean of n",
-           "% lowest to highest", "n")  # fmt: skip
+           "% lowest to highest", "mean recall", "n")  # fmt: skip
 
 
 def results_table(records: Path = RECORDS) -> str:
@@ -59,8 +59,21 @@ def _results(record: Record) -> Iterator[tuple[str, ...]]:
                 f"{100 * reported:.2f} %" if reported else "",
                 f"{statistics.mean(correct):,.1f} of {total:,}: {100 * statistics.mean(correct) / total:.2f} %",
                 f"{100 * min(correct) / total:.2f} to {100 * max(correct) / total:.2f}",
+                _mean_recall([run.scores[set_name] for run in runs]),
                 str(len(runs)),
             )
+
+
+def _mean_recall(scores: Sequence[Mapping[str, Any]]) -> str:
+    """The mean over the runs: as a record has it, or from its counts by class; empty where it has neither."""
+    if all("mean_recall" in score for score in scores):
+        found = [score["mean_recall"] for score in scores]
+    elif all("total_by_class" in score for score in scores):
+        shares = [zip(score["correct_by_class"], score["total_by_class"], strict=True) for score in scores]
+        found = [statistics.mean(correct / total for correct, total in share if total) for share in shares]
+    else:
+        return ""
+    return f"{100 * statistics.mean(found):.2f} %"
 
 
 def _validated(variant: Record) -> bool:

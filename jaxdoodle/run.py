@@ -22,7 +22,7 @@ from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.agreement import compare
 from jaxdoodle.inference.model import Model, energy
-from jaxdoodle.metrics import beats_chance
+from jaxdoodle.metrics import beats_chance, confusion_counts, mean_recall
 from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Checkpoints, Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 from jaxdoodle.training.hardware.processes import NotFirst, is_first
@@ -278,10 +278,11 @@ def _epoch(epoch: Epoch) -> dict[str, Any]:
 
 
 def _by_class(dataset: Dataset, predicted: NDArray[np.int64]) -> dict[str, Any]:
-    """Counts in the order of the classes."""
+    """The mean recall, and counts in the order of the classes."""
     count = len(dataset.classes)
+    recall = {"mean_recall": round(mean_recall(confusion_counts(dataset.labels, predicted, count)), 5)}
     if count > MOST_CLASSES:
-        return {}
+        return recall
     correct = np.bincount(dataset.labels[predicted == dataset.labels], minlength=count)
     total = np.bincount(dataset.labels, minlength=count)
-    return {"correct_by_class": correct.tolist(), "total_by_class": total.tolist()}
+    return recall | {"correct_by_class": correct.tolist(), "total_by_class": total.tolist()}

@@ -72,6 +72,8 @@ def test_the_scores_count_what_the_model_file_answers(found, splits):
         assert (score["correct"], score["total"]) == (correct.sum(), len(data)) == done.scores[name][1:]
         assert score["correct_by_class"] == [int(correct[data.labels == label].sum()) for label in (0, 1)]
         assert score["total_by_class"] == [int((data.labels == label).sum()) for label in (0, 1)]
+        shares = [correct[data.labels == label].mean() for label in (0, 1)]
+        assert score["mean_recall"] == pytest.approx(np.mean(shares), abs=1e-5)
         assert np.array_equal(done.predicted[name] == data.labels, correct)
 
 
@@ -133,7 +135,7 @@ def test_drawings_of_one_class_are_refused(splits, spec, tmp_path):
 def test_of_many_classes_the_record_counts_them_together(splits, spec, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "MOST_CLASSES", 1)
     done = run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="one")
-    assert set(done.record.scores["test"]) == {"loss", "correct", "total"}
+    assert set(done.record.scores["test"]) == {"loss", "correct", "total", "mean_recall"}
 
 
 def test_a_network_that_numpy_reads_otherwise_is_refused(splits, spec, tmp_path, monkeypatch):

@@ -47,11 +47,11 @@ class Net:
     goals: dict[str, float]
 
 
-LONG = TrainConfig(epochs=15, batch_size=64, schedule="one_cycle", learning_rate=3e-3, outliers=1.0)
+LONG = TrainConfig(epochs=12, batch_size=64, schedule="one_cycle", learning_rate=3e-3, outliers=1.0)
 NETS = {
     "digit MLP": Net(lambda classes: mlp(classes, (128,)), "mnist", LONG, GOALS),
-    "digit CNN": Net(digit_cnn, "mnist", replace(LONG, epochs=6), GOALS),
-    "doodle CNN": Net(sketch_cnn, "quickdraw", replace(LONG, epochs=8, learning_rate=2e-3), DOODLE_GOALS),
+    "digit CNN": Net(digit_cnn, "mnist", replace(LONG, epochs=5), GOALS),
+    "doodle CNN": Net(sketch_cnn, "quickdraw", replace(LONG, epochs=12, learning_rate=2e-3), DOODLE_GOALS),
 }
 
 

@@ -17,7 +17,25 @@ def rows(tmp_path, *variants, reported=None):
 
 def test_a_row_has_the_mean_and_the_range_of_the_seeds(tmp_path):
     (row,) = rows(tmp_path, variant("report", 100, 103), reported={"test": 0.5})
-    assert row == "| `some` | report | 1,234 | test | 50.00 % | 101.5 of 200: 50.75 % | 50.00 to 51.50 | 2 |"
+    assert row == "| `some` | report | 1,234 | test | 50.00 % | 101.5 of 200: 50.75 % | 50.00 to 51.50 |  | 2 |"
+
+
+def test_the_mean_recall_comes_from_the_record_or_from_its_counts_by_class(tmp_path):
+    said = {"correct": 150, "total": 200, "mean_recall": 0.25}
+    counted = {"correct": 150, "total": 200, "correct_by_class": [150, 0, 0], "total_by_class": [150, 50, 0]}
+    for score, shown in ((said, "25.00 %"), (counted, "50.00 %")):
+        one = Record("report", extra={"parameters": 1}, runs=(Record(scores={"test": score}),))
+        assert rows(tmp_path, one)[0].split(" | ")[7] == shown
+
+
+def test_the_row_of_a_network_has_what_it_keeps_and_what_it_refuses_by_kind():
+    extra = {"own": {"kept": 95, "total": 100}, "refused": {"scribbles": {"refused": 3, "total": 4}}}
+    runs = tuple(Record(scores={"test": {"correct": n, "total": 100}}, extra=extra) for n in (97, 98))
+    lines = {"lines": {"refused": 1, "total": 1}}
+    other = Record("b", runs=(Record(scores=runs[0].scores, extra=extra | {"refused": lines}),))
+    found = table.outliers_table(Record("outliers", runs=(Record("a", runs=runs), other))).splitlines()
+    assert found[0] == "| network | accuracy | own kept | scribbles | lines | n |"
+    assert found[2:] == ["| a | 97.50 % | 95.0 % | 75.0 % |  | 2 |", "| b | 97.00 % | 95.0 % |  | 100.0 % | 1 |"]
 
 
 def test_of_the_others_the_best_on_validation_is_shown(tmp_path):

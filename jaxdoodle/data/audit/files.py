@@ -39,6 +39,7 @@ def audit_files(name: str, root: Path) -> list[Finding]:
     # Cohen, Afshar, Tapson and van Schaik, "EMNIST: an extension of MNIST to handwritten letters"
     emnist = sorted(Path(name).expanduser().glob("emnist-*-images-idx3-ubyte*"))
     text = "EMNIST is published with rows and columns exchanged; a model of it reads upright pictures wrongly"
+    text += "; --transpose exchanges them"
     return faults + [Finding("orientation", False, f"{path}: {text}") for path in emnist[:1]]
 
 

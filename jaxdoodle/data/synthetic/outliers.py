@@ -1,12 +1,11 @@
 """Drawings of no class, generated from a seed: what a network is to refuse. See ``training.steps.outliers``.
 
 Four in ten are invented things: shapes with parts, mirrored or repeated. The others are embedded doodles, scribbles of
-five kinds, and one to five lines. Half of all are mirrored or turned copies of the other half.
+five kinds, and one to five lines.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,27 +40,11 @@ def generate_outliers(
     things, lines = [_thing], [_lines]
     kinds = things, SCRIBBLES, things, doodles, lines, things, SCRIBBLES, things, doodles, SCRIBBLES
     drawings = []
-    for index in range(math.ceil(count / 2)):
+    for index in range(count):
         turn, kind = divmod(index, len(kinds))
         drawings.append(kinds[kind][turn % len(kinds[kind])](rng))
     images = render_simplified(add_stroke_noise(drawings, rng), preprocessing)
-    images = images.reshape(-1, *preprocessing.image_shape)
-    return np.concatenate([images, _turned(images, preprocessing, rng)])[:count]
-
-
-def _turned(images: NDArray[np.uint8], preprocessing: Preprocessing, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each image mirrored, or turned by half; or by a quarter where it is square. Its center stays where it is."""
-    height, width, _ = preprocessing.image_shape
-    down, right = (round(2 * c - (size - 1)) for c, size in zip(preprocessing.center, (height, width), strict=True))
-    turned = images.copy()
-    for index, choice in enumerate(rng.integers(1, 8 if height == width else 4, len(images))):
-        image = images[index]
-        if choice & 1:
-            image = np.roll(image[:, ::-1], right, axis=1)
-        if choice & 2:
-            image = np.roll(image[::-1], down, axis=0)
-        turned[index] = image.swapaxes(0, 1) if choice & 4 else image
-    return turned
+    return images.reshape(count, *preprocessing.image_shape)
 
 
 def _thing(rng: np.random.Generator) -> Strokes:

@@ -10,7 +10,7 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.model import energy
 from jaxdoodle.nn import BinaryCrossEntropy, Dense, Flatten, ModelSpec, Softmax, SpecError
-from jaxdoodle.preprocessing import Preprocessing
+from jaxdoodle.preprocessing import MNIST, Preprocessing
 from jaxdoodle.training import fit, predict
 from jaxdoodle.training.steps import outliers
 from tests.fixtures.bars import CONFIG, SPEC, TRAIN, VALIDATION
@@ -55,10 +55,23 @@ def test_as_many_as_asked_for_are_put_behind_the_images():
 def test_one_laid_over_a_drawing_keeps_the_ink_of_both(polarity, empty, monkeypatch):
     monkeypatch.setattr(outliers, "OVER", 1.0)
     train = replace(TRAIN, preprocessing=Preprocessing(polarity=polarity))
-    images, other = np.full((2, 2, 28, 28, 1), empty, np.uint8)
-    images[:, 3], other[:, 9] = 255 - empty, 255 - empty
-    found = outliers.join(train, other, 1.0)(jax.random.key(0), jnp.asarray(images))[2:]
-    assert (found[:, [3, 9]] == 255 - empty).all() and (found[:, 4:9] == empty).all()
+    images, other = np.full((2, 8, 28, 28, 1), empty, np.uint8)
+    images[:, 3], other[:, 9:19, 9:19] = 255 - empty, 255 - empty
+    found = outliers.join(train, other, 1.0)(jax.random.key(0), jnp.asarray(images))[8:]
+    assert (found[:, [3, 12]][:, :, 10:19] == 255 - empty).all() and (found[:, 4:9] == empty).all()
+
+
+def test_an_outlier_is_shown_in_each_symmetry_and_its_center_stays(monkeypatch):
+    monkeypatch.setattr(outliers, "OVER", 0.0)
+    monkeypatch.setattr(outliers, "HALVES", 0.0)
+    train = replace(TRAIN, preprocessing=MNIST)
+    hook = np.zeros((1, 28, 28, 1), np.uint8)
+    hook[0, 8:21, 11] = hook[0, 20, 11:18] = 255
+    found = np.asarray(outliers.join(train, hook, 64.0)(jax.random.key(0), jnp.zeros((1, 28, 28, 1), np.uint8)))[1:]
+    assert len({image.tobytes() for image in found}) == 8
+    for image in found[..., 0]:  # the middle of its box is (14, 14), or the other side of it
+        rows, columns = np.nonzero(image)
+        assert sorted(map(abs, (rows.min() + rows.max() - 28, columns.min() + columns.max() - 28))) == [0, 0]
 
 
 def test_the_same_seed_shows_the_same_and_another_key_others():

@@ -1,0 +1,78 @@
+"""The experiment's parts on a small scale, and what its record must hold."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import table
+from experiments.studies import outliers
+from experiments.studies.outliers import NETS, SEEDS, lines, measure, reached
+from jaxdoodle.core.record import Record
+from jaxdoodle.data import generate_doodles
+from jaxdoodle.data.splits import split_by_hash
+from jaxdoodle.inference.model import Model
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing.config import QUICKDRAW
+
+RECORD = Path(outliers.__file__).parents[1] / "records" / "outliers" / "record.json"
+
+
+def test_the_lines_are_horizontal_and_no_two_are_equal():
+    pages = lines()
+    assert len({page.tobytes() for page in pages}) == len(pages) == 27
+    for page in pages:
+        rows, columns = np.nonzero(page)
+        assert np.ptp(columns) > 2 * np.ptp(rows) and np.ptp(columns) >= 40
+
+
+def test_what_is_refused_is_counted_with_what_preprocessing_rejects():
+    splits = split_by_hash(generate_doodles(("clock", "hexagon"), 60, 0), QUICKDRAW, 0.5)
+    w = np.zeros((28, 28, 2), np.float32)
+    w[:14, :, 0] = w[14:, :, 1] = 1
+    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1), splits.classes)
+    params = [{}, {"w": w.reshape(784, 2), "b": np.zeros(2, np.float32)}]
+    model = Model(spec, params, QUICKDRAW, abstain_below=10.0)
+    ink = np.zeros((3, 28, 28), np.uint8)
+    ink[0] = 255
+    found = measure(model, splits, {"pages": (ink, 4)})
+    assert found["own"] == {"kept": len(splits.test), "total": len(splits.test)}
+    assert found["refused"] == {"pages": {"refused": 6, "total": 7}} and found["auroc"]["pages"] > 0.8
+
+
+def test_goals_are_of_the_mean_over_the_seeds():
+    counts = [{"refused": {"scribbles": {"refused": n, "total": 10}}} for n in (9, 10)]
+    group = Record("net", runs=tuple(Record(extra=one) for one in counts))
+    assert reached(group, {"scribbles": 0.95}) and not reached(group, {"scribbles": 0.96})
+
+
+@pytest.fixture(scope="module")
+def record():
+    return Record.read(RECORD)
+
+
+def test_the_record_is_of_every_network_with_and_without_outliers_at_equal_seeds(record):
+    assert [net.name for net in record.runs] == [title for name in NETS for title in (name, f"{name}, outliers")]
+    for net in record.runs:
+        assert [run.config["seed"] for run in net.runs] == list(range(SEEDS))
+        assert bool(net.config["outliers"]) == net.name.endswith(", outliers")
+
+
+def mean(net, count):
+    """Of ``count(run)``, two numbers, the first divided by the second; over the seeds."""
+    return np.mean([np.divide(*count(run)) for run in net.runs])
+
+
+def test_networks_that_were_shown_outliers_refuse_more_of_every_kind_at_equal_accuracy(record):
+    for name in NETS:
+        without, shown = record.run(name), record.run(f"{name}, outliers")
+        for kind in without.runs[0].extra["refused"]:
+            refused = lambda run, kind=kind: run.extra["refused"][kind].values()  # noqa: E731
+            assert mean(shown, refused) >= mean(without, refused)
+            assert kind != "lines" or mean(shown, refused) == 1
+        correct = lambda run: [run.scores["test"][part] for part in ("correct", "total")]  # noqa: E731
+        assert mean(shown, correct) > mean(without, correct) - 0.01
+
+
+def test_the_readme_shows_the_record(record):
+    assert table.outliers_table(record) in (RECORD.parents[2] / "README.md").read_text()
