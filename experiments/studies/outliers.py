@@ -51,7 +51,7 @@ LONG = TrainConfig(epochs=12, batch_size=64, schedule="one_cycle", learning_rate
 NETS = {
     "digit MLP": Net(lambda classes: mlp(classes, (128,)), "mnist", LONG, GOALS),
     "digit CNN": Net(digit_cnn, "mnist", replace(LONG, epochs=5), GOALS),
-    "doodle CNN": Net(sketch_cnn, "quickdraw", replace(LONG, epochs=12, learning_rate=2e-3), DOODLE_GOALS),
+    "doodle CNN": Net(sketch_cnn, "quickdraw", replace(LONG, epochs=8, learning_rate=2e-3), DOODLE_GOALS),
 }
 
 

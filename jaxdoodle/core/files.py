@@ -100,7 +100,7 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[str], object
       write: Writes it at another path in the same folder, which is then renamed.
 
     Raises:
-      OSError: The file cannot be written. What ``write`` raises is passed on, too.
+      OSError: The file cannot be written. What ``write`` raises is passed on, too; an ``InputError`` names the file.
     """
     from threading import get_ident
 
@@ -109,6 +109,8 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[str], object
     try:
         write(unfinished)
         os.replace(unfinished, path)
+    except InputError as error:
+        raise type(error)(str(error).replace(unfinished, os.fspath(path))) from None
     finally:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)

@@ -17,6 +17,8 @@ from jaxdoodle.nn import loss as marked
 
 __all__ = ["LossGiven", "as_loss", "class_weights", "weighted", "with_outliers"]
 
+#: What an outlier counts in the loss, as a part of an image.
+OUTLIER_WEIGHT = 0.5
 #: A loss, a hand-written pair ``(forward, backward)``, or a function ``(outputs, labels) -> value`` for autodiff.
 LossGiven = LossLike | tuple[Callable[..., Any], Callable[..., Any]] | Callable[..., Any]
 
@@ -72,7 +74,7 @@ class WithOutliers(Loss):
     """A loss of the first images, as many as there are labels, plus the energy's of all: the others are outliers."""
 
     loss: Any
-    energy: Any = EnergyCrossEntropy()
+    energy: Any
     applies = EnergyCrossEntropy.applies
 
     def forward(self, outputs: Array, labels: Array) -> tuple[Array, Residuals]:
@@ -147,6 +149,11 @@ def weighted(loss: LossLike, weights: tuple[float, ...] | None) -> LossLike:
     return loss if weights is None else _Weighted(loss, weights)
 
 
-def with_outliers(loss: LossLike) -> LossLike:
-    """The loss plus the energy's: outputs have more rows than there are labels, and those behind are of outliers."""
-    return WithOutliers(loss)
+def with_outliers(loss: LossLike, share: float) -> LossLike:
+    """The loss plus the energy's: outputs have more rows than there are labels, and those behind are of outliers.
+
+    Args:
+      loss: Of the other rows.
+      share: How many outliers there are for each of them.
+    """
+    return WithOutliers(loss, EnergyCrossEntropy(OUTLIER_WEIGHT * share))

@@ -33,7 +33,7 @@ ADAM = ("adam", "adamw", "nadam")
 #: Training images below which a set is small, and below which its validation drawings are too few to choose an epoch.
 SMALL, FEW = 10_000, 1_000
 #: Outliers for each image, on sets of drawings that are not few, with softmax cross-entropy.
-OUTLIERS = 0.5
+OUTLIERS = 0.25
 #: Batch size below each number of training images.
 SMALL_BATCHES = ((FEW, 32), (SMALL, 64))
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import read_bytes, write_atomically
 
 
@@ -23,3 +24,12 @@ def test_a_fifo_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "f.png")
     with pytest.raises(OSError, match="is no regular file"):
         read_bytes(tmp_path / "f.png", 9)
+
+
+def test_what_is_refused_while_writing_names_the_file_that_was_to_be_written(tmp_path):
+    def refuse(path):
+        raise InputError(f"{path}: is refused.")
+
+    with pytest.raises(InputError, match=f"^{tmp_path / 'page.html'}: is refused.$"):
+        write_atomically(tmp_path / "page.html", refuse)
+    assert not list(tmp_path.iterdir())

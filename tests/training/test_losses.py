@@ -11,7 +11,7 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from jaxdoodle.training import loop
-from jaxdoodle.training.losses import class_weights, weighted
+from jaxdoodle.training.losses import OUTLIER_WEIGHT, class_weights, weighted, with_outliers
 from tests.fixtures.bars import CONFIG, SPEC, TRAIN
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -84,3 +84,16 @@ def test_class_weights_reach_the_training(gradients):
     config = replace(CONFIG, class_weights=(0, 0, 1), gradients=gradients, learning_rate=0.03)
     result = loop.fit(SPEC, TRAIN, None, config)
     assert result.history[-1].training.correct == TRAIN.counts[2]
+
+
+def test_outliers_behind_the_images_count_half_of_one_each_and_the_gradient_is_that_of_the_value():
+    outputs = jnp.concatenate([OUTPUTS, OUTPUTS[:2] + 1])
+    for loss in (OURS, weighted(OURS, (0.5, 2.0, 0.0)), MeanSquaredError()):
+        both = with_outliers(loss, 2 / 5)
+        value, residuals = both.forward(outputs, LABELS)
+        energies = jax.nn.logsumexp(outputs, axis=1)
+        known, others = jax.nn.softplus(-energies[:5]), jax.nn.softplus(energies[5:])
+        expected = loss.forward(OUTPUTS, LABELS)[0] + (known.sum() + OUTLIER_WEIGHT * others.sum()) / 5
+        np.testing.assert_allclose(value, expected, rtol=1e-5)
+        gradient = jax.grad(lambda z, both=both: both.forward(z, LABELS)[0])(outputs)
+        np.testing.assert_allclose(both.backward(residuals), gradient, atol=1e-6)

@@ -43,7 +43,7 @@ def test_what_is_left_open_is_chosen_by_the_size_of_the_set(count, epochs, steps
     assert config.keep == ("last" if count < 1_000 else "best")
     assert config.learning_rate == rate and choose(config, of_size(60_000)) == config
     said = f"{epochs} epochs, {steps:,} steps of {batch_size} images, learning rate {rate:g}, augmentation "
-    shown = "0.5 outliers for each image" if count >= 1_000 else "no outliers"
+    shown = "0.25 outliers for each image" if count >= 1_000 else "no outliers"
     said += f"{'on' if augmented else 'off'}, {shown}, {config.keep} epoch kept; what is not"
     assert summarize(TrainConfig(), train).startswith(f"training: {said}")
 
@@ -61,7 +61,7 @@ def test_where_epochs_or_steps_are_given_the_size_of_the_set_chooses_nothing(len
 @pytest.mark.parametrize("config", [TrainConfig(), TrainConfig(epochs=3), TrainConfig(outliers=2.0)], ids=str)
 def test_outliers_are_shown_on_sets_of_drawings_that_are_not_few_with_softmax_cross_entropy(config):
     given = config.outliers
-    assert choose(config, of_size(1_000)).outliers == (given or 0.5)
+    assert choose(config, of_size(1_000)).outliers == (given or 0.25)
     as_is = replace(of_size(1_000), preprocessing=Preprocessing(centering="as-is"))
     for train, loss in ((of_size(999), None), (as_is, None), (of_size(1_000), BinaryCrossEntropy())):
         assert choose(config, train, loss).outliers == (given or 0.0)

@@ -18,7 +18,8 @@ from jaxdoodle.inference.model_file import ModelFile
 def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
     """Write a model as a page; ``layers`` from ``int8_layers`` computes in 8 bits."""
     if model.preprocessing.image_shape[2] != 1:
-        raise InputError(f"{path}: a page draws gray images; the model takes RGB {model.preprocessing.image_shape}.")
+        taken = f"the model takes RGB {model.preprocessing.image_shape}"
+        raise InputError(f"{path}: a page draws gray images; {taken}. It goes to .onnx or .pyz.")
     layers = fold_for_inference(model) if layers is None else layers
     page = fill(recognizing_page(), {"model": json_in_html(describe(model, layers))})
     path.write_text(page, encoding="utf-8")

@@ -24,7 +24,8 @@ FILES = (
 def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None = None) -> None:
     """Write the files into a folder, each whole or not at all; other files in it stay."""
     if model.preprocessing.image_shape[2] != 1:
-        raise InputError(f"{path}: a pad draws gray images; the model takes RGB {model.preprocessing.image_shape}.")
+        taken = f"the model takes RGB {model.preprocessing.image_shape}"
+        raise InputError(f"{path}: a pad draws gray images; {taken}. It goes to .onnx or .pyz.")
     description = describe(model, fold_for_inference(model) if layers is None else layers)
     path.mkdir(parents=True, exist_ok=True)
     content = {Path(name).name: read(name) for name in FILES} | {

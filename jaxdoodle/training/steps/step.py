@@ -57,7 +57,7 @@ def make_step(
     trained = ModelSpec(spec.layers[count:], frozen.output_shape, spec.classes)
     penalties = [one for penalty in config.penalties for one in _after(count, penalty)]
     loss, fixed = weighted(config.loss, weights), fuse(frozen, jax.default_backend())
-    loss = with_outliers(loss) if join else loss
+    loss = with_outliers(loss, config.outliers or 1.0) if join else loss
     value_and_grad = layout.differentiate(backprop.GRADIENTS[config.gradients](trained, loss, penalties))
     update = optax.with_extra_args_support(optimizer).update  # some want the loss, too
 
