@@ -26,6 +26,7 @@ from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.metrics import auroc
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.plots.style import BLUE, MUTED, figure
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.hardware import compile_cache
 
@@ -87,14 +88,36 @@ def run(
         ordered = tuple(groups[title] for each in NETS for title in (each, f"{each}, outliers") if title in groups)
         record = Record("outliers", command, {}, machine=ordered[0].machine, runs=ordered)
         record.write(path)
+        draw(record, out_dir / "refused.png")
     print(table.outliers_table(record))
     return int(not all(reached(groups[f"{name}, outliers"], NETS[name].goals) for name in variants or NETS))
 
 
+def draw(record: Record, path: Path) -> None:
+    """For each network, the share of each kind that it refuses without and with outliers."""
+    pairs = list(zip(record.runs[::2], record.runs[1::2], strict=True))
+    note = "Thresholds keep 95 % of the validation drawings; means over the seeds. Gray: trained on drawings of the "
+    note += "classes alone; blue: shown outliers. A generated outlier is of another seed than those shown"
+    with figure(path, 2.2 * len(pairs), "outliers: what is refused", note) as page:
+        for axes, both in zip(page.subplots(len(pairs), 1, squeeze=False)[:, 0], pairs, strict=True):
+            kinds = list(both[0].runs[0].extra["refused"])
+            for net, shift, color in zip(both, (-0.2, 0.2), (MUTED, BLUE), strict=True):
+                shares = [100 * refused_share(net, kind) for kind in kinds]
+                bars = axes.barh(np.arange(len(kinds)) + shift, shares, height=0.38, color=color)
+                axes.bar_label(bars, [f"{share:.1f}" for share in shares], padding=3, color=MUTED, fontsize=7)
+            axes.set_yticks(np.arange(len(kinds)), [kind.replace("_", " ") for kind in kinds])
+            axes.set(title=both[0].name, xlim=(0, 108), ylim=(len(kinds) - 0.5, -0.5), xlabel="% refused")
+
+
+def refused_share(group: Record, kind: str) -> float:
+    """The share of a kind that a network refuses, in the mean over its seeds."""
+    counts = [one.extra["refused"][kind] for one in group.runs]
+    return float(np.mean([count["refused"] / count["total"] for count in counts]))
+
+
 def reached(group: Record, goals: dict[str, float]) -> bool:
     """Whether the mean share of each kind is refused that is to be."""
-    counts = [one.extra["refused"] for one in group.runs]
-    return all(np.mean([c[kind]["refused"] / c[kind]["total"] for c in counts]) >= goal for kind, goal in goals.items())
+    return all(refused_share(group, kind) >= goal for kind, goal in goals.items())
 
 
 def what_to_refuse(

@@ -7,13 +7,14 @@ import pytest
 
 from experiments import table
 from experiments.studies import outliers
-from experiments.studies.outliers import NETS, lines, measure, reached
+from experiments.studies.outliers import NETS, draw, lines, measure, reached, refused_share
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import generate_doodles
 from jaxdoodle.data.splits import split_by_hash
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import QUICKDRAW
+from tests.fixtures.pages import check_readable, texts_of
 
 RECORD = Path(outliers.__file__).parents[1] / "records" / "outliers" / "record.json"
 
@@ -58,6 +59,14 @@ def test_the_record_is_of_networks_with_and_without_outliers_at_equal_seeds(reco
         seeds = [[run.config["seed"] for run in net.runs] for net in (without, shown)]
         assert seeds[0] == seeds[1] == list(range(len(seeds[0])))
         assert not without.config["outliers"] and shown.config["outliers"] == NETS[without.name].config.outliers
+
+
+def test_the_figure_shows_each_share_that_is_refused(record, pages, tmp_path):
+    draw(record, tmp_path / "refused.png")
+    check_readable(pages[-1], tmp_path / "refused.png")
+    net = record.runs[1]
+    expected = {f"{100 * refused_share(net, kind):.1f}" for kind in net.runs[0].extra["refused"]}
+    assert expected <= set(texts_of(pages[-1]))
 
 
 def mean(net, count):
