@@ -1,6 +1,7 @@
 """The exported page in a real browser, drawn on with a real mouse."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,3 +223,15 @@ def test_it_fits_screens_of_any_width(width, page):
 
 def test_it_reaches_for_nothing_outside_itself(page):
     assert len(page.requests) == 1 and page.requests[0].startswith("file:")
+
+
+def test_names_of_120_letters_fit(page, doodle_model, tmp_path):
+    """The last test of the page: it opens another one."""
+    names = tuple(letter * 120 for letter in "abcdefghijklmnopqrstuvwxyz"[: len(doodle_model.spec.classes)])
+    model = replace(doodle_model, spec=replace(doodle_model.spec, classes=names))
+    html.write(model, tmp_path / "page.html")
+    page.command("Emulation.setDeviceMetricsOverride", width=320, height=700, deviceScaleFactor=1, mobile=False)
+    page.open(tmp_path / "page.html")
+    draw(page, [([0, 100], [0, 100])])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("document.querySelectorAll('#bars .name')[0].textContent.length") == 120

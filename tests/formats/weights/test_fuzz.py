@@ -1,8 +1,8 @@
 """Damaged files of every format: what comes of them is weights, or one line."""
 
 import json
-import os
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -77,24 +77,47 @@ def imported(path):
         assert str(error).startswith(str(path)) and "\n" not in str(error) and len(str(error)) < 1000
 
 
-@pytest.mark.parametrize("name", SEEDS)
-@pytest.mark.filterwarnings("ignore")  # a warning of a library is no failure of the reader
-def test_a_damaged_file_is_read_or_refused_in_one_line(name, tmp_path):
-    """With ``JAXDOODLE_FUZZ`` set, that many examples of each format instead of 60."""
-    SEEDS[name](tmp_path / "w")
+#: Damage that was once no line but a traceback, on any format; found by this test.
+FOUND: list[list[tuple[float, str, bytes]]] = [
+    [(0.0, "<", b"0")],
+    [(0.5, "<", b"0")],
+    [(0.02, "=", b"\xff\xff\xff\xff"), (0.9, "-", b"00")],
+    [(0.1, "=", b"\x00" * 6), (0.5, "+", b"\xff" * 6)],
+    [(0.97, "=", b"\xff" * 6)],
+]
+#: Seconds that each format is fuzzed for in the nightly test: ten minutes for all.
+NIGHTLY_SECONDS = 600 / len(SEEDS)
+
+
+@pytest.fixture
+def check(request, tmp_path):
+    """``damage`` -> the damaged file of the format is read, or refused in one line."""
+    SEEDS[request.node.callspec.params["name"]](tmp_path / "w")
     whole = (tmp_path / "w").read_bytes()
     imported(tmp_path / "w")
 
-    @settings(
-        max_examples=int(os.environ.get("JAXDOODLE_FUZZ", 60)),
-        derandomize="JAXDOODLE_FUZZ" not in os.environ,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(DAMAGE)
-    def check(damage):
+    def run(damage):
         (tmp_path / "w").write_bytes(damaged(whole, damage))
         imported(tmp_path / "w")
 
-    check()
+    for damage in FOUND:
+        run(damage)
+    return run
+
+
+FUZZED = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.filterwarnings("ignore")  # a warning of a library is no failure of the reader
+def test_a_damaged_file_is_read_or_refused_in_one_line(name, check):
+    settings(max_examples=60, derandomize=True, **FUZZED)(given(DAMAGE)(check))()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.filterwarnings("ignore")
+def test_files_damaged_anew_every_night_are_too(name, check):
+    end = time.monotonic() + NIGHTLY_SECONDS
+    while time.monotonic() < end:
+        settings(max_examples=500, **FUZZED)(given(DAMAGE)(check))()
