@@ -97,6 +97,8 @@ def test_mcnemar_sums_thousands_of_disagreements_exactly():
 def test_mcnemar_refuses_predictions_of_other_images():
     with pytest.raises(ValueError, match=r"got \(3,\), \(3,\), \(2,\)"):
         mcnemar([0, 1, 2], [0, 1, 2], [0, 1])
+    with pytest.raises(ValueError, match=r"got \(3,\), \(2,\), \(2,\)"):
+        mcnemar([0, 1, 2], [0, 1], [0, 1])
 
 
 def test_rows_are_true_and_columns_predicted_classes():

@@ -12,6 +12,11 @@ def test_predictions_agree_where_the_preprocessing_is_that_of_the_images(sound):
     assert found.agrees and found.stage == "" and found.total == len(sound.train)
 
 
+def test_an_even_number_of_images_is_compared_to_the_last(sound):
+    images, labels = sound.train.images[:10], sound.train.labels[:10]
+    assert compare(Model.from_file(linear(sound.train)), images, labels).total == 10
+
+
 def test_the_stage_is_named_where_they_do_not(sound):
     moved = np.roll(sound.train.images, 5, axis=1)
     data = type(sound.train)("moved", moved, sound.train.labels, sound.train.classes)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.inference import Model, model_file
-from jaxdoodle.inference.model import energy
+from jaxdoodle.inference.model import Prediction, energy
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import ModelSpec, Softmax
@@ -45,7 +45,7 @@ def test_a_model_is_loaded_from_its_file(tmp_path):
     model_file.write(tmp_path / "model.npz", _file())
     model = Model.load(tmp_path / "model.npz")
     assert (model.spec, model.classes, model.preprocessing) == (mlp(CLASSES, (3,)), CLASSES, MNIST)
-    assert model.provenance == {"seed": 7}
+    assert model.provenance == model.file.provenance == {"seed": 7}
     images = np.random.default_rng(1).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
     np.testing.assert_array_equal(model.logits(images), MODEL.logits(images))
     with pytest.raises(InputError, match=r"absent\.npz: No such file"):
@@ -71,6 +71,11 @@ def test_the_best_come_first_and_equal_ones_in_the_models_order():
     prediction = dataclasses.replace(MODEL.predict(PICTURES["level"]), probabilities={"a": 0.2, "b": 0.6, "c": 0.2})
     assert prediction.top(2) == [("b", 0.6), ("a", 0.2)]
     assert prediction.top(9) == [("b", 0.6), ("a", 0.2), ("c", 0.2)]
+
+
+def test_a_notebook_shows_the_probabilities_in_percent():
+    shown = Prediction({"cat": 0.75, "d<g": 0.25}, None, None)._repr_html_()
+    assert "<td>cat</td><td>75.0 %</td>" in shown and "<td>d&lt;g</td><td>25.0 %</td>" in shown
 
 
 def test_probabilities_are_the_softmax_of_the_logits_at_the_temperature():

@@ -303,3 +303,20 @@ def test_names_that_overfill_the_header_are_refused_before_training(refusal):
     classes = tuple(f"{number:04}" + "\u2603" * 250 for number in range(1000))
     spec = ModelSpec([Flatten(), Dense(1000)], (6, 5, 1), classes)
     assert "the names of 1,000 classes take more" in refusal(model_file.refuse_unfit, spec)
+
+
+def test_the_header_has_room_for_provenance_beside_the_names(refusal):
+    room = model_file.MAX_HEADER_BYTES - model_file.PROVENANCE_BYTES
+    count = room // len(f'"{0:0250}", ')
+    assert "take more than the header" in refusal(model_file.refuse_unfit, named(count + 10))
+    model_file.refuse_unfit(named(count - 10))
+    assert room == 15 * 2**16, "a sixteenth is for what a run says of itself"
+
+
+def named(count):
+    return ModelSpec([Flatten(), Dense(count)], (6, 5, 1), tuple(f"{number:0250}" for number in range(count)))
+
+
+def test_more_parameters_than_a_file_holds_are_refused(refusal):
+    spec = ModelSpec([Dense(4096), Dense(4096), Dense(2)], (64,))
+    assert "parameters; a model file has room for 16 million" in refusal(model_file.refuse_unfit, spec)

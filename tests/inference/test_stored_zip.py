@@ -44,3 +44,12 @@ def test_nothing_is_copied():
 def test_a_name_beyond_ascii_is_told_from_its_escape():
     data = by_zipfile({"\N{LATIN SMALL LETTER E WITH ACUTE}": b"1", "e": b"2"})
     assert list(unpack(data)) == [r"\xc3\xa9", "e"]
+
+
+@pytest.mark.parametrize("moved", [-1, 1])
+def test_a_member_elsewhere_than_its_directory_says_is_refused(moved):
+    data = pack(MEMBERS)
+    last = data.rindex(b"PK\1\2") + 42  # of the entry, where the place of its member is
+    claimed = int.from_bytes(data[last : last + 4], "little") + moved
+    with pytest.raises(ValueError, match="directory and its member .* do not agree"):
+        unpack(data[:last] + claimed.to_bytes(4, "little") + data[last + 4 :])

@@ -28,6 +28,7 @@ from jaxdoodle.nn import (
     layer,
 )
 from jaxdoodle.nn import layers as builtin
+from jaxdoodle.nn.spec import _bytes
 
 ONE_OF_EACH = ModelSpec(
     (
@@ -185,3 +186,12 @@ def test_sizes_may_be_integers_of_numpy_and_are_kept_as_ints():
     assert ModelSpec.from_json(spec.to_json()) == spec
     with pytest.raises(SpecError, match="units of Dense is a positive integer; got True"):
         Dense(True)
+
+
+def test_a_network_ends_in_softmax_where_its_last_layer_is_one():
+    before = ModelSpec((Dense(3), Softmax()), (4,))
+    assert before.ends_in_softmax and not ModelSpec((Softmax(), Dense(3)), (4,)).ends_in_softmax
+
+
+def test_a_size_beyond_the_largest_unit_is_told_in_it():
+    assert [_bytes(2**power) for power in (9, 10, 30, 50)] == ["512.00 B", "1.00 KB", "1.00 GB", "1048576.00 GB"]

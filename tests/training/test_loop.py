@@ -92,8 +92,10 @@ def test_without_validation_the_last_epoch_is_kept():
 @pytest.mark.parametrize("gradients", ["hand", "autodiff"])
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(gradients):
     message = r"the loss became (nan|inf) at step \d+ .*in epoch step \d+ of 10; the learning rate 1e\+30"
-    with pytest.raises(DivergedError, match=message):
+    with pytest.raises(DivergedError, match=message) as told:
         fit(learning_rate=1e30, optimizer="sgd", gradients=gradients)
+    step, within = map(int, re.findall(r"step (\d+)", str(told.value)))
+    assert within == step % 10 + 1
 
 
 def test_the_moving_average_is_what_is_evaluated_and_kept():
