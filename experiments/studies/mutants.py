@@ -52,7 +52,33 @@ FURTHER = {
 #: Seconds until tests that do not end count as a mistake noticed: ten times what the slowest take.
 TIMEOUT = 600
 #: Why a survivor may stay: file and the line that the mistake leaves -> reason.
-EXPLAINED: dict[tuple[str, str], str] = {}
+EXPLAINED: dict[tuple[str, str], str] = {
+    ("jaxdoodle/training/checkpoints.py", "if not several and own == 0:"): (
+        "of several processes; tests/cli/train/test_hardware.py, which is not run here, starts them"
+    ),
+    (
+        "jaxdoodle/training/hardware/layout.py",
+        "if isinstance(leaf, jax.Array) or not leaf.is_fully_addressable:",
+    ): "of several processes; tests/training/hardware/test_processes.py, which is not run here, starts them",
+    ("jaxdoodle/nn/layers/dropout.py", "return (cls(0.4), (7,)), (cls(0.5), (3, 4, 1))"): "the shape of an example",
+    (
+        "jaxdoodle/inference/kernels.py",
+        "windows = as_strided(rows, (oh, kh * kw * channels, ow * n), (sh * row_bytes, line_bytes, 4), writeable=True)",
+    ): "a view that nothing writes to",
+    (
+        "jaxdoodle/nn/fused/tiles.py",
+        "inner = [(p, size - n - p, 0) for (p, _), n, size in zip(pads, x.shape[1:3], sizes, strict=False)]",
+    ): "all are of length two",
+    (
+        "jaxdoodle/nn/layers/windows.py",
+        "spans = [_span(n, k, step) for n, k, step in zip(x.shape[1:3], window, stride, strict=False)]",
+    ): "all are of length two",
+    ("jaxdoodle/inference/network.py", "SIZES = 5"): "how many batch sizes keep their buffers: speed alone",
+    (
+        "jaxdoodle/nn/base.py",
+        "if len({getattr(cls, name, value) is value for name, value in defaults.items() if name in _BOTH}) > 2:",
+    ): "tests/system/test_own_layer.py, which is not run here, notices it",
+}
 
 
 class Mutant(NamedTuple):
