@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Stroke
 
 
+#: What is added to the energy score of a drawing without the frame, line or loop around it before it is compared with
+#: that of all the ink: in a model of characters, which have none, and in any other.
+CLEANED_CHARACTERS, CLEANED = 3.0, -0.5
+
+
 @frozen
 class Prediction:
     """What a model says of one picture or drawing.
@@ -228,18 +233,23 @@ class Model:
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
 
     def _answer(self, found: Sequence[Preprocessed | str]) -> list[Prediction]:
-        drawn = [one.bitmap for one in found if isinstance(one, Preprocessed)]
+        seen = [(one, *one.alternatives) for one in found if isinstance(one, Preprocessed)]
+        drawn = [reading.bitmap for readings in seen for reading in readings]
         logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
-        rows = zip(self.probabilities(logits).tolist(), self.abstains(logits), energy(logits), strict=True)
-        answers = []
-        for one in found:
-            if isinstance(one, str):
-                answers.append(Prediction({}, one, None))
-                continue
-            shares, abstains, score = next(rows)
-            reason = f"it scores {score:.2f}, below {self._file.abstain_below:.2f}" if abstains else None
-            answers.append(Prediction(dict(zip(self.classes, shares, strict=True)), reason, one))
-        return answers
+        ends = np.cumsum([len(readings) for readings in seen])
+        rows = iter(zip(seen, np.split(logits, ends[:-1]), strict=True)) if seen else iter(())
+        return [Prediction({}, one, None) if isinstance(one, str) else self._choose(*next(rows)) for one in found]
+
+    def _choose(self, readings: Sequence[Preprocessed], logits: NDArray[np.float32]) -> Prediction:
+        """The answer to the reading of a picture that looks most like a class."""
+        scores = energy(logits)
+        handicap = CLEANED_CHARACTERS if all(len(name) == 1 for name in self.classes) else CLEANED
+        best = int(np.argmax(scores + [handicap * bool(one.removed) for one in readings]))
+        shares = self.probabilities(logits[best : best + 1])[0].tolist()
+        reason = None
+        if self.abstains(logits[best : best + 1])[0]:
+            reason = f"it scores {scores[best]:.2f}, below {self._file.abstain_below:.2f}"
+        return Prediction(dict(zip(self.classes, shares, strict=True)), reason, readings[best])
 
 
 def _unpickled(data: bytes, layers: tuple[type, ...]) -> Model:
@@ -248,7 +258,9 @@ def _unpickled(data: bytes, layers: tuple[type, ...]) -> Model:
 
 def _without_steps(one: Preprocessed | str) -> Preprocessed | str:
     """Of many inputs the steps would take thousands of times the memory of the bitmaps."""
-    return replace(one, steps=()) if isinstance(one, Preprocessed) else one
+    if isinstance(one, str):
+        return one
+    return replace(one, steps=(), alternatives=tuple(replace(other, steps=()) for other in one.alternatives))
 
 
 def energy(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ the longest side and center it, to fractions of a pixel, by averaging areas (``r
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
-from jaxdoodle.preprocessing.paper.foreground import MIN_INK, foreground_of, full_strength, without_specks
+from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.rejection import reject_image, reject_strokes
 from jaxdoodle.preprocessing.resample import Box, box_of, center_of, inked, place, resize
 from jaxdoodle.preprocessing.stroke_width import redraw, width_by_outline
@@ -55,6 +56,9 @@ class Preprocessed:
       specks: How many specks were dropped.
       steps: The preprocessing steps in order: the name of each, and the picture after it as float32 from 0 to 1,
         (h, w) with white ink on black, or (h, w, 1, 3 or 4) as it came.
+      removed: What was taken from the drawing that may be a part of it: a frame, a line under it.
+      alternatives: The same with less of the ink taken for the drawing, where a line, a frame or anything else seems to
+        stand around it: which of them shows a class is for the network to say.
     """
 
     bitmap: NDArray[np.uint8]
@@ -66,6 +70,8 @@ class Preprocessed:
     widened: float
     specks: int
     steps: tuple[tuple[str, NDArray[np.float32]], ...]
+    removed: tuple[str, ...] = ()
+    alternatives: tuple[Preprocessed, ...] = ()
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
 
@@ -126,19 +132,28 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     steps.append(("picture", pixels))
     if preprocessing.as_is:
         return _as_is(pixels, reduced, preprocessing, steps)
-    found = foreground_of(pixels)
-    steps.append(("ink, light evened out" if found.uneven else f"ink on {found.background}", found.ink))
-    ink, specks = without_specks(np.where(found.ink < MIN_INK, np.float32(0), found.ink))
-    ink = full_strength(ink)
-    if specks:
-        steps.append((f"without {specks} speck{'s' * (specks > 1)}", ink))
+    found, rejected = [], None
+    for reading in readings_of(pixels):
+        try:
+            found.append(_finished(reading, reduced, preprocessing))
+        except NoDrawingError as error:
+            steps[:] = reading.steps
+            rejected = rejected or error
+    if not found:
+        raise rejected or NoDrawingError("the picture is blank.")
+    return replace(found[0], alternatives=tuple(found[1:]))
+
+
+def _finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Preprocessed:
+    """The bitmap of what a reading takes for the drawing."""
+    ink, steps = reading.ink, list(reading.steps)
     box = box_of(ink)
     drawing = ink[int(box[0]) : int(box[2]) + 1, int(box[1]) : int(box[3]) + 1]
     stroke_width, scale, widened = width_by_outline(drawing), 1.0, 0.0
-    reject_image(ink, box, stroke_width, found.uneven)
+    reject_image(ink, box, stroke_width, reading.found.uneven)
 
     if _meets(preprocessing, ink, box):
-        bitmap = np.rint(255 * found.ink).astype(np.uint8)
+        bitmap = np.rint(255 * reading.found.ink).astype(np.uint8)
     else:
         steps.append(("cut to the ink", drawing))
         scale = preprocessing.longest_side / max(box[2] - box[0], box[3] - box[1])
@@ -152,14 +167,15 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     steps.append(("bitmap", bitmap / np.float32(255)))
     return Preprocessed(
         bitmap=bitmap,
-        background=found.background,
-        uneven=found.uneven,
+        background=reading.found.background,
+        uneven=reading.found.uneven,
         box=tuple(edge * reduced for edge in box),  # type: ignore[arg-type]
         scale=scale / reduced,
         stroke_width=stroke_width * reduced,
         widened=widened,
-        specks=specks,
+        specks=reading.specks,
         steps=tuple(steps),
+        removed=reading.removed,
     )
 
 

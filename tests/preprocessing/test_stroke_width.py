@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from jaxdoodle.preprocessing import stroke_width
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, STROKE_WIDTH_LIMITS, Preprocessing
-from jaxdoodle.preprocessing.paper.foreground import _labeled
+from jaxdoodle.preprocessing.paper.regions import labeled
 from jaxdoodle.preprocessing.pipeline import STROKE_WIDTH_TOLERANCE, preprocess
 from jaxdoodle.preprocessing.stroke_width import centerline
 from tests.fixtures.pictures import INK, drawing
@@ -37,7 +37,7 @@ def test_wide_strokes_keep_their_centerlines():
         mask = np.pad(rng.random((12, 12)).repeat(side, 0).repeat(side, 1) < 0.3, 1)
         line = centerline(mask, 60)
         assert not (line & ~mask).any()
-        assert _labeled(line).max() == _labeled(mask).max()
+        assert labeled(line).max() == labeled(mask).max()
         inside = np.pad(~mask, 1, constant_values=True), np.pad(~line, 1, constant_values=True)
         four = [ndimage.label(outside)[1] for outside in inside]
         assert four[0] == four[1]

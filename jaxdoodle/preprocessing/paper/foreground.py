@@ -10,6 +10,7 @@ import numpy as np
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.regions import regions
 from jaxdoodle.preprocessing.resample import box_of, resample, shrink
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
@@ -28,8 +29,6 @@ INK_RANGE = (0.3, 0.7)
 LIGHT_CELLS, LIGHT_RADIUS = 96, 12
 #: A speck has less than this area, in squares whose side is the stroke width.
 SPECK_AREA = 0.3
-#: The connected regions are found on at most so many cells a side.
-REGION_CELLS = 128
 
 
 @frozen
@@ -161,34 +160,3 @@ def full_strength(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     drawn = np.sort(ink[ink > 0])
     level = drawn[9 * len(drawn) // 10]
     return ink if level >= 0.5 else np.minimum(ink / level, np.float32(1))
-
-
-def regions(ink: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """The connected regions of the ink (h, w), found on ``REGION_CELLS`` cells a side.
-
-    Returns:
-      The area of each region by its number, 0 for the background, whose number is 0; and the number of each pixel's
-      region, (h, w).
-    """
-    cell = -(-max(ink.shape) // REGION_CELLS)
-    starts = [np.arange(0, n, cell) for n in ink.shape]
-    area = np.add.reduceat(np.add.reduceat(ink, starts[0], axis=0), starts[1], axis=1)
-    labels = _labeled(area > 0)
-    areas = np.bincount(labels.ravel(), weights=area.ravel())
-    return areas, np.repeat(np.repeat(labels, cell, axis=0), cell, axis=1)[: ink.shape[0], : ink.shape[1]]
-
-
-def _labeled(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Number the 8-connected regions of a mask from 1: of any two neighbors, the later one's region joins."""
-    number = np.zeros(np.add(mask.shape, (1, 2)), np.intp)  # a row and columns of 0 around
-    inner = number[:-1, 1:-1]
-    inner[mask] = np.arange(1, np.count_nonzero(mask) + 1)
-    others = number[:-1, 2:], number[1:, :-2], number[1:, 1:-1], number[1:, 2:]
-    pairs = np.concatenate([np.stack([inner, other])[:, (inner > 0) & (other > 0)] for other in others], axis=1)
-    region = np.arange(number.max() + 1)
-    while (apart := region[pairs[0]] != region[pairs[1]]).any():
-        one, other = region[pairs[:, apart]]
-        np.minimum.at(region, np.maximum(one, other), np.minimum(one, other))
-        while (region[region] != region).any():
-            region = region[region]
-    return np.unique(region, return_inverse=True)[1][inner]

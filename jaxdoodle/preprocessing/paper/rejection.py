@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.resample import Box
+from jaxdoodle.preprocessing.resample import Box, box_of
+from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
 #: Fraction of the picture that ink covers. Of 200 canvases with digits in three times their stroke width, at most 0.8.
 MAX_COVERAGE = 0.9
@@ -33,7 +34,7 @@ def reject_image(ink: NDArray[np.float32], box: Box, stroke_width: float, uneven
       stroke_width: Of the ink, in pixels.
       uneven: Whether the background is unevenly lit.
     """
-    (top, left, bottom, right), (height, width) = box, ink.shape
+    top, left, bottom, right = box
     longest = max(bottom - top, right - left)
     if longest <= max(DOT_LENGTH * stroke_width, 1) and longest <= max(DOT_FRACTION * max(ink.shape), 2):
         raise NoDrawingError(f"the picture shows a single dot, {longest:.0f} pixels wide; expected lines.")
@@ -41,12 +42,23 @@ def reject_image(ink: NDArray[np.float32], box: Box, stroke_width: float, uneven
     if cover > MAX_COVERAGE:
         raise NoDrawingError(f"the picture is full: {100 * cover:.0f} % of it is ink; expected lines on a background.")
     lines = float(ink.sum()) / (stroke_width * longest)
-    everywhere = uneven and top < 1 and left < 1 and bottom > height - 1 and right > width - 1
-    if lines > (MAX_LINE_LENGTH_UNEVEN if everywhere else MAX_LINE_LENGTH):
+    if lines > _most_lines(box, ink.shape, uneven):
         raise NoDrawingError(
             f"the picture is too busy: its lines are {lines:.0f} times as long as it and cover "
             f"{100 * cover:.0f} %; expected one drawing on an even background."
         )
+
+
+def is_busy(ink: NDArray[np.float32], uneven: bool, most: float = MAX_LINE_LENGTH) -> bool:
+    """Whether the ink (h, w) would be rejected for its many lines, or has more than ``most``, in longer sides."""
+    box = box_of(ink)
+    longest = max(box[2] - box[0], box[3] - box[1])
+    return float(ink.sum()) > min(most, _most_lines(box, ink.shape, uneven)) * width_by_outline(ink) * longest
+
+
+def _most_lines(box: Box, shape: tuple[int, ...], uneven: bool) -> float:
+    everywhere = uneven and box[0] < 1 and box[1] < 1 and box[2] > shape[0] - 1 and box[3] > shape[1] - 1
+    return MAX_LINE_LENGTH_UNEVEN if everywhere else MAX_LINE_LENGTH
 
 
 def reject_strokes(side: float, length: float) -> None:

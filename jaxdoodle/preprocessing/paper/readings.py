@@ -1,0 +1,135 @@
+"""What on a picture may be the drawing: its ink, and with ever less of what lies around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.errors import NoDrawingError
+from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.foreground import MIN_INK, Foreground, foreground_of, full_strength, without_specks
+from jaxdoodle.preprocessing.paper.grain import RADII, smoothed, stands_out
+from jaxdoodle.preprocessing.paper.rejection import is_busy
+from jaxdoodle.preprocessing.paper.rules import without_lines
+from jaxdoodle.preprocessing.paper.sheet import sheet_of
+from jaxdoodle.preprocessing.paper.surroundings import without_surroundings
+
+#: So many lines from edge to edge are the paper's, whatever is drawn.
+PARALLEL = 3
+#: What is smoothed has lines of at most this length in its longer sides; so many ways to smooth are told.
+FEW_LINES, SMOOTHINGS = 8.0, 2
+
+Steps = tuple[tuple[str, Any], ...]
+
+
+@frozen
+class Reading:
+    """One way to see a picture.
+
+    Attributes:
+      ink: float32 (h, w), 0 to 1, of what is taken for the drawing.
+      found: The ink of all of the picture, and its background.
+      specks: How many specks were dropped.
+      steps: The steps that led here, as ``Preprocessed`` has them.
+      removed: What was taken from the drawing that may be a part of it.
+    """
+
+    ink: NDArray[np.float32]
+    found: Foreground
+    specks: int
+    steps: Steps
+    removed: tuple[str, ...] = ()
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
+
+
+def readings_of(pixels: NDArray[np.float32]) -> list[Reading]:
+    """The ways to see a picture (h, w, channels), 0 to 1: with most of the ink first, with ever less after it.
+
+    A sheet that is seen whole, several parallel lines and grain are no part of a drawing; of anything else, the first
+    reading has it and a later one does not.
+
+    Raises:
+      NoDrawingError: The picture is blank.
+    """
+    steps: Steps = (("picture", pixels),)
+    sheet = sheet_of(pixels)
+    if sheet is None:
+        return _cleaned(pixels, steps)
+    name, part, whole = sheet
+    try:
+        found = _cleaned(part, (*steps, (name, part)))
+    except NoDrawingError:  # the sheet is the drawing
+        return _cleaned(pixels, steps)
+    return found if whole else [*_cleaned(pixels, steps), *(_less(one, "what is beyond the sheet") for one in found)]
+
+
+def _read(pixels: NDArray[np.float32], steps: Steps) -> Reading:
+    found = foreground_of(pixels)
+    name = "ink, light evened out" if found.uneven else f"ink on {found.background}"
+    ink = np.where(found.ink < MIN_INK, np.float32(0), found.ink)
+    return _tidied(Reading(ink, found, 0, steps), name, ink)
+
+
+def _tidied(reading: Reading, name: str, ink: NDArray[np.float32]) -> Reading:
+    """A reading of which ``ink`` is left, without specks."""
+    steps = (*reading.steps, (name, ink))
+    ink, specks = without_specks(ink)
+    ink = full_strength(ink)
+    if specks:
+        steps = (*steps, (f"without {specks} speck{'s' * (specks > 1)}", ink))
+    return Reading(ink, reading.found, reading.specks + specks, steps, reading.removed)
+
+
+def _cleaned(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
+    """The ink of a picture, and what is left of it without lines, grain and surroundings."""
+    reading = _read(pixels, before)
+    found = _unruled(reading)
+    readings = [found] if not found.removed else [reading, found]
+    if is_busy(found.ink, found.found.uneven):
+        readings = _smooth(pixels, before)
+        if not readings:
+            return [reading]
+    last = readings[-1]
+    for name, ink in without_surroundings(last.ink):
+        last = _less(_tidied(last, name, ink), name)
+        readings.append(last)
+    return readings
+
+
+def _smooth(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
+    """The picture without grain, by the least smoothing that leaves few lines and by the next."""
+    readings: list[Reading] = []
+    for radius in RADII:
+        part = smoothed(pixels, radius)
+        reading = _unruled(_read(part, (*before, (f"smoothed by {radius:g} px", part))))
+        if readings or not is_busy(reading.ink, reading.found.uneven, FEW_LINES):
+            if stands_out(pixels, part, reading.ink, radius):
+                readings.append(reading)
+            if len(readings) == SMOOTHINGS:
+                break
+    return readings
+
+
+def _less(reading: Reading, name: str) -> Reading:
+    return replace(reading, removed=(*reading.removed, name))
+
+
+def _unruled(reading: Reading) -> Reading:
+    """The reading without lines from edge to edge."""
+    if not _touches_edges(reading.ink):
+        return reading
+    ink, count, parallel = without_lines(reading.ink)
+    if not count or not ink.any():
+        return reading
+    name = f"without {count} line{'s' * (count > 1)}"
+    found = _tidied(reading, name, ink)
+    return found if parallel >= PARALLEL else _less(found, name)
+
+
+def _touches_edges(ink: NDArray[np.float32]) -> bool:
+    """Whether ink reaches opposite edges."""
+    return bool((ink[0].any() and ink[-1].any()) or (ink[:, 0].any() and ink[:, -1].any()))

@@ -1,0 +1,152 @@
+"""What stands around a drawing in ink of its own: lines that run off the page, frames, loops and underlines.
+
+No geometry tells a framed face from a television. So each is found by its shape, and the picture is given with and
+without it; the network that knows the classes chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.regions import Parts, between, enlarged, filled, labeled, parts_of, thicker
+
+#: Cells a side on which regions are found, and the coverage from which on a cell has ink.
+CELLS, LEAST_INK = 256, 0.12
+#: A drawing is no smaller than this fraction of the picture, and of the frame around it.
+LEAST_OF_PICTURE, LEAST_OF_FRAME = 0.08, 0.45
+#: Ink beside a frame, or that stands out from it, as a fraction of it.
+BESIDE = 0.1
+#: Gaps of loops that are closed, as a fraction of their size.
+GAP = 0.03
+#: The inside of a frame or a loop fills so much of its box, and of the rows and columns between its edges.
+FILLED, CONVEX = 0.55, 0.93
+#: An underline is so many times as long as high, and as long as this fraction of what stands on it.
+FLAT, UNDERLINE_LENGTH = 6.0, 0.6
+
+
+def without_surroundings(ink: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The ink (h, w) with ever less around the drawing: the name of each step, and the ink after it."""
+    for name, find in STEPS:
+        parts = parts_of(ink, CELLS, LEAST_INK)
+        kept = find(parts)
+        if kept is not None and 0 < np.count_nonzero(kept):
+            ink = only(ink, parts, kept)
+            yield name, ink
+
+
+def only(ink: NDArray[np.float32], parts: Parts, kept: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The ink of the regions that are kept, by number, with what is fainter around them."""
+    near = np.pad(kept[parts.number], 1)
+    near = near[:-2] | near[1:-1] | near[2:]
+    near = near[:, :-2] | near[:, 1:-1] | near[:, 2:]
+    near &= kept[parts.number] | (parts.number == 0)
+    return np.where(enlarged(near, parts.cell, ink.shape), ink, np.float32(0))
+
+
+def _inside(parts: Parts) -> NDArray[np.bool_] | None:
+    """What does not run off the page: lines from edge to edge, cells of a table, the page's own edge."""
+    height, width = parts.number.shape
+    top, left, bottom, right = parts.boxes.T
+    touched = (top <= 0).astype(int) + (left <= 0) + (bottom >= height) + (right >= width)
+    off = touched > 0
+    off[0] = True
+    kept = ~off
+    if off[1:].any() and kept.any() and parts.sides[kept].max() >= LEAST_OF_PICTURE * max(height, width):
+        return kept
+    return None
+
+
+def _in_frame(parts: Parts) -> NDArray[np.bool_] | None:
+    """What is in the innermost frame, loop or cell that holds a drawing, with nothing beside."""
+    best, longest = None, 0
+    for number in range(1, len(parts.areas)):
+        for kept in _held(parts, number):
+            box = _box(parts, kept)
+            side = max(box[2] - box[0], box[3] - box[1])
+            if side > longest:
+                best, longest = kept, side
+    return best
+
+
+def _held(parts: Parts, number: int) -> Iterator[NDArray[np.bool_]]:
+    """What each room within a region holds, where the region is no more than the walls of rooms."""
+    top, left, bottom, right = parts.boxes.T
+    within = (top > top[number]) & (left > left[number]) & (bottom < bottom[number]) & (right < right[number])
+    within[0] = False
+    if not within.any() or parts.areas[1:].sum() - parts.areas[within].sum() > (1 + BESIDE) * parts.areas[number]:
+        return
+    cut = parts.number[top[number] : bottom[number], left[number] : right[number]]
+    spaces = labeled(~thicker(cut == number, round(GAP * max(cut.shape))), diagonals=False)
+    outside = {*spaces[0], *spaces[-1], *spaces[:, 0], *spaces[:, -1]}
+    rooms = [spaces == space for space in range(1, int(spaces.max()) + 1) if space not in outside]
+    rooms = [room for room in rooms if room.sum() > 0.02 * cut.size]
+    wall = 2 * parts.areas[number] / max(1, sum(_outline(room) for room in rooms))
+    if not rooms or not all(map(_is_convex, rooms)) or not _near_rooms(rooms, cut == number, wall):
+        return
+    for room in rooms:
+        held = np.unique(cut[room])
+        held = held[(held > 0) & (held != number) & within[held]]
+        if len(held):
+            kept = np.zeros(len(parts.areas), bool)
+            kept[held] = True
+            box, extent = _box(parts, kept), _extent(room)
+            if max(box[2] - box[0], box[3] - box[1]) >= LEAST_OF_FRAME * max(extent):
+                yield kept
+
+
+def _box(parts: Parts, kept: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    top, left, bottom, right = parts.boxes[kept].T
+    return int(top.min()), int(left.min()), int(bottom.max()), int(right.max())
+
+
+def _extent(room: NDArray[np.bool_]) -> tuple[int, int]:
+    rows, columns = np.flatnonzero(room.any(axis=1)), np.flatnonzero(room.any(axis=0))
+    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+
+
+def _outline(room: NDArray[np.bool_]) -> int:
+    return 2 * sum(_extent(room))
+
+
+def _is_convex(room: NDArray[np.bool_]) -> bool:
+    """Whether the room, with what it holds, is about convex, and fills most of its box."""
+    height, width = _extent(room)
+    hull = between(room) & between(room.T).T
+    whole = filled(room)
+    return bool(hull.sum() >= FILLED * height * width and whole.sum() >= CONVEX * hull.sum())
+
+
+def _near_rooms(rooms: list[NDArray[np.bool_]], ring: NDArray[np.bool_], wall: float) -> bool:
+    """Whether nearly all of the region is walls: near a room, with nothing that stands out."""
+    near = np.zeros_like(ring)
+    for room in rooms:
+        near |= filled(room)
+    reach = int(np.ceil(2.5 * wall + GAP * max(ring.shape))) + 1
+    return bool((ring & ~thicker(near, reach)).sum() <= BESIDE * ring.sum())
+
+
+def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
+    """What stands above a flat line, or two."""
+    top, left, bottom, right = parts.boxes.T
+    high, wide = bottom - top, right - left
+    kept = np.ones(len(parts.areas), bool)
+    kept[0] = False
+    for number in np.argsort(-bottom):
+        others = kept.copy()
+        others[number] = False
+        if not number or not kept[number] or not others.any():
+            continue
+        rest = right[others].max() - left[others].min()
+        flat = parts.number[top[number] : bottom[number], left[number] : right[number]] == number
+        thick = flat.sum() / wide[number]
+        straight = wide[number] >= FLAT * thick and high[number] <= thick + 0.15 * wide[number]
+        below = (top[number] + bottom[number]) / 2 >= bottom[others].max()
+        if straight and below and wide[number] >= UNDERLINE_LENGTH * rest:
+            kept[number] = False
+    return kept if kept.sum() < len(kept) - 1 else None
+
+
+STEPS = (("inside the page", _inside), ("in the frame", _in_frame), ("above the line", _above_line))

@@ -1,0 +1,26 @@
+"""A picture may be seen in several ways: the paper's part goes, what may be drawn is told with and without."""
+
+import numpy as np
+
+from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.paper.readings import readings_of
+from jaxdoodle.preprocessing.pipeline import preprocess
+from tests.preprocessing.paper.test_surroundings import AROUND, SEVEN, Y
+
+
+def _page(mask, ink=0.1):
+    return np.where(mask, ink, 1.0).astype(np.float32)[..., None]
+
+
+def test_a_frame_is_kept_in_the_first_reading_and_removed_in_the_second():
+    framed, inner = readings_of(_page(SEVEN | AROUND["frame"]))
+    assert framed.removed == () and inner.removed == ("in the frame",)
+    assert np.array_equal(inner.ink > 0, SEVEN)
+    preprocessed = preprocess(_page(SEVEN | AROUND["frame"]), MNIST)
+    alone = preprocess(_page(SEVEN), MNIST)
+    assert alone.alternatives == () and np.array_equal(preprocessed.alternatives[0].bitmap, alone.bitmap)
+
+
+def test_rules_are_the_papers_in_every_reading():
+    (reading,) = readings_of(_page(SEVEN | (Y % 25 == 12)))
+    assert reading.removed == () and (reading.ink > 0).sum() < 1.1 * SEVEN.sum()

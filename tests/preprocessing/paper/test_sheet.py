@@ -1,0 +1,37 @@
+"""A sheet on a desk is found, and seen from above."""
+
+import numpy as np
+
+from jaxdoodle.preprocessing.paper.sheet import sheet_of
+
+
+def _desk(corners, shape=(200, 240)):
+    """A bright quadrilateral of (x, y) corners, clockwise, with a dark square in its middle."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    inside = np.ones(shape, bool)
+    for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
+        inside &= (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0
+    picture = np.where(inside, 0.9, 0.1)
+    middle = np.mean(corners, axis=0).astype(int)
+    picture[middle[1] - 10 : middle[1] + 10, middle[0] - 10 : middle[0] + 10] = 0.2
+    return picture.astype(np.float32)[..., None]
+
+
+def test_a_sheet_in_perspective_becomes_a_rectangle_without_the_desk():
+    name, sheet, whole = sheet_of(_desk([(60, 30), (190, 50), (200, 160), (50, 150)]))
+    assert name == "sheet, seen from above" and whole
+    edge = np.concatenate([sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]])
+    assert edge.min() > 0.85 and 0.01 < (sheet < 0.5).mean() < 0.06
+
+
+def test_what_is_beyond_the_edge_of_a_sheet_that_runs_off_the_picture_is_blanked():
+    name, sheet, whole = sheet_of(_desk([(40, -10), (300, -10), (300, 300), (50, 300)]))
+    assert name == "sheet, without what is beyond" and not whole
+    assert sheet[:, :40].min() > 0.8 and sheet.min() < 0.3
+
+
+def test_even_paper_soft_shadows_and_round_shapes_are_no_sheet():
+    y, x = np.mgrid[:200, :200] / 200
+    disk = np.hypot(x - 0.5, y - 0.5) < 0.3
+    for picture in (np.full((200, 200), 0.9), 0.9 - 0.5 * x, np.where(disk, 0.9, 0.1)):
+        assert sheet_of(picture.astype(np.float32)[..., None]) is None

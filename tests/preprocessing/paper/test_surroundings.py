@@ -1,0 +1,31 @@
+"""Frames, loops, lines to the edge and underlines are taken from around a drawing, and a drawing is left alone."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.preprocessing.paper.surroundings import without_surroundings
+
+Y, X = np.mgrid[:160, :160]
+SEVEN = np.zeros((160, 160), bool)
+SEVEN[55:61, 60:100] = True
+SEVEN |= (abs(X - (100 - 0.5 * (Y - 55))) < 4) & (Y >= 55) & (Y < 110)
+AROUND = {
+    "frame": np.maximum(abs(X - 80) - 45, abs(Y - 82) - 50).__abs__() < 2,
+    "loop": abs(np.hypot(X - 80, Y - 82) - 55) < 2,
+    "line to the edge": abs(X - 20) < 2,
+    "cell": (abs(X - 25) < 2) | (abs(Y - 140) < 2),
+    "underline": (abs(Y - 125) < 3) & (X > 50) & (X < 115),
+}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+def test_what_is_around_a_drawing_is_removed_and_the_drawing_kept(around):
+    steps = list(without_surroundings((SEVEN | around).astype(np.float32)))
+    assert len(steps) == 1
+    assert np.array_equal(steps[0][1] > 0, SEVEN)
+
+
+def test_a_drawing_with_nothing_around_it_is_left_alone():
+    face = (abs(np.hypot(X - 80, Y - 80) - 40) < 3) | (np.hypot(X - 70, Y - 70) < 4) | (np.hypot(X - 90, Y - 70) < 4)
+    for drawing in (SEVEN, AROUND["loop"], AROUND["frame"], face):
+        assert not list(without_surroundings(drawing.astype(np.float32)))
