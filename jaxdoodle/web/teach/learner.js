@@ -5,7 +5,7 @@ import { energy, logits as outputs, run } from "../network.js";
 import { render } from "../strokes.js";
 
 const START = 4; // logits of the first guess, in squares of the features' spread
-const COPIES = 8; // bent copies of a drawing that it is learned from, besides itself
+const COPIES = 9; // copies of a drawing that it is learned from, besides itself
 const MOST_ROWS = 4000; // drawings and copies together; beyond it there are fewer copies
 const STEPS = 120; // updates of the last layer
 const RATE = 0.05; // of Adam, for the last layer
@@ -61,13 +61,17 @@ export function featuresOf(network, drawing) {
 // How many copies of each drawing are learned from where there are so many drawings.
 export const copiesFor = (drawings) => Math.max(0, Math.min(COPIES, Math.floor(MOST_ROWS / drawings) - 1));
 
+const flipped = (drawing) => drawing.map(([xs, ys]) => [xs.map((x) => -x), ys]);
+
 // The rows of a sample { id, drawing }: the drawing itself, then its copies; where mirror images are of the same class,
-// every other one is such.
+// its mirror image as it is, and every other copy bent from it.
 export function* rowsOf(network, sample, copies, mirror = true) {
   const random = generator(sample.id), rows = [featuresOf(network, sample.drawing)];
   for (let copy = 0; copy < copies; copy++) {
     yield;
-    rows.push(featuresOf(network, bend(sample.drawing, random, mirror && copy % 2 === 0)));
+    const mirrored = mirror && copy % 2 === 0, whole = mirrored && copy === 0;
+    const copied = whole ? flipped(sample.drawing) : bend(sample.drawing, random, mirrored);
+    rows.push(featuresOf(network, copied));
   }
   return rows;
 }

@@ -87,5 +87,5 @@ def test_a_bent_drawing_has_the_same_strokes_and_another_form():
 
 
 def test_there_are_fewer_copies_of_many_drawings():
-    found = ask("teach/learner.js", "(counts) => counts.map(it.copiesFor)", [1, 50, 444, 1000, 4000, 10_000])
-    assert found == [8, 8, 8, 3, 0, 0]
+    found = ask("teach/learner.js", "(counts) => counts.map(it.copiesFor)", [1, 50, 400, 1000, 4000, 10_000])
+    assert found == [9, 9, 9, 3, 0, 0]
