@@ -373,8 +373,9 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     put("sign flipped", cost - 2, expr(f"-{text}"))
     put("wrong power", cost, expr(f"{text} ** 2"))
     for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
-        put("factor left out", cost, expr(f"{text} * {factor}"))
-        put("divisor left out", cost, expr(f"{text} / {factor}"))
+        counted = scope.is_count(factor)
+        put("double 1/m" if counted else "factor left out", cost, expr(f"{text} * {factor}"))
+        put("missing 1/m" if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
     for count in scope.counts():
         put("missing 1/m", cost + 1, expr(f"{text} / {count}"))
         put("double 1/m", cost + 1, expr(f"{text} * {count}"))

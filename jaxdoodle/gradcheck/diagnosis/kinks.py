@@ -16,9 +16,9 @@ from jaxdoodle.gradcheck.autograd.tape import Node, Step
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.explain import cannot_name, finding_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.activations import slope_below_zero
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import step_to, times
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.pooling import EVERY_TIED_CELL, pool_mask, share
+from jaxdoodle.gradcheck.diagnosis.mistakes.activations import slope_below_zero
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import step_to, times
+from jaxdoodle.gradcheck.diagnosis.mistakes.pooling import EVERY_TIED_CELL, pool_mask, share
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.problem import CheckError, numpy_args

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis import gradient_mistakes, part_mistakes, step_mistakes
 from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Evidence, Hypothesis
+from jaxdoodle.gradcheck.diagnosis.mistakes import gradients, parts, steps
 
 _MOST_BUGS = 4
 #: Hypotheses that are recomputed in one search, each a part of a reverse pass: three times what a deep network takes.
@@ -46,10 +46,10 @@ class Explanation:
 
 def hypotheses(evidence: Evidence, quick: bool) -> Iterator[Hypothesis]:
     if quick:
-        yield from gradient_mistakes.hypotheses(evidence)
-        yield from part_mistakes.hypotheses(evidence)
+        yield from gradients.hypotheses(evidence)
+        yield from parts.hypotheses(evidence)
     else:
-        yield from step_mistakes.hypotheses(evidence)
+        yield from steps.hypotheses(evidence)
 
 
 def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tuple[list[Explanation], Evidence]:
@@ -57,7 +57,7 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
 
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
-    steps = part_mistakes.right_steps(evidence)
+    steps = parts.right_steps(evidence)
     if steps and evidence.given is None:
         evidence = replace(evidence, tape=Altered(evidence.tape, steps), parts=evidence.found)
     found: list[Explanation] = []
@@ -101,7 +101,7 @@ def _settle(evidence: Evidence, h: Hypothesis) -> Hypothesis | None:
     name = next((n for n in evidence.wrong if np.count_nonzero(v[n]) > 1), None)
     if name is None:
         return None
-    change = gradient_mistakes.factor(evidence.got[name] - evidence.want[name], v[name], 1e-5)
+    change = gradients.factor(evidence.got[name] - evidence.want[name], v[name], 1e-5)
     if change is None or abs(change) < 1e-7:
         return None
     # where the number is a simple one, take it exactly

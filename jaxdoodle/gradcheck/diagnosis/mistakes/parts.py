@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from jaxdoodle.gradcheck.autograd.recognize import Part
 from jaxdoodle.gradcheck.autograd.tape import Step
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.activations import activation, slopes_below_zero
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.convolution import conv, conv_step
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.normalization import dropout, norm
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.pooling import pool, pool_step
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.softmax import scores, softmax
+from jaxdoodle.gradcheck.diagnosis.mistakes.activations import activation, slopes_below_zero
+from jaxdoodle.gradcheck.diagnosis.mistakes.convolution import conv, conv_step
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake
+from jaxdoodle.gradcheck.diagnosis.mistakes.normalization import dropout, norm
+from jaxdoodle.gradcheck.diagnosis.mistakes.pooling import pool, pool_step
+from jaxdoodle.gradcheck.diagnosis.mistakes.softmax import scores, softmax
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxdoodle.gradcheck.autograd.recognize import Part, windows
 from jaxdoodle.gradcheck.autograd.tape import Step
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake, step_to
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake, step_to
 
 #: Class and sentence of the mistake that shows on a tie alone.
 EVERY_TIED_CELL = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import Part
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake, step_to, times
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake, step_to, times
 
 
 def dropout(evidence: Evidence, part: Part) -> Iterator[Mistake]:

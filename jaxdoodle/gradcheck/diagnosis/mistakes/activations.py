@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import ACTIVATIONS, Activation, Part, endpoints, sigmoid
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
-from jaxdoodle.gradcheck.diagnosis.gradient_mistakes import factor
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake, step_to, times
+from jaxdoodle.gradcheck.diagnosis.mistakes.gradients import factor
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake, step_to, times
 
 
 def _slopes(name: str, act: Activation, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:

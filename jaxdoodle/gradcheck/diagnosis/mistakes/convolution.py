@@ -12,7 +12,7 @@ import numpy as np
 from jaxdoodle.gradcheck.autograd.recognize import Part, correlate_back
 from jaxdoodle.gradcheck.autograd.tape import Step
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake
 
 
 def conv_step(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxdoodle.gradcheck.autograd.recognize import Part, endpoints, sigmoid, softmax_of
 from jaxdoodle.gradcheck.autograd.tape import Step
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
-from jaxdoodle.gradcheck.diagnosis.part_mistakes.mistake import Mistake, step_to
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake, step_to
 
 Formula = Callable[[np.ndarray], np.ndarray]
 PASSED_ON = "the gradient of the probabilities is passed on as that of the scores"

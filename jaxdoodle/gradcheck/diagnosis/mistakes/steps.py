@@ -13,7 +13,7 @@ from jaxdoodle.gradcheck.autograd.recognize import endpoints
 from jaxdoodle.gradcheck.autograd.tape import Node, Step
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
-from jaxdoodle.gradcheck.diagnosis.gradient_mistakes import _number, factor, factor_words, penalty_words
+from jaxdoodle.gradcheck.diagnosis.mistakes.gradients import _number, factor, factor_words, penalty_words
 
 _MOST_EDGES = 400
 

@@ -1,0 +1,48 @@
+"""What a check examines is settled from a forward, a backward and arguments."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdoodle.gradcheck.setup.pairs import only_returned, pair_problem
+from jaxdoodle.gradcheck.setup.problem import CheckError, NotDeterministicError
+
+X = np.random.default_rng(0).normal(size=(4, 3))
+
+
+def gradients(problem):
+    given = problem.candidate(problem.args, np.ones_like(X))
+    return problem.pair_up(given)[0]
+
+
+@pytest.mark.parametrize("backward", [lambda left, right: 3 * left**2 * right, lambda left, right: 3 * right**2 * left])
+def test_the_order_whose_gradients_are_nearest_is_taken_where_names_do_not_decide(backward):
+    problem = pair_problem(lambda x: (x**3, x), backward, (X,), None, "cube")
+    np.testing.assert_allclose(gradients(problem)["x"], 3 * X**2)
+
+
+def test_a_forward_that_takes_jax_arrays_alone_is_run_with_them():
+    problem = pair_problem(lambda x: (x.at[0].set(0.0), None), lambda r, dy: dy.at[0].set(0.0), (X,), None, "cut")
+    assert problem.differentiated == ("x",)
+    assert np.shape(problem.value(jnp.asarray(X))) == X.shape
+
+
+def test_labels_are_left_out_where_no_gradient_of_them_came_back():
+    problem = pair_problem(lambda x, y: (x * y, (x, y)), lambda r, dy: dy * r[1], (X, X), None, "scaled")
+    assert only_returned(problem).differentiated == ("x",)
+
+
+def test_a_forward_that_draws_other_numbers_each_time_is_refused():
+    def forward(x):
+        return x * np.random.default_rng().normal(), None
+
+    with pytest.raises(NotDeterministicError, match="not deterministic"):
+        pair_problem(forward, lambda r, dy: dy, (X,), None, "noise")
+
+
+def test_a_forward_that_refuses_every_array_is_told_in_one_line():
+    def forward(x):
+        raise ValueError("never")
+
+    with pytest.raises(CheckError, match="broken: the forward gives ValueError: never; numbers were expected"):
+        pair_problem(forward, lambda r, dy: dy, (X,), None, "broken")
