@@ -87,6 +87,13 @@ def test_running_statistics_and_the_state_of_the_optimizer_go_on(tmp_path):
         assert_same(again, loop.fit(spec, TRAIN, VALIDATION, config))
 
 
+def test_patience_counts_the_epochs_before_a_stop(tmp_path):
+    config = replace(CONFIG, epochs=30, patience=2, learning_rate=1e-30, optimizer="sgd", schedule="constant")
+    stop(tmp_path, 20, config=config)
+    again = loop.fit(SPEC, TRAIN, VALIDATION, config, checkpoints=Checkpoints(tmp_path))
+    assert again.stopped and (again.best_epoch, len(again.history)) == (1, 3)
+
+
 def test_chunks_change_no_bit_of_the_result(monkeypatch):
     whole = loop.fit(CNN, TRAIN, VALIDATION, SHORT)
     monkeypatch.setattr(batches, "CHUNK_IN_MEMORY", 64 * 784)
