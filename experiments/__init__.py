@@ -1,6 +1,6 @@
 """The reports' systems as experiments: ``python -m experiments`` lists them, with NAME it runs them."""
 
-__all__ = ["NAMES", "REPORTS", "STUDIES"]
+__all__ = ["NAMES", "PRETRAINED", "REPORTS", "STUDIES"]
 
 REPORTS = (
     "doodle_mlp",
@@ -12,10 +12,11 @@ REPORTS = (
     "embedded_doodles",
     "worked_example",
 )
+PRETRAINED = ("digits", "sketches")
 STUDIES = ("abstention", "rendering", "preprocessing", "time_to_99", "few_drawings", "outliers")
 #: Name -> module. It declares ``EXPERIMENT``, or has ``run(out_dir, *, ...) -> exit code`` with its options.
 NAMES = {
     name: f"experiments.{folder}.{name}"
-    for folder, names in (("reports", REPORTS), ("studies", STUDIES))
+    for folder, names in (("reports", REPORTS), ("pretrained", PRETRAINED), ("studies", STUDIES))
     for name in names
 }

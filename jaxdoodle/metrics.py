@@ -272,6 +272,29 @@ def mean_recall(matrix: NDArray[np.integer]) -> float:
     return float(shares.mean()) if len(shares) else float("nan")
 
 
+def in_top(scores: ArrayLike, labels: ArrayLike, k: int) -> NDArray[np.bool_]:
+    """Whether the class of each image is among the ``k`` with the highest scores.
+
+    Args:
+      scores: Logits or probabilities, ``(n, classes)``.
+      labels: True classes, integers ``(n,)`` from 0 to ``classes - 1``.
+      k: How many, at least 1.
+
+    Returns:
+      bool ``(n,)``; of equal scores, those of earlier classes count as higher.
+
+    Raises:
+      ValueError: If the labels are not integers of that range, or their number is not that of the scores.
+    """
+    values = np.asarray(scores)
+    indices = _class_indices("labels", labels, values.shape[1])
+    if len(indices) != len(values):
+        raise ValueError(f"one label per row of scores; got {len(indices)} labels and {len(values)} rows.")
+    own = np.take_along_axis(values, indices[:, None], axis=1)
+    earlier = np.arange(values.shape[1]) < indices[:, None]
+    return ((values > own) | ((values == own) & earlier)).sum(axis=1) < k
+
+
 def most_confused(matrix: NDArray[np.integer], limit: int) -> list[tuple[int, int, int]]:
     """The most frequent mistakes in a confusion matrix.
 

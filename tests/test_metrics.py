@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import softmax
@@ -12,6 +12,7 @@ from jaxdoodle.metrics import (
     class_counts,
     confusion_counts,
     format_accuracy,
+    in_top,
     mcnemar,
     mean_interval,
     mean_recall,
@@ -212,3 +213,20 @@ def test_mean_recall_counts_each_class_alike_and_leaves_out_those_without_images
     matrix = np.array([[90, 0, 10], [0, 0, 0], [8, 0, 2]])
     assert mean_recall(matrix) == pytest.approx((0.9 + 0.2) / 2)
     assert np.isnan(mean_recall(np.zeros((3, 3), int)))
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_the_classes_at_the_top_are_those_of_a_stable_sort(data):
+    classes = data.draw(st.integers(1, 8))
+    rows = data.draw(st.lists(st.lists(st.integers(-2, 2), min_size=classes, max_size=classes), min_size=1, max_size=5))
+    scores = np.array(rows)
+    labels = np.array(data.draw(st.lists(st.integers(0, classes - 1), min_size=len(rows), max_size=len(rows))))
+    k = data.draw(st.integers(1, classes))
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    assert in_top(scores, labels, k).tolist() == [label in row for label, row in zip(labels, best, strict=True)]
+
+
+def test_scores_without_their_labels_are_refused():
+    with pytest.raises(ValueError, match="one label per row of scores; got 1 labels and 2 rows"):
+        in_top(np.zeros((2, 3)), [0], 1)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from jaxdoodle.cli.options import add_layers, layers_of, model_path
 from jaxdoodle.core import user_cache
-from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    text = "A model file, or the folder of a run (default: the newest in runs/)."
+    text = "A model file, the folder of a run, digits or sketches (default: newest in runs/, else sketches)."
     parser.add_argument("model", metavar="MODEL", nargs="?", help=text)
     parser.add_argument("--window", action="store_true", help="Open a window (Tk) instead of a page in the browser.")
     add_layers(parser)
@@ -47,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
 def _newest_model() -> str:
     found = sorted(Path("runs").glob("*/model.npz"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise InputError("draw with which model? There is none in runs/; jaxdoodle train writes one.")
+        print("jaxdoodle: the model sketches, 345 things to draw; digits is the other one", file=sys.stderr)
+        return "sketches"
     print(f"jaxdoodle: the newest model is {found[-1]}", file=sys.stderr)
     return str(found[-1])
 

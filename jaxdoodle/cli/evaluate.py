@@ -18,16 +18,18 @@ from jaxdoodle.data import NAMES, Dataset, load_dataset
 from jaxdoodle.data.dataset import SPLIT_NAMES, without_classes
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.inference import Model
-from jaxdoodle.metrics import confusion_counts, format_accuracy, mcnemar, mean_recall, most_confused
+from jaxdoodle.metrics import confusion_counts, format_accuracy, in_top, mcnemar, mean_recall, most_confused
 from jaxdoodle.preprocessing.resample import recentered
 
 #: Rows or columns by which images may be smaller or larger than a model's: LeNet-5 borders 28x28 digits with 2 zeros,
 #: others cut the 4 empty ones.
 MAX_DIFFERENCE = 8
+#: With at least so many classes it is also told how often the right one is among so many.
+FROM_CLASSES, TOP = 20, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
+    parser.add_argument("model", metavar="MODEL", help="A model file, the folder of a run, digits or sketches.")
     add_layers(parser)
     add_dataset(parser.add_argument_group("Data"), required=False)
     option = parser.add_argument_group("Scores").add_argument
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if other is not None and other.classes != classes:
         raise InputError(f"{options.against}: has other classes than {options.model}; they cannot be compared.")
     dataset = _dataset(options, model)
-    predicted = _classify(model, dataset.images)
+    predicted, among = _classify(model, dataset)
     matrix = confusion_counts(dataset.labels, predicted, len(classes))
     correct, total = int(np.trace(matrix)), len(dataset)
     recall = mean_recall(matrix)
@@ -58,12 +60,15 @@ def run(options: argparse.Namespace) -> int:
             "correct": correct,
             "total": total,
             "mean_recall": recall,
+            **({f"in_top_{TOP}": among} if among else {}),
             "confusion": matrix.tolist(),
         }
         found["absent_classes"] = absent
         print(json.dumps(found | ({"against": comparison} if comparison else {})))
         return 0
     score = f"{format_accuracy(correct, total)}, mean recall {100 * recall:.2f} %"
+    if among:
+        score += f", {100 * among / total:.2f} % among the {TOP} most probable"
     print(f"{dataset.name} {options.set}: {score}{without_classes(absent, classes)}")
     for index in np.argsort(matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))[: options.lines]:
         if matrix[index].any():
@@ -118,17 +123,23 @@ def _dataset(options: argparse.Namespace, model: Model) -> Dataset:
     return dataset
 
 
-def _classify(model: Model, images: NDArray[np.uint8], slice_size: int = 4096) -> NDArray[np.int64]:
-    """The most probable class of each image, int64 (n,). Images on disk are read a slice at a time.
+def _classify(model: Model, dataset: Dataset, slice_size: int = 4096) -> tuple[NDArray[np.int64], int]:
+    """The most probable class of each image, int64 (n,), and how many classes are among the ``TOP`` most probable.
 
-    Images of another size than the model's are cut, or bordered with zeros, evenly on all sides.
+    The latter is 0 for a model of few classes. Images on disk are read a slice at a time; those of another size than
+    the model's are cut, or bordered with zeros, evenly on all sides.
     """
-    slices = (images[start : start + slice_size] for start in range(0, len(images), slice_size))
-    shape = model.preprocessing.image_shape
-    return np.concatenate([model.logits(recentered(part, shape)).argmax(axis=1) for part in slices])
+    shape, predicted, among = model.preprocessing.image_shape, [], 0
+    for start in range(0, len(dataset), slice_size):
+        part = slice(start, start + slice_size)
+        logits = model.logits(recentered(dataset.images[part], shape))
+        predicted.append(logits.argmax(axis=1))
+        if len(model.classes) >= FROM_CLASSES:
+            among += int(in_top(logits, dataset.labels[part], TOP).sum())
+    return np.concatenate(predicted), among
 
 
 def _compare(dataset: Dataset, predicted: NDArray[np.int64], other: Model) -> dict[str, Any]:
     """The scores of another model on the same images, and McNemar's exact test."""
-    others = _classify(other, dataset.images)
+    others, _ = _classify(other, dataset)
     return {"correct": int((others == dataset.labels).sum()), **asdict(mcnemar(dataset.labels, predicted, others))}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from jaxdoodle.cli.options import add_data_dir, add_layers, layers_of, model_path
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.formats import FORMATS, format_of, quantize, refuse, write
+from jaxdoodle.formats import FORMATS, format_of, quantize, quantized, refuse, write
 from jaxdoodle.formats.fold import InferenceLayer
 from jaxdoodle.inference import model_file
 
@@ -20,7 +21,7 @@ CALIBRATION = 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     suffixes = ", ".join(known.suffix for known in FORMATS.values() if known.suffix)
-    parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
+    parser.add_argument("model", metavar="MODEL", help="A model file, the folder of a run, digits or sketches.")
     parser.add_argument(
         "-o", "--out", required=True, type=Path, metavar="PATH", help="The file to write; for js the folder."
     )
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_layers(parser)
     int8 = parser.add_argument_group("8-bit integers")
     int8.add_argument(
-        "--quantize", choices=("int8",), help="Compute in 8 bits (onnx, html, js, c); print the accuracy."
+        "--quantize", choices=("int8",), help="Compute in 8 bits (onnx, html, js, c), or keep weights so (npz)."
     )
     int8.add_argument("--dataset", help="Calibrate and measure on it (default: what the model was trained on).")
     add_data_dir(int8)
@@ -39,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
     format = options.format or format_of(options.out)
     model = model_file.read(model_path(options.model), layers_of(options.layers))
     refuse(model, format, options.quantize)
-    layers, lines = _quantized(model, options, FORMATS[format].quantizes) if options.quantize else (None, [])
+    layers, lines = None, []
+    if options.quantize:
+        model, layers, lines = _quantized(model, options, format)
     for path in write(model, options.out, format, layers):
         files = path.iterdir() if path.is_dir() else [path]
         print(f"{path}: {format}, {sum(map(os.path.getsize, files)):,} bytes")
@@ -49,9 +52,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _quantized(
-    model: model_file.ModelFile, options: argparse.Namespace, levels: int
-) -> tuple[list[InferenceLayer], list[str]]:
-    """The layers in int8, and in words what that changes."""
+    model: model_file.ModelFile, options: argparse.Namespace, format: str
+) -> tuple[model_file.ModelFile, Sequence[InferenceLayer] | None, list[str]]:
+    """The model or its layers in int8, and in words what that changes."""
     from jaxdoodle.data import load_dataset
 
     name = options.dataset or model.provenance.get("dataset")
@@ -63,16 +66,21 @@ def _quantized(
         if options.dataset:
             raise
         count = len(model.golden_inputs)
-        return quantize.int8_layers(model, model.golden_inputs, levels), [
+        return *quantized(model, format, model.golden_inputs), [
             f"int8 is calibrated on {count} reference examples of the model and not measured: {error}",
             "--dataset NAME calibrates and measures it on a dataset",
         ]
     chosen = np.random.default_rng(0).permutation(len(splits.train))[:CALIBRATION]
-    layers, test = quantize.int8_layers(model, splits.train.images[np.sort(chosen)], levels), splits.test
+    (rounded, layers), test = quantized(model, format, splits.train.images[np.sort(chosen)]), splits.test
     before = model.network.logits(test.images).argmax(axis=1)
-    after = quantize.logits(model, layers, test.images).argmax(axis=1)
+    logits = rounded.network.logits(test.images) if layers is None else quantize.logits(model, layers, test.images)
+    after = logits.argmax(axis=1)
     right = [int((found == test.labels).sum()) for found in (before, after)]
-    return layers, [
-        f"on the {len(test):,} test drawings of {name}, float32 is right on {right[0]:,}, int8 on {right[1]:,} "
-        f"({100 * (right[1] - right[0]) / len(test):+.2f} points); {int((before != after).sum()):,} answers differ"
-    ]
+    return (
+        rounded,
+        layers,
+        [
+            f"on the {len(test):,} test drawings of {name}, float32 is right on {right[0]:,}, int8 on {right[1]:,} "
+            f"({100 * (right[1] - right[0]) / len(test):+.2f} points); {int((before != after).sum()):,} answers differ"
+        ],
+    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="A model file, or the folder of a run.")
+    parser.add_argument("model", metavar="MODEL", help="A model file, the folder of a run, digits or sketches.")
     answers.add_options(parser, "+")
     add_layers(parser)
     parser.add_argument("--explain", metavar="OUT.png", help="Also draw the preprocessing steps of FILE, one picture.")

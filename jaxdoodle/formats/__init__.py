@@ -53,7 +53,7 @@ def _registered(function: Any) -> Callable[[nn.Layer], bool]:
 
 #: What ``export`` writes, by name.
 FORMATS: dict[str, Format] = {
-    "npz": Format(".npz", lambda model, path: model_file.write(path, model)),
+    "npz": Format(".npz", lambda model, path: model_file.write(path, model), quantizes=quantization.BYTE),
     "safetensors": Format(".safetensors", safetensors.write),
     "onnx": Format(".onnx", onnx.write, _registered(onnx.nodes), "it has no ONNX nodes", quantizes=quantization.BYTE),
     "html": Format(
@@ -90,7 +90,7 @@ def export(
         it begin with the name of the file.
       format: A name of ``FORMATS``: "npz", "safetensors", "onnx", "html", "js", "zipapp" or "c"; by default the one
         that the suffix of ``path`` stands for (.npz, .safetensors, .onnx, .html, .pyz, .c).
-      quantize: "int8" computes Dense and Conv2D in 8-bit integers (onnx, html, js, c).
+      quantize: "int8" computes Dense and Conv2D in 8-bit integers (onnx, html, js, c), or keeps weights so (npz).
       images: Calibration images ``(n, height, width, 1)`` for int8; by default the model's reference examples.
 
     Returns:
@@ -108,8 +108,7 @@ def export(
     refuse(file, name, quantize)
     layers = None
     if quantize:
-        images = file.golden_inputs if images is None else images
-        layers = quantization.int8_layers(file, images, FORMATS[name].quantizes)
+        file, layers = quantized(file, name, file.golden_inputs if images is None else images)
     return write(file, path, name, layers)
 
 
@@ -123,6 +122,15 @@ def refuse(file: ModelFile, format: str, quantize: str | None) -> None:
     if quantize is not None:
         _require("quantize", quantize, ("int8",))
         _require("format of int8", format, [other for other, known in FORMATS.items() if known.quantizes])
+
+
+def quantized(
+    file: ModelFile, format: str, images: NDArray[np.uint8]
+) -> tuple[ModelFile, Sequence[InferenceLayer] | None]:
+    """A model in int8, calibrated on images: as layers, or for npz, which keeps weights alone so, as another file."""
+    if format == "npz":
+        return quantization.round_weights(file), None
+    return file, quantization.int8_layers(file, images, FORMATS[format].quantizes)
 
 
 def write(

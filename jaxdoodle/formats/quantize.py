@@ -12,10 +12,11 @@ from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats.fold import InferenceLayer, Int8, fold_for_inference, run
-from jaxdoodle.inference.model_file import ModelFile
+from jaxdoodle.inference.model_file import LARGEST_LEVEL as LARGEST
+from jaxdoodle.inference.model_file import ModelFile, members_of
 
-#: The largest weight, and the largest level of an input that an integer of 8 or 16 bits holds.
-LARGEST, BYTE, SHORT = 127, 255, 32767
+#: The largest level of an input that an integer of 8 or 16 bits holds.
+BYTE, SHORT = 255, 32767
 #: Sums are below it in size.
 MAX_SUM = 2**31 - 1
 #: Images computed at once.
@@ -82,8 +83,7 @@ def _inputs_of_an_output(
 def _int8(folded: InferenceLayer, moments: NDArray[np.float32] | float, low: float, high: float, levels: int) -> Int8:
     w = folded.params["w"]
     flat = w.reshape(-1, w.shape[-1])
-    scale = np.abs(flat).max(axis=0) / np.float32(LARGEST)
-    scale[scale == 0] = 1
+    scale = _scales(w)
     q = _rounded(flat, scale, np.asarray(moments, np.float64))
     room = MAX_SUM // max(1, int(np.abs(q).sum(axis=0, dtype=np.int64).max()))
     x_high = min(levels if low >= 0 else levels // 2, room)
@@ -117,6 +117,30 @@ def _rounded(w: NDArray[np.float32], scale: NDArray[np.float32], moments: NDArra
             left[i + 1 : stop] -= np.outer(upper[i, i + 1 : stop], errors[i - start])
         left[stop:] -= upper[start:stop, stop:].T @ errors
     return q
+
+
+def round_weights(model: ModelFile) -> ModelFile:
+    """The model with each array of two axes or more in int8: a quarter of the file, computed in float32 as before.
+
+    Its reference examples get the logits of the rounded weights.
+    """
+    params: list[dict[str, NDArray[np.float32]]] = [dict(layer) for layer in model.params]
+    scales = {}
+    for i, layer in enumerate(params):
+        for name, w in layer.items():
+            if w.ndim > 1:
+                [member] = members_of([{}] * i + [{name: w}])
+                scales[member] = _scales(w)
+                layer[name] = np.rint(w / scales[member]) * scales[member]
+    rounded = replace(model, params=tuple(params), scales=scales)
+    return replace(rounded, golden_logits=rounded.network.logits(model.golden_inputs))
+
+
+def _scales(w: NDArray[np.float32]) -> NDArray[np.float32]:
+    """For each output, the weight that one level stands for; 1 where all weights are 0."""
+    scales = np.abs(w).reshape(-1, w.shape[-1]).max(axis=0) / np.float32(LARGEST)
+    scales[scales == 0] = 1
+    return scales
 
 
 def scaled(model: ModelFile, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ PACKED = (
     "preprocessing",
     "preprocessing/inputs",
     "preprocessing/paper",
+    "pretrained",
     "inference",
 )
 #: Modules among them that predicting does not need.

@@ -30,9 +30,10 @@ from jaxdoodle.inference.network import Network, products_per_image, values_per_
 from jaxdoodle.inference.stored_zip import pack, unpack
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.pretrained import find
 
 FORMAT = "jaxdoodle model"
-#: Version 2 may have ``mean`` and ``std`` in its preprocessing; a model without them is written as version 1.
+#: Version 2 may have ``mean`` and ``std`` in its preprocessing, and weights in int8; others are version 1.
 VERSIONS = (1, 2)
 HEADER = "header.json"
 INPUTS, LOGITS = "goldens/inputs.npy", "goldens/logits.npy"
@@ -53,6 +54,8 @@ MAX_ACTIVATIONS = 1 << 22
 NPY_HEADER_BYTES = 128
 #: Multiplications that one image may take (the sketch CNN: 18 million).
 MAX_PRODUCTS = 1 << 28
+#: Of weights that are kept as int8: between minus and plus this.
+LARGEST_LEVEL = 127
 #: Of the scale of the golden logits.
 GOLDEN_TOLERANCE = 1e-4
 
@@ -67,6 +70,9 @@ class ModelFile:
     ``params`` has one dict of float32 arrays per layer. ``golden_inputs`` uint8 (m, height, width, 1) gave
     ``golden_logits`` float32 (m, classes). Probabilities are ``softmax(logits / temperature)``; an image whose
     log-sum-exp of logits is below ``abstain_below`` shows none of the classes. ``provenance`` holds JSON values.
+
+    With ``scales``, each array of two axes or more is kept as int8: by the name of its member, float32 (outputs,), one
+    number for each entry of the last axis, of which the weights are whole multiples, at most 127 of them.
     """
 
     spec: ModelSpec
@@ -77,6 +83,7 @@ class ModelFile:
     temperature: float = 1.0
     abstain_below: float | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    scales: Mapping[str, Any] = field(default_factory=dict)
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # arrays have no one answer
 
@@ -96,26 +103,29 @@ def write(path: str | os.PathLike[str], model: ModelFile) -> None:
 
 
 def read(path: str | os.PathLike[str], layers: Sequence[type] = ()) -> ModelFile:
-    """Read and verify a model file; ``layers`` are classes of layers that are not built in.
+    """Read and verify a model file, or one of ``pretrained.NAMES``; ``layers``: classes that are not built in.
 
     Raises ``InputError``, one line that names the file, at anything else.
     """
     with _naming(path):
-        return decode(read_bytes(path, MAX_FILE_BYTES), layers)
+        return decode(read_bytes(find(path), MAX_FILE_BYTES), layers)
 
 
 def encode(model: ModelFile) -> bytes:
     """The bytes of the file. Raises ``InputError`` for a model that ``decode`` would refuse."""
-    arrays = {name: np.asarray(value) for name, value in _members(model.params).items()}
+    arrays = {name: np.asarray(value) for name, value in members_of(model.params).items()}
     arrays |= {INPUTS: np.asarray(model.golden_inputs), LOGITS: np.asarray(model.golden_logits)}
-    expected = _expected_arrays(model.spec, len(arrays[INPUTS]))
+    if model.scales:
+        arrays |= _as_int8(arrays, model.scales)
+    expected = _expected_arrays(model.spec, len(arrays[INPUTS]), bool(model.scales))
     _compare_names(set(arrays), set(expected))
     for name, (dtype, shape) in expected.items():
         if arrays[name].dtype != dtype or arrays[name].shape != shape:
             raise InputError(f"{name} is {arrays[name].dtype} {arrays[name].shape}; expected {dtype} {shape}.")
     _verify(model)
     metadata = metadata_of(model)
-    header = {"format": FORMAT, "version": 2 if "mean" in metadata["contract"] else 1, **metadata}
+    newer = {"int8": True} if model.scales else {}
+    header = {"format": FORMAT, "version": 2 if newer or "mean" in metadata["contract"] else 1, **metadata, **newer}
     members = {name: _npy_header(*expected[name]) + arrays[name].tobytes() for name in sorted(arrays)}
     try:
         header["sha256"] = _digest(header, members)
@@ -142,7 +152,7 @@ def metadata_of(model: ModelFile) -> dict[str, Any]:
 
 
 def from_metadata(metadata: Mapping[str, Any], layers: Sequence[type] = (), **arrays: Any) -> ModelFile:
-    """A model from what ``metadata_of`` gave, and its arrays: ``params``, ``golden_inputs``, ``golden_logits``.
+    """A model from what ``metadata_of`` gave, and its arrays: ``params``, ``golden_inputs``, ``golden_logits``, scales.
 
     ``layers`` are classes of layers that are not built in. Raises ``InputError``.
     """
@@ -203,16 +213,21 @@ def _decode(data: bytes, layers: Sequence[type]) -> ModelFile:
 
     # The number of reference examples is all that the spec leaves open: it is what their member has room for.
     room = len(members.get(INPUTS, b"")) - NPY_HEADER_BYTES
-    expected = _expected_arrays(spec, min(max(room, 0) // math.prod(spec.input_shape), MAX_EXAMPLES))
+    examples = min(max(room, 0) // math.prod(spec.input_shape), MAX_EXAMPLES)
+    expected = _expected_arrays(spec, examples, "int8" in header)
     _compare_names(set(members), set(expected))
     arrays = {name: _parse_npy(name, members[name], *form) for name, form in expected.items()}
     claimed = header.pop("sha256")
     if claimed != _digest(header, members):
         raise InputError("the SHA-256 of the content is not the one in the header: the file is damaged.")
+    scales = {name: arrays[_scale_of(name)] for name in arrays if _scale_of(name) in arrays}
+    for name, scale in scales.items():
+        arrays[name] = arrays[name] * scale
     params = tuple(
         {name: arrays[f"layers/{i}/{name}.npy"] for name in shapes} for i, shapes in enumerate(spec.param_shapes)
     )
-    model = from_metadata(header, layers, params=params, golden_inputs=arrays[INPUTS], golden_logits=arrays[LOGITS])
+    golden = {"golden_inputs": arrays[INPUTS], "golden_logits": arrays[LOGITS]}
+    model = from_metadata(header, layers, params=params, scales=scales, **golden)
     _verify(model)
     return model
 
@@ -229,14 +244,34 @@ def _naming(path: str | os.PathLike[str]):
         raise InputError(f"{os.fspath(path)}: {line if len(line) <= 400 else line[:397] + '...'}") from None
 
 
-def _members(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def members_of(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What each layer has by the name of a parameter, by the name of its member."""
     return {f"layers/{i}/{name}.npy": value for i, layer in enumerate(layers) for name, value in layer.items()}
 
 
-def _expected_arrays(spec: ModelSpec, examples: int) -> dict[str, tuple[str, Shape]]:
+def _scale_of(name: str) -> str:
+    """The member that holds the scales of another, which is int8."""
+    return name.removesuffix(".npy") + ".scale.npy"
+
+
+def _as_int8(arrays: Mapping[str, Any], scales: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that hold these arrays as int8. Raises ``InputError`` for one that is no multiple of its scales."""
+    members = {}
+    for name, scale in scales.items():
+        levels = np.rint(arrays[name] / scale)
+        if np.abs(levels).max(initial=0) > LARGEST_LEVEL or (levels.astype(np.float32) * scale != arrays[name]).any():
+            raise InputError(f"{name} is not what int8 and its scales give; quantize the model anew.")
+        members |= {name: levels.astype(np.int8), _scale_of(name): np.asarray(scale)}
+    return members
+
+
+def _expected_arrays(spec: ModelSpec, examples: int, int8: bool = False) -> dict[str, tuple[str, Shape]]:
     """Member name -> dtype and shape."""
-    weights = {name: ("<f4", shape) for name, shape in _members(spec.param_shapes).items()}
+    weights = {name: ("<f4", shape) for name, shape in members_of(spec.param_shapes).items()}
+    if int8:
+        matrices = {name: shape for name, (_, shape) in weights.items() if len(shape) > 1}
+        weights |= {name: ("|i1", shape) for name, shape in matrices.items()}
+        weights |= {_scale_of(name): ("<f4", shape[-1:]) for name, shape in matrices.items()}
     inputs, logits = (examples, *spec.input_shape), (examples, *spec.output_shape)
     return weights | {INPUTS: ("|u1", inputs), LOGITS: ("<f4", logits)}
 
@@ -272,6 +307,10 @@ def _verify(model: ModelFile) -> None:
                 raise InputError(f"layers/{i}/{name} holds NaN or infinite values.")
             if name in layer.statistics and name.rpartition(".")[2] == "var" and np.min(value) < 0:
                 raise InputError(f"layers/{i}/{name} holds a negative variance.")
+
+    for name, scale in model.scales.items():
+        if not (np.isfinite(scale).all() and np.min(scale) > 0):
+            raise InputError(f"{_scale_of(name)} holds scales that are not positive numbers.")
 
     inputs, logits = model.golden_inputs, model.golden_logits
     if not 1 <= len(inputs) <= MAX_EXAMPLES:
@@ -333,6 +372,8 @@ def _parse_header(text: memoryview) -> dict[str, Any]:
         known = " and ".join(map(str, VERSIONS))
         raise InputError(f"version {header.get('version')!r} of the format; this program reads versions {known}.")
     keys = {"format", "version", "spec", "contract", "temperature", "abstain_below", "provenance", "sha256"}
+    if header["version"] == 2 and header.get("int8") is True:
+        keys.add("int8")
     if set(header) != keys:
         raise InputError(f"{HEADER} has the keys {', '.join(sorted(header))}; expected {', '.join(sorted(keys))}.")
     return header

@@ -69,14 +69,14 @@ def test_a_model_that_is_none_is_refused(tmp_path, capsys):
 
 def test_without_a_model_the_newest_run_is_drawn_with(doodle_model, opened, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["draw"]) == 2
-    assert "There is none in runs/; jaxdoodle train writes one." in capsys.readouterr().err
+    assert main(["draw"]) == 0
+    assert "the model sketches, 345 things to draw" in capsys.readouterr().err and len(opened) == 1
     for age, name in enumerate(("new", "old")):
         (tmp_path / "runs" / name).mkdir(parents=True)
         model_file.write(tmp_path / "runs" / name / "model.npz", doodle_model)
         os.utime(tmp_path / "runs" / name / "model.npz", (1000 - age, 1000 - age))
     assert main(["draw"]) == 0
-    assert capsys.readouterr().err == "jaxdoodle: the newest model is runs/new/model.npz\n" and len(opened) == 1
+    assert capsys.readouterr().err == "jaxdoodle: the newest model is runs/new/model.npz\n" and len(opened) == 2
 
 
 def test_the_folder_of_a_run_stands_for_its_model(doodle_model, opened, tmp_path):

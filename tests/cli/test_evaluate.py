@@ -89,7 +89,7 @@ def test_the_hardest_class_is_that_of_the_smallest_recall(trained, capsys, monke
         "jaxdoodle.cli.evaluate._dataset", lambda options, model: _Drawings(np.repeat([0, 1], [10, 40]))
     )
     guesses = np.array([0] * 9 + [1] + [1] * 30 + [0] * 10)
-    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, images: guesses)
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, dataset: (guesses, 0))
     assert main(["evaluate", str(trained[0]), "--lines", "1"]) == 0
     printed = capsys.readouterr().out
     assert "hexagon" in printed.splitlines()[1] and "30 of     40 right" in printed
@@ -101,14 +101,14 @@ def test_a_difference_is_judged_at_five_percent(trained, capsys, monkeypatch, se
     monkeypatch.setattr("jaxdoodle.cli.evaluate._dataset", lambda options, model: _Drawings(labels))
     numbers = np.arange(50)  # of which the first model has 3 wrong, the second others
     answers = iter([(numbers < 3).astype(int), ((numbers >= 3) & (numbers < 3 + second)).astype(int)])
-    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, images: next(answers))
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, dataset: (next(answers), 0))
     assert main(["evaluate", str(trained[0]), "--against", str(trained[0])]) == 0
     assert verdict in capsys.readouterr().out
 
 
 def test_a_class_without_a_drawing_is_named_beside_the_accuracy(trained, capsys, monkeypatch):
     monkeypatch.setattr("jaxdoodle.cli.evaluate._dataset", lambda options, model: _Drawings(np.zeros(4, int)))
-    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, images: np.array([0, 0, 0, 1]))
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, dataset: (np.array([0, 0, 0, 1]), 0))
     assert main(["evaluate", str(trained[0])]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert "3 of 4 right" in first and first.endswith("; of 1 of 2 classes alone, as there is no drawing of hexagon")

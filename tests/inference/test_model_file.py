@@ -64,6 +64,65 @@ def test_a_model_survives_the_file(tmp_path, changes):
     assert os.listdir(tmp_path) == ["model.npz"]
 
 
+def int8(**changes):
+    """``build()`` with weights of whole multiples, -127 to 127, of a number for each output."""
+    rng, model, params, scales = np.random.default_rng(1), build(), [], {}
+    for i, layer in enumerate(model.params):
+        params.append(dict(layer))
+        for name, w in layer.items():
+            if w.ndim > 1:
+                scales[f"layers/{i}/{name}.npy"] = scale = rng.random(w.shape[-1], np.float32) / 100 + np.float32(1e-4)
+                params[-1][name] = rng.integers(-127, 128, w.shape).astype(np.float32) * scale
+    logits = Network(SPEC, params, PREPROCESSING.divisor).logits(model.golden_inputs)
+    changed = {"params": params, "scales": scales, "golden_logits": logits} | changes
+    return dataclasses.replace(model, **changed)
+
+
+def test_weights_in_int8_survive_the_file_to_the_bit():
+    model = int8()
+    data = model_file.encode(model)
+    read = model_file.decode(data)
+    assert same(read, model) and model_file.encode(read) == data
+    _, members = unpack(data)
+    levels = np.rint(read.params[0]["w"] / read.scales["layers/0/w.npy"]).astype("i1")
+    assert members["layers/0/w.npy"][128:] == levels.tobytes()
+    assert b"<f4" in members["layers/1/scale.npy"], "vectors stay as they are"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"params": build().params}, "layers/0/w.npy is not what int8 and its scales give; quantize the model anew."),
+        ({"scales": {}, "params": [{}] * 6}, "layers/0/b.npy is missing; "),
+        ({"scales": {"layers/0/w.npy": int8().scales["layers/0/w.npy"]}}, "layers/5/w.scale.npy is missing; "),
+    ],
+    ids=["other weights", "no weights", "a scale too few"],
+)
+def test_int8_that_would_not_be_read_is_not_written(changes, message):
+    with pytest.raises(InputError) as refused:
+        model_file.encode(int8(**changes))
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("value", [False, 1, None, "true"], ids=repr)
+def test_a_header_says_int8_as_true_or_not_at_all(value):
+    header, members = unpack(model_file.encode(int8()))
+    assert header["version"] == 2 and header["int8"] is True
+    for change in ({"int8": value}, {"version": 1}):
+        with pytest.raises(InputError, match="header.json has the keys"):
+            model_file.decode(pack(header | change, members))
+
+
+@pytest.mark.parametrize("scale", [0, -1e-3, np.nan, np.inf])
+def test_scales_are_positive_numbers(scale):
+    header, members = unpack(model_file.encode(int8()))
+    name = "layers/5/w.scale.npy"
+    values = np.frombuffer(members[name], "<f4", offset=128).copy()
+    values[-1] = scale
+    with pytest.raises(InputError, match="layers/5/w"):
+        model_file.decode(pack(header, members | {name: members[name][:128] + values.tobytes()}))
+
+
 def test_the_same_model_gives_the_same_bytes():
     data = model_file.encode(build())
     assert data == model_file.encode(build())

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jaxdoodle"
 #: From the bottom up: a package imports from itself and from lower floors, never from its own floor's neighbors.
 FLOORS = (
-    {"core"},
+    {"core", "pretrained"},
     {"nn", "strokes", "metrics"},
     {"preprocessing"},
     {"inference", "data"},

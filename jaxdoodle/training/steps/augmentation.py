@@ -23,6 +23,7 @@ class Augment:
       shift: Bound of the shift down and to the right, in pixels.
       elastic: Bound of a smooth random displacement, in pixels, down and to the right.
       grid: The displacement has one random vector per so many pixels.
+      mirror: Whether left and right are exchanged in half of the images.
 
     Reference: Simard, Steinkraus and Platt (2003), "Best practices for convolutional neural networks applied to visual
     document analysis".
@@ -34,6 +35,7 @@ class Augment:
     shift: float = 2.0
     elastic: float = 1.0
     grid: int = 7
+    mirror: bool = False
 
 
 def apply(augment: Augment, key: Array, images: Array) -> Array:
@@ -65,6 +67,8 @@ def _affine(augment: Augment, key: Array, count: int, dtype: Any) -> tuple[Array
     bounds = [turn, slant, augment.zoom, augment.zoom, augment.shift, augment.shift]
     drawn = jnp.asarray(bounds, dtype)[None] * jax.random.uniform(key, (count, 6), dtype, -1, 1)
     angle, shear, tall, wide = drawn[:, 0], drawn[:, 1], 1 + drawn[:, 2], 1 + drawn[:, 3]
+    if augment.mirror:
+        wide *= jax.random.rademacher(jax.random.fold_in(key, 1), (count,), dtype)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     rows = [[tall * cos, tall * (shear * cos - sin)], [wide * sin, wide * (shear * sin + cos)]]
     return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=1), drawn[:, 4:]

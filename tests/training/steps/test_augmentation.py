@@ -41,6 +41,14 @@ def test_each_image_changes_in_a_way_of_its_own(bounds):
     assert abs(changed.sum() / blob().sum() - 1) < 0.1, "ink neither comes nor goes"
 
 
+def test_half_of_the_images_are_mirrored_and_the_others_are_not():
+    changed = change(blob(400), mirror=True)[..., 0]
+    plain, mirrored = np.asarray(blob(1))[0, ..., 0], np.asarray(blob(1))[0, :, ::-1, 0]
+    kinds = [(abs(image - plain).max() < 1e-4, abs(image - mirrored).max() < 1e-4) for image in changed]
+    assert all(one != other for one, other in kinds)
+    assert 140 < sum(one for one, _ in kinds) < 260
+
+
 def test_the_same_key_gives_the_same_images_and_another_one_others():
     np.testing.assert_array_equal(change(blob(), shift=3), change(blob(), shift=3))
     assert not np.array_equal(change(blob(), shift=3), change(blob(), jax.random.key(1), shift=3))

@@ -1,0 +1,72 @@
+"""From a trained network to a model that comes with the package: weights in int8, measured as they are shipped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import runner
+from experiments.declaration import Experiment
+from jaxdoodle.core.record import Record
+from jaxdoodle.data import Dataset
+from jaxdoodle.formats.quantize import round_weights
+from jaxdoodle.inference import Model, model_file
+from jaxdoodle.metrics import confusion_counts, in_top, mean_recall
+
+#: The right class among so many.
+TOP = 5
+
+
+def run(
+    name: str,
+    experiment: Experiment,
+    out_dir: Path,
+    *,
+    seed: int | None = None,
+    epochs: int | None = None,
+    data_dir: Path | None = None,
+) -> int:
+    """Train the experiment's one variant, and write ``out_dir/NAME.npz`` with its scores in the record.
+
+    Args:
+      name: Of the model.
+      experiment: How it is trained.
+      out_dir: Folder of the record and the model.
+      seed: In place of the experiment's.
+      epochs: In place of what the variant declares.
+      data_dir: The data root; ``None``: the default one.
+
+    Returns:
+      The exit code.
+    """
+    missed = runner.run(name, experiment, out_dir, seed=seed, epochs=epochs, data_dir=data_dir)
+    [variant] = experiment.variants
+    trained = model_file.read(out_dir / f"{variant}-{experiment.seed if seed is None else seed}" / "model.npz")
+    shipped = round_weights(trained)
+    path = out_dir / f"{name}.npz"
+    model_file.write(path, replace(shipped, provenance=shipped.provenance | {"weights": "int8"}))
+    test = runner.load_splits(experiment, data_dir=data_dir).test
+    scores = {what: _score(Model.from_file(file), test) for what, file in (("float32", trained), ("int8", shipped))}
+    record = Record.read(out_dir / "record.json")
+    bytes_ = path.stat().st_size
+    replace(record, extra=record.extra | {"shipped": scores | {"bytes": bytes_}}).write(out_dir / "record.json")
+    print(f"{path}: {bytes_:,} bytes", json.dumps(scores, indent=1), sep="\n")
+    return missed
+
+
+def _score(model: Model, test: Dataset) -> dict[str, Any]:
+    logits = np.concatenate([model.logits(test.images[i : i + 4096]) for i in range(0, len(test), 4096)])
+    matrix = confusion_counts(test.labels, logits.argmax(axis=1), len(model.classes))
+    top = in_top(logits, test.labels, TOP)
+    recalls = [top[test.labels == label].mean() for label in np.unique(test.labels)]
+    return {
+        "correct": int(np.trace(matrix)),
+        "total": len(test),
+        "mean_recall": mean_recall(matrix),
+        f"in_top_{TOP}": int(top.sum()),
+        f"mean_recall_in_top_{TOP}": float(np.mean(recalls)),
+    }

@@ -1,0 +1,44 @@
+"""``sketches``: the 345 classes of Quick, Draw! by the sketch network, every class equally often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from experiments.declaration import Experiment, Variant
+from experiments.pretrained import making
+from jaxdoodle.nn.architectures import sketch_cnn
+from jaxdoodle.nn.layers.dropout import Dropout
+from jaxdoodle.nn.losses import SoftmaxCrossEntropy
+from jaxdoodle.nn.spec import ModelSpec
+from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
+
+
+def network(classes: Sequence[str]) -> ModelSpec:
+    """The sketch network with dropout before its last layer."""
+    spec = sketch_cnn(classes)
+    return ModelSpec((*spec.layers[:-1], Dropout(0.2), spec.layers[-1]), spec.input_shape, spec.classes)
+
+
+EXPERIMENT = Experiment(
+    dataset="quickdraw",
+    classes="all",
+    validation=0.05,
+    variants={
+        "balanced": Variant(
+            network,
+            TrainConfig(
+                epochs=24,
+                schedule="one_cycle",
+                learning_rate=2e-3,
+                loss=SoftmaxCrossEntropy(0.1),
+                augment=Augment(rotate=12, zoom=0.15, mirror=True),
+                sampling="balanced",
+                ema_decay=0.999,
+                keep="last",
+            ),
+        )
+    },
+)
+run = partial(making.run, "sketches", EXPERIMENT)
