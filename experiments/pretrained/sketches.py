@@ -29,7 +29,7 @@ EXPERIMENT = Experiment(
         "balanced": Variant(
             network,
             TrainConfig(
-                epochs=24,
+                epochs=12,
                 schedule="one_cycle",
                 learning_rate=2e-3,
                 loss=SoftmaxCrossEntropy(0.1),
@@ -37,6 +37,7 @@ EXPERIMENT = Experiment(
                 sampling="balanced",
                 ema_decay=0.999,
                 keep="last",
+                outliers=0,
             ),
         )
     },

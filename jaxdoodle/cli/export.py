@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
     format = options.format or format_of(options.out)
     model = model_file.read(model_path(options.model), layers_of(options.layers))
     refuse(model, format, options.quantize)
-    layers, lines = None, []
+    layers: Sequence[InferenceLayer] | None = None
+    lines: list[str] = []
     if options.quantize:
         model, layers, lines = _quantized(model, options, format)
     for path in write(model, options.out, format, layers):

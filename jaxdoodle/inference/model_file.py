@@ -256,7 +256,7 @@ def _scale_of(name: str) -> str:
 
 def _as_int8(arrays: Mapping[str, Any], scales: Mapping[str, Any]) -> dict[str, Any]:
     """The members that hold these arrays as int8. Raises ``InputError`` for one that is no multiple of its scales."""
-    members = {}
+    members: dict[str, Any] = {}
     for name, scale in scales.items():
         levels = np.rint(arrays[name] / scale)
         if np.abs(levels).max(initial=0) > LARGEST_LEVEL or (levels.astype(np.float32) * scale != arrays[name]).any():
