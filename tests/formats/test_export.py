@@ -54,6 +54,22 @@ def test_npz_is_the_native_file(path, tmp_path):
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
 
 
+def test_npz_keeps_weights_in_int8_within_half_a_level(digits, tmp_path):
+    export(digits, tmp_path / "small.npz", quantize="int8")
+    small = model_file.read(tmp_path / "small.npz")
+    matrices = 0
+    for layer, rounded in zip(digits.params, small.params, strict=True):
+        for name, w in layer.items():
+            allowed = np.abs(w).max(axis=tuple(range(w.ndim - 1))) / 254 * (w.ndim > 1)
+            assert (np.abs(rounded[name] - w) <= allowed * 1.0001).all()
+            matrices += w.ndim > 1
+    assert matrices == len(small.scales) > 0
+    parameters = sum(np.size(value) for layer in digits.params for value in layer.values())
+    assert (tmp_path / "small.npz").stat().st_size < 1.2 * parameters + 40_000
+    export(small, tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "small.npz").read_bytes()
+
+
 def test_a_path_whose_suffix_says_no_format_is_refused(path, tmp_path):
     with pytest.raises(InputError) as refused:
         export(path, tmp_path / "model.pth")
@@ -119,7 +135,7 @@ REFUSED = {
     "an unknown quantization": (dict(format="c", quantize="int4"), "quantize is int8; got 'int4'."),
     "int8 where there is none": (
         dict(format="zipapp", quantize="int8"),
-        "format of int8 is onnx, html, js, c; got 'zipapp'.",
+        "format of int8 is npz, onnx, html, js, c; got 'zipapp'.",
     ),
 }
 
