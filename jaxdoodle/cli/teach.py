@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(
         "--classes", metavar="NAMES", default="", help="Class names with commas between; more are added in the page."
     )
-    option("--from", "--init", dest="model", metavar="MODEL", help="Learn from the features of this model.")
+    text = "Learn from the features of this model (default: sketches, which comes with the package)."
+    option("--from", "--init", dest="model", metavar="MODEL", default="sketches", help=text)
     option("--samples", type=Path, metavar="FILE", help="Begin with these drawings: .ndjson, as the page exports them.")
     option("-o", "--out", type=Path, default=Path("teach.html"), metavar="PATH", help="Default: teach.html.")
     option("--open", action="store_true", help="Open it in the browser.")
@@ -32,8 +33,6 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.formats.web import teach
     from jaxdoodle.nn import Dense, Flatten
 
-    if options.model is None:
-        raise InputError("learn from the features of which model? Name one with --from MODEL.")
     model = model_file.read(model_path(options.model), layers_of(options.layers))
     samples = _samples(options.samples) if options.samples else ""
     classes = [name for name in map(str.strip, options.classes.split(",")) if name]

@@ -12,8 +12,7 @@ from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats.fold import InferenceLayer, Int8, fold_for_inference, run
-from jaxdoodle.inference.model_file import LARGEST_LEVEL as LARGEST
-from jaxdoodle.inference.model_file import ModelFile, members_of
+from jaxdoodle.inference.model_file import LARGEST_LEVEL, ModelFile, members_of
 
 #: The largest level of an input that an integer of 8 or 16 bits holds.
 BYTE, SHORT = 255, 32767
@@ -111,9 +110,9 @@ def _rounded(w: NDArray[np.float32], scale: NDArray[np.float32], moments: NDArra
         stop = min(start + BLOCK, size)
         errors = np.empty((stop - start, w.shape[1]))
         for i in range(start, stop):
-            rounded = np.clip(np.rint(left[i] / scale), -LARGEST, LARGEST)
-            q[order[i]] = rounded
-            errors[i - start] = (left[i] - rounded * scale) / upper[i, i]
+            level = np.clip(np.rint(left[i] / scale), -LARGEST_LEVEL, LARGEST_LEVEL)
+            q[order[i]] = level
+            errors[i - start] = (left[i] - level * scale) / upper[i, i]
             left[i + 1 : stop] -= np.outer(upper[i, i + 1 : stop], errors[i - start])
         left[stop:] -= upper[start:stop, stop:].T @ errors
     return q
@@ -130,15 +129,21 @@ def round_weights(model: ModelFile) -> ModelFile:
         for name, w in layer.items():
             if w.ndim > 1:
                 [member] = members_of([{}] * i + [{name: w}])
-                scales[member] = _scales(w)
-                layer[name] = np.rint(w / scales[member]) * scales[member]
-    rounded = replace(model, params=tuple(params), scales=scales)
-    return replace(rounded, golden_logits=rounded.network.logits(model.golden_inputs))
+                levels, scales[member] = rounded(w)
+                layer[name] = levels * scales[member]
+    small = replace(model, params=tuple(params), scales=scales)
+    return replace(small, golden_logits=small.network.logits(model.golden_inputs))
+
+
+def rounded(w: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Weights ``(..., outputs)`` as int8 and, float32 ``(outputs,)``, what one level stands for."""
+    scales = _scales(w)
+    return np.rint(w / scales).astype(np.int8), scales
 
 
 def _scales(w: NDArray[np.float32]) -> NDArray[np.float32]:
     """For each output, the weight that one level stands for; 1 where all weights are 0."""
-    scales = np.abs(w).reshape(-1, w.shape[-1]).max(axis=0) / np.float32(LARGEST)
+    scales = np.abs(w).reshape(-1, w.shape[-1]).max(axis=0) / np.float32(LARGEST_LEVEL)
     scales[scales == 0] = 1
     return scales
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
-from jaxdoodle.formats.quantize import LARGEST
+from jaxdoodle.formats.quantize import rounded
 from jaxdoodle.formats.web.bundle import bundle, read
 from jaxdoodle.formats.web.description import derived, describe, packed
 from jaxdoodle.formats.web.html import fill, json_in_html, recognizing_page
@@ -86,8 +86,5 @@ def features_of(model: ModelFile) -> dict[str, Any]:
 
 def _in_8_bits(folded: InferenceLayer) -> dict[str, dict[str, str]]:
     """``w`` in 8 bits with a ``scale`` for each output; the inputs stay as they are."""
-    w = np.moveaxis(folded.params["w"], -1, 0)
-    scale = np.abs(w).reshape(len(w), -1).max(axis=1) / np.float32(LARGEST)
-    scale[scale == 0] = 1
-    levels = np.rint(w / scale.reshape(-1, *[1] * (w.ndim - 1))).astype(np.int8)
-    return {"w": packed(levels), "scale": packed(scale.astype(np.float32))}
+    levels, scale = rounded(folded.params["w"])
+    return {"w": packed(np.ascontiguousarray(np.moveaxis(levels, -1, 0))), "scale": packed(scale)}
