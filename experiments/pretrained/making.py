@@ -43,7 +43,8 @@ def run(
     Returns:
       The exit code.
     """
-    missed = runner.run(name, experiment, out_dir, seed=seed, epochs=epochs, data_dir=data_dir)
+    given = {"seed": seed, "epochs": epochs}
+    missed = runner.run(name, experiment, out_dir, **given, data_dir=data_dir)
     [variant] = experiment.variants
     trained = model_file.read(out_dir / f"{variant}-{experiment.seed if seed is None else seed}" / "model.npz")
     shipped = round_weights(trained)
@@ -51,10 +52,13 @@ def run(
     model_file.write(path, replace(shipped, provenance=shipped.provenance | {"weights": "int8"}))
     test = runner.load_splits(experiment, data_dir=data_dir).test
     scores = {what: _score(Model.from_file(file), test) for what, file in (("float32", trained), ("int8", shipped))}
+    shipped_as = scores | {"bytes": path.stat().st_size}
     record = Record.read(out_dir / "record.json")
-    bytes_ = path.stat().st_size
-    replace(record, extra=record.extra | {"shipped": scores | {"bytes": bytes_}}).write(out_dir / "record.json")
-    print(f"{path}: {bytes_:,} bytes", json.dumps(scores, indent=1), sep="\n")
+    command = f"python -m experiments {name}"
+    command += "".join(f" --{option} {value}" for option, value in given.items() if value is not None)
+    runs = tuple(replace(one, command=command) for one in record.runs)
+    replace(record, extra=record.extra | {"shipped": shipped_as}, runs=runs).write(out_dir / "record.json")
+    print(path, json.dumps(shipped_as, indent=1), sep="\n")
     return missed
 
 
