@@ -1,4 +1,8 @@
-"""``digits``: the ten digits of MNIST by the digit network of 37,610 parameters, the best recipe of ``digit_cnn``."""
+"""``digits``: the ten digits of MNIST by the digit network of 37,610 parameters, the best recipe of ``digit_cnn``.
+
+5,000 of the 60,000 training digits are held out for validation. With weights in int8, as it comes with the package,
+9,951 of the 10,000 test digits are right: 99.51 % (one seed).
+"""
 
 from __future__ import annotations
 

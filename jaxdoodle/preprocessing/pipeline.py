@@ -133,7 +133,8 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     if preprocessing.as_is:
         return _as_is(pixels, reduced, preprocessing, steps)
     found, rejected = [], None
-    for reading in readings_of(pixels):
+    bitmap = pixels.shape[:2] == preprocessing.image_shape[:2]
+    for reading in readings_of(pixels, paper=not bitmap):
         try:
             found.append(_finished(reading, reduced, preprocessing))
         except NoDrawingError as error:

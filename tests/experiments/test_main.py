@@ -8,6 +8,7 @@ import pytest
 
 from experiments import NAMES, runner
 from experiments.__main__ import main
+from experiments.pretrained import digits, sketches
 from experiments.reports import worked_example
 from experiments.studies import abstention, few_drawings, outliers, preprocessing, rendering, time_to_99
 
@@ -17,6 +18,8 @@ OPTIONS = {
 }  # fmt: skip
 TAKEN = {
     "worked_example": set(),
+    "digits": {"--data-dir", "--epochs", "--seed"},
+    "sketches": {"--data-dir", "--epochs", "--seed"},
     "abstention": {"--data-dir"},
     "rendering": {"--data-dir"},
     "preprocessing": {"--data-dir"},
@@ -25,7 +28,7 @@ TAKEN = {
     "outliers": {"--data-dir", "--seeds", "--variants"},
 }
 STUDIES = (abstention, few_drawings, outliers, preprocessing, rendering, time_to_99)
-MODULES = {module.__name__: module for module in (worked_example, *STUDIES)}
+MODULES = {module.__name__: module for module in (worked_example, digits, sketches, *STUDIES)}
 
 
 @pytest.fixture

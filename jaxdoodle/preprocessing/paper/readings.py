@@ -46,16 +46,22 @@ class Reading:
     __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
 
 
-def readings_of(pixels: NDArray[np.float32]) -> list[Reading]:
+def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading]:
     """The ways to see a picture (h, w, channels), 0 to 1: with most of the ink first, with ever less after it.
 
     A sheet that is seen whole, several parallel lines and grain are no part of a drawing; of anything else, the first
     reading has it and a later one does not.
 
+    Args:
+      pixels: The picture.
+      paper: Whether anything but the drawing can be on it; a bitmap of the network's size has no room for it.
+
     Raises:
       NoDrawingError: The picture is blank.
     """
     steps: Steps = (("picture", pixels),)
+    if not paper:
+        return [_read(pixels, steps)]
     sheet = sheet_of(pixels)
     if sheet is None:
         return _cleaned(pixels, steps)

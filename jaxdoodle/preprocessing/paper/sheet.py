@@ -24,6 +24,8 @@ AREA, BARE = (0.08, 0.97), 0.6
 CONVEX, SQUARE = 0.95, 0.93
 #: Where less of the picture than this surrounds the sheet, that may be a frame which was drawn.
 BORDER = 0.2
+#: What surrounds a sheet is no canvas where less of it than this is within a level of its median.
+FLAT, LEVEL = 0.6, 1 / 255
 #: The edge of the sheet that is left out, as a fraction of its sides.
 INSET = 0.025
 
@@ -32,8 +34,8 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
     """The sheet on a picture (h, w, channels), 0 to 1, as a picture of its own.
 
     Returns:
-      The name of the step, the picture, and whether it lies
-      whole on something larger; ``None`` where no sheet lies on something else.
+      The name of the step, the picture, and whether it is certain to be a sheet that lies whole on something larger;
+      ``None`` where no sheet lies on something else.
     """
     if pixels.shape[2] == 4 or min(pixels.shape[:2]) < LEAST_SIDE:
         return None
@@ -64,8 +66,14 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
         corners = _corners(sheet)
         if corners is None:
             return None
-        return "sheet, seen from above", _projected(pixels, corners * cell), bool(outside.mean() > BORDER)
+        whole = outside.mean() > BORDER and not _is_flat(gray[outside])
+        return "sheet, seen from above", _projected(pixels, corners * cell), bool(whole)
     return "sheet, without what is beyond", _blanked(pixels, sheet, cell), False
+
+
+def _is_flat(gray: NDArray[np.float32]) -> bool:
+    """Whether most of it is of one gray: the background of a canvas, which no desk in a photograph is."""
+    return bool(np.mean(np.abs(gray - np.sort(gray)[len(gray) // 2]) < LEVEL) > FLAT)
 
 
 def _threshold(gray: NDArray[np.float32]) -> float:

@@ -28,4 +28,5 @@ def test_the_committed_record_is_of_twenty_seeds_and_reaches_the_goal():
     correct = [one.scores["test"]["correct"] / one.scores["test"]["total"] for one in record.runs]
     assert len({one.config["seed"] for one in record.runs}) >= 20 and record.extra["mean_accuracy"] >= time_to_99.GOAL
     assert record.extra["mean_accuracy"] == pytest.approx(sum(correct) / len(correct))
-    assert record.config | time_to_99.RECIPE == record.config
+    config = {"outliers": 0} | record.config  # there were none when it was written
+    assert config | time_to_99.RECIPE == config

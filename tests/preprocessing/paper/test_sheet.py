@@ -5,13 +5,13 @@ import numpy as np
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
 
 
-def _desk(corners, shape=(200, 240)):
-    """A bright quadrilateral of (x, y) corners, clockwise, with a dark square in its middle."""
+def _desk(corners, shape=(200, 240), texture=0.05):
+    """A bright quadrilateral of (x, y) corners, clockwise, with a dark square in its middle, on a desk."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     inside = np.ones(shape, bool)
     for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
         inside &= (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0
-    picture = np.where(inside, 0.9, 0.1)
+    picture = np.where(inside, 0.9, 0.1 + texture * np.random.default_rng(0).random(shape))
     middle = np.mean(corners, axis=0).astype(int)
     picture[middle[1] - 10 : middle[1] + 10, middle[0] - 10 : middle[0] + 10] = 0.2
     return picture.astype(np.float32)[..., None]
@@ -22,6 +22,11 @@ def test_a_sheet_in_perspective_becomes_a_rectangle_without_the_desk():
     assert name == "sheet, seen from above" and whole
     edge = np.concatenate([sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]])
     assert edge.min() > 0.85 and 0.01 < (sheet < 0.5).mean() < 0.06
+
+
+def test_a_bright_square_on_a_flat_canvas_may_be_the_drawing():
+    name, _, whole = sheet_of(_desk([(60, 30), (190, 50), (200, 160), (50, 150)], texture=0))
+    assert name == "sheet, seen from above" and not whole
 
 
 def test_what_is_beyond_the_edge_of_a_sheet_that_runs_off_the_picture_is_blanked():
