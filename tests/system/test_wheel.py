@@ -41,6 +41,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
         ".typed",
         ".md",
         ".csv",
+        ".npz",
         ".html",
         ".css",
         ".js",

@@ -35,6 +35,8 @@ def evaluate(closed: Any, args: Sequence[Any]) -> list[np.ndarray]:
         inputs, name = [read(atom) for atom in eqn.invars], eqn.primitive.name
         if name in _CALLS and (inner := _inner(eqn)) is not None:
             outputs = evaluate(inner, inputs)
+        elif any(map(_is_opaque, eqn.invars)):
+            outputs = bind(eqn, inputs)
         elif name in SAME:
             outputs = [SAME[name](*inputs)]
         elif name in MOVES:
@@ -44,9 +46,13 @@ def evaluate(closed: Any, args: Sequence[Any]) -> list[np.ndarray]:
         else:
             outputs = bind(eqn, inputs)
         for variable, y in zip(eqn.outvars, outputs, strict=True):
-            plain = not jnp.issubdtype(variable.aval.dtype, jax.dtypes.extended)
-            values[variable] = np.asarray(y, variable.aval.dtype) if plain else y
+            values[variable] = y if _is_opaque(variable) else np.asarray(y, variable.aval.dtype)
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def _is_opaque(atom: Any) -> bool:
+    """Whether these are values that NumPy has no dtype for: random keys."""
+    return bool(jnp.issubdtype(atom.aval.dtype, jax.dtypes.extended))
 
 
 def _inner(eqn: Any) -> Any:

@@ -28,6 +28,9 @@ PROGRAMS = {
         lambda x, i: (jnp.take(x, i, 0), jnp.zeros_like(x).at[i].add(x[0]), jnp.sort(x, axis=0)),
         (X, np.array([2, 0, 2]))),
     "random": (lambda x: jnp.where(jax.random.bernoulli(jax.random.key(3), 0.5, x.shape), x, 0), (X,)),
+    "keys": (
+        lambda x: x + sum(jax.random.uniform(key, x.shape, x.dtype) for key in jax.random.split(jax.random.key(3), 3)),
+        (X,)),
     "none": (lambda x: {"x": x, "nothing": None}, (X,)),
 }  # fmt: skip
 
