@@ -62,10 +62,10 @@ def join(train: Dataset, outliers: NDArray[np.uint8], share: float) -> Any:
         rows = jax.random.randint(rows_key, (2, count), 0, len(outliers))
         a, b = _turn(turn_key, jnp.asarray(outliers)[rows].astype(images.dtype), train.preprocessing)
         own = jnp.resize(images, a.shape)
-        kind, angle, place = jax.random.uniform(mix_key, (3, count, 1, 1, 1))
-        y, x = (jnp.arange(size) - (size - 1) / 2 for size in images.shape[1:3])
+        kind, angle, place = jax.random.uniform(mix_key, (3, count, 1, 1, 1), jnp.float32)
+        y, x = (jnp.arange(size, dtype=jnp.float32) - (size - 1) / 2 for size in images.shape[1:3])
         direction = 2 * math.pi * angle
-        across = jnp.cos(direction) * x[:, None] + jnp.sin(direction) * y[:, None, None]
+        across = jnp.cos(direction) * x[None, None, :, None] + jnp.sin(direction) * y[None, :, None, None]
         first = across > OFF_CENTER * (2 * place - 1)
         halves = jnp.where((kind > 1 - HALVES) & first, b, a)
         return jnp.concatenate([images, jnp.where(kind < OVER, getattr(jnp, over)(a, own), halves)])
