@@ -21,7 +21,7 @@ _MODULES = ("autograd.numpy", "autograd.scipy.special", "autograd.scipy.stats", 
             "autograd.scipy.linalg")  # fmt: skip
 
 
-#: What the package's rules get wrong, each seen by central differences of our own: an alarm is right there.
+#: What the package's rules get wrong, by reading them: an alarm is right there.
 FAULTS = {
     "numpy.tile (3, 4) 3": "its rule takes one number of repeats as those of the first axis; NumPy takes the last",
     "numpy.prod": "its rule divides by entries that are 0",
