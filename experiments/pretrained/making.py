@@ -49,7 +49,7 @@ def run(
     trained = model_file.read(out_dir / f"{variant}-{experiment.seed if seed is None else seed}" / "model.npz")
     shipped = round_weights(trained)
     path = out_dir / f"{name}.npz"
-    model_file.write(path, replace(shipped, provenance=shipped.provenance | {"weights": "int8"}))
+    model_file.write(path, shipped)
     test = runner.load_splits(experiment, data_dir=data_dir).test
     scores = {what: _score(Model.from_file(file), test) for what, file in (("float32", trained), ("int8", shipped))}
     shipped_as = scores | {"bytes": path.stat().st_size}
