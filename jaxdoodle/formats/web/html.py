@@ -27,8 +27,13 @@ def write(model: ModelFile, path: Path, layers: Sequence[InferenceLayer] | None 
 
 def recognizing_page() -> str:
     """The page with ``{{model}}`` in place of the model."""
-    parts = {"style": read("page/page.css"), "script": bundle("page/page.js", "Page")}
-    return fill(read("page/page.html"), parts)
+    top = head("Draw something", read("page/page.css"))
+    return fill(read("page/page.html"), {"head": top, "script": bundle("page/page.js", "Page")})
+
+
+def head(title: str, style: str, workers: bool = False) -> str:
+    """The head of a page, which forbids it to load anything; with ``workers`` it may run a script of its own in one."""
+    return fill(read("page/head.html"), {"title": title, "style": style, "workers": "worker-src blob:; " * workers})
 
 
 def fill(page: str, parts: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from jaxdoodle.formats.fold import InferenceLayer, fold_for_inference
 from jaxdoodle.formats.quantize import rounded
 from jaxdoodle.formats.web.bundle import bundle, read
 from jaxdoodle.formats.web.description import derived, describe, packed
-from jaxdoodle.formats.web.html import fill, json_in_html, recognizing_page
+from jaxdoodle.formats.web.html import fill, head, json_in_html, recognizing_page
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import ModelSpec
 
@@ -41,7 +41,7 @@ def write(path: Path, model: ModelFile, classes: Sequence[str] = (), samples: st
     digest = hashlib.sha256(json.dumps([list(classes), samples]).encode("ascii")).hexdigest()
     begin = json_in_html({"classes": list(classes), "samples": samples, "id": digest})
     parts = {
-        "style": read("page/page.css") + read("teach/teach.css"),
+        "head": head("Teach it your doodles", read("page/page.css") + read("teach/teach.css"), workers=True),
         "script": bundle("teach/teach.js", "Teach"),
         "page": json_in_html(recognizing_page()),
         "begin": begin,
