@@ -59,7 +59,8 @@ def layers_of(arrays: Arrays) -> list[RawLayer]:
     kept = _weights(arrays)
     for attempt in (_by_words, _by_folder, _by_order):
         layers = attempt(kept)
-        if layers and any(layer.w is not None for layer in layers):
+        axes = {layer.w.ndim for layer in layers or () if layer.w is not None}
+        if layers and axes and axes <= {2, 4}:
             return layers
     listed = ", ".join(f"{name} {array.shape}" for name, array in list(kept.items())[:12]) or "no arrays"
     raise InputError(f"which arrays belong together? Expected weights, and at most one bias for each; got {listed}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -22,7 +23,7 @@ from jaxdoodle.formats.weights.chain import Chain
 from jaxdoodle.formats.weights.layouts import orientations
 from jaxdoodle.formats.weights.names import layers_of
 from jaxdoodle.formats.weights.proof import CheckSet, Inputs, Proven, prove, scaling_of, sized, transposed, usual_inputs
-from jaxdoodle.formats.weights.readers import FAULTS, one_line, read_weights
+from jaxdoodle.formats.weights.readers import one_line, read_weights
 from jaxdoodle.formats.weights.source import Weights
 from jaxdoodle.formats.weights.structures import Candidate, candidates
 from jaxdoodle.inference.model_file import ModelFile
@@ -41,7 +42,7 @@ STATISTICS = 10_000
 
 
 def import_weights(
-    path: Path,
+    path: str | os.PathLike[str],
     preprocessing: Preprocessing = MNIST,
     classes: Sequence[str] = (),
     activation: str | None = None,
@@ -77,7 +78,7 @@ def import_weights(
       InputError: The file cannot be read or leaves something open; one line that begins with the path.
     """
     with np.errstate(all="ignore"):  # what is not finite is refused
-        return _import(path, preprocessing, tuple(classes), activation, spec, layout, layers, scaling, check, say)
+        return _import(Path(path), preprocessing, tuple(classes), activation, spec, layout, layers, scaling, check, say)
 
 
 def _import(
@@ -121,8 +122,6 @@ def _import(
     except ModuleNotFoundError as error:
         extra = "onnx" if error.name == "onnx" else "import"
         raise InputError(f"{path}: reading it needs {error.name}; {install_hint(extra)}.") from None
-    except FAULTS as error:
-        raise InputError(f"{path}: not weights that can be read: {one_line(str(error))}.") from None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     origin: dict[str, Any] = {"imported_from": path.name, "sha256": digest, "format": format_name}
     if candidate.layout:

@@ -72,7 +72,7 @@ def damaged(data, damage):
 
 def imported(path):
     try:
-        import_weights(path)
+        import_weights(str(path))
     except InputError as error:
         assert str(error).startswith(str(path)) and "\n" not in str(error) and len(str(error)) < 1000
 
@@ -112,6 +112,19 @@ FUZZED = {"deadline": None, "database": None, "suppress_health_check": list(Heal
 @pytest.mark.filterwarnings("ignore")  # a warning of a library is no failure of the reader
 def test_a_damaged_file_is_read_or_refused_in_one_line(name, check):
     settings(max_examples=60, derandomize=True, **FUZZED)(given(DAMAGE)(check))()
+
+
+#: Names that arrays of weights, statistics, moments and logs have; and shapes that fit each other, or nothing.
+NAMED = st.sampled_from("w1 b1 fc2.weight fc2.bias bn.running_mean bn.running_var gamma m_w1 loss arr_0 0".split())
+SHAPES = st.lists(st.sampled_from([0, 1, 2, 3, 10, 16, 100]), max_size=5).map(tuple)
+
+
+@given(st.dictionaries(NAMED, SHAPES, min_size=1, max_size=6))
+@settings(max_examples=100, derandomize=True, **FUZZED)
+def test_arrays_of_any_shapes_are_read_or_refused_in_one_line(tmp_path, shapes):
+    small = {name: shape for name, shape in shapes.items() if np.prod(shape) <= 10_000}
+    np.savez(tmp_path / "w.npz", **{name: np.ones(shape, np.float32) for name, shape in small.items()})
+    imported(tmp_path / "w.npz")
 
 
 @pytest.mark.nightly
