@@ -100,6 +100,7 @@ def train_model(
     schedule: Schedule | None = None,
     loss: LossGiven | None = None,
     outliers: NDArray[np.uint8] | None = None,
+    teacher: Sequence[Model] = (),
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
 ) -> Run:
@@ -118,6 +119,7 @@ def train_model(
       schedule: In place of the config's; see ``fit``.
       loss: In place of the config's; see ``fit``.
       outliers: Drawings of other classes; see ``fit``.
+      teacher: Models whose answers are learnt; see ``fit``.
       callbacks: Each is called after every epoch; see ``fit``.
       checkpoints: Where to keep checkpoints, and go on from; see ``fit``.
 
@@ -140,7 +142,7 @@ def train_model(
     recorded = config_to_json(choose(config, splits.train, loss))
     after: dict[str, Any] = {"callbacks": callbacks, "checkpoints": checkpoints}
     on_disk, splits = splits, splits.in_memory()
-    result = fit(spec, on_disk.train, splits.validation, config, **given, outliers=outliers, **after)
+    result = fit(spec, on_disk.train, splits.validation, config, **given, outliers=outliers, teacher=teacher, **after)
     if not is_first():
         raise NotFirst
     data = describe_data(on_disk)
@@ -199,6 +201,7 @@ def train_model(
             "parameters": spec.param_count,
             **_objects(given, callbacks),
             **({} if outliers is None else {"outliers_of_other_classes": len(outliers)}),
+            **({"teacher": [_described(one) for one in teacher]} if teacher else {}),
             "best_epoch": result.best_epoch,
             "interrupted": result.interrupted,
             "compile_seconds": round(result.compile_seconds, 3),
@@ -266,6 +269,12 @@ def _name_of(thing: Any) -> str:
     made = getattr(thing, "update", thing)
     made = made if hasattr(made, "__qualname__") else type(thing)
     return f"{made.__module__}.{made.__qualname__.partition('.<locals>')[0]}"
+
+
+def _described(model: Model) -> dict[str, Any]:
+    """What a record says of a network of the teacher."""
+    spec = model.file.spec
+    return {"spec": spec.to_dict() | {"classes": len(spec.classes)}, "parameters": spec.param_count}
 
 
 def _epoch(epoch: Epoch) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jaxdoodle.inference.answers import count
 from jaxdoodle.nn import Layer, ModelSpec
 
 __all__ = ["Parser", "add_config", "add_data_dir", "add_dataset", "add_layers", "config_of"]
-__all__ += ["add_reading", "reading_of", "count", "counts", "layers_of", "model_path", "read_spec"]
+__all__ += ["add_reading", "reading_of", "count", "counts", "layers_of", "model_path", "names", "read_spec"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -127,6 +127,10 @@ def read_spec(path: str, classes: Sequence[str] = (), layers: Sequence[type] = (
         return replace(spec, classes=spec.classes or tuple(classes))
     except (InputError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
 
 
 def counts(text: str) -> tuple[int, ...]:

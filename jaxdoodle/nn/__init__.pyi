@@ -15,6 +15,7 @@ from jaxdoodle.nn.base import layer as layer
 from jaxdoodle.nn.base import loss as loss
 from jaxdoodle.nn.layers import *  # noqa: F403
 from jaxdoodle.nn.losses import BinaryCrossEntropy as BinaryCrossEntropy
+from jaxdoodle.nn.losses import Distillation as Distillation
 from jaxdoodle.nn.losses import EnergyCrossEntropy as EnergyCrossEntropy
 from jaxdoodle.nn.losses import MeanSquaredError as MeanSquaredError
 from jaxdoodle.nn.losses import SoftmaxCrossEntropy as SoftmaxCrossEntropy

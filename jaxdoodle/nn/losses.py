@@ -11,7 +11,7 @@ from jaxdoodle.core.types import Array, Residuals
 from jaxdoodle.nn.base import Loss, LossLike, SpecError, loss
 from jaxdoodle.nn.spec import ModelSpec
 
-__all__ = ["BinaryCrossEntropy", "EnergyCrossEntropy", "MeanSquaredError", "SoftmaxCrossEntropy"]
+__all__ = ["BinaryCrossEntropy", "Distillation", "EnergyCrossEntropy", "MeanSquaredError", "SoftmaxCrossEntropy"]
 
 
 @loss
@@ -128,6 +128,39 @@ class EnergyCrossEntropy(Loss):
         """``dlogits = a (sigmoid(s) - t) softmax(logits)``."""
         logits, score, share, known = residuals
         return (share * (jax.nn.sigmoid(score) - known))[:, None] * jnp.exp(logits - score[:, None])
+
+
+@loss
+class Distillation(Loss):
+    """Softmax cross-entropy at a temperature: ``-T^2/batch sum_n sum_c t_nc log softmax(logits_n / T)_c``.
+
+    The targets are the probabilities of another network, the teacher, at the same temperature. The factor keeps the
+    gradient in the order of that at 1.
+
+    Args:
+      temperature: T, above 0: the higher, the more the small probabilities count.
+
+    Raises:
+      SpecError: ``temperature`` is out of its range.
+
+    Reference: Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network".
+    """
+
+    temperature: float = 2.0
+    applies: ClassVar[str | None] = "Softmax"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < float("inf"):
+            raise SpecError(f"temperature is above 0; got {self.temperature}.")
+
+    def forward(self, outputs: Array, labels: Array) -> tuple[Array, Residuals]:
+        """``T^2`` times the cross-entropy of ``outputs / T``."""
+        value, residuals = SoftmaxCrossEntropy().forward(outputs / self.temperature, labels)
+        return self.temperature**2 * value, residuals
+
+    def backward(self, residuals: Residuals) -> Array:
+        """``dlogits = T (softmax(logits / T) * sum_c t_c - t) / batch``."""
+        return self.temperature * SoftmaxCrossEntropy().backward(residuals)
 
 
 def softplus(z: Array) -> Array:

@@ -26,7 +26,7 @@ import numpy as np
 from jaxdoodle import __version__
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.record import to_json
-from jaxdoodle.core.types import NDArray
+from jaxdoodle.core.types import NDArray, PyTree
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.config import TrainConfig
@@ -34,6 +34,7 @@ from jaxdoodle.training.evaluation import Evaluation
 from jaxdoodle.training.fit_state import Epoch, FitState
 from jaxdoodle.training.hardware import processes
 from jaxdoodle.training.plan import Plan
+from jaxdoodle.training.steps.state import Constants
 
 __all__ = ["Checkpoints", "Interrupted"]
 
@@ -184,7 +185,7 @@ def describe(
     plan: Plan,
     train: Dataset,
     validation: Dataset | None,
-    outliers: NDArray[np.uint8] | None = None,
+    constants: Constants = Constants(),  # noqa: B008 - immutable
 ) -> dict[str, Any]:
     """What a run is of, as JSON values: a checkpoint of another run is refused.
 
@@ -194,7 +195,7 @@ def describe(
       plan: As ``make_plan`` gives it.
       train: The training set.
       validation: The validation set.
-      outliers: Drawings of other classes.
+      constants: Outliers, and the teacher's parameters.
     """
     values = {field.name: getattr(config, field.name) for field in fields(config) if field.name != "devices"}
     found = {
@@ -205,7 +206,7 @@ def describe(
         "data": {
             "train": train.digest,
             "validation": validation.digest if validation else None,
-            "outliers": None if outliers is None else _digest(outliers.tobytes()).hex(),
+            **{name: _digest_of(part) for name, part in constants._asdict().items() if part is not None},
         },
     }
     return json.loads(json.dumps(found, default=lambda value: type(value).__qualname__))
@@ -260,6 +261,10 @@ def _like(leaf: Any, array: NDArray[Any]) -> Any:
     if bits.shape != array.shape or bits.dtype != array.dtype:
         raise ValueError(f"an array is {array.dtype} {array.shape}, and {bits.dtype} {bits.shape} in this run")
     return array if bits is leaf else jax.random.wrap_key_data(jax.numpy.asarray(array), impl=jax.random.key_impl(leaf))
+
+
+def _digest_of(tree: PyTree) -> str:
+    return _digest(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree))).hex()
 
 
 def _digest(content: bytes) -> bytes:

@@ -26,7 +26,7 @@ MATMUL_PRECISIONS = {"float32": None, "bfloat16": "BF16_BF16_F32"}
 SCHEDULES = "constant cosine warmup_cosine one_cycle exponential inverse_time"
 #: Those that ``schedule_decay`` changes.
 DECAYING = ("exponential", "inverse_time")
-_BOUNDS = {"at_least": operator.ge, "above": operator.gt, "below": operator.lt}
+_BOUNDS = {"at_least": operator.ge, "at_most": operator.le, "above": operator.gt, "below": operator.lt}
 _NUMBERS = {"int": (Integral, "an integer"), "float": (Real, "a number")}
 
 
@@ -120,6 +120,8 @@ class RegularizationConfig(_Options):
       class_weights: Factor of each class in the loss, or ``"balanced"``: n over classes times images of the class.
       ema_decay: Decay per step of an exponential moving average of the weights, which is then what is evaluated and
         kept; ``None``: no average.
+      teacher_weight: Share of the teacher's answers in the loss, where ``fit`` is given a teacher.
+      teacher_temperature: By which logits are divided, the teacher's and the network's, before they are compared.
       outliers: How many drawings of no class a step shows for each of its images, so that the energy score tells them
         apart (``steps.outliers``); 0: none; ``None``: as ``plan.choose`` says.
     """
@@ -128,6 +130,8 @@ class RegularizationConfig(_Options):
     augment: Augment | bool | None = None
     class_weights: str | tuple[float, ...] | None = None
     ema_decay: float | None = _option(None, "decay per step of the moving average that is kept", at_least=0, below=1)
+    teacher_weight: float = _option(0.9, "share of the teacher in the loss", at_least=0, at_most=1)
+    teacher_temperature: float = _option(2.0, "at which the teacher's answers are learnt", above=0)
     outliers: float | None = _option(
         None, "drawings of no class shown for each image, to be refused; 0: none; none: by the set", at_least=0
     )
@@ -191,6 +195,7 @@ class TrainConfig(HardwareConfig, DataConfig, RegularizationConfig, OptimizerCon
       epochs, steps, loss, gradients: See ``OptimizerConfig``.
       optimizer, learning_rate, schedule, schedule_decay, clip_norm, patience, freeze, keep: See ``OptimizerConfig``.
       penalties, augment, class_weights, ema_decay, outliers: See ``RegularizationConfig``.
+      teacher_weight, teacher_temperature: See ``RegularizationConfig``.
       batch_size, sampling, seed: See ``DataConfig``.
       devices, matmul_precision: See ``HardwareConfig``.
 

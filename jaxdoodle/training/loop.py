@@ -23,6 +23,7 @@ from jaxdoodle.core.errors import FailedError, InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.network import products_per_image
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.batches import DataLoader, prefetch
@@ -38,8 +39,9 @@ from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.steps.epoch import compile_epoch
 from jaxdoodle.training.steps.optimizers import Optimizer, Schedule, make_optimizer
 from jaxdoodle.training.steps.outliers import collect, join
-from jaxdoodle.training.steps.state import TrainState, init_state
+from jaxdoodle.training.steps.state import Constants, TrainState, init_state
 from jaxdoodle.training.steps.step import make_step
+from jaxdoodle.training.teacher import answers, parameters, refuse_unfit
 
 __all__ = ["Callback", "DivergedError", "fit"]
 
@@ -63,6 +65,7 @@ def fit(
     schedule: Schedule | None = None,
     loss: LossGiven | None = None,
     outliers: NDArray[np.uint8] | None = None,
+    teacher: Sequence[Model] = (),
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
@@ -82,6 +85,8 @@ def fit(
       loss: In place of the config's: a loss, a hand-written pair ``(forward, backward)`` as ``nn.Loss`` describes them,
         or a JAX function ``(outputs, labels) -> value``, a mean or one value per image, with ``gradients="autodiff"``.
       outliers: Drawings of other classes, uint8 ``(m, *spec.input_shape)``, shown among the outliers of the config.
+      teacher: Models whose answers on each augmented image are learnt beside its label, of the same classes and images;
+        of several, the mean.
       callbacks: Each is called after every epoch as ``callback(epoch, state, metrics)``: the epoch's number counted
         from 1, the ``TrainState`` (with ``params``, ``ema_params``, ``opt_state`` and ``step``), and the ``Epoch``.
         Where one returns ``True``, training ends.
@@ -106,18 +111,29 @@ def fit(
     optimizer = optimizer or make_optimizer(config, **length, schedule=schedule)
     layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=isinstance(train.images, Bitmaps))
     _refuse_outliers(outliers, spec, config)
-    shown = join(train, collect(train, config.seed, outliers), config.outliers) if config.outliers else None
-    make = partial(make_step, divisor=train.preprocessing.divisor, weights=weights)
-    step = make(spec, optimizer, config, join=shown, layout=layout)
+    refuse_unfit(teacher, train)
+    constants = Constants(
+        collect(train, config.seed, outliers) if config.outliers else None, parameters(teacher) if teacher else None
+    )
+    step = make_step(
+        spec,
+        optimizer,
+        config,
+        divisor=train.preprocessing.divisor,
+        weights=weights,
+        join=join(train, config.outliers) if config.outliers else None,
+        teach=answers(teacher, config.teacher_temperature) if teacher else None,
+        layout=layout,
+    )
     run = FitState(init_state(spec, optimizer, config, params))
     if checkpoints:
-        run = checkpoints.restore(run, describe(spec, config, plan, train, validation, outliers))
+        run = checkpoints.restore(run, describe(spec, config, plan, train, validation, constants))
 
     put, shares = partial(place, shardings=layout.images), layout.devices if layout.shares_images else 1
     loader = DataLoader(train, config, plan.chunks, put, layout.read, shares)
     chunks = prefetch(loader, plan.places(run.epoch, run.chunk))
     compiling = time.perf_counter()
-    run_chunk, run.state, chunks = _compile(step, plan, run, chunks, layout)
+    run_chunk, run.state, chunks = _compile(step, plan, run, chunks, layout, constants)
     compile_seconds, stopped, interrupted = time.perf_counter() - compiling, False, False
     keeping = ExitStack()
     after_chunk = keeping.enter_context(checkpoints.keeping()) if checkpoints else lambda run: None
@@ -151,7 +167,7 @@ def fit(
 
 
 def _compile(
-    step: Any, plan: Plan, run: FitState, chunks: Any, layout: Layout
+    step: Any, plan: Plan, run: FitState, chunks: Any, layout: Layout, constants: Constants
 ) -> tuple[dict[int, Any], TrainState, Any]:
     """For each size of a chunk its compiled steps; the state on the devices; the chunks, of which one was looked at."""
     first = next(chunks, None)
@@ -159,7 +175,7 @@ def _compile(
         return {}, run.state, chunks
     compiled, arguments = {}, (run.state, *first[:2])
     for size in dict.fromkeys(size for epoch in (run.epoch, plan.epochs - 1) for size in plan.sizes(epoch)):
-        compiled[size], arguments = compile_epoch(step, plan.batch_size, size, arguments, layout)
+        compiled[size], arguments = compile_epoch(step, plan.batch_size, size, arguments, layout, constants)
     return compiled, arguments[0], chain([first], chunks)
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import Array, Residuals
 from jaxdoodle.data.dataset import Dataset
-from jaxdoodle.nn import EnergyCrossEntropy, Loss, LossLike
+from jaxdoodle.nn import Distillation, EnergyCrossEntropy, Loss, LossLike
 from jaxdoodle.nn import loss as marked
 
-__all__ = ["LossGiven", "as_loss", "class_weights", "weighted", "with_outliers"]
+__all__ = ["LossGiven", "as_loss", "class_weights", "weighted", "with_outliers", "with_teacher"]
 
 #: What an outlier counts in the loss, as a part of an image.
 OUTLIER_WEIGHT = 0.5
@@ -70,6 +70,28 @@ class _Weighted(Loss):
 
 
 @marked
+class _Taught(Loss):
+    """``(1 - weight) loss + weight soft``, the one of the labels, the other of a teacher's answers."""
+
+    loss: Any
+    soft: Any
+    weight: float
+    applies = Distillation.applies
+
+    def forward(self, outputs: Array, labels: Any) -> tuple[Array, Residuals]:
+        """``labels`` are a pair: labels, and the teacher's probabilities."""
+        (own, kept), (soft, kept_soft) = (
+            loss.forward(outputs, given) for loss, given in zip((self.loss, self.soft), labels, strict=True)
+        )
+        return (1 - self.weight) * own + self.weight * soft, (kept, kept_soft)
+
+    def backward(self, residuals: Residuals) -> Array:
+        """The same sum of both gradients."""
+        kept, kept_soft = residuals
+        return (1 - self.weight) * self.loss.backward(kept) + self.weight * self.soft.backward(kept_soft)
+
+
+@marked
 class WithOutliers(Loss):
     """A loss of the first images, as many as there are labels, plus the energy's of all: the others are outliers."""
 
@@ -78,7 +100,7 @@ class WithOutliers(Loss):
     applies = EnergyCrossEntropy.applies
 
     def forward(self, outputs: Array, labels: Array) -> tuple[Array, Residuals]:
-        count = len(labels)
+        count = len(jax.tree.leaves(labels)[0])  # beside a teacher, labels are a pair
         value, kept = self.loss.forward(outputs[:count], labels)
         known = (jnp.arange(len(outputs)) < count).astype(jnp.int32)
         extra, energy = self.energy.forward(outputs, known)
@@ -157,3 +179,14 @@ def with_outliers(loss: LossLike, share: float) -> LossLike:
       share: How many outliers there are for each of them.
     """
     return WithOutliers(loss, EnergyCrossEntropy(OUTLIER_WEIGHT * share))
+
+
+def with_teacher(loss: LossLike, weight: float, temperature: float) -> LossLike:
+    """The loss mixed with that of a teacher's answers; its labels are pairs of labels and such answers.
+
+    Args:
+      loss: Of the labels.
+      weight: Share of the teacher, 0 to 1.
+      temperature: At which it answers.
+    """
+    return _Taught(loss, Distillation(temperature), weight)

@@ -9,7 +9,13 @@ from jax.test_util import check_vjp
 from scipy.special import expit, log_softmax
 
 from jaxdoodle.nn import Dense, ModelSpec, Sigmoid, Softmax, SpecError, losses
-from jaxdoodle.nn.losses import BinaryCrossEntropy, EnergyCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from jaxdoodle.nn.losses import (
+    BinaryCrossEntropy,
+    Distillation,
+    EnergyCrossEntropy,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+)
 
 RNG = np.random.default_rng(1)
 LABELS = RNG.integers(0, 5, 7)
@@ -18,7 +24,10 @@ SOFT = RNG.dirichlet(np.ones(5), 7)
 UNNORMALIZED = RNG.uniform(size=(7, 5))
 CASES = [
     (loss, labels)
-    for loss in (SoftmaxCrossEntropy(), SoftmaxCrossEntropy(0.1), BinaryCrossEntropy(), MeanSquaredError())
+    for loss in (
+        *(SoftmaxCrossEntropy(), SoftmaxCrossEntropy(0.1), Distillation(), Distillation(0.7)),
+        *(BinaryCrossEntropy(), MeanSquaredError()),
+    )
     for labels in (LABELS, ONE_HOT, ONE_HOT.astype(int), SOFT, UNNORMALIZED)
 ] + [(EnergyCrossEntropy(0.3), labels) for labels in (LABELS, np.zeros(7, int), np.ones(7, int))]
 LOGITS = {
@@ -126,3 +135,15 @@ def test_energy_cross_entropy_refuses_what_is_no_integer_for_each_image(labels):
 def test_the_weight_of_outliers_is_above_0():
     with pytest.raises(SpecError, match="outlier_weight is above 0; got 0"):
         EnergyCrossEntropy(0)
+
+
+def test_distillation_at_temperature_1_is_softmax_cross_entropy():
+    logits, targets = jnp.asarray(LOGITS["noise"]), jnp.asarray(SOFT)
+    expected, found = (loss.forward(logits, targets) for loss in (SoftmaxCrossEntropy(), Distillation(1.0)))
+    jax.tree.map(np.testing.assert_array_equal, expected, found)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, float("inf"), float("nan")])
+def test_a_temperature_is_above_0_and_finite(temperature):
+    with pytest.raises(SpecError, match="temperature is above 0; got"):
+        Distillation(temperature)

@@ -16,6 +16,7 @@ from jaxdoodle.cli.options import (
     config_of,
     count,
     counts,
+    names,
     reading_of,
 )
 from jaxdoodle.cli.train import hardware as hardware_options
@@ -52,6 +53,8 @@ def add_arguments(parser: Parser) -> None:
     option("--init", metavar="MODEL", help=text)
     add_config(optimizer, OptimizerConfig)
     option = regularization.add_argument
+    text = "Learn what these models, with commas between, answer to the augmented images, beside the labels."
+    option("--teacher", type=names, default=(), metavar="MODEL,MODEL", help=text)
     option("--l1", type=float, default=0.0, metavar="X", help="Rate of the penalty sum |w| (default 0.0).")
     option("--l2", type=float, default=0.0, metavar="X", help="Rate of the penalty sum w^2 (default 0.0).")
     text = "Fraction of a label that is spread over all classes (default 0.0)."
@@ -188,6 +191,7 @@ def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tup
                 options=given,
                 params=params,
                 outliers=others,
+                teacher=network.teacher(options),
                 callbacks=[progress, *logs],
                 checkpoints=checkpoints,
             )

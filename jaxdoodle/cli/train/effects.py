@@ -18,6 +18,7 @@ EFFECTS: tuple[tuple[tuple[str, ...], Callable[[argparse.Namespace], bool], str]
     (("layers",), lambda given: given.model not in NETWORKS or bool(given.init), "--model FILE.json or --init"),
     (("schedule_decay",), lambda given: given.schedule in DECAYING, f"--schedule {' or '.join(DECAYING)}"),
     (("freeze",), lambda given: bool(given.init), "--init MODEL"),
+    (("teacher_weight", "teacher_temperature"), lambda given: bool(given.teacher), "--teacher MODEL"),
     (("patience",), lambda given: given.validation > 0, "--validation above 0"),
     (("matmul_precision",), lambda given: given.device != "cpu", "--device gpu or tpu"),
 )

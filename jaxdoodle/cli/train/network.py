@@ -16,8 +16,9 @@ from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, mlp, sketch_cnn
 
 if TYPE_CHECKING:
     from jaxdoodle.data import Splits
+    from jaxdoodle.inference import Model
 
-__all__ = ["named", "recorded", "refuse_unknown", "start"]
+__all__ = ["named", "recorded", "refuse_unknown", "start", "teacher"]
 
 
 def refuse_unknown(model: str) -> None:
@@ -63,3 +64,10 @@ def start(options: argparse.Namespace, spec: ModelSpec, splits: Splits) -> tuple
     taken = set(fitting_layers(spec, file.params))
     anew = [f"layers[{n}] {spec.layers[n]}" for n, shapes in enumerate(spec.param_shapes) if shapes and n not in taken]
     return file.params, f"\nfrom {options.init}: {len(taken)} layers; drawn anew: {', '.join(anew) or 'none'}"
+
+
+def teacher(options: argparse.Namespace) -> list[Model]:
+    """The models of ``--teacher``."""
+    from jaxdoodle.inference import Model
+
+    return [Model.load(model_path(name), layers_of(options.layers)) for name in options.teacher]

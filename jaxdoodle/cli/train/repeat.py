@@ -34,7 +34,14 @@ BESIDE = (
     "cluster",
 )
 #: Options that are paths: a record holds them from the root, unless they are one of the names.
-PATHS = {"dataset": NAMES, "data_dir": (), "model": ("mlp", "cnn", "sketch-cnn"), "layers": (), "init": ()}
+PATHS = {
+    "dataset": NAMES,
+    "data_dir": (),
+    "model": ("mlp", "cnn", "sketch-cnn"),
+    "layers": (),
+    "init": (),
+    "teacher": (),
+}
 
 
 def expand(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
@@ -68,10 +75,17 @@ def options_of(options: argparse.Namespace) -> dict[str, Any]:
     for name, option in options.given.items():
         if name not in BESIDE:
             value = getattr(options, name)
-            if name in PATHS and value not in PATHS[name] and Path(value).exists():
-                value = Path(value).resolve()
-            found[option[2:]] = ",".join(map(str, value)) if isinstance(value, tuple | list) else _plain(value)
+            several = isinstance(value, tuple | list)
+            parts = [_rooted(name, part) for part in (value if several else [value])]
+            found[option[2:]] = ",".join(map(str, parts)) if several else parts[0]
     return found
+
+
+def _rooted(name: str, value: Any) -> Any:
+    """The value of an option as a record holds it."""
+    if name in PATHS and value not in PATHS[name] and Path(value).exists():
+        value = Path(value).resolve()
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def is_exact(options: argparse.Namespace) -> bool:
@@ -138,10 +152,6 @@ def _words(parser: argparse.ArgumentParser, path: Path, what: str, values: Mappi
         elif value or f"no-{name}" in known:
             words.append(f"--{name}" if value else f"--no-{name}")
     return words
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float) else str(value)
 
 
 def _short(value: Any) -> str:

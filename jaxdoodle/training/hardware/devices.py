@@ -108,20 +108,23 @@ def shard(epoch: Callable, mesh: Mesh, images: PartitionSpec) -> Callable:
     """Run an epoch on every device at once; the random key differs from device to device.
 
     Args:
-      epoch: ``epoch(state, images, labels, order) -> (state, (losses, correct))``, whose gradients are means over the
-        devices.
+      epoch: ``epoch(state, images, labels, order, constants) -> (state, (losses, correct))``, whose gradients are
+        means over the devices.
       mesh: The devices.
       images: How images and labels are divided among them, if they are; ``order`` then counts within a device's share.
 
     Returns:
-      The same function of whole arrays: ``order`` is sharded, the state replicated; ``correct`` are sums over devices.
+      The same function of whole arrays: ``order`` is sharded, state and constants replicated; ``correct`` are sums over
+      devices.
     """
 
-    def on_one(state: PyTree, images: Array, labels: Array, order: Array) -> tuple[PyTree, tuple[Array, Array]]:
+    def on_one(
+        state: PyTree, images: Array, labels: Array, order: Array, constants: PyTree
+    ) -> tuple[PyTree, tuple[Array, Array]]:
         local = state._replace(key=jax.random.fold_in(state.key, lax.axis_index(BATCH)))
-        after, (loss, correct) = epoch(local, images, labels, order)
+        after, (loss, correct) = epoch(local, images, labels, order, constants)
         return after._replace(key=state.key), (loss, lax.psum(correct, BATCH))
 
     whole = PartitionSpec()
-    specs = (whole, images, images, PartitionSpec(BATCH))
+    specs = (whole, images, images, PartitionSpec(BATCH), whole)
     return jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=whole, check_vma=False)

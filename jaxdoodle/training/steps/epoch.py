@@ -12,13 +12,13 @@ from jax import lax
 
 from jaxdoodle.core.types import Array
 from jaxdoodle.training.hardware.layout import Layout, place
-from jaxdoodle.training.steps.state import TrainState
+from jaxdoodle.training.steps.state import Constants, TrainState
 from jaxdoodle.training.steps.step import Step
 
 __all__ = ["compile_epoch", "make_epoch"]
 
-#: ``epoch(state, images, labels, order) -> (state, (losses, correct))``, one of each per step.
-EpochFunction = Callable[[TrainState, Array, Array, Any], tuple[TrainState, tuple[Array, Array]]]
+#: ``epoch(state, images, labels, order, constants) -> (state, (losses, correct))``, one of each per step.
+EpochFunction = Callable[[TrainState, Array, Array, Any, Constants], tuple[TrainState, tuple[Array, Array]]]
 
 
 def make_epoch(step: Step, batch_size: int) -> EpochFunction:
@@ -30,19 +30,21 @@ def make_epoch(step: Step, batch_size: int) -> EpochFunction:
         statistics, unless it is the only one: few images have another variance, one has none.
 
     Returns:
-      ``epoch(state, images, labels, order) -> (state, (losses, correct))``: ``order`` is int32 ``(n,)``, indices of the
-      images; ``losses`` and ``correct`` are ``(steps,)``.
+      ``epoch(state, images, labels, order, constants) -> (state, (losses, correct))``: ``order`` is int32 ``(n,)``,
+      indices of the images; ``losses`` and ``correct`` are ``(steps,)``.
     """
 
-    def epoch(state: TrainState, images: Array, labels: Array, order: Array) -> tuple[TrainState, tuple[Array, Array]]:
+    def epoch(
+        state: TrainState, images: Array, labels: Array, order: Array, constants: Constants
+    ) -> tuple[TrainState, tuple[Array, Array]]:
         def take(state: TrainState, batch: Array) -> tuple[TrainState, tuple[Array, Array]]:
-            return step(state, images[batch], labels[batch])
+            return step(state, images[batch], labels[batch], constants)
 
         whole = len(order) // batch_size * batch_size
         state, scores = lax.scan(take, state, order[:whole].reshape(-1, batch_size))
         if whole < len(order):
             batch = order[whole:]
-            state, last = step(state, images[batch], labels[batch], statistics=not whole)
+            state, last = step(state, images[batch], labels[batch], constants, statistics=not whole)
             scores = jax.tree.map(lambda all, one: jnp.append(all, one), scores, last)
         return state, scores
 
@@ -50,8 +52,13 @@ def make_epoch(step: Step, batch_size: int) -> EpochFunction:
 
 
 def compile_epoch(
-    step: Step, batch_size: int, count: int, arguments: tuple[TrainState, Any, Any], layout: Layout
-) -> tuple[EpochFunction, tuple[TrainState, Array, Array]]:
+    step: Step,
+    batch_size: int,
+    count: int,
+    arguments: tuple[TrainState, Any, Any],
+    layout: Layout,
+    constants: Constants = Constants(),  # noqa: B008 - immutable
+) -> tuple[Callable[..., Any], tuple[TrainState, Array, Array]]:
     """An epoch of ``count`` images as one compiled call, which donates its state.
 
     Args:
@@ -60,14 +67,19 @@ def compile_epoch(
       count: Number of images of an epoch.
       arguments: The state, the images (uint8) and their labels (int32), of which ``order`` chooses.
       layout: What devices share of a step.
+      constants: What the step reads besides.
 
     Returns:
-      The compiled function, and ``arguments`` on the devices.
+      The compiled ``epoch(state, images, labels, order)``, and ``arguments`` on the devices.
     """
     epoch = layout.run(make_epoch(step, batch_size // layout.batch_shares))
     state, images, labels = arguments
     shardings = layout.state(state)
     arguments = place(state, shardings), *place((images, labels), layout.images)
     order = jax.ShapeDtypeStruct((count,), np.int32, sharding=layout.order)
-    compiled = jax.jit(epoch, donate_argnums=0, out_shardings=(shardings, layout.whole)).lower(*arguments, order)
-    return compiled.compile(), arguments
+    constants = place(constants, layout.whole)
+    lowered = jax.jit(epoch, donate_argnums=0, out_shardings=(shardings, layout.whole)).lower(
+        *arguments, order, constants
+    )
+    compiled = lowered.compile()
+    return lambda *arguments: compiled(*arguments, constants), arguments

@@ -43,24 +43,24 @@ def collect(train: Dataset, seed: int, others: NDArray[np.uint8] | None = None) 
     return generated if others is None else np.concatenate([generated, others])
 
 
-def join(train: Dataset, outliers: NDArray[np.uint8], share: float) -> Any:
+def join(train: Dataset, share: float) -> Any:
     """A function that puts outliers behind the images of a step.
 
     Args:
       train: The training set: the polarity of its images.
-      outliers: As ``collect`` gives them.
       share: How many outliers there are for each image.
 
     Returns:
-      ``join(key, images) -> images``: ``(batch, *image_shape)`` to ``(batch + ceil(share * batch), *image_shape)``.
+      ``join(key, images, outliers) -> images``: ``(batch, *image_shape)``, and outliers as ``collect`` gives them, to
+      ``(batch + ceil(share * batch), *image_shape)``.
     """
     over = "maximum" if train.preprocessing.polarity == POLARITIES[0] else "minimum"
 
-    def joined(key: Array, images: Array) -> Array:
+    def joined(key: Array, images: Array, outliers: Array) -> Array:
         count = math.ceil(share * len(images))
         rows_key, turn_key, mix_key = jax.random.split(key, 3)
         rows = jax.random.randint(rows_key, (2, count), 0, len(outliers))
-        a, b = _turn(turn_key, jnp.asarray(outliers)[rows].astype(images.dtype), train.preprocessing)
+        a, b = _turn(turn_key, outliers[rows].astype(images.dtype), train.preprocessing)
         own = jnp.resize(images, a.shape)
         kind, angle, place = jax.random.uniform(mix_key, (3, count, 1, 1, 1), jnp.float32)
         y, x = (jnp.arange(size, dtype=jnp.float32) - (size - 1) / 2 for size in images.shape[1:3])

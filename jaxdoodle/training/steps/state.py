@@ -14,7 +14,7 @@ from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
 from jaxdoodle.training.warm_start import start_from
 
-__all__ = ["TrainState", "init_state", "update_ema"]
+__all__ = ["Constants", "TrainState", "init_state", "update_ema"]
 
 
 class TrainState(NamedTuple):
@@ -33,6 +33,18 @@ class TrainState(NamedTuple):
     ema_params: list[Params] | None
     step: Array
     key: Array
+
+
+class Constants(NamedTuple):
+    """What steps read and none changes; it is handed in, as XLA would compile what is closed over into the program.
+
+    Args:
+      outliers: uint8 ``(m, *image_shape)``; ``None``: none are shown.
+      teacher: The parameters of each of its networks; ``None``: there is no teacher.
+    """
+
+    outliers: Any = None
+    teacher: PyTree = None
 
 
 def init_state(

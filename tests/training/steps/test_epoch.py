@@ -6,9 +6,10 @@ import pytest
 
 from jaxdoodle.training.hardware.layout import Layout
 from jaxdoodle.training.steps.epoch import compile_epoch, make_epoch
+from jaxdoodle.training.steps.state import Constants
 
 
-def step(state, images, labels, statistics=True):
+def step(state, images, labels, constants, statistics=True):
     """Counts how often each label was seen; the loss is the batch size, the count its first label."""
     return state.at[labels].add(1), (jnp.asarray(len(images), jnp.float32), labels[0])
 
@@ -17,7 +18,7 @@ def step(state, images, labels, statistics=True):
 def test_every_image_is_taken_once_in_the_order_given(size, batches):
     order = np.random.default_rng(0).permutation(12)[:size].astype(np.int32)
     state, (sizes, first) = make_epoch(step, 4)(
-        jnp.zeros(12, jnp.int32), jnp.zeros((12, 2)), jnp.arange(12, dtype=jnp.int32), jnp.asarray(order)
+        jnp.zeros(12, jnp.int32), jnp.zeros((12, 2)), jnp.arange(12, dtype=jnp.int32), jnp.asarray(order), Constants()
     )
     assert sizes.tolist() == batches and first.tolist() == order[::4].tolist()
     assert state.tolist() == np.bincount(order, minlength=12).tolist()

@@ -46,7 +46,7 @@ def test_a_network_that_was_shown_outliers_tells_others_of_them_from_its_drawing
 def test_as_many_as_asked_for_are_put_behind_the_images():
     images = jnp.asarray(TRAIN.images[:7])
     for share, count in ((0.5, 4), (1, 7), (2.5, 18)):
-        joined = jax.jit(outliers.join(TRAIN, FEW, share))(jax.random.key(0), images)
+        joined = jax.jit(outliers.join(TRAIN, share))(jax.random.key(0), images, FEW)
         assert joined.dtype == np.uint8 and joined.shape == (7 + count, 28, 28, 1)
         np.testing.assert_array_equal(joined[:7], images)
 
@@ -57,7 +57,7 @@ def test_one_laid_over_a_drawing_keeps_the_ink_of_both(polarity, empty, monkeypa
     train = replace(TRAIN, preprocessing=Preprocessing(polarity=polarity))
     images, other = np.full((2, 8, 28, 28, 1), empty, np.uint8)
     images[:, 3], other[:, 9:19, 9:19] = 255 - empty, 255 - empty
-    found = outliers.join(train, other, 1.0)(jax.random.key(0), jnp.asarray(images))[8:]
+    found = outliers.join(train, 1.0)(jax.random.key(0), jnp.asarray(images), jnp.asarray(other))[8:]
     assert (found[:, [3, 12]][:, :, 10:19] == 255 - empty).all() and (found[:, 4:9] == empty).all()
 
 
@@ -67,7 +67,8 @@ def test_an_outlier_is_shown_in_each_symmetry_and_its_center_stays(monkeypatch):
     train = replace(TRAIN, preprocessing=MNIST)
     hook = np.zeros((1, 28, 28, 1), np.uint8)
     hook[0, 8:21, 11] = hook[0, 20, 11:18] = 255
-    found = np.asarray(outliers.join(train, hook, 64.0)(jax.random.key(0), jnp.zeros((1, 28, 28, 1), np.uint8)))[1:]
+    empty = jnp.zeros((1, 28, 28, 1), np.uint8)
+    found = np.asarray(outliers.join(train, 64.0)(jax.random.key(0), empty, jnp.asarray(hook)))[1:]
     assert len({image.tobytes() for image in found}) == 8
     for image in found[..., 0]:  # the middle of its box is (14, 14), or the other side of it
         rows, columns = np.nonzero(image)
@@ -77,8 +78,12 @@ def test_an_outlier_is_shown_in_each_symmetry_and_its_center_stays(monkeypatch):
 def test_the_same_seed_shows_the_same_and_another_key_others():
     np.testing.assert_array_equal(outliers.collect(TRAIN, 0), outliers.collect(TRAIN, 0))
     assert (outliers.collect(TRAIN, 0) != outliers.collect(TRAIN, 1)).any()
-    join, images = outliers.join(TRAIN, outliers.collect(TRAIN, 0), 1.0), jnp.asarray(TRAIN.images[:8])
-    first, again, other = (np.asarray(join(jax.random.key(key), images)) for key in (0, 0, 1))
+    join, images, shown = (
+        outliers.join(TRAIN, 1.0),
+        jnp.asarray(TRAIN.images[:8]),
+        jnp.asarray(outliers.collect(TRAIN, 0)),
+    )
+    first, again, other = (np.asarray(join(jax.random.key(key), images, shown)) for key in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first[8:] != other[8:]).any(axis=(1, 2, 3)).all()
 
