@@ -45,12 +45,13 @@ def test_temperature_and_abstention_are_fitted_on_validation(trained):
     assert written.abstain_below == pytest.approx(calibration.fit_abstention(energy(logits)), abs=1e-4)
 
 
-def test_every_option_of_train_reaches_the_run(tmp_path):
+def test_every_option_of_train_reaches_the_run(trained, tmp_path):
     words = (
         f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
         "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
         "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
         "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced --outliers 0.25 "
+        f"--teacher {trained[0]}/model.npz,{trained[0]}/model.npz --teacher-weight 0.5 --teacher-temperature 3 "
         f"--device cpu --out {tmp_path}"
     )
     assert main(words.split()) == 0
@@ -64,7 +65,7 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
         "schedule": "exponential",
     }
     expected |= {"schedule_decay": 0.5, "clip_norm": 3.0, "ema_decay": 0.9, "gradients": "autodiff", "seed": 5}
-    expected |= {"sampling": "balanced", "outliers": 0.25}
+    expected |= {"sampling": "balanced", "outliers": 0.25, "teacher_weight": 0.5, "teacher_temperature": 3.0}
     assert {name: config[name] for name in expected} == expected
     assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
     assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
@@ -72,6 +73,8 @@ def test_every_option_of_train_reaches_the_run(tmp_path):
     assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]
     assert [layer.get("units") for layer in record.extra["spec"]["layers"] if "units" in layer] == [9, 7, 2]
     assert record.extra["outliers_of_other_classes"] > 100
+    taught_by = [one["spec"]["layers"] for one in record.extra["teacher"]]
+    assert taught_by == 2 * [Model.load(trained[0] / "model.npz").file.spec.to_dict()["layers"]]
     assert abs(sizes["validation"] - sizes["train"]) < 0.4 * sizes["train"]
 
 
