@@ -102,10 +102,11 @@ def test_an_option_changes_its_field_of_the_config_alone(name, tmp_path, monkeyp
     monkeypatch.setattr("jaxdoodle.run.train_model", train_model)
     monkeypatch.setattr("jaxdoodle.training.hardware.devices.use_cpu_devices", lambda count: None)
     monkeypatch.setattr("jaxdoodle.cli.train.network.start", lambda *given: (None, ""))
+    monkeypatch.setattr("jaxdoodle.cli.train.network.teacher", lambda *given: [])
     word, value = other_than_default(OPTIONS[name])
     beside = BESIDE.get(name, {})
     words = [f"--{key.replace('_', '-')}={text}" for key, text in {**beside, name: word}.items()]
-    words += ["--init=model.npz"] * (name == "freeze")
+    words += ["--init=model.npz"] * (name == "freeze") + ["--teacher=model.npz"] * name.startswith("teacher_")
     base = f"train --dataset doodles --classes {CLASSES} --per-class 9 --model mlp --quiet --out {tmp_path}"
     assert main([*base.split(), *words]) == 2
     expected = {key: type(value)(text) if text.isdigit() else text for key, text in beside.items()}
