@@ -35,9 +35,8 @@ def answers(teacher: Sequence[Model], temperature: float) -> Callable[[PyTree, A
     blocks = [fuse(spec, jax.default_backend()) for spec in specs]
 
     def answer(parameters: PyTree, x: Array) -> Array:
-        logits = [
-            model.forward(*one, x, blocks=fused)[0] for *one, fused in zip(specs, parameters, blocks, strict=True)
-        ]
+        networks = zip(specs, parameters, blocks, strict=True)
+        logits = [model.forward(spec, params, x, blocks=fused)[0] for spec, params, fused in networks]
         return jnp.mean(jnp.stack([jax.nn.softmax(one / temperature) for one in logits]), axis=0)
 
     return answer
