@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdoodle.inference import model_file
-from jaxdoodle.inference.stored_zip import pack
+from jaxdoodle.inference.model_file.stored_zip import pack
 from tests.fixtures.node import ask, needs_node
 
 pytestmark = needs_node

@@ -26,8 +26,8 @@ from jaxdoodle.core.files import read_bytes, write_atomically
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import Shape
 from jaxdoodle.core.validation import fits_in_name, is_blank, is_number, unique_keys
+from jaxdoodle.inference.model_file.stored_zip import pack, unpack
 from jaxdoodle.inference.network import Network, products_per_image, values_per_image
-from jaxdoodle.inference.stored_zip import pack, unpack
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.pretrained import find

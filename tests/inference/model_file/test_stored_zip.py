@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from jaxdoodle.inference.stored_zip import pack, unpack
+from jaxdoodle.inference.model_file.stored_zip import pack, unpack
 
 MEMBERS = {"header.json": b"{}", "empty": b"", "layers/0/w.npy": bytes(range(256)) * 5}
 
