@@ -13,7 +13,7 @@ from jaxdoodle.inference import answers
 from jaxdoodle.preprocessing import inputs
 
 if TYPE_CHECKING:
-    from jaxdoodle.inference.model import Prediction
+    from jaxdoodle.inference.predictions import Prediction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     if out is not None:
         if len(options.files) != 1 or options.watch or path == "-" or os.path.isdir(path):
             raise InputError(f"--explain takes one picture or drawing; got {' '.join(options.files)}.")
+        if options.many:
+            raise InputError("--explain draws the steps of one drawing, --many answers several; give one of them.")
         if os.path.splitext(out)[1].lower() != ".png":
             raise InputError(f"{out}: the preprocessing steps are drawn as .png.")
     from jaxdoodle.inference import Model
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _refuse_without_model(words: Sequence[str]) -> Sequence[str]:
     """Raise ``InputError`` where a picture stands in the place of the model; the words as they are otherwise."""
-    after_options = [i + 1 for i, word in enumerate(words) if word in ("-k", "--layers", "--explain")]
+    after_options = [i + 1 for i, word in enumerate(words) if word in ("-k", "--layers", "--explain", "--out")]
     places = [i for i, word in enumerate(words) if not word.startswith("-") and i not in after_options]
     if places and not _is_model(words[places[0]]) and not os.path.isdir(words[places[0]]):
         raise InputError(f"{words[places[0]]}: the model is missing; jaxdoodle predict MODEL FILE, MODEL a model.npz.")

@@ -19,8 +19,10 @@ PACKED = (
     "preprocessing",
     "preprocessing/inputs",
     "preprocessing/paper",
+    "preprocessing/several",
     "pretrained",
     "inference",
+    "inference/model_file",
 )
 #: Modules among them that predicting does not need.
 LEFT_OUT = {"core/user_cache.py", "inference/calibration.py"} | {

@@ -5,16 +5,16 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["Model", "Prediction"]
+__all__ = ["Model", "PageDrawing", "PagePrediction", "Prediction", "Row"]
 
 
 def __getattr__(name: str) -> Any:
     """Names are imported when they are asked for: reading a spec should not cost a NumPy import."""
     if name in __all__:
         _import_numpy()
-        from jaxdoodle.inference import model
+        from jaxdoodle.inference import model, predictions
 
-        return getattr(model, name)
+        return getattr(model if name == "Model" else predictions, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
+import os
 import sys
 import time
 import warnings
@@ -19,7 +21,8 @@ from jaxdoodle.core.validation import fits_in_name
 from jaxdoodle.preprocessing import inputs
 
 if TYPE_CHECKING:
-    from jaxdoodle.inference.model import Model, Prediction
+    from jaxdoodle.inference.model import Model
+    from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Prediction
 
 
 def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
@@ -36,6 +39,8 @@ def add_options(parser: argparse.ArgumentParser, nargs: str) -> None:
         "-k", type=count, default=3, metavar="N", help="Number of classes to print, most probable first (default 3)."
     )
     option("--json", action="store_true", help="Print a JSON object per input.")
+    option("--many", action="store_true", help="FILE is a page with several drawings: answer each, and rows of them.")
+    option("--out", metavar="OUT.png", help="With --many: also draw the page with a box and a label at each drawing.")
     option("--watch", action="store_true", help="FILE is a folder: answer every file that comes into it, until Ctrl-C.")
 
 
@@ -53,7 +58,11 @@ def answer(
     Returns:
       The exit code. 0: every input was read; 2: one was not, and its error is on stderr.
     """
-    line_of = _json_line if options.json or "-" in options.files else _line
+    as_json = options.json or "-" in options.files
+    predict: Callable[[Any], Any] = model.predict_many if options.many else model.predict
+    lines_of: Any = (_page_json if as_json else _page_lines) if options.many else _json_line if as_json else _line
+    if options.out is not None:
+        _refuse_pictures_of_several(options)
     if isinstance(sys.stdout, io.TextIOWrapper):  # names and labels may be beyond its encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     code = 0
@@ -64,8 +73,11 @@ def answer(
                 try:
                     if isinstance(content, InputError):
                         raise content
-                    prediction = model.predict(content)
-                    print(_printable(line_of(name, prediction, options.k)), flush=True)
+                    prediction = predict(content)
+                    for line in lines_of(name, prediction, options.k):
+                        print(_printable(line), flush=True)
+                    if options.out is not None:
+                        _save(prediction, options.out)
                     then(content, prediction)
                 except InputError as error:
                     print(_printable(f"{program}{_naming(name, content, error)}"), file=sys.stderr, flush=True)
@@ -137,16 +149,72 @@ def _standard_input() -> Iterator[tuple[str, Any]]:
         yield f"-:{number}", found
 
 
-def _line(name: str, prediction: Prediction, k: int) -> str:
+def _refuse_pictures_of_several(options: argparse.Namespace) -> None:
+    """Raise ``InputError`` where ``--out`` is given and there is not one page to draw, as .png."""
+    path = options.files[0]
+    if not options.many:
+        raise InputError("--out draws a page with several drawings; give --many, too.")
+    if len(options.files) != 1 or options.watch or os.path.isdir(path):
+        raise InputError(f"--out takes one page; got {' '.join(options.files)}.")
+    if os.path.splitext(options.out)[1].lower() != ".png":
+        raise InputError(f"{options.out}: the page is drawn as .png.")
+    if path != "-":
+        inputs.sole(path)  # raises before the first of many is answered
+
+
+def _save(found: PagePrediction, path: str) -> None:
+    try:
+        found.picture().save(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written; {error.strerror or error}.") from None
+
+
+def _line(name: str, prediction: Prediction, k: int) -> Iterator[str]:
+    yield f"{name}: {_guesses(prediction, k)}"
+
+
+def _guesses(prediction: Prediction, k: int) -> str:
     guesses = ", ".join(f"{label} {100 * share:.1f} %" for label, share in prediction.top(k))
     if not prediction.abstained:
-        return f"{name}: {guesses}"
-    return f"{name}: unknown ({prediction.reason})" + (f"; most like {guesses}" if guesses else "")
+        return guesses
+    return f"unknown ({prediction.reason})" + (f"; most like {guesses}" if guesses else "")
 
 
-def _json_line(name: str, prediction: Prediction, k: int) -> str:
-    found = {"input": name, "label": prediction.label, "abstained": prediction.abstained, "reason": prediction.reason}
-    return json.dumps(found | {"top": [{"label": label, "probability": p} for label, p in prediction.top(k)]})
+def _page_lines(name: str, found: PagePrediction, k: int) -> Iterator[str]:
+    """A line for each row, and below it one for each of its drawings."""
+    if not found.rows:
+        yield f"{name}: nothing is drawn"
+    for number, row in enumerate(found.rows, 1):
+        yield f"{name}, row {number}: {row.text}, {100 * row.confidence:.1f} %"
+        for one in row.drawings:
+            left, top, right, bottom = _edges(one)
+            yield f"  {left}, {top} to {right}, {bottom}: {_guesses(one.prediction, k)}"
+
+
+def _json_line(name: str, prediction: Prediction, k: int) -> Iterator[str]:
+    yield json.dumps({"input": name} | _as_json(prediction, k))
+
+
+def _as_json(prediction: Prediction, k: int) -> dict[str, Any]:
+    found = {"label": prediction.label, "abstained": prediction.abstained, "reason": prediction.reason}
+    return found | {"top": [{"label": label, "probability": p} for label, p in prediction.top(k)]}
+
+
+def _page_json(name: str, found: PagePrediction, k: int) -> Iterator[str]:
+    rows = [{"text": row.text, "confidence": row.confidence} for row in found.rows]
+    drawings = [
+        {"row": number, "box": dict(zip(("left", "top", "right", "bottom"), _edges(one), strict=True))}
+        | _as_json(one.prediction, k)
+        for number, row in enumerate(found.rows)
+        for one in row.drawings
+    ]
+    yield json.dumps({"input": name, "rows": rows, "drawings": drawings})
+
+
+def _edges(one: PageDrawing) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom in whole units, with nothing of the drawing beyond them."""
+    top, left, bottom, right = one.box
+    return math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
 
 
 def count(text: str) -> int:

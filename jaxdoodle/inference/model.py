@@ -10,59 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
-from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
+from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Prediction, Row, escaped
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
 
 if TYPE_CHECKING:
+    from jaxdoodle.preprocessing.several.pages import Division
     from jaxdoodle.strokes.drawing import Stroke
 
 
 #: What is added to the energy score of a drawing without the frame, line or loop around it before it is compared with
 #: that of all the ink: in a model of characters, which have none, and in any other.
 CLEANED_CHARACTERS, CLEANED = 3.0, -0.5
-
-
-@frozen
-class Prediction:
-    """What a model says of one picture or drawing.
-
-    Args:
-      probabilities: By class name, in the model's order; empty where nothing is drawn.
-      reason: Why the model abstains, in words; ``None`` where it answers.
-      preprocessed: What the network saw and how it came about; ``None`` where nothing is drawn.
-    """
-
-    probabilities: dict[str, float]
-    reason: str | None
-    preprocessed: Preprocessed | None
-
-    @property
-    def abstained(self) -> bool:
-        """Whether the answer is "unknown": this looks like none of the model's classes."""
-        return self.reason is not None
-
-    @property
-    def label(self) -> str | None:
-        """The most probable class, also where the model abstains; ``None`` where nothing is drawn."""
-        return max(self.probabilities, key=self.probabilities.__getitem__, default=None)
-
-    def top(self, k: int) -> list[tuple[str, float]]:
-        """The ``k`` most probable classes with their probabilities, best first; equal ones in the model's order."""
-        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]
-
-    def __repr__(self) -> str:
-        guesses = ", ".join(f"{label} {100 * share:.1f} %" for label, share in self.top(3))
-        unknown = f"unknown: {self.reason}" + "; most like " * bool(guesses) if self.abstained else ""
-        return f"<Prediction {unknown}{guesses}>"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{_escape(label)}</td><td>{100 * p:.1f} %</td></tr>" for label, p in self.top(5))
-        return f"<p>{_escape(f'unknown: {self.reason}') if self.abstained else ''}</p><table>{rows}</table>"
 
 
 class Model:
@@ -142,7 +105,7 @@ class Model:
         return f"<Model of {len(self.classes)} classes ({classes}), {self.spec.param_count:,} parameters>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{_escape(repr(self)[1:-1])}</p>{self.spec._repr_html_()}"
+        return f"<p>{escaped(repr(self)[1:-1])}</p>{self.spec._repr_html_()}"
 
     @property
     def file(self) -> ModelFile:
@@ -156,6 +119,11 @@ class Model:
     @property
     def classes(self) -> tuple[str, ...]:
         return self._file.spec.classes
+
+    @property
+    def reads_characters(self) -> bool:
+        """Whether all classes are single characters, as digits and letters are."""
+        return all(len(name) == 1 for name in self.classes)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -214,6 +182,26 @@ class Model:
         """``predict`` for many, of any kinds together: the network runs once. Preprocessing steps are not kept."""
         return self._answer([_without_steps(self._prepare(image)) for image in images])
 
+    def predict_many(self, page: Any) -> PagePrediction:
+        """What the drawings of a page show: digits in rows, doodles side by side.
+
+        Args:
+          page: A picture, or a drawing in strokes, in any form that ``predict`` takes.
+
+        Returns:
+          Rows from top to bottom, in each the drawings from left to right, with the box and the answer of each; none
+          where nothing is drawn.
+
+        Raises:
+          InputError: The input cannot be read, or the model takes pictures as they are.
+        """
+        from jaxdoodle.preprocessing.several.pages import divisions_of  # not needed to predict one drawing
+
+        content = inputs.sole(page) if inputs.is_path(page) else page
+        content, divisions = divisions_of(content, self.preprocessing, not self.reads_characters)
+        found = (self._divided(content, one) for one in divisions)
+        return max(found, key=lambda pair: pair[0], default=(0.0, PagePrediction((), content)))[1]
+
     def watch(self, drawing: Iterable[Stroke]) -> Iterator[Prediction]:
         """The guess after each stroke, as soon as it is there: ``drawing`` may still be in the making."""
         from jaxdoodle.strokes.forms import Columns  # not needed to predict a picture
@@ -240,10 +228,26 @@ class Model:
         rows = iter(zip(seen, np.split(logits, ends[:-1]), strict=True)) if seen else iter(())
         return [Prediction({}, one, None) if isinstance(one, str) else self._choose(*next(rows)) for one in found]
 
+    def _divided(self, content: Any, division: Division) -> tuple[float, PagePrediction]:
+        """How much the drawings of a page, divided so, look like classes, and the answers to them.
+
+        What touches the edge of the picture and is unknown counts as none, unless there is nothing else.
+        """
+        predictions = self._answer(division.drawings)
+        found = [PageDrawing(one.preprocessed.box, one) for one in predictions if one.preprocessed]
+        scores = energy(self.logits(np.stack([one.preprocessed.bitmap for one in predictions if one.preprocessed])))
+        beyond = [edge and one.abstained for edge, one in zip(division.at_edge, predictions, strict=True)]
+        kept = np.array([all(beyond) or not one for one in beyond])
+        ends = np.cumsum(division.rows).tolist()
+        rows = [[i for i in range(end - count, end) if kept[i]] for end, count in zip(ends, division.rows, strict=True)]
+        least = self._file.abstain_below
+        score = float(scores.mean() if least is None else (scores - least)[kept].sum())
+        return score, PagePrediction(tuple(Row(tuple(found[i] for i in row)) for row in rows if row), content)
+
     def _choose(self, readings: Sequence[Preprocessed], logits: NDArray[np.float32]) -> Prediction:
         """The answer to the reading of a picture that looks most like a class."""
         scores = energy(logits)
-        handicap = CLEANED_CHARACTERS if all(len(name) == 1 for name in self.classes) else CLEANED
+        handicap = CLEANED_CHARACTERS if self.reads_characters else CLEANED
         best = int(np.argmax(scores + [handicap * bool(one.removed) for one in readings]))
         shares = self.probabilities(logits[best : best + 1])[0].tolist()
         reason = None
@@ -271,9 +275,3 @@ def energy(logits: NDArray[Any]) -> NDArray[np.float64]:
     scores = np.asarray(logits, np.float64)
     top = scores.max(axis=1)
     return top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-
-
-def _escape(text: str) -> str:
-    from html import escape  # not needed to predict
-
-    return escape(text)

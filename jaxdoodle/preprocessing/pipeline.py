@@ -136,7 +136,7 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     bitmap = pixels.shape[:2] == preprocessing.image_shape[:2]
     for reading in readings_of(pixels, paper=not bitmap):
         try:
-            found.append(_finished(reading, reduced, preprocessing))
+            found.append(finished(reading, reduced, preprocessing))
         except NoDrawingError as error:
             steps[:] = reading.steps
             rejected = rejected or error
@@ -145,7 +145,7 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     return replace(found[0], alternatives=tuple(found[1:]))
 
 
-def _finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Preprocessed:
+def finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Preprocessed:
     """The bitmap of what a reading takes for the drawing."""
     ink, steps = reading.ink, list(reading.steps)
     box = box_of(ink)

@@ -20,6 +20,7 @@ from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
+from tests.preprocessing.several.test_pages import page
 
 LINE = {"drawing": [[[0, 4, 9], [5, 5, 5]]]}
 UPRIGHT = {"drawing": [[[3, 3, 3], [0, 90, 200]]]}
@@ -233,3 +234,43 @@ def test_a_wrong_option_is_refused_before_the_model_is_read(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["predict", str(tmp_path / "absent.npz"), "-k", "0", "-"])
     assert stopped.value.code == 2 and "at least 1; got 0" in capsys.readouterr().err
+
+
+def test_a_page_of_several_is_answered_in_rows_with_boxes_and_drawn(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page().save("page.png")
+    assert main(["predict", "digits", "page.png", "--many", "-k", "1", "--out", "out.png"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("page.png, row 1: 504, ") and lines[4].startswith("page.png, row 2: 1, ")
+    assert lines[1].startswith("  34, 38 to 75, 101: 5 ")
+    with Image.open("out.png") as drawn:
+        assert drawn.size == (280, 240) or drawn.width >= 280
+    assert main(["predict", "digits", "page.png", "--many", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["text"] for row in found["rows"]] == ["504", "1"]
+    assert [(one["row"], one["label"]) for one in found["drawings"]] == [(0, "5"), (0, "0"), (0, "4"), (1, "1")]
+    assert found["drawings"][0]["box"] == {"left": 34, "top": 38, "right": 75, "bottom": 101}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("page.png", "--out", "out.png"), "give --many, too"),
+        (("page.png", "page.png", "--many", "--out", "out.png"), "takes one page"),
+        (("page.png", "--many", "--out", "out.jpg"), "drawn as .png"),
+        (("page.png", "--many", "--out", "none/out.png"), "none/out.png: cannot be written"),
+        (("page.png", "--many", "--explain", "out.png"), "give one of them"),
+        (("none.png", "--many"), "none.png"),
+    ],
+)
+def test_options_of_pages_that_cannot_be_met_are_refused(words, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page().save("page.png")
+    assert main(["predict", "digits", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_blank_page_has_nothing_on_it(model, tmp_path, capsys):
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    assert main(["predict", str(model), str(tmp_path / "blank.png"), "--many"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/blank.png: nothing is drawn\n"

@@ -1,0 +1,139 @@
+"""Several digits on one page: how many pages are divided into their digits, read in order, and answered right.
+
+A page holds one to eight digits of MNIST's test set, or of strokes that do not touch (a 4, a 5, a 7 of two), in rows,
+of sizes, pens, inks, distances and slants drawn anew for every page; on plain paper, or with what paper brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from experiments.studies.canvases import cut, of_digit
+from experiments.studies.pages import KINDS, PAPERS, Sheet, by_hand, lines
+
+#: Most digits of a page, and rows of it.
+MOST, MOST_ROWS = 8, 3
+#: Kinds of paper, of ``pages``; plain paper is as frequent as all the others together.
+PAPER = ("frame", "ruled", "margin", "shadow", "dust", "colored", "pencil", "edges")
+#: Digits of two strokes that need not touch, (x, y) from 0 to 1.
+IN_STROKES = {
+    4: ([(0.45, 0.0), (0.05, 0.6), (0.75, 0.6)], [(0.6, 0.35), (0.58, 1.0)]),
+    5: ([(0.2, 0.06), (0.15, 0.42), (0.5, 0.4), (0.66, 0.68), (0.45, 0.97), (0.05, 0.92)], [(0.3, 0.0), (0.75, 0.0)]),
+    7: ([(0.05, 0.02), (0.7, 0.0), (0.3, 1.0)], [(0.2, 0.5), (0.66, 0.48)]),
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page and what is on it.
+
+    Args:
+      image: As a user's program would hand it in.
+      kind: Of the paper.
+      boxes: (top, left, bottom, right) of each digit, in the order of reading.
+      rows: Indices of the digits of each row.
+      labels: Of the digits.
+    """
+
+    image: Any
+    kind: str
+    boxes: list[tuple[int, int, int, int]]
+    rows: list[list[int]]
+    labels: list[int]
+
+
+def page_of(images: NDArray[np.uint8], labels: NDArray[Any], rng: np.random.Generator, kind: str | None = None) -> Page:
+    """A page with some of the digits."""
+    kind = kind or ("clean" if rng.random() < 0.5 else PAPER[rng.integers(len(PAPER))])
+    count = int(rng.integers(1, MOST + 1))
+    cuts = np.sort(rng.choice(np.arange(1, count), min(count - 1, int(rng.integers(0, MOST_ROWS))), replace=False))
+    rows = [list(map(int, row)) for row in np.split(np.arange(count), cuts)]
+    base, pen = rng.uniform(36, 130), rng.uniform(0.5, 1.8)
+    least = rng.choice((0.9, 0.75, 0.5))
+    slant = rng.uniform(-8, 8) if rng.random() < 0.5 else 0.0
+    gap, gap_down = rng.uniform(0.08, 0.8), rng.uniform(0.15, 0.8)
+    inks, chosen = [], []
+    for _ in range(count):
+        index = int(rng.integers(len(images)))
+        size, label = base * rng.uniform(least, 1), int(labels[index])
+        if label in IN_STROKES and rng.random() < 0.5:
+            ink = _in_strokes(label, size, pen, rng)
+        else:
+            ink = cut(of_digit(images[index])(round(size), pen))
+        chosen.append(label)
+        inks.append(_turned(ink, slant))
+    places, y = {}, 0.0
+    for row in rows:
+        high = max(inks[i].shape[0] for i in row)
+        x = rng.uniform(0, 0.5) * base
+        for i in row:
+            height, width = inks[i].shape
+            places[i] = (y + (high - height) * rng.uniform(0.2, 0.8), x)
+            x += width + base * gap * rng.uniform(0.7, 1.3) + 2
+        y += high + base * gap_down * rng.uniform(0.8, 1.2) + 2
+    turn = np.deg2rad(slant)
+    corners = []
+    for i in range(count):
+        (top, left), (height, width) = places[i], inks[i].shape
+        row, column = top + height / 2, left + width / 2
+        corners.append((row * np.cos(turn) - column * np.sin(turn) - height / 2,
+                        row * np.sin(turn) + column * np.cos(turn) - width / 2))  # fmt: skip
+    room = base * rng.uniform(0.3, 1.5, 4)
+    at = np.rint(np.array(corners) - np.min(corners, axis=0) + room[:2]).astype(int)
+    sizes = np.array([ink.shape for ink in inks])
+    height, width = (int(n) for n in np.ceil((at + sizes).max(axis=0) + room[2:]))
+    sheet = np.zeros((height, width), np.float32)
+    boxes = []
+    for (top, left), ink in zip(at, inks, strict=True):
+        part = sheet[top : top + ink.shape[0], left : left + ink.shape[1]]
+        np.maximum(part, ink, out=part)
+        boxes.append((int(top), int(left), int(top + ink.shape[0]), int(left + ink.shape[1])))
+    around = (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+    tone = rng.uniform(0, 0.65) if rng.random() < 0.4 else rng.uniform(0, 0.2)
+    color = tuple(np.clip(tone + rng.uniform(-0.1, 0.1, 3), 0, 1))
+    wide = max(1.5, 0.09 * base * pen)
+    found = Sheet(
+        sheet, boxes[0] if kind in ("ruled", "dust") else around, wide, color, PAPERS[rng.integers(len(PAPERS))]
+    )
+    return Page(KINDS[kind](found, rng), kind, boxes, rows, chosen)
+
+
+def _in_strokes(label: int, size: float, pen: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A digit of two strokes that come near each other, at times."""
+    scale, wide = size, max(1.5, 0.1 * size * pen)
+    paths = []
+    for path in IN_STROKES[label]:
+        moved = np.array(path) * (rng.uniform(0.8, 1.1), 1) + rng.normal(0, 0.02, 2)
+        paths.append(by_hand([tuple(p) for p in moved * scale + 2 * wide], 0.006 * size, rng))
+    side = round(scale * 1.2 + 4 * wide)
+    return np.asarray(cut(lines((side, side), paths, wide)), np.float32)
+
+
+def _turned(ink: NDArray[Any], degrees: float) -> NDArray[np.float32]:
+    if not degrees:
+        return np.asarray(ink, np.float32)
+    page = Image.fromarray(np.uint8(np.rint(255 * np.clip(ink, 0, 1))))
+    turned = np.asarray(page.rotate(-degrees, Image.Resampling.BICUBIC, expand=True), np.float32) / 255
+    return np.asarray(cut(np.where(turned < 0.05, np.float32(0), turned)), np.float32)
+
+
+def matches(found: Sequence[tuple[float, ...]], boxes: Sequence[tuple[float, ...]]) -> bool:
+    """Whether each box was found, and nothing else, in this order."""
+    return len(found) == len(boxes) and all(shared(a, b) >= SHARED for a, b in zip(found, boxes, strict=True))
+
+
+#: A digit is found where its box and the found one share this part of both together.
+SHARED = 0.7
+
+
+def shared(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """The area that two boxes have in common, as a part of both together."""
+    down, across = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(down, 0.0) * max(across, 0.0)
+    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)

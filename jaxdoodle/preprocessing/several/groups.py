@@ -1,0 +1,199 @@
+"""Which parts of a page belong to one drawing: the bar of a 5, the two strokes of a 4, the eyes of a face.
+
+A part is what is connected, or one stroke. Parts are joined two by two, the nearest first: what lies within another;
+and a fragment, smaller than what is beside it, within a distance that shrinks with its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.regions import Parts
+from jaxdoodle.preprocessing.resample import Box
+from jaxdoodle.strokes.drawing import Drawing
+
+#: Most points of a part that are compared with those of another.
+MOST_POINTS = 256
+#: What is smaller than this fraction of the typical drawing is none.
+SPECK = 0.25
+#: What a frame holds has these sizes at least, as fractions of its shorter side: dust, characters, doodles.
+DUST, LEAST_CHARACTER, LEAST_DOODLE = 0.05, 0.15, 0.25
+#: Parts are one where this much of the box of one lies in that of the other.
+INSIDE = 0.6
+#: A fragment belongs to what is within this many of its sizes, times how far its size is below ``WHOLE`` of it.
+REACH, REACH_LOOSE, WHOLE = 0.45, 0.55, 0.75
+#: The same for what is above or below, sharing this fraction of the width, and for what lies, so many times as wide as
+#: high, as the bar of a 5 does and no digit.
+BELOW, SHARED_WIDTH, LYING, FLAT = 0.1, 0.3, 0.25, 1.8
+#: The distance up to which strokes are of one drawing becomes this fraction where others were drawn between them.
+LATER = 0.6
+
+
+@frozen
+class Part:
+    """Some ink of a page.
+
+    Attributes:
+      box: (top, left, bottom, right).
+      points: (n, 2), of (row, column): its outline, or the points of its strokes.
+      strokes: Which of the drawing, in the order of their making; none of a picture.
+    """
+
+    box: Box
+    points: NDArray[np.float64]
+    strokes: tuple[int, ...] = ()
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
+
+    @property
+    def side(self) -> float:
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+
+def from_regions(parts: Parts) -> list[Part]:
+    """The regions of a picture, in cells; that of number n is at n - 1."""
+    mask = np.pad(parts.number > 0, 1)
+    inner = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
+    rows, columns = np.nonzero((parts.number > 0) & ~inner)
+    numbers = parts.number[rows, columns]
+    order = np.argsort(numbers, kind="stable")
+    places = np.stack([rows, columns], axis=1)[order] + 0.5
+    ends = np.searchsorted(numbers[order], np.arange(1, len(parts.areas) + 1))
+    boxes = parts.boxes[1:].astype(float)
+    return [
+        Part(tuple(box), some(places[first:last]))
+        for box, first, last in zip(boxes.tolist(), ends[:-1], ends[1:], strict=True)
+    ]
+
+
+def from_strokes(drawing: Drawing) -> list[Part]:
+    """The strokes of a drawing, in its units."""
+    found = []
+    for index, stroke in enumerate(drawing):
+        places = np.stack([np.asarray(stroke[1], float), np.asarray(stroke[0], float)], axis=1)
+        low, high = places.min(axis=0), places.max(axis=0)
+        box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+        found.append(Part(box, _along(places), (index,)))
+    return found
+
+
+def _along(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``MOST_POINTS`` points at equal distances along a line."""
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(places, axis=0).T))])
+    at = np.linspace(0, length[-1], MOST_POINTS)
+    return np.stack([np.interp(at, length, axis) for axis in places.T], axis=1)
+
+
+def some(points: NDArray[Any]) -> NDArray[Any]:
+    """At most ``MOST_POINTS`` of the points, evenly."""
+    return points[:: -(-len(points) // MOST_POINTS)]
+
+
+def united(parts: Sequence[Part]) -> Part:
+    top, left, bottom, right = np.array([part.box for part in parts]).T
+    box = float(top.min()), float(left.min()), float(bottom.max()), float(right.max())
+    strokes = tuple(sorted(index for part in parts for index in part.strokes))
+    return Part(box, np.concatenate([part.points for part in parts]), strokes)
+
+
+def grouped(parts: Sequence[Part], loose: bool = False) -> list[list[int]]:
+    """The parts of each drawing, by index; what stands around drawings or is far smaller than they is left out.
+
+    Args:
+      parts: Of a page.
+      loose: Whether drawings may have many parts, as doodles do; characters have few.
+    """
+    kept = list(range(len(parts)))
+    while True:
+        groups = _joined([[index] for index in kept], parts, loose)
+        walls = [index for index in kept if _is_wall(parts[index], index, groups, parts, loose)]
+        if not walls:
+            break
+        kept = [index for index in kept if index not in walls]
+    sizes = np.array([united([parts[i] for i in group]).side for group in groups])
+    typical = _typical(sizes)
+    return [group for group, size in zip(groups, sizes, strict=True) if size >= SPECK * typical]
+
+
+def _typical(sizes: NDArray[np.float64]) -> float:
+    """The median of the sizes, each counted by its square: small ones are fragments."""
+    order = np.argsort(sizes)
+    share = np.cumsum(sizes[order] ** 2)
+    return float(sizes[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def _is_wall(part: Part, index: int, groups: list[list[int]], parts: Sequence[Part], loose: bool) -> bool:
+    """Whether this is a frame around several drawings, or the lines of a table."""
+    others = [parts[i] for group in groups if index in group for i in group if i != index]
+    others = [other for other in others if _within(other, part)]
+    if len(others) < 2:
+        return False
+    inner = min(part.box[2] - part.box[0], part.box[3] - part.box[1])
+    held = [united([others[i] for i in one]) for one in _joined([[i] for i in range(len(others))], others, loose)]
+    sizes = np.array([one.side for one in held]) / inner
+    if loose:  # a face has eyes
+        return int((sizes >= LEAST_DOODLE).sum()) >= 2 and not ((sizes > DUST) & (sizes < LEAST_DOODLE)).any()
+    return int((sizes >= LEAST_CHARACTER).sum()) >= 2
+
+
+def _within(inner: Part, outer: Part) -> bool:
+    return all(a > b for a, b in zip(inner.box[:2], outer.box[:2], strict=True)) and all(
+        a < b for a, b in zip(inner.box[2:], outer.box[2:], strict=True)
+    )
+
+
+def _joined(members: list[list[int]], parts: Sequence[Part], loose: bool) -> list[list[int]]:
+    """Groups of parts, joined two by two, the nearest first."""
+    members = [list(one) for one in members]
+    groups = [united([parts[i] for i in one]) for one in members]
+    costs = {(i, j): _cost(groups[i], groups[j], loose) for i in range(len(groups)) for j in range(i)}
+    while costs:
+        (i, j), least = min(costs.items(), key=lambda item: item[1])
+        if least >= 1:
+            break
+        groups[j], members[j] = united([groups[j], groups[i]]), members[j] + members[i]
+        members[i] = []
+        costs = {pair: cost for pair, cost in costs.items() if i not in pair and j not in pair}
+        for k in range(len(groups)):
+            if members[k] and k != j:
+                costs[max(j, k), min(j, k)] = _cost(groups[j], groups[k], loose)
+    return [sorted(one) for one in members if one]
+
+
+def _cost(a: Part, b: Part, loose: bool) -> float:
+    """The distance of two parts, as a multiple of that up to which they are one drawing."""
+    small, large = sorted((a, b), key=lambda part: part.side)
+    (top, left, bottom, right), (ceiling, start, floor, end) = small.box, large.box
+    side, size = small.side, large.side
+    down, along = min(bottom, floor) - max(top, ceiling), min(right, end) - max(left, start)
+    if max(-down, -along) > 0.5 * size:
+        return np.inf
+    inside = max(down, 0) * max(along, 0) / max((bottom - top) * (right - left), 1e-9)
+    gap = distance(small, large)
+    if inside > INSIDE:
+        return gap / size
+    limit = max(0.0, (REACH_LOOSE if loose else REACH) * (WHOLE - side / size))
+    if along >= SHARED_WIDTH * min(right - left, end - start):
+        limit = max(limit, BELOW)
+    if along > 0 and (_is_flat(small) or _is_flat(large)):
+        limit = max(limit, LYING)
+    if small.strokes and not any(abs(i - j) == 1 for i in small.strokes for j in large.strokes):
+        limit *= LATER
+    return gap / (limit * size) if limit else np.inf
+
+
+def _is_flat(part: Part) -> bool:
+    """Whether this lies, as the bar of a 5 does, and no digit."""
+    top, left, bottom, right = part.box
+    return right - left > FLAT * (bottom - top)
+
+
+def distance(a: Part, b: Part) -> float:
+    """The least distance between two points of two parts."""
+    apart = a.points[:, None] - b.points[None]
+    return float(np.sqrt((apart**2).sum(axis=2).min()))

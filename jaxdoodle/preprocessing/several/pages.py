@@ -1,0 +1,149 @@
+"""The drawings of a page, each preprocessed as if it were alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.core.errors import InputError, NoDrawingError
+from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing import inputs
+from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.inputs.pictures import pixels_of
+from jaxdoodle.preprocessing.inputs.values import content_of
+from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
+from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
+from jaxdoodle.preprocessing.paper.surroundings import STEPS, only, without_surroundings
+from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
+from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
+from jaxdoodle.preprocessing.several.order import rows_of
+from jaxdoodle.strokes.drawing import Drawing
+from jaxdoodle.strokes.forms import Columns
+
+#: Cells a side on which the parts of a page are found, and the coverage from which on a cell has ink.
+CELLS, LEAST_INK = 384, 0.12
+#: Most parts of a page that are grouped, the largest: more take long, and are dust.
+MOST_PARTS = 150
+#: Background that is left around a drawing, as a fraction of its longer side.
+MARGIN = 0.15
+#: The step that leaves one drawing.
+ONE = "one of several"
+
+
+@frozen
+class Division:
+    """A page divided into its drawings.
+
+    Attributes:
+      drawings: In the order of reading, as a network sees them; their boxes are those on the page.
+      at_edge: Of each, whether it touches the edge of the picture.
+      rows: How many of them each row has.
+    """
+
+    drawings: tuple[Preprocessed, ...]
+    at_edge: tuple[bool, ...]
+    rows: tuple[int, ...]
+
+
+Found = list[tuple[Preprocessed, bool]]
+
+
+def divisions_of(page: Any, preprocessing: Preprocessing, loose: bool) -> tuple[Any, list[Division]]:
+    """The ways to divide a page into its drawings, with ever less that may belong to the paper.
+
+    Args:
+      page: As ``preprocess`` takes it.
+      preprocessing: What the network expects.
+      loose: Whether drawings may have many parts, as doodles do; characters have few.
+
+    Returns:
+      The page, as float32 pixels (h, w, channels) with the number that they were reduced by or as strokes; and the
+      ways, none where nothing is drawn.
+
+    Raises:
+      InputError: The input cannot be read, or is used as it is.
+    """
+    try:
+        if preprocessing.as_is:
+            raise InputError("the model takes pictures as they are, and finds no drawings on them.")
+        content = content_of(page, preprocessing.image_shape)
+        picture = not isinstance(content, list | tuple)
+        content = pixels_of(content, MAX_SIDE) if picture else content
+        with suppress(NoDrawingError):
+            divide: Callable[..., Iterator[Found]] = _of_picture if picture else _of_strokes
+            found = list(divide(content, preprocessing, loose))
+            if any(len(drawings) > 1 for drawings in found):
+                return content, [_in_order(drawings) for drawings in found if drawings]
+            alone = preprocess(content[0] if picture else content, preprocessing)  # all that may surround it
+            return content, [_in_order([(_moved(alone, (0.0, 0.0), content[1] if picture else 1), False)])]
+        return content, []
+    except InputError as error:
+        name = os.fspath(page) if inputs.is_path(page) else "the image"
+        raise type(error)(f"{name}: {str(error).removeprefix('the image: ')}") from None
+
+
+def _in_order(found: Found) -> Division:
+    rows = rows_of([drawing.box for drawing, _ in found])
+    drawings, at_edge = zip(*(found[index] for row in rows for index in row), strict=True)
+    return Division(drawings, at_edge, tuple(map(len, rows)))
+
+
+def _of_strokes(drawing: Drawing, preprocessing: Preprocessing, loose: bool) -> Iterator[Found]:
+    found: Found = []
+    for group in grouped(from_strokes(drawing), loose):
+        with suppress(NoDrawingError):  # a dot
+            found.append((preprocess(Columns(drawing[index] for index in group), preprocessing), False))
+    yield found
+
+
+def _of_picture(content: tuple[NDArray[np.float32], int], preprocessing: Preprocessing, loose: bool) -> Iterator[Found]:
+    names, before = {name for name, _ in STEPS}, None
+    for reading in readings_of(content[0]):
+        parts = parts_of(reading.ink, CELLS, LEAST_INK)
+        if names & set(reading.removed):  # what surrounds several drawings is told by their number
+            continue
+        each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
+        groups = [largest[group] for group in grouped([each[i] for i in largest], loose)]
+        if before is None or [*map(set, groups)] != [*map(set, before)]:
+            before, found = groups, Found()
+            for group in groups:
+                with suppress(NoDrawingError):
+                    found.append(_alone(reading, parts, group + 1, content[1], preprocessing))
+            yield found
+
+
+def _alone(
+    reading: Reading, parts: Parts, numbers: NDArray[np.intp], reduced: int, preprocessing: Preprocessing
+) -> tuple[Preprocessed, bool]:
+    """The drawing of some regions, with and without what may surround it, and whether it touches the picture's edge."""
+    first, last = parts.boxes[numbers, :2].min(axis=0), parts.boxes[numbers, 2:].max(axis=0)
+    at_edge = bool((first <= 0).any() or (last >= parts.number.shape).any())
+    room = (int(MARGIN * (last - first).max()) + 1) * parts.cell
+    first = np.maximum(first - 1, 0)
+    rows, columns = (slice(a, b + 1) for a, b in zip(first, last, strict=True))
+    kept = np.zeros(len(parts.areas), bool)
+    kept[numbers] = True
+    pixels = tuple(slice(axis.start * parts.cell, axis.stop * parts.cell) for axis in (rows, columns))
+    ink = np.pad(only(reading.ink[pixels], replace(parts, number=parts.number[rows, columns]), kept), room)
+    alone = replace(reading, ink=ink, found=replace(reading.found, ink=ink), steps=(*reading.steps, (ONE, ink)))
+    found = [finished(alone, reduced, preprocessing)]
+    if len(numbers) > 1:
+        for name, less in without_surroundings(ink):
+            alone = replace(alone, ink=less, steps=(*alone.steps, (name, less)), removed=(*alone.removed, name))
+            with suppress(NoDrawingError):
+                found.append(finished(alone, reduced, preprocessing))
+    top, left = (reduced * (float(n) * parts.cell - room) for n in first)
+    return _moved(replace(found[0], alternatives=tuple(found[1:])), (top, left)), at_edge
+
+
+def _moved(one: Preprocessed, corner: tuple[float, float], scale: int = 1) -> Preprocessed:
+    """The same with its box on a page, of which it is a part that begins at ``corner`` and was reduced by ``scale``."""
+    top, left, bottom, right = (scale * edge + start for edge, start in zip(one.box, corner * 2, strict=True))
+    others = tuple(_moved(other, corner, scale) for other in one.alternatives)
+    return replace(one, box=(top, left, bottom, right), scale=one.scale / scale, alternatives=others)

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.inference import Model, PageDrawing, PagePrediction, Prediction, Row
+from tests.preprocessing.several.test_pages import DIGITS, PLACES, page
+
+
+def drawing(label="7", share=0.9, reason=None, box=(10.0, 20.0, 50.0, 45.0)):
+    return PageDrawing(box, Prediction({label: share, "other": 1 - share}, reason, None))
+
+
+def test_a_row_of_digits_is_a_number_with_the_product_of_the_probabilities():
+    assert Row((drawing("1", 0.9), drawing("2", 0.8))).text == "12"
+    assert Row((drawing("1", 0.9), drawing("2", 0.8))).confidence == pytest.approx(0.72)
+
+
+def test_a_row_of_words_has_spaces_and_what_is_unknown_makes_it_uncertain():
+    assert Row((drawing("cat"), drawing("dog"))).text == "cat dog"
+    row = Row((drawing("1"), drawing("2", reason="it scores 1.0, below 2.0")))
+    assert (row.text, row.confidence) == ("1?", 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_picture_of_a_page_has_a_frame_around_each_drawing(channels):
+    found = PagePrediction((Row((drawing(), drawing(reason="unlike", box=(60.0, 20.0, 90.0, 60.0)))),),
+                           (np.ones((300, 300, channels), np.float32), 1))  # fmt: skip
+    pixels = np.asarray(found.picture()).astype(int)
+    assert pixels.shape == (300, 300, 3) and (pixels[200:] == 255).all()
+    for row, column in ((30, 19), (30, 46), (50, 30)):
+        assert pixels[row - 2 : row + 3, column - 2 : column + 3].min() < 100  # the first frame
+    red, blue = pixels[75, 15:25, 0], pixels[75, 15:25, 2]
+    assert (red > blue).any() and not (blue > red).any()  # that of the unknown one is red
+
+
+def test_the_picture_of_a_small_page_is_enlarged_and_strokes_are_drawn():
+    assert min(PagePrediction((), (np.ones((40, 90, 1), np.float32), 1)).picture().size) >= 240
+    strokes = [([0, 100], [0, 50]), ([200, 300], [10, 10])]
+    image = PagePrediction((Row((drawing(box=(0.0, 0.0, 50.0, 100.0)),)),), strokes).picture()
+    assert image.width > image.height and np.asarray(image).min() == 0
+
+
+def test_a_page_of_digits_is_read_in_rows_as_picture_and_as_strokes():
+    model = Model.load("digits")
+    strokes = [
+        ([x + a for a, _ in stroke], [y + b for _, b in stroke])
+        for digit, (x, y) in zip(DIGITS, PLACES, strict=True)
+        for stroke in digit
+    ]
+    for given in (page(), strokes):
+        found = model.predict_many(given)
+        assert [row.text for row in found.rows] == ["504", "1"] and found.rows[0].confidence > 0.9
+        assert len(found.drawings) == 4 and "504" in repr(found) and "40 x 60" not in repr(found)
+    assert model.predict_many(Image.new("L", (90, 90), 255)).rows == ()
