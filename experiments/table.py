@@ -14,6 +14,7 @@ __all__ = [
     "abstention_table",
     "inference_table",
     "outliers_table",
+    "pages_table",
     "preprocessing_table",
     "results_table",
     "training_table",
@@ -138,6 +139,20 @@ def preprocessing_table(records: Path = RECORDS) -> str:
         for goal in goals
     ]
     return _markdown(("", *conditions), rows)
+
+
+def pages_table(record: Record) -> str:
+    """Of each kind of page, on the drawings held out: right / wrong with confidence / wrong / refused."""
+    sets = {one.name: {row["name"]: row["held out"] for row in one.extra["kinds"]} for one in record.runs}
+    kinds = next(iter(sets.values()))
+    rows = [
+        [
+            kind,
+            *(" / ".join(str(of[kind][key]) for key in ("right", "sure", "wrong", "refused")) for of in sets.values()),
+        ]
+        for kind in kinds
+    ]
+    return _markdown(("", *sets), rows)
 
 
 #: Titles of columns -> the kinds of images that they show: none of the networks has both.

@@ -115,9 +115,17 @@ def _digits(out_dir: Path, data_dir: Path | None) -> Images:
 
 
 def _doodles(out_dir: Path, data_dir: Path | None) -> Images:
-    """Drawings of the test and validation sets whose published bitmap is in their own row."""
     splits = load_dataset("quickdraw", root=data_dir, classes=CLASSES.split(","), validation=0.1)
     models = _models(out_dir / "doodles", sketch_cnn(splits.classes), splits, CONFIGS["doodles"])
+    bitmaps, labels, renderers = drawn_doodles(splits, data_dir)
+    chosen = np.random.default_rng(SEED).permutation(len(bitmaps))[:2000]
+    return bitmaps[chosen], labels[chosen], [renderers[i] for i in chosen], models
+
+
+def drawn_doodles(
+    splits: Splits, data_dir: Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.integer], list[Renderer]]:
+    """Drawings of the test and validation sets whose published bitmap is in their own row: with labels and strokes."""
     unseen = {image.tobytes() for data in (splits.test, splits.validation) for image in data.images}
     folder, bitmaps, labels, renderers = data_root(data_dir) / "quickdraw" / "full", [], [], []
     for label, name in enumerate(splits.classes):
@@ -128,8 +136,7 @@ def _doodles(out_dir: Path, data_dir: Path | None) -> Images:
                 bitmaps.append(bitmap)
                 labels.append(label)
                 renderers.append(of_doodle(drawing))
-    chosen = np.random.default_rng(SEED).permutation(len(bitmaps))[:2000]
-    return np.stack(bitmaps)[chosen], np.array(labels)[chosen], [renderers[i] for i in chosen], models
+    return np.stack(bitmaps), np.array(labels), renderers
 
 
 def _models(folder: Path, spec: ModelSpec, splits: Splits, config: TrainConfig) -> list[Model]:

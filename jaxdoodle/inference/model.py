@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Stroke
 
 
-#: What is added to the energy score of a drawing without the frame, line or loop around it before it is compared with
-#: that of all the ink: in a model of characters, which have none, and in any other.
-CLEANED_CHARACTERS, CLEANED = 3.0, -0.5
+#: Of the ways to see a picture, each counts by ``exp(EVIDENCE * energy)``: at 1 logits would be believed in full, which
+#: are too sure of what looks like no class. A way that leaves ink out is preferred by so much energy where the classes
+#: are characters, which have no frames, lines and loops around them; of other drawings they may be parts.
+EVIDENCE, PREFER_LESS_OF_CHARACTERS, PREFER_LESS = 0.4, 3.0, -0.5
+#: Where the ways to see a picture lead to different answers, one of them has this probability or there is none.
+LEAST_AGREED = 0.5
 
 
 class Model:
@@ -245,15 +248,19 @@ class Model:
         return score, PagePrediction(tuple(Row(tuple(found[i] for i in row)) for row in rows if row), content)
 
     def _choose(self, readings: Sequence[Preprocessed], logits: NDArray[np.float32]) -> Prediction:
-        """The answer to the reading of a picture that looks most like a class."""
-        scores = energy(logits)
-        handicap = CLEANED_CHARACTERS if self.reads_characters else CLEANED
-        best = int(np.argmax(scores + [handicap * bool(one.removed) for one in readings]))
-        shares = self.probabilities(logits[best : best + 1])[0].tolist()
+        """The answer to a picture by all the ways to see it: ``P(class) = sum over ways of P(way) P(class | way)``."""
+        scores, given = energy(logits), self.probabilities(logits)
+        less = PREFER_LESS_OF_CHARACTERS if self.reads_characters else PREFER_LESS
+        weights = np.exp(EVIDENCE * (scores - scores.max() + [less * bool(one.removed) for one in readings]))
+        best, shares = int(weights.argmax()), weights @ given / weights.sum()
+        probabilities = dict(zip(self.classes, shares.tolist(), strict=True))
         reason = None
         if self.abstains(logits[best : best + 1])[0]:
             reason = f"it scores {scores[best]:.2f}, below {self._file.abstain_below:.2f}"
-        return Prediction(dict(zip(self.classes, shares, strict=True)), reason, readings[best])
+        elif len(readings) > 1 and shares.max() < LEAST_AGREED:
+            removed = next(one.removed[-1] for one in readings[::-1] if one.removed)
+            reason = f"it looks like one class with what is around it, like another without ({removed})"
+        return Prediction(probabilities, reason, readings[best])
 
 
 def _unpickled(data: bytes, layers: tuple[type, ...]) -> Model:

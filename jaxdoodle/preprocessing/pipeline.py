@@ -33,6 +33,9 @@ MAX_SIDE = 1024
 #: Stroke widths between these multiples of the expected one are kept: the training images vary as much.
 STROKE_WIDTH_TOLERANCE = (0.75, 1.2)
 
+#: Bitmaps that differ by less than this in the mean, of 255, are the same to a network.
+SAME_BITMAP = 2.0
+
 #: Weights of red, green and blue in gray (ITU-R BT.601), as Pillow has them.
 LUMA = (0.299, 0.587, 0.114)
 
@@ -132,17 +135,24 @@ def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Prepr
     steps.append(("picture", pixels))
     if preprocessing.as_is:
         return _as_is(pixels, reduced, preprocessing, steps)
-    found, rejected = [], None
+    found: list[Preprocessed] = []
+    rejected = None
     bitmap = pixels.shape[:2] == preprocessing.image_shape[:2]
     for reading in readings_of(pixels, paper=not bitmap):
         try:
-            found.append(finished(reading, reduced, preprocessing))
+            one = finished(reading, reduced, preprocessing)
+            if not any(_same(one, other) for other in found):
+                found.append(one)
         except NoDrawingError as error:
             steps[:] = reading.steps
             rejected = rejected or error
     if not found:
         raise rejected or NoDrawingError("the picture is blank.")
     return replace(found[0], alternatives=tuple(found[1:]))
+
+
+def _same(one: Preprocessed, other: Preprocessed) -> bool:
+    return bool(np.abs(one.bitmap.astype(np.float32) - other.bitmap).mean() < SAME_BITMAP)
 
 
 def finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Preprocessed:

@@ -15,6 +15,7 @@ from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import ModelSpec, Softmax
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.pipeline import preprocess
 
 CLASSES = ("upright", "level", "slanted")
 PICTURES = {
@@ -259,3 +260,23 @@ def test_reading_a_spec_does_not_import_numpy():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(ImportError):
         from jaxdoodle.inference import Nothing  # noqa: F401
+
+
+def _two_ways(a, b):
+    """A picture of which one way to see it looks like class ``a``, and another, with less ink, like class ``b``."""
+    prepared = [preprocess(PICTURES[name], MNIST) for name in (a, b)]
+    return dataclasses.replace(prepared[0], alternatives=(dataclasses.replace(prepared[1], removed=("a frame",)),))
+
+
+def test_two_ways_to_see_a_picture_that_agree_are_as_sure_as_one_and_two_that_differ_are_less_sure():
+    one = MODEL.predict(PICTURES["level"]).probabilities["level"]
+    agreed, differing = (MODEL._answer([_two_ways(name, "level")])[0] for name in ("level", "upright"))
+    assert not agreed.abstained and agreed.label == "level" and agreed.probabilities["level"] == pytest.approx(one)
+    assert differing.top(1)[0][1] < 0.9 * one and sum(differing.probabilities.values()) == pytest.approx(1)
+    assert differing.preprocessed.bitmap.shape == (28, 28)
+
+
+def test_no_class_is_answered_where_none_is_likely_over_all_ways(monkeypatch):
+    monkeypatch.setattr("jaxdoodle.inference.model.LEAST_AGREED", 0.99)
+    found = MODEL._answer([_two_ways("upright", "level")])[0]
+    assert found.abstained and "a frame" in found.reason

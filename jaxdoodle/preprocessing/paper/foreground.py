@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.paper.regions import regions
-from jaxdoodle.preprocessing.resample import box_of, resample, shrink
+from jaxdoodle.preprocessing.paper.regions import regions, thicker
+from jaxdoodle.preprocessing.resample import box_of, shrink
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
 #: Least difference from the background that counts as ink; black and white differ by 1.
@@ -21,6 +21,14 @@ MIN_INK = 0.1
 #: Where ink covers more than this fraction of the picture, and all else is lines finer than this fraction of its longer
 #: side, the picture was cut to a drawing whose outline is its border: ink and background are exchanged.
 FRAME_COVERAGE, FRAME_STROKE_WIDTH = 0.6, 0.06
+#: Ink on this fraction of the picture's edge may be no drawing.
+EDGE_INK = 0.04
+#: Ink of this strength is strong; there may be this fraction as much of paler ink away from it without a doubt.
+STRONG, PALE_PART = 0.55, 0.1
+#: Opaque pixels that fill this fraction of their box are a page, or this fraction of the picture: one erased in places.
+FILLED, FILLED_WITH_HOLES = 0.9, 0.75
+#: Opaque pixels as light as this were erased with white, if there are others as well.
+WHITE, WHITE_PART = 0.9, 0.98
 #: The background is unevenly lit if this fraction of the border's pixels differs from its median, but less than ink.
 UNEVEN_BORDER_FRACTION = 0.15
 #: In uneven light: fractions of the median strength of the ink that become 0 and 1.
@@ -65,9 +73,7 @@ def foreground_of(pixels: NDArray[np.float32]) -> Foreground:
             solid = alpha > 0.5
             if not solid.any():
                 raise NoDrawingError("the picture is blank: all of it is transparent.")
-            top, left, bottom, right = map(int, box_of(solid.astype(np.float32)))
-            filled = solid[top:bottom, left:right].mean() > 0.9
-            if not (filled and np.ptp(colors[solid], axis=0).max() > 0.25):
+            if not _is_page(colors, solid):
                 return Foreground(_leveled(alpha), "transparent")
             page = _median(colors[solid])
             colors = page + (colors - page) * alpha[..., None]
@@ -83,6 +89,53 @@ def foreground_of(pixels: NDArray[np.float32]) -> Foreground:
     if framed and width_by_outline(1 - ink) < FRAME_STROKE_WIDTH * max(ink.shape):
         return Foreground(1 - ink, "dark" if background.mean() > drawn.mean() else "light")
     return Foreground(ink, "light" if background.mean() > drawn.mean() else "dark")
+
+
+def _is_page(colors: NDArray[np.float32], solid: NDArray[np.bool_]) -> bool:
+    """Whether the opaque pixels are a page with something drawn on it: of more than one color, they fill their box."""
+    top, left, bottom, right = map(int, box_of(solid.astype(np.float32)))
+    filled = solid[top:bottom, left:right].mean() > FILLED or solid.mean() > FILLED_WITH_HOLES
+    return bool(filled and np.ptp(colors[solid], axis=0).max() > 0.25)
+
+
+def erased(pixels: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """A transparent picture over white, where some of what is opaque is white: erased with white. Else ``None``."""
+    if pixels.shape[2] != 4:
+        return None
+    colors, alpha = pixels[..., :3], pixels[..., 3:]
+    solid = alpha[..., 0] > 0.5
+    if solid.all() or not solid.any() or _is_page(colors, solid):
+        return None
+    white = solid & (colors.min(axis=2) > WHITE)
+    if not white.any() or white.sum() > WHITE_PART * solid.sum():
+        return None
+    return 1 + (colors - 1) * alpha
+
+
+def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[str, Foreground]]:
+    """Other ways to tell ink from background than the first ``found``, with what they leave out.
+
+    Ink at the picture's edge may be a shadow, a desk, the page's edge; pale ink away from strong ink may be a stain, a
+    highlighter, a watermark, the back of the page.
+    """
+    gray = pixels[..., :3].mean(axis=2)
+    if not found.uneven and found.background != "transparent" and at_edge(found.ink) > EDGE_INK:
+        try:
+            yield "shadow", _unevenly_lit(gray)
+        except NoDrawingError:
+            pass
+    ink = found.ink
+    if pixels.shape[2] == 3:  # pale is what is nearly as bright as the background, in whatever color
+        ink = np.minimum(ink, _leveled(np.abs(gray - float(_median(gray[_border(gray.shape)][:, None])[0]))))
+    strong = ink > STRONG
+    pale = (found.ink > MIN_INK) & ~thicker(strong, 2)
+    if strong.any() and pale.sum() > PALE_PART * strong.sum():
+        yield "pale ink", replace(found, ink=np.clip((ink - STRONG) / (1 - STRONG), 0, 1).astype(np.float32))
+
+
+def at_edge(ink: NDArray[np.float32]) -> float:
+    """The fraction of the picture's outermost pixels that have ink."""
+    return float((ink[_border(ink.shape)] > MIN_INK).mean())
 
 
 def _border(shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -108,17 +161,16 @@ def _leveled(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 def _unevenly_lit(gray: NDArray[np.float32]) -> Foreground:
     """The ink where gradients, shadows and noise lie over the background.
 
-    The background under a line is as bright as the brightest cell nearby (morphological closing).
+    The background under a line is as bright as the brightest spot nearby (morphological closing).
     """
     step = -(-max(gray.shape) // LIGHT_CELLS)
     coarse = shrink(gray[..., None], step)[..., 0]
-    relief = coarse - _filtered(np.add.reduce, coarse) / (2 * LIGHT_RADIUS + 1) ** 2
+    cells = 2 * LIGHT_RADIUS + 1
+    relief = coarse - _sums(coarse, cells) / cells**2
     dark = (relief**3).sum() > 0  # a few spots far brighter than their surroundings: chalk on a board
     if dark:
-        gray, coarse = 1 - gray, 1 - coarse
-    light = _filtered(np.minimum.reduce, _filtered(np.maximum.reduce, coarse))
-    rows, columns = gray.shape
-    light = resample(np.pad(light, 1, mode="edge"), step, (1.0, 1.0), (rows, columns))
+        gray = 1 - gray
+    light = closed(gray, cells * step | 1)
     ink: NDArray[np.float32] = np.clip(1 - gray / np.maximum(light, 1e-3), 0, 1)
     if ink.max() < MIN_CONTRAST:
         raise NoDrawingError(f"the picture is blank: nothing is darker than its surroundings by {MIN_CONTRAST} of 1.")
@@ -137,11 +189,29 @@ def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where((edge & (areas < areas.max() / 2))[region], np.float32(0), ink)
 
 
-def _filtered(reduce: Callable[..., Any], image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each pixel the sum, maximum or minimum of the square of ``2 * LIGHT_RADIUS + 1`` pixels around it."""
-    for axis in (0, 1):
-        padded = np.pad(image, [(LIGHT_RADIUS, LIGHT_RADIUS) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        image = reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * LIGHT_RADIUS + 1, axis=axis), axis=2)
+def closed(gray: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """The picture (h, w) with what is darker and narrower than ``side`` pixels as bright as what is around it."""
+    return _filtered(np.minimum, _filtered(np.maximum, gray, side), side)
+
+
+def _filtered(better: np.ufunc, image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Each pixel the maximum or minimum of the square of ``side`` pixels, an odd number, around it."""
+    for _ in range(2):
+        image = np.pad(image, ((side // 2, side // 2), (0, 0)), mode="edge")
+        have = 1
+        while have < side:  # of up to twice as many rows in each round
+            more = min(have, side - have)
+            image = better(image[:-more], image[more:])
+            have += more
+        image = image.T
+    return image
+
+
+def _sums(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Each pixel the sum of the square of ``side`` pixels, an odd number, around it."""
+    for _ in range(2):
+        total = np.cumsum(np.pad(image, ((side // 2 + 1, side // 2), (0, 0)), mode="edge"), axis=0)
+        image = (total[side:] - total[:-side]).T
     return image
 
 

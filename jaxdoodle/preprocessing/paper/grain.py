@@ -7,7 +7,7 @@ import numpy as np
 from jaxdoodle.core.types import NDArray
 
 #: Standard deviations of the smoothing that are tried in turn, in pixels.
-RADII = (0.8, 1.6, 3.0)
+RADII = (0.8, 1.6, 3.0, 5.0)
 #: Standard deviation of grain, of 1, and how many times as strong as what smoothing leaves of it a drawing is.
 LEAST_GRAIN, CLEAR = 0.008, 7.0
 

@@ -10,18 +10,25 @@ import numpy as np
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.paper.foreground import MIN_INK, Foreground, foreground_of, full_strength, without_specks
+from jaxdoodle.preprocessing.paper.foreground import (
+    MIN_INK,
+    Foreground,
+    erased,
+    foreground_of,
+    full_strength,
+    others_of,
+    without_specks,
+)
 from jaxdoodle.preprocessing.paper.grain import RADII, smoothed, stands_out
 from jaxdoodle.preprocessing.paper.rejection import is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
-from jaxdoodle.preprocessing.paper.surroundings import without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, groups_of, without_surroundings
 
 #: So many lines from edge to edge are the paper's, whatever is drawn.
 PARALLEL = 3
 #: What is smoothed has lines of at most this length in its longer sides; so many ways to smooth are told.
-FEW_LINES, SMOOTHINGS = 8.0, 2
-
+FEW_LINES, SMOOTHINGS = 8.0, 3
 Steps = tuple[tuple[str, Any], ...]
 
 
@@ -61,7 +68,11 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     """
     steps: Steps = (("picture", pixels),)
     if not paper:
-        return [_read(pixels, steps)]
+        return [_read(foreground_of(pixels), steps)]
+    white = erased(pixels)
+    if white is not None:
+        step = ("on white", white)
+        return [*_cleaned(pixels, steps), *(_less(one, "what was erased") for one in _cleaned(white, (*steps, step)))]
     sheet = sheet_of(pixels)
     if sheet is None:
         return _cleaned(pixels, steps)
@@ -73,8 +84,7 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     return found if whole else [*_cleaned(pixels, steps), *(_less(one, "what is beyond the sheet") for one in found)]
 
 
-def _read(pixels: NDArray[np.float32], steps: Steps) -> Reading:
-    found = foreground_of(pixels)
+def _read(found: Foreground, steps: Steps) -> Reading:
     name = "ink, light evened out" if found.uneven else f"ink on {found.background}"
     ink = np.where(found.ink < MIN_INK, np.float32(0), found.ink)
     return _tidied(Reading(ink, found, 0, steps), name, ink)
@@ -92,17 +102,27 @@ def _tidied(reading: Reading, name: str, ink: NDArray[np.float32]) -> Reading:
 
 def _cleaned(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
     """The ink of a picture, and what is left of it without lines, grain and surroundings."""
-    reading = _read(pixels, before)
+    first = foreground_of(pixels)
+    readings = _bared(pixels, _read(first, before))
+    for name, found in others_of(pixels, first):
+        if found.ink.any():
+            readings += [_less(one, name) for one in _bared(pixels, _read(found, before))]
+    return readings
+
+
+def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
+    """A reading without lines, grain and surroundings: ever less of it."""
     found = _unruled(reading)
     readings = [found] if not found.removed else [reading, found]
+    bases = [found]
     if is_busy(found.ink, found.found.uneven):
-        readings = _smooth(pixels, before)
-        if not readings:
-            return [reading]
-    last = readings[-1]
-    for name, ink in without_surroundings(last.ink):
-        last = _less(_tidied(last, name, ink), name)
-        readings.append(last)
+        smooth = _smooth(pixels, reading.steps[:-1])
+        readings, bases = [*smooth, *readings], [*smooth[-1:], found]
+    for last in bases:
+        for name, ink in without_surroundings(last.ink):
+            last = _less(_tidied(last, name, ink), name)
+            readings.append(last)
+        readings += [_less(_tidied(last, ALONE, ink), ALONE) for ink in groups_of(last.ink)]
     return readings
 
 
@@ -111,7 +131,7 @@ def _smooth(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
     readings: list[Reading] = []
     for radius in RADII:
         part = smoothed(pixels, radius)
-        reading = _unruled(_read(part, (*before, (f"smoothed by {radius:g} px", part))))
+        reading = _unruled(_read(foreground_of(part), (*before, (f"smoothed by {radius:g} px", part))))
         if readings or not is_busy(reading.ink, reading.found.uneven, FEW_LINES):
             if stands_out(pixels, part, reading.ink, radius):
                 readings.append(reading)

@@ -25,16 +25,29 @@ GAP = 0.03
 FILLED, CONVEX = 0.55, 0.93
 #: An underline is so many times as long as high, and as long as this fraction of what stands on it.
 FLAT, UNDERLINE_LENGTH = 6.0, 0.6
+#: Length of ``Parts.areas`` where there is nothing but one region and the background.
+ONE_REGION = 2
+#: A dot is so long, where the largest region is 1; so many of them are a pattern of the paper.
+DOT, MANY_DOTS = 0.2, 8
+#: Regions belong together where they are within twice this fraction of the longest one's side. A group is as large as
+#: this fraction of the largest to be looked at, and so many are.
+NEAR, GROUP, MOST_GROUPS = 0.1, 0.4, 3
+
+#: The name of the step that leaves one of several groups.
+ALONE = "standing alone"
 
 
 def without_surroundings(ink: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """The ink (h, w) with ever less around the drawing: the name of each step, and the ink after it."""
+    parts = parts_of(ink, CELLS, LEAST_INK)
     for name, find in STEPS:
-        parts = parts_of(ink, CELLS, LEAST_INK)
+        if len(parts.areas) <= ONE_REGION:
+            return
         kept = find(parts)
-        if kept is not None and 0 < np.count_nonzero(kept):
+        if kept is not None and kept.any():
             ink = only(ink, parts, kept)
             yield name, ink
+            parts = parts_of(ink, CELLS, LEAST_INK)
 
 
 def only(ink: NDArray[np.float32], parts: Parts, kept: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -149,4 +162,44 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
     return kept if kept.sum() < len(kept) - 1 else None
 
 
-STEPS = (("inside the page", _inside), ("in the frame", _in_frame), ("above the line", _above_line))
+def groups_of(ink: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Each group of regions near to one another, largest first, where there is more than one: words, arrows, logos.
+
+    Small groups are left out: none of them is the drawing.
+    """
+    parts = parts_of(ink, CELLS, LEAST_INK)
+    if len(parts.areas) <= ONE_REGION:
+        return []
+    inked = parts.number > 0
+    group = labeled(thicker(inked, max(1, round(NEAR * int(parts.sides[1:].max(initial=0))))))
+    of_part = np.zeros(len(parts.areas), np.intp)
+    of_part[parts.number[inked]] = group[inked]
+    if of_part.max() < 2:
+        return []
+    sides = {}
+    for one in range(1, int(of_part.max()) + 1):
+        top, left, bottom, right = _box(parts, of_part == one)
+        sides[one] = float(np.hypot(bottom - top, right - left))
+    largest = sorted(sides, key=lambda one: -sides[one])[:MOST_GROUPS]
+    return [only(ink, parts, of_part == one) for one in largest if sides[one] > GROUP * sides[largest[0]]]
+
+
+def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:
+    """What is no small region beside the large ones; where small ones are many, no small one at all."""
+    small = parts.sides < DOT * parts.sides[1:].max(initial=0)
+    small[0] = False
+    kept = ~small
+    kept[0] = False
+    if np.count_nonzero(small) < MANY_DOTS:
+        top, left, bottom, right = _box(parts, kept)
+        box = parts.boxes.T
+        kept |= small & (box[0] < bottom) & (box[1] < right) & (box[2] > top) & (box[3] > left)
+    return kept if np.count_nonzero(kept) < len(kept) - 1 else None
+
+
+STEPS = (
+    ("inside the page", _inside),
+    ("in the frame", _in_frame),
+    ("above the line", _above_line),
+    ("without dots", _without_dots),
+)

@@ -19,7 +19,7 @@ from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
-from jaxdoodle.preprocessing.paper.surroundings import STEPS, only, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
 from jaxdoodle.preprocessing.several.order import rows_of
@@ -103,7 +103,7 @@ def _of_strokes(drawing: Drawing, preprocessing: Preprocessing, loose: bool) -> 
 
 
 def _of_picture(content: tuple[NDArray[np.float32], int], preprocessing: Preprocessing, loose: bool) -> Iterator[Found]:
-    names, before = {name for name, _ in STEPS}, None
+    names, before = {ALONE, *(name for name, _ in STEPS)}, None
     for reading in readings_of(content[0]):
         parts = parts_of(reading.ink, CELLS, LEAST_INK)
         if names & set(reading.removed):  # what surrounds several drawings is told by their number

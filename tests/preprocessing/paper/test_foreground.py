@@ -6,6 +6,7 @@ from PIL import Image
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.pipeline import preprocess
 from tests.fixtures.pictures import CONFIGS, drawing, saved
 
@@ -54,3 +55,37 @@ def test_a_picture_in_which_nothing_is_like_its_border_is_refused():
     border = np.array([[0, 255, 0], [255, 0, 0], [0, 0, 255]], np.uint8)  # its median color, black, is none of them
     with pytest.raises(InputError, match="full|blank"):
         preprocess(border[np.arange(60 * 60) % 3].reshape(60, 60, 3), MNIST)
+
+
+def _readings(page):
+    return [(one.removed, one.ink > 0.5) for one in readings_of(page.astype(np.float32))]
+
+
+def _is_read(page, ink):
+    """Whether one of the ways to see the page shows nothing but the ink."""
+    return any(np.logical_xor(found, ink).sum() < 0.15 * ink.sum() for _, found in _readings(page))
+
+
+INK = drawing(140, 90, (60, 70), 8)[:240, :240] > 127
+
+
+def test_what_was_erased_with_white_or_to_transparent_is_no_ink():
+    black, stripe = np.zeros((*INK.shape, 3)), np.zeros_like(INK)
+    stripe[10:24, 10:200] = True
+    assert _is_read(np.dstack([black + (stripe & ~INK)[..., None], INK | stripe]), INK)
+    assert _is_read(np.dstack([black + ~INK[..., None], ~stripe | INK]), INK)
+
+
+@pytest.mark.parametrize("soft", [1, 40])
+def test_a_shadow_over_a_part_of_the_page_is_no_ink(soft):
+    y, x = np.mgrid[: INK.shape[0], : INK.shape[1]]
+    shadow = 1 - 0.7 / (1 + np.exp(-np.clip((x + 0.6 * y - 230) / soft, -30, 30)))
+    assert _is_read((np.where(INK, 0.1, 1) * shadow)[..., None], INK)
+
+
+def test_a_highlighter_and_a_faint_drawing_behind_are_left_out_of_a_reading():
+    page = np.where(INK[..., None], 0.1, np.ones((*INK.shape, 3)))
+    yellow = page.copy()
+    yellow[80:150] *= (1, 0.95, 0.3)
+    assert _is_read(yellow, INK)
+    assert _is_read(np.where(INK[..., None], page, 1 - 0.2 * INK[:, ::-1, None]), INK)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.preprocessing.paper.surroundings import without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import groups_of, without_surroundings
 
 Y, X = np.mgrid[:160, :160]
 SEVEN = np.zeros((160, 160), bool)
@@ -29,3 +29,19 @@ def test_a_drawing_with_nothing_around_it_is_left_alone():
     face = (abs(np.hypot(X - 80, Y - 80) - 40) < 3) | (np.hypot(X - 70, Y - 70) < 4) | (np.hypot(X - 90, Y - 70) < 4)
     for drawing in (SEVEN, AROUND["loop"], AROUND["frame"], face):
         assert not list(without_surroundings(drawing.astype(np.float32)))
+
+
+def test_many_dots_go_and_a_few_only_beside_the_drawing():
+    grid = (X % 16 == 8) & (Y % 16 == 8)
+    (step,) = without_surroundings((SEVEN | grid).astype(np.float32))
+    assert step[0] == "without dots" and (step[1] > 0).sum() < 1.1 * SEVEN.sum()
+    within, beside = (np.hypot(X - x, Y - 80) < 3 for x in (65, 150))
+    assert not list(without_surroundings((SEVEN | within).astype(np.float32)))
+    assert len(list(without_surroundings((SEVEN | beside).astype(np.float32)))) == 1
+
+
+def test_each_of_several_groups_is_given_alone():
+    other = np.roll(SEVEN, -58, axis=1)
+    found = groups_of((SEVEN | other).astype(np.float32))
+    assert {(ink > 0).tobytes() for ink in found} == {SEVEN.tobytes(), other.tobytes()}
+    assert groups_of(SEVEN.astype(np.float32)) == []
