@@ -109,7 +109,8 @@ def fit(
     plan, weights = make_plan(config, train, products_per_image(spec)), class_weights(config.class_weights, train)
     length = {"steps": plan.steps, "steps_per_epoch": plan.steps_per_epoch}
     optimizer = optimizer or make_optimizer(config, **length, schedule=schedule)
-    layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=isinstance(train.images, Bitmaps))
+    on_disk = isinstance(train.images, Bitmaps)
+    layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=on_disk, freeze=config.freeze)
     _refuse_outliers(outliers, spec, config)
     refuse_unfit(teacher, train)
     constants = Constants(

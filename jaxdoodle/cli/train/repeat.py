@@ -16,6 +16,7 @@ from jaxdoodle.cli.train import run_folder
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.data.catalog import NAMES
+from jaxdoodle.training.config import TrainConfig
 
 __all__ = ["expand", "is_exact", "options_of", "read_record"]
 __all__ += ["refuse_beside_resume", "refuse_difference", "source_of"]
@@ -42,6 +43,8 @@ PATHS = {
     "init": (),
     "teacher": (),
 }
+#: Options that the records of older runs lack, where what those runs did is no longer the default.
+BEFORE = {"keep": "best", "outliers": 0.0}
 
 
 def expand(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
@@ -107,12 +110,13 @@ def refuse_difference(path: Path, before: Record, config: Mapping[str, Any], dat
       config: As a record holds it: how the run would train.
       data: As a record holds it: what it would train on.
     """
-    for what, old, new in (("config", before.config, config), ("data", before.data, to_json(data))):
+    default = TrainConfig()
+    for what, old, new in (("config", BEFORE | before.config, config), ("data", before.data, to_json(data))):
         if extra := [name for name in old if name not in new]:
             raise InputError(f"{path}: {what} has the unknown key {extra[0]!r}{did_you_mean(extra[0], new)}")
         for name, value in new.items():
-            if old.get(name) != value:
-                found = f"is {_short(old.get(name))}, and by its options {_short(value)}"
+            if (once := old.get(name, getattr(default, name, None))) != value:
+                found = f"is {_short(once)}, and by its options {_short(value)}"
                 raise InputError(f"{path}: {name} of its {what} {found}; no exact repetition is possible.")
 
 
@@ -126,7 +130,7 @@ def _values(path: Path) -> tuple[str, Mapping[str, Any]]:
         if not record.options:
             how = f"was run as: {record.command}" if record.command else "comes from a program"
             raise InputError(f"{path}: has no 'options', so it is of no run of this command; it {how}.")
-        return "options", record.options
+        return "options", {name: BEFORE[name] for name in BEFORE.keys() - record.config} | record.options
     try:
         return "file", tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

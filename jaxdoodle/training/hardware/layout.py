@@ -46,11 +46,13 @@ class Layout:
       devices: Number of devices.
       splits: The parameters that they share; ``()``: they share the batch.
       shares_images: Whether each device holds its own share of a chunk's images, or all of them.
+      frozen: Number of layers, from the first on, of which the optimizer holds nothing.
     """
 
     devices: int = 1
     splits: tuple[Split, ...] = ()
     shares_images: bool = False
+    frozen: int = 0
 
     @property
     def batch_shares(self) -> int:
@@ -81,14 +83,15 @@ class Layout:
         """Where each array of a training state is: one that belongs to a split parameter is cut as it is.
 
         Args:
-          state: A tree that holds trees like the parameters, as optimizers make them.
+          state: A ``TrainState``, whose ``opt_state`` holds trees like the parameters of the layers not frozen.
 
         Returns:
           A sharding for each array.
         """
-        splits: dict[Any, Split] = {(split.layer, split.name): split for split in self.splits}
 
         def sharding(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
+            skipped = self.frozen if getattr(path[0], "name", "") == "opt_state" else 0
+            splits: dict[Any, Split] = {(split.layer - skipped, split.name): split for split in self.splits}
             split = splits.get(tuple(getattr(key, "idx", getattr(key, "key", None)) for key in path[-2:]))
             axes = split.axes if split and np.shape(leaf) == split.shape else ()
             return NamedSharding(self.mesh, PartitionSpec(*axes))
@@ -138,7 +141,7 @@ class Layout:
         return jax.make_array_from_callback(shape, self.images, lambda index: read(index[0] if index else slice(None)))
 
 
-def choose_layout(spec: ModelSpec, batch_size: int, devices: int, *, on_disk: bool = False) -> Layout:
+def choose_layout(spec: ModelSpec, batch_size: int, devices: int, *, on_disk: bool = False, freeze: int = 0) -> Layout:
     """The layout by which devices send each other least: a sum costs them more than the products that they share.
 
     Sharing the batch, they sum a gradient for each parameter. Sharing units, they sum the outputs of every pair for
@@ -150,6 +153,7 @@ def choose_layout(spec: ModelSpec, batch_size: int, devices: int, *, on_disk: bo
       batch_size: Number of images of a step.
       devices: Number of devices.
       on_disk: Whether the images are.
+      freeze: Number of layers, from the first on, that are held fixed.
 
     Returns:
       The layout.
@@ -163,7 +167,8 @@ def choose_layout(spec: ModelSpec, batch_size: int, devices: int, *, on_disk: bo
     cuts: list[tuple[int, str, tuple[str | None, ...]]] = [(column, "w", (None, MODEL)) for column, _ in pairs]
     cuts += [(column, "b", (MODEL,)) for column, _ in pairs] + [(row, "w", (MODEL, None)) for _, row in pairs]
     shapes = [layer.param_shapes(shape) for layer, shape in zip(spec.layers, spec.shapes[:-1], strict=True)]
-    return Layout(devices, tuple(Split(layer, name, shapes[layer][name], axes) for layer, name, axes in cuts))
+    splits = tuple(Split(layer, name, shapes[layer][name], axes) for layer, name, axes in cuts)
+    return Layout(devices, splits, frozen=freeze)
 
 
 def split_pairs(spec: ModelSpec, devices: int) -> tuple[tuple[int, int], ...]:

@@ -89,6 +89,20 @@ def test_a_record_that_was_edited_or_whose_data_changed_is_refused(message, firs
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
+def test_a_record_from_before_a_field_was_there_repeats_its_run(first, tmp_path, monkeypatch):
+    """Such a run kept the best epoch and showed no outliers; later fields stood at their defaults."""
+
+    def of_old(record):
+        for name in ("keep", "outliers", "class_weights", "freeze", "patience"):
+            record["config"].pop(name)
+
+    old, found = edited(first, tmp_path / "record.json", of_old), []
+    monkeypatch.setattr("jaxdoodle.run.train_model", lambda *given, **named: found.append(given[2]) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train("--config", old, "--out", tmp_path / "out")
+    assert (found[0].keep, found[0].outliers) == ("best", 0.0) and found[0].epochs == 2
+
+
 def test_a_config_that_is_not_there_is_one_line(tmp_path, capsys):
     assert train("--config", tmp_path / "none.toml") == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -18,19 +18,23 @@ from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.training.hardware import devices as parallel
 from jaxdoodle.training import TrainConfig, loop
+from jaxdoodle.training.steps import outliers
 
 parallel.use_cpu_devices(2)
+outliers.OVER = outliers.HALVES = 0.0
+loop.collect = lambda train, *given: np.full((4, 28, 28, 1), 200, np.uint8)  # turned, they are what they were
 spec = ModelSpec((Conv2D(3, 3), ReLU(), MaxPool2D(), Flatten(), Dense(32), ReLU(), Dense(4)), (28, 28, 1))
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (25, 28, 28, 1), dtype=np.uint8)
 data = Dataset("noise", images, rng.integers(0, 4, 25).astype(np.int32), tuple("abcd"))
 
 
-def fit(data, devices, batch_size, epochs, spec=spec):
+def fit(data, devices, batch_size, epochs, spec=spec, params=None, **options):
     config = TrainConfig(
-        epochs=epochs, batch_size=batch_size, optimizer="sgd", learning_rate=0.1, schedule="constant", devices=devices
+        epochs=epochs, batch_size=batch_size, optimizer="sgd", learning_rate=0.1, schedule="constant", devices=devices,
+        **options,
     )
-    return loop.fit(spec, data, None, config)
+    return loop.fit(spec, data, None, config, params=params)
 
 
 def leaves(fit):
@@ -43,7 +47,13 @@ rest = fit(data, 2, 10, 2)
 noisy = [fit(even, 2, 6, 1, ModelSpec((Flatten(), BatchNorm(), Dropout(0.5), Dense(4)), (28, 28, 1))) for _ in range(2)]
 normalized = ModelSpec((Flatten(), BatchNorm(), Dense(4)), (28, 28, 1))
 means = [fit(even, devices, 24, 1, normalized).params[1]["mean"].tolist() for devices in (1, 2)]
+other = ModelSpec((*spec.layers[:-1], Dense(7)), (28, 28, 1))
+start = fit(Dataset("noise", images, data.labels, tuple("abcdefg")), 1, 25, 1, other).params
+tuned = [fit(even, devices, 12, 2, params=start, freeze=3, outliers=0.5) for devices in (1, 2)]
 print(json.dumps({
+    "start": [np.asarray(leaf).tolist() for p in start for leaf in p.values()],
+    "tuned": [leaves(one) for one in tuned],
+    "tuned losses": [one.step_losses for one in tuned],
     "means": means,
     "params": [leaves(one) for one in whole],
     "losses": [one.step_losses for one in whole],
@@ -70,6 +80,14 @@ def test_two_devices_train_the_network_that_one_trains(found):
     for one_device, two_devices in zip(one, two, strict=True):
         np.testing.assert_allclose(one_device, two_devices, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(*found["losses"], rtol=1e-5)
+
+
+def test_two_devices_fine_tune_with_frozen_layers_and_outliers_as_one_does(found):
+    one, two = found["tuned"]
+    assert two[:2] == found["start"][:2] and two[2] != found["start"][2]  # the convolution is frozen
+    for one_device, two_devices in zip(one, two, strict=True):
+        np.testing.assert_allclose(one_device, two_devices, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(*found["tuned losses"], rtol=1e-5)
 
 
 def test_the_right_answers_of_all_devices_are_counted(found):

@@ -21,23 +21,29 @@ from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec, ReLU, Tanh
 from jaxdoodle.nn.penalties import L2
 from jaxdoodle.training import Augment, TrainConfig, loop
 from jaxdoodle.training.hardware import devices
-from jaxdoodle.training.hardware.layout import choose_layout
+from jaxdoodle.training.steps import outliers
 
+outliers.GENERATED = 32
 devices.use_cpu_devices(2)
 spec = ModelSpec((Flatten(), Dense(8), ReLU(), Dropout(0.3), Dense(6), Tanh(), Dense(4), Dense(3)), (28, 28, 1))
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (26, 28, 28, 1), dtype=np.uint8)
 data = Dataset("noise", images, rng.integers(0, 3, 26).astype(np.int32), tuple("abc"))
 everything = {
-    "augment": Augment(), "penalties": (L2(1e-3),), "clip_norm": 0.5, "ema_decay": 0.9, "optimizer": "adamw"
+    "augment": Augment(), "penalties": (L2(1e-3),), "clip_norm": 0.5, "ema_decay": 0.9, "optimizer": "adamw",
+    "outliers": 0.25,
 }
+tuned = {"freeze": 5, "optimizer": "momentum"}
+start = [{name: rng.normal(0, 0.1, shape) for name, shape in shapes.items()} for shapes in spec.param_shapes]
 found = {}
-for name, options in {"autodiff": {"gradients": "autodiff", "optimizer": "momentum"}, "hand": everything}.items():
+autodiff = {"gradients": "autodiff", "optimizer": "momentum"}
+for name, options in {"autodiff": autodiff, "hand": everything, "fine-tuned": tuned}.items():
     runs = []
     for count in (1, 2):
         states = []
         config = TrainConfig(epochs=2, batch_size=10, devices=count, **options)
-        result = loop.fit(spec, data, None, config, callbacks=[lambda number, state, metrics: states.append(state)])
+        note = [lambda number, state, metrics: states.append(state)]
+        result = loop.fit(spec, data, None, config, params=start if "freeze" in options else None, callbacks=note)
         runs.append([result.step_losses, [np.asarray(leaf).tolist() for p in result.params for leaf in p.values()]])
     moments = [leaf for leaf in jax.tree.leaves(states[-1].opt_state) if leaf.ndim == 2]
     held = sum(leaf.addressable_shards[0].data.size for leaf in moments) / sum(leaf.size for leaf in moments)
@@ -53,7 +59,7 @@ def found():
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name", ["hand", "autodiff"])
+@pytest.mark.parametrize("name", ["hand", "autodiff", "fine-tuned"])
 def test_devices_that_share_units_train_the_network_that_one_trains(found, name):
     (one_losses, one), (two_losses, two) = found[name]["runs"]
     np.testing.assert_allclose(two_losses, one_losses, rtol=1e-5)
@@ -62,7 +68,7 @@ def test_devices_that_share_units_train_the_network_that_one_trains(found, name)
 
 
 def test_each_device_holds_its_half_of_the_optimizer_state_of_split_weights(found):
-    assert found["hand"]["held"] == 1 / 2  # all weights are of a pair
+    assert found["hand"]["held"] == found["fine-tuned"]["held"] == 1 / 2  # all weights are of a pair
 
 
 def spec_of(*layers, shape=(28, 28, 1)):

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from experiments.speed import scaling
+from experiments.speed.scaling import points as scaling
 from jaxdoodle.core.record import Record
 
 

@@ -1,0 +1,1 @@
+"""How training scales: with what is trained, with processes, and with the ways to use two cores."""
