@@ -24,9 +24,10 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from experiments.speed import equality, inference, process
-from experiments.speed.machine import MEGABYTE, busy_cores, command
-from experiments.speed.process import Ended
+from experiments.speed import equality, inference
+from experiments.speed.harness import process
+from experiments.speed.harness.machine import MEGABYTE, busy_cores, command
+from experiments.speed.harness.process import Ended
 from experiments.speed.runtimes import JAXDOODLE, RUNTIMES, applies
 from experiments.speed.workloads import WORKLOADS, load_data
 from jaxdoodle.core.errors import FailedError
@@ -109,7 +110,7 @@ def time_training(name: str, data_name: str, options: argparse.Namespace) -> Rec
             if one not in skipped:
                 with _or_skip(one, found, skipped):
                     workers[one] = process.start(
-                        "-m", "experiments.speed.worker", one, name, str(images), options.data_dir
+                        "-m", "experiments.speed.harness.worker", one, name, str(images), options.data_dir
                     )
                     found[one] = {**process.listen(workers[one]), "seconds": [], "loss": []}
         for number in range(options.rounds):

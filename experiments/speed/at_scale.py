@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.speed import process
-from experiments.speed.machine import MEGABYTE, command, peak_bytes
+from experiments.speed.harness import process
+from experiments.speed.harness.machine import MEGABYTE, command, peak_bytes
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import synthetic

@@ -16,8 +16,8 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from experiments.speed import process
-from experiments.speed.machine import MEGABYTE, command
+from experiments.speed.harness import process
+from experiments.speed.harness.machine import MEGABYTE, command
 from experiments.speed.scaling import points, processes, ways
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record

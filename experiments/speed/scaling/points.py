@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.speed.machine import MEGABYTE, peak_bytes
+from experiments.speed.harness.machine import MEGABYTE, peak_bytes
 from jaxdoodle.core.machine import cores
 from jaxdoodle.core.record import Record
 from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn

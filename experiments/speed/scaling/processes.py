@@ -14,8 +14,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.speed import process
-from experiments.speed.machine import command
+from experiments.speed.harness import process
+from experiments.speed.harness.machine import command
 from experiments.speed.scaling.points import on_disk
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record

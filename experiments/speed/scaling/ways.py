@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from experiments.speed import process
-from experiments.speed.machine import command
+from experiments.speed.harness import process
+from experiments.speed.harness.machine import command
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 from jaxdoodle.nn import Dense, Flatten, ModelSpec, ReLU, layer

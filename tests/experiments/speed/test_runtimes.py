@@ -13,17 +13,37 @@ KINDS = ("cpu", "gpu")
 
 @pytest.mark.usefixtures("as_users_run")
 @pytest.mark.parametrize("name", ["W1", "W2-32"])
-def test_jaxdoodle_trains(name):
+@pytest.mark.parametrize("runtime", ["jaxdoodle", "JAX, compiled epoch"])
+def test_runtimes_of_jax_train(runtime, name):
     workload = replace(WORKLOADS[name], batch_size=8)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 40).astype(np.int32)
     images = np.zeros((40, 28, 28, 1), np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[2 * label : 2 * label + 6] = 255
-    trainer = runtimes.RUNTIMES["jaxdoodle"][1](workload, images, labels)
+    trainer = runtimes.RUNTIMES[runtime][1](workload, images, labels)
     losses = [trainer.epoch() for _ in range(12)]
     assert losses[-1] < losses[0] / 2
     assert trainer.predict(images).shape == (40,)
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_a_compiled_epoch_without_the_library_does_the_same_work():
+    workload = replace(WORKLOADS["W1"], batch_size=16)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 28, 28, 1), np.uint8)
+    labels = rng.integers(0, 10, 40).astype(np.int32)
+    ours, bare = (runtimes.RUNTIMES[name][1](workload, images, labels) for name in ("jaxdoodle", "JAX, compiled epoch"))
+    np.testing.assert_allclose([ours.epoch(), ours.epoch()], [bare.epoch(), bare.epoch()], rtol=1e-4)
+
+
+def test_autocast_changes_the_loss_by_its_rounding_alone():
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (64, 28, 28, 1), np.uint8), np.arange(64, dtype=np.int32) % 10
+    names = "PyTorch", "PyTorch, bfloat16"
+    exact, rounded = (runtimes.RUNTIMES[name][1](WORKLOADS["W1"], images, labels).epoch() for name in names)
+    assert 0 < abs(exact - rounded) < 0.02 * exact
 
 
 def test_scikit_learn_is_not_asked_for_convolutions():

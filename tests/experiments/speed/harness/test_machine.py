@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import experiments
-from experiments.speed import machine
+from experiments.speed.harness import machine
 from jaxdoodle.core.record import Record
 
 RECORDS = sorted((Path(experiments.__file__).parent / "records" / "speed").glob("*.json"))
@@ -36,7 +36,7 @@ def test_committed_commands_name_no_place_of_a_machine(path, monkeypatch):
     assert words[:2] == ["python", "-m"] and machine.command(words[2]) == " ".join(words)
 
 
-PEAK = "from experiments.speed.machine import peak_bytes; print(peak_bytes())"
+PEAK = "from experiments.speed.harness.machine import peak_bytes; print(peak_bytes())"
 
 
 def test_the_peak_is_not_that_of_the_process_before():

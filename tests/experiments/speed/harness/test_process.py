@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.speed import process
+from experiments.speed.harness import process
 
 
 def test_a_process_that_runs_gives_what_it_prints_and_one_that_fails_says_why():

@@ -1,4 +1,4 @@
-"""One runtime on one workload in this process: ``python -m experiments.speed.worker RUNTIME WORKLOAD IMAGES DATA_DIR``.
+"""One runtime on one workload in this process: ``... worker RUNTIME WORKLOAD IMAGES DATA_DIR``.
 
 It prints a line of JSON when it is ready, and one for each line that it reads: ``round``, then ``end``. Where it fails,
 the last line on stderr says why.
@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-from experiments.speed.machine import peak_bytes
+from experiments.speed.harness.machine import peak_bytes
 from experiments.speed.runtimes import RUNTIMES
 from experiments.speed.workloads import WORKLOADS, load_data
 

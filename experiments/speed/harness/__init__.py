@@ -1,0 +1,1 @@
+"""Processes that are timed, and what a benchmark says of its machine."""
