@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,8 +34,15 @@ CLOSE = 5
 LARGEST = 10_000
 #: Accuracy that a penalty of 1 stands for while networks are told apart on few images.
 PENALTY = 0.02
-#: Fraction of images by which two networks must differ for the less usual one to be taken.
+#: By how many standard errors of the best, as numbers of wrong images scatter, others may stay behind it in right
+#: images and are told apart by their loss.
+NOISE = 2.0
+#: How much larger a loss may be than the least, as a part of it and in all, and the more usual inputs are taken.
 INDIFFERENCE = 1e-3
+#: Logits are compared at these multiples of what makes their mean distance to the highest 1.
+SHARPNESS = 2.0 ** np.arange(-3, 8)
+#: The score in place of one that is no number.
+LEAST = -1e30
 #: Accuracy below which an import is called doubtful; chance is one in the number of classes.
 DOUBTFUL = 0.5
 
@@ -124,14 +132,38 @@ def scaling_of(candidate: Candidate, inputs: Inputs) -> tuple[float, float, floa
     return (float(near) if abs(near - divisor) < 1e-6 * divisor else divisor), mean, std
 
 
-def predictions(candidate: Candidate, inputs: Inputs, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The class of each image by the network."""
+class Trial(NamedTuple):
+    """How good a network is with such inputs on some images.
+
+    Attributes:
+      correct: Images that it has right.
+      loss: Mean cross-entropy at the temperature that makes it least: it tells apart what has as many images right,
+        and a network that is shown all inputs larger gains nothing by it.
+      candidate: The network.
+      inputs: What it was shown.
+    """
+
+    correct: int
+    loss: float
+    candidate: Candidate
+    inputs: Inputs
+
+
+def outputs(candidate: Candidate, inputs: Inputs, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The score of each class for each image by the network: ``(n, classes)``."""
     images = recentered(images, candidate.spec.input_shape)
     if inputs.transposed:
         images = images.swapaxes(1, 2)
     logits = Network(candidate.spec, candidate.params, *scaling_of(candidate, inputs)).logits(images)
-    found = np.nan_to_num(logits, nan=-np.inf).argmax(axis=1)
-    return (found + 1) % logits.shape[1] if inputs.shifted else found
+    return np.roll(np.nan_to_num(logits, nan=LEAST, neginf=LEAST, posinf=-LEAST), int(inputs.shifted), axis=1)
+
+
+def least_loss(logits: NDArray[np.float32], labels: NDArray[Any]) -> float:
+    """The mean cross-entropy at the best of some temperatures."""
+    below = logits - logits.max(axis=1, keepdims=True).astype(np.float64)
+    sharper = (below / (np.abs(below).mean() or 1.0) * factor for factor in SHARPNESS)
+    rows = np.arange(len(labels))
+    return min(float((np.log(np.exp(one).sum(axis=1)) - one[rows, labels]).mean()) for one in sharper)
 
 
 def prove(
@@ -153,77 +185,95 @@ def prove(
     order = [given] if given else every
     variants = [replace(v, transposed=t) for t in (False, True) for v in order]
 
-    def affordable(pairs: float, most: int) -> int:
-        """Images that so many pairs of network and inputs can be measured on."""
-        return min(int(np.clip(WORK / (pairs * cost), FEWEST, most)), len(chosen))
+    def affordable(shown: Iterable[Candidate], most: int, ways: float = 1) -> int:
+        """Images that these networks can be measured on, each with so many kinds of inputs."""
+        return min(int(np.clip(WORK / (ways * sum(cost[id(one)] for one in shown)), FEWEST, most)), len(chosen))
 
-    def measure(pairs: Any, count: int) -> list[tuple[int, Candidate, Inputs]]:
+    def measure(pairs: Iterable[tuple[Candidate, Inputs]], count: int) -> list[Trial]:
+        """The best first."""
         part = np.sort(chosen[:count])
         images, labels = check.images[part], check.labels[part]
         found = []
         for candidate, inputs in pairs:
-            guess = predictions(candidate, inputs, images)
-            found.append((int((guess == labels).sum()), candidate, inputs))
+            logits = outputs(candidate, inputs, images)
+            ways = [(logits, inputs)]
             if may_shift and not inputs.shifted:
-                guess = (guess + 1) % candidate.spec.output_shape[0]
-                found.append((int((guess == labels).sum()), candidate, replace(inputs, shifted=True)))
-        return sorted(found, key=lambda item: item[1].penalty * PENALTY * len(labels) - item[0])
+                ways.append((np.roll(logits, 1, axis=1), replace(inputs, shifted=True)))
+            for scores, shown in ways:
+                right = int((scores.argmax(axis=1) == labels).sum())
+                found.append(Trial(right, least_loss(scores, labels), candidate, shown))
+        return in_order(found, len(labels))
 
-    costs = [products_per_image(c.spec) + VALUE * values_per_image(c.spec) for c in candidates]
-    usable = [one * FEWEST * len(variants) <= MOST_WORK for one in costs]
-    if not any(usable):
-        warning = f"too large to be measured: one image takes {min(costs):,} multiplications"
+    cost = {id(c): products_per_image(c.spec) + VALUE * values_per_image(c.spec) for c in candidates}
+    usable = [c for c in candidates if cost[id(c)] * FEWEST * len(variants) <= MOST_WORK]
+    if not usable:
+        warning = f"too large to be measured: one image takes {min(cost.values()):,} multiplications"
         return Proven(candidates[0], given or default, warning=warning)
-    candidates = [one for one, fits in zip(candidates, usable, strict=True) if fits]
-    cost = max(one for one, fits in zip(costs, usable, strict=True) if fits)
-    most = int(np.clip(WORK / (len(variants) * cost * FEWEST), 2, REMAINING[0]))
-    if len(candidates) * len(variants) * cost * SAMPLE / 4 > WORK:
-        first = variants[:3]
-        candidates = candidates[: max(4, int(WORK / (len(first) * cost * FEWEST)))]
-        while len(candidates) > most:
-            screened = measure(product(candidates, first), affordable(len(candidates) * len(first), SAMPLE))
-            best = list({id(c): c for _, c, _ in screened}.values())
-            candidates = best[: max(most, len(candidates) // 4)]
-    some = affordable(len(candidates) * len(variants), SAMPLE)
-    screened = measure(product(candidates, variants), some)
+    first, spent = variants[:4], np.cumsum([cost[id(c)] for c in usable])
+    if len(variants) * spent[-1] * SAMPLE / 4 > WORK:
+        usable = usable[: max(4, int(np.searchsorted(spent, WORK / (len(first) * FEWEST))))]
+        most = int(np.clip(WORK / (len(variants) * FEWEST * spent[-1] / len(spent)), 2, REMAINING[0]))
+        while len(usable) > most:
+            count = affordable(usable, SAMPLE, len(first))
+            tried = sorted(measure(product(usable, first), count), key=lambda one: -_net(one, count))
+            best = list({id(one.candidate): one.candidate for one in tried}.values())
+            usable = best[: max(most, len(usable) // 4)]
+    some = affordable(usable, SAMPLE, len(variants))
+    screened = measure(product(usable, variants), some)
     may_shift = False  # what is shifted is among the pairs from here on
-    own_best = list({id(c): (c, v) for _, c, v in reversed(screened)}.values())
-    finalists = [c for _, c, _ in measure(own_best, affordable(len(own_best), 3 * SAMPLE))][: REMAINING[1]]
+    own_best = list({id(one.candidate): one[2:] for one in reversed(screened)}.values())
+    finalists = [one.candidate for one in measure(own_best, affordable(usable, 3 * SAMPLE))][: REMAINING[1]]
     pairs = []
     for candidate in finalists:
-        own = [(n, c, v) for n, c, v in screened if c is candidate]
-        pairs += [(c, v) for n, c, v in own[:CLOSE] if n >= 0.9 * own[0][0]]
-    final = measure(pairs, affordable(len(pairs), 3 * SAMPLE))[: REMAINING[2]]
-    total = affordable(len(final), LARGEST)
-    final = measure(((c, v) for _, c, v in final), total)
-    top = max(n for n, _, _ in final)
+        own = [one for one in screened if one.candidate is candidate]
+        pairs += [one[2:] for one in own[:CLOSE] if one.correct >= 0.9 * own[0].correct]
+    final = measure(pairs, affordable((c for c, _ in pairs), 3 * SAMPLE))[: REMAINING[2]]
+    total = affordable((one.candidate for one in final), LARGEST)
+    final = measure((one[2:] for one in final), total)
     rank = [v.text for v in order]
-    near = [item for item in final if item[0] >= top - INDIFFERENCE * total]
-    correct, candidate, inputs = min(near, key=lambda i: (rank.index(i[2].text), i[2].transposed, i[1].penalty, -i[0]))
-    if total < LARGEST and total < (last := affordable(0.25, LARGEST)):
+    alike = (1 + INDIFFERENCE) * min(one.loss for one in final) + INDIFFERENCE
+    near = [one for one in final if one is final[0] or one.loss <= alike]
+    correct, _, candidate, inputs = min(
+        near, key=lambda one: (rank.index(one.inputs.text), one.inputs.transposed, one.candidate.penalty, one.loss)
+    )
+    if total < LARGEST and total < (last := affordable([candidate], LARGEST, 1 / 4)):
         total = last
-        ((correct, _, _),) = measure([(candidate, inputs)], total)
+        [(correct, *_)] = measure([(candidate, inputs)], total)
     lines = list(_told(screened, candidate, inputs, some))
     warning = ""
     if correct < DOUBTFUL * total:
         warning = f"only {correct:,} of {total:,} are right: the weights or the inputs may be read wrongly"
     elif given and (others := measure(((candidate, v) for v in every), some)):
-        more, _, better = others[0]
-        ((now, _, _),) = measure([(candidate, inputs)], some)
+        more, _, _, better = others[0]
+        [(now, *_)] = measure([(candidate, inputs)], some)
         if more > now + 0.02 * some:
             warning = f"with inputs {better} {more:,} of {some:,} would be right, with those given {now:,}"
     return Proven(candidate, inputs, correct, total, tuple(lines), warning)
 
 
-def _told(
-    screened: list[tuple[int, Candidate, Inputs]], candidate: Candidate, inputs: Inputs, count: int
-) -> Iterator[str]:
-    own = [(n, str(v)) for n, c, v in screened if c is candidate and v.shifted == inputs.shifted]
-    yield f"of {count:,} with inputs " + "; ".join(f"{text}: {n:,}" for n, text in own)
+def in_order(trials: Sequence[Trial], total: int) -> list[Trial]:
+    """The best first: of those whose number of right images is the highest within its noise, that of the least loss."""
+    top = max(_net(one, total) for one in trials)
+    noise = NOISE * math.sqrt(total - max(one.correct for one in trials) + 1)
+    near = [one for one in trials if _net(one, total) >= top - noise]
+    others = [one for one in trials if _net(one, total) < top - noise]
+    alike = (1 + INDIFFERENCE) * min(one.loss for one in near) + INDIFFERENCE
+    return sorted(near, key=lambda one: max(one.loss, alike)) + sorted(others, key=lambda one: -_net(one, total))
+
+
+def _net(one: Trial, total: int) -> float:
+    """Images that are right, less what the network's penalty stands for."""
+    return one.correct - one.candidate.penalty * PENALTY * total
+
+
+def _told(screened: list[Trial], candidate: Candidate, inputs: Inputs, count: int) -> Iterator[str]:
+    own = [one for one in screened if one.candidate is candidate and one.inputs.shifted == inputs.shifted]
+    own.sort(key=lambda one: -one.correct)
+    yield f"of {count:,} with inputs " + "; ".join(f"{one.inputs}: {one.correct:,}" for one in own)
     best: dict[str, int] = {}
-    for n, other, _ in screened:
-        if other is not candidate:
-            best.setdefault(", ".join(map(str, other.spec.layers)), n)
+    for one in screened:
+        if one.candidate is not candidate:
+            best.setdefault(", ".join(map(str, one.candidate.spec.layers)), one.correct)
     for text, n in list(best.items())[:4]:
         yield f"of {count:,} with another network, {text}: {n:,}"
 

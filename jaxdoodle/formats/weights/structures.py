@@ -27,6 +27,8 @@ from jaxdoodle.formats.weights.names import Arrays
 MAX_NETWORKS = 32
 #: Steps of the search for them, a few microseconds each, and convolutions in a row.
 MAX_STEPS, MAX_CONVOLUTIONS = 20_000, 200
+#: Penalty of a convolution without a pool after it; and where its kernel is as large as its input, as LeNet-5's last.
+NO_POOL, WHOLE = 0.3, -1.0
 #: Sides of images beside that of the preprocessing: LeNet-5's.
 OTHER_SIDES = (32,)
 
@@ -255,13 +257,15 @@ def _choices(
             pads |= {same: 0.1, half: 0.2, ((0, 0), (0, 0)): 0.0}
             for pad, pad_penalty in sorted(pads.items(), key=lambda item: item[1]):
                 after = tuple((n + sum(p) - k) // stride + 1 for n, p, k in zip(size, pad, kernel, strict=True))
-                for pool, pool_penalty in ((None, 0.3), ((2, 2), 0.0), ((3, 3), 1.0), ((3, 2), 1.5)):
+                for pool, pool_penalty in ((None, NO_POOL), ((2, 2), 0.0), ((3, 3), 1.0), ((3, 2), 1.5)):
                     if stride == 2:
                         pool_penalty = 0.0 if pool is None else 1.5 + pool_penalty
                     left = after if pool is None else tuple((n - pool[0]) // pool[1] + 1 for n in after)
                     if min(after) >= 1 and min(left) >= 1:
                         choice = Choice(pad, stride, pool)  # type: ignore[arg-type]
                         penalty = stride_penalty + pad_penalty + pool_penalty
+                        if kernel == size != (1, 1) and penalty == NO_POOL:
+                            penalty = WHOLE
                         found.setdefault(choice, (penalty, choice, left))
         return list(found.values())
 

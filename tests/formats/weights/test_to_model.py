@@ -10,7 +10,7 @@ import pytest
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights import CheckSet, import_weights, names, proof
-from jaxdoodle.formats.weights.structures import Choice, _choices
+from jaxdoodle.formats.weights.structures import Candidate, Choice, _choices
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU, Tanh
@@ -356,6 +356,22 @@ def test_the_check_finds_what_inputs_the_weights_want(inputs, tmp_path):
     np.testing.assert_array_equal(Model.load(tmp_path / "model.npz").logits(check.images).argmax(axis=1), guess)
 
 
+def test_of_what_gets_as_many_right_within_noise_the_least_loss_comes_first():
+    usual, odd = (Candidate(mlp(("a", "b"), ()), [], penalty) for penalty in (0.0, 0.5))
+    trials = [proof.Trial(*one, inputs) for one, inputs in zip(
+        [(92, 0.4, usual), (91, 0.2, usual), (60, 0.1, usual), (93, 0.1, odd), (50, 0.05, odd)], "abcde", strict=True
+    )]  # fmt: skip
+    assert [one.inputs for one in proof.in_order(trials, 100)] == ["d", "b", "a", "c", "e"]
+
+
+def test_a_network_that_is_shown_larger_inputs_gains_no_loss_by_it():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 200)
+    logits = (rng.normal(size=(200, 10)) + 2 * np.eye(10)[labels]).astype(np.float32)
+    assert proof.least_loss(255 * logits, labels) == pytest.approx(proof.least_loss(logits, labels), rel=1e-5)
+    assert proof.least_loss(logits + rng.normal(size=logits.shape), labels) > proof.least_loss(logits, labels)
+
+
 def test_an_import_that_gets_little_right_is_a_warning(tmp_path):
     _, check = digits_apart()
     said = []
@@ -421,6 +437,12 @@ def test_a_bias_may_be_the_first_column(at, tmp_path):
     found = import_weights(npz(tmp_path, Theta1=first, Theta2=second), activation="sigmoid")
     np.testing.assert_array_equal(found.params[1 + 2 * at]["b"], (first, second)[at][:, 0].astype(np.float32))
     assert found.preprocessing.image_shape == (20, 20, 1)
+
+
+def test_a_convolution_as_large_as_its_input_is_the_last_of_lenet_5():
+    _, choices = next(_choices([(5, 5)] * 3, (28, 28), None))
+    none, two = ((0, 0), (0, 0)), ((2, 2), (2, 2))
+    assert choices == [Choice(two, 1, (2, 2)), Choice(none, 1, (2, 2)), Choice(none, 1, None)]
 
 
 def test_twenty_plain_convolutions_are_one_choice_each():
