@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 EVIDENCE, PREFER_LESS_OF_CHARACTERS, PREFER_LESS = 0.4, 3.0, -0.5
 #: Where the ways to see a picture lead to different answers, one of them has this probability or there is none.
 LEAST_AGREED = 0.5
+#: By how much the energy scores of several drawings exceed that of all as one: of characters, and of doodles, whose
+#: parts may be doodles, too.
+APART_CHARACTERS, APART = 0.0, 1.0
 
 
 class Model:
@@ -218,7 +221,12 @@ class Model:
         """What the network is to see, or why there is nothing to see."""
         named = inputs.is_path(image)
         try:
-            return preprocess(inputs.sole(image) if named else image, self.preprocessing)
+            found = preprocess(inputs.sole(image) if named else image, self.preprocessing)
+            if found.background == "strokes" or self.preprocessing.as_is:
+                return found
+            from jaxdoodle.preprocessing.several.pages import with_parts
+
+            return with_parts(found, self.preprocessing, not self.reads_characters)
         except NoDrawingError as error:
             name = os.fspath(image) if named else ""
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
@@ -229,7 +237,22 @@ class Model:
         logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
         ends = np.cumsum([len(readings) for readings in seen])
         rows = iter(zip(seen, np.split(logits, ends[:-1]), strict=True)) if seen else iter(())
-        return [Prediction({}, one, None) if isinstance(one, str) else self._choose(*next(rows)) for one in found]
+        return [
+            Prediction({}, one, None) if isinstance(one, str) else self._of_one(one, self._choose(*next(rows)))
+            for one in found
+        ]
+
+    def _of_one(self, found: Preprocessed, prediction: Prediction) -> Prediction:
+        """The prediction; unknown, and why, where the picture looks more like several drawings than like one."""
+        chosen = prediction.preprocessed or found
+        for parts in (found.several, chosen.several):
+            if parts:
+                whole, *scores = energy(self.logits(np.stack([chosen.bitmap, *parts])))
+                margin = APART_CHARACTERS if self.reads_characters else APART
+                if np.median(scores) > whole + margin:
+                    reason = f"it shows {len(parts)} drawings; predict_many, or --many, answers each"
+                    return replace(prediction, reason=reason)
+        return prediction
 
     def _divided(self, content: Any, division: Division) -> tuple[float, PagePrediction]:
         """How much the drawings of a page, divided so, look like classes, and the answers to them.

@@ -39,6 +39,9 @@ SAME_BITMAP = 2.0
 #: Weights of red, green and blue in gray (ITU-R BT.601), as Pillow has them.
 LUMA = (0.299, 0.587, 0.114)
 
+#: The step after which nothing but the drawing is left.
+CUT = "cut to the ink"
+
 Steps = list[tuple[str, Any]]
 
 
@@ -62,6 +65,7 @@ class Preprocessed:
       removed: What was taken from the drawing that may be a part of it: a frame, a line under it.
       alternatives: The same with less of the ink taken for the drawing, where a line, a frame or anything else seems to
         stand around it: which of them shows a class is for the network to say.
+      several: Bitmaps of the drawings that it may show in place of one, where ``several.with_parts`` looked for them.
     """
 
     bitmap: NDArray[np.uint8]
@@ -75,6 +79,7 @@ class Preprocessed:
     steps: tuple[tuple[str, NDArray[np.float32]], ...]
     removed: tuple[str, ...] = ()
     alternatives: tuple[Preprocessed, ...] = ()
+    several: tuple[NDArray[np.uint8], ...] = ()
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
 
@@ -166,7 +171,7 @@ def finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Pr
     if _meets(preprocessing, ink, box):
         bitmap = np.rint(255 * reading.found.ink).astype(np.uint8)
     else:
-        steps.append(("cut to the ink", drawing))
+        steps.append((CUT, drawing))
         scale = preprocessing.longest_side / max(box[2] - box[0], box[3] - box[1])
         if preprocessing.stroke_width is not None:
             redrawn = redraw(drawing, preprocessing.longest_side, preprocessing.stroke_width, STROKE_WIDTH_TOLERANCE)

@@ -52,3 +52,12 @@ def test_a_page_of_digits_is_read_in_rows_as_picture_and_as_strokes():
         assert [row.text for row in found.rows] == ["504", "1"] and found.rows[0].confidence > 0.9
         assert len(found.drawings) == 4 and "504" in repr(found) and "40 x 60" not in repr(found)
     assert model.predict_many(Image.new("L", (90, 90), 255)).rows == ()
+
+
+def test_predict_says_that_a_page_shows_several_and_answers_a_digit_of_parts():
+    model = Model.load("digits")
+    found = model.predict(page())
+    assert found.abstained and found.reason == "it shows 4 drawings; predict_many, or --many, answers each"
+    assert model.predict_all([page()])[0].reason == found.reason
+    (x, y), five = PLACES[0], model.predict(page().crop((20, 25, 90, 115)))
+    assert (x, y) == (30, 40) and five.label == "5" and not five.abstained

@@ -17,10 +17,16 @@ from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
+from jaxdoodle.preprocessing.paper.foreground import Foreground
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
+<<<<<<< HEAD
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
+=======
+from jaxdoodle.preprocessing.paper.surroundings import STEPS, only, without_surroundings
+from jaxdoodle.preprocessing.pipeline import CUT, MAX_SIDE, Preprocessed, finished, preprocess
+>>>>>>> a0f5426 (Say of a page that it shows several drawings, in place of one answer)
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
 from jaxdoodle.preprocessing.several.order import rows_of
 from jaxdoodle.strokes.drawing import Drawing
@@ -34,6 +40,8 @@ MOST_PARTS = 150
 MARGIN = 0.15
 #: The step that leaves one drawing.
 ONE = "one of several"
+#: A drawing beside others is no smaller than this fraction of the largest.
+LARGE = 0.4
 
 
 @frozen
@@ -88,6 +96,45 @@ def divisions_of(page: Any, preprocessing: Preprocessing, loose: bool) -> tuple[
         raise type(error)(f"{name}: {str(error).removeprefix('the image: ')}") from None
 
 
+def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -> Preprocessed:
+    """What was preprocessed as one drawing, with the bitmaps of several that it seems to show, if any.
+
+    Args:
+      found: With its steps.
+      preprocessing: What the network expects.
+      loose: As for ``divisions_of``.
+    """
+    others = tuple(with_parts(other, preprocessing, loose) for other in found.alternatives)
+    names = [name for name, _ in found.steps]
+    if CUT not in names:  # strokes, or a bitmap
+        return found
+    ink = found.steps[names.index(CUT) - 1][1]
+    parts = parts_of(ink, CELLS, LEAST_INK)
+    groups = _groups(parts, loose)
+    sides = [_side(parts, numbers) for numbers in groups]
+    large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
+    bitmaps = []
+    if len(large) > 1:
+        reading = Reading(ink, Foreground(ink, found.background, found.uneven), 0, ())
+        for numbers in large:
+            with suppress(NoDrawingError):
+                bitmaps.append(_alone(reading, parts, numbers, 1, preprocessing)[0].bitmap)
+    return replace(found, alternatives=others, several=tuple(bitmaps) if len(bitmaps) > 1 else ())
+
+
+def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
+    """The numbers of the regions of each drawing."""
+    if len(parts.areas) < 3:
+        return [np.arange(1, len(parts.areas))]
+    each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
+    return [largest[group] + 1 for group in grouped([each[i] for i in largest], loose)]
+
+
+def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
+    """The longer side of the box of some regions, in cells."""
+    return float((parts.boxes[numbers, 2:].max(axis=0) - parts.boxes[numbers, :2].min(axis=0)).max())
+
+
 def _in_order(found: Found) -> Division:
     rows = rows_of([drawing.box for drawing, _ in found])
     drawings, at_edge = zip(*(found[index] for row in rows for index in row), strict=True)
@@ -108,13 +155,13 @@ def _of_picture(content: tuple[NDArray[np.float32], int], preprocessing: Preproc
         parts = parts_of(reading.ink, CELLS, LEAST_INK)
         if names & set(reading.removed):  # what surrounds several drawings is told by their number
             continue
-        each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
-        groups = [largest[group] for group in grouped([each[i] for i in largest], loose)]
-        if before is None or [*map(set, groups)] != [*map(set, before)]:
-            before, found = groups, Found()
-            for group in groups:
-                with suppress(NoDrawingError):
-                    found.append(_alone(reading, parts, group + 1, content[1], preprocessing))
+        found: Found = []
+        for numbers in _groups(parts, loose):
+            with suppress(NoDrawingError):
+                found.append(_alone(reading, parts, numbers, content[1], preprocessing))
+        boxes = [one.box for one, _ in found]
+        if boxes != before:
+            before = boxes
             yield found
 
 
