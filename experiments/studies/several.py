@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from experiments.studies.canvases import cut, of_digit
-from experiments.studies.pages import KINDS, PAPERS, Sheet, by_hand, lines
+from experiments.studies.paper import KINDS
+from experiments.studies.paper.sheets import PAPERS, Sheet, by_hand, lines
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset
@@ -36,7 +37,7 @@ GOAL = 0.95
 SHOWN = 8
 #: Most digits of a page, and rows of it.
 MOST, MOST_ROWS = 8, 3
-#: Kinds of paper, of ``pages``; plain paper is as frequent as all the others together.
+#: Kinds of paper; plain paper is as frequent as all the others together.
 PAPER = ("frame", "ruled", "margin", "shadow", "dust", "colored", "pencil", "edges")
 #: Digits of two strokes that need not touch, (x, y) from 0 to 1.
 IN_STROKES = {

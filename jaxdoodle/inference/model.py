@@ -244,12 +244,14 @@ class Model:
 
     def _of_one(self, found: Preprocessed, prediction: Prediction) -> Prediction:
         """The prediction; unknown, and why, where the picture looks more like several drawings than like one."""
-        chosen = prediction.preprocessed or found
-        for parts in (found.several, chosen.several):
-            if parts:
-                whole, *scores = energy(self.logits(np.stack([chosen.bitmap, *parts])))
-                margin = APART_CHARACTERS if self.reads_characters else APART
-                if np.median(scores) > whole + margin:
+        for seen in (found, prediction.preprocessed):
+            if seen and seen.several:
+                whole, *parts = energy(self.logits(np.stack([seen.bitmap, *seen.several])))
+                margin, least = APART, min(parts)
+                if self.reads_characters:  # what is beside two characters need not be one
+                    margin, least = APART_CHARACTERS, sorted(parts)[-2]
+                known = self._file.abstain_below is None or least >= self._file.abstain_below
+                if known and np.median(parts) > whole + margin:
                     reason = f"it shows {len(parts)} drawings; predict_many, or --many, answers each"
                     return replace(prediction, reason=reason)
         return prediction
@@ -281,8 +283,13 @@ class Model:
         if self.abstains(logits[best : best + 1])[0]:
             reason = f"it scores {scores[best]:.2f}, below {self._file.abstain_below:.2f}"
         elif len(readings) > 1 and shares.max() < LEAST_AGREED:
-            removed = next(one.removed[-1] for one in readings[::-1] if one.removed)
-            reason = f"it looks like one class with what is around it, like another without ({removed})"
+            removed = [one.removed[-1] for one in readings[::-1] if one.removed]
+            ways = (
+                f"with what is around it, like another without ({removed[0]})"
+                if removed
+                else "or another, as it is seen"
+            )
+            reason = f"it looks like one class {ways}"
         return Prediction(probabilities, reason, readings[best])
 
 

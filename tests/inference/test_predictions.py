@@ -3,6 +3,8 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.inference import Model, PageDrawing, PagePrediction, Prediction, Row
+from jaxdoodle.nn import Dense, Flatten, ModelSpec
+from jaxdoodle.preprocessing import MNIST, Preprocessed
 from tests.preprocessing.several.test_pages import DIGITS, PLACES, page
 
 
@@ -61,3 +63,17 @@ def test_predict_says_that_a_page_shows_several_and_answers_a_digit_of_parts():
     assert model.predict_all([page()])[0].reason == found.reason
     (x, y), five = PLACES[0], model.predict(page().crop((20, 25, 90, 115)))
     assert (x, y) == (30, 40) and five.label == "5" and not five.abstained
+
+
+def test_two_ways_to_smooth_a_picture_that_lead_to_different_answers_lead_to_none():
+    """One class each, so sure that neither way prevails."""
+    spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1), ("a", "b", "c"))
+    w = np.zeros((28, 28, 3), np.float32)
+    w[0, 0, 0] = w[0, 1, 1] = w[0, 2, 2] = 10
+    model = Model(spec, [{}, {"w": w.reshape(784, 3), "b": np.zeros(3, np.float32)}], MNIST)
+    ways = []
+    for column in range(3):
+        bitmap = np.zeros((28, 28), np.uint8)
+        bitmap[0, column] = 255
+        ways.append(Preprocessed(bitmap, "light", False, (0, 0, 1, 1), 1.0, 1.0, 0.0, 0, ()))
+    assert model._choose(ways, model.logits(np.stack([one.bitmap for one in ways]))).abstained

@@ -20,13 +20,8 @@ from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.foreground import Foreground
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
-<<<<<<< HEAD
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, STEPS, only, without_surroundings
-from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
-=======
-from jaxdoodle.preprocessing.paper.surroundings import STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import CUT, MAX_SIDE, Preprocessed, finished, preprocess
->>>>>>> a0f5426 (Say of a page that it shows several drawings, in place of one answer)
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
 from jaxdoodle.preprocessing.several.order import rows_of
 from jaxdoodle.strokes.drawing import Drawing
@@ -110,7 +105,7 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         return found
     ink = found.steps[names.index(CUT) - 1][1]
     parts = parts_of(ink, CELLS, LEAST_INK)
-    groups = _groups(parts, loose)
+    groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
     bitmaps = []
@@ -133,6 +128,11 @@ def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
     """The longer side of the box of some regions, in cells."""
     return float((parts.boxes[numbers, 2:].max(axis=0) - parts.boxes[numbers, :2].min(axis=0)).max())
+
+
+def _at_edge(parts: Parts, numbers: NDArray[np.intp]) -> bool:
+    """Whether one of some regions touches the picture's edge."""
+    return bool((parts.boxes[numbers, :2] <= 0).any() or (parts.boxes[numbers, 2:] >= parts.number.shape).any())
 
 
 def _in_order(found: Found) -> Division:
@@ -170,7 +170,7 @@ def _alone(
 ) -> tuple[Preprocessed, bool]:
     """The drawing of some regions, with and without what may surround it, and whether it touches the picture's edge."""
     first, last = parts.boxes[numbers, :2].min(axis=0), parts.boxes[numbers, 2:].max(axis=0)
-    at_edge = bool((first <= 0).any() or (last >= parts.number.shape).any())
+    at_edge = _at_edge(parts, numbers)
     room = (int(MARGIN * (last - first).max()) + 1) * parts.cell
     first = np.maximum(first - 1, 0)
     rows, columns = (slice(a, b + 1) for a, b in zip(first, last, strict=True))
