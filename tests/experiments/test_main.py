@@ -10,7 +10,7 @@ from experiments import NAMES, runner
 from experiments.__main__ import main
 from experiments.pretrained import digits, sketches
 from experiments.reports import worked_example
-from experiments.studies import abstention, few_drawings, outliers, preprocessing, rendering, time_to_99
+from experiments.studies import abstention, few_drawings, outliers, preprocessing, rendering, several, time_to_99
 
 OPTIONS = {
     "--variants": "report", "--seed": "1", "--seeds": "2", "--epochs": "3", "--classes": "clock", "--per-class": "9",
@@ -26,8 +26,9 @@ TAKEN = {
     "time_to_99": {"--data-dir", "--seeds"},
     "few_drawings": {"--data-dir", "--seeds"},
     "outliers": {"--data-dir", "--seeds", "--variants"},
+    "several": {"--data-dir", "--seed"},
 }
-STUDIES = (abstention, few_drawings, outliers, preprocessing, rendering, time_to_99)
+STUDIES = (abstention, few_drawings, outliers, preprocessing, rendering, several, time_to_99)
 MODULES = {module.__name__: module for module in (worked_example, digits, sketches, *STUDIES)}
 
 
