@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.speed.runtimes import JAXDOODLE
 from jaxdoodle.core.record import Record
 
 __all__ = [
@@ -95,7 +96,7 @@ def training_table(records: Path = RECORDS) -> str:
     rows = []
     for record, workload in found:
         seconds = {run.name: statistics.median(run.extra["seconds"]) for run in workload.runs}
-        fastest = min(value for name, value in seconds.items() if name.startswith("jaxdoodle"))
+        fastest = min(value for name, value in seconds.items() if name in JAXDOODLE)
         peak = workload.config["flops"] / fastest / record.extra["peak_flops"]
         times = [f"{seconds[peer] / fastest:.2f}" if peer in seconds else "" for peer in peers]
         title = f"{workload.name}: {workload.config['title']}, {workload.config['images']:,} images"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from experiments.speed.runtimes.gram import applies_to, by_gram_matrix
 from experiments.speed.runtimes.ours import jaxdoodle, jaxdoodle_per_core
 from experiments.speed.runtimes.trainer import SEED, Trainer
 from experiments.speed.runtimes.with_jax import compiled_epoch, flax
@@ -25,6 +26,7 @@ __all__ = ["JAXDOODLE", "ROUNDED", "RUNTIMES", "SEED", "Trainer", "applies"]
 RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Workload, np.ndarray, np.ndarray], Trainer]]] = {
     "jaxdoodle": (("jax",), jaxdoodle),
     "jaxdoodle, per core": (("jax",), jaxdoodle_per_core),
+    "jaxdoodle, Gram matrix": (("jax",), by_gram_matrix),
     "Keras (TensorFlow)": (("tensorflow", "keras"), keras),
     "PyTorch": (("torch",), torch),
     "PyTorch, compiled": (("torch",), torch_compiled),
@@ -34,7 +36,8 @@ RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Workload, np.ndarray, np.nd
     "JAX, compiled epoch": (("jax", "optax"), compiled_epoch),
     "scikit-learn": (("sklearn",), sklearn),
 }
-JAXDOODLE = tuple(name for name in RUNTIMES if name.startswith("jaxdoodle"))
+#: Those that train as ``fit`` does.
+JAXDOODLE = ("jaxdoodle", "jaxdoodle, per core")
 #: Runtimes whose products are rounded to bfloat16: they are no peers of those in float32.
 ROUNDED = ("PyTorch, bfloat16",)
 #: Runtimes for one kind of device alone -> its name in JAX.
@@ -44,4 +47,5 @@ ONLY_ON = {"jaxdoodle, per core": "cpu", "PyTorch, CUDA graphs": "gpu"}
 def applies(name: str, workload: Workload, backend: str) -> bool:
     """Whether this runtime can train this network where JAX's default device is of that kind."""
     able = name != "scikit-learn" or not any(isinstance(layer, layers.Conv2D) for layer in workload.spec.layers)
+    able &= name != "jaxdoodle, Gram matrix" or applies_to(workload)
     return able and ONLY_ON.get(name, backend) == backend

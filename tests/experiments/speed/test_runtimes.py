@@ -7,8 +7,10 @@ import pytest
 
 from experiments.speed import runtimes
 from experiments.speed.workloads import WORKLOADS
+from jaxdoodle.nn.architectures import mlp
 
 KINDS = ("cpu", "gpu")
+GRAM = "jaxdoodle, Gram matrix"
 
 
 @pytest.mark.usefixtures("as_users_run")
@@ -35,6 +37,23 @@ def test_a_compiled_epoch_without_the_library_does_the_same_work():
     labels = rng.integers(0, 10, 40).astype(np.int32)
     ours, bare = (runtimes.RUNTIMES[name][1](workload, images, labels) for name in ("jaxdoodle", "JAX, compiled epoch"))
     np.testing.assert_allclose([ours.epoch(), ours.epoch()], [bare.epoch(), bare.epoch()], rtol=1e-4)
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_descent_by_the_gram_matrix_has_the_costs_and_the_answers_of_the_plain_way():
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (60, 28, 28, 1), np.uint8), rng.integers(0, 10, 60).astype(np.int32)
+    workload = replace(WORKLOADS["W4"], spec=mlp("0123456789", (32,)), batch_size=60, images=60, learning_rate=0.02)
+    plain, gram = (runtimes.RUNTIMES[name][1](workload, images, labels) for name in ("jaxdoodle", GRAM))
+    costs = np.array([(plain.epoch(), gram.epoch()) for _ in range(60)])
+    np.testing.assert_allclose(costs[:, 0], costs[:, 1], rtol=1e-4)
+    assert costs[-1, 0] < costs[0, 0] * 0.8  # so its answers to other images are those of weights that have moved
+    others = rng.integers(0, 256, (200, 28, 28, 1), np.uint8)
+    assert (plain.predict(others) == gram.predict(others)).mean() >= 0.99
+
+
+def test_the_gram_matrix_is_for_full_batches_alone():
+    assert [name for name, workload in WORKLOADS.items() if runtimes.applies(GRAM, workload, "cpu")] == ["W4"]
 
 
 def test_autocast_changes_the_loss_by_its_rounding_alone():
