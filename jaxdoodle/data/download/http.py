@@ -1,7 +1,8 @@
 """Downloading the first bytes of a file by HTTP: cut transfers are continued, and no answer of a server is trusted.
 
-urllib3 connects, redirects and streams. Existing bytes are kept only where they are of the same file: every request
-begins a little before their end, and the bytes in common have to be equal, from whichever mirror they come.
+urllib3 connects, redirects, repeats what may pass and streams. Existing bytes are kept only where they are of the same
+file: every request begins a little before their end, and the bytes in common have to be equal, from whichever mirror
+they come.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import re
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from threading import Event
-from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,19 +23,16 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 from jaxdoodle.core.errors import FailedError
 
 OVERLAP = 1024  # bytes that a continued download repeats, to compare them
-ATTEMPTS = 3  # attempts in a row without a new byte
-LEAST = 1000  # fewest new bytes that count as progress, of an attempt or of a connection in its timeout
+ATTEMPTS = 3  # attempts in a row that bring fewer than ``LEAST`` new bytes
+LEAST = 1000
 CHUNK = 2**16
 #: HTTP statuses after which another attempt may succeed: timeout, too early, too many requests, server errors.
 PASSING = (408, 425, 429, 500, 502, 503, 504)
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "jaxdoodle"}
 
 
 class MirrorError(Exception):
     """The file cannot be downloaded from this address; another may have it."""
-
-
-class _CutError(Exception):
-    """The transfer was cut; the next attempt continues it."""
 
 
 class _OtherFileError(Exception):
@@ -46,7 +43,7 @@ class _OtherFileError(Exception):
 class Transfer:
     """Settings and state that all downloads of one command share.
 
-    ``timeout``      seconds without a byte, or with less than ``LEAST``, after which a connection counts as cut.
+    ``timeout``      seconds without a byte after which a connection counts as cut.
     ``patience``     seconds until a connection is made.
     ``pause``        seconds after an attempt without a new byte; doubled after the second.
     ``watch``        called with the file, its size and its final size, from any thread.
@@ -61,19 +58,36 @@ class Transfer:
     halted: Event = field(default_factory=Event)
     unreachable: set[str] = field(default_factory=set)
 
-    @cached_property
-    def pools(self) -> dict[str | None, Any]:
-        """Connections by proxy; those of the environment are used."""
-        return {}
-
-    def pool_of(self, url: str) -> Any:
-        """The connections for an address, through its proxy where it has one."""
+    def request(self, url: str, start: int, stop: int) -> Any:
+        """The answer to a request of some bytes, not read yet."""
         parts = urlsplit(url)
         bypassed = urllib.request.proxy_bypass(parts.hostname or "")
-        proxy = None if bypassed else urllib.request.getproxies().get(parts.scheme)
-        if proxy not in self.pools:
-            self.pools[proxy] = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager(maxsize=8)
-        return self.pools[proxy]
+        retries = urllib3.Retry(
+            total=5,
+            connect=0,
+            read=0,
+            other=0,
+            status=ATTEMPTS - 1,
+            status_forcelist=PASSING,
+            backoff_factor=self.pause,
+            raise_on_status=False,
+            respect_retry_after_header=False,  # which may be days
+        )
+        return _pool(None if bypassed else urllib.request.getproxies().get(parts.scheme)).request(
+            "GET",
+            url,
+            headers=HEADERS | {"Range": f"bytes={start}-{stop - 1}"},
+            preload_content=False,
+            enforce_content_length=False,
+            timeout=urllib3.Timeout(connect=self.patience, read=self.timeout),
+            retries=retries,
+        )
+
+
+@cache
+def _pool(proxy: str | None) -> Any:
+    """Connections, through a proxy or without."""
+    return urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager(maxsize=8)
 
 
 def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
@@ -81,128 +95,83 @@ def pull(url: str, transfer: Transfer, part: Path, stop: int) -> None:
 
     Bytes in ``part`` are kept where they agree; where it is long enough nothing happens. Raises ``MirrorError``.
     """
-    host, failures, began_anew = urlsplit(url).netloc, 0, False
-    while size_of(part) < stop:
+    host, failures = urlsplit(url).netloc, 0
+    while (before := size_of(part)) < stop:
         if host in transfer.unreachable:
             raise MirrorError("cannot be reached")
-        before = size_of(part)
         try:
-            return _continue(url, transfer, part, stop)
+            fault = _continue(url, transfer, part, stop)
         except _OtherFileError:
-            if began_anew:
-                raise MirrorError("gives other bytes each time") from None
-            began_anew = True
             part.unlink()
+            fault = "gives other bytes each time"
         except ValueError as error:  # an address that urllib3 does not parse
             raise MirrorError(_line(str(error))) from None
-        except (_CutError, HTTPError, OSError) as error:
-            failures = 0 if size_of(part) - before >= LEAST else failures + 1
+        except (HTTPError, OSError) as error:
             reason = error.reason if isinstance(error, MaxRetryError) else error
             silent = isinstance(reason, NewConnectionError | ConnectTimeoutError)
-            if failures >= ATTEMPTS or isinstance(reason, ConnectTimeoutError):
-                if silent:
-                    transfer.unreachable.add(host)
-                timed_out = isinstance(reason, ReadTimeoutError)
-                words = "no answer in time" if timed_out else f"{'cannot be reached, ' * silent}{_line(str(reason))}"
-                raise MirrorError(words) from None
-            if failures:
-                transfer.halted.wait(transfer.pause * 2 ** (failures - 1))
+            timed_out = isinstance(reason, ReadTimeoutError)
+            fault = "no answer in time" if timed_out else f"{'cannot be reached, ' * silent}{_line(str(reason))}"
+            if silent and (failures + 1 == ATTEMPTS or isinstance(reason, ConnectTimeoutError)):
+                transfer.unreachable.add(host)
+                raise MirrorError(fault) from None
+        if fault is None:
+            return
+        failures = 0 if size_of(part) - before >= LEAST else failures + 1
+        if failures == ATTEMPTS:
+            raise MirrorError(fault)
+        if failures:
+            transfer.halted.wait(transfer.pause * 2 ** (failures - 1))
 
 
-def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> None:
-    """One request, for the bytes that ``part`` lacks."""
-    before = size = size_of(part)
+def _continue(url: str, transfer: Transfer, part: Path, stop: int) -> str | None:
+    """One request, for the bytes that ``part`` lacks. What is wrong, or ``None`` where they are all there now."""
+    size = size_of(part)
     start = max(size - OVERLAP, 0)
-    headers = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity", "User-Agent": "jaxdoodle"}
-    response = transfer.pool_of(url).request(
-        "GET",
-        url,
-        headers=headers,
-        preload_content=False,
-        enforce_content_length=False,
-        timeout=urllib3.Timeout(connect=transfer.patience, read=transfer.timeout),
-        retries=urllib3.Retry(total=5, connect=0, read=0, status=0, other=0),
-    )
+    response = transfer.request(url, start, stop)
     try:
-        total, skipped = _place(response, url, start)
-        body = _Body(response, transfer)
-        body.take(skipped)
+        total, at = _place(response, url, start)
+        end = stop if total is None else min(stop, total)
         with open(part, "a+b") as file:
-            file.seek(start)
-            if body.take(size - start) != file.read():
-                raise _OtherFileError
-            end = stop if total is None else min(stop, total)
-            while size < end:
-                transfer.watch(part, size, None if total is None else end)
-                chunk = body.read(end - size)
-                if not chunk:
-                    break
+            while at < end and (chunk := response.read1(min(CHUNK, end - at), decode_content=False)):
+                if transfer.halted.is_set():
+                    raise MirrorError("stopped")
+                existing = max(size - at, 0)
+                file.seek(at)
+                if existing and file.read(len(chunk)) != chunk[:existing]:
+                    raise _OtherFileError
                 try:
-                    file.write(chunk)
+                    file.write(chunk[existing:])
                     file.flush()
                 except OSError as error:
                     raise FailedError(f"{part}: cannot be written; {error.strerror}.") from None
-                size += len(chunk)
+                at += len(chunk)
+                transfer.watch(part, max(at, size), None if total is None else end)
     finally:
         response.close()  # what is left of the body is not read
-    transfer.watch(part, size, end if total is not None else size)
-    if total is not None and size < end:
-        raise _CutError(f"ends after {size:,} of {end:,} bytes")
-    if (
-        total is None and not response.chunked and before < size < stop
-    ):  # the next attempt shows whether this is the end
-        raise _CutError("ends early each time")
+    if total is None:  # where neither size nor end is stated, the next attempt shows whether this is the end
+        return "ends early each time" if size < at < stop and not response.chunked else None
+    return f"ends after {at:,} of {end:,} bytes" if at < end else None
 
 
 def _place(response: Any, url: str, start: int) -> tuple[int | None, int]:
-    """The size of the whole file if the server states it, and the number of bytes before the requested ones."""
+    """The size of the whole file if the server states it, and the place of the first byte of the answer."""
     if response.status == 416 and start:
         raise _OtherFileError
     if response.status >= 400:
-        raise (_CutError if response.status in PASSING else MirrorError)(
-            _line(f"HTTP {response.status} {response.reason}")
-        )
+        raise MirrorError(_line(f"HTTP {response.status} {response.reason}"))
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise MirrorError("answers with an HTML page")
     coding = response.headers.get("Content-Encoding", "identity")
     if coding != "identity" and not urlsplit(url).path.endswith(".gz"):  # some servers declare a .gz file so
         raise MirrorError(f"answers in another coding, {_line(coding)}")
-    if response.status == 200:  # the whole file, from its first byte
+    if response.status == 200:  # the whole file
         length = response.headers.get("Content-Length", "")
-        return int(length) if re.fullmatch("[0-9]{1,18}", length) else None, start
+        return int(length) if re.fullmatch("[0-9]{1,18}", length) else None, 0
     found = response.headers.get("Content-Range", "")
     match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", found)
     if response.status != 206 or match is None or int(match[1]) != start:
         raise MirrorError(f"asked for bytes from {start:,} on, answers HTTP {response.status} {_line(found)}".strip())
-    return None if match[2] == "*" else int(match[2]), 0
-
-
-class _Body:
-    """The body of a response; it counts as cut where it comes too slowly."""
-
-    def __init__(self, response: Any, transfer: Transfer) -> None:
-        self._response, self._transfer, self._since, self._count = response, transfer, monotonic(), 0
-
-    def read(self, most: int) -> bytes:
-        """The bytes that have arrived, at most ``most``; none at the end."""
-        if self._transfer.halted.is_set():
-            raise MirrorError("stopped")
-        chunk: bytes = self._response.read1(min(most, CHUNK), decode_content=False)
-        self._count += len(chunk)
-        if (now := monotonic()) - self._since > self._transfer.timeout:
-            if self._count < LEAST:
-                raise _CutError(f"sends {self._count:,} bytes in {now - self._since:.0f} s")
-            self._since, self._count = now, 0
-        return chunk
-
-    def take(self, count: int) -> bytes:
-        """Read exactly ``count`` bytes; the last ``OVERLAP`` of them."""
-        last = b""
-        while count:
-            if not (chunk := self.read(count)):
-                raise _CutError(f"ends {count:,} bytes before the existing ones")
-            count, last = count - len(chunk), (last + chunk)[-OVERLAP:]
-        return last
+    return None if match[2] == "*" else int(match[2]), start
 
 
 def _line(words: str) -> str:

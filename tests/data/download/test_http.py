@@ -23,7 +23,6 @@ BAD = {
     "no length and cuts": "has another hash",
     "never ends": "has another hash",
     "zips": "answers in another coding, gzip",
-    "gives a byte at a time": " bytes in 0 s",
     "redirects for ever": "too many redirects",
     "redirects to a file": "No host specified",
     "redirects to FTP": "Not supported URL scheme ftp",
