@@ -13,6 +13,7 @@ from jaxdoodle.data.readers.image_folder import read_image_folder
 from jaxdoodle.data.readers.source import contents_in_words, files_below, visible
 from jaxdoodle.data.readers.strokes import SUFFIXES, read_sketch_rnn, read_stroke_files
 from jaxdoodle.data.readers.tables.arrays import read_arrays
+from jaxdoodle.data.readers.tables.cifar import read_cifar
 from jaxdoodle.data.readers.tables.csv import is_table, read_tables
 from jaxdoodle.data.readers.tables.matlab import read_matlab
 from jaxdoodle.data.readers.tables.parquet import read_parquet
@@ -21,7 +22,7 @@ from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
     "above or not; four IDX files; CSV tables of pixels with labels, or of drawings; .npy or .npz arrays; parquet of "
-    "Hugging Face; .mat; sketch-rnn .npz; any of them in a zip, tar or gz"
+    "Hugging Face; CIFAR's pickles; .mat; sketch-rnn .npz; any of them in a zip, tar or gz"
 )
 
 
@@ -78,6 +79,8 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
         return Found("Quick, Draw! bitmaps", {"train": Part(data.images, data.labels)}, data.classes)  # type: ignore[arg-type]
     if arrays:
         return read_arrays(arrays, wanted)
+    if (cifar := read_cifar(files)) is not None:
+        return cifar
     if parquets := [path for path in files if path.suffix.lower() == ".parquet"]:
         return read_parquet(parquets)
     tables = [path for path in top if path.suffix.lower() in (".csv", ".tsv", ".data", ".txt")]
