@@ -11,11 +11,13 @@ from jaxdoodle.cli.options import Parser
 from jaxdoodle.cli.train import repeat
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
-from jaxdoodle.data import load_dataset
+from jaxdoodle.data import Dataset, load_dataset
+from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import TrainConfig, evaluate
+from jaxdoodle.training.batches import RUN
 from tests.fixtures.jax_modes import users_jax
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -142,6 +144,17 @@ def test_a_network_that_numpy_reads_otherwise_is_refused(splits, spec, tmp_path,
     monkeypatch.setattr(run, "PARITY", -1.0)
     with pytest.raises(run.ParityError, match=r"model\.npz: NumPy and JAX differ by"):
         run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="one")
+
+
+def test_of_a_set_on_disk_all_drawings_are_trained_on_and_a_sample_is_scored(splits, spec, tmp_path, monkeypatch):
+    count, read = len(splits.train), Dataset.in_memory
+    np.save(tmp_path / "drawings.npy", splits.train.images.reshape(count, -1))
+    images = all_drawings([BitmapFile(tmp_path / "drawings.npy", 128, count)])
+    monkeypatch.setattr(Dataset, "in_memory", lambda self: read(self, 20))
+    on_disk = replace(splits, train=replace(splits.train, images=images))
+    done = run.train_model(spec, on_disk, TrainConfig(epochs=1), tmp_path, title="disk")
+    assert done.result.history[0].training.total == count // RUN * RUN > done.scores["train"].total == 20
+    assert done.record.data["sizes"]["train"] == count
 
 
 def test_a_set_without_test_drawings_is_refused_before_training(splits, spec, tmp_path):

@@ -35,7 +35,7 @@ from jaxdoodle.training.steps.step import make_step
 SPEC = ModelSpec((Flatten(), Dense(128), ReLU(), Dense(64), ReLU(), Dense(10)), (28, 28, 1))
 BATCH_SIZE, IMAGES = 128, 128 * 200
 #: Epochs that a process takes, of which the median counts, after one more.
-EPOCHS = 15
+EPOCHS = 9
 SEEDS = 4
 CONFIG = TrainConfig(batch_size=BATCH_SIZE, schedule="constant", outliers=0)
 OPTIMIZER = make_optimizer(CONFIG, steps=1, steps_per_epoch=1)
