@@ -9,11 +9,12 @@ import pytest
 from jaxdoodle import nn, run, training
 from jaxdoodle.cli.options import Parser
 from jaxdoodle.cli.train import repeat
-from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.errors import DataWarning, InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset, load_dataset
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference.agreement import Agreement
 from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import TrainConfig, evaluate
@@ -155,6 +156,17 @@ def test_of_a_set_on_disk_all_drawings_are_trained_on_and_a_sample_is_scored(spl
     done = run.train_model(spec, on_disk, TrainConfig(epochs=1), tmp_path, title="disk")
     assert done.result.history[0].training.total == count // RUN * RUN > done.scores["train"].total == 20
     assert done.record.data["sizes"]["train"] == count
+
+
+def test_raw_images_that_are_predicted_otherwise_than_by_the_network_are_a_warning(splits, spec, tmp_path, monkeypatch):
+    found = {len(splits.train): Agreement(9, 3, 10, "stroke width"), len(splits.test): Agreement(9, 9, 10, "")}
+    monkeypatch.setattr(run, "compare", lambda model, images, labels: found[len(images)])
+    with pytest.warns(DataWarning, match="doodles: predictions of raw train images are not .* 3 of 10 .* stroke width"):
+        done = run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="raw")
+    assert done.record.extra["predict_on_raw_images"] == {
+        "train": {"by_logits": 9, "by_predict": 3, "total": 10, "stage": "stroke width"},
+        "test": {"by_logits": 9, "by_predict": 9, "total": 10, "stage": ""},
+    }
 
 
 def test_a_set_without_test_drawings_is_refused_before_training(splits, spec, tmp_path):
