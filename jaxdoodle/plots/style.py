@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,7 +76,9 @@ def figure(path: Path | str, height: float, heading: str, note: str) -> Iterator
         page.text(left, top, fit(heading, 64), size=12, weight="bold", va="top")
         page.text(left, below, "\n".join(lines), color=MUTED, va="top", linespacing=1.3)
         yield page
-        canvas.draw()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name with an emoji is a box
+            canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     # 256 colors are plenty for a chart, and make the file a third of the size
     pixels.quantize(256, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)

@@ -54,6 +54,11 @@ def test_without_matplotlib_the_message_says_what_to_install(monkeypatch, tmp_pa
         draw_loss(tmp_path / "figure.png")
 
 
+def test_a_name_that_the_font_lacks_is_no_warning(tmp_path):
+    names = ["👩\u200d🚀", "می\u200cخانه"]
+    prediction_grid(IMAGES[:4], LABELS[:4] % 2, LABELS[:4] % 2, names, tmp_path / "figure.png", title="x")
+
+
 def test_a_drawing_that_fails_leaves_no_file(tmp_path):
     with pytest.raises(RuntimeError), style.figure(tmp_path / "figure.png", 1, "title", "note"):
         raise RuntimeError

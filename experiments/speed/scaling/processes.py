@@ -106,20 +106,19 @@ def _seconds_of_a_sum(numbers: int, devices: int) -> float:
 
 
 def time_groups(rounds: int, path: Path) -> None:
-    """Measure each of ``GROUPS`` in turn, so many times, and write the record."""
+    """Measure each of ``GROUPS`` in turn, so many times, and write the record after each round."""
     found: dict[tuple[int, int], list[dict[str, Any]]] = {group: [] for group in GROUPS}
     load = os.getloadavg()
     for _ in range(rounds):
         for group, heard in found.items():
             heard.append(measure_group(*group))
             print(*group, json.dumps(heard[-1]), flush=True)
-    runs = []
-    for (count, devices), heard in found.items():
-        extra = {
-            key: [one[key] for one in heard] for key in ("drawings_per_second", "processor_seconds", "seconds_of_a_sum")
-        }
-        extra |= {key: heard[0][key] for key in ("bytes_read", "parameters")}
-        runs.append(Record(config={"processes": count, "devices": devices}, extra=extra))
-    extra = {"load_before": load, "load_after": os.getloadavg(), "drawings": DRAWINGS, "epochs": 2}
-    name, words = "processes", command("experiments.speed.scaling")
-    Record(name, words, machine=describe_machine(), extra=extra, runs=tuple(runs)).write(path)
+        runs = []
+        for (count, devices), heard in found.items():
+            timed = ("drawings_per_second", "processor_seconds", "seconds_of_a_sum")
+            extra = {key: [one[key] for one in heard] for key in timed}
+            extra |= {key: heard[0][key] for key in ("bytes_read", "parameters")}
+            runs.append(Record(config={"processes": count, "devices": devices}, extra=extra))
+        shared = {"load_before": load, "load_after": os.getloadavg(), "drawings": DRAWINGS, "epochs": 2}
+        words = command("experiments.speed.scaling")
+        Record("processes", words, machine=describe_machine(), extra=shared, runs=tuple(runs)).write(path)

@@ -35,7 +35,7 @@ from jaxdoodle.training.steps.step import make_step
 SPEC = ModelSpec((Flatten(), Dense(128), ReLU(), Dense(64), ReLU(), Dense(10)), (28, 28, 1))
 BATCH_SIZE, IMAGES = 128, 128 * 200
 #: Epochs that a process takes, of which the median counts, after one more.
-EPOCHS = 9
+EPOCHS = 5
 SEEDS = 4
 CONFIG = TrainConfig(batch_size=BATCH_SIZE, schedule="constant", outliers=0)
 OPTIMIZER = make_optimizer(CONFIG, steps=1, steps_per_epoch=1)
@@ -128,7 +128,9 @@ WAYS: dict[str, tuple[int, int, Callable[[Any, Any], Run]]] = {
 
 
 def measure_way(name: str, epochs: int = EPOCHS) -> dict[str, Any]:
-    """Seconds of an epoch of one training, and the loss of each step of the first, in a process that is new to JAX."""
+    """Of an epoch of one training: seconds, by the clock and of processor time, which others do not lengthen; and the
+    loss of each step of the first. Call it in a process that has not used JAX before.
+    """
     devices, trainings, make = WAYS[name]
     if devices > 1:
         use_cpu_devices(devices)
@@ -139,28 +141,29 @@ def measure_way(name: str, epochs: int = EPOCHS) -> dict[str, Any]:
     run, took, losses = make(images, labels), [], []
     for _ in range(epochs + 1):
         order = rng.permutation(IMAGES).astype(np.int32)
-        started = time.perf_counter()
+        started = time.perf_counter(), time.process_time()
         scores = jax.block_until_ready(run(order))
-        took.append((time.perf_counter() - started) / trainings)
+        took.append([(time.perf_counter() - started[0]) / trainings, (time.process_time() - started[1]) / trainings])
         losses.append(np.asarray(jax.tree.leaves(scores)[0]).reshape(-1, IMAGES // BATCH_SIZE)[0])
-    return {"seconds": statistics.median(took[1:]), "losses": losses[0].tolist()}
+    seconds, processor_seconds = (statistics.median(column) for column in zip(*took[1:], strict=True))
+    return {"seconds": seconds, "processor_seconds": processor_seconds, "losses": losses[0].tolist()}
 
 
 def time_ways(rounds: int, path: Path) -> None:
-    """Measure each of ``WAYS`` in turn, so many times, and write the record."""
+    """Measure each of ``WAYS`` in turn, so many times, and write the record after each round."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in WAYS}
     load = os.getloadavg()
     for _ in range(rounds):
         for name, heard in found.items():
             output, *_ = process.run("-m", "experiments.speed.scaling", "--way", name)
             heard.append(json.loads(output.splitlines()[-1]))
-            print(f"{name:32} {heard[-1]['seconds']:.4f} s an epoch", flush=True)
-    expected = found["one device"][0]["losses"]
-    runs = []
-    for name, heard in found.items():
-        apart = max(float(np.abs(np.subtract(one["losses"], expected)).max()) for one in heard)
-        runs.append(Record(name, extra={"seconds": [one["seconds"] for one in heard], "losses_apart": apart}))
-    extra = {"load_before": load, "load_after": os.getloadavg(), "images": IMAGES, "batch_size": BATCH_SIZE}
-    extra |= {"seeds": SEEDS}
-    words = command("experiments.speed.scaling")
-    Record("ways", words, machine=describe_machine(), extra=extra, runs=tuple(runs)).write(path)
+            print(f"{name:32} {heard[-1]['seconds']:.3f} s an epoch, {heard[-1]['processor_seconds']:.3f}", flush=True)
+        expected, runs = found["one device"][0]["losses"], []
+        for name, heard in found.items():
+            apart = max(float(np.abs(np.subtract(one["losses"], expected)).max()) for one in heard)
+            extra = {key: [one[key] for one in heard] for key in ("seconds", "processor_seconds")}
+            runs.append(Record(name, extra=extra | {"losses_apart": apart}))
+        shared = {"load_before": load, "load_after": os.getloadavg()}
+        shared |= {"images": IMAGES, "batch_size": BATCH_SIZE, "seeds": SEEDS}
+        words = command("experiments.speed.scaling")
+        Record("ways", words, machine=describe_machine(), extra=shared, runs=tuple(runs)).write(path)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.tree_util import GetAttrKey
 
 from jaxdoodle.core.types import NDArray, PyTree, Shape
 from jaxdoodle.nn import layers
@@ -90,7 +91,7 @@ class Layout:
         """
 
         def sharding(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
-            skipped = self.frozen if getattr(path[0], "name", "") == "opt_state" else 0
+            skipped = self.frozen if path[:1] == (GetAttrKey("opt_state"),) else 0
             splits: dict[Any, Split] = {(split.layer - skipped, split.name): split for split in self.splits}
             split = splits.get(tuple(getattr(key, "idx", getattr(key, "key", None)) for key in path[-2:]))
             axes = split.axes if split and np.shape(leaf) == split.shape else ()
