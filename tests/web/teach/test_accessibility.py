@@ -1,7 +1,9 @@
 """The page that learns, looked over by axe-core."""
 
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -18,21 +20,37 @@ def axe(tmp_path_factory):
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
+#: A small phone, a phone, a laptop.
+WIDTHS = (320, 390, 1280)
+FOUND = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(scheme, axe, browser, teach_file, tmp_path):
+def test_axe_finds_nothing_at_any_width(scheme, axe, browser, teach_file, tmp_path):
+    """Also leaves pictures of what it saw, in ``$JAXDOODLE_SCREENSHOTS`` or where pytest keeps its files."""
+    pictures = Path(os.environ.get("JAXDOODLE_SCREENSHOTS") or tmp_path)
+    pictures.mkdir(parents=True, exist_ok=True)
     page = opened(browser, teach_file, tmp_path)
+
+    def look(state):
+        for width in WIDTHS:
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1}
+            browser.command("Emulation.setDeviceMetricsOverride", **size, mobile=width < 1000)
+            browser.settle()
+            browser.screenshot(pictures / f"teach-{state}-{width}-{scheme}.png")
+            assert page(FOUND) == [], (state, width)
+
     media = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.command("Emulation.setEmulatedMedia", features=media)
     page(f"{axe}; 1")
-    found = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))"
-    assert page(found) == []
+    look("empty")
     for name in CLASSES[:2]:
         page.add_class(name)
         for seed in range(3):
             page.keep(drawing_of(name, seed), name)
     page.learned()
     page.guess(drawing_of(CLASSES[0], 5))
-    assert page(found) == []
+    look("taught")
     page.click(".thumbs button")
-    assert page(found) == []
+    look("sample")
     browser.command("Emulation.setEmulatedMedia", features=[])
