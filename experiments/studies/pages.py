@@ -35,7 +35,7 @@ CONFIGS = {
     "doodles": TrainConfig(epochs=12, augment=Augment(), ema_decay=0.999),
 }
 #: Drawings of each set, on a page of each kind; half of them are held out.
-DRAWINGS = 400
+DRAWINGS = 200
 SEED = 0
 HALVES = ("tuned", "held out")
 #: An answer is confident from this probability on; at most so many of all may be confident and wrong.

@@ -276,7 +276,7 @@ def test_two_ways_to_see_a_picture_that_agree_are_as_sure_as_one_and_two_that_di
     assert differing.preprocessed.bitmap.shape == (28, 28)
 
 
-def test_no_class_is_answered_where_none_is_likely_over_all_ways(monkeypatch):
-    monkeypatch.setattr("jaxdoodle.inference.model.LEAST_AGREED", 0.99)
+def test_no_class_is_answered_where_too_few_ways_lead_to_it(monkeypatch):
+    monkeypatch.setattr("jaxdoodle.inference.model.AGREED", 0.99)
     found = MODEL._answer([_two_ways("upright", "level")])[0]
     assert found.abstained and "a frame" in found.reason

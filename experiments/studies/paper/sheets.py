@@ -50,10 +50,10 @@ class Sheet:
 
 
 def sheet_of(render: Renderer, rng: np.random.Generator, *, factor: float = 1.0, fill: tuple[float, float] = (0.3, 0.6),
-             side: tuple[int, int] = (120, 500)) -> Sheet:  # fmt: skip
+             side: tuple[int, int] = (90, 320)) -> Sheet:  # fmt: skip
     """A drawing somewhere on a page of any size, near its middle."""
     height, width = (int(n) for n in rng.integers(side[0], side[1] + 1) * rng.uniform(0.85, 1, 2))
-    size = max(40, round(min(height, width) * rng.uniform(*fill)))
+    size = max(32, round(min(height, width) * rng.uniform(*fill)))
     ink = cut(render(size, factor))
     height, width = (max(n, m + 8) for n, m in zip((height, width), ink.shape, strict=True))
     top, left = (round((n - m) * rng.uniform(0.3, 0.7)) for n, m in zip((height, width), ink.shape, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.paper.regions import regions, thicker
+from jaxdoodle.preprocessing.paper.regions import enlarged, filled, parts_of, regions, thicker
 from jaxdoodle.preprocessing.resample import box_of, shrink
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
@@ -25,6 +26,9 @@ FRAME_COVERAGE, FRAME_STROKE_WIDTH = 0.6, 0.06
 EDGE_INK = 0.04
 #: Ink of this strength is strong; there may be this fraction as much of paler ink away from it without a doubt.
 STRONG, PALE_PART = 0.55, 0.1
+#: A card is looked for on so many cells a side; it is this part of the picture at least, wider than lines by this
+#: fraction of the picture's longer side, and this part of it is bare.
+CARD_CELLS, LEAST_CARD, CARD_WIDTH, CARD_BARE = 128, 0.06, 0.12, 0.6
 #: Opaque pixels that fill this fraction of their box are a page, or this fraction of the picture: one erased in places.
 FILLED, FILLED_WITH_HOLES = 0.9, 0.75
 #: Opaque pixels as light as this were erased with white, if there are others as well.
@@ -120,17 +124,38 @@ def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[
     """
     gray = pixels[..., :3].mean(axis=2)
     if not found.uneven and found.background != "transparent" and at_edge(found.ink) > EDGE_INK:
-        try:
+        with suppress(NoDrawingError):
             yield "shadow", _unevenly_lit(gray)
-        except NoDrawingError:
-            pass
     ink = found.ink
     if pixels.shape[2] == 3:  # pale is what is nearly as bright as the background, in whatever color
         ink = np.minimum(ink, _leveled(np.abs(gray - float(_median(gray[_border(gray.shape)][:, None])[0]))))
+    card = _card(pixels, found.ink)
+    if card is not None:
+        with suppress(NoDrawingError):
+            yield "what is beyond the card", foreground_of(card)
     strong = ink > STRONG
     pale = (found.ink > MIN_INK) & ~thicker(strong, 2)
     if strong.any() and pale.sum() > PALE_PART * strong.sum():
         yield "pale ink", replace(found, ink=np.clip((ink - STRONG) / (1 - STRONG), 0, 1).astype(np.float32))
+
+
+def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The picture with all but its largest region of ink as that is, where that is an area of one color, not lines."""
+    parts = parts_of(ink, CARD_CELLS, MIN_INK)
+    if len(parts.areas) < 2:
+        return None
+    counts = np.bincount(parts.number.ravel())
+    region = parts.number == 1 + int(counts[1:].argmax())
+    whole = ~thicker(~filled(region), 1)
+    if whole.mean() < LEAST_CARD or width_by_outline(whole.astype(np.float32)) < CARD_WIDTH * max(whole.shape):
+        return None
+    inside = enlarged(whole, parts.cell, ink.shape)
+    pixels = pixels[..., :3]
+    color, background = _median(pixels[inside]), _median(pixels[_border(ink.shape)])
+    bare = np.abs(pixels[inside] - color).max(axis=1) < MIN_CONTRAST
+    if np.abs(color - background).max() < MIN_CONTRAST or bare.mean() < CARD_BARE:
+        return None
+    return np.where(inside[..., None], pixels, color)
 
 
 def at_edge(ink: NDArray[np.float32]) -> float:

@@ -200,6 +200,9 @@ def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:
 STEPS = (
     ("inside the page", _inside),
     ("in the frame", _in_frame),
+    ("in the inner frame", _in_frame),
     ("above the line", _above_line),
     ("without dots", _without_dots),
 )
+#: The steps that may take a part of a drawing; what runs off the page is the paper's.
+MAY_BE_DRAWN = frozenset({ALONE, *(name for name, find in STEPS if find is not _inside)})
