@@ -105,7 +105,7 @@ def _cleaned(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
     first = foreground_of(pixels)
     readings = _bared(pixels, _read(first, before))
     for name, found in others_of(pixels, first):
-        if found.ink.any():
+        if (found.ink > MIN_INK).any():
             readings += [_less(one, name) for one in _bared(pixels, _read(found, before))]
     return readings
 
