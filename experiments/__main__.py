@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--seeds", type=count, help="number of seeds (default: the experiment's own, 1 for a report)")
     option("--epochs", type=count, help="number of epochs (default: as the experiment declares)")
     option("--classes", help='names separated by commas, or "all"')
+    option("--drawings", type=count, help="number of drawings, each on a page of every kind")
     option("--per-class", type=count, help="the most drawings of each class")
     option("--gradients", choices=("hand", "autodiff"), help="how gradients are computed")
     option("--data-dir", type=Path, help="the data root (default: $JAXDOODLE_DATA, else data/)")

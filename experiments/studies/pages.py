@@ -34,8 +34,6 @@ CONFIGS = {
     "digits": TrainConfig(epochs=6, augment=Augment(), ema_decay=0.999),
     "doodles": TrainConfig(epochs=12, augment=Augment(), ema_decay=0.999),
 }
-#: Drawings of each set, on a page of each kind; half of them are held out.
-DRAWINGS = 200
 SEED = 0
 HALVES = ("tuned", "held out")
 #: An answer is confident from this probability on; at most so many of all may be confident and wrong.
@@ -45,25 +43,36 @@ LOSS = 0.03
 OUTCOMES = ("right", "wrong", "sure", "refused")
 
 
-def run(out_dir: Path, *, data_dir: Path | None = None) -> int:
+def run(out_dir: Path, *, drawings: int = 1000, data_dir: Path | None = None) -> int:
     """Train, draw, predict, and write ``record.json``; networks that are in ``out_dir`` already are used again.
+
+    Args:
+      out_dir: Where they are, and the record will be.
+      drawings: Of each set, on a page of each kind; half of them are held out.
+      data_dir: The data root.
 
     Returns 0 if both goals are met by every kind, else 1.
     """
     compile_cache.enable()
-    config = {"seed": SEED, "drawings": DRAWINGS, "confident": CONFIDENT}
+    config = {"seed": SEED, "drawings": drawings, "confident": CONFIDENT}
     found = []
     for name, load in (("digits", _digits), ("doodles", _doodles)):
-        model, renderers, labels = load(out_dir, data_dir)
+        model, renderers, labels = load(out_dir, drawings, data_dir)
         counts = []
         for kind in (*KINDS, *PENS):
             rng = np.random.default_rng(SEED)
-            counts.append({"name": kind} | count(model, [page_of(draw, kind, rng) for draw in renderers], labels))
+            counts.append({"name": kind} | count(model, [page_of(render, kind, rng) for render in renderers], labels))
             print(f"{name}, {counts[-1]}", flush=True)
         trained = {key: value for key, value in config_to_json(CONFIGS[name]).items() if key != "seed"}
         scores = dict(model.provenance["scores"])
         found.append(Record(name, config=trained, scores=scores, extra={"kinds": counts}))
-    record = Record("pages", "python -m experiments pages", config, machine=describe_machine(), runs=tuple(found))
+    record = Record(
+        "pages",
+        f"python -m experiments pages --drawings {drawings}",
+        config,
+        machine=describe_machine(),
+        runs=tuple(found),
+    )
     record.write(out_dir / "record.json")
     draw(record, out_dir / "pages.png")
     return int(any(missed(one) for one in record.runs))
@@ -95,17 +104,17 @@ def missed(images: Record) -> list[str]:
     return names
 
 
-def _digits(out_dir: Path, data_dir: Path | None) -> tuple[Model, list[Renderer], list[str]]:
+def _digits(out_dir: Path, drawings: int, data_dir: Path | None) -> tuple[Model, list[Renderer], list[str]]:
     splits = load_dataset("mnist", root=data_dir, validation=0.2)
-    chosen = np.random.default_rng(SEED).permutation(len(splits.test))[:DRAWINGS]
+    chosen = np.random.default_rng(SEED).permutation(len(splits.test))[:drawings]
     renderers = [of_digit(bitmap) for bitmap in splits.test.images[chosen, ..., 0]]
     return _model(out_dir, "digits", splits), renderers, [splits.classes[i] for i in splits.test.labels[chosen]]
 
 
-def _doodles(out_dir: Path, data_dir: Path | None) -> tuple[Model, list[Renderer], list[str]]:
+def _doodles(out_dir: Path, drawings: int, data_dir: Path | None) -> tuple[Model, list[Renderer], list[str]]:
     splits = load_dataset("quickdraw", root=data_dir, classes=CLASSES.split(","), validation=0.2)
     _, labels, renderers = drawn_doodles(splits, data_dir)
-    chosen = np.random.default_rng(SEED).permutation(len(labels))[:DRAWINGS]
+    chosen = np.random.default_rng(SEED).permutation(len(labels))[:drawings]
     model = _model(out_dir, "doodles", splits)
     return model, [renderers[i] for i in chosen], [splits.classes[labels[i]] for i in chosen]
 

@@ -75,13 +75,18 @@ def _inside(parts: Parts) -> NDArray[np.bool_] | None:
 def _in_frame(parts: Parts) -> NDArray[np.bool_] | None:
     """What is in the innermost frame, loop or cell that holds a drawing, with nothing beside."""
     best, longest = None, 0
-    for number in range(1, len(parts.areas)):
+    for number in _long(parts):
         for kept in _held(parts, number):
             box = _box(parts, kept)
             side = max(box[2] - box[0], box[3] - box[1])
             if side > longest:
                 best, longest = kept, side
     return best
+
+
+def _long(parts: Parts) -> list[int]:
+    """The regions that are as long as a drawing is, by number."""
+    return [int(n) for n in np.flatnonzero(parts.sides >= LEAST_OF_PICTURE * max(parts.number.shape)) if n]
 
 
 def _held(parts: Parts, number: int) -> Iterator[NDArray[np.bool_]]:
@@ -147,10 +152,10 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
     high, wide = bottom - top, right - left
     kept = np.ones(len(parts.areas), bool)
     kept[0] = False
-    for number in np.argsort(-bottom):
+    for number in sorted(_long(parts), key=lambda one: -bottom[one]):
         others = kept.copy()
         others[number] = False
-        if not number or not kept[number] or not others.any():
+        if not others.any():
             continue
         rest = right[others].max() - left[others].min()
         flat = parts.number[top[number] : bottom[number], left[number] : right[number]] == number
@@ -174,14 +179,15 @@ def groups_of(ink: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     group = labeled(thicker(inked, max(1, round(NEAR * int(parts.sides[1:].max(initial=0))))))
     of_part = np.zeros(len(parts.areas), np.intp)
     of_part[parts.number[inked]] = group[inked]
-    if of_part.max() < 2:
-        return []
-    sides = {}
-    for one in range(1, int(of_part.max()) + 1):
-        top, left, bottom, right = _box(parts, of_part == one)
-        sides[one] = float(np.hypot(bottom - top, right - left))
-    largest = sorted(sides, key=lambda one: -sides[one])[:MOST_GROUPS]
-    return [only(ink, parts, of_part == one) for one in largest if sides[one] > GROUP * sides[largest[0]]]
+    count = int(group.max()) + 1
+    low, high = np.full((count, 2), max(inked.shape)), np.zeros((count, 2), np.intp)
+    np.minimum.at(low, of_part[1:], parts.boxes[1:, :2])
+    np.maximum.at(high, of_part[1:], parts.boxes[1:, 2:])
+    sides = np.hypot(*(high - low).T)
+    sides[0] = 0
+    largest = np.argsort(-sides)[:MOST_GROUPS]
+    groups = [one for one in largest if sides[one] > GROUP * sides[largest[0]]]
+    return [only(ink, parts, of_part == one) for one in groups] if np.count_nonzero(sides) > 1 else []
 
 
 def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:

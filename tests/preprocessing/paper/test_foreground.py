@@ -6,6 +6,7 @@ from PIL import Image
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from jaxdoodle.preprocessing.paper.foreground import without_specks
 from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.pipeline import preprocess
 from tests.fixtures.pictures import CONFIGS, drawing, saved
@@ -89,3 +90,11 @@ def test_a_highlighter_and_a_faint_drawing_behind_are_left_out_of_a_reading():
     yellow[80:150] *= (1, 0.95, 0.3)
     assert _is_read(yellow, INK)
     assert _is_read(np.where(INK[..., None], page, 1 - 0.2 * INK[:, ::-1, None]), INK)
+
+
+def test_the_largest_region_is_no_speck_however_faint():
+    faint = np.zeros((40, 40), np.float32)
+    faint[5:12, 5:12], faint[30, 30] = 0.101, 0.101
+    faint[6:11, 6:11] = 0.1005
+    ink, specks = without_specks(faint)
+    assert ink.max() > 0 and specks <= 1
