@@ -71,17 +71,9 @@ def foreground_of(pixels: NDArray[np.float32]) -> Foreground:
     Raises:
       NoDrawingError: The picture is blank.
     """
+    pixels = opaque(pixels)
     if pixels.shape[2] == 4:
-        colors, alpha = pixels[..., :3], pixels[..., 3]
-        if alpha.min() < 1:
-            solid = alpha > 0.5
-            if not solid.any():
-                raise NoDrawingError("the picture is blank: all of it is transparent.")
-            if not _is_page(colors, solid):
-                return Foreground(_leveled(alpha), "transparent")
-            page = _median(colors[solid])
-            colors = page + (colors - page) * alpha[..., None]
-        pixels = colors
+        return Foreground(_leveled(pixels[..., 3]), "transparent")
     border = _border(pixels.shape[:2])
     background = _median(pixels[border])
     ink = _leveled(_channels(np.maximum, np.abs(pixels - background)))
@@ -93,6 +85,26 @@ def foreground_of(pixels: NDArray[np.float32]) -> Foreground:
     if framed and width_by_outline(1 - ink) < FRAME_STROKE_WIDTH * max(ink.shape):
         return Foreground(1 - ink, "dark" if background.mean() > drawn.mean() else "light")
     return Foreground(ink, "light" if background.mean() > drawn.mean() else "dark")
+
+
+def opaque(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The picture without alpha, where nothing is transparent or what is not is a page; else as it is.
+
+    Raises:
+      NoDrawingError: All of it is transparent.
+    """
+    if pixels.shape[2] < 4:
+        return pixels
+    colors, alpha = pixels[..., :3], pixels[..., 3:]
+    if alpha.min() == 1:
+        return colors
+    solid = alpha[..., 0] > 0.5
+    if not solid.any():
+        raise NoDrawingError("the picture is blank: all of it is transparent.")
+    if not _is_page(colors, solid):
+        return pixels
+    page = _median(colors[solid])
+    return page + (colors - page) * alpha
 
 
 def _is_page(colors: NDArray[np.float32], solid: NDArray[np.bool_]) -> bool:
@@ -108,8 +120,6 @@ def erased(pixels: NDArray[np.float32]) -> NDArray[np.float32] | None:
         return None
     colors, alpha = pixels[..., :3], pixels[..., 3:]
     solid = alpha[..., 0] > 0.5
-    if solid.all() or not solid.any() or _is_page(colors, solid):
-        return None
     white = solid & (colors.min(axis=2) > WHITE)
     if not white.any() or white.sum() > WHITE_PART * solid.sum():
         return None
@@ -126,15 +136,15 @@ def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[
         with suppress(NoDrawingError):
             yield "shadow", _unevenly_lit(_gray(pixels))
     cell = -(-max(found.ink.shape) // CARD_CELLS)
-    most = _most_in_cells(found.ink, cell)
-    card = _card(pixels, found.ink) if _has_area(most > MIN_INK) else None
-    if card is not None:
-        with suppress(NoDrawingError):
-            yield "what is beyond the card", foreground_of(card)
-    ink = found.ink
-    if pixels.shape[2] >= 3:  # pale is what is nearly as bright, of any color
+    most, ink = _most_in_cells(found.ink, cell), found.ink
+    if found.background != "transparent":
+        card = _card(pixels, ink) if _has_area(most > MIN_INK) else None
+        if card is not None:
+            with suppress(NoDrawingError):
+                yield "what is beyond the card", foreground_of(card)
         gray = _gray(pixels)
-        ink = np.minimum(ink, _leveled(np.abs(gray - float(_median(gray[_border(gray.shape)][:, None])[0]))))
+        with suppress(NoDrawingError):  # pale is what is nearly as bright, of any color
+            ink = np.minimum(ink, _leveled(np.abs(gray - float(_median(gray[_border(gray.shape)][:, None])[0]))))
     strong = _most_in_cells(ink, cell) > STRONG
     pale = (most > MIN_INK) & ~thicker(strong, 1)
     if strong.any() and pale.sum() > PALE_PART * strong.sum():
@@ -182,7 +192,6 @@ def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.f
     if whole.mean() < LEAST_CARD or width_by_outline(whole.astype(np.float32)) < CARD_WIDTH * max(whole.shape):
         return None
     inside = enlarged(whole, parts.cell, ink.shape)
-    pixels = pixels[..., :3]
     color, background = _median(pixels[inside]), _median(pixels[_border(ink.shape)])
     bare = np.abs(pixels[inside] - color).max(axis=1) < MIN_CONTRAST
     if np.abs(color - background).max() < MIN_CONTRAST or bare.mean() < CARD_BARE:

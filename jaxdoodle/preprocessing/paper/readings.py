@@ -16,6 +16,7 @@ from jaxdoodle.preprocessing.paper.foreground import (
     erased,
     foreground_of,
     full_strength,
+    opaque,
     others_of,
     without_specks,
 )
@@ -69,6 +70,7 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     steps: Steps = (("picture", pixels),)
     if not paper:
         return [_read(foreground_of(pixels), steps)]
+    pixels = opaque(pixels)
     white = erased(pixels)
     if white is not None:
         step = ("on white", white)

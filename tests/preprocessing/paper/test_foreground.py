@@ -98,3 +98,15 @@ def test_the_largest_region_is_no_speck_however_faint():
     faint[6:11, 6:11] = 0.1005
     ink, specks = without_specks(faint)
     assert ink.max() > 0 and specks <= 1
+
+
+def test_ink_as_bright_as_the_paper_is_found_by_its_color():
+    page = np.where(INK[..., None], (0.9, 0.3, 0.3), (0.3, 0.9, 0.3))
+    assert _is_read(page, INK)
+    assert _is_read(np.dstack([page, np.ones(INK.shape)]), INK)
+
+
+def test_a_drawing_on_a_card_of_another_shade_is_found():
+    card = np.full(INK.shape, 0.6)
+    card[20:230, 20:230] = 1
+    assert _is_read(np.where(INK, 0.1, card)[..., None], INK)
