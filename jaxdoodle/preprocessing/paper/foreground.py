@@ -142,9 +142,10 @@ def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[
         if card is not None:
             with suppress(NoDrawingError):
                 yield "what is beyond the card", foreground_of(card)
-        gray = _gray(pixels)
-        with suppress(NoDrawingError):  # pale is what is nearly as bright, of any color
-            ink = np.minimum(ink, _leveled(np.abs(gray - float(_median(gray[_border(gray.shape)][:, None])[0]))))
+        if pixels.shape[2] == 3:  # pale is what is nearly as bright, of any color
+            gray = _gray(pixels)
+            with suppress(NoDrawingError):
+                ink = np.minimum(ink, _leveled(np.abs(gray - float(_median(gray[_border(gray.shape)][:, None])[0]))))
     strong = _most_in_cells(ink, cell) > STRONG
     pale = (most > MIN_INK) & ~thicker(strong, 1)
     if strong.any() and pale.sum() > PALE_PART * strong.sum():
