@@ -5,15 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments import table
 from experiments.studies import pages, paper
 from experiments.studies.canvases import of_doodle
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference.predictions import Prediction
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
-from tests.fixtures.pages import check_readable, texts_of
 
-RECORD = table.RECORDS / "pages" / "record.json"
 TICK = of_doodle([([0, 80, 255], [100, 180, 0]), ([30, 60], [20, 25])])
 
 
@@ -42,34 +39,3 @@ def test_a_kind_misses_a_goal_by_the_held_out_drawings_alone():
         for name, (r, w, s) in kinds.items()
     ]
     assert pages.missed(Record("set", extra={"kinds": rows})) == ["fewer", "sure"]
-
-
-@pytest.fixture(scope="module")
-def record():
-    return Record.read(RECORD)
-
-
-def test_the_record_has_every_kind_and_its_figure_shows_them(record, pages, tmp_path):
-    from experiments.studies.pages import HALVES, OUTCOMES, draw
-
-    kinds = [*paper.KINDS, *paper.PENS]
-    for images in record.runs:
-        assert [one["name"] for one in images.extra["kinds"]] == kinds
-        for one in images.extra["kinds"]:
-            half = [sum(one[half][key] for key in OUTCOMES if key != "sure") for half in HALVES]
-            assert sum(half) == record.config["drawings"] and half[0] - half[1] in (0, 1)
-    draw(record, tmp_path / "pages.png")
-    check_readable(pages[-1], tmp_path / "pages.png")
-    assert set(kinds) <= set(texts_of(pages[-1]))
-
-
-def test_few_answers_of_the_record_are_wrong_with_confidence(record):
-    for images in record.runs:
-        held = [one["held out"] for one in images.extra["kinds"]]
-        assert sum(one["sure"] for one in held) <= 0.01 * sum(
-            one[key] for one in held for key in ("right", "wrong", "refused")
-        )
-
-
-def test_the_readme_shows_the_record(record):
-    assert table.pages_table(record) in (RECORD.parents[2] / "README.md").read_text()
