@@ -18,6 +18,7 @@ from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Predict
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
 from jaxdoodle.preprocessing.paper.surroundings import MAY_BE_DRAWN
+from jaxdoodle.preprocessing.pipeline import CUT
 
 if TYPE_CHECKING:
     from jaxdoodle.preprocessing.several.pages import Division
@@ -224,7 +225,7 @@ class Model:
         named = inputs.is_path(image)
         try:
             found = preprocess(inputs.sole(image) if named else image, self.preprocessing)
-            if found.background == "strokes" or self.preprocessing.as_is:
+            if all(name != CUT for name, _ in found.steps):  # strokes, a bitmap, or a picture that is used as it is
                 return found
             from jaxdoodle.preprocessing.several.pages import with_parts
 

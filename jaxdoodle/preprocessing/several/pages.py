@@ -33,6 +33,8 @@ CELLS, LEAST_INK = 384, 0.12
 MOST_PARTS = 150
 #: Background that is left around a drawing, as a fraction of its longer side.
 MARGIN = 0.15
+#: Steps that look for one drawing alone; what surrounds several is told by their number.
+SURROUNDINGS = frozenset((ALONE, *(name for name, _ in STEPS)))
 #: The step that leaves one drawing.
 ONE = "one of several"
 #: A drawing beside others is no smaller than this fraction of the largest.
@@ -101,7 +103,7 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
     """
     others = tuple(with_parts(other, preprocessing, loose) for other in found.alternatives)
     names = [name for name, _ in found.steps]
-    if CUT not in names:  # strokes, or a bitmap
+    if CUT not in names or SURROUNDINGS & set(found.removed):
         return found
     ink = found.steps[names.index(CUT) - 1][1]
     parts = parts_of(ink, CELLS, LEAST_INK)
@@ -150,11 +152,11 @@ def _of_strokes(drawing: Drawing, preprocessing: Preprocessing, loose: bool) -> 
 
 
 def _of_picture(content: tuple[NDArray[np.float32], int], preprocessing: Preprocessing, loose: bool) -> Iterator[Found]:
-    names, before = {ALONE, *(name for name, _ in STEPS)}, None
+    before = None
     for reading in readings_of(content[0]):
-        parts = parts_of(reading.ink, CELLS, LEAST_INK)
-        if names & set(reading.removed):  # what surrounds several drawings is told by their number
+        if SURROUNDINGS & set(reading.removed):
             continue
+        parts = parts_of(reading.ink, CELLS, LEAST_INK)
         found: Found = []
         for numbers in _groups(parts, loose):
             with suppress(NoDrawingError):
