@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = [
     "pages_table",
     "preprocessing_table",
     "results_table",
+    "several_table",
     "training_table",
 ]
 
@@ -202,6 +204,19 @@ def _outliers(runs: Sequence[Record], kinds: Sequence[str]) -> Iterator[str]:
     for kind in kinds:
         counts = [one.extra["refused"][kind] for one in runs if kind in one.extra["refused"]]
         yield share("refused", counts) if counts else ""
+
+
+def several_table(record: Record) -> str:
+    """A row for each kind of paper: pages divided and read right, digits right in those, of several answered as one."""
+    titles = ("paper", "pages", "divided", "read", "digits right", "several answered as one")
+    rows = []
+    for kind in record.runs:
+        counts = Counter(kind.extra["counts"])
+        shares = ((counts[name], counts["pages"]) for name in ("divided", "read"))
+        digits = (counts["right"], counts["digits"]), (counts["of_several_answered_as_one"], counts["of_several"])
+        cells = [f"{part:,} of {total:,}: {100 * part / max(total, 1):.1f} %" for part, total in (*shares, *digits)]
+        rows.append([kind.name, f"{counts['pages']:,}", *cells])
+    return _markdown(titles, rows)
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
