@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from jaxdoodle.inference import Model, PageDrawing, PagePrediction, Prediction, Row
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
@@ -77,3 +77,12 @@ def test_two_ways_to_smooth_a_picture_that_lead_to_different_answers_lead_to_non
         bitmap[0, column] = 255
         ways.append(Preprocessed(bitmap, "light", False, (0, 0, 1, 1), 1.0, 1.0, 0.0, 0, ()))
     assert model._choose(ways, model.logits(np.stack([one.bitmap for one in ways]))).abstained
+
+
+def test_a_dark_corner_is_no_drawing_and_a_line_through_a_row_joins_no_digits():
+    model = Model.load("digits")
+    corner, ruled = page(), page()
+    ImageDraw.Draw(corner).polygon([(280, 150), (280, 230), (210, 230)], 60)
+    ImageDraw.Draw(ruled).line([(0, 70), (280, 70)], 60, 2)
+    for given in (corner, ruled):
+        assert [row.text for row in model.predict_many(given).rows] == ["504", "1"]

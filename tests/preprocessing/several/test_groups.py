@@ -57,3 +57,10 @@ def test_a_stroke_that_is_added_later_belongs_to_the_nearest_drawing():
 
     bar = [100, 140], [-10, -10]
     assert grouped(from_strokes([one(0), one(100), one(200), bar])) == [[0], [1, 3], [2]]
+
+
+def test_a_piece_farther_away_belongs_to_a_stroke_only_if_it_was_drawn_next():
+    """Eleven units apart of a hundred: within the reach of a piece of a fifth of the size, beyond 0.6 of it."""
+    line, piece, other = ([0, 0], [0, 100]), ([17, 37], [50, 50]), ([300, 300], [0, 100])
+    assert grouped(from_strokes([line, piece, other])) == [[0, 1], [2]]
+    assert [0, 2] not in grouped(from_strokes([line, other, piece]))
