@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import re
 import types
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
+from itertools import product
 from typing import Any
 
 import jax
@@ -45,6 +47,7 @@ class Found:
     name: str
     function: Any  # where it begins
     run: Callable[..., Report]
+    whole: bool = False  # a whole model, which tells what its parts are for
 
     @property
     def line(self) -> int:
@@ -81,7 +84,29 @@ class Finder:
                 yield Found(stem, backward, partial(self.check_pair, stem, forward, backward, args, conventions))
 
     def pairs(self) -> Iterator[Found]:
-        """Backwards with their forwards; a forward that is left alone is yielded as what cannot be checked."""
+        """Backwards with their forwards; a forward that is left alone is yielded as what cannot be checked.
+
+        What a whole model is made of may take the mean over the batch: whether it should, the model's check tells.
+        """
+        found = list(self._pairs())
+        parts = self._called_by([f.function for f in found if f.whole])
+        for each in found:
+            if each.name in parts and not each.whole:
+                yield replace(each, run=partial(each.run, mean=True))
+            else:
+                yield each
+
+    def _called_by(self, functions: list[Any]) -> set[str]:
+        """The stems of the functions of the file that these call, and so on."""
+        todo, seen = list(functions), set()
+        while todo:
+            for name in todo.pop().__code__.co_names:
+                if name in self.functions and name not in seen:
+                    seen.add(name)
+                    todo.append(self.functions[name])
+        return {_stem(name) for name in seen}
+
+    def _pairs(self) -> Iterator[Found]:
         for name, backward in list(self.functions.items()):
             forward_name = self.forward_name(name)
             if forward_name is None or id(backward) in self.taken:
@@ -89,7 +114,7 @@ class Finder:
             forward = self.names[forward_name]
             self.taken |= {id(backward), id(forward)}
             if self.is_whole_model(forward, backward):
-                yield Found(name, backward, partial(self.check_model, name, forward, backward))
+                yield Found(name, backward, partial(self.check_model, name, forward, backward), whole=True)
                 continue
             stem = _stem(name)
             args, conventions = (self.names.get(f"{stem}_{what}") for what in ("args", "conventions"))
@@ -119,10 +144,19 @@ class Finder:
         return None
 
     def check_pair(
-        self, stem: str, forward: Callable, backward: Callable, args: Any, conventions: Sequence[str], **options: Any
-    ) -> Report:
-        args = self.arguments(stem, forward, backward) if args is None else tuple(args)
-        return check(forward, backward, args, title=stem, conventions=conventions, **options)
+        self, stem: str, forward: Callable, backward: Callable, args: Any, conventions: Sequence[str],
+        mean: bool = False, **options: Any,
+    ) -> Report:  # fmt: skip
+        """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
+        declared = args is not None
+        args = tuple(args) if args is not None else self.arguments(stem, forward, backward)
+        conventions = (*conventions, *(("batch mean",) if mean else ()))
+        report = check(forward, backward, args, title=stem, conventions=conventions, **options)
+        for words, other in () if declared or not report.passed else guessing.variants(forward, args):
+            again = check(forward, backward, other, title=f"{stem} with {words}", conventions=conventions, **options)
+            if not again.passed:
+                return again
+        return report
 
     def arguments(self, stem: str, forward: Callable, backward: Callable | None) -> tuple:
         """From calls in the file, or guessed. Raises ``CheckError`` that asks for them."""
@@ -194,13 +228,13 @@ class Finder:
         return None
 
     def _initial_parameters(self) -> list[dict]:
-        """What the file's own initialization gives for a network of 5, 4 and 3 units (or 5, 4 and 1)."""
+        """What the file's own initialization gives for networks with one and two hidden layers."""
         found = []
         for name, function in self.functions.items():
             if re.search("init", name):
-                for sizes in (guessing.CHAIN[:3], (5, 4, 1)):
-                    count = len(required(function))
-                    for args in (sizes[:count], (list(sizes),)):
+                for first, last in product(((5, 4), (5, 4, 6)), (3, 1)):
+                    sizes, count = (*first, last), len(required(function))
+                    for args in (sizes, (list(sizes),)) if count in (1, len(sizes)) else ():
                         try:
                             given = function(*args)
                         except Exception:  # any exception of the user's code: other arguments
@@ -220,7 +254,10 @@ class Finder:
 
     def check_loss(self, name: str, function: Callable, **options: Any) -> Report:
         args = self.arguments(name, function, lambda *_: None)
-        value, gradient = function(*args)
+        returned = function(*args)
+        if len(returned) > 2:
+            return self._check_loss_of_globals(name, function, args, options)
+        value, gradient = returned
         shapes = [np.shape(g) for g in (gradient if isinstance(gradient, tuple) else (gradient,))]
         floats = [i for i, a in enumerate(args) if is_floating(a)]
         where = [next((i for i in floats if np.shape(args[i]) == s), floats[0]) for s in shapes]
@@ -231,6 +268,51 @@ class Finder:
             return function(*given)[0]
 
         return check_value_and_grad(loss, function, args, argnums=argnums, title=name, **options)
+
+    def _check_loss_of_globals(self, name: str, function: Callable, args: tuple, options: dict[str, Any]) -> Report:
+        """A loss that returns, after its value, gradients of arguments and of arrays that the file holds."""
+        own = {p.name: i for i, p in enumerate(parameters(function))}
+        held = {n: v for n, v in self.names.items() if is_floating(v) and isinstance(v, np.ndarray)}
+        places = {}
+        for k, returned in enumerate(_returned_names(function)):
+            variable = re.sub(r"^(d|grad)_?", "", returned)
+            if k and variable != returned and (variable in held or is_floating(args[own[variable]])):
+                places[variable] = k
+        if not places:
+            raise CheckError(f"{name} returns more than a loss and its gradient")
+        opened = _with_parameters(function, [n for n in places if n in held])
+        every = [p.name for p in parameters(opened)]
+        given = [held[n] if n in held and n not in own else args[own[n]] for n in every]
+
+        def value_and_gradient(*now: Any) -> Any:
+            returned = opened(*now)
+            return returned[0], tuple(returned[k] for k in places.values())
+
+        def loss(*now: Any) -> Any:
+            return opened(*now)[0]
+
+        for each in (loss, value_and_gradient):
+            each.__signature__ = inspect.signature(opened)  # type: ignore[attr-defined]
+        where = [every.index(n) for n in places]
+        return check_value_and_grad(loss, value_and_gradient, given, argnums=where, title=name, **options)
+
+
+def _returned_names(function: Callable) -> list[str]:
+    """The names in the tuple that a function returns last."""
+    tree = guessing.source_tree(function)
+    tuples = [n.value for n in ast.walk(tree or ast.Module([], [])) if isinstance(n, ast.Return)]
+    return [getattr(e, "id", "") for e in getattr(tuples[-1], "elts", ())] if tuples else []
+
+
+def _with_parameters(function: Any, names: list[str]) -> Callable:
+    """The function with these names, which it finds in its module, as its first parameters."""
+    tree: Any = guessing.source_tree(function)
+    tree.body[0].decorator_list = []
+    tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
+    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
+    module = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
+    code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
+    return types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
 
 
 class Forward(Unchecked):

@@ -10,6 +10,7 @@ import ast
 import contextlib
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
@@ -32,15 +33,27 @@ def _normal(*shape: int) -> Option:
 
 
 def _whole(high: int, *shape: int) -> Option:
-    return lambda rng: rng.integers(0, high, shape)
+    """The highest is among them: every class counts."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        values = rng.integers(0, high, shape)
+        values.flat[0] = high - 1
+        return values
+
+    return draw
 
 
 def _one_hot(rows: int, columns: int) -> Option:
-    return lambda rng: np.eye(columns)[rng.integers(0, columns, rows)]
+    return lambda rng: np.eye(columns)[(np.arange(rows) - 1) % columns]
 
 
 def _mask(*shape: int) -> Option:
     return lambda rng: (rng.random(shape) < 0.7).astype(float)
+
+
+def _between(*shape: int) -> Option:
+    """Probabilities."""
+    return lambda rng: rng.uniform(0.1, 0.9, shape)
 
 
 def _just(value: Any) -> Option:
@@ -54,11 +67,13 @@ _NUMBER: list[Option] = [_just(0.3), _just(2), _just(1)]
 _SIZE: list[Option] = [_just(2), _just(1), _just(3), _just(0), _just((1, 1)), _just((2, 2))]
 _OPTIONS: dict[str, list[Option]] = {
     "x": [*_X, _whole(3, 4), _whole(3, 2, 4)],
-    "w": [_normal(*s) for s in ((5, 3), (3, 5), (3, 3), (3, 2, 3, 2), (2, 3, 3, 2), (5, 12), (3, 12), (3, 2), (5,))],
-    "b": [_normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,))] + [_just(0.3)],
+    "w": [_normal(*s) for s in ((5, 3), (3, 5), (3, 3), (3, 2, 3, 2), (2, 3, 3, 2), (5, 12), (3, 12), (5, 9), (3, 9),
+                                (3, 2), (5,))],
+    "b": [*(_normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,), (9,))), _just(0.3)],
     "gamma": [_normal(*s) for s in ((5,), (5, 1), (1, 5), (3,), (1, 3, 1, 1))] + [_just(np.float64(0.7))],
     "y": [_one_hot(4, 5), _one_hot(5, 4), _whole(3, 4), _normal(4, 5), _normal(4), _normal(5), _mask(1, 4),
           _mask(4, 1), _mask(4), _one_hot(4, 3), _one_hot(2, 3)],
+    "p": [_between(*s) for s in ((4, 5), (4, 3), (1, 4), (4, 1), (4,), (5,), (5, 4))],
     "mask": [_mask(4, 5), _mask(5, 4), _mask(2, 7, 6, 3), _mask(4)],
     "ids": [_whole(3, 4), _whole(3, 2, 4), _whole(3, 5), _just(1)],
     "h": [_normal(4, 3), _normal(3, 4), _normal(3, 1), _normal(3)],
@@ -72,6 +87,7 @@ _KINDS = (
     ("b", r"b|bias(es)?|b(x|h)"),
     ("gamma", r"gamma|beta|scale|shift|gain"),
     ("y", r"y|t|targets?|labels?|y_?true|truth|answers?"),
+    ("p", r"y_?(pred\w*|hat)|probs?|probabilit\w+|pred(s|ict\w*)?|al|confidences?"),
     ("mask", r"\w*mask"),
     ("ids", r"ids?|idx|ind(ex|ices)|tokens?|order|positions?|\w+_(ids?|idx)"),
     ("h", r"h|h0|h_?prev|prev_?[hc]|c_?prev|c|state"),
@@ -130,13 +146,20 @@ def chain_shape(letter: str, k: int, columns: bool) -> tuple[int, ...]:
     return (after, 1) if columns else (1, after) if letter != "b" else (after,)
 
 
+def source_text(function: Any) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return ""
+
+
 def source_tree(function: Any) -> ast.AST | None:
-    with contextlib.suppress(OSError, TypeError, SyntaxError):
-        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    with contextlib.suppress(SyntaxError):
+        return ast.parse(text) if (text := source_text(function)) else None
     return None
 
 
-def _words_compared(function: Any, name: str) -> list[str]:
+def words_compared(function: Any, name: str) -> list[str]:
     """The texts that a parameter is compared with: ``if activation == "relu"``."""
     tree = source_tree(function)
     return [
@@ -161,39 +184,77 @@ def is_dictionary(function: Any, name: str) -> bool:
 
 
 _SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7}
+#: Other sizes for the symbols, where those above do not fit each other: how many times they are drawn, and from what.
+_DRAWS, _DRAWN = 150, (1, 2, 3, 4, 4, 5, 6, 8)
 
 
-def documented_shapes(function: Any) -> dict[str, tuple[int, ...]]:
-    """Shapes from a docstring: ``x: array of shape (N, D)``, ``w (F, C, h, w)``; one symbol is one size."""
-    text = " ".join((inspect.getdoc(function) or "").split())
-    sizes: dict[str, int] = {}
-    found: dict[str, tuple[int, ...]] = {}
-    for name in (p.name for p in parameters(function)):
+def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
+    """Shapes in symbols: from a docstring or comment (``x: array of shape (N, D)``, ``w (F, C, h, w)``), or from a line
+    that takes them apart (``N, D = x.shape``)."""
+    names = [p.name for p in parameters(function)]
+    texts = [inspect.getdoc(function) or ""]
+    if getattr(function, "__name__", "") == "__init__":
+        texts.append(
+            str(getattr(sys.modules.get(function.__module__), function.__qualname__.split(".")[0], "").__doc__)
+        )
+    texts.append(" ".join(re.findall(r"#(.*)", source_text(function))))
+    text = " ".join(" ".join(texts).split())
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
         place = re.search(rf"(?<![\w*]){re.escape(name)}\b(?:[^()]|\([^(),]*\)){{0,110}}?\(([^()]*,[^()]*)\)", text)
         if place is None:
             continue
-        shape: list[int] = []
-        for part in filter(None, (p.strip() for p in place[1].split(","))):
-            symbol = " ".join(re.sub(r"\b(the|of)\b|\W+", " ", part.lower()).split())
-            if not symbol:
-                continue
-            if symbol.startswith("d_"):
-                shape += [] if shape and len(shape) > 1 else [5]
-            elif symbol.isdigit():
-                shape.append(int(symbol))
-            else:
-                fresh = [s for s in (4, 5, 3, 6, 7, 2, 8) if s not in sizes.values()] or [9]
-                known = _SYMBOLS if len(place[1].split(",")) > 2 else {"n": 4, "d": 5, "m": 3}
-                shape.append(sizes.setdefault(symbol, known.get(symbol, fresh[0])))
+        parts = [p.strip().lower() for p in place[1].split(",") if p.strip()]
+        shape: list[str] = []
+        for part in parts:
+            plain = re.sub(r"\b(the|of)\b|[^\w*/+-]+", " ", part).split()
+            if plain and plain[0].startswith("d_"):
+                shape += [] if len(shape) > 1 else ["d_"]
+            elif plain:
+                shape.append(" ".join(plain))
         found[name] = tuple(shape)
+    for node in ast.walk(source_tree(function) or ast.Module([], [])):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            of = node.value
+            if isinstance(of, ast.Attribute) and of.attr == "shape" and isinstance(of.value, ast.Name):
+                unpacked = tuple(getattr(e, "id", "") for e in node.targets[0].elts)
+                if of.value.id in names and all(unpacked):
+                    blank = (f"{of.value.id} {k}" if s == "_" else s.lower() for k, s in enumerate(unpacked))
+                    found.setdefault(of.value.id, tuple(blank))
     return found
+
+
+def shapes_of(function: Any, draw: int = 0) -> dict[str, tuple[int, ...]]:
+    """Sizes for ``symbolic_shapes``: one symbol is one size. ``draw`` other than 0: drawn with that seed."""
+    sizes: dict[str, int] = {}
+    rng = np.random.default_rng(draw)
+    given = {p.name.lower(): p.default for p in parameters(function) if isinstance(p.default, int)}
+    symbolic = symbolic_shapes(function)
+
+    def size(symbol: str, rank: int) -> int:
+        if symbol.isdigit():
+            return int(symbol)
+        if re.search(r"[*/+-]", symbol):
+            for name in re.findall(r"[a-z_]\w*", symbol):
+                if name not in given:
+                    size(name, rank)
+            with contextlib.suppress(Exception):  # no expression after all
+                return max(1, int(eval(symbol, {"__builtins__": {}}, {**sizes, **given})))
+        if re.fullmatch(r"\d[a-z]", symbol):  # 4H
+            return int(symbol[0]) * size(symbol[1], rank)
+        fresh = [s for s in (4, 5, 3, 6, 7, 2, 8) if s not in sizes.values()] or [9]
+        known = _SYMBOLS if rank > 2 else {"n": 4, "d": 5, "m": 3}
+        first = int(rng.choice(_DRAWN)) if draw else known.get(symbol, fresh[0])
+        return sizes.setdefault("d" if symbol == "d_" else symbol, first)
+
+    return {name: tuple(size(s, len(shape)) for s in shape) for name, shape in symbolic.items()}
 
 
 def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: dict, columns: bool) -> list[Option]:
     name = parameter.name
     if parameter.default is not parameter.empty:
         return [_just(parameter.default)]
-    words = _words_compared(function, name)
+    words = words_compared(function, name)
     if words:
         return [_just(w) for w in dict.fromkeys(words)]
     if is_dictionary(function, name):
@@ -206,7 +267,9 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
         return [lambda rng: np.random.default_rng(0)]
     layer = re.fullmatch(r"([wb])_?(\d)", name.lower())
     kind = kind_of(name)
-    options = _OPTIONS["x" if first and kind not in ("w", "ids", "h") else kind or "any"]
+    if kind == "p" and "log(" not in source_text(function):
+        kind = "x"
+    options = _OPTIONS["x" if first and kind not in ("w", "ids", "h", "p") else kind or "any"]
     if layer:
         options = [_normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     annotation = str(parameter.annotation)
@@ -218,17 +281,36 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
     if name in shapes:
         documented = [_normal(*shapes[name])]
         return [_whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
+    if not first and kind in ("b", "gamma", "w", "number", None):
+        options = [options[0], _like_first, *options[1:]]
     return [*known, *options]
 
 
 def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[list[Any]]:
     """Values for these parameters, combination by combination."""
-    shapes = documented_shapes(function)
     for columns in (True, False) if any(re.search(r"\d|param", p.name) for p in taken) else (False,):
+        shapes = shapes_of(function)
         options = [_options(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
-        for choice in islice(product(*options), _TRIALS):
-            rng = np.random.default_rng(0)
-            yield [make(rng) for make in choice]
+        yield from map(_made, islice(product(*options), _TRIALS))
+    symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}
+    for draw in range(1, _DRAWS * bool(symbolic)):
+        shapes = shapes_of(function, draw)
+        options = [_options(function, p, k == 0, shapes, False)[: 1 if p.name in symbolic else 3]
+                   for k, p in enumerate(taken)]  # fmt: skip
+        yield from map(_made, product(*options))
+
+
+def _made(choice: Sequence[Option]) -> list[Any]:
+    rng = np.random.default_rng(0)
+    values: list[Any] = []
+    for make in choice:
+        values.append(rng.normal(size=np.shape(values[0])) if make is _like_first else make(rng))
+    return values
+
+
+def _like_first(rng: np.random.Generator) -> Any:
+    """An array of the shape of the first argument."""
+    raise NotImplementedError
 
 
 def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> tuple | None:
@@ -242,6 +324,15 @@ def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> 
       The arguments, or ``None``.
     """
     taken = [p for p in parameters(forward) if p.default is p.empty and p.kind != p.KEYWORD_ONLY]
+    more = parameters(forward)[len(taken) : len(taken) + 1]
+    if more and more[0].default is None and kind_of(more[0].name) in ("b", "w", "gamma"):  # ``bias=None``
+        with_it = _best(forward, [*taken, more[0].replace(default=inspect.Parameter.empty)], backward)
+        if with_it is not None:
+            return with_it
+    return _best(forward, taken, backward)
+
+
+def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[[tuple], Any] | None) -> tuple | None:
     best: tuple[tuple[int, int], tuple] | None = None
     compared = 0
     for values in candidates(forward, taken):
@@ -256,6 +347,23 @@ def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> 
         if best[0] == (0, 0) or compared >= _COMPARED:
             break
     return None if best is None else best[1]
+
+
+def variants(forward: Callable, args: tuple) -> Iterator[tuple[str, tuple]]:
+    """(what is changed, arguments): other modes that the forward compares a parameter with, other strides."""
+    taken = parameters(forward)
+    for k, p in enumerate(taken):
+        if k >= len(args) and isinstance(p.default, str):
+            between = tuple(q.default for q in taken[len(args) : k])
+            others = [w for w in dict.fromkeys(words_compared(forward, p.name)) if w != p.default]
+            if not others and p.default == "max":  # "else" is all that the code says of the other mode
+                others = ["average"]
+            yield from ((f"{p.name}={w}", (*args, *between, w)) for w in others)
+        elif k < len(args) and isinstance(args[k], dict) and isinstance(args[k].get("stride"), int):
+            stride = 1 if args[k]["stride"] > 1 else 2
+            other = (*args[:k], {**args[k], "stride": stride}, *args[k + 1 :])
+            if usable(forward, other):
+                yield f"stride={stride}", other
 
 
 def usable(function: Callable, args: Sequence[Any]) -> bool:

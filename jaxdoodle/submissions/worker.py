@@ -10,7 +10,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.submissions import classes
+from jaxdoodle.submissions import classes, rules
 from jaxdoodle.submissions.functions import Finder, Forward, Found
 
 #: Time for the statements of a file that are no imports, in seconds.
@@ -56,7 +56,7 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
 
 
 def _all(finder: Finder) -> Iterator[Found]:
-    yield from classes.custom_vjps(finder)
+    yield from rules.custom_vjps(finder)
     yield from finder.marked()
     yield from finder.pairs()
     yield from classes.of_classes(finder)
@@ -71,6 +71,8 @@ def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str,
         return {"unchecked": {"name": found.name, "line": found.line, "reason": str(error), "note": True}}
     except TimeOutError:
         reason = f"did not end within {seconds:.0f} s"
+    except SystemExit:
+        reason = "the code ends the program (sys.exit)"
     except Exception as error:  # the user's code may raise anything; what is beside it is checked all the same
         known = isinstance(error, InputError)
         reason = str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

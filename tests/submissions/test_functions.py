@@ -140,3 +140,103 @@ def test_running_statistics_that_a_forward_keeps_in_its_dictionary_are_no_argume
             return (d - d.mean(axis=0) - xh * (d * xh).mean(axis=0)) / std, (dout * xh).sum(axis=0)
     """
     assert checked(text) == {"norm": "right"}
+
+
+def test_a_backward_without_an_incoming_gradient_gives_the_derivative(checked):
+    text = "def mse_forward(p, y): return ((p - y) ** 2).mean()\ndef mse_backward(p, y): return {} * (p - y) / p.size\n"
+    assert checked(text.format(2)) == {"mse": "right"}
+    assert checked(text.format(1)) == {"mse": "p"}
+
+
+@pytest.mark.parametrize(("mended", "expected"), [("/ k", {"pool": "right"}), ("", {"pool with mode=average": "x"})])
+def test_every_mode_and_a_stride_other_than_the_guessed_are_checked(checked, mended, expected):
+    text = f"""
+        def pool_forward(x, hparameters, mode="max"):
+            k, s = hparameters["f"], hparameters["stride"]
+            windows = [x[:, i * s : i * s + k] for i in range((x.shape[1] - k) // s + 1)]
+            y = np.stack([w.max(1) if mode == "max" else w.mean(1) for w in windows], 1)
+            return y, (x, k, s)
+
+        def pool_backward(dout, cache, mode="max"):
+            x, k, s = cache
+            dx = np.zeros_like(x)
+            for i in range(dout.shape[1]):
+                w, d = x[:, i * s : i * s + k], dout[:, i : i + 1]
+                share = np.eye(k)[w.argmax(1)] if mode == "max" else np.ones_like(w) {mended}
+                dx[:, i * s : i * s + k] += share * d
+            return dx
+    """
+    assert checked(text) == expected
+
+
+def test_a_cell_with_one_incoming_gradient_for_two_outputs_and_named_gradients(checked):
+    text = """
+        def cell_forward(xt, a_prev, parameters):
+            a = np.tanh(parameters["Wax"] @ xt + parameters["Waa"] @ a_prev)
+            return a, parameters["Wya"] @ a, (a, a_prev, xt, parameters)
+
+        def cell_backward(da, cache):
+            a, a_prev, xt, parameters = cache
+            d = {d}
+            return {{"dxt": parameters["Wax"].T @ d, "da_prev": parameters["Waa"].T @ d, "dWax": d @ xt.T,
+                    "dWaa": d @ a_prev.T}}
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            shapes = {{"Wax": (5, 3), "Waa": (5, 5), "Wya": (2, 5)}}
+            cell_forward(rng.normal(size=(3, 4)), rng.normal(size=(5, 4)),
+                         {{n: rng.normal(size=s) for n, s in shapes.items()}})
+    """
+    assert checked(text.format(d="da * (1 - a**2)")) == {"cell": "right"}
+    assert checked(text.format(d="1 - a**2"))["cell"].startswith("a_prev, parameters.Waa")
+
+
+def test_a_mean_inside_a_part_of_a_whole_model_is_right_there(checked):
+    text = """
+        def sigmoid_forward(Z): return 1 / (1 + np.exp(-Z)), Z
+
+        def linear_forward(A, W, b): return W @ A + b, (A, W, b)
+
+        def linear_backward(dZ, cache):
+            A, W, b = cache
+            m = A.shape[1]
+            return W.T @ dZ, dZ @ A.T / m, dZ.sum(axis=1, keepdims=True) / m
+
+        def model_forward(X, parameters):
+            Z, cache = linear_forward(X, parameters["W1"], parameters["b1"])
+            return 1 / (1 + np.exp(-Z)), cache
+
+        def compute_cost(AL, Y): return -(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)).sum() / Y.shape[1]
+
+        def model_backward(AL, Y, cache):
+            _, dW, db = linear_backward(AL - Y, cache)
+            return {"dW1": dW, "db1": db}
+    """
+    found = checked(text)
+    assert (found["linear"], found["model_backward"]) == ("right", "right")
+    assert checked(text[: text.index("        def model_forward")])["linear"] == "W, b"
+
+
+@pytest.mark.parametrize(("state", "expected"), [("hs[t - 1]", "right"), ("hs[t]", "Whh")])
+def test_a_loss_returns_gradients_of_arrays_that_the_file_holds(checked, state, expected):
+    text = f"""
+        rng = np.random.default_rng(0)
+        Wxh, Whh = rng.normal(size=(4, 3)), rng.normal(size=(4, 4))
+
+        def lossFun(inputs, hprev):
+            hs = {{-1: hprev}}
+            for t in range(len(inputs)):
+                hs[t] = np.tanh(Wxh[:, inputs[t]] + Whh @ hs[t - 1])
+            loss = sum((hs[t] ** 2).sum() for t in range(len(inputs)))
+            dWxh, dWhh, dh = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(hprev)
+            for t in reversed(range(len(inputs))):
+                d = (2 * hs[t] + dh) * (1 - hs[t] ** 2)
+                dWxh[:, inputs[t]] += d
+                dWhh += np.outer(d, {state})
+                dh = Whh.T @ d
+            return loss, dWxh, dWhh, hs[t]
+
+        if __name__ == "__main__":
+            lossFun([0, 2, 1], np.zeros(4))
+    """
+    assert checked(text) == {"lossFun": expected}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.submissions.guess import documented_shapes, guess
+from jaxdoodle.submissions.guess import guess, shapes_of
 
 
 def shapes(args):
@@ -84,11 +84,33 @@ def test_shapes_come_from_docstrings():
         W -- weights matrix: numpy array of shape (size of current layer, size of the previous layer)
         """
 
-    found = documented_shapes(conv_forward)
+    found = shapes_of(conv_forward)
     assert found["x"][1] == found["w"][1] and len(found["x"]) == len(found["w"]) == 4
-    found = documented_shapes(linear)
+    found = shapes_of(linear)
     assert found["W"][1] == found["A"][0] and len({*found["W"], *found["A"]}) == 3
 
 
 def test_what_takes_nothing_is_given_up():
     assert guess(lambda q: 1 / 0) is None
+
+
+def test_shapes_come_from_expressions_and_from_lines_that_take_them_apart():
+    def conv_forward(x, w, groups=2):
+        """x (n, t, c), w (k, c // groups, f)"""
+        n, t, c = x.shape
+        k, cg, f = w.shape
+        return x[:, :, : cg * groups] @ np.ones((c, f)) * w.sum(), None
+
+    x, w = guess(conv_forward)
+    assert x.ndim == w.ndim == 3
+    shapes = shapes_of(conv_forward, draw=3)
+    assert shapes["w"][1] == max(1, shapes["x"][2] // 2)
+
+
+def test_arguments_without_telling_names_may_be_of_one_shape():
+    def cosine_forward(a, b):
+        na, nb = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
+        return (a * b).sum(1) / (na * nb), (a, b)
+
+    a, b = guess(cosine_forward, lambda args: args)
+    assert a.shape == b.shape

@@ -64,3 +64,15 @@ def test_what_did_not_run_is_told_with_its_line(checked):
     told = checked("1 / 0\n")["told"]
     assert told[0]["note"].startswith("program.py:2: ZeroDivisionError")
     assert not told[1]["error"]["empty"]
+
+
+def test_code_that_ends_the_program_does_not_hide_what_is_beside_it(checked):
+    found = checked("""
+        import sys
+
+        def square_forward(x): return x**2, x
+        def square_backward(d, x): sys.exit(0)
+        def cube_forward(x): return x**3, x
+        def cube_backward(d, x): return 3 * d * x**2
+    """)
+    assert found == {"square": "the code ends the program (sys.exit)", "cube": "right"}

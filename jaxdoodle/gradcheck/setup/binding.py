@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from itertools import islice, permutations
 from typing import Any
 
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_real
+import numpy as np
+
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, rebuild
 
 #: Names that people give to the incoming gradient, to the residuals and to the output.
 _COTANGENT = re.compile(
     r"d|g|ct|d_?(y|out|z|a|l|h|x|values?|scores?)|d(l|j|e|loss)_?d\w+|d[A-Z]\w*|d_\w+|dout\w*|dnext\w*|dprev\w*|g(y|z|out)"
     r"|(out|up|acc(um)?)_?grad\w*|grad\w*|\w*_grad\w*|\w*gradient\w*|upstream\w*|delta\w*|err(or)?s?|cotangent\w*"
 )
+#: Those that mean nothing else.
+_CERTAIN = re.compile(r"d_?(y|out\w*|z|a|h|x_out|values)|grad_?(out\w*|y)|upstream\w*|cotangent|dnext\w*|d[A-Z]")
 _RESIDUALS = re.compile(r"\w*caches?\d*|residuals?|res|saved\w*|mem(ory)?|ctx|context|kept|r|tape|stored|state")
 _OUTPUT = re.compile(r"y|out|outputs?|a|al|a\d|y_?hat|y_?pred\w*|probs?|p|scores|activations?|predictions?")
 
@@ -60,12 +64,16 @@ def required(function: Callable) -> list[str]:
 
 
 def split_output(result: Any, takes: int) -> Output:
-    """``(y, residuals)``; ``(y, h, residuals)`` where the backward ``takes`` as many; an output without residuals."""
+    """``(y, residuals)``; ``(y, h, residuals)`` where the backward ``takes`` as many, or the first of them and a
+    container of residuals; an output without residuals."""
     if isinstance(result, tuple | list) and len(result) == 2 and not _numbers(result):
         return Output(result[0], result[1], True)
     if isinstance(result, tuple) and len(result) > 2 and not hasattr(result, "_fields"):
         if takes == len(result) and all(is_array(y) for y in result[:-1]):
             return Output(tuple(result[:-1]), result[-1], True)
+        outputs = result[: takes - 1]
+        if 1 <= len(outputs) < len(result) - 1 and isinstance(result[-1], tuple | dict) and all(map(is_array, outputs)):
+            return Output(outputs[0] if len(outputs) == 1 else outputs, result[-1], True)
         return Output(result[0], tuple(result[1:]), True)
     return Output(result)
 
@@ -91,6 +99,8 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
     kept = output.kept
     if not names:
         return [(("residuals", None), ("dy", None)) if kept else (("dy", None),)]
+    if names[0] in known and len(names) == 1 and not kept:
+        return [(("arg", known[names[0]]),), (("dy", None),)]
     if len(names) == 1:
         one: list[Binding] = [(("dy", None),), (("residuals", None),)]
         return one[::-1] if kept and not is_cotangent(names[0]) else one[: 1 + kept]
@@ -99,7 +109,10 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
         decided = [is_residuals(n) for n in names]
         if decided[0] != decided[1]:
             return usual[:1] if decided[0] else usual[1:]
-        return usual[::-1] if is_cotangent(names[0]) and not is_cotangent(names[1]) else usual
+        first, second = map(is_cotangent, names)
+        if first != second and _CERTAIN.fullmatch(names[0] if first else names[1]):
+            return usual[1:] if first else usual[:1]
+        return usual[::-1] if first and not second else usual
     sources: list[tuple[str, Any]] = []
     outputs: list[int | None] = [*range(len(output.y))] if isinstance(output.y, tuple) else [None]
     dys: Iterator[tuple[str, Any]] = iter([("dy", k) for k in outputs])
@@ -133,7 +146,10 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
 
 
 def call(backward: Callable, binding: Binding, forward: Callable, args: Sequence[Any], output: Output, dy: Any) -> Any:
-    """The backward's result. Parameters with a default that the forward has by the same name get its argument."""
+    """The backward's result. Parameters with a default that the forward has by the same name get its argument.
+
+    One that takes no incoming gradient gives the derivative, as ``mse_backward(prediction, target)`` does.
+    """
 
     def value(kind: str, i: Any) -> Any:
         whole = {"dy": dy, "residuals": output.residuals, "y": output.y, "arg": args}[kind]
@@ -142,4 +158,7 @@ def call(backward: Callable, binding: Binding, forward: Callable, args: Sequence
     given = {p.name: a for p, a in zip(parameters(forward), args, strict=False)}
     optional = [p.name for p in parameters(backward) if p.default is not p.empty or p.kind == p.KEYWORD_ONLY]
     extra = {name: given[name] for name in optional if name in given and not is_real(given[name])}
-    return backward(*(value(*source) for source in binding), **extra)
+    returned = backward(*(value(*source) for source in binding), **extra)
+    if binding and is_array(dy) and not any(kind == "dy" for kind, _ in binding):
+        return rebuild(returned, lambda _, g: g * dy if np.ndim(dy) == 0 or np.shape(dy) == np.shape(g) else g)
+    return returned

@@ -114,10 +114,12 @@ def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str
         return {path: got} if is_array(want) or isinstance(want, float) else {}, []
     wanted = [(n, b) for n, b in branches if any(is_real(x) for _, x in leaves(b))]
     odd: list[str] = []
+    values: list[Any]
     if got is None:
         values = [None] * len(wanted)
     elif isinstance(got, dict) and isinstance(want, dict):
         values = [gradient_of(n, got) for n, _ in wanted]
+        values = [got if v is None and isinstance(b, dict) else v for v, (_, b) in zip(values, wanted, strict=True)]
         odd += [
             f"no gradient of {below(path, n)} is in what came back"
             for (n, _), v in zip(wanted, values, strict=True)

@@ -70,7 +70,8 @@ def random_cotangent(problem: Problem, outline: Any, rng: np.random.Generator) -
 def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
     """Every differentiated array moved to a generic place of a size at which a network is neither dead nor saturated.
 
-    What is positive throughout (a variance, a scale) stays positive; data and labels stay as they are.
+    What is positive throughout (a variance, a scale) stays positive, what is a probability stays one; data and labels
+    stay as they are.
     """
     arrays = problem.arrays(args)
     moved = {}
@@ -78,7 +79,9 @@ def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
         x = np.asarray(arrays[name], float)
         if is_label(x):
             continue
-        if x.size > 1 and (x > 0).all() and not (x == x.flat[0]).all() or (x == 1).all():
+        if x.size > 1 and ((x > 0) & (x < 1)).all() and not (x == x.flat[0]).all():
+            moved[name] = x ** np.exp(0.3 * rng.normal(size=x.shape))
+        elif x.size > 1 and (x > 0).all() and not (x == x.flat[0]).all() or (x == 1).all():
             moved[name] = x * np.exp(0.3 * rng.normal(size=x.shape))
         elif x.ndim >= 2 and min(x.shape) > 1:
             fan = np.sqrt(x.size / max(x.shape[-1], 1)) if x.ndim > 2 else np.sqrt(np.mean(x.shape))
@@ -185,7 +188,8 @@ def tied(problem: Problem, args: tuple, axes: dict[str, int], rng: np.random.Gen
     inputs = [n for n in axes if is_floating(arrays[n]) and np.ndim(arrays[n]) > 1 and not is_label(arrays[n])]
     lowest = {n: 1 if (np.asarray(arrays[n]) > 0).all() else -1 for n in inputs[:1]}
     values = {n: rng.integers(low, low + 3, np.shape(arrays[n])).astype(float) for n, low in lowest.items()}
-    return problem.with_arrays(args, values)
+    fractions = {n: v / 4 for n, v in values.items() if lowest[n] > 0 and (np.asarray(arrays[n]) < 1).all()}
+    return problem.with_arrays(args, values | fractions)
 
 
 def scaled(problem: Problem, args: tuple, factor: float) -> tuple:

@@ -74,3 +74,25 @@ def test_names_and_outputs_are_read():
     assert is_residuals("linear_cache") and not is_residuals("x")
     assert split_output((1, 2), 2).kept and not split_output(np.ones(2), 2).kept
     assert split_output((X, X, ()), 3).y == (X, X)
+
+
+def test_a_certain_name_decides_even_where_the_other_order_is_nearer():
+    def forward(x):
+        y = x - np.log(np.exp(x).sum(-1, keepdims=True))
+        return y, y
+
+    report = check(forward, lambda y, dy: 1 - np.exp(y) * y.shape[-1], (X,))
+    assert [f.name for f in report.findings] == ["incoming gradient left out"]
+
+
+def test_the_first_of_several_outputs_may_be_all_that_has_a_cotangent():
+    def forward(x, w):
+        h = np.tanh(x @ w)
+        return h, 2 * h, (x, w, h)
+
+    def backward(dh, cache):
+        x, w, h = cache
+        dz = dh * (1 - h**2)
+        return dz @ w.T, x.T @ dz
+
+    assert check(forward, backward, (X, W)).passed

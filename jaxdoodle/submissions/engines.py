@@ -1,0 +1,156 @@
+"""Engines of scalars, as micrograd's ``Value``: each operation, alone and with a value that is used twice."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.autograd.tape import Where
+from jaxdoodle.gradcheck.compare import compare
+from jaxdoodle.gradcheck.diagnosis.edits import Scope, edits
+from jaxdoodle.gradcheck.diagnosis.repair import place
+from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult, Report
+from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions.functions import Finder
+
+_EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "a + b": lambda a, b: a + b, "a * b": lambda a, b: a * b, "a - b": lambda a, b: a - b, "-a": lambda a, b: -a,
+    "a / b": lambda a, b: a / b, "a ** 3": lambda a, b: a**3, "a + 2": lambda a, b: a + 2.0,
+    "2 + a": lambda a, b: 2.0 + a, "a * 2": lambda a, b: a * 2.0, "2 * a": lambda a, b: 2.0 * a,
+    "2 - a": lambda a, b: 2.0 - a, "2 / a": lambda a, b: 2.0 / a,
+    "a.exp()": lambda a, b: a.exp(), "a.log()": lambda a, b: a.log(), "a.tanh()": lambda a, b: a.tanh(),
+    "a.relu()": lambda a, b: a.relu(), "a.sigmoid()": lambda a, b: a.sigmoid(), "a.sqrt()": lambda a, b: a.sqrt(),
+    "a.sin()": lambda a, b: a.sin(), "a.cos()": lambda a, b: a.cos(), "(-a).relu()": lambda a, b: (-a).relu(),
+    "(a + b) * a": lambda a, b: (a + b) * a, "(a + b) * b": lambda a, b: (a + b) * b,
+    "a + a": lambda a, b: a + a, "a * a": lambda a, b: a * a, "a - a * b": lambda a, b: a - a * b,
+    "(a + b) * (a * b)": lambda a, b: (a + b) * (a * b), "a * b + a": lambda a, b: a * b + a,
+    "c = a * b; c + c": lambda a, b: (lambda c: c + c)(a * b),
+}  # fmt: skip
+
+
+def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
+    """A class of numbers that know their gradient: each operation, alone and with a value used twice."""
+    wrong: dict[str, Report] = {}
+    right: list[Report] = []
+    for words, expression in _EXPRESSIONS.items():
+        report = _check_expression(cls, words, expression)
+        if report is not None and report.passed:
+            right.append(report)
+        elif report is not None:
+            wrong[words] = report
+    if not right and not wrong:
+        raise CheckError(f"no way found to make {cls.__name__}(2.0) and call backward() of a result")
+    if not wrong:
+        return replace(right[0], title=cls.__name__, notes=(f"{len(right)} expressions of its operations are right",))
+    first = next(iter(wrong.values()))
+    overwritten = _overwrites(finder, cls)
+    findings: tuple[Finding, ...] = ()
+    twice = re.compile(r"\b([abc])\b.*\b\1\b")  # a value that is used twice
+    single = [w for w in wrong if not twice.search(w)]
+    if overwritten and not single:
+        findings = tuple(
+            Finding("= for +=", f"the gradient is written over, not added up: wrong for a value used twice ({words})",
+                    tuple(leaf.name for leaf in first.leaves if leaf.verdict == "wrong"), backward=where)
+            for where in overwritten for words in [", ".join(wrong)]
+        )  # fmt: skip
+    told = f"wrong: {', '.join(wrong)}" + (f"; right: {', '.join(r.title for r in right)}" if right else "")
+    leaves = tuple(leaf.name for leaf in first.leaves if leaf.verdict == "wrong")
+    if not findings:
+        mended = _mended(finder, cls, list(wrong), [report.title for report in right])
+        unnamed = Finding(UNNAMED, f"the derivatives of {', '.join(wrong)} are wrong", leaves)
+        findings = (unnamed if mended is None else replace(mended, leaves=leaves),)
+    return replace(first, title=cls.__name__, findings=findings, notes=(*first.notes, told))
+
+
+#: Edits of one rule that are tried: all of a rule of five lines.
+_MOST_EDITS = 400
+
+
+def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Finding | None:
+    """The edit of one operation's rule with which every expression is right."""
+    for file, tree, rule in _rules(finder, cls):
+        method = next(m for m in tree.body if rule in ast.walk(m))
+        names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
+        holders = {
+            n.value.id for n in ast.walk(method) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+        }
+        objects = {n: SimpleNamespace(data=np.float64(0.5), grad=np.float64(0.5)) for n in holders & names}
+        scope = Scope({n: np.float64(0.5) for n in names - holders} | objects)
+        for edit in islice(edits(rule, scope), _MOST_EDITS):
+            edit.apply()
+            try:
+                space = dict(finder.names)
+                exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), file, "exec"), space)
+                reports = (_check_expression(space[cls.__name__], w, _EXPRESSIONS[w]) for w in (*wrong, *right))
+                fits = all(report is not None and report.passed for report in reports)
+            except (SyntaxError, ValueError, TypeError):  # what cannot stand there
+                fits = False
+            finally:
+                edit.undo()
+            if fits:
+                where, text = place(rule, file, edit)
+                proof = f"with it, {len(wrong) + len(right)} expressions are right at {len(_VALUES)} points"
+                return Finding(edit.name, f"`{where.text}` should be `{text}`", (), backward=where, evidence=(proof,))
+    return None
+
+
+def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.ClassDef, ast.FunctionDef]]:
+    """(file, class, rule): the functions inside the methods of a class that pass gradients on."""
+    for (file, _), module in zip(finder.code.parts, finder.code.trees, strict=False):
+        for tree in ast.walk(module):
+            if isinstance(tree, ast.ClassDef) and tree.name == cls.__name__:
+                tree = copy.deepcopy(tree)
+                functions = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and "backward" in f.name]
+                yield from ((file, tree, f) for f in functions if f not in tree.body)
+
+
+#: Where operations are tried: what is not defined there (the logarithm of -0.4) is left out.
+_VALUES = ((0.7, 1.3), (-0.4, 0.9), (1.6, -0.8))
+#: Step of central differences and relative distance of a right derivative, in float64.
+_STEP, _RIGHT = 1e-5, 1e-7
+
+
+def _check_expression(cls: Any, words: str, expression: Callable) -> Report | None:
+    """At a few values, by central differences; ``None`` where the class does not have the operation."""
+    points = []
+    for k, (a, b) in enumerate(_VALUES):
+
+        def value(a: float, b: float) -> float:
+            return float(expression(cls(a), cls(b)).data)
+
+        try:
+            x, y = cls(a), cls(b)
+            expression(x, y).backward()
+            got = np.array([float(x.grad), float(y.grad)])
+            steps = [
+                (value(a + da, b + db) - value(a - da, b - db)) / (2 * _STEP) for da, db in ((_STEP, 0), (0, _STEP))
+            ]
+        except Exception:  # any exception of the user's code
+            continue
+        want, leaves = np.array(steps), []
+        for name, g, w in zip("ab", got, want, strict=True):
+            figures = compare(np.array(g), np.array(w), float(np.abs(want).max()))
+            leaves.append(LeafResult(name, (), figures, "exact" if figures.rel_l2 <= _RIGHT else "wrong"))
+        points.append(PointResult(f"values {k + 1}", tuple(leaves)))
+    if not points:
+        return None
+    return Report(words, "central differences of the plain forward, float64", "float64", tuple(points), (), (), (), 0.0)
+
+
+def _overwrites(finder: Finder, cls: Any) -> list[Where]:
+    """The lines of the class that write ``x.grad = ...`` of another value, where they should add."""
+    lines = {
+        (file, a.lineno)
+        for file, _, rule in _rules(finder, cls)
+        for a in ast.walk(rule)
+        if isinstance(a, ast.Assign) and any(getattr(t, "attr", "") == "grad" for t in a.targets)
+    }
+    return [Where.at(*line) for line in sorted(lines)]

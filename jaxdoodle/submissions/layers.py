@@ -1,0 +1,314 @@
+"""Layer classes of the user's: ``forward``, ``backward``, and parameters that an object holds."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice, product
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.api import check
+from jaxdoodle.gradcheck.report import Finding, Report
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating
+from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions import guess as guessing
+from jaxdoodle.submissions.functions import Finder, Forward
+from jaxdoodle.submissions.objects import objects_of, own_classes
+
+#: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
+_OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")
+_INPUT_GRADIENTS = ("dinputs", "dx", "dinput", "grad_input", "input_gradient", "dX", "d_input")
+#: Combinations of shapes tried for inputs that have the sizes of the parameters.
+_SHAPES = 300
+#: Steps and borders of windows other than the usual defaults.
+_OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
+_RATES = ("lr", "learning_rate", "eta", "alpha", "rate")
+
+
+class LayerObject:
+    """A layer class as a pair of functions: its input and its parameters are the arguments.
+
+    ``whole`` makes one number of the losses of the examples; then backward takes the prediction, not its gradient.
+    """
+
+    def __init__(self, thing: Any, inputs: tuple, whole: Callable | None = None):
+        self.thing, self.inputs, self.whole = thing, inputs, whole
+        self.input_names = [p.name for p in parameters(forward_of(thing))][: len(inputs)]
+        done = copy.deepcopy(thing)
+        self.y = self._forward(done, inputs)
+        before = copy.deepcopy(done)
+        self.dx = dx = self._backward(done, np.ones(np.shape(self.y)), inputs)
+        self.weights = {
+            n: w
+            for n, w in _arrays(thing).items()
+            if self._gradient(done, before, n) is not None and n not in _buffers(n)
+        }
+        self.gives_dx = dx is not None
+        self.ignores_dy = whole is not None
+        if np.ndim(self.y) == 0 and is_array(dx):  # a loss: its backward(dout=1) may leave dout out
+            again = copy.deepcopy(thing)
+            self._forward(again, inputs)
+            self.ignores_dy = np.array_equal(self._backward(again, np.array(2.0), inputs), dx)
+        self.spread = isinstance(dx, tuple | list) and len(dx) == len(inputs)
+
+    def _forward(self, thing: Any, inputs: tuple) -> Any:
+        y = forward_of(thing)(*inputs)
+        if y is None:
+            y = next((getattr(thing, n) for n in _OUTPUTS if is_array(getattr(thing, n, None))), None)
+        y = y[0] if isinstance(y, tuple) else y
+        return y if self.whole is None else self.whole(y)
+
+    def _backward(self, thing: Any, dy: Any, inputs: tuple) -> Any:
+        given = dict(zip(self.input_names, inputs, strict=True))
+        values, waiting = [], [dy if self.whole is None else inputs[0]]
+        for p in parameters(thing.backward):
+            if p.name in given:
+                values.append(given[p.name])
+            elif p.name.lower() in _RATES:
+                values.append(1.0)  # what is subtracted from a parameter is then its gradient
+            elif waiting and (p.default is p.empty or is_cotangent(p.name)):
+                values.append(waiting.pop())
+            elif p.default is p.empty:
+                raise CheckError(f"{type(thing).__name__}.backward takes {p.name}, which is not known")
+            else:
+                break
+        dx = thing.backward(*values)
+        if dx is None:
+            dx = next((getattr(thing, n) for n in _INPUT_GRADIENTS if getattr(thing, n, None) is not None), None)
+        return dx
+
+    def _gradient(self, done: Any, before: Any, name: str) -> Any:
+        """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""
+        holder, _, key = name.partition(".")
+        value = _get(before, name)
+        beside = {n: v for n, v in attributes(done).items() if n != holder}
+        if key:
+            for n, grads in beside.items():
+                if re.search("grad|^d", n) and isinstance(grads, list | dict):
+                    found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
+                    if found is not None and np.shape(found) == np.shape(value):
+                        return found
+        forms = {n: v for n, v in beside.items() if is_array(v)}
+        flat = {k: v for g in beside.values() if isinstance(g, dict) for k, v in g.items() if is_array(v)}
+        found = gradient_of(key or holder, {k: v for k, v in {**flat, **forms}.items() if k != (key or holder)})
+        if found is not None:
+            return found
+        after = _get(done, name)
+        if type(after) is np.ndarray and type(value) is np.ndarray:
+            return value - after if not np.array_equal(after, value) else None
+        return value - after if is_array(after) and after is not value else None
+
+    def forward(self, *args: Any) -> Any:
+        thing = copy.deepcopy(self.thing)
+        count = len(self.inputs)
+        for name, w in zip(self.weights, args[count:], strict=True):
+            _set(thing, name, _copied(w))  # backward may subtract in place
+        y = self._forward(thing, args[:count])
+        before = copy.copy(thing)  # what the forward changes, as running averages, is no step of a parameter
+        for name in self.weights:
+            _set(before, name, _copied(_get(thing, name)))
+        return y, (thing, before, args)
+
+    def backward(self, residuals: Any, dy: Any) -> Any:
+        thing, before, args = residuals
+        dx = self._backward(thing, dy, args[: len(self.inputs)])
+        grads = [self._gradient(thing, before, n) for n in self.weights]
+        missing = [n for n, g in zip(self.weights, grads, strict=True) if g is None]
+        if missing:
+            raise ValueError(f"no gradient of {', '.join(missing)} was found after backward")
+        if self.ignores_dy:
+            return (dx * dy, *[None] * (len(self.inputs) - 1), *(g * dy for g in grads))
+        if self.spread:
+            return (*dx, *grads)
+        return (dx, *[None] * (len(self.inputs) - 1), *grads)
+
+
+def _buffers(name: str) -> tuple[str, ...]:
+    """Names of arrays that are gradients, velocities and statistics rather than parameters."""
+    return (name,) if re.match(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum|cache|mask", name) else ()
+
+
+def _arrays(thing: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    for name, value in attributes(thing).items():
+        entries = {name: value}
+        if isinstance(value, dict):
+            entries = {f"{name}.{k}": v for k, v in value.items()}
+        elif isinstance(value, list):
+            entries = {f"{name}.{k}": v for k, v in enumerate(value)}
+        for n, v in entries.items():
+            if is_floating(v) and np.size(v) and id(v) not in seen:
+                seen.add(id(v))
+                found[n] = v
+    return found
+
+
+def _get(thing: Any, name: str) -> Any:
+    holder, _, key = name.partition(".")
+    value = getattr(thing, holder)
+    return value[int(key) if isinstance(value, list) else key] if key else value
+
+
+def _set(thing: Any, name: str, value: Any) -> None:
+    """Put a parameter in its place, and wherever the object holds the same array (``self.params = [W, b]``).
+
+    Where it has another shape, what is held for its gradient gets it, too.
+    """
+    old = _get(thing, name)
+    resized = np.shape(value) != np.shape(old)
+
+    def new(holder: str, held: Any) -> Any:
+        if held is old:
+            return value
+        if resized and _buffers(holder) and is_floating(held) and np.shape(held) == np.shape(old):
+            return np.zeros(np.shape(value))
+        return held
+
+    for holder, held in list(attributes(thing).items()):
+        if isinstance(held, dict):
+            setattr(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
+        elif isinstance(held, list):
+            setattr(thing, holder, [new(holder, v) for v in held])
+        elif new(holder, held) is not held:
+            setattr(thing, holder, new(holder, held))
+
+
+def _copied(w: Any) -> Any:
+    return w.copy() if type(w) is np.ndarray else w
+
+
+def forward_of(thing: Any) -> Callable:
+    return thing.forward if hasattr(thing, "forward") else thing.__call__
+
+
+def attributes(thing: Any) -> dict[str, Any]:
+    """What an object holds, in a dictionary or in slots."""
+    slots = [n for cls in type(thing).__mro__ for n in getattr(cls, "__slots__", ()) if hasattr(thing, n)]
+    return getattr(thing, "__dict__", {}) | {n: getattr(thing, n) for n in slots}
+
+
+def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
+    report = _report(finder, cls, options)
+    steps = {p.name: n for p in parameters(cls) for n in [_OTHER_STEPS.get(p.name)] if n and p.default is not p.empty}
+    if report is not None and report.passed and steps:  # at a stride of 1, without padding, a mistake may not show
+        other = _report(finder, cls, {**options, "title": _titled(cls.__name__, steps)}, **steps)
+        report = report if other is None or other.passed else other
+    if report is not None:
+        return report
+    below = [other.__name__ for other in own_classes(finder) if issubclass(other, cls) and other is not cls]
+    if below:
+        raise Forward(f"{cls.__name__} is checked as {', '.join(below)}")
+    names = ", ".join(required(cls)) or "no arguments"
+    raise CheckError(f"no way found to make {cls.__name__}({names}) and call its forward and backward; call both below "
+                     'if __name__ == "__main__"')  # fmt: skip
+
+
+def _titled(name: str, given: dict[str, Any]) -> str:
+    return f"{name} with {', '.join(f'{k}={v}' for k, v in given.items())}"
+
+
+def _report(finder: Finder, cls: type, options: dict[str, Any], **more: Any) -> Report | None:
+    """Of the first object that takes inputs; ``more``: keyword arguments of its constructor."""
+    conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
+    for thing in objects_of(finder, cls, **more):
+        recorded = finder.recorded(getattr(cls, "forward", cls.__call__))
+        inputs = recorded[1:] if recorded is not None and len(recorded) > 1 else None
+        for given in [inputs] if inputs is not None else _inputs(thing):
+            try:
+                layer = _layer(thing, given)
+            except Exception:  # any exception of the user's code: other inputs, or another object
+                continue
+            if not is_array(layer.y):
+                continue
+            report = _report_of_layer(layer, cls, conventions, options)
+            if not report.passed and len(given) == 2 and guessing.kind_of(layer.input_names[1]) == "y":
+                return _as_loss(layer, report, cls, conventions, options)
+            return report
+    return None
+
+
+def _as_loss(layer: LayerObject, report: Report, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
+    """Of a loss that gives one number an example, with a backward that takes the prediction: of the mean or the sum."""
+    reports = [report]
+    for whole in (np.mean, np.sum):
+        with contextlib.suppress(Exception):  # any exception of the user's code: not so
+            reports.append(_report_of_layer(LayerObject(layer.thing, layer.inputs, whole), cls, conventions, options))
+
+    def nearness(report: Report) -> tuple[bool, float]:
+        return report.passed, max((abs(leaf.figures.cosine) for leaf in report.leaves), default=0.0)
+
+    return max(reports, key=nearness)
+
+
+def _inputs(thing: Any) -> Iterator[tuple]:
+    taken = [p for p in parameters(forward_of(thing)) if p.default is p.empty]
+
+    def forward(*args: Any) -> Any:
+        return _layer(thing, args).y
+
+    forward.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    forward.__wrapped__ = forward_of(thing)  # type: ignore[attr-defined]
+    given = guessing.guess(forward, lambda args: _layer(thing, args).dx)
+    if given is not None:
+        yield given
+        return
+    rng, sizes = np.random.default_rng(0), dict.fromkeys(k for w in _arrays(thing).values() for k in np.shape(w))
+    shapes = [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
+    for chosen in islice(product(shapes, repeat=len(taken)), _SHAPES):
+        yield tuple(rng.normal(size=shape) for shape in chosen)
+
+
+def _layer(thing: Any, inputs: tuple) -> LayerObject:
+    """As a layer, or else as a loss whose backward takes the prediction. Raises what the user's code raises."""
+    try:
+        return LayerObject(thing, inputs)
+    except Exception:  # any exception of the user's code
+        if len(inputs) != 2:
+            raise
+        return LayerObject(thing, inputs, np.mean)
+
+
+def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
+    kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    plain = [n.replace(".", "_") for n in layer.weights]
+
+    def forward(*args: Any) -> Any:
+        return layer.forward(*args)
+
+    def backward(residuals: Any, dy: Any) -> Any:
+        return layer.backward(residuals, dy)
+
+    forward.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(n, kinds) for n in (*layer.input_names, *plain)]
+    )
+    inputs = tuple(layer.inputs)
+    wrt = [i for i, a in enumerate((*inputs, *layer.weights.values())) if is_floating(a)]
+    first = 0 if layer.gives_dx else len(inputs)
+    wrt = [i for i in wrt if i >= len(inputs) or layer.spread or i == 0 and not first]
+    report = check(
+        forward,
+        backward,
+        (*inputs, *layer.weights.values()),
+        wrt=wrt,
+        conventions=conventions,
+        **{"title": cls.__name__, **options},
+    )
+    learned = [n for n in _arrays(layer.thing) if n not in layer.weights and _looks_learned(n)]
+    if learned:
+        told = f"no gradient of {', '.join(learned)} was found after backward"
+        return replace(report, findings=(*report.findings, Finding("gradient missing", told, tuple(learned))))
+    return report
+
+
+def _looks_learned(name: str) -> bool:
+    return (
+        re.fullmatch(r"(params?\.)?(w|weights?|b|bias(es)?|gamma|beta|kernels?|filters?)\d*", name.lower()) is not None
+    )

@@ -1,0 +1,120 @@
+"""Rules for a library's reverse mode: ``torch.autograd.Function``, classes like it, and ``jax.custom_vjp``."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdoodle.gradcheck.api import check
+from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup.binding import parameters, required
+from jaxdoodle.gradcheck.setup.leaves import is_array
+from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions import guess as guessing
+from jaxdoodle.submissions.functions import Finder, Found
+
+
+def custom_vjps(finder: Finder) -> Iterator[Found]:
+    """Functions of ``jax.custom_vjp`` with their rules; ``nondiff_argnums`` come first in the backward."""
+    for name, function in list(finder.names.items()):
+        if isinstance(function, jax.custom_vjp) and getattr(function, "bwd", None) is not None:
+            finder.taken |= {id(function), id(function.fwd), id(function.bwd)}
+            yield Found(name, function.bwd, partial(check_custom_vjp, finder, name, function))
+
+
+def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -> Report:
+    fixed = tuple(sorted(function.nondiff_argnums or ()))
+    plain, forward, backward = function.fun, function.fwd, function.bwd
+
+    def joined(*args: Any) -> Any:
+        return plain(*args), (args, forward(*args)[1])
+
+    def by_hand(residuals: Any, dy: Any) -> Any:
+        args, kept = residuals
+        given = tuple(backward(*(args[i] for i in fixed), kept, dy))
+        moving = [i for i in range(len(args)) if i not in fixed]
+        return tuple(dict(zip(moving, given, strict=True)).get(i) for i in range(len(args)))
+
+    _dressed(joined, plain)
+    by_hand.__wrapped__ = backward  # type: ignore[attr-defined]
+    by_hand.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ("residuals", "dy")]
+    )
+    args = finder.names.get(f"{name}_args")
+    args = args() if callable(args) else args
+    if args is None:
+        args = finder.recorded(plain) or guessing.guess(joined, partial(with_ones, joined, by_hand))
+    if args is None:
+        raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(required(plain))})")
+    args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
+    return check(joined, by_hand, args, title=name, **options)
+
+
+def with_ones(forward: Callable, backward: Callable, args: tuple) -> Any:
+    y, residuals = forward(*args)
+    return backward(residuals, jax.tree.map(lambda v: np.ones(np.shape(v)), y))
+
+
+def _dressed(function: Callable, like: Callable) -> None:
+    """Give a function the signature and the namespace that the checker reads from the user's."""
+    function.__signature__ = inspect.signature(like)  # type: ignore[attr-defined]
+
+
+def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
+    torch: Any = sys.modules.get("torch")
+    of_torch = torch is not None and issubclass(cls, torch.autograd.Function)
+    modern = of_torch and cls.setup_context is not torch.autograd.Function.setup_context
+    names = [p for p in parameters(cls.forward)][0 if modern else 1 :]
+
+    class Context:
+        """What ``forward`` keeps, as torch would, or as ``ctx.save(x)`` and ``ctx.saved`` do."""
+
+        needs_input_grad = (True,) * len(names)
+        saved_tensors: tuple = ()
+
+        def save_for_backward(self, *tensors: Any) -> None:
+            self.saved_tensors = tensors
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("save"):
+                return self.saved_tensors if name.startswith("saved") else self.save_for_backward
+            raise AttributeError(name)
+
+        save_for_forward = mark_dirty = mark_non_differentiable = lambda self, *tensors: None
+        set_materialize_grads = mark_shared_storage = mark_dirty
+
+    def tensors(args: Any) -> list[Any]:
+        return [torch.tensor(np.asarray(a)) if of_torch and is_array(a) and np.ndim(a) else a for a in args]
+
+    def forward(*args: Any) -> Any:
+        ctx, given = Context(), tensors(args)
+        if modern:
+            y = cls.forward(*given)
+            cls.setup_context(ctx, tuple(given), y)
+        else:
+            y = cls.forward(ctx, *given)
+        return _numbers(y), ctx
+
+    def backward(ctx: Any, dy: Any) -> Any:
+        given = cls.backward(ctx, *tensors(dy if isinstance(dy, tuple) else (dy,)))
+        found = given if isinstance(given, tuple) else (given,)
+        return tuple(_numbers(g) for g in found)
+
+    def _numbers(y: Any) -> Any:
+        if isinstance(y, tuple):
+            return tuple(map(_numbers, y))
+        return y.detach().numpy() if of_torch and isinstance(y, torch.Tensor) else y
+
+    forward.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
+    args = finder.names.get(f"{cls.__name__}_args") or guessing.guess(forward, partial(with_ones, forward, backward))
+    if args is None:
+        told = ", ".join(p.name for p in names)
+        raise CheckError(f"no arguments known for {cls.__name__}; define {cls.__name__}_args = ({told})")
+    args = tuple(_numbers(a) for a in args)
+    return check(forward, backward, args, title=cls.__name__, **options)

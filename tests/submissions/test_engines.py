@@ -1,0 +1,75 @@
+"""Engines of scalars are checked operation by operation."""
+
+import sys
+
+from jaxdoodle.submissions import classes
+
+ENGINE = """
+class Value:
+    def __init__(self, data, children=()):
+        self.data, self.grad, self._prev, self._backward = data, 0.0, set(children), lambda: None
+
+    def __add__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data + other.data, (self, other))
+
+        def _backward():
+            self.grad += out.grad
+            other.grad += out.grad
+        out._backward = _backward
+        return out
+
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+
+        def _backward():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out._backward = _backward
+        return out
+
+    def backward(self):
+        order, seen = [], set()
+
+        def visit(v):
+            if v not in seen:
+                seen.add(v)
+                for p in v._prev:
+                    visit(p)
+                order.append(v)
+        visit(self)
+        self.grad = 1.0
+        for v in reversed(order):
+            v._backward()
+"""
+
+
+def test_an_engine_of_scalars_is_checked_operation_by_operation(checked):
+    assert checked(ENGINE) == {"Value": "right"}
+    assert checked(ENGINE.replace("self.grad += out.grad", "self.grad = out.grad")) == {"Value": "a"}
+    assert checked(ENGINE.replace("+= self.data * out.grad", "+= other.data * out.grad")) == {"Value": "b"}
+
+
+def test_overwritten_gradients_are_named_with_their_line(tmp_path, monkeypatch):
+    from jaxdoodle.core.user_code import run_statements
+    from jaxdoodle.submissions.functions import Finder
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "engine.py"
+    path.write_text(ENGINE.replace("self.grad += out.grad", "self.grad = out.grad"))
+    (found,) = classes.of_classes(Finder(run_statements(path, 5.0)))
+    (finding,) = found.run().findings
+    assert (finding.name, finding.backward.text) == ("= for +=", "self.grad = out.grad")
+
+
+def test_a_wrong_rule_is_named_with_its_line_and_mended(tmp_path, monkeypatch):
+    from jaxdoodle.core.user_code import run_statements
+    from jaxdoodle.submissions.functions import Finder
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "engine.py"
+    path.write_text(ENGINE.replace("self.grad += other.data * out.grad", "self.grad += self.data * out.grad"))
+    (found,) = classes.of_classes(Finder(run_statements(path, 5.0)))
+    (finding,) = found.run().findings
+    assert (finding.name, finding.backward.text) == ("wrong array", "self.grad += self.data * out.grad")
+    assert "should be `self.grad += other.data * out.grad`" in finding.sentence

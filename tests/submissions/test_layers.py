@@ -1,0 +1,184 @@
+"""Layer classes of many styles are checked as they lie."""
+
+import pytest
+
+DENSE = """
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out) * 0.1
+        self.b = np.zeros(n_out)
+
+    def forward(self, x):
+        self.cache = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW = self.cache.T @ dout
+        self.db = dout.sum(axis=0)
+        return dout @ self.W.T
+"""
+LISTS = """
+class Affine:
+    def __init__(self, W, b):
+        self.params, self.grads = [W, b], [np.zeros_like(W), np.zeros_like(b)]
+
+    def forward(self, x):
+        W, b = self.params
+        self.x = x
+        return x @ W + b
+
+    def backward(self, dout):
+        W, b = self.params
+        self.grads[0][...] = self.x.T @ dout
+        self.grads[1][...] = dout.sum(axis=0)
+        return dout @ W.T
+"""
+SILENT = """
+class Layer_Dense:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights, self.biases = 0.1 * np.random.randn(n_inputs, n_neurons), np.zeros((1, n_neurons))
+
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = inputs @ self.weights + self.biases
+
+    def backward(self, dvalues):
+        self.dweights = self.inputs.T @ dvalues
+        self.dbiases = dvalues.sum(axis=0, keepdims=True)
+        self.dinputs = dvalues @ self.weights.T
+"""
+LEARNS = """
+class Dense:
+    def __init__(self, input_size, output_size):
+        self.weights, self.bias = np.random.randn(output_size, input_size), np.random.randn(output_size, 1)
+
+    def forward(self, input):
+        self.input = input
+        return self.weights @ self.input + self.bias
+
+    def backward(self, output_gradient, learning_rate):
+        weights_gradient = output_gradient @ self.input.T
+        self.bias -= learning_rate * output_gradient
+        dx = self.weights.T @ output_gradient
+        self.weights -= learning_rate * weights_gradient
+        return dx
+
+if __name__ == "__main__":
+    Dense(4, 3).forward(np.random.randn(4, 1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "mended", "wrong"),
+    [
+        (DENSE, "dout.sum(axis=0)", "dout.mean(axis=0)", "b"),
+        (LISTS, "dout.sum(axis=0)", "dout.mean(axis=0)", "params_1"),
+        (SILENT, "self.inputs.T @ dvalues", "self.inputs.T @ dvalues / 2", "weights"),
+        (LEARNS, "output_gradient @ self.input.T", "2 * output_gradient @ self.input.T", "weights"),
+        (LEARNS, "dx = self.weights.T @ output_gradient", "dx = 3 * self.weights.T @ output_gradient", "input"),
+    ],
+)
+def test_layer_classes_of_four_styles(checked, text, line, mended, wrong):
+    assert list(checked(text).values()) == ["right"]
+    assert list(checked(text.replace(line, mended)).values()) == [wrong]
+
+
+def test_a_loss_layer_and_one_of_two_inputs_are_checked(checked):
+    text = """
+        class Mul:
+            def forward(self, x, y):
+                self.x, self.y = x, y
+                return x * y
+
+            def backward(self, dout):
+                return dout * self.y, dout * self.{second}
+
+        class SoftmaxWithLoss:
+            def forward(self, x, t):
+                e = np.exp(x - x.max(axis=1, keepdims=True))
+                self.y, self.t = e / e.sum(axis=1, keepdims=True), t
+                return -np.sum(t * np.log(self.y + 1e-7)) / len(x)
+
+            def backward(self, dout=1):
+                return (self.y - self.t) / len(self.t)
+
+        class Base:
+            def forward(self, x):
+                raise NotImplementedError
+
+            def backward(self, dout):
+                raise NotImplementedError
+    """
+    assert checked(text.format(second="x")) == {"Mul": "right", "SoftmaxWithLoss": "right"}
+    assert checked(text.format(second="y")) == {"Mul": "y", "SoftmaxWithLoss": "right"}
+
+
+def test_a_parameter_without_a_gradient_is_a_mistake(checked):
+    assert checked(DENSE.replace("self.db =", "db =")) == {"Dense": "gradient missing"}
+
+
+def test_layers_that_are_called_keep_slots_or_update_averages(checked):
+    text = """
+        class PReLU:
+            __slots__ = ("a", "da", "x")
+
+            def __init__(self):
+                self.a = np.array([0.25])
+
+            def __call__(self, x):
+                self.x = x
+                return np.where(x > 0, x, self.a * x)
+
+            def backward(self, dy):
+                self.da = np.array([(dy * self.x * (self.x <= 0)).sum()])
+                return np.where(self.x > 0, dy, {a} * dy)
+
+        class Center:
+            def __init__(self, n_features=4):
+                self.mean, self.bias = np.zeros(n_features), np.zeros(n_features)
+
+            def forward(self, x):
+                self.mean *= 0.9
+                self.mean += 0.1 * x.mean(0)
+                return x - x.mean(0) + self.bias
+
+            def backward(self, dy):
+                self.dbias = dy.sum(0)
+                return dy - dy.mean(0)
+    """
+    assert checked(text.format(a="self.a")) == {"PReLU": "right", "Center": "right"}
+    assert checked(text.format(a="1")) == {"PReLU": "x", "Center": "right"}
+
+
+@pytest.mark.parametrize(("power", "expected"), [("", "right"), (" ** 2", "y_pred")])
+def test_a_loss_of_each_example_whose_backward_takes_the_prediction(checked, power, expected):
+    text = f"""
+        class CrossEntropy:
+            def forward(self, y_pred, y_true):
+                return -np.log(np.clip(y_pred, 1e-7, 1)[range(len(y_pred)), y_true])
+
+            def backward(self, dvalues, y_true):
+                self.dinputs = -np.eye(len(dvalues[0]))[y_true] / dvalues{power} / len(dvalues)
+    """
+    assert checked(text) == {"CrossEntropy": expected}
+
+
+@pytest.mark.parametrize(("where", "expected"), [("i * self.stride", "right"), ("i", "x")])
+def test_a_window_is_tried_at_other_strides_than_the_default(checked, where, expected):
+    text = f"""
+        class Sum1d:
+            def __init__(self, size=2, stride=1):
+                self.size, self.stride = size, stride
+
+            def forward(self, x):
+                self.shape, steps = x.shape, (x.shape[1] - self.size) // self.stride + 1
+                return np.stack([x[:, i * self.stride:i * self.stride + self.size].sum(1) for i in range(steps)], 1)
+
+            def backward(self, dout):
+                dx = np.zeros(self.shape)
+                for i in range(dout.shape[1]):
+                    dx[:, {where}:{where} + self.size] += dout[:, i:i + 1]
+                return dx
+    """
+    title = "Sum1d" if expected == "right" else "Sum1d with stride=2"
+    assert checked(text) == {title: expected}

@@ -1,0 +1,68 @@
+"""Rules for the reverse mode of a library are checked as they lie."""
+
+import pytest
+
+TORCH = """
+import torch
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x * x * w
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, w = ctx.saved_tensors
+        return grad_output * 2 * x * w, grad_output * x * x
+"""
+
+
+def test_a_torch_function_is_checked_or_torch_is_said_to_be_missing(checked):
+    pytest.importorskip("torch")
+    assert checked(TORCH) == {"Square": "right"}
+    assert checked(TORCH.replace("2 * x", "x")) == {"Square": "x"}
+    told = checked(TORCH.replace("torch", "torch_of_last_year"))["told"]
+    assert "No module named 'torch_of_last_year'" in told[0]["note"]
+    assert "torch_of_last_year is not installed" in told[1]["note"]
+
+
+CUSTOM = """
+import functools
+import jax
+import jax.numpy as jnp
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def leaky(x, slope):
+    return jnp.where(x > 0, x, slope * x)
+
+def leaky_fwd(x, slope):
+    return leaky(x, slope), x
+
+def leaky_bwd(slope, x, dy):
+    return (jnp.where(x > 0, dy, dy * slope),)
+
+leaky.defvjp(leaky_fwd, leaky_bwd)
+"""
+
+
+def test_a_custom_vjp_is_checked_against_its_own_function(checked):
+    assert checked(CUSTOM) == {"leaky": "right"}
+    assert checked(CUSTOM.replace("dy * slope", "dy / slope")) == {"leaky": "x"}
+
+
+def test_a_class_with_a_context_needs_no_library(checked):
+    text = """
+        class Square:
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save(x)
+                return x ** 2
+
+            @staticmethod
+            def backward(ctx, g):
+                x, = ctx.saved
+                return {factor} * x * g
+    """
+    assert checked(text.format(factor=2)) == {"Square": "right"}
+    assert checked(text.format(factor=1)) == {"Square": "x"}
