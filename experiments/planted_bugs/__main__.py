@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         }
         for half in (False, True)
     }
-    sources = Counter(o["title"].split(maxsplit=1)[0] for o in found["known_good"])
+    sources = Counter(o["title"].split(maxsplit=1)[0].partition(".")[0] for o in found["known_good"])
     extra = {"totals": totals, "halves": halves, "sources": sources, "seconds": round(time.perf_counter() - start)}
     command = "python -m experiments.planted_bugs"
     Record("planted_bugs", command, machine=describe_machine(), extra=extra | found).write(options.out)

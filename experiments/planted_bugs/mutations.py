@@ -122,7 +122,7 @@ MUTATIONS = [
         ("average pool's rule for a max pool", "dr1 = untile(argmax * dp1[:, :, :, None])", "dr1 = untile(jnp.repeat(dp1[:, :, :, None], 4, axis=3) / 4)"),
         ("max-pool gradient to the neighbour", "dr1 = untile(argmax", "dr1 = untile(jnp.roll(argmax, 1, axis=3)"),
         ("max-pool gradient to every tied cell", "argmax = jax.nn.one_hot(cells.argmax(axis=3), 4, axis=3, dtype=r1.dtype)", "argmax = cells == cells.max(axis=3, keepdims=True)"),
-        ("residual left out", "dhat = dn1 * params[\"scale\"]", "dhat = dn1"),
+        ("factor left out", "dhat = dn1 * params[\"scale\"]", "dhat = dn1"),
     ),
     *_of(
         "dense",
@@ -137,7 +137,7 @@ MUTATIONS = [
         ("softmax derivative forgotten", "return p * (dy - (p * dy).sum(axis=-1, keepdims=True))", "return dy"),
         ("softmax summed over the wrong axis", "(p * dy).sum(axis=-1, keepdims=True)", "(p * dy).sum(axis=0, keepdims=True)"),
     ),
-    *_of("logsoftmax", ("log-softmax", "return dy - jnp.exp(y) * dy.sum(axis=-1, keepdims=True)", "return 1 - jnp.exp(y) * y.shape[-1]")),
+    *_of("logsoftmax", (("log-softmax", "incoming gradient left out"), "return dy - jnp.exp(y) * dy.sum(axis=-1, keepdims=True)", "return 1 - jnp.exp(y) * y.shape[-1]")),
     *_of(
         "batchnorm",
         ("BatchNorm without the mean term", "dx = dxc - dmu / n", "dx = dxc"),
@@ -178,7 +178,7 @@ MUTATIONS = [
     *_of(
         "lstm",
         ("wrong array", "dc * g, dc * c, dh * t", "dc * g, dc * new, dh * t"),
-        (("factor left out", "gradient path missing", "residual left out"), "dc = dnew + dh * o * (1 - t**2)", "dc = dnew + dh * (1 - t**2)"),
+        (("factor left out", "gradient path missing", "factor left out"), "dc = dnew + dh * o * (1 - t**2)", "dc = dnew + dh * (1 - t**2)"),
         (("gradient path missing", "term left out"), "dc = dnew + dh * o * (1 - t**2)", "dc = dh * o * (1 - t**2)"),
         (("activation derivative", "wrong activation"), "dg * (1 - g**2)", "dg * g * (1 - g)"),
         (("activation derivative", "factor left out"), "df * f * (1 - f)", "df"),
@@ -198,8 +198,8 @@ MUTATIONS = [
         (("normalization path", "layer norm", "BatchNorm", "LayerNorm"), "inv * (dhat - mean - hat * along)", "inv * (dhat - hat * along)"),
         (("sum instead of mean", "layer norm", "LayerNorm"), "along = (dhat * hat).mean(axis=1", "along = (dhat * hat).sum(axis=1"),
         (("wrong axis", "layer norm", "LayerNorm"), "mean = dhat.mean(axis=1, keepdims=True)", "mean = dhat.mean(axis=0, keepdims=True)"),
-        (("factor", "gradient path", "residual left out"), "dhat = dout * gamma", "dhat = dout"),
-        (("factor", "gradient of another", "residual left out"), "(dout * hat).sum(axis=0), dout.sum", "dout.sum(axis=0), dout.sum"),
+        (("factor", "gradient path", "factor left out"), "dhat = dout * gamma", "dhat = dout"),
+        (("factor", "gradient of another", "factor left out"), "(dout * hat).sum(axis=0), dout.sum", "dout.sum(axis=0), dout.sum"),
     ),
     *_of(
         "rmsnorm",
@@ -225,7 +225,7 @@ MUTATIONS = [
         ("stride left out", "part = dout[:, 2 * i : 2 * i + len(w)]", "part = dout[:, i : i + len(w)]"),
         (("overwritten", "gradient path"), "dw += x[:, i] @ part", "dw = x[:, i] @ part"),
         (("values flipped", "superfluous slice", "conv"), "dx[:, i] = part @ w", "dx[:, i] = part @ w[::-1]"),
-        (("slice off by one", "wrong constant", "index"), "dout[:, 2 * i : 2 * i + len(w)]", "dout[:, 2 * i - 1 : 2 * i - 1 + len(w)]"),
+        (("slice off by one", "wrong constant", "index", "backward raises"), "dout[:, 2 * i : 2 * i + len(w)]", "dout[:, 2 * i - 1 : 2 * i - 1 + len(w)]"),
     ),
     *_of(
         "cosine",

@@ -25,6 +25,7 @@ _MODULES = ("autograd.numpy", "autograd.scipy.special", "autograd.scipy.stats", 
 FAULTS = {
     "numpy.tile (3, 4) 3": "its rule takes one number of repeats as those of the first axis; NumPy takes the last",
     "numpy.prod": "its rule divides by entries that are 0",
+    "numpy.std": "its rule divides by a deviation that is 0",
     "numpy.linalg.norm": "its rule divides by a length that is 0",
     "numpy.gradient (4,)": "its rule fails where there are two entries",
     "numpy.diag (3, 3)": "its rule gives a square gradient of a matrix that is not square",

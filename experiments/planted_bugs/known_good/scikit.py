@@ -27,7 +27,7 @@ def _check(title: str, kind: str, activation: str, hidden: tuple[int, ...]) -> R
     x = rng.normal(size=(7, 4))
     y = {"binary": np.arange(7) % 2, "classes": np.arange(7) % 3, "numbers": rng.normal(size=(7, 2))}[kind]
     network = (MLPRegressor if kind == "numbers" else MLPClassifier)(
-        hidden, activation=activation, alpha=0.1, max_iter=1
+        hidden_layer_sizes=hidden, activation=activation, alpha=0.1, max_iter=1
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ _ALIKE = (
 )  # fmt: skip
 #: Axes tried for another; None is all.
 _AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
+#: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
+_MOST_SLICES = 8
 _COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
 
 
@@ -59,6 +62,9 @@ class Scope:
     modules: frozenset[str] = frozenset()
     numpy: str | None = None
     texts: dict[str, np.ndarray] = field(default_factory=dict)  # expressions that are arrays
+    slices: tuple[ast.Slice, ...] = ()
+    loops: frozenset[str] = frozenset()  # variables of its loops
+    after: int = 0  # the last line that is not edited
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
@@ -99,16 +105,23 @@ def expr(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
-def edits(function: ast.FunctionDef, scope: Scope, additions: bool = True) -> Iterator[Edit]:
-    """Every edit of one place, the cheapest kinds of all places first; with or without those that add something."""
+def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
+    """Every edit of one place, the cheapest kinds of all places first."""
     found = []
+    sliced = {ast.unparse(n): n for n in ast.walk(function) if isinstance(n, ast.Slice) and (n.lower or n.upper)}
+    loops = [n.target for n in ast.walk(function) if isinstance(n, ast.For)]
+    scope.loops = frozenset(n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name))
+    scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     for parent, name, index, node in _places(function):
+        if getattr(node, "lineno", scope.after + 1) <= scope.after:
+            continue
 
         def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
             found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))
 
-        for rule in (*_RULES, _additions) if additions else _RULES:
-            rule(node, parent, scope, at)
+        for rule in _RULES:
+            with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)
+                rule(node, parent, scope, at)
     yield from sorted(found, key=lambda edit: edit.cost)
 
 
@@ -156,6 +169,8 @@ def _binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("sign flipped", 11, other(ast.Sub(), right, left))
     if isinstance(node.op, ast.Pow):
         put("wrong power", 14, left)
+        for sign in "+-" if not isinstance(right, ast.Constant) else ():
+            put("wrong power", 14, other(ast.Pow(), left, expr(f"{ast.unparse(right)} {sign} 1")))
         for power in (2, 3, 0.5, -1):
             put("wrong power", 15, other(ast.Pow(), left, ast.Constant(power)))
     if isinstance(node.op, ast.MatMult):
@@ -260,6 +275,21 @@ def _subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
                 bound = f"{name} - 1 >= 0" if "-" in other else f"{name} + 1 < len({ast.unparse(node.value)})"
                 guarded = f"({ast.unparse(new)} if {bound} else 0 * {text})"
                 put("wrong time step", 12, expr(guarded))
+    loops = [n for n in names if n in scope.loops]
+    for s in scope.scalars if len(loops) > 1 else ():
+        strided = node
+        for name in loops:
+            strided = _renamed(strided, name, f"({name} * {s})")
+        put("stride left out", 14, strided)
+    for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
+        for name in names if isinstance(part, ast.BinOp | ast.Name) else ():
+            for text in [name] if isinstance(part, ast.BinOp) else [f"{s} - 1 - {name}" for s in scope.scalars]:
+                turned = copy.deepcopy(node)
+                if isinstance(turned.slice, ast.Tuple):
+                    turned.slice.elts[k] = expr(text)
+                else:
+                    turned.slice = expr(text)
+                put("values flipped", 14, turned)
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         for sign in "+-" if not names and _loaded(node) else ():
             put("index off by one", 14, expr(f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]"))
@@ -277,6 +307,13 @@ def _renamed(node: ast.AST, name: str, text: str) -> Any:
 
 def _slices(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.Slice):
+        for other in scope.slices:
+            if ast.unparse(other) != ast.unparse(node):
+                put("wrong slice", 14, other)
+        upper = node.upper
+        if node.lower is None and upper is not None:
+            for pad in scope.scalars:
+                put("border not cut off", 13, ast.Slice(expr(pad), expr(f"{pad} + {ast.unparse(upper)}")))
         for bound in ("lower", "upper"):
             at = getattr(node, bound)
             for sign in "+-" if at is not None else ():
@@ -305,6 +342,8 @@ def _constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             )
     for name in (*scope.scalars, *scope.counts()):
         put("wrong constant", 15, expr(name))
+    for name in scope.texts if isinstance(parent, ast.AugAssign | ast.BinOp) and not power else ():
+        put("number instead of an array", 16, expr(name))
 
 
 def _substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
@@ -333,7 +372,8 @@ def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
         store = copy.deepcopy(node.target)
         put("added instead of assigned", 12, ast.Assign([store], node.value))
-        if isinstance(node.target, ast.Subscript) and scope.numpy:
+        sliced = any(isinstance(n, ast.Slice) for n in ast.walk(node.target))
+        if isinstance(node.target, ast.Subscript) and scope.numpy and not sliced:
             target, index = ast.unparse(node.target.value), ast.unparse(node.target.slice)
             call = f"{scope.numpy}.add.at({target}, ({index}), {ast.unparse(node.value)})"
             put("repeated indices written over", 9, ast.Expr(expr(call)))
@@ -361,9 +401,9 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     term = isinstance(parent, ast.BinOp)
     if not isinstance(node, ast.expr) or not (whole or term) or isinstance(getattr(node, "ctx", None), ast.Store):
         return
-    if isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute) and not _loaded(
-        node
-    ):
+    if isinstance(
+        node, ast.Starred | ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute
+    ) and not _loaded(node):
         return
     text = f"({ast.unparse(node)})"
     if len(text) > 200:
@@ -384,6 +424,8 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if len(scope.shape(name) or ()) == 1:
             put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
         put("divisor left out", cost + 2, expr(f"{text} / {name}"))
+        if scope.numpy:
+            put("sign left out", cost + 2, expr(f"{text} * {scope.numpy}.sign({name})"))
         for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)") if whole else ():
             put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
     if whole:
@@ -398,5 +440,5 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 
 
 _RULES = (
-    _binary, _unary, _transposes, _calls, _subscripts, _slices, _constants, _substitutes, _statements,
+    _binary, _unary, _transposes, _calls, _subscripts, _slices, _constants, _substitutes, _statements, _additions,
 )  # fmt: skip

@@ -41,6 +41,7 @@ class Hypothesis:
     words: Callable[[float], tuple[str, str, int] | None] | None = None
     node: int | None = None
     factor: float | None = None
+    constant: float | None = None  # a number that the mistake is written with: the same at every point
 
 
 class Altered(Tape):

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
-from jaxdoodle.gradcheck.diagnosis.locate import backward_line, culprit_of, last_right
+from jaxdoodle.gradcheck.diagnosis.locate import backward_line, before_scaling, computes, culprit_of, last_right
 from jaxdoodle.gradcheck.diagnosis.repair import repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
@@ -30,11 +30,11 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     found, rest = find_mistakes(evidence)
     points = 1
     if found and len(ill) > 1:
-        confirmed = _confirmed(case, _of_another_size(r, ill), solved, found, rest)
+        confirmed = all(_confirmed(case, o, solved, found, rest) for o in _other_points(r, ill))
         if not confirmed and evidence.batch is not None:  # a factor that happened to be the batch size
             first = found, rest
             found, rest = find_mistakes(replace(evidence, batch=None))
-            confirmed = _confirmed(case, _of_another_size(r, ill), solved, found, rest, by_size=False)
+            confirmed = all(_confirmed(case, o, solved, found, rest, by_size=False) for o in _other_points(r, ill))
             if not confirmed and not any(e.hypothesis.factor for e in first[0]):
                 found, rest = first  # a part may not be recognized in fewer examples
                 confirmed = _confirmed(case, ill[1], solved, found, rest)
@@ -50,13 +50,19 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     return _with_repairs(case, r, findings)
 
 
-def _of_another_size(r: Round, ill: list[Round]) -> Round:
-    """Another point at which it is wrong, with other sizes if there is one: 2 may be a factor or the batch."""
+#: Other points at which a name is confirmed, beside one of another size.
+_CONFIRMING = 2
+
+
+def _other_points(r: Round, ill: list[Round]) -> list[Round]:
+    """Other points at which it is wrong: one with other sizes (2 may be a factor or the batch), and some with other
+    values (where all happen to be negative, abs is the negative)."""
     others = [o for o in ill if o is not r]
+    values = [o for o in others if o.want.keys() == r.want.keys()][:_CONFIRMING]
     differ = (
         o for o in others if any(o.want[n].shape != r.want[n].shape for n in r.want) or o.at.name.startswith("batch")
     )
-    return next(differ, others[0])
+    return list({id(o): o for o in (next(differ, others[0]), *values)}.values())
 
 
 def _confirmed(
@@ -66,12 +72,14 @@ def _confirmed(
     other = evidence_of(case, r)
     other = replace(other, solved=solved & set(other.got), batch=other.batch if by_size else None)
     again, left = find_mistakes(other, only=frozenset(e.name for e in found))
+    if {e.hypothesis.constant for e in again} != {e.hypothesis.constant for e in found}:
+        return False
     return {e.name for e in again} == {e.name for e in found} and len(left.wrong) <= len(rest.wrong)
 
 
 #: Names that say what the numbers show and not what was done: a repair says more.
 _LOOSE = ("extra factor", "missing 1/m", "double 1/m", "gradient clipped", "wrong array in a product",
-          "residual left out", "absolute value used", "factor of the forward", UNNAMED)  # fmt: skip
+          "factor left out", "absolute value used", "factor of the forward", UNNAMED)  # fmt: skip
 
 
 def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding]:
@@ -79,10 +87,14 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding
     wrong = [n for f in findings for n in f.leaves if n in r.wrong]
     loose = any(f.name.startswith(_LOOSE) for f in findings)
     try:
-        mended = repairs(case, r, list(dict.fromkeys(wrong)), additions=loose)
+        near = next((f.backward for f in findings if f.backward is not None), None)
+        mended = repairs(case, r, list(dict.fromkeys(wrong)), not loose, near)
     except Exception as error:  # the verdict and the names stand, even where the search for a repair fails
         return [replace(f, evidence=(*f.evidence, f"no repair was tried: {type(error).__name__}")) for f in findings]
     for repair in mended:
+        named = [f for f in findings if f.name != UNNAMED and set(f.leaves) <= set(repair.leaves)]
+        if named:  # one mistake, which one name tells in part
+            findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(repair.leaves)]
         own = [f for f in findings if set(f.leaves) & set(repair.leaves)]
         names = ", ".join(map(case.problem.short, repair.leaves))
         at = f"at {repair.points} points" if repair.points > 1 else "at the one point tried"
@@ -119,8 +131,11 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
         sentence = sentence.replace(n, short(n))
     forward = {node.where for node in evidence.tape.nodes}
     shared = {a.function for a in log if a.where in forward}  # what forward runs too is not where it went wrong
-    logs = [a for a in log if a.function not in shared], [a for a in log if a.where not in forward], log
+    own = [a for a in log if a.function not in shared]
+    logs = [a for a in own if computes(a.where)], own, [a for a in log if a.where not in forward], log
     line = next((where for part in logs if (where := backward_line(e, part)) is not None), None)
+    if h.factor is None and line is not None:
+        line = before_scaling(line, own)
     return Finding(h.name, sentence, e.leaves, evidence.line(node), line, tuple(reasons))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,28 @@ def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Wh
     order = reversed(log) if last else log
     same = (a for a in order if a.value.shape == value.shape and np.allclose(a.value, value, rtol=1e-12, atol=0))
     return next((a.where for a in same), None)
+
+
+def computes(where: Where) -> bool:
+    """Does a line compute something, rather than unpack what forward kept?"""
+    try:
+        statement = ast.parse(where.text.strip()).body
+    except SyntaxError:  # a part of a longer statement
+        return True
+    if not where.text.strip():
+        return False
+    value = statement[0].value if statement and isinstance(statement[0], ast.Assign) else None
+    entry = isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant)
+    return not (entry or isinstance(value, ast.Name | ast.Attribute | ast.Tuple))
+
+
+def before_scaling(where: Where, log: list[Assignment]) -> Where:
+    """The line that assigned what a line like ``dx /= std`` scales: a term is not left out there."""
+    scaled = re.match(r"(.+?)\s*[*/]= ", where.text.strip())
+    if scaled is None:
+        return where
+    earlier = [a.where for a in log if a.name == scaled[1] and a.where.file == where.file and a.where.line < where.line]
+    return earlier[-1] if earlier else where
 
 
 def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:

@@ -23,16 +23,22 @@ from jaxdoodle.gradcheck.autograd.copies import Copies
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.edits import Edit, Scope, edits
-from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
+from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
 
 #: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward.
 MOST_EDITS = 2500
 #: Edits tried where the mistake has its name already, and only the line is looked for.
-MOST_FOR_THE_LINE = 500
+MOST_FOR_THE_LINE = 800
 #: Edits tried where JAX traces each, at ten times the cost: none for the line alone.
 MOST_IN_JAX = 400
+#: Lines that count as beside another: a mistake shows a line or two after it is made.
+_FEW_LINES = 3
+#: What an edit elsewhere costs more: it comes after all but the additions beside the line.
+_DISTANCE = 5
+#: Relative distance of a gradient that is right but for a small constant of the forward, added against log(0).
+_RIGHT = 3 * CLOSE
 #: Mistakes that are mended one after another.
 _MOST_REPAIRS = 3
 
@@ -90,17 +96,18 @@ class Source:
         return found if found is not None and found.co_freevars == free else None
 
 
-def repairs(case: Case, r: Round, wrong: list[str], additions: bool) -> list[Repair]:
+def repairs(case: Case, r: Round, wrong: list[str], named: bool, near: Where | None = None) -> list[Repair]:
     """The edits that give the right gradients of the leaves that are wrong at ``r``, one for each mistake.
 
-    ``additions``: edits that add something, too.
+    ``named``: the mistake has its name, and only the line is looked for. ``near``: a line beside which edits are tried
+    first.
     """
     run = _runner(case, r)
     sources = list(_sources(case, r, run))
     others = [o for o in case.generic if o is not r and o.returned.error is None]
     found: list[Repair] = []
     while wrong and len(found) < _MOST_REPAIRS:
-        best = _best(case, r, wrong, others, sources, run, additions)
+        best = _best(case, r, wrong, others, sources, run, named, near)
         if best is None:
             break
         repair, source, edit = best
@@ -114,18 +121,19 @@ def repairs(case: Case, r: Round, wrong: list[str], additions: bool) -> list[Rep
 
 
 def _best(
-    case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Runner, additions: bool
-) -> tuple[Repair, Source, Edit] | None:
+    case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Runner, named: bool,
+    near: Where | None,
+) -> tuple[Repair, Source, Edit] | None:  # fmt: skip
     """The cheapest edit that mends all, or else the one that mends most."""
     found = (
         (edit.cost, k, j, source, edit)
         for k, source in enumerate(sources)
-        for j, edit in enumerate(edits(source.tree, source.scope, additions))
+        for j, edit in enumerate(edits(source.tree, source.scope))
     )
-    options = sorted(found, key=lambda option: option[:3])
-    most = MOST_EDITS if additions else MOST_FOR_THE_LINE
+    options = sorted(found, key=lambda o: (o[0] + _DISTANCE * _is_far(o[3], o[4], near), *o[1:3]))
+    most = MOST_FOR_THE_LINE if named else MOST_EDITS
     if run.by_jax:
-        most = MOST_IN_JAX if additions else 0
+        most = 0 if named else MOST_IN_JAX
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
     best: tuple[Repair, Source, Edit] | None = None
     for *_, source, edit in islice(options, most):
@@ -133,11 +141,21 @@ def _best(
         if not fixed or best is not None and len(fixed) <= len(best[0].leaves):
             continue
         if all(set(fixed) <= set(_fixed(run, source, edit, o, fixed, right) or ()) for o in others):
-            told = Repair(edit.name, edit.cost, tuple(fixed), *_place(source, edit), len(others) + 1)
+            told = Repair(
+                edit.name, edit.cost, tuple(fixed), *place(source.tree, source.code.co_filename, edit), len(others) + 1
+            )
             best = told, source, edit
             if len(fixed) == len(wrong):
                 break
     return best
+
+
+def _is_far(source: Source, edit: Edit, near: Where | None) -> bool:
+    """Whether an edit is elsewhere than beside the line."""
+    if near is None:
+        return False
+    line = getattr(edit.old, "lineno", getattr(edit.parent, "lineno", source.tree.lineno))
+    return source.code.co_filename != near.file or abs(line - near.line) > _FEW_LINES
 
 
 def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], right: list[str]) -> list[str]:
@@ -161,7 +179,7 @@ def _right(got: dict[str, Any], r: Round, name: str) -> bool:
     g, want = got.get(name), r.want[name]
     if g is None or np.shape(g) != want.shape or not np.isfinite(g).all():
         return False
-    return close(np.asarray(g, np.float64), want, r.floor, max(r.exact, 1e-8))
+    return close(np.asarray(g, np.float64), want, r.floor, max(r.exact, _RIGHT))
 
 
 def _runner(case: Case, first: Round) -> Runner:
@@ -185,14 +203,31 @@ def _sources(case: Case, r: Round, run: Runner) -> Iterator[Source]:
     survey(case.problem.candidate)
     for code, values in own.items():
         tree = _tree(code)
-        if code in shared or code not in survey.functions or tree is None or _may_not_end(tree):
+        if code not in survey.functions or tree is None or _may_not_end(tree):
             continue
-        used = {n: survey.functions[code].__globals__.get(n) for n in code.co_names}
+        after = _last_line_of_value(tree) if code in shared else 0
+        if after is None:
+            continue
+        everything = survey.functions[code].__globals__
+        used = {n: everything.get(n) for n in code.co_names}
         modules = frozenset(n for n, v in used.items() if isinstance(v, ModuleType))
         bare = {n: v for n, v in used.items() if isinstance(v, int | float)}
-        numpy = next((n for n in modules if used[n] is np), None)
+        numpy = next((n for n, v in everything.items() if v is np), None)
         constants = dict.fromkeys(x for group in numbers for x in group)
-        yield Source(code, tree, Scope(bare | values, tuple(constants)[:8], modules, numpy))
+        yield Source(code, tree, Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after))
+
+
+def _last_line_of_value(tree: ast.FunctionDef) -> int | None:
+    """Of a function that returns a loss and its gradient: the line after which only the gradient is computed."""
+    returned = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)]
+    last = returned[-1] if returned else None
+    if not isinstance(last, ast.Tuple) or not isinstance(last.elts[0], ast.Name):
+        return None
+    name = last.elts[0].id
+    return max(
+        (n.lineno for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)),
+        default=None,
+    )
 
 
 def _may_not_end(tree: ast.FunctionDef) -> bool:
@@ -227,6 +262,9 @@ def _tree(code: CodeType) -> ast.FunctionDef | None:
         if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
             if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
                 node.decorator_list, node.returns = [], None
+                taken = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+                added = code.co_varnames[: max(code.co_argcount - len(taken), 0)]  # globals made parameters
+                node.args.args[:0] = [ast.arg(n) for n in added]
                 return node
     return None
 
@@ -235,15 +273,15 @@ def _numbers(code: CodeType) -> list[float]:
     return [x for x in code.co_consts if isinstance(x, int | float) and not isinstance(x, bool) and x not in (0, 1)]
 
 
-def _place(source: Source, edit: Edit) -> tuple[Where, str]:
+def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
     """The line of an edit, and its statement (or what is new, where that is long) as it should be."""
-    line = getattr(edit.old, "lineno", getattr(edit.parent, "lineno", source.tree.lineno))
+    line = getattr(edit.old, "lineno", getattr(edit.parent, "lineno", tree.lineno))
     edit.apply()
-    ast.fix_missing_locations(source.tree)
+    ast.fix_missing_locations(tree)
     inside = [
-        s for s in ast.walk(source.tree)
+        s for s in ast.walk(tree)
         if isinstance(s, ast.stmt) and not hasattr(s, "body") and (s is edit.new or edit.parent in ast.walk(s))
     ]  # fmt: skip
     text = ast.unparse(inside[-1] if inside else edit.new)
     edit.undo()
-    return Where.at(source.code.co_filename, line), text
+    return Where.at(file, line), text

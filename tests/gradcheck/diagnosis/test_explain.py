@@ -47,3 +47,36 @@ def test_what_falls_on_a_repeated_border_may_not_be_cut_off():
 
     (finding,) = check(forward, backward, (RNG.normal(size=(3, 5)),)).findings
     assert finding.name == "share of the border cut off" and finding.backward.text == "return dp[:, 1:-1]"
+
+
+def test_a_name_that_fits_some_points_by_coincidence_is_not_given():
+    def huber(p, t):
+        e = p - t
+        small = np.abs(e) <= 1.0
+        return np.where(small, 0.5 * e**2, np.abs(e) - 0.5).mean(), (e, small, 1.0)
+
+    def backward(cache, dl):
+        e, small, delta = cache
+        g = np.where(small, e, delta) / e.size
+        return dl * g, -dl * g
+
+    given = RNG.normal(size=(4, 5)), RNG.normal(size=(4, 5))
+    (finding,) = check(huber, backward, given).findings
+    assert finding.name == "sign left out"
+
+
+def test_a_cut_that_changes_with_the_batch_is_no_clipping():
+    def hinge(x, y):
+        n = len(x)
+        margins = np.maximum(0, x - x[np.arange(n), y][:, None] + 1.0)
+        margins[np.arange(n), y] = 0
+        loss = margins.sum() / n
+        _count = (margins > 0).sum(axis=1)
+        dx = (margins > 0).astype(float)
+        dx[np.arange(n), y] -= 1
+        return loss, dx / n
+
+    given = RNG.normal(size=(4, 5)), np.array([0, 4, 2, 1])
+    report = check_gradient(lambda *a: hinge(*a)[0], lambda *a: hinge(*a)[1], given)
+    assert [f.name for f in report.findings] == ["number instead of an array"]
+    assert "-= _count" in report.findings[0].sentence

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxdoodle.gradcheck import check
+from jaxdoodle.gradcheck import check, check_gradient
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
@@ -157,3 +157,30 @@ def test_a_backward_may_change_what_its_forward_made():
         return p.copy(), p
 
     assert check(forward, backward, (RNG.normal(size=(4, 3)),))
+
+
+def test_a_small_constant_against_log_of_zero_may_be_left_out():
+    def loss(x):
+        p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+        return -np.log(p[:, 0] + 1e-7).mean()
+
+    def gradient(x):
+        p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+        p[:, 0] -= 1
+        return p / len(p)
+
+    assert check_gradient(loss, gradient, (np.random.default_rng(0).normal(size=(4, 5)),)).passed
+
+
+def test_what_the_output_does_not_depend_on_needs_no_gradient_in_a_dictionary():
+    def forward(x, parameters):
+        y = x @ parameters["w"]
+        return y, parameters["v"] @ y.T, (x, parameters)
+
+    def backward(dy, cache):
+        x, parameters = cache
+        return {"dx": dy @ parameters["w"].T, "dw": x.T @ dy}
+
+    rng = np.random.default_rng(0)
+    args = rng.normal(size=(4, 3)), {"w": rng.normal(size=(3, 2)), "v": rng.normal(size=(5, 2))}
+    assert check(forward, backward, args).passed

@@ -14,7 +14,7 @@ from jaxdoodle.gradcheck.diagnosis.shapes import order_words
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     if not evidence.wrong:
         return
-    for mistakes in (zeros, swapped, rearranged, scaled, penalties, clipped):
+    for mistakes in (zeros, without_dout, swapped, rearranged, scaled, penalties, clipped):
         yield from mistakes(evidence)
 
 
@@ -24,6 +24,16 @@ def zeros(evidence: Evidence) -> Iterator[Hypothesis]:
         sentence = f"the gradient of {_list(empty)} is all zeros; it was never computed or never stored"
         leaves = {n: np.zeros(evidence.got[n].shape) for n in empty}
         yield Hypothesis("gradient not written (zeros)", sentence, 5, leaves=leaves)
+
+
+def without_dout(evidence: Evidence) -> Iterator[Hypothesis]:
+    """The gradients are those of ones for the incoming gradient."""
+    ones = {node: np.ones_like(dy) for node, dy in evidence.seeds.items()}
+    if evidence.given is None and any(not np.array_equal(ones[n], evidence.seeds[n]) for n in ones):
+        sums = evidence.tape.leaf_values(evidence.tape.reverse(ones))
+        sentence = "the incoming gradient is left out: what came back is the gradient of the sum of the output"
+        leaves = {n: sums[n] for n in evidence.wrong}
+        yield Hypothesis("incoming gradient left out", sentence, 8, leaves=leaves)
 
 
 def swapped(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -218,7 +228,7 @@ def clipped(evidence: Evidence) -> Iterator[Hypothesis]:
     cut = {n: np.clip(evidence.want[n], -top, top) for n in evidence.wrong}
     if top > 0 and all(evidence.agrees(n, v) for n, v in cut.items()):
         sentence = f"gradients are cut off at {top:.6g}; the check wants them whole"
-        yield Hypothesis("gradient clipped", sentence, 15, leaves=cut)
+        yield Hypothesis("gradient clipped", sentence, 15, leaves=cut, constant=float(f"{top:.6g}"))
 
 
 def _list(names: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
@@ -248,7 +249,7 @@ def _variants(value: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
             for shift in (1, -1):
                 yield "batch rolled", f"rolled by one along axis {axis}", np.roll(value, shift, axis)
             yield "values flipped", f"flipped along axis {axis}", np.flip(value, axis)
-    yield "residual left out", "left out (taken for ones)", np.ones(value.shape)
+    yield "factor left out", "left out", np.ones(value.shape)
     yield "sign flipped", "with its sign flipped", -value
     yield "absolute value used", "without its sign", np.abs(value)
 
@@ -287,7 +288,10 @@ _WITH_RESIDUALS = {"matmul", "multiply", "divide", "true_divide", "log", "sqrt",
 def _operand(evidence: Evidence, node: int | None) -> str:
     name = next((n for n, i in evidence.tape.leaves.items() if i == node), None)
     where = evidence.line(node)
-    return name or (f"the result of {where}" if where else "the constant operand")
+    if name or where is None:
+        return name or "the constant operand"
+    assigned = re.match(r"([\w.]+) *=[^=]", where.text) if node in endpoints(evidence.tape) else None
+    return f"`{assigned[1]}`" if assigned else f"a value of `{where.text}`"
 
 
 def _wrong_array(evidence: Evidence, right: int | None, other: int, value: np.ndarray) -> tuple[str, str]:
