@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from jaxdoodle.cli import main
-from jaxdoodle.inference import Model
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing import MNIST
 
@@ -126,6 +128,26 @@ def test_a_further_test_set_is_scored_by_its_name(data_root, tmp_path, capsys):
         assert main([*words, "--data-dir", str(data_root)]) == 0
         found = json.loads(capsys.readouterr().out)
         assert (found["set"], found["total"]) == (name, total)
+
+
+def test_the_splits_are_divided_as_for_the_training_unless_another_dataset_is_named(tmp_path, monkeypatch):
+    spec, found = ModelSpec((Flatten(), Dense(2)), (28, 28, 1), ("clock", "pizza")), []
+    params = [{}, {"w": np.zeros((784, 2), np.float32), "b": np.zeros(2, np.float32)}]
+    given = {"seed": 7, "validation": 0.3, "per_class": 12, "transpose": True, "recognized_only": True}
+    provenance = {"dataset": "doodles", **given}
+    golden = {"golden_inputs": np.zeros((1, 28, 28, 1), np.uint8), "golden_logits": np.zeros((1, 2), np.float32)}
+    model_file.write(tmp_path / "model.npz", ModelFile(spec, params, MNIST, **golden, provenance=provenance))
+
+    def load(name, **settings):
+        found.append({"name": name, **settings})
+        raise InputError("enough")
+
+    monkeypatch.setattr("jaxdoodle.cli.evaluate.load_dataset", load)
+    for words in ([], ["--dataset", "other", "--per-class", "5"]):
+        assert main(["evaluate", str(tmp_path), *words]) == 2
+    same, other = found
+    assert same.items() >= {**given, "name": "doodles", "classes": spec.classes, "preprocessing": MNIST}.items()
+    assert other.items() >= {"name": "other", "per_class": 5, "transpose": False, "recognized_only": False}.items()
 
 
 class _Drawings:

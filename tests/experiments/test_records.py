@@ -41,7 +41,8 @@ def test_every_record_is_of_an_experiment_that_there_is():
     found = {path.parent.name: Record.read(path).name for path in PATHS if path.name == "record.json"}
     assert found == {name: name for name in (*NAMES, "mutants", "planted_bugs")}
     speed = {path.stem: Record.read(path).name for path in PATHS if path.parent.name == "speed"}
-    assert speed == {"training": "speed", "training_w1": "speed", "scaling": "scaling", "at_scale": "at_scale"}
+    own = {name: name for name in ("scaling", "at_scale", "processes", "ways")}
+    assert speed == {"training": "speed", "training_w1": "speed", **own}
 
 
 @pytest.mark.parametrize("name", NAMES)

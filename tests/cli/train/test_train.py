@@ -52,7 +52,7 @@ def test_every_option_of_train_reaches_the_run(trained, tmp_path):
         "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
         "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced --outliers 0.25 "
         f"--teacher {trained[0]}/model.npz,{trained[0]}/model.npz --teacher-weight 0.5 --teacher-temperature 3 "
-        f"--device cpu --out {tmp_path}"
+        f"--class-weights 1,2 --log tensorboard --device cpu --out {tmp_path}"
     )
     assert main(words.split()) == 0
     record = Record.read(tmp_path / "record.json")
@@ -66,6 +66,7 @@ def test_every_option_of_train_reaches_the_run(trained, tmp_path):
     }
     expected |= {"schedule_decay": 0.5, "clip_norm": 3.0, "ema_decay": 0.9, "gradients": "autodiff", "seed": 5}
     expected |= {"sampling": "balanced", "outliers": 0.25, "teacher_weight": 0.5, "teacher_temperature": 3.0}
+    expected |= {"class_weights": [1.0, 2.0]}
     assert {name: config[name] for name in expected} == expected
     assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
     assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
@@ -73,6 +74,10 @@ def test_every_option_of_train_reaches_the_run(trained, tmp_path):
     assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]
     assert [layer.get("units") for layer in record.extra["spec"]["layers"] if "units" in layer] == [9, 7, 2]
     assert record.extra["outliers_of_other_classes"] > 100
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["training_loss"] for line in lines] == [epoch["training"]["loss"] for epoch in record.epochs]
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 3 and list(tmp_path.glob("tensorboard/*"))
+    assert not (tmp_path / "checkpoints").exists()
     taught_by = [one["spec"]["layers"] for one in record.extra["teacher"]]
     assert taught_by == 2 * [Model.load(trained[0] / "model.npz").file.spec.to_dict()["layers"]]
     assert abs(sizes["validation"] - sizes["train"]) < 0.4 * sizes["train"]
