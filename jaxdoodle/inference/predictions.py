@@ -14,8 +14,9 @@ from jaxdoodle.preprocessing.resample import Box
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: Letters of an annotated picture, as a part of the height of what they name, and their fewest pixels.
-LETTERS, LEAST_LETTERS = 0.35, 11
+#: Letters of an annotated picture, as a part of the height of what they name, their fewest pixels, and their most as a
+#: part of the picture's shorter side.
+LETTERS, LEAST_LETTERS, MOST_LETTERS = 0.35, 11, 0.04
 #: Colors of answers and of what is unknown.
 ANSWERED, UNKNOWN = (22, 96, 190), (190, 60, 30)
 #: Shorter side of an annotated picture, at least; longer side of one of strokes.
@@ -131,13 +132,14 @@ class PagePrediction:
 
         image, zoom, corner = _picture_of(self.content)
         pen, width = ImageDraw.Draw(image), max(1, round(min(image.size) / 250))
+        most = MOST_LETTERS * min(image.size)
         for one in self.drawings:
             top, left, bottom, right = ((edge - start) * zoom for edge, start in zip(one.box, corner * 2, strict=True))
             color = UNKNOWN if one.prediction.abstained else ANSWERED
             pen.rectangle((left - width, top - width, right + width, bottom + width), None, color, width)
             label, share = one.prediction.top(1)[0]
             text = "?" if one.prediction.abstained else f"{label} {100 * share:.0f} %"
-            font: Any = ImageFont.load_default(max(LEAST_LETTERS, LETTERS * (bottom - top)))
+            font: Any = ImageFont.load_default(max(LEAST_LETTERS, min(LETTERS * (bottom - top), most)))
             fit = (right - left + 4 * width) / font.getlength(text)
             font = ImageFont.load_default(max(LEAST_LETTERS, min(1.0, fit) * font.size))
             box = np.array(pen.textbbox((left - width, top - 2 * width), text, font=font, anchor="lb"))
