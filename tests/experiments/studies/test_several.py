@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from experiments import table
 from experiments.studies import several
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset
@@ -56,3 +57,8 @@ def test_the_study_writes_a_record_and_a_figure(tmp_path, monkeypatch):
     record = Record.read(tmp_path / "record.json")
     assert [run.extra["counts"]["pages"] for run in record.runs] == [3, 1]
     assert (tmp_path / "pages.png").stat().st_size > 10_000
+
+
+def test_the_table_is_that_of_the_committed_record():
+    readme = table.RECORDS.parent / "README.md"
+    assert table.several_table(Record.read(table.RECORDS / "several" / "record.json")) in readme.read_text()
