@@ -1,13 +1,16 @@
 """``jaxdoodle evaluate``: counts, hard classes, comparisons, and the dataset that the model knows."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.cli.evaluate import FROM_CLASSES, _classify
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.data import Dataset, load_dataset
 from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
@@ -95,6 +98,7 @@ def test_the_hardest_class_is_that_of_the_smallest_recall(trained, capsys, monke
     assert main(["evaluate", str(trained[0]), "--lines", "1"]) == 0
     printed = capsys.readouterr().out
     assert "hexagon" in printed.splitlines()[1] and "30 of     40 right" in printed
+    assert "hexagon taken for clock: 10" in printed
 
 
 @pytest.mark.parametrize("second, verdict", [(8, "p = 0.23, which chance explains"), (20, "which is hardly chance")])
@@ -148,6 +152,40 @@ def test_the_splits_are_divided_as_for_the_training_unless_another_dataset_is_na
     same, other = found
     assert same.items() >= {**given, "name": "doodles", "classes": spec.classes, "preprocessing": MNIST}.items()
     assert other.items() >= {"name": "other", "per_class": 5, "transpose": False, "recognized_only": False}.items()
+
+
+def linear(classes, rng):
+    """A model of one Dense layer."""
+    params = [{}, {"w": rng.normal(size=(784, len(classes))).astype(np.float32), "b": np.zeros(len(classes), "f4")}]
+    return Model(ModelSpec((Flatten(), Dense(len(classes))), (28, 28, 1), classes), params, MNIST)
+
+
+def test_images_of_another_size_are_cut_to_the_models_and_the_first_five_are_counted():
+    rng = np.random.default_rng(0)
+    model = linear(tuple(f"class {n}" for n in range(FROM_CLASSES)), rng)
+    bordered = rng.integers(0, 256, (50, 32, 32, 1), dtype=np.uint8)
+    logits = model.logits(bordered[:, 2:30, 2:30])
+    labels = np.argsort(-logits, axis=1)[np.arange(50), np.arange(50) % 10].astype(np.int32)  # the 1st to 10th answer
+    predicted, among = _classify(model, Dataset("noise", bordered, labels, model.classes), slice_size=32)
+    assert np.array_equal(predicted, logits.argmax(axis=1)) and among == 25
+
+
+def test_models_of_other_classes_are_not_compared(tmp_path, capsys):
+    for name, classes in (("a", ("clock", "pizza")), ("b", ("pizza", "clock"))):
+        linear(classes, np.random.default_rng(0)).save(tmp_path / f"{name}.npz")
+    words = ["evaluate", str(tmp_path / "a.npz"), "--dataset", "doodles", "--against", str(tmp_path / "b.npz")]
+    assert main(words) == 2
+    assert "b.npz: has other classes than" in capsys.readouterr().err
+
+
+def test_all_are_the_three_splits_and_no_extra_set(tmp_path, capsys, monkeypatch):
+    splits = load_dataset("doodles", classes="clock,pizza", per_class=20)
+    monkeypatch.setattr(
+        "jaxdoodle.cli.evaluate.load_dataset", lambda *_, **__: replace(splits, extra_tests={"more": splits.test})
+    )
+    linear(("clock", "pizza"), np.random.default_rng(0)).save(tmp_path / "model.npz")
+    assert main(["evaluate", str(tmp_path), "--dataset", "doodles", "--set", "all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total"] == 40
 
 
 class _Drawings:

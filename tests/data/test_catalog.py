@@ -291,3 +291,8 @@ def test_every_fault_is_found_and_named(tmp_path, idx_bytes):
     for name, fault in faults.items():
         assert fault in checks[name].text and name in checks[name].text
     assert checks["ant.npy"].text == "3 drawings"
+
+
+def test_of_mini_mnist_no_more_drawings_of_a_class_are_taken_than_asked_for(data_root):
+    splits = load_dataset("mnist-mini", root=data_root, per_class=3)
+    assert (splits.train.counts + splits.validation.counts).tolist() == [3] * 10
