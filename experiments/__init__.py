@@ -13,7 +13,17 @@ REPORTS = (
     "worked_example",
 )
 PRETRAINED = ("digits", "sketches")
-STUDIES = ("abstention", "rendering", "preprocessing", "time_to_99", "few_drawings", "outliers", "several")
+STUDIES = (
+    "abstention",
+    "rendering",
+    "preprocessing",
+    "time_to_99",
+    "few_drawings",
+    "new_classes",
+    "outliers",
+    "several",
+    "teach_page",
+)
 #: Name -> module. It declares ``EXPERIMENT``, or has ``run(out_dir, *, ...) -> exit code`` with its options.
 NAMES = {
     name: f"experiments.{folder}.{name}"

@@ -56,7 +56,7 @@ def run(out_dir: Path, *, seeds: int | None = None, data_dir: Path | None = None
       data_dir: The data root.
     """
     compile_cache.enable()
-    data = _all_drawings(data_dir)
+    data = all_drawings(data_dir)
     small = [_small_set(data, seed) for seed in range(seeds or CHOICES)]
     new = _new_classes(data, range(seeds or DRAWS))
     mean = _mean(small)
@@ -76,7 +76,7 @@ def run(out_dir: Path, *, seeds: int | None = None, data_dir: Path | None = None
     return 0 if mean >= GOAL else 1
 
 
-def _all_drawings(data_dir: Path | None) -> Dataset:
+def all_drawings(data_dir: Path | None) -> Dataset:
     """All drawings of Quick, Draw!, which a study splits in its own way."""
     splits = load_dataset("quickdraw", root=data_dir, classes="all", validation=0).in_memory()
     parts = [splits.train, splits.test]

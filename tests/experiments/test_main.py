@@ -10,7 +10,17 @@ from experiments import NAMES, runner
 from experiments.__main__ import main
 from experiments.pretrained import digits, sketches
 from experiments.reports import worked_example
-from experiments.studies import abstention, few_drawings, outliers, preprocessing, rendering, several, time_to_99
+from experiments.studies import (
+    abstention,
+    few_drawings,
+    new_classes,
+    outliers,
+    preprocessing,
+    rendering,
+    several,
+    teach_page,
+    time_to_99,
+)  # fmt: skip
 
 OPTIONS = {
     "--variants": "report", "--seed": "1", "--seeds": "2", "--epochs": "3", "--classes": "clock", "--per-class": "9",
@@ -25,10 +35,12 @@ TAKEN = {
     "preprocessing": {"--data-dir"},
     "time_to_99": {"--data-dir", "--seeds"},
     "few_drawings": {"--data-dir", "--seeds"},
+    "new_classes": {"--data-dir"},
     "outliers": {"--data-dir", "--seeds", "--variants"},
     "several": {"--data-dir", "--seed"},
+    "teach_page": set(),
 }
-STUDIES = (abstention, few_drawings, outliers, preprocessing, rendering, several, time_to_99)
+STUDIES = (abstention, few_drawings, new_classes, outliers, preprocessing, rendering, several, teach_page, time_to_99)
 MODULES = {module.__name__: module for module in (worked_example, digits, sketches, *STUDIES)}
 
 

@@ -35,7 +35,7 @@ def test_every_size_is_trained_from_nothing_and_from_a_network_of_the_other_clas
         monkeypatch.setattr(few_drawings, name, value)
     monkeypatch.setattr(few_drawings, "OTHERS", TrainConfig(steps=1, batch_size=4))
     monkeypatch.setattr(few_drawings, "digit_cnn", lambda names: mlp(names, (4,)))
-    monkeypatch.setattr(few_drawings, "_all_drawings", lambda root: noise(4, 12))
+    monkeypatch.setattr(few_drawings, "all_drawings", lambda root: noise(4, 12))
     monkeypatch.setattr(few_drawings, "TrainConfig", lambda **given: TrainConfig(**given, steps=1, batch_size=4))
     assert few_drawings.run(tmp_path, seeds=1) in (0, 1)
     record = Record.read(tmp_path / "record.json")
