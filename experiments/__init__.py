@@ -17,6 +17,7 @@ STUDIES = (
     "abstention",
     "rendering",
     "preprocessing",
+    "pages",
     "time_to_99",
     "few_drawings",
     "new_classes",

@@ -35,7 +35,7 @@ CONFIGS = {
     "doodles": TrainConfig(epochs=12, augment=Augment(), ema_decay=0.999),
 }
 SEED = 0
-HALVES = ("tuned", "held out")
+HALVES = ("tuned", "held_out")
 #: An answer is confident from this probability on; at most so many of all may be confident and wrong.
 CONFIDENT, MOST_SURE = 0.9, 0.01
 #: Most that a kind may have fewer right than clean pages, as a fraction of all.
@@ -82,7 +82,7 @@ def count(model: Model, pages: Sequence[Any], labels: Sequence[str]) -> dict[str
     """The outcomes of ``predict`` for pages of known answers: of every other one from the first, and of the rest.
 
     Returns:
-      ``{"tuned": ..., "held out": ...}``, of each how many are right, wrong, of these sure, and refused.
+      ``{"tuned": ..., "held_out": ...}``, of each how many are right, wrong, of these sure, and refused.
     """
     counts = {half: dict.fromkeys(OUTCOMES, 0) for half in HALVES}
     for index, (guess, label) in enumerate(zip(model.predict_all(pages), labels, strict=True)):
@@ -95,7 +95,7 @@ def count(model: Model, pages: Sequence[Any], labels: Sequence[str]) -> dict[str
 
 def missed(images: Record) -> list[str]:
     """The kinds of pages that miss a goal on the drawings held out."""
-    kinds = {one["name"]: one["held out"] for one in images.extra["kinds"]}
+    kinds = {one["name"]: one["held_out"] for one in images.extra["kinds"]}
     clean, names = kinds["clean"], []
     for name, found in kinds.items():
         total = found["right"] + found["wrong"] + found["refused"]
@@ -134,7 +134,7 @@ def draw(record: Record, path: Path) -> None:
         for axes, images in zip(pair, record.runs, strict=True):
             kinds = images.extra["kinds"]
             for row, one in enumerate(kinds):
-                found = one["held out"]
+                found = one["held_out"]
                 share = 100 / (found["right"] + found["wrong"] + found["refused"])
                 wrong, sure = share * found["wrong"], share * found["sure"]
                 axes.barh(row, share * found["right"], color=BLUE)
