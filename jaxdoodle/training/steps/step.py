@@ -15,6 +15,7 @@ from jaxdoodle.nn.fused import fuse
 from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
 from jaxdoodle.training.hardware.layout import Layout
+from jaxdoodle.training.hardware.parts import in_parts, most_images
 from jaxdoodle.training.losses import weighted, with_outliers, with_teacher
 from jaxdoodle.training.steps.augmentation import Augment, apply
 from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
@@ -61,7 +62,9 @@ def make_step(
     loss, fixed = weighted(config.loss, weights), fuse(frozen, jax.default_backend())
     loss = with_teacher(loss, config.teacher_weight, config.teacher_temperature) if teach else loss
     loss = with_outliers(loss, config.outliers or 1.0) if join else loss
-    value_and_grad = layout.differentiate(backprop.GRADIENTS[config.gradients](trained, loss, penalties))
+    value_and_grad = backprop.GRADIENTS[config.gradients](trained, loss, penalties)
+    value_and_grad = in_parts(value_and_grad, most_images(trained, config.loss, jax.default_backend()))
+    value_and_grad = layout.differentiate(value_and_grad)
     update = optax.with_extra_args_support(optimizer).update  # some want the loss, too
 
     def step(
