@@ -1,8 +1,8 @@
 """A batch in parts, one after the other, whose activations stay in the processor's cache.
 
-The loss is a mean over images, so the mean of the parts' gradients is the gradient of the batch. On one core, an epoch in
-batches of 1,024 images takes 0.77 of the processor's time with the digit CNN, in parts of 128, and 0.60 with the sketch
-CNN, in parts of 32.
+The loss is a mean over images, so the mean of the parts' gradients is the gradient of the batch. On one core, an epoch
+in batches of 1,024 images takes 0.77 of the processor's time with the digit CNN, in parts of 128, and 0.60 with the
+sketch CNN, in parts of 32.
 """
 
 from __future__ import annotations
