@@ -86,3 +86,10 @@ def test_what_comes_from_beyond_the_page_is_no_drawing_and_a_line_through_a_row_
     ImageDraw.Draw(ruled).line([(0, 70), (280, 70)], 60, 2)
     for given in (beyond, ruled):
         assert [row.text for row in model.predict_many(given).rows] == ["504", "1"]
+
+
+def test_a_margin_from_edge_to_edge_does_not_hide_that_there_are_several():
+    model, margin = Model.load("digits"), page()
+    ImageDraw.Draw(margin).line([(15, 0), (17, 230)], 60, 4)
+    assert "shows 4 drawings" in str(model.predict(margin).reason)
+    assert [row.text for row in model.predict_many(margin).rows] == ["504", "1"]

@@ -37,6 +37,8 @@ MARGIN = 0.15
 SURROUNDINGS = frozenset((ALONE, *(name for name, _ in STEPS)))
 #: The step that leaves one drawing.
 ONE = "one of several"
+#: What reaches from edge to edge is no drawing where all others are shorter than this fraction of it.
+ACROSS = 0.7
 #: A drawing beside others is no smaller than this fraction of the largest.
 LARGE = 0.4
 
@@ -124,7 +126,16 @@ def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
     if len(parts.areas) < 3:
         return [np.arange(1, len(parts.areas))]
     each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
+    across = _from_edge_to_edge(parts)[1:]
+    if (~across).any() and parts.sides[1:][~across].max() < ACROSS * parts.sides[1:][across].max(initial=0):
+        largest = largest[~across[largest]]
     return [largest[group] + 1 for group in grouped([each[i] for i in largest], loose)]
+
+
+def _from_edge_to_edge(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it reaches from one edge of the picture to the opposite one: a margin, a page's edge."""
+    (top, left, bottom, right), (height, width) = parts.boxes.T, parts.number.shape
+    return ((top <= 0) & (bottom >= height)) | ((left <= 0) & (right >= width))
 
 
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
