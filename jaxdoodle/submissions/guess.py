@@ -293,7 +293,7 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         options = [_options(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
         yield from map(_made, islice(product(*options), _TRIALS))
     symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}
-    for draw in range(1, _DRAWS * bool(symbolic)):
+    for draw in range(1, _DRAWS * (len(symbolic) > 1)):  # one array alone has nothing to fit
         shapes = shapes_of(function, draw)
         options = [_options(function, p, k == 0, shapes, False)[: 1 if p.name in symbolic else 3]
                    for k, p in enumerate(taken)]  # fmt: skip

@@ -25,8 +25,8 @@ from jaxdoodle.submissions.objects import objects_of, own_classes
 #: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
 _OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")
 _INPUT_GRADIENTS = ("dinputs", "dx", "dinput", "grad_input", "input_gradient", "dX", "d_input")
-#: Combinations of shapes tried for inputs that have the sizes of the parameters.
-_SHAPES = 300
+#: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
+_SHAPES, _RESIZED = 300, 20
 #: Steps and borders of windows other than the usual defaults.
 _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 _RATES = ("lr", "learning_rate", "eta", "alpha", "rate")
@@ -196,10 +196,10 @@ def attributes(thing: Any) -> dict[str, Any]:
 
 
 def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
-    report = _report(finder, cls, options)
+    report, place = _report(finder, cls, options)
     steps = {p.name: n for p in parameters(cls) for n in [_OTHER_STEPS.get(p.name)] if n and p.default is not p.empty}
     if report is not None and report.passed and steps:  # at a stride of 1, without padding, a mistake may not show
-        other = _report(finder, cls, {**options, "title": _titled(cls.__name__, steps)}, **steps)
+        other, _ = _report(finder, cls, {**options, "title": _titled(cls.__name__, steps)}, place, **steps)
         report = report if other is None or other.passed else other
     if report is not None:
         return report
@@ -215,13 +215,21 @@ def _titled(name: str, given: dict[str, Any]) -> str:
     return f"{name} with {', '.join(f'{k}={v}' for k, v in given.items())}"
 
 
-def _report(finder: Finder, cls: type, options: dict[str, Any], **more: Any) -> Report | None:
-    """Of the first object that takes inputs; ``more``: keyword arguments of its constructor."""
+def _report(
+    finder: Finder, cls: type, options: dict[str, Any], only: int | None = None, **more: Any
+) -> tuple[Report | None, int]:
+    """Of the first object that takes inputs, and which it is; ``more``: keyword arguments of its constructor.
+
+    ``only``: the one object that is tried.
+    """
     conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
-    for thing in objects_of(finder, cls, **more):
+    first, end = (0, None) if only is None else (only, only + 1)
+    objects = list(enumerate(islice(objects_of(finder, cls, **more), first, end), first))
+    tries = [(*each, False) for each in objects] + [(*each, True) for each in objects[:_RESIZED]]
+    for place, thing, resized in tries:
         recorded = finder.recorded(getattr(cls, "forward", cls.__call__))
         inputs = recorded[1:] if recorded is not None and len(recorded) > 1 else None
-        for given in [inputs] if inputs is not None else _inputs(thing):
+        for given in [inputs] if inputs is not None else _inputs(thing, resized):
             try:
                 layer = _layer(thing, given)
             except Exception:  # any exception of the user's code: other inputs, or another object
@@ -230,9 +238,9 @@ def _report(finder: Finder, cls: type, options: dict[str, Any], **more: Any) -> 
                 continue
             report = _report_of_layer(layer, cls, conventions, options)
             if not report.passed and len(given) == 2 and guessing.kind_of(layer.input_names[1]) == "y":
-                return _as_loss(layer, report, cls, conventions, options)
-            return report
-    return None
+                report = _as_loss(layer, report, cls, conventions, options)
+            return report, place
+    return None, 0
 
 
 def _as_loss(layer: LayerObject, report: Report, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
@@ -248,7 +256,8 @@ def _as_loss(layer: LayerObject, report: Report, cls: type, conventions: Any, op
     return max(reports, key=nearness)
 
 
-def _inputs(thing: Any) -> Iterator[tuple]:
+def _inputs(thing: Any, resized: bool) -> Iterator[tuple]:
+    """Guessed ones; ``resized``: of the sizes that the parameters have."""
     taken = [p for p in parameters(forward_of(thing)) if p.default is p.empty]
 
     def forward(*args: Any) -> Any:
@@ -256,9 +265,9 @@ def _inputs(thing: Any) -> Iterator[tuple]:
 
     forward.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
     forward.__wrapped__ = forward_of(thing)  # type: ignore[attr-defined]
-    given = guessing.guess(forward, lambda args: _layer(thing, args).dx)
-    if given is not None:
-        yield given
+    if not resized:
+        given = guessing.guess(forward, lambda args: _layer(thing, args).dx)
+        yield from () if given is None else (given,)
         return
     rng, sizes = np.random.default_rng(0), dict.fromkeys(k for w in _arrays(thing).values() for k in np.shape(w))
     shapes = [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
