@@ -15,6 +15,7 @@ from experiments.studies import (
     few_drawings,
     new_classes,
     outliers,
+    pages,
     preprocessing,
     rendering,
     several,
@@ -32,6 +33,7 @@ TAKEN = {
     "sketches": {"--data-dir", "--epochs", "--seed"},
     "abstention": {"--data-dir"},
     "rendering": {"--data-dir"},
+    "pages": {"--data-dir"},
     "preprocessing": {"--data-dir"},
     "time_to_99": {"--data-dir", "--seeds"},
     "few_drawings": {"--data-dir", "--seeds"},
@@ -40,7 +42,18 @@ TAKEN = {
     "several": {"--data-dir", "--seed"},
     "teach_page": set(),
 }
-STUDIES = (abstention, few_drawings, new_classes, outliers, preprocessing, rendering, several, teach_page, time_to_99)
+STUDIES = (
+    abstention,
+    few_drawings,
+    new_classes,
+    outliers,
+    pages,
+    preprocessing,
+    rendering,
+    several,
+    teach_page,
+    time_to_99,
+)
 MODULES = {module.__name__: module for module in (worked_example, digits, sketches, *STUDIES)}
 
 
