@@ -145,8 +145,8 @@ def preprocessing_table(records: Path = RECORDS) -> str:
 
 
 def pages_table(record: Record) -> str:
-    """Of each kind of page, on the drawings held out: right / wrong with confidence / wrong / refused."""
-    sets = {one.name: {row["name"]: row["held_out"] for row in one.extra["kinds"]} for one in record.runs}
+    """Of each kind of page: right / wrong with confidence / wrong / refused."""
+    sets = {one.name: {row["name"]: row for row in one.extra["kinds"]} for one in record.runs}
     kinds = next(iter(sets.values()))
     rows = [
         [
