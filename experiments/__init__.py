@@ -1,6 +1,6 @@
 """The reports' systems as experiments: ``python -m experiments`` lists them, with NAME it runs them."""
 
-__all__ = ["NAMES", "PRETRAINED", "REPORTS", "STUDIES"]
+__all__ = ["FOLDERS", "NAMES"]
 
 REPORTS = (
     "doodle_mlp",
@@ -15,19 +15,14 @@ REPORTS = (
 PRETRAINED = ("digits", "sketches")
 STUDIES = (
     "abstention",
-    "rendering",
-    "preprocessing",
-    "pages",
     "time_to_99",
     "few_drawings",
     "new_classes",
     "outliers",
-    "several",
     "teach_page",
 )
+PICTURES = ("rendering", "preprocessing", "pages", "several")
+#: Folder -> the modules in it that can be run by their names.
+FOLDERS = {"reports": REPORTS, "pretrained": PRETRAINED, "studies": STUDIES, "studies.pictures": PICTURES}
 #: Name -> module. It declares ``EXPERIMENT``, or has ``run(out_dir, *, ...) -> exit code`` with its options.
-NAMES = {
-    name: f"experiments.{folder}.{name}"
-    for folder, names in (("reports", REPORTS), ("pretrained", PRETRAINED), ("studies", STUDIES))
-    for name in names
-}
+NAMES = {name: f"experiments.{folder}.{name}" for folder, names in FOLDERS.items() for name in names}

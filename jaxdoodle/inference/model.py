@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Of the ways to see a picture, each counts by ``exp(EVIDENCE * energy)``: at 1 logits would be believed in full, which
 #: are too sure of what looks like no class. A way that leaves out what belongs to the paper has so much more energy;
 #: so has one without frames, loops, lines and dots if the classes are characters, which have none. Of other drawings
-#: these may be parts. Chosen on pages of the kinds of ``experiments/studies/pages.py``, with other drawings.
+#: these may be parts. Chosen on pages of the kinds of ``experiments/studies/pictures/pages.py``, with other drawings.
 EVIDENCE, LEFT_OUT = 0.3, 4.0
 #: There is an answer where ways of at least this part of all evidence lead to it.
 AGREED = 0.4

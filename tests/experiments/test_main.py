@@ -15,13 +15,10 @@ from experiments.studies import (
     few_drawings,
     new_classes,
     outliers,
-    pages,
-    preprocessing,
-    rendering,
-    several,
     teach_page,
     time_to_99,
 )  # fmt: skip
+from experiments.studies.pictures import pages, preprocessing, rendering, several
 
 OPTIONS = {
     "--variants": "report", "--seed": "1", "--seeds": "2", "--epochs": "3", "--classes": "clock", "--per-class": "9",

@@ -8,8 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from experiments.studies.canvases import jpeg
-from experiments.studies.paper.sheets import INKS, RULES, Points, Sheet, around, blend, by_hand, finish, lines, one_of
+from experiments.studies.pictures.canvases import jpeg
+from experiments.studies.pictures.paper.sheets import (
+    INKS,
+    RULES,
+    Points,
+    Sheet,
+    around,
+    blend,
+    by_hand,
+    finish,
+    lines,
+    one_of,
+)
 
 
 def clean(sheet: Sheet, rng: np.random.Generator) -> Any:

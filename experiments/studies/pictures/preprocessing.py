@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import runner
-from experiments.studies.canvases import Canvas, Renderer, canvas_of, of_digit, of_doodle
+from experiments.studies.pictures.canvases import Canvas, Renderer, canvas_of, of_digit, of_doodle
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record, to_json

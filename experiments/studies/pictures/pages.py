@@ -1,6 +1,6 @@
 """Drawings with something else on the paper, by kind: right, wrong, wrong with confidence, refused.
 
-Real digits and doodles that no network was trained on are put on pages of every kind (``studies/paper``), and
+Real digits and doodles that no network was trained on are put on pages of every kind (``studies/pictures/paper``), and
 ``Model.predict`` answers. The goals: of no kind more than 3 points fewer right than of clean pages, and at most 1 %
 wrong where the answer is said to be 90 % sure or more.
 
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from experiments import runner
-from experiments.studies.canvases import Renderer, of_digit
-from experiments.studies.paper import KINDS, PENS, page_of
-from experiments.studies.preprocessing import drawn_doodles
+from experiments.studies.pictures.canvases import Renderer, of_digit
+from experiments.studies.pictures.paper import KINDS, PENS, page_of
+from experiments.studies.pictures.preprocessing import drawn_doodles
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset

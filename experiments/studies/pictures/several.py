@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from experiments.studies.canvases import cut, of_digit
-from experiments.studies.paper import KINDS
-from experiments.studies.paper.sheets import PAPERS, Sheet, by_hand, lines
+from experiments.studies.pictures.canvases import cut, of_digit
+from experiments.studies.pictures.paper import KINDS
+from experiments.studies.pictures.paper.sheets import PAPERS, Sheet, by_hand, lines
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import load_dataset

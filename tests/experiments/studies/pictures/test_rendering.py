@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.studies import rendering
+from experiments.studies.pictures import rendering
 from jaxdoodle.core.record import Record
 
 RECORD = Path(rendering.__file__).parents[1] / "records" / "rendering" / "record.json"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.studies.canvases import Renderer
-from experiments.studies.paper import ink, light
-from experiments.studies.paper.sheets import Sheet, sheet_of
+from experiments.studies.pictures.canvases import Renderer
+from experiments.studies.pictures.paper import ink, light
+from experiments.studies.pictures.paper.sheets import Sheet, sheet_of
 
 __all__ = ["KINDS", "PENS", "page_of"]
 

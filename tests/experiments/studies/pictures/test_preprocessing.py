@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from experiments import table
-from experiments.studies import preprocessing
-from experiments.studies.canvases import Canvas, of_doodle
+from experiments.studies.pictures import preprocessing
+from experiments.studies.pictures.canvases import Canvas, of_doodle
 from jaxdoodle.core.record import Record
 from jaxdoodle.preprocessing.config import QUICKDRAW
 from jaxdoodle.preprocessing.render import render_drawing

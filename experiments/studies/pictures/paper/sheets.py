@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from experiments.studies.canvases import Array, Renderer, cut
+from experiments.studies.pictures.canvases import Array, Renderer, cut
 
 #: Lines are drawn so many times as large and reduced.
 OVERSAMPLED = 3

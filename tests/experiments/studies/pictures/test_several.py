@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from experiments import table
-from experiments.studies import several
+from experiments.studies.pictures import several
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset
 from jaxdoodle.inference import PageDrawing, PagePrediction, Prediction, Row

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.studies.canvases import FILES, Canvas, canvas_of, of_digit, of_doodle
-from experiments.studies.preprocessing import CONDITIONS
+from experiments.studies.pictures.canvases import FILES, Canvas, canvas_of, of_digit, of_doodle
+from experiments.studies.pictures.preprocessing import CONDITIONS
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
 from jaxdoodle.preprocessing.render import render_drawing

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from experiments.studies.canvases import jpeg, photograph
-from experiments.studies.paper.sheets import Sheet, blend, blurred, finish, lines, one_of
+from experiments.studies.pictures.canvases import jpeg, photograph
+from experiments.studies.pictures.paper.sheets import Sheet, blend, blurred, finish, lines, one_of
 
 
 def desk(sheet: Sheet, rng: np.random.Generator) -> Any:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from experiments import table
-from experiments.studies import pages, paper
-from experiments.studies.canvases import of_doodle
+from experiments.studies.pictures import pages, paper
+from experiments.studies.pictures.canvases import of_doodle
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference.predictions import Prediction
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
@@ -45,7 +45,7 @@ def record():
 
 
 def test_the_record_has_every_kind_and_its_figure_shows_them(record, pages, tmp_path):
-    from experiments.studies.pages import draw
+    from experiments.studies.pictures.pages import draw
 
     kinds = [*paper.KINDS, *paper.PENS]
     for images in record.runs:
