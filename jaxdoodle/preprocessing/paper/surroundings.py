@@ -23,6 +23,9 @@ BESIDE = 0.1
 GAP = 0.03
 #: The inside of a frame or a loop fills so much of its box, and of the rows and columns between its edges.
 FILLED, CONVEX = 0.55, 0.93
+#: Dashes around a drawing lie within this fraction of their box from its edges, and cover so much of each; so many at
+#: least, and none longer than this fraction of a side.
+BAND, COVERED, DASHES, LONGEST_DASH = 0.08, 0.4, 8, 0.4
 #: An underline is so many times as long as high, and as long as this fraction of what stands on it.
 FLAT, UNDERLINE_LENGTH = 6.0, 0.6
 #: Length of ``Parts.areas`` where there is nothing but one region and the background.
@@ -146,6 +149,26 @@ def _near_rooms(rooms: list[NDArray[np.bool_]], ring: NDArray[np.bool_], wall: f
     return bool((ring & ~thicker(near, reach)).sum() <= BESIDE * ring.sum())
 
 
+def _in_dashes(parts: Parts) -> NDArray[np.bool_] | None:
+    """What is within a frame of dashes or dots, which is all that lies along the edges of the box of all ink."""
+    top, left, bottom, right = _box(parts, np.arange(len(parts.areas)) > 0)
+    cut = parts.number[top:bottom, left:right]
+    height, width = cut.shape
+    band = max(2, round(BAND * max(height, width)))
+    inner = np.zeros_like(cut, bool)
+    inner[band:-band, band:-band] = True
+    within = np.bincount(cut[inner], minlength=len(parts.areas)) > 0
+    dashes = ~within & (parts.sides <= LONGEST_DASH * max(height, width))
+    dashes[0] = within[0] = False
+    frame = dashes[cut]
+    covered = [edge.any(axis=0).mean() for one in (frame, frame.T) for edge in (one[:band], one[-band:])]
+    if np.count_nonzero(dashes) < DASHES or min(covered) < COVERED or not within.any():
+        return None
+    held = _box(parts, within)
+    large = max(held[2] - held[0], held[3] - held[1]) >= LEAST_OF_FRAME * max(height, width)
+    return within if large and (dashes | within)[1:].all() else None
+
+
 def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
     """What stands above a flat line, or two."""
     top, left, bottom, right = parts.boxes.T
@@ -207,6 +230,7 @@ STEPS = (
     ("inside the page", _inside),
     ("in the frame", _in_frame),
     ("in the inner frame", _in_frame),
+    ("within dashes", _in_dashes),
     ("above the line", _above_line),
     ("without dots", _without_dots),
 )
