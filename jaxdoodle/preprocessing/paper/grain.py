@@ -10,6 +10,18 @@ from jaxdoodle.core.types import NDArray
 RADII = (0.8, 1.6, 3.0, 5.0)
 #: Standard deviation of grain, of 1, and how many times as strong as what smoothing leaves of it a drawing is.
 LEAST_GRAIN, CLEAR = 0.008, 7.0
+#: Pixels that stand alone: so many, and this fraction of the ink.
+LEAST_ALONE, ALONE = 8, 0.01
+
+
+def is_speckled(ink: NDArray[np.float32]) -> bool:
+    """Whether many pixels of the ink (h, w) are unlike all eight around them: dithered edges, dust of a scan."""
+    mask = np.pad(ink > 0.5, 1, mode="edge")
+    height, width = ink.shape
+    around = [mask[i : i + height, j : j + width] for i in range(3) for j in range(3) if (i, j) != (1, 1)]
+    own, count = mask[1:-1, 1:-1], np.sum(around, axis=0, dtype=np.uint8)
+    alone = np.count_nonzero(np.where(own, count == 0, count == 8))
+    return alone > max(LEAST_ALONE, ALONE * np.count_nonzero(own))
 
 
 def smoothed(pixels: NDArray[np.float32], radius: float) -> NDArray[np.float32]:

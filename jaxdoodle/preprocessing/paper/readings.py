@@ -20,7 +20,7 @@ from jaxdoodle.preprocessing.paper.foreground import (
     others_of,
     without_specks,
 )
-from jaxdoodle.preprocessing.paper.grain import RADII, smoothed, stands_out
+from jaxdoodle.preprocessing.paper.grain import RADII, is_speckled, smoothed, stands_out
 from jaxdoodle.preprocessing.paper.rejection import is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
@@ -117,7 +117,7 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
     found = _unruled(reading)
     readings = [found] if not found.removed else [reading, found]
     bases = [found]
-    if is_busy(found.ink, found.found.uneven):
+    if is_busy(found.ink, found.found.uneven) or is_speckled(found.found.ink):
         smooth = _smooth(pixels, reading.steps[:-1])
         readings, bases = [*smooth, *readings], [*smooth[-1:], found]
     for last in bases:
