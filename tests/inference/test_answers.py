@@ -190,7 +190,11 @@ def test_every_kind_of_picture_is_known_by_how_it_begins(suffix, tmp_path):
 
 def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):
     process = subprocess.Popen(
-        [*COMMAND, model, "--watch", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, model, "--watch", tmp_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run behind a shell
     )
     assert process.stderr.readline() == f"watching {tmp_path}; Ctrl-C ends it\n"
     (tmp_path / "a.png").write_bytes(picture())
