@@ -21,7 +21,7 @@ def is_speckled(ink: NDArray[np.float32]) -> bool:
     around = [mask[i : i + height, j : j + width] for i in range(3) for j in range(3) if (i, j) != (1, 1)]
     own, count = mask[1:-1, 1:-1], np.sum(around, axis=0, dtype=np.uint8)
     alone = np.count_nonzero(np.where(own, count == 0, count == 8))
-    return alone > max(LEAST_ALONE, ALONE * np.count_nonzero(own))
+    return bool(alone > max(LEAST_ALONE, ALONE * np.count_nonzero(own)))
 
 
 def smoothed(pixels: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
