@@ -174,9 +174,8 @@ def _cost(a: Part, b: Part, loose: bool) -> float:
     if max(-down, -along) > 0.5 * size:
         return np.inf
     inside = max(down, 0) * max(along, 0) / max((bottom - top) * (right - left), 1e-9)
-    gap = distance(small, large)
     if inside > INSIDE:
-        return gap / size
+        return distance(small, large) / size
     limit = max(0.0, (REACH_LOOSE if loose else REACH) * (WHOLE - side / size))
     if along >= SHARED_WIDTH * min(right - left, end - start):
         limit = max(limit, BELOW)
@@ -184,7 +183,10 @@ def _cost(a: Part, b: Part, loose: bool) -> float:
         limit = max(limit, LYING)
     if small.strokes and not any(abs(i - j) == 1 for i in small.strokes for j in large.strokes):
         limit *= LATER
-    return gap / (limit * size) if limit else np.inf
+    limit *= size
+    if np.hypot(min(down, 0), min(along, 0)) >= limit:  # no nearer than their boxes
+        return np.inf
+    return distance(small, large) / limit
 
 
 def _is_flat(part: Part) -> bool:
@@ -195,5 +197,5 @@ def _is_flat(part: Part) -> bool:
 
 def distance(a: Part, b: Part) -> float:
     """The least distance between two points of two parts."""
-    apart = a.points[:, None] - b.points[None]
-    return float(np.sqrt((apart**2).sum(axis=2).min()))
+    (y, x), (v, u) = a.points.T, b.points.T
+    return float(np.sqrt(((y[:, None] - v) ** 2 + (x[:, None] - u) ** 2).min()))
