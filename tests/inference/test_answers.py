@@ -188,14 +188,18 @@ def test_every_kind_of_picture_is_known_by_how_it_begins(suffix, tmp_path):
     assert answers._begins_whole((tmp_path / f"a{suffix}").read_bytes()[:12])
 
 
+#: SIGINT is ignored where the tests run behind a shell, and so by what they start.
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from jaxdoodle.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_a_watched_folder_is_answered_until_it_is_interrupted(model, tmp_path):
-    process = subprocess.Popen(
-        [*COMMAND, model, "--watch", tmp_path],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run behind a shell
-    )
+    words = [sys.executable, "-c", INTERRUPTIBLE, "predict", model, "--watch", tmp_path]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr.readline() == f"watching {tmp_path}; Ctrl-C ends it\n"
     (tmp_path / "a.png").write_bytes(picture())
     assert process.stdout.readline().startswith(f"{tmp_path}/a.png: level ")

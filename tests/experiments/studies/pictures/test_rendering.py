@@ -7,7 +7,7 @@ import numpy as np
 from experiments.studies.pictures import rendering
 from jaxdoodle.core.record import Record
 
-RECORD = Path(rendering.__file__).parents[1] / "records" / "rendering" / "record.json"
+RECORD = Path(rendering.__file__).parents[2] / "records" / "rendering" / "record.json"
 
 
 def test_a_drawing_in_another_row_is_found_by_what_it_shows():
