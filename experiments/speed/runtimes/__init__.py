@@ -20,7 +20,7 @@ from experiments.speed.runtimes.with_torch import torch, torch_autocast, torch_c
 from experiments.speed.workloads import Workload
 from jaxdoodle import nn as layers
 
-__all__ = ["JAXDOODLE", "ROUNDED", "RUNTIMES", "SEED", "Trainer", "applies"]
+__all__ = ["JAXDOODLE", "RUNTIMES", "SEED", "Trainer", "applies"]
 
 #: Name -> the packages that it needs, and the function.
 RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Workload, np.ndarray, np.ndarray], Trainer]]] = {
@@ -38,8 +38,6 @@ RUNTIMES: dict[str, tuple[tuple[str, ...], Callable[[Workload, np.ndarray, np.nd
 }
 #: Those that train as ``fit`` does.
 JAXDOODLE = ("jaxdoodle", "jaxdoodle, per core")
-#: Runtimes whose products are rounded to bfloat16: they are no peers of those in float32.
-ROUNDED = ("PyTorch, bfloat16",)
 #: Runtimes for one kind of device alone -> its name in JAX.
 ONLY_ON = {"jaxdoodle, per core": "cpu", "PyTorch, CUDA graphs": "gpu"}
 
