@@ -46,11 +46,12 @@ def write_models(spec: ModelSpec, folder: Path) -> None:
 
     import numpy as np
 
+    import jaxdoodle
     from jaxdoodle.inference import model_file
     from jaxdoodle.inference.network import Network
     from jaxdoodle.preprocessing import config as preprocessing
 
-    for package in (model_file, sys.modules[__name__]):
+    for package in (jaxdoodle, sys.modules[__name__]):
         compileall.compile_dir(Path(str(package.__file__)).parent, quiet=2)
     rng = np.random.default_rng(0)
     params = [

@@ -62,7 +62,7 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ): "of several processes; tests/training/hardware/test_processes.py, which is not run here, starts them",
     ("jaxdoodle/nn/layers/dropout.py", "return (cls(0.4), (7,)), (cls(0.5), (3, 4, 1))"): "the shape of an example",
     (
-        "jaxdoodle/inference/kernels.py",
+        "jaxdoodle/inference/kernels/convolution.py",
         "windows = as_strided(rows, (oh, kh * kw * channels, ow * n), (sh * row_bytes, line_bytes, 4), writeable=True)",
     ): "a view that nothing writes to",
     (

@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.core.types import NDArray
+from jaxdoodle.core.types import NDArray, Shape
 from jaxdoodle.inference.kernels import Floats, NumPyParams, Pooled, bind
-from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Layer, MaxPool2D, ModelSpec, ReLU
+from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ModelSpec, ReLU
 
 #: The buffer to fill, what to call, and where the result will be.
 Buffers = tuple[Floats, list[Callable[[], Any]], Floats]
 
 #: Images computed at once: their activations should stay in the cache.
 CHUNK = 32
+#: And so many by layers without images, whose weights are read once for all of them.
+FLAT_CHUNK = 256
 #: Values that they may take up all together, where one image takes up many.
 CHUNK_VALUES = 1 << 23
 #: Numbers of images that buffers are kept for.
@@ -47,20 +49,51 @@ class Network:
         if found != spec.param_shapes:
             raise ValueError(f"the spec has parameters of shapes {spec.param_shapes}; got {found}.")
         self.spec = spec
-        self._divisor, self._mean, self._std = divisor, np.float32(mean), np.float32(std)
-        self._layers = _pool_before_relu(_for_kernels(fold_batch_norm(zip(spec.layers, params, strict=True))))
-        self._output_shape = spec.output_shape
-        self._chunk = max(1, min(CHUNK, CHUNK_VALUES // values_per_image(spec)))
-        #: Number of images -> buffers that no thread is using. A thread takes one away, and brings it back.
-        self._free: dict[int, list[Buffers]] = {}
+        layers = _pool_before_relu(_for_kernels(fold_batch_norm(zip(spec.layers, params, strict=True))))
+        chunk = max(1, min(CHUNK, CHUNK_VALUES // values_per_image(spec)))
+        cut = next((i + 1 for i, (layer, _) in enumerate(layers) if type(layer) is Flatten), 0)
+        scaling = (divisor, mean, std)
+        self._whole, self._parts = _Stage(layers, spec.input_shape, spec.output_shape, chunk, scaling), None
+        if cut:
+            shapes = spec.shapes[spec.layers.index(Flatten()) + 1 :]
+            many = max(chunk, min(FLAT_CHUNK, CHUNK_VALUES // sum(map(math.prod, shapes))))
+            images = _Stage(layers[:cut], spec.input_shape, shapes[0], chunk, scaling)
+            self._parts = images, _Stage(layers[cut:], shapes[0], spec.output_shape, many)
 
     def logits(self, x: NDArray[Any]) -> Floats:
         """``(n, *input_shape)``, any real dtype, to ``(n, *output_shape)`` float32."""
         if x.shape[1:] != self.spec.input_shape:
             raise ValueError(f"the network takes inputs of shape (n, *{self.spec.input_shape}); got {x.shape}.")
+        if len(x) <= self._whole.chunk or not self._parts:
+            return self._whole(x)
+        images, flat = self._parts
+        return flat(images(x))
+
+
+class _Stage:
+    """Layers that compute one after the other, of ``chunk`` inputs at once. May be shared between threads.
+
+    The first takes ``(x / divisor - mean) / std``, given as ``scaling``.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[tuple[Any, NumPyParams]],
+        input_shape: Shape,
+        output_shape: Shape,
+        chunk: int,
+        scaling: tuple[float, float, float] = (1.0, 0.0, 1.0),
+    ):
+        self.chunk = chunk
+        self._layers, self._input_shape, self._output_shape = layers, input_shape, output_shape
+        self._divisor, self._mean, self._std = (np.float32(value) for value in scaling)
+        #: Number of inputs -> buffers that no thread is using. A thread takes one away, and brings it back.
+        self._free: dict[int, list[Buffers]] = {}
+
+    def __call__(self, x: NDArray[Any]) -> Floats:
         out = np.empty((len(x), *self._output_shape), np.float32)
-        for start in range(0, len(x), self._chunk):
-            stop = start + self._chunk
+        for start in range(0, len(x), self.chunk):
+            stop = start + self.chunk
             self._compute(x[start:stop], out[start:stop])
         return out
 
@@ -71,7 +104,7 @@ class Network:
         try:
             buffers = free.pop()
         except IndexError:
-            buffers = self._bind(len(x))
+            buffers = self.bind(len(x))
         source, functions, result = buffers
         np.divide(x, self._divisor, out=source, dtype=np.float32, casting="unsafe")
         if self._mean or self._std != 1:
@@ -81,9 +114,9 @@ class Network:
         np.copyto(out, result)
         free.append(buffers)
 
-    def _bind(self, n: int) -> Buffers:
-        """Buffers for ``n`` images."""
-        source = np.empty((n, *self.spec.input_shape), np.float32)
+    def bind(self, n: int) -> Buffers:
+        """Buffers for ``n`` inputs."""
+        source = np.empty((n, *self._input_shape), np.float32)
         functions: list[Callable[[], Any]] = []
         x = source.swapaxes(0, -1)
         for layer, params in self._layers:
@@ -153,7 +186,9 @@ def _for_kernels(layers: Iterable[tuple[Layer, NumPyParams]]) -> list[tuple[Laye
 
 
 def _pool_before_relu(layers: list[tuple[Layer, NumPyParams]]) -> list[tuple[Any, NumPyParams]]:
-    """ReLU after the maximum gives the same outputs, from fewer numbers; and a convolution is pooled as it comes."""
+    """ReLU after the maximum gives the same outputs, from fewer numbers; a convolution is pooled and rectified as it
+    comes.
+    """
     for i in range(len(layers) - 1):
         if (type(layers[i][0]), type(layers[i + 1][0])) == (ReLU, MaxPool2D):
             layers[i], layers[i + 1] = layers[i + 1], layers[i]
@@ -161,6 +196,8 @@ def _pool_before_relu(layers: list[tuple[Layer, NumPyParams]]) -> list[tuple[Any
     for layer, params in layers:
         if type(layer) is MaxPool2D and pooled and type(pooled[-1][0]) is Conv2D:
             pooled[-1] = Pooled(pooled[-1][0], layer), pooled[-1][1]
+        elif type(layer) is ReLU and pooled and type(pooled[-1][0]) is Pooled:
+            pooled[-1] = pooled[-1][0]._replace(relu=True), pooled[-1][1]
         else:
             pooled.append((layer, params))
     return pooled

@@ -7,7 +7,8 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from jaxdoodle import nn
-from jaxdoodle.inference import kernels
+from jaxdoodle.inference import network
+from jaxdoodle.inference.kernels import convolution, winograd
 from jaxdoodle.inference.network import CHUNK, SIZES, Network
 from jaxdoodle.nn import (
     AvgPool2D,
@@ -216,14 +217,14 @@ def test_changing_the_parameters_afterwards_changes_nothing():
 
 
 def test_plans_are_kept_for_a_few_numbers_of_images(monkeypatch):
-    bound, bind = [], Network._bind
-    monkeypatch.setattr(Network, "_bind", lambda self, count: bound.append(count) or bind(self, count))
+    bound, bind = [], network._Stage.bind
+    monkeypatch.setattr(network._Stage, "bind", lambda self, count: bound.append(count) or bind(self, count))
     spec = mlp(("a", "b"))
     params = [{name: np.zeros(shape, np.float32) for name, shape in shapes.items()} for shapes in spec.param_shapes]
-    network = Network(spec, params)
+    net = Network(spec, params)
     few = [*range(1, SIZES + 1)]
     for count in [*few, *few, SIZES + 1, SIZES + 1]:
-        network.logits(np.zeros((count, 28, 28, 1), np.uint8))
+        net.logits(np.zeros((count, 28, 28, 1), np.uint8))
     assert bound == [*few, SIZES + 1]
 
 
@@ -289,6 +290,54 @@ def test_a_layer_that_derives_from_a_built_in_one_is_computed_by_its_own_numpy_f
     np.testing.assert_allclose(Network(spec, params).logits(x), expected, rtol=0, atol=1e-5)
 
 
+WINOGRAD = [
+    ((9, 8, 2), Conv2D(3, 3, padding="SAME")),
+    ((9, 11, 2), Conv2D(3, 3, padding="SAME")),
+    ((6, 7, 3), Conv2D(2, 3)),
+    ((4, 5, 1), Conv2D(1, 3)),
+    ((2, 2, 2), Conv2D(4, 3, padding="SAME")),
+]
+
+
+@pytest.mark.parametrize(("shape", "conv"), WINOGRAD, ids=repr)
+@pytest.mark.parametrize("after", [(ReLU(),), (LeakyReLU(-2.0),), ()], ids=repr)
+def test_16_products_for_the_maximum_of_four_outputs_give_what_36_give(shape, conv, after, monkeypatch):
+    rng, computed, pooled = np.random.default_rng(0), [], winograd.pooled
+    monkeypatch.setattr(winograd, "LEAST", 0)
+    monkeypatch.setattr(winograd, "pooled", lambda *given: computed.append(given) or pooled(*given))
+    spec = ModelSpec((conv, *after, MaxPool2D()) if after == (ReLU(),) else (conv, MaxPool2D(), *after), shape)
+    params, x = draw_params(spec, rng), rng.standard_normal((CHUNK + 3, *shape)).astype(np.float32)
+    np.testing.assert_allclose(Network(spec, params).logits(x), plain(spec, params, x), rtol=0, atol=2e-6)
+    assert len(computed) == 1  # the three images that are left over are computed by rows
+
+
+@pytest.mark.parametrize(
+    ("conv", "pool", "channels"),
+    [
+        (Conv2D(64, 5), MaxPool2D(), 64),
+        (Conv2D(64, 3, stride=2), MaxPool2D(), 64),
+        (Conv2D(64, 3), MaxPool2D(3), 64),
+        (Conv2D(64, 3), MaxPool2D(2, stride=1), 64),
+        (Conv2D(64, 3), MaxPool2D(), 1),
+        (Conv2D(8, 3), MaxPool2D(), 64),
+    ],
+    ids=repr,
+)
+def test_other_kernels_and_few_channels_are_computed_row_by_row(conv, pool, channels):
+    assert winograd.pays(Conv2D(64, 3), MaxPool2D(), 64) and not winograd.pays(conv, pool, channels)
+
+
+def test_one_image_is_computed_with_the_channels_last_where_filters_fill_registers():
+    rng = np.random.default_rng(0)
+    for conv in (Conv2D(16, 3, padding="SAME"), Conv2D(32, (3, 2), stride=(1, 2)), Conv2D(16, (1, 4), padding="SAME")):
+        for after in ((MaxPool2D((3, 2), stride=(2, 1)), ReLU()), (ReLU(),), (MaxPool2D(2), Flatten(), Dense(3))):
+            for shape in ((9, 8, 3), (8, 9, 1)):
+                spec = ModelSpec((conv, Conv2D(16, 2), *after), shape)
+                params, x = draw_params(spec, rng), rng.standard_normal((1, *shape)).astype(np.float32)
+                expected = plain(spec, params, x)
+                np.testing.assert_allclose(Network(spec, params).logits(x), expected, rtol=0, atol=3e-6)
+
+
 @pytest.mark.parametrize(
     "pool", [MaxPool2D(2), MaxPool2D((3, 2), stride=1), MaxPool2D((2, 3), stride=(2, 1))], ids=repr
 )
@@ -298,6 +347,6 @@ def test_a_convolution_is_pooled_in_parts_as_in_one(pool, monkeypatch):
     params = [{k: rng.normal(size=s).astype(np.float32) for k, s in shapes.items()} for shapes in spec.param_shapes]
     x = rng.random((5, 9, 7, 1), np.float32)
     whole = Network(spec, params).logits(x)
-    monkeypatch.setattr(kernels, "BLOCK", 3 * 7 * 5 * 2 * 3)
-    monkeypatch.setattr(kernels, "SPREAD", 0)
+    monkeypatch.setattr(convolution, "BLOCK", 3 * 7 * 5 * 2 * 3)
+    monkeypatch.setattr(convolution, "SPREAD", 0)
     np.testing.assert_array_equal(Network(spec, params).logits(x), whole)
