@@ -18,7 +18,6 @@ from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Predict
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
 from jaxdoodle.preprocessing.paper.surroundings import MAY_BE_DRAWN
-from jaxdoodle.preprocessing.pipeline import CUT
 
 if TYPE_CHECKING:
     from jaxdoodle.preprocessing.several.pages import Division
@@ -185,11 +184,11 @@ class Model:
         more. Where nothing is drawn the answer is "unknown", with the reason. Raises ``InputError`` at what cannot be
         read.
         """
-        return self._answer([self._prepare(image)])[0]
+        return self._answer([self._prepare(image)])[0][0]
 
     def predict_all(self, images: Iterable[Any]) -> list[Prediction]:
         """``predict`` for many, of any kinds together: the network runs once. Preprocessing steps are not kept."""
-        return self._answer([_without_steps(self._prepare(image)) for image in images])
+        return [answer for answer, _ in self._answer([_without_steps(self._prepare(image)) for image in images])]
 
     def predict_many(self, page: Any) -> PagePrediction:
         """What the drawings of a page show: digits in rows, doodles side by side.
@@ -225,7 +224,8 @@ class Model:
         named = inputs.is_path(image)
         try:
             found = preprocess(inputs.sole(image) if named else image, self.preprocessing)
-            if all(name != CUT for name, _ in found.steps):  # strokes, a bitmap, or a picture that is used as it is
+            readings = [one.reading for one in (found, *found.alternatives) if one.reading is not None]
+            if not any(one.parts.several for one in readings):
                 return found
             from jaxdoodle.preprocessing.several.pages import with_parts
 
@@ -234,16 +234,21 @@ class Model:
             name = os.fspath(image) if named else ""
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
 
-    def _answer(self, found: Sequence[Preprocessed | str]) -> list[Prediction]:
+    def _answer(self, found: Sequence[Preprocessed | str]) -> list[tuple[Prediction, float]]:
+        """The prediction for each, and the energy score of what it answers to; 0 where nothing is drawn."""
         seen = [(one, *one.alternatives) for one in found if isinstance(one, Preprocessed)]
         drawn = [reading.bitmap for readings in seen for reading in readings]
         logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
         ends = np.cumsum([len(readings) for readings in seen])
         rows = iter(zip(seen, np.split(logits, ends[:-1]), strict=True)) if seen else iter(())
-        return [
-            Prediction({}, one, None) if isinstance(one, str) else self._of_one(one, self._choose(*next(rows)))
-            for one in found
-        ]
+        answers = []
+        for one in found:
+            if isinstance(one, str):
+                answers.append((Prediction({}, one, None), 0.0))
+            else:
+                prediction, score = self._choose(*next(rows))
+                answers.append((self._of_one(one, prediction), score))
+        return answers
 
     def _of_one(self, found: Preprocessed, prediction: Prediction) -> Prediction:
         """The prediction; unknown, and why, where the picture looks more like several drawings than like one."""
@@ -264,9 +269,9 @@ class Model:
 
         What touches the edge of the picture and is unknown counts as none, unless there is nothing else.
         """
-        predictions = self._answer(division.drawings)
+        predictions, energies = zip(*self._answer(division.drawings), strict=True)
         found = [PageDrawing(one.preprocessed.box, one) for one in predictions if one.preprocessed]
-        scores = energy(self.logits(np.stack([one.preprocessed.bitmap for one in predictions if one.preprocessed])))
+        scores = np.array(energies)
         beyond = [edge and one.abstained for edge, one in zip(division.at_edge, predictions, strict=True)]
         kept = np.array([all(beyond) or not one for one in beyond])
         ends = np.cumsum(division.rows).tolist()
@@ -275,8 +280,11 @@ class Model:
         score = float(scores.mean() if least is None else (scores - least)[kept].sum())
         return score, PagePrediction(tuple(Row(tuple(found[i] for i in row)) for row in rows if row), content)
 
-    def _choose(self, readings: Sequence[Preprocessed], logits: NDArray[np.float32]) -> Prediction:
-        """The answer to a picture by all the ways to see it: ``P(class) = sum over ways of P(way) P(class | way)``."""
+    def _choose(self, readings: Sequence[Preprocessed], logits: NDArray[np.float32]) -> tuple[Prediction, float]:
+        """The answer to a picture by all the ways to see it: ``P(class) = sum over ways of P(way) P(class | way)``.
+
+        And the energy score of the way that counts most.
+        """
         scores, given = energy(logits), self.probabilities(logits)
         drawn = () if self.reads_characters else MAY_BE_DRAWN
         more = [LEFT_OUT * bool(one.removed and not set(one.removed) & set(drawn)) for one in readings]
@@ -291,7 +299,7 @@ class Model:
             names = dict.fromkeys(name for one in readings for name in one.removed)
             ways = f"with and without what may be around it ({', '.join(names)})" if names else "smoothed more or less"
             reason = f"{ways} it looks like different classes"
-        return Prediction(probabilities, reason, readings[best])
+        return Prediction(probabilities, reason, readings[best]), float(scores[best])
 
 
 def _unpickled(data: bytes, layers: tuple[type, ...]) -> Model:
@@ -302,7 +310,12 @@ def _without_steps(one: Preprocessed | str) -> Preprocessed | str:
     """Of many inputs the steps would take thousands of times the memory of the bitmaps."""
     if isinstance(one, str):
         return one
-    return replace(one, steps=(), alternatives=tuple(replace(other, steps=()) for other in one.alternatives))
+    return replace(
+        one,
+        steps=(),
+        reading=None,
+        alternatives=tuple(replace(other, steps=(), reading=None) for other in one.alternatives),
+    )
 
 
 def energy(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -22,8 +22,8 @@ from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.rejection import reject_image, reject_strokes
-from jaxdoodle.preprocessing.resample import Box, box_of, center_of, inked, place, resize
-from jaxdoodle.preprocessing.stroke_width import redraw, width_by_outline
+from jaxdoodle.preprocessing.resample import Box, center_of, inked, place, resize
+from jaxdoodle.preprocessing.stroke_width import redraw
 
 if TYPE_CHECKING:
     from jaxdoodle.strokes.drawing import Drawing
@@ -38,9 +38,6 @@ SAME_BITMAP = 2.0
 
 #: Weights of red, green and blue in gray (ITU-R BT.601), as Pillow has them.
 LUMA = (0.299, 0.587, 0.114)
-
-#: The step after which nothing but the drawing is left.
-CUT = "cut to the ink"
 
 Steps = list[tuple[str, Any]]
 
@@ -66,6 +63,7 @@ class Preprocessed:
       alternatives: The same with less of the ink taken for the drawing, where a line, a frame or anything else seems to
         stand around it: which of them shows a class is for the network to say.
       several: Bitmaps of the drawings that it may show in place of one, where ``several.with_parts`` looked for them.
+      reading: What it was made of, where the ink was cut out of a picture.
     """
 
     bitmap: NDArray[np.uint8]
@@ -80,6 +78,7 @@ class Preprocessed:
     removed: tuple[str, ...] = ()
     alternatives: tuple[Preprocessed, ...] = ()
     several: tuple[NDArray[np.uint8], ...] = ()
+    reading: Reading | None = None
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
 
@@ -162,16 +161,15 @@ def _same(one: Preprocessed, other: Preprocessed) -> bool:
 
 def finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Preprocessed:
     """The bitmap of what a reading takes for the drawing."""
-    ink, steps = reading.ink, list(reading.steps)
-    box = box_of(ink)
-    drawing = ink[int(box[0]) : int(box[2]) + 1, int(box[1]) : int(box[3]) + 1]
-    stroke_width, scale, widened = width_by_outline(drawing), 1.0, 0.0
+    ink, box, drawing, steps = reading.ink, reading.box, reading.drawing, list(reading.steps)
+    stroke_width, scale, widened = reading.stroke_width, 1.0, 0.0
     reject_image(ink, box, stroke_width, reading.found.uneven)
 
-    if _meets(preprocessing, ink, box):
+    meets = _meets(preprocessing, ink, box)
+    if meets:
         bitmap = np.rint(255 * reading.found.ink).astype(np.uint8)
     else:
-        steps.append((CUT, drawing))
+        steps.append(("cut to the ink", drawing))
         scale = preprocessing.longest_side / max(box[2] - box[0], box[3] - box[1])
         if preprocessing.stroke_width is not None:
             redrawn = redraw(drawing, preprocessing.longest_side, preprocessing.stroke_width, STROKE_WIDTH_TOLERANCE)
@@ -192,6 +190,7 @@ def finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Pr
         specks=reading.specks,
         steps=tuple(steps),
         removed=reading.removed,
+        reading=None if meets else reading,
     )
 
 

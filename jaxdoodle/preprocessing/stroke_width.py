@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.resample import resample
+from jaxdoodle.preprocessing.resample import bordered, resample
 
 #: A width is common if at least this fraction of the places that have the commonest one have it.
 COMMON_FRACTION = 0.5
@@ -21,6 +21,8 @@ SPUR_DEPTH = 0.8
 WORK_SCALE, MAX_WORK_SIDE = 6, 512
 #: Ink wider than so many of the expected stroke widths is a filled shape, not a line.
 MAX_WIDTH_RATIO = 3.5
+#: Pixels of a picture whose outline is measured together: what fits in a processor's cache.
+BAND = 32_768
 #: Ink is what is more than this fraction as strong as the strongest; above a half by more than float32 rounds, so that
 #: what lies in the middle is background by every implementation.
 MIDDLE = np.float32(0.50001)
@@ -34,9 +36,16 @@ def width_by_outline(ink: NDArray[np.float32]) -> float:
     Exact for a long stroke, and fast. The outline is the total variation, here over squares of four pixels, which
     measure slanted edges right.
     """
-    p = np.pad(ink, 1)
-    a, b, c, d = p[:-1, :-1], p[:-1, 1:], p[1:, :-1], p[1:, 1:]
-    return float(2 * ink.sum() / (np.hypot(b + d - a - c, c + d - a - b).sum() / 2))
+    whole, outline, rows = bordered(ink, 1), 0.0, max(1, BAND // ink.shape[1])
+    for top in range(0, len(ink) + 1, rows):
+        p = whole[top : top + rows + 1]
+        across, down = p[:-1] + p[1:], p[1:] - p[:-1]
+        across, down = across[:, 1:] - across[:, :-1], down[:, 1:] + down[:, :-1]
+        across *= across
+        down *= down
+        across += down
+        outline += float(np.sqrt(across, out=across).sum())
+    return float(2 * ink.sum() / (outline / 2))
 
 
 @frozen
@@ -70,7 +79,7 @@ def redraw(
     longest = max(ink.shape)
     grain = min(WORK_SCALE, MAX_WORK_SIDE / longest_side)
     zoom = grain * longest_side / longest
-    mask = np.pad(_enlarged(ink, zoom), 1)
+    mask = bordered(_enlarged(ink, zoom), 1)
     max_depth = round(MAX_WIDTH_RATIO * stroke_width * grain / 2)
     depth = distance(~mask, max_depth)
     line = centerline(mask, max_depth)
@@ -81,13 +90,12 @@ def redraw(
     scale = (longest_side - stroke_width) / (longest - measured)  # the centerlines are scaled
     target = stroke_width * zoom / scale
     reach = int(np.ceil(target))
-    mask, line, depth = np.pad(mask, reach), np.pad(line, reach), np.pad(depth, reach)
     outwards = (target - width) / 2
     if outwards > 0:
-        ink = 1 + outwards - distance(mask, reach)
+        ink = 1 + outwards - distance(bordered(mask, reach), reach)
     else:
         line &= depth >= SPUR_DEPTH * width / 2
-        ink = np.maximum(depth + outwards, target / 2 + 0.5 - distance(line, reach))
+        ink = np.maximum(bordered(depth, reach) + outwards, target / 2 + 0.5 - distance(bordered(line, reach), reach))
     return Redrawn(np.clip(ink, 0, 1), measured, scale, stroke_width - measured * scale)
 
 
@@ -98,8 +106,17 @@ def _enlarged(ink: NDArray[np.float32], zoom: float) -> NDArray[np.bool_]:
         large = resample(ink, zoom, (0.0, 0.0), (height, width))
         return large > MIDDLE * large.max()
     # the strongest of each area, not the mean: strokes narrower than a pixel must not fade away
-    rows, columns = (np.arange(m) * n // m for m, n in zip((height, width), ink.shape, strict=True))
-    return np.maximum.reduceat(np.maximum.reduceat(ink, rows, axis=0), columns, axis=1) > MIDDLE * ink.max()
+    return _strongest(_strongest(ink, height).T, width).T > MIDDLE * ink.max()
+
+
+def _strongest(image: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """The strongest of each of ``count`` groups of rows."""
+    first = np.arange(count) * len(image) // count
+    last = np.append(first[1:], len(image)) - 1
+    best = image[first]
+    for step in range(1, int((last - first).max()) + 1):
+        np.maximum(best, image[np.minimum(first + step, last)], out=best)
+    return best
 
 
 def _width(line: NDArray[np.bool_], depth: NDArray[np.float32], max_depth: int) -> float:
@@ -117,14 +134,19 @@ def _width(line: NDArray[np.bool_], depth: NDArray[np.float32], max_depth: int) 
 
 def distance(mask: NDArray[np.bool_], reach: int) -> NDArray[np.float32]:
     """Euclidean distance of each pixel to the nearest in the mask, at most ``reach + 1``: along columns, then rows."""
-    squared = np.where(mask, np.float32(0), np.float32((reach + 1) ** 2))
-    for _ in range(2):
-        padded, best = np.pad(squared, ((reach, reach), (0, 0)), mode="edge"), squared
-        for step in range(-reach, reach + 1):
-            moved = padded[reach + step : reach + step + len(squared)]
-            best = np.minimum(best, moved + np.float32(step * step))
-        squared = best.T
-    return np.sqrt(squared)
+    rows, far = np.arange(len(mask), dtype=np.float32)[:, None], np.float32(reach + 1)
+    above = np.maximum.accumulate(np.where(mask, rows, -far), axis=0)
+    below = np.minimum.accumulate(np.where(mask, rows, len(mask) + far)[::-1], axis=0)[::-1]
+    nearest = np.minimum(np.minimum(rows - above, below - rows), far)
+    squared = np.ascontiguousarray((nearest * nearest).T)
+    best, moved = squared.copy(), np.empty_like(squared)
+    for step in range(1, min(reach, len(best) - 1) + 1):
+        if step % 4 == 1 and step * step >= best.max():  # no farther one is nearer
+            break
+        np.add(squared, np.float32(step * step), out=moved)
+        np.minimum(best[step:], moved[:-step], out=best[step:])
+        np.minimum(best[:-step], moved[step:], out=best[:-step])
+    return np.sqrt(best.T)
 
 
 def centerline(mask: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
@@ -132,20 +154,23 @@ def centerline(mask: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
 
     Reference: Zhang and Suen 1984, "A fast parallel algorithm for thinning digital patterns".
     """
-    line = np.pad(mask, 1).astype(np.uint8)
-    inner = line[1:-1, 1:-1]
-    around = np.empty_like(inner)
+    line = bordered(mask, 1).view(np.uint8)
+    around = np.zeros_like(line)
+    code = around[1:-1, 1:-1]
+    drawn = np.flatnonzero(line)
     for _ in range(layers):
-        before = np.count_nonzero(inner)
+        before = len(drawn)
         for removable in _REMOVABLE:
-            around[:] = 0
+            code[:] = 0
             for row, column in reversed(NEIGHBORS):
-                around += around
-                around += line[row : row + around.shape[0], column : column + around.shape[1]]
-            inner[removable[around] & inner.view(bool)] = 0
-        if np.count_nonzero(inner) == before:
+                code += code
+                code += line[row : row + code.shape[0], column : column + code.shape[1]]
+            gone = removable[around.reshape(-1)[drawn]]
+            line.reshape(-1)[drawn[gone]] = 0
+            drawn = drawn[~gone]
+        if len(drawn) == before:
             break
-    return inner.astype(bool)
+    return line[1:-1, 1:-1].astype(bool)
 
 
 def _removable(first: bool) -> NDArray[np.bool_]:

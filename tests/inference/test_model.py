@@ -270,7 +270,7 @@ def _two_ways(a, b):
 
 def test_two_ways_to_see_a_picture_that_agree_are_as_sure_as_one_and_two_that_differ_are_less_sure():
     one = MODEL.predict(PICTURES["level"]).probabilities["level"]
-    agreed, differing = (MODEL._answer([_two_ways(name, "level")])[0] for name in ("level", "upright"))
+    agreed, differing = (MODEL._answer([_two_ways(name, "level")])[0][0] for name in ("level", "upright"))
     assert not agreed.abstained and agreed.label == "level" and agreed.probabilities["level"] == pytest.approx(one)
     assert differing.top(1)[0][1] < 0.9 * one and sum(differing.probabilities.values()) == pytest.approx(1)
     assert differing.preprocessed.bitmap.shape == (28, 28)
@@ -278,5 +278,5 @@ def test_two_ways_to_see_a_picture_that_agree_are_as_sure_as_one_and_two_that_di
 
 def test_no_class_is_answered_where_too_few_ways_lead_to_it(monkeypatch):
     monkeypatch.setattr("jaxdoodle.inference.model.AGREED", 0.99)
-    found = MODEL._answer([_two_ways("upright", "level")])[0]
+    found = MODEL._answer([_two_ways("upright", "level")])[0][0]
     assert found.abstained and "a frame" in found.reason

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from jaxdoodle.inference import Model, PageDrawing, PagePrediction, Prediction, Row
+from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing import MNIST, Preprocessed
 from tests.preprocessing.several.test_pages import DIGITS, PLACES, page
@@ -56,6 +57,13 @@ def test_a_page_of_digits_is_read_in_rows_as_picture_and_as_strokes():
     assert model.predict_many(Image.new("L", (90, 90), 255)).rows == ()
 
 
+def test_each_way_to_divide_a_page_runs_the_network_once(monkeypatch):
+    model, sizes, real = Model.load("digits"), [], Network.logits
+    monkeypatch.setattr(Network, "logits", lambda self, x: sizes.append(len(x)) or real(self, x))
+    model.predict_many(page())
+    assert sizes == [4]
+
+
 def test_predict_says_that_a_page_shows_several_and_answers_a_digit_of_parts():
     model = Model.load("digits")
     found = model.predict(page())
@@ -76,7 +84,7 @@ def test_two_ways_to_smooth_a_picture_that_lead_to_different_answers_lead_to_non
         bitmap = np.zeros((28, 28), np.uint8)
         bitmap[0, column] = 255
         ways.append(Preprocessed(bitmap, "light", False, (0, 0, 1, 1), 1.0, 1.0, 0.0, 0, ()))
-    assert model._choose(ways, model.logits(np.stack([one.bitmap for one in ways]))).abstained
+    assert model._choose(ways, model.logits(np.stack([one.bitmap for one in ways])))[0].abstained
 
 
 def test_what_comes_from_beyond_the_page_is_no_drawing_and_a_line_through_a_row_joins_no_digits():

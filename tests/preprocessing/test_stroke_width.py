@@ -8,7 +8,7 @@ from jaxdoodle.preprocessing import stroke_width
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, STROKE_WIDTH_LIMITS, Preprocessing
 from jaxdoodle.preprocessing.paper.regions import labeled
 from jaxdoodle.preprocessing.pipeline import STROKE_WIDTH_TOLERANCE, preprocess
-from jaxdoodle.preprocessing.stroke_width import centerline
+from jaxdoodle.preprocessing.stroke_width import centerline, distance, width_by_outline
 from tests.fixtures.pictures import INK, drawing
 
 
@@ -60,3 +60,24 @@ def test_strokes_of_a_large_bitmap_take_no_more_work_than_those_of_a_small_one(p
     preprocessing = Preprocessing((1000, 1000, 1), 800.0, "box", (500.0, 500.0), 800 * part)
     bitmap = preprocess(INK, preprocessing).bitmap
     assert sizes and max(sizes) <= stroke_width.MAX_WORK_SIDE + 3 and bitmap.any()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_distances_and_centerlines_do_not_depend_on_the_order_in_memory(order):
+    rng = np.random.default_rng(0)
+    for reach in (1, 4, 40):
+        mask = rng.random((30, 20)) < 0.05
+        expected = np.minimum(ndimage.distance_transform_edt(~mask), reach + 1) if mask.any() else reach + 1.0
+        np.testing.assert_allclose(distance(np.asarray(mask, order=order), reach), expected, rtol=1e-6)
+        ink = ~mask
+        assert np.array_equal(centerline(np.asarray(ink, order=order), reach), centerline(ink.copy(), reach))
+    assert (distance(np.zeros((3, 3), bool, order), 2) == 3).all()
+
+
+def test_a_width_by_outline_is_the_same_measured_in_bands(monkeypatch):
+    ink = INK.astype(np.float32) / 255
+    whole = width_by_outline(ink)
+    monkeypatch.setattr(stroke_width, "BAND", 1)
+    assert width_by_outline(ink) == pytest.approx(whole, rel=1e-5)
+    bar = np.pad(np.ones((200, 10), np.float32), 3)
+    assert width_by_outline(bar) == pytest.approx(2 * 2000 / 420, rel=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,13 @@ from jaxdoodle.preprocessing.paper.foreground import (
     without_specks,
 )
 from jaxdoodle.preprocessing.paper.grain import RADII, is_speckled, smoothed, stands_out
-from jaxdoodle.preprocessing.paper.rejection import is_busy
+from jaxdoodle.preprocessing.paper.regions import Parts
+from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, groups_of, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, groups_of, regions_of, without_surroundings
+from jaxdoodle.preprocessing.resample import Box, box_of
+from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
 #: So many lines from edge to edge are the paper's, whatever is drawn.
 PARALLEL = 3
@@ -53,6 +57,31 @@ class Reading:
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
 
+    @cached_property
+    def parts(self) -> Parts:
+        """The regions of the ink, found once."""
+        return regions_of(self.ink)
+
+    @cached_property
+    def box(self) -> Box:
+        """The box of the ink, in pixels."""
+        return box_of(self.ink)
+
+    @property
+    def drawing(self) -> NDArray[np.float32]:
+        """The ink cut to its box."""
+        top, left, bottom, right = map(int, self.box)
+        return self.ink[top : bottom + 1, left : right + 1]
+
+    @cached_property
+    def stroke_width(self) -> float:
+        """The width of the strokes, by their outline, in pixels."""
+        return width_by_outline(self.drawing)
+
+    def is_busy(self, most: float = MAX_LINE_LENGTH) -> bool:
+        """Whether the ink would be rejected for its many lines, or has more than ``most``, in longer sides."""
+        return is_busy(self.ink, self.box, self.stroke_width, self.found.uneven, most)
+
 
 def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading]:
     """The ways to see a picture (h, w, channels), 0 to 1: with most of the ink first, with ever less after it.
@@ -71,6 +100,8 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     if not paper:
         return [_read(foreground_of(pixels), steps)]
     pixels = opaque(pixels)
+    if pixels.shape[2] == 3 and all(np.array_equal(pixels[..., 0], pixels[..., other]) for other in (1, 2)):
+        pixels = np.ascontiguousarray(pixels[..., :1])
     white = erased(pixels)
     if white is not None:
         step = ("on white", white)
@@ -108,33 +139,34 @@ def _cleaned(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
     readings = _bared(pixels, _read(first, before))
     for name, found in others_of(pixels, first):
         if (found.ink > MIN_INK).any():
-            readings += [_less(one, name) for one in _bared(pixels, _read(found, before))]
+            readings += _bared(pixels, _less(_read(found, before), name))
     return readings
 
 
 def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
     """A reading without lines, grain and surroundings: ever less of it."""
     found = _unruled(reading)
-    readings = [found] if not found.removed else [reading, found]
+    readings = [found] if found.removed == reading.removed else [reading, found]
     bases = [found]
-    if is_busy(found.ink, found.found.uneven) or is_speckled(found.found.ink):
-        smooth = _smooth(pixels, reading.steps[:-1])
+    if found.is_busy() or is_speckled(found.found.ink):
+        smooth = _smooth(pixels, reading.steps[:-1], reading.removed)
         readings, bases = [*smooth, *readings], [*smooth[-1:], found]
     for last in bases:
-        for name, ink in without_surroundings(last.ink):
+        for name, ink in without_surroundings(last.ink, last.parts):
             last = _less(_tidied(last, name, ink), name)
             readings.append(last)
-        readings += [_less(_tidied(last, ALONE, ink), ALONE) for ink in groups_of(last.ink)]
+        readings += [_less(_tidied(last, ALONE, ink), ALONE) for ink in groups_of(last.ink, last.parts)]
     return readings
 
 
-def _smooth(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
+def _smooth(pixels: NDArray[np.float32], before: Steps, removed: tuple[str, ...]) -> list[Reading]:
     """The picture without grain, by the least smoothing that leaves few lines and by the next."""
     readings: list[Reading] = []
     for radius in RADII:
         part = smoothed(pixels, radius)
-        reading = _unruled(_read(foreground_of(part), (*before, (f"smoothed by {radius:g} px", part))))
-        if readings or not is_busy(reading.ink, reading.found.uneven, FEW_LINES):
+        reading = _read(foreground_of(part), (*before, (f"smoothed by {radius:g} px", part)))
+        reading = _unruled(replace(reading, removed=removed))
+        if readings or not reading.is_busy(FEW_LINES):
             if stands_out(pixels, part, reading.ink, radius):
                 readings.append(reading)
             if len(readings) == SMOOTHINGS:

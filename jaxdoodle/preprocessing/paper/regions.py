@@ -8,53 +8,62 @@ import numpy as np
 
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.resample import bordered
 
-#: The connected regions are found on at most so many cells a side.
+#: Cells a side on which regions are found that are removed whole: specks, corners.
 REGION_CELLS = 128
 
 
-def regions(ink: NDArray[np.float32], most: int = REGION_CELLS) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """The connected regions of the ink (h, w), found on ``most`` cells a side.
-
-    Returns:
-      The area of each region by its number, 0 for the background, whose number is 0; and the number of each pixel's
-      region, (h, w).
-    """
-    cell = -(-max(ink.shape) // most)
-    area = in_cells(ink, cell)
-    number = labeled(area > 0)
-    areas = np.bincount(number.ravel(), weights=area.ravel())
-    return areas, enlarged(number, cell, ink.shape)
-
-
-def in_cells(ink: NDArray[np.float32], cell: int) -> NDArray[np.float32]:
-    """The sum of the ink over squares of ``cell`` pixels."""
-    starts = [np.arange(0, n, cell) for n in ink.shape]
-    area: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(ink, starts[0], axis=0), starts[1], axis=1)
-    return area
+def in_cells(ink: NDArray[np.float32], cell: int, combine: np.ufunc = np.add) -> NDArray[np.float32]:
+    """The sum, or the maximum, of the ink (h, w) over squares of ``cell`` pixels, smaller ones at the far edges."""
+    for _ in range(2 if cell > 1 else 0):  # rows, then columns
+        total = ink[::cell].copy()
+        for first in range(1, cell):
+            every = ink[first::cell]
+            combine(total[: len(every)], every, out=total[: len(every)])
+        ink = total.T
+    return ink
 
 
 def enlarged(cells: NDArray[Any], cell: int, shape: tuple[int, ...]) -> NDArray[Any]:
     """What holds for a square of ``cell`` pixels for each of them."""
-    return np.repeat(np.repeat(cells, cell, axis=0), cell, axis=1)[: shape[0], : shape[1]]
+    return np.repeat(np.repeat(cells, cell, axis=1)[:, : shape[1]], cell, axis=0)[: shape[0]]
 
 
 def labeled(mask: NDArray[np.bool_], diagonals: bool = True) -> NDArray[np.intp]:
-    """Number the connected regions of a mask from 1: of any two neighbors, the later one's region joins."""
-    number = np.zeros(np.add(mask.shape, (1, 2)), np.intp)  # a row and columns of 0 around
-    inner = number[:-1, 1:-1]
-    inner[mask] = np.arange(1, np.count_nonzero(mask) + 1)
-    others = [number[:-1, 2:], number[1:, 1:-1]]
-    if diagonals:
-        others += [number[1:, :-2], number[1:, 2:]]
-    pairs = np.concatenate([np.stack([inner, other])[:, (inner > 0) & (other > 0)] for other in others], axis=1)
-    region = np.arange(number.max() + 1)
-    while (apart := region[pairs[0]] != region[pairs[1]]).any():
-        one, other = region[pairs[:, apart]]
+    """Number the connected regions of a mask from 1, in the order of their first pixels; the background is 0."""
+    return _in_place(mask, *_runs(mask, diagonals))
+
+
+def _runs(mask: NDArray[np.bool_], diagonals: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Where each run of a mask's rows starts and ends, counted over rows that one more pixel ends, and its region.
+
+    Of any two runs that touch, the later one's region joins.
+    """
+    height, width = mask.shape
+    line = np.zeros(height * (width + 1) + 1, bool)
+    line[1:].reshape(height, width + 1)[:, :-1] = mask
+    starts, ends = np.flatnonzero(line[1:] != line[:-1]).reshape(-1, 2).T
+    left, right = starts - (width + 1), ends - (width + 1)  # seen from the row above
+    first = np.searchsorted(ends, left, "left" if diagonals else "right")
+    count = np.searchsorted(starts, right, "right" if diagonals else "left") - first
+    lower = np.repeat(np.arange(len(starts)), count)
+    upper = np.arange(len(lower)) - np.repeat(np.cumsum(count) - count - first, count)
+    region = np.arange(len(starts))
+    while (apart := region[lower] != region[upper]).any():
+        one, other = region[lower[apart]], region[upper[apart]]
         np.minimum.at(region, np.maximum(one, other), np.minimum(one, other))
         while (region[region] != region).any():
             region = region[region]
-    return np.unique(region, return_inverse=True)[1][inner]
+    return starts, ends, np.cumsum(region == np.arange(len(region)))[region]
+
+
+def _in_place(
+    mask: NDArray[np.bool_], starts: NDArray[np.intp], ends: NDArray[np.intp], region: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    number = np.zeros(mask.shape, np.intp)
+    number[mask] = np.repeat(region, ends - starts)
+    return number
 
 
 @frozen
@@ -76,34 +85,56 @@ class Parts:
     __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
 
     @property
+    def several(self) -> bool:
+        """Whether there are two regions or more."""
+        return len(self.areas) > 2
+
+    @property
     def sides(self) -> NDArray[np.intp]:
         """The longer side of each box, in cells."""
         return np.maximum(self.boxes[:, 2] - self.boxes[:, 0], self.boxes[:, 3] - self.boxes[:, 1])
 
 
 def parts_of(ink: NDArray[np.float32], most: int, least: float) -> Parts:
-    """The regions of the ink (h, w) on ``most`` cells a side, of cells that ink covers by ``least``."""
+    """The regions of the ink (h, w) on ``most`` cells a side, of cells that ink covers by more than ``least``."""
     cell = -(-max(ink.shape) // most)
     area = in_cells(ink, cell) / cell**2
-    number = labeled(area > least)
-    rows, columns = np.nonzero(number)
-    which, count = number[rows, columns], int(number.max()) + 1
+    mask = area > least
+    starts, ends, region = _runs(mask, True)
+    count = int(region.max(initial=0)) + 1
     boxes = np.zeros((count, 4), np.intp)
-    boxes[:, :2] = max(number.shape)
-    np.minimum.at(boxes[:, 0], which, rows)
-    np.minimum.at(boxes[:, 1], which, columns)
-    np.maximum.at(boxes[:, 2], which, rows + 1)
-    np.maximum.at(boxes[:, 3], which, columns + 1)
-    boxes[0] = 0, 0, *number.shape
+    boxes[:, :2] = max(mask.shape)
+    rows, columns = np.divmod(starts, mask.shape[1] + 1)
+    np.minimum.at(boxes[:, 0], region, rows)
+    np.minimum.at(boxes[:, 1], region, columns)
+    np.maximum.at(boxes[:, 2], region, rows + 1)
+    np.maximum.at(boxes[:, 3], region, columns + ends - starts)
+    boxes[0] = 0, 0, *mask.shape
+    number = _in_place(mask, starts, ends, region)
     return Parts(number, boxes, np.bincount(number.ravel(), weights=area.ravel(), minlength=count), cell)
 
 
 def thicker(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     """The mask, and what is within a square of ``by`` cells to every side of it."""
-    for axis in (0, 1):
-        padded = np.pad(mask, [(by, by) if a == axis else (0, 0) for a in (0, 1)])
-        mask = np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * by + 1, axis=axis).any(axis=2))
-    return mask
+    return filtered(np.logical_or, mask, 2 * by + 1)
+
+
+def filtered(better: np.ufunc, image: NDArray[Any], side: int) -> NDArray[Any]:
+    """Each pixel the maximum or minimum of the square of ``side`` pixels, an odd number, around it."""
+    for _ in range(2):
+        image = np.pad(image, ((side // 2, side // 2), (0, 0)), mode="edge")
+        have = 1
+        while have < side:  # of up to twice as many rows in each round
+            more = min(have, side - have)
+            image = better(image[:-more], image[more:])
+            have += more
+        image = image.T
+    return image
+
+
+def without(ink: NDArray[np.float32], parts: Parts, gone: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The ink (h, w) without the regions that are gone, by number."""
+    return np.where(enlarged(gone[parts.number], parts.cell, ink.shape), np.float32(0), ink)
 
 
 def between(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -113,5 +144,5 @@ def between(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask and the holes in it."""
-    number = labeled(np.pad(~mask, 1, constant_values=True))
+    number = labeled(~bordered(mask, 1))
     return (number != number[0, 0])[1:-1, 1:-1]

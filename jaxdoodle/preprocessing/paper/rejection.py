@@ -10,8 +10,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.resample import Box, box_of
-from jaxdoodle.preprocessing.stroke_width import width_by_outline
+from jaxdoodle.preprocessing.resample import Box
 
 #: Fraction of the picture that ink covers. Of 200 canvases with digits in three times their stroke width, at most 0.8.
 MAX_COVERAGE = 0.9
@@ -49,11 +48,10 @@ def reject_image(ink: NDArray[np.float32], box: Box, stroke_width: float, uneven
         )
 
 
-def is_busy(ink: NDArray[np.float32], uneven: bool, most: float = MAX_LINE_LENGTH) -> bool:
+def is_busy(ink: NDArray[np.float32], box: Box, stroke_width: float, uneven: bool, most: float) -> bool:
     """Whether the ink (h, w) would be rejected for its many lines, or has more than ``most``, in longer sides."""
-    box = box_of(ink)
     longest = max(box[2] - box[0], box[3] - box[1])
-    return float(ink.sum()) > min(most, _most_lines(box, ink.shape, uneven)) * width_by_outline(ink) * longest
+    return float(ink.sum()) > min(most, _most_lines(box, ink.shape, uneven)) * stroke_width * longest
 
 
 def _most_lines(box: Box, shape: tuple[int, ...], uneven: bool) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.paper.regions import regions
+from jaxdoodle.preprocessing.paper.regions import REGION_CELLS, in_cells, parts_of, without
 
 #: Ink of this strength is part of a line.
 LINE_INK = 0.2
@@ -50,9 +50,10 @@ def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, i
         if line < FAINT * strength:
             low = 1.15 * line
             cleared = np.clip((ink - low) / (strength - low), 0, 1).astype(np.float32)
-    areas, region = regions(cleared)
-    left = np.bincount(region.ravel(), weights=(cleared * on_lines).ravel(), minlength=len(areas))
-    return np.where((left > ON_LINES * areas)[region], np.float32(0), cleared), found, parallel
+    parts = parts_of(cleared, REGION_CELLS, 0)
+    left = in_cells(cleared * on_lines, parts.cell) / parts.cell**2
+    share = np.bincount(parts.number.ravel(), weights=left.ravel(), minlength=len(parts.areas))
+    return without(cleared, parts, share > ON_LINES * parts.areas), found, parallel
 
 
 def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.foreground import gray_of
 from jaxdoodle.preprocessing.paper.regions import between, enlarged, filled, labeled, thicker
 from jaxdoodle.preprocessing.resample import shrink
 
 #: The sheet is looked for on so many cells a side, in pictures of so many pixels a side.
 CELLS, LEAST_SIDE = 96, 48
+#: Levels of gray that are told apart to find where the sheet ends.
+LEVELS = 64
 #: The sheet is brighter than what is around it by this much of 1, on average.
 CONTRAST = 0.15
 #: Across its edge, two cells to either side, the gray falls to this fraction; over a shadow's edge it falls less.
@@ -40,11 +43,11 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
     if pixels.shape[2] == 4 or min(pixels.shape[:2]) < LEAST_SIDE:
         return None
     cell = -(-max(pixels.shape[:2]) // CELLS)
-    gray = shrink(pixels.mean(axis=2, keepdims=True), cell)[..., 0]
+    gray = shrink(gray_of(pixels)[..., None], cell)[..., 0]
     level = _threshold(gray)
     bright = gray > level
     region = _largest(bright)
-    if region is None:
+    if region is None or _border(region).all():  # all of the picture is a page
         return None
     sheet = filled(region)
     rows, columns = np.flatnonzero(sheet.any(axis=1)), np.flatnonzero(sheet.any(axis=0))
@@ -71,6 +74,10 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
     return "sheet, without what is beyond", _blanked(pixels, sheet, cell), False
 
 
+def _border(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.concatenate([region[0], region[-1], region[:, 0], region[:, -1]])
+
+
 def _is_flat(gray: NDArray[np.float32]) -> bool:
     """Whether most of it is of one gray: the background of a canvas, which no desk in a photograph is."""
     return bool(np.mean(np.abs(gray - np.sort(gray)[len(gray) // 2]) < LEVEL) > FLAT)
@@ -78,7 +85,8 @@ def _is_flat(gray: NDArray[np.float32]) -> bool:
 
 def _threshold(gray: NDArray[np.float32]) -> float:
     """The gray that parts two groups best (Otsu 1979, "A threshold selection method from gray-level histograms")."""
-    counts, edges = np.histogram(gray, 64, (0.0, 1.0))
+    counts = np.bincount(np.clip(LEVELS * gray, 0, LEVELS - 1).astype(np.intp).ravel(), minlength=LEVELS)
+    edges = np.arange(LEVELS + 1) / LEVELS
     middles = (edges[1:] + edges[:-1]) / 2
     below, total = np.cumsum(counts), np.cumsum(counts * middles)
     above = below[-1] - below

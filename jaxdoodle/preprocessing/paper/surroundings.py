@@ -11,7 +11,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.paper.regions import Parts, between, enlarged, filled, labeled, parts_of, thicker
+from jaxdoodle.preprocessing.paper.regions import (
+    Parts,
+    between,
+    enlarged,
+    filled,
+    labeled,
+    parts_of,
+    thicker,
+)
+from jaxdoodle.preprocessing.resample import bordered
 
 #: Cells a side on which regions are found, and the coverage from which on a cell has ink.
 CELLS, LEAST_INK = 256, 0.12
@@ -28,8 +37,6 @@ FILLED, CONVEX = 0.55, 0.93
 BAND, COVERED, DASHES, LONGEST_DASH = 0.08, 0.4, 8, 0.4
 #: An underline is so many times as long as high, and as long as this fraction of what stands on it.
 FLAT, UNDERLINE_LENGTH = 6.0, 0.6
-#: Length of ``Parts.areas`` where there is nothing but one region and the background.
-ONE_REGION = 2
 #: A dot is so long, where the largest region is 1; so many of them are a pattern of the paper.
 DOT, MANY_DOTS = 0.2, 8
 #: Regions belong together where they are within twice this fraction of the longest one's side. A group is as large as
@@ -40,22 +47,26 @@ NEAR, GROUP, MOST_GROUPS = 0.1, 0.4, 3
 ALONE = "standing alone"
 
 
-def without_surroundings(ink: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """The ink (h, w) with ever less around the drawing: the name of each step, and the ink after it."""
-    parts = parts_of(ink, CELLS, LEAST_INK)
+def without_surroundings(ink: NDArray[np.float32], parts: Parts) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The ink (h, w) of these parts with ever less around the drawing: the name of each step, and the ink after it."""
     for name, find in STEPS:
-        if len(parts.areas) <= ONE_REGION:
+        if not parts.several:
             return
         kept = find(parts)
         if kept is not None and kept.any():
             ink = only(ink, parts, kept)
             yield name, ink
-            parts = parts_of(ink, CELLS, LEAST_INK)
+            parts = regions_of(ink)
+
+
+def regions_of(ink: NDArray[np.float32]) -> Parts:
+    """The regions of the ink (h, w) of which one may be a drawing, and another stand around it."""
+    return parts_of(ink, CELLS, LEAST_INK)
 
 
 def only(ink: NDArray[np.float32], parts: Parts, kept: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The ink of the regions that are kept, by number, with what is fainter around them."""
-    near = np.pad(kept[parts.number], 1)
+    near = bordered(kept[parts.number], 1)
     near = near[:-2] | near[1:-1] | near[2:]
     near = near[:, :-2] | near[:, 1:-1] | near[:, 2:]
     near &= kept[parts.number] | (parts.number == 0)
@@ -190,13 +201,12 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
     return kept if kept.sum() < len(kept) - 1 else None
 
 
-def groups_of(ink: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[NDArray[np.float32]]:
     """Each group of regions near to one another, largest first, where there is more than one: words, arrows, logos.
 
     Small groups are left out: none of them is the drawing.
     """
-    parts = parts_of(ink, CELLS, LEAST_INK)
-    if len(parts.areas) <= ONE_REGION:
+    if not parts.several:
         return []
     inked = parts.number > 0
     group = labeled(thicker(inked, max(1, round(NEAR * int(parts.sides[1:].max(initial=0))))))

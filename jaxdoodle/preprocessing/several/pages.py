@@ -17,11 +17,10 @@ from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
-from jaxdoodle.preprocessing.paper.foreground import Foreground
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, STEPS, only, without_surroundings
-from jaxdoodle.preprocessing.pipeline import CUT, MAX_SIDE, Preprocessed, finished, preprocess
+from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
 from jaxdoodle.preprocessing.several.order import rows_of
 from jaxdoodle.strokes.drawing import Drawing
@@ -99,22 +98,20 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
     """What was preprocessed as one drawing, with the bitmaps of several that it seems to show, if any.
 
     Args:
-      found: With its steps.
+      found: With its reading.
       preprocessing: What the network expects.
       loose: As for ``divisions_of``.
     """
     others = tuple(with_parts(other, preprocessing, loose) for other in found.alternatives)
-    names = [name for name, _ in found.steps]
-    if CUT not in names or SURROUNDINGS & set(found.removed):
-        return found
-    ink = found.steps[names.index(CUT) - 1][1]
-    parts = parts_of(ink, CELLS, LEAST_INK)
+    reading = found.reading
+    if reading is None or not reading.parts.several or SURROUNDINGS & set(found.removed):
+        return replace(found, alternatives=others)
+    parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
     bitmaps = []
     if len(large) > 1:
-        reading = Reading(ink, Foreground(ink, found.background, found.uneven), 0, ())
         for numbers in large:
             with suppress(NoDrawingError):
                 bitmaps.append(_alone(reading, parts, numbers, 1, preprocessing)[0].bitmap)
@@ -123,7 +120,7 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
 
 def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
     """The numbers of the regions of each drawing."""
-    if len(parts.areas) < 3:
+    if not parts.several:
         return [np.arange(1, len(parts.areas))]
     each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
     across = _from_edge_to_edge(parts)[1:]
@@ -194,7 +191,7 @@ def _alone(
     alone = replace(reading, ink=ink, found=replace(reading.found, ink=ink), steps=(*reading.steps, (ONE, ink)))
     found = [finished(alone, reduced, preprocessing)]
     if len(numbers) > 1:
-        for name, less in without_surroundings(ink):
+        for name, less in without_surroundings(ink, alone.parts):
             alone = replace(alone, ink=less, steps=(*alone.steps, (name, less)), removed=(*alone.removed, name))
             with suppress(NoDrawingError):
                 found.append(finished(alone, reduced, preprocessing))

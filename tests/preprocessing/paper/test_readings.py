@@ -3,6 +3,7 @@
 import numpy as np
 
 from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.paper import surroundings
 from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.pipeline import preprocess
 from tests.preprocessing.paper.test_surroundings import AROUND, SEVEN, Y
@@ -24,3 +25,12 @@ def test_a_frame_is_kept_in_the_first_reading_and_removed_in_the_second():
 def test_rules_are_the_papers_in_every_reading():
     (reading,) = readings_of(_page(SEVEN | (Y % 25 == 12)))
     assert reading.removed == () and (reading.ink > 0).sum() < 1.1 * SEVEN.sum()
+
+
+def test_the_regions_of_one_ink_are_found_once(monkeypatch):
+    real, found = surroundings.parts_of, []
+    monkeypatch.setattr(surroundings, "parts_of", lambda ink, *how: found.append(id(ink)) or real(ink, *how))
+    soft = np.clip(1.5 - np.hypot(*np.ogrid[-80:80, -80:80]) / 40, 0, 1).astype(np.float32)  # ink that pales outwards
+    readings = readings_of(1 - soft[..., None])
+    assert len(readings) == 2 and not any(one.parts.several for one in readings)
+    assert len(found) == len(set(found)) == 2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.preprocessing.paper.surroundings import groups_of, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import groups_of, regions_of, without_surroundings
 
 Y, X = np.mgrid[:160, :160]
 SEVEN = np.zeros((160, 160), bool)
@@ -18,9 +18,19 @@ AROUND = {
 }
 
 
+def _steps(mask):
+    ink = mask.astype(np.float32)
+    return list(without_surroundings(ink, regions_of(ink)))
+
+
+def _groups(mask):
+    ink = mask.astype(np.float32)
+    return groups_of(ink, regions_of(ink))
+
+
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 def test_what_is_around_a_drawing_is_removed_and_the_drawing_kept(around):
-    steps = list(without_surroundings((SEVEN | around).astype(np.float32)))
+    steps = _steps(SEVEN | around)
     assert len(steps) == 1
     assert np.array_equal(steps[0][1] > 0, SEVEN)
 
@@ -28,20 +38,20 @@ def test_what_is_around_a_drawing_is_removed_and_the_drawing_kept(around):
 def test_a_drawing_with_nothing_around_it_is_left_alone():
     face = (abs(np.hypot(X - 80, Y - 80) - 40) < 3) | (np.hypot(X - 70, Y - 70) < 4) | (np.hypot(X - 90, Y - 70) < 4)
     for drawing in (SEVEN, AROUND["loop"], AROUND["frame"], face):
-        assert not list(without_surroundings(drawing.astype(np.float32)))
+        assert not _steps(drawing)
 
 
 def test_many_dots_go_and_a_few_only_beside_the_drawing():
     grid = (X % 16 == 8) & (Y % 16 == 8)
-    (step,) = without_surroundings((SEVEN | grid).astype(np.float32))
+    (step,) = _steps(SEVEN | grid)
     assert step[0] == "without dots" and (step[1] > 0).sum() < 1.1 * SEVEN.sum()
     within, beside = (np.hypot(X - x, Y - 80) < 3 for x in (65, 150))
-    assert not list(without_surroundings((SEVEN | within).astype(np.float32)))
-    assert len(list(without_surroundings((SEVEN | beside).astype(np.float32)))) == 1
+    assert not _steps(SEVEN | within)
+    assert len(_steps(SEVEN | beside)) == 1
 
 
 def test_each_of_several_groups_is_given_alone():
     other = np.roll(SEVEN, -58, axis=1)
-    found = groups_of((SEVEN | other).astype(np.float32))
+    found = _groups(SEVEN | other)
     assert {(ink > 0).tobytes() for ink in found} == {SEVEN.tobytes(), other.tobytes()}
-    assert groups_of(SEVEN.astype(np.float32)) == []
+    assert _groups(SEVEN) == []
