@@ -17,11 +17,15 @@ class Variant:
       network: Class names -> spec.
       config: How to train.
       divisor: Divides pixels, where the dataset's own preprocessing has another divisor.
+      start: The model that weights start from, by its name in the package.
+      teacher: Models whose answers are learned, as ``EXPERIMENT/VARIANT-SEED``: folders of runs that were made before.
     """
 
     network: Callable[[Sequence[str]], ModelSpec]
     config: TrainConfig
     divisor: float | None = None
+    start: str | None = None
+    teacher: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from jaxdoodle.cli.progress import Progress
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset, Splits, load_dataset
+from jaxdoodle.inference import Model
 from jaxdoodle.metrics import format_accuracy
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots import curves
@@ -78,10 +79,11 @@ def run(
     missed = []
     for variant_name in _chosen(experiment, variants):
         variant, runs = experiment.variants[variant_name], []
+        models = _models(variant, out_dir.parent)
         for number in range(first_seed, first_seed + seeds):
             title = f"{name}, {variant_name}, seed {number}"
             model_dir = out_dir / f"{variant_name}-{number}".replace(" ", "-").replace(",", "")
-            found = train(*_arguments(variant, splits, changes | {"seed": number}), model_dir, title)
+            found = train(*_arguments(variant, splits, changes | {"seed": number}), model_dir, title, **models)
             if found.result.interrupted:
                 raise KeyboardInterrupt  # a record is of whole runs
             runs.append(found)
@@ -176,6 +178,22 @@ def _arguments(variant: Variant, splits: Splits, changes: Mapping[str, Any]) -> 
     if variant.divisor is not None:
         splits = replace(splits, preprocessing=replace(splits.preprocessing, divisor=variant.divisor))
     return variant.network(splits.classes), splits, replace(variant.config, **changes)
+
+
+def _models(variant: Variant, runs_dir: Path) -> dict[str, Any]:
+    """The trained models that a variant needs, as ``train_model`` takes them.
+
+    Raises:
+      InputError: One that another run makes is missing.
+    """
+    teacher = []
+    for name in variant.teacher:
+        path = runs_dir / name / "model.npz"
+        if not path.exists():
+            experiment, _, run = name.partition("/")
+            raise InputError(f"{path} is missing, a model to learn from; {experiment} writes it with its run {run}.")
+        teacher.append(Model.load(path))
+    return {"teacher": teacher, "params": Model.load(variant.start).file.params if variant.start else None}
 
 
 def _chosen(experiment: Experiment, names: Sequence[str] | None) -> Sequence[str]:

@@ -8,7 +8,7 @@ augmented, 40 epochs: 99.40 % (one seed).
 """
 
 from experiments.declaration import Experiment, Variant
-from jaxdoodle.nn.architectures import digit_cnn
+from jaxdoodle.nn.architectures import digit_cnn, sketch_cnn
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.steps.augmentation import Augment
 
@@ -23,6 +23,19 @@ EXPERIMENT = Experiment(
             TrainConfig(
                 epochs=40, batch_size=64, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.999
             ),
+        ),
+        "sketch network": Variant(
+            sketch_cnn,
+            TrainConfig(
+                epochs=30, batch_size=128, schedule="one_cycle", learning_rate=2e-3, augment=Augment(), ema_decay=0.999
+            ),
+        ),
+        "distilled": Variant(
+            lambda classes: digit_cnn(classes, drop_rate=0.0),
+            TrainConfig(
+                epochs=80, batch_size=64, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.999
+            ),
+            teacher=("digit_cnn/sketch-network-100",),
         ),
     },
 )

@@ -9,6 +9,7 @@ needs more drawings than these.
 """
 
 from experiments.declaration import Experiment, Variant
+from experiments.pretrained.sketches import network
 from jaxdoodle.nn.architectures import mlp, sketch_cnn
 from jaxdoodle.nn.penalties import L2
 from jaxdoodle.training.config import TrainConfig
@@ -33,6 +34,18 @@ EXPERIMENT = Experiment(
         "cnn": Variant(
             sketch_cnn,
             TrainConfig(epochs=30, schedule="one_cycle", learning_rate=2e-3, augment=Augment(), ema_decay=0.99),
+        ),
+        "from 345 classes": Variant(
+            network,
+            TrainConfig(
+                epochs=40,
+                batch_size=64,
+                schedule="one_cycle",
+                learning_rate=1e-3,
+                augment=Augment(mirror=True),
+                ema_decay=0.99,
+            ),
+            start="sketches",
         ),
     },
 )

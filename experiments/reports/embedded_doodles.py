@@ -7,8 +7,9 @@ other half the CNN was as good.
 """
 
 from experiments.declaration import Experiment, Variant
-from jaxdoodle.nn.architectures import digit_cnn, mlp
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.training.config import TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
 
 EXPERIMENT = Experiment(
     dataset="doodles",
@@ -18,5 +19,16 @@ EXPERIMENT = Experiment(
     variants={
         "cnn": Variant(digit_cnn, TrainConfig(epochs=8, learning_rate=2e-3)),
         "mlp": Variant(lambda classes: mlp(classes, (128, 128), drop_rate=0.2), TrainConfig(epochs=15)),
+        "sketch network, augmented": Variant(
+            sketch_cnn,
+            TrainConfig(
+                epochs=24,
+                batch_size=64,
+                schedule="one_cycle",
+                learning_rate=2e-3,
+                augment=Augment(rotate=15, shear=15, zoom=0.2, elastic=1.5),
+                ema_decay=0.999,
+            ),
+        ),
     },
 )

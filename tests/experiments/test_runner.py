@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from experiments import runner
@@ -10,7 +11,7 @@ from experiments.declaration import Experiment, Variant
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference import Model
-from jaxdoodle.nn.architectures import mlp
+from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.training.loop import TrainConfig
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -47,6 +48,25 @@ def test_a_record_says_once_what_its_runs_share_and_keeps_variants_that_are_not_
     assert second.runs[0] == report
     assert second.runs[1].config == wide.config | {"epochs": 2, "gradients": "autodiff"}
     assert second.runs[1].command.endswith("--epochs 2 --seed 5 --seeds 1 --gradients autodiff")
+
+
+def test_a_variant_learns_from_the_models_that_other_runs_made_and_from_none_that_is_missing(tmp_path):
+    pupil = replace(TINY.variants["report"], teacher=("tiny/report-0",))
+    both = replace(TINY, variants=TINY.variants | {"pupil": pupil}, test_on=())
+    with pytest.raises(InputError, match=r"tiny/report-0/model\.npz is missing, a model to learn from; tiny writes it"):
+        runner.run("tiny", both, tmp_path / "tiny", variants=["pupil"])
+    assert runner.run("tiny", both, tmp_path / "tiny", variants=["report", "pupil"]) == 0
+    report, taught = Record.read(tmp_path / "tiny" / "record.json").runs
+    assert len(taught.runs[0].extra["teacher"]) == 1 and "teacher" not in report.runs[0].extra
+    assert taught.runs[0].scores["train"]["loss"] != report.runs[0].scores["train"]["loss"]
+
+
+def test_a_variant_starts_from_the_weights_of_a_model_of_the_package(tmp_path):
+    still = TrainConfig(epochs=1, learning_rate=1e-9, outliers=0.0)
+    started = Variant(digit_cnn, still, start="digits")
+    runner.run("tiny", replace(TINY, variants={"started": started}, test_on=()), tmp_path)
+    kernel = Model.load(tmp_path / "started-0" / "model.npz").file.params[0]["w"]
+    np.testing.assert_allclose(kernel, Model.load("digits").file.params[0]["w"], atol=1e-6)
 
 
 def test_a_file_that_is_no_record_is_refused_before_anything_is_trained(tmp_path):
