@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any
 
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.binding import parameters
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions import guess as guessing
 from jaxdoodle.submissions.engines import check_engine
-from jaxdoodle.submissions.functions import Finder, Found
-from jaxdoodle.submissions.layers import check_layer
-from jaxdoodle.submissions.networks import check_loss_method, check_network
-from jaxdoodle.submissions.objects import own_classes
+from jaxdoodle.submissions.functions import Finder, Found, own_classes
+from jaxdoodle.submissions.guess import kind_of
+from jaxdoodle.submissions.layers import BACKWARD, check_layer
+from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method
 from jaxdoodle.submissions.rules import check_context
 
 
@@ -52,12 +52,15 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
             return partial(check_context, finder, cls)
         args, conventions = (finder.names.get(f"{cls.__name__}_{what}") for what in ("args", "conventions"))
         return partial(finder.check_pair, cls.__name__, forward, backward, args, conventions or ())
-    if "backward" in methods and methods & {"forward", "__call__"}:
+    gradient = gradient_method(cls)
+    takes = [] if gradient is None else parameters(getattr(cls, gradient))[1:]
+    forward = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
+    own = {p.name for p in parameters(forward)} if forward is not None else set()
+    labels = any(kind_of(p.name) == "y" and p.name not in own and not is_cotangent(p.name) for p in takes)
+    if gradient in BACKWARD and forward is not None and takes and not labels:
         return partial(check_layer, finder, cls)
-    if methods & {"backprop", "back_prop"} and methods & {"feedforward", "forward", "predict"}:
+    if gradient is not None and methods & set(PREDICT) or "loss" in methods and "grads" in _source(cls):
         return partial(check_network, finder, cls)
-    if "loss" in methods and re.search(r"self\.params", _source(cls)) and "grads" in _source(cls):
-        return partial(check_loss_method, finder, cls)
     return None
 
 

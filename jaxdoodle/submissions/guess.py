@@ -193,15 +193,17 @@ def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
     that takes them apart (``N, D = x.shape``)."""
     names = [p.name for p in parameters(function)]
     texts = [inspect.getdoc(function) or ""]
-    if getattr(function, "__name__", "") == "__init__":
-        texts.append(
-            str(getattr(sys.modules.get(function.__module__), function.__qualname__.split(".")[0], "").__doc__)
-        )
+    raw = inspect.unwrap(function)
+    of_class = getattr(raw, "__qualname__", "").rpartition(".")[0]  # a method
+    texts.append(str(getattr(getattr(sys.modules.get(raw.__module__ or ""), of_class, None), "__doc__", "")))
     texts.append(" ".join(re.findall(r"#(.*)", source_text(function))))
     text = " ".join(" ".join(texts).split())
     found: dict[str, tuple[str, ...]] = {}
     for name in names:
-        place = re.search(rf"(?<![\w*]){re.escape(name)}\b(?:[^()]|\([^(),]*\)){{0,110}}?\(([^()]*,[^()]*)\)", text)
+        head = rf"(?<![\w*]){re.escape(name)}\b"
+        place = re.search(head + r"[ :=]*\(([^()]*,[^()]*)\)", text) or re.search(
+            head + r"(?:[^()]|\([^(),]*\)){0,110}?\(([^()]*,[^()]*)\)", text
+        )
         if place is None:
             continue
         parts = [p.strip().lower() for p in place[1].split(",") if p.strip()]
@@ -283,6 +285,8 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
         return [_whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
     if not first and kind in ("b", "gamma", "w", "number", None):
         options = [options[0], _like_first, *options[1:]]
+    if not first and kind == "mask":
+        options = [_mask_of_first, *options]
     return [*known, *options]
 
 
@@ -304,12 +308,19 @@ def _made(choice: Sequence[Option]) -> list[Any]:
     rng = np.random.default_rng(0)
     values: list[Any] = []
     for make in choice:
+        if make is _mask_of_first:
+            make = _mask(*np.shape(values[0])[:-1])
         values.append(rng.normal(size=np.shape(values[0])) if make is _like_first else make(rng))
     return values
 
 
 def _like_first(rng: np.random.Generator) -> Any:
     """An array of the shape of the first argument."""
+    raise NotImplementedError
+
+
+def _mask_of_first(rng: np.random.Generator) -> Any:
+    """A mask over all axes of the first argument but the last."""
     raise NotImplementedError
 
 
@@ -347,6 +358,15 @@ def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[
         if best[0] == (0, 0) or compared >= _COMPARED:
             break
     return None if best is None else best[1]
+
+
+def vectors(function: Callable) -> list[tuple]:
+    """Arguments of which one array at most is more than a vector; none or one set."""
+    taken = [p for p in parameters(function) if p.default is p.empty]
+    for values in islice(candidates(function, taken), _TRIALS):
+        if sum(np.ndim(v) > 1 for v in values) <= 1 and _output(function, values) is not None:
+            return [tuple(values)]
+    return []
 
 
 def variants(forward: Callable, args: tuple) -> Iterator[tuple[str, tuple]]:

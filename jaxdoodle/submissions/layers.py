@@ -19,27 +19,29 @@ from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions import guess as guessing
-from jaxdoodle.submissions.functions import Finder, Forward
-from jaxdoodle.submissions.objects import objects_of, own_classes
+from jaxdoodle.submissions.functions import Finder, Forward, objects_of, own_classes
 
 #: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
 _OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")
 _INPUT_GRADIENTS = ("dinputs", "dx", "dinput", "grad_input", "input_gradient", "dX", "d_input")
+#: Names of the method that passes a gradient on.
+BACKWARD = ("backward", "backprop", "backward_pass", "back_prop", "backpropagate", "bprop", "backwards")
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20
 #: Steps and borders of windows other than the usual defaults.
 _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
-_RATES = ("lr", "learning_rate", "eta", "alpha", "rate")
+RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size", "stepsize")
 
 
 class LayerObject:
     """A layer class as a pair of functions: its input and its parameters are the arguments.
 
     ``whole`` makes one number of the losses of the examples; then backward takes the prediction, not its gradient.
+    ``only``: entries of the output that get an incoming gradient; the output is these.
     """
 
-    def __init__(self, thing: Any, inputs: tuple, whole: Callable | None = None):
-        self.thing, self.inputs, self.whole = thing, inputs, whole
+    def __init__(self, thing: Any, inputs: tuple, whole: Callable | None = None, only: np.ndarray | None = None):
+        self.thing, self.inputs, self.whole, self.only = thing, inputs, whole, only
         self.input_names = [p.name for p in parameters(forward_of(thing))][: len(inputs)]
         done = copy.deepcopy(thing)
         self.y = self._forward(done, inputs)
@@ -48,7 +50,7 @@ class LayerObject:
         self.weights = {
             n: w
             for n, w in _arrays(thing).items()
-            if self._gradient(done, before, n) is not None and n not in _buffers(n)
+            if self._gradient(done, before, n) is not None and not is_buffer(n, attributes(thing))
         }
         self.gives_dx = dx is not None
         self.ignores_dy = whole is not None
@@ -60,26 +62,29 @@ class LayerObject:
 
     def _forward(self, thing: Any, inputs: tuple) -> Any:
         y = forward_of(thing)(*inputs)
-        if y is None:
-            y = next((getattr(thing, n) for n in _OUTPUTS if is_array(getattr(thing, n, None))), None)
-        y = y[0] if isinstance(y, tuple) else y
+        y = output_of(thing, y)
+        if self.only is not None:
+            return y[self.only]
         return y if self.whole is None else self.whole(y)
 
     def _backward(self, thing: Any, dy: Any, inputs: tuple) -> Any:
         given = dict(zip(self.input_names, inputs, strict=True))
+        if self.only is not None:
+            dy, part = np.zeros(self.only.shape), dy
+            dy[self.only] = part
         values, waiting = [], [dy if self.whole is None else inputs[0]]
-        for p in parameters(thing.backward):
+        for p in parameters(backward_of(thing)):
             if p.name in given:
                 values.append(given[p.name])
-            elif p.name.lower() in _RATES:
+            elif p.name.lower() in RATES:
                 values.append(1.0)  # what is subtracted from a parameter is then its gradient
             elif waiting and (p.default is p.empty or is_cotangent(p.name)):
                 values.append(waiting.pop())
             elif p.default is p.empty:
-                raise CheckError(f"{type(thing).__name__}.backward takes {p.name}, which is not known")
+                raise CheckError(f"{type(thing).__name__}'s backward takes {p.name}, which is not known")
             else:
                 break
-        dx = thing.backward(*values)
+        dx = backward_of(thing)(*values)
         if dx is None:
             dx = next((getattr(thing, n) for n in _INPUT_GRADIENTS if getattr(thing, n, None) is not None), None)
         return dx
@@ -96,8 +101,9 @@ class LayerObject:
                     if found is not None and np.shape(found) == np.shape(value):
                         return found
         forms = {n: v for n, v in beside.items() if is_array(v)}
-        flat = {k: v for g in beside.values() if isinstance(g, dict) for k, v in g.items() if is_array(v)}
-        found = gradient_of(key or holder, {k: v for k, v in {**flat, **forms}.items() if k != (key or holder)})
+        own = {k: v for n, g in beside.items() if isinstance(g, dict) for k, v in g.items()
+               if is_array(v) and (k != (key or holder) or "grad" in n)}  # fmt: skip
+        found = gradient_of(key or holder, {**own, **{n: v for n, v in forms.items() if n != (key or holder)}})
         if found is not None:
             return found
         after = _get(done, name)
@@ -120,9 +126,7 @@ class LayerObject:
         thing, before, args = residuals
         dx = self._backward(thing, dy, args[: len(self.inputs)])
         grads = [self._gradient(thing, before, n) for n in self.weights]
-        missing = [n for n, g in zip(self.weights, grads, strict=True) if g is None]
-        if missing:
-            raise ValueError(f"no gradient of {', '.join(missing)} was found after backward")
+        grads = [_get(before, n) - _get(thing, n) if g is None else g for n, g in zip(self.weights, grads, strict=True)]
         if self.ignores_dy:
             return (dx * dy, *[None] * (len(self.inputs) - 1), *(g * dy for g in grads))
         if self.spread:
@@ -130,9 +134,14 @@ class LayerObject:
         return (dx, *[None] * (len(self.inputs) - 1), *grads)
 
 
-def _buffers(name: str) -> tuple[str, ...]:
-    """Names of arrays that are gradients, velocities and statistics rather than parameters."""
-    return (name,) if re.match(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum|cache|mask", name) else ()
+_BUFFER = re.compile(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum|cache|mask|last_")
+
+
+def is_buffer(name: str, beside: dict[str, Any]) -> bool:
+    """Is an array a gradient, a velocity or a statistic rather than a parameter, by its name and what is beside it?"""
+    own = beside.get(name)
+    others = (n for n, v in beside.items() if n != name and is_array(own) and np.shape(v) == np.shape(own))
+    return _BUFFER.match(name) is not None or any(gradient_of(n, {name: 0}) is not None for n in others)
 
 
 def _arrays(thing: Any) -> dict[str, Any]:
@@ -168,7 +177,7 @@ def _set(thing: Any, name: str, value: Any) -> None:
     def new(holder: str, held: Any) -> Any:
         if held is old:
             return value
-        if resized and _buffers(holder) and is_floating(held) and np.shape(held) == np.shape(old):
+        if resized and is_buffer(holder, attributes(thing)) and is_floating(held) and np.shape(held) == np.shape(old):
             return np.zeros(np.shape(value))
         return held
 
@@ -187,6 +196,18 @@ def _copied(w: Any) -> Any:
 
 def forward_of(thing: Any) -> Callable:
     return thing.forward if hasattr(thing, "forward") else thing.__call__
+
+
+def output_of(thing: Any, returned: Any) -> Any:
+    """What a forward gives: the first of a tuple, the last of a list of layers; kept by the object, not returned."""
+    if returned is None:
+        returned = next((getattr(thing, n) for n in _OUTPUTS if is_array(getattr(thing, n, None))), None)
+    returned = returned[0] if isinstance(returned, tuple) else returned
+    return returned[-1] if isinstance(returned, list) else returned
+
+
+def backward_of(thing: Any) -> Callable:
+    return next(getattr(thing, n) for n in BACKWARD if hasattr(thing, n))
 
 
 def attributes(thing: Any) -> dict[str, Any]:
@@ -239,8 +260,19 @@ def _report(
             report = _report_of_layer(layer, cls, conventions, options)
             if not report.passed and len(given) == 2 and guessing.kind_of(layer.input_names[1]) == "y":
                 report = _as_loss(layer, report, cls, conventions, options)
+            dy = None if report.passed else _one_entry(finder.called_with(backward_of(thing)), np.shape(layer.y))
+            if dy is not None:
+                again = _report_of_layer(LayerObject(thing, given, only=dy), cls, conventions, options)
+                told = "checked for what the file gives it: an incoming gradient of one entry"
+                report = replace(again, notes=(*again.notes, told)) if again.passed else report
             return report, place
     return None, 0
+
+
+def _one_entry(called: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray | None:
+    """Where the incoming gradient that the file gives a backward is not zero, if that is one entry of many."""
+    given = next((v for n, v in called.items() if n != "self" and np.shape(v) == shape and np.size(v) > 1), None)
+    return None if given is None or np.count_nonzero(given) != 1 else np.asarray(given) != 0
 
 
 def _as_loss(layer: LayerObject, report: Report, cls: type, conventions: Any, options: dict[str, Any]) -> Report:

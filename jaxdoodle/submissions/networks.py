@@ -1,118 +1,316 @@
-"""Networks of the user's that are one class: Nielsen's ``backprop``, cs231n's ``loss(X, y)``."""
+"""Networks of the user's that are one class: what it predicts, its loss, and the gradients of what it holds."""
 
 from __future__ import annotations
 
 import copy
-import inspect
+import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.api import check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.binding import required
-from jaxdoodle.gradcheck.setup.leaves import is_floating
-from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions.functions import Finder
-from jaxdoodle.submissions.objects import objects_of
+from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
+from jaxdoodle.submissions.functions import Finder, objects_of
+from jaxdoodle.submissions.guess import kind_of
+from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
+from jaxdoodle.submissions.models import LOSS, labels_like, returned_names
+
+#: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
+PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_propagation", "forward_prop", "fprop",
+            "predict_proba", "predict", "__call__")  # fmt: skip
+GRADIENTS = re.compile(
+    r"_?((calc\w*|compute|get)_)?(grads?|gradients?|back_?prop\w*|backwards?\w*|bprop|back|loss_(and|with)_grads?)"
+)
+#: Relative distance of a slope of a right gradient from central differences of step 1e-5.
+_STEP, _NEAR = 1e-5, 1e-5
+#: The last layer's gradient shows a cost: a parameter at least is right, or all are parallel to the right ones.
+_PARALLEL = 1 - 1e-6
+
+
+def methods_of(cls: type) -> dict[str, Callable]:
+    return {n: getattr(cls, n) for n in dir(cls) if callable(getattr(cls, n)) and (n in PREDICT or n[:2] != "__")}
+
+
+def gradient_method(cls: type) -> str | None:
+    return next((n for n in ("backward", *methods_of(cls)) if n in methods_of(cls) and GRADIENTS.fullmatch(n)), None)
+
+
+class Network:
+    """A network as a loss of its parameters and data, and its gradient.
+
+    Arguments are a dictionary of what the object holds, by attribute, then ``x`` and ``y``. ``cost``: of output and
+    labels, where the class has no loss.
+    """
+
+    def __init__(self, thing: Any, x: Any, y: Any, data: dict[str, str]):
+        self.thing, self.x, self.y, self.data = thing, x, y, data
+        names = methods_of(type(thing))
+        self.predict = next((n for n in PREDICT if n in names), None)
+        self.loss = next((n for n in names if LOSS.search(n) and not re.search("grad|back|deriv|prime|plot", n)), None)
+        self.gradient_name = gradient_method(type(thing))
+        self.cost: Callable | None = None
+        self.held = {
+            n: v for n, v in attributes(thing).items()
+            if n not in data and not is_buffer(n, attributes(thing)) and any(is_floating(a) for _, a in leaves(v))
+        }  # fmt: skip
+        found = self._gradients(self.held, x, y)
+        self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
+        if not self.held:
+            raise CheckError(f"{type(thing).__name__}: no gradient of what it holds was found")
+
+    def _placed(self, held: dict[str, Any], x: Any, y: Any) -> Any:
+        thing = copy.deepcopy(self.thing)
+        for name, value in attributes(thing).items():
+            if name.lower() in RATES and isinstance(value, float):
+                setattr(thing, name, 1.0)  # what is subtracted from a parameter is then its gradient
+        data = {name: x if what == "x" else y for name, what in self.data.items()}
+        for name, value in (held | data).items():
+            setattr(thing, name, rebuild(value, lambda _, a: np.array(a) if type(a) is np.ndarray else a))
+        return thing
+
+    def _call(self, thing: Any, name: str, x: Any, y: Any, output: Any = None) -> Any:
+        """A method, with what its parameters are called after."""
+        function, values, labels = getattr(thing, name), [], 0
+        for p in parameters(function):
+            kind = kind_of(p.name)
+            if p.name.lower() in RATES:
+                values.append(1.0)
+            elif p.default is not p.empty and not (kind == "y" and p.default is None):
+                break
+            elif kind == "y" or re.search("label|target|true", p.name.lower()):
+                values.append(y)
+                labels += 1
+            elif output is not None and (kind == "p" or is_residuals(p.name) or re.match("out|o$|a", p.name.lower())):
+                values.append(output)
+            elif not values or values[-1] is not x:
+                values.append(x)
+            else:
+                values.append(output if labels else y)
+        return function(*values)
+
+    def _output(self, thing: Any, x: Any) -> Any:
+        y = None if self.predict is None else self._call(thing, self.predict, x, None)
+        return output_of(thing, y)
+
+    def value(self, held: dict[str, Any], x: Any, y: Any) -> Any:
+        thing = self._placed(held, x, y)
+        if self.loss is None and self.cost is None:
+            return self._call(thing, self.gradient_name or "", x, y)[0]
+        takes = required(getattr(thing, self.loss)) if self.loss else []
+        output = None if self.loss and "x" in map(kind_of, takes) else self._output(thing, x)
+        if self.cost is not None:
+            return self.cost(output, y)
+        given = self._call(thing, self.loss or "", x, y, output)
+        return given[0] if isinstance(given, tuple) else given
+
+    def gradient(self, held: dict[str, Any], x: Any, y: Any) -> dict[str, Any]:
+        found = self._gradients(held, x, y)
+        return {n: found.get(n) for n in held}
+
+    def _gradients(self, held: dict[str, Any], x: Any, y: Any) -> dict[str, Any]:
+        """By attribute: returned, kept beside what it belongs to, or subtracted from it."""
+        thing = self._placed(held, x, y)
+        name = self.gradient_name or self.loss or ""
+        output = self._output(thing, x) if self.gradient_name and self.predict else None
+        before = {n: copy.deepcopy(v) for n, v in attributes(thing).items()}
+        returned = self._call(thing, name, x, y, output)
+        if self.gradient_name is None and isinstance(returned, tuple):
+            returned = returned[1]  # loss(X, y) -> (loss, grads)
+        found = _by_name(returned, held, returned_names(getattr(type(self.thing), name)))
+        after = attributes(thing)
+        beside = {n: v for n, v in after.items() if n not in held}
+        tables = {k: v for g in beside.values() if isinstance(g, dict) for k, v in g.items()}
+        for n in held if not found else ():
+            kept = gradient_of(n, beside)
+            kept = gradient_of(n, tables) if kept is None else kept
+            if kept is None and isinstance(held[n], dict):
+                kept = next((v for k, v in beside.items() if "grad" in k and isinstance(v, dict) and v), None)
+            if kept is None:
+                kept = _subtracted(before[n], after[n])
+            if kept is not None and _alike(kept, held[n]):
+                found[n] = kept
+        return found
+
+
+def _by_name(returned: Any, held: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Returned gradients by attribute: by their names, or by their shapes in order."""
+    if isinstance(returned, dict):
+        of_one = next((n for n, v in held.items() if isinstance(v, dict) and _alike(returned, v)), None)
+        named = {n: gradient_of(n, returned) for n in held}
+        return (
+            {of_one: returned} if of_one else {n: g for n, g in named.items() if g is not None and _alike(g, held[n])}
+        )
+    several = list(returned) if isinstance(returned, tuple | list) else [returned]
+    found: dict[str, Any] = {}
+    if len(names) == len(several):
+        named = dict(zip(names, several, strict=True))
+        found = {n: g for n in held if (g := gradient_of(n, named)) is not None and _alike(g, held[n])}
+    of_list = next((n for n, v in held.items() if isinstance(v, list) and _alike(returned, v)), None)
+    if found or of_list:
+        return found or {of_list or "": returned}
+    for g in several:
+        name = next((n for n, v in held.items() if n not in found and g is not None and _alike(g, v)), None)
+        if name is None:
+            return {}
+        found[name] = g
+    return found
+
+
+def _alike(g: Any, value: Any) -> bool:
+    """Do all arrays have the shapes of those they belong to? In dictionaries each has its name."""
+    if isinstance(value, dict):
+        of = {k: v for k, v in value.items() if any(is_floating(a) for _, a in leaves(v))}
+        return isinstance(g, dict) and all(_alike(gradient_of(str(k), g), v) for k, v in of.items())
+    if isinstance(value, list | tuple):
+        return isinstance(g, list | tuple) and len(g) == len(value) and all(map(_alike, g, value))
+    return g is not None and np.shape(g) == np.shape(value) if is_floating(value) or isinstance(value, float) else True
+
+
+def _subtracted(before: Any, after: Any) -> Any:
+    """What was subtracted; None where nothing changed."""
+    old, new = dict(leaves(before)), dict(leaves(after))
+    if old.keys() != new.keys() or any(np.shape(old[n]) != np.shape(new[n]) for n in old):
+        return None
+    moved = any(is_floating(v) and not np.array_equal(v, new[n]) for n, v in old.items())
+    return rebuild(before, lambda n, v: v - new[n] if is_floating(v) else v) if moved else None
 
 
 def check_network(finder: Finder, cls: type, **options: Any) -> Report:
-    """A network with lists of weights: ``feedforward(a)`` and ``backprop(x, y)``, one column a sample."""
+    """The gradients that a network computes, of its own loss, one in the file, or the usual one that fits best."""
     for thing in objects_of(finder, cls):
-        backprop = getattr(thing, "backprop", None) or thing.back_prop
-        predict = next(getattr(thing, n) for n in ("feedforward", "forward", "predict") if hasattr(thing, n))
-        names = [n for n, v in vars(thing).items() if isinstance(v, list) and v and all(map(is_floating, v))]
-        rng = np.random.default_rng(0)
-        if not names:
-            continue
-        for rows in (np.shape(getattr(thing, n)[0])[-1] for n in reversed(names)):
-            x = rng.normal(size=(rows, 1))
+        for x, y, data in _data(finder, cls, thing):
             try:
-                y = (rng.random(np.shape(predict(x))) < 0.5).astype(float)
-                returned = backprop(x, y)
-            except Exception:  # any exception of the user's code: other sizes
+                with fixed_randomness(), np.errstate(all="ignore"):
+                    network = Network(thing, x, y, data)
+                    fits = _fitting(finder, network)
+            except Exception:  # any exception of the user's code: other data, or another object
                 continue
-            order = _order_of(returned, [getattr(thing, n) for n in names])
-            if order is None:
+            if fits is False:
+                told = (
+                    f"{cls.__name__}: the loss whose gradients it computes is not known; give the class a method loss"
+                )
+                raise CheckError(told)
+            if fits is None:
                 continue
-            names = [names[i] for i in order]
-            return _check_backprop(thing, cls, names, predict.__name__, backprop.__name__, x, y, options)
-    raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its backprop(x, y)")
+
+            conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
+            return _report(network, title=cls.__name__, conventions=conventions, **options)
+    name = gradient_method(cls) or "loss"
+    raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {name}(x, y)")
 
 
-def _order_of(returned: Any, held: list[Any]) -> list[int] | None:
-    """Which list of arrays each returned list belongs to, by shapes."""
-    shapes = [[np.shape(a) for a in each] for each in held]
-    try:
-        return [shapes.index([np.shape(g) for g in each]) for each in returned]
-    except (ValueError, TypeError):
-        return None
+def _report(network: Network, **options: Any) -> Report:
+    only = next(iter(network.held)) if len(network.held) == 1 else None
+
+    def value(parameters: Any, x: Any, y: Any) -> Any:
+        return network.value({only: parameters} if only else parameters, x, y)
+
+    def gradient(parameters: Any, x: Any, y: Any) -> Any:
+        return network.gradient({only: parameters}, x, y)[only] if only else network.gradient(parameters, x, y)
+
+    held = network.held[only] if only else network.held
+    return check_gradient(value, gradient, (held, network.x, network.y), **options)
 
 
-def _costs(thing: Any) -> Iterator[Callable[[Any, Any], Any]]:
-    cost = getattr(thing, "cost", None)
-    if cost is not None and callable(getattr(cost, "fn", None)):
-        yield cost.fn
-    yield lambda a, y: 0.5 * ((a - y) ** 2).sum()
-    yield lambda a, y: -(y * np.log(a) + (1 - y) * np.log(1 - a)).sum()
-    yield lambda a, y: ((a - y) ** 2).sum()
-    yield lambda a, y: -(y * np.log(a)).sum()
-
-
-def _check_backprop(
-    thing: Any, cls: type, names: list[str], predict: str, backprop: str, x: Any, y: Any, options: dict[str, Any]
-) -> Report:
-    def placed(lists: tuple) -> Any:
-        other = copy.copy(thing)
-        for name, values in zip(names, lists, strict=True):
-            setattr(other, name, list(values))
-        return other
-
-    def gradient(*args: Any) -> Any:
-        return getattr(placed(args[: len(names)]), backprop)(*args[len(names) :])
-
-    reports: list[tuple[int, int, Report]] = []
-    for cost in _costs(thing):
-
-        def value(*args: Any, cost: Any = cost) -> Any:
-            return cost(getattr(placed(args[: len(names)]), predict)(args[-2]), args[-1])
-
-        value.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in (*names, "x", "y")]
-        )
-        args = (*(getattr(thing, n) for n in names), x, y)
-        report = check_gradient(value, gradient, args, argnums=tuple(range(len(names))), title=cls.__name__, **options)
-        wrong = sum(leaf.verdict == "wrong" for leaf in report.leaves)
-        reports.append((wrong, len(reports), report))
-        if report.passed or wrong < len(report.leaves):
-            break  # the last layer is right: this is the cost
-    return min(reports, key=lambda r: r[:2])[2]
-
-
-def check_loss_method(finder: Finder, cls: type, **options: Any) -> Report:
-    """A network with ``self.params`` and ``loss(X, y) -> (loss, grads)``, both dictionaries."""
-    for thing in objects_of(finder, cls):
-        params = getattr(thing, "params", None)
-        if not isinstance(params, dict) or not params:
+def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dict[str, str]]]:
+    """(x, y, attributes that hold them): as the file calls it, or random ones of the sizes of what the object holds."""
+    stored = {n: "y" if kind_of(n) == "y" else "x" for n, v in attributes(thing).items()
+              if is_floating(v) and n in {p.name for p in parameters(cls)} | {"x", "y", "X", "input"}}  # fmt: skip
+    given = {stored[n]: v for n, v in attributes(thing).items() if n in stored}
+    if given.keys() == {"x", "y"}:
+        yield np.array(given["x"], float), np.array(given["y"]), stored
+        return
+    methods = methods_of(cls)
+    for name in (gradient_method(cls), *(n for n in methods if LOSS.search(n) or re.match("train|fit", n))):
+        call = {} if name is None else finder.called_with(methods[name])
+        labels = [v for n, v in call.items() if kind_of(n) == "y" and v is not None]
+        inputs = [v for n, v in call.items() if kind_of(n) != "y" and is_floating(v) and n != "self"]
+        if labels and inputs:
+            yield inputs[0], labels[0], {}
+    rng = np.random.default_rng(0)
+    predict = next((n for n in PREDICT if n in methods), None)
+    sizes = dict.fromkeys(k for _, w in leaves(dict(attributes(thing))) if is_floating(w) for k in np.shape(w)[::-1])
+    for k, shape in product(list(sizes)[:6], range(4)):
+        x = rng.normal(size=((4, k), (k, 4), (k, 1), (k,))[shape])
+        try:
+            with fixed_randomness(), np.errstate(all="ignore"):
+                y = None if predict is None else getattr(copy.deepcopy(thing), predict)(x)
+        except Exception:  # any exception of the user's code: another shape
             continue
+        y = output_of(thing, y)
+        if predict is None:
+            yield x, rng.integers(0, 2, len(x)), {}
+        elif is_floating(y):
+            yield from ((x, labels, {}) for labels in labels_like(np.asarray(y, float), rng))
 
-        def loss(params: Any, X: Any, y: Any, thing: Any = thing) -> Any:
-            other = copy.copy(thing)
-            other.params = params
-            return other.loss(X, y)
 
-        widths = dict.fromkeys(np.shape(w)[0] for w in params.values() if np.ndim(w) == 2)
-        for width in widths:
-            for x in (np.random.default_rng(0).normal(size=(4, width)),):
-                y = np.array([0, 1, 1, 0])
-                try:
-                    value, grads = loss(params, x, y)
-                except Exception:  # any exception of the user's code: another width
-                    continue
-                if np.size(value) == 1 and isinstance(grads, dict):
-                    return check_value_and_grad(
-                        lambda *a: loss(*a)[0], loss, (params, x, y), argnums=0, title=cls.__name__, **options
-                    )
-    raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its loss(X, y)")
+def _fitting(finder: Finder, network: Network) -> bool | None:
+    """Whether the loss is known: the class's own, else the one of which most gradients are right.
+
+    None where the data do not fit.
+    """
+    if network.loss is not None:
+        return True if np.size(network.value(network.held, network.x, network.y)) == 1 else None
+    gradients = dict(leaves(network.gradient(network.held, network.x, network.y)))
+    best: tuple[tuple, Callable] | None = None
+    for cost in _costs(finder, network.thing):
+        network.cost = cost
+        try:
+            merit = _merit(network, gradients)
+        except Exception:  # any exception of the user's code, or labels of another form
+            continue
+        if best is None or merit > best[0]:
+            best = merit, cost
+    if best is None:
+        return None
+    network.cost = best[1]
+    return best[0][0] > 0 or best[0][1] > _PARALLEL
+
+
+def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, float]:
+    """How many gradients agree with differences in a random direction; the least agreement up to a factor."""
+    rng, x, y = np.random.default_rng(0), network.x, network.y
+    right, slopes = 0, []
+    for name, g in gradients.items():
+        if not is_floating(g) or not np.any(g):
+            continue
+        own = []
+        for _ in range(2):
+            d = rng.normal(size=np.shape(g))
+
+            def at(step: float, name: str = name, d: Any = d) -> float:
+                held = rebuild(network.held, lambda n, v: v + step * d if n == name else v)
+                return float(np.squeeze(network.value(held, x, y)))
+
+            own.append(((at(_STEP) - at(-_STEP)) / (2 * _STEP), float(np.vdot(g, d))))
+        right += all(abs(a - b) <= _NEAR * max(abs(a), abs(b)) for a, b in own)
+        slopes += own
+    a, b = np.array(slopes).T
+    return right, float(abs(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
+
+
+def _costs(finder: Finder, thing: Any) -> Iterator[Callable[[Any, Any], Any]]:
+    cost = getattr(thing, "cost", None)
+    if callable(getattr(cost, "fn", None)):
+        yield cost.fn
+    for name, function in finder.functions.items():
+        if LOSS.search(name) and len(required(function)) == 2 and not re.search("grad|back|deriv|prime", name):
+            first = kind_of(required(function)[0]) == "y"
+            yield (lambda a, y, f=function: f(y, a)) if first else function
+    bases: tuple[Callable, ...] = (
+        lambda a, y: 0.5 * (a - y) ** 2,
+        lambda a, y: -(y * np.log(a) + (1 - y) * np.log(1 - a)),
+        lambda a, y: (a - y) ** 2,
+        lambda a, y: -(y * np.log(a)),
+        lambda a, y: -np.log(a[np.arange(len(y)), y]),
+    )
+    for base in bases:
+        yield lambda a, y, base=base: base(a, y).sum()
+        yield lambda a, y, base=base: base(a, y).sum() / a.shape[0]
+        yield lambda a, y, base=base: base(a, y).sum() / a.shape[-1]
+        yield lambda a, y, base=base: base(a, y).mean()

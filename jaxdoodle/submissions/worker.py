@@ -10,7 +10,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.submissions import classes, rules
+from jaxdoodle.submissions import classes, models, rules
 from jaxdoodle.submissions.functions import Finder, Forward, Found
 
 #: Time for the statements of a file that are no imports, in seconds.
@@ -58,9 +58,8 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
 def _all(finder: Finder) -> Iterator[Found]:
     yield from rules.custom_vjps(finder)
     yield from finder.marked()
-    yield from finder.pairs()
-    yield from classes.of_classes(finder)
-    yield from finder.losses()
+    whole = list(models.models(finder))
+    yield from (*whole, *finder.pairs(whole), *classes.of_classes(finder), *models.losses(finder))
 
 
 def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str, Any]:

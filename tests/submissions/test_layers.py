@@ -182,3 +182,46 @@ def test_a_window_is_tried_at_other_strides_than_the_default(checked, where, exp
     """
     title = "Sum1d" if expected == "right" else "Sum1d with stride=2"
     assert checked(text) == {title: expected}
+
+
+FILTERS = """
+class Conv:
+    def __init__(self, filters):
+        self.filters = np.random.randn(filters, 3) / 3
+
+    def forward(self, image):
+        self.last = image
+        return np.array([self.filters @ image[i:i + 3] for i in range(len(image) - 2)])
+
+    def backprop(self, d_out, learn_rate):
+        step = np.zeros(self.filters.shape)
+        for i in range(len(d_out)):
+            step += np.outer(d_out[i], self.last[i:i + 3])
+        self.filters -= learn_rate * step
+
+class Head:
+    def __init__(self, n):
+        self.weight, self.bias, self.grads = np.random.randn(n, 2), np.zeros(2), {}
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.weight + self.bias
+
+    def backprop(self, d_out):
+        for i, g in enumerate(d_out):
+            if g != 0:
+                self.grads["weight"] = np.outer(self.x, g * np.eye(len(d_out))[i])
+                self.grads["bias"] = g * np.eye(len(d_out))[i]
+                return self.weight[:, i] * g
+
+if __name__ == "__main__":
+    Conv(2).forward(np.random.randn(6))
+    head = Head(3)
+    head.forward(np.ones(3))
+    head.backprop(np.array([0, -2.0]))
+"""
+
+
+def test_layers_that_step_by_themselves_or_take_one_entry_of_a_gradient(checked):
+    assert checked(FILTERS) == {"Conv": "right", "Head": "right"}
+    assert checked(FILTERS.partition("class Head")[0].replace("step += ", "step = ")) == {"Conv": "filters"}

@@ -1,5 +1,7 @@
 """Networks that are one class are checked as they lie."""
 
+import pytest
+
 NETWORK = """
 def sigmoid(z): return 1 / (1 + np.exp(-z))
 
@@ -58,3 +60,77 @@ def test_a_network_whose_loss_returns_gradients_by_name(checked):
                 return loss, grads
     """
     assert checked(text) == {"TwoLayerNet": "b1"}
+
+
+XOR = """
+def sigmoid(x): return 1 / (1 + np.exp(-x))
+
+class Net:
+    def __init__(self, x, y):
+        self.input, self.y = x, y
+        self.w1, self.w2 = np.random.rand(x.shape[1], 4), np.random.rand(4, 1)
+
+    def feedforward(self):
+        self.a1 = sigmoid(self.input @ self.w1)
+        self.output = sigmoid(self.a1 @ self.w2)
+
+    def backprop(self):
+        d = 2 * (self.y - self.output) * self.output * (1 - self.output)
+        d1 = d @ self.w2.T * self.a1 * (1 - self.a1)
+        self.w2 += self.a1.T @ d
+        self.w1 += self.input.T @ d1
+
+if __name__ == "__main__":
+    net = Net(np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1.0]]), np.array([[0], [1], [1.0]]))
+    net.feedforward()
+    net.backprop()
+"""
+REGRESSION = """
+class Softmax:
+    def __init__(self, n_features, n_classes):
+        self.W, self.b, self.lr = np.random.randn(n_features, n_classes), np.zeros(n_classes), 0.1
+
+    def predict_proba(self, X):
+        e = np.exp(X @ self.W + self.b)
+        return e / e.sum(axis=1, keepdims=True)
+
+    def loss(self, X, y):
+        return -np.log(self.predict_proba(X)[np.arange(len(y)), y]).mean()
+
+    def gradients(self, X, y):
+        p = self.predict_proba(X)
+        p[np.arange(len(y)), y] -= 1
+        p /= len(y)
+        return X.T @ p, p.sum(axis=0)
+"""
+STEPS = """
+class MLP:
+    def __init__(self, sizes):
+        self.weights = [np.random.randn(a, b) for a, b in zip(sizes, sizes[1:])]
+
+    def forward(self, X):
+        self.acts = [X]
+        for w in self.weights:
+            self.acts.append(np.tanh(self.acts[-1] @ w))
+        return self.acts[-1]
+
+    def backward(self, X, y, learning_rate=0.1):
+        delta = (self.acts[-1] - y) / len(X)
+        for k in reversed(range(len(self.weights))):
+            delta = delta * (1 - self.acts[k + 1] ** 2)
+            step, delta = self.acts[k].T @ delta, delta @ self.weights[k].T
+            self.weights[k] -= learning_rate * step
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "mended", "wrong"),
+    [
+        (XOR, "* self.a1 * (1 - self.a1)", "* self.a1", "w1"),
+        (REGRESSION, "X.T @ p, p.sum(axis=0)", "X.T @ p, p.mean(axis=0)", "b"),
+        (STEPS, "self.acts[k + 1] ** 2", "self.acts[k + 1]", "0, 1, 2"),
+    ],
+)
+def test_networks_that_hold_their_data_have_a_loss_or_step_by_themselves(checked, text, line, mended, wrong):
+    assert list(checked(text).values()) == ["right"]
+    assert list(checked(text.replace(line, mended)).values())[-1:] == [wrong]

@@ -126,9 +126,7 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     node = h.node
     if node is None and e.leaves and evidence.first_use(e.leaves[0]) < len(evidence.tape.nodes):
         node = evidence.first_use(e.leaves[0])
-    sentence = h.sentence
-    for n in sorted(evidence.got, key=len, reverse=True):
-        sentence = sentence.replace(n, short(n))
+    sentence = _short(case, evidence, h.sentence)
     forward = {node.where for node in evidence.tape.nodes}
     shared = {a.function for a in log if a.where in forward}  # what forward runs too is not where it went wrong
     own = [a for a in log if a.function not in shared]
@@ -139,10 +137,17 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     return Finding(h.name, sentence, e.leaves, evidence.line(node), line, tuple(reasons))
 
 
+def _short(case: Case, evidence: Evidence, text: str) -> str:
+    """The text with the short names of leaves."""
+    for n in sorted(evidence.got, key=len, reverse=True):
+        text = text.replace(n, case.problem.short(n))
+    return text
+
+
 def cannot_name(case: Case, evidence: Evidence, log: list[Assignment]) -> Finding:
     """The evidence, and the last line of the backward that is still right."""
     short = case.problem.short
-    reasons = list(unexplained(evidence))
+    reasons = [_short(case, evidence, reason) for reason in unexplained(evidence)]
     right, wrong = last_right(evidence, log)
     if right is not None:
         reasons.append(f"still right: `{right.name}` at {right.where}  {right.where.text}")

@@ -100,7 +100,7 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
     if not names:
         return [(("residuals", None), ("dy", None)) if kept else (("dy", None),)]
     if names[0] in known and len(names) == 1 and not kept:
-        return [(("arg", known[names[0]]),), (("dy", None),)]
+        return [(("arg", known[names[0]]),), (("y", None),), (("dy", None),)]
     if len(names) == 1:
         one: list[Binding] = [(("dy", None),), (("residuals", None),)]
         return one[::-1] if kept and not is_cotangent(names[0]) else one[: 1 + kept]

@@ -1,0 +1,385 @@
+"""Losses of the user's and the gradients beside them, as functions: whole models, a loss with its gradient."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, product
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.api import check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required, split_output
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves
+from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions import guess as guessing
+from jaxdoodle.submissions.functions import Finder, Forward, Found, stem_of
+from jaxdoodle.submissions.guess import kind_of
+
+#: Names of functions that give a loss, and of those that give a gradient.
+LOSS = re.compile(r"loss|cost|entropy|error|objective|nll|likelihood|(^|_)(mse|bce|xent|ce|j)(_|$)", re.I)
+GRADIENT = re.compile(
+    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
+)
+#: The last line of a loss that returns its gradient, too; of a function by another name, in the same words.
+_VALUE_AND_GRADIENT = re.compile(r"return\s+\(?\w*(loss|cost|data|l|j)\w*\s*,.*\b(d[a-z]\w*|\w*grad\w*)", re.I)
+_BOTH = re.compile(
+    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(loss|cost|j)\s*,\s*(d\w*|\w*grad\w*))", re.I | re.M
+)
+#: Arguments tried for one cost of a whole model.
+_TRIALS = 1500
+
+
+# -- whole models ----------------------------------------------------------------------------------------------------
+
+
+def models(finder: Finder) -> Iterator[Found]:
+    """Backwards that take labels which their forward does not: they differentiate a cost."""
+    for name, backward, forward in finder.directions():
+        known = {p.name for p in parameters(forward)}
+        if len(required(backward)) > 2 and any(kind_of(n) == "y" and n not in known for n in required(backward)):
+            finder.taken |= {id(backward), id(forward)}
+            yield Found(name, backward, partial(check_model, finder, name, forward, backward), whole=True)
+
+
+def check_model(finder: Finder, name: str, forward: Callable, backward: Callable, **options: Any) -> Report:
+    costs = [f for n, f in finder.functions.items()
+             if LOSS.search(n) and not re.search("backward|grad|deriv|prime", n) and len(required(f)) >= 2]  # fmt: skip
+    if not costs:
+        raise CheckError(f"{name} takes labels, and no cost function is beside it: compute_cost(output, labels)")
+    for cost in costs:
+        model = Model(forward, backward, cost)
+        args = _arguments(finder, model)
+        if args is not None:
+            conventions = finder.names.get(f"{stem_of(name)}_conventions") or ()
+            where = [i for i, n in enumerate(model.names) if model.holds_weights(n, args[i])]
+            if len(where) == 1:
+                where = where[0]  # type: ignore[assignment]
+            return check_gradient(
+                model.value, model.gradient, args, argnums=where, title=name, conventions=conventions, **options
+            )
+    raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(model.names)})")
+
+
+def _arguments(finder: Finder, model: Model) -> tuple | None:
+    declared = finder.names.get(f"{stem_of(model.backward.__name__)}_args")
+    if declared is not None:
+        return tuple(declared() if callable(declared) else declared)
+    called: dict[str, Any] = {}
+    for function in (model.cost, model.backward, model.forward):
+        called |= finder.called_with(function)
+    names = model.names
+    if all(n in called for n in names):
+        args = tuple(called[n] for n in names)
+        if model.takes(args):
+            return args
+    taken = model.parameters()
+    for start in _initial_parameters(finder) + [None]:
+        for values in islice(guessing.candidates(model.forward, taken), _TRIALS):
+            if start is not None:
+                values = [start if guessing.is_dictionary(model.forward, p.name) else v
+                          for p, v in zip(taken, values, strict=True)]  # fmt: skip
+            args = model.fitting(values)
+            if args is not None:
+                return args
+    return None
+
+
+def _initial_parameters(finder: Finder) -> list[dict]:
+    """What the file's own initialization gives for networks with one and two hidden layers."""
+    found = []
+    for name, function in finder.functions.items():
+        if re.search("init", name):
+            for first, last in product(((5, 4), (5, 4, 6)), (3, 1)):
+                sizes, count = (*first, last), len(required(function))
+                for args in (sizes, (list(sizes),)) if count in (1, len(sizes)) else ():
+                    try:
+                        given = function(*args)
+                    except Exception:  # any exception of the user's code: other arguments
+                        continue
+                    if isinstance(given, dict) and any(is_floating(v) and np.size(v) for v in given.values()):
+                        found.append(given)
+    return found
+
+
+@dataclass(frozen=True)
+class Model:
+    """Forward, cost and backward of a whole network, joined by the names of their parameters."""
+
+    forward: Callable
+    backward: Callable
+    cost: Callable
+
+    @property
+    def names(self) -> list[str]:
+        return [p.name for p in self.parameters()]
+
+    def parameters(self) -> list[inspect.Parameter]:
+        """The forward's, then the labels and what else the others take that is none of cache and output."""
+        taken = {p.name: p for p in parameters(self.forward) if p.default is p.empty}
+        later = [p for f in (self.cost, self.backward) for p in parameters(f) if p.default is p.empty]
+        for p in later:
+            derived = is_residuals(p.name) or (kind_of(p.name) != "y" and kind_of(p.name) != "number")
+            if p.name not in taken and not derived:
+                same = [n for n in taken if kind_of(n) == "y"]
+                if not (kind_of(p.name) == "y" and same):
+                    taken[p.name] = p
+        return list(taken.values())
+
+    def holds_weights(self, name: str, value: Any) -> bool:
+        if isinstance(value, dict | list):
+            return True
+        return (
+            is_floating(value)
+            and kind_of(name) in ("w", "b", "gamma")
+            and name in {p.name for p in parameters(self.forward)}
+        )
+
+    def _run(self, args: Sequence[Any]) -> tuple[dict[str, Any], Any, Any]:
+        given = dict(zip(self.names, args, strict=True))
+        result = self.forward(*(given[p.name] for p in parameters(self.forward) if p.name in given))
+        if isinstance(result, dict):
+            return given, result, result
+        out = split_output(result, 2)
+        return given, out.y, out.residuals if out.kept else out.y
+
+    def _call(self, function: Callable, given: dict[str, Any], y: Any, cache: Any) -> Any:
+        labels = next((v for n, v in given.items() if kind_of(n) == "y"), None)
+
+        def value(name: str) -> Any:
+            if name in given:
+                return given[name]
+            if is_residuals(name):
+                return cache
+            if isinstance(cache, dict):
+                plain = {str(k).lower(): v for k, v in cache.items()}
+                if name.lower() in plain:
+                    return plain[name.lower()]
+            return labels if kind_of(name) == "y" else y
+
+        order = required(function)
+        values = [value(name) for name in order]
+        if function is self.cost and not isinstance(y, dict) and not any(v is y for v in values) and len(order) == 2:
+            values = [y, labels]
+        return function(*values)
+
+    def value(self, *args: Any) -> Any:
+        given, y, cache = self._run(args)
+        result = self._call(self.cost, given, y, cache)
+        return result[0] if isinstance(result, tuple) else result
+
+    def gradient(self, *args: Any) -> Any:
+        given, y, cache = self._run(args)
+        return self._call(self.backward, given, y, cache)
+
+    def takes(self, args: tuple) -> bool:
+        """Do forward, cost and backward take these arguments?"""
+        try:
+            with np.errstate(all="ignore"):
+                value = np.asarray(self.value(*copy.deepcopy(args)), float)
+                self.gradient(*copy.deepcopy(args))
+        except Exception:  # any exception of the user's code is a refusal
+            return False
+        return value.size == 1 and bool(np.isfinite(value).all())
+
+    def fitting(self, values: list[Any]) -> tuple | None:
+        """These values with labels that fit the output; ``None`` where forward, cost or backward refuses them."""
+        rng, names = np.random.default_rng(0), self.names
+        own = len([p for p in parameters(self.forward) if p.name in names])
+        try:
+            filled = [*values, *[None] * (len(names) - len(values))]
+            for i in range(own, len(names)):
+                filled[i] = 0.3 if kind_of(names[i]) == "number" else filled[i]
+            with np.errstate(all="ignore"):
+                given, y, cache = self._run(filled)
+                out = self._output(y, given)
+                for labels in labels_like(out, rng):
+                    final = [labels if kind_of(n) == "y" else v for n, v in zip(names, filled, strict=True)]
+                    final = [dict(getattr(v, "asked", v)) if isinstance(v, dict) else v for v in final]
+                    if self.takes(tuple(final)):
+                        return tuple(final)
+        except Exception:  # any exception of the user's code is a refusal
+            return None
+        return None
+
+    def _output(self, y: Any, given: dict[str, Any]) -> np.ndarray:
+        if isinstance(y, dict):
+            plain = {str(k).lower(): v for k, v in y.items()}
+            wanted = [plain[n.lower()] for n in required(self.cost) if n.lower() in plain]
+            return np.asarray(wanted[0] if wanted else list(y.values())[-1], float)
+        return np.asarray(y, float)
+
+
+def labels_like(y: np.ndarray, rng: np.random.Generator) -> Iterator[Any]:
+    """Labels for an output: one-hot where it sums to 1 along an axis, else zeros and ones; class numbers."""
+    for axis in range(y.ndim):
+        if y.shape[axis] > 1 and np.allclose(y.sum(axis=axis), 1):
+            chosen = rng.integers(0, y.shape[axis], tuple(np.delete(y.shape, axis)))
+            hot = np.eye(y.shape[axis])[chosen]
+            yield np.moveaxis(hot, -1, axis)
+            yield chosen
+    yield (rng.random(y.shape) < 0.5).astype(float)
+    if y.ndim == 2:
+        yield rng.integers(0, y.shape[1], y.shape[0])
+
+
+# -- a loss and its gradient -------------------------------------------------------------------------------------------
+
+
+def losses(finder: Finder) -> Iterator[Found]:
+    """Losses that return gradients, losses with a gradient of the same parameters beside them, derivatives."""
+    free = {n: f for n, f in finder.functions.items() if id(f) not in finder.taken and required(f)}
+    for name, function in free.items():
+        if (_VALUE_AND_GRADIENT if LOSS.search(name) else _BOTH).search(guessing.source_text(function)):
+            finder.taken.add(id(function))
+            yield Found(name, function, partial(check_loss, finder, name, function))
+    for name, function in free.items():
+        of = _of_the_gradient(name, function, free) if id(function) not in finder.taken else None
+        if of is not None:
+            finder.taken |= {id(function), id(of)}
+            yield Found(name, function, partial(check_derivative, finder, name, of, function))
+
+
+def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Any:
+    """The function whose gradient or derivative it is, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
+    if not GRADIENT.search(name):
+        return None
+    stem = GRADIENT.sub("_", name).strip("_")
+    others = {n: f for n, f in free.items() if f is not gradient and not GRADIENT.search(n)}
+    takes = required(gradient)
+    for n, f in others.items():
+        same = required(f) == takes or len(takes) == len(required(f)) == 1
+        if (
+            n.lower() == stem.lower()
+            and same
+            or required(f) == takes[: len(required(f))]
+            and LOSS.sub("", n).strip("_") == stem
+        ):
+            return f
+    return next((f for n, f in others.items() if LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1
+                 and stem in ("", "compute", "calculate", "calc", "get", "the")), None)  # fmt: skip
+
+
+def check_derivative(finder: Finder, name: str, function: Callable, gradient: Callable, **options: Any) -> Report:
+    """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``)."""
+    args = finder.arguments(name, function, None)
+    value = function(*args)
+    takes = required(function)
+    order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
+
+    def by_hand(*given: Any) -> Any:
+        return gradient(*(given[i] for i in order))
+
+    by_hand.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    if np.size(value) > 1:
+        if not _is_elementwise(function, args):
+            raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
+        return finder.check_pair(name, function, by_hand, args, (), **options)
+    tries = [args, *([] if finder.recorded(function) else guessing.vectors(function))]
+    for given in tries:  # X @ w - y is another loss for matrices than for vectors
+        where = _places(function, by_hand(*given), given, returned_names(gradient))
+        report = check_gradient(function, by_hand, given, argnums=where, title=name, **options)
+        if report.passed:
+            break
+    return report
+
+
+def _is_elementwise(function: Callable, args: tuple) -> bool:
+    before = np.asarray(function(*args), float)
+    moved = np.array(args[0], float)
+    moved.flat[0] += 0.1
+    after = np.asarray(function(moved, *args[1:]), float)
+    return before.shape == after.shape == moved.shape and np.array_equal(before.flat[1:], after.flat[1:])
+
+
+#: Parameters of a loss that no gradient is for, where another has the same shape.
+_NO_PARAMETER = re.compile(r"x|y|t|\w*(true|target|label|truth|expected|actual)\w*|data|inputs?", re.I)
+
+
+def _places(function: Callable, returned: Any, args: tuple, names: Sequence[str] = ()) -> Any:
+    """Which arguments the returned gradients belong to: by name, then by shape, parameters before data."""
+    own = [p.name for p in parameters(function)][: len(args)]
+    floats = [i for i, a in enumerate(args) if any(is_floating(x) or isinstance(x, float) for _, x in leaves(a))]
+    floats.sort(key=lambda i: _NO_PARAMETER.fullmatch(own[i]) is not None)
+    if isinstance(returned, dict):
+        named = [i for i, n in enumerate(own) if gradient_of(n, returned) is not None]
+        held = [i for i, a in enumerate(args) if isinstance(a, dict)]
+        return tuple(named) or (held or floats)[0]
+    several = returned if isinstance(returned, tuple | list) else (returned,)
+    found: list[int] = []
+    for k, g in enumerate(several):
+        word = re.sub(r"^(d|grads?)_?|_?grads?$", "", names[k] if k < len(names) else "")
+        fits = [i for i in floats if np.shape(args[i]) == np.shape(g) and i not in found]
+        fits.sort(key=lambda i: not (word and own[i].startswith(word)))
+        if fits or floats:
+            found.append((fits or floats)[0])
+    return found[0] if not isinstance(returned, tuple | list) else tuple(found)
+
+
+def check_loss(finder: Finder, name: str, function: Callable, **options: Any) -> Report:
+    args = finder.arguments(name, function, lambda *_: None)
+    names = returned_names(function)
+    returned = function(*args)
+    place = next((k for k, r in enumerate(returned) if np.size(r) == 1 and not isinstance(r, dict)), 0)
+    own = {p.name: i for i, p in enumerate(parameters(function))}
+    held = {n: v for n, v in finder.names.items() if is_floating(v) and isinstance(v, np.ndarray) and n not in own}
+    of_file = {k: v for k, n in enumerate(names) if (v := re.sub(r"^(d|grad)_?", "", n)) in held and v != n}
+    if of_file:
+        function, args = (
+            _with_parameters(function, list(of_file.values())),
+            (*(held[v] for v in of_file.values()), *args),
+        )
+    rest = [k for k in range(len(returned)) if k != place and _is_gradient(returned[k], args)]
+    if of_file:
+        rest = [k for k in rest if k in of_file or re.match(r"d|grad", names[k])]
+    if not rest:
+        raise CheckError(f"{name} returns more than a loss and its gradient")
+    gradients = returned[rest[0]] if len(rest) == 1 else tuple(returned[k] for k in rest)
+    told = names if len(names) == len(returned) else []
+    where = _places(function, gradients, args, [told[k] for k in rest] if told else [])
+    args = tuple(np.float64(a) if type(a) is float and i in np.atleast_1d(where) else a for i, a in enumerate(args))
+
+    def both(*given: Any) -> Any:
+        values = function(*given)
+        return values[place], values[rest[0]] if len(rest) == 1 else tuple(values[k] for k in rest)
+
+    def loss(*given: Any) -> Any:
+        return function(*given)[place]
+
+    for each in (loss, both):
+        functools.update_wrapper(each, function)
+        each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
+
+
+def _is_gradient(value: Any, args: tuple) -> bool:
+    shapes = {np.shape(x) for _, x in leaves(tuple(args)) if is_floating(x) or isinstance(x, float)}
+    parts = [x for _, x in leaves(value)]
+    return bool(parts) and all((is_floating(x) or isinstance(x, float)) and np.shape(x) in shapes for x in parts)
+
+
+def returned_names(function: Callable) -> list[str]:
+    """The names in the tuple that a function returns last."""
+    tree = guessing.source_tree(function)
+    tuples = [n.value for n in ast.walk(tree or ast.Module([], [])) if isinstance(n, ast.Return)]
+    return [getattr(e, "id", "") for e in getattr(tuples[-1], "elts", ())] if tuples else []
+
+
+def _with_parameters(function: Any, names: list[str]) -> Callable:
+    """The function with these names, which it finds in its module, as its first parameters."""
+    tree: Any = guessing.source_tree(function)
+    tree.body[0].decorator_list = []
+    tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
+    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
+    module = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
+    code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
+    return types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)

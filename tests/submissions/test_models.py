@@ -1,0 +1,161 @@
+"""Losses and the gradients beside them, as functions, are found as they lie."""
+
+import pytest
+
+MODEL = """
+def initialize_parameters(n_x, n_h, n_y):
+    rng = np.random.default_rng(1)
+    return {"W1": rng.normal(size=(n_h, n_x)) * 0.01, "b1": np.zeros((n_h, 1)),
+            "W2": rng.normal(size=(n_y, n_h)) * 0.01, "b2": np.zeros((n_y, 1))}
+
+def forward_propagation(X, parameters):
+    A1 = np.tanh(parameters["W1"] @ X + parameters["b1"])
+    A2 = 1 / (1 + np.exp(-(parameters["W2"] @ A1 + parameters["b2"])))
+    return A2, {"A1": A1, "A2": A2}
+
+def compute_cost(A2, Y, parameters, lambd):
+    m = Y.shape[1]
+    fit = -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / m
+    return fit + lambd / (2 * m) * sum(np.sum(parameters[k] ** 2) for k in ("W1", "W2"))
+
+def backward_propagation(parameters, cache, X, Y, lambd):
+    m = X.shape[1]
+    dZ2 = cache["A2"] - Y
+    dZ1 = parameters["W2"].T @ dZ2 * (1 - cache["A1"] ** 2)
+    return {"dW1": dZ1 @ X.T / m + decay * parameters["W1"] / m, "db1": dZ1.sum(axis=1, keepdims=True) / m,
+            "dW2": dZ2 @ cache["A1"].T / m + lambd * parameters["W2"] / m,
+            "db2": dZ2.sum(axis=1, keepdims=True) / m}
+"""
+
+
+@pytest.mark.parametrize(("decay", "expected"), [("lambd", "right"), ("2 * lambd", "W1")])
+def test_a_whole_model_is_joined_by_the_names_of_its_parameters(checked, decay, expected):
+    assert checked(MODEL.replace("decay", decay)) == {"backward_propagation": expected}
+    without = MODEL.replace("decay", decay).partition("def forward_propagation")
+    assert checked(without[1] + without[2]) == {"backward_propagation": expected}
+
+
+def test_a_model_without_a_cost_asks_for_it(checked):
+    found = checked(MODEL.replace("compute_cost", "judge").replace("decay", "lambd"))
+    assert "no cost function is beside it" in found["backward_propagation"]
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "x")])
+def test_a_loss_that_returns_its_gradient_is_found(checked, factor, expected):
+    text = f"""
+        def softmax_loss(x, y):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            p = e / e.sum(axis=1, keepdims=True)
+            n = len(x)
+            loss = -np.log(p[np.arange(n), y]).mean()
+            dx = p.copy()
+            dx[np.arange(n), y] -= 1
+            return loss, {factor}dx / n
+    """
+    assert checked(text) == {"softmax_loss": expected}
+
+
+@pytest.mark.parametrize(("state", "expected"), [("hs[t - 1]", "right"), ("hs[t]", "Whh")])
+def test_a_loss_returns_gradients_of_arrays_that_the_file_holds(checked, state, expected):
+    text = f"""
+        rng = np.random.default_rng(0)
+        Wxh, Whh = rng.normal(size=(4, 3)), rng.normal(size=(4, 4))
+
+        def lossFun(inputs, hprev):
+            hs = {{-1: hprev}}
+            for t in range(len(inputs)):
+                hs[t] = np.tanh(Wxh[:, inputs[t]] + Whh @ hs[t - 1])
+            loss = sum((hs[t] ** 2).sum() for t in range(len(inputs)))
+            dWxh, dWhh, dh = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(hprev)
+            for t in reversed(range(len(inputs))):
+                d = (2 * hs[t] + dh) * (1 - hs[t] ** 2)
+                dWxh[:, inputs[t]] += d
+                dWhh += np.outer(d, {state})
+                dh = Whh.T @ d
+            return loss, dWxh, dWhh, hs[t]
+
+        if __name__ == "__main__":
+            lossFun([0, 2, 1], np.zeros(4))
+    """
+    assert checked(text) == {"lossFun": expected}
+
+
+LIST_OF_LAYERS = """
+def init(sizes):
+    rng = np.random.default_rng(0)
+    return [{"W": rng.normal(size=(m, n)), "b": np.ones((m, 1)), "act": "tanh"} for n, m in zip(sizes, sizes[1:])]
+
+def full_forward(X, layers):
+    A, memory = X, []
+    for layer in layers:
+        memory.append(A)
+        A = np.tanh(layer["W"] @ A + layer["b"])
+    return A, (memory, A)
+
+def get_cost(out, Y):
+    return 0.5 * np.sum((out - Y) ** 2)
+
+def full_backward(out, Y, cache, layers):
+    grads, (memory, A), dA = [], cache, out - Y
+    for layer, A_prev in zip(layers[::-1], memory[::-1]):
+        dZ = dA * (1 - A ** 2)
+        grads.insert(0, {"dW": dZ @ A_prev.T, "db": dZ.sum(axis=1, keepdims=True)})
+        A, dA = A_prev, layer["W"].T @ dZ
+    return grads
+
+if __name__ == "__main__":
+    layers = init((3, 4, 2))
+    out, cache = full_forward(np.ones((3, 5)), layers)
+    get_cost(out, np.zeros((2, 5)))
+    full_backward(out, np.zeros((2, 5)), cache, layers)
+"""
+
+
+def test_a_model_is_called_as_the_file_calls_it(checked):
+    assert checked(LIST_OF_LAYERS) == {"full_backward": "right"}
+    assert checked(LIST_OF_LAYERS.replace("@ A_prev.T", "@ A_prev.T / 5")) == {"full_backward": "0.W, 1.W"}
+
+
+DERIVATIVES = """
+def sigmoid(z): return 1 / (1 + np.exp(-z))
+def sigmoid_prime(a): return a * (1 - a)
+def softplus(z): return np.log1p(np.exp(z))
+def softplus_derivative(z): return 1 / (1 + np.exp(-z))
+def mse(y_true, y_pred): return np.mean((y_true - y_pred) ** 2)
+def mse_prime(y_true, y_pred): return 2 * (y_pred - y_true) / y_true.size
+def ridge_loss(w, X, y, lam): return 0.5 * np.mean((X @ w - y) ** 2) + lam * np.sum(w ** 2)
+def ridge_gradient(w, X, y, lam): return X.T @ (X @ w - y) / len(y) + 2 * lam * w
+def softmax(z): return np.exp(z) / np.exp(z).sum()
+def softmax_prime(z): return softmax(z) * (1 - softmax(z))
+def pull_loss(center, others):
+    # center (4,), others (7, 4)
+    s = sigmoid(others[2] @ center)
+    grad_others = np.zeros(others.shape)
+    grad_others[2] = (s - 1) * center
+    loss = -np.log(s)
+    return loss, (s - 1) * others[2], grad_others
+"""
+
+
+def test_derivatives_and_gradients_beside_their_functions(checked):
+    found = checked(DERIVATIVES)
+    part = found.pop("softmax_prime")
+    assert set(found.values()) == {"right"} and len(found) == 5 and "not elementwise" in part
+    wrong = checked(DERIVATIVES.replace("2 * (y_pred", "(y_pred").replace("a * (1 - a)", "a").replace("2 * lam", "lam"))
+    assert (wrong["sigmoid_prime"], wrong["mse_prime"], wrong["ridge_gradient"]) == ("z", "y_pred", "w")
+
+
+@pytest.mark.parametrize(("mean", "expected"), [(" / m", "right"), ("", "b")])
+def test_a_number_whose_gradient_comes_by_name_is_checked_too(checked, mean, expected):
+    text = f"""
+        def propagate(w, b, X, Y):
+            m = X.shape[1]
+            A = 1 / (1 + np.exp(-(w.T @ X + b)))
+            cost = -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
+            grads = {{"dw": X @ (A - Y).T / m, "db": np.sum(A - Y){mean}}}
+            return grads, cost
+
+        if __name__ == "__main__":
+            propagate(np.ones((2, 1)), 0.5, np.random.randn(2, 6), np.ones((1, 6)))
+    """
+    assert checked(text) == {"propagate": expected}
