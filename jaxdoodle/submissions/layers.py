@@ -139,7 +139,7 @@ _BUFFER = re.compile(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum
 
 def is_buffer(name: str, beside: dict[str, Any]) -> bool:
     """Is an array a gradient, a velocity or a statistic rather than a parameter, by its name and what is beside it?"""
-    own = beside.get(name)
+    own: Any = beside.get(name)
     others = (n for n, v in beside.items() if n != name and is_array(own) and np.shape(v) == np.shape(own))
     return _BUFFER.match(name) is not None or any(gradient_of(n, {name: 0}) is not None for n in others)
 

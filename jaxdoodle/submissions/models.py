@@ -88,9 +88,9 @@ def _arguments(finder: Finder, model: Model) -> tuple | None:
             if start is not None:
                 values = [start if guessing.is_dictionary(model.forward, p.name) else v
                           for p, v in zip(taken, values, strict=True)]  # fmt: skip
-            args = model.fitting(values)
-            if args is not None:
-                return args
+            fitted = model.fitting(values)
+            if fitted is not None:
+                return fitted
     return None
 
 
@@ -285,12 +285,13 @@ def check_derivative(finder: Finder, name: str, function: Callable, gradient: Ca
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
         return finder.check_pair(name, function, by_hand, args, (), **options)
     tries = [args, *([] if finder.recorded(function) else guessing.vectors(function))]
+    reports: list[Report] = []
     for given in tries:  # X @ w - y is another loss for matrices than for vectors
         where = _places(function, by_hand(*given), given, returned_names(gradient))
-        report = check_gradient(function, by_hand, given, argnums=where, title=name, **options)
-        if report.passed:
-            break
-    return report
+        reports.append(check_gradient(function, by_hand, given, argnums=where, title=name, **options))
+        if reports[-1].passed:
+            return reports[-1]
+    return reports[0]
 
 
 def _is_elementwise(function: Callable, args: tuple) -> bool:

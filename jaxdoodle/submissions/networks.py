@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -269,14 +270,14 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
     if best is None:
         return None
     network.cost = best[1]
-    return best[0][0] > 0 or best[0][1] > _PARALLEL
+    return best[0][0] > 0 or best[0][-1] > _PARALLEL
 
 
-def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, float]:
-    """How many gradients agree with differences in a random direction; the least agreement up to a factor."""
+def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, int, float]:
+    """How many gradients agree with differences in a random direction, which is the last; agreement up to a factor."""
     rng, x, y = np.random.default_rng(0), network.x, network.y
-    right, slopes = 0, []
-    for name, g in gradients.items():
+    right, last, slopes = 0, 0, []
+    for k, (name, g) in enumerate(gradients.items()):
         if not is_floating(g) or not np.any(g):
             continue
         own = []
@@ -288,29 +289,38 @@ def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, float]:
                 return float(np.squeeze(network.value(held, x, y)))
 
             own.append(((at(_STEP) - at(-_STEP)) / (2 * _STEP), float(np.vdot(g, d))))
-        right += all(abs(a - b) <= _NEAR * max(abs(a), abs(b)) for a, b in own)
+        if all(abs(a - b) <= _NEAR * max(abs(a), abs(b)) for a, b in own):
+            right, last = right + 1, k
         slopes += own
     a, b = np.array(slopes).T
-    return right, float(abs(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
+    return right, last, float(abs(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
 def _costs(finder: Finder, thing: Any) -> Iterator[Callable[[Any, Any], Any]]:
-    cost = getattr(thing, "cost", None)
-    if callable(getattr(cost, "fn", None)):
-        yield cost.fn
+    fn = getattr(getattr(thing, "cost", None), "fn", None)
+    if fn is not None:
+        yield fn
     for name, function in finder.functions.items():
         if LOSS.search(name) and len(required(function)) == 2 and not re.search("grad|back|deriv|prime", name):
             first = kind_of(required(function)[0]) == "y"
-            yield (lambda a, y, f=function: f(y, a)) if first else function
-    bases: tuple[Callable, ...] = (
-        lambda a, y: 0.5 * (a - y) ** 2,
-        lambda a, y: -(y * np.log(a) + (1 - y) * np.log(1 - a)),
-        lambda a, y: (a - y) ** 2,
-        lambda a, y: -(y * np.log(a)),
-        lambda a, y: -np.log(a[np.arange(len(y)), y]),
-    )
-    for base in bases:
-        yield lambda a, y, base=base: base(a, y).sum()
-        yield lambda a, y, base=base: base(a, y).sum() / a.shape[0]
-        yield lambda a, y, base=base: base(a, y).sum() / a.shape[-1]
-        yield lambda a, y, base=base: base(a, y).mean()
+            yield partial(_other_way, function) if first else function
+    yield from (partial(_total, base, whole) for base, whole in product(_BASES, _WHOLES))
+
+
+def _other_way(function: Callable, a: Any, y: Any) -> Any:
+    return function(y, a)
+
+
+def _total(base: Callable, whole: Callable, a: Any, y: Any) -> Any:
+    return base(a, y).sum() / whole(a)
+
+
+_BASES: tuple[Callable[[Any, Any], Any], ...] = (
+    lambda a, y: 0.5 * (a - y) ** 2,
+    lambda a, y: -(y * np.log(a) + (1 - y) * np.log(1 - a)),
+    lambda a, y: (a - y) ** 2,
+    lambda a, y: -(y * np.log(a)),
+    lambda a, y: -np.log(a[np.arange(len(y)), y]),
+)
+#: What the sum is divided by.
+_WHOLES: tuple[Callable[[Any], Any], ...] = (lambda a: 1, len, lambda a: a.shape[-1], np.size)

@@ -128,7 +128,7 @@ class MLP:
     [
         (XOR, "* self.a1 * (1 - self.a1)", "* self.a1", "w1"),
         (REGRESSION, "X.T @ p, p.sum(axis=0)", "X.T @ p, p.mean(axis=0)", "b"),
-        (STEPS, "self.acts[k + 1] ** 2", "self.acts[k + 1]", "0, 1, 2"),
+        (STEPS, "delta @ self.weights[k].T", "2 * delta @ self.weights[k].T", "0, 1"),
     ],
 )
 def test_networks_that_hold_their_data_have_a_loss_or_step_by_themselves(checked, text, line, mended, wrong):
