@@ -103,6 +103,7 @@ def train_model(
     teacher: Sequence[Model] = (),
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
+    result: TrainResult | None = None,
 ) -> Run:
     """Train, score every set once in evaluation mode, and write ``out_dir/model.npz``.
 
@@ -122,6 +123,7 @@ def train_model(
       teacher: Models whose answers are learnt; see ``fit``.
       callbacks: Each is called after every epoch; see ``fit``.
       checkpoints: Where to keep checkpoints, and go on from; see ``fit``.
+      result: What training with these arguments gave, of several seeds at once; ``None``: it is trained.
 
     Returns:
       The run and its record. The record is not written.
@@ -142,7 +144,9 @@ def train_model(
     recorded = config_to_json(choose(config, splits.train, loss))
     after: dict[str, Any] = {"callbacks": callbacks, "checkpoints": checkpoints}
     on_disk, splits = splits, splits.in_memory()
-    result = fit(spec, on_disk.train, splits.validation, config, **given, outliers=outliers, teacher=teacher, **after)
+    if result is None:
+        more = {**given, **after, "outliers": outliers, "teacher": teacher}
+        result = fit(spec, on_disk.train, splits.validation, config, **more)
     if not is_first():
         raise NotFirst
     data = describe_data(on_disk)

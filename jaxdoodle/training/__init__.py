@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = exports(
     fit_state="Epoch FitState",
     loop="DivergedError fit",
     result="TrainResult",
+    seeds="fit_seeds",
     **{"steps.augmentation": "Augment", "steps.state": "TrainState"},
 )

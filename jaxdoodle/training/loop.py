@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -19,29 +18,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdoodle.core.errors import FailedError, InputError
+from jaxdoodle.core.errors import FailedError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.inference.model import Model
-from jaxdoodle.inference.network import products_per_image
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.batches import DataLoader, prefetch
 from jaxdoodle.training.checkpoints import Checkpoints, describe
-from jaxdoodle.training.config import LEARNING_RATE, TrainConfig, refuse_both
+from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.evaluation import evaluate
 from jaxdoodle.training.fit_state import Epoch, FitState
-from jaxdoodle.training.hardware.layout import Layout, choose_layout, place
+from jaxdoodle.training.hardware.layout import Layout, place
 from jaxdoodle.training.hardware.settings import pinned
-from jaxdoodle.training.losses import LossGiven, as_loss, class_weights
-from jaxdoodle.training.plan import Plan, choose, make_plan
+from jaxdoodle.training.losses import LossGiven
+from jaxdoodle.training.plan import Plan
 from jaxdoodle.training.result import TrainResult
-from jaxdoodle.training.steps.epoch import compile_epoch
-from jaxdoodle.training.steps.optimizers import Optimizer, Schedule, make_optimizer
-from jaxdoodle.training.steps.outliers import collect, join
+from jaxdoodle.training.setup import set_up
+from jaxdoodle.training.steps.epoch import compile_epoch, place_arguments
+from jaxdoodle.training.steps.optimizers import Optimizer, Schedule
 from jaxdoodle.training.steps.state import Constants, TrainState, init_state
-from jaxdoodle.training.steps.step import make_step
-from jaxdoodle.training.teacher import answers, parameters, refuse_unfit
 
 __all__ = ["Callback", "DivergedError", "fit"]
 
@@ -102,30 +97,14 @@ def fit(
       DivergedError: A loss or a weight is not finite.
       Interrupted: As told by ``checkpoints``, before the first epoch was complete.
     """
-    _refuse_mismatch(spec, train, validation, config)
-    refuse_both(config, optimizer=optimizer, schedule=schedule, loss=loss)
-    config = choose(config, train, loss)
-    config = replace(config, loss=as_loss(config.loss if loss is None else loss, config.gradients))
-    plan, weights = make_plan(config, train, products_per_image(spec)), class_weights(config.class_weights, train)
-    length = {"steps": plan.steps, "steps_per_epoch": plan.steps_per_epoch}
-    optimizer = optimizer or make_optimizer(config, **length, schedule=schedule)
-    on_disk = isinstance(train.images, Bitmaps)
-    layout = choose_layout(spec, plan.batch_size, config.devices, on_disk=on_disk, freeze=config.freeze)
-    _refuse_outliers(outliers, spec, config)
-    refuse_unfit(teacher, train)
-    constants = Constants(
-        collect(train, config.seed, outliers) if config.outliers else None, parameters(teacher) if teacher else None
-    )
-    step = make_step(
-        spec,
-        optimizer,
-        config,
-        divisor=train.preprocessing.divisor,
-        weights=weights,
-        join=join(train, config.outliers) if config.outliers else None,
-        teach=answers(teacher, config.teacher_temperature) if teacher else None,
-        layout=layout,
-    )
+    given: dict[str, Any] = {
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "loss": loss,
+        "outliers": outliers,
+        "teacher": teacher,
+    }
+    config, plan, optimizer, layout, step, constants = set_up(spec, train, validation, config, **given)
     run = FitState(init_state(spec, optimizer, config, params))
     if checkpoints:
         run = checkpoints.restore(run, describe(spec, config, plan, train, validation, constants))
@@ -149,7 +128,7 @@ def fit(
                 )
                 losses, correct = map(np.asarray, scores)  # waits for the device
                 run.end_chunk(losses, correct, size, plan.batch_size, time.perf_counter() - started)
-                _refuse_divergence(run, len(losses), plan, config.learning_rate or LEARNING_RATE)
+                refuse_divergence(run, len(losses), plan, config.learning_rate or LEARNING_RATE)
                 after_chunk(run)
             validated = evaluate(spec, run.params, validation, config.loss) if validation else None
             metrics = run.end_epoch(validated, config.keep)
@@ -174,45 +153,13 @@ def _compile(
     first = next(chunks, None)
     if first is None:
         return {}, run.state, chunks
-    compiled, arguments = {}, (run.state, *first[:2])
-    for size in dict.fromkeys(size for epoch in (run.epoch, plan.epochs - 1) for size in plan.sizes(epoch)):
-        compiled[size], arguments = compile_epoch(step, plan.batch_size, size, arguments, layout, constants)
+    arguments = place_arguments((run.state, *first[:2], constants), layout)
+    sizes = plan.all_sizes(run.epoch)
+    compiled = {size: compile_epoch(step, plan.batch_size, size, arguments, layout) for size in sizes}
     return compiled, arguments[0], chain([first], chunks)
 
 
-def _refuse_mismatch(spec: ModelSpec, train: Dataset, validation: Dataset | None, config: TrainConfig) -> None:
-    """Raise ``InputError`` where the network takes other images or gives other classes than there are."""
-    if not len(train):
-        raise InputError(f"{train.name}: there is no drawing to train on.")
-    if spec.input_shape != train.images.shape[1:]:
-        raise InputError(f"{train.name}: images are {train.images.shape[1:]}; the network takes {spec.input_shape}.")
-    if spec.output_shape != (len(train.classes),):
-        raise InputError(
-            f"{train.name}: has {len(train.classes)} classes; the network gives outputs of shape {spec.output_shape}."
-        )
-    if spec.classes not in ((), train.classes):
-        raise InputError(f"{train.name}: classes are {train.classes}; those of the network are {spec.classes}.")
-    if validation and validation.preprocessing.divisor != train.preprocessing.divisor:
-        found = f"{validation.preprocessing.divisor:g} in validation and {train.preprocessing.divisor:g} in training"
-        raise InputError(f"{train.name}: the divisor of pixels is {found}; expected one.")
-    if config.patience and not validation:
-        raise InputError("patience counts epochs without a better one on validation; there is no validation drawing.")
-    if config.freeze and not any(spec.param_shapes[config.freeze :]):
-        raise InputError(f"freeze is {config.freeze} of {len(spec.layers)} layers: no parameter is left to train.")
-
-
-def _refuse_outliers(outliers: NDArray[np.uint8] | None, spec: ModelSpec, config: TrainConfig) -> None:
-    """Raise ``InputError`` where outliers are given that are no such images, or that the config does not show."""
-    if outliers is None:
-        return
-    if outliers.dtype != np.uint8 or outliers.shape[1:] != spec.input_shape:
-        expected = f"uint8 (m, {', '.join(map(str, spec.input_shape))})"
-        raise InputError(f"outliers are {outliers.dtype} {outliers.shape}; expected {expected}.")
-    if not config.outliers:
-        raise InputError("outliers are given, and the config shows none; give its outliers, too, as 0.5.")
-
-
-def _refuse_divergence(run: FitState, new: int, plan: Plan, learning_rate: float) -> None:
+def refuse_divergence(run: FitState, new: int, plan: Plan, learning_rate: float) -> None:
     """Raise ``DivergedError`` where one of the ``new`` last losses, or a weight, is NaN or infinite."""
     losses = run.step_losses
     broken = [index for index in range(len(losses) - new, len(losses)) if not math.isfinite(losses[index])]

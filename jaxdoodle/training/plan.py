@@ -67,6 +67,10 @@ class Plan:
             left -= self._steps_of(size)
         return [size for size in found if size > 0]
 
+    def all_sizes(self, epoch: int = 0) -> list[int]:
+        """Each number of images used of a chunk from this epoch on."""
+        return list(dict.fromkeys(size for one in (epoch, self.epochs - 1) for size in self.sizes(one)))
+
     def places(self, epoch: int = 0, chunk: int = 0) -> Iterator[tuple[int, int]]:
         """The epoch and the number of each chunk from here to the end, both counted from 0."""
         for number in range(epoch, self.epochs):

@@ -18,7 +18,7 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec
 from jaxdoodle.nn.architectures import mlp
-from jaxdoodle.training import Augment, Checkpoints, Interrupted, batches, checkpoints, loop
+from jaxdoodle.training import Augment, Checkpoints, Interrupted, batches, checkpoints, loop, setup
 from jaxdoodle.training.plan import choose
 from jaxdoodle.training.steps import outliers
 from tests.fixtures.bars import CLASSES, CNN, CONFIG, SPEC, TRAIN, VALIDATION
@@ -171,8 +171,8 @@ def damages(folder):
 
 
 def test_a_damaged_checkpoint_is_refused_in_one_line_or_does_no_harm(stopped, tmp_path, refusal):
-    state = loop.FitState(loop.init_state(SPEC, loop.make_optimizer(SHORT, steps=20, steps_per_epoch=10), SHORT))
-    plan = loop.make_plan(SHORT, TRAIN, 1)
+    state = loop.FitState(loop.init_state(SPEC, setup.make_optimizer(SHORT, steps=20, steps_per_epoch=10), SHORT))
+    plan = setup.make_plan(SHORT, TRAIN, 1)
     run_of = checkpoints.describe(SPEC, choose(SHORT, TRAIN), plan, TRAIN, VALIDATION)
     whole, refused = Checkpoints(stopped).restore(state, run_of), 0
     for number, (path, damaged) in enumerate(damages(stopped)):

@@ -16,7 +16,7 @@ from jaxdoodle.nn import BatchNorm, Dense, Dropout, Flatten, ModelSpec, backprop
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.nn.losses import MeanSquaredError, SoftmaxCrossEntropy
 from jaxdoodle.nn.penalties import L2
-from jaxdoodle.training import TrainConfig, batches, loop
+from jaxdoodle.training import TrainConfig, batches, loop, setup
 from jaxdoodle.training.evaluation import evaluate, predict, score
 from jaxdoodle.training.loop import DivergedError
 from jaxdoodle.training.steps import state
@@ -329,9 +329,9 @@ def test_running_statistics_are_those_of_the_set_whatever_is_left_over_in_the_la
 
 
 def test_the_schedule_lasts_as_long_as_the_training(monkeypatch):
-    seen, make = [], loop.make_optimizer
+    seen, make = [], setup.make_optimizer
     monkeypatch.setattr(
-        loop, "make_optimizer", lambda config, schedule, **steps: seen.append(steps) or make(config, **steps)
+        setup, "make_optimizer", lambda config, schedule, **steps: seen.append(steps) or make(config, **steps)
     )
     result = fit(batch_size=128)
     assert seen == [{"steps": 12, "steps_per_epoch": 3}] and len(result.step_losses) == 3 * CONFIG.epochs

@@ -19,9 +19,9 @@ def jaxdoodle(
 
     from jaxdoodle.training import TrainConfig, evaluation
     from jaxdoodle.training.hardware.layout import choose_layout
-    from jaxdoodle.training.steps.epoch import compile_epoch
+    from jaxdoodle.training.steps.epoch import compile_epoch, place_arguments
     from jaxdoodle.training.steps.optimizers import make_optimizer
-    from jaxdoodle.training.steps.state import init_state
+    from jaxdoodle.training.steps.state import Constants, init_state
     from jaxdoodle.training.steps.step import make_step
 
     chosen = TrainConfig(
@@ -36,8 +36,8 @@ def jaxdoodle(
     optimizer = make_optimizer(chosen, steps=1, steps_per_epoch=1)
     layout = choose_layout(workload.spec, workload.batch_size, devices)
     step = make_step(workload.spec, optimizer, chosen, divisor=255.0, layout=layout)
-    start = init_state(workload.spec, optimizer, chosen), images, labels
-    run, (state, *data) = compile_epoch(step, workload.batch_size, len(images), start, layout)
+    start = place_arguments((init_state(workload.spec, optimizer, chosen), images, labels, Constants()), layout)
+    run, (state, *data, _) = compile_epoch(step, workload.batch_size, len(images), start, layout), start
     rng = np.random.default_rng(seed)
 
     def epoch():

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
@@ -26,7 +25,8 @@ from jaxdoodle.nn import Dense, Flatten, ModelSpec, ReLU, layer
 from jaxdoodle.training import TrainConfig
 from jaxdoodle.training.hardware.devices import use_cpu_devices
 from jaxdoodle.training.hardware.layout import MODEL, Layout, choose_layout
-from jaxdoodle.training.steps.epoch import compile_epoch, make_epoch
+from jaxdoodle.training.seeds import at_once, stack
+from jaxdoodle.training.steps.epoch import compile_epoch, make_epoch, place_arguments
 from jaxdoodle.training.steps.optimizers import make_optimizer
 from jaxdoodle.training.steps.state import Constants, TrainState, init_state
 from jaxdoodle.training.steps.step import make_step
@@ -60,7 +60,8 @@ def start(seed: int = 0) -> TrainState:
 def by_layout(layout: Layout, images: Any, labels: Any) -> Run:
     """As ``fit`` does it."""
     step = make_step(SPEC, OPTIMIZER, CONFIG, divisor=255.0, layout=layout)
-    compiled, (state, *data) = compile_epoch(step, BATCH_SIZE, IMAGES, (start(), images, labels), layout)
+    state, *data, constants = place_arguments((start(), images, labels, Constants()), layout)
+    compiled = compile_epoch(step, BATCH_SIZE, IMAGES, (state, *data, constants), layout)
 
     def run(order: np.ndarray) -> Any:
         nonlocal state
@@ -101,16 +102,15 @@ def in_turn(images: Any, labels: Any) -> Run:
     return lambda order: [run(order) for run in runs]
 
 
-def at_once(images: Any, labels: Any) -> Run:
+def all_at_once(images: Any, labels: Any) -> Run:
     """Seeds, in one vmapped program."""
     step = make_step(SPEC, OPTIMIZER, CONFIG, divisor=255.0)
-    epoch = jax.jit(jax.vmap(make_epoch(step, BATCH_SIZE), in_axes=(0, None, None, 0, None)), donate_argnums=0)
-    states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start(seed) for seed in range(SEEDS)))
-    data = jax.device_put((images, labels))
+    states, data = stack([start(seed) for seed in range(SEEDS)]), jax.device_put((images, labels))
+    epoch = at_once(step, BATCH_SIZE)
 
     def run(order: np.ndarray) -> Any:
         nonlocal states
-        states, scores = epoch(states, *data, jnp.stack([order] * SEEDS), Constants())
+        states, scores = epoch(states, *data, np.stack([order] * SEEDS), Constants())
         return scores
 
     return run
@@ -123,7 +123,7 @@ WAYS: dict[str, tuple[int, int, Callable[[Any, Any], Run]]] = {
     "two devices, units": (2, 1, lambda *data: by_layout(choose_layout(SPEC, BATCH_SIZE, 2), *data)),
     "two devices, units by shard_map": (2, 1, by_shard_map),
     "seeds in turn": (1, SEEDS, in_turn),
-    "seeds at once": (1, SEEDS, at_once),
+    "seeds at once": (1, SEEDS, all_at_once),
 }
 
 

@@ -6,7 +6,6 @@ import argparse
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from jaxdoodle.cli.options import (
     Parser,
@@ -17,13 +16,11 @@ from jaxdoodle.cli.options import (
     count,
     counts,
     names,
-    reading_of,
 )
 from jaxdoodle.cli.train import hardware as hardware_options
-from jaxdoodle.cli.train import network, outcome, repeat, run_folder, seeds
+from jaxdoodle.cli.train import network, one_run, repeat, run_folder, seeds
 from jaxdoodle.cli.train.effects import refuse_idle
-from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.core.record import Record, to_json
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, losses, penalties
 from jaxdoodle.training.config import DataConfig, OptimizerConfig, RegularizationConfig, TrainConfig
@@ -43,6 +40,8 @@ def add_arguments(parser: Parser) -> None:
     add_config(data, DataConfig)
     text = "Train from so many seeds, --seed and the next ones, and record mean, spread and interval (default 1)."
     data.add_argument("--seeds", type=count, default=1, metavar="N", help=text)
+    text = "Train them in one program (default: on a GPU or TPU, where that is possible), or in turn."
+    data.add_argument("--seeds-at-once", action=argparse.BooleanOptionalAction, help=text)
     option = model.add_argument
     option("--model", default="cnn", help="Name (mlp, cnn, sketch-cnn), or a spec as JSON file (default cnn).")
     option("--hidden", type=counts, default=(128,), metavar="N,N", help="Units of mlp's hidden layers (default 128).")
@@ -98,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         if options.seeds > 1:
             code = _train_seeds(options, config, first)
         else:
-            code, _ = _train(options, config, first)
+            code, _ = one_run.train(options, config, first)
         if code and (options.cluster or options.coordinator):
             raise SystemExit(code)  # the other processes need not wait
         return code
@@ -111,7 +110,7 @@ def _train_seeds(options: argparse.Namespace, config: TrainConfig, first: bool) 
         raise InputError("--resume goes on with one seed; its folder is RUN/seed-N.")
     wanted = options.out or Path("runs") / f"{Path(options.dataset).name}-{Path(options.model).stem}-seeds"
     out_dir = run_folder.claim(wanted, overwrite=options.overwrite) if first else wanted
-    code, records = seeds.train_each(options, config, out_dir, lambda own, config: _train(own, config, first))
+    code, records = seeds.train_each(options, config, out_dir, first)
     if code or not records:
         return code
     found = seeds.summarize(records)
@@ -124,89 +123,6 @@ def _train_seeds(options: argparse.Namespace, config: TrainConfig, first: bool) 
         if not options.quiet:
             print(f"{name:10} {100 * one['mean']:.2f} % is the mean of {len(records)} seeds; {text}")
     return 0
-
-
-def _train(options: argparse.Namespace, config: TrainConfig, first: bool) -> tuple[int, Record | None]:
-    """Train; the ``first`` of several processes, or the only one, shows and writes what comes of it.
-
-    Returns:
-      The exit code, and the record of a run that was not interrupted.
-    """
-    from jaxdoodle.cli.progress import Progress
-    from jaxdoodle.data import load_dataset
-    from jaxdoodle.data.catalog import load_other_classes
-    from jaxdoodle.run import bytes_of_run, config_to_json, describe_data, train_model
-    from jaxdoodle.training import Checkpoints
-    from jaxdoodle.training.callbacks import MetricsFiles, TensorBoard
-    from jaxdoodle.training.plan import choose, make_plan, summarize
-
-    chosen = {name: getattr(options, name) for name in ("classes", "per_class", "validation", "seed")}
-    chosen |= reading_of(options) | {"preprocessing": options.preprocessing}
-    splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
-    source = repeat.source_of(options)
-    before = repeat.read_record(source)
-    spec = network.recorded(before, options) or network.named(options, splits.classes, splits.preprocessing.image_shape)
-    params, taken = network.start(options, spec, splits)
-    title = f"{splits.name}, {Path(options.model).stem}"
-    drawings, settings = describe_data(splits) if first else {}, config_to_json(choose(config, splits.train))
-    loading = {"root": options.data_dir, **chosen}
-    others = load_other_classes(options.dataset, splits, **loading) if settings["outliers"] else None
-    if first and source and before and repeat.is_exact(options):
-        same = {"devices": before.config.get("devices")} if options.resume is not None else {}  # they may change
-        repeat.refuse_difference(source, before, settings | same, drawings)
-    quiet = options.quiet or not first
-    show = (lambda *line: None) if quiet else print
-    command, given = options.command, repeat.options_of(options)
-    if before and options.resume is not None:
-        out_dir, command = run_folder.unfinished(options.resume), before.command
-    else:
-        wanted = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
-        out_dir = run_folder.claim(wanted, overwrite=options.overwrite) if first else wanted
-        if out_dir != wanted:
-            show(f"{wanted} holds a run; this one goes to {out_dir}")
-    checkpoints = Checkpoints(out_dir / run_folder.CHECKPOINTS, interval=options.checkpoint_interval)
-
-    if not quiet:
-        show(splits.summary)  # counts duplicates, which takes a while
-    show(spec.summary())
-    show(summarize(config, splits.train) + taken)
-    if others is not None:
-        show(f"outliers: {len(others):,} drawings of other classes of {splits.name} are among them")
-    logs: list[Any] = [MetricsFiles(out_dir)] if first else []
-    if first and options.log == "tensorboard":
-        logs.append(TensorBoard(out_dir / "tensorboard"))
-    try:
-        if first:
-            run_folder.reserve(out_dir, bytes_of_run(spec))
-            begun = Record(title, command, settings, drawings, options=given, extra={"spec": to_json(spec.to_dict())})
-            begun.write(out_dir / run_folder.BEGUN)
-        with Progress(title, make_plan(config, splits.train).epochs, len(splits.train), quiet=quiet) as progress:
-            run = train_model(
-                spec,
-                splits,
-                config,
-                out_dir,
-                title=title,
-                command=command,
-                options=given,
-                params=params,
-                outliers=others,
-                teacher=network.teacher(options),
-                callbacks=[progress, *logs],
-                checkpoints=checkpoints,
-            )
-    except (FailedError, InputError):  # it would fail again
-        if first and options.resume is None:
-            run_folder.forget(out_dir)
-        raise
-    except KeyboardInterrupt:
-        return outcome.say_how_to_go_on(out_dir, checkpoints.caught), None
-
-    outcome.tell(run, out_dir, title, show, quiet=options.quiet)
-    if run.result.interrupted:
-        return outcome.say_how_to_go_on(out_dir, checkpoints.caught), None
-    run_folder.forget(out_dir)
-    return 0, run.record
 
 
 def _class_weights(text: str) -> str | tuple[float, ...]:

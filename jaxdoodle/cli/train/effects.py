@@ -20,6 +20,7 @@ EFFECTS: tuple[tuple[tuple[str, ...], Callable[[argparse.Namespace], bool], str]
     (("freeze",), lambda given: bool(given.init), "--init MODEL"),
     (("teacher_weight", "teacher_temperature"), lambda given: bool(given.teacher), "--teacher MODEL"),
     (("patience",), lambda given: given.validation > 0, "--validation above 0"),
+    (("seeds_at_once",), lambda given: given.seeds > 1, "--seeds 2 or more"),
     (("matmul_precision",), lambda given: given.device != "cpu", "--device gpu or tpu"),
 )
 

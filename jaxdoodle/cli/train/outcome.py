@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["say_how_to_go_on", "tell"]
 
 
-def tell(run: Run, out_dir: Path, title: str, show: Callable[[str], None], *, quiet: bool) -> None:
+def tell(run: Run, out_dir: Path, title: str, *, quiet: bool) -> None:
     """Show the scores of a run, and write its record and figures: what fails of them is a warning."""
+    show: Callable[[str], None] = (lambda line: None) if quiet else print
     result = run.result
     kept = f"kept epoch {result.best_epoch} of {len(result.history)}" + ", interrupted" * result.interrupted
     kept += ", stopped early" * result.stopped

@@ -15,7 +15,7 @@ from jaxdoodle.training.hardware.layout import Layout, place
 from jaxdoodle.training.steps.state import Constants, TrainState
 from jaxdoodle.training.steps.step import Step
 
-__all__ = ["compile_epoch", "make_epoch"]
+__all__ = ["compile_epoch", "make_epoch", "place_arguments"]
 
 #: ``epoch(state, images, labels, order, constants) -> (state, (losses, correct))``, one of each per step.
 EpochFunction = Callable[[TrainState, Array, Array, Any, Constants], tuple[TrainState, tuple[Array, Array]]]
@@ -51,35 +51,38 @@ def make_epoch(step: Step, batch_size: int) -> EpochFunction:
     return epoch
 
 
+def place_arguments(
+    arguments: tuple[TrainState, Any, Any, Constants], layout: Layout
+) -> tuple[TrainState, Array, Array, Constants]:
+    """What an epoch takes besides the order, on the devices.
+
+    Args:
+      arguments: The state, the images (uint8) and their labels (int32), and what the step reads besides.
+      layout: What devices share of a step.
+    """
+    state, images, labels, constants = arguments
+    images, labels = place((images, labels), layout.images)
+    return place(state, layout.state(state)), images, labels, place(constants, layout.whole)
+
+
 def compile_epoch(
-    step: Step,
-    batch_size: int,
-    count: int,
-    arguments: tuple[TrainState, Any, Any],
-    layout: Layout,
-    constants: Constants = Constants(),  # noqa: B008 - immutable
-) -> tuple[Callable[..., Any], tuple[TrainState, Array, Array]]:
+    step: Step, batch_size: int, count: int, arguments: tuple[TrainState, Array, Array, Constants], layout: Layout
+) -> Callable[..., Any]:
     """An epoch of ``count`` images as one compiled call, which donates its state.
 
     Args:
       step: As ``make_step`` gives it.
       batch_size: Number of images of a step, on all devices together.
       count: Number of images of an epoch.
-      arguments: The state, the images (uint8) and their labels (int32), of which ``order`` chooses.
+      arguments: As ``place_arguments`` gives them.
       layout: What devices share of a step.
-      constants: What the step reads besides.
 
     Returns:
-      The compiled ``epoch(state, images, labels, order)``, and ``arguments`` on the devices.
+      The compiled ``epoch(state, images, labels, order)``.
     """
     epoch = layout.run(make_epoch(step, batch_size // layout.batch_shares))
-    state, images, labels = arguments
-    shardings = layout.state(state)
-    arguments = place(state, shardings), *place((images, labels), layout.images)
+    *read, constants = arguments
     order = jax.ShapeDtypeStruct((count,), np.int32, sharding=layout.order)
-    constants = place(constants, layout.whole)
-    lowered = jax.jit(epoch, donate_argnums=0, out_shardings=(shardings, layout.whole)).lower(
-        *arguments, order, constants
-    )
-    compiled = lowered.compile()
-    return lambda *arguments: compiled(*arguments, constants), arguments
+    whole = layout.state(arguments[0]), layout.whole
+    compiled = jax.jit(epoch, donate_argnums=0, out_shardings=whole).lower(*read, order, constants).compile()
+    return lambda *given: compiled(*given, constants)

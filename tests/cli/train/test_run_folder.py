@@ -8,7 +8,7 @@ import pytest
 from jaxdoodle.cli import main
 from jaxdoodle.cli.train import run_folder
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.training import loop
+from jaxdoodle.training import setup
 
 WORDS = "train --dataset doodles --classes clock,hexagon --per-class 40 --model mlp --hidden 4 --epochs 1 --quiet"
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("as_users_run")
 @pytest.fixture
 def untrained(monkeypatch):
     """Training is a failure."""
-    monkeypatch.setattr(loop, "make_step", lambda *given, **named: pytest.fail("a step was made"))
+    monkeypatch.setattr(setup, "make_step", lambda *given, **named: pytest.fail("a step was made"))
 
 
 def test_a_run_takes_the_first_folder_that_holds_none(tmp_path):

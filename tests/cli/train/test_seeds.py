@@ -7,6 +7,7 @@ from scipy import stats
 from jaxdoodle.cli import main
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference import model_file
+from jaxdoodle.training import seeds
 from tests.fixtures.jax_modes import users_jax
 
 TRAIN = ["train", "--dataset", "doodles", "--model", "mlp", "--hidden", "4", "--per-class", "20", "--epochs", "1"]
@@ -41,3 +42,55 @@ def test_one_record_holds_all_seeds_with_mean_spread_and_interval(folder):
     if found["deviation"]:
         expected = stats.t.interval(0.95, 1, loc=np.mean(values), scale=stats.sem(values))
         assert found["interval"] == pytest.approx(expected)
+
+
+MINI = (
+    "train --dataset mnist-mini --model mlp --hidden 4 --per-class 12 --epochs 2 --outliers 0 --seed 3 --quiet".split()
+)
+
+
+def test_seeds_at_once_leave_what_each_leaves_alone_but_for_rounding(tmp_path):
+    words = ["--seed", "3", "--seeds", "2", "--seeds-at-once", "--log", "tensorboard"]
+    with users_jax():
+        assert main([*MINI, *words, "--out", str(tmp_path / "both")]) == 0
+        assert main([*MINI, "--seed", "4", "--log", "tensorboard", "--out", str(tmp_path / "alone")]) == 0
+    names, expected = ({path.name for path in (tmp_path / one).iterdir()} for one in ("both/seed-4", "alone"))
+    assert names == expected and "checkpoints" not in names and "tensorboard" in names
+    found, alone = (Record.read(tmp_path / name / "record.json") for name in ("both/seed-4", "alone"))
+    assert found.config == alone.config and found.data == alone.data and found.options == alone.options
+    for one, other in zip(found.epochs, alone.epochs, strict=True):
+        assert one["training"] == pytest.approx(other["training"], rel=1e-4)
+        assert one["validation"] == pytest.approx(other["validation"], rel=1e-4)
+    lines = [len((tmp_path / "both" / f"seed-{seed}" / "metrics.jsonl").read_text().splitlines()) for seed in (3, 4)]
+    assert lines == [2, 2]
+    whole = Record.read(tmp_path / "both" / "record.json")
+    assert [run.config["seed"] for run in whole.runs] == [3, 4] and "test" in whole.extra["seeds"]
+
+
+def test_seeds_are_at_once_where_that_is_faster_and_possible(tmp_path, monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(seeds, "fit_seeds", lambda *given, **named: made.append(given[4]) or 1 / 0)
+    words = [*MINI, "--seed", "3", "--seeds", "2", "--out", str(tmp_path / "run")]
+    with users_jax():
+        for more, backend in ((["--no-seeds-at-once"], "gpu"), ([], "cpu"), ([], "gpu"), (["--seeds-at-once"], "cpu")):
+            with monkeypatch.context() as patch:
+                patch.setattr("jax.default_backend", lambda: backend)  # noqa: B023 - called in this turn
+                patch.setattr("jaxdoodle.cli.train.one_run.train", lambda *given: (1, None))
+                if backend == "gpu" and not more or "--seeds-at-once" in more:
+                    pytest.raises(ZeroDivisionError, main, [*words, *more])
+                else:
+                    assert main([*words, *more]) == 1
+    assert made == [[3, 4], [3, 4]]
+
+
+def test_what_cannot_be_trained_at_once_is_said(tmp_path, monkeypatch, capsys):
+    words = [*TRAIN, "--seeds", "2", "--quiet", "--out", str(tmp_path / "run")]
+    monkeypatch.setattr("jaxdoodle.cli.train.one_run.train", lambda *given: (1, None))
+    with users_jax():
+        assert main([*words, "--seeds-at-once"]) == 2
+        why = "the drawings of doodles differ from seed to seed"
+        assert capsys.readouterr().err == f"jaxdoodle: --seeds-at-once: {why}.\n"
+        assert not list(tmp_path.iterdir()), "nothing is left"
+        monkeypatch.setattr(seeds, "FASTER", ("cpu",))
+        assert main(words) == 1
+    assert capsys.readouterr().err == f"jaxdoodle: the seeds are trained in turn: {why}\n"

@@ -17,12 +17,12 @@ import numpy as np
 from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ModelSpec, ReLU
 from jaxdoodle.training.hardware import devices as parallel
-from jaxdoodle.training import TrainConfig, loop
+from jaxdoodle.training import TrainConfig, loop, setup
 from jaxdoodle.training.steps import outliers
 
 parallel.use_cpu_devices(2)
 outliers.OVER = outliers.HALVES = 0.0
-loop.collect = lambda train, *given: np.full((4, 28, 28, 1), 200, np.uint8)  # turned, they are what they were
+setup.collect = lambda train, *given: np.full((4, 28, 28, 1), 200, np.uint8)  # turned, they are what they were
 spec = ModelSpec((Conv2D(3, 3), ReLU(), MaxPool2D(), Flatten(), Dense(32), ReLU(), Dense(4)), (28, 28, 1))
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (25, 28, 28, 1), dtype=np.uint8)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.training.hardware.layout import Layout
-from jaxdoodle.training.steps.epoch import compile_epoch, make_epoch
+from jaxdoodle.training.steps.epoch import compile_epoch, make_epoch, place_arguments
 from jaxdoodle.training.steps.state import Constants
 
 
@@ -25,8 +25,9 @@ def test_every_image_is_taken_once_in_the_order_given(size, batches):
 
 
 def test_a_compiled_epoch_is_the_same_epoch():
-    arguments = jnp.zeros(12, jnp.int32), jnp.zeros((12, 2)), jnp.arange(12, dtype=jnp.int32)
-    run, placed = compile_epoch(step, 4, 10, arguments, Layout())
+    arguments = jnp.zeros(12, jnp.int32), jnp.zeros((12, 2)), jnp.arange(12, dtype=jnp.int32), Constants()
+    *placed, constants = place_arguments(arguments, Layout())
+    run = compile_epoch(step, 4, 10, (*placed, constants), Layout())
     state, (sizes, _) = run(*placed, np.arange(10, dtype=np.int32))
     assert state.tolist() == [1] * 10 + [0] * 2 and sizes.tolist() == [4, 4, 2]
     with pytest.raises(TypeError):
