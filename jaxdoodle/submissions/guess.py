@@ -281,7 +281,7 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
         return _SIZE[:3]
     known = [_just(_KNOWN[name.lower()])] if name.lower() in _KNOWN and kind in ("size", "number") else []
     if name in shapes:
-        documented = [_normal(*shapes[name])]
+        documented = [_mask(*shapes[name]) if kind == "mask" else _normal(*shapes[name])]
         return [_whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
     if not first and kind in ("b", "gamma", "w", "number", None):
         options = [options[0], _like_first, *options[1:]]

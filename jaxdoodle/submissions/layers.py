@@ -264,7 +264,7 @@ def _report(
             if dy is not None:
                 again = _report_of_layer(LayerObject(thing, given, only=dy), cls, conventions, options)
                 told = "checked for what the file gives it: an incoming gradient of one entry"
-                report = replace(again, notes=(*again.notes, told)) if again.passed else report
+                report = replace(again, notes=(*again.notes, told))
             return report, place
     return None, 0
 

@@ -70,7 +70,8 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
     torch: Any = sys.modules.get("torch")
     of_torch = torch is not None and issubclass(cls, torch.autograd.Function)
     modern = of_torch and cls.setup_context is not torch.autograd.Function.setup_context
-    names = [p for p in parameters(cls.forward)][0 if modern else 1 :]
+    own_forward, own_backward, setup = cls.forward, cls.backward, getattr(cls, "setup_context", lambda *_: None)
+    names = [p for p in parameters(own_forward)][0 if modern else 1 :]
 
     class Context:
         """What ``forward`` keeps, as torch would, or as ``ctx.save(x)`` and ``ctx.saved`` do."""
@@ -95,14 +96,14 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
     def forward(*args: Any) -> Any:
         ctx, given = Context(), tensors(args)
         if modern:
-            y = cls.forward(*given)
-            cls.setup_context(ctx, tuple(given), y)
+            y = own_forward(*given)
+            setup(ctx, tuple(given), y)
         else:
-            y = cls.forward(ctx, *given)
+            y = own_forward(ctx, *given)
         return _numbers(y), ctx
 
     def backward(ctx: Any, dy: Any) -> Any:
-        given = cls.backward(ctx, *tensors(dy if isinstance(dy, tuple) else (dy,)))
+        given = own_backward(ctx, *tensors(dy if isinstance(dy, tuple) else (dy,)))
         found = given if isinstance(given, tuple) else (given,)
         return tuple(_numbers(g) for g in found)
 

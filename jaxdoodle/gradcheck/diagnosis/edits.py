@@ -19,6 +19,8 @@ _ALIKE = (
 )  # fmt: skip
 #: Axes tried for another; None is all.
 _AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
+#: Methods of arrays that change nothing: expressions of these may be computed to see their shape.
+_PURE = {"sum", "mean", "dot", "reshape", "transpose", "copy", "max", "min", "astype", "squeeze", "ravel", "flatten"}
 #: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
 _MOST_SLICES = 8
 _COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
@@ -65,23 +67,48 @@ class Scope:
     slices: tuple[ast.Slice, ...] = ()
     loops: frozenset[str] = frozenset()  # variables of its loops
     after: int = 0  # the last line that is not edited
+    everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
+    scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
+    changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
-            if _is_array(value):
-                self.texts[name] = value
-            elif isinstance(value, dict):
-                self.texts |= {f"{name}[{k!r}]": v for k, v in value.items() if isinstance(k, str) and _is_array(v)}
-            elif hasattr(value, "__dict__") and not callable(value):
-                self.texts |= {f"{name}.{k}": v for k, v in vars(value).items() if _is_array(v)}
+            held = {name: value}
+            if isinstance(value, dict):
+                held = {f"{name}[{k!r}]": v for k, v in value.items() if isinstance(k, str)}
+            elif hasattr(value, "__dict__") and not callable(value) and not _is_array(value):
+                held = {f"{name}.{k}": v for k, v in vars(value).items()}
+            self.texts |= {k: v for k, v in held.items() if _is_array(v)}
+            self.scalars += [k for k, v in held.items() if isinstance(v, int | float) and not isinstance(v, bool)]
 
     def shape(self, text: str) -> tuple[int, ...] | None:
         return np.shape(self.texts[text]) if text in self.texts else None
 
-    @property
-    def scalars(self) -> list[str]:
-        """Bare numbers that have a name."""
-        return [n for n, v in self.values.items() if isinstance(v, int | float) and not isinstance(v, bool)]
+    def shape_of(self, node: ast.AST) -> tuple[int, ...] | None:
+        """The shape of an expression without side effects, where the function ends; None where it is not known."""
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        calls = [n.func for n in ast.walk(node) if isinstance(n, ast.Call)]
+        pure = all(isinstance(f, ast.Attribute) and (f.attr in _PURE or _root(f) in self.modules) for f in calls)
+        if not pure or names & (self.changing | self.loops) or not isinstance(node, ast.expr):
+            return None
+        try:
+            value = eval(ast.unparse(node), {"__builtins__": {}}, {**self.everything, **self.values})  # the user's code
+        except Exception:  # any exception of the user's code: its shape is not known
+            return None
+        return tuple(np.shape(value)) if _is_array(value) or isinstance(value, int | float) else None
+
+    def arrays_for(self, node: ast.AST, same: bool = False) -> list[str]:
+        """Arrays that a value can be multiplied by, or (``same``) exchanged for, in the shape that it has."""
+        shape = self.shape_of(node)
+        if not shape:  # not known, or one number
+            return list(self.texts)
+        found = []
+        for text, value in self.texts.items():
+            other = np.shape(value)
+            fits = other == shape if same else len(other) <= len(shape) and _broadcasts(other, shape)
+            if fits or text in self.changing and len(other) == len(shape):
+                found.append(text)
+        return found
 
     def is_count(self, text: str) -> bool:
         named = isinstance(self.values.get(text), int) and not isinstance(self.values.get(text), bool)
@@ -97,6 +124,15 @@ class Scope:
         return [*sizes.values(), *whole.values()]
 
 
+def _root(node: ast.expr) -> str:
+    return ast.unparse(node).partition(".")[0]
+
+
+def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Does an array of the first shape, multiplied in, leave the second shape as it is?"""
+    return all(m in (n, 1) for m, n in zip(a[::-1], b[::-1], strict=False))
+
+
 def _is_array(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type)
 
@@ -110,6 +146,8 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
     found = []
     sliced = {ast.unparse(n): n for n in ast.walk(function) if isinstance(n, ast.Slice) and (n.lower or n.upper)}
     loops = [n.target for n in ast.walk(function) if isinstance(n, ast.For)]
+    inside = [n for loop in ast.walk(function) if isinstance(loop, ast.For) for n in ast.walk(loop)]
+    scope.changing = frozenset(n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     scope.loops = frozenset(n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name))
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     for parent, name, index, node in _places(function):
@@ -198,7 +236,9 @@ def _t(node: Any) -> Any:
 
 def _unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        put("values flipped" if isinstance(parent, ast.Slice) else "sign flipped", 9, node.operand)
+        axis = isinstance(parent, ast.keyword) and parent.arg in ("axis", "dim")
+        title = "wrong axis" if axis else "values flipped" if isinstance(parent, ast.Slice) else "sign flipped"
+        put(title, 9, node.operand)
     if isinstance(node, ast.IfExp):
         put("wrong case", 9, node.body)
         put("wrong case", 9, node.orelse)
@@ -212,6 +252,8 @@ def _transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("transposed", 8, node.value)
     elif isinstance(node, ast.expr) and _loaded(node) and len(scope.shape(ast.unparse(node)) or ()) == 2:
         put("transposed", 13, _t(node))
+    elif isinstance(node, ast.expr) and _loaded(node) and len(scope.shape(ast.unparse(node)) or ()) > 2:
+        put("transposed", 13, expr(f"{ast.unparse(node)}.swapaxes(-1, -2)"))
     elif isinstance(node, ast.BinOp) and isinstance(parent, ast.BinOp | ast.Call) and isinstance(node.op, ast.Sub):
         put("transposed", 14, _t(node))
 
@@ -244,8 +286,8 @@ def _calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for k, keyword in enumerate(node.keywords):
         rest = [w for i, w in enumerate(node.keywords) if i != k]
         put(f"superfluous {keyword.arg}", 18, ast.Call(node.func, node.args, rest))
-        for axis in _AXES if keyword.arg == "axis" else ():
-            put("wrong axis", 10, ast.Call(node.func, node.args, [*rest, ast.keyword("axis", expr(repr(axis)))]))
+        for axis in _AXES if keyword.arg in ("axis", "dim") else ():
+            put("wrong axis", 10, ast.Call(node.func, node.args, [*rest, ast.keyword(keyword.arg, expr(repr(axis)))]))
     if name in ("sum", "mean", "max") and (method and node.args or len(node.args) > 1):
         for axis in _AXES:
             put("wrong axis", 10, ast.Call(node.func, [*node.args[:-1], expr(repr(axis))], node.keywords))
@@ -276,11 +318,20 @@ def _subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
                 guarded = f"({ast.unparse(new)} if {bound} else 0 * {text})"
                 put("wrong time step", 12, expr(guarded))
     loops = [n for n in names if n in scope.loops]
-    for s in scope.scalars if len(loops) > 1 else ():
-        strided = node
-        for name in loops:
-            strided = _renamed(strided, name, f"({name} * {s})")
-        put("stride left out", 14, strided)
+    for pair in combinations(loops, 2):
+        for s in dict.fromkeys((*(s for s in scope.scalars if s not in loops), "2")):
+            strided = node
+            for name in pair:
+                strided = _renamed(strided, name, f"({name} * {s})")
+            put("stride left out", 14, strided)
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    cuts = [k for k, p in enumerate(parts) if isinstance(p, ast.Slice) and p.lower is None and p.upper is not None]
+    for pad in scope.scalars if len(cuts) > 1 and _loaded(node) else ():
+        moved = copy.deepcopy(node)
+        for k in cuts:
+            cut = moved.slice.elts[k]  # type: ignore[attr-defined]
+            cut.lower, cut.upper = expr(pad), expr(f"{pad} + {ast.unparse(cut.upper)}")
+        put("border not cut off", 12, moved)
     for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
         for name in names if isinstance(part, ast.BinOp | ast.Name) else ():
             for text in [name] if isinstance(part, ast.BinOp) else [f"{s} - 1 - {name}" for s in scope.scalars]:
@@ -342,21 +393,27 @@ def _constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             )
     for name in (*scope.scalars, *scope.counts()):
         put("wrong constant", 15, expr(name))
-    for name in scope.texts if isinstance(parent, ast.AugAssign | ast.BinOp) and not power else ():
+    for name in scope.texts if isinstance(parent, ast.AugAssign | ast.BinOp | ast.UnaryOp) and not power else ():
         put("number instead of an array", 16, expr(name))
+        for axis in (0, 1) if len(scope.shape(name) or ()) == 2 and not isinstance(parent, ast.BinOp) else ():
+            put("number instead of an array", 17, expr(f"{name}.sum(axis={axis})"))
 
 
 def _substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     """Another array of the same shape, another count for a count, another number for a number."""
+    if isinstance(node, ast.BinOp) and isinstance(parent, ast.Call | ast.BinOp) and scope.shape_of(node):
+        for other in scope.arrays_for(node, same=True):
+            put("wrong array", 17, expr(other))
     if not _loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
         return
     text = ast.unparse(node)
     shape = scope.shape(text)
     if shape is not None:
         for other, value in scope.texts.items():
-            if other != text and np.shape(value) == shape and value is not scope.texts[text]:
+            moving = {text, other} & scope.changing and np.ndim(value) == len(shape)
+            if other != text and (np.shape(value) == shape or moving) and value is not scope.texts[text]:
                 put("wrong array", 12, expr(other))
-    elif isinstance(node, ast.Name) and text in scope.scalars:
+    elif text in scope.scalars:
         for other in scope.scalars:
             if other != text:
                 put("wrong number", 13, expr(other))
@@ -385,6 +442,11 @@ def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("overwritten instead of added up", 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
     if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
         put("superfluous line", 16, ast.Pass())
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name | ast.Attribute):
+        target = ast.unparse(node.target)
+        alike = {n for n in scope.texts if scope.shape(n) == scope.shape(target) and n != target}
+        for cut in ("1:", ":-1"):
+            put("wrong slice", 15, _sliced(node, cut, alike))
     values = getattr(node, "elts", None) or getattr(node, "values", None)
     if isinstance(node, ast.Tuple | ast.List | ast.Dict) and isinstance(parent, ast.Return | ast.Assign) and values:
         for a, b in combinations(range(min(len(values), 8)), 2):
@@ -395,10 +457,23 @@ def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("gradients swapped", 11, new)
 
 
+def _sliced(node: ast.AugAssign, cut: str, alike: set[str]) -> ast.AugAssign:
+    """The statement for a part of the entries: ``g[1:] += w[1:]`` for ``g += w``."""
+
+    class Cut(ast.NodeTransformer):
+        def visit(self, inner: ast.AST) -> Any:
+            named = isinstance(inner, ast.expr) and ast.unparse(inner) in alike
+            return expr(f"{ast.unparse(inner)}[{cut}]") if named else self.generic_visit(inner)
+
+    target: Any = expr(f"{ast.unparse(node.target)}[{cut}]")
+    target.ctx = ast.Store()
+    return ast.AugAssign(target, node.op, Cut().visit(copy.deepcopy(node.value)))
+
+
 def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     """A factor or a term that is not there."""
     whole = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
-    term = isinstance(parent, ast.BinOp)
+    term = isinstance(parent, ast.BinOp) or isinstance(parent, ast.Attribute) and isinstance(node, ast.Name)
     if not isinstance(node, ast.expr) or not (whole or term) or isinstance(getattr(node, "ctx", None), ast.Store):
         return
     if isinstance(
@@ -406,7 +481,7 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     ) and not _loaded(node):
         return
     text = f"({ast.unparse(node)})"
-    if len(text) > 200:
+    if len(text) > 200 or ast.unparse(node) in scope.modules or scope.is_count(ast.unparse(node)):
         return
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
     cost = 15 if bare else 20 if whole else 22
@@ -416,17 +491,17 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         counted = scope.is_count(factor)
         put("double 1/m" if counted else "factor left out", cost, expr(f"{text} * {factor}"))
         put("missing 1/m" if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
-    for count in scope.counts():
+    for count in scope.counts() if whole else ():
         put("missing 1/m", cost + 1, expr(f"{text} / {count}"))
         put("double 1/m", cost + 1, expr(f"{text} * {count}"))
-    for name in scope.texts:
+    for name in scope.arrays_for(node):
         put("factor left out", cost + 2, expr(f"{text} * {name}"))
         if len(scope.shape(name) or ()) == 1:
             put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
         put("divisor left out", cost + 2, expr(f"{text} / {name}"))
-        if scope.numpy:
+        if scope.numpy and whole:
             put("sign left out", cost + 2, expr(f"{text} * {scope.numpy}.sign({name})"))
-        for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)") if whole else ():
+        for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)", "1 - {0}") if whole else ():
             put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
     if whole:
         target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""

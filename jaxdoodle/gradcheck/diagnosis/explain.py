@@ -88,7 +88,8 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding
     loose = any(f.name.startswith(_LOOSE) for f in findings)
     try:
         near = next((f.backward for f in findings if f.backward is not None), None)
-        mended = repairs(case, r, list(dict.fromkeys(wrong)), not loose, near)
+        forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
+        mended = repairs(case, r, list(dict.fromkeys(wrong)), not loose, near, forward)
     except Exception as error:  # the verdict and the names stand, even where the search for a repair fails
         return [replace(f, evidence=(*f.evidence, f"no repair was tried: {type(error).__name__}")) for f in findings]
     for repair in mended:

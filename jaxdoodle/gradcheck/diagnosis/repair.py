@@ -9,6 +9,7 @@ import ast
 import contextlib
 import copy
 import linecache
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,10 +28,11 @@ from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
 
-#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward.
-MOST_EDITS = 2500
-#: Edits tried where the mistake has its name already, and only the line is looked for.
-MOST_FOR_THE_LINE = 800
+#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that runs many
+#: lines, fewer are tried.
+MOST_EDITS, LEAST_EDITS = 6000, 800
+#: Lines that may be run in all of them: some ten seconds.
+MOST_LINES = 400_000
 #: Edits tried where JAX traces each, at ten times the cost: none for the line alone.
 MOST_IN_JAX = 400
 #: Lines that count as beside another: a mistake shows a line or two after it is made.
@@ -65,6 +67,7 @@ class Runner:
     candidate: Candidate
     codes: dict[CodeType, CodeType]
     by_jax: bool
+    lines: int = 1  # that a run takes
 
     def __call__(self, r: Round) -> dict[str, Any]:
         point = replace(r.at.point, cotangent=copy.deepcopy(r.at.point.cotangent))  # an edit may change it in place
@@ -96,18 +99,22 @@ class Source:
         return found if found is not None and found.co_freevars == free else None
 
 
-def repairs(case: Case, r: Round, wrong: list[str], named: bool, near: Where | None = None) -> list[Repair]:
+def repairs(
+    case: Case, r: Round, wrong: list[str], named: bool, near: Where | None = None, forward: Where | None = None
+) -> list[Repair]:
     """The edits that give the right gradients of the leaves that are wrong at ``r``, one for each mistake.
 
     ``named``: the mistake has its name, and only the line is looked for. ``near``: a line beside which edits are tried
-    first.
+    first; ``forward``: the line that is differentiated wrongly: of two edits of the same cost, the one in the line that
+    shares more names with it is tried first.
     """
     run = _runner(case, r)
+    run = replace(run, lines=_lines(lambda: run(r)))
     sources = list(_sources(case, r, run))
     others = [o for o in case.generic if o is not r and o.returned.error is None]
     found: list[Repair] = []
     while wrong and len(found) < _MOST_REPAIRS:
-        best = _best(case, r, wrong, others, sources, run, named, near)
+        best = _best(case, r, wrong, others, sources, run, named, near, forward)
         if best is None:
             break
         repair, source, edit = best
@@ -122,7 +129,7 @@ def repairs(case: Case, r: Round, wrong: list[str], named: bool, near: Where | N
 
 def _best(
     case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Runner, named: bool,
-    near: Where | None,
+    near: Where | None, forward: Where | None,
 ) -> tuple[Repair, Source, Edit] | None:  # fmt: skip
     """The cheapest edit that mends all, or else the one that mends most."""
     found = (
@@ -130,8 +137,16 @@ def _best(
         for k, source in enumerate(sources)
         for j, edit in enumerate(edits(source.tree, source.scope))
     )
-    options = sorted(found, key=lambda o: (o[0] + _DISTANCE * _is_far(o[3], o[4], near), *o[1:3]))
-    most = MOST_FOR_THE_LINE if named else MOST_EDITS
+    words = _words(forward.text if forward is not None else "")
+
+    def order(option: Any) -> tuple[int, ...]:
+        cost, k, j, source, edit = option
+        kept = 0 if case.problem.scalar else 2 * _DISTANCE * bool(source.scope.after)  # what a forward keeps
+        shared = len(words & _words(_text(source, edit))) if words else 0
+        return cost + _DISTANCE * _is_far(source, edit, near) + kept, -shared, k, j
+
+    options = sorted(found, key=order)
+    most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // run.lines))
     if run.by_jax:
         most = 0 if named else MOST_IN_JAX
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
@@ -150,12 +165,25 @@ def _best(
     return best
 
 
+def _words(text: str) -> set[str]:
+    """The names in a line; ``dz`` stands for ``z``, too."""
+    names = set(re.findall(r"[A-Za-z_]\w*", text))
+    return names | {n[1:] for n in names if n[0] == "d" and len(n) > 1}
+
+
+def _line(source: Source, edit: Edit) -> int:
+    return getattr(edit.old, "lineno", getattr(edit.parent, "lineno", source.tree.lineno))
+
+
+def _text(source: Source, edit: Edit) -> str:
+    return linecache.getline(source.code.co_filename, _line(source, edit))
+
+
 def _is_far(source: Source, edit: Edit, near: Where | None) -> bool:
     """Whether an edit is elsewhere than beside the line."""
     if near is None:
         return False
-    line = getattr(edit.old, "lineno", getattr(edit.parent, "lineno", source.tree.lineno))
-    return source.code.co_filename != near.file or abs(line - near.line) > _FEW_LINES
+    return source.code.co_filename != near.file or abs(_line(source, edit) - near.line) > _FEW_LINES
 
 
 def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], right: list[str]) -> list[str]:
@@ -214,7 +242,8 @@ def _sources(case: Case, r: Round, run: Runner) -> Iterator[Source]:
         bare = {n: v for n, v in used.items() if isinstance(v, int | float)}
         numpy = next((n for n, v in everything.items() if v is np), None)
         constants = dict.fromkeys(x for group in numbers for x in group)
-        yield Source(code, tree, Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after))
+        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after, everything=used)
+        yield Source(code, tree, scope)
 
 
 def _last_line_of_value(tree: ast.FunctionDef) -> int | None:
@@ -251,6 +280,23 @@ def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
     finally:
         sys.setprofile(before)
     return found
+
+
+def _lines(call: Callable[[], Any]) -> int:
+    """How many lines of the user's are run."""
+    count, before = 1, sys.gettrace()
+
+    def local(frame, event, value):
+        nonlocal count
+        count += event == "line"
+        return local
+
+    sys.settrace(lambda frame, event, value: None if frame.f_code.co_filename.startswith(LIBRARIES) else local)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def _tree(code: CodeType) -> ast.FunctionDef | None:

@@ -55,3 +55,33 @@ def backward(dy, x, w, k, s, e, delta):
 def test_what_is_no_expression_is_left_as_it_is():
     tree = ast.parse("def f(x, *more):\n    return g(*more) + x").body[0]
     assert any(edit.name == "sign flipped" for edit in edits(tree, Scope({"x": np.ones(2)})))
+
+
+def test_arrays_of_other_shapes_crops_of_pictures_and_parts_of_a_penalty():
+    source = """
+def backward(q, g, w, m, pad, cache):
+    dk = q @ g
+    img = m[:, :h, :h]
+    g += lam * w
+    m[rows, y] = -1
+    for i, j in cells:
+        m[i + a, j + b] = dk[i, j]
+    return np.dot(w, q - g), w.sum(axis=-2)
+"""
+    tree = ast.parse(source).body[0]
+    values = {"q": np.ones((2, 3, 3)), "g": np.ones((2, 3, 3)), "w": np.ones((2, 3, 3)), "m": np.ones((4, 5)),
+              "v": np.ones((2, 3, 3)), "cache": {"keep": 0.8}, "pad": 1, "i": 0, "j": 0, "s": 2}  # fmt: skip
+    seen = {}
+    for edit in edits(tree, Scope(values, numpy="np")):
+        edit.apply()
+        seen.setdefault(ast.unparse(tree).replace(" ", ""), edit.name)
+        edit.undo()
+    for mended, name in {
+        "q.swapaxes(-1,-2)@g": "transposed", "m[:,pad:pad+h,pad:pad+h]": "border not cut off",
+        "g[1:]+=lam*w[1:]": "wrong slice", "=-m.sum(axis=1)": "number instead of an array",
+        "m[i*s+a,j*s+b]": "stride left out", "np.dot(w,v)": "wrong array", "axis=2)": "wrong axis",
+        "dk=q@g*cache['keep']": "factor left out",
+    }.items():  # fmt: skip
+        assert name in [n for text, n in seen.items() if mended in text.replace("(i*s)", "i*s").replace("(j*s)", "j*s")
+                        .replace("(q@g)", "q@g")], mended  # fmt: skip
+    assert not any("(q@g)*m" in text for text in seen)  # an array of another shape
