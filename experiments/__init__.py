@@ -17,6 +17,7 @@ STUDIES = (
     "abstention",
     "time_to_99",
     "few_drawings",
+    "int8",
     "new_classes",
     "outliers",
     "teach_page",

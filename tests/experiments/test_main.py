@@ -13,6 +13,7 @@ from experiments.reports import worked_example
 from experiments.studies import (
     abstention,
     few_drawings,
+    int8,
     new_classes,
     outliers,
     teach_page,
@@ -34,6 +35,7 @@ TAKEN = {
     "preprocessing": {"--data-dir"},
     "time_to_99": {"--data-dir", "--seeds"},
     "few_drawings": {"--data-dir", "--seeds"},
+    "int8": {"--data-dir"},
     "new_classes": {"--data-dir"},
     "outliers": {"--data-dir", "--seeds", "--variants"},
     "several": {"--data-dir", "--seed"},
@@ -42,6 +44,7 @@ TAKEN = {
 STUDIES = (
     abstention,
     few_drawings,
+    int8,
     new_classes,
     outliers,
     pages,
