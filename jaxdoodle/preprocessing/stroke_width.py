@@ -155,26 +155,26 @@ def centerline(mask: NDArray[np.bool_], layers: int) -> NDArray[np.bool_]:
     Reference: Zhang and Suen 1984, "A fast parallel algorithm for thinning digital patterns".
     """
     line = bordered(mask, 1).view(np.uint8)
-    around = np.zeros_like(line)
-    code = around[1:-1, 1:-1]
-    drawn = np.flatnonzero(line)
+    row_length, pixels = line.shape[1], line.reshape(-1)  # its border keeps the ends of rows apart
+    first = row_length + 1
+    inner = pixels[first:-first]
+    around = np.empty_like(inner)
     for _ in range(layers):
-        before = len(drawn)
-        for removable in _REMOVABLE:
-            code[:] = 0
+        before = np.count_nonzero(inner)
+        for kept in _KEPT:
+            around[:] = 0
             for row, column in reversed(NEIGHBORS):
-                code += code
-                code += line[row : row + code.shape[0], column : column + code.shape[1]]
-            gone = removable[around.reshape(-1)[drawn]]
-            line.reshape(-1)[drawn[gone]] = 0
-            drawn = drawn[~gone]
-        if len(drawn) == before:
+                begin = row * row_length + column
+                around += around
+                around += pixels[begin : begin + len(around)]
+            inner &= kept.take(around)
+        if np.count_nonzero(inner) == before:
             break
     return line[1:-1, 1:-1].astype(bool)
 
 
-def _removable(first: bool) -> NDArray[np.bool_]:
-    """For each pattern of the eight neighbors, whether the pixel is removed in the first or second half of a round.
+def _kept(first: bool) -> NDArray[np.uint8]:
+    """For each pattern of the eight neighbors, 1 where the pixel stays in the first or second half of a round, else 0.
 
     The last two by two pixels would all go at once; one of them is kept.
     """
@@ -182,8 +182,8 @@ def _removable(first: bool) -> NDArray[np.bool_]:
     count, changes = bits.sum(axis=1), ((bits == 0) & (np.roll(bits, -1, axis=1) == 1)).sum(axis=1)
     north, east, south, west = (bits[:, i] for i in (0, 2, 4, 6))
     held = (east & south & (north | west)) if first else (north & west & (east | south))
-    kept = np.arange(256) == (0b11000001 if first else 0b00011100)  # its neighbors are those of a square's corner
-    return (count >= 2) & (count <= 6) & (changes == 1) & (held == 0) & ~kept
+    corner = np.arange(256) == (0b11000001 if first else 0b00011100)  # its neighbors are those of a square's corner
+    return 1 - ((count >= 2) & (count <= 6) & (changes == 1) & (held == 0) & ~corner).astype(np.uint8)
 
 
-_REMOVABLE = _removable(True), _removable(False)
+_KEPT = _kept(True), _kept(False)
