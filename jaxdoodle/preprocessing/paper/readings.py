@@ -78,6 +78,13 @@ class Reading:
         """The width of the strokes, by their outline, in pixels."""
         return width_by_outline(self.drawing)
 
+    @property
+    def lines(self) -> float:
+        """The length of all lines, in longer sides from middle to middle of the strokes."""
+        top, left, bottom, right = self.box
+        side = max(bottom - top, right - left) - self.stroke_width
+        return float(self.ink.sum()) / (self.stroke_width * max(side, 1.0))
+
     def is_busy(self, most: float = MAX_LINE_LENGTH) -> bool:
         """Whether the ink would be rejected for its many lines, or has more than ``most``, in longer sides."""
         return is_busy(self.ink, self.box, self.stroke_width, self.found.uneven, most)

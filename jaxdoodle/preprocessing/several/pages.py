@@ -38,6 +38,11 @@ SURROUNDINGS = frozenset((ALONE, *(name for name, _ in STEPS)))
 ONE = "one of several"
 #: What reaches from edge to edge is no drawing where all others are shorter than this fraction of it.
 ACROSS = 0.7
+#: Lines of a mark are shorter than so many times its longer side: the shaft and head of an arrow have up to 1.8, a tick
+#: 1.5. One of 100 doodles had less, a banana.
+MARK = 1.9
+#: A word has so many letters at least, one after the other, and is so many times as wide as high.
+LETTERS, ROW = 3, 1.8
 #: A drawing beside others is no smaller than this fraction of the largest.
 LARGE = 0.4
 
@@ -102,20 +107,45 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
       preprocessing: What the network expects.
       loose: As for ``divisions_of``.
     """
-    others = tuple(with_parts(other, preprocessing, loose) for other in found.alternatives)
+    others = [with_parts(other, preprocessing, loose) for other in found.alternatives]
+    if loose:
+        drawings = _drawings([other for other in others if ALONE in other.removed])
+        others = [other for other in others if ALONE not in other.removed or other in drawings]
+    found = replace(found, alternatives=tuple(others))
     reading = found.reading
     if reading is None or not reading.parts.several or SURROUNDINGS & set(found.removed):
-        return replace(found, alternatives=others)
+        return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
-    bitmaps = []
+    each = []
     if len(large) > 1:
         for numbers in large:
             with suppress(NoDrawingError):
-                bitmaps.append(_alone(reading, parts, numbers, 1, preprocessing)[0].bitmap)
-    return replace(found, alternatives=others, several=tuple(bitmaps) if len(bitmaps) > 1 else ())
+                each.append(_alone(reading, parts, numbers, 1, preprocessing)[0])
+    each = _drawings(each) if loose else each
+    return replace(found, several=tuple(one.bitmap for one in each) if len(each) > 1 else ())
+
+
+def _drawings(found: list[Preprocessed]) -> list[Preprocessed]:
+    """Those that are more than marks and words beside a drawing, if any are."""
+    drawings = [one for one in found if one.reading is None or not (_is_mark(one.reading) or _is_word(one.reading))]
+    return drawings or found
+
+
+def _is_mark(reading: Reading) -> bool:
+    """Whether this may be an arrow or a tick."""
+    return reading.lines < MARK
+
+
+def _is_word(reading: Reading) -> bool:
+    """Whether these may be letters in a row."""
+    _, left, _, right = reading.parts.boxes[1:].T
+    order = np.argsort(left)
+    letters = 1 + np.count_nonzero(left[order][1:] >= np.maximum.accumulate(right[order])[:-1])
+    top, start, bottom, end = reading.box
+    return bool(letters >= LETTERS and end - start >= ROW * (bottom - top))
 
 
 def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
