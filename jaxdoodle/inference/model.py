@@ -287,7 +287,7 @@ class Model:
         """
         scores, given = energy(logits), self.probabilities(logits)
         drawn = () if self.reads_characters else MAY_BE_DRAWN
-        more = [LEFT_OUT * bool(one.removed and not set(one.removed) & set(drawn)) for one in readings]
+        more = [LEFT_OUT * bool(set(one.removed) - set(drawn)) for one in readings]
         weights = np.exp(EVIDENCE * (scores - scores.max() + more))
         weights /= weights.sum()
         best, shares = int(weights.argmax()), weights @ given

@@ -26,7 +26,7 @@ from jaxdoodle.preprocessing.paper.regions import Parts
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, groups_of, regions_of, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, groups_of, regions_of, without_surroundings
 from jaxdoodle.preprocessing.resample import Box, box_of
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
@@ -162,7 +162,9 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
         for name, ink in without_surroundings(last.ink, last.parts):
             last = _less(_tidied(last, name, ink), name)
             readings.append(last)
-        readings += [_less(_tidied(last, ALONE, ink), ALONE) for ink in groups_of(last.ink, last.parts)]
+        groups = groups_of(last.ink, last.parts)
+        name = ALONE if len(groups) > 1 else LARGEST
+        readings += [_less(_tidied(last, name, ink), name) for ink in groups]
     return readings
 
 

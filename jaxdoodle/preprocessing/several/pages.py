@@ -19,7 +19,7 @@ from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, STEPS, only, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
 from jaxdoodle.preprocessing.several.order import rows_of
@@ -33,7 +33,9 @@ MOST_PARTS = 150
 #: Background that is left around a drawing, as a fraction of its longer side.
 MARGIN = 0.15
 #: Steps that look for one drawing alone; what surrounds several is told by their number.
-SURROUNDINGS = frozenset((ALONE, *(name for name, _ in STEPS)))
+SURROUNDINGS = frozenset((ALONE, LARGEST, *(name for name, _ in STEPS)))
+#: Removed where a mark or a word was beside the drawing.
+BESIDE = "a mark beside it"
 #: The step that leaves one drawing.
 ONE = "one of several"
 #: What reaches from edge to edge is no drawing where all others are shorter than this fraction of it.
@@ -109,8 +111,15 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
     """
     others = [with_parts(other, preprocessing, loose) for other in found.alternatives]
     if loose:
-        drawings = _drawings([other for other in others if ALONE in other.removed])
+        alone = [other for other in others if ALONE in other.removed]
+        drawings = _drawings(alone)
+        beside = len(drawings) < len(alone)
         others = [other for other in others if ALONE not in other.removed or other in drawings]
+        if beside:
+            others = [
+                replace(other, removed=tuple(BESIDE if name == ALONE else name for name in other.removed))
+                for other in others
+            ]
     found = replace(found, alternatives=tuple(others))
     reading = found.reading
     if reading is None or not reading.parts.several or SURROUNDINGS & set(found.removed):
