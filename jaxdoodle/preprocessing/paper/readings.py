@@ -112,7 +112,7 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     white = erased(pixels)
     if white is not None:
         step = ("on white", white)
-        return [*_cleaned(pixels, steps), *(_less(one, "what was erased") for one in _cleaned(white, (*steps, step)))]
+        return [*(_less(one, "what was erased") for one in _cleaned(white, (*steps, step))), *_cleaned(pixels, steps)]
     sheet = sheet_of(pixels)
     if sheet is None:
         return _cleaned(pixels, steps)

@@ -244,5 +244,5 @@ STEPS = (
     ("above the line", _above_line),
     ("without dots", _without_dots),
 )
-#: The steps that may take a part of a drawing; what runs off the page is the paper's.
-MAY_BE_DRAWN = frozenset({ALONE, *(name for name, find in STEPS if find is not _inside)})
+#: The steps that may take a part of a drawing. What runs off the page is the paper's, and a frame in a frame.
+MAY_BE_DRAWN = frozenset({ALONE, *(name for name, _ in STEPS)} - {"inside the page", "in the inner frame"})
