@@ -201,8 +201,11 @@ def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.f
         return None
     inside = enlarged(whole, parts.cell, ink.shape)
     color, background = _median(pixels[inside]), _median(_border(pixels))
-    bare = np.abs(pixels[inside] - color).max(axis=1) < MIN_CONTRAST
-    if np.abs(color - background).max() < MIN_CONTRAST or bare.mean() < CARD_BARE:
+    away = np.abs(pixels[inside] - color).max(axis=1)
+    if np.abs(color - background).max() < MIN_CONTRAST or (away < MIN_CONTRAST).mean() < CARD_BARE:
+        return None
+    drawn = _median(pixels[inside][away >= away.max() / 2])
+    if np.abs(drawn - background).max() < np.abs(color - background).max() / 2:  # holes in a wide stroke
         return None
     return np.where(inside[..., None], pixels, color)
 
