@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,7 @@ from jaxdoodle.preprocessing.paper.foreground import (
     without_specks,
 )
 from jaxdoodle.preprocessing.paper.grain import RADII, is_speckled, smoothed, stands_out
+from jaxdoodle.preprocessing.paper.pane import pane_of
 from jaxdoodle.preprocessing.paper.regions import Parts
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
@@ -34,6 +36,8 @@ from jaxdoodle.preprocessing.stroke_width import width_by_outline
 PARALLEL = 3
 #: What is smoothed has lines of at most this length in its longer sides; so many ways to smooth are told.
 FEW_LINES, SMOOTHINGS = 8.0, 3
+#: Removed from a canvas on which white may have been the eraser.
+ERASED = "what was erased"
 Steps = tuple[tuple[str, Any], ...]
 
 
@@ -112,7 +116,12 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     white = erased(pixels)
     if white is not None:
         step = ("on white", white)
-        return [*(_less(one, "what was erased") for one in _cleaned(white, (*steps, step))), *_cleaned(pixels, steps)]
+        first, *others = _cleaned(pixels, steps)
+        return [first, *(_less(one, ERASED) for one in _cleaned(white, (*steps, step))), *others]
+    pane = pane_of(pixels)
+    if pane is not None:
+        with suppress(NoDrawingError):  # the bars are the drawing
+            return _cleaned(pane, (*steps, ("pane of a window", pane)))
     sheet = sheet_of(pixels)
     if sheet is None:
         return _cleaned(pixels, steps)

@@ -17,7 +17,7 @@ from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
-from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
+from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
@@ -110,19 +110,17 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
       loose: As for ``divisions_of``.
     """
     others = [with_parts(other, preprocessing, loose) for other in found.alternatives]
-    if loose:
-        alone = [other for other in others if ALONE in other.removed]
-        drawings = _drawings(alone)
-        beside = len(drawings) < len(alone)
-        others = [other for other in others if ALONE not in other.removed or other in drawings]
-        if beside:
-            others = [
-                replace(other, removed=tuple(BESIDE if name == ALONE else name for name in other.removed))
-                for other in others
-            ]
+    alone = [other for other in others if ALONE in other.removed]
+    drawings = _drawings(alone) if loose else alone
+    if len(drawings) < len(alone):
+        named = [tuple(BESIDE if name == ALONE else name for name in one.removed) for one in drawings]
+        drawings = [replace(one, removed=removed) for one, removed in zip(drawings, named, strict=True)]
+        others = [*(other for other in others if ALONE not in other.removed), *drawings]
     found = replace(found, alternatives=tuple(others))
     reading = found.reading
     if reading is None or not reading.parts.several or SURROUNDINGS & set(found.removed):
+        return found
+    if any(ERASED in other.removed for other in others):  # in the first way what was erased are drawings, too
         return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]

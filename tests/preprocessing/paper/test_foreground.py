@@ -108,5 +108,10 @@ def test_ink_as_bright_as_the_paper_is_found_by_its_color():
 
 def test_a_drawing_on_a_card_of_another_shade_is_found():
     card = np.full(INK.shape, 0.6)
-    card[20:230, 20:230] = 1
+    card[10:-10, 10:-10] = 1
     assert _is_read(np.where(INK, 0.1, card)[..., None], INK)
+
+
+def test_holes_in_a_wide_stroke_are_no_drawing_on_a_card():
+    wide = 1 - drawing(140, 110, (60, 60), 40)[:260, :220, None] / 255.0
+    assert not any("card" in name for removed, _ in _readings(wide) for name in removed)

@@ -4,7 +4,8 @@ from PIL import Image, ImageDraw
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing.config import MNIST, Preprocessing
-from jaxdoodle.preprocessing.several.pages import divisions_of
+from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.several.pages import divisions_of, with_parts
 
 #: Strokes of a 5 with its bar apart, a 0, a 4 and a 1: (x, y) for a height of 60.
 FIVE = [[(10, 6), (8, 26), (28, 26), (38, 42), (26, 58), (4, 56)], [(16, 0), (44, 0)]]
@@ -91,3 +92,44 @@ def test_a_blank_page_has_no_division_and_one_drawing_one():
 def test_a_model_of_pictures_as_they_are_is_refused():
     with pytest.raises(InputError, match="takes pictures as they are"):
         divisions_of(page(), Preprocessing(centering="as-is"), False)
+
+
+#: A face, an arrow to it, a tick and a word of four letters, in strokes of (x, y).
+FACE = [
+    [(60, 20), (100, 60), (60, 100), (20, 60), (60, 20)],
+    [(45, 45), (45, 60)],
+    [(75, 45), (75, 60)],
+    [(45, 75), (75, 75)],
+]
+MARKS = {
+    "arrow": [[(190, 60), (135, 60)], [(150, 48), (135, 60), (150, 72)]],
+    "tick": [[(140, 60), (155, 85), (190, 40)]],
+    "word": [[(x, 50), (x + 8, 70), (x + 14, 50), (x + 4, 60)] for x in (140, 165, 190, 215)],
+}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_or_a_word_beside_a_doodle_is_no_second_drawing_and_may_be_one_beside_a_digit(mark):
+    image = Image.new("L", (260, 130), 255)
+    for stroke in FACE + MARKS[mark]:
+        ImageDraw.Draw(image).line(stroke, 40, 3)
+    doodle, digit = (with_parts(preprocess(image, MNIST), MNIST, loose) for loose in (True, False))
+    assert doodle.several == () and len(digit.several) > 1
+    assert all(len(one.reading.parts.areas) > 3 for one in doodle.alternatives if "standing alone" in one.removed)
+
+
+def test_marks_alone_are_drawings():
+    image = Image.new("L", (330, 130), 255)
+    for stroke in MARKS["arrow"] + [[(x - 120, y) for x, y in line] for line in MARKS["tick"]]:
+        ImageDraw.Draw(image).line(stroke, 40, 3)
+    assert len(with_parts(preprocess(image, MNIST), MNIST, True).several) == 2
+
+
+def test_what_was_erased_beside_a_drawing_is_no_second_one():
+    drawn, erased = (Image.new("L", (260, 130), 0) for _ in range(2))
+    for stroke in FACE:
+        ImageDraw.Draw(drawn).line(stroke, 255, 3)
+    ImageDraw.Draw(erased).line([(150, 30), (220, 100), (225, 40)], 255, 20)
+    canvas = np.dstack([*[np.asarray(erased)] * 3, np.maximum(drawn, erased)])
+    found = with_parts(preprocess(canvas, MNIST), MNIST, False)
+    assert found.several == () and any("what was erased" in one.removed for one in found.alternatives)

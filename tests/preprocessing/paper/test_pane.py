@@ -1,0 +1,49 @@
+"""The pane of a window is cut out of a screenshot, and nothing is cut from a canvas or a drawing."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.preprocessing.paper.pane import pane_of
+from jaxdoodle.preprocessing.paper.readings import readings_of
+from tests.preprocessing.paper.test_surroundings import SEVEN
+
+PAGE = np.where(SEVEN[..., None], (0.1, 0.1, 0.5), (1.0, 1.0, 0.96)).astype(np.float32)
+
+
+def _window(page, bar=14, border=2, tone=0.3):
+    whole = np.pad(page, ((bar, border), (border, border), (0, 0)), constant_values=tone)
+    if bar > 6:
+        whole[3 : bar - 3, 4:24] = (0.9, 0.3, 0.3)[: page.shape[2]]  # its buttons
+    return whole
+
+
+@pytest.mark.parametrize("border", [0, 1, 3])
+def test_a_window_shows_what_is_within_its_bar_and_borders(border):
+    for turned in (False, True):
+        window = _window(PAGE, border=border)
+        found = pane_of(window.swapaxes(0, 1) if turned else window)
+        assert np.array_equal(found.swapaxes(0, 1) if turned else found, PAGE)
+    (reading,) = readings_of(_window(PAGE, border=border))
+    assert reading.removed == () and np.array_equal(reading.ink > 0.5, SEVEN)
+
+
+def test_a_row_that_is_mixed_of_bar_and_pane_goes_with_the_bar():
+    window = _window(PAGE)
+    window[14] = 0.6
+    assert np.array_equal(pane_of(window), PAGE[1:])
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        PAGE,
+        _window(PAGE, bar=8, border=8),  # as a drawing that was cut to its outline
+        _window(PAGE, bar=2, border=1),
+        np.dstack([PAGE, np.ones(SEVEN.shape, np.float32)]),
+        np.zeros((8, 8, 1), np.float32),
+        np.random.default_rng(0).random((60, 60, 3), np.float32),
+    ],
+    ids=["canvas", "outline", "thin lines", "alpha", "tiny", "noise"],
+)
+def test_where_no_bar_is_wider_than_the_borders_there_is_no_pane(page):
+    assert pane_of(page) is None
