@@ -18,6 +18,8 @@ from jaxdoodle.training.steps.step import scale
 
 __all__ = ["Evaluation", "evaluate", "predict", "score"]
 
+#: Numbers of images that a program takes, filled up with blank ones: each more takes a second to compile.
+SIZES = (64, 256, 1024)
 #: Images whose logits are in memory together.
 SCORED = 2**15
 
@@ -90,8 +92,8 @@ def logits_of(
     spec: ModelSpec, params: Sequence[Mapping[str, Any]], images: NDArray[Any], divisor: float
 ) -> NDArray[np.float32]:
     """The same for images ``(n, *spec.input_shape)`` as they are stored, whose pixels are divided by ``divisor``."""
-    size = max(1, min(len(images), 1024))
-    padding = np.zeros((-len(images) % size, *images.shape[1:]), images.dtype)  # one shape, one compilation
+    size = next((size for size in SIZES if len(images) <= size), SIZES[-1])
+    padding = np.zeros((-len(images) % size, *images.shape[1:]), images.dtype)
     padded = np.concatenate([images, padding]) if len(padding) else images
     logits = [_apply(spec, params, padded[i : i + size], divisor) for i in range(0, len(padded), size)]
     return np.concatenate([np.asarray(chunk) for chunk in logits])[: len(images)]

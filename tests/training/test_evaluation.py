@@ -21,6 +21,17 @@ def test_predictions_come_for_every_image_in_order():
     np.testing.assert_allclose(outputs[:300], outputs[1800:], rtol=1e-5, atol=1e-6)
 
 
+def test_sets_of_many_sizes_are_computed_by_three_programs(monkeypatch):
+    seen, network = [], evaluation._apply
+    monkeypatch.setattr(evaluation, "_apply", lambda *given: seen.append(len(given[2])) or network(*given))
+    params, images = model.init(SPEC, jax.random.key(0)), TRAIN.images
+    expected = predict(SPEC, params, TRAIN)
+    for count in (1, 64, 65, 256, 257):
+        found = evaluation.logits_of(SPEC, params, images[:count], 255.0)
+        np.testing.assert_allclose(found, expected[:count], rtol=1e-5, atol=1e-6)
+    assert seen == [1024, 64, 64, 256, 256, 1024]
+
+
 def test_scores_are_counts():
     outputs = np.array([[2.0, 1, 0], [0, 3, 1], [1, 0, 0]], np.float32)
     found = score(outputs, np.array([0, 1, 2]), MeanSquaredError())
