@@ -65,7 +65,7 @@ class Oracle:
 
 def split(problem: Problem, args: tuple) -> tuple[dict[str, Any], dict[str, Any]]:
     """(differentiated arrays, all the others)."""
-    arrays = problem.arrays(jax_args(problem, args))
+    arrays = problem.arrays(args)
     moving = {name: arrays[name] for name in problem.differentiated}
     return moving, {name: x for name, x in arrays.items() if name not in moving}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,6 +36,10 @@ def evaluate(closed: Any, args: Sequence[Any]) -> list[np.ndarray]:
         inputs, name = [read(atom) for atom in eqn.invars], eqn.primitive.name
         if name in _CALLS and (inner := _inner(eqn)) is not None:
             outputs = evaluate(inner, inputs)
+        elif name == "split":
+            outputs = _parts(eqn, inputs[0])
+        elif name in _RANDOM and _is_plain_key(eqn, inputs[0]):
+            outputs = [_RANDOM[name](eqn.params, *inputs)]
         elif any(map(_is_opaque, eqn.invars)):
             outputs = bind(eqn, inputs)
         elif name in SAME:
@@ -53,6 +58,60 @@ def evaluate(closed: Any, args: Sequence[Any]) -> list[np.ndarray]:
 def _is_opaque(atom: Any) -> bool:
     """Whether these are values that NumPy has no dtype for: random keys."""
     return bool(jnp.issubdtype(atom.aval.dtype, jax.dtypes.extended))
+
+
+def _parts(eqn: Any, x: Any) -> list[Any]:
+    keys = _is_opaque(eqn.invars[0])
+    whole = np.asarray(jax.random.key_data(x) if keys else x)
+    parts = np.split(whole, np.cumsum(eqn.params["sizes"])[:-1], eqn.params["axis"])
+    return [jax.random.wrap_key_data(part, impl=jax.random.key_impl(x)) for part in parts] if keys else parts
+
+
+# -- random numbers: JAX would compile a program for each shape -------------------------------------------------------
+
+
+def _is_plain_key(eqn: Any, key: Any) -> bool:
+    """One key of JAX's default generator, whose bits depend on their place alone."""
+    plain = jax.config.jax_threefry_partitionable and np.shape(key) == () and "fry" in str(jax.random.key_impl(key))
+    return bool(plain)
+
+
+def _threefry(key: Any, high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3")."""
+    first, second = (np.uint32(k) for k in np.asarray(jax.random.key_data(key)))
+    keys = (first, second, first ^ second ^ np.uint32(0x1BD11BDA))
+    with np.errstate(over="ignore"):  # sums are meant to wrap around
+        x, y = high + first, low + second
+        for i in range(5):
+            for r in ((13, 15, 26, 6), (17, 29, 16, 24))[i % 2]:
+                x = x + y
+                y = x ^ (y << np.uint32(r) | y >> np.uint32(32 - r))
+            x, y = x + keys[(i + 1) % 3], y + keys[(i + 2) % 3] + np.uint32(i + 1)
+    return x, y
+
+
+def _at_places(key: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    places = np.arange(math.prod(shape), dtype=np.uint64).reshape(shape)
+    return _threefry(key, (places >> np.uint64(32)).astype(np.uint32), places.astype(np.uint32))
+
+
+def _bits(params: dict, key: Any) -> np.ndarray:
+    x, y = _at_places(key, tuple(params["shape"]))
+    if params["bit_width"] == 64:
+        return x.astype(np.uint64) << np.uint64(32) | y
+    return (x ^ y).astype(f"uint{params['bit_width']}")
+
+
+def _split(params: dict, key: Any) -> Any:
+    return jax.random.wrap_key_data(np.stack(_at_places(key, tuple(params["shape"])), axis=-1))
+
+
+def _fold_in(params: dict, key: Any, data: Any) -> Any:
+    data = np.asarray(data, np.uint32)
+    return jax.random.wrap_key_data(np.stack(_threefry(key, np.zeros_like(data), data), axis=-1))
+
+
+_RANDOM: dict[str, Callable[..., Any]] = {"random_bits": _bits, "random_split": _split, "random_fold_in": _fold_in}
 
 
 def _inner(eqn: Any) -> Any:

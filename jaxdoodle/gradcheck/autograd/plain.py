@@ -34,7 +34,7 @@ def plain_program(closed: Any, *example: Any) -> PlainProgram:
     rules: dict[str, None] = {}
     detached = False
     casts: dict[str, None] = {}
-    for eqn in _equations(closed.jaxpr):
+    for eqn in equations(closed.jaxpr):
         name, file = _source(eqn) if eqn.primitive.name.startswith(_RULES) else ("", "")
         if name and not file.startswith(LIBRARIES):
             rules.setdefault(name)
@@ -47,13 +47,14 @@ def plain_program(closed: Any, *example: Any) -> PlainProgram:
     return PlainProgram(lambda *args: run(*jax.tree.leaves(args)), tuple(rules), tuple(casts), detached)
 
 
-def _equations(jaxpr: Any) -> Any:
+def equations(jaxpr: Any) -> Any:
+    """Its equations, and those of every jaxpr inside."""
     for eqn in jaxpr.eqns:
         yield eqn
         for value in jax.tree.leaves(eqn.params):
             inner = getattr(value, "jaxpr", value)
             if hasattr(inner, "eqns"):
-                yield from _equations(inner)
+                yield from equations(inner)
 
 
 def _source(eqn: Any) -> tuple[str, str]:

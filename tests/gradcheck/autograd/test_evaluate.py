@@ -46,3 +46,16 @@ def test_numpy_gives_what_jax_gives(name, dtype):
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=1e-12 if dtype == np.float64 else 1e-4, atol=1e-5 * (dtype == np.float32))
+
+
+def test_random_numbers_are_those_of_jax():
+    def draw(key):
+        a, b = jax.random.split(jax.random.fold_in(key, 7))
+        mask = jax.random.bernoulli(a, 0.3, (3, 5))
+        return mask, jax.random.normal(b, (4,)), jax.random.bits(a, (2, 3), np.uint8), jax.random.permutation(b, 6)
+
+    key = jax.random.key(3)
+    for wide in (True, False):
+        with jax.enable_x64(wide):
+            for ours, theirs in zip(by_numpy(draw, key), draw(key), strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-6)
