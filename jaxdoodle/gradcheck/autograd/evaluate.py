@@ -64,7 +64,11 @@ def _parts(eqn: Any, x: Any) -> list[Any]:
     keys = _is_opaque(eqn.invars[0])
     whole = np.asarray(jax.random.key_data(x) if keys else x)
     parts = np.split(whole, np.cumsum(eqn.params["sizes"])[:-1], eqn.params["axis"])
-    return [jax.random.wrap_key_data(part, impl=jax.random.key_impl(x)) for part in parts] if keys else parts
+    return [_as_key(part, x) for part in parts] if keys else parts
+
+
+def _as_key(words: Any, like: Any) -> Any:
+    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(like))
 
 
 # -- random numbers: JAX would compile a program for each shape -------------------------------------------------------
@@ -72,8 +76,8 @@ def _parts(eqn: Any, x: Any) -> list[Any]:
 
 def _is_plain_key(eqn: Any, key: Any) -> bool:
     """One key of JAX's default generator, whose bits depend on their place alone."""
-    plain = jax.config.jax_threefry_partitionable and np.shape(key) == () and "fry" in str(jax.random.key_impl(key))
-    return bool(plain)
+    by_place = jax.config.values.get("jax_threefry_partitionable", False)
+    return bool(by_place) and np.shape(key) == () and "fry" in str(jax.random.key_impl(key))
 
 
 def _threefry(key: Any, high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,12 +107,12 @@ def _bits(params: dict, key: Any) -> np.ndarray:
 
 
 def _split(params: dict, key: Any) -> Any:
-    return jax.random.wrap_key_data(np.stack(_at_places(key, tuple(params["shape"])), axis=-1))
+    return _as_key(np.stack(_at_places(key, tuple(params["shape"])), axis=-1), key)
 
 
 def _fold_in(params: dict, key: Any, data: Any) -> Any:
     data = np.asarray(data, np.uint32)
-    return jax.random.wrap_key_data(np.stack(_threefry(key, np.zeros_like(data), data), axis=-1))
+    return _as_key(np.stack(_threefry(key, np.zeros_like(data), data), axis=-1), key)
 
 
 _RANDOM: dict[str, Callable[..., Any]] = {"random_bits": _bits, "random_split": _split, "random_fold_in": _fold_in}
