@@ -185,7 +185,7 @@ def _page_lines(name: str, found: PagePrediction, k: int) -> Iterator[str]:
     if not found.rows:
         yield f"{name}: nothing is drawn"
     for number, row in enumerate(found.rows, 1):
-        yield f"{name}, row {number}: {row.text}, {100 * row.confidence:.1f} %"
+        yield f"{name}, row {number}: {row}"
         for one in row.drawings:
             left, top, right, bottom = _edges(one)
             yield f"  {left}, {top} to {right}, {bottom}: {_guesses(one.prediction, k)}"
@@ -201,7 +201,7 @@ def _as_json(prediction: Prediction, k: int) -> dict[str, Any]:
 
 
 def _page_json(name: str, found: PagePrediction, k: int) -> Iterator[str]:
-    rows = [{"text": row.text, "confidence": row.confidence} for row in found.rows]
+    rows = [{"text": row.text, "abstained": row.abstained, "confidence": row.confidence} for row in found.rows]
     drawings = [
         {"row": number, "box": dict(zip(("left", "top", "right", "bottom"), _edges(one), strict=True))}
         | _as_json(one.prediction, k)

@@ -95,12 +95,22 @@ class Row:
         return ("" if all(len(label) == 1 for label in labels) else " ").join(labels)
 
     @property
-    def confidence(self) -> float:
-        """How probable it is that all of it is right: the product of the probabilities; 0 where one is unknown."""
-        return math.prod(
-            0.0 if one.prediction.abstained else one.prediction.probabilities[str(one.prediction.label)]
-            for one in self.drawings
-        )
+    def abstained(self) -> bool:
+        """Whether the answer to the row is "unknown": one of its drawings is."""
+        return any(one.prediction.abstained for one in self.drawings)
+
+    @property
+    def confidence(self) -> float | None:
+        """How probable it is that all of it is right: the product of the probabilities; ``None`` where it abstains."""
+        if self.abstained:
+            return None
+        return math.prod(one.prediction.probabilities[str(one.prediction.label)] for one in self.drawings)
+
+    def __str__(self) -> str:
+        if self.confidence is not None:
+            return f"{self.text}, {100 * self.confidence:.1f} %"
+        unknown = sum(one.prediction.abstained for one in self.drawings)
+        return f"{self.text}, unknown ({unknown} of {len(self.drawings)})"
 
 
 @frozen
@@ -123,7 +133,7 @@ class PagePrediction:
         return tuple(one for row in self.rows for one in row.drawings)
 
     def __repr__(self) -> str:
-        rows = ", ".join(f"{row.text!r} {100 * row.confidence:.1f} %" for row in self.rows)
+        rows = "; ".join(map(str, self.rows))
         return f"<PagePrediction of {len(self.drawings)} drawings: {rows or 'nothing is drawn'}>"
 
     def picture(self) -> Image:

@@ -18,10 +18,11 @@ def test_a_row_of_digits_is_a_number_with_the_product_of_the_probabilities():
     assert Row((drawing("1", 0.9), drawing("2", 0.8))).confidence == pytest.approx(0.72)
 
 
-def test_a_row_of_words_has_spaces_and_what_is_unknown_makes_it_uncertain():
+def test_a_row_of_words_has_spaces_and_is_unknown_where_one_drawing_is():
     assert Row((drawing("cat"), drawing("dog"))).text == "cat dog"
     row = Row((drawing("1"), drawing("2", reason="it scores 1.0, below 2.0")))
-    assert (row.text, row.confidence) == ("1?", 0)
+    assert (row.text, row.abstained, row.confidence, str(row)) == ("1?", True, None, "1?, unknown (1 of 2)")
+    assert "1?, unknown (1 of 2)" in repr(PagePrediction((row,), None))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
