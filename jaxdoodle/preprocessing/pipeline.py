@@ -22,7 +22,7 @@ from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.rejection import reject_image, reject_strokes
-from jaxdoodle.preprocessing.resample import Box, center_of, inked, place, resize
+from jaxdoodle.preprocessing.resample import Box, center_of, inked, moved, place, resize
 from jaxdoodle.preprocessing.stroke_width import redraw
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def finished(reading: Reading, reduced: int, preprocessing: Preprocessing) -> Pr
         bitmap=bitmap,
         background=reading.found.background,
         uneven=reading.found.uneven,
-        box=tuple(edge * reduced for edge in box),  # type: ignore[arg-type]
+        box=tuple(edge * reduced for edge in (box if reading.place is None else moved(box, reading.place))),  # type: ignore[arg-type]
         scale=scale / reduced,
         stroke_width=stroke_width * reduced,
         widened=widened,

@@ -24,6 +24,19 @@ def box_of(ink: NDArray[np.float32]) -> Box:
     return top, left, bottom, right
 
 
+def moved(box: Box, place: NDArray[np.float64]) -> Box:
+    """The box in another picture, to which ``place`` (3, 3) brings (x, y, 1)."""
+    top, left, bottom, right = box
+    x, y, w = place @ np.array([(left, right, right, left), (top, top, bottom, bottom), (1, 1, 1, 1)], float)
+    x, y = x / w, y / w
+    return float(y.min()), float(x.min()), float(y.max()), float(x.max())
+
+
+def shifted(down: float, right: float) -> NDArray[np.float64]:
+    """The place (3, 3) in another picture that is so far from its corner."""
+    return np.array([(1, 0, right), (0, 1, down), (0, 0, 1)], float)
+
+
 def center_of(ink: NDArray[np.float32], preprocessing: Preprocessing) -> tuple[float, float]:
     """The (row, column) of the ink to put at ``preprocessing.center``, counted from the middle of the first pixel."""
     if preprocessing.centering == "box":

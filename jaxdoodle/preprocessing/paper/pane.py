@@ -17,8 +17,11 @@ MIXED = 2
 LEAST_BAR, MOST_BAR, UNEVEN = 0.04, 0.3, 3
 
 
-def pane_of(pixels: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """What a window shows on a picture (h, w, channels), 0 to 1; ``None`` where no bar is along an edge."""
+def pane_of(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int] | None:
+    """What a window shows on a picture (h, w, channels), 0 to 1, and the (row, column) at which that begins.
+
+    ``None`` where no bar is along an edge.
+    """
     height, width, channels = pixels.shape
     if channels == 4 or min(height, width) < 16:
         return None
@@ -34,7 +37,7 @@ def pane_of(pixels: NDArray[np.float32]) -> NDArray[np.float32] | None:
     side = min(height, width)
     if narrowest < 0 or not max(LEAST_BAR * side, UNEVEN * narrowest) <= widest <= MOST_BAR * side:
         return None
-    return pixels[top : height - bottom, left : width - right]
+    return pixels[top : height - bottom, left : width - right], top, left
 
 
 def _is_pane(pixels: NDArray[np.float32], color: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -29,7 +29,7 @@ from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, groups_of, regions_of, without_surroundings
-from jaxdoodle.preprocessing.resample import Box, box_of
+from jaxdoodle.preprocessing.resample import Box, box_of, shifted
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
 #: So many lines from edge to edge are the paper's, whatever is drawn.
@@ -51,6 +51,7 @@ class Reading:
       specks: How many specks were dropped.
       steps: The steps that led here, as ``Preprocessed`` has them.
       removed: What was taken from the drawing that may be a part of it.
+      place: (3, 3), which brings (x, y, 1) of its pixels to those of the picture; ``None`` where they are the same.
     """
 
     ink: NDArray[np.float32]
@@ -58,6 +59,7 @@ class Reading:
     specks: int
     steps: Steps
     removed: tuple[str, ...] = ()
+    place: NDArray[np.float64] | None = None
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # type: ignore[assignment]  # arrays have no single truth value
 
@@ -118,16 +120,18 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
         step = ("on white", white)
         first, *others = _cleaned(pixels, steps)
         return [first, *(_less(one, ERASED) for one in _cleaned(white, (*steps, step))), *others]
-    pane = pane_of(pixels)
-    if pane is not None:
+    window = pane_of(pixels)
+    if window is not None:
+        pane, row, column = window
         with suppress(NoDrawingError):  # the bars are the drawing
-            return _cleaned(pane, (*steps, ("pane of a window", pane)))
+            found = _cleaned(pane, (*steps, ("pane of a window", pane)))
+            return [replace(one, place=shifted(row, column)) for one in found]
     sheet = sheet_of(pixels)
     if sheet is None:
         return _cleaned(pixels, steps)
-    name, part, whole = sheet
+    name, part, whole, place = sheet
     try:
-        found = _cleaned(part, (*steps, (name, part)))
+        found = [replace(one, place=place) for one in _cleaned(part, (*steps, (name, part)))]
     except NoDrawingError:  # the sheet is the drawing
         return _cleaned(pixels, steps)
     return found if whole else [*_cleaned(pixels, steps), *(_less(one, "what is beyond the sheet") for one in found)]

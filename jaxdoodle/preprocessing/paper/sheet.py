@@ -33,12 +33,12 @@ FLAT, LEVEL = 0.6, 1 / 255
 INSET = 0.025
 
 
-def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], bool] | None:
+def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], bool, NDArray[np.float64] | None] | None:
     """The sheet on a picture (h, w, channels), 0 to 1, as a picture of its own.
 
     Returns:
-      The name of the step, the picture, and whether it is certain to be a sheet that lies whole on something larger;
-      ``None`` where no sheet lies on something else.
+      The name of the step, the picture, whether it is certain to be a sheet that lies whole on something larger, and
+      where it is, as ``Reading.place``; ``None`` where no sheet lies on something else.
     """
     if pixels.shape[2] == 4 or min(pixels.shape[:2]) < LEAST_SIDE:
         return None
@@ -70,8 +70,9 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
         if corners is None:
             return None
         whole = outside.mean() > BORDER and not _is_flat(gray[outside])
-        return "sheet, seen from above", _projected(pixels, corners * cell), bool(whole)
-    return "sheet, without what is beyond", _blanked(pixels, sheet, cell), False
+        picture, place = _projected(pixels, corners * cell)
+        return "sheet, seen from above", picture, bool(whole), place
+    return "sheet, without what is beyond", _blanked(pixels, sheet, cell), False, None
 
 
 def _border(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -148,8 +149,10 @@ def _corners(sheet: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     return np.roll(found, -int((found @ np.array([1, 1])).argmin()), axis=0)
 
 
-def _projected(pixels: NDArray[np.float32], corners: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The quadrilateral of ``corners``, (x, y) in pixels, as a rectangle, less ``INSET`` on each side."""
+def _projected(
+    pixels: NDArray[np.float32], corners: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The quadrilateral of ``corners``, (x, y) in pixels, as a rectangle, less ``INSET`` on all sides; its place."""
     lengths = np.hypot(*(corners - np.roll(corners, -1, axis=0)).T)
     width, height = (max(8, round(float(lengths[i] + lengths[i + 2]) / 2)) for i in (0, 1))
     unit = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], float)
@@ -158,10 +161,11 @@ def _projected(pixels: NDArray[np.float32], corners: NDArray[np.float64]) -> NDA
         rows += [[u, v, 1, 0, 0, 0, -x * u, -x * v], [0, 0, 0, u, v, 1, -y * u, -y * v]]
         goal += [x, y]
     h = np.append(np.linalg.solve(np.array(rows), np.array(goal)), 1).reshape(3, 3)
-    u = INSET + (1 - 2 * INSET) * (np.arange(width) + 0.5) / width
-    v = INSET + (1 - 2 * INSET) * (np.arange(height)[:, None] + 0.5) / height
-    x, y, w = (row[0] * u + row[1] * v + row[2] for row in h)
-    return _sampled(pixels, x / w - 0.5, y / w - 0.5)
+    inner = 1 - 2 * INSET
+    place = h @ np.array([(inner / width, 0, INSET), (0, inner / height, INSET), (0, 0, 1)])
+    across, down = np.arange(width) + 0.5, np.arange(height)[:, None] + 0.5
+    x, y, w = (row[0] * across + row[1] * down + row[2] for row in place)
+    return _sampled(pixels, x / w - 0.5, y / w - 0.5), place
 
 
 def _sampled(pixels: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:

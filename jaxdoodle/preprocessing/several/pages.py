@@ -21,6 +21,7 @@ from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
+from jaxdoodle.preprocessing.resample import shifted
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
 from jaxdoodle.preprocessing.several.order import rows_of
 from jaxdoodle.strokes.drawing import Drawing
@@ -94,7 +95,7 @@ def divisions_of(page: Any, preprocessing: Preprocessing, loose: bool) -> tuple[
             if any(len(drawings) > 1 for drawings in found):
                 return content, [_in_order(drawings) for drawings in found if drawings]
             alone = preprocess(content[0] if picture else content, preprocessing)  # all that may surround it
-            return content, [_in_order([(_moved(alone, (0.0, 0.0), content[1] if picture else 1), False)])]
+            return content, [_in_order([(_enlarged(alone, content[1] if picture else 1), False)])]
         return content, []
     except InputError as error:
         name = os.fspath(page) if inputs.is_path(page) else "the image"
@@ -160,9 +161,11 @@ def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
     if not parts.several:
         return [np.arange(1, len(parts.areas))]
     each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
-    across = _from_edge_to_edge(parts)[1:]
+    across, corner = _from_edge_to_edge(parts)[1:], _in_corner(parts)[1:]
     if (~across).any() and parts.sides[1:][~across].max() < ACROSS * parts.sides[1:][across].max(initial=0):
         largest = largest[~across[largest]]
+    if not corner[largest].all():
+        largest = largest[~corner[largest]]
     return [largest[group] + 1 for group in grouped([each[i] for i in largest], loose)]
 
 
@@ -170,6 +173,12 @@ def _from_edge_to_edge(parts: Parts) -> NDArray[np.bool_]:
     """Of each region, whether it reaches from one edge of the picture to the opposite one: a margin, a page's edge."""
     (top, left, bottom, right), (height, width) = parts.boxes.T, parts.number.shape
     return ((top <= 0) & (bottom >= height)) | ((left <= 0) & (right >= width))
+
+
+def _in_corner(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it reaches two edges of the picture that meet: a desk beside a page, a shadow."""
+    (top, left, bottom, right), (height, width) = parts.boxes.T, parts.number.shape
+    return ((top <= 0) | (bottom >= height)) & ((left <= 0) | (right >= width))
 
 
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
@@ -225,19 +234,21 @@ def _alone(
     kept[numbers] = True
     pixels = tuple(slice(axis.start * parts.cell, axis.stop * parts.cell) for axis in (rows, columns))
     ink = np.pad(only(reading.ink[pixels], replace(parts, number=parts.number[rows, columns]), kept), room)
-    alone = replace(reading, ink=ink, found=replace(reading.found, ink=ink), steps=(*reading.steps, (ONE, ink)))
+    top, left = (float(n) * parts.cell - room for n in first)
+    place = shifted(top, left) if reading.place is None else reading.place @ shifted(top, left)
+    steps = (*reading.steps, (ONE, ink))
+    alone = replace(reading, ink=ink, found=replace(reading.found, ink=ink), steps=steps, place=place)
     found = [finished(alone, reduced, preprocessing)]
     if len(numbers) > 1:
         for name, less in without_surroundings(ink, alone.parts):
             alone = replace(alone, ink=less, steps=(*alone.steps, (name, less)), removed=(*alone.removed, name))
             with suppress(NoDrawingError):
                 found.append(finished(alone, reduced, preprocessing))
-    top, left = (reduced * (float(n) * parts.cell - room) for n in first)
-    return _moved(replace(found[0], alternatives=tuple(found[1:])), (top, left)), at_edge
+    return replace(found[0], alternatives=tuple(found[1:])), at_edge
 
 
-def _moved(one: Preprocessed, corner: tuple[float, float], scale: int = 1) -> Preprocessed:
-    """The same with its box on a page, of which it is a part that begins at ``corner`` and was reduced by ``scale``."""
-    top, left, bottom, right = (scale * edge + start for edge, start in zip(one.box, corner * 2, strict=True))
-    others = tuple(_moved(other, corner, scale) for other in one.alternatives)
-    return replace(one, box=(top, left, bottom, right), scale=one.scale / scale, alternatives=others)
+def _enlarged(one: Preprocessed, by: int) -> Preprocessed:
+    """The same with its box on the picture that was reduced by a number before."""
+    top, left, bottom, right = (by * edge for edge in one.box)
+    others = tuple(_enlarged(other, by) for other in one.alternatives)
+    return replace(one, box=(top, left, bottom, right), scale=one.scale / by, alternatives=others)

@@ -5,6 +5,7 @@ import pytest
 
 from jaxdoodle.preprocessing.paper.pane import pane_of
 from jaxdoodle.preprocessing.paper.readings import readings_of
+from jaxdoodle.preprocessing.resample import moved
 from tests.preprocessing.paper.test_surroundings import SEVEN
 
 PAGE = np.where(SEVEN[..., None], (0.1, 0.1, 0.5), (1.0, 1.0, 0.96)).astype(np.float32)
@@ -21,16 +22,19 @@ def _window(page, bar=14, border=2, tone=0.3):
 def test_a_window_shows_what_is_within_its_bar_and_borders(border):
     for turned in (False, True):
         window = _window(PAGE, border=border)
-        found = pane_of(window.swapaxes(0, 1) if turned else window)
+        found, *begin = pane_of(window.swapaxes(0, 1) if turned else window)
+        assert begin == ([border, 14] if turned else [14, border])
         assert np.array_equal(found.swapaxes(0, 1) if turned else found, PAGE)
     (reading,) = readings_of(_window(PAGE, border=border))
     assert reading.removed == () and np.array_equal(reading.ink > 0.5, SEVEN)
+    (alone,) = readings_of(PAGE)
+    assert moved(reading.box, reading.place) == pytest.approx(np.add(alone.box, (14, border, 14, border)))
 
 
 def test_a_row_that_is_mixed_of_bar_and_pane_goes_with_the_bar():
     window = _window(PAGE)
     window[14] = 0.6
-    assert np.array_equal(pane_of(window), PAGE[1:])
+    assert np.array_equal(pane_of(window)[0], PAGE[1:])
 
 
 @pytest.mark.parametrize(

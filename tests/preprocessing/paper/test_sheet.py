@@ -3,6 +3,7 @@
 import numpy as np
 
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
+from jaxdoodle.preprocessing.resample import box_of, moved
 
 
 def _desk(corners, shape=(200, 240), texture=0.05):
@@ -18,20 +19,22 @@ def _desk(corners, shape=(200, 240), texture=0.05):
 
 
 def test_a_sheet_in_perspective_becomes_a_rectangle_without_the_desk():
-    name, sheet, whole = sheet_of(_desk([(60, 30), (190, 50), (200, 160), (50, 150)]))
+    name, sheet, whole, place = sheet_of(_desk([(60, 30), (190, 50), (200, 160), (50, 150)]))
     assert name == "sheet, seen from above" and whole
     edge = np.concatenate([sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]])
     assert edge.min() > 0.85 and 0.01 < (sheet < 0.5).mean() < 0.06
+    middle = moved(box_of((sheet[..., 0] < 0.5).astype(np.float32)), place)  # on the desk it is 20 pixels wide
+    assert np.abs(np.subtract(middle, (87, 115, 107, 135))).max() < 2
 
 
 def test_a_bright_square_on_a_flat_canvas_may_be_the_drawing():
-    name, _, whole = sheet_of(_desk([(60, 30), (190, 50), (200, 160), (50, 150)], texture=0))
+    name, _, whole, _ = sheet_of(_desk([(60, 30), (190, 50), (200, 160), (50, 150)], texture=0))
     assert name == "sheet, seen from above" and not whole
 
 
 def test_what_is_beyond_the_edge_of_a_sheet_that_runs_off_the_picture_is_blanked():
-    name, sheet, whole = sheet_of(_desk([(40, -10), (300, -10), (300, 300), (50, 300)]))
-    assert name == "sheet, without what is beyond" and not whole
+    name, sheet, whole, place = sheet_of(_desk([(40, -10), (300, -10), (300, 300), (50, 300)]))
+    assert name == "sheet, without what is beyond" and not whole and place is None
     assert sheet[:, :40].min() > 0.8 and sheet.min() < 0.3
 
 
