@@ -280,3 +280,13 @@ def test_no_class_is_answered_where_too_few_ways_lead_to_it(monkeypatch):
     monkeypatch.setattr("jaxdoodle.inference.model.AGREED", 0.99)
     found = MODEL._answer([_two_ways("upright", "level")])[0][0]
     assert found.abstained and "a frame" in found.reason
+
+
+def test_a_way_without_what_belongs_to_the_paper_counts_more_whatever_else_it_leaves_out():
+    found = _two_ways("upright", "level")
+    shares = []
+    for removed in (("in the frame",), ("in the frame", "pale ink"), ("pale ink",)):
+        (other,) = found.alternatives
+        way = dataclasses.replace(found, alternatives=(dataclasses.replace(other, removed=removed),))
+        shares.append(MODEL._answer([way])[0][0].probabilities["level"])
+    assert shares[0] < shares[1] == shares[2]

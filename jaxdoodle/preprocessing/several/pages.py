@@ -46,6 +46,9 @@ ACROSS = 0.7
 MARK = 1.9
 #: A word has so many letters at least, one after the other, and is so many times as wide as high.
 LETTERS, ROW = 3, 1.8
+#: A piece of a line is so many times as long as wide; pieces are of one line where their middles are so many cells
+#: apart, and it is as long as this fraction of the page.
+PIECE, IN_LINE, LONG_LINE = 6, 2, 0.6
 #: A drawing beside others is no smaller than this fraction of the largest.
 LARGE = 0.4
 
@@ -161,11 +164,11 @@ def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
     if not parts.several:
         return [np.arange(1, len(parts.areas))]
     each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
-    across, corner = _from_edge_to_edge(parts)[1:], _in_corner(parts)[1:]
+    across, beyond = _from_edge_to_edge(parts)[1:], (_in_corner(parts) | _of_lines(parts))[1:]
     if (~across).any() and parts.sides[1:][~across].max() < ACROSS * parts.sides[1:][across].max(initial=0):
         largest = largest[~across[largest]]
-    if not corner[largest].all():
-        largest = largest[~corner[largest]]
+    if not beyond[largest].all():
+        largest = largest[~beyond[largest]]
     return [largest[group] + 1 for group in grouped([each[i] for i in largest], loose)]
 
 
@@ -179,6 +182,21 @@ def _in_corner(parts: Parts) -> NDArray[np.bool_]:
     """Of each region, whether it reaches two edges of the picture that meet: a desk beside a page, a shadow."""
     (top, left, bottom, right), (height, width) = parts.boxes.T, parts.number.shape
     return ((top <= 0) | (bottom >= height)) & ((left <= 0) | (right >= width))
+
+
+def _of_lines(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it is a piece of a straight line that begins at an edge: a margin that is broken up."""
+    found = np.zeros(len(parts.areas), bool)
+    for axis, length in enumerate(parts.number.shape):
+        first, last = parts.boxes[:, axis], parts.boxes[:, axis + 2]
+        left, right = parts.boxes[:, 1 - axis], parts.boxes[:, 3 - axis]
+        thin = last - first >= PIECE * (right - left)
+        thin[0] = False
+        for number in np.flatnonzero(thin & ((first <= 0) | (last >= length))):
+            line = thin & (np.abs(left + right - left[number] - right[number]) <= 2 * IN_LINE)
+            if last[line].max() - first[line].min() >= LONG_LINE * length:
+                found |= line
+    return found
 
 
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:

@@ -115,7 +115,8 @@ def test_a_mark_or_a_word_beside_a_doodle_is_no_second_drawing_and_may_be_one_be
         ImageDraw.Draw(image).line(stroke, 40, 3)
     doodle, digit = (with_parts(preprocess(image, MNIST), MNIST, loose) for loose in (True, False))
     assert doodle.several == () and len(digit.several) > 1
-    assert all(len(one.reading.parts.areas) > 3 for one in doodle.alternatives if "standing alone" in one.removed)
+    alone = [one.removed for one in doodle.alternatives if {"a mark beside it", "standing alone"} & set(one.removed)]
+    assert alone == [("a mark beside it",)]
 
 
 def test_marks_alone_are_drawings():
@@ -126,10 +127,28 @@ def test_marks_alone_are_drawings():
 
 
 def test_what_was_erased_beside_a_drawing_is_no_second_one():
-    drawn, erased = (Image.new("L", (260, 130), 0) for _ in range(2))
-    for stroke in FACE:
-        ImageDraw.Draw(drawn).line(stroke, 255, 3)
-    ImageDraw.Draw(erased).line([(150, 30), (220, 100), (225, 40)], 255, 20)
+    drawn, erased = (Image.new("L", (280, 130), 0) for _ in range(2))
+    ImageDraw.Draw(drawn).line([(2 * x + 20, y + 30) for x, y in ZERO[0]], 255, 5)
+    ImageDraw.Draw(erased).line([(x + 180, y + 30) for x, y in FIVE[0]], 255, 9)
     canvas = np.dstack([*[np.asarray(erased)] * 3, np.maximum(drawn, erased)])
     found = with_parts(preprocess(canvas, MNIST), MNIST, False)
     assert found.several == () and any("what was erased" in one.removed for one in found.alternatives)
+    canvas[..., :3] = 0
+    assert len(with_parts(preprocess(canvas, MNIST), MNIST, False).several) == 2
+
+
+def _desk(image):
+    ImageDraw.Draw(image).polygon([(0, 0), (16, 0), (8, 110), (0, 110)], 60)
+    return image
+
+
+def _margin_in_pieces(image):
+    for first, last in ((0, 60), (75, 150), (190, 230)):
+        ImageDraw.Draw(image).line([(12, first), (12, last)], 60, 3)
+    return image
+
+
+@pytest.mark.parametrize("paper", [_desk, _margin_in_pieces])
+def test_what_comes_from_the_edges_of_a_page_is_no_digit(paper):
+    _, (found, *_) = divisions_of(paper(page()), MNIST, False)
+    assert found.rows == (3, 1)
