@@ -6,6 +6,7 @@ first. Where both fit (a square matrix), it is as the other layers of its kind i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
@@ -39,23 +40,36 @@ class Oriented:
         self.layers, self.kernels_outputs_first, self.layout = layers, kernels_outputs_first, layout
 
 
-def orientations(raw: Sequence[RawLayer], layout: str | None, outputs_first: bool | None) -> list[Oriented]:
+def orientations(
+    raw: Sequence[RawLayer], layout: str | None, outputs_first: bool | None, of_images: bool = False
+) -> list[Oriented]:
     """Every way in which the layers fit each other, the likeliest first.
 
     Args:
       raw: The layers as they are in the file.
       layout: The name in ``LAYOUTS`` that the user gives, or None.
       outputs_first: The layout of the program that wrote the file, or None.
+      of_images: Whether the inputs of a dense layer that comes first are a square image's, where there is such a way.
 
     Raises:
       InputError: The layers fit in no order.
     """
+    others: list[Oriented] = []
     for interpretation in (list(raw), *_with_bias_inside(raw)):
         for order in _orders(interpretation, layout):
             if found := list(_oriented(order, layout, outputs_first)):
-                return found
+                if not of_images or any(_takes_an_image(one) for one in found):
+                    return found
+                others = others or found
+    if others:
+        return others
     shapes = ", ".join(str(layer.w.shape) for layer in raw if layer.w is not None)
     raise InputError(f"which network is it? No order of weights of shapes {shapes} fits; give --spec.")
+
+
+def _takes_an_image(found: Oriented) -> bool:
+    w = next(layer["w"] for layer in found.layers if "w" in layer)
+    return w.ndim == 4 or math.isqrt(w.shape[0]) ** 2 == w.shape[0]
 
 
 def _with_bias_inside(raw: Sequence[RawLayer]) -> Iterator[list[RawLayer]]:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import count
+from itertools import chain, count, pairwise
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ MAX_NETWORKS = 32
 MAX_STEPS, MAX_CONVOLUTIONS = 20_000, 200
 #: Penalty of a convolution without a pool after it; and where its kernel is as large as its input, as LeNet-5's last.
 NO_POOL, WHOLE = 0.3, -1.0
+#: Penalty of networks that shrink images by a rule, and end in a mean: more than what is taken without being measured.
+BY_RULE = 1.0
 #: Sides of images beside that of the preprocessing: LeNet-5's.
 OTHER_SIDES = (32,)
 
@@ -233,13 +235,39 @@ def _plans(
         found = False
         for head in heads:
             area = None if head == "mean" else 1 if features is None else features // last
-            for penalty, choices in _choices([layer["w"].shape[:2] for layer in convolutions], size, area):
+            kernels = [layer["w"].shape[:2] for layer in convolutions]
+            likely = _choices(kernels, size, area)
+            if head == "mean":  # any size of images will do, and the search sees few of the networks that there may be
+                likely = chain(_by_rule(kernels, [layer["w"].shape[-1] for layer in convolutions], size), likely)
+            for penalty, choices in likely:
                 pooled = any(choice.pool for choice in choices)
                 for more, pool in ((0.0, "max"), (0.5, "avg"))[: 1 + pooled]:
                     found = True
                     yield penalty + more, (*size, 1), choices, head, pool
         if found:
             return
+
+
+def _by_rule(
+    kernels: list[tuple[int, int]], filters: list[int], size: tuple[int, int]
+) -> Iterator[tuple[float, list[Choice]]]:
+    """Choices for convolutions that are alike but where images are halved, by a stride or by a pool: all, each second,
+    where the number of filters has grown, or before it grows.
+    """
+    grown = [wide > before for before, wide in pairwise(filters)]
+    rules = [[*grown, True], [False, *grown], [*grown, False], [i % 2 == 1 for i, _ in enumerate(kernels)]]
+    for halved in dict.fromkeys(map(tuple, [*rules, [True] * len(kernels)])):
+        for pooled in (False, True):
+            for padded in (True, False):
+                sides, choices = size, []
+                for kernel, half in zip(kernels, halved, strict=True):
+                    pads = tuple((padded * (k // 2),) * 2 for k in kernel)
+                    choice = Choice(pads, 1 + (half and not pooled), (2, 2) if half and pooled else None)  # type: ignore[arg-type]
+                    after = ((n + sum(p) - k) // choice.stride + 1 for n, p, k in zip(sides, pads, kernel, strict=True))
+                    sides = tuple(n // (2 if choice.pool else 1) for n in after)  # type: ignore[assignment]
+                    choices.append(choice)
+                if min(sides) >= 1:
+                    yield BY_RULE, choices
 
 
 def _choices(

@@ -174,7 +174,7 @@ def _candidates(
         return [_described(weights.network, image_shape)]
     arrays = {name: _floats(name, array) for name, array in weights.arrays.items() if array.ndim}
     found: list[Candidate] = []
-    for oriented in orientations(layers_of(arrays), layout, weights.outputs_first):
+    for oriented in orientations(layers_of(arrays), layout, weights.outputs_first, spec is None):
         known = weights.outputs_first is not None
         likely = candidates(oriented, image_shape, activation, spec, weights.epsilon, known)
         found += islice(likely, MAX_CANDIDATES - len(found))

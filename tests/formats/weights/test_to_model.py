@@ -10,7 +10,7 @@ import pytest
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.formats import safetensors
 from jaxdoodle.formats.weights import CheckSet, import_weights, names, proof
-from jaxdoodle.formats.weights.structures import Candidate, Choice, _choices
+from jaxdoodle.formats.weights.structures import Candidate, Choice, _by_rule, _choices
 from jaxdoodle.inference import model_file
 from jaxdoodle.inference.model import Model
 from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, ReLU, Tanh
@@ -437,6 +437,31 @@ def test_a_bias_may_be_the_first_column(at, tmp_path):
     found = import_weights(npz(tmp_path, Theta1=first, Theta2=second), activation="sigmoid")
     np.testing.assert_array_equal(found.params[1 + 2 * at]["b"], (first, second)[at][:, 0].astype(np.float32))
     assert found.preprocessing.image_shape == (20, 20, 1)
+
+
+def test_a_bias_is_found_in_the_first_column_where_layers_as_wide_fit_each_other_turned_over(tmp_path):
+    """(8, 17), (8, 9) and (4, 9) are 17 inputs, 8, 9 and 4 outputs, too; but 17 are no image."""
+    rng = np.random.default_rng(0)
+    thetas = {f"Theta{i}": rng.normal(size=shape) for i, shape in enumerate([(8, 17), (8, 9), (4, 9)])}
+    found = import_weights(npz(tmp_path, **thetas), activation="sigmoid", classes="abcd")
+    assert found.preprocessing.image_shape == (4, 4, 1)
+    for own, theta in zip(found.params[1::2], thetas.values(), strict=True):
+        np.testing.assert_array_equal(own["b"], theta[:, 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("strided", [(1, 2, 1, 2), (2, 2, 2, 2), (1, 1, 2, 1), (1, 2, 1, 1)], ids=str)
+@pytest.mark.parametrize("padded", [0, 1])
+def test_convolutions_before_a_mean_are_looked_for_with_strides_by_rule(strided, padded):
+    kernels, filters, pads = [(3, 3)] * 4, [16, 16, 32, 32], ((padded, padded),) * 2
+    found = [choices for _, choices in _by_rule(kernels, filters, (64, 64))]
+    assert [Choice(pads, stride, None) for stride in strided] in found
+    assert [Choice(pads, 1, (2, 2) if stride == 2 else None) for stride in strided] in found
+    assert len(found) <= 20
+
+
+def test_images_that_a_rule_would_shrink_to_nothing_are_left_out():
+    found = [choices for _, choices in _by_rule([(3, 3)] * 2, [4, 4], (2, 2))]
+    assert found and all(any(map(any, choices[0].pads)) for choices in found)
 
 
 def test_a_convolution_as_large_as_its_input_is_the_last_of_lenet_5():
