@@ -36,6 +36,8 @@ from jaxdoodle.preprocessing.resample import box_of
 CHOICES = (*NAMED, "measured", "as-is")
 #: Pictures of other sizes that are tried as drawings, and the fraction that has to show one.
 TRIED, DRAWINGS = 40, 0.8
+#: Most by which the channels of a gray pixel differ, of 255: lossy WebP makes it 1, saving anew somewhat more.
+CHROMA = 8
 #: Images that pictures become which are no drawings.
 PICTURE_SIZE = 32
 #: Characters are taller than wide; where so many of them are wider than tall, rows and columns are exchanged.
@@ -232,12 +234,12 @@ def _opened(part: Part, wanted: Wanted) -> Part:
 
 
 def _channels(images: NDArray[Any], wanted: int | None = None) -> NDArray[Any]:
-    """Images (n, h, w, c) without transparency, on white; with one channel where all three are alike."""
+    """Images (n, h, w, c) without transparency, on white; with one channel where all three are alike in every pixel."""
     if images.shape[3] == 4:
         alpha = images[..., 3:].astype(np.float32) / 255
         images = np.rint(images[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    if images.shape[3] == 3 and wanted != 3 and (images == images[..., :1]).all():
-        images = images[..., :1]
+    if images.shape[3] == 3 and wanted != 3 and np.ptp(images, axis=3).max(initial=0) <= CHROMA:
+        images = images[..., 1:2]
     return np.repeat(images, 3, axis=3) if wanted == 3 and images.shape[3] == 1 else images
 
 

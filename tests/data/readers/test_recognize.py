@@ -153,6 +153,17 @@ def test_images_of_any_size_gray_or_rgb_are_a_dataset(side, channels, tmp_path):
     assert splits.preprocessing.as_is
 
 
+@pytest.mark.parametrize(("chroma", "channels"), [(3, 1), (40, 3)])
+def test_images_are_gray_where_their_channels_differ_by_no_more_than_lossy_formats_make_them(
+    chroma, channels, tmp_path
+):
+    gray = np.random.default_rng(0).integers(0, 200, (30, 20, 20, 1), dtype=np.uint8)
+    images = np.repeat(gray, 3, axis=3)
+    images[0, 0, 0, 2] += chroma
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(30) % 3)
+    assert load_dataset(tmp_path / "a.npz").preprocessing.image_shape == (20, 20, channels)
+
+
 def test_a_folder_like_torchvision_s_is_read_and_emnist_s_is_noticed_and_mended(tmp_path, idx_bytes):
     raw = tmp_path / "EMNIST" / "raw"
     raw.mkdir(parents=True)
