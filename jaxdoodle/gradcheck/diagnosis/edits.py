@@ -323,7 +323,7 @@ def _subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             strided = node
             for name in pair:
                 strided = _renamed(strided, name, f"({name} * {s})")
-            put("stride left out", 14, strided)
+            put("stride left out", 10 if "strid" in s else 14, strided)
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
     cuts = [k for k, p in enumerate(parts) if isinstance(p, ast.Slice) and p.lower is None and p.upper is not None]
     for pad in scope.scalars if len(cuts) > 1 and _loaded(node) else ():
@@ -486,7 +486,8 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
     cost = 15 if bare else 20 if whole else 22
     put("sign flipped", cost - 2, expr(f"-{text}"))
-    put("wrong power", cost, expr(f"{text} ** 2"))
+    from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
+    put("wrong power", 12 if from_one else cost, expr(f"{text} ** 2"))  # 1 - a for 1 - a ** 2
     for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
         counted = scope.is_count(factor)
         put("double 1/m" if counted else "factor left out", cost, expr(f"{text} * {factor}"))
