@@ -252,8 +252,9 @@ class Model:
 
     def _of_one(self, found: Preprocessed, prediction: Prediction) -> Prediction:
         """The prediction; unknown, and why, where the picture looks more like several drawings than like one."""
-        for seen in (found, prediction.preprocessed):
-            if seen and seen.several:
+        chosen = set(prediction.preprocessed.removed) if prediction.preprocessed else set()
+        for seen in (found, *found.alternatives):
+            if seen.several and set(seen.removed) <= chosen:  # what was chosen is this, or a part of it
                 whole, *parts = energy(self.logits(np.stack([seen.bitmap, *seen.several])))
                 margin, least = APART, min(parts)
                 if self.reads_characters:  # what is beside two characters need not be one

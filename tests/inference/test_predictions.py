@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -6,6 +8,8 @@ from jaxdoodle.inference import Model, PageDrawing, PagePrediction, Prediction, 
 from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing import MNIST, Preprocessed
+from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.several.pages import with_parts
 from tests.preprocessing.several.test_pages import DIGITS, PLACES, page
 
 
@@ -102,3 +106,13 @@ def test_a_margin_from_edge_to_edge_does_not_hide_that_there_are_several():
     ImageDraw.Draw(margin).line([(15, 0), (17, 230)], 60, 4)
     assert "shows 4 drawings" in str(model.predict(margin).reason)
     assert [row.text for row in model.predict_many(margin).rows] == ["504", "1"]
+
+
+def test_a_part_of_a_way_to_see_a_page_that_shows_several_is_no_answer():
+    model = Model.load("digits")
+    page_of_four = with_parts(preprocess(page(), MNIST), MNIST, False)
+    alone = preprocess(page().crop((20, 25, 90, 115)), MNIST)
+    found = replace(alone, alternatives=(replace(page_of_four, removed=("inside the page",), alternatives=()),))
+    for removed, is_part in ((("inside the page", "standing alone"), True), (("shadow",), False)):
+        answer = model._of_one(found, Prediction({"5": 1.0}, None, replace(alone, removed=removed)))
+        assert answer.abstained == is_part

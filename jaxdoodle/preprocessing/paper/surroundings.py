@@ -44,6 +44,8 @@ DOT, MANY_DOTS = 0.2, 8
 NEAR, GROUP, MOST_GROUPS = 0.1, 0.4, 3
 
 #: The name of the step that leaves one of several groups, and where all others are small.
+#: The name of the step that leaves what does not run off the page.
+INSIDE = "inside the page"
 ALONE, LARGEST = "standing alone", "without what is small and far"
 
 
@@ -237,7 +239,7 @@ def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:
 
 
 STEPS = (
-    ("inside the page", _inside),
+    (INSIDE, _inside),
     ("in the frame", _in_frame),
     ("in the inner frame", _in_frame),
     ("within dashes", _in_dashes),
@@ -245,4 +247,4 @@ STEPS = (
     ("without dots", _without_dots),
 )
 #: The steps that may take a part of a drawing. What runs off the page is the paper's, and a frame in a frame.
-MAY_BE_DRAWN = frozenset({ALONE, *(name for name, _ in STEPS)} - {"inside the page", "in the inner frame"})
+MAY_BE_DRAWN = frozenset({ALONE, *(name for name, _ in STEPS)} - {INSIDE, "in the inner frame"})

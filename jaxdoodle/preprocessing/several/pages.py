@@ -19,7 +19,7 @@ from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, STEPS, only, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, INSIDE, LARGEST, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.resample import shifted
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
@@ -120,11 +120,12 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         named = [tuple(BESIDE if name == ALONE else name for name in one.removed) for one in drawings]
         drawings = [replace(one, removed=removed) for one, removed in zip(drawings, named, strict=True)]
         others = [*(other for other in others if ALONE not in other.removed), *drawings]
+    erased = any(ERASED in other.removed for other in others)
+    if erased:  # in the other ways, what was erased are drawings, too
+        others = [other if ERASED in other.removed else replace(other, several=()) for other in others]
     found = replace(found, alternatives=tuple(others))
     reading = found.reading
-    if reading is None or not reading.parts.several or SURROUNDINGS & set(found.removed):
-        return found
-    if any(ERASED in other.removed for other in others):  # in the first way what was erased are drawings, too
+    if erased or reading is None or not reading.parts.several or (SURROUNDINGS - {INSIDE}) & set(found.removed):
         return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
