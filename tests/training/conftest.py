@@ -1,10 +1,20 @@
-"""A set of drawings on disk."""
+"""A set of drawings on disk, and few outliers: to make as many as a training takes takes seconds."""
 
 import numpy as np
 import pytest
 
 from jaxdoodle.data.bitmaps import BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.training.steps import outliers
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_outliers():
+    """Of other drawings, 200 are made."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(outliers, "GENERATED", 200)
+    yield
+    patch.undo()
 
 
 @pytest.fixture

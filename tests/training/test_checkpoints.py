@@ -20,7 +20,6 @@ from jaxdoodle.nn import Dense, Dropout, Flatten, ModelSpec
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import Augment, Checkpoints, Interrupted, batches, checkpoints, loop, setup
 from jaxdoodle.training.plan import choose
-from jaxdoodle.training.steps import outliers
 from tests.fixtures.bars import CLASSES, CNN, CONFIG, SPEC, TRAIN, VALIDATION
 from tests.fixtures.jax_modes import users_jax
 
@@ -67,9 +66,8 @@ def small_chunks(monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])
-def test_a_run_goes_on_from_any_chunk_as_if_it_had_not_stopped(where, put_on_disk, small_chunks, tmp_path, monkeypatch):
+def test_a_run_goes_on_from_any_chunk_as_if_it_had_not_stopped(where, put_on_disk, small_chunks, tmp_path):
     train = TRAIN if where == "memory" else put_on_disk(TRAIN)
-    monkeypatch.setattr(outliers, "GENERATED", 50)
     config = replace(CONFIG, epochs=None, steps=25, ema_decay=0.9, augment=Augment(), outliers=0.5)
     spec = ModelSpec((*SPEC.layers[:-1], Dropout(0.5), SPEC.layers[-1]), (28, 28, 1), CLASSES)
     whole = loop.fit(spec, train, VALIDATION, config)

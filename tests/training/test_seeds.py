@@ -12,7 +12,6 @@ from jaxdoodle.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, ModelSpec, 
 from jaxdoodle.training import Checkpoints, fit
 from jaxdoodle.training.loop import DivergedError
 from jaxdoodle.training.seeds import fit_seeds, refusal
-from jaxdoodle.training.steps import outliers
 from jaxdoodle.training.steps.augmentation import Augment
 from tests.fixtures.bars import CLASSES, CONFIG, SPEC, TRAIN, VALIDATION
 
@@ -29,11 +28,6 @@ CASES = {
     "hand": (NORMALIZED, replace(SHORT, augment=Augment(), ema_decay=0.9, outliers=0.25)),
     "autodiff": (CONVOLVED, replace(SHORT, gradients="autodiff")),
 }
-
-
-@pytest.fixture(autouse=True)
-def few_outliers(monkeypatch):
-    monkeypatch.setattr(outliers, "GENERATED", 16)
 
 
 def assert_close(found, expected):

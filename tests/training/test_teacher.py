@@ -41,7 +41,7 @@ def test_the_answer_is_the_mean_of_the_networks_probabilities_at_the_temperature
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"augment": Augment()}, {"outliers": 0.5}])
+@pytest.mark.parametrize("changes", [{}, {"augment": Augment(), "outliers": 0.5}])
 def test_with_all_the_weight_the_labels_count_for_nothing(changes):
     wrong = replace(TRAIN, labels=(TRAIN.labels + 1) % 3)
     config = replace(ALONE, **changes)

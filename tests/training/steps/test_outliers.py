@@ -21,14 +21,6 @@ SHOWING = replace(CONFIG, outliers=0.5)
 FEW = np.zeros((3, 28, 28, 1), np.uint8) + np.array([10, 20, 30], np.uint8)[:, None, None, None]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def few_of_them():
-    patch = pytest.MonkeyPatch()
-    patch.setattr(outliers, "GENERATED", 200)
-    yield
-    patch.undo()
-
-
 def energies(config, dataset, **given):
     return energy(predict(SPEC, fit(SPEC, TRAIN, VALIDATION, config, **given).params, dataset))
 
