@@ -12,6 +12,9 @@ pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.files", "tests.fixtu
 settings.register_profile("suite", deadline=None, database=None, print_blob=True)
 settings.load_profile("suite")
 
+# LLVM's optimizations take half of the time of a run: programs are compiled without them, unless flags are given.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
 try:
     import jax
 except ImportError:  # the inference tests run without it
