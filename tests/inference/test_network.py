@@ -105,6 +105,7 @@ CASES = [
     ((9, 7, 2), [Conv2D(3, 3)]),
     ((9, 7, 2), [Conv2D(3, (2, 4), padding="SAME")]),
     ((9, 7, 2), [Conv2D(3, (4, 3), stride=(2, 3), padding="SAME")]),
+    ((5, 4, 2), [Conv2D(3, 2, padding="SAME")]),
     ((10, 8, 1), [Conv2D(3, 3, stride=2)]),
     ((3, 3, 2), [Conv2D(4, 1, stride=2)]),
     ((2, 2, 1), [Conv2D(2, 5, padding="SAME")]),
