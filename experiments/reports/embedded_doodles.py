@@ -3,7 +3,8 @@
 No report says this. Here, 2,000 generated drawings a class, 5 seeds, mean over the classes on 3,243 real drawings:
 94.3 % with the CNN (headphones 93.5, bucket 96.8, clock 93.1, pizza 98.7, hexagon 89.4) and 89.4 % with the MLP. Only
 25 of the real drawings are buckets and 36 hexagons. The generator was tuned on half of the real drawings; on the
-other half the CNN was as good.
+other half the CNN was as good. The sketch network with augmented drawings: 96.2 % of the real ones (95.9 to 96.4, 5
+seeds), mean recall 96.3 %.
 """
 
 from experiments.declaration import Experiment, Variant
