@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.core.errors import FailedError
 from jaxdoodle.core.record import Record
 from tests.fixtures.jax_modes import users_jax
 
@@ -96,13 +97,27 @@ def test_without_a_name_the_only_unfinished_run_goes_on(begun, tmp_path, monkeyp
     assert capsys.readouterr().err == "jaxdoodle: runs: no run is unfinished; expected --resume RUN.\n"
     shutil.copytree(begun, "runs/a")
     assert main(["train", "--quiet", "--resume"]) == 0
-    assert len(Record.read(Path("runs/a/record.json")).epochs) == 150
+    record = Record.read(Path("runs/a/record.json"))
+    assert len(record.epochs) == 150 and record.command.endswith(f" --out {begun}"), "the command that began it"
     assert main(["train", "--resume", "runs/a"]) == 2
     assert "runs/a: is finished; runs/a/checkpoints/record.json is missing." in capsys.readouterr().err
     shutil.copytree(begun, "runs/b")
     shutil.copytree(begun, "runs/c")
     assert main(["train", "--resume"]) == 2
     assert "2 runs are unfinished: runs/b, runs/c; expected --resume RUN." in capsys.readouterr().err
+
+
+def test_a_run_that_fails_when_it_goes_on_keeps_its_checkpoints(begun, tmp_path, monkeypatch, capsys):
+    def fail(*given, **named):
+        raise FailedError("it failed")
+
+    monkeypatch.setattr("jaxdoodle.run.train_model", fail)
+    shutil.copytree(begun, tmp_path / "a")
+    before = sorted(path for path in (tmp_path / "a").rglob("*"))
+    assert main(["train", "--quiet", "--resume", str(tmp_path / "a")]) == 1
+    assert sorted(path for path in (tmp_path / "a").rglob("*")) == before
+    assert main([*WORDS.split(), "--out", str(tmp_path / "new")]) == 1
+    assert not (tmp_path / "new").exists(), "what never took a step leaves nothing"
 
 
 def test_a_run_that_is_unfinished_keeps_its_folder(begun, tmp_path):
