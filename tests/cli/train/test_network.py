@@ -37,3 +37,25 @@ def test_a_model_of_other_scaling_is_no_start(tmp_path, capsys):
     words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --epochs 1 --init {tmp_path}/start.npz"
     assert main([*words.split(), "--out", str(tmp_path / "out")]) == 2
     assert "start.npz: takes pixels / 255 less 0.5, / 0.25; those of doodles are" in capsys.readouterr().err
+
+
+def test_a_run_starts_from_the_layers_of_a_model_that_fit_and_names_the_others(tmp_path, capsys):
+    here = ModelSpec((Flatten(), Dense(3), Dense(2)), (28, 28, 1))
+    there = ModelSpec((Flatten(), Dense(3), Dense(4)), (28, 28, 1), tuple("abcd"))
+    params = [{name: np.full(shape, 0.5, np.float32) for name, shape in one.items()} for one in there.param_shapes]
+    Model(there, params, QUICKDRAW).save(tmp_path / "start.npz")
+    (tmp_path / "here.json").write_text(here.to_json())
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --steps 1 --learning-rate 1e-9 --outliers 0"
+    more = [
+        "--model",
+        str(tmp_path / "here.json"),
+        "--init",
+        str(tmp_path / "start.npz"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main([*words.split(), *more]) == 0
+    assert f"from {tmp_path}/start.npz: 1 layers; drawn anew: layers[2] Dense(units=2" in capsys.readouterr().out
+    trained = Model.load(tmp_path / "out" / "model.npz").file.params
+    np.testing.assert_allclose(trained[1]["w"], 0.5, atol=1e-6)
+    assert np.ptp(trained[2]["w"]) > 0.1, "drawn from the seed"
