@@ -22,6 +22,7 @@ PACKED = (
     "preprocessing/several",
     "pretrained",
     "inference",
+    "inference/kernels",
     "inference/model_file",
 )
 #: Modules among them that predicting does not need.
