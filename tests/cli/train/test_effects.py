@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from jaxdoodle.cli import main
+from jaxdoodle.cli import main, train
+from jaxdoodle.cli.options import Parser
+from jaxdoodle.cli.train.effects import refuse_idle
 
 IDLE = [
     (["--hidden", "16"], "--hidden has an effect beside --model mlp alone"),
@@ -29,6 +31,13 @@ def test_an_option_without_effect_is_refused(words, message, capsys):
     except SystemExit as end:
         code = end.code
     assert code == 2 and message in capsys.readouterr().err
+
+
+def test_own_layers_have_an_effect_beside_a_model_that_holds_some():
+    words = ["train", "--dataset", "nowhere", "--layers", "mine.py", "--init", "start.npz"]
+    parser = Parser(prog="train")
+    train.add_arguments(parser)
+    refuse_idle(parser.parse_args(words[1:]))
 
 
 def test_a_platform_that_is_not_there_is_one_line(tmp_path):

@@ -1,13 +1,16 @@
 """The network that ``--model`` names."""
 
+import argparse
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.cli.train import network
+from jaxdoodle.core.record import Record
 from jaxdoodle.inference import Model
-from jaxdoodle.nn import Dense, Flatten, ModelSpec
+from jaxdoodle.nn import Dense, Flatten, ModelSpec, Tanh, digit_cnn, mlp, sketch_cnn
 from jaxdoodle.preprocessing import QUICKDRAW
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -59,3 +62,29 @@ def test_a_run_starts_from_the_layers_of_a_model_that_fit_and_names_the_others(t
     trained = Model.load(tmp_path / "out" / "model.npz").file.params
     np.testing.assert_allclose(trained[1]["w"], 0.5, atol=1e-6)
     assert np.ptp(trained[2]["w"]) > 0.1, "drawn from the seed"
+
+
+CHANGES = ("dataset", "classes", "model", "hidden", "activation", "drop_rate", "layers")
+
+
+def given(model="mlp", beside=()):
+    options = {"hidden": (5,), "activation": "tanh", "drop_rate": 0.5, "layers": None}
+    return argparse.Namespace(model=model, beside=beside, **options)
+
+
+def test_every_name_is_that_of_its_network():
+    shape, classes = (28, 28, 1), ("a", "b")
+    expected = {"mlp": mlp(classes, (5,), Tanh(), 0.5, input_shape=shape), "cnn": digit_cnn(classes, input_shape=shape)}
+    expected["sketch-cnn"] = sketch_cnn(classes, input_shape=shape)
+    for name, spec in expected.items():
+        assert network.named(given(name), classes, shape) == spec
+
+
+@pytest.mark.parametrize(
+    "name", ["dataset", "classes", "model", "hidden", "activation", "drop_rate", "layers", "epochs"]
+)
+def test_the_network_of_a_record_is_taken_unless_an_option_asks_for_another(name):
+    spec = ModelSpec((Flatten(), Dense(2)), (28, 28, 1), ("a", "b"))
+    before = Record("run", data={"classes": ["a", "b"]}, extra={"spec": spec.to_dict() | {"classes": 2}})
+    assert network.recorded(before, given()) == spec and network.recorded(None, given()) is None
+    assert network.recorded(before, given(beside=[name])) == (spec if name == "epochs" else None)

@@ -44,6 +44,13 @@ def test_one_record_holds_all_seeds_with_mean_spread_and_interval(folder):
         assert found["interval"] == pytest.approx(expected)
 
 
+def test_a_record_of_several_seeds_is_repeated(folder, tmp_path):
+    with users_jax():
+        assert main(["train", "--quiet", "--config", str(folder / "both"), "--out", str(tmp_path / "again")]) == 0
+    found, expected = (Record.read(path / "record.json") for path in (tmp_path / "again", folder / "both"))
+    assert found.extra["seeds"] == expected.extra["seeds"] and found.options == expected.options
+
+
 MINI = (
     "train --dataset mnist-mini --model mlp --hidden 4 --per-class 12 --epochs 2 --outliers 0 --seed 3 --quiet".split()
 )
