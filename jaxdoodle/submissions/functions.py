@@ -117,7 +117,7 @@ class Finder:
 
     def _alone(self, name: str, **_: Any) -> Report:
         wanted = next(name.replace(f, b) for f, b in _DIRECTIONS if f in name)
-        near = get_close_matches(wanted, self.functions, 1, 0.75)
+        near = get_close_matches(wanted, self.functions.keys() - {name}, 1, 0.75)
         raise Forward(f"{name} has no {wanted}" + (f" ({near[0]} is near)" if near else ""))
 
     def forward_name(self, name: str) -> str | None:

@@ -89,7 +89,7 @@ def _run(closed: Any, widen: bool, *args: Any) -> list[Any]:
             closed_inner = inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ())
             outputs = _run(closed_inner, widen, *inputs)
         else:
-            if name == "convert_element_type" and widen and _narrows(eqn):
+            if name == "convert_element_type" and widen and jnp.issubdtype(params["new_dtype"], jnp.floating):
                 params["new_dtype"] = jnp.dtype(jnp.float64)
             if widen and params.get("preferred_element_type") is not None:
                 params["preferred_element_type"] = None

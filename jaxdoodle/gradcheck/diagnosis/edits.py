@@ -421,6 +421,7 @@ def _substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div):
             put("n for n - 1", 11, expr(f"({text} - 1)"))
             put("n - 1 for n", 11, expr(f"({text} + 1)"))
+            put("divided by the wrong count", 11, expr(f"{text} ** 2"))
         for other in scope.counts():
             put("divided by the wrong count", 12, expr(other))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import random
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,12 +107,18 @@ class Problem:
 @contextlib.contextmanager
 def fixed_randomness() -> Iterator[None]:
     """Forward and backward draw the same numbers each time; the caller's generators are left as they were."""
+    torch: Any = sys.modules.get("torch")
     numpy_state, python_state = np.random.get_state(), random.getstate()
+    torch_state = None if torch is None else torch.get_rng_state()
     np.random.seed(0)
     random.seed(0)
+    if torch is not None:
+        torch.manual_seed(0)
     try:
         yield
     finally:
+        if torch is not None:
+            torch.set_rng_state(torch_state)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
 

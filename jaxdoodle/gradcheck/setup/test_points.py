@@ -26,6 +26,8 @@ DOUT, DOUT_FACTORS = "dout times", (1e8, 1e-8)
 _MOST_GROUPS = 48
 #: Numbers in all arguments up to which sizes are made larger: a loop over more takes seconds.
 _MOST_NUMBERS = 20_000
+#: Numbers in all arguments up to which pictures are made larger where JAX traces each new size.
+_FEW_NUMBERS = 200
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,9 @@ def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: i
     for n, axis in group:
         new[n] = np.take(new[n], np.arange(size) % old, axis=axis)
         if is_floating(new[n]) and size > old and not is_label(arrays[n]):
-            more = np.arange(size).reshape([-1 if k == axis % new[n].ndim else 1 for k in range(new[n].ndim)]) >= old
-            new[n] = np.where(more, 0.8 * np.roll(new[n], 1, axis=(axis + 1) % new[n].ndim), new[n])
+            times = np.arange(size).reshape([-1 if k == axis % new[n].ndim else 1 for k in range(new[n].ndim)]) // old
+            for k in range(1, times.max() + 1):  # no two copies alike: a maximum would tie
+                new[n] = np.where(times == k, 0.8**k * np.roll(new[n], k, axis=(axis + 1) % new[n].ndim), new[n])
     for n, x in arrays.items():
         if is_integer(x) and x.size:
             new[n] = _in_range(x, new[n], old, size, n in dict(group))
@@ -246,9 +249,11 @@ def enlarged(problem: Problem, outline: Outline, args: tuple) -> tuple | None:
     found = args
     for size, axes in reversed(_sizes(problem, args).items()):
         pictures = any(np.ndim(problem.arrays(args)[n]) > 3 for n, _ in axes)
-        larger = _with_size(problem, outline, found, axes, size + 3 if pictures else 2 * size + 3)
-        if larger is not None and sum(np.size(x) for x in problem.arrays(larger).values()) <= _MOST_NUMBERS:
-            found = larger
+        for more in (size + 3 if pictures else 2 * size + 3, 2 * size):  # windows side by side fit in a multiple alone
+            larger = _with_size(problem, outline, found, axes, more)
+            if larger is not None and sum(np.size(x) for x in problem.arrays(larger).values()) <= _MOST_NUMBERS:
+                found = larger
+                break
     return None if found is args else found
 
 
@@ -298,7 +303,8 @@ def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Ite
     trims = 2 if not outline.by_jax else int(pictures)  # JAX compiles each new set of shapes
     for args in islice(trimmed(problem, outline, generic), trims):
         yield from at(OTHER_SHAPES, args)
-    if not (outline.by_jax and pictures):
+    few = sum(np.size(x) for x in problem.arrays(given).values()) <= _FEW_NUMBERS
+    if few or not (outline.by_jax and pictures):
         yield from at(LARGER, enlarged(problem, outline, generic))
     yield from at(OTHER_NUMBERS, other_numbers(problem, generic))
     for point in at("", None if problem.scalar else generic):
