@@ -32,7 +32,7 @@ from jaxdoodle.gradcheck.setup.problem import (
     numpy_args,
 )
 from jaxdoodle.gradcheck.setup.state import State
-from jaxdoodle.gradcheck.setup.test_points import Outline, TestPoint, batch_axes, test_points
+from jaxdoodle.gradcheck.setup.test_points import Outline, TestPoint, batch_axes, dout_factor, test_points
 
 #: Relative distance up to which a right gradient computed in float32 may lie from the oracle's.
 _FLOAT32 = 2e-4
@@ -227,13 +227,15 @@ def assert_gradients_match(
             report = check(forward, backward, given, **options)
         except NotDeterministicError as error:
             raise AssertionError(str(error)) from None
-        results = [leaf for point in report.test_points for leaf in point.leaves]
+        results = [
+            (leaf, atol * max(1.0, dout_factor(point.name))) for point in report.test_points for leaf in point.leaves
+        ]
         if rtol is None:
-            near = {r.name for r in results if r.verdict != "wrong" or r.figures.max_error <= atol}
+            near = {r.name for r, atol in results if r.verdict != "wrong" or r.figures.max_error <= atol}
         else:
-            near = {r.name for r in results if r.figures.rel_l2 <= rtol or r.figures.max_error <= atol}
+            near = {r.name for r, atol in results if r.figures.rel_l2 <= rtol or r.figures.max_error <= atol}
         far = {
-            r.name for r in results
+            r.name for r, atol in results
             if (r.verdict == "wrong" if rtol is None else r.figures.rel_l2 > rtol) and r.figures.max_error > atol
         }  # fmt: skip
         if far or any(not f.leaves or not set(f.leaves) <= near for f in report.findings):

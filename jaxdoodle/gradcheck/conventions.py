@@ -49,6 +49,7 @@ def by_convention(
     """What is wrong as a derivative and right by a convention: excused where that is declared (or where it shows at
     ties alone). Gives the remarks for the report under ``""``, and by leaf the conventions that could be declared."""
     told: dict[str, list[str]] = {}
+    means: dict[str, list[Round]] = {}
     generic = [r for r in rounds if not r.at.special and r.at.name != "as given"] or rounds
 
     def excuse(found: list[Round], name: str, convention: str) -> None:
@@ -68,7 +69,9 @@ def by_convention(
             convention = "batch mean" if by_mean else "straight through" if through else None
             if convention == "batch mean" and problem.scalar:
                 continue  # the loss says what is divided by the batch
-            if convention is not None and convention in declared:
+            if convention == "batch mean" and convention in declared:
+                means[name] = wrong
+            elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
             elif convention is not None:
                 told[name] = [convention]
@@ -83,6 +86,10 @@ def by_convention(
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
     parameters = {n for n in problem.differentiated if n not in axes}
+    never_wrong = parameters - {n for r in rounds for n in r.wrong}
+    sums = {n for n in never_wrong for r in generic if n in r.got and r.want[n].any()}
+    for name, wrong in means.items() if not sums else ():  # of some parameters alone: a mistake
+        excuse(wrong, name, "batch mean")
     if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
         return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
     return told

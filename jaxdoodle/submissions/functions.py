@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
+import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output
 from jaxdoodle.gradcheck.setup.discovery import MARK
-from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions import guess as guessing
 from jaxdoodle.submissions.guess import guess
@@ -140,10 +142,20 @@ class Finder:
     ) -> Report:  # fmt: skip
         """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
         declared = args is not None
-        args = tuple(args) if args is not None else self.arguments(stem, forward, backward)
+        if args is None:
+            try:
+                args = self.arguments(stem, forward, backward)
+            except CheckError:
+                if not (in_torch(forward) or in_torch(backward)):
+                    raise
+                forward, backward = taking_tensors(forward), taking_tensors(backward)
+                args = self.arguments(stem, forward, backward)
+        elif any(is_tensor(x) for _, x in leaves(tuple(args))):
+            forward, backward = taking_tensors(forward), taking_tensors(backward)
+        args = tuple(as_numbers(tuple(args)))
         conventions = (*conventions, *(("batch mean",) if mean else ()))
         report = check(forward, backward, args, title=stem, conventions=conventions, **options)
-        for words, other in () if declared or not report.passed else guessing.variants(forward, args):
+        for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
             again = check(forward, backward, other, title=f"{stem} with {words}", conventions=conventions, **options)
             if not again.passed:
                 return again
@@ -209,6 +221,40 @@ def _call_back(forward: Callable, backward: Callable, args: tuple) -> Any:
     values = [known[n] if n in known else out.residuals if is_residuals(n) and out.kept else dy if is_cotangent(n)
               else out.y for n in names]  # fmt: skip
     return backward(*values)
+
+
+# -- tensors of torch ----------------------------------------------------------------------------------------------
+
+
+def is_tensor(x: Any) -> bool:
+    torch: Any = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def as_tensors(tree: Any) -> Any:
+    torch: Any = sys.modules["torch"]
+    return rebuild(tree, lambda _, x: torch.tensor(np.asarray(x)) if is_array(x) and type(x) is not np.float64 else x)
+
+
+def as_numbers(tree: Any) -> Any:
+    return rebuild(tree, lambda _, x: x.detach().numpy() if is_tensor(x) else x)
+
+
+def in_torch(function: Callable) -> bool:
+    """Does a function name torch, or something of its?"""
+    code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    used = [names[n] for n in getattr(code, "co_names", ()) if n in names]
+    return any(str(getattr(v, "__module__", None) or getattr(v, "__name__", "")).startswith("torch") for v in used)
+
+
+def taking_tensors(function: Callable) -> Callable:
+    """A function of tensors as one of NumPy arrays."""
+
+    @functools.wraps(function)
+    def run(*args: Any) -> Any:
+        return as_numbers(function(*as_tensors(args)))
+
+    return run
 
 
 # -- objects of the file's classes ---------------------------------------------------------------------------------

@@ -369,12 +369,22 @@ def vectors(function: Callable) -> list[tuple]:
     return []
 
 
-def variants(forward: Callable, args: tuple) -> Iterator[tuple[str, tuple]]:
-    """(what is changed, arguments): other modes that the forward compares a parameter with, other strides."""
-    taken = parameters(forward)
+#: What a number that is 0.0 by default is set to.
+_OFF_ZERO = 0.3
+
+
+def variants(forward: Callable, backward: Callable, args: tuple, numbers_alone: bool) -> Iterator[tuple[str, tuple]]:
+    """(what is changed, arguments): other modes that the forward compares a parameter with, other strides, and numbers
+    off a default of zero, at which a term of the forward does not count."""
+    taken, own = parameters(forward), {p.name for p in parameters(backward)}
     for k, p in enumerate(taken):
-        if k >= len(args) and isinstance(p.default, str):
-            between = tuple(q.default for q in taken[len(args) : k])
+        between = tuple(q.default for q in taken[len(args) : k])
+        if k >= len(args) and isinstance(p.default, float) and p.default == 0:
+            if p.name not in own and usable(forward, (*args, *between, _OFF_ZERO)):
+                yield f"{p.name}={_OFF_ZERO}", (*args, *between, _OFF_ZERO)
+        elif numbers_alone:
+            continue
+        elif k >= len(args) and isinstance(p.default, str):
             others = [w for w in dict.fromkeys(words_compared(forward, p.name)) if w != p.default]
             if not others and p.default == "max":  # "else" is all that the code says of the other mode
                 others = ["average"]
@@ -416,7 +426,7 @@ def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None) -> int:
     try:
         with in_float64():
             returned = backward(args)
-    except Exception:  # any exception of the user's code
+    except (Exception, SystemExit):  # any exception of the user's code
         return len(args) + 1
     gradients = returned if isinstance(returned, tuple | list) else (returned,)
     if isinstance(returned, dict):

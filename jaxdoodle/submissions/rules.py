@@ -14,10 +14,9 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import is_array
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions import guess as guessing
-from jaxdoodle.submissions.functions import Finder, Found
+from jaxdoodle.submissions.functions import Finder, Found, as_numbers, as_tensors
 
 
 def custom_vjps(finder: Finder) -> Iterator[Found]:
@@ -91,7 +90,7 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
         set_materialize_grads = mark_shared_storage = mark_dirty
 
     def tensors(args: Any) -> list[Any]:
-        return [torch.tensor(np.asarray(a)) if of_torch and is_array(a) and np.ndim(a) else a for a in args]
+        return list(as_tensors(tuple(args)) if of_torch else args)
 
     def forward(*args: Any) -> Any:
         ctx, given = Context(), tensors(args)
@@ -100,22 +99,17 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
             setup(ctx, tuple(given), y)
         else:
             y = own_forward(ctx, *given)
-        return _numbers(y), ctx
+        return as_numbers(y), ctx
 
     def backward(ctx: Any, dy: Any) -> Any:
         given = own_backward(ctx, *tensors(dy if isinstance(dy, tuple) else (dy,)))
         found = given if isinstance(given, tuple) else (given,)
-        return tuple(_numbers(g) for g in found)
-
-    def _numbers(y: Any) -> Any:
-        if isinstance(y, tuple):
-            return tuple(map(_numbers, y))
-        return y.detach().numpy() if of_torch and isinstance(y, torch.Tensor) else y
+        return tuple(as_numbers(g) for g in found)
 
     forward.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
     args = finder.names.get(f"{cls.__name__}_args") or guessing.guess(forward, partial(with_ones, forward, backward))
     if args is None:
         told = ", ".join(p.name for p in names)
         raise CheckError(f"no arguments known for {cls.__name__}; define {cls.__name__}_args = ({told})")
-    args = tuple(_numbers(a) for a in args)
+    args = tuple(as_numbers(a) for a in args)
     return check(forward, backward, args, title=cls.__name__, **options)

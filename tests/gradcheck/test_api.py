@@ -132,6 +132,7 @@ def test_the_assertion_helper_takes_tolerances_and_seeds():
     drawn = []
     assert_gradients_match(forward, nearly, (X, W, B), rtol=0.01)
     assert_gradients_match(forward, lambda r, dy: tuple(g + 1e-5 for g in backward(r, dy)), (X, W, B), atol=1e-4)
+    assert_gradients_match(forward, lambda r, dy: tuple(g * 1.0001 for g in backward(r, dy)), (X, W, B), atol=0.1)
     with pytest.raises(AssertionError):
         assert_gradients_match(forward, nearly, (X, W, B))
     assert_gradients_match(forward, backward, args, seeds=(0, 1))

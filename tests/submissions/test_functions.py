@@ -33,6 +33,9 @@ def test_a_forward_alone_is_said_and_hides_nothing(checked):
         TANH.format(f="tanh_forward", b="tanh_backward", power="") + "def cube_forward(x): return x**3, x\n"
     )
     assert found == {"tanh": "x", "cube_forward": "cube_forward has no cube_backward"}
+    assert checked("def a_long_name_forward(x): return x, x\n") == {
+        "a_long_name_forward": "a_long_name_forward has no a_long_name_backward"
+    }
 
 
 def test_what_cannot_be_called_is_asked_for_in_one_line_and_hides_nothing(checked):
@@ -69,7 +72,22 @@ def test_a_convention_may_be_declared_for_a_pair(checked):
             return W.T @ dZ, dZ @ A.T / m, dZ.sum(axis=1, keepdims=True) / m
     """
     assert checked(text) == {"linear": "W, b"}
-    assert checked(text + "\n        linear_conventions = ('batch mean',)\n") == {"linear": "right"}
+    declared = text + "\n        linear_conventions = ('batch mean',)\n"
+    assert checked(declared) == {"linear": "right"}
+    assert checked(declared.replace("True) / m", "True)")) == {"linear": "W"}
+
+
+@pytest.mark.parametrize(("gradient", "expected"), [("(r + reg) * w", "right"), ("r * w", "ridge with reg=0.3")])
+def test_a_number_that_is_zero_by_default_is_tried_off_zero(checked, gradient, expected):
+    found = checked(f"""
+        def ridge_forward(w, reg=0.0):
+            return (1 + reg) * (w**2).sum() / 2, (1, w, reg)
+
+        def ridge_backward(dout, cache):
+            r, w, reg = cache
+            return dout * {gradient}
+    """)
+    assert found == ({"ridge": "right"} if expected == "right" else {expected: "w"})
 
 
 def test_running_statistics_that_a_forward_keeps_in_its_dictionary_are_no_arguments(checked):
@@ -187,3 +205,24 @@ def test_sizes_that_names_do_not_tell_are_tried(checked):
                 return d @ self.W.T
     """
     assert checked(text) == {"Heads": "right"}
+
+
+@pytest.mark.parametrize("given", ["", "tanh_args = torch.ones(4, 5), torch.ones(5, 3)"])
+def test_pairs_of_tensors_are_checked(checked, given):
+    pytest.importorskip("torch")
+    text = f"""
+        import torch
+
+        def tanh_forward(x, w):
+            y = torch.tanh(x @ w)
+            return y, (x, w, y)
+
+        def tanh_backward(dout, cache):
+            x, w, y = cache
+            d = dout * (1 - y**2)
+            return d @ w.T, x.T @ d
+
+        {given}
+    """
+    assert checked(text) == {"tanh": "right"}
+    assert checked(text.replace("y**2", "y")) == {"tanh": "w, x"}

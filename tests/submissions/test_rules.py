@@ -66,3 +66,11 @@ def test_a_class_with_a_context_needs_no_library(checked):
     """
     assert checked(text.format(factor=2)) == {"Square": "right"}
     assert checked(text.format(factor=1)) == {"Square": "x"}
+
+
+def test_numbers_that_torch_draws_are_the_same_at_every_call(checked):
+    pytest.importorskip("torch")
+    drawn = "ctx.mask = torch.rand_like(x).round()"
+    text = TORCH.replace("return x * x * w", f"{drawn}\n        return x * x * w * ctx.mask")
+    text = text.replace("return grad_output *", "grad_output = grad_output * ctx.mask\n        return grad_output *")
+    assert checked(text) == {"Square": "right"}

@@ -38,7 +38,7 @@ class Returned:
     gradients: dict[str, Any]
     odd: tuple[str, ...] = ()
     nothing: bool = False
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
     where: Where | None = None
 
 
@@ -71,7 +71,7 @@ class Candidate:
             for mode in self.modes:
                 try:
                     returned = self._traced(point) if mode == "traced" else self._run(point, mode == "numpy")
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     failed = Returned({}, error=error, where=_user_line(error))
                     continue
                 self.modes = (mode,)
@@ -222,7 +222,7 @@ def _writes(function: Any) -> bool:
     )  # fmt: skip
 
 
-def _user_line(error: Exception) -> Where | None:
+def _user_line(error: BaseException) -> Where | None:
     """The innermost line of the traceback that is the user's."""
     lines = traceback.extract_tb(error.__traceback__)
     own = [f for f in lines if not f.filename.startswith(LIBRARIES)]

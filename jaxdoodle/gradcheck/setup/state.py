@@ -31,6 +31,7 @@ class State:
         self.codes: dict[types.CodeType, dict[str, Any]] = {}
         self.found: dict[int, tuple[Any, Any]] = {}
         self.globals: list[tuple[dict[str, Any], str, Any]] = []
+        self.iterates = False  # an iterator goes on at every call, and cannot be put back
         for function in functions:
             self._function(function)
 
@@ -57,7 +58,7 @@ class State:
 
     def draws(self) -> bool:
         """May the functions draw numbers that are not repeated?"""
-        return any(_DRAWS & {*code.co_names} for code in self.codes)
+        return self.iterates or any(_DRAWS & {*code.co_names} for code in self.codes)
 
     def _function(self, function: Any) -> None:
         while isinstance(function, functools.partial):
@@ -108,6 +109,8 @@ class State:
         elif isinstance(value, type):
             for each in _methods(value):
                 self._function(each)
+        elif isinstance(value, Iterator):
+            self.iterates = True
         elif hasattr(value, "__dict__") and not _from_library(type(value)):
             self.found[id(value)] = value, dict(vars(value))
             self._keep(type(value))

@@ -273,6 +273,11 @@ def other_numbers(problem: Problem, args: tuple) -> tuple | None:
     return args if moved else None
 
 
+def dout_factor(name: str) -> float:
+    """By how much the incoming gradient is larger than usual at the test point of this name."""
+    return float(name.removeprefix(DOUT)) if name.startswith(DOUT) else 1.0
+
+
 def _times(factor: float, _: str, x: Any) -> Any:
     return x * factor if is_real(x) else x
 

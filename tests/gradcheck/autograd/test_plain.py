@@ -35,6 +35,12 @@ def test_a_cast_in_the_forward_is_told_and_is_no_mistake():
     report = check(forward, lambda x, dy: dy * (1 - jnp.tanh(x) ** 2), (X,))
     assert report.passed and "casts to bfloat16" in report.notes[0]
 
+    def up_again(x):
+        return (x.astype(jnp.bfloat16) * 3).astype(jnp.float32), None
+
+    report = check(up_again, lambda cache, dy: 3 * dy, (X,))
+    assert report.passed and "casts to bfloat16" in report.notes[0]
+
     def in_numpy(x):
         x = np.asarray(x, np.float32)
         return np.tanh(x), x

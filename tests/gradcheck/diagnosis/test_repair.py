@@ -99,3 +99,16 @@ def test_a_factor_that_happens_to_be_the_batch_size_is_not_called_so():
 
     (finding,) = check(forward, backward, (RNG.normal(size=3), RNG.normal(size=(4, 3)))).findings
     assert finding.name == "extra factor"
+
+
+def test_the_side_of_a_square_window_is_told_from_a_size_that_happens_to_be_its_square():
+    def backward(dout, cache):
+        shape, k = cache
+        return np.repeat(np.repeat(dout, k, axis=2), k, axis=3) / k
+
+    def pool(x):
+        n, c, h, w = x.shape
+        return x.reshape(n, c, h // 2, 2, w // 2, 2).mean(axis=(3, 5)), (x.shape, 2)
+
+    (finding,) = check(pool, backward, (RNG.normal(size=(2, 3, 6, 4)),)).findings
+    assert "/ k ** 2`" in finding.sentence

@@ -24,3 +24,8 @@ def test_the_callers_settings_are_left_as_they_were():
     before = jax.config.jax_enable_x64, np.geterr(), np.random.get_state()[1][:5].tolist()
     check(lambda x: (jnp.sin(x), x), lambda x, dy: dy * jnp.cos(x), (X,))
     assert before == (jax.config.jax_enable_x64, np.geterr(), np.random.get_state()[1][:5].tolist())
+
+
+def test_a_backward_that_ends_the_program_has_raised():
+    report = check(lambda x: (x**2, x), lambda x, dy: exit(), (X,))
+    assert [f.name for f in report.findings] == ["backward raises SystemExit"]

@@ -86,3 +86,14 @@ def test_a_pure_function_runs_as_it_is():
         return 2 * x
 
     assert State((pure,)).replay(pure) is pure
+
+
+def test_an_iterator_that_goes_on_at_every_call_is_called_not_deterministic():
+    numbers = iter(range(1, 100))
+
+    def scaled(x, w):
+        mask = next(numbers) % 3 + 1
+        return x * w * mask, (x, w, mask)
+
+    with pytest.raises(CheckError, match="not deterministic"):
+        check(scaled, by_mask, (X, W))

@@ -57,3 +57,17 @@ def test_bare_numbers_move_off_zero():
     problem = Problem("", (W, 0), ("w", "lam"), ridge, lambda a, d: None, (0,), True, (ridge,))
     assert points.other_numbers(problem, (W, 0))[1] == 0.3
     assert points.other_numbers(PROBLEM, (W, X, Y)) is None
+
+
+def test_larger_arrays_hold_no_number_twice_and_windows_side_by_side_get_a_multiple():
+    x = RNG.normal(size=(2, 2, 6, 4))
+
+    def pooled(x):
+        n, c, h, w = x.shape
+        return x.reshape(n, c, h // 2, 2, w // 2, 2).max(axis=(3, 5)).sum()
+
+    problem = Problem("", (x,), ("x",), pooled, lambda a, d: None, (0,), True, (pooled,))
+    (larger,) = points.enlarged(problem, points.Outline(problem, by_jax=False), (x,))
+    assert all(a > b for a, b in zip(larger.shape, x.shape, strict=True))
+    rows = points.resized(PROBLEM, (W, X, Y), [("x", 0)], 20)[1]
+    assert len(np.unique(rows)) == rows.size
