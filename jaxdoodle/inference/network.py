@@ -58,7 +58,7 @@ class Network:
             shapes = spec.shapes[spec.layers.index(Flatten()) + 1 :]
             many = max(chunk, min(FLAT_CHUNK, CHUNK_VALUES // sum(map(math.prod, shapes))))
             images = _Stage(layers[:cut], spec.input_shape, shapes[0], chunk, scaling)
-            self._parts = images, _Stage(layers[cut:], shapes[0], spec.output_shape, many)
+            self._parts = images, _Stage(layers[cut:], shapes[0], spec.output_shape, many - many % chunk)
 
     def logits(self, x: NDArray[Any]) -> Floats:
         """``(n, *input_shape)``, any real dtype, to ``(n, *output_shape)`` float32."""
@@ -67,7 +67,8 @@ class Network:
         if len(x) <= self._whole.chunk or not self._parts:
             return self._whole(x)
         images, flat = self._parts
-        return flat(images(x))
+        starts = range(0, len(x), flat.chunk)  # of all images together the features would take up much memory
+        return np.concatenate([flat(images(x[start : start + flat.chunk])) for start in starts])
 
 
 class _Stage:

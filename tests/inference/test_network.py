@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from jaxdoodle import nn
 from jaxdoodle.inference import network
 from jaxdoodle.inference.kernels import convolution, winograd
-from jaxdoodle.inference.network import CHUNK, SIZES, Network
+from jaxdoodle.inference.network import CHUNK, FLAT_CHUNK, SIZES, Network
 from jaxdoodle.nn import (
     AvgPool2D,
     BatchNorm,
@@ -217,7 +217,7 @@ def test_changing_the_parameters_afterwards_changes_nothing():
     np.testing.assert_array_equal(net.logits(x), before)
 
 
-def test_plans_are_kept_for_a_few_numbers_of_images(monkeypatch):
+def test_buffers_are_kept_for_a_few_numbers_of_images(monkeypatch):
     bound, bind = [], network._Stage.bind
     monkeypatch.setattr(network._Stage, "bind", lambda self, count: bound.append(count) or bind(self, count))
     spec = mlp(("a", "b"))
@@ -227,6 +227,14 @@ def test_plans_are_kept_for_a_few_numbers_of_images(monkeypatch):
     for count in [*few, *few, SIZES + 1, SIZES + 1]:
         net.logits(np.zeros((count, 28, 28, 1), np.uint8))
     assert bound == [*few, SIZES + 1]
+
+
+def test_of_many_images_the_features_of_a_few_are_in_memory(monkeypatch):
+    spec, rng, sizes, call = mlp("ab", (4,)), np.random.default_rng(1), [], network._Stage.__call__
+    params, x = draw_params(spec, rng), rng.random((2 * FLAT_CHUNK + 3, 28, 28, 1), np.float32)
+    monkeypatch.setattr(network._Stage, "__call__", lambda self, x: sizes.append(len(x)) or call(self, x))
+    np.testing.assert_allclose(Network(spec, params).logits(x), plain(spec, params, x), rtol=0, atol=1e-5)
+    assert sizes == [FLAT_CHUNK] * 4 + [3] * 2
 
 
 def test_one_network_answers_many_threads():
