@@ -32,7 +32,8 @@ def train_each(
       first: Whether this process is the first of several, or the only one.
 
     Returns:
-      The exit code of the last, and the record of each; none where this process does not write.
+      The exit code, not 0 where a seed was interrupted, and the records of the others; none where this process does not
+      write.
 
     Raises:
       InputError: They cannot be trained at once, and that was asked for.
@@ -51,7 +52,8 @@ def train_each(
             run_folder.forget(path)
         if wanted:
             raise InputError(f"--seeds-at-once: {why}.")
-        print(f"jaxdoodle: the seeds are trained in turn: {why}", file=sys.stderr)
+        if first and not options.quiet:
+            print(f"jaxdoodle: the seeds are trained in turn: {why}", file=sys.stderr)
     records: list[Record] = []
     for own, one in _each(options, config, out_dir):
         with suppress(NotFirst):
@@ -98,13 +100,14 @@ def _train_at_once(runs: Sequence[one_run.OneRun]) -> tuple[int, list[Record]]:
             )
     except KeyboardInterrupt:
         return max([one.say_how_to_go_on() for one in runs]), []
-    records: list[Record] = []
+    codes, records = [0], []
     for one, result in zip(runs, results, strict=True):
         with one.forgotten_if_it_fails():
             run = one.train(result=result)
         code, record = one.tell(run)
+        codes.append(code)
         records += [record] if record else []
-    return code, records if not code else []
+    return max(codes), records  # where some were interrupted, others may have stopped early
 
 
 def summarize(records: Sequence[Record]) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Several seeds: each is the run that it is alone, and one record holds them all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -74,6 +76,23 @@ def test_seeds_at_once_leave_what_each_leaves_alone_but_for_rounding(tmp_path):
     assert [run.config["seed"] for run in whole.runs] == [3, 4] and "test" in whole.extra["seeds"]
 
 
+def test_where_one_seed_is_interrupted_and_another_has_stopped_early_the_command_is_interrupted(
+    tmp_path, monkeypatch, capsys
+):
+    fit_seeds = seeds.fit_seeds
+
+    def interrupted(*given, **named):
+        first, last = fit_seeds(*given, **named)
+        return [replace(first, interrupted=True), replace(last, stopped=True)]
+
+    monkeypatch.setattr(seeds, "fit_seeds", interrupted)
+    with users_jax():
+        assert main([*MINI, "--seeds", "2", "--seeds-at-once", "--out", str(tmp_path / "both")]) == 130
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"seed-3", "seed-4"}, "there is no record of both"
+    assert (tmp_path / "both/seed-3/checkpoints").exists() and not (tmp_path / "both/seed-4/checkpoints").exists()
+    assert capsys.readouterr().err.count("--resume") == 1
+
+
 def test_seeds_are_at_once_where_that_is_faster_and_possible(tmp_path, monkeypatch, capsys):
     made = []
     monkeypatch.setattr(seeds, "fit_seeds", lambda *given, **named: made.append(given[4]) or 1 / 0)
@@ -91,7 +110,8 @@ def test_seeds_are_at_once_where_that_is_faster_and_possible(tmp_path, monkeypat
 
 
 def test_what_cannot_be_trained_at_once_is_said(tmp_path, monkeypatch, capsys):
-    words = [*TRAIN, "--seeds", "2", "--quiet", "--out", str(tmp_path / "run")]
+    words_told = [*TRAIN, "--seeds", "2", "--out", str(tmp_path / "run")]
+    words = [*words_told, "--quiet"]
     monkeypatch.setattr("jaxdoodle.cli.train.one_run.train", lambda *given: (1, None))
     with users_jax():
         assert main([*words, "--seeds-at-once"]) == 2
@@ -99,5 +119,6 @@ def test_what_cannot_be_trained_at_once_is_said(tmp_path, monkeypatch, capsys):
         assert capsys.readouterr().err == f"jaxdoodle: --seeds-at-once: {why}.\n"
         assert not list(tmp_path.iterdir()), "nothing is left"
         monkeypatch.setattr(seeds, "FASTER", ("cpu",))
-        assert main(words) == 1
-    assert capsys.readouterr().err == f"jaxdoodle: the seeds are trained in turn: {why}\n"
+        for told, more in (("", words), (f"jaxdoodle: the seeds are trained in turn: {why}\n", words_told)):
+            assert main(more) == 1
+            assert capsys.readouterr().err == told
