@@ -30,6 +30,7 @@ from jaxdoodle.training import TrainConfig, fit
 
 #: Part of the answers that may differ.
 GOAL = 0.005
+#: Training images that ranges are measured on, as many as the export takes; drawings that are answered at most.
 CALIBRATION, MOST = 1024, 2000
 FORMS = ("c", "onnx", "npz")
 CONFIG = TrainConfig(epochs=5, batch_size=128, augment=True, outliers=0)

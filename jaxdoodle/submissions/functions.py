@@ -30,8 +30,6 @@ from jaxdoodle.submissions.guess import guess
 #: Words for the two directions, in the order in which they are looked for.
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),
                ("forward", "back"), ("forwardprop", "backprop"))  # fmt: skip
-#: The last line of a loss that returns its gradient, too.
-_VALUE_AND_GRADIENT = re.compile(r"return\s+\(?\w*(loss|cost|data|l|j)\w*\s*,.*\b(d[a-z]\w*|\w*grad\w*)", re.I)
 #: Time for the examples of a file (its tests, and what follows ``if __name__ == "__main__"``), in seconds.
 EXAMPLES_SECONDS = 5.0
 

@@ -43,9 +43,9 @@ DOT, MANY_DOTS = 0.2, 8
 #: this fraction of the largest to be looked at, and so many are.
 NEAR, GROUP, MOST_GROUPS = 0.1, 0.4, 3
 
-#: The name of the step that leaves one of several groups, and where all others are small.
 #: The name of the step that leaves what does not run off the page.
 INSIDE = "inside the page"
+#: The name of the step that leaves one of several groups, and where all others are small.
 ALONE, LARGEST = "standing alone", "without what is small and far"
 
 
