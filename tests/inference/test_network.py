@@ -267,6 +267,39 @@ def test_one_network_answers_many_threads():
     assert sorted(done) == list(range(len(sizes))) and wrong == []
 
 
+@pytest.mark.parametrize("count", [1, 5, CHUNK])
+def test_what_one_answer_writes_to_is_written_to_by_no_other(count):
+    first = Conv2D(32, 3, padding="SAME"), Conv2D(32, 3), ReLU(), MaxPool2D(), Conv2D(32, 3)
+    spec = ModelSpec((*first, LeakyReLU(), AvgPool2D(), Flatten(), Dense(3), Softmax()), (18, 18, 1))
+    net = Network(spec, draw_params(spec, np.random.default_rng(0)))
+
+    def written():
+        source, calls, result = net._whole.bind(count)
+        return [source, result, *(call.keywords.get("out", call.args[0]) for call in calls)]
+
+    one, other = written(), written()
+    assert len(one) > 20 and not any(np.may_share_memory(a, b) for a in one for b in other)
+
+
+@nn.layer
+class Interrupted(nn.Tanh):
+    called = []
+
+    def numpy_forward(self, params, x):
+        if self.called:
+            self.called.pop()()
+        return np.tanh(x)
+
+
+def test_an_answer_that_begins_while_another_is_computed_has_buffers_of_its_own():
+    spec, rng, found = ModelSpec((Interrupted(), Dense(3)), (4,)), np.random.default_rng(0), []
+    params, x, other = draw_params(spec, rng), rng.normal(size=(2, 4)), rng.normal(size=(2, 4))
+    net = Network(spec, params)
+    expected = net.logits(x), net.logits(other)
+    Interrupted.called.append(lambda: found.append(net.logits(other)))
+    np.testing.assert_array_equal([net.logits(x), *found], expected)
+
+
 def test_wrong_shapes_are_refused():
     spec = ModelSpec([Dense(2)], (3,))
     good = [{"w": np.zeros((3, 2), np.float32), "b": np.zeros(2, np.float32)}]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
 from jaxdoodle.preprocessing.resample import box_of, moved
 
@@ -25,6 +26,11 @@ def test_a_sheet_in_perspective_becomes_a_rectangle_without_the_desk():
     assert edge.min() > 0.85 and 0.01 < (sheet < 0.5).mean() < 0.06
     middle = moved(box_of((sheet[..., 0] < 0.5).astype(np.float32)), place)  # on the desk it is 20 pixels wide
     assert np.abs(np.subtract(middle, (87, 115, 107, 135))).max() < 2
+
+
+def test_what_is_drawn_on_a_sheet_is_where_it_is_on_the_desk():
+    for reading in readings_of(_desk([(60, 30), (190, 50), (200, 160), (50, 150)])):
+        assert np.abs(np.subtract(moved(reading.box, reading.place), (87, 115, 107, 135))).max() < 3  # soft edges
 
 
 def test_a_bright_square_on_a_flat_canvas_may_be_the_drawing():
