@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions import guess as guessing
 from jaxdoodle.submissions.engines import check_engine
@@ -57,7 +57,8 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     forward = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
     own = {p.name for p in parameters(forward)} if forward is not None else set()
     labels = any(kind_of(p.name) == "y" and p.name not in own and not is_cotangent(p.name) for p in takes)
-    if gradient in BACKWARD and forward is not None and takes and not labels:
+    loss = not takes and not required(cls) and any(kind_of(n) == "y" for n in own)  # backward() after forward(x, y)
+    if gradient in BACKWARD and forward is not None and (takes or loss) and not labels:
         return partial(check_layer, finder, cls)
     if gradient is not None and methods & set(PREDICT) or "loss" in methods and "grads" in _source(cls):
         return partial(check_network, finder, cls)

@@ -21,3 +21,17 @@ def test_static_methods_are_a_pair_and_a_forward_that_only_raises_is_none(checke
                 raise NotImplementedError
     """
     assert checked(text) == {"Tanh": "x"}
+
+
+def test_a_loss_whose_backward_takes_nothing_is_checked(checked):
+    text = """
+        class Loss:
+            def forward(self, pred, target):
+                self.d = pred - target
+                return (self.d**2).mean()
+
+            def backward(self):
+                return 2 * self.d / self.d.size
+    """
+    assert checked(text) == {"Loss": "right"}
+    assert checked(text.replace("2 * ", "")) == {"Loss": "pred"}
