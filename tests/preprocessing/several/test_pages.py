@@ -4,7 +4,9 @@ from PIL import Image, ImageDraw
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing.config import MNIST, Preprocessing
+from jaxdoodle.preprocessing.paper.regions import parts_of
 from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.several import pages
 from jaxdoodle.preprocessing.several.pages import divisions_of, with_parts
 
 #: Strokes of a 5 with its bar apart, a 0, a 4 and a 1: (x, y) for a height of 60.
@@ -152,3 +154,15 @@ def _margin_in_pieces(image):
 def test_what_comes_from_the_edges_of_a_page_is_no_digit(paper):
     _, (found, *_) = divisions_of(paper(page()), MNIST, False)
     assert found.rows == (3, 1)
+
+
+def test_pieces_are_of_a_line_where_they_are_in_one_line_from_an_edge_that_is_long():
+    ink = np.zeros((100, 100), np.float32)
+    pieces = [(0, 20, 10), (25, 50, 11), (60, 90, 10)]
+    others = [(0, 20, 40), (70, 95, 46), (0, 30, 80), (30, 95, 70)]  # two lines apart, a short one, one from no edge
+    for first, last, column in (*pieces, *others):
+        ink[first:last, column] = 1
+    for turned in (ink, ink.T):
+        parts = parts_of(turned, 100, 0)
+        found = pages._of_lines(parts)[parts.number]
+        assert np.array_equal((found if turned is ink else found.T).any(axis=0).nonzero()[0], [10, 11])
