@@ -27,16 +27,18 @@ def run(options: argparse.Namespace) -> int:
     """Open the page, or the window until it is closed. Raises ``InputError``."""
     path = model_path(options.model) if options.model else _newest_model()
     if options.window:
-        from jaxdoodle.cli.window import desktop
         from jaxdoodle.inference.model import Model
 
-        return desktop.show(Model.load(path, layers_of(options.layers)))
+        model = Model.load(path, layers_of(options.layers))
+        from jaxdoodle.cli.window import desktop  # refuses where there is no Tk
+
+        return desktop.show(model)
     from jaxdoodle.formats import export
 
-    model = model_file.read(path, layers_of(options.layers))
-    page = options.out or _in_cache(model)
+    file = model_file.read(path, layers_of(options.layers))
+    page = options.out or _in_cache(file)
     page.parent.mkdir(parents=True, exist_ok=True)
-    export(model, page, "html")
+    export(file, page, "html")
     print(page, flush=True)
     if not options.no_open and not webbrowser.open(page.resolve().as_uri()):
         print("jaxdoodle: found no browser; open this page in one.", file=sys.stderr)
@@ -52,7 +54,7 @@ def _newest_model() -> str:
     return str(found[-1])
 
 
-def _in_cache(model: model_file.ModelFile) -> Path:
+def _in_cache(file: model_file.ModelFile) -> Path:
     """One file for one model, however often the page is opened."""
-    digest = hashlib.sha256(model_file.encode(model)).hexdigest()[:12]
+    digest = hashlib.sha256(model_file.encode(file)).hexdigest()[:12]
     return user_cache.folder() / "pages" / f"{digest}.html"

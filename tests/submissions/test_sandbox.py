@@ -48,11 +48,12 @@ def test_network_writes_memory_and_input_are_refused_as_far_as_it_says(tmp_path,
 
 
 @pytest.mark.parametrize(("text", "told"), [("import os; os._exit(0)", "before everything was checked")])
-def test_a_process_that_ends_itself_is_told(tmp_path, text, told):
+def test_a_process_that_ends_itself_is_told_with_what_it_printed(tmp_path, monkeypatch, text, told):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     path = tmp_path / "ends.py"
-    path.write_text(text)
+    path.write_text(f"print('begun'); {text}")
     (end,) = sandbox.run(path, sandbox.Bounds(), {})
-    assert told in end["end"]["error"]
+    assert told in end["end"]["error"] and end["end"]["printed"] == "begun\n"
 
 
 def test_a_process_that_hangs_is_ended(tmp_path):
