@@ -6,14 +6,12 @@ The sums are those that torchvision checks (``torchvision/datasets/mnist.py``).
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.download.files import Pull
 
-#: Largest file: EMNIST's archive takes 560 MB.
-MOST_BYTES = 2**30
 FILES = {
     "fashion": {
         "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -53,22 +51,13 @@ def summarize(path: Path, md5: str) -> str:
     return f"{path.stat().st_size:,} bytes, MD5 as published"
 
 
-def checked(part: Path, path: Path, pull: Pull, md5: str) -> str:
-    """Fill a file; see ``files``."""
-    pull(part, MOST_BYTES)
-    return summarize(part, md5)
-
-
 def finish(name: str, folder: Path) -> None:
     """Class names beside the files; EMNIST's archive as one folder of four files for each of its parts."""
     if name in CLASSES:
         (folder / "classes.txt").write_text(CLASSES[name].replace(",", "\n") + "\n", encoding="utf-8")
         return
     with zipfile.ZipFile(folder / "gzip.zip") as archive:
-        for info in archive.infolist():
-            file = info.filename.rpartition("/")[2]
-            words = file.split("-")
-            if file.endswith("-ubyte.gz") and words[0] == "emnist":
-                target = folder / words[1] / file
-                target.parent.mkdir(exist_ok=True)
-                target.write_bytes(archive.read(info))
+        for member in archive.namelist():
+            if match := re.fullmatch(r".*/(emnist-([a-z]+)-[^/]*-ubyte\.gz)", member):
+                (folder / match[2]).mkdir(exist_ok=True)
+                (folder / match[2] / match[1]).write_bytes(archive.read(member))

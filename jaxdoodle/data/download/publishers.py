@@ -5,21 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jaxdoodle.core.errors import FailedError, InputError
-from jaxdoodle.data.catalog import (
-    CATEGORIES_FILE,
-    FOLDERS,
-    REPORT_CLASSES,
-    STROKES_FOLDER,
-    FileStatus,
-    class_names,
-    summarize_mnist,
-)
+from jaxdoodle.data import catalog
+from jaxdoodle.data.catalog import FileStatus
 from jaxdoodle.data.dataset import choose_classes
 from jaxdoodle.data.download import files, others
 from jaxdoodle.data.download.http import MirrorError, Transfer, pull
@@ -35,8 +29,11 @@ PUBLISHERS = {
     "quickdraw/full/": ("https://storage.googleapis.com/quickdraw_dataset/full/",),
     "quickdraw/": ("https://raw.githubusercontent.com/googlecreativelab/quickdraw-dataset/master/",),
 }
-Summarize = Callable[..., str | None]
-Fill = Callable[..., str]
+#: What there is of each class of quickdraw: how it is downloaded, how it is checked, and its path.
+KINDS = (
+    (files.bitmaps, files.summarize_bitmaps, f"{catalog.FOLDERS['quickdraw']}/{{}}.npy"),
+    (files.drawings, files.summarize_drawings, f"{catalog.STROKES_FOLDER}/{{}}.ndjson"),
+)
 
 AT_ONCE = 8  # files that are downloaded at the same time
 
@@ -45,16 +42,16 @@ AT_ONCE = 8  # files that are downloaded at the same time
 class Item:
     """A file to download.
 
-    ``path``       its path.
-    ``urls``       its addresses, tried in turn.
-    ``summarize``  of the existing file: one line on its contents; ``None`` where they are too few.
-    ``fill``       a function of ``files`` that downloads it.
+    ``path``   its path.
+    ``urls``   its addresses, tried in turn.
+    ``check``  one line on the contents of the file at a path; ``None`` where they are right and too few.
+    ``fill``   a function of ``files`` that downloads it.
     """
 
     path: Path
     urls: tuple[str, ...]
-    summarize: Summarize
-    fill: Fill
+    check: Callable[[Path], str | None]
+    fill: Callable[[Path, Path, files.Pull], None]
 
 
 def get(
@@ -90,69 +87,61 @@ def get(
     """
     if base_url is not None and not _is_address(base_url):
         raise InputError(f"{base_url}: is no address of a mirror; expected http://... or https://...")
-    transfer = transfer or Transfer()
-    if name != "quickdraw":
-        if classes or strokes:
-            raise InputError(f"{name}: found --classes or --strokes; expected them for quickdraw alone.")
+    if name != "quickdraw" and (classes or strokes):
+        raise InputError(f"{name}: found --classes or --strokes; expected them for quickdraw alone.")
+    transfer, item, found = transfer or Transfer(), partial(_item, root, base_url), []
+    root.mkdir(parents=True, exist_ok=True)
+    with locked(root / ".lock"):
         if name in others.FILES:
-            items = [
-                _item(
-                    root, f"{name}/{file}", base_url, *(partial(f, md5=md5) for f in (others.summarize, others.checked))
-                )
-                for file, md5 in others.FILES[name].items()
-            ]
+            sums = others.FILES[name].items()
+            items = [item(f"{name}/{file}", partial(others.summarize, md5=md5), files.whole) for file, md5 in sums]
+        elif name != "quickdraw":
+            items = [_mnist(item, file) for file in MNIST_SHA256]
         else:
-            items = [_mnist(root, idx_name, base_url) for idx_name in MNIST_SHA256]
-        found = _fetch_all(items, transfer, partial(done, total=len(items)))
+            names = item(catalog.CATEGORIES_FILE, files.summarize_names, partial(files.whole, most=files.NAMES_BYTES))
+            found = [fetch(names, transfer)]
+            items = []
+            for class_name in _chosen(classes, found[0]):
+                for fill, check, path in KINDS[: 1 + strokes]:
+                    relative = path.format(class_name)
+                    items.append(item(relative, partial(check, count=per_class), partial(fill, count=per_class)))
+        found += _fetch_all(items, transfer, partial(done, total=len(items)))
         if name in others.FILES and all(status.ok for status in found):
             others.finish(name, root / name)
-        return found
-    categories = _item(root, CATEGORIES_FILE, base_url, files.summarize_names, files.names)
-    listed = fetch(categories, transfer)
-    if not listed.ok and classes == "all":
-        raise FailedError(listed.text)
-    wanted = _chosen(classes, official_order(categories.path) if listed.ok else ())
-    items = []
-    for class_name in wanted:
-        relative = f"{FOLDERS['quickdraw']}/{class_name}.npy"
-        items.append(_counted(root, relative, base_url, per_class, files.summarize_bitmaps, files.bitmaps))
-        if strokes:
-            relative = f"{STROKES_FOLDER}/{class_name}.ndjson"
-            items.append(_counted(root, relative, base_url, per_class, files.summarize_drawings, files.drawings))
-    report = partial(done, total=len(items) + 1)
-    report(listed)
-    return [listed, *_fetch_all(items, transfer, report)]
+    return found
 
 
 def fetch(item: Item, transfer: Transfer) -> FileStatus:
     """Download one file: address after address; a cut transfer is continued; only a checked file gets its name."""
-    item.path.parent.mkdir(parents=True, exist_ok=True)
     part = item.path.with_name(item.path.name + ".part")
-    with locked(item.path.with_name(item.path.name + ".lock")):
+    try:
+        if item.path.exists() and (text := item.check(item.path)):
+            return FileStatus(item.path, True, f"{text}, there already")
+    except InputError as error:
+        return FileStatus(item.path, False, f"{error} Move it away to download it.")
+    faults, urls = [], list(item.urls)
+    while urls:
+        url = urls.pop(0)
         try:
-            if item.path.exists() and (text := item.summarize(item.path)):
-                return FileStatus(item.path, True, f"{text}, there already")
-        except InputError as error:
-            return FileStatus(item.path, False, f"{error} Move it away to download it.")
-        faults, urls = [], list(item.urls)
-        while urls:
-            url = urls.pop(0)
+            item.path.parent.mkdir(parents=True, exist_ok=True)
             continued = part.exists()
-            try:
-                text = item.fill(part, item.path, partial(pull, url, transfer))
-                if part.exists():
-                    os.replace(part, item.path)
-                return FileStatus(item.path, True, text)
-            except MirrorError as error:
-                faults.append(f"{url}: {error}")
-            except InputError as error:
-                part.unlink(missing_ok=True)
-                if continued:  # the earlier part may be at fault
-                    urls.insert(0, url)
-                else:
-                    faults.append(f"{url}: {str(error).removeprefix(f'{part}: ').rstrip('.')}")
-        by_hand = "without a network, copy the file there yourself"
-        return FileStatus(item.path, False, f"{item.path}: cannot be downloaded ({'; '.join(faults)}); {by_hand}.")
+            item.fill(part, item.path, partial(pull, url, transfer))
+            text = item.check(part) or "all drawings there are"
+            os.replace(part, item.path)
+            return FileStatus(item.path, True, text)
+        except MirrorError as error:
+            words = "".join(char if char.isprintable() else " " for char in str(error))  # a server's
+            faults.append(f"{url}: {words[:200].strip()}")
+        except OSError as error:
+            return FileStatus(item.path, False, f"{part}: cannot be written; {error.strerror}.")
+        except InputError as error:
+            part.unlink(missing_ok=True)
+            if continued:  # the earlier part may be at fault
+                urls.insert(0, url)
+            else:
+                faults.append(f"{url}: {str(error).removeprefix(f'{part}: ').rstrip('.')}")
+    by_hand = "without a network, copy the file there yourself"
+    return FileStatus(item.path, False, f"{item.path}: cannot be downloaded ({'; '.join(faults)}); {by_hand}.")
 
 
 def _fetch_all(items: Sequence[Item], transfer: Transfer, done: Callable[[FileStatus], None]) -> list[FileStatus]:
@@ -165,10 +154,9 @@ def _fetch_all(items: Sequence[Item], transfer: Transfer, done: Callable[[FileSt
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            return list(pool.map(one, items))
+            return list(pool.map(one, items))  # its end cancels what has not begun
         except BaseException:
             transfer.halted.set()
-            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
@@ -180,33 +168,22 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _mnist(root: Path, name: str, base_url: str | None) -> Item:
-    zipped = _item(root, f"{FOLDERS['mnist']}/{name}.gz", base_url, partial(summarize_mnist, name=name), files.idx)
-    unzipped = mnist_path(zipped.path.parent, name)  # an unzipped copy is used
-    return Item(unzipped, zipped.urls, zipped.summarize, zipped.fill)
+def _mnist(item: Callable[..., Item], name: str) -> Item:
+    zipped = item(f"{catalog.FOLDERS['mnist']}/{name}.gz", partial(catalog.summarize_mnist, name=name), files.whole)
+    return replace(zipped, path=mnist_path(zipped.path.parent, name))  # an unzipped copy is used
 
 
-def _counted(root: Path, relative: str, base_url: str | None, count: int, summarize: Summarize, fill: Fill) -> Item:
-    return _item(root, relative, base_url, partial(summarize, count=count), partial(fill, count=count))
+def _item(root: Path, base_url: str | None, relative: str, *how: Any) -> Item:
+    """A file by its path in the data folder, ``check`` and ``fill``."""
+    start = "" if base_url else next(start for start in PUBLISHERS if relative.startswith(start))
+    addresses = (f"{base_url.rstrip('/')}/",) if base_url else PUBLISHERS[start]
+    return Item(root / relative, tuple(url + quote(relative.removeprefix(start)) for url in addresses), *how)
 
 
-def _item(root: Path, relative: str, base_url: str | None, summarize: Summarize, fill: Fill) -> Item:
-    if base_url:
-        urls: tuple[str, ...] = (f"{base_url.rstrip('/')}/{quote(relative)}",)
-    else:
-        beginning = next(start for start in PUBLISHERS if relative.startswith(start))
-        urls = tuple(address + quote(relative.removeprefix(beginning)) for address in PUBLISHERS[beginning])
-    return Item(root / relative, urls, summarize, fill)
-
-
-def _chosen(classes: str | Sequence[str] | None, official: Sequence[str]) -> tuple[str, ...]:
-    """The wanted class names, checked against ``official`` where that is known."""
-    wanted = class_names(classes, REPORT_CLASSES)
-    if wanted == ():
-        wanted = REPORT_CLASSES
-    if official or wanted is None:
-        return choose_classes(wanted, official, lambda name: f"quickdraw: no class {name!r}")
-    for name in wanted:
-        if not files.may_be_a_class(name):
-            raise InputError(f"quickdraw: {name!r} is no name of a class.")
-    return tuple(dict.fromkeys(wanted))
+def _chosen(classes: str | Sequence[str] | None, listed: FileStatus) -> tuple[str, ...]:
+    """The wanted class names, checked against the official list where that is there."""
+    wanted = catalog.class_names(classes or None, catalog.REPORT_CLASSES)
+    if wanted is None and not listed.ok:
+        raise FailedError(listed.text)
+    known = official_order(listed.path) if listed.ok else [name for name in wanted or () if files.may_be_a_class(name)]
+    return choose_classes(wanted, known, lambda name: f"quickdraw: no class {name!r}")

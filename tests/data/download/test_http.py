@@ -1,32 +1,33 @@
 import re
-import time
 from contextlib import closing
 from socket import socket
 
 import pytest
+from urllib3 import HTTPResponse, Retry
+from urllib3.util.retry import RequestHistory
 
-from jaxdoodle.data.download.http import OVERLAP, MirrorError, Transfer, pull
+from jaxdoodle.data.download import http
+from jaxdoodle.data.download.http import OVERLAP, MirrorError, pull
 from jaxdoodle.data.download.publishers import fetch
-from tests.fixtures.mirror import CONTENT, GOOD, QUICK, whole_item
+from tests.fixtures.mirror import CONTENT, GOOD, HASTY, QUICK, whole_item
 
 BAD = {
     "forbidden": "HTTP 403",
     "html": "answers with an HTML page",
-    "html called bytes": "has another hash",
     "ignores range and says more": "ends after 40,000 of 40,999 bytes",
-    "ignores range and says less": "has another hash",
     "says less": "ends after 39,001 of 40,000 bytes",
     "cuts at once": "ends after 0 of 40,000 bytes",
     "another range": "asked for bytes from 0 on, answers HTTP 206 bytes 7-40006/40000",
-    "stalls": "no answer in time",
     "new each time": "has another hash",
     "no length and cuts": "has another hash",
     "never ends": "has another hash",
-    "zips": "answers in another coding, gzip",
     "redirects for ever": "too many redirects",
-    "redirects to a file": "No host specified",
-    "redirects to FTP": "Not supported URL scheme ftp",
     "redirects nowhere": "Invalid IPv6 URL",
+}
+SILENT = {
+    "says nothing": "Read timed out",
+    "stalls": "Read timed out",
+    "trickles": "fewer than 1,000 bytes in 0.25 seconds",
 }
 
 
@@ -39,16 +40,38 @@ def test_a_file_arrives_whole_whatever_the_server_s_manners(manner, server, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("manner", BAD)
-def test_a_mirror_that_fails_is_named_and_the_next_one_asked(manner, server, tmp_path):
+@pytest.mark.parametrize("manner", BAD | SILENT)
+def test_a_mirror_that_fails_is_named_in_one_line(manner, server, tmp_path):
+    server.content["a"] = CONTENT
+    server.manners["a"] = manner
+    status = fetch(whole_item(server, tmp_path, "a"), (HASTY if manner in SILENT else QUICK)())
+    assert not status.ok and not (tmp_path / "file").exists()
+    assert f"{server.url}/a: " in status.text and (BAD | SILENT)[manner] in status.text and "\n" not in status.text
+    assert str(tmp_path / "file") in status.text and "copy the file there yourself" in status.text
+
+
+@pytest.mark.parametrize("manner", ["forbidden", "cuts at once", "new each time", "redirects nowhere"])
+def test_after_a_mirror_that_fails_the_next_one_is_asked(manner, server, tmp_path):
     server.content |= {"a": CONTENT, "b": CONTENT}
     server.manners["a"] = manner
-    alone = fetch(whole_item(server, tmp_path, "a"), QUICK())
-    assert not alone.ok and not (tmp_path / "file").exists()
-    assert f"{server.url}/a: " in alone.text and BAD[manner] in alone.text and "\n" not in alone.text
-    assert str(tmp_path / "file") in alone.text and "copy the file there yourself" in alone.text
-    status = fetch(whole_item(server, tmp_path, "a", "b"), QUICK())
-    assert status.ok and (tmp_path / "file").read_bytes() == CONTENT
+    assert fetch(whole_item(server, tmp_path, "a", "b"), QUICK()).ok
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_no_answer_is_taken_that_led_from_https_to_http(tmp_path, monkeypatch):
+    hop = RequestHistory("GET", "/a", None, 302, "http://elsewhere/a")
+    answer = HTTPResponse(CONTENT, status=200, preload_content=False, retries=Retry(history=(hop,)))
+    monkeypatch.setattr(http, "_request", lambda *_: answer)
+    with pytest.raises(MirrorError, match="from https to http"):
+        pull("https://publisher.invalid/a", QUICK(), tmp_path / "a", 10**6)
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_full_disk_is_one_line(server, tmp_path):
+    server.content["a"] = CONTENT
+    (tmp_path / "file.part").mkdir()  # nothing can be written there
+    status = fetch(whole_item(server, tmp_path, "a"), QUICK())
+    assert not status.ok and status.text == f"{tmp_path / 'file.part'}: cannot be written; Is a directory."
 
 
 def test_a_download_continues_where_it_was_cut(server, tmp_path):
@@ -62,9 +85,7 @@ def test_a_download_continues_where_it_was_cut(server, tmp_path):
 def test_a_cut_that_brought_something_is_continued_at_once(server, tmp_path):
     server.content["a"] = CONTENT
     server.manners["a"] = "cuts"
-    begin = time.monotonic()
-    assert fetch(whole_item(server, tmp_path, "a"), QUICK(pause=30)).ok
-    assert time.monotonic() - begin < 10
+    assert fetch(whole_item(server, tmp_path, "a"), QUICK(pause=10**6)).ok
 
 
 def test_the_part_of_an_earlier_command_is_continued_from_another_mirror(server, tmp_path):
@@ -94,34 +115,16 @@ def test_an_unreachable_server_is_asked_for_one_file_only(tmp_path):
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         transfer = QUICK()
-        with pytest.raises(MirrorError, match="cannot be reached, .*Connection refused"):
+        with pytest.raises(MirrorError, match="Connection refused"):
             pull(f"{url}/a", transfer, tmp_path / "a", 10**6)
         assert len(transfer.unreachable) == 1
         with pytest.raises(MirrorError, match="^cannot be reached$"):
             pull(f"{url}/b", transfer, tmp_path / "b", 10**6)
 
 
-def test_a_server_that_says_nothing_is_given_up_and_the_next_one_asked(server, tmp_path):
-    server.manners["a"] = "says nothing"
-    server.content |= {"a": CONTENT, "b": CONTENT}
-    assert fetch(whole_item(server, tmp_path, "a", "b"), QUICK()).ok
-    assert (tmp_path / "file").read_bytes() == CONTENT
-
-
-def test_a_server_that_has_answered_before_is_asked_again(server, tmp_path):
-    server.content |= {"a": CONTENT, "b": CONTENT}
-    transfer = QUICK(patience=0.2)
-    pull(f"{server.url}/a", transfer, tmp_path / "a", 10**6)
-    server.manners["b"] = "says nothing"
-    with pytest.raises(MirrorError, match="no answer in time"):
-        pull(f"{server.url}/b", transfer, tmp_path / "b", 10**6)
-    assert [path for path, _, _ in server.requests] == ["a", "b", "b", "b"]
-
-
-@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
-def test_proxies_come_from_the_environment(name, server, tmp_path, monkeypatch):
+def test_proxies_come_from_the_environment(server, tmp_path, monkeypatch):
     server.content["a"] = CONTENT
-    monkeypatch.setenv(name, server.url)
+    monkeypatch.setenv("http_proxy", server.url)
     pull("http://publisher.invalid/a", QUICK(), tmp_path / "a", 10**6)
     assert (tmp_path / "a").read_bytes() == CONTENT
 
@@ -131,5 +134,5 @@ def test_a_file_gets_its_name_when_it_is_whole(server, tmp_path):
     server.manners["a"] = "throttles"
     sizes = []
     watch = lambda part, size, end: sizes.append((size, end, (tmp_path / "file").exists()))  # noqa: E731
-    fetch(whole_item(server, tmp_path, "a"), Transfer(watch=watch))
+    fetch(whole_item(server, tmp_path, "a"), QUICK(watch=watch))
     assert sizes == sorted(sizes) and sizes[-1] == (40_000, 40_000, False) and len(sizes) > 3

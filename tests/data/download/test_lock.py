@@ -2,14 +2,12 @@ import io
 import os
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 
 from jaxdoodle.cli import main
 from jaxdoodle.data.download.http import OVERLAP
-from jaxdoodle.data.download.lock import locked
 from jaxdoodle.data.readers.quickdraw import open_bitmaps
 from tests.fixtures.mirror import BITMAPS, npy, rows
 
@@ -33,7 +31,7 @@ def test_of_two_processes_one_downloads_a_file(server, target):
 def test_a_process_that_is_killed_leaves_nothing_broken_and_the_next_goes_on(server, target):
     path = f"{BITMAPS}/clock.npy"
     server.content[path] = npy(np.random.default_rng(2).integers(0, 256, (900, 784), dtype=np.uint8))
-    server.manners[path] = "is slow but steady"
+    server.manners[path] = "throttles"
     words = ["data", "get", "quickdraw", "--classes", "clock", "--per-class", "900", "--data-dir", str(target)]
     words += ["--base-url", server.url]
     process = subprocess.Popen([sys.executable, "-m", "jaxdoodle", *words], stdout=subprocess.DEVNULL)
@@ -49,22 +47,3 @@ def test_a_process_that_is_killed_leaves_nothing_broken_and_the_next_goes_on(ser
     assert sent <= len(server.content[path]) - got + 2 * OVERLAP
     np.testing.assert_array_equal(open_bitmaps(target / path), np.load(io.BytesIO(server.content[path])))
     assert [p.name for p in (target / BITMAPS).iterdir()] == ["clock.npy"]
-
-
-def test_a_lock_is_held_by_one_at_a_time(tmp_path):
-    inside, most = [], []
-
-    def work():
-        for _ in range(20):
-            with locked(tmp_path / "lock"):
-                inside.append(1)
-                most.append(len(inside))
-                time.sleep(0.0005)
-                inside.pop()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(most) == 1 and len(most) == 80 and not (tmp_path / "lock").exists()
