@@ -108,7 +108,7 @@ def training_table(records: Path = RECORDS) -> str:
 
 def inference_table(records: Path = RECORDS) -> str:
     """Times of the NumPy network as multiples of onnxruntime's with one thread."""
-    networks = Record.read(records / "speed" / "training.json").run("W5").runs
+    networks = Record.read(records / "speed" / "inference.json").run("W5").runs
     measured = {
         "one image": lambda extra: extra["warm_seconds"]["1"],
         "256 images": lambda extra: extra["warm_seconds"]["256"],

@@ -97,7 +97,7 @@ def jax(folder: Path) -> Answer:
 def torch(folder: Path) -> Answer:
     import torch as t
 
-    from experiments.speed.runtimes import torch_images, torch_net
+    from experiments.speed.runtimes.with_torch import torch_images, torch_net
     from jaxdoodle.inference import model_file
 
     net = torch_net(t, model_file.read(folder / "model.npz").spec).eval()
