@@ -75,4 +75,4 @@ def test_code_that_ends_the_program_does_not_hide_what_is_beside_it(checked):
         def cube_forward(x): return x**3, x
         def cube_backward(d, x): return 3 * d * x**2
     """)
-    assert found == {"square": "the code ends the program (sys.exit)", "cube": "right"}
+    assert found == {"square": "backward raises SystemExit", "cube": "right"}
