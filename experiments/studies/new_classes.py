@@ -8,8 +8,8 @@ drawings of each class. ``page``: the page that learns, its own JavaScript in No
 network with no weights to begin from. The two that train in JAX take the first ``TRAINED_DRAWS`` draws.
 
 Here, with 1, 3, 10 and 30 drawings a class: the page 71.5, 85.5, 89.3 and 92.6 % (20 draws; the goals are 80 % with
-three, met, and 92 % with ten, missed). Fine-tuned, with 1, 3 and 10: 66.0, 72.2 and 83.5 %, from nothing 57.0, 65.0 and
-73.9 % (5 draws); with 30 not trained yet. Features of Keras' MobileNetV2 are not measured: neither TensorFlow nor its
+three, met, and 92 % with ten, missed). Fine-tuned: 66.0, 72.2, 83.5 and 91.1 %, from nothing 57.0, 65.0, 73.9 and
+86.5 % (5 draws). Features of Keras' MobileNetV2 are not measured: neither TensorFlow nor its
 weights were at hand. What gained less than a point with three and ten drawings, beside the page's method on 20 draws
 of its own: the mean with the mirror image's logits (0.5, 0.6), that and 19 copies in place of 9 (0.7, 0.7), features
 whitened by their spread within the other classes (0.2, 0.4), by roots or of length one, the layer before beside them,
