@@ -17,7 +17,6 @@ from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Prediction, Row, escaped
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
-from jaxdoodle.preprocessing.paper.surroundings import MAY_BE_DRAWN
 
 if TYPE_CHECKING:
     from jaxdoodle.preprocessing.several.pages import Division
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
 
 
 #: Of the ways to see a picture, each counts by ``exp(EVIDENCE * energy)``: at 1 logits would be believed in full, which
-#: are too sure of what looks like no class. A way that leaves out what belongs to the paper has so much more energy;
-#: so has one without frames, loops, lines and dots if the classes are characters, which have none. Of other drawings
-#: these may be parts. Chosen on pages of the kinds of ``experiments/studies/pictures/pages.py``, with other drawings.
-EVIDENCE, LEFT_OUT = 0.3, 4.0
+#: are too sure of what looks like no class. A way that leaves something out has so much more energy: what is left of a
+#: drawing without a part of it seldom looks like a class, and a drawing with a frame around it often does.
+#: Chosen on pages of the kinds of ``experiments/studies/pictures/pages.py``, with other drawings.
+EVIDENCE, LEFT_OUT = 0.3, 3.0
 #: There is an answer where ways of at least this part of all evidence lead to it.
 AGREED = 0.4
 #: By how much the energy scores of several drawings exceed that of all as one: of characters, and of doodles, whose
@@ -287,8 +286,7 @@ class Model:
         And the energy score of the way that counts most.
         """
         scores, given = energy(logits), self.probabilities(logits)
-        drawn = () if self.reads_characters else MAY_BE_DRAWN
-        more = [LEFT_OUT * bool(set(one.removed) - set(drawn)) for one in readings]
+        more = [LEFT_OUT * bool(one.removed) for one in readings]
         weights = np.exp(EVIDENCE * (scores - scores.max() + more))
         weights /= weights.sum()
         best, shares = int(weights.argmax()), weights @ given

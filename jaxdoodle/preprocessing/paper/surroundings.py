@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.frames import within_frame
 from jaxdoodle.preprocessing.paper.regions import (
     Parts,
     between,
@@ -28,6 +29,9 @@ CELLS, LEAST_INK = 256, 0.12
 LEAST_OF_PICTURE, LEAST_OF_FRAME = 0.08, 0.45
 #: Ink beside a frame, or that stands out from it, as a fraction of it.
 BESIDE = 0.1
+#: Two frames are a double line where they are so far apart on all sides, with gaps that differ by so much, as fractions
+#: of the longer side: the inner one is the paper's as the outer one is.
+DOUBLE, EQUAL = 0.2, 0.02
 #: Gaps of loops that are closed, as a fraction of their size.
 GAP = 0.03
 #: The inside of a frame or a loop fills so much of its box, and of the rows and columns between its edges.
@@ -45,20 +49,38 @@ NEAR, GROUP, MOST_GROUPS = 0.1, 0.4, 3
 
 #: The name of the step that leaves what does not run off the page.
 INSIDE = "inside the page"
+#: The names of the steps that leave what is in a frame, and in a frame in that.
+FRAMED, INNER = FRAMES = "in the frame", "in the inner frame"
 #: The name of the step that leaves one of several groups, and where all others are small.
 ALONE, LARGEST = "standing alone", "without what is small and far"
 
 
-def without_surroundings(ink: NDArray[np.float32], parts: Parts) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def without_surroundings(ink: NDArray[np.float32], parts: Parts) -> list[tuple[str, NDArray[np.float32]]]:
     """The ink (h, w) of these parts with ever less around the drawing: the name of each step, and the ink after it."""
+    found: list[tuple[str, NDArray[np.float32]]] = []
+    double = False
     for name, find in STEPS:
-        if not parts.several:
-            return
-        kept = find(parts)
+        kept = find(parts) if parts.several else None
         if kept is not None and kept.any():
             ink = only(ink, parts, kept)
-            yield name, ink
-            parts = regions_of(ink)
+        elif name == FRAMED and (held := _within_lines(ink, parts)) is not None:
+            ink = held
+        else:
+            continue
+        if double and name in FRAMES:
+            found.pop()
+        found.append((name, ink))
+        rest = regions_of(ink)
+        double, parts = _are_parallel(parts, rest), rest
+    return found
+
+
+def _are_parallel(outer: Parts, inner: Parts) -> bool:
+    """Whether the boxes of all ink are a little apart, and equally far on all sides that are on the picture."""
+    box, rest = (np.array(_box(parts, np.arange(len(parts.areas)) > 0)) for parts in (outer, inner))
+    gaps = np.abs(box - rest)[(box > 0) & (box < np.tile(outer.number.shape, 2))]
+    side = max(box[2] - box[0], box[3] - box[1])
+    return bool(len(gaps) > 1 and gaps.max() <= DOUBLE * side and np.ptp(gaps) <= EQUAL * side + 1)
 
 
 def regions_of(ink: NDArray[np.float32]) -> Parts:
@@ -98,6 +120,18 @@ def _in_frame(parts: Parts) -> NDArray[np.bool_] | None:
             if side > longest:
                 best, longest = kept, side
     return best
+
+
+def _within_lines(ink: NDArray[np.float32], parts: Parts) -> NDArray[np.float32] | None:
+    """What a straight frame around all ink holds, though it touches the frame."""
+    top, left, bottom, right = (edge * parts.cell for edge in _box(parts, np.arange(len(parts.areas)) > 0))
+    cut = np.s_[top:bottom, left:right]
+    held = within_frame(ink[cut])
+    if held is None or not held.any() or max(_extent(held > 0)) < LEAST_OF_FRAME * max(held.shape):
+        return None
+    whole = np.zeros_like(ink)
+    whole[cut] = held
+    return whole
 
 
 def _long(parts: Parts) -> list[int]:
@@ -240,11 +274,9 @@ def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:
 
 STEPS = (
     (INSIDE, _inside),
-    ("in the frame", _in_frame),
-    ("in the inner frame", _in_frame),
+    (FRAMED, _in_frame),
+    (INNER, _in_frame),
     ("within dashes", _in_dashes),
     ("above the line", _above_line),
     ("without dots", _without_dots),
 )
-#: The steps that may take a part of a drawing. What runs off the page is the paper's, and a frame in a frame.
-MAY_BE_DRAWN = frozenset({ALONE, *(name for name, _ in STEPS)} - {INSIDE, "in the inner frame"})

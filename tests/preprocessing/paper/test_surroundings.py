@@ -35,6 +35,20 @@ def test_what_is_around_a_drawing_is_removed_and_the_drawing_kept(around):
     assert np.array_equal(steps[0][1] > 0, SEVEN)
 
 
+def test_of_a_double_frame_both_lines_go_and_of_a_loop_in_a_frame_each_alone():
+    double = AROUND["frame"] | (np.maximum(abs(X - 80) - 57, abs(Y - 82) - 62).__abs__() < 2)
+    ((name, ink),) = _steps(SEVEN | double)
+    assert name == "in the inner frame" and np.array_equal(ink > 0, SEVEN)
+    loop = abs(np.hypot(X - 80, Y - 82) - 60) < 2
+    frame = np.maximum(abs(X - 76) - 72, abs(Y - 82) - 70).__abs__() < 2
+    assert [name for name, _ in _steps(SEVEN | loop | frame)] == ["in the frame", "in the inner frame"]
+
+
+def test_the_drawing_within_a_frame_that_it_touches_is_left():
+    ((name, ink),) = _steps(SEVEN | (abs(np.maximum(abs(X - 80), abs(Y - 83) - 12) - 25) < 6))
+    assert name == "in the frame" and 0.7 * SEVEN.sum() < (ink > 0).sum() <= SEVEN.sum()
+
+
 def test_a_drawing_with_nothing_around_it_is_left_alone():
     face = (abs(np.hypot(X - 80, Y - 80) - 40) < 3) | (np.hypot(X - 70, Y - 70) < 4) | (np.hypot(X - 90, Y - 70) < 4)
     for drawing in (SEVEN, AROUND["loop"], AROUND["frame"], face):
