@@ -17,6 +17,7 @@ from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
 from jaxdoodle.gradcheck.conventions import CONVENTIONS, KINK, by_convention
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
+from jaxdoodle.gradcheck.diagnosis.limits import BEYOND, FAR, beyond
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
 from jaxdoodle.gradcheck.reference import Oracle, choose
 from jaxdoodle.gradcheck.report import Finding, Report
@@ -29,13 +30,18 @@ from jaxdoodle.gradcheck.setup.problem import (
     Point,
     Problem,
     fixed_randomness,
+    in_one_line,
     numpy_args,
 )
 from jaxdoodle.gradcheck.setup.state import State
-from jaxdoodle.gradcheck.setup.test_points import Outline, TestPoint, batch_axes, dout_factor, test_points
+from jaxdoodle.gradcheck.setup.test_points import KINKS, Outline, TestPoint, batch_axes, dout_factor, test_points
 
 #: Relative distance up to which a right gradient computed in float32 may lie from the oracle's.
 _FLOAT32 = 2e-4
+
+
+#: Oracles of a forward that can be traced, and points of its usual shapes, by whose values a limit may be passed.
+_TRACED, _REACHING = ("vjp", "trace"), ("random values 1", "as given", "random values 2", "small values", "saturated")
 
 
 class CheckOptions(TypedDict, total=False):
@@ -173,6 +179,8 @@ def check_value_and_grad(
     state = State((function, value_and_grad))
     problem = gradient_problem(function, lambda *a: value_and_grad(*a)[1], value_and_grad, args, argnums, title)
     report = examine(problem, rest)
+    if not report.leaves:
+        return report  # it raises, or gives no gradient
     by_hand = state.replay(value_and_grad)
     with in_float64(), fixed_randomness():
         given = numpy_args(problem, tuple(args), np.dtype(report.dtype).type)
@@ -270,7 +278,11 @@ def _check_tangents(problem: Problem, jvp: Callable | None, second_order: bool, 
         high, low = (problem.value(*moved(step)) for step in (1e-5, -1e-5))
         if jvp is not None:
             tangents = problem.with_arrays(jax.tree.map(np.zeros_like, given), directions)
-            judge("the forward mode (jvp)", jvp(given, tangents), high, low)
+            try:
+                tangent = jvp(given, tangents)
+            except Exception as error:  # any exception of the user's code
+                raise AssertionError(f"{problem.title}: the forward mode (jvp) raises {in_one_line(error)}") from error
+            judge("the forward mode (jvp)", tangent, high, low)
         if second_order:
             dy = rebuild(high, lambda _, y: rng.normal(size=np.shape(y)))
 
@@ -282,8 +294,9 @@ def _check_tangents(problem: Problem, jvp: Callable | None, second_order: bool, 
             right = [oracle.gradient(Point(moved(step), dy)) for step in (1e-5, -1e-5)]
             try:
                 got = jax.jvp(backward, ({n: jnp.asarray(arrays[n]) for n in directions},), (directions,))[1]
-            except Exception as error:
-                raise CheckError(f"{problem.title}: second order needs a backward that JAX can trace") from error
+            except Exception as error:  # any exception of the user's code, or of JAX's in it
+                told = f"second order needs a backward that JAX can differentiate; it raises {in_one_line(error)}"
+                raise CheckError(f"{problem.title}: {told}") from error
             judge("the derivative of backward (second order)", got, *({n: r[n] for n in got} for r in right))
 
 
@@ -315,6 +328,7 @@ def examine(problem: Problem, options: Options) -> Report:
             usual = usual or round_.floor
             if len(rounds) == 1 and not round_.got:
                 break
+        notes = _beyond_limits(problem, oracle, candidate, rounds, options, by_jax)
         offers = by_convention(problem, oracle, candidate, rounds, axes, options.conventions, options.demand)
         verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers)
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
@@ -325,10 +339,24 @@ def examine(problem: Problem, options: Options) -> Report:
         tuple(verdict.result(r) for r in rounds),
         verdict.findings,
         (*verdict.conventions, *offers.get("", ()), *(offers.get(KINK, ()) if not verdict.conventions else ())),
-        verdict.notes,
+        (*verdict.notes, *notes),
         time.perf_counter() - start,
         arrays,
     )
+
+
+def _beyond_limits(
+    problem: Problem, oracle: Oracle, candidate: Candidate, rounds: list[Round], options: Options, by_jax: bool
+) -> list[str]:
+    """More rounds, beyond limits of the forward that no other passes; remarks on those that none passes."""
+    failed = any(r.wrong and r.at.name not in KINKS or r.returned.error for r in rounds)
+    if failed or options.dtype == "float32" or oracle.name not in _TRACED:
+        return []
+    points, notes = beyond(problem, [r.at.point for r in rounds if r.at.name in _REACHING], by_jax)
+    for point in points:
+        r = _round(problem, oracle, candidate, TestPoint(BEYOND, point, special=True), options, rounds[0].floor)
+        rounds += [] if r is None else [replace(r, exact=FAR, floor=1e4 * rounds[0].floor)]
+    return notes
 
 
 def _round(

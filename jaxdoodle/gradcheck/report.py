@@ -65,7 +65,7 @@ class Report:
 
     Args:
       title: What was checked.
-      oracle: What computed the right gradients, in words.
+      oracle: What computed the right gradients, in words; empty where the program ended before.
       dtype: What the candidate computed in: ``"float64"`` or ``"float32"``.
       test_points: The results at each test point.
       findings: The mistakes.
@@ -186,10 +186,12 @@ def _render(report: Report, console: Any) -> None:
     if report.passed:
         console.print(f"[bold green]✓ {escape(report.title)}[/]: every gradient is right")
     else:
-        wrong = sum(leaf.verdict == "wrong" for leaf in report.leaves)
+        said = {name for finding in report.findings for name in finding.leaves}
+        wrong = sum(leaf.verdict == "wrong" or leaf.name in said for leaf in report.leaves)
         told = f"{wrong} of {len(report.leaves)} gradients are wrong" if wrong else "the gradients are not usable"
         console.print(f"[bold red]✗ {escape(report.title)}[/]: {told}")
-    console.print(Padding(Text(f"against {report.oracle} · {report.seconds:.1f} s", style="dim"), (0, 2)))
+    if report.oracle:
+        console.print(Padding(Text(f"against {report.oracle} · {report.seconds:.1f} s", style="dim"), (0, 2)))
     if report.leaves:
         figures = [Column(name, justify="right") for name in ("rel-L2", "max error", "at", "cosine", "ratio")]
         table = Table("gradient of", "shape", *figures, "", box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -192,8 +192,8 @@ def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
     """Shapes in symbols: from a docstring or comment (``x: array of shape (N, D)``, ``w (F, C, h, w)``), or from a line
     that takes them apart (``N, D = x.shape``)."""
     names = [p.name for p in parameters(function)]
-    texts = [inspect.getdoc(function) or ""]
     raw = inspect.unwrap(function)
+    texts = [inspect.getdoc(raw) or ""]
     of_class = getattr(raw, "__qualname__", "").rpartition(".")[0]  # a method
     texts.append(str(getattr(getattr(sys.modules.get(raw.__module__ or ""), of_class, None), "__doc__", "")))
     texts.append(" ".join(re.findall(r"#(.*)", source_text(function))))

@@ -327,6 +327,9 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
     def backward(residuals: Any, dy: Any) -> Any:
         return layer.backward(residuals, dy)
 
+    backward.__signature__ = inspect.signature(backward)  # type: ignore[attr-defined]
+    # so that what the methods draw from and count is put back at each call
+    forward.__wrapped__, backward.__wrapped__ = forward_of(layer.thing), backward_of(layer.thing)  # type: ignore[attr-defined]
     forward.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(n, kinds) for n in (*layer.input_names, *plain)]
     )

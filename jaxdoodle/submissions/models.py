@@ -273,11 +273,12 @@ def check_derivative(finder: Finder, name: str, function: Callable, gradient: Ca
     """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``)."""
     args = finder.arguments(name, function, None)
     value = function(*args)
-    takes = required(function)
+    takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
     order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
+    more = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
 
     def by_hand(*given: Any) -> Any:
-        return gradient(*(given[i] for i in order))
+        return gradient(*(given[i] for i in order), **{n: given[i] for n, i in more.items()})
 
     by_hand.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     if np.size(value) > 1:

@@ -106,7 +106,7 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
         found = given if isinstance(given, tuple) else (given,)
         return tuple(as_numbers(g) for g in found)
 
-    forward.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
+    forward.__signature__, forward.__wrapped__ = inspect.Signature(names), own_forward  # type: ignore[attr-defined]
     args = finder.names.get(f"{cls.__name__}_args") or guessing.guess(forward, partial(with_ones, forward, backward))
     if args is None:
         told = ", ".join(p.name for p in names)

@@ -9,7 +9,9 @@ from typing import Any
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
-from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.report import Finding, Report
+from jaxdoodle.gradcheck.setup.candidate import raised_at
+from jaxdoodle.gradcheck.setup.problem import in_one_line
 from jaxdoodle.submissions import classes, models, rules
 from jaxdoodle.submissions.functions import Finder, Forward, Found
 
@@ -70,11 +72,13 @@ def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str,
         return {"unchecked": {"name": found.name, "line": found.line, "reason": str(error), "note": True}}
     except TimeOutError:
         reason = f"did not end within {seconds:.0f} s"
-    except SystemExit:
-        reason = "the code ends the program (sys.exit)"
+    except SystemExit as error:  # of a class, say: where a pair's backward ends the program, the check tells
+        told = "the program is ended (sys.exit) before the gradients are checked"
+        finding = Finding("backward raises SystemExit", told, backward=raised_at(error))
+        report = Report(found.name, "", "float64", (), (finding,), (), (), 0.0)
+        return {"check": report.to_dict() | {"line": found.line, "arrays": {}}}
     except Exception as error:  # the user's code may raise anything; what is beside it is checked all the same
-        known = isinstance(error, InputError)
-        reason = str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        reason = str(error) if isinstance(error, InputError) else in_one_line(error, 300)
     else:
         return {"check": report.to_dict() | {"line": found.line, "arrays": _arrays(report)}}
     return {"unchecked": {"name": found.name, "line": found.line, "reason": reason}}

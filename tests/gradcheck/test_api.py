@@ -1,5 +1,6 @@
 """The contracts in which a backward may come, and what is said of one that breaks them."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -161,3 +162,22 @@ def test_a_test_of_something_random_fails_as_such():
 
     with pytest.raises(AssertionError, match="not deterministic"):
         assert_gradients_match(noisy, lambda noise, dy: dy * noise, (X,))
+
+
+def test_an_exception_in_a_rule_of_forward_mode_is_told_in_one_line():
+    @jax.custom_jvp
+    def square(x):
+        return x**2
+
+    @square.defjvp
+    def _(primals, tangents):
+        raise ValueError("not written yet")
+
+    def total(x):
+        return square(x).sum()
+
+    (finding,) = check_value_and_grad(total, jax.value_and_grad(total), (X,)).findings
+    assert finding.name == "backward raises ValueError"
+    with pytest.raises(AssertionError, match=r"forward mode \(jvp\) raises ValueError: not written yet"):
+        assert_gradients_match(lambda x: (x**2, x), lambda x, dy: 2 * x * dy, (X,),
+                               jvp=lambda args, tangents: jax.jvp(square, args, tangents)[1])  # fmt: skip

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -52,3 +53,25 @@ def test_code_that_nothing_can_follow_is_checked_by_differences():
     report = check_gradient(loss, gradient, (X,))
     assert report.passed and "central differences" in report.oracle
     assert not check_gradient(loss, lambda x: -gradient(x), (X,)).passed
+
+
+def test_there_is_no_derivative_where_there_is_no_value_or_it_jumps():
+    def norm(x):
+        return x / jnp.sqrt(jnp.sum(x * x)), x
+
+    def unit(x, dy):
+        u, n = norm(x)[0], jnp.sqrt(jnp.sum(x * x))
+        return (dy - u * jnp.sum(u * dy)) / n
+
+    assert check(norm, unit, (jnp.arange(1.0, 6.0),)).passed  # 0 / 0 at blank input
+
+    def angle(x, y):
+        return np.arctan2(y, x) + np.sqrt(x**2 + y**2), (x, y)
+
+    def backward(residuals, d):
+        x, y = residuals
+        r = np.sqrt(x**2 + y**2)
+        return d * (x / r - y / r**2), d * (y / r + x / r**2)
+
+    assert check(angle, backward, (X, X[:, :1])).passed is False  # the second is not summed
+    assert check(angle, backward, (X, X[::-1].copy())).passed

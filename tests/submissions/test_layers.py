@@ -225,3 +225,16 @@ if __name__ == "__main__":
 def test_layers_that_step_by_themselves_or_take_one_entry_of_a_gradient(checked):
     assert checked(FILTERS) == {"Conv": "right", "Head": "right"}
     assert checked(FILTERS.partition("class Head")[0].replace("step += ", "step = ")) == {"Conv": "filters"}
+
+
+def test_a_generator_of_the_file_draws_the_same_at_every_call(checked):
+    text = """
+        _rng = np.random.default_rng(42)
+
+        class Dropout:
+            def forward(self, x):
+                self.mask = _rng.random(x.shape) > 0.3
+                return x * self.mask
+            def backward(self, dout): return dout * self.mask
+    """
+    assert checked(text) == {"Dropout": "right"}

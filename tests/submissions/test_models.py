@@ -159,3 +159,12 @@ def test_a_number_whose_gradient_comes_by_name_is_checked_too(checked, mean, exp
             propagate(np.ones((2, 1)), 0.5, np.random.randn(2, 6), np.ones((1, 6)))
     """
     assert checked(text) == {"propagate": expected}
+
+
+def test_numbers_with_a_default_reach_the_gradient_too(checked):
+    text = """
+        def scaled_loss(w, x, power=2.0): return np.mean(x * w ** power)
+        def scaled_grad(w, x, power=2.0): return power * x * w ** (power - 1) / x.size
+        if __name__ == "__main__": scaled_loss(np.arange(1.0, 5.0), np.arange(4.0), power=3.0)
+    """
+    assert checked(text) == {"scaled_grad": "right"}

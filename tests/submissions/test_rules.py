@@ -74,3 +74,21 @@ def test_numbers_that_torch_draws_are_the_same_at_every_call(checked):
     text = TORCH.replace("return x * x * w", f"{drawn}\n        return x * x * w * ctx.mask")
     text = text.replace("return grad_output *", "grad_output = grad_output * ctx.mask\n        return grad_output *")
     assert checked(text) == {"Square": "right"}
+
+
+def test_the_docstring_of_a_forward_with_a_context_tells_the_shapes(checked):
+    text = """
+        class Bilinear:
+            @staticmethod
+            def forward(ctx, a, w, b):
+                '''a (N, P), w (P, Q), b (N, Q)'''
+                ctx.save(a, w, b)
+                return ((a @ w) * b).sum(1)
+
+            @staticmethod
+            def backward(ctx, g):
+                a, w, b = ctx.saved
+                g = g[:, None]
+                return g * (b @ w.T), (g * a).T @ b, g * (a @ w)
+    """
+    assert checked(text) == {"Bilinear": "right"}

@@ -74,5 +74,10 @@ def test_code_that_ends_the_program_does_not_hide_what_is_beside_it(checked):
         def square_backward(d, x): sys.exit(0)
         def cube_forward(x): return x**3, x
         def cube_backward(d, x): return 3 * d * x**2
+
+        class Double:
+            def forward(self, x): return 2 * x
+            def backward(self, d): exit()
     """)
-    assert found == {"square": "backward raises SystemExit", "cube": "right"}
+    ended = "backward raises SystemExit"
+    assert found == {"square": ended, "cube": "right", "Double": ended}

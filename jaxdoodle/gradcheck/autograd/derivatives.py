@@ -54,6 +54,7 @@ ELEMENTWISE: dict[str, tuple[Callable, ...]] = {
     "sin": (lambda y, x: np.cos(x),),
     "cos": (lambda y, x: -np.sin(x),),
     "tan": (lambda y, x: 1 + np.square(y),),
+    "arctan2": (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
     "arctan": (lambda y, x: 1 / (1 + np.square(x)),),
     "logistic": (lambda y, x: y * (1 - y),),
     "erf": (lambda y, x: 2 / np.sqrt(np.pi) * np.exp(-np.square(x)),),

@@ -25,7 +25,7 @@ SAME = {
     "exp": np.exp, "exp2": np.exp2, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "tanh": np.tanh,
     "sqrt": np.sqrt, "cbrt": np.cbrt, "abs": np.absolute, "max": np.maximum, "min": np.minimum, "sin": np.sin,
     "cos": np.cos, "tan": np.tan, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "square": np.square,
-    "pow": np.power,
+    "pow": np.power, "atan2": np.arctan2,
 }  # fmt: skip
 #: The jaxpr that a call primitive runs is under one of these names.
 _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
@@ -156,7 +156,13 @@ def _reduce(name: str) -> Callable:
     return lambda tape, params, x: reduce(name, tape, x, tuple(params["axes"]))
 
 
+def _compare(function: Callable) -> Callable:
+    return lambda tape, params, a, b: function(a, b)
+
+
 HANDLERS: dict[str, Callable] = {
+    "gt": _compare(np.greater), "ge": _compare(np.greater_equal), "lt": _compare(np.less),
+    "le": _compare(np.less_equal),
     "dot_general": lambda tape, params, a, b: over_axes(tape, a, b, *params["dimension_numbers"]),
     "logistic": _custom("logistic", logistic), "erf": _erf,
     "integer_pow": _integer_pow, "select_n": _select, "convert_element_type": _convert,

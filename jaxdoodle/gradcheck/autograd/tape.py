@@ -74,6 +74,8 @@ class Tape:
         self.leaves: dict[str, int] = {}
         self.moving: set[int] = set()  # the leaves whose gradient is asked for
         self.casts: set[str] = set()  # lower precisions that values were cast to
+        #: Comparisons of a value with a constant: its node, the constant, what came out, the line.
+        self.comparisons: list[tuple[int, np.ndarray, np.ndarray, Where | None]] = []
 
     def add(self, node: Node) -> int:
         self.nodes.append(node)

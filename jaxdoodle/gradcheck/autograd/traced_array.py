@@ -88,6 +88,8 @@ class TracedArray(NDArrayOperatorsMixin):
             value = ufunc(*map(plain, inputs), **kwargs)
             if np.asarray(value).dtype.kind == "f":
                 raise Untraceable(f"numpy.{name}")
+            if name in _COMPARISONS:
+                _note_comparison(self._tape, inputs, value)
             return value
         if out is not None:
             if type(out[0]) is not TracedArray:
@@ -234,6 +236,16 @@ def append(tape: Tape, kind: str, value: Any, inputs: tuple, pull: Pull, **about
         return constant(tape, value)
     given = tuple(_numbers(plain(x)) for x in inputs)
     return TracedArray(tape, tape.add(Node(kind, np.asarray(value), parents, given, pull, tape.locate(), about)))
+
+
+_COMPARISONS = {"greater", "greater_equal", "less", "less_equal"}
+
+
+def _note_comparison(tape: Tape, inputs: tuple, value: np.ndarray) -> None:
+    moving = [x for x in inputs if type(x) is TracedArray and tape.alive(x._node)]
+    if len(moving) == 1:
+        other = inputs[0] if moving[0] is inputs[1] else inputs[1]
+        tape.comparisons.append((moving[0]._node, np.asarray(plain(other)), value, tape.locate()))
 
 
 def _numbers(x: Any) -> np.ndarray:

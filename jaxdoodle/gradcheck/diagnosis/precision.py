@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
 from jaxdoodle.gradcheck.report import Finding
+from jaxdoodle.gradcheck.setup.leaves import is_real, rebuild
+from jaxdoodle.gradcheck.setup.line_trace import Assignment
+
+#: Lower precisions, the shortest numbers first: what fits in one of the first two fits in the last as well.
+_LOW = ("bfloat16", "float16", "float32")
+#: Different numbers of an array that must fit in a lower precision to show it: 0.5 and 0.25 fit in each.
+_SHOWN = 3
+#: Relative errors up to which float32, then float16, made them, where no value of the backward shows which.
+_OF_FLOAT32, _OF_FLOAT16 = 1e-5, 1e-3
 
 
 def precision(case: Case) -> list[Finding]:
@@ -19,33 +29,45 @@ def precision(case: Case) -> list[Finding]:
     if case.dtype != "float64" or case.oracle.tolerance > 1e-8 or not case.generic:
         return []
     r = case.generic[min(1, len(case.generic) - 1)]
+    noisy = [n for n in r.got if r.exact < r.figures[n].rel_l2 <= 2e-2 and _is_noise(case, r, n)]
+    log = case.log(r) if noisy else []
+    shown = {id(a): low for a in log if (low := _shown(a.value)) is not None}
     found: dict[str, list[str]] = {}
-    for n in r.got:
-        error = r.figures[n].rel_l2
-        if r.exact < error <= 2e-2 and _is_noise(case, r, n, error):
-            found.setdefault(_rounded(r.got[n], error, batch_of(case, r) or 1), []).append(n)
-    findings = []
-    for low, names in found.items():
-        line = next((a.where for a in case.log(r) if a.value.dtype.name == low and _is_low(a.value)), None)
-        error = max(r.figures[n].rel_l2 for n in names)
-        sentence = (
-            f"the gradient of {', '.join(map(case.problem.short, names))} is right to {error:.0e} only; the rest is "
-            f"rounding noise: it was computed in {low} where arguments and loss are float64"
-        )
-        findings.append(Finding(f"accumulated in {low}", sentence, tuple(names), backward=line))
-    return findings
+    for n in noisy:
+        low = _rounded(r.got[n], batch_of(case, r) or 1) or next(iter(shown.values()), None) or _written(log)
+        found.setdefault(low or _by_size(r.figures[n].rel_l2), []).append(n)
+    return [_finding(case, r, low, names, log, shown) for low, names in found.items()]
 
 
-def _is_noise(case: Case, r: Round, name: str, error: float) -> bool:
+def _finding(case: Case, r: Round, low: str, names: list[str], log: list[Assignment], shown: dict[int, str]) -> Finding:
+    """A value that was rounded (a cast), or an array of zeros that sums are added to."""
+    first = next((a for a in log if shown.get(id(a)) == low), None) or next(
+        (a for a in log if low in a.where.text), None
+    )
+    told, error = ", ".join(map(case.problem.short, names)), max(r.figures[n].rel_l2 for n in names)
+    sums = first is not None and any(
+        a.name == first.name and a.value.dtype.name == low and not a.value.any() for a in log[: log.index(first)]
+    )
+    done = f"sums are added up in {low}" if sums else f"values are cast to {low}"
+    sentence = (
+        f"the gradient of {told} is right to {error:.0e} only; the rest is rounding noise: {done} where arguments and "
+        "loss are float64"
+    )
+    name = f"accumulated in {low}" if sums else f"cast to {low}"
+    return Finding(name, sentence, tuple(names), backward=first.where if first else None)
+
+
+def _is_noise(case: Case, r: Round, name: str) -> bool:
     """Does the error change altogether when every number moves by about as much as the error?"""
     rng, point = np.random.default_rng(0), r.at.point
-    size = min(1e-2, max(1e-7, 3 * error))
-    arrays = {
-        n: np.asarray(x, float) * (1 + size * rng.normal(size=np.shape(x)))
-        for n, x in case.problem.arrays(point.args).items()
-        if n in case.problem.differentiated
-    }
-    moved = replace(point, args=case.problem.with_arrays(point.args, arrays))
+    size = min(1e-2, max(1e-7, 3 * r.figures[name].rel_l2))
+
+    def move(_: str, x: Any) -> Any:
+        return np.asarray(x, float) * (1 + size * rng.normal(size=np.shape(x))) if is_real(x) else x
+
+    arrays = {n: move(n, x) for n, x in case.problem.arrays(point.args).items() if n in case.problem.differentiated}
+    dy = None if point.cotangent is None else rebuild(point.cotangent, move)
+    moved = replace(point, args=case.problem.with_arrays(point.args, arrays), cotangent=dy)
     want, returned = case.oracle.gradient(moved), case.candidate(moved)
     if returned.error is not None or returned.gradients.get(name) is None:
         return False
@@ -54,20 +76,28 @@ def _is_noise(case: Case, r: Round, name: str, error: float) -> bool:
     return bool(np.linalg.norm(got - want[name] - before) > 0.3 * np.linalg.norm(before))
 
 
-def _is_low(x: np.ndarray) -> bool:
-    """An array of less than float64 whose numbers are not simply 0, 1 and the like."""
-    return x.dtype.itemsize < 8 and x.size > 0 and bool((np.asarray(x, float) != np.rint(np.asarray(x, float))).any())
+def _shown(x: np.ndarray) -> str | None:
+    """The lower precision in which an array is held, or whose numbers it holds."""
+    values = np.unique(np.abs(np.asarray(x, np.float64)))
+    if not (values != np.rint(values)).any():
+        return None
+    fits = (low for low in _LOW if _fits(values, low) and np.count_nonzero(values) >= _SHOWN)
+    return x.dtype.name if x.dtype.itemsize < 8 else next(fits, None)
 
 
-def _rounded(got: np.ndarray, error: float, batch: int) -> str:
-    """The low precision that the values show, or else the one that the size of the error suggests."""
-    for dtype in ("float16", "bfloat16", "float32"):
-        if got.dtype.name == dtype:
-            return dtype
-        for k in (1, batch):
-            x = np.asarray(got, np.float64) * k
-            if 3e-3 * float(jax.numpy.finfo(dtype).eps) < error and np.array_equal(
-                x.astype(jax.numpy.dtype(dtype)).astype(np.float64), x
-            ):
-                return dtype
-    return "float32" if error < 1e-5 else "float16"
+def _fits(x: np.ndarray, low: str) -> bool:
+    return np.array_equal(x.astype(jax.numpy.dtype(low)).astype(np.float64), x)
+
+
+def _rounded(got: np.ndarray, batch: int) -> str | None:
+    """The lower precision that a gradient, or its multiple by the batch size, shows."""
+    return next((low for k in (1, batch) if (low := _shown(got * k if k > 1 else got))), None)
+
+
+def _written(log: list[Assignment]) -> str | None:
+    """The lower precision that a line of the backward names."""
+    return next((low for a in log for low in _LOW if low in a.where.text), None)
+
+
+def _by_size(error: float) -> str:
+    return "float32" if error < _OF_FLOAT32 else "float16" if error < _OF_FLOAT16 else "bfloat16"

@@ -14,18 +14,16 @@ from jaxdoodle.gradcheck.diagnosis import shapes
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.explain import explanations
 from jaxdoodle.gradcheck.diagnosis.kinks import at_kinks
+from jaxdoodle.gradcheck.diagnosis.limits import GUARD, LARGE, guarded
 from jaxdoodle.gradcheck.diagnosis.locate import assigned
 from jaxdoodle.gradcheck.diagnosis.precision import precision
-from jaxdoodle.gradcheck.reference import trace_forward
+from jaxdoodle.gradcheck.reference import confirmed
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer
 from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, numpy_args, run_forward
 from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHAPES
 
 NOT_FINITE = "nan or infinity in the gradient"
-#: A constant this near to 0 or 1 is there against log(0) and 0 / 0; the bound of a clip that is meant is larger.
-GUARD = 1e-4
-
 #: Relative distance that such a constant, left out, makes at moderate values where there are many examples.
 NEARLY = 20 * CLOSE
 
@@ -72,7 +70,7 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) 
             findings += elsewhere(case, {n for f in findings for n in f.leaves})
         if failed and not findings:
             findings.append(_raises(failed[0]))
-        notes += remarks(case)
+        notes += remarks(case, {n for f in findings for n in f.leaves})
     short = problem.short
     findings = [replace(f, leaves=tuple(map(short, f.leaves))) for f in findings]
     return Verdict(problem, tuple(_once(findings)), tuple(dict.fromkeys(told)), tuple(dict.fromkeys(notes)))
@@ -138,7 +136,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
             continue  # a low precision overflows there
         bad = [n for n, g in r.got.items() if not np.isfinite(np.asarray(g, float)).all()]
         told = ", ".join(map(case.problem.short, bad))
-        if bad and r.at.name in ("blank input", "saturated") and _guarded(case, r):
+        if bad and r.at.name in ("blank input", *LARGE) and guarded(case, r):
             r.excused |= {n: "undecided" for n in bad}
             guard = "what guards the forward there (a clip, an epsilon) is not in backward"
             notes.append(f"at {r.at.name!r} the gradient of {told} is not finite: {guard}")
@@ -197,7 +195,7 @@ def excuse_guards(case: Case) -> None:
         return
     for r in case.rounds:
         near = [n for n in r.wrong if r.figures[n].rel_l2 <= (GUARD if r.at.special else NEARLY)]
-        if near and any(r0.verdict(n) == "close" for r0 in usual for n in near if n in r0.got) and _guarded(case, r):
+        if near and any(r0.verdict(n) == "close" for r0 in usual for n in near if n in r0.got) and guarded(case, r):
             r.excused |= {n: "close" for n in near}
 
 
@@ -221,7 +219,7 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
                 "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
             )
             findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
-        elif r.at.name == "saturated" and _guarded(case, r):
+        elif r.at.name in LARGE and (guarded(case, r) or not confirmed(case.problem, r.at.point, r.want)):
             r.excused |= {n: "undecided" for n in names}
         elif r.at.name.startswith(DOUT):
             factor = r.at.name.rpartition(" ")[2]
@@ -230,27 +228,12 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
                 f"the gradient of {told} is not {factor} times as large when the incoming gradient is {factor} times "
                 "as large: something is cut off or dropped in backward", names))  # fmt: skip
         elif r.at.special or r.at.name in KINKS:
-            which = {"saturated": "large values", "small values": "small values"}.get(r.at.name, r.at.name)
-            hint = ": a limit of the forward is not in backward" if r.at.name == "saturated" else ""
+            which = "large values" if r.at.name in LARGE else r.at.name
+            hint = ": a limit of the forward is not in backward" if r.at.name in LARGE else ""
             why = f"the gradient of {told} is right elsewhere and wrong at {r.at.name!r}{hint}"
             findings.append(Finding(f"wrong at {which}", why, names))
         said = said | {n for f in findings for n in f.leaves}
     return findings
-
-
-def _guarded(case: Case, r: Round) -> bool:
-    """Does the forward keep a logarithm or a quotient finite by a small constant? It shows at extreme values only."""
-    try:
-        nodes = trace_forward(case.problem, r.at.point, case.by_jax).tape.nodes
-    except Exception:  # any exception of the user's code: it cannot be traced
-        return True
-    small = [
-        np.abs(x - target).max()
-        for node in nodes if node.kind in ("maximum", "minimum", "add", "where", "subtract")
-        for x, parent in zip(node.inputs, node.parents, strict=True) if parent is None and x.size
-        for target in (0, 1)
-    ]  # fmt: skip
-    return any(0 < gap <= GUARD for gap in small)
 
 
 def _as_floats(problem: Problem, args: tuple) -> tuple:
@@ -285,17 +268,17 @@ def _loops_until_done(problem: Problem) -> bool:
         return True
 
 
-def remarks(case: Case) -> list[str]:
+def remarks(case: Case, said: set[str]) -> list[str]:
     """What passes and is still worth a line."""
     notes = [*case.oracle.remarks, *numerical_faults(case)]
-    near = {n: r.figures[n].rel_l2 for r in case.generic for n in r.got if r.verdict(n) == "close"}
+    near = {n: r.figures[n].rel_l2 for r in case.generic for n in r.got if r.verdict(n) == "close" and n not in said}
     if near and case.dtype == "float64":
         names = ", ".join(map(case.problem.short, near))
         notes.append(
             f"{names} agree to {max(near.values()):.0e} only: typical of a small constant (an epsilon in a logarithm "
             "or a square root) that forward has and backward leaves out, or the reverse"
         )
-    apart = [r for r in case.rounds if r.at.name == "saturated" and any(r.verdict(n) == "undecided" for n in r.got)]
+    apart = [r for r in case.rounds if r.at.name in LARGE and any(r.verdict(n) == "undecided" for n in r.got)]
     if apart:
         notes.append(
             "at large parameters forward and backward differ: a clip or an epsilon of the forward is not in backward"

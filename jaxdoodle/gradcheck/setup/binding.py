@@ -42,11 +42,15 @@ def is_residuals(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Output:
-    """The parts of what a forward returns: ``y``, and ``residuals`` where it returns them (``kept``)."""
+    """The parts of what a forward returns: ``y``, and ``residuals`` where it returns them (``kept``).
+
+    ``flat``: which of them are ``y`` could be told in another way.
+    """
 
     y: Any
     residuals: Any = None
     kept: bool = False
+    flat: bool = False
 
 
 def parameters(function: Callable) -> list[inspect.Parameter]:
@@ -63,18 +67,20 @@ def required(function: Callable) -> list[str]:
     return [p.name for p in parameters(function) if p.default is p.empty and p.kind != p.KEYWORD_ONLY]
 
 
-def split_output(result: Any, takes: int) -> Output:
+def split_output(result: Any, takes: int, last_alone: bool = False) -> Output:
     """``(y, residuals)``; ``(y, h, residuals)`` where the backward ``takes`` as many, or the first of them and a
-    container of residuals; an output without residuals."""
+    container of residuals; an output without residuals. ``last_alone``: of more than two, all but the last are ``y``.
+    """
     if isinstance(result, tuple | list) and len(result) == 2 and not _numbers(result):
         return Output(result[0], result[1], True)
     if isinstance(result, tuple) and len(result) > 2 and not hasattr(result, "_fields"):
-        if takes == len(result) and all(is_array(y) for y in result[:-1]):
+        flat = takes == 2 and all(is_array(y) for y in result[:-1])
+        if last_alone or takes == len(result) and all(is_array(y) for y in result[:-1]):
             return Output(tuple(result[:-1]), result[-1], True)
         outputs = result[: takes - 1]
         if 1 <= len(outputs) < len(result) - 1 and isinstance(result[-1], tuple | dict) and all(map(is_array, outputs)):
-            return Output(outputs[0] if len(outputs) == 1 else outputs, result[-1], True)
-        return Output(result[0], tuple(result[1:]), True)
+            return Output(outputs[0] if len(outputs) == 1 else outputs, result[-1], True, flat)
+        return Output(result[0], tuple(result[1:]), True, flat)
     return Output(result)
 
 

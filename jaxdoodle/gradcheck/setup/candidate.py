@@ -72,7 +72,7 @@ class Candidate:
                 try:
                     returned = self._traced(point) if mode == "traced" else self._run(point, mode == "numpy")
                 except (Exception, SystemExit) as error:
-                    failed = Returned({}, error=error, where=_user_line(error))
+                    failed = Returned({}, error=error, where=raised_at(error))
                     continue
                 self.modes = (mode,)
                 return returned
@@ -222,7 +222,7 @@ def _writes(function: Any) -> bool:
     )  # fmt: skip
 
 
-def _user_line(error: BaseException) -> Where | None:
+def raised_at(error: BaseException) -> Where | None:
     """The innermost line of the traceback that is the user's."""
     lines = traceback.extract_tb(error.__traceback__)
     own = [f for f in lines if not f.filename.startswith(LIBRARIES)]

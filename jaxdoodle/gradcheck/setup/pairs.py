@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -24,6 +25,7 @@ from jaxdoodle.gradcheck.setup.problem import (
     Problem,
     fixed_randomness,
     float_outputs,
+    in_one_line,
     jax_args,
     numpy_args,
     run_forward,
@@ -59,24 +61,35 @@ def pair_problem(
 ) -> Problem:
     """The problem that ``check`` examines: what the forward returns and how the backward is called is settled."""
     state, takes = State((forward, backward)), len(required(backward))
-    value = state.replay(lambda *args: split_output(forward(*args), takes).y)
 
-    def problem_of(binding: Binding) -> Problem:
-        def candidate(*args_dy: Any) -> PyTree:
-            *args, dy = args_dy
-            return call(backward, binding, forward, args, split_output(forward(*args), takes), dy)
+    def ways(last_alone: bool) -> tuple[list[Problem], bool]:
+        split = partial(split_output, takes=takes, last_alone=last_alone)
+        value = state.replay(lambda *args: split(forward(*args)).y)
 
-        run = state.replay(candidate)
-        return _problem((forward, backward), value, lambda args, dy: run(*args, dy), args, wrt, title)
+        def problem_of(binding: Binding) -> Problem:
+            def candidate(*args_dy: Any) -> PyTree:
+                *args, dy = args_dy
+                return call(backward, binding, forward, args, split(forward(*args)), dy)
 
-    problem = problem_of(())
-    output = _output(problem, state.replay(forward), takes)
-    ways = [problem_of(b) for b in bindings(forward, backward, output, len(problem.args))]
-    _same_twice(ways[0], state)
-    return ways[0] if len(ways) == 1 else _nearest(ways)
+            run = state.replay(candidate)
+            return _problem((forward, backward), value, lambda args, dy: run(*args, dy), args, wrt, title)
+
+        problem = problem_of(())
+        output = _output(problem, state.replay(lambda *args: split(forward(*args))))
+        return [problem_of(b) for b in bindings(forward, backward, output, len(problem.args))], output.flat
+
+    found, flat = ways(False)
+    _same_twice(found[0], state)
+    if len(found) == 1 and not flat:
+        return found[0]
+    best, merit = _nearest(found)
+    if flat and merit[1] < len(best.differentiated):
+        other, theirs = _nearest(ways(True)[0])
+        best = other if theirs > (merit[0], merit[1] + _LEANING) else best
+    return best
 
 
-def _output(problem: Problem, forward: Callable, takes: int) -> Output:
+def _output(problem: Problem, forward: Callable) -> Output:
     """What the forward returns, as JAX traces it (which costs no compilation), else for NumPy or JAX arrays.
 
     Raises ``CheckError`` where it refuses all of them.
@@ -84,7 +97,7 @@ def _output(problem: Problem, forward: Callable, takes: int) -> Output:
     found: list[Output] = []
 
     def run(args: tuple) -> dict[str, Any]:
-        found.append(split_output(forward(*args), takes))
+        found.append(forward(*args))
         return float_outputs(found[-1].y)
 
     with in_float64(), fixed_randomness():
@@ -100,18 +113,23 @@ def _output(problem: Problem, forward: Callable, takes: int) -> Output:
                 return found[-1]
             except Exception as error:  # any exception of the user's code: perhaps it takes other arrays
                 failure = error
-    text = f"{type(failure).__name__}: {(str(failure).strip().splitlines() or [''])[0][:200]}"
-    raise CheckError(f"{problem.title}: the forward gives {text}; numbers were expected") from failure
+    raise CheckError(f"{problem.title}: the forward gives {in_one_line(failure)}; numbers were expected") from failure
 
 
 #: By so much must the direction (the mean cosine) of a less likely order be better to be taken.
 _LEANING = 0.2
 
 
-def _nearest(ways: list[Problem]) -> Problem:
-    """Of several ways to call a backward, the one that gives the most gradients, nearest in direction to the right."""
+_Merit = tuple[int, float]
 
-    def merit(problem: Problem) -> tuple[int, float]:
+
+def _nearest(ways: list[Problem]) -> tuple[Problem, _Merit]:
+    """Of several ways to call a backward, the one that gives the most gradients, nearest in direction to the right.
+
+    With how many gradients it gives, and how many of them are right, plus the mean cosine.
+    """
+
+    def merit(problem: Problem) -> _Merit:
         got = Candidate(problem, "float64", by_jax, proven=True)(point).gradients
         pairs = [(np.ravel(g), np.ravel(want[n])) for n, g in got.items() if np.shape(g) == np.shape(want[n])]
         sizes = [float(np.linalg.norm(g) * np.linalg.norm(w)) for g, w in pairs]
@@ -123,15 +141,15 @@ def _nearest(ways: list[Problem]) -> Problem:
         by_jax = traceable(ways[0])
         points = [at.point for at in islice(test_points(ways[0], Outline(ways[0], by_jax), {}), 2)]
         if not points:
-            return ways[0]
+            return ways[0], (0, 0.0)
         point = points[-1]
         try:
             want = choose(ways[0], points, "auto").gradient(point)
         except Exception:  # no right gradient there: the likeliest by name
-            return ways[0]
+            return ways[0], (0, 0.0)
         merits = [merit(problem) for problem in ways]
     best = max(merits)  # names decide between two that are about as near
-    return next(p for p, m in zip(ways, merits, strict=True) if m[0] == best[0] and m[1] > best[1] - _LEANING)
+    return next((p, m) for p, m in zip(ways, merits, strict=True) if m[0] == best[0] and m[1] > best[1] - _LEANING)
 
 
 def _same_twice(problem: Problem, state: State) -> None:
@@ -217,7 +235,6 @@ def _refusal(problem: Problem) -> str:
     except CheckError:
         raise
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or [""])[0]
-        return f"{type(error).__name__}: {first_line[:200]}"
+        return in_one_line(error)
     found = {n: np.asarray(v) for n, v in float_outputs(y).items()}
     return "no floating array" if not found else f"{next(iter(found.values())).ravel()[:1]}"

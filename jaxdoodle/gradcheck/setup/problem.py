@@ -18,6 +18,11 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, is_real, leaves, rebuild
 
 
+def in_one_line(error: BaseException, most: int = 200) -> str:
+    """What an exception says, with its kind."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no message'])[0][:most]}"
+
+
 class CheckError(InputError):
     """A check that is impossible: names what was found and what was expected, in one line."""
 

@@ -68,6 +68,8 @@ class State:
         self._keep(getattr(function, "__self__", None))
         function = getattr(function, "__func__", function)
         function = getattr(function, "__wrapped__", function)
+        self._keep(getattr(function, "__self__", None))
+        function = getattr(function, "__func__", function)
         code = getattr(function, "__code__", None)
         if not isinstance(function, types.FunctionType) or code is None or code in self.codes:
             return

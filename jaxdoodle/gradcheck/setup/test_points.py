@@ -83,7 +83,7 @@ def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
             continue
         if x.size > 1 and ((x > 0) & (x < 1)).all() and not (x == x.flat[0]).all():
             moved[name] = x ** np.exp(0.3 * rng.normal(size=x.shape))
-        elif x.size > 1 and (x > 0).all() and not (x == x.flat[0]).all() or (x == 1).all():
+        elif (x > 0).all() and (x.size == 1 or not (x == x.flat[0]).all()) or (x == 1).all():
             moved[name] = x * np.exp(0.3 * rng.normal(size=x.shape))
         elif x.ndim >= 2 and min(x.shape) > 1:
             fan = np.sqrt(x.size / max(x.shape[-1], 1)) if x.ndim > 2 else np.sqrt(np.mean(x.shape))

@@ -1,5 +1,6 @@
 """Rounding in a lower precision is told from a wrong formula."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,14 +10,34 @@ RNG = np.random.default_rng(0)
 X, W = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_a_low_precision_is_named_with_its_line(dtype):
+def forward(x, w):
+    return np.matmul(x, w), (x, w)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("held", [True, False])
+def test_a_cast_is_named_with_its_line(dtype, held):
+    dtype = jnp.dtype(dtype)
+
     def backward(residuals, dy):
         x, w = residuals
-        low = dy.astype(dtype)
-        return dy @ w.T, x.astype(dtype).T @ low
+        low = dy.astype(dtype).astype(float)  # a cast to bfloat16, float16 or float32
+        return dy @ w.T, x.T @ (low if held else dy.astype(dtype).astype(float))
 
-    (finding,) = check(lambda x, w: (np.matmul(x, w), (x, w)), backward, (X, W)).findings
-    assert finding.name == f"accumulated in {dtype}"
+    (finding,) = check(forward, backward, (X, W)).findings
+    assert finding.name == f"cast to {dtype.name}"
     assert finding.leaves == ("w",)
-    assert dtype in finding.backward.text or "low" in finding.backward.text
+    assert "dtype" in finding.backward.text
+
+
+def test_sums_added_up_in_a_low_precision_are_told_from_a_cast():
+    def backward(residuals, dy):
+        x, w = residuals
+        dw = np.zeros(w.shape, np.float32)
+        for row, d in zip(x, dy, strict=True):
+            dw += np.outer(row, d)
+        return dy @ w.T, dw
+
+    report = check(forward, backward, (X, W))
+    assert [f.name for f in report.findings] == ["accumulated in float32"]
+    assert not any("small constant" in note for note in report.notes)

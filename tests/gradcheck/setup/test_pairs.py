@@ -46,3 +46,14 @@ def test_a_forward_that_refuses_every_array_is_told_in_one_line():
 
     with pytest.raises(CheckError, match="broken: the forward gives ValueError: never; numbers were expected"):
         pair_problem(forward, lambda r, dy: dy, (X,), None, "broken")
+
+
+def test_all_but_the_last_of_a_flat_tuple_are_outputs_where_the_backward_needs_it():
+    def forward(x):
+        return 2 * x, x**2, x
+
+    problem = pair_problem(forward, lambda x, grads: 2 * grads[0] + 2 * x * grads[1], (X,), None, "two")
+    given = problem.candidate(problem.args, (np.ones_like(X), np.ones_like(X)))
+    np.testing.assert_allclose(problem.pair_up(given)[0]["x"], 2 + 2 * X)
+    problem = pair_problem(forward, lambda dy, kept: 2 * dy + 0 * kept[1], (X,), None, "first")
+    np.testing.assert_allclose(gradients(problem)["x"], 2 * np.ones_like(X))

@@ -71,3 +71,9 @@ def test_larger_arrays_hold_no_number_twice_and_windows_side_by_side_get_a_multi
     assert all(a > b for a, b in zip(larger.shape, x.shape, strict=True))
     rows = points.resized(PROBLEM, (W, X, Y), [("x", 0)], 20)[1]
     assert len(np.unique(rows)) == rows.size
+
+
+def test_a_positive_number_stays_positive():
+    problem = Problem("", (X, np.array(1.1)), ("x", "delta"), loss, lambda a, d: None, (0, 1), True, (loss,))
+    moved = [points.perturbed(problem, problem.args, np.random.default_rng(seed))[1] for seed in range(20)]
+    assert min(moved) > 0 and len(set(map(float, moved))) == 20
