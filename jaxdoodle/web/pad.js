@@ -22,11 +22,11 @@ const STYLE = `
 const within = (at) => Math.min(Math.max(at, 0), SIDE);
 
 // Paints strokes in units of SIDE on a canvas context of so many pixels a side.
-export function paint(context, strokes, pixels, color, width = STROKE_WIDTH) {
+function paint(context, strokes, pixels, color) {
   context.setTransform(pixels / SIDE, 0, 0, pixels / SIDE, 0, 0);
   context.clearRect(0, 0, SIDE, SIDE);
   context.lineCap = context.lineJoin = "round";
-  context.lineWidth = width;
+  context.lineWidth = STROKE_WIDTH;
   context.strokeStyle = color;
   for (const [xs, ys] of strokes) {
     context.beginPath();
@@ -186,8 +186,7 @@ export class Pad extends Base {
     cursor.down ? context.fill() : context.stroke();
   }
 
-  #position(event) {
-    const box = this.getBoundingClientRect();
+  #position(event, box = this.getBoundingClientRect()) {
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     return [within(SIDE * x), within(SIDE * y)];
   }
@@ -203,8 +202,8 @@ export class Pad extends Base {
 
   #move(event) {
     if (event.pointerId !== this.#pointer) return;
-    const moves = event.getCoalescedEvents?.() ?? [];
-    for (const move of moves.length ? moves : [event]) this.#extend(...this.#position(move));
+    const moves = event.getCoalescedEvents?.() ?? [], box = this.getBoundingClientRect();
+    for (const move of moves.length ? moves : [event]) this.#extend(...this.#position(move, box));
   }
 
   #release(event) {

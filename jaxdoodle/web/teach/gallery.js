@@ -1,10 +1,8 @@
 // The classes with their drawings, and the drawing that is looked at. Names and drawers are text, never markup.
-import { paint } from "../pad.js";
 import { nameFault } from "./project.js";
 
 const SHOWN = 12; // drawings of a class that are shown at first
 const MORE = 60; // and how many more each time
-const WIDTH = 55; // of the strokes of a small drawing, in units of a pad of 1000
 const SECONDS = 6; // that a message stays
 
 const element = (id) => document.getElementById(id);
@@ -20,15 +18,19 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
-// Paints a drawing of any size into a square canvas.
-function paintInto(canvas, drawing, pixels) {
-  canvas.width = canvas.height = pixels;
+// A drawing of any size as a square picture, in the color of the text around it.
+function pictureOf(drawing) {
   const all = [0, 1].map((axis) => drawing.flatMap((stroke) => stroke[axis]));
   const low = all.map((values) => least(values)), high = all.map((values) => -least(values.map((value) => -value)));
   const side = Math.max(high[0] - low[0], high[1] - low[1]) || 1;
-  const put = (values, axis) => values.map((value) => 500 + (840 * (value - (low[axis] + high[axis]) / 2)) / side);
-  const color = getComputedStyle(document.body).color;
-  paint(canvas.getContext("2d"), drawing.map(([xs, ys]) => [put(xs, 0), put(ys, 1)]), pixels, color, WIDTH);
+  const put = (value, axis) => (50 + (84 * (value - (low[axis] + high[axis]) / 2)) / side).toFixed(1);
+  const lines = drawing.map(([xs, ys]) => `M${xs.map((x, i) => `${put(x, 0)} ${put(ys[i], 1)}`).join("L")}h0`);
+  const [picture, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  picture.setAttribute("viewBox", "0 0 100 100");
+  picture.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", lines.join(""));
+  picture.append(path);
+  return picture;
 }
 
 const least = (values) => values.reduce((low, value) => Math.min(low, value), Infinity);
@@ -36,7 +38,7 @@ const least = (values) => values.reduce((low, value) => Math.min(low, value), In
 export class Gallery {
   #shown = new Map(); // class id -> how many of its drawings are shown
   #judged = new Map(); // sample id -> what it was taken for
-  #painted = new Map(); // sample id -> its small drawing
+  #thumbs = new Map(); // sample id -> its small drawing
   #open = { samples: [], at: 0 };
   #timer = 0;
 
@@ -47,9 +49,11 @@ export class Gallery {
       event.preventDefault();
       this.#add(element("name").value);
     });
-    element("toast").querySelector("button").addEventListener("click", () => {
-      project.undo();
-      element("toast").hidden = true;
+    element("toast").querySelector("button").addEventListener("click", () => this.undo());
+    document.addEventListener("keydown", (event) => {
+      if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key !== "z" || event.target.matches("input, select")) return;
+      event.preventDefault();
+      page.pad.strokes.length ? page.pad.undo() : this.undo();
     });
     element("delete").addEventListener("click", () => {
       project.remove(this.#open.samples[this.#open.at]);
@@ -60,10 +64,6 @@ export class Gallery {
     element("move").addEventListener("change", ({ target }) => {
       project.move(this.#open.samples[this.#open.at], Number(target.value));
       dialog.close();
-    });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      this.#painted.clear();
-      page.show();
     });
   }
 
@@ -77,14 +77,21 @@ export class Gallery {
     element("name").value = "";
   }
 
-  // A message for a few seconds, with a button that takes the last change back.
+  // A message for a few seconds, or until the next drawing begins, with a button that takes the last change back.
   say(text, undoable = false) {
-    const toast = element("toast"), button = toast.querySelector("button");
-    toast.hidden = false;
+    const toast = element("toast");
+    toast.classList.toggle("shown", Boolean(text)); // it is there without a message, too: what is new in it is read out
     toast.querySelector("p").textContent = text;
-    button.hidden = !undoable;
+    toast.querySelector("button").hidden = !undoable;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => (toast.hidden = true), 1000 * SECONDS);
+    if (text) this.#timer = setTimeout(() => this.say(""), 1000 * SECONDS);
+  }
+
+  undo() {
+    const { last } = this.page.project;
+    if (!last) return;
+    this.page.project.undo();
+    this.say(`Taken back: ${last}.`);
   }
 
   offerUndo() {
@@ -160,16 +167,15 @@ export class Gallery {
     return make("li", { class: `card${one.id === chosen ? " chosen" : ""}` }, line, count ? thumbs : "");
   }
 
-  // Each is painted once.
+  // Each is made once.
   #thumb(sample, title) {
     const wrong = this.#judged.has(sample.id), { id, drawer } = sample;
-    let item = this.#painted.get(id);
+    let item = this.#thumbs.get(id);
     if (!item) {
-      const canvas = make("canvas"), button = make("button", { type: "button", "data-sample": id }, canvas);
-      paintInto(canvas, sample.drawing, Math.round(48 * devicePixelRatio));
+      const button = make("button", { type: "button", "data-sample": id }, pictureOf(sample.drawing));
       button.addEventListener("click", () => this.look([sample]));
       item = make("li", {}, button);
-      this.#painted.set(id, item);
+      this.#thumbs.set(id, item);
     }
     item.firstChild.setAttribute("aria-label", `${title}${drawer && `, by ${drawer}`}${wrong ? ", misjudged" : ""}`);
     item.firstChild.classList.toggle("wrong", wrong);
@@ -193,7 +199,7 @@ export class Gallery {
     const option = ({ id, name }) => make("option", { value: id, textContent: name, selected: id === sample.label });
     element("move").replaceChildren(...project.active.map(option));
     element("following").hidden = samples.length < 2;
+    dialog.querySelector(".picture").replaceChildren(pictureOf(sample.drawing));
     if (!dialog.open) dialog.showModal();
-    paintInto(dialog.querySelector("canvas"), sample.drawing, Math.round(340 * devicePixelRatio));
   }
 }

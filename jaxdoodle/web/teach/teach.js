@@ -1,5 +1,6 @@
 // The page that learns: what is drawn, kept, learned and answered. In a Worker the same script is the learner.
 import { decoded } from "../network.js";
+import "../pad.js";
 import { rejection } from "../strokes.js";
 import { Gallery } from "./gallery.js";
 import { fromLines, toLines } from "./ndjson.js";
@@ -10,8 +11,10 @@ import { Store } from "./store.js";
 import { serve, startLearner } from "./worker.js";
 
 const ENOUGH = 3; // drawings of a class before it asks for the next class
+const EVERY = 100; // milliseconds from guess to guess at least: drawing has the processor
 const STEPS = "Name what it should tell apart. Draw three of each. It guesses as you draw, and learns from each drawing.";
 const element = (id) => document.getElementById(id);
+const write = (node, text) => node.textContent === text || (node.textContent = text); // what is new costs a layout
 const json = (id) => JSON.parse(element(id).textContent);
 
 class Page {
@@ -24,6 +27,8 @@ class Page {
   #waiting = false; // for a guess
   #stale = false; // whether the strokes have changed since it was asked for
   #number = 0;
+  #cleared = 0; // the number of the last guess for a drawing that is gone
+  #asked = -EVERY; // when a guess was asked for last
   #due = false; // whether it will be shown anew
   #judged = [];
   #told = 0; // changes that the learner has been told of
@@ -74,7 +79,7 @@ class Page {
       await this.store?.begin(id);
     }
     this.project.forget();
-    element("toast").hidden = true;
+    this.gallery.say("");
     this.#sayKept();
   }
 
@@ -162,15 +167,20 @@ class Page {
     this.#stale = true;
     if (this.#waiting || !this.learner) return;
     this.#waiting = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => {
       this.#stale = false;
+      this.#asked = performance.now();
       if (!this.pad.strokes.length) {
         this.#waiting = false;
-        this.answer = null;
-        return this.showAnswer();
+        return;
       }
       this.learner.receive({ kind: "guess", drawing: this.pad.strokes, number: ++this.#number });
-    });
+    }, this.#asked + EVERY - performance.now());
+  }
+
+  #clear() {
+    this.answer = null;
+    this.#cleared = this.#number;
   }
 
   #hear(message) {
@@ -178,7 +188,7 @@ class Page {
       this.#waiting = false;
       const { probabilities, classes } = message;
       const best = probabilities && classes[probabilities.indexOf(Math.max(...probabilities))];
-      this.answer = this.pad.strokes.length ? { ...message, best } : null;
+      if (message.number > this.#cleared) this.answer = { ...message, best };
       this.showAnswer();
       if (this.#stale) this.ask();
     } else if (message.kind === "progress") this.results.progress(message);
@@ -220,10 +230,10 @@ class Page {
     if (answer?.reason) text = `${answer.reason[0].toUpperCase()}${answer.reason.slice(1)}.`;
     else if (answer?.abstained) text = `Unknown; most like ${this.name(answer.best)}`;
     else if (known) text = certain(this.name(answer.best), share(answer.best));
-    if (element("guess").textContent !== text) element("guess").textContent = text;
+    write(element("guess"), text);
     const kept = this.chosen ?? (known && !answer.abstained ? answer.best : null), confirmed = this.chosen === null;
     element("keep").disabled = !drawn || kept === null;
-    element("keep").textContent = kept === null ? "Keep" : `${confirmed ? "Yes," : "Keep as"} ${this.name(kept)}`;
+    write(element("keep"), kept === null ? "Keep" : `${confirmed ? "Yes," : "Keep as"} ${this.name(kept)}`);
     element("other").hidden = !drawn || !known || !confirmed;
     element("guess").classList.toggle("unsure", !known || answer.abstained);
     for (const row of element("answers").children) {
@@ -231,8 +241,8 @@ class Page {
       button.disabled = !drawn;
       button.classList.toggle("best", Boolean(known) && id === answer.best);
       button.classList.toggle("chosen", id === this.chosen);
-      button.querySelector(".share").style.width = `${100 * part}%`;
-      button.querySelector(".percent").textContent = known ? `${(100 * part).toFixed(0)} %` : "";
+      button.querySelector(".share").style.transform = `scaleX(${part.toFixed(3)})`;
+      write(button.querySelector(".percent"), known ? `${(100 * part).toFixed(0)} %` : "");
     }
   }
 
@@ -243,12 +253,12 @@ class Page {
     else if (this.chosen !== null) {
       const count = this.project.count(this.chosen);
       parts.push("Draw ", bold(this.name(this.chosen)));
-      if (count < ENOUGH) parts.push(`: drawing ${count + 1} of ${ENOUGH} to begin with`);
+      if (count < ENOUGH) parts.push(`: ${count + 1} of ${ENOUGH} to begin with`);
     } else if (active.length < 2) parts.push("Name a second class.");
-    else parts.push("Draw anything: it guesses. Say what it was, and it learns.");
+    else parts.push("Draw: it guesses. Correct it: it learns.");
     const text = parts.map((part) => part.textContent ?? part).join("");
     if (task.textContent !== text) task.replaceChildren(...parts);
-    element("hint").textContent = active.length ? "Draw here" : STEPS;
+    write(element("hint"), active.length ? "Draw here" : STEPS);
     document.body.classList.toggle("blank", !active.length);
   }
 
@@ -259,7 +269,7 @@ class Page {
   }
 
   #introduce() {
-    const { parameters } = this.network, where = this.learner.inWorker ? "beside the page" : "between two frames";
+    const { parameters } = this.network, where = this.learner.inWorker ? "while you draw" : "between two frames";
     element("about").textContent =
       `It learns in this page, ${where}, from what a network of ${parameters.toLocaleString("en")} parameters sees in ` +
       "your strokes; nothing you draw leaves it.";
@@ -281,7 +291,11 @@ class Page {
   #listen() {
     const { pad } = this, on = (id, run) => element(id).addEventListener("click", run);
     pad.addEventListener("change", () => {
-      if (element("undo").disabled === pad.strokes.length > 0) this.showAnswer(); // the first stroke, or none is left
+      if (element("undo").disabled === pad.strokes.length > 0) {
+        if (pad.strokes.length) this.gallery.say(""); // it may lie on what is pressed next
+        else this.#clear();
+        this.showAnswer();
+      }
       this.ask();
     });
     on("undo", () => pad.undo());

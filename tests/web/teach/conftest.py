@@ -73,7 +73,7 @@ class TeachPage:
 
     def guess(self, drawing):
         self("document.getElementById('pad').clear()")
-        self.wait("!Teach.page.answer")
+        assert self("Teach.page.answer") is None
         self.put(drawing)
         self.wait("Teach.page.answer && (Teach.page.answer.probabilities || Teach.page.answer.reason)")
         return self.text("#guess")

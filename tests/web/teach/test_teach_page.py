@@ -161,9 +161,36 @@ def test_the_keyboard_is_enough(browser, teach_file, tmp_path):
             browser.key(key)
         browser.key(" ", "Space")
     browser.settle()
-    assert page.text("#task") == "Draw sun: drawing 1 of 3 to begin with" and page.text("#keep") == "Keep as sun"
+    assert page.text("#task") == "Draw sun: 1 of 3 to begin with" and page.text("#keep") == "Keep as sun"
     browser.key("2")
     assert page.text("#toast p") == "Kept as moon: 1 drawing." and page("document.activeElement.id") == "pad"
+
+
+def test_a_message_leaves_when_the_next_drawing_begins(taught):
+    """It may lie on what is pressed next."""
+    count = taught("Teach.page.project.samples.size")
+    taught.keep(drawing_of(CLASSES[0], 80), CLASSES[0])
+    shown = "getComputedStyle(document.getElementById('toast')).pointerEvents"
+    assert taught.text("#toast p").startswith("Kept as") and taught(shown) == "auto"
+    taught.put(drawing_of(CLASSES[1], 80))
+    assert taught.text("#toast p") == "" and taught(shown) == "none"
+    control_z = {"key": "z", "code": "KeyZ", "modifiers": 2}
+    for _ in range(taught("document.getElementById('pad').strokes.length") + 1):  # each stroke, then what was kept
+        taught.browser.command("Input.dispatchKeyEvent", type="keyDown", **control_z)
+    assert taught.text("#toast p") == "Taken back: added a drawing."
+    assert taught("Teach.page.project.samples.size") == count
+    taught.learned()
+
+
+def test_an_answer_for_a_drawing_that_is_gone_is_not_shown(taught):
+    taught.guess(drawing_of(CLASSES[0], 81))
+    taught("document.getElementById('pad').clear()")
+    assert taught.text("#guess") == "" and taught("Teach.page.answer") is None
+    taught.put(drawing_of(CLASSES[1], 81))
+    taught.wait("Teach.page.answer")
+    expected = taught("Teach.page.answer.probabilities")
+    taught.guess(drawing_of(CLASSES[1], 81))
+    assert taught("Teach.page.answer.probabilities") == expected
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
