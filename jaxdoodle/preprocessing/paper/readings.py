@@ -23,12 +23,13 @@ from jaxdoodle.preprocessing.paper.foreground import (
     without_specks,
 )
 from jaxdoodle.preprocessing.paper.grain import RADII, is_speckled, smoothed, stands_out
+from jaxdoodle.preprocessing.paper.margins import inside_margins
 from jaxdoodle.preprocessing.paper.pane import pane_of
 from jaxdoodle.preprocessing.paper.regions import Parts
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, groups_of, regions_of, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, groups_of, only, regions_of, without_surroundings
 from jaxdoodle.preprocessing.resample import Box, box_of, shifted
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
@@ -165,7 +166,7 @@ def _cleaned(pixels: NDArray[np.float32], before: Steps) -> list[Reading]:
 
 def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
     """A reading without lines, grain and surroundings: ever less of it."""
-    found = _unruled(reading)
+    found = _without_margins(_unruled(_without_margins(reading)))
     readings = [found] if found.removed == reading.removed else [reading, found]
     bases = [found]
     if found.is_busy() or is_speckled(found.found.ink):
@@ -210,6 +211,12 @@ def _unruled(reading: Reading) -> Reading:
     name = f"without {count} line{'s' * (count > 1)}"
     found = _tidied(reading, name, ink)
     return found if parallel >= PARALLEL else _less(found, name)
+
+
+def _without_margins(reading: Reading) -> Reading:
+    """The reading without what lies in the margins of the page."""
+    kept = inside_margins(reading.parts) if reading.parts.several else None
+    return reading if kept is None else _tidied(reading, "inside the margins", only(reading.ink, reading.parts, kept))
 
 
 def _touches_edges(ink: NDArray[np.float32]) -> bool:

@@ -114,6 +114,26 @@ def parts_of(ink: NDArray[np.float32], most: int, least: float) -> Parts:
     return Parts(number, boxes, np.bincount(number.ravel(), weights=area.ravel(), minlength=count), cell)
 
 
+def joined(parts: Parts, near: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The group of each region (n + 1,), numbered from 1, and the boxes (groups + 1, 4) of the groups.
+
+    Regions are of one group where they are within twice the fraction ``near`` of the longest one's side, or where the
+    same edge of the picture cuts them off.
+    """
+    inked, most = parts.number > 0, max(parts.number.shape)
+    group = labeled(thicker(inked, max(1, round(near * int(parts.sides[1:].max(initial=0))))))
+    of_part = np.zeros(len(parts.areas), np.intp)
+    of_part[parts.number[inked]] = group[inked]
+    for cut in np.concatenate([parts.boxes[:, :2] <= 0, parts.boxes[:, 2:] >= parts.number.shape], axis=1)[1:].T:
+        some = of_part[1:][cut]
+        of_part[np.isin(of_part, some)] = some.min(initial=most)
+    _, of_part = np.unique(of_part, return_inverse=True)
+    low, high = np.full((int(of_part.max()) + 1, 2), most), np.zeros((int(of_part.max()) + 1, 2), np.intp)
+    np.minimum.at(low, of_part, parts.boxes[:, :2])
+    np.maximum.at(high, of_part, parts.boxes[:, 2:])
+    return of_part, np.concatenate([low, high], axis=1)
+
+
 def thicker(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     """The mask, and what is within a square of ``by`` cells to every side of it."""
     return filtered(np.logical_or, mask, 2 * by + 1)

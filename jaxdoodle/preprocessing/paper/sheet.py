@@ -25,6 +25,8 @@ FALL = 0.55
 AREA, BARE = (0.08, 0.97), 0.6
 #: The sheet fills so much of the rows and columns between its edges, and of the quadrilateral of its corners.
 CONVEX, SQUARE = 0.95, 0.93
+#: What is beyond the sheet is along this fraction of the picture's edge; a drawing that the edge cuts off has less.
+BEYOND = 0.16
 #: Where less of the picture than this surrounds the sheet, that may be a frame which was drawn.
 BORDER = 0.2
 #: What surrounds a sheet is no canvas where less of it than this is within a level of its median.
@@ -53,13 +55,11 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
     rows, columns = np.flatnonzero(sheet.any(axis=1)), np.flatnonzero(sheet.any(axis=0))
     hull = between(sheet) & between(sheet.T).T
     outside = ~sheet
-    edge = np.ones_like(sheet)
-    edge[1:-1, 1:-1] = False
     if (
         not AREA[0] <= sheet.mean() <= AREA[1]
         or region.sum() < BARE * sheet.sum()
         or sheet.sum() < CONVEX * hull.sum()
-        or not (outside & edge).any()
+        or _border(outside).mean() < BEYOND
         or gray[region].mean() - gray[outside].mean() < CONTRAST
         or (gray[outside] > level).mean() > 0.25
         or _fall(gray, sheet) > FALL

@@ -17,6 +17,7 @@ from jaxdoodle.preprocessing.paper.regions import (
     between,
     enlarged,
     filled,
+    joined,
     labeled,
     parts_of,
     thicker,
@@ -43,9 +44,9 @@ BAND, COVERED, DASHES, LONGEST_DASH = 0.08, 0.4, 8, 0.4
 FLAT, UNDERLINE_LENGTH = 6.0, 0.6
 #: A dot is so long, where the largest region is 1; so many of them are a pattern of the paper.
 DOT, MANY_DOTS = 0.2, 8
-#: Regions belong together where they are within twice this fraction of the longest one's side. A group is as large as
-#: this fraction of the largest to be looked at, and so many are.
-NEAR, GROUP, MOST_GROUPS = 0.1, 0.4, 3
+#: Regions belong together where they are within twice the first fraction of the longest one's side; where that is all,
+#: within twice the next. A group is as large as this fraction of the largest to be looked at, and so many are.
+NEAR, GROUP, MOST_GROUPS = (0.1, 0.05), 0.4, 3
 
 #: The name of the step that leaves what does not run off the page.
 INSIDE = "inside the page"
@@ -240,23 +241,19 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
 def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[NDArray[np.float32]]:
     """Each group of regions near to one another, largest first, where there is more than one: words, arrows, logos.
 
-    Small groups are left out: none of them is the drawing.
+    Small groups are left out: none of them is the drawing. What the same edge of the picture cuts off is one group.
     """
     if not parts.several:
         return []
-    inked = parts.number > 0
-    group = labeled(thicker(inked, max(1, round(NEAR * int(parts.sides[1:].max(initial=0))))))
-    of_part = np.zeros(len(parts.areas), np.intp)
-    of_part[parts.number[inked]] = group[inked]
-    count = int(group.max()) + 1
-    low, high = np.full((count, 2), max(inked.shape)), np.zeros((count, 2), np.intp)
-    np.minimum.at(low, of_part[1:], parts.boxes[1:, :2])
-    np.maximum.at(high, of_part[1:], parts.boxes[1:, 2:])
-    sides = np.hypot(*(high - low).T)
-    sides[0] = 0
-    largest = np.argsort(-sides)[:MOST_GROUPS]
-    groups = [one for one in largest if sides[one] > GROUP * sides[largest[0]]]
-    return [only(ink, parts, of_part == one) for one in groups] if np.count_nonzero(sides) > 1 else []
+    for near in NEAR:
+        of_part, boxes = joined(parts, near)
+        if len(boxes) > 2:
+            break
+    else:
+        return []
+    sides = np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
+    largest = 1 + np.argsort(-sides[1:])[:MOST_GROUPS]
+    return [only(ink, parts, of_part == one) for one in largest if sides[one] > GROUP * sides[largest[0]]]
 
 
 def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:

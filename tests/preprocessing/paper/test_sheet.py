@@ -49,3 +49,10 @@ def test_even_paper_soft_shadows_and_round_shapes_are_no_sheet():
     disk = np.hypot(x - 0.5, y - 0.5) < 0.3
     for picture in (np.full((200, 200), 0.9), 0.9 - 0.5 * x, np.where(disk, 0.9, 0.1)):
         assert sheet_of(picture.astype(np.float32)[..., None]) is None
+
+
+def test_a_drawing_that_the_edge_cuts_off_leaves_no_sheet():
+    y, x = np.mgrid[:200, :240]
+    for wide in (5, 15):
+        stroke = (x < 80) & (abs(y - 100) < wide)
+        assert sheet_of(np.where(stroke, 0.1, 0.95).astype(np.float32)[..., None]) is None

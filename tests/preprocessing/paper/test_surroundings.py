@@ -69,3 +69,16 @@ def test_each_of_several_groups_is_given_alone():
     found = _groups(SEVEN | other)
     assert {(ink > 0).tobytes() for ink in found} == {SEVEN.tobytes(), other.tobytes()}
     assert _groups(SEVEN) == []
+
+
+def test_pieces_that_one_edge_of_the_picture_cuts_off_are_one_group_and_of_two_edges_two():
+    arch = abs(np.hypot(X - 80, Y - 80) - 60) < 3
+    assert _groups(arch & (Y < 70)) == []
+    assert _groups((arch & (Y < 70))[40:]) == []
+    assert len(_groups(np.pad((arch & (Y < 70))[40:], ((4, 0), (0, 0))))) == 2
+
+
+def test_what_is_close_beside_a_drawing_is_a_group_where_nothing_is_far():
+    arrow = (abs(Y - 80) < 3) & (X > 40) & (X < 72)
+    assert (_groups(SEVEN | arrow)[0] > 0).sum() == SEVEN.sum()
+    assert _groups(SEVEN | np.roll(arrow, 10, axis=1)) == []

@@ -1,0 +1,52 @@
+"""What lies in the margins of a page: the desk beyond its edge, a mark in its corner. None of it is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.regions import Parts, joined
+
+#: Ink along so much of an edge of the picture is what lies beyond the page.
+ALONG = 0.95
+#: Regions are of one group within twice this fraction of the longest one's side.
+NEAR = 0.1
+#: A mark is as near to two edges as this fraction of the page, and no larger than this fraction of the drawing, which
+#: is as far from all edges as this fraction of the page.
+IN_CORNER, SMALL, CLEAR = 0.06, 0.6, 0.08
+
+
+def inside_margins(parts: Parts) -> NDArray[np.bool_] | None:
+    """Of each region (n + 1,), whether it lies inside the margins of the page; ``None`` where all or none does."""
+    gone = _beyond(parts)
+    if not gone.any():
+        gone = _in_corner(parts)
+    kept = ~gone
+    kept[0] = False
+    return kept if gone.any() and kept.any() else None
+
+
+def _beyond(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it covers a whole edge of the picture, while what does not touches none.
+
+    Along all four edges it may be the drawing's outline, to which the picture was cut.
+    """
+    number = parts.number
+    edges = number[0], number[-1], number[:, 0], number[:, -1]
+    share = np.array([np.bincount(edge, minlength=len(parts.areas)) / len(edge) for edge in edges])
+    share[:, 0] = 0
+    along = share >= ALONG
+    gone = np.asarray(along.any(axis=0))
+    return gone if not along.any(axis=1).all() and not share[:, ~gone].any() else np.zeros_like(gone)
+
+
+def _in_corner(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it is of a small group in a corner of the page, with the largest far from all edges."""
+    of_part, boxes = joined(parts, NEAR)
+    shape = np.array(parts.number.shape)
+    near = np.minimum(boxes[:, :2], shape - boxes[:, 2:]) / shape  # to the nearest edges above or below, and beside
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    largest = 1 + int(sides[1:].argmax())
+    mark = (near.max(axis=1) <= IN_CORNER) & (sides <= SMALL * sides[largest])
+    mark[0] = False
+    return mark[of_part] if near[largest].min() >= CLEAR else np.zeros(len(of_part), bool)

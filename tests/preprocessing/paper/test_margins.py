@@ -1,0 +1,40 @@
+"""What lies in the margins of a page goes, unless there is nothing else or the drawing may reach there."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.preprocessing.paper.margins import inside_margins
+from jaxdoodle.preprocessing.paper.surroundings import only, regions_of
+from tests.preprocessing.paper.test_surroundings import SEVEN, X, Y
+
+MARGINAL = {
+    "desk on one side": X < 9,
+    "desk on two sides": (X < 9) | (Y + 0.02 * X > 150),
+    "page number": (abs(X - 148) < 6) & (abs(Y - 150) < 7) & (X % 5 < 2),
+    "dot": np.hypot(X - 10, Y - 10) < 8,
+}
+
+
+def _inside(mask):
+    ink = mask.astype(np.float32)
+    parts = regions_of(ink)
+    kept = inside_margins(parts)
+    return None if kept is None else only(ink, parts, kept) > 0
+
+
+@pytest.mark.parametrize("margin", MARGINAL.values(), ids=MARGINAL)
+def test_what_is_in_a_margin_goes_and_the_drawing_stays(margin):
+    assert np.array_equal(_inside(SEVEN | margin), SEVEN)
+
+
+def test_a_margin_that_may_be_of_the_drawing_stays():
+    for mask in (
+        X < 9,  # nothing else
+        SEVEN,
+        SEVEN | (np.maximum(abs(X - 80), abs(Y - 80)) > 70),  # all around: an outline
+        SEVEN | (X < 9) & (Y < 100),  # along a part of an edge
+        SEVEN | (X < 9) | (abs(X - Y) < 3),  # to another edge
+        np.roll(SEVEN, 50, axis=1) | MARGINAL["dot"],  # the drawing is near an edge, too
+        SEVEN | (np.hypot(X - 30, Y - 30) < 8),  # beside the drawing, not in a corner
+    ):
+        assert _inside(mask) is None
