@@ -117,10 +117,12 @@ def summarize(records: Sequence[Record]) -> dict[str, dict[str, Any]]:
       records: Of the runs, two or more.
 
     Returns:
-      Name of the set -> ``mean``, sample standard ``deviation`` and Student's 95 % ``interval`` of the mean.
+      Name of the set -> ``mean``, sample standard ``deviation`` and Student's 95 % ``interval`` of the mean, as far as
+      it lies between 0 and 1.
     """
     found = {}
     for name in records[0].scores:
         values = [record.scores[name]["correct"] / record.scores[name]["total"] for record in records]
-        found[name] = {"mean": mean(values), "deviation": stdev(values), "interval": list(mean_interval(values))}
+        lower, upper = mean_interval(values)
+        found[name] = {"mean": mean(values), "deviation": stdev(values), "interval": [max(lower, 0.0), min(upper, 1.0)]}
     return found

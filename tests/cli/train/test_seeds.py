@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from jaxdoodle.cli import main
+from jaxdoodle.cli.train.seeds import summarize
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference import model_file
 from jaxdoodle.training import seeds
@@ -41,9 +42,14 @@ def test_one_record_holds_all_seeds_with_mean_spread_and_interval(folder):
     found = record.extra["seeds"]["test"]
     assert found["mean"] == pytest.approx(np.mean(values))
     assert found["deviation"] == pytest.approx(np.std(values, ddof=1))
-    if found["deviation"]:
-        expected = stats.t.interval(0.95, 1, loc=np.mean(values), scale=stats.sem(values))
-        assert found["interval"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("correct", [(90, 91), (10, 90), (0, 1), (99, 100)])
+def test_the_interval_of_a_mean_accuracy_is_students_within_zero_and_one(correct):
+    records = [Record("one", scores={"test": {"correct": count, "total": 100}}) for count in correct]
+    values = [count / 100 for count in correct]
+    expected = np.clip(stats.t.interval(0.95, 1, loc=np.mean(values), scale=stats.sem(values)), 0, 1)
+    assert summarize(records)["test"]["interval"] == pytest.approx(list(expected))
 
 
 def test_a_record_of_several_seeds_is_repeated(folder, tmp_path):
