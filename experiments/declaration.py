@@ -18,7 +18,8 @@ class Variant:
       config: How to train.
       divisor: Divides pixels, where the dataset's own preprocessing has another divisor.
       start: The model that weights start from, by its name in the package.
-      teacher: Models whose answers are learned, as ``EXPERIMENT/VARIANT-SEED``: folders of runs that were made before.
+      teacher: Models whose answers are learned: one by its name in the package, or as ``EXPERIMENT/VARIANT-SEED`` the
+        folder of a run that was made before.
     """
 
     network: Callable[[Sequence[str]], ModelSpec]

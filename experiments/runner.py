@@ -188,11 +188,11 @@ def _models(variant: Variant, runs_dir: Path) -> dict[str, Any]:
     """
     teacher = []
     for name in variant.teacher:
+        experiment, made_before, run = name.partition("/")
         path = runs_dir / name / "model.npz"
-        if not path.exists():
-            experiment, _, run = name.partition("/")
+        if made_before and not path.exists():
             raise InputError(f"{path} is missing, a model to learn from; {experiment} writes it with its run {run}.")
-        teacher.append(Model.load(path))
+        teacher.append(Model.load(path if made_before else name))
     return {"teacher": teacher, "params": Model.load(variant.start).file.params if variant.start else None}
 
 

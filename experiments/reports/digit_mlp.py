@@ -20,6 +20,8 @@ from jaxdoodle.training.steps.augmentation import Augment
 
 REPORT = TrainConfig(epochs=10, batch_size=128, optimizer="sgd", learning_rate=0.01, schedule="constant")
 
+AUGMENTED = TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), ema_decay=0.999)
+
 
 def grid_point(hidden, activation, **config):
     return Variant(lambda classes: mlp(classes, hidden, activation), replace(REPORT, **config))
@@ -40,9 +42,11 @@ EXPERIMENT = Experiment(
         "relu 128-64": grid_point((128, 64), ReLU()),
         "sigmoid 128-64": grid_point((128, 64), Sigmoid()),
         "relu 128, lr 0.1": grid_point((128,), ReLU(), learning_rate=0.1),
-        "relu 128, augmented": Variant(
+        "relu 128, augmented": Variant(lambda classes: mlp(classes, (128,)), AUGMENTED),
+        "relu 128, distilled": Variant(
             lambda classes: mlp(classes, (128,)),
-            TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), ema_decay=0.999),
+            replace(AUGMENTED, epochs=100, teacher_weight=1.0),
+            teacher=("digits",),
         ),
     },
 )

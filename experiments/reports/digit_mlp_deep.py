@@ -7,10 +7,12 @@ Here, with Adam at 0.001, batches of 128, 10 epochs, 5,000 of the 60,000 held ou
 same network, augmented, 60 epochs: 99.1 % (3 seeds).
 """
 
+from dataclasses import replace
+
 from experiments.declaration import Experiment, Variant
+from experiments.reports import digit_mlp
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training.config import TrainConfig
-from jaxdoodle.training.steps.augmentation import Augment
 
 EXPERIMENT = Experiment(
     dataset="mnist",
@@ -21,9 +23,11 @@ EXPERIMENT = Experiment(
             lambda classes: mlp(classes, (128, 64), kernel_init="normal(0.01)"),
             TrainConfig(epochs=10, schedule="constant"),
         ),
-        "augmented": Variant(
+        "augmented": Variant(lambda classes: mlp(classes, (128, 64)), digit_mlp.AUGMENTED),
+        "distilled": Variant(
             lambda classes: mlp(classes, (128, 64)),
-            TrainConfig(epochs=60, schedule="one_cycle", learning_rate=4e-3, augment=Augment(), ema_decay=0.999),
+            replace(digit_mlp.AUGMENTED, epochs=100, teacher_weight=1.0),
+            teacher=("digits",),
         ),
     },
 )

@@ -61,6 +61,12 @@ def test_a_variant_learns_from_the_models_that_other_runs_made_and_from_none_tha
     assert taught.runs[0].scores["train"]["loss"] != report.runs[0].scores["train"]["loss"]
 
 
+def test_a_variant_learns_from_a_model_of_the_package(tmp_path):
+    pupil = replace(TINY.variants["report"], teacher=("digits",))
+    with pytest.raises(InputError, match=r"the teacher's classes are .*'9'.*; those of doodles are"):
+        runner.run("tiny", replace(TINY, variants={"pupil": pupil}, test_on=()), tmp_path)
+
+
 def test_a_variant_starts_from_the_weights_of_a_model_of_the_package(tmp_path):
     still = TrainConfig(epochs=1, learning_rate=1e-9, outliers=0.0)
     started = Variant(digit_cnn, still, start="digits")
