@@ -46,5 +46,16 @@ EXPERIMENT = Experiment(
                 epochs=400, batch_size=50, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.995
             ),
         ),
+        "cnn, augmented more": Variant(
+            lambda classes: digit_cnn(classes, drop_rate=0.2),
+            TrainConfig(
+                epochs=1000,
+                batch_size=50,
+                schedule="one_cycle",
+                learning_rate=3e-3,
+                augment=Augment(rotate=12, zoom=0.15, elastic=1.5),
+                ema_decay=0.995,
+            ),
+        ),
     },
 )
