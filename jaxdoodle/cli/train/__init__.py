@@ -43,7 +43,11 @@ def add_arguments(parser: Parser) -> None:
     text = "Train them in one program (default: on a GPU or TPU, where that is possible), or in turn."
     data.add_argument("--seeds-at-once", action=argparse.BooleanOptionalAction, help=text)
     option = model.add_argument
-    option("--model", default="cnn", help="Name (mlp, cnn, sketch-cnn), or a spec as JSON file (default cnn).")
+    option(
+        "--model",
+        default="cnn",
+        help="Name (mlp, cnn, sketch-cnn), or a spec as JSON file (default: that of --init, or cnn).",
+    )
     option("--hidden", type=counts, default=(128,), metavar="N,N", help="Units of mlp's hidden layers (default 128).")
     option("--activation", choices=ACTIVATIONS, default="relu", help="Activation function of mlp (default relu).")
     option("--drop-rate", type=float, default=0.0, metavar="X", help="Fraction that mlp's dropout drops (default 0.0).")
@@ -108,7 +112,7 @@ def _train_seeds(options: argparse.Namespace, config: TrainConfig, first: bool) 
     """Train from several seeds, and show and record mean, spread and interval; the exit code."""
     if options.resume is not None:
         raise InputError("--resume goes on with one seed; its folder is RUN/seed-N.")
-    wanted = options.out or Path("runs") / f"{Path(options.dataset).name}-{Path(options.model).stem}-seeds"
+    wanted = options.out or Path("runs") / f"{Path(options.dataset).name}-{network.name_of(options)}-seeds"
     out_dir = run_folder.claim(wanted, overwrite=options.overwrite) if first else wanted
     code, records = seeds.train_each(options, config, out_dir, first)
     if code or not records:

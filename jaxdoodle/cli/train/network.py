@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,13 @@ from jaxdoodle.cli.train.effects import NETWORKS
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.core.record import Record
 from jaxdoodle.core.types import Shape
-from jaxdoodle.nn import ACTIVATIONS, ModelSpec, digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn import ACTIVATIONS, Dense, ModelSpec, digit_cnn, mlp, sketch_cnn
 
 if TYPE_CHECKING:
     from jaxdoodle.data import Splits
     from jaxdoodle.inference import Model
 
-__all__ = ["named", "recorded", "refuse_unknown", "start", "teacher"]
+__all__ = ["name_of", "named", "recorded", "refuse_unknown", "start", "teacher"]
 
 
 def refuse_unknown(model: str) -> None:
@@ -37,8 +38,19 @@ def recorded(before: Record | None, options: argparse.Namespace) -> ModelSpec | 
     return ModelSpec.from_dict(spec, layers_of(options.layers))
 
 
+def name_of(options: argparse.Namespace) -> str:
+    """What a run is called by: the network of ``--model`` or, where that is not given, of ``--init``."""
+    return Path(options.init if _goes_on(options) else options.model).stem
+
+
+def _goes_on(options: argparse.Namespace) -> bool:
+    return bool(options.init) and "model" not in options.given
+
+
 def named(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> ModelSpec:
-    """The spec that ``--model`` names, for these classes and images of this shape."""
+    """The spec that ``--model`` names or, without it, that of ``--init``: for these classes and images of ``shape``."""
+    if _goes_on(options):
+        return _of_model(options, classes, shape)
     if options.model == "mlp":
         activation = ACTIVATIONS[options.activation]
         return mlp(classes, options.hidden, activation, options.drop_rate, input_shape=shape)
@@ -47,6 +59,18 @@ def named(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> 
     if options.model == "sketch-cnn":
         return sketch_cnn(classes, input_shape=shape)
     return read_spec(options.model, classes, layers_of(options.layers))
+
+
+def _of_model(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> ModelSpec:
+    """The network of ``--init`` with its last layer for these classes."""
+    from jaxdoodle.inference import Model
+
+    spec = Model.load(model_path(options.init), layers_of(options.layers)).file.spec
+    *before, last = spec.layers
+    if type(last) is not Dense or spec.input_shape != shape:
+        found = f"takes images {spec.input_shape} and ends in {last}"
+        raise InputError(f"{options.init}: {found}; expected {shape} and a Dense. Name a network with --model.")
+    return replace(spec, layers=(*before, replace(last, units=len(classes))), classes=tuple(classes))
 
 
 def start(options: argparse.Namespace, spec: ModelSpec, splits: Splits) -> tuple[Sequence[Any] | None, str]:

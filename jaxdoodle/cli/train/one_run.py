@@ -163,13 +163,13 @@ def prepare(options: argparse.Namespace, config: TrainConfig, first: bool) -> On
     if before and resumed:
         out_dir, command = run_folder.unfinished(options.resume), before.command
     else:
-        wanted = options.out or Path("runs") / f"{splits.name}-{Path(options.model).stem}"
+        wanted = options.out or Path("runs") / f"{splits.name}-{network.name_of(options)}"
         out_dir = run_folder.claim(wanted, overwrite=options.overwrite) if first else wanted
         if out_dir != wanted and not quiet:
             print(f"{wanted} holds a run; this one goes to {out_dir}")
     checkpoints = Checkpoints(out_dir / run_folder.CHECKPOINTS, interval=options.checkpoint_interval)
 
-    title, given = f"{splits.name}, {Path(options.model).stem}", repeat.options_of(options)
+    title, given = f"{splits.name}, {network.name_of(options)}", repeat.options_of(options)
     record = Record(title, command, settings, drawings, options=given, extra={"spec": to_json(spec.to_dict())})
     arguments = {"params": params, "outliers": others, "teacher": network.teacher(options)}
     kinds = {"tensorboard": options.log == "tensorboard", "first": first, "quiet": quiet, "resumed": resumed}

@@ -11,7 +11,7 @@ from jaxdoodle.cli.train import network
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference import Model
 from jaxdoodle.nn import Dense, Flatten, ModelSpec, Tanh, digit_cnn, mlp, sketch_cnn
-from jaxdoodle.preprocessing import QUICKDRAW
+from jaxdoodle.preprocessing import QUICKDRAW, Preprocessing
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -64,11 +64,33 @@ def test_a_run_starts_from_the_layers_of_a_model_that_fit_and_names_the_others(t
     assert np.ptp(trained[2]["w"]) > 0.1, "drawn from the seed"
 
 
+def test_a_run_goes_on_with_the_network_of_a_model_where_no_other_is_named(tmp_path, capsys):
+    there = ModelSpec((Flatten(), Dense(3), Tanh(), Dense(4)), (28, 28, 1), tuple("abcd"))
+    params = [{name: np.full(shape, 0.1, np.float32) for name, shape in one.items()} for one in there.param_shapes]
+    Model(there, params, QUICKDRAW).save(tmp_path / "start.npz")
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --steps 1 --init {tmp_path}/start.npz"
+    assert main([*words.split(), "--out", str(tmp_path / "out")]) == 0
+    assert f"from {tmp_path}/start.npz: 1 layers; drawn anew: layers[3] Dense(units=2)" in capsys.readouterr().out
+    assert Model.load(tmp_path / "out" / "model.npz").file.spec.layers == (*there.layers[:-1], Dense(2))
+
+
+def test_a_model_of_other_images_names_no_network(tmp_path, capsys):
+    spec = ModelSpec((Flatten(), Dense(2)), (8, 8, 1), ("clock", "hexagon"))
+    params = [{}, {"w": np.zeros((64, 2), np.float32), "b": np.zeros(2, np.float32)}]
+    Model(spec, params, Preprocessing(image_shape=(8, 8, 1), longest_side=6.0, center=(4.0, 4.0))).save(
+        tmp_path / "m.npz"
+    )
+    words = f"train --dataset doodles --classes {CLASSES} --per-class 40 --init {tmp_path}/m.npz --out {tmp_path}/out"
+    assert main(words.split()) == 2
+    said = "takes images (8, 8, 1) and ends in Dense(units=2); expected (28, 28, 1) and a Dense"
+    assert said in capsys.readouterr().err
+
+
 CHANGES = ("dataset", "classes", "model", "hidden", "activation", "drop_rate", "layers")
 
 
 def given(model="mlp", beside=()):
-    options = {"hidden": (5,), "activation": "tanh", "drop_rate": 0.5, "layers": None}
+    options = {"hidden": (5,), "activation": "tanh", "drop_rate": 0.5, "layers": None, "init": None, "given": {}}
     return argparse.Namespace(model=model, beside=beside, **options)
 
 
