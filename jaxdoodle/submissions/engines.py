@@ -21,14 +21,15 @@ from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.functions import Finder
 
+_FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos")
 _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a + b": lambda a, b: a + b, "a * b": lambda a, b: a * b, "a - b": lambda a, b: a - b, "-a": lambda a, b: -a,
     "a / b": lambda a, b: a / b, "a ** 3": lambda a, b: a**3, "a + 2": lambda a, b: a + 2.0,
     "2 + a": lambda a, b: 2.0 + a, "a * 2": lambda a, b: a * 2.0, "2 * a": lambda a, b: 2.0 * a,
     "2 - a": lambda a, b: 2.0 - a, "2 / a": lambda a, b: 2.0 / a,
-    "a.exp()": lambda a, b: a.exp(), "a.log()": lambda a, b: a.log(), "a.tanh()": lambda a, b: a.tanh(),
-    "a.relu()": lambda a, b: a.relu(), "a.sigmoid()": lambda a, b: a.sigmoid(), "a.sqrt()": lambda a, b: a.sqrt(),
-    "a.sin()": lambda a, b: a.sin(), "a.cos()": lambda a, b: a.cos(), "(-a).relu()": lambda a, b: (-a).relu(),
+    **{f"a.{f}()": lambda a, b, f=f: getattr(a, f)() for f in _FUNCTIONS},  # type: ignore[misc]
+    **{f"a.{f}() + a": lambda a, b, f=f: getattr(a, f)() + a for f in _FUNCTIONS},  # type: ignore[misc]
+    "(-a).relu()": lambda a, b: (-a).relu(),
     "(a + b) * a": lambda a, b: (a + b) * a, "(a + b) * b": lambda a, b: (a + b) * b,
     "a + a": lambda a, b: a + a, "a * a": lambda a, b: a * a, "a - a * b": lambda a, b: a - a * b,
     "(a + b) * (a * b)": lambda a, b: (a + b) * (a * b), "a * b + a": lambda a, b: a * b + a,

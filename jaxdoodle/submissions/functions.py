@@ -19,8 +19,9 @@ import numpy as np
 
 from jaxdoodle.core.user_code import UserCode
 from jaxdoodle.gradcheck.api import check
-from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output
+from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.discovery import MARK
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
@@ -219,6 +220,14 @@ def _call_back(forward: Callable, backward: Callable, args: tuple) -> Any:
     values = [known[n] if n in known else out.residuals if is_residuals(n) and out.kept else dy if is_cotangent(n)
               else out.y for n in names]  # fmt: skip
     return backward(*values)
+
+
+def raising(title: str, error: BaseException) -> Report:
+    """The report of a backward that raises, or ends the program, before there is anything to compare."""
+    told = "the program is ended (sys.exit) before the gradients are checked"
+    text = told if isinstance(error, SystemExit) else str(error).strip() or "no message"
+    finding = Finding(f"backward raises {type(error).__name__}", text.splitlines()[0], backward=raised_at(error))
+    return Report(title, "", "float64", (), (finding,), (), (), 0.0)
 
 
 # -- tensors of torch ----------------------------------------------------------------------------------------------

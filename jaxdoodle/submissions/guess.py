@@ -183,7 +183,7 @@ def is_dictionary(function: Any, name: str) -> bool:
     )
 
 
-_SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7}
+_SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7, "k": 3, "l": 8}
 #: Other sizes for the symbols, where those above do not fit each other: how many times they are drawn, and from what.
 _DRAWS, _DRAWN = 150, (1, 2, 3, 4, 4, 5, 6, 8)
 

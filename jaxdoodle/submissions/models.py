@@ -243,16 +243,16 @@ def losses(finder: Finder) -> Iterator[Found]:
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
     for name, function in free.items():
-        of = _of_the_gradient(name, function, free) if id(function) not in finder.taken else None
-        if of is not None:
-            finder.taken |= {id(function), id(of)}
+        of = list(_of_the_gradient(name, function, free)) if id(function) not in finder.taken else []
+        if of:
+            finder.taken |= {id(function), id(of[0])}
             yield Found(name, function, partial(check_derivative, finder, name, of, function))
 
 
-def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Any:
+def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
     """The function whose gradient or derivative it is, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
     if not GRADIENT.search(name):
-        return None
+        return
     stem = GRADIENT.sub("_", name).strip("_")
     others = {n: f for n, f in free.items() if f is not gradient and not GRADIENT.search(n)}
     takes = required(gradient)
@@ -264,13 +264,16 @@ def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Any
             or required(f) == takes[: len(required(f))]
             and LOSS.sub("", n).strip("_") == stem
         ):
-            return f
-    return next((f for n, f in others.items() if LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1
-                 and stem in ("", "compute", "calculate", "calc", "get", "the")), None)  # fmt: skip
+            yield f
+    for n, f in others.items():
+        of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or stem in n
+        if of_any and LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1:
+            yield f
 
 
-def check_derivative(finder: Finder, name: str, function: Callable, gradient: Callable, **options: Any) -> Report:
+def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Callable, **options: Any) -> Report:
     """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``)."""
+    function = next((f for f in of[:-1] if finder.recorded(f) is not None or _guessed(finder, name, f)), of[-1])
     args = finder.arguments(name, function, None)
     value = function(*args)
     takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
@@ -293,6 +296,13 @@ def check_derivative(finder: Finder, name: str, function: Callable, gradient: Ca
         if reports[-1].passed:
             return reports[-1]
     return reports[0]
+
+
+def _guessed(finder: Finder, name: str, function: Callable) -> bool:
+    try:
+        return bool(finder.arguments(name, function, None))
+    except CheckError:
+        return False
 
 
 def _is_elementwise(function: Callable, args: tuple) -> bool:

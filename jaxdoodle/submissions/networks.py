@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
@@ -16,7 +17,7 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
-from jaxdoodle.submissions.functions import Finder, objects_of
+from jaxdoodle.submissions.functions import Finder, objects_of, raising
 from jaxdoodle.submissions.guess import kind_of
 from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.models import LOSS, labels_like, returned_names
@@ -183,13 +184,17 @@ def _subtracted(before: Any, after: Any) -> Any:
 
 def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     """The gradients that a network computes, of its own loss, one in the file, or the usual one that fits best."""
+    method = methods_of(cls).get(gradient_method(cls) or "")
+    called = {} if method is None else finder.called_with(method)
     for thing in objects_of(finder, cls):
         for x, y, data in _data(finder, cls, thing):
             try:
                 with fixed_randomness(), np.errstate(all="ignore"):
                     network = Network(thing, x, y, data)
                     fits = _fitting(finder, network)
-            except Exception:  # any exception of the user's code: other data, or another object
+            except Exception as error:  # any exception of the user's code: other data, or another object
+                if any(v is x for v in called.values()) and _runs_in(error, method):
+                    return raising(cls.__name__, error)  # called as the file calls it
                 continue
             if fits is False:
                 told = (
@@ -203,6 +208,11 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
             return _report(network, title=cls.__name__, conventions=conventions, **options)
     name = gradient_method(cls) or "loss"
     raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {name}(x, y)")
+
+
+def _runs_in(error: BaseException, function: Any) -> bool:
+    """Does the function run where the exception is raised?"""
+    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _report(network: Network, **options: Any) -> Report:
@@ -255,11 +265,14 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
 
     None where the data do not fit.
     """
-    if network.loss is not None:
+    declared = getattr(getattr(network.thing, "cost", None), "fn", None)
+    if declared is not None:
+        network.cost = declared
+    if network.loss is not None or declared is not None:
         return True if np.size(network.value(network.held, network.x, network.y)) == 1 else None
     gradients = dict(leaves(network.gradient(network.held, network.x, network.y)))
     best: tuple[tuple, Callable] | None = None
-    for cost in _costs(finder, network.thing):
+    for cost in _costs(finder):
         network.cost = cost
         try:
             merit = _merit(network, gradients)
@@ -296,10 +309,7 @@ def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, int, float
     return right, last, float(abs(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
-def _costs(finder: Finder, thing: Any) -> Iterator[Callable[[Any, Any], Any]]:
-    fn = getattr(getattr(thing, "cost", None), "fn", None)
-    if fn is not None:
-        yield fn
+def _costs(finder: Finder) -> Iterator[Callable[[Any, Any], Any]]:
     for name, function in finder.functions.items():
         if LOSS.search(name) and len(required(function)) == 2 and not re.search("grad|back|deriv|prime", name):
             first = kind_of(required(function)[0]) == "y"

@@ -9,11 +9,10 @@ from typing import Any
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
-from jaxdoodle.gradcheck.report import Finding, Report
-from jaxdoodle.gradcheck.setup.candidate import raised_at
+from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
 from jaxdoodle.submissions import classes, models, rules
-from jaxdoodle.submissions.functions import Finder, Forward, Found
+from jaxdoodle.submissions.functions import Finder, Forward, Found, raising
 
 #: Time for the statements of a file that are no imports, in seconds.
 RUN_SECONDS = 5.0
@@ -73,10 +72,7 @@ def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str,
     except TimeOutError:
         reason = f"did not end within {seconds:.0f} s"
     except SystemExit as error:  # of a class, say: where a pair's backward ends the program, the check tells
-        told = "the program is ended (sys.exit) before the gradients are checked"
-        finding = Finding("backward raises SystemExit", told, backward=raised_at(error))
-        report = Report(found.name, "", "float64", (), (finding,), (), (), 0.0)
-        return {"check": report.to_dict() | {"line": found.line, "arrays": {}}}
+        return {"check": raising(found.name, error).to_dict() | {"line": found.line, "arrays": {}}}
     except Exception as error:  # the user's code may raise anything; what is beside it is checked all the same
         reason = str(error) if isinstance(error, InputError) else in_one_line(error, 300)
     else:

@@ -48,6 +48,17 @@ def test_an_engine_of_scalars_is_checked_operation_by_operation(checked):
     assert checked(ENGINE) == {"Value": "right"}
     assert checked(ENGINE.replace("self.grad += out.grad", "self.grad = out.grad")) == {"Value": "a"}
     assert checked(ENGINE.replace("+= self.data * out.grad", "+= other.data * out.grad")) == {"Value": "b"}
+    tanh = ENGINE.replace(
+        "    def backward(self)",
+        """    def tanh(self):
+        out = Value(np.tanh(self.data), (self,))
+        def _backward(): self.grad = (1 - out.data ** 2) * out.grad
+        out._backward = _backward
+        return out
+
+    def backward(self)""",
+    )
+    assert checked(tanh) == {"Value": "a"}  # right alone, and written over where a is used twice
 
 
 def test_overwritten_gradients_are_named_with_their_line(tmp_path, monkeypatch):

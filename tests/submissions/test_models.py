@@ -168,3 +168,14 @@ def test_numbers_with_a_default_reach_the_gradient_too(checked):
         if __name__ == "__main__": scaled_loss(np.arange(1.0, 5.0), np.arange(4.0), power=3.0)
     """
     assert checked(text) == {"scaled_grad": "right"}
+
+
+def test_of_two_losses_the_one_that_takes_arrays_is_that_of_the_gradient(checked):
+    text = """
+        class Box:
+            def __init__(self, x): self.x = x
+        def loss(w, x): return Box((x @ w.x).sum())
+        def loss_value(w, x): return np.sum((x @ w) ** 2)
+        def loss_gradient(w, x): return 2 * x.T @ (x @ w)
+    """
+    assert checked(text)["loss_gradient"] == "right"

@@ -134,3 +134,30 @@ class MLP:
 def test_networks_that_hold_their_data_have_a_loss_or_step_by_themselves(checked, text, line, mended, wrong):
     assert list(checked(text).values()) == ["right"]
     assert list(checked(text.replace(line, mended)).values())[-1:] == [wrong]
+
+
+NIELSEN = NETWORK.replace("delta = acts[-1] - y", "delta = self.cost.delta(acts[-1], y)").replace(
+    "def __init__(self, sizes):", "def __init__(self, sizes):\n        self.cost = Quadratic"
+)
+
+
+@pytest.mark.parametrize(
+    ("delta", "expected"),
+    [
+        ("(a - y) * a * (1 - a)", "right"),
+        ("(a - y)", "biases.0, biases.1, biases.2, weights.0, weights.1, weights.2"),
+        ("(a - y[0, 0, 0])", "backward raises IndexError"),
+    ],
+)
+def test_the_cost_that_a_network_declares_is_its_loss_and_a_backprop_that_raises_is_wrong(checked, delta, expected):
+    cost = f"""
+class Quadratic:
+    @staticmethod
+    def fn(a, y): return 0.5 * np.linalg.norm(a - y) ** 2
+    @staticmethod
+    def delta(a, y): return {delta}
+"""
+    call = (
+        "\nif __name__ == '__main__':\n    Network([4, 3, 3, 2]).backprop(np.ones((4, 1)), np.array([[0.0], [1.0]]))\n"
+    )
+    assert checked(cost + NIELSEN + call) == {"Network": expected}

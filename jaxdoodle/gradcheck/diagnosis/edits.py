@@ -43,7 +43,8 @@ class Edit:
     new: Any
 
     def apply(self) -> None:
-        self._put(ast.copy_location(self.new, self.old) if isinstance(self.new, ast.AST) else self.new)
+        new = self.new
+        self._put(ast.fix_missing_locations(ast.copy_location(new, self.old)) if isinstance(new, ast.AST) else new)
 
     def undo(self) -> None:
         self._put(self.old)
@@ -70,6 +71,10 @@ class Scope:
     everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
     scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
     changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little
+    unused: tuple[str, ...] = ()  # names that are assigned and then not read
+    factors: tuple[str, ...] = ()  # what the forward multiplies by, in names that are known here, too
+    divisors: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()  # of one argument, that the forward calls
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
@@ -80,6 +85,7 @@ class Scope:
                 held = {f"{name}.{k}": v for k, v in vars(value).items()}
             self.texts |= {k: v for k, v in held.items() if _is_array(v)}
             self.scalars += [k for k, v in held.items() if isinstance(v, int | float) and not isinstance(v, bool)]
+        self.scalars.sort(key=lambda name: "pad" not in name)  # a border is cut off by what is called so
 
     def shape(self, text: str) -> tuple[int, ...] | None:
         return np.shape(self.texts[text]) if text in self.texts else None
@@ -97,11 +103,16 @@ class Scope:
             return None
         return tuple(np.shape(value)) if _is_array(value) or isinstance(value, int | float) else None
 
-    def arrays_for(self, node: ast.AST, same: bool = False) -> list[str]:
-        """Arrays that a value can be multiplied by, or (``same``) exchanged for, in the shape that it has."""
+    def arrays_for(self, node: ast.AST, same: bool = False, parent: ast.AST | None = None) -> list[str]:
+        """Arrays that a value can be multiplied by, or (``same``) exchanged for, in the shape that it has.
+
+        In a sum or product (``parent``) it may take the shape of the whole.
+        """
         shape = self.shape_of(node)
         if not shape:  # not known, or one number
             return list(self.texts)
+        whole = self.shape_of(parent) if isinstance(parent, ast.BinOp) else None
+        shape = whole if whole and _broadcasts(shape, whole) else shape
         found = []
         for text, value in self.texts.items():
             other = np.shape(value)
@@ -109,6 +120,10 @@ class Scope:
             if fits or text in self.changing and len(other) == len(shape):
                 found.append(text)
         return found
+
+    def lies_between(self, text: str, low: float, high: float) -> bool:
+        values = np.asarray(self.texts[text])
+        return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
 
     def is_count(self, text: str) -> bool:
         named = isinstance(self.values.get(text), int) and not isinstance(self.values.get(text), bool)
@@ -134,7 +149,7 @@ def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 
 
 def _is_array(x: Any) -> bool:
-    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type)
+    return isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype")
 
 
 def expr(text: str) -> ast.expr:
@@ -149,6 +164,9 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
     inside = [n for loop in ast.walk(function) if isinstance(loop, ast.For) for n in ast.walk(loop)]
     scope.changing = frozenset(n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     scope.loops = frozenset(n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name))
+    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    read = {n.id for n in names if not isinstance(n.ctx, ast.Store)}
+    scope.unused = tuple(dict.fromkeys(n.id for n in names if n.id not in read and n.id in scope.texts))
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     for parent, name, index, node in _places(function):
         if getattr(node, "lineno", scope.after + 1) <= scope.after:
@@ -211,11 +229,24 @@ def _binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("wrong power", 14, other(ast.Pow(), left, expr(f"{ast.unparse(right)} {sign} 1")))
         for power in (2, 3, 0.5, -1):
             put("wrong power", 15, other(ast.Pow(), left, ast.Constant(power)))
+    if isinstance(node.op, ast.Mult):
+        for new in _other_slopes(left, right):
+            put("wrong activation derivative", 12, new)
     if isinstance(node.op, ast.MatMult):
         put("operands swapped", 18, other(ast.MatMult(), right, left))
         put("operands swapped", 18, other(ast.MatMult(), _t(right), _t(left)))
     if isinstance(node.op, ast.MatMult) or isinstance(node.op, ast.Mult):
         put("transposed", 13, ast.Attribute(ast.BinOp(left, node.op, right), "T", ast.Load()))
+
+
+def _other_slopes(left: Any, right: Any) -> Iterator[ast.expr]:
+    """``d * a * (1 - a)`` for ``d * (1 - a ** 2)``, and the reverse."""
+    text = ast.unparse(right)
+    if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) and text == f"1 - {ast.unparse(left.right)}":
+        yield ast.BinOp(left.left, ast.Mult(), expr(f"{text} ** 2"))
+    for name in {n.id for n in ast.walk(right) if isinstance(n, ast.Name)}:
+        if text in (f"1 - {name} ** 2", f"1 - {name} * {name}"):
+            yield ast.BinOp(left, ast.Mult(), expr(f"({name} * (1 - {name}))"))
 
 
 def _without_number(node: Any) -> Any:
@@ -283,6 +314,9 @@ def _calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if name == "transpose" and len(node.args) in (3, 4):
         for order in permutations(node.args):
             put("transposed", 16, ast.Call(node.func, list(order), node.keywords))
+    for loop in scope.loops if name == "slice" else ():
+        for stride in scope.scalars:
+            put("stride left out", 12, _renamed(node, loop, f"{loop} * {stride}"))
     for k, keyword in enumerate(node.keywords):
         rest = [w for i, w in enumerate(node.keywords) if i != k]
         put(f"superfluous {keyword.arg}", 18, ast.Call(node.func, node.args, rest))
@@ -332,6 +366,11 @@ def _subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             cut = moved.slice.elts[k]  # type: ignore[attr-defined]
             cut.lower, cut.upper = expr(pad), expr(f"{pad} + {ast.unparse(cut.upper)}")
         put("border not cut off", 12, moved)
+    for a, b in combinations(range(len(parts)), 2):
+        swapped = copy.deepcopy(node)
+        places = swapped.slice.elts  # type: ignore[attr-defined]
+        places[a], places[b] = places[b], places[a]
+        put("indices swapped", 7, swapped)
     for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
         for name in names if isinstance(part, ast.BinOp | ast.Name) else ():
             for text in [name] if isinstance(part, ast.BinOp) else [f"{s} - 1 - {name}" for s in scope.scalars]:
@@ -346,13 +385,18 @@ def _subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("index off by one", 14, expr(f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]"))
 
 
-def _renamed(node: ast.AST, name: str, text: str) -> Any:
+def _renamed(node: Any, name: str, text: str) -> Any:
+    """A subscript with another index, or a call with other arguments."""
+
     class Rename(ast.NodeTransformer):
         def visit_Name(self, inner: ast.Name) -> ast.AST:
             return expr(text) if inner.id == name and isinstance(inner.ctx, ast.Load) else inner
 
     new = copy.deepcopy(node)
-    new.slice = Rename().visit(new.slice)  # type: ignore[attr-defined]
+    if isinstance(new, ast.Call):
+        new.args = [Rename().visit(arg) for arg in new.args]
+    else:
+        new.slice = Rename().visit(new.slice)
     return new
 
 
@@ -361,8 +405,12 @@ def _slices(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         for other in scope.slices:
             if ast.unparse(other) != ast.unparse(node):
                 put("wrong slice", 14, other)
-        upper = node.upper
-        if node.lower is None and upper is not None:
+        lower, upper = node.lower, node.upper
+        if lower is None and upper is not None and not isinstance(upper, ast.UnaryOp):
+            put("slice of the other end", 12, ast.Slice(ast.UnaryOp(ast.USub(), upper), None))
+        if upper is None and isinstance(lower, ast.UnaryOp):
+            put("slice of the other end", 12, ast.Slice(None, lower.operand))
+        if lower is None and upper is not None:
             for pad in scope.scalars:
                 put("border not cut off", 13, ast.Slice(expr(pad), expr(f"{pad} + {ast.unparse(upper)}")))
         for bound in ("lower", "upper"):
@@ -443,6 +491,8 @@ def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("overwritten instead of added up", 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
     if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
         put("superfluous line", 16, ast.Pass())
+    if isinstance(node, ast.AugAssign | ast.Assign):
+        _statements_left_out(node, scope, put)
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name | ast.Attribute):
         target = ast.unparse(node.target)
         alike = {n for n in scope.texts if scope.shape(n) == scope.shape(target) and n != target}
@@ -458,6 +508,20 @@ def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("gradients swapped", 11, new)
 
 
+def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
+    """After entries of an array are assigned: what all of it was to be divided or multiplied by."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
+        return
+    name = ast.unparse(target.value)
+    for title, text in (
+        *(("missing 1/m", f"{name} = {name} / {count}") for count in (*scope.scalars, *scope.counts())),
+        *(("factor left out", f"{name} = {name} * {factor}") for factor in scope.factors),
+    ):
+        # two statements in the place of one
+        put(title, 17, ast.If(ast.Constant(True), [node, *ast.parse(text).body], []))
+
+
 def _sliced(node: ast.AugAssign, cut: str, alike: set[str]) -> ast.AugAssign:
     """The statement for a part of the entries: ``g[1:] += w[1:]`` for ``g += w``."""
 
@@ -469,6 +533,10 @@ def _sliced(node: ast.AugAssign, cut: str, alike: set[str]) -> ast.AugAssign:
     target: Any = expr(f"{ast.unparse(node.target)}[{cut}]")
     target.ctx = ast.Store()
     return ast.AugAssign(target, node.op, Cut().visit(copy.deepcopy(node.value)))
+
+
+#: Derivatives in terms of the value of an activation, and where such values lie.
+_SLOPES = (("1 - {0} ** 2", -1, 1), ("{0} * (1 - {0})", 0, 1), ("{0} > 0", -np.inf, np.inf), ("1 - {0}", 0, 1))
 
 
 def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
@@ -496,15 +564,34 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for count in scope.counts() if whole else ():
         put("missing 1/m", cost + 1, expr(f"{text} / {count}"))
         put("double 1/m", cost + 1, expr(f"{text} * {count}"))
-    for name in scope.arrays_for(node):
+    for name in scope.unused if whole else ():
+        put("factor left out", 8, expr(f"{text} * {name}"))
+    for factor in scope.factors:
+        put("factor left out", 13 if whole else 14, expr(f"{text} * {factor}"))
+    for divisor in scope.divisors:
+        counted = scope.is_count(divisor.strip("()"))
+        put("missing 1/m" if counted else "divisor left out", 13 if whole else 14, expr(f"{text} / {divisor}"))
+    for function in scope.functions if not isinstance(node, ast.Constant) else ():
+        put("function left out", 15, expr(f"{function}{text}"))
+    for name in scope.arrays_for(node, parent=parent):
         put("factor left out", cost + 2, expr(f"{text} * {name}"))
         if len(scope.shape(name) or ()) == 1:
             put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
         put("divisor left out", cost + 2, expr(f"{text} / {name}"))
         if scope.numpy and whole:
             put("sign left out", cost + 2, expr(f"{text} * {scope.numpy}.sign({name})"))
-        for slope in ("(1 - {0} ** 2)", "{0} * (1 - {0})", "({0} > 0)", "1 - {0}") if whole else ():
-            put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
+        for slope, low, high in _SLOPES if whole or isinstance(node, ast.BinOp) else ():
+            if scope.lies_between(name, low, high):
+                put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
+        for place in scope.loops if np.asarray(scope.texts[name]).dtype.kind == "i" else ():
+            put("mask left out", cost, expr(f"{text} * ({name} == {place})"))
+        if (
+            isinstance(parent, ast.BinOp)
+            and isinstance(parent.op, ast.Mult)
+            and isinstance(node, ast.Name | ast.Attribute)
+        ):
+            put("term left out", cost + 2, expr(f"({text} - {name})"))
+            put("term left out", cost + 2, expr(f"({text} + {name})"))
     if whole:
         target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
         shape = scope.shape(target)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line, before_scaling, computes, culprit_of, last_right
-from jaxdoodle.gradcheck.diagnosis.repair import repairs
+from jaxdoodle.gradcheck.diagnosis.repair import Repair, repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
@@ -80,6 +80,8 @@ def _confirmed(
 #: Names that say what the numbers show and not what was done: a repair says more.
 _LOOSE = ("extra factor", "missing 1/m", "double 1/m", "gradient clipped", "wrong array in a product",
           "factor left out", "absolute value used", "factor of the forward", UNNAMED)  # fmt: skip
+#: Repairs whose names say more than any other: what the numbers show follows from them.
+_TELLING = ("overwritten instead of added up", "repeated indices written over")
 
 
 def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding]:
@@ -92,7 +94,7 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding
         mended = repairs(case, r, list(dict.fromkeys(wrong)), not loose, near, forward)
     except Exception as error:  # the verdict and the names stand, even where the search for a repair fails
         return [replace(f, evidence=(*f.evidence, f"no repair was tried: {type(error).__name__}")) for f in findings]
-    for repair in mended:
+    for repair in _by_line(mended):
         named = [f for f in findings if f.name != UNNAMED and set(f.leaves) <= set(repair.leaves)]
         if named:  # one mistake, which one name tells in part
             findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(repair.leaves)]
@@ -104,12 +106,22 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding
             if f not in own or not set(f.leaves) <= set(repair.leaves):
                 continue
             evidence = (*f.evidence, proof)
-            if f.name.startswith(_LOOSE):
+            if f.name.startswith(_LOOSE) or repair.name in _TELLING:
                 sentence = f"`{repair.where.text}` should be `{repair.mended}`"
                 evidence = (proof,) if f.name == UNNAMED else (f.sentence, *evidence)
                 f = replace(f, name=repair.name, sentence=sentence)
             findings[k] = replace(f, backward=repair.where, evidence=evidence)
     return findings
+
+
+def _by_line(mended: list[Repair]) -> list[Repair]:
+    """What is mended in several places of one line is one mistake: the last statement has all of them."""
+    found: dict[tuple[str, int], Repair] = {}
+    for repair in mended:
+        old = found.get((repair.where.file, repair.where.line))
+        more = repair if old is None else replace(repair, leaves=(*old.leaves, *repair.leaves))
+        found[repair.where.file, repair.where.line] = more
+    return list(found.values())
 
 
 def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], points: int) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
+import functools
 import linecache
 import re
 import sys
@@ -41,6 +42,9 @@ _FEW_LINES = 3
 _DISTANCE = 5
 #: Relative distance of a gradient that is right but for a small constant of the forward, added against log(0).
 _RIGHT = 3 * CLOSE
+#: Factors of the forward that are tried in the backward, and how long they may be, in characters.
+_MOST_FACTORS, _SHORT = 16, 40
+_ELEMENTWISE = {"exp", "log", "sqrt", "tanh", "sigmoid", "abs", "sign", "log1p", "expm1", "square", "sin", "cos"}
 #: Mistakes that are mended one after another.
 _MOST_REPAIRS = 3
 
@@ -85,15 +89,19 @@ class Source:
     tree: ast.FunctionDef
     scope: Scope
 
-    def compiled(self) -> CodeType | None:
-        """The code of the tree as it is now, in place of the function's own; None where it cannot stand there."""
-        free = self.code.co_freevars
-        names = [ast.Assign([ast.Name(n, ast.Store())], ast.Constant(None)) for n in free]
+    @functools.cached_property
+    def _module(self) -> ast.Module:
+        """The tree in a function that has its free names."""
+        names = [ast.Assign([ast.Name(n, ast.Store())], ast.Constant(None)) for n in self.code.co_freevars]
         empty = ast.arguments([], [], None, [], [], None, [])
         extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
         outer = ast.FunctionDef("outer", empty, [*names, self.tree], [], **extra)
-        module = ast.fix_missing_locations(ast.Module([outer], []))
-        code = compile(module, self.code.co_filename, "exec", dont_inherit=True)
+        return ast.fix_missing_locations(ast.Module([outer], []))
+
+    def compiled(self) -> CodeType | None:
+        """The code of the tree as it is now, in place of the function's own; None where it cannot stand there."""
+        free = self.code.co_freevars
+        code = compile(self._module, self.code.co_filename, "exec", dont_inherit=True)
         inner = next(c for c in code.co_consts if isinstance(c, CodeType))
         found = next((c for c in inner.co_consts if isinstance(c, CodeType) and c.co_name == self.tree.name), None)
         return found if found is not None and found.co_freevars == free else None
@@ -227,6 +235,7 @@ def _sources(case: Case, r: Round, run: Runner) -> Iterator[Source]:
     own = _running(lambda: run(r))
     shared = _running(lambda: run_forward(case.problem, r.at.point.args))
     numbers = tuple(_numbers(code) for code in shared)
+    forwards = [tree for code in shared if (tree := _tree(code)) is not None]
     survey = Copies()
     survey(case.problem.candidate)
     for code, values in own.items():
@@ -242,8 +251,36 @@ def _sources(case: Case, r: Round, run: Runner) -> Iterator[Source]:
         bare = {n: v for n, v in used.items() if isinstance(v, int | float)}
         numpy = next((n for n, v in everything.items() if v is np), None)
         constants = dict.fromkeys(x for group in numbers for x in group)
-        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after, everything=used)
+        known = {*values, *everything}
+        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after, everything=everything,
+                      factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
+                      functions=_functions(forwards, known))  # fmt: skip
         yield Source(code, tree, scope)
+
+
+def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.operator]) -> tuple[str, ...]:
+    """What the forward multiplies (or divides) by, that has the same names in the backward."""
+    found: dict[str, None] = {}
+    for node in (n for tree in forwards for n in ast.walk(tree)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            sides: list[Any] = [node.left, node.right] if op is ast.Mult else []
+            if isinstance(node.op, ast.Div):
+                sides = [node.right] if op is ast.Div else []
+            inner = node.left
+            if op is ast.Mult and isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
+                sides.append(ast.BinOp(inner.right, node.op, node.right))  # D / keep_prob in A * D / keep_prob
+            for side in sides:
+                names = {n.id for n in ast.walk(side) if isinstance(n, ast.Name)}
+                if names and names <= known and len(ast.unparse(side)) <= _SHORT:
+                    found.setdefault(f"({ast.unparse(side)})")
+    return tuple(found)[:_MOST_FACTORS]
+
+
+def _functions(forwards: list[ast.FunctionDef], known: set[str]) -> tuple[str, ...]:
+    """Functions of one array that the forward calls, which the backward may have left out."""
+    calls = [n for tree in forwards for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    names = dict.fromkeys(ast.unparse(c.func) for c in calls if len(c.args) == 1 and not c.keywords)
+    return tuple(n for n in names if n.rpartition(".")[2] in _ELEMENTWISE and n.partition(".")[0] in known)
 
 
 def _last_line_of_value(tree: ast.FunctionDef) -> int | None:
@@ -323,11 +360,11 @@ def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
     """The line of an edit, and its statement (or what is new, where that is long) as it should be."""
     line = getattr(edit.old, "lineno", getattr(edit.parent, "lineno", tree.lineno))
     edit.apply()
-    ast.fix_missing_locations(tree)
     inside = [
         s for s in ast.walk(tree)
         if isinstance(s, ast.stmt) and not hasattr(s, "body") and (s is edit.new or edit.parent in ast.walk(s))
     ]  # fmt: skip
-    text = ast.unparse(inside[-1] if inside else edit.new)
+    new = edit.new.body if isinstance(edit.new, ast.If) else [inside[-1] if inside else edit.new]
+    text = "; ".join(map(ast.unparse, new))
     edit.undo()
     return Where.at(file, line), text
