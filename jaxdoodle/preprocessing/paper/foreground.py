@@ -199,10 +199,12 @@ def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.f
     whole = ~thicker(~filled(region), 1)
     if whole.mean() < LEAST_CARD or width_by_outline(whole.astype(np.float32)) < CARD_WIDTH * max(whole.shape):
         return None
-    inside = enlarged(whole, parts.cell, ink.shape)
+    inside, core = (enlarged(some, parts.cell, ink.shape) for some in (whole, ~thicker(~whole, 1)))
     color, background = _median(pixels[inside]), _median(_border(pixels))
     away = np.abs(pixels[inside] - color).max(axis=1)
     if np.abs(color - background).max() < MIN_CONTRAST or (away < MIN_CONTRAST).mean() < CARD_BARE:
+        return None
+    if not (away[core[inside]] >= away.max() / 2).any():  # nothing but its soft edge
         return None
     drawn = _median(pixels[inside][away >= away.max() / 2])
     if np.abs(drawn - background).max() < np.abs(color - background).max() / 2:  # holes in a wide stroke

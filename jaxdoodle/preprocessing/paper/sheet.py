@@ -12,6 +12,7 @@ from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.paper.foreground import gray_of
 from jaxdoodle.preprocessing.paper.regions import between, enlarged, filled, labeled, thicker
 from jaxdoodle.preprocessing.resample import shrink
+from jaxdoodle.preprocessing.stroke_width import distance
 
 #: The sheet is looked for on so many cells a side, in pictures of so many pixels a side.
 CELLS, LEAST_SIDE = 96, 48
@@ -63,6 +64,7 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
         or gray[region].mean() - gray[outside].mean() < CONTRAST
         or (gray[outside] > level).mean() > 0.25
         or _fall(gray, sheet) > FALL
+        or _depth(sheet & ~region) >= _depth(region)  # a bright outline, which is drawn
     ):
         return None
     if rows[0] > 0 and columns[0] > 0 and rows[-1] < len(sheet) - 1 and columns[-1] < sheet.shape[1] - 1:
@@ -110,6 +112,11 @@ def _fall(gray: NDArray[np.float32], sheet: NDArray[np.bool_]) -> float:
     inner, core = ~thicker(~sheet, 1), ~thicker(~sheet, 3)
     outside, inside = np.sort(gray[far & ~near]), np.sort(gray[inner & ~core])
     return float(outside[len(outside) // 2] / inside[len(inside) // 2]) if len(outside) and len(inside) else 1.0
+
+
+def _depth(mask: NDArray[np.bool_]) -> float:
+    """Of all cells of the mask, the largest distance to one that is not in it."""
+    return float(distance(~mask, CELLS).max())
 
 
 def _corners(sheet: NDArray[np.bool_]) -> NDArray[np.float64] | None:

@@ -56,3 +56,10 @@ def test_a_drawing_that_the_edge_cuts_off_leaves_no_sheet():
     for wide in (5, 15):
         stroke = (x < 80) & (abs(y - 100) < wide)
         assert sheet_of(np.where(stroke, 0.1, 0.95).astype(np.float32)[..., None]) is None
+
+
+def test_a_bright_outline_on_something_dark_is_no_sheet():
+    picture = _desk([(60, 30), (190, 50), (200, 160), (50, 150)])
+    assert sheet_of(picture) is not None
+    inner = _desk([(85, 55), (165, 70), (172, 135), (80, 128)])
+    assert sheet_of(np.where(inner > 0.5, picture.min(), picture)) is None
