@@ -13,7 +13,7 @@ const L2 = 2e-3; // of the weights of the last layer, in units of the features' 
 const DEEP = { steps: 40, rate: 1e-4, l2: 1 }; // of the last two layers; l2 holds them to where they began
 const BATCH = 512; // rows of an update
 const FOLDS = 24; // most parts of the drawings that are judged by what was learned from the others
-const DEEP_FOLDS = 4; // the same for the last two layers
+const LEAST_FOLDS = 4; // the same for the last two layers, and for so many drawings that there are few copies
 
 // A generator of numbers below 1 from a whole number: mulberry32.
 export function generator(seed) {
@@ -205,7 +205,8 @@ export function* learned(network, groups, labels, classes, deep, part = 1) {
 export function* judge(network, groups, labels, classes, deep) {
   const counts = labels.reduce((all, label) => all.set(label, (all.get(label) ?? 0) + 1), new Map());
   const order = labels.map((_, i) => i).sort((a, b) => labels[a] - labels[b]); // a part has some of each class
-  const parts = Math.min(deep ? DEEP_FOLDS : FOLDS, labels.length), judged = [];
+  const most = deep ? LEAST_FOLDS : Math.max(LEAST_FOLDS, Math.min(FOLDS, Math.floor(MOST_ROWS / labels.length)));
+  const parts = Math.min(most, labels.length), judged = [];
   for (let part = 0; part < parts; part++) {
     const out = new Set(order.filter((_, rank) => rank % parts === part));
     const others = labels.map((_, i) => i).filter((i) => !out.has(i));

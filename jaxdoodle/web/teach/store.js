@@ -27,12 +27,12 @@ export class Store {
     return { transaction, stores: names.map((name) => transaction.objectStore(name)) };
   }
 
-  // { classes, samples, drawer, begun } as they were kept last.
+  // { classes, samples, drawer, choices, begun } as they were kept last.
   async load() {
     const { stores: [samples, other] } = this.#in([SAMPLES, OTHER], "readonly");
-    const asked = [samples.getAll(), ...["classes", "drawer", "begun"].map((name) => other.get(name))];
-    const [all, classes = [], drawer = "", begun = null] = await Promise.all(asked.map(reply));
-    return { samples: all, classes, drawer, begun };
+    const asked = [samples.getAll(), ...["classes", "drawer", "choices", "begun"].map((name) => other.get(name))];
+    const [all, classes = [], drawer = "", choices = {}, begun = null] = await Promise.all(asked.map(reply));
+    return { samples: all, classes, drawer, choices, begun };
   }
 
   // Remembers what the page began with, so that it is not added again.
@@ -40,13 +40,14 @@ export class Store {
     return reply(this.#in([OTHER], "readwrite").stores[0].put(id, "begun"));
   }
 
-  // Keeps a change of a project, as its event has it.
-  async keep({ add = [], move = [], remove = [] }, { classes }, drawer) {
+  // Keeps a change of a project, as its event has it, who draws, and the choices { mirror, deep }.
+  async keep({ add = [], move = [], remove = [] }, { classes }, drawer, choices) {
     const { transaction, stores: [samples, other] } = this.#in([SAMPLES, OTHER], "readwrite");
     for (const sample of [...add, ...move]) samples.put(sample);
     for (const { id } of remove) samples.delete(id);
     other.put(classes, "classes");
     other.put(drawer, "drawer");
+    other.put(choices, "choices");
     await new Promise((done, failed) => {
       transaction.oncomplete = done;
       transaction.onabort = transaction.onerror = () => failed(transaction.error);

@@ -11,6 +11,7 @@ import { Store } from "./store.js";
 import { serve, startLearner } from "./worker.js";
 
 const ENOUGH = 3; // drawings of a class before it asks for the next class
+const CHOICES = { mirror: true, deep: false }; // boxes to check, and how they stand at first
 const EVERY = 100; // milliseconds from guess to guess at least: drawing has the processor
 const STEPS = "Name what it should tell apart. Draw three of each. It guesses as you draw, and learns from each drawing.";
 const element = (id) => document.getElementById(id);
@@ -56,6 +57,10 @@ class Page {
     return this.project.classes.find((one) => one.id === id)?.name ?? "";
   }
 
+  get choices() {
+    return Object.fromEntries(Object.keys(CHOICES).map((id) => [id, element(id).checked]));
+  }
+
   get drawer() {
     return element("drawer").value.trim();
   }
@@ -63,7 +68,7 @@ class Page {
   // Keeping.
 
   async #open({ classes, samples, id }) {
-    let kept = { classes: [], samples: [], drawer: "", begun: null };
+    let kept = { classes: [], samples: [], drawer: "", choices: {}, begun: null };
     try {
       this.store = await Store.open(location.pathname);
       kept = await this.store.load();
@@ -72,6 +77,8 @@ class Page {
       this.store = null;
     }
     element("drawer").value = kept.drawer;
+    for (const [id, checked] of Object.entries({ ...CHOICES, ...kept.choices })) element(id).checked = checked;
+    this.#tell(this.choices);
     if (kept.classes.length || kept.samples.length) this.project.restore(kept);
     if (kept.begun !== id) {
       for (const name of classes) this.project.addClass(name);
@@ -90,11 +97,7 @@ class Page {
   }
 
   #changed(change) {
-    if (!change.all)
-      this.store?.keep(change, this.project, this.drawer).catch(() => {
-        this.store = null;
-        this.#sayKept();
-      });
+    if (!change.all) this.#store(change);
     this.#tell({
       classes: this.project.active.map(({ id }) => id),
       add: change.add?.map(({ id, label, drawing }) => ({ id, label, drawing })),
@@ -104,6 +107,13 @@ class Page {
     if (!this.project.active.some(({ id }) => id === this.chosen)) this.chosen = null;
     this.show();
     this.ask();
+  }
+
+  #store(change) {
+    this.store?.keep(change, this.project, this.drawer, this.choices).catch(() => {
+      this.store = null;
+      this.#sayKept();
+    });
   }
 
   #tell(change) {
@@ -316,9 +326,12 @@ class Page {
       for (const file of target.files) this.gallery.say(`${file.name}: ${this.read(await file.text())}`, true);
       target.value = "";
     });
-    for (const id of ["deep", "mirror"])
-      element(id).addEventListener("change", ({ target }) => this.#tell({ [id]: target.checked }));
-    element("drawer").addEventListener("change", () => this.store?.keep({}, this.project, this.drawer).catch(() => {}));
+    for (const id of Object.keys(CHOICES))
+      element(id).addEventListener("change", ({ target }) => {
+        this.#tell({ [id]: target.checked });
+        this.#store({});
+      });
+    element("drawer").addEventListener("change", () => this.#store({}));
   }
 }
 

@@ -4,7 +4,17 @@ import { decide, decoded } from "../network.js";
 import { rejection } from "../strokes.js";
 import { calibrate, copiesFor, featuresOf, judge, learned, logitsOf, rowsOf } from "./learner.js";
 
+const FIRST = 400; // drawings that the first guesses are learned from, where there are more
 const SLICE = 8; // milliseconds of learning between two looks at the messages
+
+// The first few samples of each class.
+export function someOf(samples, few) {
+  const counts = new Map();
+  return samples.filter(({ label }) => {
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+    return counts.get(label) <= Math.max(few, 1);
+  });
+}
 
 export class Learner {
   #samples = new Map(); // id -> { id, label, drawing, rows }
@@ -75,20 +85,13 @@ export class Learner {
     const version = this.#version, classes = this.#classes, { deep } = this;
     const samples = [...this.#samples.values()].filter(({ label }) => classes.includes(label));
     const copies = copiesFor(samples.length);
-    for (const [i, sample] of samples.entries()) {
-      if (sample.rows && sample.rows.length > copies) continue;
-      sample.rows = yield* rowsOf(this.network, sample, copies, this.mirror);
-      this.post({ kind: "progress", done: i, of: samples.length });
-    }
-    const labels = samples.map(({ label }) => classes.indexOf(label));
-    if (new Set(labels).size < 2) {
+    if (new Set(samples.map(({ label }) => label)).size < 2) {
+      yield* this.#look(samples, copies);
       this.#head = null;
       return this.post({ kind: "learned", version, head: null, judged: [] });
     }
-    const groups = samples.map(({ rows }) => rows.slice(0, copies + 1));
-    const head = yield* learned(this.network, groups, labels, classes.length, deep);
-    this.#head = { ...head, classes, temperature: this.#head?.temperature ?? 1, abstain_below: null };
-    this.post({ kind: "learned", version, head: this.#head, judged: null });
+    if (!this.#head && samples.length > FIRST) yield* this.#fit(someOf(samples, FIRST / classes.length), copies, false);
+    const { groups, labels } = yield* this.#fit(samples, copies, deep);
     const judged = yield* judge(this.network, groups, labels, classes.length, deep);
     Object.assign(this.#head, calibrate(judged));
     const verdicts = judged.map(({ index, logits }) => ({
@@ -97,6 +100,26 @@ export class Learner {
       said: logits && classes[logits.indexOf(Math.max(...logits))],
     }));
     this.post({ kind: "learned", version, head: this.#head, judged: verdicts });
+  }
+
+  // Learns the head from samples and posts it; { groups, labels } of their rows.
+  *#fit(samples, copies, deep) {
+    const version = this.#version, classes = this.#classes;
+    yield* this.#look(samples, copies);
+    const labels = samples.map(({ label }) => classes.indexOf(label));
+    const groups = samples.map(({ rows }) => rows.slice(0, copies + 1));
+    const head = yield* learned(this.network, groups, labels, classes.length, deep);
+    this.#head = { ...head, classes, temperature: this.#head?.temperature ?? 1, abstain_below: null };
+    this.post({ kind: "learned", version, head: this.#head, judged: null });
+    return { groups, labels };
+  }
+
+  *#look(samples, copies) {
+    for (const [i, sample] of samples.entries()) {
+      if (sample.rows && sample.rows.length > copies) continue;
+      sample.rows = yield* rowsOf(this.network, sample, copies, this.mirror);
+      this.post({ kind: "progress", done: i, of: samples.length });
+    }
   }
 }
 

@@ -89,3 +89,19 @@ def test_a_bent_drawing_has_the_same_strokes_and_another_form():
 def test_there_are_fewer_copies_of_many_drawings():
     found = ask("teach/learner.js", "(counts) => counts.map(it.copiesFor)", [1, 50, 400, 1000, 4000, 10_000])
     assert found == [9, 9, 9, 3, 0, 0]
+
+
+def test_many_drawings_are_judged_in_fewer_parts():
+    """Each part costs a learning from the others."""
+    program = f"""(counts) => counts.map((count) => {{ {FINISH}
+      const labels = Array.from({{ length: count }}, (_, i) => i % 2), groups = grouped(labels.map((label) => [[label]]));
+      const steps = [...it.judge(network, groups, labels, 2, false)].length;
+      return steps / [...it.learned(network, groups, labels, 2, false, 1 / 2)].length;
+    }})"""
+    assert ask("teach/learner.js", program, [6, 150, 900]) == [6, 24, 4]
+
+
+def test_the_first_guesses_come_from_some_drawings_of_each_class():
+    samples = [{"label": label, "id": i} for i, label in enumerate([7, 7, 5, 7, 5, 9])]
+    found = ask("teach/worker.js", "(samples) => [it.someOf(samples, 2), it.someOf(samples, 0.5)]", samples)
+    assert [[one["id"] for one in some] for some in found] == [[0, 1, 2, 4, 5], [0, 2, 5]]

@@ -96,6 +96,7 @@ def test_drawings_survive_a_reload_and_come_in_again_as_a_file(browser, teach_fi
     page.keep(drawing_of("clock", 1), "sun")
     page.keep(drawing_of("bucket", 1), "moon")
     page("document.querySelector('[aria-label=\"Remove moon\"]').click()")
+    page.click("#mirror")
     before = page("JSON.stringify([Teach.page.project.classes, [...Teach.page.project.samples.values()]])")
     _, exported = page.saved("export")
     browser.settle()
@@ -103,6 +104,7 @@ def test_drawings_survive_a_reload_and_come_in_again_as_a_file(browser, teach_fi
     page.wait("document.getElementById('about').textContent")
     assert page("JSON.stringify([Teach.page.project.classes, [...Teach.page.project.samples.values()]])") == before
     assert page.text("#kept").startswith("Your drawings are kept in this browser")
+    assert page("Teach.page.choices") == {"mirror": False, "deep": False}
     assert page("document.getElementById('drawer').value") == "Ann" or not page("Teach.page.drawer")
 
     (tmp_path / "drawings.ndjson").write_bytes(exported)
