@@ -1,5 +1,4 @@
 // The classes with their drawings, and the drawing that is looked at. Names and drawers are text, never markup.
-import { nameFault } from "./project.js";
 
 const SHOWN = 12; // drawings of a class that are shown at first
 const MORE = 60; // and how many more each time
@@ -69,10 +68,10 @@ export class Gallery {
 
   // One class or several, with commas between.
   #add(text) {
-    for (const name of text.split(",").filter((part) => part.trim())) {
-      const wrong = nameFault(name.trim());
-      if (wrong) return this.say(`Not added: ${wrong}.`);
-      this.page.project.addClass(name);
+    try {
+      for (const name of text.split(",").filter((part) => part.trim())) this.page.project.addClass(name);
+    } catch (error) {
+      return this.say(`Not added: ${error.message}.`);
     }
     element("name").value = "";
   }

@@ -2,6 +2,8 @@
 import { fault, rejection } from "../strokes.js";
 
 export const MOST_NAME = 255; // characters of a name
+export const MOST_CLASSES = 500;
+export const MOST_SAMPLES = 20_000; // what a phone keeps, and learns in minutes
 const IN_NO_NAME = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 // What is wrong with the name of a class or of a drawer, in the words of the library; null where nothing is.
@@ -59,6 +61,7 @@ export class Project extends EventTarget {
       this.#activate(known, true);
       return known;
     }
+    if (this.classes.length >= MOST_CLASSES) throw new RangeError(`there are at most ${MOST_CLASSES} classes`);
     const added = { id: this.#next++, name, active: true };
     this.classes.push(added);
     this.#tell({ classes: true });
@@ -97,17 +100,48 @@ export class Project extends EventTarget {
     });
   }
 
-  // Samples { label, drawer, time, drawing }; a drawing that shows nothing throws, if it has not been checked before.
-  add(samples, checked = false) {
-    for (const { drawing } of checked ? [] : samples) {
+  // Samples { label, drawer, time, drawing }. A drawing that shows nothing throws, and one for which there is no room.
+  add(samples) {
+    for (const { drawing } of samples) {
       const wrong = fault(drawing) ?? rejection(drawing);
       if (wrong) throw new RangeError(wrong);
     }
+    if (this.samples.size + samples.length > MOST_SAMPLES) throw new RangeError(`there are at most ${MOST_SAMPLES} drawings`);
     const added = samples.map((sample) => ({ ...sample, id: this.#next++ }));
     for (const sample of added) this.samples.set(sample.id, sample);
     this.#tell({ add: added });
     this.#remember(added.length === 1 ? "added a drawing" : `added ${added.length} drawings`, () => this.#drop(added));
     return added;
+  }
+
+  // Adds samples { word, drawer, time, drawing } that have been checked, and their classes: one change. Those that were
+  // there are not added, nor those for which there is no room: { added, classes, known, left } count all.
+  bring(samples) {
+    const drawn = new Set([...this.samples.values()].map(({ label, drawing }) => JSON.stringify([label, drawing])));
+    const before = this.classes.map((one) => ({ one, active: one.active })), added = [], used = new Set();
+    const labels = new Map(this.classes.map((one) => [one.name, one])), counts = { known: 0, left: 0 };
+    for (const { word, ...sample } of samples) {
+      const one = labels.get(word) ?? { id: this.#next++, name: word, active: true };
+      const key = JSON.stringify([one.id, sample.drawing]);
+      if (drawn.has(key)) counts.known++;
+      else if (this.samples.size + added.length >= MOST_SAMPLES || (!labels.has(word) && labels.size >= MOST_CLASSES)) counts.left++;
+      else {
+        if (!labels.has(word)) this.classes.push(one);
+        labels.set(word, one);
+        used.add(Object.assign(one, { active: true }));
+        drawn.add(key);
+        added.push({ ...sample, label: one.id, id: this.#next++ });
+      }
+    }
+    if (added.length) {
+      for (const sample of added) this.samples.set(sample.id, sample);
+      this.#tell({ classes: true, add: added });
+      this.#remember(`added ${added.length === 1 ? "a drawing" : `${added.length} drawings`}`, () => {
+        this.classes = before.map(({ one, active }) => Object.assign(one, { active }));
+        this.#drop(added);
+      });
+    }
+    return { added: added.length, classes: used.size, ...counts };
   }
 
   remove(sample) {
@@ -130,7 +164,7 @@ export class Project extends EventTarget {
 
   #drop(samples) {
     for (const { id } of samples) this.samples.delete(id);
-    this.#tell({ remove: samples });
+    this.#tell({ classes: true, remove: samples });
   }
 
   // What "undo" would take back, in words; null where there is nothing.

@@ -1,10 +1,9 @@
 // The page that learns: what is drawn, kept, learned and answered. In a Worker the same script is the learner.
 import { decoded } from "../network.js";
 import "../pad.js";
-import { rejection } from "../strokes.js";
 import { Gallery } from "./gallery.js";
-import { fromLines, toLines } from "./ndjson.js";
-import { Project } from "./project.js";
+import { fromLines, MOST_FILE, toLines } from "./ndjson.js";
+import { MOST_CLASSES, MOST_SAMPLES, Project } from "./project.js";
 import { Results } from "./results.js";
 import { description, download, npzOf, pageOf } from "./save.js";
 import { Store } from "./store.js";
@@ -129,16 +128,11 @@ class Page {
 
   // Adds the drawings of lines of JSON and their classes; says what came in.
   read(text) {
-    const { samples, skipped, first } = fromLines(text), known = new Set();
-    for (const { label, drawing } of this.project.samples.values())
-      known.add(JSON.stringify([this.name(label), drawing]));
-    const fresh = samples.filter((sample) => !known.has(JSON.stringify([sample.word, sample.drawing])));
-    const labels = new Map([...new Set(fresh.map(({ word }) => word))].map((word) => [word, this.project.addClass(word).id]));
-    const added = fresh.map(({ word, ...sample }) => ({ ...sample, label: labels.get(word) }));
-    if (added.length) this.project.add(added, true);
-    const there = samples.length - fresh.length, parts = [`${fresh.length} drawings of ${labels.size} classes added`];
-    if (there) parts.push(`${there} were there`);
-    if (skipped) parts.push(`${skipped} lines skipped, the first at ${first}`);
+    const { samples, skipped, first } = fromLines(text), { added, classes, known, left } = this.project.bring(samples);
+    const parts = [`${many(added, "drawing", "drawings")} of ${many(classes, "class", "classes")} added`];
+    if (known) parts.push(`${known} ${known === 1 ? "was" : "were"} there`);
+    if (left) parts.push(`${left} left out: a page has at most ${MOST_CLASSES} classes and ${MOST_SAMPLES} drawings`);
+    if (skipped) parts.push(`${many(skipped, "line", "lines")} skipped, the first at ${first}`);
     return `${parts.join("; ")}.`;
   }
 
@@ -146,14 +140,16 @@ class Page {
   keep(id) {
     const { strokes } = this.pad;
     if (!strokes.length || !id) return;
-    const reason = rejection(strokes);
-    if (reason) return this.gallery.say(`Not kept: ${reason}.`);
     const said = this.answer?.probabilities && !this.answer.abstained ? this.answer.best : null;
     const drawing = strokes.map(([xs, ys, times]) => [xs.map(tenth), ys.map(tenth), [...times]]);
-    this.project.add([{ label: id, drawer: this.drawer, time: Date.now(), drawing }]);
+    try {
+      this.project.add([{ label: id, drawer: this.drawer, time: Date.now(), drawing }]);
+    } catch (error) {
+      return this.gallery.say(`Not kept: ${error.message}.`);
+    }
     const count = this.project.count(id), name = this.name(id);
     const wrong = said && said !== id ? `, not ${this.name(said)}` : "";
-    this.gallery.say(`Kept as ${name}${wrong}: ${count} ${count === 1 ? "drawing" : "drawings"}.`, true);
+    this.gallery.say(`Kept as ${name}${wrong}: ${many(count, "drawing", "drawings")}.`, true);
     if (this.chosen === id && count >= ENOUGH) this.chosen = this.#needy()?.id ?? null;
     this.show();
     this.pad.clear();
@@ -323,7 +319,10 @@ class Page {
     on("export", () => download("drawings.ndjson", toLines(this.gallery.exported()), "application/x-ndjson"));
     on("import", () => element("file").click());
     element("file").addEventListener("change", async ({ target }) => {
-      for (const file of target.files) this.gallery.say(`${file.name}: ${this.read(await file.text())}`, true);
+      for (const file of target.files) {
+        const said = file.size > MOST_FILE ? `a file has at most ${MOST_FILE} bytes.` : this.read(await file.text());
+        this.gallery.say(`${file.name}: ${said}`, true);
+      }
       target.value = "";
     });
     for (const id of Object.keys(CHOICES))
@@ -336,6 +335,7 @@ class Page {
 }
 
 const tenth = (value) => Math.round(10 * value) / 10;
+const many = (count, one, several) => `${count} ${count === 1 ? one : several}`;
 const certain = (name, share) => (share >= 0.9 ? name : share >= 0.6 ? `Probably ${name}` : `Perhaps ${name}`);
 
 export const page = globalThis.document ? new Page() : null;

@@ -12,6 +12,7 @@ pytestmark = needs_node
 BEGIN = """(() => {
   const p = new it.Project(), drawing = [[[0, 9], [0, 9]]];
   const sample = (label, drawer = "Ann") => ({ label, drawer, time: 0, drawing });
+  const other = { drawer: "", time: 0, drawing: [[[0, 9], [0, 8]]] };
   const state = () => JSON.stringify([p.classes, [...p.samples.values()].sort((a, b) => a.id - b.id)]);
   const cat = p.addClass("cat"), dog = p.addClass("dog"), [one, two] = p.add([sample(cat.id), sample(dog.id)]);
 """
@@ -22,6 +23,8 @@ CHANGES = {
     "remove a class": "p.removeClass(cat)",
     "put a class back": "p.removeClass(cat), p.addClass('cat')",
     "add drawings": "p.add([sample(dog.id), sample(cat.id, 'Ben')])",
+    "bring drawings and classes": "p.bring([{ ...sample(0), word: 'cat' }, { ...other, word: 'tree' }])",
+    "bring drawings of a removed class": "p.removeClass(cat), p.bring([{ ...other, word: 'cat' }])",
     "delete a drawing": "p.remove(one)",
     "say that it was another class": "p.move(one, dog.id)",
 }
@@ -35,12 +38,33 @@ def test_each_change_is_told_and_taken_back(change):
       {CHANGES[change]};
       const after = state(), last = p.last;
       p.undo();
-      if ({json.dumps(change == "put a class back")}) p.undo();
+      if ({json.dumps("p.removeClass(cat), " in CHANGES[change])}) p.undo();
       return {{ changed: before !== after, back: before === state(), told, last }};
     }})"""
     found = ask("teach/project.js", f"() => {program}()")
     assert found["back"] and found["told"] >= 2 and found["last"]
     assert found["changed"] or change == "put a class back"
+
+
+def test_what_is_brought_twice_is_there_once_and_what_there_is_no_room_for_is_counted():
+    program = (
+        BEGIN
+        + """
+      const line = (word, y) => ({ ...other, word, drawing: [[[0, 9], [0, y]]] });
+      const twice = p.bring([line("cat", 3), line("cat", 3), line("cat", 9)]);
+      const classes = p.bring(Array.from({ length: 600 }, (_, i) => line(`c${i}`, 1)));
+      const drawings = p.bring(Array.from({ length: 20_001 }, (_, i) => line("cat", i + 10)));
+      const full = [() => p.addClass("more"), () => p.add([sample(cat.id)])].map((change) => {
+        try { change(); } catch (error) { return String(error); }
+      });
+      return [twice, classes, drawings, full, p.classes.length, p.samples.size];
+    })"""
+    )
+    twice, classes, drawings, full, *sizes = ask("teach/project.js", f"() => {program}()")
+    assert twice == {"added": 1, "classes": 1, "known": 2, "left": 0}
+    assert classes == {"added": 498, "classes": 498, "known": 0, "left": 102} and sizes == [500, 20_000]
+    assert drawings["left"] == 20_001 - drawings["added"] and drawings["added"] == 20_000 - 2 - 1 - 498
+    assert full == ["RangeError: there are at most 500 classes", "RangeError: there are at most 20000 drawings"]
 
 
 def test_a_removed_class_keeps_its_drawings_until_it_is_put_back():

@@ -115,6 +115,15 @@ def test_drawings_survive_a_reload_and_come_in_again_as_a_file(browser, teach_fi
     assert page("Teach.page.project.active.map(({ name }) => name)") == ["sun", "star"]
 
 
+def test_a_file_of_too_many_classes_is_cut_and_said(browser, teach_file, tmp_path):
+    page = opened(browser, teach_file, tmp_path)
+    lines = [f'{{"word": "c{i}", "drawing": [[[0, 9], [0, 9]]]}}' for i in range(502)]
+    said = "500 drawings of 500 classes added; 2 left out: a page has at most 500 classes and 20000 drawings."
+    assert page(f"Teach.page.read({chr(10).join(lines)!r})") == said
+    page("Teach.page.project.undo()")
+    assert page("[Teach.page.project.classes.length, Teach.page.project.samples.size]") == [0, 0]
+
+
 def test_names_are_text_everywhere(browser, teach_file, tmp_path):
     page = opened(browser, teach_file, tmp_path)
     hostile = ["<img src=x onerror=hacked=1>", "'\"></script><b>{{model}}", "x" * 255]
