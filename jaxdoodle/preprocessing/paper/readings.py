@@ -171,7 +171,10 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
     bases = [found]
     if found.is_busy() or is_speckled(found.found.ink):
         smooth = _smooth(pixels, reading.steps[:-1], reading.removed)
-        readings, bases = [*smooth, *readings], [*smooth[-1:], found]
+        if smooth and found.is_busy(FEW_LINES):  # its lines are grain
+            readings, bases = smooth, smooth[-1:]
+        else:
+            readings, bases = [*smooth, *readings], [*smooth[-1:], found]
     for last in bases:
         for name, ink in without_surroundings(last.ink, last.parts):
             last = _less(_tidied(last, name, ink), name)

@@ -115,9 +115,3 @@ def test_a_drawing_on_a_card_of_another_shade_is_found():
 def test_holes_in_a_wide_stroke_are_no_drawing_on_a_card():
     wide = 1 - drawing(140, 110, (60, 60), 40)[:260, :220, None] / 255.0
     assert not any("card" in name for removed, _ in _readings(wide) for name in removed)
-
-
-def test_the_soft_edge_of_a_wide_stroke_is_no_drawing_on_a_card():
-    far = np.hypot(*np.mgrid[-80:80, -80:80])[..., None]
-    blot = 0.55 * (far < 40) + 0.45 * (far < 39)
-    assert not any("card" in name for removed, _ in _readings(1 - 0.7 * blot) for name in removed)

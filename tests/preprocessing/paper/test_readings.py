@@ -34,3 +34,11 @@ def test_the_regions_of_one_ink_are_found_once(monkeypatch):
     readings = readings_of(1 - soft[..., None])
     assert len(readings) == 2 and not any(one.parts.several for one in readings)
     assert len(found) == len(set(found)) == 2
+
+
+def test_grain_that_smoothing_takes_away_is_in_no_reading():
+    rng = np.random.default_rng(0)
+    dithered = rng.random(SEVEN.shape) < np.where(SEVEN, 0.95, 0.1)
+    readings = readings_of(_page(dithered, 0.0))
+    assert readings and all(any("smoothed" in name for name, _ in reading.steps) for reading in readings)
+    assert all((reading.ink > 0.5).sum() < 2 * SEVEN.sum() for reading in readings)
