@@ -25,7 +25,7 @@ from jaxdoodle.preprocessing.paper.foreground import (
 from jaxdoodle.preprocessing.paper.grain import RADII, is_speckled, smoothed, stands_out
 from jaxdoodle.preprocessing.paper.margins import inside_margins
 from jaxdoodle.preprocessing.paper.pane import pane_of
-from jaxdoodle.preprocessing.paper.regions import Parts
+from jaxdoodle.preprocessing.paper.regions import Parts, in_cells
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
@@ -37,6 +37,9 @@ from jaxdoodle.preprocessing.stroke_width import width_by_outline
 PARALLEL = 3
 #: What is smoothed has lines of at most this length in its longer sides; so many ways to smooth are told.
 FEW_LINES, SMOOTHINGS = 8.0, 3
+#: A sheet whose edge parts a region of the ink so that each part has this fraction of it is none; regions that are
+#: smaller than this fraction of the largest do not count.
+ACROSS = 0.1
 #: Removed from a canvas on which white may have been the eraser.
 ERASED = "what was erased"
 Steps = tuple[tuple[str, Any], ...]
@@ -135,7 +138,22 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
         found = [replace(one, place=place) for one in _cleaned(part, (*steps, (name, part)))]
     except NoDrawingError:  # the sheet is the drawing
         return _cleaned(pixels, steps)
-    return found if whole else [*_cleaned(pixels, steps), *(_less(one, "what is beyond the sheet") for one in found)]
+    if whole:
+        return found
+    readings = _cleaned(pixels, steps)
+    if place is None and _is_cut(readings[0], (part != pixels).any(axis=2)):  # the edge of a shadow
+        return readings
+    return [*readings, *(_less(one, "what is beyond the sheet") for one in found)]
+
+
+def _is_cut(reading: Reading, gone: NDArray[np.bool_]) -> bool:
+    """Whether a part of the picture that is gone has much of a region of the ink, but not all."""
+    parts = reading.parts
+    left = in_cells(gone.astype(np.float32), parts.cell) / parts.cell**2
+    counts = np.bincount(parts.number.ravel())
+    share = np.bincount(parts.number.ravel(), weights=left.ravel())[1:] / counts[1:]
+    large = counts[1:] >= ACROSS * counts[1:].max(initial=0)
+    return bool((large & (share > ACROSS) & (share < 1 - ACROSS)).any())
 
 
 def _read(found: Foreground, steps: Steps) -> Reading:

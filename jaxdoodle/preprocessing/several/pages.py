@@ -49,8 +49,8 @@ LETTERS, ROW = 3, 1.8
 #: A piece of a line is so many times as long as wide; pieces are of one line where their middles are so many cells
 #: apart, and it is as long as this fraction of the page.
 PIECE, IN_LINE, LONG_LINE = 6, 2, 0.6
-#: A drawing beside others is no smaller than this fraction of the largest.
-LARGE = 0.4
+#: A drawing beside others is no smaller than this fraction of the largest, its ink no paler than this of the darkest.
+LARGE, PALE = 0.4, 0.45
 
 
 @frozen
@@ -129,6 +129,8 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
+    strengths = [_strength(parts, numbers) for numbers in groups]
+    groups = [numbers for numbers, ink in zip(groups, strengths, strict=True) if ink >= PALE * max(strengths)]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
     each = []
@@ -203,6 +205,11 @@ def _of_lines(parts: Parts) -> NDArray[np.bool_]:
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
     """The longer side of the box of some regions, in cells."""
     return float((parts.boxes[numbers, 2:].max(axis=0) - parts.boxes[numbers, :2].min(axis=0)).max())
+
+
+def _strength(parts: Parts, numbers: NDArray[np.intp]) -> float:
+    """The mean ink of some regions, from 0 to 1."""
+    return float(parts.areas[numbers].sum() / np.isin(parts.number, numbers).sum())
 
 
 def _at_edge(parts: Parts, numbers: NDArray[np.intp]) -> bool:

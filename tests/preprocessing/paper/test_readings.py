@@ -6,7 +6,7 @@ from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.paper import surroundings
 from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.pipeline import preprocess
-from tests.preprocessing.paper.test_surroundings import AROUND, SEVEN, Y
+from tests.preprocessing.paper.test_surroundings import AROUND, SEVEN, X, Y
 
 
 def _page(mask, ink=0.1):
@@ -42,3 +42,10 @@ def test_grain_that_smoothing_takes_away_is_in_no_reading():
     readings = readings_of(_page(dithered, 0.0))
     assert readings and all(any("smoothed" in name for name, _ in reading.steps) for reading in readings)
     assert all((reading.ink > 0.5).sum() < 2 * SEVEN.sum() for reading in readings)
+
+
+def test_a_shadow_across_the_drawing_is_no_edge_of_a_sheet():
+    page = _page(SEVEN)
+    beside, across = (readings_of(np.where(X < at, 0.3, 1.0)[..., None] * page) for at in (30, 80))
+    assert any("what is beyond the sheet" in reading.removed for reading in beside)
+    assert not any("what is beyond the sheet" in reading.removed for reading in across)

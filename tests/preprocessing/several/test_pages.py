@@ -128,6 +128,14 @@ def test_marks_alone_are_drawings():
     assert len(with_parts(preprocess(image, MNIST), MNIST, True).several) == 2
 
 
+def test_what_is_far_paler_than_a_drawing_is_no_second_one():
+    for tone, count in ((40, 2), (200, 0)):
+        image = Image.new("L", (280, 130), 255)
+        ImageDraw.Draw(image).line([(2 * x + 20, y + 30) for x, y in ZERO[0]], 40, 5)
+        ImageDraw.Draw(image).line([(x + 180, y + 30) for x, y in FIVE[0]], tone, 5)
+        assert len(with_parts(preprocess(image, MNIST), MNIST, False).several) == count
+
+
 def test_what_was_erased_beside_a_drawing_is_no_second_one():
     drawn, erased = (Image.new("L", (280, 130), 0) for _ in range(2))
     ImageDraw.Draw(drawn).line([(2 * x + 20, y + 30) for x, y in ZERO[0]], 255, 5)
