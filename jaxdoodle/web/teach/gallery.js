@@ -117,9 +117,10 @@ export class Gallery {
     const { project } = this.page, samples = new Map(project.classes.map(({ id }) => [id, []]));
     for (const sample of project.samples.values()) samples.get(sample.label)?.push(sample);
     element("answers").replaceChildren(...project.active.map((one, rank) => this.#row(one, rank)));
-    const focused = document.activeElement?.dataset?.focus;
+    const { focus, sample } = document.activeElement?.dataset ?? {};
     element("classes").replaceChildren(...project.active.map((one) => this.#card(one, samples.get(one.id))));
-    if (focused) document.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+    const focused = focus ? `[data-focus="${CSS.escape(focus)}"]` : sample && `[data-sample="${sample}"]`;
+    if (focused) (document.querySelector(focused) ?? this.page.pad).focus({ preventScroll: true });
     const removed = project.classes.filter(({ active }) => !active);
     element("removed").hidden = !removed.length;
     element("removed").querySelector("summary").textContent = `Removed (${removed.length})`;

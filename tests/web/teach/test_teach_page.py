@@ -204,6 +204,23 @@ def test_an_answer_for_a_drawing_that_is_gone_is_not_shown(taught):
     assert taught("Teach.page.answer.probabilities") == expected
 
 
+def test_the_keyboard_is_never_left_without_a_place(browser, teach_file, tmp_path):
+    """Where what had the focus is drawn anew, that has it; where it is gone, the pad."""
+    page = opened(browser, teach_file, tmp_path)
+    page.add_class("sun", "moon")
+    for seed in (1, 2):
+        page.keep(drawing_of("clock", seed), "sun")
+    page("document.querySelectorAll('.thumbs button')[1].focus()")
+    page("Teach.page.show()")
+    assert page("document.activeElement.dataset.sample")
+    page("document.activeElement.click()")
+    page.click("#delete")
+    assert page("document.activeElement.id") == "pad"
+    page("document.querySelector('[aria-label=\"Remove sun\"]').focus()")
+    page("document.activeElement.click()")
+    assert page("document.activeElement.id") == "pad"
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_it_fits_screens_of_any_width(width, taught):
     size = {"width": width, "height": 800, "deviceScaleFactor": 2, "mobile": False}
