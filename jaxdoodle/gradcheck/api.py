@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.diagnosis.limits import BEYOND, FAR, beyond
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
 from jaxdoodle.gradcheck.reference import Oracle, choose
 from jaxdoodle.gradcheck.report import Finding, Report
-from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
+from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64, raised_at
 from jaxdoodle.gradcheck.setup.leaves import leaves, rebuild
 from jaxdoodle.gradcheck.setup.pairs import first_point, gradient_problem, only_returned, pair_problem, traceable
 from jaxdoodle.gradcheck.setup.problem import (
@@ -315,13 +315,19 @@ def examine(problem: Problem, options: Options) -> Report:
         axes = batch_axes(problem, outline)
         candidate = Candidate(problem, options.dtype, by_jax)
         rounds: list[Round] = []
-        usual = 0.0
+        usual, left_out = 0.0, list[str]()
         for at in test_points(problem, outline, axes):
             if options.dtype == "float32" and at.name in ("blank input", "ties"):
                 continue  # rounding moves values off the kink
             if oracle.name in ("differences", "complex") and len(rounds) >= 4:
                 break
-            round_ = _round(problem, oracle, candidate, at, options, usual)
+            try:
+                round_ = _round(problem, oracle, candidate, at, options, usual)
+            except Exception as error:  # any exception of the user's code at values or sizes that it does not take
+                if isinstance(error, CheckError) or at.name == "as given":
+                    raise
+                left_out += [] if raised_at(error) else [f"{at.name!r} was left out: {in_one_line(error)}"]
+                continue
             if round_ is None:
                 continue
             rounds.append(round_)
@@ -339,7 +345,7 @@ def examine(problem: Problem, options: Options) -> Report:
         tuple(verdict.result(r) for r in rounds),
         verdict.findings,
         (*verdict.conventions, *offers.get("", ()), *(offers.get(KINK, ()) if not verdict.conventions else ())),
-        (*verdict.notes, *notes),
+        (*verdict.notes, *notes, *left_out),
         time.perf_counter() - start,
         arrays,
     )
@@ -366,12 +372,7 @@ def _round(
     if options.dtype == "float32":
         args = numpy_args(problem, numpy_args(problem, at.point.args, np.float32))
         at = TestPoint(at.name, Point(args, at.point.cotangent), at.special)
-    try:
-        want = oracle.gradient(at.point)
-    except Exception as error:
-        if isinstance(error, CheckError) or at.name == "as given":
-            raise
-        return None
+    want = oracle.gradient(at.point)
     if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):
         return None
     returned = candidate(at.point)

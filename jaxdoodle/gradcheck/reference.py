@@ -395,4 +395,5 @@ def choose(problem: Problem, points: Sequence[Point], name: str) -> Oracle:
     except Exception as error:  # any exception of the user's code: it cannot be traced
         if name == "trace":
             raise CheckError(f"oracle trace: {error}") from None
-        return differences_oracle(problem, points[0])
+        oracle = differences_oracle(problem, points[0])
+        return replace(oracle, note=f"{oracle.note} (not traced: {in_one_line(error, 80)})")

@@ -14,10 +14,10 @@ from typing import Any
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.nn.base import Layer, Loss
-from jaxdoodle.submissions import guess as guessing
+from jaxdoodle.submissions.arguments.guess import kind_of
+from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
 from jaxdoodle.submissions.functions import Finder, Found, own_classes
-from jaxdoodle.submissions.guess import kind_of
 from jaxdoodle.submissions.layers import BACKWARD, check_layer
 from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method
 from jaxdoodle.submissions.rules import check_context
@@ -67,7 +67,7 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
 
 def _is_abstract(cls: type) -> bool:
     """Does its forward only say that a class below it has one?"""
-    tree = guessing.source_tree(getattr(cls, "forward", None))
+    tree = source_tree(getattr(cls, "forward", None))
     body = tree.body[0].body if isinstance(tree, ast.Module) and isinstance(tree.body[0], ast.FunctionDef) else []
     return bool(body) and all(isinstance(line, ast.Pass | ast.Raise | ast.Expr) for line in body)
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis.edits import Scope, edits
-from jaxdoodle.gradcheck.diagnosis.repair import place
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
+from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.functions import Finder

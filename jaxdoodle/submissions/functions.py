@@ -25,8 +25,8 @@ from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.discovery import MARK
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions import guess as guessing
-from jaxdoodle.submissions.guess import guess
+from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.guess import guess
 
 #: Words for the two directions, in the order in which they are looked for.
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),

@@ -18,7 +18,7 @@ from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions import guess as guessing
+from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.functions import Finder, Forward, objects_of, own_classes
 
 #: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.

@@ -21,9 +21,10 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required, split_output
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions import guess as guessing
+from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.guess import kind_of
+from jaxdoodle.submissions.arguments.source import source_text, source_tree
 from jaxdoodle.submissions.functions import Finder, Forward, Found, stem_of
-from jaxdoodle.submissions.guess import kind_of
 
 #: Names of functions that give a loss, and of those that give a gradient.
 LOSS = re.compile(r"loss|cost|entropy|error|objective|nll|likelihood|(^|_)(mse|bce|xent|ce|j)(_|$)", re.I)
@@ -239,7 +240,7 @@ def losses(finder: Finder) -> Iterator[Found]:
     """Losses that return gradients, losses with a gradient of the same parameters beside them, derivatives."""
     free = {n: f for n, f in finder.functions.items() if id(f) not in finder.taken and required(f)}
     for name, function in free.items():
-        if (_VALUE_AND_GRADIENT if LOSS.search(name) else _BOTH).search(guessing.source_text(function)):
+        if (_VALUE_AND_GRADIENT if LOSS.search(name) else _BOTH).search(source_text(function)):
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
     for name, function in free.items():
@@ -350,6 +351,11 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
             _with_parameters(function, list(of_file.values())),
             (*(held[v] for v in of_file.values()), *args),
         )
+    of_object = {} if of_file else _of_objects(function, args, names)
+    if of_object:
+        function = _with_attributes(function, list(of_object.values()))
+        args = (*(getattr(args[i], word) for i, word in of_object.values()), *args)
+        of_file = {k: word for k, (_, word) in of_object.items()}
     rest = [k for k in range(len(returned)) if k != place and _is_gradient(returned[k], args)]
     if of_file:
         rest = [k for k in rest if k in of_file or re.match(r"d|grad", names[k])]
@@ -381,14 +387,37 @@ def _is_gradient(value: Any, args: tuple) -> bool:
 
 def returned_names(function: Callable) -> list[str]:
     """The names in the tuple that a function returns last."""
-    tree = guessing.source_tree(function)
+    tree = source_tree(function)
     tuples = [n.value for n in ast.walk(tree or ast.Module([], [])) if isinstance(n, ast.Return)]
     return [getattr(e, "id", "") for e in getattr(tuples[-1], "elts", ())] if tuples else []
 
 
+def _of_objects(function: Callable, args: tuple, names: list[str]) -> dict[int, tuple[int, str]]:
+    """Which returned gradients are of arrays that an argument holds: ``dW`` of ``model.W``; place and name of each."""
+    words = {k: word for k, n in enumerate(names) if (word := re.sub(r"^(d|grad)_?", "", n)) != n}
+    held = {i: vars(a) for i, a in enumerate(args) if hasattr(a, "__dict__") and not callable(a)}
+    return {k: (i, w) for k, w in words.items() for i, own in held.items() if is_floating(own.get(w))}
+
+
+def _with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callable:
+    """The function with these attributes of its arguments as its first parameters."""
+
+    def run(*given: Any) -> Any:
+        args = [copy.copy(a) if k in dict(places) else a for k, a in enumerate(given[len(places) :])]
+        for (k, name), value in zip(places, given, strict=False):
+            setattr(args[k], name, value)
+        return function(*args)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    first = [inspect.Parameter(name, kind) for _, name in places]
+    run.__signature__ = inspect.Signature([*first, *parameters(function)])  # type: ignore[attr-defined]
+    run.__wrapped__ = function  # type: ignore[attr-defined]
+    return run
+
+
 def _with_parameters(function: Any, names: list[str]) -> Callable:
     """The function with these names, which it finds in its module, as its first parameters."""
-    tree: Any = guessing.source_tree(function)
+    tree: Any = source_tree(function)
     tree.body[0].decorator_list = []
     tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
     ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)

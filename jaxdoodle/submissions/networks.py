@@ -17,8 +17,8 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
+from jaxdoodle.submissions.arguments.guess import kind_of
 from jaxdoodle.submissions.functions import Finder, objects_of, raising
-from jaxdoodle.submissions.guess import kind_of
 from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.models import LOSS, labels_like, returned_names
 

@@ -15,7 +15,7 @@ from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions import guess as guessing
+from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.functions import Finder, Found, as_numbers, as_tensors
 
 

@@ -179,3 +179,17 @@ def test_of_two_losses_the_one_that_takes_arrays_is_that_of_the_gradient(checked
         def loss_gradient(w, x): return 2 * x.T @ (x @ w)
     """
     assert checked(text)["loss_gradient"] == "right"
+
+
+@pytest.mark.parametrize(("term", "expected"), [("* 2", "right"), ("", "W")])
+def test_gradients_of_what_an_argument_holds_are_checked(checked, term, expected):
+    text = f"""
+        class Model:
+            def __init__(self): self.W, self.h0 = np.arange(6.0).reshape(3, 2), np.ones(2)
+        def lossFun(model, x, h):
+            y = x @ model.W + h
+            loss, dW, db = np.sum(y ** 2), x.T @ y {term}, 2 * y.sum(axis=0)
+            return loss, dW, db
+        if __name__ == "__main__": lossFun(Model(), np.ones((4, 3)), np.ones(2))
+    """
+    assert checked(text) == {"lossFun": expected}

@@ -259,14 +259,13 @@ def evidence_of(case: Case, r: Round, parts: list | None = None) -> Evidence:
     tolerance = max(r.exact, 1e-8)
     try:
         trace = trace_forward(case.problem, r.at.point, case.by_jax)
+    except Exception:  # any exception of the user's code: it cannot be traced, and figures alone must do
+        trace = None
+    if trace is not None:
         evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch_of(case, r), parts)
-        faithful = r.at.special or all(
-            compare(evidence.want[n], r.want[n], r.floor).rel_l2 < 1e-6 for n in usable
-        )  # at a kink the trace has its own convention
-    except Exception:  # the forward cannot be traced: figures alone must do
-        faithful = False
-    if faithful:
-        return evidence if evidence.batch else replace(evidence, batch=_guess_batch(evidence))
+        near = (compare(evidence.want[n], r.want[n], r.floor).rel_l2 < 1e-6 for n in usable)
+        if r.at.special or all(near):  # at a kink the trace has its own convention
+            return evidence if evidence.batch else replace(evidence, batch=_guess_batch(evidence))
     tape = Tape(lambda: None)
     for name in r.want:
         tape.leaf(name, np.asarray(case.problem.arrays(r.at.point.args)[name], np.float64))

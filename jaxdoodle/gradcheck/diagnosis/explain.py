@@ -7,18 +7,20 @@ from dataclasses import replace
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import compare
+from jaxdoodle.gradcheck.diagnosis.catalogue import LOOSE, NOT_FINITE, TELLING, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line, before_scaling, computes, culprit_of, last_right
-from jaxdoodle.gradcheck.diagnosis.repair import Repair, repairs
+from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
+from jaxdoodle.gradcheck.setup.problem import in_one_line
 from jaxdoodle.gradcheck.setup.test_points import LARGER, OTHER_SHAPES
 
 
 def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
     """Explain the wrong leaves of a generic point, and confirm it at another."""
-    solved = frozenset(n for f in before if f.name != UNNAMED and not f.name.startswith("nan") for n in f.leaves)
+    solved = frozenset(n for f in before if f.name != UNNAMED and f.name != NOT_FINITE for n in f.leaves)
     ill = [r for r in ill if all(np.isfinite(np.asarray(r.got[n], float)).all() for n in r.wrong)]
     if not ill:
         return []
@@ -77,23 +79,16 @@ def _confirmed(
     return {e.name for e in again} == {e.name for e in found} and len(left.wrong) <= len(rest.wrong)
 
 
-#: Names that say what the numbers show and not what was done: a repair says more.
-_LOOSE = ("extra factor", "missing 1/m", "double 1/m", "gradient clipped", "wrong array in a product",
-          "factor left out", "absolute value used", "factor of the forward", UNNAMED)  # fmt: skip
-#: Repairs whose names say more than any other: what the numbers show follows from them.
-_TELLING = ("overwritten instead of added up", "repeated indices written over")
-
-
 def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding]:
     """The findings with the line and the mended statement of the repair that undoes them, where there is one."""
     wrong = [n for f in findings for n in f.leaves if n in r.wrong]
-    loose = any(f.name.startswith(_LOOSE) for f in findings)
+    loose = any(f.name in LOOSE for f in findings)
     try:
         near = next((f.backward for f in findings if f.backward is not None), None)
         forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
         mended = repairs(case, r, list(dict.fromkeys(wrong)), not loose, near, forward)
-    except Exception as error:  # the verdict and the names stand, even where the search for a repair fails
-        return [replace(f, evidence=(*f.evidence, f"no repair was tried: {type(error).__name__}")) for f in findings]
+    except Exception as error:  # the user's code edited may raise anything; the verdict and the names stand
+        return [replace(f, evidence=(*f.evidence, f"no repair was found: {in_one_line(error)}")) for f in findings]
     for repair in _by_line(mended):
         named = [f for f in findings if f.name != UNNAMED and set(f.leaves) <= set(repair.leaves)]
         if named:  # one mistake, which one name tells in part
@@ -106,10 +101,10 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding
             if f not in own or not set(f.leaves) <= set(repair.leaves):
                 continue
             evidence = (*f.evidence, proof)
-            if f.name.startswith(_LOOSE) or repair.name in _TELLING:
-                sentence = f"`{repair.where.text}` should be `{repair.mended}`"
+            if f.name in LOOSE or repair.name in TELLING:
+                told = sentence(repair.name, repair.where.text, repair.mended)
                 evidence = (proof,) if f.name == UNNAMED else (f.sentence, *evidence)
-                f = replace(f, name=repair.name, sentence=sentence)
+                f = replace(f, name=repair.name, sentence=told)
             findings[k] = replace(f, backward=repair.where, evidence=evidence)
     return findings
 
@@ -139,7 +134,7 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     node = h.node
     if node is None and e.leaves and evidence.first_use(e.leaves[0]) < len(evidence.tape.nodes):
         node = evidence.first_use(e.leaves[0])
-    sentence = _short(case, evidence, h.sentence)
+    told = _short(case, evidence, h.sentence)
     forward = {node.where for node in evidence.tape.nodes}
     shared = {a.function for a in log if a.where in forward}  # what forward runs too is not where it went wrong
     own = [a for a in log if a.function not in shared]
@@ -147,7 +142,7 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     line = next((where for part in logs if (where := backward_line(e, part)) is not None), None)
     if h.factor is None and line is not None:
         line = before_scaling(line, own)
-    return Finding(h.name, sentence, e.leaves, evidence.line(node), line, tuple(reasons))
+    return Finding(h.name, told, e.leaves, evidence.line(node), line, tuple(reasons))
 
 
 def _short(case: Case, evidence: Evidence, text: str) -> str:
@@ -165,20 +160,20 @@ def cannot_name(case: Case, evidence: Evidence, log: list[Assignment]) -> Findin
     if right is not None:
         reasons.append(f"still right: `{right.name}` at {right.where}  {right.where.text}")
     names = ", ".join(map(short, evidence.wrong))
-    sentence = f"no known mistake reproduces the gradient of {names}"
+    told = f"no known mistake reproduces the gradient of {names}"
     culprit = culprit_of(evidence, log)
     if culprit is not None:
         index, wrong = culprit
         node = evidence.tape.nodes[index]
         figures = compare(np.asarray(wrong.value, float), evidence.cotangents[index], evidence.floor)
-        sentence += f"; but `{wrong.name}` at {wrong.where} is where it begins"
+        told += f"; but `{wrong.name}` at {wrong.where} is where it begins"
         reasons.append(
             f"taken as the gradient of `{node.where.text if node.where else node.kind}`, it gives every wrong leaf; "
             f"against the right one: cosine {figures.cosine:.4f}, norm ratio {figures.ratio:.4g}"
         )
     start = evidence.line(evidence.first_use(evidence.wrong[0])) if evidence.children else None
     change = None if wrong is None else wrong.where
-    return Finding(UNNAMED, sentence, tuple(evidence.wrong), start, change, tuple(reasons))
+    return Finding(UNNAMED, told, tuple(evidence.wrong), start, change, tuple(reasons))
 
 
 def _size_as_number(case: Case, r: Round) -> Finding:

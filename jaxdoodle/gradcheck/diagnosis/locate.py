@@ -112,7 +112,7 @@ def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:
     """The elementwise derivative that a step uses, if it is elementwise."""
     try:
         parts = dict(step(np.ones(like.shape)))
-    except Exception:
+    except (ValueError, IndexError, TypeError):  # a step of another shape
         return None
     d = parts.get(parent)
     return d if d is not None and d.shape == like.shape else None

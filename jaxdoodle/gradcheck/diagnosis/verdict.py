@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.conventions import offered
 from jaxdoodle.gradcheck.diagnosis import shapes
+from jaxdoodle.gradcheck.diagnosis.catalogue import NOT_FINITE, SWAPPED
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.explain import explanations
 from jaxdoodle.gradcheck.diagnosis.kinks import at_kinks
@@ -20,10 +21,9 @@ from jaxdoodle.gradcheck.diagnosis.precision import precision
 from jaxdoodle.gradcheck.reference import confirmed
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer
-from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, numpy_args, run_forward
+from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, in_one_line, numpy_args, run_forward
 from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHAPES
 
-NOT_FINITE = "nan or infinity in the gradient"
 #: Relative distance that such a constant, left out, makes at moderate values where there are many examples.
 NEARLY = 20 * CLOSE
 
@@ -62,8 +62,8 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) 
         if ill and not _only_as_given(case, ill):
             try:
                 findings += explanations(case, ill, findings)
-            except Exception as error:  # the verdict stands, even where the search for its reason fails
-                notes.append(f"the search for the reason failed: {type(error).__name__}: {error}")
+            except Exception as error:  # of the user's code, which runs again: the verdict stands
+                notes.append(f"the search for the reason failed: {in_one_line(error)}")
         else:
             told, more = at_kinks(case, {n for f in findings for n in f.leaves})
             findings += more
@@ -177,7 +177,7 @@ def shape_findings(case: Case, before: list[Finding]) -> list[Finding]:
         usable, findings = shapes.settle(sized, {n: r.want[n] for n in sized}, max(r.exact, 1e-7))
         if findings and not found and not r.at.special:
             log = case.log(r)
-            found = [replace(f, backward=assigned(log, r.got[f.leaves[0]], "swapped" in f.name)) for f in findings]
+            found = [replace(f, backward=assigned(log, r.got[f.leaves[0]], f.name == SWAPPED)) for f in findings]
         for n in r.got:
             if n not in usable:
                 r.excused.pop(n, None)

@@ -7,6 +7,7 @@ from itertools import permutations, product
 
 import numpy as np
 
+from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR, MISSING_MEAN, REARRANGED, TRANSPOSED
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
 from jaxdoodle.gradcheck.diagnosis.shapes import order_words
 
@@ -50,10 +51,12 @@ def swapped(evidence: Evidence) -> Iterator[Hypothesis]:
 def rearranged(evidence: Evidence) -> Iterator[Hypothesis]:
     """The right numbers in other places."""
     for name in evidence.wrong:
-        for words, value in _rearrangements(evidence.want[name]):
+        want = evidence.want[name]
+        flat = [(TRANSPOSED, "transposed", want.T)] if want.ndim == 2 else []
+        flat += [(TRANSPOSED, "transposed and reshaped", want.T.reshape(want.shape))] if want.ndim == 2 else []
+        for kind, words, value in (*flat, *((REARRANGED, *other) for other in _rearrangements(want))):
             if evidence.agrees(name, value):
                 where = f"the gradient of {name} is right but {words}"
-                kind = "gradient transposed" if "transposed" in words else "gradient rearranged"
                 yield Hypothesis(kind, where, 6, leaves={name: value})
                 break
 
@@ -61,9 +64,6 @@ def rearranged(evidence: Evidence) -> Iterator[Hypothesis]:
 def _rearrangements(want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     if want.ndim < 1 or want.size < 2:
         return
-    if want.ndim == 2:
-        yield "transposed", want.T
-        yield "transposed and reshaped", want.T.reshape(want.shape)
     for axis in range(want.ndim):
         yield f"flipped along axis {axis}", np.flip(want, axis)
         for shift in (1, -1):
@@ -101,7 +101,7 @@ def scaled(evidence: Evidence) -> Iterator[Hypothesis]:
     for c, names in groups.items():
         names += [n for n in small if evidence.agrees(n, c * evidence.want[n])]
         name, sentence = words(evidence, c, names)
-        rank = 27 if name == "extra factor" else 20
+        rank = 27 if name == EXTRA_FACTOR else 20
         yield Hypothesis(name, sentence, rank, leaves={n: c * evidence.want[n] for n in names}, factor=c)
 
 
@@ -139,15 +139,15 @@ def factor_words(c: float, batch: int | None) -> tuple[str, str]:
         square = f"{times}, the square of the batch size m = {m}"
         flipped = f"{times}: sign flipped, and 1/m misplaced (m = {m})"
         known += [
-            (m, "missing 1/m", f"{m} times too large, the batch size: the mean's 1/m is missing"),
-            (1 / m, "double 1/m", f"{m} times too small, the batch size: 1/m is applied once too often"),
+            (m, MISSING_MEAN, f"{m} times too large, the batch size: the mean's 1/m is missing"),
+            (1 / m, DOUBLE_MEAN, f"{m} times too small, the batch size: 1/m is applied once too often"),
             (-m, "sign flipped", flipped),
             (-1 / m, "sign flipped", flipped),
-            (m * m, "extra factor", square),
-            (1 / (m * m), "extra factor", square),
+            (m * m, EXTRA_FACTOR, square),
+            (1 / (m * m), EXTRA_FACTOR, square),
         ]
     near = ((name, told) for value, name, told in known if abs(c - value) < 1e-6 * abs(value))
-    return next(near, ("extra factor", times))
+    return next(near, (EXTRA_FACTOR, times))
 
 
 def _number(c: float) -> str:

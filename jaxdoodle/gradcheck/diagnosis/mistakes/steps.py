@@ -13,6 +13,7 @@ import numpy as np
 from jaxdoodle.gradcheck.autograd.recognize import endpoints
 from jaxdoodle.gradcheck.autograd.tape import Node, Step
 from jaxdoodle.gradcheck.compare import close
+from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR, MISSING_MEAN
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
 from jaxdoodle.gradcheck.diagnosis.mistakes.gradients import _number, factor, factor_words, penalty_words
 
@@ -88,7 +89,7 @@ def edge_words(evidence: Evidence, index: int, parent: int, d: np.ndarray, c: fl
         why = "the value is used more than once, and this use" if several else "what flows back through this line"
         return "gradient path missing", f"{why} is left out in backward: {text}", 26 if several else 36
     name, told = factor_words(c, evidence.batch)
-    if name in ("missing 1/m", "double 1/m") and part is None:
+    if name in (MISSING_MEAN, DOUBLE_MEAN) and part is None:
         return name, f"what flows back through {text} is {told}", 22
     constant = _constant_factor(evidence, index, parent)
     if constant is not None and abs(constant + 1) > 1e-9:
@@ -98,7 +99,7 @@ def edge_words(evidence: Evidence, index: int, parent: int, d: np.ndarray, c: fl
         if abs(c - constant) < 1e-6:
             twice = f"the factor {_number(constant)} of {text} is applied twice"
             return "factor of the forward applied twice", twice, 25
-    if name == "extra factor" and part is None:
+    if name == EXTRA_FACTOR and part is None:
         told = f"{_number(c)} times what it should be"
     elif name == "sign flipped":
         told = "of the wrong sign"

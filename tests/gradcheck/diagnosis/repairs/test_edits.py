@@ -4,7 +4,8 @@ import ast
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.edits import Scope, edits
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 
 SOURCE = "def f(x, w, dy, t):\n    d = dy * (1 - x ** 2)\n    return d @ w.T, x.T @ dy[t]"
 SCOPE = Scope({"x": np.zeros((4, 3)), "w": np.zeros((3, 3)), "dy": np.zeros((4, 3)), "d": np.zeros((4, 3)), "t": 1})

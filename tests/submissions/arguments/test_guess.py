@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.submissions.guess import guess, shapes_of
+from jaxdoodle.submissions.arguments.guess import guess
+from jaxdoodle.submissions.arguments.source import shapes_of
 
 
 def shapes(args):

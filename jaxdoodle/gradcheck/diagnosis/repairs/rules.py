@@ -1,16 +1,16 @@
-"""Small edits of a function's source: what a mistake may have changed, each undone in one place."""
+"""What may have been written instead of what stands in one place, kind by kind: each rule puts what undoes it."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
+
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 #: Functions that are taken for each other.
 _ALIKE = (
@@ -19,181 +19,7 @@ _ALIKE = (
 )  # fmt: skip
 #: Axes tried for another; None is all.
 _AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
-#: Methods of arrays that change nothing: expressions of these may be computed to see their shape.
-_PURE = {"sum", "mean", "dot", "reshape", "transpose", "copy", "max", "min", "astype", "squeeze", "ravel", "flatten"}
-#: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
-_MOST_SLICES = 8
 _COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
-
-
-@dataclass(frozen=True)
-class Edit:
-    """``new`` in the place of ``old``: the child of ``parent`` in ``field`` (and at ``index`` in a list).
-
-    ``name`` is the mistake that the edit undoes. ``cost``: of two edits that fit, the cheaper is told; what takes away
-    or exchanges what is written comes before what adds, since an added factor fits in more places.
-    """
-
-    name: str
-    cost: int
-    parent: ast.AST
-    field: str
-    index: int | None
-    old: ast.AST
-    new: Any
-
-    def apply(self) -> None:
-        new = self.new
-        self._put(ast.fix_missing_locations(ast.copy_location(new, self.old)) if isinstance(new, ast.AST) else new)
-
-    def undo(self) -> None:
-        self._put(self.old)
-
-    def _put(self, node: Any) -> None:
-        if self.index is None:
-            setattr(self.parent, self.field, node)
-        else:
-            getattr(self.parent, self.field)[self.index] = node
-
-
-@dataclass
-class Scope:
-    """What the names of a function stand for while it runs, and the numbers that its forward is written with."""
-
-    values: Mapping[str, Any]
-    numbers: tuple[float, ...] = ()
-    modules: frozenset[str] = frozenset()
-    numpy: str | None = None
-    texts: dict[str, np.ndarray] = field(default_factory=dict)  # expressions that are arrays
-    slices: tuple[ast.Slice, ...] = ()
-    loops: frozenset[str] = frozenset()  # variables of its loops
-    after: int = 0  # the last line that is not edited
-    everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
-    scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
-    changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little
-    unused: tuple[str, ...] = ()  # names that are assigned and then not read
-    factors: tuple[str, ...] = ()  # what the forward multiplies by, in names that are known here, too
-    divisors: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()  # of one argument, that the forward calls
-
-    def __post_init__(self) -> None:
-        for name, value in self.values.items():
-            held = {name: value}
-            if isinstance(value, dict):
-                held = {f"{name}[{k!r}]": v for k, v in value.items() if isinstance(k, str)}
-            elif hasattr(value, "__dict__") and not callable(value) and not _is_array(value):
-                held = {f"{name}.{k}": v for k, v in vars(value).items()}
-            self.texts |= {k: v for k, v in held.items() if _is_array(v)}
-            self.scalars += [k for k, v in held.items() if isinstance(v, int | float) and not isinstance(v, bool)]
-        self.scalars.sort(key=lambda name: "pad" not in name)  # a border is cut off by what is called so
-
-    def shape(self, text: str) -> tuple[int, ...] | None:
-        return np.shape(self.texts[text]) if text in self.texts else None
-
-    def shape_of(self, node: ast.AST) -> tuple[int, ...] | None:
-        """The shape of an expression without side effects, where the function ends; None where it is not known."""
-        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        calls = [n.func for n in ast.walk(node) if isinstance(n, ast.Call)]
-        pure = all(isinstance(f, ast.Attribute) and (f.attr in _PURE or _root(f) in self.modules) for f in calls)
-        if not pure or names & (self.changing | self.loops) or not isinstance(node, ast.expr):
-            return None
-        try:
-            value = eval(ast.unparse(node), {"__builtins__": {}}, {**self.everything, **self.values})  # the user's code
-        except Exception:  # any exception of the user's code: its shape is not known
-            return None
-        return tuple(np.shape(value)) if _is_array(value) or isinstance(value, int | float) else None
-
-    def arrays_for(self, node: ast.AST, same: bool = False, parent: ast.AST | None = None) -> list[str]:
-        """Arrays that a value can be multiplied by, or (``same``) exchanged for, in the shape that it has.
-
-        In a sum or product (``parent``) it may take the shape of the whole.
-        """
-        shape = self.shape_of(node)
-        if not shape:  # not known, or one number
-            return list(self.texts)
-        whole = self.shape_of(parent) if isinstance(parent, ast.BinOp) else None
-        shape = whole if whole and _broadcasts(shape, whole) else shape
-        found = []
-        for text, value in self.texts.items():
-            other = np.shape(value)
-            fits = other == shape if same else len(other) <= len(shape) and _broadcasts(other, shape)
-            if fits or text in self.changing and len(other) == len(shape):
-                found.append(text)
-        return found
-
-    def lies_between(self, text: str, low: float, high: float) -> bool:
-        values = np.asarray(self.texts[text])
-        return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
-
-    def is_count(self, text: str) -> bool:
-        named = isinstance(self.values.get(text), int) and not isinstance(self.values.get(text), bool)
-        return named or text.endswith(".size") or ".shape[" in text or text.startswith("len(")
-
-    def counts(self) -> list[str]:
-        """How many there are of something, and one less."""
-        sizes: dict[tuple[int, int], str] = {}
-        for text, x in self.texts.items():
-            for k, size in enumerate(np.shape(x)[:4]):
-                sizes.setdefault((size, k), f"{text}.shape[{k}]")
-        whole = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}
-        return [*sizes.values(), *whole.values()]
-
-
-def _root(node: ast.expr) -> str:
-    return ast.unparse(node).partition(".")[0]
-
-
-def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Does an array of the first shape, multiplied in, leave the second shape as it is?"""
-    return all(m in (n, 1) for m, n in zip(a[::-1], b[::-1], strict=False))
-
-
-def _is_array(x: Any) -> bool:
-    return isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype")
-
-
-def expr(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
-def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
-    """Every edit of one place, the cheapest kinds of all places first."""
-    found = []
-    sliced = {ast.unparse(n): n for n in ast.walk(function) if isinstance(n, ast.Slice) and (n.lower or n.upper)}
-    loops = [n.target for n in ast.walk(function) if isinstance(n, ast.For)]
-    inside = [n for loop in ast.walk(function) if isinstance(loop, ast.For) for n in ast.walk(loop)]
-    scope.changing = frozenset(n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    scope.loops = frozenset(n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name))
-    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
-    read = {n.id for n in names if not isinstance(n.ctx, ast.Store)}
-    scope.unused = tuple(dict.fromkeys(n.id for n in names if n.id not in read and n.id in scope.texts))
-    scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
-    for parent, name, index, node in _places(function):
-        if getattr(node, "lineno", scope.after + 1) <= scope.after:
-            continue
-
-        def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
-            found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))
-
-        for rule in _RULES:
-            with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)
-                rule(node, parent, scope, at)
-    yield from sorted(found, key=lambda edit: edit.cost)
-
-
-def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
-    """Every statement and expression of the body, with the place that it stands in."""
-    todo: list[ast.AST] = [function]
-    while todo:
-        parent = todo.pop()
-        for name, value in ast.iter_fields(parent):
-            if parent is function and name != "body":
-                continue
-            for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
-                if isinstance(node, ast.expr | ast.stmt | ast.slice | ast.keyword):
-                    yield parent, name, index, node
-                    todo.append(node)
-
 
 Put = Callable[[str, int, Any], None]
 
@@ -603,6 +429,7 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
                 put("term left out", cost + 4, expr(f"{text} + 2 * {factor} * {name}"))
 
 
-_RULES = (
+#: Called with a node, its parent, the scope, and what takes (name, cost, new node).
+RULES = (
     _binary, _unary, _transposes, _calls, _subscripts, _slices, _constants, _substitutes, _statements, _additions,
 )  # fmt: skip

@@ -1,0 +1,84 @@
+"""Small edits of a function's source: what a mistake may have changed, each undone in one place."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jaxdoodle.gradcheck.diagnosis.repairs.rules import RULES
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
+
+#: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
+_MOST_SLICES = 8
+
+
+@dataclass(frozen=True)
+class Edit:
+    """``new`` in the place of ``old``: the child of ``parent`` in ``field`` (and at ``index`` in a list).
+
+    ``name`` is the mistake that the edit undoes. ``cost``: of two edits that fit, the cheaper is told; what takes away
+    or exchanges what is written comes before what adds, since an added factor fits in more places.
+    """
+
+    name: str
+    cost: int
+    parent: ast.AST
+    field: str
+    index: int | None
+    old: ast.AST
+    new: Any
+
+    def apply(self) -> None:
+        new = self.new
+        self._put(ast.fix_missing_locations(ast.copy_location(new, self.old)) if isinstance(new, ast.AST) else new)
+
+    def undo(self) -> None:
+        self._put(self.old)
+
+    def _put(self, node: Any) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
+    """Every edit of one place, the cheapest kinds of all places first."""
+    found = []
+    sliced = {ast.unparse(n): n for n in ast.walk(function) if isinstance(n, ast.Slice) and (n.lower or n.upper)}
+    loops = [n.target for n in ast.walk(function) if isinstance(n, ast.For)]
+    inside = [n for loop in ast.walk(function) if isinstance(loop, ast.For) for n in ast.walk(loop)]
+    scope.changing = frozenset(n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    scope.loops = frozenset(n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name))
+    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    read = {n.id for n in names if not isinstance(n.ctx, ast.Store)}
+    scope.unused = tuple(dict.fromkeys(n.id for n in names if n.id not in read and n.id in scope.texts))
+    scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
+    for parent, name, index, node in _places(function):
+        if getattr(node, "lineno", scope.after + 1) <= scope.after:
+            continue
+
+        def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
+            found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))
+
+        for rule in RULES:
+            with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)
+                rule(node, parent, scope, at)
+    yield from sorted(found, key=lambda edit: edit.cost)
+
+
+def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
+    """Every statement and expression of the body, with the place that it stands in."""
+    todo: list[ast.AST] = [function]
+    while todo:
+        parent = todo.pop()
+        for name, value in ast.iter_fields(parent):
+            if parent is function and name != "body":
+                continue
+            for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
+                if isinstance(node, ast.expr | ast.stmt | ast.slice | ast.keyword):
+                    yield parent, name, index, node
+                    todo.append(node)

@@ -1,0 +1,113 @@
+"""What the names of a user's function stand for while it runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+#: Methods of arrays that change nothing: expressions of these may be computed to see their shape.
+_PURE = {"sum", "mean", "dot", "reshape", "transpose", "copy", "max", "min", "astype", "squeeze", "ravel", "flatten"}
+
+
+@dataclass
+class Scope:
+    """What the names of a function stand for while it runs, and the numbers that its forward is written with."""
+
+    values: Mapping[str, Any]
+    numbers: tuple[float, ...] = ()
+    modules: frozenset[str] = frozenset()
+    numpy: str | None = None
+    texts: dict[str, np.ndarray] = field(default_factory=dict)  # expressions that are arrays
+    slices: tuple[ast.Slice, ...] = ()
+    loops: frozenset[str] = frozenset()  # variables of its loops
+    after: int = 0  # the last line that is not edited
+    everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
+    scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
+    changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little
+    unused: tuple[str, ...] = ()  # names that are assigned and then not read
+    factors: tuple[str, ...] = ()  # what the forward multiplies by, in names that are known here, too
+    divisors: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()  # of one argument, that the forward calls
+
+    def __post_init__(self) -> None:
+        for name, value in self.values.items():
+            held = {name: value}
+            if isinstance(value, dict):
+                held = {f"{name}[{k!r}]": v for k, v in value.items() if isinstance(k, str)}
+            elif hasattr(value, "__dict__") and not callable(value) and not is_array(value):
+                held = {f"{name}.{k}": v for k, v in vars(value).items()}
+            self.texts |= {k: v for k, v in held.items() if is_array(v)}
+            self.scalars += [k for k, v in held.items() if isinstance(v, int | float) and not isinstance(v, bool)]
+        self.scalars.sort(key=lambda name: "pad" not in name)  # a border is cut off by what is called so
+
+    def shape(self, text: str) -> tuple[int, ...] | None:
+        return np.shape(self.texts[text]) if text in self.texts else None
+
+    def shape_of(self, node: ast.AST) -> tuple[int, ...] | None:
+        """The shape of an expression without side effects, where the function ends; None where it is not known."""
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        calls = [n.func for n in ast.walk(node) if isinstance(n, ast.Call)]
+        pure = all(isinstance(f, ast.Attribute) and (f.attr in _PURE or _root(f) in self.modules) for f in calls)
+        if not pure or names & (self.changing | self.loops) or not isinstance(node, ast.expr):
+            return None
+        try:
+            value = eval(ast.unparse(node), {"__builtins__": {}}, {**self.everything, **self.values})  # the user's code
+        except Exception:  # any exception of the user's code: its shape is not known
+            return None
+        return tuple(np.shape(value)) if is_array(value) or isinstance(value, int | float) else None
+
+    def arrays_for(self, node: ast.AST, same: bool = False, parent: ast.AST | None = None) -> list[str]:
+        """Arrays that a value can be multiplied by, or (``same``) exchanged for, in the shape that it has.
+
+        In a sum or product (``parent``) it may take the shape of the whole.
+        """
+        shape = self.shape_of(node)
+        if not shape:  # not known, or one number
+            return list(self.texts)
+        whole = self.shape_of(parent) if isinstance(parent, ast.BinOp) else None
+        shape = whole if whole and _broadcasts(shape, whole) else shape
+        found = []
+        for text, value in self.texts.items():
+            other = np.shape(value)
+            fits = other == shape if same else len(other) <= len(shape) and _broadcasts(other, shape)
+            if fits or text in self.changing and len(other) == len(shape):
+                found.append(text)
+        return found
+
+    def lies_between(self, text: str, low: float, high: float) -> bool:
+        values = np.asarray(self.texts[text])
+        return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
+
+    def is_count(self, text: str) -> bool:
+        named = isinstance(self.values.get(text), int) and not isinstance(self.values.get(text), bool)
+        return named or text.endswith(".size") or ".shape[" in text or text.startswith("len(")
+
+    def counts(self) -> list[str]:
+        """How many there are of something, and one less."""
+        sizes: dict[tuple[int, int], str] = {}
+        for text, x in self.texts.items():
+            for k, size in enumerate(np.shape(x)[:4]):
+                sizes.setdefault((size, k), f"{text}.shape[{k}]")
+        whole = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}
+        return [*sizes.values(), *whole.values()]
+
+
+def _root(node: ast.expr) -> str:
+    return ast.unparse(node).partition(".")[0]
+
+
+def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Does an array of the first shape, multiplied in, leave the second shape as it is?"""
+    return all(m in (n, 1) for m, n in zip(a[::-1], b[::-1], strict=False))
+
+
+def is_array(x: Any) -> bool:
+    return isinstance(getattr(x, "shape", None), tuple) and hasattr(x, "dtype")
+
+
+def expr(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body

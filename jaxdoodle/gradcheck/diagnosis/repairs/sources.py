@@ -1,0 +1,161 @@
+"""The user's functions that the backward runs, as syntax trees that are edited and compiled again."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import CodeType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.autograd.copies import Copies
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
+from jaxdoodle.gradcheck.setup.candidate import in_float64
+from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
+
+#: Factors of the forward that are tried in the backward, and how long they may be, in characters.
+_MOST_FACTORS, _SHORT = 16, 40
+_ELEMENTWISE = {"exp", "log", "sqrt", "tanh", "sigmoid", "abs", "sign", "log1p", "expm1", "square", "sin", "cos"}
+
+
+@dataclass
+class Source:
+    """A function of the user's that the backward runs, and its syntax tree."""
+
+    code: CodeType
+    tree: ast.FunctionDef
+    scope: Scope
+
+    @functools.cached_property
+    def _module(self) -> ast.Module:
+        """The tree in a function that has its free names."""
+        names = [ast.Assign([ast.Name(n, ast.Store())], ast.Constant(None)) for n in self.code.co_freevars]
+        empty = ast.arguments([], [], None, [], [], None, [])
+        extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
+        outer = ast.FunctionDef("outer", empty, [*names, self.tree], [], **extra)
+        return ast.fix_missing_locations(ast.Module([outer], []))
+
+    def compiled(self) -> CodeType | None:
+        """The code of the tree as it is now, in place of the function's own; None where it cannot stand there."""
+        free = self.code.co_freevars
+        code = compile(self._module, self.code.co_filename, "exec", dont_inherit=True)
+        inner = next(c for c in code.co_consts if isinstance(c, CodeType))
+        found = next((c for c in inner.co_consts if isinstance(c, CodeType) and c.co_name == self.tree.name), None)
+        return found if found is not None and found.co_freevars == free else None
+
+
+def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[Source]:
+    """The user's functions that run in the backward and not in the forward, and have a source."""
+    own = _running(lambda: run(r))
+    shared = _running(lambda: run_forward(case.problem, r.at.point.args))
+    numbers = tuple(_numbers(code) for code in shared)
+    forwards = [tree for code in shared if (tree := _tree(code)) is not None]
+    survey = Copies()
+    survey(case.problem.candidate)
+    for code, values in own.items():
+        tree = _tree(code)
+        if code not in survey.functions or tree is None or _may_not_end(tree):
+            continue
+        after = _last_line_of_value(tree) if code in shared else 0
+        if after is None:
+            continue
+        everything = survey.functions[code].__globals__
+        used = {n: everything.get(n) for n in code.co_names}
+        modules = frozenset(n for n, v in used.items() if isinstance(v, ModuleType))
+        bare = {n: v for n, v in used.items() if isinstance(v, int | float)}
+        numpy = next((n for n, v in everything.items() if v is np), None)
+        constants = dict.fromkeys(x for group in numbers for x in group)
+        known = {*values, *everything}
+        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after, everything=everything,
+                      factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
+                      functions=_functions(forwards, known))  # fmt: skip
+        yield Source(code, tree, scope)
+
+
+def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.operator]) -> tuple[str, ...]:
+    """What the forward multiplies (or divides) by, that has the same names in the backward."""
+    found: dict[str, None] = {}
+    for node in (n for tree in forwards for n in ast.walk(tree)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            sides: list[Any] = [node.left, node.right] if op is ast.Mult else []
+            if isinstance(node.op, ast.Div):
+                sides = [node.right] if op is ast.Div else []
+            inner = node.left
+            if op is ast.Mult and isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
+                sides.append(ast.BinOp(inner.right, node.op, node.right))  # D / keep_prob in A * D / keep_prob
+            for side in sides:
+                names = {n.id for n in ast.walk(side) if isinstance(n, ast.Name)}
+                if names and names <= known and len(ast.unparse(side)) <= _SHORT:
+                    found.setdefault(f"({ast.unparse(side)})")
+    return tuple(found)[:_MOST_FACTORS]
+
+
+def _functions(forwards: list[ast.FunctionDef], known: set[str]) -> tuple[str, ...]:
+    """Functions of one array that the forward calls, which the backward may have left out."""
+    calls = [n for tree in forwards for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    names = dict.fromkeys(ast.unparse(c.func) for c in calls if len(c.args) == 1 and not c.keywords)
+    return tuple(n for n in names if n.rpartition(".")[2] in _ELEMENTWISE and n.partition(".")[0] in known)
+
+
+def _last_line_of_value(tree: ast.FunctionDef) -> int | None:
+    """Of a function that returns a loss and its gradient: the line after which only the gradient is computed."""
+    returned = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)]
+    last = returned[-1] if returned else None
+    if not isinstance(last, ast.Tuple) or not isinstance(last.elts[0], ast.Name):
+        return None
+    name = last.elts[0].id
+    return max(
+        (n.lineno for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)),
+        default=None,
+    )
+
+
+def _may_not_end(tree: ast.FunctionDef) -> bool:
+    return any(isinstance(n, ast.While) for n in ast.walk(tree))
+
+
+def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
+    """The user's functions that run, each with its variables when it first returned."""
+    found: dict[CodeType, dict[str, Any]] = {}
+
+    def note(frame, event, value):
+        code = frame.f_code
+        if event == "return" and code not in found and not code.co_filename.startswith(LIBRARIES):
+            found[code] = dict(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        with contextlib.suppress(Exception), in_float64(), fixed_randomness():  # what ran until then is known
+            call()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def _tree(code: CodeType) -> ast.FunctionDef | None:
+    try:
+        module = ast.parse("".join(linecache.getlines(code.co_filename)))
+    except SyntaxError:  # changed since it was run, or not Python
+        return None
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
+                node.decorator_list, node.returns = [], None
+                taken = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+                added = code.co_varnames[: max(code.co_argcount - len(taken), 0)]  # globals made parameters
+                node.args.args[:0] = [ast.arg(n) for n in added]
+                return node
+    return None
+
+
+def _numbers(code: CodeType) -> list[float]:
+    return [x for x in code.co_consts if isinstance(x, int | float) and not isinstance(x, bool) and x not in (0, 1)]

@@ -1,0 +1,110 @@
+"""What the text of a user's function says of its arguments: their shapes, and the words that they may be."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import re
+import sys
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.setup.binding import parameters
+
+
+def source_text(function: Any) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return ""
+
+
+def source_tree(function: Any) -> ast.AST | None:
+    with contextlib.suppress(SyntaxError):
+        return ast.parse(text) if (text := source_text(function)) else None
+    return None
+
+
+def words_compared(function: Any, name: str) -> list[str]:
+    """The texts that a parameter is compared with: ``if activation == "relu"``."""
+    tree = source_tree(function)
+    return [
+        c.value
+        for node in ast.walk(tree or ast.Module([], []))
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name
+        for part in node.comparators
+        for c in ast.walk(part)
+        if isinstance(c, ast.Constant) and isinstance(c.value, str)
+    ]
+
+
+_SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7, "k": 3, "l": 8}
+#: Other sizes for the symbols, where those above do not fit each other: how many times they are drawn, and from what.
+DRAWS, _DRAWN = 150, (1, 2, 3, 4, 4, 5, 6, 8)
+
+
+def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
+    """Shapes in symbols: from a docstring or comment (``x: array of shape (N, D)``, ``w (F, C, h, w)``), or from a line
+    that takes them apart (``N, D = x.shape``)."""
+    names = [p.name for p in parameters(function)]
+    raw = inspect.unwrap(function)
+    texts = [inspect.getdoc(raw) or ""]
+    of_class = getattr(raw, "__qualname__", "").rpartition(".")[0]  # a method
+    texts.append(str(getattr(getattr(sys.modules.get(raw.__module__ or ""), of_class, None), "__doc__", "")))
+    texts.append(" ".join(re.findall(r"#(.*)", source_text(function))))
+    text = " ".join(" ".join(texts).split())
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        head = rf"(?<![\w*]){re.escape(name)}\b"
+        place = re.search(head + r"[ :=]*\(([^()]*,[^()]*)\)", text) or re.search(
+            head + r"(?:[^()]|\([^(),]*\)){0,110}?\(([^()]*,[^()]*)\)", text
+        )
+        if place is None:
+            continue
+        parts = [p.strip().lower() for p in place[1].split(",") if p.strip()]
+        shape: list[str] = []
+        for part in parts:
+            plain = re.sub(r"\b(the|of)\b|[^\w*/+-]+", " ", part).split()
+            if plain and plain[0].startswith("d_"):
+                shape += [] if len(shape) > 1 else ["d_"]
+            elif plain:
+                shape.append(" ".join(plain))
+        found[name] = tuple(shape)
+    for node in ast.walk(source_tree(function) or ast.Module([], [])):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            of = node.value
+            if isinstance(of, ast.Attribute) and of.attr == "shape" and isinstance(of.value, ast.Name):
+                unpacked = tuple(getattr(e, "id", "") for e in node.targets[0].elts)
+                if of.value.id in names and all(unpacked):
+                    blank = (f"{of.value.id} {k}" if s == "_" else s.lower() for k, s in enumerate(unpacked))
+                    found.setdefault(of.value.id, tuple(blank))
+    return found
+
+
+def shapes_of(function: Any, draw: int = 0) -> dict[str, tuple[int, ...]]:
+    """Sizes for ``symbolic_shapes``: one symbol is one size. ``draw`` other than 0: drawn with that seed."""
+    sizes: dict[str, int] = {}
+    rng = np.random.default_rng(draw)
+    given = {p.name.lower(): p.default for p in parameters(function) if isinstance(p.default, int)}
+    symbolic = symbolic_shapes(function)
+
+    def size(symbol: str, rank: int) -> int:
+        if symbol.isdigit():
+            return int(symbol)
+        if re.search(r"[*/+-]", symbol):
+            for name in re.findall(r"[a-z_]\w*", symbol):
+                if name not in given:
+                    size(name, rank)
+            with contextlib.suppress(Exception):  # no expression after all
+                return max(1, int(eval(symbol, {"__builtins__": {}}, {**sizes, **given})))
+        if re.fullmatch(r"\d[a-z]", symbol):  # 4H
+            return int(symbol[0]) * size(symbol[1], rank)
+        fresh = [s for s in (4, 5, 3, 6, 7, 2, 8) if s not in sizes.values()] or [9]
+        known = _SYMBOLS if rank > 2 else {"n": 4, "d": 5, "m": 3}
+        first = int(rng.choice(_DRAWN)) if draw else known.get(symbol, fresh[0])
+        return sizes.setdefault("d" if symbol == "d_" else symbol, first)
+
+    return {name: tuple(size(s, len(shape)) for s in shape) for name, shape in symbolic.items()}

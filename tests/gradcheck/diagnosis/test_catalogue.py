@@ -1,0 +1,23 @@
+"""Every repair has a sentence that a student reads."""
+
+import ast
+import inspect
+import re
+
+from jaxdoodle.gradcheck.diagnosis import catalogue
+from jaxdoodle.gradcheck.diagnosis.repairs import rules
+
+
+def test_every_mistake_that_a_rule_undoes_is_in_the_catalogue():
+    tree = ast.parse(inspect.getsource(rules))
+    puts = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "put"]
+    names = {c.value for put in puts for c in ast.walk(put.args[0]) if isinstance(c, ast.Constant)}
+    assert len(names) > 30
+    told = {n for n in names if isinstance(n, str) and len(n) > 3 and not re.match("superfluous |wrong ca", n)}
+    assert told - {"n for n"} <= catalogue.REPAIRED.keys() | {"size", "shape"}
+
+
+def test_a_repair_reads_as_what_is_wrong_and_what_belongs_there():
+    assert catalogue.sentence("sign flipped", "a", "-a") == "the sign is wrong: `a` should be `-a`"
+    assert catalogue.sentence("maximum for minimum", "a", "b") == "`a` should be `b`"
+    assert catalogue.TELLING | (catalogue.LOOSE & catalogue.REPAIRED.keys()) <= catalogue.REPAIRED.keys()
