@@ -36,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     model = model_file.read(model_path(options.model), layers_of(options.layers))
     samples = _samples(options.samples) if options.samples else ""
     classes = [name for name in map(str.strip, options.classes.split(",")) if name]
+    if len(classes) > teach.MOST_CLASSES:
+        raise InputError(f"--classes: {len(classes)} names; a page holds at most {teach.MOST_CLASSES}.")
     if classes:
         model_file.refuse_unfit(replace(model.spec, layers=(Flatten(), Dense(len(classes))), classes=tuple(classes)))
     write_atomically(options.out, lambda path: teach.write(Path(path), model, classes, samples))
@@ -47,11 +49,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _samples(path: Path) -> str:
     """The lines of a file of drawings, checked. Raises ``InputError``."""
+    from jaxdoodle.formats.web.teach import MOST_SAMPLES
     from jaxdoodle.strokes.readers import scan_described
 
-    for found in scan_described(path):
+    for number, found in enumerate(scan_described(path)):
         if isinstance(found, InputError):
             raise found
+        if number >= MOST_SAMPLES:
+            raise InputError(f"{path}: more than {MOST_SAMPLES:,} drawings; a page holds no more.")
         if not isinstance(found[1].get("word"), str):
             raise InputError(f'{path}: a drawing has no "word", the name of its class.')
     return path.read_text(encoding="utf-8-sig")

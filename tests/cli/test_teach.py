@@ -7,6 +7,8 @@ import webbrowser
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.formats.web import teach
+from jaxdoodle.formats.web.bundle import SOURCES
 from jaxdoodle.inference import model_file
 
 LINE = '{"word": "cat", "drawer": "Ann", "drawing": [[[0, 9], [0, 9]]]}\n'
@@ -46,7 +48,20 @@ def test_bad_samples_are_one_line_and_exit_code_2(text, fault, model, tmp_path, 
     assert fault in capsys.readouterr().err and not out.exists()
 
 
-@pytest.mark.parametrize("names", ["cat,cat", "a\x00b", "x" * 256])
+@pytest.mark.parametrize("names", ["cat,cat", "a\x00b", "x" * 256, ",".join(f"c{i}" for i in range(501))])
 def test_bad_class_names_are_refused(names, model, tmp_path, capsys):
     assert main(["teach", "--from", model, "--classes", names, "-o", str(tmp_path / "teach.html")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_more_drawings_than_a_page_holds_are_refused(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(teach, "MOST_SAMPLES", 2)
+    (tmp_path / "samples.ndjson").write_text(3 * LINE)
+    out = tmp_path / "teach.html"
+    assert main(["teach", "--from", model, "--samples", str(tmp_path / "samples.ndjson"), "-o", str(out)]) == 2
+    assert "more than 2 drawings; a page holds no more" in capsys.readouterr().err and not out.exists()
+
+
+def test_the_command_and_the_page_hold_as_much():
+    source = (SOURCES / "teach" / "project.js").read_text(encoding="utf-8").replace("_", "")
+    assert f"MOSTCLASSES = {teach.MOST_CLASSES};" in source and f"MOSTSAMPLES = {teach.MOST_SAMPLES};" in source

@@ -21,6 +21,8 @@ from jaxdoodle.formats.web.html import fill, head, json_in_html, recognizing_pag
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn.spec import ModelSpec
 
+#: What a page holds, as in ``web/teach/project.js``.
+MOST_CLASSES, MOST_SAMPLES = 500, 20_000
 #: Activations whose derivative ``backprop.js`` has, which may stand between the last two dense layers.
 _ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)
 
