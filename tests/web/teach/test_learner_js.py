@@ -94,7 +94,8 @@ def test_there_are_fewer_copies_of_many_drawings():
 def test_many_drawings_are_judged_in_fewer_parts():
     """Each part costs a learning from the others."""
     program = f"""(counts) => counts.map((count) => {{ {FINISH}
-      const labels = Array.from({{ length: count }}, (_, i) => i % 2), groups = grouped(labels.map((label) => [[label]]));
+      const labels = Array.from({{ length: count }}, (_, i) => i % 2);
+      const groups = grouped(labels.map((label) => [[label]]));
       const steps = [...it.judge(network, groups, labels, 2, false)].length;
       return steps / [...it.learned(network, groups, labels, 2, false, 1 / 2)].length;
     }})"""
