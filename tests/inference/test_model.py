@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import subprocess
 import sys
 import threading
@@ -290,3 +291,15 @@ def test_a_way_that_leaves_something_out_counts_more_whatever_that_is():
         way = dataclasses.replace(found, alternatives=(dataclasses.replace(other, removed=removed),))
         shares.append(MODEL._answer([way])[0][0].probabilities["level"])
     assert shares[0] < shares[1] == shares[2]
+
+
+def test_characters_in_a_frame_are_seen_without_it_more_than_doodles():
+    letters = Model.from_file(dataclasses.replace(MODEL.file, spec=mlp(tuple("abc"), (3,))))
+    shares = {}
+    for model, removed in itertools.product((MODEL, letters), ("in the frame", "pale ink")):
+        found = _two_ways("upright", "level")
+        (other,) = found.alternatives
+        way = dataclasses.replace(found, alternatives=(dataclasses.replace(other, removed=(removed,)),))
+        shares[model, removed] = list(model._answer([way])[0][0].probabilities.values())[1]
+    doodle, pale, framed, faint = shares.values()
+    assert doodle == pale == faint < framed

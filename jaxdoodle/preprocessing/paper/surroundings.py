@@ -50,8 +50,8 @@ NEAR, GROUP, MOST_GROUPS = (0.1, 0.05), 0.4, 3
 
 #: The name of the step that leaves what does not run off the page.
 INSIDE = "inside the page"
-#: The names of the steps that leave what is in a frame, and in a frame in that.
-FRAMED, INNER = FRAMES = "in the frame", "in the inner frame"
+#: The names of the steps that leave what is in a frame, in a frame in that, and in one of dashes.
+FRAMED, INNER, DASHED = FRAMES = "in the frame", "in the inner frame", "within dashes"
 #: The name of the step that leaves one of several groups, and where all others are small.
 ALONE, LARGEST = "standing alone", "without what is small and far"
 
@@ -273,7 +273,7 @@ STEPS = (
     (INSIDE, _inside),
     (FRAMED, _in_frame),
     (INNER, _in_frame),
-    ("within dashes", _in_dashes),
+    (DASHED, _in_dashes),
     ("above the line", _above_line),
     ("without dots", _without_dots),
 )
