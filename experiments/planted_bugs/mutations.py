@@ -89,7 +89,7 @@ MUTATIONS = [
         (("L1 penalty gradient missing",), "dw1 = x.T @ dz1 + LAMBDA * jnp.sign(w1)", "dw1 = x.T @ dz1"),
         ("gradients in reverse layer order", "[(dw1, db1), (dw2, db2), (dw3, db3), (dw4, db4)]", "[(dw4, db4), (dw3, db3), (dw2, db2), (dw1, db1)]"),
         ("gradients swapped", "(dw3, db3)", "(db3, dw3)"),
-        (("extra factor", "factor of the forward forgotten"), "dout = 2 * (out - y) / m", "dout = (out - y) / m"),
+        (("extra factor", "factor of the forward forgotten", "factor left out"), "dout = 2 * (out - y) / m", "dout = (out - y) / m"),
         ("transposed weight", "dh1 = dz2 @ w2.T", "dh1 = dz2 @ w2"),
         ("transposed weight", "dh2 = dz3 @ w3.T", "dh2 = dz3 @ w3"),
         ("value is not the loss", "return loss(params, x, y, masks), [", "return 2 * loss(params, x, y, masks), ["),
