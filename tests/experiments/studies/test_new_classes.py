@@ -38,6 +38,7 @@ def test_every_size_is_learned_by_the_page_and_trained_with_and_without_the_othe
     images = rng.integers(0, 256, (24, 28, 28, 1), np.uint8)
     noise = Dataset("noise", images, np.arange(24, dtype=np.int32) % 4, (*classes, *rest), QUICKDRAW)
     monkeypatch.setattr(new_classes, "sketch_cnn", lambda names: mlp(names, (4,)))
+    monkeypatch.setattr(new_classes.sketches, "network", lambda names: mlp(names, (4,)))
     monkeypatch.setattr(new_classes, "all_drawings", lambda root: noise)
     monkeypatch.setattr(new_classes, "TrainConfig", lambda **given: TrainConfig(**given, steps=1, batch_size=4))
     folder = tmp_path / "quickdraw" / "full" / "simplified"
