@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from jaxdoodle.core.user_code import TimeOutError
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.catalogue import LOOSE, NOT_FINITE, TELLING, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
@@ -87,7 +88,7 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding
         near = next((f.backward for f in findings if f.backward is not None), None)
         forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
         mended = repairs(case, r, list(dict.fromkeys(wrong)), not loose, near, forward)
-    except Exception as error:  # the user's code edited may raise anything; the verdict and the names stand
+    except (Exception, TimeOutError) as error:  # edited code may raise anything, and take long: the names stand
         return [replace(f, evidence=(*f.evidence, f"no repair was found: {in_one_line(error)}")) for f in findings]
     for repair in _by_line(mended):
         named = [f for f in findings if f.name != UNNAMED and set(f.leaves) <= set(repair.leaves)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jaxdoodle.core.user_code import TimeOutError
 from jaxdoodle.gradcheck.conventions import offered
 from jaxdoodle.gradcheck.diagnosis import shapes
 from jaxdoodle.gradcheck.diagnosis.catalogue import NOT_FINITE, SWAPPED
@@ -62,7 +63,7 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) 
         if ill and not _only_as_given(case, ill):
             try:
                 findings += explanations(case, ill, findings)
-            except Exception as error:  # of the user's code, which runs again: the verdict stands
+            except (Exception, TimeOutError) as error:  # of the user's code, which runs again: the verdict stands
                 notes.append(f"the search for the reason failed: {in_one_line(error)}")
         else:
             told, more = at_kinks(case, {n for f in findings for n in f.leaves})

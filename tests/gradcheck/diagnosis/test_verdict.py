@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from jax import lax
 
+from jaxdoodle.core.user_code import TimeOutError
 from jaxdoodle.gradcheck import check, check_gradient
+from jaxdoodle.gradcheck.diagnosis import verdict
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
@@ -184,3 +186,12 @@ def test_what_the_output_does_not_depend_on_needs_no_gradient_in_a_dictionary():
     rng = np.random.default_rng(0)
     args = rng.normal(size=(4, 3)), {"w": rng.normal(size=(3, 2)), "v": rng.normal(size=(5, 2))}
     assert check(forward, backward, args).passed
+
+
+def test_a_wrong_gradient_is_wrong_even_where_time_is_up_before_it_is_named(monkeypatch):
+    def late(*_):
+        raise TimeOutError
+
+    monkeypatch.setattr(verdict, "explanations", late)
+    report = check(forward, lambda res, dy: (dy @ res[1].T, 2 * res[0].T @ dy, dy.sum(axis=0)), (X, W, B))
+    assert not report.passed and any("TimeOutError" in note for note in report.notes)
