@@ -12,9 +12,12 @@ and 89.6 % of the official 10,000. The digit CNN on the same 1,000 images, augme
 """
 
 from experiments.declaration import Experiment, Variant
-from jaxdoodle.nn.architectures import digit_cnn, mlp
+from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.steps.augmentation import Augment
+
+#: Further than by default: there are few images.
+MORE = Augment(rotate=12, zoom=0.15, elastic=1.5)
 
 EXPERIMENT = Experiment(
     dataset="mnist-mini",
@@ -53,8 +56,14 @@ EXPERIMENT = Experiment(
                 batch_size=50,
                 schedule="one_cycle",
                 learning_rate=3e-3,
-                augment=Augment(rotate=12, zoom=0.15, elastic=1.5),
+                augment=MORE,
                 ema_decay=0.995,
+            ),
+        ),
+        "sketch network, augmented more": Variant(
+            sketch_cnn,
+            TrainConfig(
+                epochs=600, batch_size=50, schedule="one_cycle", learning_rate=2e-3, augment=MORE, ema_decay=0.995
             ),
         ),
     },
