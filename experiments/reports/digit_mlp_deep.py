@@ -4,7 +4,8 @@ The report: weights ``0.01 * randn``, 97.8 % on test; it names neither optimizer
 shape (128, 1) would broadcast silently; here they have one axis.
 
 Here, with Adam at 0.001, batches of 128, 10 epochs, 5,000 of the 60,000 held out: 97.3 % (97.2 to 97.5, 5 seeds). The
-same network, augmented, 60 epochs: 99.1 % (3 seeds).
+same network, augmented, 60 epochs: 99.1 % (3 seeds). Where it learns the answers of ``digits`` on augmented drawings,
+and no label, for 100 epochs: 99.25 % (99.15 to 99.33, 5 seeds).
 """
 
 from dataclasses import replace
