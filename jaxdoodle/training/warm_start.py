@@ -16,12 +16,8 @@ __all__ = ["fitting_layers", "start_from"]
 
 def fitting_layers(spec: ModelSpec, params: Sequence[Mapping[str, Any]]) -> list[int]:
     """The layers of ``spec`` with parameters, by index, whose names and shapes are those of ``params`` there."""
-    shapes = [{name: np.shape(value) for name, value in layer.items()} for layer in params]
-    return [
-        index
-        for index, (wanted, found) in enumerate(zip(spec.param_shapes, shapes, strict=False))
-        if wanted and wanted == found
-    ]
+    found = _shapes(params)
+    return [index for index, wanted in enumerate(spec.param_shapes[: len(found)]) if wanted and wanted == found[index]]
 
 
 def start_from(spec: ModelSpec, params: Sequence[Mapping[str, Any]], drawn: Sequence[Params]) -> list[Params]:
@@ -40,9 +36,17 @@ def start_from(spec: ModelSpec, params: Sequence[Mapping[str, Any]], drawn: Sequ
     """
     taken = fitting_layers(spec, params)
     if not taken and any(spec.param_shapes):
-        raise InputError(f"the parameters to start from fit no layer of the network, which has {spec.param_shapes}.")
+        wanted, found = (next(filter(None, shapes), {}) for shapes in (spec.param_shapes, _shapes(params)))
+        raise InputError(
+            f"the parameters to start from fit no layer of the network: those of their first are {found}; "
+            f"the network's first has {wanted}."
+        )
     for index in taken:
         for name, value in params[index].items():
             if not np.isfinite(np.asarray(value)).all():
                 raise InputError(f"the parameters to start from: layers[{index}][{name!r}] is not finite.")
     return [dict(params[index]) if index in taken else layer for index, layer in enumerate(drawn)]
+
+
+def _shapes(params: Sequence[Mapping[str, Any]]) -> list[dict[str, tuple[int, ...]]]:
+    return [{name: np.shape(value) for name, value in layer.items()} for layer in params]
