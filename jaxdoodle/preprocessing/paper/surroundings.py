@@ -60,19 +60,21 @@ def without_surroundings(ink: NDArray[np.float32], parts: Parts) -> list[tuple[s
     """The ink (h, w) of these parts with ever less around the drawing: the name of each step, and the ink after it."""
     found: list[tuple[str, NDArray[np.float32]]] = []
     double = False
-    for name, find in STEPS:
+    for name, find in STEPS if len(parts.areas) > 1 else ():
         kept = find(parts) if parts.several else None
         if kept is not None and kept.any():
-            ink = only(ink, parts, kept)
+            left = only(ink, parts, kept)
         elif name == FRAMED and (held := _within_lines(ink, parts)) is not None:
-            ink = held
+            left = held
         else:
+            continue
+        rest = regions_of(left)
+        if len(rest.areas) == 1:  # only a pale rim of what is left out
             continue
         if double and name in FRAMES:
             found.pop()
-        found.append((name, ink))
-        rest = regions_of(ink)
-        double, parts = _are_parallel(parts, rest), rest
+        found.append((name, left))
+        double, parts, ink = _are_parallel(parts, rest), rest, left
     return found
 
 

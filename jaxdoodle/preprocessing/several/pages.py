@@ -18,7 +18,7 @@ from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
-from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
+from jaxdoodle.preprocessing.paper.regions import Parts, in_cells, parts_of
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, INSIDE, LARGEST, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.resample import shifted
@@ -129,7 +129,7 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
-    strengths = [_strength(parts, numbers) for numbers in groups]
+    strengths = [_strength(reading, numbers) for numbers in groups]
     groups = [numbers for numbers, ink in zip(groups, strengths, strict=True) if ink >= PALE * max(strengths)]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
@@ -207,9 +207,10 @@ def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
     return float((parts.boxes[numbers, 2:].max(axis=0) - parts.boxes[numbers, :2].min(axis=0)).max())
 
 
-def _strength(parts: Parts, numbers: NDArray[np.intp]) -> float:
-    """The mean ink of some regions, from 0 to 1."""
-    return float(parts.areas[numbers].sum() / np.isin(parts.number, numbers).sum())
+def _strength(reading: Reading, numbers: NDArray[np.intp]) -> float:
+    """The mean over the cells of some regions of the darkest ink in each, from 0 to 1: thin lines are not pale."""
+    darkest = in_cells(reading.ink, reading.parts.cell, np.maximum)
+    return float(darkest[np.isin(reading.parts.number, numbers)].mean())
 
 
 def _at_edge(parts: Parts, numbers: NDArray[np.intp]) -> bool:

@@ -82,3 +82,16 @@ def test_what_is_close_beside_a_drawing_is_a_group_where_nothing_is_far():
     arrow = (abs(Y - 80) < 3) & (X > 40) & (X < 72)
     assert (_groups(SEVEN | arrow)[0] > 0).sum() == SEVEN.sum()
     assert _groups(SEVEN | np.roll(arrow, 10, axis=1)) == []
+
+
+def test_nothing_is_left_of_less_ink_than_a_cell_or_of_the_soft_rim_of_an_empty_frame():
+    for place in (slice(300, 301), slice(300, 300)):
+        dot = np.zeros((600, 600), bool)
+        dot[place, 300] = True
+        assert _steps(dot) == []
+    distance = abs(np.maximum(abs(X - 80), abs(Y - 80)) - 50)
+    for width in np.linspace(1, 6, 11):
+        for tone in (0.15, 0.3, 0.6, 1):
+            ink = (tone * np.exp(-((distance / width) ** 2))).astype(np.float32)
+            ink[ink < 0.1] = 0
+            assert all(len(regions_of(left).areas) > 1 for _, left in without_surroundings(ink, regions_of(ink)))

@@ -136,6 +136,13 @@ def test_what_is_far_paler_than_a_drawing_is_no_second_one():
         assert len(with_parts(preprocess(image, MNIST), MNIST, False).several) == count
 
 
+def test_a_thin_drawing_beside_one_of_a_thick_pen_is_a_second_one():
+    image = Image.new("L", (1000, 400), 255)
+    ImageDraw.Draw(image).line([(6 * x + 60, 3 * y + 60) for x, y in ZERO[0]], 0, 14)
+    ImageDraw.Draw(image).line([(3 * x + 640, 3 * y + 60) for x, y in FIVE[0]], 0, 1)
+    assert len(with_parts(preprocess(image, MNIST), MNIST, False).several) == 2
+
+
 def test_what_was_erased_beside_a_drawing_is_no_second_one():
     drawn, erased = (Image.new("L", (280, 130), 0) for _ in range(2))
     ImageDraw.Draw(drawn).line([(2 * x + 20, y + 30) for x, y in ZERO[0]], 255, 5)
