@@ -34,12 +34,16 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.nn import Dense, Flatten
 
     model = model_file.read(model_path(options.model), layers_of(options.layers))
-    samples = _samples(options.samples) if options.samples else ""
+    samples, words = _samples(options.samples) if options.samples else ("", {})
     classes = [name for name in map(str.strip, options.classes.split(",")) if name]
     if len(classes) > teach.MOST_CLASSES:
         raise InputError(f"--classes: {len(classes)} names; a page holds at most {teach.MOST_CLASSES}.")
-    if classes:
-        model_file.refuse_unfit(replace(model.spec, layers=(Flatten(), Dense(len(classes))), classes=tuple(classes)))
+    every = (*classes, *(word for word in words if word not in classes))
+    if len(every) > teach.MOST_CLASSES:
+        found = f"{len(every)} classes" + (" with those of --classes" if classes else "")
+        raise InputError(f"{options.samples}: {found}; a page holds at most {teach.MOST_CLASSES}.")
+    if every:
+        model_file.refuse_unfit(replace(model.spec, layers=(Flatten(), Dense(len(every))), classes=every))
     write_atomically(options.out, lambda path: teach.write(Path(path), model, classes, samples))
     print(options.out, flush=True)
     if options.open and not webbrowser.open(options.out.resolve().as_uri()):
@@ -47,16 +51,19 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _samples(path: Path) -> str:
-    """The lines of a file of drawings, checked. Raises ``InputError``."""
+def _samples(path: Path) -> tuple[str, dict[str, None]]:
+    """The lines of a file of drawings, checked, and their words in order, each once. Raises ``InputError``."""
     from jaxdoodle.formats.web.teach import MOST_SAMPLES
     from jaxdoodle.strokes.readers import scan_described
 
+    words: dict[str, None] = {}
     for number, found in enumerate(scan_described(path)):
         if isinstance(found, InputError):
             raise found
         if number >= MOST_SAMPLES:
             raise InputError(f"{path}: more than {MOST_SAMPLES:,} drawings; a page holds no more.")
-        if not isinstance(found[1].get("word"), str):
+        word = found[1].get("word")
+        if not isinstance(word, str):
             raise InputError(f'{path}: a drawing has no "word", the name of its class.')
-    return path.read_text(encoding="utf-8-sig")
+        words[word.strip()] = None
+    return path.read_text(encoding="utf-8-sig"), words

@@ -38,6 +38,7 @@ def test_the_page_begins_with_classes_and_drawings(model, tmp_path, monkeypatch,
     [
         ('{"word": "cat", "drawing": []}\n', "samples.ndjson, line 1: a drawing is a list of strokes"),
         ('{"drawing": [[[0, 9, 5], [0, 9, 2]]]}\n', 'samples.ndjson: a drawing has no "word"'),
+        (LINE.replace("cat", "a\\u0000b"), "class names are printable"),
         ("", "samples.ndjson: holds no drawing"),
     ],
 )
@@ -60,6 +61,17 @@ def test_more_drawings_than_a_page_holds_are_refused(model, tmp_path, monkeypatc
     out = tmp_path / "teach.html"
     assert main(["teach", "--from", model, "--samples", str(tmp_path / "samples.ndjson"), "-o", str(out)]) == 2
     assert "more than 2 drawings; a page holds no more" in capsys.readouterr().err and not out.exists()
+
+
+def test_more_classes_than_a_page_holds_are_refused_wherever_they_are_named(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(teach, "MOST_CLASSES", 3)
+    samples = tmp_path / "samples.ndjson"
+    samples.write_text("".join(LINE.replace("cat", word) for word in ("cat", "dog", " cat ", "tree")))
+    command = ["teach", "--from", model, "--samples", str(samples), "-o", str(tmp_path / "teach.html")]
+    assert main([*command, "--classes", "tree,cat"]) == 0
+    capsys.readouterr()
+    assert main([*command, "--classes", "cat,sun"]) == 2
+    assert "samples.ndjson: 4 classes with those of --classes; a page holds at most 3" in capsys.readouterr().err
 
 
 def test_the_command_and_the_page_hold_as_much():

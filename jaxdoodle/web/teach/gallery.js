@@ -50,7 +50,7 @@ export class Gallery {
     });
     element("toast").querySelector("button").addEventListener("click", () => this.undo());
     document.addEventListener("keydown", (event) => {
-      if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key !== "z" || event.target.matches("input, select")) return;
+      if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key !== "z" || dialog.open || event.target.matches("input, select")) return;
       event.preventDefault();
       page.pad.strokes.length ? page.pad.undo() : this.undo();
     });
@@ -190,6 +190,7 @@ export class Gallery {
 
   // Opens a drawing in the dialog; "Next" goes through the others.
   look(samples, at = 0) {
+    if (!samples.length) return;
     const dialog = element("sample"), sample = samples[at % samples.length], { project } = this.page;
     this.#open = { samples, at: at % samples.length };
     const said = this.#judged.get(sample.id), by = sample.drawer ? `By ${sample.drawer}, ` : "";

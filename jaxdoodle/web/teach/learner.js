@@ -63,15 +63,16 @@ export const copiesFor = (drawings) => Math.max(0, Math.min(COPIES, Math.floor(M
 
 const flipped = (drawing) => drawing.map(([xs, ys]) => [xs.map((x) => -x), ys]);
 
-// The rows of a sample { id, drawing }: the drawing itself, then its copies; where mirror images are of the same class,
+// The rows of a sample { id, drawing }, one at a time: the drawing itself, then its copies; where mirror images are of the same class,
 // its mirror image as it is, and every other copy bent from it.
 export function* rowsOf(network, sample, copies, mirror = true) {
   const random = generator(sample.id), rows = [featuresOf(network, sample.drawing)];
+  yield;
   for (let copy = 0; copy < copies; copy++) {
-    yield;
     const mirrored = mirror && copy % 2 === 0, whole = mirrored && copy === 0;
     const copied = whole ? flipped(sample.drawing) : bend(sample.drawing, random, mirrored);
     rows.push(featuresOf(network, copied));
+    yield;
   }
   return rows;
 }
@@ -215,6 +216,7 @@ export function* judge(network, groups, labels, classes, deep) {
     for (const index of out) {
       const alone = counts.get(labels[index]) < 2;
       judged.push({ index, label: labels[index], logits: alone ? null : [...logitsOf(network, head, groups[index][0])] });
+      yield;
     }
   }
   return judged;
@@ -222,19 +224,21 @@ export function* judge(network, groups, labels, classes, deep) {
 
 const KEPT = 0.95; // fraction of the judged drawings that are not called unknown
 const LEAST_JUDGED = 8; // drawings from which on there is a threshold
+const MOST_CALIBRATED = 2000; // judged drawings that are looked at, at most: of more, every second, third, ...
 
 // { temperature, abstain_below }: the temperature by which the judged drawings are most likely, and the energy score that
 // all but a few of them reach.
 export function calibrate(judged) {
-  const known = judged.filter(({ logits }) => logits);
-  if (known.length < LEAST_JUDGED) return { temperature: 1, abstain_below: null };
+  const all = judged.filter(({ logits }) => logits), each = Math.ceil(all.length / MOST_CALIBRATED);
+  if (all.length < LEAST_JUDGED) return { temperature: 1, abstain_below: null };
+  const known = all.filter((_, i) => i % each === 0);
   const loss = (temperature) =>
     known.reduce((sum, { logits, label }) => {
       const scores = logits.map((logit) => logit / temperature), top = Math.max(...scores);
       return sum + top + Math.log(scores.reduce((all, score) => all + Math.exp(score - top), 0)) - scores[label];
     }, 0);
-  const tried = Array.from({ length: 33 }, (_, i) => 2 ** ((i - 16) / 4));
-  const temperature = tried.reduce((best, one) => (loss(one) < loss(best) ? one : best));
+  const tried = Array.from({ length: 33 }, (_, i) => 2 ** ((i - 16) / 4)), losses = tried.map(loss);
+  const temperature = tried[losses.indexOf(Math.min(...losses))];
   const energies = known.map(({ logits }) => energy(logits)).sort((a, b) => a - b);
   return { temperature, abstain_below: energies[Math.floor((1 - KEPT) * energies.length)] };
 }

@@ -145,6 +145,7 @@ export class Project extends EventTarget {
   }
 
   remove(sample) {
+    if (!this.samples.has(sample.id)) return;
     this.#drop([sample]);
     this.#remember("deleted a drawing", () => {
       this.samples.set(sample.id, sample);
@@ -153,6 +154,7 @@ export class Project extends EventTarget {
   }
 
   move(sample, label) {
+    if (!this.samples.has(sample.id)) return;
     const before = sample.label;
     const put = (to) => {
       sample.label = to;

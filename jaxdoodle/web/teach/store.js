@@ -1,5 +1,6 @@
 // What has been taught, kept by the browser over a reload: IndexedDB, one database for each place of the page.
 const SAMPLES = "samples", OTHER = "other";
+const PATIENCE = 1000; // milliseconds to wait for a page of the same place to be gone
 
 const reply = (request) =>
   new Promise((done, failed) => {
@@ -7,18 +8,36 @@ const reply = (request) =>
     request.onerror = () => failed(request.error);
   });
 
+// A promise of whether this page alone keeps what is taught, from now on until it is closed. A page that is left may hold
+// on for a moment. Where the browser has no locks, it may.
+function alone(name) {
+  if (!navigator.locks) return true;
+  return new Promise((answer) => {
+    const forever = () => {
+      answer(true);
+      return new Promise(() => {});
+    };
+    navigator.locks.request(name, { signal: AbortSignal.timeout(PATIENCE) }, forever)
+      .catch(({ name: fault }) => answer(!["TimeoutError", "AbortError"].includes(fault)));
+  });
+}
+
+// Another page of the same place, in another tab, keeps what is taught.
+export class TakenError extends Error {}
+
 export class Store {
   #database;
 
-  // Throws where the browser keeps nothing.
-  static async open(name) {
-    const request = indexedDB.open(`jaxdoodle ${name}`, 1);
+  // Throws where the browser keeps nothing, and TakenError where another page keeps: each would lose the other's.
+  static async open(place) {
+    const name = `jaxdoodle ${place}`, request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore(SAMPLES, { keyPath: "id" });
       request.result.createObjectStore(OTHER);
     };
     const store = new Store();
     store.#database = await reply(request);
+    if (!(await alone(name))) throw new TakenError();
     return store;
   }
 

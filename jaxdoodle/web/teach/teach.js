@@ -6,7 +6,7 @@ import { fromLines, MOST_FILE, toLines } from "./ndjson.js";
 import { MOST_CLASSES, MOST_SAMPLES, Project } from "./project.js";
 import { Results } from "./results.js";
 import { description, download, npzOf, pageOf } from "./save.js";
-import { Store } from "./store.js";
+import { Store, TakenError } from "./store.js";
 import { serve, startLearner } from "./worker.js";
 
 const ENOUGH = 3; // drawings of a class before it asks for the next class
@@ -24,6 +24,7 @@ class Page {
   answer = null; // the guess for the strokes on the pad
   chosen = null; // the id of the class that Enter keeps the drawing as; null for the guess
   store = null;
+  #taken = false; // whether there is no store because another tab has it
   #waiting = false; // for a guess
   #stale = false; // whether the strokes have changed since it was asked for
   #number = 0;
@@ -46,14 +47,19 @@ class Page {
     this.project.addEventListener("undoable", () => this.gallery.offerUndo());
     this.learner = await startLearner(element("script").textContent, features, (message) => this.#hear(message));
     await this.#open(json("begin"));
+    for (const part of document.querySelectorAll("[inert]")) part.inert = false; // until then it would be lost
     this.#introduce();
     this.show();
     if (!this.project.active.length) element("name").focus();
   }
 
-  // The names of the classes that are learned, by their ids.
+  // The name of a class, removed or not; "" where there is none.
   name(id) {
     return this.project.classes.find((one) => one.id === id)?.name ?? "";
+  }
+
+  #isActive(id) {
+    return this.project.active.some((one) => one.id === id);
   }
 
   get choices() {
@@ -68,31 +74,39 @@ class Page {
 
   async #open({ classes, samples, id }) {
     let kept = { classes: [], samples: [], drawer: "", choices: {}, begun: null };
+    const faults = [];
     try {
       this.store = await Store.open(location.pathname);
       kept = await this.store.load();
       navigator.storage?.persist?.();
-    } catch {
+    } catch (error) {
       this.store = null;
+      this.#taken = error instanceof TakenError;
     }
     element("drawer").value = kept.drawer;
     for (const [id, checked] of Object.entries({ ...CHOICES, ...kept.choices })) element(id).checked = checked;
     this.#tell(this.choices);
     if (kept.classes.length || kept.samples.length) this.project.restore(kept);
     if (kept.begun !== id) {
-      for (const name of classes) this.project.addClass(name);
-      this.read(samples);
-      await this.store?.begin(id);
+      try {
+        for (const name of classes) this.project.addClass(name);
+      } catch (error) {
+        faults.push(`Not all classes added: ${error.message}.`);
+      }
+      const { said, missed } = this.#bring(samples);
+      if (missed) faults.push(said);
+      await this.store?.begin(id).catch(() => (this.store = null));
     }
     this.project.forget();
-    this.gallery.say("");
+    this.gallery.say(faults.join(" "));
     this.#sayKept();
   }
 
   #sayKept() {
-    element("kept").textContent = this.store
-      ? "Your drawings are kept in this browser, also when you close the page."
-      : "This browser keeps nothing for this page: export your drawings before you close it.";
+    let text = "This browser keeps nothing for this page: export your drawings before you close it.";
+    if (this.store) text = "Your drawings are kept in this browser, also when you close the page.";
+    else if (this.#taken) text = "Another tab has this page open and keeps its drawings. Go there; nothing is kept of this one.";
+    element("kept").textContent = text;
   }
 
   #changed(change) {
@@ -103,7 +117,8 @@ class Page {
       move: change.move?.map(({ id, label }) => ({ id, label })),
       remove: change.remove?.map(({ id }) => id),
     });
-    if (!this.project.active.some(({ id }) => id === this.chosen)) this.chosen = null;
+    if (!this.#isActive(this.chosen)) this.chosen = null;
+    if (this.answer?.best && !this.#isActive(this.answer.best)) this.answer = null;
     this.show();
     this.ask();
   }
@@ -128,18 +143,23 @@ class Page {
 
   // Adds the drawings of lines of JSON and their classes; says what came in.
   read(text) {
+    return this.#bring(text).said;
+  }
+
+  // What came in, in words, and how much of the text did not.
+  #bring(text) {
     const { samples, skipped, first } = fromLines(text), { added, classes, known, left } = this.project.bring(samples);
     const parts = [`${many(added, "drawing", "drawings")} of ${many(classes, "class", "classes")} added`];
     if (known) parts.push(`${known} ${known === 1 ? "was" : "were"} there`);
     if (left) parts.push(`${left} left out: a page has at most ${MOST_CLASSES} classes and ${MOST_SAMPLES} drawings`);
     if (skipped) parts.push(`${many(skipped, "line", "lines")} skipped, the first at ${first}`);
-    return `${parts.join("; ")}.`;
+    return { said: `${parts.join("; ")}.`, missed: left + skipped };
   }
 
   // Keeps the drawing on the pad as a class.
   keep(id) {
     const { strokes } = this.pad;
-    if (!strokes.length || !id) return;
+    if (!strokes.length || !this.#isActive(id)) return;
     const said = this.answer?.probabilities && !this.answer.abstained ? this.answer.best : null;
     const drawing = strokes.map(([xs, ys, times]) => [xs.map(tenth), ys.map(tenth), [...times]]);
     try {
@@ -194,7 +214,8 @@ class Page {
       this.#waiting = false;
       const { probabilities, classes } = message;
       const best = probabilities && classes[probabilities.indexOf(Math.max(...probabilities))];
-      if (message.number > this.#cleared) this.answer = { ...message, best };
+      const gone = best && !this.#isActive(best); // removed since it was learned
+      if (message.number > this.#cleared) this.answer = gone ? null : { ...message, best };
       this.showAnswer();
       if (this.#stale) this.ask();
     } else if (message.kind === "progress") this.results.progress(message);
@@ -309,7 +330,7 @@ class Page {
     on("keep", () => this.keep(this.chosen ?? this.answer?.best));
     pad.addEventListener("keydown", (event) => {
       const { active } = this.project, digit = Number(event.key);
-      if (event.key === "Enter") this.keep(this.chosen ?? this.answer?.best);
+      if (event.key === "Enter") element("keep").click(); // which does nothing where it is disabled
       else if (digit >= 1 && digit <= active.length) this.keep(active[digit - 1].id);
       else return;
       event.preventDefault();
@@ -320,8 +341,9 @@ class Page {
     on("import", () => element("file").click());
     element("file").addEventListener("change", async ({ target }) => {
       for (const file of target.files) {
+        const { size } = this.project.samples;
         const said = file.size > MOST_FILE ? `a file has at most ${MOST_FILE} bytes.` : this.read(await file.text());
-        this.gallery.say(`${file.name}: ${said}`, true);
+        this.gallery.say(`${file.name}: ${said}`, this.project.samples.size > size);
       }
       target.value = "";
     });

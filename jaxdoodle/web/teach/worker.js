@@ -1,5 +1,5 @@
 // The learner at work: in a Worker where the browser allows one, else in slices between frames. It takes messages
-// { kind, ... } and posts messages; guesses come before 
+// { kind, ... } and posts messages; guesses come before learning.
 import { decide, decoded } from "../network.js";
 import { rejection } from "../strokes.js";
 import { calibrate, copiesFor, featuresOf, judge, learned, logitsOf, rowsOf } from "./learner.js";
@@ -118,7 +118,7 @@ export class Learner {
     for (const [i, sample] of samples.entries()) {
       if (sample.rows && sample.rows.length > copies) continue;
       sample.rows = yield* rowsOf(this.network, sample, copies, this.mirror);
-      this.post({ kind: "progress", done: i, of: samples.length });
+      this.post({ kind: "progress", done: i + 1, of: samples.length });
     }
   }
 }

@@ -63,6 +63,20 @@ def test_the_only_drawing_of_a_class_is_not_judged():
     assert [one["index"] for one in judged if one["logits"] is None] == [0]
 
 
+def test_of_many_judged_drawings_some_are_enough_for_temperature_and_threshold():
+    program = """(count) => {
+      let seen = 0;
+      const judged = Array.from({ length: count }, (_, i) => ({
+        label: i % 3 && 1,
+        get logits() { return seen++, [i % 7, i % 11]; },
+      }));
+      const { temperature, abstain_below } = it.calibrate(judged);
+      return [temperature, abstain_below, seen];
+    }"""
+    few, many = (ask("teach/learner.js", program, count) for count in (2000, 20_000))
+    assert many[:2] == pytest.approx(few[:2], rel=0.1) and many[2] < 2 * few[2]
+
+
 def test_temperature_and_threshold_come_from_what_was_judged():
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 1, (40, 3)) + np.eye(3)[np.arange(40) % 3]
@@ -91,12 +105,21 @@ def test_there_are_fewer_copies_of_many_drawings():
     assert found == [9, 9, 9, 3, 0, 0]
 
 
+def test_it_gives_way_at_each_drawing_that_it_looks_at_however_few_copies_there_are():
+    program = """(copies) => {
+      const contract = { longest_side: 20, image_shape: [28, 28], centring: "mass", centre: [14, 14] };
+      const network = { layers: [], cut: 0, contract };
+      return [...it.rowsOf(network, { id: 1, drawing: [[[0, 9], [0, 9]]] }, copies)].length;
+    }"""
+    assert [ask("teach/learner.js", program, copies) for copies in (0, 2)] == [1, 3]
+
+
 def test_many_drawings_are_judged_in_fewer_parts():
     """Each part costs a learning from the others."""
     program = f"""(counts) => counts.map((count) => {{ {FINISH}
       const labels = Array.from({{ length: count }}, (_, i) => i % 2);
       const groups = grouped(labels.map((label) => [[label]]));
-      const steps = [...it.judge(network, groups, labels, 2, false)].length;
+      const steps = [...it.judge(network, groups, labels, 2, false)].length - count;  // and one for each drawing
       return steps / [...it.learned(network, groups, labels, 2, false, 1 / 2)].length;
     }})"""
     assert ask("teach/learner.js", program, [6, 150, 900]) == [6, 24, 4]

@@ -99,6 +99,20 @@ def test_what_the_library_refuses_as_a_name_the_page_refuses():
     assert [fault is None for fault in found] == expected
 
 
+@pytest.mark.parametrize("change", ["p.remove(one)", "p.move(one, dog.id)"])
+def test_a_drawing_that_is_gone_is_not_changed(change):
+    program = f"""{BEGIN}
+      p.remove(one);
+      const before = state(), {{ last }} = p; let told = 0;
+      p.addEventListener("change", () => told++);
+      {change};
+      const same = before === state() && p.last === last && one.label === cat.id;
+      p.undo();
+      return [same, told, p.samples.has(one.id)];
+    }})"""
+    assert ask("teach/project.js", f"() => {program}()") == [True, 1, True]
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
