@@ -21,12 +21,14 @@ from typing import Any
 
 from jaxdoodle.core.errors import InputError
 
-__all__ = ["Problem", "TimeOutError", "UserCode", "run_statements", "run_whole", "time_limit"]
+__all__ = ["Problem", "TimeOutError", "UserCode", "more_time", "run_statements", "run_whole", "time_limit"]
 
 #: Calls of one function whose arguments are kept.
 _CALLS_KEPT = 2
 #: Largest array (entries) that is kept as an argument: more is a data set, and the checks draw their own.
 _LARGEST = 20_000
+#: Seconds from one signal that the time is over to the next: one may be lost in a destructor.
+_AGAIN = 0.1
 
 
 class TimeOutError(BaseException):
@@ -44,15 +46,24 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise TimeOutError
 
     start, before = time.monotonic(), signal.signal(signal.SIGALRM, stop)
-    # repeated: one may be lost in a destructor
-    outer, _ = signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01), 0.1)
+    outer, _ = signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01), _AGAIN)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if outer:  # a limit around this one goes on
-            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - start), 0.01), 0.1)
+            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - start), 0.01), _AGAIN)
+
+
+def more_time(seconds: float) -> None:
+    """Let a block of ``time_limit`` whose time is over go on for that many seconds; without a limit, nothing happens.
+
+    Args:
+      seconds: Time from now.
+    """
+    if hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_REAL)[1]:
+        signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.compare import compare
+from jaxdoodle.gradcheck.diagnosis.catalogue import sentence
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
@@ -100,7 +101,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
             if fits:
                 where, text = place(rule, file, edit)
                 proof = f"with it, {len(wrong) + len(right)} expressions are right at {len(_VALUES)} points"
-                return Finding(edit.name, f"`{where.text}` should be `{text}`", (), backward=where, evidence=(proof,))
+                return Finding(edit.name, sentence(edit.name, where.text, text), (), backward=where, evidence=(proof,))
     return None
 
 

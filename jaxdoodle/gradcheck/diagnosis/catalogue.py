@@ -11,12 +11,12 @@ EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN = "extra factor", "missing 1/m", "double
 OVERWRITTEN, REPEATED = "overwritten instead of added up", "repeated indices written over"
 
 #: Names that say what the numbers show and not what was done: a repair says more.
-LOOSE = frozenset({
+IMPRECISE = frozenset({
     UNNAMED, EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN, "gradient clipped", "wrong array in a product", "factor left out",
     "absolute value used", "factor of the forward forgotten", "factor of the forward applied twice",
 })  # fmt: skip
 #: Repairs whose names say more than any other: what the numbers show follows from them.
-TELLING = frozenset({OVERWRITTEN, REPEATED})
+PRECISE = frozenset({OVERWRITTEN, REPEATED})
 
 #: What a repair undoes.
 REPAIRED = {

@@ -8,14 +8,14 @@ import numpy as np
 
 from jaxdoodle.core.user_code import TimeOutError
 from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis.catalogue import LOOSE, NOT_FINITE, TELLING, sentence
+from jaxdoodle.gradcheck.diagnosis.catalogue import IMPRECISE, NOT_FINITE, PRECISE, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line, before_scaling, computes, culprit_of, last_right
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
-from jaxdoodle.gradcheck.setup.problem import in_one_line
+from jaxdoodle.gradcheck.setup.problem import why_it_ended
 from jaxdoodle.gradcheck.setup.test_points import LARGER, OTHER_SHAPES
 
 
@@ -83,13 +83,13 @@ def _confirmed(
 def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding]:
     """The findings with the line and the mended statement of the repair that undoes them, where there is one."""
     wrong = [n for f in findings for n in f.leaves if n in r.wrong]
-    loose = any(f.name in LOOSE for f in findings)
+    imprecise = any(f.name in IMPRECISE for f in findings)
     try:
         near = next((f.backward for f in findings if f.backward is not None), None)
         forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
-        mended = repairs(case, r, list(dict.fromkeys(wrong)), not loose, near, forward)
+        mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, forward)
     except (Exception, TimeOutError) as error:  # edited code may raise anything, and take long: the names stand
-        return [replace(f, evidence=(*f.evidence, f"no repair was found: {in_one_line(error)}")) for f in findings]
+        return [replace(f, evidence=(*f.evidence, f"no repair was found: {why_it_ended(error)}")) for f in findings]
     for repair in _by_line(mended):
         named = [f for f in findings if f.name != UNNAMED and set(f.leaves) <= set(repair.leaves)]
         if named:  # one mistake, which one name tells in part
@@ -102,7 +102,7 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding
             if f not in own or not set(f.leaves) <= set(repair.leaves):
                 continue
             evidence = (*f.evidence, proof)
-            if f.name in LOOSE or repair.name in TELLING:
+            if f.name in IMPRECISE or repair.name in PRECISE:
                 told = sentence(repair.name, repair.where.text, repair.mended)
                 evidence = (proof,) if f.name == UNNAMED else (f.sentence, *evidence)
                 f = replace(f, name=repair.name, sentence=told)

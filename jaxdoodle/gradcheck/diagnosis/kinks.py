@@ -15,7 +15,7 @@ from jaxdoodle.gradcheck.autograd.recognize import Part, windows
 from jaxdoodle.gradcheck.autograd.tape import Node, Step
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.explain import cannot_name, finding_of
-from jaxdoodle.gradcheck.diagnosis.limits import guard_bites
+from jaxdoodle.gradcheck.diagnosis.limits import guard_is_active
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line
 from jaxdoodle.gradcheck.diagnosis.mistakes.activations import slope_below_zero
 from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import step_to, times
@@ -162,7 +162,7 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
             told += in_words(choice)
             findings += _demanded(case, choice, r, evidence)
         elif r.wrong:
-            if guard_bites(case, r):
+            if guard_is_active(case, r):
                 r.excused |= {n: "undecided" for n in r.wrong}
             elif between_slopes(case, r):
                 r.excused |= {n: "convention" for n in r.wrong}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ def beyond(problem: Problem, reached: list[Point], by_jax: bool) -> tuple[list[P
     """Points that pass the limits on whose one side every point so far is, and remarks on those that none passes."""
     sides: dict[_Limit, set[bool]] = {}
     found: list[Point] = []
-    first = reached[0]
+    first = reached[min(1, len(reached) - 1)]  # random values: zeros would stay zeros
     points = [*reached, *(replace(first, args=scaled(problem, first.args, factor)) for factor in FACTORS)]
     for k, point in enumerate(points):
         try:
@@ -42,12 +43,13 @@ def beyond(problem: Problem, reached: list[Point], by_jax: bool) -> tuple[list[P
             found.append(point)
         if not any(len(seen) == 1 for seen in sides.values()):
             break
-    left = dict.fromkeys(where for (_, where), seen in sides.items() if len(seen) == 1 and where)
+    left = dict.fromkeys(where for (_, where, _), seen in sides.items() if len(seen) == 1 and where)
     told = "no test point passes the limit at {} ({}): give arguments that do, and check them, too"
     return found, [told.format(where, where.text) for where in left]
 
 
-_Limit = tuple[int, Where | None]
+#: The node that is compared, the line that is told, and how many-th comparison of the node in that line it is.
+_Limit = tuple[int, Where | None, int]
 
 
 def _sides(problem: Problem, point: Point, by_jax: bool) -> dict[_Limit, set[bool]]:
@@ -58,6 +60,7 @@ def _sides(problem: Problem, point: Point, by_jax: bool) -> dict[_Limit, set[boo
         if not moving.isdisjoint(node.parents):
             moving.add(index)
     found: dict[_Limit, set[bool]] = {}
+    nth: Counter[tuple[int, Where | None]] = Counter()
     clips = [
         (index, x, node.value == x, node.where)
         for index, node in enumerate(tape.nodes) if index in moving
@@ -65,33 +68,56 @@ def _sides(problem: Problem, point: Point, by_jax: bool) -> dict[_Limit, set[boo
     ]  # fmt: skip
     for index, limit, side, where in (*clips, *(c for c in tape.comparisons if c[0] in moving)):
         if limit.size and not _guards(limit):
-            found.setdefault((index, where), set()).update(np.unique(side).tolist())
+            where = where if limit.any() else None  # at zero there is nothing to tell: a variance is never below it
+            nth[index, where] += 1
+            found.setdefault((index, where, nth[index, where]), set()).update(np.unique(side).tolist())
     return found
 
 
 def _guards(constant: np.ndarray) -> bool:
-    return constant.size > 0 and any(0 < np.abs(constant - target).max() <= GUARD for target in (0, 1))
+    return 0 < _small(constant) <= GUARD
+
+
+def _small(constant: np.ndarray) -> float:
+    """How far a constant is from 0 or 1."""
+    return min((float(np.abs(constant - target).max()) for target in (0, 1)), default=0.0) if constant.size else 0.0
 
 
 def guarded(case: Case, r: Round) -> bool:
     """Does the forward keep a logarithm or a quotient finite by a small constant? It shows at extreme values only."""
+    nodes = _nodes(case, r)
+    return nodes is None or any(_guards(x) for node in nodes for x in _constants(node, (*_SUMS, *_CHOICES)))
+
+
+def guard_is_active(case: Case, r: Round) -> bool:
+    """Is a value here beyond a guard? False where the forward cannot be traced."""
+    return any(
+        _guards(x) and np.any(node.value == x) for node in _nodes(case, r) or () for x in _constants(node, _CLIPS)
+    )
+
+
+def guard_counts(case: Case, r: Round) -> bool:
+    """Is a value here beyond a guard, or so small that what is added to it counts?"""
+    nodes = _nodes(case, r)
+    return nodes is None or any(
+        _guards(x) and np.any(np.abs(node.value) * GUARD <= _small(x) if node.kind in _SUMS else node.value == x)
+        for node in nodes
+        for x in _constants(node, (*_SUMS, *_CHOICES))
+    )
+
+
+def _nodes(case: Case, r: Round) -> list[Node] | None:
+    """The traced forward; None where it cannot be traced."""
     try:
-        nodes = trace_forward(case.problem, r.at.point, case.by_jax).tape.nodes
-    except Exception:  # any exception of the user's code: it cannot be traced
-        return True
-    return any(_guards(x) for node in nodes for x in _constants(node, ("add", "where", "subtract", *_CLIPS)))
+        return trace_forward(case.problem, r.at.point, case.by_jax).tape.nodes
+    except Exception:  # any exception of the user's code
+        return None
 
 
-def guard_bites(case: Case, r: Round) -> bool:
-    """Is a value here beyond a guard?"""
-    try:
-        nodes = trace_forward(case.problem, r.at.point, case.by_jax).tape.nodes
-    except Exception:  # any exception of the user's code: it cannot be traced
-        return False
-    return any(_guards(x) and np.any(node.value == x) for node in nodes for x in _constants(node, _CLIPS))
-
-
+#: What a guard stands in: it is added, or taken instead.
+_SUMS = ("add", "subtract")
 _CLIPS = ("maximum", "minimum")
+_CHOICES = ("where", *_CLIPS)
 
 
 def _constants(node: Node, kinds: tuple[str, ...]) -> Iterator[np.ndarray]:

@@ -16,13 +16,13 @@ from jaxdoodle.gradcheck.diagnosis.catalogue import NOT_FINITE, SWAPPED
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.explain import explanations
 from jaxdoodle.gradcheck.diagnosis.kinks import at_kinks
-from jaxdoodle.gradcheck.diagnosis.limits import GUARD, LARGE, guarded
+from jaxdoodle.gradcheck.diagnosis.limits import GUARD, LARGE, guard_counts, guarded
 from jaxdoodle.gradcheck.diagnosis.locate import assigned
 from jaxdoodle.gradcheck.diagnosis.precision import precision
 from jaxdoodle.gradcheck.reference import confirmed
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer
-from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, in_one_line, numpy_args, run_forward
+from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, numpy_args, run_forward, why_it_ended
 from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHAPES
 
 #: Relative distance that such a constant, left out, makes at moderate values where there are many examples.
@@ -64,7 +64,7 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) 
             try:
                 findings += explanations(case, ill, findings)
             except (Exception, TimeOutError) as error:  # of the user's code, which runs again: the verdict stands
-                notes.append(f"the search for the reason failed: {in_one_line(error)}")
+                notes.append(f"the search for the reason failed: {why_it_ended(error)}")
         else:
             told, more = at_kinks(case, {n for f in findings for n in f.leaves})
             findings += more
@@ -137,7 +137,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
             continue  # a low precision overflows there
         bad = [n for n, g in r.got.items() if not np.isfinite(np.asarray(g, float)).all()]
         told = ", ".join(map(case.problem.short, bad))
-        if bad and r.at.name in ("blank input", *LARGE) and guarded(case, r):
+        if bad and (r.at.name == "blank input" and guarded(case, r) or r.at.name in LARGE and guard_counts(case, r)):
             r.excused |= {n: "undecided" for n in bad}
             guard = "what guards the forward there (a clip, an epsilon) is not in backward"
             notes.append(f"at {r.at.name!r} the gradient of {told} is not finite: {guard}")
@@ -220,7 +220,7 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
                 "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
             )
             findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
-        elif r.at.name in LARGE and (guarded(case, r) or not confirmed(case.problem, r.at.point, r.want)):
+        elif r.at.name in LARGE and (guard_counts(case, r) or not confirmed(case.problem, r.at.point, r.want)):
             r.excused |= {n: "undecided" for n in names}
         elif r.at.name.startswith(DOUT):
             factor = r.at.name.rpartition(" ")[2]

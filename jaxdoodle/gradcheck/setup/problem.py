@@ -15,12 +15,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.user_code import TimeOutError, more_time
 from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, is_real, leaves, rebuild
 
 
 def in_one_line(error: BaseException, most: int = 200) -> str:
     """What an exception says, with its kind."""
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no message'])[0][:most]}"
+
+
+#: Seconds after the time limit in which a check tells what it knows: the forward may run a few times more.
+_TO_TELL = 5.0
+
+
+def why_it_ended(error: BaseException) -> str:
+    """Why a search in the user's code ended early; at the time limit, there is time to tell what is known by then."""
+    if isinstance(error, TimeOutError):
+        more_time(_TO_TELL)
+        return "the time was up"
+    return in_one_line(error)
 
 
 class CheckError(InputError):

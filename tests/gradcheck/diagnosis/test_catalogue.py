@@ -11,7 +11,9 @@ from jaxdoodle.gradcheck.diagnosis.repairs import rules
 def test_every_mistake_that_a_rule_undoes_is_in_the_catalogue():
     tree = ast.parse(inspect.getsource(rules))
     puts = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "put"]
-    names = {c.value for put in puts for c in ast.walk(put.args[0]) if isinstance(c, ast.Constant)}
+    parts = [c for put in puts for c in ast.walk(put.args[0])]
+    names = {c.value for c in parts if isinstance(c, ast.Constant)}
+    names |= {getattr(catalogue, c.id) for c in parts if isinstance(c, ast.Name) and c.id.isupper()}
     assert len(names) > 30
     told = {n for n in names if isinstance(n, str) and len(n) > 3 and not re.match("superfluous |wrong ca", n)}
     assert told - {"n for n"} <= catalogue.REPAIRED.keys() | {"size", "shape"}
@@ -20,4 +22,4 @@ def test_every_mistake_that_a_rule_undoes_is_in_the_catalogue():
 def test_a_repair_reads_as_what_is_wrong_and_what_belongs_there():
     assert catalogue.sentence("sign flipped", "a", "-a") == "the sign is wrong: `a` should be `-a`"
     assert catalogue.sentence("maximum for minimum", "a", "b") == "`a` should be `b`"
-    assert catalogue.TELLING | (catalogue.LOOSE & catalogue.REPAIRED.keys()) <= catalogue.REPAIRED.keys()
+    assert catalogue.PRECISE <= catalogue.REPAIRED.keys() and not catalogue.PRECISE & catalogue.IMPRECISE

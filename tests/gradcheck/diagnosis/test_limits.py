@@ -32,6 +32,26 @@ def test_a_clip_that_bites_far_from_the_given_values_is_found(forward):
     assert finding.name == "wrong at large values"
 
 
+def test_of_two_comparisons_in_a_line_each_is_a_limit():
+    def forward(x):
+        return x * (x > 0) * (x < 100), x
+
+    (finding,) = check(forward, lambda x, dy: dy * (x > 0), (X,)).findings
+    assert finding.name == "wrong at large values"
+
+
+def test_a_limit_is_passed_where_the_given_values_are_zero():
+    (finding,) = check(lambda x: (np.clip(x, -1000, 1000), x), lambda x, dy: dy, (np.zeros((4, 5)),)).findings
+    assert finding.name == "wrong at large values"
+
+
+def test_a_bound_at_zero_is_passed_where_it_can_be_and_no_remark_where_it_cannot():
+    (finding,) = check(lambda x: (np.maximum(50 - x, 0), x), lambda x, dy: -dy, (X,)).findings
+    assert finding.name == "wrong at large values"
+    report = check(lambda x: (np.maximum(x**2 + 1, 0), x), lambda x, dy: 2 * x * dy, (X,))
+    assert report.passed and not report.notes
+
+
 def test_a_limit_that_no_test_point_passes_asks_for_arguments():
     def forward(x):
         return np.minimum(np.exp(np.minimum(x, 3)), 1e30), x

@@ -17,17 +17,29 @@ def forward(x, w):
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("held", [True, False])
 def test_a_cast_is_named_with_its_line(dtype, held):
-    dtype = jnp.dtype(dtype)
+    low = jnp.dtype(dtype)
 
     def backward(residuals, dy):
         x, w = residuals
-        low = dy.astype(dtype).astype(float)  # a cast to bfloat16, float16 or float32
-        return dy @ w.T, x.T @ (low if held else dy.astype(dtype).astype(float))
+        if not held:
+            return dy @ w.T, x.T @ dy.astype(low).astype(float)
+        dz = dy.astype(low).astype(float)
+        return dy @ w.T, x.T @ dz
 
     (finding,) = check(forward, backward, (X, W)).findings
-    assert finding.name == f"cast to {dtype.name}"
+    assert finding.name == f"cast to {dtype}"
     assert finding.leaves == ("w",)
-    assert "dtype" in finding.backward.text
+    assert finding.backward is None if not held else finding.backward.text.startswith("dz = ")
+
+
+def test_data_in_float32_are_no_cast():
+    def backward(residuals, dy):
+        data, w = residuals
+        d = dy.astype(np.float16).astype(float)
+        return None, data.T @ d
+
+    (finding,) = check(forward, backward, (X.astype(np.float32), W)).findings
+    assert finding.name == "cast to float16" and finding.backward.text.startswith("d = ")
 
 
 def test_sums_added_up_in_a_low_precision_are_told_from_a_cast():

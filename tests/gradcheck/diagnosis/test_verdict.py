@@ -1,12 +1,16 @@
 """From the rounds of a check to its findings and notes."""
 
+import signal
+import time
+from functools import partial
+
 import numpy as np
 import pytest
 from jax import lax
 
-from jaxdoodle.core.user_code import TimeOutError
+from jaxdoodle.core.user_code import time_limit
 from jaxdoodle.gradcheck import check, check_gradient
-from jaxdoodle.gradcheck.diagnosis import verdict
+from jaxdoodle.gradcheck.diagnosis import explain, verdict
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
@@ -188,10 +192,47 @@ def test_what_the_output_does_not_depend_on_needs_no_gradient_in_a_dictionary():
     assert check(forward, backward, args).passed
 
 
-def test_a_wrong_gradient_is_wrong_even_where_time_is_up_before_it_is_named(monkeypatch):
-    def late(*_):
-        raise TimeOutError
+@pytest.mark.parametrize(("where", "search"), [(verdict, "explanations"), (explain, "repairs")])
+def test_a_wrong_gradient_is_wrong_even_where_time_is_up_before_it_is_named(monkeypatch, where, search):
+    """The signal comes every 0.1 s until the time is set anew, and the forward runs once more after it."""
+    late = False
 
-    monkeypatch.setattr(verdict, "explanations", late)
-    report = check(forward, lambda res, dy: (dy @ res[1].T, 2 * res[0].T @ dy, dy.sum(axis=0)), (X, W, B))
-    assert not report.passed and any("TimeOutError" in note for note in report.notes)
+    def slow(x, w, b):
+        time.sleep(0.15 * late)
+        return forward(x, w, b)
+
+    def searched(*_):
+        nonlocal late
+        late = True
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.1)
+        time.sleep(5)
+
+    monkeypatch.setattr(where, search, searched)
+    with time_limit(60):
+        report = check(slow, lambda res, dy: (dy @ res[1].T, 2 * res[0].T @ dy, dy.sum(axis=0)), (X, W, B))
+    assert late and not report.passed
+    told = [*report.notes, *(text for f in report.findings for text in f.evidence)]
+    assert any(text.endswith("the time was up") for text in told)
+
+
+def root(x):
+    return np.sqrt(x**2 + 1e-8)
+
+
+@pytest.mark.parametrize("limit", [5.0, 100.0])
+def test_an_epsilon_that_plays_no_part_does_not_excuse_a_limit_left_out(limit):
+    def bounded(x):
+        return np.minimum(x, limit) + root(x), x
+
+    def backward(x, dy, known):
+        return dy * ((x < limit if known else 1) + x / root(x))
+
+    assert names(bounded, partial(backward, known=False), (X,)) == ["wrong at large values"]
+    assert not names(bounded, partial(backward, known=True), (X,))
+
+
+def test_an_epsilon_that_counts_at_large_values_excuses_what_leaves_it_out():
+    def log_sigmoid(x):
+        return np.log(1 / (1 + np.exp(-x)) + 1e-7) + np.minimum(x, 100.0), x
+
+    assert check(log_sigmoid, lambda x, dy: dy * (1 / (1 + np.exp(x)) + (x < 100)), (X,)).passed

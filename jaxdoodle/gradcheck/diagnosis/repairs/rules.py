@@ -10,6 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.gradcheck.diagnosis.catalogue import (
+    DOUBLE_MEAN,
+    EXTRA_FACTOR,
+    MISSING_MEAN,
+    OVERWRITTEN,
+    REPEATED,
+    SWAPPED,
+)
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 #: Functions that are taken for each other.
@@ -34,12 +42,12 @@ def _binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 
     if isinstance(node.op, ast.Mult | ast.Div):
         counted = isinstance(node.op, ast.Div) and scope.is_count(ast.unparse(right))
-        put("double 1/m" if counted else "extra factor", 12, left)
+        put(DOUBLE_MEAN if counted else EXTRA_FACTOR, 12, left)
         bare = _without_number(left) if counted else None
         for count in scope.counts() if bare is not None else ():  # sum / size of it all, where the rows were to count
             put("divided by the wrong count", 14, other(ast.Div(), bare, expr(count)))
         if isinstance(node.op, ast.Mult):
-            put("extra factor", 12, right)
+            put(EXTRA_FACTOR, 12, right)
         put("multiplied instead of divided" if isinstance(node.op, ast.Mult) else "divided instead of multiplied", 14,
             other(ast.Div() if isinstance(node.op, ast.Mult) else ast.Mult()))  # fmt: skip
     if isinstance(node.op, ast.Add | ast.Sub):
@@ -308,13 +316,13 @@ def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if isinstance(node.target, ast.Subscript) and scope.numpy and not sliced:
             target, index = ast.unparse(node.target.value), ast.unparse(node.target.slice)
             call = f"{scope.numpy}.add.at({target}, ({index}), {ast.unparse(node.value)})"
-            put("repeated indices written over", 9, ast.Expr(expr(call)))
+            put(REPEATED, 9, ast.Expr(expr(call)))
         put("sign flipped", 11, ast.AugAssign(node.target, ast.Sub(), node.value))
     elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
         put("sign flipped", 11, ast.AugAssign(node.target, ast.Add(), node.value))
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         if isinstance(node.targets[0], ast.Subscript | ast.Name | ast.Attribute):
-            put("overwritten instead of added up", 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
+            put(OVERWRITTEN, 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
     if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
         put("superfluous line", 16, ast.Pass())
     if isinstance(node, ast.AugAssign | ast.Assign):
@@ -331,7 +339,7 @@ def _statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             order = list(values)
             order[a], order[b] = order[b], order[a]
             setattr(new, "values" if isinstance(node, ast.Dict) else "elts", order)
-            put("gradients swapped", 11, new)
+            put(SWAPPED, 11, new)
 
 
 def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
@@ -341,7 +349,10 @@ def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
         return
     name = ast.unparse(target.value)
     for title, text in (
-        *(("missing 1/m", f"{name} = {name} / {count}") for count in (*scope.scalars, *scope.counts())),
+        *(
+            (MISSING_MEAN if scope.is_count(number) else "divisor left out", f"{name} = {name} / {number}")
+            for number in (*scope.scalars, *scope.counts())
+        ),
         *(("factor left out", f"{name} = {name} * {factor}") for factor in scope.factors),
     ):
         # two statements in the place of one
@@ -385,18 +396,18 @@ def _additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     put("wrong power", 12 if from_one else cost, expr(f"{text} ** 2"))  # 1 - a for 1 - a ** 2
     for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
         counted = scope.is_count(factor)
-        put("double 1/m" if counted else "factor left out", cost, expr(f"{text} * {factor}"))
-        put("missing 1/m" if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
+        put(DOUBLE_MEAN if counted else "factor left out", cost, expr(f"{text} * {factor}"))
+        put(MISSING_MEAN if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
     for count in scope.counts() if whole else ():
-        put("missing 1/m", cost + 1, expr(f"{text} / {count}"))
-        put("double 1/m", cost + 1, expr(f"{text} * {count}"))
+        put(MISSING_MEAN, cost + 1, expr(f"{text} / {count}"))
+        put(DOUBLE_MEAN, cost + 1, expr(f"{text} * {count}"))
     for name in scope.unused if whole else ():
         put("factor left out", 8, expr(f"{text} * {name}"))
     for factor in scope.factors:
         put("factor left out", 13 if whole else 14, expr(f"{text} * {factor}"))
     for divisor in scope.divisors:
         counted = scope.is_count(divisor.strip("()"))
-        put("missing 1/m" if counted else "divisor left out", 13 if whole else 14, expr(f"{text} / {divisor}"))
+        put(MISSING_MEAN if counted else "divisor left out", 13 if whole else 14, expr(f"{text} / {divisor}"))
     for function in scope.functions if not isinstance(node, ast.Constant) else ():
         put("function left out", 15, expr(f"{function}{text}"))
     for name in scope.arrays_for(node, parent=parent):

@@ -88,7 +88,7 @@ def backward(q, g, w, m, pad, cache):
     assert not any("(q@g)*m" in text for text in seen)  # an array of another shape
 
 
-def test_what_the_forward_multiplies_by_and_what_is_not_read_is_added_first():
+def test_what_the_forward_multiplies_by_and_what_is_not_read_is_added():
     source = """
 def backward(dy, cache, k):
     sign = np.where(y > 0, 1, -1)
@@ -105,7 +105,8 @@ def backward(dy, cache, k):
     tree = ast.parse(source).body[0]
     row, wide = np.full((4, 1), 0.5), np.full((4, 3), 0.5)
     values = {"dy": wide, "x": wide, "g": wide, "s1": row, "s2": row, "m": 4, "out": wide, "dz": wide, "n": 3,
-              "y": np.array([0, 1, 2, 1]), "k": np.ones((4, 3), int), "stride": 2, "sign": wide[:, 0]}  # fmt: skip
+              "y": np.array([0, 1, 2, 1]), "k": np.ones((4, 3), int), "stride": 2, "T": 0.7,
+              "sign": wide[:, 0]}  # fmt: skip
     seen = {}
     scope = Scope(values, numpy="np", factors=("(D / keep)",), divisors=("m",), functions=("np.exp",))
     for edit in edits(tree, scope):
@@ -114,7 +115,8 @@ def backward(dy, cache, k):
         edit.undo()
     for mended, name in {
         "da=dy*sign": "factor left out", "da=dy*(D/keep)": "factor left out", "da=dy/m": "missing 1/m",
-        "out=out*(D/keep)": "factor left out", "out[rows[0],y[0]]=0": "indices swapped",
+        "out=out*(D/keep)": "factor left out", "out=out/m": "missing 1/m",
+        "out=out/T": "divisor left out",        "out[rows[0],y[0]]=0": "indices swapped",
         "slice(p*stride,p*stride+n)": "stride left out", "dz[:,p]=dy*(k==p)": "mask left out",
         "dg=dy*(1-g**2)": "wrong activation derivative", "s1-s2*x": "factor left out",
         "x[:,-n:]": "slice of the other end", "s1-np.exp(s2)": "function left out",
