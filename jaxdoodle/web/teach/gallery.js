@@ -2,6 +2,7 @@
 
 const SHOWN = 12; // drawings of a class that are shown at first
 const MORE = 60; // and how many more each time
+const FITTING = 6; // answers that are seen without scrolling
 const SECONDS = 6; // that a message stays
 
 const element = (id) => document.getElementById(id);
@@ -116,7 +117,10 @@ export class Gallery {
   show() {
     const { project } = this.page, samples = new Map(project.classes.map(({ id }) => [id, []]));
     for (const sample of project.samples.values()) samples.get(sample.label)?.push(sample);
-    element("answers").replaceChildren(...project.active.map((one, rank) => this.#row(one, rank)));
+    const answers = element("answers");
+    answers.replaceChildren(...project.active.map((one, rank) => this.#row(one, rank)));
+    if (project.active.length > FITTING) answers.tabIndex = 0; // its buttons are disabled where nothing is drawn
+    else answers.removeAttribute("tabindex");
     const { focus, sample } = document.activeElement?.dataset ?? {};
     element("classes").replaceChildren(...project.active.map((one) => this.#card(one, samples.get(one.id))));
     const focused = focus ? `[data-focus="${CSS.escape(focus)}"]` : sample && `[data-sample="${sample}"]`;

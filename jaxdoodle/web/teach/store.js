@@ -17,8 +17,9 @@ function alone(name) {
       answer(true);
       return new Promise(() => {});
     };
-    navigator.locks.request(name, { signal: AbortSignal.timeout(PATIENCE) }, forever)
-      .catch(({ name: fault }) => answer(!["TimeoutError", "AbortError"].includes(fault)));
+    const patience = new AbortController();
+    setTimeout(() => patience.abort(), PATIENCE);
+    navigator.locks.request(name, { signal: patience.signal }, forever).catch((fault) => answer(fault.name !== "AbortError"));
   });
 }
 

@@ -53,4 +53,12 @@ def test_axe_finds_nothing_at_any_width(scheme, axe, browser, teach_file, tmp_pa
     look("taught")
     page.click(".thumbs button")
     look("sample")
+    page("document.getElementById('close').click(); document.getElementById('pad').clear()")
+    page.add_class(",".join(f"c{i}" for i in range(40)))
+    page.learned()
+    wrong = "({ id, label }) => ({ id, label, said: Teach.page.project.active.find((one) => one.id !== label).id })"
+    page(f"Teach.page.results.show([...Teach.page.project.samples.values()].map({wrong}))")
+    assert page("document.querySelectorAll('#confusion li').length") == 2
+    browser.settle()
+    look("many")
     browser.command("Emulation.setEmulatedMedia", features=[])
