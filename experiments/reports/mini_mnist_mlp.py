@@ -8,7 +8,8 @@ Here, seeds 2 to 6: from step 100 on every seed meets every cost within 1 %. At 
 seed decides where it is met: eight seeds were tried (0 to 7), they gave 0.255 to 0.305 where the report has 0.264,
 and two of them came within 2 %. Seed 2, with 0.2645, is declared because it is one of those two; it is held to the
 report within 2 % from step 50 on. 87.6 % of the 350 (87.1 to 88.0), 86.4 % of the 318 that are not training images,
-and 89.6 % of the official 10,000. The digit CNN on the same 1,000 images, augmented, is the second variant.
+and 89.6 % of the official 10,000. On the same 1,000 images, augmented, the digit CNN has 98.5 % of these (2 seeds),
+98.7 % trained longer on images that are changed more, and the sketch network 98.86 % (98.82 to 98.89, 5 seeds each).
 """
 
 from experiments.declaration import Experiment, Variant
