@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 import sys
+import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import numpy as np
 
 from jaxdoodle.core.user_code import UserCode
 from jaxdoodle.gradcheck.api import check
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output
 from jaxdoodle.gradcheck.setup.candidate import raised_at
@@ -230,6 +232,22 @@ def raising(title: str, error: BaseException) -> Report:
     return Report(title, "", "float64", (), (finding,), (), (), 0.0)
 
 
+#: Names of functions that give gradients, as far as an error in them is theirs.
+_BACKWARD = re.compile(r"back|bprop|bwd|grad", re.I)
+
+
+def backward_runs(error: BaseException) -> bool:
+    """Does a backward of the user's run where the exception is raised?"""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(_BACKWARD.search(f.name) and not f.filename.startswith(LIBRARIES) for f in frames)
+
+
+def raise_if_backward_ends(error: BaseException) -> None:
+    """Raise ``sys.exit`` of a backward again; anything else refuses what was guessed."""
+    if isinstance(error, SystemExit) and backward_runs(error):
+        raise error
+
+
 # -- tensors of torch ----------------------------------------------------------------------------------------------
 
 
@@ -282,7 +300,7 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
             given = {k: v for k, v in call.items() if k != "self"}
             try:
                 yield cls(**given | more)
-            except Exception:  # any exception of the user's code: the next way
+            except (Exception, SystemExit):  # any exception of the user's code: the next way
                 continue
     own = [p for p in parameters(cls) if p.default is p.empty]
     ways = guessing.candidates(init, own) if own else iter([[]])
@@ -297,7 +315,7 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
         try:
             np.random.seed(0)
             yield cls(*values, **more)
-        except Exception:  # any exception of the user's code: the next way
+        except (Exception, SystemExit):  # any exception of the user's code: the next way
             continue
 
 

@@ -19,7 +19,14 @@ from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.functions import Finder, Forward, objects_of, own_classes
+from jaxdoodle.submissions.functions import (
+    Finder,
+    Forward,
+    backward_runs,
+    objects_of,
+    own_classes,
+    raise_if_backward_ends,
+)
 
 #: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
 _OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")
@@ -253,7 +260,11 @@ def _report(
         for given in [inputs] if inputs is not None else _inputs(thing, resized):
             try:
                 layer = _layer(thing, given)
-            except Exception:  # any exception of the user's code: other inputs, or another object
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # any exception of the user's code: other inputs, or another object
+                raise_if_backward_ends(error)
                 continue
             if not is_array(layer.y):
                 continue
@@ -292,13 +303,21 @@ def _inputs(thing: Any, resized: bool) -> Iterator[tuple]:
     """Guessed ones; ``resized``: of the sizes that the parameters have."""
     taken = [p for p in parameters(forward_of(thing)) if p.default is p.empty]
 
+    ended: list[SystemExit] = []
+
     def forward(*args: Any) -> Any:
-        return _layer(thing, args).y
+        try:
+            return _layer(thing, args).y
+        except SystemExit as error:
+            ended.extend([error] if backward_runs(error) else [])
+            raise
 
     forward.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
     forward.__wrapped__ = forward_of(thing)  # type: ignore[attr-defined]
     if not resized:
         given = guessing.guess(forward, lambda args: _layer(thing, args).dx)
+        if given is None and ended:
+            raise ended[0]
         yield from () if given is None else (given,)
         return
     rng, sizes = np.random.default_rng(0), dict.fromkeys(k for w in _arrays(thing).values() for k in np.shape(w))

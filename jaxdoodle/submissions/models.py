@@ -105,7 +105,7 @@ def _initial_parameters(finder: Finder) -> list[dict]:
                 for args in (sizes, (list(sizes),)) if count in (1, len(sizes)) else ():
                     try:
                         given = function(*args)
-                    except Exception:  # any exception of the user's code: other arguments
+                    except (Exception, SystemExit):  # any exception of the user's code: other arguments
                         continue
                     if isinstance(given, dict) and any(is_floating(v) and np.size(v) for v in given.values()):
                         found.append(given)
@@ -244,37 +244,71 @@ def losses(finder: Finder) -> Iterator[Found]:
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
     for name, function in free.items():
-        of = list(_of_the_gradient(name, function, free)) if id(function) not in finder.taken else []
+        of = [] if id(function) in finder.taken else list(dict.fromkeys(_of_the_gradient(name, function, free)))
         if of:
-            finder.taken |= {id(function), id(of[0])}
+            finder.taken.add(id(function))
             yield Found(name, function, partial(check_derivative, finder, name, of, function))
 
 
 def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
-    """The function whose gradient or derivative it is, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
+    """Functions whose gradient or derivative it may be, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
     if not GRADIENT.search(name):
         return
-    stem = GRADIENT.sub("_", name).strip("_")
+    stem = _without_gradient(name)
     others = {n: f for n, f in free.items() if f is not gradient and not GRADIENT.search(n)}
     takes = required(gradient)
     for n, f in others.items():
         same = required(f) == takes or len(takes) == len(required(f)) == 1
-        if (
-            n.lower() == stem.lower()
-            and same
-            or required(f) == takes[: len(required(f))]
-            and LOSS.sub("", n).strip("_") == stem
-        ):
+        if n.lower() == stem and same or required(f) == takes[: len(required(f))] and _without_loss(n) == stem:
             yield f
     for n, f in others.items():
-        of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or stem in n
+        of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or f"_{stem}_" in f"_{_words(n)}_"
         if of_any and LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1:
             yield f
 
 
+def _without_gradient(name: str) -> str:
+    return GRADIENT.sub("_", name).strip("_").lower()
+
+
+def _words(name: str) -> str:
+    """``mse_loss`` for ``mseLoss``, too."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _without_loss(name: str) -> str:
+    return LOSS.sub("", name).strip("_").lower()
+
+
 def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Callable, **options: Any) -> Report:
-    """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``)."""
-    function = next((f for f in of[:-1] if finder.recorded(f) is not None or _guessed(finder, name, f)), of[-1])
+    """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``).
+
+    Of several losses that may be meant, the one of which it is right; where it is right of none and its name does not
+    say which it is of, that is no mistake.
+    """
+    reports: dict[str, Report] = {}
+    failed: list[Exception] = []
+    for function in of:
+        try:
+            report = _check_derivative_of(finder, name, function, gradient, **options)
+        except Exception as error:  # any exception of the user's code, which may be written for another loss
+            failed.append(error)
+            continue
+        if report.passed:
+            return report
+        reports[function.__name__] = report
+    stem = _without_gradient(name)
+    named = [r for n, r in reports.items() if stem and stem in (n.lower(), _without_loss(n))]
+    if not reports:
+        raise failed[0]
+    if len(reports) > 1 and not named:
+        raise CheckError(
+            f"of which loss {name} is the gradient is not known: it is right of none of {', '.join(reports)}"
+        )
+    return (named or [*reports.values()])[0]
+
+
+def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Callable, **options: Any) -> Report:
     args = finder.arguments(name, function, None)
     value = function(*args)
     takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
@@ -297,13 +331,6 @@ def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Ca
         if reports[-1].passed:
             return reports[-1]
     return reports[0]
-
-
-def _guessed(finder: Finder, name: str, function: Callable) -> bool:
-    try:
-        return bool(finder.arguments(name, function, None))
-    except CheckError:
-        return False
 
 
 def _is_elementwise(function: Callable, args: tuple) -> bool:
@@ -394,9 +421,11 @@ def returned_names(function: Callable) -> list[str]:
 
 def _of_objects(function: Callable, args: tuple, names: list[str]) -> dict[int, tuple[int, str]]:
     """Which returned gradients are of arrays that an argument holds: ``dW`` of ``model.W``; place and name of each."""
-    words = {k: word for k, n in enumerate(names) if (word := re.sub(r"^(d|grad)_?", "", n)) != n}
-    held = {i: vars(a) for i, a in enumerate(args) if hasattr(a, "__dict__") and not callable(a)}
-    return {k: (i, w) for k, w in words.items() for i, own in held.items() if is_floating(own.get(w))}
+    own = {p.name for p in parameters(function)}
+    words = {k: word for k, n in enumerate(names) if (word := re.sub(r"^(d|grad)_?", "", n)) != n and word not in own}
+    held = [(i, vars(a)) for i, a in enumerate(args) if hasattr(a, "__dict__") and not callable(a)]
+    found = {k: next(((i, w) for i, values in held if is_floating(values.get(w))), None) for k, w in words.items()}
+    return {k: place for k, place in found.items() if place is not None}
 
 
 def _with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callable:

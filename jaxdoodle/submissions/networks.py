@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.guess import kind_of
-from jaxdoodle.submissions.functions import Finder, objects_of, raising
+from jaxdoodle.submissions.functions import Finder, objects_of, raise_if_backward_ends, raising
 from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.models import LOSS, labels_like, returned_names
 
@@ -184,17 +185,14 @@ def _subtracted(before: Any, after: Any) -> Any:
 
 def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     """The gradients that a network computes, of its own loss, one in the file, or the usual one that fits best."""
-    method = methods_of(cls).get(gradient_method(cls) or "")
-    called = {} if method is None else finder.called_with(method)
     for thing in objects_of(finder, cls):
         for x, y, data in _data(finder, cls, thing):
             try:
                 with fixed_randomness(), np.errstate(all="ignore"):
                     network = Network(thing, x, y, data)
                     fits = _fitting(finder, network)
-            except Exception as error:  # any exception of the user's code: other data, or another object
-                if any(v is x for v in called.values()) and _runs_in(error, method):
-                    return raising(cls.__name__, error)  # called as the file calls it
+            except (Exception, SystemExit) as error:  # any exception of the user's code: other data, or another object
+                raise_if_backward_ends(error)
                 continue
             if fits is False:
                 told = (
@@ -206,13 +204,24 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
 
             conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
             return _report(network, title=cls.__name__, conventions=conventions, **options)
+    method = methods_of(cls).get(gradient_method(cls) or "")
+    raised = None if method is None else _raised(method, finder.called_with(method))
+    if raised is not None:
+        return raising(cls.__name__, raised)
     name = gradient_method(cls) or "loss"
     raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {name}(x, y)")
 
 
-def _runs_in(error: BaseException, function: Any) -> bool:
-    """Does the function run where the exception is raised?"""
-    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
+def _raised(method: Any, call: dict[str, Any]) -> BaseException | None:
+    """What a method raises where it is called as the file calls it; None where that is not known, or does not raise."""
+    code = getattr(inspect.unwrap(method), "__code__", None)
+    try:
+        with fixed_randomness(), np.errstate(all="ignore"):
+            method(**copy.deepcopy(call))
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        if any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__)):
+            return error
+    return None
 
 
 def _report(network: Network, **options: Any) -> Report:
@@ -251,7 +260,7 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
         try:
             with fixed_randomness(), np.errstate(all="ignore"):
                 y = None if predict is None else getattr(copy.deepcopy(thing), predict)(x)
-        except Exception:  # any exception of the user's code: another shape
+        except (Exception, SystemExit):  # any exception of the user's code: another shape
             continue
         y = output_of(thing, y)
         if predict is None:

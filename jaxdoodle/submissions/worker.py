@@ -12,7 +12,7 @@ from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
 from jaxdoodle.submissions import classes, models, rules
-from jaxdoodle.submissions.functions import Finder, Forward, Found, raising
+from jaxdoodle.submissions.functions import Finder, Forward, Found, backward_runs, raising
 
 #: Time for the statements of a file that are no imports, in seconds.
 RUN_SECONDS = 5.0
@@ -72,7 +72,9 @@ def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str,
     except TimeOutError:
         reason = f"did not end within {seconds:.0f} s"
     except SystemExit as error:  # of a class, say: where a pair's backward ends the program, the check tells
-        return {"check": raising(found.name, error).to_dict() | {"line": found.line, "arrays": {}}}
+        if backward_runs(error):
+            return {"check": raising(found.name, error).to_dict() | {"line": found.line, "arrays": {}}}
+        reason = "the code ends the program (sys.exit)"
     except Exception as error:  # the user's code may raise anything; what is beside it is checked all the same
         reason = str(error) if isinstance(error, InputError) else in_one_line(error, 300)
     else:

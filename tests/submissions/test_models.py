@@ -193,3 +193,51 @@ def test_gradients_of_what_an_argument_holds_are_checked(checked, term, expected
         if __name__ == "__main__": lossFun(Model(), np.ones((4, 3)), np.ones(2))
     """
     assert checked(text) == {"lossFun": expected}
+
+
+LOSSES = """
+def mse_loss(p, y): return np.sum((p - y) ** 2) / len(p)
+def cross_entropy_loss(p, y): return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p)) / len(p)
+def loss_grad(p, y): return ((1 - y) / (1 - p) - y / p) / len(p)
+def cross_entropy_grad(p, y): return loss_grad(p, y)
+def mse_grad(p, y): return 2 * (p - y) / len(p)
+if __name__ == "__main__":
+    for loss in (mse_loss, cross_entropy_loss): loss(np.array([0.2, 0.4, 0.7]), np.array([0.0, 1.0, 1.0]))
+"""
+
+
+def test_a_gradient_is_of_the_loss_of_which_it_is_right_or_that_its_name_says(checked):
+    assert checked(LOSSES) == dict.fromkeys(("loss_grad", "cross_entropy_grad", "mse_grad"), "right")
+    wrong = checked(LOSSES.replace("- y / p)", "+ y / p)").replace("2 * (p", "3 * (p"))
+    assert "right of none of mse_loss, cross_entropy_loss" in wrong["loss_grad"]
+    assert (wrong["cross_entropy_grad"], wrong["mse_grad"]) == ("p", "p")
+
+
+def test_a_word_in_part_is_no_name_of_a_loss(checked):
+    found = checked("""
+        def force_loss(p, y): return np.sum((p - y) ** 2)
+        def ceLoss(p, y): return np.sum((p - y) ** 4)
+        def ce_grad(p, y): return 3 * (p - y) ** 3
+        if __name__ == "__main__":
+            for loss in (force_loss, ceLoss): loss(np.arange(3.0), np.ones(3))
+    """)
+    assert found == {"ce_grad": "p"}
+
+
+def test_a_parameter_is_no_attribute_and_of_two_objects_the_first_is_meant(checked):
+    found = checked("""
+        class Model:
+            def __init__(self, k): self.W, self.h = np.random.RandomState(k).normal(size=(3, 2)), np.ones(2)
+        def distill(student, teacher, x):
+            y = x @ (student.W - teacher.W)
+            loss, dW = np.sum(y ** 2), 2 * x.T @ y
+            return loss, dW
+        def lossFun(model, x, h):
+            y = x @ model.W + h
+            loss, dW, dh = np.sum(y ** 2), 2 * x.T @ y, 2 * y.sum(axis=0)
+            return loss, dW, dh
+        if __name__ == "__main__":
+            distill(Model(0), Model(1), np.arange(12.0).reshape(4, 3))
+            lossFun(Model(0), np.ones((4, 3)), np.ones(2))
+    """)
+    assert found == {"distill": "right", "lossFun": "right"}

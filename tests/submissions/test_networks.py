@@ -161,3 +161,15 @@ class Quadratic:
         "\nif __name__ == '__main__':\n    Network([4, 3, 3, 2]).backprop(np.ones((4, 1)), np.array([[0.0], [1.0]]))\n"
     )
     assert checked(cost + NIELSEN + call) == {"Network": expected}
+
+
+def test_a_backward_that_raises_for_guessed_arguments_alone_is_not_told_wrong(checked):
+    found = checked("""
+        class Net:
+            def __init__(self): self.W = np.ones((4, 2))
+            def loss(self, x, y): return np.sum((x @ self.W - y) ** 2)
+            def forward(self, x): return x @ self.W
+            def backward(self, x, y, mode): return {1: x.T @ (x @ self.W - y) * 2}[mode]
+        if __name__ == "__main__": Net().backward(np.ones((3, 4)), np.zeros((3, 2)), 1)
+    """)
+    assert "no way found to make Net()" in found["Net"]

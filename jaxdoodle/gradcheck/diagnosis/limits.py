@@ -97,12 +97,18 @@ def guard_is_active(case: Case, r: Round) -> bool:
 
 
 def guard_counts(case: Case, r: Round) -> bool:
-    """Is a value here beyond a guard, or so small that what is added to it counts?"""
+    """Is a value here beyond a guard, or so small that what is added to it counts?
+
+    Beside a guard, 1 as the upper bound is one: of a probability.
+    """
     nodes = _nodes(case, r)
-    return nodes is None or any(
-        _guards(x) and np.any(np.abs(node.value) * GUARD <= _small(x) if node.kind in _SUMS else node.value == x)
+    if nodes is None or not guarded(case, r):
+        return nodes is None
+    return any(
+        np.any(np.abs(node.value) * GUARD <= _small(x) if node.kind in _SUMS else node.value == x)
         for node in nodes
         for x in _constants(node, (*_SUMS, *_CHOICES))
+        if _guards(x) or node.kind == "minimum" and x.size and (x == 1).all()
     )
 
 

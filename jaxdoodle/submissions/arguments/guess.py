@@ -323,7 +323,7 @@ def _output(forward: Callable, values: Sequence[Any]) -> list[np.ndarray] | None
             result = forward(*given)
         y = result[0] if isinstance(result, tuple | list) else result
         arrays = [np.asarray(v) for _, v in leaves(y) if is_floating(v) or isinstance(v, float)]
-    except Exception:  # any exception of the user's code is a refusal
+    except (Exception, SystemExit):  # any exception of the user's code is a refusal
         return None
     usable = arrays and all(0 < a.size < 10_000 and np.isfinite(a).all() for a in arrays)
     return arrays if usable else None

@@ -236,3 +236,12 @@ def test_an_epsilon_that_counts_at_large_values_excuses_what_leaves_it_out():
         return np.log(1 / (1 + np.exp(-x)) + 1e-7) + np.minimum(x, 100.0), x
 
     assert check(log_sigmoid, lambda x, dy: dy * (1 / (1 + np.exp(x)) + (x < 100)), (X,)).passed
+
+
+def test_a_clip_of_probabilities_may_be_left_out_where_they_are_above_one():
+    def entropy(p):
+        return -np.log(np.clip(p, 1e-7, 1)), p
+
+    args = (RNG.uniform(0.1, 0.9, size=(4, 3)),)
+    assert check(entropy, lambda p, dy: -dy / p, args).passed
+    assert not check(lambda p: (np.minimum(p, 4) + root(p), p), lambda p, dy: dy * (1 + p / root(p)), args).passed
