@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
 from jaxdoodle.gradcheck.report import Finding
-from jaxdoodle.gradcheck.setup.leaves import is_real, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
 
 #: Lower precisions, the shortest numbers first: what fits in one of the first two fits in the last as well.
@@ -31,7 +31,8 @@ def precision(case: Case) -> list[Finding]:
     r = case.generic[min(1, len(case.generic) - 1)]
     noisy = [n for n in r.got if r.exact < r.figures[n].rel_l2 <= 2e-2 and _is_noise(case, r, n)]
     log = case.log(r) if noisy else []
-    given = [np.asarray(x) for x in case.problem.arrays(r.at.point.args).values()]  # data may be float32 as they come
+    # data may be float32 as they come
+    given = [np.asarray(x) for x in case.problem.arrays(r.at.point.args).values() if is_floating(x)]
     made = (a for a in log if not any(np.array_equal(a.value, x) for x in given))
     shown = {id(a): low for a in made if (low := _shown(a.value)) is not None}
     found: dict[str, list[str]] = {}
