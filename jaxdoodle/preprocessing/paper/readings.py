@@ -141,7 +141,8 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     if whole:
         return found
     readings = _cleaned(pixels, steps)
-    if place is None and _is_cut(readings[0], (part != pixels).any(axis=2)):  # the edge of a shadow
+    on_paper = place is None and readings[0].found.background == "light"
+    if on_paper and _is_cut(readings[0], (part != pixels).any(axis=2)):  # the edge of a shadow
         return readings
     return [*readings, *(_less(one, "what is beyond the sheet") for one in found)]
 
