@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from experiments.planted_bugs.known_good import programs
-from experiments.planted_bugs.known_good.primitives import FAULTS
+from experiments.planted_bugs.known_good import FAULTS, programs
 from experiments.planted_bugs.mutations import MUTATIONS
 from experiments.planted_bugs.suite import examine, file_of, run
 from jaxdoodle.gradcheck.layers import cases
@@ -65,6 +64,6 @@ def _good(title: str, check) -> dict[str, Any]:
         outcome, told = {"title": title, "passed": False}, [f"{type(error).__name__}: {error}"]
     if not outcome["passed"]:
         outcome["names"] = told
-        fault = next((why for what, why in FAULTS.items() if title.startswith(f"autograd {what}")), None)
+        fault = next((why for what, why in FAULTS.items() if title.startswith(what)), None)
         outcome |= {"fault": fault} if fault else {}
     return outcome

@@ -11,6 +11,8 @@ from jaxdoodle.gradcheck import Report
 
 #: Networks of random sizes.
 NETWORKS = 60
+#: What of it is wrong all the same, by reading it, by how its title begins: an alarm is right there.
+FAULTS = {f"autograd {what}": why for what, why in primitives.FAULTS.items()} | scikit.FAULTS
 
 
 def programs() -> Iterator[tuple[str, Callable[[], Report]]]:
