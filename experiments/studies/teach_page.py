@@ -114,6 +114,7 @@ class _Page:
         self.browser.command("Emulation.setCPUThrottlingRate", rate=throttle)
         self.opened = time.perf_counter()
         self.browser.open(path)
+        self.wait("!document.querySelector('[inert]')")  # until then it takes no input
 
     def __call__(self, expression: str) -> Any:
         return self.browser.evaluate(expression)
