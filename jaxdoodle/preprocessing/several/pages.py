@@ -129,7 +129,8 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
-    strengths = [_strength(reading, numbers) for numbers in groups]
+    darkest = in_cells(reading.ink, parts.cell, np.maximum)  # of each cell: thin lines are not pale
+    strengths = [float(darkest[np.isin(parts.number, numbers)].mean()) for numbers in groups]
     groups = [numbers for numbers, ink in zip(groups, strengths, strict=True) if ink >= PALE * max(strengths)]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
@@ -205,12 +206,6 @@ def _of_lines(parts: Parts) -> NDArray[np.bool_]:
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
     """The longer side of the box of some regions, in cells."""
     return float((parts.boxes[numbers, 2:].max(axis=0) - parts.boxes[numbers, :2].min(axis=0)).max())
-
-
-def _strength(reading: Reading, numbers: NDArray[np.intp]) -> float:
-    """The mean over the cells of some regions of the darkest ink in each, from 0 to 1: thin lines are not pale."""
-    darkest = in_cells(reading.ink, reading.parts.cell, np.maximum)
-    return float(darkest[np.isin(reading.parts.number, numbers)].mean())
 
 
 def _at_edge(parts: Parts, numbers: NDArray[np.intp]) -> bool:
