@@ -71,7 +71,7 @@ class Candidate:
             for mode in self.modes:
                 try:
                     returned = self._traced(point) if mode == "traced" else self._run(point, mode == "numpy")
-                except (Exception, SystemExit) as error:
+                except (Exception, SystemExit) as error:  # of the user's code: perhaps it takes other arrays
                     failed = Returned({}, error=error, where=raised_at(error))
                     continue
                 self.modes = (mode,)

@@ -234,7 +234,7 @@ def _refusal(problem: Problem) -> str:
         y = run_forward(problem, problem.args)
     except CheckError:
         raise
-    except Exception as error:
+    except Exception as error:  # any exception of the user's code: it is told
         return in_one_line(error)
     found = {n: np.asarray(v) for n, v in float_outputs(y).items()}
     return "no floating array" if not found else f"{next(iter(found.values())).ravel()[:1]}"

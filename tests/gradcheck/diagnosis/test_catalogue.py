@@ -5,18 +5,27 @@ import inspect
 import re
 
 from jaxdoodle.gradcheck.diagnosis import catalogue
-from jaxdoodle.gradcheck.diagnosis.repairs import rules
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import RULES
 
 
 def test_every_mistake_that_a_rule_undoes_is_in_the_catalogue():
-    tree = ast.parse(inspect.getsource(rules))
-    puts = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "put"]
+    trees = [ast.parse(inspect.getsource(module)) for module in {inspect.getmodule(rule) for rule in RULES}]
+    puts = [
+        n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "put"
+    ]
     parts = [c for put in puts for c in ast.walk(put.args[0])]
     names = {c.value for c in parts if isinstance(c, ast.Constant)}
     names |= {getattr(catalogue, c.id) for c in parts if isinstance(c, ast.Name) and c.id.isupper()}
     assert len(names) > 30
     told = {n for n in names if isinstance(n, str) and len(n) > 3 and not re.match("superfluous |wrong ca", n)}
     assert told - {"n for n"} <= catalogue.REPAIRED.keys() | {"size", "shape"}
+
+
+def test_what_a_mistake_is_called_may_say_of_what_it_is():
+    assert catalogue.tell("{f} derivative applied twice", f="tanh", why="") == (
+        "tanh derivative applied twice", "the derivative of tanh is multiplied in twice",
+    )  # fmt: skip
+    assert catalogue.ELSEWHERE <= catalogue.MISTAKES.keys()
 
 
 def test_a_repair_reads_as_what_is_wrong_and_what_belongs_there():

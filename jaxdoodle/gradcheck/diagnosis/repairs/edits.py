@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jaxdoodle.gradcheck.diagnosis.repairs.rules import RULES
+from jaxdoodle.gradcheck.diagnosis.repairs.additions import additions, substitutes
+from jaxdoodle.gradcheck.diagnosis.repairs.indices import slices, subscripts
+from jaxdoodle.gradcheck.diagnosis.repairs.operators import binary, calls, constants, transposes, unary
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
+from jaxdoodle.gradcheck.diagnosis.repairs.statements import statements
 
+#: What may have been written instead of what stands in one place, kind by kind.
+RULES = (binary, unary, transposes, calls, subscripts, slices, constants, substitutes, statements, additions)
 #: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
 _MOST_SLICES = 8
 

@@ -12,6 +12,9 @@ import numpy as np
 #: Methods of arrays that change nothing: expressions of these may be computed to see their shape.
 _PURE = {"sum", "mean", "dot", "reshape", "transpose", "copy", "max", "min", "astype", "squeeze", "ravel", "flatten"}
 
+#: Constants below it are added so as not to divide by zero.
+_SMALL = 0.1
+
 
 @dataclass
 class Scope:
@@ -42,6 +45,7 @@ class Scope:
                 held = {f"{name}.{k}": v for k, v in vars(value).items()}
             self.texts |= {k: v for k, v in held.items() if is_array(v)}
             self.scalars += [k for k, v in held.items() if isinstance(v, int | float) and not isinstance(v, bool)]
+        self.texts = dict(sorted(self.texts.items(), key=lambda item: not item[0].isidentifier()))  # names come first
         self.scalars.sort(key=lambda name: "pad" not in name)  # a border is cut off by what is called so
 
     def shape(self, text: str) -> tuple[int, ...] | None:
@@ -81,6 +85,13 @@ class Scope:
     def lies_between(self, text: str, low: float, high: float) -> bool:
         values = np.asarray(self.texts[text])
         return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
+
+    def is_small(self, text: str) -> bool:
+        """Is it a number that is added so as not to divide by zero?"""
+        try:
+            return 0 < abs(float(self.values.get(text, text))) < _SMALL
+        except (TypeError, ValueError):  # no number by itself
+            return False
 
     def is_count(self, text: str) -> bool:
         named = isinstance(self.values.get(text), int) and not isinstance(self.values.get(text), bool)

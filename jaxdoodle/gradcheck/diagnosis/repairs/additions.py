@@ -1,0 +1,112 @@
+"""Factors, terms and functions that are not there, and other arrays and numbers for those that are."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, MISSING_MEAN
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+
+#: Derivatives in terms of the value of an activation, and where such values lie.
+_SLOPES = (("1 - {0} ** 2", -1, 1), ("{0} * (1 - {0})", 0, 1), ("{0} > 0", -np.inf, np.inf), ("1 - {0}", 0, 1))
+
+
+def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    """Another array of the same shape, another count for a count, another number for a number."""
+    if isinstance(node, ast.BinOp) and isinstance(parent, ast.Call | ast.BinOp) and scope.shape_of(node):
+        for other in scope.arrays_for(node, same=True):
+            put("wrong array", 17, expr(other))
+    if not loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
+        return
+    text = ast.unparse(node)
+    shape = scope.shape(text)
+    for slope, low, high in _SLOPES[:3] if shape else ():
+        if scope.lies_between(text, low, high) and isinstance(parent, ast.BinOp):
+            put("wrong activation derivative", 15, expr(f"({slope.format(text)})"))
+    if shape is not None:
+        for other, value in scope.texts.items():
+            moving = {text, other} & scope.changing and np.ndim(value) == len(shape)
+            if other != text and (np.shape(value) == shape or moving) and value is not scope.texts[text]:
+                put("wrong array", 12, expr(other))
+    elif text in scope.scalars:
+        for other in scope.scalars:
+            if other != text:
+                put("wrong number", 13, expr(other))
+    if scope.is_count(text):
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div):
+            put("n for n - 1", 11, expr(f"({text} - 1)"))
+            put("n - 1 for n", 11, expr(f"({text} + 1)"))
+            put("divided by the wrong count", 11, expr(f"{text} ** 2"))
+        for other in scope.counts():
+            put("divided by the wrong count", 12, expr(other))
+
+
+def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    """A factor or a term that is not there."""
+    whole = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
+    term = isinstance(parent, ast.BinOp) or isinstance(parent, ast.Attribute) and isinstance(node, ast.Name)
+    if not isinstance(node, ast.expr) or not (whole or term) or isinstance(getattr(node, "ctx", None), ast.Store):
+        return
+    if isinstance(
+        node, ast.Starred | ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute
+    ) and not loaded(node):
+        return
+    text = f"({ast.unparse(node)})"
+    if len(text) > 200 or ast.unparse(node) in scope.modules or scope.is_count(ast.unparse(node)):
+        return
+    bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
+    cost = 15 if bare else 20 if whole else 22
+    put("sign flipped", cost - 2, expr(f"-{text}"))
+    from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
+    # 1 - a for 1 - a ** 2
+    put("wrong activation derivative" if from_one else "wrong power", 12 if from_one else cost, expr(f"{text} ** 2"))
+    for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
+        counted = scope.is_count(factor)
+        put(DOUBLE_MEAN if counted else "factor left out", cost, expr(f"{text} * {factor}"))
+        if scope.is_small(factor):
+            put("term left out", cost + 2, expr(f"({text} + {factor})"))
+        put(MISSING_MEAN if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
+    for count in scope.counts() if whole else ():
+        put(MISSING_MEAN, cost + 1, expr(f"{text} / {count}"))
+        put(DOUBLE_MEAN, cost + 1, expr(f"{text} * {count}"))
+    for name in scope.unused if whole else ():
+        put("factor left out", 8, expr(f"{text} * {name}"))
+    for factor in scope.factors:
+        put("factor left out", 13 if whole else 14, expr(f"{text} * {factor}"))
+    for divisor in scope.divisors:
+        counted = scope.is_count(divisor.strip("()"))
+        put(MISSING_MEAN if counted else "divisor left out", 13 if whole else 14, expr(f"{text} / {divisor}"))
+    for function in scope.functions if not isinstance(node, ast.Constant) else ():
+        put("function left out", 15, expr(f"{function}{text}"))
+    for name in scope.arrays_for(node, parent=parent):
+        put("factor left out", cost + 2, expr(f"{text} * {name}"))
+        if len(scope.shape(name) or ()) == 1:
+            put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
+        put("divisor left out", cost + 2, expr(f"{text} / {name}"))
+        if scope.numpy and whole:
+            put("sign left out", cost + 2, expr(f"{text} * {scope.numpy}.sign({name})"))
+        for slope, low, high in _SLOPES if whole or isinstance(node, ast.BinOp) else ():
+            if scope.lies_between(name, low, high):
+                put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
+        for place in scope.loops if np.asarray(scope.texts[name]).dtype.kind == "i" else ():
+            put("mask left out", cost, expr(f"{text} * ({name} == {place})"))
+        if (
+            isinstance(parent, ast.BinOp)
+            and isinstance(parent.op, ast.Mult)
+            and isinstance(node, ast.Name | ast.Attribute)
+        ):
+            put("term left out", cost + 2, expr(f"({text} - {name})"))
+            put("term left out", cost + 2, expr(f"({text} + {name})"))
+    if whole:
+        target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
+        shape = scope.shape(target)
+        for name in (n for n in scope.texts if shape is None or scope.shape(n) == shape):
+            put("term left out", cost, expr(f"{text} + {name}"))
+            put("extra term", cost + 4, expr(f"{text} - {name}"))
+            for factor in scope.scalars:
+                put("term left out", cost + 4, expr(f"{text} + {factor} * {name}"))
+                put("term left out", cost + 4, expr(f"{text} + 2 * {factor} * {name}"))

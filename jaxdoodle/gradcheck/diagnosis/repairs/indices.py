@@ -1,0 +1,99 @@
+"""Indices, slices and windows that are one off, of the other end, a stride apart or of another step."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, renamed
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+
+
+def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if (
+        not isinstance(node, ast.Subscript)
+        or isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    ):
+        return
+    text = ast.unparse(node)
+    if loaded(node) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
+        put("values flipped" if _reverses(node.slice) else "superfluous slice", 15, node.value)
+    names = sorted({n.id for n in ast.walk(node.slice) if isinstance(n, ast.Name)})
+    for name in names:
+        if not isinstance(scope.values.get(name), int | np.integer):
+            continue
+        forms = [("stride left out", 14, f"{k} * {name}") for k in (2, 3)]
+        forms += [("stride left out", 14, f"({name} * {s})") for s in scope.scalars if s != name]
+        forms += [("index off by one", 12, f"({name} {sign} 1)") for sign in "+-"]
+        for title, cost, other in forms:
+            new = renamed(node, name, other)
+            put(title, cost, new)
+            if title == "index off by one" and loaded(node):
+                bound = f"{name} - 1 >= 0" if "-" in other else f"{name} + 1 < len({ast.unparse(node.value)})"
+                guarded = f"({ast.unparse(new)} if {bound} else 0 * {text})"
+                put("wrong time step", 12, expr(guarded))
+    loops = [n for n in names if n in scope.loops]
+    for pair in combinations(loops, 2):
+        for s in dict.fromkeys((*(s for s in scope.scalars if s not in loops), "2")):
+            strided = node
+            for name in pair:
+                strided = renamed(strided, name, f"({name} * {s})")
+            put("stride left out", 10 if "strid" in s else 14, strided)
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    cuts = [k for k, p in enumerate(parts) if isinstance(p, ast.Slice) and p.lower is None and p.upper is not None]
+    for pad in scope.scalars if len(cuts) > 1 and loaded(node) else ():
+        moved = copy.deepcopy(node)
+        for k in cuts:
+            cut = moved.slice.elts[k]  # type: ignore[attr-defined]
+            cut.lower, cut.upper = expr(pad), expr(f"{pad} + {ast.unparse(cut.upper)}")
+        put("border not cut off", 12, moved)
+    for a, b in combinations(range(len(parts)), 2):
+        swapped = copy.deepcopy(node)
+        places = swapped.slice.elts  # type: ignore[attr-defined]
+        places[a], places[b] = places[b], places[a]
+        put("indices swapped", 7, swapped)
+    for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
+        for name in names if isinstance(part, ast.BinOp | ast.Name) else ():
+            for text in [name] if isinstance(part, ast.BinOp) else [f"{s} - 1 - {name}" for s in scope.scalars]:
+                turned = copy.deepcopy(node)
+                if isinstance(turned.slice, ast.Tuple):
+                    turned.slice.elts[k] = expr(text)
+                else:
+                    turned.slice = expr(text)
+                put("values flipped", 14, turned)
+    if not isinstance(node.slice, ast.Slice | ast.Tuple):
+        for sign in "+-" if not names and loaded(node) else ():
+            put("index off by one", 14, expr(f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]"))
+
+
+def _reverses(index: ast.expr) -> bool:
+    """Are whole axes read backwards, and nothing else?"""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    cuts = [p for p in parts if isinstance(p, ast.Slice) and (p.lower or p.upper or p.step)]
+    return bool(cuts) and all(not p.lower and not p.upper and isinstance(p.step, ast.UnaryOp) for p in cuts)
+
+
+def slices(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.Slice):
+        for other in scope.slices:
+            if ast.unparse(other) != ast.unparse(node):
+                put("wrong slice", 14, other)
+        lower, upper = node.lower, node.upper
+        if lower is None and upper is not None and not isinstance(upper, ast.UnaryOp):
+            put("slice of the other end", 12, ast.Slice(ast.UnaryOp(ast.USub(), upper), None))
+        if upper is None and isinstance(lower, ast.UnaryOp):
+            put("slice of the other end", 12, ast.Slice(None, lower.operand))
+        if lower is None and upper is not None:
+            for pad in scope.scalars:
+                put("border not cut off", 13, ast.Slice(expr(pad), expr(f"{pad} + {ast.unparse(upper)}")))
+        for bound in ("lower", "upper"):
+            at = getattr(node, bound)
+            for sign in "+-" if at is not None else ():
+                moved = copy.copy(node)
+                setattr(moved, bound, expr(f"{ast.unparse(at)} {sign} 1"))
+                put("slice off by one", 13, moved)

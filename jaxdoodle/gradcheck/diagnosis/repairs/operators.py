@@ -1,0 +1,192 @@
+"""What may have been written instead of an operator, a call, a transpose or a number: each rule puts what undoes it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import combinations, permutations
+from typing import Any
+
+from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, renamed
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+
+#: Functions that are taken for each other.
+_ALIKE = (
+    ("sum", "mean", "max"), ("tanh", "tan", "cosh", "sinh"), ("sin", "cos"), ("maximum", "minimum"),
+    ("argmax", "argmin"), ("exp", "expm1", "log", "log1p"), ("var", "std"), ("zeros_like", "ones_like"),
+)  # fmt: skip
+#: Functions that move values and compute nothing: of no use where they do not belong.
+_MOVES = ("roll", "flip", "fliplr", "flipud")
+#: Axes tried for another; None is all.
+_AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
+_COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+
+
+def binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if not isinstance(node, ast.BinOp):
+        return
+    left, right = node.left, node.right
+
+    def other(op: ast.operator, a: Any = left, b: Any = right) -> ast.BinOp:
+        return ast.BinOp(a, op, b)
+
+    if isinstance(node.op, ast.Mult | ast.Div):
+        counted = isinstance(node.op, ast.Div) and scope.is_count(ast.unparse(right))
+        put(DOUBLE_MEAN if counted else EXTRA_FACTOR, 12, left)
+        bare = _without_number(left) if counted else None
+        for count in scope.counts() if bare is not None else ():  # sum / size of it all, where the rows were to count
+            put("divided by the wrong count", 14, other(ast.Div(), bare, expr(count)))
+        if isinstance(node.op, ast.Mult):
+            put(EXTRA_FACTOR, 12, right)
+        put("multiplied instead of divided" if isinstance(node.op, ast.Mult) else "divided instead of multiplied", 14,
+            other(ast.Div() if isinstance(node.op, ast.Mult) else ast.Mult()))  # fmt: skip
+    if isinstance(node.op, ast.Add | ast.Sub):
+        flipped = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+        put("sign flipped", 10, other(flipped))
+        put("extra term", 16, left)
+        put("extra term", 16, right)
+        if isinstance(node.op, ast.Sub):
+            put("sign flipped", 11, other(ast.Sub(), right, left))
+    if isinstance(node.op, ast.Pow):
+        put("wrong power", 14, left)
+        for sign in "+-" if not isinstance(right, ast.Constant) else ():
+            put("wrong power", 14, other(ast.Pow(), left, expr(f"{ast.unparse(right)} {sign} 1")))
+        for power in (2, 3, 0.5, -1):
+            put("wrong power", 15, other(ast.Pow(), left, ast.Constant(power)))
+    if isinstance(node.op, ast.Mult):
+        for new in _other_slopes(left, right):
+            put("wrong activation derivative", 12, new)
+        if isinstance(left, ast.BinOp) and ast.unparse(right) == f"1 - {ast.unparse(left.right)}":
+            put("derivative applied twice", 13, left.left)  # d * a * (1 - a)
+    if isinstance(node.op, ast.MatMult):
+        put("operands swapped", 18, other(ast.MatMult(), right, left))
+        put("operands swapped", 18, other(ast.MatMult(), _t(right), _t(left)))
+    if isinstance(node.op, ast.MatMult) or isinstance(node.op, ast.Mult):
+        put("transposed", 13, ast.Attribute(ast.BinOp(left, node.op, right), "T", ast.Load()))
+
+
+def _other_slopes(left: Any, right: Any) -> Iterator[ast.expr]:
+    """``d * a * (1 - a)`` for ``d * (1 - a ** 2)``, and the reverse."""
+    text = ast.unparse(right)
+    if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) and text == f"1 - {ast.unparse(left.right)}":
+        yield ast.BinOp(left.left, ast.Mult(), expr(f"{text} ** 2"))
+    for name in {n.id for n in ast.walk(right) if isinstance(n, ast.Name)}:
+        if text in (f"1 - {name} ** 2", f"1 - {name} * {name}"):
+            yield ast.BinOp(left, ast.Mult(), expr(f"({name} * (1 - {name}))"))
+
+
+def _without_number(node: Any) -> Any:
+    """A product without its number; None where it has none."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return None
+    for number, rest in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(number, ast.Constant):
+            return rest
+    left = _without_number(node.left)
+    return None if left is None else ast.BinOp(left, ast.Mult(), node.right)
+
+
+def _t(node: Any) -> Any:
+    transposed = isinstance(node, ast.Attribute) and node.attr == "T"
+    return node.value if transposed else ast.Attribute(node, "T", ast.Load())
+
+
+def unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        axis = isinstance(parent, ast.keyword) and parent.arg in ("axis", "dim")
+        title = "wrong axis" if axis else "values flipped" if isinstance(parent, ast.Slice) else "sign flipped"
+        put(title, 9, node.operand)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not):
+        put("mask inverted", 9, node.operand)
+    if isinstance(node, ast.IfExp):
+        put("wrong case", 9, node.body)
+        put("wrong case", 9, node.orelse)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        for op in _COMPARISONS:
+            put("wrong comparison", 12, ast.Compare(node.left, [op()], node.comparators))
+
+
+#: How an array of so many axes is turned: a kernel that slides over a row, or over a picture.
+_TURNED = {1: ("::-1",), 3: ("::-1", "..., ::-1"), 4: ("::-1, ::-1", "..., ::-1, ::-1")}
+
+
+def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        put("transposed", 8, node.value)
+    elif loaded(node):
+        text = ast.unparse(node)
+        axes = len(scope.shape(text) or ())
+        if axes > 1:
+            put("transposed", 13, _t(node) if axes == 2 else expr(f"{text}.swapaxes(-1, -2)"))
+        for turned in _TURNED.get(axes, ()):
+            put("values flipped", 16, expr(f"{text}[{turned}]"))
+    elif (
+        isinstance(parent, ast.Call)
+        and isinstance(node, ast.Tuple)
+        and all(isinstance(e, ast.Tuple) for e in node.elts)
+    ):
+        put("padding on the wrong side", 12, ast.Tuple([ast.Tuple(e.elts[::-1], e.ctx) for e in node.elts], node.ctx))
+    elif isinstance(node, ast.BinOp) and isinstance(parent, ast.BinOp | ast.Call) and isinstance(node.op, ast.Sub):
+        put("transposed", 14, _t(node))
+
+
+def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if not isinstance(node, ast.Call):
+        return
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    method = isinstance(node.func, ast.Attribute) and ast.unparse(node).partition(".")[0] not in scope.modules
+    for other in next(([f for f in group if f != name] for group in _ALIKE if name in group), ()):
+        title = f"{name} instead of {other}" if name in ("sum", "mean", "var", "std") else f"{name} for {other}"
+        func = ast.Attribute(node.func.value, other, ast.Load()) if isinstance(node.func, ast.Attribute) else None
+        if func is not None:
+            put(title, 8, ast.Call(func, node.args, node.keywords))
+    if method and isinstance(node.func, ast.Attribute):
+        put(f"superfluous {name}", 12 if name in _MOVES else 15, node.func.value)
+    elif node.args:
+        put(f"superfluous {name}", 12 if name in _MOVES else 15, node.args[0])
+    for a, b in combinations(range(len(node.args)), 2):
+        args = list(node.args)
+        args[a], args[b] = args[b], args[a]
+        put("arguments swapped", 17, ast.Call(node.func, args, node.keywords))
+    if name == "transpose" and len(node.args) in (3, 4):
+        for order in permutations(node.args):
+            put("transposed", 16, ast.Call(node.func, list(order), node.keywords))
+    for loop in scope.loops if name == "slice" else ():
+        for stride in scope.scalars:
+            put("stride left out", 12, renamed(node, loop, f"{loop} * {stride}"))
+    for k, keyword in enumerate(node.keywords):
+        before, after = node.keywords[:k], node.keywords[k + 1 :]
+        put(f"superfluous {keyword.arg}", 18, ast.Call(node.func, node.args, before + after))
+        for axis in _AXES if keyword.arg in ("axis", "dim") else ():
+            other = ast.keyword(keyword.arg, expr(repr(axis)))
+            put("wrong axis", 10, ast.Call(node.func, node.args, [*before, other, *after]))
+    if name in ("sum", "mean", "max") and (method and node.args or len(node.args) > 1):
+        for axis in _AXES:
+            put("wrong axis", 10, ast.Call(node.func, [*node.args[:-1], expr(repr(axis))], node.keywords))
+
+
+def constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if (
+        not isinstance(node, ast.Constant)
+        or isinstance(node.value, bool | str)
+        or not isinstance(node.value, int | float)
+    ):
+        return
+    if isinstance(parent, ast.keyword):
+        return
+    value = node.value
+    forward = [x for x in scope.numbers if x != value]
+    power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node
+    for other in dict.fromkeys([1, *forward, 2 * value, value / 2, value + 1, value - 1]):
+        title = "wrong power" if power else "wrong constant"
+        if other != value:
+            put(
+                title if power or other not in forward else "constant other than the forward's", 13, ast.Constant(other)
+            )
+    for name in (*scope.scalars, *scope.counts()):
+        put("wrong constant", 15, expr(name))
+    for name in scope.texts if isinstance(parent, ast.AugAssign | ast.BinOp | ast.UnaryOp) and not power else ():
+        put("number instead of an array", 16, expr(name))
+        for axis in (0, 1) if len(scope.shape(name) or ()) == 2 and not isinstance(parent, ast.BinOp) else ():
+            put("number instead of an array", 17, expr(f"{name}.sum(axis={axis})"))

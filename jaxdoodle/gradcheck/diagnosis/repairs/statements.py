@@ -1,0 +1,79 @@
+"""Statements that write over what was to be added up, or lack what follows them."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from itertools import combinations
+from typing import Any
+
+from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN, OVERWRITTEN, REPEATED, REVERSED, SWAPPED
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+
+
+def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+        store = copy.deepcopy(node.target)
+        put("added instead of assigned", 12, ast.Assign([store], node.value))
+        sliced = any(isinstance(n, ast.Slice) for n in ast.walk(node.target))
+        if isinstance(node.target, ast.Subscript) and scope.numpy and not sliced:
+            target, index = ast.unparse(node.target.value), ast.unparse(node.target.slice)
+            call = f"{scope.numpy}.add.at({target}, ({index}), {ast.unparse(node.value)})"
+            put(REPEATED, 9, ast.Expr(expr(call)))
+        put("sign flipped", 11, ast.AugAssign(node.target, ast.Sub(), node.value))
+    elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
+        put("sign flipped", 11, ast.AugAssign(node.target, ast.Add(), node.value))
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        if isinstance(node.targets[0], ast.Subscript | ast.Name | ast.Attribute):
+            put(OVERWRITTEN, 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
+    if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
+        put("superfluous line", 16, ast.Pass())
+    if isinstance(node, ast.AugAssign | ast.Assign):
+        _statements_left_out(node, scope, put)
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name | ast.Attribute):
+        target = ast.unparse(node.target)
+        alike = {n for n in scope.texts if scope.shape(n) == scope.shape(target) and n != target}
+        for cut in ("1:", ":-1"):
+            put("wrong slice", 15, _sliced(node, cut, alike))
+    values = getattr(node, "elts", None) or getattr(node, "values", None)
+    together = isinstance(parent, ast.Return | ast.Assign | ast.Tuple | ast.List)
+    if isinstance(node, ast.Tuple | ast.List | ast.Dict) and together and values:
+        orders = [(REVERSED, list(values[::-1]))] if len(values) > 2 else []
+        for a, b in combinations(range(min(len(values), 8)), 2):
+            orders += [(SWAPPED, list(values))]
+            orders[-1][1][a], orders[-1][1][b] = values[b], values[a]
+        for title, order in orders:
+            new = copy.copy(node)
+            setattr(new, "values" if isinstance(node, ast.Dict) else "elts", order)
+            put(title, 11, new)
+
+
+def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
+    """After entries of an array are assigned: what all of it was to be divided or multiplied by."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
+        return
+    name = ast.unparse(target.value)
+    for title, text in (
+        *(
+            (MISSING_MEAN if scope.is_count(number) else "divisor left out", f"{name} = {name} / {number}")
+            for number in (*scope.scalars, *scope.counts())
+        ),
+        *(("factor left out", f"{name} = {name} * {factor}") for factor in scope.factors),
+    ):
+        # two statements in the place of one
+        put(title, 17, ast.If(ast.Constant(True), [node, *ast.parse(text).body], []))
+
+
+def _sliced(node: ast.AugAssign, cut: str, alike: set[str]) -> ast.AugAssign:
+    """The statement for a part of the entries: ``g[1:] += w[1:]`` for ``g += w``."""
+
+    class Cut(ast.NodeTransformer):
+        def visit(self, inner: ast.AST) -> Any:
+            named = isinstance(inner, ast.expr) and ast.unparse(inner) in alike
+            return expr(f"{ast.unparse(inner)}[{cut}]") if named else self.generic_visit(inner)
+
+    target: Any = expr(f"{ast.unparse(node.target)}[{cut}]")
+    target.ctx = ast.Store()
+    return ast.AugAssign(target, node.op, Cut().visit(copy.deepcopy(node.value)))
