@@ -49,3 +49,12 @@ def test_a_shadow_across_the_drawing_is_no_edge_of_a_sheet():
     beside, across = (readings_of(np.where(X < at, 0.3, 1.0)[..., None] * page) for at in (30, 80))
     assert any("what is beyond the sheet" in reading.removed for reading in beside)
     assert not any("what is beyond the sheet" in reading.removed for reading in across)
+
+
+def test_light_on_a_dark_desk_beside_the_sheet_is_no_part_of_the_drawing():
+    desk = (Y < 30) | (Y > 135) | (X < 30)  # the sheet runs off to the right
+    lit = (Y < 30) & (X > 40) & (X < 125)
+    readings = readings_of((np.where(desk, np.where(lit, 0.3, 0.1), 1.0)[..., None] * _page(SEVEN)).astype(np.float32))
+    assert readings[0].found.background == "dark"
+    (beyond,) = [reading for reading in readings if "what is beyond the sheet" in reading.removed]
+    assert np.array_equal(beyond.ink > 0, SEVEN)
