@@ -49,6 +49,8 @@ UNEVEN_BORDER_FRACTION = 0.15
 INK_RANGE = (0.3, 0.7)
 #: The light is measured on so many cells along the longer side, each with so many cells to every side of it.
 LIGHT_CELLS, LIGHT_RADIUS = 96, 12
+#: Of full strength are lines of which a tenth is as strong as this.
+FULL = 0.8
 #: A speck has less than this area, in squares whose side is the stroke width.
 SPECK_AREA = 0.3
 
@@ -294,8 +296,8 @@ def without_specks(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
 
 
 def full_strength(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale the ink so that nine tenths of it are at most 1, if those are below 0.5: gray lines with a darker spot."""
+    """Scale the ink so that nine tenths of it are at most 1, if those are paler: gray lines with a darker spot."""
     count = np.count_nonzero(ink)
-    if np.count_nonzero(ink >= 0.5) >= count - 9 * count // 10:
+    if np.count_nonzero(ink >= FULL) >= count - 9 * count // 10:
         return ink
     return np.minimum(ink / np.sort(ink[ink > 0])[9 * count // 10], np.float32(1))

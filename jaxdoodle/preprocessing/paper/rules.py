@@ -16,8 +16,8 @@ from jaxdoodle.preprocessing.paper.regions import REGION_CELLS, in_cells, parts_
 
 #: Ink of this strength is part of a line.
 LINE_INK = 0.2
-#: Steepest line, as rise over its length, and pixels between the slopes that are tried, over the whole length.
-SLOPE, SLOPE_STEP = 0.05, 3
+#: Steepest line, as rise over its length: a page that lies askew by 5.7 degrees.
+SLOPE = 0.1
 #: Ink covers at least so much of a line; half of all lines are within so many pixels, or this fraction of the picture.
 COVERED, THICKEST = 0.75, 0.05
 #: Half of all lines across a page are covered less than this; noise covers all of them.
@@ -60,30 +60,19 @@ def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
     """The pixels of lines from left to right, those and their surroundings, and how many lines there are."""
     height, width = ink.shape
     mask = ink > LINE_INK
-    start, end = _extents(mask)
     thick = mask.copy()
     thick[1:] |= mask[:-1]
     thick[:-1] |= mask[1:]
-    reach = int(SLOPE * width)
-    columns = np.arange(width)
-    padded = np.pad(thick, ((reach, reach), (0, 0)))
-    slopes = np.arange(-reach, reach + 1, SLOPE_STEP) if reach else np.zeros(1, int)
-    shifts = np.rint(slopes[:, None] * (columns / width - 0.5)).astype(int) + reach
-    ends = max(1, width // 50)
-    covers = []
-    for shift in shifts:
-        sheared = np.lib.stride_tricks.sliding_window_view(padded, height, axis=0)[shift, columns]  # (width, height)
-        cover = sheared.mean(axis=0)
-        cover[~(sheared[:ends].any(axis=0) & sheared[-ends:].any(axis=0))] = 0
-        covers.append(cover)
-    scores = np.array(covers)
-    if np.sort(scores, axis=None)[scores.size // 2] > MOSTLY_BARE:
+    scores, shifts = _covers(thick)
+    if np.mean(scores > MOSTLY_BARE) > 0.5:
         return np.zeros_like(mask), np.zeros_like(mask), 0
-    gone, near, count = np.zeros_like(mask), np.zeros_like(mask), 0
+    start, end = _extents(mask)
+    columns, ends, count = np.arange(width), max(1, width // 50), 0
+    gone, near = np.zeros((2, height + 1, width), np.int16)  # 1 where something begins, -1 where it ends
     thickest = max(2.0, THICKEST * min(ink.shape))
     while scores.max() >= COVERED:
         slope, row = np.unravel_index(scores.argmax(), scores.shape)
-        at = np.clip(row + shifts[slope] - reach, 0, height - 1)
+        at = np.clip(row + shifts[slope], 0, height - 1)
         rows = np.stack([np.clip(at + step, 0, height - 1) for step in (0, -1, 1, -2, 2)])
         first = mask[rows, columns].argmax(axis=0)
         at = rows[first, columns]
@@ -93,14 +82,46 @@ def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
         thickness = float(lengths[len(lengths) // 2]) if len(lengths) else np.inf
         spread = int(min(thickness, thickest)) + 2
         scores[:, max(0, row - spread) : row + spread + 1] = 0
-        if thickness > thickest:
+        if thickness > thickest or not hit[:ends].any() or not hit[-ends:].any():
             continue
         count += 1
         line = hit & (bottom - top <= RUN * thickness + 1)
-        index = np.arange(height)[:, None]
-        gone |= line & (index >= top - 1) & (index < bottom + 1)
-        near |= (index >= at - spread) & (index <= at + spread)
-    return gone, near, count
+        for marks, low, high, where in (
+            (gone, top - 1, bottom + 1, columns[line]),
+            (near, at - spread, at + spread + 1, columns),
+        ):
+            marks[np.maximum(low[where], 0), where] += 1
+            marks[np.minimum(high[where], height), where] -= 1
+    return np.cumsum(gone[:-1], axis=0) > 0, np.cumsum(near[:-1], axis=0) > 0, count
+
+
+def _covers(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """How much of each line across the mask (h, w) is covered: (slopes, h), by its row in the middle.
+
+    And how far each is from that row in each column, (slopes, w). Lines of 1, 2, 4, ... columns are put together.
+
+    Reference: Brady 1998, "A fast discrete approximation algorithm for the Radon transform".
+    """
+    height, width = mask.shape
+    room = int(np.ceil(SLOPE * width)) + 1
+    found = []
+    for turned in (mask, mask[::-1]):
+        padded = np.pad(turned, ((room, room), (0, (1 << (width - 1).bit_length()) - width)))
+        sums = np.ascontiguousarray(padded.T, np.int16)[:, None]
+        lines = np.zeros((1, 1), np.intp)
+        while len(sums) > 1:
+            rises = np.arange(int(np.ceil(2 * SLOPE * lines.shape[1])) + 1)
+            half, step = rises // 2, (rises + 1) // 2
+            left, right = sums[::2], sums[1::2]
+            sums = left[:, half]
+            for rise in rises:
+                sums[:, rise, : sums.shape[2] - step[rise]] += right[:, half[rise], step[rise] :]
+            lines = np.concatenate([lines[half], lines[half] + step[:, None]], axis=1)
+        middle = lines[:, width // 2]
+        cover = [one[room - first : room - first + height] for one, first in zip(sums[0], middle, strict=True)]
+        found.append((np.array(cover, np.float32) / width, lines[:, :width] - middle[:, None]))
+    (falling, down), (rising, up) = found
+    return np.concatenate([falling, rising[1:, ::-1]]), np.concatenate([down, -up[1:]])
 
 
 def _extents(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -6,6 +6,7 @@ without it; the network that knows the classes chooses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -38,7 +39,7 @@ GAP = 0.03
 #: The inside of a frame or a loop fills so much of its box, and of the rows and columns between its edges.
 FILLED, CONVEX = 0.55, 0.93
 #: Dashes around a drawing lie within this fraction of their box from its edges, and cover so much of each; so many at
-#: least, and none longer than this fraction of a side.
+#: least, and none longer than this fraction of a side. Fewer are the corners of a frame, all four.
 BAND, COVERED, DASHES, LONGEST_DASH = 0.08, 0.4, 8, 0.4
 #: An underline is so many times as long as high, and as long as this fraction of what stands on it.
 FLAT, UNDERLINE_LENGTH = 6.0, 0.6
@@ -143,7 +144,10 @@ def _long(parts: Parts) -> list[int]:
 
 
 def _held(parts: Parts, number: int) -> Iterator[NDArray[np.bool_]]:
-    """What each room within a region holds, where the region is no more than the walls of rooms."""
+    """What each room within a region holds, where the region is no more than the walls of rooms.
+
+    A room may be open at one side.
+    """
     top, left, bottom, right = parts.boxes.T
     within = (top > top[number]) & (left > left[number]) & (bottom < bottom[number]) & (right < right[number])
     within[0] = False
@@ -151,8 +155,8 @@ def _held(parts: Parts, number: int) -> Iterator[NDArray[np.bool_]]:
         return
     cut = parts.number[top[number] : bottom[number], left[number] : right[number]]
     spaces = labeled(~thicker(cut == number, round(GAP * max(cut.shape))), diagonals=False)
-    outside = {*spaces[0], *spaces[-1], *spaces[:, 0], *spaces[:, -1]}
-    rooms = [spaces == space for space in range(1, int(spaces.max()) + 1) if space not in outside]
+    edges = Counter(space for edge in (spaces[0], spaces[-1], spaces[:, 0], spaces[:, -1]) for space in set(edge))
+    rooms = [spaces == space for space in range(1, int(spaces.max()) + 1) if edges[space] < 2]
     rooms = [room for room in rooms if room.sum() > 0.02 * cut.size]
     wall = 2 * parts.areas[number] / max(1, sum(_outline(room) for room in rooms))
     if not rooms or not all(map(_is_convex, rooms)) or not _near_rooms(rooms, cut == number, wall):
@@ -164,7 +168,7 @@ def _held(parts: Parts, number: int) -> Iterator[NDArray[np.bool_]]:
             kept = np.zeros(len(parts.areas), bool)
             kept[held] = True
             box, extent = _box(parts, kept), _extent(room)
-            if max(box[2] - box[0], box[3] - box[1]) >= LEAST_OF_FRAME * max(extent):
+            if max(box[2] - box[0], box[3] - box[1]) >= LEAST_OF_FRAME * min(extent):
                 yield kept
 
 
@@ -200,7 +204,7 @@ def _near_rooms(rooms: list[NDArray[np.bool_]], ring: NDArray[np.bool_], wall: f
 
 
 def _in_dashes(parts: Parts) -> NDArray[np.bool_] | None:
-    """What is within a frame of dashes or dots, which is all that lies along the edges of the box of all ink."""
+    """What is within a frame of dashes or dots, or its four corners: all that lies along the edges of the box."""
     top, left, bottom, right = _box(parts, np.arange(len(parts.areas)) > 0)
     cut = parts.number[top:bottom, left:right]
     height, width = cut.shape
@@ -212,10 +216,13 @@ def _in_dashes(parts: Parts) -> NDArray[np.bool_] | None:
     dashes[0] = within[0] = False
     frame = dashes[cut]
     covered = [edge.any(axis=0).mean() for one in (frame, frame.T) for edge in (one[:band], one[-band:])]
-    if np.count_nonzero(dashes) < DASHES or min(covered) < COVERED or not within.any():
+    at = np.abs(parts.boxes - (top, left, bottom, right))[dashes] <= band
+    cornered = (at & np.roll(at, 1, axis=1)).any(axis=0).all()
+    framed = min(covered) >= COVERED if np.count_nonzero(dashes) >= DASHES else cornered
+    if not framed or not within.any():
         return None
     held = _box(parts, within)
-    large = max(held[2] - held[0], held[3] - held[1]) >= LEAST_OF_FRAME * max(height, width)
+    large = max(held[2] - held[0], held[3] - held[1]) >= LEAST_OF_FRAME * min(height, width)
     return within if large and (dashes | within)[1:].all() else None
 
 

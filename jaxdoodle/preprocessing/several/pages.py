@@ -19,7 +19,15 @@ from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, in_cells, parts_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, INSIDE, LARGEST, STEPS, only, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import (
+    ALONE,
+    DASHED,
+    INSIDE,
+    LARGEST,
+    STEPS,
+    only,
+    without_surroundings,
+)
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.resample import shifted
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
@@ -35,6 +43,8 @@ MOST_PARTS = 150
 MARGIN = 0.15
 #: Steps that look for one drawing alone; what surrounds several is told by their number.
 SURROUNDINGS = frozenset((ALONE, LARGEST, *(name for name, _ in STEPS)))
+#: Removed in more than one piece, none of which is a drawing.
+OF_PIECES = frozenset((ERASED, DASHED))
 #: Removed where a mark or a word was beside the drawing.
 BESIDE = "a mark beside it"
 #: The step that leaves one drawing.
@@ -120,9 +130,9 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         named = [tuple(BESIDE if name == ALONE else name for name in one.removed) for one in drawings]
         drawings = [replace(one, removed=removed) for one, removed in zip(drawings, named, strict=True)]
         others = [*(other for other in others if ALONE not in other.removed), *drawings]
-    erased = any(ERASED in other.removed for other in others)
-    if erased:  # in the other ways, what was erased are drawings, too
-        others = [other if ERASED in other.removed else replace(other, several=()) for other in others]
+    erased = any(OF_PIECES & set(other.removed) for other in others)
+    if erased:  # in the other ways, what was erased and the pieces of a frame are drawings, too
+        others = [other if OF_PIECES & set(other.removed) else replace(other, several=()) for other in others]
     found = replace(found, alternatives=tuple(others))
     reading = found.reading
     if erased or reading is None or not reading.parts.several or (SURROUNDINGS - {INSIDE}) & set(found.removed):

@@ -9,8 +9,12 @@ Y, X = np.mgrid[:160, :160]
 SEVEN = np.zeros((160, 160), bool)
 SEVEN[55:61, 60:100] = True
 SEVEN |= (abs(X - (100 - 0.5 * (Y - 55))) < 4) & (Y >= 55) & (Y < 110)
+FRAME = np.maximum(abs(X - 80) - 45, abs(Y - 82) - 50).__abs__() < 2
 AROUND = {
-    "frame": np.maximum(abs(X - 80) - 45, abs(Y - 82) - 50).__abs__() < 2,
+    "frame": FRAME,
+    "long frame": np.maximum(abs(X - 80) - 40, abs(Y - 80) - 74).__abs__() < 2,
+    "open frame": FRAME & (Y < 125),
+    "corners": FRAME & (abs(X - 80) > 30) & (abs(Y - 82) > 35),
     "loop": abs(np.hypot(X - 80, Y - 82) - 55) < 2,
     "line to the edge": abs(X - 20) < 2,
     "cell": (abs(X - 25) < 2) | (abs(Y - 140) < 2),
