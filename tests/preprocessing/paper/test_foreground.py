@@ -6,7 +6,7 @@ from PIL import Image
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
-from jaxdoodle.preprocessing.paper.foreground import without_specks
+from jaxdoodle.preprocessing.paper.foreground import full_strength, without_specks
 from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.pipeline import preprocess
 from tests.fixtures.pictures import CONFIGS, drawing, saved
@@ -115,3 +115,11 @@ def test_a_drawing_on_a_card_of_another_shade_is_found():
 def test_holes_in_a_wide_stroke_are_no_drawing_on_a_card():
     wide = 1 - drawing(140, 110, (60, 60), 40)[:260, :220, None] / 255.0
     assert not any("card" in name for removed, _ in _readings(wide) for name in removed)
+
+
+def test_pale_lines_with_a_dark_spot_are_brought_to_full_strength():
+    ink = np.zeros((20, 20), np.float32)
+    ink[5:15, 8:11], ink[5, 8] = 0.7, 1.0
+    assert np.array_equal(full_strength(ink), (ink > 0).astype(np.float32))
+    strong = ink / np.float32(0.8)
+    assert full_strength(strong) is strong
