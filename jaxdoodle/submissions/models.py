@@ -1,13 +1,10 @@
-"""Losses of the user's and the gradients beside them, as functions: whole models, a loss with its gradient."""
+"""Whole models of the user's: forward, cost and backward as functions, joined by the names of their parameters."""
 
 from __future__ import annotations
 
-import ast
 import copy
-import functools
 import inspect
 import re
-import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,31 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.api import check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required, split_output
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.guess import kind_of
-from jaxdoodle.submissions.arguments.source import source_text, source_tree
-from jaxdoodle.submissions.functions import Finder, Forward, Found, stem_of
+from jaxdoodle.submissions.functions import Finder, Found, stem_of
+from jaxdoodle.submissions.losses import LOSS
 
-#: Names of functions that give a loss, and of those that give a gradient.
-LOSS = re.compile(r"loss|cost|entropy|error|objective|nll|likelihood|(^|_)(mse|bce|xent|ce|j)(_|$)", re.I)
-GRADIENT = re.compile(
-    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
-)
-#: The last line of a loss that returns its gradient, too; of a function by another name, in the same words.
-_VALUE_AND_GRADIENT = re.compile(r"return\s+\(?\w*(loss|cost|data|l|j)\w*\s*,.*\b(d[a-z]\w*|\w*grad\w*)", re.I)
-_BOTH = re.compile(
-    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(loss|cost|j)\s*,\s*(d\w*|\w*grad\w*))", re.I | re.M
-)
 #: Arguments tried for one cost of a whole model.
 _TRIALS = 1500
-
-
-# -- whole models ----------------------------------------------------------------------------------------------------
 
 
 def models(finder: Finder) -> Iterator[Found]:
@@ -231,225 +215,3 @@ def labels_like(y: np.ndarray, rng: np.random.Generator) -> Iterator[Any]:
     yield (rng.random(y.shape) < 0.5).astype(float)
     if y.ndim == 2:
         yield rng.integers(0, y.shape[1], y.shape[0])
-
-
-# -- a loss and its gradient -------------------------------------------------------------------------------------------
-
-
-def losses(finder: Finder) -> Iterator[Found]:
-    """Losses that return gradients, losses with a gradient of the same parameters beside them, derivatives."""
-    free = {n: f for n, f in finder.functions.items() if id(f) not in finder.taken and required(f)}
-    for name, function in free.items():
-        if (_VALUE_AND_GRADIENT if LOSS.search(name) else _BOTH).search(source_text(function)):
-            finder.taken.add(id(function))
-            yield Found(name, function, partial(check_loss, finder, name, function))
-    for name, function in free.items():
-        of = [] if id(function) in finder.taken else list(dict.fromkeys(_of_the_gradient(name, function, free)))
-        if of:
-            finder.taken.add(id(function))
-            yield Found(name, function, partial(check_derivative, finder, name, of, function))
-
-
-def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
-    """Functions whose gradient or derivative it may be, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
-    if not GRADIENT.search(name):
-        return
-    stem = _without_gradient(name)
-    others = {n: f for n, f in free.items() if f is not gradient and not GRADIENT.search(n)}
-    takes = required(gradient)
-    for n, f in others.items():
-        same = required(f) == takes or len(takes) == len(required(f)) == 1
-        if n.lower() == stem and same or required(f) == takes[: len(required(f))] and _without_loss(n) == stem:
-            yield f
-    for n, f in others.items():
-        of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or f"_{stem}_" in f"_{_words(n)}_"
-        if of_any and LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1:
-            yield f
-
-
-def _without_gradient(name: str) -> str:
-    return GRADIENT.sub("_", name).strip("_").lower()
-
-
-def _words(name: str) -> str:
-    """``mse_loss`` for ``mseLoss``, too."""
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
-def _without_loss(name: str) -> str:
-    return LOSS.sub("", name).strip("_").lower()
-
-
-def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Callable, **options: Any) -> Report:
-    """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``).
-
-    Of several losses that may be meant, the one of which it is right; where it is right of none and its name does not
-    say which it is of, that is no mistake.
-    """
-    reports: dict[str, Report] = {}
-    failed: list[Exception] = []
-    for function in of:
-        try:
-            report = _check_derivative_of(finder, name, function, gradient, **options)
-        except Exception as error:  # any exception of the user's code, which may be written for another loss
-            failed.append(error)
-            continue
-        if report.passed:
-            return report
-        reports[function.__name__] = report
-    stem = _without_gradient(name)
-    named = [r for n, r in reports.items() if stem and stem in (n.lower(), _without_loss(n))]
-    if not reports:
-        raise failed[0]
-    if len(reports) > 1 and not named:
-        raise CheckError(
-            f"of which loss {name} is the gradient is not known: it is right of none of {', '.join(reports)}"
-        )
-    return (named or [*reports.values()])[0]
-
-
-def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Callable, **options: Any) -> Report:
-    args = finder.arguments(name, function, None)
-    value = function(*args)
-    takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
-    order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
-    more = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
-
-    def by_hand(*given: Any) -> Any:
-        return gradient(*(given[i] for i in order), **{n: given[i] for n, i in more.items()})
-
-    by_hand.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    if np.size(value) > 1:
-        if not _is_elementwise(function, args):
-            raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
-        return finder.check_pair(name, function, by_hand, args, (), **options)
-    tries = [args, *([] if finder.recorded(function) else guessing.vectors(function))]
-    reports: list[Report] = []
-    for given in tries:  # X @ w - y is another loss for matrices than for vectors
-        where = _places(function, by_hand(*given), given, returned_names(gradient))
-        reports.append(check_gradient(function, by_hand, given, argnums=where, title=name, **options))
-        if reports[-1].passed:
-            return reports[-1]
-    return reports[0]
-
-
-def _is_elementwise(function: Callable, args: tuple) -> bool:
-    before = np.asarray(function(*args), float)
-    moved = np.array(args[0], float)
-    moved.flat[0] += 0.1
-    after = np.asarray(function(moved, *args[1:]), float)
-    return before.shape == after.shape == moved.shape and np.array_equal(before.flat[1:], after.flat[1:])
-
-
-#: Parameters of a loss that no gradient is for, where another has the same shape.
-_NO_PARAMETER = re.compile(r"x|y|t|\w*(true|target|label|truth|expected|actual)\w*|data|inputs?", re.I)
-
-
-def _places(function: Callable, returned: Any, args: tuple, names: Sequence[str] = ()) -> Any:
-    """Which arguments the returned gradients belong to: by name, then by shape, parameters before data."""
-    own = [p.name for p in parameters(function)][: len(args)]
-    floats = [i for i, a in enumerate(args) if any(is_floating(x) or isinstance(x, float) for _, x in leaves(a))]
-    floats.sort(key=lambda i: _NO_PARAMETER.fullmatch(own[i]) is not None)
-    if isinstance(returned, dict):
-        named = [i for i, n in enumerate(own) if gradient_of(n, returned) is not None]
-        held = [i for i, a in enumerate(args) if isinstance(a, dict)]
-        return tuple(named) or (held or floats)[0]
-    several = returned if isinstance(returned, tuple | list) else (returned,)
-    found: list[int] = []
-    for k, g in enumerate(several):
-        word = re.sub(r"^(d|grads?)_?|_?grads?$", "", names[k] if k < len(names) else "")
-        fits = [i for i in floats if np.shape(args[i]) == np.shape(g) and i not in found]
-        fits.sort(key=lambda i: not (word and own[i].startswith(word)))
-        if fits or floats:
-            found.append((fits or floats)[0])
-    return found[0] if not isinstance(returned, tuple | list) else tuple(found)
-
-
-def check_loss(finder: Finder, name: str, function: Callable, **options: Any) -> Report:
-    args = finder.arguments(name, function, lambda *_: None)
-    names = returned_names(function)
-    returned = function(*args)
-    place = next((k for k, r in enumerate(returned) if np.size(r) == 1 and not isinstance(r, dict)), 0)
-    own = {p.name: i for i, p in enumerate(parameters(function))}
-    held = {n: v for n, v in finder.names.items() if is_floating(v) and isinstance(v, np.ndarray) and n not in own}
-    of_file = {k: v for k, n in enumerate(names) if (v := re.sub(r"^(d|grad)_?", "", n)) in held and v != n}
-    if of_file:
-        function, args = (
-            _with_parameters(function, list(of_file.values())),
-            (*(held[v] for v in of_file.values()), *args),
-        )
-    of_object = {} if of_file else _of_objects(function, args, names)
-    if of_object:
-        function = _with_attributes(function, list(of_object.values()))
-        args = (*(getattr(args[i], word) for i, word in of_object.values()), *args)
-        of_file = {k: word for k, (_, word) in of_object.items()}
-    rest = [k for k in range(len(returned)) if k != place and _is_gradient(returned[k], args)]
-    if of_file:
-        rest = [k for k in rest if k in of_file or re.match(r"d|grad", names[k])]
-    if not rest:
-        raise CheckError(f"{name} returns more than a loss and its gradient")
-    gradients = returned[rest[0]] if len(rest) == 1 else tuple(returned[k] for k in rest)
-    told = names if len(names) == len(returned) else []
-    where = _places(function, gradients, args, [told[k] for k in rest] if told else [])
-    args = tuple(np.float64(a) if type(a) is float and i in np.atleast_1d(where) else a for i, a in enumerate(args))
-
-    def both(*given: Any) -> Any:
-        values = function(*given)
-        return values[place], values[rest[0]] if len(rest) == 1 else tuple(values[k] for k in rest)
-
-    def loss(*given: Any) -> Any:
-        return function(*given)[place]
-
-    for each in (loss, both):
-        functools.update_wrapper(each, function)
-        each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
-
-
-def _is_gradient(value: Any, args: tuple) -> bool:
-    shapes = {np.shape(x) for _, x in leaves(tuple(args)) if is_floating(x) or isinstance(x, float)}
-    parts = [x for _, x in leaves(value)]
-    return bool(parts) and all((is_floating(x) or isinstance(x, float)) and np.shape(x) in shapes for x in parts)
-
-
-def returned_names(function: Callable) -> list[str]:
-    """The names in the tuple that a function returns last."""
-    tree = source_tree(function)
-    tuples = [n.value for n in ast.walk(tree or ast.Module([], [])) if isinstance(n, ast.Return)]
-    return [getattr(e, "id", "") for e in getattr(tuples[-1], "elts", ())] if tuples else []
-
-
-def _of_objects(function: Callable, args: tuple, names: list[str]) -> dict[int, tuple[int, str]]:
-    """Which returned gradients are of arrays that an argument holds: ``dW`` of ``model.W``; place and name of each."""
-    own = {p.name for p in parameters(function)}
-    words = {k: word for k, n in enumerate(names) if (word := re.sub(r"^(d|grad)_?", "", n)) != n and word not in own}
-    held = [(i, vars(a)) for i, a in enumerate(args) if hasattr(a, "__dict__") and not callable(a)]
-    found = {k: next(((i, w) for i, values in held if is_floating(values.get(w))), None) for k, w in words.items()}
-    return {k: place for k, place in found.items() if place is not None}
-
-
-def _with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callable:
-    """The function with these attributes of its arguments as its first parameters."""
-
-    def run(*given: Any) -> Any:
-        args = [copy.copy(a) if k in dict(places) else a for k, a in enumerate(given[len(places) :])]
-        for (k, name), value in zip(places, given, strict=False):
-            setattr(args[k], name, value)
-        return function(*args)
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    first = [inspect.Parameter(name, kind) for _, name in places]
-    run.__signature__ = inspect.Signature([*first, *parameters(function)])  # type: ignore[attr-defined]
-    run.__wrapped__ = function  # type: ignore[attr-defined]
-    return run
-
-
-def _with_parameters(function: Any, names: list[str]) -> Callable:
-    """The function with these names, which it finds in its module, as its first parameters."""
-    tree: Any = source_tree(function)
-    tree.body[0].decorator_list = []
-    tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
-    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
-    module = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
-    code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
-    return types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)

@@ -21,7 +21,8 @@ from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.guess import kind_of
 from jaxdoodle.submissions.functions import Finder, objects_of, raise_if_backward_ends, raising
 from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
-from jaxdoodle.submissions.models import LOSS, labels_like, returned_names
+from jaxdoodle.submissions.losses import LOSS, returned_names
+from jaxdoodle.submissions.models import labels_like
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
 PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_propagation", "forward_prop", "fprop",

@@ -11,7 +11,7 @@ from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
-from jaxdoodle.submissions import classes, models, rules
+from jaxdoodle.submissions import classes, losses, models, rules
 from jaxdoodle.submissions.functions import Finder, Forward, Found, backward_runs, raising
 
 #: Time for the statements of a file that are no imports, in seconds.
@@ -60,7 +60,7 @@ def _all(finder: Finder) -> Iterator[Found]:
     yield from rules.custom_vjps(finder)
     yield from finder.marked()
     whole = list(models.models(finder))
-    yield from (*whole, *finder.pairs(whole), *classes.of_classes(finder), *models.losses(finder))
+    yield from (*whole, *finder.pairs(whole), *classes.of_classes(finder), *losses.losses(finder))
 
 
 def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,170 @@
+"""Losses and the gradients beside them, as functions, are found as they lie."""
+
+import pytest
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "x")])
+def test_a_loss_that_returns_its_gradient_is_found(checked, factor, expected):
+    text = f"""
+        def softmax_loss(x, y):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            p = e / e.sum(axis=1, keepdims=True)
+            n = len(x)
+            loss = -np.log(p[np.arange(n), y]).mean()
+            dx = p.copy()
+            dx[np.arange(n), y] -= 1
+            return loss, {factor}dx / n
+    """
+    assert checked(text) == {"softmax_loss": expected}
+
+
+@pytest.mark.parametrize(("state", "expected"), [("hs[t - 1]", "right"), ("hs[t]", "Whh")])
+def test_a_loss_returns_gradients_of_arrays_that_the_file_holds(checked, state, expected):
+    text = f"""
+        rng = np.random.default_rng(0)
+        Wxh, Whh = rng.normal(size=(4, 3)), rng.normal(size=(4, 4))
+
+        def lossFun(inputs, hprev):
+            hs = {{-1: hprev}}
+            for t in range(len(inputs)):
+                hs[t] = np.tanh(Wxh[:, inputs[t]] + Whh @ hs[t - 1])
+            loss = sum((hs[t] ** 2).sum() for t in range(len(inputs)))
+            dWxh, dWhh, dh = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(hprev)
+            for t in reversed(range(len(inputs))):
+                d = (2 * hs[t] + dh) * (1 - hs[t] ** 2)
+                dWxh[:, inputs[t]] += d
+                dWhh += np.outer(d, {state})
+                dh = Whh.T @ d
+            return loss, dWxh, dWhh, hs[t]
+
+        if __name__ == "__main__":
+            lossFun([0, 2, 1], np.zeros(4))
+    """
+    assert checked(text) == {"lossFun": expected}
+
+
+DERIVATIVES = """
+def sigmoid(z): return 1 / (1 + np.exp(-z))
+def sigmoid_prime(a): return a * (1 - a)
+def softplus(z): return np.log1p(np.exp(z))
+def softplus_derivative(z): return 1 / (1 + np.exp(-z))
+def mse(y_true, y_pred): return np.mean((y_true - y_pred) ** 2)
+def mse_prime(y_true, y_pred): return 2 * (y_pred - y_true) / y_true.size
+def ridge_loss(w, X, y, lam): return 0.5 * np.mean((X @ w - y) ** 2) + lam * np.sum(w ** 2)
+def ridge_gradient(w, X, y, lam): return X.T @ (X @ w - y) / len(y) + 2 * lam * w
+def softmax(z): return np.exp(z) / np.exp(z).sum()
+def softmax_prime(z): return softmax(z) * (1 - softmax(z))
+def pull_loss(center, others):
+    # center (4,), others (7, 4)
+    s = sigmoid(others[2] @ center)
+    grad_others = np.zeros(others.shape)
+    grad_others[2] = (s - 1) * center
+    loss = -np.log(s)
+    return loss, (s - 1) * others[2], grad_others
+"""
+
+
+def test_derivatives_and_gradients_beside_their_functions(checked):
+    found = checked(DERIVATIVES)
+    part = found.pop("softmax_prime")
+    assert set(found.values()) == {"right"} and len(found) == 5 and "not elementwise" in part
+    wrong = checked(DERIVATIVES.replace("2 * (y_pred", "(y_pred").replace("a * (1 - a)", "a").replace("2 * lam", "lam"))
+    assert (wrong["sigmoid_prime"], wrong["mse_prime"], wrong["ridge_gradient"]) == ("z", "y_pred", "w")
+
+
+@pytest.mark.parametrize(("mean", "expected"), [(" / m", "right"), ("", "b")])
+def test_a_number_whose_gradient_comes_by_name_is_checked_too(checked, mean, expected):
+    text = f"""
+        def propagate(w, b, X, Y):
+            m = X.shape[1]
+            A = 1 / (1 + np.exp(-(w.T @ X + b)))
+            cost = -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
+            grads = {{"dw": X @ (A - Y).T / m, "db": np.sum(A - Y){mean}}}
+            return grads, cost
+
+        if __name__ == "__main__":
+            propagate(np.ones((2, 1)), 0.5, np.random.randn(2, 6), np.ones((1, 6)))
+    """
+    assert checked(text) == {"propagate": expected}
+
+
+def test_numbers_with_a_default_reach_the_gradient_too(checked):
+    text = """
+        def scaled_loss(w, x, power=2.0): return np.mean(x * w ** power)
+        def scaled_grad(w, x, power=2.0): return power * x * w ** (power - 1) / x.size
+        if __name__ == "__main__": scaled_loss(np.arange(1.0, 5.0), np.arange(4.0), power=3.0)
+    """
+    assert checked(text) == {"scaled_grad": "right"}
+
+
+def test_of_two_losses_the_one_that_takes_arrays_is_that_of_the_gradient(checked):
+    text = """
+        class Box:
+            def __init__(self, x): self.x = x
+        def loss(w, x): return Box((x @ w.x).sum())
+        def loss_value(w, x): return np.sum((x @ w) ** 2)
+        def loss_gradient(w, x): return 2 * x.T @ (x @ w)
+    """
+    assert checked(text)["loss_gradient"] == "right"
+
+
+@pytest.mark.parametrize(("term", "expected"), [("* 2", "right"), ("", "W")])
+def test_gradients_of_what_an_argument_holds_are_checked(checked, term, expected):
+    text = f"""
+        class Model:
+            def __init__(self): self.W, self.h0 = np.arange(6.0).reshape(3, 2), np.ones(2)
+        def lossFun(model, x, h):
+            y = x @ model.W + h
+            loss, dW, db = np.sum(y ** 2), x.T @ y {term}, 2 * y.sum(axis=0)
+            return loss, dW, db
+        if __name__ == "__main__": lossFun(Model(), np.ones((4, 3)), np.ones(2))
+    """
+    assert checked(text) == {"lossFun": expected}
+
+
+LOSSES = """
+def mse_loss(p, y): return np.sum((p - y) ** 2) / len(p)
+def cross_entropy_loss(p, y): return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p)) / len(p)
+def loss_grad(p, y): return ((1 - y) / (1 - p) - y / p) / len(p)
+def cross_entropy_grad(p, y): return loss_grad(p, y)
+def mse_grad(p, y): return 2 * (p - y) / len(p)
+if __name__ == "__main__":
+    for loss in (mse_loss, cross_entropy_loss): loss(np.array([0.2, 0.4, 0.7]), np.array([0.0, 1.0, 1.0]))
+"""
+
+
+def test_a_gradient_is_of_the_loss_of_which_it_is_right_or_that_its_name_says(checked):
+    assert checked(LOSSES) == dict.fromkeys(("loss_grad", "cross_entropy_grad", "mse_grad"), "right")
+    wrong = checked(LOSSES.replace("- y / p)", "+ y / p)").replace("2 * (p", "3 * (p"))
+    assert "right of none of mse_loss, cross_entropy_loss" in wrong["loss_grad"]
+    assert (wrong["cross_entropy_grad"], wrong["mse_grad"]) == ("p", "p")
+
+
+def test_a_word_in_part_is_no_name_of_a_loss(checked):
+    found = checked("""
+        def force_loss(p, y): return np.sum((p - y) ** 2)
+        def ceLoss(p, y): return np.sum((p - y) ** 4)
+        def ce_grad(p, y): return 3 * (p - y) ** 3
+        if __name__ == "__main__":
+            for loss in (force_loss, ceLoss): loss(np.arange(3.0), np.ones(3))
+    """)
+    assert found == {"ce_grad": "p"}
+
+
+def test_a_parameter_is_no_attribute_and_of_two_objects_the_first_is_meant(checked):
+    found = checked("""
+        class Model:
+            def __init__(self, k): self.W, self.h = np.random.RandomState(k).normal(size=(3, 2)), np.ones(2)
+        def distill(student, teacher, x):
+            y = x @ (student.W - teacher.W)
+            loss, dW = np.sum(y ** 2), 2 * x.T @ y
+            return loss, dW
+        def lossFun(model, x, h):
+            y = x @ model.W + h
+            loss, dW, dh = np.sum(y ** 2), 2 * x.T @ y, 2 * y.sum(axis=0)
+            return loss, dW, dh
+        if __name__ == "__main__":
+            distill(Model(0), Model(1), np.arange(12.0).reshape(4, 3))
+            lossFun(Model(0), np.ones((4, 3)), np.ones(2))
+    """)
+    assert found == {"distill": "right", "lossFun": "right"}
