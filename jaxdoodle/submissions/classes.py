@@ -13,12 +13,14 @@ from typing import Any
 
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
+from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
 from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.guess import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
-from jaxdoodle.submissions.functions import Finder, Found, own_classes
-from jaxdoodle.submissions.layers import BACKWARD, check_layer
+from jaxdoodle.submissions.functions import Finder, Found, objects_of, own_classes
+from jaxdoodle.submissions.layers import BACKWARD, attributes, check_layer
+from jaxdoodle.submissions.losses import GRADIENT, check_derivative
 from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method
 from jaxdoodle.submissions.rules import check_context
 
@@ -57,11 +59,29 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     forward = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
     own = {p.name for p in parameters(forward)} if forward is not None else set()
     labels = any(kind_of(p.name) == "y" and p.name not in own and not is_cotangent(p.name) for p in takes)
-    loss = not takes and not required(cls) and any(kind_of(n) == "y" for n in own)  # backward() after forward(x, y)
+    loss = not takes and not required(cls) and len(own) > 2  # backward() after forward(x, y)
     if gradient in BACKWARD and forward is not None and (takes or loss) and not labels:
         return partial(check_layer, finder, cls)
-    if gradient is not None and methods & set(PREDICT) or "loss" in methods and "grads" in _source(cls):
+    derivative = _derivative(finder, cls)
+    if derivative is not None:
+        return derivative
+    if gradient is not None and methods & set(PREDICT) or _gives_two(getattr(cls, "loss", None)):
         return partial(check_network, finder, cls)
+    return None
+
+
+_VALUE = re.compile("__call__|loss|cost|fn|f|func|function|forward|value|activate|activation")
+
+
+def _derivative(finder: Finder, cls: type) -> Callable[..., Report] | None:
+    """Of a method with another of the same parameters for its derivative, ``loss(y, p)`` and ``gradient(y, p)``, in a
+    class that holds no arrays."""
+    own = {n: f for n, f in vars(cls).items() if callable(getattr(cls, n))}
+    for name in (n for n in own if GRADIENT.search(n)):
+        of = next((n for n in own if _VALUE.fullmatch(n) and required(own[n]) == required(own[name])), None)
+        thing = next(objects_of(finder, cls), None) if of is not None else None
+        if of is not None and thing is not None and not any(is_floating(v) for _, v in leaves(attributes(thing))):
+            return partial(check_derivative, finder, cls.__name__, [getattr(thing, of)], getattr(thing, name))
     return None
 
 
@@ -72,8 +92,7 @@ def _is_abstract(cls: type) -> bool:
     return bool(body) and all(isinstance(line, ast.Pass | ast.Raise | ast.Expr) for line in body)
 
 
-def _source(function: Any) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return ""
+def _gives_two(function: Any) -> bool:
+    """Does a function return two things: a loss and its gradients?"""
+    returned = [n.value for n in ast.walk(source_tree(function) or ast.Module([], [])) if isinstance(n, ast.Return)]
+    return any(isinstance(value, ast.Tuple) and len(value.elts) == 2 for value in returned)

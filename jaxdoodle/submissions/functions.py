@@ -25,10 +25,10 @@ from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output
 from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.discovery import MARK
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.arguments.guess import guess
+from jaxdoodle.submissions.arguments.guess import guess, kind_of
 
 #: Words for the two directions, in the order in which they are looked for.
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),
@@ -154,6 +154,11 @@ class Finder:
         elif any(is_tensor(x) for _, x in leaves(tuple(args))):
             forward, backward = taking_tensors(forward), taking_tensors(backward)
         args = tuple(as_numbers(tuple(args)))
+        tables = [k for k, (a, p) in enumerate(zip(args, parameters(forward), strict=False))
+                  if _is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
+        if tables:
+            forward = _taking_lists(forward, tables)
+            args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
         conventions = (*conventions, *(("batch mean",) if mean else ()))
         report = check(forward, backward, args, title=stem, conventions=conventions, **options)
         for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
@@ -177,7 +182,9 @@ class Finder:
         """The arguments of a call that the file makes: when it is run, in its tests, or as a program."""
         for call in self._calls(function):
             args = tuple(call[p.name] for p in parameters(function) if p.name in call)
-            if any(is_floating(x) and np.size(x) for _, x in leaves(args)):
+            if not any(is_floating(x) for _, x in leaves(args)):  # data in whole numbers
+                args = tuple(np.asarray(a, float) if is_integer(a) and np.ndim(a) > 1 else a for a in args)
+            if any(is_floating(x) and np.size(x) or _is_table(a) for a in args for _, x in leaves(a)):
                 with_floats = guessing.usable(function, args)
                 if with_floats:
                     return args
@@ -278,6 +285,32 @@ def taking_tensors(function: Callable) -> Callable:
     @functools.wraps(function)
     def run(*args: Any) -> Any:
         return as_numbers(function(*as_tensors(args)))
+
+    return run
+
+
+# -- arrays as nested lists ----------------------------------------------------------------------------------------
+
+
+def _is_table(x: Any, whole: bool = False) -> bool:
+    """Is it a list of numbers, or of such lists, of equal lengths? ``whole``: of whole numbers, too."""
+    numbers = [v for _, v in leaves(x)] if isinstance(x, list) else []
+    kinds = int | float if whole else float
+    if not numbers or not all(isinstance(v, kinds) and not isinstance(v, bool) for v in numbers):
+        return False
+    lengths = [np.shape(row) for row in x] if not isinstance(x[0], int | float) else [()]
+    return all(length == lengths[0] for length in lengths)
+
+
+def _taking_lists(function: Callable, places: Sequence[int]) -> Callable:
+    """A function of nested lists as one of NumPy arrays."""
+
+    def lists(x: Any) -> Any:
+        return [lists(x[k]) for k in range(len(x))] if np.ndim(x) else x
+
+    @functools.wraps(function)
+    def run(*args: Any) -> Any:
+        return function(*(lists(a) if k in places else a for k, a in enumerate(args)))
 
     return run
 

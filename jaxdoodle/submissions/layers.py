@@ -61,11 +61,13 @@ class LayerObject:
         }
         self.gives_dx = dx is not None
         self.ignores_dy = whole is not None
-        if np.ndim(self.y) == 0 and is_array(dx):  # a loss: its backward(dout=1) may leave dout out
+        if np.ndim(self.y) == 0 and dx is not None:  # a loss: its backward(dout=1) may leave dout out
             again = copy.deepcopy(thing)
             self._forward(again, inputs)
-            self.ignores_dy = np.array_equal(self._backward(again, np.array(2.0), inputs), dx)
-        self.spread = isinstance(dx, tuple | list) and len(dx) == len(inputs)
+            twice = self._backward(again, np.array(2.0), inputs)
+            self.ignores_dy = all(map(np.array_equal, _several(twice), _several(dx)))
+        shapes = [np.shape(g) for g in _several(dx)]
+        self.spread = isinstance(dx, tuple | list) and shapes == [np.shape(a) for a in inputs[: len(shapes)]]
 
     def _forward(self, thing: Any, inputs: tuple) -> Any:
         y = forward_of(thing)(*inputs)
@@ -114,9 +116,15 @@ class LayerObject:
         if found is not None:
             return found
         after = _get(done, name)
-        if type(after) is np.ndarray and type(value) is np.ndarray:
-            return value - after if not np.array_equal(after, value) else None
-        return value - after if is_array(after) and after is not value else None
+        arrays = type(after) is np.ndarray and type(value) is np.ndarray
+        changed = not np.array_equal(after, value) if arrays else is_array(after) and after is not value
+        return value - after if changed and self._counts(name) else None
+
+    def _counts(self, name: str) -> bool:
+        """Does the output depend on it? A buffer for results is no parameter."""
+        moved = copy.deepcopy(self.thing)
+        _set(moved, name, _get(moved, name) + 1.0)
+        return not np.array_equal(self._forward(moved, self.inputs), self.y)
 
     def forward(self, *args: Any) -> Any:
         thing = copy.deepcopy(self.thing)
@@ -134,11 +142,14 @@ class LayerObject:
         dx = self._backward(thing, dy, args[: len(self.inputs)])
         grads = [self._gradient(thing, before, n) for n in self.weights]
         grads = [_get(before, n) - _get(thing, n) if g is None else g for n, g in zip(self.weights, grads, strict=True)]
+        given = _several(dx) if self.spread else [dx]
         if self.ignores_dy:
-            return (dx * dy, *[None] * (len(self.inputs) - 1), *(g * dy for g in grads))
-        if self.spread:
-            return (*dx, *grads)
-        return (dx, *[None] * (len(self.inputs) - 1), *grads)
+            given, grads = ([g * dy for g in each] for each in (given, grads))
+        return (*given, *[None] * (len(self.inputs) - len(given)), *grads)
+
+
+def _several(dx: Any) -> list[Any]:
+    return list(dx) if isinstance(dx, tuple | list) else [dx]
 
 
 _BUFFER = re.compile(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum|cache|mask|last_")

@@ -251,8 +251,9 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
         call = {} if name is None else finder.called_with(methods[name])
         labels = [v for n, v in call.items() if kind_of(n) == "y" and v is not None]
         inputs = [v for n, v in call.items() if kind_of(n) != "y" and is_floating(v) and n != "self"]
-        if labels and inputs:
-            yield inputs[0], labels[0], {}
+        others = labels or inputs[1:]  # a network that takes no labels may take the noise that it adds
+        if inputs and others:
+            yield inputs[0], others[0], {}
     rng = np.random.default_rng(0)
     predict = next((n for n in PREDICT if n in methods), None)
     sizes = dict.fromkeys(k for _, w in leaves(dict(attributes(thing))) if is_floating(w) for k in np.shape(w)[::-1])

@@ -1,7 +1,9 @@
-"""Rules for a library's reverse mode: ``torch.autograd.Function``, classes like it, and ``jax.custom_vjp``."""
+"""Rules of reverse mode: ``torch.autograd.Function``, classes like it, ``jax.custom_vjp``, and functions that return
+their own backward."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.functions import Finder, Found, as_numbers, as_tensors
 
 
@@ -53,6 +56,33 @@ def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -
         raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(required(plain))})")
     args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
     return check(joined, by_hand, args, title=name, **options)
+
+
+def pullbacks(finder: Finder) -> Iterator[Found]:
+    """Functions that give their value and what takes its gradient back: ``y, back = dense(x, w)``; ``back(dy)``."""
+    for name, function in finder.functions.items():
+        if id(function) not in finder.taken and _gives_function(function):
+            finder.taken.add(id(function))
+            args, conventions = (finder.names.get(f"{name}_{what}") for what in ("args", "conventions"))
+            run = partial(finder.check_pair, name, function, _taken_back, args, conventions or ())
+            yield Found(name, function, run)
+
+
+def _taken_back(residuals: Any, dy: Any) -> Any:
+    return residuals(dy)
+
+
+def _gives_function(function: Any) -> bool:
+    """Is the second of the two things that it returns a function, defined in it, of one argument?"""
+    tree: Any = source_tree(function)
+    body = tree.body[0].body if tree is not None and isinstance(tree.body[0], ast.FunctionDef) else []
+    returned = getattr(body[-1], "value", None) if body else None
+    if not isinstance(returned, ast.Tuple) or len(returned.elts) != 2:
+        return False
+    last = returned.elts[1]
+    defined = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
+    back = defined.get(last.id) if isinstance(last, ast.Name) else last
+    return isinstance(back, ast.FunctionDef | ast.Lambda) and len(back.args.args) == 1
 
 
 def with_ones(forward: Callable, backward: Callable, args: tuple) -> Any:

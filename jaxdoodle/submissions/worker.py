@@ -59,6 +59,7 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
 def _all(finder: Finder) -> Iterator[Found]:
     yield from rules.custom_vjps(finder)
     yield from finder.marked()
+    yield from rules.pullbacks(finder)
     whole = list(models.models(finder))
     yield from (*whole, *finder.pairs(whole), *classes.of_classes(finder), *losses.losses(finder))
 

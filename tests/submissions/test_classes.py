@@ -35,3 +35,34 @@ def test_a_loss_whose_backward_takes_nothing_is_checked(checked):
     """
     assert checked(text) == {"Loss": "right"}
     assert checked(text.replace("2 * ", "")) == {"Loss": "pred"}
+
+
+def test_a_loss_of_three_arrays_gives_their_gradients_at_once(checked):
+    text = """
+        class Triplet:
+            def __init__(self, margin=1.0):
+                self.margin = margin
+
+            def forward(self, anchor, near, far):
+                self.a, self.p, self.n = anchor, near, far
+                return np.sum((anchor - near) ** 2 - anchor * far) + self.margin
+
+            def backward(self):
+                return 2 * (self.a - self.p) - self.n, 2 * (self.p - self.a), -self.a
+    """
+    assert checked(text) == {"Triplet": "right"}
+    assert checked(text.replace("- self.n,", ",")) == {"Triplet": "anchor"}
+
+
+def test_methods_with_their_derivatives_are_checked_where_the_class_holds_no_arrays(checked):
+    text = """
+        class Sigmoid:
+            def __call__(self, z): return 1 / (1 + np.exp(-z))
+            def gradient(self, z): return self(z) * (1 - self(z))
+        class Square:
+            def loss(self, y, p): return np.sum((y - p) ** 2)
+            def grad(self, y, p): return 2 * (p - y)
+    """
+    assert checked(text) == {"Sigmoid": "right", "Square": "right"}
+    wrong = checked(text.replace("2 * (p", "(p").replace("(1 - self(z))", "(1 - z)"))
+    assert wrong == {"Sigmoid": "z", "Square": "p"}

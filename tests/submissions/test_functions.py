@@ -226,3 +226,51 @@ def test_pairs_of_tensors_are_checked(checked, given):
     """
     assert checked(text) == {"tanh": "right"}
     assert checked(text.replace("y**2", "y")) == {"tanh": "w, x"}
+
+
+NETWORK_OF_LISTS = """
+def net_forward(x, w):
+    return [sum(a * b for a, b in zip(row, x)) for row in w], (x, w)
+
+def net_backward(dout, cache):
+    x, w = cache
+    dx = [sum(d * row[i] for d, row in zip(dout, w)) for i in range(len(x))]
+    return dx, [[d * v for v in x] for d in dout]
+
+if __name__ == "__main__":
+    net_forward([0, 1], [[0.5, -1.0], [2.0, 0.25], [1.0, 1.5]])
+"""
+
+
+def test_lists_of_numbers_are_arguments_as_arrays_are(checked):
+    assert checked(NETWORK_OF_LISTS) == {"net": "right"}
+    assert checked(NETWORK_OF_LISTS.replace("[d * v for v in x]", "[d for v in x]")) == {"net": "w"}
+
+
+def test_guessed_arguments_do_not_fit_by_broadcasting_alone(checked):
+    found = checked("""
+        def conv1d_forward(x, w, b):
+            n, c, t = x.shape
+            f, _, k = w.shape
+            out = np.stack([np.tensordot(x[:, :, i:i + k], w, ([1, 2], [1, 2])) for i in range(t - k + 1)], 2)
+            return out + b[:, None], (x, w)
+
+        def conv1d_backward(dout, cache):
+            x, w = cache
+            dx, dw, k = np.zeros_like(x), np.zeros_like(w), w.shape[2]
+            for i in range(dout.shape[2]):
+                dx[:, :, i:i + k] += np.tensordot(dout[:, :, i], w, (1, 0))
+                dw += np.tensordot(dout[:, :, i], x[:, :, i:i + k], (0, 0))
+            return dx, dw, dout.sum(axis=(0, 2))
+
+        def gate_forward(x, h, Wz, Uz):
+            # x (D,), h (H,)
+            z = np.tanh(Wz @ x + Uz @ h)
+            return z * h, (x, h, Wz, Uz, z)
+
+        def gate_backward(dy, cache):
+            x, h, Wz, Uz, z = cache
+            d = dy * h * (1 - z * z)
+            return Wz.T @ d, dy * z + Uz.T @ d, np.outer(d, x), np.outer(d, h)
+    """)
+    assert found == {"conv1d": "right", "gate": "right"}

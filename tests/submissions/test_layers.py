@@ -238,3 +238,31 @@ def test_a_generator_of_the_file_draws_the_same_at_every_call(checked):
             def backward(self, dout): return dout * self.mask
     """
     assert checked(text) == {"Dropout": "right"}
+
+
+def test_a_buffer_that_backward_fills_is_no_parameter_and_data_may_be_whole_numbers(checked):
+    text = """
+        class Dense:
+            def __init__(self, n, m):
+                self.W, self.dW, self.room = np.ones((n, m)), np.zeros((n, m)), np.zeros((4, n))
+            def forward(self, x):
+                self.room[:] = x
+                self.y = np.tanh(self.room @ self.W)
+                return self.y
+            def backward(self, dout):
+                d = dout * (1 - self.y ** 2)
+                self.dW = self.room.T @ d
+                np.matmul(d, self.W.T, out=self.room)
+                return self.room
+        class Chain:
+            def __init__(self, layers): self.layers = layers
+            def forward(self, x):
+                for layer in self.layers: x = layer.forward(x)
+                return x
+            def backward(self, d):
+                for layer in self.layers[::-1]: d = layer.backward(d)
+                return d
+        if __name__ == "__main__":
+            Chain([Dense(2, 3), Dense(3, 2)]).forward(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))
+    """
+    assert checked(text) == {"Dense": "right", "Chain": "right"}

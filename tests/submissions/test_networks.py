@@ -173,3 +173,16 @@ def test_a_backward_that_raises_for_guessed_arguments_alone_is_not_told_wrong(ch
         if __name__ == "__main__": Net().backward(np.ones((3, 4)), np.zeros((3, 2)), 1)
     """)
     assert "no way found to make Net()" in found["Net"]
+
+
+@pytest.mark.parametrize(("slope", "expected"), [("2 * z", "right"), ("z", "W")])
+def test_a_network_that_takes_noise_for_labels_and_returns_both_is_found(checked, slope, expected):
+    text = f"""
+        class Noisy:
+            def __init__(self): self.p = {{"W": np.arange(6.0).reshape(3, 2)}}
+            def loss(self, x, eps):
+                z = x @ self.p["W"] + eps
+                return np.sum(z ** 2), {{"W": x.T @ ({slope})}}
+        if __name__ == "__main__": Noisy().loss(np.ones((4, 3)), np.ones((4, 2)))
+    """
+    assert checked(text) == {"Noisy": expected}

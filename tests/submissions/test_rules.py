@@ -2,6 +2,8 @@
 
 import pytest
 
+from jaxdoodle.submissions.worker import check_file
+
 TORCH = """
 import torch
 
@@ -92,3 +94,32 @@ def test_the_docstring_of_a_forward_with_a_context_tells_the_shapes(checked):
                 return g * (b @ w.T), (g * a).T @ b, g * (a @ w)
     """
     assert checked(text) == {"Bilinear": "right"}
+
+
+GATE = """import numpy as np
+def gate(x, s):
+    y = np.tanh(x)
+    def back(g):
+        dx = g * s * (1 - y)
+        return dx, np.sum(g * y)
+    return s * y, back
+"""
+
+
+def test_functions_that_return_their_own_backward_are_checked_and_mended(checked, tmp_path):
+    text = """
+        def dense(x, w):
+            def back(g):
+                return g @ w.T, x.T @ g
+            return x @ w, back
+        def wave(x):
+            return np.sin(x), lambda g: g * np.cos(x)
+        def other(x):
+            return x, np.sin
+    """
+    assert checked(text) == {"dense": "right", "wave": "right"}
+    assert checked(text.replace("g @ w.T", "g @ w.T / 2").replace("cos(x)", "sin(x)")) == {"dense": "x", "wave": "x"}
+    program = tmp_path / "mended.py"
+    program.write_text(GATE)
+    (message,) = check_file(program)
+    assert [f["backward"]["line"] for f in message["check"]["findings"]] == [5]

@@ -131,9 +131,10 @@ def _groups(arrays: dict[str, Any], data: list[str], lead: str, axis: int, size:
 
 
 def _follows(whole: Any, part: Any) -> bool:
-    """Does the output have one example less? (The value of a loss has no such axis: yes.)"""
+    """Does the output have one example less? (The value of a loss has no such axis: yes; a list of numbers: no.)"""
     pairs = list(zip(float_outputs(whole).values(), float_outputs(part).values(), strict=False))
-    return all(np.ndim(a) == 0 for a, _ in pairs) or any(np.shape(a) != np.shape(b) for a, b in pairs)
+    loss = not isinstance(whole, list) and all(np.ndim(a) == 0 for a, _ in pairs)
+    return loss or any(np.shape(a) != np.shape(b) for a, b in pairs)
 
 
 def cut_batch(problem: Problem, args: tuple, axes: dict[str, int], size: int) -> tuple:
@@ -229,7 +230,8 @@ def _with_size(problem: Problem, outline: Outline, args: tuple, axes: list[tuple
     """The most axes of one length, at another: found by trial, since the forward refuses what does not fit."""
     arrays = _numbers(problem, args)
     if size > arrays[axes[0][0]].shape[axes[0][1]]:  # indices that occur once each have no more to go on with
-        axes = [(n, k) for n, k in axes if not is_integer(x := arrays[n]) or len(np.unique(x)) < x.size or _order(x)]
+        if any(is_integer(x := arrays[n]) and len(np.unique(x)) == x.size and not _order(x) for n, _ in axes):
+            return None
     groups = chain.from_iterable(combinations(axes, count) for count in range(len(axes), 0, -1))
     tries = (resized(problem, args, list(group), size) for group in islice(groups, _MOST_GROUPS))
     return next((other for other in tries if outline(other) is not None), None)

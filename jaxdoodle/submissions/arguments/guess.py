@@ -73,7 +73,7 @@ _SIZE: list[Option] = [_just(2), _just(1), _just(3), _just(0), _just((1, 1)), _j
 _OPTIONS: dict[str, list[Option]] = {
     "x": [*_X, _whole(3, 4), _whole(3, 2, 4)],
     "w": [_normal(*s) for s in ((5, 3), (3, 5), (3, 3), (3, 2, 3, 2), (2, 3, 3, 2), (5, 12), (3, 12), (5, 9), (3, 9),
-                                (3, 2), (5,))],
+                                (3, 2), (5,), (3,))],
     "b": [*(_normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,), (9,))), _just(0.3)],
     "gamma": [_normal(*s) for s in ((5,), (5, 1), (1, 5), (3,), (1, 3, 1, 1))] + [_just(np.float64(0.7))],
     "y": [_one_hot(4, 5), _one_hot(5, 4), _whole(3, 4), _normal(4, 5), _normal(4), _normal(5), _mask(1, 4),
@@ -88,7 +88,7 @@ _OPTIONS: dict[str, list[Option]] = {
             _whole(3, 4), _normal(2, 7, 6, 3), _just(True)],
 }  # fmt: skip
 _KINDS = (
-    ("w", r"w|weights?|kernels?|filters?|k|theta|w(x|h|ih|hh|xh|q|k|v|o)|u|v|table|embeddings?|e"),
+    ("w", r"w|[wu]_?[a-z]{1,2}|weights?|kernels?|filters?|k|theta|u|v|table|embeddings?|e"),
     ("b", r"b|bias(es)?|b(x|h)"),
     ("gamma", r"gamma|beta|scale|shift|gain"),
     ("y", r"y|t|targets?|labels?|y_?true|truth|answers?"),
@@ -179,6 +179,8 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
         return [lambda rng: np.random.default_rng(0)]
     layer = re.fullmatch(r"([wb])_?(\d)", name.lower())
     kind = kind_of(name)
+    if name == "p" and any(kind_of(other.name) == "y" for other in parameters(function)):  # a prediction beside labels
+        kind = "p"
     if kind == "p" and "log(" not in source_text(function):
         kind = "x"
     options = _OPTIONS["x" if first and kind not in ("w", "ids", "h", "p") else kind or "any"]
@@ -209,7 +211,9 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
     symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}
     for draw in range(1, DRAWS * (len(symbolic) > 1)):  # one array alone has nothing to fit
         shapes = shapes_of(function, draw)
+        sizes = dict.fromkeys(size for shape in shapes.values() for size in shape)
         options = [_options(function, p, k == 0, shapes, False)[: 1 if p.name in symbolic else 3]
+                   + [_normal(size) for size in sizes if p.name not in symbolic and kind_of(p.name) in ("b", "gamma")]
                    for k, p in enumerate(taken)]  # fmt: skip
         yield from map(_made, product(*options))
 

@@ -103,7 +103,7 @@ def shapes_of(function: Any, draw: int = 0) -> dict[str, tuple[int, ...]]:
         if re.fullmatch(r"\d[a-z]", symbol):  # 4H
             return int(symbol[0]) * size(symbol[1], rank)
         fresh = [s for s in (4, 5, 3, 6, 7, 2, 8) if s not in sizes.values()] or [9]
-        known = _SYMBOLS if rank > 2 else {"n": 4, "d": 5, "m": 3}
+        known = _SYMBOLS if rank > 2 else {"n": 4, "d": 5, "m": 3, "h": 3}
         first = int(rng.choice(_DRAWN)) if draw else known.get(symbol, fresh[0])
         return sizes.setdefault("d" if symbol == "d_" else symbol, first)
 

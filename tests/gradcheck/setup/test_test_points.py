@@ -77,3 +77,21 @@ def test_a_positive_number_stays_positive():
     problem = Problem("", (X, np.array(1.1)), ("x", "delta"), loss, lambda a, d: None, (0, 1), True, (loss,))
     moved = [points.perturbed(problem, problem.args, np.random.default_rng(seed))[1] for seed in range(20)]
     assert min(moved) > 0 and len(set(map(float, moved))) == 20
+
+
+def test_what_indices_that_occur_once_point_into_does_not_grow_without_them():
+    def value(x, labels):
+        return -x[np.arange(len(labels)), labels].sum()
+
+    args = np.ones((2, 5)), np.array([1, 4])
+    problem = Problem("", args, ("x", "labels"), value, lambda a, d: None, (0,), True, (value,))
+    larger = points.enlarged(problem, points.Outline(problem, by_jax=False), args)
+    assert larger is None or len(larger[0]) == len(larger[1])
+
+
+def test_a_list_of_numbers_is_no_loss_that_has_every_axis():
+    def value(x, w):
+        return [sum(a * b for a, b in zip(row, x, strict=False)) for row in w]
+
+    problem = Problem("", (np.ones(3), np.ones((1, 3))), ("x", "w"), value, lambda a, d: None, (0, 1), False, (value,))
+    assert "x" not in points.batch_axes(problem, points.Outline(problem, by_jax=False))

@@ -28,11 +28,15 @@ _ELEMENTWISE = {"exp", "log", "sqrt", "tanh", "sigmoid", "abs", "sign", "log1p",
 
 @dataclass
 class Source:
-    """A function of the user's that the backward runs, and its syntax tree."""
+    """A function of the user's that the backward runs, and its syntax tree.
+
+    ``whole``: the tree that ``code`` is compiled of: that of the function, or of the one that it is defined in.
+    """
 
     code: CodeType
     tree: ast.FunctionDef
     scope: Scope
+    whole: ast.FunctionDef
 
     @functools.cached_property
     def _module(self) -> ast.Module:
@@ -40,7 +44,7 @@ class Source:
         names = [ast.Assign([ast.Name(n, ast.Store())], ast.Constant(None)) for n in self.code.co_freevars]
         empty = ast.arguments([], [], None, [], [], None, [])
         extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
-        outer = ast.FunctionDef("outer", empty, [*names, self.tree], [], **extra)
+        outer = ast.FunctionDef("outer", empty, [*names, self.whole], [], **extra)
         return ast.fix_missing_locations(ast.Module([outer], []))
 
     def compiled(self) -> CodeType | None:
@@ -48,26 +52,34 @@ class Source:
         free = self.code.co_freevars
         code = compile(self._module, self.code.co_filename, "exec", dont_inherit=True)
         inner = next(c for c in code.co_consts if isinstance(c, CodeType))
-        found = next((c for c in inner.co_consts if isinstance(c, CodeType) and c.co_name == self.tree.name), None)
+        found = next((c for c in inner.co_consts if isinstance(c, CodeType) and c.co_name == self.whole.name), None)
         return found if found is not None and found.co_freevars == free else None
 
 
 def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[Source]:
-    """The user's functions that run in the backward and not in the forward, and have a source."""
+    """The user's functions that run in the backward and not in the forward, and have a source.
+
+    One that is defined in another is edited where it stands: a forward may return its backward.
+    """
     own = _running(lambda: run(r))
     shared = _running(lambda: run_forward(case.problem, r.at.point.args))
     numbers = tuple(_numbers(code) for code in shared)
     forwards = [tree for code in shared if (tree := _tree(code)) is not None]
     survey = Copies()
     survey(case.problem.candidate)
+    trees: dict[CodeType, ast.FunctionDef | None] = {}
     for code, values in own.items():
-        tree = _tree(code)
-        if code not in survey.functions or tree is None or _may_not_end(tree):
+        outer = next((c for c in survey.functions if code in _inside(c)), None)
+        if outer is None:
+            continue
+        whole = trees.setdefault(outer, _tree(outer))
+        tree = whole if outer is code or whole is None else _node(whole, code)
+        if whole is None or tree is None or _may_not_end(tree):
             continue
         after = _last_line_of_value(tree) if code in shared else 0
         if after is None:
             continue
-        everything = survey.functions[code].__globals__
+        everything = survey.functions[outer].__globals__
         used = {n: everything.get(n) for n in code.co_names}
         modules = frozenset(n for n, v in used.items() if isinstance(v, ModuleType))
         bare = {n: v for n, v in used.items() if isinstance(v, int | float)}
@@ -77,7 +89,7 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after, everything=everything,
                       factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
                       functions=_functions(forwards, known))  # fmt: skip
-        yield Source(code, tree, scope)
+        yield Source(outer, tree, scope, whole)
 
 
 def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.operator]) -> tuple[str, ...]:
@@ -141,20 +153,39 @@ def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
     return found
 
 
+def _inside(code: CodeType) -> Iterator[CodeType]:
+    """The code of a function, and of those that are defined in it."""
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _inside(inner)
+
+
 def _tree(code: CodeType) -> ast.FunctionDef | None:
     try:
-        module = ast.parse("".join(linecache.getlines(code.co_filename)))
+        node = _node(ast.parse("".join(linecache.getlines(code.co_filename))), code)
     except SyntaxError:  # changed since it was run, or not Python
         return None
-    for node in ast.walk(module):
+    if node is not None:
+        node.decorator_list, node.returns = [], None
+        taken = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+        added = code.co_varnames[: max(code.co_argcount - len(taken), 0)]  # globals made parameters
+        node.args.args[:0] = [ast.arg(n) for n in added]
+    return node
+
+
+def _node(tree: ast.AST, code: CodeType) -> ast.FunctionDef | None:
+    """Where the function stands in a tree; a lambda, where there is one alone in its line, as a function."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
             if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
-                node.decorator_list, node.returns = [], None
-                taken = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
-                added = code.co_varnames[: max(code.co_argcount - len(taken), 0)]  # globals made parameters
-                node.args.args[:0] = [ast.arg(n) for n in added]
                 return node
-    return None
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno]
+    if code.co_name != "<lambda>" or len(found) != 1 or not isinstance(tree, ast.Module):
+        return None
+    extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
+    body = ast.copy_location(ast.Return(found[0].body), found[0].body)
+    return ast.copy_location(ast.FunctionDef("lambda_", found[0].args, [body], [], **extra), found[0])
 
 
 def _numbers(code: CodeType) -> list[float]:
