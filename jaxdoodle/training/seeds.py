@@ -29,7 +29,7 @@ from jaxdoodle.training.checkpoints import Checkpoints, Interrupted, describe
 from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.evaluation import evaluate
 from jaxdoodle.training.fit_state import FitState
-from jaxdoodle.training.hardware.settings import pinned
+from jaxdoodle.training.hardware.settings import compiler_options, pinned
 from jaxdoodle.training.loop import Callback, DivergedError, refuse_divergence
 from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.setup import set_up
@@ -111,7 +111,7 @@ def fit_seeds(
     run_chunk = {
         size: at_once(step, plan.batch_size)
         .lower(states, images, labels, np.zeros((len(seeds), size), np.int32), constants)
-        .compile()
+        .compile(compiler_options())
         for size in plan.all_sizes()
     }
     compile_seconds, stopped, interrupted = time.perf_counter() - compiling, [False] * len(seeds), False

@@ -12,6 +12,7 @@ from jax import lax
 
 from jaxdoodle.core.types import Array
 from jaxdoodle.training.hardware.layout import Layout, place
+from jaxdoodle.training.hardware.settings import compiler_options
 from jaxdoodle.training.steps.state import Constants, TrainState
 from jaxdoodle.training.steps.step import Step
 
@@ -84,5 +85,6 @@ def compile_epoch(
     *read, constants = arguments
     order = jax.ShapeDtypeStruct((count,), np.int32, sharding=layout.order)
     whole = layout.state(arguments[0]), layout.whole
-    compiled = jax.jit(epoch, donate_argnums=0, out_shardings=whole).lower(*read, order, constants).compile()
+    lowered = jax.jit(epoch, donate_argnums=0, out_shardings=whole).lower(*read, order, constants)
+    compiled = lowered.compile(compiler_options())
     return lambda *given: compiled(*given, constants)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.training import evaluate, fit
+from jaxdoodle.training.hardware.settings import compiler_options
 from jaxdoodle.training.steps.augmentation import Augment
 from tests.fixtures.bars import CNN, CONFIG, TRAIN, VALIDATION
 
@@ -37,3 +38,16 @@ def test_a_setting_of_the_process_changes_nothing(setting, expected):
         scored = evaluate(CNN, found.params, VALIDATION)
     jax.tree.map(np.testing.assert_array_equal, found.params, expected.params)
     assert found.step_losses == expected.step_losses and scored == expected.history[0].validation
+
+
+def test_flags_of_the_user_go_before_the_level_that_an_epoch_is_compiled_at(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    assert compiler_options() == {"xla_backend_optimization_level": "1"}
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    assert compiler_options() == {}
+
+
+def test_only_programs_of_processors_are_compiled_at_another_level(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert compiler_options() == {}
