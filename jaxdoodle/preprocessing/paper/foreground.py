@@ -49,6 +49,9 @@ UNEVEN_BORDER_FRACTION = 0.15
 INK_RANGE = (0.3, 0.7)
 #: The light is measured on so many cells along the longer side, each with so many cells to every side of it.
 LIGHT_CELLS, LIGHT_RADIUS = 96, 12
+#: Where ink of this fraction of the strongest is broader than a square of so many cells to every side, the light is
+#: measured within that, unless more than the last fraction is lost of the ink that is at least so strong as lines are.
+BROAD_INK, NEAR_RADIUS, PALER, LOST = 0.2, 4, 0.8, 0.01
 #: Of full strength are lines of which a tenth is as strong as this.
 FULL = 0.8
 #: A speck has less than this area, in squares whose side is the stroke width.
@@ -252,14 +255,29 @@ def _unevenly_lit(gray: NDArray[np.float32]) -> Foreground:
     dark = (relief**3).sum() > 0  # a few spots far brighter than their surroundings: chalk on a board
     if dark:
         gray = 1 - gray
-    light = closed(gray, cells * step | 1)
-    ink: NDArray[np.float32] = np.clip(1 - gray / np.maximum(light, 1e-3), 0, 1)
+    ink = _darker(gray, cells * step | 1)
     if ink.max() < MIN_CONTRAST:
         raise NoDrawingError(f"the picture is blank: nothing is darker than its surroundings by {MIN_CONTRAST} of 1.")
+    cells = 2 * NEAR_RADIUS + 1
+    broad = shrink(ink[..., None], step)[..., 0] > BROAD_INK * ink.max()
+    if (~thicker(~broad, NEAR_RADIUS)).any():
+        ink = _narrow(ink, _darker(gray, cells * step | 1))
     strength = np.sort(ink[ink > 0.5 * ink.max()])
     low, high = (part * strength[len(strength) // 2] for part in INK_RANGE)
     ink = _without_corners(np.clip((ink - low) / (high - low), 0, 1))
     return Foreground(ink, "dark" if dark else "light", True)
+
+
+def _darker(gray: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """By how much each pixel is darker than the light around it, of 1; what is broader than ``side`` is light."""
+    return np.clip(1 - gray / np.maximum(closed(gray, side), np.float32(1e-3)), 0, 1)
+
+
+def _narrow(ink: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The ink that light measured ``near`` leaves, if all that it leaves out is paler: a hand, its shadow, a desk."""
+    drawn = np.sort(near[near > near.max() / 2])
+    strong = ink > PALER * drawn[len(drawn) // 2]
+    return near if np.mean(near[strong] < ink[strong] / 2) < LOST else ink
 
 
 def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,15 +13,14 @@ BAR, PANE = 0.2, 0.5
 #: Rows between a bar and the pane that may be of both, where the screenshot was resized.
 MIXED = 2
 #: The widest bar is this fraction of the picture's shorter side, least and most, and so many times as wide as the
-#: narrowest, which has a pixel at least: a drawing that was cut to its outline has lines of one width at its edges, or
-#: none at some of them.
+#: narrowest: a drawing that was cut to its outline has lines of one width at its edges, or touches those it has.
 LEAST_BAR, MOST_BAR, UNEVEN = 0.04, 0.3, 3
 
 
 def pane_of(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int] | None:
     """What a window shows on a picture (h, w, channels), 0 to 1, and the (row, column) at which that begins.
 
-    ``None`` where not all edges have a bar or border.
+    ``None`` where there is no bar, or where not all edges have a bar or border and something drawn touches one.
     """
     height, width, channels = pixels.shape
     if channels == 4 or min(height, width) < 16:
@@ -36,7 +35,11 @@ def pane_of(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int]
     top, bottom = _bars(page[:, max(left, 0) : width - max(right, 0)].mean(axis=1))
     narrowest, *_, widest = sorted((top, bottom, left, right))
     side = min(height, width)
-    if narrowest < 1 or not max(LEAST_BAR * side, UNEVEN * narrowest) <= widest <= MOST_BAR * side:
+    if narrowest < 0 or not max(LEAST_BAR * side, UNEVEN * narrowest) <= widest <= MOST_BAR * side:
+        return None
+    inner = page[top : height - bottom, left : width - right]
+    beside = (top, inner[0]), (bottom, inner[-1]), (left, inner[:, 0]), (right, inner[:, -1])
+    if narrowest < 1 and not all(edge.all() for bar, edge in beside if bar):
         return None
     return pixels[top : height - bottom, left : width - right], top, left
 

@@ -37,7 +37,7 @@ DOUBLE, EQUAL = 0.2, 0.02
 #: Gaps of loops that are closed, as a fraction of their size.
 GAP = 0.03
 #: The inside of a frame or a loop fills so much of its box, and of the rows and columns between its edges.
-FILLED, CONVEX = 0.55, 0.93
+FILLED, CONVEX = 0.45, 0.93
 #: Dashes around a drawing lie within this fraction of their box from its edges, and cover so much of each; so many at
 #: least, and none longer than this fraction of a side. Fewer are the corners of a frame, all four.
 BAND, COVERED, DASHES, LONGEST_DASH = 0.08, 0.4, 8, 0.4
@@ -227,7 +227,7 @@ def _in_dashes(parts: Parts) -> NDArray[np.bool_] | None:
 
 
 def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
-    """What stands above a flat line, or two."""
+    """What stands above a flat line, or two, or between two."""
     top, left, bottom, right = parts.boxes.T
     high, wide = bottom - top, right - left
     kept = np.ones(len(parts.areas), bool)
@@ -241,7 +241,8 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
         flat = parts.number[top[number] : bottom[number], left[number] : right[number]] == number
         thick = flat.sum() / wide[number]
         straight = wide[number] >= FLAT * thick and high[number] <= thick + 0.15 * wide[number]
-        below = (top[number] + bottom[number]) / 2 >= bottom[others].max()
+        middle = (top[number] + bottom[number]) / 2
+        below = middle >= bottom[others].max() or (middle <= top[others].min() and kept[1:].sum() < len(kept) - 1)
         if straight and below and wide[number] >= UNDERLINE_LENGTH * rest:
             kept[number] = False
     return kept if kept.sum() < len(kept) - 1 else None

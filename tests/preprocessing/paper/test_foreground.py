@@ -6,7 +6,7 @@ from PIL import Image
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
-from jaxdoodle.preprocessing.paper.foreground import full_strength, without_specks
+from jaxdoodle.preprocessing.paper.foreground import foreground_of, full_strength, without_specks
 from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.pipeline import preprocess
 from tests.fixtures.pictures import CONFIGS, drawing, saved
@@ -123,3 +123,13 @@ def test_pale_lines_with_a_dark_spot_are_brought_to_full_strength():
     assert np.array_equal(full_strength(ink), (ink > 0).astype(np.float32))
     strong = ink / np.float32(0.8)
     assert full_strength(strong) is strong
+
+
+def test_the_shadow_of_a_hand_is_no_ink_and_a_broad_stroke_is():
+    y, x = np.mgrid[:200, :200]
+    light = 0.95 - 0.3 * x / 200 - 0.1 * y / 200
+    hand = np.hypot(x - 120, y - 60) < 25
+    line, stroke = (abs(abs(x - 60) + y - 120) < wide for wide in (5, 25))
+    for drawn, shade in ((line, 0.5 * hand), (stroke & (y > 80), 0)):
+        found = foreground_of((light * (1 - shade) * np.where(drawn, 0.2, 1)).astype(np.float32)[..., None])
+        assert found.uneven and np.mean((found.ink > 0.5) != drawn) < 0.01

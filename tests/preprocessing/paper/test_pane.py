@@ -18,7 +18,7 @@ def _window(page, bar=14, border=2, tone=0.3):
     return whole
 
 
-@pytest.mark.parametrize("border", [1, 2, 4])
+@pytest.mark.parametrize("border", [0, 1, 2, 4])
 def test_a_window_shows_what_is_within_its_bar_and_borders(border):
     for turned in (False, True):
         window = _window(PAGE, border=border)

@@ -46,13 +46,13 @@ def test_grain_that_smoothing_takes_away_is_in_no_reading():
 
 def test_a_shadow_across_the_drawing_is_no_edge_of_a_sheet():
     page = _page(SEVEN)
-    beside, across = (readings_of(np.where(X < at, 0.3, 1.0)[..., None] * page) for at in (30, 80))
+    beside, across = (readings_of(np.where(X + 0.05 * Y < at, 0.3, 1.0)[..., None] * page) for at in (30, 80))
     assert any("what is beyond the sheet" in reading.removed for reading in beside)
     assert not any("what is beyond the sheet" in reading.removed for reading in across)
 
 
 def test_light_on_a_dark_desk_beside_the_sheet_is_no_part_of_the_drawing():
-    desk = (Y < 30) | (Y > 135) | (X < 30)  # the sheet runs off to the right
+    desk = (Y < 30) | (Y > 135) | (X + 0.05 * Y < 30)  # the sheet runs off to the right
     lit = (Y < 30) & (X > 40) & (X < 125)
     readings = readings_of((np.where(desk, np.where(lit, 0.3, 0.1), 1.0)[..., None] * _page(SEVEN)).astype(np.float32))
     assert readings[0].found.background == "dark"

@@ -15,10 +15,12 @@ AROUND = {
     "long frame": np.maximum(abs(X - 80) - 40, abs(Y - 80) - 74).__abs__() < 2,
     "open frame": FRAME & (Y < 125),
     "corners": FRAME & (abs(X - 80) > 30) & (abs(Y - 82) > 35),
+    "diamond": abs(abs(X - 80) + abs(Y - 82) - 70) < 3,
     "loop": abs(np.hypot(X - 80, Y - 82) - 55) < 2,
     "line to the edge": abs(X - 20) < 2,
     "cell": (abs(X - 25) < 2) | (abs(Y - 140) < 2),
     "underline": (abs(Y - 125) < 3) & (X > 50) & (X < 115),
+    "lines": ((abs(Y - 125) < 3) | (abs(Y - 40) < 3)) & (X > 50) & (X < 115),
 }
 
 
