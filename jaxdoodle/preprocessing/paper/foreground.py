@@ -275,7 +275,7 @@ def _darker(gray: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 def _narrow(ink: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.float32]:
     """The ink that light measured ``near`` leaves, if all that it leaves out is paler: a hand, its shadow, a desk."""
-    drawn = np.sort(near[near > near.max() / 2])
+    drawn = np.sort(near[near >= near.max() / 2])
     strong = ink > PALER * drawn[len(drawn) // 2]
     return near if np.mean(near[strong] < ink[strong] / 2) < LOST else ink
 

@@ -14,13 +14,16 @@ NEAR = 0.1
 #: A mark is as near to two edges as this fraction of the page, and no larger than this fraction of the drawing, which
 #: is as far from all edges as this fraction of the page.
 IN_CORNER, SMALL, CLEAR = 0.06, 0.6, 0.08
+#: A hole is no wider than this fraction of the page, as high as wide to this fraction, fills so much of its box, and
+#: its middle is within this fraction of the page from an edge.
+HOLE, ROUND, FULL, STRIP = 0.12, 0.7, 0.6, 0.15
 
 
 def inside_margins(parts: Parts) -> NDArray[np.bool_] | None:
     """Of each region (n + 1,), whether it lies inside the margins of the page; ``None`` where all or none does."""
     gone = _beyond(parts)
     if not gone.any():
-        gone = _in_corner(parts)
+        gone = _in_corner(parts) | _punched(parts)
     kept = ~gone
     kept[0] = False
     return kept if gone.any() and kept.any() else None
@@ -50,3 +53,20 @@ def _in_corner(parts: Parts) -> NDArray[np.bool_]:
     mark = (near.max(axis=1) <= IN_CORNER) & (sides <= SMALL * sides[largest])
     mark[0] = False
     return mark[of_part] if near[largest].min() >= CLEAR else np.zeros(len(of_part), bool)
+
+
+def _punched(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it is one of the holes along an edge: full, alike, and one beside the other."""
+    shape = np.array(parts.number.shape)
+    size = parts.boxes[:, 2:] - parts.boxes[:, :2]
+    side, near = size.max(axis=1), HOLE * min(shape)
+    full = np.bincount(parts.number.ravel(), minlength=len(side)) >= FULL * size.prod(axis=1)
+    round_ = full & (side <= near) & (size.min(axis=1) >= ROUND * side)
+    found = np.zeros(len(side), bool)
+    for axis, middle in enumerate(((parts.boxes[:, :2] + parts.boxes[:, 2:]) / 2).T):
+        for away in (middle, shape[axis] - middle):
+            row = round_ & (away <= STRIP * shape[axis])
+            alike = row & (np.abs(away - away[row].mean() if row.any() else away) <= near / 4)
+            if np.count_nonzero(alike) > 1 and (away[~alike][1:] > away[alike].max()).all():
+                found |= alike
+    return found

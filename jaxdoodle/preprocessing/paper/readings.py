@@ -29,7 +29,15 @@ from jaxdoodle.preprocessing.paper.regions import Parts, in_cells
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from jaxdoodle.preprocessing.paper.sheet import sheet_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, groups_of, only, regions_of, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import (
+    ALONE,
+    LARGEST,
+    SHEET,
+    groups_of,
+    only,
+    regions_of,
+    without_surroundings,
+)
 from jaxdoodle.preprocessing.resample import Box, box_of, shifted
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
@@ -144,7 +152,8 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
     on_paper = place is None and readings[0].found.background == "light"
     if on_paper and _is_cut(readings[0], (part != pixels).any(axis=2)):  # the edge of a shadow
         return readings
-    return [*readings, *(_less(one, "what is beyond the sheet") for one in found)]
+    around = "what is beyond the sheet" if place is None else SHEET
+    return [*readings, *(_less(one, around) for one in found)]
 
 
 def _is_cut(reading: Reading, gone: NDArray[np.bool_]) -> bool:

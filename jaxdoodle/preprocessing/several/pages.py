@@ -56,9 +56,10 @@ ACROSS = 0.7
 MARK = 1.9
 #: A word has so many letters at least, one after the other, and is so many times as wide as high.
 LETTERS, ROW = 3, 1.8
-#: A piece of a line is so many times as long as wide; pieces are of one line where their middles are so many cells
-#: apart, and it is as long as this fraction of the page.
-PIECE, IN_LINE, LONG_LINE = 6, 2, 0.6
+#: A piece of a line is so many times as long as wide, and rises by no more than this fraction of its length where it
+#: lies; pieces are of one line where their middles are so many cells apart, and it is as long as this fraction of the
+#: page.
+PIECE, RISE, IN_LINE, LONG_LINE = 6, 0.15, 2, 0.6
 #: A drawing beside others is no smaller than this fraction of the largest, its ink no paler than this of the darkest.
 LARGE, PALE = 0.4, 0.45
 
@@ -178,7 +179,7 @@ def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
     if not parts.several:
         return [np.arange(1, len(parts.areas))]
     each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
-    across, beyond = _from_edge_to_edge(parts)[1:], (_in_corner(parts) | _of_lines(parts))[1:]
+    across, beyond = _from_edge_to_edge(parts)[1:], (_in_corner(parts) | _of_lines(parts) | _underlines(parts))[1:]
     if (~across).any() and parts.sides[1:][~across].max() < ACROSS * parts.sides[1:][across].max(initial=0):
         largest = largest[~across[largest]]
     if not beyond[largest].all():
@@ -211,6 +212,15 @@ def _of_lines(parts: Parts) -> NDArray[np.bool_]:
             if last[line].max() - first[line].min() >= LONG_LINE * length:
                 found |= line
     return found
+
+
+def _underlines(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it is a flat line that is longer than all that is none."""
+    high, wide = (parts.boxes[:, 2:] - parts.boxes[:, :2]).T
+    thick = parts.areas / np.maximum(wide, 1)
+    flat = (wide >= PIECE * thick) & (high <= thick + RISE * wide)
+    flat[0] = False
+    return flat & (wide >= parts.sides[1:][~flat[1:]].max(initial=0))
 
 
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:

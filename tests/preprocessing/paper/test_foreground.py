@@ -133,3 +133,10 @@ def test_the_shadow_of_a_hand_is_no_ink_and_a_broad_stroke_is():
     for drawn, shade in ((line, 0.5 * hand), (stroke & (y > 80), 0)):
         found = foreground_of((light * (1 - shade) * np.where(drawn, 0.2, 1)).astype(np.float32)[..., None])
         assert found.uneven and np.mean((found.ink > 0.5) != drawn) < 0.01
+
+
+def test_a_dark_block_at_the_edge_alone_is_ink_in_even_light_and_in_uneven_light():
+    y, x = np.mgrid[:160, :160]
+    for ink in (0.3, 0.6):
+        block = np.where((x < 45) & (abs(y - 80) < 22), ink, 1.0).astype(np.float32)[..., None]
+        assert np.array_equal(readings_of(block)[0].ink > 0.5, block[..., 0] < 1)

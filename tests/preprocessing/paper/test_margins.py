@@ -11,6 +11,7 @@ MARGINAL = {
     "desk on one side": X < 9,
     "desk on two sides": (X < 9) | (Y + 0.02 * X > 150),
     "page number": (abs(X - 148) < 6) & (abs(Y - 150) < 7) & (X % 5 < 2),
+    "holes": (np.hypot(X - 12, Y % 60 - 30) < 5) & (Y < 120),
     "dot": np.hypot(X - 10, Y - 10) < 8,
 }
 

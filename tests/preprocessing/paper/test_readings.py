@@ -58,3 +58,10 @@ def test_light_on_a_dark_desk_beside_the_sheet_is_no_part_of_the_drawing():
     assert readings[0].found.background == "dark"
     (beyond,) = [reading for reading in readings if "what is beyond the sheet" in reading.removed]
     assert np.array_equal(beyond.ink > 0, SEVEN)
+
+
+def test_a_drawing_on_a_flat_sheet_is_told_with_and_without_what_is_around_it():
+    sheet = np.pad(np.where(SEVEN, 0.1, 1.0)[20:140, 20:140], 30, constant_values=0.2).astype(np.float32)[..., None]
+    whole, inner = readings_of(sheet)
+    assert whole.removed == () and inner.removed == ("on the sheet",)
+    assert whole.found.background == "dark" and inner.found.background == "light"

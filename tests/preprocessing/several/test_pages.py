@@ -49,8 +49,13 @@ def framed(image):
     return image
 
 
+def underlined(image):
+    ImageDraw.Draw(image).line((20, 113, 250, 111), 60, 4)
+    return image
+
+
 @pytest.mark.parametrize(
-    "paper", [lambda image: image, ruled, framed, lambda image: Image.eval(image, lambda v: 255 - v)]
+    "paper", [lambda image: image, ruled, framed, underlined, lambda image: Image.eval(image, lambda v: 255 - v)]
 )
 def test_a_page_is_divided_into_its_digits_in_the_order_of_reading(paper):
     _, (found, *_) = divisions_of(paper(page()), MNIST, False)
