@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.reference import Oracle
 from jaxdoodle.gradcheck.report import Finding
@@ -32,6 +33,8 @@ _MEANING = {
 #: Convention -> what it is called, and what is said, where it is not declared.
 _MISTAKEN = {
     "batch mean": ("double 1/m", "the gradient of {} is divided by the number of examples; right is the sum over them"),
+    "no batch mean": (
+        MISSING_MEAN, "the gradient of {} is the sum over the batch, where that of other parameters is the mean"),
     "straight through": (
         "gradient of a step", "the forward is a step in {}: its derivative is 0, and backward passes a gradient"),
 }  # fmt: skip
@@ -88,8 +91,10 @@ def by_convention(
     parameters = {n for n in problem.differentiated if n not in axes}
     never_wrong = parameters - {n for r in rounds for n in r.wrong}
     sums = {n for n in never_wrong for r in generic if n in r.got and r.want[n].any()}
-    for name, wrong in means.items() if not sums else ():  # of some parameters alone: a mistake
+    for name, wrong in means.items():
         excuse(wrong, name, "batch mean")
+    if means and sums:
+        told |= {n: ["no batch mean"] for n in sums}
     if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
         return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
     return told
@@ -153,8 +158,9 @@ def offered(offers: dict[str, list[str]], case: Case) -> list[Finding]:
         if not names:
             continue
         told = sentence.format(" and ".join(map(case.problem.short, names)))
-        r = next(r for r in case.rounds if set(names) <= set(r.wrong))
+        r = next((r for r in case.rounds if set(names) <= set(r.wrong)), case.rounds[0])
         line = line_of(np.asarray(r.got[names[0]]), case.log(r))
-        offer = f'if it is meant so ({_MEANING[convention]}), declare it: conventions=("{convention}",)'
-        findings.append(Finding(bug, told, names, backward=line.where if line else None, evidence=(offer,)))
+        offer = f'if it is meant so ({_MEANING.get(convention)}), declare it: conventions=("{convention}",)'
+        evidence = (offer,) if convention in _MEANING else ()
+        findings.append(Finding(bug, told, names, backward=line.where if line else None, evidence=evidence))
     return findings

@@ -26,6 +26,7 @@ from jaxdoodle.submissions.functions import (
     objects_of,
     own_classes,
     raise_if_backward_ends,
+    raising,
 )
 
 #: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
@@ -276,6 +277,8 @@ def _report(
                 SystemExit,
             ) as error:  # any exception of the user's code: other inputs, or another object
                 raise_if_backward_ends(error)
+                if inputs is not None and backward_runs(error):  # as the file calls it
+                    return raising(options.get("title", cls.__name__), error), place
                 continue
             if not is_array(layer.y):
                 continue

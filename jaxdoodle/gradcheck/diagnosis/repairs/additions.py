@@ -75,6 +75,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put(DOUBLE_MEAN, cost + 1, expr(f"{text} * {count}"))
     for name in scope.unused if whole else ():
         put("factor left out", 8, expr(f"{text} * {name}"))
+        put("term left out", 8, expr(f"{text} + {name}"))
     for factor in scope.factors:
         put("factor left out", 13 if whole else 14, expr(f"{text} * {factor}"))
     for divisor in scope.divisors:

@@ -63,7 +63,7 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
     scope.unused = tuple(dict.fromkeys(n.id for n in names if n.id not in read and n.id in scope.texts))
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     for parent, name, index, node in _places(function):
-        if getattr(node, "lineno", scope.after + 1) <= scope.after:
+        if getattr(node, "lineno", 0) in scope.frozen:
             continue
 
         def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:

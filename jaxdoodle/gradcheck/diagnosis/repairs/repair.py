@@ -118,7 +118,7 @@ def _best(
 
     def order(option: Any) -> tuple[int, ...]:
         cost, k, j, source, edit = option
-        kept = 0 if case.problem.scalar else 2 * _DISTANCE * bool(source.scope.after)  # what a forward keeps
+        kept = 0 if case.problem.scalar else 2 * _DISTANCE * bool(source.scope.frozen)  # what a forward keeps
         shared = len(words & _words(_text(source, edit))) if words else 0
         return cost + _DISTANCE * _is_far(source, edit, near) + kept, -shared, k, j
 

@@ -27,7 +27,7 @@ class Scope:
     texts: dict[str, np.ndarray] = field(default_factory=dict)  # expressions that are arrays
     slices: tuple[ast.Slice, ...] = ()
     loops: frozenset[str] = frozenset()  # variables of its loops
-    after: int = 0  # the last line that is not edited
+    frozen: frozenset[int] = frozenset()  # lines that are not edited: the forward's value needs them
     everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
     scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
     changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little

@@ -76,8 +76,8 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         tree = whole if outer is code or whole is None else _node(whole, code)
         if whole is None or tree is None or _may_not_end(tree):
             continue
-        after = _last_line_of_value(tree) if code in shared else 0
-        if after is None:
+        frozen = _lines_of_value(tree) if code in shared else frozenset()
+        if frozen is None:
             continue
         everything = survey.functions[outer].__globals__
         used = {n: everything.get(n) for n in code.co_names}
@@ -86,7 +86,7 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         numpy = next((n for n, v in everything.items() if v is np), None)
         constants = dict.fromkeys(x for group in numbers for x in group)
         known = {*values, *everything}
-        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, after=after, everything=everything,
+        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, frozen=frozen, everything=everything,
                       factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
                       functions=_functions(forwards, known))  # fmt: skip
         yield Source(outer, tree, scope, whole)
@@ -117,17 +117,30 @@ def _functions(forwards: list[ast.FunctionDef], known: set[str]) -> tuple[str, .
     return tuple(n for n in names if n.rpartition(".")[2] in _ELEMENTWISE and n.partition(".")[0] in known)
 
 
-def _last_line_of_value(tree: ast.FunctionDef) -> int | None:
-    """Of a function that returns a loss and its gradient: the line after which only the gradient is computed."""
-    returned = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)]
-    last = returned[-1] if returned else None
-    if not isinstance(last, ast.Tuple) or not isinstance(last.elts[0], ast.Name):
+def _lines_of_value(tree: ast.FunctionDef) -> frozenset[int] | None:
+    """Of a function that returns a value and its gradient, or what its backward needs: the lines of the value."""
+    tuples = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
+    if not tuples or not isinstance(tuples[0].elts[0], ast.Name):
         return None
-    name = last.elts[0].id
-    return max(
-        (n.lineno for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)),
-        default=None,
-    )
+    needed, before, lines = {tuples[0].elts[0].id}, 0, set[int]()
+    statements = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and not isinstance(n, ast.FunctionDef)]
+    while len(needed) > before:  # what these names are computed from, and so on
+        before = len(needed)
+        for n in (n for n in statements if needed & _assigned(n)):
+            head = getattr(n, "test", None) or getattr(n, "iter", None) or [*getattr(n, "items", ()), n][0]
+            needed |= {m.id for m in ast.walk(head) if isinstance(m, ast.Name) and isinstance(m.ctx, ast.Load)}
+            lines |= {m.lineno for m in (n, *ast.walk(head)) if hasattr(m, "lineno")}
+    return frozenset(lines)
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    """The names whose values it changes, or those of statements in it."""
+    found = set()
+    for n in ast.walk(statement):
+        for target in getattr(n, "targets", None) or [getattr(n, "target", None)]:
+            stored = [target] if isinstance(target, ast.Subscript | ast.Attribute) else ast.walk(target or ast.Tuple())
+            found |= {next(m.id for m in ast.walk(t) if isinstance(m, ast.Name)) for t in stored if hasattr(t, "ctx")}
+    return found
 
 
 def _may_not_end(tree: ast.FunctionDef) -> bool:
@@ -175,12 +188,14 @@ def _tree(code: CodeType) -> ast.FunctionDef | None:
 
 
 def _node(tree: ast.AST, code: CodeType) -> ast.FunctionDef | None:
-    """Where the function stands in a tree; a lambda, where there is one alone in its line, as a function."""
+    """Where the function stands in a tree; a lambda, where its line has one of these arguments, as a function."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
             if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
                 return node
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno]
+    takes = list(code.co_varnames[: code.co_argcount])
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno
+             and [a.arg for a in n.args.args] == takes]  # fmt: skip
     if code.co_name != "<lambda>" or len(found) != 1 or not isinstance(tree, ast.Module):
         return None
     extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}

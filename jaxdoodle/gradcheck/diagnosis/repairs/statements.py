@@ -13,6 +13,9 @@ from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 
 def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+        if [ast.unparse(target) for target in node.targets] == [ast.unparse(node.value.left)]:  # g = g + w
+            node = ast.AugAssign(node.targets[0], node.value.op, node.value.right)
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
         store = copy.deepcopy(node.target)
         put("added instead of assigned", 12, ast.Assign([store], node.value))
