@@ -1,4 +1,4 @@
-"""Engines of scalars, as micrograd's ``Value``: each operation, alone and with a value that is used twice."""
+"""Engines of scalars or arrays, as micrograd's ``Value``: each operation, alone and with a value that is used twice."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a + a": lambda a, b: a + a, "a * a": lambda a, b: a * a, "a - a * b": lambda a, b: a - a * b,
     "(a + b) * (a * b)": lambda a, b: (a + b) * (a * b), "a * b + a": lambda a, b: a * b + a,
     "c = a * b; c + c": lambda a, b: (lambda c: c + c)(a * b),
+    "(a @ b).sum()": lambda a, b: (a @ b).sum(), "a.mean()": lambda a, b: a.mean(),
+    "(a @ b * (a @ b)).sum()": lambda a, b: (a @ b * (a @ b)).sum(),
+    "(a + row).sum()": lambda a, row: (a + row).sum(), "(a * row).sum()": lambda a, row: (a * row).sum(),
+    "(a.sum(axis=0) * row).sum()": lambda a, row: (a.sum(axis=0) * row).sum(),
+    "(a.exp().sum(axis=1) + 1).log().sum()": lambda a, b: (a.exp().sum(axis=1) + 1.0).log().sum(),
 }  # fmt: skip
 
 
@@ -116,7 +121,9 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.ClassDef, ast.Fu
 
 
 #: Where operations are tried: what is not defined there (the logarithm of -0.4) is left out.
-_VALUES = ((0.7, 1.3), (-0.4, 0.9), (1.6, -0.8))
+_VALUES: tuple[tuple[Any, Any], ...] = ((0.7, 1.3), (-0.4, 0.9), (1.6, -0.8))
+_ARRAYS = tuple((np.linspace(low, 1.9, 6).reshape(2, 3), np.linspace(-0.7, high, 6).reshape(3, 2))
+                for low, high in ((0.3, 1.1), (-0.8, 0.6)))  # fmt: skip
 #: Step of central differences and relative distance of a right derivative, in float64.
 _STEP, _RIGHT = 1e-5, 1e-7
 
@@ -124,28 +131,48 @@ _STEP, _RIGHT = 1e-5, 1e-7
 def _check_expression(cls: Any, words: str, expression: Callable) -> Report | None:
     """At a few values, by central differences; ``None`` where the class does not have the operation."""
     points = []
-    for k, (a, b) in enumerate(_VALUES):
+    of_arrays = any(word in words for word in (".sum(", ".mean(", "@"))
+    for k, values in enumerate(_ARRAYS if of_arrays else _VALUES):
+        if "row" in words:
+            values = values[0], values[1][:, 0]
 
-        def value(a: float, b: float) -> float:
-            return float(expression(cls(a), cls(b)).data)
+        def value(*given: Any) -> float:
+            return float(expression(*map(cls, given)).data)
 
         try:
-            x, y = cls(a), cls(b)
-            expression(x, y).backward()
-            got = np.array([float(x.grad), float(y.grad)])
-            steps = [
-                (value(a + da, b + db) - value(a - da, b - db)) / (2 * _STEP) for da, db in ((_STEP, 0), (0, _STEP))
-            ]
-        except Exception:  # any exception of the user's code
+            wanted = [_slopes(value, values, place) for place in range(2)]
+        except Exception:  # any exception of the user's code: it has no such operation
             continue
-        want, leaves = np.array(steps), []
-        for name, g, w in zip("ab", got, want, strict=True):
-            figures = compare(np.array(g), np.array(w), float(np.abs(want).max()))
-            leaves.append(LeafResult(name, (), figures, "exact" if figures.rel_l2 <= _RIGHT else "wrong"))
+        try:
+            numbers = [cls(v) for v in values]
+            expression(*numbers).backward()
+            got = [np.asarray(number.grad, float) for number in numbers]
+        except Exception:  # any exception of the user's code
+            if "row" in words:  # shapes that differ may be refused
+                continue
+            got = [np.full(w.shape, np.nan) for w in wanted]
+        leaves, largest = [], max(float(np.abs(w).max()) for w in wanted)
+        for name, g, w in zip("ab", got, wanted, strict=True):
+            figures = compare(np.broadcast_to(g, w.shape), w, largest)
+            right = figures.rel_l2 <= _RIGHT and (g.shape == w.shape or not w.any())
+            leaves.append(LeafResult(name, w.shape, figures, "exact" if right else "wrong"))
         points.append(PointResult(f"values {k + 1}", tuple(leaves)))
     if not points:
         return None
     return Report(words, "central differences of the plain forward, float64", "float64", tuple(points), (), (), (), 0.0)
+
+
+def _slopes(value: Callable, values: tuple[Any, Any], place: int) -> np.ndarray:
+    """Central differences of one of the values, entry by entry."""
+    slopes = np.zeros(np.shape(values[place]))
+    for index in np.ndindex(slopes.shape):
+        ends = []
+        for step in (_STEP, -_STEP):
+            moved = np.array(values[place], float)
+            moved[index] += step
+            ends.append(value(*values[:place], moved if moved.ndim else float(moved), *values[place + 1 :]))
+        slopes[index] = (ends[0] - ends[1]) / (2 * _STEP)
+    return slopes
 
 
 def _overwrites(finder: Finder, cls: Any) -> list[Where]:

@@ -84,3 +84,53 @@ def test_a_wrong_rule_is_named_with_its_line_and_mended(tmp_path, monkeypatch):
     (finding,) = found.run().findings
     assert (finding.name, finding.backward.text) == ("wrong array", "self.grad += self.data * out.grad")
     assert "should be `self.grad += other.data * out.grad`" in finding.sentence
+
+
+def test_operations_on_arrays_are_checked_where_an_engine_has_them(checked):
+    text = """
+        class Tensor:
+            def __init__(self, data, children=()):
+                self.data = np.asarray(data, float)
+                self.grad, self._prev, self._backward = np.zeros_like(self.data), children, lambda: None
+            def __add__(self, other):
+                out = Tensor(self.data + other.data, (self, other))
+                def _backward():
+                    self.grad += out.grad
+                    other.grad += out.grad.sum(axis=0) if other.data.ndim < out.data.ndim else out.grad
+                out._backward = _backward
+                return out
+            def __mul__(self, other):
+                out = Tensor(self.data * other.data, (self, other))
+                def _backward():
+                    self.grad += out.grad * other.data
+                    other.grad += out.grad * self.data
+                out._backward = _backward
+                return out
+            def __matmul__(self, other):
+                out = Tensor(self.data @ other.data, (self, other))
+                def _backward():
+                    self.grad += out.grad @ other.data.T
+                    other.grad += self.data.T @ out.grad
+                out._backward = _backward
+                return out
+            def sum(self):
+                out = Tensor(self.data.sum(), (self,))
+                def _backward(): self.grad += out.grad
+                out._backward = _backward
+                return out
+            def backward(self):
+                order = []
+                def visit(v):
+                    if v not in order:
+                        for p in v._prev: visit(p)
+                        order.append(v)
+                visit(self)
+                self.grad = np.ones_like(self.data)
+                for v in reversed(order): v._backward()
+    """
+    broadcasts = text.replace("* self.data\n", "* self.data if other.data.ndim == self.data.ndim else "
+                              "(out.grad * self.data).sum(axis=0)\n")  # fmt: skip
+    assert checked(broadcasts) == {"Tensor": "right"}
+    assert checked(broadcasts.replace("other.grad += self.data.T", "other.grad = self.data.T")) == {"Tensor": "b"}
+    assert checked(broadcasts.replace("out.grad @ other.data.T", "out.grad @ other.data.T * 2")) == {"Tensor": "a"}
+    assert checked(broadcasts.replace("out.grad @ other.data.T", "out.grad @ other.data")) == {"Tensor": "a, b"}

@@ -16,7 +16,7 @@ from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, une
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
 from jaxdoodle.gradcheck.setup.problem import why_it_ended
-from jaxdoodle.gradcheck.setup.test_points import LARGER, OTHER_SHAPES
+from jaxdoodle.gradcheck.setup.test_points import KINKS, LARGER, OTHER_SHAPES
 
 
 def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
@@ -60,7 +60,7 @@ _CONFIRMING = 2
 def _other_points(r: Round, ill: list[Round]) -> list[Round]:
     """Other points at which it is wrong: one with other sizes (2 may be a factor or the batch), and some with other
     values (where all happen to be negative, abs is the negative)."""
-    others = [o for o in ill if o is not r]
+    others = sorted((o for o in ill if o is not r), key=lambda o: o.at.name in KINKS)
     values = [o for o in others if o.want.keys() == r.want.keys()][:_CONFIRMING]
     differ = (
         o for o in others if any(o.want[n].shape != r.want[n].shape for n in r.want) or o.at.name.startswith("batch")

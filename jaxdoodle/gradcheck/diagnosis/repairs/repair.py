@@ -26,6 +26,7 @@ from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import Edit, edits
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import Source, sources_of
 from jaxdoodle.gradcheck.setup.candidate import Candidate
+from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that runs many
 #: lines, fewer are tried.
@@ -89,6 +90,7 @@ def repairs(
     run = replace(run, lines=_lines(lambda: run(r)))
     sources = list(sources_of(case, r, run))
     others = [o for o in case.generic if o is not r and o.returned.error is None]
+    others = [o for o in others if o.at.name not in KINKS] or others  # at a kink, what is right may differ
     found: list[Repair] = []
     while wrong and len(found) < _MOST_REPAIRS:
         best = _best(case, r, wrong, others, sources, run, named, near, forward)
