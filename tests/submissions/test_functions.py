@@ -74,7 +74,7 @@ def test_a_convention_may_be_declared_for_a_pair(checked):
     assert checked(text) == {"linear": "W, b"}
     declared = text + "\n        linear_conventions = ('batch mean',)\n"
     assert checked(declared) == {"linear": "right"}
-    assert checked(declared.replace("True) / m", "True)")) == {"linear": "W"}
+    assert checked(declared.replace("True) / m", "True)")) == {"linear": "missing 1/m"}
 
 
 @pytest.mark.parametrize(("gradient", "expected"), [("(r + reg) * w", "right"), ("r * w", "ridge with reg=0.3")])

@@ -266,3 +266,17 @@ def test_a_buffer_that_backward_fills_is_no_parameter_and_data_may_be_whole_numb
             Chain([Dense(2, 3), Dense(3, 2)]).forward(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))
     """
     assert checked(text) == {"Dense": "right", "Chain": "right"}
+
+
+def test_a_backward_that_raises_as_the_file_calls_it_is_told_though_other_arguments_pass(checked):
+    found = checked("""
+        class Pick:
+            def __init__(self, stride=1): self.stride = stride
+            def forward(self, x):
+                self.shape = x.shape
+                return x[::self.stride]
+            def backward(self, dout):
+                return dout.reshape(self.shape)
+        if __name__ == "__main__": Pick(stride=2).forward(np.ones((4, 3)))
+    """)
+    assert found == {"Pick": "backward raises ValueError"}

@@ -17,7 +17,8 @@ _SLOPES = (("1 - {0} ** 2", -1, 1), ("{0} * (1 - {0})", 0, 1), ("{0} > 0", -np.i
 
 def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     """Another array of the same shape, another count for a count, another number for a number."""
-    if isinstance(node, ast.BinOp) and isinstance(parent, ast.Call | ast.BinOp) and scope.shape_of(node):
+    of = isinstance(parent, ast.Call | ast.BinOp | ast.Attribute)
+    if of and isinstance(node, ast.BinOp) and scope.shape_of(node):
         for other in scope.arrays_for(node, same=True):
             put("wrong array", 17, expr(other))
     if not loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
@@ -48,7 +49,7 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     """A factor or a term that is not there."""
     whole = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
-    term = isinstance(parent, ast.BinOp) or isinstance(parent, ast.Attribute) and isinstance(node, ast.Name)
+    term = isinstance(parent, ast.BinOp) or isinstance(parent, ast.Attribute) and isinstance(node, ast.Name | ast.BinOp)
     if not isinstance(node, ast.expr) or not (whole or term) or isinstance(getattr(node, "ctx", None), ast.Store):
         return
     if isinstance(
@@ -85,8 +86,6 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("function left out", 15, expr(f"{function}{text}"))
     for name in scope.arrays_for(node, parent=parent):
         put("factor left out", cost + 2, expr(f"{text} * {name}"))
-        if len(scope.shape(name) or ()) == 1:
-            put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
         put("divisor left out", cost + 2, expr(f"{text} / {name}"))
         if scope.numpy and whole:
             put("sign left out", cost + 2, expr(f"{text} * {scope.numpy}.sign({name})"))
@@ -102,6 +101,9 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         ):
             put("term left out", cost + 2, expr(f"({text} - {name})"))
             put("term left out", cost + 2, expr(f"({text} + {name})"))
+    rows = scope.shape_of(node)
+    for name in (n for n in scope.texts if rows and len(rows) > 1 and scope.shape(n) == rows[:1]):
+        put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
     if whole:
         target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
         shape = scope.shape(target)

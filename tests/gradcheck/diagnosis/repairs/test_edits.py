@@ -124,3 +124,25 @@ def backward(dy, cache, k):
         bare = {text.replace("(dy)", "dy").replace("(s2)*", "s2*").replace("(p*stride)", "p*stride"): edit.name
                 for text, edit in seen.items()}  # fmt: skip
         assert name in {n for text, n in bare.items() if mended in text}, mended
+
+
+def test_what_is_assigned_and_not_read_may_be_the_term_and_sums_are_added_in_place():
+    source = """
+def backward(dy, h, mask, w, err, lam):
+    later = w.T @ dy
+    d = dy * h
+    g = g + lam * w
+    return (dy - h).T @ h, d.reshape(3, 2), g
+"""
+    tree = ast.parse(source).body[0]
+    square = {n: np.ones((3, 2)) for n in ("dy", "h", "d", "w", "g", "err", "later")}
+    seen = set()
+    for edit in edits(tree, Scope({**square, "mask": np.ones(3)})):
+        edit.apply()
+        seen.add((edit.name, ast.unparse(tree)))
+        edit.undo()
+    for name, mended in (
+        ("term left out", "d = dy * h + later"), ("wrong slice", "g[1:] += lam * w[1:]"), ("wrong array", "err.T @ h"),
+        ("factor left out", "(d * mask[:, None]).reshape"), ("factor left out", "((dy - h) * err).T"),
+    ):  # fmt: skip
+        assert any(n == name and mended in text.replace("(dy * h)", "dy * h") for n, text in seen), mended
