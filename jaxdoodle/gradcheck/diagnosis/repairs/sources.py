@@ -137,8 +137,8 @@ def _assigned(statement: ast.stmt) -> set[str]:
     """The names whose values it changes, or those of statements in it."""
     found = set()
     for n in ast.walk(statement):
-        for target in getattr(n, "targets", None) or [getattr(n, "target", None)]:
-            stored = [target] if isinstance(target, ast.Subscript | ast.Attribute) else ast.walk(target or ast.Tuple())
+        for target in getattr(n, "targets", [n.target] if hasattr(n, "target") else []):
+            stored = [target] if isinstance(target, ast.Subscript | ast.Attribute) else [*ast.walk(target)]
             found |= {next(m.id for m in ast.walk(t) if isinstance(m, ast.Name)) for t in stored if hasattr(t, "ctx")}
     return found
 

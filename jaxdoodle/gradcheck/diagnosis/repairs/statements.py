@@ -14,15 +14,16 @@ from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
-        if [ast.unparse(target) for target in node.targets] == [ast.unparse(node.value.left)]:  # g = g + w
-            node = ast.AugAssign(node.targets[0], node.value.op, node.value.right)
+        target: Any = node.targets[0]
+        if ast.unparse(target) == ast.unparse(node.value.left):  # g = g + w
+            node = ast.AugAssign(target, node.value.op, node.value.right)
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
         store = copy.deepcopy(node.target)
         put("added instead of assigned", 12, ast.Assign([store], node.value))
         sliced = any(isinstance(n, ast.Slice) for n in ast.walk(node.target))
         if isinstance(node.target, ast.Subscript) and scope.numpy and not sliced:
-            target, index = ast.unparse(node.target.value), ast.unparse(node.target.slice)
-            call = f"{scope.numpy}.add.at({target}, ({index}), {ast.unparse(node.value)})"
+            array, index = ast.unparse(node.target.value), ast.unparse(node.target.slice)
+            call = f"{scope.numpy}.add.at({array}, ({index}), {ast.unparse(node.value)})"
             put(REPEATED, 9, ast.Expr(expr(call)))
         put("sign flipped", 11, ast.AugAssign(node.target, ast.Sub(), node.value))
     elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
@@ -35,8 +36,8 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.AugAssign | ast.Assign):
         _statements_left_out(node, scope, put)
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name | ast.Attribute):
-        target = ast.unparse(node.target)
-        alike = {n for n in scope.texts if scope.shape(n) == scope.shape(target) and n != target}
+        own = ast.unparse(node.target)
+        alike = {n for n in scope.texts if scope.shape(n) == scope.shape(own) and n != own}
         for cut in ("1:", ":-1"):
             put("wrong slice", 15, _sliced(node, cut, alike))
     values = getattr(node, "elts", None) or getattr(node, "values", None)
