@@ -54,6 +54,8 @@ LIGHT_CELLS, LIGHT_RADIUS = 96, 12
 BROAD_INK, NEAR_RADIUS, PALER, LOST = 0.2, 4, 0.8, 0.01
 #: Of full strength are lines of which a tenth is as strong as this.
 FULL = 0.8
+#: What is drawn beside a desk is no smaller than this fraction of the picture.
+LEAST_DRAWN = 0.1
 #: A speck has less than this area, in squares whose side is the stroke width.
 SPECK_AREA = 0.3
 
@@ -281,12 +283,16 @@ def _narrow(ink: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Remove regions that touch the picture's edge, unless they are most of the ink: corners of shadows or a desk."""
+    """Remove regions that touch the picture's edge, unless they are most of the ink: corners of shadows or a desk.
+
+    What reaches three edges of it goes, too, where ink is left that could be drawn.
+    """
     parts = parts_of(ink, REGION_CELLS, 0)
-    edge = np.zeros(len(parts.areas), bool)
-    for side in (parts.number[0], parts.number[-1], parts.number[:, 0], parts.number[:, -1]):
-        edge[side] = True
-    return without(ink, parts, edge & (parts.areas < parts.areas.max() / 2))
+    gone = (parts.reached > 0) & (parts.areas < parts.areas.max() / 2)
+    beside = gone | (parts.reached > 2)
+    if parts.sides[~beside].max(initial=0) >= LEAST_DRAWN * max(parts.number.shape):
+        gone = beside
+    return without(ink, parts, gone)
 
 
 def closed(gray: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -303,12 +309,16 @@ def _sums(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def without_specks(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-    """The ink (h, w) without regions smaller than a dot of its stroke width, and how many specks that were."""
+    """The ink (h, w) without regions smaller than a dot of its stroke width, and how many specks that were.
+
+    That is the width of the largest region, of those that do not reach three edges of the picture, as a desk does.
+    """
     parts = parts_of(ink, REGION_CELLS, 0)
     if not parts.several:
         return ink, 0
     areas = parts.areas * parts.cell**2
-    width = width_by_outline(without(ink, parts, np.arange(len(areas)) != areas.argmax()))
+    stroke = (areas * (parts.reached < 3)).argmax() or areas.argmax()
+    width = width_by_outline(without(ink, parts, np.arange(len(areas)) != stroke))
     speck = (areas > 0) & (areas < min(SPECK_AREA * width**2, areas.max()))
     return without(ink, parts, speck), int(speck.sum())
 

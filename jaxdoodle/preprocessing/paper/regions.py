@@ -94,6 +94,11 @@ class Parts:
         """The longer side of each box, in cells."""
         return np.maximum(self.boxes[:, 2] - self.boxes[:, 0], self.boxes[:, 3] - self.boxes[:, 1])
 
+    @property
+    def reached(self) -> NDArray[np.intp]:
+        """How many edges of the picture each box reaches: a line across it two, a desk beside a page three."""
+        return np.sum(np.concatenate([self.boxes[:, :2] <= 0, self.boxes[:, 2:] >= self.number.shape], axis=1), axis=1)
+
 
 def parts_of(ink: NDArray[np.float32], most: int, least: float) -> Parts:
     """The regions of the ink (h, w) on ``most`` cells a side, of cells that ink covers by more than ``least``."""

@@ -103,13 +103,10 @@ def only(ink: NDArray[np.float32], parts: Parts, kept: NDArray[np.bool_]) -> NDA
 
 def _inside(parts: Parts) -> NDArray[np.bool_] | None:
     """What does not run off the page: lines from edge to edge, cells of a table, the page's own edge."""
-    height, width = parts.number.shape
-    top, left, bottom, right = parts.boxes.T
-    touched = (top <= 0).astype(int) + (left <= 0) + (bottom >= height) + (right >= width)
-    off = touched > 0
+    off = parts.reached > 0
     off[0] = True
     kept = ~off
-    if off[1:].any() and kept.any() and parts.sides[kept].max() >= LEAST_OF_PICTURE * max(height, width):
+    if off[1:].any() and kept.any() and parts.sides[kept].max() >= LEAST_OF_PICTURE * max(parts.number.shape):
         return kept
     return None
 
@@ -217,7 +214,7 @@ def _in_dashes(parts: Parts) -> NDArray[np.bool_] | None:
     frame = dashes[cut]
     covered = [edge.any(axis=0).mean() for one in (frame, frame.T) for edge in (one[:band], one[-band:])]
     at = np.abs(parts.boxes - (top, left, bottom, right))[dashes] <= band
-    cornered = (at & np.roll(at, 1, axis=1)).any(axis=0).all()
+    cornered = (at & np.roll(at, 1, axis=1)).any(axis=0).all() and not (at & np.roll(at, 2, axis=1)).any()
     framed = min(covered) >= COVERED if np.count_nonzero(dashes) >= DASHES else cornered
     if not framed or not within.any():
         return None

@@ -140,3 +140,19 @@ def test_a_dark_block_at_the_edge_alone_is_ink_in_even_light_and_in_uneven_light
     for ink in (0.3, 0.6):
         block = np.where((x < 45) & (abs(y - 80) < 22), ink, 1.0).astype(np.float32)[..., None]
         assert np.array_equal(readings_of(block)[0].ink > 0.5, block[..., 0] < 1)
+
+
+def test_beside_a_desk_a_short_stroke_is_no_speck():
+    ink = np.zeros((160, 160), np.float32)
+    ink[:, :20] = 1
+    ink[60:80, 100:104] = 1
+    kept, specks = without_specks(ink)
+    assert specks == 0 and kept is not ink and np.array_equal(kept, ink)
+
+
+def test_a_desk_in_uneven_light_is_no_ink_though_it_is_most_of_it():
+    y, x = np.mgrid[:200, :200]
+    light = 0.95 - 0.3 * x / 200 - 0.1 * y / 200
+    line = (abs(abs(x - 80) + y - 120) < 4) & (y > 70)
+    found = foreground_of((light * np.where(line | (y > 180 - 0.05 * x), 0.2, 1)).astype(np.float32)[..., None])
+    assert found.uneven and np.mean((found.ink > 0.5) != line) < 0.01

@@ -101,3 +101,8 @@ def test_nothing_is_left_of_less_ink_than_a_cell_or_of_the_soft_rim_of_an_empty_
             ink = (tone * np.exp(-((distance / width) ** 2))).astype(np.float32)
             ink[ink < 0.1] = 0
             assert all(len(regions_of(left).areas) > 1 for _, left in without_surroundings(ink, regions_of(ink)))
+
+
+def test_four_tall_pieces_in_a_row_are_no_corners_of_a_frame():
+    row = (abs(Y - 80) < 12) & (X % 40 < 6) & (X < 130)
+    assert not any(name == "within dashes" for name, _ in _steps(row))
