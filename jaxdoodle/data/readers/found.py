@@ -24,6 +24,7 @@ PREFIX = re.compile(r"^(?:full_(?:numpy_bitmap|binary|simplified|raw)_|sketchrnn
 #: The names of splits, as folders, files and arrays have them.
 SPLIT_WORDS = {
     "train": "train", "training": "train", "trn": "train", "test": "test", "testing": "test", "t10k": "test",
+    "tra": "train", "tes": "test",
     "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
 }  # fmt: skip
 #: Keys of letters in EMNIST's files: its classes by the name of the part.
@@ -123,7 +124,7 @@ def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
     One-hot rows count as the column of their one. The labels 1 to 10 without 0 are the digits as MATLAB has them.
     """
     labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] > 1:
+    if labels.ndim == 2 and 1 not in labels.shape:
         labels = labels.argmax(axis=1)
     labels = labels.reshape(-1)
     if labels.dtype.kind not in "iufb":

@@ -19,7 +19,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, read_names
-from jaxdoodle.data.readers.found import SIDES, Found, Part, letters_of
+from jaxdoodle.data.readers.found import SIDES, SPLIT_WORDS, Found, Part, letters_of
 
 #: SHA-256 of MNIST's four files, decompressed: a gzip file holds a time stamp, so its own hash varies.
 MNIST_SHA256 = {
@@ -34,7 +34,7 @@ MNIST_SOURCES = (
 )
 DIGITS = tuple("0123456789")
 #: MNIST's file names, and the spellings of others: emnist-digits-test-images-idx3-ubyte, train-images.idx3-ubyte.
-IDX_NAME = re.compile(r"(?:.+-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
+IDX_NAME = re.compile(r"(?:.+-)?(train|t10k|test|val|valid|validation)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _DEFLATE_LIMIT = 1032  # most bytes that one compressed byte can expand to
@@ -99,7 +99,7 @@ def mnist_path(folder: Path, name: str) -> Path:
 
 
 def read_idx_folder(folder: Path) -> Found:
-    """Training and test set of any four files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
+    """Training, test and perhaps validation set of files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
 
     The classes are the lines of ``classes.txt`` beside them; without it the characters of EMNIST's parts, letters for
     26 labels, and the numbers that are the labels: the ten digits or, where labels exceed 9 and none is left out, all
@@ -108,7 +108,7 @@ def read_idx_folder(folder: Path) -> Found:
     files: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.iterdir()):
         if match := IDX_NAME.fullmatch(path.name):
-            role = ("train" if match[1] == "train" else "test", match[2])
+            role = (SPLIT_WORDS[match[1]], match[2])
             other = files.setdefault(role, path)
             if other.name not in (path.name, path.name.removesuffix(".gz")):
                 raise InputError(f"{folder}: {other.name} and {path.name} are both {' '.join(role)}; expected one.")
@@ -116,8 +116,11 @@ def read_idx_folder(folder: Path) -> Found:
         part, kind, _, _ = name.split("-")
         if ("train" if part == "train" else "test", kind) not in files:
             raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
-    read = {part: _read_part(files[part, "images"], files[part, "labels"]) for part in ("train", "test")}
-    labels = np.union1d(read["train"][1], read["test"][1])
+    if len(files) % 2:
+        raise InputError(f"{folder}: validation has images or labels alone; expected both.")
+    splits = sorted({part for part, _ in files}, reverse=True)
+    read = {part: _read_part(files[part, "images"], files[part, "labels"]) for part in splits}
+    labels = np.unique(np.concatenate([numbers for _, numbers in read.values()]))
     classes, first = _classes(folder / "classes.txt", labels, str(files["train", "images"]))
     parts = {part: Part(images, [classes[n - first] for n in numbers]) for part, (images, numbers) in read.items()}
     emnist = any("emnist" in path.name.lower() for path in files.values())

@@ -38,6 +38,8 @@ CHOICES = (*NAMED, "measured", "as-is")
 TRIED, DRAWINGS = 40, 0.8
 #: Most by which the channels of a gray pixel differ, of 255: lossy WebP makes it 1, saving anew somewhat more.
 CHROMA = 8
+#: Labels that are numbers of the images, or measurements: a fraction of the images, from so many on.
+MOST_SINGLE, LEAST_SINGLE = 0.5, 50
 #: Images that pictures become which are no drawings.
 PICTURE_SIZE = 32
 #: Characters are taller than wide; where so many of them are wider than tall, rows and columns are exchanged.
@@ -52,6 +54,9 @@ def load_path(
     with unpacked(path) as place:
         found = recognize.read(place, wanted)
         names = found.classes or in_order(name for part in found.parts.values() for name in part.labels)
+        labels = found.parts["train"].labels
+        if len(names) > max(MOST_SINGLE * len(labels), LEAST_SINGLE):
+            raise InputError(f"{path}: {len(names):,} classes in {len(labels):,} images; expected several of a class.")
         classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}")
         datasets, expected, said = _images(found, name_of(path), classes, wanted, chosen, transpose)
     broken = wanted.broken.settle(sum(map(len, datasets.values())))
@@ -99,8 +104,8 @@ def _images(
         return {"train": data}, measured.preprocessing, f"measured: {measured}"
     if not isinstance(parts["train"].items, np.ndarray) and not found.strokes:
         parts = {split: _opened(part, wanted) for split, part in parts.items()}
-    arrays = {split: part.items for split, part in parts.items()}
-    if all(isinstance(array, np.ndarray) for array in arrays.values()) and not found.strokes:
+    arrays = [part.items for part in parts.values()]
+    if all(isinstance(a, np.ndarray) and max(a.shape[1:3]) <= SIDES[1] for a in arrays) and not found.strokes:
         parts, expected, said = _bitmaps(parts, chosen, transpose)
     else:
         parts, expected, said = _made(parts, found, wanted, chosen, transpose)
@@ -144,12 +149,15 @@ def _made(
     parts: dict[str, Part], found: Found, wanted: Wanted, chosen: Preprocessing | str, transpose: bool
 ) -> tuple[dict[str, Part], Preprocessing, str]:
     """Drawings in strokes, rendered; pictures of any sizes, preprocessed."""
+    some = parts["train"].items
+    if isinstance(some, np.ndarray):
+        some = [_Opened(one, "") for one in some]
     if isinstance(chosen, Preprocessing):
         expected = chosen
     elif found.strokes:
         expected = QUICKDRAW
     else:
-        expected = as_is(_picture_shape(parts["train"].items)) if chosen == "as-is" else _tried(parts["train"].items)
+        expected = as_is(_picture_shape(some)) if chosen == "as-is" else _tried(some)
     make: Callable[[Any], NDArray[np.uint8]]
     make = (lambda one: render_drawings([one], expected)[0]) if found.strokes else (lambda one: _one(one, expected))
     made = {}
@@ -234,10 +242,14 @@ def _opened(part: Part, wanted: Wanted) -> Part:
 
 
 def _channels(images: NDArray[Any], wanted: int | None = None) -> NDArray[Any]:
-    """Images (n, h, w, c) without transparency, on white; with one channel where all three are alike in every pixel."""
+    """Images (n, h, w, c) with one channel where all three are alike in every pixel.
+
+    What is transparent becomes white or, where the rest is light, black.
+    """
     if images.shape[3] == 4:
         alpha = images[..., 3:].astype(np.float32) / 255
-        images = np.rint(images[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        pale = float((images[..., :3] * alpha).sum()) > 127.5 * 3 * float(alpha.sum())  # light ink, on black then
+        images = np.rint(images[..., :3] * alpha + (0 if pale else 255) * (1 - alpha)).astype(np.uint8)
     if images.shape[3] == 3 and wanted != 3 and np.ptp(images, axis=3).max(initial=0) <= CHROMA:
         images = images[..., 1:2]
     return np.repeat(images, 3, axis=3) if wanted == 3 and images.shape[3] == 1 else images

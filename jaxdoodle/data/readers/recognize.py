@@ -19,6 +19,7 @@ from jaxdoodle.data.readers.tables.matlab import read_matlab
 from jaxdoodle.data.readers.tables.parquet import read_parquet
 from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 
+TABLES = (".csv", ".tsv", ".data", ".txt", ".tra", ".tes")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
     "above or not; four IDX files; CSV tables of pixels with labels, or of drawings; .npy or .npz arrays; parquet of "
@@ -50,7 +51,7 @@ def _from_file(path: Path, wanted: Wanted) -> Found | None:
         begin = stream.read(128)
     if begin[:6] == b"\x93NUMPY" or begin[:2] == b"PK":
         return read_sketch_rnn([path], wanted) if is_sketch_rnn(path) else read_arrays([path], wanted)
-    if begin[:4] == b"PAR1":
+    if begin[:4] == b"PAR1" or path.suffix == ".arrow":
         return read_parquet([path])
     if begin.startswith(b"MATLAB") or path.suffix.lower() == ".mat":
         return read_matlab(path, wanted)
@@ -71,7 +72,7 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
         named = {split: Part(images, names_of_labels(data.labels, "")) for split, (images, data) in parts.items()}
         return Found("four CSV files", named, train.classes)
     files = files_below(folder)
-    arrays = [path for path in top if path.suffix.lower() in (".npy", ".npz")]
+    arrays = [path for path in top if path.suffix.lower() in (".npy", ".npz") or ".idx" in path.name.lower()]
     if arrays and all(map(is_sketch_rnn, arrays)):
         return read_sketch_rnn(arrays, wanted)
     if arrays and all(map(_is_bitmaps, arrays)):
@@ -81,9 +82,9 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
         return read_arrays(arrays, wanted)
     if (cifar := read_cifar(files)) is not None:
         return cifar
-    if parquets := [path for path in files if path.suffix.lower() == ".parquet"]:
+    if parquets := [path for path in files if path.suffix.lower() in (".parquet", ".arrow")]:
         return read_parquet(parquets)
-    tables = [path for path in top if path.suffix.lower() in (".csv", ".tsv", ".data", ".txt")]
+    tables = [path for path in files if path.suffix.lower() in TABLES]
     if any(map(is_table, tables)):
         return read_tables(tables, wanted)
     if matlab := [path for path in top if path.suffix.lower() == ".mat"]:

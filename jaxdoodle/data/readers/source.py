@@ -29,7 +29,7 @@ def unpacked(path: Path) -> Iterator[Path]:
     """
     archives = [path] if path.is_file() else visible(path)
     if not archives or not all(entry.is_file() and is_archive(entry) for entry in archives):
-        yield path
+        yield _descended(path) if path.is_dir() else path
         return
     with tempfile.TemporaryDirectory(prefix="jaxdoodle-") as folder:
         target = Path(folder) / name_of(path)
@@ -40,7 +40,10 @@ def unpacked(path: Path) -> Iterator[Path]:
         for archive in inner:  # a gz in a zip, and the like
             _unpack(archive, target)
             archive.unlink()
-        yield _descended(target)
+        try:
+            yield _descended(target)
+        except InputError as error:  # names the archive
+            raise InputError(str(error).replace(str(target), str(path))) from None
 
 
 def name_of(path: Path) -> str:
@@ -77,7 +80,8 @@ def files_below(folder: Path) -> list[Path]:
 def contents_in_words(path: Path) -> str:
     """What lies at a path, by suffix: ``12 files in 3 folders (9 .jpeg, 3 .txt)``."""
     if path.is_file():
-        return f"a file that begins with {path.open('rb').read(16)!r}"
+        with open(path, "rb") as stream:
+            return f"a file that begins with {stream.read(16)!r}"
     files = files_below(path)
     kinds = Counter(file.suffix.lower() or "without a suffix" for file in files).most_common(5)
     folders = len({file.parent for file in files} - {path})
@@ -87,7 +91,7 @@ def contents_in_words(path: Path) -> str:
 
 
 def _descended(folder: Path) -> Path:
-    """The first folder that holds more than one folder: archives often wrap all in one."""
+    """The first folder that holds more than one folder, or files: archives often wrap all in one."""
     while len(entries := visible(folder)) == 1 and entries[0].is_dir():
         folder = entries[0]
     return folder

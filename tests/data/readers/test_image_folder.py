@@ -58,6 +58,12 @@ def test_hidden_files_are_passed_over_and_others_are_named(folder):
         assert len(loaded(folder)[1]) == 5
 
 
+def test_a_folder_without_pictures_is_no_class_and_named(folder):
+    (folder / "cow").mkdir()
+    with pytest.warns(DataWarning, match="left out the folders cow, which hold no pictures"):
+        assert loaded(folder)[0].classes == ("ant", "zebra")
+
+
 def test_the_splits_of_an_image_folder_are_kept(tmp_path):
     for split, count in (("train", 6), ("val", 2), ("test", 3)):
         for name in ("ant", "bat"):

@@ -102,7 +102,68 @@ def parquet(folder):
     return folder
 
 
+def with_index(folder):
+    head = f"Unnamed: 0,{','.join(map(str, range(784)))},class"
+    rows = np.column_stack([np.arange(COUNT), FLAT, LABELS])
+    np.savetxt(folder / "data.csv", rows, "%d", ",", header=head, comments="")
+    return folder / "data.csv"
+
+
+def spaces(folder):
+    np.savetxt(folder / "zip.txt", np.column_stack([LABELS, FLAT]), "%d", " ")
+    return folder / "zip.txt"
+
+
+def below_a_folder(folder):
+    (folder / "Archive").mkdir()
+    keras(folder / "Archive")
+    return folder
+
+
+def pixel_columns(folder):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {f"pixel{i}": FLAT[:, i] for i in range(784)}
+    pq.write_table(pa.table({"label": LABELS.tolist(), **columns}), folder / "wide.parquet")
+    return folder / "wide.parquet"
+
+
+def pixel_lists(folder):
+    import pyarrow as pa
+
+    table = pa.table({"image": (FLAT / 255).tolist(), "label": LABELS.tolist()})
+    with pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as s:
+        s.write_table(table)
+    return folder
+
+
+def pictures(folder, name):
+    from PIL import Image
+
+    for i, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
+        Image.fromarray(image).save(folder / name.format(i=i, label=label))
+    return folder
+
+
+def first_word(folder):
+    return pictures(folder, "{label}_{i:04}.png")
+
+
+def last_word(folder):
+    return pictures(folder, "{i}.{label}.png")
+
+
+def json_lines(folder):
+    (folder / "train").mkdir()
+    pictures(folder / "train", "{i}.png")
+    rows = [f'{{"file_name": "{i}.png", "label": {label}}}\n' for i, label in enumerate(LABELS)]
+    (folder / "train" / "metadata.jsonl").write_text("".join(rows))
+    return folder
+
+
 FORMATS = [kaggle, label_last, quoted, keras, pair, each_class, matlab, parquet]
+FORMATS += [with_index, spaces, below_a_folder, pixel_columns, pixel_lists, first_word, last_word, json_lines]
 
 
 @pytest.mark.parametrize("write", FORMATS, ids=[write.__name__ for write in FORMATS])
@@ -125,6 +186,58 @@ def test_the_same_images_come_out_of_every_format(write, zipped, tmp_path):
     }
     names = ["0", "1", "2"]
     assert found == {(image.tobytes(), names[label]) for image, label in zip(IMAGES, LABELS, strict=True)}
+
+
+def test_the_names_of_arrays_count_more_than_that_of_their_file(tmp_path):
+    np.savez(tmp_path / "train_x.npz", train_x=IMAGES[:40], train_y=LABELS[:40], test_x=IMAGES[40:], test_y=LABELS[40:])
+    splits = load_dataset(tmp_path / "train_x.npz")
+    assert len(splits.test) == COUNT - 40 and len(splits.train) + len(splits.validation) == 40
+
+
+def test_labels_in_a_row_belong_to_images_in_columns(tmp_path):
+    np.savez(tmp_path / "data.npz", data=FLAT.T, label=LABELS[None])
+    assert sum(map(len, load_dataset(tmp_path / "data.npz").sets.values())) == COUNT
+
+
+def test_idx_files_of_any_name_are_read_by_what_they_hold(tmp_path, idx_bytes):
+    (tmp_path / "digits_images.idx").write_bytes(idx_bytes(IMAGES))
+    (tmp_path / "digits_labels.idx").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
+    assert sum(map(len, load_dataset(tmp_path).sets.values())) == COUNT
+
+
+def test_tables_of_drawings_are_read_from_folders_and_those_without_a_word_left_out(tmp_path):
+    (tmp_path / "train").mkdir()
+    for name in ("ant", "bat"):
+        rows = [f'"[[[0, {i + 9}], [0, 99]]]",{name}' for i in range(9)]
+        (tmp_path / "train" / f"{name}.csv").write_text("\n".join(["drawing,word", *rows]))
+    (tmp_path / "test.csv").write_text('drawing\n"[[[0, 9], [0, 99]]]"\n')
+    with pytest.warns(DataWarning, match="left out test.csv, which has no labels"):
+        splits = load_dataset(tmp_path)
+    assert splits.classes == ("ant", "bat") and sum(map(len, splits.sets.values())) == 18
+
+
+def test_light_ink_that_is_transparent_elsewhere_stays_visible(tmp_path):
+    from PIL import Image
+
+    for name, image in zip("ab", IMAGES, strict=False):
+        (tmp_path / name).mkdir()
+        for ink in (0, 255):
+            pixels = np.dstack([np.full_like(image, ink)] * 3 + [image])
+            Image.fromarray(pixels).save(tmp_path / name / f"{ink}.png")
+    assert all(np.ptp(image) > 100 for part in load_dataset(tmp_path).sets.values() for image in part.images)
+
+
+def test_labels_that_number_the_images_and_images_without_labels_are_refused(tmp_path, refusal):
+    np.savez(tmp_path / "data.npz", x=np.tile(IMAGES, (2, 1, 1)), y=np.arange(2 * COUNT) * 7)
+    assert "classes in" in refusal(load_dataset, tmp_path / "data.npz")
+    np.savez(tmp_path / "data.npz", images=IMAGES)
+    assert "without labels" in refusal(load_dataset, tmp_path / "data.npz")
+
+
+def test_arrays_of_large_images_are_brought_to_the_size_of_networks(tmp_path):
+    large = np.kron(IMAGES[:20], np.ones((4, 4), np.uint8))
+    np.savez(tmp_path / "data.npz", x=large, y=LABELS[:20])
+    assert max(load_dataset(tmp_path / "data.npz").preprocessing.image_shape) <= 64
 
 
 def test_a_table_without_labels_is_said_to_be_left_out(tmp_path):

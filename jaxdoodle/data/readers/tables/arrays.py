@@ -21,8 +21,11 @@ from jaxdoodle.data.readers.found import (
     found_arrays,
     names_of_labels,
 )
+from jaxdoodle.data.readers.idx import read_idx
 
 IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "pixels", "arr_0"}
+#: How an IDX file of bytes begins.
+IDX = b"\0\0\x08"
 LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "arr_1"}
 
 
@@ -34,7 +37,8 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
     arrays: dict[str, NDArray[Any]] = {}
     for file in files:
         for name, array in _load(file).items():
-            arrays[f"{base_name(file)} {name}".strip()] = array
+            plain = not name or name.startswith("arr_")
+            arrays[f"{base_name(file)} {name}".strip() if plain or len(files) > 1 else name] = array
     return dataset_in(arrays, str(files[0] if len(files) == 1 else files[0].parent), wanted)
 
 
@@ -42,15 +46,18 @@ def dataset_in(
     arrays: Mapping[str, NDArray[Any]], source: str, wanted: Wanted, column_major: bool = False
 ) -> Found | None:
     """The images and labels among named arrays: by their names, else by their shapes; else one array for each class."""
-    images, labels = dict[str, NDArray[Any]](), dict[str, NDArray[Any]]()
+    images, labels, left_out = dict[str, NDArray[Any]](), dict[str, NDArray[Any]](), list[str]()
     for name, array in arrays.items():
         split, kind = _role(name)
-        if kind == "images" and array.ndim >= 2:
-            images.setdefault(split, array)
-        elif kind == "labels" or (kind is None and _may_be_labels(array) and len(arrays) == 2):
-            labels.setdefault(split, array)
+        if kind is None and _may_be_labels(array) and len(arrays) == 2:
+            kind = "labels"
+        held = images if kind == "images" and array.ndim >= 2 else labels
+        if kind is None or split in held:
+            left_out.append(f"left out the array {name}")
+        else:
+            held[split] = array
     if not images and len(labels) == 1 and len(arrays) == 2:
-        images = {s: a for s in labels for n, a in arrays.items() if a is not labels[s]}
+        images, left_out = {s: a for s in labels for n, a in arrays.items() if a is not labels[s]}, []
     if images and set(images) == set(labels):
         pairs = {}
         for split, array in images.items():
@@ -60,7 +67,14 @@ def dataset_in(
             pairs[split] = (array, names)
         if column_major and all(set(map(str, range(1, 11))) >= set(names) for _, names in pairs.values()):
             pairs = {s: (a, ["0" if name == "10" else name for name in names]) for s, (a, names) in pairs.items()}
-        return found_arrays("arrays of images and labels", pairs, source, column_major)
+        found = found_arrays("arrays of images and labels", pairs, source, column_major)
+        found.left_out += left_out
+        return found
+    if images and not labels:
+        shapes = ", ".join(str(array.shape) for array in images.values())
+        raise InputError(
+            f"{source}: holds images {shapes} without labels; expected an array named labels, y or target."
+        )
     classes = {class_name(name.split(" ")[-1] if name.startswith("arr") else name): a for name, a in arrays.items()}
     alike = {array.shape[1:] for array in classes.values() if array.ndim >= 2}
     if len(classes) < 2 or len(alike) != 1 or any(array.ndim < 2 for array in classes.values()):
@@ -83,9 +97,8 @@ def _role(name: str) -> tuple[str, str | None]:
     words += [w[len(s) :] for w in words for s in ("train", "test", "val") if w.startswith(s)]
     words += [s for w in words for s in ("train", "test", "val") if w.startswith(s)]
     split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "train")
-    if not LABELS.isdisjoint(words):
-        return split, "labels"
-    return split, "images" if not IMAGES.isdisjoint(words) else None
+    kind = "labels" if not LABELS.isdisjoint(words) else "images" if not IMAGES.isdisjoint(words) else None
+    return split, kind
 
 
 def _may_be_labels(array: NDArray[Any]) -> bool:
@@ -94,10 +107,17 @@ def _may_be_labels(array: NDArray[Any]) -> bool:
 
 def _load(file: Path) -> dict[str, NDArray[Any]]:
     try:
+        with open(file, "rb") as stream:
+            begin = stream.read(4)
+        if begin[:3] == IDX:
+            return {"": read_idx(file, begin[3])}
         found = np.load(file, allow_pickle=False)
         if isinstance(found, np.ndarray):
             return {"": found}
         with found:
-            return {name: found[name] for name in found.files}
+            arrays = {name: found[name] for name in found.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("it holds other files; expected .npy")
+        return arrays
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise InputError(f"{file}: is no file of arrays that can be read; {str(error).rstrip('.')[:100]}.") from None

@@ -30,7 +30,7 @@ def is_table(path: Path) -> bool:
         header, first = _begin(path)
     except (InputError, UnicodeDecodeError, csv.Error):
         return False
-    return "drawing" in header or "pixels" in header or len(first) > 16
+    return "drawing" in header or "pixels" in header or (len(first) > 16 and _is_number(first[1]))
 
 
 def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
@@ -41,10 +41,13 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
     headers = {file: _begin(file)[0] for file in files if is_table(file)}
     drawings = [file for file, header in headers.items() if "drawing" in header]
     if drawings:
-        return read_kaggle_csv(drawings, wanted)
+        named = [file for file in drawings if "word" in headers[file] or split_of(file.name) != "test"]
+        found = read_kaggle_csv(named, wanted)
+        found.left_out += [f"left out {file.name}, which has no labels" for file in drawings if file not in named]
+        return found
     pairs: dict[str, tuple[NDArray[Any], list[str]]] = {}
     notes, kinds = [], set()
-    splits = [split_of(file.stem) for file in headers]
+    splits = [split_of(file.name) for file in headers]
     for file, split in zip(headers, splits, strict=True):
         split = split if split and len(headers) > 1 and "train" in splits else "train"
         found = _read(file, wanted)
@@ -61,6 +64,8 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
                 )
             pairs[name] = pair
     if not pairs:
+        if notes:
+            raise InputError(f"{files[0]}: has no labels; expected a column named {', '.join(LABEL_COLUMNS[:4])}, ...")
         return None
     found_all = found_arrays(f"CSV, {' and '.join(sorted(kinds))}", pairs, str(files[0]))
     found_all.left_out += notes
@@ -73,14 +78,16 @@ def _begin(path: Path) -> tuple[list[str], list[str]]:
         text = stream.read(2**16)
         rows = csv.reader(text.splitlines()[:2], _dialect(text))
         first, second = next(rows, []), next(rows, [])
-    if first and not all(_is_number(cell) for cell in first[1:-1]):
+    named = any(_is_number(below) and not _is_number(cell) for cell, below in zip(first, second, strict=False))
+    if first and (named or not all(map(_is_number, first[1:-1] or first))):
         return [cell.strip().lower() for cell in first], second
     return [], first
 
 
 def _dialect(text: str) -> type[csv.Dialect]:
     class Dialect(csv.excel):
-        delimiter = max(",;\t", key=text[:4096].count)
+        delimiter = max(",;\t", key=text[:4096].count) if re.search("[,;\t]", text[:4096]) else " "
+        skipinitialspace = True
 
     return Dialect
 
@@ -113,7 +120,7 @@ def _read(path: Path, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDArr
         kind = f"{'with' if header else 'without'} a header, label {'first' if label == 0 else 'last'}"
     pixels = [i for i in range(columns) if i != label]
     if header:
-        named = [i for i in pixels if re.search(r"\d", header[i]) or header[i].startswith("pixel")]
+        named = [i for i in pixels if re.fullmatch(r"pixel.*|(?!unnamed).*\d.*", header[i])]
         pixels = named if _is_image(len(named)) else pixels
     images: list[NDArray[Any]] = []
     labels: list[str] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import InputError, install_hint
-from jaxdoodle.data.readers.found import Found, Part, class_name, names_of_labels, split_of
+from jaxdoodle.data.readers.found import NAMED, Found, Part, as_bytes, as_images, class_name, names_of_labels, split_of
 
 IMAGE_COLUMNS, LABEL_COLUMNS = (
     ("image", "img", "picture", "pixels"),
@@ -28,17 +28,23 @@ def read_parquet(files: Sequence[Path]) -> Found:
     classes: tuple[str, ...] | None = None
     for file in files:
         try:
-            table = pq.read_table(file)
+            with open(file, "rb") as stream:
+                table = pq.read_table(stream) if file.suffix != ".arrow" else pa.ipc.open_stream(stream).read_all()
         except (pa.ArrowException, OSError) as error:
             raise InputError(
                 f"{file}: is no parquet that can be read; {str(error).splitlines()[0].rstrip('.')}."
             ) from None
         image = next((name for name in IMAGE_COLUMNS if name in table.column_names), None)
         label = next((name for name in LABEL_COLUMNS if name in table.column_names), None)
-        if image is None or label is None:
-            found = ", ".join(table.column_names)
+        pixels = [name for name in table.column_names if name.startswith("pixel")]
+        if label is None or (image is None and not pixels):
+            found = ", ".join(table.column_names[:NAMED]) + ", ..." * (table.num_columns > NAMED)
             raise InputError(f"{file}: has the columns {found}; expected an image and a label.")
-        items = [_content(row, file) for row in table[image].to_pylist()]
+        if image is None or str(table.schema.field(image).type).startswith(("list", "large_list", "fixed_size_list")):
+            rows = table[image].to_pylist() if image else np.stack([table[name].to_numpy() for name in pixels], axis=1)
+            items = [*as_bytes([as_images(np.array(rows), str(file))], str(file))[0][0]]
+        else:
+            items = [_content(row, file) for row in table[image].to_pylist()]
         names = _class_names(table.schema.metadata or {}, label)
         numbers = table[label].to_pylist()
         classes = names or classes
@@ -51,12 +57,10 @@ def read_parquet(files: Sequence[Path]) -> Found:
 
 
 def _content(row: Any, file: Path) -> Any:
-    """The bytes of a picture; its path where the file names one instead; nested lists as an array."""
-    import numpy as np
-
+    """The bytes of a picture; its path where the file names one instead."""
     if isinstance(row, dict):
         return row["bytes"] if row.get("bytes") else str(file.parent / str(row.get("path")))
-    return np.array(row, np.uint8) if isinstance(row, list) else row
+    return row
 
 
 def _class_names(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...] | None:
