@@ -42,9 +42,9 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
     drawings = [file for file, header in headers.items() if "drawing" in header]
     if drawings:
         named = [file for file in drawings if "word" in headers[file] or split_of(file.name) != "test"]
-        found = read_kaggle_csv(named, wanted)
-        found.left_out += [f"left out {file.name}, which has no labels" for file in drawings if file not in named]
-        return found
+        drawn = read_kaggle_csv(named, wanted)
+        drawn.left_out += [f"left out {file.name}, which has no labels" for file in drawings if file not in named]
+        return drawn
     pairs: dict[str, tuple[NDArray[Any], list[str]]] = {}
     notes, kinds = [], set()
     splits = [split_of(file.name) for file in headers]
