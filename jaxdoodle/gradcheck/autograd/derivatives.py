@@ -86,31 +86,43 @@ def where_pull(mask: np.ndarray):
     return pull
 
 
-def _expand(d: np.ndarray, shape: tuple[int, ...], axis) -> np.ndarray:
+def axes_of(axis, ndim: int) -> tuple[int, ...]:
+    """The axes of a reduction, counted from the first; None is all."""
+    return tuple(range(ndim)) if axis is None else tuple(int(a) % ndim for a in np.atleast_1d(axis))
+
+
+def expand(d: np.ndarray, shape: tuple[int, ...], axis) -> np.ndarray:
     """Undo the loss of the reduced axes."""
-    axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
-    sizes = [1 if i in {int(a) % len(shape) for a in axes} else n for i, n in enumerate(shape)]
-    return np.reshape(d, sizes)
+    axes = axes_of(axis, len(shape))
+    return np.reshape(d, [1 if i in axes else n for i, n in enumerate(shape)])
 
 
 def sum_pull(axis, scale: float = 1.0):
     def pull(dy, y, x):
-        return (np.broadcast_to(_expand(dy * scale, x.shape, axis), x.shape).copy(),)
+        return (np.broadcast_to(expand(dy * scale, x.shape, axis), x.shape).copy(),)
 
     return pull
+
+
+def shares(x: np.ndarray, y: np.ndarray, axis, ties: str) -> np.ndarray:
+    """What each entry of x gets of the gradient of its extreme y over axes: of entries that tie, the ``first`` or
+    ``last`` gets it, each an ``even`` share, or ``all`` the whole."""
+    axes = axes_of(axis, x.ndim)
+    last = tuple(range(-len(axes), 0))
+    moved = np.moveaxis(x == expand(y, x.shape, axis), axes, last)
+    flat = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
+    if ties in ("first", "last"):
+        order = slice(None, None, 1 if ties == "first" else -1)
+        flat = flat & (np.cumsum(flat[..., order], axis=-1)[..., order] == 1)
+    share = flat / flat.sum(axis=-1, keepdims=True) if ties == "even" else flat * 1.0
+    return np.moveaxis(share.reshape(moved.shape), last, axes)
 
 
 def extreme_pull(axis):
     """All of the cotangent to the first extreme entry."""
 
     def pull(dy, y, x):
-        hit = x == _expand(y, x.shape, axis)
-        axes = tuple(range(x.ndim)) if axis is None else tuple(int(a) % x.ndim for a in np.atleast_1d(axis))
-        moved = np.moveaxis(hit, axes, range(-len(axes), 0))
-        flat = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
-        first = flat & (np.cumsum(flat, axis=-1) == 1)
-        first = np.moveaxis(first.reshape(moved.shape), range(-len(axes), 0), axes)
-        return (first * _expand(dy, x.shape, axis),)
+        return (shares(x, y, axis, "first") * expand(dy, x.shape, axis),)
 
     return pull
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ def endpoints(tape: Tape) -> list[int]:
 
 def recognize(tape: Tape) -> list[Part]:
     nodes = sorted(endpoints(tape))
-    finders = (activations, softmaxes, dropouts, norms, pools, convolutions)
+    finders = (activations, softmaxes, dropouts, norms)
     return [part for finder in finders for part in finder(tape, nodes)]
 
 
@@ -73,10 +72,7 @@ def _above(tape: Tape, y: int, nodes: set[int], limit: int = 40) -> list[int]:
     return near
 
 
-def _pairs(
-    tape: Tape, nodes: list[int], test: Callable, shape: Callable = lambda a, b: a == b, farthest: bool = False,
-    once: bool = True,
-) -> Iterator[tuple]:  # fmt: skip
+def _pairs(tape: Tape, nodes: list[int], test: Callable, farthest: bool = False, once: bool = True) -> Iterator[tuple]:
     """(x, y, what the test said) for the nearest x of every y (or the farthest, where a shift of x does not matter)."""
     table, done = set(nodes), set()
     for y in nodes:
@@ -84,7 +80,7 @@ def _pairs(
         above = _above(tape, y, table)
         for x in reversed(above) if farthest else above:
             given = tape.nodes[x].value
-            if (once and (x, value.shape) in done) or not shape(given.shape, value.shape):
+            if (once and (x, value.shape) in done) or given.shape != value.shape:
                 continue
             verdict = test(given, value)
             if verdict is not None and depends_only_on(tape, y, {x}):
@@ -243,138 +239,3 @@ def norms(tape: Tape, nodes: list[int]) -> list[Part]:
             continue  # centered only
         found.append(Part("norm", "layer norm" if 0 not in axes else "batch norm", x, y, {"axes": axes}))
     return found
-
-
-# -- pooling and convolution -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which axes are the picture's rows and columns, and how its kernels are laid out."""
-
-    rows: int
-    kernel: str  # of the letters h, w, i (input channel), o (output channel)
-
-    @property
-    def picture(self) -> str:
-        """Axes of the picture: n (batch), A and B (rows and columns), i (input channel)."""
-        return "nABi" if self.rows == 1 else "niAB"
-
-    def sizes(self, w: np.ndarray) -> dict[str, int]:
-        return dict(zip(self.kernel, w.shape, strict=True))
-
-    def tiles(self, x: np.ndarray, w: np.ndarray, stride: tuple[int, int]) -> np.ndarray:
-        """The windows of a picture that the kernel is laid on."""
-        return windows(x, self.rows, (self.sizes(w)["h"], self.sizes(w)["w"]), stride)
-
-    def widths(self, pads) -> list[tuple[int, int]]:
-        """Padding of every axis."""
-        return [(0, 0)] * self.rows + list(pads) + [(0, 0)] * (2 - self.rows)
-
-
-LAYOUTS = (Layout(1, "hwio"), Layout(2, "oihw"), Layout(1, "oihw"), Layout(1, "ohwi"), Layout(2, "hwio"))
-
-
-def windows(x: np.ndarray, rows: int, size: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
-    """All windows of the two picture axes, as two new last axes: a view."""
-    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(rows, rows + 1), writeable=True)
-    return view[(slice(None),) * rows + (slice(None, None, stride[0]), slice(None, None, stride[1]))]
-
-
-def _pool(x: np.ndarray, y: np.ndarray) -> dict[str, Any] | None:
-    starts = (1, 2) if x.ndim == 4 else (0, 1) if x.ndim == 3 else (0,)
-    for rows in starts:
-        for k, step in ((size, stride) for size in (2, 3, 4) for stride in range(1, size + 1)):
-            if min(x.shape[rows : rows + 2]) < k:
-                continue
-            tiles = windows(x, rows, (k, k), (step, step))
-            if tiles.shape[:-2] != y.shape:
-                continue
-            for name, value in (("max", tiles.max((-2, -1))), ("mean", tiles.mean((-2, -1)))):
-                if same(value, y):
-                    return {"rows": rows, "size": (k, k), "stride": (step, step), "name": name}
-    return None
-
-
-def _smaller_picture(a: tuple, b: tuple) -> bool:
-    return len(a) == len(b) >= 2 and a != b and all(m >= n for m, n in zip(a, b, strict=True))
-
-
-def pools(tape: Tape, nodes: list[int]) -> list[Part]:
-    return [
-        Part("pool", f"{about['name']} pool", x, y, about)
-        for x, y, about in _pairs(tape, nodes, _pool, _smaller_picture)
-    ]
-
-
-def correlate(x, w, layout: Layout, pads, stride) -> np.ndarray:
-    """The plain sliding product of pictures and kernels, in the layout of ``x``."""
-    tiles = layout.tiles(np.pad(x, layout.widths(pads)), w, stride)
-    subscripts = f"{layout.picture}hw,{layout.kernel}->{layout.picture.replace('i', 'o')}"
-    return np.einsum(subscripts, tiles, w, optimize=True)
-
-
-def correlate_back(dy, x, w, layout: Layout, pads, stride) -> tuple[np.ndarray, np.ndarray]:
-    """(dx, dw) of ``correlate``."""
-    widths, out = layout.widths(pads), layout.picture.replace("i", "o")
-    padded = np.pad(x, widths)
-    tiles = layout.tiles(padded, w, stride)
-    dw = np.einsum(f"{layout.picture}hw,{out}->{layout.kernel}", tiles, dy, optimize=True)
-    parts = np.einsum(f"{out},{layout.kernel}->{layout.picture}hw", dy, w, optimize=True)
-    dx = np.zeros_like(padded)
-    targets = layout.tiles(dx, w, stride)
-    for a, b in np.ndindex(parts.shape[-2:]):  # windows overlap: one place in them at a time
-        targets[..., a, b] += parts[..., a, b]
-    return dx[tuple(slice(before, n - after) for (before, after), n in zip(widths, dx.shape, strict=True))], dw
-
-
-def _geometry(x, w, y, layout: Layout) -> Iterator[tuple]:
-    """Paddings and strides that give an output of the right size."""
-    rows, size = layout.rows, layout.sizes(w)
-    sides = [(x.shape[rows + k], size["hw"[k]], y.shape[rows + k]) for k in (0, 1)]
-    for step in (1, 2, 3):
-        pads = []
-        for n, k, out in sides:
-            total = max((out - 1) * step + k - n, 0)
-            if (n + total - k) // step + 1 != out or total > 2 * k:
-                break
-            pads.append([(total // 2, total - total // 2), (total - total // 2, total // 2)])
-        else:
-            yield from ((p, (step, step)) for p in dict.fromkeys(zip(*pads, strict=True)))
-
-
-def convolutions(tape: Tape, nodes: list[int]) -> list[Part]:
-    found: list[Part] = []
-    table = set(nodes)
-    for y in nodes:
-        value = tape.nodes[y].value
-        if value.ndim != 4 or any(same(value, tape.nodes[p.y].value) for p in found):
-            continue
-        pictures = [i for i in _above(tape, y, table) if tape.nodes[i].value.ndim == 4]
-        kernels = [i for i in pictures if tape.nodes[i].kind == "leaf"]
-        tries = (_convolution(tape, x, w, y) for w in kernels for x in reversed(pictures) if x != w)
-        found += islice(filter(None, tries), 1)
-    return found
-
-
-def _convolution(tape: Tape, x: int, w: int, y: int) -> Part | None:
-    a, kernel, value = (tape.nodes[i].value for i in (x, w, y))
-    for layout in LAYOUTS:
-        size, channel = layout.sizes(kernel), layout.picture.index("i")
-        if a.shape[channel] != size["i"] or value.shape[channel] != size["o"] or a.shape[0] != value.shape[0]:
-            continue
-        if size["h"] > 7 or size["w"] > 7:
-            continue
-        for pads, stride in _geometry(a, kernel, value, layout):
-            rest = value - correlate(a, kernel, layout, pads, stride)
-            axes = tuple(k for k in range(4) if k != channel)
-            if np.ptp(rest, axis=axes).max() > 1e-9 * max(1.0, float(np.abs(value).max())):
-                continue
-            about = {"w": w, "layout": layout, "pads": pads, "stride": stride, "channel": channel}
-            shift = rest.mean(axis=axes)
-            biases = list((tape.ancestors(y, {x, w}) & tape.moving) - {x, w})
-            if np.abs(shift).max() < 1e-12 and depends_only_on(tape, y, {x, w}):
-                return Part("conv", "convolution", x, y, about)
-            if len(biases) == 1 and tape.nodes[biases[0]].value.size == size["o"]:
-                return Part("conv", "convolution", x, y, about | {"b": biases[0]})
-    return None

@@ -28,6 +28,7 @@ MISTAKES = {
     BROADCASTS: "{shapes}{words}",
     GIVEN_Z: "the formula of {f}' in terms of a = {f}(z) is given z itself",
     TAKEN_AT_A: "{f}' is evaluated at the activation a = {f}(z); it belongs at the pre-activation z",
+    "derivative left out": "what flows back to {line} is passed on to {value} as it is: what lies between is left out",
     "dropout mask missing in backward": "dropout's mask is not applied in backward{but}",
     "dropout mask not rescaled in backward": "backward applies dropout's mask without its factor 1 / (1 - p) = {rate}",
     "gradient clipped": "gradients are cut off at {top:.6g}; the check wants them whole",
@@ -47,6 +48,7 @@ MISTAKES = {
     "share of the border cut off": "what falls on the border that {line} repeats is cut off; it belongs to what is "
     "repeated",
     "softmax Jacobian diagonal only": "only the entry itself gets a gradient: the terms between classes are missing",
+    "softmax Jacobian without the sum": "dz = p * dp leaves out - p * sum(p * dp)",
     TRANSPOSED: "{what} is right but {how}",
     "wrong activation derivative": "{used} is used for the derivative of {f}",
     "{f} derivative applied twice": "the derivative of {f} is multiplied in twice{why}",
@@ -66,8 +68,7 @@ def tell(bug: str, **words: Any) -> tuple[str, str]:
 #: Names that say what the numbers show and not what was done: a repair says more.
 IMPRECISE = frozenset({
     UNNAMED, EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN, "gradient clipped", "factor of the forward forgotten",
-    "wrong array in a product", "absolute value used", "factor left out",
-    "factor of the forward applied twice",
+    "factor of the forward applied twice", "derivative left out",
 })  # fmt: skip
 #: Repairs whose names say more than any other: what the numbers show follows from them.
 PRECISE = frozenset({OVERWRITTEN, REPEATED})
@@ -112,6 +113,7 @@ REPAIRED = {
     "superfluous slice": "all entries count, not a part of them",
     "term left out": "a term is left out",
     "transposed": "a matrix is transposed, or should be",
+    "values moved": "the entries are moved, and should not be",
     "values flipped": "the entries are in reverse order, or should be",
     "wrong activation derivative": "this is the derivative of another activation",
     "wrong array": "another array belongs there",

@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,21 @@ from jaxdoodle.gradcheck.setup.problem import Problem
 from jaxdoodle.gradcheck.setup.test_points import TestPoint
 
 
+class Rank(IntEnum):
+    """What a mistake leaves open: of two that explain the same, the one that leaves less open is told, since it fits by
+    coincidence more rarely."""
+
+    PLACE = 0  # nothing: the right numbers in another place, or none
+    FORMULA = 1  # which wrong formula of a part
+    EVERYWHERE = 2  # the same in all parts of a kind
+    PENALTY = 3  # the number that a penalty is multiplied by
+    SUM = 4  # what a sum runs over, or the order of axes
+    COUNT = 5  # a number that the forward has, or the size of the batch
+    PATH = 6  # which of several paths is left out
+    NUMBER = 7  # any number
+    ANYTHING = 8  # any line, or any multiple of an array
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """A mistake whose gradients can be recomputed.
@@ -28,17 +44,17 @@ class Hypothesis:
     ``name`` is the class of the bug, ``sentence`` what was done and what is right. ``changes`` replaces steps of the
     reverse pass; ``leaves`` gives the gradients of some leaves outright. A ``fit`` hypothesis leaves one number open:
     gradients are ``base + (c - 1) * direction``, and ``words(c)`` gives name and sentence.
-    ``rank``: where two explain the same, the lower is told. ``node`` is the one where it happens, ``factor`` the
+    ``node`` is the one where it happens, ``factor`` the
     number by which gradients are off, where it is one.
     """
 
     name: str
     sentence: str
-    rank: int
+    rank: Rank
     changes: Mapping[int, Step] = field(default_factory=dict)
     leaves: Mapping[str, np.ndarray] = field(default_factory=dict)
     direction: Mapping[str, np.ndarray] | None = None
-    words: Callable[[float], tuple[str, str, int] | None] | None = None
+    words: Callable[[float], tuple[str, str, Rank] | None] | None = None
     node: int | None = None
     factor: float | None = None
     constant: float | None = None  # a number that the mistake is written with: the same at every point

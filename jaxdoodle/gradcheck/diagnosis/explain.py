@@ -7,10 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from jaxdoodle.core.user_code import TimeOutError
+from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.catalogue import IMPRECISE, NOT_FINITE, PRECISE, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
-from jaxdoodle.gradcheck.diagnosis.locate import backward_line, before_scaling, computes, culprit_of, last_right
+from jaxdoodle.gradcheck.diagnosis.locate import (
+    backward_line,
+    before_scaling,
+    computes,
+    culprit_of,
+    last_right,
+    suspects,
+)
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
@@ -28,8 +36,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     only_sizes = all(r.at.name.startswith("batch of") or r.at.name in (OTHER_SHAPES, LARGER) for r in ill)
     ill = sorted(ill, key=lambda r: (not r.at.name.startswith("random"), r.at.name.startswith(("batch", "other"))))
     r = ill[0]
-    evidence = evidence_of(case, r)
-    evidence = replace(evidence, solved=solved & set(evidence.got))
+    evidence = _at(case, r, solved)
     found, rest = find_mistakes(evidence)
     points = 1
     if found and len(ill) > 1:
@@ -49,8 +56,15 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     log = case.log(r) if found or rest.wrong else []
     findings = [finding_of(case, e, r, log, points) for e in found]
     if rest.wrong:
-        findings.append(cannot_name(case, rest, log))
-    return _with_repairs(case, r, findings)
+        findings.append(Finding(UNNAMED, "", tuple(rest.wrong)))
+    findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [])
+    return [cannot_name(case, rest, log) if f.name == UNNAMED else f for f in findings]  # what takes long comes last
+
+
+def _at(case: Case, r: Round, solved: frozenset[str]) -> Evidence:
+    """The evidence at a point, where some leaves are explained already."""
+    evidence = evidence_of(case, r)
+    return replace(evidence, solved=solved & set(evidence.got))
 
 
 #: Other points at which a name is confirmed, beside one of another size.
@@ -72,20 +86,20 @@ def _confirmed(
     case: Case, r: Round, solved: frozenset[str], found: list[Explanation], rest: Evidence, by_size: bool = True
 ) -> bool:
     """Do the same mistakes explain another point?"""
-    other = evidence_of(case, r)
-    other = replace(other, solved=solved & set(other.got), batch=other.batch if by_size else None)
+    other = _at(case, r, solved)
+    other = other if by_size else replace(other, batch=None)
     again, left = find_mistakes(other, only=frozenset(e.name for e in found))
     if {e.hypothesis.constant for e in again} != {e.hypothesis.constant for e in found}:
         return False
     return {e.name for e in again} == {e.name for e in found} and len(left.wrong) <= len(rest.wrong)
 
 
-def _with_repairs(case: Case, r: Round, findings: list[Finding]) -> list[Finding]:
+def _with_repairs(case: Case, r: Round, findings: list[Finding], near: list[Where]) -> list[Finding]:
     """The findings with the line and the mended statement of the repair that undoes them, where there is one."""
     wrong = [n for f in findings for n in f.leaves if n in r.wrong]
     imprecise = any(f.name in IMPRECISE for f in findings)
     try:
-        near = next((f.backward for f in findings if f.backward is not None), None)
+        near = [f.backward for f in findings if f.backward is not None] or near
         forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
         mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, forward)
     except (Exception, TimeOutError) as error:  # edited code may raise anything, and take long: the names stand

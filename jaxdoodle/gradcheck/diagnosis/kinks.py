@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.recognize import Part, windows
+from jaxdoodle.gradcheck.autograd.recognize import Part
 from jaxdoodle.gradcheck.autograd.tape import Node, Step
-from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Round, evidence_of
+from jaxdoodle.gradcheck.diagnosis.catalogue import EVERY_TIED_CELL, tell
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Rank, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.explain import cannot_name, finding_of
 from jaxdoodle.gradcheck.diagnosis.limits import guard_is_active
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line
-from jaxdoodle.gradcheck.diagnosis.mistakes.activations import slope_below_zero
-from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import step_to, times
-from jaxdoodle.gradcheck.diagnosis.mistakes.pooling import EVERY_TIED_CELL, pool_mask, share
+from jaxdoodle.gradcheck.diagnosis.mistakes.maxima import max_step, share_of
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import times
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.problem import CheckError, numpy_args
@@ -54,22 +54,15 @@ def touched_kinks(evidence: Evidence) -> dict[str, list[tuple[int, Callable[[Any
         if part.kind == "activation" and part.name in ("relu", "leaky relu", "absolute value") and (x == 0).any():
             kind = "abs" if part.name == "absolute value" else "relu"
             found.setdefault(kind, []).append((part.y, _at_zero(part, x, kind)))
-        elif part.kind == "pool" and part.name == "max pool":
-            tiles = windows(x, part.about["rows"], part.about["size"], part.about["stride"])
-            if (pool_mask(tiles, "all").sum(axis=(-1, -2)) > 1).any():
-                found.setdefault("max", []).append((part.y, _pool_tie(part, x, tiles)))
-    inside = {i for p in evidence.found if p.kind == "pool" for i in range(p.x + 1, p.y + 1)}
     for index, node in enumerate(evidence.tape.nodes):
-        if node.kind == "max" and index not in inside and evidence.tape.alive(index):
-            hit = tied_hits(node)
-            if (hit.sum(axis=node.about["axis"]) > 1).any():
-                found.setdefault("max", []).append((index, partial(max_step, node)))
+        if node.kind == "max" and evidence.tape.alive(index) and share_of(node, "all").sum() > node.value.size:
+            found.setdefault("max", []).append((index, partial(_tie, node)))
     return found
 
 
 def _at_zero(part: Part, x: np.ndarray, kind: str) -> Callable[[Any], Step]:
     slope = part.about["act"].slope
-    low = slope_below_zero(part.about["act"]) if kind == "relu" else 0.0
+    low = float(slope(np.array(-1.0)))
 
     def choose(choice):
         at_zero = low + (1 - low) * choice if kind == "relu" else choice
@@ -78,27 +71,8 @@ def _at_zero(part: Part, x: np.ndarray, kind: str) -> Callable[[Any], Step]:
     return choose
 
 
-def _pool_tie(part: Part, x: np.ndarray, tiles: np.ndarray) -> Callable[[Any], Step]:
-    return lambda ties: share(part, x, pool_mask(tiles, ties))
-
-
-def tied_hits(node: Node) -> np.ndarray:
-    x = node.inputs[0]
-    return x == x.max(axis=node.about["axis"], keepdims=True)
-
-
-def max_step(node: Node, ties: str) -> Step:
-    """The reverse of a maximum over axes under a choice for ties."""
-    axis, x = node.about["axis"], node.inputs[0]
-    hit = tied_hits(node)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis))
-    last = tuple(range(-len(axes), 0))
-    moved = np.moveaxis(hit, axes, last)
-    flat = moved.reshape(*moved.shape[: x.ndim - len(axes)], 1, -1)
-    mask = np.moveaxis(pool_mask(flat.astype(float), ties).reshape(moved.shape), last, axes)
-    shape = [1 if k in axes else n for k, n in enumerate(x.shape)]
-    parent = next(p for p in node.parents if p is not None)
-    return step_to(parent, lambda dy: mask * dy.reshape(shape))
+def _tie(node: Node, ties: str) -> Step:
+    return max_step(node, share_of(node, ties))
 
 
 def matching_choice(evidence: Evidence) -> dict[str, Any] | None:
@@ -118,7 +92,7 @@ def _choices(table: dict) -> Iterator[tuple[dict[str, Any], Hypothesis]]:
     for values in product(*(CHOICES[k] for k in table)):
         choice = dict(zip(table, values, strict=True))
         changes = {node: step(choice[k]) for k, pairs in table.items() for node, step in pairs}
-        yield choice, Hypothesis("", "", 0, changes)
+        yield choice, Hypothesis("", "", Rank.PLACE, changes)
 
 
 def _explains(evidence: Evidence, h: Hypothesis) -> bool:
@@ -130,7 +104,7 @@ def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     table = touched_kinks(evidence)
     ties = {node: step("all") for node, step in table.pop("max", [])}
     for _, others in _choices(table) if ties else ():
-        yield Hypothesis(*EVERY_TIED_CELL, 5, {**others.changes, **ties}, node=next(iter(ties)))
+        yield Hypothesis(*tell(EVERY_TIED_CELL), Rank.PLACE, {**others.changes, **ties}, node=next(iter(ties)))
 
 
 # -- at the kinks of one check -----------------------------------------------------------------------------------------
@@ -206,7 +180,7 @@ def _same_program(a: Evidence, b: Evidence) -> bool:
 def _chosen(evidence: Evidence, choice: dict[str, Any]) -> Explanation:
     """The choice as a hypothesis, to look for its line."""
     changes = {n: s(choice[k]) for k, pairs in touched_kinks(evidence).items() if k in choice for n, s in pairs}
-    return Explanation(Hypothesis("", "", 0, changes), tuple(evidence.got), evidence)
+    return Explanation(Hypothesis("", "", Rank.PLACE, changes), tuple(evidence.got), evidence)
 
 
 def _demanded(case: Case, choice: dict[str, Any], r: Round, evidence: Evidence) -> list[Finding]:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
-from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
+from jaxdoodle.gradcheck.diagnosis.catalogue import ANOTHER_LEAF, ELSEWHERE, REVERSED, SWAPPED
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
 from jaxdoodle.gradcheck.diagnosis.search import Budget, Explanation
-from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of
+from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of, parallel
 
 
 def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Where | None:
@@ -51,7 +52,7 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
             return where
     for n, value in h.leaves.items():
         if n in e.leaves:
-            if h.name.startswith(("gradients swapped", "gradients in reverse", "gradient of another")):
+            if h.name in (SWAPPED, REVERSED, ANOTHER_LEAF):
                 return assigned(log, evidence.got[n], last=True)
             hit = next((a for a in log if a.name != "return" and _equal(a.value, value, evidence)), None) or line_of(
                 value, log
@@ -61,7 +62,7 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
     if not h.changes:
         return None
     deltas = evidence.tape.changed(evidence.cotangents, h.changes)
-    misplaced = h.name.startswith(("derivative taken of", "derivative formula", "derivative at another"))
+    misplaced = h.name in ELSEWHERE
     for index in sorted(h.changes, reverse=True):
         true = evidence.cotangents[index]
         if true is None:
@@ -80,6 +81,11 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
                 hit = line_of(np.asarray(target), log)
                 if hit is not None and not (avoid is not None and line_of(avoid, [hit])):
                     return hit.where
+    for index in sorted(deltas, reverse=True):  # what follows from it
+        true = evidence.cotangents[index]
+        hit = line_of(deltas[index] if true is None else true + deltas[index], log)
+        if hit is not None and (true is None or not parallel(hit.value, true)):
+            return hit.where
     for n in e.leaves:
         hit = line_of(evidence.got[n], log)
         if hit is not None:
@@ -130,7 +136,7 @@ def culprit_of(evidence: Evidence, log: list[Assignment], most: int = 3000) -> t
                 continue
             for scale in (1.0, 1 / (evidence.batch or 1)):
                 value = np.asarray(a.value, float) * scale
-                pred = evidence.predict(Hypothesis("", "", 0, {index: evidence.step_given(index, value)}))
+                pred = evidence.predict(Hypothesis("", "", Rank.ANYTHING, {index: evidence.step_given(index, value)}))
                 if all(evidence.agrees(n, pred[n]) for n in (*evidence.wrong, *evidence.right)):
                     return index, a
     return None
@@ -138,14 +144,27 @@ def culprit_of(evidence: Evidence, log: list[Assignment], most: int = 3000) -> t
 
 def last_right(evidence: Evidence, log: list[Assignment]) -> tuple[Assignment | None, Assignment | None]:
     """The last assignment that holds a right cotangent before the first wrong leaf's, and that leaf's."""
-    leaf = evidence.wrong[0]
-    wrong = line_of(evidence.got[leaf], log)
+    wrong = line_of(evidence.got[evidence.wrong[0]], log)
     end = log.index(wrong) if wrong is not None else len(log)
+    of_forward, cotangents = _known(evidence)
+    right = (a for a in reversed(log[:end]) if not _holds(a, of_forward) and _holds(a, cotangents))
+    return next(right, None), wrong
+
+
+def suspects(evidence: Evidence, log: list[Assignment]) -> list[Where]:
+    """Lines where the mistake may be: the one after the last that is right, and the one that gives the wrong leaf."""
+    right, wrong = last_right(evidence, log)
+    after = log[log.index(right) + 1 :] if right is not None else []
+    of_forward, _ = _known(evidence)
+    first = next((a for a in after if not _holds(a, of_forward)), None)
+    return [a.where for a in (first, wrong) if a is not None]
+
+
+def _known(evidence: Evidence) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Values of the forward, and the right cotangents."""
     live = evidence.with_cotangent
-    values = [evidence.tape.nodes[i].value for i in live]
-    for a in reversed(log[:end]):
-        if any(line_of(v, [a]) for v in values):
-            continue
-        if any(line_of(evidence.cotangents[i], [a]) for i in live):
-            return a, wrong
-    return None, wrong
+    return [evidence.tape.nodes[i].value for i in live], [evidence.cotangents[i] for i in live]
+
+
+def _holds(a: Assignment, values: list[np.ndarray]) -> bool:
+    return any(parallel(a.value, v) for v in values)

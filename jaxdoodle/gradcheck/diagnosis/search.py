@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Evidence, Hypothesis
+from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Evidence, Hypothesis, Rank
 from jaxdoodle.gradcheck.diagnosis.mistakes import gradients, parts, steps
 
 _MOST_BUGS = 4
@@ -57,25 +57,21 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
 
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
-    steps = parts.right_steps(evidence)
-    if steps and evidence.given is None:
-        evidence = replace(evidence, tape=Altered(evidence.tape, steps), parts=evidence.found)
     found: list[Explanation] = []
     budget = Budget()
     while evidence.wrong and len(found) < _MOST_BUGS:
-        best = _best(evidence, only, budget) or _best_pair(evidence, only, budget)
+        best = _best(evidence, only, budget)
         if best is None:
             break
-        for h, fixed in best:
-            found.append(Explanation(h, tuple(fixed), evidence))
-            evidence = _with(evidence, h)
+        found.append(Explanation(*best, evidence))
+        evidence = _with(evidence, best[0])
     return found, evidence
 
 
-def _best(evidence: Evidence, only, budget: Budget) -> list[tuple[Hypothesis, list[str]]] | None:
-    best: tuple[tuple, Hypothesis, list[str]] | None = None
+def _best(evidence: Evidence, only, budget: Budget) -> tuple[Hypothesis, tuple[str, ...]] | None:
+    best: tuple[tuple, Hypothesis, tuple[str, ...]] | None = None
     for quick in (True, False):
-        if not quick and best is not None and best[0][0] is False and best[0][2] <= 12:
+        if not quick and best is not None and best[0][0] is False and best[0][2] <= Rank.EVERYWHERE:
             break
         for h in hypotheses(evidence, quick):
             if budget.spent():
@@ -89,8 +85,8 @@ def _best(evidence: Evidence, only, budget: Budget) -> list[tuple[Hypothesis, li
             if fixed:
                 key = (len(fixed) < len(evidence.wrong), -len(fixed), settled.rank)
                 if best is None or key < best[0]:
-                    best = key, settled, fixed
-    return None if best is None else [(best[1], best[2])]
+                    best = key, settled, tuple(fixed)
+    return None if best is None else best[1:]
 
 
 def _settle(evidence: Evidence, h: Hypothesis) -> Hypothesis | None:
@@ -128,26 +124,6 @@ def _fits(evidence: Evidence, name: str, value: np.ndarray) -> bool:
     got = evidence.got[name]
     gap, before = np.linalg.norm(got - value), np.linalg.norm(got - evidence.want[name])
     return evidence.agrees(name, value) and bool(gap <= 1e-3 * before)
-
-
-def _best_pair(evidence: Evidence, only, budget: Budget) -> list[tuple[Hypothesis, list[str]]] | None:
-    """Two bugs at once between the same two leaves: every pair of wrong parts is tried."""
-    singles = [
-        h for h in hypotheses(evidence, True) if h.changes and len(h.changes) == 1 and (not only or h.name in only)
-    ]
-    if len(evidence.found) < 2 or len(singles) > 300:
-        return None
-    for i, a in enumerate(singles):
-        for b in singles[i + 1 :]:
-            if budget.spent():
-                return None
-            if set(a.changes) & set(b.changes):
-                continue
-            both = replace(a, changes={**a.changes, **b.changes})
-            fixed = _fixes(evidence, both)
-            if len(fixed) == len(evidence.wrong):
-                return [(a, fixed), (b, fixed)]
-    return None
 
 
 def _with(evidence: Evidence, h: Hypothesis) -> Evidence:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import close
+from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, TRANSPOSED, order_words, tell
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
-
-_BROADCASTS = "shape that only broadcasts to the right one"
 
 
 def settle(
@@ -44,57 +43,27 @@ def settle(
 def _one(name, got, want, agrees) -> tuple[np.ndarray | None, Finding]:
     shapes = f"the gradient of {name} has shape {got.shape} where {name} has {want.shape}"
     if got.ndim == 2 and got.T.shape == want.shape and agrees(got.T, want):
-        return None, Finding("gradient transposed", f"{shapes}: it is right but transposed", (name,))
+        return None, Finding(*tell(TRANSPOSED, what=f"{shapes}: it", how="transposed"), (name,))
     if got.size == want.size:
         flat = got.reshape(want.shape)
         said = "; its values are right" if agrees(flat, want) else ""
-        return flat, Finding(_BROADCASTS, f"{shapes}{said}: an update in place would broadcast or fail", (name,))
+        told = tell(BROADCASTS, shapes=shapes, words=f"{said}: an update in place would broadcast or fail")
+        return flat, Finding(*told, (name,))
     if got.size == 1:
         value = np.full(want.shape, got.reshape(()))
         for words, right in (("the sum", want.sum()), ("the mean", want.mean())):
             if agrees(value, np.full(want.shape, right)):
-                return None, Finding(
-                    "bias summed over everything", f"{shapes}: it is {words} over the entries of the right one", (name,)
-                )
-        return None, Finding(_BROADCASTS, f"{shapes}: one number for all entries", (name,))
+                return None, Finding(*tell("bias summed over everything", shapes=shapes, words=words), (name,))
+        return None, Finding(*tell(BROADCASTS, shapes=shapes, words=": one number for all entries"), (name,))
     for count in range(1, got.ndim + 1):
         for start in range(got.ndim - count + 1):
             total = got.sum(axis=tuple(range(start, start + count)))
             for words, value in (("summed", total), ("summed and divided by its size", total / got.size * total.size)):
                 if value.size == want.size and agrees(value.reshape(want.shape), want):
-                    return None, Finding(
-                        "bias not summed over the batch",
-                        f"{shapes}: it holds one for each example; {words} over axis {start} it would be right",
-                        (name,),
-                    )
+                    told = tell("bias not summed over the batch", shapes=shapes, words=words, axis=start)
+                    return None, Finding(*told, (name,))
     try:
         np.broadcast_shapes(got.shape, want.shape)
     except ValueError:
         return None, Finding(UNNAMED, f"{shapes}, and its values tell nothing more", (name,))
-    return None, Finding(_BROADCASTS, f"{shapes}: the two broadcast, but are not one", (name,))
-
-
-def order_words(source: dict[str, str], names: list[str]) -> tuple[str, str]:
-    """Name and sentence for "leaf <- gradient of another leaf"."""
-    told = ", ".join(f"d{n} holds the gradient of {o}" for n, o in source.items())
-    mutual = all(source.get(o) == n for n, o in source.items())
-    if mutual and len(source) == 2:
-        return "gradients swapped", f"two gradients are exchanged: {told}"
-    if mutual and _reversed(source, names):
-        return "gradients in reverse layer order", f"the gradients come in reverse layer order: {told}"
-    if mutual:
-        return "gradients swapped", f"gradients are exchanged: {told}"
-    return "gradient of another leaf", told
-
-
-def _reversed(source: dict[str, str], names: list[str]) -> bool:
-    """Do the exchanged positions mirror each other, in one list, in a list of (w, b), or in a list of each?"""
-    position = {n: i for i, n in enumerate(names)}
-    if len({position[n] // 2 + position[o] // 2 for n, o in source.items()}) == 1 or {
-        position[n] + position[o] for n, o in source.items()
-    } == {len(names) - 1}:
-        return True
-    lists: dict[str, set[int]] = {}
-    for n, o in source.items():
-        lists.setdefault(n.rpartition(".")[0], set()).add(position[n] + position[o])
-    return len(lists) > 1 and all(len(sums) == 1 for sums in lists.values())
+    return None, Finding(*tell(BROADCASTS, shapes=shapes, words=": the two broadcast, but are not one"), (name,))

@@ -42,3 +42,19 @@ def test_two_mistakes_are_both_named():
     )
     report = check_gradient(loss, gradient, args, argnums=(0, 1, 2))
     assert {f.name for f in report.findings} == {"activation derivative forgotten", "sign flipped"}
+
+
+def test_several_steps_that_are_left_out_at_once_are_named():
+    mask = np.random.default_rng(3).random((6, 3)) < 0.7
+
+    def loss(w1, w2, x, y):
+        return np.sum((np.tanh(x @ w1) * mask / 0.7 @ w2 - y) ** 2)
+
+    def gradient(w1, w2, x, y):
+        h = np.tanh(x @ w1) * mask / 0.7
+        d = 2 * (h @ w2 - y)
+        return x.T @ (d @ w2.T), h.T @ d  # the mask and 1 - tanh^2 are missing
+
+    args = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2)), RNG.normal(size=(6, 4)), RNG.normal(size=(6, 2))
+    report = check_gradient(loss, gradient, args, argnums=(0, 1))
+    assert [f.name for f in report.findings] == ["derivative left out"]

@@ -7,9 +7,17 @@ from itertools import permutations, product
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR, MISSING_MEAN, REARRANGED, TRANSPOSED
-from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
-from jaxdoodle.gradcheck.diagnosis.shapes import order_words
+from jaxdoodle.gradcheck.diagnosis.catalogue import (
+    EXTRA_FACTOR,
+    REARRANGED,
+    TRANSPOSED,
+    factor_words,
+    number,
+    order_words,
+    penalty_words,
+    tell,
+)
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -22,9 +30,8 @@ def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
 def zeros(evidence: Evidence) -> Iterator[Hypothesis]:
     empty = [n for n in evidence.wrong if not evidence.got[n].any()]
     if empty:
-        sentence = f"the gradient of {_list(empty)} is all zeros; it was never computed or never stored"
         leaves = {n: np.zeros(evidence.got[n].shape) for n in empty}
-        yield Hypothesis("gradient not written (zeros)", sentence, 5, leaves=leaves)
+        yield Hypothesis(*tell("gradient not written (zeros)", names=_list(empty)), Rank.PLACE, leaves=leaves)
 
 
 def without_dout(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -32,9 +39,8 @@ def without_dout(evidence: Evidence) -> Iterator[Hypothesis]:
     ones = {node: np.ones_like(dy) for node, dy in evidence.seeds.items()}
     if evidence.given is None and any(not np.array_equal(ones[n], evidence.seeds[n]) for n in ones):
         sums = evidence.tape.leaf_values(evidence.tape.reverse(ones))
-        sentence = "the incoming gradient is left out: what came back is the gradient of the sum of the output"
         leaves = {n: sums[n] for n in evidence.wrong}
-        yield Hypothesis("incoming gradient left out", sentence, 8, leaves=leaves)
+        yield Hypothesis(*tell("incoming gradient left out"), Rank.PLACE, leaves=leaves)
 
 
 def swapped(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -45,7 +51,7 @@ def swapped(evidence: Evidence) -> Iterator[Hypothesis]:
             source.setdefault(name, other)
     if source:
         leaves = {n: evidence.want[o] for n, o in source.items()}
-        yield Hypothesis(*order_words(source, list(evidence.got)), 5, leaves=leaves)
+        yield Hypothesis(*order_words(source, list(evidence.got)), Rank.PLACE, leaves=leaves)
 
 
 def rearranged(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -56,8 +62,9 @@ def rearranged(evidence: Evidence) -> Iterator[Hypothesis]:
         flat += [(TRANSPOSED, "transposed and reshaped", want.T.reshape(want.shape))] if want.ndim == 2 else []
         for kind, words, value in (*flat, *((REARRANGED, *other) for other in _rearrangements(want))):
             if evidence.agrees(name, value):
-                where = f"the gradient of {name} is right but {words}"
-                yield Hypothesis(kind, where, 6, leaves={name: value})
+                yield Hypothesis(
+                    *tell(kind, what=f"the gradient of {name}", how=words), Rank.PLACE, leaves={name: value}
+                )
                 break
 
 
@@ -66,15 +73,10 @@ def _rearrangements(want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         return
     for axis in range(want.ndim):
         yield f"flipped along axis {axis}", np.flip(want, axis)
-        for shift in (1, -1):
-            yield f"rolled by one along axis {axis}", np.roll(want, shift, axis)
     yield "reshaped in column order", np.ravel(want).reshape(want.shape, order="F")
     yield "reshaped in column order", np.ravel(want, order="F").reshape(want.shape)
-    if want.ndim == 4:
-        for axes in list(permutations(range(4)))[1:]:
-            yield f"with its axes in the order {axes}", want.transpose(axes).reshape(want.shape)
-        yield "turned by 180 degrees", np.flip(want, (0, 1))
-        yield "turned by 180 degrees", np.flip(want, (2, 3))
+    for axes in list(permutations(range(4)))[1:] if want.ndim == 4 else ():
+        yield f"with its axes in the order {axes}", want.transpose(axes).reshape(want.shape)
 
 
 # -- one factor ------------------------------------------------------------------------------------------------------
@@ -101,7 +103,7 @@ def scaled(evidence: Evidence) -> Iterator[Hypothesis]:
     for c, names in groups.items():
         names += [n for n in small if evidence.agrees(n, c * evidence.want[n])]
         name, sentence = words(evidence, c, names)
-        rank = 27 if name == EXTRA_FACTOR else 20
+        rank = Rank.NUMBER if name == EXTRA_FACTOR else Rank.COUNT
         yield Hypothesis(name, sentence, rank, leaves={n: c * evidence.want[n] for n in names}, factor=c)
 
 
@@ -113,9 +115,7 @@ def words(evidence: Evidence, c: float, names: list[str]) -> tuple[str, str]:
     if all(n in biases for n in names) and not everything:
         counts = {_summed(evidence, n) for n in names}
         if all(k and abs(c * k - 1) < 1e-6 for k in counts):
-            more = f"({_number(counts.pop())} times as much)"
-            sentence = f"{which} is the mean over what the bias was added to; right is the sum {more}"
-            return "bias mean instead of sum", sentence
+            return tell("bias mean instead of sum", which=which, n=number(counts.pop()))
     told = factor_words(c, evidence.batch)
     above = [n for n in evidence.right if all(evidence.first_use(n) > evidence.first_use(o) for o in names)]
     tail = f"; {_list(above)} nearer the output {'is' if len(above) == 1 else 'are'} exact" if above else ""
@@ -130,30 +130,6 @@ def _summed(evidence: Evidence, name: str) -> int:
     return total // max(evidence.value(name).size, 1)
 
 
-def factor_words(c: float, batch: int | None) -> tuple[str, str]:
-    """(class, "c times too ...") of a factor."""
-    m = batch or 0
-    times = f"{_number(c)} times the right one"
-    known = [(-1.0, "sign flipped", "the negative of the right one")]
-    if m > 1:
-        square = f"{times}, the square of the batch size m = {m}"
-        flipped = f"{times}: sign flipped, and 1/m misplaced (m = {m})"
-        known += [
-            (m, MISSING_MEAN, f"{m} times too large, the batch size: the mean's 1/m is missing"),
-            (1 / m, DOUBLE_MEAN, f"{m} times too small, the batch size: 1/m is applied once too often"),
-            (-m, "sign flipped", flipped),
-            (-1 / m, "sign flipped", flipped),
-            (m * m, EXTRA_FACTOR, square),
-            (1 / (m * m), EXTRA_FACTOR, square),
-        ]
-    near = ((name, told) for value, name, told in known if abs(c - value) < 1e-6 * abs(value))
-    return next(near, (EXTRA_FACTOR, times))
-
-
-def _number(c: float) -> str:
-    return next((f"1/{k}" for k in range(2, 4097) if abs(c * k - 1) < 1e-9), f"{c:.6g}")
-
-
 # -- penalties that the loss does not have ---------------------------------------------------------------------------
 
 
@@ -163,10 +139,9 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
     added: dict[str, np.ndarray] = {}
     for name in evidence.wrong:
         p, want = evidence.value(name), evidence.want[name]
-        directions = {"w": p, "sign(w)": np.sign(p), "|w|": np.abs(p), "1": np.ones(p.shape)}
-        for kind, direction in directions.items() if np.count_nonzero(p) > 1 else ():
+        for kind, direction in _directions(p).items() if np.count_nonzero(p) > 1 else ():
             c = factor(evidence.got[name] - want, direction, 1e-6)
-            if c and (kind != "1" or p.size > 2):
+            if c:
                 found.setdefault(kind, []).append((name, c))
                 added[name] = want + c * direction
                 break
@@ -174,28 +149,25 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
         names = [n for n, _ in pairs]
         listed = {n: own_penalty(evidence, n, kind) for n in names}
         ratios = {round((listed[n] + c) / listed[n], 7) for n, c in pairs if listed[n]}
-        told = "the difference is exactly " + ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
         if all(listed.values()) and len(ratios) == 1:
-            title, sentence, rank = penalty_words(evidence.batch, _list(names), kind, ratios.pop(), listed[names[0]])
-        elif kind in ("w", "sign(w)"):
+            title, sentence = penalty_words(evidence.batch, _list(names), kind, ratios.pop(), listed[names[0]])
+        else:
+            told = "the difference is exactly " + ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
             only_biases = all(evidence.is_bias(n) for n in names)
             title = "penalty gradient on biases" if only_biases else "penalty gradient that the loss does not have"
             sentence = f"{told}: the gradient of a penalty on {_list(names)} that is not in the loss"
-            rank = 16
-        else:
-            title, sentence, rank = "term added to the gradient", told, 45
-        yield Hypothesis(title, sentence, rank, leaves={n: added[n] for n in names})
+        yield Hypothesis(title, sentence, Rank.PENALTY, leaves={n: added[n] for n in names})
+
+
+def _directions(w: np.ndarray) -> dict[str, np.ndarray]:
+    return {"w": w, "sign(w)": np.sign(w)}
 
 
 def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
     """The coefficient of ``w`` or ``sign(w)`` that a penalty in the loss gives the right gradient; 0 if none."""
-    leaf, w = evidence.tape.leaves[name], evidence.value(name)
-    direction = {"w": w, "sign(w)": np.sign(w)}.get(kind)
-    children = evidence.children.get(leaf, [])
-    if direction is None or len(children) < 2:
-        return 0.0
-    total = 0.0
-    for child in children:
+    leaf, direction = evidence.tape.leaves[name], _directions(evidence.value(name))[kind]
+    children, total = evidence.children.get(leaf, []), 0.0
+    for child in children if len(children) > 1 else ():
         dy = evidence.cotangents[child]
         for parent, d in evidence.tape.step(child, dy) if dy is not None else ():
             if parent == leaf:
@@ -203,32 +175,12 @@ def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
     return total
 
 
-def penalty_words(batch: int | None, leaf: str, kind: str, c: float, right: float) -> tuple[str, str, int]:
-    """Name, sentence and rank of a penalty's gradient that is c times the right one."""
-    norm = "L2" if kind == "w" else "L1"
-    told = f"the penalty's gradient for {leaf} is {c * right:.6g} * {kind}; right is {right:.6g} * {kind}"
-    m = batch or 0
-    if abs(c) < 1e-6:
-        return f"{norm} penalty gradient missing", f"the loss penalizes {leaf}: {right:.6g} * {kind} is missing", 14
-    if abs(c - 0.5) < 1e-6 and norm == "L2":
-        return "L2 gradient lambda w for 2 lambda w", told + " (the square's 2 is missing)", 14
-    if abs(c - 2) < 1e-6 and norm == "L2":
-        return "L2 gradient 2 lambda w for lambda w", told + " (the loss has a 1/2 that cancels the square's 2)", 14
-    if abs(c + 1) < 1e-6:
-        return f"{norm} penalty gradient with the wrong sign", told, 14
-    if m > 1 and min(abs(c - m), abs(c - 1 / m)) < 1e-6:
-        how = "not divided" if abs(c - m) < 1e-6 else "divided once too often"
-        return f"{norm} penalty gradient scaled", f"{told} (it is {how} by the batch size {m})", 14
-    return f"{norm} penalty gradient scaled", told, 14
-
-
 def clipped(evidence: Evidence) -> Iterator[Hypothesis]:
     """Every wrong leaf is the right one cut off at one number."""
     top = max(float(np.abs(evidence.got[n]).max()) for n in evidence.wrong)
     cut = {n: np.clip(evidence.want[n], -top, top) for n in evidence.wrong}
     if top > 0 and all(evidence.agrees(n, v) for n, v in cut.items()):
-        sentence = f"gradients are cut off at {top:.6g}; the check wants them whole"
-        yield Hypothesis("gradient clipped", sentence, 15, leaves=cut, constant=float(f"{top:.6g}"))
+        yield Hypothesis(*tell("gradient clipped", top=top), Rank.PENALTY, leaves=cut, constant=float(f"{top:.6g}"))
 
 
 def _list(names: list[str]) -> str:

@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import Part, endpoints, sigmoid, softmax_of
 from jaxdoodle.gradcheck.autograd.tape import Step
-from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis
-from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake, step_to
-
-Formula = Callable[[np.ndarray], np.ndarray]
-PASSED_ON = "the gradient of the probabilities is passed on as that of the scores"
+from jaxdoodle.gradcheck.diagnosis.catalogue import tell
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
+from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import Mistake, step_to, times
 
 
 def softmax(evidence: Evidence, part: Part) -> Iterator[Mistake]:
-    y = evidence.tape.nodes[part.y].value
-    axis = part.about["axis"] % y.ndim
-    rows = _of_softmax(y, axis) if part.name == "softmax" else _of_log_softmax(np.exp(y), axis)
-    for name, sentence, formula in rows:
-        yield name, sentence, step_to(part.x, formula)
-
-
-def _of_softmax(p: np.ndarray, axis: int) -> Iterator[tuple[str, str, Formula]]:
-    """Right is dz = p * (dp - sum(p * dp))."""
-
-    def total(dp, over=axis):
-        return (dp * p).sum(axis=over, keepdims=True)
-
-    def right(dp, over=axis):
-        return p * (dp - total(dp, over))
-
-    entries = "softmax is differentiated entry by entry, p * (1 - p)"
-    between = "the terms between classes, -p_i * p_j, are missing"
-    no_diagonal = "only the terms -p_i * p_j are there; the diagonal p_i is missing"
-    twice = "softmax derivative applied twice"
-    again = "the derivative of softmax is multiplied in again, as p * (1 - p)"
-    yield "softmax Jacobian diagonal only", f"{entries}; {between}", lambda dp: dp * p * (1 - p)
-    yield "softmax derivative forgotten", PASSED_ON, lambda dp: dp
-    yield "softmax Jacobian without the sum", "dz = p * dp leaves out - p * sum(p * dp)", lambda dp: dp * p
-    yield "softmax Jacobian without the diagonal", no_diagonal, lambda dp: -p * total(dp)
-    yield twice, "the softmax Jacobian is multiplied in twice", lambda dp: right(right(dp))
-    yield twice, again, lambda dp: right(dp) * p * (1 - p)
-    for other in set(range(p.ndim)) - {axis}:
-        told = f"the sum in p * (dp - sum(p * dp)) runs over axis {other}; right is axis {axis}"
-        yield "softmax summed over the wrong axis", told, partial(right, over=other)
-    plus = "dz = p * (dp + sum(p * dp)); right is minus"
-    without_p = "dz = dp - sum(p * dp) is not multiplied by p"
-    yield "softmax Jacobian with the wrong sign", plus, lambda dp: p * (dp + total(dp))
-    yield "softmax Jacobian without p", without_p, lambda dp: dp - total(dp)
-
-
-def _of_log_softmax(p: np.ndarray, axis: int) -> Iterator[tuple[str, str, Formula]]:
-    """Right is dz = dy - p * sum(dy)."""
-    ignored = "log-softmax gradient ignores the incoming gradient"
-    without = "log-softmax without the softmax term"
-    alone = "dz = dy * (1 - p) treats each entry alone; right is dy - p * sum(dy)"
-    yield ignored, "the incoming gradient is not multiplied in", lambda dy: 1 - p * p.shape[axis]
-    yield without, "- p * sum(dy) is missing", lambda dy: dy
-    yield without, alone, lambda dy: dy * (1 - p)
+    """Right is dz = p * (dp - sum(p * dp)), and dz = dy - p * sum(dy) for the logarithm."""
+    y, name = evidence.tape.nodes[part.y].value, part.name
+    slope = y * (1 - y) if name == "softmax" else 1 - np.exp(y)
+    yield *tell("{f} derivative forgotten", f="softmax"), step_to(part.x, lambda dp: dp)
+    yield *tell("softmax Jacobian diagonal only"), times(part.x, slope)
+    if name == "softmax":
+        yield *tell("softmax Jacobian without the sum"), times(part.x, y)
 
 
 def scores(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -71,39 +31,26 @@ def scores(evidence: Evidence) -> Iterator[Hypothesis]:
             scale = _loss_scale(dz, p, axis, kind)
             if scale is None:
                 continue
-            for value, name, sentence in _of_scores(kind, axis, z, p, dz, scale):
+            for value, told in _of_scores(kind, axis, p, dz, scale):
                 step = _instead(evidence, index, np.asarray(value, float))
-                yield Hypothesis(name, sentence, 40 if name == "extra factor" else 9, {index: step}, node=index)
+                yield Hypothesis(*told, Rank.FORMULA, {index: step}, node=index)
 
 
-def _of_scores(kind: str, axis: int, z, p, dz, scale) -> Iterator[tuple[np.ndarray, str, str]]:
-    """(gradient of the scores, class, sentence), where dz = scale * (p - y) is right."""
+def _of_scores(kind: str, axis: int, p, dz, scale) -> Iterator[tuple[np.ndarray, tuple[str, str]]]:
+    """(gradient of the scores, (class, sentence)), where dz = scale * (p - y) is right."""
     y = p - dz / scale
     label = "p - y" if kind == "softmax" else "a - y"
     slope = p * (1 - p)
-    predicted = p > 0.5 if kind == "sigmoid" else p == p.max(axis=axis, keepdims=True)
-    yield from (
-        (dz * p * (1 - p), f"{kind} derivative applied twice",
-         f"{label} is already the gradient of the scores; it is multiplied by {kind}' = p * (1 - p) again"),
-        (scale * p, "labels left out of the loss gradient", f"p is written for {label}"),
-        (dz / np.where(slope == 0, 1, slope), f"{kind} derivative forgotten", f"{PASSED_ON}; right is {label}"),
-        (-scale * y / p, f"{kind} derivative forgotten",
-         f"the gradient of the scores is -y / p, that of the probabilities; right is {label}"),
-        (scale * (p + y), "sign wrong in the loss gradient", f"p + y is written for {label}"),
-        (scale * predicted - scale * y, "prediction used for the probability",
-         f"the predicted class is used for p in {label}"),
-        (scale * (z - y), "scores used for the probabilities", f"z - y is written for {label}"),
-        (scale * (p - y) ** 2, "loss gradient squared", f"({label})^2 is written for {label}"),
-        (scale * (p - y) * p, f"{kind} derivative applied twice", f"{label} is multiplied by p again"),
-        (2 * dz, "extra factor", f"the gradient of the scores is 2 * ({label}), that of a squared error"),
-        (scale * np.abs(p - y), "sign lost in the loss gradient", f"|{label}| is written for {label}"),
-        (-scale * y * (1 - p), "softmax Jacobian diagonal only",
-         "only the true class gets a gradient, -(1 - p): the terms of the other classes are missing"),
-        (-scale * y, "probabilities left out of the loss gradient", f"the gradient is -y; right is {label}"),
-    )  # fmt: skip
+    twice = tell("{f} derivative applied twice", f=kind, why=f": it is in {label} already")
+    forgotten = tell("{f} derivative forgotten", f=kind)
+    yield dz * slope, twice
     if kind == "softmax":
-        again = "p - y is already the gradient of the scores; the softmax Jacobian is multiplied in again"
-        yield p * (dz - (dz * p).sum(axis=axis, keepdims=True)), "softmax derivative applied twice", again
+        yield p * (dz - (dz * p).sum(axis=axis, keepdims=True)), twice
+    yield scale * p, tell("labels left out of the loss gradient", label=label)
+    yield -scale * y, tell("probabilities left out of the loss gradient", label=label)
+    yield dz / np.where(slope == 0, 1, slope), forgotten
+    yield -scale * y / p, forgotten
+    yield -scale * y * (1 - p), tell("softmax Jacobian diagonal only")
 
 
 def _instead(evidence: Evidence, index: int, value: np.ndarray) -> Step:

@@ -17,7 +17,9 @@ _ALIKE = (
     ("argmax", "argmin"), ("exp", "expm1", "log", "log1p"), ("var", "std"), ("zeros_like", "ones_like"),
 )  # fmt: skip
 #: Functions that move values and compute nothing: of no use where they do not belong.
-_MOVES = ("roll", "flip", "fliplr", "flipud")
+_MOVES = dict.fromkeys(("roll", "flip", "fliplr", "flipud"), "values moved") | dict.fromkeys(
+    ("transpose", "swapaxes", "moveaxis"), "transposed"
+)
 #: Axes tried for another; None is all.
 _AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
 _COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
@@ -120,13 +122,11 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if axes > 1:
             put("transposed", 13, _t(node) if axes == 2 else expr(f"{text}.swapaxes(-1, -2)"))
         for turned in _TURNED.get(axes, ()):
-            put("values flipped", 16, expr(f"{text}[{turned}]"))
-    elif (
-        isinstance(parent, ast.Call)
-        and isinstance(node, ast.Tuple)
-        and all(isinstance(e, ast.Tuple) for e in node.elts)
-    ):
-        put("padding on the wrong side", 12, ast.Tuple([ast.Tuple(e.elts[::-1], e.ctx) for e in node.elts], node.ctx))
+            put("values flipped", 11 if axes == 4 else 16, expr(f"{text}[{turned}]"))
+    elif isinstance(parent, ast.Call) and isinstance(node, ast.Tuple):
+        pairs: list[Any] = [ast.Tuple(e.elts[::-1], e.ctx) for e in node.elts if isinstance(e, ast.Tuple)]
+        if pairs and len(pairs) == len(node.elts):
+            put("padding on the wrong side", 12, ast.Tuple(pairs, node.ctx))
     elif isinstance(node, ast.BinOp) and isinstance(parent, ast.BinOp | ast.Call) and isinstance(node.op, ast.Sub):
         put("transposed", 14, _t(node))
 
@@ -141,10 +141,11 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         func = ast.Attribute(node.func.value, other, ast.Load()) if isinstance(node.func, ast.Attribute) else None
         if func is not None:
             put(title, 8, ast.Call(func, node.args, node.keywords))
+    title, cost = (_MOVES[name], 12) if name in _MOVES else (f"superfluous {name}", 15)
     if method and isinstance(node.func, ast.Attribute):
-        put(f"superfluous {name}", 12 if name in _MOVES else 15, node.func.value)
+        put(title, cost, node.func.value)
     elif node.args:
-        put(f"superfluous {name}", 12 if name in _MOVES else 15, node.args[0])
+        put(title, cost, node.args[0])
     for a, b in combinations(range(len(node.args)), 2):
         args = list(node.args)
         args[a], args[b] = args[b], args[a]
@@ -159,8 +160,8 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         before, after = node.keywords[:k], node.keywords[k + 1 :]
         put(f"superfluous {keyword.arg}", 18, ast.Call(node.func, node.args, before + after))
         for axis in _AXES if keyword.arg in ("axis", "dim") else ():
-            other = ast.keyword(keyword.arg, expr(repr(axis)))
-            put("wrong axis", 10, ast.Call(node.func, node.args, [*before, other, *after]))
+            new = ast.keyword(keyword.arg, expr(repr(axis)))
+            put("wrong axis", 10, ast.Call(node.func, node.args, [*before, new, *after]))
     if name in ("sum", "mean", "max") and (method and node.args or len(node.args) > 1):
         for axis in _AXES:
             put("wrong axis", 10, ast.Call(node.func, [*node.args[:-1], expr(repr(axis))], node.keywords))

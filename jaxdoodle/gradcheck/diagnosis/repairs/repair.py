@@ -10,7 +10,7 @@ import copy
 import linecache
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from types import CodeType
@@ -39,6 +39,8 @@ MOST_IN_JAX = 400
 _FEW_LINES = 3
 #: What an edit elsewhere costs more: it comes after all but the additions beside the line.
 _DISTANCE = 5
+#: What an edit at the second of the likeliest lines costs more than one at the first.
+_NEXT = 2
 #: Relative distance of a gradient that is right but for a small constant of the forward, added against log(0).
 _RIGHT = 3 * CLOSE
 #: Mistakes that are mended one after another.
@@ -78,11 +80,11 @@ class Runner:
 
 
 def repairs(
-    case: Case, r: Round, wrong: list[str], named: bool, near: Where | None = None, forward: Where | None = None
+    case: Case, r: Round, wrong: list[str], named: bool, near: Sequence[Where] = (), forward: Where | None = None
 ) -> list[Repair]:
     """The edits that give the right gradients of the leaves that are wrong at ``r``, one for each mistake.
 
-    ``named``: the mistake has its name, and only the line is looked for. ``near``: a line beside which edits are tried
+    ``named``: the mistake has its name, and only the line is looked for. ``near``: lines beside which edits are tried
     first; ``forward``: the line that is differentiated wrongly: of two edits of the same cost, the one in the line that
     shares more names with it is tried first.
     """
@@ -108,7 +110,7 @@ def repairs(
 
 def _best(
     case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Runner, named: bool,
-    near: Where | None, forward: Where | None,
+    near: Sequence[Where], forward: Where | None,
 ) -> tuple[Repair, Source, Edit] | None:  # fmt: skip
     """The cheapest edit that mends all, or else the one that mends most."""
     found = (
@@ -122,7 +124,7 @@ def _best(
         cost, k, j, source, edit = option
         kept = 0 if case.problem.scalar else 2 * _DISTANCE * bool(source.scope.frozen)  # what a forward keeps
         shared = len(words & _words(_text(source, edit))) if words else 0
-        return cost + _DISTANCE * _is_far(source, edit, near) + kept, -shared, k, j
+        return cost + _distance(source, edit, near) + kept, -shared, k, j
 
     options = sorted(found, key=order)
     most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // run.lines))
@@ -158,11 +160,12 @@ def _text(source: Source, edit: Edit) -> str:
     return linecache.getline(source.code.co_filename, _line(source, edit))
 
 
-def _is_far(source: Source, edit: Edit, near: Where | None) -> bool:
-    """Whether an edit is elsewhere than beside the line."""
-    if near is None:
-        return False
-    return source.code.co_filename != near.file or abs(_line(source, edit) - near.line) > _FEW_LINES
+def _distance(source: Source, edit: Edit, near: Sequence[Where]) -> int:
+    """What an edit costs more for where it is: nothing in the likeliest line, most elsewhere."""
+    gaps = [abs(_line(source, edit) - at.line) if source.code.co_filename == at.file else _FEW_LINES + 1 for at in near]
+    return min(
+        (k * _NEXT + min(gap, 1) for k, gap in enumerate(gaps) if gap <= _FEW_LINES), default=_DISTANCE * bool(near)
+    )
 
 
 def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], right: list[str]) -> list[str]:

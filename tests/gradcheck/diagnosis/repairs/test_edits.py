@@ -146,3 +146,29 @@ def backward(dy, h, mask, w, err, lam):
         ("factor left out", "(d * mask[:, None]).reshape"), ("factor left out", "((dy - h) * err).T"),
     ):  # fmt: skip
         assert any(n == name and mended in text.replace("(dy * h)", "dy * h") for n, text in seen), mended
+
+
+def test_kernels_borders_masks_and_orders_are_turned():
+    source = """
+def backward(dy, k, a, z, m, eps):
+    dx = conv(dy, k, ((1, 0), (2, 0)))
+    dz = dy * a * (1 - a) * a * (1 - a)
+    dm = np.roll(dy, 1, axis=0) * ~m + z.swapaxes(0, 1)[::-1]
+    return [dx, dz, dm]
+"""
+    tree = ast.parse(source).body[0]
+    half = np.full((4, 4), 0.5)
+    values = {"dy": half, "k": np.ones((3, 3, 2, 2)), "a": half, "z": half, "m": half > 0, "eps": 1e-5}
+    scope = Scope(values, numpy="np", modules=frozenset({"np"}))
+    seen = {}
+    for edit in edits(tree, scope):
+        edit.apply()
+        seen.setdefault(ast.unparse(tree).replace(" ", ""), edit)
+        edit.undo()
+    for mended, name in {
+        "conv(dy,k[::-1,::-1],": "values flipped", "((0,1),(0,2))": "padding on the wrong side",
+        "dz=dy*a*(1-a)\n": "derivative applied twice", "dm=dy*~m": "values moved", "axis=0)*m": "mask inverted",
+        "z[::-1]": "transposed", "swapaxes(0,1)\n": "values flipped", "[dm,dz,dx]": "gradients in reverse layer order",
+        "(a+eps)": "term left out", "dy*(1-a**2)*(1-a)": "wrong activation derivative",
+    }.items():  # fmt: skip
+        assert name in {edit.name for text, edit in seen.items() if mended in text}, mended
