@@ -53,11 +53,13 @@ def drawing_of(found: Any, published: bool = False) -> Drawing:
             raise InputError(f'expected a JSON object with a "drawing"; got {shortened(found)}.')
         found = found[key]
     if isinstance(found, list | tuple) and found and all(isinstance(one, Mapping) for one in found):
-        held = [next((one[key] for key in ("points", "path") if key in one), None) for one in found]
+        held = [next((_pairs(one[key]) for key in ("points", "path", "paths") if key in one), None) for one in found]
         points = all(isinstance(one.get("x"), Real) for one in found)
         found = held if None not in held else [found] if points else found
     if not isinstance(found, list | tuple) or not found:
         check(found)
+    if len(found) > 2 and all(isinstance(one, list | tuple) and len(one) == 2 and _numbers(one) for one in found):
+        found = [found]  # the points of one stroke
     strokes = [_without_names(stroke) for stroke in found]
     forms = [_forms(stroke) for stroke in strokes]
     common = set.intersection(*forms)
@@ -71,6 +73,17 @@ def drawing_of(found: Any, published: bool = False) -> Drawing:
         strokes = [tuple([point[axis] for point in stroke] for axis in (0, 1)) for stroke in strokes]
     check(strokes)
     return Columns(strokes)
+
+
+def _numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, Real) for value in values)
+
+
+def _pairs(points: Any) -> Any:
+    """Points as Konva has them, x and y in turn, as pairs; others as they are."""
+    if not isinstance(points, list) or not points or len(points) % 2 or not _numbers(points):
+        return points
+    return list(zip(points[::2], points[1::2], strict=True))
 
 
 def _without_names(stroke: Any) -> Any:
@@ -94,7 +107,7 @@ def _forms(stroke: Any) -> set[str]:
     except TypeError:
         return {COLUMNS}
     sizes = {len(part) for part in parts}
-    if len(sizes) != 1 or not all(isinstance(value, Real) for part in parts for value in part):
+    if len(sizes) != 1 or not all(map(_numbers, parts)):
         return {COLUMNS}
     size, found = sizes.pop(), set()
     if len(parts) in (2, 3) and (len(parts) == 2 or _ascends(parts[2])):
@@ -128,7 +141,7 @@ def _fabric(objects: Sequence[Any]) -> Drawing:
             raise InputError(f"an object of a canvas has a type; got {shortened(one)}.")
         kind = str(one.get("type", "")).lower()
         values = {name: escape(str(value)) for name, value in one.items() if isinstance(value, Real | str)}
-        place = f'transform="translate({values.get("left", 0)} {values.get("top", 0)})"'
+        place = f'transform="{_placed(one, kind == "line")}"'
         if kind == "path" and isinstance(one.get("path"), Sequence):
             text = (
                 one["path"] if isinstance(one["path"], str) else " ".join(str(v) for part in one["path"] for v in part)
@@ -147,3 +160,14 @@ def _fabric(objects: Sequence[Any]) -> Drawing:
             rx, ry = values.get("rx", 0), values.get("ry", 0)
             parts.append(f'<ellipse rx="{rx}" ry="{ry}" cx="{rx}" cy="{ry}" {place}/>')
     return Columns(svg.strokes_of(f"<svg>{''.join(parts)}</svg>".encode()))
+
+
+def _placed(one: Mapping[str, Any], middle: bool) -> str:
+    """The transform of an object of fabric.js, which lies from its corner or around its ``middle``."""
+    numbers = {name: value for name, value in one.items() if isinstance(value, Real)}
+    corner = []
+    for side, origin in (("width", "originX"), ("height", "originY")):
+        share = {"center": 0.5, "right": 1.0, "bottom": 1.0}.get(str(one.get(origin)), 0.0)
+        corner.append((0.5 * middle - share) * float(numbers.get(side, 0)))
+    place = f"translate({numbers.get('left', 0)} {numbers.get('top', 0)}) rotate({numbers.get('angle', 0)})"
+    return f"{place} scale({numbers.get('scaleX', 1)} {numbers.get('scaleY', 1)}) translate({corner[0]} {corner[1]})"

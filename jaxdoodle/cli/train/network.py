@@ -18,8 +18,9 @@ from jaxdoodle.nn import ACTIVATIONS, Dense, ModelSpec, digit_cnn, mlp, sketch_c
 if TYPE_CHECKING:
     from jaxdoodle.data import Splits
     from jaxdoodle.inference import Model
+    from jaxdoodle.inference.model_file import ModelFile
 
-__all__ = ["name_of", "named", "recorded", "refuse_unknown", "start", "teacher"]
+__all__ = ["initial", "name_of", "named", "recorded", "refuse_unknown", "start", "teacher"]
 
 
 def refuse_unknown(model: str) -> None:
@@ -47,10 +48,17 @@ def _goes_on(options: argparse.Namespace) -> bool:
     return bool(options.init) and "model" not in options.given
 
 
-def named(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> ModelSpec:
+def initial(options: argparse.Namespace) -> ModelFile | None:
+    """The model file of ``--init``."""
+    from jaxdoodle.inference import Model
+
+    return Model.load(model_path(options.init), layers_of(options.layers)).file if options.init else None
+
+
+def named(options: argparse.Namespace, first: ModelFile | None, classes: Sequence[str], shape: Shape) -> ModelSpec:
     """The spec that ``--model`` names or, without it, that of ``--init``: for these classes and images of ``shape``."""
-    if _goes_on(options):
-        return _of_model(options, classes, shape)
+    if first and _goes_on(options):
+        return _of_model(options.init, first.spec, classes, shape)
     if options.model == "mlp":
         activation = ACTIVATIONS[options.activation]
         return mlp(classes, options.hidden, activation, options.drop_rate, input_shape=shape)
@@ -61,33 +69,28 @@ def named(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> 
     return read_spec(options.model, classes, layers_of(options.layers))
 
 
-def _of_model(options: argparse.Namespace, classes: Sequence[str], shape: Shape) -> ModelSpec:
+def _of_model(name: str, spec: ModelSpec, classes: Sequence[str], shape: Shape) -> ModelSpec:
     """The network of ``--init`` with its last layer for these classes."""
-    from jaxdoodle.inference import Model
-
-    spec = Model.load(model_path(options.init), layers_of(options.layers)).file.spec
     *before, last = spec.layers
     if type(last) is not Dense or spec.input_shape != shape:
         found = f"takes images {spec.input_shape} and ends in {last}"
-        raise InputError(f"{options.init}: {found}; expected {shape} and a Dense. Name a network with --model.")
+        raise InputError(f"{name}: {found}; expected {shape} and a Dense. Name a network with --model.")
     return replace(spec, layers=(*before, replace(last, units=len(classes))), classes=tuple(classes))
 
 
-def start(options: argparse.Namespace, spec: ModelSpec, splits: Splits) -> tuple[Sequence[Any] | None, str]:
+def start(name: str, file: ModelFile | None, spec: ModelSpec, splits: Splits) -> tuple[Sequence[Any] | None, str]:
     """The parameters of ``--init``, and which of them are taken, in words."""
-    if not options.init:
+    if file is None:
         return None, ""
-    from jaxdoodle.inference import Model
     from jaxdoodle.training.warm_start import fitting_layers
 
-    file = Model.load(model_path(options.init), layers_of(options.layers)).file
     here, there = splits.preprocessing.scaling, file.preprocessing.scaling
     if here != there:
         said = [f"pixels / {divisor:g} less {mean:g}, / {std:g}" for divisor, mean, std in (there, here)]
-        raise InputError(f"{options.init}: takes {said[0]}; those of {splits.name} are {said[1]}.")
+        raise InputError(f"{name}: takes {said[0]}; those of {splits.name} are {said[1]}.")
     taken = set(fitting_layers(spec, file.params))
     anew = [f"layers[{n}] {spec.layers[n]}" for n, shapes in enumerate(spec.param_shapes) if shapes and n not in taken]
-    return file.params, f"\nfrom {options.init}: {len(taken)} layers; drawn anew: {', '.join(anew) or 'none'}"
+    return file.params, f"\nfrom {name}: {len(taken)} layers; drawn anew: {', '.join(anew) or 'none'}"
 
 
 def teacher(options: argparse.Namespace) -> list[Model]:

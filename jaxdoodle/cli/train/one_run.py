@@ -151,8 +151,9 @@ def prepare(options: argparse.Namespace, config: TrainConfig, first: bool) -> On
     splits = load_dataset(options.dataset, root=options.data_dir, **chosen)
     source = repeat.source_of(options)
     before = repeat.read_record(source)
-    spec = network.recorded(before, options) or network.named(options, splits.classes, splits.preprocessing.image_shape)
-    params, taken = network.start(options, spec, splits)
+    begun, shape = network.initial(options), splits.preprocessing.image_shape
+    spec = network.recorded(before, options) or network.named(options, begun, splits.classes, shape)
+    params, taken = network.start(options.init, begun, spec, splits)
     drawings, settings = describe_data(splits) if first else {}, config_to_json(choose(config, splits.train))
     loading = {"root": options.data_dir, **chosen}
     others = load_other_classes(options.dataset, splits, **loading) if settings["outliers"] else None

@@ -65,11 +65,12 @@ def ranged(pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
     Raises:
       InputError: They are no numbers of a picture.
     """
-    kind, low, high = pixels.dtype.kind, float(pixels.min()), float(pixels.max())
+    kind = pixels.dtype.kind
     if kind == "b":
         return pixels, 1.0
     if kind not in "iuf":
         raise InputError(f"a picture holds whole numbers, bool or floats; got {pixels.dtype}.")
+    low, high = float(pixels.min()), float(pixels.max())
     if kind == "f" and -1 <= low < 0 and high <= 1.5:  # resampled beyond its range, or from -1 to 1
         pixels = np.clip(pixels, 0, 1) if low >= -0.5 else np.clip((pixels + 1) / 2, 0, 1)
         return pixels, 1.0

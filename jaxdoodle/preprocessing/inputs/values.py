@@ -19,6 +19,8 @@ from jaxdoodle.preprocessing import inputs
 
 #: Sides of nested lists of numbers, from which on they are a picture; strokes of so many lists do not exist.
 LEAST_SIDE = 5
+#: How pictures (PNG, JPEG, GIF, WebP) begin in base64, of which so many characters are no path.
+BASE64, LEAST_BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR"), 64
 #: Where components keep the picture: Gradio's editor and sketch pad, streamlit-canvas, records of Hugging Face.
 PICTURE_KEYS = ("composite", "image_data", "image", "bytes", "path", "mask", "background")
 
@@ -44,7 +46,11 @@ def content_of(value: Any, shape: tuple[int, ...]) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return _from_bytes(bytes(value))
     if hasattr(value, "read"):
-        return _from_bytes(value.read())
+        content = value.read()
+        if not content and getattr(value, "seekable", bool)():  # just written
+            value.seek(0)
+            content = value.read()
+        return _from_bytes(content)
     if isinstance(value, np.ndarray):
         return _shaped(value, shape)
     for name in ("image_data", "json_data"):  # what streamlit-canvas returns
@@ -60,6 +66,8 @@ def content_of(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _from_text(text: str) -> Any:
+    if text.startswith(BASE64) and len(text) > LEAST_BASE64:
+        text = f"data:;base64,{text}"
     if text.startswith("data:"):
         import binascii
         from base64 import b64decode
@@ -76,6 +84,8 @@ def _from_text(text: str) -> Any:
 
 
 def _from_bytes(content: bytes) -> Any:
+    if content.startswith(b"data:"):
+        return _from_text(content.decode(errors="replace"))
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"[", b"{"):
         from jaxdoodle.strokes import readers
 
@@ -86,6 +96,8 @@ def _from_bytes(content: bytes) -> Any:
 
 
 def _from_mapping(value: Mapping[Any, Any], shape: tuple[int, ...]) -> Any:
+    if "objects" in value:  # fabric.js, whose background is a color
+        return _drawing_of(value)
     held = [value[key] for key in PICTURE_KEYS if value.get(key) is not None]
     held += list(value["layers"]) if isinstance(value.get("layers"), list | tuple) else []
     for one in held:

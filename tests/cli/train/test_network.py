@@ -99,7 +99,7 @@ def test_every_name_is_that_of_its_network():
     expected = {"mlp": mlp(classes, (5,), Tanh(), 0.5, input_shape=shape), "cnn": digit_cnn(classes, input_shape=shape)}
     expected["sketch-cnn"] = sketch_cnn(classes, input_shape=shape)
     for name, spec in expected.items():
-        assert network.named(given(name), classes, shape) == spec
+        assert network.named(given(name), None, classes, shape) == spec
 
 
 @pytest.mark.parametrize(

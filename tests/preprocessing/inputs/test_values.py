@@ -22,6 +22,12 @@ def png(image=PAGE):
     return file.getvalue()
 
 
+def written():
+    file = io.BytesIO()
+    Image.fromarray(PAGE).save(file, "PNG")
+    return file
+
+
 def rgba():
     return np.dstack([np.zeros((*INK.shape, 3), np.uint8), INK])
 
@@ -29,6 +35,9 @@ def rgba():
 PICTURES = {
     "bytes": png,
     "an open file": lambda: io.BytesIO(png()),
+    "a file just written": written,
+    "base64": lambda: base64.b64encode(png()).decode(),
+    "bytes of a data URL": lambda: b"data:image/png;base64," + base64.b64encode(png()),
     "a data URL": lambda: "data:image/png;base64," + base64.b64encode(png()).decode(),
     "Pillow": lambda: Image.fromarray(PAGE),
     "floats to 1": lambda: PAGE / 255,
@@ -69,6 +78,10 @@ XS, YS = [0, 40, 90, 60], [0, 100, 10, 120]
 POINTS = list(zip(XS, YS, strict=True))
 FABRIC = {"objects": [{"type": "path", "path": [["M", 0, 0], ["L", 40, 100], ["L", 90, 10], ["L", 60, 120]]}]}
 STROKES = {
+    "points alone": POINTS,
+    "x and y in turn, of Konva": {"lines": [{"points": [value for point in POINTS for value in point]}]},
+    "paths of points": [{"drawMode": True, "paths": [{"x": x, "y": y} for x, y in POINTS]}],
+    "a canvas with its background": FABRIC | {"background": "#eee"},
     "columns": [[XS, YS]],
     "columns with times": [[XS, YS, [0, 10, 20, 30]]],
     "points": [[list(point) for point in POINTS]],
@@ -91,6 +104,25 @@ def test_every_form_of_strokes_is_that_drawing(form):
     np.testing.assert_array_equal(preprocess(STROKES[form], MNIST).bitmap, expected)
 
 
+def _line(start, end, center):
+    """A line as fabric.js saves it: its ends from its middle, half the size at twice the scale."""
+    (x1, y1), (x2, y2) = np.minimum(start, end), np.maximum(start, end)
+    left, top = ((x1 + x2) / 2, (y1 + y2) / 2) if center else (x1, y1)
+    ends = {f"{axis}{i + 1}": (p[n] - (a + b) / 2) / 2 for i, p in enumerate((start, end))
+            for n, (axis, a, b) in enumerate((("x", x1, x2), ("y", y1, y2)))}  # fmt: skip
+    size = {"width": (x2 - x1) / 2, "height": (y2 - y1) / 2, "scaleX": 2, "scaleY": 2}
+    origin = {"originX": "center", "originY": "center"} if center else {"originX": "left", "originY": "top"}
+    numbers = {"left": left, "top": top} | ends | size
+    return {"type": "line"} | {name: float(value) for name, value in numbers.items()} | origin
+
+
+@pytest.mark.parametrize("center", [False, True])
+def test_lines_of_fabric_lie_where_their_origin_and_scale_say(center):
+    objects = [_line(a, b, center) for a, b in zip(POINTS, POINTS[1:], strict=False)]
+    expected = preprocess([(XS, YS)], MNIST).bitmap.astype(int)
+    assert np.abs(preprocess({"objects": objects}, MNIST).bitmap - expected).mean() < 2
+
+
 def test_what_may_be_read_in_two_ways_is_asked_for():
     for drawing in ([[[0, 9], [5, 5]]], json.dumps({"drawing": [[[0, 9], [5, 5]], [[1, 2], [3, 4]]]})):
         with pytest.raises(InputError, match=r"of x and of y, or lists of points; give each as a tuple \(xs, ys\)"):
@@ -100,7 +132,9 @@ def test_what_may_be_read_in_two_ways_is_asked_for():
     np.testing.assert_array_equal(preprocess({"word": "line", "drawing": [[[0, 9], [5, 5]]]}, MNIST).bitmap, across)
 
 
-@pytest.mark.parametrize("value", [b"", b"no picture", "data:image/png;base64,????", {}, {"layers": []}, 7])
+@pytest.mark.parametrize(
+    "value", [b"", b"no picture", "data:image/png;base64,????", {}, {"layers": []}, 7, np.array([["a"]])]
+)
 def test_what_holds_neither_is_refused_in_one_line(value):
     with pytest.raises(InputError) as error:
         preprocess(value, MNIST)
