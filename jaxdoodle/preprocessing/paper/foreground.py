@@ -18,6 +18,7 @@ from jaxdoodle.preprocessing.paper.regions import (
     filled,
     filtered,
     in_cells,
+    labeled,
     parts_of,
     thicker,
     without,
@@ -34,11 +35,12 @@ MIN_INK = 0.1
 FRAME_COVERAGE, FRAME_STROKE_WIDTH = 0.6, 0.06
 #: Ink on this fraction of the picture's edge may be no drawing.
 EDGE_INK = 0.04
-#: Ink of this strength is strong; there may be this fraction as much of paler ink away from it without a doubt.
-STRONG, PALE_PART = 0.55, 0.1
+#: Ink of this strength is strong; there may be this fraction as much of paler ink away from it without a doubt. Lines
+#: fall to pieces where there are so many more regions, of those larger than this fraction of the largest.
+STRONG, PALE_PART, TORN, PIECE = 0.55, 0.1, 2, 0.1
 #: A card is looked for on so many cells a side; it is this part of the picture at least, wider than lines by this
-#: fraction of the picture's longer side, and this part of it is bare.
-CARD_CELLS, LEAST_CARD, CARD_WIDTH, CARD_BARE = 128, 0.06, 0.12, 0.6
+#: fraction of the picture's longer side, and this part of it is bare. So many cells along its edge are its shadow's.
+CARD_CELLS, LEAST_CARD, CARD_WIDTH, CARD_BARE, CARD_EDGE = 128, 0.06, 0.12, 0.6, 3
 #: Opaque pixels that fill this fraction of their box are a page, or this fraction of the picture: one erased in places.
 FILLED, FILLED_WITH_HOLES = 0.9, 0.75
 #: Opaque pixels as light as this were erased with white, if there are others as well.
@@ -165,9 +167,16 @@ def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[
             with suppress(NoDrawingError):
                 ink = np.minimum(ink, _leveled(np.abs(gray - float(_median(_border(gray))))))
     strong = (most if ink is found.ink else in_cells(ink, cell, np.maximum)) > STRONG
-    pale = (most > MIN_INK) & ~thicker(strong, 1)
-    if strong.any() and pale.sum() > PALE_PART * strong.sum():
+    inked = most > MIN_INK
+    pale = inked & ~thicker(strong, 1)
+    if strong.any() and pale.sum() > PALE_PART * strong.sum() and not _is_torn(strong, inked):
         yield "pale ink", replace(found, ink=np.clip((ink - STRONG) / (1 - STRONG), 0, 1).astype(np.float32))
+
+
+def _is_torn(strong: NDArray[np.bool_], inked: NDArray[np.bool_]) -> bool:
+    """Whether lines fall to pieces without their pale parts: of large pixels, of a dry pen."""
+    sizes = np.bincount(labeled(strong)[strong])
+    return bool(np.count_nonzero(sizes > PIECE * sizes.max()) > labeled(inked).max() + TORN)
 
 
 def _channels(combine: np.ufunc, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -203,7 +212,7 @@ def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.f
         return None
     counts = np.bincount(parts.number.ravel())
     region = parts.number == 1 + int(counts[1:].argmax())
-    whole = ~thicker(~filled(region), 1)
+    whole = ~thicker(~filled(region), CARD_EDGE)
     if whole.mean() < LEAST_CARD or width_by_outline(whole.astype(np.float32)) < CARD_WIDTH * max(whole.shape):
         return None
     inside, core = (enlarged(some, parts.cell, ink.shape) for some in (whole, ~thicker(~whole, 1)))

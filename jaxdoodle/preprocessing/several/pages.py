@@ -39,6 +39,8 @@ from jaxdoodle.strokes.forms import Columns
 CELLS, LEAST_INK = 384, 0.12
 #: Most parts of a page that are grouped, the largest: more take long, and are dust.
 MOST_PARTS = 150
+#: More than so many drawings beside one another are squares of the paper.
+MOST_DRAWINGS = 64
 #: Background that is left around a drawing, as a fraction of its longer side.
 MARGIN = 0.15
 #: Steps that look for one drawing alone; what surrounds several is told by their number.
@@ -146,7 +148,7 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
     each = []
-    if len(large) > 1:
+    if 1 < len(large) <= MOST_DRAWINGS:
         for numbers in large:
             with suppress(NoDrawingError):
                 each.append(_alone(reading, parts, numbers, 1, preprocessing)[0])

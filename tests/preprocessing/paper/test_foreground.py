@@ -107,9 +107,10 @@ def test_ink_as_bright_as_the_paper_is_found_by_its_color():
 
 
 def test_a_drawing_on_a_card_of_another_shade_is_found():
-    card = np.full(INK.shape, 0.6)
+    ink = np.pad(INK, 20)
+    card = np.full(ink.shape, 0.6)
     card[10:-10, 10:-10] = 1
-    assert _is_read(np.where(INK, 0.1, card)[..., None], INK)
+    assert _is_read(np.where(ink, 0.1, card)[..., None], ink)
 
 
 def test_holes_in_a_wide_stroke_are_no_drawing_on_a_card():
@@ -156,3 +157,24 @@ def test_a_desk_in_uneven_light_is_no_ink_though_it_is_most_of_it():
     line = (abs(abs(x - 80) + y - 120) < 4) & (y > 70)
     found = foreground_of((light * np.where(line | (y > 180 - 0.05 * x), 0.2, 1)).astype(np.float32)[..., None])
     assert found.uneven and np.mean((found.ink > 0.5) != line) < 0.01
+
+
+def test_lines_of_large_pixels_are_not_seen_without_their_pale_ones():
+    y, x = np.mgrid[:160, :160] // 10
+    line = (y == 8) & (x > 1) & (x < 14)
+    pixels = np.where(line, np.where(x % 3 > 0, 0.1, 0.6), 1.0).astype(np.float32)[..., None]
+    assert [reading.removed for reading in readings_of(pixels)] == [()]
+    stain = np.where((y > 1) & (y < 15) & (x > 0) & (x < 15), np.where(line, 0.1, 0.6), 1.0).astype(np.float32)[
+        ..., None
+    ]
+    assert any("pale ink" in reading.removed for reading in readings_of(stain))
+
+
+def test_the_shadow_beside_a_card_is_not_drawn_on_it():
+    y, x = np.mgrid[:200, :200]
+    drawn = (abs(x - 100) < 4) & (abs(y - 100) < 30)
+    card = (abs(x - 100) < 70) & (abs(y - 100) < 70)
+    shadow = (abs(x - 104) < 70) & (abs(y - 104) < 70)
+    page = np.where(drawn, 0.1, np.where(card, 0.8, np.where(shadow, 0.6, 0.95))).astype(np.float32)[..., None]
+    found = [reading for reading in readings_of(page) if reading.removed == ("what is beyond the card",)]
+    assert len(found) == 1 and np.array_equal(found[0].ink > 0.5, drawn)
