@@ -22,7 +22,8 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         return
     text = ast.unparse(node)
     if loaded(node) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
-        put("values flipped" if _reverses(node.slice) else "superfluous slice", 15, node.value)
+        title, cost = ("values flipped", 5) if _reverses(node.slice) else ("superfluous slice", 15)
+        put(title, cost, node.value)
     names = sorted({n.id for n in ast.walk(node.slice) if isinstance(n, ast.Name)})
     for name in names:
         if not isinstance(scope.values.get(name), int | np.integer):
