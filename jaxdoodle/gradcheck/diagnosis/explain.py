@@ -24,7 +24,7 @@ from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, une
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
 from jaxdoodle.gradcheck.setup.problem import why_it_ended
-from jaxdoodle.gradcheck.setup.test_points import KINKS, LARGER, OTHER_SHAPES
+from jaxdoodle.gradcheck.setup.test_points import KINKS, LARGER, OTHER_NUMBERS, OTHER_SHAPES
 
 
 def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
@@ -69,6 +69,8 @@ def _at(case: Case, r: Round, solved: frozenset[str]) -> Evidence:
 
 #: Other points at which a name is confirmed, beside one of another size.
 _CONFIRMING = 2
+#: Relative distance up to which two factors are the same one, in float64 and where only differences are the reference.
+_SAME = 1e-4
 
 
 def _other_points(r: Round, ill: list[Round]) -> list[Round]:
@@ -91,6 +93,12 @@ def _confirmed(
     again, left = find_mistakes(other, only=frozenset(e.name for e in found))
     if {e.hypothesis.constant for e in again} != {e.hypothesis.constant for e in found}:
         return False
+    shapes = [(e.evidence.want[n].shape, other.want[n].shape) for e in found for n in e.leaves if n in other.want]
+    if not r.at.name.startswith("batch") and r.at.name != OTHER_NUMBERS and all(a == b for a, b in shapes):
+        factors = [e.hypothesis.factor for e in again if e.hypothesis.factor is not None]
+        if not all(any(np.isclose(f, e.hypothesis.factor, _SAME) for f in factors)
+                   for e in found if e.hypothesis.factor is not None):  # fmt: skip
+            return False  # a number that is another one for other values is a coincidence
     return {e.name for e in again} == {e.name for e in found} and len(left.wrong) <= len(rest.wrong)
 
 

@@ -60,7 +60,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if len(text) > 200 or ast.unparse(node) in scope.modules or scope.is_count(ast.unparse(node)):
         return
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
-    cost = 15 if bare else 20 if whole else 22
+    assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
+    cost, early = 15 if bare else 20 if assigned else 21 if whole else 22, 13 if assigned else 14
     put("sign flipped", cost - 2, expr(f"-{text}"))
     from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
     # 1 - a for 1 - a ** 2
@@ -78,10 +79,10 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("factor left out", 8, expr(f"{text} * {name}"))
         put("term left out", 8, expr(f"{text} + {name}"))
     for factor in scope.factors:
-        put("factor left out", 13 if whole else 14, expr(f"{text} * {factor}"))
+        put("factor left out", early, expr(f"{text} * {factor}"))
     for divisor in scope.divisors:
         counted = scope.is_count(divisor.strip("()"))
-        put(MISSING_MEAN if counted else "divisor left out", 13 if whole else 14, expr(f"{text} / {divisor}"))
+        put(MISSING_MEAN if counted else "divisor left out", early, expr(f"{text} / {divisor}"))
     for function in scope.functions if not isinstance(node, ast.Constant) else ():
         put("function left out", 15, expr(f"{function}{text}"))
     for name in scope.arrays_for(node, parent=parent):

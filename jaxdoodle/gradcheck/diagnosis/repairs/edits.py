@@ -61,6 +61,10 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
     names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
     read = {n.id for n in names if not isinstance(n.ctx, ast.Store)}
     scope.unused = tuple(dict.fromkeys(n.id for n in names if n.id not in read and n.id in scope.texts))
+    given = [
+        a.value for n in ast.walk(function) if isinstance(n, ast.Call) for a in n.args if isinstance(a, ast.Constant)
+    ]
+    scope.words = frozenset(word for word in given if isinstance(word, str) and word.isidentifier())
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     for parent, name, index, node in _places(function):
         if getattr(node, "lineno", 0) in scope.frozen:

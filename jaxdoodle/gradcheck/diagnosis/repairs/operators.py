@@ -73,7 +73,7 @@ def _other_slopes(left: Any, right: Any) -> Iterator[ast.expr]:
     text = ast.unparse(right)
     if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) and text == f"1 - {ast.unparse(left.right)}":
         yield ast.BinOp(left.left, ast.Mult(), expr(f"{text} ** 2"))
-    for name in {n.id for n in ast.walk(right) if isinstance(n, ast.Name)}:
+    for name in {ast.unparse(n) for n in ast.walk(right) if loaded(n)}:
         if text in (f"1 - {name} ** 2", f"1 - {name} * {name}"):
             yield ast.BinOp(left, ast.Mult(), expr(f"({name} * (1 - {name}))"))
 
@@ -168,11 +168,12 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 
 
 def constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
-    if (
-        not isinstance(node, ast.Constant)
-        or isinstance(node.value, bool | str)
-        or not isinstance(node.value, int | float)
-    ):
+    if not isinstance(node, ast.Constant) or isinstance(node.value, bool):
+        return
+    if isinstance(node.value, str) and isinstance(parent, ast.Call):
+        for word in scope.words - {node.value}:
+            put("wrong case", 13, ast.Constant(word))
+    if not isinstance(node.value, int | float):
         return
     if isinstance(parent, ast.keyword):
         return

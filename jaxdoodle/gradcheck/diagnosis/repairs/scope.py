@@ -26,6 +26,7 @@ class Scope:
     numpy: str | None = None
     texts: dict[str, np.ndarray] = field(default_factory=dict)  # expressions that are arrays
     slices: tuple[ast.Slice, ...] = ()
+    words: frozenset[str] = frozenset()  # that calls in it are given
     loops: frozenset[str] = frozenset()  # variables of its loops
     frozen: frozenset[int] = frozenset()  # lines that are not edited: the forward's value needs them
     everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
@@ -100,7 +101,7 @@ class Scope:
     def counts(self) -> list[str]:
         """How many there are of something, and one less."""
         sizes: dict[tuple[int, int], str] = {}
-        for text, x in self.texts.items():
+        for text, x in sorted(self.texts.items(), key=lambda item: "." not in item[0]):  # held from the start: first
             for k, size in enumerate(np.shape(x)[:4]):
                 sizes.setdefault((size, k), f"{text}.shape[{k}]")
         whole = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}

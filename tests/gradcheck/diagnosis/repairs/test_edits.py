@@ -172,3 +172,19 @@ def backward(dy, k, a, z, m, eps):
         "(a+eps)": "term left out", "dy*(1-a**2)*(1-a)": "wrong activation derivative",
     }.items():  # fmt: skip
         assert name in {edit.name for text, edit in seen.items() if mended in text}, mended
+
+
+def test_slopes_of_entries_and_words_that_calls_are_given_are_exchanged():
+    source = """
+def backward(dy, hidden, j):
+    d = back(dy, "relu") + back(dy, "sigmoid")
+    return d * (1 - hidden[j] ** 2)
+"""
+    tree = ast.parse(source).body[0]
+    seen = set()
+    for edit in edits(tree, Scope({"dy": np.ones(3), "hidden": np.ones(3), "j": 1})):
+        edit.apply()
+        seen.add(ast.unparse(tree))
+        edit.undo()
+    for mended in ("d * (hidden[j] * (1 - hidden[j]))", "back(dy, 'sigmoid') + back(dy, 'sigmoid')"):
+        assert any(mended in text for text in seen), mended
