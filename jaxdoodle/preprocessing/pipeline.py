@@ -20,6 +20,7 @@ from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
+from jaxdoodle.preprocessing.paper.foreground import WHITE
 from jaxdoodle.preprocessing.paper.readings import Reading, readings_of
 from jaxdoodle.preprocessing.paper.rejection import reject_image, reject_strokes
 from jaxdoodle.preprocessing.resample import Box, center_of, inked, moved, place, resize
@@ -198,7 +199,7 @@ def _as_is(pixels: NDArray[np.float32], reduced: int, preprocessing: Preprocessi
     """The picture as a whole, resized to the bitmap by averaging areas, with as many channels as that has."""
     height, width, channels = preprocessing.image_shape
     if pixels.shape[2] == 4:
-        pixels = pixels[..., :3] * pixels[..., 3:] + 1 - pixels[..., 3:]  # on white
+        pixels = pixels[..., :3] * pixels[..., 3:] + ground(pixels) * (1 - pixels[..., 3:])
     if channels == 1 and pixels.shape[2] == 3:
         pixels = pixels @ np.array(LUMA, np.float32)[:, None]
     scale = height / len(pixels)
@@ -209,6 +210,12 @@ def _as_is(pixels: NDArray[np.float32], reduced: int, preprocessing: Preprocessi
     steps.append(("bitmap", bitmap / np.float32(255)))
     box = (0.0, 0.0, height / scale * reduced, width / scale * reduced)
     return Preprocessed(bitmap, "as is", False, box, scale / reduced, 0.0, 0.0, 0, tuple(steps))
+
+
+def ground(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What pictures (..., h, w, 4) that are used as they are lie on: 1, white; 0 where all that they show is white."""
+    shown = np.where(pixels[..., 3:] > 0, pixels[..., :3], np.float32(1))
+    return (shown.min(axis=(-3, -2, -1), keepdims=True) <= WHITE).astype(np.float32)
 
 
 def _meets(preprocessing: Preprocessing, ink: NDArray[np.float32], box: Box) -> bool:

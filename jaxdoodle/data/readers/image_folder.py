@@ -70,6 +70,8 @@ def _labels(folder: Path) -> Found | None:
         by_name |= {str(file.relative_to(folder)): file, file.name: file, file.stem: file}
     labels, kind = dict[Path, str](), ""
     for table in (path for path in below if path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl")):
+        if table.parent != folder and not split_of(table.parent.name):  # of one class, say
+            continue
         own = {str(file.relative_to(table.parent)): file for file in pictures if table.parent in file.parents}
         if found := _label_of_files(table, by_name | own):
             labels, kind = found | labels, kind or f"with {table.name}"

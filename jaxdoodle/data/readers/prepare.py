@@ -30,6 +30,7 @@ from jaxdoodle.preprocessing import QUICKDRAW, Preprocessing, preprocess, render
 from jaxdoodle.preprocessing.config import NAMED
 from jaxdoodle.preprocessing.inputs.pictures import array_of, open_picture
 from jaxdoodle.preprocessing.measure import MEASURED, as_is, measure
+from jaxdoodle.preprocessing.pipeline import ground
 from jaxdoodle.preprocessing.resample import box_of
 
 #: What ``--preprocessing`` takes beside a file.
@@ -55,7 +56,7 @@ def load_path(
         found = recognize.read(place, wanted)
         names = found.classes or in_order(name for part in found.parts.values() for name in part.labels)
         labels = found.parts["train"].labels
-        if len(names) > max(MOST_SINGLE * len(labels), LEAST_SINGLE):
+        if not wanted.per_class and len(names) > max(MOST_SINGLE * len(labels), LEAST_SINGLE):
             raise InputError(f"{path}: {len(names):,} classes in {len(labels):,} images; expected several of a class.")
         classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}")
         datasets, expected, said = _images(found, name_of(path), classes, wanted, chosen, transpose)
@@ -244,12 +245,12 @@ def _opened(part: Part, wanted: Wanted) -> Part:
 def _channels(images: NDArray[Any], wanted: int | None = None) -> NDArray[Any]:
     """Images (n, h, w, c) with one channel where all three are alike in every pixel.
 
-    What is transparent becomes white or, where the rest is light, black.
+    What is transparent becomes white or, where the rest is white, black.
     """
     if images.shape[3] == 4:
-        alpha = images[..., 3:].astype(np.float32) / 255
-        pale = float((images[..., :3] * alpha).sum()) > 127.5 * 3 * float(alpha.sum())  # light ink, on black then
-        images = np.rint(images[..., :3] * alpha + (0 if pale else 255) * (1 - alpha)).astype(np.uint8)
+        pixels = images.astype(np.float32) / 255
+        colors, alpha = pixels[..., :3], pixels[..., 3:]
+        images = np.rint(255 * (colors * alpha + ground(pixels) * (1 - alpha))).astype(np.uint8)
     if images.shape[3] == 3 and wanted != 3 and np.ptp(images, axis=3).max(initial=0) <= CHROMA:
         images = images[..., 1:2]
     return np.repeat(images, 3, axis=3) if wanted == 3 and images.shape[3] == 1 else images

@@ -13,7 +13,7 @@ import pytest
 
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
-from jaxdoodle.preprocessing import MNIST
+from jaxdoodle.preprocessing import MNIST, preprocess
 
 COUNT = 60
 
@@ -216,22 +216,42 @@ def test_tables_of_drawings_are_read_from_folders_and_those_without_a_word_left_
     assert splits.classes == ("ant", "bat") and sum(map(len, splits.sets.values())) == 18
 
 
-def test_light_ink_that_is_transparent_elsewhere_stays_visible(tmp_path):
+@pytest.mark.parametrize("inks", [[0], [255], [255, 90, 0]], ids=["black", "white", "in color"])
+def test_what_is_drawn_on_nothing_is_visible_and_is_what_predicting_sees(inks, tmp_path):
     from PIL import Image
 
     for name, image in zip("ab", IMAGES, strict=False):
         (tmp_path / name).mkdir()
-        for ink in (0, 255):
-            pixels = np.dstack([np.full_like(image, ink)] * 3 + [image])
-            Image.fromarray(pixels).save(tmp_path / name / f"{ink}.png")
-    assert all(np.ptp(image) > 100 for part in load_dataset(tmp_path).sets.values() for image in part.images)
+        pixels = np.dstack([*(np.full_like(image, ink) for ink in (inks * 3)[:3]), image])
+        Image.fromarray(pixels).save(tmp_path / name / "0.png")
+    splits = load_dataset(tmp_path)
+    for image in (image for part in splits.sets.values() for image in part.images):
+        seen = [preprocess(path, splits.preprocessing).bitmap.reshape(image.shape) for path in tmp_path.glob("*/0.png")]
+        assert np.ptp(image) > 100 and min(np.abs(image.astype(int) - each).mean() for each in seen) < 2
+
+
+def test_letters_and_digits_as_labels_are_no_header(tmp_path):
+    names = np.array([*"yA3"])[LABELS]
+    rows = [",".join([name, *map(str, pixels)]) for name, pixels in zip(names, FLAT, strict=True)]
+    (tmp_path / "data.csv").write_text("\n".join(rows))
+    assert sum(map(len, load_dataset(tmp_path / "data.csv").sets.values())) == COUNT
+
+
+def test_a_table_in_the_folder_of_a_class_tells_no_classes(tmp_path):
+    for label in "01":
+        (tmp_path / label).mkdir()
+        pictures(tmp_path / label, "{i}.png")
+        rows = [f"{i}.png,{i % 4 + 20}" for i in range(COUNT)]
+        (tmp_path / label / "sizes.csv").write_text("\n".join(["file,width", *rows]))
+    with pytest.warns(DataWarning, match="left out 2 files that are no pictures"):
+        assert load_dataset(tmp_path).classes == ("0", "1")
 
 
 def test_labels_that_number_the_images_and_images_without_labels_are_refused(tmp_path, refusal):
     np.savez(tmp_path / "data.npz", x=np.tile(IMAGES, (2, 1, 1)), y=np.arange(2 * COUNT) * 7)
     assert "classes in" in refusal(load_dataset, tmp_path / "data.npz")
     np.savez(tmp_path / "data.npz", images=IMAGES)
-    assert "without labels" in refusal(load_dataset, tmp_path / "data.npz")
+    assert "holds images and no labels" in refusal(load_dataset, tmp_path / "data.npz")
 
 
 def test_arrays_of_large_images_are_brought_to_the_size_of_networks(tmp_path):

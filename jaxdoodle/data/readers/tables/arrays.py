@@ -53,7 +53,7 @@ def dataset_in(
             kind = "labels"
         held = images if kind == "images" and array.ndim >= 2 else labels
         if kind is None or split in held:
-            left_out.append(f"left out the array {name}")
+            left_out.append(name)
         else:
             held[split] = array
     if not images and len(labels) == 1 and len(arrays) == 2:
@@ -68,13 +68,10 @@ def dataset_in(
         if column_major and all(set(map(str, range(1, 11))) >= set(names) for _, names in pairs.values()):
             pairs = {s: (a, ["0" if name == "10" else name for name in names]) for s, (a, names) in pairs.items()}
         found = found_arrays("arrays of images and labels", pairs, source, column_major)
-        found.left_out += left_out
+        found.left_out += [f"left out the arrays {', '.join(left_out)}"] * bool(left_out)
         return found
     if images and not labels:
-        shapes = ", ".join(str(array.shape) for array in images.values())
-        raise InputError(
-            f"{source}: holds images {shapes} without labels; expected an array named labels, y or target."
-        )
+        raise InputError(f"{source}: holds {', '.join(arrays)} and no labels; expected an array named labels or y.")
     classes = {class_name(name.split(" ")[-1] if name.startswith("arr") else name): a for name, a in arrays.items()}
     alike = {array.shape[1:] for array in classes.values() if array.ndim >= 2}
     if len(classes) < 2 or len(alike) != 1 or any(array.ndim < 2 for array in classes.values()):

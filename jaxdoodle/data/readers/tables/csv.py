@@ -78,9 +78,10 @@ def _begin(path: Path) -> tuple[list[str], list[str]]:
         text = stream.read(2**16)
         rows = csv.reader(text.splitlines()[:2], _dialect(text))
         first, second = next(rows, []), next(rows, [])
-    named = any(_is_number(below) and not _is_number(cell) for cell, below in zip(first, second, strict=False))
+    names = [cell.strip().lower() for cell in first]
+    named = not {*names}.isdisjoint({*LABEL_COLUMNS} - {"y"})  # which may be a label itself
     if first and (named or not all(map(_is_number, first[1:-1] or first))):
-        return [cell.strip().lower() for cell in first], second
+        return names, second
     return [], first
 
 
