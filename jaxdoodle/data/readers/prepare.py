@@ -248,7 +248,7 @@ def _channels(images: NDArray[Any], wanted: int | None = None) -> NDArray[Any]:
     What is transparent becomes white or, where the rest is white, black.
     """
     if images.shape[3] == 4:
-        pixels = images.astype(np.float32) / 255
+        pixels: NDArray[Any] = images / np.float32(255)
         colors, alpha = pixels[..., :3], pixels[..., 3:]
         images = np.rint(255 * (colors * alpha + ground(pixels) * (1 - alpha))).astype(np.uint8)
     if images.shape[3] == 3 and wanted != 3 and np.ptp(images, axis=3).max(initial=0) <= CHROMA:

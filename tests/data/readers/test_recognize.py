@@ -14,6 +14,7 @@ import pytest
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
 from jaxdoodle.preprocessing import MNIST, preprocess
+from jaxdoodle.preprocessing.measure import CHANGED_LEVELS
 
 COUNT = 60
 
@@ -227,7 +228,7 @@ def test_what_is_drawn_on_nothing_is_visible_and_is_what_predicting_sees(inks, t
     splits = load_dataset(tmp_path)
     for image in (image for part in splits.sets.values() for image in part.images):
         seen = [preprocess(path, splits.preprocessing).bitmap.reshape(image.shape) for path in tmp_path.glob("*/0.png")]
-        assert np.ptp(image) > 100 and min(np.abs(image.astype(int) - each).mean() for each in seen) < 2
+        assert np.ptp(image) > 100 and min(np.abs(image.astype(int) - each).mean() for each in seen) < CHANGED_LEVELS
 
 
 def test_letters_and_digits_as_labels_are_no_header(tmp_path):
