@@ -17,6 +17,7 @@ from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Prediction, Row, escaped
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
+from jaxdoodle.preprocessing.paper.sheet import SHEET
 from jaxdoodle.preprocessing.paper.surroundings import FRAMES
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ class Model:
         And the energy score of the way that counts most.
         """
         scores, given = energy(logits), self.probabilities(logits)
-        framed = [self.reads_characters and not set(FRAMES).isdisjoint(one.removed) for one in readings]
+        framed = [self.reads_characters and not {*FRAMES, SHEET}.isdisjoint(one.removed) for one in readings]
         more = [LEFT_OUT * (bool(one.removed) + within) for one, within in zip(readings, framed, strict=True)]
         weights = np.exp(EVIDENCE * (scores - scores.max() + more))
         weights /= weights.sum()

@@ -296,7 +296,7 @@ def test_a_way_that_leaves_something_out_counts_more_whatever_that_is():
 def test_characters_in_a_frame_are_seen_without_it_more_than_doodles():
     letters = Model.from_file(dataclasses.replace(MODEL.file, spec=mlp(tuple("abc"), (3,))))
     shares = {}
-    for model, removed in itertools.product((MODEL, letters), ("in the frame", "pale ink")):
+    for model, removed in itertools.product((MODEL, letters), ("on the sheet", "pale ink")):
         found = _two_ways("upright", "level")
         (other,) = found.alternatives
         way = dataclasses.replace(found, alternatives=(dataclasses.replace(other, removed=(removed,)),))

@@ -14,6 +14,7 @@ from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.paper.regions import (
     REGION_CELLS,
+    Parts,
     enlarged,
     filled,
     filtered,
@@ -56,8 +57,9 @@ LIGHT_CELLS, LIGHT_RADIUS = 96, 12
 BROAD_INK, NEAR_RADIUS, PALER, LOST = 0.2, 4, 0.8, 0.01
 #: Of full strength are lines of which a tenth is as strong as this.
 FULL = 0.8
-#: What is drawn beside a desk is no smaller than this fraction of the picture.
-LEAST_DRAWN = 0.1
+#: A desk lies along so much of an edge of the picture, and fills so much of its box, as squares of the paper do not;
+#: what is drawn beside it is no smaller than this fraction of the picture.
+DESK, DESK_FILLS, LEAST_DRAWN = 0.8, 0.15, 0.1
 #: A speck has less than this area, in squares whose side is the stroke width.
 SPECK_AREA = 0.3
 
@@ -294,14 +296,19 @@ def _narrow(ink: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.f
 def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Remove regions that touch the picture's edge, unless they are most of the ink: corners of shadows or a desk.
 
-    What reaches three edges of it goes, too, where ink is left that could be drawn.
+    What lies along one goes, too, where ink is left that could be drawn.
     """
     parts = parts_of(ink, REGION_CELLS, 0)
-    gone = (parts.reached > 0) & (parts.areas < parts.areas.max() / 2)
-    beside = gone | (parts.reached > 2)
+    gone = (parts.at_edges.sum(axis=1) > 0) & (parts.areas < parts.areas.max() / 2)
+    beside = gone | _is_desk(parts)
     if parts.sides[~beside].max(initial=0) >= LEAST_DRAWN * max(parts.number.shape):
         gone = beside
     return without(ink, parts, gone)
+
+
+def _is_desk(parts: Parts) -> NDArray[np.bool_]:
+    size = parts.boxes[:, 2:] - parts.boxes[:, :2]
+    return (parts.along.max(axis=1) > DESK) & (parts.areas >= DESK_FILLS * size.prod(axis=1))
 
 
 def closed(gray: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -320,13 +327,13 @@ def _sums(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def without_specks(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
     """The ink (h, w) without regions smaller than a dot of its stroke width, and how many specks that were.
 
-    That is the width of the largest region, of those that do not reach three edges of the picture, as a desk does.
+    That is the width of the largest region, of those that do not lie along an edge of the picture, as a desk does.
     """
     parts = parts_of(ink, REGION_CELLS, 0)
     if not parts.several:
         return ink, 0
     areas = parts.areas * parts.cell**2
-    stroke = (areas * (parts.reached < 3)).argmax() or areas.argmax()
+    stroke = (areas * ~_is_desk(parts)).argmax() or areas.argmax()
     width = width_by_outline(without(ink, parts, np.arange(len(areas)) != stroke))
     speck = (areas > 0) & (areas < min(SPECK_AREA * width**2, areas.max()))
     return without(ink, parts, speck), int(speck.sum())

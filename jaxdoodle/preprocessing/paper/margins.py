@@ -34,9 +34,7 @@ def _beyond(parts: Parts) -> NDArray[np.bool_]:
 
     Along all four edges it may be the drawing's outline, to which the picture was cut.
     """
-    number = parts.number
-    edges = number[0], number[-1], number[:, 0], number[:, -1]
-    share = np.array([np.bincount(edge, minlength=len(parts.areas)) / len(edge) for edge in edges])
+    share = parts.along.T
     share[:, 0] = 0
     along = share >= ALONG
     gone = np.asarray(along.any(axis=0))

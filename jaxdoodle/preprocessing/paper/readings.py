@@ -28,16 +28,8 @@ from jaxdoodle.preprocessing.paper.pane import pane_of
 from jaxdoodle.preprocessing.paper.regions import Parts, in_cells
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import without_lines
-from jaxdoodle.preprocessing.paper.sheet import sheet_of
-from jaxdoodle.preprocessing.paper.surroundings import (
-    ALONE,
-    LARGEST,
-    SHEET,
-    groups_of,
-    only,
-    regions_of,
-    without_surroundings,
-)
+from jaxdoodle.preprocessing.paper.sheet import SHEET, sheet_of
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, groups_of, only, regions_of, without_surroundings
 from jaxdoodle.preprocessing.resample import Box, box_of, shifted
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 

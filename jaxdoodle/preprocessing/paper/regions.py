@@ -95,9 +95,15 @@ class Parts:
         return np.maximum(self.boxes[:, 2] - self.boxes[:, 0], self.boxes[:, 3] - self.boxes[:, 1])
 
     @property
-    def reached(self) -> NDArray[np.intp]:
-        """How many edges of the picture each box reaches: a line across it two, a desk beside a page three."""
-        return np.sum(np.concatenate([self.boxes[:, :2] <= 0, self.boxes[:, 2:] >= self.number.shape], axis=1), axis=1)
+    def at_edges(self) -> NDArray[np.bool_]:
+        """Whether each box reaches the top, the left, the bottom, the right edge of the picture, (n + 1, 4)."""
+        return np.concatenate([self.boxes[:, :2] <= 0, self.boxes[:, 2:] >= self.number.shape], axis=1)
+
+    @property
+    def along(self) -> NDArray[np.float64]:
+        """How much of each of these edges each region covers, (n + 1, 4)."""
+        edges = self.number[0], self.number[:, 0], self.number[-1], self.number[:, -1]
+        return np.stack([np.bincount(edge, minlength=len(self.areas)) / len(edge) for edge in edges], axis=1)
 
 
 def parts_of(ink: NDArray[np.float32], most: int, least: float) -> Parts:
@@ -129,7 +135,7 @@ def joined(parts: Parts, near: float) -> tuple[NDArray[np.intp], NDArray[np.intp
     group = labeled(thicker(inked, max(1, round(near * int(parts.sides[1:].max(initial=0))))))
     of_part = np.zeros(len(parts.areas), np.intp)
     of_part[parts.number[inked]] = group[inked]
-    for cut in np.concatenate([parts.boxes[:, :2] <= 0, parts.boxes[:, 2:] >= parts.number.shape], axis=1)[1:].T:
+    for cut in parts.at_edges[1:].T:
         some = of_part[1:][cut]
         of_part[np.isin(of_part, some)] = some.min(initial=most)
     _, of_part = np.unique(of_part, return_inverse=True)

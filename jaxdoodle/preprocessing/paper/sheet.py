@@ -32,6 +32,8 @@ BEYOND = 0.16
 BORDER = 0.2
 #: What surrounds a sheet is no canvas where less of it than this is within a level of its median.
 FLAT, LEVEL = 0.6, 1 / 255
+#: Removed with what is around a sheet that may be drawn, as a frame is.
+SHEET = "on the sheet"
 #: The edge of the sheet that is left out, as a fraction of its sides.
 INSET = 0.025
 

@@ -51,8 +51,8 @@ NEAR, GROUP, MOST_GROUPS = (0.1, 0.05), 0.4, 3
 
 #: The name of the step that leaves what does not run off the page.
 INSIDE = "inside the page"
-#: The names of the steps that leave what is in a frame, in a frame in that, in one of dashes, and on a sheet.
-FRAMED, INNER, DASHED, SHEET = FRAMES = "in the frame", "in the inner frame", "within dashes", "on the sheet"
+#: The names of the steps that leave what is in a frame, in a frame in that, and in one of dashes.
+FRAMED, INNER, DASHED = FRAMES = "in the frame", "in the inner frame", "within dashes"
 #: The name of the step that leaves one of several groups, and where all others are small.
 ALONE, LARGEST = "standing alone", "without what is small and far"
 
@@ -103,7 +103,7 @@ def only(ink: NDArray[np.float32], parts: Parts, kept: NDArray[np.bool_]) -> NDA
 
 def _inside(parts: Parts) -> NDArray[np.bool_] | None:
     """What does not run off the page: lines from edge to edge, cells of a table, the page's own edge."""
-    off = parts.reached > 0
+    off = parts.at_edges.sum(axis=1) > 0
     off[0] = True
     kept = ~off
     if off[1:].any() and kept.any() and parts.sides[kept].max() >= LEAST_OF_PICTURE * max(parts.number.shape):

@@ -19,15 +19,7 @@ from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, in_cells, parts_of
-from jaxdoodle.preprocessing.paper.surroundings import (
-    ALONE,
-    DASHED,
-    INSIDE,
-    LARGEST,
-    STEPS,
-    only,
-    without_surroundings,
-)
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, DASHED, INSIDE, LARGEST, STEPS, only, without_surroundings
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.resample import shifted
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
@@ -181,24 +173,15 @@ def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
     if not parts.several:
         return [np.arange(1, len(parts.areas))]
     each, largest = from_regions(parts), np.argsort(-parts.areas[1:])[:MOST_PARTS]
-    across, beyond = _from_edge_to_edge(parts)[1:], (_in_corner(parts) | _of_lines(parts) | _underlines(parts))[1:]
+    top, left, bottom, right = parts.at_edges.T
+    across = ((top & bottom) | (left & right))[1:]  # a margin, a page's edge
+    in_corner = (top | bottom) & (left | right)  # a desk beside a page, a shadow
+    beyond = (in_corner | _of_lines(parts) | _underlines(parts))[1:]
     if (~across).any() and parts.sides[1:][~across].max() < ACROSS * parts.sides[1:][across].max(initial=0):
         largest = largest[~across[largest]]
     if not beyond[largest].all():
         largest = largest[~beyond[largest]]
     return [largest[group] + 1 for group in grouped([each[i] for i in largest], loose)]
-
-
-def _from_edge_to_edge(parts: Parts) -> NDArray[np.bool_]:
-    """Of each region, whether it reaches from one edge of the picture to the opposite one: a margin, a page's edge."""
-    (top, left, bottom, right), (height, width) = parts.boxes.T, parts.number.shape
-    return ((top <= 0) & (bottom >= height)) | ((left <= 0) & (right >= width))
-
-
-def _in_corner(parts: Parts) -> NDArray[np.bool_]:
-    """Of each region, whether it reaches two edges of the picture that meet: a desk beside a page, a shadow."""
-    (top, left, bottom, right), (height, width) = parts.boxes.T, parts.number.shape
-    return ((top <= 0) | (bottom >= height)) & ((left <= 0) | (right >= width))
 
 
 def _of_lines(parts: Parts) -> NDArray[np.bool_]:
@@ -232,7 +215,7 @@ def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:
 
 def _at_edge(parts: Parts, numbers: NDArray[np.intp]) -> bool:
     """Whether one of some regions touches the picture's edge."""
-    return bool((parts.boxes[numbers, :2] <= 0).any() or (parts.boxes[numbers, 2:] >= parts.number.shape).any())
+    return bool(parts.at_edges[numbers].any())
 
 
 def _in_order(found: Found) -> Division:

@@ -174,7 +174,16 @@ def test_the_shadow_beside_a_card_is_not_drawn_on_it():
     y, x = np.mgrid[:200, :200]
     drawn = (abs(x - 100) < 4) & (abs(y - 100) < 30)
     card = (abs(x - 100) < 70) & (abs(y - 100) < 70)
-    shadow = (abs(x - 104) < 70) & (abs(y - 104) < 70)
-    page = np.where(drawn, 0.1, np.where(card, 0.8, np.where(shadow, 0.6, 0.95))).astype(np.float32)[..., None]
+    shadow = (abs(x - 106) < 70) & (abs(y - 106) < 70)
+    page = np.where(drawn, 0.1, np.where(card, 0.8, np.where(shadow, 0.35, 0.95))).astype(np.float32)[..., None]
     found = [reading for reading in readings_of(page) if reading.removed == ("what is beyond the card",)]
     assert len(found) == 1 and np.array_equal(found[0].ink > 0.5, drawn)
+
+
+def test_squares_of_paper_that_reach_every_edge_are_no_desk():
+    y, x = np.mgrid[:200, :200]
+    light = 0.95 - 0.3 * x / 200 - 0.1 * y / 200
+    line = (abs(abs(x - 100) + y - 130) < 4) & (y > 80)
+    squares = (x % 40 < 1) | (y % 40 == 20)
+    found = foreground_of((light * np.where(line, 0.2, np.where(squares, 0.4, 1))).astype(np.float32)[..., None])
+    assert found.uneven and (found.ink > 0.5)[line].mean() > 0.95
