@@ -183,7 +183,7 @@ def test_the_shadow_beside_a_card_is_not_drawn_on_it():
 def test_squares_of_paper_that_reach_every_edge_are_no_desk():
     y, x = np.mgrid[:200, :200]
     light = 0.95 - 0.3 * x / 200 - 0.1 * y / 200
-    line = (abs(abs(x - 100) + y - 130) < 4) & (y > 80)
-    squares = (x % 40 < 1) | (y % 40 == 20)
+    line = (abs(abs(x - 100) + y - 130) < 4) & (y > 80) | (abs(x - 180) < 3) & (abs(y - 40) < 13)
+    squares = (x % 40 < 2) | (y % 40 == 20) & (x < 170)
     found = foreground_of((light * np.where(line, 0.2, np.where(squares, 0.4, 1))).astype(np.float32)[..., None])
     assert found.uneven and (found.ink > 0.5)[line].mean() > 0.95
