@@ -310,13 +310,22 @@ def differences_oracle(problem: Problem, first: Point) -> Oracle:
     return _in_its_precision(Oracle("differences", note, 1e-5, gradient), sorted(casts))
 
 
+#: Difference of two values, a step below this apart, from which on there may be a jump between them.
+_STEEP, _FINE = 1e-2, 1e-5
+
+
 def _entry(total, arrays, name, i, base=6e-6):
     x = arrays[name]
     step = base * max(1.0, abs(float(x.flat[i])))
     high, low = x.copy(), x.copy()
     high.flat[i] += step
     low.flat[i] -= step
-    return (total(arrays | {name: high}) - total(arrays | {name: low})) / (high.flat[i] - low.flat[i])
+    gap = total(arrays | {name: high}) - total(arrays | {name: low})
+    slope = gap / (high.flat[i] - low.flat[i])
+    if base < _FINE and abs(gap) >= _STEEP:  # at a jump, as of an angle from pi to -pi, the slope falls with the step
+        wider = _entry(total, arrays, name, i, 10 * base)
+        return slope if abs(slope - wider) <= 0.5 * abs(slope) else np.nan
+    return slope
 
 
 def complex_oracle(problem: Problem, first: Point) -> Oracle:

@@ -75,3 +75,15 @@ def test_there_is_no_derivative_where_there_is_no_value_or_it_jumps():
 
     assert check(angle, backward, (X, X[:, :1])).passed is False  # the second is not summed
     assert check(angle, backward, (X, X[::-1].copy())).passed
+
+
+def test_there_is_no_derivative_at_a_jump():
+    def forward(x, y):
+        return np.arctan2(y, x), (x, y)
+
+    def backward(residuals, dy):
+        x, y = residuals
+        return -dy * y / (x**2 + y**2), dy * x / (x**2 + y**2)
+
+    x, y = np.array([[-1.0, 0.5], [0.7, -2.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert check(forward, backward, (x, y), oracle="differences").passed
