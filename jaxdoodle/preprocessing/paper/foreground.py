@@ -176,7 +176,9 @@ def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[
 
 
 def _is_torn(strong: NDArray[np.bool_], inked: NDArray[np.bool_]) -> bool:
-    """Whether lines fall to pieces without their pale parts: of large pixels, of a dry pen."""
+    """Whether lines fall to pieces without their pale parts: of large pixels, of a dry pen; no pale rules join them."""
+    if _border(inked).any():
+        return False
     sizes = np.bincount(labeled(strong)[strong])
     return bool(np.count_nonzero(sizes > PIECE * sizes.max()) > labeled(inked).max() + TORN)
 

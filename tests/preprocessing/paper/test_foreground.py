@@ -164,6 +164,8 @@ def test_lines_of_large_pixels_are_not_seen_without_their_pale_ones():
     line = (y == 8) & (x > 1) & (x < 14)
     pixels = np.where(line, np.where(x % 3 > 0, 0.1, 0.6), 1.0).astype(np.float32)[..., None]
     assert [reading.removed for reading in readings_of(pixels)] == [()]
+    ruled = np.where((y == 8) & ~line, 0.6, pixels[..., 0])[..., None]
+    assert any("pale ink" in reading.removed for reading in readings_of(ruled))
     stain = np.where((y > 1) & (y < 15) & (x > 0) & (x < 15), np.where(line, 0.1, 0.6), 1.0).astype(np.float32)[
         ..., None
     ]
