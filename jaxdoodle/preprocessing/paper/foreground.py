@@ -41,7 +41,7 @@ EDGE_INK = 0.04
 STRONG, PALE_PART, TORN, PIECE = 0.55, 0.1, 2, 0.1
 #: A card is looked for on so many cells a side; it is this part of the picture at least, wider than lines by this
 #: fraction of the picture's longer side, and this part of it is bare. So many cells along its edge are its shadow's.
-CARD_CELLS, LEAST_CARD, CARD_WIDTH, CARD_BARE, CARD_EDGE = 128, 0.06, 0.12, 0.6, 3
+CARD_CELLS, LEAST_CARD, CARD_WIDTH, CARD_BARE, CARD_EDGE = 128, 0.06, 0.12, 0.6, 2
 #: Opaque pixels that fill this fraction of their box are a page, or this fraction of the picture: one erased in places.
 FILLED, FILLED_WITH_HOLES = 0.9, 0.75
 #: Opaque pixels as light as this were erased with white, if there are others as well.
@@ -216,7 +216,7 @@ def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.f
         return None
     counts = np.bincount(parts.number.ravel())
     region = parts.number == 1 + int(counts[1:].argmax())
-    whole = ~thicker(~filled(region), CARD_EDGE)
+    whole = ~thicker(~filled(region), 1)
     if whole.mean() < LEAST_CARD or width_by_outline(whole.astype(np.float32)) < CARD_WIDTH * max(whole.shape):
         return None
     inside, core = (enlarged(some, parts.cell, ink.shape) for some in (whole, ~thicker(~whole, 1)))
@@ -229,7 +229,8 @@ def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.f
     drawn = _median(pixels[inside][away >= away.max() / 2])
     if np.abs(drawn - background).max() < np.abs(color - background).max() / 2:  # holes in a wide stroke
         return None
-    return np.where(inside[..., None], pixels, color)
+    inner = enlarged(~thicker(~whole, CARD_EDGE), parts.cell, ink.shape)
+    return np.where(inner[..., None], pixels, color)
 
 
 def at_edge(ink: NDArray[np.float32]) -> float:
