@@ -99,6 +99,8 @@ def _confirmed(
         if not all(any(np.isclose(f, e.hypothesis.factor, _SAME) for f in factors)
                    for e in found if e.hypothesis.factor is not None):  # fmt: skip
             return False  # a number that is another one for other values is a coincidence
+    if len(again) > len(found):
+        return False  # one mistake is not another number of them: twice 2 is 4 by coincidence
     return {e.name for e in again} == {e.name for e in found} and len(left.wrong) <= len(rest.wrong)
 
 
