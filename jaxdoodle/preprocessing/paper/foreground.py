@@ -299,19 +299,25 @@ def _narrow(ink: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.f
 def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Remove regions that touch the picture's edge, unless they are most of the ink: corners of shadows or a desk.
 
-    What lies along one goes, too, where ink is left that could be drawn.
+    What lies along one goes, too, where ink is left that could be drawn, unless that reaches opposite edges: the
+    picture may be cut to the drawing.
     """
     parts = parts_of(ink, REGION_CELLS, 0)
-    gone = (parts.at_edges.sum(axis=1) > 0) & (parts.areas < parts.areas.max() / 2)
+    gone = parts.at_edges.any(axis=1) & (parts.areas < parts.areas.max() / 2)
     beside = gone | _is_desk(parts)
-    if parts.sides[~beside].max(initial=0) >= LEAST_DRAWN * max(parts.number.shape):
-        gone = beside
-    return without(ink, parts, gone)
+    top, left, bottom, right = parts.at_edges[~beside].any(axis=0)
+    cut = (top and bottom) or (left and right)
+    return without(ink, parts, beside if _is_drawable(parts, ~beside) and not cut else gone)
 
 
 def _is_desk(parts: Parts) -> NDArray[np.bool_]:
     size = parts.boxes[:, 2:] - parts.boxes[:, :2]
     return (parts.along.max(axis=1) > DESK) & (parts.areas >= DESK_FILLS * size.prod(axis=1))
+
+
+def _is_drawable(parts: Parts, left: NDArray[np.bool_]) -> bool:
+    """Whether one of the regions that are left is as large as what is drawn."""
+    return bool(parts.sides[left & (parts.areas > 0)].max(initial=0) >= LEAST_DRAWN * max(parts.number.shape))
 
 
 def closed(gray: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -330,13 +336,13 @@ def _sums(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def without_specks(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
     """The ink (h, w) without regions smaller than a dot of its stroke width, and how many specks that were.
 
-    That is the width of the largest region, of those that do not lie along an edge of the picture, as a desk does.
+    That is the width of the largest region, of those beside a desk if one of them could be drawn.
     """
     parts = parts_of(ink, REGION_CELLS, 0)
     if not parts.several:
         return ink, 0
-    areas = parts.areas * parts.cell**2
-    stroke = (areas * ~_is_desk(parts)).argmax() or areas.argmax()
+    areas, beside = parts.areas * parts.cell**2, ~_is_desk(parts)
+    stroke = (areas * beside if _is_drawable(parts, beside) else areas).argmax()
     width = width_by_outline(without(ink, parts, np.arange(len(areas)) != stroke))
     speck = (areas > 0) & (areas < min(SPECK_AREA * width**2, areas.max()))
     return without(ink, parts, speck), int(speck.sum())

@@ -1,4 +1,4 @@
-"""What lies in the margins of a page: the desk beyond its edge, a mark in its corner. None of it is drawn."""
+"""What lies in the margins of a page: the desk beyond its edge, a mark in its corner, punched holes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NEAR = 0.1
 #: is as far from all edges as this fraction of the page.
 IN_CORNER, SMALL, CLEAR = 0.06, 0.6, 0.08
 #: A hole is no wider than this fraction of the page, as high as wide to this fraction, fills so much of its box, and
-#: its middle is within this fraction of the page from an edge.
-HOLE, ROUND, FULL, STRIP = 0.12, 0.7, 0.6, 0.15
+#: its middle is within this fraction of the page from an edge; holes differ in that by this fraction of the page.
+HOLE, ROUND, FULL, STRIP, EVEN = 0.12, 0.7, 0.6, 0.15, 0.03
 
 
 def inside_margins(parts: Parts) -> NDArray[np.bool_] | None:
@@ -54,17 +54,25 @@ def _in_corner(parts: Parts) -> NDArray[np.bool_]:
 
 
 def _punched(parts: Parts) -> NDArray[np.bool_]:
-    """Of each region, whether it is one of the holes along an edge: full, alike, and one beside the other."""
+    """Of each region, whether it is one of the holes along an edge: full, alike, and one beside the other.
+
+    One at least lies beyond the drawing, seen from that edge: wheels, eyes and dots of a letter do not.
+    """
     shape = np.array(parts.number.shape)
     size = parts.boxes[:, 2:] - parts.boxes[:, :2]
-    side, near = size.max(axis=1), HOLE * min(shape)
+    side = size.max(axis=1)
     full = np.bincount(parts.number.ravel(), minlength=len(side)) >= FULL * size.prod(axis=1)
-    round_ = full & (side <= near) & (size.min(axis=1) >= ROUND * side)
+    round_ = full & (side <= HOLE * min(shape)) & (size.min(axis=1) >= ROUND * side)
     found = np.zeros(len(side), bool)
     for axis, middle in enumerate(((parts.boxes[:, :2] + parts.boxes[:, 2:]) / 2).T):
+        low, high = parts.boxes[:, 1 - axis], parts.boxes[:, 3 - axis]
         for away in (middle, shape[axis] - middle):
             row = round_ & (away <= STRIP * shape[axis])
-            alike = row & (np.abs(away - away[row].mean() if row.any() else away) <= near / 4)
-            if np.count_nonzero(alike) > 1 and (away[~alike][1:] > away[alike].max()).all():
+            alike = row & (np.abs(away - away[row].mean() if row.any() else away) <= EVEN * min(shape))
+            rest = ~alike
+            rest[0] = False
+            if np.count_nonzero(alike) < 2 or not rest.any() or (away[rest] <= away[alike].max()).any():
+                continue
+            if (high[alike] <= low[rest].min()).any() or (low[alike] >= high[rest].max()).any():
                 found |= alike
     return found

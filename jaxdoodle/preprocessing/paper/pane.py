@@ -13,12 +13,14 @@ BAR, PANE = 0.2, 0.5
 #: Rows between a bar and the pane that may be of both, where the screenshot was resized.
 MIXED = 2
 #: The widest bar is this fraction of the picture's shorter side, least and most, and so many times as wide as the
-#: narrowest: a drawing that was cut to its outline has lines of one width at its edges, or touches those it has.
+#: narrowest: a drawing that was cut to its outline has lines of one width at its edges, or touches most of them.
 LEAST_BAR, MOST_BAR, UNEVEN = 0.04, 0.3, 3
 
 
-def pane_of(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int] | None:
+def pane_of(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int, bool] | None:
     """What a window shows on a picture (h, w, channels), 0 to 1, and the (row, column) at which that begins.
+
+    And whether it has a bar or border along every edge: what is without one may be a drawing, cut to its ink.
 
     ``None`` where there is no bar, or where not all edges have a bar or border and something drawn touches one.
     """
@@ -41,7 +43,7 @@ def pane_of(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int]
     beside = (top, inner[0]), (bottom, inner[-1]), (left, inner[:, 0]), (right, inner[:, -1])
     if narrowest < 1 and not all(edge.all() for bar, edge in beside if bar):
         return None
-    return pixels[top : height - bottom, left : width - right], top, left
+    return pixels[top : height - bottom, left : width - right], top, left, narrowest > 0
 
 
 def _is_pane(pixels: NDArray[np.float32], color: NDArray[np.float32]) -> NDArray[np.bool_]:

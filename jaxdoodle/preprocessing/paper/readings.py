@@ -42,6 +42,8 @@ FEW_LINES, SMOOTHINGS = 8.0, 3
 ACROSS = 0.1
 #: Removed from a canvas on which white may have been the eraser.
 ERASED = "what was erased"
+#: Removed from a picture whose pane has an edge without a border: the picture may be cut to a drawing.
+BARS = "bars of a window"
 Steps = tuple[tuple[str, Any], ...]
 
 
@@ -126,10 +128,11 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
         return [first, *(_less(one, ERASED) for one in _cleaned(white, (*steps, step))), *others]
     window = pane_of(pixels)
     if window is not None:
-        pane, row, column = window
+        pane, row, column, bordered = window
         with suppress(NoDrawingError):  # the bars are the drawing
             found = _cleaned(pane, (*steps, ("pane of a window", pane)))
-            return [replace(one, place=shifted(row, column)) for one in found]
+            found = [replace(one, place=shifted(row, column)) for one in found]
+            return found if bordered else [*_cleaned(pixels, steps), *(_less(one, BARS) for one in found)]
     sheet = sheet_of(pixels)
     if sheet is None:
         return _cleaned(pixels, steps)

@@ -189,3 +189,25 @@ def test_squares_of_paper_that_reach_every_edge_are_no_desk():
     squares = (x % 40 < 2) | (y % 40 == 20) & (x < 170)
     found = foreground_of((light * np.where(line, 0.2, np.where(squares, 0.4, 1))).astype(np.float32)[..., None])
     assert found.uneven and (found.ink > 0.5)[line].mean() > 0.95
+
+
+def _seven_cut_to_its_box(height=160, width=120):
+    y, x = np.mgrid[:height, :width]
+    return (y < 18) | (abs(x - (width - 12 - 0.5 * y)) < 12)
+
+
+def test_specks_are_measured_by_a_drawing_that_was_cut_to_its_box():
+    ink = _seven_cut_to_its_box()
+    dusty = ink.copy()
+    dusty[60:140:20, 10:13] = dusty[61:141:20, 10:13] = dusty[100:102, 100:103] = True
+    kept, specks = without_specks(dusty.astype(np.float32))
+    assert specks == 5 and np.array_equal(kept > 0, ink)
+
+
+def test_in_uneven_light_a_drawing_that_was_cut_to_its_box_is_no_desk():
+    y, x = np.mgrid[:160, :160]
+    light = 0.95 - 0.3 * x / 160 - 0.1 * y / 160
+    ink = (y < 24) | (abs(np.hypot((x - 79.5) / 80, (y - 96) / 64) - 0.93) < 0.07)
+    for drawn in (ink, ink.T, ink[::-1]):
+        found = foreground_of((light * np.where(drawn, 0.2, 1)).astype(np.float32)[..., None])
+        assert found.uneven and np.mean((found.ink > 0.5) != drawn) < 0.01

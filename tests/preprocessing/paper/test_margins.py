@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.preprocessing.paper.margins import inside_margins
+from jaxdoodle.preprocessing.paper.readings import readings_of
 from jaxdoodle.preprocessing.paper.surroundings import only, regions_of
 from tests.preprocessing.paper.test_surroundings import SEVEN, X, Y
 
@@ -39,3 +40,12 @@ def test_a_margin_that_may_be_of_the_drawing_stays():
         SEVEN | (np.hypot(X - 30, Y - 30) < 8),  # beside the drawing, not in a corner
     ):
         assert _inside(mask) is None
+
+
+def test_two_dots_beside_the_drawing_are_its_own_in_a_reading():
+    dots = (np.hypot(abs(X - 80) - 14, Y - 140) < 7) | (np.hypot(abs(X - 80) - 14, Y - 20) < 7)
+    for where in (Y < 40, Y > 120):
+        mask = SEVEN | (dots & where)
+        assert _inside(mask) is None and _inside(mask.T) is None
+        first, *_ = readings_of(np.where(mask, 0.1, 1.0).astype(np.float32)[..., None])
+        assert first.removed == () and np.array_equal(first.ink > 0, mask)

@@ -22,11 +22,12 @@ def _window(page, bar=14, border=2, tone=0.3):
 def test_a_window_shows_what_is_within_its_bar_and_borders(border):
     for turned in (False, True):
         window = _window(PAGE, border=border)
-        found, *begin = pane_of(window.swapaxes(0, 1) if turned else window)
-        assert begin == ([border, 14] if turned else [14, border])
+        found, *begin, bordered = pane_of(window.swapaxes(0, 1) if turned else window)
+        assert begin == ([border, 14] if turned else [14, border]) and bordered == (border > 0)
         assert np.array_equal(found.swapaxes(0, 1) if turned else found, PAGE)
-    (reading,) = readings_of(_window(PAGE, border=border))
-    assert reading.removed == () and np.array_equal(reading.ink > 0.5, SEVEN)
+    *whole, reading = readings_of(_window(PAGE, border=border))
+    assert reading.removed == (() if border else ("bars of a window",)) and np.array_equal(reading.ink > 0.5, SEVEN)
+    assert bool(whole) == (border == 0)
     (alone,) = readings_of(PAGE)
     assert moved(reading.box, reading.place) == pytest.approx(np.add(alone.box, (14, border, 14, border)))
 
@@ -52,3 +53,11 @@ def test_a_row_that_is_mixed_of_bar_and_pane_goes_with_the_bar():
 )
 def test_where_no_bar_is_wider_than_the_borders_there_is_no_pane(page):
     assert pane_of(np.asarray(page, np.float32)) is None
+
+
+def test_a_bar_that_stands_apart_is_in_a_reading_where_the_picture_is_cut_to_the_drawing():
+    y, x = np.mgrid[:120, :100]
+    drawn = (y < 14) | (np.hypot(x - 49.5, y - 74) < 50) & (np.hypot(x - 49.5, y - 74) > 38)
+    first, *_, last = readings_of(np.where(drawn, 0.1, 1.0).astype(np.float32)[..., None])
+    assert first.removed == () and np.array_equal(first.ink > 0, drawn)
+    assert "bars of a window" in last.removed and np.array_equal(last.ink > 0, drawn[14:])
