@@ -91,12 +91,11 @@ def _rank(variant: Record) -> float:
 
 def training_table(records: Path = RECORDS) -> str:
     """Seconds a round of jaxdoodle, its share of the matmul peak, and how many times as long each peer takes."""
-    whole, w1 = (Record.read(records / "speed" / f"{name}.json") for name in ("training", "training_w1"))
-    found = [(w1, w1.run("W1")), *((whole, run) for run in whole.runs if run.name not in ("W1", "W5"))]
-    found.sort(key=lambda pair: _ORDER.index(pair[1].name))
-    peers = [run.name for run in w1.run("W1").runs if not run.name.startswith("jaxdoodle")]
+    record = Record.read(records / "speed" / "training.json")
+    found = [record.run(name) for name in _ORDER]
+    peers = [run.name for run in found[0].runs if not run.name.startswith("jaxdoodle")]
     rows = []
-    for record, workload in found:
+    for workload in found:
         seconds = {run.name: statistics.median(run.extra["seconds"]) for run in workload.runs}
         fastest = min(value for name, value in seconds.items() if name in JAXDOODLE)
         peak = workload.config["flops"] / fastest / record.extra["peak_flops"]

@@ -42,7 +42,7 @@ def test_every_record_is_of_an_experiment_that_there_is():
     assert found == {name: name for name in (*NAMES, "mutants", "planted_bugs")}
     speed = {path.stem: Record.read(path).name for path in PATHS if path.parent.name == "speed"}
     own = {name: name for name in ("scaling", "at_scale", "processes", "ways")}
-    assert speed == dict.fromkeys(("training", "training_w1", "inference"), "speed") | own
+    assert speed == dict.fromkeys(("training", "inference"), "speed") | own
 
 
 @pytest.mark.parametrize("name", NAMES)
