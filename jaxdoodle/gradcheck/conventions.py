@@ -16,8 +16,8 @@ from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import line_of
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, numpy_args
 
-#: What code may follow on purpose, declared by ``conventions``.
-CONVENTIONS = ("batch mean", "straight through", "ties")
+#: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some.
+CONVENTIONS = ("batch mean", "mean of some", "straight through", "ties")
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
 _NEIGHBORS, _NEAR = 8, 1e-6
 #: Most neighbors tried until every cell of every tied window has been the largest once.
@@ -72,7 +72,7 @@ def by_convention(
             convention = "batch mean" if by_mean else "straight through" if through else None
             if convention == "batch mean" and problem.scalar:
                 continue  # the loss says what is divided by the batch
-            if convention == "batch mean" and convention in declared:
+            if convention == "batch mean" and {convention, "mean of some"} & {*declared}:
                 means[name] = wrong
             elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
@@ -93,7 +93,7 @@ def by_convention(
     sums = {n for n in never_wrong for r in generic if n in r.got and r.want[n].any()}
     for name, wrong in means.items():
         excuse(wrong, name, "batch mean")
-    if means and sums:
+    if means and sums and "mean of some" not in declared:
         told |= {n: ["no batch mean"] for n in sums}
     if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
         return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
@@ -160,7 +160,7 @@ def offered(offers: dict[str, list[str]], case: Case) -> list[Finding]:
         told = sentence.format(" and ".join(map(case.problem.short, names)))
         r = next((r for r in case.rounds if set(names) <= set(r.wrong)), case.rounds[0])
         line = line_of(np.asarray(r.got[names[0]]), case.log(r))
-        offer = f'if it is meant so ({_MEANING.get(convention)}), declare it: conventions=("{convention}",)'
-        evidence = (offer,) if convention in _MEANING else ()
+        means = _MEANING.get(convention)
+        evidence = () if means is None else (f'if it is meant so ({means}), declare it: conventions=("{convention}",)',)
         findings.append(Finding(bug, told, names, backward=line.where if line else None, evidence=evidence))
     return findings

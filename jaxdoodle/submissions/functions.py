@@ -159,7 +159,7 @@ class Finder:
         if tables:
             forward = _taking_lists(forward, tables)
             args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
-        conventions = (*conventions, *(("batch mean",) if mean else ()))
+        conventions = (*conventions, *(("mean of some",) if mean else ()))
         report = check(forward, backward, args, title=stem, conventions=conventions, **options)
         for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
             again = check(forward, backward, other, title=f"{stem} with {words}", conventions=conventions, **options)

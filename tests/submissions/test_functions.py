@@ -75,6 +75,24 @@ def test_a_convention_may_be_declared_for_a_pair(checked):
     declared = text + "\n        linear_conventions = ('batch mean',)\n"
     assert checked(declared) == {"linear": "right"}
     assert checked(declared.replace("True) / m", "True)")) == {"linear": "missing 1/m"}
+    whole = """
+        def model_forward(X, p):
+            Z, cache = linear_forward(X, p["W1"], p["b1"])
+            return 1 / (1 + np.exp(-Z)), cache
+
+        def compute_cost(A, Y):
+            return -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / Y.shape[1]
+
+        def model_backward(A, Y, cache):
+            _, dW, db = linear_backward(A - Y, cache)
+            return {"dW1": dW, "db1": db / Y.shape[1]}
+
+        rng = np.random.default_rng(0)
+        A, cache = model_forward(rng.normal(size=(3, 6)), {"W1": rng.normal(size=(1, 3)), "b1": np.zeros((1, 1))})
+        model_backward(A, (rng.random((1, 6)) > 0.5) * 1.0, cache)
+    """
+    parts = checked(text.replace("True) / m", "True)") + whole)  # that of b is taken elsewhere in the model
+    assert parts == {"linear": "right", "model_backward": "right"}
 
 
 @pytest.mark.parametrize(("gradient", "expected"), [("(r + reg) * w", "right"), ("r * w", "ridge with reg=0.3")])

@@ -54,13 +54,13 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
 
         return local
 
-    with contextlib.suppress(Exception), _traced_by(start):  # what ran until an exception is written down
+    with contextlib.suppress(Exception), traced_by(start):  # what ran until an exception is written down
         run()
     return found[:_MOST]
 
 
 @contextlib.contextmanager
-def _traced_by(start: Callable) -> Iterator[None]:
+def traced_by(start: Callable) -> Iterator[None]:
     before = sys.gettrace()
     sys.settrace(start)
     try:
@@ -81,7 +81,7 @@ def without_return(run: Callable[[], Any]) -> Where | None:
     def start(frame, event, value):
         return None if frame.f_code.co_filename.startswith(LIBRARIES) else local
 
-    with _traced_by(start):
+    with traced_by(start):
         run()
     silent = [code for code, _ in takewhile(lambda end: end[1], reversed(ended))]
     return Where.at(silent[-1].co_filename, silent[-1].co_firstlineno) if silent else None

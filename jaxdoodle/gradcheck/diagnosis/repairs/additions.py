@@ -64,8 +64,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     cost, early = 15 if bare else 20 if assigned else 21 if whole else 22, 13 if assigned else 14
     put("sign flipped", cost - 2, expr(f"-{text}"))
     from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
-    # 1 - a for 1 - a ** 2
-    put("wrong activation derivative" if from_one else "wrong power", 12 if from_one else cost, expr(f"{text} ** 2"))
+    derived = from_one and bool(scope.functions)  # 1 - a for 1 - a ** 2, where the forward has an activation
+    put("wrong activation derivative" if derived else "wrong power", 12 if from_one else cost, expr(f"{text} ** 2"))
     for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
         counted = scope.is_count(factor)
         put(DOUBLE_MEAN if counted else "factor left out", cost, expr(f"{text} * {factor}"))

@@ -61,6 +61,7 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
     names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
     read = {n.id for n in names if not isinstance(n.ctx, ast.Store)}
     scope.unused = tuple(dict.fromkeys(n.id for n in names if n.id not in read and n.id in scope.texts))
+    scope.results = _results(function)
     given = [
         a.value for n in ast.walk(function) if isinstance(n, ast.Call) for a in n.args if isinstance(a, ast.Constant)
     ]
@@ -77,6 +78,26 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
             with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)
                 rule(node, parent, scope, at)
     yield from sorted(found, key=lambda edit: edit.cost)
+
+
+def _results(function: ast.FunctionDef) -> frozenset[ast.AST]:
+    """What is returned, with its entries; what is assigned to a name that is, to an attribute or to an entry."""
+    statements = [n for n in ast.walk(function) if isinstance(n, ast.Return | ast.Assign)]
+    found = {e for s in statements if isinstance(s, ast.Return) for e in _entries(s.value)}
+    names = {e.id for e in found if isinstance(e, ast.Name)}
+    for s in (s for s in statements if isinstance(s, ast.Assign)):
+        entries = {e for node in (*s.targets, s.value) for e in _entries(node)}
+        held = (e for e in entries if not isinstance(e, ast.Name) and isinstance(getattr(e, "ctx", 0), ast.Store))
+        if names & {e.id for e in entries if isinstance(e, ast.Name)} or any(not hasattr(e, "elts") for e in held):
+            found |= entries
+    return frozenset(found)
+
+
+def _entries(node: Any) -> Iterator[ast.AST]:
+    """An expression, and the entries of a tuple, list or dictionary, and theirs."""
+    yield from () if node is None else (node,)
+    for entry in getattr(node, "elts", None) or getattr(node, "values", None) or ():
+        yield from _entries(entry)
 
 
 def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:

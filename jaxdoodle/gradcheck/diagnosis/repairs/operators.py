@@ -28,7 +28,8 @@ _COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
 def binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if not isinstance(node, ast.BinOp):
         return
-    left, right = node.left, node.right
+    left: Any = node.left
+    right: Any = node.right
 
     def other(op: ast.operator, a: Any = left, b: Any = right) -> ast.BinOp:
         return ast.BinOp(a, op, b)
@@ -59,8 +60,8 @@ def binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node.op, ast.Mult):
         for new in _other_slopes(left, right):
             put("wrong activation derivative", 12, new)
-        if isinstance(left, ast.BinOp) and ast.unparse(right) == f"1 - {ast.unparse(left.right)}":
-            put("derivative applied twice", 13, left.left)  # d * a * (1 - a)
+        if _is_product(left) and ast.unparse(right) == f"1 - {ast.unparse(left.right)}":  # d * a * (1 - a)
+            put("derivative applied twice" if scope.functions else EXTRA_FACTOR, 13, left.left)
     if isinstance(node.op, ast.MatMult):
         put("operands swapped", 18, other(ast.MatMult(), right, left))
         put("operands swapped", 18, other(ast.MatMult(), _t(right), _t(left)))
@@ -71,16 +72,20 @@ def binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 def _other_slopes(left: Any, right: Any) -> Iterator[ast.expr]:
     """``d * a * (1 - a)`` for ``d * (1 - a ** 2)``, and the reverse."""
     text = ast.unparse(right)
-    if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) and text == f"1 - {ast.unparse(left.right)}":
+    if _is_product(left) and text == f"1 - {ast.unparse(left.right)}":
         yield ast.BinOp(left.left, ast.Mult(), expr(f"{text} ** 2"))
     for name in {ast.unparse(n) for n in ast.walk(right) if loaded(n)}:
         if text in (f"1 - {name} ** 2", f"1 - {name} * {name}"):
             yield ast.BinOp(left, ast.Mult(), expr(f"({name} * (1 - {name}))"))
 
 
+def _is_product(node: Any) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+
+
 def _without_number(node: Any) -> Any:
     """A product without its number; None where it has none."""
-    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+    if not _is_product(node):
         return None
     for number, rest in ((node.left, node.right), (node.right, node.left)):
         if isinstance(number, ast.Constant):
@@ -100,7 +105,7 @@ def unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         title = "wrong axis" if axis else "values flipped" if isinstance(parent, ast.Slice) else "sign flipped"
         put(title, 9, node.operand)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not):
-        put("mask inverted", 9, node.operand)
+        put("mask inverted" if isinstance(node.op, ast.Invert) else "wrong case", 9, node.operand)
     if isinstance(node, ast.IfExp):
         put("wrong case", 9, node.body)
         put("wrong case", 9, node.orelse)
@@ -126,7 +131,8 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     elif isinstance(parent, ast.Call) and isinstance(node, ast.Tuple):
         pairs: list[Any] = [ast.Tuple(e.elts[::-1], e.ctx) for e in node.elts if isinstance(e, ast.Tuple)]
         if pairs and len(pairs) == len(node.elts):
-            put("padding on the wrong side", 12, ast.Tuple(pairs, node.ctx))
+            pads = any(word in ast.unparse(parent.func).lower() for word in ("pad", "conv"))
+            put("padding on the wrong side" if pads else "values flipped", 12, ast.Tuple(pairs, node.ctx))
     elif isinstance(node, ast.BinOp) and isinstance(parent, ast.BinOp | ast.Call) and isinstance(node.op, ast.Sub):
         put("transposed", 14, _t(node))
 

@@ -6,11 +6,11 @@ An edit that does so, at every generic test point and its sizes, is a proof: it 
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import linecache
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from types import CodeType
@@ -24,8 +24,9 @@ from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import Edit, edits
-from jaxdoodle.gradcheck.diagnosis.repairs.sources import Source, sources_of
+from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.setup.candidate import Candidate
+from jaxdoodle.gradcheck.setup.line_trace import traced_by
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that runs many
@@ -33,6 +34,8 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS
 MOST_EDITS, LEAST_EDITS = 6000, 800
 #: Lines that may be run in all of them: some ten seconds.
 MOST_LINES = 400_000
+#: How many times the lines that the backward runs as it is written, an edited one may run: it may never end.
+_MOST_TIMES = 20
 #: Edits tried where JAX traces each, at ten times the cost: none for the line alone.
 MOST_IN_JAX = 400
 #: Lines that count as beside another: a mistake shows a line or two after it is made.
@@ -89,7 +92,9 @@ def repairs(
     shares more names with it is tried first.
     """
     run = _runner(case, r)
-    run = replace(run, lines=_lines(lambda: run(r)))
+    with _counted(np.inf) as count:
+        run(r)
+    run = replace(run, lines=count[0])
     sources = list(sources_of(case, r, run))
     others = [o for o in case.generic if o is not r and o.returned.error is None]
     others = [o for o in others if o.at.name not in KINKS] or others  # at a kink, what is right may differ
@@ -179,7 +184,8 @@ def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], 
         edit.undo()
     if code is None:
         return []
-    got = replace(run, codes=run.codes | {source.code: code})(r)
+    with _counted(_MOST_TIMES * run.lines):
+        got = replace(run, codes=run.codes | {source.code: code})(r)
     if any(not _right(got, r, n) for n in right):
         return []
     return [n for n in wrong if _right(got, r, n)]
@@ -201,21 +207,19 @@ def _runner(case: Case, first: Round) -> Runner:
     return Runner(eager, {}, eager.modes == ("traced",))
 
 
-def _lines(call: Callable[[], Any]) -> int:
-    """How many lines of the user's are run."""
-    count, before = 1, sys.gettrace()
+@contextlib.contextmanager
+def _counted(most: float) -> Iterator[list[int]]:
+    """Counts the lines of the user's that are run; those after ``most`` raise an exception."""
+    count = [1]
 
     def local(frame, event, value):
-        nonlocal count
-        count += event == "line"
+        count[0] += event == "line"
+        if count[0] > most:
+            raise RuntimeError("it does not end")
         return local
 
-    sys.settrace(lambda frame, event, value: None if frame.f_code.co_filename.startswith(LIBRARIES) else local)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
+    with traced_by(lambda frame, *_: None if frame.f_code.co_filename.startswith(LIBRARIES) else local):
+        yield count
 
 
 def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
@@ -228,5 +232,7 @@ def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
     ]  # fmt: skip
     new = edit.new.body if isinstance(edit.new, ast.If) else [inside[-1] if inside else edit.new]
     text = "; ".join(map(ast.unparse, new))
+    if tree.name == LAMBDA:
+        text = f"lambda {ast.unparse(tree.args)}: {text.removeprefix('return ')}"
     edit.undo()
     return Where.at(file, line), text

@@ -33,6 +33,7 @@ class Scope:
     scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
     changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little
     unused: tuple[str, ...] = ()  # names that are assigned and then not read
+    results: frozenset[ast.AST] = frozenset()  # what is returned, or assigned to what is, or to an attribute
     factors: tuple[str, ...] = ()  # what the forward multiplies by, in names that are known here, too
     divisors: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()  # of one argument, that the forward calls

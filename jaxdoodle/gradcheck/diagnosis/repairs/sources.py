@@ -23,6 +23,8 @@ from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
 
 #: Factors of the forward that are tried in the backward, and how long they may be, in characters.
 _MOST_FACTORS, _SHORT = 16, 40
+#: What a lambda is called as a function.
+LAMBDA = "lambda_"
 _ELEMENTWISE = {"exp", "log", "sqrt", "tanh", "sigmoid", "abs", "sign", "log1p", "expm1", "square", "sin", "cos"}
 
 
@@ -74,7 +76,7 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
             continue
         whole = trees.setdefault(outer, _tree(outer))
         tree = whole if outer is code or whole is None else _node(whole, code)
-        if whole is None or tree is None or _may_not_end(tree):
+        if whole is None or tree is None:
             continue
         frozen = _lines_of_value(tree) if code in shared else frozenset()
         if frozen is None:
@@ -143,10 +145,6 @@ def _assigned(statement: ast.stmt) -> set[str]:
     return found
 
 
-def _may_not_end(tree: ast.FunctionDef) -> bool:
-    return any(isinstance(n, ast.While) for n in ast.walk(tree))
-
-
 def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
     """The user's functions that run, each with its variables when it first returned."""
     found: dict[CodeType, dict[str, Any]] = {}
@@ -200,7 +198,7 @@ def _node(tree: ast.AST, code: CodeType) -> ast.FunctionDef | None:
         return None
     extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
     body = ast.copy_location(ast.Return(found[0].body), found[0].body)
-    return ast.copy_location(ast.FunctionDef("lambda_", found[0].args, [body], [], **extra), found[0])
+    return ast.copy_location(ast.FunctionDef(LAMBDA, found[0].args, [body], [], **extra), found[0])
 
 
 def _numbers(code: CodeType) -> list[float]:

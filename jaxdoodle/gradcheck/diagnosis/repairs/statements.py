@@ -43,9 +43,10 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     values = getattr(node, "elts", None) or getattr(node, "values", None)
     together = isinstance(parent, ast.Return | ast.Assign | ast.Tuple | ast.List)
     if isinstance(node, ast.Tuple | ast.List | ast.Dict) and together and values:
-        orders = [(REVERSED, list(values[::-1]))] if len(values) > 2 else []
+        mirrored, exchanged = (REVERSED, SWAPPED) if node in scope.results else ("values flipped", "values moved")
+        orders = [(mirrored, list(values[::-1]))] if len(values) > 2 else []
         for a, b in combinations(range(min(len(values), 8)), 2):
-            orders += [(SWAPPED, list(values))]
+            orders += [(exchanged, list(values))]
             orders[-1][1][a], orders[-1][1][b] = values[b], values[a]
         for title, order in orders:
             new = copy.copy(node)

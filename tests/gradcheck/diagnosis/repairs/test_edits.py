@@ -159,7 +159,7 @@ def backward(dy, k, a, z, m, eps):
     tree = ast.parse(source).body[0]
     half = np.full((4, 4), 0.5)
     values = {"dy": half, "k": np.ones((3, 3, 2, 2)), "a": half, "z": half, "m": half > 0, "eps": 1e-5}
-    scope = Scope(values, numpy="np", modules=frozenset({"np"}))
+    scope = Scope(values, numpy="np", modules=frozenset({"np"}), functions=("np.tanh",))
     seen = {}
     for edit in edits(tree, scope):
         edit.apply()
@@ -188,3 +188,29 @@ def backward(dy, hidden, j):
         edit.undo()
     for mended in ("d * (hidden[j] * (1 - hidden[j]))", "back(dy, 'sigmoid') + back(dy, 'sigmoid')"):
         assert any(mended in text for text in seen), mended
+
+
+def test_a_name_that_says_what_something_is_for_needs_evidence_that_it_is():
+    source = """
+def backward(dy, a, train, grads):
+    dz = dy * a * (1 - a)
+    dw = dz + a if not train else (dy + a) * (1 - a)
+    taps = [1, 2, 4]
+    grads["w"], grads["a"] = dw, dz
+    parts = dz, dw
+    return look(dz, ((0, 1), (1, 0))), parts
+"""
+    tree = ast.parse(source).body[0]
+    seen = {}
+    for edit in edits(tree, Scope({"dy": np.ones((4, 4)), "a": np.full((4, 4), 0.5)})):
+        edit.apply()
+        seen.setdefault(ast.unparse(tree).replace(" ", "").replace("(dy)", "dy"), edit.name)
+        edit.undo()
+    for mended, name in {
+        "dz=dy\n": "extra factor", "iftrainelse": "wrong case", "+a)*(1-a**2)": "wrong power",
+        "taps=[4,2,1]": "values flipped", "taps=[2,1,4]": "values moved",
+        "['w'],grads['a']=(dz,dw)": "gradients swapped",
+        "parts=(dw,dz)": "gradients swapped", "((1,0),(0,1))": "values flipped",
+    }.items():  # fmt: skip
+        assert name in {n for text, n in seen.items() if mended in text}, mended
+    assert not {"derivative applied twice", "padding on the wrong side"} & {*seen.values()}

@@ -141,3 +141,25 @@ def test_the_side_of_a_square_window_is_told_from_a_size_that_happens_to_be_its_
 
     (finding,) = check(pool, backward, (RNG.normal(size=(2, 3, 6, 4)),)).findings
     assert "/ k ** 2`" in finding.sentence
+
+
+def test_an_edit_after_which_a_loop_never_ends_is_given_up():
+    def backward(dout, cache):
+        def after(i):
+            return i + 1
+
+        i, dx = 0, np.zeros_like(cache)
+        while i < len(cache):
+            dx[i] = dout[i] * cache[i]
+            i = after(i)
+        return dx
+
+    (finding,) = check(lambda x: (x**2, x), backward, (RNG.normal(size=4),)).findings
+    assert "should be `dx[i] = dout[i] * cache[i] * 2`" in finding.sentence
+
+
+def test_a_lambda_is_mended_as_one():
+    forward = [lambda x: (np.tanh(x), x)]
+    backward = [lambda dout, x: dout * (1 - np.tanh(x))]
+    (finding,) = check(forward[0], backward[0], (RNG.normal(size=(3, 4)),)).findings
+    assert "should be `lambda dout, x: dout * (1 - np.tanh(x) ** 2)`" in finding.sentence
