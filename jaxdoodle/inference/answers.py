@@ -139,10 +139,11 @@ def _begins_whole(begin: bytes) -> bool:
 def _standard_input() -> Iterator[tuple[str, Any]]:
     """Drawings, one per line, as they arrive; or one picture."""
     stream: Any = sys.stdin.buffer
-    if _begins_whole(stream.peek(12)):
+    if not (begin := stream.peek(12)):
+        yield "-", InputError("-: the standard input is empty; expected a picture, or drawings, one a line.")
+    elif _begins_whole(begin):
         content = stream.read()
         yield "-", content.decode("ascii", "replace").strip() if content.startswith(b"data:") else content
-        return
     from jaxdoodle.strokes import readers
 
     for number, found in enumerate(readers.scan_lines("-", stream), 1):

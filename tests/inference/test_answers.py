@@ -179,6 +179,13 @@ def test_a_picture_on_the_standard_input_is_answered(model, part, code):
     assert json.loads(lines[0])["label"] == "level" if lines else errors[0].startswith("jaxdoodle: -: not a picture")
 
 
+def test_nothing_on_the_standard_input_is_refused(model):
+    code, found, errors = ask(model, "-")
+    assert (code, found) == (2, []) and errors == [
+        "jaxdoodle: -: the standard input is empty; expected a picture, or drawings, one a line."
+    ]
+
+
 @pytest.mark.parametrize("suffix", [name for name, kind in PICTURE_FORMATS.items() if kind != "HEIF"])
 def test_every_kind_of_picture_is_known_by_how_it_begins(suffix, tmp_path):
     kind = PICTURE_FORMATS[suffix]

@@ -27,6 +27,11 @@ SPLIT_WORDS = {
     "tra": "train", "tes": "test",
     "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
 }  # fmt: skip
+#: Names of the columns of labels in tables, the first that a table has.
+LABEL_COLUMNS = (
+    "label", "fine_label", "labels", "class", "target", "y", "digit", "character", "emotion", "letter", "category",
+    "breed",
+)  # fmt: skip
 #: Keys of letters in EMNIST's files: its classes by the name of the part.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 EMNIST = {
@@ -113,6 +118,12 @@ def split_of(name: str) -> str | None:
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
+def label_column(header: Iterable[str]) -> int | None:
+    """The place of the column of labels among the names of columns; ``None`` where none says so."""
+    names = [name.strip().lower() for name in header]
+    return next((names.index(name) for name in LABEL_COLUMNS if name in names), None)
+
+
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Class names sorted, numbers by their value."""
     return tuple(sorted(set(names), key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name)))
@@ -186,6 +197,8 @@ def as_bytes(arrays: Sequence[NDArray[Any]], source: str) -> tuple[list[NDArray[
     """Pixels of any range as uint8 from 0 to 255, all arrays alike, and the range that they had ("" for 0 to 255)."""
     if any(array.dtype.kind not in "biuf" for array in arrays):
         raise InputError(f"{source}: holds {arrays[0].dtype}; expected the numbers of images.")
+    if not min((array.size for array in arrays), default=0):
+        raise InputError(f"{source}: holds no images, or none in a split.")
     fractions = [bool(a.dtype.kind in "fb" and a.max() <= 1) for a in arrays]
     if any(fractions) and not all(fractions):
         raise InputError(f"{source}: holds pixels up to 1 in some arrays and up to 255 in others; expected one range.")

@@ -78,6 +78,18 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
+def idx_dimensions(path: Path) -> int:
+    """The number of dimensions of an IDX file of bytes, plain or gzipped; 0 for any other file."""
+    try:
+        with open(path, "rb") as stream:
+            zipped = stream.read(2) == _GZIP_MAGIC
+        with gzip.open(path) if zipped else open(path, "rb") as stream:
+            header = stream.read(4)
+    except (OSError, EOFError, zlib.error):
+        return 0
+    return header[3] if len(header) == 4 and header[:3] == b"\0\0\x08" else 0
+
+
 def read_mnist(folder: Path) -> tuple[Dataset, Dataset]:
     """The official 60,000 and 10,000 digits. Raises ``InputError`` unless every file is MNIST's, byte for byte."""
     paths, hashes = [mnist_path(folder, name) for name in MNIST_SHA256], list(MNIST_SHA256.values())

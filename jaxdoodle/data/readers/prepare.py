@@ -52,15 +52,17 @@ def load_path(
 ) -> Splits:
     """The dataset in a file or folder, or in an archive. The arguments are those of ``load_dataset``."""
     chosen = choose_preprocessing(preprocessing)
-    with unpacked(path) as place:
+    with unpacked(path) as (place, root):
         found = recognize.read(place, wanted)
         names = found.classes or in_order(name for part in found.parts.values() for name in part.labels)
-        labels = found.parts["train"].labels
-        if not wanted.per_class and len(names) > max(MOST_SINGLE * len(labels), LEAST_SINGLE):
-            raise InputError(f"{path}: {len(names):,} classes in {len(labels):,} images; expected several of a class.")
+        train = found.parts["train"]
+        several = len(set(train.labels)) if isinstance(train.items, np.ndarray) and not wanted.per_class else 0
+        if several > max(MOST_SINGLE * len(train.labels), LEAST_SINGLE):
+            counts = f"{several:,} classes in {len(train.labels):,} images"
+            raise InputError(f"{path}: {counts}; expected several of a class.")
         classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}")
         datasets, expected, said = _images(found, name_of(path), classes, wanted, chosen, transpose)
-    broken = wanted.broken.settle(sum(map(len, datasets.values())))
+        broken = wanted.broken.settle(sum(map(len, datasets.values()))).replace(str(root), str(path))
     for text in filter(None, [broken, *found.left_out]):
         warnings.warn(DataWarning(f"{path}: {text}."), stacklevel=3)
     notes = [f"read as {found.kind}", said]
@@ -105,6 +107,8 @@ def _images(
         return {"train": data}, measured.preprocessing, f"measured: {measured}"
     if not isinstance(parts["train"].items, np.ndarray) and not found.strokes:
         parts = {split: _opened(part, wanted) for split, part in parts.items()}
+        if not parts["train"].labels:
+            raise InputError(f"no training picture can be read; the first: {wanted.broken.texts[0]}")
     arrays = [part.items for part in parts.values()]
     if all(isinstance(a, np.ndarray) and max(a.shape[1:3]) <= SIDES[1] for a in arrays) and not found.strokes:
         parts, expected, said = _bitmaps(parts, chosen, transpose)

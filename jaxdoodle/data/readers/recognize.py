@@ -17,9 +17,11 @@ from jaxdoodle.data.readers.tables.cifar import read_cifar
 from jaxdoodle.data.readers.tables.csv import is_table, read_tables
 from jaxdoodle.data.readers.tables.matlab import read_matlab
 from jaxdoodle.data.readers.tables.parquet import read_parquet
+from jaxdoodle.preprocessing.inputs import suffix_of
+from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 
-TABLES = (".csv", ".tsv", ".data", ".txt", ".tra", ".tes")
+TABLES = (".csv", ".tsv", ".data", ".txt", ".tra", ".tes", ".train", ".test")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
     "above or not; four IDX files; CSV tables of pixels with labels, or of drawings; .npy or .npz arrays; parquet of "
@@ -43,6 +45,10 @@ def read(path: Path, wanted: Wanted) -> Found:
     found = _from_file(path, wanted) if path.is_file() else _from_folder(path, wanted)
     if found is None or not sum(len(part.labels) for part in found.parts.values()):
         raise InputError(f"{path}: no dataset in it; found {contents_in_words(path)}; expected {EXPECTED}.")
+    if "train" not in found.parts:
+        parts = found.parts.values()
+        items, labels = [one for part in parts for one in part.items], [name for part in parts for name in part.labels]
+        found.parts = {"train": Part(items, labels)}
     return found
 
 
@@ -72,7 +78,7 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
         named = {split: Part(images, names_of_labels(data.labels, "")) for split, (images, data) in parts.items()}
         return Found("four CSV files", named, train.classes)
     files = files_below(folder)
-    arrays = [path for path in top if path.suffix.lower() in (".npy", ".npz") or ".idx" in path.name.lower()]
+    arrays = [path for path in top if path.suffix.lower() in (".npy", ".npz") or _is_idx(path)]
     if arrays and all(map(is_sketch_rnn, arrays)):
         return read_sketch_rnn(arrays, wanted)
     if arrays and all(map(_is_bitmaps, arrays)):
@@ -84,7 +90,8 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
         return cifar
     if parquets := [path for path in files if path.suffix.lower() in (".parquet", ".arrow")]:
         return read_parquet(parquets)
-    tables = [path for path in files if path.suffix.lower() in TABLES]
+    pictured = any(suffix_of(path) in PICTURE_FORMATS for path in files)
+    tables = [path for path in (top if pictured else files) if path.suffix.lower() in TABLES]
     if any(map(is_table, tables)):
         return read_tables(tables, wanted)
     if matlab := [path for path in top if path.suffix.lower() == ".mat"]:
@@ -94,6 +101,10 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
     if strokes and pictures is None:
         return read_stroke_files(folder, strokes, wanted)
     return pictures
+
+
+def _is_idx(path: Path) -> bool:
+    return "idx" in path.name.lower() and bool(idx.idx_dimensions(path))
 
 
 def _is_bitmaps(path: Path) -> bool:

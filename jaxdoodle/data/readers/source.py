@@ -22,14 +22,15 @@ _FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadG
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """The file or folder itself or, of an archive (zip, tar, gz) or a folder of nothing else, a folder of its contents.
+def unpacked(path: Path) -> Iterator[tuple[Path, Path]]:
+    """The place of the data in a file or folder, and that file or folder.
 
-    That folder is deleted at the end. Raises ``InputError`` at a damaged archive.
+    Of an archive (zip, tar, gz) or a folder of nothing else it is a folder of the contents, which is deleted at the
+    end; errors name the archive. Raises ``InputError`` at a damaged archive.
     """
     archives = [path] if path.is_file() else visible(path)
     if not archives or not all(entry.is_file() and is_archive(entry) for entry in archives):
-        yield _descended(path) if path.is_dir() else path
+        yield _descended(path) if path.is_dir() else path, path
         return
     with tempfile.TemporaryDirectory(prefix="jaxdoodle-") as folder:
         target = Path(folder) / name_of(path)
@@ -41,8 +42,8 @@ def unpacked(path: Path) -> Iterator[Path]:
             _unpack(archive, target)
             archive.unlink()
         try:
-            yield _descended(target)
-        except InputError as error:  # names the archive
+            yield _descended(target), target
+        except InputError as error:
             raise InputError(str(error).replace(str(target), str(path))) from None
 
 

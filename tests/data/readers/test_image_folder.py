@@ -1,5 +1,8 @@
 import io
+import json
+import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +90,105 @@ def _png():
     file = io.BytesIO()
     Image.effect_noise((50, 50), 90).save(file, "PNG")
     return file.getvalue()
+
+
+NO_DATA = {
+    "log.jsonl": "1\n",
+    "lines.jsonl": '"a"\n',
+    "quote.csv": 'x,"' + "line\n" * 60_000,
+    "cut.idx": "\0\0\x08",
+    "train.idx": "0\t0\n1\t400\n",
+    "ant/0.txt": " ".join(map(str, range(21))),
+}
+
+
+@pytest.mark.parametrize("name", NO_DATA)
+def test_files_beside_the_folders_of_classes_leave_them_as_they_are(name, folder):
+    (folder / name).write_text(NO_DATA[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        splits, images, _ = loaded(folder)
+    assert splits.classes == ("ant", "zebra") and len(images) == 5
+
+
+def labels_of(folder, files):
+    """The labels by split and file that are found in a folder of such files, and the notes."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    found = read_image_folder(folder, Wanted())
+    return {
+        split: {Path(item).relative_to(folder).as_posix(): label for item, label in zip(p.items, p.labels, strict=True)}
+        for split, p in found.parts.items()
+    }, found.left_out
+
+
+def test_a_table_names_the_pictures_beside_it_or_of_its_split(tmp_path):
+    pictures = {f"{split}/{i}.png": "" for split in ("train", "test") for i in range(4)}
+    expected = {split: {f"{split}/{i}.png": f"{split}{i % 2}" for i in range(4)} for split in ("train", "test")}
+    rows = {split: "id,label\n" + "".join(f"{i},{split}{i % 2}\n" for i in range(4)) for split in ("train", "test")}
+    for place in ("{}/labels.csv", "{}.csv", "{}_labels/of.csv"):
+        tables = {place.format(split): text for split, text in rows.items()}
+        assert labels_of(tmp_path / place[-6:], pictures | tables) == (expected, [])
+
+
+def test_a_name_of_several_pictures_is_left_out_and_said_to_be(tmp_path):
+    files = {"train/a.png": "", "test/a.png": "", "train/b.png": "", "train/c.png": "", "labels.csv": "a,0\nb,0\nc,1"}
+    labels, notes = labels_of(tmp_path, files)
+    assert labels == {"train": {"train/b.png": "0", "train/c.png": "1"}} and "left out 1 names in labels.csv" in notes[0]
+
+
+def test_json_lines_are_read_by_their_keys(tmp_path):
+    rows = [{"file_name": "a.png", "label": "0"}, {"source": "web", "label": "1", "file_name": "b.png"}]
+    lines = "\n".join(map(json.dumps, rows))
+    labels, _ = labels_of(tmp_path, {"a.png": "", "b.png": "", "metadata.jsonl": lines})
+    assert labels == {"train": {"a.png": "0", "b.png": "1"}}
+
+
+def test_splits_without_one_for_training_are_read_together(tmp_path):
+    for i in range(12):
+        draw(tmp_path / ("test", "val")[i % 2] / f"{i}.png", 20 + 5 * i)
+    (tmp_path / "labels.csv").write_text("".join(f"{i}.png,{i // 6}\n" for i in range(12)))
+    splits = load_dataset(tmp_path)
+    assert sum(map(len, splits.sets.values())) == 12 and splits.classes == ("0", "1")
+
+
+def test_the_names_of_pictures_are_listed_once_however_many_tables_there_are(tmp_path, monkeypatch):
+    files = {f"train/{i}.{suffix}": "" for i in range(30) for suffix in ("png", "txt")}
+    calls, relative_to = [], Path.relative_to
+    monkeypatch.setattr(Path, "relative_to", lambda *args: calls.append(args) or relative_to(*args))
+    with pytest.raises(AttributeError):
+        labels_of(tmp_path, files)
+    assert len(calls) < 4 * len(files)
+
+
+@pytest.mark.parametrize("count", [5, 25])
+def test_a_broken_picture_in_an_archive_is_named_in_the_archive(count, tmp_path, refusal):
+    for i in range(count):
+        draw(tmp_path / "data" / "ab"[i % 2] / f"{i}.png", 20 + 2 * i)
+    (tmp_path / "data" / "a" / "0.png").write_bytes(b"no picture")
+    path = shutil.make_archive(str(tmp_path / "data"), "zip", tmp_path / "data")
+    if count < 20:
+        return_text = refusal(load_dataset, path)
+    else:
+        with pytest.warns(DataWarning) as caught:
+            load_dataset(path)
+        return_text = str(caught[0].message)
+    assert f"{path}/a/0.png" in return_text
+
+
+def test_pictures_that_are_all_broken_are_refused(tmp_path, refusal):
+    for name in ("ant/0.png", "bat/0.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"no picture")
+    assert "no training picture can be read" in refusal(load_dataset, tmp_path)
+
+
+def test_many_folders_of_one_picture_are_classes(tmp_path):
+    for i in range(60):
+        draw(tmp_path / f"c{i}" / "0.png", 20 + i)
+    assert len(loaded(tmp_path)[0].classes) == 60
 
 
 BROKEN = {"empty": b"", "a web page": b"<!DOCTYPE html>", "cut off": _png()[:200], "damaged": _png()[:60] + bytes(300)}

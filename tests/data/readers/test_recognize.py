@@ -111,8 +111,42 @@ def with_index(folder):
 
 
 def spaces(folder):
-    np.savetxt(folder / "zip.txt", np.column_stack([LABELS, FLAT]), "%d", " ")
-    return folder / "zip.txt"
+    np.savetxt(folder / "zip.train", np.column_stack([LABELS, FLAT]), "%d", " ", newline=" \n")
+    return folder / "zip.train"
+
+
+def text_labels(folder):
+    rows = [[i, "012"[label], *pixels] for i, (label, pixels) in enumerate(zip(LABELS, FLAT.tolist(), strict=True))]
+    return write_rows(folder / "mine.csv", rows, ["id", "label", *(f"pixel{i}" for i in range(784))])
+
+
+def tables_in_folders(folder):
+    for split, rows in (("train", slice(40)), ("test", slice(40, None))):
+        (folder / split).mkdir()
+        write_rows(folder / split / "data.csv", np.c_[LABELS, FLAT].tolist()[rows])
+    return folder
+
+
+def idx_of_any_name(folder, before="my-", after="-idx{}-ubyte"):
+    for kind, array in (("images", IMAGES), ("labels", LABELS)):
+        header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        path = folder / f"{before}{kind}{after.format(array.ndim)}"
+        path.write_bytes(header + array.astype(np.uint8).tobytes())
+    return folder
+
+
+def idx_with_a_suffix(folder):
+    return idx_of_any_name(folder, "digits_", ".idx")
+
+
+def columns_and_a_row(folder):
+    np.savez(folder / "data.npz", data=FLAT.T, label=LABELS[None])
+    return folder
+
+
+def labels_before_images(folder):
+    np.savez(folder / "data.npz", LABELS, IMAGES)
+    return folder
 
 
 def below_a_folder(folder):
@@ -130,13 +164,17 @@ def pixel_columns(folder):
     return folder / "wide.parquet"
 
 
-def pixel_lists(folder):
+def pixel_lists(folder, new="new_stream"):
     import pyarrow as pa
 
     table = pa.table({"image": (FLAT / 255).tolist(), "label": LABELS.tolist()})
-    with pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as s:
-        s.write_table(table)
+    with pa.OSFile(str(folder / "data.arrow"), "wb") as file, getattr(pa.ipc, new)(file, table.schema) as writer:
+        writer.write_table(table)
     return folder
+
+
+def arrow_file(folder):
+    return pixel_lists(folder, "new_file")
 
 
 def pictures(folder, name):
@@ -158,12 +196,15 @@ def last_word(folder):
 def json_lines(folder):
     (folder / "train").mkdir()
     pictures(folder / "train", "{i}.png")
-    rows = [f'{{"file_name": "{i}.png", "label": {label}}}\n' for i, label in enumerate(LABELS)]
+    rows = [f'{{"file_name": "{i}.png", "source": "web", "label": {label}}}\n' for i, label in enumerate(LABELS)]
+    rows[::2] = [f'{{"label": {n}, "file_name": "{2 * i}.png"}}\n' for i, n in enumerate(LABELS[::2])]
     (folder / "train" / "metadata.jsonl").write_text("".join(rows))
     return folder
 
 
 FORMATS = [kaggle, label_last, quoted, keras, pair, each_class, matlab, parquet]
+FORMATS += [text_labels, tables_in_folders, idx_of_any_name, idx_with_a_suffix, columns_and_a_row, arrow_file]
+FORMATS += [labels_before_images]
 FORMATS += [with_index, spaces, below_a_folder, pixel_columns, pixel_lists, first_word, last_word, json_lines]
 
 
@@ -178,32 +219,83 @@ def test_the_same_images_come_out_of_every_format(write, zipped, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error" if write is not kaggle else "ignore")
         splits = load_dataset(path)
-    parts = list(splits.sets.values())
-    assert sum(map(len, parts)) == COUNT and splits.preprocessing.image_shape == (28, 28, 1)
-    found = {
-        (image.tobytes(), splits.classes[n])
-        for part in parts
-        for image, n in zip(part.images, part.labels, strict=True)
-    }
-    names = ["0", "1", "2"]
-    assert found == {(image.tobytes(), names[label]) for image, label in zip(IMAGES, LABELS, strict=True)}
+    assert splits.preprocessing.image_shape == (28, 28, 1) and sum(map(len, splits.sets.values())) == COUNT
+    assert set().union(*map(pairs, splits.sets.values())) == PAIRS
+
+
+def pairs(data):
+    """The images of a dataset with the name of the class of each."""
+    return {(image.tobytes(), data.classes[label]) for image, label in zip(data.images, data.labels, strict=True)}
+
+
+PAIRS = {(image.tobytes(), str(label)) for image, label in zip(IMAGES, LABELS, strict=True)}
 
 
 def test_the_names_of_arrays_count_more_than_that_of_their_file(tmp_path):
     np.savez(tmp_path / "train_x.npz", train_x=IMAGES[:40], train_y=LABELS[:40], test_x=IMAGES[40:], test_y=LABELS[40:])
     splits = load_dataset(tmp_path / "train_x.npz")
-    assert len(splits.test) == COUNT - 40 and len(splits.train) + len(splits.validation) == 40
+    tested = {(image.tobytes(), str(label)) for image, label in zip(IMAGES[40:], LABELS[40:], strict=True)}
+    assert pairs(splits.test) == tested and pairs(splits.train) | pairs(splits.validation) == PAIRS - tested
 
 
-def test_labels_in_a_row_belong_to_images_in_columns(tmp_path):
-    np.savez(tmp_path / "data.npz", data=FLAT.T, label=LABELS[None])
-    assert sum(map(len, load_dataset(tmp_path / "data.npz").sets.values())) == COUNT
+def test_arrays_of_numbers_about_the_images_are_no_labels(tmp_path):
+    about = {"image_source": np.arange(COUNT) % 2, "image_size": np.array([28, 28])}
+    np.savez(tmp_path / "data.npz", images=IMAGES, **about, labels=LABELS)
+    with pytest.warns(DataWarning, match="left out the arrays image_source, image_size"):
+        splits = load_dataset(tmp_path / "data.npz")
+    assert set().union(*map(pairs, splits.sets.values())) == PAIRS
 
 
-def test_idx_files_of_any_name_are_read_by_what_they_hold(tmp_path, idx_bytes):
-    (tmp_path / "digits_images.idx").write_bytes(idx_bytes(IMAGES))
-    (tmp_path / "digits_labels.idx").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
+def test_an_array_named_x_is_a_class_beside_others(tmp_path):
+    np.savez(tmp_path / "data.npz", x=IMAGES[LABELS == 0], o=IMAGES[LABELS == 1])
+    found = set().union(*map(pairs, load_dataset(tmp_path / "data.npz").sets.values()))
+    assert found == {(image, "xo"[int(name)]) for image, name in PAIRS if name != "2"}
+
+
+@pytest.mark.parametrize("write", [lambda path: np.savez(path, x=IMAGES[:0], y=LABELS[:0]), lambda path: empty(path)])
+def test_splits_without_images_are_refused(write, tmp_path, refusal):
+    write(tmp_path / "test.npz")
+    assert "holds no images" in refusal(load_dataset, tmp_path)
+
+
+def empty(path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"label": LABELS.tolist(), **{f"pixel{i}": FLAT[:, i] for i in range(784)}})
+    pq.write_table(table, path.with_name("train.parquet"))
+    pq.write_table(table[:0], path.with_name("test.parquet"))
+
+
+def test_lists_of_images_of_several_sizes_are_pictures_and_lists_of_no_images_refused(tmp_path, refusal):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    images = [np.pad(image, i % 2).tolist() for i, image in enumerate(IMAGES)]
+    pq.write_table(pa.table({"image": images, "label": LABELS.tolist()}), tmp_path / "a.parquet")
     assert sum(map(len, load_dataset(tmp_path).sets.values())) == COUNT
+    pq.write_table(pa.table({"image": [[[1, 2], [3]]], "label": [0]}), tmp_path / "a.parquet")
+    assert "rows of several lengths" in refusal(load_dataset, tmp_path)
+
+
+def test_many_names_of_classes_are_no_numbers_of_images(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    features = {"info": {"features": {"label": {"names": list(map(str, range(345)))}}}}
+    table = pa.table({"image": FLAT.tolist(), "label": LABELS.tolist()})
+    table = table.replace_schema_metadata({"huggingface": json.dumps(features)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert set().union(*map(pairs, load_dataset(tmp_path).sets.values())) == PAIRS
+
+
+def test_a_table_with_an_open_quote_is_refused_and_one_without_labels_named(tmp_path, refusal):
+    path = label_last(tmp_path)
+    path.write_text(path.read_text() + '"' + "0,0\n" * 2**16)
+    assert f"{path}: is no table that can be read; field larger" in refusal(load_dataset, path)
+    path.write_text("a note")
+    write_rows(tmp_path / "test.csv", FLAT.tolist()[:5], [f"pixel{i}" for i in range(784)])
+    assert f"{tmp_path / 'test.csv'}: has no labels" in refusal(load_dataset, tmp_path)
 
 
 def test_tables_of_drawings_are_read_from_folders_and_those_without_a_word_left_out(tmp_path):
@@ -258,7 +350,11 @@ def test_labels_that_number_the_images_and_images_without_labels_are_refused(tmp
 def test_arrays_of_large_images_are_brought_to_the_size_of_networks(tmp_path):
     large = np.kron(IMAGES[:20], np.ones((4, 4), np.uint8))
     np.savez(tmp_path / "data.npz", x=large, y=LABELS[:20])
-    assert max(load_dataset(tmp_path / "data.npz").preprocessing.image_shape) <= 64
+    splits = load_dataset(tmp_path / "data.npz")
+    assert max(shape := splits.preprocessing.image_shape) <= 64
+    made = [preprocess(image, splits.preprocessing).bitmap.reshape(shape) for image in large]
+    expected = {(image.tobytes(), str(label)) for image, label in zip(made, LABELS, strict=False)}
+    assert set().union(*map(pairs, splits.sets.values())) == expected and min(map(np.ptp, made)) > 100
 
 
 def test_a_table_without_labels_is_said_to_be_left_out(tmp_path):

@@ -42,6 +42,7 @@ def test_a_setting_of_the_process_changes_nothing(setting, expected):
 
 def test_flags_of_the_user_go_before_the_level_that_an_epoch_is_compiled_at(monkeypatch):
     monkeypatch.delenv("XLA_FLAGS", raising=False)
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
     assert compiler_options() == {"xla_backend_optimization_level": "1"}
     monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     assert compiler_options() == {}

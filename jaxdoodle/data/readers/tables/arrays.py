@@ -21,11 +21,9 @@ from jaxdoodle.data.readers.found import (
     found_arrays,
     names_of_labels,
 )
-from jaxdoodle.data.readers.idx import read_idx
+from jaxdoodle.data.readers.idx import idx_dimensions, read_idx
 
 IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "pixels", "arr_0"}
-#: How an IDX file of bytes begins.
-IDX = b"\0\0\x08"
 LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "arr_1"}
 
 
@@ -49,10 +47,12 @@ def dataset_in(
     images, labels, left_out = dict[str, NDArray[Any]](), dict[str, NDArray[Any]](), list[str]()
     for name, array in arrays.items():
         split, kind = _role(name)
+        if kind == "images" and array.ndim < 2:
+            kind = None
         if kind is None and _may_be_labels(array) and len(arrays) == 2:
             kind = "labels"
-        held = images if kind == "images" and array.ndim >= 2 else labels
-        if kind is None or split in held:
+        held = {"images": images, "labels": labels}.get(kind or "")
+        if held is None or split in held:
             left_out.append(name)
         else:
             held[split] = array
@@ -70,7 +70,7 @@ def dataset_in(
         found = found_arrays("arrays of images and labels", pairs, source, column_major)
         found.left_out += [f"left out the arrays {', '.join(left_out)}"] * bool(left_out)
         return found
-    if images and not labels:
+    if images and not labels and (len(arrays) == 1 or "x" not in arrays):  # which may be a class
         raise InputError(f"{source}: holds {', '.join(arrays)} and no labels; expected an array named labels or y.")
     classes = {class_name(name.split(" ")[-1] if name.startswith("arr") else name): a for name, a in arrays.items()}
     alike = {array.shape[1:] for array in classes.values() if array.ndim >= 2}
@@ -104,10 +104,8 @@ def _may_be_labels(array: NDArray[Any]) -> bool:
 
 def _load(file: Path) -> dict[str, NDArray[Any]]:
     try:
-        with open(file, "rb") as stream:
-            begin = stream.read(4)
-        if begin[:3] == IDX:
-            return {"": read_idx(file, begin[3])}
+        if dimensions := idx_dimensions(file):
+            return {"": read_idx(file, dimensions)}
         found = np.load(file, allow_pickle=False)
         if isinstance(found, np.ndarray):
             return {"": found}

@@ -14,10 +14,17 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.readers.found import Found, Wanted, found_arrays, names_of_labels, split_of
+from jaxdoodle.data.readers.found import (
+    LABEL_COLUMNS,
+    Found,
+    Wanted,
+    found_arrays,
+    label_column,
+    names_of_labels,
+    split_of,
+)
 from jaxdoodle.data.readers.strokes import read_kaggle_csv
 
-LABEL_COLUMNS = ("label", "class", "target", "y", "digit", "character", "emotion", "letter", "labels", "category")
 #: Rows from which the layout of a table is told, and that are converted at once.
 LOOKED_AT, CHUNK = 200, 2_000
 #: FER-2013 and its like name the split of each row, and hold the pixels of an image in one column.
@@ -30,7 +37,9 @@ def is_table(path: Path) -> bool:
         header, first = _begin(path)
     except (InputError, UnicodeDecodeError, csv.Error):
         return False
-    return "drawing" in header or "pixels" in header or (len(first) > 16 and _is_number(first[1]))
+    return (
+        "drawing" in header or "pixels" in header or (len(first) > 16 and 2 * sum(map(_is_number, first)) > len(first))
+    )
 
 
 def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
@@ -46,13 +55,13 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
         drawn.left_out += [f"left out {file.name}, which has no labels" for file in drawings if file not in named]
         return drawn
     pairs: dict[str, tuple[NDArray[Any], list[str]]] = {}
-    notes, kinds = [], set()
-    splits = [split_of(file.name) for file in headers]
+    unlabeled, kinds = list[Path](), set()
+    splits = [split_of(file.name) or split_of(file.parent.name) for file in headers]
     for file, split in zip(headers, splits, strict=True):
         split = split if split and len(headers) > 1 and "train" in splits else "train"
         found = _read(file, wanted)
         if found is None:
-            notes.append(f"left out {file.name}, which has no labels")
+            unlabeled.append(file)
             continue
         kind, parts = found
         kinds.add(kind)
@@ -64,11 +73,12 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
                 )
             pairs[name] = pair
     if not pairs:
-        if notes:
-            raise InputError(f"{files[0]}: has no labels; expected a column named {', '.join(LABEL_COLUMNS[:4])}, ...")
+        if unlabeled:
+            expected = f"expected a column named {', '.join(LABEL_COLUMNS[:4])}, ..."
+            raise InputError(f"{unlabeled[0]}: has no labels; {expected}")
         return None
     found_all = found_arrays(f"CSV, {' and '.join(sorted(kinds))}", pairs, str(files[0]))
-    found_all.left_out += notes
+    found_all.left_out += [f"left out {file.name}, which has no labels" for file in unlabeled]
     return found_all
 
 
@@ -81,8 +91,8 @@ def _begin(path: Path) -> tuple[list[str], list[str]]:
     names = [cell.strip().lower() for cell in first]
     named = not {*names}.isdisjoint({*LABEL_COLUMNS} - {"y"})  # which may be a label itself
     if first and (named or not all(map(_is_number, first[1:-1] or first))):
-        return names, second
-    return [], first
+        return names, _ended(second)
+    return [], _ended(first)
 
 
 def _dialect(text: str) -> type[csv.Dialect]:
@@ -93,6 +103,11 @@ def _dialect(text: str) -> type[csv.Dialect]:
     return Dialect
 
 
+def _ended(row: list[str]) -> list[str]:
+    """A row without the empty cell that a delimiter at its end makes."""
+    return row[:-1] if row and not row[-1].strip() else row
+
+
 def _is_number(cell: str) -> bool:
     return bool(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell))
 
@@ -101,16 +116,19 @@ def _rows(path: Path, header: list[str]) -> Iterator[tuple[int, list[str]]]:
     with reading(path), open(path, encoding="utf-8-sig", errors="replace", newline="") as stream:
         dialect = _dialect(stream.read(4096))
         stream.seek(0)
-        for number, row in enumerate(csv.reader(stream, dialect), start=1):
-            if row and not (header and number == 1):
-                yield number, row
+        try:
+            for number, row in enumerate(csv.reader(stream, dialect), start=1):
+                if row and not (header and number == 1):
+                    yield number, _ended(row)
+        except csv.Error as error:
+            raise InputError(f"{path}: is no table that can be read; {error}.") from None
 
 
 def _read(path: Path, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDArray[Any], list[str]]]] | None:
     """The layout in words, and images and labels by split; ``None`` for a table without labels."""
     header, first = _begin(path)
     columns = len(first)
-    label = next((header.index(name) for name in LABEL_COLUMNS if name in header), None)
+    label = label_column(header)
     if "pixels" in header:
         return _pixel_texts(path, header, label, wanted) if label is not None else None
     kind = "with a header"

@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import InputError, install_hint
-from jaxdoodle.data.readers.found import NAMED, Found, Part, as_bytes, as_images, class_name, names_of_labels, split_of
-
-IMAGE_COLUMNS, LABEL_COLUMNS = (
-    ("image", "img", "picture", "pixels"),
-    ("label", "fine_label", "labels", "class", "target"),
+from jaxdoodle.data.readers.found import (
+    NAMED,
+    Found,
+    Part,
+    as_bytes,
+    as_images,
+    class_name,
+    label_column,
+    names_of_labels,
+    split_of,
 )
+
+IMAGE_COLUMNS = ("image", "img", "picture", "pixels")
 
 
 def read_parquet(files: Sequence[Path]) -> Found:
@@ -29,20 +36,27 @@ def read_parquet(files: Sequence[Path]) -> Found:
     for file in files:
         try:
             with open(file, "rb") as stream:
-                table = pq.read_table(stream) if file.suffix != ".arrow" else pa.ipc.open_stream(stream).read_all()
+                begin = stream.read(6)
+                stream.seek(0)
+                if begin[:4] == b"PAR1":
+                    table = pq.read_table(stream)
+                else:
+                    opened = pa.ipc.open_file if begin == b"ARROW1" else pa.ipc.open_stream
+                    table = opened(stream).read_all()
         except (pa.ArrowException, OSError) as error:
             raise InputError(
                 f"{file}: is no parquet that can be read; {str(error).splitlines()[0].rstrip('.')}."
             ) from None
         image = next((name for name in IMAGE_COLUMNS if name in table.column_names), None)
-        label = next((name for name in LABEL_COLUMNS if name in table.column_names), None)
+        column = label_column(table.column_names)
         pixels = [name for name in table.column_names if name.startswith("pixel")]
-        if label is None or (image is None and not pixels):
+        if column is None or (image is None and not pixels):
             found = ", ".join(table.column_names[:NAMED]) + ", ..." * (table.num_columns > NAMED)
             raise InputError(f"{file}: has the columns {found}; expected an image and a label.")
+        label = table.column_names[column]
         if image is None or str(table.schema.field(image).type).startswith(("list", "large_list", "fixed_size_list")):
             rows = table[image].to_pylist() if image else np.stack([table[name].to_numpy() for name in pixels], axis=1)
-            items = [*as_bytes([as_images(np.array(rows), str(file))], str(file))[0][0]]
+            items = _pixels(rows, str(file))
         else:
             items = [_content(row, file) for row in table[image].to_pylist()]
         names = _class_names(table.schema.metadata or {}, label)
@@ -54,6 +68,21 @@ def read_parquet(files: Sequence[Path]) -> Found:
         part.items.extend(items)
         part.labels.extend(labels)  # type: ignore[attr-defined]
     return Found("parquet", parts, classes)
+
+
+def _pixels(rows: Any, source: str) -> list[Any]:
+    """Rows of numbers as images: all at once where they are alike, else each by itself."""
+    import numpy as np
+
+    try:
+        arrays = [np.array(row) for row in rows]
+    except ValueError:
+        raise InputError(
+            f"{source}: holds rows of several lengths in one image; expected the numbers of images."
+        ) from None
+    blocks = [np.stack(arrays)] if len({array.shape for array in arrays}) == 1 else [array[None] for array in arrays]
+    images, _ = as_bytes([as_images(block, source) for block in blocks], source)
+    return [image for block in images for image in block]
 
 
 def _content(row: Any, file: Path) -> Any:
