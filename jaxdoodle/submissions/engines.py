@@ -36,24 +36,37 @@ _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a + a": lambda a, b: a + a, "a * a": lambda a, b: a * a, "a - a * b": lambda a, b: a - a * b,
     "(a + b) * (a * b)": lambda a, b: (a + b) * (a * b), "a * b + a": lambda a, b: a * b + a,
     "c = a * b; c + c": lambda a, b: (lambda c: c + c)(a * b),
+}  # fmt: skip
+_OF_ARRAYS: dict[str, Callable[[Any, Any], Any]] = {
     "(a @ b).sum()": lambda a, b: (a @ b).sum(), "a.mean()": lambda a, b: a.mean(),
     "(a @ b * (a @ b)).sum()": lambda a, b: (a @ b * (a @ b)).sum(),
-    "(a + row).sum()": lambda a, row: (a + row).sum(), "(a * row).sum()": lambda a, row: (a * row).sum(),
-    "(a.sum(axis=0) * row).sum()": lambda a, row: (a.sum(axis=0) * row).sum(),
-    "(a.exp().sum(axis=1) + 1).log().sum()": lambda a, b: (a.exp().sum(axis=1) + 1.0).log().sum(),
+    "(a.sum(axis=0) * b.sum(axis=1)).sum()": lambda a, b: (a.sum(axis=0) * b.sum(axis=1)).sum(),
 }  # fmt: skip
+#: Of a table and a row: an engine may have no rule for shapes that differ.
+_BROADCAST: dict[str, Callable[[Any, Any], Any]] = {
+    "(a + row).sum()": lambda a, row: (a + row).sum(), "(a * row).sum()": lambda a, row: (a * row).sum(),
+    "(a.exp().sum(axis=1) + 1).log().sum()": lambda a, row: (a.exp().sum(axis=1) + 1.0).log().sum(),
+}  # fmt: skip
+#: Where operations are tried: what is not defined there (the logarithm of -0.4) is left out.
+_VALUES: tuple[tuple[Any, Any], ...] = ((0.7, 1.3), (-0.4, 0.9), (1.6, -0.8))
+_ARRAYS = tuple((np.linspace(low, 1.9, 6).reshape(2, 3), np.linspace(-0.7, high, 6).reshape(3, 2))
+                for low, high in ((0.3, 1.1), (-0.8, 0.6)))  # fmt: skip
+_ROWS = tuple((a, b[:, 0]) for a, b in _ARRAYS)
+_CASES = {
+    words: (expression, points)
+    for table, points in ((_EXPRESSIONS, _VALUES), (_OF_ARRAYS, _ARRAYS), (_BROADCAST, _ROWS))
+    for words, expression in table.items()
+}
 
 
 def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
     """A class of numbers that know their gradient: each operation, alone and with a value used twice."""
-    wrong: dict[str, Report] = {}
-    right: list[Report] = []
-    for words, expression in _EXPRESSIONS.items():
-        report = _check_expression(cls, words, expression)
-        if report is not None and report.passed:
-            right.append(report)
-        elif report is not None:
-            wrong[words] = report
+    found = {words: report for words in _CASES if (report := _check_expression(cls, words)) is not None}
+    # what raises is wrong beside others that run, else it is not known how it is called, or has no such rule
+    run = {words in _BROADCAST for words, report in found.items() if _runs(report)}
+    known = {words: report for words, report in found.items() if (words in _BROADCAST) in run}
+    right = [report for report in known.values() if report.passed]
+    wrong = {words: report for words, report in known.items() if not report.passed}
     if not right and not wrong:
         raise CheckError(f"no way found to make {cls.__name__}(2.0) and call backward() of a result")
     if not wrong:
@@ -97,7 +110,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
             try:
                 space = dict(finder.names)
                 exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), file, "exec"), space)
-                reports = (_check_expression(space[cls.__name__], w, _EXPRESSIONS[w]) for w in (*wrong, *right))
+                reports = (_check_expression(space[cls.__name__], w) for w in (*wrong, *right))
                 fits = all(report is not None and report.passed for report in reports)
             except (SyntaxError, ValueError, TypeError):  # what cannot stand there
                 fits = False
@@ -105,7 +118,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
                 edit.undo()
             if fits:
                 where, text = place(rule, file, edit)
-                proof = f"with it, {len(wrong) + len(right)} expressions are right at {len(_VALUES)} points"
+                proof = f"with it, {len(wrong) + len(right)} expressions are right"
                 return Finding(edit.name, sentence(edit.name, where.text, text), (), backward=where, evidence=(proof,))
     return None
 
@@ -120,21 +133,14 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.ClassDef, ast.Fu
                 yield from ((file, tree, f) for f in functions if f not in tree.body)
 
 
-#: Where operations are tried: what is not defined there (the logarithm of -0.4) is left out.
-_VALUES: tuple[tuple[Any, Any], ...] = ((0.7, 1.3), (-0.4, 0.9), (1.6, -0.8))
-_ARRAYS = tuple((np.linspace(low, 1.9, 6).reshape(2, 3), np.linspace(-0.7, high, 6).reshape(3, 2))
-                for low, high in ((0.3, 1.1), (-0.8, 0.6)))  # fmt: skip
 #: Step of central differences and relative distance of a right derivative, in float64.
 _STEP, _RIGHT = 1e-5, 1e-7
 
 
-def _check_expression(cls: Any, words: str, expression: Callable) -> Report | None:
+def _check_expression(cls: Any, words: str) -> Report | None:
     """At a few values, by central differences; ``None`` where the class does not have the operation."""
-    points = []
-    of_arrays = any(word in words for word in (".sum(", ".mean(", "@"))
-    for k, values in enumerate(_ARRAYS if of_arrays else _VALUES):
-        if "row" in words:
-            values = values[0], values[1][:, 0]
+    (expression, tried), points = _CASES[words], []
+    for k, values in enumerate(tried):
 
         def value(*given: Any) -> float:
             return float(expression(*map(cls, given)).data)
@@ -146,20 +152,24 @@ def _check_expression(cls: Any, words: str, expression: Callable) -> Report | No
         try:
             numbers = [cls(v) for v in values]
             expression(*numbers).backward()
-            got = [np.asarray(number.grad, float) for number in numbers]
+            got = [np.asarray(0.0 if number.grad is None else number.grad, float) for number in numbers]
         except Exception:  # any exception of the user's code
-            if "row" in words:  # shapes that differ may be refused
-                continue
-            got = [np.full(w.shape, np.nan) for w in wanted]
+            got = [np.array(np.nan)] * 2
         leaves, largest = [], max(float(np.abs(w).max()) for w in wanted)
         for name, g, w in zip("ab", got, wanted, strict=True):
-            figures = compare(np.broadcast_to(g, w.shape), w, largest)
-            right = figures.rel_l2 <= _RIGHT and (g.shape == w.shape or not w.any())
-            leaves.append(LeafResult(name, w.shape, figures, "exact" if right else "wrong"))
+            if g.shape != w.shape:  # zeros may have any
+                g = np.full(w.shape, np.nan if g.any() or w.any() else 0.0)
+            figures = compare(g, w, largest)
+            leaves.append(LeafResult(name, w.shape, figures, "exact" if figures.rel_l2 <= _RIGHT else "wrong"))
         points.append(PointResult(f"values {k + 1}", tuple(leaves)))
     if not points:
         return None
     return Report(words, "central differences of the plain forward, float64", "float64", tuple(points), (), (), (), 0.0)
+
+
+def _runs(report: Report) -> bool:
+    """Does backward() give gradients in the shapes of the values?"""
+    return all(np.isfinite(leaf.figures.rel_l2) for leaf in report.leaves)
 
 
 def _slopes(value: Callable, values: tuple[Any, Any], place: int) -> np.ndarray:

@@ -132,3 +132,46 @@ def test_operations_on_arrays_are_checked_where_an_engine_has_them(checked):
                               "(out.grad * self.data).sum(axis=0)\n")  # fmt: skip
     assert checked(broadcasts) == {"Tensor": "right"}
     assert checked(broadcasts.replace("other.grad += self.data.T", "other.grad = self.data.T")) == {"Tensor": "b"}
+
+
+TENSOR = """
+class Tensor:
+    def __init__(self, data, parents=()):
+        self.data, self.grad, self._prev, self._backward = np.asarray(data, float), None, parents, lambda: None
+    def add(self, g):
+        self.grad = g if self.grad is None else self.grad + g
+    def __add__(self, other):
+        out = Tensor(self.data + other.data, (self, other))
+        def _backward(): self.add(out.grad); other.add(out.grad)
+        out._backward = _backward
+        return out
+    def __mul__(self, other):
+        out = Tensor(self.data * other.data, (self, other))
+        def _backward(): self.add(out.grad * other.data); other.add(out.grad * self.data)
+        out._backward = _backward
+        return out
+    def sum(self):
+        out = Tensor(self.data.sum(), (self,))
+        def _backward(): self.add(out.grad * np.ones_like(self.data))
+        out._backward = _backward
+        return out
+    def backward(self):
+        order = []
+        def visit(v):
+            if v in order: return
+            for p in v._prev: visit(p)
+            order.append(v)
+        visit(self)
+        self.grad = np.ones_like(self.data)
+        for v in order[::-1]: v._backward()
+    def mean(self): return self.sum()
+"""
+
+
+def test_what_an_engine_does_not_have_is_not_wrong_in_it(checked):
+    assert checked(TENSOR) == {"Tensor": "right"}  # None for zeros, no rule for rows
+    assert checked(TENSOR.replace("def backward(self):", "def backward(self, grad):")) == {
+        "Tensor": "no way found to make Tensor(2.0) and call backward() of a result"
+    }
+    raises = TENSOR.replace("out.grad * np.ones_like(self.data)", "out.grad.reshape(7)")
+    assert checked(raises) == {"Tensor": "a, b"}
