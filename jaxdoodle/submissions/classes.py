@@ -52,20 +52,21 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
         forward, backward = cls.forward, cls.backward  # type: ignore[attr-defined]
         if re.match("ctx|context", next((p.name for p in parameters(forward)), "")):
             return partial(check_context, finder, cls)
-        args, conventions = (finder.names.get(f"{cls.__name__}_{what}") for what in ("args", "conventions"))
-        return partial(finder.check_pair, cls.__name__, forward, backward, args, conventions or ())
+        return partial(finder.check_pair, cls.__name__, forward, backward, *finder.declared(cls.__name__))
     gradient = gradient_method(cls)
     takes = [] if gradient is None else parameters(getattr(cls, gradient))[1:]
     forward = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
     own = {p.name for p in parameters(forward)} if forward is not None else set()
     labels = any(kind_of(p.name) == "y" and p.name not in own and not is_cotangent(p.name) for p in takes)
-    loss = not takes and not required(cls) and len(own) > 2  # backward() after forward(x, y)
+    loss = (
+        not takes and not required(cls) and forward is not None and len(required(forward)) > 2
+    )  # backward() after forward(x, y)
     if gradient in BACKWARD and forward is not None and (takes or loss) and not labels:
         return partial(check_layer, finder, cls)
     derivative = _derivative(finder, cls)
     if derivative is not None:
         return derivative
-    if gradient is not None and methods & set(PREDICT) or _gives_two(getattr(cls, "loss", None)):
+    if gradient is not None and methods & set(PREDICT) or _names_gradients(getattr(cls, "loss", None)):
         return partial(check_network, finder, cls)
     return None
 
@@ -92,7 +93,11 @@ def _is_abstract(cls: type) -> bool:
     return bool(body) and all(isinstance(line, ast.Pass | ast.Raise | ast.Expr) for line in body)
 
 
-def _gives_two(function: Any) -> bool:
-    """Does a function return two things: a loss and its gradients?"""
-    returned = [n.value for n in ast.walk(source_tree(function) or ast.Module([], [])) if isinstance(n, ast.Return)]
-    return any(isinstance(value, ast.Tuple) and len(value.elts) == 2 for value in returned)
+_GRADIENT_NAME = re.compile(r".*grad.*|d[A-Z_]\w*|d[wb]\d*")
+
+
+def _names_gradients(function: Any) -> bool:
+    """Does a loss compute gradients, too: ``grads["W"] = ...``, ``return loss, dW``, ``return loss, {"W": ...}``?"""
+    nodes = list(ast.walk(source_tree(function) or ast.Module([], [])))
+    names = (getattr(n, "id", None) or getattr(n, "attr", "") for n in nodes)
+    return any(isinstance(n, ast.Dict) for n in nodes) or any(map(_GRADIENT_NAME.fullmatch, names))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import inspect
 import re
@@ -26,7 +28,7 @@ from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parame
 from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.discovery import MARK
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, leaves, rebuild
-from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.guess import guess, kind_of
 
@@ -93,13 +95,16 @@ class Finder:
         for name, backward, forward in self.directions():
             stem = stem_of(name)
             self.taken |= {id(backward), id(forward)}
-            args, conventions = (self.names.get(f"{stem}_{what}") for what in ("args", "conventions"))
-            args = args() if callable(args) else args
-            check_it = partial(self.check_pair, stem, forward, backward, args, conventions or (), stem in parts)
+            check_it = partial(self.check_pair, stem, forward, backward, *self.declared(stem), stem in parts)
             yield Found(stem, backward, check_it)
         for name, forward in self.functions.items():
             if re.search(r"forward|fwd|fprop", name) and id(forward) not in self.taken:
                 yield Found(name, forward, partial(self._alone, name))
+
+    def declared(self, name: str) -> tuple[Any, Sequence[str]]:
+        """The arguments (``None``: none) and the conventions that the file names for something."""
+        args, conventions = (self.names.get(f"{name}_{what}") for what in ("args", "conventions"))
+        return args() if callable(args) else args, conventions or ()
 
     def directions(self) -> Iterator[tuple[str, Callable, Callable]]:
         """(name, backward, forward) of what is not taken yet."""
@@ -156,6 +161,10 @@ class Finder:
         args = tuple(as_numbers(tuple(args)))
         tables = [k for k, (a, p) in enumerate(zip(args, parameters(forward), strict=False))
                   if _is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
+        with contextlib.suppress(Exception):  # any exception of the user's code: the check tells
+            given = _call_back(forward, backward, copy.deepcopy(args)) if tables else None
+            others = sum(map(is_floating, args))
+            tables = tables[: max(len(given) - others, 0) if isinstance(given, tuple) else int(not others)]
         if tables:
             forward = _taking_lists(forward, tables)
             args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
@@ -255,6 +264,18 @@ def raise_if_backward_ends(error: BaseException) -> None:
         raise error
 
 
+def raised_by(method: Any, call: dict[str, Any]) -> BaseException | None:
+    """What a method raises where it is called as the file calls it; None where that is not known, or does not raise."""
+    code = getattr(inspect.unwrap(method), "__code__", None)
+    try:
+        with fixed_randomness(), np.errstate(all="ignore"):
+            method(**copy.deepcopy(call))
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        if any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__)):
+            return error
+    return None
+
+
 # -- tensors of torch ----------------------------------------------------------------------------------------------
 
 
@@ -298,8 +319,14 @@ def _is_table(x: Any, whole: bool = False) -> bool:
     kinds = int | float if whole else float
     if not numbers or not all(isinstance(v, kinds) and not isinstance(v, bool) for v in numbers):
         return False
-    lengths = [np.shape(row) for row in x] if not isinstance(x[0], int | float) else [()]
-    return all(length == lengths[0] for length in lengths)
+    return _lengths(x) is not None
+
+
+def _lengths(x: Any) -> tuple[int, ...] | None:
+    """As ``np.shape``; ``None`` of uneven lists."""
+    rows = {_lengths(row) for row in x} if isinstance(x, list) else {()}
+    inner = rows.pop() if len(rows) == 1 else None
+    return None if inner is None else (len(x), *inner) if isinstance(x, list) else ()
 
 
 def _taking_lists(function: Callable, places: Sequence[int]) -> Callable:

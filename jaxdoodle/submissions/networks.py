@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import re
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
@@ -19,7 +17,7 @@ from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.guess import kind_of
-from jaxdoodle.submissions.functions import Finder, objects_of, raise_if_backward_ends, raising
+from jaxdoodle.submissions.functions import Finder, objects_of, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.losses import LOSS, returned_names
 from jaxdoodle.submissions.models import labels_like
@@ -206,23 +204,11 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
             conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
             return _report(network, title=cls.__name__, conventions=conventions, **options)
     method = methods_of(cls).get(gradient_method(cls) or "")
-    raised = None if method is None else _raised(method, finder.called_with(method))
+    raised = None if method is None else raised_by(method, finder.called_with(method))
     if raised is not None:
         return raising(cls.__name__, raised)
     name = gradient_method(cls) or "loss"
     raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {name}(x, y)")
-
-
-def _raised(method: Any, call: dict[str, Any]) -> BaseException | None:
-    """What a method raises where it is called as the file calls it; None where that is not known, or does not raise."""
-    code = getattr(inspect.unwrap(method), "__code__", None)
-    try:
-        with fixed_randomness(), np.errstate(all="ignore"):
-            method(**copy.deepcopy(call))
-    except (Exception, SystemExit) as error:  # whatever the user's code raises
-        if any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__)):
-            return error
-    return None
 
 
 def _report(network: Network, **options: Any) -> Report:

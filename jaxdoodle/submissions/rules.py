@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +16,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.binding import parameters, required
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_tree
@@ -48,8 +49,7 @@ def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -
     by_hand.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ("residuals", "dy")]
     )
-    args = finder.names.get(f"{name}_args")
-    args = args() if callable(args) else args
+    args, _ = finder.declared(name)
     if args is None:
         args = finder.recorded(plain) or guessing.guess(joined, partial(with_ones, joined, by_hand))
     if args is None:
@@ -58,22 +58,26 @@ def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -
     return check(joined, by_hand, args, title=name, **options)
 
 
+_BACKWARD = re.compile("back|bwd|bprop|vjp|grad|pull|adjoint", re.I)
+
+
 def pullbacks(finder: Finder) -> Iterator[Found]:
     """Functions that give their value and what takes its gradient back: ``y, back = dense(x, w)``; ``back(dy)``."""
     for name, function in finder.functions.items():
-        if id(function) not in finder.taken and _gives_function(function):
+        if id(function) not in finder.taken and _gives_backward(function):
             finder.taken.add(id(function))
-            args, conventions = (finder.names.get(f"{name}_{what}") for what in ("args", "conventions"))
-            run = partial(finder.check_pair, name, function, _taken_back, args, conventions or ())
-            yield Found(name, function, run)
+            yield Found(name, function, partial(finder.check_pair, name, function, _taken_back, *finder.declared(name)))
 
 
 def _taken_back(residuals: Any, dy: Any) -> Any:
     return residuals(dy)
 
 
-def _gives_function(function: Any) -> bool:
-    """Is the second of the two things that it returns a function, defined in it, of one argument?"""
+def _gives_backward(function: Any) -> bool:
+    """Is the second of the two things that it returns a backward, defined in it, of one argument?
+
+    A function tells by its name (``step(g)`` of a momentum is none), one without a name by its parameter's.
+    """
     tree: Any = source_tree(function)
     body = tree.body[0].body if tree is not None and isinstance(tree.body[0], ast.FunctionDef) else []
     returned = getattr(body[-1], "value", None) if body else None
@@ -82,7 +86,9 @@ def _gives_function(function: Any) -> bool:
     last = returned.elts[1]
     defined = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
     back = defined.get(last.id) if isinstance(last, ast.Name) else last
-    return isinstance(back, ast.FunctionDef | ast.Lambda) and len(back.args.args) == 1
+    if not isinstance(back, ast.FunctionDef | ast.Lambda) or len(back.args.args) != 1:
+        return False
+    return is_cotangent(back.args.args[0].arg) if isinstance(back, ast.Lambda) else bool(_BACKWARD.search(back.name))
 
 
 def with_ones(forward: Callable, backward: Callable, args: tuple) -> Any:
@@ -137,7 +143,8 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
         return tuple(as_numbers(g) for g in found)
 
     forward.__signature__, forward.__wrapped__ = inspect.Signature(names), own_forward  # type: ignore[attr-defined]
-    args = finder.names.get(f"{cls.__name__}_args") or guessing.guess(forward, partial(with_ones, forward, backward))
+    args, _ = finder.declared(cls.__name__)
+    args = args or guessing.guess(forward, partial(with_ones, forward, backward))
     if args is None:
         told = ", ".join(p.name for p in names)
         raise CheckError(f"no arguments known for {cls.__name__}; define {cls.__name__}_args = ({told})")

@@ -1,5 +1,7 @@
 """What a class of a user's file holds decides how it is checked."""
 
+import pytest
+
 
 def test_static_methods_are_a_pair_and_a_forward_that_only_raises_is_none(checked):
     text = """
@@ -66,3 +68,24 @@ def test_methods_with_their_derivatives_are_checked_where_the_class_holds_no_arr
     assert checked(text) == {"Sigmoid": "right", "Square": "right"}
     wrong = checked(text.replace("2 * (p", "(p").replace("(1 - self(z))", "(1 - z)"))
     assert wrong == {"Sigmoid": "z", "Square": "p"}
+
+
+@pytest.mark.parametrize("given", ["training=True", "state"])
+def test_a_backward_of_no_arguments_belongs_to_one_number(checked, given):
+    text = f"""
+        class Net:
+            def __init__(self): self.W = np.linspace(-1, 1, 6).reshape(3, 2)
+            def forward(self, X, {given}):
+                self.X, self.out = X, X @ self.W
+                return self.out
+            def compute_loss(self, Y):
+                self.Y = Y
+                return np.sum((self.out - Y) ** 2)
+            def backward(self): self.dW = 2 * self.X.T @ (self.out - self.Y)
+        if __name__ == "__main__":
+            net = Net()
+            net.forward(np.ones((4, 3)), 1)
+            net.compute_loss(np.zeros((4, 2)))
+            net.backward()
+    """
+    assert "no way found" in checked(text)["Net"]

@@ -265,6 +265,22 @@ def test_lists_of_numbers_are_arguments_as_arrays_are(checked):
     assert checked(NETWORK_OF_LISTS.replace("[d * v for v in x]", "[d for v in x]")) == {"net": "w"}
 
 
+def test_lists_that_no_gradient_is_returned_of_and_uneven_ones_stay_as_they_are(checked):
+    found = checked("""
+        def scaled_forward(x, scales): return sum(s * x for s in scales), scales
+        def scaled_backward(dout, cache): return dout * sum(cache)
+        def neurons_forward(x, layer):
+            return np.array([sum(a * b for a, b in zip(w, x)) + c for w, c in layer]), (x, layer)
+        def neurons_backward(dout, cache):
+            x, layer = cache
+            return sum(d * np.array(w) for d, (w, _) in zip(dout, layer)), [[[d * v for v in x], d] for d in dout]
+        if __name__ == "__main__":
+            scaled_forward(np.ones((2, 3)), [1.0, 0.5])
+            neurons_forward(np.array([0.3, -1.0]), [[[0.5, -1.0], 0.1], [[2.0, 0.25], 0.2], [[1.0, 1.5], 0.3]])
+    """)
+    assert found == {"scaled": "right", "neurons": "right"}
+
+
 def test_guessed_arguments_do_not_fit_by_broadcasting_alone(checked):
     found = checked("""
         def conv1d_forward(x, w, b):

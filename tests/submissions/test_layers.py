@@ -280,3 +280,68 @@ def test_a_backward_that_raises_as_the_file_calls_it_is_told_though_other_argume
         if __name__ == "__main__": Pick(stride=2).forward(np.ones((4, 3)))
     """)
     assert found == {"Pick": "backward raises ValueError"}
+
+
+def test_a_parameter_that_the_forward_centers_is_one(checked):
+    text = """
+        class Centered:
+            def __init__(self): self.table = np.array([[-1.0, 0.5], [2.0, 0.25], [0.5, -0.25], [-1.5, 4.0]])
+            def forward(self, x):
+                self.x = x
+                return 2 * x @ (self.table - self.table.mean(axis=0))
+            def backward(self, dout, lr=0.1):
+                dx = 2 * dout @ (self.table - self.table.mean(axis=0)).T
+                d = 2 * self.x.T @ dout
+                self.table = self.table - lr * (d - d.mean(axis=0))
+                return dx
+    """
+    assert checked(text) == {"Centered": "right"}
+    assert checked(text.replace("d = 2 * ", "d = ")) == {"Centered": "table"}
+
+
+def test_a_gradient_for_each_input_may_be_none_or_of_a_wrong_shape(checked):
+    text = """
+        class Masked:
+            def forward(self, x, mask):
+                self.mask = mask
+                return x * mask
+            def backward(self, dout): return dout * self.mask, None
+        class Merge:
+            def forward(self, a, b):
+                self.a, self.b = a, b
+                return a @ b
+            def backward(self, dout): return dout @ self.b.T, dout.T @ self.a
+        if __name__ == "__main__":
+            Masked().forward(np.arange(6.0).reshape(3, 2), np.array([[1, 0], [0, 1], [1, 1]]))
+            Merge().forward(np.arange(12.0).reshape(4, 3), np.arange(6.0).reshape(3, 2))
+    """
+    assert checked(text) == {"Masked": "right", "Merge": "b"}
+
+
+@pytest.mark.parametrize(
+    ("training", "back", "expected"),
+    [
+        ("training=False", "", "no way found"),
+        ("training=True", "", "no way found"),
+        ("training=True", "d.backward(np.ones((4, 2)))", "no way found"),
+        ("training=False", "d.backward(np.ones((4, 2)))", "backward raises AttributeError"),
+    ],
+)
+def test_an_error_of_a_state_that_the_file_puts_no_object_in_is_not_told(checked, training, back, expected):
+    found = checked(f"""
+        class Dense:
+            def __init__(self): self.W = np.ones((3, 2))
+            def compile(self, step): self.step = step
+            def forward(self, x, training=True):
+                if training: self.x = x
+                return x @ self.W
+            def backward(self, dout):
+                self.W = self.step(self.W, self.x.T @ dout)
+                return dout @ self.W.T
+        if __name__ == "__main__":
+            d = Dense()
+            d.compile(lambda w, dw: w - dw)
+            d.forward(np.ones((4, 3)), {training})
+            {back}
+    """)
+    assert expected in found["Dense"]

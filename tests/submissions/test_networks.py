@@ -186,3 +186,26 @@ def test_a_network_that_takes_noise_for_labels_and_returns_both_is_found(checked
         if __name__ == "__main__": Noisy().loss(np.ones((4, 3)), np.ones((4, 2)))
     """
     assert checked(text) == {"Noisy": expected}
+
+
+NAMED = """
+class Net:
+    def __init__(self): self.W, self.grads = np.arange(6.0).reshape(3, 2), {}
+    def loss(self, X, y):
+        s = X @ self.W
+        loss, dW = np.sum((s - y) ** 2), 2 * X.T @ (s - y)
+        return RETURNED
+if __name__ == "__main__": Net().loss(np.ones((4, 3)), np.zeros((4, 2)))
+"""
+
+
+@pytest.mark.parametrize("lines", ["return result", "return loss, np.mean(s > 0.5), s"])
+def test_a_loss_that_names_its_gradients_is_found_however_it_returns_them(checked, lines):
+    text = NAMED.replace("return RETURNED", f"result = loss, dW; self.grads['W'] = dW; {lines}")
+    assert checked(text) == {"Net": "right"}
+    assert checked(text.replace("2 * X.T", "X.T")) == {"Net": "parameters"}
+
+
+def test_a_loss_with_an_accuracy_has_no_gradients(checked):
+    text = NAMED.replace("loss, dW = np.sum((s - y) ** 2), 2 * X.T @ (s - y)", "loss = np.sum((s - y) ** 2)")
+    assert "no network" in str(checked(text.replace("RETURNED", "loss, np.mean(s > 0)").replace("self.grads", "_")))

@@ -123,3 +123,20 @@ def test_functions_that_return_their_own_backward_are_checked_and_mended(checked
     program.write_text(GATE)
     (message,) = check_file(program)
     assert [f["backward"]["line"] for f in message["check"]["findings"]] == [5]
+
+
+def test_a_function_that_returns_another_than_its_backward_is_left_alone(checked):
+    text = """
+        def momentum(w):
+            v = np.zeros_like(w)
+            def step(g): return 0.9 * v - 0.1 * g
+            return v, step
+        def scaler(x):
+            mean, std = x.mean(axis=0), x.std(axis=0)
+            return (x - mean) / std, lambda z: z * std + mean
+        def dense(x, w):
+            def back(g): return g @ w.T, x.T @ g
+            return x @ w, back
+        def dense_args(): return np.linspace(-1, 1, 12).reshape(4, 3), np.linspace(0, 1, 6).reshape(3, 2)
+    """
+    assert checked(text) == {"dense": "right"}

@@ -229,8 +229,9 @@ def _sizes(problem: Problem, args: tuple) -> dict[int, list[tuple[str, int]]]:
 def _with_size(problem: Problem, outline: Outline, args: tuple, axes: list[tuple[str, int]], size: int) -> tuple | None:
     """The most axes of one length, at another: found by trial, since the forward refuses what does not fit."""
     arrays = _numbers(problem, args)
-    if size > arrays[axes[0][0]].shape[axes[0][1]]:  # indices that occur once each have no more to go on with
-        if any(is_integer(x := arrays[n]) and len(np.unique(x)) == x.size and not _order(x) for n, _ in axes):
+    once = any(is_integer(x := arrays[n]) and len(np.unique(x)) == x.size and not _order(x) for n, _ in axes)
+    if once and size > arrays[axes[0][0]].shape[axes[0][1]]:  # the labels of a loss may repeat, places to write to not
+        if any(np.ndim(v) for v in float_outputs(outline(args)).values()):
             return None
     groups = chain.from_iterable(combinations(axes, count) for count in range(len(axes), 0, -1))
     tries = (resized(problem, args, list(group), size) for group in islice(groups, _MOST_GROUPS))

@@ -1,6 +1,7 @@
 """Where a candidate is run: generic points, other sizes, and points that hide mistakes."""
 
 import numpy as np
+import pytest
 
 from jaxdoodle.gradcheck.setup import test_points as points
 from jaxdoodle.gradcheck.setup.problem import Problem
@@ -79,14 +80,16 @@ def test_a_positive_number_stays_positive():
     assert min(moved) > 0 and len(set(map(float, moved))) == 20
 
 
-def test_what_indices_that_occur_once_point_into_does_not_grow_without_them():
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_labels_of_a_loss_may_repeat_in_a_larger_batch_and_other_indices_that_occur_once_may_not(whole):
     def value(x, labels):
-        return -x[np.arange(len(labels)), labels].sum()
+        picked = x[np.arange(len(labels)), labels]
+        return -picked.sum() if whole else picked
 
     args = np.ones((2, 5)), np.array([1, 4])
-    problem = Problem("", args, ("x", "labels"), value, lambda a, d: None, (0,), True, (value,))
+    problem = Problem("", args, ("x", "labels"), value, lambda a, d: None, (0,), whole, (value,))
     larger = points.enlarged(problem, points.Outline(problem, by_jax=False), args)
-    assert larger is None or len(larger[0]) == len(larger[1])
+    assert len(larger[0]) == len(larger[1]) and (len(larger[1]) > 2) == whole
 
 
 def test_a_list_of_numbers_is_no_loss_that_has_every_axis():
