@@ -99,5 +99,5 @@ _GRADIENT_NAME = re.compile(r".*grad.*|d[A-Z_]\w*|d[wb]\d*")
 def _names_gradients(function: Any) -> bool:
     """Does a loss compute gradients, too: ``grads["W"] = ...``, ``return loss, dW``, ``return loss, {"W": ...}``?"""
     nodes = list(ast.walk(source_tree(function) or ast.Module([], [])))
-    names = (getattr(n, "id", None) or getattr(n, "attr", "") for n in nodes)
-    return any(isinstance(n, ast.Dict) for n in nodes) or any(map(_GRADIENT_NAME.fullmatch, names))
+    names = (str(getattr(n, "id", None) or getattr(n, "attr", "")) for n in nodes)
+    return any(isinstance(n, ast.Dict) for n in nodes) or any(_GRADIENT_NAME.fullmatch(name) for name in names)
