@@ -14,6 +14,7 @@ REPORTS = (
 )
 PRETRAINED = ("digits", "sketches")
 STUDIES = (
+    "ablation",
     "abstention",
     "time_to_99",
     "few_drawings",

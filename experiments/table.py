@@ -10,9 +10,11 @@ from typing import Any
 
 from experiments.speed.runtimes import JAXDOODLE
 from jaxdoodle.core.record import Record
+from jaxdoodle.metrics import mean_interval
 
 __all__ = [
     "RECORDS",
+    "ablation_table",
     "abstention_table",
     "inference_table",
     "outliers_table",
@@ -203,6 +205,25 @@ def _outliers(runs: Sequence[Record], kinds: Sequence[str]) -> Iterator[str]:
     for kind in kinds:
         counts = [one.extra["refused"][kind] for one in runs if kind in one.extra["refused"]]
         yield share("refused", counts) if counts else ""
+
+
+def ablation_table(record: Record) -> str:
+    """A row for each recipe: its mean, and how much more than the first it has by pairs of seeds, with an interval."""
+    shares = {
+        row.name: [100 * run.scores["test"]["correct"] / run.scores["test"]["total"] for run in row.runs]
+        for row in record.runs
+    }
+    whole = next(iter(shares.values()))
+    rows = []
+    for name, of in shares.items():
+        cells = [name, f"{statistics.mean(of):.2f} %", str(len(of))]
+        if of is whole:
+            rows.append([*cells, ""])
+            continue
+        gains = [one - other for one, other in zip(of, whole, strict=True)]
+        lower, upper = mean_interval(gains)
+        rows.append([*cells, f"{statistics.mean(gains):+.2f} ({lower:+.2f} to {upper:+.2f})"])
+    return _markdown(("recipe", "right, mean of n", "n", "points more than the whole (95 % interval)"), rows)
 
 
 def several_table(record: Record) -> str:

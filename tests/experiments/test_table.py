@@ -1,5 +1,8 @@
 """The tables: means over the seeds, of the report's recipe and of the best of the others."""
 
+import numpy as np
+from scipy import stats
+
 from experiments import table
 from jaxdoodle.core.record import Record
 
@@ -36,6 +39,16 @@ def test_the_row_of_a_network_has_what_it_keeps_and_what_it_refuses_by_kind():
     found = table.outliers_table(Record("outliers", runs=(Record("a", runs=runs), other))).splitlines()
     assert found[0] == "| network | accuracy | own kept | scribbles | lines | n |"
     assert found[2:] == ["| a | 97.50 % | 95.0 % | 75.0 % |  | 2 |", "| b | 97.00 % | 95.0 % |  | 100.0 % | 1 |"]
+
+
+def test_a_change_of_a_recipe_is_told_by_pairs_of_seeds():
+    record = Record("ablation", runs=(variant("whole", 180, 184, 188), variant("less", 178, 183, 184)))
+    first, second = table.ablation_table(record).splitlines()[2:]
+    assert first == "| whole | 92.00 % | 3 |  |"
+    gains = [-1.0, -0.5, -2.0]  # of 200
+    reach = stats.t.ppf(0.975, 2) * stats.sem(gains)
+    middle = np.mean(gains)
+    assert second == f"| less | 90.83 % | 3 | {middle:+.2f} ({middle - reach:+.2f} to {middle + reach:+.2f}) |"
 
 
 def test_of_the_others_the_best_on_validation_is_shown(tmp_path):
