@@ -55,12 +55,10 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
         return partial(finder.check_pair, cls.__name__, forward, backward, *finder.declared(cls.__name__))
     gradient = gradient_method(cls)
     takes = [] if gradient is None else parameters(getattr(cls, gradient))[1:]
-    forward = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
-    own = {p.name for p in parameters(forward)} if forward is not None else set()
+    forward: Any = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
+    own = {p.name for p in parameters(forward)}
     labels = any(kind_of(p.name) == "y" and p.name not in own and not is_cotangent(p.name) for p in takes)
-    loss = (
-        not takes and not required(cls) and forward is not None and len(required(forward)) > 2
-    )  # backward() after forward(x, y)
+    loss = not takes and not required(cls) and len(required(forward)) > 2  # backward() after forward(x, y)
     if gradient in BACKWARD and forward is not None and (takes or loss) and not labels:
         return partial(check_layer, finder, cls)
     derivative = _derivative(finder, cls)

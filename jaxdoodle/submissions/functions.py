@@ -162,9 +162,9 @@ class Finder:
         tables = [k for k, (a, p) in enumerate(zip(args, parameters(forward), strict=False))
                   if _is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
         with contextlib.suppress(Exception):  # any exception of the user's code: the check tells
-            given = _call_back(forward, backward, copy.deepcopy(args)) if tables else None
-            others = sum(map(is_floating, args))
-            tables = tables[: max(len(given) - others, 0) if isinstance(given, tuple) else int(not others)]
+            given = _shapes(_call_back(forward, backward, copy.deepcopy(args))) if tables else []
+            if len(given) < len(tables) + sum(map(is_floating, args)):  # some of them are constants
+                tables = [k for k in tables if _lengths(args[k]) in given]
         if tables:
             forward = _taking_lists(forward, tables)
             args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
@@ -324,9 +324,18 @@ def _is_table(x: Any, whole: bool = False) -> bool:
 
 def _lengths(x: Any) -> tuple[int, ...] | None:
     """As ``np.shape``; ``None`` of uneven lists."""
-    rows = {_lengths(row) for row in x} if isinstance(x, list) else {()}
+    if not isinstance(x, list):
+        return np.shape(x)
+    rows = {_lengths(row) for row in x}
     inner = rows.pop() if len(rows) == 1 else None
-    return None if inner is None else (len(x), *inner) if isinstance(x, list) else ()
+    return None if inner is None else (len(x), *inner)
+
+
+def _shapes(given: Any) -> list[tuple[int, ...] | None]:
+    """Of the gradients that a backward returns; a list may be one, or hold them."""
+    several = given.values() if isinstance(given, dict) else given if isinstance(given, tuple) else [given]
+    several = [*several, *(given if isinstance(given, list) else ())]
+    return [_lengths(g) for g in several if g is not None]
 
 
 def _taking_lists(function: Callable, places: Sequence[int]) -> Callable:

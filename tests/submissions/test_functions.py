@@ -265,6 +265,15 @@ def test_lists_of_numbers_are_arguments_as_arrays_are(checked):
     assert checked(NETWORK_OF_LISTS.replace("[d * v for v in x]", "[d for v in x]")) == {"net": "w"}
 
 
+@pytest.mark.parametrize("given", ["{'dx': dx, 'dw': dw}", "[dx, dw]", "dx, dw"])
+def test_lists_have_gradients_however_these_are_returned(checked, given):
+    text = NETWORK_OF_LISTS.replace("return dx, [[d * v for v in x] for d in dout]",
+                                    f"dw = [[d * v for v in x] for d in dout]\n    return {given}")  # fmt: skip
+    text = text.replace("(x, w):", "(x, w, y):").replace("1.5]])", "1.5]], np.ones(3))")
+    assert checked(text) == {"net": "right"}
+    assert checked(text.replace("[d * v for v in x]", "[d for v in x]")) == {"net": "w"}
+
+
 def test_lists_that_no_gradient_is_returned_of_and_uneven_ones_stay_as_they_are(checked):
     found = checked("""
         def scaled_forward(x, scales): return sum(s * x for s in scales), scales

@@ -136,7 +136,9 @@ def test_a_table_names_the_pictures_beside_it_or_of_its_split(tmp_path):
 def test_a_name_of_several_pictures_is_left_out_and_said_to_be(tmp_path):
     files = {"train/a.png": "", "test/a.png": "", "train/b.png": "", "train/c.png": "", "labels.csv": "a,0\nb,0\nc,1"}
     labels, notes = labels_of(tmp_path, files)
-    assert labels == {"train": {"train/b.png": "0", "train/c.png": "1"}} and "left out 1 names in labels.csv" in notes[0]
+    assert (
+        labels == {"train": {"train/b.png": "0", "train/c.png": "1"}} and "left out 1 names in labels.csv" in notes[0]
+    )
 
 
 def test_json_lines_are_read_by_their_keys(tmp_path):
