@@ -49,10 +49,10 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     if torch is not None and issubclass(cls, torch.nn.Module):
         return None
     if {"forward", "backward"} <= methods and isinstance(inspect.getattr_static(cls, "forward"), staticmethod):
-        forward, backward = cls.forward, cls.backward  # type: ignore[attr-defined]
-        if re.match("ctx|context", next((p.name for p in parameters(forward)), "")):
+        value, back = cls.forward, cls.backward  # type: ignore[attr-defined]
+        if re.match("ctx|context", next((p.name for p in parameters(value)), "")):
             return partial(check_context, finder, cls)
-        return partial(finder.check_pair, cls.__name__, forward, backward, *finder.declared(cls.__name__))
+        return partial(finder.check_pair, cls.__name__, value, back, *finder.declared(cls.__name__))
     gradient = gradient_method(cls)
     takes = [] if gradient is None else parameters(getattr(cls, gradient))[1:]
     forward: Any = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
