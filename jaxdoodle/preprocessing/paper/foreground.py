@@ -299,15 +299,16 @@ def _narrow(ink: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.f
 def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Remove regions that touch the picture's edge, unless they are most of the ink: corners of shadows or a desk.
 
-    What lies along one goes, too, where ink is left that could be drawn, unless that reaches opposite edges: the
-    picture may be cut to the drawing.
+    What lies along one goes, too, where ink is left that could be drawn. Nothing goes where what is left reaches
+    opposite edges: the picture may be cut to the drawing.
     """
     parts = parts_of(ink, REGION_CELLS, 0)
     gone = parts.at_edges.any(axis=1) & (parts.areas < parts.areas.max() / 2)
     beside = gone | _is_desk(parts)
-    top, left, bottom, right = parts.at_edges[~beside].any(axis=0)
-    cut = (top and bottom) or (left and right)
-    return without(ink, parts, beside if _is_drawable(parts, ~beside) and not cut else gone)
+    if _is_drawable(parts, ~beside):
+        gone = beside
+    top, left, bottom, right = parts.at_edges[~gone].any(axis=0)
+    return ink if (top and bottom) or (left and right) else without(ink, parts, gone)
 
 
 def _is_desk(parts: Parts) -> NDArray[np.bool_]:

@@ -207,7 +207,7 @@ def test_specks_are_measured_by_a_drawing_that_was_cut_to_its_box():
 def test_in_uneven_light_a_drawing_that_was_cut_to_its_box_is_no_desk():
     y, x = np.mgrid[:160, :160]
     light = 0.95 - 0.3 * x / 160 - 0.1 * y / 160
-    ink = (y < 24) | (abs(np.hypot((x - 79.5) / 80, (y - 96) / 64) - 0.93) < 0.07)
-    for drawn in (ink, ink.T, ink[::-1]):
+    bowl = abs(np.hypot((x - 79.5) / 80, (y - 96) / 64) - 0.93) < 0.07
+    for drawn in (bowl | (y < 24), (bowl | (y < 24)).T, bowl[::-1] | (y > 148) & (x > 60)):
         found = foreground_of((light * np.where(drawn, 0.2, 1)).astype(np.float32)[..., None])
         assert found.uneven and np.mean((found.ink > 0.5) != drawn) < 0.01

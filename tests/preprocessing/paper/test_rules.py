@@ -6,16 +6,20 @@ import pytest
 from jaxdoodle.preprocessing.paper.rules import without_lines
 from tests.fixtures.pictures import drawing
 
+#: How much of the drawing rules of each slope may change, as a fraction of its ink: measured 0.05, 0.08 and 0.17 at
+#: three places of the rules; steep ones leave more where they cross it.
+CHANGED = {0.0: 0.06, 0.03: 0.1, -0.09: 0.2}
+
 
 @pytest.mark.parametrize("strength", [0.4, 1.0])
-@pytest.mark.parametrize("slope", [0.0, 0.03, -0.09])
+@pytest.mark.parametrize("slope", CHANGED)
 def test_ruled_lines_go_and_the_drawing_stays(strength, slope):
     ink = np.pad(drawing(120, 90, (20, 30), 9), 40).astype(np.float32) / 255
     rows, columns = np.mgrid[: ink.shape[0], : ink.shape[1]]
     rules = np.where((rows + slope * columns + 7) % 30 < 2, np.float32(strength), np.float32(0))
     cleaned, count, parallel = without_lines(np.maximum(ink, rules))
     assert count == parallel >= 6
-    assert np.abs(cleaned - ink).sum() < (0.1 + abs(slope)) * ink.sum()  # steep ones leave more where they cross it
+    assert np.abs(cleaned - ink).sum() < CHANGED[slope] * ink.sum()
 
 
 def test_noise_has_no_lines_and_a_drawing_none_either():
