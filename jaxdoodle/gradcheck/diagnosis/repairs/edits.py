@@ -68,8 +68,6 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
     scope.words = frozenset(word for word in given if isinstance(word, str) and word.isidentifier())
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     for parent, name, index, node in _places(function):
-        if getattr(node, "lineno", 0) in scope.frozen:
-            continue
 
         def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
             found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))

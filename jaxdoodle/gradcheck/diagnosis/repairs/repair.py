@@ -27,6 +27,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.edits import Edit, edits
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.line_trace import traced_by
+from jaxdoodle.gradcheck.setup.problem import float_outputs, run_forward
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that runs many
@@ -81,6 +82,16 @@ class Runner:
         with jax.disable_jit():
             return run(point).gradients
 
+    def has_value(self, r: Round) -> bool:
+        """Does the forward still give what it gives as it is written?"""
+        problem = self.candidate.problem
+        edited = replace(problem, value=Copies(codes=self.codes)(problem.value))
+        try:
+            ys = [float_outputs(run_forward(p, r.at.point.args)) for p in (problem, edited)]
+        except Exception:  # any exception of the user's code
+            return False
+        return ys[0].keys() == ys[1].keys() and all(np.array_equal(y, ys[1][n]) for n, y in ys[0].items())
+
 
 def repairs(
     case: Case, r: Round, wrong: list[str], named: bool, near: Sequence[Where] = (), forward: Where | None = None
@@ -127,7 +138,7 @@ def _best(
 
     def order(option: Any) -> tuple[int, ...]:
         cost, k, j, source, edit = option
-        kept = 0 if case.problem.scalar else 2 * _DISTANCE * bool(source.scope.frozen)  # what a forward keeps
+        kept = 0 if case.problem.scalar else 2 * _DISTANCE * source.shared  # what a forward keeps
         shared = len(words & _words(_text(source, edit))) if words else 0
         return cost + _distance(source, edit, near) + kept, -shared, k, j
 
@@ -184,11 +195,13 @@ def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], 
         edit.undo()
     if code is None:
         return []
+    run = replace(run, codes=run.codes | {source.code: code})
     with _counted(_MOST_TIMES * run.lines):
-        got = replace(run, codes=run.codes | {source.code: code})(r)
-    if any(not _right(got, r, n) for n in right):
-        return []
-    return [n for n in wrong if _right(got, r, n)]
+        got = run(r)
+        fixed = [n for n in wrong if _right(got, r, n)] if all(_right(got, r, n) for n in right) else []
+        if fixed and source.shared and not run.has_value(r):
+            return []
+    return fixed
 
 
 def _right(got: dict[str, Any], r: Round, name: str) -> bool:

@@ -28,7 +28,6 @@ class Scope:
     slices: tuple[ast.Slice, ...] = ()
     words: frozenset[str] = frozenset()  # that calls in it are given
     loops: frozenset[str] = frozenset()  # variables of its loops
-    frozen: frozenset[int] = frozenset()  # lines that are not edited: the forward's value needs them
     everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
     scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
     changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little

@@ -33,12 +33,14 @@ class Source:
     """A function of the user's that the backward runs, and its syntax tree.
 
     ``whole``: the tree that ``code`` is compiled of: that of the function, or of the one that it is defined in.
+    ``shared``: the forward runs it, too.
     """
 
     code: CodeType
     tree: ast.FunctionDef
     scope: Scope
     whole: ast.FunctionDef
+    shared: bool
 
     @functools.cached_property
     def _module(self) -> ast.Module:
@@ -59,7 +61,7 @@ class Source:
 
 
 def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[Source]:
-    """The user's functions that run in the backward and not in the forward, and have a source.
+    """The user's functions that run in the backward and have a source.
 
     One that is defined in another is edited where it stands: a forward may return its backward.
     """
@@ -74,12 +76,9 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         outer = next((c for c in survey.functions if code in _inside(c)), None)
         if outer is None:
             continue
-        whole = trees.setdefault(outer, _tree(outer))
+        whole = trees[outer] if outer in trees else trees.setdefault(outer, _tree(outer))
         tree = whole if outer is code or whole is None else _node(whole, code)
         if whole is None or tree is None:
-            continue
-        frozen = _lines_of_value(tree) if code in shared else frozenset()
-        if frozen is None:
             continue
         everything = survey.functions[outer].__globals__
         used = {n: everything.get(n) for n in code.co_names}
@@ -88,10 +87,10 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         numpy = next((n for n, v in everything.items() if v is np), None)
         constants = dict.fromkeys(x for group in numbers for x in group)
         known = {*values, *everything}
-        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, frozen=frozen, everything=everything,
+        scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, everything=everything,
                       factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
                       functions=_functions(forwards, known))  # fmt: skip
-        yield Source(outer, tree, scope, whole)
+        yield Source(outer, tree, scope, whole, code in shared)
 
 
 def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.operator]) -> tuple[str, ...]:
@@ -117,32 +116,6 @@ def _functions(forwards: list[ast.FunctionDef], known: set[str]) -> tuple[str, .
     calls = [n for tree in forwards for n in ast.walk(tree) if isinstance(n, ast.Call)]
     names = dict.fromkeys(ast.unparse(c.func) for c in calls if len(c.args) == 1 and not c.keywords)
     return tuple(n for n in names if n.rpartition(".")[2] in _ELEMENTWISE and n.partition(".")[0] in known)
-
-
-def _lines_of_value(tree: ast.FunctionDef) -> frozenset[int] | None:
-    """Of a function that returns a value and its gradient, or what its backward needs: the lines of the value."""
-    tuples = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
-    if not tuples or not isinstance(tuples[0].elts[0], ast.Name):
-        return None
-    needed, before, lines = {tuples[0].elts[0].id}, 0, set[int]()
-    statements = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and not isinstance(n, ast.FunctionDef)]
-    while len(needed) > before:  # what these names are computed from, and so on
-        before = len(needed)
-        for n in (n for n in statements if needed & _assigned(n)):
-            head = getattr(n, "test", None) or getattr(n, "iter", None) or [*getattr(n, "items", ()), n][0]
-            needed |= {m.id for m in ast.walk(head) if isinstance(m, ast.Name) and isinstance(m.ctx, ast.Load)}
-            lines |= {m.lineno for m in (n, *ast.walk(head)) if hasattr(m, "lineno")}
-    return frozenset(lines)
-
-
-def _assigned(statement: ast.stmt) -> set[str]:
-    """The names whose values it changes, or those of statements in it."""
-    found = set()
-    for n in ast.walk(statement):
-        for target in getattr(n, "targets", [n.target] if hasattr(n, "target") else []):
-            stored = [target] if isinstance(target, ast.Subscript | ast.Attribute) else [*ast.walk(target)]
-            found |= {next(m.id for m in ast.walk(t) if isinstance(m, ast.Name)) for t in stored if hasattr(t, "ctx")}
-    return found
 
 
 def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:

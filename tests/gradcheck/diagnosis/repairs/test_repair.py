@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.gradcheck import check
+from jaxdoodle.gradcheck import check, check_value_and_grad
 
 RNG = np.random.default_rng(0)
 
@@ -163,3 +163,14 @@ def test_a_lambda_is_mended_as_one():
     backward = [lambda dout, x: dout * (1 - np.tanh(x))]
     (finding,) = check(forward[0], backward[0], (RNG.normal(size=(3, 4)),)).findings
     assert "should be `lambda dout, x: dout * (1 - np.tanh(x) ** 2)`" in finding.sentence
+
+
+def test_an_edit_that_changes_the_value_is_no_repair():
+    def loss(w):
+        e = np.zeros_like(w)
+        np.multiply(w, 1, out=e)
+        total = (e**2).sum()
+        return total, e
+
+    (finding,) = check_value_and_grad(lambda w: loss(w)[0], loss, (RNG.normal(size=(3, 4)),)).findings
+    assert finding.backward.text == "return total, e"
