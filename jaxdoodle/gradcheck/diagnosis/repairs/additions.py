@@ -48,9 +48,9 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 
 def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     """A factor or a term that is not there."""
-    whole = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
+    alone = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
     term = isinstance(parent, ast.BinOp) or isinstance(parent, ast.Attribute) and isinstance(node, ast.Name | ast.BinOp)
-    if not isinstance(node, ast.expr) or not (whole or term) or isinstance(getattr(node, "ctx", None), ast.Store):
+    if not isinstance(node, ast.expr) or not (alone or term) or isinstance(getattr(node, "ctx", None), ast.Store):
         return
     if isinstance(
         node, ast.Starred | ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute
@@ -61,7 +61,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         return
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
     assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
-    cost, early = 15 if bare else 20 if assigned else 21 if whole else 22, 13 if assigned else 14
+    cost, early = 15 if bare else 20 if assigned else 21 if alone else 22, 13 if assigned else 14
     put("sign flipped", cost - 2, expr(f"-{text}"))
     from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
     derived = from_one and bool(scope.functions)  # 1 - a for 1 - a ** 2, where the forward has an activation
@@ -72,10 +72,10 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if scope.is_small(factor):
             put("term left out", cost + 2, expr(f"({text} + {factor})"))
         put(MISSING_MEAN if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
-    for count in scope.counts() if whole else ():
+    for count in scope.counts() if alone else ():
         put(MISSING_MEAN, cost + 1, expr(f"{text} / {count}"))
         put(DOUBLE_MEAN, cost + 1, expr(f"{text} * {count}"))
-    for name in scope.unused if whole else ():
+    for name in scope.unused if alone else ():
         put("factor left out", 8, expr(f"{text} * {name}"))
         put("term left out", 8, expr(f"{text} + {name}"))
     for factor in scope.factors:
@@ -88,9 +88,9 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for name in scope.arrays_for(node, parent=parent):
         put("factor left out", cost + 2, expr(f"{text} * {name}"))
         put("divisor left out", cost + 2, expr(f"{text} / {name}"))
-        if scope.numpy and whole:
+        if scope.numpy and alone:
             put("sign left out", cost + 2, expr(f"{text} * {scope.numpy}.sign({name})"))
-        for slope, low, high in _SLOPES if whole or isinstance(node, ast.BinOp) else ():
+        for slope, low, high in _SLOPES if alone or isinstance(node, ast.BinOp) else ():
             if scope.lies_between(name, low, high):
                 put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
         for place in scope.loops if np.asarray(scope.texts[name]).dtype.kind == "i" else ():
@@ -105,7 +105,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     rows = scope.shape_of(node)
     for name in (n for n in scope.texts if rows and len(rows) > 1 and scope.shape(n) == rows[:1]):
         put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
-    if whole:
+    if alone:
         target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
         shape = scope.shape(target)
         for name in (n for n in scope.texts if shape is None or scope.shape(n) == shape):

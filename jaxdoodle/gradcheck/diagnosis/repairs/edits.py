@@ -99,7 +99,7 @@ def _entries(node: Any) -> Iterator[ast.AST]:
 
 
 def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
-    """Every statement and expression of the body, with the place that it stands in."""
+    """Every statement and expression of the body, not of functions in it, with the place that it stands in."""
     todo: list[ast.AST] = [function]
     while todo:
         parent = todo.pop()
@@ -107,6 +107,6 @@ def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | Non
             if parent is function and name != "body":
                 continue
             for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
-                if isinstance(node, ast.expr | ast.stmt | ast.slice | ast.keyword):
+                if isinstance(node, ast.expr | ast.stmt | ast.slice | ast.keyword) and not hasattr(node, "returns"):
                     yield parent, name, index, node
                     todo.append(node)

@@ -73,8 +73,8 @@ class Scope:
         shape = self.shape_of(node)
         if not shape:  # not known, or one number
             return list(self.texts)
-        whole = self.shape_of(parent) if isinstance(parent, ast.BinOp) else None
-        shape = whole if whole and _broadcasts(shape, whole) else shape
+        total = self.shape_of(parent) if isinstance(parent, ast.BinOp) else None
+        shape = total if total and _broadcasts(shape, total) else shape
         found = []
         for text, value in self.texts.items():
             other = np.shape(value)
@@ -104,8 +104,8 @@ class Scope:
         for text, x in sorted(self.texts.items(), key=lambda item: "." not in item[0]):  # held from the start: first
             for k, size in enumerate(np.shape(x)[:4]):
                 sizes.setdefault((size, k), f"{text}.shape[{k}]")
-        whole = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}
-        return [*sizes.values(), *whole.values()]
+        totals = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}
+        return [*sizes.values(), *totals.values()]
 
 
 def _root(node: ast.expr) -> str:

@@ -214,3 +214,10 @@ def backward(dy, a, train, grads):
     }.items():  # fmt: skip
         assert name in {n for text, n in seen.items() if mended in text}, mended
     assert not {"derivative applied twice", "padding on the wrong side"} & {*seen.values()}
+
+
+def test_a_function_in_another_is_edited_by_itself():
+    tree = ast.parse("def f(dy):\n    def g(w):\n        return 2 * w\n    return g(dy)").body[0]
+    inner = set(ast.walk(tree.body[0]))
+    assert not [edit for edit in edits(tree, Scope({"dy": np.ones(3)})) if edit.old in inner]
+    assert [edit for edit in edits(tree.body[0], Scope({"w": np.ones(3)})) if edit.old in inner]
