@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, combinations, islice
@@ -229,13 +229,27 @@ def _sizes(problem: Problem, args: tuple) -> dict[int, list[tuple[str, int]]]:
 def _with_size(problem: Problem, outline: Outline, args: tuple, axes: list[tuple[str, int]], size: int) -> tuple | None:
     """The most axes of one length, at another: found by trial, since the forward refuses what does not fit."""
     arrays = _numbers(problem, args)
-    once = any(is_integer(x := arrays[n]) and len(np.unique(x)) == x.size and not _order(x) for n, _ in axes)
-    if once and size > arrays[axes[0][0]].shape[axes[0][1]]:  # the labels of a loss may repeat, places to write to not
-        if any(np.ndim(v) for v in float_outputs(outline(args)).values()):
-            return None
     groups = chain.from_iterable(combinations(axes, count) for count in range(len(axes), 0, -1))
-    tries = (resized(problem, args, list(group), size) for group in islice(groups, _MOST_GROUPS))
-    return next((other for other in tries if outline(other) is not None), None)
+    once = any(is_integer(x := arrays[n]) and len(np.unique(x)) == x.size and not _order(x) for n, _ in axes)
+    if once and size > arrays[axes[0][0]].shape[axes[0][1]]:  # they repeat with all that is as long, or not at all
+        groups = iter([tuple(axes)])
+    for group in islice(groups, _MOST_GROUPS):
+        other = resized(problem, args, list(group), size)
+        if outline(other) is not None and not (once and _forgets(problem, other, group)):
+            return other
+    return None
+
+
+def _forgets(problem: Problem, args: tuple, group: Sequence[tuple[str, int]]) -> bool:
+    """Is what stands beside an index left out where the index occurs again, as by ``y[rows] = x``?"""
+    arrays, rng, moved = problem.arrays(args), np.random.default_rng(0), {}
+    for n, axis in group:
+        if is_floating(arrays[n]):
+            rows = np.moveaxis(np.array(arrays[n]), axis, 0)
+            rows[0] = rng.normal(size=rows[0].shape)
+            moved[n] = np.moveaxis(rows, 0, axis)
+    before, after = (float_outputs(run_forward(problem, a)) for a in (args, problem.with_arrays(args, moved)))
+    return bool(moved) and all(map(np.array_equal, before.values(), after.values()))
 
 
 def trimmed(problem: Problem, outline: Outline, args: tuple) -> Iterator[tuple]:
