@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from jaxdoodle.core.files import reading
@@ -67,7 +68,8 @@ def _classes(folder: Path, wanted: Wanted, notes: list[str]) -> Part | None:
 def _labels(folder: Path) -> Found | None:
     """Pictures whose class a table names, by the file with its suffix or without; else the names of the files."""
     below = files_below(folder)
-    pictures = [file for file in below if inputs.suffix_of(file) in PICTURE_FORMATS]
+    if not (pictures := [file for file in below if inputs.suffix_of(file) in PICTURE_FORMATS]):
+        return None
     by_name: dict[str, list[Path]] = {}
     for file in pictures:
         path = file.relative_to(folder)
@@ -121,6 +123,7 @@ def _label_of_files(table: Path, folder: Path, pictures: Mapping[str, Sequence[P
     below = f"{table.parent.relative_to(folder).as_posix()}/"
     split = split_of(table.name) or _split(table, folder)
 
+    @cache
     def named(name: str) -> Sequence[Path]:
         found = pictures.get(below + name) or pictures.get(name, ())
         return found if len(found) < 2 else [file for file in found if _split(file, folder) == split] or found
@@ -146,5 +149,5 @@ def _rows(table: Path) -> list[list[str]]:
             return [keys, *([str(record.get(key, "")) for key in keys] for record in records)]
         delimiter = max(",;\t ", key=text[:4096].count)
         return [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if len(row) >= 2]
-    except (ValueError, AttributeError, csv.Error):
+    except (ValueError, AttributeError, RecursionError, csv.Error):
         return []

@@ -17,8 +17,6 @@ from jaxdoodle.data.readers.tables.cifar import read_cifar
 from jaxdoodle.data.readers.tables.csv import is_table, read_tables
 from jaxdoodle.data.readers.tables.matlab import read_matlab
 from jaxdoodle.data.readers.tables.parquet import read_parquet
-from jaxdoodle.preprocessing.inputs import suffix_of
-from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 
 TABLES = (".csv", ".tsv", ".data", ".txt", ".tra", ".tes", ".train", ".test")
@@ -90,17 +88,17 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
         return cifar
     if parquets := [path for path in files if path.suffix.lower() in (".parquet", ".arrow")]:
         return read_parquet(parquets)
-    pictured = any(suffix_of(path) in PICTURE_FORMATS for path in files)
-    tables = [path for path in (top if pictured else files) if path.suffix.lower() in TABLES]
-    if any(map(is_table, tables)):
+    tables = [path for path in files if path.suffix.lower() in TABLES]
+    if any(is_table(path) for path in tables if path.parent == folder):
         return read_tables(tables, wanted)
     if matlab := [path for path in top if path.suffix.lower() == ".mat"]:
         return read_matlab(matlab[0], wanted)
+    if (pictures := read_image_folder(folder, wanted)) is not None:
+        return pictures
+    if any(map(is_table, tables)):
+        return read_tables(tables, wanted)
     strokes = [path for path in files if path.suffix.lower() in SUFFIXES]
-    pictures = read_image_folder(folder, wanted)
-    if strokes and pictures is None:
-        return read_stroke_files(folder, strokes, wanted)
-    return pictures
+    return read_stroke_files(folder, strokes, wanted) if strokes else None
 
 
 def _is_idx(path: Path) -> bool:

@@ -115,11 +115,6 @@ def spaces(folder):
     return folder / "zip.train"
 
 
-def text_labels(folder):
-    rows = [[i, "012"[label], *pixels] for i, (label, pixels) in enumerate(zip(LABELS, FLAT.tolist(), strict=True))]
-    return write_rows(folder / "mine.csv", rows, ["id", "label", *(f"pixel{i}" for i in range(784))])
-
-
 def tables_in_folders(folder):
     for split, rows in (("train", slice(40)), ("test", slice(40, None))):
         (folder / split).mkdir()
@@ -203,7 +198,7 @@ def json_lines(folder):
 
 
 FORMATS = [kaggle, label_last, quoted, keras, pair, each_class, matlab, parquet]
-FORMATS += [text_labels, tables_in_folders, idx_of_any_name, idx_with_a_suffix, columns_and_a_row, arrow_file]
+FORMATS += [tables_in_folders, idx_of_any_name, idx_with_a_suffix, columns_and_a_row, arrow_file]
 FORMATS += [labels_before_images]
 FORMATS += [with_index, spaces, below_a_folder, pixel_columns, pixel_lists, first_word, last_word, json_lines]
 
@@ -239,11 +234,22 @@ def test_the_names_of_arrays_count_more_than_that_of_their_file(tmp_path):
 
 
 def test_arrays_of_numbers_about_the_images_are_no_labels(tmp_path):
-    about = {"image_source": np.arange(COUNT) % 2, "image_size": np.array([28, 28])}
-    np.savez(tmp_path / "data.npz", images=IMAGES, **about, labels=LABELS)
-    with pytest.warns(DataWarning, match="left out the arrays image_source, image_size"):
+    about = {"image_masks": IMAGES > 9, "image_source": np.arange(COUNT) % 2, "image_size": np.array([28, 28])}
+    np.savez(tmp_path / "data.npz", **about, images=IMAGES, label_ages=LABELS + 9, labels=LABELS)
+    with pytest.warns(DataWarning, match="left out the arrays image_size, label_ages, image_masks, image_source"):
         splits = load_dataset(tmp_path / "data.npz")
     assert set().union(*map(pairs, splits.sets.values())) == PAIRS
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_a_split_alone_is_divided_like_one_for_training(split, tmp_path):
+    np.savez(tmp_path / "data.npz", **{f"x_{split}": IMAGES, f"y_{split}": LABELS})
+    assert set().union(*map(pairs, load_dataset(tmp_path / "data.npz").sets.values())) == PAIRS
+
+
+def test_tables_in_folders_are_read_beside_a_picture_that_is_of_no_class(tmp_path):
+    pictures(tables_in_folders(tmp_path), "cover.png")
+    assert set().union(*map(pairs, load_dataset(tmp_path).sets.values())) == PAIRS
 
 
 def test_an_array_named_x_is_a_class_beside_others(tmp_path):
@@ -289,9 +295,9 @@ def test_many_names_of_classes_are_no_numbers_of_images(tmp_path):
     assert set().union(*map(pairs, load_dataset(tmp_path).sets.values())) == PAIRS
 
 
-def test_a_table_with_an_open_quote_is_refused_and_one_without_labels_named(tmp_path, refusal):
+def test_a_table_with_an_open_quote_is_refused_and_one_without_labels_named(tmp_path, refusal, short_fields):
     path = label_last(tmp_path)
-    path.write_text(path.read_text() + '"' + "0,0\n" * 2**16)
+    path.write_text(path.read_text() + '"' + "0,0\n" * 300)
     assert f"{path}: is no table that can be read; field larger" in refusal(load_dataset, path)
     path.write_text("a note")
     write_rows(tmp_path / "test.csv", FLAT.tolist()[:5], [f"pixel{i}" for i in range(784)])
@@ -323,11 +329,12 @@ def test_what_is_drawn_on_nothing_is_visible_and_is_what_predicting_sees(inks, t
         assert np.ptp(image) > 100 and min(np.abs(image.astype(int) - each).mean() for each in seen) < CHANGED_LEVELS
 
 
-def test_letters_and_digits_as_labels_are_no_header(tmp_path):
-    names = np.array([*"yA3"])[LABELS]
-    rows = [",".join([name, *map(str, pixels)]) for name, pixels in zip(names, FLAT, strict=True)]
-    (tmp_path / "data.csv").write_text("\n".join(rows))
-    assert sum(map(len, load_dataset(tmp_path / "data.csv").sets.values())) == COUNT
+@pytest.mark.parametrize("header", [[], ["id", "label", *(f"pixel{i}" for i in range(784))]], ids=["bare", "header"])
+def test_letters_and_digits_as_labels_are_no_header(header, tmp_path):
+    names = np.array([*"yA3"])[LABELS].tolist()
+    rows = [[*[i][: len(header)], *row] for i, row in enumerate(zip(names, *FLAT.T.tolist(), strict=True))]
+    splits = load_dataset(write_rows(tmp_path / "data.csv", rows, header))
+    assert set().union(*map(pairs, splits.sets.values())) == {(image, "yA3"[int(name)]) for image, name in PAIRS}
 
 
 def test_a_table_in_the_folder_of_a_class_tells_no_classes(tmp_path):

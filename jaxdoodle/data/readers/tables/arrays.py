@@ -45,7 +45,7 @@ def dataset_in(
 ) -> Found | None:
     """The images and labels among named arrays: by their names, else by their shapes; else one array for each class."""
     images, labels, left_out = dict[str, NDArray[Any]](), dict[str, NDArray[Any]](), list[str]()
-    for name, array in arrays.items():
+    for name, array in sorted(arrays.items(), key=lambda item: len(item[0])):  # images before images_of_masks
         split, kind = _role(name)
         if kind == "images" and array.ndim < 2:
             kind = None
