@@ -232,7 +232,7 @@ def _with_size(problem: Problem, outline: Outline, args: tuple, axes: list[tuple
     groups = chain.from_iterable(combinations(axes, count) for count in range(len(axes), 0, -1))
     once = any(is_integer(x := arrays[n]) and len(np.unique(x)) == x.size and not _order(x) for n, _ in axes)
     if once and size > arrays[axes[0][0]].shape[axes[0][1]]:  # they repeat with all that is as long, or not at all
-        groups = iter([tuple(axes)])
+        groups = chain([tuple(axes)])
     for group in islice(groups, _MOST_GROUPS):
         other = resized(problem, args, list(group), size)
         if outline(other) is not None and not (once and _forgets(problem, other, group)):
