@@ -11,6 +11,7 @@ from experiments.__main__ import main
 from experiments.pretrained import digits, sketches
 from experiments.reports import worked_example
 from experiments.studies import (
+    ablation,
     abstention,
     few_drawings,
     int8,
@@ -29,6 +30,7 @@ TAKEN = {
     "worked_example": set(),
     "digits": {"--data-dir", "--epochs", "--seed"},
     "sketches": {"--data-dir", "--epochs", "--seed"},
+    "ablation": {"--data-dir", "--epochs", "--seeds"},
     "abstention": {"--data-dir"},
     "rendering": {"--data-dir"},
     "pages": {"--data-dir"},
@@ -42,6 +44,7 @@ TAKEN = {
     "teach_page": set(),
 }
 STUDIES = (
+    ablation,
     abstention,
     few_drawings,
     int8,

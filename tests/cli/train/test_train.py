@@ -106,6 +106,7 @@ def test_an_option_changes_its_field_of_the_config_alone(name, tmp_path, monkeyp
 
     monkeypatch.setattr("jaxdoodle.run.train_model", train_model)
     monkeypatch.setattr("jaxdoodle.training.hardware.devices.use_cpu_devices", lambda count: None)
+    monkeypatch.setattr("jaxdoodle.cli.train.network.initial", lambda options: None)
     monkeypatch.setattr("jaxdoodle.cli.train.network.start", lambda *given: (None, ""))
     monkeypatch.setattr("jaxdoodle.cli.train.network.teacher", lambda *given: [])
     word, value = other_than_default(OPTIONS[name])
