@@ -1,6 +1,8 @@
 """Tests run in float64 with strict promotion: a dtype that the library leaves open shows."""
 
 import os
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ settings.register_profile("suite", deadline=None, database=None, print_blob=True
 settings.load_profile("suite")
 
 # LLVM's optimizations take half of the time of a run: programs are compiled without them, unless flags are given.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+if find_spec("jaxlib") and version("jaxlib").startswith("0.10."):
+    FLAGS += " --xla_cpu_use_fusion_emitters=false"  # half of what is left; later ones know one emitter only
+os.environ.setdefault("XLA_FLAGS", FLAGS)
 
 try:
     import jax
