@@ -27,8 +27,8 @@ from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Checkpoints, Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 from jaxdoodle.training.hardware.processes import NotFirst, is_first
 from jaxdoodle.training.loop import Callback
-from jaxdoodle.training.losses import LossGiven, as_loss
 from jaxdoodle.training.plan import choose
+from jaxdoodle.training.steps.losses import LossGiven, as_loss
 from jaxdoodle.training.steps.optimizers import Optimizer, Schedule
 
 __all__ = ["PARITY", "ParityError", "Run", "config_to_json", "describe_data", "train_model"]

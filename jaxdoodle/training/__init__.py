@@ -7,9 +7,8 @@ __getattr__, __dir__, __all__ = exports(
     checkpoints="Checkpoints Interrupted",
     config="TrainConfig",
     evaluation="Evaluation evaluate predict score",
-    fit_state="Epoch FitState",
+    fit_state="Epoch FitState TrainResult",
     loop="DivergedError fit",
-    result="TrainResult",
     seeds="fit_seeds",
     **{"steps.augmentation": "Augment", "steps.state": "TrainState"},
 )

@@ -7,9 +7,9 @@ from jaxdoodle.training.evaluation import predict as predict
 from jaxdoodle.training.evaluation import score as score
 from jaxdoodle.training.fit_state import Epoch as Epoch
 from jaxdoodle.training.fit_state import FitState as FitState
+from jaxdoodle.training.fit_state import TrainResult as TrainResult
 from jaxdoodle.training.loop import DivergedError as DivergedError
 from jaxdoodle.training.loop import fit as fit
-from jaxdoodle.training.result import TrainResult as TrainResult
 from jaxdoodle.training.seeds import fit_seeds as fit_seeds
 from jaxdoodle.training.steps.augmentation import Augment as Augment
 from jaxdoodle.training.steps.state import TrainState as TrainState

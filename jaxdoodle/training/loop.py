@@ -27,14 +27,13 @@ from jaxdoodle.training.batches import DataLoader, prefetch
 from jaxdoodle.training.checkpoints import Checkpoints, describe
 from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.evaluation import evaluate
-from jaxdoodle.training.fit_state import Epoch, FitState
+from jaxdoodle.training.fit_state import Epoch, FitState, TrainResult
 from jaxdoodle.training.hardware.layout import Layout, place
 from jaxdoodle.training.hardware.settings import pinned
-from jaxdoodle.training.losses import LossGiven
 from jaxdoodle.training.plan import Plan
-from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.setup import set_up
 from jaxdoodle.training.steps.epoch import compile_epoch, place_arguments
+from jaxdoodle.training.steps.losses import LossGiven
 from jaxdoodle.training.steps.optimizers import Optimizer, Schedule
 from jaxdoodle.training.steps.state import Constants, TrainState, init_state
 

@@ -28,10 +28,9 @@ from jaxdoodle.training.batches import DataLoader
 from jaxdoodle.training.checkpoints import Checkpoints, Interrupted, describe
 from jaxdoodle.training.config import LEARNING_RATE, TrainConfig
 from jaxdoodle.training.evaluation import evaluate
-from jaxdoodle.training.fit_state import FitState
+from jaxdoodle.training.fit_state import FitState, TrainResult
 from jaxdoodle.training.hardware.settings import compiler_options, pinned
 from jaxdoodle.training.loop import Callback, DivergedError, refuse_divergence
-from jaxdoodle.training.result import TrainResult
 from jaxdoodle.training.setup import set_up
 from jaxdoodle.training.steps.epoch import make_epoch
 from jaxdoodle.training.steps.state import Constants, TrainState, init_state

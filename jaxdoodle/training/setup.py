@@ -17,13 +17,13 @@ from jaxdoodle.inference.network import products_per_image
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.config import TrainConfig, refuse_both
 from jaxdoodle.training.hardware.layout import Layout, choose_layout
-from jaxdoodle.training.losses import LossGiven, as_loss, class_weights
 from jaxdoodle.training.plan import Plan, choose, make_plan
+from jaxdoodle.training.steps.losses import LossGiven, as_loss, class_weights
 from jaxdoodle.training.steps.optimizers import Optimizer, Schedule, make_optimizer
 from jaxdoodle.training.steps.outliers import collect, join
 from jaxdoodle.training.steps.state import Constants
 from jaxdoodle.training.steps.step import Step, make_step
-from jaxdoodle.training.teacher import answers, parameters, refuse_unfit
+from jaxdoodle.training.steps.teacher import answers, parameters, refuse_unfit
 
 __all__ = ["Setup", "set_up"]
 

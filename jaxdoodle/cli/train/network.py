@@ -82,7 +82,7 @@ def start(name: str, file: ModelFile | None, spec: ModelSpec, splits: Splits) ->
     """The parameters of ``--init``, and which of them are taken, in words."""
     if file is None:
         return None, ""
-    from jaxdoodle.training.warm_start import fitting_layers
+    from jaxdoodle.training.steps.warm_start import fitting_layers
 
     here, there = splits.preprocessing.scaling, file.preprocessing.scaling
     if here != there:

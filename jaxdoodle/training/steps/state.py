@@ -12,7 +12,7 @@ from jaxdoodle.core.types import Array, Params, PyTree
 from jaxdoodle.nn import ModelSpec, model
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
-from jaxdoodle.training.warm_start import start_from
+from jaxdoodle.training.steps.warm_start import start_from
 
 __all__ = ["Constants", "TrainState", "init_state", "update_ema"]
 

@@ -16,8 +16,8 @@ from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
 from jaxdoodle.training.hardware.layout import Layout
 from jaxdoodle.training.hardware.parts import in_parts, most_images
-from jaxdoodle.training.losses import weighted, with_outliers, with_teacher
 from jaxdoodle.training.steps.augmentation import Augment, apply
+from jaxdoodle.training.steps.losses import weighted, with_outliers, with_teacher
 from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
 from jaxdoodle.training.steps.state import Constants, TrainState, update_ema
 

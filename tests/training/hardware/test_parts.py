@@ -10,7 +10,7 @@ import pytest
 from jaxdoodle import nn
 from jaxdoodle.nn import backprop, model
 from jaxdoodle.training.hardware.parts import in_parts, most_images
-from jaxdoodle.training.losses import with_outliers, with_teacher
+from jaxdoodle.training.steps.losses import with_outliers, with_teacher
 from tests.fixtures.bars import CNN
 
 pytestmark = pytest.mark.usefixtures("as_users_run")

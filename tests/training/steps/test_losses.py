@@ -11,7 +11,7 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from jaxdoodle.training import loop
-from jaxdoodle.training.losses import OUTLIER_WEIGHT, class_weights, weighted, with_outliers
+from jaxdoodle.training.steps.losses import OUTLIER_WEIGHT, class_weights, weighted, with_outliers
 from tests.fixtures.bars import CONFIG, SPEC, TRAIN
 
 pytestmark = pytest.mark.usefixtures("as_users_run")

@@ -10,7 +10,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.nn import BatchNorm, Dense, Dropout, Flatten, ModelSpec, ReLU, model
 from jaxdoodle.nn.penalties import L2
 from jaxdoodle.training import loop
-from jaxdoodle.training.warm_start import fitting_layers
+from jaxdoodle.training.steps.warm_start import fitting_layers
 from tests.fixtures.bars import CLASSES, CONFIG, SPEC, TRAIN, VALIDATION
 
 pytestmark = pytest.mark.usefixtures("as_users_run")

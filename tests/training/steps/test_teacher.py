@@ -15,7 +15,7 @@ from jaxdoodle.training import Augment, fit
 from jaxdoodle.training.checkpoints import describe
 from jaxdoodle.training.plan import choose, make_plan
 from jaxdoodle.training.steps.state import Constants
-from jaxdoodle.training.teacher import answers, parameters
+from jaxdoodle.training.steps.teacher import answers, parameters
 from tests.fixtures.bars import CONFIG, SPEC, TRAIN
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
