@@ -133,8 +133,9 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.ClassDef, ast.Fu
                 yield from ((file, tree, f) for f in functions if f not in tree.body)
 
 
-#: Step of central differences and relative distance of a right derivative, in float64.
-_STEP, _RIGHT = 1e-5, 1e-7
+#: What an engine computes in -> step of central differences, and relative distance of a right derivative: the third
+#: root of what it rounds to, about, and what that leaves of a second derivative.
+_PRECISIONS = {"float64": (1e-5, 1e-7), "float32": (1e-2, 1e-3), "float16": (1e-1, 5e-2)}
 
 
 def _check_expression(cls: Any, words: str) -> Report | None:
@@ -146,7 +147,10 @@ def _check_expression(cls: Any, words: str) -> Report | None:
             return float(expression(*map(cls, given)).data)
 
         try:
-            wanted = [_slopes(value, values, place) for place in range(2)]
+            numbers = [cls(v) for v in values]
+            dtype = _dtype(expression(*numbers).data, *(number.grad for number in numbers))
+            step, tolerance = _PRECISIONS[dtype]
+            wanted = [_slopes(value, values, place, step) for place in range(2)]
         except Exception:  # any exception of the user's code: it has no such operation
             continue
         try:
@@ -160,11 +164,17 @@ def _check_expression(cls: Any, words: str) -> Report | None:
             if g.shape != w.shape:  # zeros may have any
                 g = np.full(w.shape, np.nan if g.any() or w.any() else 0.0)
             figures = compare(g, w, largest)
-            leaves.append(LeafResult(name, w.shape, figures, "exact" if figures.rel_l2 <= _RIGHT else "wrong"))
+            leaves.append(LeafResult(name, w.shape, figures, "exact" if figures.rel_l2 <= tolerance else "wrong"))
         points.append(PointResult(f"values {k + 1}", tuple(leaves)))
     if not points:
         return None
-    return Report(words, "central differences of the plain forward, float64", "float64", tuple(points), (), (), (), 0.0)
+    return Report(words, f"central differences of the plain forward, {dtype}", dtype, tuple(points), (), (), (), 0.0)
+
+
+def _dtype(*held: Any) -> str:
+    """The lowest precision of what an engine holds."""
+    names = {str(getattr(x, "dtype", "float64")) for x in held}
+    return next((low for low in reversed(_PRECISIONS) if low in names), "float64")
 
 
 def _runs(report: Report) -> bool:
@@ -172,16 +182,16 @@ def _runs(report: Report) -> bool:
     return all(np.isfinite(leaf.figures.rel_l2) for leaf in report.leaves)
 
 
-def _slopes(value: Callable, values: tuple[Any, Any], place: int) -> np.ndarray:
+def _slopes(value: Callable, values: tuple[Any, Any], place: int, step: float) -> np.ndarray:
     """Central differences of one of the values, entry by entry."""
     slopes = np.zeros(np.shape(values[place]))
     for index in np.ndindex(slopes.shape):
         ends = []
-        for step in (_STEP, -_STEP):
+        for change in (step, -step):
             moved = np.array(values[place], float)
-            moved[index] += step
+            moved[index] += change
             ends.append(value(*values[:place], moved if moved.ndim else float(moved), *values[place + 1 :]))
-        slopes[index] = (ends[0] - ends[1]) / (2 * _STEP)
+        slopes[index] = (ends[0] - ends[1]) / (2 * step)
     return slopes
 
 

@@ -175,3 +175,12 @@ def test_what_an_engine_does_not_have_is_not_wrong_in_it(checked):
     }
     raises = TENSOR.replace("out.grad * np.ones_like(self.data)", "out.grad.reshape(7)")
     assert checked(raises) == {"Tensor": "a, b"}
+
+
+def test_an_engine_in_a_low_precision_is_right_as_far_as_that_rounds(checked):
+    low = TENSOR.replace("np.asarray(data, float)", "np.asarray(data, np.float32)")
+    assert checked(low) == {"Tensor": "right"}
+    assert checked(low.replace("float32", "float16")) == {"Tensor": "right"}
+    assert checked(low.replace("self.add(out.grad * other.data)", "self.add(2 * out.grad * other.data)")) == {
+        "Tensor": "a"
+    }

@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.submissions.arguments.source import (
     DRAWS,
     shapes_of,
@@ -111,6 +111,8 @@ _KNOWN: dict[str, Any] = {
 
 
 def kind_of(name: str) -> str | None:
+    if name == "wd":  # of weight decay, where Wd is a weight
+        return "number"
     plain = name.lower().rstrip("0123456789_") or name.lower()
     return next((k for k, names in _KINDS if re.fullmatch(names, plain) or re.fullmatch(names, name.lower())), None)
 
@@ -265,6 +267,7 @@ def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[
         if y is None:
             continue
         args = tuple(dict(v.asked) if isinstance(v, Probe) else v for v in values)
+        args = _with_constants(args, taken, backward)
         merit = (_shapes_off(args, backward), _unused(forward, args, y))
         if best is None or merit < best[0]:
             best = merit, args
@@ -333,17 +336,34 @@ def _output(forward: Callable, values: Sequence[Any]) -> list[np.ndarray] | None
     return arrays if usable else None
 
 
-def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None) -> int:
-    """How many arguments get a gradient of another shape; none where the backward refuses."""
-    if backward is None:
-        return 0
+def _with_constants(args: tuple, taken: Sequence[inspect.Parameter], backward: Callable[[tuple], Any] | None) -> tuple:
+    """Numbers that are not called as a parameter is are constants (a rate of decay) where no gradient comes back."""
+    numbers = [k for k, (a, p) in enumerate(zip(args, taken, strict=True))
+               if is_floating(a) and np.ndim(a) == 0 and kind_of(p.name) not in ("w", "b", "gamma")]  # fmt: skip
+    returned = _gradients(args, backward) if numbers else None
+    if isinstance(returned, dict):
+        numbers = [k for k in numbers if gradient_of(taken[k].name, returned) is None]
+    elif returned is None or len(returned) >= sum(map(is_floating, args)):
+        return args
+    return tuple(float(a) if k in numbers else a for k, a in enumerate(args))
+
+
+def _gradients(args: tuple, backward: Callable[[tuple], Any] | None) -> Any:
+    """What the backward returns, a tuple, list or dictionary; ``None`` where it refuses."""
     try:
         with in_float64():
-            returned = backward(args)
+            returned = None if backward is None else backward(args)
     except (Exception, SystemExit):  # any exception of the user's code
+        return None
+    return returned if isinstance(returned, tuple | list | dict | None) else (returned,)
+
+
+def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None) -> int:
+    """How many arguments get a gradient of another shape; none where the backward refuses."""
+    gradients = _gradients(args, backward)
+    if gradients is None and backward is not None:
         return len(args) + 1
-    gradients = returned if isinstance(returned, tuple | list) else (returned,)
-    if isinstance(returned, dict):
+    if gradients is None or isinstance(gradients, dict):
         return 0
     floats = [a for a in args if is_floating(a)]
     of = args if len(gradients) == len(args) else floats

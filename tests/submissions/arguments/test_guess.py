@@ -115,3 +115,12 @@ def test_arguments_without_telling_names_may_be_of_one_shape():
 
     a, b = guess(cosine_forward, lambda args: args)
     assert a.shape == b.shape
+
+
+@pytest.mark.parametrize("name", ["wd", "alpha", "tt"])
+def test_a_number_that_no_gradient_comes_back_for_is_a_constant(name):
+    space = {}
+    exec(f"def forward(x, {name}): return x * (1 - {name})", space)
+    assert type(guess(space["forward"], lambda args: args[0])[1]) is float
+    assert type(guess(space["forward"], lambda args: {"dx": args[0]})[1]) is float
+    assert type(guess(space["forward"], lambda args: (args[0], np.sum(args[0])))[1]) is np.float64
