@@ -163,10 +163,25 @@ def _order(x: np.ndarray) -> bool:
 
 
 def _in_range(before: np.ndarray, x: np.ndarray, old: int, size: int, resized: bool) -> np.ndarray:
-    """An order stays an order, an index below the length, a length not above it."""
+    """An order stays an order, an index below the length, a length not above it; places that differ go on to differ."""
     if _order(before):
-        return np.argsort(np.argsort(x, kind="stable")).astype(x.dtype) if resized else x
-    return np.minimum(x, size - (before.max() < old)) if size <= before.max() <= old else x
+        return _ranks(x, 0) if resized else x
+    if not size <= before.max() <= old:
+        return x
+    lower = np.minimum(x, size - (before.max() < old))
+    apart = [axis for axis in range(x.ndim) if not _repeats(before, axis)]
+    if not any(_repeats(lower, axis) for axis in apart):
+        return lower
+    return _ranks(x, apart[0]) if all(x.shape[axis] <= size for axis in apart) else x
+
+
+def _ranks(x: np.ndarray, axis: int) -> np.ndarray:
+    return np.argsort(np.argsort(x, axis, kind="stable"), axis).astype(x.dtype)
+
+
+def _repeats(x: np.ndarray, axis: int) -> bool:
+    """Does a number come twice along an axis?"""
+    return not np.diff(np.sort(x, axis), axis=axis).all()
 
 
 def blank(problem: Problem, args: tuple, axes: dict[str, int]) -> tuple:

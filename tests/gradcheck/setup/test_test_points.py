@@ -104,3 +104,22 @@ def test_a_list_of_numbers_is_no_loss_that_has_every_axis():
 
     problem = Problem("", (np.ones(3), np.ones((1, 3))), ("x", "w"), value, lambda a, d: None, (0, 1), False, (value,))
     assert "x" not in points.batch_axes(problem, points.Outline(problem, by_jax=False))
+
+
+def test_places_that_differ_go_on_to_differ_in_a_smaller_batch():
+    in_rows = np.array([[2, 0, 1], [0, 1, 2], [1, 2, 0], [2, 1, 0]])
+    for order, axis in ((in_rows, 1), (in_rows.T, 0)):
+        args = RNG.normal(size=order.shape), order
+
+        def value(x, order, axis=axis):
+            y = np.zeros_like(x)
+            np.put_along_axis(y, order, x, axis)
+            return y
+
+        problem = Problem("", args, ("x", "order"), value, lambda a, d: None, (0,), False, (value,))
+        for size in (1, 2):
+            _, fewer = points.resized(problem, args, [("x", 1 - axis), ("order", 1 - axis)], size)
+            assert (np.diff(np.sort(fewer, axis), axis=axis) == 1).all()
+    rows = np.ones((3, 2)), np.array([3, 2, 0])
+    problem = Problem("", rows, ("x", "rows"), lambda x, rows: x, lambda a, d: None, (0,), False)
+    assert sorted(points.resized(problem, rows, [("x", 0), ("rows", 0)], 2)[1]) == [0, 1]
