@@ -224,6 +224,6 @@ def _writes(function: Any) -> bool:
 
 def raised_at(error: BaseException) -> Where | None:
     """The innermost line of the traceback that is the user's."""
-    lines = traceback.extract_tb(error.__traceback__)
-    own = [f for f in lines if not f.filename.startswith(LIBRARIES)]
-    return Where(own[-1].filename, own[-1].lineno or 0, own[-1].line or "") if own else None
+    lines = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__))
+    own = [at for at in lines if not at[0].startswith(LIBRARIES)]
+    return Where.at(*own[-1]) if own else None

@@ -27,7 +27,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.edits import Edit, edits
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.line_trace import traced_by
-from jaxdoodle.gradcheck.setup.problem import float_outputs, run_forward
+from jaxdoodle.gradcheck.setup.problem import fixed_randomness, float_outputs, run_forward
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that runs many
@@ -93,6 +93,7 @@ class Runner:
         return ys[0].keys() == ys[1].keys() and all(np.array_equal(y, ys[1][n]) for n, y in ys[0].items())
 
 
+@fixed_randomness()
 def repairs(
     case: Case, r: Round, wrong: list[str], named: bool, near: Sequence[Where] = (), forward: Where | None = None
 ) -> list[Repair]:
@@ -198,10 +199,9 @@ def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], 
     run = replace(run, codes=run.codes | {source.code: code})
     with _counted(_MOST_TIMES * run.lines):
         got = run(r)
-        fixed = [n for n in wrong if _right(got, r, n)] if all(_right(got, r, n) for n in right) else []
-        if fixed and source.shared and not run.has_value(r):
-            return []
-    return fixed
+        fixed = [n for n in wrong if _right(got, r, n)]
+        spoils = fixed and (not all(_right(got, r, n) for n in right) or source.shared and not run.has_value(r))
+    return [] if spoils else fixed
 
 
 def _right(got: dict[str, Any], r: Round, name: str) -> bool:
