@@ -112,7 +112,7 @@ MUTATIONS = [
     ),
     *_of(
         "images",
-        ("values flipped", "turned = w[::-1, ::-1].swapaxes(2, 3)", "turned = w.swapaxes(2, 3)"),
+        ("kernel not flipped", "turned = w[::-1, ::-1].swapaxes(2, 3)", "turned = w.swapaxes(2, 3)"),
         ("transposed", "turned = w[::-1, ::-1].swapaxes(2, 3)", "turned = w[::-1, ::-1]"),
         ("padding on the wrong side", "grads[\"k1\"] = conv_dw(du1, x, EVEN)", "grads[\"k1\"] = conv_dw(du1, x, ((1, 0), (1, 0)))"),
         ("BatchNorm without the mean term", "(dhat - dhat.mean(axes) - hat", "(dhat - hat"),

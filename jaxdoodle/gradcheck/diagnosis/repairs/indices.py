@@ -60,16 +60,24 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("indices swapped", 7, swapped)
     for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
         for name in names if isinstance(part, ast.BinOp | ast.Name) else ():
-            for text in [name] if isinstance(part, ast.BinOp) else [f"{s} - 1 - {name}" for s in scope.scalars]:
+            title = "values flipped" if _counts_down(part, name) else "wrong index"
+            others = [(title, name)] if isinstance(part, ast.BinOp) else []
+            others = others or [("order not reversed", f"{s} - 1 - {name}") for s in scope.scalars]
+            for title, text in others:
                 turned = copy.deepcopy(node)
                 if isinstance(turned.slice, ast.Tuple):
                     turned.slice.elts[k] = expr(text)
                 else:
                     turned.slice = expr(text)
-                put("values flipped", 14, turned)
+                put(title, 14, turned)
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         for sign in "+-" if not names and loaded(node) else ():
             put("index off by one", 14, expr(f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]"))
+
+
+def _counts_down(index: Any, name: str) -> bool:
+    """Is it an index like ``n - 1 - name``?"""
+    return isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) and ast.unparse(index.right) == name
 
 
 def _reverses(index: ast.expr) -> bool:

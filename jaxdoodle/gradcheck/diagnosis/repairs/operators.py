@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from itertools import combinations, permutations
 from typing import Any
@@ -102,7 +103,9 @@ def _t(node: Any) -> Any:
 def unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         axis = isinstance(parent, ast.keyword) and parent.arg in ("axis", "dim")
-        title = "wrong axis" if axis else "values flipped" if isinstance(parent, ast.Slice) else "sign flipped"
+        title = "wrong axis" if axis else "sign flipped"
+        if isinstance(parent, ast.Slice):
+            title = "values flipped" if parent.step is node else "slice of the other end"
         put(title, 9, node.operand)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not):
         put("mask inverted" if isinstance(node.op, ast.Invert) else "wrong case", 9, node.operand)
@@ -126,15 +129,21 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         axes = len(scope.shape(text) or ())
         if axes > 1:
             put("transposed", 13, _t(node) if axes == 2 else expr(f"{text}.swapaxes(-1, -2)"))
+        kernel = axes > 1 or isinstance(parent, ast.Call) and _has_kernel(parent)
         for turned in _TURNED.get(axes, ()):
-            put("values flipped", 11 if axes == 4 else 16, expr(f"{text}[{turned}]"))
+            title = "kernel not flipped" if kernel else "order not reversed"
+            put(title, 11 if axes == 4 else 16, expr(f"{text}[{turned}]"))
     elif isinstance(parent, ast.Call) and isinstance(node, ast.Tuple):
         pairs: list[Any] = [ast.Tuple(e.elts[::-1], e.ctx) for e in node.elts if isinstance(e, ast.Tuple)]
         if pairs and len(pairs) == len(node.elts):
-            pads = any(word in ast.unparse(parent.func).lower() for word in ("pad", "conv"))
-            put("padding on the wrong side" if pads else "values flipped", 12, ast.Tuple(pairs, node.ctx))
+            pads = _has_kernel(parent) or "pad" in ast.unparse(parent.func).lower()
+            put("padding on the wrong side" if pads else "wrong axis", 12, ast.Tuple(pairs, node.ctx))
     elif isinstance(node, ast.BinOp) and isinstance(parent, ast.BinOp | ast.Call) and isinstance(node.op, ast.Sub):
         put("transposed", 14, _t(node))
+
+
+def _has_kernel(call: ast.Call) -> bool:
+    return re.search("conv|correlate", ast.unparse(call.func), re.I) is not None
 
 
 def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:

@@ -166,7 +166,7 @@ def backward(dy, k, a, z, m, eps):
         seen.setdefault(ast.unparse(tree).replace(" ", ""), edit)
         edit.undo()
     for mended, name in {
-        "conv(dy,k[::-1,::-1],": "values flipped", "((0,1),(0,2))": "padding on the wrong side",
+        "conv(dy,k[::-1,::-1],": "kernel not flipped", "((0,1),(0,2))": "padding on the wrong side",
         "dz=dy*a*(1-a)\n": "derivative applied twice", "dm=dy*~m": "values moved", "axis=0)*m": "mask inverted",
         "z[::-1]": "transposed", "swapaxes(0,1)\n": "values flipped", "[dm,dz,dx]": "gradients in reverse layer order",
         "(a+eps)": "term left out", "dy*(1-a**2)*(1-a)": "wrong activation derivative",
@@ -210,7 +210,7 @@ def backward(dy, a, train, grads):
         "dz=dy\n": "extra factor", "iftrainelse": "wrong case", "+a)*(1-a**2)": "wrong power",
         "taps=[4,2,1]": "values flipped", "taps=[2,1,4]": "values moved",
         "['w'],grads['a']=(dz,dw)": "gradients swapped",
-        "parts=(dw,dz)": "gradients swapped", "((1,0),(0,1))": "values flipped",
+        "parts=(dw,dz)": "gradients swapped", "((1,0),(0,1))": "wrong axis",
     }.items():  # fmt: skip
         assert name in {n for text, n in seen.items() if mended in text}, mended
     assert not {"derivative applied twice", "padding on the wrong side"} & {*seen.values()}
