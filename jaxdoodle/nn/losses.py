@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from jaxdoodle.core.lazy import jax, jnp, lax
 from jaxdoodle.core.types import Array, Residuals
-from jaxdoodle.nn.base import Loss, LossLike, SpecError, loss
+from jaxdoodle.nn.base import Loss, LossLike, SpecError, loss, require_number
 from jaxdoodle.nn.spec import ModelSpec
 
 __all__ = ["BinaryCrossEntropy", "Distillation", "EnergyCrossEntropy", "MeanSquaredError", "SoftmaxCrossEntropy"]
@@ -32,6 +32,7 @@ class SoftmaxCrossEntropy(Loss):
     applies: ClassVar[str | None] = "Softmax"
 
     def __post_init__(self) -> None:
+        require_number(self, "label_smoothing")
         if not 0 <= self.label_smoothing < 1:
             raise SpecError(f"label_smoothing is at least 0 and below 1; got {self.label_smoothing}.")
 
@@ -106,7 +107,8 @@ class EnergyCrossEntropy(Loss):
     applies: ClassVar[str | None] = "Softmax"
 
     def __post_init__(self) -> None:
-        if not 0 < self.outlier_weight < float("inf"):
+        require_number(self, "outlier_weight")
+        if not self.outlier_weight > 0:
             raise SpecError(f"outlier_weight is above 0; got {self.outlier_weight}.")
 
     def forward(self, outputs: Array, labels: Array) -> tuple[Array, Residuals]:
@@ -150,7 +152,8 @@ class Distillation(Loss):
     applies: ClassVar[str | None] = "Softmax"
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < float("inf"):
+        require_number(self, "temperature")
+        if not self.temperature > 0:
             raise SpecError(f"temperature is above 0; got {self.temperature}.")
 
     def forward(self, outputs: Array, labels: Array) -> tuple[Array, Residuals]:
@@ -165,8 +168,8 @@ class Distillation(Loss):
 
 def softplus(z: Array) -> Array:
     """``log(1 + exp z)``, whatever the size of z."""
-    top = lax.stop_gradient(jnp.maximum(z, 0))
-    return top + jnp.log(jnp.exp(z - top) + jnp.exp(-top))
+    above = z > 0  # choices, not max and abs, so that autodiff, too, gives 1/2 at 0
+    return jnp.where(above, z, 0) + jnp.log1p(jnp.exp(jnp.where(above, -z, z)))
 
 
 def targets_like(outputs: Array, labels: Array) -> Array:

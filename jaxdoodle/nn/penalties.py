@@ -5,13 +5,12 @@ By default the weights ``w`` of every layer; biases are free. ``leaves`` and ``l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.lazy import jax, jnp
 from jaxdoodle.core.types import Array, Params
-from jaxdoodle.nn.base import SpecError
+from jaxdoodle.nn.base import SpecError, require_number
 
 __all__ = ["L1", "L2"]
 
@@ -26,7 +25,7 @@ class Penalty:
       layers: Indices of the layers that are covered, or ``None`` for all.
 
     Raises:
-      SpecError: ``rate`` is negative or not finite.
+      SpecError: ``rate`` is negative or no finite number, or ``leaves`` no tuple.
     """
 
     rate: float
@@ -34,8 +33,11 @@ class Penalty:
     layers: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.rate) and self.rate >= 0):
+        require_number(self, "rate")
+        if self.rate < 0:
             raise SpecError(f"the rate of {type(self).__name__} is at least 0; got {self.rate}.")
+        if not isinstance(self.leaves, tuple):  # a text holds others: "w" is in "weights"
+            raise SpecError(f"leaves of {type(self).__name__} is a tuple of names; got {self.leaves!r}.")
 
     def term(self, p: Array) -> Array:
         """The penalty of each entry, still without the rate."""
@@ -80,7 +82,7 @@ class L1(Penalty):
       layers: Indices of the layers that are covered, or ``None`` for all.
 
     Raises:
-      SpecError: ``rate`` is negative or not finite.
+      SpecError: ``rate`` is negative or no finite number, or ``leaves`` no tuple.
     """
 
     def term(self, p: Array) -> Array:
@@ -100,7 +102,7 @@ class L2(Penalty):
       layers: Indices of the layers that are covered, or ``None`` for all.
 
     Raises:
-      SpecError: ``rate`` is negative or not finite.
+      SpecError: ``rate`` is negative or no finite number, or ``leaves`` no tuple.
     """
 
     def term(self, p: Array) -> Array:

@@ -91,6 +91,13 @@ def test_logits_in_the_thousands_give_finite_values():
         assert np.isfinite(loss.backward(loss.forward(logits, labels)[1])).all()
 
 
+def test_the_loss_of_a_sure_and_right_answer_is_small_and_not_0():
+    """In float32 ``1 + exp(-20)`` is 1."""
+    logits = jnp.asarray([[-20.0]], jnp.float32)
+    for z in (logits, logits - 60):
+        np.testing.assert_allclose(BinaryCrossEntropy().forward(z, jnp.asarray([0]))[0], np.exp(z[0, 0]), rtol=1e-6)
+
+
 def test_binary_cross_entropy_of_one_output_takes_labels_0_and_1():
     logits, labels = jnp.asarray([[0.3], [-2.0], [1.5]]), jnp.asarray([1, 0, 0])
     p = expit(np.asarray(logits)[:, 0])
@@ -115,6 +122,13 @@ def test_a_loss_from_logits_refuses_a_network_that_ends_in_probabilities(loss, l
 def test_label_smoothing_outside_its_range_is_refused():
     with pytest.raises(SpecError, match="label_smoothing is at least 0 and below 1; got 1"):
         SoftmaxCrossEntropy(1)
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy, EnergyCrossEntropy, Distillation])
+@pytest.mark.parametrize("value", ["0.1", None, True, float("inf"), float("nan")])
+def test_the_number_of_a_loss_is_finite(loss, value):
+    with pytest.raises(SpecError, match=f"of {loss.__name__} is a finite number; got {value!r}"):
+        loss(value)
 
 
 def test_energy_cross_entropy_is_that_of_one_more_class_whose_logit_is_0():
@@ -143,7 +157,7 @@ def test_distillation_at_temperature_1_is_softmax_cross_entropy():
     jax.tree.map(np.testing.assert_array_equal, expected, found)
 
 
-@pytest.mark.parametrize("temperature", [0, -1, float("inf"), float("nan")])
-def test_a_temperature_is_above_0_and_finite(temperature):
+@pytest.mark.parametrize("temperature", [0, -1])
+def test_a_temperature_is_above_0(temperature):
     with pytest.raises(SpecError, match="temperature is above 0; got"):
         Distillation(temperature)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdoodle.nn import SpecError
 from jaxdoodle.nn.penalties import L1, L2
 
 RNG = np.random.default_rng(2)
@@ -49,7 +50,12 @@ def test_a_penalty_on_nothing_is_refused():
         L2(0.3, layers=(1,)).forward(PARAMS)
 
 
-@pytest.mark.parametrize("rate", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("rate", [-1, float("nan"), float("inf"), "1", None])
 def test_a_rate_that_is_no_penalty_is_refused(rate):
-    with pytest.raises(ValueError, match="the rate of L2 is at least 0; got"):
+    with pytest.raises(SpecError, match=r"rate of L2 is (at least 0|a finite number); got"):
         L2(rate)
+
+
+def test_leaves_are_names_and_no_text_that_holds_them():
+    with pytest.raises(SpecError, match="leaves of L1 is a tuple of names; got 'weights'"):
+        L1(0.3, leaves="weights")

@@ -51,7 +51,8 @@ class MaxPool2D(_Pool2D):
         best, *others = unfold(x, self.window, self.stride)
         argmax = jnp.zeros(best.shape, jnp.int32)
         for offset, pixel in enumerate(others, start=1):
-            larger = pixel > best  # a running choice, not jnp.max: autodiff would share a tie out evenly
+            # A running choice, not jnp.max: autodiff would share a tie out evenly. NaN is the maximum, as NumPy has it.
+            larger = (pixel > best) | jnp.isnan(pixel)
             best = jnp.where(larger, pixel, best)
             argmax = jnp.where(larger, jnp.int32(offset), argmax)
         return best, (x, argmax)

@@ -94,6 +94,13 @@ def test_relu_passes_nan_on_instead_of_hiding_it():
     assert np.isnan(run(ReLU(), np.array([np.nan])))
 
 
+@pytest.mark.usefixtures("nans")
+@pytest.mark.parametrize("place", range(4))
+def test_the_maximum_of_a_window_with_nan_is_nan_wherever_it_is_as_numpy_has_it(place):
+    window = np.where(np.arange(4) == place, np.nan, np.arange(4.0)).reshape(1, 2, 2, 1)
+    assert np.isnan(run(MaxPool2D(), window)) and np.isnan(MaxPool2D().numpy_forward({}, window))
+
+
 def test_dropout_drops_the_rate_and_keeps_the_mean():
     x = np.ones((400, 400), np.float32)
     y = np.asarray(run(Dropout(0.8), x, key=jax.random.key(0)))
