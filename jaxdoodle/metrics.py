@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "McNemar", "Proportions", "auroc", "beats_chance", "calibration_error", "class_counts", "confusion_counts",
-    "format_accuracy", "mcnemar", "mean_interval", "most_confused", "negative_log_likelihood", "student_t",
-    "two_proportions", "wilson_interval",
+    "format_accuracy", "in_top", "mcnemar", "mean_interval", "mean_recall", "most_confused", "negative_log_likelihood",
+    "student_t", "two_proportions", "wilson_interval",
 ]  # fmt: skip
 
 _NORMAL = NormalDist()
@@ -76,6 +76,9 @@ def beats_chance(correct: int, counts: ArrayLike) -> bool:
 
     Returns:
       Whether the lower end of the interval is above the share of the largest class.
+
+    Raises:
+      ValueError: Unless ``0 <= correct <= total`` and ``total > 0``, the sum of the counts.
     """
     counts = np.asarray(counts)
     return wilson_interval(correct, int(counts.sum()))[0] > counts.max() / counts.sum()
@@ -286,10 +289,7 @@ def in_top(scores: ArrayLike, labels: ArrayLike, k: int) -> NDArray[np.bool_]:
     Raises:
       ValueError: If the labels are not integers of that range, or their number is not that of the scores.
     """
-    values = np.asarray(scores)
-    indices = _class_indices("labels", labels, values.shape[1])
-    if len(indices) != len(values):
-        raise ValueError(f"one label per row of scores; got {len(indices)} labels and {len(values)} rows.")
+    values, indices = np.asarray(scores), _labels_of(scores, labels)
     own = np.take_along_axis(values, indices[:, None], axis=1)
     earlier = np.arange(values.shape[1]) < indices[:, None]
     return ((values > own) | ((values == own) & earlier)).sum(axis=1) < k
@@ -315,14 +315,17 @@ def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
     """Mean of ``-log(softmax(logits)[label])``.
 
     Args:
-      logits: (n, classes) floats.
-      labels: (n,) integers below ``classes``.
+      logits: (n, classes) floats, n at least 1.
+      labels: (n,) integers from 0 to ``classes - 1``.
 
     Returns:
       In nats, at least 0.
+
+    Raises:
+      ValueError: If the labels are not integers of that range, or their number is not that of the logits.
     """
-    scores = np.asarray(logits, np.float64)
-    return float((np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(scores)), np.asarray(labels)]).mean())
+    scores, indices = np.asarray(logits, np.float64), _labels_of(logits, labels)
+    return float((np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(scores)), indices]).mean())
 
 
 def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
@@ -332,18 +335,21 @@ def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 1
     confidence; the error is the mean over bins, weighted by their predictions, of ``|mean confidence - accuracy|``.
 
     Args:
-      probabilities: (n, classes) floats from 0 to 1.
-      labels: (n,) integers below ``classes``.
+      probabilities: (n, classes) floats from 0 to 1, n at least 1.
+      labels: (n,) integers from 0 to ``classes - 1``.
       bins: How many bins.
 
     Returns:
       From 0 (calibrated) to 1.
 
+    Raises:
+      ValueError: If the labels are not integers of that range, or their number is not that of the probabilities.
+
     Reference:
       Guo et al. (2017), "On calibration of modern neural networks", ICML.
     """
     probabilities = np.asarray(probabilities)
-    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == np.asarray(labels)
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == _labels_of(probabilities, labels)
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(index, weights=confidence - correct, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidence))
@@ -355,16 +361,22 @@ def auroc(in_distribution: ArrayLike, out_of_distribution: ArrayLike) -> float:
     It is the probability that an in-distribution image scores above an out-of-distribution one; a tie counts half.
 
     Args:
-      in_distribution: (n,) scores.
-      out_of_distribution: (m,) scores.
+      in_distribution: (n,) scores, at least one.
+      out_of_distribution: (m,) scores, at least one.
 
     Returns:
       From 0 to 1; 0.5 for a score that tells nothing.
+
+    Raises:
+      ValueError: If there are no scores, or one is NaN.
 
     Reference:
       Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic (ROC)
       curve", Radiology 143: its equality with the Mann-Whitney statistic, which is computed here.
     """
+    for scores in (in_distribution, out_of_distribution):
+        if not np.size(scores) or np.isnan(scores).any():
+            raise ValueError(f"one score or more of each kind, none of them NaN; got {np.size(scores)}.")
     ranked = np.sort(out_of_distribution)
     below = np.searchsorted(ranked, in_distribution, "left") + np.searchsorted(ranked, in_distribution, "right")
     return float(below.mean() / 2 / len(ranked))
@@ -373,6 +385,15 @@ def auroc(in_distribution: ArrayLike, out_of_distribution: ArrayLike) -> float:
 def _require_counts(correct: int, total: int) -> None:
     if not 0 <= correct <= total or total == 0:
         raise ValueError(f"correct is at least 0 and at most total, total above 0; got {correct} of {total}.")
+
+
+def _labels_of(scores: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
+    """The labels, one for each row of the scores ``(n, classes)``."""
+    count, classes = np.shape(scores)
+    indices = _class_indices("labels", labels, classes)
+    if len(indices) != count:
+        raise ValueError(f"one label per row of scores; got {len(indices)} labels and {count} rows.")
+    return indices
 
 
 def _class_indices(name: str, values: ArrayLike, class_count: int) -> NDArray[np.int64]:

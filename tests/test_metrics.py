@@ -227,6 +227,21 @@ def test_the_classes_at_the_top_are_those_of_a_stable_sort(data):
     assert in_top(scores, labels, k).tolist() == [label in row for label, row in zip(labels, best, strict=True)]
 
 
-def test_scores_without_their_labels_are_refused():
-    with pytest.raises(ValueError, match="one label per row of scores; got 1 labels and 2 rows"):
-        in_top(np.zeros((2, 3)), [0], 1)
+@pytest.mark.parametrize("measure", [lambda *given: in_top(*given, 1), negative_log_likelihood, calibration_error])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0], "one label per row of scores; got 1 labels and 2 rows"),
+        ([0, -1], "labels are below the 3 classes; got -1"),
+    ],
+)
+def test_scores_without_their_labels_are_refused(measure, labels, message):
+    with pytest.raises(ValueError, match=message):
+        measure(np.full((2, 3), 1 / 3), labels)
+
+
+@pytest.mark.parametrize("scores", [[], [1.0, np.nan]])
+@pytest.mark.parametrize("order", [1, -1])
+def test_auroc_takes_numbers_of_both_kinds(scores, order):
+    with pytest.raises(ValueError, match="one score or more of each kind, none of them NaN"):
+        auroc(*([1.0], scores)[::order])

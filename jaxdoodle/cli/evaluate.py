@@ -70,9 +70,9 @@ def run(options: argparse.Namespace) -> int:
     if among:
         score += f", {100 * among / total:.2f} % among the {TOP} most probable"
     print(f"{dataset.name} {options.set}: {score}{without_classes(absent, classes)}")
-    for index in np.argsort(matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))[: options.lines]:
-        if matrix[index].any():
-            print(f"  {classes[index]:20} {matrix[index, index]:6,} of {matrix[index].sum():6,} right")
+    present = np.flatnonzero(matrix.any(axis=1))
+    for index in sorted(present, key=lambda i: matrix[i, i] / matrix[i].sum())[: options.lines]:
+        print(f"  {classes[index]:20} {matrix[index, index]:6,} of {matrix[index].sum():6,} right")
     for true, guess, how_often in most_confused(matrix, options.lines):
         print(f"  {classes[true]} taken for {classes[guess]}: {how_often:,}")
     if comparison:

@@ -34,5 +34,8 @@ def fit_abstention(scores: NDArray[np.floating], keep: float = 0.95) -> float:
     Args:
       scores: (n,) energy scores of images of the model's classes.
       keep: Fraction of them that stays at or above the threshold.
+
+    Returns:
+      The quantile of the scores at ``1 - keep``, between two of them interpolated.
     """
     return float(np.quantile(scores, 1 - keep))

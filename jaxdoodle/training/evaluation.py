@@ -39,8 +39,8 @@ class Evaluation(NamedTuple):
 
     @property
     def accuracy(self) -> float:
-        """The fraction of the images that the network classifies correctly."""
-        return self.correct / self.total
+        """The fraction of the images that the network classifies correctly; NaN without any image."""
+        return self.correct / self.total if self.total else float("nan")
 
     def __str__(self) -> str:
         return format_accuracy(self.correct, self.total) if self.total else "no images"

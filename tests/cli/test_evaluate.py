@@ -88,6 +88,13 @@ def test_a_model_of_a_dataset_without_a_name_needs_one(capsys):
     assert f"jaxdoodle: {PINNED}: was trained on 'random numbers', which is none of doodles" in capsys.readouterr().err
 
 
+def test_a_class_without_a_drawing_is_none_of_the_hardest(trained, capsys, monkeypatch):
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._dataset", lambda options, model: _Drawings(np.ones(4, int)))
+    monkeypatch.setattr("jaxdoodle.cli.evaluate._classify", lambda model, dataset: (np.ones(4, int), 0))
+    assert main(["evaluate", str(trained[0]), "--lines", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == "hexagon 4 of 4 right".split()
+
+
 def test_the_hardest_class_is_that_of_the_smallest_recall(trained, capsys, monkeypatch):
     """Of 10 clocks 9 are right, of 40 hexagons 30: recall 0.9 and 0.75, precision 9/19 and 30/31."""
     monkeypatch.setattr(
