@@ -20,7 +20,7 @@ from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
-from jaxdoodle.inference.agreement import compare
+from jaxdoodle.inference.agreement import Agreement, compare
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.metrics import beats_chance, confusion_counts, mean_recall
 from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
@@ -149,11 +149,10 @@ def train_model(
         result = fit(spec, on_disk.train, splits.validation, config, **more)
     if not is_first():
         raise NotFirst
-    data = describe_data(on_disk)
-
     config = config if loss is None else replace(config, loss=as_loss(loss, config.gradients))
     outputs = {name: predict(spec, result.params, dataset) for name, dataset in splits.sets.items() if len(dataset)}
     scores = {name: score(logits, splits.sets[name].labels, config.loss) for name, logits in outputs.items()}
+    data, machine = describe_data(on_disk), describe_machine()
     provenance = {
         "dataset": splits.name,
         "split": data["sizes"],
@@ -161,36 +160,23 @@ def train_model(
         "best_epoch": result.best_epoch,
         "scores": {name: {"correct": score.correct, "total": score.total} for name, score in scores.items()},
         **{name: value for name, value in splits.loaded.items() if value is not None},
-        **(machine := describe_machine()),
+        **machine,
     }
-    temperature, abstain_below = 1.0, None
-    is_softmax = isinstance(config.loss, SoftmaxCrossEntropy)
-    if "validation" in outputs and is_softmax:
-        temperature = calibration.fit_temperature(outputs["validation"], splits.validation.labels)
-    if "validation" in outputs and (is_softmax or recorded["outliers"]):
-        abstain_below = calibration.fit_abstention(energy(outputs["validation"]))
-    model_path = out_dir / "model.npz"
+    calibrated = _calibrate(outputs, splits, config, bool(recorded["outliers"]))
     file = model_file.ModelFile(
         spec,
         result.params,
         splits.preprocessing,
         golden_inputs=splits.test.images[:REFERENCE_EXAMPLES],
         golden_logits=outputs["test"][:REFERENCE_EXAMPLES],
-        temperature=temperature,
-        abstain_below=abstain_below,
         provenance=provenance,
+        **calibrated,
     )
+    model_path = out_dir / "model.npz"
     model_file.write(model_path, file)
     model = Model.load(model_path, tuple(spec.layer_classes))
-    difference = np.abs(model.logits(splits.test.images) - outputs["test"])
-    parity = float(difference.max() / np.abs(outputs["test"]).max())
-    if not parity <= PARITY:
-        raise ParityError(f"{model_path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
-    compared = {name: compare(model, each.images, each.labels) for name, each in _compared(splits)}
-    for name, agreement in compared.items():
-        if not agreement.agrees:
-            text = f"{splits.name}: predictions of raw {name} images are not those of the network: {agreement}."
-            warnings.warn(DataWarning(text), stacklevel=2)
+    parity = _parity(model, splits.test.images, outputs["test"], model_path)
+    compared = _compare(model, splits)
     predicted = {name: logits.argmax(axis=1) for name, logits in outputs.items()}
     record = Record(
         title,
@@ -220,6 +206,41 @@ def train_model(
     return Run(spec, splits, config, result, scores, predicted, parity, model_path, record, warning)
 
 
+def _calibrate(
+    outputs: Mapping[str, NDArray[np.float32]], splits: Splits, config: TrainConfig, outliers: bool
+) -> dict[str, Any]:
+    """``temperature`` and ``abstain_below`` of the model file, as far as the loss makes the outputs logits."""
+    if "validation" not in outputs:
+        return {}
+    logits, found = outputs["validation"], dict[str, Any]()
+    is_softmax = isinstance(config.loss, SoftmaxCrossEntropy)
+    if is_softmax:
+        found["temperature"] = calibration.fit_temperature(logits, splits.validation.labels)
+    if is_softmax or outliers:
+        found["abstain_below"] = calibration.fit_abstention(energy(logits))
+    return found
+
+
+def _parity(model: Model, images: NDArray[np.uint8], expected: NDArray[np.float32], path: Path) -> float:
+    """How far NumPy's logits are from JAX's, as a part of the largest. Raises ``ParityError`` beyond ``PARITY``."""
+    parity = float(np.abs(model.logits(images) - expected).max() / np.abs(expected).max())
+    if not parity <= PARITY:
+        raise ParityError(f"{path}: NumPy and JAX differ by {parity:.1e} of the largest logit; at most {PARITY}.")
+    return parity
+
+
+def _compare(model: Model, splits: Splits) -> dict[str, Agreement]:
+    """For training and test set, predictions of raw images beside those of the network; a warning where they differ."""
+    compared = {}
+    for name in ("train", "test"):
+        if len(dataset := splits.sets[name]):
+            compared[name] = found = compare(model, dataset.images, dataset.labels)
+            if not found.agrees:
+                text = f"{splits.name}: predictions of raw {name} images are not those of the network: {found}."
+                warnings.warn(DataWarning(text), stacklevel=3)
+    return compared
+
+
 def _warn_of_chance(score: Evaluation, test: Dataset, config: TrainConfig) -> str:
     """What to try where a test score is no better than that of one answer to all; else empty."""
     if beats_chance(score.correct, test.counts):
@@ -230,11 +251,6 @@ def _warn_of_chance(score: Evaluation, test: Dataset, config: TrainConfig) -> st
         f"{score}: no better than always answering {test.classes[int(test.counts.argmax())]}, by the interval. Try "
         f"{length}, another learning rate, more drawings; `jaxdoodle data audit` looks for faults in the drawings"
     )
-
-
-def _compared(splits: Splits) -> list[tuple[str, Dataset]]:
-    """The sets whose raw images are predicted, too."""
-    return [(name, splits.sets[name]) for name in ("train", "test") if len(splits.sets[name])]
 
 
 def describe_data(splits: Splits) -> dict[str, Any]:
