@@ -30,8 +30,10 @@ SPLIT_WORDS = {
 #: Names of the columns of labels in tables, the first that a table has.
 LABEL_COLUMNS = (
     "label", "fine_label", "labels", "class", "target", "y", "digit", "character", "emotion", "letter", "category",
-    "breed",
+    "breed", "classid", "class_id", "class id", "word",
 )  # fmt: skip
+#: Names of the columns that say the split of each row.
+SPLIT_COLUMNS = {"split", "set", "subset", "data set", "dataset"}
 #: Keys of letters in EMNIST's files: its classes by the name of the part.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 EMNIST = {
@@ -40,6 +42,9 @@ EMNIST = {
     "balanced": "0123456789" + LETTERS + "abdefghnqrt",
     "letters": LETTERS,
 }
+#: Datasets in the form of MNIST, by what the names of their files say: the names of their classes.
+GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+NAMES_OF_TEN = {r"fashion[-_ ]?mnist": GARMENTS, "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")}
 
 
 class Broken:
@@ -113,8 +118,8 @@ def class_name(text: str) -> str:
 
 
 def split_of(name: str) -> str | None:
-    """The split that a word in a name says: ``fashion-mnist_test`` -> ``test``."""
-    words = re.split(r"[^a-z0-9]+", name.lower())
+    """The split that a word in a name says: ``fashion-mnist_test``, ``testSet`` -> ``test``."""
+    words = re.findall(r"t10k|[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
@@ -150,8 +155,12 @@ def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
 
 
 def letters_of(lowest: int, highest: int, source: str) -> dict[int, str] | None:
-    """The characters that numbers stand for; ``None`` where they are numbers."""
+    """The names that numbers stand for, letters or those of a known dataset; ``None`` where they are numbers."""
     low = source.lower()
+    here = "/".join(Path(low).parts[-4:])  # where torchvision has NAME/raw/FILE
+    known = next((names for name, names in NAMES_OF_TEN.items() if re.search(name, here)), None)
+    if known and 0 <= lowest and highest < len(known):
+        return dict(enumerate(known))
     part = next((part for part in EMNIST if part in low), None) if "emnist" in low else None
     first = 1 if part == "letters" or (lowest, highest) == (1, 26) else 0
     if (lowest, highest) in ((0, 25), (1, 26)):
@@ -220,18 +229,45 @@ def as_bytes(arrays: Sequence[NDArray[Any]], source: str) -> tuple[list[NDArray[
     return [a.astype(np.uint8) for a in scaled], "" if (low, high) == (0, 255) else f"{low:g} to {high:g}"
 
 
+def bytes_of_each(rows: Iterable[Any], source: str) -> list[NDArray[np.uint8]]:
+    """Images of numbers in any range as bytes: all at once where their shapes are alike, else each by itself."""
+    try:
+        arrays = [np.array(row) for row in rows]
+    except ValueError:
+        raise InputError(
+            f"{source}: holds rows of several lengths in one image; expected the numbers of images."
+        ) from None
+    blocks = [np.stack(arrays)] if len({array.shape for array in arrays}) == 1 else [array[None] for array in arrays]
+    images, _ = as_bytes([as_images(block, source) for block in blocks], source)
+    return [image for block in images for image in block]
+
+
 def found_arrays(
-    kind: str, pairs: Mapping[str, tuple[NDArray[Any], Sequence[str]]], source: str, column_major: bool = False
+    kind: str,
+    pairs: Mapping[str, tuple[NDArray[Any], Sequence[str]]],
+    source: str,
+    wanted: Wanted,
+    column_major: bool = False,
 ) -> Found:
-    """Arrays of images with the class names of each, by split."""
+    """Arrays of images with the class names of each, by split; those with a pixel that is no number are left out."""
     images = {split: as_images(array, source, column_major) for split, (array, _) in pairs.items()}
+    kept = {}
     for split, (_, labels) in pairs.items():
-        if len(labels) != len(images[split]):
-            raise InputError(f"{source}: {len(labels):,} labels for {len(images[split]):,} {split} images.")
+        if len(labels) != len(array := images[split]):
+            raise InputError(f"{source}: {len(labels):,} labels for {len(array):,} {split} images.")
+        if min(array.shape[1:3]) < SIDES[0]:
+            found = f"{array.shape[1]} x {array.shape[2]}"
+            raise InputError(f"{source}: images of {found}; expected {SIDES[0]} pixels a side or more.")
+        numbers = np.ones(len(array), bool)
+        if array.dtype.kind == "f":
+            numbers = np.isfinite(array).all(axis=(1, 2, 3))
+            for row in np.flatnonzero(~numbers):
+                wanted.broken(InputError(f"{source}: {split} image {row}: a pixel is NaN or infinite."))
+        kept[split] = [label for label, good in zip(labels, numbers, strict=True) if good]
+        images[split] = array if numbers.all() else array[numbers]
     pixels, scale = as_bytes(list(images.values()), source)
     kind += f", pixels from {scale}" if scale else ""
-    parts = {split: Part(array, labels) for (split, (_, labels)), array in zip(pairs.items(), pixels, strict=True)}
-    return Found(kind, parts)
+    return Found(kind, {split: Part(array, kept[split]) for split, array in zip(images, pixels, strict=True)})
 
 
 def base_name(path: Path) -> str:

@@ -6,13 +6,16 @@ each dimension as a big-endian uint32, then the numbers, the last dimension vary
 
 from __future__ import annotations
 
+import filecmp
 import gzip
 import hashlib
 import math
 import re
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,14 +37,19 @@ MNIST_SOURCES = (
 )
 DIGITS = tuple("0123456789")
 #: MNIST's file names, and the spellings of others: emnist-digits-test-images-idx3-ubyte, train-images.idx3-ubyte.
-IDX_NAME = re.compile(r"(?:.+-)?(train|t10k|test|val|valid|validation)-(images|labels)[-.]idx[13]-ubyte(?:\.gz)?")
+IDX_NAME = re.compile(
+    r"(?:.+-)?(train|t10k|test|val|valid|validation)-(images|labels)[-.]idx(?:[13]-ubyte|2-int)(?:\.gz)?"
+)
 
+#: Types of the numbers, by the third byte of a file.
+BYTE, INT = 8, 12
+TYPES = {BYTE: np.dtype("u1"), INT: np.dtype(">i4")}
 _GZIP_MAGIC = b"\x1f\x8b"
 _DEFLATE_LIMIT = 1032  # most bytes that one compressed byte can expand to
 
 
-def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uint8]:
-    """The uint8 array with ``ndim`` dimensions in an IDX file, plain or gzipped (by content, whatever its name).
+def read_idx(path: Path, ndim: int, sha256: str | None = None, kind: int = BYTE) -> NDArray[Any]:
+    """The array with ``ndim`` dimensions in an IDX file, plain or gzipped (by content, whatever its name).
 
     Raises ``InputError`` where the file cannot be read, is not such a file, holds more or fewer numbers than its
     header says, or where its decompressed bytes have another hash. It allocates no more than the file can fill.
@@ -52,13 +60,13 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
         most = path.stat().st_size * (_DEFLATE_LIMIT if zipped else 1)
         with gzip.open(path) if zipped else open(path, "rb") as stream:
             header = stream.read(4)
-            if header != (magic := bytes([0, 0, 8, ndim])):
+            if header != (magic := bytes([0, 0, kind, ndim])):
                 raise InputError(f"{path}: {_describe(header)}; expected {_describe(magic)}.")
             header += stream.read(4 * ndim)
             if len(header) != 4 + 4 * ndim:
                 raise InputError(f"{path}: truncated; {len(header)} bytes, expected a header of {4 + 4 * ndim}.")
             shape = struct.unpack(f">{ndim}I", header[4:])
-            count = math.prod(shape)
+            count = math.prod(shape) * TYPES[kind].itemsize
             body = stream.read(min(count, most) + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: the gzip is truncated or corrupted; {str(error).rstrip('.')}.") from None
@@ -75,7 +83,7 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
             f"{path}: SHA-256 of the decompressed bytes is {found}, MNIST's is {sha256}. "
             "Give another dataset in this format by its folder: --dataset DIR."
         )
-    return np.frombuffer(body, np.uint8).reshape(shape)
+    return np.frombuffer(body, TYPES[kind]).reshape(shape)
 
 
 def idx_dimensions(path: Path) -> int:
@@ -110,32 +118,40 @@ def mnist_path(folder: Path, name: str) -> Path:
     return plain if plain.is_file() else folder / f"{name}.gz"
 
 
-def read_idx_folder(folder: Path) -> Found:
-    """Training, test and perhaps validation set of files named like MNIST's (Fashion-MNIST, KMNIST, ...), unverified.
+def dataset_files(files: Sequence[Path]) -> list[Path]:
+    """Those of the files that are named like MNIST's."""
+    return [path for path in files if IDX_NAME.fullmatch(path.name)]
+
+
+def read_idx_folder(folder: Path, files: Sequence[Path]) -> Found:
+    """Training and perhaps test and validation set of files named like MNIST's (Fashion-MNIST, ...), unverified.
 
     The classes are the lines of ``classes.txt`` beside them; without it the characters of EMNIST's parts, letters for
     26 labels, and the numbers that are the labels: the ten digits or, where labels exceed 9 and none is left out, all
     of them. They count from 0, or from 1 as those of EMNIST's letters: then the first class is that of label 1.
     """
-    files: dict[tuple[str, str], Path] = {}
-    for path in sorted(folder.iterdir()):
-        if match := IDX_NAME.fullmatch(path.name):
-            role = (SPLIT_WORDS[match[1]], match[2])
-            other = files.setdefault(role, path)
-            if other.name not in (path.name, path.name.removesuffix(".gz")):
-                raise InputError(f"{folder}: {other.name} and {path.name} are both {' '.join(role)}; expected one.")
-    for name in MNIST_SHA256:
-        part, kind, _, _ = name.split("-")
-        if ("train" if part == "train" else "test", kind) not in files:
-            raise InputError(f"{folder / name}: not found, nor with .gz; an IDX dataset is four files.")
-    if len(files) % 2:
-        raise InputError(f"{folder}: validation has images or labels alone; expected both.")
-    splits = sorted({part for part, _ in files}, reverse=True)
-    read = {part: _read_part(files[part, "images"], files[part, "labels"]) for part in splits}
+    roles: dict[tuple[str, str], Path] = {}
+    for path in dataset_files(files):
+        match = IDX_NAME.fullmatch(path.name)
+        assert match is not None
+        role = (SPLIT_WORDS[match[1]], match[2])
+        other = roles.setdefault(role, path)
+        alone = other == path or (other.name == f"{path.name}.gz" or path.name == f"{other.name}.gz")
+        if not alone and not filecmp.cmp(other, path, shallow=False):
+            found = f"{other.relative_to(folder)} and {path.relative_to(folder)}"
+            raise InputError(f"{folder}: {found} are both {' '.join(role)}; expected one.")
+    for part in {split for split, _ in roles} | {"train"}:
+        for kind in ("images", "labels"):
+            if (part, kind) not in roles:
+                name = next(name for name in MNIST_SHA256 if kind in name and ("train" in name) == (part == "train"))
+                raise InputError(f"{folder / name}: not found, nor with .gz; expected images and labels of {part}.")
+    splits = sorted({part for part, _ in roles}, reverse=True)
+    read = {part: _read_part(roles[part, "images"], roles[part, "labels"]) for part in splits}
     labels = np.unique(np.concatenate([numbers for _, numbers in read.values()]))
-    classes, first = _classes(folder / "classes.txt", labels, str(files["train", "images"]))
+    source = roles["train", "images"]
+    classes, first = _classes(source.with_name("classes.txt"), labels, str(source))
     parts = {part: Part(images, [classes[n - first] for n in numbers]) for part, (images, numbers) in read.items()}
-    emnist = any("emnist" in path.name.lower() for path in files.values())
+    emnist = any("emnist" in path.name.lower() for path in roles.values())
     return Found("IDX files of EMNIST" if emnist else "IDX files", parts, classes)
 
 
@@ -164,7 +180,10 @@ def _read_part(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Images ``(n, height, width, 1)`` and labels ``(n,)`` of the training or the test set, n at least 1."""
     images = read_idx(images_path, 3, images_sha256)
-    labels = read_idx(labels_path, 1, labels_sha256)
+    if "idx2-int" in labels_path.name:  # QMNIST's: the class, then the writer and more
+        labels = read_idx(labels_path, 2, labels_sha256, INT)[:, 0]
+    else:
+        labels = read_idx(labels_path, 1, labels_sha256)
     if min(images.shape[1:]) < SIDES[0]:
         found = f"{images.shape[1]} x {images.shape[2]}"
         raise InputError(f"{images_path}: images of {found}; expected {SIDES[0]} pixels a side or more.")

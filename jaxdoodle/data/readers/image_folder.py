@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
-from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.found import NAMED, SPLIT_WORDS, Found, Part, Wanted, class_name, label_column, split_of
-from jaxdoodle.data.readers.source import files_below, visible
+import numpy as np
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.data.readers.found import NAMED, SPLIT_WORDS, Found, Part, Wanted, bytes_of_each, class_name, split_of
+from jaxdoodle.data.readers.label_tables import Labels, label_tables
+from jaxdoodle.data.readers.source import descended, files_below, visible
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 
@@ -22,132 +22,145 @@ MOST_CLASSES = 0.5
 def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     """The paths of the pictures by split, with their classes; ``None`` where there are none.
 
-    Files that are no pictures are left out, and named in a note.
+    Where there are no pictures, ``.npy`` files of one image each are taken for them. Files that are neither are left
+    out, and named in a note.
     """
-    folders = {path.name: path for path in visible(folder) if path.is_dir()}
-    splits = {SPLIT_WORDS[name.lower()]: path for name, path in folders.items() if name.lower() in SPLIT_WORDS}
-    if "train" in splits and len(splits) == len(folders):
-        notes: list[str] = []
-        parts = {split: part for split, path in splits.items() if (part := _classes(path, wanted, notes))}
-        notes += [f"left out {splits[split].name}, which has no classes" for split in splits if split not in parts]
-        if "train" in parts:
-            return Found("pictures in folders", parts, left_out=notes)
-    if (table := _labels(folder)) is not None:
-        return table
-    if splits:
+    below = files_below(folder)
+    kinds = {inputs.suffix_of(file) for file in below} & {*PICTURE_FORMATS, ".npy"}
+    if not (kinds := kinds - {".npy"} or kinds):
         return None
-    notes = []
-    part = _classes(folder, wanted, notes)
-    return Found("pictures in folders", {"train": part}, left_out=notes) if part else None
+    pictures = [file for file in below if inputs.suffix_of(file) in kinds]
+    notes: list[str] = []
+    tabled, kind = label_tables(folder, pictures, notes)
+    splits = _splits(folder, notes)
+    labels = _of_splits(splits, kinds, wanted, tabled, notes)
+    if labels:
+        kind = "in folders"
+    elif tabled:
+        labels = {file: (name, split) for file, (name, split) in tabled.items()}
+        if missing := len(pictures) - len(labels):
+            notes.append(f"left out {missing:,} pictures that have no label")
+    else:
+        if any(path.name.lower() in SPLIT_WORDS for path in splits.values()):
+            return None
+        kind, labels = "in folders", _classes(folder, kinds, wanted, notes)
+        if len({name for name, _ in labels.values()}) < 2 and (words := _named(pictures)):
+            kind, labels = f"named by their class, {words[1]} word of each", words[0]
+    parts: dict[str, Part] = {}
+    for file, (name, own) in labels.items():
+        part = parts.setdefault(own or "train", Part([], []))
+        part.items.append(str(file))
+        part.labels.append(class_name(name))  # type: ignore[attr-defined]  # a list here
+    if kinds == {".npy"}:
+        for part in parts.values():
+            _load(part, wanted)
+    return Found(f"pictures {kind}", parts, left_out=notes) if parts else None
 
 
-def _classes(folder: Path, wanted: Wanted, notes: list[str]) -> Part | None:
-    """The pictures in the folders of a folder, however deep."""
-    part, others, empty = Part([], []), list[str](), list[str]()
-    for path in visible(folder):
-        name = class_name(path.name)
-        if not path.is_dir() or (wanted.classes is not None and name not in wanted.classes):
+def _splits(folder: Path, notes: list[str]) -> dict[str, Path]:
+    """The folders of the splits, train first; {} where there are none. Raises ``InputError`` at two for one."""
+    folders = [path for path in visible(folder) if path.is_dir()]
+    named = [(split, path) for path in folders if (split := split_of(path.name))]
+    splits = {split: path for split, path in sorted(named, key=lambda pair: pair[0] != "train")}
+    if "train" not in splits or len(splits) < min(2, len(folders)):
+        return {split: path for split, path in splits.items() if path.name.lower() in SPLIT_WORDS}
+    if len(splits) < len(named):
+        found = ", ".join(path.name for _, path in named)
+        raise InputError(f"{folder}: the folders {found} are several of one split; expected one folder of each.")
+    if others := [path.name for path in folders if path not in splits.values()]:
+        notes.append(f"left out the folders {', '.join(others[:NAMED])}, which are neither train nor test")
+    return splits
+
+
+def _of_splits(splits: Mapping[str, Path], kinds: set[str], wanted: Wanted, tabled: Labels, notes: list[str]) -> Labels:
+    """The pictures in the folders of splits; {} where those to train on have no classes."""
+    found: Labels = {}
+    if "train" not in splits:
+        return found
+    for split, path in splits.items():
+        known = {name for name, _ in found.values()}
+        own, said = _classes(descended(path), kinds, wanted, said := []), said
+        names = {name for name, _ in own.values()}
+        if len(names) < 2 or (known and not known & names):
+            inside = [file for file in files_below(path) if inputs.suffix_of(file) in kinds]
+            words = _named(inside, known)
+            own, said = {file: tabled[file] for file in inside if file in tabled} or (words[0] if words else own), []
+            names = {name for name, _ in own.values()}
+        if split == "train" and len(names) < 2:
+            return {}
+        if not own or (known and not known & names):
+            notes.append(f"left out {path.name}, which has no classes")
             continue
-        counts: dict[str, int] = {}
-        for file in files_below(path):
-            if inputs.suffix_of(file) not in PICTURE_FORMATS:
-                others.append(str(file.relative_to(folder)))
-            elif wanted.takes(name, counts):
-                part.items.append(str(file))
-                part.labels.append(name)  # type: ignore[attr-defined]  # a list here
-        if not counts:
-            empty.append(name)
-    if part.items and empty:
+        notes += said
+        found |= {file: (name, split) for file, (name, _) in own.items()}
+    return found
+
+
+def _classes(folder: Path, kinds: set[str], wanted: Wanted, notes: list[str]) -> Labels:
+    """The pictures in the folders of a folder, however deep; a folder in those of the classes may be a split."""
+    files: dict[str, list[Path]] = {path.name: files_below(path) for path in visible(folder) if path.is_dir()}
+    found: Labels = {}
+    inner = {
+        name: {file.relative_to(folder).parts[1] for file in own if len(file.relative_to(folder).parts) > 2}
+        for name, own in files.items()
+    }
+    inner = {name: {each for each in own if each.lower() not in SPLIT_WORDS} for name, own in inner.items()}
+    level, alike = 0, {frozenset(own) for own in inner.values()}
+    if len(inner) > 1 and any(len(own) > 1 for own in inner.values()):
+        level = int(len(alike) == 1 and len(next(iter(alike))) > len(inner))
+        which = (
+            f"in {', '.join(list(inner)[:NAMED])}" if level else f"{', '.join(list(inner)[:NAMED])}, not those in them"
+        )
+        notes.append(f"the classes are the folders {which}")
+    others, counts = list[str](), dict[str, int]()
+    empty = [class_name(name) for name, own in files.items() if not any(inputs.suffix_of(f) in kinds for f in own)]
+    for file in (file for own in files.values() for file in own):
+        path = file.relative_to(folder)
+        name = class_name(path.parts[level])
+        if inputs.suffix_of(file) not in kinds:
+            others.append(str(path))
+        elif len(path.parts) > level + 1 and wanted.takes(name, counts):
+            split = next((SPLIT_WORDS[part.lower()] for part in path.parts[1:-1] if part.lower() in SPLIT_WORDS), None)
+            found[file] = name, split
+    if found and empty and wanted.classes is None:
         notes.append(f"left out the folders {', '.join(empty[:NAMED])}, which hold no pictures")
-    if part.items and others:
+    if found and others:
         first = ", ".join(others[:NAMED]) + ", ..." * (len(others) > NAMED)
         notes.append(f"left out {len(others):,} file{'s' * (len(others) != 1)} that are no pictures: {first}")
-    return part if part.items else None
+    return found
 
 
-def _labels(folder: Path) -> Found | None:
-    """Pictures whose class a table names, by the file with its suffix or without; else the names of the files."""
-    below = files_below(folder)
-    if not (pictures := [file for file in below if inputs.suffix_of(file) in PICTURE_FORMATS]):
-        return None
-    by_name: dict[str, list[Path]] = {}
-    for file in pictures:
-        path = file.relative_to(folder)
-        for name in {path.as_posix(), path.with_suffix("").as_posix(), path.name, path.stem}:
-            by_name.setdefault(name, []).append(file)
-    labels, kind, notes = dict[Path, str](), "", list[str]()
-    for table in (path for path in below if path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl")):
-        if table.parent != folder and not split_of(table.parent.name):  # of one class, say
-            continue
-        found, unclear = _label_of_files(table, folder, by_name)
-        if found:
-            labels, kind = found | labels, kind or f"with {table.name}"
-        if unclear:
-            notes.append(f"left out {unclear:,} names in {table.name} that several pictures have")
-    if not labels and all(file.parent == folder for file in pictures):
-        labels, kind = _label_in_names(pictures)
-    if not labels:
-        return None
-    parts: dict[str, Part] = {}
-    for file, label in labels.items():
-        part = parts.setdefault(_split(file, folder) or "train", Part([], []))
-        part.items.append(str(file))
-        part.labels.append(class_name(label))  # type: ignore[attr-defined]  # a list here
-    if missing := len(pictures) - len(labels):
-        notes.append(f"left out {missing:,} pictures that have no label")
-    return Found(f"pictures {kind}", parts, left_out=notes)
+def _named(files: Sequence[Path], known: set[str] | None = None) -> tuple[Labels, str] | None:
+    """The word in the names of files that alone is that of several, and which it is: 3_01.png, cat.12.jpg.
 
-
-def _split(file: Path, folder: Path) -> str | None:
-    """The split that the folders above a file say."""
-    return next(filter(None, map(split_of, file.relative_to(folder).parts[:-1])), None)
-
-
-def _label_in_names(files: Sequence[Path]) -> tuple[dict[Path, str], str]:
-    """The first or the last word of the names of files, whichever alone is that of several: 3_01.png, cat.12.jpg."""
-    words = [re.split(r"[^\w]+|_", file.stem) for file in files]
-    places = {"first": [each[0] for each in words], "last": [each[-1] for each in words]}
-    told = [n for n, found in places.items() if 1 < len(set(found)) <= len(found) ** MOST_CLASSES]
-    if len(told) != 1 or min(map(len, words)) < 2:
-        return {}, ""
-    return dict(zip(files, places[told[0]], strict=True)), f"named by their class, the {told[0]} word of each"
-
-
-def _label_of_files(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]) -> tuple[dict[Path, str], int]:
-    """The label of each picture that a table names, and how many names several have.
-
-    A name is that of a picture below the folder of the table, else of the one picture of this name in the split of the
-    table, by its name or folder, or in all.
+    With classes that are ``known``, the word that is one of them. Raises ``InputError`` where there are two such words.
     """
-    rows = _rows(table)
-    below = f"{table.parent.relative_to(folder).as_posix()}/"
-    split = split_of(table.name) or _split(table, folder)
+    words = [re.split(r"[^\w]+|_", file.stem) for file in files]
+    count = min(map(len, words), default=0)
+    if count < 2:
+        return None
+    alike = count == max(map(len, words))
+    places = {f"the {n + 1}." if n else "the first": [each[n] for each in words] for n in range(count if alike else 1)}
+    places["the last"] = [each[-1] for each in words]
+    if known:
+        told = [place for place, found in places.items() if set(found) <= known]
+    else:
+        told = [place for place, found in places.items() if 1 < len(set(found)) <= len(found) ** MOST_CLASSES]
+    told = [place for n, place in enumerate(told) if places[place] not in [places[other] for other in told[:n]]]
+    if len(told) > 1:
+        shown = "; ".join(f"{place}: {', '.join(sorted(set(places[place]))[:NAMED])}" for place in told)
+        found = f"several words of the names of files may be the class ({shown})"
+        raise InputError(f"{files[0].parent}: {found}; expected one, or a folder for each class.")
+    return ({file: (name, None) for file, name in zip(files, places[told[0]], strict=True)}, told[0]) if told else None
 
-    @cache
-    def named(name: str) -> Sequence[Path]:
-        found = pictures.get(below + name) or pictures.get(name, ())
-        return found if len(found) < 2 else [file for file in found if _split(file, folder) == split] or found
 
-    for column in range(min(map(len, rows), default=0)):
-        found = {tuple(files): row for row in rows if (files := named(row[column].strip()))}
-        if len(found) >= max(1, len(rows) // 2):
-            label = label_column(rows[0]) if not named(rows[0][column].strip()) else None
-            label = label if label is not None and label != column else int(column == 0)
-            labels = {files[0]: row[label].strip() for files, row in found.items() if len(files) == 1}
-            return labels, len(found) - len(labels)
-    return {}, 0
-
-
-def _rows(table: Path) -> list[list[str]]:
-    """The cells of a table; [] of a file that is none."""
-    with reading(table), open(table, encoding="utf-8-sig", errors="replace", newline="") as stream:
-        text = stream.read()
-    try:
-        if table.suffix.lower() == ".jsonl":  # as Hugging Face has it
-            records = [json.loads(line) for line in text.splitlines() if line.strip()]
-            keys = list(dict.fromkeys(key for record in records for key in record.keys()))
-            return [keys, *([str(record.get(key, "")) for key in keys] for record in records)]
-        delimiter = max(",;\t ", key=text[:4096].count)
-        return [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if len(row) >= 2]
-    except (ValueError, AttributeError, RecursionError, csv.Error):
-        return []
+def _load(part: Part, wanted: Wanted) -> None:
+    """The images of ``.npy`` files in place of their paths."""
+    arrays, labels = [], []
+    for path, label in zip(part.items, part.labels, strict=True):
+        try:
+            arrays.append(np.load(path, allow_pickle=False))
+            labels.append(label)
+        except (ValueError, OSError, EOFError) as error:
+            wanted.broken(InputError(f"{path}: is no array that can be read; {str(error).rstrip('.')[:100]}."))
+    part.items, part.labels = bytes_of_each(arrays, str(part.items[0])), labels

@@ -29,7 +29,7 @@ from jaxdoodle.data.splits import split_by_hash, split_training
 from jaxdoodle.preprocessing import QUICKDRAW, Preprocessing, preprocess, render_drawings
 from jaxdoodle.preprocessing.config import NAMED
 from jaxdoodle.preprocessing.inputs.pictures import array_of, open_picture
-from jaxdoodle.preprocessing.measure import MEASURED, as_is, measure
+from jaxdoodle.preprocessing.measure import BACKGROUND_LEVELS, EVEN_BORDER, MEASURED, as_is, measure
 from jaxdoodle.preprocessing.pipeline import ground
 from jaxdoodle.preprocessing.resample import box_of
 
@@ -39,6 +39,8 @@ CHOICES = (*NAMED, "measured", "as-is")
 TRIED, DRAWINGS = 40, 0.8
 #: Most by which the channels of a gray pixel differ, of 255: lossy WebP makes it 1, saving anew somewhat more.
 CHROMA = 8
+#: Fraction of images of an even border from which on they are drawings, so that the polarity of each is known.
+EVEN_IMAGES = 0.9
 #: Labels that are numbers of the images, or measurements: a fraction of the images, from so many on.
 MOST_SINGLE, LEAST_SINGLE = 0.5, 50
 #: Images that pictures become which are no drawings.
@@ -111,7 +113,7 @@ def _images(
             raise InputError(f"no training picture can be read; the first: {wanted.broken.texts[0]}")
     arrays = [part.items for part in parts.values()]
     if all(isinstance(a, np.ndarray) and max(a.shape[1:3]) <= SIDES[1] for a in arrays) and not found.strokes:
-        parts, expected, said = _bitmaps(parts, chosen, transpose)
+        parts, expected, said = _bitmaps(parts, found, chosen, transpose)
     else:
         parts, expected, said = _made(parts, found, wanted, chosen, transpose)
     index = {each: label for label, each in enumerate(classes)}
@@ -126,7 +128,7 @@ def _images(
 
 
 def _bitmaps(
-    parts: dict[str, Part], chosen: Preprocessing | str, transpose: bool
+    parts: dict[str, Part], found: Found, chosen: Preprocessing | str, transpose: bool
 ) -> tuple[dict[str, Part], Preprocessing, str]:
     """Images of one size, used as they are but for channels that say nothing; measured unless told."""
     arrays = {split: _channels(part.items) for split, part in parts.items()}
@@ -147,7 +149,33 @@ def _bitmaps(
     if chosen == "as-is":
         return parts, as_is(shape), f"preprocessing: {as_is(shape).describe()}, as asked for"
     measured = measure(arrays["train"])
+    alike, count = _of_one_polarity(arrays)
+    if count:
+        text = f"{count:,} of {sum(map(len, arrays.values())):,} images have the background that others have as ink"
+        if (inverted := measure(alike["train"])).reason:
+            text += "; they are used as they are"
+        else:
+            parts, measured = {split: Part(alike[split], part.labels) for split, part in parts.items()}, inverted
+            text += "; they are inverted"
+        found.left_out.append(text)
     return parts, measured.preprocessing, f"measured: {measured}"
+
+
+def _of_one_polarity(arrays: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], int]:
+    """Drawings on light and on dark, those that are fewer inverted, and their number; 0 of other images."""
+    light = {}
+    even = 0.0
+    for split, array in arrays.items():
+        border = np.concatenate([array[:, 0], array[:, -1], array[:, :, 0], array[:, :, -1]], axis=1)
+        fractions = [(near <= BACKGROUND_LEVELS).mean(axis=(1, 2)) for near in (border, 255 - border)]
+        light[split] = fractions[1] >= EVEN_BORDER
+        even += float((np.maximum(*fractions) >= EVEN_BORDER).sum())
+    total, count = sum(map(len, light.values())), int(sum(each.sum() for each in light.values()))
+    if even < EVEN_IMAGES * total or not min(count, total - count) or any(a.shape[3] > 1 for a in arrays.values()):
+        return arrays, 0
+    odd = {split: each == (2 * count <= total) for split, each in light.items()}
+    made = {split: np.where(odd[split][:, None, None, None], 255 - array, array) for split, array in arrays.items()}
+    return made, min(count, total - count)
 
 
 def _made(

@@ -7,23 +7,39 @@ from pathlib import Path
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import BYTES, header_of
 from jaxdoodle.data.bitmaps import PIXELS
-from jaxdoodle.data.readers import idx, mini_mnist, quickdraw
-from jaxdoodle.data.readers.found import Found, Part, Wanted, names_of_labels
+from jaxdoodle.data.readers import idx, quickdraw
+from jaxdoodle.data.readers.found import Found, Part, Wanted
 from jaxdoodle.data.readers.image_folder import read_image_folder
 from jaxdoodle.data.readers.source import contents_in_words, files_below, visible
 from jaxdoodle.data.readers.strokes import SUFFIXES, read_sketch_rnn, read_stroke_files
+from jaxdoodle.data.readers.tables.arrays import SUFFIXES as ARRAYS
 from jaxdoodle.data.readers.tables.arrays import read_arrays
 from jaxdoodle.data.readers.tables.cifar import read_cifar
 from jaxdoodle.data.readers.tables.csv import is_table, read_tables
-from jaxdoodle.data.readers.tables.matlab import read_matlab
 from jaxdoodle.data.readers.tables.parquet import read_parquet
 from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 
-TABLES = (".csv", ".tsv", ".data", ".txt", ".tra", ".tes", ".train", ".test")
+TABLES = (
+    ".csv",
+    ".tsv",
+    ".data",
+    ".txt",
+    ".tra",
+    ".tes",
+    ".train",
+    ".test",
+    ".arff",
+    ".libsvm",
+    ".svm",
+    ".scale",
+    ".t",
+    "",
+)
+PARQUET = (".parquet", ".pq", ".arrow", ".feather")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
-    "above or not; four IDX files; CSV tables of pixels with labels, or of drawings; .npy or .npz arrays; parquet of "
-    "Hugging Face; CIFAR's pickles; .mat; sketch-rnn .npz; any of them in a zip, tar or gz"
+    "above or not; IDX files; tables (CSV, ARFF, LIBSVM) of pixels with labels, or of drawings; arrays (npy, npz, mat, "
+    "pkl, pt, json); parquet of Hugging Face; CIFAR's files; sketch-rnn .npz; any of them in a zip, tar, gz, bz2 or xz"
 )
 
 
@@ -53,46 +69,55 @@ def read(path: Path, wanted: Wanted) -> Found:
 def _from_file(path: Path, wanted: Wanted) -> Found | None:
     with open(path, "rb") as stream:
         begin = stream.read(128)
-    if begin[:6] == b"\x93NUMPY" or begin[:2] == b"PK":
-        return read_sketch_rnn([path], wanted) if is_sketch_rnn(path) else read_arrays([path], wanted)
-    if begin[:4] == b"PAR1" or path.suffix == ".arrow":
-        return read_parquet([path])
-    if begin.startswith(b"MATLAB") or path.suffix.lower() == ".mat":
-        return read_matlab(path, wanted)
-    if path.suffix.lower() in SUFFIXES:
+    suffix = path.suffix.lower()
+    if begin.startswith((b"PAR1", b"ARROW1")) or suffix == ".arrow":
+        return read_parquet([path], wanted)
+    if is_sketch_rnn(path):
+        return read_sketch_rnn([path], wanted)
+    if begin[:6] == b"\x93NUMPY" or begin[:2] == b"PK" or begin[:1] == b"\x80" or suffix in ARRAYS:
+        return read_arrays([path], wanted)
+    if suffix in (".json", ".jsonl") and (found := read_arrays([path], wanted)) is not None:
+        return found
+    if suffix in SUFFIXES:
         return read_stroke_files(path.parent, [path], wanted)
     return read_tables([path], wanted)
 
 
 def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
     top = [path for path in visible(folder) if path.is_file()]
-    raw = [place for place in (folder, folder / "raw", *folder.glob("*/raw")) if place.is_dir()]
-    for place in raw:  # torchvision keeps the files in NAME/raw
-        if any(idx.IDX_NAME.fullmatch(path.name) for path in visible(place)):
-            return idx.read_idx_folder(place)
-    if any(path.name in mini_mnist.CSV_FILES for path in top):
-        train, test = mini_mnist.read_csv_folder(folder)
-        parts = {"train": (train.images, train), "test": (test.images, test)}
-        named = {split: Part(images, names_of_labels(data.labels, "")) for split, (images, data) in parts.items()}
-        return Found("four CSV files", named, train.classes)
     files = files_below(folder)
-    arrays = [path for path in top if path.suffix.lower() in (".npy", ".npz") or _is_idx(path)]
+    if idx.dataset_files(files):
+        return idx.read_idx_folder(folder, files)
+    arrays = [path for path in top if path.suffix.lower() in ARRAYS or _is_idx(path)]
     if arrays and all(map(is_sketch_rnn, arrays)):
         return read_sketch_rnn(arrays, wanted)
     if arrays and all(map(_is_bitmaps, arrays)):
         data = quickdraw.read_bitmaps(folder, folder.name, wanted.classes, wanted.per_class or quickdraw.PER_CLASS)
         return Found("Quick, Draw! bitmaps", {"train": Part(data.images, data.labels)}, data.classes)  # type: ignore[arg-type]
+    fault = None
     if arrays:
-        return read_arrays(arrays, wanted)
-    if (cifar := read_cifar(files)) is not None:
+        try:
+            if (found := read_arrays(arrays, wanted)) is not None:
+                return found
+        except InputError as error:  # weights, say, beside a dataset of another kind
+            fault = error
+    found = _from_others(folder, files, wanted)
+    if fault is not None:
+        if found is None:
+            raise fault
+        found.left_out.append(f"left out {str(fault).removeprefix(f'{folder}/').rstrip('.')}")
+    return found
+
+
+def _from_others(folder: Path, files: list[Path], wanted: Wanted) -> Found | None:
+    """What is neither in IDX nor in arrays by name."""
+    if (cifar := read_cifar(files, wanted)) is not None:
         return cifar
-    if parquets := [path for path in files if path.suffix.lower() in (".parquet", ".arrow")]:
-        return read_parquet(parquets)
+    if parquets := [path for path in files if path.suffix.lower() in PARQUET]:
+        return read_parquet(parquets, wanted)
     tables = [path for path in files if path.suffix.lower() in TABLES]
     if any(is_table(path) for path in tables if path.parent == folder):
         return read_tables(tables, wanted)
-    if matlab := [path for path in top if path.suffix.lower() == ".mat"]:
-        return read_matlab(matlab[0], wanted)
     if (pictures := read_image_folder(folder, wanted)) is not None:
         return pictures
     if any(map(is_table, tables)):

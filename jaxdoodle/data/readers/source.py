@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import shutil
 import tarfile
 import tempfile
@@ -12,13 +14,22 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
 
 #: Most bytes that an archive is unpacked to.
 MOST_BYTES = 2**33
-_FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError)
+#: How compressed files begin -> what opens them, and their suffix.
+COMPRESSED = {b"\x1f\x8b": (gzip.open, ".gz"), b"BZ": (bz2.open, ".bz2"), b"\xfd7": (lzma.open, ".xz")}
+#: What is named where it is not read: how files begin, and what they are.
+UNREAD = {
+    b"\x89HDF": "HDF5, of which numpy.savez makes a file that is read",
+    b"7z\xbc\xaf": "a 7z archive, to be unpacked first",
+    b"Rar!": "a RAR archive, to be unpacked first",
+}
+_FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, lzma.LZMAError, NotImplementedError)
 
 
 @contextmanager
@@ -30,19 +41,18 @@ def unpacked(path: Path) -> Iterator[tuple[Path, Path]]:
     """
     archives = [path] if path.is_file() else visible(path)
     if not archives or not all(entry.is_file() and is_archive(entry) for entry in archives):
-        yield _descended(path) if path.is_dir() else path, path
+        yield descended(path) if path.is_dir() else path, path
         return
     with tempfile.TemporaryDirectory(prefix="jaxdoodle-") as folder:
         target = Path(folder) / name_of(path)
         target.mkdir()
-        for archive in archives:
-            _unpack(archive, target)
-        inner = [entry for entry in visible(target) if entry.is_file() and is_archive(entry)]
-        for archive in inner:  # a gz in a zip, and the like
-            _unpack(archive, target)
-            archive.unlink()
+        _unpack_all(archives, target)
+        if inner := [entry for entry in visible(target) if entry.is_file() and is_archive(entry)]:
+            _unpack_all(inner, target)  # a gz in a zip, and the like
+            for archive in inner:
+                archive.unlink()
         try:
-            yield _descended(target), target
+            yield descended(target), target
         except InputError as error:
             raise InputError(str(error).replace(str(target), str(path))) from None
 
@@ -50,7 +60,9 @@ def unpacked(path: Path) -> Iterator[tuple[Path, Path]]:
 def name_of(path: Path) -> str:
     """The name of a dataset: that of its file or folder, without the suffixes of archives."""
     name = path.resolve().name
-    for suffix in (".zip", ".gz", ".tgz", ".tar", ".csv", ".npz", ".npy", ".mat", ".parquet", ".ndjson"):
+    for suffix in (".zip", ".gz", ".bz2", ".xz", ".tgz", ".tar"):
+        name = name.removesuffix(suffix)
+    for suffix in (".csv", ".npz", ".npy", ".mat", ".pkl", ".pt", ".parquet", ".ndjson", ".arff"):
         name = name.removesuffix(suffix)
     return name or "data"
 
@@ -61,7 +73,7 @@ def is_archive(path: Path) -> bool:
         begin = stream.read(2)
     if begin == b"PK":
         return path.suffix.lower() not in (".npz", ".pt", ".pth", ".keras", ".docx", ".xlsx")
-    return (begin == b"\x1f\x8b" and "-ubyte" not in path.name) or path.suffix.lower() == ".tar"
+    return (begin in COMPRESSED and not ("-ubyte" in path.name or "-int" in path.name)) or path.suffix.lower() == ".tar"
 
 
 def visible(folder: Path) -> list[Path]:
@@ -74,7 +86,10 @@ def files_below(folder: Path) -> list[Path]:
     """All files in a folder and the folders in it, sorted by path."""
     found = []
     for path in visible(folder):
-        found += files_below(path) if path.is_dir() else [path]
+        if not path.is_dir():
+            found.append(path)
+        elif not (path.is_symlink() and folder.resolve().is_relative_to(path.resolve())):  # a link to a folder above
+            found += files_below(path)
     return found
 
 
@@ -82,8 +97,13 @@ def contents_in_words(path: Path) -> str:
     """What lies at a path, by suffix: ``12 files in 3 folders (9 .jpeg, 3 .txt)``."""
     if path.is_file():
         with open(path, "rb") as stream:
-            return f"a file that begins with {stream.read(16)!r}"
+            begin = stream.read(16)
+        return next(
+            (name for key, name in UNREAD.items() if begin.startswith(key)), f"a file that begins with {begin!r}"
+        )
     files = files_below(path)
+    if len({file.suffix for file in files}) == 1 and (of_one := contents_in_words(files[0])) in UNREAD.values():
+        return f"{len(files):,} files of {of_one}"
     kinds = Counter(file.suffix.lower() or "without a suffix" for file in files).most_common(5)
     folders = len({file.parent for file in files} - {path})
     where = f" in {folders:,} folder{'s' * (folders != 1)}" * bool(folders)
@@ -91,11 +111,28 @@ def contents_in_words(path: Path) -> str:
     return f"{len(files):,} file{'s' * (len(files) != 1)}{where}{listed}"
 
 
-def _descended(folder: Path) -> Path:
+def descended(folder: Path) -> Path:
     """The first folder that holds more than one folder, or files: archives often wrap all in one."""
     while len(entries := visible(folder)) == 1 and entries[0].is_dir():
         folder = entries[0]
     return folder
+
+
+def _unpack_all(archives: list[Path], target: Path) -> None:
+    """All into one folder; where names occur twice, each into a folder of its own name: a class, or a split."""
+    folders = []
+    for number, archive in enumerate(archives):
+        folders.append(target / f".{number}")
+        folders[-1].mkdir()
+        _unpack(archive, folders[-1])
+    names = [path.name for folder in folders for path in visible(folder)]
+    for archive, folder in zip(archives, folders, strict=True):
+        if len(set(names)) < len(names):
+            folder.rename(target / archive.stem.removesuffix(".tar"))
+            continue
+        for path in folder.iterdir():
+            path.rename(target / path.name)
+        folder.rmdir()
 
 
 def _unpack(archive: Path, target: Path) -> None:
@@ -112,7 +149,9 @@ def _unpack(archive: Path, target: Path) -> None:
                 _refuse_size(archive, sum(info.size for info in listed))
                 opened_tar.extractall(target, filter="data")
         else:
-            with gzip.open(archive) as stream, open(target / archive.name.removesuffix(".gz"), "wb") as file:
+            with open(archive, "rb") as begin:
+                opener, suffix = COMPRESSED[begin.read(2)]
+            with opener(archive) as stream, open(target / archive.name.removesuffix(suffix), "wb") as file:
                 shutil.copyfileobj(_Limited(stream, archive), file, 2**20)
     except (*_FAULTS, RuntimeError) as error:
         raise InputError(f"{archive}: cannot be unpacked; {str(error).rstrip('.')}.") from None
@@ -126,7 +165,7 @@ def _refuse_size(archive: Path, size: int) -> None:
 class _Limited:
     """A stream that ends in an error after ``MOST_BYTES``."""
 
-    def __init__(self, stream: gzip.GzipFile, archive: Path) -> None:
+    def __init__(self, stream: Any, archive: Path) -> None:
         self.stream, self.archive, self.count = stream, archive, 0
 
     def read(self, size: int = -1, /) -> bytes:

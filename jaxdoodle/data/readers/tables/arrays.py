@@ -1,4 +1,8 @@
-"""NumPy arrays: Keras's ``mnist.npz`` and its like, pairs of images and labels, or an array for each class."""
+"""Arrays by name: Keras's ``mnist.npz`` and its like, pairs of images and labels, or an array for each class.
+
+They come from NumPy's files, pickles, PyTorch's files, JSON and MATLAB, which stores images column by column and counts
+labels from 1 (10 for the digit 0).
+"""
 
 from __future__ import annotations
 
@@ -22,22 +26,31 @@ from jaxdoodle.data.readers.found import (
     names_of_labels,
 )
 from jaxdoodle.data.readers.idx import idx_dimensions, read_idx
+from jaxdoodle.data.readers.tables import matlab, objects
+from jaxdoodle.data.readers.tables.objects import SUFFIXES as OBJECTS
 
-IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "pixels", "arr_0"}
-LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "arr_1"}
+IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "fea", "pixels", "arr_0"}
+LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "gnd", "arr_1"}
+#: Suffixes of the files that hold arrays; files in IDX have any.
+SUFFIXES = (".npy", ".npz", ".mat", *OBJECTS)
+#: The words of splits in the names of arrays, and the name of a class with that of its split before it.
+SHORT = SPLIT_WORDS | {"tr": "train", "te": "test"}
+OF_A_SPLIT = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})[ _-]?(.+)")
+NUMBER = re.compile("[0-9]+")
 
 
 def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
-    """The dataset in some ``.npy`` and ``.npz`` files; ``None`` where they hold no images.
+    """The dataset in some files of arrays; ``None`` where they hold no images.
 
-    Raises ``InputError`` at a damaged file, and at arrays that need pickle.
+    Raises ``InputError`` at a damaged file, and at objects that are no arrays.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for file in files:
         for name, array in _load(file).items():
             plain = not name or name.startswith("arr_")
             arrays[f"{base_name(file)} {name}".strip() if plain or len(files) > 1 else name] = array
-    return dataset_in(arrays, str(files[0] if len(files) == 1 else files[0].parent), wanted)
+    by_columns = any(file.suffix.lower() == ".mat" for file in files)
+    return dataset_in(arrays, str(files[0] if len(files) == 1 else files[0].parent), wanted, by_columns)
 
 
 def dataset_in(
@@ -45,17 +58,25 @@ def dataset_in(
 ) -> Found | None:
     """The images and labels among named arrays: by their names, else by their shapes; else one array for each class."""
     images, labels, left_out = dict[str, NDArray[Any]](), dict[str, NDArray[Any]](), list[str]()
-    for name, array in sorted(arrays.items(), key=lambda item: len(item[0])):  # images before images_of_masks
+    holders: dict[tuple[str, str | None], str] = {}
+    for name, array in sorted(arrays.items(), key=_how_plain):
         split, kind = _role(name)
+        split = split or "train"
         if kind == "images" and array.ndim < 2:
             kind = None
         if kind is None and _may_be_labels(array) and len(arrays) == 2:
             kind = "labels"
         held = {"images": images, "labels": labels}.get(kind or "")
-        if held is None or split in held:
+        if held is None:
             left_out.append(name)
+        elif split not in held:
+            held[split], holders[split, kind] = array, name
+        elif NUMBER.sub("", name) == NUMBER.sub("", holders[split, kind]):  # a part: data_batch_2
+            held[split] = np.concatenate([held[split], array])
+        elif " " in name and name.split(" ")[0] != (other := holders[split, kind]).split(" ")[0] and _role(name)[0]:
+            raise InputError(f"{source}: {other} and {name} are both {split} {kind}; expected one.")
         else:
-            held[split] = array
+            left_out.append(name)
     if not images and len(labels) == 1 and len(arrays) == 2:
         images, left_out = {s: a for s in labels for n, a in arrays.items() if a is not labels[s]}, []
     if images and set(images) == set(labels):
@@ -65,9 +86,10 @@ def dataset_in(
             if array.ndim >= 2 and len(array) != len(names) and array.shape[-1] == len(names):
                 array = np.moveaxis(array, -1, 0)  # the last axis counts the images
             pairs[split] = (array, names)
-        if column_major and all(set(map(str, range(1, 11))) >= set(names) for _, names in pairs.values()):
+        ten = column_major and not any("gnd" in name for name in holders.values())
+        if ten and all(set(map(str, range(1, 11))) >= set(names) for _, names in pairs.values()):
             pairs = {s: (a, ["0" if name == "10" else name for name in names]) for s, (a, names) in pairs.items()}
-        found = found_arrays("arrays of images and labels", pairs, source, column_major)
+        found = found_arrays("arrays of images and labels", pairs, source, wanted, column_major)
         found.left_out += [f"left out the arrays {', '.join(left_out)}"] * bool(left_out)
         return found
     if images and not labels and (len(arrays) == 1 or "x" not in arrays):  # which may be a class
@@ -78,23 +100,36 @@ def dataset_in(
         return None
     if len(kinds := {str(array.dtype) for array in classes.values()}) > 1:
         raise InputError(f"{source}: holds arrays of {' and '.join(sorted(kinds))}; expected one type.")
-    chosen = {n: a[: wanted.per_class] for n, a in classes.items() if wanted.classes is None or n in wanted.classes}
-    if chosen:
-        names = [name for name, array in chosen.items() for _ in range(len(array))]
-        return found_arrays(
-            "an array for each class", {"train": (np.concatenate(list(chosen.values())), names)}, source
-        )
-    return None
+    if set(classes) <= set(SPLIT_WORDS):
+        raise InputError(f"{source}: holds {', '.join(arrays)} and no labels; expected an array named labels or y.")
+    of_splits = {name: OF_A_SPLIT.fullmatch(name) for name in classes}  # train0, test0, ...
+    chosen: dict[str, list[tuple[str, NDArray[Any]]]] = {}
+    for name, array in classes.items():
+        match = of_splits[name] if all(of_splits.values()) else None
+        split, own = (SPLIT_WORDS[match[1]], match[2]) if match else ("train", name)
+        if wanted.classes is None or own in wanted.classes:
+            chosen.setdefault(split, []).append((own, array[: wanted.per_class]))
+    pairs = {
+        split: (np.concatenate([array for _, array in each]), [name for name, array in each for _ in range(len(array))])
+        for split, each in chosen.items()
+    }
+    return found_arrays("an array for each class", pairs, source, wanted) if chosen else None
 
 
-def _role(name: str) -> tuple[str, str | None]:
+def _how_plain(named: tuple[str, Any]) -> tuple[bool, int]:
+    """Arrays whose names say a split first, images before images_of_masks."""
+    return _role(named[0])[0] is None, len(named[0])
+
+
+def _role(name: str) -> tuple[str | None, str | None]:
     """The split and the kind (images, labels) that the words of a name say."""
     words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     words += ["_".join(words[i : i + 2]) for i in range(len(words))]  # arr_0
     words += [w[len(s) :] for w in words for s in ("train", "test", "val") if w.startswith(s)]
     words += [s for w in words for s in ("train", "test", "val") if w.startswith(s)]
-    split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "train")
-    kind = "labels" if not LABELS.isdisjoint(words) else "images" if not IMAGES.isdisjoint(words) else None
+    split = next((SHORT[word] for word in words if word in SHORT), None)
+    of_images = not IMAGES.isdisjoint(words) or name.lower().endswith("dataset")
+    kind = "labels" if not LABELS.isdisjoint(words) else "images" if of_images else None
     return split, kind
 
 
@@ -103,9 +138,15 @@ def _may_be_labels(array: NDArray[Any]) -> bool:
 
 
 def _load(file: Path) -> dict[str, NDArray[Any]]:
+    if dimensions := idx_dimensions(file):
+        return {"": read_idx(file, dimensions)}
+    if file.suffix.lower() == ".mat":
+        return matlab.arrays_of(file)
+    with open(file, "rb") as stream:
+        pickled = stream.read(1) == b"\x80"
+    if pickled or file.suffix.lower() in (*OBJECTS, ".json", ".jsonl"):
+        return objects.arrays_of(file)
     try:
-        if dimensions := idx_dimensions(file):
-            return {"": read_idx(file, dimensions)}
         found = np.load(file, allow_pickle=False)
         if isinstance(found, np.ndarray):
             return {"": found}

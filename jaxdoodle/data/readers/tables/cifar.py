@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as torchvision keeps them: pickles of flat RGB images, read without running anything."""
+"""CIFAR-10 and CIFAR-100 as published: pickles, read without running anything, or the bytes of labels and images."""
 
 from __future__ import annotations
 
@@ -10,34 +10,54 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.unpickle import unpickle
-from jaxdoodle.data.readers.found import Found, found_arrays
+from jaxdoodle.data.readers.found import Found, Wanted, found_arrays
 
-#: The file of class names -> its key, the key of the labels, and how the names of the files of each split begin.
-LAYOUTS = {
-    "batches.meta": ("label_names", "labels", {"train": "data_batch", "test": "test_batch"}),
-    "meta": ("fine_label_names", "fine_labels", {"train": "train", "test": "test"}),
+PIXELS = 3 * 32 * 32
+_TEN, _HUNDRED = {"train": "data_batch", "test": "test_batch"}, {"train": "train", "test": "test"}
+#: The file of class names -> its key and that of the labels (of binary files: the bytes of labels, the last of which
+#: counts), and how the names of the files of each split begin.
+LAYOUTS: dict[str, tuple[str, str | int, dict[str, str]]] = {
+    "batches.meta": ("label_names", "labels", _TEN),
+    "meta": ("fine_label_names", "fine_labels", _HUNDRED),
+    "batches.meta.txt": ("", 1, _TEN),
+    "fine_label_names.txt": ("", 2, _HUNDRED),
 }
 
 
-def read_cifar(files: Sequence[Path]) -> Found | None:
-    """The images of the pickles beside a file of class names; ``None`` where there is no such file."""
+def read_cifar(files: Sequence[Path], wanted: Wanted) -> Found | None:
+    """The images beside a file of class names; ``None`` where there is no such file."""
     for meta in files:
         if meta.name in LAYOUTS:
             key, labeled, begins = LAYOUTS[meta.name]
-            classes = tuple(map(str, _held(meta, key)))
+            listed = _held(meta, key) if key else meta.read_text(encoding="utf-8", errors="replace").split()
+            classes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in listed)
             pairs = {}
             for split, begin in begins.items():
-                batches = [path for path in files if path.parent == meta.parent and path.name.startswith(begin)]
-                if batches:
-                    images = np.concatenate([np.asarray(_held(path, "data")) for path in batches])
-                    numbers = [number for path in batches for number in _held(path, labeled)]
+                own = [path for path in files if path.parent == meta.parent and path.name.startswith(begin)]
+                if batches := [_batch(path, labeled) for path in own]:
+                    numbers = [number for _, labels in batches for number in labels]
+                    images = np.concatenate([images for images, _ in batches])
                     pairs[split] = images, [_name(classes, number, meta) for number in numbers]
             if "train" in pairs:
-                found = found_arrays("CIFAR", pairs, str(meta.parent))
+                found = found_arrays("CIFAR", pairs, str(meta.parent), wanted)
                 found.classes = classes
                 return found
     return None
+
+
+def _batch(path: Path, labeled: str | int) -> tuple[NDArray[Any], Sequence[Any]]:
+    """Flat images, plane by plane, and the number of the class of each. Raises ``InputError``."""
+    if isinstance(labeled, str):
+        return np.asarray(_held(path, "data")), _held(path, labeled)
+    with reading(path):
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+    if not content.size or content.size % (labeled + PIXELS):
+        expected = f"expected {labeled + PIXELS:,} for each image"
+        raise InputError(f"{path}: {content.size:,} bytes; {expected}.")
+    rows = content.reshape(-1, labeled + PIXELS)
+    return rows[:, labeled:], rows[:, labeled - 1].tolist()
 
 
 def _held(path: Path, key: str) -> Any:

@@ -1,32 +1,42 @@
-"""Tables of pixels in text: a row for each image, its label in a column, with a header or without."""
+"""Tables of pixels in text: a row for each image with its label in a column, or images and labels in two tables."""
 
 from __future__ import annotations
 
 import csv
+import filecmp
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.readers.found import (
     LABEL_COLUMNS,
     Found,
     Wanted,
+    base_name,
     found_arrays,
     label_column,
     names_of_labels,
     split_of,
 )
 from jaxdoodle.data.readers.strokes import read_kaggle_csv
+from jaxdoodle.data.readers.tables.arrays import dataset_in
+from jaxdoodle.data.readers.tables.text import Table, is_number, open_table
 
 #: Rows from which the layout of a table is told, and that are converted at once.
 LOOKED_AT, CHUNK = 200, 2_000
+#: The test set of LIBSVM's datasets: mnist.t beside mnist.
+TEST = {".t": "test"}
+#: Rows from which on labels that all differ are the numbers of the rows.
+FEW = 20
+#: What is left out around a label.
+QUOTES = " \t'\""
 #: FER-2013 and its like name the split of each row, and hold the pixels of an image in one column.
 USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 
@@ -34,106 +44,90 @@ USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"
 def is_table(path: Path) -> bool:
     """Whether a text file begins with rows of many columns, or is a table of drawings."""
     try:
-        header, first = _begin(path)
-    except (InputError, UnicodeDecodeError, csv.Error):
+        table = open_table(path)
+        first = _first(table)
+    except (InputError, UnicodeError, csv.Error):
         return False
-    return (
-        "drawing" in header or "pixels" in header or (len(first) > 16 and 2 * sum(map(_is_number, first)) > len(first))
-    )
+    numbers = len(first) > 16 and 2 * sum(map(is_number, first)) > len(first)
+    return "drawing" in table.header or "pixels" in table.header or numbers
 
 
 def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
-    """The dataset in some CSV files; ``None`` where none of them is one.
+    """The dataset in some tables of text; ``None`` where none of them is one.
 
-    Two files whose names say train and test are these splits. A table without labels is left out, and said to be.
+    Two files whose names say train and test are these splits. A table without labels is left out, and said to be,
+    unless another holds its labels: X_train.csv and y_train.csv.
     """
-    headers = {file: _begin(file)[0] for file in files if is_table(file)}
-    drawings = [file for file, header in headers.items() if "drawing" in header]
+    tables = {file: open_table(file) for file in files if is_table(file)}
+    drawings = [file for file, table in tables.items() if "drawing" in table.header]
     if drawings:
-        named = [file for file in drawings if "word" in headers[file] or split_of(file.name) != "test"]
+        named = [file for file in drawings if "word" in tables[file].header or split_of(file.name) != "test"]
         drawn = read_kaggle_csv(named, wanted)
         drawn.left_out += [f"left out {file.name}, which has no labels" for file in drawings if file not in named]
         return drawn
     pairs: dict[str, tuple[NDArray[Any], list[str]]] = {}
-    unlabeled, kinds = list[Path](), set()
-    splits = [split_of(file.name) or split_of(file.parent.name) for file in headers]
-    for file, split in zip(headers, splits, strict=True):
-        split = split if split and len(headers) > 1 and "train" in splits else "train"
-        found = _read(file, wanted)
-        if found is None:
-            unlabeled.append(file)
+    read, unlabeled, left_out, kinds = list[Path](), list[Path](), list[str](), set()
+    splits = {file: split_of(file.name) or split_of(file.parent.name) or TEST.get(file.suffix) for file in tables}
+    if "train" not in splits.values() and (others := [file for file in splits if splits[file] is None]):
+        splits |= dict.fromkeys(others, "train")
+    if len(set(splits.values())) == 1:
+        splits = dict.fromkeys(tables, "train")
+    for file, table in tables.items():
+        split = splits[file]
+        if again := next((other for other in read if filecmp.cmp(file, other, shallow=False)), None):
+            left_out.append(f"left out {file.parent.name}/{file.name}, which is {again.parent.name}/{again.name} again")
             continue
-        kind, parts = found
-        kinds.add(kind)
-        for own, pair in parts.items():
-            name = own or split
-            if name in pairs:
-                raise InputError(
-                    f"{file}: a second table of {name} images; expected one, or names with train and test."
-                )
-            pairs[name] = pair
+        read.append(file)
+        if (found := _read(table, wanted)) is None:
+            unlabeled.append(file)
+        elif split is None:
+            left_out.append(f"left out {file.name}, whose name says neither train nor test")
+        else:
+            kinds.add(found[0])
+            for own, pair in found[1].items():
+                if (name := own or split) in pairs:
+                    expected = "expected one, or names with train and test"
+                    raise InputError(f"{file}: a second table of {name} images; {expected}.")
+                pairs[name] = pair
     if not pairs:
+        if (apart := _apart(files, wanted) if unlabeled else None) is not None:
+            return apart
         if unlabeled:
             expected = f"expected a column named {', '.join(LABEL_COLUMNS[:4])}, ..."
             raise InputError(f"{unlabeled[0]}: has no labels; {expected}")
         return None
-    found_all = found_arrays(f"CSV, {' and '.join(sorted(kinds))}", pairs, str(files[0]))
-    found_all.left_out += [f"left out {file.name}, which has no labels" for file in unlabeled]
+    found_all = found_arrays(f"tables, {' and '.join(sorted(kinds))}", pairs, str(files[0]), wanted)
+    found_all.left_out += left_out + [f"left out {file.name}, which has no labels" for file in unlabeled]
     return found_all
 
 
-def _begin(path: Path) -> tuple[list[str], list[str]]:
-    """The header, as lower-case names ([] without one), and the first row of numbers."""
-    with reading(path), open(path, encoding="utf-8-sig", newline="") as stream:
-        text = stream.read(2**16)
-        rows = csv.reader(text.splitlines()[:2], _dialect(text))
-        first, second = next(rows, []), next(rows, [])
-    names = [cell.strip().lower() for cell in first]
-    named = not {*names}.isdisjoint({*LABEL_COLUMNS} - {"y"})  # which may be a label itself
-    if first and (named or not all(map(_is_number, first[1:-1] or first))):
-        return names, _ended(second)
-    return [], _ended(first)
-
-
-def _dialect(text: str) -> type[csv.Dialect]:
-    class Dialect(csv.excel):
-        delimiter = max(",;\t", key=text[:4096].count) if re.search("[,;\t]", text[:4096]) else " "
-        skipinitialspace = True
-
-    return Dialect
-
-
-def _ended(row: list[str]) -> list[str]:
-    """A row without the empty cell that a delimiter at its end makes."""
-    return row[:-1] if row and not row[-1].strip() else row
-
-
-def _is_number(cell: str) -> bool:
-    return bool(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell))
-
-
-def _rows(path: Path, header: list[str]) -> Iterator[tuple[int, list[str]]]:
-    with reading(path), open(path, encoding="utf-8-sig", errors="replace", newline="") as stream:
-        dialect = _dialect(stream.read(4096))
-        stream.seek(0)
+def _apart(files: Sequence[Path], wanted: Wanted) -> Found | None:
+    """Tables of numbers by the names of their files: of images and labels apart, or of the images of each class."""
+    arrays = {}
+    for file in files:
+        rows = [row for _, row in open_table(file).rows()]
         try:
-            for number, row in enumerate(csv.reader(stream, dialect), start=1):
-                if row and not (header and number == 1):
-                    yield number, _ended(row)
-        except csv.Error as error:
-            raise InputError(f"{path}: is no table that can be read; {error}.") from None
+            arrays[base_name(file)] = np.array(rows, np.float32)
+        except ValueError:
+            if any(len(row) != 1 for row in rows):
+                continue
+            arrays[base_name(file)] = np.array(rows)  # names of classes
+    return dataset_in(arrays, str(files[0].parent), wanted) if len(arrays) > 1 else None
 
 
-def _read(path: Path, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDArray[Any], list[str]]]] | None:
+def _first(table: Table) -> list[str]:
+    return next((row for _, row in table.rows()), [])
+
+
+def _read(table: Table, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDArray[Any], list[str]]]] | None:
     """The layout in words, and images and labels by split; ``None`` for a table without labels."""
-    header, first = _begin(path)
-    columns = len(first)
+    path, header, columns = table.path, table.header, len(_first(table))
     label = label_column(header)
     if "pixels" in header:
-        return _pixel_texts(path, header, label, wanted) if label is not None else None
+        return _pixel_texts(table, label, wanted) if label is not None else None
     kind = "with a header"
     if label is None:
-        label = _label_column(path, header, columns)
+        label = _label_column(table, columns)
         if label is None:
             return None
         kind = f"{'with' if header else 'without'} a header, label {'first' if label == 0 else 'last'}"
@@ -144,12 +138,13 @@ def _read(path: Path, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDArr
     images: list[NDArray[Any]] = []
     labels: list[str] = []
     block, names = [], []
-    for number, row in _rows(path, header):
-        if len(row) != columns:
-            wanted.broken(InputError(f"{path}: line {number}: {len(row):,} columns; expected {columns:,}."))
+    for number, row in table.rows():
+        if len(row) != columns or not row[label].strip():
+            found = f"{len(row):,} columns; expected {columns:,}" if len(row) != columns else "no label"
+            wanted.broken(InputError(f"{path}: line {number}: {found}."))
             continue
         block.append((number, [row[i] for i in pixels]))
-        names.append(row[label].strip())
+        names.append(row[label].strip(QUOTES))
         if len(block) == CHUNK:
             _convert(path, block, names, images, labels, wanted)
             block, names = [], []
@@ -174,12 +169,12 @@ def _convert(
                 images.append(np.array([row], np.float32))
                 labels.append(name)
             except ValueError:
-                wrong = next(cell for cell in row if not _is_number(cell))
+                wrong = next((cell for cell in row if not is_number(cell)), "")
                 wanted.broken(InputError(f"{path}: line {number}: found {wrong[:40]!r}; expected a number."))
 
 
 def _names(labels: list[str], path: Path) -> list[str]:
-    if all(map(_is_number, labels)):
+    if all(map(is_number, labels)):
         return names_of_labels(np.array(labels, np.float64), str(path))
     return names_of_labels(np.array(labels), str(path))
 
@@ -189,34 +184,36 @@ def _is_image(count: int) -> bool:
     return count >= 16 and any(count % c == 0 and math.isqrt(count // c) ** 2 * c == count for c in (1, 3))
 
 
-def _label_column(path: Path, header: list[str], columns: int) -> int | None:
+def _label_column(table: Table, columns: int) -> int | None:
     """The first or the last column: the one with few whole numbers, or names; ``None`` where all are pixels.
 
     A border pixel is constant in most tables; where both columns vary, the labels are those without gaps from 0 or 1.
     """
-    if not _is_image(columns - 1) or (header and _is_image(columns) and not _is_image(columns - 1)):
+    if not _is_image(columns - 1):
         return None
-    sample = [row for _, row in zip(range(LOOKED_AT), (row for _, row in _rows(path, header)), strict=False)]
-    sample = [row for row in sample if len(row) == columns]
+    sample = [row for _, row in islice(table.rows(), LOOKED_AT) if len(row) == columns]
+    cells = {column: [row[column].strip() for row in sample] for column in (0, columns - 1)}
 
     def rank(column: int) -> tuple[bool, bool, int]:
-        cells = [row[column].strip() for row in sample]
-        if not all(map(_is_number, cells)):
+        if not all(map(is_number, cells[column])):
             return (True, True, 0)
-        values = np.unique(np.array(cells, float))
+        values = np.unique(np.array(cells[column], float))
         whole = bool((values % 1 == 0).all() and values[0] >= 0 and len(values) > 1)
         return whole, bool(whole and values[-1] <= len(values)), -len(values)
 
-    return max((0, columns - 1), key=rank)
+    several = [column for column in cells if len(sample) < FEW or len(set(cells[column])) < len(sample)]  # no numbering
+    best = max(several, key=rank, default=None)
+    return best if best is None or len(several) == len(cells) or rank(best)[0] else None
 
 
-def _pixel_texts(path: Path, header: list[str], label: int, wanted: Wanted) -> Any:
+def _pixel_texts(table: Table, label: int, wanted: Wanted) -> Any:
+    path, header = table.path, table.header
     column, usage = header.index("pixels"), header.index("usage") if "usage" in header else None
     images: dict[str | None, list[Any]] = {}
     labels: dict[str | None, list[str]] = {}
-    for number, row in _rows(path, header):
+    for number, row in table.rows():
         try:
-            pixels = np.array(row[column].split(), np.float32)
+            pixels = np.array(row[column].strip("[] ").replace(",", " ").split(), np.float32)
             split = USAGES.get(row[usage].strip()) if usage is not None else None
             if images.get(split) and len(pixels) != len(images[split][0]):
                 raise ValueError
@@ -224,5 +221,5 @@ def _pixel_texts(path: Path, header: list[str], label: int, wanted: Wanted) -> A
             wanted.broken(InputError(f"{path}: line {number}: expected a label and the pixels of an image."))
             continue
         images.setdefault(split, []).append(pixels)
-        labels.setdefault(split, []).append(row[label].strip())
+        labels.setdefault(split, []).append(row[label].strip(QUOTES))
     return "pixels in one column", {s: (np.stack(images[s]), _names(labels[s], path)) for s in images}

@@ -1,4 +1,4 @@
-"""MATLAB's ``.mat``: images stored column by column, labels that count from 1 (10 for the digit 0)."""
+"""MATLAB's ``.mat``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.readers.found import Found, Wanted
-from jaxdoodle.data.readers.tables.arrays import dataset_in
 
 
-def read_matlab(file: Path, wanted: Wanted) -> Found | None:
-    """The dataset in a ``.mat`` file, its images upright; ``None`` where it holds none. Needs SciPy."""
+def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of numbers in a ``.mat`` file by name. Raises ``InputError``; needs SciPy."""
     try:
         from scipy.io import loadmat
     except ModuleNotFoundError:
@@ -26,7 +24,7 @@ def read_matlab(file: Path, wanted: Wanted) -> Found | None:
         raise InputError(f"{file}: is a .mat of version 7.3; save it with -v7.") from None
     except Exception as error:  # whatever SciPy raises at damaged files
         raise InputError(f"{file}: is no .mat that can be read; {str(error).rstrip('.')}.") from None
-    return dataset_in(dict(_arrays(found)), str(file), wanted, column_major=True)
+    return dict(_arrays(found))
 
 
 def _arrays(found: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:

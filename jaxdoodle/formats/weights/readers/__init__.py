@@ -10,14 +10,14 @@ from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import NPY_MAGIC, read_bytes
+from jaxdoodle.core.unpickle.torch_files import LEGACY_START, is_torch
 from jaxdoodle.formats.weights.readers.json_lists import read_json
 from jaxdoodle.formats.weights.readers.keras_files import SIGNATURE, read_h5, read_keras
 from jaxdoodle.formats.weights.readers.matlab import read_mat
 from jaxdoodle.formats.weights.readers.npy import members, open_zip, read_npy, read_npz
 from jaxdoodle.formats.weights.readers.onnx_graphs import read_onnx
-from jaxdoodle.formats.weights.readers.pickles import is_pickle, read_pickle
+from jaxdoodle.formats.weights.readers.pickles import is_pickle, read_legacy, read_pickle, read_torch
 from jaxdoodle.formats.weights.readers.tensors import is_safetensors, read_safetensors
-from jaxdoodle.formats.weights.readers.torch_files import LEGACY_START, is_torch, read_legacy, read_torch
 from jaxdoodle.formats.weights.source import MAX_FILE_BYTES, Budget, Weights
 
 Reader = Callable[[bytes, Budget], Weights]

@@ -130,6 +130,8 @@ def unpickle(data: bytes) -> Any:
 
 def key_of(key: Any) -> str:
     """A key of a dict as text; for tuples and other keys, which may be long to hash, ``InputError``."""
+    if isinstance(key, bytes):  # a text of Python 2
+        return key.decode("latin1")
     if isinstance(key, int) and key.bit_length() > 64 or not isinstance(key, str | int | float | None):
         raise InputError(f"a key is a {type(key).__name__}; only texts and numbers are read.")
     return str(key)

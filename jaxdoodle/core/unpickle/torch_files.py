@@ -1,4 +1,4 @@
-"""PyTorch's ``.pt`` and ``.pth``: state_dicts, alone or in a checkpoint, read without PyTorch; nothing is run.
+"""PyTorch's ``.pt`` and ``.pth``: tensors in lists and dicts, read without PyTorch; nothing is run.
 
 Since version 1.6 such a file is a zip archive: ``data.pkl`` names each tensor's storage, offset, shape and strides, and
 ``data/KEY`` holds a storage. Before, it was three pickles, the list of keys, and the storages one after another.
@@ -7,7 +7,8 @@ Since version 1.6 such a file is a zip archive: ``data.pkl`` names each tensor's
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,6 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.unpickle import STAND_INS, plain, run
-from jaxdoodle.formats.weights.readers.npy import content, members, open_zip
-from jaxdoodle.formats.weights.source import Budget, Weights, flattened
 
 #: Name of a storage class -> its type in NumPy, or "bf16".
 STORAGES = {"DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "BFloat16Storage": "bf16"}
@@ -24,6 +23,8 @@ STORAGES |= {"LongStorage": "i8", "IntStorage": "i4", "ShortStorage": "i2", "Cha
 STORAGES |= {"BoolStorage": "u1"}
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+#: Called with the number of values of each tensor before it is made: raises where that is too many.
+Take = Callable[[int], object]
 
 
 class _Storage:
@@ -46,17 +47,14 @@ class _Tensor:
     def set_state(self, state: Any) -> None:
         """Attributes of a tensor are left out."""
 
-    def view(self, numbers: NDArray[Any], budget: Budget) -> NDArray[Any]:
+    def view(self, numbers: NDArray[Any], take: Take) -> NDArray[Any]:
         """Its numbers, copied."""
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
         if 0 in self.shape:
             return np.zeros(self.shape, np.float32)
         if last >= len(numbers):
             raise InputError(f"a tensor ends at {last:,} of a storage of {len(numbers):,} numbers.")
-        count = 1
-        for n in self.shape:
-            count *= n
-        budget.take(count)
+        take(math.prod(self.shape))
         strides = [step * numbers.itemsize for step in self.stride]
         return np.lib.stride_tricks.as_strided(numbers[self.offset :], self.shape, strides).copy()
 
@@ -83,28 +81,34 @@ TORCH: dict[tuple[str, str], Any] = {
 }
 
 
-def is_torch(names: Any) -> bool:
+def is_torch(names: Iterable[str]) -> bool:
     """Whether an archive with these names is PyTorch's."""
     return any(name.rpartition("/")[2] == "data.pkl" for name in names)
 
 
-def read_torch(data: bytes, budget: Budget) -> Weights:
-    """The tensors of a zip archive of PyTorch."""
-    files = members(archive := open_zip(data))
-    folder = next(name for name in files if name.rpartition("/")[2] == "data.pkl")[: -len("data.pkl")]
-    if f"{folder}constants.pkl" in files:
+def read_archive(names: Iterable[str], read: Callable[[str], bytes], take: Take) -> Any:
+    """What a zip archive of PyTorch holds.
+
+    Args:
+      names: Of the files in it.
+      read: Gives the content of one.
+      take: See ``Take``.
+
+    Raises:
+      InputError: Something else than tensors, numbers and texts in lists and dicts.
+    """
+    names = set(names)
+    folder = next(name for name in names if name.rpartition("/")[2] == "data.pkl")[: -len("data.pkl")]
+    if f"{folder}constants.pkl" in names:
         raise InputError("a TorchScript program; save model.state_dict() instead.")
-    if f"{folder}byteorder" in files and content(archive, files[f"{folder}byteorder"], budget) != b"little":
+    if f"{folder}byteorder" in names and read(f"{folder}byteorder") != b"little":
         raise InputError("written with the most significant byte first.")
-
-    def numbers(storage: _Storage) -> bytes:
-        return content(archive, files[f"{folder}data/{storage.key}"], budget)
-
-    return _weights(_run(io.BytesIO(content(archive, files[f"{folder}data.pkl"], budget))), numbers, budget)
+    value = _run(io.BytesIO(read(f"{folder}data.pkl")))
+    return _arrays(value, lambda storage: read(f"{folder}data/{storage.key}"), take)
 
 
-def read_legacy(data: bytes, budget: Budget) -> Weights:
-    """The tensors of a file of PyTorch before version 1.6."""
+def read_legacy(data: bytes, take: Take) -> Any:
+    """What a file of PyTorch before version 1.6 holds. Raises ``InputError``, as ``read_archive``."""
     file = io.BytesIO(data)
     head = [run(file, TORCH), run(file, TORCH), run(file, TORCH)]
     if head[0] != LEGACY_MAGIC or not isinstance(head[2], dict) or head[2].get("little_endian") is not True:
@@ -117,7 +121,7 @@ def read_legacy(data: bytes, budget: Budget) -> Weights:
         if storage is None or length > len(data):
             raise InputError(f"a storage {str(key)[:40]!r} that no tensor names, or of {length:,} numbers.")
         stored[str(key)] = file.read(length * (2 if storage.dtype == "bf16" else np.dtype(storage.dtype).itemsize))
-    return _weights(value, lambda storage: stored[storage.key], budget)
+    return _arrays(value, lambda storage: stored[storage.key], take)
 
 
 def _run(file: io.BytesIO) -> Any:
@@ -144,7 +148,7 @@ def _storages(value: Any) -> list[_Storage]:
     return found
 
 
-def _weights(value: Any, read: Callable[[_Storage], Any], budget: Budget) -> Weights:
+def _arrays(value: Any, read: Callable[[_Storage], Any], take: Take) -> Any:
     stored: dict[str, NDArray[Any]] = {}
 
     def array(tensor: _Tensor) -> NDArray[Any]:
@@ -154,6 +158,6 @@ def _weights(value: Any, read: Callable[[_Storage], Any], budget: Budget) -> Wei
             if storage.dtype == "bf16":
                 raw = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
             stored[storage.key] = np.frombuffer(raw, "<f4" if storage.dtype == "bf16" else "<" + storage.dtype)
-        return tensor.view(stored[storage.key], budget)
+        return tensor.view(stored[storage.key], take)
 
-    return Weights(flattened(_tensors(plain(value), array), Budget()), outputs_first=True)
+    return _tensors(plain(value), array)

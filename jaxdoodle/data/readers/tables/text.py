@@ -1,0 +1,144 @@
+"""Tables in text, row by row: CSV with any delimiter, ARFF of Weka and OpenML, and the sparse rows of LIBSVM.
+
+ARFF names its columns in lines ``@attribute NAME TYPE`` before ``@data``; a row may be ``{index value, ...}``, counted
+from 0. A row of LIBSVM is ``label index:value ...``, counted from 1, ascending. What is not listed is 0, in a nominal
+column its first value.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import reading
+from jaxdoodle.data.readers.found import LABEL_COLUMNS
+
+#: Letters from which the kind of a table and its columns are told.
+LOOKED_AT = 2**18
+ATTRIBUTE = re.compile(r"""^\s*@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(?:\{([^},]*)|\S)""", re.I | re.M)
+SPARSE = re.compile(r"\s*[^\s:,]+(\s+\d+:[-+.\deE]+)+\s*")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file, and how its rows are read.
+
+    ``header``: the names of the columns in lower case, [] where it has none. ``dialect``: ``None`` for LIBSVM's rows.
+    ``skipped``: the lines before the first row. ``defaults``: of sparse rows, the cells that are not listed.
+    """
+
+    path: Path
+    header: list[str]
+    encoding: str
+    dialect: type[csv.Dialect] | None
+    skipped: int
+    defaults: list[str]
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The number of the line and the cells of each row. Raises ``InputError``."""
+        with reading(self.path), open(self.path, encoding=self.encoding, errors="replace", newline="") as stream:
+            lines = islice(stream, self.skipped, None)
+            try:
+                if self.dialect is None:
+                    for number, line in enumerate(lines, self.skipped + 1):
+                        if line.strip():
+                            yield number, self._dense(line)
+                    return
+                for number, row in enumerate(csv.reader(lines, self.dialect), self.skipped + 1):
+                    if row and not row[0].startswith(("#", "%")):
+                        yield number, self._listed(row) if row[0].startswith("{") else _ended(row)
+            except csv.Error as error:
+                raise InputError(f"{self.path}: is no table that can be read; {error}.") from None
+
+    def _listed(self, row: list[str]) -> list[str]:
+        """A sparse row of ARFF."""
+        cells = list(self.defaults)
+        for pair in ",".join(row).strip("{} ").split(","):
+            place, _, value = pair.strip().partition(" ")
+            if not place.isdecimal() or int(place) >= len(cells):
+                raise InputError(f"{self.path}: found {pair[:40]!r}; expected the index of a column and its value.")
+            cells[int(place)] = value
+        return cells
+
+    def _dense(self, line: str) -> list[str]:
+        """A row of LIBSVM."""
+        label, *pairs = line.split()
+        cells = [label, *self.defaults]
+        for pair in pairs:
+            place, _, value = pair.partition(":")
+            if not place.isdecimal() or not 0 < int(place) < len(cells):
+                raise InputError(f"{self.path}: found {pair[:40]!r}; expected index:value, counted from 1.")
+            cells[int(place)] = value
+        return cells
+
+
+def open_table(path: Path) -> Table:
+    """What the begin of a file says. Raises ``InputError`` or ``UnicodeDecodeError`` where it is no text."""
+    with reading(path), open(path, "rb") as binary:
+        encoding = "utf-16" if binary.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    with reading(path), open(path, encoding=encoding, newline="") as stream:
+        text = stream.read(LOOKED_AT)
+    if attributes := ATTRIBUTE.findall(text):
+        at = re.search(r"^\s*@data\b", text, re.I | re.M)
+        before = text[: at.end()].count("\n") + 1 if at else 0
+        names = [name.strip("'\"").lower() for name, _ in attributes]
+        return Table(path, names, encoding, _dialect(","), before, [first.strip() or "0" for _, first in attributes])
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
+    if lines and SPARSE.fullmatch(lines[first]):
+        width = _width(path, encoding)
+        return Table(path, ["label", *(f"pixel{n}" for n in range(width))], encoding, None, first, ["0"] * width)
+    sample = text[:4096]
+    dialect = _dialect(max(",;\t", key=sample.count) if re.search("[,;\t]", sample) else " ")
+    names = next(csv.reader(lines[first : first + 1], dialect), [])
+    table = Table(path, [], encoding, dialect, first, [])
+    if not names or not _is_header(names):
+        return table
+    names = [cell.strip().lower() for cell in names]
+    table = Table(path, names, encoding, dialect, first + 1, [])
+    columns = len(next(table.rows(), (0, names))[1])
+    return Table(
+        path, [""] * (columns == len(names) + 1) + names, encoding, dialect, first + 1, []
+    )  # names of rows in R
+
+
+def is_number(cell: str) -> bool:
+    return bool(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell))
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Whether these are names: no numbers, or numbers that all differ, as no row of pixels does."""
+    names = {cell.strip().lower() for cell in cells}
+    if not names.isdisjoint({*LABEL_COLUMNS} - {"y"}):  # which may be a label itself
+        return True
+    return not all(map(is_number, cells[1:-1] or cells)) or len(names) == len(cells) > 256
+
+
+def _dialect(character: str) -> type[csv.Dialect]:
+    class Dialect(csv.excel):
+        delimiter = character
+        skipinitialspace = True
+
+    return Dialect
+
+
+def _width(path: Path, encoding: str) -> int:
+    """Columns of a sparse table: as many as the smallest square, or three, that holds the last index."""
+    last = 1
+    with reading(path), open(path, encoding=encoding, errors="replace") as stream:
+        for line in stream:
+            place = line.rstrip().rpartition(":")[0].rpartition(" ")[2]
+            last = max(last, int(place)) if place.isdecimal() else last
+    colors = math.isqrt(last // 3)
+    return last if 3 * colors**2 == last else (math.isqrt(last - 1) + 1) ** 2
+
+
+def _ended(row: list[str]) -> list[str]:
+    """A row without the empty cell that a delimiter at its end makes."""
+    return row[:-1] if row and not row[-1].strip() else row
