@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +61,6 @@ def advice(path: Path) -> str:
     try:
         if path.suffix == ".npy":
             return _advice_on(np.load(path, mmap_mode="r", allow_pickle=False))
-        if path.suffix == ".csv":
-            with open(path, encoding="utf-8") as file:
-                rows = [line for line in islice(file, PIXELS + 1) if line.strip() and not line.startswith("#")]
-            table = np.loadtxt(rows, delimiter="," if "," in rows[0] else None, ndmin=2)
-            return _advice_on(table.astype(np.uint8) if np.isin(table, np.arange(256)).all() else table)
         if IDX_NAME.fullmatch(path.name) and "images" in path.name:
             return _advice_on(read_idx(path, 3))
     except (ValueError, OSError, EOFError, IndexError):

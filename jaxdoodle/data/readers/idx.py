@@ -23,6 +23,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import Dataset, read_names
 from jaxdoodle.data.readers.found import SIDES, SPLIT_WORDS, Found, Part, letters_of
+from jaxdoodle.data.readers.source import files_below
 
 #: SHA-256 of MNIST's four files, decompressed: a gzip file holds a time stamp, so its own hash varies.
 MNIST_SHA256 = {
@@ -43,7 +44,7 @@ IDX_NAME = re.compile(
 
 #: Types of the numbers, by the third byte of a file.
 BYTE, INT = 8, 12
-TYPES = {BYTE: np.dtype("u1"), INT: np.dtype(">i4")}
+TYPES: dict[int, np.dtype[Any]] = {BYTE: np.dtype("u1"), INT: np.dtype(">i4")}
 _GZIP_MAGIC = b"\x1f\x8b"
 _DEFLATE_LIMIT = 1032  # most bytes that one compressed byte can expand to
 
@@ -123,7 +124,7 @@ def dataset_files(files: Sequence[Path]) -> list[Path]:
     return [path for path in files if IDX_NAME.fullmatch(path.name)]
 
 
-def read_idx_folder(folder: Path, files: Sequence[Path]) -> Found:
+def read_idx_folder(folder: Path) -> Found:
     """Training and perhaps test and validation set of files named like MNIST's (Fashion-MNIST, ...), unverified.
 
     The classes are the lines of ``classes.txt`` beside them; without it the characters of EMNIST's parts, letters for
@@ -131,7 +132,7 @@ def read_idx_folder(folder: Path, files: Sequence[Path]) -> Found:
     of them. They count from 0, or from 1 as those of EMNIST's letters: then the first class is that of label 1.
     """
     roles: dict[tuple[str, str], Path] = {}
-    for path in dataset_files(files):
+    for path in dataset_files(files_below(folder)):
         match = IDX_NAME.fullmatch(path.name)
         assert match is not None
         role = (SPLIT_WORDS[match[1]], match[2])

@@ -32,16 +32,14 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     pictures = [file for file in below if inputs.suffix_of(file) in kinds]
     notes: list[str] = []
     tabled, kind = label_tables(folder, pictures, notes)
-    splits = _splits(folder, notes)
-    labels = _of_splits(splits, kinds, wanted, tabled, notes)
-    if labels:
+    if labels := _of_splits(_splits(folder, pictures, notes), kinds, wanted, tabled, notes):
         kind = "in folders"
     elif tabled:
         labels = {file: (name, split) for file, (name, split) in tabled.items()}
         if missing := len(pictures) - len(labels):
             notes.append(f"left out {missing:,} pictures that have no label")
     else:
-        if any(path.name.lower() in SPLIT_WORDS for path in splits.values()):
+        if any(path.name.lower() in SPLIT_WORDS for path in visible(folder)):
             return None
         kind, labels = "in folders", _classes(folder, kinds, wanted, notes)
         if len({name for name, _ in labels.values()}) < 2 and (words := _named(pictures)):
@@ -57,13 +55,14 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     return Found(f"pictures {kind}", parts, left_out=notes) if parts else None
 
 
-def _splits(folder: Path, notes: list[str]) -> dict[str, Path]:
+def _splits(folder: Path, pictures: Sequence[Path], notes: list[str]) -> dict[str, Path]:
     """The folders of the splits, train first; {} where there are none. Raises ``InputError`` at two for one."""
-    folders = [path for path in visible(folder) if path.is_dir()]
+    inside = {file.relative_to(folder).parts[0] for file in pictures if file.parent != folder}
+    folders = [folder / name for name in sorted(inside)]
     named = [(split, path) for path in folders if (split := split_of(path.name))]
     splits = {split: path for split, path in sorted(named, key=lambda pair: pair[0] != "train")}
     if "train" not in splits or len(splits) < min(2, len(folders)):
-        return {split: path for split, path in splits.items() if path.name.lower() in SPLIT_WORDS}
+        return {}
     if len(splits) < len(named):
         found = ", ".join(path.name for _, path in named)
         raise InputError(f"{folder}: the folders {found} are several of one split; expected one folder of each.")
@@ -75,17 +74,18 @@ def _splits(folder: Path, notes: list[str]) -> dict[str, Path]:
 def _of_splits(splits: Mapping[str, Path], kinds: set[str], wanted: Wanted, tabled: Labels, notes: list[str]) -> Labels:
     """The pictures in the folders of splits; {} where those to train on have no classes."""
     found: Labels = {}
-    if "train" not in splits:
-        return found
     for split, path in splits.items():
         known = {name for name, _ in found.values()}
-        own, said = _classes(descended(path), kinds, wanted, said := []), said
+        said: list[str] = []
+        own = _classes(descended(path), kinds, wanted, said)
         names = {name for name, _ in own.values()}
         if len(names) < 2 or (known and not known & names):
             inside = [file for file in files_below(path) if inputs.suffix_of(file) in kinds]
             words = _named(inside, known)
-            own, said = {file: tabled[file] for file in inside if file in tabled} or (words[0] if words else own), []
+            listed = {file: tabled[file] for file in inside if file in tabled}
+            own, said = listed or (words[0] if words else own), []
             names = {name for name, _ in own.values()}
+            known = set() if listed else known
         if split == "train" and len(names) < 2:
             return {}
         if not own or (known and not known & names):

@@ -56,6 +56,8 @@ def read(path: Path, wanted: Wanted) -> Found:
     Raises:
       InputError: There is none; the message lists what was found and what would have been read.
     """
+    if path.is_dir() and len(files := files_below(path)) == 1 and files[0].suffix.lower() in (".json", ".jsonl"):
+        path = files[0]
     found = _from_file(path, wanted) if path.is_file() else _from_folder(path, wanted)
     if found is None or not sum(len(part.labels) for part in found.parts.values()):
         raise InputError(f"{path}: no dataset in it; found {contents_in_words(path)}; expected {EXPECTED}.")
@@ -87,7 +89,7 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
     top = [path for path in visible(folder) if path.is_file()]
     files = files_below(folder)
     if idx.dataset_files(files):
-        return idx.read_idx_folder(folder, files)
+        return idx.read_idx_folder(folder)
     arrays = [path for path in top if path.suffix.lower() in ARRAYS or _is_idx(path)]
     if arrays and all(map(is_sketch_rnn, arrays)):
         return read_sketch_rnn(arrays, wanted)

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,11 @@ from jaxdoodle.core.files import reading
 #: Most bytes that an archive is unpacked to.
 MOST_BYTES = 2**33
 #: How compressed files begin -> what opens them, and their suffix.
-COMPRESSED = {b"\x1f\x8b": (gzip.open, ".gz"), b"BZ": (bz2.open, ".bz2"), b"\xfd7": (lzma.open, ".xz")}
+COMPRESSED: dict[bytes, tuple[Callable[..., Any], str]] = {
+    b"\x1f\x8b": (gzip.open, ".gz"),
+    b"BZ": (bz2.open, ".bz2"),
+    b"\xfd7": (lzma.open, ".xz"),
+}
 #: What is named where it is not read: how files begin, and what they are.
 UNREAD = {
     b"\x89HDF": "HDF5, of which numpy.savez makes a file that is read",

@@ -30,14 +30,12 @@ def test_a_damaged_file_is_named_with_its_repair(spoil, text, bitmap_folder, cap
         assert line.startswith(f"fault  files: {bitmap_folder / name}.npy: ") and text in line
 
 
-def test_tables_with_a_drawing_a_column_are_named(tmp_path, capsys, sound):
+def test_tables_with_a_drawing_a_column_are_read(tmp_path, capsys, sound):
     for split, n in (("train", 20), ("test", 10)):
         np.savetxt(tmp_path / f"{split}_X.csv", sound.train.images[:n].reshape(n, 784).T, "%d", ",")
         np.savetxt(tmp_path / f"{split}_label.csv", np.eye(10, dtype=int)[np.arange(n) % 10], "%d", ",")
-    assert main(["data", "audit", str(tmp_path)]) == 1
-    assert (
-        "20 columns; expected 784. To repair it: its columns are the drawings: save array.T." in capsys.readouterr().out
-    )
+    main(["data", "audit", str(tmp_path)])
+    assert "20 train, 10 test drawings in 10 classes" in capsys.readouterr().out
 
 
 def test_idx_files_with_the_drawings_along_the_last_axis_are_named(idx_folder, idx_bytes, capsys):

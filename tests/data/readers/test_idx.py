@@ -201,11 +201,12 @@ def _no_images(folder, pack):
 
 
 def _two_of_a_kind(folder, pack):
-    shutil.copy(folder / "t10k-labels-idx1-ubyte", folder / "test-labels-idx1-ubyte")
+    content = (folder / "t10k-labels-idx1-ubyte").read_bytes()
+    (folder / "test-labels-idx1-ubyte").write_bytes(content[:-1] + b"\x01")
 
 
 BAD_FOLDERS = {
-    "a file is missing": (_drop_labels, "t10k-labels-idx1-ubyte: not found", "four files"),
+    "a file is missing": (_drop_labels, "t10k-labels-idx1-ubyte: not found", "labels of test"),
     "a label is missing": (_drop_a_label, "train-labels-idx1-ubyte: 29 labels", "expected 30"),
     "labels of the other split": (_swap_splits, "train-labels-idx1-ubyte: 12 labels", "expected 30"),
     "images and labels swapped": (_swap_images_and_labels, "train-images-idx3-ubyte.gz", "(labels); expected"),

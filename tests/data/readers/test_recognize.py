@@ -2,17 +2,21 @@
 
 import csv
 import gzip
+import io
 import json
 import pickle
 import shutil
 import struct
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
+from jaxdoodle.data.synthetic import generate_doodles
 from jaxdoodle.preprocessing import MNIST, preprocess
 from jaxdoodle.preprocessing.measure import CHANGED_LEVELS
 
@@ -91,7 +95,6 @@ def parquet(folder):
 
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from PIL import Image
 
     def png(image):
         file = io.BytesIO()
@@ -173,8 +176,6 @@ def arrow_file(folder):
 
 
 def pictures(folder, name):
-    from PIL import Image
-
     for i, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
         Image.fromarray(image).save(folder / name.format(i=i, label=label))
     return folder
@@ -197,7 +198,110 @@ def json_lines(folder):
     return folder
 
 
-FORMATS = [kaggle, label_last, quoted, keras, pair, each_class, matlab, parquet]
+def pickle_of_python_2(folder):
+    with gzip.open(folder / "mnist.pkl.gz", "wb") as file:
+        file.write(pickle.dumps([(FLAT[:40] / 255, LABELS[:40]), (FLAT[40:] / 255, LABELS[40:])], 2))
+    return folder
+
+
+def pickles_apart(folder):
+    for name, value in (("X", IMAGES.tolist()), ("y", LABELS.tolist())):
+        (folder / f"{name}.pickle").write_bytes(pickle.dumps(value))
+    return folder
+
+
+def pytorch(folder):
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    torch.save((torch.tensor(IMAGES), torch.tensor(LABELS)), folder / "training.pt")
+    return folder
+
+
+def json_of_records(folder):
+    records = [{"pixels": image, "label": label} for image, label in zip(FLAT.tolist(), LABELS.tolist(), strict=True)]
+    (folder / "data.json").write_text(json.dumps(records))
+    return folder / "data.json"
+
+
+def arff(folder, sparse=False):
+    names = "".join(f"@ATTRIBUTE 'pixel {i}' REAL\n" for i in range(784))
+    rows = [[*image, label] for image, label in zip(FLAT.tolist(), LABELS.tolist(), strict=True)]
+    cells = ["{" + ", ".join(f"{i} {n}" for i, n in enumerate(row) if n) + "}" for row in rows]
+    lines = cells if sparse else [",".join(map(str, row)) for row in rows]
+    header = f"% of OpenML\n@relation 'mnist'\n{names}@attribute class {{0,1,2}}\n\n@data\n"
+    (folder / "mnist.arff").write_text(header + "\n".join(lines))
+    return folder / "mnist.arff"
+
+
+def sparse_arff(folder):
+    return arff(folder, sparse=True)
+
+
+def libsvm(folder):
+    rows = [f"{n} " + " ".join(f"{i + 1}:{v}" for i, v in enumerate(x) if v) for n, x in zip(LABELS, FLAT, strict=True)]
+    for name, part in (("mnist", rows[:40]), ("mnist.t", rows[40:])):
+        (folder / name).write_text("\n".join(part))
+    return folder
+
+
+def images_and_labels_apart(folder):
+    write_rows(folder / "train_X.csv", FLAT.tolist())
+    write_rows(folder / "train_label.csv", np.eye(3, dtype=int)[LABELS].tolist())
+    return folder
+
+
+def table_of_each_class(folder):
+    for label in range(3):
+        write_rows(folder / f"{label}.csv", FLAT[label == LABELS].tolist())
+    return folder
+
+
+def array_of_each_image(folder):
+    for i, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
+        (folder / str(label)).mkdir(exist_ok=True)
+        np.save(folder / str(label) / f"{i}.npy", image / 255)
+    return folder
+
+
+def arrays_of_each_class_and_split(folder):
+    parts = (("train", slice(40)), ("test", slice(40, None)))
+    np.savez(folder / "all.npz", **{f"{s}{n}": FLAT[rows][LABELS[rows] == n] for s, rows in parts for n in range(3)})
+    return folder
+
+
+def parts_of_one_split(folder):
+    for n, rows in enumerate((slice(40), slice(40, None))):
+        np.save(folder / f"train_images_{n}.npy", IMAGES[rows])
+        np.save(folder / f"train_target_{n}.npy", LABELS[rows])
+    return folder
+
+
+def labels_in_json(folder):
+    pictures(folder, "{i}.png")
+    (folder / "labels.json").write_text(json.dumps({f"{i}.png": int(label) for i, label in enumerate(LABELS)}))
+    return folder
+
+
+def split_folders_named_freely(folder):
+    for split, rows in (("seg_train", slice(40)), ("seg_test", slice(40, None))):
+        for i in range(COUNT)[rows]:
+            path = folder / split / split / str(LABELS[i])
+            path.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(IMAGES[i]).save(path / f"{i}.png")
+    return folder
+
+
+def split_in_each_class(folder):
+    for i, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
+        path = folder / f"{label}" / ("train" if i < 40 else "test")
+        path.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path / f"{i}.png")
+    return folder
+
+
+FORMATS = [pickle_of_python_2, pickles_apart, pytorch, json_of_records, arff, sparse_arff, libsvm, labels_in_json]
+FORMATS += [images_and_labels_apart, table_of_each_class, array_of_each_image, arrays_of_each_class_and_split]
+FORMATS += [parts_of_one_split, split_folders_named_freely, split_in_each_class]
+FORMATS += [kaggle, label_last, quoted, keras, pair, each_class, matlab, parquet]
 FORMATS += [tables_in_folders, idx_of_any_name, idx_with_a_suffix, columns_and_a_row, arrow_file]
 FORMATS += [labels_before_images]
 FORMATS += [with_index, spaces, below_a_folder, pixel_columns, pixel_lists, first_word, last_word, json_lines]
@@ -224,6 +328,15 @@ def pairs(data):
 
 
 PAIRS = {(image.tobytes(), str(label)) for image, label in zip(IMAGES, LABELS, strict=True)}
+
+
+TESTED = [pickle_of_python_2, libsvm, arrays_of_each_class_and_split, split_folders_named_freely, split_in_each_class]
+
+
+@pytest.mark.parametrize("write", TESTED, ids=[write.__name__ for write in TESTED])
+def test_the_split_that_a_dataset_has_is_kept(write, tmp_path):
+    tested = {(image.tobytes(), str(label)) for image, label in zip(IMAGES[40:], LABELS[40:], strict=True)}
+    assert pairs(load_dataset(write(tmp_path)).test) == tested
 
 
 def test_the_names_of_arrays_count_more_than_that_of_their_file(tmp_path):
@@ -315,10 +428,97 @@ def test_tables_of_drawings_are_read_from_folders_and_those_without_a_word_left_
     assert splits.classes == ("ant", "bat") and sum(map(len, splits.sets.values())) == 18
 
 
+def test_images_with_a_pixel_that_is_no_number_are_left_out_and_named(tmp_path):
+    images = IMAGES / 255
+    images[[3, 9], 5, 5] = np.nan, np.inf
+    np.savez(tmp_path / "data.npz", x=images, y=LABELS)
+    with pytest.warns(DataWarning, match="left out 2 of 60 .*train image 3: a pixel is NaN or infinite"):
+        splits = load_dataset(tmp_path / "data.npz")
+    assert sum(map(len, splits.sets.values())) == COUNT - 2
+
+
+def test_drawings_of_both_polarities_are_named_and_brought_to_one(tmp_path):
+    doodles = generate_doodles(("clock", "pizza"), 30, 0)
+    turned = np.arange(60)[:, None, None] % 3 == 2
+    np.savez(tmp_path / "data.npz", x=np.where(turned, 255 - doodles.images[..., 0], doodles.images[..., 0]), y=LABELS)
+    with pytest.warns(DataWarning, match="20 of 60 images have the background that others have as ink; they are inver"):
+        splits = load_dataset(tmp_path / "data.npz")
+    found = {image for image, _ in set().union(*map(pairs, splits.sets.values()))}
+    assert found == {image.tobytes() for image in doodles.images}
+
+
+@pytest.mark.parametrize("name", ["FashionMNIST", "fashion-mnist", "KMNIST", "mnist"])
+def test_classes_of_known_datasets_have_their_names(name, tmp_path):
+    folder = tmp_path / name / "raw"
+    folder.mkdir(parents=True)
+    idx_of_any_name(folder, "train-", "-idx{}-ubyte")
+    first = {"FashionMNIST": "T-shirt/top", "fashion-mnist": "T-shirt/top", "KMNIST": "o", "mnist": "0"}
+    assert load_dataset(tmp_path / name).classes[0] == first[name]
+
+
+def test_a_column_of_numbers_of_rows_is_no_label(tmp_path, refusal):
+    rows = [[n, *image] for n, image in enumerate(FLAT.tolist())]
+    path = write_rows(tmp_path / "test.csv", rows, ["id", *(f"pixel{i}" for i in range(784))])
+    assert "has no labels" in refusal(load_dataset, path)
+    write_rows(tmp_path / "train.csv", np.c_[LABELS, FLAT].tolist(), ["label", *(f"pixel{i}" for i in range(784))])
+    write_rows(tmp_path / "more.csv", np.c_[LABELS, FLAT].tolist()[:30])
+    with pytest.warns(DataWarning) as told:
+        splits = load_dataset(tmp_path)
+    assert sum(map(len, splits.sets.values())) == COUNT
+    texts = [str(each.message) for each in told]
+    assert any("left out more.csv, whose name says neither" in text for text in texts)
+    assert any("left out test.csv, which has no labels" in text for text in texts)
+
+
+REFUSED = {
+    "pendigits.tra": (np.c_[FLAT[:, :16], LABELS], "images of 4 x 4; expected 8 pixels a side or more"),
+    "usps.h5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5, of which numpy.savez makes a file that is read"),
+    "letters.7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "a 7z archive, to be unpacked first"),
+    "evil.pkl": (b"cos\nsystem\n(S'true'\ntR.", "the pickle asks for os.system"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_dataset_is_named(name, tmp_path, refusal):
+    content, text = REFUSED[name]
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        write_rows(tmp_path / name, content.tolist())
+    assert text in refusal(load_dataset, tmp_path / name)
+    assert text in refusal(load_dataset, tmp_path) and "\n" not in refusal(load_dataset, tmp_path)
+
+
+def test_archives_whose_names_collide_are_classes_and_links_to_folders_above_no_loop(tmp_path):
+    for label in range(3):
+        with zipfile.ZipFile(tmp_path / f"{label}.zip", "w") as archive:
+            for i, image in enumerate(IMAGES[label == LABELS]):
+                Image.fromarray(image).save(file := io.BytesIO(), "PNG")
+                archive.writestr(f"{i}.png", file.getvalue())
+    assert set().union(*map(pairs, load_dataset(tmp_path).sets.values())) == PAIRS
+    for path in tmp_path.glob("*.zip"):
+        shutil.unpack_archive(path, tmp_path / path.stem)
+        path.unlink()
+    (tmp_path / "0" / "up").symlink_to(tmp_path)
+    assert set().union(*map(pairs, load_dataset(tmp_path).sets.values())) == PAIRS
+
+
+@pytest.mark.parametrize("form", ["bztar", "xztar"])
+def test_tars_of_any_compression_are_unpacked(form, tmp_path):
+    (tmp_path / "data").mkdir()
+    path = shutil.make_archive(str(tmp_path / "archive"), form, first_word(tmp_path / "data"))
+    assert set().union(*map(pairs, load_dataset(path).sets.values())) == PAIRS
+
+
+def test_a_dataset_is_read_beside_a_file_of_weights_that_is_named(tmp_path):
+    first_word(tmp_path)
+    np.savez(tmp_path / "weights.npz", x=np.zeros((3, 4)))
+    with pytest.warns(DataWarning, match="left out weights.npz: holds x and no labels"):
+        assert set().union(*map(pairs, load_dataset(tmp_path).sets.values())) == PAIRS
+
+
 @pytest.mark.parametrize("inks", [[0], [255], [255, 90, 0]], ids=["black", "white", "in color"])
 def test_what_is_drawn_on_nothing_is_visible_and_is_what_predicting_sees(inks, tmp_path):
-    from PIL import Image
-
     for name, image in zip("ab", IMAGES, strict=False):
         (tmp_path / name).mkdir()
         pixels = np.dstack([*(np.full_like(image, ink) for ink in (inks * 3)[:3]), image])

@@ -71,7 +71,7 @@ def dataset_in(
             left_out.append(name)
         elif split not in held:
             held[split], holders[split, kind] = array, name
-        elif NUMBER.sub("", name) == NUMBER.sub("", holders[split, kind]):  # a part: data_batch_2
+        elif NUMBER.sub("", name) == NUMBER.sub("", holders[split, kind]) and held[split].ndim == array.ndim:
             held[split] = np.concatenate([held[split], array])
         elif " " in name and name.split(" ")[0] != (other := holders[split, kind]).split(" ")[0] and _role(name)[0]:
             raise InputError(f"{source}: {other} and {name} are both {split} {kind}; expected one.")

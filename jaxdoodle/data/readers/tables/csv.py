@@ -67,7 +67,11 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
         return drawn
     pairs: dict[str, tuple[NDArray[Any], list[str]]] = {}
     read, unlabeled, left_out, kinds = list[Path](), list[Path](), list[str](), set()
-    splits = {file: split_of(file.name) or split_of(file.parent.name) or TEST.get(file.suffix) for file in tables}
+    several = len({file.parent for file in tables}) > 1
+    splits = {
+        file: split_of(file.name) or (split_of(file.parent.name) if several else None) or TEST.get(file.suffix)
+        for file in tables
+    }
     if "train" not in splits.values() and (others := [file for file in splits if splits[file] is None]):
         splits |= dict.fromkeys(others, "train")
     if len(set(splits.values())) == 1:
@@ -105,7 +109,8 @@ def _apart(files: Sequence[Path], wanted: Wanted) -> Found | None:
     """Tables of numbers by the names of their files: of images and labels apart, or of the images of each class."""
     arrays = {}
     for file in files:
-        rows = [row for _, row in open_table(file).rows()]
+        if not (rows := [row for _, row in open_table(file).rows()]):
+            continue
         try:
             arrays[base_name(file)] = np.array(rows, np.float32)
         except ValueError:

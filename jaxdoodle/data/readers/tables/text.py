@@ -21,6 +21,8 @@ from jaxdoodle.data.readers.found import LABEL_COLUMNS
 
 #: Letters from which the kind of a table and its columns are told.
 LOOKED_AT = 2**18
+#: Sides of images, of which a sparse table does not name the last pixels where all are 0.
+SIDES = (8, 16, 20, 28, 32, 48, 64)
 ATTRIBUTE = re.compile(r"""^\s*@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(?:\{([^},]*)|\S)""", re.I | re.M)
 SPARSE = re.compile(r"\s*[^\s:,]+(\s+\d+:[-+.\deE]+)+\s*")
 
@@ -129,14 +131,16 @@ def _dialect(character: str) -> type[csv.Dialect]:
 
 
 def _width(path: Path, encoding: str) -> int:
-    """Columns of a sparse table: as many as the smallest square, or three, that holds the last index."""
+    """Columns of a sparse table: as the pixels of an image of three colors, else of one of the usual sides."""
     last = 1
     with reading(path), open(path, encoding=encoding, errors="replace") as stream:
         for line in stream:
             place = line.rstrip().rpartition(":")[0].rpartition(" ")[2]
             last = max(last, int(place)) if place.isdecimal() else last
-    colors = math.isqrt(last // 3)
-    return last if 3 * colors**2 == last else (math.isqrt(last - 1) + 1) ** 2
+    if 3 * math.isqrt(last // 3) ** 2 == last:
+        return last
+    side = math.isqrt(last - 1) + 1
+    return next((usual for usual in SIDES if usual >= side), side) ** 2
 
 
 def _ended(row: list[str]) -> list[str]:
