@@ -126,7 +126,8 @@ def _first(table: Table) -> list[str]:
 
 def _read(table: Table, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDArray[Any], list[str]]]] | None:
     """The layout in words, and images and labels by split; ``None`` for a table without labels."""
-    path, header, columns = table.path, table.header, len(_first(table))
+    path, header = table.path, table.header
+    columns = len(header) or len(_first(table))
     label = label_column(header)
     if "pixels" in header:
         return _pixel_texts(table, label, wanted) if label is not None else None
@@ -197,6 +198,8 @@ def _label_column(table: Table, columns: int) -> int | None:
     if not _is_image(columns - 1):
         return None
     sample = [row for _, row in islice(table.rows(), LOOKED_AT) if len(row) == columns]
+    if not sample:
+        return None
     cells = {column: [row[column].strip() for row in sample] for column in (0, columns - 1)}
 
     def rank(column: int) -> tuple[bool, bool, int]:

@@ -102,7 +102,7 @@ def open_table(path: Path) -> Table:
     table = Table(path, [], encoding, dialect, first, [])
     if not names or not _is_header(names):
         return table
-    names = [cell.strip().lower() for cell in names]
+    names = _ended([cell.strip().lower() for cell in names])
     table = Table(path, names, encoding, dialect, first + 1, [])
     columns = len(next(table.rows(), (0, names))[1])
     return Table(
