@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.cli.train import run_folder
+from jaxdoodle.cli.train.effects import NETWORKS
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.core.record import Record, to_json
 from jaxdoodle.data.catalog import NAMES
+from jaxdoodle.data.readers.prepare import CHOICES
 from jaxdoodle.training.config import TrainConfig
 
 __all__ = ["expand", "is_exact", "options_of", "read_record"]
@@ -38,7 +40,8 @@ BESIDE = (
 PATHS = {
     "dataset": NAMES,
     "data_dir": (),
-    "model": ("mlp", "cnn", "sketch-cnn"),
+    "model": NETWORKS,
+    "preprocessing": CHOICES,
     "layers": (),
     "init": (),
     "teacher": (),

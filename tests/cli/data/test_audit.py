@@ -40,8 +40,9 @@ def test_a_missing_dataset_is_an_input_error(tmp_path, capsys, bitmap_folder):
 
 def test_the_command_takes_a_model(sound, bitmap_folder, tmp_path, capsys):
     model_file.write(tmp_path / "model.npz", linear(sound.train))
-    assert main(["data", "audit", str(bitmap_folder), "--model", str(tmp_path / "model.npz")]) == 0
-    assert "model's score: the model classifies" in capsys.readouterr().out
+    for model in (tmp_path / "model.npz", tmp_path):
+        assert main(["data", "audit", str(bitmap_folder), "--model", str(model)]) == 0
+        assert "model's score: the model classifies" in capsys.readouterr().out
 
 
 def test_a_dataset_too_large_for_memory_is_audited_by_a_sample_and_duplicates_are_counted_in_all(

@@ -100,6 +100,7 @@ def test_every_name_is_that_of_its_network():
     expected["sketch-cnn"] = sketch_cnn(classes, input_shape=shape)
     for name, spec in expected.items():
         assert network.named(given(name), None, classes, shape) == spec
+        assert network.named(given(name), None, classes, (20, 24, 1)).input_shape == (20, 24, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """``--config`` repeats a run exactly, and refuses what it cannot repeat."""
 
+import argparse
 import json
 
 import pytest
 
 from jaxdoodle.cli import main
+from jaxdoodle.cli.train import repeat
 from jaxdoodle.core.record import Record
 from tests.fixtures.jax_modes import users_jax
 
@@ -106,3 +108,11 @@ def test_a_record_from_before_a_field_was_there_repeats_its_run(first, tmp_path,
 def test_a_config_that_is_not_there_is_one_line(tmp_path, capsys):
     assert train("--config", tmp_path / "none.toml") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_file_of_preprocessing_is_recorded_from_the_root_and_a_name_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.json").touch()
+    for given, recorded in (("mine.json", str(tmp_path / "mine.json")), ("as-is", "as-is")):
+        options = argparse.Namespace(given={"preprocessing": "--preprocessing"}, preprocessing=given)
+        assert repeat.options_of(options) == {"preprocessing": recorded}
