@@ -91,6 +91,9 @@ def update_ema(decay: float | None, ema_params: PyTree, params: PyTree, step: Ar
 
     Returns:
       The next average; ``None`` where ``decay`` is.
+
+    Reference: Polyak and Juditsky 1992, "Acceleration of Stochastic Approximation by Averaging"; the bound is that of
+    ``num_updates`` in TensorFlow's ``ExponentialMovingAverage``.
     """
     if decay is None:
         return None
