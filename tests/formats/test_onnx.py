@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from jaxdoodle.formats import quantize
 from jaxdoodle.formats.fold import fold_for_inference
 from jaxdoodle.inference.model import Model
 from jaxdoodle.inference.model_file import metadata_of
+from tests.formats.conftest import SPECS, build, draw_images
 
 onnx = pytest.importorskip("onnx", reason="needs the onnx package")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
@@ -75,3 +77,12 @@ def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path
 def test_the_same_model_gives_the_same_bytes(model, file, tmp_path):
     to_onnx.write(model, tmp_path / "again", fold_for_inference(model))
     assert (tmp_path / "again").read_bytes() == file.read_bytes()
+
+
+def test_inputs_are_standardized_as_the_preprocessing_says(tmp_path):
+    model = build(SPECS["pool after flat pixels"])
+    model = replace(model, preprocessing=replace(model.preprocessing, mean=0.25, std=0.5))
+    to_onnx.write(model, tmp_path / "model.onnx")
+    images = draw_images(model.spec, 5)
+    found = session(tmp_path / "model.onnx").run(["logits"], {"images": images})[0]
+    np.testing.assert_allclose(found, Model.from_file(model).logits(images), rtol=0, atol=1e-4)

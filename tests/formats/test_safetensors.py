@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from jaxdoodle import nn
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.formats import safetensors as to_safetensors
 from jaxdoodle.inference.model_file import from_metadata, metadata_of
 from jaxdoodle.nn import (
@@ -15,11 +17,13 @@ from jaxdoodle.nn import (
     GlobalAvgPool2D,
     LeakyReLU,
     MaxPool2D,
+    ModelSpec,
     ReLU,
     Sigmoid,
     Softmax,
     Tanh,
 )
+from tests.formats.conftest import build
 
 safetensors = pytest.importorskip("safetensors", reason="needs the safetensors package")
 
@@ -108,3 +112,25 @@ def test_it_holds_the_reference_examples(model, file):
 def test_the_same_model_gives_the_same_bytes(model, file, tmp_path):
     to_safetensors.write(model, tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == file.read_bytes()
+
+
+@nn.layer
+class Same:
+    """A layer that is not built in."""
+
+    def forward(self, params, x, *, key=None):
+        return x, ()
+
+    def backward(self, residuals, dy):
+        return {}, dy
+
+    def numpy_forward(self, params, x):
+        return x
+
+
+def test_a_model_with_layers_of_its_own_is_read_with_their_classes(tmp_path):
+    model = build(ModelSpec((Flatten(), Same(), Dense(2)), (4, 4, 1), ("a", "b")))
+    to_safetensors.write(model, tmp_path / "own.safetensors")
+    assert to_safetensors.read(tmp_path / "own.safetensors", [Same]).spec == model.spec
+    with pytest.raises(InputError, match="type 'Same', which is not built in"):
+        to_safetensors.read(tmp_path / "own.safetensors")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxdoodle.inference import Model
+from jaxdoodle.inference import Model, agreement
 from jaxdoodle.inference.agreement import compare
 from jaxdoodle.preprocessing import QUICKDRAW
 from jaxdoodle.preprocessing.measure import as_is
@@ -23,3 +23,11 @@ def test_the_stage_is_named_where_they_do_not(sound):
     wrong = compare(Model.from_file(linear(data, QUICKDRAW)), moved[::8], data.labels[::8])
     assert not wrong.agrees and wrong.by_logits > wrong.by_predict and "place" in str(wrong)
     assert compare(Model.from_file(linear(data, as_is((28, 28, 1)))), moved, data.labels).agrees
+
+
+def test_the_images_that_are_compared_are_spread_over_all(sound, monkeypatch):
+    monkeypatch.setattr(agreement, "COMPARED", 2)
+    model, labels = Model.from_file(linear(sound.train)), sound.train.labels.copy()
+    labels[-1] = (labels[-1] + 1) % len(sound.train.classes)  # the first and the last are compared; one is right
+    found = compare(model, sound.train.images, labels)
+    assert (found.by_logits, found.total) == (1, 2)

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import math
 import os
 import select
 import signal
@@ -257,12 +258,15 @@ def test_a_page_of_several_is_answered_in_rows_with_boxes_and_drawn(tmp_path, ca
     assert main(["predict", "digits", "page.png", "--many", "-k", "1", "--out", "out.png"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("page.png, row 1: 504, ") and lines[4].startswith("page.png, row 2: 1, ")
-    assert lines[1].startswith("  34, 38 to 75, 101: 5 ")
+    assert lines[1].startswith("  34, 38 to 75, 101: 5 ") and "," not in lines[1].partition(": ")[2], "one class each"
     with Image.open("out.png") as drawn:
         assert drawn.size == (280, 240) or drawn.width >= 280
     assert main(["predict", "digits", "page.png", "--many", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["text"] for row in found["rows"]] == ["504", "1"]
+    for number, row in enumerate(found["rows"]):
+        shares = [one["top"][0]["probability"] for one in found["drawings"] if one["row"] == number]
+        assert row["confidence"] == pytest.approx(math.prod(shares)) and not row["abstained"]
     assert [(one["row"], one["label"]) for one in found["drawings"]] == [(0, "5"), (0, "0"), (0, "4"), (1, "1")]
     assert found["drawings"][0]["box"] == {"left": 34, "top": 38, "right": 75, "bottom": 101}
 

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import pickle
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model import Prediction, energy
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn import ModelSpec, Softmax
+from jaxdoodle.nn import ModelSpec, Softmax, layer
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.pipeline import preprocess
@@ -107,6 +108,7 @@ def test_a_model_abstains_below_its_threshold():
     np.testing.assert_allclose(energy(logits + 1e4), energies + 1e4)
     assert Model.from_file(_file(abstain_below=float(energies.mean()))).abstains(logits).tolist() == [False, True]
     assert MODEL.abstains(logits).tolist() == [False, False]
+    assert not Model.from_file(_file(abstain_below=float(energy(logits)[0]))).abstains(logits)[0], "at it, it answers"
     assert Model.from_file(_file(abstain_below=0.0)).abstains(logits * np.float32(np.nan)).all()
 
 
@@ -303,3 +305,29 @@ def test_characters_in_a_frame_are_seen_without_it_more_than_doodles():
         shares[model, removed] = list(model._answer([way])[0][0].probabilities.values())[1]
     doodle, pale, framed, faint = shares.values()
     assert doodle == pale == faint < framed
+
+
+@layer
+class Halve:
+    """A layer that is not built in."""
+
+    def forward(self, params, x, *, key=None):
+        return x / 2, ()
+
+    def backward(self, residuals, dy):
+        return {}, dy / 2
+
+    def numpy_forward(self, params, x):
+        return x / 2
+
+
+def test_what_a_model_is_made_with_is_saved_and_copied_with_its_own_layers(tmp_path):
+    file = _file()
+    spec = ModelSpec((Halve(), *file.spec.layers), file.spec.input_shape, CLASSES)
+    images = np.full((1, 28, 28, 1), 7, np.uint8)
+    settings = {"temperature": 2.0, "abstain_below": 0.5, "reference_images": images, "provenance": {"seed": 3}}
+    model = Model(spec, [{}, *file.params], MNIST, **settings)
+    model.save(tmp_path / "model.npz")
+    for one in (model, Model.load(tmp_path / "model.npz", [Halve]), pickle.loads(pickle.dumps(model))):
+        assert (one.spec, one.temperature, one.file.abstain_below, one.provenance) == (spec, 2.0, 0.5, {"seed": 3})
+        np.testing.assert_array_equal(one.file.golden_inputs, images)

@@ -392,3 +392,11 @@ def test_a_convolution_is_pooled_in_parts_as_in_one(pool, monkeypatch):
     monkeypatch.setattr(convolution, "BLOCK", 3 * 7 * 5 * 2 * 3)
     monkeypatch.setattr(convolution, "SPREAD", 0)
     np.testing.assert_array_equal(Network(spec, params).logits(x), whole)
+
+
+@pytest.mark.parametrize("mean, std", [(0.25, 1.0), (0.0, 0.5), (0.25, 0.5)])
+def test_the_input_is_divided_then_less_the_mean_then_divided_by_the_deviation(mean, std):
+    params = [{}, {"w": np.eye(4, dtype=np.float32), "b": np.zeros(4, np.float32)}]
+    x = np.arange(8.0).reshape(2, 2, 2, 1)
+    found = Network(ModelSpec((Flatten(), Dense(4)), (2, 2, 1)), params, 8.0, mean, std).logits(x)
+    np.testing.assert_allclose(found, ((x / 8 - mean) / std).reshape(2, 4), rtol=1e-6)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxdoodle.nn import LeakyReLU, ReLU, Sigmoid, Tanh
+from jaxdoodle.nn import Conv2D, Dense, Dropout, Flatten, LeakyReLU, ReLU, Sigmoid, Tanh
 from jaxdoodle.nn.architectures import ACTIVATIONS, digit_cnn, mlp, sketch_cnn
 
 
@@ -59,3 +59,16 @@ def test_an_activation_is_chosen_by_its_name():
     assert {name: type(layer) for name, layer in ACTIVATIONS.items()} == kinds
     for name, kind in kinds.items():
         assert type(mlp(names(3), (4,), ACTIVATIONS[name]).layers[2]) is kind
+
+
+def test_the_options_of_a_network_reach_its_layers():
+    found = mlp(names(3), (4, 5), drop_rate=0.3, kernel_init="normal(1)").layers
+    expected = [Flatten(), *(each for n in (4, 5) for each in (Dense(n, "normal(1)"), ReLU(), Dropout(0.3)))]
+    assert found == (*expected, Dense(3, "normal(1)"))
+    assert Dropout(0.7) in digit_cnn(names(3), drop_rate=0.7).layers
+
+
+@pytest.mark.parametrize(("side", "padding"), [(16, "VALID"), (15, "SAME")])
+def test_a_small_image_is_padded_in_the_digit_network(side, padding):
+    layers = digit_cnn(names(3), input_shape=(28, side, 1)).layers
+    assert [layer.padding for layer in layers if isinstance(layer, Conv2D)] == [padding, padding]

@@ -98,6 +98,8 @@ def test_a_chunk_is_mixed_from_the_whole_set(data):
 def test_the_seed_is_the_order(data):
     first, again, other = (epochs(data, 2, seed=seed)[0] for seed in (5, 5, 6))
     assert first == again != other
+    orders = [loader_of(data, seed=seed).chunk(0, 0)[2].tolist() for seed in (5, 6)]
+    assert orders[0] != orders[1], "also that within a chunk"
 
 
 @pytest.mark.parametrize("where", ("disk", "memory"))

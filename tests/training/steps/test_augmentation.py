@@ -124,6 +124,14 @@ def test_zoom_changes_height_and_width_up_to_its_bound():
         assert 0.8 < (size / still).min() < 0.86 and 1.18 < (size / still).max() < 1.28
 
 
+@pytest.mark.parametrize("grid", [7, 14])
+def test_between_two_points_of_the_grid_the_displacement_only_grows_or_shrinks(grid):
+    moved = augmentation._displacement(Augment(elastic=1.0, grid=grid), KEY, (4, 28, 28), jnp.float32)
+    steps = np.diff(np.asarray(moved), axis=3)[..., : 28 // grid * grid - 1]
+    turns = (steps[..., 1:] * steps[..., :-1] < -1e-9).sum(axis=3)
+    assert 0 < turns.max() <= 28 // grid - 1
+
+
 @pytest.mark.parametrize("elastic", [1.0, 3.0])
 def test_the_displacement_is_bounded_by_elastic_and_goes_every_way(elastic):
     augment = Augment(**{**vars(NOTHING), "elastic": elastic})

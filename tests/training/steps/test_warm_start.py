@@ -39,9 +39,10 @@ def test_parameters_that_fit_no_layer_or_are_not_finite_are_refused(params):
     said = r"fit no layer of the network: those of their first are \{.*'w': \(784, 32\)\}; .* has \{'w': \(784, 8\)"
     with pytest.raises(InputError, match=said):
         loop.fit(DEEP, TRAIN, None, CONFIG, params=params)
-    broken = [{name: value * np.nan for name, value in layer.items()} for layer in params]
-    with pytest.raises(InputError, match=r"layers\[1\]\['.'\] is not finite"):
-        loop.fit(SPEC, TRAIN, None, CONFIG, params=broken)
+    for number in (np.nan, np.inf):
+        broken = [{name: np.full_like(value, number) for name, value in layer.items()} for layer in params]
+        with pytest.raises(InputError, match=r"layers\[1\]\['.'\] is not finite"):
+            loop.fit(SPEC, TRAIN, None, CONFIG, params=broken)
 
 
 def test_the_parameters_given_stay_as_they_are(params):
