@@ -27,14 +27,15 @@ from jaxdoodle.preprocessing.paper.margins import inside_margins
 from jaxdoodle.preprocessing.paper.pane import pane_of
 from jaxdoodle.preprocessing.paper.regions import Parts, in_cells
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
-from jaxdoodle.preprocessing.paper.rules import without_lines
+from jaxdoodle.preprocessing.paper.rules import is_lined, without_lines
 from jaxdoodle.preprocessing.paper.sheet import SHEET, sheet_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, LARGEST, groups_of, only, regions_of, without_surroundings
+from jaxdoodle.preprocessing.paper.surroundings import groups_of, only, regions_of, without_surroundings
 from jaxdoodle.preprocessing.resample import Box, box_of, shifted
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
-#: So many lines from edge to edge are the paper's, whatever is drawn.
-PARALLEL = 3
+#: So many lines from edge to edge are the paper's, whatever is drawn. Where they end before the edge of the picture,
+#: they are looked for on what has so many pixels a side at least: fewer are a drawing.
+PARALLEL, LINED = 3, 64
 #: What is smoothed has lines of at most this length in its longer sides; so many ways to smooth are told.
 FEW_LINES, SMOOTHINGS = 8.0, 3
 #: A sheet whose edge parts a region of the ink so that each part has this fraction of it is none; regions that are
@@ -202,9 +203,7 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
         for name, ink in without_surroundings(last.ink, last.parts):
             last = _less(_tidied(last, name, ink), name)
             readings.append(last)
-        groups = groups_of(last.ink, last.parts)
-        name = ALONE if len(groups) > 1 else LARGEST
-        readings += [_less(_tidied(last, name, ink), name) for ink in groups]
+        readings += [_less(_tidied(last, name, ink), name) for name, ink in groups_of(last.ink, last.parts)]
     return readings
 
 
@@ -228,15 +227,20 @@ def _less(reading: Reading, name: str) -> Reading:
 
 
 def _unruled(reading: Reading) -> Reading:
-    """The reading without lines from edge to edge."""
-    if not _touches_edges(reading.ink):
-        return reading
-    ink, count, parallel = without_lines(reading.ink)
-    if not count or not ink.any():
+    """The reading without lines from edge to edge of the picture, or several from edge to edge of all ink."""
+    ink, count, parallel = without_lines(reading.ink) if _touches_edges(reading.ink) else (reading.ink, 0, 0)
+    certain = parallel >= PARALLEL
+    if not count and min(reading.drawing.shape) >= LINED and is_lined(reading.drawing, PARALLEL):
+        held, count, parallel = without_lines(reading.drawing)
+        if parallel >= PARALLEL:
+            top, left, bottom, right = map(int, reading.box)
+            ink = np.zeros_like(reading.ink)
+            ink[top : bottom + 1, left : right + 1] = held
+    if not count or not ink.any() or ink is reading.ink:
         return reading
     name = f"without {count} line{'s' * (count > 1)}"
     found = _tidied(reading, name, ink)
-    return found if parallel >= PARALLEL else _less(found, name)
+    return found if certain else _less(found, name)
 
 
 def _without_margins(reading: Reading) -> Reading:

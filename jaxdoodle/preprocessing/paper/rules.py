@@ -30,6 +30,12 @@ ON_LINES = 0.9
 FAINT = 0.75
 
 
+def is_lined(ink: NDArray[np.float32], least: int) -> bool:
+    """Whether so many rows or columns of cells, or more, may be lines from edge to edge of the ink (h, w)."""
+    mask = in_cells(ink, -(-max(ink.shape) // REGION_CELLS), np.maximum) > LINE_INK
+    return any(np.count_nonzero(_covers(way)[0].max(axis=0) >= COVERED) >= least for way in (mask, mask.T))
+
+
 def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int]:
     """The ink (h, w) without lines from edge to edge, how many those were, and the most that are parallel."""
     found, parallel = 0, 0

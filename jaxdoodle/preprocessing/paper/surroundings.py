@@ -48,6 +48,8 @@ DOT, MANY_DOTS = 0.2, 8
 #: Regions belong together where they are within twice the first fraction of the longest one's side; where that is all,
 #: within twice the next. A group is as large as this fraction of the largest to be looked at, and so many are.
 NEAR, GROUP, MOST_GROUPS = (0.1, 0.05), 0.4, 3
+#: What stands within the box of a group, of this fraction of its size, is the drawing, and the group is around it.
+HELD = 0.3
 
 #: The name of the step that leaves what does not run off the page.
 INSIDE = "inside the page"
@@ -245,10 +247,11 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
     return kept if kept.sum() < len(kept) - 1 else None
 
 
-def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[NDArray[np.float32]]:
+def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[tuple[str, NDArray[np.float32]]]:
     """Each group of regions near to one another, largest first, where there is more than one: words, arrows, logos.
 
-    Small groups are left out: none of them is the drawing. What the same edge of the picture cuts off is one group.
+    With the name of the step. Small groups are left out: none of them is the drawing. Of a group that stands around
+    others these are given. What the same edge of the picture cuts off is one group.
     """
     if not parts.several:
         return []
@@ -260,7 +263,14 @@ def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[NDArray[np.float32
         return []
     sides = np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
     largest = 1 + np.argsort(-sides[1:])[:MOST_GROUPS]
-    return [only(ink, parts, of_part == one) for one in largest if sides[one] > GROUP * sides[largest[0]]]
+    large = [one for one in largest if sides[one] > GROUP * sides[largest[0]]]
+    found = []
+    for one in large:
+        within = (boxes[:, :2] > boxes[one, :2]).all(axis=1) & (boxes[:, 2:] < boxes[one, 2:]).all(axis=1)
+        held = np.flatnonzero(within & (sides >= HELD * sides[one]))
+        name = FRAMED if len(held) else ALONE if len(large) > 1 else LARGEST
+        found.append((name, only(ink, parts, np.isin(of_part, held if len(held) else one))))
+    return found
 
 
 def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:
