@@ -300,7 +300,7 @@ def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """Remove regions that touch the picture's edge, unless they are most of the ink: corners of shadows or a desk.
 
     What lies along one goes, too, where ink is left that could be drawn. Nothing goes where what is left reaches
-    opposite edges: the picture may be cut to the drawing.
+    opposite edges, as the picture may be cut to the drawing, or is too faint to be ink.
     """
     parts = parts_of(ink, REGION_CELLS, 0)
     gone = parts.at_edges.any(axis=1) & (parts.areas < parts.areas.max() / 2)
@@ -308,7 +308,8 @@ def _without_corners(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     if _is_drawable(parts, ~beside):
         gone = beside
     top, left, bottom, right = parts.at_edges[~gone].any(axis=0)
-    return ink if (top and bottom) or (left and right) else without(ink, parts, gone)
+    rest = without(ink, parts, gone)
+    return ink if (top and bottom) or (left and right) or rest.max() <= MIN_INK else rest
 
 
 def _is_desk(parts: Parts) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxdoodle.core.errors import NoDrawingError
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.fine import without_fine_lines
 from jaxdoodle.preprocessing.paper.foreground import (
     MIN_INK,
     Foreground,
@@ -43,6 +44,8 @@ FEW_LINES, SMOOTHINGS = 8.0, 3
 ACROSS = 0.1
 #: Removed from a canvas on which white may have been the eraser.
 ERASED = "what was erased"
+#: Removed where lines are far finer than the strokes.
+FINE = "fine lines"
 #: Removed from a picture whose pane has an edge without a border: the picture may be cut to a drawing.
 BARS = "bars of a window"
 Steps = tuple[tuple[str, Any], ...]
@@ -199,6 +202,13 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
             readings, bases = smooth, smooth[-1:]
         else:
             readings, bases = [*smooth, *readings], [*smooth[-1:], found]
+    fine = without_fine_lines(bases[-1].drawing)
+    if fine is not None:
+        top, left, bottom, right = map(int, bases[-1].box)
+        ink = np.zeros_like(bases[-1].ink)
+        ink[top : bottom + 1, left : right + 1] = fine
+        bases.append(_less(_tidied(bases[-1], FINE, ink), FINE))
+        readings.append(bases[-1])
     for last in bases:
         for name, ink in without_surroundings(last.ink, last.parts):
             last = _less(_tidied(last, name, ink), name)

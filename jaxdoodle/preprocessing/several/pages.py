@@ -18,8 +18,18 @@ from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
-from jaxdoodle.preprocessing.paper.regions import Parts, in_cells, parts_of
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, DASHED, INSIDE, LARGEST, STEPS, only, without_surroundings
+from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
+from jaxdoodle.preprocessing.paper.surroundings import (
+    ALONE,
+    DASHED,
+    INSIDE,
+    LARGEST,
+    PALE,
+    STEPS,
+    darkness_of,
+    only,
+    without_surroundings,
+)
 from jaxdoodle.preprocessing.pipeline import MAX_SIDE, Preprocessed, finished, preprocess
 from jaxdoodle.preprocessing.resample import shifted
 from jaxdoodle.preprocessing.several.groups import from_regions, from_strokes, grouped
@@ -48,14 +58,15 @@ ACROSS = 0.7
 #: Lines of a mark are shorter than so many times its longer side: the shaft and head of an arrow have up to 1.8, a tick
 #: 1.5. One of 100 doodles had less, a banana.
 MARK = 1.9
-#: A word has so many letters at least, one after the other, and is so many times as wide as high.
-LETTERS, ROW = 3, 1.8
+#: A word has so many letters at least, one after the other, and is so many times as wide as high; where its letters
+#: run together, so many times.
+LETTERS, ROW, BAR = 3, 1.8, 6
 #: A piece of a line is so many times as long as wide, and rises by no more than this fraction of its length where it
 #: lies; pieces are of one line where their middles are so many cells apart, and it is as long as this fraction of the
 #: page.
 PIECE, RISE, IN_LINE, LONG_LINE = 6, 0.15, 2, 0.6
-#: A drawing beside others is no smaller than this fraction of the largest, its ink no paler than this of the darkest.
-LARGE, PALE = 0.4, 0.45
+#: A drawing beside others is no smaller than this fraction of the largest.
+LARGE = 0.4
 
 
 @frozen
@@ -134,9 +145,11 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
-    darkest = in_cells(reading.ink, parts.cell, np.maximum)  # of each cell: thin lines are not pale
-    strengths = [float(darkest[np.isin(parts.number, numbers)].mean()) for numbers in groups]
-    groups = [numbers for numbers, ink in zip(groups, strengths, strict=True) if ink >= PALE * max(strengths)]
+    of_part = np.zeros(len(parts.areas), np.intp)
+    for index, numbers in enumerate(groups, 1):
+        of_part[numbers] = index
+    dark = darkness_of(reading.ink, parts, of_part)[1:]
+    groups = [numbers for numbers, ink in zip(groups, dark, strict=True) if ink >= PALE * dark.max()]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
     each = []
@@ -165,7 +178,7 @@ def _is_word(reading: Reading) -> bool:
     order = np.argsort(left)
     letters = 1 + np.count_nonzero(left[order][1:] >= np.maximum.accumulate(right[order])[:-1])
     top, start, bottom, end = reading.box
-    return bool(letters >= LETTERS and end - start >= ROW * (bottom - top))
+    return bool(end - start >= (ROW if letters >= LETTERS else BAR) * (bottom - top))
 
 
 def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
