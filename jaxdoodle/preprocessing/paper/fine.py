@@ -31,7 +31,7 @@ def without_fine_lines(ink: NDArray[np.float32]) -> NDArray[np.float32] | None:
         if np.count_nonzero(opened) < STROKES * np.count_nonzero(mask):
             break
         wide.append(opened)
-    if len(wide) < 3:
+    if not 3 <= len(wide) <= len(SIDES):  # too fine to tell, or no strokes but areas
         return None
     kept = enlarged(thicker(wide[len(wide) // 2], 2), cell, ink.shape)
     left = np.where(kept, ink, np.float32(0))

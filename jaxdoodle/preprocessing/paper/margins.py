@@ -12,8 +12,9 @@ ALONG = 0.95
 #: Regions are of one group within twice this fraction of the longest one's side.
 NEAR = 0.1
 #: A mark is as near to two edges as this fraction of the page, and no larger than this fraction of the drawing, which
-#: is as far from all edges as this fraction of the page.
-IN_CORNER, SMALL, CLEAR = 0.06, 0.6, 0.08
+#: is as far from all edges as this fraction of the page. A line of print is as near to one edge, no higher than
+#: this fraction of the drawing, and so many times as wide as high: the dot of a letter is not.
+IN_CORNER, SMALL, CLEAR, LOW, FLAT = 0.1, 0.6, 0.12, 0.2, 3
 #: A hole is no wider than this fraction of the page, as high as wide to this fraction, fills so much of its box, and
 #: its middle is within this fraction of the page from an edge; holes differ in that by this fraction of the page.
 HOLE, ROUND, FULL, STRIP, EVEN = 0.12, 0.7, 0.6, 0.15, 0.03
@@ -42,15 +43,21 @@ def _beyond(parts: Parts) -> NDArray[np.bool_]:
 
 
 def _in_corner(parts: Parts) -> NDArray[np.bool_]:
-    """Of each region, whether it is of a small group in a corner of the page, with the largest far from all edges."""
+    """Of each region, whether it is of a small group in a corner, or a flat one along the upper or lower edge.
+
+    The largest is far from that edge, and from all where there is a mark in a corner.
+    """
     of_part, boxes = joined(parts, NEAR)
     shape = np.array(parts.number.shape)
     near = np.minimum(boxes[:, :2], shape - boxes[:, 2:]) / shape  # to the nearest edges above or below, and beside
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    largest = 1 + int(sides[1:].argmax())
-    mark = (near.max(axis=1) <= IN_CORNER) & (sides <= SMALL * sides[largest])
+    size = boxes[:, 2:] - boxes[:, :2]
+    largest = 1 + int(size[1:].prod(axis=1).argmax())
+    side = size[largest].max()
+    mark = (near.max(axis=1) <= IN_CORNER) & (size.max(axis=1) <= SMALL * side) & (near[largest].min() >= CLEAR)
+    flat = (size[:, 0] <= LOW * side) & (size[:, 1] >= FLAT * size[:, 0])
+    mark |= flat & (near[:, 0] <= IN_CORNER) & (near[largest][0] >= CLEAR)
     mark[0] = False
-    return mark[of_part] if near[largest].min() >= CLEAR else np.zeros(len(of_part), bool)
+    return np.asarray(mark[of_part])
 
 
 def _punched(parts: Parts) -> NDArray[np.bool_]:

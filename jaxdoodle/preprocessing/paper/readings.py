@@ -35,7 +35,7 @@ from jaxdoodle.preprocessing.resample import Box, box_of, shifted
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
 #: So many lines from edge to edge are the paper's, whatever is drawn. Where they end before the edge of the picture,
-#: they are looked for on what has so many pixels a side at least: fewer are a drawing.
+#: they are looked for on what has so many pixels a side at least: fewer are a drawing, or the sides of a frame.
 PARALLEL, LINED = 3, 64
 #: What is smoothed has lines of at most this length in its longer sides; so many ways to smooth are told.
 FEW_LINES, SMOOTHINGS = 8.0, 3
@@ -202,12 +202,9 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
             readings, bases = smooth, smooth[-1:]
         else:
             readings, bases = [*smooth, *readings], [*smooth[-1:], found]
-    fine = without_fine_lines(bases[-1].drawing)
-    if fine is not None:
-        top, left, bottom, right = map(int, bases[-1].box)
-        ink = np.zeros_like(bases[-1].ink)
-        ink[top : bottom + 1, left : right + 1] = fine
-        bases.append(_less(_tidied(bases[-1], FINE, ink), FINE))
+    strokes = without_fine_lines(bases[-1].drawing)
+    if strokes is not None:
+        bases.append(_less(_tidied(bases[-1], FINE, _placed(bases[-1], strokes)), FINE))
         readings.append(bases[-1])
     for last in bases:
         for name, ink in without_surroundings(last.ink, last.parts):
@@ -238,19 +235,25 @@ def _less(reading: Reading, name: str) -> Reading:
 
 def _unruled(reading: Reading) -> Reading:
     """The reading without lines from edge to edge of the picture, or several from edge to edge of all ink."""
-    ink, count, parallel = without_lines(reading.ink) if _touches_edges(reading.ink) else (reading.ink, 0, 0)
-    certain = parallel >= PARALLEL
-    if not count and min(reading.drawing.shape) >= LINED and is_lined(reading.drawing, PARALLEL):
-        held, count, parallel = without_lines(reading.drawing)
-        if parallel >= PARALLEL:
-            top, left, bottom, right = map(int, reading.box)
-            ink = np.zeros_like(reading.ink)
-            ink[top : bottom + 1, left : right + 1] = held
-    if not count or not ink.any() or ink is reading.ink:
+    ink, counts = without_lines(reading.ink) if _touches_edges(reading.ink) else (reading.ink, (0, 0))
+    certain = max(counts) >= PARALLEL
+    if not any(counts) and min(reading.drawing.shape) >= LINED and is_lined(reading.drawing, PARALLEL):
+        held, counts = without_lines(reading.drawing)
+        if max(counts) >= PARALLEL and not any(0 < count < PARALLEL for count in counts):
+            ink = _placed(reading, held)
+    count = sum(counts)
+    if ink is reading.ink or not ink.any():
         return reading
     name = f"without {count} line{'s' * (count > 1)}"
     found = _tidied(reading, name, ink)
     return found if certain else _less(found, name)
+
+
+def _placed(reading: Reading, drawing: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The ink of a reading of which ``drawing`` is left in its box."""
+    ink, (top, left, bottom, right) = np.zeros_like(reading.ink), map(int, reading.box)
+    ink[top : bottom + 1, left : right + 1] = drawing
+    return ink
 
 
 def _without_margins(reading: Reading) -> Reading:

@@ -36,20 +36,21 @@ def is_lined(ink: NDArray[np.float32], least: int) -> bool:
     return any(np.count_nonzero(_covers(way)[0].max(axis=0) >= COVERED) >= least for way in (mask, mask.T))
 
 
-def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, int]:
-    """The ink (h, w) without lines from edge to edge, how many those were, and the most that are parallel."""
-    found, parallel = 0, 0
+def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """The ink (h, w) without lines from edge to edge, and how many those were from left to right and from above."""
+    counts = []
     on_lines = np.zeros(ink.shape, bool)
     cleared = ink
     for turned in (False, True):
         source = ink.T if turned else ink
         runs, near, count = _runs(source)
+        counts.append(count)
         if count:
             cleared = np.where(runs.T if turned else runs, np.float32(0), cleared)
             on_lines |= near.T if turned else near
-            found, parallel = found + count, max(parallel, count)
-    if not found:
-        return ink, 0, 0
+    across, down = counts
+    if not across + down:
+        return ink, (0, 0)
     away, along = ink[~on_lines & (ink > LINE_INK)], ink[on_lines & (cleared == 0) & (ink > LINE_INK)]
     if len(away) > 8 and len(along) > 8:
         strength, line = (float(np.sort(some)[len(some) * 3 // 4]) for some in (away, along))
@@ -59,7 +60,7 @@ def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], int, i
     parts = parts_of(cleared, REGION_CELLS, 0)
     left = in_cells(cleared * on_lines, parts.cell) / parts.cell**2
     share = np.bincount(parts.number.ravel(), weights=left.ravel(), minlength=len(parts.areas))
-    return without(cleared, parts, share > ON_LINES * parts.areas), found, parallel
+    return without(cleared, parts, share > ON_LINES * parts.areas), (across, down)
 
 
 def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:

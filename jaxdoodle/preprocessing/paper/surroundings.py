@@ -44,8 +44,9 @@ FILLED, CONVEX = 0.45, 0.93
 BAND, COVERED, DASHES, LONGEST_DASH = 0.08, 0.4, 8, 0.4
 #: An underline is so many times as long as high, and as long as this fraction of what stands on it.
 FLAT, UNDERLINE_LENGTH = 6.0, 0.6
-#: A dot is so long, where the largest region is 1; so many of them are a pattern of the paper.
-DOT, MANY_DOTS = 0.2, 8
+#: A dot is so long, where the largest region is 1; so many of them are a pattern of the paper, or print, whose words
+#: are as high as a dot and so long.
+DOT, MANY_DOTS, WORD = 0.2, 8, 0.5
 #: Regions belong together where they are within twice the first fraction of the longest one's side; where that is all,
 #: within twice the next. A group is as large as this fraction of the largest to be looked at, and so many are.
 NEAR, GROUP, MOST_GROUPS = (0.1, 0.05), 0.4, 3
@@ -287,8 +288,11 @@ def darkness_of(ink: NDArray[np.float32], parts: Parts, group: NDArray[np.intp])
 
 
 def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:
-    """What is no small region beside the large ones; where small ones are many, no small one at all."""
-    small = parts.sides < DOT * parts.sides[1:].max(initial=0)
+    """What is no small region beside the large ones; where small ones are many, no small one and no word at all."""
+    longest = parts.sides[1:].max(initial=0)
+    small = parts.sides < DOT * longest
+    words = (parts.boxes[:, 2] - parts.boxes[:, 0] < DOT * longest) & (parts.sides < WORD * longest)
+    small = words if np.count_nonzero(words) >= MANY_DOTS else small
     small[0] = False
     kept = ~small
     kept[0] = False

@@ -14,6 +14,7 @@ MARGINAL = {
     "page number": (abs(X - 148) < 6) & (abs(Y - 150) < 7) & (X % 5 < 2),
     "holes": (np.hypot(X - 12, Y % 60 - 30) < 5) & (Y < 120),
     "dot": np.hypot(X - 10, Y - 10) < 8,
+    "line of print": (abs(Y - 8) < 5) & (abs(X - 70) < 50) & (X % 10 < 7),
 }
 
 
@@ -37,6 +38,7 @@ def test_a_margin_that_may_be_of_the_drawing_stays():
         SEVEN | (X < 9) & (Y < 100),  # along a part of an edge
         SEVEN | (X < 9) | (abs(X - Y) < 3),  # to another edge
         np.roll(SEVEN, 50, axis=1) | MARGINAL["dot"],  # the drawing is near an edge, too
+        SEVEN | (np.hypot(X - 80, Y - 8) < 6),  # the dot of a letter
         SEVEN | (np.hypot(X - 30, Y - 30) < 8),  # beside the drawing, not in a corner
     ):
         assert _inside(mask) is None

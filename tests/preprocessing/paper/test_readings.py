@@ -27,6 +27,19 @@ def test_rules_are_the_papers_in_every_reading():
     assert reading.removed == () and (reading.ink > 0).sum() < 1.1 * SEVEN.sum()
 
 
+def test_rules_that_end_before_the_edge_are_told_with_and_without():
+    page = _page(SEVEN | (Y % 20 == 12) & (abs(X - 80) < 70))
+    assert any(np.count_nonzero((reading.ink > 0) ^ SEVEN) < 0.1 * SEVEN.sum() for reading in readings_of(page))
+    assert readings_of(page)[0].removed == () and np.array_equal(readings_of(page)[0].ink > 0, page[..., 0] < 0.5)
+
+
+def test_a_line_far_finer_than_the_strokes_is_told_with_and_without():
+    wire = abs(X + 0.6 * Y - 130) < 1
+    first, *_, fine = readings_of(_page(SEVEN | wire))
+    assert first.removed == () and fine.removed == ("fine lines",)
+    assert np.count_nonzero((fine.ink > 0) ^ SEVEN) < 0.1 * SEVEN.sum()
+
+
 def test_the_regions_of_one_ink_are_found_once(monkeypatch):
     real, found = surroundings.parts_of, []
     monkeypatch.setattr(surroundings, "parts_of", lambda ink, *how: found.append(id(ink)) or real(ink, *how))

@@ -31,7 +31,7 @@ def _steps(mask):
 
 def _groups(mask):
     ink = mask.astype(np.float32)
-    return groups_of(ink, regions_of(ink))
+    return [ink for _, ink in groups_of(ink, regions_of(ink))]
 
 
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
@@ -75,6 +75,23 @@ def test_each_of_several_groups_is_given_alone():
     found = _groups(SEVEN | other)
     assert {(ink > 0).tobytes() for ink in found} == {SEVEN.tobytes(), other.tobytes()}
     assert _groups(SEVEN) == []
+
+
+def test_of_a_group_that_stands_around_another_that_is_given():
+    bubble = (abs(np.hypot(X - 80, Y - 82) - 75) < 2) | (abs(Y + 2 * X - 60) < 4) & (Y > 150)
+    ((name, ink),) = groups_of((SEVEN | bubble).astype(np.float32), regions_of((SEVEN | bubble).astype(np.float32)))
+    assert name == "in the frame" and np.array_equal(ink > 0, SEVEN)
+
+
+def test_a_group_far_paler_than_another_is_no_drawing():
+    for strength, count in ((0.3, 1), (0.7, 2)):
+        ink = np.maximum(SEVEN, strength * np.roll(SEVEN, -58, axis=1)).astype(np.float32)
+        assert len(groups_of(ink, regions_of(ink))) == count
+
+
+def test_many_words_go_as_dots_do():
+    text = (Y % 12 < 4) & (Y > 6) & (X % 16 < 10) & (X > 12) & (X < 54)
+    assert ("without dots", SEVEN.tobytes()) in [(name, (ink > 0).tobytes()) for name, ink in _steps(SEVEN | text)]
 
 
 def test_pieces_that_one_edge_of_the_picture_cuts_off_are_one_group_and_of_two_edges_two():
