@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from jaxdoodle.gradcheck.autograd.primitives import bind, called, equations, walk
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES
 
 _RULES = ("custom_jvp_call", "custom_vjp_call")
@@ -47,16 +48,6 @@ def plain_program(closed: Any, *example: Any) -> PlainProgram:
     return PlainProgram(lambda *args: run(*jax.tree.leaves(args)), tuple(rules), tuple(casts), detached)
 
 
-def equations(jaxpr: Any) -> Any:
-    """Its equations, and those of every jaxpr inside."""
-    for eqn in jaxpr.eqns:
-        yield eqn
-        for value in jax.tree.leaves(eqn.params):
-            inner = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                yield from equations(inner)
-
-
 def _source(eqn: Any) -> tuple[str, str]:
     """Name and file of the function that a rule belongs to, as far as JAX keeps them."""
     inner = eqn.params.get("call_jaxpr") or eqn.params.get("fun_jaxpr")
@@ -73,30 +64,25 @@ def _narrows(eqn: Any) -> bool:
 def _run(closed: Any, widen: bool, *args: Any) -> list[Any]:
     """Evaluate a jaxpr; ``widen`` computes in float64 throughout."""
 
-    def wide(x):
+    def wide(x: Any) -> Any:
         low = widen and jnp.issubdtype(jnp.result_type(x), jnp.floating)
         return jnp.asarray(x, jnp.float64) if low else x
 
-    jaxpr = closed.jaxpr
-    values = dict(zip((*jaxpr.constvars, *jaxpr.invars), map(wide, (*closed.consts, *args)), strict=True))
-    for eqn in jaxpr.eqns:
-        inputs = [wide(atom.val) if isinstance(atom, core.Literal) else values[atom] for atom in eqn.invars]
-        name, params = eqn.primitive.name, dict(eqn.params)
-        inner: Any = next((params[k] for k in ("call_jaxpr", "fun_jaxpr", "jaxpr") if k in params), None)
-        if name.startswith(_RULES) and _source(eqn)[1].startswith(LIBRARIES) and not widen:
-            outputs = _bind(eqn, inputs, params)
-        elif name.startswith(_RULES) or name in ("pjit", "jit", "closed_call", "remat", "checkpoint"):
-            closed_inner = inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ())
-            outputs = _run(closed_inner, widen, *inputs)
-        else:
-            if name == "convert_element_type" and widen and jnp.issubdtype(params["new_dtype"], jnp.floating):
+    def step(eqn: Any, inputs: list[Any]) -> list[Any]:
+        name, inner, params = eqn.primitive.name, called(eqn), dict(eqn.params)
+        inputs = [wide(x) for x in inputs]
+        if inner is not None and (widen or not name.startswith(_RULES) or not _source(eqn)[1].startswith(LIBRARIES)):
+            return _run(inner, widen, *inputs)
+        if inner is None and widen:
+            if name == "convert_element_type" and jnp.issubdtype(params["new_dtype"], jnp.floating):
                 params["new_dtype"] = jnp.dtype(jnp.float64)
-            if widen and params.get("preferred_element_type") is not None:
+            if params.get("preferred_element_type") is not None:
                 params["preferred_element_type"] = None
+        if inner is None:
             params = {k: _plain_inside(v, widen) for k, v in params.items()}
-            outputs = _bind(eqn, inputs, params)
-        values.update(zip(eqn.outvars, outputs, strict=True))
-    return [wide(atom.val) if isinstance(atom, core.Literal) else values[atom] for atom in jaxpr.outvars]
+        return bind(eqn, inputs, params)
+
+    return [wide(y) for y in walk(closed, args, step)]
 
 
 def _plain_inside(value: Any, widen: bool) -> Any:
@@ -110,10 +96,3 @@ def _plain_inside(value: Any, widen: bool) -> Any:
     if isinstance(value, tuple) and any(isinstance(v, core.ClosedJaxpr) for v in value):
         return tuple(_plain_inside(v, widen) for v in value)
     return value
-
-
-def _bind(eqn: Any, inputs: list[Any], params: dict[str, Any]) -> list[Any]:
-    given = eqn.primitive.get_bind_params(params)  # JAX up to 0.9 gives functions, too
-    subfuns, params = given if isinstance(given, tuple) else ((), given)
-    result = eqn.primitive.bind(*subfuns, *inputs, **params)
-    return list(result) if eqn.primitive.multiple_results else [result]

@@ -167,7 +167,7 @@ class TracedArray(NDArrayOperatorsMixin):
         return format(self.value if self.ndim else self.value.item(), spec)
 
     def astype(self, dtype, copy=True):
-        if np.dtype(dtype).kind != "f":
+        if np.dtype(dtype).kind not in "fV":  # bfloat16 counts as V
             return self.value.astype(dtype)
         _note_cast(self._tape, dtype)
         return movement(self._tape, "astype", lambda a: a, self)
@@ -281,15 +281,6 @@ def contraction(tape: Tape, left: str, right: str, out: str, a, b) -> TracedArra
     return append(tape, "matmul", value, (a, b), derivatives.einsum_pull(left, right, out))
 
 
-def over_axes(tape: Tape, a, b, summed, batch=((), ())) -> TracedArray:
-    """The product summed over pairs of axes; ``batch`` pairs stay, in front."""
-    axes_a, axes_b = (*summed[0], *batch[0]), (*summed[1], *batch[1])
-    left, right = _letters(a, b, dict(zip(axes_b, axes_a, strict=True)))
-    paired = [left[i] for i in axes_a]
-    kept = "".join(c for c in left + right if c not in paired)
-    return contraction(tape, left, right, "".join(paired[len(summed[0]) :]) + kept, a, b)
-
-
 def _letters(a, b, alike: dict[int, int]) -> tuple[str, str]:
     """Subscripts of two operands; axes of ``b`` that are ``alike`` axes of ``a`` share a letter."""
     left, right = "abcdefgh"[: np.ndim(a)], list("pqrstuvw"[: np.ndim(b)])
@@ -301,7 +292,7 @@ def _letters(a, b, alike: dict[int, int]) -> tuple[str, str]:
 def dot(tape: Tape, a, b, out=None) -> TracedArray:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
-    return over_axes(tape, a, b, ([np.ndim(a) - 1], [max(np.ndim(b) - 2, 0)]))
+    return tensordot(tape, a, b, (np.ndim(a) - 1, max(np.ndim(b) - 2, 0)))
 
 
 def matmul(tape: Tape, a, b) -> TracedArray:
@@ -328,7 +319,10 @@ def einsum(tape: Tape, subscripts: str, *operands, **_) -> TracedArray:
 def tensordot(tape: Tape, a, b, axes=2) -> TracedArray:
     if isinstance(axes, int):
         axes = (list(range(np.ndim(a) - axes, np.ndim(a))), list(range(axes)))
-    return over_axes(tape, a, b, [np.atleast_1d(x).tolist() for x in axes])
+    of_a, of_b = (np.atleast_1d(x).tolist() for x in axes)
+    left, right = _letters(a, b, dict(zip(of_b, of_a, strict=True)))
+    summed = {left[i] for i in of_a}
+    return contraction(tape, left, right, "".join(c for c in left + right if c not in summed), a, b)
 
 
 _REDUCTIONS = {"maximum": "max", "amax": "max", "minimum": "min", "amin": "min", "add": "sum"} | {

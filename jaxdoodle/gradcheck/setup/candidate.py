@@ -17,7 +17,7 @@ from jax.extend import core
 
 from jaxdoodle.gradcheck.autograd.copies import Copies
 from jaxdoodle.gradcheck.autograd.evaluate import evaluate
-from jaxdoodle.gradcheck.autograd.plain import equations
+from jaxdoodle.gradcheck.autograd.primitives import equations
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
