@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN
-from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
 from jaxdoodle.gradcheck.reference import Oracle
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.candidate import Candidate
@@ -62,7 +62,7 @@ def by_convention(
 
     for name in dict.fromkeys(n for r in rounds for n in r.wrong if r.got[n].shape == r.want[n].shape):
         wrong = [r for r in rounds if name in r.wrong]
-        sizes = {id(r): _batch_size(problem, axes, r) for r in generic if name in r.got}
+        sizes = {id(r): batch_of(problem, axes, r.at.point) for r in generic if name in r.got}
         if all(name in r.wrong or sizes.get(id(r)) == 1 for r in generic):
             by_mean = len(set(sizes.values()) - {None}) > 1 and all(
                 m is not None and np.allclose(r.got[name] * m, r.want[name], rtol=1e-6, atol=1e-9 * r.floor)
@@ -79,7 +79,7 @@ def by_convention(
             elif convention is not None:
                 told[name] = [convention]
         elif not any(name in r.wrong for r in generic) and not demand:
-            found = [r for r in wrong if _only_at_the_kink(problem, oracle, candidate, r, name)]
+            found = [r for r in wrong if only_at_the_kink(problem, oracle, candidate, r, name)]
             if found and all(_admissible(problem, oracle, candidate, r, name) for r in found):
                 for r in found:
                     r.excused[name] = "convention"
@@ -100,14 +100,7 @@ def by_convention(
     return told
 
 
-def _batch_size(problem: Problem, axes: dict[str, int], r: Round) -> int | None:
-    if not axes:
-        return None
-    name, axis = next(iter(axes.items()))
-    return int(np.shape(problem.arrays(r.at.point.args)[name])[axis])
-
-
-def _only_at_the_kink(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round, name: str) -> bool:
+def only_at_the_kink(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round, name: str) -> bool:
     """Is the candidate right at inputs as near as one likes, and every entry at the kink one that they give?"""
     rng, arrays = np.random.default_rng(0), problem.arrays(numpy_args(problem, r.at.point.args))
     near: list[np.ndarray] = []

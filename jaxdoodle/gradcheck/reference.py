@@ -73,22 +73,16 @@ def split(problem: Problem, args: tuple) -> tuple[dict[str, Any], dict[str, Any]
 
 def jaxpr_of(problem: Problem, args: tuple) -> Any:
     """The plain forward as JAX sees it; raises what JAX raises where it cannot trace it."""
-    moving, rest = split(problem, args)
+
+    def outputs(moving: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+        return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
 
     with fixed_randomness():
-        return jax.make_jaxpr(partial(_outputs, problem, args))(moving, rest)
-
-
-def _outputs(problem: Problem, args: tuple, moving: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
-    return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
+        return jax.make_jaxpr(outputs)(*split(problem, args))
 
 
 def vjp_oracle(problem: Problem, points: Sequence[Point]) -> Oracle:
     """Raises what JAX raises where it cannot differentiate, ``Untraceable`` where central differences disagree."""
-
-    def program(args, moving, rest) -> PlainProgram:
-        with fixed_randomness():
-            return plain_program(jax.make_jaxpr(partial(_outputs, problem, args))(moving, rest), moving, rest)
 
     def run(call, moving, rest, cotangent):
         def total(moving):
@@ -104,7 +98,7 @@ def vjp_oracle(problem: Problem, points: Sequence[Point]) -> Oracle:
         moving, rest = split(problem, point.args)
         given, key = (moving, rest, seeds_of(problem, point)), shape_key(problem, point.args)
         if key not in programs:
-            plain = program(point.args, moving, rest)
+            plain = plain_program(jaxpr_of(problem, point.args), moving, rest)
             told.append(plain)
             programs[key] = jax.make_jaxpr(partial(run, plain.call))(*given)
         value, *got = evaluate(programs[key], jax.tree.leaves(given))

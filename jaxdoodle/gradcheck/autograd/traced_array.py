@@ -339,10 +339,8 @@ def reduce(name: str, tape: Tape, x, axis=None, dtype=None, out=None, keepdims=F
     value = getattr(plain(x), kind)(axis=axis, keepdims=keepdims is True)
     if kind in ("max", "min"):
         return append(tape, kind, value, (x,), derivatives.extreme_pull(axis), axis=axis)
-    if kind == "sum":
-        return append(tape, kind, value, (x,), derivatives.sum_pull(axis), axis=axis)
-    count = x.size // max(value.size, 1)
-    return append(tape, kind, value, (x,), derivatives.sum_pull(axis, 1 / max(count, 1)), axis=axis, count=count)
+    count = max(x.size // max(value.size, 1), 1) if kind == "mean" else 1
+    return append(tape, kind, value, (x,), derivatives.sum_pull(axis, 1 / count), axis=axis, count=count)
 
 
 def variance(tape, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **_) -> TracedArray:

@@ -18,7 +18,7 @@ from jaxdoodle.gradcheck.diagnosis import shapes
 from jaxdoodle.gradcheck.reference import Oracle, trace_forward
 from jaxdoodle.gradcheck.setup.candidate import Candidate, Returned
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
-from jaxdoodle.gradcheck.setup.problem import Problem
+from jaxdoodle.gradcheck.setup.problem import Point, Problem
 from jaxdoodle.gradcheck.setup.test_points import TestPoint
 
 
@@ -259,33 +259,33 @@ class Case:
         return [evidence_of(self, r) for r in options[:2]]
 
 
-def batch_of(case: Case, r: Round) -> int | None:
-    if not case.axes:
+def batch_of(problem: Problem, axes: dict[str, int], point: Point) -> int | None:
+    """The number of examples, where it is known which axis counts them."""
+    if not axes:
         return None
-    name, axis = next(iter(case.axes.items()))
-    return int(np.shape(case.problem.arrays(r.at.point.args)[name])[axis])
+    name, axis = next(iter(axes.items()))
+    return int(np.shape(problem.arrays(point.args)[name])[axis])
 
 
 def evidence_of(case: Case, r: Round, parts: list | None = None) -> Evidence:
     """The traced forward at a round; without a trace, the leaves alone."""
-    usable, _ = shapes.settle(
-        {n: np.asarray(g, np.float64) for n, g in r.got.items()}, {n: r.want[n] for n in r.got}, max(r.exact, 1e-7)
-    )
+    got = {n: np.asarray(g, np.float64) for n, g in r.got.items()}
+    usable, _ = shapes.settle(got, {n: r.want[n] for n in got}, max(r.exact, 1e-7))
     usable = {n: g for n, g in usable.items() if np.isfinite(g).all()}
-    tolerance = max(r.exact, 1e-8)
+    tolerance, batch = max(r.exact, 1e-8), batch_of(case.problem, case.axes, r.at.point)
     try:
         trace = trace_forward(case.problem, r.at.point, case.by_jax)
     except Exception:  # any exception of the user's code: it cannot be traced, and figures alone must do
         trace = None
     if trace is not None:
-        evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch_of(case, r), parts)
+        evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch, parts)
         near = (compare(evidence.want[n], r.want[n], r.floor).rel_l2 < 1e-6 for n in usable)
         if r.at.special or all(near):  # at a kink the trace has its own convention
             return evidence if evidence.batch else replace(evidence, batch=_guess_batch(evidence))
     tape = Tape(lambda: None)
     for name in r.want:
         tape.leaf(name, np.asarray(case.problem.arrays(r.at.point.args)[name], np.float64))
-    return Evidence(tape, {}, usable, tolerance, batch_of(case, r), [], frozenset(), dict(r.want))
+    return Evidence(tape, {}, usable, tolerance, batch, [], frozenset(), dict(r.want))
 
 
 def _guess_batch(evidence: Evidence) -> int | None:

@@ -35,9 +35,9 @@ def precision(case: Case) -> list[Finding]:
     given = [np.asarray(x) for x in case.problem.arrays(r.at.point.args).values() if is_floating(x)]
     made = (a for a in log if not any(np.array_equal(a.value, x) for x in given))
     shown = {id(a): low for a in made if (low := _shown(a.value)) is not None}
-    found: dict[str, list[str]] = {}
+    found, batch = dict[str, list[str]](), batch_of(case.problem, case.axes, r.at.point)
     for n in noisy:
-        low = _rounded(r.got[n], batch_of(case, r) or 1) or next(iter(shown.values()), None) or _written(log)
+        low = _rounded(r.got[n], batch or 1) or next(iter(shown.values()), None) or _written(log)
         found.setdefault(low or _by_size(r.figures[n].rel_l2), []).append(n)
     return [_finding(case, r, low, names, log, shown) for low, names in found.items()]
 

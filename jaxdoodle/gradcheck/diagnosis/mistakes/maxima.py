@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -10,10 +10,18 @@ from jaxdoodle.gradcheck.autograd.derivatives import axes_of, expand, shares
 from jaxdoodle.gradcheck.autograd.tape import Node, Step
 from jaxdoodle.gradcheck.diagnosis.catalogue import EVERY_TIED_CELL, tell
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
-from jaxdoodle.gradcheck.diagnosis.mistakes.mistake import step_to
 
 #: Maxima of one line that are also tried one by one: a loop over windows writes hundreds, wrong in the same way.
 _FEW = 4
+
+
+def step_to(x: int, formula: Callable[[np.ndarray], np.ndarray]) -> Step:
+    """The step that passes ``formula(dy)`` to the node ``x`` alone."""
+    return lambda dy: [(x, formula(dy))]
+
+
+def times(x: int, slope: np.ndarray) -> Step:
+    return step_to(x, lambda dy: dy * slope)
 
 
 def max_step(node: Node, share: np.ndarray) -> Step:

@@ -56,7 +56,6 @@ class Repair:
     """With ``mended`` in the line ``where`` the gradients of ``leaves`` are right, at ``points`` test points."""
 
     name: str
-    cost: int
     leaves: tuple[str, ...]
     where: Where
     mended: str
@@ -154,9 +153,7 @@ def _best(
         if not fixed or best is not None and len(fixed) <= len(best[0].leaves):
             continue
         if all(set(fixed) <= set(_fixed(run, source, edit, o, fixed, right) or ()) for o in others):
-            told = Repair(
-                edit.name, edit.cost, tuple(fixed), *place(source.tree, source.code.co_filename, edit), len(others) + 1
-            )
+            told = Repair(edit.name, tuple(fixed), *place(source.tree, source.code.co_filename, edit), len(others) + 1)
             best = told, source, edit
             if len(fixed) == len(wrong):
                 break
