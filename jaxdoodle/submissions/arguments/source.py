@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import inspect
 import re
 import sys
@@ -17,8 +18,10 @@ from jaxdoodle.gradcheck.setup.binding import parameters
 
 def source_text(function: Any) -> str:
     try:
-        return textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
+        raw = inspect.unwrap(getattr(function, "__func__", function))
+        code = getattr(raw, "__code__", raw)
+        return _text_of(code, getattr(code, "co_filename", ""))
+    except (OSError, TypeError):  # no source, or nothing that has one
         return ""
 
 
@@ -26,6 +29,15 @@ def source_tree(function: Any) -> ast.AST | None:
     with contextlib.suppress(SyntaxError):
         return ast.parse(text) if (text := source_text(function)) else None
     return None
+
+
+#: Functions whose text is kept: a search for a repair asks for the same ones at each of its runs.
+_KEPT = 256
+
+
+@functools.lru_cache(_KEPT)
+def _text_of(code: Any, file: str) -> str:  # functions of two files may have equal code
+    return textwrap.dedent(inspect.getsource(code))
 
 
 def words_compared(function: Any, name: str) -> list[str]:
