@@ -79,7 +79,7 @@ def by_convention(
             elif convention is not None:
                 told[name] = [convention]
         elif not any(name in r.wrong for r in generic) and not demand:
-            found = [r for r in wrong if only_at_the_kink(problem, oracle, candidate, r, name)]
+            found = [r for r in wrong if _only_at_the_kink(problem, oracle, candidate, r, name)]
             if found and all(_admissible(problem, oracle, candidate, r, name) for r in found):
                 for r in found:
                     r.excused[name] = "convention"
@@ -100,7 +100,7 @@ def by_convention(
     return told
 
 
-def only_at_the_kink(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round, name: str) -> bool:
+def _only_at_the_kink(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round, name: str) -> bool:
     """Is the candidate right at inputs as near as one likes, and every entry at the kink one that they give?"""
     rng, arrays = np.random.default_rng(0), problem.arrays(numpy_args(problem, r.at.point.args))
     near: list[np.ndarray] = []

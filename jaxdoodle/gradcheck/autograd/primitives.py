@@ -27,7 +27,8 @@ def walk(closed: Any, args: Sequence[Any], step: Callable[[Any, list[Any]], Sequ
     values = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*closed.consts, *args), strict=True))
 
     def read(atom: Any) -> Any:
-        return np.asarray(atom.val, atom.aval.dtype) if isinstance(atom, core.Literal) else values[atom]
+        literal = isinstance(atom, core.Literal)
+        return np.asarray(atom.val, np.dtype(atom.aval.dtype)) if literal else values[atom]
 
     for eqn in jaxpr.eqns:
         values.update(zip(eqn.outvars, step(eqn, [read(atom) for atom in eqn.invars]), strict=True))
@@ -125,23 +126,22 @@ def _cumsum(params: dict, x: Any) -> Any:
     return np.flip(np.cumsum(np.flip(x, axis), axis), axis) if params["reverse"] else np.cumsum(x, axis)
 
 
+#: Those that have no parameters.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
+    "exp": np.exp, "exp2": np.exp2, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "tanh": np.tanh,
+    "sqrt": np.sqrt, "cbrt": np.cbrt, "abs": np.absolute, "max": np.maximum, "min": np.minimum, "sin": np.sin,
+    "cos": np.cos, "tan": np.tan, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "square": np.square,
+    "pow": np.power, "atan2": np.arctan2, "rem": np.fmod, "sign": np.sign, "floor": np.floor, "ceil": np.ceil,
+    "is_finite": np.isfinite, "stop_gradient": np.asarray, "copy": lambda x: x, "copy_p": lambda x: x,
+    "rsqrt": lambda x: 1 / np.sqrt(x), "logistic": lambda x: np.exp(-np.logaddexp(0, -x)),
+    "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
+    "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le, "eq": operator.eq,
+    "ne": operator.ne, "and": operator.and_, "or": operator.or_, "xor": operator.xor, "not": operator.invert,
+    "shift_right_logical": operator.rshift, "shift_left": operator.lshift,
+}  # fmt: skip
 #: Name of a primitive -> a function of its parameters and inputs, which gives its output, or a list of them.
-PRIMITIVES: dict[str, Callable[..., Any]] = {
-    name: _of(function)
-    for name, function in {
-        "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
-        "exp": np.exp, "exp2": np.exp2, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "tanh": np.tanh,
-        "sqrt": np.sqrt, "cbrt": np.cbrt, "abs": np.absolute, "max": np.maximum, "min": np.minimum, "sin": np.sin,
-        "cos": np.cos, "tan": np.tan, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "square": np.square,
-        "pow": np.power, "atan2": np.arctan2, "rem": np.fmod, "sign": np.sign, "floor": np.floor, "ceil": np.ceil,
-        "is_finite": np.isfinite, "stop_gradient": np.asarray, "copy": lambda x: x, "copy_p": lambda x: x,
-        "rsqrt": lambda x: 1 / np.sqrt(x), "logistic": lambda x: np.exp(-np.logaddexp(0, -x)),
-        "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
-        "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le, "eq": operator.eq,
-        "ne": operator.ne, "and": operator.and_, "or": operator.or_, "xor": operator.xor, "not": operator.invert,
-        "shift_right_logical": operator.rshift, "shift_left": operator.lshift,
-    }.items()
-} | {
+PRIMITIVES: dict[str, Callable[..., Any]] = {name: _of(function) for name, function in _FUNCTIONS.items()} | {
     "dot_general": _dot, "select_n": _select, "pad": _pad, "integer_pow": _power, "iota": _iota, "cumsum": _cumsum,
     "broadcast_in_dim": _broadcast, "slice": _slice,
     "reduce_sum": _reduced(np.sum), "reduce_max": _reduced(np.max), "reduce_min": _reduced(np.min),
