@@ -118,7 +118,7 @@ MUTATIONS = [
         ("BatchNorm without the mean term", "(dhat - dhat.mean(axes) - hat", "(dhat - hat"),
         ("BatchNorm without the variance term", "- hat * (dhat * hat).mean(axes)) /", ") /"),
         ("BatchNorm without the mean and variance terms", "(dhat - dhat.mean(axes) - hat * (dhat * hat).mean(axes)) /", "dhat /"),
-        ("factor of the forward forgotten", "4, axis=3) / 4)", "4, axis=3))"),
+        (("factor of the forward forgotten", "divisor left out"), "4, axis=3) / 4)", "4, axis=3))"),
         ("average pool's rule for a max pool", "dr1 = untile(argmax * dp1[:, :, :, None])", "dr1 = untile(jnp.repeat(dp1[:, :, :, None], 4, axis=3) / 4)"),
         ("max-pool gradient to the neighbour", "dr1 = untile(argmax", "dr1 = untile(jnp.roll(argmax, 1, axis=3)"),
         ("max-pool gradient to every tied cell", "argmax = jax.nn.one_hot(cells.argmax(axis=3), 4, axis=3, dtype=r1.dtype)", "argmax = cells == cells.max(axis=3, keepdims=True)"),
