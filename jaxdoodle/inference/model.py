@@ -18,7 +18,7 @@ from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Predict
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
 from jaxdoodle.preprocessing.paper.sheet import SHEET
-from jaxdoodle.preprocessing.paper.surroundings import FRAMES
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, FRAMES
 
 if TYPE_CHECKING:
     from jaxdoodle.preprocessing.several.pages import Division
@@ -256,7 +256,7 @@ class Model:
         """The prediction; unknown, and why, where the picture looks more like several drawings than like one."""
         chosen = set(prediction.preprocessed.removed) if prediction.preprocessed else set()
         for seen in (found, *found.alternatives):
-            if seen.several and set(seen.removed) <= chosen:  # what was chosen is this, or a part of it
+            if seen.several and (ALONE in chosen or set(seen.removed) <= chosen):  # what was chosen is a part of this
                 whole, *parts = energy(self.logits(np.stack([seen.bitmap, *seen.several])))
                 margin, least = APART, min(parts)
                 if self.reads_characters:  # what is beside two characters need not be one

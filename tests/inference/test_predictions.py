@@ -113,6 +113,7 @@ def test_a_part_of_a_way_to_see_a_page_that_shows_several_is_no_answer():
     page_of_four = with_parts(preprocess(page(), MNIST), MNIST, False)
     alone = preprocess(page().crop((20, 25, 90, 115)), MNIST)
     found = replace(alone, alternatives=(replace(page_of_four, removed=("inside the page",), alternatives=()),))
-    for removed, is_part in ((("inside the page", "standing alone"), True), (("shadow",), False)):
+    ways = {("inside the page", "standing alone"): True, ("fine lines", "standing alone"): True, ("shadow",): False}
+    for removed, is_part in ways.items():
         answer = model._of_one(found, Prediction({"5": 1.0}, None, replace(alone, removed=removed)))
         assert answer.abstained == is_part
