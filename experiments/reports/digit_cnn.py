@@ -4,12 +4,12 @@ The slides: Keras, dropout, 60,000 training digits, 99.16 % on test, where the t
 
 Here, 5,000 of the 60,000 are held out to choose the epoch and the test set is scored once: 99.09 % (99.06 to 99.14, 3
 seeds), which is within the interval of 0.18 points that 10,000 images leave. The same network without dropout,
-augmented, 40 epochs: 99.46 % (99.43 to 99.48, 5 seeds). The last two variants, the sketch network and the digit network
-that learns its answers, have no record: their runs come in this order.
+augmented, 40 epochs: 99.46 % (99.43 to 99.48, 5 seeds). Five of these together:
+9,966 of 10,000. The last variant learns their answers: run the one before it first, with ``--seeds 5``.
 """
 
 from experiments.declaration import Experiment, Variant
-from jaxdoodle.nn.architectures import digit_cnn, sketch_cnn
+from jaxdoodle.nn.architectures import digit_cnn
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.steps.augmentation import Augment
 
@@ -25,18 +25,18 @@ EXPERIMENT = Experiment(
                 epochs=40, batch_size=64, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.999
             ),
         ),
-        "sketch network": Variant(
-            sketch_cnn,
-            TrainConfig(
-                epochs=30, batch_size=128, schedule="one_cycle", learning_rate=2e-3, augment=Augment(), ema_decay=0.999
-            ),
-        ),
         "distilled": Variant(
             lambda classes: digit_cnn(classes, drop_rate=0.0),
             TrainConfig(
-                epochs=80, batch_size=64, schedule="one_cycle", learning_rate=3e-3, augment=Augment(), ema_decay=0.999
-            ),
-            teacher=("digit_cnn/sketch-network-0",),
+                epochs=60,
+                batch_size=64,
+                schedule="one_cycle",
+                learning_rate=3e-3,
+                augment=Augment(),
+                ema_decay=0.999,
+                teacher_weight=1.0,
+            ),  # fmt: skip
+            teacher=[f"digit_cnn/augmented-{seed}" for seed in range(5)],
         ),
     },
 )
