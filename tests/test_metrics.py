@@ -172,6 +172,7 @@ def test_the_calibration_error_is_how_far_confidence_is_from_accuracy():
     assert calibration_error(np.array([[0.0, 1.0]]), np.array([1])) == 0
     two = np.array([[0.9, 0.1], [0.6, 0.4]])  # one right, one wrong
     assert calibration_error(two, [0, 1]) == pytest.approx((0.1 + 0.6) / 2)
+    assert calibration_error(two, [0, 1], bins=3) == pytest.approx((0.1 + 0.6) / 2)
     assert calibration_error(two, [0, 1], bins=1) == pytest.approx(0.75 - 0.5)
 
 

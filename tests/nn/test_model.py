@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdoodle.nn import Dense, Dropout, ModelSpec, Residual, apply, init, mlp
+from jaxdoodle.nn import Conv2D, Dense, Dropout, ModelSpec, Residual, apply, init, mlp
 
 KEYS = {
     "rbg": lambda: jax.random.key(0, impl="rbg"),
@@ -34,3 +34,10 @@ def test_every_dropout_drops_by_a_key_of_its_own_also_in_a_block(block):
     layers, x = (Residual(two),) if block else two, np.ones((1, 4096), np.float32)
     y = apply(ModelSpec(layers, (4096,)), [{}] * len(layers), x, training=True, key=jax.random.key(0))
     assert abs(np.mean(np.asarray(y) - block > 0) - 1 / 4) < 0.04, "half of a half is left"
+
+
+@pytest.mark.parametrize("make", [Dense, lambda units, init: Conv2D(units, 1, kernel_init=init)])
+def test_weights_are_drawn_by_the_initializer_of_their_layer(make):
+    shape = (1, 1, 64) if make is not Dense else (64,)
+    spreads = [np.std(make(64, name).init(jax.random.key(0), shape)["w"]) for name in ("normal(0.001)", "normal(1)")]
+    np.testing.assert_allclose(spreads, [0.001, 1], rtol=0.05)
