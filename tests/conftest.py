@@ -20,6 +20,9 @@ if find_spec("jaxlib") and version("jaxlib").startswith("0.10."):
     FLAGS += " --xla_cpu_use_fusion_emitters=false"  # half of what is left; later ones know one emitter only
 os.environ.setdefault("XLA_FLAGS", FLAGS)
 
+# Workers of pytest share the cores: threads of BLAS would wait for each other's, for three times the processor time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 try:
     import jax
 except ImportError:  # the inference tests run without it
