@@ -147,7 +147,7 @@ class UserCode:
 
 
 def _small(value: Any) -> Any:
-    if getattr(value, "size", 0) > _LARGEST:
+    if not isinstance(value, type) and getattr(value, "size", 0) > _LARGEST:
         raise ValueError("a data set")
     return value
 

@@ -23,7 +23,8 @@ from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.functions import Finder
 
-_FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos")
+_FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos", "softplus", "silu", "abs",
+              "square", "leaky_relu", "elu", "gelu")  # fmt: skip
 _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a + b": lambda a, b: a + b, "a * b": lambda a, b: a * b, "a - b": lambda a, b: a - b, "-a": lambda a, b: -a,
     "a / b": lambda a, b: a / b, "a ** 3": lambda a, b: a**3, "a + 2": lambda a, b: a + 2.0,
@@ -31,6 +32,8 @@ _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "2 - a": lambda a, b: 2.0 - a, "2 / a": lambda a, b: 2.0 / a,
     **{f"a.{f}()": lambda a, b, f=f: getattr(a, f)() for f in _FUNCTIONS},  # type: ignore[misc]
     **{f"a.{f}() + a": lambda a, b, f=f: getattr(a, f)() + a for f in _FUNCTIONS},  # type: ignore[misc]
+    "a ** 3 + a": lambda a, b: a**3 + a, "a / b + a * b": lambda a, b: a / b + a * b,
+    "a - b + a": lambda a, b: a - b + a,
     "(-a).relu()": lambda a, b: (-a).relu(),
     "(a + b) * a": lambda a, b: (a + b) * a, "(a + b) * b": lambda a, b: (a + b) * b,
     "a + a": lambda a, b: a + a, "a * a": lambda a, b: a * a, "a - a * b": lambda a, b: a - a * b,
@@ -105,7 +108,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
         }
         objects = {n: SimpleNamespace(data=np.float64(0.5), grad=np.float64(0.5)) for n in holders & names}
         scope = Scope({n: np.float64(0.5) for n in names - holders} | objects)
-        for edit in islice(edits(rule, scope), _MOST_EDITS):
+        for edit in islice(edits(rule, scope, {}), _MOST_EDITS):
             edit.apply()
             try:
                 space = dict(finder.names)
@@ -129,7 +132,9 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.ClassDef, ast.Fu
         for tree in ast.walk(module):
             if isinstance(tree, ast.ClassDef) and tree.name == cls.__name__:
                 tree = copy.deepcopy(tree)
-                functions = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and "backward" in f.name]
+                functions = [
+                    f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and re.search("back|grad", f.name)
+                ]
                 yield from ((file, tree, f) for f in functions if f not in tree.body)
 
 

@@ -35,6 +35,8 @@ from jaxdoodle.submissions.arguments.guess import guess, kind_of
 #: Words for the two directions, in the order in which they are looked for.
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),
                ("forward", "back"), ("forwardprop", "backprop"))  # fmt: skip
+#: What the name of a backward may add to that of its forward: the cost may have a term more.
+_VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*)$")
 #: Time for the examples of a file (its tests, and what follows ``if __name__ == "__main__"``), in seconds.
 EXAMPLES_SECONDS = 5.0
 
@@ -133,7 +135,7 @@ class Finder:
         for forward, backward in _DIRECTIONS:
             if re.search(rf"(^|_){backward}(_|$)|^{backward}|{backward}$", name):
                 candidates = [name.replace(backward, forward)]
-                candidates.append(re.sub(rf"_?{backward}_?", "_", name).strip("_"))
+                candidates += [_VARIANT.sub("", candidates[0]), re.sub(rf"_?{backward}_?", "_", name).strip("_")]
                 found = next((c for c in candidates if c != name and callable(self.names.get(c))), None)
                 if found is not None:
                     return found
@@ -148,6 +150,7 @@ class Finder:
     ) -> Report:  # fmt: skip
         """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
         declared = args is not None
+        forward, backward = by_position(forward), by_position(backward)
         if args is None:
             try:
                 args = self.arguments(stem, forward, backward)
@@ -213,6 +216,22 @@ class Finder:
             self.examples_ran = True
             self.code.run_examples(EXAMPLES_SECONDS)
         return self.code.calls.get(key, [])
+
+
+def by_position(function: Callable) -> Callable:
+    """A function of which keyword-only parameters are required, taking them by position."""
+    own = sorted(parameters(function), key=lambda p: p.default is not p.empty)
+    if not any(p.kind == p.KEYWORD_ONLY and p.default is p.empty for p in own):
+        return function
+
+    @functools.wraps(function)
+    def run(*args: Any) -> Any:
+        return function(**dict(zip((p.name for p in own), args, strict=False)))
+
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in own]
+    )
+    return run
 
 
 class Forward(Unchecked):
@@ -371,6 +390,9 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
                 yield cls(**given | more)
             except (Exception, SystemExit):  # any exception of the user's code: the next way
                 continue
+    if not more and getattr(code, "co_filename", "") not in {file for file, _ in finder.code.parts}:  # of a dataclass
+        calls = (finder.called_with(getattr(cls, n)).get("self") for n in ("forward", "__call__") if hasattr(cls, n))
+        yield from islice((thing for thing in calls if type(thing) is cls), 1)
     own = [p for p in parameters(cls) if p.default is p.empty]
     ways = guessing.candidates(init, own) if own else iter([[]])
     sizes = [_SIZES.get(_size_kind(p.name)) for p in own]

@@ -72,6 +72,8 @@ class LayerObject:
         fit = all(g is None or np.shape(g) == np.shape(a) for g, a in zip(given, inputs, strict=False))
         enough = len(given) == len(inputs) or len(given) < len(inputs) and fit
         self.spread = isinstance(dx, tuple | list) and enough
+        alike = [i for i, a in enumerate(inputs) if np.shape(a) == np.shape(dx)]
+        self.place = alike[0] if len(alike) == 1 else 0  # of the input that a single gradient belongs to
 
     def _forward(self, thing: Any, inputs: tuple) -> Any:
         y = forward_of(thing)(*inputs)
@@ -108,6 +110,8 @@ class LayerObject:
         """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""
         holder, _, key = name.partition(".")
         value = _get(before, name)
+        if key in _VALUES and hasattr(getattr(done, holder), "grad"):
+            return getattr(done, holder).grad
         beside = {n: v for n, v in attributes(done).items() if n != holder}
         if key:
             for n, grads in beside.items():
@@ -148,9 +152,9 @@ class LayerObject:
         dx = self._backward(thing, dy, args[: len(self.inputs)])
         grads = [self._gradient(thing, before, n) for n in self.weights]
         grads = [_get(before, n) - _get(thing, n) if g is None else g for n, g in zip(self.weights, grads, strict=True)]
-        given = _several(dx) if self.spread else [dx]
+        given = _several(dx) if self.spread else [*[None] * self.place, dx]
         if self.ignores_dy:
-            given, grads = ([g * dy for g in each] for each in (given, grads))
+            given, grads = ([None if g is None else g * dy for g in each] for each in (given, grads))
         return (*given, *[None] * (len(self.inputs) - len(given)), *grads)
 
 
@@ -158,6 +162,8 @@ def _several(dx: Any) -> list[Any]:
     return list(dx) if isinstance(dx, tuple | list) else [dx]
 
 
+#: What a parameter that is an object calls its array.
+_VALUES = ("data", "value", "val", "values", "array")
 _BUFFER = re.compile(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum|cache|mask|last_")
 
 
@@ -177,6 +183,8 @@ def _arrays(thing: Any) -> dict[str, Any]:
             entries = {f"{name}.{k}": v for k, v in value.items()}
         elif isinstance(value, list):
             entries = {f"{name}.{k}": v for k, v in enumerate(value)}
+        elif hasattr(value, "grad") and not is_array(value):  # a parameter as an object with its gradient
+            entries = {f"{name}.{k}": v for k, v in attributes(value).items() if k in _VALUES}
         for n, v in entries.items():
             if is_floating(v) and np.size(v) and id(v) not in seen:
                 seen.add(id(v))
@@ -187,6 +195,8 @@ def _arrays(thing: Any) -> dict[str, Any]:
 def _get(thing: Any, name: str) -> Any:
     holder, _, key = name.partition(".")
     value = getattr(thing, holder)
+    if key and not isinstance(value, list | dict):
+        return getattr(value, key)
     return value[int(key) if isinstance(value, list) else key] if key else value
 
 
@@ -210,6 +220,9 @@ def _set(thing: Any, name: str, value: Any) -> None:
             setattr(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
         elif isinstance(held, list):
             setattr(thing, holder, [new(holder, v) for v in held])
+        elif holder == name.partition(".")[0] and held is not old:
+            setattr(thing, holder, own := copy.copy(held))
+            setattr(own, name.partition(".")[2], value)
         elif new(holder, held) is not held:
             setattr(thing, holder, new(holder, held))
 
@@ -382,7 +395,7 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
     inputs = tuple(layer.inputs)
     wrt = [i for i, a in enumerate((*inputs, *layer.weights.values())) if is_floating(a)]
     first = 0 if layer.gives_dx else len(inputs)
-    wrt = [i for i in wrt if i >= len(inputs) or layer.spread or i == 0 and not first]
+    wrt = [i for i in wrt if i >= len(inputs) or layer.spread or i == layer.place and not first]
     report = check(
         forward,
         backward,

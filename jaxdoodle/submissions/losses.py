@@ -117,7 +117,8 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
     def by_hand(*given: Any) -> Any:
         return gradient(*(given[i] for i in order), **{n: given[i] for n, i in more.items()})
 
-    by_hand.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    taken = [p.replace(default=p.empty) for p in parameters(function)[: len(args)]]
+    by_hand.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
     if np.size(value) > 1:
         if not _is_elementwise(function, args):
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")

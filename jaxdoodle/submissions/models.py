@@ -41,7 +41,8 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
              if LOSS.search(n) and not re.search("backward|grad|deriv|prime", n) and len(required(f)) >= 2]  # fmt: skip
     if not costs:
         raise CheckError(f"{name} takes labels, and no cost function is beside it: compute_cost(output, labels)")
-    for cost in costs:
+    numbers = {n for n in required(backward) if kind_of(n) == "number"}  # of a penalty that cost and backward share
+    for cost in sorted(costs, key=lambda f: len(numbers ^ {n for n in required(f) if kind_of(n) == "number"})):
         model = Model(forward, backward, cost)
         args = _arguments(finder, model)
         if args is not None:

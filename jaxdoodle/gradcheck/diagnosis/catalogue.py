@@ -117,6 +117,7 @@ REPAIRED = {
     "transposed": "a matrix is transposed, or should be",
     "values moved": "the entries are moved, and should not be",
     "values flipped": "the entries are in reverse order, and should not be",
+    "written to another array": "the value is written to another array than its own",
     "wrong activation derivative": "this is the derivative of another activation",
     "wrong array": "another array belongs there",
     "wrong axis": "the sum or mean runs over another axis",

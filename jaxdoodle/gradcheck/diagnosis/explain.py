@@ -9,7 +9,7 @@ import numpy as np
 from jaxdoodle.core.user_code import TimeOutError
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis.catalogue import IMPRECISE, NOT_FINITE, PRECISE, sentence
+from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, IMPRECISE, NOT_FINITE, PRECISE, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import (
     backward_line,
@@ -29,7 +29,7 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS, LARGER, OTHER_NUMBERS, 
 
 def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Finding]:
     """Explain the wrong leaves of a generic point, and confirm it at another."""
-    solved = frozenset(n for f in before if f.name != UNNAMED and f.name != NOT_FINITE for n in f.leaves)
+    solved = frozenset(n for f in before if f.name not in (UNNAMED, NOT_FINITE, BROADCASTS) for n in f.leaves)
     ill = [r for r in ill if all(np.isfinite(np.asarray(r.got[n], float)).all() for n in r.wrong)]
     if not ill:
         return []
@@ -55,9 +55,11 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
         return [_size_as_number(case, r)]
     log = case.log(r) if found or rest.wrong else []
     findings = [finding_of(case, e, r, log, points) for e in found]
-    if rest.wrong:
-        findings.append(Finding(UNNAMED, "", tuple(rest.wrong)))
+    misshapen = [n for n in r.wrong if n not in evidence.got and n not in solved]
+    if rest.wrong or misshapen:
+        findings.append(Finding(UNNAMED, "", (*rest.wrong, *misshapen)))
     findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [])
+    findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(misshapen)]  # said before
     return [cannot_name(case, rest, log) if f.name == UNNAMED else f for f in findings]  # what takes long comes last
 
 
@@ -114,6 +116,7 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding], near: list[Wher
         mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, forward)
     except (Exception, TimeOutError) as error:  # edited code may raise anything, and take long: the names stand
         return [replace(f, evidence=(*f.evidence, f"no repair was found: {why_it_ended(error)}")) for f in findings]
+    findings = [part for f in findings for part in _parted(f, mended)]
     for repair in _by_line(mended):
         named = [f for f in findings if f.name != UNNAMED and set(f.leaves) <= set(repair.leaves)]
         if named:  # one mistake, which one name tells in part
@@ -132,6 +135,15 @@ def _with_repairs(case: Case, r: Round, findings: list[Finding], near: list[Wher
                 f = replace(f, name=repair.name, sentence=told)
             findings[k] = replace(f, backward=repair.where, evidence=evidence)
     return findings
+
+
+def _parted(f: Finding, mended: list[Repair]) -> list[Finding]:
+    """What has no name and is mended in several places was several mistakes."""
+    parts = [tuple(n for n in f.leaves if n in repair.leaves) for repair in mended]
+    rest = tuple(n for n in f.leaves if not any(n in part for part in parts))
+    if f.name != UNNAMED or any(len(part) == len(f.leaves) for part in parts) or not any(parts):
+        return [f]
+    return [replace(f, leaves=part) for part in (*parts, rest) if part]
 
 
 def _by_line(mended: list[Repair]) -> list[Repair]:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxdoodle.core.user_code import TimeOutError
 from jaxdoodle.gradcheck.conventions import offered
 from jaxdoodle.gradcheck.diagnosis import shapes
-from jaxdoodle.gradcheck.diagnosis.catalogue import NOT_FINITE, SWAPPED
+from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, NOT_FINITE, SWAPPED
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.explain import explanations
 from jaxdoodle.gradcheck.diagnosis.kinks import at_kinks
@@ -62,7 +62,10 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) 
         ill = [r for r in case.generic if _unsettled(r, findings, problem)]
         if ill and not _only_as_given(case, ill):
             try:
-                findings += explanations(case, ill, findings)
+                more = explanations(case, ill, findings)
+                said = {n for f in more if f.name != UNNAMED for n in f.leaves}
+                findings = [f for f in findings if f.name not in (UNNAMED, BROADCASTS) or not said >= {*f.leaves}]
+                findings += more
             except (Exception, TimeOutError) as error:  # of the user's code, which runs again: the verdict stands
                 notes.append(f"the search for the reason failed: {why_it_ended(error)}")
         else:
@@ -114,7 +117,7 @@ def _once(findings: list[Finding]) -> list[Finding]:
 
 
 def _unsettled(r: Round, findings: list[Finding], problem: Problem) -> list[str]:
-    said = {n for f in findings if f.name not in (UNNAMED, NOT_FINITE) for n in f.leaves}
+    said = {n for f in findings if f.name not in (UNNAMED, NOT_FINITE, BROADCASTS) for n in f.leaves}
     return [n for n in r.wrong if n not in said]
 
 

@@ -166,7 +166,7 @@ def _in_range(before: np.ndarray, x: np.ndarray, old: int, size: int, resized: b
     """An order stays an order, an index below the length, a length not above it; places that differ go on to differ."""
     if _order(before):
         return _ranks(x, 0) if resized else x
-    if not size <= before.max() <= old:
+    if not max(size, 2) <= before.max() <= old:  # zeros and ones may be a mask
         return x
     lower = np.minimum(x, size - (before.max() < old))
     apart = [axis for axis in range(x.ndim) if not _repeats(before, axis)]

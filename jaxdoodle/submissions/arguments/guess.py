@@ -87,9 +87,14 @@ _OPTIONS: dict[str, list[Option]] = {
     "any": [_just(np.float64(0.3)), _normal(5), _normal(4, 5), _normal(5, 3), _normal(3), _normal(4, 1), _just(2),
             _whole(3, 4), _normal(2, 7, 6, 3), _just(True)],
 }  # fmt: skip
+#: Arrays of one size, by kind: of rows, of columns, of one vector.
+_SQUARE: tuple[dict[str, Option], ...] = tuple(
+    {"x": _normal(*x), "h": _normal(*x), "w": _normal(3, 3), "b": _normal(*b), "gamma": _normal(*b)}
+    for x, b in (((4, 3), (3,)), ((3, 4), (3, 1)), ((3,), (3,)), ((2, 4, 3), (3,)))
+)
 _KINDS = (
     ("w", r"w|[wu]_?[a-z]{1,2}|weights?|kernels?|filters?|k|theta|u|v|table|embeddings?|e"),
-    ("b", r"b|bias(es)?|b(x|h)"),
+    ("b", r"b|bias(es)?|b_?[a-rt-z]"),
     ("gamma", r"gamma|beta|scale|shift|gain"),
     ("y", r"y|t|targets?|labels?|y_?true|truth|answers?"),
     ("p", r"y_?(pred\w*|hat)|probs?|probabilit\w+|pred(s|ict\w*)?|al|confidences?"),
@@ -189,6 +194,8 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
     if layer:
         options = [_normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     annotation = str(parameter.annotation)
+    if re.search(rf"\b{re.escape(name)}\b\W{{1,4}}(an? )?int(eger)?\b", inspect.getdoc(function) or "", re.I):
+        return [*_SIZE[:3]]
     if annotation in ("float", "<class 'float'>"):
         return [_just(0.3)]
     if annotation in ("int", "<class 'int'>"):
@@ -209,6 +216,11 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
     for columns in (True, False) if any(re.search(r"\d|param", p.name) for p in taken) else (False,):
         shapes = shapes_of(function)
         options = [_options(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
+        if np.prod([len(o) for o in options]) > _TRIALS:  # too many to try: first, all sizes but the batch are one
+            for table in _SQUARE:
+                kinds = (kind_of(p.name) or "" for p in taken)
+                yield _made([table.get("x" if k == 0 else kind, o[0])
+                             for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
         yield from map(_made, islice(product(*options), _TRIALS))
     symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}
     for draw in range(1, DRAWS * (len(symbolic) > 1)):  # one array alone has nothing to fit
@@ -268,7 +280,7 @@ def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[
             continue
         args = tuple(dict(v.asked) if isinstance(v, Probe) else v for v in values)
         args = _with_constants(args, taken, backward)
-        merit = (_shapes_off(args, backward), _unused(forward, args, y))
+        merit = (_shapes_off(args, backward, [p.name for p in taken]), _unused(forward, args, y))
         if best is None or merit < best[0]:
             best = merit, args
         compared += 1
@@ -358,13 +370,16 @@ def _gradients(args: tuple, backward: Callable[[tuple], Any] | None) -> Any:
     return returned if isinstance(returned, tuple | list | dict | None) else (returned,)
 
 
-def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None) -> int:
+def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None, names: Sequence[str]) -> int:
     """How many arguments get a gradient of another shape; none where the backward refuses."""
     gradients = _gradients(args, backward)
     if gradients is None and backward is not None:
         return len(args) + 1
-    if gradients is None or isinstance(gradients, dict):
+    if gradients is None:
         return 0
+    if isinstance(gradients, dict):
+        named = [gradient_of(n, gradients) for n in names]
+        return sum(is_array(g) and is_floating(a) and np.shape(a) != np.shape(g) for a, g in zip(args, named, strict=True))
     floats = [a for a in args if is_floating(a)]
     of = args if len(gradients) == len(args) else floats
     pairs = [(a, g) for a, g in zip(of, gradients, strict=False) if is_array(g) and is_floating(a)]

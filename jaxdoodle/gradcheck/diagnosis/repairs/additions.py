@@ -57,7 +57,12 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     ) and not loaded(node):
         return
     text = f"({ast.unparse(node)})"
-    if len(text) > 200 or ast.unparse(node) in scope.modules or scope.is_count(ast.unparse(node)):
+    if (
+        len(text) > 200
+        or ast.unparse(node) in scope.modules
+        or scope.is_count(ast.unparse(node))
+        and ast.unparse(node) not in scope.loops
+    ):
         return
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
     assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
@@ -114,3 +119,35 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             for factor in scope.scalars:
                 put("term left out", cost + 4, expr(f"{text} + {factor} * {name}"))
                 put("term left out", cost + 4, expr(f"{text} + 2 * {factor} * {name}"))
+
+
+#: What is left out where an expression stands elsewhere as a part of another, by what joins them there.
+_LEFT_OUT = {ast.Mult: "factor left out", ast.Div: "divisor left out", ast.Add: "term left out",
+             ast.Sub: "term left out", ast.Pow: "wrong power", ast.Call: "function left out"}  # fmt: skip
+#: Expressions that are tried in one place: those that stand nearest.
+_NEAREST = 24
+
+
+def ingredients(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    """What stands elsewhere in the backward or the forward, in this place, or beside what is in this place."""
+    if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), ast.Store):
+        return
+    if isinstance(node, ast.Tuple | ast.Starred | ast.Slice) or isinstance(node, ast.Attribute) and not loaded(node):
+        return
+    text, shape = ast.unparse(node), scope.shape_of(node)
+    alone = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Call)
+    term = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
+    for part in sorted(scope.parts, key=lambda p: abs(p.lineno - node.lineno))[:_NEAREST]:
+        other, far = ast.unparse(part), 0 if part.lineno == node.lineno else 6
+        if other in text:
+            continue
+        size = scope.shape_of(part)
+        if shape is None or size is None or shape == size:
+            longer = next((n for n in ast.walk(part) if text in map(ast.unparse, ast.iter_child_nodes(n))), None)
+            kind = type(getattr(longer, "op", longer))
+            put(_LEFT_OUT.get(kind, "wrong array" if shape != () else "wrong number"), 14 + far, expr(other))
+        if alone or term:
+            put("factor left out", 15 + far, expr(f"({text}) * ({other})"))
+            put("divisor left out", 16 + far, expr(f"({text}) / ({other})"))
+            put("term left out", 17 + far, expr(f"({text}) + ({other})"))
+            put("term left out", 17 + far, expr(f"({text}) - ({other})"))

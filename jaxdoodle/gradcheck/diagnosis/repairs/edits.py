@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jaxdoodle.gradcheck.diagnosis.repairs.additions import additions, substitutes
+from jaxdoodle.gradcheck.diagnosis.repairs.additions import additions, ingredients, substitutes
 from jaxdoodle.gradcheck.diagnosis.repairs.indices import slices, subscripts
+from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL
 from jaxdoodle.gradcheck.diagnosis.repairs.operators import binary, calls, constants, transposes, unary
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import loaded
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.diagnosis.repairs.statements import statements
 
 #: What may have been written instead of what stands in one place, kind by kind.
 RULES = (binary, unary, transposes, calls, subscripts, slices, constants, substitutes, statements, additions)
+#: Expressions of the user's that are tried in other places, and how long they may be, in characters.
+_MOST_PARTS, _SHORT = 60, 40
 #: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
 _MOST_SLICES = 8
 
@@ -50,8 +54,12 @@ class Edit:
             getattr(self.parent, self.field)[self.index] = node
 
 
-def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
-    """Every edit of one place, the cheapest kinds of all places first."""
+def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int]) -> Iterator[Edit]:
+    """Every edit of one place, the cheapest kinds of all places first.
+
+    ``known``: of nodes, by their id, as ``influence`` gives it; what the user writes elsewhere is tried where all
+    that is wrong hangs on the value.
+    """
     found = []
     sliced = {ast.unparse(n): n for n in ast.walk(function) if isinstance(n, ast.Slice) and (n.lower or n.upper)}
     loops = [n.target for n in ast.walk(function) if isinstance(n, ast.For)]
@@ -67,15 +75,31 @@ def edits(function: ast.FunctionDef, scope: Scope) -> Iterator[Edit]:
     ]
     scope.words = frozenset(word for word in given if isinstance(word, str) and word.isidentifier())
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
+    scope.parts = _parts(function, scope)
     for parent, name, index, node in _places(function):
 
         def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
             found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))
 
-        for rule in RULES:
+        for rule in (*RULES, ingredients) if known.get(id(node)) == ALL else RULES:
             with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)
                 rule(node, parent, scope, at)
     yield from sorted(found, key=lambda edit: edit.cost)
+
+
+def _parts(function: ast.FunctionDef, scope: Scope) -> tuple[ast.expr, ...]:
+    """What the function computes with, and the forward under names that are known here, but for names alone."""
+    names = {a.arg for a in function.args.args} | {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+    own = [node for *_, node in _places(function)]
+    found: dict[str, ast.expr] = {}
+    for node in (*own, *(n for tree in scope.forwards for n in ast.walk(tree))):
+        of_lists = isinstance(scope.values.get(getattr(node, "id", "")), list)
+        if loaded(node) and (of_lists or not isinstance(node, ast.Name)) or isinstance(node, ast.BinOp | ast.Call):
+            inner = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+            if inner and {n.id for n in inner} <= names and len(text := ast.unparse(node)) <= _SHORT:
+                found.setdefault(text, node)
+    known = (*scope.texts, *scope.scalars, *scope.modules)
+    return tuple(n for text, n in found.items() if text not in known)[:_MOST_PARTS]
 
 
 def _results(function: ast.FunctionDef) -> frozenset[ast.AST]:
@@ -98,6 +122,9 @@ def _entries(node: Any) -> Iterator[ast.AST]:
         yield from _entries(entry)
 
 
+_EDITED = ast.expr | ast.stmt | ast.slice | ast.keyword | ast.comprehension
+
+
 def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
     """Every statement and expression of the body, not of functions in it, with the place that it stands in."""
     todo: list[ast.AST] = [function]
@@ -107,6 +134,6 @@ def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | Non
             if parent is function and name != "body":
                 continue
             for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
-                if isinstance(node, ast.expr | ast.stmt | ast.slice | ast.keyword) and not hasattr(node, "returns"):
+                if isinstance(node, _EDITED) and not hasattr(node, "returns"):
                     yield parent, name, index, node
                     todo.append(node)

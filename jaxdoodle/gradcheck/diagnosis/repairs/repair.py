@@ -12,6 +12,7 @@ import linecache
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from types import CodeType
 from typing import Any
@@ -24,6 +25,7 @@ from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import Edit, edits
+from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL, NONE, SOME, influence
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.line_trace import traced_by
@@ -45,6 +47,8 @@ _FEW_LINES = 3
 _DISTANCE = 5
 #: What an edit at the second of the likeliest lines costs more than one at the first.
 _NEXT = 2
+#: What an edit costs more by what hangs on the value there (``None``: not known).
+_APART = {ALL: 0, None: 2, SOME: _DISTANCE, NONE: 2 * _DISTANCE}
 #: Relative distance of a gradient that is right but for a small constant of the forward, added against log(0).
 _RIGHT = 3 * CLOSE
 #: Mistakes that are mended one after another.
@@ -129,11 +133,13 @@ def _best(
     near: Sequence[Where], forward: Where | None,
 ) -> tuple[Repair, Source, Edit] | None:  # fmt: skip
     """The cheapest edit that mends all, or else the one that mends most."""
-    found = (
-        (edit.cost, k, j, source, edit)
-        for k, source in enumerate(sources)
-        for j, edit in enumerate(edits(source.tree, source.scope))
-    )
+    right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
+    found = []
+    for k, source in enumerate(sources):
+        give = partial(_edited, run, source, r)
+        known = {} if run.by_jax else influence(source.tree, give, wrong, right)
+        for j, edit in enumerate(edits(source.tree, source.scope, known)):
+            found.append((edit.cost + _APART[known.get(id(edit.old))], k, j, source, edit))
     words = _words(forward.text if forward is not None else "")
 
     def order(option: Any) -> tuple[int, ...]:
@@ -146,7 +152,6 @@ def _best(
     most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // run.lines))
     if run.by_jax:
         most = 0 if named else MOST_IN_JAX
-    right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
     best: tuple[Repair, Source, Edit] | None = None
     for *_, source, edit in islice(options, most):
         fixed = _fixed(run, source, edit, r, wrong, right)
@@ -186,26 +191,37 @@ def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], 
     """The wrong leaves that the edit makes right at a point; none where it makes a right one wrong."""
     edit.apply()
     try:
-        code = source.compiled()
-    except (SyntaxError, ValueError, TypeError, AttributeError):  # a target that cannot be assigned to, and the like
-        code = None
+        got = _edited(run, source, r, source.shared)
     finally:
         edit.undo()
+    return [n for n in wrong if _right(got, r, n)] if all(_right(got, r, n) for n in right) else []
+
+
+def _edited(run: Runner, source: Source, r: Round, keeps_value: bool = False) -> dict[str, Any]:
+    """What the backward gives with the tree of a source as it is now; nothing where it cannot be run.
+
+    ``keeps_value``: nor where the forward gives another value.
+    """
+    try:
+        code = source.compiled()
+    except (SyntaxError, ValueError, TypeError, AttributeError):  # a target that cannot be assigned to, and the like
+        return {}
     if code is None:
-        return []
+        return {}
     run = replace(run, codes=run.codes | {source.code: code})
     with _counted(_MOST_TIMES * run.lines):
-        got = run(r)
-        fixed = [n for n in wrong if _right(got, r, n)]
-        spoils = fixed and (not all(_right(got, r, n) for n in right) or source.shared and not run.has_value(r))
-    return [] if spoils else fixed
+        return {} if keeps_value and not run.has_value(r) else run(r)
 
 
 def _right(got: dict[str, Any], r: Round, name: str) -> bool:
     g, want = got.get(name), r.want[name]
-    if g is None or np.shape(g) != want.shape or not np.isfinite(g).all():
+    try:
+        g = np.asarray(g, np.float64)
+    except (TypeError, ValueError):  # of an edit that makes no numbers
         return False
-    return close(np.asarray(g, np.float64), want, r.floor, max(r.exact, _RIGHT))
+    if g.shape != want.shape or not np.isfinite(g).all():
+        return False
+    return close(g, want, r.floor, max(r.exact, _RIGHT))
 
 
 def _runner(case: Case, first: Round) -> Runner:

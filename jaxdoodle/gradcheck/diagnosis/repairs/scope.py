@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ class Scope:
     factors: tuple[str, ...] = ()  # what the forward multiplies by, in names that are known here, too
     divisors: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()  # of one argument, that the forward calls
+    forwards: Sequence[ast.AST] = ()  # the functions of the forward
+    parts: tuple[ast.expr, ...] = ()  # expressions of these and of the function itself
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():

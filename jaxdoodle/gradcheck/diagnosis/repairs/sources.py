@@ -89,7 +89,7 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         known = {*values, *everything}
         scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, everything=everything,
                       factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
-                      functions=_functions(forwards, known))  # fmt: skip
+                      functions=_functions(forwards, known), forwards=forwards)  # fmt: skip
         yield Source(outer, tree, scope, whole, code in shared)
 
 

@@ -35,6 +35,7 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("superfluous line", 16, ast.Pass())
     if isinstance(node, ast.AugAssign | ast.Assign):
         _statements_left_out(node, scope, put)
+        _other_targets(node, scope, put)
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name | ast.Attribute):
         own = ast.unparse(node.target)
         alike = {n for n in scope.texts if scope.shape(n) == scope.shape(own) and n != own}
@@ -69,6 +70,23 @@ def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
     ):
         # two statements in the place of one
         put(title, 17, ast.If(ast.Constant(True), [node, *ast.parse(text).body], []))
+
+
+def _other_targets(node: Any, scope: Scope, put: Put) -> None:
+    """What is written to another array, or to another object, than the one that is meant."""
+    target: Any = copy.deepcopy(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+    if not isinstance(target, ast.Subscript | ast.Attribute) or isinstance(node, ast.Assign) and len(node.targets) > 1:
+        return
+    text = ast.unparse(target.value)
+    holders = {n.rpartition(".")[0] for n in scope.texts if n.endswith(f".{getattr(target, 'attr', '')}")}
+    shape = scope.shape(text)
+    for other in holders if isinstance(target, ast.Attribute) else scope.texts:
+        if other != text and (shape is None or len(scope.shape(other) or ()) == len(shape)):
+            moved = copy.deepcopy(target)
+            moved.value = expr(other)
+            aug = isinstance(node, ast.AugAssign)
+            put("written to another array", 15,
+                ast.AugAssign(moved, node.op, node.value) if aug else ast.Assign([moved], node.value))  # fmt: skip
 
 
 def _sliced(node: ast.AugAssign, cut: str, alike: set[str]) -> ast.AugAssign:
