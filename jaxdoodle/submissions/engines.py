@@ -108,7 +108,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
         }
         objects = {n: SimpleNamespace(data=np.float64(0.5), grad=np.float64(0.5)) for n in holders & names}
         scope = Scope({n: np.float64(0.5) for n in names - holders} | objects)
-        for edit in islice(edits(rule, scope, {}), _MOST_EDITS):
+        for edit in islice(edits(rule, scope), _MOST_EDITS):
             edit.apply()
             try:
                 space = dict(finder.names)

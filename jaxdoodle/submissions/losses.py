@@ -21,18 +21,22 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
-from jaxdoodle.submissions.functions import Finder, Forward, Found, stem_of
+from jaxdoodle.submissions.functions import Finder, Forward, Found, own_classes, stem_of
 
 #: Names of functions that give a loss, and of those that give a gradient.
-LOSS = re.compile(r"loss|cost|entropy|error|objective|nll|likelihood|(^|_)(mse|bce|xent|ce|j)(_|$)", re.I)
+LOSS = re.compile(
+    r"loss|cost|entropy|error|objective|nll|likelihood|(^|_)(mse|bce|xent|ce|j)(_|$)|verlust|kosten|fehler|perte|co[uû]t"
+    r"|erreur|p[eé]rdida|costo|perda|custo", re.I)  # fmt: skip
 GRADIENT = re.compile(
     r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )
 #: The last line of a loss that returns its gradient, too; of a function by another name, in the same words.
 _VALUE_AND_GRADIENT = re.compile(r"return\s+\(?\w*(loss|cost|data|l|j)\w*\s*,.*\b(d[a-z]\w*|\w*grad\w*)", re.I)
 _BOTH = re.compile(
-    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(loss|cost|j)\s*,\s*(d\w*|\w*grad\w*))", re.I | re.M
-)
+    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$"
+    r"|(loss|cost|j|value|val|f|obj|objective|nll|energy|verlust|perte|p[eé]rdida|perda|costo|custo|co[uû]t)\s*,"
+    r"\s*(d\w*|\w*grad\w*))", re.I | re.M
+)  # fmt: skip
 
 
 def losses(finder: Finder) -> Iterator[Found]:
@@ -42,11 +46,20 @@ def losses(finder: Finder) -> Iterator[Found]:
         if (_VALUE_AND_GRADIENT if LOSS.search(name) else _BOTH).search(source_text(function)):
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
+    for cls in own_classes(finder):
+        for name, method in vars(cls).items():
+            if isinstance(method, types.FunctionType) and _BOTH.search(source_text(method)) and not _has_network(cls):
+                yield Found(f"{cls.__name__}.{name}", method, partial(check_loss, finder, name, method))
     for name, function in free.items():
         of = [] if id(function) in finder.taken else list(dict.fromkeys(_of_the_gradient(name, function, free)))
         if of:
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_derivative, finder, name, of, function))
+
+
+def _has_network(cls: type) -> bool:
+    """Is there a method by whose name the class is checked as a whole?"""
+    return any(n in ("loss", "backward") or GRADIENT.fullmatch(n) for n in dir(cls))
 
 
 def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
@@ -166,7 +179,11 @@ def _places(function: Callable, returned: Any, args: tuple, names: Sequence[str]
 
 
 def check_loss(finder: Finder, name: str, function: Callable, **options: Any) -> Report:
-    args = finder.arguments(name, function, lambda *_: None)
+    called = finder.called_with(function)
+    if "self" in called:
+        args = tuple(called[p.name] for p in parameters(function) if p.name in called)
+    else:
+        args = finder.arguments(name, function, lambda *_: None)
     names = returned_names(function)
     returned = function(*args)
     place = next((k for k, r in enumerate(returned) if np.size(r) == 1 and not isinstance(r, dict)), 0)

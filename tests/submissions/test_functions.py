@@ -317,3 +317,31 @@ def test_guessed_arguments_do_not_fit_by_broadcasting_alone(checked):
             return Wz.T @ d, dy * z + Uz.T @ d, np.outer(d, x), np.outer(d, h)
     """)
     assert found == {"conv1d": "right", "gate": "right"}
+
+
+def test_keyword_only_parameters_are_guessed(checked):
+    text = """
+        def affine_forward(x, *, weight, bias):
+            return x @ weight.T + bias, {"x": x, "weight": weight}
+        def affine_backward(dout, *, cache):
+            return dout @ cache["weight"], dout.T @ cache["x"], dout.SUM(0)
+    """
+    assert checked(text.replace("SUM", "sum")) == {"affine": "right"}
+    assert checked(text.replace("SUM", "mean")) == {"affine": "bias"}
+
+
+def test_a_backward_may_say_more_of_the_cost_than_its_forward(checked):
+    text = """
+        def forward_propagation(X, parameters):
+            A = np.tanh(parameters["W1"] @ X)
+            return A, A
+        def compute_cost(A, Y):
+            return np.sum((A - Y) ** 2)
+        def compute_cost_with_regularization(A, Y, parameters, lambd):
+            return compute_cost(A, Y) + lambd * np.sum(parameters["W1"] ** 2)
+        def backward_propagation_with_regularization(X, Y, cache, parameters, lambd):
+            return {"dW1": 2 * ((cache - Y) * (1 - cache**2)) @ X.T + FACTOR * parameters["W1"]}
+    """
+    name = "backward_propagation_with_regularization"
+    assert checked(text.replace("FACTOR", "2 * lambd"))[name] == "right"
+    assert checked(text.replace("FACTOR", "lambd"))[name] != "right"

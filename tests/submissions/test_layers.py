@@ -345,3 +345,33 @@ def test_an_error_of_a_state_that_the_file_puts_no_object_in_is_not_told(checked
             {back}
     """)
     assert expected in found["Dense"]
+
+
+def test_a_parameter_may_be_an_object_with_its_gradient(checked):
+    text = """
+        class Parameter:
+            def __init__(self, data): self.data, self.grad = data, np.zeros_like(data)
+        class Scale:
+            def __init__(self): self.gain = Parameter(np.ones(3))
+            def forward(self, x):
+                self.x = x
+                return x * self.gain.data
+            def backward(self, dy):
+                self.gain.grad += (dy * self.x).SUM(axis=0)
+                return dy * self.gain.data
+    """
+    assert checked(text.replace("SUM", "sum")) == {"Scale": "right"}
+    assert checked(text.replace("SUM", "mean")) == {"Scale": "gain_data"}
+
+
+def test_the_gradient_of_one_input_belongs_to_the_one_of_its_shape(checked):
+    found = checked("""
+        class Graph:
+            def forward(self, adjacency, x):
+                self.adjacency = adjacency
+                return adjacency @ x
+            def backward(self, dy): return self.adjacency.T @ dy
+        if __name__ == "__main__":
+            Graph().forward(np.arange(16.0).reshape(4, 4), np.arange(8.0).reshape(4, 2))
+    """)
+    assert found == {"Graph": "right"}

@@ -95,6 +95,7 @@ REPAIRED = {
     "indices swapped": "two indices are in each other's place",
     "kernel not flipped": "where gradients flow back through a convolution, its kernel is turned by 180 degrees",
     "mask inverted": "what is kept and what is dropped are exchanged",
+    "labels left out of the loss gradient": "the 1 of the right class is not subtracted",
     "mask left out": "the gradient belongs to the largest entry alone",
     MISSING_MEAN: "the forward takes a mean, and its 1/m is left out",
     "multiplied instead of divided": "a product stands for a quotient",

@@ -67,7 +67,8 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) 
                 findings = [f for f in findings if f.name not in (UNNAMED, BROADCASTS) or not said >= {*f.leaves}]
                 findings += more
             except (Exception, TimeOutError) as error:  # of the user's code, which runs again: the verdict stands
-                notes.append(f"the search for the reason failed: {why_it_ended(error)}")
+                why = f"the search for the reason failed: {why_it_ended(error)}"
+                findings.append(Finding(UNNAMED, "no reason was found", tuple(ill[0].wrong), evidence=(why,)))
         else:
             told, more = at_kinks(case, {n for f in findings for n in f.leaves})
             findings += more

@@ -378,11 +378,12 @@ def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None, names: Seq
     if gradients is None:
         return 0
     if isinstance(gradients, dict):
-        named = [gradient_of(n, gradients) for n in names]
-        return sum(is_array(g) and is_floating(a) and np.shape(a) != np.shape(g) for a, g in zip(args, named, strict=True))
+        named: list[tuple[Any, Any]] = [(a, gradient_of(n, gradients)) for a, n in zip(args, names, strict=True)]
+        return sum(is_array(g) and is_floating(a) and np.shape(a) != np.shape(g) for a, g in named)
     floats = [a for a in args if is_floating(a)]
     of = args if len(gradients) == len(args) else floats
-    pairs = [(a, g) for a, g in zip(of, gradients, strict=False) if is_array(g) and is_floating(a)]
+    given = ((a, g) for a, g in zip(of, gradients, strict=False) if is_array(g))
+    pairs = [(a, g) for a, g in given if is_floating(a) or isinstance(a, float)]
     return sum(np.shape(a) != np.shape(g) for a, g in pairs)
 
 

@@ -123,3 +123,8 @@ def test_places_that_differ_go_on_to_differ_in_a_smaller_batch():
     rows = np.ones((3, 2)), np.array([3, 2, 0])
     problem = Problem("", rows, ("x", "rows"), lambda x, rows: x, lambda a, d: None, (0,), False)
     assert sorted(points.resized(problem, rows, [("x", 0), ("rows", 0)], 2)[1]) == [0, 1]
+
+
+def test_a_mask_stays_as_it_is_in_a_batch_of_one():
+    mask = np.array([[1, 1, 0], [1, 0, 0]])
+    assert np.array_equal(points._in_range(mask, mask[:1], 2, 1, True), mask[:1])

@@ -33,6 +33,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             moving = {text, other} & scope.changing and np.ndim(value) == len(shape)
             if other != text and (np.shape(value) == shape or moving) and value is not scope.texts[text]:
                 put("wrong array", 12, expr(other))
+            elif other != text and np.ndim(value) == len(shape) and not isinstance(parent, ast.BinOp):
+                put("wrong array", 18, expr(other))  # in a sum, say
     elif text in scope.scalars:
         for other in scope.scalars:
             if other != text:
@@ -57,12 +59,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     ) and not loaded(node):
         return
     text = f"({ast.unparse(node)})"
-    if (
-        len(text) > 200
-        or ast.unparse(node) in scope.modules
-        or scope.is_count(ast.unparse(node))
-        and ast.unparse(node) not in scope.loops
-    ):
+    plain = ast.unparse(node)
+    if len(text) > 200 or plain in scope.modules or scope.is_count(plain) and plain not in scope.loops:
         return
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
     assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
@@ -77,6 +75,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if scope.is_small(factor):
             put("term left out", cost + 2, expr(f"({text} + {factor})"))
         put(MISSING_MEAN if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
+        put("divisor left out", cost + 2, expr(f"{text} / {factor} ** 2"))
     for count in scope.counts() if alone else ():
         put(MISSING_MEAN, cost + 1, expr(f"{text} / {count}"))
         put(DOUBLE_MEAN, cost + 1, expr(f"{text} * {count}"))
@@ -145,7 +144,8 @@ def ingredients(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if shape is None or size is None or shape == size:
             longer = next((n for n in ast.walk(part) if text in map(ast.unparse, ast.iter_child_nodes(n))), None)
             kind = type(getattr(longer, "op", longer))
-            put(_LEFT_OUT.get(kind, "wrong array" if shape != () else "wrong number"), 14 + far, expr(other))
+            title = _LEFT_OUT.get(kind, "wrong array" if shape != () else "wrong number")
+            put(title, 14 + far, expr(other))
         if alone or term:
             put("factor left out", 15 + far, expr(f"({text}) * ({other})"))
             put("divisor left out", 16 + far, expr(f"({text}) / ({other})"))

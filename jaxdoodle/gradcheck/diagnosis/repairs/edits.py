@@ -6,6 +6,7 @@ import ast
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from jaxdoodle.gradcheck.diagnosis.repairs.additions import additions, ingredients, substitutes
@@ -22,6 +23,7 @@ RULES = (binary, unary, transposes, calls, subscripts, slices, constants, substi
 _MOST_PARTS, _SHORT = 60, 40
 #: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
 _MOST_SLICES = 8
+_NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Edit:
             getattr(self.parent, self.field)[self.index] = node
 
 
-def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int]) -> Iterator[Edit]:
+def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _NOTHING) -> Iterator[Edit]:
     """Every edit of one place, the cheapest kinds of all places first.
 
     ``known``: of nodes, by their id, as ``influence`` gives it; what the user writes elsewhere is tried where all

@@ -58,16 +58,18 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
     """After entries of an array are assigned: what all of it was to be divided or multiplied by."""
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-    if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
-        return
-    name = ast.unparse(target.value)
-    for title, text in (
-        *(
-            (MISSING_MEAN if scope.is_count(number) else "divisor left out", f"{name} = {name} / {number}")
-            for number in (*scope.scalars, *scope.counts())
-        ),
-        *(("factor left out", f"{name} = {name} * {factor}") for factor in scope.factors),
-    ):
+    added: list[tuple[str, str]] = []
+    if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+        name = ast.unparse(target.value)
+        added = [
+            (MISSING_MEAN if scope.is_count(n) else "divisor left out", f"{name} = {name} / {n}")
+            for n in (*scope.scalars, *scope.counts())
+        ] + [("factor left out", f"{name} = {name} * {factor}") for factor in scope.factors]
+    elif isinstance(target, ast.Name):
+        places = [p.slice for p in scope.parts if isinstance(p, ast.Subscript) and isinstance(p.slice, ast.Tuple)]
+        added = [("labels left out of the loss gradient", f"{target.id}[{ast.unparse(p)}] -= 1") for p in places
+                 if not any(isinstance(n, ast.Slice | ast.Constant) for n in ast.walk(p))]  # fmt: skip
+    for title, text in added:
         # two statements in the place of one
         put(title, 17, ast.If(ast.Constant(True), [node, *ast.parse(text).body], []))
 
