@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.lazy import jax, jnp
 from jaxdoodle.core.types import Array
+from jaxdoodle.core.validation import is_count, is_number
 
 __all__ = ["Augment", "apply"]
 
@@ -25,6 +27,9 @@ class Augment:
       grid: The displacement has one random vector per so many pixels.
       mirror: Whether left and right are exchanged in half of the images.
 
+    Raises:
+      InputError: A bound is no number from 0 on, ``zoom`` not below 1, or ``grid`` no positive integer.
+
     Reference: Simard, Steinkraus and Platt (2003), "Best practices for convolutional neural networks applied to visual
     document analysis".
     """
@@ -36,6 +41,15 @@ class Augment:
     elastic: float = 1.0
     grid: int = 7
     mirror: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("rotate", "shear", "zoom", "shift", "elastic"):
+            if not is_number(value := getattr(self, name)) or value < 0:
+                raise InputError(f"{name} of Augment is a number from 0 on; got {value!r}.")
+        if self.zoom >= 1:
+            raise InputError(f"zoom of Augment is below 1; got {self.zoom}.")
+        if not is_count(self.grid):
+            raise InputError(f"grid of Augment is a positive integer; got {self.grid!r}.")
 
 
 def apply(augment: Augment, key: Array, images: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.training.steps import augmentation
 from jaxdoodle.training.steps.augmentation import Augment
 
@@ -138,3 +139,12 @@ def test_the_displacement_is_bounded_by_elastic_and_goes_every_way(elastic):
     moved = np.asarray(augmentation._displacement(augment, KEY, (200, 28, 28), jnp.float32))
     assert moved.shape == (200, 2, 28, 28)
     assert 0.95 * elastic < abs(moved).max() <= elastic and abs(moved.mean(axis=(0, 2, 3))).max() < 0.05 * elastic
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rotate", -1), ("shear", "8"), ("shift", float("nan")), ("elastic", None), ("zoom", 1.0), ("grid", 0)],
+)
+def test_a_bound_that_no_change_has_is_refused_by_name(name, value):
+    with pytest.raises(InputError, match=f"{name} of Augment is .*; got {value}" if value != "8" else "got '8'"):
+        Augment(**{name: value})
