@@ -1,14 +1,18 @@
 """Outliers: networks that were shown drawings of no class, and how many of other kinds they refuse.
 
-Each network is trained with and without them, at equal seeds; its threshold keeps 95 % of the validation drawings. What
-it is to refuse is of kinds and drawings that no training showed: real doodles of Quick, Draw!, scribbles of another
-generator, horizontal lines; and for the doodle network drawings of every second class that it does not know, as those
-of the others are shown. Beside them stand the kinds that are shown: generated drawings of another seed, and test
-drawings of the classes that were shown.
+Each network is trained with and without them, at equal seeds; its threshold keeps 95 % of the validation drawings. They
+are generated ones and real doodles of Quick, Draw!, of every second class that the network does not know. What it is to
+refuse is of kinds and drawings that no training showed: doodles of the other classes, scribbles of another generator,
+horizontal lines. Beside them stand the kinds that are shown: generated drawings of another seed, and test drawings of
+the classes that were shown. The doodle network begins with the layers of the pretrained ``sketches``, with and without
+outliers: they have seen drawings of all 345 classes.
+
+Runs that the record holds, with the same config, are not repeated: one that was stopped goes on.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,41 +22,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import runner, table
+from experiments.pretrained import sketches
 from experiments.studies.abstention import KNOWN, SHOWN, preprocess_all, scribble
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Splits, load_dataset
 from jaxdoodle.data.synthetic.outliers import generate_outliers
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.metrics import auroc
-from jaxdoodle.nn.architectures import digit_cnn, mlp, sketch_cnn
+from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots.style import BLUE, MUTED, figure
+from jaxdoodle.run import config_to_json
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.hardware import compile_cache
+from jaxdoodle.training.plan import choose
 
 SEEDS = 3
 #: Training drawings of each class that are shown, and test drawings that are to be refused.
 PER_CLASS = 100
 #: Share of each kind that is to be refused, in the mean over the seeds.
-GOALS = {"doodles": 0.97, "scribbles": 0.97, "lines": 1.0}
+GOALS = {"held_out_classes": 0.97, "scribbles": 0.97, "lines": 1.0}
 DOODLE_GOALS = {"held_out_classes": 0.6, "scribbles": 0.9}
 
 
 @dataclass(frozen=True)
 class Net:
-    """A network, its data, how it is trained, and what is to be reached."""
+    """A network, its data, how it is trained, what is to be reached, and the pretrained model that it begins with."""
 
     network: Callable[[Sequence[str]], ModelSpec]
     dataset: str
     config: TrainConfig
     goals: dict[str, float]
+    start: str | None = None
 
 
 LONG = TrainConfig(epochs=12, batch_size=64, schedule="one_cycle", learning_rate=3e-3, outliers=1.0)
 NETS = {
-    "digit MLP": Net(lambda classes: mlp(classes, (128,)), "mnist", LONG, GOALS),
+    "digit MLP": Net(lambda classes: mlp(classes, (128,)), "mnist", replace(LONG, outliers=2.0), GOALS),
     "digit CNN": Net(digit_cnn, "mnist", replace(LONG, epochs=5), GOALS),
-    "doodle CNN": Net(sketch_cnn, "quickdraw", replace(LONG, epochs=8, learning_rate=2e-3), DOODLE_GOALS),
+    "doodle CNN": Net(
+        sketches.network, "quickdraw", replace(LONG, epochs=3, learning_rate=1e-3), DOODLE_GOALS, "sketches"
+    ),
 }
 
 
@@ -68,29 +78,62 @@ def run(
       data_dir: The data root.
     """
     compile_cache.enable()
-    path, command = out_dir / "record.json", "python -m experiments outliers"
-    groups = {group.name: group for group in Record.read(path).runs} if path.exists() else {}
-    for name in variants or NETS:
-        net = NETS[name]
-        splits = load_dataset(net.dataset, root=data_dir, classes=KNOWN if net.dataset == "quickdraw" else None)
+    path = out_dir / "record.json"
+    record = Record.read(path) if path.exists() else Record("outliers", "python -m experiments outliers")
+    for dataset, names in itertools.groupby(variants or NETS, lambda name: NETS[name].dataset):
+        splits = load_dataset(dataset, root=data_dir, classes=KNOWN if dataset == "quickdraw" else None)
         kinds, others = what_to_refuse(splits, data_dir)
-        for title, config in {name: replace(net.config, outliers=0.0), f"{name}, outliers": net.config}.items():
-            runs = []
-            for seed in range(seeds):
-                folder = out_dir / f"{title}-{seed}".replace(" ", "-").replace(",", "")
-                given = {"outliers": others if config.outliers else None}
-                spec, own = net.network(splits.classes), replace(config, seed=seed)
-                found = runner.train(spec, splits, own, folder, f"{title}, seed {seed}", **given)
-                extra = measure(Model.load(found.model_path), splits, kinds)
-                print(title, seed, found.scores["test"], extra["refused"], flush=True)
-                runs.append(replace(found.record, extra=found.record.extra | extra))
-            groups[title] = runner.group(title, runs)
-        ordered = tuple(groups[title] for each in NETS for title in (each, f"{each}, outliers") if title in groups)
-        record = Record("outliers", command, {}, machine=ordered[0].machine, runs=ordered)
-        record.write(path)
-        draw(record, out_dir / "refused.png")
+        for name in names:
+            for title, config in both(name).items():
+                if not holds(record, title, choose(config, splits.train), seeds):
+                    found = _train(title, replace(NETS[name], config=config), splits, others, kinds, seeds, out_dir)
+                    record = with_group(record, found)
+                    record.write(path)
+    draw(record, out_dir / "refused.png")
     print(table.outliers_table(record))
+    groups = {group.name: group for group in record.runs}
     return int(not all(reached(groups[f"{name}, outliers"], NETS[name].goals) for name in variants or NETS))
+
+
+def both(name: str) -> dict[str, TrainConfig]:
+    """How a network is trained without and with outliers, by the title in the record."""
+    config = NETS[name].config
+    return {name: replace(config, outliers=0.0), f"{name}, outliers": config}
+
+
+def _train(
+    title: str,
+    net: Net,
+    splits: Splits,
+    others: NDArray[np.uint8],
+    kinds: dict[str, tuple[NDArray[np.uint8], int]],
+    seeds: int,
+    out_dir: Path,
+) -> Record:
+    runs = []
+    params = Model.load(net.start).file.params if net.start else None
+    for seed in range(seeds):
+        folder = out_dir / f"{title}-{seed}".replace(" ", "-").replace(",", "")
+        given: dict[str, Any] = {"params": params, "outliers": others if net.config.outliers else None}
+        spec, config = net.network(splits.classes), replace(net.config, seed=seed)
+        found = runner.train(spec, splits, config, folder, f"{title}, seed {seed}", **given)
+        extra = measure(Model.load(found.model_path), splits, kinds)
+        print(title, seed, found.scores["test"], extra["refused"], flush=True)
+        runs.append(replace(found.record, extra=found.record.extra | extra))
+    return runner.group(title, runs)
+
+
+def holds(record: Record, title: str, config: TrainConfig, seeds: int) -> bool:
+    """Whether a record holds the runs of a title, of this config and as many seeds."""
+    wanted = {key: value for key, value in config_to_json(config).items() if key != "seed"}
+    return any(one.name == title and one.config == wanted and len(one.runs) == seeds for one in record.runs)
+
+
+def with_group(record: Record, group: Record) -> Record:
+    """The record with a group, in place of one of that title, in the order of ``NETS``."""
+    groups = {one.name: one for one in record.runs} | {group.name: group}
+    ordered = tuple(groups[title] for name in NETS for title in both(name) if title in groups)
+    return replace(record, machine=group.machine, runs=ordered)
 
 
 def draw(record: Record, path: Path) -> None:
@@ -122,7 +165,7 @@ def reached(group: Record, goals: dict[str, float]) -> bool:
 
 def what_to_refuse(
     splits: Splits, data_dir: Path | None = None
-) -> tuple[dict[str, tuple[NDArray[np.uint8], int]], NDArray[np.uint8] | None]:
+) -> tuple[dict[str, tuple[NDArray[np.uint8], int]], NDArray[np.uint8]]:
     """Bitmaps by kind with the number that preprocessing rejects; and drawings of other classes to be shown.
 
     Args:
@@ -137,20 +180,16 @@ def what_to_refuse(
         data = every.sets[split]
         return data.images[np.isin(data.labels, [every.classes.index(name) for name in names])]
 
-    def some(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        return list(images[rng.permutation(len(images))[:SHOWN], ..., 0])
-
     found = {"scribbles": [scribble(rng) for _ in range(SHOWN)], "lines": lines()}
-    others = None
-    if splits.preprocessing.centering == "mass":
-        found["doodles"] = some(of_classes("test", names))
-    else:
-        others = of_classes("train", names[::2])
-        found |= {"held_out_classes": some(of_classes("test", names[1::2]))}
-        found |= {"shown_classes": some(of_classes("test", names[::2]))}
+    for kind, of in {"held_out_classes": names[1::2], "shown_classes": names[::2]}.items():
+        images = of_classes("test", of)
+        found[kind] = list(images[rng.permutation(len(images))[:SHOWN], ..., 0])
     kinds = {kind: preprocess_all(images, splits.preprocessing) for kind, images in found.items()}
     generated = generate_outliers(splits.preprocessing, SHOWN, np.random.default_rng(99), classes=splits.classes)
     kinds["generated"] = generated.reshape(-1, *shape[:2]), 0
+    others = of_classes("train", names[::2])
+    if splits.preprocessing != every.preprocessing:
+        others = preprocess_all(list(others[..., 0]), splits.preprocessing)[0].reshape(-1, *shape)
     return kinds, others
 
 

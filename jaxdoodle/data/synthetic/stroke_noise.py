@@ -61,6 +61,11 @@ def clockwise(turns: float, radius: float = 1.0) -> complex:
     return complex(radius * np.sin(2 * np.pi * turns), -radius * np.cos(2 * np.pi * turns))
 
 
+def within(rng: np.random.Generator, radius: float) -> complex:
+    """A point of a disc."""
+    return complex(radius * rng.random() ** 0.5 * np.exp(2j * np.pi * rng.random()))
+
+
 def shaky(rng: np.random.Generator, scale: float, shape: int | tuple[int, ...]) -> NDArray[np.complex128]:
     """Complex normal offsets, ``scale`` in each axis."""
     return rng.normal(0, scale, shape) + 1j * rng.normal(0, scale, shape)
