@@ -6,6 +6,7 @@ import os
 import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core import user_cache
-from jaxdoodle.core.errors import DataWarning, InputError, did_you_mean
+from jaxdoodle.core.errors import DataWarning, InputError, NoDrawingError, did_you_mean
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import synthetic
-from jaxdoodle.data.dataset import Splits, read_names
+from jaxdoodle.data.dataset import Dataset, Splits, read_names
 from jaxdoodle.data.readers import mini_mnist
 from jaxdoodle.data.readers.found import Broken, Wanted
 from jaxdoodle.data.readers.idx import MNIST_SHA256, mnist_path, read_idx, read_mnist
@@ -25,6 +26,7 @@ from jaxdoodle.data.readers.prepare import load_path
 from jaxdoodle.data.readers.quickdraw import PER_CLASS, find_bitmaps, official_order, open_bitmaps, read_bitmaps
 from jaxdoodle.data.splits import VALIDATION_FRACTION, check_fraction, split_by_hash, split_training, without
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing
+from jaxdoodle.preprocessing.pipeline import preprocess
 
 NAMES = ("doodles", "mnist", "mnist-mini", "quickdraw")
 #: Dataset -> its folder in a data folder, laid out as by its publisher.
@@ -163,9 +165,40 @@ def load_other_classes(name_or_path: str | Path, splits: Splits, **settings: Any
         return None
     if every.images.dtype != np.uint8 or every.images.shape[1:] != splits.train.images.shape[1:]:
         return None
-    rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], splits.classes))
-    if not len(rows):
-        return None
+    found = _others(every, splits.classes)
+    return found if len(found) else None
+
+
+def load_outliers(name_or_path: str | Path, splits: Splits, root: str | Path | None = None) -> NDArray[np.uint8]:
+    """Drawings of another dataset than that of a network, prepared as its own: what it is to refuse.
+
+    Args:
+      name_or_path: Of the dataset, as for ``load_dataset``.
+      splits: What the network learns. Classes of the same names are left out.
+      root: The data folder.
+
+    Returns:
+      Some of the training drawings, uint8 ``(n, *splits.preprocessing.image_shape)``.
+
+    Raises:
+      InputError: The dataset cannot be loaded, or shows no drawing of other classes.
+    """
+    every = load_dataset(name_or_path, root=root, classes="all", per_class=PER_OTHER_CLASS)
+    drawings, wanted, found = _others(every.train, splits.classes), splits.preprocessing, []
+    if every.preprocessing == wanted and drawings.dtype == np.uint8:
+        found = list(drawings)
+    else:
+        for drawing in drawings:
+            with suppress(NoDrawingError):
+                found.append(preprocess(drawing, wanted).bitmap.reshape(wanted.image_shape))
+    if not found:
+        raise InputError(f"{name_or_path}: shows no drawing of a class that {splits.name} does not have.")
+    return np.stack(found)
+
+
+def _others(every: Dataset, classes: Sequence[str]) -> NDArray[Any]:
+    """Some of the images of other classes, of each as many."""
+    rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], classes))
     spread = np.linspace(0, len(rows) - 1, min(len(rows), MOST_OTHERS)).astype(np.int64)
     return np.asarray(every.images[np.unique(rows[spread])])
 

@@ -1,15 +1,16 @@
 import gzip
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxdoodle.core.errors import DataWarning
+from jaxdoodle.core.errors import DataWarning, InputError
 from jaxdoodle.data import NAMES, catalog, data_root, list_datasets, load_dataset, synthetic, verify
-from jaxdoodle.data.catalog import load_other_classes
+from jaxdoodle.data.catalog import load_other_classes, load_outliers
 from jaxdoodle.data.dataset import SPLIT_NAMES
 from jaxdoodle.data.readers.idx import MNIST_SHA256
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
@@ -135,6 +136,24 @@ def test_other_classes_that_cannot_be_read_are_named_and_left_out(root, bitmaps)
     (bitmaps / "bat.npy").write_bytes(b"broken")
     with pytest.warns(DataWarning, match="drawings of other classes are not taken to be refused: .*bat.npy"):
         assert load_other_classes("quickdraw", splits, root=root, classes="ant") is None
+
+
+def test_drawings_of_another_dataset_are_prepared_as_those_that_the_network_learns(root, bitmaps):
+    digits = replace(load_dataset("quickdraw", root=root, classes="ant"), preprocessing=MNIST)
+    for name in ("bat", "zebra"):
+        doodles = np.zeros((20, 28, 28), np.uint8)
+        for index in range(19):  # the last one is blank
+            doodles[index, 1:27, 3:6] = doodles[index, 24:27, 3 : 9 + index] = 255
+        np.save(bitmaps / f"{name}.npy", doodles.reshape(20, 784))
+    shown = load_outliers(bitmaps, digits)
+    assert shown.dtype == np.uint8 and len(shown) > 10 and shown.shape[1:] == (28, 28, 1)
+    assert max(shown.any(axis=1).sum(1).max(), shown.any(axis=2).sum(1).max()) <= 21 and shown.any(axis=(1, 2, 3)).all()
+    with pytest.raises(InputError, match="shows no drawing of a class that"):
+        load_outliers(bitmaps, with_classes(digits, ("ant", "bat", "zebra")))
+
+
+def with_classes(splits, classes):
+    return replace(splits, **{name: replace(each, classes=classes) for name, each in splits.sets.items()})
 
 
 def test_a_folder_of_bitmaps_is_a_dataset(bitmaps):

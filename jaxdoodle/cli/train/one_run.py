@@ -66,7 +66,7 @@ class OneRun:
             print(self.spec.summary())
             print(summarize(self.config, self.splits.train) + self.taken)
             if (others := self.given["outliers"]) is not None:
-                print(f"outliers: {len(others):,} drawings of other classes of {self.splits.name} are among them")
+                print(f"outliers: {len(others):,} drawings of other classes are among them")
 
     def begin(self) -> None:
         """Write what ``--resume`` needs. Raises ``InputError`` where the folder has no room."""
@@ -140,8 +140,10 @@ def prepare(options: argparse.Namespace, config: TrainConfig, first: bool) -> On
       config: How to train.
       first: Whether this process is the first of several, or the only one, which shows and writes.
     """
+    import numpy as np
+
     from jaxdoodle.data import load_dataset
-    from jaxdoodle.data.catalog import load_other_classes
+    from jaxdoodle.data.catalog import load_other_classes, load_outliers
     from jaxdoodle.run import config_to_json, describe_data
     from jaxdoodle.training import Checkpoints
     from jaxdoodle.training.plan import choose
@@ -156,7 +158,14 @@ def prepare(options: argparse.Namespace, config: TrainConfig, first: bool) -> On
     params, taken = network.start(options.init, begun, spec, splits)
     drawings, settings = describe_data(splits) if first else {}, config_to_json(choose(config, splits.train))
     loading = {"root": options.data_dir, **chosen}
-    others = load_other_classes(options.dataset, splits, **loading) if settings["outliers"] else None
+    others = None
+    if options.outliers_of and not settings["outliers"]:
+        raise InputError("--outliers-of: no outliers are shown in this run; say how many with --outliers, as 0.25.")
+    if settings["outliers"]:
+        others = load_other_classes(options.dataset, splits, **loading)
+    if options.outliers_of:
+        more = load_outliers(options.outliers_of, splits, options.data_dir)
+        others = more if others is None else np.concatenate([others, more])
     if first and source and before and repeat.is_exact(options):
         same = {"devices": before.config.get("devices")} if options.resume is not None else {}  # they may change
         repeat.refuse_difference(source, before, settings | same, drawings)

@@ -40,6 +40,7 @@ BESIDE = (
 PATHS = {
     "dataset": NAMES,
     "data_dir": (),
+    "outliers_of": (*NAMES, "scribbles"),
     "model": NETWORKS,
     "preprocessing": CHOICES,
     "layers": (),
