@@ -1,11 +1,12 @@
 """Outliers: networks that were shown drawings of no class, and how many of other kinds they refuse.
 
 Each network is trained with and without them, at equal seeds; its threshold keeps 95 % of the validation drawings. They
-are generated ones and real doodles of Quick, Draw!, of every second class that the network does not know. What it is to
-refuse is of kinds and drawings that no training showed: doodles of the other classes, scribbles of another generator,
-horizontal lines. Beside them stand the kinds that are shown: generated drawings of another seed, and test drawings of
-the classes that were shown. The doodle network begins with the layers of the pretrained ``sketches``, with and without
-outliers: they have seen drawings of all 345 classes.
+are generated ones, real doodles of Quick, Draw!, of every second class that the network does not know, and for the
+doodle network three times as many scribbles as there are generated ones. What it is to refuse is of kinds and drawings
+that no training showed: doodles of the other classes, scribbles of another generator, horizontal lines. Beside them
+stand the kinds that are shown: generated drawings of another seed, and test drawings of the classes that were shown.
+The doodle network begins with the layers of the pretrained ``sketches``, with and without outliers: they have seen
+drawings of all 345 classes.
 
 Runs that the record holds, with the same config, are not repeated: one that was stopped goes on.
 """
@@ -26,6 +27,7 @@ from experiments.pretrained import sketches
 from experiments.studies.abstention import KNOWN, SHOWN, preprocess_all, scribble
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Splits, load_dataset
+from jaxdoodle.data.catalog import load_outliers
 from jaxdoodle.data.synthetic.outliers import generate_outliers
 from jaxdoodle.inference.model import Model, energy
 from jaxdoodle.metrics import auroc
@@ -60,9 +62,7 @@ LONG = TrainConfig(epochs=12, batch_size=64, schedule="one_cycle", learning_rate
 NETS = {
     "digit MLP": Net(lambda classes: mlp(classes, (128,)), "mnist", replace(LONG, outliers=2.0), GOALS),
     "digit CNN": Net(digit_cnn, "mnist", replace(LONG, epochs=5), GOALS),
-    "doodle CNN": Net(
-        sketches.network, "quickdraw", replace(LONG, epochs=3, learning_rate=1e-3), DOODLE_GOALS, "sketches"
-    ),
+    "doodle CNN": Net(sketches.network, "quickdraw", replace(LONG, epochs=3), DOODLE_GOALS, "sketches"),
 }
 
 
@@ -110,16 +110,20 @@ def _train(
     seeds: int,
     out_dir: Path,
 ) -> Record:
+    """Train with each seed that has no run yet, and measure."""
     runs = []
     params = Model.load(net.start).file.params if net.start else None
     for seed in range(seeds):
         folder = out_dir / f"{title}-{seed}".replace(" ", "-").replace(",", "")
-        given: dict[str, Any] = {"params": params, "outliers": others if net.config.outliers else None}
-        spec, config = net.network(splits.classes), replace(net.config, seed=seed)
-        found = runner.train(spec, splits, config, folder, f"{title}, seed {seed}", **given)
-        extra = measure(Model.load(found.model_path), splits, kinds)
-        print(title, seed, found.scores["test"], extra["refused"], flush=True)
-        runs.append(replace(found.record, extra=found.record.extra | extra))
+        done, config = folder / "record.json", choose(replace(net.config, seed=seed), splits.train)
+        if not done.exists() or Record.read(done).config != config_to_json(config):
+            given: dict[str, Any] = {"params": params, "outliers": others if config.outliers else None}
+            spec = net.network(splits.classes)
+            runner.train(spec, splits, config, folder, f"{title}, seed {seed}", **given).record.write(done)
+        one = Record.read(done)
+        extra = measure(Model.load(folder / "model.npz"), splits, kinds)
+        print(title, seed, one.scores["test"], extra["refused"], flush=True)
+        runs.append(replace(one, extra=one.extra | extra))
     return runner.group(title, runs)
 
 
@@ -190,7 +194,8 @@ def what_to_refuse(
     others = of_classes("train", names[::2])
     if splits.preprocessing != every.preprocessing:
         others = preprocess_all(list(others[..., 0]), splits.preprocessing)[0].reshape(-1, *shape)
-    return kinds, others
+        return kinds, others
+    return kinds, np.concatenate([others, load_outliers("scribbles", splits)])
 
 
 def lines(side: int = 100) -> list[NDArray[np.uint8]]:

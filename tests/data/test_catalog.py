@@ -138,7 +138,7 @@ def test_other_classes_that_cannot_be_read_are_named_and_left_out(root, bitmaps)
         assert load_other_classes("quickdraw", splits, root=root, classes="ant") is None
 
 
-def test_drawings_of_another_dataset_are_prepared_as_those_that_the_network_learns(root, bitmaps):
+def test_drawings_of_another_dataset_are_prepared_as_those_that_the_network_learns(root, bitmaps, monkeypatch):
     digits = replace(load_dataset("quickdraw", root=root, classes="ant"), preprocessing=MNIST)
     for name in ("bat", "zebra"):
         doodles = np.zeros((20, 28, 28), np.uint8)
@@ -148,6 +148,8 @@ def test_drawings_of_another_dataset_are_prepared_as_those_that_the_network_lear
     shown = load_outliers(bitmaps, digits)
     assert shown.dtype == np.uint8 and len(shown) > 10 and shown.shape[1:] == (28, 28, 1)
     assert max(shown.any(axis=1).sum(1).max(), shown.any(axis=2).sum(1).max()) <= 21 and shown.any(axis=(1, 2, 3)).all()
+    monkeypatch.setattr(catalog, "MOST_SCRIBBLES", 6)
+    assert len(load_outliers("scribbles", digits)) == 6
     with pytest.raises(InputError, match="shows no drawing of a class that"):
         load_outliers(bitmaps, with_classes(digits, ("ant", "bat", "zebra")))
 

@@ -67,8 +67,8 @@ def add_arguments(parser: Parser) -> None:
     text = 'Factor of each class in the loss: numbers with commas between, or "balanced" (default none).'
     option("--class-weights", type=_class_weights, metavar="X,X", help=text)
     add_config(regularization, RegularizationConfig)
-    text = "Show drawings of this dataset among the outliers, too: quickdraw, a path (default: other classes alone)."
-    option("--outliers-of", metavar="NAME", help=text)
+    text = "Show drawings of these datasets among the outliers, too: names, paths, or scribbles, with commas between."
+    option("--outliers-of", type=names, default=(), metavar="NAME,NAME", help=text)
     hardware_options.add_arguments(hardware)
     text = "Folder for model, record and figures (default runs/DATASET-MODEL); NAME-2, ... where it holds a run."
     output.add_argument("--out", type=Path, metavar="DIR", help=text)

@@ -163,8 +163,8 @@ def prepare(options: argparse.Namespace, config: TrainConfig, first: bool) -> On
         raise InputError("--outliers-of: no outliers are shown in this run; say how many with --outliers, as 0.25.")
     if settings["outliers"]:
         others = load_other_classes(options.dataset, splits, **loading)
-    if options.outliers_of:
-        more = load_outliers(options.outliers_of, splits, options.data_dir)
+    for name in options.outliers_of:
+        more = load_outliers(name, splits, options.data_dir)
         others = more if others is None else np.concatenate([others, more])
     if first and source and before and repeat.is_exact(options):
         same = {"devices": before.config.get("devices")} if options.resume is not None else {}  # they may change

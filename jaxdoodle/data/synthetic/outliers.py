@@ -27,7 +27,7 @@ from jaxdoodle.data.synthetic.stroke_noise import (
 from jaxdoodle.preprocessing import Preprocessing
 from jaxdoodle.preprocessing.render import render_simplified
 
-__all__ = ["generate_outliers"]
+__all__ = ["generate_outliers", "generate_scribbles"]
 
 #: Most strokes of an invented thing, so that it is not a patch of ink.
 MOST_STROKES = 14
@@ -54,8 +54,17 @@ def generate_outliers(
     for index in range(count):
         turn, kind = divmod(index, len(kinds))
         drawings.append(kinds[kind][turn % len(kinds[kind])](rng))
+    return _rendered(drawings, preprocessing, rng)
+
+
+def generate_scribbles(preprocessing: Preprocessing, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Scribbles alone: arguments and what comes back as of ``generate_outliers``."""
+    return _rendered([SCRIBBLES[index % len(SCRIBBLES)](rng) for index in range(count)], preprocessing, rng)
+
+
+def _rendered(drawings: Sequence[Strokes], preprocessing: Preprocessing, rng: np.random.Generator) -> NDArray[np.uint8]:
     images = render_simplified(add_stroke_noise(drawings, rng), preprocessing)
-    return images.reshape(count, *preprocessing.image_shape)
+    return images.reshape(len(drawings), *preprocessing.image_shape)
 
 
 def _thing(rng: np.random.Generator) -> Strokes:
