@@ -51,7 +51,8 @@ def test_every_option_of_train_reaches_the_run(trained, tmp_path, monkeypatch):
         f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
         "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
         "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
-        "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced --outliers 0.25 --outliers-of scribbles "
+        "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced "
+        "--outliers 0.25 --outliers-of scribbles "
         f"--teacher {trained[0]}/model.npz,{trained[0]}/model.npz --teacher-weight 0.5 --teacher-temperature 3 "
         f"--class-weights 1,2 --log tensorboard --device cpu --out {tmp_path}"
     )
