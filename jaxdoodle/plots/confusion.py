@@ -72,8 +72,8 @@ def class_histogram(labels: ArrayLike, classes: Sequence[str], path: Path | str,
     heading = f"{title}: images per class"
     smallest, largest = int(counts.argmin()), int(counts.argmax())
     note = (
-        f"{counts.sum():,} images of {len(classes)} classes: from {counts[smallest]:,} ({classes[smallest]}) "
-        f"to {counts[largest]:,} ({classes[largest]}), median {np.median(counts):,.0f}"
+        f"{counts.sum():,} images of {len(classes)} classes: from {counts[smallest]:,} (class {classes[smallest]}) "
+        f"to {counts[largest]:,} (class {classes[largest]}), median {np.median(counts):,.0f}"
     )
     note += "; largest first, column by column" if len(classes) > IN_COLUMN else ""
     columns = min(MOST_COLUMNS, math.ceil(len(classes) / IN_COLUMN))

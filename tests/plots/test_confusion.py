@@ -116,14 +116,14 @@ def test_a_large_matrix_lists_mistakes_from_the_true_class_to_the_predicted_one_
 @pytest.mark.parametrize("counts", [np.arange(41), np.arange(1, 400)[::-1] % 97 + 1], ids=["41 classes", "399 classes"])
 def test_beyond_forty_classes_the_bars_are_in_columns_largest_first_and_named(counts, pages, tmp_path):
     labels = np.repeat(np.arange(len(counts)), counts)
-    confusion.class_histogram(labels, [f"class {i}" for i in range(len(counts))], tmp_path / "figure.png", title="x")
+    confusion.class_histogram(labels, [f"kind {i}" for i in range(len(counts))], tmp_path / "figure.png", title="x")
     columns = pages[-1].axes
     assert len(columns) == (2 if len(counts) == 41 else 5)
     assert [bar.get_width() for axes in columns for bar in axes.patches] == sorted(counts.tolist(), reverse=True)
     order = np.argsort(-counts, kind="stable")
-    assert [text.get_text() for axes in columns for text in axes.get_yticklabels()] == [f"class {i}" for i in order]
+    assert [text.get_text() for axes in columns for text in axes.get_yticklabels()] == [f"kind {i}" for i in order]
     least, most = int(counts.argmin()), int(counts.argmax())
-    said = f"from {counts[least]:,} (class {least}) to {counts[most]:,} (class {most}), median {np.median(counts):,.0f}"
+    said = f"from {counts[least]:,} (class kind {least}) to {counts[most]:,} (class kind {most}), median"
     assert any(said in text for text in texts_of(pages[-1]))
 
 
