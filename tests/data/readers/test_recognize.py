@@ -354,6 +354,12 @@ def test_arrays_of_numbers_about_the_images_are_no_labels(tmp_path):
     assert set().union(*map(pairs, splits.sets.values())) == PAIRS
 
 
+def test_images_of_another_size_are_no_part_of_the_others(tmp_path):
+    np.savez(tmp_path / "data.npz", images_1=IMAGES, images_2=np.zeros((9, 14, 14), np.uint8), labels=LABELS)
+    with pytest.warns(DataWarning, match="left out the arrays images_2"):
+        assert set().union(*map(pairs, load_dataset(tmp_path / "data.npz").sets.values())) == PAIRS
+
+
 @pytest.mark.parametrize("split", ["test", "val"])
 def test_a_split_alone_is_divided_like_one_for_training(split, tmp_path):
     np.savez(tmp_path / "data.npz", **{f"x_{split}": IMAGES, f"y_{split}": LABELS})

@@ -71,7 +71,7 @@ def dataset_in(
             left_out.append(name)
         elif split not in held:
             held[split], holders[split, kind] = array, name
-        elif NUMBER.sub("", name) == NUMBER.sub("", holders[split, kind]) and held[split].ndim == array.ndim:
+        elif NUMBER.sub("", name) == NUMBER.sub("", holders[split, kind]) and _fit(held[split], array):
             held[split] = np.concatenate([held[split], array])
         elif " " in name and name.split(" ")[0] != (other := holders[split, kind]).split(" ")[0] and _role(name)[0]:
             raise InputError(f"{source}: {other} and {name} are both {split} {kind}; expected one.")
@@ -131,6 +131,11 @@ def _role(name: str) -> tuple[str | None, str | None]:
     of_images = not IMAGES.isdisjoint(words) or name.lower().endswith("dataset")
     kind = "labels" if not LABELS.isdisjoint(words) else "images" if of_images else None
     return split, kind
+
+
+def _fit(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two arrays may be parts of one."""
+    return one.ndim == other.ndim and one.shape[1:] == other.shape[1:]
 
 
 def _may_be_labels(array: NDArray[Any]) -> bool:
