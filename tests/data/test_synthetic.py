@@ -6,6 +6,7 @@ import pytest
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.synthetic import CLASSES, generate, generate_drawing
+from jaxdoodle.data.synthetic.scribbles import SCRIBBLES
 from jaxdoodle.strokes.drawing import check
 from jaxdoodle.strokes.raster import rasterize
 
@@ -98,3 +99,13 @@ def test_a_classifier_of_generated_drawings_classifies_real_ones(data_root):
         real = np.load(data_root / "quickdraw" / "full" / "numpy_bitmap" / f"{name}.npy").reshape(-1, 28, 28)
         shares[name] = (classify(real) == label).mean()
     assert np.mean(list(shares.values())) >= 0.75, shares
+
+
+@pytest.mark.parametrize("make", sorted(set(SCRIBBLES), key=lambda make: make.__name__))
+def test_a_scribble_is_lines_with_an_extent_drawn_anew_from_its_generator_alone(make):
+    first, again, other = (make(np.random.default_rng(seed)) for seed in (0, 0, 1))
+    for strokes in (first, other):
+        z = np.concatenate(strokes)
+        assert np.isfinite(z).all() and max(np.ptp(z.real), np.ptp(z.imag)) > 0.1
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert len(np.concatenate(first)) != len(np.concatenate(other)) or (first[0] != other[0]).any()
