@@ -8,7 +8,6 @@ column its first value.
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from jaxdoodle.data.readers.found import LABEL_COLUMNS
 #: Letters from which the kind of a table and its columns are told.
 LOOKED_AT = 2**18
 #: Sides of images, of which a sparse table does not name the last pixels where all are 0.
-SIDES = (8, 16, 20, 28, 32, 48, 64)
+SIDES = (8, 16, 28, 32, 64)
 ATTRIBUTE = re.compile(r"""^\s*@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(?:\{([^},]*)|\S)""", re.I | re.M)
 SPARSE = re.compile(r"\s*[^\s:,]+(\s+\d+:[-+.\deE]+)+\s*")
 
@@ -131,16 +130,13 @@ def _dialect(character: str) -> type[csv.Dialect]:
 
 
 def _width(path: Path, encoding: str) -> int:
-    """Columns of a sparse table: as the pixels of an image of three colors, else of one of the usual sides."""
+    """Columns of a sparse table: those of a usual image that has ink in its last quarter, else up to the last number."""
     last = 1
     with reading(path), open(path, encoding=encoding, errors="replace") as stream:
         for line in stream:
             place = line.rstrip().rpartition(":")[0].rpartition(" ")[2]
             last = max(last, int(place)) if place.isdecimal() else last
-    if 3 * math.isqrt(last // 3) ** 2 == last:
-        return last
-    side = math.isqrt(last - 1) + 1
-    return next((usual for usual in SIDES if usual >= side), side) ** 2
+    return next((side**2 for side in SIDES if 0.75 * side**2 < last <= side**2), last)
 
 
 def _ended(row: list[str]) -> list[str]:
