@@ -130,7 +130,7 @@ def _dialect(character: str) -> type[csv.Dialect]:
 
 
 def _width(path: Path, encoding: str) -> int:
-    """Columns of a sparse table: those of a usual image that has ink in its last quarter, else up to the last number."""
+    """Columns of a sparse table: of a usual image that has ink in its last quarter, else as many as are named."""
     last = 1
     with reading(path), open(path, encoding=encoding, errors="replace") as stream:
         for line in stream:
