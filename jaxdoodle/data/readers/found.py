@@ -42,9 +42,11 @@ EMNIST = {
     "balanced": "0123456789" + LETTERS + "abdefghnqrt",
     "letters": LETTERS,
 }
-#: Datasets in the form of MNIST, by what the names of their files say: the names of their classes.
+#: Datasets in the form of MNIST, by the name of the file or of its folder: the names of their classes.
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 NAMES_OF_TEN = {r"fashion[-_ ]?mnist": GARMENTS, "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")}
+#: What else the name of such a file or folder may say.
+OF_NO_MEANING = r"(?:[^a-z]|train(?:ing)?|test(?:ing)?|t10k|images?|imgs?|labels?|data(?:set)?|ubyte|idx)*"
 
 
 class Broken:
@@ -129,6 +131,11 @@ def label_column(header: Iterable[str]) -> int | None:
     return next((names.index(name) for name in LABEL_COLUMNS if name in names), None)
 
 
+def split_column(header: Iterable[str]) -> int | None:
+    """The place of the column that says the split of each row; ``None`` where there is none."""
+    return next((n for n, name in enumerate(header) if name.strip().lower() in SPLIT_COLUMNS), None)
+
+
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Class names sorted, numbers by their value."""
     return tuple(sorted(set(names), key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name)))
@@ -137,10 +144,17 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
     """Numbers as class names; letters for EMNIST's parts, by the ``source``, and for 26 numbers from 0 or 1.
 
-    One-hot rows count as the column of their one. The labels 1 to 10 without 0 are the digits as MATLAB has them.
+    One-hot rows count as the column of their one, the rest 0 or -1. The labels 1 to 10 without 0 are the digits as
+    MATLAB has them. Raises ``InputError`` at other rows of several numbers.
     """
     labels = np.asarray(labels)
     if labels.ndim == 2 and 1 not in labels.shape:
+        values = np.unique(labels)
+        one_hot = values.tolist() in ([0, 1], [-1, 1]) and ((labels == 1).sum(axis=1) == 1).all()
+        if not one_hot:
+            first = ", ".join(map(str, labels[:1].ravel()[:NAMED].tolist())) + ", ..." * (labels.shape[1] > NAMED)
+            found = f"labels {labels.shape}, the first {first}"
+            raise InputError(f"{source}: holds {found}; expected one for each image, or one-hot rows.")
         labels = labels.argmax(axis=1)
     labels = labels.reshape(-1)
     if labels.dtype.kind not in "iufb":
@@ -156,16 +170,17 @@ def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
 
 def letters_of(lowest: int, highest: int, source: str) -> dict[int, str] | None:
     """The names that numbers stand for, letters or those of a known dataset; ``None`` where they are numbers."""
-    low = source.lower()
-    here = "/".join(Path(low).parts[-4:])  # where torchvision has NAME/raw/FILE
-    known = next((names for name, names in NAMES_OF_TEN.items() if re.search(name, here)), None)
-    if known and 0 <= lowest and highest < len(known):
-        return dict(enumerate(known))
+    here = [part for part in Path(source.lower()).parts if part != "raw"][-2:]  # torchvision has NAME/raw/FILE
+    for name, known in NAMES_OF_TEN.items():
+        whole = re.compile(f"(?:{name}){OF_NO_MEANING}")
+        if 0 <= lowest and highest <= 9 and any(whole.fullmatch(base_name(Path(part))) for part in here):
+            return dict(enumerate(known))
+    low = "/".join(here)
     part = next((part for part in EMNIST if part in low), None) if "emnist" in low else None
-    first = 1 if part == "letters" or (lowest, highest) == (1, 26) else 0
     if (lowest, highest) in ((0, 25), (1, 26)):
         part = "letters"
-    if part is None or lowest < 0 or highest - first >= len(EMNIST[part]):
+    first = int(part == "letters" and highest != 25)
+    if part is None or lowest < first or highest - first >= len(EMNIST[part]):
         return None
     return {number + first: name for number, name in enumerate(EMNIST[part])}
 

@@ -32,6 +32,7 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     pictures = [file for file in below if inputs.suffix_of(file) in kinds]
     notes: list[str] = []
     tabled, kind = label_tables(folder, pictures, notes)
+    of_tables = list(notes)
     if labels := _of_splits(_splits(folder, pictures, notes), kinds, wanted, tabled, notes):
         kind = "in folders"
     elif tabled:
@@ -44,6 +45,8 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
         kind, labels = "in folders", _classes(folder, kinds, wanted, notes)
         if len({name for name, _ in labels.values()}) < 2 and (words := _named(pictures)):
             kind, labels = f"named by their class, {words[1]} word of each", words[0]
+    if of_tables and len({name for name, _ in labels.values()}) < 2:
+        raise InputError(f"{folder}: holds pictures and no classes; {'; '.join(of_tables)}.")
     parts: dict[str, Part] = {}
     for file, (name, own) in labels.items():
         part = parts.setdefault(own or "train", Part([], []))

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.found import SPLIT_COLUMNS, label_column, split_of
+from jaxdoodle.data.readers.found import LABEL_COLUMNS, NAMED, label_column, split_column, split_of
 from jaxdoodle.data.readers.source import files_below
+from jaxdoodle.data.readers.tables.text import is_number
 
+#: Letters of a path, as systems limit them: longer cells name no picture.
+LONGEST = 4096
 #: Picture -> its class, and its split where that is known.
 Labels = dict[Path, tuple[str, str | None]]
 
@@ -36,14 +39,14 @@ def label_tables(folder: Path, pictures: Sequence[Path], notes: list[str]) -> tu
         ):
             continue
         if table.parent == folder or split_of(table.parent.name):  # not in the folder of one class
-            labels, unclear = _labels_in(table, folder, by_name)
+            labels, said = _labels_in(table, folder, by_name)
             if labels:
                 found[table] = labels
-            if unclear:
-                notes.append(f"left out {unclear:,} names in {table.name} that several pictures have")
-    said = {table: split_of(table.name) for table in found if table.parent == folder}
-    if {"train", "test"} <= set(said.values()):
-        for table in (table for table, split in said.items() if split is None):
+            if said:
+                notes.append(said)
+    splits = {table: split_of(table.name) for table in found if table.parent == folder}
+    if {"train", "test"} <= set(splits.values()):
+        for table in (table for table, split in splits.items() if split is None):
             notes.append(f"left out {table.name}, whose name says neither train nor test")
             del found[table]
     every = {file: label for labels in reversed(found.values()) for file, label in labels.items()}
@@ -55,8 +58,8 @@ def _split(file: Path, folder: Path) -> str | None:
     return next(filter(None, map(split_of, file.relative_to(folder).parts[:-1])), None)
 
 
-def _labels_in(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]) -> tuple[Labels, int]:
-    """The label of each picture that a table names, and how many names several have.
+def _labels_in(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]) -> tuple[Labels, str]:
+    """The label of each picture that a table names, and a line on what is left out: names that several have, or all.
 
     A name is that of a picture below the folder of the table, else of the one picture of this name in the split of the
     table, by its name or folder, or in all; without the folders that are not there, of another computer.
@@ -64,34 +67,51 @@ def _labels_in(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]
     rows = _rows(table)
     below = f"{table.parent.relative_to(folder).as_posix()}/"
     whole = split_of(table.name) or _split(table, folder)
+    deepest = 1 + max((name.count("/") for name in pictures), default=0)
 
     @cache
     def named(name: str) -> Sequence[Path]:
-        found = pictures.get(below + name) or pictures.get(name, ())
-        if not found and ("/" in name or "\\" in name):
-            return named(name.replace("\\", "/").partition("/")[2])
+        if len(name) > LONGEST:
+            return ()
+        parts = name.replace("\\", "/").split("/")
+        ends = [name, *("/".join(parts[-n:]) for n in range(min(deepest, len(parts)), 0, -1))]
+        found = next(filter(None, (pictures.get(below + end) or pictures.get(end) for end in ends)), ())
         return found if len(found) < 2 else [file for file in found if _split(file, folder) == whole] or found
 
     for column in range(min(map(len, rows), default=0)):
         found = {tuple(files): row for row in rows if (files := named(row[column].strip()))}
-        if len(found) < max(1, len(rows) // 2):
+        if not found or 2 * len(found) < len(rows):
             continue
         header = [] if named(rows[0][column].strip()) else rows[0]
-        place = label_column(header)
-        of_split = next((n for n, name in enumerate(header) if name.strip().lower() in SPLIT_COLUMNS), None)
+        place, of_split = label_column(header), split_column(header)
+        others = [n for n in range(min(map(len, rows))) if n not in (column, of_split)]
+        if place in (None, column):
+            place = others[0] if len(others) == 1 else _of_words(list(found.values()), others)
         labels: Labels = {}
         for files, row in found.items():
             rest = [cell.strip() for n, cell in enumerate(row) if n != column]
-            if place is None and header and len(rest) > 1 and sorted(rest) == ["0"] * (len(rest) - 1) + ["1"]:
+            if place is not None:
+                label = row[place].strip()
+            elif header and len(rest) > 1 and sorted(rest) == ["0"] * (len(rest) - 1) + ["1"]:
                 names = [name for n, name in enumerate(header) if n != column]  # a column for each class
                 label = names[rest.index("1")].strip()
             else:
-                label = row[place if place not in (None, column) else int(column == 0)].strip()  # type: ignore[index]
+                shown = ", ".join((header or row)[:NAMED]) + ", ..." * (len(row) > NAMED)
+                expected = f"expected one named {', '.join(LABEL_COLUMNS[:4])}, ..."
+                return {}, f"left out {table.name}, whose columns ({shown}) do not say which is the class; {expected}"
             split = split_of(row[of_split]) if of_split is not None else None
             if len(files) == 1:
                 labels[files[0]] = label, split or _split(files[0], folder) or whole
-        return labels, len(found) - len(labels)
-    return {}, 0
+        several = len(found) - len(labels)
+        return labels, f"left out {several:,} names in {table.name} that several pictures have" if several else ""
+    return {}, ""
+
+
+def _of_words(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> int | None:
+    """The only column of words that repeat; ``None`` where there is none, or another."""
+    cells = {column: {row[column].strip() for row in rows} for column in columns}
+    words = [n for n, own in cells.items() if 1 < len(own) < len(rows) and not any(map(is_number, own))]
+    return words[0] if len(words) == 1 else None
 
 
 def _rows(table: Path) -> list[list[str]]:

@@ -58,7 +58,8 @@ def load_path(
         found = recognize.read(place, wanted)
         names = found.classes or in_order(name for part in found.parts.values() for name in part.labels)
         train = found.parts["train"]
-        several = len(set(train.labels)) if isinstance(train.items, np.ndarray) and not wanted.per_class else 0
+        listed = isinstance(train.items, np.ndarray) or found.kind.startswith("pictures with ")
+        several = len(set(train.labels)) if listed and not wanted.per_class else 0
         if several > max(MOST_SINGLE * len(train.labels), LEAST_SINGLE):
             counts = f"{several:,} classes in {len(train.labels):,} images"
             raise InputError(f"{path}: {counts}; expected several of a class.")

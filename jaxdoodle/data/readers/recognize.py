@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import BYTES, header_of
 from jaxdoodle.data.bitmaps import PIXELS
 from jaxdoodle.data.readers import idx, quickdraw
-from jaxdoodle.data.readers.found import Found, Part, Wanted
+from jaxdoodle.data.readers.found import NAMES_OF_TEN, Found, Part, Wanted
 from jaxdoodle.data.readers.image_folder import read_image_folder
 from jaxdoodle.data.readers.source import contents_in_words, files_below, visible
 from jaxdoodle.data.readers.strokes import SUFFIXES, read_sketch_rnn, read_stroke_files
@@ -61,6 +63,12 @@ def read(path: Path, wanted: Wanted) -> Found:
     found = _from_file(path, wanted) if path.is_file() else _from_folder(path, wanted)
     if found is None or not sum(len(part.labels) for part in found.parts.values()):
         raise InputError(f"{path}: no dataset in it; found {contents_in_words(path)}; expected {EXPECTED}.")
+    first = next(iter(found.parts.values()))
+    known = next((names for names in NAMES_OF_TEN.values() if set(first.labels) <= set(names)), ())
+    if known and isinstance(first.items, np.ndarray):
+        present = {name for part in found.parts.values() for name in part.labels}
+        found.classes = found.classes or tuple(name for name in known if name in present)
+        found.kind += f", its classes named {', '.join(found.classes[:2])}, ..."
     if "train" not in found.parts:
         parts = found.parts.values()
         items, labels = [one for part in parts for one in part.items], [name for part in parts for name in part.labels]

@@ -48,3 +48,31 @@ def test_tables_of_train_and_of_test_count_more_than_others(tmp_path):
     found, _ = label_tables(tmp_path, pictures, notes := [])
     assert found == {pictures[0]: ("0", "train"), pictures[1]: ("1", "test")}
     assert notes == ["left out Meta.csv, whose name says neither train nor test"]
+
+
+#: Tables that name a.png, b.png and c.png -> their classes; what is said where no column is that of the classes.
+UNNAMED = {
+    "f.csv": ("filename,width,species\na.png,28,cat\nb.png,28,dog\nc.png,28,cat\n", ["cat", "dog", "cat"]),
+    "g.csv": ("0,a.png,cat\n1,b.png,dog\n2,c.png,dog\n", ["cat", "dog", "dog"]),
+    "h.csv": ("filename,width,height\na.png,28,8\nb.png,29,8\nc.png,28,9\n", "(filename, width, height)"),
+    "i.csv": ("f,species,color\na.png,cat,red\nb.png,dog,red\nc.png,cat,blue\n", "(f, species, color)"),
+}
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+def test_of_several_columns_without_a_known_name_the_only_words_that_repeat_are_the_classes(name, tmp_path):
+    text, expected = UNNAMED[name]
+    (tmp_path / name).write_text(text)
+    pictures = [tmp_path / f"{letter}.png" for letter in "abc"]
+    found, _ = label_tables(tmp_path, pictures, notes := [])
+    if isinstance(expected, str):
+        assert not found and len(notes) == 1 and expected in notes[0] and "expected one named label" in notes[0]
+    else:
+        assert [found[file][0] for file in pictures] == expected and not notes
+
+
+def test_a_cell_with_thousands_of_slashes_names_no_picture(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"imageData": "ab/c" * 3000, "imagePath": "a.png"}))
+    (tmp_path / "labels.csv").write_text(f"file,note,label\na.png,{'x/' * 1500},cat\nb.png,,dog\n")
+    found, _ = label_tables(tmp_path, [tmp_path / "a.png", tmp_path / "b.png"], notes := [])
+    assert [name for name, _ in found.values()] == ["cat", "dog"] and notes == []

@@ -57,26 +57,32 @@ def dataset_in(
     arrays: Mapping[str, NDArray[Any]], source: str, wanted: Wanted, column_major: bool = False
 ) -> Found | None:
     """The images and labels among named arrays: by their names, else by their shapes; else one array for each class."""
-    images, labels, left_out = dict[str, NDArray[Any]](), dict[str, NDArray[Any]](), list[str]()
-    holders: dict[tuple[str, str | None], str] = {}
+    held: dict[str, dict[str, dict[str, NDArray[Any]]]] = {"images": {}, "labels": {}}  # by kind, split and name
+    left_out: list[str] = []
     for name, array in sorted(arrays.items(), key=_how_plain):
-        split, kind = _role(name)
+        split, kind = role_of(name)
         split = split or "train"
         if kind == "images" and array.ndim < 2:
             kind = None
         if kind is None and _may_be_labels(array) and len(arrays) == 2:
             kind = "labels"
-        held = {"images": images, "labels": labels}.get(kind or "")
-        if held is None:
+        if kind is None:
             left_out.append(name)
-        elif split not in held:
-            held[split], holders[split, kind] = array, name
-        elif NUMBER.sub("", name) == NUMBER.sub("", holders[split, kind]) and _fit(held[split], array):
-            held[split] = np.concatenate([held[split], array])
-        elif " " in name and name.split(" ")[0] != (other := holders[split, kind]).split(" ")[0] and _role(name)[0]:
+            continue
+        own = held[kind].setdefault(split, {})
+        other = next(iter(own), name)
+        if NUMBER.sub("", name) == NUMBER.sub("", other) and _fit(own.get(other, array), array):
+            own[name] = array
+        elif " " in name and name.split(" ")[0] != other.split(" ")[0] and role_of(name)[0]:
             raise InputError(f"{source}: {other} and {name} are both {split} {kind}; expected one.")
         else:
             left_out.append(name)
+    for split, parts in held["labels"].items():
+        _one_of_each(held["images"].get(split, {}), parts, source)
+    images, labels = (
+        {split: np.concatenate(own) if len(own := [*parts.values()]) > 1 else own[0] for split, parts in each.items()}
+        for each in held.values()
+    )
     if not images and len(labels) == 1 and len(arrays) == 2:
         images, left_out = {s: a for s in labels for n, a in arrays.items() if a is not labels[s]}, []
     if images and set(images) == set(labels):
@@ -86,7 +92,7 @@ def dataset_in(
             if array.ndim >= 2 and len(array) != len(names) and array.shape[-1] == len(names):
                 array = np.moveaxis(array, -1, 0)  # the last axis counts the images
             pairs[split] = (array, names)
-        ten = column_major and not any("gnd" in name for name in holders.values())
+        ten = column_major and not any("gnd" in name for parts in held["labels"].values() for name in parts)
         if ten and all(set(map(str, range(1, 11))) >= set(names) for _, names in pairs.values()):
             pairs = {s: (a, ["0" if name == "10" else name for name in names]) for s, (a, names) in pairs.items()}
         found = found_arrays("arrays of images and labels", pairs, source, wanted, column_major)
@@ -116,12 +122,25 @@ def dataset_in(
     return found_arrays("an array for each class", pairs, source, wanted) if chosen else None
 
 
-def _how_plain(named: tuple[str, Any]) -> tuple[bool, int]:
-    """Arrays whose names say a split first, images before images_of_masks."""
-    return _role(named[0])[0] is None, len(named[0])
+def _one_of_each(images: Mapping[str, NDArray[Any]], labels: Mapping[str, NDArray[Any]], source: str) -> None:
+    """Raises ``InputError`` where numbered arrays of images and of labels have other numbers, or other counts."""
+    if len(images) > 1 and len(labels) > 1:
+        counts = [{tuple(_numbers(name)): len(array) for name, array in parts.items()} for parts in (images, labels)]
+        if counts[0] != counts[1]:
+            found = f"{', '.join(images)} and {', '.join(labels)}"
+            raise InputError(f"{source}: holds {found}; expected labels of the number and count of each of the images.")
 
 
-def _role(name: str) -> tuple[str | None, str | None]:
+def _numbers(name: str) -> list[int]:
+    return list(map(int, NUMBER.findall(name)))
+
+
+def _how_plain(named: tuple[str, Any]) -> tuple[bool, int, list[int]]:
+    """Arrays whose names say a split first, images before images_of_masks, numbered ones by their number."""
+    return role_of(named[0])[0] is None, len(NUMBER.sub("", named[0])), _numbers(named[0])
+
+
+def role_of(name: str) -> tuple[str | None, str | None]:
     """The split and the kind (images, labels) that the words of a name say."""
     words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     words += ["_".join(words[i : i + 2]) for i in range(len(words))]  # arr_0

@@ -23,10 +23,11 @@ from jaxdoodle.data.readers.found import (
     found_arrays,
     label_column,
     names_of_labels,
+    split_column,
     split_of,
 )
 from jaxdoodle.data.readers.strokes import read_kaggle_csv
-from jaxdoodle.data.readers.tables.arrays import dataset_in
+from jaxdoodle.data.readers.tables.arrays import dataset_in, role_of
 from jaxdoodle.data.readers.tables.text import Table, is_number, open_table
 
 #: Rows from which the layout of a table is told, and that are converted at once.
@@ -39,6 +40,8 @@ FEW = 20
 QUOTES = " \t'\""
 #: FER-2013 and its like name the split of each row, and hold the pixels of an image in one column.
 USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+#: Names of a column of numbers of the rows: pandas writes its index without one.
+INDEX = {"", "unnamed: 0", "index", "id"}
 
 
 def is_table(path: Path) -> bool:
@@ -76,13 +79,15 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
         splits |= dict.fromkeys(others, "train")
     if len(set(splits.values())) == 1:
         splits = dict.fromkeys(tables, "train")
+    labels = {file: _count(file) for file in files if file not in tables and role_of(base_name(file))[1] == "labels"}
     for file, table in tables.items():
         split = splits[file]
         if again := next((other for other in read if filecmp.cmp(file, other, shallow=False)), None):
             left_out.append(f"left out {file.parent.name}/{file.name}, which is {again.parent.name}/{again.name} again")
             continue
         read.append(file)
-        if (found := _read(table, wanted)) is None:
+        apart = label_column(table.header) is None and any(count == _count(file) for count in labels.values())
+        if apart or (found := _read(table, wanted)) is None:
             unlabeled.append(file)
         elif split is None:
             left_out.append(f"left out {file.name}, whose name says neither train nor test")
@@ -94,23 +99,40 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
                     raise InputError(f"{file}: a second table of {name} images; {expected}.")
                 pairs[name] = pair
     if not pairs:
-        if (apart := _apart(files, wanted) if unlabeled else None) is not None:
-            return apart
+        if (both := _apart(files, wanted) if unlabeled else None) is not None:
+            return both
         if unlabeled:
             expected = f"expected a column named {', '.join(LABEL_COLUMNS[:4])}, ..."
             raise InputError(f"{unlabeled[0]}: has no labels; {expected}")
         return None
     found_all = found_arrays(f"tables, {' and '.join(sorted(kinds))}", pairs, str(files[0]), wanted)
     found_all.left_out += left_out + [f"left out {file.name}, which has no labels" for file in unlabeled]
+    found_all.left_out += [f"left out {file.name}; the tables have labels themselves" for file in labels]
     return found_all
+
+
+def _count(file: Path) -> int:
+    """Rows of a table; 0 of what is none."""
+    try:
+        return sum(1 for _ in open_table(file).rows())
+    except (InputError, UnicodeError):
+        return 0
 
 
 def _apart(files: Sequence[Path], wanted: Wanted) -> Found | None:
     """Tables of numbers by the names of their files: of images and labels apart, or of the images of each class."""
-    arrays = {}
+    arrays, numbers = {}, dict[tuple[str, ...], tuple[Path, tuple[str, ...]]]()
     for file in files:
-        if not (rows := [row for _, row in open_table(file).rows()]):
+        table = open_table(file)
+        if not (rows := [row for _, row in table.rows()]):
             continue
+        if (columns := _own_columns(table.header)) and all(len(row) == len(table.header) for row in rows):
+            if table.header[0] in INDEX and 0 not in columns:
+                own = tuple(row[0] for row in rows)
+                other, order = numbers.setdefault(tuple(sorted(own)), (file, own))
+                if order != own:
+                    raise InputError(f"{file}: numbers the rows of {other.name} in another order; expected the same.")
+            rows = [[row[n] for n in columns] for row in rows]
         try:
             arrays[base_name(file)] = np.array(rows, np.float32)
         except ValueError:
@@ -118,6 +140,21 @@ def _apart(files: Sequence[Path], wanted: Wanted) -> Found | None:
                 continue
             arrays[base_name(file)] = np.array(rows)  # names of classes
     return dataset_in(arrays, str(files[0].parent), wanted) if len(arrays) > 1 else None
+
+
+def _own_columns(header: Sequence[str]) -> list[int]:
+    """The columns of pixels, or that of labels, or all but the numbers of the rows."""
+    pixels = _pixels(header)
+    label = label_column(header)
+    if pixels or label is None:
+        return pixels or [n for n, name in enumerate(header) if n or name not in INDEX]
+    return [label]
+
+
+def _pixels(header: Sequence[str]) -> list[int]:
+    """The columns that are pixels by their names; [] where they are no image."""
+    named = [n for n, name in enumerate(header) if re.fullmatch(r"pixel.*|(?!unnamed).*\d.*", name)]
+    return named if _is_image(len(named)) else []
 
 
 def _first(table: Table) -> list[str]:
@@ -133,35 +170,41 @@ def _read(table: Table, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDA
         return _pixel_texts(table, label, wanted) if label is not None else None
     kind = "with a header"
     if label is None:
-        label = _label_column(table, columns)
+        others = sorted({*range(columns)} - {*_pixels(header)}) if _pixels(header) else [0, columns - 1]
+        others = [n for n in others if not header or header[n] not in INDEX]
+        label = _label_column(table, columns, others)
         if label is None:
             return None
         kind = f"{'with' if header else 'without'} a header, label {'first' if label == 0 else 'last'}"
-    pixels = [i for i in range(columns) if i != label]
+    of_split = split_column(header)
+    pixels = [i for i in range(columns) if i not in (label, of_split)]
     if header:
-        named = [i for i in pixels if re.fullmatch(r"pixel.*|(?!unnamed).*\d.*", header[i])]
-        pixels = named if _is_image(len(named)) else pixels
+        pixels = [pixels[n] for n in _pixels([header[i] for i in pixels])] or pixels
     images: list[NDArray[Any]] = []
-    labels: list[str] = []
-    block, names = [], []
+    labels: list[tuple[str, str | None]] = []
+    block, names = [], list[tuple[str, str | None]]()
     for number, row in table.rows():
         if len(row) != columns or not row[label].strip():
             found = f"{len(row):,} columns; expected {columns:,}" if len(row) != columns else "no label"
             wanted.broken(InputError(f"{path}: line {number}: {found}."))
             continue
         block.append((number, [row[i] for i in pixels]))
-        names.append(row[label].strip(QUOTES))
+        names.append((row[label].strip(QUOTES), split_of(row[of_split]) if of_split is not None else None))
         if len(block) == CHUNK:
             _convert(path, block, names, images, labels, wanted)
             block, names = [], []
     _convert(path, block, names, images, labels, wanted)
     if not images:
         raise InputError(f"{path}: holds no images.")
-    return kind, {None: (np.concatenate(images), _names(labels, path))}
+    every, named = np.concatenate(images), _names([name for name, _ in labels], path)
+    rows = {split: [n for n, (_, own) in enumerate(labels) if own == split] for split in {own for _, own in labels}}
+    if len(rows) == 1:
+        return kind, {split: (every, named) for split in rows}
+    return kind, {split: (every[own], [named[n] for n in own]) for split, own in rows.items()}
 
 
 def _convert(
-    path: Path, block: list[Any], names: list[str], images: list[Any], labels: list[str], wanted: Wanted
+    path: Path, block: list[Any], names: list[Any], images: list[Any], labels: list[Any], wanted: Wanted
 ) -> None:
     """The numbers of some rows, all at once; one by one where one of them is broken."""
     if not block:
@@ -190,8 +233,8 @@ def _is_image(count: int) -> bool:
     return count >= 16 and any(count % c == 0 and math.isqrt(count // c) ** 2 * c == count for c in (1, 3))
 
 
-def _label_column(table: Table, columns: int) -> int | None:
-    """The first or the last column: the one with few whole numbers, or names; ``None`` where all are pixels.
+def _label_column(table: Table, columns: int, places: Sequence[int]) -> int | None:
+    """Of some columns, the first and the last, the one with few whole numbers, or names; ``None`` where none has them.
 
     A border pixel is constant in most tables; where both columns vary, the labels are those without gaps from 0 or 1.
     """
@@ -200,7 +243,7 @@ def _label_column(table: Table, columns: int) -> int | None:
     sample = [row for _, row in islice(table.rows(), LOOKED_AT) if len(row) == columns]
     if not sample:
         return None
-    cells = {column: [row[column].strip() for row in sample] for column in (0, columns - 1)}
+    cells = {column: [row[column].strip() for row in sample] for column in places}
 
     def rank(column: int) -> tuple[bool, bool, int]:
         if not all(map(is_number, cells[column])):
@@ -211,7 +254,7 @@ def _label_column(table: Table, columns: int) -> int | None:
 
     several = [column for column in cells if len(sample) < FEW or len(set(cells[column])) < len(sample)]  # no numbering
     best = max(several, key=rank, default=None)
-    return best if best is None or len(several) == len(cells) or rank(best)[0] else None
+    return best if best is None or len(several) == 2 or rank(best)[0] else None
 
 
 def _pixel_texts(table: Table, label: int, wanted: Wanted) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.data.readers.found import (
     NAMED,
-    SPLIT_COLUMNS,
     Found,
     Part,
     Wanted,
@@ -18,6 +17,7 @@ from jaxdoodle.data.readers.found import (
     class_name,
     label_column,
     names_of_labels,
+    split_column,
     split_of,
 )
 from jaxdoodle.strokes.readers import described
@@ -79,8 +79,9 @@ def read_parquet(files: Sequence[Path], wanted: Wanted) -> Found:
             told = table["recognized"].to_pylist()
             unlabeled = [none or known is False for none, known in zip(unlabeled, told, strict=True)]
         whole = split_of(file.stem) or split_of(file.parent.name) or "train"
-        column = next((name for name in table.column_names if name.lower() in SPLIT_COLUMNS), None)
-        splits = [split_of(str(one)) or whole for one in table[column].to_pylist()] if column else [whole] * len(items)
+        column = split_column(table.column_names)
+        told = [] if column is None else table.column(column).to_pylist()
+        splits = [split_of(str(one)) or whole for one in told] or [whole] * len(items)
         for split, item, name, none in zip(splits, items, labels, unlabeled, strict=True):
             if none:
                 continue
