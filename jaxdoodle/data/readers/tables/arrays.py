@@ -80,7 +80,10 @@ def dataset_in(
     for split, parts in held["labels"].items():
         _one_of_each(held["images"].get(split, {}), parts, source)
     images, labels = (
-        {split: np.concatenate(own) if len(own := [*parts.values()]) > 1 else own[0] for split, parts in each.items()}
+        {
+            split: np.concatenate(several) if len(several := [*parts.values()]) > 1 else several[0]
+            for split, parts in each.items()
+        }
         for each in held.values()
     )
     if not images and len(labels) == 1 and len(arrays) == 2:
