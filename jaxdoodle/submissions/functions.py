@@ -37,6 +37,7 @@ _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd")
                ("forward", "back"), ("forwardprop", "backprop"))  # fmt: skip
 #: What the name of a backward may add to that of its forward: the cost may have a term more.
 _VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*)$")
+_PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
 #: Time for the examples of a file (its tests, and what follows ``if __name__ == "__main__"``), in seconds.
 EXAMPLES_SECONDS = 5.0
 
@@ -95,6 +96,9 @@ class Finder:
         """
         parts = self._called_by([model.function for model in models])
         for name, backward, forward in self.directions():
+            if _PENALTY.search(name) and not _PENALTY.search(forward.__name__):
+                yield Found(name, backward, partial(self._penalized, name))
+                continue
             stem = stem_of(name)
             self.taken |= {id(backward), id(forward)}
             check_it = partial(self.check_pair, stem, forward, backward, *self.declared(stem), stem in parts)
@@ -129,6 +133,9 @@ class Finder:
         wanted = next(name.replace(f, b) for f, b in _DIRECTIONS if f in name)
         near = get_close_matches(wanted, self.functions.keys() - {name}, 1, 0.75)
         raise Forward(f"{name} has no {wanted}" + (f" ({near[0]} is near)" if near else ""))
+
+    def _penalized(self, name: str, **_: Any) -> Report:
+        raise Forward(f"{name} has no forward with the penalty, and no cost")
 
     def forward_name(self, name: str) -> str | None:
         """The forward of a backward: ``forward`` for ``backward`` in its name, or the name without the word."""

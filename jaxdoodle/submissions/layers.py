@@ -74,7 +74,8 @@ class LayerObject:
         enough = len(given) == len(inputs) or len(given) < len(inputs) and fit
         self.spread = isinstance(dx, tuple | list) and enough
         alike = [i for i, a in enumerate(inputs) if is_array(dx) and np.shape(a) == np.shape(dx)]
-        self.place = alike[0] if len(alike) == 1 else 0  # of the input that a single gradient belongs to
+        # of the input that a single gradient belongs to: labels have none
+        self.place = min(alike, key=lambda i: guessing.kind_of(self.input_names[i]) == "y", default=0)
 
     def _forward(self, thing: Any, inputs: tuple) -> Any:
         y = forward_of(thing)(*inputs)
@@ -202,28 +203,32 @@ def _get(thing: Any, name: str) -> Any:
 
 
 def _set(thing: Any, name: str, value: Any) -> None:
-    """Put a parameter in its place, and wherever the object holds the same array (``self.params = [W, b]``).
+    """Put a parameter in its place, and wherever the object holds the same (``self.params = [W, b]``).
 
     Where it has another shape, what is held for its gradient gets it, too.
     """
     old = _get(thing, name)
     resized = np.shape(value) != np.shape(old)
+    place, _, key = name.partition(".")
+    box: Any = getattr(thing, place)
+    own = copy.copy(box) if key in _VALUES and not isinstance(box, list | dict) else None
 
     def new(holder: str, held: Any) -> Any:
         if held is old:
             return value
-        if resized and is_buffer(holder, attributes(thing)) and is_floating(held) and np.shape(held) == np.shape(old):
+        if own is not None and held is box:
+            return own
+        if resized and is_floating(held) and np.shape(held) == np.shape(old) and is_buffer(holder, attributes(thing)):
             return np.zeros(np.shape(value))
         return held
 
+    for n, held in attributes(own).items():
+        setattr(own, n, new(n, held))
     for holder, held in list(attributes(thing).items()):
         if isinstance(held, dict):
             setattr(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
-        elif isinstance(held, list):
-            setattr(thing, holder, [new(holder, v) for v in held])
-        elif holder == name.partition(".")[0] and held is not old:
-            setattr(thing, holder, own := copy.copy(held))
-            setattr(own, name.partition(".")[2], value)
+        elif isinstance(held, list) or type(held) is tuple:
+            setattr(thing, holder, (list if isinstance(held, list) else tuple)(new(holder, v) for v in held))
         elif new(holder, held) is not held:
             setattr(thing, holder, new(holder, held))
 

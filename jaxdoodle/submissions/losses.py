@@ -25,17 +25,16 @@ from jaxdoodle.submissions.functions import Finder, Forward, Found, own_classes,
 
 #: Names of functions that give a loss, and of those that give a gradient.
 LOSS = re.compile(
-    r"loss|cost|entropy|error|objective|nll|likelihood|(^|_)(mse|bce|xent|ce|j)(_|$)|verlust|kosten|fehler|perte|co[uû]t"
-    r"|erreur|p[eé]rdida|costo|perda|custo", re.I)  # fmt: skip
+    r"loss|cost|entropy|error|objective|nll|likelihood|verlust|kosten|fehler|erreur|p[eé]rdida"
+    r"|(^|_)(mse|bce|xent|ce|j|pertes?|co[uû]ts?|perdas?|custos?)(_|$)", re.I)  # fmt: skip
 GRADIENT = re.compile(
     r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )
 #: The last line of a loss that returns its gradient, too; of a function by another name, in the same words.
 _VALUE_AND_GRADIENT = re.compile(r"return\s+\(?\w*(loss|cost|data|l|j)\w*\s*,.*\b(d[a-z]\w*|\w*grad\w*)", re.I)
 _BOTH = re.compile(
-    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$"
-    r"|(loss|cost|j|value|val|f|obj|objective|nll|energy|verlust|perte|p[eé]rdida|perda|costo|custo|co[uû]t)\s*,"
-    r"\s*(d\w*|\w*grad\w*))", re.I | re.M
+    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|verlust"
+    r"|perte|p[eé]rdida|perda|costo|custo|co[uû]t)\s*,\s*\(?(?P<gradient>d\w*|\w*grad\w*))", re.I | re.M
 )  # fmt: skip
 
 
@@ -43,18 +42,29 @@ def losses(finder: Finder) -> Iterator[Found]:
     """Losses that return gradients, losses with a gradient of the same parameters beside them, derivatives."""
     free = {n: f for n, f in finder.functions.items() if id(f) not in finder.taken and required(f)}
     for name, function in free.items():
-        if (_VALUE_AND_GRADIENT if LOSS.search(name) else _BOTH).search(source_text(function)):
+        if _VALUE_AND_GRADIENT.search(source_text(function)) if LOSS.search(name) else _gives_both(function):
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
     for cls in own_classes(finder):
         for name, method in vars(cls).items():
-            if isinstance(method, types.FunctionType) and _BOTH.search(source_text(method)) and not _has_network(cls):
+            if isinstance(method, types.FunctionType) and _gives_both(method) and not _has_network(cls):
                 yield Found(f"{cls.__name__}.{name}", method, partial(check_loss, finder, name, method))
     for name, function in free.items():
         of = [] if id(function) in finder.taken else list(dict.fromkeys(_of_the_gradient(name, function, free)))
         if of:
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_derivative, finder, name, of, function))
+
+
+def _gives_both(function: Any) -> bool:
+    """Does the last line name a value and its gradient? ``dx`` is one where there is an ``x``; ``data`` is none."""
+    found = _BOTH.search(source_text(function))
+    if found is None or found["gradient"] is None or re.search(r"(^|_)grads?(ients?)?(?![a-z])", found["gradient"]):
+        return found is not None
+    nodes = ast.walk(source_tree(function) or ast.Module([], []))
+    names = {str(getattr(n, "id", getattr(n, "attr", getattr(n, "arg", "")))).lower() for n in nodes}
+    word = found["gradient"][1:].strip("_").lower()
+    return word != "" and word in names or re.match(r"d[A-Z_]", found["gradient"]) is not None
 
 
 def _has_network(cls: type) -> bool:

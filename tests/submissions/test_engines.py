@@ -184,3 +184,17 @@ def test_an_engine_in_a_low_precision_is_right_as_far_as_that_rounds(checked):
     assert checked(low.replace("self.add(out.grad * other.data)", "self.add(2 * out.grad * other.data)")) == {
         "Tensor": "a"
     }
+
+
+def test_a_curved_operation_is_right_in_a_low_precision_and_a_small_mistake_shows(checked):
+    power = """
+    def __pow__(self, k):
+        out = Tensor(self.data ** k, (self,))
+        def back(): self.add(FACTOR * k * self.data ** (k - 1) * out.grad)
+        out._backward = back
+        return out
+    def __rtruediv__(self, other): return self ** -1 * other
+"""
+    low = TENSOR.rstrip().replace("np.asarray(data, float)", "np.asarray(data, np.float16)") + power
+    assert checked(low.replace("FACTOR * ", "")) == {"Tensor": "right"}
+    assert checked(low.replace("float16", "float32").replace("FACTOR", "1.0005"))["Tensor"] != "right"

@@ -345,3 +345,29 @@ def test_a_backward_may_say_more_of_the_cost_than_its_forward(checked):
     name = "backward_propagation_with_regularization"
     assert checked(text.replace("FACTOR", "2 * lambd"))[name] == "right"
     assert checked(text.replace("FACTOR", "lambd"))[name] != "right"
+
+
+def test_a_backward_with_a_penalty_that_no_cost_has_is_said(checked):
+    found = checked("""
+        def linear_forward(x, w): return x @ w, (x, w)
+        def linear_backward(dy, cache): return dy @ cache[1].T, cache[0].T @ dy
+        def linear_backward_reg(dy, cache, lam=0.1): return dy @ cache[1].T, cache[0].T @ dy + lam * cache[1]
+    """)
+    assert found == {
+        "linear": "right",
+        "linear_backward_reg": "linear_backward_reg has no forward with the penalty, and no cost",
+    }
+
+
+def test_whole_numbers_that_a_docstring_tells_of_may_be_an_array(checked):
+    found = checked('''
+        def pick_forward(x, positions):
+            """x: floats (n, d); positions: int vector with an entry for each row"""
+            return x[np.arange(len(positions)), positions], (x.shape, positions)
+        def pick_backward(dy, cache):
+            shape, positions = cache
+            d = np.zeros(shape)
+            d[np.arange(len(positions)), positions] = dy
+            return d
+    ''')
+    assert found == {"pick": "right"}

@@ -375,3 +375,37 @@ def test_the_gradient_of_one_input_belongs_to_the_one_of_its_shape(checked):
             Graph().forward(np.arange(16.0).reshape(4, 4), np.arange(8.0).reshape(4, 2))
     """)
     assert found == {"Graph": "right"}
+
+
+def test_parameters_that_are_objects_are_written_through_a_list_too(checked):
+    text = """
+        class Parameter:
+            def __init__(self, data): self.data, self.grad = data, np.zeros_like(data)
+        class Linear:
+            def __init__(self):
+                self.W, self.b = Parameter(np.ones((4, 3))), Parameter(np.zeros(3))
+                self.params = [self.W, self.b]
+            def forward(self, x):
+                self.x = x
+                return x @ self.W.data + self.b.data
+            def backward(self, dy):
+                W, b = self.params
+                W.grad += self.x.T @ dy
+                b.grad = dy.SUM(0)
+                return dy @ W.data.T
+    """
+    for program in (text, text.replace("[self.W, self.b]", "(self.W, self.b)")):
+        assert checked(program.replace("SUM", "sum")) == {"Linear": "right"}
+    assert checked(text.replace("SUM", "mean")) == {"Linear": "b_data"}
+
+
+def test_a_single_gradient_is_not_of_the_labels(checked):
+    text = """
+        class MSE:
+            def forward(self, target, pred):
+                self.e = pred - target
+                return np.mean(self.e ** 2)
+            def backward(self): return FACTOR * self.e / self.e.size
+    """
+    assert checked(text.replace("FACTOR", "2")) == {"MSE": "right"}
+    assert checked(text.replace("FACTOR", "1")) == {"MSE": "pred"}

@@ -168,3 +168,28 @@ def test_a_parameter_is_no_attribute_and_of_two_objects_the_first_is_meant(check
             lossFun(Model(0), np.ones((4, 3)), np.ones(2))
     """)
     assert found == {"distill": "right", "lossFun": "right"}
+
+
+def test_a_value_beside_another_is_no_loss_with_its_gradient(checked):
+    found = checked("""
+        def load_customers(x):
+            labels, data = (x ** 2).sum(), x / 2
+            return labels, data
+        def scout_split(x):
+            total_l, delta = x.sum(), x * 3
+            return total_l, delta
+        def peak(x):
+            val = np.max(x)
+            depth = x - val
+            return val, depth
+        class Lookup:
+            def find(self, x):
+                val, data = (x ** 2).sum(), x * 1.0
+                return val, data
+        def energy_of(x):
+            value, dx = (x ** 2).sum(), x * 3
+            return value, dx
+        if __name__ == "__main__":
+            Lookup().find(np.arange(3.0))
+    """)
+    assert found == {"energy_of": "x"}

@@ -169,6 +169,10 @@ def is_dictionary(function: Any, name: str) -> bool:
     )
 
 
+#: What says of whole numbers, after the word, that there are several.
+_MANY = re.compile(r"\W*(nd|np\W)?(array|vector|matri|label|list|tuple|class|ind)", re.I)
+
+
 def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: dict, columns: bool) -> list[Option]:
     name = parameter.name
     if parameter.default is not parameter.empty:
@@ -194,8 +198,9 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
     if layer:
         options = [_normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     annotation = str(parameter.annotation)
-    if re.search(rf"\b{re.escape(name)}\b\W{{1,4}}(an? )?int(eger)?\b", inspect.getdoc(function) or "", re.I):
-        return [*_SIZE[:3]]
+    told = re.search(rf"\b{re.escape(name)}\W{{1,4}}(an? )?int(eger)?\b(.*)", inspect.getdoc(function) or "", re.I)
+    if told is not None and not _MANY.match(told[3]):
+        return [*_SIZE[:3], *options[:3]]
     if annotation in ("float", "<class 'float'>"):
         return [_just(0.3)]
     if annotation in ("int", "<class 'int'>"):
@@ -349,7 +354,7 @@ def _output(forward: Callable, values: Sequence[Any]) -> list[np.ndarray] | None
 
 
 def _with_constants(args: tuple, taken: Sequence[inspect.Parameter], backward: Callable[[tuple], Any] | None) -> tuple:
-    """Numbers that are not called as a parameter is are constants (a rate of decay) where no gradient comes back."""
+    """Numbers that are not called as a parameter is are constants (a rate of decay) where no gradient is: the last."""
     numbers = [k for k, (a, p) in enumerate(zip(args, taken, strict=True))
                if is_floating(a) and np.ndim(a) == 0 and kind_of(p.name) not in ("w", "b", "gamma")]  # fmt: skip
     returned = _gradients(args, backward) if numbers else None
@@ -357,6 +362,8 @@ def _with_constants(args: tuple, taken: Sequence[inspect.Parameter], backward: C
         numbers = [k for k in numbers if gradient_of(taken[k].name, returned) is None]
     elif returned is None or len(returned) >= sum(map(is_floating, args)):
         return args
+    else:
+        numbers = numbers[len(returned) - sum(map(is_floating, args)) :]
     return tuple(float(a) if k in numbers else a for k, a in enumerate(args))
 
 

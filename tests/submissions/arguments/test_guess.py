@@ -124,3 +124,11 @@ def test_a_number_that_no_gradient_comes_back_for_is_a_constant(name):
     assert type(guess(space["forward"], lambda args: args[0])[1]) is float
     assert type(guess(space["forward"], lambda args: {"dx": args[0]})[1]) is float
     assert type(guess(space["forward"], lambda args: (args[0], np.sum(args[0])))[1]) is np.float64
+
+
+def test_of_two_numbers_and_one_gradient_the_last_is_the_constant():
+    def swish_forward(x, slope, temperature):
+        return x / (1 + np.exp(-slope * x)) / temperature
+
+    _, slope, temperature = guess(swish_forward, lambda args: (args[0], np.sum(args[0])))
+    assert (type(slope), type(temperature)) == (np.float64, float)
