@@ -202,9 +202,9 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
             readings, bases = smooth, smooth[-1:]
         else:
             readings, bases = [*smooth, *readings], [*smooth[-1:], found]
-    strokes = without_fine_lines(bases[-1].drawing)
+    strokes = without_fine_lines(bases[-1].ink)
     if strokes is not None:
-        bases.append(_less(_tidied(bases[-1], FINE, _placed(bases[-1], strokes)), FINE))
+        bases.append(_less(_tidied(bases[-1], FINE, strokes), FINE))
         readings.append(bases[-1])
     for last in bases:
         for name, ink in without_surroundings(last.ink, last.parts):
