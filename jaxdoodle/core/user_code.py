@@ -29,6 +29,9 @@ _CALLS_KEPT = 2
 _LARGEST = 20_000
 #: Seconds from one signal that the time is over to the next: one may be lost in a destructor.
 _AGAIN = 0.1
+#: How many times its limit code may take by the clock, and for how many seconds more than that at most: a busy machine
+#: has a few programs for each core, and what hangs must not hide what comes after it.
+_WAITS, _WAITS_AT_MOST = 4.0, 30.0
 
 
 class TimeOutError(BaseException):
@@ -37,7 +40,14 @@ class TimeOutError(BaseException):
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise ``TimeOutError`` inside the block after that many seconds. Python code in the main thread only."""
+    """Raise ``TimeOutError`` inside the block after that much time. Python code in the main thread only.
+
+    The time is that of the processor: what else runs on the machine decides nothing. Code that sleeps or waits is
+    ended by the clock, later.
+
+    Args:
+      seconds: Of the process with its threads.
+    """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield  # without signals nothing can be interrupted
         return
@@ -45,15 +55,17 @@ def time_limit(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: Any) -> None:
         raise TimeOutError
 
-    start, before = time.monotonic(), signal.signal(signal.SIGALRM, stop)
-    outer, _ = signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01), _AGAIN)
+    kinds = ((signal.ITIMER_PROF, signal.SIGPROF), (signal.ITIMER_REAL, signal.SIGALRM))
+    before = [signal.signal(number, stop) for _, number in kinds]
+    start, outer = _clocks(), _set_timers(max(seconds, 0.01))
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if outer:  # a limit around this one goes on
-            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - start), 0.01), _AGAIN)
+        _set_timers(0)
+        for (timer, number), handler, left, spent in zip(kinds, before, outer, _clocks(start), strict=True):
+            signal.signal(number, handler)
+            if left:  # a limit around this one goes on
+                signal.setitimer(timer, max(left - spent, 0.01), _AGAIN)
 
 
 def more_time(seconds: float) -> None:
@@ -63,7 +75,19 @@ def more_time(seconds: float) -> None:
       seconds: Time from now.
     """
     if hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_REAL)[1]:
-        signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+        _set_timers(seconds)
+
+
+def _clocks(start: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
+    """Seconds of the processor, and by the clock."""
+    return time.process_time() - start[0], time.monotonic() - start[1]
+
+
+def _set_timers(seconds: float) -> list[float]:
+    """Set both; gives what was left of each."""
+    clock = seconds + min((_WAITS - 1) * seconds, _WAITS_AT_MOST)
+    again = _AGAIN if seconds else 0.0
+    return [signal.setitimer(t, s, again)[0] for t, s in ((signal.ITIMER_PROF, seconds), (signal.ITIMER_REAL, clock))]
 
 
 @dataclass(frozen=True)
@@ -130,7 +154,7 @@ class UserCode:
         """Run what follows ``if __name__ == "__main__"`` and the test functions; the module's names stay as they are.
 
         Args:
-          seconds: Time for all of it.
+          seconds: Time of the processor for all of it.
         """
         names = vars(self.module)
         before = dict(names)
@@ -183,7 +207,7 @@ def run_statements(path: Path, seconds: float) -> UserCode:
 
     Args:
       path: A Python file or a notebook.
-      seconds: Time for all statements other than imports.
+      seconds: Time of the processor for all statements other than imports.
 
     Returns:
       The names that were defined, and what did not run.
@@ -306,7 +330,7 @@ def _timed(
     statement: ast.stmt, file: str, names: dict[str, Any], left: float, flags: int
 ) -> tuple[list[Problem], float]:
     """Run one statement. Gives what went wrong and the time that is left."""
-    start, text = time.monotonic(), ""
+    start, text = _clocks(), ""
     try:
         with time_limit(max(left, 1.0)):
             _run_one(statement, file, names, flags)
@@ -321,7 +345,8 @@ def _timed(
             with contextlib.suppress(Exception):
                 _run_one(statement, file, names, flags)
                 text = f"{text}; defined without its decorators"
-    left -= time.monotonic() - start
+    spent, clock = _clocks(start)
+    left -= max(spent, clock / _WAITS)
     return ([Problem(file, statement.lineno, text)] if text else []), left
 
 

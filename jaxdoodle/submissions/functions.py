@@ -38,7 +38,7 @@ _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd")
 #: What the name of a backward may add to that of its forward: the cost may have a term more.
 _VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*)$")
 _PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
-#: Time for the examples of a file (its tests, and what follows ``if __name__ == "__main__"``), in seconds.
+#: Processor time, in seconds, for the examples of a file: tests, and what is below ``if __name__ == "__main__"``.
 EXAMPLES_SECONDS = 5.0
 
 

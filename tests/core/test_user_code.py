@@ -1,6 +1,7 @@
 """A file of the user's is run as a whole, or as far as it goes."""
 
 import json
+import time
 
 import pytest
 
@@ -110,3 +111,10 @@ def test_a_time_limit_goes_on_after_one_inside_it():
             pass
         while True:
             pass
+
+
+def test_the_processor_decides_of_a_time_limit_and_far_off_the_clock():
+    with time_limit(1.0):
+        time.sleep(1.2)
+    with pytest.raises(TimeOutError), time_limit(0.02):
+        time.sleep(60)

@@ -7,6 +7,7 @@ import functools
 import random
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,8 +123,8 @@ class Problem:
         return name.removeprefix(head) if len(self.wrt) == 1 else name
 
 
-#: Whether ``fixed_randomness`` holds.
-_fixed = False
+#: Whether ``fixed_randomness`` holds in this thread.
+_fixed = ContextVar("_fixed", default=False)
 
 
 @contextlib.contextmanager
@@ -132,21 +133,20 @@ def fixed_randomness() -> Iterator[None]:
 
     Inside another it only seeds: to read and write the states of generators takes twenty times as long.
     """
-    global _fixed
     torch: Any = sys.modules.get("torch")
-    outer = _fixed
+    outer = _fixed.get()
     if not outer:
         numpy_state, python_state = np.random.get_state(), random.getstate()
         torch_state = None if torch is None else torch.get_rng_state()
-    np.random.seed(0)
-    random.seed(0)
-    if torch is not None:
-        torch.manual_seed(0)
-    _fixed = True
     try:
+        _fixed.set(True)
+        np.random.seed(0)
+        random.seed(0)
+        if torch is not None:
+            torch.manual_seed(0)
         yield
     finally:
-        _fixed = outer
+        _fixed.set(outer)
         if not outer:
             np.random.set_state(numpy_state)
             random.setstate(python_state)

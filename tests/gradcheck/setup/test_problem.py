@@ -1,8 +1,11 @@
 """In which styles a pair may be written."""
 
+import threading
+
 import numpy as np
 
 from jaxdoodle.gradcheck import check
+from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
@@ -28,3 +31,31 @@ def test_dropout_drawn_inside_the_forward_is_the_same_each_time():
         return x * mask, mask
 
     assert check(dropout, lambda mask, dy: dy * mask, (X,)).passed
+
+
+def test_checks_in_two_threads_leave_later_ones_to_put_generators_back():
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with fixed_randomness():
+            first_in.set()
+            second_in.wait(60)
+        first_out.set()
+
+    def second():
+        first_in.wait(60)
+        with fixed_randomness():
+            second_in.set()
+            first_out.wait(60)
+
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.random.seed(5)
+    expected = np.random.rand()
+    np.random.seed(5)
+    with fixed_randomness():
+        np.random.rand()
+    assert np.random.rand() == expected
