@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import math
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,21 @@ class _Function:
         self.call = function
 
 
-def unpickle(data: bytes) -> Any:
-    """Lists, dicts, numbers, texts and arrays, in any nesting. Raises ``InputError`` at anything else."""
+@contextmanager
+def damage_refused() -> Iterator[None]:
+    """``InputError`` in place of any exception that a broken pickle may raise."""
     try:
-        return plain(run(io.BytesIO(data)))
+        yield
     except InputError:
         raise
-    except Exception as error:  # a broken pickle may raise any exception
+    except Exception as error:
         raise InputError(f"not a pickle, or a damaged one: {type(error).__name__}: {error}.") from None
+
+
+@damage_refused()
+def unpickle(data: bytes) -> Any:
+    """Lists, dicts, numbers, texts and arrays, in any nesting. Raises ``InputError`` at anything else."""
+    return plain(run(io.BytesIO(data)))
 
 
 def key_of(key: Any) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.core.unpickle import STAND_INS, plain, run
+from jaxdoodle.core.unpickle import STAND_INS, damage_refused, plain, run
 
 #: Name of a storage class -> its type in NumPy, or "bf16".
 STORAGES = {"DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "BFloat16Storage": "bf16"}
@@ -86,6 +86,7 @@ def is_torch(names: Iterable[str]) -> bool:
     return any(name.rpartition("/")[2] == "data.pkl" for name in names)
 
 
+@damage_refused()
 def read_archive(names: Iterable[str], read: Callable[[str], bytes], take: Take) -> Any:
     """What a zip archive of PyTorch holds.
 
@@ -107,6 +108,7 @@ def read_archive(names: Iterable[str], read: Callable[[str], bytes], take: Take)
     return _arrays(value, lambda storage: read(f"{folder}data/{storage.key}"), take)
 
 
+@damage_refused()
 def read_legacy(data: bytes, take: Take) -> Any:
     """What a file of PyTorch before version 1.6 holds. Raises ``InputError``, as ``read_archive``."""
     file = io.BytesIO(data)

@@ -223,9 +223,7 @@ def as_bytes(arrays: Sequence[NDArray[Any]], source: str) -> tuple[list[NDArray[
         raise InputError(f"{source}: holds {arrays[0].dtype}; expected the numbers of images.")
     if not min((array.size for array in arrays), default=0):
         raise InputError(f"{source}: holds no images, or none in a split.")
-    fractions = [bool(a.dtype.kind in "fb" and a.max() <= 1) for a in arrays]
-    if any(fractions) and not all(fractions):
-        raise InputError(f"{source}: holds pixels up to 1 in some arrays and up to 255 in others; expected one range.")
+    _of_one_range(arrays, source)
     low, high = min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
     if not (math.isfinite(low) and math.isfinite(high)):
         raise InputError(f"{source}: holds pixels that are no numbers (NaN or infinite).")
@@ -244,6 +242,13 @@ def as_bytes(arrays: Sequence[NDArray[Any]], source: str) -> tuple[list[NDArray[
     return [a.astype(np.uint8) for a in scaled], "" if (low, high) == (0, 255) else f"{low:g} to {high:g}"
 
 
+def _of_one_range(arrays: Sequence[NDArray[Any]], source: str) -> None:
+    """Raises ``InputError`` where some arrays hold fractions and others numbers above 1; blank ones are either."""
+    tops = [(a.dtype.kind, a.max(initial=0)) for a in arrays if a.dtype.kind in "biuf"]
+    if len({bool(kind in "fb" and top <= 1) for kind, top in tops if top > 0}) > 1:
+        raise InputError(f"{source}: holds pixels up to 1 in some arrays and up to 255 in others; expected one range.")
+
+
 def bytes_of_each(rows: Iterable[Any], source: str) -> list[NDArray[np.uint8]]:
     """Images of numbers in any range as bytes: all at once where their shapes are alike, else each by itself."""
     try:
@@ -252,6 +257,7 @@ def bytes_of_each(rows: Iterable[Any], source: str) -> list[NDArray[np.uint8]]:
         raise InputError(
             f"{source}: holds rows of several lengths in one image; expected the numbers of images."
         ) from None
+    _of_one_range(arrays, source)
     blocks = [np.stack(arrays)] if len({array.shape for array in arrays}) == 1 else [array[None] for array in arrays]
     images, _ = as_bytes([as_images(block, source) for block in blocks], source)
     return [image for block in images for image in block]

@@ -40,3 +40,18 @@ def test_each_tensor_is_counted_before_it_is_made(new):
 
 def test_what_is_no_tensor_is_named(refusal):
     assert "asks for torch.nn.modules.linear.Linear" in refusal(read, torch.nn.Linear(2, 2), True)
+
+
+#: Pickles of PyTorch's archives that are broken: a tensor of too few parts, and a type in place of a storage.
+BROKEN = [
+    b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nK\x01\x85R.",
+    b"\x80\x02(X\x07\x00\x00\x00storagecnumpy\ndtype\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQ.",
+    b"\x80\x02X\x01\x00\x00\x00aQ.",
+    b"",
+]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_pickle_in_an_archive_is_refused_in_one_line(content, refusal):
+    assert "\n" not in refusal(torch_files.read_archive, ["a/data.pkl"], lambda name: content, lambda count: None)
+    assert "\n" not in refusal(torch_files.read_legacy, torch_files.LEGACY_START + content, lambda count: None)

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from jaxdoodle.data.readers.found import letters_of
+from jaxdoodle.data.readers.found import bytes_of_each, letters_of
 
 #: Where labels lie, the lowest and the highest of them, and the name of the highest; ``None`` for its number.
 NAMED = [
@@ -25,3 +26,9 @@ NAMED = [
 def test_numbers_have_the_names_of_a_dataset_by_the_file_or_its_folder_alone(source, lowest, highest, name):
     names = letters_of(lowest, highest, source)
     assert (names or {}).get(highest) == name and (names is None or lowest in names)
+
+
+def test_images_of_fractions_and_of_bytes_are_told_apart_beside_blank_ones(refusal):
+    image = np.eye(8)
+    assert "expected one range" in refusal(bytes_of_each, [image, image * 255], "a")
+    assert [each.max() for each in bytes_of_each([image * 255, image * 0], "a")] == [255, 0]

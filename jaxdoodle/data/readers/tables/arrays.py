@@ -69,10 +69,10 @@ def dataset_in(
         if kind is None:
             left_out.append(name)
             continue
-        own = held[kind].setdefault(split, {})
-        other = next(iter(own), name)
-        if NUMBER.sub("", name) == NUMBER.sub("", other) and _fit(own.get(other, array), array):
-            own[name] = array
+        joined = held[kind].setdefault(split, {})
+        other = next(iter(joined), name)
+        if NUMBER.sub("", name) == NUMBER.sub("", other) and _fit(joined.get(other, array), array):
+            joined[name] = array
         elif " " in name and name.split(" ")[0] != other.split(" ")[0] and role_of(name)[0]:
             raise InputError(f"{source}: {other} and {name} are both {split} {kind}; expected one.")
         else:

@@ -73,6 +73,6 @@ def _held(path: Path, key: str) -> Any:
 
 
 def _name(classes: tuple[str, ...], number: Any, meta: Path) -> str:
-    if not isinstance(number, int) or not 0 <= number < len(classes):
+    if not isinstance(number, int | np.integer) or not 0 <= number < len(classes):
         raise InputError(f"{meta}: names {len(classes)} classes; found the label {number!r}.")
     return classes[number]

@@ -20,12 +20,24 @@ SUFFIXES = (".pkl", ".pickle", ".p", ".pt", ".pth")
 MOST_BYTES = 2**31
 
 
+class _Bound:
+    """Bytes that are left."""
+
+    def __init__(self) -> None:
+        self.left = MOST_BYTES
+
+    def take(self, count: int, itemsize: int = 4) -> None:
+        """Raises ``InputError`` where that is too many."""
+        self.left -= count * itemsize
+        if self.left < 0:
+            raise InputError(f"takes more than {MOST_BYTES:,} bytes.")
+
+
 def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
     """The arrays by their keys; pairs are images and labels, two or three pairs the splits. Raises ``InputError``."""
     try:
         with reading(file):
-            if file.stat().st_size > MOST_BYTES:
-                raise InputError(f"takes more than {MOST_BYTES:,} bytes.")
+            _Bound().take(file.stat().st_size, 1)
             return dict(_named(_value(file)))
     except (ValueError, LookupError, zipfile.BadZipFile, RecursionError) as error:  # InputError is a ValueError
         raise InputError(f"{file}: holds no arrays that can be read; {str(error).removeprefix(f'{file}: ')}") from None
@@ -40,10 +52,11 @@ def _value(file: Path) -> Any:
         with zipfile.ZipFile(file) as archive:
             if not torch_files.is_torch(archive.namelist()):
                 raise InputError("an archive that is none of PyTorch.")
-            return torch_files.read_archive(archive.namelist(), archive.read, lambda count: None)
+            _Bound().take(sum(member.file_size for member in archive.infolist()), 1)
+            return torch_files.read_archive(archive.namelist(), archive.read, _Bound().take)
     data = file.read_bytes()
     if data.startswith(torch_files.LEGACY_START):
-        return torch_files.read_legacy(data, lambda count: None)
+        return torch_files.read_legacy(data, _Bound().take)
     return unpickle(data)
 
 
@@ -57,6 +70,8 @@ def _named(value: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
             )
         elif value and isinstance(value[0][0], np.ndarray):  # (image, label) for each image
             value = dict(zip(("images", "labels"), zip(*value, strict=True), strict=True))
+    elif pairs := _two_pairs(value):
+        value = dict(zip(("train", "test"), pairs, strict=True))
     elif _is_pair(value):
         value = dict(zip(("images", "labels"), value, strict=True))
     if isinstance(value, dict):
@@ -66,6 +81,15 @@ def _named(value: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
     array = np.array(value) if isinstance(value, list | tuple | np.ndarray) else np.empty(())
     if array.ndim and array.size and array.dtype.kind in "biufU":
         yield prefix, array
+
+
+def _two_pairs(value: Any) -> tuple[Any, Any] | None:
+    """The pairs in X, X, y, y, as scikit-learn's train_test_split has them, or in X, y, X, y."""
+    if isinstance(value, list) and len(value) == 4:
+        for pairs in ((value[::2], value[1::2]), (value[:2], value[2:])):
+            if all(_is_pair(pair) and np.ndim(pair[0]) > np.ndim(pair[1]) for pair in pairs):
+                return pairs
+    return None
 
 
 def _is_pair(value: Any) -> bool:

@@ -20,9 +20,13 @@ from jaxdoodle.data.readers.found import LABEL_COLUMNS
 
 #: Letters from which the kind of a table and its columns are told.
 LOOKED_AT = 2**18
+#: Letters of a cell: all pixels of an image of 1,000 x 1,000 in colors. Python's own limit is 131,072.
+LONGEST = 2**24
 #: Sides of images, of which a sparse table does not name the last pixels where all are 0.
 SIDES = (8, 16, 28, 32, 64)
-ATTRIBUTE = re.compile(r"""^\s*@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(?:\{([^},]*)|\S)""", re.I | re.M)
+ATTRIBUTE = re.compile(r"""^[ \t]*@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(?:\{([^},]*)|\S)""", re.I | re.M)
+#: What stands for a pixel that is missing, which makes no row a header.
+MISSING = {"", "?", "nan", "na", "null", "none"}
 SPARSE = re.compile(r"\s*[^\s:,]+(\s+\d+:[-+.\deE]+)+\s*")
 
 
@@ -45,6 +49,7 @@ class Table:
         """The number of the line and the cells of each row. Raises ``InputError``."""
         with reading(self.path), open(self.path, encoding=self.encoding, errors="replace", newline="") as stream:
             lines = islice(stream, self.skipped, None)
+            csv.field_size_limit(max(csv.field_size_limit(), LONGEST))
             try:
                 if self.dialect is None:
                     for number, line in enumerate(lines, self.skipped + 1):
@@ -86,7 +91,7 @@ def open_table(path: Path) -> Table:
     with reading(path), open(path, encoding=encoding, newline="") as stream:
         text = stream.read(LOOKED_AT)
     if attributes := ATTRIBUTE.findall(text):
-        at = re.search(r"^\s*@data\b", text, re.I | re.M)
+        at = re.search(r"^[ \t]*@data\b", text, re.I | re.M)
         before = text[: at.end()].count("\n") + 1 if at else 0
         names = [name.strip("'\"").lower() for name, _ in attributes]
         return Table(path, names, encoding, _dialect(","), before, [first.strip() or "0" for _, first in attributes])
@@ -118,7 +123,9 @@ def _is_header(cells: list[str]) -> bool:
     names = {cell.strip().lower() for cell in cells}
     if not names.isdisjoint({*LABEL_COLUMNS} - {"y"}):  # which may be a label itself
         return True
-    return not all(map(is_number, cells[1:-1] or cells)) or len(names) == len(cells) > 256
+    inner = cells[1:-1] or cells
+    told = [cell for cell in inner if cell.strip().lower() not in MISSING]
+    return not all(map(is_number, told)) or len(names) == len(cells) > 256
 
 
 def _dialect(character: str) -> type[csv.Dialect]:

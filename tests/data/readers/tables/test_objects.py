@@ -1,5 +1,6 @@
 import json
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -44,3 +45,26 @@ def test_what_holds_no_arrays_is_refused_in_one_line(content, suffix, tmp_path, 
     path.write_bytes(content)
     text = refusal(arrays_of, path)
     assert text.startswith(f"{path}: holds no arrays that can be read; ") and "\n" not in text
+
+
+def test_a_small_file_that_asks_for_much_memory_is_refused(tmp_path, refusal, monkeypatch):
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    monkeypatch.setattr("jaxdoodle.data.readers.tables.objects.MOST_BYTES", 2**20)
+    for new in (True, False):
+        torch.save(torch.zeros(1).expand(2**10, 2**10), path := tmp_path / "a.pt", _use_new_zipfile_serialization=new)
+        assert "takes more than 1,048,576 bytes" in refusal(arrays_of, path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", bytes(2**20 + 1))
+    assert "takes more than 1,048,576 bytes" in refusal(arrays_of, path)
+
+
+@pytest.mark.parametrize("order", ["x x y y", "x y x y"])
+def test_four_arrays_are_two_splits(order, tmp_path):
+    images, labels = np.arange(5 * 64).reshape(5, 8, 8), np.arange(5)
+    parts = {"x": iter([images[:3], images[3:]]), "y": iter([labels[:3], labels[3:]])}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(tuple(next(parts[one]) for one in order.split())))
+    found = arrays_of(tmp_path / "a.pkl")
+    assert {name: len(array) for name, array in found.items()} == {
+        "train images": 3, "train labels": 3, "test images": 2, "test labels": 2,
+    }  # fmt: skip
+    np.testing.assert_array_equal(found["test images"], images[3:])
