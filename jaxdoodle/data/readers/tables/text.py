@@ -20,8 +20,6 @@ from jaxdoodle.data.readers.found import LABEL_COLUMNS
 
 #: Letters from which the kind of a table and its columns are told.
 LOOKED_AT = 2**18
-#: Letters of a cell: all pixels of an image of 1,000 x 1,000 in colors. Python's own limit is 131,072.
-LONGEST = 2**24
 #: Sides of images, of which a sparse table does not name the last pixels where all are 0.
 SIDES = (8, 16, 28, 32, 64)
 ATTRIBUTE = re.compile(r"""^[ \t]*@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(?:\{([^},]*)|\S)""", re.I | re.M)
@@ -49,7 +47,6 @@ class Table:
         """The number of the line and the cells of each row. Raises ``InputError``."""
         with reading(self.path), open(self.path, encoding=self.encoding, errors="replace", newline="") as stream:
             lines = islice(stream, self.skipped, None)
-            csv.field_size_limit(max(csv.field_size_limit(), LONGEST))
             try:
                 if self.dialect is None:
                     for number, line in enumerate(lines, self.skipped + 1):
