@@ -18,7 +18,6 @@ from jaxdoodle.preprocessing.paper.regions import (
     between,
     enlarged,
     filled,
-    in_cells,
     joined,
     labeled,
     parts_of,
@@ -50,8 +49,6 @@ DOT, MANY_DOTS, WORD = 0.2, 8, 0.5
 #: Regions belong together where they are within twice the first fraction of the longest one's side; where that is all,
 #: within twice the next. A group is as large as this fraction of the largest to be looked at, and so many are.
 NEAR, GROUP, MOST_GROUPS = (0.1, 0.05), 0.4, 3
-#: A drawing is no paler than this fraction of the darkest group.
-PALE = 0.45
 #: What stands within the box of a group, of this fraction of its size, is the drawing, and the group is around it.
 HELD = 0.3
 
@@ -266,10 +263,8 @@ def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[tuple[str, NDArray
     else:
         return []
     sides = np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
-    dark = darkness_of(ink, parts, of_part)
-    dark_enough = dark >= PALE * dark.max()
-    largest = 1 + np.argsort(-(sides * dark_enough)[1:])[:MOST_GROUPS]
-    large = [one for one in largest if dark_enough[one] and sides[one] > GROUP * sides[largest[0]]]
+    largest = 1 + np.argsort(-sides[1:])[:MOST_GROUPS]
+    large = [one for one in largest if sides[one] > GROUP * sides[largest[0]]]
     found = []
     for one in large:
         within = (boxes[:, :2] > boxes[one, :2]).all(axis=1) & (boxes[:, 2:] < boxes[one, 2:]).all(axis=1)
@@ -277,14 +272,6 @@ def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[tuple[str, NDArray
         name = FRAMED if len(held) else ALONE if len(large) > 1 else LARGEST
         found.append((name, only(ink, parts, np.isin(of_part, held if len(held) else one))))
     return found
-
-
-def darkness_of(ink: NDArray[np.float32], parts: Parts, group: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Of each group of regions, by number, the mean over its cells of the darkest ink in each: thin lines are dark."""
-    darkest, number = in_cells(ink, parts.cell, np.maximum), group[parts.number]
-    counts = np.bincount(number[parts.number > 0], minlength=int(group.max()) + 1)
-    total = np.bincount(number[parts.number > 0], darkest[parts.number > 0], len(counts))
-    return np.asarray(total / np.maximum(counts, 1))
 
 
 def _without_dots(parts: Parts) -> NDArray[np.bool_] | None:

@@ -24,9 +24,7 @@ from jaxdoodle.preprocessing.paper.surroundings import (
     DASHED,
     INSIDE,
     LARGEST,
-    PALE,
     STEPS,
-    darkness_of,
     only,
     without_surroundings,
 )
@@ -145,11 +143,6 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
         return found
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
-    of_part = np.zeros(len(parts.areas), np.intp)
-    for index, numbers in enumerate(groups, 1):
-        of_part[numbers] = index
-    dark = darkness_of(reading.ink, parts, of_part)[1:]
-    groups = [numbers for numbers, ink in zip(groups, dark, strict=True) if ink >= PALE * dark.max()]
     sides = [_side(parts, numbers) for numbers in groups]
     large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
     each = []
