@@ -71,7 +71,7 @@ def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
     thick[1:] |= mask[:-1]
     thick[:-1] |= mask[1:]
     scores, shifts = _covers(thick)
-    if np.mean(scores > MOSTLY_BARE) > 0.5:
+    if scores.max() < COVERED or np.mean(scores > MOSTLY_BARE) > 0.5:
         return np.zeros_like(mask), np.zeros_like(mask), 0
     start, end = _extents(mask)
     columns, ends, count = np.arange(width), max(1, width // 50), 0
@@ -99,7 +99,8 @@ def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
         ):
             marks[np.maximum(low[where], 0), where] += 1
             marks[np.minimum(high[where], height), where] -= 1
-    return np.cumsum(gone[:-1], axis=0) > 0, np.cumsum(near[:-1], axis=0) > 0, count
+    on_line, beside = (np.cumsum(marks[:-1], axis=0, dtype=np.int16) > 0 for marks in (gone, near))
+    return on_line, beside, count
 
 
 def _covers(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -131,9 +132,9 @@ def _covers(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.in
     return np.concatenate([falling, rising[1:, ::-1]]), np.concatenate([down, -up[1:]])
 
 
-def _extents(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _extents(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Where the run of each pixel in its column begins, and ends."""
-    index = np.broadcast_to(np.arange(len(mask))[:, None], mask.shape)
-    start = np.maximum.accumulate(np.where(mask, 0, index + 1), axis=0)
-    end = np.minimum.accumulate(np.where(mask, len(mask), index)[::-1], axis=0)[::-1]
+    index = np.arange(len(mask), dtype=np.int32)[:, None]
+    start = np.maximum.accumulate(np.where(mask, np.int32(0), index + 1), axis=0)
+    end = np.minimum.accumulate(np.where(mask, np.int32(len(mask)), index)[::-1], axis=0)[::-1]
     return start, end
