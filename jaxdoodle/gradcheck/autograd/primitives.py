@@ -63,10 +63,10 @@ def bind(eqn: Any, inputs: Sequence[Any], params: dict[str, Any] | None = None) 
 
 def by_numpy_functions(eqn: Any, inputs: Sequence[Any]) -> list[Any]:
     """What NumPy's functions give for an equation. Raises ``Untraceable`` where they have no counterpart."""
-    function = PRIMITIVES.get(eqn.primitive.name)
-    if function is None:
-        raise Untraceable(eqn.primitive.name)
-    result = function(eqn.params, *inputs)
+    try:
+        result = PRIMITIVES[eqn.primitive.name](eqn.params, *inputs)
+    except (KeyError, TypeError) as error:
+        raise Untraceable(eqn.primitive.name) from error
     return list(result) if isinstance(result, list) else [result]
 
 
@@ -79,6 +79,7 @@ def _reduced(function: Callable) -> Callable:
 
 
 def _dot(params: dict, a: Any, b: Any) -> Any:
+    a, b = (x.astype(params["preferred_element_type"] or x.dtype) if x.dtype.kind in "iu" else x for x in (a, b))
     (summed_a, summed_b), (stack_a, stack_b) = params["dimension_numbers"]
     left, right = "abcdefgh"[: a.ndim], list("pqrstuvw"[: b.ndim])
     for i, j in zip((*summed_a, *stack_a), (*summed_b, *stack_b), strict=True):
@@ -111,8 +112,7 @@ def _broadcast(params: dict, x: Any) -> Any:
 
 
 def _slice(params: dict, x: Any) -> Any:
-    steps = params["strides"] or [1] * x.ndim
-    return x[tuple(map(slice, params["start_indices"], params["limit_indices"], steps))]
+    return x[tuple(map(slice, params["start_indices"], params["limit_indices"], params["strides"] or [1] * x.ndim))]
 
 
 def _iota(params: dict) -> Any:
@@ -138,7 +138,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
     "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le, "eq": operator.eq,
     "ne": operator.ne, "and": operator.and_, "or": operator.or_, "xor": operator.xor, "not": operator.invert,
-    "shift_right_logical": operator.rshift, "shift_left": operator.lshift,
+    "shift_left": operator.lshift, "shift_right_logical":  # without a sign, zeros come in
+    lambda x, n: (x.view(f"u{x.dtype.itemsize}") >> np.asarray(n, f"u{x.dtype.itemsize}")).view(x.dtype),
 }  # fmt: skip
 #: Name of a primitive -> a function of its parameters and inputs, which gives its output, or a list of them.
 PRIMITIVES: dict[str, Callable[..., Any]] = {name: _of(function) for name, function in _FUNCTIONS.items()} | {

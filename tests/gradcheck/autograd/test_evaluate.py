@@ -31,6 +31,11 @@ PROGRAMS = {
     "keys": (
         lambda x: x + sum(jax.random.uniform(key, x.shape, x.dtype) for key in jax.random.split(jax.random.key(3), 3)),
         (X,)),
+    "integers": (
+        lambda x, i: (x, lax.dot(i, i, preferred_element_type=jnp.int32),
+                      lax.shift_right_logical(i, jnp.ones_like(i))),
+        (X, np.array([-100, 7, 120], np.int8))),
+    "complex": (lambda x: jnp.abs(lax.logistic(lax.complex(x, x))), (X,)),
     "none": (lambda x: {"x": x, "nothing": None}, (X,)),
 }  # fmt: skip
 
