@@ -19,6 +19,7 @@ from jaxdoodle.metrics import beats_chance
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.training import TrainConfig, evaluate
 from jaxdoodle.training.batches import RUN
+from tests.fixtures.halve import Halve
 from tests.fixtures.jax_modes import users_jax
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
@@ -91,20 +92,6 @@ def test_a_run_is_shown_in_a_line_and_in_notebooks_as_a_table(found):
     assert repr(done).startswith("Run(two: train ") and repr(done).endswith(f"; {done.model_path})")
     assert f"test {done.scores['test']}" in repr(done) and len(repr(done)) < 400
     assert f"<td>test</td><td>{done.scores['test']}</td>" in done._repr_html_()
-
-
-@nn.layer
-class Halve:
-    """A layer that is not built in."""
-
-    def forward(self, params, x, *, key=None):
-        return x / 2, ()
-
-    def backward(self, residuals, dy):
-        return {}, dy / 2
-
-    def numpy_forward(self, params, x):
-        return x / 2
 
 
 def test_layers_that_are_not_built_in_are_trained_and_read_back_also_inside_a_block(splits, tmp_path):

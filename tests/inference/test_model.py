@@ -14,10 +14,11 @@ from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model import Prediction, energy
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.inference.network import Network
-from jaxdoodle.nn import ModelSpec, Softmax, layer
+from jaxdoodle.nn import ModelSpec, Softmax
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.pipeline import preprocess
+from tests.fixtures.halve import Halve
 
 CLASSES = ("upright", "level", "slanted")
 PICTURES = {
@@ -305,20 +306,6 @@ def test_characters_in_a_frame_are_seen_without_it_more_than_doodles():
         shares[model, removed] = list(model._answer([way])[0][0].probabilities.values())[1]
     doodle, pale, framed, faint = shares.values()
     assert doodle == pale == faint < framed
-
-
-@layer
-class Halve:
-    """A layer that is not built in."""
-
-    def forward(self, params, x, *, key=None):
-        return x / 2, ()
-
-    def backward(self, residuals, dy):
-        return {}, dy / 2
-
-    def numpy_forward(self, params, x):
-        return x / 2
 
 
 def test_what_a_model_is_made_with_is_saved_and_copied_with_its_own_layers(tmp_path):
