@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rich.table import Table
 from experiments.declaration import Experiment, Variant
 from jaxdoodle.cli.progress import Progress
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset, Splits, load_dataset
 from jaxdoodle.inference import Model
@@ -23,12 +25,12 @@ from jaxdoodle.metrics import format_accuracy
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots import curves
 from jaxdoodle.plots.run_figures import draw_figures
-from jaxdoodle.run import Run, train_model
+from jaxdoodle.run import Run, config_to_json, describe_data, train_model
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.hardware import compile_cache
-from jaxdoodle.training.plan import make_plan
+from jaxdoodle.training.plan import choose, make_plan
 
-__all__ = ["COST_TOLERANCE", "group", "load_splits", "print_table", "run", "train"]
+__all__ = ["COST_TOLERANCE", "group", "load_splits", "print_table", "run", "train_once"]
 
 #: How far a cost may be from the one that the report prints.
 COST_TOLERANCE = 0.02
@@ -48,9 +50,10 @@ def run(
     gradients: str | None = None,
     data_dir: Path | None = None,
 ) -> int:
-    """Train, print, and write ``out_dir/record.json`` with figures of the first variant.
+    """Train, print, and write ``out_dir/record.json`` after each seed, with figures of the first variant.
 
-    Variants that the record holds already and that are not run again stay in it.
+    Variants that the record holds already and that are not run again stay in it. A run that was stopped goes on with
+    the first seed that it has not finished.
 
     Args:
       name: Of the experiment.
@@ -75,43 +78,76 @@ def run(
     print(splits.summary)
     changes: dict[str, Any] = {"epochs": epochs, "gradients": gradients}
     changes = {option: value for option, value in changes.items() if value is not None}
+    given = {"classes": classes, "per_class": per_class, "gradients": gradients}
     first_seed = experiment.seed if seed is None else seed
-    missed = []
+    missed = list[str]()
     for variant_name in _chosen(experiment, variants):
-        variant, runs = experiment.variants[variant_name], []
-        models = _models(variant, out_dir.parent)
+        variant, runs = experiment.variants[variant_name], list[Record]()
+        models, is_first = _models(variant, out_dir.parent), variant_name == next(iter(experiment.variants))
         for number in range(first_seed, first_seed + seeds):
             title = f"{name}, {variant_name}, seed {number}"
             model_dir = out_dir / f"{variant_name}-{number}".replace(" ", "-").replace(",", "")
-            found = train(*_arguments(variant, splits, changes | {"seed": number}), model_dir, title, **models)
-            if found.result.interrupted:
-                raise KeyboardInterrupt  # a record is of whole runs
-            runs.append(found)
+            figures = partial(_draw, experiment, out_dir, f"{name}, {variant_name}") if is_first and not runs else None
+            arguments = _arguments(variant, splits, changes | {"seed": number})
+            one = train_once(*arguments, model_dir, title, costs=experiment.costs, figures=figures, **models)
             for set_name in ("test", *splits.extra_tests):
-                print(f"{title}: {set_name} {format_accuracy(*found.scores[set_name][1:])}")
-        if variant_name == next(iter(experiment.variants)):
-            shown, title = runs[0], f"{name}, {variant_name}"
-            draw_figures(shown.spec, shown.splits, shown.result, shown.predicted["test"], out_dir, title=title)
-            if experiment.costs:
-                _draw_costs(experiment, runs[0], out_dir, title=name)
-                missed += _missed_costs(experiment, runs[0])
-        given = {"classes": classes, "per_class": per_class, "gradients": gradients}
-        command = _command(name, variant_name, runs, given)
-        found_records = [replace(one.record, extra=one.record.extra | _costs_of(experiment, one)) for one in runs]
-        records[variant_name] = group(variant_name, found_records, command)
-        record = Record(name, extra={"reported": dict(experiment.reported)}, runs=tuple(records.values()))
-        record.write(path)
+                counts = one.scores[set_name]
+                print(f"{title}: {set_name} {format_accuracy(counts['correct'], counts['total'])}")
+            runs.append(one)
+            records[variant_name] = group(variant_name, runs, _command(name, variant_name, runs, given))
+            record = Record(name, extra={"reported": dict(experiment.reported)}, runs=tuple(records.values()))
+            record.write(path)
+        if is_first:
+            missed += _missed_costs(experiment, runs[0])
     print_table(record)
     for line in missed:
         print(line)
     return 1 if missed else 0
 
 
-def train(spec: ModelSpec, splits: Splits, config: TrainConfig, out_dir: Path, title: str, **given: Any) -> Run:
-    """Train with a progress bar, without outliers unless the config says how many; see ``train_model``."""
+def train_once(
+    spec: ModelSpec,
+    splits: Splits,
+    config: TrainConfig,
+    out_dir: Path,
+    title: str,
+    *,
+    costs: Iterable[int] = (),
+    figures: Callable[[Run], None] | None = None,
+    **given: Any,
+) -> Record:
+    """Train with a progress bar, and write ``out_dir/record.json``; or read it, so that a stopped study goes on.
+
+    It is read if its title, config, data, and machine with versions and commit are those of this run; in a clone that
+    differs from its commit, never. Without outliers unless the config says how many.
+
+    Args:
+      spec: The network.
+      splits: The data.
+      config: How to train.
+      out_dir: Folder of the model file and the record.
+      title: Name of the run in its record.
+      costs: Steps whose cost the record keeps.
+      figures: Draws what a run that was trained now shows.
+      given: See ``train_model``.
+    """
     config = replace(config, outliers=config.outliers or 0.0)
+    path, machine, recorded = out_dir / "record.json", describe_machine(), config_to_json(choose(config, splits.train))
+    if path.exists() and (out_dir / "model.npz").exists() and not str(machine["commit"]).endswith("-dirty"):
+        done = Record.read(path)
+        if (done.name, done.config, done.machine) == (title, recorded, machine) and done.data == describe_data(splits):
+            return done
     with Progress(title, make_plan(config, splits.train).epochs, len(splits.train)) as progress:
-        return train_model(spec, splits, config, out_dir, title=title, callbacks=[progress], **given)
+        found = train_model(spec, splits, config, out_dir, title=title, callbacks=[progress], **given)
+    if found.result.interrupted:
+        raise KeyboardInterrupt  # a record is of whole runs
+    if figures:
+        figures(found)
+    losses = found.result.step_losses
+    kept = {str(step): losses[step] for step in costs if step < len(losses)}
+    record = replace(found.record, extra=found.record.extra | ({"costs": kept} if kept else {}))
+    record.write(path)
+    return record
 
 
 def group(name: str, runs: Sequence[Record], command: str = "") -> Record:
@@ -210,33 +246,30 @@ def _whole(splits: Splits) -> Dataset:
     return Dataset(splits.name, images, labels, splits.classes)
 
 
-def _costs_of(experiment: Experiment, run: Run) -> dict[str, Any]:
-    losses = run.result.step_losses
-    found = {str(step): losses[step] for step in experiment.costs if step < len(losses)}
-    return {"costs": found} if found else {}
-
-
-def _missed_costs(experiment: Experiment, run: Run) -> list[str]:
+def _missed_costs(experiment: Experiment, run: Record) -> list[str]:
     """One line for each cost of the report, from its first that counts, which this run does not meet."""
-    found = dict(enumerate(run.result.step_losses))
+    found = {int(step): cost for step, cost in run.extra.get("costs", {}).items()}
     return [
-        f"seed {run.config.seed}: cost at step {step} is {found.get(step, float('nan')):.6f}; "
+        f"seed {run.config['seed']}: cost at step {step} is {found.get(step, float('nan')):.6f}; "
         f"the report has {cost:.6f}, to be met within {COST_TOLERANCE:.0%}."
         for step, cost in experiment.costs.items()
         if step >= experiment.costs_from and not abs(found.get(step, np.nan) / cost - 1) <= COST_TOLERANCE
     ]
 
 
-def _draw_costs(experiment: Experiment, run: Run, out_dir: Path, title: str) -> None:
-    path, images = out_dir / "cost.png", len(run.splits.train)
-    curves.cost_curve(run.result.step_losses, experiment.costs, path, title=title, images=images)
+def _draw(experiment: Experiment, out_dir: Path, title: str, run: Run) -> None:
+    """Draw the figures of a run, with its costs beside those that the report prints."""
+    draw_figures(run.spec, run.splits, run.result, run.predicted["test"], out_dir, title=title)
+    if experiment.costs:
+        path, images = out_dir / "cost.png", len(run.splits.train)
+        curves.cost_curve(run.result.step_losses, experiment.costs, path, title=title, images=images)
 
 
-def _command(name: str, variant_name: str, runs: Sequence[Run], given: Mapping[str, Any]) -> str:
+def _command(name: str, variant_name: str, runs: Sequence[Record], given: Mapping[str, Any]) -> str:
     """What to type to run these again."""
     config = runs[0].config
-    words = ["python", "-m", "experiments", name, "--variants", variant_name, "--epochs", str(config.epochs)]
-    words += ["--seed", str(config.seed), "--seeds", str(len(runs))]
+    words = ["python", "-m", "experiments", name, "--variants", variant_name, "--epochs", str(config["epochs"])]
+    words += ["--seed", str(config["seed"]), "--seeds", str(len(runs))]
     for option, value in given.items():
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]

@@ -86,9 +86,9 @@ def run(out_dir: Path, *, data_dir: Path | None = None) -> int:
         runs = []
         for seed in SEEDS:
             folder, config = out_dir / f"{name}-{seed}".replace(" ", "-"), replace(net.config, seed=seed)
-            found = runner.train(net.network(splits.classes), splits, config, folder, f"{name}, seed {seed}")
-            model = Model.load(found.model_path)
-            runs.append(replace(found.record, extra=found.record.extra | measure(model, splits, preprocessed)))
+            one = runner.train_once(net.network(splits.classes), splits, config, folder, f"{name}, seed {seed}")
+            model = Model.load(folder / "model.npz")
+            runs.append(replace(one, extra=one.extra | measure(model, splits, preprocessed)))
             first_runs.setdefault(name, (model, splits, preprocessed))
         groups.append(runner.group(name, runs))
     command = "python -m experiments abstention"

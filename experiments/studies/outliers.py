@@ -34,10 +34,8 @@ from jaxdoodle.metrics import auroc
 from jaxdoodle.nn.architectures import digit_cnn, mlp
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.plots.style import BLUE, MUTED, figure
-from jaxdoodle.run import config_to_json
 from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.hardware import compile_cache
-from jaxdoodle.training.plan import choose
 
 SEEDS = 3
 #: Training drawings of each class that are shown, and test drawings that are to be refused.
@@ -85,10 +83,9 @@ def run(
         kinds, others = what_to_refuse(splits, data_dir)
         for name in names:
             for title, config in both(name).items():
-                if not holds(record, title, choose(config, splits.train), seeds):
-                    found = _train(title, replace(NETS[name], config=config), splits, others, kinds, seeds, out_dir)
-                    record = with_group(record, found)
-                    record.write(path)
+                found = _train(title, replace(NETS[name], config=config), splits, others, kinds, seeds, out_dir)
+                record = with_group(record, found)
+                record.write(path)
     draw(record, out_dir / "refused.png")
     print(table.outliers_table(record))
     groups = {group.name: group for group in record.runs}
@@ -110,27 +107,18 @@ def _train(
     seeds: int,
     out_dir: Path,
 ) -> Record:
-    """Train with each seed that has no run yet, and measure."""
+    """Train with each seed, and measure."""
     runs = []
     params = Model.load(net.start).file.params if net.start else None
     for seed in range(seeds):
         folder = out_dir / f"{title}-{seed}".replace(" ", "-").replace(",", "")
-        done, config = folder / "record.json", choose(replace(net.config, seed=seed), splits.train)
-        if not done.exists() or Record.read(done).config != config_to_json(config):
-            given: dict[str, Any] = {"params": params, "outliers": others if config.outliers else None}
-            spec = net.network(splits.classes)
-            runner.train(spec, splits, config, folder, f"{title}, seed {seed}", **given).record.write(done)
-        one = Record.read(done)
+        config = replace(net.config, seed=seed)
+        given: dict[str, Any] = {"params": params, "outliers": others if config.outliers else None}
+        one = runner.train_once(net.network(splits.classes), splits, config, folder, f"{title}, seed {seed}", **given)
         extra = measure(Model.load(folder / "model.npz"), splits, kinds)
         print(title, seed, one.scores["test"], extra["refused"], flush=True)
         runs.append(replace(one, extra=one.extra | extra))
     return runner.group(title, runs)
-
-
-def holds(record: Record, title: str, config: TrainConfig, seeds: int) -> bool:
-    """Whether a record holds the runs of a title, of this config and as many seeds."""
-    wanted = {key: value for key, value in config_to_json(config).items() if key != "seed"}
-    return any(one.name == title and one.config == wanted and len(one.runs) == seeds for one in record.runs)
 
 
 def with_group(record: Record, group: Record) -> Record:

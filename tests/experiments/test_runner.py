@@ -8,6 +8,7 @@ import pytest
 from experiments import runner
 from experiments.__main__ import main
 from experiments.declaration import Experiment, Variant
+from jaxdoodle.core import machine
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
 from jaxdoodle.inference import Model
@@ -48,6 +49,35 @@ def test_a_record_says_once_what_its_runs_share_and_keeps_variants_that_are_not_
     assert second.runs[0] == report
     assert second.runs[1].config == wide.config | {"epochs": 2, "gradients": "autodiff"}
     assert second.runs[1].command.endswith("--epochs 2 --seed 5 --seeds 1 --gradients autodiff")
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_seed_that_it_had_not_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_commit", lambda: "abc1234")
+    trained, train_model, failing = [], runner.train_model, {1}
+
+    def stopping(*arguments, title, **given):
+        seed = arguments[2].seed
+        if seed in failing:
+            failing.clear()
+            raise KeyboardInterrupt
+        trained.append(seed)
+        return train_model(*arguments, title=title, **given)
+
+    monkeypatch.setattr(runner, "train_model", stopping)
+    one = replace(TINY, variants={"report": TINY.variants["report"]}, test_on=(), costs={0: 1.0}, costs_from=1)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run("tiny", one, tmp_path, seeds=2)
+    [first] = Record.read(tmp_path / "record.json").runs
+    runner.run("tiny", one, tmp_path, seeds=2)
+    both = Record.read(tmp_path / "record.json").runs[0]
+    assert trained == [0, 1] and [run.config["seed"] for run in both.runs] == [0, 1]
+    assert both.runs[0] == first.runs[0] and both.runs[0].extra["costs"]
+    runner.run("tiny", one, tmp_path, epochs=1)
+    assert trained == [0, 1, 0]
+    monkeypatch.setattr(machine, "_commit", lambda: "abc1234-dirty")
+    for number in range(2):  # files differ from the commit: nobody knows whether the run would be the same
+        runner.run("tiny", one, tmp_path, epochs=1)
+    assert trained == [0, 1, 0, 0, 0]
 
 
 def test_a_variant_learns_from_the_models_that_other_runs_made_and_from_none_that_is_missing(tmp_path):

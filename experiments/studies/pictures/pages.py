@@ -118,10 +118,8 @@ def _doodles(out_dir: Path, drawings: int, data_dir: Path | None) -> tuple[Model
 
 
 def _model(out_dir: Path, name: str, splits: Any) -> Model:
-    path = out_dir / name / "model.npz"
-    if not path.exists():
-        runner.train(digit_cnn(splits.classes), splits, CONFIGS[name], path.parent, f"pages, {name}")
-    return Model.load(path)
+    runner.train_once(digit_cnn(splits.classes), splits, CONFIGS[name], out_dir / name, f"pages, {name}")
+    return Model.load(out_dir / name / "model.npz")
 
 
 def draw(record: Record, path: Path) -> None:

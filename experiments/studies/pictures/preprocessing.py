@@ -141,12 +141,10 @@ def drawn_doodles(
 
 def _models(folder: Path, spec: ModelSpec, splits: Splits, config: TrainConfig) -> list[Model]:
     """A network for each of ``SEEDS``."""
-    paths = [folder / str(seed) / "model.npz" for seed in SEEDS]
-    for seed, path in zip(SEEDS, paths, strict=True):
-        if not path.exists():
-            title = f"preprocessing, {folder.name}, {seed}"
-            runner.train(spec, splits, replace(config, seed=seed), path.parent, title)
-    return [Model.load(path) for path in paths]
+    for seed in SEEDS:
+        title = f"preprocessing, {folder.name}, {seed}"
+        runner.train_once(spec, splits, replace(config, seed=seed), folder / str(seed), title)
+    return [Model.load(folder / str(seed) / "model.npz") for seed in SEEDS]
 
 
 def _compare(

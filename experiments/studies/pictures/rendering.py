@@ -56,8 +56,8 @@ def run(out_dir: Path, *, data_dir: Path | None = None) -> int:
     compile_cache.enable()
     root = data_root(data_dir)
     splits = load_dataset("quickdraw", root=root, classes="all", validation=0.0)
-    trained = runner.train(sketch_cnn(splits.classes), splits, CONFIG, out_dir / "model", "rendering")
-    model = Model.load(trained.model_path)
+    trained = runner.train_once(sketch_cnn(splits.classes), splits, CONFIG, out_dir / "model", "rendering")
+    model = Model.load(out_dir / "model" / "model.npz")
 
     rendered, published, labels, moved, seconds, same_by_render = [], [], [], [], 0.0, 0
     for name, strokes, bitmaps in _both_forms(root / "quickdraw" / "full"):
@@ -77,14 +77,14 @@ def run(out_dir: Path, *, data_dir: Path | None = None) -> int:
     found = _compare(np.concatenate(rendered), np.concatenate(published), np.array(labels), model)
     ok = found["pixel_error"]["mean"] <= LARGEST_ERROR and found["same_class"] >= LEAST_AGREEMENT * found["drawings"]
     rate = round(len(labels) / seconds)
-    network = replace(trained.record, name="sketch_cnn", data={}, machine={})
+    network = replace(trained, name="sketch_cnn", data={}, machine={})
     extra = found | {"same_by_render": same_by_render, "rows_found_by_content": moved}
     Record(
         "rendering",
         "python -m experiments rendering",
         {"goals": {"pixel_error": LARGEST_ERROR, "agreement": LEAST_AGREEMENT}},
-        trained.record.data | {"classes": len(splits.classes)},
-        trained.record.machine,
+        trained.data | {"classes": len(splits.classes)},
+        trained.machine,
         extra=extra | {"drawings_per_cpu_second": rate, "ok": bool(ok)},
         runs=(network,),
     ).write(out_dir / "record.json")
