@@ -19,11 +19,11 @@ from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.limits import BEYOND, FAR, beyond
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
-from jaxdoodle.gradcheck.reference import Oracle, choose
+from jaxdoodle.gradcheck.reference import Oracle, choose, traceable
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64, raised_at
 from jaxdoodle.gradcheck.setup.leaves import leaves, rebuild
-from jaxdoodle.gradcheck.setup.pairs import first_point, gradient_problem, only_returned, pair_problem, traceable
+from jaxdoodle.gradcheck.setup.pairs import first_point, gradient_problem, only_returned, pair_problem
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
     NotDeterministicError,
@@ -40,16 +40,16 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS, Outline, TestPoint, bat
 _FLOAT32 = 2e-4
 
 
-#: Oracles of a forward that can be traced, and points of its usual shapes, by whose values a limit may be passed.
-_TRACED, _REACHING = ("vjp", "trace"), ("random values 1", "as given", "random values 2", "small values", "saturated")
+#: Points of a forward's usual shapes, by whose values a limit may be passed.
+_REACHING = ("random values 1", "as given", "random values 2", "small values", "saturated")
 
 
 class CheckOptions(TypedDict, total=False):
     """The keyword arguments of every check.
 
     title: Heads the report. Default: the name of the function under test.
-    oracle: What computes the right gradient: ``"vjp"`` (JAX), ``"trace"`` (the reverse pass over the traced forward),
-      ``"differences"`` (central), ``"complex"`` (complex step), or ``"auto"``, the first of them that can be trusted.
+    oracle: What computes the right gradient: ``"trace"`` (the reverse pass over the traced forward),
+      ``"differences"`` (central), or ``"auto"``, the first of them that can be trusted.
     dtype: ``"float64"`` or ``"float32"``: what the code under test computes in. The oracle computes in float64 always.
     demand: One convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``. Otherwise
       any admissible one passes and is reported.
@@ -115,8 +115,7 @@ def check(
       CheckError: The check is impossible: the forward fails or is not deterministic, nothing is differentiable, an
         option is unknown.
 
-    Reference: Griewank and Walther 2008, "Evaluating Derivatives" (reverse mode); Squire and Trapp 1998, "Using Complex
-    Variables to Estimate Derivatives of Real Functions" (complex step).
+    Reference: Griewank and Walther 2008, "Evaluating Derivatives" (reverse mode).
     """
     title, rest = _split(options)
     return examine(only_returned(pair_problem(forward, backward, args, wrt, title)), rest)
@@ -311,7 +310,7 @@ def examine(problem: Problem, options: Options) -> Report:
         for at in test_points(problem, outline, axes):
             if options.dtype == "float32" and at.name in ("blank input", "ties"):
                 continue  # rounding moves values off the kink
-            if oracle.name in ("differences", "complex") and len(rounds) >= 4:
+            if oracle.name == "differences" and len(rounds) >= 4:
                 break
             try:
                 round_ = _round(problem, oracle, candidate, at, options, usual)
@@ -348,7 +347,7 @@ def _beyond_limits(
 ) -> list[str]:
     """More rounds, beyond limits of the forward that no other passes; remarks on those that none passes."""
     failed = any(r.wrong and r.at.name not in KINKS or r.returned.error for r in rounds)
-    if failed or options.dtype == "float32" or oracle.name not in _TRACED:
+    if failed or options.dtype == "float32" or oracle.name != "trace":
         return []
     points, notes = beyond(problem, [r.at.point for r in rounds if r.at.name in _REACHING], by_jax)
     for point in points:

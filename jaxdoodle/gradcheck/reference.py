@@ -1,25 +1,23 @@
 """The oracles: independent computations of the right gradient.
 
-``vjp``: JAX differentiates the plain forward, in float64. ``trace``: for NumPy code that JAX cannot run, the reverse
-pass over the traced forward. Both are trusted only after central differences agree with them. ``differences`` and
-``complex``: no differentiation at all. None of them ever runs the candidate, or a derivative rule of the user's.
+``trace``: the reverse pass over the traced forward, trusted only after central differences agree with it.
+``differences``: no differentiation at all. Neither ever runs the candidate, or a derivative rule of the user's.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.evaluate import evaluate
 from jaxdoodle.gradcheck.autograd.jaxpr import interpret
 from jaxdoodle.gradcheck.autograd.numpy_proxy import traced
-from jaxdoodle.gradcheck.autograd.plain import PlainProgram, plain_program
 from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, user_line
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
@@ -35,7 +33,7 @@ from jaxdoodle.gradcheck.setup.problem import (
     shape_key,
 )
 
-ORACLES = ("vjp", "trace", "differences", "complex")
+ORACLES = ("trace", "differences")
 #: Entries of one gradient that are computed one by one, each by two runs of the forward.
 _MOST_ENTRIES = 400
 #: Relative distance up to which a reference and central differences agree: both have ten digits at the best step.
@@ -61,7 +59,7 @@ class Oracle:
     remarks: tuple[str, ...] = ()
 
 
-# -- jax.vjp ---------------------------------------------------------------------------------------------------------
+# -- the forward as JAX sees it --------------------------------------------------------------------------------------
 
 
 def split(problem: Problem, args: tuple) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -71,56 +69,26 @@ def split(problem: Problem, args: tuple) -> tuple[dict[str, Any], dict[str, Any]
     return moving, {name: x for name, x in arrays.items() if name not in moving}
 
 
-def jaxpr_of(problem: Problem, args: tuple) -> Any:
-    """The plain forward as JAX sees it; raises what JAX raises where it cannot trace it."""
+def jaxpr_of(problem: Problem, args: tuple) -> tuple[Any, list[str]]:
+    """The forward's program, and the names of its outputs; raises what JAX raises where it cannot trace it."""
 
     def outputs(moving: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
         return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
 
-    with fixed_randomness():
-        return jax.make_jaxpr(outputs)(*split(problem, args))
+    key = shape_key(problem, args)
+    if key not in problem.programs:
+        with fixed_randomness():
+            program, shapes = jax.make_jaxpr(outputs, return_shape=True)(*split(problem, args))
+        problem.programs[key] = program, sorted(shapes)
+    return problem.programs[key]
 
 
-def vjp_oracle(problem: Problem, points: Sequence[Point]) -> Oracle:
-    """Raises what JAX raises where it cannot differentiate, ``Untraceable`` where central differences disagree."""
-
-    def run(call, moving, rest, cotangent):
-        def total(moving):
-            y = dict(zip(sorted(cotangent), call(moving, rest), strict=True))
-            return sum(jnp.sum(y[name] * jnp.asarray(s, y[name].dtype)) for name, s in cotangent.items())
-
-        return jax.value_and_grad(total)(moving)
-
-    programs: dict[Any, Any] = {}
-    told: list[PlainProgram] = []
-
-    def both(point: Point) -> tuple[float, dict[str, np.ndarray]]:
-        moving, rest = split(problem, point.args)
-        given, key = (moving, rest, seeds_of(problem, point)), shape_key(problem, point.args)
-        if key not in programs:
-            plain = plain_program(jaxpr_of(problem, point.args), moving, rest)
-            told.append(plain)
-            programs[key] = jax.make_jaxpr(partial(run, plain.call))(*given)
-        value, *got = evaluate(programs[key], jax.tree.leaves(given))
-        return float(value), {n: np.asarray(g, np.float64) for n, g in zip(sorted(moving), got, strict=True)}
-
-    def gradient(point: Point) -> dict[str, np.ndarray]:
-        return _completed(problem, point, both(point)[1])
-
-    def total(point: Point) -> Callable[[dict[str, np.ndarray]], float]:
-        return lambda arrays: both(Point(problem.with_arrays(point.args, arrays), point.cotangent))[0]
-
-    note = "jax.vjp of the plain forward, float64"
-    try:
-        confirm(problem, points, gradient, total)
-        note += ", confirmed by central differences"
-    except Untraceable:
-        if not told[0].detached:
-            raise
-        note += ", with its stop_gradient"
-    if told[0].rules:
-        note += f" (without the hand-written rule of {', '.join(told[0].rules)})"
-    return _in_its_precision(Oracle("vjp", note, 1e-9, gradient), told[0].casts)
+def traceable(problem: Problem) -> bool:
+    """Can JAX trace the forward?"""
+    with contextlib.suppress(Exception):  # any exception of the user's code: JAX cannot trace it
+        jaxpr_of(problem, numpy_args(problem, problem.args))
+        return True
+    return False
 
 
 def _in_its_precision(oracle: Oracle, casts: Sequence[str]) -> Oracle:
@@ -131,7 +99,9 @@ def _in_its_precision(oracle: Oracle, casts: Sequence[str]) -> Oracle:
     return replace(oracle, tolerance=max(LOW_PRECISION[low] for low in casts), remarks=told)
 
 
-def _completed(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _completed(
+    problem: Problem, point: Point, gradient: dict[str, np.ndarray], by_jax: bool
+) -> dict[str, np.ndarray]:
     """Entries that are nan (0 / 0 beside a condition, say) by central differences; so are infinite ones.
 
     Where these do not settle on a number, nan stays: no derivative is known.
@@ -139,7 +109,7 @@ def _completed(problem: Problem, point: Point, gradient: dict[str, np.ndarray]) 
     odd = {n: np.argwhere(~np.isfinite(g)) for n, g in gradient.items()}
     if not any(map(len, odd.values())):
         return gradient
-    total, arrays = scalar_forward(problem, point), problem.arrays(numpy_args(problem, point.args))
+    total, arrays = scalar_forward(problem, point, by_jax), problem.arrays(numpy_args(problem, point.args))
     if not np.isfinite(total(arrays)):  # there is no derivative where there is no value
         return {n: np.full(g.shape, np.nan) for n, g in gradient.items()}
     for name, places in odd.items():
@@ -173,13 +143,12 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
     """Trace the forward. Raises ``Untraceable`` (or what the code raises) where that is not possible."""
     if by_jax:
         tape = Tape(lambda: None)
-        closed = jaxpr_of(problem, point.args)
+        closed, names = jaxpr_of(problem, point.args)
         moving, rest = split(problem, point.args)
         arguments = [
             TracedArray(tape, tape.leaf(name, np.asarray(x, np.float64))) if is_floating(x) else x
             for name, x in (*sorted(moving.items()), *sorted(rest.items()))  # the order in which JAX flattens them
         ]
-        names = sorted(float_outputs(output_zeros(problem, point.args)))
         results = dict(zip(names, interpret(closed, arguments, tape), strict=True))
     else:
         tape = Tape(user_line)
@@ -215,16 +184,27 @@ def output_zeros(problem: Problem, args: tuple) -> Any:
 
 def trace_oracle(problem: Problem, points: Sequence[Point], by_jax: bool) -> Oracle:
     """Raises ``Untraceable`` where the reverse pass over the trace and central differences do not agree."""
-    casts: set[str] = set()
+    casts, rules, detached = set[str](), dict[str, None](), False
 
     def gradient(point: Point) -> dict[str, np.ndarray]:
+        nonlocal detached
         trace = trace_forward(problem, point, by_jax)
         casts.update(trace.tape.casts)
+        rules.update(trace.tape.rules)
+        detached = detached or trace.tape.detached
         table = trace.tape.leaf_values(trace.tape.reverse(trace.seeds))
-        return _completed(problem, point, {name: table[name] for name in problem.differentiated})
+        return _completed(problem, point, {name: table[name] for name in problem.differentiated}, by_jax)
 
-    confirm(problem, points, gradient, partial(scalar_forward, problem), casts)
-    note = "reverse pass over the traced forward, float64, confirmed by central differences"
+    note = "reverse pass over the traced forward, float64"
+    try:
+        confirm(problem, points, gradient, partial(scalar_forward, problem, by_jax=by_jax), casts)
+        note += ", confirmed by central differences"
+    except Untraceable:
+        if not detached:
+            raise
+        note += ", with its stop_gradient"
+    if rules:
+        note += f" (without the hand-written rule of {', '.join(rules)})"
     return _in_its_precision(Oracle("trace", note, 1e-9, gradient), sorted(casts))
 
 
@@ -270,21 +250,28 @@ def _disagreement(problem: Problem, point: Point, gradient: dict[str, np.ndarray
 # -- without differentiation -----------------------------------------------------------------------------------------
 
 
-def scalar_forward(problem: Problem, point: Point) -> Callable[[dict[str, np.ndarray]], Any]:
-    """``arrays -> sum(cotangent * y)``, the function whose gradient is the answer."""
+def scalar_forward(problem: Problem, point: Point, by_jax: bool = False) -> Callable[[dict[str, np.ndarray]], Any]:
+    """``arrays -> sum(cotangent * y)``, the function whose gradient is the answer; ``by_jax``: JAX traces it."""
     seeds = seeds_of(problem, point)
 
     def total(arrays):
-        with fixed_randomness(), np.errstate(all="ignore"):
-            args = problem.with_arrays(point.args, {k: np.array(v) for k, v in arrays.items()})
-            try:
-                y = problem.value(*args)
-            except TypeError:
-                y = problem.value(*jax_args(problem, args))
-        values = {name or "y": v for name, v in leaves(y)}
-        return sum(np.sum(np.asarray(values[name]) * seed) for name, seed in seeds.items())
+        args = problem.with_arrays(point.args, {k: v.copy() for k, v in arrays.items()})
+        if by_jax:
+            program, names = jaxpr_of(problem, args)
+            values = dict(zip(names, evaluate(program, jax.tree.leaves(split(problem, args))), strict=True))
+        else:
+            values = {name or "y": v for name, v in leaves(_value(problem, args))}
+        return sum(np.sum(np.asarray(values[name], np.float64) * seed) for name, seed in seeds.items())
 
     return total
+
+
+def _value(problem: Problem, args: tuple) -> Any:
+    with fixed_randomness(), np.errstate(all="ignore"):
+        try:
+            return problem.value(*args)
+        except TypeError:
+            return problem.value(*jax_args(problem, args))
 
 
 def _slope(total, arrays, name, direction, step):
@@ -322,38 +309,6 @@ def _entry(total, arrays, name, i, base=6e-6):
     return slope
 
 
-def complex_oracle(problem: Problem, first: Point) -> Oracle:
-    """The imaginary part after an imaginary step: exact, where the forward computes with complex numbers.
-
-    Raises ``CheckError`` where it does not (central differences disagree).
-    """
-
-    def slope(total, arrays, name, direction):
-        return np.imag(total(arrays | {name: arrays[name] + 1e-30j * direction})) / 1e-30
-
-    def entry(total, arrays, name, i):
-        direction = np.zeros(arrays[name].shape)
-        direction.flat[i] = 1.0
-        return slope(total, arrays, name, direction)
-
-    total, arrays = scalar_forward(problem, first), problem.arrays(numpy_args(problem, first.args))
-    rng = np.random.default_rng(0)
-    for name in problem.differentiated:
-        direction = rng.normal(size=arrays[name].shape)
-        expected = _slope(total, arrays, name, direction, 1e-6)
-        try:
-            got = slope(total, arrays, name, direction)
-        except (TypeError, ValueError, FloatingPointError) as error:
-            raise CheckError(f"complex step: the forward does not take complex numbers ({error})") from None
-        if abs(got - expected) > 1e-5 * max(abs(expected), 1e-3):
-            raise CheckError(
-                f"complex step: gives {got:.6g} along {name} where central differences give {expected:.6g}; "
-                "the forward is not analytic (abs, max of complex numbers, a cast)"
-            )
-    gradient = partial(_by_coordinates, problem, entry)
-    return Oracle("complex", "complex step through the plain forward, float64", 1e-9, gradient)
-
-
 def _by_coordinates(problem: Problem, entry: Callable, point: Point) -> dict[str, np.ndarray]:
     """A gradient from its entries. Those beyond ``_MOST_ENTRIES``, drawn from every leaf, are nan."""
     total, arrays = scalar_forward(problem, point), problem.arrays(numpy_args(problem, point.args))
@@ -381,20 +336,8 @@ def choose(problem: Problem, points: Sequence[Point], name: str) -> Oracle:
         raise CheckError(f"oracle is auto, {', '.join(ORACLES)}; got {name!r}")
     if name == "differences":
         return differences_oracle(problem, points[0])
-    if name == "complex":
-        return complex_oracle(problem, points[0])
-    why, by_jax = "", False
-    if name in ("auto", "vjp"):
-        try:
-            jaxpr_of(problem, points[0].args)
-            by_jax = True
-            return vjp_oracle(problem, points)
-        except Exception as error:  # any exception of the user's code: JAX cannot trace or differentiate it
-            why = in_one_line(error)
-        if name == "vjp":
-            raise CheckError(f"oracle vjp: {why}; ask for differences")
     try:
-        return trace_oracle(problem, points, by_jax)
+        return trace_oracle(problem, points, traceable(problem))
     except Exception as error:  # any exception of the user's code: it cannot be traced
         if name == "trace":
             raise CheckError(f"oracle trace: {error}") from None

@@ -14,7 +14,7 @@ from jaxdoodle.cli.check.submissions import check_files
 from jaxdoodle.core.errors import InputError
 
 #: What ``--oracle`` takes, as in ``gradcheck.reference``; importing that needs JAX.
-ORACLES = ("auto", "vjp", "trace", "differences", "complex")
+ORACLES = ("auto", "trace", "differences")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,8 @@
 """The jaxpr interpreter: runs a JAX function once on concrete NumPy values and writes every operation on a tape.
 
 Primitives become NumPy's functions, as far as these know traced arrays; any other is run by JAX and differentiated by
-``jax.vjp`` of that primitive alone. Loops are unrolled, branches taken.
+``jax.vjp`` of that primitive alone. Loops are unrolled, branches taken, derivative rules written by hand passed by, and
+casts to a lower precision noted and left out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jax._src import source_info_util  # no public function gives an equation's 
 from jaxdoodle.gradcheck.autograd import traced_array
 from jaxdoodle.gradcheck.autograd.evaluate import outputs_of
 from jaxdoodle.gradcheck.autograd.primitives import bind, by_numpy_functions, called, walk
-from jaxdoodle.gradcheck.autograd.tape import Tape, Untraceable, Where
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Tape, Untraceable, Where
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, plain
 
 
@@ -32,11 +33,18 @@ def interpret(closed: Any, arguments: list[Any], tape: Tape, outer: Where | None
             return outputs_of(eqn, [plain(x) for x in inputs])
         line = _line(eqn) or outer
         tape.locate = lambda: line
-        inner = called(eqn)
+        inner, name = called(eqn), eqn.primitive.name
+        tape.detached = tape.detached or name == "stop_gradient"
         if inner is not None:
+            about = getattr(inner.jaxpr, "debug_info", None)
+            function, _, file = str(getattr(about, "func_src_info", "a function")).partition(" at ")
+            if name.startswith(("custom_jvp_call", "custom_vjp_call")) and not file.startswith(LIBRARIES):
+                tape.rules.setdefault(function)
             return interpret(inner, inputs, tape, line)
-        if eqn.primitive.name in CONTROL:
-            return CONTROL[eqn.primitive.name](tape, eqn.params, inputs, line)
+        if name in CONTROL:
+            return CONTROL[name](tape, eqn.params, inputs, line)
+        if any(jnp.issubdtype(v.aval.dtype, jnp.complexfloating) for v in (*eqn.invars, *eqn.outvars)):
+            return _by_jax(tape, eqn, inputs)  # NumPy's derivatives are those of real numbers
         try:
             return by_numpy_functions(eqn, inputs)
         except Untraceable:
@@ -52,15 +60,16 @@ def _line(eqn: Any) -> Where | None:
 
 
 def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
-    """One node for each output, differentiated by JAX with respect to the floating inputs."""
+    """One node for each output, differentiated by JAX with respect to the floating inputs, in their precision."""
     values = [jnp.asarray(plain(x)) for x in inputs]
-    floating = [i for i, v in enumerate(values) if jnp.issubdtype(v.dtype, jnp.floating)]
+    floating = [i for i, v in enumerate(values) if jnp.issubdtype(v.dtype, jnp.inexact)]
+    params = {k: None if k == "preferred_element_type" else v for k, v in eqn.params.items()}
 
     def node(k, value):
         def pull(dy, y, *given):
             def one(*moving):
                 full = dict(enumerate(values)) | dict(zip(floating, moving, strict=True))
-                return bind(eqn, list(full.values()))[k]
+                return bind(eqn, list(full.values()), params)[k]
 
             _, back = jax.vjp(one, *(jnp.asarray(given[i]) for i in floating))
             parts = dict(zip(floating, map(np.asarray, back(jnp.asarray(dy, value.dtype))), strict=True))
@@ -68,8 +77,8 @@ def _by_jax(tape: Tape, eqn: Any, inputs: list[Any]) -> list[Any]:
 
         return traced_array.append(tape, eqn.primitive.name, value, tuple(inputs), pull, params=eqn.params)
 
-    results = enumerate(bind(eqn, values))
-    return [node(k, v) if jnp.issubdtype(v.dtype, jnp.floating) else np.asarray(v) for k, v in results]
+    results = enumerate(bind(eqn, values, params))
+    return [node(k, v) if jnp.issubdtype(v.dtype, jnp.inexact) else np.asarray(v) for k, v in results]
 
 
 # -- control flow: as this run takes it -----------------------------------------------------------------------------

@@ -74,6 +74,8 @@ class Tape:
         self.leaves: dict[str, int] = {}
         self.moving: set[int] = set()  # the leaves whose gradient is asked for
         self.casts: set[str] = set()  # lower precisions that values were cast to
+        self.rules: dict[str, None] = {}  # functions of the user's whose hand-written rule was left out
+        self.detached = False  # stop_gradient occurs, which central differences cannot know of
         #: Comparisons of a value with a constant: its node, the constant, what came out, the line.
         self.comparisons: list[tuple[int, np.ndarray, np.ndarray, Where | None]] = []
 

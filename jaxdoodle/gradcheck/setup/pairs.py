@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ import jax
 import numpy as np
 
 from jaxdoodle.core.types import PyTree
-from jaxdoodle.gradcheck.reference import choose, jaxpr_of
+from jaxdoodle.gradcheck.reference import choose, traceable
 from jaxdoodle.gradcheck.setup.binding import Binding, Output, bindings, call, required, split_output
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
 from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves
@@ -130,7 +129,7 @@ def _nearest(ways: list[Problem]) -> tuple[Problem, _Merit]:
     """
 
     def merit(problem: Problem) -> _Merit:
-        got = Candidate(problem, "float64", by_jax, proven=True)(point).gradients
+        got = Candidate(problem, "float64", by_jax)(point).gradients
         pairs = [(np.ravel(g), np.ravel(want[n])) for n, g in got.items() if np.shape(g) == np.shape(want[n])]
         sizes = [float(np.linalg.norm(g) * np.linalg.norm(w)) for g, w in pairs]
         cosines = [float(g @ w) / s if 0 < s < np.inf else 0.0 for (g, w), s in zip(pairs, sizes, strict=True)]
@@ -200,7 +199,7 @@ def only_returned(problem: Problem) -> Problem:
     """Leave out arguments whose gradient is ``None``, and labels where no gradient of them came back."""
     with in_float64():
         by_jax = traceable(problem)
-        returned = Candidate(problem, "float64", by_jax, proven=True)(first_point(problem, Outline(problem, by_jax)))
+        returned = Candidate(problem, "float64", by_jax)(first_point(problem, Outline(problem, by_jax)))
     if returned.nothing or returned.error is not None:
         return problem
     arguments = {name.partition(".")[0] for name, gradient in returned.gradients.items() if gradient is not None}
@@ -219,14 +218,6 @@ def first_point(problem: Problem, outline: Outline) -> Point:
     if first is None:
         raise CheckError(f"{problem.title}: the forward gives {_refusal(problem)}; numbers were expected")
     return first.point
-
-
-def traceable(problem: Problem) -> bool:
-    """Can JAX trace the forward?"""
-    with contextlib.suppress(Exception):  # any exception of the user's code: JAX cannot trace it
-        jaxpr_of(problem, numpy_args(problem, problem.args))
-        return True
-    return False
 
 
 def _refusal(problem: Problem) -> str:

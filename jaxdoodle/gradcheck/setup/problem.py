@@ -101,6 +101,11 @@ class Problem:
         """The forward's output at each ``shape_key`` that was asked for, as shapes."""
         return {}
 
+    @functools.cached_property
+    def programs(self) -> dict[Any, Any]:
+        """The forward as JAX sees it, at each ``shape_key`` that was asked for."""
+        return {}
+
     def pair_up(self, returned: Any) -> tuple[dict[str, Any], list[str]]:
         """The returned gradients by leaf (None: not returned), and remarks."""
         wrt = self.wrt if self.all_wrt is None else self.all_wrt
