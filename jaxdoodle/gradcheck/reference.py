@@ -99,9 +99,7 @@ def _in_its_precision(oracle: Oracle, casts: Sequence[str]) -> Oracle:
     return replace(oracle, tolerance=max(LOW_PRECISION[low] for low in casts), remarks=told)
 
 
-def _completed(
-    problem: Problem, point: Point, gradient: dict[str, np.ndarray], by_jax: bool
-) -> dict[str, np.ndarray]:
+def _completed(problem: Problem, point: Point, gradient: dict[str, np.ndarray], by_jax: bool) -> dict[str, np.ndarray]:
     """Entries that are nan (0 / 0 beside a condition, say) by central differences; so are infinite ones.
 
     Where these do not settle on a number, nan stays: no derivative is known.

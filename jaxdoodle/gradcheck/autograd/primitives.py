@@ -6,10 +6,9 @@ These take arrays of NumPy and traced ones alike: both interpreters share one vo
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 from jax.extend import core
 
@@ -33,16 +32,6 @@ def walk(closed: Any, args: Sequence[Any], step: Callable[[Any, list[Any]], Sequ
     for eqn in jaxpr.eqns:
         values.update(zip(eqn.outvars, step(eqn, [read(atom) for atom in eqn.invars]), strict=True))
     return [read(atom) for atom in jaxpr.outvars]
-
-
-def equations(jaxpr: Any) -> Iterator[Any]:
-    """Its equations, and those of every jaxpr inside."""
-    for eqn in jaxpr.eqns:
-        yield eqn
-        for value in jax.tree.leaves(eqn.params):
-            inside = getattr(value, "jaxpr", value)
-            if hasattr(inside, "eqns"):
-                yield from equations(inside)
 
 
 def called(eqn: Any) -> Any:
@@ -133,7 +122,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt, "cbrt": np.cbrt, "abs": np.absolute, "max": np.maximum, "min": np.minimum, "sin": np.sin,
     "cos": np.cos, "tan": np.tan, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "square": np.square,
     "pow": np.power, "atan2": np.arctan2, "rem": np.fmod, "sign": np.sign, "floor": np.floor, "ceil": np.ceil,
-    "is_finite": np.isfinite, "stop_gradient": np.asarray, "copy": lambda x: x, "copy_p": lambda x: x,
+    "is_finite": np.isfinite, "stop_gradient": np.asarray, "copy": lambda x: x,
     "rsqrt": lambda x: 1 / np.sqrt(x), "logistic": lambda x: np.exp(-np.logaddexp(0, -x)),
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
     "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le, "eq": operator.eq,
@@ -152,7 +141,6 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {name: _of(function) for name, funct
     "reshape": lambda p, x: np.reshape(x, p["new_sizes"]),
     "transpose": lambda p, x: np.transpose(x, p["permutation"]),
     "squeeze": lambda p, x: np.squeeze(x, tuple(p["dimensions"])),
-    "expand_dims": lambda p, x: np.expand_dims(x, tuple(p["dimensions"])),
     "concatenate": lambda p, *xs: np.concatenate(xs, p["dimension"]),
     "rev": lambda p, x: np.flip(x, tuple(p["dimensions"])),
     "split": lambda p, x: np.split(x, np.cumsum(p["sizes"])[:-1], p["axis"]),

@@ -13,11 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 
 from jaxdoodle.gradcheck.autograd.copies import Copies
 from jaxdoodle.gradcheck.autograd.evaluate import evaluate
-from jaxdoodle.gradcheck.autograd.primitives import equations
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, without_return
@@ -54,16 +52,12 @@ def in_float64() -> Iterator[None]:
 
 
 class Candidate:
-    """Tries a program that JAX traces, then NumPy arrays, then JAX arrays; keeps to what worked.
+    """Tries a program that JAX traces and NumPy runs, then NumPy arrays, then JAX arrays; keeps to what worked."""
 
-    A traced program is compiled once and compared with its run by NumPy, which then does: compiling takes longest.
-    """
-
-    def __init__(self, problem: Problem, dtype: str, by_jax: bool, proven: bool | None = None):
+    def __init__(self, problem: Problem, dtype: str, by_jax: bool):
         self.problem, self.dtype = problem, dtype
         self.modes = ("traced", "numpy", "jax") if by_jax else ("numpy",)
         self.programs: dict[Any, Any] = {}
-        self.proven = proven  # whether NumPy gives what a compiled program gives; None: not compared yet
 
     def __call__(self, point: Point) -> Returned:
         failed = Returned({})
@@ -148,26 +142,10 @@ class Candidate:
                 return found
 
             program, shapes = jax.make_jaxpr(run, return_shape=True)(*given)
-            compiled = jax.jit(core.jaxpr_as_fun(program), compiler_options=_QUICKLY)
-            self.programs[key] = program, jax.tree.structure(shapes), told, compiled
-        program, tree, told, compiled = self.programs[key]
-        outputs = self._outputs(program, compiled, jax.tree.leaves(given))
-        return _returned(jax.tree.unflatten(tree, outputs), told["odd"], told["nothing"])
-
-    def _outputs(self, program: Any, compiled: Any, given: list[Any]) -> list[Any]:
-        operations = _operations(program)
-        if self.proven is None and operations <= _PROVEN:
-            self.proven = True
-        if self.proven:
-            return evaluate(program, given)
-        outputs = compiled(*given)
-        if self.proven is None:
-            self.proven = False
-            with contextlib.suppress(Exception):  # of NumPy's: it lacks something that JAX has
-                self.proven = all(map(_near, evaluate(program, given), outputs))
-            if self.proven:
-                _PROVEN.update(operations)
-        return outputs
+            self.programs[key] = program, jax.tree.structure(shapes), told
+        program, tree, told = self.programs[key]
+        found = jax.tree.unflatten(tree, evaluate(program, jax.tree.leaves(given)))
+        return _returned(found, told["odd"], told["nothing"])
 
     def _run(self, point: Point, as_numpy: bool) -> Returned:
         raw = self.problem.candidate(*self._arguments(point, as_numpy))
@@ -176,29 +154,6 @@ class Candidate:
 
 def _returned(found: dict[str, Any], odd: list[str], nothing: bool) -> Returned:
     return Returned({n: None if g is None else np.array(g) for n, g in found.items()}, tuple(odd), nothing)
-
-
-#: A program that is run once need not be fast.
-_QUICKLY = {"xla_backend_optimization_level": 0}
-#: Operations, with their numbers of axes, that were part of a program for which NumPy and a compiled run agreed.
-_PROVEN: set[tuple] = set()
-
-
-def _operations(program: Any) -> set[tuple]:
-    return {
-        (eqn.primitive.name, *(getattr(v.aval, "ndim", 0) for v in (*eqn.invars, *eqn.outvars)))
-        for eqn in equations(program.jaxpr)
-    }
-
-
-#: Relative distance up to which NumPy and a compiled program agree: some units in the last place, added up.
-_ALIKE = {8: 1e-10, 4: 1e-4}
-
-
-def _near(a: np.ndarray, b: Any) -> bool:
-    b = np.asarray(b)
-    close = _ALIKE.get(b.dtype.itemsize, 0.0) * float(np.linalg.norm(b)) if b.dtype.kind == "f" else 0.0
-    return a.shape == b.shape and bool(np.all((np.abs(a - b) <= close) | (a == b) | ((a != a) & (b != b))))
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from jax import lax
 
 from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
+from jaxdoodle.gradcheck.autograd.primitives import PRIMITIVES
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 
 RNG = np.random.default_rng(0)
@@ -37,6 +38,26 @@ PROGRAMS = {
         (X, np.array([-100, 7, 120], np.int8))),
     "complex": (lambda x: jnp.abs(lax.logistic(lax.complex(x, x))), (X,)),
     "none": (lambda x: {"x": x, "nothing": None}, (X,)),
+    "functions": (
+        lambda x: [f(x) for f in (jnp.exp2, lax.log1p, lax.expm1, lax.sqrt, lax.cbrt, jnp.abs, lax.rsqrt, lax.sin,
+                                  lax.cos, lax.tan, lax.atan, lax.sinh, lax.cosh, lax.square, lax.sign, lax.floor,
+                                  lax.ceil, lax.is_finite, lax.logistic, lax.stop_gradient, jnp.copy, lax.exp,
+                                  lax.log, lax.tanh)],
+        (np.abs(X),)),
+    "of two": (
+        lambda x, y: [f(x, y) for f in (lax.pow, lax.atan2, lax.rem, lax.max, lax.min, lax.sub, lax.div, lax.gt,
+                                        lax.ge, lax.lt, lax.le, lax.eq, lax.ne)]
+        + [lax.clamp(x, y, 2 * x), lax.integer_pow(y, -3)],
+        (np.abs(X), np.abs(X[::-1]))),
+    "bits": (
+        lambda x, i: [f(i, i + 1) for f in (lax.bitwise_and, lax.bitwise_or, lax.bitwise_xor, lax.shift_left)]
+        + [lax.bitwise_not(i), (x > 0).all(), (x > 0).any(1), lax.iota(int, 3)],
+        (X, np.array([1, 7, 5]))),
+    "over axes": (lambda x: (x.prod(0), x.min(1), jnp.argmin(x, 0), lax.cumsum(x, 1, reverse=True)), (X,)),
+    "moved": (
+        lambda x: (jnp.split(x, [1, 3], 1), jnp.flip(x, 1), jnp.squeeze(x[:, :1], 1), lax.expand_dims(x, (1,)),
+                   jnp.concatenate([x.T, x.reshape(6, 4)]), x[1:, ::2], jnp.broadcast_to(x[0], (2, 6))),
+        (X,)),
 }  # fmt: skip
 
 
@@ -51,6 +72,20 @@ def test_numpy_gives_what_jax_gives(name, dtype):
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=1e-12 if dtype == np.float64 else 1e-4, atol=1e-5 * (dtype == np.float32))
+
+
+def _primitives(jaxpr):
+    for eqn in jaxpr.eqns:
+        yield eqn.primitive.name
+        for value in jax.tree.leaves(eqn.params):
+            inside = getattr(value, "jaxpr", value)
+            yield from _primitives(inside) if hasattr(inside, "eqns") else ()
+
+
+def test_every_primitive_that_numpy_runs_is_in_one_of_these_programs():
+    with in_float64():
+        seen = {p for f, args in PROGRAMS.values() for p in _primitives(jax.make_jaxpr(f)(*args).jaxpr)}
+    assert set(PRIMITIVES) <= seen
 
 
 def test_random_numbers_are_those_of_jax():
