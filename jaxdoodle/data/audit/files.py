@@ -11,7 +11,6 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.audit.checks import Finding
 from jaxdoodle.data.catalog import FOLDERS, summarize_bitmaps, verify, verify_file
-from jaxdoodle.data.readers.idx import IDX_NAME, read_idx
 from jaxdoodle.data.readers.quickdraw import PIXELS, find_bitmaps
 
 _SAMPLE = 1_000  # rows of a file from which the range of its numbers is taken
@@ -61,8 +60,6 @@ def advice(path: Path) -> str:
     try:
         if path.suffix == ".npy":
             return _advice_on(np.load(path, mmap_mode="r", allow_pickle=False))
-        if IDX_NAME.fullmatch(path.name) and "images" in path.name:
-            return _advice_on(read_idx(path, 3))
     except (ValueError, OSError, EOFError, IndexError):
         pass
     return ""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,36 +15,10 @@ from jaxdoodle.core.types import NDArray
 
 #: Broken items up to which a dataset is read, as a fraction, and how many of them are named.
 MOST_BROKEN, NAMED = 0.05, 5
+#: Words are classes where they have at most this power of their number of values: 10 of 100.
+MOST_CLASSES = 0.5
 #: Sides of bitmaps that networks take as they are; larger images are reduced like pictures.
 SIDES = (8, 64)
-#: What the publishers' downloads put before the name of a class.
-PREFIX = re.compile(r"^(?:full_(?:numpy_bitmap|binary|simplified|raw)_|sketchrnn_)")
-#: The names of splits, as folders, files and arrays have them.
-SPLIT_WORDS = {
-    "train": "train", "training": "train", "trn": "train", "test": "test", "testing": "test", "t10k": "test",
-    "tra": "train", "tes": "test",
-    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-}  # fmt: skip
-#: Names of the columns of labels in tables, the first that a table has.
-LABEL_COLUMNS = (
-    "label", "fine_label", "labels", "class", "target", "y", "digit", "character", "emotion", "letter", "category",
-    "breed", "classid", "class_id", "class id", "word",
-)  # fmt: skip
-#: Names of the columns that say the split of each row.
-SPLIT_COLUMNS = {"split", "set", "subset", "data set", "dataset"}
-#: Keys of letters in EMNIST's files: its classes by the name of the part.
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-EMNIST = {
-    "byclass": "0123456789" + LETTERS + LETTERS.lower(),
-    "bymerge": "0123456789" + LETTERS + "abdefghnqrt",
-    "balanced": "0123456789" + LETTERS + "abdefghnqrt",
-    "letters": LETTERS,
-}
-#: Datasets in the form of MNIST, by the name of the file or of its folder: the names of their classes.
-GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-NAMES_OF_TEN = {r"fashion[-_ ]?mnist": GARMENTS, "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")}
-#: What else the name of such a file or folder may say.
-OF_NO_MEANING = r"(?:[^a-z]|train(?:ing)?|test(?:ing)?|t10k|images?|imgs?|labels?|data(?:set)?|ubyte|idx)*"
 
 
 class Broken:
@@ -114,77 +86,6 @@ class Found:
     left_out: list[str] = field(default_factory=list)
 
 
-def class_name(text: str) -> str:
-    """The name of a class in the name of a file or folder: composed (NFC), without what publishers put before it."""
-    return unicodedata.normalize("NFC", PREFIX.sub("", text.strip()))
-
-
-def split_of(name: str) -> str | None:
-    """The split that a word in a name says: ``fashion-mnist_test``, ``testSet`` -> ``test``."""
-    words = re.findall(r"t10k|[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
-
-
-def label_column(header: Iterable[str]) -> int | None:
-    """The place of the column of labels among the names of columns; ``None`` where none says so."""
-    names = [name.strip().lower() for name in header]
-    return next((names.index(name) for name in LABEL_COLUMNS if name in names), None)
-
-
-def split_column(header: Iterable[str]) -> int | None:
-    """The place of the column that says the split of each row; ``None`` where there is none."""
-    return next((n for n, name in enumerate(header) if name.strip().lower() in SPLIT_COLUMNS), None)
-
-
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Class names sorted, numbers by their value."""
-    return tuple(sorted(set(names), key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name)))
-
-
-def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
-    """Numbers as class names; letters for EMNIST's parts, by the ``source``, and for 26 numbers from 0 or 1.
-
-    One-hot rows count as the column of their one, the rest 0 or -1. The labels 1 to 10 without 0 are the digits as
-    MATLAB has them. Raises ``InputError`` at other rows of several numbers.
-    """
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and 1 not in labels.shape:
-        values = np.unique(labels)
-        one_hot = values.tolist() in ([0, 1], [-1, 1]) and ((labels == 1).sum(axis=1) == 1).all()
-        if not one_hot:
-            first = ", ".join(map(str, labels[:1].ravel()[:NAMED].tolist())) + ", ..." * (labels.shape[1] > NAMED)
-            found = f"labels {labels.shape}, the first {first}"
-            raise InputError(f"{source}: holds {found}; expected one for each image, or one-hot rows.")
-        labels = labels.argmax(axis=1)
-    labels = labels.reshape(-1)
-    if labels.dtype.kind not in "iufb":
-        return [class_name(x.decode() if isinstance(x, bytes) else str(x)) for x in labels.tolist()]
-    if not np.array_equal(labels, labels.astype(np.int64)):
-        raise InputError(f"{source}: labels are whole numbers or names; found {labels[labels % 1 != 0][0]:g}.")
-    numbers = labels.astype(np.int64)
-    if not len(numbers):
-        return []
-    names = letters_of(int(numbers.min()), int(numbers.max()), source)
-    return [names[n] for n in numbers.tolist()] if names else list(map(str, numbers.tolist()))
-
-
-def letters_of(lowest: int, highest: int, source: str) -> dict[int, str] | None:
-    """The names that numbers stand for, letters or those of a known dataset; ``None`` where they are numbers."""
-    here = [part for part in Path(source.lower()).parts if part != "raw"][-2:]  # torchvision has NAME/raw/FILE
-    for name, known in NAMES_OF_TEN.items():
-        whole = re.compile(f"(?:{name}){OF_NO_MEANING}")
-        if 0 <= lowest and highest <= 9 and any(whole.fullmatch(base_name(Path(part))) for part in here):
-            return dict(enumerate(known))
-    low = "/".join(here)
-    part = next((part for part in EMNIST if part in low), None) if "emnist" in low else None
-    if (lowest, highest) in ((0, 25), (1, 26)):
-        part = "letters"
-    first = int(part == "letters" and highest != 25)
-    if part is None or lowest < first or highest - first >= len(EMNIST[part]):
-        return None
-    return {number + first: name for number, name in enumerate(EMNIST[part])}
-
-
 def as_images(array: NDArray[Any], source: str, column_major: bool = False) -> NDArray[Any]:
     """An array of images as (n, h, w, c): with or without channels, channels first, or flat.
 
@@ -249,6 +150,22 @@ def _of_one_range(arrays: Sequence[NDArray[Any]], source: str) -> None:
         raise InputError(f"{source}: holds pixels up to 1 in some arrays and up to 255 in others; expected one range.")
 
 
+def column_of(values: Sequence[Any]) -> NDArray[Any]:
+    """Values as an array of numbers where they are, of any axes, else as one of objects.
+
+    Raises ``ValueError`` at lists of numbers that differ in length.
+    """
+    if values and isinstance(values[0], int | float | bool | list | tuple | np.ndarray | np.generic):
+        with suppress(ValueError) if isinstance(values[0], np.ndarray) else nullcontext():
+            array = np.array(values)
+            if array.dtype.kind in "biuf":
+                return array
+    column = np.empty(len(values), object)
+    for row, value in enumerate(values):
+        column[row] = value
+    return column
+
+
 def bytes_of_each(rows: Iterable[Any], source: str) -> list[NDArray[np.uint8]]:
     """Images of numbers in any range as bytes: all at once where their shapes are alike, else each by itself."""
     try:
@@ -289,9 +206,3 @@ def found_arrays(
     pixels, scale = as_bytes(list(images.values()), source)
     kind += f", pixels from {scale}" if scale else ""
     return Found(kind, {split: Part(array, kept[split]) for split, array in zip(images, pixels, strict=True)})
-
-
-def base_name(path: Path) -> str:
-    """The name of a file without its suffixes: ``cat.full.ndjson.gz`` -> ``cat.full``."""
-    name = path.name.removesuffix(".gz").removesuffix(".zip")
-    return name.rsplit(".", 1)[0] if "." in name[1:] else name

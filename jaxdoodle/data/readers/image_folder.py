@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.readers.found import NAMED, SPLIT_WORDS, Found, Part, Wanted, bytes_of_each, class_name, split_of
-from jaxdoodle.data.readers.label_tables import Labels, label_tables
+from jaxdoodle.data.readers.found import MOST_CLASSES, NAMED, Found, Part, Wanted, bytes_of_each
+from jaxdoodle.data.readers.label_tables import Labels, label_tables, labels_beside
 from jaxdoodle.data.readers.source import descended, files_below, visible
+from jaxdoodle.data.readers.words import NUMBER, SPLIT_WORDS, class_name, split_of
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
-
-#: A word in the names of files is their class where it has at most this power of their number of values: 10 of 100.
-MOST_CLASSES = 0.5
 
 
 def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
@@ -33,59 +31,82 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     notes: list[str] = []
     tabled, kind = label_tables(folder, pictures, notes)
     of_tables = list(notes)
-    if labels := _of_splits(_splits(folder, pictures, notes), kinds, wanted, tabled, notes):
+    listed = {file: split for file, (_, split) in tabled.items() if split}
+    tabled = {file: (name, split) for file, (name, split) in tabled.items() if name is not None}
+    top = _top(folder, pictures)
+    if labels := _of_splits(_splits(top, pictures, notes), kinds, wanted, tabled, notes):
         kind = "in folders"
     elif tabled:
-        labels = {file: (name, split) for file, (name, split) in tabled.items()}
+        labels = tabled
         if missing := len(pictures) - len(labels):
             notes.append(f"left out {missing:,} pictures that have no label")
     else:
-        if any(path.name.lower() in SPLIT_WORDS for path in visible(folder)):
+        said: list[str] = []
+        if any(path.name.lower() in SPLIT_WORDS for path in visible(top)):
             return None
-        kind, labels = "in folders", _classes(folder, kinds, wanted, notes)
-        if len({name for name, _ in labels.values()}) < 2 and (words := _named(pictures)):
-            kind, labels = f"named by their class, {words[1]} word of each", words[0]
+        kind, labels = "in folders", _classes(top, kinds, wanted, said)
+        if len({name for name, _ in labels.values()}) < 2:
+            if beside := labels_beside(folder, pictures):
+                kind, labels, said = "with the notes beside them", beside, []
+            elif words := _named(pictures):
+                kind, labels = f"named by their class, {words[1]} word of each", words[0]
+        notes += said
     if of_tables and len({name for name, _ in labels.values()}) < 2:
         raise InputError(f"{folder}: holds pictures and no classes; {'; '.join(of_tables)}.")
     parts: dict[str, Part] = {}
     for file, (name, own) in labels.items():
-        part = parts.setdefault(own or "train", Part([], []))
+        part = parts.setdefault(listed.get(file) or own or "train", Part([], []))
         part.items.append(str(file))
-        part.labels.append(class_name(name))  # type: ignore[attr-defined]  # a list here
+        part.labels.append(class_name(str(name)))  # type: ignore[attr-defined]  # a list here
     if kinds == {".npy"}:
         for part in parts.values():
             _load(part, wanted)
     return Found(f"pictures {kind}", parts, left_out=notes) if parts else None
 
 
-def _splits(folder: Path, pictures: Sequence[Path], notes: list[str]) -> dict[str, Path]:
-    """The folders of the splits, train first; {} where there are none. Raises ``InputError`` at two for one."""
+def _top(folder: Path, pictures: Sequence[Path]) -> Path:
+    """The folder of the classes or splits: below folders that alone hold pictures, and none themselves."""
+    while len(inside := {file.relative_to(folder).parts[0] for file in pictures}) == 1:
+        if any(len(file.relative_to(folder).parts) < 3 for file in pictures):
+            break
+        folder /= inside.pop()
+    return folder
+
+
+def _splits(folder: Path, pictures: Sequence[Path], notes: list[str]) -> list[tuple[str, Path]]:
+    """The folders of the splits, train first; [] where there are none. Numbered ones are parts of one split.
+
+    Raises ``InputError`` at others for one split.
+    """
     inside = {file.relative_to(folder).parts[0] for file in pictures if file.parent != folder}
     folders = [folder / name for name in sorted(inside)]
     named = [(split, path) for path in folders if (split := split_of(path.name))]
-    splits = {split: path for split, path in sorted(named, key=lambda pair: pair[0] != "train")}
-    if "train" not in splits or len(splits) < min(2, len(folders)):
-        return {}
-    if len(splits) < len(named):
+    splits = sorted(named, key=lambda pair: pair[0] != "train")
+    held = {split for split, _ in splits}
+    if "train" not in held or len(held) < min(2, len(folders)):
+        return []
+    if len({(split, NUMBER.sub("", path.name)) for split, path in splits}) > len(held):
         found = ", ".join(path.name for _, path in named)
         raise InputError(f"{folder}: the folders {found} are several of one split; expected one folder of each.")
-    if others := [path.name for path in folders if path not in splits.values()]:
+    if others := [path.name for path in folders if not split_of(path.name)]:
         notes.append(f"left out the folders {', '.join(others[:NAMED])}, which are neither train nor test")
     return splits
 
 
-def _of_splits(splits: Mapping[str, Path], kinds: set[str], wanted: Wanted, tabled: Labels, notes: list[str]) -> Labels:
+def _of_splits(
+    splits: Sequence[tuple[str, Path]], kinds: set[str], wanted: Wanted, tabled: Labels, notes: list[str]
+) -> Labels:
     """The pictures in the folders of splits; {} where those to train on have no classes."""
     found: Labels = {}
-    for split, path in splits.items():
-        known = {name for name, _ in found.values()}
+    for split, path in splits:
+        known = {str(name) for name, _ in found.values()}
         said: list[str] = []
         own = _classes(descended(path), kinds, wanted, said)
         names = {name for name, _ in own.values()}
         if len(names) < 2 or (known and not known & names):
             inside = [file for file in files_below(path) if inputs.suffix_of(file) in kinds]
-            words = _named(inside, known)
-            listed = {file: tabled[file] for file in inside if file in tabled}
+            listed = {file: tabled[file] for file in inside if file in tabled} or labels_beside(path, inside)
+            words = None if listed else _named(inside, known)
             own, said = listed or (words[0] if words else own), []
             names = {name for name, _ in own.values()}
             known = set() if listed else known
@@ -110,7 +131,7 @@ def _classes(folder: Path, kinds: set[str], wanted: Wanted, notes: list[str]) ->
     inner = {name: {each for each in own if each.lower() not in SPLIT_WORDS} for name, own in inner.items()}
     level, alike = 0, {frozenset(own) for own in inner.values()}
     if len(inner) > 1 and any(len(own) > 1 for own in inner.values()):
-        level = int(len(alike) == 1 and len(next(iter(alike))) > len(inner))
+        level = int((len(alike) == 1 and len(next(iter(alike))) > len(inner)) or _only_numbered(inner))
         which = (
             f"in {', '.join(list(inner)[:NAMED])}" if level else f"{', '.join(list(inner)[:NAMED])}, not those in them"
         )
@@ -133,6 +154,18 @@ def _classes(folder: Path, kinds: set[str], wanted: Wanted, notes: list[str]) ->
     return found
 
 
+def _only_numbered(inner: Mapping[str, set[str]]) -> bool:
+    """Whether folders are parts, fold_1 or writer_07, of what other names in them divide into classes."""
+    stems = [{NUMBER.sub("", name) for name in names} for names in (inner, set().union(*inner.values()))]
+    repeated = 2 * len(set().union(*inner.values())) <= sum(map(len, inner.values()))
+    return (
+        len(stems[0]) == 1
+        and all(NUMBER.search(name) and NUMBER.sub("", name) for name in inner)
+        and repeated
+        and (len(stems[1]) > 1 or stems[1] == {""})
+    )
+
+
 def _named(files: Sequence[Path], known: set[str] | None = None) -> tuple[Labels, str] | None:
     """The word in the names of files that alone is that of several, and which it is: 3_01.png, cat.12.jpg.
 
@@ -145,6 +178,10 @@ def _named(files: Sequence[Path], known: set[str] | None = None) -> tuple[Labels
     alike = count == max(map(len, words))
     places = {f"the {n + 1}." if n else "the first": [each[n] for each in words] for n in range(count if alike else 1)}
     places["the last"] = [each[-1] for each in words]
+    splits: Sequence[str | None] = [None] * len(files)
+    for place in list(places):
+        if all(word.lower() in SPLIT_WORDS for word in places[place]):
+            splits = [SPLIT_WORDS[word.lower()] for word in places.pop(place)]
     if known:
         told = [place for place, found in places.items() if set(found) <= known]
     else:
@@ -154,7 +191,7 @@ def _named(files: Sequence[Path], known: set[str] | None = None) -> tuple[Labels
         shown = "; ".join(f"{place}: {', '.join(sorted(set(places[place]))[:NAMED])}" for place in told)
         found = f"several words of the names of files may be the class ({shown})"
         raise InputError(f"{files[0].parent}: {found}; expected one, or a folder for each class.")
-    return ({file: (name, None) for file, name in zip(files, places[told[0]], strict=True)}, told[0]) if told else None
+    return (dict(zip(files, zip(places[told[0]], splits, strict=True), strict=True)), told[0]) if told else None
 
 
 def _load(part: Part, wanted: Wanted) -> None:

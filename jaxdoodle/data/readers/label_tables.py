@@ -1,56 +1,112 @@
-"""Tables that name pictures and say their classes: CSV, text, JSON, JSON lines; COCO of one object in each picture."""
+"""Files that say the classes or the splits of pictures: tables that name them, and notes beside each of them.
+
+Tables are CSV, text, JSON, JSON lines, and COCO of one object in each picture; a list of names in ``test.txt`` says the
+split alone. A note is called as its picture: its class in ``.txt``, ``.cls`` (WebDataset), JSON (labelme), XML (VOC).
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.found import LABEL_COLUMNS, NAMED, label_column, split_column, split_of
+from jaxdoodle.data.readers.found import NAMED
 from jaxdoodle.data.readers.source import files_below
 from jaxdoodle.data.readers.tables.text import is_number
+from jaxdoodle.data.readers.words import LABEL_COLUMNS, label_column, split_column, split_in, split_of
 
-#: Letters of a path, as systems limit them: longer cells name no picture.
-LONGEST = 4096
-#: Picture -> its class, and its split where that is known.
-Labels = dict[Path, tuple[str, str | None]]
+#: Letters of a path, as systems limit them: longer cells name no picture; those of a class; bytes of a note.
+LONGEST, LONGEST_CLASS, MOST_BYTES = 4096, 80, 2**24
+#: Labels that all differ are none, from so many on.
+FEW = 20
+TABLES, NOTES = (".csv", ".tsv", ".txt", ".json", ".jsonl"), (".txt", ".cls", ".json", ".xml")
+#: Picture -> its class, and its split, where they are known.
+Labels = dict[Path, tuple[str | None, str | None]]
 
 
 def label_tables(folder: Path, pictures: Sequence[Path], notes: list[str]) -> tuple[Labels, str]:
-    """The classes of the pictures that tables name, and the first of these tables.
+    """The classes and splits of the pictures that tables name, and the first of these tables.
 
-    A table lies in the folder, or in that of a split. Where some are of train and of test by their names, others are
-    left out; so are submissions, which list guesses.
+    A table lies in the folder, in that of a split, or in one without pictures. Where some are of train and of test by
+    their names, others are left out; so are submissions, which list guesses.
     """
-    by_name: dict[str, list[Path]] = {}
-    for file in pictures:
-        path = file.relative_to(folder)
-        for name in {path.as_posix(), path.with_suffix("").as_posix(), path.name, path.stem}:
-            by_name.setdefault(name, []).append(file)
+    by_name = _by_name(folder, pictures)
+    above = {parent for file in pictures for parent in file.parents}
     found: dict[Path, Labels] = {}
     for table in files_below(folder):
-        if (
-            table.suffix.lower() not in (".csv", ".tsv", ".txt", ".json", ".jsonl")
-            or "submission" in table.name.lower()
-        ):
-            continue
-        if table.parent == folder or split_of(table.parent.name):  # not in the folder of one class
-            labels, said = _labels_in(table, folder, by_name)
-            if labels:
-                found[table] = labels
-            if said:
-                notes.append(said)
+        if table.suffix.lower() in TABLES and "submission" not in table.name.lower():
+            if table.parent == folder or split_of(table.parent.name) or table.parent not in above:
+                labels, said = _labels_in(table, folder, by_name)
+                if labels:
+                    found[table] = labels
+                if said:
+                    notes.append(said)
     splits = {table: split_of(table.name) for table in found if table.parent == folder}
     if {"train", "test"} <= set(splits.values()):
         for table in (table for table, split in splits.items() if split is None):
             notes.append(f"left out {table.name}, whose name says neither train nor test")
             del found[table]
-    every = {file: label for labels in reversed(found.values()) for file, label in labels.items()}
+    every: Labels = {}
+    for labels in found.values():
+        for file, (label, split) in labels.items():
+            known = every.get(file, (None, None))
+            every[file] = known[0] or label, known[1] or split
     return every, f"with {next(iter(found)).name}" if found else ""
+
+
+def labels_beside(folder: Path, pictures: Sequence[Path]) -> Labels:
+    """The classes of the pictures by the notes of their names; {} where they are not the classes of most pictures."""
+    by_name, found = _by_name(folder, pictures), dict[Path, str]()
+    for note in files_below(folder):
+        if note.suffix.lower() in NOTES:
+            own = note.relative_to(folder).with_suffix("").as_posix()
+            named = by_name.get(own) or by_name.get(note.stem, [])
+            if len(named) == 1 and (label := _label_in(note)):
+                found[named[0]] = label
+    classes = len(set(found.values()))
+    if 2 * len(found) < len(pictures) or not 1 < classes <= len(found) / 2:
+        return {}
+    return {file: (label, _split(file, folder)) for file, label in found.items()}
+
+
+def _label_in(note: Path) -> str:
+    """The one class that a note says; "" where it says none, or several."""
+    with reading(note), open(note, "rb") as stream:
+        text = stream.read(MOST_BYTES).decode("utf-8-sig", "replace").strip()
+    classes: set[str] = set()
+    if note.suffix.lower() == ".xml":
+        classes = set(re.findall(r"<object>.*?<name>\s*(.*?)\s*</name>", text, re.S))
+    elif note.suffix.lower() == ".json":
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return ""
+        if isinstance(value, dict):
+            shapes, flags = value.get("shapes") or [], value.get("flags") or {}
+            if isinstance(shapes, list) and isinstance(flags, dict):  # labelme
+                classes = {str(one.get("label")) for one in shapes if isinstance(one, dict)}
+                classes = classes or {name for name, is_set in flags.items() if is_set is True}
+            place = label_column(value)
+            classes = classes or ({str(list(value.values())[place])} if place is not None else set())
+    elif "\n" not in text:
+        classes = {text}
+    (label,) = classes if len(classes) == 1 else ("",)
+    return label if len(label) <= LONGEST_CLASS else ""
+
+
+def _by_name(folder: Path, pictures: Sequence[Path]) -> dict[str, list[Path]]:
+    """The pictures of each name: the path or the last part of it, with the suffix or without."""
+    by_name: dict[str, list[Path]] = {}
+    for file in pictures:
+        path = file.relative_to(folder)
+        for name in {path.as_posix(), path.with_suffix("").as_posix(), path.name, path.stem}:
+            by_name.setdefault(name, []).append(file)
+    return by_name
 
 
 def _split(file: Path, folder: Path) -> str | None:
@@ -83,28 +139,39 @@ def _labels_in(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]
         if not found or 2 * len(found) < len(rows):
             continue
         header = [] if named(rows[0][column].strip()) else rows[0]
+        others = [n for n in range(min(map(len, rows))) if n != column]
         place, of_split = label_column(header), split_column(header)
-        others = [n for n in range(min(map(len, rows))) if n not in (column, of_split)]
-        if place in (None, column):
+        if of_split is None:
+            cells = ({row[n].strip() for row in found.values()} for n in others)
+            of_split = next((n for n, own in zip(others, cells, strict=True) if all(map(split_of, own))), None)
+        others = [n for n in others if n != of_split]
+        guessed = place in (None, column)
+        if guessed:
             place = others[0] if len(others) == 1 else _of_words(list(found.values()), others)
+        one_hot = _one_hot(header, column, list(found.values())) if place is None else {}
+        if place is None and others and not one_hot:
+            shown = ", ".join((header or rows[0])[:NAMED]) + ", ..." * (len(rows[0]) > NAMED)
+            expected = f"expected one named {', '.join(LABEL_COLUMNS[:4])}, ..."
+            return {}, f"left out {table.name}, whose columns ({shown}) do not say which is the class; {expected}"
         labels: Labels = {}
         for files, row in found.items():
-            rest = [cell.strip() for n, cell in enumerate(row) if n != column]
-            if place is not None:
-                label = row[place].strip()
-            elif header and len(rest) > 1 and sorted(rest) == ["0"] * (len(rest) - 1) + ["1"]:
-                names = [name for n, name in enumerate(header) if n != column]  # a column for each class
-                label = names[rest.index("1")].strip()
-            else:
-                shown = ", ".join((header or row)[:NAMED]) + ", ..." * (len(row) > NAMED)
-                expected = f"expected one named {', '.join(LABEL_COLUMNS[:4])}, ..."
-                return {}, f"left out {table.name}, whose columns ({shown}) do not say which is the class; {expected}"
-            split = split_of(row[of_split]) if of_split is not None else None
+            ones = [name for n, name in one_hot.items() if row[n].strip(" 0.") == "1"]
+            label = row[place].strip() if place is not None else ones[0] if ones else None
+            split = split_in(header[of_split] if header else "", row[of_split]) if of_split is not None else None
             if len(files) == 1:
                 labels[files[0]] = label, split or _split(files[0], folder) or whole
+        if guessed and len({label for label, _ in labels.values()}) > max(FEW, len(labels) / 2):
+            return {}, ""
         several = len(found) - len(labels)
         return labels, f"left out {several:,} names in {table.name} that several pictures have" if several else ""
     return {}, ""
+
+
+def _one_hot(header: Sequence[str], column: int, rows: Sequence[Sequence[str]]) -> dict[int, str]:
+    """The columns of the classes, where a table has one for each, and the names of these; else {}."""
+    columns = {n: name.strip() for n, name in enumerate(header) if n != column}
+    hot = all(sorted(row[n].strip(" 0.") for n in columns) == [""] * (len(columns) - 1) + ["1"] for row in rows)
+    return columns if hot and len(columns) > 1 else {}
 
 
 def _of_words(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> int | None:
@@ -124,7 +191,7 @@ def _rows(table: Path) -> list[list[str]]:
             keys = list(dict.fromkeys(key for record in records for key in record.keys()))
             return [keys, *([str(record.get(key, "")) for key in keys] for record in records)]
         delimiter = max(",;\t ", key=text[:4096].count)
-        return [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if len(row) >= 2]
+        return [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if row]
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError, csv.Error):
         return []
 

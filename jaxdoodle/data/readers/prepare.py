@@ -23,8 +23,9 @@ from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
 from jaxdoodle.data.readers import recognize
-from jaxdoodle.data.readers.found import SIDES, Found, Part, Wanted, in_order
+from jaxdoodle.data.readers.found import SIDES, Found, Part, Wanted
 from jaxdoodle.data.readers.source import name_of, unpacked
+from jaxdoodle.data.readers.words import in_order
 from jaxdoodle.data.splits import split_by_hash, split_training
 from jaxdoodle.preprocessing import QUICKDRAW, Preprocessing, preprocess, render_drawings
 from jaxdoodle.preprocessing.config import NAMED
@@ -63,6 +64,8 @@ def load_path(
         if several > max(MOST_SINGLE * len(train.labels), LEAST_SINGLE):
             counts = f"{several:,} classes in {len(train.labels):,} images"
             raise InputError(f"{path}: {counts}; expected several of a class.")
+        if len(names) == 1 and found.kind == "pictures in folders":
+            found.left_out.append(f"all of one class, {names[0]}: no folder, name or table tells others")
         classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}")
         datasets, expected, said = _images(found, name_of(path), classes, wanted, chosen, transpose)
         broken = wanted.broken.settle(sum(map(len, datasets.values()))).replace(str(root), str(path))

@@ -15,7 +15,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import BYTES, header_of, refuse_length
 from jaxdoodle.data.bitmaps import PIXELS, BitmapFile, all_drawings
 from jaxdoodle.data.dataset import Dataset, choose_classes, read_names
-from jaxdoodle.data.readers.found import class_name
+from jaxdoodle.data.readers.words import class_name
 
 SOURCE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap/"
 #: Drawings of each class, unless another number is asked for.

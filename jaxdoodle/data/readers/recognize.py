@@ -9,16 +9,17 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import BYTES, header_of
 from jaxdoodle.data.bitmaps import PIXELS
-from jaxdoodle.data.readers import idx, quickdraw
-from jaxdoodle.data.readers.found import NAMES_OF_TEN, Found, Part, Wanted
+from jaxdoodle.data.readers import quickdraw
+from jaxdoodle.data.readers.class_names import known_names, names_beside
+from jaxdoodle.data.readers.found import Found, Part, Wanted
+from jaxdoodle.data.readers.idx import is_idx
 from jaxdoodle.data.readers.image_folder import read_image_folder
 from jaxdoodle.data.readers.source import contents_in_words, files_below, visible
 from jaxdoodle.data.readers.strokes import SUFFIXES, read_sketch_rnn, read_stroke_files
-from jaxdoodle.data.readers.tables.arrays import SUFFIXES as ARRAYS
-from jaxdoodle.data.readers.tables.arrays import read_arrays
-from jaxdoodle.data.readers.tables.cifar import read_cifar
+from jaxdoodle.data.readers.tables.arrays import is_arrays, read_arrays
 from jaxdoodle.data.readers.tables.csv import is_table, read_tables
 from jaxdoodle.data.readers.tables.parquet import read_parquet
+from jaxdoodle.data.readers.words import split_of
 from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 
 TABLES = (
@@ -41,7 +42,7 @@ PARQUET = (".parquet", ".pq", ".arrow", ".feather")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
     "above or not; IDX files; tables (CSV, ARFF, LIBSVM) of pixels with labels, or of drawings; arrays (npy, npz, mat, "
-    "pkl, pt, json); parquet of Hugging Face; CIFAR's files; sketch-rnn .npz; any of them in a zip, tar, gz, bz2 or xz"
+    "h5, pkl, pt, json); parquet; CIFAR's files; sketch-rnn .npz; any of them in a zip, tar, gz, bz2 or xz"
 )
 
 
@@ -63,12 +64,7 @@ def read(path: Path, wanted: Wanted) -> Found:
     found = _from_file(path, wanted) if path.is_file() else _from_folder(path, wanted)
     if found is None or not sum(len(part.labels) for part in found.parts.values()):
         raise InputError(f"{path}: no dataset in it; found {contents_in_words(path)}; expected {EXPECTED}.")
-    first = next(iter(found.parts.values()))
-    known = next((names for names in NAMES_OF_TEN.values() if set(first.labels) <= set(names)), ())
-    if known and isinstance(first.items, np.ndarray):
-        present = {name for part in found.parts.values() for name in part.labels}
-        found.classes = found.classes or tuple(name for name in known if name in present)
-        found.kind += f", its classes named {', '.join(found.classes[:2])}, ..."
+    _name(found, path)
     if "train" not in found.parts:
         parts = found.parts.values()
         items, labels = [one for part in parts for one in part.items], [name for part in parts for name in part.labels]
@@ -76,32 +72,53 @@ def read(path: Path, wanted: Wanted) -> Found:
     return found
 
 
+def _name(found: Found, path: Path) -> None:
+    """The classes by their names: those that a file beside the data lists, else those of a known dataset."""
+    if found.strokes or not all(isinstance(part.labels, list) for part in found.parts.values()):
+        return
+    labels = {name for part in found.parts.values() for name in part.labels}
+    files = files_below(path) if path.is_dir() else [file for file in visible(path.parent) if file.is_file()]
+    names = names_beside(files, labels)
+    if not names and isinstance(next(iter(found.parts.values())).items, np.ndarray):
+        names = known_names([path, *files] if path.is_dir() else [path], labels)
+        found.kind += f", its classes named {', '.join(list(names.values())[:2])}, ..." * bool(names)
+    if names:
+        for part in found.parts.values():
+            part.labels = [names[label] for label in part.labels]
+        found.classes = tuple(dict.fromkeys(names.values()))
+
+
 def _from_file(path: Path, wanted: Wanted) -> Found | None:
     with open(path, "rb") as stream:
-        begin = stream.read(128)
+        begin = stream.read(8)
     suffix = path.suffix.lower()
-    if begin.startswith((b"PAR1", b"ARROW1")) or suffix == ".arrow":
+    if begin.startswith((b"PAR1", b"ARROW1", b"FEA1")) or suffix in PARQUET:
         return read_parquet([path], wanted)
     if is_sketch_rnn(path):
         return read_sketch_rnn([path], wanted)
-    if begin[:6] == b"\x93NUMPY" or begin[:2] == b"PK" or begin[:1] == b"\x80" or suffix in ARRAYS:
+    if is_arrays(path):
         return read_arrays([path], wanted)
-    if suffix in (".json", ".jsonl") and (found := read_arrays([path], wanted)) is not None:
-        return found
+    if suffix in (".json", ".jsonl"):
+        try:
+            if (found := read_arrays([path], wanted)) is not None:
+                return found
+        except InputError:  # drawings have lists of several lengths
+            if suffix not in SUFFIXES:
+                raise
     if suffix in SUFFIXES:
         return read_stroke_files(path.parent, [path], wanted)
     return read_tables([path], wanted)
 
 
 def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
-    top = [path for path in visible(folder) if path.is_file()]
     files = files_below(folder)
-    if idx.dataset_files(files):
-        return idx.read_idx_folder(folder)
-    arrays = [path for path in top if path.suffix.lower() in ARRAYS or _is_idx(path)]
-    if arrays and all(map(is_sketch_rnn, arrays)):
-        return read_sketch_rnn(arrays, wanted)
-    if arrays and all(map(_is_bitmaps, arrays)):
+    if idx := [file for file in files if is_idx(file)]:
+        return read_arrays(idx, wanted)
+    arrays = [file for file in files if (file.parent == folder or split_of(file.parent.name)) and is_arrays(file)]
+    top = [file for file in arrays if file.parent == folder]
+    if top and all(map(is_sketch_rnn, top)):
+        return read_sketch_rnn(top, wanted)
+    if top and all(map(_is_bitmaps, top)):
         data = quickdraw.read_bitmaps(folder, folder.name, wanted.classes, wanted.per_class or quickdraw.PER_CLASS)
         return Found("Quick, Draw! bitmaps", {"train": Part(data.images, data.labels)}, data.classes)  # type: ignore[arg-type]
     fault = None
@@ -120,9 +137,7 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
 
 
 def _from_others(folder: Path, files: list[Path], wanted: Wanted) -> Found | None:
-    """What is neither in IDX nor in arrays by name."""
-    if (cifar := read_cifar(files, wanted)) is not None:
-        return cifar
+    """What is not in arrays by name."""
     if parquets := [path for path in files if path.suffix.lower() in PARQUET]:
         return read_parquet(parquets, wanted)
     tables = [path for path in files if path.suffix.lower() in TABLES]
@@ -134,10 +149,6 @@ def _from_others(folder: Path, files: list[Path], wanted: Wanted) -> Found | Non
         return read_tables(tables, wanted)
     strokes = [path for path in files if path.suffix.lower() in SUFFIXES]
     return read_stroke_files(folder, strokes, wanted) if strokes else None
-
-
-def _is_idx(path: Path) -> bool:
-    return "idx" in path.name.lower() and bool(idx.idx_dimensions(path))
 
 
 def _is_bitmaps(path: Path) -> bool:

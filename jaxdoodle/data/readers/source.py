@@ -18,6 +18,7 @@ from typing import Any
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
+from jaxdoodle.data.readers.words import split_of
 
 #: Most bytes that an archive is unpacked to.
 MOST_BYTES = 2**33
@@ -29,7 +30,6 @@ COMPRESSED: dict[bytes, tuple[Callable[..., Any], str]] = {
 }
 #: What is named where it is not read: how files begin, and what they are.
 UNREAD = {
-    b"\x89HDF": "HDF5, of which numpy.savez makes a file that is read",
     b"7z\xbc\xaf": "a 7z archive, to be unpacked first",
     b"Rar!": "a RAR archive, to be unpacked first",
 }
@@ -40,17 +40,21 @@ _FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, 
 def unpacked(path: Path) -> Iterator[tuple[Path, Path]]:
     """The place of the data in a file or folder, and that file or folder.
 
-    Of an archive (zip, tar, gz) or a folder of nothing else it is a folder of the contents, which is deleted at the
-    end; errors name the archive. Raises ``InputError`` at a damaged archive.
+    Of an archive (zip, tar, gz), or a folder of archives and other files, it is a folder of the contents, which is
+    deleted at the end; errors name the archive. Raises ``InputError`` at a damaged archive.
     """
-    archives = [path] if path.is_file() else visible(path)
-    if not archives or not all(entry.is_file() and is_archive(entry) for entry in archives):
+    entries = [path] if path.is_file() else visible(path)
+    archives = [entry for entry in entries if entry.is_file() and is_archive(entry)]
+    if not archives or any(entry.is_dir() for entry in entries):
         yield descended(path) if path.is_dir() else path, path
         return
     with tempfile.TemporaryDirectory(prefix="jaxdoodle-") as folder:
         target = Path(folder) / name_of(path)
         target.mkdir()
         _unpack_all(archives, target)
+        for entry in set(entries) - set(archives):
+            if not (target / entry.name).exists():
+                (target / entry.name).symlink_to(entry.resolve())
         if inner := [entry for entry in visible(target) if entry.is_file() and is_archive(entry)]:
             _unpack_all(inner, target)  # a gz in a zip, and the like
             for archive in inner:
@@ -123,7 +127,7 @@ def descended(folder: Path) -> Path:
 
 
 def _unpack_all(archives: list[Path], target: Path) -> None:
-    """All into one folder; where names occur twice, each into a folder of its own name: a class, or a split."""
+    """All into one folder; each into one of its own name where that says a split, or where names occur twice."""
     folders = []
     for number, archive in enumerate(archives):
         folders.append(target / f".{number}")
@@ -131,8 +135,9 @@ def _unpack_all(archives: list[Path], target: Path) -> None:
         _unpack(archive, folders[-1])
     names = [path.name for folder in folders for path in visible(folder)]
     for archive, folder in zip(archives, folders, strict=True):
-        if len(set(names)) < len(names):
-            folder.rename(target / archive.stem.removesuffix(".tar"))
+        own = archive.stem.removesuffix(".tar")
+        if len(set(names)) < len(names) or (split_of(own) and len(archives) > 1 and len(visible(folder)) > 1):
+            folder.rename(target / own)
             continue
         for path in folder.iterdir():
             path.rename(target / path.name)

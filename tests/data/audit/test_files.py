@@ -38,13 +38,6 @@ def test_tables_with_a_drawing_a_column_are_read(tmp_path, capsys, sound):
     assert "20 train, 10 test drawings in 10 classes" in capsys.readouterr().out
 
 
-def test_idx_files_with_the_drawings_along_the_last_axis_are_named(idx_folder, idx_bytes, capsys):
-    images = np.zeros((28, 28, 30), np.uint8)
-    (idx_folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images)))
-    assert main(["data", "audit", str(idx_folder)]) == 1
-    assert "np.moveaxis(array, -1, 0)" in capsys.readouterr().out
-
-
 def test_files_of_emnist_are_noted_as_transposed(idx_folder, capsys):
     main(["data", "audit", str(idx_folder)])
     assert "EMNIST" not in capsys.readouterr().out

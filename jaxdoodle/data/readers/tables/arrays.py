@@ -1,11 +1,14 @@
-"""Arrays by name: Keras's ``mnist.npz`` and its like, pairs of images and labels, or an array for each class.
+"""Arrays and columns by name: pairs of images and labels, or the images of each class; a split, names of the classes.
 
-They come from NumPy's files, pickles, PyTorch's files, JSON and MATLAB, which stores images column by column and counts
-labels from 1 (10 for the digit 0).
+They come from NumPy's files, IDX, HDF5, pickles, PyTorch's files, JSON, parquet and MATLAB, which stores images column
+by column and counts labels from 1 (10 for the digit 0). Images are arrays of numbers, or encoded pictures.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -16,27 +19,40 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.readers.found import (
+from jaxdoodle.core.unpickle import unpickle
+from jaxdoodle.data.readers.class_names import names_of_labels, numbered, text_of
+from jaxdoodle.data.readers.found import Found, Part, Wanted, column_of, found_arrays
+from jaxdoodle.data.readers.idx import is_idx, read_any
+from jaxdoodle.data.readers.tables import cifar, hdf5, matlab, objects
+from jaxdoodle.data.readers.words import (
+    CLASSES,
+    NUMBER,
     SPLIT_WORDS,
-    Found,
-    Wanted,
     base_name,
     class_name,
-    found_arrays,
-    names_of_labels,
+    role_of,
+    split_in,
+    split_of,
+    words_of,
 )
-from jaxdoodle.data.readers.idx import idx_dimensions, read_idx
-from jaxdoodle.data.readers.tables import matlab, objects
-from jaxdoodle.data.readers.tables.objects import SUFFIXES as OBJECTS
 
-IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "fea", "pixels", "arr_0"}
-LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "gnd", "arr_1"}
-#: Suffixes of the files that hold arrays; files in IDX have any.
-SUFFIXES = (".npy", ".npz", ".mat", *OBJECTS)
-#: The words of splits in the names of arrays, and the name of a class with that of its split before it.
-SHORT = SPLIT_WORDS | {"tr": "train", "te": "test"}
+#: Suffixes of the files that hold arrays; files in IDX, pickles and HDF5 have any.
+SUFFIXES = (".npy", ".npz", ".mat", *hdf5.SUFFIXES, *objects.SUFFIXES)
+#: The name of a class with that of its split before it: train0, test_cat.
 OF_A_SPLIT = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})[ _-]?(.+)")
-NUMBER = re.compile("[0-9]+")
+#: How pictures begin: PNG, JPEG, GIF, BMP, WebP, TIFF; the same in base64.
+ENCODED = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "Qk", "UklGR", "SUkq", "TU0A")
+
+Pair = tuple[NDArray[Any], list[str]]
+
+
+def is_arrays(path: Path) -> bool:
+    """Whether a file may hold arrays, by its suffix or by how it begins."""
+    with open(path, "rb") as stream:
+        begin = stream.read(8)
+    known = begin.startswith((b"\x93NUMPY", b"PK", b"\x80", hdf5.MAGIC))
+    return known or path.suffix.lower() in SUFFIXES or is_idx(path) or cifar.is_batch(path)
 
 
 def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
@@ -45,67 +61,75 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
     Raises ``InputError`` at a damaged file, and at objects that are no arrays.
     """
     arrays: dict[str, NDArray[Any]] = {}
+    first: dict[tuple[str | None, str | None], str] = {}
     for file in files:
+        own = base_name(file)
+        if split_of(file.parent.name) and len({each.parent for each in files}) > 1:
+            own = f"{file.parent.name} {own}"
         for name, array in _load(file).items():
             plain = not name or name.startswith("arr_")
-            arrays[f"{base_name(file)} {name}".strip() if plain or len(files) > 1 else name] = array
+            key = f"{own} {name}".strip() if plain or len(files) > 1 else name
+            if key in arrays and not np.array_equal(arrays[key], array):  # plain and zipped
+                raise InputError(f"{file}: a second {key}, which differs from the first; expected one.")
+            arrays[key] = array
+            role, stem = role_of(key), NUMBER.sub("", own)
+            if None not in role and NUMBER.sub("", first.setdefault(role, own)) != stem:
+                raise InputError(f"{file.parent}: {first[role]} and {own} are both {' '.join(role)}; expected one.")  # type: ignore[arg-type]
     by_columns = any(file.suffix.lower() == ".mat" for file in files)
-    return dataset_in(arrays, str(files[0] if len(files) == 1 else files[0].parent), wanted, by_columns)
+    source = str(files[0] if len(files) == 1 else files[0].parent)
+    return dataset_in(arrays, source, wanted, by_columns)
 
 
 def dataset_in(
-    arrays: Mapping[str, NDArray[Any]], source: str, wanted: Wanted, column_major: bool = False
+    arrays: Mapping[str, NDArray[Any]],
+    source: str,
+    wanted: Wanted,
+    column_major: bool = False,
+    names: Sequence[str] = (),
 ) -> Found | None:
-    """The images and labels among named arrays: by their names, else by their shapes; else one array for each class."""
-    held: dict[str, dict[str, dict[str, NDArray[Any]]]] = {"images": {}, "labels": {}}  # by kind, split and name
-    left_out: list[str] = []
-    for name, array in sorted(arrays.items(), key=_how_plain):
-        split, kind = role_of(name)
-        split = split or "train"
-        if kind == "images" and array.ndim < 2:
-            kind = None
-        if kind is None and _may_be_labels(array) and len(arrays) == 2:
-            kind = "labels"
-        if kind is None:
-            left_out.append(name)
-            continue
-        joined = held[kind].setdefault(split, {})
-        other = next(iter(joined), name)
-        if NUMBER.sub("", name) == NUMBER.sub("", other) and _fit(joined.get(other, array), array):
-            joined[name] = array
-        elif " " in name and name.split(" ")[0] != other.split(" ")[0] and role_of(name)[0]:
-            raise InputError(f"{source}: {other} and {name} are both {split} {kind}; expected one.")
-        else:
-            left_out.append(name)
-    for split, parts in held["labels"].items():
-        _one_of_each(held["images"].get(split, {}), parts, source)
-    images, labels = (
-        {
-            split: np.concatenate(several) if len(several := [*parts.values()]) > 1 else several[0]
-            for split, parts in each.items()
-        }
-        for each in held.values()
-    )
+    """The images and labels among named arrays: by their names, else by their shapes; else one array for each class.
+
+    ``names``: of the classes, where they are known.
+    """
+    listing = None if names else _listing(arrays)
+    names = [class_name(text_of(name)) for name in arrays[listing].reshape(-1)] if listing else names
+    arrays = {name: array for name, array in arrays.items() if name != listing}
+    images, labels, of_split, left_out = _by_role(arrays, source)
     if not images and len(labels) == 1 and len(arrays) == 2:
         images, left_out = {s: a for s in labels for n, a in arrays.items() if a is not labels[s]}, []
-    if images and set(images) == set(labels):
-        pairs = {}
-        for split, array in images.items():
-            names = names_of_labels(labels[split], source)
-            if array.ndim >= 2 and len(array) != len(names) and array.shape[-1] == len(names):
-                array = np.moveaxis(array, -1, 0)  # the last axis counts the images
-            pairs[split] = (array, names)
-        ten = column_major and not any("gnd" in name for parts in held["labels"].values() for name in parts)
-        if ten and all(set(map(str, range(1, 11))) >= set(names) for _, names in pairs.values()):
-            pairs = {s: (a, ["0" if name == "10" else name for name in names]) for s, (a, names) in pairs.items()}
-        found = found_arrays("arrays of images and labels", pairs, source, wanted, column_major)
+    if images and "train" in labels and labels.keys() <= images.keys() or images.keys() == labels.keys() != set():
+        left_out += [f"the {split} images, which have no labels" for split in images if split not in labels]
+        labeled = {
+            split: _labeled(array, labels[split], bool(names)) for split, array in images.items() if split in labels
+        }
+        pairs = _with_names(labeled, source)
+        known = {name for _, own in pairs.values() for name in own}
+        if mapping := numbered(names, known):
+            pairs = {s: (a, [mapping[label] for label in own]) for s, (a, own) in pairs.items()}
+        elif names and all(map(str.isdecimal, known)):
+            highest = max(map(int, known))
+            raise InputError(f"{source}: names {len(names)} classes; found the label {highest}; expected one of these.")
+        elif column_major and known <= set(map(str, range(1, 11))) and not any("gnd" in name for name in arrays):
+            pairs = {s: (a, ["0" if name == "10" else name for name in own]) for s, (a, own) in pairs.items()}
+        if of_split and len(pairs) == 1:
+            pairs = _divided(*next(iter(pairs.values())), of_split, arrays[of_split], next(iter(pairs)))
+        found = _found("arrays of images and labels", pairs, source, wanted, column_major)
+        found.classes = tuple(mapping.values()) or None
         found.left_out += [f"left out the arrays {', '.join(left_out)}"] * bool(left_out)
         return found
     if images and not labels and (len(arrays) == 1 or "x" not in arrays):  # which may be a class
         raise InputError(f"{source}: holds {', '.join(arrays)} and no labels; expected an array named labels or y.")
+    if images and labels:
+        lacking = " and ".join(sorted(labels.keys() ^ images.keys()))
+        kind = "labels" if images.keys() - labels.keys() else "images"
+        raise InputError(f"{source}: holds {', '.join(arrays)}, and no {kind} of {lacking}; expected both.")
+    return _of_each_class(arrays, source, wanted)
+
+
+def _of_each_class(arrays: Mapping[str, NDArray[Any]], source: str, wanted: Wanted) -> Found | None:
     classes = {class_name(name.split(" ")[-1] if name.startswith("arr") else name): a for name, a in arrays.items()}
-    alike = {array.shape[1:] for array in classes.values() if array.ndim >= 2}
-    if len(classes) < 2 or len(alike) != 1 or any(array.ndim < 2 for array in classes.values()):
+    alike = {array.shape[1:] for array in classes.values()}
+    if len(classes) < 2 or len(alike) != 1 or not all(map(_are_images, classes.values())):
         return None
     if len(kinds := {str(array.dtype) for array in classes.values()}) > 1:
         raise InputError(f"{source}: holds arrays of {' and '.join(sorted(kinds))}; expected one type.")
@@ -122,7 +146,142 @@ def dataset_in(
         split: (np.concatenate([array for _, array in each]), [name for name, array in each for _ in range(len(array))])
         for split, each in chosen.items()
     }
-    return found_arrays("an array for each class", pairs, source, wanted) if chosen else None
+    return _found("an array for each class", pairs, source, wanted) if chosen else None
+
+
+def _listing(arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    """The name of the array that lists the classes: names that differ, beside labels that are others."""
+    longest = max(map(len, arrays.values()), default=0)
+    for name, array in sorted(arrays.items(), key=_how_plain):
+        texts = array.dtype.kind in "SU" or (
+            array.dtype == object and all(isinstance(x, str | bytes) for x in array.flat)
+        )
+        few = array.size < longest and (array.ndim == 1 or 1 in array.shape)
+        own = set(words_of(_own(name)))
+        if (
+            array.size
+            and texts
+            and few
+            and not _are_images(array)
+            and (not CLASSES.isdisjoint(own) or own == {"names"})
+        ):
+            if len(set(array.flat)) == array.size:
+                return name
+    return None
+
+
+def _by_role(
+    arrays: Mapping[str, NDArray[Any]], source: str
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]], str | None, list[str]]:
+    """Images and labels by split, numbered parts of them joined; the column of splits; the names of the others."""
+    held: dict[str, dict[str, dict[str, NDArray[Any]]]] = {"images": {}, "labels": {}}  # by kind, split and name
+    left_out: list[str] = []
+    of_split = None
+    for name, array in sorted(arrays.items(), key=_how_plain):
+        split, kind = role_of(name)
+        split = split or "train"
+        if kind == "split" and array.ndim == 1 and all(split_in(_own(name), text_of(x)) for x in set(array.tolist())):
+            of_split = name
+            continue
+        if kind == "split" or (kind == "images" and not _are_images(array)):
+            kind = None
+        if kind is None and _may_be_labels(array) and len(arrays) == 2:
+            kind = "labels"
+        if kind is None:
+            left_out.append(name)
+            continue
+        joined = held[kind].setdefault(split, {})
+        other = next(iter(joined), name)
+        if NUMBER.sub("", name) == NUMBER.sub("", other) and _fit(joined.get(other, array), array):
+            joined[name] = array
+        else:
+            left_out.append(name)
+    for split, parts in held["labels"].items():
+        _one_of_each(held["images"].get(split, {}), parts, source)
+    images, labels = (
+        {
+            split: np.concatenate(several) if len(several := [*parts.values()]) > 1 else several[0]
+            for split, parts in each.items()
+        }
+        for each in held.values()
+    )
+    return images, labels, of_split, left_out
+
+
+def _labeled(array: NDArray[Any], labels: NDArray[Any], named: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images and labels without those whose label is ``None`` or, where classes are named, below 0."""
+    if labels.dtype == object or named:
+        none = np.array([x is None or (named and isinstance(x, int) and x < 0) for x in labels.reshape(-1).tolist()])
+        if len(none) == len(array) and none.any():
+            return array[~none], column_of(labels.reshape(-1)[~none].tolist())
+    return array, labels
+
+
+def _with_names(labeled: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], source: str) -> dict[str, Pair]:
+    """The names of the labels in place of them: told from those of all splits together."""
+    rows = [
+        labels.reshape(-1, 1) if labels.ndim == 1 or 1 in labels.shape else labels for _, labels in labeled.values()
+    ]
+    if len({one.shape[1] for one in rows}) > 1:
+        raise InputError(f"{source}: holds one-hot labels of several widths; expected one.")
+    names = names_of_labels(np.concatenate(rows), source)
+    pairs, start = {}, 0
+    for (split, (array, _)), own in zip(labeled.items(), rows, strict=True):
+        if array.ndim >= 2 and len(array) != len(own) and array.shape[-1] == len(own):
+            array = np.moveaxis(array, -1, 0)  # the last axis counts the images
+        pairs[split] = array, names[start : start + len(own)]
+        start += len(own)
+    return pairs
+
+
+def _divided(array: NDArray[Any], labels: list[str], name: str, told: NDArray[Any], split: str) -> dict[str, Pair]:
+    splits = [split_in(_own(name), text_of(cell)) or split for cell in told.tolist()]
+    rows = {one: [n for n, own in enumerate(splits) if own == one] for one in dict.fromkeys(splits)}
+    return {one: (array[own], [labels[n] for n in own]) for one, own in rows.items()}
+
+
+def _found(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, column_major: bool = False) -> Found:
+    """The dataset of arrays of numbers, or of encoded pictures."""
+    if not any(array.dtype == object for array, _ in pairs.values()):
+        return found_arrays(kind, pairs, source, wanted, column_major)
+    folder = Path(source).parent if Path(source).suffix else Path(source)
+    parts = {}
+    for split, (array, labels) in pairs.items():
+        if len(array) != len(labels):
+            raise InputError(f"{source}: {len(labels):,} labels for {len(array):,} {split} images.")
+        parts[split] = Part([_content(one, folder) for one in array], labels)
+    return Found(kind.replace("arrays", "columns"), parts)
+
+
+def _content(one: Any, folder: Path) -> Any:
+    """The bytes of a picture, or its path; of a list of numbers, an array."""
+    if isinstance(one, dict):
+        one = one.get("bytes") or str(one.get("path"))
+    if isinstance(one, str):
+        text = one.partition("base64,")[2] if one.startswith("data:image") else one
+        if one != text or text.startswith(BASE64):
+            try:
+                return base64.b64decode(text)
+            except binascii.Error:
+                return b""  # which is no picture
+        return str(folder / one)
+    return one if isinstance(one, bytes) else np.asarray(one)
+
+
+def _are_images(array: NDArray[Any]) -> bool:
+    """Whether an array may hold images, by its axes, or by its first item."""
+    if array.dtype != object or array.ndim != 1 or not len(array):
+        return array.ndim >= 2 and array.dtype.kind in "biuf"
+    one = array[0]
+    if isinstance(one, dict):
+        return bool({"bytes", "path"} & one.keys())
+    if isinstance(one, str):
+        return one.startswith(("data:image", *BASE64))
+    return isinstance(one, np.ndarray) or (isinstance(one, bytes) and one.startswith(ENCODED))
+
+
+def _own(name: str) -> str:
+    return name.rpartition(" ")[2]
 
 
 def _one_of_each(images: Mapping[str, NDArray[Any]], labels: Mapping[str, NDArray[Any]], source: str) -> None:
@@ -143,18 +302,6 @@ def _how_plain(named: tuple[str, Any]) -> tuple[bool, int, list[int]]:
     return role_of(named[0])[0] is None, len(NUMBER.sub("", named[0])), _numbers(named[0])
 
 
-def role_of(name: str) -> tuple[str | None, str | None]:
-    """The split and the kind (images, labels) that the words of a name say."""
-    words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-    words += ["_".join(words[i : i + 2]) for i in range(len(words))]  # arr_0
-    words += [w[len(s) :] for w in words for s in ("train", "test", "val") if w.startswith(s)]
-    words += [s for w in words for s in ("train", "test", "val") if w.startswith(s)]
-    split = next((SHORT[word] for word in words if word in SHORT), None)
-    of_images = not IMAGES.isdisjoint(words) or name.lower().endswith("dataset")
-    kind = "labels" if not LABELS.isdisjoint(words) else "images" if of_images else None
-    return split, kind
-
-
 def _fit(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """Whether two arrays may be parts of one."""
     return one.ndim == other.ndim and one.shape[1:] == other.shape[1:]
@@ -165,22 +312,39 @@ def _may_be_labels(array: NDArray[Any]) -> bool:
 
 
 def _load(file: Path) -> dict[str, NDArray[Any]]:
-    if dimensions := idx_dimensions(file):
-        return {"": read_idx(file, dimensions)}
-    if file.suffix.lower() == ".mat":
-        return matlab.arrays_of(file)
+    """The arrays of a file by name; "" for the only one of a format that names none."""
     with open(file, "rb") as stream:
-        pickled = stream.read(1) == b"\x80"
-    if pickled or file.suffix.lower() in (*OBJECTS, ".json", ".jsonl"):
+        begin = stream.read(8)
+    suffix = file.suffix.lower()
+    if begin.startswith(hdf5.MAGIC) or hdf5.is_matlab(file):
+        return hdf5.arrays_of(file)
+    if is_idx(file):
+        return {"": read_any(file)}
+    if suffix == ".mat":
+        return matlab.arrays_of(file)
+    if cifar.is_batch(file):
+        return cifar.arrays_of(file)
+    if begin[:1] == b"\x80" or suffix in (*objects.SUFFIXES, ".json", ".jsonl"):
         return objects.arrays_of(file)
     try:
-        found = np.load(file, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {"": found}
-        with found:
-            arrays = {name: found[name] for name in found.files}
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("it holds other files; expected .npy")
-        return arrays
+        if begin[:6] == b"\x93NUMPY":
+            array = _array(file.read_bytes())
+            return dict(objects.named(array.tolist())) if array.dtype == object else {"": array}
+        with zipfile.ZipFile(file) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            return {name: _array(archive.read(f"{name}.npy")) for name in names}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise InputError(f"{file}: is no file of arrays that can be read; {str(error).rstrip('.')[:100]}.") from None
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """An array in a ``.npy``; one of objects is read without running anything."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    if not dtype.hasobject:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    held = unpickle(content[stream.tell() :])
+    array = column_of(held if isinstance(held, list) else [held])
+    return array if array.dtype != object or len(shape) < 2 else array.reshape(shape)

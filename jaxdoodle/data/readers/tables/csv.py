@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import filecmp
-import math
-import re
+import os
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,20 +14,24 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.readers.found import (
+from jaxdoodle.data.readers.class_names import names_of_labels
+from jaxdoodle.data.readers.found import Found, Wanted, found_arrays
+from jaxdoodle.data.readers.strokes import read_stroke_files
+from jaxdoodle.data.readers.tables.arrays import dataset_in
+from jaxdoodle.data.readers.tables.text import Table, is_number, open_table
+from jaxdoodle.data.readers.words import (
+    INDEX,
     LABEL_COLUMNS,
-    Found,
-    Wanted,
+    NUMBER,
     base_name,
-    found_arrays,
+    is_image,
     label_column,
-    names_of_labels,
+    pixel_columns,
+    role_of,
     split_column,
+    split_in,
     split_of,
 )
-from jaxdoodle.data.readers.strokes import read_kaggle_csv
-from jaxdoodle.data.readers.tables.arrays import dataset_in, role_of
-from jaxdoodle.data.readers.tables.text import Table, is_number, open_table
 
 #: Rows from which the layout of a table is told, and that are converted at once.
 LOOKED_AT, CHUNK = 200, 2_000
@@ -38,10 +41,6 @@ TEST = {".t": "test"}
 FEW = 20
 #: What is left out around a label.
 QUOTES = " \t'\""
-#: FER-2013 and its like name the split of each row, and hold the pixels of an image in one column.
-USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
-#: Names of a column of numbers of the rows: pandas writes its index without one.
-INDEX = {"", "unnamed: 0", "index", "id"}
 
 
 def is_table(path: Path) -> bool:
@@ -65,11 +64,11 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
     drawings = [file for file, table in tables.items() if "drawing" in table.header]
     if drawings:
         named = [file for file in drawings if "word" in tables[file].header or split_of(file.name) != "test"]
-        drawn = read_kaggle_csv(named, wanted)
+        drawn = read_stroke_files(Path(os.path.commonpath([file.parent for file in named])), named, wanted)
         drawn.left_out += [f"left out {file.name}, which has no labels" for file in drawings if file not in named]
         return drawn
     pairs: dict[str, tuple[NDArray[Any], list[str]]] = {}
-    read, unlabeled, left_out, kinds = list[Path](), list[Path](), list[str](), set()
+    read, unlabeled, left_out, kinds, stems = list[Path](), list[Path](), list[str](), set(), dict[str, str]()
     several = len({file.parent for file in tables}) > 1
     splits = {
         file: split_of(file.name) or (split_of(file.parent.name) if several else None) or TEST.get(file.suffix)
@@ -93,11 +92,14 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
             left_out.append(f"left out {file.name}, whose name says neither train nor test")
         else:
             kinds.add(found[0])
-            for own, pair in found[1].items():
-                if (name := own or split) in pairs:
-                    expected = "expected one, or names with train and test"
-                    raise InputError(f"{file}: a second table of {name} images; {expected}.")
-                pairs[name] = pair
+            for own, (images, names) in found[1].items():
+                name, stem = own or split, NUMBER.sub("", file.name)
+                if name in pairs:  # the first of numbered parts
+                    if stems[name] != stem or images.shape[1:] != pairs[name][0].shape[1:]:
+                        expected = "expected one, or names with train and test"
+                        raise InputError(f"{file}: a second table of {name} images; {expected}.")
+                    images, names = np.concatenate([pairs[name][0], images]), pairs[name][1] + names
+                stems[name], pairs[name] = stem, (images, names)
     if not pairs:
         if (both := _apart(files, wanted) if unlabeled else None) is not None:
             return both
@@ -144,17 +146,11 @@ def _apart(files: Sequence[Path], wanted: Wanted) -> Found | None:
 
 def _own_columns(header: Sequence[str]) -> list[int]:
     """The columns of pixels, or that of labels, or all but the numbers of the rows."""
-    pixels = _pixels(header)
+    pixels = pixel_columns(header)
     label = label_column(header)
     if pixels or label is None:
         return pixels or [n for n, name in enumerate(header) if n or name not in INDEX]
     return [label]
-
-
-def _pixels(header: Sequence[str]) -> list[int]:
-    """The columns that are pixels by their names; [] where they are no image."""
-    named = [n for n, name in enumerate(header) if re.fullmatch(r"pixel.*|(?!unnamed).*\d.*", name)]
-    return named if _is_image(len(named)) else []
 
 
 def _first(table: Table) -> list[str]:
@@ -163,33 +159,38 @@ def _first(table: Table) -> list[str]:
 
 def _read(table: Table, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDArray[Any], list[str]]]] | None:
     """The layout in words, and images and labels by split; ``None`` for a table without labels."""
-    path, header = table.path, table.header
+    path, header, hot = table.path, table.header, range(0)
     columns = len(header) or len(_first(table))
     label = label_column(header)
-    if "pixels" in header:
-        return _pixel_texts(table, label, wanted) if label is not None else None
     kind = "with a header"
     if label is None:
-        others = sorted({*range(columns)} - {*_pixels(header)}) if _pixels(header) else [0, columns - 1]
+        others = sorted({*range(columns)} - {*pixel_columns(header)}) if pixel_columns(header) else [0, columns - 1]
         others = [n for n in others if not header or header[n] not in INDEX]
-        label = _label_column(table, columns, others)
-        if label is None:
+        hot = _one_hot(table, columns)
+        label = None if hot else _label_column(table, columns, others)
+        if label is None and not hot:
             return None
-        kind = f"{'with' if header else 'without'} a header, label {'first' if label == 0 else 'last'}"
+        where = "one-hot, last" if label is None else "first" if label == 0 else "last"
+        kind = f"{'with' if header else 'without'} a header, label {where}"
     of_split = split_column(header)
-    pixels = [i for i in range(columns) if i not in (label, of_split)]
+    pixels = [i for i in range(columns) if i not in (label, of_split, *hot)]
     if header:
-        pixels = [pixels[n] for n in _pixels([header[i] for i in pixels])] or pixels
+        pixels = [pixels[n] for n in pixel_columns([header[i] for i in pixels])] or pixels
+    texts = header.index("pixels") if "pixels" in header else None  # FER-2013 has all of an image in one column
     images: list[NDArray[Any]] = []
     labels: list[tuple[str, str | None]] = []
-    block, names = [], list[tuple[str, str | None]]()
+    block, names, width = [], list[tuple[str, str | None]](), 0
     for number, row in table.rows():
-        if len(row) != columns or not row[label].strip():
+        if len(row) != columns or not (told := _told(row, label, hot)):
             found = f"{len(row):,} columns; expected {columns:,}" if len(row) != columns else "no label"
             wanted.broken(InputError(f"{path}: line {number}: {found}."))
             continue
-        block.append((number, [row[i] for i in pixels]))
-        names.append((row[label].strip(QUOTES), split_of(row[of_split]) if of_split is not None else None))
+        cells = row[texts].strip("[] ").replace(",", " ").split() if texts is not None else [row[i] for i in pixels]
+        if len(cells) != (width := width or len(cells)):
+            wanted.broken(InputError(f"{path}: line {number}: {len(cells):,} pixels; expected {width:,}."))
+            continue
+        block.append((number, cells))
+        names.append((told, None if of_split is None else split_in(header[of_split], row[of_split])))
         if len(block) == CHUNK:
             _convert(path, block, names, images, labels, wanted)
             block, names = [], []
@@ -201,6 +202,25 @@ def _read(table: Table, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDA
     if len(rows) == 1:
         return kind, {split: (every, named) for split in rows}
     return kind, {split: (every[own], [named[n] for n in own]) for split, own in rows.items()}
+
+
+def _told(row: list[str], label: int | None, hot: range) -> str:
+    """The label of a row: a cell, or the place of the one among columns of zeros."""
+    if label is not None:
+        return row[label].strip(QUOTES)
+    ones = [n for n, column in enumerate(hot) if float(row[column]) == 1] if all(is_number(row[n]) for n in hot) else []
+    return str(ones[0]) if len(ones) == 1 else ""
+
+
+def _one_hot(table: Table, columns: int) -> range:
+    """The last columns where they are one-hot labels behind an image; empty where none are."""
+    sample = [row for _, row in islice(table.rows(), LOOKED_AT) if len(row) == columns]
+    for count in range(2, columns // 2):
+        hot = range(columns - count, columns)
+        if is_image(columns - count) and {sum(row[n].strip(" 0.") == "1" for n in hot) for row in sample} == {1}:
+            if len({_told(row, None, hot) for row in sample} - {""}) > 1:
+                return hot
+    return range(0)
 
 
 def _convert(
@@ -228,17 +248,12 @@ def _names(labels: list[str], path: Path) -> list[str]:
     return names_of_labels(np.array(labels), str(path))
 
 
-def _is_image(count: int) -> bool:
-    """Whether so many numbers are an image: a square, or three."""
-    return count >= 16 and any(count % c == 0 and math.isqrt(count // c) ** 2 * c == count for c in (1, 3))
-
-
 def _label_column(table: Table, columns: int, places: Sequence[int]) -> int | None:
     """Of some columns, the first and the last, the one with few whole numbers, or names; ``None`` where none has them.
 
     A border pixel is constant in most tables; where both columns vary, the labels are those without gaps from 0 or 1.
     """
-    if not _is_image(columns - 1):
+    if not is_image(columns - 1):
         return None
     sample = [row for _, row in islice(table.rows(), LOOKED_AT) if len(row) == columns]
     if not sample:
@@ -255,22 +270,3 @@ def _label_column(table: Table, columns: int, places: Sequence[int]) -> int | No
     several = [column for column in cells if len(sample) < FEW or len(set(cells[column])) < len(sample)]  # no numbering
     best = max(several, key=rank, default=None)
     return best if best is None or len(several) == 2 or rank(best)[0] else None
-
-
-def _pixel_texts(table: Table, label: int, wanted: Wanted) -> Any:
-    path, header = table.path, table.header
-    column, usage = header.index("pixels"), header.index("usage") if "usage" in header else None
-    images: dict[str | None, list[Any]] = {}
-    labels: dict[str | None, list[str]] = {}
-    for number, row in table.rows():
-        try:
-            pixels = np.array(row[column].strip("[] ").replace(",", " ").split(), np.float32)
-            split = USAGES.get(row[usage].strip()) if usage is not None else None
-            if images.get(split) and len(pixels) != len(images[split][0]):
-                raise ValueError
-        except (ValueError, IndexError):
-            wanted.broken(InputError(f"{path}: line {number}: expected a label and the pixels of an image."))
-            continue
-        images.setdefault(split, []).append(pixels)
-        labels.setdefault(split, []).append(row[label].strip(QUOTES))
-    return "pixels in one column", {s: (np.stack(images[s]), _names(labels[s], path)) for s in images}

@@ -10,28 +10,36 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.data.readers.found import column_of
 
 
 def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of numbers in a ``.mat`` file by name. Raises ``InputError``; needs SciPy."""
+    """The arrays of numbers and cells of texts in a ``.mat`` file by name. Raises ``InputError``; needs SciPy."""
     try:
         from scipy.io import loadmat
     except ModuleNotFoundError:
         raise InputError(f"{file}: .mat needs SciPy; {install_hint('datasets')}.") from None
     try:
         found = loadmat(file)
-    except NotImplementedError:
-        raise InputError(f"{file}: is a .mat of version 7.3; save it with -v7.") from None
     except Exception as error:  # whatever SciPy raises at damaged files
         raise InputError(f"{file}: is no .mat that can be read; {str(error).rstrip('.')}.") from None
     return dict(_arrays(found))
 
 
 def _arrays(found: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
-    """The arrays of numbers, also within structures, by name."""
+    """The arrays, also within structures, by name."""
     for name, value in found.items():
         while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
             value = value.reshape(-1)[0]
+        if isinstance(value, np.ndarray) and value.dtype == object:  # a cell of texts
+            texts = [
+                str(one.item())
+                for one in value.flat
+                if isinstance(one, np.ndarray) and one.dtype.kind == "U" and one.size == 1
+            ]
+            if len(texts) == value.size:
+                yield f"{prefix}{name}", column_of(texts)
+            continue
         if isinstance(value, np.ndarray) and value.dtype.names and value.size == 1:
             record = value.reshape(-1)[0]
             yield from _arrays({field: record[field] for field in value.dtype.names}, f"{prefix}{name} ")

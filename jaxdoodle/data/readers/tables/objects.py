@@ -14,6 +14,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.unpickle import torch_files, unpickle
+from jaxdoodle.data.readers.found import column_of
 
 SUFFIXES = (".pkl", ".pickle", ".p", ".pt", ".pth")
 #: Bytes of a file of objects: those of CIFAR-10 take 180 MB, MNIST as floats 220 MB.
@@ -38,7 +39,7 @@ def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
     try:
         with reading(file):
             _Bound().take(file.stat().st_size, 1)
-            return dict(_named(_value(file)))
+            return dict(named(_value(file)))
     except (ValueError, LookupError, zipfile.BadZipFile, RecursionError) as error:  # InputError is a ValueError
         raise InputError(f"{file}: holds no arrays that can be read; {str(error).removeprefix(f'{file}: ')}") from None
 
@@ -60,7 +61,8 @@ def _value(file: Path) -> Any:
     return unpickle(data)
 
 
-def _named(value: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+def named(value: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+    """The arrays in lists and dicts, by their keys."""
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):  # a record for each image
         value = {key: [one.get(key) for one in value] for key in value[0]}
     elif isinstance(value, list) and all(isinstance(one, list) and len(one) == 2 for one in value):
@@ -68,18 +70,18 @@ def _named(value: Any, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
             value = dict(
                 zip(("train", "test") if len(value) == 2 else ("train", "validation", "test"), value, strict=True)
             )
-        elif value and isinstance(value[0][0], np.ndarray):  # (image, label) for each image
-            value = dict(zip(("images", "labels"), zip(*value, strict=True), strict=True))
+        elif value and isinstance(value[0][0], np.ndarray | bytes):  # (image, label) for each image
+            value = dict(zip(("images", "labels"), map(list, zip(*value, strict=True)), strict=True))
     elif pairs := _two_pairs(value):
         value = dict(zip(("train", "test"), pairs, strict=True))
     elif _is_pair(value):
         value = dict(zip(("images", "labels"), value, strict=True))
     if isinstance(value, dict):
         for key, one in value.items():
-            yield from _named(one, f"{prefix} {key}".strip())
+            yield from named(one, f"{prefix} {key}".strip())
         return
-    array = np.array(value) if isinstance(value, list | tuple | np.ndarray) else np.empty(())
-    if array.ndim and array.size and array.dtype.kind in "biufU":
+    array = value if isinstance(value, np.ndarray) else column_of(value) if isinstance(value, list) else np.empty(())
+    if array.ndim and array.size:
         yield prefix, array
 
 

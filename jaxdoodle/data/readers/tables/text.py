@@ -16,7 +16,7 @@ from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.found import LABEL_COLUMNS
+from jaxdoodle.data.readers.words import LABEL_COLUMNS
 
 #: Letters from which the kind of a table and its columns are told.
 LOOKED_AT = 2**18
