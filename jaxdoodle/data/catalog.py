@@ -135,16 +135,21 @@ def load_dataset(
     settings = {"validation": validation, "per_class": per_class}
     settings |= {"transpose": True} if transpose else {}
     settings |= {"recognized_only": True} if recognized_only else {}
+    check_per_class(per_class)
     path = _path_of(name_or_path, root)
     if path is None:
         splits = _load_named(str(name_or_path), root, classes, per_class, validation, seed)
     else:
-        if per_class is not None and per_class < 1:
-            raise InputError(f"per_class is at least 1; got {per_class}.")
         check_fraction(validation)
         wanted = Wanted(_composed(class_names(classes, None)), per_class, recognized_only, Broken(skip_broken))
         splits = load_path(path, wanted, validation, preprocessing, transpose)
     return replace(splits, loaded=settings)
+
+
+def check_per_class(per_class: int | None) -> None:
+    """Raise ``InputError`` unless this is a number of drawings."""
+    if per_class is not None and per_class < 1:
+        raise InputError(f"per_class is at least 1; got {per_class}.")
 
 
 def load_other_classes(name_or_path: str | Path, splits: Splits, **settings: Any) -> NDArray[np.uint8] | None:
@@ -240,8 +245,6 @@ def _same(one: str, other: str) -> bool:
 def _load_named(
     name: str, root: str | Path | None, classes: Any, per_class: int | None, validation: float, seed: int
 ) -> Splits:
-    if per_class is not None and per_class < 1:
-        raise InputError(f"per_class is at least 1; got {per_class}.")
     chosen = class_names(classes, REPORT_CLASSES if name in ("doodles", "quickdraw") else None)
     if name == "doodles":
         doodles = synthetic.generate_doodles(chosen, per_class or synthetic.PER_CLASS, seed)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.catalog import FileStatus, data_root
 from jaxdoodle.data.download.http import Transfer
 from jaxdoodle.data.download.publishers import NAMES, get
@@ -35,8 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Download; 1 where a file cannot be downloaded. Raises ``InputError`` and ``FailedError``."""
-    if options.per_class < 1:
-        raise InputError(f"--per-class is at least 1; got {options.per_class}.")
     if options.data_dir:
         Path(options.data_dir).expanduser().mkdir(parents=True, exist_ok=True)
     root = data_root(options.data_dir)

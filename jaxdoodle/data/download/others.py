@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.data.readers.class_names import GARMENTS, SYLLABLES
 
 FILES = {
     "fashion": {
@@ -36,10 +37,7 @@ ADDRESSES = {
     "emnist/": ("https://biometrics.nist.gov/cs_links/EMNIST/",),
 }
 #: Class names, written to ``classes.txt`` beside the files; EMNIST's follow from the names of its parts.
-CLASSES = {
-    "fashion": "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot",
-    "kmnist": "o,ki,su,tsu,na,ha,ma,ya,re,wo",
-}
+CLASSES = {"fashion": GARMENTS, "kmnist": SYLLABLES}
 
 
 def summarize(path: Path, md5: str) -> str:
@@ -54,7 +52,7 @@ def summarize(path: Path, md5: str) -> str:
 def finish(name: str, folder: Path) -> None:
     """Class names beside the files; EMNIST's archive as one folder of four files for each of its parts."""
     if name in CLASSES:
-        (folder / "classes.txt").write_text(CLASSES[name].replace(",", "\n") + "\n", encoding="utf-8")
+        (folder / "classes.txt").write_text("\n".join([*CLASSES[name], ""]), encoding="utf-8")
         return
     with zipfile.ZipFile(folder / "gzip.zip") as archive:
         for member in archive.namelist():

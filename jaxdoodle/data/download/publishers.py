@@ -89,6 +89,7 @@ def get(
         raise InputError(f"{base_url}: is no address of a mirror; expected http://... or https://...")
     if name != "quickdraw" and (classes or strokes):
         raise InputError(f"{name}: found --classes or --strokes; expected them for quickdraw alone.")
+    catalog.check_per_class(per_class)
     transfer, item, found = transfer or Transfer(), partial(_item, root, base_url), []
     root.mkdir(parents=True, exist_ok=True)
     with locked(root / ".lock"):

@@ -17,7 +17,7 @@ from PIL import Image
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
 from jaxdoodle.data.synthetic import generate_doodles
-from jaxdoodle.preprocessing import MNIST, preprocess
+from jaxdoodle.preprocessing import preprocess
 from jaxdoodle.preprocessing.measure import CHANGED_LEVELS
 
 COUNT = 60
@@ -623,66 +623,6 @@ def test_a_folder_like_torchvision_s_is_read_and_emnist_s_is_noticed_and_mended(
     np.testing.assert_array_equal(mended.test.images[..., 0], IMAGES[40:])
 
 
-STROKES = {"cross": [[[0, 9, 255], [0, 9, 255]], [[255, 9, 0], [0, 200, 255]]], "line": [[[0, 5, 255], [9, 9, 9]]]}
-
-
-def record(word, i, recognized=True):
-    drawing = [[[x + i % 7 for x in xs], [y + i for y in ys]] for xs, ys in STROKES[word]]
-    return {"word": word, "recognized": recognized, "drawing": drawing}
-
-
-def words(folder):
-    lines = [json.dumps(record(word, i, i > 2)) for i in range(20) for word in STROKES]
-    (folder / "mine.ndjson").write_text("\n".join(lines))
-    return folder / "mine.ndjson"
-
-
-def kaggle_strokes(folder):
-    header = ["countrycode", "drawing", "recognized", "word"]
-    for word in STROKES:
-        found = [record(word, i, i > 2) for i in range(20)]
-        rows = [["DE", json.dumps(one["drawing"]), one["recognized"], word] for one in found]
-        write_rows(folder / f"{word}.csv", rows, header)
-    return folder
-
-
-def binary(folder):
-    for word in STROKES:
-        (folder / word).mkdir()
-        content = b""
-        for i in range(20):
-            one = record(word, 0, i > 2)
-            content += struct.pack("<Q2sbIH", i, b"DE", one["recognized"], 0, len(one["drawing"]))
-            for xs, ys in one["drawing"]:
-                content += struct.pack("<H", len(xs)) + bytes(xs) + bytes(ys)
-        (folder / word / "full_binary.bin").write_bytes(content)
-    return folder
-
-
-@pytest.mark.parametrize("write", [words, kaggle_strokes, binary])
-def test_strokes_are_training_data(write, tmp_path):
-    path = write(tmp_path)
-    splits = load_dataset(path)
-    assert splits.classes == ("cross", "line") and sum(map(len, splits.sets.values())) == 40
-    assert sum(map(len, load_dataset(path, recognized_only=True).sets.values())) == 34
-    assert load_dataset(path, preprocessing="mnist").preprocessing == MNIST
-    assert sum(map(len, load_dataset(path, per_class=5).sets.values())) == 10
-
-
-def test_sketch_rnn_s_files_keep_their_splits(tmp_path):
-    rng = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        parts = {}
-        for split, count in (("train", 9), ("valid", 3), ("test", 4)):
-            parts[split] = np.empty(count, object)
-            for row in range(count):
-                parts[split][row] = np.c_[rng.integers(-30, 30, (12, 2)), np.arange(12) == 11].astype(np.int16)
-        np.savez_compressed(tmp_path / f"{name}.npz", **parts)
-    splits = load_dataset(tmp_path)
-    assert splits.classes == ("cat", "dog")
-    assert [len(splits.sets[name]) for name in ("train", "validation", "test")] == [18, 6, 8]
-
-
 def test_what_is_no_dataset_says_what_was_found_and_what_would_be_read(tmp_path, refusal):
     for name in ("a.docx", "b.docx", "c.txt"):
         (tmp_path / name).write_text("hello")
@@ -697,27 +637,3 @@ def test_a_folder_with_the_name_of_a_dataset_is_never_replaced_in_silence(tmp_pa
     with pytest.warns(DataWarning, match="the dataset of this name, not the folder; that one is ./doodles"):
         assert "clock" in load_dataset("doodles", per_class=5).classes
     assert load_dataset("./doodles").classes == ("0", "1", "2")
-
-
-def cifar(folder, meta="batches.meta", names="label_names", labels="labels", batches=("data_batch_1", "test_batch")):
-    folder.mkdir(parents=True)
-    (folder / meta).write_bytes(pickle.dumps({names: ["plane", "car", "bird"]}, 2))
-    for index, name in enumerate(batches):
-        images = np.zeros((12, 3, 32, 32), np.uint8)
-        images[:, index, 4:20, 8] = 200
-        (folder / name).write_bytes(pickle.dumps({"data": images.reshape(12, -1), labels: [2, 1, 0] * 4}, 2))
-
-
-@pytest.mark.parametrize(
-    "layout", [{}, {"meta": "meta", "names": "fine_label_names", "labels": "fine_labels", "batches": ("train", "test")}]
-)
-def test_cifar_is_read_from_its_pickles_without_running_them(layout, tmp_path, refusal):
-    cifar(tmp_path / "cifar-batches-py", **layout)
-    splits = load_dataset(tmp_path)
-    assert splits.classes == ("plane", "car", "bird") and splits.train.images.shape[1:] == (32, 32, 3)
-    assert splits.test.images[0, 5, 8].tolist() == [0, 200, 0] and splits.classes[splits.test.labels[0]] == "bird"
-    (path,) = tmp_path.rglob(layout.get("batches", ("data_batch_1",))[0])
-    path.write_bytes(pickle.dumps({"data": np.zeros((2, 3072), np.uint8), layout.get("labels", "labels"): [0, 3]}, 2))
-    assert "found the label 3" in refusal(load_dataset, tmp_path)
-    path.write_bytes(b"\x80\x02cos\nsystem\n(S'true'\ntR.")
-    assert "asks for os.system" in refusal(load_dataset, tmp_path)
