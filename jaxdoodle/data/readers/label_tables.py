@@ -52,7 +52,7 @@ def label_tables(folder: Path, pictures: Sequence[Path], notes: list[str]) -> tu
             notes.append(f"left out {table.name}, whose name says neither train nor test")
             del found[table]
     every: Labels = {}
-    for labels in found.values():
+    for labels in sorted(found.values(), key=len, reverse=True):  # a list of the classes may name 3.png
         for file, (label, split) in labels.items():
             known = every.get(file, (None, None))
             every[file] = known[0] or label, known[1] or split

@@ -213,3 +213,12 @@ def test_an_archive_beside_a_table_is_unpacked(tmp_path):
     assert {(image, name) for image, name, _ in found_in(tmp_path / "mine")} == {
         (image.tobytes(), NAMES[label]) for image, label in zip(IMAGES, LABELS, strict=True)
     }
+
+
+def test_a_list_of_the_numbers_of_the_classes_names_no_pictures(tmp_path):
+    rows = pictures(tmp_path, "images/{i}.png")
+    put(tmp_path / "train_labels.csv", "id,class\n" + "".join(f"{i},{row[1]}\n" for i, row in enumerate(rows)))
+    put(tmp_path / "class_to_idx.json", json.dumps({name: label for label, name in enumerate(NAMES)}))
+    assert {(image, name) for image, name, _ in found_in(tmp_path)} == {
+        (image.tobytes(), NAMES[label]) for image, label in zip(IMAGES, LABELS, strict=True)
+    }
