@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.copies import Copies
+from jaxdoodle.gradcheck.autograd.copies import Copies, names_in
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
@@ -32,13 +32,16 @@ from jaxdoodle.gradcheck.setup.line_trace import traced_by
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness, float_outputs, run_forward
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
-#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that runs many
+#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that takes many
 #: lines, fewer are tried.
 MOST_EDITS, LEAST_EDITS = 6000, 800
-#: Lines that may be run in all of them: some ten seconds.
+#: Lines of the user's that may be run in all of them, and calls within libraries, which take as long: an operation of
+#: JAX makes a hundred. Some ten seconds.
 MOST_LINES = 400_000
-#: How many times the lines that the backward runs as it is written, an edited one may run: it may never end.
+#: How many times what the backward takes as it is written, an edited one may take: it may never end.
 _MOST_TIMES = 20
+#: What JAX compiles anew for each edited function. Where none of it is used, operations run compiled, one by one.
+_COMPILE = {"jit", "pmap", "scan", "cond", "switch", "while_loop", "fori_loop", "map", "remat", "checkpoint"}
 #: Edits tried where JAX traces each, at ten times the cost: none for the line alone.
 MOST_IN_JAX = 400
 #: Lines that count as beside another: a mistake shows a line or two after it is made.
@@ -76,13 +79,14 @@ class Runner:
     candidate: Candidate
     codes: dict[CodeType, CodeType]
     by_jax: bool
-    lines: int = 1  # that a run takes
+    lines: int = 1  # that a run takes, with calls within libraries
+    compiles: bool = True  # is something in it that JAX would compile anew for each run?
 
     def __call__(self, r: Round) -> dict[str, Any]:
         point = replace(r.at.point, cotangent=copy.deepcopy(r.at.point.cotangent))  # an edit may change it in place
         problem, run = self.candidate.problem, copy.copy(self.candidate)
         run.problem, run.programs = replace(problem, candidate=Copies(codes=self.codes)(problem.candidate)), {}
-        with jax.disable_jit():
+        with jax.disable_jit(self.compiles):
             return run(point).gradients
 
     def has_value(self, r: Round) -> bool:
@@ -107,6 +111,7 @@ def repairs(
     shares more names with it is tried first.
     """
     run = _runner(case, r)
+    run(r)  # the first time, libraries load and compile
     with _counted(np.inf) as count:
         run(r)
     run = replace(run, lines=count[0])
@@ -226,16 +231,19 @@ def _right(got: dict[str, Any], r: Round, name: str) -> bool:
 
 def _runner(case: Case, first: Round) -> Runner:
     eager: Candidate = copy.copy(case.candidate)
+    copies = Copies()
+    copies(eager.problem.candidate)
+    compiles = any(_COMPILE & set(names_in(code)) for code in copies.functions)
     if eager.modes[0] == "traced":
         eager.modes = ("numpy",)
         if eager(first.at.point).error is not None:
             eager.modes = ("traced",)
-    return Runner(eager, {}, eager.modes == ("traced",))
+    return Runner(eager, {}, eager.modes == ("traced",), compiles=compiles)
 
 
 @contextlib.contextmanager
 def _counted(most: float) -> Iterator[list[int]]:
-    """Counts the lines of the user's that are run; those after ``most`` raise an exception."""
+    """Counts the lines of the user's that are run, and calls within libraries; a line after ``most`` raises."""
     count = [1]
 
     def local(frame, event, value):
@@ -244,7 +252,13 @@ def _counted(most: float) -> Iterator[list[int]]:
             raise RuntimeError("it does not end")
         return local
 
-    with traced_by(lambda frame, *_: None if frame.f_code.co_filename.startswith(LIBRARIES) else local):
+    def enter(frame, event, value):
+        if not frame.f_code.co_filename.startswith(LIBRARIES):
+            return local
+        count[0] += 1
+        return None
+
+    with traced_by(enter):
         yield count
 
 
