@@ -75,7 +75,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_seed_that_it_had_not_finished(t
     runner.run("tiny", one, tmp_path, epochs=1)
     assert trained == [0, 1, 0]
     monkeypatch.setattr(machine, "_commit", lambda: "abc1234-dirty")
-    for number in range(2):  # files differ from the commit: nobody knows whether the run would be the same
+    for _ in range(2):  # files differ from the commit: nobody knows whether the run would be the same
         runner.run("tiny", one, tmp_path, epochs=1)
     assert trained == [0, 1, 0, 0, 0]
 

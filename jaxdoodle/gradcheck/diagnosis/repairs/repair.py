@@ -34,7 +34,7 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that takes many
 #: lines, fewer are tried.
-MOST_EDITS, LEAST_EDITS = 6000, 800
+MOST_EDITS, LEAST_EDITS = 6000, 1000
 #: Lines of the user's that may be run in all of them, and calls within libraries, which take as long: an operation of
 #: JAX makes a hundred. Some ten seconds.
 MOST_LINES = 400_000

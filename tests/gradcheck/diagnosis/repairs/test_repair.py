@@ -1,9 +1,12 @@
 """A wrong backward is mended in its own source: the line, and what belongs there."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxdoodle.gradcheck import check, check_value_and_grad
+from jaxdoodle.gradcheck.diagnosis.repairs import repair
 
 RNG = np.random.default_rng(0)
 
@@ -174,3 +177,26 @@ def test_an_edit_that_changes_the_value_is_no_repair():
 
     (finding,) = check_value_and_grad(lambda w: loss(w)[0], loss, (RNG.normal(size=(3, 4)),)).findings
     assert finding.backward.text == "return total, e"
+
+
+def scaled_forward(x):
+    return jnp.tanh(x) * 3, x
+
+
+def scaled_backward(dout, x):
+    return dout * (1 - jnp.tanh(x) ** 2)
+
+
+def looped_backward(dout, x):
+    return jax.lax.fori_loop(0, 1, lambda _, d: d * (1 - jnp.tanh(x) ** 2), dout)
+
+
+@pytest.mark.parametrize(("backward", "compiles"), [(scaled_backward, False), (looped_backward, True)])
+def test_edited_programs_of_jax_run_its_operations_compiled_unless_they_hold_what_is_compiled_anew(
+    backward, compiles, monkeypatch
+):
+    runners = []
+    monkeypatch.setattr(repair, "_best", lambda *given: runners.append(given[5]))
+    check(scaled_forward, backward, (RNG.normal(size=(2, 3)),))
+    assert runners and {runner.compiles for runner in runners} == {compiles}
+    assert min(runner.lines for runner in runners) > 50  # calls within JAX, beside one line of the user's
