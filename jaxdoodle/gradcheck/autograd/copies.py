@@ -40,10 +40,12 @@ class Copies:
         self.builtins = {**vars(builtins), **builtin, "__import__": self._import}
         self.scopes: dict[int, dict[str, Any]] = {}
         self.functions: dict[CodeType, FunctionType] = {}  # the user's that were copied
+        self.reached: dict[int, Any] = {}  # all that they reach
 
     def __call__(self, value: Any) -> Any:
         if id(value) in self.done:
             return self.done[id(value)]
+        self.reached[id(value)] = value
         if isinstance(value, FunctionType):
             return self._function(value)
         if isinstance(value, MethodType):
@@ -141,16 +143,30 @@ class Copies:
     def _object(self, value: Any) -> Any:
         """An object of a class of the user's, or of the checker's that holds one."""
         cls = type(value)
-        file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
-        ours = file.startswith(_PACKAGE) and not file.startswith(CHECKER)
-        if cls.__new__ is not object.__new__ or not hasattr(value, "__dict__"):
+        if not hasattr(value, "__dict__"):
             return value
-        new_class = self(cls)
-        if new_class is cls and not ours:
-            return value
-        new = self.done[id(value)] = object.__new__(new_class)
-        vars(new).update(self._values(vars(value)))
-        return new
+        plain = cls.__new__ is object.__new__
+        new_class = self(cls) if plain else cls
+        ours = _file(cls).startswith(_PACKAGE) and not _file(cls).startswith(CHECKER)
+        if new_class is not cls or plain and ours:
+            new = self.done[id(value)] = object.__new__(new_class)
+            vars(new).update(self._values(vars(value)))
+            return new
+        if not from_library(cls):
+            self.done[id(value)] = value
+            self._values(vars(value))
+        elif hasattr(value, "__wrapped__"):
+            self(value.__wrapped__)
+        return value
+
+
+def _file(cls: type) -> str:
+    return getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+
+
+def from_library(cls: type) -> bool:
+    """Is a class not the user's? One of a program that has no file is."""
+    return not _file(cls) or _file(cls).startswith(LIBRARIES)
 
 
 def _is_users(value: Any) -> bool:

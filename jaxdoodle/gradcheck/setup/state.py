@@ -5,15 +5,13 @@ from __future__ import annotations
 import copy
 import functools
 import random
-import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.copies import names_in
-from jaxdoodle.gradcheck.autograd.tape import LIBRARIES
+from jaxdoodle.gradcheck.autograd.copies import Copies, from_library, names_in
 from jaxdoodle.gradcheck.setup.leaves import rebuild
 
 #: Arrays with more entries are taken for data, which no call changes.
@@ -28,17 +26,22 @@ class State:
     back in place, so that every call finds what the first found."""
 
     def __init__(self, functions: tuple[Callable, ...]):
-        self.codes: dict[types.CodeType, dict[str, Any]] = {}
-        self.found: dict[int, tuple[Any, Any]] = {}
-        self.globals: list[tuple[dict[str, Any], str, Any]] = []
-        self.iterates = False  # an iterator goes on at every call, and cannot be put back
+        reach = Copies()
         for function in functions:
-            self._function(function)
+            reach(function)
+        self.codes = [*reach.functions]
+        named = [(f.__globals__, name) for code, f in reach.functions.items() for name in names_in(code)]
+        known = [(names, name, names[name]) for names, name in named if name in names]
+        self.globals = [(names, name, x) for names, name, x in known if isinstance(x, (*_KEPT, np.ndarray))]
+        kept = ((x, _kept(x)) for x in reach.reached.values())
+        self.found = [(x, old) for x, old in kept if old is not None]
+        # an iterator goes on at every call, and cannot be put back
+        self.iterates = any(isinstance(x, Iterator) for x in reach.reached.values())
 
     def restore(self) -> None:
         for names, name, value in self.globals:
             names[name] = value
-        for thing, kept in self.found.values():
+        for thing, kept in self.found:
             _put_back(thing, kept)
 
     def replay(self, function: Callable) -> Callable:
@@ -60,64 +63,21 @@ class State:
         """May the functions draw numbers that are not repeated?"""
         return self.iterates or any(_DRAWS & {*code.co_names} for code in self.codes)
 
-    def _function(self, function: Any) -> None:
-        while isinstance(function, functools.partial):
-            for value in (*function.args, *function.keywords.values()):
-                self._keep(value)
-            function = function.func
-        self._keep(getattr(function, "__self__", None))
-        function = getattr(function, "__func__", function)
-        function = getattr(function, "__wrapped__", function)
-        self._keep(getattr(function, "__self__", None))
-        function = getattr(function, "__func__", function)
-        code = getattr(function, "__code__", None)
-        if not isinstance(function, types.FunctionType) or code is None or code in self.codes:
-            return
-        if code.co_filename.startswith(LIBRARIES):
-            return
-        names = self.codes[function.__code__] = function.__globals__
-        for cell in function.__closure__ or ():
-            if cell != types.CellType():
-                self._keep(cell.cell_contents)
-        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._keep(value)
-        for name in names_in(function.__code__):
-            if name in names:
-                value = names[name]
-                if isinstance(value, _KEPT) or isinstance(value, np.ndarray):
-                    self.globals.append((names, name, value))
-                self._keep(value)
 
-    def _keep(self, value: Any) -> None:
-        if id(value) in self.found or isinstance(value, types.ModuleType) or isinstance(value, str | bytes):
-            return
-        if isinstance(value, np.ndarray):
-            if value.size <= _DATA and value.dtype != object and value.flags.writeable:
-                self.found[id(value)] = value, value.copy()
-        elif isinstance(value, np.random.Generator | np.random.RandomState):
-            source: Any = value.bit_generator if isinstance(value, np.random.Generator) else value
-            self.found[id(value)] = value, copy.deepcopy(source.state) if source is not value else value.get_state()
-        elif isinstance(value, random.Random):
-            self.found[id(value)] = value, value.getstate()
-        elif isinstance(value, dict | list | set):
-            self.found[id(value)] = value, copy.copy(value)
-            for each in list(value.values() if isinstance(value, dict) else value):
-                self._keep(each)
-        elif isinstance(value, tuple):
-            for each in value:
-                self._keep(each)
-        elif isinstance(value, types.FunctionType | types.MethodType | functools.partial):
-            self._function(value)
-        elif isinstance(value, type):
-            for each in _methods(value):
-                self._function(each)
-        elif isinstance(value, Iterator):
-            self.iterates = True
-        elif hasattr(value, "__dict__") and not _from_library(type(value)):
-            self.found[id(value)] = value, dict(vars(value))
-            self._keep(type(value))
-            for each in list(vars(value).values()):
-                self._keep(each)
+def _kept(value: Any) -> Any:
+    """What is needed to put a value back; None where it does not change, or is data."""
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.size <= _DATA and value.dtype != object and value.flags.writeable else None
+    if isinstance(value, np.random.Generator):
+        return copy.deepcopy(value.bit_generator.state)
+    if isinstance(value, np.random.RandomState):
+        return value.get_state()
+    if isinstance(value, random.Random):
+        return value.getstate()
+    if isinstance(value, dict | list | set):
+        return copy.copy(value)
+    plain = isinstance(value, types.FunctionType | types.ModuleType | type) or not hasattr(value, "__dict__")
+    return None if plain or from_library(type(value)) else dict(vars(value))
 
 
 def _put_back(thing: Any, kept: Any) -> None:
@@ -137,14 +97,3 @@ def _put_back(thing: Any, kept: Any) -> None:
     else:
         vars(thing).clear()
         vars(thing).update(kept)
-
-
-def _methods(cls: type) -> Iterator[Any]:
-    for base in cls.__mro__:
-        if not _from_library(base):
-            yield from (getattr(v, "__func__", v) for v in vars(base).values())
-
-
-def _from_library(cls: type) -> bool:
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    return file is None or file.startswith(LIBRARIES)

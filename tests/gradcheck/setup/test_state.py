@@ -1,5 +1,6 @@
 """What the user's functions keep between calls is put back at every call."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -27,7 +28,12 @@ class Scale:
         return dy * self.w
 
 
-LAYER = Scale()
+@dataclasses.dataclass
+class Memory:
+    calls: int = 0
+
+
+LAYER, MEMORY = Scale(), Memory()
 
 
 def by_generator(x, w):
@@ -55,12 +61,17 @@ def by_running_mean(x, w):
     return x * w * mask, (x, w, mask)
 
 
+def by_memory(x, w):
+    MEMORY.calls += 1
+    return x * w * MEMORY.calls, (x, w, float(MEMORY.calls))
+
+
 def by_mask(residuals, dy):
     x, w, mask = residuals
     return dy * w * mask, (dy * x * mask).sum(axis=0)
 
 
-@pytest.mark.parametrize("forward", [by_generator, by_random_state, by_dice, by_running_mean])
+@pytest.mark.parametrize("forward", [by_generator, by_random_state, by_dice, by_running_mean, by_memory])
 def test_every_call_finds_the_same_state(forward):
     assert check(forward, by_mask, (X, W)).passed
     assert (CALLS, STATE["count"], STATE["seen"]) == (0, 0, [])
