@@ -1,5 +1,7 @@
 """Points without a derivative: every admissible choice passes and is reported, unless one is demanded."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -53,3 +55,13 @@ def test_any_slope_between_those_beside_a_kink_is_a_convention():
     assert not check(
         tilt, lambda dout, p: dout * np.where(p == target, 4.0, np.where(p > target, 3.0, -1.0)), (target,)
     ).passed  # noqa: E501
+
+
+def test_the_slope_on_one_side_of_a_kink_is_a_convention_where_a_loop_runs_as_long_as_it_must():
+    def root(a):
+        a = jnp.abs(a) + 0.5
+        y = jax.lax.while_loop(lambda y: jnp.any(jnp.abs(y * y - a) > 1e-12), lambda y: (y + a / y) / 2, a)
+        return y, y
+
+    report = check(root, lambda y, dy: dy / (2 * y), (RNG.random((3, 4)) + 1,))
+    assert report.passed and any("kink" in c for c in report.conventions)
