@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
+import inspect
 import json
 import linecache
 import re
@@ -139,7 +140,8 @@ class UserCode:
                 return
             kept = self.calls.setdefault(self.key(code), [])
             if len(kept) < _CALLS_KEPT:
-                names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+                several = bool(code.co_flags & inspect.CO_VARARGS)
+                names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + several]
                 with contextlib.suppress(Exception):  # what cannot be copied is not kept
                     kept.append({n: copy.deepcopy(_small(v)) for n, v in frame.f_locals.items() if n in names})
 

@@ -174,7 +174,7 @@ class Finder:
         with contextlib.suppress(Exception):  # any exception of the user's code: the check tells
             given = _shapes(_call_back(forward, backward, copy.deepcopy(args))) if tables else []
             if len(given) < len(tables) + sum(map(is_floating, args)):  # some of them are constants
-                tables = [k for k in tables if _lengths(args[k]) in given]
+                tables = [k for k in tables if lengths(args[k]) in given]
         if tables:
             forward = _taking_lists(forward, tables)
             args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
@@ -345,14 +345,14 @@ def _is_table(x: Any, whole: bool = False) -> bool:
     kinds = int | float if whole else float
     if not numbers or not all(isinstance(v, kinds) and not isinstance(v, bool) for v in numbers):
         return False
-    return _lengths(x) is not None
+    return lengths(x) is not None
 
 
-def _lengths(x: Any) -> tuple[int, ...] | None:
+def lengths(x: Any) -> tuple[int, ...] | None:
     """As ``np.shape``; ``None`` of uneven lists."""
     if not isinstance(x, list):
         return np.shape(x)
-    rows = {_lengths(row) for row in x}
+    rows = {lengths(row) for row in x}
     inner = rows.pop() if len(rows) == 1 else None
     return None if inner is None else (len(x), *inner)
 
@@ -361,7 +361,7 @@ def _shapes(given: Any) -> list[tuple[int, ...] | None]:
     """Of the gradients that a backward returns; a list may be one, or hold them."""
     several = given.values() if isinstance(given, dict) else given if isinstance(given, tuple) else [given]
     several = [*several, *(given if isinstance(given, list) else ())]
-    return [_lengths(g) for g in several if g is not None]
+    return [lengths(g) for g in several if g is not None]
 
 
 def _taking_lists(function: Callable, places: Sequence[int]) -> Callable:
@@ -392,9 +392,11 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     if code is not None:
         finder.recorded(init)  # runs the examples, if need be
         for call in finder.code.calls.get(finder.code.key(code), []):
-            given = {k: v for k, v in call.items() if k != "self"}
+            given, kinds = {k: v for k, v in call.items() if k != "self"}, inspect.signature(cls).parameters.values()
+            several = next((p.name for p in kinds if p.kind == p.VAR_POSITIONAL and p.name in given), None)
+            first = [given.pop(p.name) for p in kinds if several and p.kind == p.POSITIONAL_OR_KEYWORD]
             try:
-                yield cls(**given | more)
+                yield cls(*first, *given.pop(several or "", ()), **given | more)
             except (Exception, SystemExit):  # any exception of the user's code: the next way
                 continue
     if not more and getattr(code, "co_filename", "") not in {file for file, _ in finder.code.parts}:  # of a dataclass

@@ -30,8 +30,8 @@ LOSS = re.compile(
 GRADIENT = re.compile(
     r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )
-#: The last line of a loss that returns its gradient, too; of a function by another name, in the same words.
-_VALUE_AND_GRADIENT = re.compile(r"return\s+\(?\w*(loss|cost|data|l|j)\w*\s*,.*\b(d[a-z]\w*|\w*grad\w*)", re.I)
+#: What a loss that returns its gradient, too, calls it; the last line of such a function by another name.
+_OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g)\b", re.I)
 _BOTH = re.compile(
     r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|verlust"
     r"|perte|p[eé]rdida|perda|costo|custo|co[uû]t)\s*,\s*\(?(?P<gradient>d\w*|\w*grad\w*))", re.I | re.M
@@ -42,7 +42,7 @@ def losses(finder: Finder) -> Iterator[Found]:
     """Losses that return gradients, losses with a gradient of the same parameters beside them, derivatives."""
     free = {n: f for n, f in finder.functions.items() if id(f) not in finder.taken and required(f)}
     for name, function in free.items():
-        if _VALUE_AND_GRADIENT.search(source_text(function)) if LOSS.search(name) else _gives_both(function):
+        if LOSS.search(name) and any(map(_OWN_GRADIENT.search, _returned(function)[1:])) or _gives_both(function):
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
     for cls in own_classes(finder):
@@ -239,11 +239,16 @@ def _is_gradient(value: Any, args: tuple) -> bool:
     return bool(parts) and all((is_floating(x) or isinstance(x, float)) and np.shape(x) in shapes for x in parts)
 
 
+def _returned(function: Callable) -> list[str]:
+    """The entries of the tuple that a function returns last, as they are written."""
+    nodes = ast.walk(source_tree(function) or ast.Module([], []))
+    given = sorted((n for n in nodes if isinstance(n, ast.Return)), key=lambda n: n.lineno)
+    return [ast.unparse(e) for e in getattr(given[-1].value, "elts", ())] if given else []
+
+
 def returned_names(function: Callable) -> list[str]:
     """The names in the tuple that a function returns last."""
-    tree = source_tree(function)
-    tuples = [n.value for n in ast.walk(tree or ast.Module([], [])) if isinstance(n, ast.Return)]
-    return [getattr(e, "id", "") for e in getattr(tuples[-1], "elts", ())] if tuples else []
+    return [text if text.isidentifier() else "" for text in _returned(function)]
 
 
 def _of_objects(function: Callable, args: tuple, names: list[str]) -> dict[int, tuple[int, str]]:

@@ -17,7 +17,7 @@ from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.guess import kind_of
-from jaxdoodle.submissions.functions import Finder, objects_of, raise_if_backward_ends, raised_by, raising
+from jaxdoodle.submissions.functions import Finder, lengths, objects_of, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.losses import LOSS, returned_names
 from jaxdoodle.submissions.models import labels_like
@@ -28,6 +28,8 @@ PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_pr
 GRADIENTS = re.compile(
     r"_?((calc\w*|compute|get)_)?(grads?|gradients?|back_?prop\w*|backwards?\w*|bprop|back|loss_(and|with)_grads?)"
 )
+#: What a loss calls the output that it takes.
+_OUTPUT = re.compile("out|o$|a")
 #: Relative distance of a slope of a right gradient from central differences of step 1e-5.
 _STEP, _NEAR = 1e-5, 1e-5
 #: The last layer's gradient shows a cost: a parameter at least is right, or all are parallel to the right ones.
@@ -87,7 +89,7 @@ class Network:
             elif kind == "y" or re.search("label|target|true", p.name.lower()):
                 values.append(y)
                 labels += 1
-            elif output is not None and (kind == "p" or is_residuals(p.name) or re.match("out|o$|a", p.name.lower())):
+            elif output is not None and (kind == "p" or is_residuals(p.name) or _OUTPUT.match(p.name.lower())):
                 values.append(output)
             elif not values or values[-1] is not x:
                 values.append(x)
@@ -104,7 +106,8 @@ class Network:
         if self.loss is None and self.cost is None:
             return self._call(thing, self.gradient_name or "", x, y)[0]
         takes = required(getattr(thing, self.loss)) if self.loss else []
-        output = None if self.loss and "x" in map(kind_of, takes) else self._output(thing, x)
+        inputs = any(kind_of(n) == "x" and not _OUTPUT.match(n.lower()) for n in takes)
+        output = None if self.loss and inputs else self._output(thing, x)
         if self.cost is not None:
             return self.cost(output, y)
         given = self._call(thing, self.loss or "", x, y, output)
@@ -170,7 +173,7 @@ def _alike(g: Any, value: Any) -> bool:
         return isinstance(g, dict) and all(_alike(gradient_of(str(k), g), v) for k, v in of.items())
     if isinstance(value, list | tuple):
         return isinstance(g, list | tuple) and len(g) == len(value) and all(map(_alike, g, value))
-    return g is not None and np.shape(g) == np.shape(value) if is_floating(value) or isinstance(value, float) else True
+    return g is not None and lengths(g) == np.shape(value) if is_floating(value) or isinstance(value, float) else True
 
 
 def _subtracted(before: Any, after: Any) -> Any:

@@ -60,7 +60,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
         findings.append(Finding(UNNAMED, "", (*rest.wrong, *misshapen)))
     findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [])
     findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(misshapen)]  # said before
-    return [cannot_name(case, rest, log) if f.name == UNNAMED else f for f in findings]  # what takes long comes last
+    return [cannot_name(case, r, rest, log) if f.name == UNNAMED else f for f in findings]  # what takes long comes last
 
 
 def _at(case: Case, r: Round, solved: frozenset[str]) -> Evidence:
@@ -189,7 +189,7 @@ def _short(case: Case, evidence: Evidence, text: str) -> str:
     return text
 
 
-def cannot_name(case: Case, evidence: Evidence, log: list[Assignment]) -> Finding:
+def cannot_name(case: Case, r: Round, evidence: Evidence, log: list[Assignment]) -> Finding:
     """The evidence, and the last line of the backward that is still right."""
     short = case.problem.short
     reasons = [_short(case, evidence, reason) for reason in unexplained(evidence)]
@@ -198,7 +198,7 @@ def cannot_name(case: Case, evidence: Evidence, log: list[Assignment]) -> Findin
         reasons.append(f"still right: `{right.name}` at {right.where}  {right.where.text}")
     names = ", ".join(map(short, evidence.wrong))
     told = f"no known mistake reproduces the gradient of {names}"
-    culprit = culprit_of(evidence, log)
+    culprit = culprit_of(case, r, evidence, log)
     if culprit is not None:
         index, wrong = culprit
         node = evidence.tape.nodes[index]

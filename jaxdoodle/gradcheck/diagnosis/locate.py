@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.catalogue import ANOTHER_LEAF, ELSEWHERE, REVERSED, SWAPPED
-from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
-from jaxdoodle.gradcheck.diagnosis.search import Budget, Explanation
+from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Case, Evidence, Hypothesis, Rank, Round
+from jaxdoodle.gradcheck.diagnosis.search import Explanation
+from jaxdoodle.gradcheck.reference import trace_forward
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of, parallel
 
 
@@ -111,7 +113,7 @@ def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | Non
 
 
 def _equal(a: np.ndarray, b: np.ndarray, evidence: Evidence) -> bool:
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-9, atol=1e-3 * evidence.floor))
+    return a.size == b.size and bool(np.allclose(np.ravel(a), np.ravel(b), rtol=1e-9, atol=1e-3 * evidence.floor))
 
 
 def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:
@@ -124,22 +126,48 @@ def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:
     return d if d is not None and d.shape == like.shape else None
 
 
-def culprit_of(evidence: Evidence, log: list[Assignment], most: int = 3000) -> tuple[int, Assignment] | None:
-    """The value of the backward that, put in for the right cotangent of some value, explains every wrong leaf."""
-    budget = Budget(most)
-    for index in reversed(evidence.with_cotangent):
-        true = evidence.cotangents[index]
-        if evidence.tape.nodes[index].kind == "leaf":
-            continue
-        for a in log:
-            if a.value.shape != true.shape or line_of(true, [a]) or budget.spent():
-                continue
-            for scale in (1.0, 1 / (evidence.batch or 1)):
+def culprit_of(case: Case, r: Round, evidence: Evidence, log: list[Assignment]) -> tuple[int, Assignment] | None:
+    """The value of the backward that, put in for the right cotangent of some value, explains every wrong leaf.
+
+    What a cotangent that is off by ``d`` does to the leaves along a direction of them is ``d`` along the tangent of its
+    value: that alone rules out almost every pair.
+    """
+    rng, want = np.random.default_rng(0), evidence.want
+    along = {n: rng.normal(size=w.shape) for n, w in want.items()}
+    tangents = _tangents(case, r, evidence, along)
+    target = sum(float(np.vdot(v, evidence.got[n] - want[n])) for n, v in along.items())
+    for index in reversed(evidence.with_cotangent if tangents else []):
+        true, tangent = evidence.cotangents[index], tangents[index]
+        slack = _NEAR * (abs(target) + float(np.linalg.norm(true) * np.linalg.norm(tangent)))
+        for a in log if evidence.tape.nodes[index].kind != "leaf" else ():
+            for scale in (1.0, 1 / (evidence.batch or 1)) if a.value.shape == true.shape else ():
                 value = np.asarray(a.value, float) * scale
+                if not abs(float(np.vdot(value - true, tangent)) - target) <= slack or line_of(true, [a]):
+                    continue
                 pred = evidence.predict(Hypothesis("", "", Rank.ANYTHING, {index: evidence.step_given(index, value)}))
                 if all(evidence.agrees(n, pred[n]) for n in (*evidence.wrong, *evidence.right)):
                     return index, a
     return None
+
+
+#: Step of the central differences that give tangents, and how near what they predict must be to be tried.
+_STEP, _NEAR = 1e-5, 1e-6
+
+
+def _tangents(case: Case, r: Round, evidence: Evidence, along: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """How every value of the forward changes along a direction of the leaves; none where that is not known."""
+    if isinstance(evidence.tape, Altered) or not evidence.children:
+        return []
+    problem, args = case.problem, r.at.point.args
+    arrays = problem.arrays(args)
+    ends = []
+    for step in (_STEP, -_STEP):
+        moved = problem.with_arrays(args, {n: np.asarray(arrays[n] + step * v) for n, v in along.items()})
+        ends.append([n.value for n in trace_forward(problem, replace(r.at.point, args=moved), case.by_jax).tape.nodes])
+    shapes = [[v.shape for v in values] for values in ends]
+    if shapes[0] != shapes[1] or len(ends[0]) != len(evidence.tape.nodes):
+        return []  # it takes another way there
+    return [(np.asarray(a, float) - b) / (2 * _STEP) for a, b in zip(*ends, strict=True)]
 
 
 def last_right(evidence: Evidence, log: list[Assignment]) -> tuple[Assignment | None, Assignment | None]:

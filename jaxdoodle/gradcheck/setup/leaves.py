@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
+from itertools import combinations, zip_longest
 from typing import Any
 
 import jax
@@ -135,8 +135,13 @@ def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str
             names = [below(path, n) for n, x in leaves(want) if is_floating(x)]
             if len(values) == len(names) and all(is_array(v) for v in values):
                 return dict(zip(names, values, strict=True)), []
+            fewer = combinations(range(len(wanted)), len(values))
+            of = next((p for p in fewer if all(np.shape(wanted[i][1]) == np.shape(v) for i, v in zip(p, values, strict=True)
+                                               if is_array(v) and is_array(wanted[i][1]))), None)  # fmt: skip
             place = f" for {path}" if path else ""
             odd.append(f"{len(values)} gradients came back{place} where {len(wanted)} were expected")
+            if of is not None:  # those whose shapes fit, the first ones before others
+                values = [values[of.index(i)] if i in of else None for i in range(len(wanted))]
     paired: dict[str, Any] = {}
     for (name, branch), value in zip_longest(wanted, values[: len(wanted)]):
         found, more = align(branch, value, below(path, name))

@@ -192,6 +192,7 @@ def _problem(
 #: Arguments for which no gradient is expected unless one comes back.
 _NOT_DIFFERENTIATED = re.compile(
     r"y|t|targets?|labels?|\w*_(true|labels?)|masks?|eps(ilon)?|ids|idx|rng|key|\w+_(param|config)"
+    r"|s|adj\w*|a_?(hat|norm)|laplacian|support"  # of a graph, by which its layers multiply
 )
 
 

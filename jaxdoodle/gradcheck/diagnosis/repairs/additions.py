@@ -72,7 +72,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
         counted = scope.is_count(factor)
         put(DOUBLE_MEAN if counted else "factor left out", cost, expr(f"{text} * {factor}"))
-        if scope.is_small(factor):
+        if scope.is_small(factor) or factor in scope.scalars and not counted:
             put("term left out", cost + 2, expr(f"({text} + {factor})"))
         put(MISSING_MEAN if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
         put("divisor left out", cost + 2, expr(f"{text} / {factor} ** 2"))

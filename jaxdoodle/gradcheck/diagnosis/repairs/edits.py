@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +23,8 @@ RULES = (binary, unary, transposes, calls, subscripts, slices, constants, substi
 _MOST_PARTS, _SHORT = 60, 40
 #: Slices of a function that are tried for each other: one for each axis and loop of a convolution.
 _MOST_SLICES = 8
+#: Axes tried for another, after those that the function and the forward write.
+_AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
 _NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
@@ -76,6 +78,7 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
         a.value for n in ast.walk(function) if isinstance(n, ast.Call) for a in n.args if isinstance(a, ast.Constant)
     ]
     scope.words = frozenset(word for word in given if isinstance(word, str) and word.isidentifier())
+    scope.axes = (*dict.fromkeys((*_axes((function, *scope.forwards)), *_AXES)),)
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     scope.parts = _parts(function, scope)
     for parent, name, index, node in _places(function):
@@ -87,6 +90,13 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
             with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)
                 rule(node, parent, scope, at)
     yield from sorted(found, key=lambda edit: edit.cost)
+
+
+def _axes(trees: Iterable[ast.AST]) -> Iterator[Any]:
+    for node in (n for tree in trees for n in ast.walk(tree)):
+        if isinstance(node, ast.keyword) and node.arg in ("axis", "dim"):
+            with contextlib.suppress(ValueError):  # no constant
+                yield ast.literal_eval(node.value)
 
 
 def _parts(function: ast.FunctionDef, scope: Scope) -> tuple[ast.expr, ...]:

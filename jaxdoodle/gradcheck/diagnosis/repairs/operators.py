@@ -21,8 +21,6 @@ _ALIKE = (
 _MOVES = dict.fromkeys(("roll", "flip", "fliplr", "flipud"), "values moved") | dict.fromkeys(
     ("transpose", "swapaxes", "moveaxis"), "transposed"
 )
-#: Axes tried for another; None is all.
-_AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
 _COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
 
 
@@ -174,11 +172,11 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for k, keyword in enumerate(node.keywords):
         before, after = node.keywords[:k], node.keywords[k + 1 :]
         put(f"superfluous {keyword.arg}", 18, ast.Call(node.func, node.args, before + after))
-        for axis in _AXES if keyword.arg in ("axis", "dim") else ():
+        for axis in scope.axes if keyword.arg in ("axis", "dim") else ():
             new = ast.keyword(keyword.arg, expr(repr(axis)))
             put("wrong axis", 10, ast.Call(node.func, node.args, [*before, new, *after]))
     if name in ("sum", "mean", "max") and (method and node.args or len(node.args) > 1):
-        for axis in _AXES:
+        for axis in scope.axes:
             put("wrong axis", 10, ast.Call(node.func, [*node.args[:-1], expr(repr(axis))], node.keywords))
 
 

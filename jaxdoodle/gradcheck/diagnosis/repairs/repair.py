@@ -89,16 +89,6 @@ class Runner:
         with jax.disable_jit(self.compiles):
             return run(point).gradients
 
-    def has_value(self, r: Round) -> bool:
-        """Does the forward still give what it gives as it is written?"""
-        problem = self.candidate.problem
-        edited = replace(problem, value=Copies(codes=self.codes)(problem.value))
-        try:
-            ys = [float_outputs(run_forward(p, r.at.point.args)) for p in (problem, edited)]
-        except Exception:  # any exception of the user's code
-            return False
-        return ys[0].keys() == ys[1].keys() and all(np.array_equal(y, ys[1][n]) for n, y in ys[0].items())
-
 
 @fixed_randomness()
 def repairs(
@@ -196,26 +186,37 @@ def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], 
     """The wrong leaves that the edit makes right at a point; none where it makes a right one wrong."""
     edit.apply()
     try:
-        got = _edited(run, source, r, source.shared)
+        got = _edited(run, source, r)
+        fixed = [n for n in wrong if _right(got, r, n)]
+        if not fixed or not all(_right(got, r, n) for n in right):
+            return []
+        return fixed if not source.shared or _has_value(run, source, r) else []
     finally:
         edit.undo()
-    return [n for n in wrong if _right(got, r, n)] if all(_right(got, r, n) for n in right) else []
 
 
-def _edited(run: Runner, source: Source, r: Round, keeps_value: bool = False) -> dict[str, Any]:
-    """What the backward gives with the tree of a source as it is now; nothing where it cannot be run.
-
-    ``keeps_value``: nor where the forward gives another value.
-    """
+def _edited(run: Runner, source: Source, r: Round) -> dict[str, Any]:
+    """What the backward gives with the tree of a source as it is now; nothing where it cannot be run."""
     try:
         code = source.compiled()
     except (SyntaxError, ValueError, TypeError, AttributeError):  # a target that cannot be assigned to, and the like
         return {}
     if code is None:
         return {}
-    run = replace(run, codes=run.codes | {source.code: code})
     with _counted(_MOST_TIMES * run.lines):
-        return {} if keeps_value and not run.has_value(r) else run(r)
+        return replace(run, codes=run.codes | {source.code: code})(r)
+
+
+def _has_value(run: Runner, source: Source, r: Round) -> bool:
+    """Does the forward, where it runs what is edited, too, still give what it gives as it is written?"""
+    problem, code = run.candidate.problem, source.compiled()
+    assert code is not None
+    edited = replace(problem, value=Copies(codes=run.codes | {source.code: code})(problem.value))
+    try:
+        ys = [float_outputs(run_forward(p, r.at.point.args)) for p in (problem, edited)]
+    except Exception:  # any exception of the user's code
+        return False
+    return ys[0].keys() == ys[1].keys() and all(np.array_equal(y, ys[1][n]) for n, y in ys[0].items())
 
 
 def _right(got: dict[str, Any], r: Round, name: str) -> bool:

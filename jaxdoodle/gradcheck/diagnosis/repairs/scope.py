@@ -28,6 +28,7 @@ class Scope:
     slices: tuple[ast.Slice, ...] = ()
     words: frozenset[str] = frozenset()  # that calls in it are given
     loops: frozenset[str] = frozenset()  # variables of its loops
+    axes: tuple[Any, ...] = ()  # that a sum or mean may run over; None is all
     everything: Mapping[str, Any] = field(default_factory=dict)  # with functions and modules
     scalars: list[str] = field(default_factory=list)  # expressions that are bare numbers
     changing: frozenset[str] = frozenset()  # names that a loop assigns: their shapes at the end tell little

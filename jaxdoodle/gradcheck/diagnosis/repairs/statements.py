@@ -42,7 +42,7 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         for cut in ("1:", ":-1"):
             put("wrong slice", 15, _sliced(node, cut, alike))
     values = getattr(node, "elts", None) or getattr(node, "values", None)
-    together = isinstance(parent, ast.Return | ast.Assign | ast.Tuple | ast.List)
+    together = isinstance(parent, ast.Return | ast.Assign | ast.Tuple | ast.List | ast.For | ast.comprehension)
     if isinstance(node, ast.Tuple | ast.List | ast.Dict) and together and values:
         mirrored, exchanged = (REVERSED, SWAPPED) if node in scope.results else ("values flipped", "values moved")
         orders = [(mirrored, list(values[::-1]))] if len(values) > 2 else []
