@@ -150,6 +150,7 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
     reports: list[Report] = []
     for given in tries:  # X @ w - y is another loss for matrices than for vectors
         where = _places(function, by_hand(*given), given, returned_names(gradient))
+        given = _with_arrays(given, where)
         reports.append(check_gradient(function, by_hand, given, argnums=where, title=name, **options))
         if reports[-1].passed:
             return reports[-1]
@@ -218,7 +219,7 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
     gradients = returned[rest[0]] if len(rest) == 1 else tuple(returned[k] for k in rest)
     told = names if len(names) == len(returned) else []
     where = _places(function, gradients, args, [told[k] for k in rest] if told else [])
-    args = tuple(np.float64(a) if type(a) is float and i in np.atleast_1d(where) else a for i, a in enumerate(args))
+    args = _with_arrays(args, where)
 
     def both(*given: Any) -> Any:
         values = function(*given)
@@ -231,6 +232,11 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
         functools.update_wrapper(each, function)
         each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
+
+
+def _with_arrays(args: tuple, where: Any) -> tuple:
+    """Bare numbers that a gradient is for are differentiated beside arrays, too."""
+    return tuple(np.float64(a) if type(a) is float and i in np.atleast_1d(where) else a for i, a in enumerate(args))
 
 
 def _is_gradient(value: Any, args: tuple) -> bool:

@@ -52,7 +52,8 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
             found, rest = [], evidence
         points = 2
     if only_sizes and all(e.hypothesis.factor is not None for e in found):
-        return [_size_as_number(case, r)]
+        told = _with_repairs(case, r, [Finding(UNNAMED, "", tuple(r.wrong))], [])
+        return [_size_as_number(case, r)] if any(f.name == UNNAMED for f in told) else told
     log = case.log(r) if found or rest.wrong else []
     findings = [finding_of(case, e, r, log, points) for e in found]
     misshapen = [n for n in r.wrong if n not in evidence.got and n not in solved]
@@ -172,7 +173,8 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     if node is None and e.leaves and evidence.first_use(e.leaves[0]) < len(evidence.tape.nodes):
         node = evidence.first_use(e.leaves[0])
     told = _short(case, evidence, h.sentence)
-    forward = {node.where for node in evidence.tape.nodes}
+    live = (i for i, cotangent in enumerate(evidence.cotangents) if cotangent is not None)
+    forward = {evidence.tape.nodes[i].where for i in live}  # not what a loss computes for its gradient
     shared = {a.function for a in log if a.where in forward}  # what forward runs too is not where it went wrong
     own = [a for a in log if a.function not in shared]
     logs = [a for a in own if computes(a.where)], own, [a for a in log if a.where not in forward], log

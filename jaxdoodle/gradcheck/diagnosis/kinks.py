@@ -205,7 +205,7 @@ def _wrong_at_kink(case: Case, r: Round, evidence: Evidence) -> list[Finding]:
     log = case.log(r)
     findings = [finding_of(case, e, r, log, 1) for e in found]
     if rest.wrong and not findings:
-        findings.append(cannot_name(case, rest, log))
+        findings.append(cannot_name(case, r, rest, log))
     return [
         replace(f, evidence=(*f.evidence, f"generic points are right; it shows at {r.at.name!r} only"))
         for f in findings

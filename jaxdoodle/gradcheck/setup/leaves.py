@@ -135,9 +135,10 @@ def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str
             names = [below(path, n) for n, x in leaves(want) if is_floating(x)]
             if len(values) == len(names) and all(is_array(v) for v in values):
                 return dict(zip(names, values, strict=True)), []
+            shapes, given_shapes = ([np.shape(x) if is_array(x) else None for x in each] for each in
+                                    ((b for _, b in wanted), values))  # fmt: skip
             fewer = combinations(range(len(wanted)), len(values))
-            of = next((p for p in fewer if all(np.shape(wanted[i][1]) == np.shape(v) for i, v in zip(p, values, strict=True)
-                                               if is_array(v) and is_array(wanted[i][1]))), None)  # fmt: skip
+            of = next((p for p in fewer if [shapes[i] for i in p] == given_shapes), None)
             place = f" for {path}" if path else ""
             odd.append(f"{len(values)} gradients came back{place} where {len(wanted)} were expected")
             if of is not None:  # those whose shapes fit, the first ones before others

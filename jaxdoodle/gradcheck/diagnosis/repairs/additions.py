@@ -20,32 +20,35 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     of = isinstance(parent, ast.Call | ast.BinOp | ast.Attribute)
     if of and isinstance(node, ast.BinOp) and scope.shape_of(node):
         for other in scope.arrays_for(node, same=True):
-            put("wrong array", 17, expr(other))
+            put("wrong array", 17, other)
+    if isinstance(node, ast.BinOp) and ast.unparse(node.left) == ast.unparse(node.right) in scope.texts:
+        for other in scope.arrays_for(node.left, same=True):  # z * z for a * a
+            put("wrong array", 14, ast.BinOp(expr(other), node.op, expr(other)))
     if not loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
         return
     text = ast.unparse(node)
     shape = scope.shape(text)
     for slope, low, high in _SLOPES[:3] if shape else ():
         if scope.lies_between(text, low, high) and isinstance(parent, ast.BinOp):
-            put("wrong activation derivative", 15, expr(f"({slope.format(text)})"))
+            put("wrong activation derivative", 15, f"({slope.format(text)})")
     if shape is not None:
         for other, value in scope.texts.items():
             moving = {text, other} & scope.changing and np.ndim(value) == len(shape)
             if other != text and (np.shape(value) == shape or moving) and value is not scope.texts[text]:
-                put("wrong array", 12, expr(other))
+                put("wrong array", 12, other)
             elif other != text and np.ndim(value) == len(shape) and not isinstance(parent, ast.BinOp):
                 put("wrong array", 18, expr(other))  # in a sum, say
     elif text in scope.scalars:
         for other in scope.scalars:
             if other != text:
-                put("wrong number", 13, expr(other))
+                put("wrong number", 13, other)
     if scope.is_count(text):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div):
-            put("n for n - 1", 11, expr(f"({text} - 1)"))
-            put("n - 1 for n", 11, expr(f"({text} + 1)"))
-            put("divided by the wrong count", 11, expr(f"{text} ** 2"))
+            put("n for n - 1", 11, f"({text} - 1)")
+            put("n - 1 for n", 11, f"({text} + 1)")
+            put("divided by the wrong count", 11, f"{text} ** 2")
         for other in scope.counts():
-            put("divided by the wrong count", 12, expr(other))
+            put("divided by the wrong count", 12, other)
 
 
 def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
@@ -65,59 +68,59 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
     assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
     cost, early = 15 if bare else 20 if assigned else 21 if alone else 22, 13 if assigned else 14
-    put("sign flipped", cost - 2, expr(f"-{text}"))
+    put("sign flipped", cost - 2, f"-{text}")
     from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
     derived = from_one and bool(scope.functions)  # 1 - a for 1 - a ** 2, where the forward has an activation
-    put("wrong activation derivative" if derived else "wrong power", 12 if from_one else cost, expr(f"{text} ** 2"))
+    put("wrong activation derivative" if derived else "wrong power", 12 if from_one else cost, f"{text} ** 2")
     for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
         counted = scope.is_count(factor)
-        put(DOUBLE_MEAN if counted else "factor left out", cost, expr(f"{text} * {factor}"))
+        put(DOUBLE_MEAN if counted else "factor left out", cost, f"{text} * {factor}")
         if scope.is_small(factor) or factor in scope.scalars and not counted:
-            put("term left out", cost + 2, expr(f"({text} + {factor})"))
-        put(MISSING_MEAN if counted else "divisor left out", cost, expr(f"{text} / {factor}"))
-        put("divisor left out", cost + 2, expr(f"{text} / {factor} ** 2"))
+            put("term left out", cost + 2, f"({text} + {factor})")
+        put(MISSING_MEAN if counted else "divisor left out", cost, f"{text} / {factor}")
+        put("divisor left out", cost + 2, f"{text} / {factor} ** 2")
     for count in scope.counts() if alone else ():
-        put(MISSING_MEAN, cost + 1, expr(f"{text} / {count}"))
-        put(DOUBLE_MEAN, cost + 1, expr(f"{text} * {count}"))
+        put(MISSING_MEAN, cost + 1, f"{text} / {count}")
+        put(DOUBLE_MEAN, cost + 1, f"{text} * {count}")
     for name in scope.unused if alone else ():
-        put("factor left out", 8, expr(f"{text} * {name}"))
-        put("term left out", 8, expr(f"{text} + {name}"))
+        put("factor left out", 8, f"{text} * {name}")
+        put("term left out", 8, f"{text} + {name}")
     for factor in scope.factors:
-        put("factor left out", early, expr(f"{text} * {factor}"))
+        put("factor left out", early, f"{text} * {factor}")
     for divisor in scope.divisors:
         counted = scope.is_count(divisor.strip("()"))
-        put(MISSING_MEAN if counted else "divisor left out", early, expr(f"{text} / {divisor}"))
+        put(MISSING_MEAN if counted else "divisor left out", early, f"{text} / {divisor}")
     for function in scope.functions if not isinstance(node, ast.Constant) else ():
-        put("function left out", 15, expr(f"{function}{text}"))
+        put("function left out", 15, f"{function}{text}")
     for name in scope.arrays_for(node, parent=parent):
-        put("factor left out", cost + 2, expr(f"{text} * {name}"))
-        put("divisor left out", cost + 2, expr(f"{text} / {name}"))
+        put("factor left out", cost + 2, f"{text} * {name}")
+        put("divisor left out", cost + 2, f"{text} / {name}")
         if scope.numpy and alone:
-            put("sign left out", cost + 2, expr(f"{text} * {scope.numpy}.sign({name})"))
+            put("sign left out", cost + 2, f"{text} * {scope.numpy}.sign({name})")
         for slope, low, high in _SLOPES if alone or isinstance(node, ast.BinOp) else ():
             if scope.lies_between(name, low, high):
-                put("activation derivative forgotten", cost + 1, expr(f"{text} * ({slope.format(name)})"))
+                put("activation derivative forgotten", cost + 1, f"{text} * ({slope.format(name)})")
         for place in scope.loops if np.asarray(scope.texts[name]).dtype.kind == "i" else ():
-            put("mask left out", cost, expr(f"{text} * ({name} == {place})"))
+            put("mask left out", cost, f"{text} * ({name} == {place})")
         if (
             isinstance(parent, ast.BinOp)
             and isinstance(parent.op, ast.Mult)
             and isinstance(node, ast.Name | ast.Attribute)
         ):
-            put("term left out", cost + 2, expr(f"({text} - {name})"))
-            put("term left out", cost + 2, expr(f"({text} + {name})"))
+            put("term left out", cost + 2, f"({text} - {name})")
+            put("term left out", cost + 2, f"({text} + {name})")
     rows = scope.shape_of(node)
     for name in (n for n in scope.texts if rows and len(rows) > 1 and scope.shape(n) == rows[:1]):
-        put("factor left out", cost + 3, expr(f"{text} * {name}[:, None]"))
+        put("factor left out", cost + 3, f"{text} * {name}[:, None]")
     if alone:
         target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
         shape = scope.shape(target)
         for name in (n for n in scope.texts if shape is None or scope.shape(n) == shape):
-            put("term left out", cost, expr(f"{text} + {name}"))
-            put("extra term", cost + 4, expr(f"{text} - {name}"))
+            put("term left out", cost, f"{text} + {name}")
+            put("extra term", cost + 4, f"{text} - {name}")
             for factor in scope.scalars:
-                put("term left out", cost + 4, expr(f"{text} + {factor} * {name}"))
-                put("term left out", cost + 4, expr(f"{text} + 2 * {factor} * {name}"))
+                put("term left out", cost + 4, f"{text} + {factor} * {name}")
+                put("term left out", cost + 4, f"{text} + 2 * {factor} * {name}")
 
 
 #: What is left out where an expression stands elsewhere as a part of another, by what joins them there.
@@ -145,9 +148,9 @@ def ingredients(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             longer = next((n for n in ast.walk(part) if text in map(ast.unparse, ast.iter_child_nodes(n))), None)
             kind = type(getattr(longer, "op", longer))
             title = _LEFT_OUT.get(kind, "wrong array" if shape != () else "wrong number")
-            put(title, 14 + far, expr(other))
+            put(title, 14 + far, other)
         if alone or term:
-            put("factor left out", 15 + far, expr(f"({text}) * ({other})"))
-            put("divisor left out", 16 + far, expr(f"({text}) / ({other})"))
-            put("term left out", 17 + far, expr(f"({text}) + ({other})"))
-            put("term left out", 17 + far, expr(f"({text}) - ({other})"))
+            put("factor left out", 15 + far, f"({text}) * ({other})")
+            put("divisor left out", 16 + far, f"({text}) / ({other})")
+            put("term left out", 17 + far, f"({text}) + ({other})")
+            put("term left out", 17 + far, f"({text}) - ({other})")

@@ -14,7 +14,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.indices import slices, subscripts
 from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL
 from jaxdoodle.gradcheck.diagnosis.repairs.operators import binary, calls, constants, transposes, unary
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import loaded
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 from jaxdoodle.gradcheck.diagnosis.repairs.statements import statements
 
 #: What may have been written instead of what stands in one place, kind by kind.
@@ -30,7 +30,8 @@ _NOTHING: Mapping[int, int] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Edit:
-    """``new`` in the place of ``old``: the child of ``parent`` in ``field`` (and at ``index`` in a list).
+    """``new`` (a node, or an expression in words) in the place of ``old``: the child of ``parent`` in ``field`` (and at
+    ``index`` in a list).
 
     ``name`` is the mistake that the edit undoes. ``cost``: of two edits that fit, the cheaper is told; what takes away
     or exchanges what is written comes before what adds, since an added factor fits in more places.
@@ -45,7 +46,7 @@ class Edit:
     new: Any
 
     def apply(self) -> None:
-        new = self.new
+        new = expr(self.new) if isinstance(self.new, str) else self.new
         self._put(ast.fix_missing_locations(ast.copy_location(new, self.old)) if isinstance(new, ast.AST) else new)
 
     def undo(self) -> None:

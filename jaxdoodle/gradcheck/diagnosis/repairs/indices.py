@@ -37,7 +37,7 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             if title == "index off by one" and loaded(node):
                 bound = f"{name} - 1 >= 0" if "-" in other else f"{name} + 1 < len({ast.unparse(node.value)})"
                 guarded = f"({ast.unparse(new)} if {bound} else 0 * {text})"
-                put("wrong time step", 12, expr(guarded))
+                put("wrong time step", 12, guarded)
     loops = [n for n in names if n in scope.loops]
     for pair in combinations(loops, 2):
         for s in dict.fromkeys((*(s for s in scope.scalars if s not in loops), "2")):
@@ -72,7 +72,7 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
                 put(title, 14, turned)
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         for sign in "+-" if not names and loaded(node) else ():
-            put("index off by one", 14, expr(f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]"))
+            put("index off by one", 14, f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]")
 
 
 def _counts_down(index: Any, name: str) -> bool:

@@ -130,7 +130,7 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         kernel = axes > 1 or isinstance(parent, ast.Call) and _has_kernel(parent)
         for turned in _TURNED.get(axes, ()):
             title = "kernel not flipped" if kernel else "order not reversed"
-            put(title, 11 if axes == 4 else 16, expr(f"{text}[{turned}]"))
+            put(title, 11 if axes == 4 else 16, f"{text}[{turned}]")
     elif isinstance(parent, ast.Call) and isinstance(node, ast.Tuple):
         pairs: list[Any] = [ast.Tuple(e.elts[::-1], e.ctx) for e in node.elts if isinstance(e, ast.Tuple)]
         if pairs and len(pairs) == len(node.elts):
@@ -200,8 +200,8 @@ def constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
                 title if power or other not in forward else "constant other than the forward's", 13, ast.Constant(other)
             )
     for name in (*scope.scalars, *scope.counts()):
-        put("wrong constant", 15, expr(name))
+        put("wrong constant", 15, name)
     for name in scope.texts if isinstance(parent, ast.AugAssign | ast.BinOp | ast.UnaryOp) and not power else ():
-        put("number instead of an array", 16, expr(name))
+        put("number instead of an array", 16, name)
         for axis in (0, 1) if len(scope.shape(name) or ()) == 2 and not isinstance(parent, ast.BinOp) else ():
-            put("number instead of an array", 17, expr(f"{name}.sum(axis={axis})"))
+            put("number instead of an array", 17, f"{name}.sum(axis={axis})")

@@ -184,13 +184,15 @@ def _distance(source: Source, edit: Edit, near: Sequence[Where]) -> int:
 
 def _fixed(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], right: list[str]) -> list[str]:
     """The wrong leaves that the edit makes right at a point; none where it makes a right one wrong."""
-    edit.apply()
     try:
+        edit.apply()
         got = _edited(run, source, r)
         fixed = [n for n in wrong if _right(got, r, n)]
         if not fixed or not all(_right(got, r, n) for n in right):
             return []
         return fixed if not source.shared or _has_value(run, source, r) else []
+    except SyntaxError:  # what is written there cannot be part of an expression
+        return []
     finally:
         edit.undo()
 

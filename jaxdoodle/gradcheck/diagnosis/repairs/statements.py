@@ -44,7 +44,7 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     values = getattr(node, "elts", None) or getattr(node, "values", None)
     together = isinstance(parent, ast.Return | ast.Assign | ast.Tuple | ast.List | ast.For | ast.comprehension)
     if isinstance(node, ast.Tuple | ast.List | ast.Dict) and together and values:
-        mirrored, exchanged = (REVERSED, SWAPPED) if node in scope.results else ("values flipped", "values moved")
+        mirrored, exchanged = (REVERSED, SWAPPED) if node in scope.results else ("values flipped", "values swapped")
         orders = [(mirrored, list(values[::-1]))] if len(values) > 2 else []
         for a, b in combinations(range(min(len(values), 8)), 2):
             orders += [(exchanged, list(values))]

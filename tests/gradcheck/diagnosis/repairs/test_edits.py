@@ -208,7 +208,7 @@ def backward(dy, a, train, grads):
         edit.undo()
     for mended, name in {
         "dz=dy\n": "extra factor", "iftrainelse": "wrong case", "+a)*(1-a**2)": "wrong power",
-        "taps=[4,2,1]": "values flipped", "taps=[2,1,4]": "values moved",
+        "taps=[4,2,1]": "values flipped", "taps=[2,1,4]": "values swapped",
         "['w'],grads['a']=(dz,dw)": "gradients swapped",
         "parts=(dw,dz)": "gradients swapped", "((1,0),(0,1))": "wrong axis",
     }.items():  # fmt: skip
