@@ -409,3 +409,20 @@ def test_a_single_gradient_is_not_of_the_labels(checked):
     """
     assert checked(text.replace("FACTOR", "2")) == {"MSE": "right"}
     assert checked(text.replace("FACTOR", "1")) == {"MSE": "pred"}
+
+
+@pytest.mark.parametrize(("path", "expected"), [(" + dy", "right"), ("", "x")])
+def test_an_object_is_made_with_the_layers_that_the_file_gives_it(checked, path, expected):
+    text = f"""
+        class Scale:
+            def __init__(self, by): self.by = by
+            def forward(self, x): return self.by * x
+            def backward(self, dy): return self.by * dy
+        class Beside:
+            def __init__(self, *parts): self.parts = parts
+            def forward(self, x): return x + sum(p.forward(x) for p in self.parts)
+            def backward(self, dy): return sum(p.backward(dy) for p in self.parts){path}
+        if __name__ == "__main__": Beside(Scale(3.0), Scale(0.5)).forward(np.ones((2, 3)))
+    """
+    found = checked(text)
+    assert found["Beside"] == expected

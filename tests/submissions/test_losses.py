@@ -193,3 +193,35 @@ def test_a_value_beside_another_is_no_loss_with_its_gradient(checked):
             Lookup().find(np.arange(3.0))
     """)
     assert found == {"energy_of": "x"}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "x")])
+def test_a_loss_is_known_by_its_name_and_its_gradient_by_what_is_returned(checked, factor, expected):
+    text = f"""
+        def smooth_loss(x, *, width=0.7):
+            slopes = x / np.sqrt(x ** 2 + width ** 2)
+            grad = {factor}slopes
+            if width > 100: return 0.0, grad
+            return np.sqrt(x ** 2 + width ** 2).mean(), grad / x.size
+        def pull_loss(a, p):
+            away = a - p
+            g = {{"first": 1}}
+            return (away ** 2).sum() / 2, ({factor}away, -away)[:1 + len(g)]
+    """
+    found = checked(text)
+    assert found["smooth_loss"] == expected
+    assert checked("def tied_loss(w, x):\n    g = {'k': 2 * w['k'] * x}\n    return np.sum(w['k'] ** 2 * x), g\n"
+                   "tied_loss({'k': np.ones(3)}, np.arange(3.0))") == {"tied_loss": "right"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("take", "expected"), [("sum", "right"), ("mean", "b")])
+def test_a_number_is_checked_beside_arrays_where_a_gradient_of_it_comes_back(checked, take, expected):
+    text = f"""
+        def line_loss(w, b, x, y): return 0.5 * np.sum((x @ w + b - y) ** 2)
+        def line_grad(w, b, x, y):
+            e = x @ w + b - y
+            return x.T @ e, np.{take}(e)
+        if __name__ == "__main__": line_grad(np.ones(2), 3.5, np.random.randn(6, 2), np.ones(6))
+        if __name__ == "__main__": line_loss(np.ones(2), 3.5, np.random.randn(6, 2), np.ones(6))
+    """
+    assert checked(text) == {"line_grad": expected}

@@ -209,3 +209,20 @@ def test_a_loss_that_names_its_gradients_is_found_however_it_returns_them(checke
 def test_a_loss_with_an_accuracy_has_no_gradients(checked):
     text = NAMED.replace("loss, dW = np.sum((s - y) ** 2), 2 * X.T @ (s - y)", "loss = np.sum((s - y) ** 2)")
     assert "no network" in str(checked(text.replace("RETURNED", "loss, np.mean(s > 0)").replace("self.grads", "_")))
+
+
+@pytest.mark.parametrize(("delta", "expected"), [("out - t", "right"), ("t - out", "0, 1")])
+def test_a_cost_of_the_activation_and_a_ragged_gradient_are_taken(checked, delta, expected):
+    text = f"""
+        class Chain:
+            def __init__(self): self.w = [np.arange(6.0).reshape(3, 2) / 9, np.arange(3.0).reshape(1, 3) / 5]
+            def feedforward(self, a): return self.w[1] @ np.tanh(self.w[0] @ a)
+            def cost(self, a, t): return 0.5 * np.sum((a - t) ** 2)
+            def backprop(self, x, t):
+                h = np.tanh(self.w[0] @ x)
+                out = self.w[1] @ h
+                d = {delta}
+                return [((self.w[1].T @ d) * (1 - h ** 2)) @ x.T, d @ h.T]
+        if __name__ == "__main__": Chain().backprop(np.ones((2, 1)), np.ones((1, 1)))
+    """
+    assert checked(text) == {"Chain": expected}

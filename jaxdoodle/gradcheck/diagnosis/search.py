@@ -20,17 +20,6 @@ _MOST_BUGS = 4
 _MOST_HYPOTHESES = 3000
 
 
-class Budget:
-    """Hypotheses that may still be recomputed."""
-
-    def __init__(self, count: int = _MOST_HYPOTHESES):
-        self.left = count
-
-    def spent(self) -> bool:
-        self.left -= 1
-        return self.left < 0
-
-
 @dataclass(frozen=True)
 class Explanation:
     """A hypothesis that fits, the leaves it makes right, and the evidence in which it does."""
@@ -58,7 +47,7 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
     found: list[Explanation] = []
-    budget = Budget()
+    budget = iter(range(_MOST_HYPOTHESES))
     while evidence.wrong and len(found) < _MOST_BUGS:
         best = _best(evidence, only, budget)
         if best is None:
@@ -68,13 +57,13 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
     return found, evidence
 
 
-def _best(evidence: Evidence, only, budget: Budget) -> tuple[Hypothesis, tuple[str, ...]] | None:
+def _best(evidence: Evidence, only, budget: Iterator[int]) -> tuple[Hypothesis, tuple[str, ...]] | None:
     best: tuple[tuple, Hypothesis, tuple[str, ...]] | None = None
     for quick in (True, False):
         if not quick and best is not None and best[0][0] is False and best[0][2] <= Rank.EVERYWHERE:
             break
         for h in hypotheses(evidence, quick):
-            if budget.spent():
+            if next(budget, None) is None:
                 break
             if only is not None and h.direction is None and h.name not in only:
                 continue

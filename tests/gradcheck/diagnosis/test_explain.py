@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxdoodle.gradcheck import check, check_gradient
+from jaxdoodle.gradcheck import check, check_gradient, check_value_and_grad
 
 RNG = np.random.default_rng(0)
 
@@ -93,3 +93,32 @@ def test_a_factor_that_is_another_one_for_other_values_is_a_coincidence():
 
     report = check(forward, backward, (np.array([0.3, -1.0, 0.5]), np.array([1.0, 0.4, -0.7])))
     assert [f.name for f in report.findings] == ["cannot name it"]
+
+
+def test_what_only_other_sizes_show_is_named_by_its_repair():
+    table, rows = RNG.normal(size=(6, 3)), np.array([4, 1, 2])
+
+    def loss(table, rows):
+        return np.sum(np.tanh(table[rows]))
+
+    def gradient(table, rows):
+        d = np.zeros_like(table)
+        d[rows] = 1 - np.tanh(table[rows]) ** 2
+        return d
+
+    (finding,) = check_gradient(loss, gradient, (table, rows)).findings
+    assert finding.name in ("overwritten instead of added up", "repeated indices written over")
+
+
+def test_the_line_of_a_gradient_in_the_loss_itself_is_told():
+    def both(w, x):
+        h = np.tanh(x @ w)
+        loss = np.sum(h**2) + 0.5 * np.sum(w**2)
+        d = 2 * h * (1 - h**2)
+        grad = x.T @ d
+        return loss, grad
+
+    (finding,) = check_value_and_grad(
+        lambda *a: both(*a)[0], both, (RNG.normal(size=(3, 2)), RNG.normal(size=(4, 3)))
+    ).findings
+    assert finding.backward.text in ("grad = x.T @ d", "d = 2 * h * (1 - h**2)")

@@ -31,3 +31,10 @@ def test_a_flat_list_of_gradients_fits_a_nested_tree_and_a_short_one_is_odd():
     paired, odd = align(tree, [W, B, W])
     assert list(paired) == ["a.0", "a.1", "c"] and not odd
     assert align({"a": W, "b": B, "c": W}, [W, B])[1] == ["2 gradients came back where 3 were expected"]
+
+
+def test_fewer_gradients_than_arguments_belong_to_those_of_their_shapes():
+    tree = {"a": W, "b": X, "c": B}
+    paired, odd = align(tree, (X, B))
+    assert paired["a"] is None and paired["b"] is X and paired["c"] is B and odd
+    assert align({"a": W, "b": W, "c": B}, (W, B))[0]["a"] is W

@@ -128,3 +128,14 @@ def test_places_that_differ_go_on_to_differ_in_a_smaller_batch():
 def test_a_mask_stays_as_it_is_in_a_batch_of_one():
     mask = np.array([[1, 1, 0], [1, 0, 0]])
     assert np.array_equal(points._in_range(mask, mask[:1], 2, 1, True), mask[:1])
+
+
+def test_an_array_that_is_as_wide_as_long_stays_so_in_another_batch():
+    def matched(s, x):
+        return np.trace(s) + x.sum()
+
+    args = RNG.normal(size=(5, 5)), RNG.normal(size=(5, 3))
+    problem = Problem("", args, ("s", "x"), matched, lambda a, d: None, (0, 1), True, (matched,))
+    outline = points.Outline(problem, by_jax=False)
+    found = [p.point.args[0].shape for p in points.test_points(problem, outline, {"s": 0, "x": 0}) if "batch" in p.name]
+    assert found and all(m == n for m, n in found)

@@ -108,7 +108,8 @@ class Scope:
             for k, size in enumerate(np.shape(x)[:4]):
                 sizes.setdefault((size, k), f"{text}.shape[{k}]")
         totals = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}
-        return [*sizes.values(), *totals.values()]
+        lists = [f"len({name})" for name, value in self.values.items() if isinstance(value, list | tuple)]
+        return [*lists, *sizes.values(), *totals.values()]
 
 
 def _root(node: ast.expr) -> str:

@@ -20,17 +20,14 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
         store = copy.deepcopy(node.target)
         put("added instead of assigned", 12, ast.Assign([store], node.value))
-        sliced = any(isinstance(n, ast.Slice) for n in ast.walk(node.target))
-        if isinstance(node.target, ast.Subscript) and scope.numpy and not sliced:
-            array, index = ast.unparse(node.target.value), ast.unparse(node.target.slice)
-            call = f"{scope.numpy}.add.at({array}, ({index}), {ast.unparse(node.value)})"
-            put(REPEATED, 9, ast.Expr(expr(call)))
+        _added_at(node, node.target, scope, put)
         put("sign flipped", 11, ast.AugAssign(node.target, ast.Sub(), node.value))
     elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
         put("sign flipped", 11, ast.AugAssign(node.target, ast.Add(), node.value))
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         if isinstance(node.targets[0], ast.Subscript | ast.Name | ast.Attribute):
             put(OVERWRITTEN, 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
+            _added_at(node, node.targets[0], scope, put)
     if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
         put("superfluous line", 16, ast.Pass())
     if isinstance(node, ast.AugAssign | ast.Assign):
@@ -53,6 +50,14 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             new = copy.copy(node)
             setattr(new, "values" if isinstance(node, ast.Dict) else "elts", order)
             put(title, 11, new)
+
+
+def _added_at(node: Any, target: Any, scope: Scope, put: Put) -> None:
+    """Where an index occurs twice, a statement adds or assigns the last value alone."""
+    sliced = any(isinstance(n, ast.Slice) for n in ast.walk(target))
+    if isinstance(target, ast.Subscript) and scope.numpy and not sliced:
+        array, index = ast.unparse(target.value), ast.unparse(target.slice)
+        put(REPEATED, 9, ast.Expr(expr(f"{scope.numpy}.add.at({array}, ({index}), {ast.unparse(node.value)})")))
 
 
 def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:

@@ -221,3 +221,23 @@ def test_a_function_in_another_is_edited_by_itself():
     inner = set(ast.walk(tree.body[0]))
     assert not [edit for edit in edits(tree, Scope({"dy": np.ones(3)})) if edit.old in inner]
     assert [edit for edit in edits(tree.body[0], Scope({"w": np.ones(3)})) if edit.old in inner]
+
+
+def test_values_of_a_loop_axes_of_the_forward_and_squares_are_exchanged():
+    source = """
+def backward(dy, a, b, slope):
+    dx = join([f(t) for t in (b, a, dy)])
+    return dx * (1 - a * a) * dy.mean(axis=(0, 3)), dy * pick(a > 0, 1, b)
+"""
+    tree, forward = ast.parse(source).body[0], ast.parse("y = x.mean(axis=(1, 3, 4))")
+    arrays = {n: np.ones((2, 3, 2, 2)) for n in ("dy", "a", "b")}
+    seen = {}
+    for edit in edits(tree, Scope({**arrays, "slope": 0.3}, forwards=(forward,))):
+        edit.apply()
+        seen.setdefault(ast.unparse(tree).replace(" ", ""), edit.name)
+        edit.undo()
+    for mended, name in {
+        "tin(a,b,dy)": "values swapped", "axis=(1,3,4)": "wrong axis", "(1-b*b)": "wrong array",
+        "pick(a>0,1,b+slope)": "term left out",
+    }.items():  # fmt: skip
+        assert name in {n for text, n in seen.items() if mended in text}, mended
