@@ -53,7 +53,9 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
         points = 2
     if only_sizes and all(e.hypothesis.factor is not None for e in found):
         told = _with_repairs(case, r, [Finding(UNNAMED, "", tuple(r.wrong))], [])
-        return [_size_as_number(case, r)] if any(f.name == UNNAMED for f in told) else told
+        if any(f.name == UNNAMED for f in told):
+            return [_size_as_number(case, r)]
+        return [replace(f, name=_SIZE) if f.name == "wrong constant" else f for f in told]
     log = case.log(r) if found or rest.wrong else []
     findings = [finding_of(case, e, r, log, points) for e in found]
     misshapen = [n for n in r.wrong if n not in evidence.got and n not in solved]
@@ -70,6 +72,8 @@ def _at(case: Case, r: Round, solved: frozenset[str]) -> Evidence:
     return replace(evidence, solved=solved & set(evidence.got))
 
 
+#: What is right at the sizes given alone.
+_SIZE = "size written as a number"
 #: Other points at which a name is confirmed, beside one of another size.
 _CONFIRMING = 2
 #: Relative distance up to which two factors are the same one, in float64 and where only differences are the reference.
@@ -218,7 +222,7 @@ def cannot_name(case: Case, r: Round, evidence: Evidence, log: list[Assignment])
 def _size_as_number(case: Case, r: Round) -> Finding:
     names = ", ".join(map(case.problem.short, r.wrong))
     return Finding(
-        "size written as a number",
+        _SIZE,
         f"right for the arguments as given, wrong at {r.at.name!r}: a size of the given ones seems to "
         "be written as a constant, or one size used for another",
         tuple(r.wrong),
