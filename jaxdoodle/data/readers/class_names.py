@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,9 +54,10 @@ def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
     labels = labels.reshape(-1)
     if labels.dtype.kind not in "iufb":
         return [class_name(text_of(label)) for label in labels.tolist()]
-    if not np.array_equal(labels, labels.astype(np.int64)):
-        raise InputError(f"{source}: labels are whole numbers or names; found {labels[labels % 1 != 0][0]:g}.")
-    return list(map(str, labels.astype(np.int64).tolist()))
+    for label in labels.tolist():
+        if not math.isfinite(label) or label % 1:
+            raise InputError(f"{source}: labels are whole numbers or names; found {label:g}.")
+    return [str(int(label)) for label in labels.tolist()]
 
 
 def text_of(value: Any) -> str:
@@ -109,7 +111,8 @@ def names_beside(files: Sequence[Path], labels: set[str]) -> dict[str, str]:
     """
     for file in files:
         words = set(words_of(file.stem))
-        if file.suffix.lower() in LISTS and not CLASSES.isdisjoint(words) and file.stat().st_size <= MOST_BYTES:
+        listing = file.suffix.lower() in LISTS and not CLASSES.isdisjoint(words)
+        if listing and file.is_file() and file.stat().st_size <= MOST_BYTES:
             listed = _listed(file)
             names = listed if isinstance(listed, Mapping) else numbered(listed, labels)
             alike = len(set(names.values())) < len(names) or names.keys() == set(names.values())

@@ -34,16 +34,19 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     listed = {file: split for file, (_, split) in tabled.items() if split}
     tabled = {file: (name, split) for file, (name, split) in tabled.items() if name is not None}
     top = _top(folder, pictures)
-    if labels := _of_splits(_splits(top, pictures, notes), kinds, wanted, tabled, notes):
-        kind = "in folders"
+    of_splits: list[str] = []
+    if labels := _of_splits(_splits(top, pictures, of_splits), kinds, wanted, tabled, of_splits):
+        kind, notes = "in folders", notes + of_splits
     elif tabled:
         labels = tabled
         if missing := len(pictures) - len(labels):
             notes.append(f"left out {missing:,} pictures that have no label")
     else:
         said: list[str] = []
-        if any(path.name.lower() in SPLIT_WORDS for path in visible(top)):
-            return None
+        folders = [path for path in visible(top) if path.is_dir()]
+        words = [path for path in folders if path.name.lower() in SPLIT_WORDS]
+        if words and (2 * len(words) >= len(folders) or any(each.is_dir() for path in words for each in visible(path))):
+            return None  # else "train" is a class beside others
         kind, labels = "in folders", _classes(top, kinds, wanted, said)
         if len({name for name, _ in labels.values()}) < 2:
             if beside := labels_beside(folder, pictures):

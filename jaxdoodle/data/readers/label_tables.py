@@ -17,7 +17,7 @@ from typing import Any
 from jaxdoodle.core.files import reading
 from jaxdoodle.data.readers.found import NAMED
 from jaxdoodle.data.readers.source import files_below
-from jaxdoodle.data.readers.tables.text import is_number
+from jaxdoodle.data.readers.tables.text import is_number, labels_in
 from jaxdoodle.data.readers.words import LABEL_COLUMNS, label_column, split_column, split_in, split_of
 
 #: Letters of a path, as systems limit them: longer cells name no picture; those of a class; bytes of a note.
@@ -39,7 +39,8 @@ def label_tables(folder: Path, pictures: Sequence[Path], notes: list[str]) -> tu
     above = {parent for file in pictures for parent in file.parents}
     found: dict[Path, Labels] = {}
     for table in files_below(folder):
-        if table.suffix.lower() in TABLES and "submission" not in table.name.lower():
+        note = table.suffix.lower() in NOTES and table.stem in by_name
+        if table.suffix.lower() in TABLES and not note and "submission" not in table.name.lower():
             if table.parent == folder or split_of(table.parent.name) or table.parent not in above:
                 labels, said = _labels_in(table, folder, by_name)
                 if labels:
@@ -160,6 +161,8 @@ def _labels_in(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]
             split = split_in(header[of_split] if header else "", row[of_split]) if of_split is not None else None
             if len(files) == 1:
                 labels[files[0]] = label, split or _split(files[0], folder) or whole
+        told = labels_in([label or "" for label, _ in labels.values()])
+        labels = {file: (label, split) for (file, (_, split)), label in zip(labels.items(), told, strict=True)}
         if guessed and len({label for label, _ in labels.values()}) > max(FEW, len(labels) / 2):
             return {}, ""
         several = len(found) - len(labels)
@@ -189,7 +192,10 @@ def _rows(table: Path) -> list[list[str]]:
         if table.suffix.lower() in (".json", ".jsonl"):
             records = _records(text, table.suffix.lower() == ".jsonl")
             keys = list(dict.fromkeys(key for record in records for key in record.keys()))
-            return [keys, *([str(record.get(key, "")) for key in keys] for record in records)]
+            return [
+                keys,
+                *(["" if record.get(key) is None else str(record[key]) for key in keys] for record in records),
+            ]
         delimiter = max(",;\t ", key=text[:4096].count)
         return [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if row]
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError, csv.Error):

@@ -23,21 +23,8 @@ from jaxdoodle.data.readers.words import split_of
 from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 
 TABLES = (
-    ".csv",
-    ".tsv",
-    ".data",
-    ".txt",
-    ".tra",
-    ".tes",
-    ".train",
-    ".test",
-    ".arff",
-    ".libsvm",
-    ".svm",
-    ".scale",
-    ".t",
-    "",
-)
+    ".csv", ".tsv", ".data", ".txt", ".tra", ".tes", ".train", ".test", ".arff", ".libsvm", ".svm", ".scale", ".t", "",
+)  # fmt: skip
 PARQUET = (".parquet", ".pq", ".arrow", ".feather")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
@@ -81,8 +68,8 @@ def _name(found: Found, path: Path) -> None:
     names = names_beside(files, labels)
     if not names and isinstance(next(iter(found.parts.values())).items, np.ndarray):
         names = known_names([path, *files] if path.is_dir() else [path], labels)
-        found.kind += f", its classes named {', '.join(list(names.values())[:2])}, ..." * bool(names)
     if names:
+        found.kind += f", its classes named {', '.join(list(names.values())[:2])}, ..."
         for part in found.parts.values():
             part.labels = [names[label] for label in part.labels]
         found.classes = tuple(dict.fromkeys(names.values()))
@@ -118,7 +105,7 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
     top = [file for file in arrays if file.parent == folder]
     if top and all(map(is_sketch_rnn, top)):
         return read_sketch_rnn(top, wanted)
-    if top and all(map(_is_bitmaps, top)):
+    if top and all(map(_is_bitmaps, top)) and not all(split_of(file.stem) for file in top):
         data = quickdraw.read_bitmaps(folder, folder.name, wanted.classes, wanted.per_class or quickdraw.PER_CLASS)
         return Found("Quick, Draw! bitmaps", {"train": Part(data.images, data.labels)}, data.classes)  # type: ignore[arg-type]
     fault = None

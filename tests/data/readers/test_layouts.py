@@ -222,3 +222,117 @@ def test_a_list_of_the_numbers_of_the_classes_names_no_pictures(tmp_path):
     assert {(image, name) for image, name, _ in found_in(tmp_path)} == {
         (image.tobytes(), NAMES[label]) for image, label in zip(IMAGES, LABELS, strict=True)
     }
+
+
+def counts_in(folder):
+    held = [name for _, name, _ in found_in(folder)]
+    return {name: held.count(name) for name in held}
+
+
+@pytest.mark.parametrize("names", [("bus", "car", "train"), ("ka", "te", "to", "tr", "ha")])
+def test_a_class_called_as_a_split_is_one_beside_others(names, tmp_path):
+    for i, image in enumerate(IMAGES[:45]):
+        put(tmp_path / names[i % len(names)] / f"{i}.png", encoded(image))
+    assert counts_in(tmp_path) == dict.fromkeys(names, 45 // len(names))
+
+
+def test_folders_of_splits_without_classes_are_no_classes(tmp_path, refusal):
+    pictures(tmp_path, "{split}/{i}.png")
+    put(tmp_path / "more" / "1.png", encoded(IMAGES[0]))
+    assert "no dataset in it" in refusal(load_dataset, tmp_path)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_arrays_of_the_letters_x_and_y_are_classes(apart, tmp_path):
+    arrays = {letter: IMAGES[n * 12 : n * 12 + 12] for n, letter in enumerate("axyz")}
+    if apart:
+        for letter, array in arrays.items():
+            np.save(tmp_path / f"{letter}.npy", array)
+    else:
+        np.savez(tmp_path / "a.npz", **arrays)
+    assert counts_in(tmp_path) == dict.fromkeys("axyz", 12)
+
+
+@pytest.mark.parametrize("names", [("x_train", "x_test"), ("train", "test")])
+def test_flat_bitmaps_of_splits_are_no_classes(names, tmp_path, refusal):
+    for name in names:
+        np.save(tmp_path / f"{name}.npy", RNG.integers(0, 256, (30, 784), dtype=np.uint8))
+    assert "no labels" in refusal(load_dataset, tmp_path)
+
+
+def csv_of_pictures(folder, cells):
+    put(folder / "a.csv", "id,label\n" + "".join(f"{i}.png,{cell}\n" for i, cell in enumerate(cells)))
+
+
+def lines_of_json(folder, cells):
+    rows = [{"file_name": f"{i}.png", "label": json.loads(cell or "null")} for i, cell in enumerate(cells)]
+    put(folder / "metadata.jsonl", "\n".join(map(json.dumps, rows)))
+
+
+@pytest.mark.parametrize("write", [csv_of_pictures, lines_of_json])
+@pytest.mark.parametrize("missing", ["", "NaN"])
+def test_pictures_of_which_a_table_says_no_class_are_left_out_and_counted(write, missing, tmp_path):
+    pictures(tmp_path, "{i}.png")
+    write(tmp_path, [missing if i % 12 == 11 else f"{i % 12}.0" for i in range(COUNT)])
+    with pytest.warns(DataWarning, match="left out 4 pictures that have no label"):
+        data = load_dataset(tmp_path)
+    assert data.classes == tuple(map(str, range(11)))
+
+
+def test_rows_of_pixels_whose_label_is_nan_are_left_out_and_counted(tmp_path):
+    rows = [
+        [f"{label:.1f}" if i else "NaN", *image.ravel()]
+        for i, (label, image) in enumerate(zip(LABELS, IMAGES, strict=True))
+    ]
+    header = ["label", *(f"pixel{n}" for n in range(144))]
+    put(tmp_path / "a.csv", "\n".join(",".join(map(str, row)) for row in [header, *rows]))
+    with pytest.warns(DataWarning, match="left out 1 of 48.*image 1: no label"):
+        assert counts_in(tmp_path) == {"0": 11, "1": 12, "2": 12, "3": 12}
+
+
+@pytest.mark.parametrize("none", [None, float("nan")])
+def test_rows_of_arrays_without_a_label_are_counted(none, tmp_path):
+    labels = [none if i < 4 else label for i, label in enumerate(LABELS.tolist())]
+    np.savez(tmp_path / "a.npz", x=IMAGES, y=np.array(labels, object if none is None else float))
+    with pytest.warns(DataWarning, match="left out 4 images that have no label"):
+        assert counts_in(tmp_path) == dict.fromkeys("0123", 11)
+
+
+@pytest.mark.parametrize("label", [2**63, float("inf")])
+def test_labels_of_any_size_are_told_or_refused(label, tmp_path, refusal):
+    labels = np.array([label, *LABELS[1:]], np.uint64 if isinstance(label, int) else float)
+    np.savez(tmp_path / "a.npz", x=IMAGES, y=labels)
+    if isinstance(label, int):
+        assert set(counts_in(tmp_path)) == {*"0123", str(label)}
+    else:
+        assert "a.npz: labels are whole numbers or names; found inf" in refusal(load_dataset, tmp_path)
+
+
+def test_an_empty_cell_of_a_column_of_pictures_is_a_broken_picture(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    cells = [encoded(image) if i not in (0, 9) else None for i, image in enumerate(IMAGES)]
+    pq.write_table(pa.table({"image": cells, "label": LABELS.tolist()}), tmp_path / "a.parquet")
+    with pytest.warns(DataWarning, match="left out 2 of 48"):
+        assert sum(counts_in(tmp_path).values()) == COUNT - 2
+
+
+def test_a_link_to_nothing_is_a_broken_picture(tmp_path):
+    pictures(tmp_path, "{name}/{i}.png")
+    (tmp_path / "ant" / "gone.png").symlink_to("nowhere")
+    with pytest.warns(DataWarning, match="gone.png"):
+        assert counts_in(tmp_path) == dict.fromkeys(NAMES, 12)
+
+
+def test_notes_beside_pictures_that_say_no_class_are_no_tables(tmp_path):
+    for path, *_ in pictures(tmp_path, "{name}_{i}.png"):
+        put((tmp_path / path).with_suffix(".json"), json.dumps({"width": "ant_0", "height": "bee_1"}))
+    assert counts_in(tmp_path) == dict.fromkeys(NAMES, 12)
+
+
+def test_names_of_classes_from_a_file_beside_are_said(tmp_path):
+    np.savez(tmp_path / "a.npz", x=IMAGES, y=LABELS)
+    (tmp_path / "all_classes.txt").symlink_to("nowhere")
+    put(tmp_path / "classes.txt", "\n".join(NAMES))
+    assert "its classes named ant, bee, ..." in load_dataset(tmp_path / "a.npz").notes[0]

@@ -12,12 +12,14 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.unpickle import unpickle
 from jaxdoodle.data.readers.class_names import names_of_labels, numbered, text_of
@@ -49,7 +51,8 @@ Pair = tuple[NDArray[Any], list[str]]
 
 def is_arrays(path: Path) -> bool:
     """Whether a file may hold arrays, by its suffix or by how it begins."""
-    with open(path, "rb") as stream:
+    begin = b""  # of a link to nothing
+    with suppress(OSError), open(path, "rb") as stream:
         begin = stream.read(8)
     known = begin.startswith((b"\x93NUMPY", b"PK", b"\x80", hdf5.MAGIC))
     return known or path.suffix.lower() in SUFFIXES or is_idx(path) or cifar.is_batch(path)
@@ -115,6 +118,8 @@ def dataset_in(
             pairs = _divided(*next(iter(pairs.values())), of_split, arrays[of_split], next(iter(pairs)))
         found = _found("arrays of images and labels", pairs, source, wanted, column_major)
         found.classes = tuple(mapping.values()) or None
+        if lacking := sum(len(labels[split]) - len(own) for split, (_, own) in labeled.items()):
+            found.left_out.append(f"left out {lacking:,} images that have no label")
         found.left_out += [f"left out the arrays {', '.join(left_out)}"] * bool(left_out)
         return found
     if images and not labels and (len(arrays) == 1 or "x" not in arrays):  # which may be a class
@@ -153,19 +158,10 @@ def _listing(arrays: Mapping[str, NDArray[Any]]) -> str | None:
     """The name of the array that lists the classes: names that differ, beside labels that are others."""
     longest = max(map(len, arrays.values()), default=0)
     for name, array in sorted(arrays.items(), key=_how_plain):
-        texts = array.dtype.kind in "SU" or (
-            array.dtype == object and all(isinstance(x, str | bytes) for x in array.flat)
-        )
-        few = array.size < longest and (array.ndim == 1 or 1 in array.shape)
         own = set(words_of(_own(name)))
-        if (
-            array.size
-            and texts
-            and few
-            and not _are_images(array)
-            and (not CLASSES.isdisjoint(own) or own == {"names"})
-        ):
-            if len(set(array.flat)) == array.size:
+        said = (not CLASSES.isdisjoint(own) or own == {"names"}) and not _are_images(array)
+        if said and 0 < array.size < longest and _may_be_labels(array):
+            if all(isinstance(x, str | bytes) for x in array.flat) and len(set(array.flat)) == array.size:
                 return name
     return None
 
@@ -183,7 +179,7 @@ def _by_role(
         if kind == "split" and array.ndim == 1 and all(split_in(_own(name), text_of(x)) for x in set(array.tolist())):
             of_split = name
             continue
-        if kind == "split" or (kind == "images" and not _are_images(array)):
+        if kind == "split" or (kind == "images" and not _are_images(array)) or (kind == "labels" and array.ndim > 2):
             kind = None
         if kind is None and _may_be_labels(array) and len(arrays) == 2:
             kind = "labels"
@@ -192,7 +188,7 @@ def _by_role(
             continue
         joined = held[kind].setdefault(split, {})
         other = next(iter(joined), name)
-        if NUMBER.sub("", name) == NUMBER.sub("", other) and _fit(joined.get(other, array), array):
+        if NUMBER.sub("", name) == NUMBER.sub("", other) and joined.get(other, array).shape[1:] == array.shape[1:]:
             joined[name] = array
         else:
             left_out.append(name)
@@ -209,9 +205,10 @@ def _by_role(
 
 
 def _labeled(array: NDArray[Any], labels: NDArray[Any], named: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Images and labels without those whose label is ``None`` or, where classes are named, below 0."""
-    if labels.dtype == object or named:
-        none = np.array([x is None or (named and isinstance(x, int) and x < 0) for x in labels.reshape(-1).tolist()])
+    """Images and labels without those whose label is ``None``, NaN or, where classes are named, below 0."""
+    if labels.dtype.kind in "fO" or named:
+        cells = labels.reshape(-1).tolist()
+        none = np.array([x is None or x != x or (named and isinstance(x, int) and x < 0) for x in cells])
         if len(none) == len(array) and none.any():
             return array[~none], column_of(labels.reshape(-1)[~none].tolist())
     return array, labels
@@ -257,13 +254,15 @@ def _content(one: Any, folder: Path) -> Any:
     """The bytes of a picture, or its path; of a list of numbers, an array."""
     if isinstance(one, dict):
         one = one.get("bytes") or str(one.get("path"))
+    if one is None:
+        return b""  # which is no picture
     if isinstance(one, str):
         text = one.partition("base64,")[2] if one.startswith("data:image") else one
         if one != text or text.startswith(BASE64):
             try:
                 return base64.b64decode(text)
             except binascii.Error:
-                return b""  # which is no picture
+                return b""
         return str(folder / one)
     return one if isinstance(one, bytes) else np.asarray(one)
 
@@ -272,7 +271,7 @@ def _are_images(array: NDArray[Any]) -> bool:
     """Whether an array may hold images, by its axes, or by its first item."""
     if array.dtype != object or array.ndim != 1 or not len(array):
         return array.ndim >= 2 and array.dtype.kind in "biuf"
-    one = array[0]
+    one = next((each for each in array if each is not None), None)
     if isinstance(one, dict):
         return bool({"bytes", "path"} & one.keys())
     if isinstance(one, str):
@@ -302,18 +301,13 @@ def _how_plain(named: tuple[str, Any]) -> tuple[bool, int, list[int]]:
     return role_of(named[0])[0] is None, len(NUMBER.sub("", named[0])), _numbers(named[0])
 
 
-def _fit(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether two arrays may be parts of one."""
-    return one.ndim == other.ndim and one.shape[1:] == other.shape[1:]
-
-
 def _may_be_labels(array: NDArray[Any]) -> bool:
     return array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)
 
 
 def _load(file: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a file by name; "" for the only one of a format that names none."""
-    with open(file, "rb") as stream:
+    with reading(file), open(file, "rb") as stream:
         begin = stream.read(8)
     suffix = file.suffix.lower()
     if begin.startswith(hdf5.MAGIC) or hdf5.is_matlab(file):

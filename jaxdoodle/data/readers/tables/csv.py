@@ -18,7 +18,7 @@ from jaxdoodle.data.readers.class_names import names_of_labels
 from jaxdoodle.data.readers.found import Found, Wanted, found_arrays
 from jaxdoodle.data.readers.strokes import read_stroke_files
 from jaxdoodle.data.readers.tables.arrays import dataset_in
-from jaxdoodle.data.readers.tables.text import Table, is_number, open_table
+from jaxdoodle.data.readers.tables.text import Table, is_number, labels_in, open_table
 from jaxdoodle.data.readers.words import (
     INDEX,
     LABEL_COLUMNS,
@@ -197,10 +197,15 @@ def _read(table: Table, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDA
     _convert(path, block, names, images, labels, wanted)
     if not images:
         raise InputError(f"{path}: holds no images.")
-    every, named = np.concatenate(images), _names([name for name, _ in labels], path)
-    rows = {split: [n for n, (_, own) in enumerate(labels) if own == split] for split in {own for _, own in labels}}
-    if len(rows) == 1:
-        return kind, {split: (every, named) for split in rows}
+    cells = labels_in([name for name, _ in labels])
+    told = {n: cell for n, cell in enumerate(cells) if cell is not None}
+    for n in range(len(cells)):
+        if n not in told:
+            wanted.broken(InputError(f"{path}: image {n + 1:,}: no label."))
+    every, named = np.concatenate(images), dict(zip(told, _names(list(told.values()), path), strict=True))
+    rows = {split: [n for n in told if labels[n][1] == split] for split in {labels[n][1] for n in told}}
+    if len(told) == len(every) and len(rows) == 1:
+        return kind, {split: (every, list(named.values())) for split in rows}
     return kind, {split: (every[own], [named[n] for n in own]) for split, own in rows.items()}
 
 

@@ -32,13 +32,8 @@ def _arrays(found: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, N
         while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
             value = value.reshape(-1)[0]
         if isinstance(value, np.ndarray) and value.dtype == object:  # a cell of texts
-            texts = [
-                str(one.item())
-                for one in value.flat
-                if isinstance(one, np.ndarray) and one.dtype.kind == "U" and one.size == 1
-            ]
-            if len(texts) == value.size:
-                yield f"{prefix}{name}", column_of(texts)
+            if all(isinstance(one, np.ndarray) and one.dtype.kind == "U" and one.size == 1 for one in value.flat):
+                yield f"{prefix}{name}", column_of([str(one.item()) for one in value.flat])
             continue
         if isinstance(value, np.ndarray) and value.dtype.names and value.size == 1:
             record = value.reshape(-1)[0]

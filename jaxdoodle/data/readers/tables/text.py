@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -113,6 +113,15 @@ def open_table(path: Path) -> Table:
 
 def is_number(cell: str) -> bool:
     return bool(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell))
+
+
+def labels_in(cells: Sequence[str]) -> list[str | None]:
+    """The labels in a column: numbers without ``.0``; ``None`` where a cell is empty or, among numbers, NaN."""
+    missing = [cell.lower() in MISSING for cell in cells]
+    told = [cell for cell, none in zip(cells, missing, strict=True) if not none]
+    if not told or not all(map(is_number, told)):
+        return [cell or None for cell in cells]
+    return [None if none else re.sub(r"\.0*$", "", cell) for cell, none in zip(cells, missing, strict=True)]
 
 
 def _is_header(cells: list[str]) -> bool:
