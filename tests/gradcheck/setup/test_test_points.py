@@ -139,3 +139,16 @@ def test_an_array_that_is_as_wide_as_long_stays_so_in_another_batch():
     outline = points.Outline(problem, by_jax=False)
     found = [p.point.args[0].shape for p in points.test_points(problem, outline, {"s": 0, "x": 0}) if "batch" in p.name]
     assert found and all(m == n for m, n in found)
+
+
+def test_as_many_examples_as_classes_are_still_examples_whose_labels_sum_to_one():
+    def cost(scores, labels):
+        return -(labels * (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))).sum()
+
+    scores, labels = RNG.normal(size=(4, 4)), RNG.dirichlet(np.ones(4), 4)
+    problem = Problem("", (scores, labels), ("scores", "labels"), cost, lambda a, d: None, (0,), True, (cost,))
+    outline = points.Outline(problem, by_jax=False)
+    axes = points.batch_axes(problem, outline)
+    found = {p.name: p for p in points.test_points(problem, outline, axes)}
+    assert [a.shape for a in found["batch of 2"].point.args] == [(2, 4), (2, 4)]
+    np.testing.assert_allclose(found["batch of 2"].point.args[1].sum(axis=1), 1)
