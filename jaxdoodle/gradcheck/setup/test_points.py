@@ -335,11 +335,9 @@ def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Ite
         size = np.shape(problem.arrays(given)[name])[axis]
         sizes = [max(size - 2, 2)] if outline.by_jax and size > 2 else sorted({max(size - 2, 2), 1} - {size})
         shapes = {n: np.shape(x) for n, x in problem.arrays(generic).items()}
-        alike = [(name, k) for k in range(len(shapes[name])) if shapes[name][k] == size]
-        square = len(axes) == 1 and len(alike) > 1  # of a graph, say, whose nodes are other arrays' first axis
-        for smaller in sizes:
-            cut = _with_size(problem, outline, generic, alike, smaller) if square else None
-            yield from at(f"batch of {smaller}", cut or cut_batch(problem, generic, axes, smaller))
+        square = any(shapes[n].count(size) > 1 for n in axes)  # as many classes, or pairs of examples: nobody knows
+        for smaller in () if square else sizes:
+            yield from at(f"batch of {smaller}", cut_batch(problem, generic, axes, smaller))
     pictures = any(np.ndim(x) > 3 for x in problem.arrays(given).values())
     trims = 2 if not outline.by_jax else int(pictures)  # JAX compiles each new set of shapes
     for args in islice(trimmed(problem, outline, generic), trims):

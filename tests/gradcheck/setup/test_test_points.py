@@ -130,25 +130,12 @@ def test_a_mask_stays_as_it_is_in_a_batch_of_one():
     assert np.array_equal(points._in_range(mask, mask[:1], 2, 1, True), mask[:1])
 
 
-def test_an_array_that_is_as_wide_as_long_stays_so_in_another_batch():
-    def matched(s, x):
-        return np.trace(s) + x.sum()
-
-    args = RNG.normal(size=(5, 5)), RNG.normal(size=(5, 3))
-    problem = Problem("", args, ("s", "x"), matched, lambda a, d: None, (0, 1), True, (matched,))
-    outline = points.Outline(problem, by_jax=False)
-    found = [p.point.args[0].shape for p in points.test_points(problem, outline, {"s": 0, "x": 0}) if "batch" in p.name]
-    assert found and all(m == n for m, n in found)
-
-
-def test_as_many_examples_as_classes_are_still_examples_whose_labels_sum_to_one():
+def test_no_smaller_batch_is_tried_where_as_many_columns_may_be_classes_or_examples():
     def cost(scores, labels):
         return -(labels * (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))).sum()
 
-    scores, labels = RNG.normal(size=(4, 4)), RNG.dirichlet(np.ones(4), 4)
-    problem = Problem("", (scores, labels), ("scores", "labels"), cost, lambda a, d: None, (0,), True, (cost,))
-    outline = points.Outline(problem, by_jax=False)
-    axes = points.batch_axes(problem, outline)
-    found = {p.name: p for p in points.test_points(problem, outline, axes)}
-    assert [a.shape for a in found["batch of 2"].point.args] == [(2, 4), (2, 4)]
-    np.testing.assert_allclose(found["batch of 2"].point.args[1].sum(axis=1), 1)
+    for classes, sizes in ((4, []), (3, [(1, 3), (2, 3)])):
+        args = RNG.normal(size=(4, classes)), RNG.dirichlet(np.ones(classes), 4)
+        problem = Problem("", args, ("scores", "labels"), cost, lambda a, d: None, (0,), True, (cost,))
+        found = points.test_points(problem, points.Outline(problem, by_jax=False), {"scores": 0, "labels": 0})
+        assert [p.point.args[0].shape for p in found if "batch" in p.name] == sizes
