@@ -295,6 +295,25 @@ def in_top(scores: ArrayLike, labels: ArrayLike, k: int) -> NDArray[np.bool_]:
     return ((values > own) | ((values == own) & earlier)).sum(axis=1) < k
 
 
+def mean_recall_in_top(scores: ArrayLike, labels: ArrayLike, k: int) -> float:
+    """The mean, over the classes that have an image, of the share that ``in_top`` finds: each class counts alike.
+
+    Args:
+      scores: Logits or probabilities, ``(n, classes)``.
+      labels: True classes, integers ``(n,)`` from 0 to ``classes - 1``.
+      k: How many, at least 1.
+
+    Returns:
+      From 0 to 1; NaN without any image.
+
+    Raises:
+      ValueError: As ``in_top`` does.
+    """
+    found, totals = in_top(scores, labels, k), np.bincount(labels)
+    shares = np.bincount(labels, found)[totals > 0] / totals[totals > 0]
+    return float(shares.mean()) if len(shares) else float("nan")
+
+
 def most_confused(matrix: NDArray[np.integer], limit: int) -> list[tuple[int, int, int]]:
     """The most frequent mistakes in a confusion matrix.
 

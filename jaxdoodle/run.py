@@ -22,7 +22,7 @@ from jaxdoodle.data.dataset import Dataset, Splits
 from jaxdoodle.inference import calibration, model_file
 from jaxdoodle.inference.agreement import Agreement, compare
 from jaxdoodle.inference.model import Model, energy
-from jaxdoodle.metrics import beats_chance, confusion_counts, mean_recall
+from jaxdoodle.metrics import beats_chance, confusion_counts, mean_recall, mean_recall_in_top
 from jaxdoodle.nn import ModelSpec, SoftmaxCrossEntropy
 from jaxdoodle.training import Checkpoints, Epoch, Evaluation, TrainConfig, TrainResult, fit, predict, score
 from jaxdoodle.training.hardware.processes import NotFirst, is_first
@@ -41,8 +41,8 @@ PARITY = 1e-5
 FIXED_BYTES = 2**24
 #: Of the weights: one in the model file and five in each of two checkpoints (weights, average, best, optimizer's two).
 COPIES = 11
-#: With more classes than this, a record leaves out the counts by class.
-MOST_CLASSES = 20
+#: With more classes than this, a record leaves out the counts by class, and says how many are among the ``TOP``.
+MOST_CLASSES, TOP = 20, 5
 
 
 class ParityError(FailedError):
@@ -185,7 +185,7 @@ def train_model(
         data,
         machine,
         tuple(_epoch(epoch) for epoch in result.history),
-        {name: score._asdict() | _by_class(splits.sets[name], predicted[name]) for name, score in scores.items()},
+        {name: score._asdict() | _by_class(splits.sets[name], outputs[name]) for name, score in scores.items()},
         {
             "spec": spec.to_dict() | {"classes": len(spec.classes)},
             "parameters": spec.param_count,
@@ -306,12 +306,12 @@ def _epoch(epoch: Epoch) -> dict[str, Any]:
     }
 
 
-def _by_class(dataset: Dataset, predicted: NDArray[np.int64]) -> dict[str, Any]:
-    """The mean recall, and counts in the order of the classes."""
-    count = len(dataset.classes)
+def _by_class(dataset: Dataset, logits: NDArray[np.float32]) -> dict[str, Any]:
+    """The mean recall; of few classes counts in their order, of many the mean recall among the first answers."""
+    predicted, count = logits.argmax(axis=1), len(dataset.classes)
     recall = {"mean_recall": round(mean_recall(confusion_counts(dataset.labels, predicted, count)), 5)}
     if count > MOST_CLASSES:
-        return recall
+        return recall | {f"mean_recall_in_top_{TOP}": round(mean_recall_in_top(logits, dataset.labels, TOP), 5)}
     correct = np.bincount(dataset.labels[predicted == dataset.labels], minlength=count)
     total = np.bincount(dataset.labels, minlength=count)
     return recall | {"correct_by_class": correct.tolist(), "total_by_class": total.tolist()}

@@ -16,6 +16,7 @@ from jaxdoodle.metrics import (
     mcnemar,
     mean_interval,
     mean_recall,
+    mean_recall_in_top,
     most_confused,
     negative_log_likelihood,
     student_t,
@@ -229,6 +230,13 @@ def test_the_classes_at_the_top_are_those_of_a_stable_sort(data):
     k = data.draw(st.integers(1, classes))
     best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     assert in_top(scores, labels, k).tolist() == [label in row for label, row in zip(labels, best, strict=True)]
+
+
+def test_the_mean_recall_among_the_first_counts_each_class_that_has_an_image_alike():
+    scores = np.array([[3, 2, 1, 0]] * 3 + [[0, 1, 2, 3]])
+    labels = np.array([0, 1, 1, 3])
+    assert [mean_recall_in_top(scores, labels, k) for k in (1, 2)] == [pytest.approx(2 / 3), 1]
+    assert np.isnan(mean_recall_in_top(np.zeros((0, 3)), np.zeros(0, int), 2))
 
 
 @pytest.mark.parametrize("measure", [lambda *given: in_top(*given, 1), negative_log_likelihood, calibration_error])

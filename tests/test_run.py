@@ -125,7 +125,7 @@ def test_drawings_of_one_class_are_refused(splits, spec, tmp_path):
 def test_of_many_classes_the_record_counts_them_together(splits, spec, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "MOST_CLASSES", 1)
     done = run.train_model(spec, splits, TrainConfig(epochs=1), tmp_path, title="one")
-    assert set(done.record.scores["test"]) == {"loss", "correct", "total", "mean_recall"}
+    assert set(done.record.scores["test"]) == {"loss", "correct", "total", "mean_recall", "mean_recall_in_top_5"}
 
 
 def test_a_network_that_numpy_reads_otherwise_is_refused(splits, spec, tmp_path, monkeypatch):

@@ -15,10 +15,8 @@ from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset
 from jaxdoodle.formats.quantize import round_weights
 from jaxdoodle.inference import Model, model_file
-from jaxdoodle.metrics import confusion_counts, in_top, mean_recall
-
-#: The right class among so many.
-TOP = 5
+from jaxdoodle.metrics import confusion_counts, in_top, mean_recall, mean_recall_in_top
+from jaxdoodle.run import TOP
 
 
 def run(
@@ -27,24 +25,26 @@ def run(
     out_dir: Path,
     *,
     seed: int | None = None,
+    seeds: int = 1,
     epochs: int | None = None,
     data_dir: Path | None = None,
 ) -> int:
-    """Train the experiment's one variant, and write ``out_dir/NAME.npz`` with its scores in the record.
+    """Train the experiment's one variant, and write the first seed as ``out_dir/NAME.npz``, its scores in the record.
 
     Args:
       name: Of the model.
       experiment: How it is trained.
       out_dir: Folder of the record and the model.
-      seed: In place of the experiment's.
+      seed: In place of the experiment's first.
+      seeds: Number of seeds.
       epochs: In place of what the variant declares.
       data_dir: The data root; ``None``: the default one.
 
     Returns:
       The exit code.
     """
-    given = {"seed": seed, "epochs": epochs}
-    missed = runner.run(name, experiment, out_dir, **given, data_dir=data_dir)
+    given = {"seed": seed, "seeds": seeds if seeds > 1 else None, "epochs": epochs}
+    missed = runner.run(name, experiment, out_dir, seed=seed, seeds=seeds, epochs=epochs, data_dir=data_dir)
     [variant] = experiment.variants
     trained = model_file.read(out_dir / f"{variant}-{experiment.seed if seed is None else seed}" / "model.npz")
     shipped = round_weights(trained)
@@ -65,12 +65,10 @@ def run(
 def _score(model: Model, test: Dataset) -> dict[str, Any]:
     logits = np.concatenate([model.logits(test.images[i : i + 4096]) for i in range(0, len(test), 4096)])
     matrix = confusion_counts(test.labels, logits.argmax(axis=1), len(model.classes))
-    top = in_top(logits, test.labels, TOP)
-    recalls = [top[test.labels == label].mean() for label in np.unique(test.labels)]
     return {
         "correct": int(np.trace(matrix)),
         "total": len(test),
         "mean_recall": mean_recall(matrix),
-        f"in_top_{TOP}": int(top.sum()),
-        f"mean_recall_in_top_{TOP}": float(np.mean(recalls)),
+        f"in_top_{TOP}": int(in_top(logits, test.labels, TOP).sum()),
+        f"mean_recall_in_top_{TOP}": mean_recall_in_top(logits, test.labels, TOP),
     }

@@ -28,8 +28,8 @@ OPTIONS = {
 }  # fmt: skip
 TAKEN = {
     "worked_example": set(),
-    "digits": {"--data-dir", "--epochs", "--seed"},
-    "sketches": {"--data-dir", "--epochs", "--seed"},
+    "digits": {"--data-dir", "--epochs", "--seed", "--seeds"},
+    "sketches": {"--data-dir", "--epochs", "--seed", "--seeds"},
     "ablation": {"--data-dir", "--epochs", "--seeds"},
     "abstention": {"--data-dir"},
     "rendering": {"--data-dir"},
