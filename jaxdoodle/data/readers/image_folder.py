@@ -51,8 +51,8 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
         if len({name for name, _ in labels.values()}) < 2:
             if beside := labels_beside(folder, pictures):
                 kind, labels, said = "with the notes beside them", beside, []
-            elif words := _named(pictures):
-                kind, labels = f"named by their class, {words[1]} word of each", words[0]
+            elif by_name := _named(pictures):
+                kind, labels = f"named by their class, {by_name[1]} word of each", by_name[0]
         notes += said
     if of_tables and len({name for name, _ in labels.values()}) < 2:
         raise InputError(f"{folder}: holds pictures and no classes; {'; '.join(of_tables)}.")

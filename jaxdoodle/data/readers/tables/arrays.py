@@ -118,8 +118,8 @@ def dataset_in(
             pairs = _divided(*next(iter(pairs.values())), of_split, arrays[of_split], next(iter(pairs)))
         found = _found("arrays of images and labels", pairs, source, wanted, column_major)
         found.classes = tuple(mapping.values()) or None
-        if lacking := sum(len(labels[split]) - len(own) for split, (_, own) in labeled.items()):
-            found.left_out.append(f"left out {lacking:,} images that have no label")
+        if unlabeled := sum(len(labels[split]) - len(own) for split, (_, own) in labeled.items()):
+            found.left_out.append(f"left out {unlabeled:,} images that have no label")
         found.left_out += [f"left out the arrays {', '.join(left_out)}"] * bool(left_out)
         return found
     if images and not labels and (len(arrays) == 1 or "x" not in arrays):  # which may be a class

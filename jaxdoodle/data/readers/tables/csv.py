@@ -197,14 +197,14 @@ def _read(table: Table, wanted: Wanted) -> tuple[str, dict[str | None, tuple[NDA
     _convert(path, block, names, images, labels, wanted)
     if not images:
         raise InputError(f"{path}: holds no images.")
-    cells = labels_in([name for name, _ in labels])
-    told = {n: cell for n, cell in enumerate(cells) if cell is not None}
-    for n in range(len(cells)):
-        if n not in told:
+    answers = labels_in([name for name, _ in labels])
+    known = {n: one for n, one in enumerate(answers) if one is not None}
+    for n in range(len(answers)):
+        if n not in known:
             wanted.broken(InputError(f"{path}: image {n + 1:,}: no label."))
-    every, named = np.concatenate(images), dict(zip(told, _names(list(told.values()), path), strict=True))
-    rows = {split: [n for n in told if labels[n][1] == split] for split in {labels[n][1] for n in told}}
-    if len(told) == len(every) and len(rows) == 1:
+    every, named = np.concatenate(images), dict(zip(known, _names(list(known.values()), path), strict=True))
+    rows = {split: [n for n in known if labels[n][1] == split] for split in {labels[n][1] for n in known}}
+    if len(known) == len(every) and len(rows) == 1:
         return kind, {split: (every, list(named.values())) for split in rows}
     return kind, {split: (every[own], [named[n] for n in own]) for split, own in rows.items()}
 
