@@ -69,17 +69,21 @@ def split(problem: Problem, args: tuple) -> tuple[dict[str, Any], dict[str, Any]
     return moving, {name: x for name, x in arrays.items() if name not in moving}
 
 
-def jaxpr_of(problem: Problem, args: tuple) -> tuple[Any, list[str]]:
-    """The forward's program, and the names of its outputs; raises what JAX raises where it cannot trace it."""
+def jaxpr_of(problem: Problem, args: tuple) -> tuple[Any, list[str], Any]:
+    """The forward's program, the names of its first outputs, which are floating, and the shapes of what it returns.
 
-    def outputs(moving: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
-        return float_outputs(problem.value(*problem.with_arrays(args, moving | rest)))
+    Raises what JAX raises where it cannot trace it.
+    """
+
+    def outputs(moving: dict[str, Any], rest: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+        y = problem.value(*problem.with_arrays(args, moving | rest))
+        return float_outputs(y), y
 
     key = shape_key(problem, args)
     if key not in problem.programs:
         with fixed_randomness():
-            program, shapes = jax.make_jaxpr(outputs, return_shape=True)(*split(problem, args))
-        problem.programs[key] = program, sorted(shapes)
+            program, (floating, shapes) = jax.make_jaxpr(outputs, return_shape=True)(*split(problem, args))
+        problem.programs[key] = program, sorted(floating), shapes
     return problem.programs[key]
 
 
@@ -141,13 +145,13 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
     """Trace the forward. Raises ``Untraceable`` (or what the code raises) where that is not possible."""
     if by_jax:
         tape = Tape(lambda: None)
-        closed, names = jaxpr_of(problem, point.args)
+        closed, names, _ = jaxpr_of(problem, point.args)
         moving, rest = split(problem, point.args)
         arguments = [
             TracedArray(tape, tape.leaf(name, np.asarray(x, np.float64))) if is_floating(x) else x
             for name, x in (*sorted(moving.items()), *sorted(rest.items()))  # the order in which JAX flattens them
         ]
-        results = dict(zip(names, interpret(closed, arguments, tape), strict=True))
+        results = dict(zip(names, interpret(closed, arguments, tape), strict=False))
     else:
         tape = Tape(user_line)
         args = numpy_args(problem, point.args)
@@ -172,12 +176,8 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
 
 def output_zeros(problem: Problem, args: tuple) -> Any:
     """Zeros in the shapes and dtypes of the forward's output, without running it."""
-    key = shape_key(problem, args)
-    if key not in problem.shapes:
-        arrays = problem.arrays(numpy_args(problem, args))
-        with fixed_randomness():
-            problem.shapes[key] = jax.eval_shape(lambda a: problem.value(*problem.with_arrays(args, a)), arrays)
-    return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), problem.shapes[key])
+    *_, shapes = jaxpr_of(problem, numpy_args(problem, args))
+    return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
 
 
 def trace_oracle(problem: Problem, points: Sequence[Point], by_jax: bool) -> Oracle:
@@ -255,8 +255,8 @@ def scalar_forward(problem: Problem, point: Point, by_jax: bool = False) -> Call
     def total(arrays):
         args = problem.with_arrays(point.args, {k: v.copy() for k, v in arrays.items()})
         if by_jax:
-            program, names = jaxpr_of(problem, args)
-            values = dict(zip(names, evaluate(program, jax.tree.leaves(split(problem, args))), strict=True))
+            program, names, _ = jaxpr_of(problem, args)
+            values = dict(zip(names, evaluate(program, jax.tree.leaves(split(problem, args))), strict=False))
         else:
             values = {name or "y": v for name, v in leaves(_value(problem, args))}
         return sum(np.sum(np.asarray(values[name], np.float64) * seed) for name, seed in seeds.items())

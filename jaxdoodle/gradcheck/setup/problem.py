@@ -97,11 +97,6 @@ class Problem:
         return tuple(found or [name for name, x in leaves(tree) if isinstance(x, float)])
 
     @functools.cached_property
-    def shapes(self) -> dict[Any, Any]:
-        """The forward's output at each ``shape_key`` that was asked for, as shapes."""
-        return {}
-
-    @functools.cached_property
     def programs(self) -> dict[Any, Any]:
         """The forward as JAX sees it, at each ``shape_key`` that was asked for."""
         return {}
