@@ -208,7 +208,7 @@ def dropouts(tape: Tape, nodes: list[int]) -> list[Part]:
     found = []
     last = {x: y for x, y, _ in _pairs(tape, nodes, _dropout_mask, once=False)}
     for x, y in last.items():
-        true = tape.step_between(x, y, np.ones(tape.nodes[y].value.shape))
+        true = tape.reverse({y: np.ones(tape.nodes[y].value.shape)})[x]
         if true is not None and len(np.unique(np.round(true, 9))) == 2:
             found.append(Part("dropout", "dropout", x, y, {"mask": true}))
     return found

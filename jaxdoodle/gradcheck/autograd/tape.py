@@ -152,13 +152,3 @@ class Tape:
                     if parent not in stop:
                         todo.append(parent)
         return seen
-
-    def step_between(self, x: int, y: int, dy: np.ndarray) -> np.ndarray | None:
-        """The cotangent of ``x`` alone, from that of ``y``."""
-        inside = self.ancestors(y, {x})
-        table: dict[int, np.ndarray] = {y: dy}
-        for index in range(y, x, -1):
-            if index in table and (index == y or index in inside):
-                for parent, dx in self.step(index, table[index]):
-                    table[parent] = table[parent] + dx if parent in table else dx
-        return table.get(x)
