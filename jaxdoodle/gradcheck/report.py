@@ -28,7 +28,6 @@ class LeafResult:
 class PointResult:
     name: str
     leaves: tuple[LeafResult, ...]
-    note: str = ""
 
     @property
     def passed(self) -> bool:
@@ -125,8 +124,7 @@ class Report:
             "dtype": self.dtype,
             "leaves": [leaf(r) for r in self.leaves],
             "test_points": [
-                {"name": p.name, "passed": p.passed, "note": p.note, "leaves": [leaf(r) for r in p.leaves]}
-                for p in self.test_points
+                {"name": p.name, "passed": p.passed, "leaves": [leaf(r) for r in p.leaves]} for p in self.test_points
             ],
             "findings": [plain(asdict(f)) for f in self.findings],
             "conventions": list(self.conventions),
@@ -148,7 +146,7 @@ class Report:
             lines = {k: f[k] and Where(**f[k]) for k in ("forward", "backward")}
             return Finding(**{**f, **lines, "leaves": tuple(f["leaves"]), "evidence": tuple(f["evidence"])})
 
-        points = (PointResult(p["name"], tuple(map(leaf, p["leaves"])), p.get("note", "")) for p in data["test_points"])
+        points = (PointResult(p["name"], tuple(map(leaf, p["leaves"]))) for p in data["test_points"])
         arrays = {n: (np.asarray(got), np.asarray(want)) for n, (got, want) in data.get("arrays", {}).items()}
         return cls(
             data["title"], data["oracle"], data["dtype"], tuple(points), tuple(map(finding, data["findings"])),
