@@ -4,10 +4,11 @@ their own backward."""
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
-from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.functions import Finder, Found, as_numbers, as_tensors
 
@@ -44,16 +43,10 @@ def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -
         moving = [i for i in range(len(args)) if i not in fixed]
         return tuple(dict(zip(moving, given, strict=True)).get(i) for i in range(len(args)))
 
-    _dressed(joined, plain)
-    by_hand.__wrapped__ = backward  # type: ignore[attr-defined]
-    by_hand.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ("residuals", "dy")]
-    )
+    functools.update_wrapper(joined, plain)
+    by_hand.__wrapped__, by_hand.__signature__ = backward, inspect.signature(by_hand)  # type: ignore[attr-defined]
     args, _ = finder.declared(name)
-    if args is None:
-        args = finder.recorded(plain) or guessing.guess(joined, partial(with_ones, joined, by_hand))
-    if args is None:
-        raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(required(plain))})")
+    args = finder.arguments(name, joined, by_hand) if args is None else args
     args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
     return check(joined, by_hand, args, title=name, **options)
 
@@ -89,16 +82,6 @@ def _gives_backward(function: Any) -> bool:
     if not isinstance(back, ast.FunctionDef | ast.Lambda) or len(back.args.args) != 1:
         return False
     return is_cotangent(back.args.args[0].arg) if isinstance(back, ast.Lambda) else bool(_BACKWARD.search(back.name))
-
-
-def with_ones(forward: Callable, backward: Callable, args: tuple) -> Any:
-    y, residuals = forward(*args)
-    return backward(residuals, jax.tree.map(lambda v: np.ones(np.shape(v)), y))
-
-
-def _dressed(function: Callable, like: Callable) -> None:
-    """Give a function the signature and the namespace that the checker reads from the user's."""
-    function.__signature__ = inspect.signature(like)  # type: ignore[attr-defined]
 
 
 def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
@@ -143,10 +126,4 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
         return tuple(as_numbers(g) for g in found)
 
     forward.__signature__, forward.__wrapped__ = inspect.Signature(names), own_forward  # type: ignore[attr-defined]
-    args, _ = finder.declared(cls.__name__)
-    args = args or guessing.guess(forward, partial(with_ones, forward, backward))
-    if args is None:
-        told = ", ".join(p.name for p in names)
-        raise CheckError(f"no arguments known for {cls.__name__}; define {cls.__name__}_args = ({told})")
-    args = tuple(as_numbers(a) for a in args)
-    return check(forward, backward, args, title=cls.__name__, **options)
+    return finder.check_pair(cls.__name__, forward, backward, *finder.declared(cls.__name__), **options)
