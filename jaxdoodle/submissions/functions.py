@@ -392,10 +392,11 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     if code is not None:
         finder.recorded(init)  # runs the examples, if need be
         for call in finder.code.calls.get(finder.code.key(code), []):
-            given, kinds = {k: v for k, v in call.items() if k != "self"}, inspect.signature(cls).parameters.values()
-            several = next((p.name for p in kinds if p.kind == p.VAR_POSITIONAL and p.name in given), None)
-            first = [given.pop(p.name) for p in kinds if several and p.kind == p.POSITIONAL_OR_KEYWORD]
+            given = {k: v for k, v in call.items() if k != "self"}
             try:
+                kinds = inspect.signature(cls).parameters.values()
+                several = next((p.name for p in kinds if p.kind == p.VAR_POSITIONAL and p.name in given), None)
+                first = [given.pop(p.name) for p in kinds if several and p.kind == p.POSITIONAL_OR_KEYWORD]
                 yield cls(*first, *given.pop(several or "", ()), **given | more)
             except (Exception, SystemExit):  # any exception of the user's code: the next way
                 continue

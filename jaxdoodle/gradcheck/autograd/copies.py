@@ -72,9 +72,12 @@ class Copies:
     def _function(self, function: FunctionType) -> FunctionType:
         code, scope, users = function.__code__, function.__globals__, True
         if code.co_filename.startswith(_NOT_THE_USERS):
-            if not code.co_filename.startswith(_PACKAGE):
+            inner = getattr(function, "__wrapped__", None)  # of a decorator
+            if not code.co_filename.startswith(_PACKAGE) and (inner is None or self(inner) is inner):
                 return function
-            users = False  # the checker's own, which may hold the user's
+            users = False  # one that may hold the user's
+            if id(function) in self.done:  # the function in it uses the name that holds it
+                return self.done[id(function)]
         else:
             self.functions.setdefault(code, function)
             if id(scope) not in self.scopes:
@@ -124,10 +127,15 @@ class Copies:
 
     def _class(self, cls: type) -> type:
         held = {n: v for n, v in vars(cls).items() if isinstance(v, _FUNCTIONS)}
-        if type(cls) not in (type, ABCMeta) or "__slots__" in vars(cls) or not any(map(_is_users, held.values())):
+        if type(cls) not in (type, ABCMeta) or "__slots__" in vars(cls):
+            return cls
+        bases = tuple(map(self, cls.__bases__))
+        if id(cls) in self.done:  # a method of a base uses the class
+            return self.done[id(cls)]
+        if bases == cls.__bases__ and not any(map(_is_users, held.values())):
             return cls
         body = {n: v for n, v in vars(cls).items() if n not in ("__dict__", "__weakref__", "__init_subclass__")}
-        new: Any = type(cls)(cls.__name__, tuple(map(self, cls.__bases__)), {n: body[n] for n in body if n not in held})
+        new: Any = type(cls)(cls.__name__, bases, {n: body[n] for n in body if n not in held})
         self.done[id(cls)] = new
         for name, value in held.items():
             setattr(new, name, self._method(value))

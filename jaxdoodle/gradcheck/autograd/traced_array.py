@@ -311,9 +311,14 @@ def einsum(tape: Tape, subscripts: str, *operands, **_) -> TracedArray:
     terms_in = terms.split(",")
     if len(terms_in) == 1:
         return contraction(tape, terms_in[0], "", out, operands[0], constant(tape, 1.0))
-    if len(terms_in) != 2 or "." in subscripts or "->" not in subscripts or any(len(set(s)) < len(s) for s in terms_in):
+    if "." in subscripts or "->" not in subscripts or any(len(set(s)) < len(s) for s in terms_in):
         raise Untraceable(f"numpy.einsum({subscripts!r})")
-    return contraction(tape, terms_in[0], terms_in[1], out, *operands)
+    term, value = terms_in[0], operands[0]
+    for k, (other, x) in enumerate(zip(terms_in[1:], operands[1:], strict=True), 2):  # two at a time
+        needed = {*out}.union(*terms_in[k:])
+        kept = out if k == len(terms_in) else "".join(c for c in dict.fromkeys(term + other) if c in needed)
+        term, value = kept, contraction(tape, term, other, kept, value, x)
+    return value
 
 
 def tensordot(tape: Tape, a, b, axes=2) -> TracedArray:

@@ -17,6 +17,7 @@ from jaxdoodle.gradcheck.diagnosis.locate import (
     computes,
     culprit_of,
     last_right,
+    proven,
     suspects,
 )
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, repairs
@@ -61,7 +62,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     misshapen = [n for n in r.wrong if n not in evidence.got and n not in solved]
     if rest.wrong or misshapen:
         findings.append(Finding(UNNAMED, "", (*rest.wrong, *misshapen)))
-    findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [])
+    findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [], proven(evidence, log))
     findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(misshapen)]  # said before
     return [cannot_name(case, r, rest, log) if f.name == UNNAMED else f for f in findings]  # what takes long comes last
 
@@ -111,14 +112,16 @@ def _confirmed(
     return {e.name for e in again} == {e.name for e in found} and len(left.wrong) <= len(rest.wrong)
 
 
-def _with_repairs(case: Case, r: Round, findings: list[Finding], near: list[Where]) -> list[Finding]:
+def _with_repairs(
+    case: Case, r: Round, findings: list[Finding], near: list[Where], right: frozenset[tuple[str, int]] = frozenset()
+) -> list[Finding]:
     """The findings with the line and the mended statement of the repair that undoes them, where there is one."""
     wrong = [n for f in findings for n in f.leaves if n in r.wrong]
     imprecise = any(f.name in IMPRECISE for f in findings)
     try:
         near = [f.backward for f in findings if f.backward is not None] or near
         forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
-        mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, forward)
+        mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, forward, right)
     except (Exception, TimeOutError) as error:  # edited code may raise anything, and take long: the names stand
         return [replace(f, evidence=(*f.evidence, f"no repair was found: {why_it_ended(error)}")) for f in findings]
     findings = [part for f in findings for part in _parted(f, mended)]

@@ -24,16 +24,18 @@ def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Wh
 
 
 def computes(where: Where) -> bool:
-    """Does a line compute something, rather than unpack what forward kept?"""
+    """Does a line compute something or pass it on, rather than unpack what forward kept?"""
     try:
         statement = ast.parse(where.text.strip()).body
     except SyntaxError:  # a part of a longer statement
         return True
     if not where.text.strip():
         return False
-    value = statement[0].value if statement and isinstance(statement[0], ast.Assign) else None
+    if not statement or not isinstance(statement[0], ast.Assign):
+        return True
+    value, several = statement[0].value, not isinstance(statement[0].targets[0], ast.Name)
     entry = isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant)
-    return not (entry or isinstance(value, ast.Name | ast.Attribute | ast.Tuple))
+    return not (entry or isinstance(value, ast.Attribute | ast.Tuple) or several and isinstance(value, ast.Name))
 
 
 def before_scaling(where: Where, log: list[Assignment]) -> Where:
@@ -101,7 +103,8 @@ def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | Non
     last = len(evidence.tape.nodes) if e.hypothesis.node is None else e.hypothesis.node
     known = [evidence.cotangents[i] for i in evidence.with_cotangent if i <= last]
     m = evidence.batch or 1
-    ratios = (c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m)
+    incoming = [float(dy) for dy in evidence.seeds.values() if dy.size == 1]  # which may be multiplied in later
+    ratios = [r / dy for dy in (1.0, *incoming) for r in ((c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m))]
     for a in log:
         for v in known:
             if v.size == a.value.size and line_of(v, [a]):
@@ -163,7 +166,11 @@ def _tangents(case: Case, r: Round, evidence: Evidence, along: dict[str, np.ndar
     ends = []
     for step in (_STEP, -_STEP):
         moved = problem.with_arrays(args, {n: np.asarray(arrays[n] + step * v) for n, v in along.items()})
-        ends.append([n.value for n in trace_forward(problem, replace(r.at.point, args=moved), case.by_jax).tape.nodes])
+        try:
+            trace = trace_forward(problem, replace(r.at.point, args=moved), case.by_jax)
+        except Exception:  # any exception of the user's code: it cannot be run there
+            return []
+        ends.append([n.value for n in trace.tape.nodes])
     shapes = [[v.shape for v in values] for values in ends]
     if shapes[0] != shapes[1] or len(ends[0]) != len(evidence.tape.nodes):
         return []  # it takes another way there
@@ -186,6 +193,18 @@ def suspects(evidence: Evidence, log: list[Assignment]) -> list[Where]:
     of_forward, _ = _known(evidence)
     first = next((a for a in after if not _holds(a, of_forward)), None)
     return [a.where for a in (first, wrong) if a is not None]
+
+
+def proven(evidence: Evidence, log: list[Assignment]) -> frozenset[tuple[str, int]]:
+    """Lines (file, number) that whenever they run give a right cotangent that none before gave: no mistake is there."""
+    known = [(i, c) for i in evidence.with_cotangent if (c := evidence.cotangents[i]).any()]
+    held, right, other = set[int](), set[tuple[str, int]](), set[tuple[str, int]]()
+    for a in (a for a in log if not a.name.startswith("return") and a.value.size > 1):
+        hits = {i for i, c in known if c.shape == a.value.shape and np.isclose(c.flat[0], a.value.flat[0], 1e-9, 0)
+                and np.allclose(c, a.value, 1e-9, 0)}  # fmt: skip
+        (right if hits - held else other).add((a.where.file, a.where.line))
+        held |= hits
+    return frozenset(right - other)
 
 
 def _known(evidence: Evidence) -> tuple[list[np.ndarray], list[np.ndarray]]:

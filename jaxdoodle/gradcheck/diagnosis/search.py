@@ -71,7 +71,8 @@ def _best(evidence: Evidence, only, budget: Iterator[int]) -> tuple[Hypothesis, 
             if settled is None or (only is not None and settled.name not in only):
                 continue
             fixed = _fixes(evidence, settled)
-            if fixed:
+            in_part = len(fixed) < len(evidence.wrong)
+            if fixed and not (in_part and settled.changes and settled.rank >= Rank.NUMBER):  # a coincidence
                 key = (len(fixed) < len(evidence.wrong), -len(fixed), settled.rank)
                 if best is None or key < best[0]:
                     best = key, settled, tuple(fixed)

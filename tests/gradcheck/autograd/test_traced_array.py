@@ -52,6 +52,8 @@ FORWARDS = {
     "dot": (lambda a, b: np.dot(a, b), (A, B)),
     "matmul of stacks": (lambda x, w: x @ w, (IMAGE, RNG.normal(size=(3, 2)))),
     "einsum": (lambda x, w: np.einsum("nhwc,cd->ndwh", x, w), (IMAGE, RNG.normal(size=(3, 2)))),
+    "einsum of three": (
+        lambda x, w: np.einsum("nhwc,cd,nh->dw", x, w, x[:, :, 0, 0]), (IMAGE, RNG.normal(size=(3, 2)))),
     "tensordot": (lambda a, b: np.tensordot(a, b, axes=([1], [0])), (A, B)),
     "outer": (lambda a, b: np.outer(a[:, 0], b[0]), (A, B)),
     "softmax": (lambda a: np.exp(a - a.max(1)[:, None]) / np.exp(a - a.max(1)[:, None]).sum(1)[:, None], (A,)),

@@ -1,5 +1,6 @@
 """What the user's functions keep between calls is put back at every call."""
 
+import contextlib
 import dataclasses
 import random
 
@@ -81,6 +82,39 @@ def test_a_layer_that_adds_up_its_gradients_is_right():
     report = check(lambda x, w: (LAYER.forward(x, w), LAYER), lambda dy, cache: (cache.backward(dy), cache.dw), (X, W))
     assert report.passed
     assert not LAYER.dw.any()
+
+
+COUNTED = []
+
+
+class CountingScale(Scale):
+    def forward(self, x, w):
+        COUNTED.append(len(COUNTED))
+        return super().forward(x, w) * len(COUNTED)
+
+    def backward(self, dy):
+        return super().backward(dy * len(COUNTED))
+
+
+class Inherits(CountingScale):
+    """Has no method of its own."""
+
+
+@contextlib.contextmanager
+def counting():
+    COUNTED.append(0)
+    yield len(COUNTED)
+
+
+def test_state_is_reached_through_methods_of_a_base_class_and_through_a_decorator_of_a_library():
+    def by_decorator(x, w):
+        with counting() as count:
+            return x * w * count, (x, w, count)
+
+    layer = Inherits()
+    assert State((layer.forward,)).found and any(x is COUNTED for x, _ in State((layer.forward,)).found)
+    assert check(by_decorator, by_mask, (X, W)).passed
+    assert COUNTED == []
 
 
 def test_what_cannot_be_put_back_is_called_not_deterministic():

@@ -80,13 +80,15 @@ def edge_words(evidence: Evidence, index: int, parent: int, c: float) -> tuple[s
         why = "the value is used more than once, and this use" if several else "what flows back through this line"
         return *tell("gradient path missing", why=why, line=text), Rank.PATH if several else Rank.ANYTHING
     name, told = factor_words(c, evidence.batch)
-    if name in (MISSING_MEAN, DOUBLE_MEAN) and part is None:
-        return name, f"what flows back through {text} is {told}", Rank.COUNT
     constant = _constant_factor(evidence, index, parent)
+    forgotten = constant is not None and abs(constant + 1) > 1e-9 and abs(c * constant - 1) < 1e-6
+    inside = any(evidence.first_use(n) > index for n in evidence.right)  # not the mean of a loss: it reaches all
+    if name in (MISSING_MEAN, DOUBLE_MEAN) and part is None and not (forgotten and inside):
+        return name, f"what flows back through {text} is {told}", Rank.COUNT
     if constant is not None and abs(constant + 1) > 1e-9:
-        if abs(c * constant - 1) < 1e-6:
-            forgotten = f"forward multiplies by {number(constant)} at {text}; backward does not"
-            return "factor of the forward forgotten", forgotten, Rank.COUNT
+        if forgotten:
+            told = f"forward multiplies by {number(constant)} at {text}; backward does not"
+            return "factor of the forward forgotten", told, Rank.SUM if inside else Rank.COUNT
         if abs(c - constant) < 1e-6:
             twice = f"the factor {number(constant)} of {text} is applied twice"
             return "factor of the forward applied twice", twice, Rank.COUNT
@@ -120,9 +122,12 @@ def _constant_factor(evidence: Evidence, index: int, parent: int) -> float | Non
 def repeated_edges(evidence: Evidence) -> Iterator[Hypothesis]:
     """The same line or the same kind of step wrong by the same factor wherever it occurs."""
     groups: dict[tuple, list[int]] = defaultdict(list)
+    leaves = {*evidence.tape.leaves.values()}
     for i in _live(evidence):
         node = evidence.tape.nodes[i]
         groups["line", node.where, node.kind].append(i)
+        of = tuple(p if p in leaves else None for p in node.parents)  # h @ w at every step but that of the first h
+        groups["line", node.where, node.kind, of].append(i)
         if node.kind in ("matmul", "add"):
             groups["kind", node.kind].append(i)
     for part in evidence.found:

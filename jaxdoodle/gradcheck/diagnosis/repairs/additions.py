@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, MISSING_MEAN
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, broadcasts, expr
 
 #: Derivatives in terms of the value of an activation, and where such values lie.
 _SLOPES = (("1 - {0} ** 2", -1, 1), ("{0} * (1 - {0})", 0, 1), ("{0} > 0", -np.inf, np.inf), ("1 - {0}", 0, 1))
@@ -27,6 +27,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if not loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
         return
     text = ast.unparse(node)
+    for name in scope.unused if loaded(node) else ():
+        put("wrong array", 9, name)
     shape = scope.shape(text)
     for slope, low, high in _SLOPES[:3] if shape else ():
         if scope.lies_between(text, low, high) and isinstance(parent, ast.BinOp):
@@ -38,6 +40,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
                 put("wrong array", 12, other)
             elif other != text and np.ndim(value) == len(shape) and not isinstance(parent, ast.BinOp):
                 put("wrong array", 18, expr(other))  # in a sum, say
+            elif isinstance(parent, ast.BinOp) and np.ndim(value) and broadcasts(np.shape(value), shape):
+                put("wrong array", 18, expr(other))
     elif text in scope.scalars:
         for other in scope.scalars:
             if other != text:
@@ -72,9 +76,13 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
     derived = from_one and bool(scope.functions)  # 1 - a for 1 - a ** 2, where the forward has an activation
     put("wrong activation derivative" if derived else "wrong power", 12 if from_one else cost, f"{text} ** 2")
+    divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and parent.right is node
+    if divides and loaded(node):
+        put("wrong power", 13, f"{text} ** 2")
     for factor in ("2", "0.5", *scope.scalars, *map(repr, scope.numbers)):
         counted = scope.is_count(factor)
-        put(DOUBLE_MEAN if counted else "factor left out", cost, f"{text} * {factor}")
+        number = factor in ("2", "0.5")  # x * 2 before x + x
+        put(DOUBLE_MEAN if counted else "factor left out", min(cost, 16) if number else cost, f"{text} * {factor}")
         if scope.is_small(factor) or factor in scope.scalars and not counted:
             put("term left out", cost + 2, f"({text} + {factor})")
         put(MISSING_MEAN if counted else "divisor left out", cost, f"{text} / {factor}")
@@ -84,7 +92,9 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put(DOUBLE_MEAN, cost + 1, f"{text} * {count}")
     for name in scope.unused if alone else ():
         put("factor left out", 8, f"{text} * {name}")
-        put("term left out", 8, f"{text} + {name}")
+    for name in scope.unused if alone or loaded(node) else ():
+        for more in (f"+ {name}", f"- {name}", *(f"{sign} {name} / {n}" for sign in "+-" for n in scope.scalars)):
+            put("term left out", 8, f"({text} {more})")
     for factor in scope.factors:
         put("factor left out", early, f"{text} * {factor}")
     for divisor in scope.divisors:
@@ -102,11 +112,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
                 put("activation derivative forgotten", cost + 1, f"{text} * ({slope.format(name)})")
         for place in scope.loops if np.asarray(scope.texts[name]).dtype.kind == "i" else ():
             put("mask left out", cost, f"{text} * ({name} == {place})")
-        if (
-            isinstance(parent, ast.BinOp)
-            and isinstance(parent.op, ast.Mult)
-            and isinstance(node, ast.Name | ast.Attribute)
-        ):
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult) and loaded(node):
             put("term left out", cost + 2, f"({text} - {name})")
             put("term left out", cost + 2, f"({text} + {name})")
     rows = scope.shape_of(node)
@@ -136,12 +142,12 @@ def ingredients(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         return
     if isinstance(node, ast.Tuple | ast.Starred | ast.Slice) or isinstance(node, ast.Attribute) and not loaded(node):
         return
-    text, shape = ast.unparse(node), scope.shape_of(node)
+    text, whole, shape = ast.unparse(node), ast.unparse(parent), scope.shape_of(node)
     alone = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Call)
     term = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
     for part in sorted(scope.parts, key=lambda p: abs(p.lineno - node.lineno))[:_NEAREST]:
         other, far = ast.unparse(part), 0 if part.lineno == node.lineno else 6
-        if other in text:
+        if other in text or whole in other:  # x + y in the place of x in it
             continue
         size = scope.shape_of(part)
         if shape is None or size is None or shape == size:

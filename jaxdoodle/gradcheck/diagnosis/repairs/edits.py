@@ -71,9 +71,7 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
     inside = [n for loop in ast.walk(function) if isinstance(loop, ast.For) for n in ast.walk(loop)]
     scope.changing = frozenset(n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     scope.loops = frozenset(n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name))
-    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
-    read = {n.id for n in names if not isinstance(n.ctx, ast.Store)}
-    scope.unused = tuple(dict.fromkeys(n.id for n in names if n.id not in read and n.id in scope.texts))
+    scope.unused = tuple(n for n in _unused(function) if n in scope.texts)
     scope.results = _results(function)
     given = [
         a.value for n in ast.walk(function) if isinstance(n, ast.Call) for a in n.args if isinstance(a, ast.Constant)
@@ -91,6 +89,21 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
             with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)
                 rule(node, parent, scope, at)
     yield from sorted(found, key=lambda edit: edit.cost)
+
+
+def _unused(function: ast.FunctionDef) -> Iterator[str]:
+    """Names that are assigned and not read; in a loop, what it assigns for its next pass, which does not read it."""
+    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    loops = [n for n in ast.walk(function) if isinstance(n, ast.For | ast.While)]
+    added = {ast.unparse(n.target) for n in ast.walk(function) if isinstance(n, ast.AugAssign)}
+    for place in ([n for n in ast.walk(loop) if isinstance(n, ast.Name)] for loop in loops):
+        before = {n.id for n in names if n not in place and isinstance(n.ctx, ast.Store)}
+        yield from dict.fromkeys(n.id for n in place if n.id in before and n.id not in _read(place) | added)
+    yield from dict.fromkeys(n.id for n in names if n.id not in _read(names))
+
+
+def _read(names: Iterable[ast.Name]) -> set[str]:
+    return {n.id for n in names if not isinstance(n.ctx, ast.Store)}
 
 
 def _axes(trees: Iterable[ast.AST]) -> Iterator[Any]:

@@ -201,7 +201,9 @@ def constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             )
     for name in (*scope.scalars, *scope.counts()):
         put("wrong constant", 15, name)
-    for name in scope.texts if isinstance(parent, ast.AugAssign | ast.BinOp | ast.UnaryOp) and not power else ():
+    chosen = isinstance(parent, ast.Call) and ast.unparse(parent.func).endswith("where")
+    stands = chosen or isinstance(parent, ast.AugAssign | ast.BinOp | ast.UnaryOp) and not power
+    for name in scope.texts if stands else ():
         put("number instead of an array", 16, name)
         for axis in (0, 1) if len(scope.shape(name) or ()) == 2 and not isinstance(parent, ast.BinOp) else ():
             put("number instead of an array", 17, f"{name}.sum(axis={axis})")

@@ -79,7 +79,8 @@ class Runner:
     candidate: Candidate
     codes: dict[CodeType, CodeType]
     by_jax: bool
-    lines: int = 1  # that a run takes, with calls within libraries
+    lines: int = 1  # of the user's, that a run takes
+    calls: int = 0  # within libraries, that it takes where all is compiled
     compiles: bool = True  # is something in it that JAX would compile anew for each run?
 
     def __call__(self, r: Round) -> dict[str, Any]:
@@ -92,25 +93,26 @@ class Runner:
 
 @fixed_randomness()
 def repairs(
-    case: Case, r: Round, wrong: list[str], named: bool, near: Sequence[Where] = (), forward: Where | None = None
-) -> list[Repair]:
+    case: Case, r: Round, wrong: list[str], named: bool, near: Sequence[Where] = (), forward: Where | None = None,
+    proven: frozenset[tuple[str, int]] = frozenset(),
+) -> list[Repair]:  # fmt: skip
     """The edits that give the right gradients of the leaves that are wrong at ``r``, one for each mistake.
 
     ``named``: the mistake has its name, and only the line is looked for. ``near``: lines beside which edits are tried
     first; ``forward``: the line that is differentiated wrongly: of two edits of the same cost, the one in the line that
-    shares more names with it is tried first.
+    shares more names with it is tried first; ``proven``: lines (file, number) that are right.
     """
     run = _runner(case, r)
     run(r)  # the first time, libraries load and compile
     with _counted(np.inf) as count:
         run(r)
-    run = replace(run, lines=count[0])
+    run = replace(run, lines=count.lines, calls=count.calls)
     sources = list(sources_of(case, r, run))
     others = [o for o in case.generic if o is not r and o.returned.error is None]
     others = [o for o in others if o.at.name not in KINKS] or others  # at a kink, what is right may differ
     found: list[Repair] = []
     while wrong and len(found) < _MOST_REPAIRS:
-        best = _best(case, r, wrong, others, sources, run, named, near, forward)
+        best = _best(case, r, wrong, others, sources, run, named, near, forward, proven)
         if best is None:
             break
         repair, source, edit = best
@@ -125,7 +127,7 @@ def repairs(
 
 def _best(
     case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Runner, named: bool,
-    near: Sequence[Where], forward: Where | None,
+    near: Sequence[Where], forward: Where | None, proven: frozenset[tuple[str, int]],
 ) -> tuple[Repair, Source, Edit] | None:  # fmt: skip
     """The cheapest edit that mends all, or else the one that mends most."""
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
@@ -141,10 +143,11 @@ def _best(
         cost, k, j, source, edit = option
         kept = 0 if case.problem.scalar else 2 * _DISTANCE * source.shared  # what a forward keeps
         shared = len(words & _words(_text(source, edit))) if words else 0
-        return cost + _distance(source, edit, near) + kept, -shared, k, j
+        right = 2 * _DISTANCE * ((source.code.co_filename, _line(source, edit)) in proven)
+        return cost + _distance(source, edit, near) + kept + right, -shared, k, j
 
     options = sorted(found, key=order)
-    most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // run.lines))
+    most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // (run.lines + run.calls)))
     if run.by_jax:
         most = 0 if named else MOST_IN_JAX
     best: tuple[Repair, Source, Edit] | None = None
@@ -205,7 +208,7 @@ def _edited(run: Runner, source: Source, r: Round) -> dict[str, Any]:
         return {}
     if code is None:
         return {}
-    with _counted(_MOST_TIMES * run.lines):
+    with _counted(_MOST_TIMES * max(run.lines, 1)):
         return replace(run, codes=run.codes | {source.code: code})(r)
 
 
@@ -244,21 +247,30 @@ def _runner(case: Case, first: Round) -> Runner:
     return Runner(eager, {}, eager.modes == ("traced",), compiles=compiles)
 
 
+@dataclass
+class _Count:
+    lines: int = 0
+    calls: int = 0
+
+
 @contextlib.contextmanager
-def _counted(most: float) -> Iterator[list[int]]:
-    """Counts the lines of the user's that are run, and calls within libraries; a line after ``most`` raises."""
-    count = [1]
+def _counted(most: float) -> Iterator[_Count]:
+    """Counts the lines of the user's that are run, and calls within libraries; a line after ``most`` raises.
+
+    Calls within libraries have no limit: what is called for the first time in a process may be compiled.
+    """
+    count = _Count()
 
     def local(frame, event, value):
-        count[0] += event == "line"
-        if count[0] > most:
+        count.lines += event == "line"
+        if count.lines > most:
             raise RuntimeError("it does not end")
         return local
 
     def enter(frame, event, value):
         if not frame.f_code.co_filename.startswith(LIBRARIES):
             return local
-        count[0] += 1
+        count.calls += 1
         return None
 
     with traced_by(enter):

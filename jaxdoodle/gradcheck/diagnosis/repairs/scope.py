@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,11 +78,11 @@ class Scope:
         if not shape:  # not known, or one number
             return list(self.texts)
         total = self.shape_of(parent) if isinstance(parent, ast.BinOp) else None
-        shape = total if total and _broadcasts(shape, total) else shape
+        shape = total if total and broadcasts(shape, total) else shape
         found = []
         for text, value in self.texts.items():
             other = np.shape(value)
-            fits = other == shape if same else len(other) <= len(shape) and _broadcasts(other, shape)
+            fits = other == shape if same else len(other) <= len(shape) and broadcasts(other, shape)
             if fits or text in self.changing and len(other) == len(shape):
                 found.append(text)
         return found
@@ -99,7 +100,7 @@ class Scope:
 
     def is_count(self, text: str) -> bool:
         named = isinstance(self.values.get(text), int) and not isinstance(self.values.get(text), bool)
-        return named or text.endswith(".size") or ".shape[" in text or text.startswith("len(")
+        return named or re.fullmatch(r"\(*([\w.]+\.size|[\w.\[\]]+\.shape\[-?\d+\]|len\([^()]+)\)*", text) is not None
 
     def counts(self) -> list[str]:
         """How many there are of something, and one less."""
@@ -116,7 +117,7 @@ def _root(node: ast.expr) -> str:
     return ast.unparse(node).partition(".")[0]
 
 
-def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+def broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     """Does an array of the first shape, multiplied in, leave the second shape as it is?"""
     return all(m in (n, 1) for m, n in zip(a[::-1], b[::-1], strict=False))
 

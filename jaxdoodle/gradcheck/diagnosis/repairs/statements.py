@@ -26,7 +26,7 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("sign flipped", 11, ast.AugAssign(node.target, ast.Add(), node.value))
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         if isinstance(node.targets[0], ast.Subscript | ast.Name | ast.Attribute):
-            put(OVERWRITTEN, 9, ast.AugAssign(node.targets[0], ast.Add(), node.value))
+            put(OVERWRITTEN, 7, ast.AugAssign(node.targets[0], ast.Add(), node.value))
             _added_at(node, node.targets[0], scope, put)
     if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
         put("superfluous line", 16, ast.Pass())
