@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import line_of
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, numpy_args
+from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some.
 CONVENTIONS = ("batch mean", "mean of some", "straight through", "ties")
@@ -78,13 +80,14 @@ def by_convention(
                 excuse(wrong, name, convention)
             elif convention is not None:
                 told[name] = [convention]
-        elif not any(name in r.wrong for r in generic) and not demand:
-            found = [r for r in wrong if _only_at_the_kink(problem, oracle, candidate, r, name)]
+        elif not any(name in r.wrong for r in generic):
+            at_kink = partial(_only_at_the_kink, problem, oracle, candidate, name)
+            found = [r for r in wrong if at_kink(r, r.at.name not in KINKS)]
             if found and all(_admissible(problem, oracle, candidate, r, name) for r in found):
                 for r in found:
                     r.excused[name] = "convention"
                 told.setdefault(KINK, []).append(f"{problem.short(name)}: at a kink, a value between those beside it")
-            elif found:
+            elif found and not demand and all(at_kink(r, True) for r in found):
                 excuse(found, name, "ties")
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
@@ -100,16 +103,21 @@ def by_convention(
     return told
 
 
-def _only_at_the_kink(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round, name: str) -> bool:
-    """Is the candidate right at inputs as near as one likes, and every entry at the kink one that they give?"""
+def _only_at_the_kink(
+    problem: Problem, oracle: Oracle, candidate: Candidate, name: str, r: Round, right_beside: bool
+) -> bool:
+    """Is every entry at the kink one that inputs as near as one likes give?
+
+    ``right_beside``: and is the candidate right at these? One that is written for positive inputs need not be.
+    """
     rng, arrays = np.random.default_rng(0), problem.arrays(numpy_args(problem, r.at.point.args))
     near: list[np.ndarray] = []
     returned = np.asarray(r.got[name], float)
     for k in range(1, _MOST_NEIGHBORS + 1):
         moved = {n: x + _NEAR * rng.normal(size=np.shape(x)) for n, x in arrays.items() if is_floating(x)}
         point = Point(problem.with_arrays(r.at.point.args, moved), r.at.point.cotangent)
-        want, got = oracle.gradient(point)[name], candidate(point).gradients.get(name)
-        if got is None or got.shape != want.shape or not _near(got, want, r.floor):
+        want, got = oracle.gradient(point)[name], candidate(point).gradients.get(name) if right_beside else None
+        if right_beside and (got is None or got.shape != want.shape or not _near(got, want, r.floor)):
             return False
         near.append(want)
         slack = 10 * _NEAR * (1 + np.max(np.abs(near), axis=0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,11 +20,9 @@ from jaxdoodle.gradcheck.diagnosis.locate import backward_line
 from jaxdoodle.gradcheck.diagnosis.mistakes.maxima import max_step, share_of, times
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes
 from jaxdoodle.gradcheck.report import Finding
-from jaxdoodle.gradcheck.setup.problem import CheckError, numpy_args
+from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
-#: Points around a kink at which the right gradient is asked for, and how far away they are, in every number.
-_NEAR_POINTS, _NEAR = 12, 1e-6
 #: What a caller may demand: ``{"relu": 0, "max": "first"}``.
 CHOICES: dict[str, tuple] = {"relu": (0.0, 1.0, 0.5), "abs": (0.0, 1.0, -1.0), "max": ("first", "last", "even")}
 
@@ -122,9 +119,6 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
         evidence = evidence_of(case, r)
         alike = [m for m in (*case.models, evidence) if _same_program(m, evidence)]
         if len(alike) < 2:
-            if r.wrong and between_slopes(case, r):
-                r.excused |= {n: "convention" for n in r.wrong}
-                told.append(f"at {r.at.name!r}, a kink: one of its slopes, or between them")
             continue
         known = {(p.kind, p.y): p for m in reversed(alike) for p in m.found}
         evidence = replace(evidence, parts=list(known.values()))
@@ -137,39 +131,9 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
         elif r.wrong:
             if guard_is_active(case, r):
                 r.excused |= {n: "undecided" for n in r.wrong}
-            elif between_slopes(case, r):
-                r.excused |= {n: "convention" for n in r.wrong}
-                told.append(f"at {r.at.name!r}, a kink: one of its slopes, or between them")
             else:
                 findings += _wrong_at_kink(case, r, evidence)
     return told, findings
-
-
-def between_slopes(case: Case, r: Round) -> bool:
-    """Is what came back, entry by entry and summed over each array, among the right gradients very near by?
-
-    Near by the derivative exists; at the kink each of its values there is admissible, and what lies between.
-    """
-    rng = np.random.default_rng(0)
-    arrays = case.problem.arrays(numpy_args(case.problem, r.at.point.args))
-    moving = {n: arrays[n] for n in case.problem.differentiated}
-    near: list[dict[str, np.ndarray]] = []
-    for k in range(_NEAR_POINTS):
-        draw = rng.random if k < 2 else rng.standard_normal  # first all upwards, then all downwards
-        steps = {n: (-1.0) ** k * np.asarray(draw(np.shape(x))) for n, x in moving.items()}
-        moved = {n: x + _NEAR * steps[n] for n, x in moving.items()}
-        with contextlib.suppress(Exception):  # any exception of the user's code: no slope there
-            near.append(
-                case.oracle.gradient(replace(r.at.point, args=case.problem.with_arrays(r.at.point.args, moved)))
-            )
-    for n in r.wrong if near else ():
-        slopes = np.stack([g[n] for g in near])
-        got = np.asarray(r.got[n], float)
-        for value, options in ((got, slopes), (got.sum(), slopes.reshape(len(near), -1).sum(axis=1))):
-            gap = 1e-5 * max(float(np.abs(slopes).max()), r.floor)
-            if np.any(value < options.min(axis=0) - gap) or np.any(value > options.max(axis=0) + gap):
-                return False
-    return bool(near)
 
 
 def _same_program(a: Evidence, b: Evidence) -> bool:
