@@ -15,12 +15,12 @@ import numpy as np
 from jaxdoodle.core.types import PyTree
 from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
 from jaxdoodle.gradcheck.conventions import CONVENTIONS, KINK, by_convention
-from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Round
+from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.limits import BEYOND, FAR, beyond
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
-from jaxdoodle.gradcheck.reference import Oracle, choose, traceable
-from jaxdoodle.gradcheck.report import Finding, Report
+from jaxdoodle.gradcheck.reference import choose, traceable
+from jaxdoodle.gradcheck.report import Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64, raised_at
 from jaxdoodle.gradcheck.setup.leaves import leaves, rebuild
 from jaxdoodle.gradcheck.setup.pairs import first_point, gradient_problem, only_returned, pair_problem
@@ -65,8 +65,9 @@ class CheckOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """The values of ``CheckOptions`` that an examination needs."""
+    """The values of ``CheckOptions``."""
 
+    title: str | None = None
     oracle: str = "auto"
     dtype: str = "float64"
     demand: Mapping[str, Any] = field(default_factory=dict)
@@ -79,12 +80,6 @@ class Options:
         if unknown:
             raise CheckError(f"conventions are {', '.join(CONVENTIONS)}; got {unknown[0]!r}")
         validate(self.demand)
-
-
-def _split(options: CheckOptions) -> tuple[str | None, Options]:
-    rest = dict(options)
-    title: Any = rest.pop("title", None)
-    return title, Options(**rest)  # type: ignore[arg-type]
 
 
 def check(
@@ -117,8 +112,8 @@ def check(
 
     Reference: Griewank and Walther 2008, "Evaluating Derivatives" (reverse mode).
     """
-    title, rest = _split(options)
-    return examine(only_returned(pair_problem(forward, backward, args, wrt, title)), rest)
+    chosen = Options(**options)
+    return examine(only_returned(pair_problem(forward, backward, args, wrt, chosen.title)), chosen)
 
 
 def check_gradient(
@@ -144,8 +139,8 @@ def check_gradient(
     Raises:
       CheckError: As for ``check``.
     """
-    title, rest = _split(options)
-    return examine(gradient_problem(function, gradient, gradient, args, argnums, title), rest)
+    chosen = Options(**options)
+    return examine(gradient_problem(function, gradient, gradient, args, argnums, chosen.title), chosen)
 
 
 def check_value_and_grad(
@@ -171,10 +166,10 @@ def check_value_and_grad(
     Raises:
       CheckError: As for ``check``.
     """
-    title, rest = _split(options)
+    chosen = Options(**options)
     state = State((function, value_and_grad))
-    problem = gradient_problem(function, lambda *a: value_and_grad(*a)[1], value_and_grad, args, argnums, title)
-    report = examine(problem, rest)
+    problem = gradient_problem(function, lambda *a: value_and_grad(*a)[1], value_and_grad, args, argnums, chosen.title)
+    report = examine(problem, chosen)
     if not report.leaves:
         return report  # it raises, or gives no gradient
     by_hand = state.replay(value_and_grad)
@@ -305,15 +300,15 @@ def examine(problem: Problem, options: Options) -> Report:
         oracle = choose(problem, points, options.oracle)
         axes = batch_axes(problem, outline)
         candidate = Candidate(problem, options.dtype, by_jax)
-        rounds: list[Round] = []
-        usual, left_out = 0.0, list[str]()
+        case = Case(problem, oracle, candidate, [], axes, by_jax, dict(options.demand), options.dtype)
+        rounds, left_out = case.rounds, list[str]()
         for at in test_points(problem, outline, axes):
             if options.dtype == "float32" and at.name in ("blank input", "ties"):
                 continue  # rounding moves values off the kink
             if oracle.name == "differences" and len(rounds) >= 4:
                 break
             try:
-                round_ = _round(problem, oracle, candidate, at, options, usual)
+                round_ = _round(case, at)
             except Exception as error:  # any exception of the user's code at values or sizes that it does not take
                 if isinstance(error, CheckError) or at.name == "as given":
                     raise
@@ -322,57 +317,62 @@ def examine(problem: Problem, options: Options) -> Report:
             if round_ is None:
                 continue
             rounds.append(round_)
-            usual = usual or round_.floor
             if len(rounds) == 1 and not round_.got:
                 break
-        notes = _beyond_limits(problem, oracle, candidate, rounds, options, by_jax)
-        offers = by_convention(problem, oracle, candidate, rounds, axes, options.conventions, options.demand)
-        verdict = diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers)
+        notes = _beyond_limits(case)
+        offers = by_convention(case, options.conventions)
+        findings, conventions, remarks = diagnose(case, offers)
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
         problem.title,
         oracle.note,
         options.dtype,
-        tuple(verdict.result(r) for r in rounds),
-        verdict.findings,
-        (*verdict.conventions, *offers.get("", ()), *(offers.get(KINK, ()) if not verdict.conventions else ())),
-        (*verdict.notes, *notes, *left_out),
+        tuple(_result(case, r) for r in rounds),
+        tuple(findings),
+        (*conventions, *offers.get("", ()), *(offers.get(KINK, ()) if not conventions else ())),
+        (*remarks, *notes, *left_out),
         time.perf_counter() - start,
         arrays,
     )
 
 
-def _beyond_limits(
-    problem: Problem, oracle: Oracle, candidate: Candidate, rounds: list[Round], options: Options, by_jax: bool
-) -> list[str]:
+def _result(case: Case, r: Round) -> PointResult:
+    names = {n: case.problem.short(n) for n in r.got}
+    return PointResult(
+        r.at.name, tuple(LeafResult(names[n], r.want[n].shape, r.figures[n], r.verdict(n)) for n in r.got)
+    )
+
+
+def _beyond_limits(case: Case) -> list[str]:
     """More rounds, beyond limits of the forward that no other passes; remarks on those that none passes."""
+    rounds = case.rounds
     failed = any(r.wrong and r.at.name not in KINKS or r.returned.error for r in rounds)
-    if failed or options.dtype == "float32" or oracle.name != "trace":
+    if failed or case.dtype == "float32" or case.oracle.name != "trace":
         return []
-    points, notes = beyond(problem, [r.at.point for r in rounds if r.at.name in _REACHING], by_jax)
+    points, notes = beyond(case.problem, [r.at.point for r in rounds if r.at.name in _REACHING], case.by_jax)
     for point in points:
-        r = _round(problem, oracle, candidate, TestPoint(BEYOND, point, special=True), options, rounds[0].floor)
+        r = _round(case, TestPoint(BEYOND, point, special=True))
         rounds += [] if r is None else [replace(r, exact=FAR, floor=1e4 * rounds[0].floor)]
     return notes
 
 
-def _round(
-    problem: Problem, oracle: Oracle, candidate: Candidate, at: TestPoint, options: Options, usual: float
-) -> Round | None:
+def _round(case: Case, at: TestPoint) -> Round | None:
     """One test point: the right gradients and the returned ones. ``None`` where the right gradient is not finite."""
-    if options.dtype == "float32":
-        args = numpy_args(problem, numpy_args(problem, at.point.args, np.float32))
+    single = case.dtype == "float32"
+    if single:
+        args = numpy_args(case.problem, numpy_args(case.problem, at.point.args, np.float32))
         at = TestPoint(at.name, Point(args, at.point.cotangent), at.special)
-    want = oracle.gradient(at.point)
+    want = case.oracle.gradient(at.point)
     if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):
         return None
-    returned = candidate(at.point)
+    returned = case.candidate(at.point)
     size = float(np.sqrt(sum(float(np.nansum(np.square(w))) for w in want.values())))
-    exact = _FLOAT32 if options.dtype == "float32" else oracle.tolerance
+    exact = _FLOAT32 if single else case.oracle.tolerance
     if at.special:
-        exact = max(exact, 1e-2 if options.dtype == "float32" and at.name == "saturated" else 1e-7)
+        exact = max(exact, 1e-2 if single and at.name == "saturated" else 1e-7)
     got = {n: g for n, g in returned.gradients.items() if g is not None and np.asarray(g).dtype.kind in "fiub"}
-    floor = (1e-2 if options.dtype == "float32" else 1e-4) * size
+    floor = (1e-2 if single else 1e-4) * size
     if at.name in ("blank input", "ties", "saturated"):
+        usual = next((r.floor for r in case.rounds if r.floor), 0.0)
         floor = max(floor, 1e-4 * usual)  # where the right gradient vanishes, rounding is all that comes back
     return Round(at, want, returned, got, exact, floor)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
-from jaxdoodle.gradcheck.reference import Oracle
 from jaxdoodle.gradcheck.report import Finding
-from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import line_of
-from jaxdoodle.gradcheck.setup.problem import Point, Problem, numpy_args
+from jaxdoodle.gradcheck.setup.problem import Point, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some.
@@ -42,17 +40,10 @@ _MISTAKEN = {
 }  # fmt: skip
 
 
-def by_convention(
-    problem: Problem,
-    oracle: Oracle,
-    candidate: Candidate,
-    rounds: list[Round],
-    axes: dict[str, int],
-    declared: Collection[str],
-    demand: Mapping[str, Any],
-) -> dict[str, list[str]]:
+def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]:
     """What is wrong as a derivative and right by a convention: excused where that is declared (or where it shows at
     ties alone). Gives the remarks for the report under ``""``, and by leaf the conventions that could be declared."""
+    problem, rounds, axes = case.problem, case.rounds, case.axes
     told: dict[str, list[str]] = {}
     means: dict[str, list[Round]] = {}
     generic = [r for r in rounds if not r.at.special and r.at.name != "as given"] or rounds
@@ -81,13 +72,13 @@ def by_convention(
             elif convention is not None:
                 told[name] = [convention]
         elif not any(name in r.wrong for r in generic):
-            at_kink = partial(_only_at_the_kink, problem, oracle, candidate, name)
+            at_kink = partial(_only_at_the_kink, case, name)
             found = [r for r in wrong if at_kink(r, r.at.name not in KINKS)]
-            if found and all(_admissible(problem, oracle, candidate, r, name) for r in found):
+            if found and all(_admissible(case, r, name) for r in found):
                 for r in found:
                     r.excused[name] = "convention"
                 told.setdefault(KINK, []).append(f"{problem.short(name)}: at a kink, a value between those beside it")
-            elif found and not demand and all(at_kink(r, True) for r in found):
+            elif found and not case.demand and all(at_kink(r, True) for r in found):
                 excuse(found, name, "ties")
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
@@ -103,21 +94,21 @@ def by_convention(
     return told
 
 
-def _only_at_the_kink(
-    problem: Problem, oracle: Oracle, candidate: Candidate, name: str, r: Round, right_beside: bool
-) -> bool:
+def _only_at_the_kink(case: Case, name: str, r: Round, right_beside: bool) -> bool:
     """Is every entry at the kink one that inputs as near as one likes give?
 
     ``right_beside``: and is the candidate right at these? One that is written for positive inputs need not be.
     """
-    rng, arrays = np.random.default_rng(0), problem.arrays(numpy_args(problem, r.at.point.args))
+    problem, rng = case.problem, np.random.default_rng(0)
+    arrays = problem.arrays(numpy_args(problem, r.at.point.args))
     near: list[np.ndarray] = []
     returned = np.asarray(r.got[name], float)
     for k in range(1, _MOST_NEIGHBORS + 1):
         moved = {n: x + _NEAR * rng.normal(size=np.shape(x)) for n, x in arrays.items() if is_floating(x)}
         point = Point(problem.with_arrays(r.at.point.args, moved), r.at.point.cotangent)
-        want, got = oracle.gradient(point)[name], candidate(point).gradients.get(name) if right_beside else None
-        if right_beside and (got is None or got.shape != want.shape or not _near(got, want, r.floor)):
+        want = case.oracle.gradient(point)[name]
+        got = case.candidate(point).gradients.get(name) if right_beside else want
+        if got is None or not close(np.asarray(got, float), want, r.floor, 1e-4):
             return False
         near.append(want)
         slack = 10 * _NEAR * (1 + np.max(np.abs(near), axis=0))
@@ -127,12 +118,13 @@ def _only_at_the_kink(
     return False
 
 
-def _admissible(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round, name: str) -> bool:
+def _admissible(case: Case, r: Round, name: str) -> bool:
     """Is the value at the kink, along every direction tried, between the slopes on both sides (Clarke 1983)?"""
-    rng, arrays = np.random.default_rng(1), problem.arrays(numpy_args(problem, r.at.point.args))
+    problem, rng = case.problem, np.random.default_rng(1)
+    arrays = problem.arrays(numpy_args(problem, r.at.point.args))
     # with positive cotangents a sum of maxima is convex: then the slopes on both sides are the bounds
     dy = None if problem.scalar else rebuild(r.at.point.cotangent, lambda _, y: np.abs(y) if is_real(y) else y)
-    got, x = candidate(Point(r.at.point.args, dy)).gradients.get(name), np.asarray(arrays[name], float)
+    got, x = case.candidate(Point(r.at.point.args, dy)).gradients.get(name), np.asarray(arrays[name], float)
     if got is None:
         return False
     for k in range(_NEIGHBORS):
@@ -140,15 +132,11 @@ def _admissible(problem: Problem, oracle: Oracle, candidate: Candidate, r: Round
         slopes = []
         for step in (_NEAR, -_NEAR):
             point = Point(problem.with_arrays(r.at.point.args, {name: x + step * v}), dy)
-            slopes.append(float(np.vdot(oracle.gradient(point)[name], v)))
+            slopes.append(float(np.vdot(case.oracle.gradient(point)[name], v)))
         slack = 1e-4 * (max(map(abs, slopes)) + r.floor)
         if not min(slopes) - slack <= float(np.vdot(np.asarray(got, float), v)) <= max(slopes) + slack:
             return False
     return True
-
-
-def _near(got: np.ndarray, want: np.ndarray, floor: float) -> bool:
-    return np.allclose(got, want, rtol=1e-4, atol=1e-4 * floor + 1e-12)
 
 
 def offered(offers: dict[str, list[str]], case: Case) -> list[Finding]:

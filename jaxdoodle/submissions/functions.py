@@ -42,10 +42,6 @@ _PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
 EXAMPLES_SECONDS = 5.0
 
 
-class Unchecked(CheckError):
-    """Something that looks checkable and is not: says why in one line."""
-
-
 @dataclass(frozen=True)
 class Found:
     """Something to check: ``run(**options)`` gives the report, or raises ``CheckError``."""
@@ -241,7 +237,7 @@ def by_position(function: Callable) -> Callable:
     return run
 
 
-class Forward(Unchecked):
+class Forward(CheckError):
     """A forward without a backward: said, and no failure."""
 
 

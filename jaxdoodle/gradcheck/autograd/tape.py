@@ -52,11 +52,6 @@ class Node:
     where: Where | None
     about: dict[str, Any] = field(default_factory=dict)
 
-    def backward(self, dy: np.ndarray, *inputs: np.ndarray) -> tuple:
-        """A cotangent for each input, as if the inputs had been these."""
-        assert self.pull is not None
-        return self.pull(dy, self.value, *inputs)
-
 
 class Untraceable(Exception):
     """The forward uses something that the trace cannot follow."""
@@ -96,7 +91,7 @@ class Tape:
         node = self.nodes[index]
         if node.pull is None:
             return []
-        parts = node.backward(dy, *node.inputs)
+        parts = node.pull(dy, node.value, *node.inputs)
         return [(p, d) for p, d in zip(node.parents, parts, strict=True) if p is not None and d is not None]
 
     def reverse(self, seeds: Mapping[int, np.ndarray]) -> list[Any]:

@@ -114,7 +114,7 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
         if r.at.name not in KINKS:
             continue
         wrong = [n for n in r.wrong if n not in said]
-        if r.wrong and not wrong or not wrong and (r.at.name == "as given" or not case.demand and case.by_jax):
+        if r.wrong and not wrong or not wrong and not case.demand and (r.at.name == "as given" or case.by_jax):
             continue
         evidence = evidence_of(case, r)
         alike = [m for m in (*case.models, evidence) if _same_program(m, evidence)]

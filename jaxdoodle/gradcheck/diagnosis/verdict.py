@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from jaxdoodle.gradcheck.diagnosis.limits import GUARD, LARGE, guard_counts, gua
 from jaxdoodle.gradcheck.diagnosis.locate import assigned
 from jaxdoodle.gradcheck.diagnosis.precision import precision
 from jaxdoodle.gradcheck.reference import confirmed
-from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult
+from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer
 from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, numpy_args, run_forward, why_it_ended
 from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHAPES
@@ -29,27 +29,14 @@ from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHA
 NEARLY = 20 * CLOSE
 
 
-@dataclass
-class Verdict:
-    problem: Problem
-    findings: tuple[Finding, ...] = ()
-    conventions: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def result(self, r: Round) -> PointResult:
-        return PointResult(
-            r.at.name,
-            tuple(LeafResult(self.problem.short(n), r.want[n].shape, r.figures[n], r.verdict(n)) for n in r.got),
-        )
-
-
-def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) -> Verdict:
+def diagnose(case: Case, offers: dict[str, list[str]]) -> tuple[list[Finding], list[str], list[str]]:
+    """The mistakes, the conventions at kinks, and remarks. Rounds that failed, or are set aside, leave the case."""
+    problem, rounds = case.problem, case.rounds
     sizes = set_sizes_aside(rounds)
     failed = [r for r in rounds if r.returned.error is not None]
     rounds[:] = [r for r in rounds if r.returned.error is None]
     if not rounds:
-        return Verdict(problem, (_raises(failed[0]),))
-    case = Case(problem, oracle, candidate, rounds, axes, by_jax, dict(options.demand), options.dtype)
+        return [_raises(failed[0])], [], []
     findings, notes = structure(case)
     notes += sizes
     told: list[str] = []
@@ -78,7 +65,7 @@ def diagnose(problem, oracle, candidate, rounds, axes, by_jax, options, offers) 
         notes += remarks(case, {n for f in findings for n in f.leaves})
     short = problem.short
     findings = [replace(f, leaves=tuple(map(short, f.leaves))) for f in findings]
-    return Verdict(problem, tuple(_once(findings)), tuple(dict.fromkeys(told)), tuple(dict.fromkeys(notes)))
+    return _once(findings), list(dict.fromkeys(told)), list(dict.fromkeys(notes))
 
 
 def set_sizes_aside(rounds: list[Round]) -> list[str]:
