@@ -14,6 +14,7 @@ from jaxdoodle.data.catalog import load_other_classes, load_outliers
 from jaxdoodle.data.dataset import SPLIT_NAMES
 from jaxdoodle.data.readers.idx import MNIST_SHA256
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
+from tests.fixtures.datasets import label_last
 
 CLONE = Path(__file__).parents[2]
 
@@ -315,3 +316,12 @@ def test_every_fault_is_found_and_named(tmp_path, idx_bytes):
 def test_of_mini_mnist_no_more_drawings_of_a_class_are_taken_than_asked_for(data_root):
     splits = load_dataset("mnist-mini", root=data_root, per_class=3)
     assert (splits.train.counts + splits.validation.counts).tolist() == [3] * 10
+
+
+def test_a_folder_with_the_name_of_a_dataset_is_never_replaced_in_silence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "doodles").mkdir()
+    label_last(tmp_path / "doodles")
+    with pytest.warns(DataWarning, match="the dataset of this name, not the folder; that one is ./doodles"):
+        assert "clock" in load_dataset("doodles", per_class=5).classes
+    assert load_dataset("./doodles").classes == ("0", "1", "2")

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.readers.words import CLASSES, LABEL_COLUMNS, base_name, class_name, words_of
+from jaxdoodle.data.readers.words import CLASSES, INDEX, LABEL_COLUMNS, base_name, class_name, plain, says, text_of
 
 #: Keys of letters in EMNIST's files: its classes by the name of the part.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -31,7 +31,8 @@ NAMES_OF_TEN = {r"fashion[-_ ]?mnist": GARMENTS, "kmnist": SYLLABLES}
 #: What else the name of such a file or folder may say.
 OF_NO_MEANING = r"(?:[^a-z]|train(?:ing)?|test(?:ing)?|t10k|images?|imgs?|labels?|data(?:set)?|ubyte|idx)*"
 #: Files that may list names of classes, and the bytes of one at most.
-LISTS, MOST_BYTES = (".txt", ".csv", ".json", ".names"), 2**20
+YAML = (".yaml", ".yml")
+LISTS, MOST_BYTES = (".txt", ".csv", ".json", ".names", *YAML), 2**20
 #: Labels of one-hot rows that a message shows.
 SHOWN = 5
 
@@ -58,11 +59,6 @@ def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
         if not math.isfinite(label) or label % 1:
             raise InputError(f"{source}: labels are whole numbers or names; found {label:g}.")
     return [str(int(label)) for label in labels.tolist()]
-
-
-def text_of(value: Any) -> str:
-    """A text that may be held as bytes."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def letters_of(lowest: int, highest: int, source: str) -> dict[int, str] | None:
@@ -103,26 +99,31 @@ def numbered(names: Sequence[str], labels: set[str]) -> dict[str, str]:
     return {str(n): name for n, name in enumerate(names, first)} if numbers[-1] - first < len(names) else {}
 
 
-def names_beside(files: Sequence[Path], labels: set[str]) -> dict[str, str]:
+def names_beside(files: Sequence[Path], labels: set[str], notes: list[str]) -> dict[str, str]:
     """Label -> name, in the order of the classes, by the first of some files that lists all ``labels``; else {}.
 
     Such a file is called ``classes.txt``, ``label_map.json``, ``kmnist_classmap.csv`` or the like. It has a name a
-    line, or a label and its name; in JSON a list, or an object from label to name or the other way.
+    line, or a label and its name; in JSON a list, or an object from label to name or the other way; in YAML ``names``.
+    ``notes``: told of names that are fewer than the labels.
     """
     for file in files:
-        words = set(words_of(file.stem))
-        listing = file.suffix.lower() in LISTS and not CLASSES.isdisjoint(words)
+        listing = file.suffix.lower() in LISTS and (says(file.stem, CLASSES) or file.suffix.lower() in YAML)
         if listing and file.is_file() and file.stat().st_size <= MOST_BYTES:
             listed = _listed(file)
             names = listed if isinstance(listed, Mapping) else numbered(listed, labels)
             alike = len(set(names.values())) < len(names) or names.keys() == set(names.values())
             if labels <= names.keys() and not alike:
                 return {label: class_name(name) for label, name in names.items()}
+            if 1 < len(listed) < len(labels) and all(map(str.isdecimal, labels)):
+                counts = f"{len(listed):,} classes; there are {len(labels):,}"
+                notes.append(f"left out {file.name}, which names {counts}")
     return {}
 
 
 def _listed(file: Path) -> Mapping[str, str] | Sequence[str]:
     text = file.read_text(encoding="utf-8-sig", errors="replace")
+    if file.suffix.lower() in YAML:
+        return _names_in_yaml(text)
     if file.suffix.lower() == ".json":
         try:
             value = json.loads(text)
@@ -139,7 +140,7 @@ def _listed(file: Path) -> Mapping[str, str] | Sequence[str]:
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
     if not rows or min(map(len, rows)) < 2:
         return lines
-    if {"index", "id", *LABEL_COLUMNS} & {cell.lower() for cell in rows[0]}:
+    if {*INDEX, *LABEL_COLUMNS} & set(map(plain, rows[0])):
         rows = rows[1:]
     if "mapping" in file.stem.lower() and all(row[1].isdecimal() for row in rows):  # EMNIST's: codes of characters
         return {row[0]: chr(min(int(row[1]), 0x10FFFF)) for row in rows}
@@ -147,3 +148,11 @@ def _listed(file: Path) -> Mapping[str, str] | Sequence[str]:
     if all(name.isdecimal() and not label.isdecimal() for label, name in pairs.items()):
         pairs = {name: label for label, name in pairs.items()}
     return pairs if len(pairs) == len(rows) else []
+
+
+def _names_in_yaml(text: str) -> Sequence[str]:
+    """The classes that YOLO's ``data.yaml`` lists as ``names``: in brackets or braces, or a line each."""
+    inline = re.search(r"^names:\s*[\[{]([^\]}]*)[\]}]", text, re.M)
+    lines = re.search(r"^names:[ \t]*\n((?:[ \t]*(?:-|\d+:).*\n?)+)", text, re.M)
+    found = inline[1].split(",") if inline else lines[1].splitlines() if lines else []
+    return [re.sub(r"^\s*(?:-|\d+:)?\s*", "", one).strip(" '\"") for one in found if one.strip()]

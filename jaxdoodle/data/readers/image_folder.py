@@ -12,7 +12,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.readers.found import MOST_CLASSES, NAMED, Found, Part, Wanted, bytes_of_each
 from jaxdoodle.data.readers.label_tables import Labels, label_tables, labels_beside
 from jaxdoodle.data.readers.source import descended, files_below, visible
-from jaxdoodle.data.readers.words import NUMBER, SPLIT_WORDS, class_name, split_of
+from jaxdoodle.data.readers.words import LABEL_COLUMNS, NUMBER, class_name, plain, split_called, split_of
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 
@@ -44,7 +44,7 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     else:
         said: list[str] = []
         folders = [path for path in visible(top) if path.is_dir()]
-        words = [path for path in folders if path.name.lower() in SPLIT_WORDS]
+        words = [path for path in folders if split_called(path.name)]
         if words and (2 * len(words) >= len(folders) or any(each.is_dir() for path in words for each in visible(path))):
             return None  # else "train" is a class beside others
         kind, labels = "in folders", _classes(top, kinds, wanted, said)
@@ -124,30 +124,35 @@ def _of_splits(
 
 
 def _classes(folder: Path, kinds: set[str], wanted: Wanted, notes: list[str]) -> Labels:
-    """The pictures in the folders of a folder, however deep; a folder in those of the classes may be a split."""
+    """The pictures in the folders of a folder, however deep; a folder in those of the classes may be a split.
+
+    Folders like ``character01`` in several others are classes by both names: ``Greek/character01``.
+    """
     files: dict[str, list[Path]] = {path.name: files_below(path) for path in visible(folder) if path.is_dir()}
     found: Labels = {}
     inner = {
         name: {file.relative_to(folder).parts[1] for file in own if len(file.relative_to(folder).parts) > 2}
         for name, own in files.items()
     }
-    inner = {name: {each for each in own if each.lower() not in SPLIT_WORDS} for name, own in inner.items()}
-    level, alike = 0, {frozenset(own) for own in inner.values()}
+    inner = {name: {each for each in own if not split_called(each)} for name, own in inner.items()}
+    top, deepest, alike = 0, 0, {frozenset(own) for own in inner.values()}
     if len(inner) > 1 and any(len(own) > 1 for own in inner.values()):
-        level = int((len(alike) == 1 and len(next(iter(alike))) > len(inner)) or _only_numbered(inner))
-        which = (
-            f"in {', '.join(list(inner)[:NAMED])}" if level else f"{', '.join(list(inner)[:NAMED])}, not those in them"
-        )
-        notes.append(f"the classes are the folders {which}")
+        shown = ", ".join(list(inner)[:NAMED])
+        called = {plain(NUMBER.sub("", each)) for each in set().union(*alike)}
+        deepest = int(all(inner.values()) and called <= {*LABEL_COLUMNS})
+        if not deepest:
+            top = deepest = int((len(alike) == 1 and len(next(iter(alike))) > len(inner)) or _only_numbered(inner))
+            which = f"in {shown}" if top else f"{shown}, not those in them"
+            notes.append(f"the classes are the folders {which}")
     others, counts = list[str](), dict[str, int]()
     empty = [class_name(name) for name, own in files.items() if not any(inputs.suffix_of(f) in kinds for f in own)]
     for file in (file for own in files.values() for file in own):
         path = file.relative_to(folder)
-        name = class_name(path.parts[level])
+        name = class_name("/".join(path.parts[top : deepest + 1]))
         if inputs.suffix_of(file) not in kinds:
             others.append(str(path))
-        elif len(path.parts) > level + 1 and wanted.takes(name, counts):
-            split = next((SPLIT_WORDS[part.lower()] for part in path.parts[1:-1] if part.lower() in SPLIT_WORDS), None)
+        elif len(path.parts) > deepest + 1 and wanted.takes(name, counts):
+            split = next(filter(None, map(split_called, path.parts[1:-1])), None)
             found[file] = name, split
     if found and empty and wanted.classes is None:
         notes.append(f"left out the folders {', '.join(empty[:NAMED])}, which hold no pictures")
@@ -181,10 +186,12 @@ def _named(files: Sequence[Path], known: set[str] | None = None) -> tuple[Labels
     alike = count == max(map(len, words))
     places = {f"the {n + 1}." if n else "the first": [each[n] for each in words] for n in range(count if alike else 1)}
     places["the last"] = [each[-1] for each in words]
+    if not alike and all(each[-1].isdecimal() for each in words):  # great_pyrenees_12 and beagle_3
+        places = {"every but the last": [re.sub(r"[\W_]+\d+$", "", file.stem) for file in files]}
     splits: Sequence[str | None] = [None] * len(files)
     for place in list(places):
-        if all(word.lower() in SPLIT_WORDS for word in places[place]):
-            splits = [SPLIT_WORDS[word.lower()] for word in places.pop(place)]
+        if all(map(split_called, places[place])):
+            splits = list(map(split_called, places.pop(place)))
     if known:
         told = [place for place, found in places.items() if set(found) <= known]
     else:

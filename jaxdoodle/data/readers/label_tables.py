@@ -17,13 +17,15 @@ from typing import Any
 from jaxdoodle.core.files import reading
 from jaxdoodle.data.readers.found import NAMED
 from jaxdoodle.data.readers.source import files_below
-from jaxdoodle.data.readers.tables.text import is_number, labels_in
-from jaxdoodle.data.readers.words import LABEL_COLUMNS, label_column, split_column, split_in, split_of
+from jaxdoodle.data.readers.tables.text import delimiter_of, hot_column, is_number, labels_in, one_hot_columns
+from jaxdoodle.data.readers.words import LABEL_COLUMNS, label_column, split_column, split_of, splits_in
 
 #: Letters of a path, as systems limit them: longer cells name no picture; those of a class; bytes of a note.
 LONGEST, LONGEST_CLASS, MOST_BYTES = 4096, 80, 2**24
 #: Labels that all differ are none, from so many on.
 FEW = 20
+#: A line of YOLO: the number of a class, and a box or an outline.
+BOX = re.compile(r"(\d+)(?: [\d.]+){4,}")
 TABLES, NOTES = (".csv", ".tsv", ".txt", ".json", ".jsonl"), (".txt", ".cls", ".json", ".xml")
 #: Picture -> its class, and its split, where they are known.
 Labels = dict[Path, tuple[str | None, str | None]]
@@ -37,16 +39,19 @@ def label_tables(folder: Path, pictures: Sequence[Path], notes: list[str]) -> tu
     """
     by_name = _by_name(folder, pictures)
     above = {parent for file in pictures for parent in file.parents}
-    found: dict[Path, Labels] = {}
+    tables = {}
     for table in files_below(folder):
         note = table.suffix.lower() in NOTES and table.stem in by_name
         if table.suffix.lower() in TABLES and not note and "submission" not in table.name.lower():
             if table.parent == folder or split_of(table.parent.name) or table.parent not in above:
-                labels, said = _labels_in(table, folder, by_name)
-                if labels:
-                    found[table] = labels
-                if said:
-                    notes.append(said)
+                tables[table] = _rows(table)
+    found: dict[Path, Labels] = {}
+    for table in tables:
+        labels, said = _labels_in(table, tables, folder, by_name)
+        if labels:
+            found[table] = labels
+        if said:
+            notes.append(said)
     splits = {table: split_of(table.name) for table in found if table.parent == folder}
     if {"train", "test"} <= set(splits.values()):
         for table in (table for table, split in splits.items() if split is None):
@@ -94,6 +99,8 @@ def _label_in(note: Path) -> str:
                 classes = classes or {name for name, is_set in flags.items() if is_set is True}
             place = label_column(value)
             classes = classes or ({str(list(value.values())[place])} if place is not None else set())
+    elif boxes := [match[1] for line in text.splitlines() if (match := BOX.fullmatch(line.strip()))]:  # YOLO
+        classes = set(boxes)
     elif "\n" not in text:
         classes = {text}
     (label,) = classes if len(classes) == 1 else ("",)
@@ -115,13 +122,15 @@ def _split(file: Path, folder: Path) -> str | None:
     return next(filter(None, map(split_of, file.relative_to(folder).parts[:-1])), None)
 
 
-def _labels_in(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]) -> tuple[Labels, str]:
-    """The label of each picture that a table names, and a line on what is left out: names that several have, or all.
+def _labels_in(
+    table: Path, tables: Mapping[Path, list[list[str]]], folder: Path, pictures: Mapping[str, Sequence[Path]]
+) -> tuple[Labels, str]:
+    """The label of each picture that one of the tables names, and a line on what is left out.
 
     A name is that of a picture below the folder of the table, else of the one picture of this name in the split of the
     table, by its name or folder, or in all; without the folders that are not there, of another computer.
     """
-    rows = _rows(table)
+    rows = tables[table]
     below = f"{table.parent.relative_to(folder).as_posix()}/"
     whole = split_of(table.name) or _split(table, folder)
     deepest = 1 + max((name.count("/") for name in pictures), default=0)
@@ -135,52 +144,72 @@ def _labels_in(table: Path, folder: Path, pictures: Mapping[str, Sequence[Path]]
         found = next(filter(None, (pictures.get(below + end) or pictures.get(end) for end in ends)), ())
         return found if len(found) < 2 else [file for file in found if _split(file, folder) == whole] or found
 
-    for column in range(min(map(len, rows), default=0)):
-        found = {tuple(files): row for row in rows if (files := named(row[column].strip()))}
-        if not found or 2 * len(found) < len(rows):
-            continue
-        header = [] if named(rows[0][column].strip()) else rows[0]
-        others = [n for n in range(min(map(len, rows))) if n != column]
-        place, of_split = label_column(header), split_column(header)
-        if of_split is None:
-            cells = ({row[n].strip() for row in found.values()} for n in others)
-            of_split = next((n for n, own in zip(others, cells, strict=True) if all(map(split_of, own))), None)
-        others = [n for n in others if n != of_split]
-        guessed = place in (None, column)
-        if guessed:
-            place = others[0] if len(others) == 1 else _of_words(list(found.values()), others)
-        one_hot = _one_hot(header, column, list(found.values())) if place is None else {}
-        if place is None and others and not one_hot:
-            shown = ", ".join((header or rows[0])[:NAMED]) + ", ..." * (len(rows[0]) > NAMED)
-            expected = f"expected one named {', '.join(LABEL_COLUMNS[:4])}, ..."
-            return {}, f"left out {table.name}, whose columns ({shown}) do not say which is the class; {expected}"
-        labels: Labels = {}
-        for files, row in found.items():
-            ones = [name for n, name in one_hot.items() if row[n].strip(" 0.") == "1"]
-            label = row[place].strip() if place is not None else ones[0] if ones else None
-            split = split_in(header[of_split] if header else "", row[of_split]) if of_split is not None else None
-            if len(files) == 1:
-                labels[files[0]] = label, split or _split(files[0], folder) or whole
-        told = labels_in([label or "" for label, _ in labels.values()])
-        labels = {file: (label, split) for (file, (_, split)), label in zip(labels.items(), told, strict=True)}
-        if guessed and len({label for label, _ in labels.values()}) > max(FEW, len(labels) / 2):
-            return {}, ""
-        several = len(found) - len(labels)
-        return labels, f"left out {several:,} names in {table.name} that several pictures have" if several else ""
-    return {}, ""
+    columns = range(min(map(len, rows), default=0))
+    by_column = ({tuple(files): row for row in rows if (files := named(row[n].strip()))} for n in columns)
+    column, found = next(((n, own) for n, own in enumerate(by_column) if own and 2 * len(own) >= len(rows)), (0, {}))
+    if not found:
+        return {}, ""
+    header = [] if named(rows[0][column].strip()) else rows[0]
+    header, rows = _joined(table, header, [row[: len(columns)] for row in found.values()], tables if column else {})
+    cells = [[row[n].strip() for row in rows] for n in range(len(rows[0]))]
+    others = [n for n in range(len(cells)) if n != column]
+    of_split = split_column(header)
+    if of_split is None:
+        of_split = next((n for n in others if all(map(split_of, cells[n]))), None)
+    splits = splits_in(header[of_split] if header else "", cells[of_split]) if of_split is not None else []
+    others = [n for n in others if n != of_split]
+    place = label_column(header)
+    guessed = place in (None, column)
+    if guessed:
+        place = others[0] if len(others) == 1 else _of_words(cells, others)
+    labels: list[str | None] = [None] * len(rows)
+    said = ""
+    if place is not None:
+        labels = labels_in(cells[place])
+    elif header and (hot := one_hot_columns(rows, others)):
+        labels = [header[n].strip() for row in rows if (n := hot_column(row, hot)) is not None]
+    elif others:
+        shown = ", ".join((header or rows[0])[:NAMED]) + ", ..." * (len(rows[0]) > NAMED)
+        expected = f"expected one named {', '.join(LABEL_COLUMNS[:4])}, ..."
+        said = f"left out {table.name}, whose columns ({shown}) do not say which is the class; {expected}"
+    if guessed and len(set(labels)) > max(FEW, len(labels) / 2):
+        return {}, ""
+    told: Labels = {}
+    for n, (files, label) in enumerate(zip(found, labels, strict=True)):
+        if len(files) == 1 and not (any(splits) and splits[n] is None):
+            told[files[0]] = label, splits[n] if any(splits) else _split(files[0], folder) or whole
+    if said:
+        return told if whole else {}, said
+    if several := sum(len(files) > 1 for files in found):
+        said = f"left out {several:,} names in {table.name} that several pictures have"
+    if any(splits) and None in splits:
+        said += (
+            "; " * bool(said) + f"left out {splits.count(None):,} names of which {table.name} does not say the split"
+        )
+    return told, said
 
 
-def _one_hot(header: Sequence[str], column: int, rows: Sequence[Sequence[str]]) -> dict[int, str]:
-    """The columns of the classes, where a table has one for each, and the names of these; else {}."""
-    columns = {n: name.strip() for n, name in enumerate(header) if n != column}
-    hot = all(sorted(row[n].strip(" 0.") for n in columns) == [""] * (len(columns) - 1) + ["1"] for row in rows)
-    return columns if hot and len(columns) > 1 else {}
+def _joined(
+    table: Path, header: list[str], rows: list[list[str]], tables: Mapping[Path, list[list[str]]]
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table, with the cells that tables beside it have for the same ids in the first column.
+
+    A table of such cells has two columns; without a header, its name is that of the second.
+    """
+    ids = {row[0] for row in rows}
+    names = header or [""] * len(rows[0])
+    for other, own in tables.items():
+        value = {row[0]: row[1] for row in own if len(row) == 2}
+        if other != table and other.parent == table.parent and len(value) == len(own) <= len(ids) + 1:
+            if ids <= value.keys():
+                rows = [[*row, value[row[0]]] for row in rows]
+                names = [*names, value.get(names[0], other.stem)]
+    return (names if any(names) else []), rows
 
 
-def _of_words(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> int | None:
+def _of_words(cells: Sequence[Sequence[str]], columns: Sequence[int]) -> int | None:
     """The only column of words that repeat; ``None`` where there is none, or another."""
-    cells = {column: {row[column].strip() for row in rows} for column in columns}
-    words = [n for n, own in cells.items() if 1 < len(own) < len(rows) and not any(map(is_number, own))]
+    words = [n for n in columns if 1 < len(set(cells[n])) < len(cells[n]) and not any(map(is_number, cells[n]))]
     return words[0] if len(words) == 1 else None
 
 
@@ -196,8 +225,7 @@ def _rows(table: Path) -> list[list[str]]:
                 keys,
                 *(["" if record.get(key) is None else str(record[key]) for key in keys] for record in records),
             ]
-        delimiter = max(",;\t ", key=text[:4096].count)
-        return [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if row]
+        return [row for row in csv.reader(text.splitlines(), delimiter=delimiter_of(text[:4096])) if row]
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError, csv.Error):
         return []
 

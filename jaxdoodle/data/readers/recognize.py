@@ -29,7 +29,7 @@ PARQUET = (".parquet", ".pq", ".arrow", ".feather")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
     "above or not; IDX files; tables (CSV, ARFF, LIBSVM) of pixels with labels, or of drawings; arrays (npy, npz, mat, "
-    "h5, pkl, pt, json); parquet; CIFAR's files; sketch-rnn .npz; any of them in a zip, tar, gz, bz2 or xz"
+    "h5, pkl, pt, json); SQLite; parquet; CIFAR's files; sketch-rnn .npz; any of them in a zip, tar, gz, bz2 or xz"
 )
 
 
@@ -65,7 +65,7 @@ def _name(found: Found, path: Path) -> None:
         return
     labels = {name for part in found.parts.values() for name in part.labels}
     files = files_below(path) if path.is_dir() else [file for file in visible(path.parent) if file.is_file()]
-    names = names_beside(files, labels)
+    names = names_beside(files, labels, found.left_out)
     if not names and isinstance(next(iter(found.parts.values())).items, np.ndarray):
         names = known_names([path, *files] if path.is_dir() else [path], labels)
     if names:

@@ -55,8 +55,9 @@ def unpacked(path: Path) -> Iterator[tuple[Path, Path]]:
         for entry in set(entries) - set(archives):
             if not (target / entry.name).exists():
                 (target / entry.name).symlink_to(entry.resolve())
-        if inner := [entry for entry in visible(target) if entry.is_file() and is_archive(entry)]:
-            _unpack_all(inner, target)  # a gz in a zip, and the like
+        inside = descended(target)
+        if inner := [entry for entry in visible(inside) if entry.is_file() and is_archive(entry)]:
+            _unpack_all(inner, inside)  # a gz in a zip, and the like
             for archive in inner:
                 archive.unlink()
         try:
@@ -151,6 +152,7 @@ def _unpack(archive: Path, target: Path) -> None:
                 members = [info for info in opened.infolist() if "__MACOSX" not in info.filename]
                 _refuse_size(archive, sum(info.file_size for info in members))
                 for info in members:
+                    info.filename = info.filename.replace("\\", "/")  # as some programs of Windows write it
                     opened.extract(info, target)  # which keeps within the folder
         elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as opened_tar:

@@ -1,9 +1,22 @@
 import numpy as np
+import pytest
 
+from jaxdoodle.core.errors import DataWarning
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.readers.found import bytes_of_each
+from tests.fixtures.datasets import COUNT, IMAGES, LABELS
 
 
 def test_images_of_fractions_and_of_bytes_are_told_apart_beside_blank_ones(refusal):
     image = np.eye(8)
     assert "expected one range" in refusal(bytes_of_each, [image, image * 255], "a")
     assert [each.max() for each in bytes_of_each([image * 255, image * 0], "a")] == [255, 0]
+
+
+def test_images_with_a_pixel_that_is_no_number_are_left_out_and_named(tmp_path):
+    images = IMAGES / 255
+    images[[3, 9], 5, 5] = np.nan, np.inf
+    np.savez(tmp_path / "data.npz", x=images, y=LABELS)
+    with pytest.warns(DataWarning, match="left out 2 of 60 .*train image 3: a pixel is NaN or infinite"):
+        splits = load_dataset(tmp_path / "data.npz")
+    assert sum(map(len, splits.sets.values())) == COUNT - 2

@@ -14,6 +14,8 @@ from jaxdoodle.data.readers.found import Wanted
 from jaxdoodle.data.readers.image_folder import read_image_folder
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW
 from jaxdoodle.preprocessing.pipeline import preprocess
+from tests.fixtures import layouts
+from tests.fixtures.datasets import COUNT, encoded, pictures, put
 
 
 def draw(path, wide, background=255):
@@ -240,3 +242,62 @@ def test_names_with_accents_are_equal_however_they_are_written(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load_dataset(tmp_path, classes="café,thé").classes == ("café", "thé")
+
+
+def test_a_table_in_the_folder_of_a_class_tells_no_classes(tmp_path):
+    for label in "01":
+        (tmp_path / label).mkdir()
+        pictures(tmp_path / label, "{i}.png")
+        rows = [f"{i}.png,{i % 4 + 20}" for i in range(COUNT)]
+        (tmp_path / label / "sizes.csv").write_text("\n".join(["file,width", *rows]))
+    with pytest.warns(DataWarning, match="left out 2 files that are no pictures"):
+        assert load_dataset(tmp_path).classes == ("0", "1")
+
+
+def test_folders_that_are_numbered_parts_hold_the_classes(tmp_path):
+    for i, (image, label) in enumerate(zip(layouts.IMAGES, layouts.LABELS, strict=True)):
+        put(tmp_path / f"writer_{i % 3}" / layouts.NAMES[label] / f"{i}.png", encoded(image))
+    with pytest.warns(DataWarning, match="the classes are the folders in writer_0"):
+        assert {name for _, name, _ in layouts.found_in(tmp_path)} == set(layouts.NAMES)
+
+
+def test_pictures_of_one_class_are_said_to_be(tmp_path):
+    layouts.pictures(tmp_path, "images/{i}.png")
+    put(tmp_path / "about.md", "mine")
+    with pytest.warns(DataWarning, match="all of one class, images"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("bus", "car", "train"), ("ka", "te", "to", "tr", "ha")])
+def test_a_class_called_as_a_split_is_one_beside_others(names, tmp_path):
+    for i, image in enumerate(layouts.IMAGES[:45]):
+        put(tmp_path / names[i % len(names)] / f"{i}.png", encoded(image))
+    assert layouts.counts_in(tmp_path) == dict.fromkeys(names, 45 // len(names))
+
+
+def test_folders_of_splits_without_classes_are_no_classes(tmp_path, refusal):
+    layouts.pictures(tmp_path, "{split}/{i}.png")
+    put(tmp_path / "more" / "1.png", encoded(layouts.IMAGES[0]))
+    assert "no dataset in it" in refusal(load_dataset, tmp_path)
+
+
+def test_a_link_to_nothing_is_a_broken_picture(tmp_path):
+    layouts.pictures(tmp_path, "{name}/{i}.png")
+    (tmp_path / "ant" / "gone.png").symlink_to("nowhere")
+    with pytest.warns(DataWarning, match="gone.png"):
+        assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
+
+
+@pytest.mark.parametrize("name", ["character0{}", "letter_{}"])
+def test_folders_called_as_a_label_are_classes_within_the_folder_above(name, tmp_path):
+    places = [f"{above}/{name.format(n)}" for above in ("Greek", "Tifinagh") for n in (1, 2)]
+    for i, (image, label) in enumerate(zip(layouts.IMAGES, layouts.LABELS, strict=True)):
+        layouts.put(tmp_path / "images" / places[label] / f"{i}.png", layouts.encoded(image))
+    assert layouts.counts_in(tmp_path) == dict.fromkeys(places, 12)
+
+
+def test_names_of_several_words_and_a_number_are_classes_without_the_number(tmp_path):
+    names = ("beagle", "american_bulldog", "american pit-bull", "persian")
+    for i, (image, label) in enumerate(zip(layouts.IMAGES, layouts.LABELS, strict=True)):
+        layouts.put(tmp_path / f"{names[label]}_{i}.png", layouts.encoded(image))
+    assert layouts.counts_in(tmp_path) == dict.fromkeys(names, 12)

@@ -2,7 +2,11 @@ import json
 
 import pytest
 
+from jaxdoodle.core.errors import DataWarning
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.readers.label_tables import label_tables
+from tests.fixtures import layouts
+from tests.fixtures.datasets import put
 
 #: A table by its name and text -> the classes and splits of a.png and b.png.
 TABLES = {
@@ -76,3 +80,83 @@ def test_a_cell_with_thousands_of_slashes_names_no_picture(tmp_path):
     (tmp_path / "labels.csv").write_text(f"file,note,label\na.png,{'x/' * 1500},cat\nb.png,,dog\n")
     found, _ = label_tables(tmp_path, [tmp_path / "a.png", tmp_path / "b.png"], notes := [])
     assert [name for name, _ in found.values()] == ["cat", "dog"] and notes == []
+
+
+def test_a_list_of_the_numbers_of_the_classes_names_no_pictures(tmp_path):
+    rows = layouts.pictures(tmp_path, "images/{i}.png")
+    put(tmp_path / "train_labels.csv", "id,class\n" + "".join(f"{i},{row[1]}\n" for i, row in enumerate(rows)))
+    put(tmp_path / "class_to_idx.json", json.dumps({name: label for label, name in enumerate(layouts.NAMES)}))
+    assert {(image, name) for image, name, _ in layouts.found_in(tmp_path)} == {
+        (image.tobytes(), layouts.NAMES[label]) for image, label in zip(layouts.IMAGES, layouts.LABELS, strict=True)
+    }
+
+
+def csv_of_pictures(folder, cells):
+    put(folder / "a.csv", "id,label\n" + "".join(f"{i}.png,{cell}\n" for i, cell in enumerate(cells)))
+
+
+def lines_of_json(folder, cells):
+    rows = [{"file_name": f"{i}.png", "label": json.loads(cell or "null")} for i, cell in enumerate(cells)]
+    put(folder / "metadata.jsonl", "\n".join(map(json.dumps, rows)))
+
+
+@pytest.mark.parametrize("write", [csv_of_pictures, lines_of_json])
+@pytest.mark.parametrize("missing", ["", "NaN"])
+def test_pictures_of_which_a_table_says_no_class_are_left_out_and_counted(write, missing, tmp_path):
+    layouts.pictures(tmp_path, "{i}.png")
+    write(tmp_path, [missing if i % 12 == 11 else f"{i % 12}.0" for i in range(layouts.COUNT)])
+    with pytest.warns(DataWarning, match="left out 4 pictures that have no label"):
+        data = load_dataset(tmp_path)
+    assert data.classes == tuple(map(str, range(11)))
+
+
+def test_notes_beside_pictures_that_say_no_class_are_no_tables(tmp_path):
+    for path, *_ in layouts.pictures(tmp_path, "{name}_{i}.png"):
+        put((tmp_path / path).with_suffix(".json"), json.dumps({"width": "ant_0", "height": "bee_1"}))
+    assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
+
+
+#: Files that are joined by the ids in their first columns: as CUB has them, and with names of columns.
+JOINED = {
+    "CUB": {
+        "images.txt": "1 cat/a.png\n2 dog/b.png\n",
+        "image_class_labels.txt": "1 7\n2 9\n",
+        "train_test_split.txt": "2 0\n1 1\n",
+        "bounding_boxes.txt": "1 0 0 9 9\n2 0 0 9 9\n",
+    },
+    "tables": {
+        "pictures.csv": "id,path,width\nx1,a.png,28\nx2,b.png,28\n",
+        "marks.csv": "id,label\nx2,9\nx1,7\n",
+        "use.csv": "id;split\nx1;train\nx2;test\n",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", JOINED)
+def test_files_are_joined_by_the_ids_of_the_pictures(kind, tmp_path):
+    for name, text in JOINED[kind].items():
+        (tmp_path / name).write_text(text)
+    pictures = [tmp_path / "images" / "cat" / "a.png", tmp_path / "images" / "dog" / "b.png"]
+    found, _ = label_tables(tmp_path, pictures, notes := [])
+    assert [found[file] for file in pictures] == [("7", "train"), ("9", "test")] and notes == []
+
+
+def test_columns_of_zeros_and_ones_are_classes_beside_others(tmp_path):
+    (tmp_path / "a.csv").write_text("file,width,cat,dog\na.png,28,0.0,1.0\nb.png,30,1.0,0.0\n")
+    found, _ = label_tables(tmp_path, [tmp_path / "a.png", tmp_path / "b.png"], [])
+    assert [name for name, _ in found.values()] == ["dog", "cat"]
+
+
+def test_pictures_of_which_a_table_leaves_the_split_empty_are_counted(tmp_path):
+    (tmp_path / "a.csv").write_text("file,label,is_train\na.png,x,1\nb.png,y,\nc.png,y,0\n")
+    found, _ = label_tables(tmp_path, [tmp_path / f"{name}.png" for name in "abc"], notes := [])
+    assert [split for _, split in found.values()] == ["train", "test"]
+    assert notes == ["left out 1 names of which a.csv does not say the split"]
+
+
+def test_notes_of_yolo_say_the_class_of_a_picture_with_objects_of_one(tmp_path):
+    for i, (path, label, *_) in enumerate(layouts.pictures(tmp_path, "{split}/images/{i}.png")):
+        boxes = f"{label} 0.5 0.5 0.8 0.75\n" * (1 + i % 2)
+        layouts.put(tmp_path / path.replace("images", "labels").replace(".png", ".txt"), boxes)
+    layouts.put(tmp_path / "data.yaml", "train: ../train/images\nnc: 4\nnames: ['ant', 'bee', 'cow', 'dog']\n")
+    assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxdoodle as jd
+from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset, synthetic
 from jaxdoodle.preprocessing import MNIST
 
@@ -100,3 +101,14 @@ def test_sketch_rnn_s_files_keep_their_splits(tmp_path):
     splits = load_dataset(tmp_path)
     assert splits.classes == ("cat", "dog")
     assert [len(splits.sets[name]) for name in ("train", "validation", "test")] == [18, 6, 8]
+
+
+def test_tables_of_drawings_are_read_from_folders_and_those_without_a_word_left_out(tmp_path):
+    (tmp_path / "train").mkdir()
+    for name in ("ant", "bat"):
+        rows = [f'"[[[0, {i + 9}], [0, 99]]]",{name}' for i in range(9)]
+        (tmp_path / "train" / f"{name}.csv").write_text("\n".join(["drawing,word", *rows]))
+    (tmp_path / "test.csv").write_text('drawing\n"[[[0, 9], [0, 99]]]"\n')
+    with pytest.warns(DataWarning, match="left out test.csv, which has no labels"):
+        splits = load_dataset(tmp_path)
+    assert splits.classes == ("ant", "bat") and sum(map(len, splits.sets.values())) == 18

@@ -22,20 +22,23 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.unpickle import unpickle
-from jaxdoodle.data.readers.class_names import names_of_labels, numbered, text_of
+from jaxdoodle.data.readers.class_names import names_of_labels, numbered
 from jaxdoodle.data.readers.found import Found, Part, Wanted, column_of, found_arrays
 from jaxdoodle.data.readers.idx import is_idx, read_any
-from jaxdoodle.data.readers.tables import cifar, hdf5, matlab, objects
+from jaxdoodle.data.readers.tables import cifar, hdf5, matlab, objects, sqlite
 from jaxdoodle.data.readers.words import (
     CLASSES,
     NUMBER,
     SPLIT_WORDS,
     base_name,
     class_name,
+    plain,
     role_of,
-    split_in,
+    says,
+    split_called,
     split_of,
-    words_of,
+    splits_in,
+    text_of,
 )
 
 #: Suffixes of the files that hold arrays; files in IDX, pickles and HDF5 have any.
@@ -46,7 +49,12 @@ OF_A_SPLIT = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))
 ENCODED = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "Qk", "UklGR", "SUkq", "TU0A")
 
+#: The test set of LIBSVM's datasets: mnist.t beside mnist.
+TEST = {".t": "test"}
+
 Pair = tuple[NDArray[Any], list[str]]
+#: Of a table, by their kind: images, labels, split.
+Columns = dict[str, NDArray[Any]]
 
 
 def is_arrays(path: Path) -> bool:
@@ -54,7 +62,7 @@ def is_arrays(path: Path) -> bool:
     begin = b""  # of a link to nothing
     with suppress(OSError), open(path, "rb") as stream:
         begin = stream.read(8)
-    known = begin.startswith((b"\x93NUMPY", b"PK", b"\x80", hdf5.MAGIC))
+    known = begin.startswith((b"\x93NUMPY", b"PK", b"\x80", hdf5.MAGIC, sqlite.MAGIC))
     return known or path.suffix.lower() in SUFFIXES or is_idx(path) or cifar.is_batch(path)
 
 
@@ -83,12 +91,42 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
     return dataset_in(arrays, source, wanted, by_columns)
 
 
+def read_columns(kind: str, tables: Mapping[Path, Columns], wanted: Wanted, names: Sequence[str] = ()) -> Found | None:
+    """The dataset in tables of images and labels, whose files or folders say their splits.
+
+    Raises ``InputError`` at several tables of one split, but for numbered parts.
+    """
+    several = len({file.parent for file in tables}) > 1
+    splits = {
+        file: split_of(file.name) or (split_of(file.parent.name) if several else None) or TEST.get(file.suffix)
+        for file in tables
+    }
+    if "train" not in splits.values():
+        splits = {file: split or "train" for file, split in splits.items()}
+    arrays, stems = dict[str, NDArray[Any]](), dict[str, str]()
+    for number, (file, split) in enumerate(splits.items()):
+        if split is None:
+            continue
+        stem = NUMBER.split(file.name)[0]
+        if stems.setdefault(split, stem) != stem:
+            raise InputError(f"{file}: a second table of {split} images; expected one, or names with train and test.")
+        arrays |= {f"{split} {number} {name}": column for name, column in tables[file].items()}
+    files = list(tables)
+    source = str(files[0] if len(files) == 1 else files[0].parent)
+    found = dataset_in(arrays, source, wanted, names=names, kind=kind)
+    if found is not None:
+        unsaid = [file.name for file, split in splits.items() if split is None]
+        found.left_out += [f"left out {name}, whose name says neither train nor test" for name in unsaid]
+    return found
+
+
 def dataset_in(
     arrays: Mapping[str, NDArray[Any]],
     source: str,
     wanted: Wanted,
     column_major: bool = False,
     names: Sequence[str] = (),
+    kind: str = "arrays of images and labels",
 ) -> Found | None:
     """The images and labels among named arrays: by their names, else by their shapes; else one array for each class.
 
@@ -97,14 +135,18 @@ def dataset_in(
     listing = None if names else _listing(arrays)
     names = [class_name(text_of(name)) for name in arrays[listing].reshape(-1)] if listing else names
     arrays = {name: array for name, array in arrays.items() if name != listing}
-    images, labels, of_split, left_out = _by_role(arrays, source)
+    (images, labels, of_split), left_out = _by_role(arrays, source)
     if not images and len(labels) == 1 and len(arrays) == 2:
         images, left_out = {s: a for s in labels for n, a in arrays.items() if a is not labels[s]}, []
     if images and "train" in labels and labels.keys() <= images.keys() or images.keys() == labels.keys() != set():
         left_out += [f"the {split} images, which have no labels" for split in images if split not in labels]
-        labeled = {
-            split: _labeled(array, labels[split], bool(names)) for split, array in images.items() if split in labels
-        }
+        labeled, unlabeled = {}, 0
+        for split, own in labels.items():
+            labeled[split], told = (images[split], own), _are_told(own, bool(names))
+            if len(told) == len(images[split]) and not told.all():
+                labeled[split] = images[split][told], column_of(own.reshape(-1)[told].tolist())
+                unlabeled += int((~told).sum())
+                of_split |= {one: column[told] for one, column in of_split.items() if one == split}
         pairs = _with_names(labeled, source)
         known = {name for _, own in pairs.values() for name in own}
         if mapping := numbered(names, known):
@@ -114,11 +156,11 @@ def dataset_in(
             raise InputError(f"{source}: names {len(names)} classes; found the label {highest}; expected one of these.")
         elif column_major and known <= set(map(str, range(1, 11))) and not any("gnd" in name for name in arrays):
             pairs = {s: (a, ["0" if name == "10" else name for name in own]) for s, (a, own) in pairs.items()}
-        if of_split and len(pairs) == 1:
-            pairs = _divided(*next(iter(pairs.values())), of_split, arrays[of_split], next(iter(pairs)))
-        found = _found("arrays of images and labels", pairs, source, wanted, column_major)
+        divided, untold = _divided(pairs, of_split, source)
+        found = _found(kind, divided, source, wanted, column_major)
+        found.left_out += [f"left out {untold:,} images of which the column of splits says none"] * bool(untold)
         found.classes = tuple(mapping.values()) or None
-        if unlabeled := sum(len(labels[split]) - len(own) for split, (_, own) in labeled.items()):
+        if unlabeled:
             found.left_out.append(f"left out {unlabeled:,} images that have no label")
         found.left_out += [f"left out the arrays {', '.join(left_out)}"] * bool(left_out)
         return found
@@ -126,8 +168,8 @@ def dataset_in(
         raise InputError(f"{source}: holds {', '.join(arrays)} and no labels; expected an array named labels or y.")
     if images and labels:
         lacking = " and ".join(sorted(labels.keys() ^ images.keys()))
-        kind = "labels" if images.keys() - labels.keys() else "images"
-        raise InputError(f"{source}: holds {', '.join(arrays)}, and no {kind} of {lacking}; expected both.")
+        what = "labels" if images.keys() - labels.keys() else "images"
+        raise InputError(f"{source}: holds {', '.join(arrays)}, and no {what} of {lacking}; expected both.")
     return _of_each_class(arrays, source, wanted)
 
 
@@ -138,7 +180,7 @@ def _of_each_class(arrays: Mapping[str, NDArray[Any]], source: str, wanted: Want
         return None
     if len(kinds := {str(array.dtype) for array in classes.values()}) > 1:
         raise InputError(f"{source}: holds arrays of {' and '.join(sorted(kinds))}; expected one type.")
-    if set(classes) <= set(SPLIT_WORDS):
+    if all(map(split_called, classes)):
         raise InputError(f"{source}: holds {', '.join(arrays)} and no labels; expected an array named labels or y.")
     of_splits = {name: OF_A_SPLIT.fullmatch(name) for name in classes}  # train0, test0, ...
     chosen: dict[str, list[tuple[str, NDArray[Any]]]] = {}
@@ -157,29 +199,28 @@ def _of_each_class(arrays: Mapping[str, NDArray[Any]], source: str, wanted: Want
 def _listing(arrays: Mapping[str, NDArray[Any]]) -> str | None:
     """The name of the array that lists the classes: names that differ, beside labels that are others."""
     longest = max(map(len, arrays.values()), default=0)
+    counts = {len(array) for array in arrays.values() if _are_images(array)}
     for name, array in sorted(arrays.items(), key=_how_plain):
-        own = set(words_of(_own(name)))
-        said = (not CLASSES.isdisjoint(own) or own == {"names"}) and not _are_images(array)
-        if said and 0 < array.size < longest and _may_be_labels(array):
+        own = _own(name)
+        said = (says(own, CLASSES) or plain(own) == "names") and not _are_images(array)
+        if said and 0 < array.size < longest and array.size not in counts and _may_be_labels(array):
             if all(isinstance(x, str | bytes) for x in array.flat) and len(set(array.flat)) == array.size:
                 return name
     return None
 
 
-def _by_role(
-    arrays: Mapping[str, NDArray[Any]], source: str
-) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]], str | None, list[str]]:
-    """Images and labels by split, numbered parts of them joined; the column of splits; the names of the others."""
-    held: dict[str, dict[str, dict[str, NDArray[Any]]]] = {"images": {}, "labels": {}}  # by kind, split and name
+def _by_role(arrays: Mapping[str, NDArray[Any]], source: str) -> tuple[list[dict[str, NDArray[Any]]], list[str]]:
+    """Images, labels and what says the split of each, by split, numbered parts joined; the names of the others."""
+    held: dict[str, dict[str, dict[str, NDArray[Any]]]]  # by kind, split and name
+    held = {"images": {}, "labels": {}, "split": {}}
     left_out: list[str] = []
-    of_split = None
     for name, array in sorted(arrays.items(), key=_how_plain):
         split, kind = role_of(name)
         split = split or "train"
-        if kind == "split" and array.ndim == 1 and all(split_in(_own(name), text_of(x)) for x in set(array.tolist())):
-            of_split = name
-            continue
-        if kind == "split" or (kind == "images" and not _are_images(array)) or (kind == "labels" and array.ndim > 2):
+        if kind == "split":
+            splits = splits_in(_own(name), array.tolist()) if array.ndim == 1 else []
+            kind, array = (kind, column_of(splits)) if any(splits) else (None, array)
+        if (kind == "images" and not _are_images(array)) or (kind == "labels" and array.ndim > 2):
             kind = None
         if kind is None and _may_be_labels(array) and len(arrays) == 2:
             kind = "labels"
@@ -194,24 +235,22 @@ def _by_role(
             left_out.append(name)
     for split, parts in held["labels"].items():
         _one_of_each(held["images"].get(split, {}), parts, source)
-    images, labels = (
+    by_kind = [
         {
             split: np.concatenate(several) if len(several := [*parts.values()]) > 1 else several[0]
             for split, parts in each.items()
         }
         for each in held.values()
-    )
-    return images, labels, of_split, left_out
+    ]
+    return by_kind, left_out
 
 
-def _labeled(array: NDArray[Any], labels: NDArray[Any], named: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Images and labels without those whose label is ``None``, NaN or, where classes are named, below 0."""
-    if labels.dtype.kind in "fO" or named:
-        cells = labels.reshape(-1).tolist()
-        none = np.array([x is None or x != x or (named and isinstance(x, int) and x < 0) for x in cells])
-        if len(none) == len(array) and none.any():
-            return array[~none], column_of(labels.reshape(-1)[~none].tolist())
-    return array, labels
+def _are_told(labels: NDArray[Any], named: bool) -> NDArray[np.bool_]:
+    """Which labels are neither ``None`` nor NaN nor, where classes are named, below 0."""
+    if labels.dtype.kind not in "fO" and not named:
+        return np.ones(len(labels), bool)
+    cells = labels.reshape(-1).tolist()
+    return np.array([x is not None and x == x and not (named and isinstance(x, int) and x < 0) for x in cells])
 
 
 def _with_names(labeled: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], source: str) -> dict[str, Pair]:
@@ -231,10 +270,22 @@ def _with_names(labeled: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], source
     return pairs
 
 
-def _divided(array: NDArray[Any], labels: list[str], name: str, told: NDArray[Any], split: str) -> dict[str, Pair]:
-    splits = [split_in(_own(name), text_of(cell)) or split for cell in told.tolist()]
-    rows = {one: [n for n, own in enumerate(splits) if own == one] for one in dict.fromkeys(splits)}
-    return {one: (array[own], [labels[n] for n in own]) for one, own in rows.items()}
+def _divided(
+    pairs: Mapping[str, Pair], of_split: Mapping[str, NDArray[Any]], source: str
+) -> tuple[dict[str, Pair], int]:
+    """The pairs by what says the split of each image, and the number of those of which it says none."""
+    divided, untold = dict[str, Pair](), 0
+    for split, (array, labels) in pairs.items():
+        splits = of_split[split].tolist() if split in of_split else []
+        if splits and not len(splits) == len(labels) == len(array):
+            raise InputError(f"{source}: {len(splits):,} splits for {len(array):,} {split} images.")
+        untold += splits.count(None)
+        for own in dict.fromkeys(filter(None, splits or [split])):
+            if own in divided:
+                raise InputError(f"{source}: holds {own} images in two places; expected one.")
+            rows = [n for n, one in enumerate(splits) if one == own]
+            divided[own] = (array[rows], [labels[n] for n in rows]) if splits else (array, labels)
+    return divided, untold
 
 
 def _found(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, column_major: bool = False) -> Found:
@@ -312,6 +363,8 @@ def _load(file: Path) -> dict[str, NDArray[Any]]:
     suffix = file.suffix.lower()
     if begin.startswith(hdf5.MAGIC) or hdf5.is_matlab(file):
         return hdf5.arrays_of(file)
+    if begin.startswith(sqlite.MAGIC):
+        return sqlite.arrays_of(file)
     if is_idx(file):
         return {"": read_any(file)}
     if suffix == ".mat":

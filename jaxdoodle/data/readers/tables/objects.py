@@ -41,7 +41,9 @@ def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
             _Bound().take(file.stat().st_size, 1)
             return dict(named(_value(file)))
     except (ValueError, LookupError, zipfile.BadZipFile, RecursionError) as error:  # InputError is a ValueError
-        raise InputError(f"{file}: holds no arrays that can be read; {str(error).removeprefix(f'{file}: ')}") from None
+        fault = str(error).removeprefix(f"{file}: ").partition("; only arrays")[0].rstrip(".")
+        expected = "expected arrays, tensors and texts in lists and dicts: save those, or parquet"
+        raise InputError(f"{file}: holds no arrays that can be read; {fault}; {expected}.") from None
 
 
 def _value(file: Path) -> Any:

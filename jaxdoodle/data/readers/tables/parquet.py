@@ -13,8 +13,8 @@ from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.readers.found import NAMED, Found, Wanted, bytes_of_each, column_of
 from jaxdoodle.data.readers.strokes import read_strokes
-from jaxdoodle.data.readers.tables.arrays import dataset_in
-from jaxdoodle.data.readers.words import class_name, label_column, pixel_columns, role_of, split_column, split_of
+from jaxdoodle.data.readers.tables.arrays import read_columns
+from jaxdoodle.data.readers.words import class_name, label_column, pixel_columns, role_of, split_column
 from jaxdoodle.strokes.readers import described
 
 
@@ -23,15 +23,8 @@ def read_parquet(files: Sequence[Path], wanted: Wanted) -> Found | None:
     tables = [(file, _table(file)) for file in files]
     if any("drawing" in table.column_names for _, table in tables):
         return read_strokes(((file, _drawings(table)) for file, table in tables), files[0].parent, wanted)
-    arrays, classes = dict[str, NDArray[Any]](), tuple[str, ...]()
-    for number, (file, table) in enumerate(tables):
-        split = split_of(file.stem) or split_of(file.parent.name) or "train"
-        arrays |= {f"{split} {number} {name}": column for name, column in _columns(file, table)}
-        classes = classes or _class_names(table)
-    found = dataset_in(arrays, str(files[0] if len(files) == 1 else files[0].parent), wanted, names=classes)
-    if found is not None:
-        found.kind = "parquet"
-    return found
+    classes = next(filter(None, (_class_names(table) for _, table in tables)), ())
+    return read_columns("parquet", {file: dict(_columns(file, table)) for file, table in tables}, wanted, classes)
 
 
 def _table(file: Path) -> Any:

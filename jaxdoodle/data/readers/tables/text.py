@@ -10,21 +10,20 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.words import LABEL_COLUMNS
+from jaxdoodle.data.readers.words import LABEL_COLUMNS, MISSING, plain
 
 #: Letters from which the kind of a table and its columns are told.
 LOOKED_AT = 2**18
 #: Sides of images, of which a sparse table does not name the last pixels where all are 0.
 SIDES = (8, 16, 28, 32, 64)
 ATTRIBUTE = re.compile(r"""^[ \t]*@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(?:\{([^},]*)|\S)""", re.I | re.M)
-#: What stands for a pixel that is missing, which makes no row a header.
-MISSING = {"", "?", "nan", "na", "null", "none"}
+DECIMAL_COMMA = re.compile(r"(?:^|[;\t ])\d+,\d+(?=[;\t ]|$)", re.M)
 SPARSE = re.compile(r"\s*[^\s:,]+(\s+\d+:[-+.\deE]+)+\s*")
 
 
@@ -32,8 +31,9 @@ SPARSE = re.compile(r"\s*[^\s:,]+(\s+\d+:[-+.\deE]+)+\s*")
 class Table:
     """A file, and how its rows are read.
 
-    ``header``: the names of the columns in lower case, [] where it has none. ``dialect``: ``None`` for LIBSVM's rows.
-    ``skipped``: the lines before the first row. ``defaults``: of sparse rows, the cells that are not listed.
+    ``header``: the names of the columns, [] where it has none. ``dialect``: ``None`` for LIBSVM's rows. ``skipped``:
+    the lines before the first row. ``defaults``: of sparse rows, the cells that are not listed. ``decimal_comma``:
+    whether fractions are written 0,5.
     """
 
     path: Path
@@ -42,11 +42,19 @@ class Table:
     dialect: type[csv.Dialect] | None
     skipped: int
     defaults: list[str]
+    decimal_comma: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns as the lists of words have them."""
+        return list(map(plain, self.header))
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """The number of the line and the cells of each row. Raises ``InputError``."""
         with reading(self.path), open(self.path, encoding=self.encoding, errors="replace", newline="") as stream:
-            lines = islice(stream, self.skipped, None)
+            lines: Iterator[str] = islice(stream, self.skipped, None)
+            if self.decimal_comma:
+                lines = (line.replace(",", ".") for line in lines)
             try:
                 if self.dialect is None:
                     for number, line in enumerate(lines, self.skipped + 1):
@@ -90,29 +98,46 @@ def open_table(path: Path) -> Table:
     if attributes := ATTRIBUTE.findall(text):
         at = re.search(r"^[ \t]*@data\b", text, re.I | re.M)
         before = text[: at.end()].count("\n") + 1 if at else 0
-        names = [name.strip("'\"").lower() for name, _ in attributes]
+        names = [name.strip("'\"") for name, _ in attributes]
         return Table(path, names, encoding, _dialect(","), before, [first.strip() or "0" for _, first in attributes])
     lines = text.splitlines()
     first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
     if lines and SPARSE.fullmatch(lines[first]):
         width = _width(path, encoding)
         return Table(path, ["label", *(f"pixel{n}" for n in range(width))], encoding, None, first, ["0"] * width)
-    sample = text[:4096]
-    dialect = _dialect(max(",;\t", key=sample.count) if re.search("[,;\t]", sample) else " ")
+    mark = delimiter_of(text[:4096])
+    dialect, decimal_comma = _dialect(mark), mark != "," and bool(DECIMAL_COMMA.search(text))
     names = next(csv.reader(lines[first : first + 1], dialect), [])
-    table = Table(path, [], encoding, dialect, first, [])
-    if not names or not _is_header(names):
+    table = Table(path, [], encoding, dialect, first, [], decimal_comma)
+    if not names or not _is_header([name.replace(",", ".") for name in names] if decimal_comma else names):
         return table
-    names = _ended([cell.strip().lower() for cell in names])
-    table = Table(path, names, encoding, dialect, first + 1, [])
-    columns = len(next(table.rows(), (0, names))[1])
-    return Table(
-        path, [""] * (columns == len(names) + 1) + names, encoding, dialect, first + 1, []
-    )  # names of rows in R
+    table = replace(table, header=_ended([cell.strip() for cell in names]), skipped=first + 1)
+    columns = len(next(table.rows(), (0, table.header))[1])
+    return replace(table, header=[""] * (columns == len(table.header) + 1) + table.header)  # names of rows in R
+
+
+def delimiter_of(text: str) -> str:
+    """The mark between the cells of a text: a comma may also be that of fractions, beside another mark."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("#", "%"))]
+    counts = {mark: sum(line.count(mark) for line in lines) for mark in ";\t,"}
+    mark = max(counts, key=lambda mark: counts[mark] * (2 - (mark == ",")))
+    return mark if counts[mark] > len(lines) / 2 else " "
 
 
 def is_number(cell: str) -> bool:
     return bool(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell))
+
+
+def one_hot_columns(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> list[int]:
+    """Those of some columns that hold zeros and ones, where each row has one of these; else []."""
+    binary = [n for n in columns if all(is_number(row[n]) and float(row[n]) in (0, 1) for row in rows)]
+    return binary if len(binary) > 1 and all(hot_column(row, binary) is not None for row in rows) else []
+
+
+def hot_column(row: Sequence[str], columns: Sequence[int]) -> int | None:
+    """The column that holds a one where the others hold zeros; ``None`` where they are not so."""
+    values = [float(row[n]) if is_number(row[n]) else None for n in columns]
+    return columns[values.index(1)] if values.count(1) == 1 and values.count(0) == len(values) - 1 else None
 
 
 def labels_in(cells: Sequence[str]) -> list[str | None]:
@@ -126,7 +151,7 @@ def labels_in(cells: Sequence[str]) -> list[str | None]:
 
 def _is_header(cells: list[str]) -> bool:
     """Whether these are names: no numbers, or numbers that all differ, as no row of pixels does."""
-    names = {cell.strip().lower() for cell in cells}
+    names = set(map(plain, cells))
     if not names.isdisjoint({*LABEL_COLUMNS} - {"y"}):  # which may be a label itself
         return True
     inner = cells[1:-1] or cells

@@ -3,8 +3,12 @@ import csv
 import numpy as np
 import pytest
 
+from jaxdoodle.core.errors import DataWarning
+from jaxdoodle.data import load_dataset
 from jaxdoodle.data.readers.found import Wanted
 from jaxdoodle.data.readers.tables.csv import read_tables
+from tests.fixtures import datasets, layouts
+from tests.fixtures.datasets import put
 
 LABELS = np.arange(30) % 3
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 64))
@@ -61,3 +65,74 @@ def test_a_column_of_splits_divides_the_rows(tmp_path):
     ]
     found = read_tables([write(tmp_path / "a.csv", rows, ["label", "split", *NAMES])], Wanted())
     assert (right(found), right(found, "test")) == (20, 10)
+
+
+def test_a_table_with_an_open_quote_is_refused_and_one_without_labels_named(tmp_path, refusal, short_fields):
+    path = datasets.label_last(tmp_path)
+    path.write_text(path.read_text() + '"' + "0,0\n" * 300)
+    assert f"{path}: is no table that can be read; field larger" in refusal(load_dataset, path)
+    path.write_text("a note")
+    datasets.write_rows(tmp_path / "test.csv", datasets.FLAT.tolist()[:5], [f"pixel{i}" for i in range(784)])
+    assert f"{tmp_path / 'test.csv'}: has no labels" in refusal(load_dataset, tmp_path)
+
+
+def test_a_column_of_numbers_of_rows_is_no_label(tmp_path, refusal):
+    rows = [[n, *image] for n, image in enumerate(datasets.FLAT.tolist())]
+    path = datasets.write_rows(tmp_path / "test.csv", rows, ["id", *(f"pixel{i}" for i in range(784))])
+    assert "has no labels" in refusal(load_dataset, path)
+    datasets.write_rows(
+        tmp_path / "train.csv",
+        np.c_[datasets.LABELS, datasets.FLAT].tolist(),
+        ["label", *(f"pixel{i}" for i in range(784))],
+    )
+    datasets.write_rows(tmp_path / "more.csv", np.c_[datasets.LABELS, datasets.FLAT].tolist()[:30])
+    with pytest.warns(DataWarning) as told:
+        splits = load_dataset(tmp_path)
+    assert sum(map(len, splits.sets.values())) == datasets.COUNT
+    texts = [str(each.message) for each in told]
+    assert any("left out more.csv, whose name says neither" in text for text in texts)
+    assert any("left out test.csv, which has no labels" in text for text in texts)
+
+
+@pytest.mark.parametrize("header", [[], ["id", "label", *(f"pixel{i}" for i in range(784))]], ids=["bare", "header"])
+def test_letters_and_digits_as_labels_are_no_header(header, tmp_path):
+    names = np.array([*"yA3"])[datasets.LABELS].tolist()
+    rows = [[*[i][: len(header)], *row] for i, row in enumerate(zip(names, *datasets.FLAT.T.tolist(), strict=True))]
+    splits = load_dataset(datasets.write_rows(tmp_path / "data.csv", rows, header))
+    assert set().union(*map(datasets.pairs, splits.sets.values())) == {
+        (image, "yA3"[int(name)]) for image, name in datasets.PAIRS
+    }
+
+
+def test_rows_that_are_broken_are_left_out_and_named(tmp_path, refusal):
+    path = datasets.label_last(tmp_path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:5], "1,2,3", *lines[5:]]))
+    with pytest.warns(DataWarning, match=r"line 6: 3 columns; expected 785"):
+        assert sum(map(len, load_dataset(path).sets.values())) == datasets.COUNT
+    assert "line 6: 3 columns" in refusal(load_dataset, path, skip_broken=False)
+    path.write_text("\n".join([*lines[:5], *["1,2,3"] * 9, *lines[5:]]))
+    assert "9 of 69 drawings cannot be read, more than 5 %" in refusal(load_dataset, path)
+
+
+def test_rows_of_pixels_whose_label_is_nan_are_left_out_and_counted(tmp_path):
+    rows = [
+        [f"{label:.1f}" if i else "NaN", *image.ravel()]
+        for i, (label, image) in enumerate(zip(layouts.LABELS, layouts.IMAGES, strict=True))
+    ]
+    header = ["label", *(f"pixel{n}" for n in range(144))]
+    put(tmp_path / "a.csv", "\n".join(",".join(map(str, row)) for row in [header, *rows]))
+    with pytest.warns(DataWarning, match="left out 1 images that have no label"):
+        assert layouts.counts_in(tmp_path) == {"0": 11, "1": 12, "2": 12, "3": 12}
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_one_hot_columns_have_the_names_of_the_header(apart, tmp_path):
+    hot = np.eye(3, dtype=int)[LABELS]
+    names = ["ant", "bee", "cow"]
+    if apart:
+        files = [write(tmp_path / "X_train.csv", PIXELS, NAMES), write(tmp_path / "y_train.csv", hot, names)]
+    else:
+        files = [write(tmp_path / "a.csv", np.c_[np.arange(30), hot, PIXELS], ["id", *names, *NAMES])]
+    part = read_tables(files, Wanted()).parts["train"]
+    assert part.labels == [names[label] for label in LABELS] and np.array_equal(part.items[:, 0, 0, 0], PIXELS[:, 0])

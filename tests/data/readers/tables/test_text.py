@@ -9,7 +9,7 @@ TABLES = {
     "spaces that end the row": ("1 2 \n3 4 \n", [], [["1", "2"], ["3", "4"]]),
     "comments and blank lines": ("# by a tool\n\na,b\n\n1,2\n", ["a", "b"], [["1", "2"]]),
     "names of rows, as R writes them": ('"a" "b"\n"1" 5 6\n', ["", "a", "b"], [["1", "5", "6"]]),
-    "ARFF": ("% x\n@Relation r\n@attribute 'A' real\n@ATTRIBUTE b {u,v}\n@DATA\n% y\n1,v\n", ["a", "b"], [["1", "v"]]),
+    "ARFF": ("% x\n@Relation r\n@attribute 'A' real\n@ATTRIBUTE b {u,v}\n@DATA\n% y\n1,v\n", ["A", "b"], [["1", "v"]]),
     "sparse ARFF": (
         "@attribute a real\n@attribute b {u,v}\n@data\n{0 3}\n{1 v}\n",
         ["a", "b"],
@@ -58,3 +58,13 @@ def test_a_first_row_without_a_pixel_is_no_header(tmp_path):
 
 def test_the_names_of_attributes_are_sought_within_a_line():
     assert ATTRIBUTE.search("\n\n \t@attribute a numeric").start() == 2
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+@pytest.mark.parametrize("header", [[], ["label", "p1", "p2"]])
+def test_fractions_may_have_a_comma_beside_another_mark(mark, header, tmp_path):
+    lines = [mark.join(row) for row in [header, ["3", "0,5", "0,25"], ["ant", "1", "0,75"]] if row]
+    (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8-sig")
+    table = open_table(tmp_path / "a.csv")
+    assert table.header == header
+    assert [row for _, row in table.rows()] == [["3", "0.5", "0.25"], ["ant", "1", "0.75"]]

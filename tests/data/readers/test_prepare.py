@@ -1,0 +1,87 @@
+"""What was found becomes images of one size, and the preprocessing that makes them."""
+
+import gzip
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxdoodle.core.errors import DataWarning
+from jaxdoodle.data import load_dataset
+from jaxdoodle.data.synthetic import generate_doodles
+from jaxdoodle.preprocessing import preprocess
+from jaxdoodle.preprocessing.measure import CHANGED_LEVELS
+from tests.fixtures.datasets import IMAGES, LABELS, pairs
+
+
+def test_drawings_of_both_polarities_are_named_and_brought_to_one(tmp_path):
+    doodles = generate_doodles(("clock", "pizza"), 30, 0)
+    turned = np.arange(60)[:, None, None] % 3 == 2
+    np.savez(
+        tmp_path / "data.npz",
+        x=np.where(turned, 255 - doodles.images[..., 0], doodles.images[..., 0]),
+        y=LABELS,
+    )
+    with pytest.warns(DataWarning, match="20 of 60 images have the background that others have as ink; they are inver"):
+        splits = load_dataset(tmp_path / "data.npz")
+    found = {image for image, _ in set().union(*map(pairs, splits.sets.values()))}
+    assert found == {image.tobytes() for image in doodles.images}
+
+
+@pytest.mark.parametrize("inks", [[0], [255], [255, 90, 0]], ids=["black", "white", "in color"])
+def test_what_is_drawn_on_nothing_is_visible_and_is_what_predicting_sees(inks, tmp_path):
+    for name, image in zip("ab", IMAGES, strict=False):
+        (tmp_path / name).mkdir()
+        pixels = np.dstack([*(np.full_like(image, ink) for ink in (inks * 3)[:3]), image])
+        Image.fromarray(pixels).save(tmp_path / name / "0.png")
+    splits = load_dataset(tmp_path)
+    for image in (image for part in splits.sets.values() for image in part.images):
+        seen = [preprocess(path, splits.preprocessing).bitmap.reshape(image.shape) for path in tmp_path.glob("*/0.png")]
+        assert np.ptp(image) > 100 and min(np.abs(image.astype(int) - each).mean() for each in seen) < CHANGED_LEVELS
+
+
+def test_arrays_of_large_images_are_brought_to_the_size_of_networks(tmp_path):
+    large = np.kron(IMAGES[:20], np.ones((4, 4), np.uint8))
+    np.savez(tmp_path / "data.npz", x=large, y=LABELS[:20])
+    splits = load_dataset(tmp_path / "data.npz")
+    assert max(shape := splits.preprocessing.image_shape) <= 64
+    made = [preprocess(image, splits.preprocessing).bitmap.reshape(shape) for image in large]
+    expected = {(image.tobytes(), str(label)) for image, label in zip(made, LABELS, strict=False)}
+    assert set().union(*map(pairs, splits.sets.values())) == expected and min(map(np.ptp, made)) > 100
+
+
+@pytest.mark.parametrize("side", [8, 20, 32, 64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_any_size_gray_or_rgb_are_a_dataset(side, channels, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, side, side, channels), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(30) % 3)
+    splits = load_dataset(tmp_path / "a.npz")
+    assert splits.train.images.shape[1:] == splits.preprocessing.image_shape == (side, side, channels)
+    assert splits.preprocessing.as_is
+
+
+@pytest.mark.parametrize(("chroma", "channels"), [(3, 1), (40, 3)])
+def test_images_are_gray_where_their_channels_differ_by_no_more_than_lossy_formats_make_them(
+    chroma, channels, tmp_path
+):
+    gray = np.random.default_rng(0).integers(0, 200, (30, 20, 20, 1), dtype=np.uint8)
+    images = np.repeat(gray, 3, axis=3)
+    images[0, 0, 0, 2] += chroma
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(30) % 3)
+    assert load_dataset(tmp_path / "a.npz").preprocessing.image_shape == (20, 20, channels)
+
+
+def test_a_folder_like_torchvision_s_is_read_and_emnist_s_is_noticed_and_mended(tmp_path, idx_bytes):
+    raw = tmp_path / "EMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split, rows in (("train", slice(40)), ("test", slice(40, None))):
+        content = {
+            "images-idx3": IMAGES[rows].swapaxes(1, 2).copy(),
+            "labels-idx1": (LABELS[rows] + 1).astype(np.uint8),
+        }
+        for kind, array in content.items():
+            (raw / f"emnist-letters-{split}-{kind}-ubyte.gz").write_bytes(gzip.compress(idx_bytes(array)))
+    as_published = load_dataset(tmp_path)
+    mended = load_dataset(tmp_path, transpose=True)
+    assert as_published.classes == mended.classes == ("A", "B", "C")
+    np.testing.assert_array_equal(mended.test.images[..., 0], IMAGES[40:])
