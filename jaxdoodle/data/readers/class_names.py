@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.data.readers.found import some_of
 from jaxdoodle.data.readers.words import CLASSES, INDEX, LABEL_COLUMNS, base_name, class_name, plain, says, text_of
 
 #: Keys of letters in EMNIST's files: its classes by the name of the part.
@@ -33,8 +34,6 @@ OF_NO_MEANING = r"(?:[^a-z]|train(?:ing)?|test(?:ing)?|t10k|images?|imgs?|labels
 #: Files that may list names of classes, and the bytes of one at most.
 YAML = (".yaml", ".yml")
 LISTS, MOST_BYTES = (".txt", ".csv", ".json", ".names", *YAML), 2**20
-#: Labels of one-hot rows that a message shows.
-SHOWN = 5
 
 
 def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
@@ -48,8 +47,7 @@ def names_of_labels(labels: NDArray[Any], source: str) -> list[str]:
         values = np.unique(labels)
         one_hot = values.tolist() in ([0, 1], [-1, 1]) and ((labels == 1).sum(axis=1) == 1).all()
         if not one_hot:
-            first = ", ".join(map(str, labels[:1].ravel()[:SHOWN].tolist())) + ", ..." * (labels.shape[1] > SHOWN)
-            found = f"labels {labels.shape}, the first {first}"
+            found = f"labels {labels.shape}, the first {some_of(labels[:1].ravel().tolist())}"
             raise InputError(f"{source}: holds {found}; expected one for each image, or one-hot rows.")
         labels = labels.argmax(axis=1)
     labels = labels.reshape(-1)

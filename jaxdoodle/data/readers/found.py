@@ -150,6 +150,12 @@ def _of_one_range(arrays: Sequence[NDArray[Any]], source: str) -> None:
         raise InputError(f"{source}: holds pixels up to 1 in some arrays and up to 255 in others; expected one range.")
 
 
+def some_of(names: Iterable[Any]) -> str:
+    """The first names, as a message shows them: ``a, b, c, d, e, ...``."""
+    listed = list(map(str, names))
+    return ", ".join(listed[:NAMED]) + ", ..." * (len(listed) > NAMED)
+
+
 def column_of(values: Sequence[Any]) -> NDArray[Any]:
     """Values as an array of numbers where they are, of any axes, else as one of objects.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.readers.found import MOST_CLASSES, NAMED, Found, Part, Wanted, bytes_of_each
+from jaxdoodle.data.readers.found import MOST_CLASSES, Found, Part, Wanted, bytes_of_each, some_of
 from jaxdoodle.data.readers.label_tables import Labels, label_tables, labels_beside
 from jaxdoodle.data.readers.source import descended, files_below, visible
 from jaxdoodle.data.readers.words import LABEL_COLUMNS, NUMBER, class_name, plain, split_called, split_of
@@ -92,7 +92,7 @@ def _splits(folder: Path, pictures: Sequence[Path], notes: list[str]) -> list[tu
         found = ", ".join(path.name for _, path in named)
         raise InputError(f"{folder}: the folders {found} are several of one split; expected one folder of each.")
     if others := [path.name for path in folders if not split_of(path.name)]:
-        notes.append(f"left out the folders {', '.join(others[:NAMED])}, which are neither train nor test")
+        notes.append(f"left out the folders {some_of(others)}, which are neither train nor test")
     return splits
 
 
@@ -137,7 +137,7 @@ def _classes(folder: Path, kinds: set[str], wanted: Wanted, notes: list[str]) ->
     inner = {name: {each for each in own if not split_called(each)} for name, own in inner.items()}
     top, deepest, alike = 0, 0, {frozenset(own) for own in inner.values()}
     if len(inner) > 1 and any(len(own) > 1 for own in inner.values()):
-        shown = ", ".join(list(inner)[:NAMED])
+        shown = some_of(inner)
         called = {plain(NUMBER.sub("", each)) for each in set().union(*alike)}
         deepest = int(all(inner.values()) and called <= {*LABEL_COLUMNS})
         if not deepest:
@@ -155,10 +155,10 @@ def _classes(folder: Path, kinds: set[str], wanted: Wanted, notes: list[str]) ->
             split = next(filter(None, map(split_called, path.parts[1:-1])), None)
             found[file] = name, split
     if found and empty and wanted.classes is None:
-        notes.append(f"left out the folders {', '.join(empty[:NAMED])}, which hold no pictures")
+        notes.append(f"left out the folders {some_of(empty)}, which hold no pictures")
     if found and others:
-        first = ", ".join(others[:NAMED]) + ", ..." * (len(others) > NAMED)
-        notes.append(f"left out {len(others):,} file{'s' * (len(others) != 1)} that are no pictures: {first}")
+        files_left = f"{len(others):,} file{'s' * (len(others) != 1)}"
+        notes.append(f"left out {files_left} that are no pictures: {some_of(others)}")
     return found
 
 
@@ -198,7 +198,7 @@ def _named(files: Sequence[Path], known: set[str] | None = None) -> tuple[Labels
         told = [place for place, found in places.items() if 1 < len(set(found)) <= len(found) ** MOST_CLASSES]
     told = [place for n, place in enumerate(told) if places[place] not in [places[other] for other in told[:n]]]
     if len(told) > 1:
-        shown = "; ".join(f"{place}: {', '.join(sorted(set(places[place]))[:NAMED])}" for place in told)
+        shown = "; ".join(f"{place}: {some_of(sorted(set(places[place])))}" for place in told)
         found = f"several words of the names of files may be the class ({shown})"
         raise InputError(f"{files[0].parent}: {found}; expected one, or a folder for each class.")
     return (dict(zip(files, zip(places[told[0]], splits, strict=True), strict=True)), told[0]) if told else None

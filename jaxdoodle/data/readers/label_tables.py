@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.found import NAMED
+from jaxdoodle.data.readers.found import some_of
 from jaxdoodle.data.readers.source import files_below
 from jaxdoodle.data.readers.tables.text import delimiter_of, hot_column, is_number, labels_in, one_hot_columns
-from jaxdoodle.data.readers.words import LABEL_COLUMNS, label_column, split_column, split_of, splits_in
+from jaxdoodle.data.readers.words import LABEL_COLUMNS, label_column, split_above, split_column, split_of, splits_in
 
 #: Letters of a path, as systems limit them: longer cells name no picture; those of a class; bytes of a note.
 LONGEST, LONGEST_CLASS, MOST_BYTES = 4096, 80, 2**24
@@ -77,7 +77,7 @@ def labels_beside(folder: Path, pictures: Sequence[Path]) -> Labels:
     classes = len(set(found.values()))
     if 2 * len(found) < len(pictures) or not 1 < classes <= len(found) / 2:
         return {}
-    return {file: (label, _split(file, folder)) for file, label in found.items()}
+    return {file: (label, split_above(file.relative_to(folder))) for file, label in found.items()}
 
 
 def _label_in(note: Path) -> str:
@@ -117,11 +117,6 @@ def _by_name(folder: Path, pictures: Sequence[Path]) -> dict[str, list[Path]]:
     return by_name
 
 
-def _split(file: Path, folder: Path) -> str | None:
-    """The split that the folders above a file say."""
-    return next(filter(None, map(split_of, file.relative_to(folder).parts[:-1])), None)
-
-
 def _labels_in(
     table: Path, tables: Mapping[Path, list[list[str]]], folder: Path, pictures: Mapping[str, Sequence[Path]]
 ) -> tuple[Labels, str]:
@@ -132,7 +127,7 @@ def _labels_in(
     """
     rows = tables[table]
     below = f"{table.parent.relative_to(folder).as_posix()}/"
-    whole = split_of(table.name) or _split(table, folder)
+    whole = split_of(table.name) or split_above(table.relative_to(folder))
     deepest = 1 + max((name.count("/") for name in pictures), default=0)
 
     @cache
@@ -142,7 +137,8 @@ def _labels_in(
         parts = name.replace("\\", "/").split("/")
         ends = [name, *("/".join(parts[-n:]) for n in range(min(deepest, len(parts)), 0, -1))]
         found = next(filter(None, (pictures.get(below + end) or pictures.get(end) for end in ends)), ())
-        return found if len(found) < 2 else [file for file in found if _split(file, folder) == whole] or found
+        own = [file for file in found if split_above(file.relative_to(folder)) == whole] if len(found) > 1 else []
+        return own or found
 
     columns = range(min(map(len, rows), default=0))
     by_column = ({tuple(files): row for row in rows if (files := named(row[n].strip()))} for n in columns)
@@ -169,7 +165,7 @@ def _labels_in(
     elif header and (hot := one_hot_columns(rows, others)):
         labels = [header[n].strip() for row in rows if (n := hot_column(row, hot)) is not None]
     elif others:
-        shown = ", ".join((header or rows[0])[:NAMED]) + ", ..." * (len(rows[0]) > NAMED)
+        shown = some_of(header or rows[0])
         expected = f"expected one named {', '.join(LABEL_COLUMNS[:4])}, ..."
         said = f"left out {table.name}, whose columns ({shown}) do not say which is the class; {expected}"
     if guessed and len(set(labels)) > max(FEW, len(labels) / 2):
@@ -177,7 +173,7 @@ def _labels_in(
     told: Labels = {}
     for n, (files, label) in enumerate(zip(found, labels, strict=True)):
         if len(files) == 1 and not (any(splits) and splits[n] is None):
-            told[files[0]] = label, splits[n] if any(splits) else _split(files[0], folder) or whole
+            told[files[0]] = label, splits[n] if any(splits) else split_above(files[0].relative_to(folder)) or whole
     if said:
         return told if whole else {}, said
     if several := sum(len(files) > 1 for files in found):

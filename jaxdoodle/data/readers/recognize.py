@@ -14,7 +14,7 @@ from jaxdoodle.data.readers.class_names import known_names, names_beside
 from jaxdoodle.data.readers.found import Found, Part, Wanted
 from jaxdoodle.data.readers.idx import is_idx
 from jaxdoodle.data.readers.image_folder import read_image_folder
-from jaxdoodle.data.readers.source import contents_in_words, files_below, visible
+from jaxdoodle.data.readers.source import begin_of, contents_in_words, files_below, visible
 from jaxdoodle.data.readers.strokes import SUFFIXES, read_sketch_rnn, read_stroke_files
 from jaxdoodle.data.readers.tables.arrays import is_arrays, read_arrays
 from jaxdoodle.data.readers.tables.csv import is_table, read_tables
@@ -76,10 +76,8 @@ def _name(found: Found, path: Path) -> None:
 
 
 def _from_file(path: Path, wanted: Wanted) -> Found | None:
-    with open(path, "rb") as stream:
-        begin = stream.read(8)
     suffix = path.suffix.lower()
-    if begin.startswith((b"PAR1", b"ARROW1", b"FEA1")) or suffix in PARQUET:
+    if begin_of(path).startswith((b"PAR1", b"ARROW1", b"FEA1")) or suffix in PARQUET:
         return read_parquet([path], wanted)
     if is_sketch_rnn(path):
         return read_sketch_rnn([path], wanted)

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +78,17 @@ def name_of(path: Path) -> str:
 
 def is_archive(path: Path) -> bool:
     """Whether this is a zip (but no ``.npz``), a tar, or a gzipped file that is not one of an IDX dataset."""
-    with reading(path), open(path, "rb") as stream:
-        begin = stream.read(2)
+    begin = begin_of(path)[:2]
     if begin == b"PK":
         return path.suffix.lower() not in (".npz", ".pt", ".pth", ".keras", ".docx", ".xlsx")
     return (begin in COMPRESSED and not ("-ubyte" in path.name or "-int" in path.name)) or path.suffix.lower() == ".tar"
+
+
+def begin_of(path: Path) -> bytes:
+    """The first 16 bytes of a file; none of a link to nothing."""
+    with suppress(FileNotFoundError), reading(path), open(path, "rb") as stream:
+        return stream.read(16)
+    return b""
 
 
 def visible(folder: Path) -> list[Path]:
@@ -105,8 +111,7 @@ def files_below(folder: Path) -> list[Path]:
 def contents_in_words(path: Path) -> str:
     """What lies at a path, by suffix: ``12 files in 3 folders (9 .jpeg, 3 .txt)``."""
     if path.is_file():
-        with open(path, "rb") as stream:
-            begin = stream.read(16)
+        begin = begin_of(path)
         return next(
             (name for key, name in UNREAD.items() if begin.startswith(key)), f"a file that begins with {begin!r}"
         )
@@ -160,8 +165,7 @@ def _unpack(archive: Path, target: Path) -> None:
                 _refuse_size(archive, sum(info.size for info in listed))
                 opened_tar.extractall(target, filter="data")
         else:
-            with open(archive, "rb") as begin:
-                opener, suffix = COMPRESSED[begin.read(2)]
+            opener, suffix = COMPRESSED[begin_of(archive)[:2]]
             with opener(archive) as stream, open(target / archive.name.removesuffix(suffix), "wb") as file:
                 shutil.copyfileobj(_Limited(stream, archive), file, 2**20)
     except (*_FAULTS, RuntimeError) as error:

@@ -14,9 +14,9 @@ from typing import Any
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
-from jaxdoodle.data.readers.found import NAMED, Found, Part, Wanted
+from jaxdoodle.data.readers.found import Found, Part, Wanted, some_of
 from jaxdoodle.data.readers.quickdraw import PER_CLASS
-from jaxdoodle.data.readers.words import base_name, class_name, split_of
+from jaxdoodle.data.readers.words import base_name, class_name, split_above, split_of
 from jaxdoodle.data.splits import drawers_to_test
 from jaxdoodle.strokes import sketch_rnn
 from jaxdoodle.strokes.drawing import shortened
@@ -40,8 +40,7 @@ def read_strokes(files: Iterable[tuple[Path, Iterable[Any]]], folder: Path, want
     drawers: list[str] = []  # of the training drawings
     unrecognized = 0
     for file, scanned in files:
-        above = [split for part in file.relative_to(folder).parts[:-1] if (split := split_of(part))]
-        split = above[0] if above else "train"
+        split = split_above(file.relative_to(folder)) or "train"
         by_folder = file.parent != folder and split_of(file.parent.name) is None
         own = class_name(file.parent.name if by_folder and file.suffix.lower() != ".csv" else base_name(file))
         for found in scanned:
@@ -75,7 +74,7 @@ def _divide(parts: dict[str, Part], drawers: Sequence[str]) -> str:
         rows["test" if drawer in chosen else "train"].append(row)
     for split, own in rows.items():
         parts[split] = Part([part.items[row] for row in own], [part.labels[row] for row in own])
-    shown = ", ".join(map(shortened, chosen[:NAMED])) + ", ..." * (len(chosen) > NAMED)
+    shown = some_of(map(shortened, chosen))
     return f"; the test split is the drawings of {len(chosen):,} of {len(set(drawers) - {''}):,} people ({shown})"
 
 

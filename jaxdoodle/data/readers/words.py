@@ -78,6 +78,11 @@ def split_of(name: str) -> str | None:
     return split_called(name) or next(filter(None, map(SPLIT_WORDS.get, words_of(name))), None)
 
 
+def split_above(path: Path) -> str | None:
+    """The split that a folder in a relative path says, the first of them."""
+    return next(filter(None, map(split_of, path.parts[:-1])), None)
+
+
 def split_called(name: str) -> str | None:
     """The split that has this name and no other word: ``Test``, but not ``testSet``."""
     return SPLIT_WORDS.get(name.strip().lower())

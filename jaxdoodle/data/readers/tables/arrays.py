@@ -11,20 +11,19 @@ import binascii
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.files import reading
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.unpickle import unpickle
 from jaxdoodle.data.readers.class_names import names_of_labels, numbered
 from jaxdoodle.data.readers.found import Found, Part, Wanted, column_of, found_arrays
 from jaxdoodle.data.readers.idx import is_idx, read_any
+from jaxdoodle.data.readers.source import begin_of
 from jaxdoodle.data.readers.tables import cifar, hdf5, matlab, objects, sqlite
 from jaxdoodle.data.readers.words import (
     CLASSES,
@@ -41,8 +40,6 @@ from jaxdoodle.data.readers.words import (
     text_of,
 )
 
-#: Suffixes of the files that hold arrays; files in IDX, pickles and HDF5 have any.
-SUFFIXES = (".npy", ".npz", ".mat", *hdf5.SUFFIXES, *objects.SUFFIXES)
 #: The name of a class with that of its split before it: train0, test_cat.
 OF_A_SPLIT = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})[ _-]?(.+)")
 #: How pictures begin: PNG, JPEG, GIF, BMP, WebP, TIFF; the same in base64.
@@ -59,11 +56,7 @@ Columns = dict[str, NDArray[Any]]
 
 def is_arrays(path: Path) -> bool:
     """Whether a file may hold arrays, by its suffix or by how it begins."""
-    begin = b""  # of a link to nothing
-    with suppress(OSError), open(path, "rb") as stream:
-        begin = stream.read(8)
-    known = begin.startswith((b"\x93NUMPY", b"PK", b"\x80", hdf5.MAGIC, sqlite.MAGIC))
-    return known or path.suffix.lower() in SUFFIXES or is_idx(path) or cifar.is_batch(path)
+    return _reader(path) is not None
 
 
 def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
@@ -77,7 +70,7 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
         own = base_name(file)
         if split_of(file.parent.name) and len({each.parent for each in files}) > 1:
             own = f"{file.parent.name} {own}"
-        for name, array in _load(file).items():
+        for name, array in (_reader(file) or objects.arrays_of)(file).items():  # JSON
             plain = not name or name.startswith("arr_")
             key = f"{own} {name}".strip() if plain or len(files) > 1 else name
             if key in arrays and not np.array_equal(arrays[key], array):  # plain and zipped
@@ -356,25 +349,27 @@ def _may_be_labels(array: NDArray[Any]) -> bool:
     return array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)
 
 
-def _load(file: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a file by name; "" for the only one of a format that names none."""
-    with reading(file), open(file, "rb") as stream:
-        begin = stream.read(8)
-    suffix = file.suffix.lower()
-    if begin.startswith(hdf5.MAGIC) or hdf5.is_matlab(file):
-        return hdf5.arrays_of(file)
+def _reader(file: Path) -> Callable[[Path], Columns] | None:
+    """What reads the arrays of a file by name, "" for the only one; ``None`` where it holds none, as it begins."""
+    begin, suffix = begin_of(file), file.suffix.lower()
+    if begin.startswith((hdf5.MAGIC, hdf5.BEGIN_OF_MATLAB)) or suffix in hdf5.SUFFIXES:
+        return hdf5.arrays_of
     if begin.startswith(sqlite.MAGIC):
-        return sqlite.arrays_of(file)
+        return sqlite.arrays_of
     if is_idx(file):
-        return {"": read_any(file)}
+        return lambda file: {"": read_any(file)}
     if suffix == ".mat":
-        return matlab.arrays_of(file)
+        return matlab.arrays_of
     if cifar.is_batch(file):
-        return cifar.arrays_of(file)
-    if begin[:1] == b"\x80" or suffix in (*objects.SUFFIXES, ".json", ".jsonl"):
-        return objects.arrays_of(file)
+        return cifar.arrays_of
+    if begin.startswith(b"\x80") or suffix in objects.SUFFIXES:
+        return objects.arrays_of
+    return _of_numpy if begin.startswith((b"\x93NUMPY", b"PK")) or suffix in (".npy", ".npz") else None
+
+
+def _of_numpy(file: Path) -> Columns:
     try:
-        if begin[:6] == b"\x93NUMPY":
+        if begin_of(file).startswith(b"\x93NUMPY"):
             array = _array(file.read_bytes())
             return dict(objects.named(array.tolist())) if array.dtype == object else {"": array}
         with zipfile.ZipFile(file) as archive:

@@ -10,18 +10,13 @@ import numpy as np
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.readers.found import column_of
+from jaxdoodle.data.readers.source import begin_of
 from jaxdoodle.data.readers.tables.objects import MOST_BYTES
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = (".h5", ".hdf5", ".hdf")
 #: MATLAB writes its own header before that of HDF5.
 BEGIN_OF_MATLAB = b"MATLAB 7.3"
-
-
-def is_matlab(file: Path) -> bool:
-    """Whether this is a ``.mat`` of version 7.3."""
-    with open(file, "rb") as stream:
-        return stream.read(len(BEGIN_OF_MATLAB)) == BEGIN_OF_MATLAB
 
 
 def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
@@ -31,7 +26,7 @@ def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
     except ModuleNotFoundError:
         raise InputError(f"{file}: HDF5 needs h5py; {install_hint('datasets')}.") from None
     found: dict[str, NDArray[Any]] = {}
-    matlab = is_matlab(file)
+    matlab = begin_of(file).startswith(BEGIN_OF_MATLAB)
 
     def visit(name: str, one: Any) -> None:
         for key, value in one.attrs.items():

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.readers.found import NAMED, Found, Wanted, bytes_of_each, column_of
+from jaxdoodle.data.readers.found import Found, Wanted, bytes_of_each, column_of, some_of
 from jaxdoodle.data.readers.strokes import read_strokes
 from jaxdoodle.data.readers.tables.arrays import read_columns
 from jaxdoodle.data.readers.words import class_name, label_column, pixel_columns, role_of, split_column
@@ -54,8 +54,7 @@ def _columns(file: Path, table: Any) -> Iterator[tuple[str, NDArray[Any]]]:
     pixels = [names[n] for n in pixel_columns(names)]
     image = next((name for name in names if role_of(name)[1] == "images" and name not in pixels), None)
     if place is None or (image is None and not pixels):
-        found = ", ".join(names[:NAMED]) + ", ..." * (len(names) > NAMED)
-        raise InputError(f"{file}: has the columns {found}; expected an image and a label.")
+        raise InputError(f"{file}: has the columns {some_of(names)}; expected an image and a label.")
     if pixels:
         yield "images", np.stack([table[name].to_numpy() for name in pixels], axis=1)
     else:
