@@ -48,7 +48,7 @@ def test_an_archive_beside_a_table_is_unpacked(tmp_path):
 def test_names_with_the_separators_of_windows_are_folders(tmp_path):
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         for i, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
-            archive.writestr(f"My Pictures\\{label}\\IMG {i}.PNG", encoded(image))
+            archive.writestr(f"My Pictures\\{label}\\IMG{' copy' * (i % 2)} {i}.PNG", encoded(image))
         archive.writestr("..\\..\\out.txt", "is kept within")
     assert pairs_in(tmp_path / "mine.zip") == PAIRS and not (tmp_path.parent / "out.txt").exists()
 
