@@ -16,6 +16,7 @@ PRETRAINED = ("digits", "sketches")
 STUDIES = (
     "ablation",
     "abstention",
+    "beside_keras",
     "time_to_99",
     "few_drawings",
     "int8",

@@ -13,6 +13,7 @@ from experiments.reports import worked_example
 from experiments.studies import (
     ablation,
     abstention,
+    beside_keras,
     few_drawings,
     int8,
     new_classes,
@@ -32,6 +33,7 @@ TAKEN = {
     "sketches": {"--data-dir", "--epochs", "--seed", "--seeds"},
     "ablation": {"--data-dir", "--epochs", "--seeds"},
     "abstention": {"--data-dir"},
+    "beside_keras": {"--data-dir", "--epochs", "--seeds"},
     "rendering": {"--data-dir"},
     "pages": {"--data-dir"},
     "preprocessing": {"--data-dir"},
@@ -46,6 +48,7 @@ TAKEN = {
 STUDIES = (
     ablation,
     abstention,
+    beside_keras,
     few_drawings,
     int8,
     new_classes,

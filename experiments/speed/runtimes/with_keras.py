@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from experiments.speed.runtimes.trainer import SEED, Trainer
@@ -9,11 +11,14 @@ from experiments.speed.workloads import Workload
 from jaxdoodle import nn as layers
 
 
-def keras(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
-    import keras as k
-    import tensorflow as tf
+def sequential(spec: layers.ModelSpec) -> Any:
+    """The network as a ``keras.Sequential`` of logits, with the weights that Keras gives it.
 
-    k.utils.set_random_seed(SEED)
+    Args:
+      spec: Of dense, convolutional, pooling, flattening, ReLU and dropout layers.
+    """
+    import keras as k
+
     make = {
         layers.Flatten: lambda layer: k.layers.Flatten(),
         layers.ReLU: lambda layer: k.layers.ReLU(),
@@ -22,7 +27,15 @@ def keras(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer
         layers.MaxPool2D: lambda layer: k.layers.MaxPooling2D(layer.window),
         layers.Conv2D: lambda layer: k.layers.Conv2D(layer.filters, layer.kernel_size, padding=layer.padding.lower()),
     }
-    net = k.Sequential([k.Input(workload.spec.input_shape)] + [make[type(one)](one) for one in workload.spec.layers])
+    return k.Sequential([k.Input(spec.input_shape)] + [make[type(one)](one) for one in spec.layers])
+
+
+def keras(workload: Workload, images: np.ndarray, labels: np.ndarray) -> Trainer:
+    import keras as k
+    import tensorflow as tf
+
+    k.utils.set_random_seed(SEED)
+    net = sequential(workload.spec)
     optimizer = {"adam": k.optimizers.Adam, "sgd": k.optimizers.SGD}[workload.optimizer](workload.learning_rate)
     net.compile(optimizer, k.losses.SparseCategoricalCrossentropy(from_logits=True))
     x, size = images.astype(np.float32) / 255, workload.batch_size
