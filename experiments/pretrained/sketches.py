@@ -36,7 +36,7 @@ EXPERIMENT = Experiment(
             TrainConfig(
                 epochs=12,
                 schedule="one_cycle",
-                learning_rate=2e-3,
+                learning_rate=4e-3,
                 loss=SoftmaxCrossEntropy(0.1),
                 augment=Augment(rotate=12, zoom=0.15, mirror=True),
                 sampling="balanced",
