@@ -36,9 +36,9 @@ EXPERIMENT = Experiment(
             TrainConfig(
                 epochs=12,
                 schedule="one_cycle",
-                learning_rate=4e-3,
+                learning_rate=3e-3,
                 loss=SoftmaxCrossEntropy(0.1),
-                augment=Augment(rotate=12, zoom=0.15, mirror=True),
+                augment=Augment(rotate=6, shear=5, zoom=0.05, shift=0.5, mirror=True),  # bitmaps fill their box
                 sampling="balanced",
                 ema_decay=0.999,
                 keep="last",
