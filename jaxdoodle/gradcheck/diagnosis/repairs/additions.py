@@ -65,6 +65,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         node, ast.Starred | ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute
     ) and not loaded(node):
         return
+    if isinstance(parent, ast.Call) and parent.func is node:
+        return
     text = f"({ast.unparse(node)})"
     plain = ast.unparse(node)
     if len(text) > 200 or plain in scope.modules or scope.is_count(plain) and plain not in scope.loops:
@@ -90,9 +92,11 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for count in scope.counts() if alone else ():
         put(MISSING_MEAN, cost + 1, f"{text} / {count}")
         put(DOUBLE_MEAN, cost + 1, f"{text} * {count}")
-    for name in scope.unused if alone else ():
+    shape = scope.shape_of(node)
+    unused = [name for name in scope.unused if shape is None or broadcasts(scope.shape(name) or (), shape)]
+    for name in unused if alone else ():
         put("factor left out", 8, f"{text} * {name}")
-    for name in scope.unused if alone or loaded(node) else ():
+    for name in unused if alone or loaded(node) else ():
         for more in (f"+ {name}", f"- {name}", *(f"{sign} {name} / {n}" for sign in "+-" for n in scope.scalars)):
             put("term left out", 8, f"({text} {more})")
     for factor in scope.factors:

@@ -12,6 +12,8 @@ import numpy as np
 _MOVED = 1.37
 #: What hangs on a place: a right gradient, or no wrong one; some of the wrong ones alone; all of these alone.
 NONE, SOME, ALL = range(3)
+#: Changes below it, as a part of the largest gradient, are rounding: all that a bias before a normalization has.
+_ROUNDING = 1e-10
 
 
 def influence(
@@ -22,12 +24,14 @@ def influence(
     ``run`` gives the gradients that the tree as it is now gives; where that fails, nothing is known of the place.
     """
     before, found = run(), {}
+    sizes = (np.abs(np.nan_to_num(g, posinf=0, neginf=0)).max(initial=0) for g in before.values())
+    rounding = _ROUNDING * max(sizes, default=0)
     for parent, name, index, node in list(_values(function)):
         _put(parent, name, index, ast.copy_location(ast.BinOp(node, ast.Mult(), ast.Constant(_MOVED)), node))
         after = run()
         _put(parent, name, index, node)
         if before.keys() == after.keys() and all(np.shape(after[n]) == np.shape(g) for n, g in before.items()):
-            moved = {n for n, g in before.items() if not np.array_equal(after[n], g, equal_nan=True)}
+            moved = {n for n, g in before.items() if not np.allclose(after[n], g, _ROUNDING, rounding, equal_nan=True)}
             alone = moved & {*wrong} if not moved & {*right} else set()
             found[id(node)] = ALL if alone == {*wrong} else SOME if alone else NONE
     known: dict[int, int] = {}

@@ -22,7 +22,7 @@ def _known(wrong, right):
             dz, more, dy = names["backward"](2.0, [1.0, 5.0])
         except TypeError:
             return {}
-        return {"z": dz, "w": more["w"], "rows": more["rows"], "y": dy}
+        return {"z": dz, "w": more["w"], "rows": more["rows"], "y": dy, "bias": 1e-14 * dz}
 
     written = ast.unparse(tree)
     known = influence(tree, run, wrong, right)
@@ -39,3 +39,7 @@ def test_a_place_is_known_by_the_gradients_that_hang_on_it():
 def test_nothing_hangs_on_a_place_that_a_right_gradient_hangs_on():
     known = _known(["w"], ["z", "rows", "y"])
     assert known["3 * dy"] == NONE and known["x"] == known["dz * v"] == ALL
+
+
+def test_what_moves_by_rounding_alone_hangs_on_nothing():
+    assert _known(["z", "w", "rows"], ["y", "bias"])["3 * dy"] == ALL
