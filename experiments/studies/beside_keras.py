@@ -25,7 +25,7 @@ from jaxdoodle.metrics import confusion_counts, mean_recall, mean_recall_in_top
 from jaxdoodle.plots.style import BLUE, ORANGE, figure
 from jaxdoodle.run import TOP, describe_data
 
-SEEDS = 3
+SEEDS = 1
 BATCH_SIZE, LEARNING_RATE, PATIENCE = 128, 1e-3, 5
 #: What ``sketches`` is to be ahead by, in both scores.
 GOAL = 0.02
