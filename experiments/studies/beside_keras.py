@@ -2,7 +2,9 @@
 
 Adam at 0.001, batches of 128, every drawing once an epoch, the weights of the epoch that is best on the validation set,
 stopped after five epochs without a better one. ``sketches`` has class-balanced sampling, augmentation, label smoothing,
-a moving average of the weights and a schedule; each is one option of ``jaxdoodle train``.
+a moving average of the weights and a schedule, each one field of ``TrainConfig``. What is compared is the mean recall,
+in which each class counts alike: here 49.4 %, and 77.9 % among the first five guesses, ``sketches`` 61.0 and 85.5 (one
+seed each). Of all drawings Keras has more right, 67.3 and 65.8 %: a few classes have most of them.
 """
 
 from __future__ import annotations

@@ -44,6 +44,6 @@ def test_the_committed_records_are_of_the_same_data_and_sketches_is_ahead_by_the
     theirs = Record.read(table.RECORDS / "beside_keras" / "record.json")
     [ours] = Record.read(table.RECORDS / "sketches" / "record.json").runs
     assert theirs.data == ours.data and theirs.config["epochs"] == ours.config["epochs"]
-    assert len(theirs.runs) == beside_keras.SEEDS
+    assert len(theirs.runs) >= beside_keras.SEEDS
     for score in beside_keras.SCORES:
         assert beside_keras.mean(ours.runs, score) - beside_keras.mean(theirs.runs, score) >= beside_keras.GOAL
