@@ -125,7 +125,8 @@ def delimiter_of(text: str) -> str:
 
 
 def is_number(cell: str) -> bool:
-    return bool(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell))
+    """Whether ``float`` reads a cell as a number; what ``\\s`` matches besides, it refuses."""
+    return bool(re.fullmatch(r"[ \t\r\n]*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?[ \t\r\n]*", cell))
 
 
 def one_hot_columns(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> list[int]:

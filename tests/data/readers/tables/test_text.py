@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.data.readers.tables.text import ATTRIBUTE, open_table
+from jaxdoodle.data.readers.tables.text import ATTRIBUTE, is_number, open_table
 
 TABLES = {
     "commas": ("a,b\n1,2\n", ["a", "b"], [["1", "2"]]),
@@ -68,3 +68,8 @@ def test_fractions_may_have_a_comma_beside_another_mark(mark, header, tmp_path):
     table = open_table(tmp_path / "a.csv")
     assert table.header == header
     assert [row for _, row in table.rows()] == [["3", "0.5", "0.25"], ["ant", "1", "0.75"]]
+
+
+def test_a_number_is_what_float_reads():
+    assert all(map(is_number, ("9", " -1.5e3\t", ".5", "7.")))
+    assert not any(map(is_number, ("9\x1e", "1,5", "", "nan", "0x1")))
