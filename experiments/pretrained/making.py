@@ -12,6 +12,7 @@ import numpy as np
 from experiments import runner
 from experiments.declaration import Experiment
 from jaxdoodle.core.record import Record
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import Dataset
 from jaxdoodle.formats.quantize import round_weights
 from jaxdoodle.inference import Model, model_file
@@ -51,7 +52,8 @@ def run(
     path = out_dir / f"{name}.npz"
     model_file.write(path, shipped)
     test = runner.load_splits(experiment, data_dir=data_dir).test
-    scores = {what: _score(Model.from_file(file), test) for what, file in (("float32", trained), ("int8", shipped))}
+    files = {"float32": trained, "int8": shipped}
+    scores = {what: score(_logits(Model.from_file(file), test), test) for what, file in files.items()}
     shipped_as = scores | {"bytes": path.stat().st_size}
     record = Record.read(out_dir / "record.json")
     command = f"python -m experiments {name}"
@@ -62,9 +64,13 @@ def run(
     return missed
 
 
-def _score(model: Model, test: Dataset) -> dict[str, Any]:
-    logits = np.concatenate([model.logits(test.images[i : i + 4096]) for i in range(0, len(test), 4096)])
-    matrix = confusion_counts(test.labels, logits.argmax(axis=1), len(model.classes))
+def _logits(model: Model, test: Dataset) -> NDArray[np.float32]:
+    return np.concatenate([model.logits(test.images[i : i + 4096]) for i in range(0, len(test), 4096)])
+
+
+def score(logits: NDArray[np.float32], test: Dataset) -> dict[str, Any]:
+    """Counts and mean recalls of logits ``(n, classes)``, of the first answer and of the first ``TOP``."""
+    matrix = confusion_counts(test.labels, logits.argmax(axis=1), len(test.classes))
     return {
         "correct": int(np.trace(matrix)),
         "total": len(test),

@@ -18,12 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from experiments import runner, table
-from experiments.pretrained import sketches
+from experiments.pretrained import making, sketches
 from experiments.speed.runtimes.with_keras import sequential
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
 from jaxdoodle.data import Dataset, Splits
-from jaxdoodle.metrics import confusion_counts, mean_recall, mean_recall_in_top
 from jaxdoodle.plots.style import BLUE, ORANGE, figure
 from jaxdoodle.run import TOP, describe_data
 
@@ -82,10 +81,11 @@ def _train(splits: Splits, epochs: int, seed: int) -> Record:
         verbose=2,
     )
     seconds = {"train_seconds": time.perf_counter() - clock, "processor_seconds": time.process_time() - processor}
-    scores = {name: _score(net, data) for name, data in (("validation", splits.validation), ("test", splits.test))}
+    sets = {"validation": splits.validation, "test": splits.test}
+    logits = {name: net.predict(_arrays(data)[0], batch_size=1024, verbose=0) for name, data in sets.items()}
     return Record(
         config={"seed": seed},
-        scores=scores,
+        scores={name: making.score(logits[name], data) for name, data in sets.items()},
         extra={name: round(value, 1) for name, value in seconds.items()} | {"epochs": len(fitted.epoch)},
     )
 
@@ -99,17 +99,6 @@ def _versions() -> dict[str, str]:
 
 def _arrays(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     return data.images.astype(np.float32) / 255, data.labels
-
-
-def _score(net: object, data: Dataset) -> dict[str, float]:
-    logits = net.predict(_arrays(data)[0], batch_size=1024, verbose=0)  # type: ignore[attr-defined]
-    predicted = logits.argmax(axis=1)
-    return {
-        "correct": int((predicted == data.labels).sum()),
-        "total": len(data),
-        "mean_recall": round(mean_recall(confusion_counts(data.labels, predicted, len(data.classes))), 5),
-        f"mean_recall_in_top_{TOP}": round(mean_recall_in_top(logits, data.labels, TOP), 5),
-    }
 
 
 def mean(runs: Sequence[Record], score: str) -> float:

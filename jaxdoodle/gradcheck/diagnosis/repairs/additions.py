@@ -119,8 +119,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult) and loaded(node):
             put("term left out", cost + 2, f"({text} - {name})")
             put("term left out", cost + 2, f"({text} + {name})")
-    rows = scope.shape_of(node)
-    for name in (n for n in scope.texts if rows and len(rows) > 1 and scope.shape(n) == rows[:1]):
+    for name in (n for n in scope.texts if shape and len(shape) > 1 and scope.shape(n) == shape[:1]):
         put("factor left out", cost + 3, f"{text} * {name}[:, None]")
     if alone:
         target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
