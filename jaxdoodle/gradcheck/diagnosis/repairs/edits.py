@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,8 +12,8 @@ from jaxdoodle.gradcheck.diagnosis.repairs.additions import additions, ingredien
 from jaxdoodle.gradcheck.diagnosis.repairs.indices import slices, subscripts
 from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL
 from jaxdoodle.gradcheck.diagnosis.repairs.operators import binary, calls, constants, transposes, unary
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import loaded
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit, loaded
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.diagnosis.repairs.statements import statements
 
 #: What may have been written instead of what stands in one place, kind by kind.
@@ -26,37 +25,6 @@ _MOST_SLICES = 8
 #: Axes tried for another, after those that the function and the forward write.
 _AXES = (0, 1, -1, 2, (0, 1), (1, 2), (0, 2), (0, 2, 3), (0, 1, 2), (2, 3), None)
 _NOTHING: Mapping[int, int] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Edit:
-    """``new`` (a node, or an expression in words) in the place of ``old``: the child of ``parent`` in ``field`` (and at
-    ``index`` in a list).
-
-    ``name`` is the mistake that the edit undoes. ``cost``: of two edits that fit, the cheaper is told; what takes away
-    or exchanges what is written comes before what adds, since an added factor fits in more places.
-    """
-
-    name: str
-    cost: int
-    parent: ast.AST
-    field: str
-    index: int | None
-    old: ast.AST
-    new: Any
-
-    def apply(self) -> None:
-        new = expr(self.new) if isinstance(self.new, str) else self.new
-        self._put(ast.fix_missing_locations(ast.copy_location(new, self.old)) if isinstance(new, ast.AST) else new)
-
-    def undo(self) -> None:
-        self._put(self.old)
-
-    def _put(self, node: Any) -> None:
-        if self.index is None:
-            setattr(self.parent, self.field, node)
-        else:
-            getattr(self.parent, self.field)[self.index] = node
 
 
 def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _NOTHING) -> Iterator[Edit]:

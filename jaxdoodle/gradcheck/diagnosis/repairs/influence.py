@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
+
 #: What a value is multiplied by to see what hangs on it.
 _MOVED = 1.37
 #: What hangs on a place: a right gradient, or no wrong one; some of the wrong ones alone; all of these alone.
@@ -27,9 +29,10 @@ def influence(
     sizes = (np.abs(np.nan_to_num(g, posinf=0, neginf=0)).max(initial=0) for g in before.values())
     rounding = _ROUNDING * max(sizes, default=0)
     for parent, name, index, node in list(_values(function)):
-        _put(parent, name, index, ast.copy_location(ast.BinOp(node, ast.Mult(), ast.Constant(_MOVED)), node))
+        moving = Edit("", 0, parent, name, index, node, ast.BinOp(node, ast.Mult(), ast.Constant(_MOVED)))
+        moving.apply()
         after = run()
-        _put(parent, name, index, node)
+        moving.undo()
         if before.keys() == after.keys() and all(np.shape(after[n]) == np.shape(g) for n, g in before.items()):
             moved = {n for n, g in before.items() if not np.allclose(after[n], g, _ROUNDING, rounding, equal_nan=True)}
             alone = moved & {*wrong} if not moved & {*right} else set()
@@ -37,14 +40,6 @@ def influence(
     known: dict[int, int] = {}
     _spread(function, None, found, known)
     return known
-
-
-def _put(parent: Any, name: str, index: int | None, node: ast.AST) -> None:
-    ast.fix_missing_locations(node)
-    if index is None:
-        setattr(parent, name, node)
-    else:
-        getattr(parent, name)[index] = node
 
 
 def _values(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.expr]]:

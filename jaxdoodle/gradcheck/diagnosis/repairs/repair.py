@@ -24,8 +24,9 @@ from jaxdoodle.gradcheck.autograd.copies import Copies, names_in
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
-from jaxdoodle.gradcheck.diagnosis.repairs.edits import Edit, edits
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL, NONE, SOME, influence
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.line_trace import traced_by

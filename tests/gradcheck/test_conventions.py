@@ -1,0 +1,49 @@
+"""What is wrong as a derivative and right by a convention."""
+
+import numpy as np
+import pytest
+
+from jaxdoodle.gradcheck import check
+
+RNG = np.random.default_rng(0)
+X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
+
+
+def forward(x, w, b):
+    return x @ w + b, (x, w)
+
+
+def backward(residuals, dy):
+    x, w = residuals
+    return dy @ w.T, x.T @ dy, dy.sum(axis=0)
+
+
+@pytest.mark.parametrize(
+    ("convention", "forward", "backward", "args"),
+    [
+        ("batch mean", forward, lambda r, dy: (dy @ r[1].T, r[0].T @ dy / len(dy), dy.mean(axis=0)), (X, W, B)),
+        ("straight through", lambda x, w: (x @ np.sign(w), (x, w)),
+         lambda r, dy: (dy @ np.sign(r[1]).T, r[0].T @ dy), (X, W)),
+    ],
+)  # fmt: skip
+def test_a_convention_is_offered_and_may_be_declared(convention, forward, backward, args):
+    report = check(forward, backward, args)
+    (finding,) = report.findings  # and no repair beside it
+    assert f'conventions=("{convention}",)' in finding.evidence[-1] and "should be" not in str(report)
+    assert check(forward, backward, args, conventions=(convention,)).passed
+
+
+def test_a_mean_of_one_parameter_alone_is_a_mistake_and_no_convention():
+    report = check(forward, lambda r, dy: (*backward(r, dy)[:2], dy.mean(axis=0)), (X, W, B))
+    assert not report.passed and "declare" not in str(report)
+
+
+def test_a_value_that_holds_beside_a_tie_passes_with_a_remark():
+    pairs = np.array([[1.0, 1.0, 0.0, 2.0], [3.0, 1.0, 2.0, 2.0]])
+
+    def pool(x):
+        y = np.maximum(x[:, ::2], x[:, 1::2])
+        return y, (x, y)
+
+    report = check(pool, lambda r, dy: (r[0] == np.repeat(r[1], 2, axis=1)) * np.repeat(dy, 2, axis=1), (pairs,))
+    assert report.passed and any("declare" in told for told in report.conventions)

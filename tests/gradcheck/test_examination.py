@@ -1,0 +1,44 @@
+"""The order of the test points in an examination, and which of them count."""
+
+import numpy as np
+
+from jaxdoodle.gradcheck import check
+
+X = np.random.default_rng(0).normal(size=(6, 4))
+
+
+def test_the_arguments_as_given_come_first_and_limits_that_no_point_passes_last():
+    def capped(x):
+        return np.minimum(np.maximum(x, 0), 30.0), x
+
+    report = check(capped, lambda x, dy: dy * (x > 0), (X,))
+    names = [point.name for point in report.test_points]
+    assert names[0] == "as given" and names[-1] == "beyond a limit"
+    assert [point.name for point in report.test_points if not point.passed] == ["beyond a limit"]
+
+
+def test_in_float32_points_at_which_rounding_moves_values_off_a_kink_are_left_out():
+    def relu(x):
+        return np.maximum(x, 0), x
+
+    points = {d: {p.name for p in check(relu, lambda x, dy: dy * (x > 0), (X,), dtype=d).test_points}
+              for d in ("float64", "float32")}  # fmt: skip
+    assert points["float64"] - points["float32"] == {"blank input", "ties"}
+
+
+def test_a_point_at_which_the_right_gradient_is_infinite_does_not_count():
+    def root(x):
+        return np.sqrt(x), x
+
+    positive = np.abs(X)
+    report = check(root, lambda x, dy: dy / (2 * np.sqrt(x)), (positive,))
+    assert report.passed and "blank input" not in {point.name for point in report.test_points}
+
+
+def test_a_size_that_a_backward_does_not_take_is_told_and_the_others_count():
+    def halves(x):
+        if len(x) != 6:
+            raise ValueError("six rows")
+        return 2 * x, None
+
+    assert check(halves, lambda _, dy: 2 * dy, (X,)).passed
