@@ -54,13 +54,21 @@ class Wanted:
     recognized_only: bool = False
     broken: Broken = field(default_factory=Broken)
 
-    def takes(self, name: str, counts: dict[str, int], default: int | None = None) -> bool:
+    def takes(self, name: str, counts: dict[str, int], most: int | None) -> bool:
         """Whether one more drawing of a class is wanted; it is then counted."""
-        most = self.per_class or default
         if (self.classes is not None and name not in self.classes) or (most and counts.get(name, 0) >= most):
             return False
         counts[name] = counts.get(name, 0) + 1
         return True
+
+    def of(self, part: Part, most: int | None) -> Part:
+        """The items of the wanted classes, the first of each; before pictures are opened."""
+        counts: dict[str, int] = {}
+        rows = [row for row, name in enumerate(part.labels) if self.takes(name, counts, most)]
+        if len(rows) == len(part.labels):
+            return part
+        items = part.items[rows] if isinstance(part.items, np.ndarray) else [part.items[row] for row in rows]
+        return Part(items, [part.labels[row] for row in rows])
 
 
 @dataclass

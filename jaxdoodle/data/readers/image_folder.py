@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.readers.found import MOST_CLASSES, Found, Part, Wanted, bytes_of_each, some_of
+from jaxdoodle.data.readers.found import MOST_CLASSES, NAMED, Found, Part, Wanted, bytes_of_each, some_of
 from jaxdoodle.data.readers.label_tables import Labels, label_tables, labels_beside
-from jaxdoodle.data.readers.source import descended, files_below, visible
-from jaxdoodle.data.readers.words import LABEL_COLUMNS, NUMBER, class_name, plain, split_called, split_of
+from jaxdoodle.data.readers.source import files_below, visible
+from jaxdoodle.data.readers.words import LABEL_COLUMNS, NUMBER, PARTS, class_name, plain, says, split_called, split_of
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 
@@ -28,94 +29,71 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     if not (kinds := kinds - {".npy"} or kinds):
         return None
     pictures = [file for file in below if inputs.suffix_of(file) in kinds]
-    notes: list[str] = []
-    tabled, kind = label_tables(folder, pictures, notes)
-    of_tables = list(notes)
-    listed = {file: split for file, (_, split) in tabled.items() if split}
-    tabled = {file: (name, split) for file, (name, split) in tabled.items() if name is not None}
-    top = _top(folder, pictures)
-    of_splits: list[str] = []
-    if labels := _of_splits(_splits(top, pictures, of_splits), kinds, wanted, tabled, of_splits):
-        kind, notes = "in folders", notes + of_splits
-    elif tabled:
-        labels = tabled
-        if missing := len(pictures) - len(labels):
-            notes.append(f"left out {missing:,} pictures that have no label")
-    else:
-        said: list[str] = []
+    of_tables: list[str] = []
+    tabled, table = label_tables(folder, pictures, of_tables)
+    top, notes = _top(folder, pictures), list[str]()
+    labels, kind = _of_splits(_splits(top, pictures, notes), pictures, tabled, notes), "in folders"
+    if not labels:
+        notes = []
+        labels, kind = _told(top, pictures, tabled, table, notes)
         folders = [path for path in visible(top) if path.is_dir()]
         words = [path for path in folders if split_called(path.name)]
-        if words and (2 * len(words) >= len(folders) or any(each.is_dir() for path in words for each in visible(path))):
-            return None  # else "train" is a class beside others
-        kind, labels = "in folders", _classes(top, kinds, wanted, said)
-        if len({name for name, _ in labels.values()}) < 2:
-            if beside := labels_beside(folder, pictures):
-                kind, labels, said = "with the notes beside them", beside, []
-            elif by_name := _named(pictures):
-                kind, labels = f"named by their class, {by_name[1]} word of each", by_name[0]
-        notes += said
+        if words and kind == "in folders":  # else "train" is a class beside others
+            if 2 * len(words) >= len(folders) or any(each.is_dir() for path in words for each in visible(path)):
+                return None
     if of_tables and len({name for name, _ in labels.values()}) < 2:
         raise InputError(f"{folder}: holds pictures and no classes; {'; '.join(of_tables)}.")
     parts: dict[str, Part] = {}
-    for file, (name, own) in labels.items():
-        part = parts.setdefault(listed.get(file) or own or "train", Part([], []))
+    for file, (name, split) in labels.items():
+        part = parts.setdefault(tabled.get(file, (None, None))[1] or split or "train", Part([], []))
         part.items.append(str(file))
         part.labels.append(class_name(str(name)))  # type: ignore[attr-defined]  # a list here
     if kinds == {".npy"}:
         for part in parts.values():
             _load(part, wanted)
-    return Found(f"pictures {kind}", parts, left_out=notes) if parts else None
+    return Found(f"pictures {kind}", parts, left_out=of_tables + notes) if parts else None
 
 
 def _top(folder: Path, pictures: Sequence[Path]) -> Path:
     """The folder of the classes or splits: below folders that alone hold pictures, and none themselves."""
-    while len(inside := {file.relative_to(folder).parts[0] for file in pictures}) == 1:
-        if any(len(file.relative_to(folder).parts) < 3 for file in pictures):
-            break
-        folder /= inside.pop()
-    return folder
+    top = Path(os.path.commonpath({file.parent.parent for file in pictures}))
+    return top if top.is_relative_to(folder) else folder
 
 
 def _splits(folder: Path, pictures: Sequence[Path], notes: list[str]) -> list[tuple[str, Path]]:
     """The folders of the splits, train first; [] where there are none. Numbered ones are parts of one split.
 
-    Raises ``InputError`` at others for one split.
+    One that is called as the split alone is preferred. Raises ``InputError`` at others for one split.
     """
     inside = {file.relative_to(folder).parts[0] for file in pictures if file.parent != folder}
-    folders = [folder / name for name in sorted(inside)]
-    named = [(split, path) for path in folders if (split := split_of(path.name))]
-    splits = sorted(named, key=lambda pair: pair[0] != "train")
+    named = [(split, folder / name) for name in sorted(inside) if (split := split_of(name))]
+    alone = {split for split, path in named if split_called(_stem(path.name))}
+    splits = [(split, path) for split, path in named if split not in alone or split_called(_stem(path.name))]
     held = {split for split, _ in splits}
-    if "train" not in held or len(held) < min(2, len(folders)):
+    if "train" not in held or len(held) < min(2, len(inside)):
         return []
-    if len({(split, NUMBER.sub("", path.name)) for split, path in splits}) > len(held):
+    if len({(split, _stem(path.name)) for split, path in splits}) > len(held):
         found = ", ".join(path.name for _, path in named)
         raise InputError(f"{folder}: the folders {found} are several of one split; expected one folder of each.")
-    if others := [path.name for path in folders if not split_of(path.name)]:
+    if others := sorted(inside - {path.name for _, path in splits}):
         notes.append(f"left out the folders {some_of(others)}, which are neither train nor test")
-    return splits
+    return sorted(splits, key=lambda pair: pair[0] != "train")
 
 
 def _of_splits(
-    splits: Sequence[tuple[str, Path]], kinds: set[str], wanted: Wanted, tabled: Labels, notes: list[str]
+    splits: Sequence[tuple[str, Path]], pictures: Sequence[Path], tabled: Labels, notes: list[str]
 ) -> Labels:
     """The pictures in the folders of splits; {} where those to train on have no classes."""
     found: Labels = {}
     for split, path in splits:
-        known = {str(name) for name, _ in found.values()}
+        inside = [file for file in pictures if path in file.parents]
+        known = {str(name) for name, _ in found.values()} if split != "train" else set[str]()
         said: list[str] = []
-        own = _classes(descended(path), kinds, wanted, said)
+        own, _ = _told(_top(path, inside), inside, tabled, "", said, known)
         names = {name for name, _ in own.values()}
-        if len(names) < 2 or (known and not known & names):
-            inside = [file for file in files_below(path) if inputs.suffix_of(file) in kinds]
-            listed = {file: tabled[file] for file in inside if file in tabled} or labels_beside(path, inside)
-            words = None if listed else _named(inside, known)
-            own, said = listed or (words[0] if words else own), []
-            names = {name for name, _ in own.values()}
-            known = set() if listed else known
         if split == "train" and len(names) < 2:
             return {}
-        if not own or (known and not known & names):
+        if known and not known & names:
             notes.append(f"left out {path.name}, which has no classes")
             continue
         notes += said
@@ -123,58 +101,103 @@ def _of_splits(
     return found
 
 
-def _classes(folder: Path, kinds: set[str], wanted: Wanted, notes: list[str]) -> Labels:
-    """The pictures in the folders of a folder, however deep; a folder in those of the classes may be a split.
+def _told(
+    folder: Path, pictures: Sequence[Path], tabled: Labels, table: str, notes: list[str], known: Set[str] = frozenset()
+) -> tuple[Labels, str]:
+    """The classes of pictures by what says several, or some that are ``known``, and what that is, in words.
 
-    Folders like ``character01`` in several others are classes by both names: ``Greek/character01``.
+    It is a table that names half of them, their folders, another table, the notes beside them, or their own names.
     """
-    files: dict[str, list[Path]] = {path.name: files_below(path) for path in visible(folder) if path.is_dir()}
+
+    def tells(labels: Labels) -> bool:
+        names = {str(name) for name, _ in labels.values()}
+        return len(names) > 1 and (not known or bool(known & names))
+
+    listed = {file: tabled[file] for file in pictures if file in tabled and tabled[file][0] is not None}
+    said: list[str] = []
+    folders = _by_folder(folder, pictures, said)
+    if tells(folders) and not (tells(listed) and 2 * len(listed) >= len(pictures)):
+        notes += said
+        return folders, "in folders"
+    if listed:
+        if missing := len(pictures) - len(listed):
+            notes.append(f"left out {missing:,} pictures that have no label")
+        return listed, table
+    if beside := labels_beside(folder, pictures):
+        return beside, "with the notes beside them"
+    if by_name := _named(pictures, known):
+        return by_name[0], f"named by their class, {by_name[1]} word of each"
+    notes += said
+    return folders, "in folders"
+
+
+def _by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -> Labels:
+    """The pictures in the folders of a folder, however deep; a folder in those of the classes may be a split."""
+    inside = [file.relative_to(folder) for file in pictures if file.parent != folder]
+    chains = [
+        [_one_of(name) for n, name in enumerate(path.parts[:-1]) if not (n and split_called(name))] for path in inside
+    ]
+    levels = _levels(chains, notes)
     found: Labels = {}
-    inner = {
-        name: {file.relative_to(folder).parts[1] for file in own if len(file.relative_to(folder).parts) > 2}
-        for name, own in files.items()
-    }
-    inner = {name: {each for each in own if not split_called(each)} for name, own in inner.items()}
-    top, deepest, alike = 0, 0, {frozenset(own) for own in inner.values()}
-    if len(inner) > 1 and any(len(own) > 1 for own in inner.values()):
-        shown = some_of(inner)
-        called = {plain(NUMBER.sub("", each)) for each in set().union(*alike)}
-        deepest = int(all(inner.values()) and called <= {*LABEL_COLUMNS})
-        if not deepest:
-            top = deepest = int((len(alike) == 1 and len(next(iter(alike))) > len(inner)) or _only_numbered(inner))
-            which = f"in {shown}" if top else f"{shown}, not those in them"
-            notes.append(f"the classes are the folders {which}")
-    others, counts = list[str](), dict[str, int]()
-    empty = [class_name(name) for name, own in files.items() if not any(inputs.suffix_of(f) in kinds for f in own)]
-    for file in (file for own in files.values() for file in own):
-        path = file.relative_to(folder)
-        name = class_name("/".join(path.parts[top : deepest + 1]))
-        if inputs.suffix_of(file) not in kinds:
-            others.append(str(path))
-        elif len(path.parts) > deepest + 1 and wanted.takes(name, counts):
-            split = next(filter(None, map(split_called, path.parts[1:-1])), None)
-            found[file] = name, split
-    if found and empty and wanted.classes is None:
-        notes.append(f"left out the folders {some_of(empty)}, which hold no pictures")
+    for path, chain in zip(inside, chains, strict=True):
+        split = next(filter(None, map(split_called, path.parts[1:-1])), None)
+        found[folder / path] = class_name("/".join(chain[levels])), split
+    empty = {path.name for path in visible(folder) if path.is_dir()} - {path.parts[0] for path in inside}
+    if found and empty:
+        notes.append(f"left out the folders {some_of(map(class_name, sorted(empty)))}, which hold no pictures")
+    others = [file for file in files_below(folder) if file.parent != folder and file not in found]
     if found and others:
-        files_left = f"{len(others):,} file{'s' * (len(others) != 1)}"
-        notes.append(f"left out {files_left} that are no pictures: {some_of(others)}")
+        shown = some_of(file.relative_to(folder) for file in others[: NAMED + 1])
+        notes.append(f"left out {len(others):,} file{'s' * (len(others) != 1)} that are no pictures: {shown}")
     return found
 
 
-def _only_numbered(inner: Mapping[str, set[str]]) -> bool:
+def _levels(chains: Sequence[Sequence[str]], notes: list[str]) -> slice:
+    """Which of the folders that pictures are in, from the outermost on, are their classes.
+
+    They are the outermost, but for parts (fold_1, writer_07) or groups of which each has more than half of all the
+    folders within: dslr/images/mug. Those like ``character01`` in several others are classes by both names.
+    """
+    first, within = 0, False
+    for level in range(1, min(map(len, chains), default=0)):
+        groups: dict[str, set[str]] = {}
+        for chain in chains:
+            groups.setdefault(chain[first], set()).add(chain[level])
+        every = set().union(*groups.values())
+        if max(map(len, groups.values())) < 2:
+            continue
+        if len(groups) < 2:
+            first = level
+            continue
+        if level == first + 1 and {plain(_stem(name)) for name in every} <= {*LABEL_COLUMNS}:
+            return slice(first, level + 1)
+        if 2 * min(map(len, groups.values())) > len(every) > len(groups) or _are_parts(groups, every):
+            first, within = level, False
+        else:
+            within = True
+    if first or within:
+        shown = some_of(dict.fromkeys(chain[0] for chain in chains))
+        notes.append(f"the classes are the folders {f'in {shown}' if first else f'{shown}, not those in them'}")
+    return slice(first, first + 1)
+
+
+def _are_parts(groups: Mapping[str, set[str]], every: set[str]) -> bool:
     """Whether folders are parts, fold_1 or writer_07, of what other names in them divide into classes."""
-    stems = [{NUMBER.sub("", name) for name in names} for names in (inner, set().union(*inner.values()))]
-    repeated = 2 * len(set().union(*inner.values())) <= sum(map(len, inner.values()))
-    return (
-        len(stems[0]) == 1
-        and all(NUMBER.search(name) and NUMBER.sub("", name) for name in inner)
-        and repeated
-        and (len(stems[1]) > 1 or stems[1] == {""})
-    )
+    stems, inner = {_stem(name) for name in groups}, {_stem(name) for name in every}
+    numbered = len(stems) == 1 and all(NUMBER.search(name) and _stem(name) for name in groups)
+    return numbered and 2 * len(every) <= sum(map(len, groups.values())) and (len(inner) > 1 or inner == {""})
 
 
-def _named(files: Sequence[Path], known: set[str] | None = None) -> tuple[Labels, str] | None:
+def _one_of(name: str) -> str:
+    """The name that numbered parts share: images_part_1 and images_part_2 are no classes."""
+    return _stem(name) if says(_stem(name), PARTS) else name
+
+
+def _stem(name: str) -> str:
+    return NUMBER.sub("", name)
+
+
+def _named(files: Sequence[Path], known: Set[str] = frozenset()) -> tuple[Labels, str] | None:
     """The word in the names of files that alone is that of several, and which it is: 3_01.png, cat.12.jpg.
 
     With classes that are ``known``, the word that is one of them. Raises ``InputError`` where there are two such words.

@@ -140,6 +140,10 @@ def _labels_in(
         own = [file for file in found if split_above(file.relative_to(folder)) == whole] if len(found) > 1 else []
         return own or found
 
+    if table.suffix.lower() == ".txt":  # a list of names with spaces, or of such names and their labels
+        joined = [[" ".join(row)] for row in rows], [[" ".join(row[:-1]), row[-1]] for row in rows]
+        named_so = (sum(below + row[0] in pictures or row[0] in pictures for row in each) for each in joined)
+        rows = next((each for each, count in zip(joined, named_so, strict=True) if 2 * count > len(rows)), rows)
     columns = range(min(map(len, rows), default=0))
     by_column = ({tuple(files): row for row in rows if (files := named(row[n].strip()))} for n in columns)
     column, found = next(((n, own) for n, own in enumerate(by_column) if own and 2 * len(own) >= len(rows)), (0, {}))

@@ -67,6 +67,12 @@ def load_path(
         if len(names) == 1 and found.kind == "pictures in folders":
             found.left_out.append(f"all of one class, {names[0]}: no folder, name or table tells others")
         classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}")
+        if not found.strokes and isinstance(train.labels, list):  # a published test set is not cut
+            late = isinstance(train.items, np.ndarray) and len(found.parts) > 1  # by ``split_training``
+            most = {"train": None if late else wanted.per_class}
+            found.parts = {split: wanted.of(part, most.get(split)) for split, part in found.parts.items()}
+            if not found.parts["train"].labels:
+                raise InputError(f"{path}: no training picture of {', '.join(classes)}.")
         datasets, expected, said = _images(found, name_of(path), classes, wanted, chosen, transpose)
         broken = wanted.broken.settle(sum(map(len, datasets.values()))).replace(str(root), str(path))
     for text in filter(None, [broken, *found.left_out]):

@@ -52,7 +52,8 @@ def read_strokes(files: Iterable[tuple[Path, Iterable[Any]]], folder: Path, want
                 unrecognized += 1
                 continue
             name = class_name(str(record.get("word") or record.get("label") or own))
-            if wanted.takes(name, counts.setdefault(split, {}), PER_CLASS):
+            most = split == "train" and wanted.per_class or PER_CLASS
+            if wanted.takes(name, counts.setdefault(split, {}), most):
                 part = parts.setdefault(split, Part([], []))
                 part.items.append(drawing)
                 part.labels.append(name)  # type: ignore[attr-defined]  # a list here

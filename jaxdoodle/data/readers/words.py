@@ -26,7 +26,7 @@ TRUE, FALSE = {"1", "1.0", "true", "t", "yes"}, {"0", "0.0", "false", "f", "no"}
 #: Names of the columns of labels in tables, the first that a table has.
 LABEL_COLUMNS = (
     "label", "fine_label", "labels", "class", "class_id", "classid", "target", "y", "digit", "character", "emotion",
-    "letter", "category", "breed", "word",
+    "letter", "category", "breed", "diagnosis", "dx", "word",
 )  # fmt: skip
 #: Cells that say nothing.
 MISSING = {"", "?", "nan", "na", "null", "none"}
@@ -35,6 +35,8 @@ IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "fea", "pix
 LABELS = {"y", "label", "labels", "lbl", "lbls", "target", "targets", "class", "classes", "gnd", "arr_1"}
 #: Words of arrays and files that list the classes.
 CLASSES = LABELS | {"category", "categories", "classnames", "classmap", "mapping", "words", "wnids"}
+#: Words of folders that divide a dataset into numbered parts.
+PARTS = {"part", "fold", "batch", "chunk", "shard", "images"}
 #: What follows the word of a split without a space: testset, trainimages, Trainingsdaten.
 TAILS = {"set", "sets", "data", "daten", *IMAGES, *LABELS}
 #: Names of a column of numbers of the rows: pandas writes its index without one.

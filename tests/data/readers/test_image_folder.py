@@ -128,8 +128,9 @@ def labels_of(folder, files):
 
 def test_a_table_names_the_pictures_beside_it_or_of_its_split(tmp_path):
     pictures = {f"{split}/{i}.png": "" for split in ("train", "test") for i in range(4)}
-    expected = {split: {f"{split}/{i}.png": f"{split}{i % 2}" for i in range(4)} for split in ("train", "test")}
-    rows = {split: "id,label\n" + "".join(f"{i},{split}{i % 2}\n" for i in range(4)) for split in ("train", "test")}
+    classes = {"train": ["a", "b", "a", "b"], "test": ["b", "c", "c", "b"]}
+    expected = {split: {f"{split}/{i}.png": name for i, name in enumerate(own)} for split, own in classes.items()}
+    rows = {split: "id,label\n" + "".join(f"{i},{n}\n" for i, n in enumerate(own)) for split, own in classes.items()}
     for place in ("{}/labels.csv", "{}.csv", "{}_labels/of.csv"):
         tables = {place.format(split): text for split, text in rows.items()}
         assert labels_of(tmp_path / place[-6:], pictures | tables) == (expected, [])
@@ -301,3 +302,42 @@ def test_names_of_several_words_and_a_number_are_classes_without_the_number(tmp_
     for i, (image, label) in enumerate(zip(layouts.IMAGES, layouts.LABELS, strict=True)):
         layouts.put(tmp_path / f"{names[label]}_{i}.png", layouts.encoded(image))
     assert layouts.counts_in(tmp_path) == dict.fromkeys(names, 12)
+
+
+@pytest.mark.parametrize("place", ["{group}/images/{name}", "{group}/tx_{part}/{name}/kept", "{group}/Bmp/{name}"])
+def test_groups_that_each_hold_the_classes_are_none_however_deep(place, tmp_path):
+    for i, (image, label) in enumerate(zip(layouts.IMAGES, layouts.LABELS, strict=True)):
+        group = ("amazon", "dslr", "webcam")[i % 3]
+        where = place.format(group=group, part=i % (5 if group == "dslr" else 2), name=layouts.NAMES[label])
+        put(tmp_path / where / f"{i}.png", encoded(image))
+    with pytest.warns(DataWarning, match="the classes are the folders in amazon, dslr, webcam"):
+        assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
+
+
+@pytest.mark.parametrize("name", ["HAM10000_images_part_{}", "batch{}"])
+def test_numbered_parts_are_no_classes(name, tmp_path, refusal):
+    rows = ["picture,kind,color"]
+    for i, image in enumerate(layouts.IMAGES):
+        put(tmp_path / name.format(1 + i % 2) / f"{i}.png", encoded(image))
+        rows.append(f"{i},{layouts.NAMES[i % 4]},{'red' if i % 5 else 'blue'}")
+    put(tmp_path / "about.csv", "\n".join(rows))
+    assert "whose columns (picture, kind, color) do not say which is the class" in refusal(load_dataset, tmp_path)
+
+
+def test_a_folder_called_as_the_split_alone_is_that_split(tmp_path):
+    layouts.pictures(tmp_path, "{split}/{name}/{i}.png")
+    put(tmp_path / "test-several" / "0.png", encoded(layouts.IMAGES[0].T))
+    with pytest.warns(DataWarning, match="left out the folders test-several"):
+        assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
+
+
+def test_a_table_that_names_few_of_the_pictures_in_folders_is_not_that_of_their_classes(tmp_path):
+    layouts.pictures(tmp_path, "{name}/{i}.png")
+    put(tmp_path / "favorites.csv", "file,label\n0.png,good\n1.png,bad\n")
+    assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
+
+
+def test_as_many_pictures_of_a_class_are_read_as_asked_for_and_all_to_test_on(tmp_path):
+    layouts.pictures(tmp_path, "{split}/{name}/{i}.png")
+    splits = load_dataset(tmp_path, per_class=3, validation=0.0)
+    assert splits.train.counts.tolist() == [3] * 4 and len(splits.test) == 16

@@ -160,3 +160,12 @@ def test_notes_of_yolo_say_the_class_of_a_picture_with_objects_of_one(tmp_path):
         layouts.put(tmp_path / path.replace("images", "labels").replace(".png", ".txt"), boxes)
     layouts.put(tmp_path / "data.yaml", "train: ../train/images\nnc: 4\nnames: ['ant', 'bee', 'cow', 'dog']\n")
     assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
+
+
+@pytest.mark.parametrize("labels", [[None] * 3, ["0", "1", "1"]], ids=["alone", "with labels"])
+def test_a_list_of_names_with_spaces_is_read(labels, tmp_path):
+    names = ("flying saucer/1.png", "flying bird/1.png", "flying bird/2.png")
+    rows = [name if label is None else f"{name} {label}" for name, label in zip(names, labels, strict=True)]
+    (tmp_path / "test.txt").write_text("\n".join(rows))
+    found, _ = label_tables(tmp_path, [tmp_path / name for name in names], [])
+    assert found == {tmp_path / name: (label, "test") for name, label in zip(names, labels, strict=True)}

@@ -85,3 +85,16 @@ def test_a_folder_like_torchvision_s_is_read_and_emnist_s_is_noticed_and_mended(
     mended = load_dataset(tmp_path, transpose=True)
     assert as_published.classes == mended.classes == ("A", "B", "C")
     np.testing.assert_array_equal(mended.test.images[..., 0], IMAGES[40:])
+
+
+def test_of_arrays_as_many_images_of_a_class_are_read_as_asked_for(tmp_path):
+    np.savez(tmp_path / "data.npz", x=IMAGES, y=LABELS)
+    splits = load_dataset(tmp_path / "data.npz", per_class=4)
+    assert sum(data.counts for data in splits.sets.values()).tolist() == [4, 4, 4]
+
+
+def test_a_class_without_a_training_picture_is_refused_alone(tmp_path, refusal):
+    for i, place in enumerate(("train/a", "train/b", "test/a", "test/b", "test/c")):
+        (tmp_path / place).mkdir(parents=True)
+        Image.fromarray(IMAGES[i]).save(tmp_path / place / "0.png")
+    assert "no training picture of c" in refusal(load_dataset, tmp_path, classes="c")
