@@ -12,6 +12,7 @@ from PIL import Image
 import jaxdoodle
 from jaxdoodle.formats import zipapp
 from jaxdoodle.inference.model import Model
+from tests.formats.conftest import EXAMPLES, around
 
 SQUARE = [[[0, 100, 100, 0, 0], [0, 0, 100, 100, 0]]]
 CROSS = [[[10, 250], [30, 40]], [[100, 100], [5, 200]]]
@@ -104,11 +105,33 @@ def test_the_same_model_gives_the_same_bytes(digits, pyz, tmp_path):
     assert (tmp_path / "again.pyz").read_bytes() == pyz.read_bytes()
 
 
-def test_each_example_of_a_built_in_layer_is_carried_and_computed(example, carried):
-    code, lines, errors = run(carried(".pyz"), stdin=ndjson(CROSS))
-    assert (code, errors) == (0, [])
-    found, expected = json.loads(lines[0]), Model.from_file(example).predict([tuple(stroke) for stroke in CROSS])
-    assert found["top"][0]["probability"] == pytest.approx(expected.top(1)[0][1])
+ONE_AFTER_THE_OTHER = """
+import runpy, sys
+drawing, *archives = sys.argv[1:]
+for archive in archives:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "jaxdoodle"]:
+        del sys.modules[name]  # each runs its own copy
+    sys.argv = [archive, "--json", drawing]
+    try:
+        runpy.run_path(archive, run_name="__main__")
+    except SystemExit as end:
+        assert not end.code, archive
+"""
+
+
+def test_each_built_in_layer_is_carried_and_computed(build_spec, tmp_path):
+    (tmp_path / "cross.ndjson").write_text(ndjson(CROSS))
+    one_of_each = {type(layer): (layer, shape) for layer, shape in EXAMPLES}
+    models = [build_spec(around(*example)) for example in one_of_each.values()]
+    paths = [tmp_path / f"{index}.pyz" for index in range(len(models))]
+    for model, path in zip(models, paths, strict=True):
+        zipapp.write(model, path)
+    words = [sys.executable, "-I", "-c", ONE_AFTER_THE_OTHER, tmp_path / "cross.ndjson", *paths]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for model, line in zip(models, done.stdout.splitlines(), strict=True):
+        expected = Model.from_file(model).predict([tuple(stroke) for stroke in CROSS])
+        assert json.loads(line)["top"][0]["probability"] == pytest.approx(expected.top(1)[0][1]), model.spec
 
 
 def test_what_predicting_does_not_need_is_left_out(pyz):

@@ -84,9 +84,14 @@ def draw(spec, inputs, dtype, batch=3):
     return params, x, jnp.asarray(rng.integers(0, spec.output_shape[0], batch))
 
 
-@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize(
-    ("mode", "dtype"), [("training", np.float64), ("evaluation", np.float64), ("training", np.float32)]
+    ("name", "mode", "dtype"),
+    [
+        *((name, "training", np.float64) for name in reversed(CASES)),
+        ("every kind of layer", "evaluation", np.float64),
+        ("every kind of layer", "training", np.float32),
+        ("digit cnn", "training", np.float32),  # fused blocks
+    ],
 )
 def test_the_reverse_pass_gives_the_gradient_of_autodiff(name, dtype, mode):
     spec, loss, penalties = CASES[name]

@@ -1,5 +1,7 @@
 """``backprop.js`` against ``jax.grad``, and against finite differences of its own loss."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,13 +69,20 @@ def problem(spec, seed, float=64, **changes):
     return given | changes, (params, start, x, labels)
 
 
-def expected(spec, params, start, x, labels, l2):
-    def loss(params):
-        value, _ = SoftmaxCrossEntropy().forward(apply(spec, params, jnp.asarray(x)), jnp.asarray(labels))
+@cache
+def value_and_grad(spec):
+    def loss(params, start, x, labels, l2):
+        value, _ = SoftmaxCrossEntropy().forward(apply(spec, params, x), labels)
         away = sum(jnp.sum((p["w"] - s["w"]) ** 2) for p, s in zip(params, start, strict=True) if "w" in p)
         return value + l2 * away
 
-    return jax.value_and_grad(loss)([{k: jnp.asarray(v) for k, v in p.items()} for p in params])
+    return jax.jit(jax.value_and_grad(loss))
+
+
+def expected(spec, params, start, x, labels, l2):
+    """In float64, whatever JavaScript computes in."""
+    params, start, x = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (params, start, x))
+    return value_and_grad(spec)(params, start, x, labels, l2)
 
 
 def leaves(grads):

@@ -30,8 +30,15 @@ def logits_of(program, images):
     return np.array([line.split() for line in done.stdout.splitlines()], np.float64)
 
 
+def reproduces_its_examples(program, model):
+    done = subprocess.run([program, "--self-test"], capture_output=True, text=True)
+    outputs = reference_examples.COUNT * len(model.spec.classes)
+    return (done.returncode, done.stdout) == (0, f"0 wrong of {outputs} outputs: in order\n")
+
+
 def test_the_program_computes_what_numpy_computes(model, images, logits, compiled):
     program = compiled(model, fold_for_inference(model))
+    assert reproduces_its_examples(program, model)
     np.testing.assert_allclose(logits_of(program, images), logits, rtol=0, atol=1e-4)
     np.testing.assert_allclose(logits_of(program, model.golden_inputs), model.golden_logits, rtol=0, atol=1e-4)
 
@@ -57,7 +64,9 @@ def test_int8_computes_what_the_quantized_layers_compute(model, images, compiled
     """Under the sanitizers: no index leaves its array, no sum overflows."""
     layers = quantize.int8_layers(model, images, quantize.SHORT)
     expected = quantize.logits(model, layers, images)
-    found = logits_of(compiled(model, layers, SANITIZED), images)
+    program = compiled(model, layers, SANITIZED)
+    assert reproduces_its_examples(program, model)
+    found = logits_of(program, images)
     # An input that lies between two levels may go to either; what that changes is small.
     assert np.abs(found - expected).max() <= 0.0005 * np.abs(expected).max()
 
@@ -202,12 +211,9 @@ def test_a_model_of_colors_is_refused_in_one_line(build_spec, tmp_path):
         writer.write(model, tmp_path / "model.c")
 
 
-@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-def test_the_program_reproduces_its_reference_examples(model, images, int8, compiled):
-    layers = quantize.int8_layers(model, images) if int8 else fold_for_inference(model)
-    done = subprocess.run([compiled(model, layers), "--self-test"], capture_output=True, text=True)
-    outputs = reference_examples.COUNT * len(model.spec.classes)
-    assert (done.returncode, done.stdout) == (0, f"0 wrong of {outputs} outputs: in order\n")
+def test_levels_of_eight_bits_reproduce_the_reference_examples_too(every_layer, images_for, compiled):
+    layers = quantize.int8_layers(every_layer, images_for(every_layer, 40))
+    assert reproduces_its_examples(compiled(every_layer, layers), every_layer)
 
 
 def test_the_files_of_the_c_functions_compile_by_themselves(tmp_path):

@@ -64,8 +64,8 @@ def test_int8_computes_what_the_quantized_layers_compute(model, images, tmp_path
     assert np.median(np.abs(found - expected)) <= 0.002 * np.abs(expected).max()
 
 
-def reproduces_examples(model):
-    return ask("network.js", "(model) => it.reproducesExamples(it.decoded(model))", model)
+def reproduces_examples(*models):
+    return ask("network.js", "(models) => models.map((model) => it.reproducesExamples(it.decoded(model)))", models)
 
 
 @needs_node
@@ -73,16 +73,14 @@ def reproduces_examples(model):
 def test_the_page_reproduces_its_reference_examples(model, images, int8):
     layers = quantize.int8_layers(model, images) if int8 else fold_for_inference(model)
     described = description.describe(model, layers)
-    assert reproduces_examples(described)
-    assert not reproduces_examples(
-        described | {"reference_examples": described["reference_examples"] | {"allowed": -1}}
-    )
+    stricter = described | {"reference_examples": described["reference_examples"] | {"allowed": -1}}
+    assert reproduces_examples(described, stricter) == [True, False]
 
 
 @needs_node
 def test_a_page_that_computes_something_else_does_not_reproduce_them(digits):
     described = description.describe(digits, fold_for_inference(digits))
-    assert not reproduces_examples(described | {"contract": described["contract"] | {"divisor": 254.0}})
+    assert reproduces_examples(described | {"contract": described["contract"] | {"divisor": 254.0}}) == [False]
 
 
 def test_the_page_holds_classes_and_preprocessing_and_leaves_no_gap(model, tmp_path):
