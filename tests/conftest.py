@@ -1,6 +1,8 @@
 """Tests run in float64 with strict promotion: a dtype that the library leaves open shows."""
 
+import gc
 import os
+from collections import defaultdict
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +34,26 @@ else:
     jax.config.update("jax_numpy_dtype_promotion", "strict")
     jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".jax_cache"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--few", type=int, metavar="N", help="run of each parametrized test N cases, spread over all")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With ``--few``, what runs the same lines once more is left out."""
+    if few := config.getoption("--few"):
+        cases = defaultdict(list)
+        for item in items:
+            cases[item.nodeid.partition("[")[0]].append(item)
+        kept = {item for all_of in cases.values() for item in all_of[:: -(-len(all_of) // few)]}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
+
+
+def pytest_collection_finish():
+    """What is imported and collected stays: the collector of garbage need not look through it again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
