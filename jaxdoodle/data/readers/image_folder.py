@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.data.readers.found import MOST_CLASSES, NAMED, Found, Part, Wanted, bytes_of_each, some_of
+from jaxdoodle.data.readers.found import MOST_CLASSES, NAMED, Found, Part, Wanted, some_of
 from jaxdoodle.data.readers.label_tables import Labels, label_tables, labels_beside
 from jaxdoodle.data.readers.source import files_below, visible
+from jaxdoodle.data.readers.tables.images import bytes_of_each
 from jaxdoodle.data.readers.words import LABEL_COLUMNS, NUMBER, PARTS, class_name, plain, says, split_called, split_of
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS

@@ -111,12 +111,8 @@ def _images(
     if isinstance(parts["train"].items, Bitmaps):  # on disk, with labels that are numbers
         part = parts["train"]
         data = Dataset(name, part.items, np.asarray(part.labels, np.int32), tuple(classes))
-        if isinstance(chosen, Preprocessing):
-            return {"train": data}, chosen, ""
-        measured = measure(part.items[np.unique(np.linspace(0, len(data) - 1, MEASURED).astype(int))])
-        if chosen == "as-is":
-            return {"train": data}, as_is(data.images.shape[1:]), ""
-        return {"train": data}, measured.preprocessing, f"measured: {measured}"
+        some = part.items[np.unique(np.linspace(0, len(data) - 1, MEASURED).astype(int))]
+        return {"train": data}, *_preprocessing_of(some, chosen)
     if not isinstance(parts["train"].items, np.ndarray) and not found.strokes:
         parts = {split: _opened(part, wanted) for split, part in parts.items()}
         if not parts["train"].labels:
@@ -151,24 +147,32 @@ def _bitmaps(
     if len({array.shape[1:] for array in arrays.values()}) > 1:
         sizes = "; ".join(f"{split} {array.shape[1:]}" for split, array in arrays.items())
         raise InputError(f"the splits hold images of several sizes: {sizes}.")
-    if isinstance(chosen, Preprocessing):
-        if chosen.image_shape == shape:
-            return parts, chosen, f"preprocessing: {chosen.describe()}, as asked for"
+    if isinstance(chosen, Preprocessing) and chosen.image_shape != shape:
         made = {split: Part(np.stack([_one(i, chosen) for i in p.items]), p.labels) for split, p in parts.items()}
         return made, chosen, f"brought to {chosen.describe()}"
-    if chosen == "as-is":
-        return parts, as_is(shape), f"preprocessing: {as_is(shape).describe()}, as asked for"
-    measured = measure(arrays["train"])
+    expected, said = _preprocessing_of(arrays["train"], chosen)
+    if chosen != "measured":
+        return parts, expected, said
     alike, count = _of_one_polarity(arrays)
     if count:
         text = f"{count:,} of {sum(map(len, arrays.values())):,} images have the background that others have as ink"
         if (inverted := measure(alike["train"])).reason:
             text += "; they are used as they are"
         else:
-            parts, measured = {split: Part(alike[split], part.labels) for split, part in parts.items()}, inverted
+            parts = {split: Part(alike[split], part.labels) for split, part in parts.items()}
+            expected, said = inverted.preprocessing, f"measured: {inverted}"
             text += "; they are inverted"
         found.left_out.append(text)
-    return parts, measured.preprocessing, f"measured: {measured}"
+    return parts, expected, said
+
+
+def _preprocessing_of(images: NDArray[Any], chosen: Preprocessing | str) -> tuple[Preprocessing, str]:
+    """The preprocessing of images that are used as they are, and where it is from, in words."""
+    if chosen == "measured":
+        measured = measure(images)
+        return measured.preprocessing, f"measured: {measured}"
+    asked = chosen if isinstance(chosen, Preprocessing) else as_is(images.shape[1:])
+    return asked, f"preprocessing: {asked.describe()}, as asked for"
 
 
 def _of_one_polarity(arrays: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], int]:
@@ -321,10 +325,10 @@ def _transposed(train: Dataset, preprocessing: Preprocessing) -> str:
 def _split(datasets: dict[str, Dataset], expected: Preprocessing, validation: float, per_class: int | None) -> Splits:
     """The splits that the dataset has; those that it lacks are taken from train."""
     train, test, kept = datasets["train"], datasets.get("test"), datasets.get("validation")
-    if test is None and kept is None:
+    if test is None:  # where only validation is published, it is what others test on
+        test, kept = kept, None
+    if test is None:
         return split_by_hash(train, expected, validation)
-    if test is None:  # only validation is published: it is what others test on
-        return split_training(train, kept, expected, validation, None, per_class)  # type: ignore[arg-type]
     if kept is None:
         return split_training(train, test, expected, validation, None, per_class)
     within = np.ones(len(train), bool) if per_class is None else train.index_in_class < per_class

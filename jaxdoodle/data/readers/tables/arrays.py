@@ -6,11 +6,7 @@ by column and counts labels from 1 (10 for the digit 0). Images are arrays of nu
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +15,12 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.core.unpickle import unpickle
 from jaxdoodle.data.readers.class_names import names_of_labels, numbered
-from jaxdoodle.data.readers.found import Found, Part, Wanted, column_of, found_arrays
+from jaxdoodle.data.readers.found import Found, Wanted, column_of
 from jaxdoodle.data.readers.idx import is_idx, read_any
 from jaxdoodle.data.readers.source import begin_of
-from jaxdoodle.data.readers.tables import cifar, hdf5, matlab, objects, sqlite
+from jaxdoodle.data.readers.tables import cifar, hdf5, matlab, numpy, objects, sqlite
+from jaxdoodle.data.readers.tables.images import Pair, are_images, found_in
 from jaxdoodle.data.readers.words import (
     CLASSES,
     NUMBER,
@@ -42,14 +38,9 @@ from jaxdoodle.data.readers.words import (
 
 #: The name of a class with that of its split before it: train0, test_cat.
 OF_A_SPLIT = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})[ _-]?(.+)")
-#: How pictures begin: PNG, JPEG, GIF, BMP, WebP, TIFF; the same in base64.
-ENCODED = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "Qk", "UklGR", "SUkq", "TU0A")
-
 #: The test set of LIBSVM's datasets: mnist.t beside mnist.
 TEST = {".t": "test"}
 
-Pair = tuple[NDArray[Any], list[str]]
 #: Of a table, by their kind: images, labels, split.
 Columns = dict[str, NDArray[Any]]
 
@@ -150,7 +141,7 @@ def dataset_in(
         elif column_major and known <= set(map(str, range(1, 11))) and not any("gnd" in name for name in arrays):
             pairs = {s: (a, ["0" if name == "10" else name for name in own]) for s, (a, own) in pairs.items()}
         divided, untold = _divided(pairs, of_split, source)
-        found = _found(kind, divided, source, wanted, column_major)
+        found = found_in(kind, divided, source, wanted, column_major)
         found.left_out += [f"left out {untold:,} images of which the column of splits says none"] * bool(untold)
         found.classes = tuple(mapping.values()) or None
         if unlabeled:
@@ -169,7 +160,7 @@ def dataset_in(
 def _of_each_class(arrays: Mapping[str, NDArray[Any]], source: str, wanted: Wanted) -> Found | None:
     classes = {class_name(name.split(" ")[-1] if name.startswith("arr") else name): a for name, a in arrays.items()}
     alike = {array.shape[1:] for array in classes.values()}
-    if len(classes) < 2 or len(alike) != 1 or not all(map(_are_images, classes.values())):
+    if len(classes) < 2 or len(alike) != 1 or not all(map(are_images, classes.values())):
         return None
     if len(kinds := {str(array.dtype) for array in classes.values()}) > 1:
         raise InputError(f"{source}: holds arrays of {' and '.join(sorted(kinds))}; expected one type.")
@@ -186,16 +177,16 @@ def _of_each_class(arrays: Mapping[str, NDArray[Any]], source: str, wanted: Want
         split: (np.concatenate([array for _, array in each]), [name for name, array in each for _ in range(len(array))])
         for split, each in chosen.items()
     }
-    return _found("an array for each class", pairs, source, wanted) if chosen else None
+    return found_in("an array for each class", pairs, source, wanted) if chosen else None
 
 
 def _listing(arrays: Mapping[str, NDArray[Any]]) -> str | None:
     """The name of the array that lists the classes: names that differ, beside labels that are others."""
     longest = max(map(len, arrays.values()), default=0)
-    counts = {len(array) for array in arrays.values() if _are_images(array)}
+    counts = {len(array) for array in arrays.values() if are_images(array)}
     for name, array in sorted(arrays.items(), key=_how_plain):
         own = _own(name)
-        said = (says(own, CLASSES) or plain(own) == "names") and not _are_images(array)
+        said = (says(own, CLASSES) or plain(own) == "names") and not are_images(array)
         if said and 0 < array.size < longest and array.size not in counts and _may_be_labels(array):
             if all(isinstance(x, str | bytes) for x in array.flat) and len(set(array.flat)) == array.size:
                 return name
@@ -213,7 +204,7 @@ def _by_role(arrays: Mapping[str, NDArray[Any]], source: str) -> tuple[list[dict
         if kind == "split":
             splits = splits_in(_own(name), array.tolist()) if array.ndim == 1 else []
             kind, array = (kind, column_of(splits)) if any(splits) else (None, array)
-        if (kind == "images" and not _are_images(array)) or (kind == "labels" and array.ndim > 2):
+        if (kind == "images" and not are_images(array)) or (kind == "labels" and array.ndim > 2):
             kind = None
         if kind is None and _may_be_labels(array) and len(arrays) == 2:
             kind = "labels"
@@ -281,48 +272,6 @@ def _divided(
     return divided, untold
 
 
-def _found(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, column_major: bool = False) -> Found:
-    """The dataset of arrays of numbers, or of encoded pictures."""
-    if not any(array.dtype == object for array, _ in pairs.values()):
-        return found_arrays(kind, pairs, source, wanted, column_major)
-    folder = Path(source).parent if Path(source).suffix else Path(source)
-    parts = {}
-    for split, (array, labels) in pairs.items():
-        if len(array) != len(labels):
-            raise InputError(f"{source}: {len(labels):,} labels for {len(array):,} {split} images.")
-        parts[split] = Part([_content(one, folder) for one in array], labels)
-    return Found(kind.replace("arrays", "columns"), parts)
-
-
-def _content(one: Any, folder: Path) -> Any:
-    """The bytes of a picture, or its path; of a list of numbers, an array."""
-    if isinstance(one, dict):
-        one = one.get("bytes") or str(one.get("path"))
-    if one is None:
-        return b""  # which is no picture
-    if isinstance(one, str):
-        text = one.partition("base64,")[2] if one.startswith("data:image") else one
-        if one != text or text.startswith(BASE64):
-            try:
-                return base64.b64decode(text)
-            except binascii.Error:
-                return b""
-        return str(folder / one)
-    return one if isinstance(one, bytes) else np.asarray(one)
-
-
-def _are_images(array: NDArray[Any]) -> bool:
-    """Whether an array may hold images, by its axes, or by its first item."""
-    if array.dtype != object or array.ndim != 1 or not len(array):
-        return array.ndim >= 2 and array.dtype.kind in "biuf"
-    one = next((each for each in array if each is not None), None)
-    if isinstance(one, dict):
-        return bool({"bytes", "path"} & one.keys())
-    if isinstance(one, str):
-        return one.startswith(("data:image", *BASE64))
-    return isinstance(one, np.ndarray) or (isinstance(one, bytes) and one.startswith(ENCODED))
-
-
 def _own(name: str) -> str:
     return name.rpartition(" ")[2]
 
@@ -364,29 +313,4 @@ def _reader(file: Path) -> Callable[[Path], Columns] | None:
         return cifar.arrays_of
     if begin.startswith(b"\x80") or suffix in objects.SUFFIXES:
         return objects.arrays_of
-    return _of_numpy if begin.startswith((b"\x93NUMPY", b"PK")) or suffix in (".npy", ".npz") else None
-
-
-def _of_numpy(file: Path) -> Columns:
-    try:
-        if begin_of(file).startswith(b"\x93NUMPY"):
-            array = _array(file.read_bytes())
-            return dict(objects.named(array.tolist())) if array.dtype == object else {"": array}
-        with zipfile.ZipFile(file) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            return {name: _array(archive.read(f"{name}.npy")) for name in names}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"{file}: is no file of arrays that can be read; {str(error).rstrip('.')[:100]}.") from None
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    """An array in a ``.npy``; one of objects is read without running anything."""
-    stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = header(stream)
-    if not dtype.hasobject:
-        return np.load(io.BytesIO(content), allow_pickle=False)
-    held = unpickle(content[stream.tell() :])
-    array = column_of(held if isinstance(held, list) else [held])
-    return array if array.dtype != object or len(shape) < 2 else array.reshape(shape)
+    return numpy.arrays_of if begin.startswith(numpy.BEGINS) or suffix in numpy.SUFFIXES else None

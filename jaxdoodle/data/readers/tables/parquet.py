@@ -11,9 +11,10 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.readers.found import Found, Wanted, bytes_of_each, column_of, some_of
+from jaxdoodle.data.readers.found import Found, Wanted, column_of, some_of
 from jaxdoodle.data.readers.strokes import read_strokes
 from jaxdoodle.data.readers.tables.arrays import read_columns
+from jaxdoodle.data.readers.tables.images import bytes_of_each
 from jaxdoodle.data.readers.words import class_name, label_column, pixel_columns, role_of, split_column
 from jaxdoodle.strokes.readers import described
 

@@ -3,7 +3,7 @@ import pytest
 
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
-from jaxdoodle.data.readers.found import bytes_of_each
+from jaxdoodle.data.readers.tables.images import bytes_of_each
 from tests.fixtures.datasets import COUNT, IMAGES, LABELS
 
 
