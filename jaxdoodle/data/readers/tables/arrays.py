@@ -56,7 +56,8 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
     Raises ``InputError`` at a damaged file, and at objects that are no arrays.
     """
     arrays: dict[str, NDArray[Any]] = {}
-    first: dict[tuple[str | None, str | None], str] = {}
+    first: dict[tuple[str | None, str | None], tuple[str, str]] = {}
+    copies: list[str] = []
     for file in files:
         own = base_name(file)
         if split_of(file.parent.name) and len({each.parent for each in files}) > 1:
@@ -68,11 +69,18 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
                 raise InputError(f"{file}: a second {key}, which differs from the first; expected one.")
             arrays[key] = array
             role, stem = role_of(key), NUMBER.sub("", own)
-            if None not in role and NUMBER.sub("", first.setdefault(role, own)) != stem:
-                raise InputError(f"{file.parent}: {first[role]} and {own} are both {' '.join(role)}; expected one.")  # type: ignore[arg-type]
+            other, known = first.setdefault(role, (own, key))
+            if None not in role and NUMBER.sub("", other) != stem:
+                if not np.array_equal(arrays[known], array):
+                    raise InputError(f"{file.parent}: {other} and {own} are both {' '.join(role)}; expected one.")  # type: ignore[arg-type]
+                copies.append(f"left out {key}, which is {known} again")
+                del arrays[key]
     by_columns = any(file.suffix.lower() == ".mat" for file in files)
     source = str(files[0] if len(files) == 1 else files[0].parent)
-    return dataset_in(arrays, source, wanted, by_columns)
+    found = dataset_in(arrays, source, wanted, by_columns)
+    if found is not None:
+        found.left_out += copies
+    return found
 
 
 def read_columns(kind: str, tables: Mapping[Path, Columns], wanted: Wanted, names: Sequence[str] = ()) -> Found | None:

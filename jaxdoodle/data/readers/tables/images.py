@@ -111,6 +111,8 @@ def _as_bytes(arrays: Sequence[NDArray[Any]], source: str) -> tuple[list[NDArray
         return [np.asarray(array) for array in arrays], ""
     if low >= 0 and high > 1:
         low, high = 0.0, float(next((top for top in (16, 255, 1023, 4095, 16383, 65535) if high <= top), high))
+    elif floats and -0.5 <= low < -0.25 and high <= 0.5:  # notMNIST: 0 in the middle
+        low, high = -0.5, 0.5
     elif floats and -0.5 <= low and high <= 1.5:  # resampled beyond its range here and there
         low, high = 0.0, 1.0
     elif floats and -1 <= low and high <= 1:

@@ -147,3 +147,13 @@ def test_labels_that_all_differ_in_a_small_split_are_no_list_of_classes():
     arrays = {"train x": IMAGES, "train labels": names[LABELS], "test x": IMAGES[:3], "test labels": names[LABELS[:3]]}
     found = dataset_in(arrays, "a.npz", Wanted())
     assert {split: len(part.labels) for split, part in found.parts.items()} == {"train": 24, "test": 3}
+
+
+@pytest.mark.parametrize("again", ["X_train.npy", "train-images-of-me.npy"])
+def test_an_array_that_is_there_twice_is_read_once_and_named(again, tmp_path, refusal):
+    for name, array in (("train_images.npy", IMAGES), (again, IMAGES), ("train_labels.npy", LABELS)):
+        np.save(tmp_path / name, array)
+    with pytest.warns(DataWarning, match="left out .*, which is .* again"):
+        assert sum(map(len, load_dataset(tmp_path).sets.values())) == len(IMAGES)
+    np.save(tmp_path / again, IMAGES[::-1])
+    assert "are both train images; expected one" in refusal(load_dataset, tmp_path)

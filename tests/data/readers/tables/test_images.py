@@ -20,3 +20,13 @@ def test_images_with_a_pixel_that_is_no_number_are_left_out_and_named(tmp_path):
     with pytest.warns(DataWarning, match="left out 2 of 60 .*train image 3: a pixel is NaN or infinite"):
         splits = load_dataset(tmp_path / "data.npz")
     assert sum(map(len, splits.sets.values())) == COUNT - 2
+
+
+@pytest.mark.parametrize("low, high", [(-0.5, 0.5), (-1, 1), (0, 1), (-3.5, 2)])
+def test_the_darkest_and_the_lightest_pixel_of_any_range_are_0_and_255(low, high, tmp_path):
+    images = IMAGES / 255
+    images[:, 0, 0], images[:, 0, 1] = 0, 1
+    np.savez(tmp_path / "data.npz", x=(low + (high - low) * images).astype(np.float32), y=LABELS)
+    train = load_dataset(tmp_path / "data.npz").train
+    expected = {np.rint(255 * image).astype(np.uint8).tobytes() for image in images}
+    assert all(image.tobytes() in expected for image in train.images)
