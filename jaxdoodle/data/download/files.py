@@ -8,13 +8,10 @@ the contents are not as they should be.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-
-import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import read_names
@@ -37,7 +34,7 @@ def whole(part: Path, path: Path, pull: Pull, most: int = MOST_BYTES) -> None:
 
 def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> None:
     """The first ``count`` drawings of a ``.npy`` file; its header is rewritten to their number."""
-    existing = open_bitmaps(path) if path.exists() else np.empty((0, PIXELS), np.uint8)
+    existing = open_bitmaps(path).tobytes() if path.exists() else b""
     with suppress(InputError):
         open_bitmaps(part)
         part.unlink()  # whole, so its header may be the rewritten one, of a command that was killed at its end
@@ -47,7 +44,7 @@ def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> None:
     if new:
         with open(part, "r+b") as file:
             file.seek(offset)
-            file.write(existing.tobytes())
+            file.write(existing)
     count = min(count, rows)
     size = offset + count * PIXELS
     os.truncate(part, min(size_of(part), size - 1))  # at least one request is made, and compares the bytes
@@ -56,14 +53,14 @@ def bitmaps(part: Path, path: Path, pull: Pull, count: int) -> None:
     with open(part, "r+b") as file:
         file.seek(10)  # after magic, version and length
         file.write(text.ljust(offset - 11).encode() + b"\n")
-    if not np.array_equal(open_bitmaps(part)[: len(existing)], existing):
-        raise InputError(f"{path} exists and holds other drawings; move it away to download these")
+    _refuse_others(part, offset, existing, path)
 
 
 def drawings(part: Path, path: Path, pull: Pull, count: int) -> None:
     """The first ``count`` lines of an ``.ndjson`` file."""
-    if not part.exists() and path.exists():
-        shutil.copyfile(path, part)
+    existing = path.read_bytes() if path.exists() else b""
+    if existing and not part.exists():
+        part.write_bytes(existing)
     have, size = _lines(part, count)
     if have == count:
         os.truncate(part, size - 1)  # as above
@@ -78,10 +75,15 @@ def drawings(part: Path, path: Path, pull: Pull, count: int) -> None:
         if have < count and size_of(part) - size > MAX_BYTES:
             raise InputError(f"{part}: line {have + 1} has no end; expected one drawing a line.")
     os.truncate(part, size)
-    if path.exists():
-        with open(path, "rb") as existing, open(part, "rb") as lines:
-            if not all(next(lines, b"").startswith(line) for line in existing):
-                raise InputError(f"{path} exists and holds other drawings; move it away to download these")
+    _refuse_others(part, 0, existing, path)
+
+
+def _refuse_others(part: Path, offset: int, existing: bytes, path: Path) -> None:
+    """Raise ``InputError`` unless the drawings in ``part`` begin with those of ``path``."""
+    with open(part, "rb") as file:
+        file.seek(offset)
+        if file.read(len(existing)) != existing:
+            raise InputError(f"{path} exists and holds other drawings; move it away to download these")
 
 
 def summarize_names(path: Path) -> str:
