@@ -26,6 +26,7 @@ TABLES = (
     ".csv", ".tsv", ".data", ".txt", ".tra", ".tes", ".train", ".test", ".arff", ".libsvm", ".svm", ".scale", ".t", "",
 )  # fmt: skip
 PARQUET = (".parquet", ".pq", ".arrow", ".feather")
+JSON = (".json", ".jsonl")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
     "above or not; IDX files; tables (CSV, ARFF, LIBSVM) of pixels with labels, or of drawings; arrays (npy, npz, mat, "
@@ -46,9 +47,10 @@ def read(path: Path, wanted: Wanted) -> Found:
     Raises:
       InputError: There is none; the message lists what was found and what would have been read.
     """
-    if path.is_dir() and len(files := files_below(path)) == 1 and files[0].suffix.lower() in (".json", ".jsonl"):
+    files = files_below(path) if path.is_dir() else [path]
+    if len(files) == 1 and files[0].suffix.lower() in JSON:
         path = files[0]
-    found = _from_file(path, wanted) if path.is_file() else _from_folder(path, wanted)
+    found = _from_arrays(path if path.is_dir() else path.parent, files, wanted, path.is_file())
     if found is None or not sum(len(part.labels) for part in found.parts.values()):
         raise InputError(f"{path}: no dataset in it; found {contents_in_words(path)}; expected {EXPECTED}.")
     _name(found, path)
@@ -75,35 +77,16 @@ def _name(found: Found, path: Path) -> None:
         found.classes = tuple(dict.fromkeys(names.values()))
 
 
-def _from_file(path: Path, wanted: Wanted) -> Found | None:
-    suffix = path.suffix.lower()
-    if begin_of(path).startswith((b"PAR1", b"ARROW1", b"FEA1")) or suffix in PARQUET:
-        return read_parquet([path], wanted)
-    if is_sketch_rnn(path):
-        return read_sketch_rnn([path], wanted)
-    if is_arrays(path):
-        return read_arrays([path], wanted)
-    if suffix in (".json", ".jsonl"):
-        try:
-            if (found := read_arrays([path], wanted)) is not None:
-                return found
-        except InputError:  # drawings have lists of several lengths
-            if suffix not in SUFFIXES:
-                raise
-    if suffix in SUFFIXES:
-        return read_stroke_files(path.parent, [path], wanted)
-    return read_tables([path], wanted)
-
-
-def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
-    files = files_below(folder)
+def _from_arrays(folder: Path, files: list[Path], wanted: Wanted, alone: bool) -> Found | None:
+    """The dataset in the files of a folder, or in one that is ``alone``: in arrays, or else in another form."""
     if idx := [file for file in files if is_idx(file)]:
         return read_arrays(idx, wanted)
-    arrays = [file for file in files if (file.parent == folder or split_of(file.parent.name)) and is_arrays(file)]
+    near = [file for file in files if file.parent == folder or split_of(file.parent.name)]
+    arrays = [file for file in near if is_arrays(file) or (alone and file.suffix.lower() in JSON)]
     top = [file for file in arrays if file.parent == folder]
     if top and all(map(is_sketch_rnn, top)):
         return read_sketch_rnn(top, wanted)
-    if top and all(map(_is_bitmaps, top)) and not all(split_of(file.stem) for file in top):
+    if top and not alone and all(map(_is_bitmaps, top)) and not all(split_of(file.stem) for file in top):
         data = quickdraw.read_bitmaps(folder, folder.name, wanted.classes, wanted.per_class or quickdraw.PER_CLASS)
         return Found("Quick, Draw! bitmaps", {"train": Part(data.images, data.labels)}, data.classes)  # type: ignore[arg-type]
     fault = None
@@ -111,24 +94,31 @@ def _from_folder(folder: Path, wanted: Wanted) -> Found | None:
         try:
             if (found := read_arrays(arrays, wanted)) is not None:
                 return found
-        except InputError as error:  # weights, say, beside a dataset of another kind
+        except InputError as error:  # weights, say, beside a dataset of another kind; or drawings in JSON
             fault = error
-    found = _from_others(folder, files, wanted)
+    found = _from_others(folder, files, wanted, alone)
     if fault is not None:
         if found is None:
             raise fault
-        found.left_out.append(f"left out {str(fault).removeprefix(f'{folder}/').rstrip('.')}")
+        if not alone:
+            found.left_out.append(f"left out {str(fault).removeprefix(f'{folder}/').rstrip('.')}")
     return found
 
 
-def _from_others(folder: Path, files: list[Path], wanted: Wanted) -> Found | None:
+def _from_others(folder: Path, files: list[Path], wanted: Wanted, alone: bool) -> Found | None:
     """What is not in arrays by name."""
-    if parquets := [path for path in files if path.suffix.lower() in PARQUET]:
+    if parquets := [
+        path
+        for path in files
+        if path.suffix.lower() in PARQUET or (alone and begin_of(path).startswith((b"PAR1", b"ARROW1", b"FEA1")))
+    ]:
         return read_parquet(parquets, wanted)
-    tables = [path for path in files if path.suffix.lower() in TABLES]
+    tables = [
+        path for path in files if path.suffix.lower() in TABLES or (alone and path.suffix.lower() not in SUFFIXES)
+    ]
     if any(is_table(path) for path in tables if path.parent == folder):
         return read_tables(tables, wanted)
-    if (pictures := read_image_folder(folder, wanted)) is not None:
+    if not alone and (pictures := read_image_folder(folder, wanted)) is not None:
         return pictures
     if any(map(is_table, tables)):
         return read_tables(tables, wanted)
