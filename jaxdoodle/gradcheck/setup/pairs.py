@@ -206,6 +206,7 @@ def only_returned(problem: Problem) -> Problem:
     arguments = {name.partition(".")[0] for name, gradient in returned.gradients.items() if gradient is not None}
     if returned.odd:  # fewer came back than there are arguments
         few = [i for i in problem.wrt if not _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower())]
+        few = few or [i for i in problem.wrt if problem.names[i] in arguments]  # of a loss of y and t
         if not few or len(few) == len(problem.wrt):
             return problem
         return replace(problem, wrt=tuple(few), all_wrt=tuple(few))

@@ -32,6 +32,13 @@ def test_labels_are_left_out_where_no_gradient_of_them_came_back():
     assert only_returned(problem).differentiated == ("x",)
 
 
+def test_of_two_arguments_that_may_both_be_labels_the_one_whose_gradient_came_back_is_none():
+    problem = pair_problem(
+        lambda y, t: (np.tanh(y - t), y - t), lambda gap, dy: dy / np.cosh(gap) ** 2, (X, -X), None, "l"
+    )
+    assert only_returned(problem).differentiated == ("y",)
+
+
 def test_a_forward_that_draws_other_numbers_each_time_is_refused():
     def forward(x):
         return x * np.random.default_rng().normal(), None
