@@ -18,10 +18,11 @@ from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.guess import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
-from jaxdoodle.submissions.functions import Finder, Found, objects_of, own_classes
+from jaxdoodle.submissions.functions import Finder, Found
 from jaxdoodle.submissions.layers import BACKWARD, attributes, check_layer
 from jaxdoodle.submissions.losses import GRADIENT, check_derivative
 from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method
+from jaxdoodle.submissions.objects import objects_of, own_classes
 from jaxdoodle.submissions.rules import check_context
 
 

@@ -7,14 +7,12 @@ import copy
 import functools
 import inspect
 import re
-import sys
 import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from itertools import chain, islice, product
 from typing import Any
 
 import jax
@@ -24,13 +22,23 @@ from jaxdoodle.core.user_code import UserCode
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES
 from jaxdoodle.gradcheck.report import Finding, Report
-from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output, unknown
 from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.discovery import MARK
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.guess import guess, kind_of
+from jaxdoodle.submissions.arrays import (
+    as_numbers,
+    in_torch,
+    is_table,
+    is_tensor,
+    lengths,
+    shapes_of,
+    taking_lists,
+    taking_tensors,
+)
 
 #: Words for the two directions, in the order in which they are looked for.
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),
@@ -38,6 +46,8 @@ _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd")
 #: What the name of a backward may add to that of its forward: the cost may have a term more.
 _VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*)$")
 _PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
+#: What is said of an array where a name, a table or an object is meant.
+_OF_ANOTHER_KIND = re.compile(r"unhashable type|(ndarray|Array\w*|float\d*)'? object has no attribute")
 #: Processor time, in seconds, for the examples of a file: tests, and what is below ``if __name__ == "__main__"``.
 EXAMPLES_SECONDS = 5.0
 
@@ -166,21 +176,35 @@ class Finder:
             forward, backward = taking_tensors(forward), taking_tensors(backward)
         args = tuple(as_numbers(tuple(args)))
         tables = [k for k, (a, p) in enumerate(zip(args, parameters(forward), strict=False))
-                  if _is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
+                  if is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
         with contextlib.suppress(Exception):  # any exception of the user's code: the check tells
-            given = _shapes(_call_back(forward, backward, copy.deepcopy(args))) if tables else []
+            given = shapes_of(_call_back(forward, backward, copy.deepcopy(args))) if tables else []
             if len(given) < len(tables) + sum(map(is_floating, args)):  # some of them are constants
                 tables = [k for k in tables if lengths(args[k]) in given]
         if tables:
-            forward = _taking_lists(forward, tables)
+            forward = taking_lists(forward, tables)
             args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
         conventions = (*conventions, *(("mean of some",) if mean else ()))
         report = check(forward, backward, args, title=stem, conventions=conventions, **options)
+        if not report.passed:
+            self._raise_if_unsure(stem, forward, backward, args, declared, report)
         for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
             again = check(forward, backward, other, title=f"{stem} with {words}", conventions=conventions, **options)
             if not again.passed:
                 return again
         return report
+
+    def _raise_if_unsure(
+        self, stem: str, forward: Callable, backward: Callable, args: tuple, declared: bool, report: Report
+    ) -> None:
+        """Raises ``CheckError`` where what is wrong may be how the backward is called, or what it is given."""
+        open_ = unknown(forward, backward, split_output(forward(*copy.deepcopy(args)), len(required(backward))))
+        if open_:
+            own = f"{backward.__name__}({', '.join(required(backward))})"
+            raise CheckError(f"no way is known to call {own}: {stem} gives nothing called {' and '.join(open_)}")
+        raised = (f.sentence for f in report.findings if f.name.startswith("backward raises"))
+        if any(map(_OF_ANOTHER_KIND.search, raised)) and not declared and self.recorded(forward) is None:
+            raise _unknown_arguments(stem, forward)
 
     def arguments(self, stem: str, forward: Callable, backward: Callable | None) -> tuple:
         """From calls in the file, or guessed. Raises ``CheckError`` that asks for them."""
@@ -189,8 +213,7 @@ class Finder:
             return recorded
         args = guess(forward, None if backward is None else partial(_call_back, forward, backward))
         if args is None:
-            names = ", ".join(required(forward))
-            raise CheckError(f"no arguments known for {stem}; define {stem}_args = ({names}{',' * (',' not in names)})")
+            raise _unknown_arguments(stem, forward)
         return args
 
     def recorded(self, function: Callable) -> tuple | None:
@@ -199,7 +222,7 @@ class Finder:
             args = tuple(call[p.name] for p in parameters(function) if p.name in call)
             if not any(is_floating(x) for _, x in leaves(args)):  # data in whole numbers
                 args = tuple(np.asarray(a, float) if is_integer(a) and np.ndim(a) > 1 else a for a in args)
-            if any(is_floating(x) and np.size(x) or _is_table(a) for a in args for _, x in leaves(a)):
+            if any(is_floating(x) and np.size(x) or is_table(a) for a in args for _, x in leaves(a)):
                 with_floats = guessing.usable(function, args)
                 if with_floats:
                     return args
@@ -219,6 +242,11 @@ class Finder:
             self.examples_ran = True
             self.code.run_examples(EXAMPLES_SECONDS)
         return self.code.calls.get(key, [])
+
+
+def _unknown_arguments(stem: str, forward: Callable) -> CheckError:
+    names = ", ".join(required(forward))
+    return CheckError(f"no arguments known for {stem}; define {stem}_args = ({names}{',' * (',' not in names)})")
 
 
 def by_position(function: Callable) -> Callable:
@@ -296,147 +324,3 @@ def raised_by(method: Any, call: dict[str, Any]) -> BaseException | None:
         if any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__)):
             return error
     return None
-
-
-# -- tensors of torch ----------------------------------------------------------------------------------------------
-
-
-def is_tensor(x: Any) -> bool:
-    torch: Any = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
-
-
-def as_tensors(tree: Any) -> Any:
-    torch: Any = sys.modules["torch"]
-    return rebuild(tree, lambda _, x: torch.tensor(np.asarray(x)) if is_array(x) and type(x) is not np.float64 else x)
-
-
-def as_numbers(tree: Any) -> Any:
-    return rebuild(tree, lambda _, x: x.detach().numpy() if is_tensor(x) else x)
-
-
-def in_torch(function: Callable) -> bool:
-    """Does a function name torch, or something of its?"""
-    code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    used = [names[n] for n in getattr(code, "co_names", ()) if n in names]
-    return any(str(getattr(v, "__module__", None) or getattr(v, "__name__", "")).startswith("torch") for v in used)
-
-
-def taking_tensors(function: Callable) -> Callable:
-    """A function of tensors as one of NumPy arrays."""
-
-    @functools.wraps(function)
-    def run(*args: Any) -> Any:
-        return as_numbers(function(*as_tensors(args)))
-
-    return run
-
-
-# -- arrays as nested lists ----------------------------------------------------------------------------------------
-
-
-def _is_table(x: Any, whole: bool = False) -> bool:
-    """Is it a list of numbers, or of such lists, of equal lengths? ``whole``: of whole numbers, too."""
-    numbers = [v for _, v in leaves(x)] if isinstance(x, list) else []
-    kinds = int | float if whole else float
-    if not numbers or not all(isinstance(v, kinds) and not isinstance(v, bool) for v in numbers):
-        return False
-    return lengths(x) is not None
-
-
-def lengths(x: Any) -> tuple[int, ...] | None:
-    """As ``np.shape``; ``None`` of uneven lists."""
-    if not isinstance(x, list):
-        return np.shape(x)
-    rows = {lengths(row) for row in x}
-    inner = rows.pop() if len(rows) == 1 else None
-    return None if inner is None else (len(x), *inner)
-
-
-def _shapes(given: Any) -> list[tuple[int, ...] | None]:
-    """Of the gradients that a backward returns; a list may be one, or hold them."""
-    several = given.values() if isinstance(given, dict) else given if isinstance(given, tuple) else [given]
-    several = [*several, *(given if isinstance(given, list) else ())]
-    return [lengths(g) for g in several if g is not None]
-
-
-def _taking_lists(function: Callable, places: Sequence[int]) -> Callable:
-    """A function of nested lists as one of NumPy arrays."""
-
-    def lists(x: Any) -> Any:
-        return [lists(x[k]) for k in range(len(x))] if np.ndim(x) else x
-
-    @functools.wraps(function)
-    def run(*args: Any) -> Any:
-        return function(*(lists(a) if k in places else a for k, a in enumerate(args)))
-
-    return run
-
-
-# -- objects of the file's classes ---------------------------------------------------------------------------------
-
-#: How many ways to make an object are tried.
-_OBJECTS = 400
-#: Sizes that are tried for what a constructor takes, where its names tell nothing.
-_ANY_SIZE = (4, 2, 3)
-
-
-def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
-    """Objects of a class: made as the file makes them, without arguments, or with guessed ones, and with ``more``."""
-    init = cls.__init__  # type: ignore[misc]
-    code = getattr(init, "__code__", None)
-    if code is not None:
-        finder.recorded(init)  # runs the examples, if need be
-        for call in finder.code.calls.get(finder.code.key(code), []):
-            given = {k: v for k, v in call.items() if k != "self"}
-            try:
-                kinds = inspect.signature(cls).parameters.values()
-                several = next((p.name for p in kinds if p.kind == p.VAR_POSITIONAL and p.name in given), None)
-                first = [given.pop(p.name) for p in kinds if several and p.kind == p.POSITIONAL_OR_KEYWORD]
-                yield cls(*first, *given.pop(several or "", ()), **given | more)
-            except (Exception, SystemExit):  # any exception of the user's code: the next way
-                continue
-    if not more and getattr(code, "co_filename", "") not in {file for file, _ in finder.code.parts}:  # of a dataclass
-        calls = (finder.called_with(getattr(cls, n)).get("self") for n in ("forward", "__call__") if hasattr(cls, n))
-        yield from islice((thing for thing in calls if type(thing) is cls), 1)
-    own = [p for p in parameters(cls) if p.default is p.empty]
-    ways = guessing.candidates(init, own) if own else iter([[]])
-    sizes = [_SIZES.get(_size_kind(p.name)) for p in own]
-    if own and all(sizes):
-        ways = (list(values) for values in product(*sizes))  # type: ignore[arg-type]
-    elif any(sizes):
-        ways = ([s[0] if s else v for s, v in zip(sizes, values, strict=True)] for values in ways)
-    if own and len(own) <= 3:
-        ways = chain(islice(ways, _OBJECTS), (list(values) for values in product(_ANY_SIZE, repeat=len(own))))
-    for values in islice(ways, _OBJECTS + len(_ANY_SIZE) ** 3):
-        try:
-            np.random.seed(0)
-            yield cls(*values, **more)
-        except (Exception, SystemExit):  # any exception of the user's code: the next way
-            continue
-
-
-_SIZES: dict[str | None, list[Any]] = {
-    "in": [5, 3], "out": [3, 2], "kernel": [3, 2], "small": [1, 2],
-    "sizes": [[5, 4, 6, 3], [5, 4, 3]], "shape": [(3, 7, 6)],
-    "rate": [0.3],
-}  # fmt: skip
-
-
-def _size_kind(name: str) -> str | None:
-    name = name.lower()
-    patterns = {
-        "sizes": r"sizes|layers|layer_dims|dims|architecture|shape", "shape": r"input_shape|in_shape",
-        "in": r"(n_?|num_?)?(in|inputs?|in_?(features|size|dim|channels?)|input_?(size|dim|units|features)|features|dim"
-              r"|d|n_x|input_depth|nin|fan_in|prev\w*|num_features)",
-        "out": r"(n_?|num_?)?(out|outputs?|out_?(features|size|dim|channels?)|output_?(size|dim|units)|units|neurons|h"
-               r"|hidden\w*|n_units|n_neurons|depth|num_filters|nout|fan_out|filters|classes|n_y|n_h|m)",
-        "kernel": r"(kernel|filter|pool|window|f|k)_?(size|h|w|height|width)?|size", "small": r"stride|pad(ding)?",
-        "rate": r"(drop\w*_?)?(rate|ratio|prob)|p|keep_prob|alpha|momentum|lr|learning_rate|slope",
-    }  # fmt: skip
-    return next((kind for kind, pattern in patterns.items() if re.fullmatch(pattern, name)), None)
-
-
-def own_classes(finder: Finder) -> list[type]:
-    name = finder.code.module.__name__
-    return [v for v in finder.names.values() if isinstance(v, type) and v.__module__ == name]

@@ -23,13 +23,12 @@ from jaxdoodle.submissions.functions import (
     Finder,
     Forward,
     backward_runs,
-    objects_of,
-    own_classes,
     raise_if_backward_ends,
     raised_by,
     raising,
 )
 from jaxdoodle.submissions.losses import LOSS
+from jaxdoodle.submissions.objects import objects_of, own_classes
 
 #: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
 _OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")

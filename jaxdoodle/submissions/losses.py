@@ -21,7 +21,8 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
-from jaxdoodle.submissions.functions import Finder, Forward, Found, own_classes, stem_of
+from jaxdoodle.submissions.functions import Finder, Forward, Found, stem_of
+from jaxdoodle.submissions.objects import own_classes
 
 #: Names of functions that give a loss, and of those that give a gradient.
 LOSS = re.compile(

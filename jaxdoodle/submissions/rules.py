@@ -19,7 +19,8 @@ from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.submissions.arguments.source import source_tree
-from jaxdoodle.submissions.functions import Finder, Found, as_numbers, as_tensors
+from jaxdoodle.submissions.arrays import as_numbers, as_tensors
+from jaxdoodle.submissions.functions import Finder, Found
 
 
 def custom_vjps(finder: Finder) -> Iterator[Found]:

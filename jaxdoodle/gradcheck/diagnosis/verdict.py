@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.diagnosis.locate import assigned
 from jaxdoodle.gradcheck.diagnosis.precision import precision
 from jaxdoodle.gradcheck.reference import confirmed
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
-from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer
+from jaxdoodle.gradcheck.setup.leaves import is_complex, is_floating, is_integer
 from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, numpy_args, run_forward, why_it_ended
 from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHAPES
 
@@ -123,6 +123,8 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
     if case.problem.all_wrt is not None:
         silent = [case.problem.names[i] for i in case.problem.all_wrt if i not in case.problem.wrt]
         notes += [f"no cotangent came back for {name}: it is not checked" for name in silent]
+    arrays = case.problem.arrays(first.at.point.args)
+    notes += [f"{n} is complex: its gradient is not checked" for n, x in arrays.items() if is_complex(x)]
     for r in case.rounds:
         if r.at.name.startswith(DOUT):
             continue  # a low precision overflows there

@@ -110,15 +110,8 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
     if len(names) == 1:
         one: list[Binding] = [(("dy", None),), (("residuals", None),)]
         return one[::-1] if kept and not is_cotangent(names[0]) else one[: 1 + kept]
-    if len(names) == 2 and kept:
-        usual: list[Binding] = [(("residuals", None), ("dy", None)), (("dy", None), ("residuals", None))]
-        decided = [is_residuals(n) for n in names]
-        if decided[0] != decided[1]:
-            return usual[:1] if decided[0] else usual[1:]
-        first, second = map(is_cotangent, names)
-        if first != second and _CERTAIN.fullmatch(names[0] if first else names[1]):
-            return usual[1:] if first else usual[:1]
-        return usual[::-1] if first and not second else usual
+    if len(names) == 2 and kept and not known.keys() & {*names}:
+        return _in_two_orders(names)
     sources: list[tuple[str, Any]] = []
     outputs: list[int | None] = [*range(len(output.y))] if isinstance(output.y, tuple) else [None]
     dys: Iterator[tuple[str, Any]] = iter([("dy", k) for k in outputs])
@@ -146,9 +139,30 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
         filled = list(sources)
         for k, source in zip(open_, order, strict=True):
             filled[k] = source
-        if any(kind == "dy" for kind, _ in filled):
+        if any(kind == "dy" for kind, _ in filled) or np.ndim(output.y) == 0:  # of a loss, 1
             found.setdefault(tuple(filled))
-    return list(found)[:_TRIES] or [tuple(sources)]
+    ways = list(found)[:_TRIES] or [tuple(sources)]
+    both = _in_two_orders(names) if len(names) == 2 and kept else []  # where residuals are called as an argument is
+    return list(dict.fromkeys((*ways, *both)))
+
+
+def unknown(forward: Callable, backward: Callable, output: Output) -> list[str]:
+    """Parameters of a backward that no name tells apart, where they are more than arguments of the forward are left."""
+    taken, own = {p.name for p in parameters(forward)}, required(backward)
+    open_ = [n for n in own if not (n in taken or is_cotangent(n) or is_residuals(n) or _OUTPUT.fullmatch(n.lower()))]
+    return [] if output.kept or len(open_) <= len({*required(forward)} - {*own}) else open_
+
+
+def _in_two_orders(names: list[str]) -> list[Binding]:
+    """Of a backward that takes residuals and incoming gradient."""
+    usual: list[Binding] = [(("residuals", None), ("dy", None)), (("dy", None), ("residuals", None))]
+    decided = [is_residuals(n) for n in names]
+    if decided[0] != decided[1]:
+        return usual[:1] if decided[0] else usual[1:]
+    first, second = map(is_cotangent, names)
+    if first != second and _CERTAIN.fullmatch(names[0] if first else names[1]):
+        return usual[1:] if first else usual[:1]
+    return usual[::-1] if first and not second else usual
 
 
 def call(backward: Callable, binding: Binding, forward: Callable, args: Sequence[Any], output: Output, dy: Any) -> Any:

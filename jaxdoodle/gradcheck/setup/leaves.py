@@ -32,8 +32,17 @@ def is_bool(x: Any) -> bool:
     return is_array(x) and x.dtype == np.bool_
 
 
+def is_complex(x: Any) -> bool:
+    return is_array(x) and jax.dtypes.issubdtype(x.dtype, np.complexfloating)
+
+
 def is_real(x: Any) -> bool:
     return is_floating(x) or isinstance(x, float)
+
+
+def named(tree: Any) -> dict[str, Any] | None:
+    """The branches of a dictionary or a named tuple; ``None`` for any other tree."""
+    return tree if isinstance(tree, dict) else tree._asdict() if hasattr(tree, "_fields") else None
 
 
 def children(tree: Any) -> list[tuple[str, Any]] | None:
@@ -117,9 +126,9 @@ def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str
     values: list[Any]
     if got is None:
         values = [None] * len(wanted)
-    elif isinstance(got, dict) and isinstance(want, dict):
-        values = [gradient_of(n, got) for n, _ in wanted]
-        values = [got if v is None and isinstance(b, dict) else v for v, (_, b) in zip(values, wanted, strict=True)]
+    elif (by_name := named(got)) is not None and named(want) is not None:
+        values = [gradient_of(n, by_name) for n, _ in wanted]
+        values = [got if v is None and named(b) else v for v, (_, b) in zip(values, wanted, strict=True)]
         odd += [
             f"no gradient of {below(path, n)} is in what came back"
             for (n, _), v in zip(wanted, values, strict=True)

@@ -16,7 +16,7 @@ from jaxdoodle.core.types import PyTree
 from jaxdoodle.gradcheck.reference import choose, traceable
 from jaxdoodle.gradcheck.setup.binding import Binding, Output, bindings, call, required, split_output
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64
-from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import argument_names, is_floating, leaves, named
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
     NotDeterministicError,
@@ -197,20 +197,24 @@ _NOT_DIFFERENTIATED = re.compile(
 
 
 def only_returned(problem: Problem) -> Problem:
-    """Leave out arguments whose gradient is ``None``, and labels where no gradient of them came back."""
+    """Leave out arguments whose gradient is ``None``; labels where no gradient of them came back; and beside a table of
+    parameters of a loss, where all that came back is theirs, the data."""
     with in_float64():
         by_jax = traceable(problem)
-        returned = Candidate(problem, "float64", by_jax)(first_point(problem, Outline(problem, by_jax)))
+        point = first_point(problem, Outline(problem, by_jax))
+        returned = Candidate(problem, "float64", by_jax)(point)
     if returned.nothing or returned.error is not None:
         return problem
     arguments = {name.partition(".")[0] for name, gradient in returned.gradients.items() if gradient is not None}
-    if returned.odd:  # fewer came back than there are arguments
-        few = [i for i in problem.wrt if not _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower())]
-        few = few or [i for i in problem.wrt if problem.names[i] in arguments]  # of a loss of y and t
+    wrt = tuple(i for i in problem.wrt if problem.names[i] in arguments)
+    loss = [np.ndim(y) for _, y in leaves(point.cotangent)] == [0]
+    tables = loss and wrt and all(named(problem.args[i]) is not None for i in wrt)
+    if returned.odd and not tables:  # fewer came back than there are arguments
+        few = tuple(i for i in problem.wrt if not _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower()))
+        few = few or wrt  # of a loss of y and t
         if not few or len(few) == len(problem.wrt):
             return problem
-        return replace(problem, wrt=tuple(few), all_wrt=tuple(few))
-    wrt = tuple(i for i in problem.wrt if problem.names[i] in arguments)
+        return replace(problem, wrt=few, all_wrt=few)
     return replace(problem, wrt=wrt, all_wrt=problem.wrt) if wrt else problem
 
 

@@ -17,7 +17,17 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.user_code import TimeOutError, more_time
-from jaxdoodle.gradcheck.setup.leaves import align, is_array, is_floating, is_real, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import (
+    align,
+    gradient_of,
+    is_array,
+    is_complex,
+    is_floating,
+    is_real,
+    leaves,
+    named,
+    rebuild,
+)
 
 
 def in_one_line(error: BaseException, most: int = 200) -> str:
@@ -105,13 +115,18 @@ class Problem:
         """The returned gradients by leaf (None: not returned), and remarks."""
         wrt = self.wrt if self.all_wrt is None else self.all_wrt
         tree = {self.names[i]: self.args[i] for i in wrt}
-        one_each = isinstance(returned, tuple | list) and len(returned) == len(self.args)
-        if not self.scalar and one_each and len(self.args) > len(wrt):
-            returned = tuple(returned[i] for i in wrt)
+        numbers = [i for i, a in enumerate(self.args) if i in wrt or any(is_complex(x) for _, x in leaves(a))]
+        for each in (range(len(self.args)), numbers):  # one gradient for every argument, or for all but whole numbers
+            one_each = isinstance(returned, tuple | list) and len(returned) == len(each) and named(returned) is None
+            if not self.scalar and one_each and len(each) > len(wrt):
+                returned = tuple(g for g, i in zip(returned, each, strict=True) if i in wrt)
         if len(wrt) == 1:
             ((name, only),) = tree.items()
             if isinstance(returned, tuple | list) and len(returned) == 1 and not isinstance(only, tuple | list):
                 returned = returned[0]
+            by_name = named(returned)
+            if by_name is not None and named(only) is None and gradient_of(name, by_name) is not None:
+                returned = gradient_of(name, by_name)
             found, odd = align(only, returned, name)
         else:
             found, odd = align(tree, returned)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.reference import output_zeros
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_bool, is_floating, is_integer, is_real, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_bool, is_complex, is_floating, is_integer, is_real, rebuild
 from jaxdoodle.gradcheck.setup.problem import Point, Problem, float_outputs, numpy_args, run_forward
 
 #: Test points whose arrays are a little smaller than those given, or larger.
@@ -108,7 +108,7 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
 
     Empty where it cannot be told.
     """
-    arrays = {name: x for name, x in problem.arrays(problem.args).items() if np.ndim(x) > 0}
+    arrays = {name: x for name, x in _numbers(problem, problem.args).items() if x.ndim > 0}
     data = [n for n in arrays if n not in problem.differentiated]
     whole = outline(problem.args)
     for lead in dict.fromkeys([*data[:1], *list(arrays)[:1]]):
@@ -226,7 +226,8 @@ def whole_numbers(problem: Problem, args: tuple) -> tuple | None:
 
 
 def _numbers(problem: Problem, args: tuple) -> dict[str, np.ndarray]:
-    return {n: np.asarray(x) for n, x in problem.arrays(args).items() if is_floating(x) or is_integer(x) or is_bool(x)}
+    kinds = is_floating, is_integer, is_bool, is_complex  # no random keys
+    return {n: np.asarray(x) for n, x in problem.arrays(args).items() if any(kind(x) for kind in kinds)}
 
 
 def _sizes(problem: Problem, args: tuple) -> dict[int, list[tuple[str, int]]]:

@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.submissions.arguments.source import (
     DRAWS,
+    counts,
     shapes_of,
     source_text,
     source_tree,
@@ -100,6 +101,7 @@ _KINDS = (
     ("p", r"y_?(pred\w*|hat)|probs?|probabilit\w+|pred(s|ict\w*)?|al|confidences?"),
     ("mask", r"\w*mask"),
     ("ids", r"ids?|idx|ind(ex|ices)|tokens?|order|positions?|\w+_(ids?|idx)"),
+    ("lengths", r"(\w+_)?(len(gth)?s|seq_?len)"),
     ("h", r"h|h0|h_?prev|prev_?[hc]|c_?prev|c|state"),
     ("size", r"stride\w*|pad\w*|size|\w+_size|[fhw]_?size|pool\w*|n|axis|dim|groups|heads|num_\w+|n_\w+"),
     ("number", r"alpha|slope|eps(ilon)?|lr|lam\w*|reg\w*|p|\w*rate|keep_?prob|momentum|temp\w*|margin|delta|tau|power"
@@ -194,9 +196,13 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
         kind = "p"
     if kind == "p" and "log(" not in source_text(function):
         kind = "x"
+    if kind == "lengths":
+        return [_lengths_of_first]
     options = _OPTIONS["x" if first and kind not in ("w", "ids", "h", "p") else kind or "any"]
     if layer:
         options = [_normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
+    if not first and counts(function, name):
+        return [_just(2), _just(3)]  # 1 is no size to find a mistake by
     annotation = str(parameter.annotation)
     told = re.search(rf"\b{re.escape(name)}\W{{1,4}}(an? )?int(eger)?\b(.*)", inspect.getdoc(function) or "", re.I)
     if told is not None and not _MANY.match(told[3]):
@@ -241,8 +247,11 @@ def _made(choice: Sequence[Option]) -> list[Any]:
     rng = np.random.default_rng(0)
     values: list[Any] = []
     for make in choice:
+        shape: tuple[int, ...] = np.shape(values[0]) if values else ()
         if make is _mask_of_first:
-            make = _mask(*np.shape(values[0])[:-1])
+            make = _mask(*shape[:-1])
+        if make is _lengths_of_first:
+            make = _whole(shape[1] + 1, shape[0]) if len(shape) > 1 else _whole(3, 4)
         values.append(rng.normal(size=np.shape(values[0])) if make is _like_first else make(rng))
     return values
 
@@ -254,6 +263,11 @@ def _like_first(rng: np.random.Generator) -> Any:
 
 def _mask_of_first(rng: np.random.Generator) -> Any:
     """A mask over all axes of the first argument but the last."""
+    raise NotImplementedError
+
+
+def _lengths_of_first(rng: np.random.Generator) -> Any:
+    """For each row of the first argument, how many of its entries count."""
     raise NotImplementedError
 
 

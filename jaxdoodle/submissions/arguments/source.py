@@ -53,6 +53,20 @@ def words_compared(function: Any, name: str) -> list[str]:
     ]
 
 
+def counts(function: Any, name: str) -> bool:
+    """Is a parameter a number of entries: in ``reshape``, in ``range``, behind ``//`` or ``%``?"""
+    tree = source_tree(function)
+    for node in ast.walk(tree or ast.Module([], [])):
+        used: list[ast.AST] = []
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("reshape", "range", "arange"):
+            used = [*node.args, *(e for a in node.args for e in getattr(a, "elts", ()))]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mod):
+            used = [node.right]
+        if any(isinstance(n, ast.Name) and n.id == name for n in used):
+            return True
+    return False
+
+
 _SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7, "k": 3, "l": 8}
 #: Other sizes for the symbols, where those above do not fit each other: how many times they are drawn, and from what.
 DRAWS, _DRAWN = 150, (1, 2, 3, 4, 4, 5, 6, 8)

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdoodle.gradcheck import check
 from jaxdoodle.gradcheck.setup.pairs import only_returned, pair_problem
 from jaxdoodle.gradcheck.setup.problem import CheckError, NotDeterministicError
 
@@ -64,3 +65,22 @@ def test_all_but_the_last_of_a_flat_tuple_are_outputs_where_the_backward_needs_i
     np.testing.assert_allclose(problem.pair_up(given)[0]["x"], 2 + 2 * X)
     problem = pair_problem(forward, lambda dy, kept: 2 * dy + 0 * kept[1], (X,), None, "first")
     np.testing.assert_allclose(gradients(problem)["x"], 2 * np.ones_like(X))
+
+
+def test_a_complex_argument_has_no_gradient_to_check_and_hides_none():
+    def forward(x, filter_, gain):
+        return np.fft.irfft(np.fft.rfft(x) * filter_ * gain, n=3), (x, filter_, gain)
+
+    def backward(residuals, dy):
+        x, filter_, gain = residuals
+        twice = np.array([1.0, 2.0])  # but for the mean, a frequency counts twice
+        at = np.fft.rfft(dy) * twice / 3
+        dx = np.fft.irfft(at * np.conj(filter_ * gain) / twice, n=3) * 3
+        products = np.conj(np.fft.rfft(x)) * at
+        return dx, (products * gain).sum(0), np.real(products * np.conj(filter_)).sum(0)
+
+    args = X, np.array([0.5 + 0j, 1 - 2j]), np.array([0.3, 1.5])
+    report = check(forward, backward, args)
+    assert report.passed and [leaf.name for leaf in report.leaves] == ["x", "gain"]
+    assert "filter_ is complex: its gradient is not checked" in report.notes
+    assert not check(forward, lambda r, dy: (*backward(r, dy)[:2], 2 * backward(r, dy)[2]), args).passed

@@ -132,3 +132,16 @@ def test_of_two_numbers_and_one_gradient_the_last_is_the_constant():
 
     _, slope, temperature = guess(swish_forward, lambda args: (args[0], np.sum(args[0])))
     assert (type(slope), type(temperature)) == (np.float64, float)
+
+
+def test_a_number_of_entries_is_not_1_and_lengths_are_those_of_the_rows():
+    def pool(x, k):
+        return x.reshape(len(x), -1, k).max(axis=2)
+
+    def mean(x, lengths):
+        valid = np.arange(x.shape[1]) < lengths[:, None]
+        return (x * valid[..., None]).sum(axis=1) / np.maximum(lengths, 1)[:, None]
+
+    assert guess(pool)[1] > 1
+    x, lengths = guess(mean)
+    assert lengths.shape == x.shape[:1] and lengths.max() == x.shape[1]
