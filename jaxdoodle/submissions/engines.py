@@ -106,7 +106,8 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
         holders = {
             n.value.id for n in ast.walk(method) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
         }
-        objects = {n: SimpleNamespace(data=np.float64(0.5), grad=np.float64(0.5)) for n in holders & names}
+        held = _names(cls)  # each a number of its own: which is which counts
+        objects = {n: SimpleNamespace(**{k: np.float64(0.5) for k in held}) for n in holders & names}
         scope = Scope({n: np.float64(0.5) for n in names - holders} | objects)
         for edit in islice(edits(rule, scope), _MOST_EDITS):
             edit.apply()
@@ -146,14 +147,15 @@ _PRECISIONS = {"float64": (1e-4, 1e-8), "float32": (1e-2, 1e-4), "float16": (1e-
 def _check_expression(cls: Any, words: str) -> Report | None:
     """At a few values, by central differences; ``None`` where the class does not have the operation."""
     (expression, tried), points = _CASES[words], []
+    holds, gradient = _names(cls)
     for k, values in enumerate(tried):
 
         def value(*given: Any) -> float:
-            return float(expression(*map(cls, given)).data)
+            return float(getattr(expression(*map(cls, given)), holds))
 
         try:
             numbers = [cls(v) for v in values]
-            dtype = _dtype(expression(*numbers).data, *(number.grad for number in numbers))
+            dtype = _dtype(getattr(expression(*numbers), holds), *(getattr(number, gradient) for number in numbers))
             step, tolerance = _PRECISIONS[dtype]
             wanted = [_slopes(value, values, place, step) for place in range(2)]
         except Exception:  # any exception of the user's code: it has no such operation
@@ -161,7 +163,8 @@ def _check_expression(cls: Any, words: str) -> Report | None:
         try:
             numbers = [cls(v) for v in values]
             expression(*numbers).backward()
-            got = [np.asarray(0.0 if number.grad is None else number.grad, float) for number in numbers]
+            given = (getattr(number, gradient) for number in numbers)
+            got = [np.asarray(0.0 if g is None else g, float) for g in given]
         except Exception:  # any exception of the user's code
             got = [np.array(np.nan)] * 2
         leaves, largest = [], max(float(np.abs(w).max()) for w in wanted)
@@ -174,6 +177,16 @@ def _check_expression(cls: Any, words: str) -> Report | None:
     if not points:
         return None
     return Report(words, f"central differences of the plain forward, {dtype}", dtype, tuple(points), (), (), (), 0.0)
+
+
+def _names(cls: Any) -> tuple[str, str]:
+    """What an engine calls a value and its gradient: ``data`` and ``grad``, or what it holds a number under."""
+    try:
+        held = vars(cls(_VALUES[0][0]))
+    except Exception:  # any exception of the user's code: it takes something else
+        held = {}
+    values = (n for n, v in held.items() if isinstance(v, float | np.ndarray | np.generic) and v == _VALUES[0][0])
+    return next(values, "data"), next((n for n in held if re.match("grad|adj|deriv|d$|g$", n)), "grad")
 
 
 def _dtype(*held: Any) -> str:
@@ -206,6 +219,6 @@ def _overwrites(finder: Finder, cls: Any) -> list[Where]:
         (file, a.lineno)
         for file, _, rule in _rules(finder, cls)
         for a in ast.walk(rule)
-        if isinstance(a, ast.Assign) and any(getattr(t, "attr", "") == "grad" for t in a.targets)
+        if isinstance(a, ast.Assign) and any(getattr(t, "attr", "") == _names(cls)[1] for t in a.targets)
     }
     return [Where.at(*line) for line in sorted(lines)]

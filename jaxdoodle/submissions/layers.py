@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -46,12 +47,15 @@ class LayerObject:
     """A layer class as a pair of functions: its input and its parameters are the arguments.
 
     ``whole`` makes one number of the losses of the examples; then backward takes the prediction, not its gradient.
-    ``only``: entries of the output that get an incoming gradient; the output is these.
+    ``only``: entries of the output that get an incoming gradient; the output is these. Several outputs, each with an
+    incoming gradient of its own, are one after the other in one array.
     """
 
     def __init__(self, thing: Any, inputs: tuple, whole: Callable | None = None, only: np.ndarray | None = None):
         self.thing, self.inputs, self.whole, self.only = thing, inputs, whole, only
         self.input_names = [p.name for p in parameters(forward_of(thing))][: len(inputs)]
+        given = forward_of(copy.deepcopy(thing))(*inputs)
+        self.several = isinstance(given, tuple) and 1 < len(given) == len(self._incoming())
         done = copy.deepcopy(thing)
         self.y = self._forward(done, inputs)
         before = copy.deepcopy(done)
@@ -59,7 +63,9 @@ class LayerObject:
         self.weights = {
             n: w
             for n, w in _arrays(thing).items()
-            if self._gradient(done, before, n) is not None and not is_buffer(n, attributes(thing))
+            if n not in self.input_names
+            and self._gradient(done, before, n) is not None
+            and not is_buffer(n, attributes(thing))
         }
         self.gives_dx = dx is not None
         self.ignores_dy = whole is not None
@@ -78,6 +84,9 @@ class LayerObject:
 
     def _forward(self, thing: Any, inputs: tuple) -> Any:
         y = forward_of(thing)(*inputs)
+        if self.several:
+            thing.output_shapes = [np.shape(part) for part in y]
+            return np.concatenate([np.ravel(part) for part in y])
         y = output_of(thing, y)
         if self.only is not None:
             return y[self.only]
@@ -89,12 +98,16 @@ class LayerObject:
             dy, part = np.zeros(self.only.shape), dy
             dy[self.only] = part
         values, waiting = [], [dy if self.whole is None else inputs[0]]
+        if self.several:
+            ends = np.cumsum([math.prod(shape) for shape in thing.output_shapes])[:-1]
+            parts = zip(np.split(dy, ends), thing.output_shapes, strict=True)
+            waiting = [np.reshape(part, shape) for part, shape in parts][::-1]
         for p in parameters(backward_of(thing)):
             if p.name in given:
                 values.append(given[p.name])
             elif p.name.lower() in RATES:
                 values.append(1.0)  # what is subtracted from a parameter is then its gradient
-            elif waiting and (p.default is p.empty or is_cotangent(p.name)):
+            elif waiting and (p.default is p.empty or is_cotangent(p.name) or self.several):
                 values.append(waiting.pop())
             elif p.default is p.empty:
                 raise CheckError(f"{type(thing).__name__}'s backward takes {p.name}, which is not known")
@@ -103,9 +116,17 @@ class LayerObject:
         if waiting and np.size(self.y) != 1:
             raise CheckError(f"{type(thing).__name__}'s backward takes no gradient of the output")
         dx = backward_of(thing)(*values)
+        if isinstance(dx, dict) and hasattr(thing, "__dict__"):  # with those of the parameters
+            thing.returned_grads = dx
+            dx = gradient_of(self.input_names[0], dx) if self.input_names else None
         if dx is None:
             dx = next((getattr(thing, n) for n in _INPUT_GRADIENTS if getattr(thing, n, None) is not None), None)
         return dx
+
+    def _incoming(self) -> list[str]:
+        """The parameters of backward that an incoming gradient can be given to."""
+        own = [p.name for p in parameters(backward_of(self.thing)) if p.name not in self.input_names]
+        return [n for n in own if re.match("d|g|up|err|delta", n) and n.lower() not in RATES]
 
     def _gradient(self, done: Any, before: Any, name: str) -> Any:
         """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""

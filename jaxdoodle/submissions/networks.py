@@ -99,19 +99,22 @@ class Network:
                 values.append(output if labels else y)
         return function(*values)
 
-    def _output(self, thing: Any, x: Any) -> Any:
-        y = None if self.predict is None else self._call(thing, self.predict, x, None)
-        return output_of(thing, y)
+    def _output(self, thing: Any, x: Any, y: Any = None) -> Any:
+        """What it predicts; a method that takes labels, or noise, too, may give the loss."""
+        more = self.predict is not None and len(required(getattr(thing, self.predict))) > 1
+        given = None if self.predict is None else self._call(thing, self.predict, x, y if more else None)
+        return output_of(thing, given)
 
     def value(self, held: dict[str, Any], x: Any, y: Any) -> Any:
         thing = self._placed(held, x, y)
         if self.loss is None and self.cost is None:
-            return self._call(thing, self.gradient_name or "", x, y)[0]
+            output = self._output(thing, x, y)
+            return output if np.ndim(output) == 0 else self._call(thing, self.gradient_name or "", x, y)[0]
         takes = required(getattr(thing, self.loss)) if self.loss else []
         inputs = any(kind_of(n) == "x" and not _OUTPUT.match(n.lower()) for n in takes)
         output = None if self.loss and inputs else self._output(thing, x)
         if self.cost is not None:
-            return self.cost(output, y)
+            return self.cost(self._output(thing, x) if output is None else output, y)
         given = self._call(thing, self.loss or "", x, y, output)
         return given[0] if isinstance(given, tuple) else given
 
@@ -123,7 +126,7 @@ class Network:
         """By attribute: returned, kept beside what it belongs to, or subtracted from it."""
         thing = self._placed(held, x, y)
         name = self.gradient_name or self.loss or ""
-        output = self._output(thing, x) if self.gradient_name and self.predict else None
+        output = self._output(thing, x, y) if self.gradient_name and self.predict else None
         before = {n: copy.deepcopy(v) for n, v in attributes(thing).items()}
         returned = self._call(thing, name, x, y, output)
         if self.gradient_name is None and isinstance(returned, tuple):
@@ -238,7 +241,8 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
         yield np.array(given["x"], float), np.array(given["y"]), stored
         return
     methods = methods_of(cls)
-    for name in (gradient_method(cls), *(n for n in methods if LOSS.search(n) or re.match("train|fit", n))):
+    others_ = (n for n in methods if LOSS.search(n) or re.match("train|fit", n) or n in PREDICT)
+    for name in (gradient_method(cls), *others_):
         call = {} if name is None else finder.called_with(methods[name])
         labels = [v for n, v in call.items() if kind_of(n) == "y" and v is not None]
         inputs = [v for n, v in call.items() if kind_of(n) != "y" and is_floating(v) and n != "self"]
@@ -270,7 +274,8 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
     declared = getattr(getattr(network.thing, "cost", None), "fn", None)
     if declared is not None:
         network.cost = declared
-    if network.loss is not None or declared is not None:
+    thing = network._placed(network.held, network.x, network.y)
+    if network.loss or declared or np.ndim(network._output(thing, network.x, network.y)) == 0:
         return True if np.size(network.value(network.held, network.x, network.y)) == 1 else None
     gradients = dict(leaves(network.gradient(network.held, network.x, network.y)))
     best: tuple[tuple, Callable] | None = None

@@ -109,7 +109,8 @@ def _plain_name(name: str) -> str:
 
 def gradient_of(name: str, returned: dict[str, Any]) -> Any | None:
     """The entry that holds the gradient of ``name``: ``dW1``, ``d_w1``, ``grad_w1``, ``w1_grad`` or ``w1``."""
-    plain = {_plain_name(str(key)): returned[key] for key in reversed(returned)}
+    keys = sorted(returned, key=lambda key: name in str(key))  # of da and dA that of its own case, which comes last
+    plain = {_plain_name(str(key)): returned[key] for key in keys}
     want = _plain_name(name)
     forms = ("d" + want, "grad" + want, "gradient" + want, "delta" + want, "g" + want, "dl" + want, "dj" + want,
              want + "grad", want + "gradient", "nabla" + want, want)  # fmt: skip

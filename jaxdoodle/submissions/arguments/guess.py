@@ -25,6 +25,7 @@ from jaxdoodle.submissions.arguments.source import (
     source_text,
     source_tree,
     symbolic_shapes,
+    told_of,
     words_compared,
 )
 
@@ -204,10 +205,12 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
     if not first and counts(function, name):
         return [_just(2), _just(3)]  # 1 is no size to find a mistake by
     annotation = str(parameter.annotation)
+    about = told_of(function)
     told = re.search(rf"\b{re.escape(name)}\W{{1,4}}(an? )?int(eger)?\b(.*)", inspect.getdoc(function) or "", re.I)
     if told is not None and not _MANY.match(told[3]):
         return [*_SIZE[:3], *options[:3]]
-    if annotation in ("float", "<class 'float'>"):
+    plain = re.search(rf"\b{re.escape(name)}\W{{1,4}}((is|an?|python|scalar|positive)\W+)*float\b", about, re.I)
+    if plain or annotation in ("float", "<class 'float'>"):
         return [_just(0.3)]
     if annotation in ("int", "<class 'int'>"):
         return _SIZE[:3]

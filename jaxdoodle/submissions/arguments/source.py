@@ -72,16 +72,20 @@ _SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m
 DRAWS, _DRAWN = 150, (1, 2, 3, 4, 4, 5, 6, 8)
 
 
-def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
-    """Shapes in symbols: from a docstring or comment (``x: array of shape (N, D)``, ``w (F, C, h, w)``), or from a line
-    that takes them apart (``N, D = x.shape``)."""
-    names = [p.name for p in parameters(function)]
+def told_of(function: Any) -> str:
+    """What a docstring, that of the class of a method, and comments say."""
     raw = inspect.unwrap(function)
     texts = [inspect.getdoc(raw) or ""]
     of_class = getattr(raw, "__qualname__", "").rpartition(".")[0]  # a method
     texts.append(str(getattr(getattr(sys.modules.get(raw.__module__ or ""), of_class, None), "__doc__", "")))
     texts.append(" ".join(re.findall(r"#(.*)", source_text(function))))
-    text = " ".join(" ".join(texts).split())
+    return " ".join(" ".join(texts).split())
+
+
+def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
+    """Shapes in symbols: from a docstring or comment (``x: array of shape (N, D)``, ``w (F, C, h, w)``), or from a line
+    that takes them apart (``N, D = x.shape``)."""
+    names, text = [p.name for p in parameters(function)], told_of(function)
     found: dict[str, tuple[str, ...]] = {}
     for name in names:
         head = rf"(?<![\w*]){re.escape(name)}\b"
@@ -133,4 +137,5 @@ def shapes_of(function: Any, draw: int = 0) -> dict[str, tuple[int, ...]]:
         first = int(rng.choice(_DRAWN)) if draw else known.get(symbol, fresh[0])
         return sizes.setdefault("d" if symbol == "d_" else symbol, first)
 
-    return {name: tuple(size(s, len(shape)) for s in shape) for name, shape in symbolic.items()}
+    found = {name: tuple(size(s, len(shape)) for s in shape) for name, shape in symbolic.items()}
+    return {name: shape for name, shape in found.items() if all(shape)}  # max(0, ...) in a docstring is no shape
