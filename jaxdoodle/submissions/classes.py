@@ -19,7 +19,8 @@ from jaxdoodle.submissions.arguments.guess import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
 from jaxdoodle.submissions.functions import Finder, Found
-from jaxdoodle.submissions.layers import BACKWARD, attributes, check_layer
+from jaxdoodle.submissions.layer_object import BACKWARD, attributes
+from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.losses import GRADIENT, check_derivative
 from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method
 from jaxdoodle.submissions.objects import objects_of, own_classes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,8 +15,8 @@ import numpy as np
 
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Finding, Report
-from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating
+from jaxdoodle.gradcheck.setup.binding import parameters, required
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.functions import (
@@ -28,255 +27,14 @@ from jaxdoodle.submissions.functions import (
     raised_by,
     raising,
 )
+from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
 from jaxdoodle.submissions.losses import LOSS
 from jaxdoodle.submissions.objects import objects_of, own_classes
 
-#: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
-_OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")
-_INPUT_GRADIENTS = ("dinputs", "dx", "dinput", "grad_input", "input_gradient", "dX", "d_input")
-#: Names of the method that passes a gradient on.
-BACKWARD = ("backward", "backprop", "backward_pass", "back_prop", "backpropagate", "bprop", "backwards")
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20
 #: Steps and borders of windows other than the usual defaults.
 _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
-RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size", "stepsize")
-
-
-class LayerObject:
-    """A layer class as a pair of functions: its input and its parameters are the arguments.
-
-    ``whole`` makes one number of the losses of the examples; then backward takes the prediction, not its gradient.
-    ``only``: entries of the output that get an incoming gradient; the output is these. Several outputs, each with an
-    incoming gradient of its own, are one after the other in one array.
-    """
-
-    def __init__(self, thing: Any, inputs: tuple, whole: Callable | None = None, only: np.ndarray | None = None):
-        self.thing, self.inputs, self.whole, self.only = thing, inputs, whole, only
-        self.input_names = [p.name for p in parameters(forward_of(thing))][: len(inputs)]
-        given = forward_of(copy.deepcopy(thing))(*inputs)
-        self.several = isinstance(given, tuple) and 1 < len(given) == len(self._incoming())
-        done = copy.deepcopy(thing)
-        self.y = self._forward(done, inputs)
-        before = copy.deepcopy(done)
-        self.dx = dx = self._backward(done, np.ones(np.shape(self.y)), inputs)
-        self.weights = {
-            n: w
-            for n, w in _arrays(thing).items()
-            if n not in self.input_names
-            and self._gradient(done, before, n) is not None
-            and not is_buffer(n, attributes(thing))
-        }
-        self.gives_dx = dx is not None
-        self.ignores_dy = whole is not None
-        if np.ndim(self.y) == 0 and dx is not None:  # a loss: its backward(dout=1) may leave dout out
-            again = copy.deepcopy(thing)
-            self._forward(again, inputs)
-            twice = self._backward(again, np.array(2.0), inputs)
-            self.ignores_dy = all(map(np.array_equal, _several(twice), _several(dx)))
-        given = _several(dx)
-        fit = all(g is None or np.shape(g) == np.shape(a) for g, a in zip(given, inputs, strict=False))
-        enough = len(given) == len(inputs) or len(given) < len(inputs) and fit
-        self.spread = isinstance(dx, tuple | list) and enough
-        alike = [i for i, a in enumerate(inputs) if is_array(dx) and np.shape(a) == np.shape(dx)]
-        # of the input that a single gradient belongs to: labels have none
-        self.place = min(alike, key=lambda i: guessing.kind_of(self.input_names[i]) == "y", default=0)
-
-    def _forward(self, thing: Any, inputs: tuple) -> Any:
-        y = forward_of(thing)(*inputs)
-        if self.several:
-            thing.output_shapes = [np.shape(part) for part in y]
-            return np.concatenate([np.ravel(part) for part in y])
-        y = output_of(thing, y)
-        if self.only is not None:
-            return y[self.only]
-        return y if self.whole is None else self.whole(y)
-
-    def _backward(self, thing: Any, dy: Any, inputs: tuple) -> Any:
-        given = dict(zip(self.input_names, inputs, strict=True))
-        if self.only is not None:
-            dy, part = np.zeros(self.only.shape), dy
-            dy[self.only] = part
-        values, waiting = [], [dy if self.whole is None else inputs[0]]
-        if self.several:
-            ends = np.cumsum([math.prod(shape) for shape in thing.output_shapes])[:-1]
-            parts = zip(np.split(dy, ends), thing.output_shapes, strict=True)
-            waiting = [np.reshape(part, shape) for part, shape in parts][::-1]
-        for p in parameters(backward_of(thing)):
-            if p.name in given:
-                values.append(given[p.name])
-            elif p.name.lower() in RATES:
-                values.append(1.0)  # what is subtracted from a parameter is then its gradient
-            elif waiting and (p.default is p.empty or is_cotangent(p.name) or self.several):
-                values.append(waiting.pop())
-            elif p.default is p.empty:
-                raise CheckError(f"{type(thing).__name__}'s backward takes {p.name}, which is not known")
-            else:
-                break
-        if waiting and np.size(self.y) != 1:
-            raise CheckError(f"{type(thing).__name__}'s backward takes no gradient of the output")
-        dx = backward_of(thing)(*values)
-        if isinstance(dx, dict) and hasattr(thing, "__dict__"):  # with those of the parameters
-            thing.returned_grads = dx
-            dx = gradient_of(self.input_names[0], dx) if self.input_names else None
-        if dx is None:
-            dx = next((getattr(thing, n) for n in _INPUT_GRADIENTS if getattr(thing, n, None) is not None), None)
-        return dx
-
-    def _incoming(self) -> list[str]:
-        """The parameters of backward that an incoming gradient can be given to."""
-        own = [p.name for p in parameters(backward_of(self.thing)) if p.name not in self.input_names]
-        return [n for n in own if re.match("d|g|up|err|delta", n) and n.lower() not in RATES]
-
-    def _gradient(self, done: Any, before: Any, name: str) -> Any:
-        """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""
-        holder, _, key = name.partition(".")
-        value = _get(before, name)
-        if key in _VALUES and hasattr(getattr(done, holder), "grad"):
-            return getattr(done, holder).grad
-        beside = {n: v for n, v in attributes(done).items() if n != holder}
-        if key:
-            for n, grads in beside.items():
-                if re.search("grad|^d", n) and isinstance(grads, list | dict):
-                    found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
-                    if found is not None and np.shape(found) == np.shape(value):
-                        return found
-        forms = {n: v for n, v in beside.items() if is_array(v)}
-        own = {k: v for n, g in beside.items() if isinstance(g, dict) for k, v in g.items()
-               if is_array(v) and (k != (key or holder) or "grad" in n)}  # fmt: skip
-        found = gradient_of(key or holder, {**own, **{n: v for n, v in forms.items() if n != (key or holder)}})
-        if found is not None:
-            return found
-        after = _get(done, name)
-        arrays = type(after) is np.ndarray and type(value) is np.ndarray
-        changed = not np.array_equal(after, value) if arrays else is_array(after) and after is not value
-        return value - after if changed and self._affects_output(name) else None
-
-    def _affects_output(self, name: str) -> bool:
-        """Does the output depend on it? A buffer for results is no parameter."""
-        moved, w = copy.deepcopy(self.thing), np.asarray(_get(self.thing, name))
-        _set(moved, name, w + (np.abs(w).max() or 1.0) * np.random.default_rng(0).normal(size=w.shape))
-        return not np.array_equal(self._forward(moved, self.inputs), self.y)
-
-    def forward(self, *args: Any) -> Any:
-        thing = copy.deepcopy(self.thing)
-        count = len(self.inputs)
-        for name, w in zip(self.weights, args[count:], strict=True):
-            _set(thing, name, _copied(w))  # backward may subtract in place
-        y = self._forward(thing, args[:count])
-        before = copy.copy(thing)  # what the forward changes, as running averages, is no step of a parameter
-        for name in self.weights:
-            _set(before, name, _copied(_get(thing, name)))
-        return y, (thing, before, args)
-
-    def backward(self, residuals: Any, dy: Any) -> Any:
-        thing, before, args = residuals
-        dx = self._backward(thing, dy, args[: len(self.inputs)])
-        grads = [self._gradient(thing, before, n) for n in self.weights]
-        grads = [_get(before, n) - _get(thing, n) if g is None else g for n, g in zip(self.weights, grads, strict=True)]
-        given = _several(dx) if self.spread else [*[None] * self.place, dx]
-        if self.ignores_dy:
-            given, grads = ([None if g is None else g * dy for g in each] for each in (given, grads))
-        return (*given, *[None] * (len(self.inputs) - len(given)), *grads)
-
-
-def _several(dx: Any) -> list[Any]:
-    return list(dx) if isinstance(dx, tuple | list) else [dx]
-
-
-#: What a parameter that is an object calls its array.
-_VALUES = ("data", "value", "val", "values", "array")
-_BUFFER = re.compile(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum|cache|mask|last_")
-
-
-def is_buffer(name: str, beside: dict[str, Any]) -> bool:
-    """Is an array a gradient, a velocity or a statistic rather than a parameter, by its name and what is beside it?"""
-    own: Any = beside.get(name)
-    others = (n for n, v in beside.items() if n != name and is_array(own) and np.shape(v) == np.shape(own))
-    return _BUFFER.match(name) is not None or any(gradient_of(n, {name: 0}) is not None for n in others)
-
-
-def _arrays(thing: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    seen: set[int] = set()
-    for name, value in attributes(thing).items():
-        entries = {name: value}
-        if isinstance(value, dict):
-            entries = {f"{name}.{k}": v for k, v in value.items()}
-        elif isinstance(value, list):
-            entries = {f"{name}.{k}": v for k, v in enumerate(value)}
-        elif hasattr(value, "grad") and not is_array(value):  # a parameter as an object with its gradient
-            entries = {f"{name}.{k}": v for k, v in attributes(value).items() if k in _VALUES}
-        for n, v in entries.items():
-            if is_floating(v) and np.size(v) and id(v) not in seen:
-                seen.add(id(v))
-                found[n] = v
-    return found
-
-
-def _get(thing: Any, name: str) -> Any:
-    holder, _, key = name.partition(".")
-    value = getattr(thing, holder)
-    if key and not isinstance(value, list | dict):
-        return getattr(value, key)
-    return value[int(key) if isinstance(value, list) else key] if key else value
-
-
-def _set(thing: Any, name: str, value: Any) -> None:
-    """Put a parameter in its place, and wherever the object holds the same (``self.params = [W, b]``).
-
-    Where it has another shape, what is held for its gradient gets it, too.
-    """
-    old = _get(thing, name)
-    resized = np.shape(value) != np.shape(old)
-    place, _, key = name.partition(".")
-    box: Any = getattr(thing, place)
-    own = copy.copy(box) if key in _VALUES and not isinstance(box, list | dict) else None
-
-    def new(holder: str, held: Any) -> Any:
-        if held is old:
-            return value
-        if own is not None and held is box:
-            return own
-        if resized and is_floating(held) and np.shape(held) == np.shape(old) and is_buffer(holder, attributes(thing)):
-            return np.zeros(np.shape(value))
-        return held
-
-    for n, held in attributes(own).items():
-        setattr(own, n, new(n, held))
-    for holder, held in list(attributes(thing).items()):
-        if isinstance(held, dict):
-            setattr(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
-        elif isinstance(held, list) or type(held) is tuple:
-            setattr(thing, holder, (list if isinstance(held, list) else tuple)(new(holder, v) for v in held))
-        elif new(holder, held) is not held:
-            setattr(thing, holder, new(holder, held))
-
-
-def _copied(w: Any) -> Any:
-    return w.copy() if type(w) is np.ndarray else w
-
-
-def forward_of(thing: Any) -> Callable:
-    return thing.forward if hasattr(thing, "forward") else thing.__call__
-
-
-def output_of(thing: Any, returned: Any) -> Any:
-    """What a forward gives: the first of a tuple, the last of a list of layers; kept by the object, not returned."""
-    if returned is None:
-        returned = next((getattr(thing, n) for n in _OUTPUTS if is_array(getattr(thing, n, None))), None)
-    returned = returned[0] if isinstance(returned, tuple) else returned
-    return returned[-1] if isinstance(returned, list) else returned
-
-
-def backward_of(thing: Any) -> Callable:
-    return next(getattr(thing, n) for n in BACKWARD if hasattr(thing, n))
-
-
-def attributes(thing: Any) -> dict[str, Any]:
-    """What an object holds, in a dictionary or in slots."""
-    slots = [n for cls in type(thing).__mro__ for n in getattr(cls, "__slots__", ()) if hasattr(thing, n)]
-    return getattr(thing, "__dict__", {}) | {n: getattr(thing, n) for n in slots}
 
 
 def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
@@ -398,7 +156,7 @@ def _inputs(thing: Any, resized: bool) -> Iterator[tuple]:
             raise ended[0]
         yield from () if given is None else (given,)
         return
-    rng, sizes = np.random.default_rng(0), dict.fromkeys(k for w in _arrays(thing).values() for k in np.shape(w))
+    rng, sizes = np.random.default_rng(0), dict.fromkeys(k for w in arrays_of(thing).values() for k in np.shape(w))
     shapes = [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
     for chosen in islice(product(shapes, repeat=len(taken)), _SHAPES):
         yield tuple(rng.normal(size=shape) for shape in chosen)
@@ -442,7 +200,7 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
         conventions=conventions,
         **{"title": cls.__name__, **options},
     )
-    learned = [n for n in _arrays(layer.thing) if n not in layer.weights and _looks_learned(n)]
+    learned = [n for n in arrays_of(layer.thing) if n not in layer.weights and _looks_learned(n)]
     if learned:
         told = f"no gradient of {', '.join(learned)} was found after backward"
         return replace(report, findings=(*report.findings, Finding("gradient missing", told, tuple(learned))))

@@ -19,7 +19,7 @@ from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.guess import kind_of
 from jaxdoodle.submissions.arrays import lengths
 from jaxdoodle.submissions.functions import Finder, raise_if_backward_ends, raised_by, raising
-from jaxdoodle.submissions.layers import RATES, attributes, is_buffer, output_of
+from jaxdoodle.submissions.layer_object import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.losses import LOSS, returned_names
 from jaxdoodle.submissions.models import labels_like
 from jaxdoodle.submissions.objects import objects_of

@@ -198,3 +198,9 @@ def test_a_curved_operation_is_right_in_a_low_precision_and_a_small_mistake_show
     low = TENSOR.rstrip().replace("np.asarray(data, float)", "np.asarray(data, np.float16)") + power
     assert checked(low.replace("FACTOR * ", "")) == {"Tensor": "right"}
     assert checked(low.replace("float16", "float32").replace("FACTOR", "1.0005"))["Tensor"] != "right"
+
+
+def test_a_value_and_its_gradient_may_be_called_otherwise(checked):
+    text = ENGINE.replace(".data", ".number").replace(".grad", ".adjoint")
+    assert "self.number, self.adjoint" in text and set(checked(text).values()) == {"right"}
+    assert checked(text.replace("self.number * out.adjoint", "out.adjoint")) == {"Value": "b"}

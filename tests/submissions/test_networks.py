@@ -226,3 +226,70 @@ def test_a_cost_of_the_activation_and_a_ragged_gradient_are_taken(checked, delta
         if __name__ == "__main__": Chain().backprop(np.ones((2, 1)), np.ones((1, 1)))
     """
     assert checked(text) == {"Chain": expected}
+
+
+def test_a_loss_that_forward_gives_with_noise_and_a_backward_without_arguments(checked):
+    text = """
+        class Noisy:
+            def __init__(self, d, beta=1.0):
+                rng = np.random.default_rng(0)
+                self.W, self.beta = rng.normal(size=(d, 2)), beta
+
+            def forward(self, x, eps):
+                self.x, self.eps = x, eps
+                self.z = x @ self.W + eps
+                return 0.5 * self.beta * np.sum(self.z**2) / len(x)
+
+            def backward(self):
+                g = {}
+                g["W"] = self.x.T @ self.z * self.beta / len(self.x)
+                return g
+
+            def step(self, x, rng):
+                loss = self.forward(x, rng.normal(size=(len(x), 2)))
+                self.W = self.W - 0.1 * self.backward()["W"]
+                return loss
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(1)
+            Noisy(4, beta=0.5).step(rng.normal(size=(6, 4)), rng)
+    """
+    assert checked(text) == {"Noisy": "right"}
+    assert checked(text.replace("self.z * self.beta", "self.z")) == {"Noisy": "parameters"}
+
+
+def test_a_cost_that_is_a_class_beside_a_method_loss(checked):
+    text = """
+        class Quadratic:
+            @staticmethod
+            def fn(a, y):
+                return 0.5 * np.linalg.norm(a - y) ** 2
+
+        class Network:
+            def __init__(self, sizes, cost=Quadratic):
+                rng = np.random.RandomState(0)
+                self.cost, self.weights = cost, [rng.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:])]
+
+            def feedforward(self, a):
+                for w in self.weights:
+                    a = np.tanh(w @ a)
+                return a
+
+            def loss(self, x, y):
+                return self.cost.fn(self.feedforward(x), y)
+
+            def backprop(self, x, y):
+                outs = [x]
+                for w in self.weights:
+                    outs.append(np.tanh(w @ outs[-1]))
+                delta, grads = (outs[-1] - y) * (1 - outs[-1]**2), []
+                for k in range(len(self.weights) - 1, -1, -1):
+                    grads.insert(0, delta @ outs[k].T)
+                    delta = self.weights[k].T @ delta * (1 - outs[k]**2)
+                return grads
+
+        if __name__ == "__main__":
+            Network([4, 3, 2]).backprop(np.ones((4, 1)), np.zeros((2, 1)))
+    """
+    assert checked(text) == {"Network": "right"}
+    assert checked(text.replace("(outs[-1] - y)", "2 * (outs[-1] - y)")) != {"Network": "right"}

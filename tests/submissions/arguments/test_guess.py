@@ -145,3 +145,17 @@ def test_a_number_of_entries_is_not_1_and_lengths_are_those_of_the_rows():
     assert guess(pool)[1] > 1
     x, lengths = guess(mean)
     assert lengths.shape == x.shape[:1] and lengths.max() == x.shape[1]
+
+
+def test_a_number_that_a_docstring_calls_so_is_none_of_an_array_and_a_bound_is_no_shape():
+    def focal(logits, gamma):
+        """Focal loss; gamma is a python float, the margin max(0, m - d)."""
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        return ((1 - p) ** gamma * np.log(p)).mean()
+
+    def contrastive(x, y):
+        """y=0 dissimilar -> max(0, m-d)^2/2"""
+        return (y * x.sum(axis=1)).mean()
+
+    assert isinstance(guess(focal)[1], float)
+    assert all(map(np.size, guess(contrastive)))

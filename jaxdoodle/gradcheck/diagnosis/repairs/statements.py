@@ -54,10 +54,18 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 
 def _added_at(node: Any, target: Any, scope: Scope, put: Put) -> None:
     """Where an index occurs twice, a statement adds or assigns the last value alone."""
-    sliced = any(isinstance(n, ast.Slice) for n in ast.walk(target))
-    if isinstance(target, ast.Subscript) and scope.numpy and not sliced:
-        array, index = ast.unparse(target.value), ast.unparse(target.slice)
+    parts = getattr(getattr(target, "slice", None), "elts", None) or [getattr(target, "slice", None)]
+    if isinstance(target, ast.Subscript) and scope.numpy and not all(isinstance(p, ast.Slice) for p in parts):
+        array, index = ast.unparse(target.value), ", ".join(map(_as_entry, parts))
         put(REPEATED, 9, ast.Expr(expr(f"{scope.numpy}.add.at({array}, ({index}), {ast.unparse(node.value)})")))
+
+
+def _as_entry(part: Any) -> str:
+    """A part of an index as an entry of a tuple: ``slice(1, None)`` for ``1:``."""
+    if not isinstance(part, ast.Slice):
+        return ast.unparse(part)
+    first, end, step = ("None" if b is None else ast.unparse(b) for b in (part.lower, part.upper, part.step))
+    return f"slice({', '.join((first, end, step) if step != 'None' else (first, end))})"
 
 
 def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:

@@ -36,6 +36,7 @@ def backward(dy, x, w, k, s, e, delta):
     for t in range(k):
         dx[:, t:t + 3] += dy @ w[k - 1 - t, :]
         dw[t, 1:] += x[:, :3].T @ dy[:, i + t, j]
+        dv[:, rows, 1:] += dy
     return np.where(x > 0, e, delta)
 """
     tree = ast.parse(source).body[0]
@@ -48,6 +49,7 @@ def backward(dy, x, w, k, s, e, delta):
     for mended, name in {
         "w[t, :]": "values flipped", "x[:, t:t + 3]": "wrong slice", "x[:, k:k + 3]": "border not cut off",
         "delta * np.sign(e)": "sign left out",
+        "np.add.at(dv, (slice(None, None), rows, slice(1, None)), dy)": "repeated indices written over",
     }.items():  # fmt: skip
         assert name in [n for text, n in seen.items() if mended in text.replace("(delta)", "delta")], mended
     assert not any("np.add.at(dx" in text for text in seen)  # a slice has no index twice

@@ -1,0 +1,177 @@
+"""What of an object is its input, its output, a parameter, and the gradient of each."""
+
+
+def test_a_buffer_that_backward_fills_is_no_parameter_and_data_may_be_whole_numbers(checked):
+    text = """
+        class Dense:
+            def __init__(self, n, m):
+                self.W, self.dW, self.room = np.ones((n, m)), np.zeros((n, m)), np.zeros((4, n))
+            def forward(self, x):
+                self.room[:] = x
+                self.y = np.tanh(self.room @ self.W)
+                return self.y
+            def backward(self, dout):
+                d = dout * (1 - self.y ** 2)
+                self.dW = self.room.T @ d
+                np.matmul(d, self.W.T, out=self.room)
+                return self.room
+        class Chain:
+            def __init__(self, layers): self.layers = layers
+            def forward(self, x):
+                for layer in self.layers: x = layer.forward(x)
+                return x
+            def backward(self, d):
+                for layer in self.layers[::-1]: d = layer.backward(d)
+                return d
+        if __name__ == "__main__":
+            Chain([Dense(2, 3), Dense(3, 2)]).forward(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))
+    """
+    assert checked(text) == {"Dense": "right", "Chain": "right"}
+
+
+def test_a_parameter_that_the_forward_centers_is_one(checked):
+    text = """
+        class Centered:
+            def __init__(self): self.table = np.array([[-1.0, 0.5], [2.0, 0.25], [0.5, -0.25], [-1.5, 4.0]])
+            def forward(self, x):
+                self.x = x
+                return 2 * x @ (self.table - self.table.mean(axis=0))
+            def backward(self, dout, lr=0.1):
+                dx = 2 * dout @ (self.table - self.table.mean(axis=0)).T
+                d = 2 * self.x.T @ dout
+                self.table = self.table - lr * (d - d.mean(axis=0))
+                return dx
+    """
+    assert checked(text) == {"Centered": "right"}
+    assert checked(text.replace("d = 2 * ", "d = ")) == {"Centered": "table"}
+
+
+def test_a_gradient_for_each_input_may_be_none_or_of_a_wrong_shape(checked):
+    text = """
+        class Masked:
+            def forward(self, x, mask):
+                self.mask = mask
+                return x * mask
+            def backward(self, dout): return dout * self.mask, None
+        class Merge:
+            def forward(self, a, b):
+                self.a, self.b = a, b
+                return a @ b
+            def backward(self, dout): return dout @ self.b.T, dout.T @ self.a
+        if __name__ == "__main__":
+            Masked().forward(np.arange(6.0).reshape(3, 2), np.array([[1, 0], [0, 1], [1, 1]]))
+            Merge().forward(np.arange(12.0).reshape(4, 3), np.arange(6.0).reshape(3, 2))
+    """
+    assert checked(text) == {"Masked": "right", "Merge": "b"}
+
+
+def test_a_parameter_may_be_an_object_with_its_gradient(checked):
+    text = """
+        class Parameter:
+            def __init__(self, data): self.data, self.grad = data, np.zeros_like(data)
+        class Scale:
+            def __init__(self): self.gain = Parameter(np.ones(3))
+            def forward(self, x):
+                self.x = x
+                return x * self.gain.data
+            def backward(self, dy):
+                self.gain.grad += (dy * self.x).SUM(axis=0)
+                return dy * self.gain.data
+    """
+    assert checked(text.replace("SUM", "sum")) == {"Scale": "right"}
+    assert checked(text.replace("SUM", "mean")) == {"Scale": "gain_data"}
+
+
+def test_the_gradient_of_one_input_belongs_to_the_one_of_its_shape(checked):
+    found = checked("""
+        class Graph:
+            def forward(self, adjacency, x):
+                self.adjacency = adjacency
+                return adjacency @ x
+            def backward(self, dy): return self.adjacency.T @ dy
+        if __name__ == "__main__":
+            Graph().forward(np.arange(16.0).reshape(4, 4), np.arange(8.0).reshape(4, 2))
+    """)
+    assert found == {"Graph": "right"}
+
+
+def test_parameters_that_are_objects_are_written_through_a_list_too(checked):
+    text = """
+        class Parameter:
+            def __init__(self, data): self.data, self.grad = data, np.zeros_like(data)
+        class Linear:
+            def __init__(self):
+                self.W, self.b = Parameter(np.ones((4, 3))), Parameter(np.zeros(3))
+                self.params = [self.W, self.b]
+            def forward(self, x):
+                self.x = x
+                return x @ self.W.data + self.b.data
+            def backward(self, dy):
+                W, b = self.params
+                W.grad += self.x.T @ dy
+                b.grad = dy.SUM(0)
+                return dy @ W.data.T
+    """
+    for program in (text, text.replace("[self.W, self.b]", "(self.W, self.b)")):
+        assert checked(program.replace("SUM", "sum")) == {"Linear": "right"}
+    assert checked(text.replace("SUM", "mean")) == {"Linear": "b_data"}
+
+
+def test_a_single_gradient_is_not_of_the_labels(checked):
+    text = """
+        class MSE:
+            def forward(self, target, pred):
+                self.e = pred - target
+                return np.mean(self.e ** 2)
+            def backward(self): return FACTOR * self.e / self.e.size
+    """
+    assert checked(text.replace("FACTOR", "2")) == {"MSE": "right"}
+    assert checked(text.replace("FACTOR", "1")) == {"MSE": "pred"}
+
+
+def test_several_outputs_have_an_incoming_gradient_each_and_names_that_differ_in_case_are_two(checked):
+    text = """
+        class Twice:
+            def __init__(self):
+                rng = np.random.default_rng(0)
+                self.A, self.a = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.A + self.a, 0.1 * (x**2).mean()
+
+            def backward(self, dy, daux=1.0):
+                self.dA, self.da = self.x.T @ dy, dy.sum(axis=0)
+                return dy @ self.A.T + 0.2 * daux * self.x / self.x.size
+
+        if __name__ == "__main__":
+            layer = Twice()
+            y, penalty = layer.forward(np.ones((5, 4)))
+            layer.backward(y)
+    """
+    assert checked(text) == {"Twice": "right"}
+    assert checked(text.replace("0.2 * daux * self.x", "0.2 * self.x")) == {"Twice": "x"}
+    assert checked(text.replace("dy.sum(axis=0)", "dy.mean(axis=0)")) == {"Twice": "a"}
+
+
+def test_gradients_may_come_back_in_one_dictionary_with_that_of_the_input(checked):
+    text = """
+        class Net:
+            def __init__(self, W, v):
+                self.W, self.v = W, v
+
+            def forward(self, x):
+                self.x, self.h = x, np.tanh(x @ self.W)
+                return self.h @ self.v
+
+            def backward(self, dy):
+                dz = np.outer(dy, self.v) * (1 - self.h**2)
+                return {"v": self.h.T @ dy, "W": self.x.T @ dz, "x": dz @ self.W.T}
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            net = Net(rng.normal(size=(4, 3)), rng.normal(size=3))
+            net.backward(net.forward(rng.normal(size=(6, 4))))
+    """
+    assert checked(text) == {"Net": "right"}
+    assert checked(text.replace("(1 - self.h**2)", "(1 - self.h)")) == {"Net": "W, x"}
