@@ -111,24 +111,10 @@ class LayerObject:
 
     def _gradient(self, done: Any, before: Any, name: str) -> Any:
         """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""
-        holder, _, key = name.partition(".")
-        value = _get(before, name)
-        if key in _VALUES and hasattr(getattr(done, holder), "grad"):
-            return getattr(done, holder).grad
-        beside = {n: v for n, v in attributes(done).items() if n != holder}
-        if key:
-            for n, grads in beside.items():
-                if re.search("grad|^d", n) and isinstance(grads, list | dict):
-                    found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
-                    if found is not None and np.shape(found) == np.shape(value):
-                        return found
-        forms = {n: v for n, v in beside.items() if is_array(v)}
-        own = {k: v for n, g in beside.items() if isinstance(g, dict) for k, v in g.items()
-               if is_array(v) and (k != (key or holder) or "grad" in n)}  # fmt: skip
-        found = gradient_of(key or holder, {**own, **{n: v for n, v in forms.items() if n != (key or holder)}})
-        if found is not None:
+        found = _kept_gradient(done, before, name)
+        if found is not None or "/" in name:
             return found
-        after = _get(done, name)
+        value, after = _get(before, name), _get(done, name)
         arrays = type(after) is np.ndarray and type(value) is np.ndarray
         changed = not np.array_equal(after, value) if arrays else is_array(after) and after is not value
         return value - after if changed and self._affects_output(name) else None
@@ -161,6 +147,28 @@ class LayerObject:
         return (*given, *[None] * (len(self.inputs) - len(given)), *grads)
 
 
+def _kept_gradient(done: Any, before: Any, name: str) -> Any:
+    """The gradient that an object, or the part of it that holds the parameter, keeps after backward."""
+    part, _, rest = name.partition("/")
+    if rest:
+        return _kept_gradient(_get(done, part), _get(before, part), rest)
+    holder, _, key = name.partition(".")
+    value = _get(before, name)
+    if key in _VALUES and hasattr(getattr(done, holder), "grad"):
+        return getattr(done, holder).grad
+    beside = {n: v for n, v in attributes(done).items() if n != holder}
+    if key:
+        for n, grads in beside.items():
+            if re.search("grad|^d", n) and isinstance(grads, list | dict):
+                found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
+                if found is not None and np.shape(found) == np.shape(value):
+                    return found
+    forms = {n: v for n, v in beside.items() if is_array(v)}
+    own = {k: v for n, g in beside.items() if isinstance(g, dict) for k, v in g.items()
+           if is_array(v) and (k != (key or holder) or "grad" in n)}  # fmt: skip
+    return gradient_of(key or holder, {**own, **{n: v for n, v in forms.items() if n != (key or holder)}})
+
+
 def several(dx: Any) -> list[Any]:
     return list(dx) if isinstance(dx, tuple | list) else [dx]
 
@@ -177,9 +185,11 @@ def is_buffer(name: str, beside: dict[str, Any]) -> bool:
     return _BUFFER.match(name) is not None or any(gradient_of(n, {name: 0}) is not None for n in others)
 
 
-def arrays_of(thing: Any) -> dict[str, Any]:
+def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
+    """The numbers that an object holds, by name: ``W``, ``params.W``; of a layer in it ``cell/W``, ``layers.0/W``."""
     found: dict[str, Any] = {}
-    seen: set[int] = set()
+    seen = set() if seen is None else seen
+    seen.add(id(thing))
     for name, value in attributes(thing).items():
         entries = {name: value}
         if isinstance(value, dict):
@@ -192,10 +202,17 @@ def arrays_of(thing: Any) -> dict[str, Any]:
             if is_floating(v) and np.size(v) and id(v) not in seen:
                 seen.add(id(v))
                 found[n] = v
+            elif isinstance(v, float):
+                found[n] = np.float64(v)
+            elif id(v) not in seen and any(hasattr(v, method) for method in BACKWARD) and attributes(v):
+                found |= {f"{n}/{inner}": x for inner, x in arrays_of(v, seen).items()}
     return found
 
 
 def _get(thing: Any, name: str) -> Any:
+    part, _, rest = name.partition("/")
+    if rest:
+        return _get(_get(thing, part), rest)
     holder, _, key = name.partition(".")
     value = getattr(thing, holder)
     if key and not isinstance(value, list | dict):
@@ -208,7 +225,12 @@ def _set(thing: Any, name: str, value: Any) -> None:
 
     Where it has another shape, what is held for its gradient gets it, too.
     """
+    part, _, rest = name.partition("/")
+    if rest:
+        return _set(_get(thing, part), rest, value)
     old = _get(thing, name)
+    if isinstance(old, float) and "." not in name:  # two numbers may be one object by chance
+        return setattr(thing, name, value)
     resized = np.shape(value) != np.shape(old)
     place, _, key = name.partition(".")
     box: Any = getattr(thing, place)

@@ -174,7 +174,7 @@ def _layer(thing: Any, inputs: tuple) -> LayerObject:
 
 def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    plain = [n.replace(".", "_") for n in layer.weights]
+    plain = [re.sub("[./]", "_", n) for n in layer.weights]
 
     def forward(*args: Any) -> Any:
         return layer.forward(*args)
@@ -200,7 +200,8 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
         conventions=conventions,
         **{"title": cls.__name__, **options},
     )
-    learned = [n for n in arrays_of(layer.thing) if n not in layer.weights and _looks_learned(n)]
+    held = arrays_of(layer.thing)
+    learned = [n for n, v in held.items() if n not in layer.weights and np.ndim(v) and _looks_learned(n)]
     if learned:
         told = f"no gradient of {', '.join(learned)} was found after backward"
         return replace(report, findings=(*report.findings, Finding("gradient missing", told, tuple(learned))))

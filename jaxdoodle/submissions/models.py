@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice, product
 from typing import Any
@@ -25,6 +25,8 @@ from jaxdoodle.submissions.losses import LOSS
 
 #: Arguments tried for one cost of a whole model.
 _TRIALS = 1500
+#: What a number is set to in place of its default: a rate of a penalty, a share that dropout keeps.
+_OFF = {0.0: 0.3, 1.0: 0.8}
 
 
 def models(finder: Finder) -> Iterator[Found]:
@@ -50,9 +52,14 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
             where = [i for i, n in enumerate(model.names) if model.holds_weights(n, args[i])]
             if len(where) == 1:
                 where = where[0]  # type: ignore[assignment]
-            return check_gradient(
-                model.value, model.gradient, args, argnums=where, title=name, conventions=conventions, **options
-            )
+            given = {"argnums": where, "conventions": conventions, **options}
+            report = check_gradient(model.value, model.gradient, args, title=name, **given)
+            for other in model.variants() if report.passed else ():
+                title = f"{name} with {', '.join(f'{n}={x}' for n, x in other.numbers.items())}"
+                again = check_gradient(other.value, other.gradient, args, title=title, **given)
+                if not again.passed:
+                    return again
+            return report
     raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(model.names)})")
 
 
@@ -99,11 +106,26 @@ def _initial_parameters(finder: Finder) -> list[dict]:
 
 @dataclass(frozen=True)
 class Model:
-    """Forward, cost and backward of a whole network, joined by the names of their parameters."""
+    """Forward, cost and backward of a whole network, joined by the names of their parameters.
+
+    ``numbers``: in place of defaults, in each of the three that has a parameter of the name.
+    """
 
     forward: Callable
     backward: Callable
     cost: Callable
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def variants(self) -> Iterator[Model]:
+        """With a number off the default at which a term or a mask does not count, one after another."""
+        functions = (self.forward, self.cost, self.backward)
+        defaults = [{p.name: p.default for p in parameters(f) if isinstance(p.default, float)} for f in functions]
+        for n, default in defaults[2].items():
+            if default in _OFF and any(n in others for others in defaults[:2]):
+                yield replace(self, numbers={n: _OFF[default]})
+
+    def _numbers(self, function: Callable) -> dict[str, float]:
+        return {p.name: self.numbers[p.name] for p in parameters(function) if p.name in self.numbers}
 
     @property
     def names(self) -> list[str]:
@@ -132,7 +154,8 @@ class Model:
 
     def _run(self, args: Sequence[Any]) -> tuple[dict[str, Any], Any, Any]:
         given = dict(zip(self.names, args, strict=True))
-        result = self.forward(*(given[p.name] for p in parameters(self.forward) if p.name in given))
+        own = (given[p.name] for p in parameters(self.forward) if p.name in given)
+        result = self.forward(*own, **self._numbers(self.forward))
         if isinstance(result, dict):
             return given, result, result
         out = split_output(result, 2)
@@ -156,7 +179,7 @@ class Model:
         values = [value(name) for name in order]
         if function is self.cost and not isinstance(y, dict) and not any(v is y for v in values) and len(order) == 2:
             values = [y, labels]
-        return function(*values)
+        return function(*values, **self._numbers(function))
 
     def value(self, *args: Any) -> Any:
         given, y, cache = self._run(args)

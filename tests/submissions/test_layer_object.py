@@ -175,3 +175,47 @@ def test_gradients_may_come_back_in_one_dictionary_with_that_of_the_input(checke
     """
     assert checked(text) == {"Net": "right"}
     assert checked(text.replace("(1 - self.h**2)", "(1 - self.h)")) == {"Net": "W, x"}
+
+
+def test_parameters_of_the_layers_in_a_layer_and_bare_numbers_are_checked(checked):
+    text = """
+        class Cell:
+            def __init__(self):
+                self.params = {"w": np.random.default_rng(0).normal(size=(3, 3))}
+                self.grads = {"w": np.zeros((3, 3))}
+
+            def forward(self, h):
+                self.stack.append(h)
+                return np.tanh(h @ self.params["w"])
+
+            def backward(self, dh, y):
+                dz, h = dh * (1 - y**2), self.stack.pop()
+                self.grads["w"] += h.T @ dz
+                return dz @ self.params["w"].T
+
+        class Twice:
+            def __init__(self, cell):
+                self.cell, self.scale = cell, 1.5
+
+            def forward(self, x):
+                self.cell.stack, self.outs = [], []
+                self.cell.grads["w"] = np.zeros((3, 3))
+                for _ in range(2):
+                    x = self.cell.forward(x)
+                    self.outs.append(x)
+                return x * self.scale
+
+            def backward(self, dy):
+                grads = {"scale": (dy * self.outs[-1]).sum()}
+                d = dy * self.scale
+                for y in reversed(self.outs):
+                    d = self.cell.backward(d, y)
+                return grads | {"x": d}
+
+        if __name__ == "__main__":
+            net = Twice(Cell())
+            net.backward(net.forward(np.random.default_rng(1).normal(size=(4, 3))))
+    """
+    assert checked(text)["Twice"] == "right"
+    assert checked(text.replace('grads["w"] += h', 'grads["w"] = h'))["Twice"] == "cell_params_w"
+    assert checked(text.replace("self.outs[-1]).sum()", "self.outs[-1]).mean()"))["Twice"] == "scale"

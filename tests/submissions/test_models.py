@@ -74,3 +74,26 @@ if __name__ == "__main__":
 def test_a_model_is_called_as_the_file_calls_it(checked):
     assert checked(LIST_OF_LAYERS) == {"full_backward": "right"}
     assert checked(LIST_OF_LAYERS.replace("@ A_prev.T", "@ A_prev.T / 5")) == {"full_backward": "0.W, 1.W"}
+
+
+def test_a_number_that_the_three_share_is_tried_off_the_default_at_which_it_does_not_count(checked):
+    text = """
+        def model_forward(X, parameters, keep_prob=1.0):
+            np.random.seed(1)
+            Z = parameters["W1"] @ X + parameters["b1"]
+            D = np.random.rand(*Z.shape) < keep_prob
+            return Z * D / keep_prob, (X, parameters["W1"], D)
+
+        def compute_cost(AL, Y, parameters, lambd=0.0):
+            return ((AL - Y) ** 2).sum() / 2 + lambd * (parameters["W1"] ** 2).sum() / 2
+
+        def model_backward(AL, Y, cache, keep_prob=1.0, lambd=0.0):
+            X, W1, D = cache
+            dZ = (AL - Y) * D / keep_prob
+            return {"dW1": dZ @ X.T + lambd * W1, "db1": dZ.sum(axis=1, keepdims=True)}
+    """
+    assert checked(text) == {"model_backward": "right"}
+    found = checked(text.replace("+ lambd * W1", "+ 2 * lambd * W1"))
+    assert found == {"model_backward with lambd=0.3": "W1"}
+    found = checked(text.replace("(AL - Y) * D / keep_prob", "(AL - Y) * D"))
+    assert list(found) == ["model_backward with keep_prob=0.8"]

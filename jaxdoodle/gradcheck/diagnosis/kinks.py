@@ -27,6 +27,10 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS
 CHOICES: dict[str, tuple] = {"relu": (0.0, 1.0, 0.5), "abs": (0.0, 1.0, -1.0), "max": ("first", "last", "even")}
 
 
+#: Activations that may have no derivative at 0.
+_KINKED = ("relu", "leaky relu", "elu", "absolute value")
+
+
 def validate(demand: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in demand.items():
         if key not in CHOICES or value not in CHOICES[key]:
@@ -47,7 +51,7 @@ def touched_kinks(evidence: Evidence) -> dict[str, list[tuple[int, Callable[[Any
     found: dict[str, list[tuple[int, Callable[[Any], Step]]]] = {}
     for part in evidence.found:
         x = evidence.tape.nodes[part.x].value
-        if part.kind == "activation" and part.name in ("relu", "leaky relu", "absolute value") and (x == 0).any():
+        if part.kind == "activation" and part.name in _KINKED and (x == 0).any():
             kind = "abs" if part.name == "absolute value" else "relu"
             found.setdefault(kind, []).append((part.y, _at_zero(part, x, kind)))
     for index, node in enumerate(evidence.tape.nodes):
@@ -58,7 +62,7 @@ def touched_kinks(evidence: Evidence) -> dict[str, list[tuple[int, Callable[[Any
 
 def _at_zero(part: Part, x: np.ndarray, kind: str) -> Callable[[Any], Step]:
     slope = part.about["act"].slope
-    low = float(slope(np.array(-1.0)))
+    low = float(slope(np.array(-1e-12)))  # just below
 
     def choose(choice):
         at_zero = low + (1 - low) * choice if kind == "relu" else choice

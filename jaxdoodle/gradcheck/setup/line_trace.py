@@ -35,7 +35,7 @@ def assignments(run: Callable[[], Any]) -> list[Assignment]:
 
     def start(frame, event, value):
         file = frame.f_code.co_filename
-        if file.startswith(LIBRARIES):
+        if of_library(frame):
             return None
         line, known = frame.f_lineno, {name: _copy(array) for name, array in _arrays(frame.f_locals)}
 
@@ -69,6 +69,14 @@ def traced_by(start: Callable) -> Iterator[None]:
         sys.settrace(before)
 
 
+def of_library(frame: Any) -> bool:
+    """Is no code of the user's run? What Python generates for a dataclass belongs to the module of the class."""
+    file = frame.f_code.co_filename
+    if file.startswith("<"):
+        file = frame.f_globals.get("__file__") or file
+    return file.startswith(LIBRARIES)
+
+
 def without_return(run: Callable[[], Any]) -> Where | None:
     """The function whose missing ``return`` is why ``run()`` gives None: the innermost of those that passed it on."""
     ended: list[tuple[Any, bool]] = []
@@ -79,7 +87,7 @@ def without_return(run: Callable[[], Any]) -> Where | None:
         return local
 
     def start(frame, event, value):
-        return None if frame.f_code.co_filename.startswith(LIBRARIES) else local
+        return None if of_library(frame) else local
 
     with traced_by(start):
         run()

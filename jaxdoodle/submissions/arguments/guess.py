@@ -55,7 +55,14 @@ def _one_hot(rows: int, columns: int) -> Option:
 
 
 def _mask(*shape: int) -> Option:
-    return lambda rng: (rng.random(shape) < 0.7).astype(float)
+    """With both of its values: a count of all that is kept would be one of all."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        values = (rng.random(shape) < 0.7).astype(float)
+        values.flat[0], values.flat[-1] = 0, 1
+        return values
+
+    return draw
 
 
 def _between(*shape: int) -> Option:

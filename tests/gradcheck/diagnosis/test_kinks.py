@@ -65,3 +65,18 @@ def test_the_slope_on_one_side_of_a_kink_is_a_convention_where_a_loop_runs_as_lo
 
     report = check(root, lambda y, dy: dy / (2 * y), (RNG.random((3, 4)) + 1,))
     assert report.passed and any("kink" in c for c in report.conventions)
+
+
+def test_an_elu_whose_slope_jumps_at_zero_has_both_slopes_there():
+    w = np.random.default_rng(0).normal(size=(8, 8))
+
+    def forward(x):
+        z = x @ w
+        return np.where(z > 0, z, 0.8 * (np.exp(np.minimum(z, 0)) - 1)) + x, z
+
+    def backward(z, dy):
+        return (dy * np.where(z > 0, 1.0, 0.8 * np.exp(z))) @ w.T + dy
+
+    x = np.random.default_rng(1).normal(size=(16, 8))
+    assert check(forward, backward, (x,)).passed
+    assert not check(forward, lambda z, dy: (dy * np.where(z > 0, 1.0, 0.7 * np.exp(z))) @ w.T + dy, (x,)).passed

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from jaxdoodle.gradcheck.setup.line_trace import assignments, line_of, parallel, without_return
+from jaxdoodle.gradcheck.autograd.recognize import Activation
+from jaxdoodle.gradcheck.setup.line_trace import assignments, line_of, of_library, parallel, traced_by, without_return
 
 
 def program():
@@ -41,3 +42,16 @@ def test_the_innermost_function_without_a_return_is_found():
 def test_parallel_arrays_are_multiples_of_each_other():
     a = np.arange(6.0).reshape(2, 3)
     assert parallel(a, -2 * a) and parallel(a, a.T * 5) and not parallel(a, a + 1)
+
+
+def test_what_python_generates_for_a_class_of_a_library_is_not_the_users():
+    space, own = {}, {}
+    exec("def own(x): return x", space)
+
+    def enter(frame, event, value):
+        own[frame.f_code.co_name] = of_library(frame)
+
+    with traced_by(enter):
+        Activation(abs, abs)  # a dataclass of the checker
+        space["own"](1)
+    assert own["__init__"] and not own["own"]

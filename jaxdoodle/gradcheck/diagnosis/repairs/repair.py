@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.copies import Copies, names_in
-from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
+from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
@@ -29,7 +29,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL, NONE, SOME, inf
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.setup.candidate import Candidate
-from jaxdoodle.gradcheck.setup.line_trace import traced_by
+from jaxdoodle.gradcheck.setup.line_trace import of_library, traced_by
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness, float_outputs, run_forward
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
@@ -269,7 +269,7 @@ def _counted(most: float) -> Iterator[_Count]:
         return local
 
     def enter(frame, event, value):
-        if not frame.f_code.co_filename.startswith(LIBRARIES):
+        if not of_library(frame):
             return local
         count.calls += 1
         return None

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.copies import Copies
-from jaxdoodle.gradcheck.autograd.tape import LIBRARIES
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.setup.candidate import in_float64
+from jaxdoodle.gradcheck.setup.line_trace import of_library
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
 
 #: Factors of the forward that are tried in the backward, and how long they may be, in characters.
@@ -124,7 +124,7 @@ def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
 
     def note(frame, event, value):
         code = frame.f_code
-        if event == "return" and code not in found and not code.co_filename.startswith(LIBRARIES):
+        if event == "return" and code not in found and not of_library(frame):
             found[code] = dict(frame.f_locals)
 
     before = sys.getprofile()
