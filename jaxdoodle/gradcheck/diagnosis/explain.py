@@ -145,6 +145,14 @@ def _with_repairs(
     return findings
 
 
+def mended_at(case: Case, r: Round, finding: Finding) -> Finding:
+    """A finding that shows at one point alone: with the edit that is right there and elsewhere, where there is one."""
+    told = _with_repairs(case, r, [Finding(UNNAMED, "", finding.leaves)], [])
+    if len(told) != 1 or told[0].name == UNNAMED:
+        return finding
+    return replace(told[0], evidence=(*told[0].evidence, finding.sentence))
+
+
 def _parted(f: Finding, mended: list[Repair]) -> list[Finding]:
     """What has no name and is mended in several places was several mistakes."""
     parts = [tuple(n for n in f.leaves if n in repair.leaves) for repair in mended]

@@ -14,7 +14,7 @@ from jaxdoodle.gradcheck.conventions import offered
 from jaxdoodle.gradcheck.diagnosis import shapes
 from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, NOT_FINITE, SWAPPED
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
-from jaxdoodle.gradcheck.diagnosis.explain import explanations
+from jaxdoodle.gradcheck.diagnosis.explain import explanations, mended_at
 from jaxdoodle.gradcheck.diagnosis.kinks import at_kinks
 from jaxdoodle.gradcheck.diagnosis.limits import GUARD, LARGE, guard_counts, guarded
 from jaxdoodle.gradcheck.diagnosis.locate import assigned
@@ -225,7 +225,7 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
             which = "large values" if r.at.name in LARGE else r.at.name
             hint = ": a limit of the forward is not in backward" if r.at.name in LARGE else ""
             why = f"the gradient of {told} is right elsewhere and wrong at {r.at.name!r}{hint}"
-            findings.append(Finding(f"wrong at {which}", why, names))
+            findings.append(mended_at(case, r, Finding(f"wrong at {which}", why, names)))
         said = said | {n for f in findings for n in f.leaves}
     return findings
 

@@ -414,7 +414,7 @@ def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None, names: Seq
     floats = [a for a in args if is_floating(a)]
     of = args if len(gradients) == len(args) else floats
     given = ((a, g) for a, g in zip(of, gradients, strict=False) if is_array(g))
-    pairs = [(a, g) for a, g in given if is_floating(a) or isinstance(a, float)]
+    pairs = [(a, g) for a, g in given if is_floating(a) or isinstance(a, float) or isinstance(a, int) and np.ndim(g)]
     return sum(np.shape(a) != np.shape(g) for a, g in pairs)
 
 

@@ -122,3 +122,20 @@ def test_the_line_of_a_gradient_in_the_loss_itself_is_told():
         lambda *a: both(*a)[0], both, (RNG.normal(size=(3, 2)), RNG.normal(size=(4, 3)))
     ).findings
     assert finding.backward.text in ("grad = x.T @ d", "d = 2 * h * (1 - h**2)")
+
+
+def test_what_shows_at_large_values_alone_is_mended_there():
+    def forward(a, p, n):
+        gap = ((a - p) ** 2).sum(axis=1) - ((a - n) ** 2).sum(axis=1) + 20
+        active = (gap > 0).astype(float)
+        return np.maximum(gap, 0).mean(), (a - p, a - n, active)
+
+    def backward(kept, dy):
+        ap, an, active = kept
+        w = 2 * dy * active[:, None] / active.sum()
+        return w * (ap - an), -w * ap, w * an
+
+    rng = np.random.default_rng(0)
+    (finding,) = check(forward, backward, tuple(rng.normal(size=(6, 4)) for _ in range(3))).findings
+    assert finding.name == "divided by the wrong count" and "active.sum()" in finding.backward.text
+    assert "right elsewhere and wrong at 'saturated'" in finding.evidence[-1]

@@ -159,6 +159,9 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put(title, cost, node.func.value)
     elif node.args:
         put(title, cost, node.args[0])
+    divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and parent.right is node
+    for count in scope.counts() if divides and name == "sum" else ():  # of those that count, instead of all
+        put("divided by the wrong count", 12, count)
     for a, b in combinations(range(len(node.args)), 2):
         args = list(node.args)
         args[a], args[b] = args[b], args[a]
