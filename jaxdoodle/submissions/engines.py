@@ -185,8 +185,12 @@ def _names(cls: Any) -> tuple[str, str]:
         held = vars(cls(_VALUES[0][0]))
     except Exception:  # any exception of the user's code: it takes something else
         held = {}
-    values = (n for n, v in held.items() if isinstance(v, float | np.ndarray | np.generic) and v == _VALUES[0][0])
-    return next(values, "data"), next((n for n in held if re.match("grad|adj|deriv|d$|g$", n)), "grad")
+    numbers = {
+        n: v for n, v in held.items() if isinstance(v, int | float | np.generic | np.ndarray) and np.size(v) == 1
+    }
+    value = "data" if "data" in held else next((n for n, v in numbers.items() if v == _VALUES[0][0]), "data")
+    gradients = (n for n in held if re.match("grad|adj|deriv|d$|g$", n) and (n in numbers or held[n] is None))
+    return value, "grad" if "grad" in held else next(gradients, "grad")
 
 
 def _dtype(*held: Any) -> str:
@@ -215,10 +219,11 @@ def _slopes(value: Callable, values: tuple[Any, Any], place: int, step: float) -
 
 def _overwrites(finder: Finder, cls: Any) -> list[Where]:
     """The lines of the class that write ``x.grad = ...`` of another value, where they should add."""
+    _, gradient = _names(cls)
     lines = {
         (file, a.lineno)
         for file, _, rule in _rules(finder, cls)
         for a in ast.walk(rule)
-        if isinstance(a, ast.Assign) and any(getattr(t, "attr", "") == _names(cls)[1] for t in a.targets)
+        if isinstance(a, ast.Assign) and any(getattr(t, "attr", "") == gradient for t in a.targets)
     }
     return [Where.at(*line) for line in sorted(lines)]

@@ -99,7 +99,8 @@ class LayerObject:
         dx = backward_of(thing)(*values)
         if isinstance(dx, dict) and hasattr(thing, "__dict__"):  # with those of the parameters
             thing.returned_grads = dx
-            dx = gradient_of(self.input_names[0], dx) if self.input_names else None
+            of_inputs = tuple(gradient_of(n, dx) for n in self.input_names)
+            dx = of_inputs if len(of_inputs) > 1 else next(iter(of_inputs), None)
         if dx is None:
             dx = next((getattr(thing, n) for n in _INPUT_GRADIENTS if getattr(thing, n, None) is not None), None)
         return dx
@@ -229,8 +230,14 @@ def _set(thing: Any, name: str, value: Any) -> None:
     if rest:
         return _set(_get(thing, part), rest, value)
     old = _get(thing, name)
-    if isinstance(old, float) and "." not in name:  # two numbers may be one object by chance
-        return setattr(thing, name, value)
+    if isinstance(old, float):  # two numbers may be one object by chance
+        holder, _, key = name.partition(".")
+        held = copy.copy(getattr(thing, holder)) if key else value
+        if isinstance(held, list | dict) and key:
+            held[int(key) if isinstance(held, list) else key] = value  # type: ignore[index]
+        elif key:
+            setattr(held, key, value)
+        return setattr(thing, holder, held)
     resized = np.shape(value) != np.shape(old)
     place, _, key = name.partition(".")
     box: Any = getattr(thing, place)

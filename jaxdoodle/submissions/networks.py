@@ -109,7 +109,7 @@ class Network:
         thing = self._placed(held, x, y)
         if self.loss is None and self.cost is None:
             output = self._output(thing, x, y)
-            return output if np.ndim(output) == 0 else self._call(thing, self.gradient_name or "", x, y)[0]
+            return output if _is_number(output) else self._call(thing, self.gradient_name or "", x, y)[0]
         takes = required(getattr(thing, self.loss)) if self.loss else []
         inputs = any(kind_of(n) == "x" and not _OUTPUT.match(n.lower()) for n in takes)
         output = None if self.loss and inputs else self._output(thing, x)
@@ -275,7 +275,7 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
     if declared is not None:
         network.cost = declared
     thing = network._placed(network.held, network.x, network.y)
-    if network.loss or declared or np.ndim(network._output(thing, network.x, network.y)) == 0:
+    if network.loss or declared or _is_number(network._output(thing, network.x, network.y)):
         return True if np.size(network.value(network.held, network.x, network.y)) == 1 else None
     gradients = dict(leaves(network.gradient(network.held, network.x, network.y)))
     best: tuple[tuple, Callable] | None = None
@@ -291,6 +291,10 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
         return None
     network.cost = best[1]
     return best[0][0] > 0 or best[0][-1] > _PARALLEL
+
+
+def _is_number(output: Any) -> bool:
+    return output is not None and np.ndim(output) == 0
 
 
 def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, int, float]:

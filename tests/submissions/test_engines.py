@@ -204,3 +204,9 @@ def test_a_value_and_its_gradient_may_be_called_otherwise(checked):
     text = ENGINE.replace(".data", ".number").replace(".grad", ".adjoint")
     assert "self.number, self.adjoint" in text and set(checked(text).values()) == {"right"}
     assert checked(text.replace("self.number * out.adjoint", "out.adjoint")) == {"Value": "b"}
+
+
+def test_an_attribute_that_only_begins_like_a_gradient_is_none(checked):
+    text = ENGINE.replace("self.data, self.grad,", "self.grad_fn, self.data, self.grad,")
+    text = text.replace("= data, 0.0,", "= None, data, 0.0,")
+    assert "self.grad_fn" in text and set(checked(text).values()) == {"right"}

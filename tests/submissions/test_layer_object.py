@@ -219,3 +219,26 @@ def test_parameters_of_the_layers_in_a_layer_and_bare_numbers_are_checked(checke
     assert checked(text)["Twice"] == "right"
     assert checked(text.replace('grads["w"] += h', 'grads["w"] = h'))["Twice"] == "cell_params_w"
     assert checked(text.replace("self.outs[-1]).sum()", "self.outs[-1]).mean()"))["Twice"] == "scale"
+
+
+def test_a_dictionary_holds_the_gradients_of_all_inputs_and_equal_numbers_are_two(checked):
+    text = """
+        class Affine:
+            def __init__(self):
+                self.params = {"a": 1.0, "b": 1.0}
+
+            def forward(self, x, h):
+                self.x, self.h = x, h
+                return self.params["a"] * x * h + self.params["b"]
+
+            def backward(self, dout):
+                a = self.params["a"]
+                inputs = {"x": a * dout * self.h, "h": a * dout * self.x}
+                return inputs | {"a": (dout * self.x * self.h).sum(), "b": dout.sum()}
+
+        if __name__ == "__main__":
+            layer = Affine()
+            layer.backward(layer.forward(np.ones((2, 3)), np.arange(6.0).reshape(2, 3)))
+    """
+    assert checked(text) == {"Affine": "right"}
+    assert checked(text.replace('"h": a * dout', '"h": 7 * a * dout')) == {"Affine": "h"}

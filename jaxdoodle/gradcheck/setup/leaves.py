@@ -109,12 +109,20 @@ def _plain_name(name: str) -> str:
 
 def gradient_of(name: str, returned: dict[str, Any]) -> Any | None:
     """The entry that holds the gradient of ``name``: ``dW1``, ``d_w1``, ``grad_w1``, ``w1_grad`` or ``w1``."""
-    keys = sorted(returned, key=lambda key: name in str(key))  # of da and dA that of its own case, which comes last
+    # of da and dA that of its own case, which comes last
+    keys = sorted(returned, key=lambda key: str(key).startswith(name) or str(key).endswith(name))
     plain = {_plain_name(str(key)): returned[key] for key in keys}
     want = _plain_name(name)
     forms = ("d" + want, "grad" + want, "gradient" + want, "delta" + want, "g" + want, "dl" + want, "dj" + want,
              want + "grad", want + "gradient", "nabla" + want, want)  # fmt: skip
     return next((plain[form] for form in forms if form in plain), None)
+
+
+def _by_name(got: Any, by_name: dict[str, Any], wanted: list[tuple[str, Any]]) -> bool:
+    """Are gradients told by their names? Those in a named tuple may have others."""
+    if isinstance(got, dict) or any(gradient_of(n, by_name) is not None for n, _ in wanted):
+        return True
+    return any(named(b) and any(gradient_of(n, by_name) is not None for n in named(b) or ()) for _, b in wanted)
 
 
 def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str]]:
@@ -127,7 +135,7 @@ def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str
     values: list[Any]
     if got is None:
         values = [None] * len(wanted)
-    elif (by_name := named(got)) is not None and named(want) is not None:
+    elif (by_name := named(got)) is not None and named(want) is not None and _by_name(got, by_name, wanted):
         values = [gradient_of(n, by_name) for n, _ in wanted]
         values = [got if v is None and named(b) else v for v, (_, b) in zip(values, wanted, strict=True)]
         odd += [

@@ -115,9 +115,10 @@ class Problem:
         """The returned gradients by leaf (None: not returned), and remarks."""
         wrt = self.wrt if self.all_wrt is None else self.all_wrt
         tree = {self.names[i]: self.args[i] for i in wrt}
-        numbers = [i for i, a in enumerate(self.args) if i in wrt or any(is_complex(x) for _, x in leaves(a))]
-        for each in (range(len(self.args)), numbers):  # one gradient for every argument, or for all but whole numbers
-            one_each = isinstance(returned, tuple | list) and len(returned) == len(each) and named(returned) is None
+        differentiable = [i for i, a in enumerate(self.args) if i in wrt or any(is_complex(x) for _, x in leaves(a))]
+        own = hasattr(returned, "_fields") and any(type(returned) is type(a) for a in self.args)
+        for each in (range(len(self.args)), differentiable):  # one gradient for every argument, or with complex ones
+            one_each = isinstance(returned, tuple | list) and len(returned) == len(each) and not own
             if not self.scalar and one_each and len(each) > len(wrt):
                 returned = tuple(g for g, i in zip(returned, each, strict=True) if i in wrt)
         if len(wrt) == 1:

@@ -204,9 +204,7 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
         kind = "p"
     if kind == "p" and "log(" not in source_text(function):
         kind = "x"
-    if kind == "lengths":
-        return [_lengths_of_first]
-    options = _OPTIONS["x" if first and kind not in ("w", "ids", "h", "p") else kind or "any"]
+    options = _OPTIONS["x" if first and kind not in ("w", "ids", "h", "p") else kind if kind in _OPTIONS else "any"]
     if layer:
         options = [_normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     if not first and counts(function, name):
@@ -216,11 +214,16 @@ def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: d
     told = re.search(rf"\b{re.escape(name)}\W{{1,4}}(an? )?int(eger)?\b(.*)", inspect.getdoc(function) or "", re.I)
     if told is not None and not _MANY.match(told[3]):
         return [*_SIZE[:3], *options[:3]]
-    plain = re.search(rf"\b{re.escape(name)}\W{{1,4}}((is|an?|python|scalar|positive)\W+)*float\b", about, re.I)
+    plain = re.search(
+        rf"\b{re.escape(name)}( is|\s*[:(]|\s*--?) *((an?|python|scalar|positive) )*float\b(.*)", about, re.I
+    )
+    plain = None if plain and (name in shapes or _MANY.match(plain[4])) else plain
     if plain or annotation in ("float", "<class 'float'>"):
         return [_just(0.3)]
     if annotation in ("int", "<class 'int'>"):
         return _SIZE[:3]
+    if kind == "lengths":
+        return [_lengths_of_first, *_SIZE]
     known = [_just(_KNOWN[name.lower()])] if name.lower() in _KNOWN and kind in ("size", "number") else []
     if name in shapes:
         documented = [_mask(*shapes[name]) if kind == "mask" else _normal(*shapes[name])]

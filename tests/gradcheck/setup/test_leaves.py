@@ -1,5 +1,7 @@
 """Which returned gradient belongs to which array."""
 
+from collections import namedtuple
+
 import numpy as np
 
 from jaxdoodle.gradcheck import check_gradient
@@ -38,3 +40,16 @@ def test_fewer_gradients_than_arguments_belong_to_those_of_their_shapes():
     paired, odd = align(tree, (X, B))
     assert paired["a"] is None and paired["b"] is X and paired["c"] is B and odd
     assert align({"a": W, "b": W, "c": B}, (W, B))[0]["a"] is W
+
+
+def test_a_named_tuple_with_names_of_its_own_is_taken_by_position():
+    Grads = namedtuple("Grads", "input weight")
+    paired, odd = align({"x": X, "w": W}, Grads(X, W))
+    assert paired["x"] is X and paired["w"] is W and not odd
+    paired, _ = align({"x": X, "w": W}, namedtuple("Named", "dw dx")(W, X))
+    assert paired["x"] is X and paired["w"] is W
+
+
+def test_of_names_that_differ_in_case_alone_each_gets_its_own():
+    paired, _ = align({"a": X, "A": W}, {"grad_A": W, "grad_a": X})
+    assert paired["a"] is X and paired["A"] is W

@@ -54,7 +54,8 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 
 def _added_at(node: Any, target: Any, scope: Scope, put: Put) -> None:
     """Where an index occurs twice, a statement adds or assigns the last value alone."""
-    parts = getattr(getattr(target, "slice", None), "elts", None) or [getattr(target, "slice", None)]
+    index = getattr(target, "slice", None)
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
     if isinstance(target, ast.Subscript) and scope.numpy and not all(isinstance(p, ast.Slice) for p in parts):
         array, index = ast.unparse(target.value), ", ".join(map(_as_entry, parts))
         put(REPEATED, 9, ast.Expr(expr(f"{scope.numpy}.add.at({array}, ({index}), {ast.unparse(node.value)})")))
