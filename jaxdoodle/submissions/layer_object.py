@@ -35,8 +35,9 @@ class LayerObject:
     def __init__(self, thing: Any, inputs: tuple, whole: Callable | None = None, only: np.ndarray | None = None):
         self.thing, self.inputs, self.whole, self.only = thing, inputs, whole, only
         self.input_names = [p.name for p in parameters(forward_of(thing))][: len(inputs)]
-        given = forward_of(copy.deepcopy(thing))(*inputs)
-        self.several = isinstance(given, tuple) and 1 < len(given) == len(self._incoming())
+        taken = len(self._incoming())
+        outputs = forward_of(copy.deepcopy(thing))(*inputs) if taken > 1 else None
+        self.stacked = isinstance(outputs, tuple) and len(outputs) == taken
         done = copy.deepcopy(thing)
         self.y = self._forward(done, inputs)
         before = copy.deepcopy(done)
@@ -65,7 +66,7 @@ class LayerObject:
 
     def _forward(self, thing: Any, inputs: tuple) -> Any:
         y = forward_of(thing)(*inputs)
-        if self.several:
+        if self.stacked:
             thing.output_shapes = [np.shape(part) for part in y]
             return np.concatenate([np.ravel(part) for part in y])
         y = output_of(thing, y)
@@ -79,7 +80,7 @@ class LayerObject:
             dy, part = np.zeros(self.only.shape), dy
             dy[self.only] = part
         values, waiting = [], [dy if self.whole is None else inputs[0]]
-        if self.several:
+        if self.stacked:
             ends = np.cumsum([math.prod(shape) for shape in thing.output_shapes])[:-1]
             parts = zip(np.split(dy, ends), thing.output_shapes, strict=True)
             waiting = [np.reshape(part, shape) for part, shape in parts][::-1]
@@ -88,7 +89,7 @@ class LayerObject:
                 values.append(given[p.name])
             elif p.name.lower() in RATES:
                 values.append(1.0)  # what is subtracted from a parameter is then its gradient
-            elif waiting and (p.default is p.empty or is_cotangent(p.name) or self.several):
+            elif waiting and (p.default is p.empty or is_cotangent(p.name) or self.stacked):
                 values.append(waiting.pop())
             elif p.default is p.empty:
                 raise CheckError(f"{type(thing).__name__}'s backward takes {p.name}, which is not known")
@@ -108,7 +109,7 @@ class LayerObject:
     def _incoming(self) -> list[str]:
         """The parameters of backward that an incoming gradient can be given to."""
         own = [p.name for p in parameters(backward_of(self.thing)) if p.name not in self.input_names]
-        return [n for n in own if re.match("d|g|up|err|delta", n) and n.lower() not in RATES]
+        return [n for n in own if re.match("d|g|up|err", n) and n.lower() not in RATES]
 
     def _gradient(self, done: Any, before: Any, name: str) -> Any:
         """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""

@@ -92,9 +92,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for count in scope.counts() if alone else ():
         put(MISSING_MEAN, cost + 1, f"{text} / {count}")
         put(DOUBLE_MEAN, cost + 1, f"{text} * {count}")
-    if isinstance(parent, ast.Call) and ast.unparse(parent.func).endswith(
-        "where"
-    ):  # exp(z) - 1, whose slope is one more
+    # exp(z) - 1 has a slope that is one more than its value
+    if isinstance(parent, ast.Call) and ast.unparse(parent.func).endswith("where"):
         put("term left out", 16, f"({text} + 1)")
     shape = scope.shape_of(node)
     unused = [name for name in scope.unused if shape is None or broadcasts(scope.shape(name) or (), shape)]
