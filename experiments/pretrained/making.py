@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,19 @@ def run(
     experiment: Experiment,
     out_dir: Path,
     *,
+    variants: Sequence[str] | None = None,
     seed: int | None = None,
     seeds: int = 1,
     epochs: int | None = None,
     data_dir: Path | None = None,
 ) -> int:
-    """Train the experiment's one variant, and write the first seed as ``out_dir/NAME.npz``, its scores in the record.
+    """Train, and write the last variant's first seed as ``out_dir/NAME.npz``, its scores in the record.
 
     Args:
       name: Of the model.
       experiment: How it is trained.
       out_dir: Folder of the record and the model.
+      variants: Names of those to train; ``None``: all.
       seed: In place of the experiment's first.
       seeds: Number of seeds.
       epochs: In place of what the variant declares.
@@ -44,10 +47,10 @@ def run(
     Returns:
       The exit code.
     """
-    given = {"seed": seed, "seeds": seeds if seeds > 1 else None, "epochs": epochs}
-    missed = runner.run(name, experiment, out_dir, seed=seed, seeds=seeds, epochs=epochs, data_dir=data_dir)
-    [variant] = experiment.variants
-    trained = model_file.read(out_dir / f"{variant}-{experiment.seed if seed is None else seed}" / "model.npz")
+    given: dict[str, Any] = {"variants": variants, "seed": seed, "seeds": seeds, "epochs": epochs, "data_dir": data_dir}
+    missed = runner.run(name, experiment, out_dir, **given)
+    variant, first_seed = (variants or [*experiment.variants])[-1], experiment.seed if seed is None else seed
+    trained = model_file.read(out_dir / f"{variant}-{first_seed}" / "model.npz")
     shipped = round_weights(trained)
     path = out_dir / f"{name}.npz"
     model_file.write(path, shipped)
@@ -56,16 +59,26 @@ def run(
     scores = {what: score(_logits(Model.from_file(file), test), test) for what, file in files.items()}
     shipped_as = scores | {"bytes": path.stat().st_size}
     record = Record.read(out_dir / "record.json")
-    command = f"python -m experiments {name}"
-    command += "".join(f" --{option} {value}" for option, value in given.items() if value is not None)
-    runs = tuple(replace(one, command=command) for one in record.runs)
-    replace(record, extra=record.extra | {"shipped": shipped_as}, runs=runs).write(out_dir / "record.json")
+    together = {variant.name: _together(variant, out_dir, test) for variant in record.runs}
+    replace(record, extra=record.extra | {"shipped": shipped_as, "together": together}).write(out_dir / "record.json")
     print(path, json.dumps(shipped_as, indent=1), sep="\n")
     return missed
 
 
 def _logits(model: Model, test: Dataset) -> NDArray[np.float32]:
     return np.concatenate([model.logits(test.images[i : i + 4096]) for i in range(0, len(test), 4096)])
+
+
+def _together(variant: Record, out_dir: Path, test: Dataset) -> dict[str, Any]:
+    """Scores of what all models of a variant answer in the mean, and of the first, if it learned mirrored images too,
+    with its answers to the mirrored ones."""
+    models = [Model.load(out_dir / f"{variant.name}-{one.config['seed']}" / "model.npz") for one in variant.runs]
+    answers = {"models": [model.probabilities(_logits(model, test)) for model in models]}
+    if (variant.config["augment"] or {}).get("mirror"):
+        mirrored = replace(test, images=test.images[:, :, ::-1])
+        turned = [model.probabilities(_logits(model, mirrored)) for model in models]
+        answers |= {"mirrored": [answers["models"][0], turned[0]], "models, mirrored": answers["models"] + turned}
+    return {name: score(np.sum(one, axis=0), test) for name, one in answers.items()}
 
 
 def score(logits: NDArray[np.float32], test: Dataset) -> dict[str, Any]:

@@ -9,6 +9,7 @@ gave 62.1, 57.4 and 83.6 %, with 24 epochs 58.5 and 84.4 %.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from experiments.declaration import Experiment, Variant
@@ -27,25 +28,26 @@ def network(classes: Sequence[str]) -> ModelSpec:
     return ModelSpec((*spec.layers[:-1], Dropout(0.2), spec.layers[-1]), spec.input_shape, spec.classes)
 
 
+BALANCED = TrainConfig(
+    epochs=12,
+    schedule="one_cycle",
+    learning_rate=3e-3,
+    loss=SoftmaxCrossEntropy(0.1),
+    augment=Augment(rotate=6, shear=5, zoom=0.05, shift=0.5, mirror=True),  # bitmaps fill their box
+    sampling="balanced",
+    ema_decay=0.999,
+    keep="last",
+    outliers=0,
+)
 EXPERIMENT = Experiment(
     dataset="quickdraw",
     classes="all",
     validation=0.05,
     variants={
-        "balanced": Variant(
-            network,
-            TrainConfig(
-                epochs=12,
-                schedule="one_cycle",
-                learning_rate=3e-3,
-                loss=SoftmaxCrossEntropy(0.1),
-                augment=Augment(rotate=6, shear=5, zoom=0.05, shift=0.5, mirror=True),  # bitmaps fill their box
-                sampling="balanced",
-                ema_decay=0.999,
-                keep="last",
-                outliers=0,
-            ),
-        )
+        "balanced": Variant(network, BALANCED),
+        "distilled": Variant(
+            network, replace(BALANCED, epochs=16), teacher=[f"sketches/balanced-{seed}" for seed in range(3)]
+        ),
     },
 )
 run = partial(making.run, "sketches", EXPERIMENT)

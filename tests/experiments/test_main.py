@@ -29,8 +29,8 @@ OPTIONS = {
 }  # fmt: skip
 TAKEN = {
     "worked_example": set(),
-    "digits": {"--data-dir", "--epochs", "--seed", "--seeds"},
-    "sketches": {"--data-dir", "--epochs", "--seed", "--seeds"},
+    "digits": {"--data-dir", "--epochs", "--seed", "--seeds", "--variants"},
+    "sketches": {"--data-dir", "--epochs", "--seed", "--seeds", "--variants"},
     "ablation": {"--data-dir", "--epochs", "--seeds"},
     "abstention": {"--data-dir"},
     "beside_keras": {"--data-dir", "--epochs", "--seeds"},
