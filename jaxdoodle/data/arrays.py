@@ -19,8 +19,7 @@ def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
     """uint8 or float32 ``(n, height, width, channels)`` on a scale where full ink is 255.
 
     Args:
-      images: ``(n, height, width)`` or ``(n, height, width, 1 or 3)``, or rows of square images ``(n, height^2)``;
-        numbers or bools, an array or a sequence of arrays.
+      images: As for ``in_axes``; numbers or bools, an array or a sequence of arrays.
       white: The value of full ink. ``None``: 255 for bytes; of other numbers 1 where none is larger, 255 where the
         largest is from 128 to 255, else the largest.
       name: Of the dataset, for messages.
@@ -32,14 +31,7 @@ def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
         array = np.asarray(images)
     except ValueError:
         raise InputError(f"{name}: images differ in shape; expected one shape.") from None
-    side = math.isqrt(array.shape[1]) if array.ndim == 2 else 0
-    if side and side * side == array.shape[1]:
-        array = array.reshape(-1, side, side)
-    array = array[..., None] if array.ndim == 3 else array
-    if array.ndim != 4 or array.shape[3] not in (1, 3) or not all(array.shape[1:]):
-        hint = "; the channels come last" if array.ndim == 4 and array.shape[1] in (1, 3) else ""
-        expected = "(n, height, width) or (n, height, width, channels) with 1 or 3 channels"
-        raise InputError(f"{name}: images are of shape {np.shape(images)}; expected {expected}{hint}.")
+    array = in_axes(array, name)
     if array.dtype.kind not in "buif":
         raise InputError(f"{name}: images are {array.dtype}; expected numbers.")
     if array.dtype == np.uint8 and white in (None, WHITE):
@@ -54,6 +46,38 @@ def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
     whole = array.dtype.kind != "f" and np.array_equal(scaled, np.rint(scaled))
     whole = whole or (white == WHITE and np.array_equal(array, np.rint(array)))
     return scaled.astype(np.uint8 if whole else np.float32)
+
+
+def in_axes(array: NDArray[Any], source: str, column_major: bool = False) -> NDArray[Any]:
+    """An array of images as (n, h, w, c): with or without channels, channels first, or flat.
+
+    Raises ``InputError`` where no images have this shape.
+    """
+    if array.ndim == 3:
+        return array[..., None]
+    if array.ndim == 4:
+        if array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3):
+            return np.moveaxis(array, 1, 3)
+        if array.shape[3] in (1, 3, 4):
+            return array
+    if array.ndim == 2:
+        for channels in (1, 3):
+            side = math.isqrt(array.shape[1] // channels)
+            if side * side * channels == array.shape[1] and side > 1:
+                if channels == 3:
+                    return _colors(array, side)
+                images = array.reshape(-1, side, side)
+                return (images.swapaxes(1, 2) if column_major else images)[..., None]
+    expected = "(n, height, width), (n, height, width, 1 or 3), or flat and square"
+    raise InputError(f"{source}: holds {array.dtype} {array.shape}; expected images {expected}.")
+
+
+def _colors(array: NDArray[Any], side: int) -> NDArray[Any]:
+    """Flat RGB images: plane by plane or pixel by pixel, whichever is smoother."""
+    planes = np.moveaxis(array.reshape(-1, 3, side, side), 1, 3)
+    pixels = array.reshape(-1, side, side, 3)
+    rough = [float(np.abs(np.diff(x[:100].astype(np.float32), axis=2)).mean()) for x in (planes, pixels)]
+    return planes if rough[0] <= rough[1] else pixels
 
 
 def as_labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:

@@ -81,7 +81,7 @@ class Dataset:
         """Make a dataset of what a program holds.
 
         Args:
-          images: Numbers ``(n, height, width)`` or ``(n, height, width, channels)`` with 1 or 3 channels, or rows of
+          images: Numbers ``(n, height, width)`` or with 1 or 3 channels after or before height and width, or rows of
             square images: an array or a sequence of arrays.
           labels: Integers ``(n,)``, one-hot rows ``(n, classes)``, or class names.
           classes: The class names in the order of the labels; ``None``: the names that occur, sorted, or the numbers.

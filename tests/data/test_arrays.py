@@ -44,7 +44,10 @@ def test_another_full_ink_is_found_or_told():
 
 def test_rows_of_square_images_and_colors_keep_their_shape():
     assert Dataset.from_arrays(np.zeros((6, 64)), LABELS).images.shape == (6, 8, 8, 1)
-    assert Dataset.from_arrays(np.zeros((6, 9, 4, 3), np.uint8), LABELS).images.shape == (6, 9, 4, 3)
+    for shape in ((6, 9, 5, 3), (6, 3, 9, 5)):
+        assert Dataset.from_arrays(np.zeros(shape, np.uint8), LABELS).images.shape == (6, 9, 5, 3)
+    colors = np.arange(6 * 9 * 9 * 3).reshape(6, -1) // 100
+    assert Dataset.from_arrays(colors, LABELS).images.shape == (6, 9, 9, 3)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_labels_may_be_names():
 
 REFUSED = [
     ((BYTES[:5], LABELS), "there are 5 images and 6 labels"),
-    ((np.zeros((6, 3, 8, 8)), LABELS), r"images are of shape \(6, 3, 8, 8\); expected .*; the channels come last"),
+    ((np.zeros((6, 5, 8, 8)), LABELS), r"holds float64 \(6, 5, 8, 8\); expected images \(n, height, width\)"),
     ((np.zeros((6, 8, 8, 4)), LABELS), "with 1 or 3 channels"),
     (([np.zeros((8, 8)), np.zeros((9, 8))], [0, 1]), "images differ in shape"),
     (

@@ -18,6 +18,9 @@ from jaxdoodle.data.readers.words import LABEL_COLUMNS, NUMBER, PARTS, class_nam
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 
+#: Folders of pictures that say which pixels of others are the object.
+MASKS = {"mask", "masks", "msk", "trimaps", "annotations", "segmentations", "ground_truth"}
+
 
 def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     """The paths of the pictures by split, with their classes; ``None`` where there are none.
@@ -29,7 +32,7 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     kinds = {inputs.suffix_of(file) for file in below} & {*PICTURE_FORMATS, ".npy"}
     if not (kinds := kinds - {".npy"} or kinds):
         return None
-    pictures = [file for file in below if inputs.suffix_of(file) in kinds]
+    pictures, masks = _without_masks([file for file in below if inputs.suffix_of(file) in kinds], folder)
     of_tables: list[str] = []
     tabled, table = label_tables(folder, pictures, of_tables)
     top, notes = _top(folder, pictures), list[str]()
@@ -52,7 +55,16 @@ def read_image_folder(folder: Path, wanted: Wanted) -> Found | None:
     if kinds == {".npy"}:
         for part in parts.values():
             _load(part, wanted)
-    return Found(f"pictures {kind}", parts, left_out=of_tables + notes) if parts else None
+    return Found(f"pictures {kind}", parts, left_out=masks + of_tables + notes) if parts else None
+
+
+def _without_masks(pictures: list[Path], folder: Path) -> tuple[list[Path], list[str]]:
+    """The pictures but for those in folders of masks, where there are others, and what was left out."""
+    folders = {file.parent for file in pictures}
+    masks = {path for path in folders if any(plain(name) in MASKS for name in path.relative_to(folder).parts)}
+    kept = [file for file in pictures if file.parent not in masks]
+    left_out = len(pictures) - len(kept) if kept else 0
+    return kept or pictures, [f"left out {left_out:,} pictures in folders of masks"] * bool(left_out)
 
 
 def _top(folder: Path, pictures: Sequence[Path]) -> Path:
@@ -170,8 +182,8 @@ def _levels(chains: Sequence[Sequence[str]], notes: list[str]) -> slice:
         if len(groups) < 2:
             first = level
             continue
-        if level == first + 1 and {plain(_stem(name)) for name in every} <= {*LABEL_COLUMNS}:
-            return slice(first, level + 1)
+        if {plain(_stem(name)) for name in every} <= {*LABEL_COLUMNS}:
+            return slice(level - 1, level + 1)
         if 2 * min(map(len, groups.values())) > len(every) > len(groups) or _are_parts(groups, every):
             first, within = level, False
         else:

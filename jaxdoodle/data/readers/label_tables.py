@@ -108,12 +108,14 @@ def _label_in(note: Path) -> str:
 
 
 def _by_name(folder: Path, pictures: Sequence[Path]) -> dict[str, list[Path]]:
-    """The pictures of each name: the path or the last part of it, with the suffix or without."""
+    """The pictures of each name: the path or the last parts of it, with the suffix or without."""
     by_name: dict[str, list[Path]] = {}
     for file in pictures:
-        path = file.relative_to(folder)
-        for name in {path.as_posix(), path.with_suffix("").as_posix(), path.name, path.stem}:
-            by_name.setdefault(name, []).append(file)
+        parts = file.relative_to(folder).parts
+        for n in range(len(parts)):
+            name = "/".join(parts[n:])
+            for each in {name, name.removesuffix(file.suffix)}:
+                by_name.setdefault(each, []).append(file)
     return by_name
 
 
@@ -154,9 +156,10 @@ def _labels_in(
     cells = [[row[n].strip() for row in rows] for n in range(len(rows[0]))]
     others = [n for n in range(len(cells)) if n != column]
     of_split = split_column(header)
+    titles = header or [table.stem if "partition" in table.stem else ""] * len(cells)
     if of_split is None:
-        of_split = next((n for n in others if all(map(split_of, cells[n]))), None)
-    splits = splits_in(header[of_split] if header else "", cells[of_split]) if of_split is not None else []
+        of_split = next((n for n in others if all(splits_in(titles[n], cells[n]))), None)
+    splits = splits_in(titles[of_split], cells[of_split]) if of_split is not None else []
     others = [n for n in others if n != of_split]
     place = label_column(header)
     guessed = place in (None, column)

@@ -65,7 +65,8 @@ def load_path(
             counts = f"{several:,} classes in {len(train.labels):,} images"
             raise InputError(f"{path}: {counts}; expected several of a class.")
         if len(names) == 1 and found.kind == "pictures in folders":
-            found.left_out.append(f"all of one class, {names[0]}: no folder, name or table tells others")
+            said = "".join(f"; {text}" for text in found.left_out)
+            raise InputError(f"{path}: all of one class, {names[0]}: no folder, name or table tells others{said}.")
         classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}")
         if not found.strokes and isinstance(train.labels, list):  # a published test set is not cut
             late = isinstance(train.items, np.ndarray) and len(found.parts) > 1  # by ``split_training``

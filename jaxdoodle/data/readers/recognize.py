@@ -30,7 +30,8 @@ JSON = (".json", ".jsonl")
 EXPECTED = (
     "a folder of pictures (png, jpg, ...) or of strokes (ndjson, svg, bin, json) for each class, with train and test "
     "above or not; IDX files; tables (CSV, ARFF, LIBSVM) of pixels with labels, or of drawings; arrays (npy, npz, mat, "
-    "h5, pkl, pt, json); SQLite; parquet; CIFAR's files; sketch-rnn .npz; any of them in a zip, tar, gz, bz2 or xz"
+    "h5, pkl, pt, json); SQLite; parquet; files of CIFAR, STL-10 and sketch-rnn; any of them in a zip, tar, gz, bz2 or "
+    "xz"
 )
 
 
@@ -51,7 +52,7 @@ def read(path: Path, wanted: Wanted) -> Found:
     if len(files) == 1 and files[0].suffix.lower() in JSON:
         path = files[0]
     found = _from_arrays(path if path.is_dir() else path.parent, files, wanted, path.is_file())
-    if found is None or not sum(len(part.labels) for part in found.parts.values()):
+    if found is None or _is_empty(found):
         raise InputError(f"{path}: no dataset in it; found {contents_in_words(path)}; expected {EXPECTED}.")
     _name(found, path)
     if "train" not in found.parts:
@@ -98,11 +99,15 @@ def _from_arrays(folder: Path, files: list[Path], wanted: Wanted, alone: bool) -
             fault = error
     found = _from_others(folder, files, wanted, alone)
     if fault is not None:
-        if found is None:
+        if found is None or _is_empty(found):
             raise fault
         if not alone:
             found.left_out.append(f"left out {str(fault).removeprefix(f'{folder}/').rstrip('.')}")
     return found
+
+
+def _is_empty(found: Found) -> bool:
+    return not any(len(part.labels) for part in found.parts.values())
 
 
 def _from_others(folder: Path, files: list[Path], wanted: Wanted, alone: bool) -> Found | None:

@@ -28,10 +28,13 @@ COMPRESSED: dict[bytes, tuple[Callable[..., Any], str]] = {
     b"BZ": (bz2.open, ".bz2"),
     b"\xfd7": (lzma.open, ".xz"),
 }
-#: What is named where it is not read: how files begin, and what they are.
+#: What is named where it is not read: suffixes, which a number may follow, and what it is.
 UNREAD = {
-    b"7z\xbc\xaf": "a 7z archive, to be unpacked first",
-    b"Rar!": "a RAR archive, to be unpacked first",
+    ".7z": "a 7z archive, to be unpacked first",
+    ".rar": "a RAR archive, to be unpacked first",
+    ".tfrecord": "TFRecord of TensorFlow, to be written as pictures in folders or as parquet first",
+    ".mdb": "LMDB, to be written as pictures in folders or as parquet first",
+    ".xlsx": "an Excel sheet, to be saved as CSV first",
 }
 _FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, lzma.LZMAError, NotImplementedError)
 
@@ -110,19 +113,16 @@ def files_below(folder: Path) -> list[Path]:
 
 def contents_in_words(path: Path) -> str:
     """What lies at a path, by suffix: ``12 files in 3 folders (9 .jpeg, 3 .txt)``."""
+    files = files_below(path) if path.is_dir() else [path]
+    unread = [what for suffix, what in UNREAD.items() if any(suffix in file.name.lower() for file in files)]
     if path.is_file():
-        begin = begin_of(path)
-        return next(
-            (name for key, name in UNREAD.items() if begin.startswith(key)), f"a file that begins with {begin!r}"
-        )
-    files = files_below(path)
-    if len({file.suffix for file in files}) == 1 and (of_one := contents_in_words(files[0])) in UNREAD.values():
-        return f"{len(files):,} files of {of_one}"
+        return unread[0] if unread else f"a file that begins with {begin_of(path)!r}"
     kinds = Counter(file.suffix.lower() or "without a suffix" for file in files).most_common(5)
     folders = len({file.parent for file in files} - {path})
     where = f" in {folders:,} folder{'s' * (folders != 1)}" * bool(folders)
     listed = f" ({', '.join(f'{count:,} {kind}' for kind, count in kinds)})" * bool(files)
-    return f"{len(files):,} file{'s' * (len(files) != 1)}{where}{listed}"
+    among = f", among them {'; '.join(unread)}" * bool(unread)
+    return f"{len(files):,} file{'s' * (len(files) != 1)}{where}{listed}{among}"
 
 
 def descended(folder: Path) -> Path:

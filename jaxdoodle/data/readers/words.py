@@ -22,6 +22,8 @@ SPLIT_WORDS = {
 #: Names of the columns that say the split of each row; "is_test" and "train_test_split" say whether it is the first.
 SPLIT_COLUMNS = {"split", "set", "subset", "data_set", "dataset", "usage", "partition", "phase"}
 OF_ONE_SPLIT = re.compile("is_?[a-z]+|.*split.*")
+#: Numbers of the splits, where all are there: CelebA, WILDS.
+NUMBERED = {"0": "train", "1": "validation", "2": "test"}
 TRUE, FALSE = {"1", "1.0", "true", "t", "yes"}, {"0", "0.0", "false", "f", "no"}
 #: Names of the columns of labels in tables, the first that a table has.
 LABEL_COLUMNS = (
@@ -34,7 +36,7 @@ MISSING = {"", "?", "nan", "na", "null", "none"}
 IMAGES = {"x", "image", "images", "img", "imgs", "data", "features", "fea", "pixels", "picture", "png", "arr_0"}
 LABELS = {"y", "label", "labels", "lbl", "lbls", "target", "targets", "class", "classes", "gnd", "arr_1"}
 #: Words of arrays and files that list the classes.
-CLASSES = LABELS | {"category", "categories", "classnames", "classmap", "mapping", "words", "wnids"}
+CLASSES = LABELS | {"category", "categories", "classnames", "classmap", "mapping", "words", "wnids", "batches_meta"}
 #: Words of folders that divide a dataset into numbered parts.
 PARTS = {"part", "fold", "batch", "chunk", "shard", "images"}
 #: What follows the word of a split without a space: testset, trainimages, Trainingsdaten.
@@ -125,6 +127,8 @@ def splits_in(column: str, cells: Iterable[Any]) -> list[str | None]:
     """
     texts = [text_of(cell).strip().lower() for cell in cells]
     told = set(texts) - MISSING
+    if told == NUMBERED.keys() and (plain(column) == "split" or says(column, {"partition"})):
+        return [NUMBERED.get(text) for text in texts]
     if not _is_of_one_split(column) or not told <= TRUE | FALSE:
         return [split_of(text) for text in texts]
     first = split_of(column.removeprefix("is")) or "train"

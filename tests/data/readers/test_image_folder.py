@@ -262,11 +262,24 @@ def test_folders_that_are_numbered_parts_hold_the_classes(tmp_path):
         assert {name for _, name, _ in layouts.found_in(tmp_path)} == set(layouts.NAMES)
 
 
-def test_pictures_of_one_class_are_said_to_be(tmp_path):
+def test_pictures_of_one_class_are_refused_with_what_lies_beside_them(tmp_path, refusal):
     layouts.pictures(tmp_path, "images/{i}.png")
-    put(tmp_path / "about.md", "mine")
-    with pytest.warns(DataWarning, match="all of one class, images"):
-        load_dataset(tmp_path)
+    np.save(tmp_path / "weights.npy", np.zeros(7))
+    text = refusal(load_dataset, tmp_path)
+    assert "all of one class, images" in text and "weights.npy: holds weights float64 (7,)" in text
+
+
+@pytest.mark.parametrize("masks", ["Msk/{name}", "annotations/trimaps"])
+def test_masks_of_pictures_are_no_pictures(masks, tmp_path):
+    layouts.pictures(tmp_path, "Bmp/{name}/{i}.png")
+    layouts.pictures(tmp_path, masks + "/{i}.png")
+    with pytest.warns(DataWarning, match="left out 48 pictures in folders of masks"):
+        assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
+
+
+def test_pictures_in_a_folder_called_masks_alone_are_pictures(tmp_path):
+    layouts.pictures(tmp_path, "masks/{name}/{i}.png")
+    assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
 
 
 @pytest.mark.parametrize("names", [("bus", "car", "train"), ("ka", "te", "to", "tr", "ha")])
@@ -289,11 +302,12 @@ def test_a_link_to_nothing_is_a_broken_picture(tmp_path):
         assert layouts.counts_in(tmp_path) == dict.fromkeys(layouts.NAMES, 12)
 
 
+@pytest.mark.parametrize("above", ["images/{}", "images_{1}/{0}"])
 @pytest.mark.parametrize("name", ["character0{}", "letter_{}"])
-def test_folders_called_as_a_label_are_classes_within_the_folder_above(name, tmp_path):
-    places = [f"{above}/{name.format(n)}" for above in ("Greek", "Tifinagh") for n in (1, 2)]
+def test_folders_called_as_a_label_are_classes_within_the_folder_above(name, above, tmp_path):
+    places = [f"{group}/{name.format(n)}" for group in ("Greek", "Tifinagh") for n in (1, 2)]
     for i, (image, label) in enumerate(zip(layouts.IMAGES, layouts.LABELS, strict=True)):
-        layouts.put(tmp_path / "images" / places[label] / f"{i}.png", layouts.encoded(image))
+        layouts.put(tmp_path / above.format(places[label], "ab"[label // 2]) / f"{i}.png", layouts.encoded(image))
     assert layouts.counts_in(tmp_path) == dict.fromkeys(places, 12)
 
 

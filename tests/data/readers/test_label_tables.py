@@ -15,6 +15,8 @@ TABLES = {
     "a column of splits.csv": ("file,label,split\na.png,cat,train\nb.png,dog,Test\n", "cat train", "dog test"),
     "a column for each class.csv": ("filename, cat, dog\na.png,1,0\nb.png,0,1\n", "cat None", "dog None"),
     "train_labels.csv": ("id,class\na,cat\nb,dog\n", "cat train", "dog train"),
+    "numbers of splits.csv": ("file,label,split\na.png,cat,0\nb.png,dog,2\nc.png,cat,1\n", "cat train", "dog test"),
+    "list_eval_partition.txt": ("a.png 1\nb.png 0\nc.png 2\n", "None validation", "None train"),
     "names.json": (json.dumps({"a.png": 3, "images/b.png": 5}), "3 None", "5 None"),
     "records.json": (json.dumps([{"f": "a.png", "label": "x"}, {"label": "y", "f": "b.png"}]), "x None", "y None"),
     "coco.json": (
@@ -39,10 +41,16 @@ TABLES = {
 def test_a_table_says_classes_and_splits(name, tmp_path):
     text, *expected = TABLES[name]
     (tmp_path / name).write_text(text)
-    pictures = [tmp_path / "images" / "a.png", tmp_path / "images" / "b.png"]
+    pictures = [tmp_path / "images" / f"{letter}.png" for letter in "abc"]
     found, _ = label_tables(tmp_path, pictures, notes := [])
     assert notes == []
-    assert [" ".join(map(str, found[file])) if file in found else None for file in pictures] == expected
+    assert [" ".join(map(str, found[file])) if file in found else None for file in pictures[:2]] == expected
+
+
+def test_a_table_may_name_pictures_by_the_last_folders_alone(tmp_path):
+    pictures = [tmp_path / "jpg" / name / "1.png" for name in ("ant", "bee")]
+    (tmp_path / "train.txt").write_text("ant/1\nbee/1\n")
+    assert label_tables(tmp_path, pictures, [])[0] == dict.fromkeys(pictures, (None, "train"))
 
 
 def test_tables_of_train_and_of_test_count_more_than_others(tmp_path):

@@ -298,6 +298,9 @@ REFUSED = {
     "pendigits.tra": (np.c_[FLAT[:, :16], LABELS], "images of 4 x 4; expected 8 pixels a side or more"),
     "usps.h5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "is no HDF5 that can be read"),
     "letters.7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "a 7z archive, to be unpacked first"),
+    "train.tfrecord-00000-of-00002": (b"8\x01" + bytes(99), "TFRecord of TensorFlow, to be written as pictures"),
+    "table.xlsx": (b"PK\x03\x04" + bytes(99), "an Excel sheet, to be saved as CSV"),
+    "weights.pkl": (pickle.dumps({"bias": [0.5, 2.0]}), "weights.pkl: holds bias float64 (2,); expected images"),
     "evil.pkl": (b"cos\nsystem\n(S'true'\ntR.", "the pickle asks for os.system"),
 }
 

@@ -16,9 +16,9 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.readers.class_names import names_of_labels, numbered
-from jaxdoodle.data.readers.found import Found, Wanted, column_of
+from jaxdoodle.data.readers.found import Found, Wanted, column_of, some_of
 from jaxdoodle.data.readers.idx import is_idx, read_any
-from jaxdoodle.data.readers.source import begin_of
+from jaxdoodle.data.readers.source import UNREAD, begin_of
 from jaxdoodle.data.readers.tables import cifar, hdf5, matlab, numpy, objects, sqlite
 from jaxdoodle.data.readers.tables.images import Pair, are_images, found_in
 from jaxdoodle.data.readers.words import (
@@ -51,9 +51,9 @@ def is_arrays(path: Path) -> bool:
 
 
 def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
-    """The dataset in some files of arrays; ``None`` where they hold no images.
+    """The dataset in some files of arrays; ``None`` where several hold no images.
 
-    Raises ``InputError`` at a damaged file, and at objects that are no arrays.
+    Raises ``InputError`` at a damaged file, at objects that are no arrays, and at a file alone that holds no images.
     """
     arrays: dict[str, NDArray[Any]] = {}
     first: dict[tuple[str | None, str | None], tuple[str, str]] = {}
@@ -80,6 +80,9 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
     found = dataset_in(arrays, source, wanted, by_columns)
     if found is not None:
         found.left_out += copies
+    elif len(files) == 1:
+        listed = some_of(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
+        raise InputError(f"{source}: holds {listed}; expected images with labels, or the images of each class.")
     return found
 
 
@@ -309,6 +312,8 @@ def _may_be_labels(array: NDArray[Any]) -> bool:
 def _reader(file: Path) -> Callable[[Path], Columns] | None:
     """What reads the arrays of a file by name, "" for the only one; ``None`` where it holds none, as it begins."""
     begin, suffix = begin_of(file), file.suffix.lower()
+    if suffix in UNREAD:
+        return None
     if begin.startswith((hdf5.MAGIC, hdf5.BEGIN_OF_MATLAB)) or suffix in hdf5.SUFFIXES:
         return hdf5.arrays_of
     if begin.startswith(sqlite.MAGIC):

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.data.arrays import in_axes
 from jaxdoodle.data.readers.found import SIDES, Found, Part, Wanted
 
 #: How pictures begin: PNG, JPEG, GIF, BMP, WebP, TIFF; the same in base64.
@@ -35,7 +36,7 @@ def found_in(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, 
         folder = Path(source).parent if Path(source).suffix else Path(source)
         parts = {s: Part([_content(one, folder) for one in array], labels) for s, (array, labels) in pairs.items()}
         return Found(kind.replace("arrays", "columns"), parts)
-    images = {split: _as_images(array, source, column_major) for split, (array, _) in pairs.items()}
+    images = {split: in_axes(array, source, column_major) for split, (array, _) in pairs.items()}
     kept = {split: labels for split, (_, labels) in pairs.items()}
     for split, array in images.items():
         if min(array.shape[1:3]) < SIDES[0]:
@@ -62,38 +63,6 @@ def are_images(array: NDArray[Any]) -> bool:
     if isinstance(one, str):
         return one.startswith(("data:image", *BASE64))
     return isinstance(one, np.ndarray) or (isinstance(one, bytes) and one.startswith(ENCODED))
-
-
-def _as_images(array: NDArray[Any], source: str, column_major: bool = False) -> NDArray[Any]:
-    """An array of images as (n, h, w, c): with or without channels, channels first, or flat.
-
-    Raises ``InputError`` where no images have this shape.
-    """
-    if array.ndim == 3:
-        return array[..., None]
-    if array.ndim == 4:
-        if array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3):
-            return np.moveaxis(array, 1, 3)
-        if array.shape[3] in (1, 3, 4):
-            return array
-    if array.ndim == 2:
-        for channels in (1, 3):
-            side = math.isqrt(array.shape[1] // channels)
-            if side * side * channels == array.shape[1] and side > 1:
-                if channels == 3:
-                    return _colors(array, side)
-                images = array.reshape(-1, side, side)
-                return (images.swapaxes(1, 2) if column_major else images)[..., None]
-    expected = "(n, height, width), (n, height, width, 1 or 3), or flat and square"
-    raise InputError(f"{source}: holds {array.dtype} {array.shape}; expected images {expected}.")
-
-
-def _colors(array: NDArray[Any], side: int) -> NDArray[Any]:
-    """Flat RGB images: plane by plane or pixel by pixel, whichever is smoother."""
-    planes = np.moveaxis(array.reshape(-1, 3, side, side), 1, 3)
-    pixels = array.reshape(-1, side, side, 3)
-    rough = [float(np.abs(np.diff(x[:100].astype(np.float32), axis=2)).mean()) for x in (planes, pixels)]
-    return planes if rough[0] <= rough[1] else pixels
 
 
 def _as_bytes(arrays: Sequence[NDArray[Any]], source: str) -> tuple[list[NDArray[np.uint8]], str]:
@@ -140,7 +109,7 @@ def bytes_of_each(rows: Iterable[Any], source: str) -> list[NDArray[np.uint8]]:
         ) from None
     _of_one_range(arrays, source)
     blocks = [np.stack(arrays)] if len({array.shape for array in arrays}) == 1 else [array[None] for array in arrays]
-    images, _ = _as_bytes([_as_images(block, source) for block in blocks], source)
+    images, _ = _as_bytes([in_axes(block, source) for block in blocks], source)
     return [image for block in images for image in block]
 
 
