@@ -31,6 +31,7 @@ class CheckOptions(TypedDict, total=False):
     demand: One convention where a derivative does not exist: ``{"relu": 0, "abs": 0, "max": "first"}``. Otherwise
       any admissible one passes and is reported.
     conventions: Of ``CONVENTIONS``, those that the code under test follows on purpose.
+    known: Mistakes found in functions that the code under test runs: one that makes all right, mended, is the reason.
     """
 
     title: str | None
@@ -38,6 +39,7 @@ class CheckOptions(TypedDict, total=False):
     dtype: str
     demand: Mapping[str, Any]
     conventions: Collection[str]
+    known: Sequence[Finding]
 
 
 def check(

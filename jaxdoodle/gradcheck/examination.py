@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -16,7 +16,7 @@ from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.limits import BEYOND, FAR, beyond
 from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
 from jaxdoodle.gradcheck.reference import choose, traceable
-from jaxdoodle.gradcheck.report import LeafResult, PointResult, Report
+from jaxdoodle.gradcheck.report import Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64, raised_at
 from jaxdoodle.gradcheck.setup.pairs import first_point
 from jaxdoodle.gradcheck.setup.problem import CheckError, Point, Problem, in_one_line, numpy_args, run_forward
@@ -37,6 +37,7 @@ class Options:
     dtype: str = "float64"
     demand: Mapping[str, Any] = field(default_factory=dict)
     conventions: Collection[str] = ()
+    known: Sequence[Finding] = ()
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float64"):
@@ -58,7 +59,7 @@ def examine(problem: Problem, options: Options) -> Report:
         oracle = choose(problem, points, options.oracle)
         axes = batch_axes(problem, outline)
         candidate = Candidate(problem, options.dtype, by_jax)
-        case = Case(problem, oracle, candidate, [], axes, by_jax, dict(options.demand), options.dtype)
+        case = Case(problem, oracle, candidate, [], axes, by_jax, dict(options.demand), options.dtype, options.known)
         rounds, left_out = case.rounds, list[str]()
         for at in test_points(problem, outline, axes):
             if options.dtype == "float32" and at.name in ("blank input", "ties"):

@@ -45,6 +45,7 @@ class Finding:
       forward: Line of the forward that is differentiated wrongly, where it is known.
       backward: Line of the backward to change, where it is known.
       evidence: Why this finding is believed.
+      mended: What is to stand in that line: a statement with which the gradients are right; empty where none was found.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Finding:
     forward: Where | None = None
     backward: Where | None = None
     evidence: tuple[str, ...] = ()
+    mended: str = ""
 
 
 UNNAMED = "cannot name it"

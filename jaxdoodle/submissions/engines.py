@@ -123,7 +123,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
             if fits:
                 where, text = place(rule, file, edit)
                 proof = f"with it, {len(wrong) + len(right)} expressions are right"
-                return Finding(edit.name, sentence(edit.name, where.text, text), (), backward=where, evidence=(proof,))
+                return Finding(edit.name, sentence(edit.name, where.text, text), (), None, where, (proof,), text)
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
-from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
 from jaxdoodle.submissions import classes, losses, models, rules
 from jaxdoodle.submissions.functions import Finder, Forward, Found, backward_runs, raising
@@ -39,15 +39,15 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
         return
     for problem in code.problems:
         yield {"note": str(problem)}
-    finder, found = Finder(code), 0
+    finder, found, known = Finder(code), 0, list[Finding]()
     for each in sorted(_all(finder), key=lambda each: each.line):
         found += 1
-        yield _message(each, pair_seconds, options)
+        yield _message(each, pair_seconds, options, known)
     for cls in classes.marked_classes(finder):
         for title, run in layers.cases_of(cls):
             for dtype in ("float64", "float32"):
                 found += 1
-                yield _message(Found(title, cls, run), pair_seconds, {**options, "dtype": dtype})
+                yield _message(Found(title, cls, run), pair_seconds, {**options, "dtype": dtype}, known)
     if not found:
         told = (
             "no pair NAME_forward, NAME_backward, no layer class, no network, nothing marked by @backward_of, @nn.layer"
@@ -64,10 +64,11 @@ def _all(finder: Finder) -> Iterator[Found]:
     yield from (*whole, *finder.pairs(whole), *classes.of_classes(finder), *losses.losses(finder))
 
 
-def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str, Any]:
+def _message(found: Found, seconds: float, options: dict[str, Any], known: list[Finding]) -> dict[str, Any]:
+    """What came of one check; ``known``: mistakes of the file that were mended, to which its own are added."""
     try:
         with time_limit(seconds):
-            report = found.run(**options)
+            report = found.run(**options, known=known)
     except Forward as error:
         return {"unchecked": {"name": found.name, "line": found.line, "reason": str(error), "note": True}}
     except TimeOutError:
@@ -79,6 +80,7 @@ def _message(found: Found, seconds: float, options: dict[str, Any]) -> dict[str,
     except Exception as error:  # the user's code may raise anything; what is beside it is checked all the same
         reason = str(error) if isinstance(error, InputError) else in_one_line(error, 300)
     else:
+        known += [f for f in report.findings if f.mended]
         return {"check": report.to_dict() | {"line": found.line, "arrays": _arrays(report)}}
     return {"unchecked": {"name": found.name, "line": found.line, "reason": reason}}
 

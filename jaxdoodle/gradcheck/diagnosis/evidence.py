@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -16,6 +16,7 @@ from jaxdoodle.gradcheck.autograd.tape import Step, Tape, Where
 from jaxdoodle.gradcheck.compare import Comparison, close, compare
 from jaxdoodle.gradcheck.diagnosis import shapes
 from jaxdoodle.gradcheck.reference import Oracle, trace_forward
+from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.candidate import Candidate, Returned
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
 from jaxdoodle.gradcheck.setup.problem import Point, Problem
@@ -57,7 +58,8 @@ class Hypothesis:
     words: Callable[[float], tuple[str, str, Rank] | None] | None = None
     node: int | None = None
     factor: float | None = None
-    constant: float | None = None  # a number that the mistake is written with: the same at every point
+    constant: float | None = None  # a number that the mistake is written with: the same for all values
+    passed: Mapping[int, np.ndarray] = field(default_factory=dict)  # by node, what arrives ``factor`` times
 
 
 class Altered(Tape):
@@ -244,6 +246,7 @@ class Case:
     by_jax: bool
     demand: dict[str, Any]
     dtype: str
+    known: Sequence[Finding] = ()
 
     @property
     def generic(self) -> list[Round]:

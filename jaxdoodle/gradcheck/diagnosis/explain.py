@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.diagnosis.locate import (
     proven,
     suspects,
 )
+from jaxdoodle.gradcheck.diagnosis.repairs.known import mended_by
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
@@ -37,6 +38,9 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     only_sizes = all(r.at.name.startswith("batch of") or r.at.name in (OTHER_SHAPES, LARGER) for r in ill)
     ill = sorted(ill, key=lambda r: (not r.at.name.startswith("random"), r.at.name.startswith(("batch", "other"))))
     r = ill[0]
+    if same := mended_by(case, r, [n for n in r.wrong if n not in solved], case.known):
+        finding, repair = same
+        return [replace(finding, leaves=repair.leaves, evidence=(_proof(case, repair),))]
     evidence = _at(case, r, solved)
     found, rest = find_mistakes(evidence)
     points = 1
@@ -62,7 +66,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     misshapen = [n for n in r.wrong if n not in evidence.got and n not in solved]
     if rest.wrong or misshapen:
         findings.append(Finding(UNNAMED, "", (*rest.wrong, *misshapen)))
-    findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [], proven(evidence, log))
+    findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [], proven(evidence, log, found))
     findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(misshapen)]  # said before
     return [cannot_name(case, r, rest, log) if f.name == UNNAMED else f for f in findings]  # what takes long comes last
 
@@ -99,11 +103,11 @@ def _confirmed(
     other = _at(case, r, solved)
     other = other if by_size else replace(other, batch=None)
     again, left = find_mistakes(other, only=frozenset(e.name for e in found))
-    if {e.hypothesis.constant for e in again} != {e.hypothesis.constant for e in found}:
-        return False
     shapes = [(e.evidence.want[n].shape, other.want[n].shape) for e in found for n in e.leaves if n in other.want]
     if not r.at.name.startswith("batch") and r.at.name != OTHER_NUMBERS and all(a == b for a, b in shapes):
         factors = [e.hypothesis.factor for e in again if e.hypothesis.factor is not None]
+        if {e.hypothesis.constant for e in again} != {e.hypothesis.constant for e in found}:
+            return False
         if not all(any(np.isclose(f, e.hypothesis.factor, _SAME) for f in factors)
                    for e in found if e.hypothesis.factor is not None):  # fmt: skip
             return False  # a number that is another one for other values is a coincidence
@@ -130,9 +134,7 @@ def _with_repairs(
         if named:  # one mistake, which one name tells in part
             findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(repair.leaves)]
         own = [f for f in findings if set(f.leaves) & set(repair.leaves)]
-        names = ", ".join(map(case.problem.short, repair.leaves))
-        at = f"at {repair.points} points" if repair.points > 1 else "at the one point tried"
-        proof = f"with `{repair.mended}` there, the gradient of {names} is right {at}"
+        proof = _proof(case, repair)
         for k, f in enumerate(findings):
             if f not in own or not set(f.leaves) <= set(repair.leaves):
                 continue
@@ -141,8 +143,14 @@ def _with_repairs(
                 told = sentence(repair.name, repair.where.text, repair.mended)
                 evidence = (proof,) if f.name == UNNAMED else (f.sentence, *evidence)
                 f = replace(f, name=repair.name, sentence=told)
-            findings[k] = replace(f, backward=repair.where, evidence=evidence)
+            findings[k] = replace(f, backward=repair.where, mended=repair.mended, evidence=evidence)
     return findings
+
+
+def _proof(case: Case, repair: Repair) -> str:
+    names = ", ".join(map(case.problem.short, repair.leaves))
+    at = f"at {repair.points} points" if repair.points > 1 else "at the one point tried"
+    return f"with `{repair.mended}` there, the gradient of {names} is right {at}"
 
 
 def mended_at(case: Case, r: Round, finding: Finding) -> Finding:

@@ -54,7 +54,7 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
         where = _factor_line(e, h.factor, log)
         if where is not None:
             return where
-    for n, value in h.leaves.items():
+    for n, value in h.leaves.items() if not h.passed else ():
         if n in e.leaves:
             if h.name in (SWAPPED, REVERSED, ANOTHER_LEAF):
                 return assigned(log, evidence.got[n], last=True)
@@ -63,9 +63,10 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
             )
             if hit is not None:
                 return hit.where
-    if not h.changes:
+    if not h.changes and not h.passed:
         return None
-    deltas = evidence.tape.changed(evidence.cotangents, h.changes)
+    more = {} if h.factor is None else {node: (h.factor - 1) * d for node, d in h.passed.items()}
+    deltas = evidence.tape.changed(evidence.cotangents, h.changes, more)
     misplaced = h.name in ELSEWHERE
     for index in sorted(h.changes, reverse=True):
         true = evidence.cotangents[index]
@@ -195,9 +196,14 @@ def suspects(evidence: Evidence, log: list[Assignment]) -> list[Where]:
     return [a.where for a in (first, wrong) if a is not None]
 
 
-def proven(evidence: Evidence, log: list[Assignment]) -> frozenset[tuple[str, int]]:
-    """Lines (file, number) that whenever they run give a right cotangent that none before gave: no mistake is there."""
-    known = [(i, c) for i in evidence.with_cotangent if (c := evidence.cotangents[i]).any()]
+def proven(evidence: Evidence, log: list[Assignment], found: list[Explanation]) -> frozenset[tuple[str, int]]:
+    """Lines (file, number) that whenever they run give a right cotangent that none before gave: no mistake is there.
+
+    But that of a step that is wrong may be a line which stops short of it.
+    """
+    wrong = {e.hypothesis.node for e in found}
+    live = (i for i in evidence.with_cotangent if i not in wrong)
+    known = [(i, c) for i in live if (c := evidence.cotangents[i]).any()]
     held, right, other = set[int](), set[tuple[str, int]](), set[tuple[str, int]]()
     for a in (a for a in log if not a.name.startswith("return") and a.value.size > 1):
         hits = {i for i, c in known if c.shape == a.value.shape and np.isclose(c.flat[0], a.value.flat[0], 1e-9, 0)

@@ -156,7 +156,8 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
             only_biases = all(evidence.is_bias(n) for n in names)
             title = "penalty gradient on biases" if only_biases else "penalty gradient that the loss does not have"
             sentence = f"{told}: the gradient of a penalty on {_list(names)} that is not in the loss"
-        yield Hypothesis(title, sentence, Rank.PENALTY, leaves={n: added[n] for n in names})
+        leaves, strength = {n: added[n] for n in names}, float(f"{pairs[0][1]:.4g}")
+        yield Hypothesis(title, sentence, Rank.PENALTY, leaves=leaves, constant=strength)
 
 
 def _directions(w: np.ndarray) -> dict[str, np.ndarray]:

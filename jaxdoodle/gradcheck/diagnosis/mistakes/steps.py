@@ -57,7 +57,7 @@ def scaled_edges(evidence: Evidence) -> Iterator[Hypothesis]:
         if not any(effect[n].any() for n in evidence.wrong):
             continue
         words = partial(edge_words, evidence, index, parent)
-        yield Hypothesis("", "", Rank.NUMBER, direction=effect, node=index, words=words)
+        yield Hypothesis("", "", Rank.NUMBER, direction=effect, node=index, words=words, passed={parent: d})
 
 
 def edge_words(evidence: Evidence, index: int, parent: int, c: float) -> tuple[str, str, Rank]:

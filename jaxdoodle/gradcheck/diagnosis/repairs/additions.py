@@ -30,6 +30,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for name in scope.unused if loaded(node) else ():
         put("wrong array", 9, name)
     shape = scope.shape(text)
+    if inverted := scope.inverted(text):
+        put("mask inverted", 10, inverted)
     for slope, low, high in _SLOPES[:3] if shape else ():
         if scope.lies_between(text, low, high) and isinstance(parent, ast.BinOp):
             put("wrong activation derivative", 15, f"({slope.format(text)})")

@@ -60,14 +60,18 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
 
 
 def _unused(function: ast.FunctionDef) -> Iterator[str]:
-    """Names that are assigned and not read; in a loop, what it assigns for its next pass, which does not read it."""
+    """Names, arguments too, that are not read; in a loop, what it assigns for its next pass, which does not read it."""
     names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
     loops = [n for n in ast.walk(function) if isinstance(n, ast.For | ast.While)]
     added = {ast.unparse(n.target) for n in ast.walk(function) if isinstance(n, ast.AugAssign)}
     for place in ([n for n in ast.walk(loop) if isinstance(n, ast.Name)] for loop in loops):
         before = {n.id for n in names if n not in place and isinstance(n.ctx, ast.Store)}
         yield from dict.fromkeys(n.id for n in place if n.id in before and n.id not in _read(place) | added)
-    yield from dict.fromkeys(n.id for n in names if n.id not in _read(names))
+    yield from dict.fromkeys(n for n in (*_arguments(function), *(n.id for n in names)) if n not in _read(names))
+
+
+def _arguments(function: ast.FunctionDef) -> list[str]:
+    return [a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
 
 
 def _read(names: Iterable[ast.Name]) -> set[str]:
@@ -83,7 +87,7 @@ def _axes(trees: Iterable[ast.AST]) -> Iterator[Any]:
 
 def _parts(function: ast.FunctionDef, scope: Scope) -> tuple[ast.expr, ...]:
     """What the function computes with, and the forward under names that are known here, but for names alone."""
-    names = {a.arg for a in function.args.args} | {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+    names = {*_arguments(function)} | {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
     own = [node for *_, node in _places(function)]
     found: dict[str, ast.expr] = {}
     for node in (*own, *(n for tree in scope.forwards for n in ast.walk(tree))):

@@ -199,9 +199,8 @@ def constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for other in dict.fromkeys([1, *forward, 2 * value, value / 2, value + 1, value - 1]):
         title = "wrong power" if power else "wrong constant"
         if other != value:
-            put(
-                title if power or other not in forward else "constant other than the forward's", 13, ast.Constant(other)
-            )
+            told = title if power or other not in forward else "constant other than the forward's"
+            put(told, 12 if power else 13, ast.Constant(other))
     for name in (*scope.scalars, *scope.counts()):
         put("wrong constant", 15, name)
     chosen = isinstance(parent, ast.Call) and ast.unparse(parent.func).endswith("where")

@@ -91,6 +91,13 @@ class Scope:
         values = np.asarray(self.texts[text])
         return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
 
+    def inverted(self, text: str) -> str:
+        """The other entries of what is a mask; empty for what is none."""
+        values = np.asarray(self.texts.get(text, 2))
+        if values.dtype.kind == "b":
+            return f"~{text}"
+        return f"(1 - {text})" if values.ndim and {*np.unique(values)} == {0, 1} else ""
+
     def is_small(self, text: str) -> bool:
         """Is it a number that is added so as not to divide by zero?"""
         try:
