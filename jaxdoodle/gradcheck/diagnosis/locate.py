@@ -199,10 +199,14 @@ def suspects(evidence: Evidence, log: list[Assignment]) -> list[Where]:
 def proven(evidence: Evidence, log: list[Assignment], found: list[Explanation]) -> frozenset[tuple[str, int]]:
     """Lines (file, number) that whenever they run give a right cotangent that none before gave: no mistake is there.
 
-    But that of a step that is wrong may be a line which stops short of it.
+    But that of a step that is wrong, within a line of the forward, may be of a line which stops short of it.
     """
-    wrong = {e.hypothesis.node for e in found}
-    live = (i for i in evidence.with_cotangent if i not in wrong)
+    steps = {e.hypothesis.node for e in found}
+
+    def stops_short(i: int) -> bool:
+        return i in steps and any(evidence.line(c) == evidence.line(i) for c in evidence.children.get(i, ()))
+
+    live = (i for i in evidence.with_cotangent if not stops_short(i))
     known = [(i, c) for i in live if (c := evidence.cotangents[i]).any()]
     held, right, other = set[int](), set[tuple[str, int]](), set[tuple[str, int]]()
     for a in (a for a in log if not a.name.startswith("return") and a.value.size > 1):

@@ -139,3 +139,37 @@ def test_what_shows_at_large_values_alone_is_mended_there():
     (finding,) = check(forward, backward, tuple(rng.normal(size=(6, 4)) for _ in range(3))).findings
     assert finding.name == "divided by the wrong count" and "active.sum()" in finding.backward.text
     assert "right elsewhere and wrong at 'saturated'" in finding.evidence[-1]
+
+
+def test_what_has_another_strength_for_other_values_is_no_penalty():
+    def forward(x, gamma):
+        r = (np.mean(x**2) + 1e-6) ** -0.5
+        return x * r * gamma, (x, r, gamma)
+
+    def backward(dy, cache):
+        x, r, gamma = cache
+        g = dy * gamma
+        return g * r - x * r**2 * np.sum(g * x) / len(x), dy * x * r  # r ** 3 is right
+
+    (finding,) = check(forward, backward, (RNG.normal(size=5), RNG.normal(size=5))).findings
+    assert finding.name == "wrong power" and "r ** 3" in finding.mended
+
+
+def test_a_part_of_a_derivative_that_is_scaled_is_told_where_it_is_computed():
+    def slope(x):
+        u = np.tanh(x + 0.04 * x**3)
+        inner = 1 + 0.04 * x**2  # 3 times it is right
+        return 0.5 * (1 + u) + 0.5 * x * (1 - u**2) * inner
+
+    def forward(x, w):
+        z = x @ w
+        return x + 0.5 * z * (1 + np.tanh(z + 0.04 * z**3)), (x, w, z)
+
+    def backward(dy, cache):
+        x, w, z = cache
+        dz = dy * slope(z)
+        return dy + dz @ w.T, x.T @ dz
+
+    args = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 3))
+    (finding,) = check(forward, backward, args).findings
+    assert finding.backward.text.startswith("inner = ") and "* 3" in finding.mended

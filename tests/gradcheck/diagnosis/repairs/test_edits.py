@@ -176,6 +176,19 @@ def backward(dy, k, a, z, m, eps):
         assert name in {edit.name for text, edit in seen.items() if mended in text}, mended
 
 
+def test_what_an_argument_brings_is_used_and_masks_have_other_entries():
+    source = "def backward(dy, x, kept):\n    mask = x > 0\n    return kept * x * mask"
+    tree = ast.parse(source).body[0]
+    seen = []
+    given = {"dy": np.ones(3), "x": np.ones(3), "kept": np.array([0.0, 1, 1]), "mask": np.ones(3, bool)}
+    for edit in edits(tree, Scope(given)):
+        edit.apply()
+        seen.append(ast.unparse(tree).rpartition("return ")[2])
+        edit.undo()
+    assert {"kept * x * ~mask", "(1 - kept) * x * mask"} <= {*seen}
+    assert seen.index("kept * x * mask * dy") < seen.index("kept * x * mask * x")
+
+
 def test_slopes_of_entries_and_words_that_calls_are_given_are_exchanged():
     source = """
 def backward(dy, hidden, j):

@@ -1,12 +1,9 @@
 """A wrong backward is mended in its own source: the line, and what belongs there."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxdoodle.gradcheck import check, check_value_and_grad
-from jaxdoodle.gradcheck.diagnosis.repairs import repair
 
 RNG = np.random.default_rng(0)
 
@@ -161,15 +158,6 @@ def test_an_edit_after_which_a_loop_never_ends_is_given_up():
     assert "should be `dx[i] = dout[i] * cache[i] * 2`" in finding.sentence
 
 
-def test_calls_that_a_library_makes_to_compile_are_no_endless_loop():
-    with repair._counted(3) as count:
-        for _ in range(2):
-            np.linalg.norm(np.ones(3))
-    assert count.calls > 1 and count.lines == 0
-    with pytest.raises(RuntimeError, match="does not end"), repair._counted(3):
-        rnn_forward(np.ones((3, 2, 2)), np.ones((2, 2)))
-
-
 def test_a_constant_factor_that_was_lost_is_no_lost_term():
     def backward(dout, x):
         w = 1 + x**2
@@ -220,6 +208,21 @@ def test_a_line_that_gives_a_right_cotangent_is_not_mended():
     assert "-dbeta * beta" in finding.sentence
 
 
+def test_a_line_that_stops_short_of_a_step_may_be_mended():
+    def forward(x, s):
+        z = np.exp(0.5 * s)
+        return x * z, (x, z)
+
+    def backward(dout, cache):
+        x, z = cache
+        ds = dout * x * z
+        ds = ds + 0.0
+        return dout * z, ds
+
+    (finding,) = check(forward, backward, (RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3)))).findings
+    assert finding.backward.text == "ds = dout * x * z"
+
+
 def test_a_variable_that_is_not_read_is_what_was_meant():
     def backward(dout, cache):
         z, a = cache
@@ -248,26 +251,3 @@ def test_an_edit_that_changes_the_value_is_no_repair():
 
     (finding,) = check_value_and_grad(lambda w: loss(w)[0], loss, (RNG.normal(size=(3, 4)),)).findings
     assert finding.backward.text == "return total, e"
-
-
-def scaled_forward(x):
-    return jnp.tanh(x) * 3, x
-
-
-def scaled_backward(dout, x):
-    return dout * (1 - jnp.tanh(x) ** 2)
-
-
-def looped_backward(dout, x):
-    return jax.lax.fori_loop(0, 1, lambda _, d: d * (1 - jnp.tanh(x) ** 2), dout)
-
-
-@pytest.mark.parametrize(("backward", "compiles"), [(scaled_backward, False), (looped_backward, True)])
-def test_edited_programs_of_jax_run_its_operations_compiled_unless_they_hold_what_is_compiled_anew(
-    backward, compiles, monkeypatch
-):
-    runners = []
-    monkeypatch.setattr(repair, "_best", lambda *given: runners.append(given[5]))
-    check(scaled_forward, backward, (RNG.normal(size=(2, 3)),))
-    assert runners and {runner.compiles for runner in runners} == {compiles}
-    assert min(runner.calls for runner in runners) > 50  # calls within JAX, beside one line of the user's
