@@ -128,6 +128,9 @@ def _round(case: Case, at: TestPoint) -> Round | None:
     if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):
         return None
     returned = case.candidate(at.point)
+    if returned.error is not None and returned.where is None:  # raised beside the user's code, by how it is called
+        why = in_one_line(returned.error)
+        raise CheckError(f"{case.problem.title}: no way is known to call its backward ({why})")
     if returned.error is not None and case.rounds and _refuses(case.problem, at.point):
         return None  # an index beyond the end, which JAX moves to the end
     size = float(np.sqrt(sum(float(np.nansum(np.square(w))) for w in want.values())))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, named
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 
@@ -57,8 +57,8 @@ class LayerObject:
             twice = self._backward(again, np.array(2.0), inputs)
             self.ignores_dy = all(map(np.array_equal, several(twice), several(dx)))
         given = several(dx)
-        fit = all(g is None or np.shape(g) == np.shape(a) for g, a in zip(given, inputs, strict=False))
-        enough = len(given) == len(inputs) or len(given) < len(inputs) and fit
+        self.fits = all(g is None or np.shape(g) == np.shape(a) for g, a in zip(given, inputs, strict=False))
+        enough = len(given) == len(inputs) or len(given) < len(inputs) and self.fits
         self.spread = isinstance(dx, tuple | list) and enough
         alike = [i for i, a in enumerate(inputs) if is_array(dx) and np.shape(a) == np.shape(dx)]
         # of the input that a single gradient belongs to: labels have none
@@ -98,8 +98,14 @@ class LayerObject:
         if waiting and np.size(self.y) != 1:
             raise CheckError(f"{type(thing).__name__}'s backward takes no gradient of the output")
         dx = backward_of(thing)(*values)
-        if isinstance(dx, dict) and hasattr(thing, "__dict__"):  # with those of the parameters
-            thing.returned_grads = dx
+        tables = [t for g in several(dx) if (t := named(g)) is not None]
+        if tables and hasattr(thing, "__dict__"):  # those of the parameters, perhaps with those of the inputs
+            thing.returned_grads = {k: v for table in tables for k, v in table.items()}
+        if isinstance(dx, tuple) and tables and not hasattr(dx, "_fields"):
+            rest = [g for g in dx if named(g) is None]
+            dx = rest[0] if len(rest) == 1 else tuple(rest)
+        elif tables:
+            dx = thing.returned_grads
             of_inputs = tuple(gradient_of(n, dx) for n in self.input_names)
             dx = of_inputs if len(of_inputs) > 1 else next(iter(of_inputs), None)
         if dx is None:
@@ -194,8 +200,8 @@ def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
     seen.add(id(thing))
     for name, value in attributes(thing).items():
         entries = {name: value}
-        if isinstance(value, dict):
-            entries = {f"{name}.{k}": v for k, v in value.items()}
+        if (table := named(value)) is not None:
+            entries = {f"{name}.{k}": v for k, v in table.items()}
         elif isinstance(value, list):
             entries = {f"{name}.{k}": v for k, v in enumerate(value)}
         elif hasattr(value, "grad") and not is_array(value):  # a parameter as an object with its gradient
@@ -258,6 +264,8 @@ def _set(thing: Any, name: str, value: Any) -> None:
     for holder, held in list(attributes(thing).items()):
         if isinstance(held, dict):
             setattr(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
+        elif hasattr(held, "_fields"):
+            setattr(thing, holder, type(held)(*(new(holder, v) for v in held)))
         elif isinstance(held, list) or type(held) is tuple:
             setattr(thing, holder, (list if isinstance(held, list) else tuple)(new(holder, v) for v in held))
         elif new(holder, held) is not held:

@@ -33,6 +33,8 @@ from jaxdoodle.submissions.objects import objects_of, own_classes
 
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20
+#: Inputs tried whose gradient comes back in another shape: after them it is taken for a mistake.
+_MISFITS = 40
 #: Steps and borders of windows other than the usual defaults.
 _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 
@@ -62,38 +64,59 @@ def _report(
 ) -> tuple[Report | None, int]:
     """Of the first object that takes inputs, and which it is; ``more``: keyword arguments of its constructor.
 
-    ``only``: the one object that is tried.
+    ``only``: the one object that is tried. Of guessed inputs, those that get gradients of their shapes and have more
+    than one feature come first.
     """
-    conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
+    misfits = list[tuple[int, LayerObject]]()
+    for place, layer in _made(finder, cls, only, more):
+        if isinstance(layer, BaseException):
+            return raising(options.get("title", cls.__name__), layer), place
+        telling = layer.fits and not any(1 in np.shape(x) for x in layer.inputs)  # the mean of one feature is itself
+        if telling or finder.recorded(_forward_of_class(cls)):
+            return _checked(finder, cls, layer, options), place
+        misfits.append((place, layer))
+        if len(misfits) == _MISFITS:
+            break
+    return (_checked(finder, cls, misfits[0][1], options), misfits[0][0]) if misfits else (None, 0)
+
+
+def _made(
+    finder: Finder, cls: type, only: int | None, more: dict[str, Any]
+) -> Iterator[tuple[int, LayerObject | BaseException]]:
+    """Layers with inputs that they take; what a backward raises for those that the file gives ends them."""
     first, end = (0, None) if only is None else (only, only + 1)
     objects = list(enumerate(islice(objects_of(finder, cls, **more), first, end), first))
     tries = [(*each, False) for each in objects] + [(*each, True) for each in objects[:_RESIZED]]
     for place, thing, resized in tries:
-        recorded = finder.recorded(getattr(cls, "forward", cls.__call__))
+        recorded = finder.recorded(_forward_of_class(cls))
         inputs = recorded[1:] if recorded is not None and len(recorded) > 1 else None
         for given in [inputs] if inputs is not None else _inputs(thing, resized):
             try:
                 layer = _layer(thing, given)
-            except (
-                Exception,
-                SystemExit,
-            ) as error:  # any exception of the user's code: other inputs, or another object
+            except (Exception, SystemExit) as error:  # any exception of the user's code: other inputs or objects
                 raise_if_backward_ends(error)
                 if inputs is not None and backward_runs(error) and _is_told(finder, cls, error):
-                    return raising(options.get("title", cls.__name__), error), place
+                    yield place, error
                 continue
-            if not is_array(layer.y):
-                continue
-            report = _report_of_layer(layer, cls, conventions, options)
-            if not report.passed and len(given) == 2 and guessing.kind_of(layer.input_names[1]) == "y":
-                report = _as_loss(layer, report, cls, conventions, options)
-            dy = None if report.passed else _one_entry(finder.called_with(backward_of(thing)), np.shape(layer.y))
-            if dy is not None:
-                again = _report_of_layer(LayerObject(thing, given, only=dy), cls, conventions, options)
-                told = "checked for what the file gives it: an incoming gradient of one entry"
-                report = replace(again, notes=(*again.notes, told))
-            return report, place
-    return None, 0
+            if is_array(layer.y):
+                yield place, layer
+
+
+def _forward_of_class(cls: Any) -> Any:
+    return getattr(cls, "forward", cls.__call__)
+
+
+def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, Any]) -> Report:
+    conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
+    report = _report_of_layer(layer, cls, conventions, options)
+    if not report.passed and len(layer.inputs) == 2 and guessing.kind_of(layer.input_names[1]) == "y":
+        report = _as_loss(layer, report, cls, conventions, options)
+    dy = None if report.passed else _one_entry(finder.called_with(backward_of(layer.thing)), np.shape(layer.y))
+    if dy is None:
+        return report
+    again = _report_of_layer(LayerObject(layer.thing, layer.inputs, only=dy), cls, conventions, options)
+    told = "checked for what the file gives it: an incoming gradient of one entry"
+    return replace(again, notes=(*again.notes, told))
 
 
 def _is_told(finder: Finder, cls: type, error: BaseException) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
@@ -135,11 +135,13 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
     args = finder.arguments(name, function, None)
     value = function(*args)
     takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
+    if len(more := required(gradient)[len(takes) :]) == 1 and re.match("d|g|up|err", more[0]):
+        return finder.check_pair(name, function, gradient, args, (), **options)
     order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
-    more = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
+    optional = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
 
     def by_hand(*given: Any) -> Any:
-        return gradient(*(given[i] for i in order), **{n: given[i] for n, i in more.items()})
+        return gradient(*(given[i] for i in order), **{n: given[i] for n, i in optional.items()})
 
     taken = [p.replace(default=p.empty) for p in parameters(function)[: len(args)]]
     by_hand.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
@@ -179,15 +181,22 @@ def _places(function: Callable, returned: Any, args: tuple, names: Sequence[str]
         named = [i for i, n in enumerate(own) if gradient_of(n, returned) is not None]
         held = [i for i, a in enumerate(args) if isinstance(a, dict)]
         return tuple(named) or (held or floats)[0]
+    trees = [i for i in floats if not is_array(args[i]) and _shapes(args[i]) == _shapes(returned)]
+    if trees:
+        return trees[0]
     several = returned if isinstance(returned, tuple | list) else (returned,)
     found: list[int] = []
     for k, g in enumerate(several):
         word = re.sub(r"^(d|grads?)_?|_?grads?$", "", names[k] if k < len(names) else "")
-        fits = [i for i in floats if np.shape(args[i]) == np.shape(g) and i not in found]
+        fits = [i for i in floats if _shapes(args[i]) == _shapes(g) and i not in found]
         fits.sort(key=lambda i: not (word and own[i].startswith(word)))
         if fits or floats:
             found.append((fits or floats)[0])
     return found[0] if not isinstance(returned, tuple | list) else tuple(found)
+
+
+def _shapes(tree: Any) -> list[tuple[int, ...]]:
+    return [np.shape(x) for _, x in leaves(tree)]
 
 
 def check_loss(finder: Finder, name: str, function: Callable, **options: Any) -> Report:
@@ -196,8 +205,9 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
         args = tuple(called[p.name] for p in parameters(function) if p.name in called)
     else:
         args = finder.arguments(name, function, lambda *_: None)
-    names = returned_names(function)
-    returned = function(*args)
+    texts, unpacked = _unpacking(function)
+    names = [text if text.isidentifier() else "" for text in texts]
+    returned = unpacked(function)(*args)
     place = next((k for k, r in enumerate(returned) if np.size(r) == 1 and not isinstance(r, dict)), 0)
     own = {p.name: i for i, p in enumerate(parameters(function))}
     held = {n: v for n, v in finder.names.items() if is_floating(v) and isinstance(v, np.ndarray) and n not in own}
@@ -212,9 +222,12 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
         function = _with_attributes(function, list(of_object.values()))
         args = (*(getattr(args[i], word) for i, word in of_object.values()), *args)
         of_file = {k: word for k, (_, word) in of_object.items()}
+    function = unpacked(function)
     rest = [k for k in range(len(returned)) if k != place and _is_gradient(returned[k], args)]
     if of_file:
         rest = [k for k in rest if k in of_file or re.match(r"d|grad", names[k])]
+    told_so = [k for k in rest if k < len(texts) and _OWN_GRADIENT.search(texts[k])]
+    rest = told_so or rest  # beside them, a state
     if not rest:
         raise CheckError(f"{name} returns more than a loss and its gradient")
     gradients = returned[rest[0]] if len(rest) == 1 else tuple(returned[k] for k in rest)
@@ -251,6 +264,26 @@ def _returned(function: Callable) -> list[str]:
     nodes = ast.walk(source_tree(function) or ast.Module([], []))
     given = sorted((n for n in nodes if isinstance(n, ast.Return)), key=lambda n: n.lineno)
     return [ast.unparse(e) for e in getattr(given[-1].value, "elts", ())] if given else []
+
+
+def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Callable]]:
+    """What it returns, as it is written, and what makes it return ``grads = (dw, db)`` entry by entry."""
+    texts = _returned(function)
+    held = {
+        ast.unparse(n.targets[0]): [ast.unparse(e) for e in n.value.elts]
+        for n in ast.walk(source_tree(function) or ast.Module([], []))
+        if isinstance(n, ast.Assign) and isinstance(n.value, ast.Tuple)
+    }
+
+    def unpacked(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def run(*args: Any) -> Any:
+            parts = zip(texts, function(*args), strict=True)
+            return tuple(x for text, value in parts for x in (value if text in held else (value,)))
+
+        return run if any(text in held for text in texts) else function
+
+    return [entry for text in texts for entry in held.get(text, [text])], unpacked
 
 
 def returned_names(function: Callable) -> list[str]:

@@ -59,6 +59,7 @@ def diagnose(case: Case, offers: dict[str, list[str]]) -> tuple[list[Finding], l
         else:
             told, more = at_kinks(case, {n for f in findings for n in f.leaves})
             findings += more
+            told += cut_off(case)
             findings += elsewhere(case, {n for f in findings for n in f.leaves})
         if failed and not findings:
             findings.append(_raises(failed[0]))
@@ -146,7 +147,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
 
 def changed_in_place(case: Case) -> list[Finding]:
     """Arrays of the caller's that hold other numbers after the backward: what else is computed from them is wrong."""
-    first = case.rounds[0]
+    first = next((r for r in case.rounds if r.at.name.startswith("random")), case.rounds[0])
     changed = case.candidate.changes(first.at.point)
     if not changed:
         return []
@@ -191,6 +192,19 @@ def excuse_guards(case: Case) -> None:
         near = [n for n in r.wrong if r.figures[n].rel_l2 <= (GUARD if r.at.special else NEARLY)]
         if near and any(r0.verdict(n) == "close" for r0 in usual for n in near if n in r0.got) and guarded(case, r):
             r.excused |= {n: "close" for n in near}
+
+
+def cut_off(case: Case) -> list[str]:
+    """Gradients that are right but for a limit that the usual ones do not reach: they are clipped on purpose."""
+    limits = set[float]()
+    for r in case.rounds:
+        large = {n: np.asarray(r.got[n], float) for n in r.wrong if r.at.special and np.isfinite(r.got[n]).all()}
+        top = max((float(np.abs(g).max()) for g in large.values()), default=0.0)
+        cut = {n for n, g in large.items() if np.allclose(g, np.clip(r.want[n], -top, top), 1e-6)}
+        if top and cut == {*r.wrong} and sum((np.abs(g) == top).sum() for g in large.values()) > 1:
+            r.excused |= dict.fromkeys(cut, "convention")
+            limits.add(top)
+    return [f"gradients are cut off at {limit:.6g}" for limit in sorted(limits)]
 
 
 def elsewhere(case: Case, said: set[str]) -> list[Finding]:

@@ -6,9 +6,11 @@ right ones is taken.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, leaves, rebuild
 
 #: Names that people give to the incoming gradient, to the residuals and to the output.
 _COTANGENT = re.compile(
@@ -88,11 +90,14 @@ def _numbers(result: Any) -> bool:
     return isinstance(result, list) and all(isinstance(x, float) for x in result)
 
 
-#: For each parameter: ("dy", i or None), ("residuals", i or None), ("y", None) or ("arg", i).
+#: For each parameter: ("dy", i or None), ("residuals", i or None), ("y", None), ("arg", i), or ("zeros", i): a tree
+#: like that argument, to which its gradients are added.
 Binding = tuple[tuple[str, Any], ...]
 
 
-def bindings(forward: Callable, backward: Callable, output: Output, count: int) -> list[Binding]:
+def bindings(
+    forward: Callable, backward: Callable, output: Output, count: int, tables: Sequence[int] = ()
+) -> list[Binding]:
     """The ways in which a backward may be called, the likeliest first.
 
     Args:
@@ -100,6 +105,7 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
       backward: As in ``check``.
       output: What the forward returned for ``count`` arguments.
       count: Number of arguments.
+      tables: Positions of those that are dictionaries or lists.
     """
     names, known = required(backward), {p.name: i for i, p in enumerate(parameters(forward)[:count])}
     kept = output.kept
@@ -115,22 +121,28 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
     sources: list[tuple[str, Any]] = []
     outputs: list[int | None] = [*range(len(output.y))] if isinstance(output.y, tuple) else [None]
     dys: Iterator[tuple[str, Any]] = iter([("dy", k) for k in outputs])
+    left = [n for n in names if n not in known and not (kept and is_residuals(n))]
+    incoming = _incoming(left, len(outputs), forward)
     open_: list[int] = []
     for k, name in enumerate(names):
         if name in known:
             sources.append(("arg", known[name]))
         elif is_residuals(name) and kept:
             sources.append(("residuals", None))
-        elif is_cotangent(name) and (source := next(dys, None)):
+        elif name in incoming and (source := next(dys, None)):
             sources.append(source)
         else:
             open_.append(k)
             sources.append(("y", None))
     rest = list(dys)
+    sums = (
+        [("zeros", i) for i in tables] if len(open_) > len(rest) + (kept and ("residuals", None) not in sources) else []
+    )
     if kept and ("residuals", None) not in sources:
-        several = isinstance(output.residuals, tuple) and len(open_) > len(rest) + 1
+        several = isinstance(output.residuals, tuple) and len(open_) > len(rest) + 1 + len(sums)
         places: list[int | None] = [*range(len(output.residuals))] if several else [None]
         rest += [("residuals", k) for k in places]
+    rest += sums
     likely = [k for k in open_ if _OUTPUT.fullmatch(names[k].lower())]
     spare: list[tuple[str, Any]] = [("y", None)] * (1 if kept else len(likely))
     spare += [("arg", i) for i in range(count) if not kept and ("arg", i) not in sources]
@@ -146,11 +158,37 @@ def bindings(forward: Callable, backward: Callable, output: Output, count: int) 
     return list(dict.fromkeys((*ways, *both)))
 
 
-def unknown(forward: Callable, backward: Callable, output: Output) -> list[str]:
-    """Parameters of a backward that no name tells apart, where they are more than arguments of the forward are left."""
+def _incoming(names: Sequence[str], count: int, forward: Callable) -> list[str]:
+    """Of several names of gradients, those of as many outputs; others may be what gradients are added to."""
+    own = {form.format(y) for y in _returned(forward) for form in ("d{}", "d_{}", "grad_{}", "{}_grad")}
+    found = [n for n in names if is_cotangent(n) or n in own]
+    return sorted(found, key=lambda n: n not in own and _CERTAIN.fullmatch(n) is None)[:count]
+
+
+def _returned(function: Callable) -> set[str]:
+    """The names that it returns."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError):  # no source, or a part of a statement
+        return set()
+    values = (n.value for n in ast.walk(tree) if isinstance(n, ast.Return))
+    return {e.id for value in values for e in getattr(value, "elts", [value]) if isinstance(e, ast.Name)}
+
+
+def unknown(forward: Callable, backward: Callable, output: Output, tables: int) -> tuple[list[str], int]:
+    """Parameters of a backward that no name tells apart, and how many arguments and residuals are left for them.
+
+    ``tables``: how many of the arguments are dictionaries or lists, to whose gradients it may add.
+    """
     taken, own = {p.name for p in parameters(forward)}, required(backward)
-    open_ = [n for n in own if not (n in taken or is_cotangent(n) or is_residuals(n) or _OUTPUT.fullmatch(n.lower()))]
-    return [] if output.kept or len(open_) <= len({*required(forward)} - {*own}) else open_
+    others = [n for n in own if not (n in taken or is_residuals(n) or _OUTPUT.fullmatch(n.lower()))]
+    incoming = _incoming(others, len(output.y) if isinstance(output.y, tuple) else 1, forward)
+    open_ = [n for n in others if n not in incoming]
+    if not output.kept:
+        return open_, len({*required(forward)} - {*own}) + tables
+    several = isinstance(output.residuals, tuple) and len(open_) > 1
+    kept = 0 if any(map(is_residuals, own)) else len(output.residuals) if several else 1
+    return open_, kept + tables
 
 
 def _in_two_orders(names: list[str]) -> list[Binding]:
@@ -171,7 +209,12 @@ def call(backward: Callable, binding: Binding, forward: Callable, args: Sequence
     One that takes no incoming gradient gives the derivative, as ``mse_backward(prediction, target)`` does.
     """
 
+    sums: dict[int, Any] = {}
+
     def value(kind: str, i: Any) -> Any:
+        if kind == "zeros":
+            sums[i] = rebuild(args[i], lambda _, x: np.zeros(np.shape(x)) if is_real(x) else x)
+            return sums[i]
         whole = {"dy": dy, "residuals": output.residuals, "y": output.y, "arg": args}[kind]
         return whole if i is None else whole[i]
 
@@ -179,6 +222,10 @@ def call(backward: Callable, binding: Binding, forward: Callable, args: Sequence
     optional = [p.name for p in parameters(backward) if p.default is not p.empty or p.kind == p.KEYWORD_ONLY]
     extra = {name: given[name] for name in optional if name in given and not is_real(given[name])}
     returned = backward(*(value(*source) for source in binding), **extra)
+    for i, total in sums.items():
+        beside = [] if returned is None else [*returned] if isinstance(returned, tuple) else [returned]
+        before = sum(any(is_real(x) for _, x in leaves(a)) for a in args[:i])
+        returned = (*beside[:before], total, *beside[before:])
     if binding and is_array(dy) and not any(kind == "dy" for kind, _ in binding):
         return rebuild(returned, lambda _, g: g * dy if np.ndim(dy) == 0 or np.shape(dy) == np.shape(g) else g)
     return returned

@@ -73,7 +73,7 @@ class Candidate:
         return failed
 
     def changes(self, point: Point) -> dict[str, np.ndarray]:
-        """The arrays of the caller's that the backward, and not the forward, changes in place, as they are after it."""
+        """The arrays of the caller's that the backward changes in place, after it; none where the forward does, too."""
         given = any(isinstance(x, np.ndarray) for x in self.problem.arrays(self.problem.args).values())
         if not given or not _writes(self.problem.candidate):
             return {}
@@ -83,7 +83,9 @@ class Candidate:
             self.problem.candidate(args, dy)
             forward, found = self.problem.arrays(again), {"dout": (dy_before, dy)}
             was = self.problem.arrays(before)
-            found |= {n: (was[n], x) for n, x in self.problem.arrays(args).items() if _same(was[n], forward[n])}
+            if not all(_same(old, forward[n]) for n, old in was.items()):
+                return {}  # all is computed in place, on purpose
+            found |= {n: (was[n], x) for n, x in self.problem.arrays(args).items()}
             return {n: x for n, (old, x) in found.items() if isinstance(x, np.ndarray) and not _same(old, x)}
         return {}
 

@@ -75,7 +75,8 @@ def pair_problem(
 
         problem = problem_of(())
         output = _output(problem, state.replay(lambda *args: split(forward(*args))))
-        return [problem_of(b) for b in bindings(forward, backward, output, len(problem.args))], output.flat
+        tables = [i for i, a in enumerate(problem.args) if isinstance(a, dict | list)]
+        return [problem_of(b) for b in bindings(forward, backward, output, len(problem.args), tables)], output.flat
 
     found, flat = ways(False)
     _same_twice(found[0], state)

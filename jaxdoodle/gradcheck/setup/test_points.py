@@ -247,13 +247,20 @@ def _with_size(problem: Problem, outline: Outline, args: tuple, axes: list[tuple
     arrays = _numbers(problem, args)
     groups = chain.from_iterable(combinations(axes, count) for count in range(len(axes), 0, -1))
     once = any(is_integer(x := arrays[n]) and len(np.unique(x)) == x.size and not _order(x) for n, _ in axes)
-    if once and size > arrays[axes[0][0]].shape[axes[0][1]]:  # they repeat with all that is as long, or not at all
-        groups = chain([tuple(axes)])
+    if size > arrays[axes[0][0]].shape[axes[0][1]]:
+        if any(_selects(arrays[n]) for n, _ in axes):
+            return None
+        groups = chain([tuple(axes)]) if once else groups  # they repeat with all that is as long, or not at all
     for group in islice(groups, _MOST_GROUPS):
         other = resized(problem, args, list(group), size)
         if outline(other) is not None and not (once and _forgets(problem, other, group)):
             return other
     return None
+
+
+def _selects(x: np.ndarray) -> bool:
+    """Ascending places: some of the rows, each once."""
+    return is_integer(x) and x.ndim == 1 and x.size > 2 and bool((np.diff(x) > 0).all()) and not _order(x)
 
 
 def _forgets(problem: Problem, args: tuple, group: Sequence[tuple[str, int]]) -> bool:
