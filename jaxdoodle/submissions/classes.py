@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import re
 import sys
@@ -14,15 +15,16 @@ from typing import Any
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
+from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.guess import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
 from jaxdoodle.submissions.functions import Finder, Found
-from jaxdoodle.submissions.layer_object import BACKWARD, attributes
+from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.layers import check_layer
-from jaxdoodle.submissions.losses import GRADIENT, check_derivative
-from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method
+from jaxdoodle.submissions.losses import GRADIENT, LOSS, check_derivative
+from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method, methods_of
 from jaxdoodle.submissions.objects import objects_of, own_classes
 from jaxdoodle.submissions.rules import check_context
 
@@ -57,7 +59,7 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
         return partial(finder.check_pair, cls.__name__, value, back, *finder.declared(cls.__name__))
     gradient = gradient_method(cls)
     takes = [] if gradient is None else parameters(getattr(cls, gradient))[1:]
-    forward: Any = next((getattr(cls, n) for n in ("forward", "__call__") if n in methods), None)
+    forward: Any = next((getattr(cls, n) for n in FORWARD if n in methods), None)
     own = {p.name for p in parameters(forward)}
     labels = any(kind_of(p.name) == "y" and p.name not in own and not is_cotangent(p.name) for p in takes)
     loss = not takes and not required(cls) and len(required(forward)) > 2  # backward() after forward(x, y)
@@ -67,8 +69,45 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     if derivative is not None:
         return derivative
     if gradient is not None and methods & set(PREDICT) or _names_gradients(getattr(cls, "loss", None)):
-        return partial(check_network, finder, cls)
-    return None
+        return partial(_check_whole, finder, cls)
+    joined = _as_layer(cls)
+    return None if joined is None else partial(check_layer, finder, joined)
+
+
+def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
+    """As a network of ``x`` and ``y``, or by its methods alone."""
+    try:
+        return check_network(finder, cls, **options)
+    except CheckError as error:
+        joined = _as_layer(cls)
+        if joined is None:
+            raise
+        with contextlib.suppress(CheckError):
+            return check_layer(finder, joined, **options)
+        raise error
+
+
+def _as_layer(cls: type) -> type | None:
+    """The class with its loss for forward, and for backward the method that gives the gradients of the last call.
+
+    A loss is called so, or it keeps what that method reads.
+    """
+    gradient = gradient_method(cls)
+    if gradient is None or required(getattr(cls, gradient))[1:]:
+        return None
+    reads = _attributes(getattr(cls, gradient), ast.Load)
+    others = {n: f for n, f in methods_of(cls).items() if n != gradient and required(f)[1:]}
+    loss = next((n for n in others if LOSS.search(n)), None)
+    loss = loss or next((n for n, f in others.items() if n[0] != "_" and reads & _attributes(f, ast.Store)), None)
+    return None if loss is None else type(cls.__name__, (cls,), {
+        "forward": getattr(cls, loss), "backward": getattr(cls, gradient), "__module__": cls.__module__
+    })  # fmt: skip
+
+
+def _attributes(method: Any, use: type) -> set[str]:
+    """Of the object itself, those that a method reads, or writes."""
+    nodes = ast.walk(source_tree(method) or ast.Module([], []))
+    return {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, use)}
 
 
 _VALUE = re.compile("__call__|loss|cost|fn|f|func|function|forward|value|activate|activation")

@@ -9,7 +9,7 @@ import inspect
 import re
 import traceback
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -25,7 +25,7 @@ from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output, unknown
 from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.discovery import MARK
-from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_integer, is_real, leaves, named, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.guess import guess, kind_of
@@ -40,6 +40,7 @@ from jaxdoodle.submissions.arrays import (
     taking_lists,
     taking_tensors,
 )
+from jaxdoodle.submissions.words import english
 
 #: Words for the two directions, in the order in which they are looked for.
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),
@@ -47,6 +48,8 @@ _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd")
 #: What the name of a backward may add to that of its forward: the cost may have a term more.
 _VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*)$")
 _PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
+#: What the name of a function's gradient adds to its own.
+_GRADIENT_OF = re.compile(r"_(grads?|gradients?|vjp|pullback|reverse|rev|adjoint|bw)$")
 #: What is said of an array where a name, a table or an object is meant.
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
 #: How a backward says that it passes a gradient through a step on purpose.
@@ -84,9 +87,12 @@ class Finder:
         self.examples_ran = False
         self.taken: set[int] = set()
         files = {name for name, _ in code.parts}
+        for cls in [v for v in self.names.values() if isinstance(v, type) and v.__module__ == code.module.__name__]:
+            _translate(vars(cls), partial(setattr, cls))
+        _translate(self.names, self.names.__setitem__)
         self.functions = {
             name: f for name, f in self.names.items()
-            if isinstance(f, types.FunctionType) and f.__code__.co_filename in files
+            if isinstance(f, types.FunctionType) and f.__code__.co_filename in files and english(name) == name
         }  # fmt: skip
 
     # -- pairs of functions ----------------------------------------------------------------------------------------
@@ -160,6 +166,10 @@ class Finder:
                 near = get_close_matches(candidates[0], [n for n in self.functions if forward in n], 1, 0.9)
                 if near:
                     return near[0]
+        of = _GRADIENT_OF.sub("", name)  # one that takes what the function kept; others are derivatives
+        if of != name and of in self.functions:
+            taken = {p.name for p in parameters(self.functions[of])}
+            return of if any(n not in taken and not is_cotangent(n) for n in required(self.functions[name])) else None
         return None
 
     def check_pair(
@@ -183,7 +193,9 @@ class Finder:
         tables = [k for k, (a, p) in enumerate(zip(args, parameters(forward), strict=False))
                   if is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
         with contextlib.suppress(Exception):  # any exception of the user's code: the check tells
-            given = shapes_of(_call_back(forward, backward, copy.deepcopy(args))) if tables else []
+            returned = _call_back(forward, backward, copy.deepcopy(args)) if tables or any(map(named, args)) else []
+            args = tuple(_with_numbers(a, returned) for a in args)
+            given = shapes_of(returned)
             if len(given) < len(tables) + sum(map(is_floating, args)):  # some of them are constants
                 tables = [k for k in tables if lengths(args[k]) in given]
         if tables:
@@ -230,12 +242,15 @@ class Finder:
             own = [p for p in parameters(function) if p.name in call]
             off = {p.name: None for p in own if p.default is None and _CLIPS.search(p.name)}
             args: tuple[Any, ...] = tuple((call | off)[p.name] for p in own)
+            held = "self" in call or any(
+                is_floating(x) and np.size(x) or is_table(a) for a in args for _, x in leaves(a)
+            )
+            ways = [args] if held else []
             if not any(is_floating(x) for _, x in leaves(args)):  # data in whole numbers
-                args = tuple(np.asarray(a, float) if is_integer(a) and np.ndim(a) > 1 else a for a in args)
-            if any(is_floating(x) and np.size(x) or is_table(a) for a in args for _, x in leaves(a)):
-                with_floats = guessing.usable(function, args)
-                if with_floats:
-                    return args
+                ways.insert(0, tuple(np.asarray(a, float) if is_integer(a) and np.ndim(a) > 1 else a for a in args))
+            for given in ways:
+                if guessing.usable(function, given):
+                    return given
         return None
 
     def called_with(self, function: Callable) -> dict[str, Any]:
@@ -252,6 +267,13 @@ class Finder:
             self.examples_ran = True
             self.code.run_examples(EXAMPLES_SECONDS)
         return self.code.calls.get(key, [])
+
+
+def _translate(names: Mapping[str, Any], put: Callable[[str, Any], None]) -> None:
+    """Functions with names in another language get their English ones, too."""
+    for name, value in list(names.items()):
+        if isinstance(value, types.FunctionType) and (plain := english(name)) not in names:
+            put(plain, value)
 
 
 def _unknown_arguments(stem: str, forward: Callable) -> CheckError:
@@ -283,7 +305,14 @@ def stem_of(name: str) -> str:
     for backward in sorted({b for _, b in _DIRECTIONS}, key=len, reverse=True):
         if backward in name:
             return re.sub(rf"_?{backward}_?", "_", name).strip("_") or name
-    return name
+    return _GRADIENT_OF.sub("", name)
+
+
+def _with_numbers(tree: Any, returned: Any) -> Any:
+    """A table with its bare numbers as arrays, where what came back has a gradient of them, by name."""
+    own, parts = named(tree), [returned, *(returned if isinstance(returned, tuple) else ())]
+    of = {n for part in map(named, parts) for n in own or () if part and is_real(gradient_of(n, part))}
+    return rebuild(tree, lambda n, x: np.float64(x) if n in of and type(x) is float else x) if of else tree
 
 
 def _call_back(forward: Callable, backward: Callable, args: tuple) -> Any:
@@ -291,12 +320,14 @@ def _call_back(forward: Callable, backward: Callable, args: tuple) -> Any:
     names = required(backward)
     out = split_output(forward(*args), len(names))
     dy = jax.tree.map(lambda y: np.ones(np.shape(y)), out.y)
-    if len(names) == 2 and out.kept:
+    known = dict(zip((p.name for p in parameters(forward)), args, strict=False))
+    if len(names) == 2 and out.kept and not known.keys() & {*names}:
         flip = is_residuals(names[0]) or (is_cotangent(names[1]) and not is_cotangent(names[0]))
         return backward(out.residuals, dy) if flip else backward(dy, out.residuals)
-    known = dict(zip((p.name for p in parameters(forward)), args, strict=False))
-    values = [known[n] if n in known else out.residuals if is_residuals(n) and out.kept else dy if is_cotangent(n)
-              else out.y for n in names]  # fmt: skip
+    open_ = [n for n in names if n not in known and not is_cotangent(n)]
+    kept = {n for n in open_ if out.kept and (is_residuals(n) or len(open_) == 1)}
+    values = [known[n] if n in known else out.residuals if n in kept else dy if is_cotangent(n) else out.y
+              for n in names]  # fmt: skip
     return backward(*values)
 
 

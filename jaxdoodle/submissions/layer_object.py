@@ -19,7 +19,9 @@ from jaxdoodle.submissions.arguments import guess as guessing
 _OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")
 _INPUT_GRADIENTS = ("dinputs", "dx", "dinput", "grad_input", "input_gradient", "dX", "d_input")
 #: Names of the method that passes a gradient on.
-BACKWARD = ("backward", "backprop", "backward_pass", "back_prop", "backpropagate", "bprop", "backwards")
+BACKWARD = ("backward", "backprop", "backward_pass", "back_prop", "backpropagate", "bprop", "backwards", "bwd", "back")
+#: Names of the one that gives the output.
+FORWARD = ("forward", "fprop", "fwd", "__call__")
 #: What people call the rate of a step.
 RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size", "stepsize")
 
@@ -202,7 +204,7 @@ def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
         entries = {name: value}
         if (table := named(value)) is not None:
             entries = {f"{name}.{k}": v for k, v in table.items()}
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             entries = {f"{name}.{k}": v for k, v in enumerate(value)}
         elif hasattr(value, "grad") and not is_array(value):  # a parameter as an object with its gradient
             entries = {f"{name}.{k}": v for k, v in attributes(value).items() if k in _VALUES}
@@ -223,9 +225,9 @@ def _get(thing: Any, name: str) -> Any:
         return _get(_get(thing, part), rest)
     holder, _, key = name.partition(".")
     value = getattr(thing, holder)
-    if key and not isinstance(value, list | dict):
+    if key and (hasattr(value, "_fields") or not isinstance(value, list | tuple | dict)):
         return getattr(value, key)
-    return value[int(key) if isinstance(value, list) else key] if key else value
+    return value[key if isinstance(value, dict) else int(key)] if key else value
 
 
 def _set(thing: Any, name: str, value: Any) -> None:
@@ -277,7 +279,7 @@ def _copied(w: Any) -> Any:
 
 
 def forward_of(thing: Any) -> Callable:
-    return thing.forward if hasattr(thing, "forward") else thing.__call__
+    return next(getattr(thing, n) for n in FORWARD if hasattr(thing, n))
 
 
 def output_of(thing: Any, returned: Any) -> Any:

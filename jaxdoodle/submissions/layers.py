@@ -71,8 +71,13 @@ def _report(
     for place, layer in _made(finder, cls, only, more):
         if isinstance(layer, BaseException):
             return raising(options.get("title", cls.__name__), layer), place
-        telling = layer.fits and not any(1 in np.shape(x) for x in layer.inputs)  # the mean of one feature is itself
-        if telling or finder.recorded(_forward_of_class(cls)):
+        one_feature = any(1 in np.shape(x) for x in layer.inputs)  # whose mean is itself
+        if (
+            layer.fits
+            and not one_feature
+            and (layer.weights or layer.gives_dx)
+            or finder.recorded(_forward_of_class(cls))
+        ):
             return _checked(finder, cls, layer, options), place
         misfits.append((place, layer))
         if len(misfits) == _MISFITS:
@@ -103,7 +108,7 @@ def _made(
 
 
 def _forward_of_class(cls: Any) -> Any:
-    return getattr(cls, "forward", cls.__call__)
+    return forward_of(cls)
 
 
 def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, Any]) -> Report:

@@ -23,6 +23,7 @@ from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
 from jaxdoodle.submissions.functions import Finder, Forward, Found, stem_of
 from jaxdoodle.submissions.objects import own_classes
+from jaxdoodle.submissions.words import english
 
 #: Names of functions that give a loss, and of those that give a gradient.
 LOSS = re.compile(
@@ -35,7 +36,7 @@ GRADIENT = re.compile(
 _OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g)\b", re.I)
 _BOTH = re.compile(
     r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|verlust"
-    r"|perte|p[eé]rdida|perda|costo|custo|co[uû]t)\s*,\s*\(?(?P<gradient>d\w*|\w*grad\w*))", re.I | re.M
+    r"|perte|p[eé]rdida|perda|costo|custo|co[uû]t)\s*,\s*[(\[]?(?P<gradient>d\w*|\w*grad\w*))", re.I | re.M
 )  # fmt: skip
 
 
@@ -48,7 +49,8 @@ def losses(finder: Finder) -> Iterator[Found]:
             yield Found(name, function, partial(check_loss, finder, name, function))
     for cls in own_classes(finder):
         for name, method in vars(cls).items():
-            if isinstance(method, types.FunctionType) and _gives_both(method) and not _has_network(cls):
+            both = isinstance(method, types.FunctionType) and english(name) == name and _gives_both(method)
+            if both and (LOSS.search(name) and GRADIENT.search(name) or not _has_network(cls)):
                 yield Found(f"{cls.__name__}.{name}", method, partial(check_loss, finder, name, method))
     for name, function in free.items():
         of = [] if id(function) in finder.taken else list(dict.fromkeys(_of_the_gradient(name, function, free)))
@@ -59,7 +61,7 @@ def losses(finder: Finder) -> Iterator[Found]:
 
 def _gives_both(function: Any) -> bool:
     """Does the last line name a value and its gradient? ``dx`` is one where there is an ``x``; ``data`` is none."""
-    found = _BOTH.search(source_text(function))
+    found = _BOTH.search(english(source_text(function)))
     if found is None or found["gradient"] is None or re.search(r"(^|_)grads?(ients?)?(?![a-z])", found["gradient"]):
         return found is not None
     nodes = ast.walk(source_tree(function) or ast.Module([], []))
@@ -217,7 +219,7 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
             _with_parameters(function, list(of_file.values())),
             (*(held[v] for v in of_file.values()), *args),
         )
-    of_object = {} if of_file else _of_objects(function, args, names)
+    of_object = {} if of_file else _of_objects(function, args, names, returned, place)
     if of_object:
         function = _with_attributes(function, list(of_object.values()))
         args = (*(getattr(args[i], word) for i, word in of_object.values()), *args)
@@ -275,6 +277,9 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
         if isinstance(n, ast.Assign) and isinstance(n.value, ast.Tuple)
     }
 
+    trees = {text: ast.parse(text, mode="eval").body for text in texts}
+    held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items() if isinstance(tree, ast.List)}
+
     def unpacked(function: Callable) -> Callable:
         @functools.wraps(function)
         def run(*args: Any) -> Any:
@@ -291,13 +296,24 @@ def returned_names(function: Callable) -> list[str]:
     return [text if text.isidentifier() else "" for text in _returned(function)]
 
 
-def _of_objects(function: Callable, args: tuple, names: list[str]) -> dict[int, tuple[int, str]]:
-    """Which returned gradients are of arrays that an argument holds: ``dW`` of ``model.W``; place and name of each."""
+def _of_objects(
+    function: Callable, args: tuple, names: list[str], returned: Sequence[Any], loss: int
+) -> dict[int, tuple[int, str]]:
+    """Which returned gradients are of arrays that an argument holds: ``dW`` of ``model.W``; place and name of each.
+
+    Or else all are, in their order and shapes.
+    """
     own = {p.name for p in parameters(function)}
     words = {k: word for k, n in enumerate(names) if (word := re.sub(r"^(d|grad)_?", "", n)) != n and word not in own}
     held = [(i, vars(a)) for i, a in enumerate(args) if hasattr(a, "__dict__") and not callable(a)]
     found = {k: next(((i, w) for i, values in held if is_floating(values.get(w))), None) for k, w in words.items()}
-    return {k: place for k, place in found.items() if place is not None}
+    places = {k: place for k, place in found.items() if place is not None}
+    rest = [k for k in range(len(returned)) if k != loss]
+    for i, values in held if len(places) < len(rest) else ():
+        arrays = [n for n, v in values.items() if is_floating(v)]
+        if [np.shape(values[n]) for n in arrays] == [np.shape(returned[k]) for k in rest if is_floating(returned[k])]:
+            return {k: (i, n) for k, n in zip(rest, arrays, strict=True)}
+    return places
 
 
 def _with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callable:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.functions import Finder
+from jaxdoodle.submissions.layer_object import FORWARD
 
 #: How many ways to make an object are tried.
 _OBJECTS = 400
@@ -36,7 +37,7 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
             except (Exception, SystemExit):  # any exception of the user's code: the next way
                 continue
     if not more and getattr(code, "co_filename", "") not in {file for file, _ in finder.code.parts}:  # of a dataclass
-        calls = (finder.called_with(getattr(cls, n)).get("self") for n in ("forward", "__call__") if hasattr(cls, n))
+        calls = (finder.called_with(getattr(cls, n)).get("self") for n in FORWARD if hasattr(cls, n))
         yield from islice((thing for thing in calls if type(thing) is cls), 1)
     own = [p for p in parameters(cls) if p.default is p.empty]
     ways = guessing.candidates(init, own) if own else iter([[]])

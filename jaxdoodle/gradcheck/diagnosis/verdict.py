@@ -200,7 +200,8 @@ def cut_off(case: Case) -> list[str]:
     for r in case.rounds:
         large = {n: np.asarray(r.got[n], float) for n in r.wrong if r.at.special and np.isfinite(r.got[n]).all()}
         top = max((float(np.abs(g).max()) for g in large.values()), default=0.0)
-        cut = {n for n, g in large.items() if np.allclose(g, np.clip(r.want[n], -top, top), 1e-6)}
+        alike = {n: g for n, g in large.items() if g.shape == r.want[n].shape}
+        cut = {n for n, g in alike.items() if np.allclose(g, np.clip(r.want[n], -top, top), 1e-6)}
         if top and cut == {*r.wrong} and sum((np.abs(g) == top).sum() for g in large.values()) > 1:
             r.excused |= dict.fromkeys(cut, "convention")
             limits.add(top)

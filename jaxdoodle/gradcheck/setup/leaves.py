@@ -6,6 +6,8 @@ not an array (a stride, a layer's description, ``None``) is left where it is.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +16,9 @@ from typing import Any
 
 import jax
 import numpy as np
+
+#: Methods of a dataclass that is more than data.
+_DOES = ("forward", "backward", "__call__", "__add__")
 
 
 def is_array(x: Any) -> bool:
@@ -41,8 +46,19 @@ def is_real(x: Any) -> bool:
 
 
 def named(tree: Any) -> dict[str, Any] | None:
-    """The branches of a dictionary or a named tuple; ``None`` for any other tree."""
-    return tree if isinstance(tree, dict) else tree._asdict() if hasattr(tree, "_fields") else None
+    """The branches of a dictionary, a named tuple or a dataclass of data; ``None`` for any other tree."""
+    if isinstance(tree, dict):
+        return tree
+    if _is_data(tree):
+        return {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
+    return tree._asdict() if hasattr(tree, "_fields") else None
+
+
+def _is_data(tree: Any) -> bool:
+    """Is it an object of a dataclass that does nothing, with numbers in it?"""
+    if not dataclasses.is_dataclass(tree) or isinstance(tree, type) or set(_DOES) & {*dir(tree)}:
+        return False
+    return any(is_real(getattr(tree, f.name, None)) for f in dataclasses.fields(tree))
 
 
 def children(tree: Any) -> list[tuple[str, Any]] | None:
@@ -53,6 +69,8 @@ def children(tree: Any) -> list[tuple[str, Any]] | None:
         return list(zip(tree._fields, tree, strict=True))
     if isinstance(tree, list | tuple):
         return [(str(i), v) for i, v in enumerate(tree)]
+    if _is_data(tree):
+        return [(f.name, getattr(tree, f.name)) for f in dataclasses.fields(tree)]
     if tree is None or is_array(tree) or isinstance(tree, int | float | str):
         return None
     branches, treedef = jax.tree.flatten(tree, is_leaf=lambda x: x is not tree)
@@ -72,6 +90,11 @@ def rebuild(tree: Any, change: Callable[[str, Any], Any], path: str = "") -> Any
         return type(tree)(zip(tree, new, strict=True))
     if isinstance(tree, list | tuple):
         return type(tree)(*new) if hasattr(tree, "_fields") else type(tree)(new)
+    if _is_data(tree):
+        made = copy.copy(tree)
+        for (name, _), value in zip(branches, new, strict=True):
+            object.__setattr__(made, name, value)  # it may be frozen
+        return made
     return jax.tree.unflatten(jax.tree.structure(tree, is_leaf=lambda x: x is not tree), new)
 
 

@@ -209,7 +209,7 @@ def only_returned(problem: Problem) -> Problem:
     arguments = {name.partition(".")[0] for name, gradient in returned.gradients.items() if gradient is not None}
     wrt = tuple(i for i in problem.wrt if problem.names[i] in arguments)
     loss = [np.ndim(y) for _, y in leaves(point.cotangent)] == [0]
-    tables = loss and wrt and all(named(problem.args[i]) is not None for i in wrt)
+    tables = loss and any(named(problem.args[i]) is not None for i in wrt)
     if returned.odd and not tables:  # fewer came back than there are arguments
         few = tuple(i for i in problem.wrt if not _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower()))
         few = few or wrt  # of a loss of y and t

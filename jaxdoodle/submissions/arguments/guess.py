@@ -28,6 +28,7 @@ from jaxdoodle.submissions.arguments.source import (
     told_of,
     words_compared,
 )
+from jaxdoodle.submissions.words import english
 
 Option = Callable[[np.random.Generator], Any]
 
@@ -126,6 +127,7 @@ _KNOWN: dict[str, Any] = {
 
 
 def kind_of(name: str) -> str | None:
+    name = english(name)
     if name == "wd":  # of weight decay, where Wd is a weight
         return "number"
     plain = name.lower().rstrip("0123456789_") or name.lower()
