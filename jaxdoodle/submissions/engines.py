@@ -100,8 +100,9 @@ _MOST_EDITS = 400
 
 def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Finding | None:
     """The edit of one operation's rule with which every expression is right."""
-    for file, tree, rule in _rules(finder, cls):
-        method = next(m for m in tree.body if rule in ast.walk(m))
+    for file, program, rule in _rules(finder, cls):
+        of_class = (m for tree in program.body for m in getattr(tree, "body", ()) if isinstance(tree, ast.ClassDef))
+        method = next((m for m in of_class if rule in ast.walk(m)), rule)
         names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
         holders = {
             n.value.id for n in ast.walk(method) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
@@ -113,7 +114,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
             edit.apply()
             try:
                 space = dict(finder.names)
-                exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), file, "exec"), space)
+                exec(compile(ast.fix_missing_locations(program), file, "exec"), space)
                 reports = (_check_expression(space[cls.__name__], w) for w in (*wrong, *right))
                 fits = all(report is not None and report.passed for report in reports)
             except (SyntaxError, ValueError, TypeError):  # what cannot stand there
@@ -127,16 +128,19 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
     return None
 
 
-def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.ClassDef, ast.FunctionDef]]:
-    """(file, class, rule): the functions inside the methods of a class that pass gradients on."""
+def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.Module, ast.FunctionDef]]:
+    """(file, program, rule): the functions inside the methods of a class that pass gradients on, and functions of the
+    file that these call."""
+    _, gradient = _names(cls)
     for (file, _), module in zip(finder.code.parts, finder.code.trees, strict=False):
-        for tree in ast.walk(module):
-            if isinstance(tree, ast.ClassDef) and tree.name == cls.__name__:
-                tree = copy.deepcopy(tree)
-                functions = [
-                    f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and re.search("back|grad", f.name)
-                ]
-                yield from ((file, tree, f) for f in functions if f not in tree.body)
+        parts = [n for n in module.body if isinstance(n, ast.FunctionDef) or getattr(n, "name", "") == cls.__name__]
+        program = copy.deepcopy(ast.Module(parts, []))
+        for tree in (n for n in program.body if isinstance(n, ast.ClassDef)):
+            functions = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f not in tree.body]
+            rules = [f for f in functions if any(getattr(n, "attr", "") == gradient for n in ast.walk(f))]
+            called = {n.id for rule in rules for n in ast.walk(rule) if isinstance(n, ast.Name)}
+            helpers = [f for f in program.body if isinstance(f, ast.FunctionDef) and f.name in called]
+            yield from ((file, program, rule) for rule in (*rules, *helpers))
 
 
 #: What an engine computes in -> step of differences, and relative distance of a right derivative: the fifth root of

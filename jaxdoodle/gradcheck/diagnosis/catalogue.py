@@ -93,6 +93,7 @@ REPAIRED = {
     REVERSED: "they are in reverse order",
     SWAPPED: "two gradients are in each other's place",
     "kernel not flipped": "where gradients flow back through a convolution, its kernel is turned by 180 degrees",
+    "wrong argument": "another cache or table is handed on than the one that belongs there",
     "mask inverted": "what is kept and what is dropped are exchanged",
     "labels left out of the loss gradient": "the 1 of the right class is not subtracted",
     "mask left out": "the gradient belongs to the largest entry alone",

@@ -131,7 +131,11 @@ def _nearest(ways: list[Problem]) -> tuple[Problem, _Merit]:
 
     def merit(problem: Problem) -> _Merit:
         got = Candidate(problem, "float64", by_jax)(point).gradients
-        pairs = [(np.ravel(g), np.ravel(want[n])) for n, g in got.items() if np.shape(g) == np.shape(want[n])]
+        pairs = [
+            (np.ravel(g), np.ravel(want[n]))
+            for n, g in got.items()
+            if g is not None and np.shape(g) == np.shape(want[n])
+        ]
         sizes = [float(np.linalg.norm(g) * np.linalg.norm(w)) for g, w in pairs]
         cosines = [float(g @ w) / s if 0 < s < np.inf else 0.0 for (g, w), s in zip(pairs, sizes, strict=True)]
         right = sum(np.linalg.norm(g - w) <= 1e-4 * (np.linalg.norm(w) + 1e-300) for g, w in pairs)
@@ -211,7 +215,9 @@ def only_returned(problem: Problem) -> Problem:
     loss = [np.ndim(y) for _, y in leaves(point.cotangent)] == [0]
     tables = loss and any(named(problem.args[i]) is not None for i in wrt)
     if returned.odd and not tables:  # fewer came back than there are arguments
-        few = tuple(i for i in problem.wrt if not _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower()))
+        data = {i for i in problem.wrt if _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower())}
+        numbers = {i for i in problem.wrt if isinstance(problem.args[i], np.generic) and i not in wrt}  # a step size
+        few = tuple(i for i in problem.wrt if i not in data | numbers)
         few = few or wrt  # of a loss of y and t
         if not few or len(few) == len(problem.wrt):
             return problem

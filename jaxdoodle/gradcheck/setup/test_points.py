@@ -72,8 +72,8 @@ def random_cotangent(problem: Problem, outline: Any, rng: np.random.Generator) -
 def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
     """Every differentiated array moved to a generic place of a size at which a network is neither dead nor saturated.
 
-    What is positive throughout (a variance, a scale) stays positive, what is a probability stays one; data and labels
-    stay as they are.
+    What is positive throughout (a variance, a scale) stays positive, what is a probability stays one, and a symmetric
+    matrix, positive definite or not, stays so; data and labels stay as they are.
     """
     arrays = problem.arrays(args)
     moved = {}
@@ -81,7 +81,10 @@ def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
         x = np.asarray(arrays[name], float)
         if is_label(x):
             continue
-        if x.size > 1 and ((x > 0) & (x < 1)).all() and not (x == x.flat[0]).all():
+        if is_symmetric(x):
+            turn = np.eye(x.shape[-1]) + 0.3 * rng.normal(size=x.shape[-2:])
+            moved[name] = turn @ x @ turn.T
+        elif x.size > 1 and ((x > 0) & (x < 1)).all() and not (x == x.flat[0]).all():
             moved[name] = x ** np.exp(0.3 * rng.normal(size=x.shape))
         elif (x > 0).all() and (x.size == 1 or not (x == x.flat[0]).all()) or (x == 1).all():
             moved[name] = x * np.exp(0.3 * rng.normal(size=x.shape))
@@ -91,6 +94,19 @@ def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
         else:
             moved[name] = np.asarray(0.5 * rng.normal(size=x.shape))
     return problem.with_arrays(args, moved)
+
+
+def is_symmetric(x: Any) -> bool:
+    """A symmetric matrix, or a stack of them; none that is diagonal, or holds one number, as many are at the start."""
+    x = np.asarray(x)
+    if x.dtype.kind != "f" or x.ndim < 2 or x.shape[-1] != x.shape[-2] or x.shape[-1] < 2:
+        return False
+    off = x[..., ~np.eye(x.shape[-1], dtype=bool)]
+    return bool(np.allclose(x, x.swapaxes(-1, -2), 1e-6, 1e-9) and off.any() and np.ptp(off) > 0)
+
+
+def symmetrized(x: np.ndarray) -> np.ndarray:
+    return (x + x.swapaxes(-1, -2)) / 2
 
 
 def is_label(x: Any) -> bool:
@@ -153,7 +169,9 @@ def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: i
             for k in range(1, times.max() + 1):  # no two copies alike: a maximum would tie
                 new[n] = np.where(times == k, 0.8**k * np.roll(new[n], k, axis=(axis + 1) % new[n].ndim), new[n])
     for n, x in arrays.items():
-        if is_integer(x) and x.size:
+        if is_symmetric(x) and new[n].shape[-1] == new[n].shape[-2]:
+            new[n] = symmetrized(new[n])
+        elif is_integer(x) and x.size:
             new[n] = _in_range(x, new[n], old, size, n in dict(group))
     return problem.with_arrays(args, {n: x for n, x in new.items() if x is not arrays[n]})
 
@@ -207,6 +225,7 @@ def tied(problem: Problem, args: tuple, axes: dict[str, int], rng: np.random.Gen
     inputs = [n for n in axes if is_floating(arrays[n]) and np.ndim(arrays[n]) > 1 and not is_label(arrays[n])]
     lowest = {n: 1 if (np.asarray(arrays[n]) > 0).all() else -1 for n in inputs[:1]}
     values = {n: rng.integers(low, low + 3, np.shape(arrays[n])).astype(float) for n, low in lowest.items()}
+    values |= {n: symmetrized(v) for n, v in values.items() if is_symmetric(arrays[n])}
     fractions = {n: v / 4 for n, v in values.items() if lowest[n] > 0 and (np.asarray(arrays[n]) < 1).all()}
     return problem.with_arrays(args, values | fractions)
 

@@ -29,6 +29,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     text = ast.unparse(node)
     for name in scope.unused if loaded(node) else ():
         put("wrong array", 9, name)
+    for other in scope.alike(text) if isinstance(parent, ast.Call) else ():
+        put("wrong argument", 12, other)
     shape = scope.shape(text)
     if inverted := scope.inverted(text):
         put("mask inverted", 10, inverted)

@@ -91,6 +91,13 @@ class Scope:
         values = np.asarray(self.texts[text])
         return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
 
+    def alike(self, text: str) -> list[str]:
+        """Other names of what holds several values, as caches do, of the same kind and length."""
+        value = self.values.get(text)
+        if not isinstance(value, dict | list | tuple):
+            return []
+        return [n for n, v in self.values.items() if n != text and type(v) is type(value) and len(v) == len(value)]
+
     def inverted(self, text: str) -> str:
         """The other entries of what is a mask; empty for what is none."""
         values = np.asarray(self.texts.get(text, 2))
