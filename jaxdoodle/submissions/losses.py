@@ -283,7 +283,10 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
     def unpacked(function: Callable) -> Callable:
         @functools.wraps(function)
         def run(*args: Any) -> Any:
-            parts = zip(texts, function(*args), strict=True)
+            returned = function(*args)
+            if len(returned) != len(texts):
+                raise CheckError(f"{function.__name__} returns {len(returned)} values, and {len(texts)} elsewhere")
+            parts = zip(texts, returned, strict=True)
             return tuple(x for text, value in parts for x in (value if text in held else (value,)))
 
         return run if any(text in held for text in texts) else function
@@ -301,17 +304,17 @@ def _of_objects(
 ) -> dict[int, tuple[int, str]]:
     """Which returned gradients are of arrays that an argument holds: ``dW`` of ``model.W``; place and name of each.
 
-    Or else all are, in their order and shapes.
+    Those in a list are of all that it holds, in its order, if they have the shapes.
     """
     own = {p.name for p in parameters(function)}
     words = {k: word for k, n in enumerate(names) if (word := re.sub(r"^(d|grad)_?", "", n)) != n and word not in own}
     held = [(i, vars(a)) for i, a in enumerate(args) if hasattr(a, "__dict__") and not callable(a)]
     found = {k: next(((i, w) for i, values in held if is_floating(values.get(w))), None) for k, w in words.items()}
     places = {k: place for k, place in found.items() if place is not None}
-    rest = [k for k in range(len(returned)) if k != loss]
-    for i, values in held if len(places) < len(rest) else ():
+    rest = [k for k in range(len(returned)) if k != loss and is_floating(returned[k])]
+    for i, values in held if "[" in "".join(_returned(function)) else ():
         arrays = [n for n, v in values.items() if is_floating(v)]
-        if [np.shape(values[n]) for n in arrays] == [np.shape(returned[k]) for k in rest if is_floating(returned[k])]:
+        if [np.shape(values[n]) for n in arrays] == [np.shape(returned[k]) for k in rest]:
             return {k: (i, n) for k, n in zip(rest, arrays, strict=True)}
     return places
 

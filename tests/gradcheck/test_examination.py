@@ -1,8 +1,9 @@
 """The order of the test points in an examination, and which of them count."""
 
 import numpy as np
+import pytest
 
-from jaxdoodle.gradcheck import check
+from jaxdoodle.gradcheck import CheckError, check
 
 X = np.random.default_rng(0).normal(size=(6, 4))
 
@@ -42,3 +43,22 @@ def test_a_size_that_a_backward_does_not_take_is_told_and_the_others_count():
         return 2 * x, None
 
     assert check(halves, lambda _, dy: 2 * dy, (X,)).passed
+
+
+def test_the_gradient_of_a_symmetric_matrix_may_be_symmetric():
+    def forward(s, w):
+        return w.T @ s @ w, (s, w)
+
+    def backward(dy, cache):
+        s, w = cache
+        dy = (dy + dy.T) / 2
+        return w @ dy @ w.T, 2 * s @ w @ dy
+
+    a, w = np.random.default_rng(0).normal(size=(4, 4)), np.random.default_rng(1).normal(size=(4, 3))
+    assert check(forward, backward, (a + a.T, w)).passed
+    assert not check(forward, backward, (a, w)).passed
+
+
+def test_what_is_raised_beside_the_users_code_is_no_mistake_of_his():
+    with pytest.raises(CheckError, match="no way is known to call"):
+        check(lambda x: (x * x, x), lambda dy, x: [[1.0], [2.0, 3.0]], (np.ones(2),))

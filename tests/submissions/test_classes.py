@@ -89,3 +89,69 @@ def test_a_backward_of_no_arguments_belongs_to_one_number(checked, given):
             net.backward()
     """
     assert "no way found" in checked(text)["Net"]
+
+
+FIRST, SECOND = "layers_0_weights_0", "layers_1_weights_0"
+NETWORK = """
+        class Dense:
+            def __init__(self, w):
+                self.weights, self.grads = [w], [np.zeros_like(w)]
+            def __call__(self, x):
+                self.x = x
+                return x @ self.weights[0]
+            def back(self, dy):
+                self.grads[0] += self.x.T @ dy
+                return dy @ self.weights[0].T
+
+        class Model:
+            def __init__(self, *layers): self.layers = layers
+            def energy(self, x, noise):
+                for layer in self.layers: x = layer(x)
+                self.gap = x - noise
+                return 0.5 * (self.gap**2).sum()
+            def grad(self):
+                for layer in self.layers: layer.grads[0][...] = 0
+                d = self.gap
+                for layer in reversed(self.layers): d = layer.back(d)
+                return d
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            net = Model(Dense(rng.normal(size=(3, 4))), Dense(rng.normal(size=(4, 2))))
+            net.energy(rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))
+    """
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (("", ""), {"Dense": "right", "Model": "right"}),
+        (
+            ("d = self.gap", "d = 2 * self.gap"),
+            {"Dense": "right", "Model": f"{FIRST}, {SECOND}, x"},
+        ),
+    ],
+)
+def test_a_method_that_keeps_what_the_gradients_are_computed_of_is_the_forward(checked, change, found):
+    assert checked(NETWORK.replace(*change)) == found
+
+
+def test_gradients_in_a_table_are_of_the_table_that_an_object_holds(checked):
+    text = """
+        class Model:
+            def __init__(self): self.theta = dict(a=np.arange(6.0).reshape(3, 2), b=np.ones(2))
+            def elbo(self, x, noise):
+                h = np.tanh(x @ self.theta["a"] + self.theta["b"])
+                self.tape = x, h, noise
+                return (h * noise).sum()
+            def grad(self):
+                x, h, noise = self.tape
+                d = noise * (1 - h**2)
+                return {"a": x.T @ d, "b": d.sum(0)}
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            Model().elbo(rng.normal(size=(4, 3)), rng.normal(size=(4, 2)))
+    """
+    assert checked(text) == {"Model": "right"}
+    assert checked(text.replace("d.sum(0)", "d.mean(0)")) == {"Model": "theta_b"}

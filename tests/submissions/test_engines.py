@@ -210,3 +210,12 @@ def test_an_attribute_that_only_begins_like_a_gradient_is_none(checked):
     text = ENGINE.replace("self.data, self.grad,", "self.grad_fn, self.data, self.grad,")
     text = text.replace("= data, 0.0,", "= None, data, 0.0,")
     assert "self.grad_fn" in text and set(checked(text).values()) == {"right"}
+
+
+def test_rules_may_have_any_name_and_call_functions_of_the_file(checked):
+    other = ENGINE.replace("def _backward()", "def _b()").replace("_backward = _backward", "_backward = _b")
+    helped = other.replace("self.grad += other.data", "self.grad += twice(other.data)")
+    assert checked(other) == {"Value": "right"}
+    assert "right" not in checked(helped + "\ndef twice(x):\n    return x / 1.5\n").values()
+    overwritten = other.replace("other.grad += self.data", "other.grad = self.data")
+    assert "right" not in checked(overwritten).values()

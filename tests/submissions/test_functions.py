@@ -360,3 +360,78 @@ def test_a_backward_may_take_what_was_kept_beside_an_argument_of_the_forward(che
     """
     assert checked(text) == {"backward": "right"}
     assert checked(text.replace('node["err"] * node["left"]', 'node["left"]')) == {"backward": "w"}
+
+
+ADDED = """
+        def block(x, p, scale):
+            z = np.tanh(x @ p["w"] + p["b"])
+            return scale * z, (x, z)
+
+        def block_backward(kept, p, scale, dz, grads):
+            x, z = kept
+            d = scale * dz * (1 - z**2)
+            grads["w"] += x.T @ d
+            grads["b"] += d.sum(0)
+            return d @ p["w"].T
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            block(rng.normal(size=(4, 3)), {"w": rng.normal(size=(3, 2)), "b": rng.normal(size=2)}, 1.5)
+    """
+
+
+def test_gradients_that_are_added_to_a_table_are_of_the_table_that_the_forward_takes(checked):
+    text = ADDED.replace("def block(", "def block_forward(").replace("            block(", "            block_forward(")
+    assert checked(text) == {"block": "right"}
+    assert checked(text.replace("d.sum(0)", "d.mean(0)")) == {"block": "p.b"}
+
+
+def test_a_backward_that_takes_what_nobody_knows_is_asked_for(checked):
+    text = """
+        def upper_forward(s): return s[np.triu_indices(len(s))]
+        def upper_backward(dv, d):
+            out = np.zeros((d, d))
+            out[np.triu_indices(d)] = dv
+            return out
+        if __name__ == "__main__":
+            upper_forward(np.arange(9.0).reshape(3, 3))
+    """
+    assert "no way is known to call upper_backward(dv, d)" in checked(text)["upper"]
+
+
+STEP = """
+        def binarize(w): return np.where(w >= 0, 1.0, -1.0)
+        def binarize_grad(w, dwb):
+            # straight-through estimator
+            return dwb * (np.abs(w) <= 1)
+        if __name__ == "__main__":
+            binarize(np.linspace(-1.5, 1.5, 8))
+    """
+
+
+@pytest.mark.parametrize(("said", "found"), [("straight-through", "right"), ("the", "w")])
+def test_a_gradient_goes_straight_through_a_step_where_a_comment_says_so(checked, said, found):
+    assert checked(STEP.replace("straight-through", said)) == {"binarize_grad": found}
+
+
+def test_the_gradient_of_a_value_may_take_what_the_value_kept_and_a_dataclass_holds_parameters(checked):
+    text = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class Hyper:
+            scale: float
+            slope: np.ndarray
+
+        def energy(h: Hyper, x):
+            z = x * h.slope
+            return h.scale * (z**2).sum(), z
+
+        def energy_grad(h: Hyper, kept):
+            return Hyper((kept**2).sum(), 2 * h.scale * (kept**2).sum(0) / h.slope)
+
+        if __name__ == "__main__":
+            energy(Hyper(0.7, np.array([0.5, 2.0])), np.arange(6.0).reshape(3, 2))
+    """
+    assert checked(text) == {"energy": "right"}
+    assert checked(text.replace("Hyper((kept**2)", "Hyper(2 * (kept**2)")) == {"energy": "scale"}

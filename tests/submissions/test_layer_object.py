@@ -242,3 +242,28 @@ def test_a_dictionary_holds_the_gradients_of_all_inputs_and_equal_numbers_are_tw
     """
     assert checked(text) == {"Affine": "right"}
     assert checked(text.replace('"h": a * dout', '"h": 7 * a * dout')) == {"Affine": "h"}
+
+
+def test_weights_in_a_named_tuple_get_the_gradients_that_come_back_in_one(checked):
+    text = """
+        from typing import NamedTuple
+
+        class Weights(NamedTuple):
+            w: np.ndarray
+            b: np.ndarray
+
+        class Layer:
+            def __init__(self): self.p = Weights(np.arange(6.0).reshape(3, 2) / 5, np.ones(2))
+            def __call__(self, x, rows):
+                self.x, self.rows = x, rows
+                return (x @ self.p.w + self.p.b)[rows]
+            def backward(self, dy):
+                d = np.zeros((len(self.x), 2))
+                d[self.rows] = dy
+                return d @ self.p.w.T, None, Weights(self.x.T @ d, d.sum(0))
+
+        if __name__ == "__main__":
+            Layer()(np.arange(12.0).reshape(4, 3), np.array([0, 1, 3]))
+    """
+    assert checked(text) == {"Layer": "right"}
+    assert checked(text.replace("d.sum(0)", "d.mean(0)")) == {"Layer": "p_b"}

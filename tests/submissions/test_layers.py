@@ -298,3 +298,22 @@ def test_an_object_is_made_with_the_layers_that_the_file_gives_it(checked, path,
     """
     found = checked(text)
     assert found["Beside"] == expected
+
+
+def test_inputs_that_fit_and_have_several_features_come_first(checked):
+    text = """
+        class LayerNorm:
+            def __init__(self, n, eps=1e-5):
+                self.gain, self.dgain, self.eps = np.linspace(0.7, 1.3, n), np.zeros(n), eps
+            def forward(self, x):
+                xc = x - x.mean(-1, keepdims=True)
+                self.r = 1 / np.sqrt((xc**2).mean(-1, keepdims=True) + self.eps)
+                self.n = xc * self.r
+                return self.gain * self.n
+            def backward(self, dy):
+                self.dgain += (dy * self.n).sum(tuple(range(dy.ndim - 1)))
+                d = dy * self.gain
+                return self.r * (d - d.mean(-1, keepdims=True) - self.n * (d * self.n).mean(-1, keepdims=True))
+    """
+    assert checked(text) == {"LayerNorm": "right"}
+    assert checked(text.replace("d - d.mean(-1, keepdims=True) - ", "d - ")) == {"LayerNorm": "x"}

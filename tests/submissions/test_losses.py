@@ -225,3 +225,66 @@ def test_a_number_is_checked_beside_arrays_where_a_gradient_of_it_comes_back(che
         if __name__ == "__main__": line_loss(np.ones(2), 3.5, np.random.randn(6, 2), np.ones(6))
     """
     assert checked(text) == {"line_grad": expected}
+
+
+def test_gradients_in_a_tuple_of_the_files_arrays_are_theirs_and_a_state_is_none(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        Wx, Wh = rng.normal(size=(3, 4)), rng.normal(size=(3, 3))
+
+        def lossFun(inputs, hprev, clip=None):
+            h = np.tanh(Wx @ inputs + Wh @ hprev)
+            loss = 0.5 * np.sum(h * h)
+            d = h * (1 - h * h)
+            dWx, dWh = np.outer(d, inputs), np.outer(d, hprev)
+            grads = (dWx, dWh)
+            if clip is not None:
+                for g in grads: np.clip(g, -clip, clip, out=g)
+            return loss, grads, None, h
+
+        if __name__ == "__main__":
+            lossFun(rng.normal(size=4), rng.normal(size=3), clip=0.01)
+    """
+    assert checked(text) == {"lossFun": "right"}
+    assert checked(text.replace("np.outer(d, hprev)", "np.outer(d, h)")) == {"lossFun": "Wh"}
+
+
+def test_gradients_of_a_tree_are_those_of_the_argument_that_is_one(checked):
+    text = """
+        def loss_and_grad(params, x):
+            w, b = params
+            e = x @ w + b
+            loss = (e**2).sum()
+            dw, db = 2 * x.T @ e, 2 * e.sum(0)
+            return loss, (dw, db), 2 * e @ w.T
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            loss_and_grad([rng.normal(size=(3, 2)), rng.normal(size=2)], rng.normal(size=(4, 3)))
+    """
+    assert checked(text) == {"loss_and_grad": "right"}
+    assert checked(text.replace("2 * e.sum(0)", "e.sum(0)")) == {"loss_and_grad": "params.1"}
+
+
+def test_a_list_of_gradients_is_of_what_the_object_holds_in_its_order(checked):
+    text = """
+        class Chain:
+            def __init__(self):
+                self.score, self.start = np.arange(6.0).reshape(3, 2) / 5, np.ones(2)
+            def forward(self, x): return x
+            def backward(self, x): return x  # of messages
+            def loss_and_gradients(self, seqs):
+                loss, dS, dI = 0.0, np.zeros((3, 2)), np.zeros(2)
+                for x in seqs:
+                    e = x @ self.score + self.start
+                    loss += (e**2).sum()
+                    dS += 2 * x.T @ e
+                    dI += 2 * e.sum(0)
+                return loss, [dS, dI]
+
+        if __name__ == "__main__":
+            rng = np.random.default_rng(0)
+            Chain().loss_and_gradients([rng.normal(size=(n, 3)) for n in (2, 4)])
+    """
+    assert checked(text)["loss_and_gradients"] == "right"
+    assert checked(text.replace("dI += 2 *", "dI +="))["loss_and_gradients"] == "start"

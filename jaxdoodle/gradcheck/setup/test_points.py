@@ -129,13 +129,18 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
     whole = outline(problem.args)
     for lead in dict.fromkeys([*data[:1], *list(arrays)[:1]]):
         for axis in (0, -1):
-            size = np.shape(arrays[lead])[axis]
+            size = 0 if _counts_classes(arrays[lead], axis) else np.shape(arrays[lead])[axis]
             for group in _groups(arrays, data, lead, axis, size) if size > 1 else ():
                 # never to 1: what is not cut would broadcast
                 part = outline(cut_batch(problem, problem.args, group, size - 1 if size > 2 else 3))
                 if part is not None and whole is not None and _follows(whole, part):
                     return group
     return {}
+
+
+def _counts_classes(x: np.ndarray, axis: int) -> bool:
+    """Of labels, the axis along which they sum to one."""
+    return x.ndim > 1 and is_label(x) and bool(np.allclose(x.sum(axis=axis), 1))
 
 
 def _groups(arrays: dict[str, Any], data: list[str], lead: str, axis: int, size: int) -> Iterator[dict[str, int]]:
@@ -171,6 +176,9 @@ def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: i
     for n, x in arrays.items():
         if is_symmetric(x) and new[n].shape[-1] == new[n].shape[-2]:
             new[n] = symmetrized(new[n])
+            if np.linalg.eigvalsh(x).min() > 0:
+                lowest = np.linalg.eigvalsh(new[n]).min()
+                new[n] = new[n] + max(0.0, 0.1 - float(lowest)) * np.eye(new[n].shape[-1])
         elif is_integer(x) and x.size:
             new[n] = _in_range(x, new[n], old, size, n in dict(group))
     return problem.with_arrays(args, {n: x for n, x in new.items() if x is not arrays[n]})

@@ -245,3 +245,24 @@ def test_a_clip_of_probabilities_may_be_left_out_where_they_are_above_one():
     args = (RNG.uniform(0.1, 0.9, size=(4, 3)),)
     assert check(entropy, lambda p, dy: -dy / p, args).passed
     assert not check(lambda p: (np.minimum(p, 4) + root(p), p), lambda p, dy: dy * (1 + p / root(p)), args).passed
+
+
+def test_gradients_that_are_clipped_where_they_are_large_are_right():
+    def backward(dy, x):
+        return np.clip(2 * dy * x, -30, 30)
+
+    report = check(lambda x: (x * x, x), backward, (RNG.normal(size=(5, 4)),))
+    assert report.passed and any("cut off at 30" in told for told in report.conventions)
+    assert not check(lambda x: (x * x, x), lambda dy, x: np.clip(2 * dy * x, -1, 1), (RNG.normal(size=(5, 4)),)).passed
+
+
+def test_what_the_forward_computes_in_place_the_backward_may_too():
+    def forward(x):
+        np.maximum(x, 0, out=x)
+        return x, x
+
+    def backward(dy, y):
+        dy[y <= 0] = 0
+        return dy
+
+    assert check(forward, backward, (RNG.normal(size=(5, 4)),)).passed

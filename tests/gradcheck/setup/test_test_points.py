@@ -139,3 +139,29 @@ def test_no_smaller_batch_is_tried_where_as_many_columns_may_be_classes_or_examp
         problem = Problem("", args, ("scores", "labels"), cost, lambda a, d: None, (0,), True, (cost,))
         found = points.test_points(problem, points.Outline(problem, by_jax=False), {"scores": 0, "labels": 0})
         assert [p.point.args[0].shape for p in found if "batch" in p.name] == sizes
+
+
+def test_ascending_places_select_rows_and_are_not_repeated():
+    def picked(x, rows):
+        return x[rows].sum()
+
+    args = RNG.normal(size=(7, 3)), np.array([0, 2, 3, 6])
+    problem = Problem("", args, ("x", "rows"), picked, lambda a, d: None, (0,), True, (picked,))
+    larger = points.enlarged(problem, points.Outline(problem, by_jax=False), args)
+    assert larger is not None and len(larger[0]) > 7 and np.array_equal(larger[1], args[1])
+
+
+def test_a_symmetric_matrix_stays_symmetric_and_positive():
+    def logdet(s, x):
+        return np.log(np.linalg.det(s)) + (x @ s).sum()
+
+    a = RNG.normal(size=(4, 4))
+    problem = Problem("", (a @ a.T, X), ("s", "x"), logdet, lambda a, d: None, (0,), True, (logdet,))
+    found = list(points.test_points(problem, points.Outline(problem, by_jax=False), {"x": 0}))
+    assert len(found) > 4
+    for at in found:
+        s = at.point.args[0]
+        assert s.shape != (4, 4) or np.allclose(s, s.T)
+        assert at.special or np.linalg.eigvalsh(s).min() > 0
+        assert "random" not in at.name or not np.allclose(s, a @ a.T)
+    assert not any(map(points.is_symmetric, (np.eye(3), np.ones((3, 3)), a)))

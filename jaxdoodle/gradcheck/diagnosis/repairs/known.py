@@ -17,9 +17,11 @@ from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 @fixed_randomness()
 def mended_by(case: Case, r: Round, wrong: Sequence[str], known: Sequence[Finding]) -> tuple[Finding, Repair] | None:
     """The first of the findings whose mended statement, in its line, makes all that is wrong right."""
+    if not known:
+        return None
     run, points = runner_of(case, r), [r, *elsewhere(case, r)]
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
-    for source in sources_of(case, r, run) if known else ():
+    for source in sources_of(case, r, run):
         for finding in known:
             edit = _edit(source.tree, source.code.co_filename, finding)
             if edit and all(set(wrong) <= set(mends(run, source, edit, p, [*wrong], right)) for p in points):
