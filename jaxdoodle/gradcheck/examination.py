@@ -19,7 +19,15 @@ from jaxdoodle.gradcheck.reference import choose, traceable
 from jaxdoodle.gradcheck.report import Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64, raised_at
 from jaxdoodle.gradcheck.setup.pairs import first_point
-from jaxdoodle.gradcheck.setup.problem import CheckError, Point, Problem, in_one_line, numpy_args, run_forward
+from jaxdoodle.gradcheck.setup.problem import (
+    CheckError,
+    Point,
+    Problem,
+    WrongReturnError,
+    in_one_line,
+    numpy_args,
+    run_forward,
+)
 from jaxdoodle.gradcheck.setup.test_points import (
     KINKS,
     Outline,
@@ -136,7 +144,8 @@ def _round(case: Case, at: TestPoint) -> Round | None:
     if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):
         return None
     returned = case.candidate(at.point)
-    if returned.error is not None and returned.where is None:  # raised beside the user's code, by how it is called
+    beside = returned.error is not None and returned.where is None  # raised by how the user's code is called
+    if beside and not isinstance(returned.error, WrongReturnError):
         why = in_one_line(returned.error)
         raise CheckError(f"{case.problem.title}: no way is known to call its backward ({why})")
     if returned.error is not None and case.rounds and _refuses(case.problem, at.point):

@@ -18,6 +18,7 @@ from jaxdoodle.gradcheck.api import check, check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.candidate import in_float64
+from jaxdoodle.gradcheck.setup.problem import WrongReturnError
 from jaxdoodle.nn import layers, losses
 
 #: (title, check): ``check(dtype=..., oracle=...)`` gives the report.
@@ -84,11 +85,11 @@ def _check_layer(
     def backward(residuals: Residuals, dy: Array) -> tuple[PyTree, PyTree]:
         given = layer.backward(residuals, dy)
         if not isinstance(given, tuple | list) or len(given) != 2:
-            raise ValueError(f"{type(layer).__name__}.backward returns (dparams, dx); got {type(given).__name__}")
+            raise WrongReturnError(f"{type(layer).__name__}.backward returns (dparams, dx); got {type(given).__name__}")
         dparams, dx = given
         expected, returned = (str(jax.tree.structure(tree))[len("PyTreeDef(") : -1] for tree in (params, dparams))
         if returned != expected:
-            raise ValueError(f"{type(layer).__name__}.backward returns dparams {returned}; params are {expected}")
+            raise WrongReturnError(f"{type(layer).__name__}.backward returns dparams {returned}; params are {expected}")
         return dparams, dx
 
     report = check(partial(layer.forward, key=key), backward, (params, x), title=title, **options)

@@ -51,6 +51,10 @@ class CheckError(InputError):
     """A check that is impossible: names what was found and what was expected, in one line."""
 
 
+class WrongReturnError(Exception):
+    """A backward returns something else than gradients: its own mistake, though it raises nothing."""
+
+
 class NotDeterministicError(CheckError):
     """The forward draws other numbers at every call."""
 
