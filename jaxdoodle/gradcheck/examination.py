@@ -144,9 +144,9 @@ def _round(case: Case, at: TestPoint) -> Round | None:
     if any(np.isinf(w).any() or np.isnan(w).all() and w.size for w in want.values()):
         return None
     returned = case.candidate(at.point)
-    beside = returned.error is not None and returned.where is None  # raised by how the user's code is called
-    if beside and not isinstance(returned.error, WrongReturnError):
-        why = in_one_line(returned.error)
+    beside = returned.error if returned.where is None else None  # raised by how the user's code is called
+    if beside is not None and not isinstance(beside, WrongReturnError):
+        why = in_one_line(beside)
         raise CheckError(f"{case.problem.title}: no way is known to call its backward ({why})")
     if returned.error is not None and case.rounds and _refuses(case.problem, at.point):
         return None  # an index beyond the end, which JAX moves to the end
