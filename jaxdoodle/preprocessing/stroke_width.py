@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.paper.regions import labeled
 from jaxdoodle.preprocessing.resample import bordered, resample
 
 #: A width is common if at least this fraction of the places that have the commonest one have it.
@@ -19,6 +20,9 @@ COMMON_FRACTION = 0.5
 SPUR_DEPTH = 0.8
 #: Working pixels per bitmap pixel while the width is measured and changed, and the most along the longer side.
 WORK_SCALE, MAX_WORK_SIDE = 6, 512
+#: Holes of chalk, pencil and pens that skip: at least so many, none larger than this fraction of the square of the
+#: stroke width. Fewer are loops that have nearly closed.
+LEAST_HOLES, HOLE = 8, 0.06
 #: Ink wider than so many of the expected stroke widths is a filled shape, not a line.
 MAX_WIDTH_RATIO = 3.5
 #: Pixels of a picture whose outline is measured together: what fits in a processor's cache.
@@ -79,7 +83,7 @@ def redraw(
     longest = max(ink.shape)
     grain = min(WORK_SCALE, MAX_WORK_SIDE / longest_side)
     zoom = grain * longest_side / longest
-    mask = bordered(_enlarged(ink, zoom), 1)
+    mask = bordered(_without_holes(_enlarged(ink, zoom), stroke_width * grain), 1)
     max_depth = round(MAX_WIDTH_RATIO * stroke_width * grain / 2)
     depth = distance(~mask, max_depth)
     line = centerline(mask, max_depth)
@@ -107,6 +111,15 @@ def _enlarged(ink: NDArray[np.float32], zoom: float) -> NDArray[np.bool_]:
         return large > MIDDLE * large.max()
     # the strongest of each area, not the mean: strokes narrower than a pixel must not fade away
     return _strongest(_strongest(ink, height).T, width).T > MIDDLE * ink.max()
+
+
+def _without_holes(mask: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
+    """The ink with the many small holes of its strokes filled, where strokes may be so wide."""
+    number = labeled(~mask, diagonals=False)
+    areas = np.bincount(number.ravel())
+    holes = areas < HOLE * width**2
+    holes[0] = False
+    return mask | holes[number] if np.count_nonzero(holes) >= LEAST_HOLES else mask
 
 
 def _strongest(image: NDArray[np.float32], count: int) -> NDArray[np.float32]:

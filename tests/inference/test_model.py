@@ -299,13 +299,13 @@ def test_a_way_that_leaves_something_out_counts_more_whatever_that_is():
 def test_characters_in_a_frame_are_seen_without_it_more_than_doodles():
     letters = Model.from_file(dataclasses.replace(MODEL.file, spec=mlp(tuple("abc"), (3,))))
     shares = {}
-    for model, removed in itertools.product((MODEL, letters), ("on the sheet", "pale ink")):
+    for model, removed in itertools.product((MODEL, letters), ("on the sheet", "lines from edge to edge", "pale ink")):
         found = _two_ways("upright", "level")
         (other,) = found.alternatives
         way = dataclasses.replace(found, alternatives=(dataclasses.replace(other, removed=(removed,)),))
         shares[model, removed] = list(model._answer([way])[0][0].probabilities.values())[1]
-    doodle, pale, framed, faint = shares.values()
-    assert doodle == pale == faint < framed
+    doodle, _, pale, framed, lined, faint = shares.values()
+    assert doodle == pale == faint < framed == lined
 
 
 def test_what_a_model_is_made_with_is_saved_and_copied_with_its_own_layers(tmp_path):

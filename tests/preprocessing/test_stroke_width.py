@@ -8,7 +8,7 @@ from jaxdoodle.preprocessing import stroke_width
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, STROKE_WIDTH_LIMITS, Preprocessing
 from jaxdoodle.preprocessing.paper.regions import labeled
 from jaxdoodle.preprocessing.pipeline import STROKE_WIDTH_TOLERANCE, preprocess
-from jaxdoodle.preprocessing.stroke_width import centerline, distance, width_by_outline
+from jaxdoodle.preprocessing.stroke_width import centerline, distance, redraw, width_by_outline
 from tests.fixtures.pictures import INK, drawing
 
 
@@ -27,6 +27,19 @@ def test_the_stroke_width_is_brought_towards_that_of_the_training_images(preproc
         if abs(preprocessed.widened) > 0.3:
             off, before = (np.abs(p.bitmap - reference).mean() for p in (preprocessed, kept))
             assert off < 0.8 * before
+
+
+@pytest.mark.parametrize("side", [2, 3, 5])
+@pytest.mark.parametrize("preprocessing", [MNIST, QUICKDRAW], ids=["mnist", "quickdraw"])
+def test_strokes_with_many_small_holes_are_as_wide_as_without(preprocessing, side):
+    ink = drawing(stroke_width=24).astype(np.float32) / 255
+    small = np.random.default_rng(0).random([n // side + 1 for n in ink.shape]) < 0.06
+    holes = small.repeat(side, 0).repeat(side, 1)[: ink.shape[0], : ink.shape[1]]
+    whole, worn = (
+        redraw(one, preprocessing.longest_side, preprocessing.stroke_width, STROKE_WIDTH_TOLERANCE)
+        for one in (ink, np.where(holes, np.float32(0), ink))
+    )
+    assert abs(worn.measured - whole.measured) < 0.15 * whole.measured
 
 
 def test_wide_strokes_keep_their_centerlines():

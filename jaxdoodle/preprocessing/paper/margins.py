@@ -9,6 +9,8 @@ from jaxdoodle.preprocessing.paper.regions import Parts, joined
 
 #: Ink along so much of an edge of the picture is what lies beyond the page.
 ALONG = 0.95
+#: What lies within the page is this fraction of it at least: crossings of its lines are smaller.
+LEAST = 0.03
 #: Regions are of one group within twice this fraction of the longest one's side.
 NEAR = 0.1
 #: A mark is as near to two edges as this fraction of the page, and no larger than this fraction of the drawing, which
@@ -31,7 +33,7 @@ def inside_margins(parts: Parts) -> NDArray[np.bool_] | None:
 
 
 def _beyond(parts: Parts) -> NDArray[np.bool_]:
-    """Of each region, whether it covers a whole edge of the picture, while what does not touches none.
+    """Of each region, whether it covers a whole edge of the picture, while what does not touches none, and is drawn.
 
     Along all four edges it may be the drawing's outline, to which the picture was cut.
     """
@@ -39,7 +41,8 @@ def _beyond(parts: Parts) -> NDArray[np.bool_]:
     share[:, 0] = 0
     along = share >= ALONG
     gone = np.asarray(along.any(axis=0))
-    return gone if not along.any(axis=1).all() and not share[:, ~gone].any() else np.zeros_like(gone)
+    drawn = parts.sides[1:][~gone[1:]].max(initial=0) >= LEAST * max(parts.number.shape)
+    return gone if drawn and not along.any(axis=1).all() and not share[:, ~gone].any() else np.zeros_like(gone)
 
 
 def _in_corner(parts: Parts) -> NDArray[np.bool_]:

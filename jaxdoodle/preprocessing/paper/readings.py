@@ -44,6 +44,8 @@ FEW_LINES, SMOOTHINGS = 8.0, 3
 ACROSS = 0.1
 #: Removed from a canvas on which white may have been the eraser.
 ERASED = "what was erased"
+#: Removed where the paper may have a line or two: a margin, the border of a cell.
+LINES = "lines from edge to edge"
 #: Removed where lines are far finer than the strokes.
 FINE = "fine lines"
 #: Removed from a picture whose pane has an edge without a border: the picture may be cut to a drawing.
@@ -246,7 +248,7 @@ def _unruled(reading: Reading) -> Reading:
         return reading
     name = f"without {count} line{'s' * (count > 1)}"
     found = _tidied(reading, name, ink)
-    return found if certain else _less(found, name)
+    return found if certain else _less(found, LINES)
 
 
 def _placed(reading: Reading, drawing: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.paper.regions import REGION_CELLS, in_cells, parts_of, without
+from jaxdoodle.preprocessing.paper.regions import REGION_CELLS, Parts, in_cells, parts_of, without
 
 #: Ink of this strength is part of a line.
 LINE_INK = 0.2
@@ -26,6 +26,8 @@ MOSTLY_BARE = 0.5
 RUN = 1.6
 #: Regions of which so much lies on lines are left from crossings.
 ON_LINES = 0.9
+#: The side of a cell between two lines is so many times as long as wide.
+SIDE = 6
 #: Lines up to this fraction of the drawing's strength go by their strength.
 FAINT = 0.75
 
@@ -38,14 +40,15 @@ def is_lined(ink: NDArray[np.float32], least: int) -> bool:
 
 def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """The ink (h, w) without lines from edge to edge, and how many those were from left to right and from above."""
-    counts = []
+    counts, thickest = [], 0.0
     on_lines = np.zeros(ink.shape, bool)
     cleared = ink
     for turned in (False, True):
         source = ink.T if turned else ink
-        runs, near, count = _runs(source)
-        counts.append(count)
-        if count:
+        runs, near, widths = _runs(source)
+        counts.append(len(widths))
+        if widths:
+            thickest = max(thickest, *widths)
             cleared = np.where(runs.T if turned else runs, np.float32(0), cleared)
             on_lines |= near.T if turned else near
     across, down = counts
@@ -60,11 +63,25 @@ def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[
     parts = parts_of(cleared, REGION_CELLS, 0)
     left = in_cells(cleared * on_lines, parts.cell) / parts.cell**2
     share = np.bincount(parts.number.ravel(), weights=left.ravel(), minlength=len(parts.areas))
-    return without(cleared, parts, share > ON_LINES * parts.areas), (across, down)
+    gone = (share > ON_LINES * parts.areas) | _between_lines(parts, on_lines, thickest)
+    return without(cleared, parts, gone), (across, down)
 
 
-def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:
-    """The pixels of lines from left to right, those and their surroundings, and how many lines there are."""
+def _between_lines(parts: Parts, on_lines: NDArray[np.bool_], thickest: float) -> NDArray[np.bool_]:
+    """Of each region, whether it is a line as thin as those from edge to edge, from one of them to the next."""
+    near = in_cells(on_lines.astype(np.float32), parts.cell) > 0
+    found = np.zeros(len(parts.areas), bool)
+    for cells, (top, left, bottom, right) in ((near, parts.boxes.T), (near.T, parts.boxes.T[[1, 0, 3, 2]])):
+        high = bottom - top
+        thin = (high >= SIDE * (right - left)) & (parts.areas * parts.cell <= (RUN * thickest + 1) * high)
+        for number in np.flatnonzero(thin[1:]) + 1:
+            beside = np.asarray(cells[:, left[number] : right[number]].any(axis=1))
+            found[number] |= all(beside[max(at - 1, 0) : at + 1].any() for at in (top[number], bottom[number]))
+    return found
+
+
+def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[float]]:
+    """The pixels of lines from left to right, those and their surroundings, and how thick each line is."""
     height, width = ink.shape
     mask = ink > LINE_INK
     thick = mask.copy()
@@ -72,9 +89,9 @@ def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
     thick[:-1] |= mask[1:]
     scores, shifts = _covers(thick)
     if scores.max() < COVERED or np.mean(scores > MOSTLY_BARE) > 0.5:
-        return np.zeros_like(mask), np.zeros_like(mask), 0
+        return np.zeros_like(mask), np.zeros_like(mask), []
     start, end = _extents(mask)
-    columns, ends, count = np.arange(width), max(1, width // 50), 0
+    columns, ends, widths = np.arange(width), max(1, width // 50), list[float]()
     gone, near = np.zeros((2, height + 1, width), np.int16)  # 1 where something begins, -1 where it ends
     thickest = max(2.0, THICKEST * min(ink.shape))
     while scores.max() >= COVERED:
@@ -91,7 +108,7 @@ def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
         scores[:, max(0, row - spread) : row + spread + 1] = 0
         if thickness > thickest or not hit[:ends].any() or not hit[-ends:].any():
             continue
-        count += 1
+        widths.append(thickness)
         line = hit & (bottom - top <= RUN * thickness + 1)
         for marks, low, high, where in (
             (gone, top - 1, bottom + 1, columns[line]),
@@ -100,7 +117,7 @@ def _runs(ink: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
             marks[np.maximum(low[where], 0), where] += 1
             marks[np.minimum(high[where], height), where] -= 1
     on_line, beside = (np.cumsum(marks[:-1], axis=0, dtype=np.int16) > 0 for marks in (gone, near))
-    return on_line, beside, count
+    return on_line, beside, widths
 
 
 def _covers(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:

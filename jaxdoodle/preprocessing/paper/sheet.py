@@ -1,7 +1,8 @@
 """The sheet of paper in a photograph: a bright even quadrilateral on something darker, seen from straight above.
 
 Its corners are the farthest points of its region, its sides lines fitted to the region's edge; the plane is projected
-so that it becomes a rectangle. Where the sheet runs off the picture, only what is beyond its edges is blanked.
+so that it becomes a rectangle. Where the sheet runs off the picture, or is torn, only what is beyond its edges is
+blanked.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ AREA, BARE = (0.08, 0.97), 0.6
 CONVEX, SQUARE = 0.95, 0.93
 #: What is beyond the sheet is along this fraction of the picture's edge; a drawing that the edge cuts off has less.
 BEYOND = 0.16
-#: Where less of the picture than this surrounds the sheet, that may be a frame which was drawn.
-BORDER = 0.2
+#: Where less of the picture than this surrounds the sheet, or less of the picture's edge, that may be a frame which
+#: was drawn.
+BORDER, AROUND = 0.2, 0.9
 #: What surrounds a sheet is no canvas where less of it than this is within a level of its median.
 FLAT, LEVEL = 0.6, 1 / 255
 #: Removed with what is around a sheet that may be drawn, as a frame is.
@@ -55,7 +57,6 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
     if region is None or _border(region).all():  # all of the picture is a page
         return None
     sheet = filled(region)
-    rows, columns = np.flatnonzero(sheet.any(axis=1)), np.flatnonzero(sheet.any(axis=0))
     hull = between(sheet) & between(sheet.T).T
     outside = ~sheet
     if (
@@ -69,14 +70,15 @@ def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], boo
         or _depth(sheet & ~region) >= _depth(region)  # a bright outline, which is drawn
     ):
         return None
-    if rows[0] > 0 and columns[0] > 0 and rows[-1] < len(sheet) - 1 and columns[-1] < sheet.shape[1] - 1:
-        corners = _corners(sheet)
-        if corners is None:
-            return None
-        whole = outside.mean() > BORDER and not _is_flat(gray[outside])
+    around = _border(outside)
+    whole = bool(outside.mean() > BORDER and around.mean() > AROUND and not _is_flat(gray[outside]))
+    corners = _corners(sheet) if around.all() else None
+    if corners is not None:
         picture, place = _projected(pixels, corners * cell)
-        return "sheet, seen from above", picture, bool(whole), place
-    return "sheet, without what is beyond", _blanked(pixels, sheet, cell), False, None
+        return "sheet, seen from above", picture, whole, place
+    if around.all() and not whole:  # a round shape, which is drawn
+        return None
+    return "sheet, without what is beyond", _blanked(pixels, sheet, cell), whole, None
 
 
 def _border(region: NDArray[np.bool_]) -> NDArray[np.bool_]:

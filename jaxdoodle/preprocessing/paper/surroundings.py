@@ -34,8 +34,8 @@ BESIDE = 0.1
 #: Two frames are a double line where they are so far apart on all sides, with gaps that differ by so much, as fractions
 #: of the longer side: the inner one is the paper's as the outer one is.
 DOUBLE, EQUAL = 0.2, 0.02
-#: Gaps of loops that are closed, as a fraction of their size.
-GAP = 0.03
+#: Gaps of loops that are closed, as a fraction of their size; where that makes no room, those to be closed.
+GAPS = 0.03, 0.12
 #: The inside of a frame or a loop fills so much of its box, and of the rows and columns between its edges.
 FILLED, CONVEX = 0.45, 0.93
 #: Dashes around a drawing lie within this fraction of their box from its edges, and cover so much of each; so many at
@@ -154,22 +154,27 @@ def _held(parts: Parts, number: int) -> Iterator[NDArray[np.bool_]]:
     if not within.any() or parts.areas[1:].sum() - parts.areas[within].sum() > (1 + BESIDE) * parts.areas[number]:
         return
     cut = parts.number[top[number] : bottom[number], left[number] : right[number]]
-    spaces = labeled(~thicker(cut == number, round(GAP * max(cut.shape))), diagonals=False)
-    edges = Counter(space for edge in (spaces[0], spaces[-1], spaces[:, 0], spaces[:, -1]) for space in set(edge))
-    rooms = [spaces == space for space in range(1, int(spaces.max()) + 1) if edges[space] < 2]
-    rooms = [room for room in rooms if room.sum() > 0.02 * cut.size]
-    wall = 2 * parts.areas[number] / max(1, sum(_outline(room) for room in rooms))
-    if not rooms or not all(map(_is_convex, rooms)) or not _near_rooms(rooms, cut == number, wall):
-        return
-    for room in rooms:
+    for room in next(filter(None, (_rooms(cut == number, gap) for gap in GAPS)), ()):
         held = np.unique(cut[room])
         held = held[(held > 0) & (held != number) & within[held]]
         if len(held):
             kept = np.zeros(len(parts.areas), bool)
             kept[held] = True
             box, extent = _box(parts, kept), _extent(room)
-            if max(box[2] - box[0], box[3] - box[1]) >= LEAST_OF_FRAME * min(extent):
+            drawn = parts.sides[held].max() >= LEAST_OF_PICTURE * max(parts.number.shape)
+            if drawn and max(box[2] - box[0], box[3] - box[1]) >= LEAST_OF_FRAME * min(extent):
                 yield kept
+
+
+def _rooms(walls: NDArray[np.bool_], gap: float) -> list[NDArray[np.bool_]]:
+    """The rooms within a region, cut to its box, with gaps up to ``gap`` closed; [] where it is more than walls."""
+    closed = round(gap * max(walls.shape))
+    spaces = labeled(~thicker(walls, closed), diagonals=False)
+    edges = Counter(space for edge in (spaces[0], spaces[-1], spaces[:, 0], spaces[:, -1]) for space in set(edge))
+    rooms = [spaces == space for space in range(1, int(spaces.max()) + 1) if edges[space] < 2]
+    rooms = [room for room in rooms if room.sum() > 0.02 * walls.size]
+    wall = 2 * int(walls.sum()) / max(1, sum(_outline(room) for room in rooms))
+    return rooms if all(map(_is_convex, rooms)) and _near_rooms(rooms, walls, wall, closed) else []
 
 
 def _box(parts: Parts, kept: NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -194,12 +199,12 @@ def _is_convex(room: NDArray[np.bool_]) -> bool:
     return bool(hull.sum() >= FILLED * height * width and whole.sum() >= CONVEX * hull.sum())
 
 
-def _near_rooms(rooms: list[NDArray[np.bool_]], ring: NDArray[np.bool_], wall: float) -> bool:
+def _near_rooms(rooms: list[NDArray[np.bool_]], ring: NDArray[np.bool_], wall: float, closed: int) -> bool:
     """Whether nearly all of the region is walls: near a room, with nothing that stands out."""
     near = np.zeros_like(ring)
     for room in rooms:
         near |= filled(room)
-    reach = int(np.ceil(2.5 * wall + GAP * max(ring.shape))) + 1
+    reach = int(np.ceil(2.5 * wall)) + closed + 1
     return bool((ring & ~thicker(near, reach)).sum() <= BESIDE * ring.sum())
 
 

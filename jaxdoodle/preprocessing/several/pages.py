@@ -17,6 +17,7 @@ from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
+from jaxdoodle.preprocessing.paper.margins import LEAST
 from jaxdoodle.preprocessing.paper.readings import ERASED, Reading, readings_of
 from jaxdoodle.preprocessing.paper.regions import Parts, parts_of
 from jaxdoodle.preprocessing.paper.surroundings import (
@@ -144,7 +145,8 @@ def with_parts(found: Preprocessed, preprocessing: Preprocessing, loose: bool) -
     parts = reading.parts
     groups = [numbers for numbers in _groups(parts, loose) if not _at_edge(parts, numbers)]
     sides = [_side(parts, numbers) for numbers in groups]
-    large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= LARGE * max(sides)]
+    least = max(LARGE * max(sides, default=0.0), LEAST * max(parts.number.shape))
+    large = [numbers for numbers, side in zip(groups, sides, strict=True) if side >= least]
     each = []
     if 1 < len(large) <= MOST_DRAWINGS:
         for numbers in large:

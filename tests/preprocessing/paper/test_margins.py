@@ -36,6 +36,7 @@ def test_a_margin_that_may_be_of_the_drawing_stays():
         SEVEN,
         SEVEN | (np.maximum(abs(X - 80), abs(Y - 80)) > 70),  # all around: an outline
         SEVEN | (X < 9) & (Y < 100),  # along a part of an edge
+        SEVEN | (Y < 2) | (abs(X - 80) < 2) | (np.maximum(abs(X - 30), abs(Y - 30)) < 2),  # but a crossing
         SEVEN | (X < 9) | (abs(X - Y) < 3),  # to another edge
         np.roll(SEVEN, 50, axis=1) | MARGINAL["dot"],  # the drawing is near an edge, too
         SEVEN | (np.hypot(X - 80, Y - 8) < 6),  # the dot of a letter

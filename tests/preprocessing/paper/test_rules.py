@@ -22,6 +22,21 @@ def test_ruled_lines_go_and_the_drawing_stays(strength, slope):
     assert np.abs(cleaned - ink).sum() < CHANGED[slope] * ink.sum()
 
 
+def test_sides_of_a_cell_go_with_the_lines_that_they_are_between_and_strokes_of_a_pen_stay():
+    rows, columns = np.mgrid[:300, :400]
+    lines = (abs(rows - 80) < 2) | (abs(rows - 200) < 2)
+    sides = ((abs(columns - 150) < 2) | (abs(columns - 260) < 2)) & (rows > 80) & (rows < 200)
+    stroke = (abs(columns - 205) < 5) & (rows > 84) & (rows < 196)
+    hanging = (abs(columns - 330) < 2) & (rows > 80) & (rows < 160)
+    for turn in (False, True):
+        drawn = stroke | hanging
+        ink = (lines | sides | drawn).astype(np.float32)
+        cleared, _ = without_lines(ink.T if turn else ink)
+        left = (cleared.T if turn else cleared) > 0
+        assert not left[:, :170].any() and not left[:, 240:300].any()
+        assert left[stroke].mean() > 0.9 and left[hanging].mean() > 0.9
+
+
 def test_noise_has_no_lines_and_a_drawing_none_either():
     noise = (np.random.default_rng(0).random((120, 100)) < 0.4).astype(np.float32)
     assert without_lines(noise)[1] == (0, 0)

@@ -44,6 +44,21 @@ def test_what_is_beyond_the_edge_of_a_sheet_that_runs_off_the_picture_is_blanked
     assert sheet[:, :40].min() > 0.8 and sheet.min() < 0.3
 
 
+def test_a_sheet_that_is_no_quadrilateral_lies_whole_on_a_desk_and_what_is_beyond_is_blanked():
+    picture = _desk([(60, 30), (190, 50), (200, 160), (50, 150)])
+    y, x = np.mgrid[:200, :240]
+    torn = abs(y - 30 - 6 * np.sin(x / 5)) < 12
+    taped = picture.copy()
+    for column, row in ((60, 30), (190, 50), (200, 160), (50, 150)):
+        taped[np.hypot(x - column, y - row) < 14] = 0.8
+    to_an_edge = picture.copy()
+    to_an_edge[:30, 100:110] = 0.9
+    for one in (np.where(torn[..., None], picture.min(), picture), taped, to_an_edge):
+        name, sheet, whole, _ = sheet_of(one)
+        assert whole and name.startswith("sheet")
+        assert (sheet < 0.5).mean() < 0.06
+
+
 def test_even_paper_soft_shadows_and_round_shapes_are_no_sheet():
     y, x = np.mgrid[:200, :200] / 200
     disk = np.hypot(x - 0.5, y - 0.5) < 0.3

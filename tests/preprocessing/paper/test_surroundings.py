@@ -15,6 +15,7 @@ AROUND = {
     "long frame": np.maximum(abs(X - 80) - 40, abs(Y - 80) - 74).__abs__() < 2,
     "open frame": FRAME & (Y < 125),
     "corners": FRAME & (abs(X - 80) > 30) & (abs(Y - 82) > 35),
+    "loop with a gap": (abs(np.hypot(X - 80, Y - 82) - 55) < 2) & (abs(np.arctan2(Y - 82, X - 80) - 0.8) > 0.12),
     "diamond": abs(abs(X - 80) + abs(Y - 82) - 70) < 3,
     "loop": abs(np.hypot(X - 80, Y - 82) - 55) < 2,
     "line to the edge": abs(X - 20) < 2,
@@ -59,6 +60,12 @@ def test_a_drawing_with_nothing_around_it_is_left_alone():
     face = (abs(np.hypot(X - 80, Y - 80) - 40) < 3) | (np.hypot(X - 70, Y - 70) < 4) | (np.hypot(X - 90, Y - 70) < 4)
     for drawing in (SEVEN, AROUND["loop"], AROUND["frame"], face):
         assert not _steps(drawing)
+
+
+def test_a_crossing_of_lines_in_a_square_of_the_paper_is_no_drawing_in_a_frame():
+    square = abs(np.maximum(abs(X - 80), abs(Y - 80)) - 11) < 2
+    crossing = (abs(X - 80) < 5) & (abs(Y - 80) < 1) | (abs(Y - 80) < 5) & (abs(X - 80) < 1)
+    assert not _steps(square | crossing)
 
 
 def test_many_dots_go_and_a_few_only_beside_the_drawing():

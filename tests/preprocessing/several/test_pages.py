@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -131,6 +133,18 @@ def test_marks_alone_are_drawings():
     for stroke in MARKS["arrow"] + [[(x - 120, y) for x, y in line] for line in MARKS["tick"]]:
         ImageDraw.Draw(image).line(stroke, 40, 3)
     assert len(with_parts(preprocess(image, MNIST), MNIST, True).several) == 2
+
+
+def test_crossings_of_the_lines_of_squared_paper_are_no_drawings():
+    image = Image.new("L", (400, 400), 255)
+    pen = ImageDraw.Draw(image)
+    pen.line([(3 * x + 100, 3 * y + 100) for x, y in ZERO[0]], 40, 20)
+    for x, y in itertools.product(range(10, 400, 60), repeat=2):
+        if image.getpixel((x, y)) == 255:
+            pen.line([(x - 3, y), (x + 3, y)], 60, 1)
+            pen.line([(x, y - 3), (x, y + 3)], 60, 1)
+    pen.line([(0, 120), (399, 120)], 40, 3)  # the drawing runs off the page with it
+    assert with_parts(preprocess(image, MNIST), MNIST, False).several == ()
 
 
 @pytest.mark.parametrize("tone", [40, 160, 200])
