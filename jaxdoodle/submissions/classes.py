@@ -17,7 +17,7 @@ from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.nn.base import Layer, Loss
-from jaxdoodle.submissions.arguments.guess import kind_of
+from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
 from jaxdoodle.submissions.functions import Finder, Found

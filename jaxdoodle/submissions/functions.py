@@ -28,7 +28,8 @@ from jaxdoodle.gradcheck.setup.discovery import MARK
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_integer, is_real, leaves, named, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.arguments.guess import guess, kind_of
+from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arguments.guess import guess
 from jaxdoodle.submissions.arguments.source import source_text
 from jaxdoodle.submissions.arrays import (
     as_numbers,

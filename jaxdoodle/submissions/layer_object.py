@@ -13,7 +13,7 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, named
 from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.by_name import kind_of
 
 #: Attributes that hold the output, and the gradient of the input, of a layer that returns neither.
 _OUTPUTS = ("output", "out", "outputs", "y", "a", "z", "activation")
@@ -64,7 +64,7 @@ class LayerObject:
         self.spread = isinstance(dx, tuple | list) and enough
         alike = [i for i, a in enumerate(inputs) if is_array(dx) and np.shape(a) == np.shape(dx)]
         # of the input that a single gradient belongs to: labels have none
-        self.place = min(alike, key=lambda i: guessing.kind_of(self.input_names[i]) == "y", default=0)
+        self.place = min(alike, key=lambda i: kind_of(self.input_names[i]) == "y", default=0)
 
     def _forward(self, thing: Any, inputs: tuple) -> Any:
         y = forward_of(thing)(*inputs)

@@ -19,6 +19,7 @@ from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.functions import (
     Finder,
     Forward,
@@ -114,7 +115,7 @@ def _forward_of_class(cls: Any) -> Any:
 def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, Any]) -> Report:
     conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
     report = _report_of_layer(layer, cls, conventions, options)
-    if not report.passed and len(layer.inputs) == 2 and guessing.kind_of(layer.input_names[1]) == "y":
+    if not report.passed and len(layer.inputs) == 2 and kind_of(layer.input_names[1]) == "y":
         report = _as_loss(layer, report, cls, conventions, options)
     dy = None if report.passed else _one_entry(finder.called_with(backward_of(layer.thing)), np.shape(layer.y))
     if dy is None:

@@ -19,7 +19,7 @@ from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.arguments.guess import kind_of
+from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
 from jaxdoodle.submissions.functions import Finder, Found, stem_of
 from jaxdoodle.submissions.losses import LOSS
 
@@ -79,7 +79,7 @@ def _arguments(finder: Finder, model: Model) -> tuple | None:
     for start in _initial_parameters(finder) + [None]:
         for values in islice(guessing.candidates(model.forward, taken), _TRIALS):
             if start is not None:
-                values = [start if guessing.is_dictionary(model.forward, p.name) else v
+                values = [start if is_dictionary(model.forward, p.name) else v
                           for p, v in zip(taken, values, strict=True)]  # fmt: skip
             fitted = model.fitting(values)
             if fitted is not None:

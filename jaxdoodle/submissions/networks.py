@@ -16,7 +16,7 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
-from jaxdoodle.submissions.arguments.guess import kind_of
+from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import lengths
 from jaxdoodle.submissions.functions import Finder, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.layer_object import RATES, attributes, is_buffer, output_of

@@ -6,7 +6,6 @@ filters has one that does not) and whose gradients come back in their shapes.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,272 +17,32 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
-from jaxdoodle.submissions.arguments.source import (
-    DRAWS,
-    counts,
-    shapes_of,
-    source_text,
-    source_tree,
-    symbolic_shapes,
-    told_of,
-    words_compared,
-)
-from jaxdoodle.submissions.words import english
-
-Option = Callable[[np.random.Generator], Any]
+from jaxdoodle.submissions.arguments.by_name import SQUARE, Probe, kind_of, made, normal, options_of
+from jaxdoodle.submissions.arguments.source import DRAWS, shapes_of, symbolic_shapes, words_compared
 
 #: Combinations tried, and of those that the function takes, how many are compared.
 _TRIALS, _COMPARED = 30_000, 40
-
-
-def _normal(*shape: int) -> Option:
-    return lambda rng: rng.normal(size=shape)
-
-
-def _whole(high: int, *shape: int) -> Option:
-    """The highest is among them: every class counts."""
-
-    def draw(rng: np.random.Generator) -> np.ndarray:
-        values = rng.integers(0, high, shape)
-        values.flat[0] = high - 1
-        return values
-
-    return draw
-
-
-def _one_hot(rows: int, columns: int) -> Option:
-    return lambda rng: np.eye(columns)[(np.arange(rows) - 1) % columns]
-
-
-def _mask(*shape: int) -> Option:
-    """With both of its values: a count of all that is kept would be one of all."""
-
-    def draw(rng: np.random.Generator) -> np.ndarray:
-        values = (rng.random(shape) < 0.7).astype(float)
-        values.flat[0], values.flat[-1] = 0, 1
-        return values
-
-    return draw
-
-
-def _between(*shape: int) -> Option:
-    """Probabilities."""
-    return lambda rng: rng.uniform(0.1, 0.9, shape)
-
-
-def _just(value: Any) -> Option:
-    return lambda rng: value
-
-
-#: Sizes: 4 examples, 5 features, 3 units; images 7 x 6 and 6 x 4 with 3 channels, kernels 3 x 2, 2 filters.
-_X = [_normal(*s) for s in ((4, 5), (5, 4), (2, 7, 6, 3), (2, 3, 7, 6), (2, 3, 6, 4), (2, 6, 4, 3), (4, 3, 5), (5, 1),
-                            (5,), (6, 6), (4, 3))]  # fmt: skip
-_NUMBER: list[Option] = [_just(0.3), _just(2), _just(1)]
-_SIZE: list[Option] = [_just(2), _just(1), _just(3), _just(0), _just((1, 1)), _just((2, 2))]
-_OPTIONS: dict[str, list[Option]] = {
-    "x": [*_X, _whole(3, 4), _whole(3, 2, 4)],
-    "w": [_normal(*s) for s in ((5, 3), (3, 5), (3, 3), (3, 2, 3, 2), (2, 3, 3, 2), (5, 12), (3, 12), (5, 9), (3, 9),
-                                (3, 2), (5,), (3,))],
-    "b": [*(_normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,), (9,))), _just(0.3)],
-    "gamma": [_normal(*s) for s in ((5,), (5, 1), (1, 5), (3,), (1, 3, 1, 1))] + [_just(np.float64(0.7))],
-    "y": [_one_hot(4, 5), _one_hot(5, 4), _whole(3, 4), _normal(4, 5), _normal(4), _normal(5), _mask(1, 4),
-          _mask(4, 1), _mask(4), _one_hot(4, 3), _one_hot(2, 3)],
-    "p": [_between(*s) for s in ((4, 5), (4, 3), (1, 4), (4, 1), (4,), (5,), (5, 4))],
-    "mask": [_mask(4, 5), _mask(5, 4), _mask(2, 7, 6, 3), _mask(4)],
-    "ids": [_whole(3, 4), _whole(3, 2, 4), _whole(3, 5), _just(1)],
-    "h": [_normal(4, 3), _normal(3, 4), _normal(3, 1), _normal(3)],
-    "size": _SIZE,
-    "number": [_just(np.float64(0.3)), *_NUMBER, _normal(5), _normal(4, 5), _normal(3)],
-    "any": [_just(np.float64(0.3)), _normal(5), _normal(4, 5), _normal(5, 3), _normal(3), _normal(4, 1), _just(2),
-            _whole(3, 4), _normal(2, 7, 6, 3), _just(True)],
-}  # fmt: skip
-#: Arrays of one size, by kind: of rows, of columns, of one vector.
-_SQUARE: tuple[dict[str, Option], ...] = tuple(
-    {"x": _normal(*x), "h": _normal(*x), "w": _normal(3, 3), "b": _normal(*b), "gamma": _normal(*b)}
-    for x, b in (((4, 3), (3,)), ((3, 4), (3, 1)), ((3,), (3,)), ((2, 4, 3), (3,)))
-)
-_KINDS = (
-    ("w", r"w|[wu]_?[a-z]{1,2}|weights?|kernels?|filters?|k|theta|u|v|table|embeddings?|e"),
-    ("b", r"b|bias(es)?|b_?[a-rt-z]"),
-    ("gamma", r"gamma|beta|scale|shift|gain"),
-    ("y", r"y|t|targets?|labels?|y_?true|truth|answers?"),
-    ("p", r"y_?(pred\w*|hat)|probs?|probabilit\w+|pred(s|ict\w*)?|al|confidences?"),
-    ("mask", r"\w*mask"),
-    ("ids", r"ids?|idx|ind(ex|ices)|tokens?|order|positions?|\w+_(ids?|idx)"),
-    ("lengths", r"(\w+_)?(len(gth)?s|seq_?len)"),
-    ("h", r"h|h0|h_?prev|prev_?[hc]|c_?prev|c|state"),
-    ("size", r"stride\w*|pad\w*|size|\w+_size|[fhw]_?size|pool\w*|n|axis|dim|groups|heads|num_\w+|n_\w+"),
-    ("number", r"alpha|slope|eps(ilon)?|lr|lam\w*|reg\w*|p|\w*rate|keep_?prob|momentum|temp\w*|margin|delta|tau|power"
-               r"|sigma|learning_rate|drop\w*|ratio|weight_decay"),
-    ("x", r"x|inputs?|a|z|data|x_?in|a_?prev|images?|logits|scores|q"),
-)  # fmt: skip
-_DICTIONARY = re.compile(r"\w*(param|params|parameters|config|options|dict|cfg|hparams)", re.I)
-#: Values of keys and of parameters that go by these names.
-_KNOWN: dict[str, Any] = {
-    "mode": "train", "stride": 1, "pad": 1, "padding": 1, "pool_height": 2, "pool_width": 2, "pool_size": 2, "size": 2,
-    "f": 2, "k": 2, "kernel": 2, "kernel_size": 2, "eps": 1e-5, "epsilon": 1e-5, "momentum": 0.9, "p": 0.7, "seed": 0,
-    "keep_prob": 0.7, "num_groups": 1, "g": 1, "training": True, "train": True, "reg": 0.1,
-}  # fmt: skip
-
-
-def kind_of(name: str) -> str | None:
-    name = english(name)
-    if name == "wd":  # of weight decay, where Wd is a weight
-        return "number"
-    plain = name.lower().rstrip("0123456789_") or name.lower()
-    return next((k for k, names in _KINDS if re.fullmatch(names, plain) or re.fullmatch(names, name.lower())), None)
-
-
-class Probe(dict):
-    """A dictionary that makes an entry for every key that is asked for, by its name."""
-
-    def __init__(self, rng: np.random.Generator, columns: bool, stride: int, **entries: Any):
-        super().__init__(entries)
-        self.rng, self.columns, self.stride = rng, columns, stride
-        self.asked: dict[Any, Any] = {}  # what the function writes into the dictionary is not among it
-
-    def __missing__(self, key: Any) -> Any:
-        self[key] = self.asked[key] = self._value(str(key))
-        return self[key]
-
-    def _value(self, key: str) -> Any:
-        if key.lower() in ("stride",):
-            return self.stride
-        if key.lower() in _KNOWN:
-            return _KNOWN[key.lower()]
-        layer = re.fullmatch(r"([a-z]+)_?(\d)", key.lower())
-        if layer is not None and int(layer[2]) > 0:
-            return self.rng.normal(size=chain_shape(layer[1], int(layer[2]), self.columns)) * 0.5
-        if "activation" in key.lower():
-            return "relu"
-        return _OPTIONS[kind_of(key) or "number"][0](self.rng)
-
-
-#: Sizes of the layers of a network whose weights are called W1, W2, ...
-CHAIN = (5, 4, 3, 2, 3)
-
-
-def chain_shape(letter: str, k: int, columns: bool) -> tuple[int, ...]:
-    before, after = CHAIN[(k - 1) % len(CHAIN)], CHAIN[k % len(CHAIN)]
-    if letter.startswith("w"):
-        return (after, before) if columns else (before, after)
-    return (after, 1) if columns else (1, after) if letter != "b" else (after,)
-
-
-def is_dictionary(function: Any, name: str) -> bool:
-    tree = source_tree(function)
-    return _DICTIONARY.fullmatch(name) is not None or any(
-        isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
-        and (isinstance(node.slice, ast.JoinedStr) or isinstance(getattr(node.slice, "value", None), str))
-        for node in ast.walk(tree or ast.Module([], []))
-    )
-
-
-#: What says of whole numbers, after the word, that there are several.
-_MANY = re.compile(r"\W*(nd|np\W)?(array|vector|matri|label|list|tuple|class|ind)", re.I)
-
-
-def _options(function: Any, parameter: inspect.Parameter, first: bool, shapes: dict, columns: bool) -> list[Option]:
-    name = parameter.name
-    if parameter.default is not parameter.empty:
-        return [_just(parameter.default)]
-    words = words_compared(function, name)
-    if words:
-        return [_just(w) for w in dict.fromkeys(words)]
-    if is_dictionary(function, name):
-        return [lambda rng: Probe(rng, columns, 1), lambda rng: Probe(rng, columns, 2)]
-    if name == "key":
-        import jax
-
-        return [_just(jax.random.key(0))]
-    if name in ("rng", "generator", "random_state"):
-        return [lambda rng: np.random.default_rng(0)]
-    layer = re.fullmatch(r"([wb])_?(\d)", name.lower())
-    kind = kind_of(name)
-    if name == "p" and any(kind_of(other.name) == "y" for other in parameters(function)):  # a prediction beside labels
-        kind = "p"
-    if kind == "p" and "log(" not in source_text(function):
-        kind = "x"
-    options = _OPTIONS["x" if first and kind not in ("w", "ids", "h", "p") else kind if kind in _OPTIONS else "any"]
-    if layer:
-        options = [_normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
-    if not first and counts(function, name):
-        return [_just(2), _just(3)]  # 1 is no size to find a mistake by
-    annotation = str(parameter.annotation)
-    about = told_of(function)
-    told = re.search(rf"\b{re.escape(name)}\W{{1,4}}(an? )?int(eger)?\b(.*)", inspect.getdoc(function) or "", re.I)
-    if told is not None and not _MANY.match(told[3]):
-        return [*_SIZE[:3], *options[:3]]
-    plain = re.search(
-        rf"\b{re.escape(name)}( is|\s*[:(]|\s*--?) *((an?|python|scalar|positive) )*float\b(.*)", about, re.I
-    )
-    plain = None if plain and (name in shapes or _MANY.match(plain[4])) else plain
-    if plain or annotation in ("float", "<class 'float'>"):
-        return [_just(0.3)]
-    if annotation in ("int", "<class 'int'>"):
-        return _SIZE[:3]
-    if kind == "lengths":
-        return [_lengths_of_first, *_SIZE]
-    known = [_just(_KNOWN[name.lower()])] if name.lower() in _KNOWN and kind in ("size", "number") else []
-    if name in shapes:
-        documented = [_mask(*shapes[name]) if kind == "mask" else _normal(*shapes[name])]
-        return [_whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
-    if not first and kind in ("b", "gamma", "w", "number", None):
-        options = [options[0], _like_first, *options[1:]]
-    if not first and kind == "mask":
-        options = [_mask_of_first, *options]
-    return [*known, *options]
 
 
 def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[list[Any]]:
     """Values for these parameters, combination by combination."""
     for columns in (True, False) if any(re.search(r"\d|param", p.name) for p in taken) else (False,):
         shapes = shapes_of(function)
-        options = [_options(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
+        options = [options_of(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
         if np.prod([len(o) for o in options]) > _TRIALS:  # too many to try: first, all sizes but the batch are one
-            for table in _SQUARE:
+            for table in SQUARE:
                 kinds = (kind_of(p.name) or "" for p in taken)
-                yield _made([table.get("x" if k == 0 else kind, o[0])
+                yield made([table.get("x" if k == 0 else kind, o[0])
                              for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
-        yield from map(_made, islice(product(*options), _TRIALS))
+        yield from map(made, islice(product(*options), _TRIALS))
     symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}
     for draw in range(1, DRAWS * (len(symbolic) > 1)):  # one array alone has nothing to fit
         shapes = shapes_of(function, draw)
         sizes = dict.fromkeys(size for shape in shapes.values() for size in shape)
-        options = [_options(function, p, k == 0, shapes, False)[: 1 if p.name in symbolic else 3]
-                   + [_normal(size) for size in sizes if p.name not in symbolic and kind_of(p.name) in ("b", "gamma")]
+        options = [options_of(function, p, k == 0, shapes, False)[: 1 if p.name in symbolic else 3]
+                   + [normal(size) for size in sizes if p.name not in symbolic and kind_of(p.name) in ("b", "gamma")]
                    for k, p in enumerate(taken)]  # fmt: skip
-        yield from map(_made, product(*options))
-
-
-def _made(choice: Sequence[Option]) -> list[Any]:
-    rng = np.random.default_rng(0)
-    values: list[Any] = []
-    for make in choice:
-        shape: tuple[int, ...] = np.shape(values[0]) if values else ()
-        if make is _mask_of_first:
-            make = _mask(*shape[:-1])
-        if make is _lengths_of_first:
-            make = _whole(shape[1] + 1, shape[0]) if len(shape) > 1 else _whole(3, 4)
-        values.append(rng.normal(size=np.shape(values[0])) if make is _like_first else make(rng))
-    return values
-
-
-def _like_first(rng: np.random.Generator) -> Any:
-    """An array of the shape of the first argument."""
-    raise NotImplementedError
-
-
-def _mask_of_first(rng: np.random.Generator) -> Any:
-    """A mask over all axes of the first argument but the last."""
-    raise NotImplementedError
-
-
-def _lengths_of_first(rng: np.random.Generator) -> Any:
-    """For each row of the first argument, how many of its entries count."""
-    raise NotImplementedError
+        yield from map(made, product(*options))
 
 
 def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> tuple | None:
