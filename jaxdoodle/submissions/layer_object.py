@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import re
 from collections.abc import Callable
@@ -100,6 +101,8 @@ class LayerObject:
         if waiting and np.size(self.y) != 1:
             raise CheckError(f"{type(thing).__name__}'s backward takes no gradient of the output")
         dx = backward_of(thing)(*values)
+        if inspect.isgenerator(dx):
+            raise CheckError(f"{type(thing).__name__}'s backward yields: which gradients is not known")
         tables = [t for g in several(dx) if (t := named(g)) is not None]
         if tables and hasattr(thing, "__dict__"):  # those of the parameters, perhaps with those of the inputs
             thing.returned_grads = {k: v for table in tables for k, v in table.items()}

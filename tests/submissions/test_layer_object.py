@@ -267,3 +267,16 @@ def test_weights_in_a_named_tuple_get_the_gradients_that_come_back_in_one(checke
     """
     assert checked(text) == {"Layer": "right"}
     assert checked(text.replace("d.sum(0)", "d.mean(0)")) == {"Layer": "p_b"}
+
+
+def test_a_backward_that_yields_is_asked_about(checked):
+    text = """
+        class Lazy:
+            def __init__(self): self.w = np.ones((3, 2))
+            def forward(self, x):
+                self.x = x
+                return x @ self.w
+            def backward(self, dy):
+                yield self.x.T @ dy
+    """
+    assert "no way found to make Lazy" in checked(text)["Lazy"]
