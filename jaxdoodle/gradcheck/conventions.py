@@ -16,8 +16,9 @@ from jaxdoodle.gradcheck.setup.line_trace import line_of
 from jaxdoodle.gradcheck.setup.problem import Point, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
-#: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some.
-CONVENTIONS = ("batch mean", "mean of some", "straight through", "ties")
+#: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
+#: "passed through": "straight through", entry by entry the incoming gradient or nothing.
+CONVENTIONS = ("batch mean", "mean of some", "straight through", "passed through", "ties")
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
 _NEIGHBORS, _NEAR = 8, 1e-6
 #: Most neighbors tried until every cell of every tied window has been the largest once.
@@ -69,6 +70,8 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 means[name] = wrong
             elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
+            elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
+                excuse(wrong, name, convention)
             elif convention is not None:
                 told[name] = [convention]
         elif not any(name in r.wrong for r in generic):
@@ -92,6 +95,12 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
         return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
     return told
+
+
+def _passed_on(rounds: list[Round], name: str) -> bool:
+    """Is every entry of the gradient that of the incoming one, or nothing?"""
+    pairs = [(np.asarray(r.got[name]), np.asarray(r.at.point.cotangent)) for r in rounds]
+    return all(g.shape == dy.shape and bool(((g == dy) | (g == 0)).all()) for g, dy in pairs)
 
 
 def _only_at_the_kink(case: Case, name: str, r: Round, right_beside: bool) -> bool:

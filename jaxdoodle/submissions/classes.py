@@ -20,7 +20,7 @@ from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
-from jaxdoodle.submissions.functions import Finder, Found
+from jaxdoodle.submissions.functions import Finder, Forward, Found
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.losses import GRADIENT, LOSS, check_derivative
@@ -70,8 +70,8 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
         return derivative
     if gradient is not None and methods & set(PREDICT) or _names_gradients(getattr(cls, "loss", None)):
         return partial(_check_whole, finder, cls)
-    joined = _as_layer(cls)
-    return None if joined is None else partial(check_layer, finder, joined)
+    names = _loss_and_gradient(cls)
+    return None if names is None else partial(_check_methods, finder, cls, *names)
 
 
 def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
@@ -79,19 +79,17 @@ def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
     try:
         return check_network(finder, cls, **options)
     except CheckError as error:
-        joined = _as_layer(cls)
-        if joined is None:
+        names = _loss_and_gradient(cls)
+        if names is None:
             raise
         with contextlib.suppress(CheckError):
-            return check_layer(finder, joined, **options)
+            return _check_methods(finder, cls, *names, **options)
         raise error
 
 
-def _as_layer(cls: type) -> type | None:
-    """The class with its loss for forward, and for backward the method that gives the gradients of the last call.
-
-    A loss is called so, or it keeps what that method reads.
-    """
+def _loss_and_gradient(cls: type) -> tuple[str, str] | None:
+    """The method that gives the gradients of the last call of another one, which is called a loss, or keeps what it
+    reads."""
     gradient = gradient_method(cls)
     if gradient is None or required(getattr(cls, gradient))[1:]:
         return None
@@ -99,9 +97,16 @@ def _as_layer(cls: type) -> type | None:
     others = {n: f for n, f in methods_of(cls).items() if n != gradient and required(f)[1:]}
     loss = next((n for n in others if LOSS.search(n)), None)
     loss = loss or next((n for n, f in others.items() if n[0] != "_" and reads & _attributes(f, ast.Store)), None)
-    return None if loss is None else type(cls.__name__, (cls,), {
-        "forward": getattr(cls, loss), "backward": getattr(cls, gradient), "__module__": cls.__module__
-    })  # fmt: skip
+    return None if loss is None else (loss, gradient)
+
+
+def _check_methods(finder: Finder, cls: type, loss: str, gradient: str, **options: Any) -> Report:
+    """As a layer with these methods; what only may be a loss, and cannot be checked as one, is no failure."""
+    methods = {"forward": getattr(cls, loss), "backward": getattr(cls, gradient), "__module__": cls.__module__}
+    try:
+        return check_layer(finder, type(cls.__name__, (cls,), methods), **options)
+    except CheckError as error:
+        raise (error if LOSS.search(loss) else Forward(str(error))) from None
 
 
 def _attributes(method: Any, use: type) -> set[str]:

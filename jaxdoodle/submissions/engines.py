@@ -22,6 +22,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.functions import Finder
+from jaxdoodle.submissions.layer_object import BACKWARD
 
 _FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos", "softplus", "silu", "abs",
               "square", "leaky_relu", "elu", "gelu")  # fmt: skip
@@ -117,7 +118,7 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
                 exec(compile(ast.fix_missing_locations(program), file, "exec"), space)
                 reports = (_check_expression(space[cls.__name__], w) for w in (*wrong, *right))
                 fits = all(report is not None and report.passed for report in reports)
-            except (SyntaxError, ValueError, TypeError):  # what cannot stand there
+            except Exception:  # what cannot stand there, or the user's code, which is run again
                 fits = False
             finally:
                 edit.undo()
@@ -136,7 +137,8 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.Module, ast.Func
         parts = [n for n in module.body if isinstance(n, ast.FunctionDef) or getattr(n, "name", "") == cls.__name__]
         program = copy.deepcopy(ast.Module(parts, []))
         for tree in (n for n in program.body if isinstance(n, ast.ClassDef)):
-            functions = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f not in tree.body]
+            methods = [m for m in tree.body if getattr(m, "name", "") not in BACKWARD]
+            functions = [f for m in methods for f in ast.walk(m) if isinstance(f, ast.FunctionDef) and f is not m]
             rules = [f for f in functions if any(getattr(n, "attr", "") == gradient for n in ast.walk(f))]
             called = {n.id for rule in rules for n in ast.walk(rule) if isinstance(n, ast.Name)}
             helpers = [f for f in program.body if isinstance(f, ast.FunctionDef) and f.name in called]

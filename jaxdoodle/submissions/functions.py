@@ -50,7 +50,7 @@ _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd")
 _VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*)$")
 _PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
 #: What the name of a function's gradient adds to its own.
-_GRADIENT_OF = re.compile(r"_(grads?|gradients?|vjp|pullback|reverse|rev|adjoint|bw)$")
+_GRADIENT_OF = re.compile(r"_(grads?|gradients?|vjp|pullback|adjoint)$")
 #: What is said of an array where a name, a table or an object is meant.
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
 #: How a backward says that it passes a gradient through a step on purpose.
@@ -93,7 +93,8 @@ class Finder:
         _translate(self.names, self.names.__setitem__)
         self.functions = {
             name: f for name, f in self.names.items()
-            if isinstance(f, types.FunctionType) and f.__code__.co_filename in files and english(name) == name
+            if isinstance(f, types.FunctionType) and f.__code__.co_filename in files
+            and (english(name) == name or self.names.get(english(name)) is not f)
         }  # fmt: skip
 
     # -- pairs of functions ----------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class Finder:
             forward = taking_lists(forward, tables)
             args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
         conventions = (*conventions, *(("mean of some",) if mean else ()))
-        conventions += ("straight through",) if _PASSES_STEPS.search(source_text(backward)) else ()
+        conventions += ("passed through",) if _PASSES_STEPS.search(source_text(backward)) else ()
         report = check(forward, backward, args, title=stem, conventions=conventions, **options)
         if not report.passed:
             self._raise_if_unsure(stem, forward, backward, args, declared, report)

@@ -73,12 +73,7 @@ def _report(
         if isinstance(layer, BaseException):
             return raising(options.get("title", cls.__name__), layer), place
         one_feature = any(1 in np.shape(x) for x in layer.inputs)  # whose mean is itself
-        if (
-            layer.fits
-            and not one_feature
-            and (layer.weights or layer.gives_dx)
-            or finder.recorded(_forward_of_class(cls))
-        ):
+        if layer.fits and not one_feature and (layer.weights or layer.gives_dx) or finder.recorded(forward_of(cls)):
             return _checked(finder, cls, layer, options), place
         misfits.append((place, layer))
         if len(misfits) == _MISFITS:
@@ -94,7 +89,7 @@ def _made(
     objects = list(enumerate(islice(objects_of(finder, cls, **more), first, end), first))
     tries = [(*each, False) for each in objects] + [(*each, True) for each in objects[:_RESIZED]]
     for place, thing, resized in tries:
-        recorded = finder.recorded(_forward_of_class(cls))
+        recorded = finder.recorded(forward_of(cls))
         inputs = recorded[1:] if recorded is not None and len(recorded) > 1 else None
         for given in [inputs] if inputs is not None else _inputs(thing, resized):
             try:
@@ -106,10 +101,6 @@ def _made(
                 continue
             if is_array(layer.y):
                 yield place, layer
-
-
-def _forward_of_class(cls: Any) -> Any:
-    return forward_of(cls)
 
 
 def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, Any]) -> Report:

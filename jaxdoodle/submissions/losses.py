@@ -276,7 +276,6 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
         for n in ast.walk(source_tree(function) or ast.Module([], []))
         if isinstance(n, ast.Assign) and isinstance(n.value, ast.Tuple)
     }
-
     trees = {text: ast.parse(text, mode="eval").body for text in texts}
     held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items() if isinstance(tree, ast.List)}
 
@@ -286,8 +285,10 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
             returned = function(*args)
             if len(returned) != len(texts):
                 raise CheckError(f"{function.__name__} returns {len(returned)} values, and {len(texts)} elsewhere")
-            parts = zip(texts, returned, strict=True)
-            return tuple(x for text, value in parts for x in (value if text in held else (value,)))
+            parts = [
+                v if t in held and isinstance(v, tuple | list) else (v,) for t, v in zip(texts, returned, strict=True)
+            ]
+            return tuple(value for part in parts for value in part)
 
         return run if any(text in held for text in texts) else function
 

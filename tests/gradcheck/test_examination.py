@@ -1,9 +1,13 @@
 """The order of the test points in an examination, and which of them count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from jaxdoodle.gradcheck import CheckError, check
+from jaxdoodle.gradcheck.examination import Options, examine
+from jaxdoodle.gradcheck.setup.pairs import pair_problem
 
 X = np.random.default_rng(0).normal(size=(6, 4))
 
@@ -59,6 +63,15 @@ def test_the_gradient_of_a_symmetric_matrix_may_be_symmetric():
     assert not check(forward, backward, (a, w)).passed
 
 
-def test_what_is_raised_beside_the_users_code_is_no_mistake_of_his():
+def test_a_symmetric_matrix_whose_gradient_is_not_does_not_hide_a_transpose():
+    lap = np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    (finding,) = check(lambda x, w: (x @ w, (x, w)), lambda dy, c: (dy @ c[1], c[0].T @ dy), (X[:, :3], lap)).findings
+    assert finding.name == "transposed" and finding.leaves == ("x",)
+
+
+def test_what_is_no_array_is_a_mistake_and_what_is_raised_beside_the_users_code_is_none():
+    (finding,) = check(lambda x: (x * x, x), lambda dy, x: [[1.0], [2.0, 3.0]], (np.ones(2),)).findings
+    assert "what came back is no array" in finding.sentence
+    problem = pair_problem(lambda x: (x * x, x), lambda dy, x: 2 * dy * x, (X,), None, None)
     with pytest.raises(CheckError, match="no way is known to call"):
-        check(lambda x: (x * x, x), lambda dy, x: [[1.0], [2.0, 3.0]], (np.ones(2),))
+        examine(replace(problem, candidate=dict), Options())

@@ -155,3 +155,20 @@ def test_gradients_in_a_table_are_of_the_table_that_an_object_holds(checked):
     """
     assert checked(text) == {"Model": "right"}
     assert checked(text.replace("d.sum(0)", "d.mean(0)")) == {"Model": "theta_b"}
+
+
+def test_a_class_that_cannot_be_extended_hides_nothing_beside_it(checked):
+    text = """
+        class Base:
+            def __init_subclass__(cls, *, kind): cls.kind = kind
+        class Model(Base, kind="spin"):
+            def __init__(self): self.w = np.ones(3)
+            def energy(self, x):
+                self.x = x
+                return (self.w * x).sum()
+            def gradient(self): return {"w": self.x}
+        def tanh_forward(x): return np.tanh(x), np.tanh(x)
+        def tanh_backward(dy, y): return dy * (1 - y**2)
+    """
+    found = checked(text)
+    assert found["tanh"] == "right" and "Model" in found

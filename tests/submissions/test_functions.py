@@ -435,3 +435,13 @@ def test_the_gradient_of_a_value_may_take_what_the_value_kept_and_a_dataclass_ho
     """
     assert checked(text) == {"energy": "right"}
     assert checked(text.replace("Hyper((kept**2)", "Hyper(2 * (kept**2)")) == {"energy": "scale"}
+
+
+def test_a_number_that_is_learned_is_not_left_out_and_a_step_size_is(checked):
+    text = """
+        def step_forward(x, {name}): return x * {name}, (x, {name})
+        def step_backward(dy, cache): return dy * cache[1]
+        step_args = (np.ones((3, 2)), np.float64(0.25))
+    """
+    assert checked(text.format(name="h")) == {"step": "right"}
+    assert checked(text.format(name="slope")) == {"step": "gradient missing"}

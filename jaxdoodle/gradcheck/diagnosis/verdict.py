@@ -195,9 +195,9 @@ def excuse_guards(case: Case) -> None:
 
 
 def cut_off(case: Case) -> list[str]:
-    """Gradients that are right but for a limit that the usual ones do not reach: they are clipped on purpose."""
+    """Gradients of a loss that are right but for a limit that the usual ones do not reach: they are clipped."""
     limits = set[float]()
-    for r in case.rounds:
+    for r in (r for r in case.rounds if not r.at.name.startswith(DOUT)):  # of a layer, that is not linear
         large = {n: np.asarray(r.got[n], float) for n in r.wrong if r.at.special and np.isfinite(r.got[n]).all()}
         top = max((float(np.abs(g).max()) for g in large.values()), default=0.0)
         alike = {n: g for n, g in large.items() if g.shape == r.want[n].shape}

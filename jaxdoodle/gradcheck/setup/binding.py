@@ -23,7 +23,7 @@ from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, leaves, rebuild
 #: Names that people give to the incoming gradient, to the residuals and to the output.
 _COTANGENT = re.compile(
     r"d|g|ct|d_?(y|out|z|a|l|h|x|values?|scores?)|d(l|j|e|loss)_?d\w+|d[A-Z]\w*|d_\w+|dout\w*|dnext\w*|dprev\w*|g(y|z|out)"
-    r"|d(?!im|t|eg|ata|ist|ep|ict|iv|of|ir|iag|et)[a-z]{1,3}"
+    r"|d(?!im|t|e[a-z]|ata|i[a-z]|o[a-z]|ay|ro)[a-z]{1,3}"
     r"|(out|up|acc(um)?)_?grad\w*|grad\w*|\w*_grad\w*|\w*gradient\w*|upstream\w*|delta\w*|err(or)?s?|cotangent\w*"
 )
 #: Those that mean nothing else.

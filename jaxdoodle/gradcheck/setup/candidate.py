@@ -22,7 +22,9 @@ from jaxdoodle.gradcheck.setup.line_trace import Assignment, assignments, withou
 from jaxdoodle.gradcheck.setup.problem import (
     Point,
     Problem,
+    WrongReturnError,
     fixed_randomness,
+    in_one_line,
     jax_args,
     numpy_args,
     shape_key,
@@ -73,19 +75,20 @@ class Candidate:
         return failed
 
     def changes(self, point: Point) -> dict[str, np.ndarray]:
-        """The arrays of the caller's that the backward changes in place, after it; none where the forward does, too."""
+        """The arrays of the caller's that the backward, and not the forward, changes in place, as they are after it."""
         given = any(isinstance(x, np.ndarray) for x in self.problem.arrays(self.problem.args).values())
         if not given or not _writes(self.problem.candidate):
             return {}
         with in_float64(), fixed_randomness(), contextlib.suppress(Exception):  # then NumPy arrays are not taken
             (before, dy_before), (args, dy), (again, _) = (self._arguments(point, as_numpy=True) for _ in range(3))
-            self.problem.value(*again)
+            y = self.problem.value(*again)
             self.problem.candidate(args, dy)
             forward, found = self.problem.arrays(again), {"dout": (dy_before, dy)}
             was = self.problem.arrays(before)
-            if not all(_same(old, forward[n]) for n, old in was.items()):
-                return {}  # all is computed in place, on purpose
-            found |= {n: (was[n], x) for n, x in self.problem.arrays(args).items()}
+            moved = {n for n, old in was.items() if not _same(old, forward[n])}
+            if any(np.shape(y) == np.shape(forward[n]) and _same(y, forward[n]) for n in moved):
+                found = {}  # a layer that writes over what it is given, in both directions
+            found |= {n: (was[n], x) for n, x in self.problem.arrays(args).items() if n not in moved}
             return {n: x for n, (old, x) in found.items() if isinstance(x, np.ndarray) and not _same(old, x)}
         return {}
 
@@ -155,7 +158,10 @@ class Candidate:
 
 
 def _returned(found: dict[str, Any], odd: list[str], nothing: bool) -> Returned:
-    return Returned({n: None if g is None else np.array(g) for n, g in found.items()}, tuple(odd), nothing)
+    try:
+        return Returned({n: None if g is None else np.array(g) for n, g in found.items()}, tuple(odd), nothing)
+    except ValueError as error:
+        raise WrongReturnError(f"what came back is no array: {in_one_line(error)}") from error
 
 
 def _same(a: Any, b: Any) -> bool:

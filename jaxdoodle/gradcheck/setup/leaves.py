@@ -50,7 +50,7 @@ def named(tree: Any) -> dict[str, Any] | None:
     if isinstance(tree, dict):
         return tree
     if _is_data(tree):
-        return {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
+        return dict(children(tree) or ())
     return tree._asdict() if hasattr(tree, "_fields") else None
 
 
@@ -70,7 +70,7 @@ def children(tree: Any) -> list[tuple[str, Any]] | None:
     if isinstance(tree, list | tuple):
         return [(str(i), v) for i, v in enumerate(tree)]
     if _is_data(tree):
-        return [(f.name, getattr(tree, f.name)) for f in dataclasses.fields(tree)]
+        return [(f.name, getattr(tree, f.name)) for f in dataclasses.fields(tree) if f.init]
     if tree is None or is_array(tree) or isinstance(tree, int | float | str):
         return None
     branches, treedef = jax.tree.flatten(tree, is_leaf=lambda x: x is not tree)

@@ -194,6 +194,8 @@ def _problem(
     return problem
 
 
+#: Numbers that say how a result is computed.
+_STEP = re.compile(r"h|dt|step\w*|lr|learning_rate|eta|tol\w*|tau|temperature|lam\w*|reg\w*", re.I)
 #: Arguments for which no gradient is expected unless one comes back.
 _NOT_DIFFERENTIATED = re.compile(
     r"y|t|targets?|labels?|\w*_(true|labels?)|masks?|eps(ilon)?|ids|idx|rng|key|\w+_(param|config)"
@@ -216,8 +218,8 @@ def only_returned(problem: Problem) -> Problem:
     tables = loss and any(named(problem.args[i]) is not None for i in wrt)
     if returned.odd and not tables:  # fewer came back than there are arguments
         data = {i for i in problem.wrt if _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower())}
-        numbers = {i for i in problem.wrt if isinstance(problem.args[i], np.generic) and i not in wrt}  # a step size
-        few = tuple(i for i in problem.wrt if i not in data | numbers)
+        numbers = {i for i in problem.wrt if np.ndim(problem.args[i]) == 0 and _STEP.fullmatch(problem.names[i])}
+        few = tuple(i for i in problem.wrt if i not in data | (numbers - {*wrt}))
         few = few or wrt  # of a loss of y and t
         if not few or len(few) == len(problem.wrt):
             return problem

@@ -84,6 +84,7 @@ class Problem:
     scalar: bool
     functions: tuple[Callable, ...] = field(repr=False, default=())
     all_wrt: tuple[int, ...] | None = None  # the arguments for which a gradient may be returned, None included
+    symmetric: set[str] = field(default_factory=set)  # matrices whose gradient is that of symmetric changes
 
     def tree(self, args: tuple) -> dict[str, Any]:
         return dict(zip(self.names, args, strict=True))

@@ -72,8 +72,8 @@ def random_cotangent(problem: Problem, outline: Any, rng: np.random.Generator) -
 def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
     """Every differentiated array moved to a generic place of a size at which a network is neither dead nor saturated.
 
-    What is positive throughout (a variance, a scale) stays positive, what is a probability stays one, and a symmetric
-    matrix, positive definite or not, stays so; data and labels stay as they are.
+    What is positive throughout (a variance, a scale) stays positive, what is a probability stays one, and a matrix of
+    ``problem.symmetric``, positive definite or not, stays so; data and labels stay as they are.
     """
     arrays = problem.arrays(args)
     moved = {}
@@ -81,7 +81,7 @@ def perturbed(problem: Problem, args: tuple, rng: np.random.Generator) -> tuple:
         x = np.asarray(arrays[name], float)
         if is_label(x):
             continue
-        if is_symmetric(x):
+        if name in problem.symmetric:
             turn = np.eye(x.shape[-1]) + 0.3 * rng.normal(size=x.shape[-2:])
             moved[name] = turn @ x @ turn.T
         elif x.size > 1 and ((x > 0) & (x < 1)).all() and not (x == x.flat[0]).all():
@@ -174,7 +174,7 @@ def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: i
             for k in range(1, times.max() + 1):  # no two copies alike: a maximum would tie
                 new[n] = np.where(times == k, 0.8**k * np.roll(new[n], k, axis=(axis + 1) % new[n].ndim), new[n])
     for n, x in arrays.items():
-        if is_symmetric(x) and new[n].shape[-1] == new[n].shape[-2]:
+        if n in problem.symmetric and new[n].shape[-1] == new[n].shape[-2]:
             new[n] = symmetrized(new[n])
             if np.linalg.eigvalsh(x).min() > 0:
                 lowest = np.linalg.eigvalsh(new[n]).min()
@@ -233,7 +233,7 @@ def tied(problem: Problem, args: tuple, axes: dict[str, int], rng: np.random.Gen
     inputs = [n for n in axes if is_floating(arrays[n]) and np.ndim(arrays[n]) > 1 and not is_label(arrays[n])]
     lowest = {n: 1 if (np.asarray(arrays[n]) > 0).all() else -1 for n in inputs[:1]}
     values = {n: rng.integers(low, low + 3, np.shape(arrays[n])).astype(float) for n, low in lowest.items()}
-    values |= {n: symmetrized(v) for n, v in values.items() if is_symmetric(arrays[n])}
+    values |= {n: symmetrized(v) for n, v in values.items() if n in problem.symmetric}
     fractions = {n: v / 4 for n, v in values.items() if lowest[n] > 0 and (np.asarray(arrays[n]) < 1).all()}
     return problem.with_arrays(args, values | fractions)
 

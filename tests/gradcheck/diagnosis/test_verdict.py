@@ -248,12 +248,17 @@ def test_a_clip_of_probabilities_may_be_left_out_where_they_are_above_one():
 
 
 def test_gradients_that_are_clipped_where_they_are_large_are_right():
-    def backward(dy, x):
-        return np.clip(2 * dy * x, -30, 30)
+    def clipped(limit, of):
+        return of(lambda x: np.clip(2 * x, -limit, limit), (X,))
 
-    report = check(lambda x: (x * x, x), backward, (RNG.normal(size=(5, 4)),))
-    assert report.passed and any("cut off at 30" in told for told in report.conventions)
-    assert not check(lambda x: (x * x, x), lambda dy, x: np.clip(2 * dy * x, -1, 1), (RNG.normal(size=(5, 4)),)).passed
+    def loss(gradient, args):
+        return check_gradient(lambda x: np.sum(x * x), gradient, args)
+
+    report = clipped(8, loss)
+    assert report.passed and any("cut off at 8" in told for told in report.conventions)
+    assert not clipped(1, loss).passed
+    layer = check(lambda x: (x * x, x), lambda dy, x: np.clip(2 * dy * x, -30, 30), (X,))
+    assert layer.findings[0].name == "not linear in the incoming gradient"
 
 
 def test_what_the_forward_computes_in_place_the_backward_may_too():
@@ -266,3 +271,15 @@ def test_what_the_forward_computes_in_place_the_backward_may_too():
         return dy
 
     assert check(forward, backward, (RNG.normal(size=(5, 4)),)).passed
+
+    def shifted(x):
+        x -= x.max(axis=1, keepdims=True)
+        return np.exp(x), np.exp(x)
+
+    def shifted_backward(dy, y):
+        d = dy * y - (x_max := (dy * y).sum(axis=1, keepdims=True)) * 0 - 0 * x_max
+        dy *= 0
+        return d
+
+    found = check(shifted, shifted_backward, (RNG.normal(size=(5, 4)),)).findings
+    assert "argument changed in place" in [finding.name for finding in found]

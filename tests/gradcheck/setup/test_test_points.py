@@ -156,7 +156,7 @@ def test_a_symmetric_matrix_stays_symmetric_and_positive():
         return np.log(np.linalg.det(s)) + (x @ s).sum()
 
     a = RNG.normal(size=(4, 4))
-    problem = Problem("", (a @ a.T, X), ("s", "x"), logdet, lambda a, d: None, (0,), True, (logdet,))
+    problem = Problem("", (a @ a.T, X), ("s", "x"), logdet, lambda a, d: None, (0,), True, (logdet,), symmetric={"s"})
     found = list(points.test_points(problem, points.Outline(problem, by_jax=False), {"x": 0}))
     assert len(found) > 4
     for at in found:
