@@ -77,7 +77,7 @@ def _together(variant: Record, out_dir: Path, test: Dataset) -> dict[str, Any]:
     if (variant.config["augment"] or {}).get("mirror"):
         mirrored = replace(test, images=test.images[:, :, ::-1])
         turned = [model.probabilities(_logits(model, mirrored)) for model in models]
-        answers |= {"mirrored": [answers["models"][0], turned[0]], "models, mirrored": answers["models"] + turned}
+        answers |= {"mirrored": [answers["models"][0], turned[0]], "models_mirrored": answers["models"] + turned}
     return {name: score(np.sum(one, axis=0), test) for name, one in answers.items()}
 
 
