@@ -38,7 +38,7 @@ def run(
       name: Of the model.
       experiment: How it is trained.
       out_dir: Folder of the record and the model.
-      variants: Names of those to train; ``None``: all.
+      variants: Names of those to train; ``None``: the first.
       seed: In place of the experiment's first.
       seeds: Number of seeds.
       epochs: In place of what the variant declares.
@@ -47,9 +47,10 @@ def run(
     Returns:
       The exit code.
     """
+    variants = variants or [next(iter(experiment.variants))]
     given: dict[str, Any] = {"variants": variants, "seed": seed, "seeds": seeds, "epochs": epochs, "data_dir": data_dir}
     missed = runner.run(name, experiment, out_dir, **given)
-    variant, first_seed = (variants or [*experiment.variants])[-1], experiment.seed if seed is None else seed
+    variant, first_seed = variants[-1], experiment.seed if seed is None else seed
     trained = model_file.read(out_dir / f"{variant}-{first_seed}" / "model.npz")
     shipped = round_weights(trained)
     path = out_dir / f"{name}.npz"

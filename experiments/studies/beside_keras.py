@@ -43,7 +43,7 @@ def run(out_dir: Path, *, epochs: int | None = None, seeds: int | None = None, d
       seeds: How many; ``None``: as declared above.
       data_dir: The data root.
     """
-    [variant] = sketches.EXPERIMENT.variants.values()
+    variant = sketches.EXPERIMENT.variants["balanced"]
     epochs = epochs or variant.config.epochs
     assert epochs is not None
     splits = runner.load_splits(sketches.EXPERIMENT, data_dir=data_dir)
