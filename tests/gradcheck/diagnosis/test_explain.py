@@ -3,6 +3,7 @@
 import numpy as np
 
 from jaxdoodle.gradcheck import check, check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.diagnosis.repairs import repair
 
 RNG = np.random.default_rng(0)
 
@@ -155,20 +156,20 @@ def test_what_has_another_strength_for_other_values_is_no_penalty():
     assert finding.name == "wrong power" and "r ** 3" in finding.mended
 
 
-def test_a_part_of_a_derivative_that_is_scaled_is_told_where_it_is_computed():
+def test_a_part_of_a_derivative_that_is_scaled_is_told_where_it_is_computed(monkeypatch):
+    monkeypatch.setattr(repair, "LEAST_EDITS", 3000)  # whatever calls within libraries take
+
     def slope(x):
-        u = np.tanh(x + 0.04 * x**3)
         inner = 1 + 0.04 * x**2  # 3 times it is right
-        return 0.5 * (1 + u) + 0.5 * x * (1 - u**2) * inner
+        return inner * np.cos(x + 0.04 * x**3)
 
     def forward(x, w):
-        z = x @ w
-        return x + 0.5 * z * (1 + np.tanh(z + 0.04 * z**3)), (x, w, z)
+        return np.sin(x @ w + 0.04 * (x @ w) ** 3), (x, w)
 
     def backward(dy, cache):
-        x, w, z = cache
-        dz = dy * slope(z)
-        return dy + dz @ w.T, x.T @ dz
+        x, w = cache
+        dz = dy * slope(x @ w)
+        return dz @ w.T, x.T @ dz
 
     args = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 3))
     (finding,) = check(forward, backward, args).findings
