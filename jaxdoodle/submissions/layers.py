@@ -68,12 +68,12 @@ def _report(
     ``only``: the one object that is tried. Of guessed inputs, those that get gradients of their shapes and have more
     than one feature come first.
     """
-    misfits = list[tuple[int, LayerObject]]()
+    misfits, called = list[tuple[int, LayerObject]](), finder.recorded(forward_of(cls)) is not None
     for place, layer in _made(finder, cls, only, more):
         if isinstance(layer, BaseException):
             return raising(options.get("title", cls.__name__), layer), place
         one_feature = any(1 in np.shape(x) for x in layer.inputs)  # whose mean is itself
-        if layer.fits and not one_feature and (layer.weights or layer.gives_dx) or finder.recorded(forward_of(cls)):
+        if layer.fits and not one_feature and (layer.weights or layer.gives_dx) or called:
             return _checked(finder, cls, layer, options), place
         misfits.append((place, layer))
         if len(misfits) == _MISFITS:
@@ -88,9 +88,9 @@ def _made(
     first, end = (0, None) if only is None else (only, only + 1)
     objects = list(enumerate(islice(objects_of(finder, cls, **more), first, end), first))
     tries = [(*each, False) for each in objects] + [(*each, True) for each in objects[:_RESIZED]]
+    recorded = finder.recorded(forward_of(cls))
+    inputs = recorded[1:] if recorded is not None and len(recorded) > 1 else None
     for place, thing, resized in tries:
-        recorded = finder.recorded(forward_of(cls))
-        inputs = recorded[1:] if recorded is not None and len(recorded) > 1 else None
         for given in [inputs] if inputs is not None else _inputs(thing, resized):
             try:
                 layer = _layer(thing, given)

@@ -35,8 +35,8 @@ GRADIENT = re.compile(
 #: What a loss that returns its gradient, too, calls it; the last line of such a function by another name.
 _OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g)\b", re.I)
 _BOTH = re.compile(
-    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|verlust"
-    r"|perte|p[eé]rdida|perda|costo|custo|co[uû]t)\s*,\s*[(\[]?(?P<gradient>d\w*|\w*grad\w*))", re.I | re.M
+    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy)"
+    r"\s*,\s*[(\[]?(?P<gradient>d\w*|\w*grad\w*))", re.I | re.M
 )  # fmt: skip
 
 
@@ -208,7 +208,7 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
     else:
         args = finder.arguments(name, function, lambda *_: None)
     texts, unpacked = _unpacking(function)
-    names = [text if text.isidentifier() else "" for text in texts]
+    names = _identifiers(texts)
     returned = unpacked(function)(*args)
     place = next((k for k, r in enumerate(returned) if np.size(r) == 1 and not isinstance(r, dict)), 0)
     own = {p.name: i for i, p in enumerate(parameters(function))}
@@ -297,7 +297,11 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
 
 def returned_names(function: Callable) -> list[str]:
     """The names in the tuple that a function returns last."""
-    return [text if text.isidentifier() else "" for text in _returned(function)]
+    return _identifiers(_returned(function))
+
+
+def _identifiers(texts: Sequence[str]) -> list[str]:
+    return [text if text.isidentifier() else "" for text in texts]
 
 
 def _of_objects(
