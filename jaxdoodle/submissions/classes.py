@@ -20,12 +20,13 @@ from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.engines import check_engine
-from jaxdoodle.submissions.functions import Finder, Forward, Found
+from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.losses import GRADIENT, LOSS, check_derivative
 from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method, methods_of
 from jaxdoodle.submissions.objects import objects_of, own_classes
+from jaxdoodle.submissions.pair import check_pair
 from jaxdoodle.submissions.rules import check_context
 
 
@@ -56,7 +57,7 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
         value, back = cls.forward, cls.backward  # type: ignore[attr-defined]
         if re.match("ctx|context", next((p.name for p in parameters(value)), "")):
             return partial(check_context, finder, cls)
-        return partial(finder.check_pair, cls.__name__, value, back, *finder.declared(cls.__name__))
+        return partial(check_pair, finder, cls.__name__, value, back, *finder.declared(cls.__name__))
     gradient = gradient_method(cls)
     takes = [] if gradient is None else parameters(getattr(cls, gradient))[1:]
     forward: Any = next((getattr(cls, n) for n in FORWARD if n in methods), None)

@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions.functions import Finder
+from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import BACKWARD
 
 _FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos", "softplus", "silu", "abs",

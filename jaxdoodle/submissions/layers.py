@@ -20,17 +20,11 @@ from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.functions import (
-    Finder,
-    Forward,
-    backward_runs,
-    raise_if_backward_ends,
-    raised_by,
-    raising,
-)
+from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
 from jaxdoodle.submissions.losses import LOSS
 from jaxdoodle.submissions.objects import objects_of, own_classes
+from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
 
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20

@@ -21,8 +21,10 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating,
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
-from jaxdoodle.submissions.functions import Finder, Forward, Found, stem_of
+from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.functions import stem_of
 from jaxdoodle.submissions.objects import own_classes
+from jaxdoodle.submissions.pair import check_pair
 from jaxdoodle.submissions.words import english
 
 #: Names of functions that give a loss, and of those that give a gradient.
@@ -134,11 +136,11 @@ def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Ca
 
 
 def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Callable, **options: Any) -> Report:
-    args = finder.arguments(name, function, None)
+    args = finder.arguments(name, function)
     value = function(*args)
     takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
     if len(more := required(gradient)[len(takes) :]) == 1 and re.match("d|g|up|err", more[0]):
-        return finder.check_pair(name, function, gradient, args, (), **options)
+        return check_pair(finder, name, function, gradient, args, (), **options)
     order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
     optional = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
 
@@ -150,7 +152,7 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
     if np.size(value) > 1:
         if not _is_elementwise(function, args):
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
-        return finder.check_pair(name, function, by_hand, args, (), **options)
+        return check_pair(finder, name, function, by_hand, args, (), **options)
     tries = [args, *([] if finder.recorded(function) else guessing.vectors(function))]
     reports: list[Report] = []
     for given in tries:  # X @ w - y is another loss for matrices than for vectors
@@ -206,7 +208,7 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
     if "self" in called:
         args = tuple(called[p.name] for p in parameters(function) if p.name in called)
     else:
-        args = finder.arguments(name, function, lambda *_: None)
+        args = finder.arguments(name, function, lambda args: None)
     texts, unpacked = _unpacking(function)
     names = _identifiers(texts)
     returned = unpacked(function)(*args)

@@ -20,7 +20,8 @@ from jaxdoodle.gradcheck.setup.leaves import is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
-from jaxdoodle.submissions.functions import Finder, Found, stem_of
+from jaxdoodle.submissions.finder import Finder, Found
+from jaxdoodle.submissions.functions import directions, stem_of
 from jaxdoodle.submissions.losses import LOSS
 
 #: Arguments tried for one cost of a whole model.
@@ -31,7 +32,7 @@ _OFF = {0.0: 0.3, 1.0: 0.8}
 
 def models(finder: Finder) -> Iterator[Found]:
     """Backwards that take labels which their forward does not: they differentiate a cost."""
-    for name, backward, forward in finder.directions():
+    for name, backward, forward in directions(finder):
         known = {p.name for p in parameters(forward)}
         if len(required(backward)) > 2 and any(kind_of(n) == "y" and n not in known for n in required(backward)):
             finder.taken |= {id(backward), id(forward)}

@@ -18,11 +18,12 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, r
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import lengths
-from jaxdoodle.submissions.functions import Finder, raise_if_backward_ends, raised_by, raising
+from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.losses import LOSS, returned_names
 from jaxdoodle.submissions.models import labels_like
 from jaxdoodle.submissions.objects import objects_of
+from jaxdoodle.submissions.raised import raise_if_backward_ends, raised_by, raising
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
 PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_propagation", "forward_prop", "fprop",

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.functions import Finder
+from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import FORWARD
 
 #: How many ways to make an object are tried.

@@ -20,7 +20,8 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.arrays import as_numbers, as_tensors
-from jaxdoodle.submissions.functions import Finder, Found
+from jaxdoodle.submissions.finder import Finder, Found
+from jaxdoodle.submissions.pair import call_back, check_pair
 
 
 def custom_vjps(finder: Finder) -> Iterator[Found]:
@@ -47,7 +48,7 @@ def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -
     functools.update_wrapper(joined, plain)
     by_hand.__wrapped__, by_hand.__signature__ = backward, inspect.signature(by_hand)  # type: ignore[attr-defined]
     args, _ = finder.declared(name)
-    args = finder.arguments(name, joined, by_hand) if args is None else args
+    args = finder.arguments(name, joined, partial(call_back, joined, by_hand)) if args is None else args
     args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
     return check(joined, by_hand, args, title=name, **options)
 
@@ -60,7 +61,9 @@ def pullbacks(finder: Finder) -> Iterator[Found]:
     for name, function in finder.functions.items():
         if id(function) not in finder.taken and _gives_backward(function):
             finder.taken.add(id(function))
-            yield Found(name, function, partial(finder.check_pair, name, function, _taken_back, *finder.declared(name)))
+            yield Found(
+                name, function, partial(check_pair, finder, name, function, _taken_back, *finder.declared(name))
+            )
 
 
 def _taken_back(residuals: Any, dy: Any) -> Any:
@@ -127,4 +130,4 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
         return tuple(as_numbers(g) for g in found)
 
     forward.__signature__, forward.__wrapped__ = inspect.Signature(names), own_forward  # type: ignore[attr-defined]
-    return finder.check_pair(cls.__name__, forward, backward, *finder.declared(cls.__name__), **options)
+    return check_pair(finder, cls.__name__, forward, backward, *finder.declared(cls.__name__), **options)

@@ -11,8 +11,9 @@ from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
-from jaxdoodle.submissions import classes, losses, models, rules
-from jaxdoodle.submissions.functions import Finder, Forward, Found, backward_runs, raising
+from jaxdoodle.submissions import classes, functions, losses, models, rules
+from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.raised import backward_runs, raising
 
 #: Time for the statements of a file that are no imports, in seconds.
 RUN_SECONDS = 5.0
@@ -58,10 +59,10 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
 
 def _all(finder: Finder) -> Iterator[Found]:
     yield from rules.custom_vjps(finder)
-    yield from finder.marked()
+    yield from functions.marked(finder)
     yield from rules.pullbacks(finder)
     whole = list(models.models(finder))
-    yield from (*whole, *finder.pairs(whole), *classes.of_classes(finder), *losses.losses(finder))
+    yield from (*whole, *functions.pairs(finder, whole), *classes.of_classes(finder), *losses.losses(finder))
 
 
 def _message(found: Found, seconds: float, options: dict[str, Any], known: list[Finding]) -> dict[str, Any]:

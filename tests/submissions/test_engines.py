@@ -63,7 +63,7 @@ def test_an_engine_of_scalars_is_checked_operation_by_operation(checked):
 
 def test_overwritten_gradients_are_named_with_their_line(tmp_path, monkeypatch):
     from jaxdoodle.core.user_code import run_statements
-    from jaxdoodle.submissions.functions import Finder
+    from jaxdoodle.submissions.finder import Finder
 
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = tmp_path / "engine.py"
@@ -75,7 +75,7 @@ def test_overwritten_gradients_are_named_with_their_line(tmp_path, monkeypatch):
 
 def test_a_wrong_rule_is_named_with_its_line_and_mended(tmp_path, monkeypatch):
     from jaxdoodle.core.user_code import run_statements
-    from jaxdoodle.submissions.functions import Finder
+    from jaxdoodle.submissions.finder import Finder
 
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = tmp_path / "engine.py"

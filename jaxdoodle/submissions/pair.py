@@ -1,0 +1,135 @@
+"""Check one pair of functions, called with arguments that the file has, or that fit."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdoodle.gradcheck.api import check
+from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output, unknown
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_real, leaves, named, rebuild
+from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arguments.source import source_text
+from jaxdoodle.submissions.arrays import (
+    as_numbers,
+    in_torch,
+    is_table,
+    is_tensor,
+    lengths,
+    shapes_of,
+    taking_lists,
+    taking_tensors,
+)
+from jaxdoodle.submissions.finder import Finder, unknown_arguments
+
+#: What is said of an array where a name, a table or an object is meant.
+_OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
+#: How a backward says that it passes a gradient through a step on purpose.
+_PASSES_STEPS = re.compile(r"straight.?through|\bSTE\b")
+
+
+def check_pair(
+    finder: Finder, stem: str, forward: Callable, backward: Callable, args: Any, conventions: Sequence[str],
+    mean: bool = False, **options: Any,
+) -> Report:  # fmt: skip
+    """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
+    declared = args is not None
+    forward, backward = by_position(forward), by_position(backward)
+    if args is None:
+        try:
+            args = finder.arguments(stem, forward, partial(call_back, forward, backward))
+        except CheckError:
+            if not (in_torch(forward) or in_torch(backward)):
+                raise
+            forward, backward = taking_tensors(forward), taking_tensors(backward)
+            args = finder.arguments(stem, forward, partial(call_back, forward, backward))
+    elif any(is_tensor(x) for _, x in leaves(tuple(args))):
+        forward, backward = taking_tensors(forward), taking_tensors(backward)
+    args = tuple(as_numbers(tuple(args)))
+    tables = [k for k, (a, p) in enumerate(zip(args, parameters(forward), strict=False))
+              if is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
+    with contextlib.suppress(Exception):  # any exception of the user's code: the check tells
+        returned = call_back(forward, backward, copy.deepcopy(args)) if tables or any(map(named, args)) else []
+        args = tuple(_with_numbers(a, returned) for a in args)
+        given = shapes_of(returned)
+        if len(given) < len(tables) + sum(map(is_floating, args)):  # some of them are constants
+            tables = [k for k in tables if lengths(args[k]) in given]
+    if tables:
+        forward = taking_lists(forward, tables)
+        args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
+    conventions = (*conventions, *(("mean of some",) if mean else ()))
+    conventions += ("passed through",) if _PASSES_STEPS.search(source_text(backward)) else ()
+    report = check(forward, backward, args, title=stem, conventions=conventions, **options)
+    if not report.passed:
+        _raise_if_unsure(finder, stem, forward, backward, args, declared, report)
+    for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
+        again = check(forward, backward, other, title=f"{stem} with {words}", conventions=conventions, **options)
+        if not again.passed:
+            return again
+    return report
+
+
+def _raise_if_unsure(
+    finder: Finder, stem: str, forward: Callable, backward: Callable, args: tuple, declared: bool, report: Report
+) -> None:
+    """Raises ``CheckError`` where what is wrong may be how the backward is called, or what it is given."""
+    output = split_output(forward(*copy.deepcopy(args)), len(required(backward)))
+    open_, left = unknown(forward, backward, output, sum(isinstance(a, dict | list) for a in args))
+    raises = any(f.name.startswith("backward raises") for f in report.findings)
+    if open_ and (len(open_) > left or raises) and all(leaf.verdict == "wrong" for leaf in report.leaves):
+        own = f"{backward.__name__}({', '.join(required(backward))})"
+        raise CheckError(f"no way is known to call {own}: {stem} gives nothing called {' and '.join(open_)}")
+    raised = (f.sentence for f in report.findings if f.name.startswith("backward raises"))
+    if any(map(_OF_ANOTHER_KIND.search, raised)) and not declared and finder.recorded(forward) is None:
+        raise unknown_arguments(stem, forward)
+
+
+def by_position(function: Callable) -> Callable:
+    """A function of which keyword-only parameters are required, taking them by position."""
+    own = sorted(parameters(function), key=lambda p: p.default is not p.empty)
+    if not any(p.kind == p.KEYWORD_ONLY and p.default is p.empty for p in own):
+        return function
+
+    @functools.wraps(function)
+    def run(*args: Any) -> Any:
+        return function(**dict(zip((p.name for p in own), args, strict=False)))
+
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in own]
+    )
+    return run
+
+
+def _with_numbers(tree: Any, returned: Any) -> Any:
+    """A table with its bare numbers as arrays, where what came back has a gradient of them, by name."""
+    own, parts = named(tree), [returned, *(returned if isinstance(returned, tuple) else ())]
+    of = {n for part in map(named, parts) for n in own or () if part and is_real(gradient_of(n, part))}
+    return rebuild(tree, lambda n, x: np.float64(x) if n in of and type(x) is float else x) if of else tree
+
+
+def call_back(forward: Callable, backward: Callable, args: tuple) -> Any:
+    """The backward's result, if it is called in the usual order, for its shapes alone."""
+    names = required(backward)
+    out = split_output(forward(*args), len(names))
+    dy = jax.tree.map(lambda y: np.ones(np.shape(y)), out.y)
+    known = dict(zip((p.name for p in parameters(forward)), args, strict=False))
+    if len(names) == 2 and out.kept and not known.keys() & {*names}:
+        flip = is_residuals(names[0]) or (is_cotangent(names[1]) and not is_cotangent(names[0]))
+        return backward(out.residuals, dy) if flip else backward(dy, out.residuals)
+    open_ = [n for n in names if n not in known and not is_cotangent(n)]
+    kept = {n for n in open_ if out.kept and (is_residuals(n) or len(open_) == 1)}
+    values = [known[n] if n in known else out.residuals if n in kept else dy if is_cotangent(n) else out.y
+              for n in names]  # fmt: skip
+    return backward(*values)

@@ -1,0 +1,72 @@
+"""Arguments come from the calls of a file, or are guessed so that they fit each other."""
+
+
+def test_what_cannot_be_called_is_asked_for_in_one_line_and_hides_nothing(checked):
+    found = checked("""
+        def mix_forward(ticket, who): return ticket.of(who)
+        def mix_backward(dout, cache): return None
+
+        def square_forward(x): return x**2, x
+        def square_backward(dout, x): return x * dout
+    """)
+    assert found == {"mix": "no arguments known for mix; define mix_args = (ticket, who)", "square": "x"}
+
+
+def test_arguments_come_from_the_program_itself(checked):
+    found = checked("""
+        def pick_forward(table, word):
+            return table[word] * 2.0, (table, word)
+
+        def pick_backward(dout, cache):
+            table, word = cache
+            d = {w: np.zeros_like(v) for w, v in table.items()}
+            d[word] = 2.0 * dout
+            return d, None
+
+        if __name__ == "__main__":
+            pick_forward({"cat": np.ones(3), "dog": np.arange(3.0)}, "dog")
+    """)
+    assert found == {"pick": "right"}
+
+
+def test_guessed_arguments_do_not_fit_by_broadcasting_alone(checked):
+    found = checked("""
+        def conv1d_forward(x, w, b):
+            n, c, t = x.shape
+            f, _, k = w.shape
+            out = np.stack([np.tensordot(x[:, :, i:i + k], w, ([1, 2], [1, 2])) for i in range(t - k + 1)], 2)
+            return out + b[:, None], (x, w)
+
+        def conv1d_backward(dout, cache):
+            x, w = cache
+            dx, dw, k = np.zeros_like(x), np.zeros_like(w), w.shape[2]
+            for i in range(dout.shape[2]):
+                dx[:, :, i:i + k] += np.tensordot(dout[:, :, i], w, (1, 0))
+                dw += np.tensordot(dout[:, :, i], x[:, :, i:i + k], (0, 0))
+            return dx, dw, dout.sum(axis=(0, 2))
+
+        def gate_forward(x, h, Wz, Uz):
+            # x (D,), h (H,)
+            z = np.tanh(Wz @ x + Uz @ h)
+            return z * h, (x, h, Wz, Uz, z)
+
+        def gate_backward(dy, cache):
+            x, h, Wz, Uz, z = cache
+            d = dy * h * (1 - z * z)
+            return Wz.T @ d, dy * z + Uz.T @ d, np.outer(d, x), np.outer(d, h)
+    """)
+    assert found == {"conv1d": "right", "gate": "right"}
+
+
+def test_whole_numbers_that_a_docstring_tells_of_may_be_an_array(checked):
+    found = checked('''
+        def pick_forward(x, positions):
+            """x: floats (n, d); positions: int vector with an entry for each row"""
+            return x[np.arange(len(positions)), positions], (x.shape, positions)
+        def pick_backward(dy, cache):
+            shape, positions = cache
+            d = np.zeros(shape)
+            d[np.arange(len(positions)), positions] = dy
+            return d
+    ''')
+    assert found == {"pick": "right"}
