@@ -6,7 +6,7 @@ import contextlib
 import copy
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any
@@ -17,7 +17,7 @@ from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
-from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.finder import Finder, Forward
@@ -30,6 +30,8 @@ from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, 
 _SHAPES, _RESIZED = 300, 20
 #: Inputs tried whose gradient comes back in another shape: after them it is taken for a mistake.
 _MISFITS = 40
+#: The step of differences, and the relative distance of a right slope from them.
+_STEP, _NEAR = 1e-5, 1e-5
 #: Steps and borders of windows other than the usual defaults.
 _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 
@@ -68,11 +70,52 @@ def _report(
             return raising(options.get("title", cls.__name__), layer), place
         one_feature = any(1 in np.shape(x) for x in layer.inputs)  # whose mean is itself
         if layer.fits and not one_feature and (layer.weights or layer.gives_dx) or called:
+            others = () if called else (other for _, other in _made(finder, cls, place, more))
+            layer = _with_axes_enough(layer, others)
             return _checked(finder, cls, layer, options), place
         misfits.append((place, layer))
         if len(misfits) == _MISFITS:
             break
     return (_checked(finder, cls, misfits[0][1], options), misfits[0][0]) if misfits else (None, 0)
+
+
+def _with_axes_enough(layer: LayerObject, others: Iterable[LayerObject | BaseException]) -> LayerObject:
+    """The layer; where gradients are wrong, the same with guessed inputs of more axes, if more of them are right there:
+    a sum over ``(0, 1)`` is written for batches of sequences, and gives a number of a table."""
+    right, wrong = _right_and_wrong(layer)
+    axes = sum(map(np.ndim, layer.inputs))
+    more = (o for o in others if isinstance(o, LayerObject) and o.fits and sum(map(np.ndim, o.inputs)) > axes)
+    for other in more if wrong else ():
+        right_there, wrong_there = _right_and_wrong(other)
+        if right_there > right:
+            layer, right = other, right_there
+        if not wrong_there:
+            break
+    return layer
+
+
+def _right_and_wrong(layer: LayerObject) -> tuple[int, int]:
+    """How many gradients are those of differences in a random direction, and how many are not; wrong is a backward that
+    raises."""
+    rng, args = np.random.default_rng(0), [*layer.inputs, *layer.weights.values()]
+    dy = rng.normal(size=np.shape(layer.y))
+
+    def slope(k: int, direction: np.ndarray) -> float:
+        ends = [[*args[:k], args[k] + step * direction, *args[k + 1 :]] for step in (_STEP, -_STEP)]
+        high, low = (np.vdot(dy, np.asarray(layer.forward(*end)[0], float)) for end in ends)
+        return float(high - low) / (2 * _STEP)
+
+    right = []
+    with fixed_randomness(), np.errstate(all="ignore"):
+        try:
+            for k, g in enumerate(layer.backward(layer.forward(*args)[1], dy)):
+                direction = rng.normal(size=np.shape(args[k]))
+                if g is not None and is_floating(args[k]):
+                    fits = np.shape(g) == np.shape(args[k])
+                    right.append(fits and np.isclose(np.vdot(g, direction), slope(k, direction), _NEAR))
+        except Exception:  # any exception of the user's code: it is not for these
+            right.append(False)
+    return sum(right), len(right) - sum(right)
 
 
 def _made(

@@ -317,3 +317,21 @@ def test_inputs_that_fit_and_have_several_features_come_first(checked):
     """
     assert checked(text) == {"LayerNorm": "right"}
     assert checked(text.replace("d - d.mean(-1, keepdims=True) - ", "d - ")) == {"LayerNorm": "x"}
+
+
+@pytest.mark.parametrize(("centered", "expected"), [("dy.sum(axis=(0, 1))", "right"), ("dy.mean(axis=(0, 1))", "bias")])
+def test_guessed_inputs_have_the_axes_at_which_most_gradients_are_right(checked, centered, expected):
+    text = f"""
+        class Scale:
+            def __init__(self, n):
+                self.gain, self.dgain = np.ones(n), np.zeros(n)
+                self.bias, self.dbias = np.zeros(n), np.zeros(n)
+            def forward(self, x):
+                self.x = x
+                return x * self.gain + self.bias
+            def backward(self, dy):
+                self.dgain += (dy * self.x).sum(axis=(0, 1))
+                self.dbias += {centered}
+                return dy * self.gain
+    """
+    assert checked(text) == {"Scale": expected}
