@@ -141,9 +141,9 @@ def check_value_and_grad(
             return problem.value(*args), by_hand(*args)[0]
 
         try:
-            want, got = map(float, by_numpy(both, problem.arrays(given)))
+            want, got = map(np.sum, by_numpy(both, problem.arrays(given)))
         except Exception:  # any exception of the user's code: JAX cannot trace it
-            want, got = map(float, both(problem.arrays(given)))
+            want, got = map(np.sum, both(problem.arrays(given)))
     if abs(got - want) <= (FLOAT32 if report.dtype == "float32" else CLOSE) * max(abs(want), 1e-12):
         return report
     sentence = f"the value that comes with the gradients is {got:.9g}; the loss is {want:.9g}"

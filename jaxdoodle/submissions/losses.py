@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating,
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
-from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.finder import Finder, Forward, Found, unknown_arguments
 from jaxdoodle.submissions.functions import stem_of
 from jaxdoodle.submissions.objects import own_classes
 from jaxdoodle.submissions.pair import check_pair
@@ -35,10 +35,10 @@ GRADIENT = re.compile(
     r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )
 #: What a loss that returns its gradient, too, calls it; the last line of such a function by another name.
-_OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g)\b", re.I)
+_OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*))\b", re.I)
 _BOTH = re.compile(
     r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy)"
-    r"\s*,\s*[(\[]?(?P<gradient>d\w*|\w*grad\w*))", re.I | re.M
+    r"\s*,\s*[(\[]?(?P<gradient>d\w*|\w*grad\w*|(?-i:g_?[A-Z])\w*))", re.I | re.M
 )  # fmt: skip
 
 
@@ -191,9 +191,9 @@ def _places(function: Callable, returned: Any, args: tuple, names: Sequence[str]
     several = returned if isinstance(returned, tuple | list) else (returned,)
     found: list[int] = []
     for k, g in enumerate(several):
-        word = re.sub(r"^(d|grads?)_?|_?grads?$", "", names[k] if k < len(names) else "")
-        fits = [i for i in floats if _shapes(args[i]) == _shapes(g) and i not in found]
-        fits.sort(key=lambda i: not (word and own[i].startswith(word)))
+        word = re.sub(r"^(d|grads?|g(?=_?[A-Z]))_?|_?grads?$", "", names[k] if k < len(names) else "")
+        fits = [i for i in floats if (own[i] == word or _shapes(args[i]) == _shapes(g)) and i not in found]
+        fits.sort(key=lambda i: (own[i] != word, not (word and own[i].startswith(word))))
         if fits or floats:
             found.append((fits or floats)[0])
     return found[0] if not isinstance(returned, tuple | list) else tuple(found)
@@ -205,14 +205,16 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
 
 def check_loss(finder: Finder, name: str, function: Callable, **options: Any) -> Report:
     called = finder.called_with(function)
+    texts, unpacked = _unpacking(function)
+    names = _identifiers(texts)
     if "self" in called:
         args = tuple(called[p.name] for p in parameters(function) if p.name in called)
     else:
-        args = finder.arguments(name, function, lambda args: None)
-    texts, unpacked = _unpacking(function)
-    names = _identifiers(texts)
+        args = finder.arguments(name, function, partial(_by_argument, unpacked(function), names))
     returned = unpacked(function)(*args)
-    place = next((k for k, r in enumerate(returned) if np.size(r) == 1 and not isinstance(r, dict)), 0)
+    place = _place_of_the_value(returned)
+    if place is None:
+        raise unknown_arguments(name, function)
     own = {p.name: i for i, p in enumerate(parameters(function))}
     held = {n: v for n, v in finder.names.items() if is_floating(v) and isinstance(v, np.ndarray) and n not in own}
     of_file = {k: v for k, n in enumerate(names) if (v := re.sub(r"^(d|grad)_?", "", n)) in held and v != n}
@@ -250,6 +252,25 @@ def check_loss(finder: Finder, name: str, function: Callable, **options: Any) ->
         functools.update_wrapper(each, function)
         each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
+
+
+def _place_of_the_value(returned: Sequence[Any]) -> int | None:
+    return next((k for k, r in enumerate(returned) if np.size(r) == 1 and not isinstance(r, dict)), None)
+
+
+def _by_argument(function: Callable, names: list[str], args: tuple) -> Any:
+    """The gradients that a loss returns, each in the place of its argument. Raises where no value comes with them."""
+    returned = function(*args)
+    place = _place_of_the_value(returned)
+    if place is None or np.ndim(returned[place]):
+        raise ValueError("no value of a loss")
+    several = [k for k, g in enumerate(returned) if k != place]
+    if len(several) == 1 and isinstance(returned[several[0]], dict):
+        return returned[several[0]]
+    gradients = tuple(returned[k] for k in several)
+    where = _places(function, gradients, args, [names[k] for k in several] if len(names) == len(returned) else [])
+    found = dict(zip(np.atleast_1d(where), gradients, strict=False))
+    return tuple(found.get(i) for i in range(len(args)))
 
 
 def _with_arrays(args: tuple, where: Any) -> tuple:

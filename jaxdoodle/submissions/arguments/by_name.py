@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
-from jaxdoodle.submissions.arguments.source import counts, source_text, source_tree, told_of, words_compared
+from jaxdoodle.submissions.arguments.source import counts, index_of, source_text, source_tree, told_of, words_compared
 from jaxdoodle.submissions.words import english
 
 Option = Callable[[np.random.Generator], Any]
@@ -56,6 +56,17 @@ def _just(value: Any) -> Option:
     return lambda rng: value
 
 
+def _counts(*shape: int) -> Option:
+    """How often something was seen; never, too."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        values = rng.integers(0, 16, shape)
+        values.flat[0] = 0
+        return values
+
+    return draw
+
+
 #: Sizes: 4 examples, 5 features, 3 units; images 7 x 6 and 6 x 4 with 3 channels, kernels 3 x 2, 2 filters.
 _X = [normal(*s) for s in ((4, 5), (5, 4), (2, 7, 6, 3), (2, 3, 7, 6), (2, 3, 6, 4), (2, 6, 4, 3), (4, 3, 5), (5, 1),
                             (5,), (6, 6), (4, 3))]  # fmt: skip
@@ -73,6 +84,7 @@ _OPTIONS: dict[str, list[Option]] = {
     "mask": [_mask(4, 5), _mask(5, 4), _mask(2, 7, 6, 3), _mask(4)],
     "ids": [_whole(3, 4), _whole(3, 2, 4), _whole(3, 5), _just(1)],
     "h": [normal(4, 3), normal(3, 4), normal(3, 1), normal(3)],
+    "counts": [_counts(4, 5), _counts(4), _counts(5)],
     "size": _SIZE,
     "number": [_just(np.float64(0.3)), *_NUMBER, normal(5), normal(4, 5), normal(3)],
     "any": [_just(np.float64(0.3)), normal(5), normal(4, 5), normal(5, 3), normal(3), normal(4, 1), _just(2),
@@ -83,15 +95,25 @@ SQUARE: tuple[dict[str, Option], ...] = tuple(
     {"x": normal(*x), "h": normal(*x), "w": normal(3, 3), "b": normal(*b), "gamma": normal(*b)}
     for x, b in (((4, 3), (3,)), ((3, 4), (3, 1)), ((3,), (3,)), ((2, 4, 3), (3,)))
 )
+_MATRICES, _VECTORS = [normal(*s) for s in ((4, 3), (3, 4), (4, 4), (3, 3))], [normal(4), normal(3)]
+#: Arrays of any two sizes, by kind, where there are too many parameters to try all options of each.
+TWO_SIZES: dict[str | None, list[Option]] = {
+    "x": [*_MATRICES, *_VECTORS], "h": [*_MATRICES, *_VECTORS], "w": [*_MATRICES, *_VECTORS], "b": [*_VECTORS],
+    "gamma": _VECTORS, "counts": [_counts(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))],
+    "mask": [_mask(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))], "ids": [_whole(3, 4), _whole(4, 3)],
+    None: [*_MATRICES, *_VECTORS, _just(np.float64(0.3)), _whole(3, 4)],
+}  # fmt: skip
 _KINDS = (
     ("w", r"w|[wu]_?[a-z]{1,2}|weights?|kernels?|filters?|k|theta|u|v|table|embeddings?|e"),
     ("b", r"b|bias(es)?|b_?[a-rt-z]"),
     ("gamma", r"gamma|beta|scale|shift|gain"),
     ("y", r"y|t|targets?|labels?|y_?true|truth|answers?"),
     ("p", r"y_?(pred\w*|hat)|probs?|probabilit\w+|pred(s|ict\w*)?|al|confidences?"),
-    ("mask", r"\w*mask"),
+    ("mask", r"\w*mask|seen|observed|valid"),
     ("ids", r"ids?|idx|ind(ex|ices)|tokens?|order|positions?|\w+_(ids?|idx)"),
+    ("word", r"(\w+_)?(name|kind|mode|layer|part)"),
     ("lengths", r"(\w+_)?(len(gth)?s|seq_?len)"),
+    ("counts", r"(\w+_)?(counts?|freqs?|frequenc(y|ies)|co_?oc\w*)"),
     ("h", r"h|h0|h_?prev|prev_?[hc]|c_?prev|c|state"),
     ("size", r"stride\w*|pad\w*|size|\w+_size|[fhw]_?size|pool\w*|n|axis|dim|groups|heads|num_\w+|n_\w+"),
     ("number", r"alpha|slope|eps(ilon)?|lr|lam\w*|reg\w*|p|\w*rate|keep_?prob|momentum|temp\w*|margin|delta|tau|power"
@@ -109,8 +131,8 @@ _KNOWN: dict[str, Any] = {
 
 def kind_of(name: str) -> str | None:
     name = english(name)
-    if name == "wd":  # of weight decay, where Wd is a weight
-        return "number"
+    if name in ("wd", "P"):  # of weight decay, where Wd is a weight; a matrix, where p is a probability
+        return "number" if name == "wd" else None
     plain = name.lower().rstrip("0123456789_") or name.lower()
     return next((k for k, names in _KINDS if re.fullmatch(names, plain) or re.fullmatch(names, name.lower())), None)
 
@@ -162,6 +184,8 @@ def is_dictionary(function: Any, name: str) -> bool:
     )
 
 
+#: Kinds of which whole numbers are among the options, where they belong, or that a dictionary is asked for.
+_HAS_INDICES = ("x", "y", "ids", "mask", "size", "word")
 #: What says of whole numbers, after the word, that there are several.
 _MANY = re.compile(r"\W*(nd|np\W)?(array|vector|matri|label|list|tuple|class|ind)", re.I)
 
@@ -192,6 +216,10 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         options = [normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     if not first and counts(function, name):
         return [_just(2), _just(3)]  # 1 is no size to find a mistake by
+    index = None if kind in _HAS_INDICES else index_of(function, name)
+    if index is not None:
+        several = index == "several" or name.endswith("s")
+        options = [*([_just([2, 0, 2])] if several else [_place]), _whole(3, 4), *options]
     annotation = str(parameter.annotation)
     about = told_of(function)
     told = re.search(rf"\b{re.escape(name)}\W{{1,4}}(an? )?int(eger)?\b(.*)", inspect.getdoc(function) or "", re.I)
@@ -227,12 +255,19 @@ def made(choice: Sequence[Option]) -> list[Any]:
             make = _mask(*shape[:-1])
         if make is _lengths_of_first:
             make = _whole(shape[1] + 1, shape[0]) if len(shape) > 1 else _whole(3, 4)
+        if make is _place:
+            make = _just((2 - sum(type(v) is int for v in values)) % 3)
         values.append(rng.normal(size=np.shape(values[0])) if make is _like_first else make(rng))
     return values
 
 
 def _like_first(rng: np.random.Generator) -> Any:
     """An array of the shape of the first argument."""
+    raise NotImplementedError
+
+
+def _place(rng: np.random.Generator) -> Any:
+    """An index, another for each parameter."""
     raise NotImplementedError
 
 

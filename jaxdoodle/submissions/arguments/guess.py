@@ -1,7 +1,7 @@
 """Arguments for a function that has none: by the names of its parameters, its docstring, and trial.
 
 Of all combinations that the function takes, those are best whose every entry counts (a bias with three entries for two
-filters has one that does not) and whose gradients come back in their shapes.
+filters has one that does not), whose gradients come back in their shapes, and where what is transposed is a matrix.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
-from jaxdoodle.submissions.arguments.by_name import SQUARE, Probe, kind_of, made, normal, options_of
-from jaxdoodle.submissions.arguments.source import DRAWS, shapes_of, symbolic_shapes, words_compared
+from jaxdoodle.submissions.arguments.by_name import SQUARE, TWO_SIZES, Probe, kind_of, made, normal, options_of
+from jaxdoodle.submissions.arguments.source import DRAWS, shapes_of, source_text, symbolic_shapes, words_compared
 
 #: Combinations tried, and of those that the function takes, how many are compared.
 _TRIALS, _COMPARED = 30_000, 40
+#: Parameters up to which arrays of more than two sizes are tried first.
+_FEW = 4
 
 
 def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[list[Any]]:
@@ -29,11 +31,15 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
     for columns in (True, False) if any(re.search(r"\d|param", p.name) for p in taken) else (False,):
         shapes = shapes_of(function)
         options = [options_of(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
+        kinds = [kind_of(p.name) for p in taken]
         if np.prod([len(o) for o in options]) > _TRIALS:  # too many to try: first, all sizes but the batch are one
             for table in SQUARE:
-                kinds = (kind_of(p.name) or "" for p in taken)
-                yield made([table.get("x" if k == 0 else kind, o[0])
+                yield made([table.get("x" if k == 0 else kind or "", o[0])
                              for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
+        if len(taken) > _FEW:
+            kinds[0] = kinds[0] if kinds[0] in ("w", "ids", "h") else "x"
+            of_two = [TWO_SIZES.get(kind, o[:3]) for kind, o in zip(kinds, options, strict=True)]
+            yield from map(made, islice(product(*of_two), _TRIALS))
         yield from map(made, islice(product(*options), _TRIALS))
     symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}
     for draw in range(1, DRAWS * (len(symbolic) > 1)):  # one array alone has nothing to fit
@@ -66,14 +72,15 @@ def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> 
 
 def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[[tuple], Any] | None) -> tuple | None:
     best: tuple[tuple[int, int], tuple] | None = None
-    compared = 0
+    compared, transposed = 0, {*re.findall(r"\b(\w+)\.T\b", source_text(forward))}
     for values in candidates(forward, taken):
         y = _output(forward, values)
         if y is None:
             continue
         args = tuple(dict(v.asked) if isinstance(v, Probe) else v for v in values)
         args = _with_constants(args, taken, backward)
-        merit = (_shapes_off(args, backward, [p.name for p in taken]), _unused(forward, args, y))
+        flat = sum(np.ndim(a) < 2 for a, p in zip(args, taken, strict=True) if p.name in transposed)
+        merit = (_shapes_off(args, backward, [p.name for p in taken]), _unused(forward, args, y) + flat)
         if best is None or merit < best[0]:
             best = merit, args
         compared += 1

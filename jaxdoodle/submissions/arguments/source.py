@@ -67,6 +67,30 @@ def counts(function: Any, name: str) -> bool:
     return False
 
 
+def index_of(function: Any, name: str) -> str | None:
+    """Is a parameter used as an index, ``"one"``, or are its entries, ``"several"``: ``for w in words: table[w]``?
+
+    Also where that is done by a function that it is handed to.
+    """
+    tree = source_tree(function)
+    nodes = list(ast.walk(tree or ast.Module([], [])))
+
+    def named(node: Any) -> bool:
+        return isinstance(node, ast.Name) and node.id == name
+
+    for node in nodes:
+        if isinstance(node, ast.Subscript) and any(map(named, (node.slice, *getattr(node.slice, "elts", ())))):
+            return "one"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and any(map(named, node.args)):
+            callee: Any = getattr(function, "__globals__", {}).get(node.func.id)
+            given = [p.name for p, a in zip(parameters(callee), node.args, strict=False) if named(a)]
+            if callee is not function and inspect.isfunction(callee) and any(index_of(callee, n) for n in given):
+                return "one"
+    loops = [(n.iter, n.target) for n in nodes if isinstance(n, ast.For | ast.comprehension) and named(n.iter)]
+    entries = [target.id for _, target in loops if isinstance(target, ast.Name) and target.id != name]
+    return "several" if any(index_of(function, entry) for entry in entries) else None
+
+
 _SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7, "k": 3, "l": 8}
 #: Other sizes for the symbols, where those above do not fit each other: how many times they are drawn, and from what.
 DRAWS, _DRAWN = 150, (1, 2, 3, 4, 4, 5, 6, 8)

@@ -10,7 +10,17 @@ from jaxdoodle.submissions.arguments.by_name import Probe, kind_of, options_of
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("labels", "y"), ("etiquetas", "y"), ("W2", "w"), ("wd", "number"), ("gamma", "gamma"), ("mask", "mask")],
+    [
+        ("labels", "y"),
+        ("etiquetas", "y"),
+        ("W2", "w"),
+        ("wd", "number"),
+        ("gamma", "gamma"),
+        ("mask", "mask"),
+        ("word_counts", "counts"),
+        ("p", "number"),
+        ("P", None),
+    ],
 )
 def test_a_name_says_what_something_is(name, kind):
     assert kind_of(name) == kind

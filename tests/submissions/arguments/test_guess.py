@@ -159,3 +159,15 @@ def test_a_number_that_a_docstring_calls_so_is_none_of_an_array_and_a_bound_is_n
 
     assert isinstance(guess(focal)[1], float)
     assert all(map(np.size, guess(contrastive)))
+
+
+def test_what_is_transposed_is_a_matrix_and_many_parameters_have_two_sizes():
+    def fit(P, Q, bu, bi, mu, R):
+        return R - P @ Q.T - bu[:, None] - bi - mu
+
+    def back(args):
+        y = fit(*args)
+        return y @ args[1], y.T @ args[0], y.sum(axis=1), y.sum(axis=0), None, None
+
+    P, Q, bu, bi, *_ = guess(fit, back)
+    assert P.ndim == Q.ndim == 2 and bu.shape + bi.shape == (len(P), len(Q))

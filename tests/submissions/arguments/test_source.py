@@ -1,0 +1,15 @@
+"""What the text of a function says of its arguments."""
+
+from jaxdoodle.submissions.arguments.source import index_of
+
+
+def score(vector, word, table):
+    return table[word] @ vector
+
+
+def test_a_parameter_is_an_index_where_it_is_used_as_one_or_handed_to_a_function_that_does():
+    def total(vector, word, words, rows, table):
+        return score(vector, word, table) + sum(table[w] for w in words) @ vector + table[rows, 0].sum()
+
+    found = {name: index_of(total, name) for name in ("vector", "word", "words", "rows", "table")}
+    assert found == {"vector": None, "word": "one", "words": "several", "rows": "one", "table": None}
