@@ -230,7 +230,7 @@ class Model:
 
 
 def labels_like(y: np.ndarray, rng: np.random.Generator) -> Iterator[Any]:
-    """Labels for an output: one-hot where it sums to 1 along an axis, else zeros and ones; class numbers."""
+    """Labels for an output: one-hot where it sums to 1 along an axis, else zeros and ones; class numbers; one-hot."""
     for axis in range(y.ndim):
         if y.shape[axis] > 1 and np.allclose(y.sum(axis=axis), 1):
             chosen = rng.integers(0, y.shape[axis], tuple(np.delete(y.shape, axis)))
@@ -240,3 +240,5 @@ def labels_like(y: np.ndarray, rng: np.random.Generator) -> Iterator[Any]:
     yield (rng.random(y.shape) < 0.5).astype(float)
     if y.ndim == 2:
         yield rng.integers(0, y.shape[1], y.shape[0])
+        yield np.eye(y.shape[1])[rng.integers(0, y.shape[1], y.shape[0])]
+        yield np.eye(y.shape[0])[:, rng.integers(0, y.shape[0], y.shape[1])]

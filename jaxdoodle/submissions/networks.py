@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import lengths
@@ -22,7 +23,7 @@ from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import RATES, attributes, is_buffer, output_of
 from jaxdoodle.submissions.losses import LOSS, returned_names
 from jaxdoodle.submissions.models import labels_like
-from jaxdoodle.submissions.objects import objects_of
+from jaxdoodle.submissions.objects import IMAGES, objects_of
 from jaxdoodle.submissions.raised import raise_if_backward_ends, raised_by, raising
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
@@ -71,13 +72,18 @@ class Network:
             raise CheckError(f"{type(thing).__name__}: no gradient of what it holds was found")
 
     def _placed(self, held: dict[str, Any], x: Any, y: Any) -> Any:
-        thing = copy.deepcopy(self.thing)
+        data = {name: x if what == "x" else y for name, what in self.data.items()}
+        new = {
+            n: rebuild(v, lambda _, a: np.array(a) if type(a) is np.ndarray else a) for n, v in (held | data).items()
+        }
+        own, given = (dict(leaves(tree)) for tree in (attributes(self.thing), new))
+        # layers that hold the same arrays get the new ones, too
+        thing = copy.deepcopy(self.thing, {id(own[n]): a for n, a in given.items() if is_array(own.get(n))})
         for name, value in attributes(thing).items():
             if name.lower() in RATES and isinstance(value, float):
                 setattr(thing, name, 1.0)  # what is subtracted from a parameter is then its gradient
-        data = {name: x if what == "x" else y for name, what in self.data.items()}
-        for name, value in (held | data).items():
-            setattr(thing, name, rebuild(value, lambda _, a: np.array(a) if type(a) is np.ndarray else a))
+        for name, value in new.items():
+            setattr(thing, name, value)
         return thing
 
     def _call(self, thing: Any, name: str, x: Any, y: Any, output: Any = None) -> Any:
@@ -193,31 +199,39 @@ def _subtracted(before: Any, after: Any) -> Any:
 
 def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     """The gradients that a network computes, of its own loss, one in the file, or the usual one that fits best."""
-    for thing in objects_of(finder, cls):
-        for x, y, data in _data(finder, cls, thing):
-            try:
-                with fixed_randomness(), np.errstate(all="ignore"):
-                    network = Network(thing, x, y, data)
-                    fits = _fitting(finder, network)
-            except (Exception, SystemExit) as error:  # any exception of the user's code: other data, or another object
-                raise_if_backward_ends(error)
-                continue
-            if fits is False:
-                told = (
-                    f"{cls.__name__}: the loss whose gradients it computes is not known; give the class a method loss"
-                )
-                raise CheckError(told)
-            if fits is None:
-                continue
-
-            conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
-            return _report(network, title=cls.__name__, conventions=conventions, **options)
+    found = next(filter(None, (_made(finder, cls, thing) for thing in objects_of(finder, cls))), None)
+    if found is not None:
+        conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
+        return _report(found, title=cls.__name__, conventions=conventions, **options)
     method = methods_of(cls).get(gradient_method(cls) or "")
     raised = None if method is None else raised_by(method, finder.called_with(method))
     if raised is not None:
         return raising(cls.__name__, raised)
     name = gradient_method(cls) or "loss"
     raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {name}(x, y)")
+
+
+def _made(finder: Finder, cls: type, thing: Any) -> Network | None:
+    """With the first data that fit; labels that are guessed are those with which most of its gradients are right."""
+    best: tuple[int, Network] | None = None
+    for x, y, data in _data(finder, cls, thing):
+        if best is not None and x is not best[1].x:
+            break
+        try:
+            with fixed_randomness(), np.errstate(all="ignore"):
+                network = Network(thing, x, y, data)
+                fits = _fitting(finder, network)
+                gradients = dict(leaves(network.gradient(network.held, x, y))) if fits else {}
+                right = _merit(network, gradients)[0] if fits else 0
+        except (Exception, SystemExit) as error:  # any exception of the user's code: other data, or another object
+            raise_if_backward_ends(error)
+            continue
+        if fits is False and best is None:
+            told = f"{cls.__name__}: the loss whose gradients it computes is not known; give the class a method loss"
+            raise CheckError(told)
+        if fits and (best is None or right > best[0]):
+            best = right, network
+    return None if best is None else best[1]
 
 
 def _report(network: Network, **options: Any) -> Report:
@@ -252,9 +266,8 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
             yield inputs[0], others[0], {}
     rng = np.random.default_rng(0)
     predict = next((n for n in PREDICT if n in methods), None)
-    sizes = dict.fromkeys(k for _, w in leaves(dict(attributes(thing))) if is_floating(w) for k in np.shape(w)[::-1])
-    for k, shape in product(list(sizes)[:6], range(4)):
-        x = rng.normal(size=((4, k), (k, 4), (k, 1), (k,))[shape])
+    for shape in _input_shapes(cls, thing):
+        x = rng.normal(size=shape)
         try:
             with fixed_randomness(), np.errstate(all="ignore"):
                 y = None if predict is None else getattr(copy.deepcopy(thing), predict)(x)
@@ -265,6 +278,23 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
             yield x, rng.integers(0, 2, len(x)), {}
         elif is_floating(y):
             yield from ((x, labels, {}) for labels in labels_like(np.asarray(y, float), rng))
+
+
+#: Entries of an image of guessed shape, at most.
+_LARGEST_IMAGE = 3000
+
+
+def _input_shapes(cls: type, thing: Any) -> Iterator[tuple[int, ...]]:
+    """Of tables and vectors with a size of an array that the object holds; of images that the constructor tells of."""
+    arrays = [w for _, w in leaves(dict(attributes(thing))) if is_floating(w)]
+    sizes = list(dict.fromkeys(k for w in arrays for k in np.shape(w)[::-1]))
+    yield from (shape for k in sizes[:6] for shape in ((4, k), (k, 4), (k, 1), (k,)))
+    told = [*(p.default for p in parameters(cls)), *attributes(thing).values(), *IMAGES]
+    whole = [v for v in told if isinstance(v, tuple | list) and len(v) in (2, 3) and all(type(k) is int for k in v)]
+    channels = dict.fromkeys([1, 3, *(np.shape(w)[a] for w in arrays if np.ndim(w) == 4 for a in (1, 2))])
+    sides = dict.fromkeys(k for v in told for _, k in leaves(v) if type(k) is int and k > 3)
+    images = [shape for k in sides for c in channels for shape in ((c, k, k), (k, k, c))]
+    yield from ((2, *shape) for shape in (*whole, *images) if 0 < math.prod(shape) <= _LARGEST_IMAGE)
 
 
 def _fitting(finder: Finder, network: Network) -> bool | None:
@@ -317,6 +347,8 @@ def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, int, float
         if all(abs(a - b) <= _NEAR * max(abs(a), abs(b)) for a, b in own):
             right, last = right + 1, k
         slopes += own
+    if not slopes:
+        return 0, 0, 0.0
     a, b = np.array(slopes).T
     return right, last, float(abs(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 

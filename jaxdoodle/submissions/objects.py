@@ -56,9 +56,11 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
             continue
 
 
+#: Shapes of an image: channels first, or last.
+IMAGES = ((3, 7, 6), (7, 6, 3), (1, 9, 9))
 _SIZES: dict[str | None, list[Any]] = {
     "in": [5, 3], "out": [3, 2], "kernel": [3, 2], "small": [1, 2],
-    "sizes": [[5, 4, 6, 3], [5, 4, 3]], "shape": [(3, 7, 6)],
+    "sizes": [[5, 4, 6, 3], [5, 4, 3]], "shape": list(IMAGES), "hidden": [[4, 3], 4],
     "rate": [0.3],
 }  # fmt: skip
 
@@ -66,7 +68,8 @@ _SIZES: dict[str | None, list[Any]] = {
 def _size_kind(name: str) -> str | None:
     name = name.lower()
     patterns = {
-        "sizes": r"sizes|layers|layer_dims|dims|architecture|shape", "shape": r"input_shape|in_shape",
+        "sizes": r"sizes|layers|layer_dims|dims|architecture|shape", "shape": r"(input|in|image|img|x)_?shape",
+        "hidden": r"hidden\w*_?(list|sizes|layers|dims)",
         "in": r"(n_?|num_?)?(in|inputs?|in_?(features|size|dim|channels?)|input_?(size|dim|units|features)|features|dim"
               r"|d|n_x|input_depth|nin|fan_in|prev\w*|num_features)",
         "out": r"(n_?|num_?)?(out|outputs?|out_?(features|size|dim|channels?)|output_?(size|dim|units)|units|neurons|h"

@@ -293,3 +293,45 @@ def test_a_cost_that_is_a_class_beside_a_method_loss(checked):
     """
     assert checked(text) == {"Network": "right"}
     assert checked(text.replace("(outs[-1] - y)", "2 * (outs[-1] - y)")) != {"Network": "right"}
+
+
+IMAGES = """
+class Conv:
+    def __init__(self, w): self.w = w
+    def forward(self, x):
+        self.x, k = x, self.w.shape[-1]
+        parts = [x[:, 0, i:i + k, j:j + k].reshape(len(x), -1) @ self.w.reshape(len(self.w), -1).T
+                 for i in range(x.shape[2] - k + 1) for j in range(x.shape[3] - k + 1)]
+        return np.stack(parts, axis=-1)
+    def backward(self, dout):
+        k, n = self.w.shape[-1], self.x.shape[3] - self.w.shape[-1] + 1
+        self.dw = np.zeros(self.w.shape)
+        for p in range(dout.shape[2]):
+            patch = self.x[:, 0, p // n:p // n + k, p % n:p % n + k].reshape(len(dout), -1)
+            self.dw += (dout[:, :, p].T @ patch).reshape(self.w.shape)
+
+class Net:
+    def __init__(self, image_shape, classes=4, filters=2):
+        _, h, w, n = *image_shape, filters
+        self.params = {"W1": np.random.randn(n, 1, 3, 3), "W2": np.random.randn(n * (h - 2) * (w - 2), classes)}
+        self.conv = Conv(self.params["W1"])
+    def predict(self, x):
+        self.a = np.tanh(self.conv.forward(x))
+        return self.a.reshape(len(x), -1) @ self.params["W2"]
+    def loss(self, x, t):
+        s = self.predict(x)
+        e = np.exp(s - s.max(axis=1, keepdims=True))
+        self.y = e / e.sum(axis=1, keepdims=True)
+        return -np.sum(t * np.log(self.y)) / len(t)
+    def gradient(self, x, t):
+        self.loss(x, t)
+        d = (self.y - t) / len(t)
+        da = (d @ self.params["W2"].T).reshape(self.a.shape)
+        self.conv.backward(da * (1 - self.a**2))
+        return {"W1": self.conv.dw, "W2": self.a.reshape(len(x), -1).T @ d}
+"""
+
+
+def test_layers_that_hold_the_arrays_of_a_dictionary_images_and_labels_that_sum_to_1(checked):
+    assert checked(IMAGES)["Net"] == "right"
+    assert checked(IMAGES.replace("(1 - self.a**2)", "(1 - self.a)"))["Net"] == "W1"

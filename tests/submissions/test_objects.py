@@ -24,3 +24,23 @@ def test_sizes_that_names_do_not_tell_are_tried(checked):
                 return d @ self.W.T
     """
     assert checked(text) == {"Heads": "right"}
+
+
+def test_shapes_of_images_and_lists_of_sizes_are_guessed(checked):
+    text = """
+        class Net:
+            def __init__(self, image_shape, hidden_sizes):
+                sizes = [int(np.prod(image_shape)), hidden_sizes[0], 2]
+                self.weights = [np.random.randn(m, n) / m for m, n in zip(sizes, sizes[1:])]
+            def forward(self, x):
+                x = x.reshape(len(x), -1)
+                for w in self.weights: x = x @ w
+                return x
+            def loss(self, x, y): return 0.5 * np.sum((self.forward(x) - y) ** 2)
+            def gradients(self, x, y):
+                a, b = x.reshape(len(x), -1), self.weights[1]
+                d = self.forward(x) - y
+                return [a.T @ (d @ b.T), (a @ self.weights[0]).T @ d]
+    """
+    assert checked(text) == {"Net": "right"}
+    assert checked(text.replace("a.T @ (d @ b.T)", "a.T @ (2 * d @ b.T)")) == {"Net": "0"}

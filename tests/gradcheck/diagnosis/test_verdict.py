@@ -175,7 +175,8 @@ def test_a_small_constant_against_log_of_zero_may_be_left_out():
         p[:, 0] -= 1
         return p / len(p)
 
-    assert check_gradient(loss, gradient, (np.random.default_rng(0).normal(size=(4, 5)),)).passed
+    for seed in (0, 3):  # with the second, the constant makes a little more at random values than as given
+        assert check_gradient(loss, gradient, (np.random.default_rng(seed).normal(size=(4, 5)),)).passed
 
 
 def test_what_the_output_does_not_depend_on_needs_no_gradient_in_a_dictionary():
