@@ -157,20 +157,23 @@ def _check_expression(cls: Any, words: str) -> Report | None:
     for k, values in enumerate(tried):
 
         def value(*given: Any) -> float:
-            return float(getattr(expression(*map(cls, given)), holds))
+            return float(getattr(expression(*(_made(cls, v) for v in given)), holds))
 
         try:
-            numbers = [cls(v) for v in values]
+            numbers = [_made(cls, v) for v in values]
             dtype = _dtype(getattr(expression(*numbers), holds), *(getattr(number, gradient) for number in numbers))
             step, tolerance = _PRECISIONS[dtype]
             wanted = [_slopes(value, values, place, step) for place in range(2)]
         except Exception:  # any exception of the user's code: it has no such operation
             continue
         try:
-            numbers = [cls(v) for v in values]
+            numbers = [_made(cls, v) for v in values]
             expression(*numbers).backward()
             given = (getattr(number, gradient) for number in numbers)
-            got = [np.asarray(0.0 if g is None else g, float) for g in given]
+            plain = (
+                getattr(g, holds, g) if isinstance(g, cls.__mro__[-2]) else g for g in given
+            )  # or numbers of its own
+            got = [np.asarray(0.0 if g is None else g, float) for g in plain]
         except Exception:  # any exception of the user's code
             got = [np.array(np.nan)] * 2
         leaves, largest = [], max(float(np.abs(w).max()) for w in wanted)
@@ -185,10 +188,18 @@ def _check_expression(cls: Any, words: str) -> Report | None:
     return Report(words, f"central differences of the plain forward, {dtype}", dtype, tuple(points), (), (), (), 0.0)
 
 
+def _made(cls: Any, value: Any) -> Any:
+    """A number of the engine's; some are made of arrays alone."""
+    try:
+        return cls(value)
+    except Exception:  # any exception of the user's code
+        return cls(np.array(value))
+
+
 def _names(cls: Any) -> tuple[str, str]:
     """What an engine calls a value and its gradient: ``data`` and ``grad``, or what it holds a number under."""
     try:
-        held = vars(cls(_VALUES[0][0]))
+        held = vars(_made(cls, _VALUES[0][0]))
     except Exception:  # any exception of the user's code: it takes something else
         held = {}
     numbers = {

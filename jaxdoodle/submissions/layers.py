@@ -25,6 +25,7 @@ from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_
 from jaxdoodle.submissions.losses import LOSS
 from jaxdoodle.submissions.objects import objects_of, own_classes
 from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
+from jaxdoodle.submissions.variables import taking_arrays
 
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20
@@ -37,6 +38,7 @@ _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 
 
 def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
+    cls = taking_arrays(finder, cls)
     report, place = _report(finder, cls, options)
     steps = {p.name: n for p in parameters(cls) for n in [_OTHER_STEPS.get(p.name)] if n and p.default is not p.empty}
     if report is not None and report.passed and steps:  # at a stride of 1, without padding, a mistake may not show

@@ -82,3 +82,13 @@ def test_there_is_no_derivative_at_a_jump():
 
     x, y = np.array([[-1.0, 0.5], [0.7, -2.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
     assert check(forward, backward, (x, y), oracle="differences").passed
+
+
+def test_a_norm_has_no_derivative_at_zero_that_a_gradient_could_differ_from():
+    def spread(x):
+        return x.std(axis=0), x
+
+    def backward(dy, x):
+        return dy * (x - x.mean(axis=0)) / (len(x) * x.std(axis=0))
+
+    assert check(spread, backward, (np.random.default_rng(0).normal(size=(4, 5)),)).passed
