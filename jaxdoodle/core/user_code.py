@@ -113,7 +113,7 @@ class UserCode:
       parts: Name for tracebacks and source of the file, or of each code cell of a notebook.
       problems: The statements that did not run, in order.
       main: The statements below ``if __name__ == "__main__"``, not run.
-      trees: The syntax tree of each part (a notebook's cells, else one).
+      trees: Name and syntax tree of each part (a notebook's cells, else one) that is Python.
       calls: By function, as ``key`` gives it: the arguments of its first calls, by name.
     """
 
@@ -122,7 +122,7 @@ class UserCode:
     parts: list[tuple[str, str]]
     problems: list[Problem] = field(default_factory=list)
     main: list[ast.stmt] = field(default_factory=list)
-    trees: list[ast.Module] = field(default_factory=list)
+    trees: list[tuple[str, ast.Module]] = field(default_factory=list)
     calls: dict[tuple[str, str, int], list[dict[str, Any]]] = field(default_factory=dict)
 
     @staticmethod
@@ -229,7 +229,7 @@ def run_statements(path: Path, seconds: float) -> UserCode:
                 raise InputError(f"{path}:{problem.line}: {text}") from None
             code.problems.append(problem)
             continue
-        code.trees.append(tree)
+        code.trees.append((name, tree))
         for statement in _singly(tree.body):
             if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
                 import __future__

@@ -133,7 +133,7 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.Module, ast.Func
     """(file, program, rule): the functions inside the methods of a class that pass gradients on, and functions of the
     file that these call."""
     _, gradient = _names(cls)
-    for (file, _), module in zip(finder.code.parts, finder.code.trees, strict=False):
+    for file, module in finder.code.trees:
         parts = [n for n in module.body if isinstance(n, ast.FunctionDef) or getattr(n, "name", "") == cls.__name__]
         program = copy.deepcopy(ast.Module(parts, []))
         for tree in (n for n in program.body if isinstance(n, ast.ClassDef)):

@@ -11,7 +11,7 @@ from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
-from jaxdoodle.submissions import classes, functions, losses, models, rules
+from jaxdoodle.submissions import blocks, classes, functions, losses, models, rules
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.raised import backward_runs, raising
 
@@ -62,7 +62,9 @@ def _all(finder: Finder) -> Iterator[Found]:
     yield from functions.marked(finder)
     yield from rules.pullbacks(finder)
     whole = list(models.models(finder))
-    yield from (*whole, *functions.pairs(finder, whole), *classes.of_classes(finder), *losses.losses(finder))
+    of_classes = list(classes.of_classes(finder))
+    yield from (*whole, *functions.pairs(finder, whole), *of_classes, *losses.losses(finder))
+    yield from blocks.blocks(finder, {each.name for each in of_classes})
 
 
 def _message(found: Found, seconds: float, options: dict[str, Any], known: list[Finding]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import linecache
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import Any
@@ -25,6 +25,8 @@ from jaxdoodle.gradcheck.setup.problem import fixed_randomness, run_forward
 _MOST_FACTORS, _SHORT = 16, 40
 #: What a lambda is called as a function.
 LAMBDA = "lambda_"
+#: What statements that are no function are called as one.
+STATEMENTS = "statements_"
 _ELEMENTWISE = {"exp", "log", "sqrt", "tanh", "sigmoid", "abs", "sign", "log1p", "expm1", "square", "sin", "cos"}
 
 
@@ -47,8 +49,7 @@ class Source:
         """The tree in a function that has its free names."""
         names = [ast.Assign([ast.Name(n, ast.Store())], ast.Constant(None)) for n in self.code.co_freevars]
         empty = ast.arguments([], [], None, [], [], None, [])
-        extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
-        outer = ast.FunctionDef("outer", empty, [*names, self.whole], [], **extra)
+        outer = _function("outer", empty, [*names, self.whole])
         return ast.fix_missing_locations(ast.Module([outer], []))
 
     def compiled(self) -> CodeType | None:
@@ -165,13 +166,45 @@ def _node(tree: ast.AST, code: CodeType) -> ast.FunctionDef | None:
             if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
                 return node
     takes = list(code.co_varnames[: code.co_argcount])
+    if code.co_name == STATEMENTS:
+        places = {(line, column) for line, _, column, _ in code.co_positions()}  # where its instructions begin
+        bodies = ([s for s in getattr(n, "body", []) if _begins(s) & places] for n in ast.walk(tree))
+        return next((_of_statements(nodes, takes) for nodes in bodies if nodes), None)
     found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno
              and [a.arg for a in n.args.args] == takes]  # fmt: skip
     if code.co_name != "<lambda>" or len(found) != 1 or not isinstance(tree, ast.Module):
         return None
+    return _function(LAMBDA, found[0].args, [ast.copy_location(ast.Return(found[0].body), found[0].body)])
+
+
+def _begins(statement: ast.stmt) -> set[tuple[int, int]]:
+    """Where the first instructions of a statement may be told to begin."""
+    nodes = [n for n in ast.iter_child_nodes(statement) if hasattr(n, "lineno") and not isinstance(n, ast.stmt)]
+    return {(n.lineno, n.col_offset) for n in (statement, *nodes)}  # type: ignore[attr-defined]
+
+
+def _function(name: str, arguments: ast.arguments, body: list[ast.stmt]) -> ast.FunctionDef:
     extra: dict[str, Any] = {"type_params": []} if sys.version_info >= (3, 12) else {}
-    body = ast.copy_location(ast.Return(found[0].body), found[0].body)
-    return ast.copy_location(ast.FunctionDef(LAMBDA, found[0].args, [body], [], **extra), found[0])
+    return ast.copy_location(ast.FunctionDef(name, arguments, body, [], **extra), body[0])
+
+
+def _of_statements(nodes: list[ast.stmt], takes: Sequence[str]) -> ast.FunctionDef:
+    """Statements as a function that returns all its variables."""
+    own = ast.Call(ast.Name("locals", ast.Load()), [], [])
+    arguments = ast.arguments([], [ast.arg(n) for n in takes], None, [], [], None, [])
+    return _function(STATEMENTS, arguments, [*nodes, ast.copy_location(ast.Return(own), nodes[-1])])
+
+
+def function_of(nodes: list[ast.stmt], takes: Sequence[str], file: str) -> CodeType:
+    """The code of statements as a function: its parameters are variables, and it returns all that there are then.
+
+    Args:
+      nodes: Statements that follow each other, with others between them or not.
+      takes: The variables that they find.
+      file: Of which they are, as tracebacks name it; a mistake in them is told and mended there.
+    """
+    tree = ast.fix_missing_locations(ast.Module([_of_statements(nodes, takes)], []))
+    return next(c for c in compile(tree, file, "exec", dont_inherit=True).co_consts if isinstance(c, CodeType))
 
 
 def _numbers(code: CodeType) -> list[float]:

@@ -1,0 +1,233 @@
+"""Statements that compute a value and its gradients side by side, as functions of the parameters.
+
+The statements that the value takes, and those that the gradients take beside them, are found by what each reads and
+writes. They keep their lines, so that a mistake is told where it was written. ``self.w`` is a variable, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from types import FunctionType, MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.diagnosis.repairs.sources import function_of
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_real
+from jaxdoodle.submissions.arrays import as_numbers
+from jaxdoodle.submissions.losses import LOSS
+
+LOOPS = ast.For | ast.While
+#: What gradients are called by, too.
+_ALSO = {"weights": "w", "weight": "w", "coefficients": "w", "biases": "b", "bias": "b", "intercept": "b"}
+#: Methods that change what they are called on.
+_CHANGES = re.compile(r"append|extend|insert|update|fill|sort|\w+_")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Statement:
+    """``file``: as tracebacks name it."""
+
+    node: ast.stmt
+    file: str
+
+    @functools.cached_property
+    def reads(self) -> set[str]:
+        """The variables that it needs."""
+        nodes = list(ast.walk(self.node))
+        kept = {_variable(n) for n in nodes if isinstance(getattr(n, "ctx", None), ast.Load)}
+        kept -= {_variable(t) for n in nodes if isinstance(n, ast.comprehension) for t in ast.walk(n.target)}
+        return (kept | {_variable(n.target) for n in nodes if isinstance(n, ast.AugAssign)}) - {""}
+
+    @functools.cached_property
+    def writes(self) -> set[str]:
+        """The variables that get a value or whose value it changes: of a call alone, its first argument, too."""
+        names = {_variable(n) for n in ast.walk(self.node) if isinstance(getattr(n, "ctx", None), ast.Store)}
+        for call in (n.value for n in ast.walk(self.node) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)):
+            names |= {_variable(call.args[0])} if call.args and _variable(call.func) != "print" else set()
+            if isinstance(call.func, ast.Attribute):
+                holder = _variable(call.func.value)
+                names |= {holder} if holder.startswith("self") or _CHANGES.fullmatch(call.func.attr) else set()
+        return (names | {n.partition(".")[0] for n in names}) - {""}
+
+    @property
+    def loops(self) -> bool:
+        return isinstance(self.node, LOOPS)
+
+
+def _variable(node: ast.AST) -> str:
+    """The variable of ``x``, ``x[i]``, ``x.y``, ``self.x``, ``self.x.y``."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+            return f"self.{node.attr}"
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """``loss``: name of the value; ``gradients``: by parameter, the name of its gradient; ``first``: the statements of
+    the value; ``then``: the others, up to the last gradient."""
+
+    loss: str
+    gradients: dict[str, str]
+    first: list[Statement]
+    then: list[Statement]
+
+    def functions(self, start: Mapping[str, Any]) -> tuple[Callable, Callable]:
+        """``value(*parameters)`` and ``gradient(*parameters)``; ``start``: the variables that the statements find."""
+        run = self._runner(start)
+
+        def value(*args: Any) -> Any:
+            found = _get(run(args, False), self.loss)
+            return found[-1] if isinstance(found, list) else found  # ``losses.append(...)``
+
+        def gradient(*args: Any) -> Any:
+            names = run(args, True)
+            return tuple(_get(names, name) for name in self.gradients.values())
+
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        taken = [inspect.Parameter(n.rpartition(".")[2], kind) for n in self.gradients]
+        value.__signature__ = gradient.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+        return value, gradient
+
+    def of_parameters(self, start: Mapping[str, Any]) -> Block:
+        """Without gradients of what the value overwrites, as methods do with what they keep."""
+        args = [start[n] for n in self.gradients]
+        names = self._runner(start)(args, False)
+        kept = {n for n, value in zip(self.gradients, args, strict=True) if _get(names, n) is value}
+        return replace(self, gradients={n: d for n, d in self.gradients.items() if n in kept})
+
+    def _runner(self, start: Mapping[str, Any]) -> Callable[[Sequence[Any], bool], dict[str, Any]]:
+        """``run(parameters, whole)`` gives all variables, after the statements of the value or after all."""
+        found, written = set[str](), set[str]()
+        for s in (*self.first, *self.then):
+            found |= s.reads - written
+            written |= s.writes
+        objects = {n.partition(".")[0] for n in self.gradients if "." in n}
+        kept = {n: start[n] for n in (found & written | objects) & start.keys()}
+        known = {*kept, *self.gradients}
+        first = _as_functions(self.first, known, start)
+        then = _as_functions(self.then, known.union(*(s.writes for s in self.first)), start)
+        updated = set[str]().union(*(s.writes for s in self.then))
+
+        def run(args: Sequence[Any], whole: bool) -> dict[str, Any]:
+            names = copy.deepcopy(kept)
+            for name, value in zip(self.gradients, args, strict=True):
+                _put(names, name, 1.0 * value if whole and name in updated else value)  # in place, and the caller's
+            for part in [*first, *then] if whole else first:
+                names |= part(*(names[n] for n in inspect.signature(part).parameters))
+            return names
+
+        return run
+
+
+def _get(names: Mapping[str, Any], name: str) -> Any:
+    holder, _, attribute = name.rpartition(".")
+    return getattr(names[holder], attribute) if holder else names[name]
+
+
+def _put(names: dict[str, Any], name: str, value: Any) -> None:
+    holder, _, attribute = name.rpartition(".")
+    if holder:
+        setattr(names[holder], attribute, value)
+    else:
+        names[name] = value
+
+
+def _as_functions(statements: Sequence[Statement], known: set[str], names: Mapping[str, Any]) -> list[Callable]:
+    """A function for the statements of each file, in order; it takes those of the known variables that it uses."""
+    made: list[Callable] = []
+    for file, group in groupby(statements, key=lambda s: s.file):
+        nodes = list(group)
+        used = set[str]().union(*(s.reads | s.writes for s in nodes))
+        code = function_of([s.node for s in nodes], sorted(n for n in used & known if "." not in n), file)
+        made.append(FunctionType(code, dict(names)))
+        known = known.union(*(s.writes for s in nodes))
+    return made
+
+
+def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING) -> list[Block]:
+    """What computes gradients, once for each variable that may be the value by its name; ``names``: values of some."""
+    counters = {_variable(n.target) for s in statements for n in ast.walk(s.node) if isinstance(n, ast.For)}
+    losses = sorted({n for s in statements for n in s.writes - counters if LOSS.search(n)})
+    return [b for b in (_block_of(statements, loss, names) for loss in losses) if b is not None]
+
+
+def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, Any]) -> Block | None:
+    read, written = (set[str]().union(*(getattr(s, what) for s in statements)) for what in ("reads", "writes"))
+    read |= {n for n in names if n.startswith("self.")}
+    of = {n: d for n in read - {loss, "self"} if (d := _gradient_of(n, written - {loss}, names))}
+    last = max((k for k, s in enumerate(statements) if s.writes & {*of.values()}), default=-1)
+    values = [k for k, s in enumerate(statements) if loss in s.writes and not s.loops]
+    if last < 0 or not values:
+        return None
+    at = max((k for k in values if k <= last), default=values[0])
+    parameters, depends = _dependent(statements, of)
+    before = [k for k in range(at + 1) if not statements[k].writes & parameters]  # later they are updated
+    first, wanted = _slice(statements, before, {loss}, depends, names)
+    given = [n for n in sorted(parameters) if n in wanted or n.startswith("self.") and "self" in wanted]
+    gradients = {n: of[n] for n in given if any(of[n] in statements[k].writes for k in depends)}
+    if at not in first or not gradients:
+        return None
+    rest = [k for k in range(last + 1) if k not in first]
+    then, _ = _slice(statements, rest, {*gradients.values()}, depends, names)
+    return Block(loss, gradients, [statements[k] for k in first], [statements[k] for k in then])
+
+
+def _slice(
+    statements: Sequence[Statement], places: list[int], wanted: set[str], depends: list[int], names: Mapping[str, Any]
+) -> tuple[list[int], set[str]]:
+    """The places of the statements that some variables take, and all variables that these take.
+
+    Where a variable depends on no parameter, the value that it has among ``names`` is taken.
+    """
+    found, wanted = list[int](), set(wanted)
+    for k in reversed(places):
+        new = statements[k].writes & wanted
+        if new and (k in depends or new - names.keys()):
+            found.insert(0, k)
+            wanted |= statements[k].reads
+    return found, wanted
+
+
+def _gradient_of(name: str, written: set[str], names: Mapping[str, Any]) -> str:
+    """The variable that holds the gradient of another, as far as their values are known; "" for none."""
+    last = name.rpartition(".")[2]
+    by_name = {k.rpartition(".")[2]: k for k in sorted(written) if k.rpartition(".")[2].lower() != last.lower()}
+    for word in (last, _ALSO.get(last)):
+        found = word and gradient_of(word, {k: v for k, v in by_name.items() if k.lower() != word})
+        if found and _fits(names.get(name), names.get(found)):
+            return found
+    return ""
+
+
+def _fits(value: Any, gradient: Any) -> bool:
+    known = [np.float64(x) if type(x) is int and x == 0 else as_numbers(x) for x in (value, gradient) if x is not None]
+    return all(map(is_real, known)) and len(set(map(np.shape, known))) <= 1
+
+
+def _dependent(statements: Sequence[Statement], of: dict[str, str]) -> tuple[set[str], list[int]]:
+    """The parameters: what has a gradient and depends on nothing that has one; and the statements that take them."""
+    parameters, written, depends = set[str](), set[str](), list[int]()
+    moving = {"self"} if any(n.startswith("self.") for n in of) else set[str]()  # what its methods read is not known
+    for k, s in enumerate(statements):
+        taken = s.reads | ({n for n in of if n.startswith("self.")} if "self" in s.reads else set())
+        found = {n for n in taken if n in of and n not in written}
+        if s.reads & (moving | found):
+            depends.append(k)
+            moving |= s.writes
+        else:
+            found |= s.writes & of.keys()
+        parameters |= found - moving
+        moving |= found
+        written |= s.writes
+    return parameters, depends

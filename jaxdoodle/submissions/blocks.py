@@ -1,0 +1,103 @@
+"""Find gradients that are computed beside their value: in a script, a notebook, a function or a loop that trains."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.api import check_gradient
+from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
+from jaxdoodle.submissions.arrays import as_numbers, is_tensor, taking_tensors
+from jaxdoodle.submissions.block import LOOPS, Block, Statement, blocks_of
+from jaxdoodle.submissions.finder import Finder, Found
+
+#: What statements that stand in no function are called.
+_PROGRAM = "statements"
+
+
+def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
+    """Of the program, of its loops, and of functions that nothing else checks; ``checked``: the classes that are."""
+    program = [Statement(node, file) for file, tree in finder.code.trees for node in tree.body]
+    for name, function, s in _functions(finder, program, checked):
+        for body in filter(blocks_of, _bodies(s)):
+            start = partial(_variables, finder, function, s.node, body[0].node)
+            yield Found(name, function, partial(check_block, name, body, start))
+    for body in (program, *(b for s in program if s.loops for b in _bodies(s))):
+        body = [s for s in body if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
+        if of := blocks_of(body, finder.names):
+            first = of[0].functions({})[0]
+            yield Found(_PROGRAM, first, partial(check_block, _PROGRAM, body, lambda: finder.names))
+
+
+def _functions(finder: Finder, program: list[Statement], checked: set[str]) -> Iterator[tuple[str, Any, Statement]]:
+    """Name, function and statement of functions, and of methods of classes, that nothing else checks."""
+    for s in program:
+        if isinstance(s.node, ast.FunctionDef) and s.node.name in finder.functions:
+            if id(function := finder.functions[s.node.name]) not in finder.taken:
+                yield s.node.name, function, s
+        elif isinstance(s.node, ast.ClassDef) and s.node.name not in checked:
+            for node in s.node.body:
+                method = getattr(finder.names.get(s.node.name), getattr(node, "name", ""), None)
+                if isinstance(node, ast.FunctionDef) and method is not None:
+                    yield f"{s.node.name}.{node.name}", method, Statement(node, s.file)
+
+
+def _bodies(s: Statement) -> Iterator[list[Statement]]:
+    """Of a function or a loop, and of the loops in it."""
+    for node in ast.walk(s.node):
+        if node is s.node or isinstance(node, LOOPS):
+            yield [Statement(n, s.file) for n in node.body]  # type: ignore[attr-defined]
+
+
+def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt) -> dict[str, Any]:
+    """The variables where a function comes to a statement, called as the file calls it."""
+    place = list(ast.walk(node)).index(first)
+    tree = copy.deepcopy(node)
+    tree.decorator_list = []
+    nodes: list[Any] = list(ast.walk(tree))
+    for body in (n.body for n in nodes if isinstance(getattr(n, "body", None), list) and nodes[place] in n.body):
+        body[:] = ast.parse("return locals()").body
+    names = dict(finder.names)
+    exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<start>", "exec"), names)
+    with fixed_randomness(), np.errstate(all="ignore"):
+        found = names[node.name](**copy.deepcopy(finder.called_with(function)))
+    return finder.names | found | {f"self.{n}": v for n, v in vars(found.get("self", ast.Pass())).items()}
+
+
+def check_block(name: str, body: list[Statement], start: Callable[[], dict[str, Any]], **options: Any) -> Report:
+    """Check the gradients that statements compute.
+
+    Args:
+      name: What they are called.
+      body: The statements; of the variables that may be the value, the first that is a number is.
+      start: Gives the variables that they find.
+      **options: Of ``check_gradient``.
+    """
+    try:
+        names = start()
+    except (Exception, SystemExit):  # of the user's code, without its arguments, say
+        names = {}
+    for given in filter(None, (_as_problem(block, names) for block in blocks_of(body, names))):
+        return check_gradient(*given, argnums=tuple(range(len(given[2]))), title=name, **options)
+    raise CheckError(f"no call of {name} is known that comes to a value")
+
+
+def _as_problem(block: Block, names: dict[str, Any]) -> tuple[Callable, Callable, tuple] | None:
+    """Value, gradient and parameters; None where these are not known or the value is no number."""
+    try:
+        with fixed_randomness(), np.errstate(all="ignore"):
+            block = block.of_parameters(names)
+            value, gradient = block.functions(names)
+            given = [names[n] for n in block.gradients]
+            if any(map(is_tensor, given)):
+                value, gradient = taking_tensors(value), taking_tensors(gradient)
+            args = tuple(as_numbers(np.float64(v) if isinstance(v, float | int) else v) for v in given)
+            return (value, gradient, args) if args and np.size(value(*copy.deepcopy(args))) == 1 else None
+    except (Exception, SystemExit):  # of the user's code
+        return None
