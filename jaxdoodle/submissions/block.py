@@ -21,6 +21,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import function_of
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_real
+from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.losses import LOSS
 
@@ -175,8 +176,9 @@ def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, An
     before = [k for k in range(at + 1) if not statements[k].writes & parameters]  # later they are updated
     first, wanted = _slice(statements, before, {loss}, depends, names)
     given = [n for n in sorted(parameters) if n in wanted or n.startswith("self.") and "self" in wanted]
-    gradients = {n: of[n] for n in given if any(of[n] in statements[k].writes for k in depends)}
-    if at not in first or not gradients:
+    own = {of[n]: {k for k in depends if of[n] in statements[k].writes} for n in given}
+    gradients = {n: of[n] for n in given if own[of[n]]}
+    if at not in first or not gradients or all(places == {at} for places in own.values()):  # one call gives them all
         return None
     rest = [k for k in range(last + 1) if k not in first]
     then, _ = _slice(statements, rest, {*gradients.values()}, depends, names)
@@ -202,6 +204,8 @@ def _slice(
 def _gradient_of(name: str, written: set[str], names: Mapping[str, Any]) -> str:
     """The variable that holds the gradient of another, as far as their values are known; "" for none."""
     last = name.rpartition(".")[2]
+    if kind_of(last) == "y":  # labels, where ``grad_y`` is that of the prediction
+        return ""
     by_name = {k.rpartition(".")[2]: k for k in sorted(written) if k.rpartition(".")[2].lower() != last.lower()}
     for word in (last, _ALSO.get(last)):
         found = word and gradient_of(word, {k: v for k, v in by_name.items() if k.lower() != word})

@@ -12,17 +12,17 @@ import numpy as np
 
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
+from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.submissions.arrays import as_numbers, is_tensor, taking_tensors
 from jaxdoodle.submissions.block import LOOPS, Block, Statement, blocks_of
-from jaxdoodle.submissions.finder import Finder, Found
+from jaxdoodle.submissions.finder import Finder, Forward, Found
 
 #: What statements that stand in no function are called.
 _PROGRAM = "statements"
 
 
 def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
-    """Of the program, of its loops, and of functions that nothing else checks; ``checked``: the classes that are."""
+    """Of the program, of its loops, and of functions that nothing else checks; ``checked``: classes and methods."""
     program = [Statement(node, file) for file, tree in finder.code.trees for node in tree.body]
     for name, function, s in _functions(finder, program, checked):
         for body in filter(blocks_of, _bodies(s)):
@@ -44,8 +44,9 @@ def _functions(finder: Finder, program: list[Statement], checked: set[str]) -> I
         elif isinstance(s.node, ast.ClassDef) and s.node.name not in checked:
             for node in s.node.body:
                 method = getattr(finder.names.get(s.node.name), getattr(node, "name", ""), None)
-                if isinstance(node, ast.FunctionDef) and method is not None:
-                    yield f"{s.node.name}.{node.name}", method, Statement(node, s.file)
+                name = f"{s.node.name}.{getattr(node, 'name', '')}"
+                if isinstance(node, ast.FunctionDef) and method is not None and name not in checked:
+                    yield name, method, Statement(node, s.file)
 
 
 def _bodies(s: Statement) -> Iterator[list[Statement]]:
@@ -85,7 +86,7 @@ def check_block(name: str, body: list[Statement], start: Callable[[], dict[str, 
         names = {}
     for given in filter(None, (_as_problem(block, names) for block in blocks_of(body, names))):
         return check_gradient(*given, argnums=tuple(range(len(given[2]))), title=name, **options)
-    raise CheckError(f"no call of {name} is known that comes to a value")
+    raise Forward(f"{name} computes gradients, and no call of it is known that comes to their value")
 
 
 def _as_problem(block: Block, names: dict[str, Any]) -> tuple[Callable, Callable, tuple] | None:

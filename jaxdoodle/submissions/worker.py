@@ -62,9 +62,8 @@ def _all(finder: Finder) -> Iterator[Found]:
     yield from functions.marked(finder)
     yield from rules.pullbacks(finder)
     whole = list(models.models(finder))
-    of_classes = list(classes.of_classes(finder))
-    yield from (*whole, *functions.pairs(finder, whole), *of_classes, *losses.losses(finder))
-    yield from blocks.blocks(finder, {each.name for each in of_classes})
+    rest = [*functions.pairs(finder, whole), *classes.of_classes(finder), *losses.losses(finder)]
+    yield from (*whole, *rest, *blocks.blocks(finder, {each.name for each in rest}))
 
 
 def _message(found: Found, seconds: float, options: dict[str, Any], known: list[Finding]) -> dict[str, Any]:

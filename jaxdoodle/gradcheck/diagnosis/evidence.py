@@ -108,7 +108,7 @@ class Evidence:
 
     @functools.cached_property
     def floor(self) -> float:
-        size = np.sqrt(sum(float(np.vdot(w, w)) for w in self.want.values()))
+        size = np.sqrt(sum(float(np.nansum(np.square(w))) for w in self.want.values()))  # nan: not compared
         return 1e-4 * float(size)
 
     def agrees(self, name: str, value: np.ndarray) -> bool:

@@ -16,7 +16,7 @@ def settle(
     misfits = {n for n in got if got[n].shape != want[n].shape}
     if not misfits:
         return got, []
-    floor = 1e-7 * float(np.sqrt(sum(np.vdot(w, w) for w in want.values())))
+    floor = 1e-7 * float(np.sqrt(sum(np.nansum(np.abs(w) ** 2) for w in want.values())))
 
     def agrees(a, b):
         return a.shape == b.shape and close(a, b, floor, tolerance) and bool(b.any())

@@ -1,0 +1,145 @@
+"""Gradients that are computed beside their value, in no function that gives them, are found and judged."""
+
+import json
+
+import pytest
+
+SCRIPT = """
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 4)), rng.normal(size=(8, 2))
+    w1, w2 = rng.normal(size=(4, 5)), rng.normal(size=(5, 2))
+    for t in range(3):
+        h = x.dot(w1)
+        h_relu = np.maximum(h, 0)
+        loss = np.square(h_relu.dot(w2) - y).sum()
+        print(t, loss)
+        grad_y = 2.0 * (h_relu.dot(w2) - y)
+        grad_w2 = h_relu.T.dot(grad_y)
+        grad_h = grad_y.dot(w2.T)
+        grad_h[h < 0] = 0
+        grad_w1 = x.T.dot(grad_h)
+        w1 -= 1e-3 * grad_w1
+        w2 -= 1e-3 * grad_w2
+"""
+
+
+def test_the_loop_of_a_script_is_checked(checked):
+    assert checked(SCRIPT) == {"statements": "right"}
+    assert checked(SCRIPT.replace("2.0 * (", "(")) == {"statements": "w1, w2"}
+    assert checked(SCRIPT.replace("grad_h[h < 0]", "grad_h[h > 0]")) == {"statements": "w1"}
+
+
+def test_a_parameter_that_is_updated_before_its_last_use_is_seen(checked):
+    late = SCRIPT.replace("        w2 -= 1e-3 * grad_w2\n", "")
+    right = late.replace("        grad_w1 =", "        w2 -= 1e-3 * grad_w2\n        grad_w1 =")
+    assert checked(right) == {"statements": "right"}  # in place, and no argument is changed for that
+    wrong = late.replace("        grad_h = grad_y", "        w2 -= 0.1 * grad_w2\n        grad_h = grad_y")
+    assert checked(wrong) == {"statements": "w1"}
+
+
+TRAINING = """
+    def sigmoid(z): return 1 / (1 + np.exp(-z))
+
+    def fit(data, labels, hidden=4, epochs=2):
+        rng = np.random.default_rng(0)
+        theta1, theta2, b = rng.normal(size=(data.shape[1], hidden)), rng.normal(size=hidden), 0.0
+        costs = []
+        for epoch in range(epochs):
+            order = rng.permutation(len(data))
+            for i in range(0, len(data), 5):
+                xb, yb = data[order[i:i + 5]], labels[order[i:i + 5]]
+                act = np.tanh(xb @ theta1)
+                p = sigmoid(act @ theta2 + b)
+                d = (p - yb) / len(yb)
+                grad_theta2, grad_b = act.T @ d + 0.2 * theta2, d.sum()
+                grad_theta1 = xb.T @ (np.outer(d, theta2) * (1 - act**2))
+                theta1 -= 0.1 * grad_theta1
+                theta2, b = theta2 - 0.1 * grad_theta2, b - 0.1 * grad_b
+                if i % 10 == 0:
+                    costs.append(-np.mean(yb * np.log(p) + (1 - yb) * np.log(1 - p)) + 0.1 * theta2 @ theta2)
+        return theta1, theta2, b
+
+    if __name__ == "__main__":
+        X = np.random.default_rng(1).normal(size=(10, 3))
+        fit(X, (X[:, 0] > 0).astype(float))
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "found"),
+    [("", "", "right"), ("+ 0.2 * theta2", "+ 0.1 * theta2", "theta2"), ("(1 - act**2)", "act", "theta1")],
+)
+def test_a_function_that_trains_is_checked_on_its_first_batch(checked, right, wrong, found):
+    assert checked(TRAINING.replace(right, wrong)) == {"fit": found}
+
+
+def test_a_function_that_no_call_of_the_file_runs_is_said(checked):
+    program = TRAINING[: TRAINING.index("    if __name__")]
+    assert checked(program) == {"fit": "fit computes gradients, and no call of it is known that comes to their value"}
+
+
+REGRESSION = """
+    class LogisticRegression:
+        def __init__(self, steps=3):
+            self.steps = steps
+
+        def fit(self, X, y):
+            self.weights, self.bias = np.zeros(X.shape[1]), 0
+            for _ in range(self.steps):
+                p = self._probabilities(X)
+                loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+                dw = X.T @ (p - y) / len(X)
+                db = np.sum(p - y) / len(X)
+                self.weights -= 0.1 * dw
+                self.bias -= 0.1 * db
+
+        def _probabilities(self, X):
+            self.scores = X @ self.weights + self.bias
+            return 1 / (1 + np.exp(-self.scores))
+
+    if __name__ == "__main__":
+        X = np.random.default_rng(0).normal(size=(12, 3))
+        LogisticRegression().fit(X, (X[:, 0] > 0).astype(float))
+"""
+
+
+def test_a_method_that_trains_what_its_object_holds_is_checked(checked):
+    assert checked(REGRESSION) == {"LogisticRegression.fit": "right"}
+    assert checked(REGRESSION.replace("np.sum(p - y) / len(X)", "np.sum(p - y)")) == {"LogisticRegression.fit": "bias"}
+
+
+def test_what_gets_value_and_gradients_from_one_call_is_not_checked_again(checked):
+    found = checked("""
+        def square_loss(w, x):
+            loss, dw = ((x @ w) ** 2).sum(), 2 * x.T @ (x @ w)
+            return loss, dw
+
+        def train(w, x):
+            for _ in range(2):
+                loss, dw = square_loss(w, x)
+                w = w - 0.1 * dw
+            return w
+
+        if __name__ == "__main__":
+            train(np.ones(3), np.eye(3))
+    """)
+    assert found == {"square_loss": "right"}
+
+
+def test_cells_of_a_notebook_are_one_program_and_a_mistake_is_told_in_its_cell(tmp_path, monkeypatch):
+    import sys
+
+    from jaxdoodle.submissions.worker import check_file
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    cells = [
+        "import numpy as np\nx = np.random.default_rng(0).normal(size=(6, 3))\nw, b = np.ones((3, 2)), np.zeros(2)",
+        "z = x @ w + b\nloss = (z**3).mean()",
+        "dz = 3 * z**2 / z.size\ndb = dz.mean(0)\ndw = x.T @ dz",
+    ]
+    path = tmp_path / "lesson.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": c} for c in cells]}))
+    (message,) = check_file(path)
+    finding = message["check"]["findings"][0]
+    assert [leaf["name"] for leaf in message["check"]["leaves"] if leaf["verdict"] == "wrong"] == ["b"]
+    assert finding["backward"]["text"] == "db = dz.mean(0)" and finding["backward"]["file"].endswith("[cell 3]")
