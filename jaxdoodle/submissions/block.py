@@ -24,6 +24,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_real
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.losses import LOSS
+from jaxdoodle.submissions.pair import with_names
 
 LOOPS = ast.For | ast.While
 #: What gradients are called by, too.
@@ -95,10 +96,8 @@ class Block:
             names = run(args, True)
             return tuple(_get(names, name) for name in self.gradients.values())
 
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        taken = [inspect.Parameter(n.rpartition(".")[2], kind) for n in self.gradients]
-        value.__signature__ = gradient.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
-        return value, gradient
+        names = [n.rpartition(".")[2] for n in self.gradients]
+        return with_names(value, names), with_names(gradient, names)
 
     def of_parameters(self, start: Mapping[str, Any]) -> Block:
         """Without gradients of what the value overwrites, as methods do with what they keep."""

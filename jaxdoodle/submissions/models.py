@@ -15,14 +15,15 @@ import numpy as np
 
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required, split_output
-from jaxdoodle.gradcheck.setup.leaves import is_floating
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.functions import directions, stem_of
-from jaxdoodle.submissions.losses import LOSS
+from jaxdoodle.submissions.losses import LOSS, returned_names
+from jaxdoodle.submissions.pair import with_names
 
 #: Arguments tried for one cost of a whole model.
 _TRIALS = 1500
@@ -31,17 +32,23 @@ _OFF = {0.0: 0.3, 1.0: 0.8}
 
 
 def models(finder: Finder) -> Iterator[Found]:
-    """Backwards that take labels which their forward does not: they differentiate a cost."""
+    """Backwards that take labels, or something else of a cost, which their forward does not: they differentiate it."""
+    of_cost = {n for f in _costs(finder) for n in required(f)[1:] if not is_residuals(n) and not is_cotangent(n)}
     for name, backward, forward in directions(finder):
-        known = {p.name for p in parameters(forward)}
-        if len(required(backward)) > 2 and any(kind_of(n) == "y" and n not in known for n in required(backward)):
+        known = {p.name for p in parameters(forward)} | {*returned_names(forward)}
+        more = [n for n in required(backward) if n not in known and (kind_of(n) == "y" or n in of_cost)]
+        if len(required(backward)) > 2 and more:
             finder.taken |= {id(backward), id(forward)}
             yield Found(name, backward, partial(check_model, finder, name, forward, backward), whole=True)
 
 
+def _costs(finder: Finder) -> list[Callable]:
+    return [f for n, f in finder.functions.items()
+            if LOSS.search(n) and not re.search("backward|grad|deriv|prime", n) and len(required(f)) >= 2]  # fmt: skip
+
+
 def check_model(finder: Finder, name: str, forward: Callable, backward: Callable, **options: Any) -> Report:
-    costs = [f for n, f in finder.functions.items()
-             if LOSS.search(n) and not re.search("backward|grad|deriv|prime", n) and len(required(f)) >= 2]  # fmt: skip
+    costs = _costs(finder)
     if not costs:
         raise CheckError(f"{name} takes labels, and no cost function is beside it: compute_cost(output, labels)")
     numbers = {n for n in required(backward) if kind_of(n) == "number"}  # of a penalty that cost and backward share
@@ -50,11 +57,10 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
         args = _arguments(finder, model)
         if args is not None:
             conventions = finder.names.get(f"{stem_of(name)}_conventions") or ()
-            where = [i for i, n in enumerate(model.names) if model.holds_weights(n, args[i])]
-            if len(where) == 1:
-                where = where[0]  # type: ignore[assignment]
+            model, where = model.differentiated(args)
             given = {"argnums": where, "conventions": conventions, **options}
-            report = check_gradient(model.value, model.gradient, args, title=name, **given)
+            value, gradient = (with_names(f, model.names) for f in (model.value, model.gradient))
+            report = check_gradient(value, gradient, args, title=name, **given)
             for other in model.variants() if report.passed else ():
                 title = f"{name} with {', '.join(f'{n}={x}' for n, x in other.numbers.items())}"
                 again = check_gradient(other.value, other.gradient, args, title=title, **given)
@@ -109,13 +115,15 @@ def _initial_parameters(finder: Finder) -> list[dict]:
 class Model:
     """Forward, cost and backward of a whole network, joined by the names of their parameters.
 
-    ``numbers``: in place of defaults, in each of the three that has a parameter of the name.
+    ``numbers``: in place of defaults, in each of the three that has a parameter of the name. ``places``: which of the
+    backward's results are gradients of weights, where it gives others beside them.
     """
 
     forward: Callable
     backward: Callable
     cost: Callable
     numbers: Mapping[str, float] = field(default_factory=dict)
+    places: Sequence[int] | None = None
 
     def variants(self) -> Iterator[Model]:
         """With a number off the default at which a term or a mask does not count, one after another."""
@@ -135,9 +143,10 @@ class Model:
     def parameters(self) -> list[inspect.Parameter]:
         """The forward's, then the labels and what else the others take that is none of cache and output."""
         taken = {p.name: p for p in parameters(self.forward) if p.default is p.empty}
-        later = [p for f in (self.cost, self.backward) for p in parameters(f) if p.default is p.empty]
-        for p in later:
-            derived = is_residuals(p.name) or (kind_of(p.name) != "y" and kind_of(p.name) != "number")
+        of_cost, of_backward = ([p for p in parameters(f) if p.default is p.empty] for f in (self.cost, self.backward))
+        both = {p.name for p in of_cost[1:]} & {p.name for p in of_backward} - {*returned_names(self.forward)}
+        for p in (*of_cost, *of_backward):
+            derived = is_residuals(p.name) or kind_of(p.name) not in ("y", "number") and p.name not in both
             if p.name not in taken and not derived:
                 same = [n for n in taken if kind_of(n) == "y"]
                 if not (kind_of(p.name) == "y" and same):
@@ -153,12 +162,29 @@ class Model:
             and name in {p.name for p in parameters(self.forward)}
         )
 
+    def differentiated(self, args: Sequence[Any]) -> tuple[Model, int | list[int]]:
+        """The model with the gradients that are of weights, and the places of these among the arguments."""
+        where = [i for i, n in enumerate(self.names) if self.holds_weights(n, args[i])]
+        given, own = self.gradient(*copy.deepcopy(tuple(args))), returned_names(self.backward)
+        tables = [k for k, g in enumerate(given) if isinstance(g, dict)] if isinstance(given, tuple) else []
+        dicts = [i for i in where if isinstance(args[i], dict)]
+        if len(tables) == len(dicts) == 1 and len(given) > 1:  # beside them, gradients of what a step takes
+            named = {n: k for k, n in enumerate(own) if n and k not in tables}
+            others = {i: gradient_of(self.names[i], named) for i in range(len(args)) if i not in dicts}
+            found = {dicts[0]: tables[0], **{i: k for i, k in others.items() if k is not None}}
+            return replace(self, places=list(found.values())), list(found)
+        return self, where[0] if len(where) == 1 else where
+
     def _run(self, args: Sequence[Any]) -> tuple[dict[str, Any], Any, Any]:
         given = dict(zip(self.names, args, strict=True))
         own = (given[p.name] for p in parameters(self.forward) if p.name in given)
         result = self.forward(*own, **self._numbers(self.forward))
         if isinstance(result, dict):
             return given, result, result
+        told = returned_names(self.forward)
+        if isinstance(result, tuple) and len(result) == len(told) > 2 and all(told):
+            kept = dict(zip(told, result, strict=True))
+            return given, next((r for n, r in kept.items() if n in required(self.cost)), result[-1]), kept
         out = split_output(result, 2)
         return given, out.y, out.residuals if out.kept else out.y
 
@@ -168,7 +194,7 @@ class Model:
         def value(name: str) -> Any:
             if name in given:
                 return given[name]
-            if is_residuals(name):
+            if is_residuals(name) and not (isinstance(cache, dict) and name in cache):
                 return cache
             if isinstance(cache, dict):
                 plain = {str(k).lower(): v for k, v in cache.items()}
@@ -189,7 +215,8 @@ class Model:
 
     def gradient(self, *args: Any) -> Any:
         given, y, cache = self._run(args)
-        return self._call(self.backward, given, y, cache)
+        result = self._call(self.backward, given, y, cache)
+        return result if self.places is None else tuple(result[k] for k in self.places)
 
     def takes(self, args: tuple) -> bool:
         """Do forward, cost and backward take these arguments?"""

@@ -96,6 +96,17 @@ def _raise_if_unsure(
         raise unknown_arguments(stem, forward)
 
 
+def with_names(function: Callable, names: Sequence[str]) -> Callable:
+    """A function of ``*args`` with names for these."""
+
+    def run(*args: Any) -> Any:
+        return function(*args)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    run.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore[attr-defined]
+    return run
+
+
 def by_position(function: Callable) -> Callable:
     """A function of which keyword-only parameters are required, taking them by position."""
     own = sorted(parameters(function), key=lambda p: p.default is not p.empty)

@@ -51,8 +51,8 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
                 yield _message(Found(title, cls, run), pair_seconds, {**options, "dtype": dtype}, known)
     if not found:
         told = (
-            "no pair NAME_forward, NAME_backward, no layer class, no network, no loss with its gradients dw beside it, nothing"
-            " marked by @backward_of, @nn.layer"
+            "no pair NAME_forward, NAME_backward, no layer class, no network, no loss with gradients dw beside it, "
+            "nothing marked by @backward_of, @nn.layer"
         )
         first = f" ({code.problems[0]})" if code.problems else ""
         yield {"error": {"reason": f"{path}: {told} or @nn.loss{first}", "empty": not code.problems}}

@@ -97,3 +97,70 @@ def test_a_number_that_the_three_share_is_tried_off_the_default_at_which_it_does
     assert found == {"model_backward with lambd=0.3": "W1"}
     found = checked(text.replace("(AL - Y) * D / keep_prob", "(AL - Y) * D"))
     assert list(found) == ["model_backward with keep_prob=0.8"]
+
+
+ALL_RETURNED = """
+def forward_prop(W1, b1, W2, b2, X):
+    Z1 = W1.dot(X) + b1
+    A1 = np.maximum(Z1, 0)
+    Z2 = W2.dot(A1) + b2
+    A2 = np.exp(Z2) / np.exp(Z2).sum(axis=0)
+    return Z1, A1, Z2, A2
+
+def get_loss(A2, Y):
+    return -np.mean(np.log(A2[Y, np.arange(Y.size)]))
+
+def backward_prop(Z1, A1, Z2, A2, W1, W2, X, Y):
+    m = Y.size
+    dZ2 = A2.copy()
+    dZ2[Y, np.arange(m)] -= 1
+    dZ1 = W2.T.dot(dZ2) * (SIGN > 0)
+    return dZ1.dot(X.T) / m, dZ1.sum(1, keepdims=True) / m, dZ2.dot(A1.T) / m, dZ2.sum(1, keepdims=True) / m
+
+def train(X, Y, r=np.random.default_rng(0)):
+    params = r.normal(size=(5, 4)), np.zeros((5, 1)), r.normal(size=(3, 5)), np.zeros((3, 1))
+    backward_prop(*forward_prop(*params, X), params[0], params[2], X, Y)
+
+train(np.random.default_rng(1).normal(size=(4, 6)), np.arange(6) % 3)
+"""
+
+
+def test_a_forward_may_return_all_that_it_computes_and_the_backward_take_it_by_name(checked):
+    assert checked(ALL_RETURNED.replace("SIGN", "Z1")) == {"backward_prop": "right"}
+    assert checked(ALL_RETURNED.replace("SIGN", "-Z1")) == {"backward_prop": "W1, b1"}
+
+
+OF_STEPS = """
+def forward(xs, h0, P):
+    h, hs, caches = h0, [], []
+    for x in xs:
+        caches.append((x, h))
+        h = np.tanh(P["W"] @ x + P["U"] @ h)
+        hs.append(h)
+    return hs, caches
+
+def cost(hs, goals, P):
+    return sum(np.sum((P["V"] @ h - g) ** 2) for h, g in zip(hs, goals))
+
+def backward(hs, goals, caches, P):
+    grads, carry, dxs = {k: np.zeros_like(v) for k, v in P.items()}, 0, [None] * len(hs)
+    for t in reversed(range(len(hs))):
+        e = 2 * (P["V"] @ hs[t] - goals[t])
+        grads["V"] += e @ hs[t].T
+        d = (P["V"].T @ e + carry) * (1 - hs[t] ** 2)
+        grads["W"] += d @ caches[t][0].T
+        grads["U"] += d @ caches[t][1].T
+        dxs[t], carry = P["W"].T @ d, P["U"].T @ d
+    return grads, dxs, carry
+
+r = np.random.default_rng(0)
+P = {"W": r.normal(size=(3, 2)), "U": r.normal(size=(3, 3)), "V": r.normal(size=(1, 3))}
+xs = [r.normal(size=(2, 4)) for _ in range(3)]
+hs, caches = forward(xs, np.zeros((3, 4)), P)
+cost(hs, [np.ones((1, 4))] * 3, P), backward(hs, [np.ones((1, 4))] * 3, caches, P)
+"""
+
+
+def test_what_backward_and_cost_take_is_of_the_cost_and_gradients_may_come_beside_the_table(checked):
+    assert checked(OF_STEPS) == {"backward": "right"}
+    assert checked(OF_STEPS.replace("= 2 * (P", "= (P")) == {"backward": "P.U, P.V, P.W, xs.0, xs.1, xs.2"}
