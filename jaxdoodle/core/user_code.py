@@ -173,7 +173,8 @@ class UserCode:
 
 
 def _small(value: Any) -> Any:
-    if not isinstance(value, type) and getattr(value, "size", 0) > _LARGEST:
+    size = 0 if isinstance(value, type) else getattr(value, "size", 0)
+    if (value.numel() if callable(size) else size) > _LARGEST:  # of a tensor of torch it is a method
         raise ValueError("a data set")
     return value
 

@@ -19,6 +19,7 @@ from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
+from jaxdoodle.submissions.carried import layer_of_arrays
 from jaxdoodle.submissions.engines import check_engine
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
@@ -58,6 +59,11 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
         if re.match("ctx|context", next((p.name for p in parameters(value)), "")):
             return partial(check_context, finder, cls)
         return partial(check_pair, finder, cls.__name__, value, back, *finder.declared(cls.__name__))
+    carrying = (
+        layer_of_arrays(finder, cls) if torch is not None and {"backward", *FORWARD} & methods >= {"backward"} else None
+    )
+    if carrying is not None:
+        return partial(check_layer, finder, carrying)
     gradient = gradient_method(cls)
     takes = [] if gradient is None else parameters(getattr(cls, gradient))[1:]
     forward: Any = next((getattr(cls, n) for n in FORWARD if n in methods), None)
@@ -132,7 +138,9 @@ def _derivative(finder: Finder, cls: type) -> Callable[..., Report] | None:
 
 
 def _is_abstract(cls: type) -> bool:
-    """Does its forward only say that a class below it has one?"""
+    """Does its forward only say that a class below it has one? Is there none that its ``__call__`` could call?"""
+    if not hasattr(cls, "forward") and "forward" in _attributes(cls.__call__, ast.Load):
+        return True
     tree = source_tree(getattr(cls, "forward", None))
     body = tree.body[0].body if isinstance(tree, ast.Module) and isinstance(tree.body[0], ast.FunctionDef) else []
     return bool(body) and all(isinstance(line, ast.Pass | ast.Raise | ast.Expr) for line in body)

@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
 from jaxdoodle.submissions.losses import LOSS
@@ -128,7 +129,7 @@ def _made(
     objects = list(enumerate(islice(objects_of(finder, cls, **more), first, end), first))
     tries = [(*each, False) for each in objects] + [(*each, True) for each in objects[:_RESIZED]]
     recorded = finder.recorded(forward_of(cls))
-    inputs = recorded[1:] if recorded is not None and len(recorded) > 1 else None
+    inputs = as_numbers(recorded[1:]) if recorded is not None and len(recorded) > 1 else None
     for place, thing, resized in tries:
         for given in [inputs] if inputs is not None else _inputs(thing, resized):
             try:

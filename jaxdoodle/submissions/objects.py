@@ -24,7 +24,7 @@ _ANY_SIZE = (4, 2, 3)
 def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     """Objects of a class: made as the file makes them, without arguments, or with guessed ones, and with ``more``."""
     init = cls.__init__  # type: ignore[misc]
-    code = getattr(init, "__code__", None)
+    code = getattr(inspect.unwrap(init), "__code__", None)
     if code is not None:
         finder.recorded(init)  # runs the examples, if need be
         for call in finder.code.calls.get(finder.code.key(code), []):

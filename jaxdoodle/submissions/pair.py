@@ -32,6 +32,7 @@ from jaxdoodle.submissions.arrays import (
     taking_lists,
     taking_tensors,
 )
+from jaxdoodle.submissions.carried import pair_of_arrays
 from jaxdoodle.submissions.finder import Finder, unknown_arguments
 
 #: What is said of an array where a name, a table or an object is meant.
@@ -46,7 +47,7 @@ def check_pair(
 ) -> Report:  # fmt: skip
     """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
     declared = args is not None
-    forward, backward = by_position(forward), by_position(backward)
+    forward, backward = pair_of_arrays(by_position(forward), by_position(backward))
     if args is None:
         try:
             args = finder.arguments(stem, forward, partial(call_back, forward, backward))

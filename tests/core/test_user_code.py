@@ -118,3 +118,10 @@ def test_the_processor_decides_of_a_time_limit_and_far_off_the_clock():
         time.sleep(1.2)
     with pytest.raises(TimeOutError), time_limit(0.02):
         time.sleep(60)
+
+
+def test_tensors_are_kept_as_arguments_if_they_are_small(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text("import torch\n\ndef f(x): return x\n\nf(torch.ones(2))\nf(torch.ones(30_000))\n")
+    code = run_statements(path, 5.0)
+    assert [len(call["x"]) for call in code.calls[UserCode.key(code.module.f.__code__)]] == [2]
