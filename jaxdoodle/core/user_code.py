@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import copy
 import inspect
 import json
 import linecache
@@ -20,14 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.kept import kept
 
 __all__ = ["Problem", "TimeOutError", "UserCode", "more_time", "run_statements", "run_whole", "time_limit"]
 
 #: Calls of one function whose arguments are kept.
 _CALLS_KEPT = 2
-#: Largest array (entries) that is kept as an argument: more is a data set, and the checks draw their own.
-_LARGEST = 20_000
 #: Seconds from one signal that the time is over to the next: one may be lost in a destructor.
 _AGAIN = 0.1
 #: How many times its limit code may take by the clock, and for how many seconds more than that at most: a busy machine
@@ -138,12 +138,13 @@ class UserCode:
             code = frame.f_code
             if event != "call" or code.co_filename not in parts:
                 return
-            kept = self.calls.setdefault(self.key(code), [])
-            if len(kept) < _CALLS_KEPT:
+            calls = self.calls.setdefault(self.key(code), [])
+            if len(calls) < _CALLS_KEPT:
                 several = bool(code.co_flags & inspect.CO_VARARGS)
                 names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + several]
+                rng = np.random.default_rng(0)
                 with contextlib.suppress(Exception):  # what cannot be copied is not kept
-                    kept.append({n: copy.deepcopy(_small(v)) for n, v in frame.f_locals.items() if n in names})
+                    calls.append({n: kept(v, rng) for n, v in frame.f_locals.items() if n in names})
 
         before = sys.getprofile()
         sys.setprofile(note)
@@ -170,13 +171,6 @@ class UserCode:
                     value()
         names.clear()
         names.update(before)
-
-
-def _small(value: Any) -> Any:
-    size = 0 if isinstance(value, type) else getattr(value, "size", 0)
-    if (value.numel() if callable(size) else size) > _LARGEST:  # of a tensor of torch it is a method
-        raise ValueError("a data set")
-    return value
 
 
 def run_whole(path: Path) -> types.ModuleType:

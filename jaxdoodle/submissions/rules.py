@@ -1,35 +1,48 @@
-"""Rules of reverse mode: ``torch.autograd.Function``, classes like it, ``jax.custom_vjp``, and functions that return
-their own backward."""
+"""Rules of libraries, ``torch.autograd.Function``, classes like it, ``jax.custom_vjp`` and ``jax.custom_jvp``, and
+functions that return their own backward."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.gradcheck.api import check
-from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
+from jaxdoodle.gradcheck.setup.candidate import in_float64
+from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.arrays import as_numbers, as_tensors
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.pair import call_back, check_pair
 
+#: Distance of the value that a rule gives from that of its function: both may be found by iteration.
+_VALUE = 1e-5
 
-def custom_vjps(finder: Finder) -> Iterator[Found]:
-    """Functions of ``jax.custom_vjp`` with their rules; ``nondiff_argnums`` come first in the backward."""
+
+def custom_rules(finder: Finder) -> Iterator[Found]:
+    """Functions of ``jax.custom_vjp`` and ``jax.custom_jvp`` with their rules, which get ``nondiff_argnums`` first."""
     for name, function in list(finder.names.items()):
         if isinstance(function, jax.custom_vjp) and getattr(function, "bwd", None) is not None:
             finder.taken |= {id(function), id(function.fwd), id(function.bwd)}
             yield Found(name, function.bwd, partial(check_custom_vjp, finder, name, function))
+        elif isinstance(function, jax.custom_jvp) and function.jvp is not None:
+            finder.taken |= {id(function), id(function.jvp)}
+            begins = _own_rules(function)[0] or function.fun
+            yield Found(name, begins, partial(check_custom_jvp, finder, name, function))
 
 
 def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -> Report:
@@ -41,16 +54,84 @@ def check_custom_vjp(finder: Finder, name: str, function: Any, **options: Any) -
 
     def by_hand(residuals: Any, dy: Any) -> Any:
         args, kept = residuals
-        given = tuple(backward(*(args[i] for i in fixed), kept, dy))
-        moving = [i for i in range(len(args)) if i not in fixed]
-        return tuple(dict(zip(moving, given, strict=True)).get(i) for i in range(len(args)))
+        return _at_their_places(args, fixed, backward(*(args[i] for i in fixed), kept, dy))
 
-    functools.update_wrapper(joined, plain)
-    by_hand.__wrapped__, by_hand.__signature__ = backward, inspect.signature(by_hand)  # type: ignore[attr-defined]
+    by_hand.__wrapped__ = backward  # type: ignore[attr-defined]
+    return _check_rule(finder, name, function, (joined, by_hand), lambda *args: forward(*args)[0], **options)
+
+
+def check_custom_jvp(finder: Finder, name: str, function: Any, **options: Any) -> Report:
+    """The tangent of the output, which is linear in those of the arguments, transposed."""
+    fixed, plain, rules = tuple(function.nondiff_argnums), function.fun, _own_rules(function)
+    separate = rules[0] is not function.jvp
+
+    def both(args: Any, tangents: Any) -> Any:
+        moving = tuple(a for i, a in enumerate(args) if i not in fixed)
+        if not separate:
+            return rules[0](*(args[i] for i in fixed), moving, tangents)
+        y = plain(*args)
+        parts = [one(t, y, *args) for one, t in zip(rules, tangents, strict=False) if one is not None]
+        return y, functools.reduce(partial(jax.tree.map, jnp.add), parts)
+
+    def joined(*args: Any) -> Any:
+        return plain(*args), args
+
+    def by_hand(residuals: Any, dy: Any) -> Any:
+        flat, tree = jax.tree.flatten(tuple(a for i, a in enumerate(residuals) if i not in fixed))
+        real = [jnp.issubdtype(jnp.result_type(x), jnp.inexact) for x in flat]
+
+        def tangent(moved: Any) -> Any:
+            rest = iter(moved)
+            none = [np.zeros(np.shape(x), jax.dtypes.float0) for x in flat]
+            each = [next(rest) if moves else zero for zero, moves in zip(none, real, strict=True)]
+            return both(residuals, jax.tree.unflatten(tree, each))[1]
+
+        y, transposed = jax.vjp(tangent, [jnp.zeros_like(x) for x, moves in zip(flat, real, strict=True) if moves])
+        (given,) = transposed(jax.tree.map(lambda g, t: jnp.asarray(g, t.dtype), dy, y))
+        found = iter(given)
+        return _at_their_places(
+            residuals, fixed, jax.tree.unflatten(tree, [next(found) if moves else None for moves in real])
+        )
+
+    def value(*args: Any) -> Any:
+        return both(args, jax.tree.map(jnp.zeros_like, tuple(a for i, a in enumerate(args) if i not in fixed)))[0]
+
+    by_hand.__wrapped__ = next(rule for rule in rules if rule is not None)  # type: ignore[attr-defined]
+    return _check_rule(finder, name, function, (joined, by_hand), value, **options)
+
+
+def _own_rules(function: Any) -> tuple[Any, ...]:
+    """The rule of the user's, or those that ``defjvps`` got, one for each argument."""
+    by_jax = function.jvp.__module__.startswith("jax.")
+    return inspect.getclosurevars(function.jvp).nonlocals["jvps"] if by_jax else (function.jvp,)
+
+
+def _at_their_places(args: tuple, fixed: tuple[int, ...], given: Any) -> tuple:
+    moving = [i for i in range(len(args)) if i not in fixed]
+    return tuple(dict(zip(moving, tuple(given), strict=True)).get(i) for i in range(len(args)))
+
+
+def _check_rule(
+    finder: Finder, name: str, function: Any, pair: tuple[Any, Any], value: Callable, **options: Any
+) -> Report:
+    """Check the pair that a rule is as ``check`` takes it; ``value(*args)`` is the value that the rule gives."""
+    (joined, by_hand), fixed = pair, function.nondiff_argnums or ()
+    functools.update_wrapper(joined, function.fun)
+    by_hand.__signature__ = inspect.signature(by_hand, follow_wrapped=False)
     args, _ = finder.declared(name)
     args = finder.arguments(name, joined, partial(call_back, joined, by_hand)) if args is None else args
     args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
-    return check(joined, by_hand, args, title=name, **options)
+    report = check(joined, by_hand, args, title=name, **options)
+    pairs: list[tuple[Any, Any]] = []
+    with in_float64(), fixed_randomness(), contextlib.suppress(Exception):  # of the user's code: the check tells
+        given = rebuild(args, lambda _, x: np.asarray(x, float) if is_floating(x) else x)
+        pairs = [(w, g) for (_, w), (_, g) in zip(leaves(function.fun(*given)), leaves(value(*given)), strict=False)]
+    off = [(w, g) for w, g in pairs if is_floating(w) and not np.allclose(w, g, _VALUE, _VALUE, equal_nan=True)]
+    if not off or not report.leaves:
+        return report
+    want, got = (np.linalg.norm(np.asarray(x, float)) for x in off[0])
+    sentence = f"the value that the rule gives is of norm {got:.9g}; that of {name} is of norm {want:.9g}"
+    return replace(report, findings=(*report.findings, Finding("value is not the function's", sentence)))
 
 
 _BACKWARD = re.compile("back|bwd|bprop|vjp|grad|pull|adjoint", re.I)

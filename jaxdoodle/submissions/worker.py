@@ -59,7 +59,7 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
 
 
 def _all(finder: Finder) -> Iterator[Found]:
-    yield from rules.custom_vjps(finder)
+    yield from rules.custom_rules(finder)
     yield from functions.marked(finder)
     yield from rules.pullbacks(finder)
     whole = list(models.models(finder))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from jaxdoodle.gradcheck.diagnosis.repairs import repair
 from jaxdoodle.submissions.worker import check_file
 
 TORCH = """
@@ -51,6 +52,63 @@ leaky.defvjp(leaky_fwd, leaky_bwd)
 def test_a_custom_vjp_is_checked_against_its_own_function(checked):
     assert checked(CUSTOM) == {"leaky": "right"}
     assert checked(CUSTOM.replace("dy * slope", "dy / slope")) == {"leaky": "x"}
+
+
+TANGENTS = """
+import functools
+import jax
+import jax.numpy as jnp
+
+@jax.custom_jvp
+def angle(x, y):
+    return jnp.arctan2(y, x)
+
+@angle.defjvp
+def angle_jvp(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    return angle(x, y), (x * dy - y * dx) / (x * x + y * y)
+
+@jax.custom_jvp
+def scaled(table, rows, w):
+    return table[rows] * w
+
+scaled.defjvps(lambda t, out, table, rows, w: t[rows] * w, None, lambda t, out, table, rows, w: table[rows] * t)
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def power(x, n):
+    return x ** n
+
+@power.defjvp
+def power_jvp(n, primals, tangents):
+    (x,), (t,) = primals, tangents
+    return power(x, n), n * x ** (n - 1) * t
+
+angle(jnp.array([0.3, -1.2]), jnp.array([0.8, 0.4]))
+scaled(jnp.arange(6.0).reshape(3, 2), jnp.array([2, 0, 2]), jnp.array([0.5, -1.0]))
+power(jnp.array([0.3, -1.2]), 3)
+"""
+
+
+def test_a_rule_for_tangents_is_transposed_and_checked(checked):
+    assert checked(TANGENTS) == {"angle": "right", "scaled": "right", "power": "right"}
+    wrong = checked(TANGENTS.replace("y * dx)", "x * dx)").replace("* t)", "* t / 2)").replace("n * x **", "x **"))
+    assert wrong == {"angle": "x", "scaled": "w", "power": "x"}
+
+
+def test_the_repair_of_a_rule_for_tangents_names_its_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(repair, "MOST_EDITS", 200)
+    path = tmp_path / "wrong.py"
+    path.write_text(TANGENTS.replace("(x * dy - y * dx)", "(x * dy + y * dx)"))
+    (found,) = next(m["check"]["findings"] for m in check_file(path) if m.get("check", {}).get("title") == "angle")
+    assert found["mended"] == "return (angle(x, y), (x * dy - y * dx) / (x * x + y * y))"
+
+
+def test_a_rule_that_gives_another_value_is_wrong(checked):
+    wrong = checked(TANGENTS.replace("return angle(x, y),", "return angle(y, x),"))
+    assert wrong["angle"] == "value is not the function's"
+    assert checked(CUSTOM.replace("return leaky(x, slope), x", "return x, x")) == {
+        "leaky": "value is not the function's"
+    }
 
 
 def test_a_class_with_a_context_needs_no_library(checked):

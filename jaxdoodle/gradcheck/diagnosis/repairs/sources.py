@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.kept import untraced
 from jaxdoodle.gradcheck.autograd.copies import Copies
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
@@ -126,7 +127,7 @@ def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
     def note(frame, event, value):
         code = frame.f_code
         if event == "return" and code not in found and not of_library(frame):
-            found[code] = dict(frame.f_locals)
+            found[code] = {n: untraced(v, np.random.default_rng(0)) for n, v in frame.f_locals.items()}
 
     before = sys.getprofile()
     sys.setprofile(note)

@@ -1,0 +1,60 @@
+"""What is kept of the arguments that a function was called with."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import Any
+
+import numpy as np
+
+__all__ = ["kept", "untraced"]
+
+#: Largest array (entries) that is kept as an argument: more is a data set, and the checks draw their own.
+_LARGEST = 20_000
+#: Standard deviation of the numbers in the place of a tracer.
+_SPREAD = 0.3
+
+
+def kept(value: Any, rng: np.random.Generator) -> Any:
+    """A copy of an argument.
+
+    Args:
+      value: What a function was called with.
+      rng: As for ``untraced``.
+
+    Returns:
+      The copy; of a tensor, its numbers alone; for tracers, what ``untraced`` gives.
+
+    Raises:
+      ValueError: It is a data set, of which nothing is kept.
+    """
+    if isinstance(value, list | tuple):
+        entries = [kept(v, rng) for v in value]
+        return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)
+    if type(value) is dict:
+        return {k: kept(v, rng) for k, v in value.items()}
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        value = value.detach()  # a result cannot be copied with what it was computed from
+    elif not isinstance(value, type) and getattr(value, "size", 0) > _LARGEST:
+        raise ValueError("a data set")
+    return copy.deepcopy(untraced(value, rng))
+
+
+def untraced(value: Any, rng: np.random.Generator) -> Any:
+    """In the place of a tracer of JAX, an array of its shape and kind; anything else as it is.
+
+    Args:
+      value: What a name stands for under ``jit``, ``vmap`` or ``grad``, or elsewhere.
+      rng: Draws small numbers, or zeros and ones where they are whole.
+
+    Returns:
+      An array, or ``value``.
+    """
+    tracer = getattr(getattr(sys.modules.get("jax"), "core", None), "Tracer", ())
+    if not isinstance(value, tracer) or np.dtype(value.dtype).kind not in "fiub":
+        return value
+    whole = np.dtype(value.dtype).kind != "f"
+    drawn = rng.integers(0, 2, value.shape) if whole else _SPREAD * rng.normal(size=value.shape)
+    return np.asarray(drawn, value.dtype)

@@ -1,0 +1,42 @@
+"""Arguments are kept as numbers, whatever they are part of."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdoodle.core.kept import kept, untraced
+
+
+def test_a_copy_does_not_change_with_what_it_is_of():
+    x = np.ones(3)
+    copied = kept({"x": [x, (x, 2)]}, np.random.default_rng(0))
+    x += 1
+    assert copied["x"][0][0] == copied["x"][1][0][0] == 1
+
+
+def test_in_the_place_of_a_tracer_is_an_array_of_its_shape_and_kind():
+    found = []
+
+    @jax.jit
+    def run(params, n):
+        found.append(kept((params, n), np.random.default_rng(0)))
+        return params[0]
+
+    jax.vmap(run, (None, 0))((jnp.ones((2, 3)), jnp.ones(3)), jnp.arange(4))
+    ((w, b), n) = found[0]
+    assert [type(x) for x in (w, b, n)] == [np.ndarray] * 3
+    assert (w.shape, b.shape, n.shape, n.dtype.kind) == ((2, 3), (3,), (), "i")
+    assert w.std() > 0 and untraced("text", np.random.default_rng(0)) == "text"
+
+
+def test_of_a_tensor_that_is_a_result_the_numbers_are_kept():
+    torch = pytest.importorskip("torch")
+    x = torch.ones(2, requires_grad=True)
+    copied = kept([3 * x], np.random.default_rng(0))[0]
+    assert copied.tolist() == [3, 3] and not copied.requires_grad
+
+
+def test_of_a_data_set_nothing_is_kept():
+    with pytest.raises(ValueError, match="a data set"):
+        kept((np.zeros(20_001),), np.random.default_rng(0))
