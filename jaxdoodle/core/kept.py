@@ -12,8 +12,8 @@ __all__ = ["kept", "untraced"]
 
 #: Largest array (entries) that is kept as an argument: more is a data set, and the checks draw their own.
 _LARGEST = 20_000
-#: Standard deviation of the numbers in the place of a tracer.
-_SPREAD = 0.3
+#: Standard deviation of the numbers in the place of a tracer: with weights of this size, iterations come to rest.
+_SPREAD = 0.1
 
 
 def kept(value: Any, rng: np.random.Generator) -> Any:
@@ -24,7 +24,7 @@ def kept(value: Any, rng: np.random.Generator) -> Any:
       rng: As for ``untraced``.
 
     Returns:
-      The copy; of a tensor, its numbers alone; for tracers, what ``untraced`` gives.
+      The copy; of a tensor, its numbers alone; of a rule's context, ``None``; for tracers, what ``untraced`` gives.
 
     Raises:
       ValueError: It is a data set, of which nothing is kept.
@@ -35,6 +35,8 @@ def kept(value: Any, rng: np.random.Generator) -> Any:
     if type(value) is dict:
         return {k: kept(v, rng) for k, v in value.items()}
     torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.autograd.function.FunctionCtx):
+        return None  # a rule only writes to it
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach()  # a result cannot be copied with what it was computed from
     elif not isinstance(value, type) and getattr(value, "size", 0) > _LARGEST:

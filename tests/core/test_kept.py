@@ -37,6 +37,20 @@ def test_of_a_tensor_that_is_a_result_the_numbers_are_kept():
     assert copied.tolist() == [3, 3] and not copied.requires_grad
 
 
+def test_of_the_context_of_a_rule_nothing_is_kept_beside_its_arguments():
+    torch = pytest.importorskip("torch")
+    found = []
+
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            found.append(kept([ctx, x], np.random.default_rng(0)))
+            return 2 * x
+
+    Double.apply(torch.ones(1, requires_grad=True))
+    assert found[0][0] is None and found[0][1].item() == 1
+
+
 def test_of_a_data_set_nothing_is_kept():
     with pytest.raises(ValueError, match="a data set"):
         kept((np.zeros(20_001),), np.random.default_rng(0))

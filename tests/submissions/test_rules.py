@@ -111,6 +111,84 @@ def test_a_rule_that_gives_another_value_is_wrong(checked):
     }
 
 
+FIXED_POINT = """
+import functools
+import jax
+import jax.numpy as jnp
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def settle(params, x, steps):
+    (W, b), z = params, jnp.zeros_like(x)
+    for _ in range(steps):
+        z = jnp.tanh(W @ z + b * x)
+    return z
+
+def settle_fwd(params, x, steps):
+    z = settle(params, x, steps)
+    return z, (params, x, z)
+
+def settle_bwd(steps, kept, g):
+    (W, b), x, z = kept
+    s = 1 - z ** 2
+    v = s * jnp.linalg.solve(jnp.eye(len(z)) - W.T * s, g)
+    return (jnp.outer(v, z), v * x), v * b
+
+settle.defvjp(settle_fwd, settle_bwd)
+
+if __name__ == "__main__":
+    params = 0.2 * jnp.ones((3, 3)), jnp.ones(3)
+    run = jax.jit(lambda p: jax.vmap(lambda x: settle(p, x, 20))(jnp.ones((4, 3))).sum())
+    jax.grad(run)(params)
+"""
+
+
+def test_arguments_under_jit_and_vmap_are_those_of_a_rule_of_a_fixed_point(checked):
+    assert checked(FIXED_POINT) == {"settle": "right"}
+
+
+KERNEL = """
+import torch
+
+class Gauss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, log_scale):
+        k = torch.exp(-((x[:, None] - x[None, :]) / log_scale.exp()) ** 2 / 2)
+        ctx.save_for_backward(x, log_scale, k)
+        return k
+
+    @staticmethod
+    def backward(ctx, g):
+        x, log_scale, k = ctx.saved_tensors
+        d = (x[:, None] - x[None, :]) / log_scale.exp()
+        t = -g * k * d / log_scale.exp()
+        return t.sum(1) - t.sum(0), (g * k * d * d).sum()
+
+class LogDet(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, K, log_noise):
+        L = torch.linalg.cholesky(K + log_noise.exp() * torch.eye(len(K), dtype=K.dtype))
+        ctx.save_for_backward(L, log_noise)
+        return 2 * L.diagonal().log().sum()
+
+    @staticmethod
+    def backward(ctx, g):
+        L, log_noise = ctx.saved_tensors
+        inverse = torch.cholesky_inverse(L)
+        return g * inverse, g * log_noise.exp() * inverse.trace()
+
+if __name__ == "__main__":
+    scale = torch.zeros((), dtype=torch.double, requires_grad=True)
+    k = Gauss.apply(torch.linspace(0, 2, 5, dtype=torch.double), scale)
+    LogDet.apply(k, torch.tensor(-1.0, dtype=torch.double, requires_grad=True)).backward()
+"""
+
+
+def test_the_result_of_one_rule_is_the_argument_of_the_next(checked):
+    pytest.importorskip("torch")
+    assert checked(KERNEL) == {"Gauss": "right", "LogDet": "right"}
+    assert checked(KERNEL.replace("g * inverse,", "g * L,"))["LogDet"] == "K"
+
+
 def test_a_class_with_a_context_needs_no_library(checked):
     text = """
         class Square:
