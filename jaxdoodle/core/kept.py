@@ -29,18 +29,24 @@ def kept(value: Any, rng: np.random.Generator) -> Any:
     Raises:
       ValueError: It is a data set, of which nothing is kept.
     """
+    size = 0 if isinstance(value, type) else getattr(value, "size", 0)
+    size = value.numel() if callable(size) and hasattr(value, "numel") else size  # of a tensor it is a method
+    if isinstance(size, int) and size > _LARGEST:
+        raise ValueError("a data set")
+    return _copy(value, rng)
+
+
+def _copy(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, list | tuple):
-        entries = [kept(v, rng) for v in value]
+        entries = [_copy(v, rng) for v in value]
         return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)
     if type(value) is dict:
-        return {k: kept(v, rng) for k, v in value.items()}
+        return {k: _copy(v, rng) for k, v in value.items()}
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.autograd.function.FunctionCtx):
         return None  # a rule only writes to it
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach()  # a result cannot be copied with what it was computed from
-    elif not isinstance(value, type) and getattr(value, "size", 0) > _LARGEST:
-        raise ValueError("a data set")
     return copy.deepcopy(untraced(value, rng))
 
 

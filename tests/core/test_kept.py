@@ -53,4 +53,5 @@ def test_of_the_context_of_a_rule_nothing_is_kept_beside_its_arguments():
 
 def test_of_a_data_set_nothing_is_kept():
     with pytest.raises(ValueError, match="a data set"):
-        kept((np.zeros(20_001),), np.random.default_rng(0))
+        kept(np.zeros(20_001), np.random.default_rng(0))
+    assert len(kept({"w": np.zeros(20_001)}, np.random.default_rng(0))["w"]) == 20_001  # parameters
