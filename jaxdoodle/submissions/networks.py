@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import math
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.arrays import lengths
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import RATES, attributes, is_buffer, output_of
@@ -122,7 +125,8 @@ class Network:
         output = None if self.loss and inputs else self._output(thing, x)
         if self.cost is not None:
             return self.cost(self._output(thing, x) if output is None else output, y)
-        given = self._call(thing, self.loss or "", x, y, output)
+        pairs = len(takes) == 1 and _takes_pairs(getattr(thing, self.loss or ""))
+        given = getattr(thing, self.loss or "")([(x, y)]) if pairs else self._call(thing, self.loss or "", x, y, output)
         return given[0] if isinstance(given, tuple) else given
 
     def gradient(self, held: dict[str, Any], x: Any, y: Any) -> dict[str, Any]:
@@ -152,6 +156,32 @@ class Network:
             if kept is not None and _alike(kept, held[n]):
                 found[n] = kept
         return found
+
+
+class OfPairs:
+    """A method that takes a list of pairs of input and labels, and returns the sum, or the mean, of gradients."""
+
+    def __init__(self, network: Network, method: str, whole: Callable):
+        self.network, self.method, self.whole = network, method, whole
+        self.held, self.x, self.y = network.held, network.x, network.y
+        try:
+            self.fits = self.gradient(self.held, self.x, self.y).keys() == self.held.keys()
+        except Exception:  # any exception of the user's code: it takes more, or gives something else
+            self.fits = False
+
+    def value(self, held: dict[str, Any], x: Any, y: Any) -> Any:
+        return self.whole([self.network.value(held, *pair) for pair in ((x, y), (-x / 2, y))])
+
+    def gradient(self, held: dict[str, Any], x: Any, y: Any) -> dict[str, Any]:
+        method = getattr(self.network._placed(held, x, y), self.method)
+        return _by_name(method([(x, y), (-x / 2, y)]), held, returned_names(method))
+
+
+def _takes_pairs(function: Any) -> bool:
+    """Does it go through pairs ``for x, y in data``, its first argument?"""
+    nodes, first = ast.walk(source_tree(function) or ast.Module([], [])), [*required(function)[:1]]
+    loops = (n for n in nodes if isinstance(n, ast.For | ast.comprehension))
+    return any([getattr(n.iter, "id", None)] == first and len(getattr(n.target, "elts", ())) == 2 for n in loops)
 
 
 def _by_name(returned: Any, held: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -201,8 +231,15 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     """The gradients that a network computes, of its own loss, one in the file, or the usual one that fits best."""
     found = next(filter(None, (_made(finder, cls, thing) for thing in objects_of(finder, cls))), None)
     if found is not None:
-        conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
-        return _report(found, title=cls.__name__, conventions=conventions, **options)
+        options = {"conventions": finder.names.get(f"{cls.__name__}_conventions") or (), **options}
+        report = _report(found, title=cls.__name__, **options)
+        methods = [f.__name__ for f in methods_of(cls).values() if isinstance(f, FunctionType)] if report.passed else []
+        for name in dict.fromkeys(n for n in methods if _takes_pairs(getattr(found.thing, n))):
+            titled = {"title": f"{cls.__name__}.{name}", **options}
+            reports = [_report(batch, **titled) for w in (np.sum, np.mean) if (batch := OfPairs(found, name, w)).fits]
+            if reports and not any(again.passed for again in reports):
+                return reports[0]
+        return report
     method = methods_of(cls).get(gradient_method(cls) or "")
     raised = None if method is None else raised_by(method, finder.called_with(method))
     if raised is not None:
@@ -234,7 +271,7 @@ def _made(finder: Finder, cls: type, thing: Any) -> Network | None:
     return None if best is None else best[1]
 
 
-def _report(network: Network, **options: Any) -> Report:
+def _report(network: Network | OfPairs, **options: Any) -> Report:
     only = next(iter(network.held)) if len(network.held) == 1 else None
 
     def value(parameters: Any, x: Any, y: Any) -> Any:

@@ -14,6 +14,7 @@ from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import FORWARD
+from jaxdoodle.submissions.words import english
 
 #: How many ways to make an object are tried.
 _OBJECTS = 400
@@ -66,7 +67,7 @@ _SIZES: dict[str | None, list[Any]] = {
 
 
 def _size_kind(name: str) -> str | None:
-    name = name.lower()
+    name = english(name).lower()
     patterns = {
         "sizes": r"sizes|layers|layer_dims|dims|architecture|shape", "shape": r"(input|in|image|img|x)_?shape",
         "hidden": r"hidden\w*_?(list|sizes|layers|dims)",

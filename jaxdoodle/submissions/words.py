@@ -22,6 +22,7 @@ _IN_OTHER_LANGUAGES = {
     "input": "shuru invoer entree eingabe ingresso entrada",
     "output": "shuchu uitvoer sortie ausgabe uscita saida salida",
     "weights": "quanzhong gewichten poids gewichte pesi pesos",
+    "sizes": "daxiao maten tailles groessen grossen dimensioni tamanos tamanhos",
     "bias": "pianzhi biais sesgo vies",
 }
 _ENGLISH = {word: english for english, words in _IN_OTHER_LANGUAGES.items() for word in words.split()}

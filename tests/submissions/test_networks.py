@@ -335,3 +335,31 @@ class Net:
 def test_layers_that_hold_the_arrays_of_a_dictionary_images_and_labels_that_sum_to_1(checked):
     assert checked(IMAGES)["Net"] == "right"
     assert checked(IMAGES.replace("(1 - self.a**2)", "(1 - self.a)"))["Net"] == "W1"
+
+
+PAIRS = NETWORK.replace(
+    "return nabla_b, nabla_w",
+    """return nabla_b, nabla_w
+
+    def kosten(self, daten):
+        outputs = [(self.feedforward(x), y) for x, y in daten]
+        return -sum((y * np.log(a) + (1 - y) * np.log(1 - a)).sum() for a, y in outputs) / len(daten)
+
+    def batch(self, data):
+        sums = self.backprop(*data[0])
+        for x, y in data[1:]:
+            sums = [[a + b for a, b in zip(*parts)] for parts in zip(sums, self.backprop(x, y))]
+        return sums
+
+    def of_data(self, data):
+        found = [self.backprop(x, y) for x, y in data]
+        return [[sum(g) / len(data) for g in zip(*parts)] for parts in zip(*found)]
+""",
+)
+
+
+def test_costs_and_gradients_of_a_list_of_pairs(checked):
+    assert checked(PAIRS) == {"Network": "right"}
+    assert checked(PAIRS.replace("sum(g) / len(data)", "g[-1]")) == {
+        "Network.of_data": "biases.0, biases.1, biases.2, weights.0, weights.1, weights.2"
+    }

@@ -15,6 +15,7 @@ from jaxdoodle.submissions.words import english
         ("coûtMoyen", "costMoyen"),
         ("rétropropagation", "backward"),
         ("Verlust", "loss"),
+        ("groessen", "sizes"),
         ("dout_travers", "dout_travers"),  # a part of a word is no word
         ("conv2d_forward", "conv2d_forward"),
     ],
