@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import FORWARD
 from jaxdoodle.submissions.words import english
@@ -48,7 +49,9 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     elif any(sizes):
         ways = ([s[0] if s else v for s, v in zip(sizes, values, strict=True)] for values in ways)
     if own and len(own) <= 3:
-        ways = chain(islice(ways, _OBJECTS), (list(values) for values in product(_ANY_SIZE, repeat=len(own))))
+        any_size = product(*([np.random.default_rng(0)] if is_generator(p) else _ANY_SIZE for p in own))
+        # different ones first: a head of size 1 would not show a mistake in its size
+        ways = chain(islice(ways, _OBJECTS), map(list, sorted(any_size, key=lambda values: -len({*values}))))
     for values in islice(ways, _OBJECTS + len(_ANY_SIZE) ** 3):
         try:
             np.random.seed(0)

@@ -44,3 +44,24 @@ def test_shapes_of_images_and_lists_of_sizes_are_guessed(checked):
     """
     assert checked(text) == {"Net": "right"}
     assert checked(text.replace("a.T @ (d @ b.T)", "a.T @ (2 * d @ b.T)")) == {"Net": "0"}
+
+
+def test_sizes_that_divide_each_other_and_a_generator_by_its_annotation(checked):
+    text = """
+        class Heads:
+            def __init__(self, d: int, heads: int, draw: np.random.Generator):
+                assert d % heads == 0
+                self.heads, self.W = heads, draw.standard_normal((d, d))
+
+            def forward(self, x):
+                self.x = x
+                z = (x @ self.W).reshape(len(x), self.heads, -1)
+                return z / np.sqrt(z.shape[-1])
+
+            def backward(self, dout):
+                d = dout.reshape(self.x.shape){scale}
+                self.dW = self.x.T @ d
+                return d @ self.W.T
+    """
+    assert checked(text.format(scale=" / np.sqrt(dout.shape[-1])")) == {"Heads": "right"}
+    assert checked(text.format(scale="")) == {"Heads": "W, x"}

@@ -203,8 +203,8 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         import jax
 
         return [_just(jax.random.key(0))]
-    if name in ("rng", "generator", "random_state"):
-        return [lambda rng: np.random.default_rng(0)]
+    if is_generator(parameter):
+        return [lambda rng: np.random.default_rng(0), lambda rng: np.random.RandomState(0)]
     layer = re.fullmatch(r"([wb])_?(\d)", name.lower())
     kind = kind_of(name)
     if name == "p" and any(kind_of(other.name) == "y" for other in parameters(function)):  # a prediction beside labels
@@ -244,6 +244,12 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
     if not first and kind == "mask":
         options = [_mask_of_first, *options]
     return [*known, *options]
+
+
+def is_generator(parameter: inspect.Parameter) -> bool:
+    """Is it a generator of NumPy's, by its name or annotation?"""
+    told = re.search(r"random\.(Generator|RandomState)|\bGenerator\b", str(parameter.annotation))
+    return parameter.name in ("rng", "generator", "random_state") or told is not None
 
 
 def made(choice: Sequence[Option]) -> list[Any]:
