@@ -119,8 +119,8 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
         Finding("gradient missing", f"no gradient came back for {case.problem.short(n)}", (n,)) for n in missing
     ]
     if case.problem.all_wrt is not None:
-        silent = [case.problem.names[i] for i in case.problem.all_wrt if i not in case.problem.wrt]
-        notes += [f"no cotangent came back for {name}: it is not checked" for name in silent]
+        silent = ", ".join(case.problem.names[i] for i in case.problem.all_wrt if i not in case.problem.wrt)
+        notes += [f"no gradient for {silent}: None is returned"] if silent else []
     arrays = case.problem.arrays(first.at.point.args)
     notes += [f"{n} is complex: its gradient is not checked" for n, x in arrays.items() if is_complex(x)]
     for r in case.rounds:
