@@ -17,8 +17,8 @@ from jaxdoodle.gradcheck.setup.problem import Point, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
-#: "passed through": "straight through", entry by entry the incoming gradient or nothing.
-CONVENTIONS = ("batch mean", "mean of some", "straight through", "passed through", "ties")
+#: "passed through": "straight through", entry by entry the incoming gradient or nothing; "batch sum": of a mean.
+CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "ties")
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
 _NEIGHBORS, _NEAR = 8, 1e-6
 #: Most neighbors tried until every cell of every tied window has been the largest once.
@@ -27,6 +27,7 @@ KINK = "kink"
 #: Convention -> what the report says of it.
 _MEANING = {
     "batch mean": "the mean over the batch is taken in this backward, as some courses write it",
+    "batch sum": "the gradient is that of the sum over the batch, where the forward takes the mean",
     "straight through": "the gradient passes a step straight through",
     "ties": "at a tie, every largest entry takes the whole gradient",
 }
@@ -58,16 +59,15 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
         wrong = [r for r in rounds if name in r.wrong]
         sizes = {id(r): batch_of(problem, axes, r.at.point) for r in generic if name in r.got}
         if all(name in r.wrong or sizes.get(id(r)) == 1 for r in generic):
-            by_mean = len(set(sizes.values()) - {None}) > 1 and all(
-                m is not None and np.allclose(r.got[name] * m, r.want[name], rtol=1e-6, atol=1e-9 * r.floor)
-                for r, m in zip(generic, sizes.values(), strict=True)
-            )
+            by_mean, by_sum = _off_by(generic, name, sizes, 1), _off_by(generic, name, sizes, -1)
             through = all(not np.any(r.want[name]) and np.any(r.got[name]) for r in generic)
             convention = "batch mean" if by_mean else "straight through" if through else None
             if convention == "batch mean" and problem.scalar:
                 continue  # the loss says what is divided by the batch
             if convention == "batch mean" and {convention, "mean of some"} & {*declared}:
                 means[name] = wrong
+            elif by_sum and "batch sum" in declared:
+                excuse(wrong, name, "batch sum")
             elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
             elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
@@ -95,6 +95,15 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
         return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
     return told
+
+
+def _off_by(rounds: list[Round], name: str, sizes: dict[int, int | None], power: int) -> bool:
+    """Is the gradient the right one times the batch size to a power, at several sizes?"""
+    return len(set(sizes.values()) - {None}) > 1 and all(
+        (m := sizes[id(r)]) is not None
+        and np.allclose(r.got[name] * float(m) ** power, r.want[name], rtol=1e-6, atol=1e-9 * r.floor)
+        for r in rounds
+    )
 
 
 def _passed_on(rounds: list[Round], name: str) -> bool:

@@ -11,7 +11,7 @@ import copy
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from types import FunctionType, MappingProxyType
@@ -31,6 +31,8 @@ LOOPS = ast.For | ast.While
 _ALSO = {"weights": "w", "weight": "w", "coefficients": "w", "biases": "b", "bias": "b", "intercept": "b"}
 #: Methods that change what they are called on.
 _CHANGES = re.compile(r"append|extend|insert|update|fill|sort|\w+_")
+#: What a value is called that is computed where it is told.
+_SAID = "_loss"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -94,7 +96,7 @@ class Block:
 
         def gradient(*args: Any) -> Any:
             names = run(args, True)
-            return tuple(_get(names, name) for name in self.gradients.values())
+            return tuple(_like(x, _get(names, d)) for x, d in zip(args, self.gradients.values(), strict=True))
 
         names = [n.rpartition(".")[2] for n in self.gradients]
         return with_names(value, names), with_names(gradient, names)
@@ -130,6 +132,16 @@ class Block:
         return run
 
 
+def _like(x: Any, gradient: Any) -> Any:
+    """The gradient in the shape that it has where it is added to the parameter: ``(n,)`` is ``(1, n)`` there."""
+    given, wanted = np.shape(gradient), np.shape(x)
+    return (
+        gradient.reshape(wanted)
+        if given != wanted and (1,) * (len(wanted) - len(given)) + given == wanted
+        else gradient
+    )
+
+
 def _get(names: Mapping[str, Any], name: str) -> Any:
     holder, _, attribute = name.rpartition(".")
     return getattr(names[holder], attribute) if holder else names[name]
@@ -159,13 +171,25 @@ def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHIN
     """What computes gradients, once for each variable that may be the value by its name; ``names``: values of some."""
     counters = {_variable(n.target) for s in statements for n in ast.walk(s.node) if isinstance(n, ast.For)}
     losses = sorted({n for s in statements for n in s.writes - counters if LOSS.search(n)})
-    return [b for b in (_block_of(statements, loss, names) for loss in losses) if b is not None]
+    found = [(statements, loss) for loss in losses]
+    found = found or [([*statements, said], _SAID) for said in _said(statements)]
+    return [b for given, loss in found if (b := _block_of(given, loss, names)) is not None]
+
+
+def _said(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """``print(compute_loss(model))``: the value as a variable."""
+    for s in statements:
+        for call in (
+            n for n in ast.walk(s.node) if isinstance(n, ast.Call) and not isinstance(s.node, ast.FunctionDef)
+        ):
+            name = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+            if LOSS.search(name) and not re.search("grad|back|deriv|prime", name):
+                node = ast.copy_location(ast.Assign([ast.Name(_SAID, ast.Store())], call), call)
+                yield Statement(ast.fix_missing_locations(node), s.file)
 
 
 def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, Any]) -> Block | None:
-    read, written = (set[str]().union(*(getattr(s, what) for s in statements)) for what in ("reads", "writes"))
-    read |= {n for n in names if n.startswith("self.")}
-    of = {n: d for n in read - {loss, "self"} if (d := _gradient_of(n, written - {loss}, names))}
+    of = gradients_in(statements, names, loss)
     last = max((k for k, s in enumerate(statements) if s.writes & {*of.values()}), default=-1)
     values = [k for k, s in enumerate(statements) if loss in s.writes and not s.loops]
     if last < 0 or not values:
@@ -182,6 +206,13 @@ def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, An
     rest = [k for k in range(last + 1) if k not in first]
     then, _ = _slice(statements, rest, {*gradients.values()}, depends, names)
     return Block(loss, gradients, [statements[k] for k in first], [statements[k] for k in then])
+
+
+def gradients_in(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING, loss: str = "") -> dict[str, str]:
+    """By the variables that may be parameters, those that may be their gradients."""
+    read, written = (set[str]().union(*(getattr(s, what) for s in statements)) for what in ("reads", "writes"))
+    read |= {n for n in names if n.startswith("self.")}
+    return {n: d for n in read - {loss, "self"} if (d := _gradient_of(n, written - {loss}, names))}
 
 
 def _slice(

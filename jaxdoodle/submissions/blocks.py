@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import Report
-from jaxdoodle.gradcheck.setup.problem import fixed_randomness
+from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arrays import as_numbers, is_tensor, taking_tensors
-from jaxdoodle.submissions.block import LOOPS, Block, Statement, blocks_of
+from jaxdoodle.submissions.block import LOOPS, Block, Statement, blocks_of, gradients_in
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 
 #: What statements that stand in no function are called.
@@ -33,6 +33,16 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
         if of := blocks_of(body, finder.names):
             first = of[0].functions({})[0]
             yield Found(_PROGRAM, first, partial(check_block, _PROGRAM, body, lambda: finder.names))
+    for name, function, s in _functions(finder, program, checked) if not checked else ():
+        for body in _bodies(s):
+            written = {n for each in body if not each.loops for n in each.writes}
+            alone = [] if blocks_of(body) else sorted(written & {*gradients_in(body).values()})
+            if len(alone) > 1:
+                yield Found(name, function, partial(_without_value, name, alone))
+
+
+def _without_value(name: str, gradients: Sequence[str], **_: Any) -> Report:
+    raise CheckError(f"{name} computes {' and '.join(gradients)}, and no loss beside them to compare them with")
 
 
 def _functions(finder: Finder, program: list[Statement], checked: set[str]) -> Iterator[tuple[str, Any, Statement]]:

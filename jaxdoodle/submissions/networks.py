@@ -34,6 +34,7 @@ PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_pr
             "predict_proba", "predict", "__call__")  # fmt: skip
 GRADIENTS = re.compile(
     r"_?((calc\w*|compute|get)_)?(grads?|gradients?|back_?prop\w*|backwards?\w*|bprop|back|loss_(and|with)_grads?)"
+    r"|bptt|(cost|loss)_?([fF]unction)?_?([pP]rime|[gG]rad(ient)?s?)"
 )
 #: What a loss calls the output that it takes.
 _OUTPUT = re.compile("out|o$|a")

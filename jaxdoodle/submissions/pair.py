@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_real, 
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.source import source_text
+from jaxdoodle.submissions.arguments.source import conventions_of
 from jaxdoodle.submissions.arrays import (
     as_numbers,
     in_torch,
@@ -37,8 +37,6 @@ from jaxdoodle.submissions.finder import Finder, unknown_arguments
 
 #: What is said of an array where a name, a table or an object is meant.
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
-#: How a backward says that it passes a gradient through a step on purpose.
-_PASSES_STEPS = re.compile(r"straight.?through|\bSTE\b")
 
 
 def check_pair(
@@ -70,8 +68,7 @@ def check_pair(
     if tables:
         forward = taking_lists(forward, tables)
         args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
-    conventions = (*conventions, *(("mean of some",) if mean else ()))
-    conventions += ("passed through",) if _PASSES_STEPS.search(source_text(backward)) else ()
+    conventions = (*conventions, *(("mean of some",) if mean else ()), *conventions_of(backward))
     report = check(forward, backward, args, title=stem, conventions=conventions, **options)
     if not report.passed:
         _raise_if_unsure(finder, stem, forward, backward, args, declared, report)

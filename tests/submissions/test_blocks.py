@@ -143,3 +143,42 @@ def test_cells_of_a_notebook_are_one_program_and_a_mistake_is_told_in_its_cell(t
     finding = message["check"]["findings"][0]
     assert [leaf["name"] for leaf in message["check"]["leaves"] if leaf["verdict"] == "wrong"] == ["b"]
     assert finding["backward"]["text"] == "db = dz.mean(0)" and finding["backward"]["file"].endswith("[cell 3]")
+
+
+def test_a_value_that_is_printed_is_the_value_and_a_row_may_be_a_vector(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        X, y, reg = rng.normal(size=(9, 2)), rng.integers(0, 2, 9), 0.1
+
+        def calculate_loss(model):
+            scores = np.tanh(X @ model["W1"] + model["b1"]) @ model["W2"]
+            return np.sum(np.log(np.exp(scores).sum(1)) - scores[range(9), y]) + reg / 2 * np.sum(model["W1"] ** 2)
+
+        def build_model(n_hidden, passes=2):
+            W1, b1, W2 = rng.normal(size=(2, n_hidden)), np.zeros((1, n_hidden)), rng.normal(size=(n_hidden, 2))
+            for i in range(passes):
+                a1 = np.tanh(X @ W1 + b1)
+                p = np.exp(a1 @ W2)
+                delta = p / p.sum(1, keepdims=True)
+                delta[range(9), y] -= 1
+                dW2 = a1.T @ delta
+                delta = delta @ W2.T * (1 - a1**2)
+                dW1, db1 = X.T @ delta, np.sum(delta, axis=0)
+                dW1 += reg * W1
+                W1 += -0.1 * dW1
+                b1 += -0.1 * db1
+                W2 += -0.1 * dW2
+                model = {"W1": W1, "b1": b1, "W2": W2}
+                if i % 100 == 0:
+                    print("loss", calculate_loss(model))
+            return model
+
+        build_model(3)
+    """
+    assert checked(text) == {"build_model": "right"}
+    assert checked(text.replace("dW1 += reg * W1", "dW1 += W1")) == {"build_model": "W1"}
+
+
+def test_gradients_without_a_loss_beside_them_are_said(checked):
+    told = "LogisticRegression.fit computes db and dw, and no loss beside them to compare them with"
+    assert checked(REGRESSION.replace("loss = -np.mean", "-np.mean")) == {"LogisticRegression.fit": told}

@@ -367,3 +367,29 @@ def test_a_gradient_of_another_shape_is_that_of_the_argument_whose_name_it_has(c
             one_loss(*(rng.normal(size=s) for s in [(3, 1), (3, 5), (1, 5)]))  # its value is an array of one number
     """
     assert checked(text) == {"bias_loss": "b", "one_loss": "right"}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("1.0", "right"), ("2.0", "activation")])
+def test_the_derivative_of_a_function_of_one_number_may_take_its_value(checked, factor, expected):
+    found = checked(f"""
+        from math import exp
+
+        def transfer(activation): return 1.0 / (1.0 + exp(-activation))
+        def transfer_derivative(output): return output * ({factor} - output)
+    """)
+    assert found == {"transfer_derivative": expected}
+
+
+@pytest.mark.parametrize(
+    ("told", "factor", "expected"),
+    [("gradient of the summed loss", "", "right"), ("the gradient", "", "w"), ("gradient of the sum", "2 * ", "w")],
+)
+def test_the_gradient_of_the_sum_is_right_of_a_mean_where_it_says_so(checked, told, factor, expected):
+    found = checked(f'''
+        def loss(w, X, y): return np.mean((X @ w - y) ** 2)
+
+        def gradient(w, X, y):
+            """{told}"""
+            return {factor}2 * X.T @ (X @ w - y)
+    ''')
+    assert found == {"gradient": expected}

@@ -363,3 +363,28 @@ def test_costs_and_gradients_of_a_list_of_pairs(checked):
     assert checked(PAIRS.replace("sum(g) / len(data)", "g[-1]")) == {
         "Network.of_data": "biases.0, biases.1, biases.2, weights.0, weights.1, weights.2"
     }
+
+
+def test_a_class_may_call_its_gradients_the_prime_of_its_cost(checked):
+    text = """
+        class Net:
+            def __init__(self):
+                self.W1, self.W2 = np.random.randn(2, 3), np.random.randn(3, 1)
+
+            def forward(self, X):
+                self.a2 = np.tanh(X @ self.W1)
+                return self.a2 @ self.W2
+
+            def costFunction(self, X, y):
+                return 0.5 * sum((y - self.forward(X)) ** 2)
+
+            def costFunctionPrime(self, X, y):
+                delta3 = self.forward(X) - y
+                dJdW2 = self.a2.T @ delta3
+                return X.T @ (delta3 @ self.W2.T * (1 - self.a2**2)), dJdW2
+
+        X, y = np.random.randn(4, 2), np.random.randn(4, 1)
+        Net().costFunctionPrime(X, y)
+    """
+    assert checked(text) == {"Net": "right"}
+    assert checked(text.replace("= self.forward(X) - y", "= y - self.forward(X)")) == {"Net": "W1, W2"}

@@ -106,6 +106,23 @@ def told_of(function: Any) -> str:
     return " ".join(" ".join(texts).split())
 
 
+#: How a backward says that it passes a gradient through a step, or gives that of a sum, on purpose.
+_SAYS = {
+    "passed through": re.compile(r"straight.?through|\bSTE\b"),
+    "batch sum": re.compile(
+        r"(gradients?|derivatives?) of the sum|summed (loss|cost|error|gradient)|not (averaged|divided)"
+        r"|un-?normali[sz]ed|sums? (of|over) the (mini-?)?(batch|examples|samples|losses)"
+        r"|without (the )?1 ?/ ?[mn]\b", re.I
+    ),
+}  # fmt: skip
+
+
+def conventions_of(backward: Any) -> tuple[str, ...]:
+    """The conventions that its docstring and comments tell of."""
+    told = told_of(backward) + source_text(backward)
+    return tuple(convention for convention, says in _SAYS.items() if says.search(told))
+
+
 def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
     """Shapes in symbols: from a docstring or comment (``x: array of shape (N, D)``, ``w (F, C, h, w)``), or from a line
     that takes them apart (``N, D = x.shape``)."""
