@@ -165,7 +165,7 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
     for given in tries:  # X @ w - y is another loss for matrices than for vectors
         where = _places(function, by_hand(*given), given, returned_names(gradient))
         given = _with_arrays(given, where)
-        options = {"conventions": conventions_of(gradient), **options}
+        options = {"conventions": (*finder.declared(name)[1], *conventions_of(gradient)), **options}
         reports.append(check_gradient(function, by_hand, given, argnums=where, title=name, **options))
         if reports[-1].passed:
             return reports[-1]

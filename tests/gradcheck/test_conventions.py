@@ -38,6 +38,20 @@ def test_a_mean_of_one_parameter_alone_is_a_mistake_and_no_convention():
     assert not report.passed and "declare" not in str(report)
 
 
+def test_the_gradient_of_the_sum_over_the_batch_may_be_declared_where_the_forward_takes_the_mean():
+    def mean(x, w):
+        return ((x @ w) ** 2).mean(), (x, w)
+
+    def of_sum(factor):
+        return lambda r, dy: (factor * r[0].shape[0] * dy * 2 * np.outer(r[0] @ r[1], r[1]) / len(r[0]),
+                              factor * r[0].shape[0] * dy * 2 * r[0].T @ (r[0] @ r[1]) / len(r[0]))  # fmt: skip
+
+    args = X, np.arange(1.0, X.shape[1] + 1)
+    assert not check(mean, of_sum(1), args).passed
+    assert check(mean, of_sum(1), args, conventions=("batch sum",)).passed
+    assert not check(mean, of_sum(2), args, conventions=("batch sum",)).passed
+
+
 def test_a_value_that_holds_beside_a_tie_passes_with_a_remark():
     pairs = np.array([[1.0, 1.0, 0.0, 2.0], [3.0, 1.0, 2.0, 2.0]])
 
