@@ -58,9 +58,10 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     for name in dict.fromkeys(n for r in rounds for n in r.wrong if r.got[n].shape == r.want[n].shape):
         wrong = [r for r in rounds if name in r.wrong]
         sizes = {id(r): batch_of(problem, axes, r.at.point) for r in generic if name in r.got}
-        if all(name in r.wrong or sizes.get(id(r)) == 1 for r in generic):
+        step = not any(np.any(np.nan_to_num(r.want[name])) for r in generic if name in r.got)  # nan: not measured
+        if all(name in r.wrong or sizes.get(id(r)) == 1 or step for r in generic):
             by_mean, by_sum = _off_by(generic, name, sizes, 1), _off_by(generic, name, sizes, -1)
-            through = all(not np.any(r.want[name]) and np.any(r.got[name]) for r in generic)
+            through = step and any(np.any(r.got[name]) for r in generic)
             convention = "batch mean" if by_mean else "straight through" if through else None
             if convention == "batch mean" and problem.scalar:
                 continue  # the loss says what is divided by the batch

@@ -211,4 +211,5 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
         return tuple(as_numbers(g) for g in found)
 
     forward.__signature__, forward.__wrapped__ = inspect.Signature(names), own_forward  # type: ignore[attr-defined]
+    backward.__signature__, backward.__wrapped__ = inspect.signature(backward), own_backward  # type: ignore[attr-defined]
     return check_pair(finder, cls.__name__, forward, backward, *finder.declared(cls.__name__), **options)

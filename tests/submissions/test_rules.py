@@ -276,3 +276,23 @@ def test_a_function_that_returns_another_than_its_backward_is_left_alone(checked
         def dense_args(): return np.linspace(-1, 1, 12).reshape(4, 3), np.linspace(0, 1, 6).reshape(3, 2)
     """
     assert checked(text) == {"dense": "right"}
+
+
+def test_a_function_of_torch_that_is_called_straight_through_may_pass_a_step(checked):
+    pytest.importorskip("torch")
+    text = """
+        import torch
+
+        class SignSTE(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return torch.sign(x)
+
+            @staticmethod
+            def backward(ctx, g):
+                x, = ctx.saved_tensors
+                return g * (x.abs() <= 1)
+    """
+    assert checked(text) == {"SignSTE": "right"}
+    assert checked(text.replace("SignSTE", "Sign")) == {"Sign": "x"}

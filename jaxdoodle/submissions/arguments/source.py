@@ -108,7 +108,7 @@ def told_of(function: Any) -> str:
 
 #: How a backward says that it passes a gradient through a step, or gives that of a sum, on purpose.
 _SAYS = {
-    "passed through": re.compile(r"straight.?through|\bSTE\b"),
+    "passed through": re.compile(r"(?i:straight.?through)|(?<![A-Z])STE(?![A-Z])"),
     "batch sum": re.compile(
         r"(gradients?|derivatives?) of the sum|summed (loss|cost|error|gradient)|not (averaged|divided)"
         r"|un-?normali[sz]ed|sums? (of|over) the (mini-?)?(batch|examples|samples|losses)"
@@ -118,8 +118,8 @@ _SAYS = {
 
 
 def conventions_of(backward: Any) -> tuple[str, ...]:
-    """The conventions that its docstring and comments tell of."""
-    told = told_of(backward) + source_text(backward)
+    """The conventions that its docstring, that of its class, comments and its name tell of."""
+    told = told_of(backward) + source_text(backward) + getattr(inspect.unwrap(backward), "__qualname__", "")
     return tuple(convention for convention, says in _SAYS.items() if says.search(told))
 
 
