@@ -25,7 +25,8 @@ from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.losses import GRADIENT, LOSS, check_derivative
-from jaxdoodle.submissions.networks import PREDICT, check_network, gradient_method, methods_of
+from jaxdoodle.submissions.network import PREDICT, gradient_method, methods_of
+from jaxdoodle.submissions.networks import check_network
 from jaxdoodle.submissions.objects import objects_of, own_classes
 from jaxdoodle.submissions.pair import check_pair
 from jaxdoodle.submissions.rules import check_context
