@@ -170,10 +170,22 @@ def _as_functions(statements: Sequence[Statement], known: set[str], names: Mappi
 def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING) -> list[Block]:
     """What computes gradients, once for each variable that may be the value by its name; ``names``: values of some."""
     counters = {_variable(n.target) for s in statements for n in ast.walk(s.node) if isinstance(n, ast.For)}
-    losses = sorted({n for s in statements for n in s.writes - counters if LOSS.search(n)})
-    found = [(statements, loss) for loss in losses]
+    losses = {n for s in statements for n in s.writes - counters if LOSS.search(n)}
+    found = [(statements, loss) for loss in sorted(_whole(statements, losses))]
     found = found or [([*statements, said], _SAID) for said in _said(statements)]
     return [b for given, loss in found if (b := _block_of(given, loss, names)) is not None]
+
+
+def _whole(statements: Sequence[Statement], losses: set[str]) -> set[str]:
+    """Without what is added up over several steps, and then without the terms of another one."""
+    made = [(s, s.writes & losses, isinstance(s.node, ast.AugAssign)) for s in statements if s.writes & losses]
+    begun, sums = set[str](), set[str]()
+    for s, own, adds in made:
+        sums |= own if adds and not own <= begun or s.reads & sums - own else set()
+        begun |= own
+    losses = losses - sums or losses
+    terms = {n for s, own, _ in made if own & losses for n in s.reads & losses - own}
+    return losses - terms or losses
 
 
 def _said(statements: Sequence[Statement]) -> Iterator[Statement]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -86,7 +87,7 @@ def check_block(name: str, body: list[Statement], start: Callable[[], dict[str, 
 
     Args:
       name: What they are called.
-      body: The statements; of the variables that may be the value, the first that is a number is.
+      body: The statements; several variables may be values: each gradient is right of one of them.
       start: Gives the variables that they find.
       **options: Of ``check_gradient``.
     """
@@ -94,9 +95,24 @@ def check_block(name: str, body: list[Statement], start: Callable[[], dict[str, 
         names = start()
     except (Exception, SystemExit):  # of the user's code, without its arguments, say
         names = {}
-    for given in filter(None, (_as_problem(block, names) for block in blocks_of(body, names))):
-        return check_gradient(*given, argnums=tuple(range(len(given[2]))), title=name, **options)
-    raise Forward(f"{name} computes gradients, and no call of it is known that comes to their value")
+    found: list[tuple[Block, Report]] = []
+    for block in blocks_of(body, names):
+        if problem := _as_problem(block, names):
+            found.append((block, _check(problem, title=name, **options)))
+            if found[-1][1].passed:
+                return found[-1][1]
+    if not found:
+        raise Forward(f"{name} computes gradients, and no call of it is known that comes to their value")
+    block, report = found[0]
+    elsewhere = {leaf.name for _, other in found[1:] for leaf in other.leaves if leaf.verdict != "wrong"}
+    elsewhere &= {leaf.name for leaf in report.leaves if leaf.verdict == "wrong"}  # each may have a value of its own
+    kept = {n: d for n, d in block.gradients.items() if n.rpartition(".")[2] not in elsewhere}
+    problem = _as_problem(replace(block, gradients=kept), names) if elsewhere else None
+    return report if problem is None else _check(problem, title=name, **options)
+
+
+def _check(problem: tuple[Callable, Callable, tuple], **options: Any) -> Report:
+    return check_gradient(*problem, argnums=tuple(range(len(problem[2]))), **options)
 
 
 def _as_problem(block: Block, names: dict[str, Any]) -> tuple[Callable, Callable, tuple] | None:

@@ -182,3 +182,37 @@ def test_a_value_that_is_printed_is_the_value_and_a_row_may_be_a_vector(checked)
 def test_gradients_without_a_loss_beside_them_are_said(checked):
     told = "LogisticRegression.fit computes db and dw, and no loss beside them to compare them with"
     assert checked(REGRESSION.replace("loss = -np.mean", "-np.mean")) == {"LogisticRegression.fit": told}
+
+
+def test_the_value_is_the_whole_loss_and_no_term_or_sum_of_it(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        x, w, running_loss = rng.normal(size=(6, 3)), rng.normal(size=3), 0.0
+        for i in range(3):
+            data_loss = ((x @ w - 1) ** 2).mean()
+            reg_loss = 0.5 * np.sum(w * w)
+            loss = data_loss + reg_loss
+            running_loss += 6 * loss
+            dw = 2 * x.T @ (x @ w - 1) / 6
+            dw += w
+            w -= 0.1 * dw
+    """
+    assert checked(text) == {"statements": "right"}
+    assert checked(text.replace("dw += w", "pass")) == {"statements": "w"}
+
+
+def test_of_two_values_each_has_parameters_of_its_own(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        x, z, u, v = rng.normal(size=(8, 2)), rng.normal(size=(8, 3)), rng.normal(size=(3, 2)), rng.normal(size=2)
+        for i in range(3):
+            made = z @ u
+            d_loss = np.mean((x @ v - 1) ** 2 + (made @ v) ** 2)
+            g_loss = np.mean((made @ v - 1) ** 2)
+            dv = (x.T @ (x @ v - 1) + made.T @ (made @ v)) * 2 / 8
+            du = z.T @ np.outer(made @ v - 1, v) * 2 / 8
+            v -= 0.1 * dv
+            u -= 0.1 * du
+    """
+    assert checked(text) == {"statements": "right"}
+    assert checked(text.replace("* 2 / 8\n            du", "/ 8\n            du")) == {"statements": "v"}
