@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import copy
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -126,7 +125,7 @@ class Block:
             for name, value in zip(self.gradients, args, strict=True):
                 _put(names, name, 1.0 * value if whole and name in updated else value)  # in place, and the caller's
             for part in [*first, *then] if whole else first:
-                names |= part(*(names[n] for n in inspect.signature(part).parameters))
+                names |= part(*(names[n] for n in part.__code__.co_varnames[: part.__code__.co_argcount]))
             return names
 
         return run
@@ -155,9 +154,9 @@ def _put(names: dict[str, Any], name: str, value: Any) -> None:
         names[name] = value
 
 
-def _as_functions(statements: Sequence[Statement], known: set[str], names: Mapping[str, Any]) -> list[Callable]:
+def _as_functions(statements: Sequence[Statement], known: set[str], names: Mapping[str, Any]) -> list[FunctionType]:
     """A function for the statements of each file, in order; it takes those of the known variables that it uses."""
-    made: list[Callable] = []
+    made: list[FunctionType] = []
     for file, group in groupby(statements, key=lambda s: s.file):
         nodes = list(group)
         used = set[str]().union(*(s.reads | s.writes for s in nodes))
@@ -169,11 +168,22 @@ def _as_functions(statements: Sequence[Statement], known: set[str], names: Mappi
 
 def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING) -> list[Block]:
     """What computes gradients, once for each variable that may be the value by its name; ``names``: values of some."""
+    gradients = {*gradients_in(statements, names).values()}
+    statements = [s for s in statements if not _bounds(s, gradients)]
     counters = {_variable(n.target) for s in statements for n in ast.walk(s.node) if isinstance(n, ast.For)}
     losses = {n for s in statements for n in s.writes - counters if LOSS.search(n)}
-    found = [(statements, loss) for loss in sorted(_whole(statements, losses))]
+    last = max((k for k, s in enumerate(statements) if s.writes & gradients), default=-1)
+    early = {n for s in statements[: last + 1] for n in s.writes}  # before a loss of other data, say
+    order = sorted(_whole(statements, losses), key=lambda n: (n not in early, n))
+    found = [(statements, loss) for loss in order]
     found = found or [([*statements, said], _SAID) for said in _said(statements)]
     return [b for given, loss in found if (b := _block_of(given, loss, names)) is not None]
+
+
+def _bounds(s: Statement, gradients: set[str]) -> bool:
+    """Does it clip gradients, or scale those whose norm is large?"""
+    text = ast.unparse(s.node.test if isinstance(s.node, ast.If) else s.node)
+    return bool(s.writes & s.reads & gradients) and re.search("clip|norm", text, re.I) is not None
 
 
 def _whole(statements: Sequence[Statement], losses: set[str]) -> set[str]:

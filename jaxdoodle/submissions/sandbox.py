@@ -52,6 +52,7 @@ def run(path: Path, bounds: Bounds, options: dict[str, Any]) -> Iterator[dict[st
         env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
         env |= {"MPLBACKEND": "Agg", "TMPDIR": folder, "NUMBA_CACHE_DIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         env["PYTHONUNBUFFERED"] = "1"  # what is printed is kept, however the process ends
+        env.setdefault("OMP_NUM_THREADS", "1")  # of small arrays: threads of torch wait for each other
         order = json.dumps([str(path.resolve()), folder, bounds.seconds, bounds.memory, options])
         log = Path(folder, "printed")
         with log.open("wb") as printed:

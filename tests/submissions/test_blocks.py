@@ -216,3 +216,21 @@ def test_of_two_values_each_has_parameters_of_its_own(checked):
     """
     assert checked(text) == {"statements": "right"}
     assert checked(text.replace("* 2 / 8\n            du", "/ 8\n            du")) == {"statements": "v"}
+
+
+def test_gradients_are_judged_before_they_are_clipped(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        x, y, w, b = 30 * rng.normal(size=(9, 3)), rng.normal(size=9), rng.normal(size=3), 0.5
+        for i in range(3):
+            err = x @ w + b - y
+            train_loss = (err**2).mean()
+            dw, db = 2 * x.T @ err / 9, 2 * err.mean()
+            np.clip(dw, -1, 1, out=dw)
+            if abs(np.linalg.norm(db)) > 1:
+                db = db / np.linalg.norm(db)
+            w, b = w - 1e-3 * dw, b - 1e-3 * db
+            eval_loss = ((x @ w + b) ** 2).mean()
+    """
+    assert checked(text) == {"statements": "right"}
+    assert checked(text.replace("2 * err.mean()", "err.mean()")) == {"statements": "b"}

@@ -164,7 +164,7 @@ def fixed_randomness() -> Iterator[None]:
         np.random.seed(0)
         random.seed(0)
         if torch is not None:
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # ``torch.manual_seed`` keeps the stack for each kind of device
         yield
     finally:
         _fixed.set(outer)
