@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import function_of
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_real
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_real, leaves
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.losses import LOSS
@@ -115,6 +115,7 @@ class Block:
             written |= s.writes
         objects = {n.partition(".")[0] for n in self.gradients if "." in n}
         kept = {n: start[n] for n in (found & written | objects) & start.keys()}
+        kept |= {d: 0 * kept[d] for d in self.gradients.values() if d in kept}  # what is added up begins anew
         known = {*kept, *self.gradients}
         first = _as_functions(self.first, known, start)
         then = _as_functions(self.then, known.union(*(s.writes for s in self.first)), start)
@@ -169,7 +170,7 @@ def _as_functions(statements: Sequence[Statement], known: set[str], names: Mappi
 def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING) -> list[Block]:
     """What computes gradients, once for each variable that may be the value by its name; ``names``: values of some."""
     gradients = {*gradients_in(statements, names).values()}
-    statements = [s for s in statements if not _bounds(s, gradients)]
+    statements = [s for s in statements if not _bounds(s, gradients) and not _leaves(s)]
     counters = {_variable(n.target) for s in statements for n in ast.walk(s.node) if isinstance(n, ast.For)}
     losses = {n for s in statements for n in s.writes - counters if LOSS.search(n)}
     last = max((k for k, s in enumerate(statements) if s.writes & gradients), default=-1)
@@ -184,6 +185,13 @@ def _bounds(s: Statement, gradients: set[str]) -> bool:
     """Does it clip gradients, or scale those whose norm is large?"""
     text = ast.unparse(s.node.test if isinstance(s.node, ast.If) else s.node)
     return bool(s.writes & s.reads & gradients) and re.search("clip|norm", text, re.I) is not None
+
+
+def _leaves(s: Statement) -> bool:
+    """``if not np.isfinite(loss): break``"""
+    inside = {n for loop in ast.walk(s.node) if isinstance(loop, LOOPS) for n in ast.walk(loop)}
+    ends = (n for n in ast.walk(s.node) if isinstance(n, ast.Break | ast.Continue) and n not in inside)
+    return any(True for _ in ends) or any(isinstance(n, ast.Return) for n in ast.walk(s.node))
 
 
 def _whole(statements: Sequence[Statement], losses: set[str]) -> set[str]:
@@ -217,7 +225,7 @@ def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, An
     if last < 0 or not values:
         return None
     at = max((k for k in values if k <= last), default=values[0])
-    parameters, depends = _dependent(statements, of)
+    parameters, depends = _dependent(statements, of, names)
     before = [k for k in range(at + 1) if not statements[k].writes & parameters]  # later they are updated
     first, wanted = _slice(statements, before, {loss}, depends, names)
     given = [n for n in sorted(parameters) if n in wanted or n.startswith("self.") and "self" in wanted]
@@ -258,20 +266,36 @@ def _gradient_of(name: str, written: set[str], names: Mapping[str, Any]) -> str:
     last = name.rpartition(".")[2]
     if kind_of(last) == "y":  # labels, where ``grad_y`` is that of the prediction
         return ""
-    by_name = {k.rpartition(".")[2]: k for k in sorted(written) if k.rpartition(".")[2].lower() != last.lower()}
+    by_name = {k.rpartition(".")[2]: k for k in sorted(written) if _plain(k) != _plain(name)}
     for word in (last, _ALSO.get(last)):
         found = word and gradient_of(word, {k: v for k, v in by_name.items() if k.lower() != word})
-        if found and _fits(names.get(name), names.get(found)):
+        if found and _fits(name, names.get(name), names.get(found)):
             return found
     return ""
 
 
-def _fits(value: Any, gradient: Any) -> bool:
+def _plain(name: str) -> str:
+    return name.rpartition(".")[2].lower().replace("_", "")
+
+
+def _fits(name: str, value: Any, gradient: Any) -> bool:
     known = [np.float64(x) if type(x) is int and x == 0 else as_numbers(x) for x in (value, gradient) if x is not None]
-    return all(map(is_real, known)) and len(set(map(np.shape, known))) <= 1
+    weights = kind_of(name.rpartition(".")[2]) in ("w", "b", "gamma")  # whose gradient may be of a wrong shape
+    return all(map(is_real, known)) and (weights or len(set(map(np.shape, known))) <= 1)
 
 
-def _dependent(statements: Sequence[Statement], of: dict[str, str]) -> tuple[set[str], list[int]]:
+def _begins(s: Statement, names: Mapping[str, Any]) -> bool:
+    """Does it compute with no arrays, but for their shapes, as what draws a parameter does?"""
+    nodes = list(ast.walk(s.node))
+    shapes = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in ("shape", "size", "dtype")}
+    shapes |= {id(a) for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "len" for a in n.args}
+    read = (n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and id(n) not in shapes)
+    return not any(is_real(as_numbers(x)) and np.ndim(x) for n in read for _, x in leaves(names.get(n)))
+
+
+def _dependent(
+    statements: Sequence[Statement], of: dict[str, str], names: Mapping[str, Any]
+) -> tuple[set[str], list[int]]:
     """The parameters: what has a gradient and depends on nothing that has one; and the statements that take them."""
     parameters, written, depends = set[str](), set[str](), list[int]()
     moving = {"self"} if any(n.startswith("self.") for n in of) else set[str]()  # what its methods read is not known
@@ -282,7 +306,7 @@ def _dependent(statements: Sequence[Statement], of: dict[str, str]) -> tuple[set
             depends.append(k)
             moving |= s.writes
         else:
-            found |= s.writes & of.keys()
+            found |= s.writes & of.keys() if _begins(s, names) else set()
         parameters |= found - moving
         moving |= found
         written |= s.writes

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.gradcheck.api import check_gradient
-from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.report import UNNAMED, Report
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arrays import as_numbers, is_tensor, taking_tensors
 from jaxdoodle.submissions.block import LOOPS, Block, Statement, blocks_of, gradients_in
@@ -26,20 +27,31 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
     """Of the program, of its loops, and of functions that nothing else checks; ``checked``: classes and methods."""
     program = [Statement(node, file) for file, tree in finder.code.trees for node in tree.body]
     for name, function, s in _functions(finder, program, checked):
-        for body in filter(blocks_of, _bodies(s)):
-            start = partial(_variables, finder, function, s.node, body[0].node)
-            yield Found(name, function, partial(check_block, name, body, start))
+        if bodies := [
+            (body, functools.partial(_variables, finder, function, s.node, body[0].node))
+            for body in filter(blocks_of, _bodies(s))
+        ]:
+            yield Found(name, function, functools.partial(check_blocks, name, bodies))
     for body in (program, *(b for s in program if s.loops for b in _bodies(s))):
         body = [s for s in body if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         if of := blocks_of(body, finder.names):
-            first = of[0].functions({})[0]
-            yield Found(_PROGRAM, first, partial(check_block, _PROGRAM, body, lambda: finder.names))
+            yield Found(
+                _PROGRAM,
+                _begin(of[0].first[0].node.lineno),
+                functools.partial(check_blocks, _PROGRAM, [(body, lambda: finder.names)]),
+            )
     for name, function, s in _functions(finder, program, checked) if not checked else ():
         for body in _bodies(s):
             written = {n for each in body if not each.loops for n in each.writes}
             alone = [] if blocks_of(body) else sorted(written & {*gradients_in(body).values()})
             if len(alone) > 1:
-                yield Found(name, function, partial(_without_value, name, alone))
+                yield Found(name, function, functools.partial(_without_value, name, alone))
+
+
+def _begin(line: int) -> Callable:
+    """A function that begins at a line, as what is found tells where it stands."""
+    code = (lambda: None).__code__
+    return FunctionType(code.replace(co_firstlineno=line), {})
 
 
 def _without_value(name: str, gradients: Sequence[str], **_: Any) -> Report:
@@ -82,33 +94,43 @@ def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt) -
     return finder.names | found | {f"self.{n}": v for n, v in vars(found.get("self", ast.Pass())).items()}
 
 
-def check_block(name: str, body: list[Statement], start: Callable[[], dict[str, Any]], **options: Any) -> Report:
+def check_blocks(
+    name: str, bodies: Sequence[tuple[list[Statement], Callable[[], dict[str, Any]]]], **options: Any
+) -> Report:
     """Check the gradients that statements compute.
 
     Args:
       name: What they are called.
-      body: The statements; several variables may be values: each gradient is right of one of them.
-      start: Gives the variables that they find.
+      bodies: Statements, and what gives the variables that they find; of several the first that comes to a value. Of
+        several values that they may have, each gradient is right of one.
       **options: Of ``check_gradient``.
     """
-    try:
-        names = start()
-    except (Exception, SystemExit):  # of the user's code, without its arguments, say
-        names = {}
-    found: list[tuple[Block, Report]] = []
-    for block in blocks_of(body, names):
-        if problem := _as_problem(block, names):
-            found.append((block, _check(problem, title=name, **options)))
-            if found[-1][1].passed:
-                return found[-1][1]
-    if not found:
-        raise Forward(f"{name} computes gradients, and no call of it is known that comes to their value")
-    block, report = found[0]
-    elsewhere = {leaf.name for _, other in found[1:] for leaf in other.leaves if leaf.verdict != "wrong"}
-    elsewhere &= {leaf.name for leaf in report.leaves if leaf.verdict == "wrong"}  # each may have a value of its own
-    kept = {n: d for n, d in block.gradients.items() if n.rpartition(".")[2] not in elsewhere}
-    problem = _as_problem(replace(block, gradients=kept), names) if elsewhere else None
-    return report if problem is None else _check(problem, title=name, **options)
+    for body, start in bodies:
+        try:
+            names = start()
+        except (Exception, SystemExit):  # of the user's code, without its arguments, say
+            continue
+        found: list[tuple[Block, Report]] = []
+        for block in blocks_of(body, names):
+            if problem := _as_problem(block, names):
+                found.append((block, _check(problem, title=name, **options)))
+                if found[-1][1].passed:
+                    return found[-1][1]
+        if found:
+            return _of_its_own_value(found, names, title=name, **options)
+    raise Forward(f"{name} computes gradients, and no call of it is known that comes to their value")
+
+
+def _of_its_own_value(found: list[tuple[Block, Report]], names: dict[str, Any], **options: Any) -> Report:
+    """The report of the value that explains most, without the gradients that are right of another one."""
+    wrong = [{leaf.name for leaf in report.leaves if leaf.verdict == "wrong"} for _, report in found]
+    of_none = functools.reduce(lambda a, b: a & b, wrong)
+    unnamed = [sum(f.name == UNNAMED for f in report.findings) for _, report in found]
+    k = min(range(len(found)), key=lambda k: (unnamed[k], len(wrong[k])))
+    block, report = found[k]
+    kept = {n: d for n, d in block.gradients.items() if n.rpartition(".")[2] not in wrong[k] - of_none}
+    problem = _as_problem(replace(block, gradients=kept), names) if wrong[k] > of_none else None
+    return report if problem is None else _check(problem, **options)
 
 
 def _check(problem: tuple[Callable, Callable, tuple], **options: Any) -> Report:

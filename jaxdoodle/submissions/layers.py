@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arguments.source import conventions_of
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
@@ -144,7 +145,7 @@ def _made(
 
 
 def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, Any]) -> Report:
-    conventions = finder.names.get(f"{cls.__name__}_conventions") or ()
+    conventions = (*finder.declared(cls.__name__)[1], *conventions_of(backward_of(layer.thing)))
     report = _report_of_layer(layer, cls, conventions, options)
     if not report.passed and len(layer.inputs) == 2 and kind_of(layer.input_names[1]) == "y":
         report = _as_loss(layer, report, cls, conventions, options)

@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
+from jaxdoodle.submissions.arguments.source import conventions_of
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.functions import directions, stem_of
 from jaxdoodle.submissions.losses import LOSS, returned_names
@@ -56,7 +57,7 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
         model = Model(forward, backward, cost)
         args = _arguments(finder, model)
         if args is not None:
-            conventions = finder.names.get(f"{stem_of(name)}_conventions") or ()
+            conventions = (*finder.declared(stem_of(name))[1], *conventions_of(backward))
             model, where = model.differentiated(args)
             given = {"argnums": where, "conventions": conventions, **options}
             value, gradient = (with_names(f, model.names) for f in (model.value, model.gradient))

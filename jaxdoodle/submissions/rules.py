@@ -24,7 +24,7 @@ from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
-from jaxdoodle.submissions.arguments.source import source_tree
+from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
 from jaxdoodle.submissions.arrays import as_numbers, as_tensors
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.pair import call_back, check_pair
@@ -118,10 +118,10 @@ def _check_rule(
     (joined, by_hand), fixed = pair, function.nondiff_argnums or ()
     functools.update_wrapper(joined, function.fun)
     by_hand.__signature__ = inspect.signature(by_hand, follow_wrapped=False)
-    args, _ = finder.declared(name)
+    args, conventions = finder.declared(name)
     args = finder.arguments(name, joined, partial(call_back, joined, by_hand)) if args is None else args
     args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
-    report = check(joined, by_hand, args, title=name, **options)
+    report = check(joined, by_hand, args, title=name, conventions=(*conventions, *conventions_of(by_hand)), **options)
     pairs: list[tuple[Any, Any]] = []
     with in_float64(), fixed_randomness(), contextlib.suppress(Exception):  # of the user's code: the check tells
         given = rebuild(args, lambda _, x: np.asarray(x, float) if is_floating(x) else x)

@@ -234,3 +234,37 @@ def test_gradients_are_judged_before_they_are_clipped(checked):
     """
     assert checked(text) == {"statements": "right"}
     assert checked(text.replace("2 * err.mean()", "err.mean()")) == {"statements": "b"}
+
+
+def test_gradients_that_are_added_up_over_examples_begin_anew_and_a_loop_that_ends_is_no_obstacle(checked):
+    text = """
+        xs, ys = np.arange(1.0, 6.0), np.array([2.0, 3.9, 6.1, 8.0, 9.9])
+        w, b = 0.5, 0.1
+        for i in range(3):
+            loss, dw, db = 0.0, 0.0, 0.0
+            for x, y in zip(xs, ys):
+                p = w * x + b
+                loss += (p - y) ** 2
+                if not np.isfinite(loss):
+                    break
+                dw += 2 * (p - y) * x
+                db += 2 * (p - y)
+            w, b = w - 0.001 * dw, b - 0.001 * db
+    """
+    assert checked(text) == {"statements": "right"}
+    assert checked(text.replace("dw += 2 *", "dw +=")) == {"statements": "w"}
+
+
+def test_what_is_computed_is_no_parameter_and_a_gradient_of_a_wrong_shape_is_wrong(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        x, params, b = rng.normal(size=(6, 3)), {"w": rng.normal(size=(3, 2))}, np.zeros((1, 2))
+        out = x @ params["w"]
+        loss = ((out + b) ** 2).sum()
+        dout = 2 * (out + b)
+        db = dout.sum(0, keepdims=True)
+    """
+    assert checked(text) == {"statements": "right"}
+    assert checked(text.replace("db = dout.sum(0, keepdims=True)", "db = dout.sum()")) == {"statements": "b"}
+    told = str(checked(text.replace("        db = dout.sum(0, keepdims=True)\n", "")))
+    assert "no loss with gradients dw beside it" in told  # that of out alone

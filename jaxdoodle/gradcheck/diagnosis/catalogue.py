@@ -11,6 +11,7 @@ SWAPPED, REVERSED, ANOTHER_LEAF = "gradients swapped", "gradients in reverse lay
 TRANSPOSED, REARRANGED = "gradient transposed", "gradient rearranged"
 EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN = "extra factor", "missing 1/m", "double 1/m"
 EVERY_TIED_CELL, BROADCASTS = "max-pool gradient to every tied cell", "shape that only broadcasts to the right one"
+NO_PENALTY = "penalty gradient that the loss does not have"
 OVERWRITTEN, REPEATED = "overwritten instead of added up", "repeated indices written over"
 
 GIVEN_Z = "derivative formula of the activation given the pre-activation"

@@ -137,6 +137,7 @@ def gradient_of(name: str, returned: dict[str, Any]) -> Any | None:
     plain = {_plain_name(str(key)): returned[key] for key in keys}
     want = _plain_name(name)
     forms = ("d" + want, "grad" + want, "gradient" + want, "delta" + want, "g" + want, "dl" + want, "dj" + want,
+             "dld" + want, "djd" + want, "ded" + want, "dcd" + want, "dlossd" + want,
              want + "grad", want + "gradient", "nabla" + want, want)  # fmt: skip
     return next((plain[form] for form in forms if form in plain), None)
 

@@ -13,3 +13,15 @@ def test_a_parameter_is_an_index_where_it_is_used_as_one_or_handed_to_a_function
 
     found = {name: index_of(total, name) for name in ("vector", "word", "words", "rows", "table")}
     assert found == {"vector": None, "word": "one", "words": "several", "rows": "one", "table": None}
+
+
+def test_a_convention_is_told_by_what_says_it_and_by_no_other_comment():
+    from jaxdoodle.submissions.arguments.source import conventions_of
+
+    def of_sum(x):
+        """Gradient of the summed loss."""
+
+    def everyday(x):
+        return x.sum(axis=0)  # sum over the batch
+
+    assert conventions_of(of_sum) == ("batch sum",) and conventions_of(everyday) == ()

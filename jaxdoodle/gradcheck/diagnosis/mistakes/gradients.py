@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import (
     EXTRA_FACTOR,
+    NO_PENALTY,
     REARRANGED,
     TRANSPOSED,
     factor_words,
@@ -154,7 +155,7 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
         else:
             told = "the difference is exactly " + ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
             only_biases = all(evidence.is_bias(n) for n in names)
-            title = "penalty gradient on biases" if only_biases else "penalty gradient that the loss does not have"
+            title = "penalty gradient on biases" if only_biases else NO_PENALTY
             sentence = f"{told}: the gradient of a penalty on {_list(names)} that is not in the loss"
         leaves, strength = {n: added[n] for n in names}, float(f"{pairs[0][1]:.4g}")
         yield Hypothesis(title, sentence, Rank.PENALTY, leaves=leaves, constant=strength)
