@@ -19,10 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.kept import kept
 
 __all__ = ["Problem", "TimeOutError", "UserCode", "more_time", "run_statements", "run_whole", "time_limit"]
 
@@ -132,6 +129,10 @@ class UserCode:
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Note the arguments of every call of a function that the file defines."""
+        import numpy as np  # here, since a command that predicts brings NumPy in without its threads
+
+        from jaxdoodle.core.kept import kept
+
         parts = {name for name, _ in self.parts}
 
         def note(frame: types.FrameType, event: str, _: Any) -> None:

@@ -121,6 +121,7 @@ def test_the_processor_decides_of_a_time_limit_and_far_off_the_clock():
 
 
 def test_tensors_are_kept_as_arguments_if_they_are_small(tmp_path):
+    pytest.importorskip("torch")
     path = tmp_path / "program.py"
     path.write_text("import torch\n\ndef f(x): return x\n\nf(torch.ones(2))\nf(torch.ones(30_000))\n")
     code = run_statements(path, 5.0)

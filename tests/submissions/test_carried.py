@@ -1,5 +1,9 @@
 """A backward that sets gradients as an attribute of tensors is checked as functions and layers of arrays."""
 
+import pytest
+
+pytest.importorskip("torch", reason="needs PyTorch")
+
 PAIRS = """
 import torch
 
