@@ -185,12 +185,13 @@ def _by_name(returned: Any, held: dict[str, Any], names: list[str]) -> dict[str,
         named = dict(zip(names, several, strict=True))
         found = {n: g for n in held if (g := gradient_of(n, named)) is not None and _alike(g, held[n])}
     of_list = next((n for n, v in held.items() if isinstance(v, list) and _alike(returned, v)), None)
-    if found or of_list:
-        return found or {of_list or "": returned}
-    for g in several:
+    if of_list and not found:
+        return {of_list: returned}
+    rest = [g for g, n in zip(several, names, strict=True) if not n] if found else several  # without a name of its own
+    for g in rest:
         name = next((n for n, v in held.items() if n not in found and g is not None and _alike(g, v)), None)
         if name is None:
-            return {}
+            return found if rest is not several else {}
         found[name] = g
     return found
 
