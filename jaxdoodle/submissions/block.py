@@ -78,20 +78,27 @@ def _variable(node: ast.AST) -> str:
 @dataclass(frozen=True)
 class Block:
     """``loss``: name of the value; ``gradients``: by parameter, the name of its gradient; ``first``: the statements of
-    the value; ``then``: the others, up to the last gradient."""
+    the value; ``then``: the others, up to the last gradient; ``rises``: they are added to the parameters."""
 
     loss: str
     gradients: dict[str, str]
     first: list[Statement]
     then: list[Statement]
+    rises: bool = False
 
-    def functions(self, start: Mapping[str, Any]) -> tuple[Callable, Callable]:
-        """``value(*parameters)`` and ``gradient(*parameters)``; ``start``: the variables that the statements find."""
+    def functions(self, start: Mapping[str, Any], sign: float = 1.0) -> tuple[Callable, Callable]:
+        """``value(*parameters)``, times ``sign``, and ``gradient(*parameters)``.
+
+        Args:
+          start: The variables that the statements find.
+          sign: -1 where the gradients lead uphill.
+        """
         run = self._runner(start)
 
         def value(*args: Any) -> Any:
             found = _get(run(args, False), self.loss)
-            return found[-1] if isinstance(found, list) else found  # ``losses.append(...)``
+            found = found[-1] if isinstance(found, list) else found  # ``losses.append(...)``
+            return found if sign == 1.0 else sign * found
 
         def gradient(*args: Any) -> Any:
             names = run(args, True)
@@ -235,7 +242,14 @@ def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, An
         return None
     rest = [k for k in range(last + 1) if k not in first]
     then, _ = _slice(statements, rest, {*gradients.values()}, depends, names)
-    return Block(loss, gradients, [statements[k] for k in first], [statements[k] for k in then])
+    rises = [_is_added(s) for s in statements if s.writes & gradients.keys() and s.reads & {*gradients.values()}]
+    return Block(loss, gradients, [statements[k] for k in first], [statements[k] for k in then], any(rises))
+
+
+def _is_added(s: Statement) -> bool:
+    """``w += rate * dw``"""
+    adds = isinstance(s.node, ast.AugAssign) and isinstance(s.node.op, ast.Add)
+    return adds and not any(isinstance(n, ast.USub) for n in ast.walk(s.node))
 
 
 def gradients_in(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING, loss: str = "") -> dict[str, str]:

@@ -116,6 +116,9 @@ def check_blocks(
                 found.append((block, _check(problem, title=name, **options)))
                 if found[-1][1].passed:
                     return found[-1][1]
+        uphill = (_as_problem(b, names, -1.0) for b, _ in found if b.rises)  # where what is printed goes down
+        if again := next((r for p in uphill if p and (r := _check(p, title=name, **options)).passed), None):
+            return again
         if found:
             return _of_its_own_value(found, names, title=name, **options)
     raise Forward(f"{name} computes gradients, and no call of it is known that comes to their value")
@@ -137,12 +140,12 @@ def _check(problem: tuple[Callable, Callable, tuple], **options: Any) -> Report:
     return check_gradient(*problem, argnums=tuple(range(len(problem[2]))), **options)
 
 
-def _as_problem(block: Block, names: dict[str, Any]) -> tuple[Callable, Callable, tuple] | None:
-    """Value, gradient and parameters; None where these are not known or the value is no number."""
+def _as_problem(block: Block, names: dict[str, Any], sign: float = 1.0) -> tuple[Callable, Callable, tuple] | None:
+    """Value, times ``sign``, gradient and parameters; None where these are not known or the value is no number."""
     try:
         with fixed_randomness(), np.errstate(all="ignore"):
             block = block.of_parameters(names)
-            value, gradient = block.functions(names)
+            value, gradient = block.functions(names, sign)
             given = [names[n] for n in block.gradients]
             if any(map(is_tensor, given)):
                 value, gradient = taking_tensors(value), taking_tensors(gradient)

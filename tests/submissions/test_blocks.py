@@ -268,3 +268,17 @@ def test_what_is_computed_is_no_parameter_and_a_gradient_of_a_wrong_shape_is_wro
     assert checked(text.replace("db = dout.sum(0, keepdims=True)", "db = dout.sum()")) == {"statements": "b"}
     told = str(checked(text.replace("        db = dout.sum(0, keepdims=True)\n", "")))
     assert "no loss with gradients dw beside it" in told  # that of out alone
+
+
+def test_gradients_that_are_added_may_lead_uphill_where_the_printed_value_goes_down(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        x, mu = rng.normal(size=(9, 2)), np.zeros(2)
+        for i in range(3):
+            nll = 0.5 * ((x - mu) ** 2).sum()
+            d_mu = (x - mu).sum(0)
+            mu += 0.01 * d_mu
+    """
+    assert checked(text) == {"statements": "right"}
+    assert checked(text.replace("mu += ", "mu -= ")) == {"statements": "mu"}
+    assert checked(text.replace("(x - mu).sum(0)", "(x + mu).sum(0)")) == {"statements": "mu"}
