@@ -172,7 +172,7 @@ def _kept_gradient(done: Any, before: Any, name: str) -> Any:
     beside = {n: v for n, v in attributes(done).items() if n != holder}
     if key:
         for n, grads in beside.items():
-            if re.search("grad|^d", n) and isinstance(grads, list | dict):
+            if re.search("grad|^d|^g$", n) and isinstance(grads, list | dict):
                 found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
                 if found is not None and np.shape(found) == np.shape(value):
                     return found

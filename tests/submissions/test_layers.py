@@ -335,3 +335,20 @@ def test_guessed_inputs_have_the_axes_at_which_most_gradients_are_right(checked,
                 return dy * self.gain
     """
     assert checked(text) == {"Scale": expected}
+
+
+def test_parameters_in_a_list_have_their_gradients_in_a_list_called_g(checked):
+    text = """
+        class Shift:
+            def __init__(self, n): self.p = [np.ones(n), np.zeros(n)]
+
+            def forward(self, x):
+                self.x = x
+                return (x - self.p[1]) * self.p[0]
+
+            def backward(self, dy):
+                self.g = [(dy * (self.x - self.p[1])).sum(0), -(dy * self.p[0]).sum(0)]
+                return dy * self.p[0]
+    """
+    assert checked(text) == {"Shift": "right"}
+    assert checked(text.replace("-(dy", "(dy")) == {"Shift": "p_1"}
