@@ -142,11 +142,8 @@ class Block:
 def _like(x: Any, gradient: Any) -> Any:
     """The gradient in the shape that it has where it is added to the parameter: ``(n,)`` is ``(1, n)`` there."""
     given, wanted = np.shape(gradient), np.shape(x)
-    return (
-        gradient.reshape(wanted)
-        if given != wanted and (1,) * (len(wanted) - len(given)) + given == wanted
-        else gradient
-    )
+    in_a_row = given != wanted and (1,) * (len(wanted) - len(given)) + given == wanted
+    return gradient.reshape(wanted) if in_a_row else gradient
 
 
 def _get(names: Mapping[str, Any], name: str) -> Any:
@@ -177,7 +174,7 @@ def _as_functions(statements: Sequence[Statement], known: set[str], names: Mappi
 def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING) -> list[Block]:
     """What computes gradients, once for each variable that may be the value by its name; ``names``: values of some."""
     gradients = {*gradients_in(statements, names).values()}
-    statements = [s for s in statements if not _bounds(s, gradients) and not _leaves(s)]
+    statements = [s for s in statements if not _bounds(s, gradients) and not _ends_early(s)]
     counters = {_variable(n.target) for s in statements for n in ast.walk(s.node) if isinstance(n, ast.For)}
     losses = {n for s in statements for n in s.writes - counters if LOSS.search(n)}
     last = max((k for k, s in enumerate(statements) if s.writes & gradients), default=-1)
@@ -194,11 +191,12 @@ def _bounds(s: Statement, gradients: set[str]) -> bool:
     return bool(s.writes & s.reads & gradients) and re.search("clip|norm", text, re.I) is not None
 
 
-def _leaves(s: Statement) -> bool:
+def _ends_early(s: Statement) -> bool:
     """``if not np.isfinite(loss): break``"""
-    inside = {n for loop in ast.walk(s.node) if isinstance(loop, LOOPS) for n in ast.walk(loop)}
-    ends = (n for n in ast.walk(s.node) if isinstance(n, ast.Break | ast.Continue) and n not in inside)
-    return any(True for _ in ends) or any(isinstance(n, ast.Return) for n in ast.walk(s.node))
+    nodes = list(ast.walk(s.node))
+    inside = {n for loop in nodes if isinstance(loop, LOOPS) for n in ast.walk(loop)}
+    ends = (n for n in nodes if isinstance(n, ast.Break | ast.Continue | ast.Return))
+    return any(isinstance(n, ast.Return) or n not in inside for n in ends)
 
 
 def _whole(statements: Sequence[Statement], losses: set[str]) -> set[str]:
