@@ -83,7 +83,7 @@ def redraw(
     longest = max(ink.shape)
     grain = min(WORK_SCALE, MAX_WORK_SIDE / longest_side)
     zoom = grain * longest_side / longest
-    mask = bordered(_without_holes(_enlarged(ink, zoom), stroke_width * grain), 1)
+    mask = _without_holes(bordered(_enlarged(ink, zoom), 1), stroke_width * grain)
     max_depth = round(MAX_WIDTH_RATIO * stroke_width * grain / 2)
     depth = distance(~mask, max_depth)
     line = centerline(mask, max_depth)

@@ -27,7 +27,7 @@ from jaxdoodle.formats.reference_examples import examples_of
 from jaxdoodle.inference.model_file import ModelFile, metadata_of
 from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.preprocessing.render import stroke_width_of
-from jaxdoodle.preprocessing.stroke_width import MAX_WIDTH_RATIO, MAX_WORK_SIDE, WORK_SCALE
+from jaxdoodle.preprocessing.stroke_width import HOLE, LEAST_HOLES, MAX_WIDTH_RATIO, MAX_WORK_SIDE, WORK_SCALE
 from jaxdoodle.strokes.drawing import BOX
 from jaxdoodle.strokes.raster import disk_corners
 
@@ -225,6 +225,8 @@ def _constants(preprocessing: Preprocessing) -> str:
         "GRAIN": float(grain),
         "DEPTH": round(MAX_WIDTH_RATIO * width * grain / 2),
         "REACH": _reach(preprocessing),
+        "HOLE_AREA": HOLE * (width * grain) ** 2,
+        "LEAST_HOLES": LEAST_HOLES,
         "CORNERS": len(corners[0]),
     }
     lines = [f"#define {key} {value!r}" for key, value in values.items()]

@@ -110,6 +110,15 @@ def test_canvases(found, preprocessing):
     same(found(given), given, preprocessing)
 
 
+def test_canvases_in_chalk(found, preprocessing):
+    """Where strokes have many small holes, their width is measured without these."""
+    rng, given = np.random.default_rng(0), []
+    for canvas in canvases(12, seed=3):
+        gone = rng.random([n // 2 + 1 for n in canvas.shape]).repeat(2, 0).repeat(2, 1) < rng.choice([0.02, 0.08])
+        given.append(np.where(gone[: len(canvas), : canvas.shape[1]], canvas[0, 0], canvas))
+    same(found(given), given, preprocessing)
+
+
 @pytest.mark.parametrize("preprocessing", ["mnist"], indirect=True)
 def test_what_shows_no_drawing_gives_the_reason(found):
     square, noise = np.zeros((60, 60), np.uint8), np.random.default_rng(0).integers(0, 2, (300, 300), np.uint8)
