@@ -21,7 +21,7 @@ from typing import Any
 
 from jaxdoodle.core.errors import InputError
 
-__all__ = ["Problem", "TimeOutError", "UserCode", "more_time", "run_statements", "run_whole", "time_limit"]
+__all__ = ["Problem", "TimeOutError", "UserCode", "is_main", "more_time", "run_statements", "run_whole", "time_limit"]
 
 #: Calls of one function whose arguments are kept.
 _CALLS_KEPT = 2
@@ -231,7 +231,7 @@ def run_statements(path: Path, seconds: float) -> UserCode:
                 import __future__
 
                 flags |= sum(getattr(__future__, a.name).compiler_flag for a in statement.names)
-            elif _is_main(statement):
+            elif is_main(statement):
                 code.main += statement.body  # type: ignore[attr-defined]
             elif isinstance(statement, ast.Import | ast.ImportFrom):
                 code.problems += _import(statement, name, code.module)
@@ -308,7 +308,12 @@ def _singly(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield statement
 
 
-def _is_main(statement: ast.stmt) -> bool:
+def is_main(statement: ast.stmt) -> bool:
+    """Is it ``if __name__ == "__main__"``?
+
+    Args:
+      statement: Of a program.
+    """
     return (
         isinstance(statement, ast.If)
         and "__name__" in ast.dump(statement.test)

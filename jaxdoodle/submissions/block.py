@@ -22,10 +22,13 @@ from jaxdoodle.gradcheck.diagnosis.repairs.sources import function_of
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_real, leaves
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import as_numbers
+from jaxdoodle.submissions.global_names import GIVEN, putting, with_own_globals
 from jaxdoodle.submissions.losses import LOSS
 from jaxdoodle.submissions.pair import with_names
 
 LOOPS = ast.For | ast.While
+#: What holds statements that run where it stands.
+HOLDERS = ast.For | ast.While | ast.If | ast.With | ast.Try
 #: What gradients are called by, too.
 _ALSO = {"weights": "w", "weight": "w", "coefficients": "w", "biases": "b", "bias": "b", "intercept": "b"}
 #: Methods that change what they are called on.
@@ -37,14 +40,25 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Statement:
-    """``file``: as tracebacks name it."""
+    """``file``: as tracebacks name it; ``calls``: by function of the file, the global variables that a call reads."""
 
     node: ast.stmt
     file: str
+    calls: Mapping[str, set[str]]
 
-    @functools.cached_property
+    @property
     def reads(self) -> set[str]:
         """The variables that it needs."""
+        return self.own | self.through
+
+    @functools.cached_property
+    def through(self) -> set[str]:
+        """Those that functions need that it calls."""
+        return set().union(*(self.calls.get(n, ()) for n in self.own))
+
+    @functools.cached_property
+    def own(self) -> set[str]:
+        """Those that are written in it."""
         nodes = list(ast.walk(self.node))
         kept = {_variable(n) for n in nodes if isinstance(getattr(n, "ctx", None), ast.Load)}
         kept -= {_variable(t) for n in nodes if isinstance(n, ast.comprehension) for t in ast.walk(n.target)}
@@ -124,8 +138,9 @@ class Block:
         kept = {n: start[n] for n in (found & written | objects) & start.keys()}
         kept |= {d: 0 * kept[d] for d in self.gradients.values() if d in kept}  # what is added up begins anew
         known = {*kept, *self.gradients}
-        first = _as_functions(self.first, known, start)
-        then = _as_functions(self.then, known.union(*(s.writes for s in self.first)), start)
+        scope = with_own_globals(start)
+        first = _as_functions(self.first, known, scope)
+        then = _as_functions(self.then, known.union(*(s.writes for s in self.first)), scope)
         updated = set[str]().union(*(s.writes for s in self.then))
 
         def run(args: Sequence[Any], whole: bool) -> dict[str, Any]:
@@ -133,7 +148,8 @@ class Block:
             for name, value in zip(self.gradients, args, strict=True):
                 _put(names, name, 1.0 * value if whole and name in updated else value)  # in place, and the caller's
             for part in [*first, *then] if whole else first:
-                names |= part(*(names[n] for n in part.__code__.co_varnames[: part.__code__.co_argcount]))
+                takes = part.__code__.co_varnames[: part.__code__.co_argcount]
+                names |= part(*(names[n.removesuffix(GIVEN)] for n in takes))
             return names
 
         return run
@@ -159,14 +175,19 @@ def _put(names: dict[str, Any], name: str, value: Any) -> None:
         names[name] = value
 
 
-def _as_functions(statements: Sequence[Statement], known: set[str], names: Mapping[str, Any]) -> list[FunctionType]:
-    """A function for the statements of each file, in order; it takes those of the known variables that it uses."""
+def _as_functions(statements: Sequence[Statement], known: set[str], names: dict[str, Any]) -> list[FunctionType]:
+    """A function for the statements of each file, in order; it takes those of the known variables that it uses.
+
+    Before it, one that gives those to the functions that it calls and that read them.
+    """
     made: list[FunctionType] = []
     for file, group in groupby(statements, key=lambda s: s.file):
         nodes = list(group)
-        used = set[str]().union(*(s.reads | s.writes for s in nodes))
+        used = set[str]().union(*(s.own | s.writes for s in nodes))
+        if shared := sorted(known & set[str]().union(*(s.through for s in nodes))):
+            made.append(FunctionType(putting(shared, file), names))
         code = function_of([s.node for s in nodes], sorted(n for n in used & known if "." not in n), file)
-        made.append(FunctionType(code, dict(names)))
+        made.append(FunctionType(code, names))
         known = known.union(*(s.writes for s in nodes))
     return made
 
@@ -220,7 +241,7 @@ def _said(statements: Sequence[Statement]) -> Iterator[Statement]:
             name = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
             if LOSS.search(name) and not re.search("grad|back|deriv|prime", name):
                 node = ast.copy_location(ast.Assign([ast.Name(_SAID, ast.Store())], call), call)
-                yield Statement(ast.fix_missing_locations(node), s.file)
+                yield replace(s, node=ast.fix_missing_locations(node))
 
 
 def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, Any]) -> Block | None:
@@ -235,7 +256,8 @@ def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, An
     first, wanted = _slice(statements, before, {loss}, depends, names)
     given = [n for n in sorted(parameters) if n in wanted or n.startswith("self.") and "self" in wanted]
     own = {of[n]: {k for k in depends if of[n] in statements[k].writes} for n in given}
-    gradients = {n: of[n] for n in given if own[of[n]]}
+    trained = {n for n in given if any(statements[k].loops and n in statements[k].writes for k in own[of[n]])}
+    gradients = {n: of[n] for n in given if own[of[n]] and n not in trained}  # in a loop it is that of the last pass
     if at not in first or not gradients or all(places == {at} for places in own.values()):  # one call gives them all
         return None
     rest = [k for k in range(last + 1) if k not in first]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import FunctionType
@@ -12,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from jaxdoodle.core.user_code import is_main
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import UNNAMED, Report
+from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arrays import as_numbers, is_tensor, taking_tensors
-from jaxdoodle.submissions.block import LOOPS, Block, Statement, blocks_of, gradients_in
+from jaxdoodle.submissions.block import HOLDERS, Block, Statement, blocks_of, gradients_in
 from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.global_names import globals_read, with_own_globals
 
 #: What statements that stand in no function are called.
 _PROGRAM = "statements"
@@ -25,14 +29,16 @@ _PROGRAM = "statements"
 
 def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
     """Of the program, of its loops, and of functions that nothing else checks; ``checked``: classes and methods."""
-    program = [Statement(node, file) for file, tree in finder.code.trees for node in tree.body]
+    calls = globals_read(finder.names)
+    program = [Statement(node, file, calls) for file, tree in finder.code.trees for node in tree.body]
     for name, function, s in _functions(finder, program, checked):
         if bodies := [
             (body, functools.partial(_variables, finder, function, s.node, body[0].node))
             for body in filter(blocks_of, _bodies(s))
         ]:
             yield Found(name, function, functools.partial(check_blocks, name, bodies))
-    for body in (program, *(b for s in program if s.loops for b in _bodies(s))):
+    held = (s for s in program if isinstance(s.node, HOLDERS) and not is_main(s.node))
+    for body in (program, *(b for s in held for b in _bodies(s))):
         body = [s for s in body if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         if of := blocks_of(body, finder.names):
             yield Found(
@@ -41,11 +47,12 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
                 functools.partial(check_blocks, _PROGRAM, [(body, lambda: finder.names)]),
             )
     for name, function, s in _functions(finder, program, checked) if not checked else ():
-        for body in _bodies(s):
+        for body in () if any(map(blocks_of, _bodies(s))) else _bodies(s):
             written = {n for each in body if not each.loops for n in each.writes}
-            alone = [] if blocks_of(body) else sorted(written & {*gradients_in(body).values()})
+            alone = sorted(written & {*gradients_in(body).values()})
             if len(alone) > 1:
                 yield Found(name, function, functools.partial(_without_value, name, alone))
+                break
 
 
 def _begin(line: int) -> Callable:
@@ -63,20 +70,37 @@ def _functions(finder: Finder, program: list[Statement], checked: set[str]) -> I
     for s in program:
         if isinstance(s.node, ast.FunctionDef) and s.node.name in finder.functions:
             if id(function := finder.functions[s.node.name]) not in finder.taken:
-                yield s.node.name, function, s
+                yield s.node.name, function, _inside(s, s.node, function)
         elif isinstance(s.node, ast.ClassDef) and s.node.name not in checked:
             for node in s.node.body:
                 method = getattr(finder.names.get(s.node.name), getattr(node, "name", ""), None)
                 name = f"{s.node.name}.{getattr(node, 'name', '')}"
                 if isinstance(node, ast.FunctionDef) and method is not None and name not in checked:
-                    yield name, method, Statement(node, s.file)
+                    yield name, method, _inside(s, node, method)
+        elif is_main(s.node):
+            yield _PROGRAM, _begin(s.node.lineno), replace(s, node=_as_function(s.node))
+
+
+def _inside(s: Statement, node: ast.stmt, function: Any) -> Statement:
+    """A function's statement: its own variables are none that others read."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    own = {*code.co_varnames, *code.co_cellvars} if code else set[str]()
+    return replace(s, node=node, calls={n: read - own for n, read in s.calls.items()})
+
+
+def _as_function(main: Any) -> ast.FunctionDef:
+    """What follows ``if __name__ == "__main__"`` as a function whose variables are global ones."""
+    stored = {n.id for n in ast.walk(main) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    function: Any = ast.parse(f"def {_PROGRAM}():\n global {', '.join(sorted(stored) or ['_'])}").body[0]
+    function.body += main.body
+    return ast.copy_location(function, main)
 
 
 def _bodies(s: Statement) -> Iterator[list[Statement]]:
-    """Of a function or a loop, and of the loops in it."""
+    """Of a function or what holds statements, and of what does so in it."""
     for node in ast.walk(s.node):
-        if node is s.node or isinstance(node, LOOPS):
-            yield [Statement(n, s.file) for n in node.body]  # type: ignore[attr-defined]
+        if node is s.node or isinstance(node, HOLDERS):
+            yield [replace(s, node=n) for n in node.body]  # type: ignore[attr-defined]
 
 
 def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt) -> dict[str, Any]:
@@ -87,11 +111,11 @@ def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt) -
     nodes: list[Any] = list(ast.walk(tree))
     for body in (n.body for n in nodes if isinstance(getattr(n, "body", None), list) and nodes[place] in n.body):
         body[:] = ast.parse("return locals()").body
-    names = dict(finder.names)
+    names = with_own_globals(finder.names)
     exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<start>", "exec"), names)
     with fixed_randomness(), np.errstate(all="ignore"):
-        found = names[node.name](**copy.deepcopy(finder.called_with(function)))
-    return finder.names | found | {f"self.{n}": v for n, v in vars(found.get("self", ast.Pass())).items()}
+        found = names[node.name](**(copy.deepcopy(finder.called_with(function)) if parameters(function) else {}))
+    return names | found | {f"self.{n}": v for n, v in vars(found.get("self", ast.Pass())).items()}
 
 
 def check_blocks(

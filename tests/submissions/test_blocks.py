@@ -283,3 +283,58 @@ def test_gradients_that_are_added_may_lead_uphill_where_the_printed_value_goes_d
     assert checked(text) == {"statements": "right"}
     assert checked(text.replace("mu += ", "mu -= ")) == {"statements": "mu"}
     assert checked(text.replace("(x - mu).sum(0)", "(x + mu).sum(0)")) == {"statements": "mu"}
+
+
+def test_what_stands_below_main_or_in_a_with_is_checked_and_what_functions_read_there_are_parameters(checked):
+    text = """
+        def predict(x):
+            return np.tanh(x @ w) @ v + b
+
+        if __name__ == "__main__":
+            with np.errstate(all="ignore"):
+                rng = np.random.default_rng(0)
+                x, t, w, v, b = rng.normal(size=(9, 2)), rng.normal(size=9), rng.normal(size=(2, 4)), np.ones(4), 0.0
+                for i in range(4):
+                    e, h = predict(x) - t, np.tanh(x @ w)
+                    loss = (e**2).mean()
+                    dv, db = 2 * h.T @ e / 9, 2 * e.mean()
+                    dw = x.T @ (2 / 9 * np.outer(e, v) * (1 - h**2))
+                    w, v, b = w - 0.1 * dw, v - 0.1 * dv, b - 0.1 * db
+    """
+    assert checked(text) == {"statements": "right"}
+    assert checked(text.replace("2 * e.mean()", "e.mean()")) == {"statements": "b"}
+    assert checked(text.replace("(1 - h**2)", "(1 - h)")) == {"statements": "w"}
+    above = text.replace('if __name__ == "__main__":', "if True:")
+    assert checked(above.replace("2 * e.mean()", "e.mean()")) == {"statements": "b"}
+
+
+def test_gradients_of_the_last_batch_are_not_those_of_a_value_after_the_loop(checked):
+    text = """
+        rng = np.random.default_rng(0)
+        x, w = rng.normal(size=(12, 3)), np.zeros(3)
+        def cost(w): return np.mean((x @ w - 1) ** 2)
+        for epoch in range(3):
+            for i in range(0, 12, 4):
+                dw = 2 * x[i:i + 4].T @ (x[i:i + 4] @ w - 1) / 4
+                w -= 0.1 * dw
+            print(epoch, cost(w))
+    """
+    assert "no loss with gradients dw beside it" in str(checked(text))
+
+
+def test_variables_of_a_function_are_none_that_other_functions_read(checked):
+    text = """
+        h = 2
+        def spread(x): return np.repeat(x, h)
+
+        def train(x, w):
+            for i in range(3):
+                h = spread(x) * w
+                loss = (h**2).sum()
+                dw = 2 * (h * spread(x)).sum()
+                w -= 0.01 * dw
+
+        train(np.ones(3), 0.5)
+    """
+    assert checked(text) == {"train": "right"}
+    assert checked(text.replace("dw = 2 *", "dw =")) == {"train": "w"}
