@@ -45,12 +45,15 @@ class LayerObject:
         self.y = self._forward(done, inputs)
         before = copy.deepcopy(done)
         self.dx = dx = self._backward(done, np.ones(np.shape(self.y)), inputs)
+        old = arrays_of(before)
+        self.written = {n for n, v in arrays_of(done).items() if n not in old or not np.array_equal(v, old[n])}
         self.weights = {
             n: w
             for n, w in arrays_of(thing).items()
             if n not in self.input_names
             and self._gradient(done, before, n) is not None
             and not is_buffer(n, attributes(thing))
+            and ("." not in n or self._affects_output(n))  # moments have the keys of the parameters, too
         }
         self.gives_dx = dx is not None
         self.ignores_dy = whole is not None
@@ -124,7 +127,7 @@ class LayerObject:
 
     def _gradient(self, done: Any, before: Any, name: str) -> Any:
         """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""
-        found = _kept_gradient(done, before, name)
+        found = _kept_gradient(done, before, name, self.written)
         if found is not None or "/" in name:
             return found
         value, after = _get(before, name), _get(done, name)
@@ -160,26 +163,38 @@ class LayerObject:
         return (*given, *[None] * (len(self.inputs) - len(given)), *grads)
 
 
-def _kept_gradient(done: Any, before: Any, name: str) -> Any:
-    """The gradient that an object, or the part of it that holds the parameter, keeps after backward."""
+def _kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
+    """The gradient that an object, or the part of it that holds the parameter, keeps after backward.
+
+    ``written``: the arrays that backward writes; a list of these is one of gradients by any name.
+    """
     part, _, rest = name.partition("/")
     if rest:
-        return _kept_gradient(_get(done, part), _get(before, part), rest)
+        inside = {n.removeprefix(f"{part}/") for n in written if n.startswith(f"{part}/")}
+        return _kept_gradient(_get(done, part), _get(before, part), rest, inside)
     holder, _, key = name.partition(".")
     value = _get(before, name)
     if key in _VALUES and hasattr(getattr(done, holder), "grad"):
         return getattr(done, holder).grad
     beside = {n: v for n, v in attributes(done).items() if n != holder}
     if key:
-        for n, grads in beside.items():
-            if re.search("grad|^d|^g$", n) and isinstance(grads, list | dict):
-                found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
-                if found is not None and np.shape(found) == np.shape(value):
-                    return found
+        tables = [n for n, v in beside.items() if isinstance(v, list | dict)]
+        called = [n for n in tables if re.search("grad|^d|^g$", n)]
+        others = [n for n in tables if n not in called and f"{n}.{key}" in written]
+        others = [n for n in others if name not in written and _shapes(beside[n]) == _shapes(getattr(done, holder))]
+        for n in called + others * (len(others) == 1):
+            grads = beside[n]
+            found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
+            if found is not None and np.shape(found) == np.shape(value):
+                return found
     forms = {n: v for n, v in beside.items() if is_array(v)}
     own = {k: v for n, g in beside.items() if isinstance(g, dict) for k, v in g.items()
            if is_array(v) and (k != (key or holder) or "grad" in n)}  # fmt: skip
     return gradient_of(key or holder, {**own, **{n: v for n, v in forms.items() if n != (key or holder)}})
+
+
+def _shapes(table: Any) -> dict[Any, tuple[int, ...]]:
+    return {k: np.shape(v) for k, v in (table if isinstance(table, dict) else dict(enumerate(table))).items()}
 
 
 def several(dx: Any) -> list[Any]:

@@ -352,3 +352,24 @@ def test_parameters_in_a_list_have_their_gradients_in_a_list_called_g(checked):
     """
     assert checked(text) == {"Shift": "right"}
     assert checked(text.replace("-(dy", "(dy")) == {"Shift": "p_1"}
+
+
+def test_lists_and_tables_that_backward_writes_are_gradients_by_any_name_and_moments_are_no_parameters(checked):
+    text = """
+        class Affine:
+            def __init__(self, n):
+                self.theta = {"scale": np.ones(n), "shift": np.zeros(n)}
+                self.moments = {"scale": np.zeros(n), "shift": np.zeros(n)}
+                self.slopes = {}
+
+            def forward(self, x):
+                self.x = x
+                return x * self.theta["scale"] + self.theta["shift"]
+
+            def backward(self, dy):
+                self.slopes["scale"] = (dy * self.x).sum(0)
+                self.slopes["shift"] = dy.sum(0)
+                return dy * self.theta["scale"]
+    """
+    assert checked(text) == {"Affine": "right"}
+    assert checked(text.replace("= dy.sum(0)", "= dy.mean(0)")) == {"Affine": "theta_shift"}
