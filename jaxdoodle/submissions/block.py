@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from types import FunctionType, MappingProxyType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -138,7 +138,10 @@ class Block:
         kept = {n: start[n] for n in (found & written | objects) & start.keys()}
         kept |= {d: 0 * kept[d] for d in self.gradients.values() if d in kept}  # what is added up begins anew
         known = {*kept, *self.gradients}
-        scope = with_own_globals(start)
+        used = found | written  # what is not used is not copied at every run
+        scope = with_own_globals(
+            {n: v for n, v in start.items() if n in used or n[:2] == "__" or isinstance(v, ModuleType)}
+        )
         first = _as_functions(self.first, known, scope)
         then = _as_functions(self.then, known.union(*(s.writes for s in self.first)), scope)
         updated = set[str]().union(*(s.writes for s in self.then))

@@ -45,6 +45,7 @@ def diagnose(case: Case, offers: dict[str, list[str]]) -> tuple[list[Finding], l
         excuse_guards(case)
         ill = [r for r in case.generic if _unsettled(r, findings, problem)]
         if ill and not _only_as_given(case, ill):
+            excuse_at_large(case, {n for r in case.generic for n in r.wrong})
             try:
                 more = explanations(case, ill, findings)
                 said = {n for f in more if f.name != UNNAMED for n in f.leaves}
@@ -179,12 +180,19 @@ def shape_findings(case: Case, before: list[Finding]) -> list[Finding]:
 def excuse_guards(case: Case) -> None:
     """A small constant of the forward against log(0) that backward leaves out: close where values are moderate."""
     usual = [r for r in case.generic if r.at.name == "as given" or r.at.name.startswith("random")]
-    if case.dtype != "float64" or not usual or any(r.figures[n].rel_l2 > GUARD for r in usual for n in r.wrong):
-        return
-    for r in case.rounds:
-        near = [n for n in r.wrong if r.figures[n].rel_l2 <= GUARD]
+    far = {n for r in usual for n in r.wrong if r.figures[n].rel_l2 > GUARD}
+    for r in case.rounds if case.dtype == "float64" else ():
+        near = [n for n in r.wrong if n not in far and r.figures[n].rel_l2 <= GUARD]
         if near and any(r0.verdict(n) == "close" for r0 in usual for n in near if n in r0.got) and guarded(case, r):
             r.excused |= {n: "close" for n in near}
+
+
+def excuse_at_large(case: Case, said: set[str]) -> None:
+    """What is wrong at large values alone, where a guard counts or the reference is not sure, is not decided."""
+    for r in (r for r in case.rounds if r.at.name in LARGE):
+        names = [n for n in r.wrong if n not in said]
+        if names and (guard_counts(case, r) or not confirmed(case.problem, r.at.point, r.want)):
+            r.excused |= dict.fromkeys(names, "undecided")
 
 
 def cut_off(case: Case) -> list[str]:
@@ -204,6 +212,7 @@ def cut_off(case: Case) -> list[str]:
 def elsewhere(case: Case, said: set[str]) -> list[Finding]:
     """What is wrong at one special point alone: where data are whole numbers, or anything is very large or small."""
     findings = []
+    excuse_at_large(case, said)
     for r in case.rounds:
         names = tuple(n for n in r.wrong if n not in said)
         if not names:
@@ -221,8 +230,6 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
                 "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
             )
             findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
-        elif r.at.name in LARGE and (guard_counts(case, r) or not confirmed(case.problem, r.at.point, r.want)):
-            r.excused |= {n: "undecided" for n in names}
         elif r.at.name.startswith(DOUT):
             factor = r.at.name.rpartition(" ")[2]
             findings.append(Finding(

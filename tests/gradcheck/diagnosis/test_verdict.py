@@ -284,3 +284,19 @@ def test_what_the_forward_computes_in_place_the_backward_may_too():
 
     found = check(shifted, shifted_backward, (RNG.normal(size=(5, 4)),)).findings
     assert "argument changed in place" in [finding.name for finding in found]
+
+
+def test_beside_a_wrong_gradient_those_are_right_that_a_guard_against_log_of_zero_changes_at_large_values():
+    labels = np.eye(3)[[0, 1, 2, 2, 1, 0]]
+
+    def entropy(x, w, b):
+        p = np.exp(x @ w + b - (x @ w + b).max(1, keepdims=True))
+        return -np.sum(labels[: len(x)] * np.log(p / p.sum(1, keepdims=True) + 1e-12)) / len(x)
+
+    def gradient(x, w, b):
+        p = np.exp(x @ w + b - (x @ w + b).max(1, keepdims=True))
+        dz = (p / p.sum(1, keepdims=True) - labels[: len(x)]) / len(x)
+        return x.T @ dz, dz.mean(0)
+
+    report = check_gradient(entropy, gradient, (X, W, B), argnums=(1, 2))
+    assert {leaf.name for leaf in report.leaves if leaf.verdict == "wrong"} == {"b"}

@@ -178,9 +178,13 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         for axis in scope.axes if keyword.arg in ("axis", "dim") else ():
             new = ast.keyword(keyword.arg, expr(repr(axis)))
             put("wrong axis", 10, ast.Call(node.func, node.args, [*before, new, *after]))
-    if name in ("sum", "mean", "max") and (method and node.args or len(node.args) > 1):
-        for axis in scope.axes:
-            put("wrong axis", 10, ast.Call(node.func, [*node.args[:-1], expr(repr(axis))], node.keywords))
+    if name in ("sum", "mean", "max"):
+        over = len(node.args) > (not method)  # an axis is among the arguments
+        for axis in scope.axes if over or not any(k.arg in ("axis", "dim") for k in node.keywords) else ():
+            args = [*node.args[: len(node.args) - over], expr(repr(axis))]
+            put("wrong axis", 10, ast.Call(node.func, args, node.keywords))
+            if not over and not node.keywords:
+                put("wrong axis", 11, ast.Call(node.func, args, [ast.keyword("keepdims", ast.Constant(True))]))
 
 
 def constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:

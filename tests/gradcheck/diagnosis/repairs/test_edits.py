@@ -242,7 +242,7 @@ def test_values_of_a_loop_axes_of_the_forward_and_squares_are_exchanged():
     source = """
 def backward(dy, a, b, slope):
     dx = join([f(t) for t in (b, a, dy)])
-    return dx * (1 - a * a) * dy.mean(axis=(0, 3)), dy * pick(a > 0, 1, b)
+    return dx * (1 - a * a) * dy.mean(axis=(0, 3)), dy * pick(a > 0, 1, b), b.sum(), c.sum()
 """
     tree, forward = ast.parse(source).body[0], ast.parse("y = x.mean(axis=(1, 3, 4))")
     arrays = {n: np.ones((2, 3, 2, 2)) for n in ("dy", "a", "b")}
@@ -253,6 +253,6 @@ def backward(dy, a, b, slope):
         edit.undo()
     for mended, name in {
         "tin(a,b,dy)": "values swapped", "axis=(1,3,4)": "wrong axis", "(1-b*b)": "wrong array",
-        "pick(a>0,1,b+slope)": "term left out",
+        "pick(a>0,1,b+slope)": "term left out", "b.sum((1,3,4),keepdims=True)": "wrong axis", "c.sum(0)": "wrong axis",
     }.items():  # fmt: skip
         assert name in {n for text, n in seen.items() if mended in text}, mended
