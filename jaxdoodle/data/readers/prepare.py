@@ -305,7 +305,8 @@ def _channels(images: NDArray[Any], wanted: int | None = None) -> NDArray[Any]:
 
 def _transposed(train: Dataset, preprocessing: Preprocessing) -> str:
     """Advice where characters are wider than tall, so that rows and columns seem to be exchanged; "" elsewhere."""
-    if not all(len(name) == 1 for name in train.classes) or not len(train) or isinstance(train.images, Bitmaps):
+    drawn = len(train) and not preprocessing.as_is and not isinstance(train.images, Bitmaps)
+    if not drawn or not all(len(name) == 1 for name in train.classes):
         return ""
     some = train.images[:: -(-len(train) // 500)].mean(axis=3)
     background = np.median(some[:, 0])

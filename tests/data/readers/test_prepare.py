@@ -98,3 +98,11 @@ def test_a_class_without_a_training_picture_is_refused_alone(tmp_path, refusal):
         (tmp_path / place).mkdir(parents=True)
         Image.fromarray(IMAGES[i]).save(tmp_path / place / "0.png")
     assert "no training picture of c" in refusal(load_dataset, tmp_path, classes="c")
+
+
+def test_photographs_with_numbers_as_classes_are_not_said_to_be_transposed(tmp_path):
+    rng = np.random.default_rng(0)
+    photographs = np.zeros((60, 32, 32, 3), np.uint8)
+    photographs[:, 10:22] = rng.integers(40, 256, (60, 12, 32, 3))  # a band: wider than tall
+    np.savez(tmp_path / "data.npz", x=photographs, y=LABELS)
+    assert load_dataset(tmp_path / "data.npz").preprocessing.as_is

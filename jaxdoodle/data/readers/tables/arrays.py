@@ -40,6 +40,8 @@ from jaxdoodle.data.readers.words import (
 OF_A_SPLIT = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})[ _-]?(.+)")
 #: The test set of LIBSVM's datasets: mnist.t beside mnist.
 TEST = {".t": "test"}
+#: What follows the number of a part: Hugging Face's train-00000-of-00002-1a2b3c.
+OF_PARTS = re.compile("-of-[0-9]{5}.*")
 
 #: Of a table, by their kind: images, labels, split.
 Columns = dict[str, NDArray[Any]]
@@ -55,64 +57,57 @@ def read_arrays(files: Sequence[Path], wanted: Wanted) -> Found | None:
 
     Raises ``InputError`` at a damaged file, at objects that are no arrays, and at a file alone that holds no images.
     """
-    arrays: dict[str, NDArray[Any]] = {}
-    first: dict[tuple[str | None, str | None], tuple[str, str]] = {}
+    held = {file: (_reader(file) or objects.arrays_of)(file) for file in files}  # JSON
+    found = dataset_of(held, wanted)
+    if found is None and len(files) == 1:
+        (file,), (arrays,) = files, held.values()
+        listed = some_of(f"{name or base_name(file)} {array.dtype} {array.shape}" for name, array in arrays.items())
+        raise InputError(f"{file}: holds {listed}; expected images with labels, or the images of each class.")
+    return found
+
+
+def dataset_of(
+    files: Mapping[Path, Columns], wanted: Wanted, kind: str = "arrays of images and labels", names: Sequence[str] = ()
+) -> Found | None:
+    """The dataset in the arrays or columns of some files, whose names and folders say what they hold, of which split.
+
+    ``names``: of the classes, where they are known. What is there twice is read once. Raises ``InputError`` at two
+    files that hold the same of one split, but for numbered parts.
+    """
+    arrays: Columns = {}
+    first: dict[tuple[str | None, ...], tuple[str, str]] = {}
     copies: list[str] = []
-    for file in files:
-        own = base_name(file)
-        if split_of(file.parent.name) and len({each.parent for each in files}) > 1:
+    several = len({file.parent for file in files}) > 1
+    for file, columns in files.items():
+        own = OF_PARTS.sub("", base_name(file))
+        if of_suffix := TEST.get(file.suffix) or split_of(file.suffix):
+            own = f"{of_suffix} {own}"
+        elif several and split_of(file.parent.name):
             own = f"{file.parent.name} {own}"
-        for name, array in (_reader(file) or objects.arrays_of)(file).items():  # JSON
-            plain = not name or name.startswith("arr_")
-            key = f"{own} {name}".strip() if plain or len(files) > 1 else name
+        for name, array in columns.items():
+            of_file = not name or name.startswith("arr_")
+            key = f"{own} {name}".strip() if of_file or len(files) > 1 else name
             if key in arrays and not np.array_equal(arrays[key], array):  # plain and zipped
                 raise InputError(f"{file}: a second {key}, which differs from the first; expected one.")
             arrays[key] = array
             role, stem = role_of(key), NUMBER.sub("", own)
-            other, known = first.setdefault(role, (own, key))
-            if None not in role and NUMBER.sub("", other) != stem:
+            other, known = first.setdefault((*role, "" if role[0] else name), (own, key))
+            if role[1] and (role[0] or name) and NUMBER.sub("", other) != stem:
                 if not np.array_equal(arrays[known], array):
-                    raise InputError(f"{file.parent}: {other} and {own} are both {' '.join(role)}; expected one.")  # type: ignore[arg-type]
+                    what = " ".join(filter(None, role))
+                    raise InputError(f"{file.parent}: {other} and {own} are both {what}; expected one.")
                 copies.append(f"left out {key}, which is {known} again")
                 del arrays[key]
     by_columns = any(file.suffix.lower() == ".mat" for file in files)
-    source = str(files[0] if len(files) == 1 else files[0].parent)
-    found = dataset_in(arrays, source, wanted, by_columns)
+    found = dataset_in(arrays, source_of(list(files)), wanted, by_columns, names, kind)
     if found is not None:
         found.left_out += copies
-    elif len(files) == 1:
-        listed = some_of(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
-        raise InputError(f"{source}: holds {listed}; expected images with labels, or the images of each class.")
     return found
 
 
-def read_columns(kind: str, tables: Mapping[Path, Columns], wanted: Wanted, names: Sequence[str] = ()) -> Found | None:
-    """The dataset in tables of images and labels, whose files or folders say their splits.
-
-    Raises ``InputError`` at several tables of one split, but for numbered parts.
-    """
-    several = len({file.parent for file in tables}) > 1
-    splits = {
-        file: split_of(file.name) or (split_of(file.parent.name) if several else None) or TEST.get(file.suffix)
-        for file in tables
-    }
-    if "train" not in splits.values():
-        splits = {file: split or "train" for file, split in splits.items()}
-    arrays, stems = dict[str, NDArray[Any]](), dict[str, str]()
-    for number, (file, split) in enumerate(splits.items()):
-        if split is None:
-            continue
-        stem = NUMBER.split(file.name)[0]
-        if stems.setdefault(split, stem) != stem:
-            raise InputError(f"{file}: a second table of {split} images; expected one, or names with train and test.")
-        arrays |= {f"{split} {number} {name}": column for name, column in tables[file].items()}
-    files = list(tables)
-    source = str(files[0] if len(files) == 1 else files[0].parent)
-    found = dataset_in(arrays, source, wanted, names=names, kind=kind)
-    if found is not None:
-        unsaid = [file.name for file, split in splits.items() if split is None]
-        found.left_out += [f"left out {name}, whose name says neither train nor test" for name in unsaid]
-    return found
+def source_of(files: Sequence[Path]) -> str:
+    """What a message names: the file, or the folder of several."""
+    return str(files[0] if len(files) == 1 else files[0].parent)
 
 
 def dataset_in(

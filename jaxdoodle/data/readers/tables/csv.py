@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import filecmp
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -16,7 +15,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.readers.found import Found, Wanted, column_of
 from jaxdoodle.data.readers.strokes import read_stroke_files
-from jaxdoodle.data.readers.tables.arrays import Columns, dataset_in, read_columns
+from jaxdoodle.data.readers.tables.arrays import Columns, dataset_of
 from jaxdoodle.data.readers.tables.text import Table, hot_column, is_number, labels_in, one_hot_columns, open_table
 from jaxdoodle.data.readers.words import (
     INDEX,
@@ -63,104 +62,88 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
         drawn = read_stroke_files(Path(os.path.commonpath([file.parent for file in named])), named, wanted)
         drawn.left_out += [f"left out {file.name}, which has no labels" for file in drawings if file not in named]
         return drawn
-    read, unlabeled, left_out, kinds = dict[Path, Columns](), list[Path](), list[str](), set[str]()
-    labels = {file: _count(file) for file in files if file not in tables and role_of(base_name(file))[1] == "labels"}
+    apart = {file: open_table(file) for file in files if file not in tables and role_of(base_name(file))[1] == "labels"}
+    counts = set(map(_count, apart.values()))
+    labeled, unlabeled, kinds = dict[Path, Columns](), dict[Path, Columns](), set[str]()
     for file, table in tables.items():
-        if again := next((other for other in [*read, *unlabeled] if filecmp.cmp(file, other, shallow=False)), None):
-            left_out.append(f"left out {file.parent.name}/{file.name}, which is {again.parent.name}/{again.name} again")
-            continue
-        apart = label_column(table.header) is None and any(count == _count(file) for count in labels.values())
-        kind, columns = ("", None) if apart else _columns(table, wanted)
-        if columns is None:
-            unlabeled.append(file)
-        else:
-            read[file] = columns
-            kinds.add(kind)
-    if not read:
-        if (both := _apart(files, wanted) if unlabeled else None) is not None:
-            return both
-        if unlabeled:
-            expected = f"expected a column named {', '.join(LABEL_COLUMNS[:4])}, ..."
-            raise InputError(f"{unlabeled[0]}: has no labels; {expected}")
+        labels_apart = label_column(table.header) is None and counts and _count(table) in counts
+        kind, columns = _columns(table, wanted, not labels_apart)
+        (labeled if kind else unlabeled)[file] = columns
+        kinds |= {kind} - {""}
+    if labeled:
+        found = dataset_of(labeled, wanted, f"tables, {' and '.join(sorted(kinds))}")
+        if found is not None:
+            found.left_out += [f"left out {file.name}, which has no labels" for file in unlabeled]
+            found.left_out += [f"left out {file.name}; the tables have labels themselves" for file in apart]
+        return found
+    if not unlabeled:
         return None
-    found = read_columns(f"tables, {' and '.join(sorted(kinds))}", read, wanted)
-    if found is not None:
-        found.left_out += left_out + [f"left out {file.name}, which has no labels" for file in unlabeled]
-        found.left_out += [f"left out {file.name}; the tables have labels themselves" for file in labels]
+    _refuse_other_order([tables[file] for file in unlabeled] + list(apart.values()))
+    found = dataset_of(unlabeled | {file: {"": _labels_apart(table)} for file, table in apart.items()}, wanted)
+    if found is None:
+        expected = f"expected a column named {', '.join(LABEL_COLUMNS[:4])}, ..."
+        raise InputError(f"{next(iter(unlabeled))}: has no labels; {expected}")
     return found
 
 
-def _count(file: Path) -> int:
-    """Rows of a table; 0 of what is none."""
-    try:
-        return sum(1 for _ in open_table(file).rows())
-    except (InputError, UnicodeError):
-        return 0
+def _count(table: Table) -> int:
+    """The rows of a table."""
+    return sum(1 for _ in table.rows())
 
 
-def _apart(files: Sequence[Path], wanted: Wanted) -> Found | None:
-    """Tables of numbers by the names of their files: of images and labels apart, or of the images of each class."""
-    arrays, numbers = {}, dict[tuple[str, ...], tuple[Path, tuple[str, ...]]]()
-    for file in files:
-        table = open_table(file)
-        if not (rows := [row for _, row in table.rows()]):
-            continue
-        if (columns := _own_columns(table)) and all(len(row) == len(table.header) for row in rows):
-            if table.names[0] in INDEX and 0 not in columns:
-                own = tuple(row[0] for row in rows)
-                other, order = numbers.setdefault(tuple(sorted(own)), (file, own))
-                if order != own:
-                    raise InputError(f"{file}: numbers the rows of {other.name} in another order; expected the same.")
-            hot = [hot_column(row, columns) for row in rows]
-            rows = [[row[n] for n in columns] for row in rows]
-            if len(columns) > 1 and None not in hot:
-                rows = [[table.header[n]] for n in hot if n is not None]
-        try:
-            arrays[base_name(file)] = np.array(rows, np.float32)
-        except ValueError:
-            if any(len(row) != 1 for row in rows):
-                continue
-            arrays[base_name(file)] = np.array(rows)  # names of classes
-    return dataset_in(arrays, str(files[0].parent), wanted) if len(arrays) > 1 else None
+def _refuse_other_order(tables: Sequence[Table]) -> None:
+    """Raises ``InputError`` where tables number their rows alike, but in another order."""
+    known = dict[tuple[str, ...], tuple[Table, list[str]]]()
+    for table in tables:
+        if table.names and table.names[0] in INDEX:
+            numbers = [row[0] for _, row in table.rows()]
+            other, order = known.setdefault(tuple(sorted(numbers)), (table, numbers))
+            if order != numbers:
+                raise InputError(f"{table.path}: numbers the rows of {other.path.name} in another order.")
 
 
-def _own_columns(table: Table) -> list[int]:
-    """The columns of pixels, or that of labels, or all but the numbers of the rows."""
-    pixels = pixel_columns(table.header)
-    label = label_column(table.header)
-    if pixels or label is None:
-        return pixels or [n for n, name in enumerate(table.names) if n or name not in INDEX]
-    return [label]
+def _labels_apart(table: Table) -> NDArray[Any]:
+    """The labels in a table of nothing else: of one column, or of one-hot columns that may be named."""
+    rows = [row for _, row in table.rows()]
+    place = label_column(table.header)
+    columns = [n for n, name in enumerate(table.names or rows[0]) if not table.header or name not in INDEX]
+    if place is not None:
+        columns = [place]
+    if any(len(row) <= max(columns) for row in rows):
+        raise InputError(f"{table.path}: holds rows of several lengths.")
+    hot = [hot_column(row, columns) for row in rows]
+    if table.header and len(columns) > 1 and None not in hot:
+        return column_of([table.header[n] for n in hot if n is not None])
+    cells = [[row[n] for n in columns] for row in rows]
+    return np.array(cells, np.float64 if all(is_number(cell) for row in cells for cell in row) else None)
 
 
-def _sample(table: Table) -> list[list[str]]:
-    return [row for _, row in islice(table.rows(), LOOKED_AT)]
-
-
-def _columns(table: Table, wanted: Wanted) -> tuple[str, Columns | None]:
-    """The layout of a table in words, and its columns of images, labels and splits; ``None`` where it has no labels."""
-    sample = _sample(table)
+def _columns(table: Table, wanted: Wanted, labeled: bool) -> tuple[str, Columns]:
+    """The layout of a table in words, and its columns of images, labels and splits; of images alone "" and these."""
+    sample = [row for _, row in islice(table.rows(), LOOKED_AT)]
     columns = len(table.header) or len(sample[0])
-    kind, told, tell = _labels(table, [row for row in sample if len(row) == columns])
-    if tell is None:
-        return "", None
+    kind, told, tell = _labels(table, [row for row in sample if len(row) == columns]) if labeled else ("", [], None)
     of_split = split_column(table.header)
     pixels = [n for n in range(columns) if n not in told and n != of_split]
     if table.header:
+        pixels = [n for n in pixels if table.names[n] not in INDEX]
         pixels = [pixels[n] for n in pixel_columns([table.header[i] for i in pixels])] or pixels
     rows = _whole_rows(table, columns, pixels, wanted)
-    images, kept = list[NDArray[Any]](), list[list[str]]()
+    blocks, kept = list[NDArray[Any]](), list[list[str]]()
     while block := list(islice(rows, CHUNK)):
         try:
-            images.append(np.array([cells for *_, cells in block], np.float32))
+            blocks.append(np.array([cells for *_, cells in block], np.float32))
         except ValueError:
             block = [one for one in block if _are_numbers(table, *one, wanted)]
-            images += [np.array([cells], np.float32) for *_, cells in block]
+            blocks += [np.array([cells], np.float32) for *_, cells in block]
         kept += [row for _, row, _ in block]
-    if not images:
+    if not blocks:
         raise InputError(f"{table.path}: holds no images.")
+    images = np.concatenate(blocks)
+    if tell is None:
+        return "", {"": images}
     labels = labels_in([tell(row) for row in kept])
-    found = {"images": np.concatenate(images), "labels": column_of(labels)}
+    found = {"images": images, "labels": column_of(labels)}
     if all(is_number(label) for label in labels if label is not None):
         found["labels"] = np.array([np.nan if label is None else float(label) for label in labels])
     if of_split is not None:

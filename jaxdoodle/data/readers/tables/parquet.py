@@ -13,7 +13,7 @@ from jaxdoodle.core.errors import InputError, install_hint
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.readers.found import Found, Wanted, column_of, some_of
 from jaxdoodle.data.readers.strokes import read_strokes
-from jaxdoodle.data.readers.tables.arrays import read_columns
+from jaxdoodle.data.readers.tables.arrays import dataset_of
 from jaxdoodle.data.readers.tables.images import bytes_of_each
 from jaxdoodle.data.readers.words import class_name, label_column, pixel_columns, role_of, split_column
 from jaxdoodle.strokes.readers import described
@@ -25,7 +25,7 @@ def read_parquet(files: Sequence[Path], wanted: Wanted) -> Found | None:
     if any("drawing" in table.column_names for _, table in tables):
         return read_strokes(((file, _drawings(table)) for file, table in tables), files[0].parent, wanted)
     classes = next(filter(None, (_class_names(table) for _, table in tables)), ())
-    return read_columns("parquet", {file: dict(_columns(file, table)) for file, table in tables}, wanted, classes)
+    return dataset_of({file: dict(_columns(file, table)) for file, table in tables}, wanted, "parquet", classes)
 
 
 def _table(file: Path) -> Any:

@@ -90,7 +90,7 @@ def test_a_column_of_numbers_of_rows_is_no_label(tmp_path, refusal):
         splits = load_dataset(tmp_path)
     assert sum(map(len, splits.sets.values())) == datasets.COUNT
     texts = [str(each.message) for each in told]
-    assert any("left out more.csv, whose name says neither" in text for text in texts)
+    assert any("left out the arrays more images, more labels" in text for text in texts)
     assert any("left out test.csv, which has no labels" in text for text in texts)
 
 
