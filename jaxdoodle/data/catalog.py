@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxdoodle.core import user_cache
 from jaxdoodle.core.errors import DataWarning, InputError, NoDrawingError, did_you_mean
+from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import synthetic
 from jaxdoodle.data.dataset import Dataset, Splits, read_names
@@ -210,8 +211,7 @@ def load_outliers(name_or_path: str | Path, splits: Splits, root: str | Path | N
 def _others(every: Dataset, classes: Sequence[str]) -> NDArray[Any]:
     """Some of the images of other classes, of each as many."""
     rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], classes))
-    spread = np.linspace(0, len(rows) - 1, min(len(rows), MOST_OTHERS)).astype(np.int64)
-    return np.asarray(every.images[np.unique(rows[spread])])
+    return np.asarray(every.images[rows[spread(len(rows), MOST_OTHERS)]])
 
 
 def _composed(names: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.files import reading
+from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import notebook
 from jaxdoodle.data.arrays import as_images, as_labels
@@ -162,7 +163,7 @@ class Dataset:
         """The dataset itself; where it is on disk, a sample of at most ``most`` drawings, evenly spread, read."""
         if not isinstance(self.images, Bitmaps):
             return self
-        rows = np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64))
+        rows = spread(len(self), most)
         return replace(self, images=self.images[rows], labels=self.labels[rows])
 
     def select(self, classes: Sequence[str]) -> Dataset:

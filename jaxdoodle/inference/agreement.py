@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.inference.model import Model, Prediction
 
@@ -53,7 +54,7 @@ def compare(model: Model, images: NDArray[np.uint8], labels: NDArray[np.integer]
     Returns:
       The counts, of ``COMPARED`` images at most.
     """
-    rows = np.unique(np.linspace(0, len(images) - 1, COMPARED).astype(int))
+    rows = spread(len(images), COMPARED)
     images, labels = np.asarray(images[rows]), np.asarray(labels)[rows]
     direct = model.logits(images).argmax(axis=1) == labels
     found = model.predict_all(list(images))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxdoodle.core.rows import spread
 from jaxdoodle.data.near_duplicates import compute_descriptors
 from jaxdoodle.plots.image_grids import Images, class_grid, draw_image, image_grid, without_channel
 from jaxdoodle.plots.style import BLUE, INK, LINE, MUTED, RED, figure, gradient
@@ -35,7 +36,7 @@ def contact_sheet(images: Images, path: Path | str, *, title: str) -> None:
     """
     images = without_channel(images)
     rows, columns = SHEET
-    shown = np.unique(np.linspace(0, len(images) - 1, min(len(images), rows * columns)).astype(int))
+    shown = spread(len(images), rows * columns)
     rows = max(1, math.ceil(len(shown) / columns))
     some = len(shown) < len(images)
     note = f"{len(shown):,} of {len(images):,} drawings, evenly spread" if some else f"all {len(images):,} drawings"
@@ -90,7 +91,7 @@ def extremes(images: Images, count: int = EXTREMES) -> tuple[NDArray[np.int64], 
     Returns:
       Indices, the most similar first, and indices, the least similar first.
     """
-    chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), COMPARED)).astype(int))
+    chosen = spread(len(images), COMPARED)
     described = compute_descriptors(images[chosen, ..., None])
     described /= np.maximum(np.linalg.norm(described, axis=1, keepdims=True), 1e-9)
     # cosines, not distances: a drawing with broad strokes has little detail and would be near to every other

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdoodle.core.rows import spread
 from jaxdoodle.metrics import confusion_counts
 from jaxdoodle.nn import Conv2D, ModelSpec
 from jaxdoodle.plots.confusion import class_histogram, confusion_matrix
@@ -56,7 +57,7 @@ def draw_figures(
     class_histogram(train.labels, classes, out_dir / "classes.png", title=title)
     order = np.argsort(test.index_in_class, kind="stable")  # every class in turn, though test sets come sorted
     firsts = order[: max(SHOWN, np.count_nonzero(test.index_in_class == 0))]
-    shown = firsts[np.unique(np.linspace(0, len(firsts) - 1, min(SHOWN, len(firsts))).astype(int))]
+    shown = firsts[spread(len(firsts), SHOWN)]
     images, labels, answers = test.images[shown], test.labels[shown], predicted[shown]
     prediction_grid(images, labels, answers, classes, out_dir / "predictions.png", title=title)
     sample_grid(train.images, train.labels, classes, out_dir / "samples.png", title=title)

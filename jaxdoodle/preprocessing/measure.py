@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.frozen import frozen
+from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.config import MNIST, POLARITIES, QUICKDRAW, STROKE_WIDTH_LIMITS, Preprocessing
 from jaxdoodle.preprocessing.paper.foreground import MIN_INK
@@ -69,7 +70,7 @@ def measure(images: NDArray[np.uint8]) -> Measured:
     Returns:
       Their preprocessing, and what was found.
     """
-    some = images[np.unique(np.linspace(0, len(images) - 1, MEASURED).astype(int))]
+    some = images[spread(len(images), MEASURED)]
     numbers = float(some.mean() / 255), float((some / np.float32(255)).std())
     try:
         preprocessing = _placement(some)

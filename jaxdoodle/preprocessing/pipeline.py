@@ -88,7 +88,7 @@ class Preprocessed:
         return f"<Preprocessed {size}, {self.background}: {', '.join(name for name, _ in self.steps)}>"
 
 
-def preprocess(image: Any, preprocessing: Preprocessing) -> Preprocessed:
+def preprocess(image: Any, preprocessing: Preprocessing, *, paper: bool = True) -> Preprocessed:
     """Prepare a picture, or a drawing in strokes, for a network.
 
     Args:
@@ -97,6 +97,8 @@ def preprocess(image: Any, preprocessing: Preprocessing) -> Preprocessed:
         floats to 1 or 255. Or a drawing: strokes in any form of ``strokes.forms``, JSON, SVG. Or what Gradio,
         streamlit-canvas and fabric.js give. A bitmap that meets ``preprocessing`` already comes back unchanged.
       preprocessing: What the network expects.
+      paper: Whether anything but the drawing may be on a picture: lines, edges, shadows, grain. Looking for them takes
+        more than half of the time.
 
     Returns:
       The bitmap, and how it was made.
@@ -110,7 +112,7 @@ def preprocess(image: Any, preprocessing: Preprocessing) -> Preprocessed:
         content = content_of(image, preprocessing.image_shape)
         if isinstance(content, list | tuple):
             return _from_strokes(content, preprocessing, steps)
-        return _from_pixels(*pixels_of(content, MAX_SIDE), preprocessing, steps)
+        return _from_pixels(*pixels_of(content, MAX_SIDE), preprocessing, steps, paper)
     except InputError as error:
         name = os.fspath(image) if inputs.is_path(image) else "the image"
         named = type(error)(f"{name}: {error}")
@@ -135,15 +137,16 @@ def _from_strokes(drawing: Drawing, preprocessing: Preprocessing, steps: Steps) 
     return Preprocessed(bitmap, "strokes", False, (*low, *high), scale, 0.0, 0.0, 0, tuple(steps))
 
 
-def _from_pixels(pixels: NDArray[np.float32], reduced: int, preprocessing: Preprocessing, steps: Steps) -> Preprocessed:
+def _from_pixels(
+    pixels: NDArray[np.float32], reduced: int, preprocessing: Preprocessing, steps: Steps, paper: bool
+) -> Preprocessed:
     """From pixels that were reduced by ``reduced``."""
     steps.append(("picture", pixels))
     if preprocessing.as_is:
         return _as_is(pixels, reduced, preprocessing, steps)
     found: list[Preprocessed] = []
     rejected = None
-    bitmap = pixels.shape[:2] == preprocessing.image_shape[:2]
-    for reading in readings_of(pixels, paper=not bitmap):
+    for reading in readings_of(pixels, paper and pixels.shape[:2] != preprocessing.image_shape[:2]):
         try:
             one = finished(reading, reduced, preprocessing)
             if not any(_same(one, other) for other in found):

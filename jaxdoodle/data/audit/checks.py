@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.dataset import SPLIT_NAMES, Dataset, Splits
 from jaxdoodle.data.near_duplicates import compute_descriptors, find_near_duplicates
@@ -328,7 +329,7 @@ def _class_means(descriptors: NDArray[Any], data: Dataset) -> NDArray[Any]:
 
 def _sample(data: Dataset, most: int = SAMPLE) -> Dataset:
     """At most ``most`` drawings, evenly spread."""
-    return data if len(data) <= most else data.take(np.linspace(0, len(data) - 1, most).astype(int))
+    return data if len(data) <= most else data.take(spread(len(data), most))
 
 
 def _list(shown: Sequence[object] | NDArray[Any], total: int) -> str:

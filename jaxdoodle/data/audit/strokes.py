@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.audit.checks import Finding
 from jaxdoodle.data.audit.files import fault_of
@@ -47,7 +48,7 @@ def _compare(root: Path, name: str) -> Iterator[Finding]:
         yield fault_of(error, path)
         return
     count = min(len(drawings), len(rows))
-    some = np.unique(np.linspace(0, count - 1, min(count, RENDERED)).astype(int))
+    some = spread(count, RENDERED)
     if _others(drawings, rows, some).any():
         others = np.flatnonzero(_others(drawings, rows, np.arange(count)))
         which = f"rows 0 to {count - 1}, all of them," if len(others) == count else f"rows {_ranges(others)} of {count}"

@@ -11,6 +11,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import DataWarning, InputError, did_you_mean
 from jaxdoodle.core.files import reading
+from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.bitmaps import Bitmaps
 from jaxdoodle.data.dataset import Dataset, Splits, choose_classes
@@ -38,6 +40,9 @@ from jaxdoodle.preprocessing.resample import box_of
 CHOICES = (*NAMED, "measured", "as-is")
 #: Pictures of other sizes that are tried as drawings, and the fraction that has to show one.
 TRIED, DRAWINGS = 40, 0.8
+#: Of more pictures than so many, these are looked at for lines, edges and shadows beside the drawing: if none has any,
+#: they are not looked for on the others, which takes as long as all the rest.
+MANY, LOOKED_AT = 2_000, 100
 #: Most by which the channels of a gray pixel differ, of 255: lossy WebP makes it 1, saving anew somewhat more.
 CHROMA = 8
 #: Fraction of images of an even border from which on they are drawings, so that the polarity of each is known.
@@ -112,7 +117,7 @@ def _images(
     if isinstance(parts["train"].items, Bitmaps):  # on disk, with labels that are numbers
         part = parts["train"]
         data = Dataset(name, part.items, np.asarray(part.labels, np.int32), tuple(classes))
-        some = part.items[np.unique(np.linspace(0, len(data) - 1, MEASURED).astype(int))]
+        some = part.items[spread(len(data), MEASURED)]
         return {"train": data}, *_preprocessing_of(some, chosen)
     if not isinstance(parts["train"].items, np.ndarray) and not found.strokes:
         parts = {split: _opened(part, wanted) for split, part in parts.items()}
@@ -206,8 +211,11 @@ def _made(
         expected = QUICKDRAW
     else:
         expected = as_is(_picture_shape(some)) if chosen == "as-is" else _tried(some)
+    paper = not found.strokes and _may_be_paper(some, expected)
     make: Callable[[Any], NDArray[np.uint8]]
-    make = (lambda one: render_drawings([one], expected)[0]) if found.strokes else (lambda one: _one(one, expected))
+    make = (
+        (lambda one: render_drawings([one], expected)[0]) if found.strokes else lambda one: _one(one, expected, paper)
+    )
     made = {}
     for split, part in parts.items():
         images, labels = [], []
@@ -227,13 +235,22 @@ def _made(
     return made, expected, f"{what} {expected.describe()}"
 
 
-def _one(image: Any, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    return preprocess(image, preprocessing).bitmap.reshape(preprocessing.image_shape)
+def _one(image: Any, preprocessing: Preprocessing, paper: bool = True) -> NDArray[np.uint8]:
+    return preprocess(image, preprocessing, paper=paper).bitmap.reshape(preprocessing.image_shape)
+
+
+def _may_be_paper(items: Sequence[Any], preprocessing: Preprocessing) -> bool:
+    """Whether pictures may show more than a drawing each: they are few, or some of them do."""
+    for row in spread(len(items), LOOKED_AT) if len(items) > MANY else ():
+        with suppress(InputError):
+            if (_one(items[row].content, preprocessing) != _one(items[row].content, preprocessing, False)).any():
+                return True
+    return len(items) <= MANY
 
 
 def _tried(items: Sequence[Any]) -> Preprocessing:
     """``QUICKDRAW`` if nearly all of some pictures show a drawing, else as they are."""
-    some = [items[i].content for i in np.unique(np.linspace(0, len(items) - 1, TRIED).astype(int))]
+    some = [items[i].content for i in spread(len(items), TRIED)]
     drawn = 0
     for content in some:
         try:

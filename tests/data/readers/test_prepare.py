@@ -8,10 +8,11 @@ from PIL import Image
 
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
+from jaxdoodle.data.readers import prepare
 from jaxdoodle.data.synthetic import generate_doodles
 from jaxdoodle.preprocessing import preprocess
 from jaxdoodle.preprocessing.measure import CHANGED_LEVELS
-from tests.fixtures.datasets import IMAGES, LABELS, pairs
+from tests.fixtures.datasets import IMAGES, LABELS, pairs, pairs_in
 
 
 def test_drawings_of_both_polarities_are_named_and_brought_to_one(tmp_path):
@@ -106,3 +107,24 @@ def test_photographs_with_numbers_as_classes_are_not_said_to_be_transposed(tmp_p
     photographs[:, 10:22] = rng.integers(40, 256, (60, 12, 32, 3))  # a band: wider than tall
     np.savez(tmp_path / "data.npz", x=photographs, y=LABELS)
     assert load_dataset(tmp_path / "data.npz").preprocessing.as_is
+
+
+@pytest.mark.parametrize("lined", [False, True])
+def test_of_many_pictures_all_are_searched_for_lines_where_some_have_them(lined, tmp_path, monkeypatch):
+    pictures = 255 - generate_doodles(("clock", "pizza"), 5, 0).images[..., 0].repeat(3, axis=1).repeat(3, axis=2)
+    if lined:
+        pictures[:, 6::18] = 90
+    for row, picture in enumerate(pictures):
+        (tmp_path / "ab"[row // 5]).mkdir(exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "ab"[row // 5] / f"{row}.png")
+    found, searched = pairs_in(tmp_path), []
+
+    def counted(image, preprocessing, paper=True):
+        searched.append(paper)
+        return preprocess(image, preprocessing, paper=paper)
+
+    monkeypatch.setattr(prepare, "MANY", 8)
+    monkeypatch.setattr(prepare, "LOOKED_AT", 4)
+    monkeypatch.setattr(prepare, "preprocess", counted)
+    assert pairs_in(tmp_path) == found
+    assert all(searched[-len(pictures) :]) == lined
