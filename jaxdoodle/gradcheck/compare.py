@@ -44,6 +44,15 @@ def compare(got: np.ndarray, want: np.ndarray, floor: float = 0.0) -> Comparison
     )
 
 
+def multiple(got: np.ndarray, want: np.ndarray, tolerance: float = 1e-7) -> float | None:
+    """c where ``got = c * want`` throughout; needs more than one number to say so."""
+    size = float(np.vdot(want, want))
+    if np.count_nonzero(want) < 2 or size == 0:
+        return None
+    c = float(np.vdot(want, got)) / size
+    return c if np.linalg.norm(got - c * want) <= tolerance * np.linalg.norm(got) else None
+
+
 def close(got: np.ndarray, want: np.ndarray, floor: float, tolerance: float) -> bool:
     """Are they equal up to ``tolerance`` relative to the larger (or to ``floor``)?"""
     if got.shape != want.shape:

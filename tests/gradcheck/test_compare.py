@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.gradcheck.compare import close, compare
+from jaxdoodle.gradcheck.compare import close, compare, multiple
 
 WANT = np.array([[3.0, 0.0], [0.0, 4.0]])
 
@@ -29,3 +29,9 @@ def test_entries_that_the_oracle_left_out_do_not_count():
 
 def test_not_a_number_is_far_from_everything():
     assert compare(np.array([np.nan, 1.0]), np.ones(2)).rel_l2 == np.inf
+
+
+def test_a_multiple_shows_in_more_than_one_number():
+    want = np.array([1.0, -2.0, 0.0])
+    assert multiple(-3 * want, want) == pytest.approx(-3)
+    assert multiple(want + 1e-3, want) is None and multiple(np.array([2.0]), np.array([1.0])) is None

@@ -6,6 +6,7 @@ would do to every gradient is computed and compared with what the candidate retu
 
 from __future__ import annotations
 
+import copy
 import linecache
 import os
 import sysconfig
@@ -71,6 +72,7 @@ class Tape:
         self.casts: set[str] = set()  # lower precisions that values were cast to
         self.rules: dict[str, None] = {}  # functions of the user's whose hand-written rule was left out
         self.detached = False  # stop_gradient occurs, which central differences cannot know of
+        self.changes: Mapping[int, Step] = {}  # steps that are replaced
         #: Comparisons of a value with a constant: its node, the constant, what came out, the line.
         self.comparisons: list[tuple[int, np.ndarray, np.ndarray, Where | None]] = []
 
@@ -88,6 +90,8 @@ class Tape:
 
     def step(self, index: int, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
         """What the node passes to its parents."""
+        if index in self.changes:
+            return list(self.changes[index](dy))
         node = self.nodes[index]
         if node.pull is None:
             return []
@@ -96,15 +100,14 @@ class Tape:
 
     def reverse(self, seeds: Mapping[int, np.ndarray]) -> list[Any]:
         """The cotangent of every node, given those of the outputs; None where nothing arrives."""
-        cotangents: list[Any] = [None] * len(self.nodes)
-        for index, seed in seeds.items():
-            cotangents[index] = np.asarray(seed, float)
-        for index in range(len(self.nodes) - 1, -1, -1):
-            dy = cotangents[index]
-            if dy is not None:
-                for parent, dx in self.step(index, dy):
-                    cotangents[parent] = dx if cotangents[parent] is None else cotangents[parent] + dx
-        return cotangents
+        found = self.changed([None] * len(self.nodes), {}, seeds)
+        return [found.get(index) for index in range(len(self.nodes))]
+
+    def altered(self, changes: Mapping[int, Step]) -> Tape:
+        """The same tape with steps of it replaced: the network as the candidate differentiates it."""
+        tape = copy.copy(self)
+        tape.changes = {**self.changes, **changes}
+        return tape
 
     def changed(
         self, cotangents: list[Any], changes: Mapping[int, Step], extra: Mapping[int, np.ndarray] = {}

@@ -62,20 +62,6 @@ class Hypothesis:
     passed: Mapping[int, np.ndarray] = field(default_factory=dict)  # by node, what arrives ``factor`` times
 
 
-class Altered(Tape):
-    """A tape some of whose steps are replaced: the network as the candidate differentiates it."""
-
-    def __init__(self, tape: Tape, changes: Mapping[int, Step]):
-        self.nodes, self.leaves, self.moving, self.locate = tape.nodes, tape.leaves, tape.moving, tape.locate
-        self.below, self.changes = tape, changes
-
-    def alive(self, index: int | None) -> bool:
-        return self.below.alive(index)
-
-    def step(self, index: int, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
-        return list(self.changes[index](dy)) if index in self.changes else self.below.step(index, dy)
-
-
 @dataclass
 class Evidence:
     """One point. ``got`` has only leaves that came back in the right shape; ``solved`` leaves are explained already."""
@@ -187,7 +173,7 @@ class Evidence:
 
     def effect(self, node: int, parent: int, d: np.ndarray) -> dict[str, np.ndarray]:
         """What one contribution adds to the gradients of the leaves."""
-        deltas = self.tape.leaf_values(self.tape.changed(self.cotangents, {}, {parent: d}))
+        deltas = self.tape.leaf_values(self.tape.reverse({parent: d}))
         return {name: deltas[name] for name in self.got}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.catalogue import ANOTHER_LEAF, ELSEWHERE, REVERSED, SWAPPED
-from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Case, Evidence, Hypothesis, Rank, Round
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Rank, Round
 from jaxdoodle.gradcheck.diagnosis.search import Explanation
 from jaxdoodle.gradcheck.reference import trace_forward
 from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of, parallel
@@ -67,33 +67,25 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
         return None
     more = {} if h.factor is None else {node: (h.factor - 1) * d for node, d in h.passed.items()}
     deltas = evidence.tape.changed(evidence.cotangents, h.changes, more)
-    misplaced = h.name in ELSEWHERE
+    slopes: list[tuple[np.ndarray, np.ndarray | None]] = []  # a value that only the mistake gives, and the right one
     for index in sorted(h.changes, reverse=True):
         true = evidence.cotangents[index]
-        if true is None:
-            continue
-        for parent, d in h.changes[index](true + deltas.get(index, 0.0)):
+        for parent, d in h.changes[index](true + deltas.get(index, 0.0)) if true is not None else ():
             slope = _slope_of(h.changes[index], parent, true)
             right = _slope_of(lambda dy, i=index: evidence.tape.step(i, dy), parent, true)
             if slope is not None and np.ptp(slope) == 0:  # passed on: what was last assigned the incoming gradient
-                hit = next((a for a in reversed(log) if a.name != "return" and line_of(d, [a])), None)
+                hit = next((a for a in reversed(log) if a.name != "return" and parallel(a.value, d)), None)
                 if hit is not None:
                     return hit.where
-            targets = ((slope, right), (d, evidence.cotangents[parent]))
-            for target, avoid in reversed(targets) if misplaced else targets:
-                if target is None or np.ptp(target) == 0:
-                    continue
-                hit = line_of(np.asarray(target), log)
-                if hit is not None and not (avoid is not None and line_of(avoid, [hit])):
-                    return hit.where
-    for index in sorted(deltas, reverse=True):  # what follows from it
-        true = evidence.cotangents[index]
-        hit = line_of(deltas[index] if true is None else true + deltas[index], log)
-        if hit is not None and (true is None or not parallel(hit.value, true)):
-            return hit.where
-    for n in e.leaves:
-        hit = line_of(evidence.got[n], log)
-        if hit is not None:
+            elif slope is not None:
+                slopes.append((slope, right))
+    follows = ((evidence.cotangents[index], deltas[index]) for index in sorted(deltas, reverse=True))
+    values = [(delta if true is None else true + delta, true) for true, delta in follows]
+    values += [(evidence.got[n], None) for n in e.leaves]
+    first = int(h.name in ELSEWHERE)
+    for target, avoid in (*values[:first], *slopes, *values[first:]):
+        hit = line_of(np.asarray(target), log)
+        if hit is not None and (avoid is None or not parallel(hit.value, avoid)):
             return hit.where
     return None
 
@@ -106,14 +98,8 @@ def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | Non
     m = evidence.batch or 1
     incoming = [float(dy) for dy in evidence.seeds.values() if dy.size == 1]  # which may be multiplied in later
     ratios = [r / dy for dy in (1.0, *incoming) for r in ((c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m))]
-    for a in log:
-        for v in known:
-            if v.size == a.value.size and line_of(v, [a]):
-                top = int(np.argmax(np.abs(v)))
-                for flat in (np.ravel(a.value), np.ravel(a.value.T)):
-                    if any(abs(flat[top] - r * v.flat[top]) <= 1e-6 * abs(flat[top]) for r in ratios):
-                        return a.where
-    return None
+    factors = ((a.where, parallel(a.value, v)) for a in log for v in known)
+    return next((at for at, k in factors if k and any(abs(k - r) <= 1e-6 * abs(k) for r in ratios)), None)
 
 
 def _equal(a: np.ndarray, b: np.ndarray, evidence: Evidence) -> bool:
@@ -146,7 +132,7 @@ def culprit_of(case: Case, r: Round, evidence: Evidence, log: list[Assignment]) 
         for a in log if evidence.tape.nodes[index].kind != "leaf" else ():
             for scale in (1.0, 1 / (evidence.batch or 1)) if a.value.shape == true.shape else ():
                 value = np.asarray(a.value, float) * scale
-                if not abs(float(np.vdot(value - true, tangent)) - target) <= slack or line_of(true, [a]):
+                if not abs(float(np.vdot(value - true, tangent)) - target) <= slack or parallel(value, true):
                     continue
                 pred = evidence.predict(Hypothesis("", "", Rank.ANYTHING, {index: evidence.step_given(index, value)}))
                 if all(evidence.agrees(n, pred[n]) for n in (*evidence.wrong, *evidence.right)):
@@ -160,7 +146,7 @@ _STEP, _NEAR = 1e-5, 1e-6
 
 def _tangents(case: Case, r: Round, evidence: Evidence, along: dict[str, np.ndarray]) -> list[np.ndarray]:
     """How every value of the forward changes along a direction of the leaves; none where that is not known."""
-    if isinstance(evidence.tape, Altered) or not evidence.children:
+    if evidence.tape.changes or not evidence.children:
         return []
     problem, args = case.problem, r.at.point.args
     arrays = problem.arrays(args)

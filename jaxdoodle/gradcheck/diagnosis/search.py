@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis.evidence import Altered, Evidence, Hypothesis, Rank
+from jaxdoodle.gradcheck.compare import compare, multiple
+from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
 from jaxdoodle.gradcheck.diagnosis.mistakes import gradients, parts, steps
 
 _MOST_BUGS = 4
@@ -87,7 +87,7 @@ def _settle(evidence: Evidence, h: Hypothesis) -> Hypothesis | None:
     name = next((n for n in evidence.wrong if np.count_nonzero(v[n]) > 1), None)
     if name is None:
         return None
-    change = gradients.factor(evidence.got[name] - evidence.want[name], v[name], 1e-5)
+    change = multiple(evidence.got[name] - evidence.want[name], v[name], 1e-5)
     if change is None or abs(change) < 1e-7:
         return None
     # where the number is a simple one, take it exactly
@@ -119,7 +119,7 @@ def _fits(evidence: Evidence, name: str, value: np.ndarray) -> bool:
 def _with(evidence: Evidence, h: Hypothesis) -> Evidence:
     """The evidence in which the hypothesis is part of the network."""
     if h.changes:
-        return replace(evidence, tape=Altered(evidence.tape, h.changes), parts=evidence.found, given=None)
+        return replace(evidence, tape=evidence.tape.altered(h.changes), parts=evidence.found, given=None)
     solved = evidence.solved | {n for n, v in h.leaves.items() if n in evidence.got and evidence.agrees(n, v)}
     return replace(evidence, parts=evidence.found, solved=solved)
 

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
+from jaxdoodle.gradcheck.compare import multiple
 from jaxdoodle.gradcheck.setup.leaves import is_floating
 
 _MOST = 4000  # assignments kept: enough for a network, and a bound on loops
@@ -125,16 +126,12 @@ def _arrays(scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{k}", v) for k, v in list(vars(value).items()) if is_floating(v))
 
 
-def parallel(value: np.ndarray, target: np.ndarray) -> bool:
-    """Do the two hold the same numbers up to one common factor, perhaps transposed or reshaped?"""
-    if value.size != target.size or value.size < 2:
-        return False
-    for t in (target, target.T):
-        a, b = np.ravel(value), np.ravel(t)
-        aa, bb, ab = float(a @ a), float(b @ b), float(a @ b)
-        if aa > 0 and bb > 0 and np.isfinite(aa) and ab * ab >= (1 - 1e-12) * aa * bb:
-            return True
-    return False
+def parallel(value: np.ndarray, target: np.ndarray) -> float | None:
+    """By which factor the two hold the same numbers, perhaps transposed or reshaped; None where by none."""
+    if value.size != target.size:
+        return None
+    factors = (multiple(np.ravel(value), np.ravel(t), 1e-6) for t in (target, target.T))
+    return next((c for c in factors if c), None)
 
 
 def line_of(target: np.ndarray, log: list[Assignment]) -> Assignment | None:

@@ -7,6 +7,7 @@ from itertools import permutations, product
 
 import numpy as np
 
+from jaxdoodle.gradcheck.compare import multiple
 from jaxdoodle.gradcheck.diagnosis.catalogue import (
     EXTRA_FACTOR,
     NO_PENALTY,
@@ -83,18 +84,9 @@ def _rearrangements(want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 # -- one factor ------------------------------------------------------------------------------------------------------
 
 
-def factor(got: np.ndarray, want: np.ndarray, tolerance: float = 1e-7) -> float | None:
-    """c where got = c * want throughout; needs more than one number to say so."""
-    size = float(np.vdot(want, want))
-    if np.count_nonzero(want) < 2 or size == 0:
-        return None
-    c = float(np.vdot(want, got)) / size
-    return c if np.linalg.norm(got - c * want) <= tolerance * np.linalg.norm(got) else None
-
-
 def scaled(evidence: Evidence) -> Iterator[Hypothesis]:
     """Wrong leaves that are a multiple of the right ones."""
-    factors = {n: factor(evidence.got[n], evidence.want[n]) for n in evidence.wrong}
+    factors = {n: multiple(evidence.got[n], evidence.want[n]) for n in evidence.wrong}
     known = {n: c for n, c in factors.items() if c is not None and c != 0}
     small = {n for n in evidence.wrong if evidence.got[n].size < 2}
     groups: dict[float, list[str]] = {}
@@ -141,7 +133,7 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
     for name in evidence.wrong:
         p, want = evidence.value(name), evidence.want[name]
         for kind, direction in _directions(p).items() if np.count_nonzero(p) > 1 else ():
-            c = factor(evidence.got[name] - want, direction, 1e-6)
+            c = multiple(evidence.got[name] - want, direction, 1e-6)
             if c:
                 found.setdefault(kind, []).append((name, c))
                 added[name] = want + c * direction
@@ -173,7 +165,7 @@ def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
         dy = evidence.cotangents[child]
         for parent, d in evidence.tape.step(child, dy) if dy is not None else ():
             if parent == leaf:
-                total += factor(d, direction, 1e-9) or 0.0
+                total += multiple(d, direction, 1e-9) or 0.0
     return total
 
 
