@@ -11,9 +11,9 @@ from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
 from jaxdoodle.gradcheck.report import Finding
-from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, leaves, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import line_of
-from jaxdoodle.gradcheck.setup.problem import Point, numpy_args
+from jaxdoodle.gradcheck.setup.problem import CheckError, Point, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
@@ -86,6 +86,13 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 excuse(found, name, "ties")
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
+    steps = [n for n, found in told.items() if found == ["straight through"] and not _scaled(generic, n)]
+    if steps and "passed through" in declared and {n for r in rounds for n in r.wrong} <= {*steps}:
+        short = " and ".join(map(problem.short, steps))
+        raise CheckError(
+            f"{problem.title}: a step in {short}; whether what backward passes in place of 0 is what is meant cannot "
+            'be told: declare conventions=("straight through",)'
+        )
     parameters = {n for n in problem.differentiated if n not in axes}
     never_wrong = parameters - {n for r in rounds for n in r.wrong}
     sums = {n for n in never_wrong for r in generic if n in r.got and r.want[n].any()}
@@ -111,6 +118,13 @@ def _passed_on(rounds: list[Round], name: str) -> bool:
     """Is every entry of the gradient that of the incoming one, or nothing?"""
     pairs = [(np.asarray(r.got[name]), np.asarray(r.at.point.cotangent)) for r in rounds]
     return all(g.shape == dy.shape and bool(((g == dy) | (g == 0)).all()) for g, dy in pairs)
+
+
+def _scaled(rounds: list[Round], name: str) -> bool:
+    """Is the gradient the incoming one times a number?"""
+    got = np.concatenate([np.ravel(r.got[name]) for r in rounds])
+    dy = np.concatenate([np.ravel(x) for r in rounds for _, x in leaves(r.at.point.cotangent)])
+    return got.shape == dy.shape and bool(np.allclose(got, np.vdot(got, dy) / np.vdot(dy, dy) * dy))
 
 
 def _only_at_the_kink(case: Case, name: str, r: Round, right_beside: bool) -> bool:

@@ -49,7 +49,8 @@ def pairs(finder: Finder, models: Sequence[Found] = ()) -> Iterator[Found]:
         check_it = partial(check_pair, finder, stem, forward, backward, *finder.declared(stem), stem in parts)
         yield Found(stem, backward, check_it)
     for name, forward in finder.functions.items():
-        if re.search(r"forward|fwd|fprop", name) and id(forward) not in finder.taken:
+        alone = re.search(r"forward|fwd|fprop", name) and not re.search(r"back|bwd|bprop", name)
+        if alone and id(forward) not in finder.taken:
             yield Found(name, forward, partial(_alone, finder, name))
 
 

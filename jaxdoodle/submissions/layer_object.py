@@ -47,14 +47,15 @@ class LayerObject:
         self.dx = dx = self._backward(done, np.ones(np.shape(self.y)), inputs)
         old = arrays_of(before)
         self.written = {n for n, v in arrays_of(done).items() if n not in old or not np.array_equal(v, old[n])}
+        held = {n: w for n, w in arrays_of(thing).items() if n not in self.input_names}
+        found = {n: g for n in held if (g := self._gradient(done, before, n)) is not None}
         self.weights = {
-            n: w
-            for n, w in arrays_of(thing).items()
-            if n not in self.input_names
-            and self._gradient(done, before, n) is not None
-            and not is_buffer(n, attributes(thing))
+            n: held[n]
+            for n in found
+            if not is_buffer(n, attributes(thing))
             and ("." not in n or self._affects_output(n))  # moments have the keys of the parameters, too
         }
+        self.weights_fit = all(np.shape(found[n]) == np.shape(w) for n, w in self.weights.items())
         self.gives_dx = dx is not None
         self.ignores_dy = whole is not None
         if np.ndim(self.y) == 0 and dx is not None:  # a loss: its backward(dout=1) may leave dout out

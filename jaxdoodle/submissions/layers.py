@@ -209,10 +209,16 @@ def _inputs(thing: Any, resized: bool) -> Iterator[tuple]:
             ended.extend([error] if backward_runs(error) else [])
             raise
 
+    def dx(args: tuple) -> Any:
+        layer = _layer(thing, args)
+        if not layer.weights_fit:
+            raise ValueError("gradients of other shapes")
+        return layer.dx
+
     forward.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
     forward.__wrapped__ = forward_of(thing)  # type: ignore[attr-defined]
     if not resized:
-        given = guessing.guess(forward, lambda args: _layer(thing, args).dx)
+        given = guessing.guess(forward, dx)
         if given is None and ended:
             raise ended[0]
         yield from () if given is None else (given,)

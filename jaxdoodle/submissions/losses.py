@@ -37,7 +37,7 @@ GRADIENT = re.compile(
 #: What a loss that returns its gradient, too, calls it; the last line of such a function by another name.
 _OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*))\b", re.I)
 _BOTH = re.compile(
-    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy)"
+    r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|total)"
     r"\s*,\s*[(\[]?(?P<gradient>d\w*|\w*grad\w*|(?-i:g_?[A-Z])\w*))", re.I | re.M
 )  # fmt: skip
 
@@ -46,7 +46,10 @@ def losses(finder: Finder) -> Iterator[Found]:
     """Losses that return gradients, losses with a gradient of the same parameters beside them, derivatives."""
     free = {n: f for n, f in finder.functions.items() if id(f) not in finder.taken and required(f)}
     for name, function in free.items():
-        if LOSS.search(name) and any(map(_OWN_GRADIENT.search, _returned(function)[1:])) or _gives_both(function):
+        returned = _returned(function)
+        by_name = LOSS.search(name) and any(map(_OWN_GRADIENT.search, returned[1:]))
+        alone = by_name and _OWN_GRADIENT.search(returned[0]) and any(_of_the_gradient(name, function, free))
+        if by_name and not alone or _gives_both(function):
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
     for cls in own_classes(finder):
@@ -136,8 +139,13 @@ def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Ca
 
 
 def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Callable, **options: Any) -> Report:
+    names = required(function)
+
+    def back(given: tuple) -> Any:
+        return gradient(**dict(zip(names, given, strict=True)))
+
     try:
-        args = finder.arguments(name, function)
+        args = finder.arguments(name, function, back if names == required(gradient) else None)
     except CheckError:
         args = (0.3,)
         if len(required(function)) != 1 or not _is_number(function, args) or not _is_number(gradient, args):

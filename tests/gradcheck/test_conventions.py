@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.gradcheck import check
+from jaxdoodle.gradcheck.setup.problem import CheckError
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
@@ -61,3 +62,20 @@ def test_a_value_that_holds_beside_a_tie_passes_with_a_remark():
 
     report = check(pool, lambda r, dy: (r[0] == np.repeat(r[1], 2, axis=1)) * np.repeat(dy, 2, axis=1), (pairs,))
     assert report.passed and any("declare" in told for told in report.conventions)
+
+
+@pytest.mark.parametrize(("power", "told"), [(2, "cannot be told"), (0, None)])
+def test_what_is_said_to_pass_a_step_is_neither_right_nor_wrong_if_it_is_no_incoming_gradient(power, told):
+    """A surrogate's derivative cannot be told from a wrong one; twice the incoming gradient is wrong."""
+
+    def step(x):
+        return np.sign(x), x
+
+    def back(x, dy):
+        return 2 * dy / (1 + np.abs(x)) ** power
+
+    if told is None:
+        assert not check(step, back, (X,), conventions=("passed through",)).passed
+    else:
+        with pytest.raises(CheckError, match=told):
+            check(step, back, (X,), conventions=("passed through",))

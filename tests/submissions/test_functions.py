@@ -91,3 +91,15 @@ def test_a_backward_with_a_penalty_that_no_cost_has_is_said(checked):
         "linear": "right",
         "linear_backward_reg": "linear_backward_reg has no forward with the penalty, and no cost",
     }
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "W")])
+def test_one_that_goes_forward_and_backward_is_a_loss_with_its_gradient(checked, factor, expected):
+    text = f"""
+        def forward_backward(W, b, x, t):
+            error = x @ W + b - t
+            total = np.sum(error ** 2) / (2 * len(x))
+            grads = {{"W": {factor}x.T @ error / len(x), "b": error.sum(axis=0) / len(x)}}
+            return total, grads
+    """
+    assert checked(text)["forward_backward"] == expected

@@ -373,3 +373,18 @@ def test_lists_and_tables_that_backward_writes_are_gradients_by_any_name_and_mom
     """
     assert checked(text) == {"Affine": "right"}
     assert checked(text.replace("= dy.sum(0)", "= dy.mean(0)")) == {"Affine": "theta_shift"}
+
+
+def test_guessed_inputs_are_those_whose_gradients_of_parameters_have_their_shapes(checked):
+    text = """
+        class PReLU:
+            def __init__(self, size):
+                self.a = np.full((1, size), 0.25)
+            def forward(self, X):
+                self.X = X
+                return np.where(X > 0, X, self.a * X)
+            def backward(self, dout):
+                self.da = (dout * np.where(self.X > 0, 0.0, self.X)).sum(axis=0, keepdims=True)
+                return dout * np.where(self.X > 0, 1.0, self.a)
+    """
+    assert checked(text) == {"PReLU": "right"}

@@ -393,3 +393,35 @@ def test_the_gradient_of_the_sum_is_right_of_a_mean_where_it_says_so(checked, to
             return {factor}2 * X.T @ (X @ w - y)
     ''')
     assert found == {"gradient": expected}
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_several_gradients_beside_their_loss_are_no_loss_with_gradients(checked, sign):
+    """They are guessed together: of other arguments the loss takes sizes that do not fit the gradients."""
+    text = f"""
+        def triplet_loss(anchor, positive, negative, margin=0.2):
+            d = ((anchor - positive) ** 2).sum(1) - ((anchor - negative) ** 2).sum(1) + margin
+            return np.maximum(d, 0).mean()
+        def triplet_loss_grad(anchor, positive, negative, margin=0.2):
+            d = ((anchor - positive) ** 2).sum(1) - ((anchor - negative) ** 2).sum(1) + margin
+            on = (d > 0)[:, None] / len(anchor)
+            d_anchor = on * 2 * (negative - positive)
+            d_positive = on * 2 * (positive - anchor)
+            return d_anchor, d_positive, {sign}on * 2 * (anchor - negative)
+        def loss(W, b, x0, target, steps=3):
+            for _ in range(steps):
+                x0 = x0 + 0.1 * np.tanh(x0 @ W.T + b)
+            return 0.5 * np.sum((x0 - target) ** 2)
+        def loss_gradient(W, b, x0, target, steps=3):
+            xs = [x0]
+            for _ in range(steps):
+                xs.append(xs[-1] + 0.1 * np.tanh(xs[-1] @ W.T + b))
+            lam, dW, db = xs[-1] - target, np.zeros_like(W), np.zeros_like(b)
+            for x in reversed(xs[:-1]):
+                u = lam * 0.1 * (1 - np.tanh(x @ W.T + b) ** 2)
+                dW += u.T @ x
+                db += u.sum(0)
+                lam = lam + u @ W
+            return dW, db, lam
+    """
+    assert checked(text) == {"triplet_loss_grad": "negative" if sign else "right", "loss_gradient": "right"}

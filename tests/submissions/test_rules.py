@@ -296,3 +296,17 @@ def test_a_function_of_torch_that_is_called_straight_through_may_pass_a_step(che
     """
     assert checked(text) == {"SignSTE": "right"}
     assert checked(text.replace("SignSTE", "Sign")) == {"Sign": "x"}
+
+
+@pytest.mark.parametrize("said", ["straight-through", "with a surrogate gradient"])
+def test_a_rule_may_say_at_the_function_itself_that_it_passes_a_step(checked, said):
+    text = f"""
+        import jax, jax.numpy as jnp
+        @jax.custom_vjp
+        def hard(x):
+            "1 above 0, {said}."
+            return jnp.sign(x)
+        hard.defvjp(lambda x: (hard(x), x), lambda x, g: (jnp.where(jnp.abs(x) < 1, g, 0.0),))
+    """
+    assert checked(text) == {"hard": "right"}
+    assert checked(text.replace(said, "else 0")) == {"hard": "x"}

@@ -108,7 +108,7 @@ def told_of(function: Any) -> str:
 
 #: How a backward says that it passes a gradient through a step, or gives that of a sum, on purpose.
 _SAYS = {
-    "passed through": re.compile(r"(?i:straight.?through)|(?<![A-Z])STE(?![A-Z])"),
+    "passed through": re.compile(r"(?i:straight.?through|surrogate (gradient|derivative))|(?<![A-Z])STE(?![A-Z])"),
     "batch sum": re.compile(
         r"(gradients?|derivatives?) of the sum\b|summed (loss|cost|error)|not (averaged|divided by)", re.I
     ),
@@ -131,6 +131,8 @@ def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
         place = re.search(head + r"[ :=]*\(([^()]*,[^()]*)\)", text) or re.search(
             head + r"(?:[^()]|\([^(),]*\)){0,110}?\(([^()]*,[^()]*)\)", text
         )
+        if place is None and len(names) == 1:  # ``(N, C, H, W): softmax over C``
+            place = re.search(r"(?<![\w*])\(((?:[A-Z]\w?, ?)+[A-Z]\w?)\)", text)
         if place is None:
             continue
         parts = [p.strip().lower() for p in place[1].split(",") if p.strip()]
@@ -159,6 +161,7 @@ def shapes_of(function: Any, draw: int = 0) -> dict[str, tuple[int, ...]]:
     rng = np.random.default_rng(draw)
     given = {p.name.lower(): p.default for p in parameters(function) if isinstance(p.default, int)}
     symbolic = symbolic_shapes(function)
+    symbols = {symbol for shape in symbolic.values() for symbol in shape}
 
     def size(symbol: str, rank: int) -> int:
         if symbol.isdigit():
@@ -171,8 +174,9 @@ def shapes_of(function: Any, draw: int = 0) -> dict[str, tuple[int, ...]]:
                 return max(1, int(eval(symbol, {"__builtins__": {}}, {**sizes, **given})))
         if re.fullmatch(r"\d[a-z]", symbol):  # 4H
             return int(symbol[0]) * size(symbol[1], rank)
-        fresh = [s for s in (4, 5, 3, 6, 7, 2, 8) if s not in sizes.values()] or [9]
         known = _SYMBOLS if rank > 2 else {"n": 4, "d": 5, "m": 3, "h": 3}
+        taken = {*sizes.values(), *(known[s] for s in symbols & known.keys())}
+        fresh = [s for s in (4, 5, 3, 6, 7, 2, 8) if s not in taken] or [9]
         first = int(rng.choice(_DRAWN)) if draw else known.get(symbol, fresh[0])
         return sizes.setdefault("d" if symbol == "d_" else symbol, first)
 

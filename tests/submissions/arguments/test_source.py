@@ -1,6 +1,6 @@
 """What the text of a function says of its arguments."""
 
-from jaxdoodle.submissions.arguments.source import index_of
+from jaxdoodle.submissions.arguments.source import index_of, shapes_of
 
 
 def score(vector, word, table):
@@ -25,3 +25,18 @@ def test_a_convention_is_told_by_what_says_it_and_by_no_other_comment():
         return x.sum(axis=0)  # sum over the batch
 
     assert conventions_of(of_sum) == ("batch sum",) and conventions_of(everyday) == ()
+
+
+def test_two_symbols_are_two_sizes():
+    def nll(mu, logits, x):
+        """mu, logits: (k,); x: (n,)."""
+
+    sizes = shapes_of(nll)
+    assert sizes["mu"] == sizes["logits"] != sizes["x"]
+
+
+def test_a_shape_without_a_name_is_that_of_the_only_argument():
+    def softmax(x):
+        """(N, C, H, W): over the channels."""
+
+    assert len(shapes_of(softmax)["x"]) == 4
