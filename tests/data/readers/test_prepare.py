@@ -128,3 +128,11 @@ def test_of_many_pictures_all_are_searched_for_lines_where_some_have_them(lined,
     monkeypatch.setattr(prepare, "preprocess", counted)
     assert pairs_in(tmp_path) == found
     assert all(searched[-len(pictures) :]) == lined
+
+
+def test_a_name_among_numbers_is_refused_with_where_names_may_be_listed(tmp_path, refusal):
+    np.savez(tmp_path / "a.npz", x=IMAGES, y=LABELS)
+    text = "no class 'ki'; its classes are numbers, which a classes.txt beside it may name; expected one of 0, 1"
+    assert text in refusal(load_dataset, tmp_path / "a.npz", classes="ki")
+    (tmp_path / "classes.txt").write_text("o\nki\nsu")
+    assert load_dataset(tmp_path / "a.npz", classes="ki").classes == ("ki",)

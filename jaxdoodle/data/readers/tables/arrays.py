@@ -94,8 +94,12 @@ def dataset_of(
             other, known = first.setdefault((*role, "" if role[0] else name), (own, key))
             if role[1] and (role[0] or name) and NUMBER.sub("", other) != stem:
                 if not np.array_equal(arrays[known], array):
-                    what = " ".join(filter(None, role))
-                    raise InputError(f"{file.parent}: {other} and {own} are both {what}; expected one.")
+                    what = (
+                        " ".join(filter(None, role))
+                        + "; expected one"
+                        + ", or names with train and test" * (not role[0])
+                    )
+                    raise InputError(f"{file.parent}: {other} and {own} are both {what}.")
                 copies.append(f"left out {key}, which is {known} again")
                 del arrays[key]
     by_columns = any(file.suffix.lower() == ".mat" for file in files)

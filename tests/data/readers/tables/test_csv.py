@@ -52,6 +52,31 @@ def test_pixels_and_an_index_hold_no_label(tmp_path, refusal):
     assert "has no labels" in refusal(read_tables, [path], Wanted())
 
 
+def test_images_and_labels_apart_in_a_folder_of_each_split_are_of_that_split(tmp_path):
+    files = []
+    for split, rows in (("train", slice(20)), ("test", slice(20, 30))):
+        (tmp_path / split).mkdir()
+        files += [
+            write(tmp_path / split / "X.csv", PIXELS[rows]),
+            write(tmp_path / split / "y.csv", LABELS[rows, None]),
+        ]
+    found = read_tables(files, Wanted())
+    assert (right(found), right(found, "test")) == (20, 10)
+
+
+def test_numbers_of_rows_are_no_pixels_whatever_those_are_called(tmp_path):
+    names = ["p" + "abcdefgh"[n // 8] + "abcdefgh"[n % 8] for n in range(64)]
+    rows = [(n, label, *row) for n, (label, row) in enumerate(zip(LABELS, PIXELS, strict=True))]
+    assert right(read_tables([write(tmp_path / "a.csv", rows, ["id", "label", *names])], Wanted())) == 30
+
+
+def test_two_tables_of_the_same_split_are_refused(tmp_path, refusal):
+    files = [write(tmp_path / name, np.c_[LABELS, PIXELS], ["label", *NAMES]) for name in ("monday.csv", "tuesday.csv")]
+    files[1].write_text(files[1].read_text().replace("2", "1"))
+    text = "monday and tuesday are both images; expected one, or names with train and test"
+    assert text in refusal(read_tables, files, Wanted())
+
+
 def test_labels_beside_a_table_that_has_its_own_are_named(tmp_path):
     table = write(tmp_path / "train.csv", np.c_[LABELS, PIXELS], ["label", *NAMES])
     found = read_tables([table, write(tmp_path / "y_train.csv", LABELS[:, None])], Wanted())
