@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import Assignment
@@ -35,9 +35,9 @@ def precision(case: Case) -> list[Finding]:
     given = [np.asarray(x) for x in case.problem.arrays(r.at.point.args).values() if is_floating(x)]
     made = (a for a in log if not any(np.array_equal(a.value, x) for x in given))
     shown = {id(a): low for a in made if (low := _shown(a.value)) is not None}
-    found, batch = dict[str, list[str]](), batch_of(case.problem, case.axes, r.at.point)
+    found = dict[str, list[str]]()
     for n in noisy:
-        low = _rounded(r.got[n], batch or 1) or next(iter(shown.values()), None) or _written(log)
+        low = _shown(r.got[n]) or next(iter(shown.values()), None)
         found.setdefault(low or _by_size(r.figures[n].rel_l2), []).append(n)
     return [_finding(case, r, low, names, log, shown) for low, names in found.items()]
 
@@ -90,16 +90,6 @@ def _shown(x: np.ndarray) -> str | None:
 
 def _fits(x: np.ndarray, low: str) -> bool:
     return np.array_equal(x.astype(jax.numpy.dtype(low)).astype(np.float64), x)
-
-
-def _rounded(got: np.ndarray, batch: int) -> str | None:
-    """The lower precision that a gradient, or its multiple by the batch size, shows."""
-    return next((low for k in (1, batch) if (low := _shown(got * k if k > 1 else got))), None)
-
-
-def _written(log: list[Assignment]) -> str | None:
-    """The lower precision that a line of the backward names."""
-    return next((low for a in log for low in _LOW if low in a.where.text), None)
 
 
 def _by_size(error: float) -> str:

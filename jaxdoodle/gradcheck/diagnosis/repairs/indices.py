@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, renamed
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 
@@ -21,6 +21,10 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     ):
         return
     text = ast.unparse(node)
+
+    def at(*index: Any) -> ast.Subscript:
+        return ast.Subscript(node.value, ast.Tuple([*index], ast.Load()) if len(index) > 1 else index[0], node.ctx)
+
     if loaded(node) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice)):
         title, cost = ("values flipped", 5) if _reverses(node.slice) else ("superfluous slice", 15)
         put(title, cost, node.value)
@@ -32,7 +36,7 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         forms += [("stride left out", 14, f"({name} * {s})") for s in scope.scalars if s != name]
         forms += [("index off by one", 12, f"({name} {sign} 1)") for sign in "+-"]
         for title, cost, other in forms:
-            new = renamed(node, name, other)
+            new = at(replaced(node.slice, {name: other}))
             put(title, cost, new)
             if title == "index off by one" and loaded(node):
                 bound = f"{name} - 1 >= 0" if "-" in other else f"{name} + 1 < len({ast.unparse(node.value)})"
@@ -41,35 +45,23 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     loops = [n for n in names if n in scope.loops]
     for pair in combinations(loops, 2):
         for s in dict.fromkeys((*(s for s in scope.scalars if s not in loops), "2")):
-            strided = node
-            for name in pair:
-                strided = renamed(strided, name, f"({name} * {s})")
-            put("stride left out", 10 if "strid" in s else 14, strided)
-    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
-    cuts = [k for k, p in enumerate(parts) if isinstance(p, ast.Slice) and p.lower is None and p.upper is not None]
+            strided = replaced(node.slice, {name: f"({name} * {s})" for name in pair})
+            put("stride left out", 10 if "strid" in s else 14, at(strided))
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    cuts = [p for p in parts if isinstance(p, ast.Slice) and p.lower is None and p.upper is not None]
     for pad in scope.scalars if len(cuts) > 1 and loaded(node) else ():
-        moved = copy.deepcopy(node)
-        for k in cuts:
-            cut = moved.slice.elts[k]  # type: ignore[attr-defined]
-            cut.lower, cut.upper = expr(pad), expr(f"{pad} + {ast.unparse(cut.upper)}")
-        put("border not cut off", 12, moved)
+        put("border not cut off", 12, at(*(_moved(p, pad) if p in cuts else p for p in parts)))
     for a, b in combinations(range(len(parts)), 2):
-        swapped = copy.deepcopy(node)
-        places = swapped.slice.elts  # type: ignore[attr-defined]
-        places[a], places[b] = places[b], places[a]
-        put("indices swapped", 7, swapped)
-    for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
+        order = list(parts)
+        order[a], order[b] = parts[b], parts[a]
+        put("indices swapped", 7, at(*order))
+    for k, part in enumerate(parts):
         for name in names if isinstance(part, ast.BinOp | ast.Name) else ():
             title = "values flipped" if _counts_down(part, name) else "wrong index"
             others = [(title, name)] if isinstance(part, ast.BinOp) else []
             others = others or [("order not reversed", f"{s} - 1 - {name}") for s in scope.scalars]
             for title, text in others:
-                turned = copy.deepcopy(node)
-                if isinstance(turned.slice, ast.Tuple):
-                    turned.slice.elts[k] = expr(text)
-                else:
-                    turned.slice = expr(text)
-                put(title, 14, turned)
+                put(title, 14, at(*parts[:k], expr(text), *parts[k + 1 :]))
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         for sign in "+-" if not names and loaded(node) else ():
             put("index off by one", 14, f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]")
@@ -78,6 +70,12 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 def _counts_down(index: Any, name: str) -> bool:
     """Is it an index like ``n - 1 - name``?"""
     return isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) and ast.unparse(index.right) == name
+
+
+def _moved(cut: ast.Slice, pad: str) -> ast.Slice:
+    """The slice of as many entries behind a border."""
+    assert cut.upper is not None
+    return ast.Slice(expr(pad), expr(f"{pad} + {ast.unparse(cut.upper)}"), cut.step)
 
 
 def _reverses(index: ast.expr) -> bool:
@@ -99,7 +97,7 @@ def slices(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("slice of the other end", 12, ast.Slice(None, lower.operand))
         if lower is None and upper is not None:
             for pad in scope.scalars:
-                put("border not cut off", 13, ast.Slice(expr(pad), expr(f"{pad} + {ast.unparse(upper)}")))
+                put("border not cut off", 13, _moved(node, pad))
         for bound in ("lower", "upper"):
             at = getattr(node, bound)
             for sign in "+-" if at is not None else ():

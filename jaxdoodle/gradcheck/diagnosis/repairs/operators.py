@@ -9,7 +9,7 @@ from itertools import combinations, permutations
 from typing import Any
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, renamed
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 #: Functions that are taken for each other.
@@ -171,7 +171,8 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             put("transposed", 16, ast.Call(node.func, list(order), node.keywords))
     for loop in scope.loops if name == "slice" else ():
         for stride in scope.scalars:
-            put("stride left out", 12, renamed(node, loop, f"{loop} * {stride}"))
+            args = [replaced(arg, {loop: f"{loop} * {stride}"}) for arg in node.args]
+            put("stride left out", 12, ast.Call(node.func, args, node.keywords))
     for k, keyword in enumerate(node.keywords):
         before, after = node.keywords[:k], node.keywords[k + 1 :]
         put(f"superfluous {keyword.arg}", 18, ast.Call(node.func, node.args, before + after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,16 +50,12 @@ def loaded(node: Any) -> bool:
     return isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load)
 
 
-def renamed(node: Any, name: str, text: str) -> Any:
-    """A subscript with another index, or a call with other arguments."""
+def replaced(node: ast.AST, instead: Mapping[str, str]) -> Any:
+    """A copy of an expression, with others for those in it that read so."""
 
-    class Rename(ast.NodeTransformer):
-        def visit_Name(self, inner: ast.Name) -> ast.AST:
-            return expr(text) if inner.id == name and isinstance(inner.ctx, ast.Load) else inner
+    class Replace(ast.NodeTransformer):
+        def visit(self, inner: ast.AST) -> Any:
+            text = ast.unparse(inner) if isinstance(inner, ast.expr) else ""
+            return expr(instead[text]) if text in instead else self.generic_visit(inner)
 
-    new = copy.deepcopy(node)
-    if isinstance(new, ast.Call):
-        new.args = [Rename().visit(arg) for arg in new.args]
-    else:
-        new.slice = Rename().visit(new.slice)
-    return new
+    return Replace().visit(copy.deepcopy(node))

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN, OVERWRITTEN, REPEATED, REVERSED, SWAPPED
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 
@@ -107,12 +107,6 @@ def _other_targets(node: Any, scope: Scope, put: Put) -> None:
 
 def _sliced(node: ast.AugAssign, cut: str, alike: set[str]) -> ast.AugAssign:
     """The statement for a part of the entries: ``g[1:] += w[1:]`` for ``g += w``."""
-
-    class Cut(ast.NodeTransformer):
-        def visit(self, inner: ast.AST) -> Any:
-            named = isinstance(inner, ast.expr) and ast.unparse(inner) in alike
-            return expr(f"{ast.unparse(inner)}[{cut}]") if named else self.generic_visit(inner)
-
     target: Any = expr(f"{ast.unparse(node.target)}[{cut}]")
     target.ctx = ast.Store()
-    return ast.AugAssign(target, node.op, Cut().visit(copy.deepcopy(node.value)))
+    return ast.AugAssign(target, node.op, replaced(node.value, {n: f"{n}[{cut}]" for n in alike}))
