@@ -39,6 +39,8 @@ from jaxdoodle.gradcheck.setup.test_points import (
 
 #: Relative distance up to which a right gradient computed in float32 may lie from the oracle's.
 FLOAT32 = 2e-4
+#: How small beside the usual one a gradient is that is rounding.
+_VANISHES = 1e-12
 #: Points of a forward's usual shapes, by whose values a limit may be passed.
 _REACHING = ("random values 1", "as given", "random values 2", "small values", "saturated")
 
@@ -163,7 +165,7 @@ def _round(case: Case, at: TestPoint) -> Round | None:
     for n in (n for n in case.problem.symmetric if n in got and is_symmetric(got[n])):
         want[n] = symmetrized(want[n])
     floor = (1e-2 if single else 1e-4) * size
-    if at.name in ("blank input", "ties", "saturated"):
-        usual = next((r.floor for r in case.rounds if r.floor), 0.0)
+    usual = next((r.floor for r in case.rounds if r.floor), 0.0)
+    if at.name in ("blank input", "ties", "saturated") or floor <= _VANISHES * usual:
         floor = max(floor, 1e-4 * usual)  # where the right gradient vanishes, rounding is all that comes back
     return Round(at, want, returned, got, exact, floor)

@@ -42,14 +42,15 @@ class Network:
     """A network as a loss of its parameters and data, and its gradient.
 
     Arguments are a dictionary of what the object holds, by attribute, then ``x`` and ``y``. ``cost``: of output and
-    labels, where the class has no loss.
+    labels, where the class has no loss; ``listed``: its loss is one of lists of inputs and of labels.
     """
 
     def __init__(self, thing: Any, x: Any, y: Any, data: dict[str, str]):
         self.thing, self.x, self.y, self.data = thing, x, y, data
         names = methods_of(type(thing))
         self.predict = next((n for n in PREDICT if n in names), None)
-        self.loss = next((n for n in names if LOSS.search(n) and not re.search("grad|back|deriv|prime|plot", n)), None)
+        self.losses = [n for n in names if LOSS.search(n) and not re.search("grad|back|deriv|prime|plot", n)]
+        self.loss, self.listed = next(iter(self.losses), None), False
         self.gradient_name = gradient_method(type(thing))
         self.cost: Callable | None = None
         self.held = {
@@ -113,6 +114,7 @@ class Network:
         if self.cost is not None:
             return self.cost(self.output(thing, x) if output is None else output, y)
         pairs = len(takes) == 1 and takes_pairs(getattr(thing, self.loss or ""))
+        x, y = ([x], [y]) if self.listed else (x, y)
         given = getattr(thing, self.loss or "")([(x, y)]) if pairs else self._call(thing, self.loss or "", x, y, output)
         return given[0] if isinstance(given, tuple) else given
 

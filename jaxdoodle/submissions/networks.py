@@ -17,7 +17,7 @@ from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.diagnosis.catalogue import NO_PENALTY
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.finder import Finder
@@ -104,7 +104,7 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
     for name in (gradient_method(cls), *others_):
         call = {} if name is None else finder.called_with(methods[name])
         labels = [v for n, v in call.items() if kind_of(n) == "y" and v is not None]
-        inputs = [v for n, v in call.items() if kind_of(n) != "y" and is_floating(v) and n != "self"]
+        inputs = [v for n, v in call.items() if kind_of(n) != "y" and (is_floating(v) or _is_text(v)) and n != "self"]
         others = labels or inputs[1:]  # a network that takes no labels may take the noise that it adds
         if inputs and others:
             yield inputs[0], others[0], {}
@@ -122,6 +122,11 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
             yield x, rng.integers(0, 2, len(x)), {}
         elif is_floating(y):
             yield from ((x, labels, {}) for labels in labels_like(np.asarray(y, float), rng))
+
+
+def _is_text(value: Any) -> bool:
+    """Words by their numbers?"""
+    return is_integer(value) and np.ndim(value) > 0
 
 
 #: Entries of an image of guessed shape, at most.
@@ -150,9 +155,11 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
     if declared is not None:
         network.cost = declared
     thing = network.placed(network.held, network.x, network.y)
-    if network.loss or declared or is_number(network.output(thing, network.x, network.y)):
-        return True if np.size(network.value(network.held, network.x, network.y)) == 1 else None
     gradients = dict(leaves(network.gradient(network.held, network.x, network.y)))
+    if network.loss and not declared:
+        return _choose_loss(network, gradients)
+    if declared or is_number(network.output(thing, network.x, network.y)):
+        return True if np.size(network.value(network.held, network.x, network.y)) == 1 else None
     best: tuple[tuple, Callable] | None = None
     for cost in _costs(finder):
         network.cost = cost
@@ -166,6 +173,27 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
         return None
     network.cost = best[1]
     return best[0][0] > 0 or best[0][-1] > _PARALLEL
+
+
+def _choose_loss(network: Network, gradients: dict[str, Any]) -> bool | None:
+    """Of several that the class has, that of which most gradients are right; also of lists of inputs and labels."""
+    best: tuple[tuple, str, bool] | None = None
+    for listed, name in product((False, True), network.losses):
+        network.loss, network.listed = name, listed
+        try:
+            fits = np.size(network.value(network.held, network.x, network.y)) == 1
+            merit = _merit(network, gradients) if fits and len(network.losses) > 1 else ()
+        except (Exception, SystemExit) as error:  # of the user's code: it takes another form of the data
+            raise_if_backward_ends(error)
+            continue
+        if fits and (best is None or merit > best[0]):
+            best = merit, name, listed
+        if best is not None and len(network.losses) == 1:
+            break
+    if best is None:
+        return None
+    _, network.loss, network.listed = best
+    return True
 
 
 def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, int, float]:

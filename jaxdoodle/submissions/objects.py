@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import linecache
+import math
 import re
 from collections.abc import Iterator
 from itertools import chain, islice, product
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -14,17 +18,47 @@ from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.finder import Finder
-from jaxdoodle.submissions.layer_object import FORWARD
+from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.words import english
 
 #: How many ways to make an object are tried.
 _OBJECTS = 400
 #: Sizes that are tried for what a constructor takes, where its names tell nothing.
 _ANY_SIZE = (4, 2, 3)
+#: Steps back in time, where there is to be no limit.
+_MANY = 10**6
 
 
 def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
-    """Objects of a class: made as the file makes them, without arguments, or with guessed ones, and with ``more``."""
+    """Objects of a class: made as the file makes them, without arguments, or with guessed ones, and with ``more``.
+
+    One that cuts gradients off, or the steps that they go back, comes without these limits first.
+    """
+    for thing in _made(finder, cls, **more):
+        if limits := _limits(thing):
+            whole = copy.deepcopy(thing)
+            for name, value in limits.items():
+                setattr(whole, name, value)
+            yield whole
+        yield thing
+
+
+def _limits(thing: Any) -> dict[str, Any]:
+    """The attributes of an object that are limits of its gradients, each with the value that is none."""
+    methods = {n: f.__code__ for n, f in vars(type(thing)).items() if isinstance(f, FunctionType)}
+    text = "".join(line for code in methods.values() for line in linecache.getlines(code.co_filename))
+    truncated = re.search(r"truncated back|truncated bptt|tbptt", text, re.I)
+    found: dict[str, Any] = {}
+    for name, value in attributes(thing).items():
+        users = {n for n, code in methods.items() if name in code.co_names and n != "__init__"}
+        steps = truncated and type(value) is int and users and users <= {*BACKWARD, "bptt"}
+        if type(value) in (int, float) and (steps or re.search("clip|max_norm|trunc", name, re.I)):
+            optional = re.search(rf"self\.{name} is (not )?None", text)
+            found[name] = None if optional else math.inf if isinstance(value, float) else _MANY
+    return found
+
+
+def _made(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     init = cls.__init__  # type: ignore[misc]
     code = getattr(inspect.unwrap(init), "__code__", None)
     if code is not None:

@@ -223,3 +223,45 @@ def test_costs_and_gradients_of_a_list_of_pairs(checked):
     assert checked(PAIRS.replace("sum(g) / len(data)", "g[-1]")) == {
         "Network.of_data": "biases.0, biases.1, biases.2, weights.0, weights.1, weights.2"
     }
+
+
+def test_a_net_of_words_has_the_loss_of_lists_that_fits_and_is_checked_without_its_limits(checked):
+    text = """
+        class Rnn:
+            def __init__(self, words, bptt_truncate=1, clip=0.01):
+                rng = np.random.default_rng(0)
+                self.U, self.W, self.V = (rng.normal(size=s) for s in ((3, words), (3, 3), (words, 3)))
+                self.bptt_truncate, self.clip = bptt_truncate, clip
+
+            def forward(self, x):
+                s, p = np.zeros((len(x) + 1, 3)), np.zeros((len(x), len(self.V)))
+                for t in range(len(x)):
+                    s[t] = np.tanh(self.U[:, x[t]] + self.W @ s[t - 1])
+                    p[t] = np.exp(self.V @ s[t]) / np.exp(self.V @ s[t]).sum()
+                return p, s
+
+            def mean_loss(self, x, y):
+                return self.total_loss(x, y) / sum(map(len, y))
+
+            def total_loss(self, x, y):
+                return -sum(np.log(self.forward(a)[0][np.arange(len(b)), b]).sum() for a, b in zip(x, y))
+
+            def bptt(self, x, y):
+                p, s = self.forward(x)
+                dU, dW, dV = np.zeros_like(self.U), np.zeros_like(self.W), np.zeros_like(self.V)
+                p[np.arange(len(y)), y] -= 1
+                for t in range(len(y)):
+                    dV += np.outer(p[t], s[t])
+                    dz = self.V.T @ p[t] * (1 - s[t] ** 2)
+                    for k in range(t, max(0, t - self.bptt_truncate) - 1, -1):
+                        dU[:, x[k]] += dz
+                        dW += np.outer(dz, s[k - 1])
+                        dz = self.W.T @ dz * (1 - s[k - 1] ** 2)
+                return [g if self.clip is None else np.clip(g, -self.clip, self.clip) for g in (dU, dW, dV)]
+
+        if __name__ == "__main__":
+            Rnn(4).bptt(np.array([0, 2, 1, 3]), np.array([2, 1, 3, 0]))
+    """
+    assert checked(text) == {"Rnn": "right"}
+    assert checked(text.replace("self.W.T @ dz", "self.W @ dz")) == {"Rnn": "U, W"}
+    assert checked(text.replace("p[t], s[t])", "p[t], s[t - 1])")) == {"Rnn": "V"}
