@@ -49,8 +49,8 @@ CASES = {
     "logistic regression": (mlp(DIGITS, ()), SoftmaxCrossEntropy(0.1), ()),
     "digit cnn": (digit_cnn(DIGITS), SoftmaxCrossEntropy(), ()),
     "sketch cnn": (sketch_cnn(DIGITS), SoftmaxCrossEntropy(), ()),
-    "every kind of layer": (EVERYTHING, MeanSquaredError(), (L2(1e-2, leaves=("w", "b", "scale")),)),
     "global average": (POOLED, BinaryCrossEntropy(), ()),
+    "every kind of layer": (EVERYTHING, MeanSquaredError(), (L2(1e-2, leaves=("w", "b", "scale")),)),
 }
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 KEYS = {"training": jax.random.key(5), "evaluation": None}
