@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.files", "tests.fixtures.mirror", "tests.fixtures.pages"]
+pytest_plugins = [f"tests.fixtures.{name}" for name in ("browser", "edits", "files", "mirror", "pages")]
 
 # Examples are new in every run; a compilation may take a second, and a failing example is printed with its values.
 settings.register_profile("suite", deadline=None, database=None, print_blob=True)
@@ -25,6 +25,11 @@ os.environ.setdefault("XLA_FLAGS", FLAGS)
 # Workers of pytest share the cores: threads of BLAS would wait for each other's, for three times the processor time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# What one test has compiled, the others read, also in processes of their own. What is half written is compiled again.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".jax_cache"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("PYTHONWARNINGS", "ignore:Error reading persistent compilation cache entry:UserWarning")
+
 try:
     import jax
 except ImportError:  # the inference tests run without it
@@ -32,8 +37,6 @@ except ImportError:  # the inference tests run without it
 else:
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_numpy_dtype_promotion", "strict")
-    jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".jax_cache"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
 def pytest_addoption(parser):

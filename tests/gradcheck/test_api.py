@@ -6,6 +6,8 @@ import pytest
 
 from jaxdoodle.gradcheck import CheckError, assert_gradients_match, check, check_value_and_grad
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
 

@@ -6,6 +6,8 @@ import pytest
 from jaxdoodle.gradcheck import check
 from jaxdoodle.gradcheck.setup.problem import CheckError
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
 

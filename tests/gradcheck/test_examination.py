@@ -49,6 +49,7 @@ def test_a_size_that_a_backward_does_not_take_is_told_and_the_others_count():
     assert check(halves, lambda _, dy: 2 * dy, (X,)).passed
 
 
+@pytest.mark.usefixtures("few_edits")
 def test_the_gradient_of_a_symmetric_matrix_may_be_symmetric():
     def forward(s, w):
         return w.T @ s @ w, (s, w)

@@ -5,6 +5,8 @@ import pytest
 
 from jaxdoodle.gradcheck import check, check_gradient
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 X = np.random.default_rng(0).normal(size=(3, 4))
 
 

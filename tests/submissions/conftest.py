@@ -5,14 +5,12 @@ import textwrap
 
 import pytest
 
-from jaxdoodle.gradcheck.diagnosis.repairs import repair
 from jaxdoodle.submissions.worker import check_file
 
 
 @pytest.fixture(autouse=True)
-def few_edits(monkeypatch):
-    """What is tested here is which gradients are wrong: the search for the reason ends early."""
-    monkeypatch.setattr(repair, "MOST_EDITS", 20)
+def verdicts_alone(few_edits):
+    """What is tested here is which gradients are wrong."""
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from jaxdoodle.gradcheck import check
 from jaxdoodle.gradcheck.reference import trace_forward
 from jaxdoodle.gradcheck.setup.problem import Point, Problem
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 RNG = np.random.default_rng(0)
 X, IMAGE, KERNEL = RNG.normal(size=(4, 3)), RNG.normal(size=(2, 5, 4, 2)), RNG.normal(size=(3, 2, 2, 3))
 

@@ -6,6 +6,8 @@ import pytest
 
 from jaxdoodle.gradcheck import check
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 X = np.random.default_rng(0).normal(size=(4, 5))
 
 
@@ -24,12 +26,15 @@ FORWARDS = [
 
 
 @pytest.mark.parametrize("forward", FORWARDS)
-def test_a_clip_that_bites_far_from_the_given_values_is_found(forward):
+def test_a_clip_that_bites_far_from_the_given_values_is_found(forward, monkeypatch):
+    mended = FORWARDS.index(forward) == 1  # where the factor that is left out is written in the forward
+    if mended:
+        monkeypatch.undo()  # the whole search finds it
+
     def slope(x):
         return (x > 0) * 1.0 if forward is FORWARDS[0] else np.ones(np.shape(x))
 
     (finding,) = check(forward, lambda x, dy: dy * slope(x), (X,)).findings
-    mended = FORWARDS.index(forward) == 1  # where the factor that is left out is written in the forward
     assert finding.name == ("factor left out" if mended else "wrong at large values")
 
 

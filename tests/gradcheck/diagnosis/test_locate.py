@@ -1,9 +1,12 @@
 """The line at which a mistake begins."""
 
 import numpy as np
+import pytest
 
 from jaxdoodle.gradcheck import check
 from jaxdoodle.gradcheck.diagnosis import locate
+
+pytestmark = pytest.mark.usefixtures("few_edits")
 
 RNG = np.random.default_rng(0)
 

@@ -12,6 +12,8 @@ from jaxdoodle.core.user_code import time_limit
 from jaxdoodle.gradcheck import check, check_gradient
 from jaxdoodle.gradcheck.diagnosis import explain, verdict
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
 NHWC = ("NHWC", "HWIO", "NHWC")

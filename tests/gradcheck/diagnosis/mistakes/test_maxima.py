@@ -5,6 +5,8 @@ import pytest
 
 from jaxdoodle.gradcheck import check
 
+pytestmark = pytest.mark.usefixtures("few_edits")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(8, 4, 5))
 
