@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from jaxdoodle.cli import main
 from jaxdoodle.cli.train.seeds import summarize
@@ -46,6 +45,8 @@ def test_one_record_holds_all_seeds_with_mean_spread_and_interval(folder):
 
 @pytest.mark.parametrize("correct", [(90, 91), (10, 90), (0, 1), (99, 100)])
 def test_the_interval_of_a_mean_accuracy_is_students_within_zero_and_one(correct):
+    from scipy import stats  # takes seconds, in every worker
+
     records = [Record("one", scores={"test": {"correct": count, "total": 100}}) for count in correct]
     values = [count / 100 for count in correct]
     expected = np.clip(stats.t.interval(0.95, 1, loc=np.mean(values), scale=stats.sem(values)), 0, 1)

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from jaxdoodle.data import load_dataset
 from jaxdoodle.inference import Model, calibration, model_file
 from jaxdoodle.inference.model import energy
 from jaxdoodle.training import TrainConfig
+from tests.fixtures.commands import jaxdoodle
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -171,13 +171,10 @@ def test_the_seed_draws_other_doodles(tmp_path):
     assert len(digests) == 2
 
 
-SPLIT = "import sys; from jaxdoodle.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
 def test_devices_of_the_processor_are_chosen_before_jax_starts_and_quiet_prints_nothing(tmp_path):
     words = f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --epochs 1 --quiet"
     words += f" --device cpu --devices 2 --out {tmp_path}"
-    done = subprocess.run([sys.executable, "-c", SPLIT, *words.split()], capture_output=True, text=True)
+    done = subprocess.run(jaxdoodle(*words.split()), capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert Record.read(tmp_path / "record.json").config["devices"] == 2
 
