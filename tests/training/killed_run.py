@@ -28,7 +28,7 @@ def main(folder: Path, where: str) -> None:
         folder.mkdir(exist_ok=True)
         train = on_disk(TRAIN, folder)
     spec = ModelSpec((Flatten(), Dense(16), ReLU(), Dropout(0.3), Dense(3)), (28, 28, 1), CLASSES)
-    config = TrainConfig(epochs=100, batch_size=32, augment=Augment(), ema_decay=0.99, seed=3)
+    config = TrainConfig(epochs=50, batch_size=32, augment=Augment(), ema_decay=0.99, seed=3)
     print("trains", flush=True)
     checkpoints = Checkpoints(folder / "checkpoints", interval=0.05)
     result = fit(spec, train, VALIDATION, config, checkpoints=checkpoints)

@@ -25,7 +25,7 @@ SHORT = replace(CONFIG, epochs=2, batch_size=32, keep="last", optimizer="momentu
 NORMALIZED = ModelSpec((Flatten(), Dense(8), BatchNorm(), ReLU(), Dropout(0.3), Dense(3)), (28, 28, 1), CLASSES)
 CONVOLVED = ModelSpec((Conv2D(4, 5, stride=3), ReLU(), Dropout(0.3), Flatten(), Dense(3)), (28, 28, 1), CLASSES)
 CASES = {
-    "hand": (NORMALIZED, replace(SHORT, augment=Augment(), ema_decay=0.9, outliers=0.25)),
+    "hand": (NORMALIZED, replace(SHORT, batch_size=36, augment=Augment(), ema_decay=0.9, outliers=0.25)),
     "autodiff": (CONVOLVED, replace(SHORT, gradients="autodiff")),
 }
 

@@ -43,12 +43,12 @@ def leaves(fit):
 
 even = Dataset("noise", images[:24], data.labels[:24], data.classes)
 whole = [fit(even, devices, 10, 3) for devices in (1, 2)]
-rest = fit(data, 2, 10, 2)
 noisy = [fit(even, 2, 6, 1, ModelSpec((Flatten(), BatchNorm(), Dropout(0.5), Dense(4)), (28, 28, 1))) for _ in range(2)]
 normalized = ModelSpec((Flatten(), BatchNorm(), Dense(4)), (28, 28, 1))
+rest = fit(data, 2, 10, 2, normalized)
 means = [fit(even, devices, 24, 1, normalized).params[1]["mean"].tolist() for devices in (1, 2)]
 other = ModelSpec((*spec.layers[:-1], Dense(7)), (28, 28, 1))
-start = fit(Dataset("noise", images, data.labels, tuple("abcdefg")), 1, 25, 1, other).params
+start = [{k: np.float32(rng.normal(0, 0.1, shape)) for k, shape in sorted(p.items())} for p in other.param_shapes]
 tuned = [fit(even, devices, 12, 2, params=start, freeze=3, outliers=0.5) for devices in (1, 2)]
 print(json.dumps({
     "start": [np.asarray(leaf).tolist() for p in start for leaf in p.values()],

@@ -31,17 +31,17 @@ images = rng.integers(0, 256, (26, 28, 28, 1), dtype=np.uint8)
 data = Dataset("noise", images, rng.integers(0, 3, 26).astype(np.int32), tuple("abc"))
 everything = {
     "augment": Augment(), "penalties": (L2(1e-3),), "clip_norm": 0.5, "ema_decay": 0.9, "optimizer": "adamw",
-    "outliers": 0.25,
+    "outliers": 0.25, "batch_size": 26,
 }
-tuned = {"freeze": 5, "optimizer": "momentum"}
+tuned = {"freeze": 5, "optimizer": "momentum", "batch_size": 10}
 start = [{name: rng.normal(0, 0.1, shape) for name, shape in shapes.items()} for shapes in spec.param_shapes]
 found = {}
-autodiff = {"gradients": "autodiff", "optimizer": "momentum"}
+autodiff = {"gradients": "autodiff", "optimizer": "momentum", "batch_size": 10}
 for name, options in {"autodiff": autodiff, "hand": everything, "fine-tuned": tuned}.items():
     runs = []
     for count in (1, 2):
         states = []
-        config = TrainConfig(epochs=2, batch_size=10, devices=count, **options)
+        config = TrainConfig(epochs=2, devices=count, **options)
         note = [lambda number, state, metrics: states.append(state)]
         result = loop.fit(spec, data, None, config, params=start if "freeze" in options else None, callbacks=note)
         runs.append([result.step_losses, [np.asarray(leaf).tolist() for p in result.params for leaf in p.values()]])

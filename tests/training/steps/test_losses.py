@@ -63,7 +63,7 @@ def test_weights_multiply_each_images_share_and_the_gradient_is_that_of_the_valu
     value, residuals = weighted(loss, weights).forward(OUTPUTS, LABELS)
     each = [loss.forward(o[None], y[None])[0] for o, y in zip(OUTPUTS, LABELS, strict=True)]
     np.testing.assert_allclose(value, np.mean(np.array(weights)[LABELS] * each), rtol=1e-5)
-    gradient = jax.grad(lambda outputs: weighted(loss, weights).forward(outputs, LABELS)[0])(OUTPUTS)
+    gradient = jax.jit(jax.grad(lambda outputs: weighted(loss, weights).forward(outputs, LABELS)[0]))(OUTPUTS)
     np.testing.assert_allclose(weighted(loss, weights).backward(residuals), gradient, atol=1e-6)
     even = weighted(loss, (1.0, 1.0, 1.0))
     np.testing.assert_allclose(even.forward(OUTPUTS, LABELS)[0], loss.forward(OUTPUTS, LABELS)[0], rtol=1e-5)
@@ -95,5 +95,5 @@ def test_outliers_behind_the_images_count_half_of_one_each_and_the_gradient_is_t
         known, others = jax.nn.softplus(-energies[:5]), jax.nn.softplus(energies[5:])
         expected = loss.forward(OUTPUTS, LABELS)[0] + (known.sum() + OUTLIER_WEIGHT * others.sum()) / 5
         np.testing.assert_allclose(value, expected, rtol=1e-5)
-        gradient = jax.grad(lambda z, both=both: both.forward(z, LABELS)[0])(outputs)
+        gradient = jax.jit(jax.grad(lambda z, both=both: both.forward(z, LABELS)[0]))(outputs)
         np.testing.assert_allclose(both.backward(residuals), gradient, atol=1e-6)
