@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import combinations, permutations
 from typing import Any
 
+import numpy as np
+
 from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
@@ -127,6 +129,8 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         axes = len(scope.shape(text) or ())
         if axes > 1:
             put("transposed", 13, _t(node) if axes == 2 else expr(f"{text}.swapaxes(-1, -2)"))
+        if scope.numpy and np.iscomplexobj(scope.texts.get(text, 0)):
+            put("conjugate left out", 12, f"{scope.numpy}.conj({text})")
         kernel = axes > 1 or isinstance(parent, ast.Call) and _has_kernel(parent)
         for turned in _TURNED.get(axes, ()):
             title = "kernel not flipped" if kernel else "order not reversed"
@@ -165,7 +169,8 @@ def calls(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     for a, b in combinations(range(len(node.args)), 2):
         args = list(node.args)
         args[a], args[b] = args[b], args[a]
-        put("arguments swapped", 17, ast.Call(node.func, args, node.keywords))
+        title, cost = ("operands swapped", 14) if name in ("dot", "matmul") else ("arguments swapped", 17)
+        put(title, cost, ast.Call(node.func, args, node.keywords))
     if name == "transpose" and len(node.args) in (3, 4):
         for order in permutations(node.args):
             put("transposed", 16, ast.Call(node.func, list(order), node.keywords))

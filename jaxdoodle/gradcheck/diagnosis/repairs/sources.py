@@ -7,9 +7,9 @@ import contextlib
 import functools
 import linecache
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         known = {*values, *everything}
         scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, everything=everything,
                       factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
-                      functions=_functions(forwards, known), forwards=forwards)  # fmt: skip
+                      functions=_functions(forwards, everything), forwards=forwards)  # fmt: skip
         yield Source(outer, tree, scope, whole, code in shared)
 
 
@@ -113,11 +113,12 @@ def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.oper
     return tuple(found)[:_MOST_FACTORS]
 
 
-def _functions(forwards: list[ast.FunctionDef], known: set[str]) -> tuple[str, ...]:
-    """Functions of one array that the forward calls, which the backward may have left out."""
+def _functions(forwards: list[ast.FunctionDef], known: Mapping[str, Any]) -> tuple[str, ...]:
+    """Functions of one array, the user's too, that the forward calls, which the backward may have left out."""
     calls = [n for tree in forwards for n in ast.walk(tree) if isinstance(n, ast.Call)]
     names = dict.fromkeys(ast.unparse(c.func) for c in calls if len(c.args) == 1 and not c.keywords)
-    return tuple(n for n in names if n.rpartition(".")[2] in _ELEMENTWISE and n.partition(".")[0] in known)
+    usual = (n for n in names if n.rpartition(".")[2] in _ELEMENTWISE and n.partition(".")[0] in known)
+    return tuple(dict.fromkeys((*usual, *(n for n in names if isinstance(known.get(n), FunctionType)))))
 
 
 def _running(call: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:

@@ -17,6 +17,10 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         target: Any = node.targets[0]
         if ast.unparse(target) == ast.unparse(node.value.left):  # g = g + w
             node = ast.AugAssign(target, node.value.op, node.value.right)
+    if isinstance(node, ast.ListComp):  # [dw for sw, dw in zip(sums, grads)]
+        names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+        for unused in sorted({n.id for n in names} - {n.id for n in names if isinstance(n.ctx, ast.Load)}):
+            put(OVERWRITTEN, 7, ast.ListComp(expr(f"{unused} + {ast.unparse(node.elt)}"), node.generators))
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
         store = copy.deepcopy(node.target)
         put("added instead of assigned", 12, ast.Assign([store], node.value))

@@ -256,3 +256,22 @@ def backward(dy, a, b, slope):
         "pick(a>0,1,b+slope)": "term left out", "b.sum((1,3,4),keepdims=True)": "wrong axis", "c.sum(0)": "wrong axis",
     }.items():  # fmt: skip
         assert name in {n for text, n in seen.items() if mended in text}, mended
+
+
+def test_sums_in_comprehensions_operands_of_dot_and_conjugates_are_tried():
+    source = """
+def backward(np, dy, a, pairs):
+    grads = [g for s, g in pairs]
+    return grads, np.dot(a.T, a), dy * a
+"""
+    tree, seen = ast.parse(source).body[0], {}
+    arrays = {"dy": np.ones((3, 3)), "a": np.ones((3, 3), complex)}
+    for edit in edits(tree, Scope(arrays, numpy="np", modules=frozenset({"np"}))):
+        edit.apply()
+        seen.setdefault(ast.unparse(tree).replace(" ", ""), edit.name)
+        edit.undo()
+    for mended, name in {
+        "[s+gfors,ginpairs]": "overwritten instead of added up", "np.dot(a,a.T)": "operands swapped",
+        "dy*np.conj(a)": "conjugate left out",
+    }.items():  # fmt: skip
+        assert name in {n for text, n in seen.items() if mended in text}, mended

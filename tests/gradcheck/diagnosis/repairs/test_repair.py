@@ -251,3 +251,21 @@ def test_an_edit_that_changes_the_value_is_no_repair():
 
     (finding,) = check_value_and_grad(lambda w: loss(w)[0], loss, (RNG.normal(size=(3, 4)),)).findings
     assert finding.backward.text == "return total, e"
+
+
+def soften(t, k=0.2):
+    return (1 - k) * t + k / t.shape[1]
+
+
+def test_a_function_of_the_users_that_the_forward_applies_is_tried():
+    def forward(z, t):
+        p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+        return -np.sum(soften(t) * np.log(p)), (p, t)
+
+    def backward(residuals, dy):
+        p, t = residuals
+        return dy * (p - t), None
+
+    report = check(forward, backward, (np.random.default_rng(0).normal(size=(4, 3)), np.eye(3)[[0, 1, 2, 1]]))
+    assert report.findings[0].name == "function left out"
+    assert report.findings[0].mended == "return (dy * (p - soften(t)), None)"
