@@ -79,34 +79,35 @@ def dataset_of(
     copies: list[str] = []
     several = len({file.parent for file in files}) > 1
     for file, columns in files.items():
-        own = OF_PARTS.sub("", base_name(file))
-        if of_suffix := TEST.get(file.suffix) or split_of(file.suffix):
-            own = f"{of_suffix} {own}"
-        elif several and split_of(file.parent.name):
-            own = f"{file.parent.name} {own}"
+        own = _name_of(file, several)
         for name, array in columns.items():
             of_file = not name or name.startswith("arr_")
             key = f"{own} {name}".strip() if of_file or len(files) > 1 else name
             if key in arrays and not np.array_equal(arrays[key], array):  # plain and zipped
                 raise InputError(f"{file}: a second {key}, which differs from the first; expected one.")
-            arrays[key] = array
-            role, stem = role_of(key), NUMBER.sub("", own)
-            other, known = first.setdefault((*role, "" if role[0] else name), (own, key))
-            if role[1] and (role[0] or name) and NUMBER.sub("", other) != stem:
-                if not np.array_equal(arrays[known], array):
-                    what = (
-                        " ".join(filter(None, role))
-                        + "; expected one"
-                        + ", or names with train and test" * (not role[0])
-                    )
-                    raise InputError(f"{file.parent}: {other} and {own} are both {what}.")
+            split, what = role_of(key)
+            other, known = first.setdefault((split, what, "" if split else name), (own, key))
+            again = what and (split or name) and NUMBER.sub("", other) != NUMBER.sub("", own)
+            if again and not np.array_equal(arrays[known], array):
+                said = f"{split} {what}" if split else f"{what} of no split by their names"
+                raise InputError(f"{file.parent}: {other} and {own} are both {said}; expected one.")
+            if again:
                 copies.append(f"left out {key}, which is {known} again")
-                del arrays[key]
+            else:
+                arrays[key] = array
     by_columns = any(file.suffix.lower() == ".mat" for file in files)
     found = dataset_in(arrays, source_of(list(files)), wanted, by_columns, names, kind)
     if found is not None:
         found.left_out += copies
     return found
+
+
+def _name_of(file: Path, several: bool) -> str:
+    """The name of a file that says its split: by its suffix, itself, or where folders are ``several`` by its folder."""
+    own = OF_PARTS.sub("", base_name(file))
+    if of_suffix := TEST.get(file.suffix) or split_of(file.suffix):
+        return f"{of_suffix} {own}"
+    return f"{file.parent.name} {own}" if several and split_of(file.parent.name) else own
 
 
 def source_of(files: Sequence[Path]) -> str:

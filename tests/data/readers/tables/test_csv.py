@@ -73,7 +73,7 @@ def test_numbers_of_rows_are_no_pixels_whatever_those_are_called(tmp_path):
 def test_two_tables_of_the_same_split_are_refused(tmp_path, refusal):
     files = [write(tmp_path / name, np.c_[LABELS, PIXELS], ["label", *NAMES]) for name in ("monday.csv", "tuesday.csv")]
     files[1].write_text(files[1].read_text().replace("2", "1"))
-    text = "monday and tuesday are both images; expected one, or names with train and test"
+    text = "monday and tuesday are both images of no split by their names; expected one"
     assert text in refusal(read_tables, files, Wanted())
 
 
