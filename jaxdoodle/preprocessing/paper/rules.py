@@ -26,6 +26,8 @@ MOSTLY_BARE = 0.5
 RUN = 1.6
 #: Regions of which so much lies on lines are left from crossings.
 ON_LINES = 0.9
+#: Cells a side on which sides of cells are found, apart from what stands on the lines that they end at.
+APART_CELLS = 256
 #: The side of a cell between two lines is so many times as long as wide.
 SIDE = 6
 #: Lines up to this fraction of the drawing's strength go by their strength.
@@ -60,11 +62,12 @@ def without_lines(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[
         if line < FAINT * strength:
             low = 1.15 * line
             cleared = np.clip((ink - low) / (strength - low), 0, 1).astype(np.float32)
+    apart = parts_of(np.where(on_lines, np.float32(0), cleared), APART_CELLS, 0)
+    cleared = without(cleared, apart, _between_lines(apart, on_lines, thickest))
     parts = parts_of(cleared, REGION_CELLS, 0)
     left = in_cells(cleared * on_lines, parts.cell) / parts.cell**2
     share = np.bincount(parts.number.ravel(), weights=left.ravel(), minlength=len(parts.areas))
-    gone = (share > ON_LINES * parts.areas) | _between_lines(parts, on_lines, thickest)
-    return without(cleared, parts, gone), (across, down)
+    return without(cleared, parts, share > ON_LINES * parts.areas), (across, down)
 
 
 def _between_lines(parts: Parts, on_lines: NDArray[np.bool_], thickest: float) -> NDArray[np.bool_]:

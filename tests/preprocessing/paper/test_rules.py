@@ -37,6 +37,18 @@ def test_sides_of_a_cell_go_with_the_lines_that_they_are_between_and_strokes_of_
         assert left[stroke].mean() > 0.9 and left[hanging].mean() > 0.9
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_the_side_of_a_cell_goes_though_print_stands_on_its_end(shift):
+    rows, columns = np.mgrid[:300, :400]
+    lines = (abs(rows - 80) < 2) | (abs(rows - 200) < 2)
+    side = (abs(columns - 150) < 2) & (rows > 80) & (rows < 200)
+    print_ = (abs(columns - 155) < 9) & (abs(rows - 66) < 9) & (columns % 6 < 3)
+    stroke = (abs(columns - 205) < 5) & (rows > 90) & (rows < 190)
+    ink = np.roll((lines | side | print_ | stroke).astype(np.float32), shift, axis=0)
+    cleared = np.roll(without_lines(ink)[0], -shift, axis=0)
+    assert not cleared[90:190, 140:160].any() and cleared[stroke].mean() > 0.9 and cleared[print_].mean() > 0.9
+
+
 def test_noise_has_no_lines_and_a_drawing_none_either():
     noise = (np.random.default_rng(0).random((120, 100)) < 0.4).astype(np.float32)
     assert without_lines(noise)[1] == (0, 0)
