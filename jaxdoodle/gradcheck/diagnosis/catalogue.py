@@ -32,7 +32,6 @@ MISTAKES = {
     "derivative left out": "what flows back to {line} is passed on to {value} as it is: what lies between is left out",
     "dropout mask missing in backward": "dropout's mask is not applied in backward{but}",
     "dropout mask not rescaled in backward": "backward applies dropout's mask without its factor 1 / (1 - p) = {rate}",
-    "gradient clipped": "gradients are cut off at {top:.6g}; the check wants them whole",
     "gradient not written (zeros)": "the gradient of {names} is all zeros; it was never computed or never stored",
     "gradient path missing": "{why} is left out in backward: {line}",
     "incoming gradient left out": "what came back is the gradient of the sum of the output, whatever comes in",
@@ -68,7 +67,7 @@ def tell(bug: str, **words: Any) -> tuple[str, str]:
 
 #: Names that say what the numbers show and not what was done: a repair says more.
 IMPRECISE = frozenset({
-    UNNAMED, EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN, "gradient clipped", "factor of the forward forgotten",
+    UNNAMED, EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN, "factor of the forward forgotten",
     "factor of the forward applied twice", "derivative left out",
 })  # fmt: skip
 #: Repairs whose names say more than any other: what the numbers show follows from them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -12,7 +12,6 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.recognize import Part
 from jaxdoodle.gradcheck.autograd.tape import Node, Step
-from jaxdoodle.gradcheck.diagnosis.catalogue import EVERY_TIED_CELL, tell
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Rank, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.explain import cannot_name, finding_of
 from jaxdoodle.gradcheck.diagnosis.limits import guard_is_active
@@ -81,30 +80,21 @@ def matching_choice(evidence: Evidence) -> dict[str, Any] | None:
     A kind of kink whose choice makes no difference is left out.
     """
     table = touched_kinks(evidence)
-    fitting = [choice for choice, h in _choices(table) if _explains(evidence, h)]
+    choices = (dict(zip(table, values, strict=True)) for values in product(*(CHOICES[k] for k in table)))
+    fitting = [choice for choice in choices if _explains(evidence, _chosen(table, choice))]
     if not fitting:
         return None
     return {kind: fitting[0][kind] for kind in table if len({c[kind] for c in fitting}) < len(CHOICES[kind])}
 
 
-def _choices(table: dict) -> Iterator[tuple[dict[str, Any], Hypothesis]]:
-    """Every admissible choice at the kinks of the table, also as a hypothesis."""
-    for values in product(*(CHOICES[k] for k in table)):
-        choice = dict(zip(table, values, strict=True))
-        changes = {node: step(choice[k]) for k, pairs in table.items() for node, step in pairs}
-        yield choice, Hypothesis("", "", Rank.PLACE, changes)
+def _chosen(table: dict, choice: Mapping[str, Any]) -> Hypothesis:
+    """The choice as a hypothesis."""
+    changes = {node: step(choice[k]) for k, pairs in table.items() if k in choice for node, step in pairs}
+    return Hypothesis("", "", Rank.PLACE, changes)
 
 
 def _explains(evidence: Evidence, h: Hypothesis) -> bool:
     return all(evidence.agrees(n, v) for n, v in evidence.predict(h).items())
-
-
-def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    """Inadmissible choices at the kinks of this point."""
-    table = touched_kinks(evidence)
-    ties = {node: step("all") for node, step in table.pop("max", [])}
-    for _, others in _choices(table) if ties else ():
-        yield Hypothesis(*tell(EVERY_TIED_CELL), Rank.PLACE, {**others.changes, **ties}, node=next(iter(ties)))
 
 
 # -- at the kinks of one check -----------------------------------------------------------------------------------------
@@ -144,12 +134,6 @@ def _same_program(a: Evidence, b: Evidence) -> bool:
     return bool(a.children) and [n.kind for n in a.tape.nodes] == [n.kind for n in b.tape.nodes]
 
 
-def _chosen(evidence: Evidence, choice: dict[str, Any]) -> Explanation:
-    """The choice as a hypothesis, to look for its line."""
-    changes = {n: s(choice[k]) for k, pairs in touched_kinks(evidence).items() if k in choice for n, s in pairs}
-    return Explanation(Hypothesis("", "", Rank.PLACE, changes), tuple(evidence.got), evidence)
-
-
 def _demanded(case: Case, choice: dict[str, Any], r: Round, evidence: Evidence) -> list[Finding]:
     findings = []
     for kind, want in case.demand.items():
@@ -158,17 +142,14 @@ def _demanded(case: Case, choice: dict[str, Any], r: Round, evidence: Evidence) 
             name = "relu' >= 0" if (kind, choice[kind]) == ("relu", 1.0) else "another convention at a kink"
             said = " (z >= 0 is written for z > 0)" if name == "relu' >= 0" else ""
             wrong = tuple(n for n in r.got if r.excused.get(n) == "convention") or tuple(r.got)
-            line = backward_line(_chosen(evidence, choice), case.log(r))
+            chosen = Explanation(_chosen(touched_kinks(evidence), choice), tuple(evidence.got), evidence)
+            line = backward_line(chosen, case.log(r))
             findings.append(Finding(name, f"{is_}{said}; demanded is: {should}", wrong, backward=line))
             r.excused |= {n: "wrong" for n in wrong if r.figures[n].rel_l2 > r.exact}
     return findings
 
 
 def _wrong_at_kink(case: Case, r: Round, evidence: Evidence) -> list[Finding]:
-    for h in hypotheses(evidence):
-        if _explains(evidence, h):
-            e = Explanation(h, tuple(r.wrong), evidence)
-            return [finding_of(case, e, r, case.log(r), 1)]
     found, rest = find_mistakes(evidence)
     log = case.log(r)
     findings = [finding_of(case, e, r, log, 1) for e in found]

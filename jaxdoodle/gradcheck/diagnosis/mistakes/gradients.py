@@ -25,7 +25,7 @@ from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     if not evidence.wrong:
         return
-    for mistakes in (zeros, without_dout, swapped, rearranged, scaled, penalties, clipped):
+    for mistakes in (zeros, without_dout, swapped, rearranged, scaled, penalties):
         yield from mistakes(evidence)
 
 
@@ -167,14 +167,6 @@ def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
             if parent == leaf:
                 total += multiple(d, direction, 1e-9) or 0.0
     return total
-
-
-def clipped(evidence: Evidence) -> Iterator[Hypothesis]:
-    """Every wrong leaf is the right one cut off at one number."""
-    top = max(float(np.abs(evidence.got[n]).max()) for n in evidence.wrong)
-    cut = {n: np.clip(evidence.want[n], -top, top) for n in evidence.wrong}
-    if top > 0 and all(evidence.agrees(n, v) for n, v in cut.items()):
-        yield Hypothesis(*tell("gradient clipped", top=top), Rank.PENALTY, leaves=cut, constant=float(f"{top:.6g}"))
 
 
 def _list(names: list[str]) -> str:
