@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from jaxdoodle.core.user_code import TimeOutError
-from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, IMPRECISE, NOT_FINITE, PRECISE, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
@@ -18,7 +17,6 @@ from jaxdoodle.gradcheck.diagnosis.locate import (
     culprit_of,
     last_right,
     proven,
-    suspects,
 )
 from jaxdoodle.gradcheck.diagnosis.repairs.known import mended_by
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, repairs
@@ -57,7 +55,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
             found, rest = [], evidence
         points = 2
     if only_sizes and all(e.hypothesis.factor is not None for e in found):
-        told = _with_repairs(case, r, [Finding(UNNAMED, "", tuple(r.wrong))], [])
+        told = _with_repairs(case, r, [Finding(UNNAMED, "", tuple(r.wrong))])
         if any(f.name == UNNAMED for f in told):
             return [_size_as_number(case, r)]
         return [replace(f, name=_SIZE) if f.name == "wrong constant" else f for f in told]
@@ -66,7 +64,7 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
     misshapen = [n for n in r.wrong if n not in evidence.got and n not in solved]
     if rest.wrong or misshapen:
         findings.append(Finding(UNNAMED, "", (*rest.wrong, *misshapen)))
-    findings = _with_repairs(case, r, findings, suspects(rest, log) if rest.wrong else [], proven(evidence, log, found))
+    findings = _with_repairs(case, r, findings, proven(evidence, log, found))
     findings = [f for f in findings if f.name != UNNAMED or not set(f.leaves) <= set(misshapen)]  # said before
     return [cannot_name(case, r, rest, log) if f.name == UNNAMED else f for f in findings]  # what takes long comes last
 
@@ -117,13 +115,13 @@ def _confirmed(
 
 
 def _with_repairs(
-    case: Case, r: Round, findings: list[Finding], near: list[Where], right: frozenset[tuple[str, int]] = frozenset()
+    case: Case, r: Round, findings: list[Finding], right: frozenset[tuple[str, int]] = frozenset()
 ) -> list[Finding]:
     """The findings with the line and the mended statement of the repair that undoes them, where there is one."""
     wrong = [n for f in findings for n in f.leaves if n in r.wrong]
     imprecise = any(f.name in IMPRECISE for f in findings)
     try:
-        near = [f.backward for f in findings if f.backward is not None] or near
+        near = [f.backward for f in findings if f.backward is not None]
         forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
         mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, forward, right)
     except (Exception, TimeOutError) as error:  # edited code may raise anything, and take long: the names stand
@@ -155,7 +153,7 @@ def _proof(case: Case, repair: Repair) -> str:
 
 def mended_at(case: Case, r: Round, finding: Finding) -> Finding:
     """A finding that shows at one point alone: with the edit that is right there and elsewhere, where there is one."""
-    told = _with_repairs(case, r, [Finding(UNNAMED, "", finding.leaves)], [])
+    told = _with_repairs(case, r, [Finding(UNNAMED, "", finding.leaves)])
     if len(told) != 1 or told[0].name == UNNAMED:
         return finding
     return replace(told[0], evidence=(*told[0].evidence, finding.sentence))

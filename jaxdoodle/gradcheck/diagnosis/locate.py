@@ -168,18 +168,10 @@ def last_right(evidence: Evidence, log: list[Assignment]) -> tuple[Assignment | 
     """The last assignment that holds a right cotangent before the first wrong leaf's, and that leaf's."""
     wrong = line_of(evidence.got[evidence.wrong[0]], log)
     end = log.index(wrong) if wrong is not None else len(log)
-    of_forward, cotangents = _known(evidence)
+    live = evidence.with_cotangent
+    of_forward, cotangents = [evidence.tape.nodes[i].value for i in live], [evidence.cotangents[i] for i in live]
     right = (a for a in reversed(log[:end]) if not _holds(a, of_forward) and _holds(a, cotangents))
     return next(right, None), wrong
-
-
-def suspects(evidence: Evidence, log: list[Assignment]) -> list[Where]:
-    """Lines where the mistake may be: the one after the last that is right, and the one that gives the wrong leaf."""
-    right, wrong = last_right(evidence, log)
-    after = log[log.index(right) + 1 :] if right is not None else []
-    of_forward, _ = _known(evidence)
-    first = next((a for a in after if not _holds(a, of_forward)), None)
-    return [a.where for a in (first, wrong) if a is not None]
 
 
 def proven(evidence: Evidence, log: list[Assignment], found: list[Explanation]) -> frozenset[tuple[str, int]]:
@@ -201,12 +193,6 @@ def proven(evidence: Evidence, log: list[Assignment], found: list[Explanation]) 
         (right if hits - held else other).add((a.where.file, a.where.line))
         held |= hits
     return frozenset(right - other)
-
-
-def _known(evidence: Evidence) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Values of the forward, and the right cotangents."""
-    live = evidence.with_cotangent
-    return [evidence.tape.nodes[i].value for i in live], [evidence.cotangents[i] for i in live]
 
 
 def _holds(a: Assignment, values: list[np.ndarray]) -> bool:
