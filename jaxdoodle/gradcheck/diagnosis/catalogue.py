@@ -75,7 +75,7 @@ PRECISE = frozenset({OVERWRITTEN, REPEATED})
 
 #: What a repair undoes, where its name says it, and with what a student reads beside the name.
 SAID = frozenset({
-    "activation derivative forgotten", "arguments swapped", "derivative applied twice",
+    "activation derivative forgotten", "arguments swapped", "conjugate left out", "derivative applied twice",
     "divided instead of multiplied", "divisor left out", "factor left out", "function left out", "index off by one",
     "indices swapped", "multiplied instead of divided", "sign flipped", "sign left out", "slice off by one",
     "superfluous line", "term left out", "transposed", "values flipped", "values moved",
