@@ -119,6 +119,9 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
             continue
         y = output_of(thing, y)
         if predict is None:
+            second = [p.name for p in parameters(getattr(thing, gradient_method(cls) or "loss", cls))][1:2]
+            sizes = _sizes(thing) if second and kind_of(second[0]) != "y" else []  # noise, or a state
+            yield from ((x, rng.normal(size=(len(x), k)), {}) for k in sizes)
             yield x, rng.integers(0, 2, len(x)), {}
         elif is_floating(y):
             yield from ((x, labels, {}) for labels in labels_like(np.asarray(y, float), rng))
@@ -133,14 +136,21 @@ def _is_text(value: Any) -> bool:
 _LARGEST_IMAGE = 3000
 
 
+def _arrays(thing: Any) -> list[Any]:
+    return [w for _, w in leaves(dict(attributes(thing))) if is_floating(w)]
+
+
+def _sizes(thing: Any) -> list[int]:
+    """Of the arrays that an object holds."""
+    return list(dict.fromkeys(k for w in _arrays(thing) for k in np.shape(w)[::-1]))[:6]
+
+
 def _input_shapes(cls: type, thing: Any) -> Iterator[tuple[int, ...]]:
     """Of tables and vectors with a size of an array that the object holds; of images that the constructor tells of."""
-    arrays = [w for _, w in leaves(dict(attributes(thing))) if is_floating(w)]
-    sizes = list(dict.fromkeys(k for w in arrays for k in np.shape(w)[::-1]))
-    yield from (shape for k in sizes[:6] for shape in ((4, k), (k, 4), (k, 1), (k,)))
+    yield from (shape for k in _sizes(thing) for shape in ((4, k), (k, 4), (k, 1), (k,)))
     told = [*(p.default for p in parameters(cls)), *attributes(thing).values(), *IMAGES]
     whole = [v for v in told if isinstance(v, tuple | list) and len(v) in (2, 3) and all(type(k) is int for k in v)]
-    channels = dict.fromkeys([1, 3, *(np.shape(w)[a] for w in arrays if np.ndim(w) == 4 for a in (1, 2))])
+    channels = dict.fromkeys([1, 3, *(np.shape(w)[a] for w in _arrays(thing) if np.ndim(w) == 4 for a in (1, 2))])
     sides = dict.fromkeys(k for v in told for _, k in leaves(v) if type(k) is int and k > 3)
     images = [shape for k in sides for c in channels for shape in ((c, k, k), (k, k, c))]
     yield from ((2, *shape) for shape in (*whole, *images) if 0 < math.prod(shape) <= _LARGEST_IMAGE)

@@ -290,65 +290,6 @@ def test_a_list_of_gradients_is_of_what_the_object_holds_in_its_order(checked):
     assert checked(text.replace("dI += 2 *", "dI +="))["loss_and_gradients"] == "start"
 
 
-GLOVE = """
-def glove(W, V, b, c, counts, x_max=10.0):
-    seen = counts > 0
-    f = np.minimum((counts / x_max) ** 0.75, 1.0) * seen
-    diff = W @ V.T + b[:, None] + c[None, :] - np.log(np.where(seen, counts, 1.0))
-    loss = np.sum(f * diff ** 2)
-    d = 2 * f * diff
-    dW, dV, db, dc = d @ V, d.T @ W, d.sum(axis=1), d.sum(axis=0)
-    return loss, dW, dV, db, dc
-
-def ratings_objective(P, Q, bu, bi, mu, R, seen):
-    E = (R - mu - bu[:, None] - bi[None, :] - P @ Q.T) * seen
-    J = 0.5 * (E ** 2).sum()
-    gP, gQ = -E @ Q, -E.T @ P
-    return J, gP, gQ
-"""
-
-
-def test_guessed_arguments_of_a_loss_fit_its_gradients_by_name(checked):
-    assert checked(GLOVE) == {"glove": "right", "ratings_objective": "right"}
-    wrong = checked(GLOVE.replace("d.T @ W", "d @ W").replace("-E @ Q", "-E @ Q / 2"))
-    assert wrong == {"glove": "V", "ratings_objective": "P"}
-
-
-WORDS = """
-def pull_loss(center_vec, outside_idx, outside_vectors):
-    scores = outside_vectors @ center_vec
-    p = np.exp(scores - scores.max())
-    p /= p.sum()
-    loss = -np.log(p[outside_idx])
-    p[outside_idx] -= 1
-    grad_outside = np.outer(p, center_vec)
-    return loss, outside_vectors.T @ p, grad_outside
-
-def skipgram_loss(center, context, center_vectors, outside_vectors):
-    loss, gradIn, gradOut = 0.0, np.zeros(center_vectors.shape), np.zeros(outside_vectors.shape)
-    for w in context:
-        j, dv, dU = pull_loss(center_vectors[center], w, outside_vectors)
-        loss, gradOut = loss + j, gradOut + dU
-        gradIn[center] += dv
-    return loss, gradIn, gradOut
-
-def triplet_loss(E, anchor, positive, negative):
-    a, p, n = E[anchor], E[positive], E[negative]
-    loss = ((a - p) ** 2).sum() - ((a - n) ** 2).sum()
-    dE = np.zeros_like(E)
-    dE[anchor] += 2 * (n - p)
-    dE[positive] -= 2 * (a - p)
-    dE[negative] += 2 * (a - n)
-    return loss, dE
-"""
-
-
-def test_what_is_used_as_an_index_is_a_whole_number_and_what_holds_some_a_list(checked):
-    assert set(checked(WORDS).values()) == {"right"}
-    wrong = checked(WORDS.replace("gradIn[center] +=", "gradIn[w] +=").replace("+= 2 * (a - n)", "+= 2 * (a - p)"))
-    assert wrong == {"pull_loss": "right", "skipgram_loss": "center_vectors", "triplet_loss": "E"}
-
-
 def test_a_gradient_of_another_shape_is_that_of_the_argument_whose_name_it_has(checked):
     text = """
         def bias_loss(w, b, x, y):

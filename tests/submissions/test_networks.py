@@ -265,3 +265,23 @@ def test_a_net_of_words_has_the_loss_of_lists_that_fits_and_is_checked_without_i
     assert checked(text) == {"Rnn": "right"}
     assert checked(text.replace("self.W.T @ dz", "self.W @ dz")) == {"Rnn": "U, W"}
     assert checked(text.replace("p[t], s[t])", "p[t], s[t - 1])")) == {"Rnn": "V"}
+
+
+@pytest.mark.parametrize(("term", "expected"), [("dz + mu / n", "right"), ("dz", "Wm")])
+def test_a_loss_of_a_class_may_take_the_noise_that_it_adds(checked, term, expected):
+    text = f"""
+        class Autoencoder:
+            def __init__(self, n_in=6, n_latent=2):
+                rng = np.random.RandomState(0)
+                self.params = {{"Wm": rng.randn(n_in, n_latent), "Wo": rng.randn(n_latent, n_in)}}
+
+            def loss(self, x, eps):
+                p, n = self.params, len(x)
+                mu = x @ p["Wm"]
+                z = mu + 0.1 * eps
+                error = z @ p["Wo"] - x
+                dout, dz = error / n, (error / n) @ p["Wo"].T
+                dmu = {term}
+                return 0.5 * (np.sum(error ** 2) + np.sum(mu ** 2)) / n, {{"Wo": z.T @ dout, "Wm": x.T @ dmu}}
+    """
+    assert checked(text) == {"Autoencoder": expected}

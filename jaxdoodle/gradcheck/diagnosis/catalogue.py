@@ -11,7 +11,7 @@ SWAPPED, REVERSED, ANOTHER_LEAF = "gradients swapped", "gradients in reverse lay
 TRANSPOSED, REARRANGED = "gradient transposed", "gradient rearranged"
 EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN = "extra factor", "missing 1/m", "double 1/m"
 EVERY_TIED_CELL, BROADCASTS = "max-pool gradient to every tied cell", "shape that only broadcasts to the right one"
-NO_PENALTY = "penalty gradient that the loss does not have"
+NO_PENALTY, NO_TERM = "penalty gradient that the loss does not have", "penalty gradient missing"
 OVERWRITTEN, REPEATED = "overwritten instead of added up", "repeated indices written over"
 
 GIVEN_Z = "derivative formula of the activation given the pre-activation"
@@ -150,7 +150,7 @@ def number(c: float) -> str:
 def penalty_words(batch: int | None, leaf: str, kind: str, c: float, right: float) -> tuple[str, str]:
     """Name and sentence of a penalty's gradient that is c times the right one."""
     norm = "L2" if kind == "w" else "L1"
-    known = {0.0: ("penalty gradient missing", ""), -1.0: ("penalty gradient with the wrong sign", "")}
+    known = {0.0: (NO_TERM, ""), -1.0: ("penalty gradient with the wrong sign", "")}
     if norm == "L2":
         known |= {0.5: ("gradient lambda w for 2 lambda w", " (the square's 2 is missing)")}
         known |= {2.0: ("gradient 2 lambda w for lambda w", " (the loss has a 1/2 that cancels the square's 2)")}

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxdoodle.core.user_code import TimeOutError
 from jaxdoodle.gradcheck.compare import compare
-from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, IMPRECISE, NOT_FINITE, PRECISE, sentence
+from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, IMPRECISE, NO_TERM, NOT_FINITE, PRECISE, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import (
     backward_line,
@@ -198,7 +198,10 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     forward = {evidence.tape.nodes[i].where for i in live}  # not what a loss computes for its gradient
     shared = {a.function for a in log if a.where in forward}  # what forward runs too is not where it went wrong
     own = [a for a in log if a.function not in shared]
-    logs = [a for a in own if computes(a.where)], own, [a for a in log if a.where not in forward], log
+    beside = [a for a in log if a.where not in forward]
+    logs = [[a for a in own if computes(a.where)], own, beside, log]
+    if h.name.endswith(NO_TERM):  # a penalty's gradient is added where forward may have run, too
+        logs.insert(0, [a for a in beside if computes(a.where)])
     line = next((where for part in logs if (where := backward_line(e, part)) is not None), None)
     if h.factor is None and line is not None:
         line = before_scaling(line, own)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
-from jaxdoodle.gradcheck.diagnosis.catalogue import ANOTHER_LEAF, ELSEWHERE, REVERSED, SWAPPED
+from jaxdoodle.gradcheck.diagnosis.catalogue import ANOTHER_LEAF, ELSEWHERE, NO_TERM, REVERSED, SWAPPED
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Rank, Round
 from jaxdoodle.gradcheck.diagnosis.search import Explanation
 from jaxdoodle.gradcheck.reference import trace_forward
@@ -58,9 +58,10 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
         if n in e.leaves:
             if h.name in (SWAPPED, REVERSED, ANOTHER_LEAF):
                 return assigned(log, evidence.got[n], last=True)
-            hit = next((a for a in log if a.name != "return" and _equal(a.value, value, evidence)), None) or line_of(
-                value, log
-            )
+            hits = [a for a in log if not a.name.startswith("return") and _equal(a.value, value, evidence)]
+            if h.name.endswith(NO_TERM):  # it is added where all parts of the gradient are at hand
+                hits = [a for a in hits if a.function == hits[-1].function]
+            hit = hits[0] if hits else line_of(value, log)
             if hit is not None:
                 return hit.where
     if not h.changes and not h.passed:
@@ -74,7 +75,7 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
             slope = _slope_of(h.changes[index], parent, true)
             right = _slope_of(lambda dy, i=index: evidence.tape.step(i, dy), parent, true)
             if slope is not None and np.ptp(slope) == 0:  # passed on: what was last assigned the incoming gradient
-                hit = next((a for a in reversed(log) if a.name != "return" and parallel(a.value, d)), None)
+                hit = next((a for a in reversed(log) if not a.name.startswith("return") and parallel(a.value, d)), None)
                 if hit is not None:
                     return hit.where
             elif slope is not None:

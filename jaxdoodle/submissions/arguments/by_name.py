@@ -87,8 +87,8 @@ _OPTIONS: dict[str, list[Option]] = {
     "counts": [_counts(4, 5), _counts(4), _counts(5)],
     "size": _SIZE,
     "number": [_just(np.float64(0.3)), *_NUMBER, normal(5), normal(4, 5), normal(3)],
-    "any": [_just(np.float64(0.3)), normal(5), normal(4, 5), normal(5, 3), normal(3), normal(4, 1), _just(2),
-            _whole(3, 4), normal(2, 7, 6, 3), _just(True)],
+    "any": [_just(np.float64(0.3)), normal(5), normal(4, 5), normal(5, 3), normal(3, 5), normal(3), normal(4, 1),
+            _just(2), _whole(3, 4), normal(2, 7, 6, 3), _just(True)],
 }  # fmt: skip
 #: Arrays of one size, by kind: of rows, of columns, of one vector.
 SQUARE: tuple[dict[str, Option], ...] = tuple(
@@ -216,7 +216,8 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         options = [normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     if not first and counts(function, name):
         return [_just(2), _just(3)]  # 1 is no size to find a mistake by
-    index = None if kind in _HAS_INDICES else index_of(function, name)
+    one = kind == "ids" and re.fullmatch(r"\w+_(idx|index|id)", name) is not None  # ``word_idx``, of one word
+    index = index_of(function, name) if one or kind not in _HAS_INDICES else None
     if index is not None:
         several = index == "several" or name.endswith("s")
         options = [*([_just([2, 0, 2])] if several else [_place]), _whole(3, 4), *options]

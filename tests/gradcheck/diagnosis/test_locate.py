@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.gradcheck import check
+from jaxdoodle.gradcheck import check, check_gradient
 from jaxdoodle.gradcheck.diagnosis import locate
 
 pytestmark = pytest.mark.usefixtures("few_edits")
@@ -31,3 +31,22 @@ def test_where_it_begins_is_found_without_a_reverse_pass_for_every_value(monkeyp
     (finding,) = check(forward, backward, args).findings
     assert "`da`" in finding.sentence and finding.backward.text.startswith("da = ")
     assert locate._tangents is not None and len(tried) < 1000
+
+
+def test_a_missing_penalty_is_told_where_the_gradients_are_put_together():
+    """Not in the layer whose backward gives the rest of the gradient, though it is the first to hold it."""
+
+    def affine_backward(dy, x):
+        dw = x.T @ dy
+        return dw, dy.sum(axis=0)
+
+    def both(w, b, x):
+        y = np.tanh(x @ w + b)
+        value = 0.5 * (y**2).sum() + 0.2 * (w**2).sum()
+        dw, db = affine_backward(y * (1 - y**2), x)
+        return value, (dw, db)
+
+    args = RNG.normal(size=(4, 3)), RNG.normal(size=3), RNG.normal(size=(5, 4))
+    report = check_gradient(lambda *args: both(*args)[0], lambda *args: both(*args)[1], args, argnums=(0, 1))
+    (finding,) = report.findings
+    assert finding.name == "L2 penalty gradient missing" and "affine_backward(" in finding.backward.text

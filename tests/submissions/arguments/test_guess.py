@@ -171,3 +171,78 @@ def test_what_is_transposed_is_a_matrix_and_many_parameters_have_two_sizes():
 
     P, Q, bu, bi, *_ = guess(fit, back)
     assert P.ndim == Q.ndim == 2 and bu.shape + bi.shape == (len(P), len(Q))
+
+
+GLOVE = """
+def glove(W, V, b, c, counts, x_max=10.0):
+    seen = counts > 0
+    f = np.minimum((counts / x_max) ** 0.75, 1.0) * seen
+    diff = W @ V.T + b[:, None] + c[None, :] - np.log(np.where(seen, counts, 1.0))
+    loss = np.sum(f * diff ** 2)
+    d = 2 * f * diff
+    dW, dV, db, dc = d @ V, d.T @ W, d.sum(axis=1), d.sum(axis=0)
+    return loss, dW, dV, db, dc
+
+def ratings_objective(P, Q, bu, bi, mu, R, seen):
+    E = (R - mu - bu[:, None] - bi[None, :] - P @ Q.T) * seen
+    J = 0.5 * (E ** 2).sum()
+    gP, gQ = -E @ Q, -E.T @ P
+    return J, gP, gQ
+"""
+
+
+def test_guessed_arguments_of_a_loss_fit_its_gradients_by_name(checked):
+    assert checked(GLOVE) == {"glove": "right", "ratings_objective": "right"}
+    wrong = checked(GLOVE.replace("d.T @ W", "d @ W").replace("-E @ Q", "-E @ Q / 2"))
+    assert wrong == {"glove": "V", "ratings_objective": "P"}
+
+
+WORDS = """
+def pull_loss(center_vec, outside_idx, outside_vectors):
+    scores = outside_vectors @ center_vec
+    p = np.exp(scores - scores.max())
+    p /= p.sum()
+    loss = -np.log(p[outside_idx])
+    p[outside_idx] -= 1
+    grad_outside = np.outer(p, center_vec)
+    return loss, outside_vectors.T @ p, grad_outside
+
+def skipgram_loss(center, context, center_vectors, outside_vectors):
+    loss, gradIn, gradOut = 0.0, np.zeros(center_vectors.shape), np.zeros(outside_vectors.shape)
+    for w in context:
+        j, dv, dU = pull_loss(center_vectors[center], w, outside_vectors)
+        loss, gradOut = loss + j, gradOut + dU
+        gradIn[center] += dv
+    return loss, gradIn, gradOut
+
+def triplet_loss(E, anchor, positive, negative):
+    a, p, n = E[anchor], E[positive], E[negative]
+    loss = ((a - p) ** 2).sum() - ((a - n) ** 2).sum()
+    dE = np.zeros_like(E)
+    dE[anchor] += 2 * (n - p)
+    dE[positive] -= 2 * (a - p)
+    dE[negative] += 2 * (a - n)
+    return loss, dE
+"""
+
+
+def test_what_is_used_as_an_index_is_a_whole_number_and_what_holds_some_a_list(checked):
+    assert set(checked(WORDS).values()) == {"right"}
+    wrong = checked(WORDS.replace("gradIn[center] +=", "gradIn[w] +=").replace("+= 2 * (a - n)", "+= 2 * (a - p)"))
+    assert wrong == {"pull_loss": "right", "skipgram_loss": "center_vectors", "triplet_loss": "E"}
+
+
+@pytest.mark.parametrize(("sign", "expected"), [("", "right"), ("-", "center_vec")])
+def test_one_of_the_rows_of_a_table_and_several_that_may_recur(checked, sign, expected):
+    text = f"""
+        def neg_sampling_loss_and_gradient(center_vec, outside_word_idx, outside_vectors, neg_indices):
+            pos = 1 / (1 + np.exp(-outside_vectors[outside_word_idx] @ center_vec))
+            neg = 1 / (1 + np.exp(outside_vectors[neg_indices] @ center_vec))
+            loss = -np.log(pos) - np.sum(np.log(neg))
+            grad_center = (pos - 1) * outside_vectors[outside_word_idx] + {sign}(1 - neg) @ outside_vectors[neg_indices]
+            grad_outside = np.zeros_like(outside_vectors)
+            grad_outside[outside_word_idx] += (pos - 1) * center_vec
+            np.add.at(grad_outside, neg_indices, np.outer(1 - neg, center_vec))
+            return loss, grad_center, grad_outside
+    """
+    assert checked(text) == {"neg_sampling_loss_and_gradient": expected}
