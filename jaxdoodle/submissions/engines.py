@@ -32,8 +32,8 @@ _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "2 + a": lambda a, b: 2.0 + a, "a * 2": lambda a, b: a * 2.0, "2 * a": lambda a, b: 2.0 * a,
     "2 - a": lambda a, b: 2.0 - a, "2 / a": lambda a, b: 2.0 / a,
     **{f"a.{f}()": lambda a, b, f=f: getattr(a, f)() for f in _FUNCTIONS},  # type: ignore[misc]
-    **{f"a.{f}() + a": lambda a, b, f=f: getattr(a, f)() + a for f in _FUNCTIONS},  # type: ignore[misc]
-    "a ** 3 + a": lambda a, b: a**3 + a, "a / b + a * b": lambda a, b: a / b + a * b,
+    **{f"a.{f}() * a": lambda a, b, f=f: getattr(a, f)() * a for f in _FUNCTIONS},  # type: ignore[misc]
+    "a ** 3 * a": lambda a, b: a**3 * a, "a / b * a": lambda a, b: a / b * a,
     "a - b + a": lambda a, b: a - b + a,
     "(-a).relu()": lambda a, b: (-a).relu(),
     "(a + b) * a": lambda a, b: (a + b) * a, "(a + b) * b": lambda a, b: (a + b) * b,
@@ -46,19 +46,42 @@ _OF_ARRAYS: dict[str, Callable[[Any, Any], Any]] = {
     "(a @ b * (a @ b)).sum()": lambda a, b: (a @ b * (a @ b)).sum(),
     "(a.sum(axis=0) * b.sum(axis=1)).sum()": lambda a, b: (a.sum(axis=0) * b.sum(axis=1)).sum(),
 }  # fmt: skip
+#: Of a table: an engine that has no rule for one raises in its backward.
+_OF_A_TABLE: dict[str, Callable[[Any, Any], Any]] = {
+    f"c = {c}; (c * c).sum()": eval(f"lambda a, b: (lambda c: (c * c).sum())({c})")
+    for c in (
+        *(f"a.{f}({axis})" for f in ("max", "min", "mean", "sum", "var", "std", "logsumexp") for axis in (1, 0)),
+        *(f"a.{f}({axis})" for f in ("softmax", "log_softmax") for axis in ("", 1)),
+        "a.T", "a.transpose()", "a.transpose(1, 0)", "a.reshape(3, 2)", "a.reshape((3, 2))", "a[0]", "a[:, 1:]",
+        "a[[0, 0, 1]]",
+    )
+}  # fmt: skip
 #: Of a table and a row: an engine may have no rule for shapes that differ.
 _BROADCAST: dict[str, Callable[[Any, Any], Any]] = {
     "(a + row).sum()": lambda a, row: (a + row).sum(), "(a * row).sum()": lambda a, row: (a * row).sum(),
     "(a.exp().sum(axis=1) + 1).log().sum()": lambda a, row: (a.exp().sum(axis=1) + 1.0).log().sum(),
 }  # fmt: skip
+#: Of a table and a row or a column that is one, too.
+_BY_ROW, _BY_COLUMN = (
+    {f"(a {op} {b}).sum()": eval(f"lambda a, b: (a {op} b).sum()") for op in "+*"} for b in ("row[None]", "column")
+)
 #: Where operations are tried: what is not defined there (the logarithm of -0.4) is left out.
 _VALUES: tuple[tuple[Any, Any], ...] = ((0.7, 1.3), (-0.4, 0.9), (1.6, -0.8))
 _ARRAYS = tuple((np.linspace(low, 1.9, 6).reshape(2, 3), np.linspace(-0.7, high, 6).reshape(3, 2))
                 for low, high in ((0.3, 1.1), (-0.8, 0.6)))  # fmt: skip
 _ROWS = tuple((a, b[:, 0]) for a, b in _ARRAYS)
+_ONE_ROW = tuple((a, b[None]) for a, b in _ROWS)
+_COLUMNS = tuple((a, b[:2, :1]) for a, b in _ARRAYS)
 _CASES = {
     words: (expression, points)
-    for table, points in ((_EXPRESSIONS, _VALUES), (_OF_ARRAYS, _ARRAYS), (_BROADCAST, _ROWS))
+    for table, points in (
+        (_EXPRESSIONS, _VALUES),
+        (_OF_ARRAYS, _ARRAYS),
+        (_OF_A_TABLE, _ARRAYS),
+        (_BROADCAST, _ROWS),
+        (_BY_ROW, _ONE_ROW),
+        (_BY_COLUMN, _COLUMNS),
+    )  # fmt: skip
     for words, expression in table.items()
 }
 
@@ -67,8 +90,8 @@ def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
     """A class of numbers that know their gradient: each operation, alone and with a value used twice."""
     found = {words: report for words in _CASES if (report := _check_expression(cls, words)) is not None}
     # what raises is wrong beside others that run, else it is not known how it is called, or has no such rule
-    run = {words in _BROADCAST for words, report in found.items() if _runs(report)}
-    known = {words: report for words, report in found.items() if (words in _BROADCAST) in run}
+    run = {_shapes_in(words) for words, report in found.items() if _runs(report)}
+    known = {words: report for words, report in found.items() if _shapes_in(words) in run}
     right = [report for report in known.values() if report.passed]
     wrong = {words: report for words, report in known.items() if not report.passed}
     if not right and not wrong:
@@ -95,15 +118,22 @@ def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
     return replace(first, title=cls.__name__, findings=findings, notes=(*first.notes, told))
 
 
-#: Edits of one rule that are tried: all of a rule of five lines.
-_MOST_EDITS = 400
+def _shapes_in(words: str) -> str:
+    """What is spread over a table there: an engine may have a rule for that, or none."""
+    return "row" if words in _BROADCAST else "an axis of 1" if words in (*_BY_ROW, *_BY_COLUMN) else ""
+
+
+#: Edits of one rule that are tried: all of a rule of five lines; and of all rules, where expressions are of arrays.
+_MOST_EDITS, _MOST_OF_ARRAYS = 400, 800
 
 
 def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Finding | None:
     """The edit of one operation's rule with which every expression is right."""
-    for file, program, rule in _rules(finder, cls):
-        of_class = (m for tree in program.body for m in getattr(tree, "body", ()) if isinstance(tree, ast.ClassDef))
-        method = next((m for m in of_class if rule in ast.walk(m)), rule)
+    wrong = sorted(wrong, key=lambda w: w not in _EXPRESSIONS)
+    rules = [(*each, _method(*each[1:])) for each in _rules(finder, cls)]
+    rules.sort(key=lambda each: f".{each[-1].name}(" not in " ".join(wrong))
+    left = iter(range(_MOST_EDITS * len(rules) if wrong[0] in _EXPRESSIONS else _MOST_OF_ARRAYS))
+    for file, program, rule, method in rules:
         names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
         holders = {
             n.value.id for n in ast.walk(method) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
@@ -111,7 +141,9 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
         held = _names(cls)  # each a number of its own: which is which counts
         objects = {n: SimpleNamespace(**{k: np.float64(0.5) for k in held}) for n in holders & names}
         scope = Scope({n: np.float64(0.5) for n in names - holders} | objects)
-        for edit in islice(edits(rule, scope), _MOST_EDITS):
+        own = {n for f in ast.walk(rule) if isinstance(f, ast.Lambda) for n in ast.walk(f)} or {*ast.walk(rule)}
+        tried = islice((e for e in edits(rule, scope) if e.old in own), _MOST_EDITS)
+        for edit, _ in zip(tried, left, strict=False):
             edit.apply()
             try:
                 space = dict(finder.names)
@@ -129,9 +161,15 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
     return None
 
 
+def _method(program: ast.Module, rule: ast.FunctionDef) -> ast.FunctionDef:
+    """The method that a rule stands in; a function of the file by itself."""
+    of_class = (m for tree in program.body for m in getattr(tree, "body", ()) if isinstance(tree, ast.ClassDef))
+    return next((m for m in of_class if rule in ast.walk(m)), rule)
+
+
 def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.Module, ast.FunctionDef]]:
-    """(file, program, rule): the functions inside the methods of a class that pass gradients on, and functions of the
-    file that these call."""
+    """(file, program, rule): the functions inside the methods of a class that pass gradients on, functions of the file
+    that these call, and methods with such lambdas."""
     _, gradient = _names(cls)
     for file, module in finder.code.trees:
         parts = [n for n in module.body if isinstance(n, ast.FunctionDef) or getattr(n, "name", "") == cls.__name__]
@@ -139,10 +177,11 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.Module, ast.Func
         for tree in (n for n in program.body if isinstance(n, ast.ClassDef)):
             methods = [m for m in tree.body if getattr(m, "name", "") not in BACKWARD]
             functions = [f for m in methods for f in ast.walk(m) if isinstance(f, ast.FunctionDef) and f is not m]
-            rules = [f for f in functions if any(getattr(n, "attr", "") == gradient for n in ast.walk(f))]
-            called = {n.id for rule in rules for n in ast.walk(rule) if isinstance(n, ast.Name)}
-            helpers = [f for f in program.body if isinstance(f, ast.FunctionDef) and f.name in called]
-            yield from ((file, program, rule) for rule in (*rules, *helpers))
+            rules = [f for f in functions if any(getattr(n, "attr", "") == gradient for n in ast.walk(f))] or functions
+            lambdas: list[Any] = [m for m in methods if any(isinstance(n, ast.Lambda) for n in ast.walk(m))]
+            called = {n.id for rule in (*rules, *lambdas) for n in ast.walk(rule) if isinstance(n, ast.Name)}
+            helpers: list[Any] = [f for f in program.body if getattr(f, "name", "") in called and f is not tree]
+            yield from ((file, program, rule) for rule in (*helpers, *rules, *lambdas))
 
 
 #: What an engine computes in -> step of differences, and relative distance of a right derivative: the fifth root of
@@ -175,6 +214,8 @@ def _check_expression(cls: Any, words: str) -> Report | None:
             )  # or numbers of its own
             got = [np.asarray(0.0 if g is None else g, float) for g in plain]
         except Exception:  # any exception of the user's code
+            if words in _OF_A_TABLE:
+                return None
             got = [np.array(np.nan)] * 2
         leaves, largest = [], max(float(np.abs(w).max()) for w in wanted)
         for name, g, w in zip("ab", got, wanted, strict=True):

@@ -1,8 +1,10 @@
 """Engines of scalars are checked operation by operation."""
 
 import sys
+import textwrap
 
 from jaxdoodle.submissions import classes
+from jaxdoodle.submissions.worker import check_file
 
 ENGINE = """
 class Value:
@@ -219,3 +221,61 @@ def test_rules_may_have_any_name_and_call_functions_of_the_file(checked):
     assert "right" not in checked(helped + "\ndef twice(x):\n    return x / 1.5\n").values()
     overwritten = other.replace("other.grad += self.data", "other.grad = self.data")
     assert "right" not in checked(overwritten).values()
+
+
+TAPE = """
+    def fit(g, shape):
+        for axis, n in enumerate(shape):
+            g = g.sum(axis=axis, keepdims=True) if n == 1 else g
+        return g
+
+    class Tensor:
+        def __init__(self, value, parents=()):
+            self.value, self.parents, self.grad = np.asarray(value, float), parents, 0.0
+        def backward(self):
+            order = []
+            def visit(node):
+                for parent, _ in node.parents if node not in order else (): visit(parent)
+                order.extend([] if node in order else [node])
+            visit(self)
+            self.grad = np.ones_like(self.value)
+            for node in reversed(order):
+                for parent, vjp in node.parents: parent.grad = parent.grad + vjp(node.grad)
+        def __add__(self, o):
+            o = o if isinstance(o, Tensor) else Tensor(o)
+            return Tensor(self.value + o.value, ((self, lambda g: fit(g, self.value.shape)),
+                                                 (o, lambda g: fit(g, o.value.shape))))
+        def __mul__(self, o):
+            return Tensor(self.value * o.value, ((self, lambda g: fit(g * o.value, self.value.shape)),
+                                                 (o, lambda g: fit(g * self.value, o.value.shape))))
+        def sum(self):
+            return Tensor(self.value.sum(), ((self, lambda g: g * np.ones_like(self.value)),))
+        def logsumexp(self, axis):
+            e = np.exp(self.value)
+            s = e.sum(axis=axis, keepdims=True)
+            return Tensor(np.log(s).squeeze(axis), ((self, lambda g: np.expand_dims(g, axis) * e / s),))
+"""
+
+
+def test_reductions_and_columns_are_tried_and_rules_in_lambdas_are_mended(tmp_path, checked):
+    assert checked(TAPE) == {"Tensor": "right"}
+    assert checked(TAPE.replace("if n == 1 else", "if n == 1 and axis == 0 else")) == {"Tensor": "b"}
+    wrong = TAPE.replace("* e / s)", "* e)")
+    assert checked(wrong) == {"Tensor": "a"}
+    path = tmp_path / "engine.py"
+    path.write_text("import numpy as np\n" + textwrap.dedent(wrong))
+    (message,) = check_file(path)
+    assert "/ s" in message["check"]["findings"][0]["mended"]
+
+
+def test_a_rule_that_leaves_out_the_incoming_gradient_is_wrong(checked):
+    tanh = """
+    def tanh(self):
+        t = np.tanh(self.data)
+        out = Value(t, (self,))
+        def _backward(): self.grad += (1 - t**2) * out.grad
+        out._backward = _backward
+        return out
+"""
+    assert checked(ENGINE.rstrip() + "\n" + tanh) == {"Value": "right"}
+    assert "right" not in checked(ENGINE.rstrip() + "\n" + tanh.replace(" * out.grad", "")).values()

@@ -112,6 +112,9 @@ def unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.IfExp):
         put("wrong case", 9, node.body)
         put("wrong case", 9, node.orelse)
+    for k in range(len(node.values)) if isinstance(node, ast.BoolOp) else ():
+        rest = node.values[:k] + node.values[k + 1 :]
+        put("superfluous condition", 10, rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest))
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         for op in _COMPARISONS:
             put("wrong comparison", 12, ast.Compare(node.left, [op()], node.comparators))
