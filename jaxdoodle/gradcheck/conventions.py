@@ -17,8 +17,9 @@ from jaxdoodle.gradcheck.setup.problem import CheckError, Point, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
-#: "passed through": "straight through", entry by entry the incoming gradient or nothing; "batch sum": of a mean.
-CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "ties")
+#: "passed through": "straight through", entry by entry the incoming gradient or nothing; "batch sum": of a mean;
+#: "reversed": times a negative number, as domain adversarial training has it (Ganin 2016).
+CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "reversed", "ties")
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
 _NEIGHBORS, _NEAR = 8, 1e-6
 #: Most neighbors tried until every cell of every tied window has been the largest once.
@@ -29,6 +30,7 @@ _MEANING = {
     "batch mean": "the mean over the batch is taken in this backward, as some courses write it",
     "batch sum": "the gradient is that of the sum over the batch, where the forward takes the mean",
     "straight through": "the gradient passes a step straight through",
+    "reversed": "the gradient is reversed",
     "ties": "at a tie, every largest entry takes the whole gradient",
 }
 
@@ -69,6 +71,8 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 means[name] = wrong
             elif by_sum and "batch sum" in declared:
                 excuse(wrong, name, "batch sum")
+            elif "reversed" in declared and all(_is_reversed(r, name) for r in generic):
+                excuse(wrong, name, "reversed")
             elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
             elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
@@ -112,6 +116,13 @@ def _off_by(rounds: list[Round], name: str, sizes: dict[int, int | None], power:
         and np.allclose(r.got[name] * float(m) ** power, r.want[name], rtol=1e-6, atol=1e-9 * r.floor)
         for r in rounds
     )
+
+
+def _is_reversed(r: Round, name: str) -> bool:
+    """Is the gradient the right one times a negative number?"""
+    got, want = np.asarray(r.got.get(name, 0.0), float), r.want[name]
+    factor = np.vdot(got, want) / max(np.vdot(want, want), 1e-300)
+    return bool(factor < 0 and np.allclose(got, factor * want, rtol=1e-6, atol=1e-9 * r.floor))
 
 
 def _passed_on(rounds: list[Round], name: str) -> bool:

@@ -81,3 +81,12 @@ def test_what_is_said_to_pass_a_step_is_neither_right_nor_wrong_if_it_is_no_inco
     else:
         with pytest.raises(CheckError, match=told):
             check(step, back, (X,), conventions=("passed through",))
+
+
+def test_a_gradient_that_is_reversed_on_purpose_is_declared_and_another_one_is_no_such():
+    def check_with(factor, **options):
+        return check(lambda x: (x.copy(), None), lambda kept, dy: factor * dy, (X,), **options)
+
+    assert not check_with(-0.3).passed
+    assert check_with(-0.3, conventions=("reversed",)).passed
+    assert not check_with(0.3, conventions=("reversed",)).passed

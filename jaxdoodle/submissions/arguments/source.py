@@ -106,9 +106,12 @@ def told_of(function: Any) -> str:
     return " ".join(" ".join(texts).split())
 
 
-#: How a backward says that it passes a gradient through a step, or gives that of a sum, on purpose.
+#: How a backward says that it passes a gradient through a step, reverses it, or gives that of a sum, on purpose.
 _SAYS = {
     "passed through": re.compile(r"(?i:straight.?through|surrogate (gradient|derivative))|(?<![A-Z])STE(?![A-Z])"),
+    "reversed": re.compile(
+        r"grad(ient)?s?[ _]?revers|revers\w*[ _]?(the )?grad|revgrad|domain.adversarial|\bGRL\b", re.I
+    ),
     "batch sum": re.compile(
         r"(gradients?|derivatives?) of the sum\b|summed (loss|cost|error)|not (averaged|divided by)", re.I
     ),

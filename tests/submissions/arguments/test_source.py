@@ -24,7 +24,14 @@ def test_a_convention_is_told_by_what_says_it_and_by_no_other_comment():
     def everyday(x):
         return x.sum(axis=0)  # sum over the batch
 
+    def gradient_reversal(dy):
+        return -dy
+
+    def reversed_order(dy):
+        return dy[::-1]  # the gradient of a reversed sequence
+
     assert conventions_of(of_sum) == ("batch sum",) and conventions_of(everyday) == ()
+    assert conventions_of(gradient_reversal) == ("reversed",) and conventions_of(reversed_order) == ()
 
 
 def test_two_symbols_are_two_sizes():
