@@ -97,10 +97,13 @@ def _best(
     """The cheapest edit that mends all, or else the one that mends most."""
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
     found = []
+    apart = not all(source.shared for source in sources)
     for k, source in enumerate(sources):
         give = partial(gradients_with, run, source, r)
         known = {} if run.by_jax else influence(source.tree, give, wrong, right)
         for j, edit in enumerate(edits(source.tree, source.scope, known)):
+            if apart and source.shared and edit.name in _SCALES:
+                continue
             found.append((edit.cost + _APART[known.get(id(edit.old))], k, j, source, edit))
     words = _words(forward.text if forward is not None else "")
 
@@ -126,6 +129,10 @@ def _best(
             if len(fixed) == len(wrong):
                 break
     return best
+
+
+#: Of what a forward keeps nothing is scaled on purpose; a scale is left out where gradients are computed.
+_SCALES = frozenset({"factor left out", "divisor left out"})
 
 
 def _words(text: str) -> set[str]:

@@ -269,3 +269,18 @@ def test_a_function_of_the_users_that_the_forward_applies_is_tried():
     report = check(forward, backward, (np.random.default_rng(0).normal(size=(4, 3)), np.eye(3)[[0, 1, 2, 1]]))
     assert report.findings[0].name == "function left out"
     assert report.findings[0].mended == "return (dy * (p - soften(t)), None)"
+
+
+def test_what_a_forward_keeps_is_not_scaled_for_a_factor_that_the_backward_leaves_out():
+    def forward(q, k, v):
+        size = q.shape[1]
+        p = np.exp(q @ k.T / np.sqrt(size))
+        return p @ v, (q, k, v, p)
+
+    def backward(kept, dy):
+        q, k, v, p = kept
+        ds = p * (dy @ v.T)
+        return ds @ k, ds.T @ q, p.T @ dy
+
+    (finding,) = check(forward, backward, tuple(RNG.normal(size=(n, 5)) for n in (4, 3, 3))).findings
+    assert finding.backward.text.startswith("ds = ")
