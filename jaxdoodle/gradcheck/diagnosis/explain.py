@@ -122,8 +122,7 @@ def _with_repairs(
     imprecise = any(f.name in IMPRECISE for f in findings)
     try:
         near = [f.backward for f in findings if f.backward is not None]
-        forward = next((f.forward for f in findings if f.forward is not None and f.name != UNNAMED), None)
-        mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, forward, right)
+        mended = repairs(case, r, list(dict.fromkeys(wrong)), not imprecise, near, right)
     except (Exception, TimeOutError) as error:  # edited code may raise anything, and take long: the names stand
         return [replace(f, evidence=(*f.evidence, f"no repair was found: {why_it_ended(error)}")) for f in findings]
     findings = [part for f in findings for part in _parted(f, mended)]

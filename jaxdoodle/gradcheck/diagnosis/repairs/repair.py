@@ -6,13 +6,10 @@ An edit that does so, at every generic test point and its sizes, is a proof: it 
 from __future__ import annotations
 
 import ast
-import linecache
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
@@ -58,20 +55,19 @@ class Repair:
 
 @fixed_randomness()
 def repairs(
-    case: Case, r: Round, wrong: list[str], named: bool, near: Sequence[Where] = (), forward: Where | None = None,
+    case: Case, r: Round, wrong: list[str], named: bool, near: Sequence[Where] = (),
     proven: frozenset[tuple[str, int]] = frozenset(),
 ) -> list[Repair]:  # fmt: skip
     """The edits that give the right gradients of the leaves that are wrong at ``r``, one for each mistake.
 
     ``named``: the mistake has its name, and only the line is looked for. ``near``: lines beside which edits are tried
-    first; ``forward``: the line that is differentiated wrongly: of two edits of the same cost, the one in the line that
-    shares more names with it is tried first; ``proven``: lines (file, number) that are right.
+    first; ``proven``: lines (file, number) that are right.
     """
     run, others = runner_of(case, r), elsewhere(case, r)
     sources = list(sources_of(case, r, run))
     found: list[Repair] = []
     while wrong and len(found) < _MOST_REPAIRS:
-        best = _best(case, r, wrong, others, sources, run, named, near, forward, proven)
+        best = _best(case, r, wrong, others, sources, run, named, near, proven)
         if best is None:
             break
         repair, source, edit = best
@@ -92,7 +88,7 @@ def elsewhere(case: Case, r: Round) -> list[Round]:
 
 def _best(
     case: Case, r: Round, wrong: list[str], others: list[Round], sources: list[Source], run: Runner, named: bool,
-    near: Sequence[Where], forward: Where | None, proven: frozenset[tuple[str, int]],
+    near: Sequence[Where], proven: frozenset[tuple[str, int]],
 ) -> tuple[Repair, Source, Edit] | None:  # fmt: skip
     """The cheapest edit that mends all, or else the one that mends most."""
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
@@ -104,17 +100,11 @@ def _best(
         for j, edit in enumerate(edits(source.tree, source.scope, known)):
             if apart and source.shared and edit.name in _SCALES:
                 continue
-            found.append((edit.cost + _APART[known.get(id(edit.old))], k, j, source, edit))
-    words = _words(forward.text if forward is not None else "")
-
-    def order(option: Any) -> tuple[int, ...]:
-        cost, k, j, source, edit = option
-        kept = 2 * _DISTANCE * source.shared  # what a forward keeps
-        shared = len(words & _words(_text(source, edit))) if words else 0
-        right = 2 * _DISTANCE * ((source.code.co_filename, _line(source, edit)) in proven)
-        return cost + _distance(source, edit, near) + kept + right, -shared, k, j
-
-    options = sorted(found, key=order)
+            at = source.code.co_filename, _line(source.tree, edit)
+            unlikely = (at in proven) + source.shared  # what the forward runs, too
+            cost = edit.cost + _APART[known.get(id(edit.old))] + _distance(at, near) + 2 * _DISTANCE * unlikely
+            found.append((cost, k, j, source, edit))
+    options = sorted(found, key=lambda option: option[:3])
     most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // (run.lines + run.calls // _CALLS)))
     if run.by_jax:
         most = 0 if named else MOST_IN_JAX
@@ -135,23 +125,14 @@ def _best(
 _SCALES = frozenset({"factor left out", "divisor left out"})
 
 
-def _words(text: str) -> set[str]:
-    """The names in a line; ``dz`` stands for ``z``, too."""
-    names = set(re.findall(r"[A-Za-z_]\w*", text))
-    return names | {n[1:] for n in names if n[0] == "d" and len(n) > 1}
+def _line(tree: ast.FunctionDef, edit: Edit) -> int:
+    return getattr(edit.old, "lineno", getattr(edit.parent, "lineno", tree.lineno))
 
 
-def _line(source: Source, edit: Edit) -> int:
-    return getattr(edit.old, "lineno", getattr(edit.parent, "lineno", source.tree.lineno))
-
-
-def _text(source: Source, edit: Edit) -> str:
-    return linecache.getline(source.code.co_filename, _line(source, edit))
-
-
-def _distance(source: Source, edit: Edit, near: Sequence[Where]) -> int:
+def _distance(place: tuple[str, int], near: Sequence[Where]) -> int:
     """What an edit costs more for where it is: nothing in the likeliest line, most elsewhere."""
-    gaps = [abs(_line(source, edit) - at.line) if source.code.co_filename == at.file else _FEW_LINES + 1 for at in near]
+    file, line = place
+    gaps = [abs(line - at.line) if file == at.file else _FEW_LINES + 1 for at in near]
     return min(
         (k * _NEXT + min(gap, 1) for k, gap in enumerate(gaps) if gap <= _FEW_LINES), default=_DISTANCE * bool(near)
     )
@@ -159,7 +140,7 @@ def _distance(source: Source, edit: Edit, near: Sequence[Where]) -> int:
 
 def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
     """The line of an edit, and its statement (or what is new, where that is long) as it should be."""
-    line = getattr(edit.old, "lineno", getattr(edit.parent, "lineno", tree.lineno))
+    line = _line(tree, edit)
     edit.apply()
     inside = [
         s for s in ast.walk(tree)
