@@ -109,7 +109,8 @@ def open_table(path: Path) -> Table:
     dialect, decimal_comma = _dialect(mark), mark != "," and bool(DECIMAL_COMMA.search(text))
     names = next(csv.reader(lines[first : first + 1], dialect), [])
     table = Table(path, [], encoding, dialect, first, [], decimal_comma)
-    if not names or not _is_header([name.replace(",", ".") for name in names] if decimal_comma else names):
+    is_label = len(names) == 1 and lines[first] in lines[first + 1 :]  # of a column of names
+    if not names or is_label or not _is_header([n.replace(",", ".") for n in names] if decimal_comma else names):
         return table
     table = replace(table, header=_ended([cell.strip() for cell in names]), skipped=first + 1)
     columns = len(next(table.rows(), (0, table.header))[1])

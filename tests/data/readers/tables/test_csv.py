@@ -41,6 +41,14 @@ def test_labels_apart_with_the_numbers_of_their_rows_are_read_by_their_column(na
     assert "in another order" in refusal(read_tables, [images, labels], Wanted())
 
 
+@pytest.mark.parametrize("header", [[], ["kind"]])
+def test_names_apart_in_one_column_may_have_a_header(header, tmp_path):
+    names = np.array(["ant", "bee", "cow"])[LABELS]
+    files = [write(tmp_path / "X_train.csv", PIXELS), write(tmp_path / "y_train.csv", names[:, None], header)]
+    part = read_tables(files, Wanted()).parts["train"]
+    assert part.labels == names.tolist() and np.array_equal(part.items[:, 0, 0, 0], PIXELS[:, 0])
+
+
 def test_labels_apart_in_two_columns_without_names_are_refused(tmp_path, refusal):
     images = write(tmp_path / "X_train.csv", PIXELS, NAMES)
     labels = write(tmp_path / "y_train.csv", enumerate(LABELS))
