@@ -366,3 +366,6 @@ def test_several_gradients_beside_their_loss_are_no_loss_with_gradients(checked,
             return dW, db, lam
     """
     assert checked(text) == {"triplet_loss_grad": "negative" if sign else "right", "loss_gradient": "right"}
+    assert (
+        checked(text.replace("lam = lam + u @ W", "lam = u @ W"))["loss_gradient"] == "W, b, x0"
+    )  # refused for vectors
