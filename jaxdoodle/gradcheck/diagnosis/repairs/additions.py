@@ -102,10 +102,10 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     shape = scope.shape_of(node)
     unused = [name for name in scope.unused if shape is None or broadcasts(scope.shape(name) or (), shape)]
     for name in unused if alone else ():
-        put("factor left out", 8, f"{text} * {name}")
+        put("factor left out", 9 - assigned, f"{text} * {name}")
     for name in unused if alone or loaded(node) else ():
         for more in (f"+ {name}", f"- {name}", *(f"{sign} {name} / {n}" for sign in "+-" for n in scope.scalars)):
-            put("term left out", 8, f"({text} {more})")
+            put("term left out", 9 - assigned, f"({text} {more})")
     for factor in scope.factors:
         put("factor left out", early, f"{text} * {factor}")
     for divisor in scope.divisors:

@@ -284,3 +284,19 @@ def test_what_a_forward_keeps_is_not_scaled_for_a_factor_that_the_backward_leave
 
     (finding,) = check(forward, backward, tuple(RNG.normal(size=(n, 5)) for n in (4, 3, 3))).findings
     assert finding.backward.text.startswith("ds = ")
+
+
+def test_a_term_left_out_is_added_where_its_sum_is_assigned_not_where_it_is_returned():
+    def backward(dout, cache):
+        x, xc = cache
+        dxc = 3 * xc**2 * dout
+        dmu = dxc.sum(axis=0) / len(x)  # noqa: F841
+        dx = dxc
+        return dx, np.zeros(3)
+
+    def forward(x, b):
+        xc = x - x.mean(axis=0)
+        return xc**3 + 0 * b, (x, xc)
+
+    (finding,) = check(forward, backward, (RNG.normal(size=(5, 3)), RNG.normal(size=3))).findings
+    assert finding.backward.text == "dx = dxc"
