@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import function_of
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_real, leaves
+from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_real, leaves
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.global_names import GIVEN, putting, with_own_globals
@@ -118,7 +118,7 @@ class Block:
             names = run(args, True)
             return tuple(_like(x, _get(names, d)) for x, d in zip(args, self.gradients.values(), strict=True))
 
-        names = [n.rpartition(".")[2] for n in self.gradients]
+        names = [bare(n.rpartition(".")[2]) for n in self.gradients]
         return with_names(value, names), with_names(gradient, names)
 
     def of_parameters(self, start: Mapping[str, Any]) -> Block:
@@ -300,10 +300,10 @@ def _slice(
 
 def _gradient_of(name: str, written: set[str], names: Mapping[str, Any]) -> str:
     """The variable that holds the gradient of another, as far as their values are known; "" for none."""
-    last = name.rpartition(".")[2]
+    last = bare(name.rpartition(".")[2])
     if kind_of(last) == "y":  # labels, where ``grad_y`` is that of the prediction
         return ""
-    by_name = {k.rpartition(".")[2]: k for k in sorted(written) if _plain(k) != _plain(name)}
+    by_name = {bare(k.rpartition(".")[2]): k for k in sorted(written) if _plain(k) != _plain(name)}
     for word in (last, _ALSO.get(last)):
         found = word and gradient_of(word, {k: v for k, v in by_name.items() if k.lower() != word})
         if found and _fits(name, names.get(name), names.get(found)):
@@ -312,12 +312,12 @@ def _gradient_of(name: str, written: set[str], names: Mapping[str, Any]) -> str:
 
 
 def _plain(name: str) -> str:
-    return name.rpartition(".")[2].lower().replace("_", "")
+    return bare(name.rpartition(".")[2]).lower().replace("_", "")
 
 
 def _fits(name: str, value: Any, gradient: Any) -> bool:
     known = [np.float64(x) if type(x) is int and x == 0 else as_numbers(x) for x in (value, gradient) if x is not None]
-    weights = kind_of(name.rpartition(".")[2]) in ("w", "b", "gamma")  # whose gradient may be of a wrong shape
+    weights = kind_of(bare(name.rpartition(".")[2])) in ("w", "b", "gamma")  # whose gradient may be of a wrong shape
     return all(map(is_real, known)) and (weights or len(set(map(np.shape, known))) <= 1)
 
 

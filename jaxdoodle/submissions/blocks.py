@@ -15,8 +15,10 @@ import numpy as np
 
 from jaxdoodle.core.user_code import is_main
 from jaxdoodle.gradcheck.api import check_gradient
+from jaxdoodle.gradcheck.diagnosis.repairs.sources import with_private_names
 from jaxdoodle.gradcheck.report import UNNAMED, Report
 from jaxdoodle.gradcheck.setup.binding import parameters
+from jaxdoodle.gradcheck.setup.leaves import bare
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arrays import as_numbers, is_tensor, taking_tensors
 from jaxdoodle.submissions.block import HOLDERS, Block, Statement, blocks_of, gradients_in
@@ -30,7 +32,8 @@ _PROGRAM = "statements"
 def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
     """Of the program, of its loops, and of functions that nothing else checks; ``checked``: classes and methods."""
     calls = globals_read(finder.names)
-    program = [Statement(node, file, calls) for file, tree in finder.code.trees for node in tree.body]
+    trees = ((file, with_private_names(copy.deepcopy(tree))) for file, tree in finder.code.trees)
+    program = [Statement(node, file, calls) for file, tree in trees for node in tree.body]
     for name, function, s in _functions(finder, program, checked):
         if bodies := [
             (body, functools.partial(_variables, finder, function, s.node, body[0].node))
@@ -155,7 +158,7 @@ def _of_its_own_value(found: list[tuple[Block, Report]], names: dict[str, Any], 
     unnamed = [sum(f.name == UNNAMED for f in report.findings) for _, report in found]
     k = min(range(len(found)), key=lambda k: (unnamed[k], len(wrong[k])))
     block, report = found[k]
-    kept = {n: d for n, d in block.gradients.items() if n.rpartition(".")[2] not in wrong[k] - of_none}
+    kept = {n: d for n, d in block.gradients.items() if bare(n.rpartition(".")[2]) not in wrong[k] - of_none}
     problem = _as_problem(replace(block, gradients=kept), names) if wrong[k] > of_none else None
     return report if problem is None else _check(problem, **options)
 

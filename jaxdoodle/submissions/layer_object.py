@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, named
+from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_array, is_floating, named
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments.by_name import kind_of
 
@@ -211,7 +211,7 @@ def is_buffer(name: str, beside: dict[str, Any]) -> bool:
     """Is an array a gradient, a velocity or a statistic rather than a parameter, by its name and what is beside it?"""
     own: Any = beside.get(name)
     others = (n for n, v in beside.items() if n != name and is_array(own) and np.shape(v) == np.shape(own))
-    return _BUFFER.match(name) is not None or any(gradient_of(n, {name: 0}) is not None for n in others)
+    return _BUFFER.match(bare(name)) is not None or any(gradient_of(n, {name: 0}) is not None for n in others)
 
 
 def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
@@ -35,7 +35,9 @@ def methods_of(cls: type) -> dict[str, Callable]:
 
 
 def gradient_method(cls: type) -> str | None:
-    return next((n for n in ("backward", *methods_of(cls)) if n in methods_of(cls) and GRADIENTS.fullmatch(n)), None)
+    return next(
+        (n for n in ("backward", *methods_of(cls)) if n in methods_of(cls) and GRADIENTS.fullmatch(bare(n))), None
+    )
 
 
 class Network:

@@ -41,7 +41,7 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
         options = {"conventions": finder.names.get(f"{cls.__name__}_conventions") or (), **options}
         report = _report(found, title=cls.__name__, **options)
         methods = [f.__name__ for f in methods_of(cls).values() if isinstance(f, FunctionType)] if report.passed else []
-        for name in dict.fromkeys(n for n in methods if takes_pairs(getattr(found.thing, n))):
+        for name in dict.fromkeys(n for n in methods if takes_pairs(getattr(found.thing, n, None))):
             titled = {"title": f"{cls.__name__}.{name}", **options}
             reports = [_report(batch, **titled) for w in (np.sum, np.mean) if (batch := OfPairs(found, name, w)).fits]
             if reports and not any(r.passed or NO_PENALTY in [f.name for f in r.findings] for r in reports):

@@ -105,6 +105,8 @@ REGRESSION = """
 
 def test_a_method_that_trains_what_its_object_holds_is_checked(checked):
     assert checked(REGRESSION) == {"LogisticRegression.fit": "right"}
+    private = REGRESSION.replace("self.weights", "self.__weights").replace("self.bias", "self.__bias")
+    assert checked(private) == {"LogisticRegression.fit": "right"}
     assert checked(REGRESSION.replace("np.sum(p - y) / len(X)", "np.sum(p - y)")) == {"LogisticRegression.fit": "bias"}
 
 

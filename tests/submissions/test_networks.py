@@ -1,6 +1,11 @@
 """Networks of one class are made, given data and checked with the loss that fits."""
 
+import textwrap
+
 import pytest
+
+from jaxdoodle.gradcheck.diagnosis.repairs import repair
+from jaxdoodle.submissions.worker import check_file
 
 NETWORK = """
 def sigmoid(z): return 1 / (1 + np.exp(-z))
@@ -223,6 +228,33 @@ def test_costs_and_gradients_of_a_list_of_pairs(checked):
     assert checked(PAIRS.replace("sum(g) / len(data)", "g[-1]")) == {
         "Network.of_data": "biases.0, biases.1, biases.2, weights.0, weights.1, weights.2"
     }
+
+
+def test_attributes_and_methods_may_be_private(tmp_path, checked, monkeypatch):
+    text = """
+        class Net:
+            def __init__(self):
+                self.__w, self.__b = np.random.default_rng(0).normal(size=(3, 2)), np.zeros(2)
+            def __squash(self, z): return np.tanh(z)
+            def forward(self, x):
+                self.__a = self.__squash(x @ self.__w + self.__b)
+                return self.__a
+            def loss(self, x, y): return 0.5 * np.sum((self.forward(x) - y) ** 2)
+            def backward(self, x, y):
+                dz = (self.__a - y) * (1 - self.__a ** 2)
+                self.__dw, self.__db = x.T @ dz, dz.sum(0)
+
+        if __name__ == "__main__":
+            net, x, y = Net(), np.ones((4, 3)), np.zeros((4, 2))
+            net.forward(x)
+            net.backward(x, y)
+    """
+    assert checked(text) == {"Net": "right"}
+    path = tmp_path / "net.py"
+    path.write_text("import numpy as np\n" + textwrap.dedent(text.replace("dz.sum(0)", "dz.mean(0)")))
+    monkeypatch.setattr(repair, "MOST_EDITS", 1000)
+    (message,) = check_file(path)
+    assert message["check"]["findings"][0]["mended"] == "self.__dw, self.__db = (x.T @ dz, dz.sum(0))"
 
 
 def test_a_net_of_words_has_the_loss_of_lists_that_fits_and_is_checked_without_its_limits(checked):

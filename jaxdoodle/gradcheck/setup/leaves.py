@@ -126,8 +126,13 @@ def argument_names(function: Callable, count: int) -> list[str]:
 # -- which gradient belongs to which argument ------------------------------------------------------------------------
 
 
+def bare(name: str) -> str:
+    """A name without what Python puts before that of a private attribute: ``w`` of ``_Net__w``."""
+    return re.sub(r"^_[A-Za-z]\w*?__(?=[A-Za-z])", "", name)
+
+
 def _plain_name(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[^a-z0-9]", "", bare(name).lower())
 
 
 def gradient_of(name: str, returned: dict[str, Any]) -> Any | None:

@@ -150,7 +150,7 @@ def _inside(code: CodeType) -> Iterator[CodeType]:
 
 def _tree(code: CodeType) -> ast.FunctionDef | None:
     try:
-        node = _node(ast.parse("".join(linecache.getlines(code.co_filename))), code)
+        node = _node(with_private_names(ast.parse("".join(linecache.getlines(code.co_filename)))), code)
     except SyntaxError:  # changed since it was run, or not Python
         return None
     if node is not None:
@@ -159,6 +159,15 @@ def _tree(code: CodeType) -> ast.FunctionDef | None:
         added = code.co_varnames[: max(code.co_argcount - len(taken), 0)]  # globals made parameters
         node.args.args[:0] = [ast.arg(n) for n in added]
     return node
+
+
+def with_private_names(tree: Any) -> Any:
+    """The tree with attributes as they are called outside of their class: ``self._Net__w`` for ``self.__w``."""
+    for cls in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
+        for node in ast.walk(cls):
+            if isinstance(node, ast.Attribute) and node.attr[:2] == "__" and node.attr[-2:] != "__":
+                node.attr = f"_{cls.name.lstrip('_')}{node.attr}"
+    return tree
 
 
 def _node(tree: ast.AST, code: CodeType) -> ast.FunctionDef | None:
