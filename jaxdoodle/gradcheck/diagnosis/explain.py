@@ -13,6 +13,7 @@ from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, eviden
 from jaxdoodle.gradcheck.diagnosis.locate import (
     backward_line,
     before_scaling,
+    computes,
     culprit_of,
     last_right,
     proven,
@@ -198,7 +199,8 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     own = [a for a in log if a.function not in shared]
     beside = [a for a in log if a.where not in forward]
     # a penalty's gradient is added where forward may have run, too
-    logs = (beside, log) if h.name.endswith(NO_TERM) else (own, beside, log)
+    first = beside if h.name.endswith(NO_TERM) else own
+    logs = [a for a in first if computes(a.where)], own, beside, log
     line = next((where for part in logs if (where := backward_line(e, part)) is not None), None)
     if h.factor is None and line is not None:
         line = before_scaling(line, own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,21 @@ def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Wh
     order = reversed(log) if last else log
     same = (a for a in order if a.value.shape == value.shape and np.allclose(a.value, value, rtol=1e-12, atol=0))
     return next((a.where for a in same), None)
+
+
+def computes(where: Where) -> bool:
+    """Does a line compute something or pass it on, rather than unpack what forward kept?"""
+    try:
+        statement = ast.parse(where.text.strip()).body
+    except SyntaxError:  # a part of a longer statement
+        return True
+    if not where.text.strip():
+        return False
+    if not statement or not isinstance(statement[0], ast.Assign):
+        return True
+    value, several = statement[0].value, not isinstance(statement[0].targets[0], ast.Name)
+    entry = isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant)
+    return not (entry or isinstance(value, ast.Attribute | ast.Tuple) or several and isinstance(value, ast.Name))
 
 
 def before_scaling(where: Where, log: list[Assignment]) -> Where:
