@@ -90,7 +90,7 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 excuse(found, name, "ties")
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
-    steps = [n for n, found in told.items() if found == ["straight through"] and not _scaled(generic, n)]
+    steps = [n for n, found in told.items() if found == ["straight through"] and _factor(generic, n) is None]
     if steps and "passed through" in declared and {n for r in rounds for n in r.wrong} <= {*steps}:
         short = " and ".join(map(problem.short, steps))
         raise CheckError(
@@ -119,10 +119,10 @@ def _off_by(rounds: list[Round], name: str, sizes: dict[int, int | None], power:
 
 
 def _is_reversed(r: Round, name: str) -> bool:
-    """Is the gradient the right one times a negative number?"""
-    got, want = np.asarray(r.got.get(name, 0.0), float), r.want[name]
-    factor = np.vdot(got, want) / max(np.vdot(want, want), 1e-300)
-    return bool(factor < 0 and np.allclose(got, factor * want, rtol=1e-6, atol=1e-9 * r.floor))
+    """Does the forward pass a leaf on, and is its gradient the incoming one times a negative number?"""
+    passed = close(np.asarray(r.at.point.cotangent, float), r.want[name], r.floor, 1e-6) if name in r.got else False
+    factor = _factor([r], name) if passed else None
+    return factor is not None and factor < 0
 
 
 def _passed_on(rounds: list[Round], name: str) -> bool:
@@ -131,11 +131,15 @@ def _passed_on(rounds: list[Round], name: str) -> bool:
     return all(g.shape == dy.shape and bool(((g == dy) | (g == 0)).all()) for g, dy in pairs)
 
 
-def _scaled(rounds: list[Round], name: str) -> bool:
-    """Is the gradient the incoming one times a number?"""
-    got = np.concatenate([np.ravel(r.got[name]) for r in rounds])
-    dy = np.concatenate([np.ravel(x) for r in rounds for _, x in leaves(r.at.point.cotangent)])
-    return got.shape == dy.shape and bool(np.allclose(got, np.vdot(got, dy) / np.vdot(dy, dy) * dy))
+def _factor(rounds: list[Round], name: str) -> float | None:
+    """The number by which the gradient is the incoming one, wherever there is one; else ``None``."""
+    given = [r for r in rounds if name in r.got]
+    got = np.concatenate([np.ravel(r.got[name]) for r in given])
+    dy = np.concatenate([np.ravel(y) for r in given for _, y in leaves(r.at.point.cotangent)])
+    if got.shape != dy.shape or not dy.any():
+        return None
+    factor = float(np.vdot(got, dy) / np.vdot(dy, dy))
+    return factor if np.allclose(got, factor * dy) else None
 
 
 def _only_at_the_kink(case: Case, name: str, r: Round, right_beside: bool) -> bool:

@@ -53,7 +53,7 @@ class LayerObject:
             n: held[n]
             for n in found
             if not is_buffer(n, attributes(thing))
-            and ("." not in n or self._affects_output(n))  # moments have the keys of the parameters, too
+            and (_kept_gradient(done, before, n, set()) is not None or "." not in n or self._affects_output(n))
         }
         self.weights_fit = all(np.shape(found[n]) == np.shape(w) for n, w in self.weights.items())
         self.gives_dx = dx is not None
@@ -181,7 +181,7 @@ def _kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
     if key:
         tables = [n for n, v in beside.items() if isinstance(v, list | dict)]
         called = [n for n in tables if re.search("grad|^d|^g$", n)]
-        others = [n for n in tables if n not in called and f"{n}.{key}" in written]
+        others = [n for n in tables if n not in called and f"{n}.{key}" in written and not _MOMENTS.search(n)]
         others = [n for n in others if name not in written and _shapes(beside[n]) == _shapes(getattr(done, holder))]
         for n in called + others * (len(others) == 1):
             grads = beside[n]
@@ -205,6 +205,9 @@ def several(dx: Any) -> list[Any]:
 #: What a parameter that is an object calls its array.
 _VALUES = ("data", "value", "val", "values", "array")
 _BUFFER = re.compile(r"d[A-Z_]|d[wb]|grad|v_|m_|running|moving|velocity|momentum|cache|mask|last_")
+
+
+_MOMENTS = re.compile(r"velocit|moment|average|cache|^[mvs]$", re.I)
 
 
 def is_buffer(name: str, beside: dict[str, Any]) -> bool:

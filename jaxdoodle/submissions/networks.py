@@ -185,21 +185,25 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
     return best[0][0] > 0 or best[0][-1] > _PARALLEL
 
 
+#: What the loss as a whole is called, where there are others.
+_WHOLE = ("loss", "cost", "total_loss", "total_cost", "objective")
+
+
 def _choose_loss(network: Network, gradients: dict[str, Any]) -> bool | None:
     """Of several that the class has, that of which most gradients are right; also of lists of inputs and labels."""
     best: tuple[tuple, str, bool] | None = None
-    for listed, name in product((False, True), network.losses):
+    for listed, name in product((False, True), sorted(network.losses, key=lambda n: n not in _WHOLE)):
         network.loss, network.listed = name, listed
         try:
             fits = np.size(network.value(network.held, network.x, network.y)) == 1
-            merit = _merit(network, gradients) if fits and len(network.losses) > 1 else ()
+            merit: tuple[Any, ...] = _merit(network, gradients) if fits and len(network.losses) > 1 else ()
         except (Exception, SystemExit) as error:  # of the user's code: it takes another form of the data
             raise_if_backward_ends(error)
             continue
         if fits and (best is None or merit > best[0]):
             best = merit, name, listed
-        if best is not None and len(network.losses) == 1:
-            break
+        if fits and (len(network.losses) == 1 or name in _WHOLE and merit[0]):  # not the one without its penalty
+            return True
     if best is None:
         return None
     _, network.loss, network.listed = best

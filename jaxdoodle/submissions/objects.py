@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import copy
 import inspect
 import linecache
@@ -17,8 +19,9 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
+from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.finder import Finder
-from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
+from jaxdoodle.submissions.layer_object import FORWARD, attributes
 from jaxdoodle.submissions.words import english
 
 #: How many ways to make an object are tried.
@@ -27,6 +30,8 @@ _OBJECTS = 400
 _ANY_SIZE = (4, 2, 3)
 #: Steps back in time, where there is to be no limit.
 _MANY = 10**6
+#: Names of methods that compute with gradients.
+_BACKWARDS = re.compile(r"back|bprop|bwd|bptt|grad|update|step|fit|train|learn|sgd", re.I)
 
 
 def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
@@ -36,26 +41,44 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     """
     for thing in _made(finder, cls, **more):
         if limits := _limits(thing):
-            whole = copy.deepcopy(thing)
-            for name, value in limits.items():
-                setattr(whole, name, value)
-            yield whole
+            with contextlib.suppress(Exception):  # any exception of the user's code: it takes no other value
+                whole = copy.deepcopy(thing)
+                for name, value in limits.items():
+                    setattr(whole, name, value)
+                yield whole
         yield thing
 
 
 def _limits(thing: Any) -> dict[str, Any]:
-    """The attributes of an object that are limits of its gradients, each with the value that is none."""
-    methods = {n: f.__code__ for n, f in vars(type(thing)).items() if isinstance(f, FunctionType)}
-    text = "".join(line for code in methods.values() for line in linecache.getlines(code.co_filename))
+    """The attributes of an object that are limits of its gradients alone, each with the value that is none."""
+    methods = {n: f for n, f in vars(type(thing)).items() if isinstance(f, FunctionType) and n != "__init__"}
+    files = {f.__code__.co_filename for f in methods.values()}
+    text = "".join(line for file in files for line in linecache.getlines(file))
     truncated = re.search(r"truncated back|truncated bptt|tbptt", text, re.I)
+    forward = _run_by(methods, {n for n in methods if not _BACKWARDS.search(n)})
     found: dict[str, Any] = {}
     for name, value in attributes(thing).items():
-        users = {n for n, code in methods.items() if name in code.co_names and n != "__init__"}
-        steps = truncated and type(value) is int and users and users <= {*BACKWARD, "bptt"}
-        if type(value) in (int, float) and (steps or re.search("clip|max_norm|trunc", name, re.I)):
+        users = {n for n, f in methods.items() if name in f.__code__.co_names}
+        if type(value) not in (int, float) or users & forward:
+            continue
+        steps = truncated and type(value) is int and any(_bounds(methods[n], name) for n in users)
+        if steps or re.search("clip|max_norm|trunc", name, re.I):
             optional = re.search(rf"self\.{name} is (not )?None", text)
             found[name] = None if optional else math.inf if isinstance(value, float) else _MANY
     return found
+
+
+def _run_by(methods: dict[str, FunctionType], names: set[str]) -> set[str]:
+    """Methods that these call, and so on, and themselves."""
+    called = names | {n for name in names for n in methods[name].__code__.co_names if n in methods}
+    return names if called == names else _run_by(methods, called)
+
+
+def _bounds(function: FunctionType, name: str) -> bool:
+    """Does an attribute bound a loop of the function: ``range(max(0, t - self.steps), t)``?"""
+    calls = (n for n in ast.walk(source_tree(function) or ast.Module([], [])) if isinstance(n, ast.Call))
+    bounds = (n for n in calls if getattr(n.func, "id", "") in ("range", "min", "max"))
+    return any(getattr(inner, "attr", "") == name for call in bounds for inner in ast.walk(call))
 
 
 def _made(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:

@@ -121,7 +121,8 @@ def _check_rule(
     args, conventions = finder.declared(name)
     args = finder.arguments(name, joined, partial(call_back, joined, by_hand)) if args is None else args
     args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
-    conventions = (*conventions, *conventions_of(by_hand), *conventions_of(function.fun))
+    told = [c for c in conventions_of(function.fun) if c == "passed through"]  # a step says so where it is defined
+    conventions = (*conventions, *conventions_of(by_hand), *told)
     report = check(joined, by_hand, args, title=name, conventions=conventions, **options)
     pairs: list[tuple[Any, Any]] = []
     with in_float64(), fixed_randomness(), contextlib.suppress(Exception):  # of the user's code: the check tells

@@ -90,3 +90,16 @@ def test_a_gradient_that_is_reversed_on_purpose_is_declared_and_another_one_is_n
     assert not check_with(-0.3).passed
     assert check_with(-0.3, conventions=("reversed",)).passed
     assert not check_with(0.3, conventions=("reversed",)).passed
+
+
+def test_only_what_is_passed_on_is_reversed():
+    """A bias beside it, negated, is a mistake; the factor may be an argument."""
+
+    def negated(kept, dy):
+        dx, dw, db = backward(kept, dy)
+        return dx, dw, -db
+
+    assert not check(forward, negated, (X, W, B), conventions=("reversed",)).passed
+    by_argument = check(lambda x, rate: (x.copy(), rate), lambda rate, dy: (-rate * dy, None), (X, 0.3),
+                        conventions=("reversed",))  # fmt: skip
+    assert by_argument.passed

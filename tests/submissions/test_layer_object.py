@@ -1,5 +1,7 @@
 """What of an object is its input, its output, a parameter, and the gradient of each."""
 
+import pytest
+
 
 def test_a_buffer_that_backward_fills_is_no_parameter_and_data_may_be_whole_numbers(checked):
     text = """
@@ -280,3 +282,27 @@ def test_a_backward_that_yields_is_asked_about(checked):
                 yield self.x.T @ dy
     """
     assert "no way found to make Lazy" in checked(text)["Lazy"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [("self.grads", "right"), ("self.velocity", "gradient missing")],
+)
+def test_a_table_by_name_holds_gradients_of_what_is_not_used_too_and_one_of_velocities_holds_none(
+    checked, kept, expected
+):
+    text = f"""
+        class Dense:
+            def __init__(self, n_in=4, n_out=3):
+                rng = np.random.default_rng(0)
+                self.params = {{"W": rng.normal(size=(n_in, n_out)), "b": rng.normal(size=n_out)}}
+                {kept} = {{"W": np.zeros((n_in, n_out)), "b": np.zeros(n_out)}}
+            def forward(self, x):
+                self.x = x
+                return x @ self.params["W"]
+            def backward(self, dout):
+                {kept}["W"] = self.x.T @ dout
+                {kept}["b"] = np.zeros_like(self.params["b"])
+                return dout @ self.params["W"].T
+    """
+    assert checked(text) == {"Dense": expected}

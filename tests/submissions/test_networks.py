@@ -317,3 +317,20 @@ def test_a_loss_of_a_class_may_take_the_noise_that_it_adds(checked, term, expect
                 return 0.5 * (np.sum(error ** 2) + np.sum(mu ** 2)) / n, {{"Wo": z.T @ dout, "Wm": x.T @ dmu}}
     """
     assert checked(text) == {"Autoencoder": expected}
+
+
+def test_the_loss_as_a_whole_is_meant_where_another_lacks_its_penalty(checked):
+    text = """
+        class Ridge:
+            def __init__(self, d=3, reg=0.5):
+                rng = np.random.default_rng(0)
+                self.w, self.b, self.reg = rng.normal(size=(d, 2)), rng.normal(size=2), reg
+            def predict(self, x): return x @ self.w + self.b
+            def data_loss(self, x, y): return np.mean(np.sum((self.predict(x) - y) ** 2, axis=1))
+            def loss(self, x, y): return self.data_loss(x, y) + 0.5 * self.reg * np.sum(self.w ** 2)
+            def gradients(self, x, y):
+                d = 2 * (self.predict(x) - y) / len(x)
+                return {"w": x.T @ d + self.reg * self.w, "b": d.sum(axis=0)}
+    """
+    assert checked(text) == {"Ridge": "right"}
+    assert checked(text.replace(" + self.reg * self.w,", ",")) == {"Ridge": "w"}

@@ -65,3 +65,31 @@ def test_sizes_that_divide_each_other_and_a_generator_by_its_annotation(checked)
     """
     assert checked(text.format(scale=" / np.sqrt(dout.shape[-1])")) == {"Heads": "right"}
     assert checked(text.format(scale="")) == {"Heads": "W, x"}
+
+
+def test_what_the_forward_reads_is_no_limit_of_gradients(checked):
+    """Nor is a factor of a backward whose class speaks of truncation; and none is set where it cannot be."""
+    text = """
+        from dataclasses import dataclass
+
+        class HardTanh:
+            "Left for later: truncated back-propagation."
+            def __init__(self, clip=1.0):
+                self.clip, self.scale = clip, 2
+            def forward(self, x):
+                self.x = x
+                return 2 * np.clip(x, -self.clip, self.clip)
+            def backward(self, dout):
+                return self.scale * dout * (np.abs(self.x) < self.clip)
+
+        @dataclass(frozen=True)
+        class ScaledTanh:
+            scale: float = 0.5
+            max_norm: float = 3.0
+            def forward(self, x):
+                return self.scale * np.tanh(x)
+            def backward(self, x, dout):
+                return self.scale * dout * (1 - np.tanh(x) ** 2)
+    """
+    assert checked(text) == {"HardTanh": "right", "ScaledTanh": "right"}
+    assert checked(text.replace(" * (np.abs(self.x) < self.clip)", ""))["HardTanh"] == "x"

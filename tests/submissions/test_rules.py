@@ -310,3 +310,16 @@ def test_a_rule_may_say_at_the_function_itself_that_it_passes_a_step(checked, sa
     """
     assert checked(text) == {"hard": "right"}
     assert checked(text.replace(said, "else 0")) == {"hard": "x"}
+
+
+def test_a_function_that_speaks_of_a_sum_declares_nothing_of_its_gradient(checked):
+    text = """
+        import jax, jax.numpy as jnp
+        @jax.custom_vjp
+        def mse(p, y):
+            "Mean over the batch of the summed error of each row."
+            return jnp.mean(jnp.sum((p - y) ** 2, axis=1))
+        mse.defvjp(lambda p, y: (mse(p, y), (p, y)), lambda kept, g: (g * 2. * (kept[0] - kept[1]),
+                                                                      g * 2. * (kept[1] - kept[0])))
+    """
+    assert checked(text) == {"mse": "p, y"}
