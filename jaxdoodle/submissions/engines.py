@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -13,16 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.autograd.tape import Where
+from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Where
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.catalogue import sentence
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult, Report
+from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import BACKWARD
+from jaxdoodle.submissions.raised import raising
 
 _FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos", "softplus", "silu", "abs",
               "square", "leaky_relu", "elu", "gelu")  # fmt: skip
@@ -46,7 +50,7 @@ _OF_ARRAYS: dict[str, Callable[[Any, Any], Any]] = {
     "(a @ b * (a @ b)).sum()": lambda a, b: (a @ b * (a @ b)).sum(),
     "(a.sum(axis=0) * b.sum(axis=1)).sum()": lambda a, b: (a.sum(axis=0) * b.sum(axis=1)).sum(),
 }  # fmt: skip
-#: Of a table: an engine that has no rule for one raises in its backward.
+#: Of a table: an engine may have no rule for one.
 _OF_A_TABLE: dict[str, Callable[[Any, Any], Any]] = {
     f"c = {c}; (c * c).sum()": eval(f"lambda a, b: (lambda c: (c * c).sum())({c})")
     for c in (
@@ -112,9 +116,11 @@ def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
     told = f"wrong: {', '.join(wrong)}" + (f"; right: {', '.join(r.title for r in right)}" if right else "")
     leaves = tuple(leaf.name for leaf in first.leaves if leaf.verdict == "wrong")
     if not findings:
-        mended = _mended(finder, cls, list(wrong), [report.title for report in right])
-        unnamed = Finding(UNNAMED, f"the derivatives of {', '.join(wrong)} are wrong", leaves)
-        findings = (unnamed if mended is None else replace(mended, leaves=leaves),)
+        raised = next((finding for report in wrong.values() for finding in report.findings), None)
+        at = raised.backward if raised else None
+        mended = _mended(finder, cls, list(wrong), [report.title for report in right], at)
+        unnamed = Finding(UNNAMED, f"the derivatives of {', '.join(wrong)} are wrong")
+        findings = (replace(mended or raised or unnamed, leaves=leaves),)
     return replace(first, title=cls.__name__, findings=findings, notes=(*first.notes, told))
 
 
@@ -127,11 +133,13 @@ def _shapes_in(words: str) -> str:
 _MOST_EDITS, _MOST_OF_ARRAYS = 400, 800
 
 
-def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Finding | None:
-    """The edit of one operation's rule with which every expression is right."""
+def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str], at: Where | None) -> Finding | None:
+    """The edit of one operation's rule with which every expression is right; of the one ``at`` a line that raises."""
     wrong = sorted(wrong, key=lambda w: w not in _EXPRESSIONS)
     rules = [(*each, _method(*each[1:])) for each in _rules(finder, cls)]
-    rules.sort(key=lambda each: f".{each[-1].name}(" not in " ".join(wrong))
+    of_line = [each for each in rules if at and at.file == each[0] and _holds(each[2], at.line)]
+    rules = of_line or rules
+    rules.sort(key=lambda each: re.search(rf"\.{each[-1].name}\b", " ".join(wrong)) is None)
     left = iter(range(_MOST_EDITS * len(rules) if wrong[0] in _EXPRESSIONS else _MOST_OF_ARRAYS))
     for file, program, rule, method in rules:
         names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
@@ -159,6 +167,10 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str]) -> Fin
                 proof = f"with it, {len(wrong) + len(right)} expressions are right"
                 return Finding(edit.name, sentence(edit.name, where.text, text), (), None, where, (proof,), text)
     return None
+
+
+def _holds(rule: ast.FunctionDef, line: int) -> bool:
+    return rule.lineno <= line <= (rule.end_lineno or rule.lineno)
 
 
 def _method(program: ast.Module, rule: ast.FunctionDef) -> ast.FunctionDef:
@@ -192,6 +204,7 @@ _PRECISIONS = {"float64": (1e-4, 1e-8), "float32": (1e-2, 1e-4), "float16": (1e-
 def _check_expression(cls: Any, words: str) -> Report | None:
     """At a few values, by central differences; ``None`` where the class does not have the operation."""
     (expression, tried), points = _CASES[words], []
+    raised: tuple[Finding, ...] = ()
     holds, gradient = _names(cls)
     for k, values in enumerate(tried):
 
@@ -213,10 +226,10 @@ def _check_expression(cls: Any, words: str) -> Report | None:
                 getattr(g, holds, g) if isinstance(g, cls.__mro__[-2]) else g for g in given
             )  # or numbers of its own
             got = [np.asarray(0.0 if g is None else g, float) for g in plain]
-        except Exception:  # any exception of the user's code
-            if words in _OF_A_TABLE:
+        except Exception as error:  # any exception of the user's code
+            if words in _OF_A_TABLE and _has_no_rule(cls, error):
                 return None
-            got = [np.array(np.nan)] * 2
+            got, raised = [np.array(np.nan)] * 2, raising(words, error).findings
         leaves, largest = [], max(float(np.abs(w).max()) for w in wanted)
         for name, g, w in zip("ab", got, wanted, strict=True):
             if g.shape != w.shape:  # zeros may have any
@@ -226,7 +239,22 @@ def _check_expression(cls: Any, words: str) -> Report | None:
         points.append(PointResult(f"values {k + 1}", tuple(leaves)))
     if not points:
         return None
-    return Report(words, f"central differences of the plain forward, {dtype}", dtype, tuple(points), (), (), (), 0.0)
+    told = f"central differences of the plain forward, {dtype}"
+    return Report(words, told, dtype, tuple(points), raised, (), (), 0.0)
+
+
+def _has_no_rule(cls: Any, error: Exception) -> bool:
+    """Does backward() find none, or say so? What a rule raises is a mistake in it."""
+    frames = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+    own = [code for code in frames if not code.co_filename.startswith(LIBRARIES)]
+    if not own or isinstance(error, NotImplementedError):
+        return True
+    backward = getattr(inspect.unwrap(cls.backward), "__code__", None)
+    if own[-1] is not backward and own[-1] not in getattr(backward, "co_consts", ()):
+        return False
+    where = raised_at(error)
+    says = where is not None and where.text.startswith("raise")
+    return says or isinstance(error, KeyError | TypeError | AttributeError)
 
 
 def _made(cls: Any, value: Any) -> Any:
@@ -281,7 +309,7 @@ def _overwrites(finder: Finder, cls: Any) -> list[Where]:
     lines = {
         (file, a.lineno)
         for file, _, rule in _rules(finder, cls)
-        for a in ast.walk(rule)
+        for a in (ast.walk(rule) if rule.name != "__init__" else ())  # which sets it to zero
         if isinstance(a, ast.Assign) and any(getattr(t, "attr", "") == gradient for t in a.targets)
     }
     return [Where.at(*line) for line in sorted(lines)]

@@ -279,3 +279,33 @@ def test_a_rule_that_leaves_out_the_incoming_gradient_is_wrong(checked):
 """
     assert checked(ENGINE.rstrip() + "\n" + tanh) == {"Value": "right"}
     assert "right" not in checked(ENGINE.rstrip() + "\n" + tanh.replace(" * out.grad", "")).values()
+
+
+TURNED = TENSOR.replace(
+    "    def sum(self)",
+    """    @property
+    def T(self):
+        out = Tensor(self.data.T, (self,))
+        def _backward(): self.add(out.grad.T)
+        out._backward = _backward
+        return out
+    def sum(self)""",
+)
+
+
+def test_a_rule_that_raises_is_wrong_and_an_operation_without_a_rule_is_none(tmp_path, checked):
+    assert checked(TURNED) == {"Tensor": "right"}
+    assert checked(TURNED.replace("self.add(out.grad.T)", "raise NotImplementedError")) == {"Tensor": "right"}
+    assert checked(TURNED.replace("def _backward(): self.add(out.grad.T)", "_backward = None")) == {"Tensor": "right"}
+    path = tmp_path / "engine.py"
+    path.write_text("import numpy as np\n" + TURNED.replace("self.add(out.grad.T)", "self.add(out.grad.reshape(7))"))
+    (message,) = check_file(path)
+    (finding,) = message["check"]["findings"]
+    assert finding["name"] == "backward raises ValueError" and "reshape(7)" in finding["backward"]["text"]
+
+
+def test_a_gradient_that_begins_at_zero_is_none_that_is_written_over(tmp_path):
+    path = tmp_path / "engine.py"
+    path.write_text("import numpy as np\n" + TURNED.replace("self.add(out.grad.T)", "self.add(2 * out.grad.T)"))
+    (message,) = check_file(path)
+    assert message["check"]["findings"][0]["name"] != "= for +="
