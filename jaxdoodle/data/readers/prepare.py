@@ -72,7 +72,8 @@ def load_path(
         if len(names) == 1 and found.kind == "pictures in folders":
             said = "".join(f"; {text}" for text in found.left_out)
             raise InputError(f"{path}: all of one class, {names[0]}: no folder, name or table tells others{said}.")
-        unnamed = "; its classes are numbers, which a classes.txt beside it may name" * all(map(str.isdecimal, names))
+        numbers = names and all(map(str.isdecimal, names))
+        unnamed = "; its classes are numbers, which a classes.txt beside it may name" if numbers else ""
         classes = choose_classes(wanted.classes, names, lambda name: f"{path}: no class {name!r}{unnamed}")
         if not found.strokes and isinstance(train.labels, list):  # a published test set is not cut
             late = isinstance(train.items, np.ndarray) and len(found.parts) > 1  # by ``split_training``
