@@ -78,7 +78,10 @@ def dataset_of(
     first: dict[tuple[str | None, ...], tuple[str, str]] = {}
     copies: list[str] = []
     several = len({file.parent for file in files}) > 1
+    unsaid = _beside_train(files, several)
     for file, columns in files.items():
+        if file in unsaid:
+            continue
         own = _name_of(file, several)
         for name, array in columns.items():
             of_file = not name or name.startswith("arr_")
@@ -89,8 +92,10 @@ def dataset_of(
             other, known = first.setdefault((split, what, "" if split else name), (own, key))
             again = what and (split or name) and NUMBER.sub("", other) != NUMBER.sub("", own)
             if again and not np.array_equal(arrays[known], array):
-                said = f"{split} {what}" if split else f"{what} of no split by their names"
-                raise InputError(f"{file.parent}: {other} and {own} are both {said}; expected one.")
+                said = f"{split} {what}; expected one"
+                if not split:
+                    said = f"{what} of no split by their names; expected one, or names with train and test"
+                raise InputError(f"{file.parent}: {other} and {own} are both {said}.")
             if again:
                 copies.append(f"left out {key}, which is {known} again")
             else:
@@ -98,8 +103,20 @@ def dataset_of(
     by_columns = any(file.suffix.lower() == ".mat" for file in files)
     found = dataset_in(arrays, source_of(list(files)), wanted, by_columns, names, kind)
     if found is not None:
-        found.left_out += copies
+        left_out = [f"{file.parent.name}/{file.name}" if several else file.name for file in unsaid]
+        found.left_out += copies + [f"left out {name}, whose name says neither train nor test" for name in left_out]
     return found
+
+
+def _beside_train(files: Mapping[Path, Columns], several: bool) -> list[Path]:
+    """The files of images and labels of no split, where another holds those of train."""
+    splits = dict[Path, set[str | None]]()
+    for file, columns in files.items():
+        roles = [role_of(f"{_name_of(file, several)} {name}") for name in columns]
+        if {"images", "labels"} <= {what for _, what in roles}:
+            splits[file] = {split for split, _ in roles}
+    trained = any("train" in each for each in splits.values())
+    return [file for file, each in splits.items() if trained and each == {None}]
 
 
 def _name_of(file: Path, several: bool) -> str:

@@ -106,9 +106,11 @@ def _labels_apart(table: Table) -> NDArray[Any]:
     """The labels in a table of nothing else: of one column, or of one-hot columns that may be named."""
     rows = [row for _, row in table.rows()]
     place = label_column(table.header)
-    columns = [n for n, name in enumerate(table.names or rows[0]) if not table.header or name not in INDEX]
-    if place is not None:
-        columns = [place]
+    columns = [n for n, name in enumerate(table.names) if name not in INDEX] if place is None else [place]
+    numbered = table.header and not columns and len({*map(tuple, rows)}) == len(rows) >= FEW
+    if not rows or numbered:
+        raise InputError(f"{table.path}: holds no labels.")
+    columns = columns or list(range(len(rows[0])))
     if any(len(row) <= max(columns) for row in rows):
         raise InputError(f"{table.path}: holds rows of several lengths.")
     hot = [hot_column(row, columns) for row in rows]

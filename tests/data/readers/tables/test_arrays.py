@@ -4,7 +4,7 @@ import pytest
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
 from jaxdoodle.data.readers.found import Wanted
-from jaxdoodle.data.readers.tables.arrays import dataset_in
+from jaxdoodle.data.readers.tables.arrays import dataset_in, read_arrays
 from tests.fixtures import datasets, layouts
 from tests.fixtures.datasets import PAIRS
 
@@ -157,3 +157,15 @@ def test_an_array_that_is_there_twice_is_read_once_and_named(again, tmp_path, re
         assert sum(map(len, load_dataset(tmp_path).sets.values())) == len(IMAGES)
     np.save(tmp_path / again, IMAGES[::-1])
     assert "are both train images; expected one" in refusal(load_dataset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "train, prefix, more", [("train.npz", "", "b.npz"), ("a.npz", "train_", "b.npz"), ("train/a.npz", "", "b/a.npz")]
+)
+def test_a_file_of_no_split_beside_that_of_train_is_left_out_by_its_name(train, prefix, more, tmp_path):
+    for name, own, count in ((train, prefix, 24), (more, "", 9)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        np.savez(tmp_path / name, **{f"{own}x": IMAGES[:count], f"{own}y": LABELS[:count]})
+    found = read_arrays([tmp_path / train, tmp_path / more], Wanted())
+    assert len(found.parts["train"].labels) == 24
+    assert found.left_out == [f"left out {more}, whose name says neither train nor test"]

@@ -55,6 +55,16 @@ def test_labels_apart_in_two_columns_without_names_are_refused(tmp_path, refusal
     assert "(30, 2), the first 0.0, 0.0; expected one for" in refusal(read_tables, [images, labels], Wanted())
 
 
+def test_labels_apart_may_be_called_id_unless_they_number_the_rows_and_none_are_refused(tmp_path, refusal):
+    files = [write(tmp_path / "X_train.csv", PIXELS), write(tmp_path / "y_train.csv", LABELS[:, None], ["id"])]
+    assert right(read_tables(files, Wanted())) == 30
+    write(files[1], np.arange(30)[:, None], ["id"])
+    assert f"{files[1]}: holds no labels" in refusal(read_tables, files, Wanted())
+    for nothing in ("", "label\n"):
+        files[1].write_text(nothing)
+        assert f"{files[1]}: holds no labels" in refusal(read_tables, files, Wanted())
+
+
 def test_pixels_and_an_index_hold_no_label(tmp_path, refusal):
     path = write(tmp_path / "a.csv", [(n, *row) for n, row in enumerate(PIXELS)], ["", *NAMES])
     assert "has no labels" in refusal(read_tables, [path], Wanted())
@@ -81,7 +91,7 @@ def test_numbers_of_rows_are_no_pixels_whatever_those_are_called(tmp_path):
 def test_two_tables_of_the_same_split_are_refused(tmp_path, refusal):
     files = [write(tmp_path / name, np.c_[LABELS, PIXELS], ["label", *NAMES]) for name in ("monday.csv", "tuesday.csv")]
     files[1].write_text(files[1].read_text().replace("2", "1"))
-    text = "monday and tuesday are both images of no split by their names; expected one"
+    text = "monday and tuesday are both images of no split by their names; expected one, or names with train and test"
     assert text in refusal(read_tables, files, Wanted())
 
 
@@ -123,7 +133,7 @@ def test_a_column_of_numbers_of_rows_is_no_label(tmp_path, refusal):
         splits = load_dataset(tmp_path)
     assert sum(map(len, splits.sets.values())) == datasets.COUNT
     texts = [str(each.message) for each in told]
-    assert any("left out the arrays more images, more labels" in text for text in texts)
+    assert any("left out more.csv, whose name says neither train nor test" in text for text in texts)
     assert any("left out test.csv, which has no labels" in text for text in texts)
 
 
