@@ -95,8 +95,23 @@ def _as_function(main: Any) -> ast.FunctionDef:
     """What follows ``if __name__ == "__main__"`` as a function whose variables are global ones."""
     stored = {n.id for n in ast.walk(main) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     function: Any = ast.parse(f"def {_PROGRAM}():\n global {', '.join(sorted(stored) or ['_'])}").body[0]
-    function.body += main.body
+    function.body += [_Unannotated().visit(statement) for statement in main.body]
     return ast.copy_location(function, main)
+
+
+class _Unannotated(ast.NodeTransformer):
+    """``x: float = 1.0`` without the type, which no global variable of a function may have."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        if not isinstance(node.target, ast.Name):
+            return node
+        return ast.copy_location(ast.Assign([node.target], node.value) if node.value else ast.Pass(), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        return node  # its variables are its own
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        return node
 
 
 def _bodies(s: Statement) -> Iterator[list[Statement]]:

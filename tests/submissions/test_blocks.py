@@ -340,3 +340,27 @@ def test_variables_of_a_function_are_none_that_other_functions_read(checked):
     """
     assert checked(text) == {"train": "right"}
     assert checked(text.replace("dw = 2 *", "dw =")) == {"train": "w"}
+
+
+BELOW_MAIN = """
+    def predict(inputs):
+        return inputs @ theta
+
+    if __name__ == "__main__":
+        class Settings:
+            rate: float = 0.1
+        theta: np.ndarray
+        gen = np.random.default_rng(3)
+        inputs, targets = gen.normal(size=(5, 2)), gen.normal(size=5)
+        theta = gen.normal(size=2)
+        for step in range(3):
+            error: np.ndarray = predict(inputs) - targets
+            cost = np.sum(error**2) / 2
+            grad_theta = inputs.T @ error
+            theta -= Settings.rate * grad_theta
+"""
+
+
+def test_variables_below_main_may_have_types(checked):
+    assert checked(BELOW_MAIN) == {"statements": "right"}
+    assert checked(BELOW_MAIN.replace("= inputs.T", "= 2 * inputs.T")) == {"statements": "theta"}
