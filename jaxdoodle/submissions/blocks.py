@@ -36,8 +36,8 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
     program = [Statement(node, file, calls) for file, tree in trees for node in tree.body]
     for name, function, s in _functions(finder, program, checked):
         if bodies := [
-            (body, functools.partial(_variables, finder, function, s.node, body[0].node))
-            for body in filter(blocks_of, _bodies(s))
+            (body, functools.partial(_variables, finder, function, s.node, body[0].node, ran))
+            for body, ran in _starts(s)
         ]:
             yield Found(name, function, functools.partial(check_blocks, name, bodies))
     held = (s for s in program if isinstance(s.node, HOLDERS) and not is_main(s.node))
@@ -121,14 +121,25 @@ def _bodies(s: Statement) -> Iterator[list[Statement]]:
             yield [replace(s, node=n) for n in node.body]  # type: ignore[attr-defined]
 
 
-def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt) -> dict[str, Any]:
-    """The variables where a function comes to a statement, called as the file calls it."""
+def _starts(s: Statement) -> Iterator[tuple[list[Statement], int]]:
+    """What computes gradients in a function, and how many statements run before its variables are looked at: none; or
+    all of those that stand straight in it, as parameters may begin among them."""
+    bodies = [body for body in _bodies(s) if blocks_of(body)]
+    yield from ((body, 0) for body in bodies)
+    for body in (b for b in bodies if b[0].node is s.node.body[0]):  # type: ignore[attr-defined]
+        of = [each for block in blocks_of(body) for each in (*block.first, *block.then)]
+        yield body, max(k for k, each in enumerate(body, 1) if each in of)
+
+
+def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt, ran: int) -> dict[str, Any]:
+    """The variables where a function comes to the ``first`` statement of some and has ``ran`` of these, called as the
+    file calls it."""
     place = list(ast.walk(node)).index(first)
     tree = copy.deepcopy(node)
     tree.decorator_list = []
     nodes: list[Any] = list(ast.walk(tree))
     for body in (n.body for n in nodes if isinstance(getattr(n, "body", None), list) and nodes[place] in n.body):
-        body[:] = ast.parse("return locals()").body
+        body[ran:] = ast.parse("return locals()").body
     names = with_own_globals(finder.names)
     exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<start>", "exec"), names)
     with fixed_randomness(), np.errstate(all="ignore"):

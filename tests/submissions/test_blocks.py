@@ -364,3 +364,18 @@ BELOW_MAIN = """
 def test_variables_below_main_may_have_types(checked):
     assert checked(BELOW_MAIN) == {"statements": "right"}
     assert checked(BELOW_MAIN.replace("= inputs.T", "= 2 * inputs.T")) == {"statements": "theta"}
+
+
+@pytest.mark.parametrize("begins", ['if __name__ == "__main__":', "def main():"])
+def test_statements_straight_below_main_are_checked_where_the_parameter_begins_among_them(checked, begins):
+    text = f"""
+        {begins}
+            gen = np.random.default_rng(3)
+            inputs, targets, w = gen.normal(size=(5, 2)), gen.normal(size=5), gen.normal(size=2)
+            p = 1 / (1 + np.exp(-inputs @ w))
+            loss = -np.mean(targets * np.log(p) + (1 - targets) * np.log(1 - p))
+            dw = inputs.T @ (p - targets) / len(targets)
+            w = w - 0.1 * dw
+    """
+    assert set(checked(text).values()) == {"right"}
+    assert set(checked(text.replace("(p - targets)", "(p + targets)")).values()) == {"w"}
