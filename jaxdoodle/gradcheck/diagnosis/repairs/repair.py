@@ -6,6 +6,7 @@ An edit that does so, at every generic test point and its sizes, is a proof: it 
 from __future__ import annotations
 
 import ast
+import linecache
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
         if isinstance(s, ast.stmt) and not hasattr(s, "body") and (s is edit.new or edit.parent in ast.walk(s))
     ]  # fmt: skip
     new = edit.new.body if isinstance(edit.new, ast.If) else [inside[-1] if inside else edit.new]
-    text = re.sub(r"(?<=\.)_[A-Za-z]\w*?__(?=[A-Za-z])", "__", "; ".join(map(ast.unparse, new)))  # as it is written
+    text, written = "; ".join(map(ast.unparse, new)), "".join(linecache.getlines(file))
+    text = re.sub(r"(?<=\.)_[A-Za-z]\w*?__(?=[A-Za-z])", lambda m: m[0] if f".{m[0]}" in written else "__", text)
     if tree.name == LAMBDA:
         text = f"lambda {ast.unparse(tree.args)}: {text.removeprefix('return ')}"
     edit.undo()

@@ -1,9 +1,14 @@
 """A wrong backward is mended in its own source: the line, and what belongs there."""
 
+import ast
+
 import numpy as np
 import pytest
 
 from jaxdoodle.gradcheck import check, check_value_and_grad
+from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
+from jaxdoodle.gradcheck.diagnosis.repairs.sources import with_private_names
 
 RNG = np.random.default_rng(0)
 
@@ -300,3 +305,13 @@ def test_a_term_left_out_is_added_where_its_sum_is_assigned_not_where_it_is_retu
 
     (finding,) = check(forward, backward, (RNG.normal(size=(5, 3)), RNG.normal(size=3))).findings
     assert finding.backward.text == "dx = dxc"
+
+
+def test_a_mended_line_has_attributes_as_they_are_written(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text("class Net:\n    def back(self, x):\n        self.dw = self._layer__w + self.__b * x\n")
+    (method,) = with_private_names(ast.parse(path.read_text())).body[0].body
+    line = method.body[0]
+    edit = Edit("wrong sign", 0, line.value, "op", None, line.value.op, ast.Sub())
+    _, text = place(method, str(path), edit)
+    assert text == "self.dw = self._layer__w - self.__b * x"
