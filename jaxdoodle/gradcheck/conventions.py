@@ -18,7 +18,7 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
 #: "passed through": "straight through", entry by entry the incoming gradient or nothing; "batch sum": of a mean;
-#: "reversed": times a negative number, as domain adversarial training has it (Ganin 2016).
+#: "reversed": of what is passed on, times a negative number, as domain adversarial training has it (Ganin 2016).
 CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "reversed", "ties")
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
 _NEIGHBORS, _NEAR = 8, 1e-6
