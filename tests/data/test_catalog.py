@@ -207,7 +207,10 @@ def test_a_dataset_that_is_not_there_says_where_it_can_be_had(name, root, refusa
 def test_arguments_out_of_range_are_refused(idx_folder, refusal):
     assert "got 0" in refusal(load_dataset, str(idx_folder), per_class=0)
     assert "got 1.0" in refusal(load_dataset, str(idx_folder), validation=1.0)
-    assert "no class 'seven'; expected one of 0, 1, 2." in refusal(load_dataset, str(idx_folder), classes="0,seven")
+    assert (
+        "no class 'seven'; its classes are numbers, which a classes.txt beside it may name; expected one of 0, 1, 2."
+        in refusal(load_dataset, str(idx_folder), classes="0,seven")
+    )
 
 
 def test_mnist_is_split_48_000_to_12_000_to_10_000(data_root):

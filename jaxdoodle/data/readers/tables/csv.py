@@ -78,7 +78,11 @@ def read_tables(files: Sequence[Path], wanted: Wanted) -> Found | None:
         return found
     if not unlabeled:
         return None
-    _refuse_other_order([tables[file] for file in unlabeled] + list(apart.values()))
+    narrow = (file for file in files if file not in tables and role_of(base_name(file))[1] == "images")
+    unlabeled |= {
+        file: _columns(open_table(file), wanted, False)[1] for file in narrow
+    }  # of few drawings, one a column
+    _refuse_other_order([*map(open_table, unlabeled), *apart.values()])
     found = dataset_of(unlabeled | {file: {"": _labels_apart(table)} for file, table in apart.items()}, wanted)
     if found is None:
         expected = f"expected a column named {', '.join(LABEL_COLUMNS[:4])}, ..."
