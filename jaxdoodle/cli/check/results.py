@@ -42,7 +42,7 @@ class FileResult:
 
     @property
     def verdict(self) -> str:
-        words = {0: "nothing to check" if self.empty else "right", 1: "wrong" if self.wrong else "ended early"}
+        words = {0: "right" if self.reports else "nothing to check", 1: "wrong" if self.wrong else "ended early"}
         return words.get(self.code, "not checked" if not self.reports else "in part not checked")
 
     def to_dict(self) -> dict[str, Any]:
