@@ -41,25 +41,34 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     """
     for thing in _made(finder, cls, **more):
         if limits := _limits(thing):
-            with contextlib.suppress(Exception):  # any exception of the user's code: it takes no other value
-                whole = copy.deepcopy(thing)
-                for name, value in limits.items():
-                    setattr(whole, name, value)
-                yield whole
+            yield from _without(thing, limits)
         yield thing
+
+
+def _without(thing: Any, limits: dict[str, Any]) -> list[Any]:
+    """A copy with these values; none where the user's class takes no other ones, or cannot be copied."""
+    with contextlib.suppress(Exception):  # any exception of the user's code
+        whole = copy.deepcopy(thing)
+        for name, value in limits.items():
+            setattr(whole, name, value)
+        return [whole]
+    return []
 
 
 def _limits(thing: Any) -> dict[str, Any]:
     """The attributes of an object that are limits of its gradients alone, each with the value that is none."""
+    numbers = {n: v for n, v in attributes(thing).items() if type(v) in (int, float)}
+    if not numbers:
+        return {}
     methods = {n: f for n, f in vars(type(thing)).items() if isinstance(f, FunctionType) and n != "__init__"}
     files = {f.__code__.co_filename for f in methods.values()}
     text = "".join(line for file in files for line in linecache.getlines(file))
     truncated = re.search(r"truncated back|truncated bptt|tbptt", text, re.I)
     forward = _run_by(methods, {n for n in methods if not _BACKWARDS.search(n)})
     found: dict[str, Any] = {}
-    for name, value in attributes(thing).items():
+    for name, value in numbers.items():
         users = {n for n, f in methods.items() if name in f.__code__.co_names}
-        if type(value) not in (int, float) or users & forward:
+        if users & forward:
             continue
         steps = truncated and type(value) is int and any(_bounds(methods[n], name) for n in users)
         if steps or re.search("clip|max_norm|trunc", name, re.I):
