@@ -8,7 +8,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from jaxdoodle.cli.options import add_layers, layers_of, model_path
+from jaxdoodle.cli.options import add_layers, layers_of
 from jaxdoodle.core import user_cache
 from jaxdoodle.inference import model_file
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the page, or the window until it is closed. Raises ``InputError``."""
-    path = model_path(options.model) if options.model else _newest_model()
+    path = options.model or _newest_model()
     if options.window:
         from jaxdoodle.inference.model import Model
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.cli.options import add_dataset, add_layers, count, layers_of, model_path, reading_of
+from jaxdoodle.cli.options import add_dataset, add_layers, count, layers_of, reading_of
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.validation import is_count, is_number
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     layers = layers_of(options.layers)
-    model = Model.load(model_path(options.model), layers)
+    model = Model.load(options.model, layers)
     classes = model.classes
-    other = Model.load(model_path(options.against), layers) if options.against else None
+    other = Model.load(options.against, layers) if options.against else None
     if other is not None and other.classes != classes:
         raise InputError(f"{options.against}: has other classes than {options.model}; they cannot be compared.")
     dataset = _dataset(options, model)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdoodle.cli.options import add_data_dir, add_layers, layers_of, model_path
+from jaxdoodle.cli.options import add_data_dir, add_layers, layers_of
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.formats import FORMATS, format_of, quantize, quantized, refuse, write
 from jaxdoodle.formats.fold import InferenceLayer
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the file, and for int8 print how the accuracy changes. Raises ``InputError``."""
     format = options.format or format_of(options.out)
-    model = model_file.read(model_path(options.model), layers_of(options.layers))
+    model = model_file.read(options.model, layers_of(options.layers))
     refuse(model, format, options.quantize)
     layers: Sequence[InferenceLayer] | None = None
     lines: list[str] = []

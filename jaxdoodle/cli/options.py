@@ -14,7 +14,7 @@ from jaxdoodle.inference.answers import count
 from jaxdoodle.nn import Layer, ModelSpec
 
 __all__ = ["Parser", "add_config", "add_data_dir", "add_dataset", "add_layers", "config_of"]
-__all__ += ["add_reading", "reading_of", "count", "counts", "layers_of", "model_path", "names", "read_spec"]
+__all__ += ["add_reading", "reading_of", "count", "counts", "layers_of", "names", "read_spec"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -95,11 +95,6 @@ def add_data_dir(parser: Any) -> None:
     parser.add_argument(
         "--data-dir", metavar="DIR", help="Root folder of the datasets (default: $JAXDOODLE_DATA, else data/)."
     )
-
-
-def model_path(path: str) -> str:
-    """The model file that a command is given: itself, or ``model.npz`` in the folder of a run."""
-    return str(Path(path) / "model.npz") if Path(path).is_dir() else path
 
 
 def add_layers(parser: Any) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jaxdoodle.cli.options import add_layers, layers_of, model_path
+from jaxdoodle.cli.options import add_layers, layers_of
 from jaxdoodle.core.errors import InputError, NoDrawingError
 from jaxdoodle.inference import answers
 from jaxdoodle.preprocessing import inputs
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
             raise InputError(f"{out}: the preprocessing steps are drawn as .png.")
     from jaxdoodle.inference import Model
 
-    model = Model.load(model_path(options.model), layers=layers_of(options.layers))
+    model = Model.load(options.model, layers=layers_of(options.layers))
     if out is None:
         return answers.answer(model, options, "jaxdoodle: ")
     inputs.sole(path)  # raises before the first of many is answered

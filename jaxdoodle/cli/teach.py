@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from jaxdoodle.cli.options import add_layers, layers_of, model_path
+from jaxdoodle.cli.options import add_layers, layers_of
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference import model_file
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from jaxdoodle.formats.web import teach
     from jaxdoodle.nn import Dense, Flatten
 
-    model = model_file.read(model_path(options.model), layers_of(options.layers))
+    model = model_file.read(options.model, layers_of(options.layers))
     samples, words = _samples(options.samples) if options.samples else ("", {})
     classes = [name for name in map(str.strip, options.classes.split(",")) if name]
     if len(classes) > teach.MOST_CLASSES:

@@ -92,7 +92,8 @@ class Model:
         """Read a model file.
 
         Args:
-          path: A ``model.npz``, or the name of a model that comes with the package: "digits" or "sketches".
+          path: A ``model.npz``, the folder of a run that wrote one, or the name of a model that comes with the package:
+            "digits" or "sketches".
           layers: The classes of layers that are not built in; a model file never imports code.
 
         Raises:

@@ -1,6 +1,6 @@
-"""The models that come with the package: ``Model.load("digits")``, ``jaxdoodle predict sketches cat.png``.
+"""Where a model lies: what comes with the package has a name, ``Model.load("digits")``, and a run has a folder.
 
-What each was trained on and how well it does is in ``README.md`` beside this file.
+What each named one was trained on and how well it does is in ``README.md`` beside this file.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ def find(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
     """The model file that a path or a name stands for.
 
     Args:
-      path: A file, or a name of ``NAMES``; where both are meant, what exists wins.
+      path: A file, the folder of a run, or a name of ``NAMES``; a model that lies there wins over a name.
 
     Returns:
-      The file in the package for a name, else ``path`` as it is.
+      The file in the package for a name, ``model.npz`` in a folder, else ``path`` as it is.
     """
-    if path in NAMES and not os.path.exists(path):
+    inside = os.path.join(path, "model.npz")
+    if path in NAMES and not (os.path.isfile(path) or os.path.isfile(inside)):
         return os.path.join(os.path.dirname(__file__), f"{os.fspath(path)}.npz")
-    return path
+    return inside if os.path.isdir(path) else path

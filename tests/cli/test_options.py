@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from jaxdoodle.cli import VERBS, main
-from jaxdoodle.cli.options import Parser, model_path
+from jaxdoodle.cli.options import Parser
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["data"], ["data", "--help"]])
@@ -91,8 +91,3 @@ def test_every_help_works_without_jax():
     printed = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True)
     assert printed.returncode == 0, printed.stderr
     assert [verb for verb in VERBS if f"usage: jaxdoodle {verb} " not in printed.stdout] == []
-
-
-def test_the_folder_of_a_run_stands_for_its_model(tmp_path):
-    assert model_path(str(tmp_path)) == str(tmp_path / "model.npz")
-    assert model_path("some.npz") == "some.npz"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle import pretrained
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import load_dataset
 from jaxdoodle.inference import Model, model_file
 
@@ -28,6 +29,18 @@ def test_what_exists_wins_over_a_name(doodle_model, tmp_path, monkeypatch):
     model_file.write("digits", doodle_model)
     assert Model.load("digits").classes == doodle_model.spec.classes
     assert pretrained.find("digits") == "digits" and pretrained.find("sketches") != "sketches"
+
+
+def test_a_folder_stands_for_the_model_file_in_it(doodle_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("digits").mkdir()  # what is exported under this name, too, is a folder
+    assert Model.load("digits").classes == tuple("0123456789")
+    with pytest.raises(InputError, match=r"^runs.empty.model.npz: No such file"):
+        Path("runs/empty").mkdir(parents=True)
+        Model.load("runs/empty")
+    for folder in ("runs/empty", Path("digits")):
+        model_file.write(Path(folder) / "model.npz", doodle_model)
+        assert Model.load(folder).classes == doodle_model.spec.classes
 
 
 @pytest.mark.parametrize("path", ["digit", "Digits", "runs/digits", "./digits", "digits.npz", Path("model.npz")])

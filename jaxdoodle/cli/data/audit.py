@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from jaxdoodle.cli.data.options import add_dataset, load_whole
-from jaxdoodle.cli.options import model_path
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import Splits, data_root
 from jaxdoodle.data.audit import Finding, audit_files, audit_splits, audit_strokes, fault_of
@@ -25,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the findings; 1 where one of them is a fault. Raises ``InputError`` where there is no such dataset."""
-    model = Model.load(model_path(options.model)) if options.model else None
+    model = Model.load(options.model) if options.model else None
     root = data_root(options.data_dir)
     found, splits = audit_files(options.dataset, root), None
     try:

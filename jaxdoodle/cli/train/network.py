@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxdoodle.cli.options import layers_of, model_path, read_spec
+from jaxdoodle.cli.options import layers_of, read_spec
 from jaxdoodle.cli.train.effects import NETWORKS
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.core.record import Record
@@ -52,7 +52,7 @@ def initial(options: argparse.Namespace) -> ModelFile | None:
     """The model file of ``--init``."""
     from jaxdoodle.inference import Model
 
-    return Model.load(model_path(options.init), layers_of(options.layers)).file if options.init else None
+    return Model.load(options.init, layers_of(options.layers)).file if options.init else None
 
 
 def named(options: argparse.Namespace, first: ModelFile | None, classes: Sequence[str], shape: Shape) -> ModelSpec:
@@ -97,4 +97,4 @@ def teacher(options: argparse.Namespace) -> list[Model]:
     """The models of ``--teacher``."""
     from jaxdoodle.inference import Model
 
-    return [Model.load(model_path(name), layers_of(options.layers)) for name in options.teacher]
+    return [Model.load(name, layers_of(options.layers)) for name in options.teacher]

@@ -103,12 +103,13 @@ def write(path: str | os.PathLike[str], model: ModelFile) -> None:
 
 
 def read(path: str | os.PathLike[str], layers: Sequence[type] = ()) -> ModelFile:
-    """Read and verify a model file, or one of ``pretrained.NAMES``; ``layers``: classes that are not built in.
+    """Read and verify a model file, that of a run's folder, or one of ``pretrained.NAMES``.
 
-    Raises ``InputError``, one line that names the file, at anything else.
+    ``layers`` are classes that are not built in. Raises ``InputError``, one line that names the file, at anything else.
     """
+    path = find(path)
     with _naming(path):
-        return decode(read_bytes(find(path), MAX_FILE_BYTES), layers)
+        return decode(read_bytes(path, MAX_FILE_BYTES), layers)
 
 
 def encode(model: ModelFile) -> bytes:
