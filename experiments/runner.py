@@ -30,7 +30,7 @@ from jaxdoodle.training.config import TrainConfig
 from jaxdoodle.training.hardware import compile_cache
 from jaxdoodle.training.plan import choose, make_plan
 
-__all__ = ["COST_TOLERANCE", "group", "load_splits", "print_table", "run", "train_once"]
+__all__ = ["COST_TOLERANCE", "group", "load_splits", "print_table", "run", "train_once", "with_seeds"]
 
 #: How far a cost may be from the one that the report prints.
 COST_TOLERANCE = 0.02
@@ -52,8 +52,8 @@ def run(
 ) -> int:
     """Train, print, and write ``out_dir/record.json`` after each seed, with figures of the first variant.
 
-    Variants that the record holds already and that are not run again stay in it. A run that was stopped goes on with
-    the first seed that it has not finished.
+    Variants that the record holds already and that are not run again stay in it, and so do seeds of the same recipe
+    right before or after these. A run that was stopped goes on with the first seed that it has not finished.
 
     Args:
       name: Of the experiment.
@@ -73,7 +73,8 @@ def run(
     """
     compile_cache.enable()
     path = out_dir / "record.json"
-    records = {one.name: one for one in Record.read(path).runs} if path.exists() else {}
+    before = {one.name: one for one in Record.read(path).runs} if path.exists() else {}
+    records = dict(before)
     splits = load_splits(experiment, classes, per_class, data_dir)
     print(splits.summary)
     changes: dict[str, Any] = {"epochs": epochs, "gradients": gradients}
@@ -94,7 +95,8 @@ def run(
                 counts = one.scores[set_name]
                 print(f"{title}: {set_name} {format_accuracy(counts['correct'], counts['total'])}")
             runs.append(one)
-            records[variant_name] = group(variant_name, runs, _command(name, variant_name, runs, given))
+            found = with_seeds(before.get(variant_name), group(variant_name, runs))
+            records[variant_name] = replace(found, command=_command(name, found, given))
             record = Record(name, extra={"reported": dict(experiment.reported)}, runs=tuple(records.values()))
             record.write(path)
         if is_first:
@@ -150,13 +152,12 @@ def train_once(
     return record
 
 
-def group(name: str, runs: Sequence[Record], command: str = "") -> Record:
+def group(name: str, runs: Sequence[Record]) -> Record:
     """Give runs that differ by their seed as one record that says once what they share.
 
     Args:
       name: Of the record.
       runs: Records of single runs. Epochs are kept of the first alone.
-      command: Command line that repeats them.
     """
     first = runs[0]
     shared = {key: first.extra[key] for key in ("spec", "parameters")}
@@ -170,7 +171,24 @@ def group(name: str, runs: Sequence[Record], command: str = "") -> Record:
         )
         for one in runs
     )
-    return Record(name, command, config, first.data, first.machine, extra=shared, runs=tuple(alone))
+    return Record(name, "", config, first.data, first.machine, extra=shared, runs=tuple(alone))
+
+
+def with_seeds(before: Record | None, found: Record) -> Record:
+    """A group with the seeds of another one of the same recipe, data and network, if together they are a row of seeds.
+
+    Args:
+      before: The other; of a seed that both have, its run is dropped.
+      found: The group. Runs of the other say on which machine and commit they ran.
+    """
+    if before is None or (before.config, before.data, before.extra) != (found.config, found.data, found.extra):
+        return found
+    kept = (replace(one, machine=one.machine or before.machine) for one in before.runs)
+    by_seed = {one.config["seed"]: one for one in (*kept, *found.runs)}
+    if max(by_seed) - min(by_seed) >= len(by_seed):
+        return found
+    first, *others = (by_seed[seed] for seed in sorted(by_seed))
+    return replace(found, runs=(first, *(replace(one, epochs=()) for one in others)))
 
 
 def load_splits(
@@ -265,11 +283,10 @@ def _draw(experiment: Experiment, out_dir: Path, title: str, run: Run) -> None:
         curves.cost_curve(run.result.step_losses, experiment.costs, path, title=title, images=images)
 
 
-def _command(name: str, variant_name: str, runs: Sequence[Record], given: Mapping[str, Any]) -> str:
-    """What to type to run these again."""
-    config = runs[0].config
-    words = ["python", "-m", "experiments", name, "--variants", variant_name, "--epochs", str(config["epochs"])]
-    words += ["--seed", str(config["seed"]), "--seeds", str(len(runs))]
+def _command(name: str, variant: Record, given: Mapping[str, Any]) -> str:
+    """What to type to run a variant's seeds again."""
+    words = ["python", "-m", "experiments", name, "--variants", variant.name, "--epochs", str(variant.config["epochs"])]
+    words += ["--seed", str(variant.runs[0].config["seed"]), "--seeds", str(len(variant.runs))]
     for option, value in given.items():
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]

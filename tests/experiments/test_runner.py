@@ -86,10 +86,31 @@ def test_a_run_that_was_stopped_goes_on_with_the_seed_that_it_had_not_finished(t
     assert both.runs[0] == first.runs[0] and both.runs[0].extra["costs"]
     runner.run("tiny", one, tmp_path, epochs=1)
     assert trained == [0, 1, 0]
+    assert [run.config["seed"] for run in Record.read(tmp_path / "record.json").runs[0].runs] == [0]  # others' recipe
     monkeypatch.setattr(machine, "_commit", lambda: "abc1234-dirty")
     for _ in range(2):  # files differ from the commit: nobody knows whether the run would be the same
         runner.run("tiny", one, tmp_path, epochs=1)
     assert trained == [0, 1, 0, 0, 0]
+
+
+def test_seeds_of_the_same_recipe_that_follow_one_another_stay_together_each_with_its_machine():
+    spec = {"spec": {}, "parameters": 3}
+
+    def found(commit, *seeds, **config):
+        runs = [
+            Record(config={"seed": s} | config, machine={"commit": commit}, epochs=({},), extra=spec) for s in seeds
+        ]
+        return runner.group("report", runs)
+
+    def seeds_of(before, now):
+        return [(one.config["seed"], one.machine.get("commit")) for one in runner.with_seeds(before, now).runs]
+
+    both = runner.with_seeds(found("old", 0, 1, 2), found("new", 2, 3))
+    assert both.machine == {"commit": "new"} and [len(one.epochs) for one in both.runs] == [1, 0, 0, 0]
+    assert seeds_of(found("old", 0, 1, 2), found("new", 2, 3)) == [(0, "old"), (1, "old"), (2, None), (3, None)]
+    assert seeds_of(both, found("newest", 4))[1:4] == [(1, "old"), (2, "new"), (3, "new")]
+    for other in (None, found("old", 0, 1), found("old", 2, epochs=9)):  # a gap; another recipe
+        assert seeds_of(other, found("new", 3)) == [(3, None)]
 
 
 def test_a_variant_learns_from_the_models_that_other_runs_made_and_from_none_that_is_missing(tmp_path, no_figures):
