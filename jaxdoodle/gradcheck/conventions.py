@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN
-from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of
+from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of, evidence_of
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, leaves, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import line_of
@@ -49,6 +49,7 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     ties alone). Gives the remarks for the report under ``""``, and by leaf the conventions that could be declared."""
     problem, rounds, axes = case.problem, case.rounds, case.axes
     told: dict[str, list[str]] = {}
+    passed = False  # a step passes the incoming gradient on
     means: dict[str, list[Round]] = {}
     generic = [r for r in rounds if not r.at.special and r.at.name != "as given"] or rounds
 
@@ -63,7 +64,7 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
         step = not any(np.any(np.nan_to_num(r.want[name])) for r in generic if name in r.got)  # nan: not measured
         if all(name in r.wrong or sizes.get(id(r)) == 1 or step for r in generic):
             by_mean, by_sum = _off_by(generic, name, sizes, 1), _off_by(generic, name, sizes, -1)
-            through = step and any(np.any(r.got[name]) for r in generic)
+            through = step and any(np.any(r.got.get(name, 0)) for r in generic)
             convention = "batch mean" if by_mean else "straight through" if through else None
             if convention == "batch mean" and problem.scalar:
                 continue  # the loss says what is divided by the batch
@@ -77,6 +78,7 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 excuse(wrong, name, convention)
             elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
                 excuse(wrong, name, convention)
+                passed = True
             elif convention is not None:
                 told[name] = [convention]
         elif not any(name in r.wrong for r in generic):
@@ -90,13 +92,18 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 excuse(found, name, "ties")
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
-    steps = [n for n, found in told.items() if found == ["straight through"] and _factor(generic, n) is None]
-    if steps and "passed through" in declared and {n for r in rounds for n in r.wrong} <= {*steps}:
-        short = " and ".join(map(problem.short, steps))
-        raise CheckError(
-            f"{problem.title}: a step in {short}; whether what backward passes in place of 0 is what is meant cannot "
-            'be told: declare conventions=("straight through",)'
-        )
+    steps = {n for n, found in told.items() if found == ["straight through"] and _factor(generic, n) is None}
+    left = {n for r in rounds for n in r.wrong}
+    if "passed through" in declared and left and (passed or steps) and not problem.straight:
+        for name in steps:
+            excuse([r for r in rounds if name in r.wrong], name, told.pop(name)[0])
+        if left <= steps | (behind := _behind_steps(case, left - steps - told.keys())):
+            short = " and ".join(map(problem.short, sorted(left)))
+            declare = "" if behind else ': declare conventions=("straight through",)'
+            raise CheckError(
+                f"{problem.title}: the gradient of {short} passes a step; whether what is there in place of its "
+                f"derivative, which is 0, is meant so cannot be told{declare}"
+            )
     parameters = {n for n in problem.differentiated if n not in axes}
     never_wrong = parameters - {n for r in rounds for n in r.wrong}
     sums = {n for n in never_wrong for r in generic if n in r.got and r.want[n].any()}
@@ -107,6 +114,14 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
         return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
     return told
+
+
+def _behind_steps(case: Case, names: Collection[str]) -> set[str]:
+    """Those whose gradient is another one where steps pass on what comes in; all, where the forward is not traced."""
+    evidence = evidence_of(case, case.generic[-1])
+    straight = evidence.tape.leaf_values(evidence.tape.straight().reverse(evidence.seeds))
+    untold = {n for n in names if n not in evidence.got or not evidence.children}
+    return untold | {n for n in {*names} - untold if not np.array_equal(straight[n], evidence.want[n])}
 
 
 def _off_by(rounds: list[Round], name: str, sizes: dict[int, int | None], power: int) -> bool:

@@ -174,7 +174,7 @@ def trace_forward(problem: Problem, point: Point, by_jax: bool) -> Trace:
             seeds[y._node] = seeds[y._node] + seed if y._node in seeds else seed
     if not any(tape.alive(i) for i in seeds):
         raise Untraceable("the output holds no traced arrays")
-    return Trace(tape, seeds)
+    return Trace(tape.straight() if problem.straight else tape, seeds)
 
 
 def output_zeros(problem: Problem, args: tuple) -> Any:
@@ -203,7 +203,7 @@ def trace_oracle(problem: Problem, points: Sequence[Point], by_jax: bool) -> Ora
     except Untraceable:
         if not detached:
             raise
-        note += ", with its stop_gradient"
+        note += ", with steps that pass gradients on" if problem.straight else ", with its stop_gradient"
     if rules:
         note += f" (without the hand-written rule of {', '.join(rules)})"
     return _in_its_precision(Oracle("trace", note, 1e-9, gradient), sorted(casts))

@@ -83,6 +83,43 @@ def test_what_is_said_to_pass_a_step_is_neither_right_nor_wrong_if_it_is_no_inco
             check(step, back, (X,), conventions=("passed through",))
 
 
+def quantized(sign=-1):
+    """Rounding to multiples of a step, whose gradient goes straight through (Esser et al. 2020)."""
+
+    def forward(x, step):
+        return np.round(x / step) * step, (x, step)
+
+    def backward(kept, dy):
+        x, step = kept
+        return dy, np.array(np.sum(dy * (np.round(x / step) + sign * x / step)))
+
+    return forward, backward, (X, np.array(0.7))
+
+
+def test_what_lies_behind_a_step_is_right_where_the_step_passes_what_comes_in():
+    assert check(*quantized(), conventions=("passed through",)).passed
+    assert not check(*quantized()).passed
+    report = check(*quantized(sign=1), conventions=("passed through",))
+    assert [(f.name, f.leaves) for f in report.findings] == [("sign flipped", ("step",))]
+
+
+def test_what_lies_behind_a_step_is_neither_right_nor_wrong_if_the_forward_cannot_be_traced():
+    with pytest.raises(CheckError, match="gradient of step passes a step"):
+        check(*quantized(sign=1), conventions=("passed through",), oracle="differences")
+
+
+def test_a_mistake_beside_what_may_stand_in_place_of_a_steps_derivative_is_told_alone():
+    def forward(x, w, b):
+        return np.sign(x) @ w + b, (x, w)
+
+    def backward(kept, dy):
+        x, w = kept
+        return dy @ w.T / (1 + np.abs(x)) ** 2, np.sign(x).T @ dy, dy.mean(axis=0)
+
+    report = check(forward, backward, (X, W, B), conventions=("passed through",))
+    assert [(f.name, f.leaves) for f in report.findings] == [("bias mean instead of sum", ("b",))]
+
+
 def test_a_gradient_that_is_reversed_on_purpose_is_declared_and_another_one_is_no_such():
     def check_with(factor, **options):
         return check(lambda x: (x.copy(), None), lambda kept, dy: factor * dy, (X,), **options)

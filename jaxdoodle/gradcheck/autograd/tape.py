@@ -12,6 +12,7 @@ import os
 import sysconfig
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ import numpy as np
 Pull = Callable[..., tuple]
 #: What a replaced step passes to its parents: (node, cotangent) pairs, from the cotangent of its output.
 Step = Callable[[np.ndarray], Iterable[tuple[int, np.ndarray]]]
+#: Operations that are flat but for their steps.
+_STEPS = {"sign", "floor", "ceil", "rint", "round"}
 CHECKER = str(Path(__file__).absolute().parents[1])
 _FINDERS = str(Path(CHECKER).parent / "submissions")  # of what is to be checked in a file
 #: Where the code is that is not the user's: Python, installed packages, the checker itself.
@@ -54,6 +57,10 @@ class Node:
     about: dict[str, Any] = field(default_factory=dict)
 
 
+def _passed_to(parent: int, dy: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    return [(parent, dy)]
+
+
 class Untraceable(Exception):
     """The forward uses something that the trace cannot follow."""
 
@@ -71,7 +78,7 @@ class Tape:
         self.moving: set[int] = set()  # the leaves whose gradient is asked for
         self.casts: set[str] = set()  # lower precisions that values were cast to
         self.rules: dict[str, None] = {}  # functions of the user's whose hand-written rule was left out
-        self.detached = False  # stop_gradient occurs, which central differences cannot know of
+        self.detached = False  # stop_gradient occurs, or steps are passed, which central differences cannot know of
         self.changes: Mapping[int, Step] = {}  # steps that are replaced
         #: Comparisons of a value with a constant: its node, the constant, what came out, the line.
         self.comparisons: list[tuple[int, np.ndarray, np.ndarray, Where | None]] = []
@@ -107,6 +114,13 @@ class Tape:
         """The same tape with steps of it replaced: the network as the candidate differentiates it."""
         tape = copy.copy(self)
         tape.changes = {**self.changes, **changes}
+        return tape
+
+    def straight(self) -> Tape:
+        """The same tape whose steps (rounding, a sign) pass on what comes in, where their derivative is 0."""
+        steps = {i: n.parents[0] for i, n in enumerate(self.nodes) if n.kind in _STEPS and n.parents}
+        tape = self.altered({i: partial(_passed_to, to) for i, to in steps.items() if to is not None})
+        tape.detached = self.detached or bool(steps)
         return tape
 
     def changed(

@@ -207,8 +207,7 @@ MOVEMENTS = {
     "take_along_axis", "sliding_window_view", "tril", "triu", "delete", "resize", "block",
 }  # fmt: skip
 #: Functions whose derivative is zero or undefined.
-CONSTANT = {"zeros_like", "ones_like", "empty_like", "full_like", "round", "sign", "result_type", "shape", "ndim",
-            "size"}  # fmt: skip
+CONSTANT = {"zeros_like", "ones_like", "empty_like", "full_like", "result_type", "shape", "ndim", "size"}
 
 
 def _as_tuple(x) -> tuple:
@@ -369,6 +368,10 @@ def clip(tape, x, a_min=None, a_max=None, out=None, **kwargs):
     return x if high is None else np.minimum(x, high)
 
 
+def rounded(tape, x, decimals=0, out=None) -> TracedArray:
+    return elementwise(tape, np.rint, x) if decimals == 0 else np.rint(x * 10.0**decimals) / 10.0**decimals
+
+
 def norm(tape, x, ord=None, axis=None, keepdims=False):
     if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) > 1):
         raise Untraceable(f"numpy.linalg.norm with ord={ord!r}")
@@ -424,7 +427,7 @@ FUNCTIONS: dict[str, Any] = {
     "vdot": lambda tape, a, b: dot(tape, np.ravel(a), np.ravel(b)),
     "outer": lambda tape, a, b, out=None: tensordot(tape, np.ravel(a), np.ravel(b), 0),
     "dot": dot, "einsum": einsum, "tensordot": tensordot, "where": where, "clip": clip, "norm": norm, "pad": pad,
-    "split": split, "array_split": split, "var": variance,
+    "split": split, "array_split": split, "var": variance, "round": rounded, "around": rounded,
     "std": lambda tape, *args, **kwargs: np.sqrt(variance(tape, *args, **kwargs)),
     "average": lambda tape, x, axis=None: reduce("mean", tape, x, axis),
     "nan_to_num": lambda tape, x, **kwargs: x,

@@ -70,9 +70,9 @@ def explanations(case: Case, ill: list[Round], before: list[Finding]) -> list[Fi
 
 
 def _at(case: Case, r: Round, solved: frozenset[str]) -> Evidence:
-    """The evidence at a point, where some leaves are explained already."""
+    """The evidence at a point, where some leaves are explained already, or right by a convention."""
     evidence = evidence_of(case, r)
-    return replace(evidence, solved=solved & set(evidence.got))
+    return replace(evidence, solved=(solved | r.excused.keys()) & evidence.got.keys())
 
 
 #: What is right at the sizes given alone.

@@ -85,6 +85,7 @@ class Problem:
     functions: tuple[Callable, ...] = field(repr=False, default=())
     all_wrt: tuple[int, ...] | None = None  # the arguments for which a gradient may be returned, None included
     symmetric: set[str] = field(default_factory=set)  # matrices whose gradient is that of symmetric changes
+    straight: bool = False  # steps of the forward pass on what comes in
 
     def tree(self, args: tuple) -> dict[str, Any]:
         return dict(zip(self.names, args, strict=True))
@@ -95,11 +96,13 @@ class Problem:
         return {name: np.asarray(x) if isinstance(x, float | np.generic) else x for name, x in found.items()}
 
     def with_arrays(self, args: tuple, arrays: dict[str, Any]) -> tuple:
-        """The same arguments with other arrays. What was a number stays one."""
+        """The same arguments with other arrays. What was a number stays one, and what was an array of none."""
 
         def put(name: str, leaf: Any) -> Any:
             new = arrays.get(name, leaf)
             number = isinstance(leaf, float | np.generic) and isinstance(new, np.ndarray) and new.ndim == 0
+            if isinstance(leaf, np.ndarray) and isinstance(new, np.generic):
+                return np.asarray(new)
             return new[()] if number else new
 
         return tuple(rebuild(self.tree(args), put).values())

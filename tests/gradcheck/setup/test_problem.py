@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from jaxdoodle.gradcheck import check
-from jaxdoodle.gradcheck.setup.problem import fixed_randomness
+from jaxdoodle.gradcheck.setup.problem import Problem, fixed_randomness
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(6, 4)), RNG.normal(size=(4, 3)), RNG.normal(size=3)
@@ -59,3 +59,10 @@ def test_checks_in_two_threads_leave_later_ones_to_put_generators_back():
     with fixed_randomness():
         np.random.rand()
     assert np.random.rand() == expected
+
+
+def test_an_array_without_axes_stays_one_and_a_number_a_number():
+    args = np.array(2.0), 2.0
+    problem = Problem("", args, ("scale", "rate"), lambda *args: args, lambda *args: args, (0, 1), scalar=False)
+    new = problem.with_arrays(args, {"scale": np.float64(3.0), "rate": np.array(3.0)})
+    assert [type(x) for x in new] == [np.ndarray, np.float64]
