@@ -29,8 +29,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     text = ast.unparse(node)
     for name in scope.unused if loaded(node) else ():
         put("wrong array", 9, name)
-    for other in scope.alike(text) if isinstance(parent, ast.Call) else ():
-        put("wrong argument", 12, other)
+    for other in scope.alike(text) if isinstance(parent, ast.Call | ast.Subscript) else ():
+        put("wrong argument" if isinstance(parent, ast.Call) else "wrong array", 12, other)
     shape = scope.shape(text)
     if inverted := scope.inverted(text):
         put("mask inverted", 10, inverted)
@@ -79,7 +79,9 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
     cost, early = 15 if bare else 20 if assigned else 21 if alone else 22, 13 if assigned else 14
     put("sign flipped", cost - 2, f"-{text}")
-    from_one = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1"
+    from_one = (
+        isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) in ("1", "1.0")
+    )
     derived = from_one and bool(scope.functions)  # 1 - a for 1 - a ** 2, where the forward has an activation
     put("wrong activation derivative" if derived else "wrong power", 12 if from_one else cost, f"{text} ** 2")
     divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and parent.right is node

@@ -132,7 +132,7 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         axes = len(scope.shape(text) or ())
         if axes > 1:
             put("transposed", 13, _t(node) if axes == 2 else expr(f"{text}.swapaxes(-1, -2)"))
-        if scope.numpy and np.iscomplexobj(scope.texts.get(text, 0)):
+        if scope.numpy and scope.is_complex(node):
             put("conjugate left out", 12, f"{scope.numpy}.conj({text})")
         kernel = axes > 1 or isinstance(parent, ast.Call) and _has_kernel(parent)
         for turned in _TURNED.get(axes, ()):

@@ -26,6 +26,7 @@ class Scope:
     modules: frozenset[str] = frozenset()
     numpy: str | None = None
     texts: dict[str, np.ndarray] = field(default_factory=dict)  # expressions that are arrays
+    tables: dict[str, Any] = field(default_factory=dict)  # expressions that hold several values
     slices: tuple[ast.Slice, ...] = ()
     words: frozenset[str] = frozenset()  # that calls in it are given
     loops: frozenset[str] = frozenset()  # variables of its loops
@@ -49,6 +50,7 @@ class Scope:
             elif hasattr(value, "__dict__") and not callable(value) and not is_array(value):
                 held = {f"{name}.{k}": v for k, v in vars(value).items()}
             self.texts |= {k: v for k, v in held.items() if is_array(v)}
+            self.tables |= {k: v for k, v in ({name: value} | held).items() if isinstance(v, dict | list | tuple)}
             self.scalars += [k for k, v in held.items() if isinstance(v, int | float) and not isinstance(v, bool)]
         self.texts = dict(sorted(self.texts.items(), key=lambda item: not item[0].isidentifier()))  # names come first
         self.scalars.sort(key=lambda name: "pad" not in name)  # a border is cut off by what is called so
@@ -63,11 +65,20 @@ class Scope:
         pure = all(isinstance(f, ast.Attribute) and (f.attr in _PURE or _root(f) in self.modules) for f in calls)
         if not pure or names & (self.changing | self.loops) or not isinstance(node, ast.expr):
             return None
-        try:
-            value = eval(ast.unparse(node), {"__builtins__": {}}, {**self.everything, **self.values})  # the user's code
-        except Exception:  # any exception of the user's code: its shape is not known
-            return None
+        value = self._value(node)
         return tuple(np.shape(value)) if is_array(value) or isinstance(value, int | float) else None
+
+    def is_complex(self, node: ast.AST) -> bool:
+        """Does a name, an entry or an attribute hold complex numbers, where the function ends?"""
+        value = self._value(node)
+        return is_array(value) and np.iscomplexobj(value)
+
+    def _value(self, node: ast.AST) -> Any:
+        """None where it is not known."""
+        try:
+            return eval(ast.unparse(node), {"__builtins__": {}}, {**self.everything, **self.values})  # the user's code
+        except Exception:  # any exception of the user's code
+            return None
 
     def arrays_for(self, node: ast.AST, same: bool = False, parent: ast.AST | None = None) -> list[str]:
         """Arrays that a value can be multiplied by, or (``same``) exchanged for, in the shape that it has.
@@ -92,11 +103,13 @@ class Scope:
         return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
 
     def alike(self, text: str) -> list[str]:
-        """Other names of what holds several values, as caches do, of the same kind and length."""
-        value = self.values.get(text)
-        if not isinstance(value, dict | list | tuple):
-            return []
-        return [n for n, v in self.values.items() if n != text and type(v) is type(value) and len(v) == len(value)]
+        """What holds as many values as this, as caches do, in the same kind of table."""
+        value = self.tables.get(text)
+        return (
+            []
+            if value is None
+            else [n for n, v in self.tables.items() if n != text and type(v) is type(value) and len(v) == len(value)]
+        )
 
     def inverted(self, text: str) -> str:
         """The other entries of what is a mask; empty for what is none."""

@@ -1,6 +1,7 @@
 """Edits of one place in a function's source."""
 
 import ast
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -275,3 +276,26 @@ def backward(np, dy, a, pairs):
         "dy*np.conj(a)": "conjugate left out",
     }.items():  # fmt: skip
         assert name in {n for text, n in seen.items() if mended in text}, mended
+
+
+def test_entries_of_lists_that_an_object_holds_are_exchanged_and_conjugated():
+    source = """
+def backward(self, dy):
+    for l in range(3):
+        dy = dy * self.masks[l]
+    return dy * (1.0 - np.tanh(self.z))
+"""
+    tree, seen = ast.parse(source).body[0], {}
+    waves = [np.ones((3, 3), complex)] * 3
+    layer = SimpleNamespace(masks=waves, fields=waves[:], sizes=(1, 2, 3), z=np.ones((3, 3)))
+    scope = Scope({"self": layer, "dy": np.ones((3, 3)), "l": 0}, numpy="np", functions=("np.tanh",))
+    for edit in edits(tree, scope):
+        edit.apply()
+        seen.setdefault(ast.unparse(tree), (edit.name, edit.cost))
+        edit.undo()
+    for mended, name in {
+        "dy * self.fields[l]": "wrong array", "dy * np.conj(self.masks[l])": "conjugate left out",
+        "dy * (1.0 - np.tanh(self.z) ** 2)": "wrong activation derivative",
+    }.items():  # fmt: skip
+        assert name in {n for text, (n, _) in seen.items() if mended in text}, mended
+    assert not any("self.sizes[l]" in text for text in seen)
