@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from itertools import combinations, permutations
 from typing import Any
 
-import numpy as np
-
 from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
