@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import BACKWARD
 from jaxdoodle.submissions.raised import raising
@@ -245,16 +246,28 @@ def _check_expression(cls: Any, words: str) -> Report | None:
 
 def _has_no_rule(cls: Any, error: Exception) -> bool:
     """Does backward() find none, or say so? What a rule raises is a mistake in it."""
-    frames = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
-    own = [code for code in frames if not code.co_filename.startswith(LIBRARIES)]
+    frames = ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
+    own = [(code, line) for code, line in frames if not code.co_filename.startswith(LIBRARIES)]
     if not own or isinstance(error, NotImplementedError):
         return True
     backward = getattr(inspect.unwrap(cls.backward), "__code__", None)
-    if own[-1] is not backward and own[-1] not in getattr(backward, "co_consts", ()):
-        return False
+    code, line = own[-1]
+    if code is not backward and code not in getattr(backward, "co_consts", ()):
+        return _refuses(code, line - code.co_firstlineno + 1, _names(cls)[1])
     where = raised_at(error)
     says = where is not None and where.text.startswith("raise")
     return says or isinstance(error, KeyError | TypeError | AttributeError)
+
+
+def _refuses(rule: CodeType, line: int, gradient: str) -> bool:
+    """Does a rule raise in its ``line`` on purpose: for what it is given, whatever it computes?"""
+    nodes = list(ast.walk(source_tree(rule) or ast.Module([], [])))
+    computed = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {gradient}
+    computed |= {n.arg for n in nodes if isinstance(n, ast.arg) and n.arg != "self"}
+    raised = [n for n in nodes if isinstance(n, ast.Raise) and n.lineno == line]
+    tests = [n.test for n in nodes if isinstance(n, ast.If) and {*raised} & {*ast.walk(n)}]
+    used = {getattr(n, "id", getattr(n, "attr", "")) for test in tests for n in ast.walk(test)}
+    return bool(raised) and not used & computed
 
 
 def _made(cls: Any, value: Any) -> Any:

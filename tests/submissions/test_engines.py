@@ -3,6 +3,8 @@
 import sys
 import textwrap
 
+import pytest
+
 from jaxdoodle.submissions import classes
 from jaxdoodle.submissions.worker import check_file
 
@@ -302,6 +304,14 @@ def test_a_rule_that_raises_is_wrong_and_an_operation_without_a_rule_is_none(tmp
     (message,) = check_file(path)
     (finding,) = message["check"]["findings"]
     assert finding["name"] == "backward raises ValueError" and "reshape(7)" in finding["backward"]["text"]
+
+
+@pytest.mark.parametrize(("asks", "found"), [("self.data.ndim > 1", "right"), ("out.grad.ndim > 1", "a, b")])
+def test_a_rule_may_refuse_what_it_is_given_but_not_what_it_computes(checked, asks, found):
+    refuses = f"""def _backward():
+                if {asks}: raise ValueError("of one axis only")
+                self.add(out.grad.T)"""
+    assert checked(TURNED.replace("def _backward(): self.add(out.grad.T)", refuses)) == {"Tensor": found}
 
 
 def test_a_gradient_that_begins_at_zero_is_none_that_is_written_over(tmp_path):
