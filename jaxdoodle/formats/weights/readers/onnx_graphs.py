@@ -1,4 +1,4 @@
-"""ONNX: the nodes that one value goes through, as layers; what is computed from constants alone is computed here.
+"""ONNX: the nodes that one value goes through, as layers.
 
 A value of the graph is followed by ``index``: an array of the value's shape, the batch being 1, that says of each
 number where it stands in the output of the layers so far. Transpose, Reshape, Flatten and the like then move numbers in
@@ -17,10 +17,10 @@ from jaxdoodle import nn
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.formats.weights.chain import LOWEST, NO_PADS, Chain, Pads
+from jaxdoodle.formats.weights.readers.onnx_constants import compute, squeeze, tensor_of, unsqueeze
 from jaxdoodle.formats.weights.source import Budget, Weights
 
-#: Nodes of a graph, and numbers in a constant that is computed.
-MAX_NODES, MAX_COMPUTED = 5000, 1 << 24
+MAX_NODES = 5000
 
 
 def read_onnx(data: bytes, budget: Budget) -> Weights:
@@ -45,7 +45,7 @@ class Graph:
     def __init__(self, model: Any, budget: Budget, given: Mapping[str, NDArray[Any]] | None = None):
         graph = model.graph
         self.opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=1)
-        self.constants = {t.name: _tensor(t, budget) for t in graph.initializer} | dict(given or {})
+        self.constants = {t.name: tensor_of(t, budget) for t in graph.initializer} | dict(given or {})
         inputs = [value for value in graph.input if value.name not in self.constants]
         if len(inputs) != 1 or len(graph.node) > MAX_NODES:
             raise InputError(f"has {len(inputs)} inputs and {len(graph.node)} nodes; expected one input.")
@@ -77,7 +77,8 @@ class Graph:
         from onnx import helper
 
         values = {
-            a.name: _tensor(a.t, budget) if a.name == "value" else helper.get_attribute_value(a) for a in node.attribute
+            a.name: tensor_of(a.t, budget) if a.name == "value" else helper.get_attribute_value(a)
+            for a in node.attribute
         }
         inputs = [None if name == self.name else self.constants.get(name, False) for name in node.input if name]
         if "" in node.input and node.op_type == "Clip":  # a maximum alone
@@ -87,12 +88,7 @@ class Graph:
         if node.op_type == "Shape" and inputs == [None]:
             self.constants[node.output[0]] = np.array([max(self.batch, 1), *self.index.shape[1:]])
         elif all(value is not None for value in inputs):
-            if node.op_type not in COMPUTED:
-                raise InputError("is computed from constants by an operator that is not known here.")
-            result = np.asarray(COMPUTED[node.op_type](inputs, values))
-            if result.size > MAX_COMPUTED:
-                raise InputError(f"gives a constant of {result.size:,} numbers.")
-            self.constants[node.output[0]] = result
+            self.constants[node.output[0]] = compute(node.op_type, inputs, values)
         else:
             if sum(value is None for value in inputs) != 1:
                 raise InputError("joins two values; only nodes in one line are read.")
@@ -167,18 +163,6 @@ class Graph:
                 count -= (count - 1) * s >= n + pad[0]  # the last window begins on the image
                 extra[at] = max((count - 1) * s + k - n - sum(pad), 0)
         return tuple(explicit), ((0, extra[0]), (0, extra[1]))  # type: ignore[return-value]
-
-
-def _tensor(tensor: Any, budget: Budget) -> NDArray[Any]:
-    from onnx import numpy_helper
-
-    if tensor.external_data or tensor.data_location:
-        raise InputError(f"{tensor.name[:60]!r} is kept in another file.")
-    count = math.prod(tensor.dims)
-    if count < 0 or len(tensor.dims) > 8:
-        raise InputError(f"{tensor.name[:60]!r} has the shape {tuple(tensor.dims)}.")
-    budget.take(count, 8)
-    return np.asarray(numpy_helper.to_array(tensor))
 
 
 def _conv(graph: Graph, inputs: list[Any], values: Any) -> None:
@@ -351,20 +335,6 @@ def _flatten(index: NDArray[Any], inputs: list[Any], values: Any) -> NDArray[Any
     return index.reshape(1, -1)
 
 
-def _axes(inputs: list[Any], values: Any) -> Any:
-    axes = inputs[1] if len(inputs) > 1 else values.get("axes")
-    return None if axes is None else tuple(int(n) for n in np.ravel(axes))
-
-
-def _squeeze(array: Any, inputs: list[Any], values: Any) -> Any:
-    axes = _axes(inputs, values)
-    return array.squeeze(tuple(range(1, array.ndim)) if axes is None else axes) if axes or array.ndim else array
-
-
-def _unsqueeze(array: Any, inputs: list[Any], values: Any) -> Any:
-    return np.expand_dims(array, _axes(inputs, values))
-
-
 #: Operator -> what it does to the chain.
 OPERATORS: Mapping[str, Callable[[Graph, list[Any], Any], None]] = {
     "Conv": _conv,
@@ -388,51 +358,7 @@ OPERATORS: Mapping[str, Callable[[Graph, list[Any], Any], None]] = {
     "Reshape": _moved(_reshape),
     "Flatten": _moved(_flatten),
     "Transpose": _moved(_transpose),
-    "Squeeze": _moved(_squeeze),
-    "Unsqueeze": _moved(_unsqueeze),
+    "Squeeze": _moved(squeeze),
+    "Unsqueeze": _moved(unsqueeze),
     **dict.fromkeys(("Identity", "Dropout", "Cast"), _moved(lambda index, inputs, values: index)),
 }
-
-
-def _slice(inputs: list[Any], values: Any) -> Any:
-    starts, ends = (inputs[1], inputs[2]) if len(inputs) > 2 else (values["starts"], values["ends"])
-    axes = inputs[3] if len(inputs) > 3 else values.get("axes", range(len(starts)))
-    steps = inputs[4] if len(inputs) > 4 else [1] * len(starts)
-    cut = [slice(None)] * inputs[0].ndim
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        cut[axis] = slice(int(start), int(end), int(step))
-    return inputs[0][tuple(cut)]
-
-
-def _cast(inputs: list[Any], values: Any) -> Any:
-    from onnx import helper
-
-    return inputs[0].astype(helper.tensor_dtype_to_np_dtype(values["to"]))
-
-
-CONSTANT_VALUES = ("value", "value_float", "value_int", "value_ints", "value_floats")
-#: Operator -> its value on constants.
-COMPUTED: Mapping[str, Callable[[list[Any], Any], Any]] = {
-    "Constant": lambda inputs, values: next(values[k] for k in CONSTANT_VALUES if k in values),
-    "Identity": lambda inputs, values: inputs[0],
-    "Reshape": lambda inputs, values: inputs[0].reshape([int(n) for n in inputs[1]]),
-    "Transpose": lambda inputs, values: inputs[0].transpose(values.get("perm")),
-    "Shape": lambda inputs, values: np.array(inputs[0].shape),
-    "Gather": lambda inputs, values: np.take(inputs[0], np.asarray(inputs[1], int), axis=values.get("axis", 0)),
-    "Concat": lambda inputs, values: np.concatenate(inputs, axis=values["axis"]),
-    "Squeeze": lambda inputs, values: _squeeze(inputs[0], inputs, values),
-    "Unsqueeze": lambda inputs, values: _unsqueeze(inputs[0], inputs, values),
-    "Slice": _slice,
-    "Cast": _cast,
-    "Add": lambda inputs, values: _bounded(np.add, inputs),
-    "Sub": lambda inputs, values: _bounded(np.subtract, inputs),
-    "Mul": lambda inputs, values: _bounded(np.multiply, inputs),
-    "Div": lambda inputs, values: _bounded(np.divide, inputs),
-}
-
-
-def _bounded(function: Any, inputs: list[Any]) -> Any:
-    if math.prod(np.broadcast_shapes(*(np.shape(v) for v in inputs))) > MAX_COMPUTED:
-        raise InputError("gives a constant that is too large.")
-    whole = all(np.asarray(v).dtype.kind in "iu" for v in inputs) and function is np.divide
-    return np.floor_divide(*inputs) if whole else function(*inputs)
