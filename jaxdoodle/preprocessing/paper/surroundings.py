@@ -23,6 +23,7 @@ from jaxdoodle.preprocessing.paper.regions import (
     parts_of,
     thicker,
 )
+from jaxdoodle.preprocessing.paper.straight import printed, straight_of
 from jaxdoodle.preprocessing.resample import bordered
 
 #: Cells a side on which regions are found, and the coverage from which on a cell has ink.
@@ -253,6 +254,15 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
     return kept if kept.sum() < len(kept) - 1 else None
 
 
+def _without_print(parts: Parts) -> NDArray[np.bool_] | None:
+    """What is not of straight lines, where some of these are longer than it, or a bar code."""
+    if not printed(parts).any():
+        return None
+    kept = ~straight_of(parts)[1]
+    kept[0] = False
+    return kept
+
+
 def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[tuple[str, NDArray[np.float32]]]:
     """Each group of regions near to one another, largest first, where there is more than one: words, arrows, logos.
 
@@ -301,5 +311,6 @@ STEPS = (
     (INNER, _in_frame),
     (DASHED, _in_dashes),
     ("above the line", _above_line),
+    ("without straight lines", _without_print),
     ("without dots", _without_dots),
 )

@@ -184,8 +184,13 @@ def _margin_in_pieces(image):
     return image
 
 
-@pytest.mark.parametrize("paper", [_desk, _margin_in_pieces])
-def test_what_comes_from_the_edges_of_a_page_is_no_digit(paper):
+def _divider(image):
+    ImageDraw.Draw(image).line([(255, 30), (250, 215)], 60, 4)
+    return image
+
+
+@pytest.mark.parametrize("paper", [_desk, _margin_in_pieces, _divider])
+def test_what_comes_from_the_edges_of_a_page_or_is_longer_than_its_digits_is_no_digit(paper):
     _, (found, *_) = divisions_of(paper(page()), MNIST, False)
     assert found.rows == (3, 1)
 
