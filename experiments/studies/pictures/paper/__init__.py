@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.studies.pictures.canvases import Renderer
-from experiments.studies.pictures.paper import ink, light
+from experiments.studies.pictures.paper import ink, light, printed
 from experiments.studies.pictures.paper.sheets import Sheet, sheet_of
 
 __all__ = ["KINDS", "PENS", "page_of"]
@@ -22,11 +22,12 @@ KINDS: dict[str, Callable[[Sheet, np.random.Generator], Any]] = {
         *(ink.underlined, ink.circled, ink.caption, ink.arrow, ink.corner, ink.holes, ink.window, ink.card),
         *(ink.marker, ink.through, ink.edges, light.desk, light.photo, light.shadow, light.folded, light.pencil),
         *(light.colored, light.patch, light.rubbed, light.dithered, light.onebit, light.halftone, light.dust),
-        *(light.cutoff, light.hard28),
+        *(light.cutoff, light.hard28, printed.axes, printed.postcard, printed.barcode, printed.pen),
     )
 }
 #: Kind -> longer side of the drawing, in sides of the page, where there is more beside it.
-FILLS = {"table": (0.15, 0.3)} | dict.fromkeys(("frame", "border", "cell", "circled", "desk", "corner"), (0.3, 0.5))
+FILLS = {"table": (0.15, 0.3), "axes": (0.25, 0.4)}
+FILLS |= dict.fromkeys(("frame", "border", "cell", "circled", "desk", "corner", "postcard"), (0.3, 0.5))
 #: Kind -> multiple of the stroke width.
 PENS = {"pen 2": 2.0, "pen 3": 3.0}
 
