@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.setup.binding import parameters
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.arguments.source import source_tree
@@ -40,9 +40,35 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     One that cuts gradients off, or the steps that they go back, comes without these limits first.
     """
     for thing in _made(finder, cls, **more):
+        _put_plain_steps(thing)
         if limits := _limits(thing):
             yield from _without(thing, limits)
         yield thing
+
+
+class _PlainStep:
+    """In the place of an optimizer that a layer calls: what is subtracted is then the gradient."""
+
+    def __init__(self, in_place: bool):
+        self.in_place = in_place
+
+    def __call__(self, w: Any, gradient: Any) -> Any:
+        if not self.in_place:
+            return w - gradient
+        w[...] = w - gradient
+
+    update = step = apply = get_update = __call__
+
+
+def _put_plain_steps(thing: Any) -> None:
+    for name, held in attributes(thing).items():
+        for method in ("update", "step", "apply", "get_update", "__call__"):
+            function = vars(type(held)).get(method)
+            taken = [p.name for p in parameters(function)][1:] if isinstance(function, FunctionType) else []
+            if len(taken) == 2 and is_cotangent(taken[1]):
+                nodes = ast.walk(source_tree(function) or ast.Module([], []))
+                step = _PlainStep(in_place=not any(isinstance(n, ast.Return) for n in nodes))
+                object.__setattr__(thing, name, step)
 
 
 def _without(thing: Any, limits: dict[str, Any]) -> list[Any]:
@@ -104,7 +130,7 @@ def _made(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
                 yield cls(*first, *given.pop(several or "", ()), **given | more)
             except (Exception, SystemExit):  # any exception of the user's code: the next way
                 continue
-    if not more and getattr(code, "co_filename", "") not in {file for file, _ in finder.code.parts}:  # of a dataclass
+    if not more:  # a dataclass, or one that is set up by other methods after it is made
         calls = (finder.called_with(getattr(cls, n)).get("self") for n in FORWARD if hasattr(cls, n))
         yield from islice((thing for thing in calls if type(thing) is cls), 1)
     own = [p for p in parameters(cls) if p.default is p.empty]
