@@ -181,6 +181,10 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
 
     taken = [p.replace(default=p.empty) for p in parameters(function)[: len(args)]]
     by_hand.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    if np.size(value) == 1 and (held := _held_alike(args, by_hand(*args))):
+        function, by_hand = _with_attributes(function, held), _with_attributes(by_hand, held)
+        args = (*(getattr(args[i], word) for i, word in held), *args)
+        return check_gradient(function, by_hand, args, argnums=0, title=name, **options)
     if np.size(value) > 1:
         if not _is_elementwise(function, args):
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
@@ -200,6 +204,15 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
         if reports[-1].passed:
             return reports[-1]
     return reports[0]
+
+
+def _held_alike(args: tuple, gradient: Any) -> list[tuple[int, str]]:
+    """The attribute of an argument that a gradient has the shape of, where no argument has: ``policy.theta``."""
+    if not is_floating(gradient) or any(np.shape(a) == np.shape(gradient) for a in args):
+        return []
+    held = [(i, n) for i, a in enumerate(args) if not is_array(a) for n, v in getattr(a, "__dict__", {}).items()
+            if is_floating(v) and np.shape(v) == np.shape(gradient)]  # fmt: skip
+    return held[:1]
 
 
 def _is_number(function: Callable, args: tuple) -> bool:

@@ -86,7 +86,7 @@ def _limits(thing: Any) -> dict[str, Any]:
     numbers = {n: v for n, v in attributes(thing).items() if type(v) in (int, float)}
     if not numbers:
         return {}
-    methods = {n: f for n, f in vars(type(thing)).items() if isinstance(f, FunctionType) and n != "__init__"}
+    methods = _methods(type(thing))
     files = {f.__code__.co_filename for f in methods.values()}
     text = "".join(line for file in files for line in linecache.getlines(file))
     truncated = re.search(r"truncated back|truncated bptt|tbptt", text, re.I)
@@ -101,6 +101,24 @@ def _limits(thing: Any) -> dict[str, Any]:
             optional = re.search(rf"self\.{name} is (not )?None", text)
             found[name] = None if optional else math.inf if isinstance(value, float) else _MANY
     return found
+
+
+_PENALTY = re.compile(r"l2\w*|\w*reg|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I)
+
+
+def without_penalty(thing: Any) -> Any:
+    """A layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it, without that."""
+    methods = _methods(type(thing))
+    read = _run_by(methods, methods.keys() & {*FORWARD})
+    for name, value in attributes(thing).items():
+        if isinstance(value, float) and _PENALTY.fullmatch(name):
+            if not any(name in methods[n].__code__.co_names for n in read):
+                object.__setattr__(thing, name, 0.0)
+    return thing
+
+
+def _methods(cls: type) -> dict[str, FunctionType]:
+    return {n: f for n, f in vars(cls).items() if isinstance(f, FunctionType) and n != "__init__"}
 
 
 def _run_by(methods: dict[str, FunctionType], names: set[str]) -> set[str]:

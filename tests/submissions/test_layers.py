@@ -391,3 +391,40 @@ def test_guessed_inputs_are_those_whose_gradients_of_parameters_have_their_shape
                 return dout * np.where(self.X > 0, 1.0, self.a)
     """
     assert checked(text) == {"PReLU": "right"}
+
+
+def test_a_layer_that_calls_a_parameter_frozen_gives_no_gradient_of_it(checked):
+    text = """
+        class LoRA:
+            '''y = x W + x A B; {told}'''
+            def __init__(self, n=4, r=2):
+                rng = np.random.default_rng(0)
+                self.W, self.A, self.B = rng.normal(size=(n, n)), rng.normal(size=(n, r)), rng.normal(size=(r, n))
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + x @ self.A @ self.B
+            def backward(self, dy):
+                self.dB = (self.x @ self.A).T @ dy
+                self.dA = self.x.T @ dy @ self.B.T
+                return dy @ self.W.T + dy @ self.B.T @ self.A.T
+    """
+    assert checked(text.format(told="W is frozen, A and B are trained")) == {"LoRA": "right"}
+    assert checked(text.format(told="W and A are matrices")) == {"LoRA": "gradient missing"}
+
+
+@pytest.mark.parametrize("sign, expected", [("+", "right"), ("-", "b")])
+def test_the_penalty_that_a_layer_adds_to_a_gradient_is_that_of_the_networks_loss(checked, sign, expected):
+    text = f"""
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, weight_decay=0.1):
+                self.W, self.b, self.weight_decay = np.random.randn(n_in, n_out), np.zeros(n_out), weight_decay
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def penalty(self):
+                return 0.5 * self.weight_decay * (self.W ** 2).sum()
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy + self.weight_decay * self.W, {sign}dy.sum(0)
+                return dy @ self.W.T
+    """
+    assert checked(text) == {"Dense": expected}

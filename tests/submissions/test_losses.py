@@ -398,3 +398,27 @@ def test_gradients_with_a_number_last_are_no_loss_and_a_loss_without_a_name_is_n
     assert checked(text) == {"spring_energy_loss_grad": "right", "logistic_loss_grad": "right"}
     wrong = text.replace("0.5 * np.sum(s", "np.sum(s").replace("np.exp(m)", "np.exp(-m)")
     assert checked(wrong) == {"spring_energy_loss_grad": "k", "logistic_loss_grad": "w"}
+
+
+@pytest.mark.parametrize("total, expected", [("g / len(states)", "right"), ("g", "theta")])
+def test_a_gradient_of_what_an_object_holds_is_known_by_its_shape(checked, total, expected):
+    text = f"""
+        class Policy:
+            def __init__(self):
+                self.theta = 0.1 * np.random.randn(3, 2)
+            def probs(self, s):
+                e = np.exp(s @ self.theta)
+                return e / e.sum()
+
+        def surrogate_loss(policy, states, actions):
+            return -np.mean([np.log(policy.probs(s)[a]) for s, a in zip(states, actions)])
+
+        def surrogate_loss_gradient(policy, states, actions):
+            g = np.zeros((3, 2))
+            for s, a in zip(states, actions):
+                g += np.outer(s, policy.probs(s) - np.eye(2)[a])
+            return {total}
+
+        surrogate_loss(Policy(), np.random.randn(5, 3), np.array([0, 1, 1, 0, 1]))
+    """
+    assert checked(text) == {"surrogate_loss_gradient": expected}
