@@ -20,7 +20,7 @@ from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.arguments.source import source_tree
-from jaxdoodle.submissions.finder import Finder
+from jaxdoodle.submissions.finder import Finder, run_by
 from jaxdoodle.submissions.layer_object import FORWARD, attributes
 from jaxdoodle.submissions.words import english
 
@@ -90,7 +90,7 @@ def _limits(thing: Any) -> dict[str, Any]:
     files = {f.__code__.co_filename for f in methods.values()}
     text = "".join(line for file in files for line in linecache.getlines(file))
     truncated = re.search(r"truncated back|truncated bptt|tbptt", text, re.I)
-    forward = _run_by(methods, {n for n in methods if not _BACKWARDS.search(n)})
+    forward = run_by(methods, {n for n in methods if not _BACKWARDS.search(n)})
     found: dict[str, Any] = {}
     for name, value in numbers.items():
         users = {n for n, f in methods.items() if name in f.__code__.co_names}
@@ -109,7 +109,7 @@ _PENALTY = re.compile(r"l2\w*|\w*reg|\w*lambda\w*|lam|lmbda|lambd|(weight_)?deca
 def without_penalty(thing: Any) -> Any:
     """A layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it, without that."""
     methods = _methods(type(thing))
-    read = _run_by(methods, methods.keys() & {*FORWARD})
+    read = run_by(methods, methods.keys() & {*FORWARD})
     for name, value in attributes(thing).items():
         if isinstance(value, float) and _PENALTY.fullmatch(name):
             if not any(name in methods[n].__code__.co_names for n in read):
@@ -119,12 +119,6 @@ def without_penalty(thing: Any) -> Any:
 
 def _methods(cls: type) -> dict[str, FunctionType]:
     return {n: f for n, f in vars(cls).items() if isinstance(f, FunctionType) and n != "__init__"}
-
-
-def _run_by(methods: dict[str, FunctionType], names: set[str]) -> set[str]:
-    """Methods that these call, and so on, and themselves."""
-    called = names | {n for name in names for n in methods[name].__code__.co_names if n in methods}
-    return names if called == names else _run_by(methods, called)
 
 
 def _bounds(function: FunctionType, name: str) -> bool:
