@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import inspect
 import json
 import linecache
@@ -163,6 +164,9 @@ class UserCode:
         names = vars(self.module)
         before = dict(names)
         file = self.parts[-1][0]
+        if "torch" in sys.modules:  # its first optimizer imports this, which recorded takes longer than all examples
+            with contextlib.suppress(ImportError):
+                importlib.import_module("torch._dynamo")
         with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
             for statement in self.main:
                 _run_one(statement, file, names)

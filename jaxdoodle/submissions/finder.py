@@ -122,6 +122,12 @@ class Finder:
         return self.code.calls.get(key, [])
 
 
+def run_by(functions: Mapping[str, types.FunctionType], names: set[str]) -> set[str]:
+    """Of functions or methods, by name, those that these call, and so on, and themselves."""
+    called = names | {n for name in names for n in functions[name].__code__.co_names if n in functions}
+    return names if called == names else run_by(functions, called)
+
+
 def _translate(names: Mapping[str, Any], put: Callable[[str, Any], None]) -> None:
     """Functions with names in another language get their English ones, too."""
     for name, value in list(names.items()):

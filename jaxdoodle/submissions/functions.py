@@ -11,7 +11,7 @@ from typing import Any
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.discovery import MARK
-from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.finder import Finder, Forward, Found, run_by
 from jaxdoodle.submissions.pair import check_pair
 
 #: Words for the two directions, in the order in which they are looked for.
@@ -39,7 +39,8 @@ def pairs(finder: Finder, models: Sequence[Found] = ()) -> Iterator[Found]:
 
     What a whole model is made of may take the mean over the batch: whether it should, the model's check tells.
     """
-    parts = _called_by(finder, [model.function for model in models])
+    called = {n for model in models for n in model.function.__code__.co_names if n in finder.functions}
+    parts = {stem_of(name) for name in run_by(finder.functions, called)}
     for name, backward, forward in directions(finder):
         if _PENALTY.search(name) and not _PENALTY.search(forward.__name__):
             yield Found(name, backward, partial(_penalized, name))
@@ -60,17 +61,6 @@ def directions(finder: Finder) -> Iterator[tuple[str, Callable, Callable]]:
         forward = None if id(backward) in finder.taken else _forward_name(finder, name)
         if forward is not None:
             yield name, backward, finder.names[forward]
-
-
-def _called_by(finder: Finder, functions: list[Any]) -> set[str]:
-    """The stems of the functions of the file that these call, and so on."""
-    todo, seen = list(functions), set()
-    while todo:
-        for name in todo.pop().__code__.co_names:
-            if name in finder.functions and name not in seen:
-                seen.add(name)
-                todo.append(finder.functions[name])
-    return {stem_of(name) for name in seen}
 
 
 def _alone(finder: Finder, name: str, **_: Any) -> Report:

@@ -22,7 +22,7 @@ _INPUT_GRADIENTS = ("dinputs", "dx", "dinput", "grad_input", "input_gradient", "
 #: Names of the method that passes a gradient on.
 BACKWARD = ("backward", "backprop", "backward_pass", "back_prop", "backpropagate", "bprop", "backwards", "bwd", "back")
 #: Names of the one that gives the output.
-FORWARD = ("forward", "fprop", "fwd", "__call__")
+FORWARD = ("forward", "fprop", "fwd", "forward_pass", "forward_prop", "__call__")
 #: What people call the rate of a step.
 RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size", "stepsize")
 
@@ -53,7 +53,7 @@ class LayerObject:
             n: held[n]
             for n in found
             if not is_buffer(n, attributes(thing))
-            and (_kept_gradient(done, before, n, set()) is not None or "." not in n or self._affects_output(n))
+            and (kept_gradient(done, before, n, set()) is not None or "." not in n or self._affects_output(n))
         }
         self.weights_fit = all(np.shape(found[n]) == np.shape(w) for n, w in self.weights.items())
         self.gives_dx = dx is not None
@@ -128,43 +128,45 @@ class LayerObject:
 
     def _gradient(self, done: Any, before: Any, name: str) -> Any:
         """The gradient of a parameter after backward: kept beside it, returned in a list, or subtracted from it."""
-        found = _kept_gradient(done, before, name, self.written)
+        found = kept_gradient(done, before, name, self.written)
         if found is not None or "/" in name:
             return found
-        value, after = _get(before, name), _get(done, name)
+        value, after = get_at(before, name), get_at(done, name)
         arrays = type(after) is np.ndarray and type(value) is np.ndarray
         changed = not np.array_equal(after, value) if arrays else is_array(after) and after is not value
         return value - after if changed and self._affects_output(name) else None
 
     def _affects_output(self, name: str) -> bool:
         """Does the output depend on it? A buffer for results is no parameter."""
-        moved, w = copy.deepcopy(self.thing), np.asarray(_get(self.thing, name))
-        _set(moved, name, w + (np.abs(w).max() or 1.0) * np.random.default_rng(0).normal(size=w.shape))
+        moved, w = copy.deepcopy(self.thing), np.asarray(get_at(self.thing, name))
+        set_at(moved, name, w + (np.abs(w).max() or 1.0) * np.random.default_rng(0).normal(size=w.shape))
         return not np.array_equal(self._forward(moved, self.inputs), self.y)
 
     def forward(self, *args: Any) -> Any:
         thing = copy.deepcopy(self.thing)
         count = len(self.inputs)
         for name, w in zip(self.weights, args[count:], strict=True):
-            _set(thing, name, _copied(w))  # backward may subtract in place
+            set_at(thing, name, _copied(w))  # backward may subtract in place
         y = self._forward(thing, args[:count])
         before = copy.copy(thing)  # what the forward changes, as running averages, is no step of a parameter
         for name in self.weights:
-            _set(before, name, _copied(_get(thing, name)))
+            set_at(before, name, _copied(get_at(thing, name)))
         return y, (thing, before, args)
 
     def backward(self, residuals: Any, dy: Any) -> Any:
         thing, before, args = residuals
         dx = self._backward(thing, dy, args[: len(self.inputs)])
         grads = [self._gradient(thing, before, n) for n in self.weights]
-        grads = [_get(before, n) - _get(thing, n) if g is None else g for n, g in zip(self.weights, grads, strict=True)]
+        grads = [
+            get_at(before, n) - get_at(thing, n) if g is None else g for n, g in zip(self.weights, grads, strict=True)
+        ]
         given = several(dx) if self.spread else [*[None] * self.place, dx]
         if self.ignores_dy:
             given, grads = ([None if g is None else g * dy for g in each] for each in (given, grads))
         return (*given, *[None] * (len(self.inputs) - len(given)), *grads)
 
 
-def _kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
+def kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
     """The gradient that an object, or the part of it that holds the parameter, keeps after backward.
 
     ``written``: the arrays that backward writes; a list of these is one of gradients by any name.
@@ -172,9 +174,9 @@ def _kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
     part, _, rest = name.partition("/")
     if rest:
         inside = {n.removeprefix(f"{part}/") for n in written if n.startswith(f"{part}/")}
-        return _kept_gradient(_get(done, part), _get(before, part), rest, inside)
+        return kept_gradient(get_at(done, part), get_at(before, part), rest, inside)
     holder, _, key = name.partition(".")
-    value = _get(before, name)
+    value = get_at(before, name)
     if key in _VALUES and hasattr(getattr(done, holder), "grad"):
         return getattr(done, holder).grad
     beside = {n: v for n, v in attributes(done).items() if n != holder}
@@ -241,10 +243,11 @@ def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
     return found
 
 
-def _get(thing: Any, name: str) -> Any:
+def get_at(thing: Any, name: str) -> Any:
+    """What an object, or a layer in it, holds by one of the names that ``arrays_of`` gives."""
     part, _, rest = name.partition("/")
     if rest:
-        return _get(_get(thing, part), rest)
+        return get_at(get_at(thing, part), rest)
     holder, _, key = name.partition(".")
     value = getattr(thing, holder)
     if key and (hasattr(value, "_fields") or not isinstance(value, list | tuple | dict)):
@@ -252,15 +255,15 @@ def _get(thing: Any, name: str) -> Any:
     return value[key if isinstance(value, dict) else int(key)] if key else value
 
 
-def _set(thing: Any, name: str, value: Any) -> None:
+def set_at(thing: Any, name: str, value: Any) -> None:
     """Put a parameter in its place, and wherever the object holds the same (``self.params = [W, b]``).
 
     Where it has another shape, what is held for its gradient gets it, too.
     """
     part, _, rest = name.partition("/")
     if rest:
-        return _set(_get(thing, part), rest, value)
-    old = _get(thing, name)
+        return set_at(get_at(thing, part), rest, value)
+    old = get_at(thing, name)
     if isinstance(old, float):  # two numbers may be one object by chance
         holder, _, key = name.partition(".")
         held = copy.copy(getattr(thing, holder)) if key else value
@@ -297,7 +300,7 @@ def _set(thing: Any, name: str, value: Any) -> None:
 
 
 def _copied(w: Any) -> Any:
-    return w.copy() if type(w) is np.ndarray else w
+    return w.copy() if isinstance(w, np.ndarray) else w
 
 
 def forward_of(thing: Any) -> Callable:

@@ -20,12 +20,12 @@ from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.source import conventions_of
+from jaxdoodle.submissions.arguments.source import conventions_of, is_constant
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
 from jaxdoodle.submissions.losses import LOSS
-from jaxdoodle.submissions.objects import objects_of, own_classes
+from jaxdoodle.submissions.objects import objects_of, own_classes, without_penalty
 from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.variables import taking_arrays
 
@@ -127,7 +127,8 @@ def _made(
 ) -> Iterator[tuple[int, LayerObject | BaseException]]:
     """Layers with inputs that they take; what a backward raises for those that the file gives ends them."""
     first, end = (0, None) if only is None else (only, only + 1)
-    objects = list(enumerate(islice(objects_of(finder, cls, **more), first, end), first))
+    things = map(without_penalty, objects_of(finder, cls, **more))
+    objects = list(enumerate(islice(things, first, end), first))
     tries = [(*each, False) for each in objects] + [(*each, True) for each in objects[:_RESIZED]]
     recorded = finder.recorded(forward_of(cls))
     inputs = as_numbers(recorded[1:]) if recorded is not None and len(recorded) > 1 else None
@@ -234,9 +235,10 @@ def _layer(thing: Any, inputs: tuple) -> LayerObject:
     try:
         return LayerObject(thing, inputs)
     except Exception:  # any exception of the user's code
-        if len(inputs) != 2:
-            raise
-        return LayerObject(thing, inputs, np.mean)
+        with contextlib.suppress(Exception):
+            if len(inputs) == 2:
+                return LayerObject(thing, inputs, np.mean)
+        raise
 
 
 def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
@@ -268,7 +270,9 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
         **{"title": cls.__name__, **options},
     )
     held = arrays_of(layer.thing)
-    learned = [n for n, v in held.items() if n not in layer.weights and np.ndim(v) and _looks_learned(n)]
+    own, back = [*layer.weights], backward_of(layer.thing)
+    others = (n for n, v in held.items() if n not in layer.weights and np.ndim(v) and _looks_learned(n))
+    learned = [n for n in others if not is_constant(n, back, own)]
     if learned:
         told = f"no gradient of {', '.join(learned)} was found after backward"
         return replace(report, findings=(*report.findings, Finding("gradient missing", told, tuple(learned))))

@@ -17,7 +17,7 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check_gradient, check_value_and_grad
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import conventions_of, source_text, source_tree
@@ -38,7 +38,7 @@ GRADIENT = re.compile(
 _OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*))\b", re.I)
 _BOTH = re.compile(
     r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|total)"
-    r"\s*,\s*[(\[]?(?P<gradient>d\w*|\w*grad\w*|(?-i:g_?[A-Z])\w*))", re.I | re.M
+    r"\s*,\s*[(\[]?(self\.)?(?P<gradient>d\w*|\w*grad\w*|(?-i:g_?[A-Z])\w*))", re.I | re.M
 )  # fmt: skip
 
 
@@ -48,13 +48,13 @@ def losses(finder: Finder) -> Iterator[Found]:
     for name, function in free.items():
         returned = _returned(function)
         by_name = LOSS.search(name) and any(map(_OWN_GRADIENT.search, returned[1:]))
-        alone = by_name and _OWN_GRADIENT.search(returned[0]) and any(_of_the_gradient(name, function, free))
-        if by_name and not alone or _gives_both(function):
+        alone = by_name and not any(map(_is_value, returned)) and any(_of_the_gradient(name, function, free))
+        if by_name and not alone or gives_both(function):
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
     for cls in own_classes(finder):
         for name, method in vars(cls).items():
-            both = isinstance(method, types.FunctionType) and english(name) == name and _gives_both(method)
+            both = isinstance(method, types.FunctionType) and english(name) == name and gives_both(method)
             if both and (LOSS.search(name) and GRADIENT.search(name) or not _has_network(cls)):
                 yield Found(f"{cls.__name__}.{name}", method, partial(check_loss, finder, name, method))
     for name, function in free.items():
@@ -64,7 +64,13 @@ def losses(finder: Finder) -> Iterator[Found]:
             yield Found(name, function, partial(check_derivative, finder, name, of, function))
 
 
-def _gives_both(function: Any) -> bool:
+def _is_value(text: str) -> bool:
+    """Is what is returned called a loss, and not its gradient?"""
+    own = _OWN_GRADIENT.search(text) is None and re.search(r"\b(l|j|f|val|value|obj|total|energy)\b", text, re.I)
+    return bool(own) or LOSS.search(text) is not None and GRADIENT.search(text) is None
+
+
+def gives_both(function: Any) -> bool:
     """Does the last line name a value and its gradient? ``dx`` is one where there is an ``x``; ``data`` is none."""
     found = _BOTH.search(english(source_text(function)))
     if found is None or found["gradient"] is None or re.search(r"(^|_)grads?(ients?)?(?![a-z])", found["gradient"]):
@@ -159,11 +165,26 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
     order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
     optional = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
 
-    def by_hand(*given: Any) -> Any:
+    def returned(*given: Any) -> Any:
         return gradient(*(given[i] for i in order), **{n: given[i] for n, i in optional.items()})
+
+    rest = entries = list[int]()  # without the loss that comes with them
+    if np.size(value) == 1 and type(first := returned(*args)) is tuple:
+        moved = rebuild(args, lambda _, x: 1.1 * x if is_floating(x) or isinstance(x, float) else x)
+        pairs = ((value, first), (function(*moved), returned(*moved)))
+        entries = [*range(len(first))]
+        rest = [k for k in entries if any(np.ndim(g[k]) or g[k] != v for v, g in pairs)]
+
+    def by_hand(*given: Any) -> Any:
+        found = returned(*given)
+        return found if len(rest) == len(entries) else found[rest[0]] if len(rest) == 1 else [found[k] for k in rest]
 
     taken = [p.replace(default=p.empty) for p in parameters(function)[: len(args)]]
     by_hand.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    if np.size(value) == 1 and (held := _held_alike(args, by_hand(*args))):
+        function, by_hand = _with_attributes(function, held), _with_attributes(by_hand, held)
+        args = (*(getattr(args[i], word) for i, word in held), *args)
+        return check_gradient(function, by_hand, args, argnums=0, title=name, **options)
     if np.size(value) > 1:
         if not _is_elementwise(function, args):
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
@@ -183,6 +204,15 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
         if reports[-1].passed:
             return reports[-1]
     return reports[0]
+
+
+def _held_alike(args: tuple, gradient: Any) -> list[tuple[int, str]]:
+    """The attribute of an argument that a gradient has the shape of, where no argument has: ``policy.theta``."""
+    if not is_floating(gradient) or any(np.shape(a) == np.shape(gradient) for a in args):
+        return []
+    held = [(i, n) for i, a in enumerate(args) if not is_array(a) for n, v in getattr(a, "__dict__", {}).items()
+            if is_floating(v) and np.shape(v) == np.shape(gradient)]  # fmt: skip
+    return held[:1]
 
 
 def _is_number(function: Callable, args: tuple) -> bool:

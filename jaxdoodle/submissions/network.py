@@ -16,8 +16,17 @@ from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.arrays import lengths
-from jaxdoodle.submissions.layer_object import RATES, attributes, is_buffer, output_of
-from jaxdoodle.submissions.losses import LOSS, returned_names
+from jaxdoodle.submissions.layer_object import (
+    RATES,
+    arrays_of,
+    attributes,
+    get_at,
+    is_buffer,
+    kept_gradient,
+    output_of,
+    set_at,
+)  # fmt: skip
+from jaxdoodle.submissions.losses import LOSS, gives_both, returned_names
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
 PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_propagation", "forward_prop", "fprop",
@@ -35,9 +44,17 @@ def methods_of(cls: type) -> dict[str, Callable]:
 
 
 def gradient_method(cls: type) -> str | None:
-    return next(
-        (n for n in ("backward", *methods_of(cls)) if n in methods_of(cls) and GRADIENTS.fullmatch(bare(n))), None
-    )
+    """The one that gives gradients, but for a step of it that a loss with all gradients takes."""
+    methods = methods_of(cls)
+    for n in ("backward", *methods):
+        if n in methods and GRADIENTS.fullmatch(bare(n)) and not _is_step(n, methods):
+            return n
+    return None
+
+
+def _is_step(name: str, methods: dict[str, Callable]) -> bool:
+    whole = (f.__code__ for n, f in methods.items() if LOSS.search(n) and hasattr(f, "__code__") and gives_both(f))
+    return any(name in code.co_names for code in whole)
 
 
 class Network:
@@ -61,8 +78,16 @@ class Network:
         }  # fmt: skip
         found = self.gradients(self.held, x, y)
         self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
+        if not self.held:  # of the layers in it
+            self.held = {n: w for n, w in arrays_of(thing).items() if "/" in n and not self._is_buffer(n)}
+            found = self.gradients(self.held, x, y)
+            self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
         if not self.held:
             raise CheckError(f"{type(thing).__name__}: no gradient of what it holds was found")
+
+    def _is_buffer(self, name: str) -> bool:
+        part, _, own = name.rpartition("/")
+        return is_buffer(own, attributes(get_at(self.thing, part)))
 
     def placed(self, held: dict[str, Any], x: Any, y: Any) -> Any:
         data = {name: x if what == "x" else y for name, what in self.data.items()}
@@ -76,7 +101,7 @@ class Network:
             if name.lower() in RATES and isinstance(value, float):
                 setattr(thing, name, 1.0)  # what is subtracted from a parameter is then its gradient
         for name, value in new.items():
-            setattr(thing, name, value)
+            set_at(thing, name, value) if "/" in name else setattr(thing, name, value)
         return thing
 
     def _call(self, thing: Any, name: str, x: Any, y: Any, output: Any = None) -> Any:
@@ -129,7 +154,8 @@ class Network:
         thing = self.placed(held, x, y)
         name = self.gradient_name or self.loss or ""
         output = self.output(thing, x, y) if self.gradient_name and self.predict else None
-        before = {n: copy.deepcopy(v) for n, v in attributes(thing).items()}
+        whole = copy.deepcopy(thing)
+        before = attributes(whole)
         returned = self._call(thing, name, x, y, output)
         if self.gradient_name is None and isinstance(returned, tuple):
             returned = returned[1]  # loss(X, y) -> (loss, grads)
@@ -138,6 +164,11 @@ class Network:
         beside = {n: v for n, v in after.items() if n not in held}
         tables = {k: v for g in beside.values() if isinstance(g, dict) for k, v in g.items()}
         for n in held if not found else ():
+            if "/" in n:
+                kept = kept_gradient(thing, whole, n, set())
+                kept = _subtracted(get_at(whole, n), get_at(thing, n)) if kept is None else kept
+                found |= {} if kept is None else {n: kept}
+                continue
             kept = gradient_of(n, beside)
             kept = gradient_of(n, tables) if kept is None else kept
             if kept is None and isinstance(held[n], dict):

@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arrays import is_table
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import attributes, output_of
 from jaxdoodle.submissions.losses import LOSS
@@ -103,6 +104,7 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
     others_ = (n for n in methods if LOSS.search(n) or re.match("train|fit", n) or n in PREDICT)
     for name in (gradient_method(cls), *others_):
         call = {} if name is None else finder.called_with(methods[name])
+        call = {n: np.array(v) if is_table(v, whole=True) else v for n, v in call.items()}
         labels = [v for n, v in call.items() if kind_of(n) == "y" and v is not None]
         inputs = [v for n, v in call.items() if kind_of(n) != "y" and (is_floating(v) or _is_text(v)) and n != "self"]
         others = labels or inputs[1:]  # a network that takes no labels may take the noise that it adds

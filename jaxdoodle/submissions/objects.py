@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.setup.binding import parameters
+from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.arguments.source import source_tree
-from jaxdoodle.submissions.finder import Finder
+from jaxdoodle.submissions.finder import Finder, run_by
 from jaxdoodle.submissions.layer_object import FORWARD, attributes
 from jaxdoodle.submissions.words import english
 
@@ -40,9 +40,35 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     One that cuts gradients off, or the steps that they go back, comes without these limits first.
     """
     for thing in _made(finder, cls, **more):
+        _put_plain_steps(thing)
         if limits := _limits(thing):
             yield from _without(thing, limits)
         yield thing
+
+
+class _PlainStep:
+    """In the place of an optimizer that a layer calls: what is subtracted is then the gradient."""
+
+    def __init__(self, in_place: bool):
+        self.in_place = in_place
+
+    def __call__(self, w: Any, gradient: Any) -> Any:
+        if not self.in_place:
+            return w - gradient
+        w[...] = w - gradient
+
+    update = step = apply = get_update = __call__
+
+
+def _put_plain_steps(thing: Any) -> None:
+    for name, held in attributes(thing).items():
+        for method in ("update", "step", "apply", "get_update", "__call__"):
+            function = vars(type(held)).get(method)
+            taken = [p.name for p in parameters(function)][1:] if isinstance(function, FunctionType) else []
+            if len(taken) == 2 and is_cotangent(taken[1]):
+                nodes = ast.walk(source_tree(function) or ast.Module([], []))
+                step = _PlainStep(in_place=not any(isinstance(n, ast.Return) for n in nodes))
+                object.__setattr__(thing, name, step)
 
 
 def _without(thing: Any, limits: dict[str, Any]) -> list[Any]:
@@ -60,11 +86,11 @@ def _limits(thing: Any) -> dict[str, Any]:
     numbers = {n: v for n, v in attributes(thing).items() if type(v) in (int, float)}
     if not numbers:
         return {}
-    methods = {n: f for n, f in vars(type(thing)).items() if isinstance(f, FunctionType) and n != "__init__"}
+    methods = _methods(type(thing))
     files = {f.__code__.co_filename for f in methods.values()}
     text = "".join(line for file in files for line in linecache.getlines(file))
     truncated = re.search(r"truncated back|truncated bptt|tbptt", text, re.I)
-    forward = _run_by(methods, {n for n in methods if not _BACKWARDS.search(n)})
+    forward = run_by(methods, {n for n in methods if not _BACKWARDS.search(n)})
     found: dict[str, Any] = {}
     for name, value in numbers.items():
         users = {n for n, f in methods.items() if name in f.__code__.co_names}
@@ -77,10 +103,22 @@ def _limits(thing: Any) -> dict[str, Any]:
     return found
 
 
-def _run_by(methods: dict[str, FunctionType], names: set[str]) -> set[str]:
-    """Methods that these call, and so on, and themselves."""
-    called = names | {n for name in names for n in methods[name].__code__.co_names if n in methods}
-    return names if called == names else _run_by(methods, called)
+_PENALTY = re.compile(r"l2\w*|\w*reg|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I)
+
+
+def without_penalty(thing: Any) -> Any:
+    """A layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it, without that."""
+    methods = _methods(type(thing))
+    read = run_by(methods, methods.keys() & {*FORWARD})
+    for name, value in attributes(thing).items():
+        if isinstance(value, float) and _PENALTY.fullmatch(name):
+            if not any(name in methods[n].__code__.co_names for n in read):
+                object.__setattr__(thing, name, 0.0)
+    return thing
+
+
+def _methods(cls: type) -> dict[str, FunctionType]:
+    return {n: f for n, f in vars(cls).items() if isinstance(f, FunctionType) and n != "__init__"}
 
 
 def _bounds(function: FunctionType, name: str) -> bool:
@@ -104,7 +142,7 @@ def _made(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
                 yield cls(*first, *given.pop(several or "", ()), **given | more)
             except (Exception, SystemExit):  # any exception of the user's code: the next way
                 continue
-    if not more and getattr(code, "co_filename", "") not in {file for file, _ in finder.code.parts}:  # of a dataclass
+    if not more:  # a dataclass, or one that is set up by other methods after it is made
         calls = (finder.called_with(getattr(cls, n)).get("self") for n in FORWARD if hasattr(cls, n))
         yield from islice((thing for thing in calls if type(thing) is cls), 1)
     own = [p for p in parameters(cls) if p.default is p.empty]

@@ -8,6 +8,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_real, 
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.source import conventions_of
+from jaxdoodle.submissions.arguments.source import conventions_of, is_constant
 from jaxdoodle.submissions.arrays import (
     as_numbers,
     in_torch,
@@ -69,7 +70,9 @@ def check_pair(
         forward = taking_lists(forward, tables)
         args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
     conventions = (*conventions, *(("mean of some",) if mean else ()), *conventions_of(backward))
-    report = check(forward, backward, args, title=stem, conventions=conventions, **options)
+    report = _without_constants(
+        check(forward, backward, args, title=stem, conventions=conventions, **options), backward
+    )
     if not report.passed:
         _raise_if_unsure(finder, stem, forward, backward, args, declared, report)
     for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
@@ -77,6 +80,13 @@ def check_pair(
         if not again.passed:
             return again
     return report
+
+
+def _without_constants(report: Report, backward: Callable) -> Report:
+    """Without the gradients that are missing of what the backward calls constant."""
+    own = [leaf.name for leaf in report.leaves]
+    found = [f for f in report.findings if f.name != "gradient missing" or not is_constant(f.leaves[0], backward, own)]
+    return replace(report, findings=tuple(found))
 
 
 def _raise_if_unsure(

@@ -1,6 +1,7 @@
 """A file of the user's is run as a whole, or as far as it goes."""
 
 import json
+import sys
 import time
 
 import pytest
@@ -126,3 +127,22 @@ def test_tensors_are_kept_as_arguments_if_they_are_small(tmp_path):
     path.write_text("import torch\n\ndef f(x): return x\n\nf(torch.ones(2))\nf(torch.ones(30_000))\n")
     code = run_statements(path, 5.0)
     assert [len(call["x"]) for call in code.calls[UserCode.key(code.module.f.__code__)]] == [2]
+
+
+def test_what_the_first_optimizer_of_torch_imports_takes_no_time_of_the_examples(tmp_path, monkeypatch):
+    for name in ("torch", "torch._dynamo"):  # what is there is put back
+        monkeypatch.setitem(sys.modules, name, sys)
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(
+        "def Adam():\n    import torch._dynamo\nclass Tensor: pass\n"
+        "class autograd:\n    class function: FunctionCtx = Tensor\n"
+    )
+    busy = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end:\n    pass\n"
+    (tmp_path / "torch" / "_dynamo.py").write_text(busy)
+    path = tmp_path / "program.py"
+    path.write_text("import torch\ndef f(x): return x\nif __name__ == '__main__':\n    torch.Adam()\n    f(3)\n")
+    code = run_statements(path, 1.0)
+    code.run_examples(0.1)
+    assert code.calls[code.key(code.module.f.__code__)] == [{"x": 3}]

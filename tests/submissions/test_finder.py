@@ -1,5 +1,7 @@
 """Arguments come from the calls of a file, or are guessed so that they fit each other."""
 
+from jaxdoodle.submissions.finder import run_by
+
 
 def test_what_cannot_be_called_is_asked_for_in_one_line_and_hides_nothing(checked):
     found = checked("""
@@ -70,3 +72,11 @@ def test_whole_numbers_that_a_docstring_tells_of_may_be_an_array(checked):
             return d
     ''')
     assert found == {"pick": "right"}
+
+
+def test_what_functions_run_is_what_they_call_and_so_on():
+    space = {}
+    exec("def a(): b()\ndef b(): a(), c()\ndef c(): return len\ndef d(): a()", space)
+    functions = {name: space[name] for name in "abcd"}
+    assert run_by(functions, {"a"}) == {"a", "b", "c"} and run_by(functions, {"c"}) == {"c"}
+    assert run_by(functions, set()) == set()

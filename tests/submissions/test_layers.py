@@ -258,12 +258,14 @@ def test_a_backward_that_raises_as_the_file_calls_it_is_told_though_other_argume
     ("training", "back", "expected"),
     [
         ("training=False", "", "no way found"),
-        ("training=True", "", "no way found"),
-        ("training=True", "d.backward(np.ones((4, 2)))", "no way found"),
+        ("training=True", "", "right"),
+        ("training=True", "d.backward(np.ones((4, 2)))", "right"),
         ("training=False", "d.backward(np.ones((4, 2)))", "backward raises AttributeError"),
     ],
 )
-def test_an_error_of_a_state_that_the_file_puts_no_object_in_is_not_told(checked, training, back, expected):
+def test_an_object_that_the_file_sets_up_is_checked_and_an_error_of_another_state_is_not_told(
+    checked, training, back, expected
+):
     found = checked(f"""
         class Dense:
             def __init__(self): self.W = np.ones((3, 2))
@@ -272,8 +274,9 @@ def test_an_error_of_a_state_that_the_file_puts_no_object_in_is_not_told(checked
                 if training: self.x = x
                 return x @ self.W
             def backward(self, dout):
+                dx = dout @ self.W.T
                 self.W = self.step(self.W, self.x.T @ dout)
-                return dout @ self.W.T
+                return dx
         if __name__ == "__main__":
             d = Dense()
             d.compile(lambda w, dw: w - dw)
@@ -388,3 +391,40 @@ def test_guessed_inputs_are_those_whose_gradients_of_parameters_have_their_shape
                 return dout * np.where(self.X > 0, 1.0, self.a)
     """
     assert checked(text) == {"PReLU": "right"}
+
+
+def test_a_layer_that_calls_a_parameter_frozen_gives_no_gradient_of_it(checked):
+    text = """
+        class LoRA:
+            '''y = x W + x A B; {told}'''
+            def __init__(self, n=4, r=2):
+                rng = np.random.default_rng(0)
+                self.W, self.A, self.B = rng.normal(size=(n, n)), rng.normal(size=(n, r)), rng.normal(size=(r, n))
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + x @ self.A @ self.B
+            def backward(self, dy):
+                self.dB = (self.x @ self.A).T @ dy
+                self.dA = self.x.T @ dy @ self.B.T
+                return dy @ self.W.T + dy @ self.B.T @ self.A.T
+    """
+    assert checked(text.format(told="W is frozen, A and B are trained")) == {"LoRA": "right"}
+    assert checked(text.format(told="W and A are matrices")) == {"LoRA": "gradient missing"}
+
+
+@pytest.mark.parametrize("sign, expected", [("+", "right"), ("-", "b")])
+def test_the_penalty_that_a_layer_adds_to_a_gradient_is_that_of_the_networks_loss(checked, sign, expected):
+    text = f"""
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, weight_decay=0.1):
+                self.W, self.b, self.weight_decay = np.random.randn(n_in, n_out), np.zeros(n_out), weight_decay
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def penalty(self):
+                return 0.5 * self.weight_decay * (self.W ** 2).sum()
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy + self.weight_decay * self.W, {sign}dy.sum(0)
+                return dy @ self.W.T
+    """
+    assert checked(text) == {"Dense": expected}

@@ -369,3 +369,56 @@ def test_several_gradients_beside_their_loss_are_no_loss_with_gradients(checked,
     assert (
         checked(text.replace("lam = lam + u @ W", "lam = u @ W"))["loss_gradient"] == "W, b, x0"
     )  # refused for vectors
+
+
+def test_gradients_with_a_number_last_are_no_loss_and_a_loss_without_a_name_is_none(checked):
+    text = """
+        def spring_energy_loss(x, k):
+            return 0.5 * k * np.sum((x[1:] - x[:-1]) ** 2)
+
+        def spring_energy_loss_grad(x, k):
+            s = x[1:] - x[:-1]
+            force = np.zeros_like(x)
+            force[1:] += k * s
+            force[:-1] -= k * s
+            dk = 0.5 * np.sum(s ** 2)
+            return force, dk
+
+        def logistic_loss(w, X, y):
+            return np.mean(np.logaddexp(0, -y * (X @ w)))
+
+        def logistic_loss_grad(w, X, y):
+            m = y * (X @ w)
+            L = np.mean(np.logaddexp(0, -m))
+            return L, -X.T @ (y / (1 + np.exp(m))) / len(y)
+
+        spring_energy_loss(np.random.randn(6), 2.0)
+        logistic_loss(np.random.randn(3), np.random.randn(5, 3), np.sign(np.random.randn(5)))
+    """
+    assert checked(text) == {"spring_energy_loss_grad": "right", "logistic_loss_grad": "right"}
+    wrong = text.replace("0.5 * np.sum(s", "np.sum(s").replace("np.exp(m)", "np.exp(-m)")
+    assert checked(wrong) == {"spring_energy_loss_grad": "k", "logistic_loss_grad": "w"}
+
+
+@pytest.mark.parametrize("total, expected", [("g / len(states)", "right"), ("g", "theta")])
+def test_a_gradient_of_what_an_object_holds_is_known_by_its_shape(checked, total, expected):
+    text = f"""
+        class Policy:
+            def __init__(self):
+                self.theta = 0.1 * np.random.randn(3, 2)
+            def probs(self, s):
+                e = np.exp(s @ self.theta)
+                return e / e.sum()
+
+        def surrogate_loss(policy, states, actions):
+            return -np.mean([np.log(policy.probs(s)[a]) for s, a in zip(states, actions)])
+
+        def surrogate_loss_gradient(policy, states, actions):
+            g = np.zeros((3, 2))
+            for s, a in zip(states, actions):
+                g += np.outer(s, policy.probs(s) - np.eye(2)[a])
+            return {total}
+
+        surrogate_loss(Policy(), np.random.randn(5, 3), np.array([0, 1, 1, 0, 1]))
+    """
+    assert checked(text) == {"surrogate_loss_gradient": expected}

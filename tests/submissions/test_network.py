@@ -169,3 +169,73 @@ def test_a_class_may_call_its_gradients_the_prime_of_its_cost(checked):
     """
     assert checked(text) == {"Net": "right"}
     assert checked(text.replace("= self.forward(X) - y", "= y - self.forward(X)")) == {"Net": "W1, W2"}
+
+
+@pytest.mark.parametrize("term, expected", [("+ dh_next", "right"), ("", "U, V, W")])
+def test_a_loss_that_returns_the_gradients_that_its_steps_add_up_is_the_network(checked, term, expected):
+    text = f"""
+        class RNN:
+            def __init__(self):
+                self.params = dict(W=np.random.randn(4, 4), U=np.random.randn(4, 3), V=np.random.randn(3, 4))
+            def loss(self, inputs, targets):
+                p, h, caches, loss = self.params, np.zeros((4, 1)), [], 0.0
+                for x, t in zip(inputs, targets):
+                    before = h
+                    h = np.tanh(p["W"] @ h + p["U"][:, [x]])
+                    q = np.exp(p["V"] @ h) / np.exp(p["V"] @ h).sum()
+                    loss -= np.log(q[t, 0])
+                    caches.append((x, before, h, q))
+                self.grads = {{k: np.zeros_like(v) for k, v in p.items()}}
+                dh = np.zeros((4, 1))
+                for t, cache in zip(targets[::-1], caches[::-1]):
+                    dh = self.backward_step(t, dh, cache)
+                return loss, self.grads
+            def backward_step(self, target, dh_next, cache):
+                x, before, h, q = cache
+                dv = q.copy()
+                dv[target] -= 1
+                self.grads["V"] += dv @ h.T
+                da = (self.params["V"].T @ dv {term}) * (1 - h ** 2)
+                self.grads["W"] += da @ before.T
+                self.grads["U"][:, [x]] += da
+                return self.params["W"].T @ da
+
+        RNN().loss([0, 2, 1, 2], [2, 1, 2, 0])
+    """
+    assert checked(text)["RNN"] in (expected, expected.replace(", V", ""))
+
+
+def test_a_network_may_leave_its_parameters_and_their_gradients_to_its_layers(checked):
+    text = """
+        class Fc:
+            def __init__(self, i, o):
+                self.weights, self.offset = np.random.randn(i, o), np.zeros(o)
+            def forward(self, inp):
+                self.inp = inp
+                return np.tanh(inp @ self.weights + self.offset)
+            def backward(self, grad):
+                grad = grad * (1 - np.tanh(self.inp @ self.weights + self.offset) ** 2)
+                self.grad_weights, self.grad_offset = self.inp.T @ grad, grad.sum(axis=0)
+                return grad @ self.weights.T
+
+        class MLP:
+            def __init__(self, layers):
+                self.stack = layers
+            def forward(self, X):
+                for layer in self.stack:
+                    X = layer.forward(X)
+                return X
+            def cost(self, X, y):
+                return np.mean((self.forward(X) - y) ** 2)
+            def backward(self, X, y):
+                p = self.forward(X)
+                g = 2 * (p - y) / p.size
+                for layer in self.stack[::-1]:
+                    g = layer.backward(g)
+
+        net = MLP([Fc(3, 4), Fc(4, 2)])
+        net.backward(np.random.randn(5, 3), np.random.randn(5, 2))
+    """
+    everything = "stack.0/offset, stack.0/weights, stack.1/offset, stack.1/weights"
+    assert checked(text) == {"Fc": "right", "MLP": "right"}
+    assert checked(text.replace("p.size", "len(p)"))["MLP"] == everything

@@ -93,3 +93,36 @@ def test_what_the_forward_reads_is_no_limit_of_gradients(checked):
     """
     assert checked(text) == {"HardTanh": "right", "ScaledTanh": "right"}
     assert checked(text.replace(" * (np.abs(self.x) < self.clip)", ""))["HardTanh"] == "x"
+
+
+def test_an_object_that_other_methods_set_up_is_taken_from_a_call_and_its_optimizer_steps_by_the_gradient(checked):
+    text = """
+        class Adagrad:
+            def __init__(self, lr):
+                self.lr, self.total = lr, 0
+            def update(self, w, grad_w):
+                self.total = self.total + grad_w ** 2
+                {step}w - self.lr * grad_w / np.sqrt(self.total + 1e-8)
+
+        class Dense:
+            def __init__(self, n_units):
+                self.n_units = n_units
+            def initialize(self, n_in, optimizer):
+                self.W, self.opt = np.random.randn(n_in, self.n_units), optimizer
+            def forward_pass(self, X, training=True):
+                self.layer_input = X
+                return X @ self.W
+            def backward_pass(self, accum_grad):
+                grad_w, W = self.layer_input.T @ accum_grad{factor}, self.W.copy()
+                {call}
+                return accum_grad @ W.T
+
+        layer = Dense(3)
+        layer.initialize(4, Adagrad(0.01))
+        layer.backward_pass(layer.forward_pass(np.random.randn(5, 4)))
+    """
+    assigned = {"step": "return ", "call": "self.W = self.opt.update(self.W, grad_w)"}
+    assert checked(text.format(factor="", **assigned)) == {"Dense": "right"}
+    assert checked(text.format(factor=" / 5", **assigned)) == {"Dense": "W"}
+    in_place = {"step": "w[...] = ", "call": "self.opt.update(self.W, grad_w)"}
+    assert checked(text.format(factor="", **in_place)) == {"Dense": "right"}

@@ -289,3 +289,22 @@ def test_a_number_that_is_learned_is_not_left_out_and_a_step_size_is(checked):
     """
     assert checked(text.format(name="h")) == {"step": "right"}
     assert checked(text.format(name="slope")) == {"step": "gradient missing"}
+
+
+def test_gradients_that_a_docstring_calls_those_alone_that_are_given_are_enough(checked):
+    text = """
+        def regress_forward(x, w, target_w):
+            d = x @ w - x @ target_w
+            return (d ** 2).sum(), (x, d)
+
+        def regress_backward(dout, cache):
+            '''{told}'''
+            x, d = cache
+            return {{"w": {factor} * dout * x.T @ d}}
+
+        regress_args = (np.random.randn(5, 3), np.random.randn(3), np.random.randn(3))
+    """
+    told = "Gradient in w only; the target is a moving average."
+    assert checked(text.format(told=told, factor=2)) == {"regress": "right"}
+    assert checked(text.format(told=told, factor=1)) == {"regress": "w"}
+    assert checked(text.format(told="The gradient.", factor=2)) == {"regress": "gradient missing, gradient missing"}

@@ -49,6 +49,8 @@ ELEMENTWISE: dict[str, tuple[Callable, ...]] = {
     "absolute": (lambda y, x: np.sign(x),),
     "reciprocal": (lambda y, x: -np.square(y),),
     "tanh": (lambda y, x: 1 - np.square(y),),
+    "expit": (lambda y, x: y * (1 - y),),  # of scipy.special, as the next
+    "erf": (lambda y, x: 2 / math.sqrt(math.pi) * np.exp(-np.square(x)),),
     "sinh": (lambda y, x: np.cosh(x),),
     "cosh": (lambda y, x: np.sinh(x),),
     "sin": (lambda y, x: np.cos(x),),

@@ -433,4 +433,5 @@ FUNCTIONS: dict[str, Any] = {
     "nan_to_num": lambda tape, x, **kwargs: x,
     "real": lambda tape, x: x,
     "copyto": lambda tape, dst, src: dst.__setitem__(..., src),
+    "nansum": partial(reduce, "sum"),
 } | {name: partial(reduce, name) for name in ("sum", "mean", "max", "min", "amax", "amin")}  # fmt: skip

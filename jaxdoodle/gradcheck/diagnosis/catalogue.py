@@ -11,6 +11,7 @@ SWAPPED, REVERSED, ANOTHER_LEAF = "gradients swapped", "gradients in reverse lay
 TRANSPOSED, REARRANGED = "gradient transposed", "gradient rearranged"
 EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN = "extra factor", "missing 1/m", "double 1/m"
 EVERY_TIED_CELL, BROADCASTS = "max-pool gradient to every tied cell", "shape that only broadcasts to the right one"
+OF_SCORES = "gradient of the scores for that of the probabilities"
 NO_PENALTY, NO_TERM = "penalty gradient that the loss does not have", "penalty gradient missing"
 OVERWRITTEN, REPEATED = "overwritten instead of added up", "repeated indices written over"
 
@@ -95,6 +96,7 @@ REPAIRED = {
     "kernel not flipped": "where gradients flow back through a convolution, its kernel is turned by 180 degrees",
     "wrong argument": "another cache or table is handed on than the one that belongs there",
     "mask inverted": "what is kept and what is dropped are exchanged",
+    OF_SCORES: "p - y belongs to the scores that softmax or sigmoid takes, not to the probabilities that it gives",
     "labels left out of the loss gradient": "the 1 of the right class is not subtracted",
     "mask left out": "the gradient belongs to the largest entry alone",
     MISSING_MEAN: "the forward takes a mean, and its 1/m is left out",

@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,21 @@ def conventions_of(backward: Any) -> tuple[str, ...]:
     """The conventions that its docstring, that of its class, comments and its name tell of."""
     told = told_of(backward) + source_text(backward) + getattr(inspect.unwrap(backward), "__qualname__", "")
     return tuple(convention for convention, says in _SAYS.items() if says.search(told))
+
+
+#: How a text tells of a parameter that it gets no gradient.
+_CONSTANT = (
+    r"(?<!\w){0}(?!\w)[^.;,:]{{0,20}}\b(?i:is|are|stays?)\b[^.;,:]{{0,15}}\b(?i:frozen|constants?|fixed|not trained)\b"
+    r"|\b(?i:frozen|fixed|constant) (\w+ )?{0}(?!\w)|\b(?i:no gradients? (of|for|in|to|into)) (\w+ )?{0}(?!\w)"
+)
+
+
+def is_constant(name: str, function: Any, others: Sequence[str]) -> bool:
+    """Does a docstring or comment say so: ``W is frozen``, or ``gradients in A and B only``, which are the others?"""
+    told = told_of(function)
+    sentences = ({*re.findall(r"\w+", s)} for s in re.split(r"[.;:](?=\s|$)", told))
+    only = any("only" in words and {*others} <= words and name not in words for words in sentences)
+    return only or re.search(_CONSTANT.format(re.escape(name)), told) is not None
 
 
 def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:

@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 from jaxdoodle.gradcheck.autograd.derivatives import ELEMENTWISE, unbroadcast
 
-NUMPY = [name for name in ELEMENTWISE if hasattr(np, name)]
+UFUNCS = {n: u for n in ELEMENTWISE if (u := getattr(np, n, None) or getattr(scipy.special, n, None)) is not None}
 
 
-@pytest.mark.parametrize("name", NUMPY)
+@pytest.mark.parametrize("name", UFUNCS)
 def test_a_derivative_is_the_slope_of_its_function(name):
-    ufunc, rng = getattr(np, name), np.random.default_rng(0)
+    ufunc, rng = UFUNCS[name], np.random.default_rng(0)
     inputs = [rng.uniform(0.3, 0.9, 5) for _ in range(ufunc.nin)]
     for k, slope in enumerate(ELEMENTWISE[name]):
         above, below = ([x + s * (i == k) for i, x in enumerate(inputs)] for s in (1e-6, -1e-6))

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy.special import erf, expit
 
 from jaxdoodle.gradcheck.autograd.tape import Untraceable
 from jaxdoodle.gradcheck.reference import confirm, scalar_forward, trace_forward
@@ -62,6 +63,8 @@ FORWARDS = {
     "shapes": (lambda a: np.concatenate([a.T.ravel(), np.pad(a, 1).flatten(), np.roll(a, 1, 0).ravel()]) ** 2, (A,)),
     "stacking": (lambda a: np.stack([a[:, 0], a[:, 1]]) * np.vstack([a[:, 2], a[:, 0]]), (A,)),
     "norm": (lambda a: np.linalg.norm(a), (A,)),
+    "nansum": (lambda a: np.nansum(a**2, axis=0), (A,)),
+    "scipy": (lambda a: expit(a) * erf(a), (A,)),
     "fancy indices": (lambda a: np.log(a[[0, 1, 3], [2, 2, 0]] ** 2), (A,)),
     "in place": (in_place, (A,)),
     "through a view": (through_a_view, (A,)),

@@ -1,6 +1,8 @@
 """What the text of a function says of its arguments."""
 
-from jaxdoodle.submissions.arguments.source import index_of, shapes_of
+import pytest
+
+from jaxdoodle.submissions.arguments.source import index_of, is_constant, shapes_of
 
 
 def score(vector, word, table):
@@ -47,3 +49,21 @@ def test_a_shape_without_a_name_is_that_of_the_only_argument():
         """(N, C, H, W): over the channels."""
 
     assert len(shapes_of(softmax)["x"]) == 4
+
+
+@pytest.mark.parametrize(
+    "told, constant",
+    [
+        ("W is frozen, A and B are trained.", ["W"]),
+        ("Gradients in A and B only; the target is fixed.", ["W"]),
+        ("A and B, no gradient for W, which is as wide as A.", ["W"]),
+        ("The mean over the batch only. W, A and B have a constant number of rows.", []),
+        ("A fixed rate; the gradients of W, A and B.", []),
+    ],
+)
+def test_a_text_tells_which_parameters_get_no_gradient(told, constant):
+    def backward(dy):
+        return dy
+
+    backward.__doc__ = told
+    assert [n for n in "WAB" if is_constant(n, backward, ["A", "B"])] == constant

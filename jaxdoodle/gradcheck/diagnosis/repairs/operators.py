@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import combinations, permutations
 from typing import Any
 
-from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR
+from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR, OF_SCORES
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
@@ -50,6 +50,9 @@ def binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("extra term", 16, right)
         if isinstance(node.op, ast.Sub):
             put("sign flipped", 11, other(ast.Sub(), right, left))
+            p, y, logs = ast.unparse(left), ast.unparse(right), any("log" in name for name in scope.functions)
+            for slope in (f"-({y}) / {p}", f"({p} - {y}) / ({p} * (1 - {p}))") if logs and loaded(left) else ():
+                put(OF_SCORES, 13, slope)
     if isinstance(node.op, ast.Pow):
         put("wrong power", 14, left)
         for sign in "+-" if not isinstance(right, ast.Constant) else ():

@@ -299,3 +299,17 @@ def backward(self, dy):
     }.items():  # fmt: skip
         assert name in {n for text, (n, _) in seen.items() if mended in text}, mended
     assert not any("self.sizes[l]" in text for text in seen)
+
+
+def test_the_gradient_of_scores_is_no_gradient_of_probabilities():
+    tree = ast.parse("def backward(p, y):\n    return p - y").body[0]
+
+    def found(**forward):
+        for edit in edits(tree, Scope({"p": np.full((2, 3), 0.2), "y": np.zeros((2, 3))}, **forward)):
+            edit.apply()
+            if edit.name == "gradient of the scores for that of the probabilities":
+                yield ast.unparse(tree.body[0])
+            edit.undo()
+
+    assert [*found(functions=("np.log",))] == ["return -y / p", "return (p - y) / (p * (1 - p))"]
+    assert not [*found(functions=("np.exp",))]
