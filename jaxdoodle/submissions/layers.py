@@ -16,7 +16,7 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
+from jaxdoodle.gradcheck.setup.leaves import bare, is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
@@ -243,7 +243,9 @@ def _layer(thing: Any, inputs: tuple) -> LayerObject:
 
 def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    plain = [re.sub("[./]", "_", n) for n in layer.weights]
+    plain = ["_".join(map(bare, re.split("[./]", n))) for n in layer.weights]
+    if len({*layer.input_names, *plain}) < len(layer.input_names) + len(plain):
+        plain = [re.sub("[./]", "_", n) for n in layer.weights]
 
     def forward(*args: Any) -> Any:
         return layer.forward(*args)

@@ -428,3 +428,19 @@ def test_the_penalty_that_a_layer_adds_to_a_gradient_is_that_of_the_networks_los
                 return dy @ self.W.T
     """
     assert checked(text) == {"Dense": expected}
+
+
+def test_private_parameters_are_called_as_they_are_written(checked):
+    text = """
+        class Dense:
+            def __init__(self): self.__w, self.__b = np.arange(6.0).reshape(3, 2), np.zeros(2)
+            def forward(self, x):
+                self.__x = x
+                return x @ self.__w + self.__b
+            def backward(self, dy):
+                self.__dw, self.__db = self.__x.T @ dy, dy.mean(axis=0)
+                return dy @ self.__w.T
+    """
+    assert checked(text) == {"Dense": "b"}
+    of_b = text.replace("forward(self, x)", "forward(self, b)").replace("self.__x = x", "self.__x = x = b")
+    assert checked(of_b) == {"Dense": "_Dense__b"}  # which is not the input
