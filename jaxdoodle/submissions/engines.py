@@ -188,7 +188,7 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.Module, ast.Func
         parts = [n for n in module.body if isinstance(n, ast.FunctionDef) or getattr(n, "name", "") == cls.__name__]
         program = copy.deepcopy(ast.Module(parts, []))
         for tree in (n for n in program.body if isinstance(n, ast.ClassDef)):
-            methods = [m for m in tree.body if getattr(m, "name", "") not in BACKWARD]
+            methods = [m for m in tree.body if isinstance(m, ast.FunctionDef) and m.name not in BACKWARD]
             functions = [f for m in methods for f in ast.walk(m) if isinstance(f, ast.FunctionDef) and f is not m]
             rules = [f for f in functions if any(getattr(n, "attr", "") == gradient for n in ast.walk(f))] or functions
             lambdas: list[Any] = [m for m in methods if any(isinstance(n, ast.Lambda) for n in ast.walk(m))]

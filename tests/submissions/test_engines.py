@@ -314,6 +314,12 @@ def test_a_rule_may_refuse_what_it_is_given_but_not_what_it_computes(checked, as
     assert checked(TURNED.replace("def _backward(): self.add(out.grad.T)", refuses)) == {"Tensor": found}
 
 
+def test_a_lambda_of_the_class_is_no_rule(checked):
+    lifts = TURNED.replace("    def sum(self)", "    lift = staticmethod(lambda v: Tensor(v))\n    def sum(self)")
+    assert checked(lifts) == {"Tensor": "right"}
+    assert checked(lifts.replace("out.grad.T)", "2 * out.grad.T)")) == {"Tensor": "a"}
+
+
 def test_a_gradient_that_begins_at_zero_is_none_that_is_written_over(tmp_path):
     path = tmp_path / "engine.py"
     path.write_text("import numpy as np\n" + TURNED.replace("self.add(out.grad.T)", "self.add(2 * out.grad.T)"))
