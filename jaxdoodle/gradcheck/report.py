@@ -96,12 +96,13 @@ class Report:
 
     @property
     def leaves(self) -> tuple[LeafResult, ...]:
-        """For each leaf its first wrong result or, where there is none, its worst at the shapes that were given."""
+        """For each leaf its first wrong result or, where there is none, its worst decided one at the shapes given."""
         shown: dict[str, LeafResult] = {}
         for point in self.test_points:
             for leaf in point.leaves:
                 old = shown.setdefault(leaf.name, leaf)
-                worse = leaf.shape == old.shape and leaf.figures.rel_l2 > old.figures.rel_l2
+                ranks = [(x.verdict != "undecided", x.figures.rel_l2) for x in (old, leaf)]
+                worse = leaf.shape == old.shape and ranks[1] > ranks[0]
                 if old.verdict != "wrong" and (leaf.verdict == "wrong" or worse):
                     shown[leaf.name] = leaf
         return tuple(shown.values())

@@ -76,7 +76,8 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     derivative = _derivative(finder, cls)
     if derivative is not None:
         return derivative
-    if gradient is not None and methods & set(PREDICT) or _names_gradients(getattr(cls, "loss", None)):
+    whole = gradient is not None and (methods & set(PREDICT) or re.match("loss_(and|with)", gradient))
+    if whole or _names_gradients(getattr(cls, "loss", None)):
         return partial(_check_whole, finder, cls)
     names = _loss_and_gradient(cls)
     return None if names is None else partial(_check_methods, finder, cls, *names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arguments.guess import OFF_ZERO
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.arrays import lengths
 from jaxdoodle.submissions.layer_object import (
@@ -27,6 +28,7 @@ from jaxdoodle.submissions.layer_object import (
     set_at,
 )  # fmt: skip
 from jaxdoodle.submissions.losses import LOSS, gives_both, returned_names
+from jaxdoodle.submissions.objects import PENALTY
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
 PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_propagation", "forward_prop", "fprop",
@@ -71,7 +73,10 @@ class Network:
         self.losses = [n for n in names if LOSS.search(n) and not re.search("grad|back|deriv|prime|plot", n)]
         self.loss, self.listed = next(iter(self.losses), None), False
         self.gradient_name = gradient_method(type(thing))
+        if (name := self.gradient_name) is not None and re.match("loss_(and|with)", name):
+            self.losses, self.loss, self.gradient_name = [name], name, None
         self.cost: Callable | None = None
+        self.numbers = dict[str, float]()  # in place of defaults
         self.held = {
             n: v for n, v in attributes(thing).items()
             if n not in data and not is_buffer(n, attributes(thing)) and any(is_floating(a) for _, a in leaves(v))
@@ -111,6 +116,8 @@ class Network:
             kind = kind_of(p.name)
             if p.name.lower() in RATES:
                 values.append(1.0)
+            elif p.default is p.empty and PENALTY.fullmatch(p.name):
+                values.append(OFF_ZERO)
             elif p.default is not p.empty and not (kind == "y" and p.default is None):
                 break
             elif kind == "y" or re.search("label|target|true", p.name.lower()):
@@ -122,7 +129,16 @@ class Network:
                 values.append(x)
             else:
                 values.append(output if labels else y)
-        return function(*values)
+        return function(*values, **{p.name: n for p in parameters(function) if (n := self.numbers.get(p.name))})
+
+    def off_zero(self) -> Iterator[Network]:
+        """With a number off its default of 0.0, at which a term does not count, in the loss and in the gradient."""
+        methods = [getattr(self.thing, n) for n in (self.loss, self.gradient_name) if n]
+        zeros = [{p.name for p in parameters(f) if type(p.default) is float and p.default == 0} for f in methods]
+        for name in sorted(set.intersection(*zeros)) if zeros else ():
+            other = copy.copy(self)
+            other.numbers = {name: OFF_ZERO}
+            yield other
 
     def output(self, thing: Any, x: Any, y: Any = None) -> Any:
         """What it predicts; a method that takes labels, or noise, too, may give the loss."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import re
@@ -41,10 +42,19 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     if found is not None:
         options = {"conventions": finder.names.get(f"{cls.__name__}_conventions") or (), **options}
         report = _report(found, title=cls.__name__, **options)
+        for other in found.off_zero() if report.passed else ():
+            with contextlib.suppress(CheckError):  # it takes no such number
+                titled = f"{cls.__name__} with {', '.join(f'{n}={v}' for n, v in other.numbers.items())}"
+                again = _report(other, title=titled, **options)
+                report = report if again.passed else again
         methods = [f.__name__ for f in methods_of(cls).values() if isinstance(f, FunctionType)] if report.passed else []
         for name in dict.fromkeys(n for n in methods if takes_pairs(getattr(found.thing, n, None))):
-            titled = {"title": f"{cls.__name__}.{name}", **options}
-            reports = [_report(batch, **titled) for w in (np.sum, np.mean) if (batch := OfPairs(found, name, w)).fits]
+            told = f"{cls.__name__}.{name}"
+            reports = [
+                _report(batch, title=told, **options)
+                for w in (np.sum, np.mean)
+                if (batch := OfPairs(found, name, w)).fits
+            ]
             if reports and not any(r.passed or NO_PENALTY in [f.name for f in r.findings] for r in reports):
                 return reports[0]  # a penalty is of the data as a whole
         return report

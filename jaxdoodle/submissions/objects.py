@@ -103,7 +103,8 @@ def _limits(thing: Any) -> dict[str, Any]:
     return found
 
 
-_PENALTY = re.compile(r"l2\w*|\w*reg|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I)
+#: Names of the factor of a penalty.
+PENALTY = re.compile(r"l2\w*|\w*reg|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I)
 
 
 def without_penalty(thing: Any) -> Any:
@@ -111,7 +112,7 @@ def without_penalty(thing: Any) -> Any:
     methods = _methods(type(thing))
     read = run_by(methods, methods.keys() & {*FORWARD})
     for name, value in attributes(thing).items():
-        if isinstance(value, float) and _PENALTY.fullmatch(name):
+        if isinstance(value, float) and PENALTY.fullmatch(name):
             if not any(name in methods[n].__code__.co_names for n in read):
                 object.__setattr__(thing, name, 0.0)
     return thing

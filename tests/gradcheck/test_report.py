@@ -1,6 +1,7 @@
 """A report as data, as text and as JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,3 +38,11 @@ def test_wrong_gradients_are_kept_beside_the_right_ones():
     returned, right = report_of(3).arrays["x"]
     np.testing.assert_allclose(returned, 3 * right)
     assert not report_of(1).arrays
+
+
+def test_of_several_points_a_decided_result_is_shown_however_large_the_others_are():
+    report = report_of(1)
+    first, second = report.test_points[:2]
+    large = replace(second.leaves[0], verdict="undecided", figures=replace(second.leaves[0].figures, rel_l2=1e9))
+    (shown,) = replace(report, test_points=(replace(first, leaves=(large,)), second)).leaves
+    assert shown is second.leaves[0]

@@ -334,3 +334,24 @@ def test_the_loss_as_a_whole_is_meant_where_another_lacks_its_penalty(checked):
     """
     assert checked(text) == {"Ridge": "right"}
     assert checked(text.replace(" + self.reg * self.w,", ",")) == {"Ridge": "w"}
+
+
+@pytest.mark.parametrize(
+    "method", ["loss(self, X, y, reg=0.0)", "loss(self, X, y, reg)", "loss_and_grads(self, X, y, reg=0.0)"]
+)
+def test_the_penalty_of_a_network_counts_where_its_factor_is_zero_by_default_or_has_none(checked, method):
+    text = f"""
+        class Linear:
+            def __init__(self, d=4, c=3):
+                self.p = dict(W=np.random.randn(d, c), b=np.zeros(c))
+            def {method}:
+                p, n = self.p, len(y)
+                e = np.exp(X @ p["W"] + p["b"])
+                q = e / e.sum(axis=1, keepdims=True)
+                loss = -np.log(q[np.arange(n), y]).mean() + reg * (p["W"] ** 2).sum()
+                q[np.arange(n), y] -= 1
+                return loss, {{"W": X.T @ q / n + 2 * reg * p["W"], "b": q.sum(axis=0) / n}}
+    """
+    assert checked(text) == {"Linear": "right"}
+    (wrong,) = checked(text.replace("2 * reg", "reg")).values()
+    assert wrong == "W"

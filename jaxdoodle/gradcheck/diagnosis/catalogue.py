@@ -14,6 +14,7 @@ EVERY_TIED_CELL, BROADCASTS = "max-pool gradient to every tied cell", "shape tha
 OF_SCORES = "gradient of the scores for that of the probabilities"
 NO_PENALTY, NO_TERM = "penalty gradient that the loss does not have", "penalty gradient missing"
 OVERWRITTEN, REPEATED = "overwritten instead of added up", "repeated indices written over"
+UPDATED = "updated before its last use"
 
 GIVEN_Z = "derivative formula of the activation given the pre-activation"
 TAKEN_AT_A = "derivative taken of the activation, not the pre-activation"
@@ -72,7 +73,7 @@ IMPRECISE = frozenset({
     "factor of the forward applied twice", "derivative left out",
 })  # fmt: skip
 #: Repairs whose names say more than any other: what the numbers show follows from them.
-PRECISE = frozenset({OVERWRITTEN, REPEATED})
+PRECISE = frozenset({OVERWRITTEN, REPEATED, UPDATED})
 
 #: What a repair undoes, where its name says it, and with what a student reads beside the name.
 SAID = frozenset({
@@ -111,6 +112,7 @@ REPAIRED = {
     "slice of the other end": "the entries at one end are taken for those at the other",
     "stride left out": "the windows of the forward are a stride apart",
     "superfluous slice": "all entries count, not a part of them",
+    UPDATED: "a parameter steps before the gradient that is passed on is computed with it",
     "written to another array": "the value is written to another array than its own",
     "wrong time step": "the value of another time step belongs there",
 }

@@ -99,7 +99,7 @@ def vectors(function: Callable) -> list[tuple]:
 
 
 #: What a number that is 0.0 by default is set to.
-_OFF_ZERO = 0.3
+OFF_ZERO = 0.3
 
 
 def variants(forward: Callable, backward: Callable, args: tuple, numbers_alone: bool) -> Iterator[tuple[str, tuple]]:
@@ -109,8 +109,8 @@ def variants(forward: Callable, backward: Callable, args: tuple, numbers_alone: 
     for k, p in enumerate(taken):
         between = tuple(q.default for q in taken[len(args) : k])
         if k >= len(args) and isinstance(p.default, float) and p.default == 0:
-            if p.name not in own and usable(forward, (*args, *between, _OFF_ZERO)):
-                yield f"{p.name}={_OFF_ZERO}", (*args, *between, _OFF_ZERO)
+            if p.name not in own and usable(forward, (*args, *between, OFF_ZERO)):
+                yield f"{p.name}={OFF_ZERO}", (*args, *between, OFF_ZERO)
         elif numbers_alone:
             continue
         elif k >= len(args) and isinstance(p.default, str):

@@ -7,12 +7,14 @@ import copy
 from itertools import combinations
 from typing import Any
 
-from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN, OVERWRITTEN, REPEATED, REVERSED, SWAPPED
+from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN, OVERWRITTEN, REPEATED, REVERSED, SWAPPED, UPDATED
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 
 def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
+    if isinstance(node, ast.AugAssign | ast.Assign) and isinstance(parent, ast.FunctionDef):
+        _later(node, parent.body, put)
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
         target: Any = node.targets[0]
         if ast.unparse(target) == ast.unparse(node.value.left):  # g = g + w
@@ -54,6 +56,18 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
             new = copy.copy(node)
             setattr(new, "values" if isinstance(node, ast.Dict) else "elts", order)
             put(title, 11, new)
+
+
+def _later(node: Any, body: list[ast.stmt], put: Put) -> None:
+    """A parameter that steps before what reads it: the step after it, and before the function returns."""
+    target = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+    *between, last = body[body.index(node) + 1 :] or [node]
+    reads = target in "".join(map(ast.unparse, (*between, last)))
+    steps = isinstance(node, ast.AugAssign) or target in ast.unparse(node.value)
+    if isinstance(last, ast.Return) and last.value is not None and reads and steps:
+        dx = ast.Assign([ast.Name("dx", ast.Store())], last.value)
+        given = [node, last] if isinstance(last.value, ast.Name) else [dx, node, ast.Return(expr("dx"))]
+        put(UPDATED, 9, ast.If(ast.Constant(True), [*between, *given], []))
 
 
 def _added_at(node: Any, target: Any, scope: Scope, put: Put) -> None:

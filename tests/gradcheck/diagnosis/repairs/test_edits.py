@@ -313,3 +313,25 @@ def test_the_gradient_of_scores_is_no_gradient_of_probabilities():
 
     assert [*found(functions=("np.log",))] == ["return -y / p", "return (p - y) / (p * (1 - p))"]
     assert not [*found(functions=("np.exp",))]
+
+
+def test_a_parameter_steps_after_what_reads_it():
+    source = """
+def backward(self, dout, lr):
+    self.W -= lr * self.x.T @ dout
+    self.params["b"] = self.params["b"] - lr * dout.sum(0)
+    self.calls = 1
+    return dout @ self.W.T + self.params["b"]
+"""
+    tree = ast.parse(source).body[0]
+    found = {}
+    for edit in edits(tree, Scope({"lr": 0.1, "dout": np.ones((4, 2))})):
+        if edit.name == "updated before its last use":
+            edit.apply()
+            found[edit.old.lineno] = ast.unparse(edit.new.body[-3:])
+            edit.undo()
+    last = "dx = dout @ self.W.T + self.params['b']\n{}\nreturn dx"
+    assert found == {
+        3: last.format("self.W -= lr * self.x.T @ dout"),
+        4: last.format("self.params['b'] = self.params['b'] - lr * dout.sum(0)"),
+    }
