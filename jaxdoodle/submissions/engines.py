@@ -6,6 +6,7 @@ import ast
 import copy
 import inspect
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -140,7 +141,8 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str], at: Wh
     rules = [(*each, _method(*each[1:])) for each in _rules(finder, cls)]
     of_line = [each for each in rules if at and at.file == each[0] and _holds(each[2], at.line)]
     rules = of_line or rules
-    rules.sort(key=lambda each: re.search(rf"\.{each[-1].name}\b", " ".join(wrong)) is None)
+    suspect, proven = _lines_run(cls, wrong), _lines_run(cls, right)
+    rules.sort(key=lambda each: (each[2].lineno not in suspect, each[2].lineno in proven))
     left = iter(range(_MOST_EDITS * len(rules) if wrong[0] in _EXPRESSIONS else _MOST_OF_ARRAYS))
     for file, program, rule, method in rules:
         names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
@@ -168,6 +170,18 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str], at: Wh
                 proof = f"with it, {len(wrong) + len(right)} expressions are right"
                 return Finding(edit.name, sentence(edit.name, where.text, text), (), None, where, (proof,), text)
     return None
+
+
+def _lines_run(cls: Any, expressions: list[str]) -> set[int]:
+    """The lines at which functions begin that run in some expressions."""
+    lines, before = set[int](), sys.getprofile()
+    sys.setprofile(lambda frame, event, _: lines.add(frame.f_code.co_firstlineno))
+    try:
+        for words in expressions:
+            _check_expression(cls, words)
+    finally:
+        sys.setprofile(before)
+    return lines
 
 
 def _holds(rule: ast.FunctionDef, line: int) -> bool:

@@ -1,11 +1,12 @@
 """Engines of scalars are checked operation by operation."""
 
+import ast
 import sys
 import textwrap
 
 import pytest
 
-from jaxdoodle.submissions import classes
+from jaxdoodle.submissions import classes, engines
 from jaxdoodle.submissions.worker import check_file
 
 ENGINE = """
@@ -318,6 +319,14 @@ def test_a_lambda_of_the_class_is_no_rule(checked):
     lifts = TURNED.replace("    def sum(self)", "    lift = staticmethod(lambda v: Tensor(v))\n    def sum(self)")
     assert checked(lifts) == {"Tensor": "right"}
     assert checked(lifts.replace("out.grad.T)", "2 * out.grad.T)")) == {"Tensor": "a"}
+
+
+def test_the_rule_that_runs_where_it_is_wrong_alone_is_mended_first(checked, monkeypatch):
+    tried = []
+    edits = engines.edits
+    monkeypatch.setattr(engines, "edits", lambda rule, scope: tried.append(ast.unparse(rule)) or edits(rule, scope))
+    assert checked(ENGINE.replace("other.grad += self.data *", "other.grad += other.data *")) == {"Value": "b"}
+    assert "other.data * out.grad" in tried[0]
 
 
 def test_a_gradient_that_begins_at_zero_is_none_that_is_written_over(tmp_path):
