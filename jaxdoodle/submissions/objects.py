@@ -19,7 +19,7 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
-from jaxdoodle.submissions.arguments.source import source_tree
+from jaxdoodle.submissions.arguments.source import source_text, source_tree
 from jaxdoodle.submissions.finder import Finder, run_by
 from jaxdoodle.submissions.layer_object import FORWARD, attributes
 from jaxdoodle.submissions.words import english
@@ -111,8 +111,10 @@ def without_penalty(thing: Any) -> Any:
     """A layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it, without that."""
     methods = _methods(type(thing))
     read = run_by(methods, methods.keys() & {*FORWARD})
+    text = " ".join(source_text(f) for n, f in methods.items() if n not in read)
     for name, value in attributes(thing).items():
-        if isinstance(value, float) and PENALTY.fullmatch(name):
+        adds = rf"\+ *(\d[.\d]* *\* *)?self\.({name} *\* *self\.\w|\w+ *\* *self\.{name}\b)"
+        if isinstance(value, float) and PENALTY.fullmatch(name) and re.search(adds, text):
             if not any(name in methods[n].__code__.co_names for n in read):
                 object.__setattr__(thing, name, 0.0)
     return thing

@@ -444,3 +444,16 @@ def test_private_parameters_are_called_as_they_are_written(checked):
     assert checked(text) == {"Dense": "b"}
     of_b = text.replace("forward(self, x)", "forward(self, b)").replace("self.__x = x", "self.__x = x = b")
     assert checked(of_b) == {"Dense": "_Dense__b"}  # which is not the input
+
+
+def test_the_factor_of_a_reversed_gradient_is_no_penalty(checked):
+    text = """
+        class GradientReversal:
+            def __init__(self, lambda_=0.7):
+                self.lambda_ = lambda_
+            def forward(self, x):
+                return x
+            def backward(self, dy):
+                return -self.lambda_ * dy
+    """
+    assert checked(text) == {"GradientReversal": "right"}
