@@ -8,10 +8,12 @@ import inspect
 import re
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
-from types import CodeType, SimpleNamespace
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -141,8 +143,8 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str], at: Wh
     rules = [(*each, _method(*each[1:])) for each in _rules(finder, cls)]
     of_line = [each for each in rules if at and at.file == each[0] and _holds(each[2], at.line)]
     rules = of_line or rules
-    suspect, proven = _lines_run(cls, wrong), _lines_run(cls, right)
-    rules.sort(key=lambda each: (each[2].lineno not in suspect, each[2].lineno in proven))
+    suspect, proven = _runs_of(cls, wrong), _runs_of(cls, right)
+    rules.sort(key=lambda each: proven[each[2].lineno] - suspect[each[2].lineno])
     left = iter(range(_MOST_EDITS * len(rules) if wrong[0] in _EXPRESSIONS else _MOST_OF_ARRAYS))
     for file, program, rule, method in rules:
         names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
@@ -172,16 +174,22 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str], at: Wh
     return None
 
 
-def _lines_run(cls: Any, expressions: list[str]) -> set[int]:
-    """The lines at which functions begin that run in some expressions."""
-    lines, before = set[int](), sys.getprofile()
-    sys.setprofile(lambda frame, event, _: lines.add(frame.f_code.co_firstlineno))
+def _runs_of(cls: Any, expressions: list[str]) -> Counter[int]:
+    """In how many of these expressions functions run, by the line at which they begin."""
+    runs, before = Counter[int](), sys.getprofile()
     try:
         for words in expressions:
+            lines = set[int]()
+            sys.setprofile(partial(_note_line, lines))
             _check_expression(cls, words)
+            runs.update(lines)
     finally:
         sys.setprofile(before)
-    return lines
+    return runs
+
+
+def _note_line(lines: set[int], frame: FrameType, event: str, _: Any) -> None:
+    lines.add(frame.f_code.co_firstlineno)
 
 
 def _holds(rule: ast.FunctionDef, line: int) -> bool:
