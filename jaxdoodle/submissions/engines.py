@@ -143,8 +143,10 @@ def _mended(finder: Finder, cls: Any, wrong: list[str], right: list[str], at: Wh
     rules = [(*each, _method(*each[1:])) for each in _rules(finder, cls)]
     of_line = [each for each in rules if at and at.file == each[0] and _holds(each[2], at.line)]
     rules = of_line or rules
-    suspect, proven = _runs_of(cls, wrong), _runs_of(cls, right)
-    rules.sort(key=lambda each: proven[each[2].lineno] - suspect[each[2].lineno])
+    rules.sort(key=lambda each: re.search(rf"\.{each[-1].name}\b", " ".join(wrong)) is None)
+    if wrong[0] in _EXPRESSIONS:  # else it may be in what all rules of arrays run
+        suspect, proven = _runs_of(cls, wrong), _runs_of(cls, right)
+        rules.sort(key=lambda each: proven[each[2].lineno] - suspect[each[2].lineno])
     left = iter(range(_MOST_EDITS * len(rules) if wrong[0] in _EXPRESSIONS else _MOST_OF_ARRAYS))
     for file, program, rule, method in rules:
         names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
