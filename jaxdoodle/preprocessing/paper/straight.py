@@ -13,8 +13,9 @@ LONG = 8.0
 #: within this fraction of its side of one (ticks), and ink is no more than the next fraction of its box.
 COVERED, BESIDE, OFF, INKED = 0.6, 0.03, 0.1, 0.2
 #: Flat bars are no drawing where they are as long as all that is not straight, other straight regions where they are so
-#: many times as long; beside these, what is smaller than this fraction of the page is no drawing.
-LONGER, LEAST = 1.4, 0.12
+#: many times as long: fine lines (so many times as long as wide), thicker ones, boxes. Beside these, what is smaller
+#: than this fraction of the page is no drawing.
+FINE, LONGER_FINE, LONGER_BAR, LONGER_BOX, LEAST = 25.0, 1.2, 1.8, 1.4, 0.12
 #: A flat bar rises by no more than this fraction of its length.
 RISE = 0.15
 #: So many regions as high as one another, in a row with gaps up to this fraction of their height, are a bar code.
@@ -26,20 +27,29 @@ def printed(parts: Parts) -> NDArray[np.bool_]:
 
     Beside one that is, boxes are print, too.
     """
-    bars, straight = straight_of(parts)
-    sides, (high, wide) = parts.sides, (parts.boxes[:, 2:] - parts.boxes[:, :2]).T
+    elongation = _elongation(parts)
+    bars, boxes = elongation >= LONG, _boxes(parts, elongation)
+    straight, sides = bars | boxes, parts.sides
+    high, wide = (parts.boxes[:, 2:] - parts.boxes[:, :2]).T
     flat = bars & (wide > high) & (high <= RISE * wide + parts.areas / np.maximum(wide, 1))
     longest = sides[1:][~straight[1:]].max(initial=0)
     if longest >= LEAST * max(parts.number.shape):
-        found = (flat & (sides >= longest)) | (straight & (sides >= LONGER * longest))
+        longer = np.where(boxes, LONGER_BOX, np.where(elongation >= FINE, LONGER_FINE, LONGER_BAR))
+        found = (flat & (sides >= longest)) | (straight & (sides >= longer * longest))
     else:  # what is drawn may be straight, too
         found = flat & (sides >= sides[1:][~flat[1:]].max(initial=0))
     found |= _code(parts)
-    return found | (straight & ~bars) if found.any() else found
+    return found | boxes if found.any() else found
 
 
-def straight_of(parts: Parts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Of each region, by number, whether it is a bar in any direction, and whether it is one or of upright lines."""
+def straight_of(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, by number, whether it is a bar in any direction or of lines along rows and columns."""
+    elongation = _elongation(parts)
+    return (elongation >= LONG) | _boxes(parts, elongation)
+
+
+def _elongation(parts: Parts) -> NDArray[np.float64]:
+    """Of each region, how many times as long as wide a bar is whose ink, or outline, is spread as far; 0 of none."""
     count = len(parts.areas)
     rows, columns = np.nonzero(parts.number)
     number = parts.number[rows, columns]
@@ -48,12 +58,16 @@ def straight_of(parts: Parts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     yy, xx, xy = (np.bincount(number, product, count) / sizes for product in (y * y, x * x, x * y))
     half, apart = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
     length, width = (np.sqrt(12 * np.maximum(variance, 1 / 12)) for variance in (half + apart, half - apart))
-    bars = length >= LONG * width  # of a region that is evenly inked, or of its outline
-    bars[0] = False
-    straight = bars.copy()
-    for one in np.flatnonzero(~bars[1:] & (parts.sides[1:] >= LONG)) + 1:
-        straight[one] = _of_lines(parts, int(one))
-    return bars, straight
+    length[0] = 0
+    return np.asarray(length / width)
+
+
+def _boxes(parts: Parts, elongation: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Of each region, whether it is no bar, and of lines along rows and columns."""
+    found = np.zeros(len(parts.areas), bool)
+    for one in np.flatnonzero((elongation[1:] < LONG) & (parts.sides[1:] >= LONG)) + 1:
+        found[one] = _of_lines(parts, int(one))
+    return found
 
 
 def _of_lines(parts: Parts, one: int) -> bool:

@@ -258,7 +258,7 @@ def _without_print(parts: Parts) -> NDArray[np.bool_] | None:
     """What is not of straight lines, where some of these are longer than it, or a bar code."""
     if not printed(parts).any():
         return None
-    kept = ~straight_of(parts)[1]
+    kept = ~straight_of(parts)
     kept[0] = False
     return kept
 

@@ -56,9 +56,14 @@ def test_what_may_be_a_digit_is_not_print():
 
 
 def test_bars_are_straight_in_any_direction_and_curves_are_not():
-    slanted = abs(X - 2 * Y) < 4
-    bars, straight = straight_of(regions_of((slanted & (Y < 75)).astype(np.float32)))
-    assert bars[1:].all() and straight[1:].all()
+    slanted = (abs(X - 2 * Y) < 4) & (Y < 75)
+    assert straight_of(regions_of(slanted.astype(np.float32)))[1:].all()
     bow = (abs(np.hypot(X + 60, Y - 80) - 120) < 3) & (abs(Y - 80) < 60)
     for curve in (RING, bow):
-        assert not straight_of(regions_of(curve.astype(np.float32)))[1].any()
+        assert not straight_of(regions_of(curve.astype(np.float32))).any()
+
+
+def test_a_fine_line_need_be_less_longer_than_the_drawing_than_a_thick_one():
+    for width, half, expected in ((1, 32, True), (4, 38, False), (4, 46, True)):
+        bar = (abs(X - 90) < width) & (abs(Y - 80) < half)
+        assert _printed(RING | bar).any() == expected
