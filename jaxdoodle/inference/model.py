@@ -19,7 +19,7 @@ from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
 from jaxdoodle.preprocessing.paper.readings import LINES
 from jaxdoodle.preprocessing.paper.sheet import SHEET
-from jaxdoodle.preprocessing.paper.surroundings import ALONE, FRAMES
+from jaxdoodle.preprocessing.paper.surroundings import ALONE, FRAMES, PRINT
 
 if TYPE_CHECKING:
     from jaxdoodle.preprocessing.several.pages import Division
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 #: Of the ways to see a picture, each counts by ``exp(EVIDENCE * energy)``: at 1 logits would be believed in full, which
 #: are too sure of what looks like no class. A way that leaves something out has so much more energy: what is left of a
 #: drawing without a part of it seldom looks like a class, and a drawing with a frame around it often does. Without a
-#: frame, or a line across the picture, it has twice as much if the classes are characters: none has a part within
-#: another, or runs from edge to edge.
+#: frame, a line across the picture or lines of another pen it has twice as much if the classes are characters: none has
+#: a part within another, runs from edge to edge, or is of two pens.
 #: Chosen on pages of the kinds of ``experiments/studies/pictures/pages.py``, with other drawings.
 EVIDENCE, LEFT_OUT = 0.3, 3.0
 #: There is an answer where ways of at least this part of all evidence lead to it.
@@ -292,7 +292,9 @@ class Model:
         And the energy score of the way that counts most.
         """
         scores, given = energy(logits), self.probabilities(logits)
-        framed = [self.reads_characters and not {*FRAMES, SHEET, LINES}.isdisjoint(one.removed) for one in readings]
+        framed = [
+            self.reads_characters and not {*FRAMES, SHEET, LINES, PRINT}.isdisjoint(one.removed) for one in readings
+        ]
         more = [LEFT_OUT * (bool(one.removed) + within) for one, within in zip(readings, framed, strict=True)]
         weights = np.exp(EVIDENCE * (scores - scores.max() + more))
         weights /= weights.sum()

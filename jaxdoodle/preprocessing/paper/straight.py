@@ -1,4 +1,8 @@
-"""Straight lines that are longer than the drawing beside them: axes, dividers, a pencil on the page; bar codes."""
+"""Straight lines that the drawing's pen did not make: axes, lines for an address, a pencil on the page; bar codes.
+
+A tall 1 beside smaller digits, the stem of a 4 or of a lollipop are as straight and as long. But they are as wide as
+the other strokes; what is printed is finer, what lies on the page thicker.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +10,42 @@ import numpy as np
 
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing.paper.regions import Parts
+from jaxdoodle.preprocessing.stroke_width import width_by_outline
 
 #: A bar is so many times as long as wide, in any direction.
 LONG = 8.0
 #: A row or a column of a region is a line where ink covers this fraction of it; nearly all of the region is on lines or
 #: within this fraction of its side of one (ticks), and ink is no more than the next fraction of its box.
 COVERED, BESIDE, OFF, INKED = 0.6, 0.03, 0.1, 0.2
-#: Flat bars are no drawing where they are as long as all that is not straight, other straight regions where they are so
-#: many times as long: fine lines (so many times as long as wide), thicker ones, boxes. Beside these, what is smaller
-#: than this fraction of the page is no drawing.
-FINE, LONGER_FINE, LONGER_BAR, LONGER_BOX, LEAST = 25.0, 1.2, 1.8, 1.4, 0.12
-#: A flat bar rises by no more than this fraction of its length.
-RISE = 0.15
+#: The strokes of what is smaller than this fraction of the page are not measured.
+LEAST = 0.12
+#: The pen is another where strokes are so many times as wide, or as narrow.
+OTHER_PEN = 1.5
+#: Of the straight lines of another pen one is so many times as long as the drawing.
+LONGER = 1.2
 #: So many regions as high as one another, in a row with gaps up to this fraction of their height, are a bar code.
-BARS, GAP = 8, 0.25
+BARS, GAP = 6, 0.12
 
 
 def printed(parts: Parts) -> NDArray[np.bool_]:
-    """Of each region, by number, whether it is straight and not drawn: longer than what is not straight, or a bar code.
-
-    Beside one that is, boxes are print, too.
-    """
-    elongation = _elongation(parts)
-    bars, boxes = elongation >= LONG, _boxes(parts, elongation)
-    straight, sides = bars | boxes, parts.sides
-    high, wide = (parts.boxes[:, 2:] - parts.boxes[:, :2]).T
-    flat = bars & (wide > high) & (high <= RISE * wide + parts.areas / np.maximum(wide, 1))
-    longest = sides[1:][~straight[1:]].max(initial=0)
-    if longest >= LEAST * max(parts.number.shape):
-        longer = np.where(boxes, LONGER_BOX, np.where(elongation >= FINE, LONGER_FINE, LONGER_BAR))
-        found = (flat & (sides >= longest)) | (straight & (sides >= longer * longest))
-    else:  # what is drawn may be straight, too
-        found = flat & (sides >= sides[1:][~flat[1:]].max(initial=0))
-    found |= _code(parts)
-    return found | boxes if found.any() else found
+    """Of each region, by number, whether it is straight and of another pen than the drawing, or of a bar code."""
+    elongation, found = _elongation(parts), _code(parts)
+    straight = (elongation >= LONG) | _boxes(parts, elongation)
+    drawn = 1 + np.flatnonzero(~straight[1:] & (parts.sides[1:] >= LEAST * max(parts.number.shape)))
+    longer = straight & (parts.sides >= LONGER * parts.sides[drawn].max(initial=0))
+    if len(drawn) and longer.any():
+        pen = np.median([_width(parts, one) for one in drawn])
+        widths = np.array([_width(parts, one) if straight[one] else pen for one in range(len(parts.areas))])
+        other = np.maximum(widths / pen, pen / widths) >= OTHER_PEN
+        if (other & longer).any():
+            found |= other
+    return found
 
 
-def straight_of(parts: Parts) -> NDArray[np.bool_]:
-    """Of each region, by number, whether it is a bar in any direction or of lines along rows and columns."""
-    elongation = _elongation(parts)
-    return (elongation >= LONG) | _boxes(parts, elongation)
+def _width(parts: Parts, one: int) -> float:
+    """The stroke width of a region, in cells."""
+    top, left, bottom, right = parts.boxes[one]
+    return width_by_outline((parts.number[top:bottom, left:right] == one).astype(np.float32))
 
 
 def _elongation(parts: Parts) -> NDArray[np.float64]:

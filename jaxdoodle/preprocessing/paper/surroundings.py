@@ -23,7 +23,7 @@ from jaxdoodle.preprocessing.paper.regions import (
     parts_of,
     thicker,
 )
-from jaxdoodle.preprocessing.paper.straight import printed, straight_of
+from jaxdoodle.preprocessing.paper.straight import printed
 from jaxdoodle.preprocessing.resample import bordered
 
 #: Cells a side on which regions are found, and the coverage from which on a cell has ink.
@@ -58,6 +58,7 @@ INSIDE = "inside the page"
 #: The names of the steps that leave what is in a frame, in a frame in that, and in one of dashes.
 FRAMED, INNER, DASHED = FRAMES = "in the frame", "in the inner frame", "within dashes"
 #: The name of the step that leaves one of several groups, and where all others are small.
+PRINT = "without lines of another pen"
 ALONE, LARGEST = "standing alone", "without what is small and far"
 
 
@@ -255,12 +256,11 @@ def _above_line(parts: Parts) -> NDArray[np.bool_] | None:
 
 
 def _without_print(parts: Parts) -> NDArray[np.bool_] | None:
-    """What is not of straight lines, where some of these are longer than it, or a bar code."""
-    if not printed(parts).any():
-        return None
-    kept = ~straight_of(parts)
+    """What is no straight line of another pen and no bar code, where there are such."""
+    found = printed(parts)
+    kept = ~found
     kept[0] = False
-    return kept
+    return kept if found.any() else None
 
 
 def groups_of(ink: NDArray[np.float32], parts: Parts) -> list[tuple[str, NDArray[np.float32]]]:
@@ -311,6 +311,6 @@ STEPS = (
     (INNER, _in_frame),
     (DASHED, _in_dashes),
     ("above the line", _above_line),
-    ("without straight lines", _without_print),
+    (PRINT, _without_print),
     ("without dots", _without_dots),
 )

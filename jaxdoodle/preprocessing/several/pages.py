@@ -61,9 +61,10 @@ MARK = 1.9
 #: A word has so many letters at least, one after the other, and is so many times as wide as high; where its letters
 #: run together, so many times.
 LETTERS, ROW, BAR = 3, 1.8, 6
-#: A piece of a line is so many times as long as wide; pieces are of one line where their middles are so many cells
-#: apart, and it is as long as this fraction of the page.
-PIECE, IN_LINE, LONG_LINE = 6, 2, 0.6
+#: A piece of a line is so many times as long as wide, and rises by no more than this fraction of its length where it
+#: lies; pieces are of one line where their middles are so many cells apart, and it is as long as this fraction of the
+#: page.
+PIECE, RISE, IN_LINE, LONG_LINE = 6, 0.15, 2, 0.6
 #: A drawing beside others is no smaller than this fraction of the largest.
 LARGE = 0.4
 
@@ -184,7 +185,7 @@ def _groups(parts: Parts, loose: bool) -> list[NDArray[np.intp]]:
     top, left, bottom, right = parts.at_edges.T
     across = ((top & bottom) | (left & right))[1:]  # a margin, a page's edge
     in_corner = (top | bottom) & (left | right)  # a desk beside a page, a shadow
-    beyond = (in_corner | _of_lines(parts) | printed(parts))[1:]
+    beyond = (in_corner | _of_lines(parts) | _underlines(parts) | printed(parts))[1:]
     if (~across).any() and parts.sides[1:][~across].max() < ACROSS * parts.sides[1:][across].max(initial=0):
         largest = largest[~across[largest]]
     if not beyond[largest].all():
@@ -205,6 +206,15 @@ def _of_lines(parts: Parts) -> NDArray[np.bool_]:
             if last[line].max() - first[line].min() >= LONG_LINE * length:
                 found |= line
     return found
+
+
+def _underlines(parts: Parts) -> NDArray[np.bool_]:
+    """Of each region, whether it is a flat line that is longer than all that is none."""
+    high, wide = (parts.boxes[:, 2:] - parts.boxes[:, :2]).T
+    thick = parts.areas / np.maximum(wide, 1)
+    flat = (wide >= PIECE * thick) & (high <= thick + RISE * wide)
+    flat[0] = False
+    return flat & (wide >= parts.sides[1:][~flat[1:]].max(initial=0))
 
 
 def _side(parts: Parts, numbers: NDArray[np.intp]) -> float:

@@ -185,14 +185,25 @@ def _margin_in_pieces(image):
 
 
 def _divider(image):
-    ImageDraw.Draw(image).line([(255, 30), (250, 215)], 60, 4)
+    ImageDraw.Draw(image).line([(255, 30), (250, 215)], 60, 2)
     return image
 
 
 @pytest.mark.parametrize("paper", [_desk, _margin_in_pieces, _divider])
-def test_what_comes_from_the_edges_of_a_page_or_is_longer_than_its_digits_is_no_digit(paper):
+def test_what_comes_from_the_edges_of_a_page_or_is_longer_than_its_digits_and_finer_is_no_digit(paper):
     _, (found, *_) = divisions_of(paper(page()), MNIST, False)
     assert found.rows == (3, 1)
+
+
+@pytest.mark.parametrize("tall", [90, 130, 180])
+def test_a_tall_one_beside_smaller_digits_is_a_digit(tall):
+    image = Image.new("L", (280, 230), 255)
+    pen = ImageDraw.Draw(image)
+    for x in (40, 240):
+        pen.line([(x + 6, 200 - tall), (x, 200)], 60, 5)
+    pen.line([(a + 120, b + 140) for a, b in ZERO[0]], 60, 5)
+    _, (found, *_) = divisions_of(image, MNIST, False)
+    assert found.rows == (3,)
 
 
 def test_pieces_are_of_a_line_where_they_are_in_one_line_from_an_edge_that_is_long():
