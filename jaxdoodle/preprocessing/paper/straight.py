@@ -34,7 +34,7 @@ def printed(parts: Parts) -> NDArray[np.bool_]:
     drawn = 1 + np.flatnonzero(~straight[1:] & (parts.sides[1:] >= LEAST * max(parts.number.shape)))
     longer = straight & (parts.sides >= LONGER * parts.sides[drawn].max(initial=0))
     if len(drawn) and longer.any():
-        pen = np.median([_width(parts, one) for one in drawn])
+        pen = np.median([_width(parts, int(one)) for one in drawn])
         widths = np.array([_width(parts, one) if straight[one] else pen for one in range(len(parts.areas))])
         other = np.maximum(widths / pen, pen / widths) >= OTHER_PEN
         if (other & longer).any():
