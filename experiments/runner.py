@@ -175,11 +175,11 @@ def group(name: str, runs: Sequence[Record]) -> Record:
 
 
 def with_seeds(before: Record | None, found: Record) -> Record:
-    """A group with the seeds of another one of the same recipe, data and network, if together they are a row of seeds.
+    """A group with the seeds of another one of the same recipe, data and network, if together they leave no seed out.
 
     Args:
       before: The other; of a seed that both have, its run is dropped.
-      found: The group. Runs of the other say on which machine and commit they ran.
+      found: The group. Runs of the other say on which machine and commit they ran, which may be others.
     """
     if before is None or (before.config, before.data, before.extra) != (found.config, found.data, found.extra):
         return found

@@ -12,7 +12,7 @@ __all__ = ["NAMES", "find"]
 NAMES = ("digits", "sketches")
 
 
-def find(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+def find(path: str | bytes | os.PathLike[str]) -> str:
     """The model file that a path or a name stands for.
 
     Args:
@@ -20,8 +20,12 @@ def find(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
 
     Returns:
       The file in the package for a name, ``model.npz`` in a folder, else ``path`` as it is.
+
+    Raises:
+      TypeError: It is no path.
     """
+    path = os.fsdecode(path)
     inside = os.path.join(path, "model.npz")
     if path in NAMES and not (os.path.isfile(path) or os.path.isfile(inside)):
-        return os.path.join(os.path.dirname(__file__), f"{os.fspath(path)}.npz")
+        return os.path.join(os.path.dirname(__file__), f"{path}.npz")
     return inside if os.path.isdir(path) else path
