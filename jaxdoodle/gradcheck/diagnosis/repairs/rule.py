@@ -26,7 +26,7 @@ class Edit:
     parent: ast.AST
     field: str
     index: int | None
-    old: ast.AST
+    old: Any
     new: Any
 
     def apply(self) -> None:

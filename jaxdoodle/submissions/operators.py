@@ -1,0 +1,72 @@
+"""Operators of values of an engine that has them by other names: ``a.mul(b)``, ``mul(a, b)``, ``Mul.apply(a, b)``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.setup.binding import required
+
+#: What an expression calls -> names under which an engine may have it.
+_NAMED = {
+    "__add__": ("add", "plus"), "__mul__": ("mul", "multiply", "times"), "__sub__": ("sub", "subtract", "minus"),
+    "__truediv__": ("div", "truediv", "divide"), "__matmul__": ("matmul", "dot", "mm"), "__neg__": ("neg", "negative"),
+    "__pow__": ("pow", "power"), "log_softmax": ("logsoftmax",), "sum": (), "mean": (), "exp": (), "log": (),
+    "tanh": (), "relu": (), "sigmoid": (), "square": (), "sqrt": (), "sin": (), "cos": (), "softmax": (),
+}  # fmt: skip
+
+
+def with_operators(names: Mapping[str, Any], cls: Any) -> None:
+    """Give a class of values the operators that its file has for them by other names.
+
+    Args:
+      names: Of the file.
+      cls: The class; what it has is left as it is.
+    """
+    plain = {n.lower(): v for n, v in names.items() if callable(v) and n[0] != "_"}
+    for operator, others in _NAMED.items():
+        words = (*others, operator) if operator[0] != "_" else others
+        method = next((getattr(cls, w) for w in words if callable(getattr(cls, w, None))), None)
+        found = (plain.get(w) for w in words)  # how else a class is called than with two values, is not known
+        functions = (_function(f, cls) for f in found if operator[0] == "_" or not isinstance(f, type))
+        function = next(filter(None, functions), None)
+        if not hasattr(cls, operator) and (method or function):
+            setattr(cls, operator, method or function)
+
+
+def _function(found: Any, cls: type) -> Callable | None:
+    """What takes values and gives one: a function, or a class of an operation."""
+    if not inspect.isclass(found):
+        return (lambda *values: found(*values)) if hasattr(found, "__code__") else None
+    if "backward" not in dir(found) or issubclass(found, cls):
+        return None
+    if hasattr(found, "apply") and not isinstance(vars(found).get("apply"), property):
+        return lambda *values: found.apply(*values)
+    makes: Any = found
+    return (lambda *values: makes()(*values)) if "__call__" in dir(found) and not required(found) else None
+
+
+def made(cls: Any, value: Any) -> Any:
+    """A number of the engine's; some are made of arrays alone."""
+    try:
+        return cls(value)
+    except Exception:  # any exception of the user's code
+        return cls(np.array(value))
+
+
+def computes(names: Mapping[str, Any], cls: Any) -> bool:
+    """Does it make values of numbers, with a sum and a product that are values, too?"""
+    if {"__add__", "__mul__"} <= {*dir(cls)}:
+        return True
+    added = {*dir(cls)}
+    with_operators(names, cls)
+    try:
+        a: Any = made(cls, 0.7) if {"__add__", "__mul__"} <= {*dir(cls)} else None
+        return isinstance(a * a, cls) and isinstance(a + a, cls)
+    except Exception:  # any exception of the user's code: it is something else
+        for name in {*dir(cls)} - added:
+            delattr(cls, name)
+        return False
