@@ -103,7 +103,14 @@ _CASES = {
 def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
     """A class of numbers that know their gradient: each operation, alone and with a value used twice."""
     with_operators(finder.names, cls)
-    found = {words: report for words in _CASES if (report := _check_expression(cls, words)) is not None}
+    found, refused = dict[str, Report](), list[str]()
+    for words in _CASES:
+        try:
+            if (report := _check_expression(cls, words)) is not None:
+                found[words] = report
+        except _NoRule:
+            refused.append(words)
+    more = (f"not checked, for backward() has no rule: {', '.join(refused)}",) if refused else ()
     # what raises is wrong beside others that run, else it is not known how it is called, or has no such rule
     run = {_shapes_in(words) for words, report in found.items() if _runs(report)}
     known = {words: report for words, report in found.items() if _shapes_in(words) in run}
@@ -112,7 +119,8 @@ def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
     if not right and not wrong:
         raise CheckError(f"no way found to make {cls.__name__}(2.0) and call backward() of a result")
     if not wrong:
-        return replace(right[0], title=cls.__name__, notes=(f"{len(right)} expressions of its operations are right",))
+        told = f"{len(right)} expressions of its operations are right"
+        return replace(right[0], title=cls.__name__, notes=(told, *more))
     first = next(iter(wrong.values()))
     overwritten = _overwrites(finder, cls)
     findings: tuple[Finding, ...] = ()
@@ -142,7 +150,7 @@ def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
             mended = _mended(finder, cls, *names, at, trials) or mended
         unnamed = Finding(UNNAMED, f"the derivatives of {', '.join(wrong)} are wrong")
         findings = (replace(mended or raised or unnamed, leaves=leaves),)
-    return replace(first, title=cls.__name__, findings=findings, notes=(*first.notes, told))
+    return replace(first, title=cls.__name__, findings=findings, notes=(*first.notes, told, *more))
 
 
 def _shapes_in(words: str) -> str:
@@ -238,8 +246,15 @@ def _rules(finder: Finder, cls: Any) -> Iterator[tuple[str, ast.Module, ast.Func
 _PRECISIONS = {"float64": (1e-4, 1e-8), "float32": (1e-2, 1e-4), "float16": (1e-1, 5e-2)}
 
 
+class _NoRule(Exception):
+    """An operation that the class does not differentiate."""
+
+
 def _check_expression(cls: Any, words: str) -> Report | None:
-    """At a few values, by central differences; ``None`` where the class does not have the operation."""
+    """At a few values, by central differences; ``None`` where the class does not have the operation.
+
+    Raises ``_NoRule`` where the operation has no backward.
+    """
     expression, tried = _CASES[words]
     report = _check_at(cls, words, expression, tried)
     if report is None or not report.findings or words not in _EXPRESSIONS:
@@ -273,8 +288,8 @@ def _check_at(cls: Any, words: str, expression: Callable, tried: Sequence[tuple[
             )  # or numbers of its own
             got = [np.asarray(0.0 if g is None else g, float) for g in plain]
         except Exception as error:  # any exception of the user's code
-            if words in _OF_A_TABLE and _has_no_rule(cls, error):
-                return None
+            if isinstance(error, NotImplementedError) or words in _OF_A_TABLE and _has_no_rule(cls, error):
+                raise _NoRule from error
             got, raised = [np.array(np.nan)] * 2, raising(words, error).findings
         leaves, largest = [], max(float(np.abs(w).max()) for w in wanted)
         for name, g, w in zip("ab", got, wanted, strict=True):
@@ -293,26 +308,31 @@ def _has_no_rule(cls: Any, error: Exception) -> bool:
     """Does backward() find none, or say so? What a rule raises is a mistake in it."""
     frames = ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
     own = [(code, line) for code, line in frames if not code.co_filename.startswith(LIBRARIES)]
-    if not own or isinstance(error, NotImplementedError):
+    if not own:
         return True
     backward = getattr(inspect.unwrap(cls.backward), "__code__", None)
     code, line = own[-1]
     if code is not backward and code not in getattr(backward, "co_consts", ()):
-        return _refuses(code, line - code.co_firstlineno + 1, _names(cls)[1])
+        return _refuses(code, line - code.co_firstlineno + 1, str(error), _names(cls)[1])
     where = raised_at(error)
     says = where is not None and where.text.startswith("raise")
     return says or isinstance(error, KeyError | TypeError | AttributeError)
 
 
-def _refuses(rule: CodeType, line: int, gradient: str) -> bool:
-    """Does a rule raise in its ``line`` on purpose: for what it is given, whatever it computes?"""
+#: How a rule says that it is not for what it is given, and how that it is for nothing.
+_REFUSES, _IS_NONE = r"\bonly\b|not supported|unsupported|can(no|')t", r"not (yet |currently )?(supported|implemented)"
+
+
+def _refuses(rule: CodeType, line: int, message: str, gradient: str) -> bool:
+    """Does a rule raise in its ``line`` on purpose, and say so: for what it is given, whatever it computes?"""
     nodes = list(ast.walk(source_tree(rule) or ast.Module([], [])))
     computed = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {gradient}
     computed |= {n.arg for n in nodes if isinstance(n, ast.arg) and n.arg != "self"}
     raised = [n for n in nodes if isinstance(n, ast.Raise) and n.lineno == line]
     tests = [n.test for n in nodes if isinstance(n, ast.If) and {*raised} & {*ast.walk(n)}]
     used = {getattr(n, "id", getattr(n, "attr", "")) for test in tests for n in ast.walk(test)}
-    return bool(raised) and not used & computed
+    always = not tests and re.search(_IS_NONE, message, re.I)
+    return bool(raised) and bool(always or used and not used & computed and re.search(_REFUSES, message, re.I))
 
 
 def _names(cls: Any) -> tuple[str, str]:

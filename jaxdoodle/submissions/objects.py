@@ -107,21 +107,40 @@ def _limits(thing: Any) -> dict[str, Any]:
 PENALTY = re.compile(r"l2\w*|\w*reg|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I)
 
 
-def without_penalty(thing: Any) -> Any:
-    """A layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it, without that."""
-    methods = _methods(type(thing))
+def penalty_factors(thing: Any) -> list[str]:
+    """Of a layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it: ``l2``."""
+    methods, own = _methods(type(thing)), type(thing).__mro__
     read = run_by(methods, methods.keys() & {*FORWARD})
     text = " ".join(source_text(f) for n, f in methods.items() if n not in read)
-    for name, value in attributes(thing).items():
-        adds = rf"\+ *(\d[.\d]* *\* *)?self\.({name} *\* *self\.\w|\w+ *\* *self\.{name}\b)"
-        if isinstance(value, float) and PENALTY.fullmatch(name) and re.search(adds, text):
-            if not any(name in methods[n].__code__.co_names for n in read):
-                object.__setattr__(thing, name, 0.0)
-    return thing
+    inside = {word for n in read for cls in own if n in vars(cls) for word in _words(vars(cls)[n])}
+    return [
+        name
+        for name, value in attributes(thing).items()
+        if type(value) in (int, float) and PENALTY.fullmatch(name) and name not in inside
+        if re.search(rf"\+=? *(\d[.\d]* *\* *)?self\.({name} *\* *self\.\w|\w+ *\* *self\.{name}\b)", text)
+    ]
+
+
+def penalties(thing: Any, factors: list[str]) -> list[str]:
+    """The methods that give a penalty with one of these factors, and take nothing."""
+    methods = _methods(type(thing))
+    read = run_by(methods, methods.keys() & {*FORWARD})
+    gives = {n for n, f in methods.items() if n not in read and not _BACKWARDS.search(n) and len(parameters(f)) == 1}
+    return [n for n in sorted(gives) if any({*factors} & _words(methods[m]) for m in run_by(methods, {n}))]
+
+
+def with_factors(thing: Any, factors: list[str], value: float) -> Any:
+    """A copy with this value of them; the object itself where it has none, or cannot be copied."""
+    return next(iter(_without(thing, dict.fromkeys(factors, value))), thing) if factors else thing
+
+
+def _words(method: Any) -> set[str]:
+    return {*getattr(getattr(method, "__code__", None), "co_names", ())}
 
 
 def _methods(cls: type) -> dict[str, FunctionType]:
-    return {n: f for n, f in vars(cls).items() if isinstance(f, FunctionType) and n != "__init__"}
+    own = (item for base in reversed(cls.__mro__) for item in vars(base).items())
+    return {n: f for n, f in own if isinstance(f, FunctionType) and n != "__init__"}
 
 
 def _bounds(function: FunctionType, name: str) -> bool:

@@ -85,8 +85,11 @@ def check_pair(
 def _without_constants(report: Report, backward: Callable) -> Report:
     """Without the gradients that are missing of what the backward calls constant."""
     own = [leaf.name for leaf in report.leaves]
-    found = [f for f in report.findings if f.name != "gradient missing" or not is_constant(f.leaves[0], backward, own)]
-    return replace(report, findings=tuple(found))
+    missing = [f for f in report.findings if f.name == "gradient missing"]
+    constant = [f for f in missing if is_constant(f.leaves[0], backward, own)]
+    notes = [f"{f.leaves[0]} is called constant: its gradient is not checked" for f in constant]
+    found = [f for f in report.findings if f not in constant]
+    return replace(report, findings=tuple(found), notes=(*report.notes, *notes))
 
 
 def _raise_if_unsure(

@@ -315,6 +315,30 @@ def test_a_rule_may_refuse_what_it_is_given_but_not_what_it_computes(checked, as
     assert checked(TURNED.replace("def _backward(): self.add(out.grad.T)", refuses)) == {"Tensor": found}
 
 
+@pytest.mark.parametrize(
+    ("raises", "found"),
+    [
+        ('raise RuntimeError("todo")', "a, b"),
+        ('raise RuntimeError("not implemented")', "right"),
+        ('if self.data.ndim > 1: raise ValueError("shapes do not fit")', "a, b"),
+        ("assert self.data.ndim < 2", "a, b"),
+    ],
+)
+def test_a_rule_that_raises_without_saying_what_it_is_not_for_is_wrong(checked, raises, found):
+    rule = f"_backward():\n            {raises}"
+    assert checked(TURNED.replace("_backward(): self.add(out.grad.T)", rule)) == {"Tensor": found}
+
+
+def test_operations_whose_rules_are_not_implemented_are_told(tmp_path):
+    path = tmp_path / "engine.py"
+    tanh = "    def tanh(self):\n        out = Value(np.tanh(self.data), (self,))\n"
+    tanh += "        def rule(): raise NotImplementedError\n        out._backward = rule\n        return out\n"
+    path.write_text("import numpy as np\n" + ENGINE.replace("    def backward", tanh + "    def backward"))
+    (message,) = check_file(path)
+    assert message["check"]["passed"]
+    assert any("has no rule: a.tanh()" in note for note in message["check"]["notes"])
+
+
 def test_a_lambda_of_the_class_is_no_rule(checked):
     lifts = TURNED.replace("    def sum(self)", "    lift = staticmethod(lambda v: Tensor(v))\n    def sum(self)")
     assert checked(lifts) == {"Tensor": "right"}

@@ -410,6 +410,8 @@ def test_a_layer_that_calls_a_parameter_frozen_gives_no_gradient_of_it(checked):
     """
     assert checked(text.format(told="W is frozen, A and B are trained")) == {"LoRA": "right"}
     assert checked(text.format(told="W and A are matrices")) == {"LoRA": "gradient missing"}
+    for_pictures = text.replace("self.dB", "self.eB").replace("self.dA", "self.eA")
+    assert checked(for_pictures.format(told="for 2-D inputs only")) == {"LoRA": "gradient missing"}
 
 
 @pytest.mark.parametrize("sign, expected", [("+", "right"), ("-", "b")])
@@ -428,6 +430,47 @@ def test_the_penalty_that_a_layer_adds_to_a_gradient_is_that_of_the_networks_los
                 return dy @ self.W.T
     """
     assert checked(text) == {"Dense": expected}
+
+
+@pytest.mark.parametrize("factor", ["0.0", "0.1"])
+@pytest.mark.parametrize("scale", ["", "2 * "])
+def test_the_gradient_of_a_penalty_is_compared_with_the_penalty_of_the_class(checked, factor, scale):
+    text = f"""
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, l2={factor}):
+                self.W, self.b, self.l2 = np.random.randn(n_in, n_out), np.zeros(n_out), l2
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def squares(self):
+                return (self.W ** 2).sum()
+            def penalty(self):
+                return 0.5 * self.l2 * self.squares()
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy, dy.sum(0)
+                self.dW += {scale}self.l2 * self.W
+                return dy @ self.W.T
+    """
+    assert checked(text) == {"Dense": "wrong penalty gradient" if scale else "right"}
+    by_examples = text.replace("self.l2 * self.W", "self.l2 * self.W / len(dy)")
+    assert scale or checked(by_examples) == {"Dense": "right"}  # the loss may divide
+
+
+def test_a_factor_that_an_inherited_forward_reads_is_no_penalty_of_the_loss(checked):
+    text = """
+        class Base:
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.l2 * self.b
+        class Dense(Base):
+            def __init__(self, n_in=3, n_out=2, l2=0.1):
+                self.W, self.b, self.l2 = np.random.randn(n_in, n_out), np.zeros(n_out), l2
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy + self.l2 * self.W, self.l2 * dy.sum(0)
+                return dy @ self.W.T
+    """
+    assert checked(text)["Dense"] == "W"
+    assert checked(text.replace("@ dy + self.l2 * self.W", "@ dy"))["Dense"] == "right"
 
 
 def test_private_parameters_are_called_as_they_are_written(checked):

@@ -125,19 +125,45 @@ def conventions_of(backward: Any) -> tuple[str, ...]:
     return tuple(convention for convention, says in _SAYS.items() if says.search(told))
 
 
-#: How a text tells of a parameter that it gets no gradient.
+#: How a text tells that NAME gets no gradient: it is frozen or constant, not of a constant size, nor a constant term.
 _CONSTANT = (
-    r"(?<!\w){0}(?!\w)[^.;,:]{{0,20}}\b(?i:is|are|stays?)\b[^.;,:]{{0,15}}\b(?i:frozen|constants?|fixed|not trained)\b"
-    r"|\b(?i:frozen|fixed|constant) (\w+ )?{0}(?!\w)|\b(?i:no gradients? (of|for|in|to|into)) (\w+ )?{0}(?!\w)"
+    r"(?<![\w-])NAME[`'\"]*(?: ?\([^()]*\))?(?:,? which)?"
+    r"(?: (?:is|stays|remains)|(?:(?:,|,? and) [`'\"]?\w+[`'\"]?)* (?:are|stay|remain))"
+    r" (?:(?:an?|the|all|both|always|held|kept|treated as|taken as|random|pre-?trained) )*"
+    r"(?:frozen\b|(?:not|never|no longer) (?:trained|trainable|learned|updated)\b"
+    r"|(?:constants?|fixed)(?: (?:random )?(?:matri\w+|projections?|kernels?|filters?|weights?|parameters?))?"
+    r"(?=\W*$|[.,;:)]| (?:and|but|so|while|here|by|at|to|throughout|during (?:\w+[ -])?train\w+)\b))",
+    r"(?<!not )(?<!no )(?<![\w-])frozen (?!and|or|while|but)(?:\w+ )?[`'\"]?NAME(?!\w)",
+    r"(?<!not )(?<!no )(?<![\w-])(?:constant|fixed) (?:matrix |weights? |parameters? )?[`'\"]?NAME(?!\w)",
+    r"(?<![\w-])NAME[`'\"]* ?[:(,] ?(?:the )?frozen\b",
+    r"no gradients? (?:(?:flows?|passes|goes|is \w+|are \w+) )?(?:of|for|in|to|into) (?:\w+ )?[`'\"]?NAME(?!\w)",
+    r"(?<![\w-])NAME[`'\"]* (?:gets?|receives?|has|have|needs?) no gradients?\b",
+)
+#: How it tells that THOSE alone get gradients.
+_ONLY = (
+    r"(?:gradients?|derivatives?) (?:\w+ ){1,3}THOSE only(?=\W*$|[.,;:)])",
+    r"only (?:the )?(?:gradients?|derivatives?) (?:of|in|for|to|into) THOSE(?=\W*$|[.,;:)]| (?:is|are|flow))",
+    r"only THOSE (?:(?:is|are) (?:trained|learned|updated)|(?:gets?|receives?|has|have) (?:a )?gradients?)\b",
+)
+#: Words beside it, at most so many letters away, with which it is to be done, or holds sometimes.
+_NOT_YET, _BESIDE = (
+    r"\b(to-?do|fix-?me|xxx|bug|yet|for now|so far|unless|until|if|not implemented|missing|forg\w+)\b",
+    40,
 )
 
 
 def is_constant(name: str, function: Any, others: Sequence[str]) -> bool:
     """Does a docstring or comment say so: ``W is frozen``, or ``gradients in A and B only``, which are the others?"""
-    told = told_of(function)
-    sentences = ({*re.findall(r"\w+", s)} for s in re.split(r"[.;:](?=\s|$)", told))
-    only = any("only" in words and {*others} <= words and name not in words for words in sentences)
-    return only or re.search(_CONSTANT.format(re.escape(name)), told) is not None
+    told, one = told_of(function), rf"[`'\"]*(?-i:{'|'.join(map(re.escape, others))})[`'\"]*"
+    those = rf"{one}(?:(?:,|,? and) {one}){{{max(len(others) - 1, 0)}}}"
+    says = [p.replace("NAME", f"(?-i:{re.escape(name)})") for p in _CONSTANT]
+    says += [p.replace("THOSE", those) for p in _ONLY if others and name not in others]
+    for said in re.finditer("|".join(says), told, re.I):
+        before = re.split(r"[.;] ", told[max(0, said.start() - _BESIDE) : said.start()])[-1]
+        after = re.split(r"[.;](?: |$)", told[said.end() : said.end() + _BESIDE])[0]
+        if not re.search(_NOT_YET, before + said[0] + after, re.I):
+            return True
+    return False
 
 
 def symbolic_shapes(function: Any) -> dict[str, tuple[str, ...]]:
