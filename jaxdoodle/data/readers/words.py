@@ -48,13 +48,14 @@ PREFIX = re.compile(r"^(?:full_(?:numpy_bitmap|binary|simplified|raw)_|sketchrnn
 NUMBER = re.compile("[0-9]+")
 
 
-def words_of(name: str) -> list[str]:
+@cache
+def words_of(name: str) -> tuple[str, ...]:
     """The words of a name in lower case: ``trainImages``, ``train_images`` and ``trainimages`` have the same."""
-    words = []
+    words = list[str]()
     for word in re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()):
         head = next((head for head in _HEADS if word.startswith(head) and _is_tail(word[len(head) :])), "")
         words += [head, word[len(head) :]] if head else [word]
-    return words
+    return tuple(words)
 
 
 _HEADS = sorted(SPLIT_WORDS, key=len, reverse=True)

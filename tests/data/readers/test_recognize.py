@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from PIL import Image
 
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
+from jaxdoodle.data.readers import prepare
+from jaxdoodle.preprocessing.measure import measure
 from tests.fixtures.datasets import (
     COUNT,
     FLAT,
@@ -27,6 +30,17 @@ from tests.fixtures.datasets import (
     tables_in_folders,
     write_rows,
 )
+
+
+@pytest.fixture(autouse=True)
+def measured_once(monkeypatch):
+    """Equal images are measured once: every format holds the same ones."""
+    monkeypatch.setattr(prepare, "measure", lambda images: _measured(images.tobytes(), images.shape))
+
+
+@cache
+def _measured(pixels, shape):
+    return measure(np.frombuffer(pixels, np.uint8).reshape(shape))
 
 
 def kaggle(folder):

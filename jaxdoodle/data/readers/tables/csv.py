@@ -132,7 +132,8 @@ def _columns(table: Table, wanted: Wanted, labeled: bool) -> tuple[str, Columns]
     of_split = split_column(table.header)
     pixels = [n for n in range(columns) if n not in told and n != of_split]
     if table.header:
-        pixels = [n for n in pixels if table.names[n] not in INDEX]
+        names = table.names
+        pixels = [n for n in pixels if names[n] not in INDEX]
         pixels = [pixels[n] for n in pixel_columns([table.header[i] for i in pixels])] or pixels
     rows = _whole_rows(table, columns, pixels, wanted)
     blocks, kept = list[NDArray[Any]](), list[list[str]]()
@@ -193,7 +194,8 @@ def _labels(table: Table, sample: list[list[str]]) -> tuple[str, Sequence[int], 
         return "", [], None
     columns, pixels = len(sample[0]), pixel_columns(header)
     others = sorted({*range(columns)} - {*pixels}) if pixels else [0, columns - 1]
-    others = [n for n in others if not header or table.names[n] not in INDEX]
+    called = table.names
+    others = [n for n in others if not header or called[n] not in INDEX]
     kind = "with a header" if header else "without a header"
     if hot := one_hot_columns(sample, others) if pixels else _last_one_hot(sample, columns):
         names = {n: header[n] if header else str(place) for place, n in enumerate(hot)} | {None: ""}

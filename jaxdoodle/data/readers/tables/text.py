@@ -132,7 +132,7 @@ def is_number(cell: str) -> bool:
 
 def one_hot_columns(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> list[int]:
     """Those of some columns that hold zeros and ones, where each row has one of these; else []."""
-    binary = [n for n in columns if all(is_number(row[n]) and float(row[n]) in (0, 1) for row in rows)]
+    binary = [n for n in columns if all(is_number(cell) and float(cell) in (0, 1) for cell in {row[n] for row in rows})]
     return binary if len(binary) > 1 and all(hot_column(row, binary) is not None for row in rows) else []
 
 
