@@ -43,7 +43,9 @@ def test_a_folder_stands_for_the_model_file_in_it(doodle_model, tmp_path, monkey
         assert Model.load(folder).classes == doodle_model.spec.classes
 
 
-@pytest.mark.parametrize("path", ["digit", "Digits", "runs/digits", "./digits", "digits.npz", Path("model.npz"), b"model.npz"])
+@pytest.mark.parametrize(
+    "path", ["digit", "Digits", "runs/digits", "./digits", "digits.npz", Path("model.npz"), b"model.npz"]
+)
 def test_a_path_that_is_no_name_stays_as_it_is(path):
     assert pretrained.find(path) == os.fsdecode(path)
 
