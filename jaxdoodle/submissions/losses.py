@@ -271,11 +271,14 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
     return [np.shape(x) for _, x in leaves(tree)]
 
 
-def check_loss(finder: Finder, name: str, function: Callable, **options: Any) -> Report:
-    called = finder.called_with(function)
+def check_loss(finder: Finder, name: str, function: Callable, given: tuple | None = None, **options: Any) -> Report:
+    """``given``: arguments; else from the file's calls, or guessed."""
+    called = {} if given else finder.called_with(function)
     texts, unpacked = _unpacking(function)
     names = _identifiers(texts)
-    if "self" in called:
+    if given is not None:
+        args = given
+    elif "self" in called:
         args = tuple(called[p.name] for p in parameters(function) if p.name in called)
     else:
         args = finder.arguments(name, function, partial(_by_argument, unpacked(function), names))
@@ -368,7 +371,8 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
         if isinstance(n, ast.Assign) and isinstance(n.value, ast.Tuple)
     }
     trees = {text: ast.parse(text, mode="eval").body for text in texts}
-    held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items() if isinstance(tree, ast.List)}
+    held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items()
+             if isinstance(tree, ast.List) or isinstance(tree, ast.Tuple) and not _holds_names(tree)}  # fmt: skip
 
     def unpacked(function: Callable) -> Callable:
         @functools.wraps(function)
@@ -384,6 +388,10 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
         return run if any(text in held for text in texts) else function
 
     return [entry for text in texts for entry in held.get(text, [text])], unpacked
+
+
+def _holds_names(tree: ast.Tuple) -> bool:
+    return any(isinstance(e, ast.Name) for e in tree.elts)
 
 
 def returned_names(function: Callable) -> list[str]:

@@ -1,0 +1,67 @@
+"""Losses that return expressions beside their value, as ``return loss, (p - y) / n``: gradients, unless they are shown
+to be something else."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.report import UNNAMED, Report
+from jaxdoodle.gradcheck.setup.binding import required
+from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.source import source_text, source_tree
+from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.losses import LOSS, check_loss
+
+
+def losses(finder: Finder) -> Iterator[Found]:
+    for name, function in finder.functions.items():
+        entries = _expressions(name, function)
+        if id(function) not in finder.taken and required(function) and entries:
+            finder.taken.add(id(function))
+            yield Found(name, function, partial(_check, finder, name, function, len(entries)))
+
+
+def _expressions(name: str, function: Callable) -> list[ast.expr]:
+    """What a loss computes in its last line beside its value, in a tuple too; none where one is a name of anything."""
+    nodes = ast.walk(source_tree(function) or ast.Module([], []))
+    returned = max((n for n in nodes if isinstance(n, ast.Return)), key=lambda n: n.lineno, default=None)
+    value, *rest = getattr(returned and returned.value, "elts", None) or [ast.Constant(None)]
+    if not (LOSS.search(name) or LOSS.search(ast.unparse(value))):
+        return []
+    entries = [e for r in rest for e in (r.elts if isinstance(r, ast.Tuple | ast.List) else [r])]
+    return entries if all(isinstance(e, ast.BinOp | ast.UnaryOp | ast.Call) for e in entries) else []
+
+
+def _guesses(finder: Finder, name: str, function: Callable) -> Iterator[tuple]:
+    """Vectors of one length, then vectors beside a matrix: ``len(y)`` may stand for the size."""
+    rng = np.random.default_rng(0)
+    args = finder.arguments(name, function)
+    yield tuple(rng.normal(size=5) if np.ndim(a) or isinstance(a, float) else a for a in args)
+    yield tuple(rng.normal(size=5) if np.ndim(a) else a for a in args)
+    yield from guessing.vectors(function)
+
+
+def _check(finder: Finder, name: str, function: Callable, count: int, **options: Any) -> Report:
+    """What is no gradient may be something else: wrong is what a mistake is proved in, or what is called a gradient."""
+    best: Report | None = None
+    for given in (None, *(() if finder.recorded(function) else _guesses(finder, name, function))):
+        with contextlib.suppress(Exception):  # any exception of the user's code, which need not be written for vectors
+            report = check_loss(finder, name, function, given, **options)
+            if len(report.leaves) == count and (best is None or report.passed or not _proved(best)):
+                best = report
+        if best is not None and best.passed:
+            return best
+    if best is None or not _proved(best) and not re.search("grad|deriv", source_text(function), re.I):
+        raise Forward(f"{name} returns more than a value: no gradient, or a wrong one (call it grad to check it)")
+    return best
+
+
+def _proved(report: Report) -> bool:
+    return any(finding.name != UNNAMED for finding in report.findings)

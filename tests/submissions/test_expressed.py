@@ -1,0 +1,38 @@
+"""Losses that return expressions beside their value."""
+
+import pytest
+
+LOSS = """
+def poisson_loss(log_rate, counts):
+    n = len(counts)
+    mu = np.exp(log_rate)
+    loss = np.mean(mu - counts * log_rate)
+    return loss, (mu - counts) / n
+"""
+PAIR = """
+def nll(mean, log_var, x):
+    d = x - mean
+    loss = 0.5 * np.sum(log_var + d**2 * np.exp(-log_var))
+    return loss, (-d * np.exp(-log_var), 0.5 * (1 - d**2 * np.exp(-log_var)))
+"""
+
+
+def test_a_loss_of_vectors_with_an_expression_for_its_gradient_is_checked(checked):
+    assert checked(LOSS) == {"poisson_loss": "right"}
+    assert checked(LOSS.replace(") / n", ") / n**2")) == {"poisson_loss": "log_rate"}
+    assert checked(LOSS.replace("(mu - counts)", "(counts - mu)")) == {"poisson_loss": "log_rate"}
+
+
+def test_several_gradients_may_stand_in_a_tuple(checked):
+    assert checked(PAIR) == {"nll": "right"}
+
+
+def test_a_wrong_one_of_several_never_passes(checked):
+    assert "right" not in checked(PAIR.replace("(1 - d", "(1 + d")).values()
+
+
+@pytest.mark.parametrize("beside", ["mu / mu.sum()", "np.argmax(mu)", "probs"])
+def test_what_is_not_shown_to_be_a_gradient_is_not_wrong(checked, beside):
+    text = LOSS.replace("(mu - counts) / n", beside).replace("    n =", "    probs = counts\n    n =")
+    found = checked(text)
+    assert "log_rate" not in found.values() and "right" not in found.values()
