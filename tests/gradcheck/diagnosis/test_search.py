@@ -78,7 +78,7 @@ def test_a_factor_that_is_the_batch_size_by_chance_is_the_forwards_own_where_wha
     assert finding.name in ("factor of the forward forgotten", "divisor left out")
 
 
-def test_a_path_through_time_is_told_for_the_product_that_it_goes_through():
+def test_a_path_through_time_is_told_for_the_product_that_it_goes_through(few_edits):
     def loss(w, u, x):
         h = np.zeros((x.shape[1], len(u)))
         for t in range(len(x)):
