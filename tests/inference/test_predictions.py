@@ -117,3 +117,23 @@ def test_a_part_of_a_way_to_see_a_page_that_shows_several_is_no_answer():
     for removed, is_part in ways.items():
         answer = model._of_one(found, Prediction({"5": 1.0}, None, replace(alone, removed=removed)))
         assert answer.abstained == is_part
+
+
+def test_one_of_several_is_no_answer_however_much_all_of_them_look_like_one(monkeypatch):
+    model = Model.load("digits")
+    found = with_parts(preprocess(page(), MNIST), MNIST, False)
+    alone = next(one for one in found.alternatives if one.removed == ("standing alone",))
+    monkeypatch.setattr(
+        Network, "logits", lambda self, x: np.float32([[30] + [0] * 9, *[[12] + [0] * 9] * (len(x) - 1)])
+    )
+    answer = model._of_one(found, Prediction({"5": 1.0}, None, alone))
+    assert "shows 4 drawings" in str(answer.reason)
+    assert model._of_one(found, Prediction({"5": 1.0}, None, found)).reason is None
+
+
+def test_what_is_far_wider_than_high_is_no_one_character():
+    model, alone = Model.load("digits"), preprocess(page().crop((20, 25, 90, 115)), MNIST)
+    wide = replace(alone, box=(10.0, 10.0, 50.0, 100.0))
+    answers = {shape: model._of_one(shape, Prediction({"2": 1.0}, None, shape)) for shape in (alone, wide)}
+    assert not answers[alone].abstained and "too wide for one character" in str(answers[wide].reason)
+    assert not model._of_one(wide, Prediction({"-": 1.0}, None, wide)).abstained
