@@ -17,7 +17,14 @@ from typing import Any
 from jaxdoodle.core.files import reading
 from jaxdoodle.data.readers.found import some_of
 from jaxdoodle.data.readers.source import files_below
-from jaxdoodle.data.readers.tables.text import delimiter_of, hot_column, is_number, labels_in, one_hot_columns
+from jaxdoodle.data.readers.tables.text import (
+    delimiter_of,
+    encoding_of,
+    hot_column,
+    is_number,
+    labels_in,
+    one_hot_columns,
+)
 from jaxdoodle.data.readers.words import LABEL_COLUMNS, label_column, split_above, split_column, split_of, splits_in
 
 #: Letters of a path, as systems limit them: longer cells name no picture; those of a class; bytes of a note.
@@ -218,7 +225,7 @@ def _of_words(cells: Sequence[Sequence[str]], columns: Sequence[int]) -> int | N
 
 def _rows(table: Path) -> list[list[str]]:
     """The cells of a table; [] of a file that is none."""
-    with reading(table), open(table, encoding="utf-8-sig", errors="replace", newline="") as stream:
+    with reading(table), open(table, encoding=encoding_of(table), errors="replace", newline="") as stream:
         text = stream.read()
     try:
         if table.suffix.lower() in (".json", ".jsonl"):

@@ -17,7 +17,7 @@ SPLIT_WORDS = {
     "test": "test", "testing": "test", "t10k": "test", "tes": "test", "te": "test", "eval": "test",
     "evaluation": "test", "privatetest": "test",
     "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-    "publictest": "validation",
+    "va": "validation", "publictest": "validation",
 }  # fmt: skip
 #: Names of the columns that say the split of each row; "is_test" and "train_test_split" say whether it is the first.
 SPLIT_COLUMNS = {"split", "set", "subset", "data_set", "dataset", "usage", "partition", "phase"}

@@ -53,6 +53,15 @@ def test_a_table_may_name_pictures_by_the_last_folders_alone(tmp_path):
     assert label_tables(tmp_path, pictures, [])[0] == dict.fromkeys(pictures, (None, "train"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_table_may_be_of_another_computer_and_another_encoding(encoding, tmp_path):
+    pictures = [tmp_path / "img" / f"{letter}.png" for letter in "ab"]
+    rows = "path\tlabel\tsplit\nC:\\data\\img\\a.png\tant\ttrain\nC:\\data\\img\\b.png\tbee\tva\n"
+    (tmp_path / "meta.csv").write_text(rows, encoding=encoding)
+    found, _ = label_tables(tmp_path, pictures, [])
+    assert list(found.values()) == [("ant", "train"), ("bee", "validation")]
+
+
 def test_tables_of_train_and_of_test_count_more_than_others(tmp_path):
     pictures = [tmp_path / f"{name}.png" for name in "abc"]
     for table, row in {"Train.csv": "a.png,0", "Test.csv": "b.png,1", "Meta.csv": "c.png,7"}.items():

@@ -28,5 +28,6 @@ def test_an_empty_cell_is_of_no_split_unless_only_the_other_value_is_written():
 
 
 def test_the_word_of_a_split_may_be_joined_to_others():
-    names = ["fashion-mnist_test", "testSet", "Testing", "trainval", "trainimages", "y_pred", "contest"]
-    assert list(map(split_of, names)) == ["test", "test", "test", "train", "train", None, None]
+    names = ["fashion-mnist_test", "testSet", "Testing", "trainval", "trainimages", "y_pred", "contest", "X_va"]
+    splits = ["test", "test", "test", "train", "train", None, None, "validation"]
+    assert list(map(split_of, names)) == splits

@@ -89,10 +89,15 @@ class Table:
         return cells
 
 
+def encoding_of(path: Path) -> str:
+    """UTF-16, as Excel's "Unicode text" is, or UTF-8."""
+    with reading(path), open(path, "rb") as binary:
+        return "utf-16" if binary.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
 def open_table(path: Path) -> Table:
     """What the begin of a file says. Raises ``InputError`` or ``UnicodeDecodeError`` where it is no text."""
-    with reading(path), open(path, "rb") as binary:
-        encoding = "utf-16" if binary.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = encoding_of(path)
     with reading(path), open(path, encoding=encoding, newline="") as stream:
         text = stream.read(LOOKED_AT)
     if attributes := ATTRIBUTE.findall(text):
