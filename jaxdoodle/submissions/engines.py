@@ -36,11 +36,13 @@ from jaxdoodle.submissions.raised import raising
 
 _FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos", "softplus", "silu", "abs",
               "square", "leaky_relu", "elu", "gelu")  # fmt: skip
+_OF_TWO = ("max", "min", "maximum", "minimum")
 _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a + b": lambda a, b: a + b, "a * b": lambda a, b: a * b, "a - b": lambda a, b: a - b, "-a": lambda a, b: -a,
     "a / b": lambda a, b: a / b, "a ** 3": lambda a, b: a**3, "a + 2": lambda a, b: a + 2.0,
     "2 + a": lambda a, b: 2.0 + a, "a * 2": lambda a, b: a * 2.0, "2 * a": lambda a, b: 2.0 * a,
     "2 - a": lambda a, b: 2.0 - a, "2 / a": lambda a, b: 2.0 / a,
+    **{f"a.{f}(b)": lambda a, b, f=f: getattr(a, f)(b) for f in _OF_TWO},  # type: ignore[misc]
     **{f"a.{f}()": lambda a, b, f=f: getattr(a, f)() for f in _FUNCTIONS},  # type: ignore[misc]
     **{f"a.{f}() * a": lambda a, b, f=f: getattr(a, f)() * a for f in _FUNCTIONS},  # type: ignore[misc]
     "a ** 3 * a": lambda a, b: a**3 * a, "a / b * a": lambda a, b: a / b * a,

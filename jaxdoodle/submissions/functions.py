@@ -18,7 +18,7 @@ from jaxdoodle.submissions.pair import check_pair
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),
                ("forward", "back"), ("forwardprop", "backprop"))  # fmt: skip
 #: What the name of a backward may add to that of its forward: the cost may have a term more.
-_VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*)$")
+_VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*|alt\w*|fast|simpl\w*)$")
 _PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
 #: What the name of a function's gradient adds to its own.
 _GRADIENT_OF = re.compile(r"_(grads?|gradients?|vjp|pullback|adjoint)$")

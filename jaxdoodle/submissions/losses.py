@@ -322,7 +322,11 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     for each in (loss, both):
         functools.update_wrapper(each, function)
         each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
+    report = check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
+    for words, other in guessing.variants(loss, lambda: None, args, numbers_alone=True) if report.passed else ():
+        again = check_value_and_grad(loss, both, other, argnums=where, title=f"{name} with {words}", **options)
+        report = report if again.passed else again
+    return report
 
 
 def _place_of_the_value(returned: Sequence[Any]) -> int | None:

@@ -40,6 +40,10 @@ from jaxdoodle.submissions.finder import Finder, unknown_arguments
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
 
 
+#: What the weight of a penalty is called.
+_PENALTY = re.compile(r"lam\w*|reg\w*|l2\w*|wd|(weight_)?decay", re.I)
+
+
 def check_pair(
     finder: Finder, stem: str, forward: Callable, backward: Callable, args: Any, conventions: Sequence[str],
     mean: bool = False, **options: Any,
@@ -47,6 +51,7 @@ def check_pair(
     """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
     declared = args is not None
     forward, backward = pair_of_arrays(by_position(forward), by_position(backward))
+    backward, left_out = _without_penalty(forward, backward)
     if args is None:
         try:
             args = finder.arguments(stem, forward, partial(call_back, forward, backward))
@@ -73,6 +78,7 @@ def check_pair(
     report = _without_constants(
         check(forward, backward, args, title=stem, conventions=conventions, **options), backward
     )
+    report = replace(report, notes=(*report.notes, *left_out))
     if not report.passed:
         _raise_if_unsure(finder, stem, forward, backward, args, declared, report)
     for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
@@ -80,6 +86,22 @@ def check_pair(
         if not again.passed:
             return again
     return report
+
+
+def _without_penalty(forward: Callable, backward: Callable) -> tuple[Callable, list[str]]:
+    """A backward without the penalty that the cost as a whole has, where the forward has none; what is said of it."""
+    own, taken = parameters(backward), {p.name for p in parameters(forward)}
+    weights = {p.name: 0.0 for p in own if _PENALTY.fullmatch(p.name) and p.name not in taken}
+    if not weights or len(weights) == len(own):
+        return backward, []
+    kept = [p for p in own if p.name not in weights]
+
+    @functools.wraps(backward)
+    def run(*args: Any) -> Any:
+        return backward(**dict(zip((p.name for p in kept), args, strict=False)), **weights)
+
+    run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+    return run, [f"checked with {n} = 0: the forward has no penalty" for n in weights]
 
 
 def _without_constants(report: Report, backward: Callable) -> Report:
@@ -97,11 +119,16 @@ def _raise_if_unsure(
 ) -> None:
     """Raises ``CheckError`` where what is wrong may be how the backward is called, or what it is given."""
     output = split_output(forward(*copy.deepcopy(args)), len(required(backward)))
+    own = required(backward)
+    if len(own) > 1 and {*own} <= {p.name for p in parameters(forward)} - {*filter(is_cotangent, own)}:
+        if np.ndim(output.y) or isinstance(output.y, tuple | dict):
+            told = f"{backward.__name__}({', '.join(own)}) takes no gradient of what {forward.__name__} gives"
+            raise CheckError(told)
     open_, left = unknown(forward, backward, output, sum(isinstance(a, dict | list) for a in args))
     raises = any(f.name.startswith("backward raises") for f in report.findings)
     if open_ and (len(open_) > left or raises) and all(leaf.verdict == "wrong" for leaf in report.leaves):
-        own = f"{backward.__name__}({', '.join(required(backward))})"
-        raise CheckError(f"no way is known to call {own}: {stem} gives nothing called {' and '.join(open_)}")
+        told = f"{backward.__name__}({', '.join(own)})"
+        raise CheckError(f"no way is known to call {told}: {stem} gives nothing called {' and '.join(open_)}")
     raised = (f.sentence for f in report.findings if f.name.startswith("backward raises"))
     if any(map(_OF_ANOTHER_KIND.search, raised)) and not declared and finder.recorded(forward) is None:
         raise unknown_arguments(stem, forward)

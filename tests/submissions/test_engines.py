@@ -358,3 +358,17 @@ def test_a_gradient_that_begins_at_zero_is_none_that_is_written_over(tmp_path):
     path.write_text("import numpy as np\n" + TURNED.replace("self.add(out.grad.T)", "self.add(2 * out.grad.T)"))
     (message,) = check_file(path)
     assert message["check"]["findings"][0]["name"] != "= for +="
+
+
+@pytest.mark.parametrize(("sign", "expected"), [("<", "right"), (">=", "b")])
+def test_the_larger_of_two_values_passes_its_gradient_to_one(checked, sign, expected):
+    larger = f"""    def max(self, other):
+        out = Value(max(self.data, other.data), (self, other))
+        def _backward():
+            self.grad += (self.data >= other.data) * out.grad
+            other.grad += (self.data {sign} other.data) * out.grad
+        out._backward = _backward
+        return out
+
+    def backward(self)"""
+    assert checked(ENGINE.replace("    def backward(self)", larger)) == {"Value": expected}

@@ -103,3 +103,11 @@ def test_one_that_goes_forward_and_backward_is_a_loss_with_its_gradient(checked,
             return total, grads
     """
     assert checked(text)["forward_backward"] == expected
+
+
+def test_another_version_of_a_backward_has_the_same_forward(checked):
+    found = checked("""
+        def tanh_forward(x): return np.tanh(x), x
+        def tanh_backward_alt(dout, cache): return dout * (1 - np.tanh(cache) ** 2)
+    """)
+    assert found == {"tanh_alt": "right"}

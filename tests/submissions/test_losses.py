@@ -426,3 +426,25 @@ def test_a_gradient_of_what_an_object_holds_is_known_by_its_shape(checked, total
         surrogate_loss(Policy(), np.random.randn(5, 3), np.array([0, 1, 1, 0, 1]))
     """
     assert checked(text) == {"surrogate_loss_gradient": expected}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("C * ", "right"), ("", "nll with C=0.3")])
+def test_a_factor_that_is_one_by_default_counts_in_the_gradient_too(checked, factor, expected):
+    found = checked(f"""
+        def nll(w, X, y, C=1.0):
+            p = 1 / (1 + np.exp(-(X @ w)))
+            loss = -C * np.sum(y * np.log(p) + (1 - y) * np.log(1 - p)) + 0.5 * w @ w
+            grad = {factor}X.T @ (p - y) + w
+            return loss, grad
+    """)
+    assert expected in (found.get("nll"), *found), found
+
+
+def test_a_scale_of_the_gradient_alone_is_left_as_it_is(checked):
+    found = checked("""
+        def mse(w, X, y, loss_scale=1.0):
+            r = X @ w - y
+            loss = np.mean(r ** 2)
+            return loss, loss_scale * 2 * X.T @ r / len(y)
+    """)
+    assert found == {"mse": "right"}

@@ -308,3 +308,33 @@ def test_gradients_that_a_docstring_calls_those_alone_that_are_given_are_enough(
     assert checked(text.format(told=told, factor=2)) == {"regress": "right"}
     assert checked(text.format(told=told, factor=1)) == {"regress": "w"}
     assert checked(text.format(told="The gradient.", factor=2)) == {"regress": "gradient missing, gradient missing"}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "W")])
+def test_a_penalty_that_the_backward_alone_has_is_left_to_the_cost(checked, factor, expected):
+    found = checked(f"""
+        def linear_forward(A, W, b):
+            return W @ A + b, (A, W, b)
+
+        def linear_backward(dZ, cache, lambd):
+            A, W, b = cache
+            return W.T @ dZ, {factor}dZ @ A.T + lambd * W, dZ.sum(axis=1, keepdims=True)
+    """)
+    assert found == {"linear": expected}
+
+
+def test_the_backward_pass_of_a_dynamic_program_is_no_gradient(checked):
+    found = checked("""
+        def forward_alg(emit, trans):
+            alpha = [emit[0]]
+            for e in emit[1:]:
+                alpha.append(e * (alpha[-1] @ trans))
+            return np.array(alpha)
+
+        def backward_alg(emit, trans):
+            beta = [np.ones(trans.shape[0])]
+            for e in emit[:0:-1]:
+                beta.insert(0, trans @ (e * beta[0]))
+            return np.array(beta)
+    """)
+    assert found == {"alg": "backward_alg(emit, trans) takes no gradient of what forward_alg gives"}

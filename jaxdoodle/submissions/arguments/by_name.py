@@ -244,6 +244,8 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         options = [options[0], _like_first, *options[1:]]
     if not first and kind == "mask":
         options = [_mask_of_first, *options]
+    if not first and kind == "y":
+        options = [*options, _labels_of_first]
     return [*known, *options]
 
 
@@ -260,6 +262,8 @@ def made(choice: Sequence[Option]) -> list[Any]:
         shape: tuple[int, ...] = np.shape(values[0]) if values else ()
         if make is _mask_of_first:
             make = _mask(*shape[:-1])
+        if make is _labels_of_first:
+            make = _whole(shape[-1], *shape[:-1]) if len(shape) > 2 else _whole(3, 4)
         if make is _lengths_of_first:
             make = _whole(shape[1] + 1, shape[0]) if len(shape) > 1 else _whole(3, 4)
         if make is _place:
@@ -280,6 +284,11 @@ def _place(rng: np.random.Generator) -> Any:
 
 def _mask_of_first(rng: np.random.Generator) -> Any:
     """A mask over all axes of the first argument but the last."""
+    raise NotImplementedError
+
+
+def _labels_of_first(rng: np.random.Generator) -> Any:
+    """A label for each entry of the first argument, over all axes but the last, that of classes."""
     raise NotImplementedError
 
 

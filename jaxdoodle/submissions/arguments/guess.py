@@ -98,18 +98,20 @@ def vectors(function: Callable) -> list[tuple]:
     return []
 
 
-#: What a number that is 0.0 by default is set to.
+#: What a number that is 0.0 by default is set to, and one that is 1.0.
 OFF_ZERO = 0.3
+#: Numbers for the step that follows, of which the gradient is no derivative: where it is cut off, and scaled.
+_OF_THE_STEP = re.compile(r"clip|max_norm|scale|rate|lr|step", re.I)
 
 
 def variants(forward: Callable, backward: Callable, args: tuple, numbers_alone: bool) -> Iterator[tuple[str, tuple]]:
     """(what is changed, arguments): other modes that the forward compares a parameter with, other strides, and numbers
-    off a default of zero, at which a term of the forward does not count."""
+    off a default of zero or one, at which a term or a factor of the forward does not count."""
     taken, own = parameters(forward), {p.name for p in parameters(backward)}
     for k, p in enumerate(taken):
         between = tuple(q.default for q in taken[len(args) : k])
-        if k >= len(args) and isinstance(p.default, float) and p.default == 0:
-            if p.name not in own and usable(forward, (*args, *between, OFF_ZERO)):
+        if k >= len(args) and isinstance(p.default, float) and p.default in (0, 1):
+            if p.name not in own and not _OF_THE_STEP.search(p.name) and usable(forward, (*args, *between, OFF_ZERO)):
                 yield f"{p.name}={OFF_ZERO}", (*args, *between, OFF_ZERO)
         elif numbers_alone:
             continue

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from jaxdoodle.submissions.arguments.by_name import Probe, kind_of, options_of
+from jaxdoodle.submissions.arguments.by_name import Probe, kind_of, made, options_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,14 @@ def test_what_has_a_default_keeps_it_and_words_that_are_compared_are_tried():
     rng = np.random.default_rng(0)
     assert [make(rng) for make in options_of(pool, own["keep"], False, {}, False)] == [0.8]
     assert [make(rng) for make in options_of(pool, own["mode"], False, {}, False)] == ["max", "mean"]
+
+
+def test_labels_may_be_one_for_each_entry_of_a_sequence():
+    def loss(x, y, mask):
+        return x, y, mask
+
+    x = np.zeros((4, 3, 5))
+    own = inspect.signature(loss).parameters
+    last = options_of(loss, own["y"], False, {}, False)[-1]
+    labels = made([lambda rng: x, last])[1]
+    assert labels.shape == (4, 3) and labels.max() == 4 and labels.dtype.kind == "i"
