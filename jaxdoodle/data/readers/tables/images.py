@@ -48,6 +48,8 @@ def found_in(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, 
                 wanted.broken(InputError(f"{source}: {split} image {row}: a pixel is NaN or infinite."))
             kept[split] = [label for label, good in zip(kept[split], numbers, strict=True) if good]
             images[split] = array[numbers]
+    if column_major and any(array.ndim == 2 for array, _ in pairs.values()):
+        kind += ", rows column by column (predict takes row.reshape(side, side).T)"
     pixels, scale = _as_bytes(list(images.values()), source)
     kind += f", pixels from {scale}" if scale else ""
     return Found(kind, {split: Part(array, kept[split]) for split, array in zip(images, pixels, strict=True)})

@@ -3,7 +3,8 @@ import pytest
 
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
-from jaxdoodle.data.readers.tables.images import bytes_of_each
+from jaxdoodle.data.readers.found import Wanted
+from jaxdoodle.data.readers.tables.images import bytes_of_each, found_in
 from tests.fixtures.datasets import COUNT, IMAGES, LABELS
 
 
@@ -20,6 +21,14 @@ def test_images_with_a_pixel_that_is_no_number_are_left_out_and_named(tmp_path):
     with pytest.warns(DataWarning, match="left out 2 of 60 .*train image 3: a pixel is NaN or infinite"):
         splits = load_dataset(tmp_path / "data.npz")
     assert sum(map(len, splits.sets.values())) == COUNT - 2
+
+
+@pytest.mark.parametrize("column_major", [False, True])
+def test_rows_of_pixels_column_by_column_are_said_to_be(column_major):
+    wide = np.arange(128, dtype=np.uint8).reshape(2, 64)
+    found = found_in("arrays", {"train": (wide, ["a", "b"])}, "data.mat", Wanted(None), column_major)
+    expected = wide.reshape(2, 8, 8).swapaxes(1, 2) if column_major else wide.reshape(2, 8, 8)
+    assert (found.parts["train"].items[..., 0] == expected).all() and ("row.reshape" in found.kind) == column_major
 
 
 @pytest.mark.parametrize("low, high", [(-0.5, 0.5), (-1, 1), (0, 1), (-3.5, 2)])
