@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from jaxdoodle.submissions import graph_walk
 from jaxdoodle.submissions.worker import check_file
 
 NANO = """
@@ -111,7 +112,8 @@ LEVEL_BY_LEVEL = """        order, seen, level = [], set(), [self]
 """
 
 
-def test_a_walk_that_no_edit_mends_is_told_where_it_begins(told):
+def test_a_walk_that_no_edit_mends_is_told_where_it_begins(told, monkeypatch):
+    monkeypatch.setattr(graph_walk, "_MOST_EDITS", 150)  # all of them take 20 s
     begin, end = NANO.index("        order, seen"), NANO.index("        self.grad = np.ones_like")
     assert told(NANO[:begin] + LEVEL_BY_LEVEL + NANO[end:]) == ("cannot name it", "def backward(self):")
 
