@@ -448,3 +448,18 @@ def test_a_scale_of_the_gradient_alone_is_left_as_it_is(checked):
             return loss, loss_scale * 2 * X.T @ r / len(y)
     """)
     assert found == {"mse": "right"}
+
+
+@pytest.mark.parametrize(("delta", "expected"), [("p", "right"), ("0 * p + 0.5", "outside_vectors")])
+def test_the_loss_of_one_vector_among_several_is_given_such(checked, delta, expected):
+    found = checked(f"""
+        def loss_and_gradient(center_vec, outside_idx, outside_vectors, corpus):
+            p = np.exp(outside_vectors @ center_vec) / np.sum(np.exp(outside_vectors @ center_vec))
+            loss, delta = -np.log(p[outside_idx]), p.copy()
+            delta[outside_idx] -= 1
+            wrong = {delta}
+            wrong[outside_idx] -= 1
+            grad_center, grad_outside = outside_vectors.T @ delta, np.outer(wrong, center_vec)
+            return loss, grad_center, grad_outside
+    """)
+    assert expected in (found.get("loss_and_gradient"), *found.values()), found

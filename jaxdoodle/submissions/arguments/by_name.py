@@ -85,6 +85,7 @@ _OPTIONS: dict[str, list[Option]] = {
     "ids": [_whole(3, 4), _whole(3, 2, 4), _whole(3, 5), _just(1)],
     "h": [normal(4, 3), normal(3, 4), normal(3, 1), normal(3)],
     "counts": [_counts(4, 5), _counts(4), _counts(5)],
+    "vector": [normal(5), normal(3), normal(4, 5)], "vectors": [normal(4, 5), normal(3, 5), normal(4, 3), normal(5)],
     "size": _SIZE,
     "number": [_just(np.float64(0.3)), *_NUMBER, normal(5), normal(4, 5), normal(3)],
     "any": [_just(np.float64(0.3)), normal(5), normal(4, 5), normal(5, 3), normal(3, 5), normal(3), normal(4, 1),
@@ -111,6 +112,8 @@ _KINDS = (
     ("p", r"y_?(pred\w*|hat)|probs?|probabilit\w+|pred(s|ict\w*)?|al|confidences?"),
     ("mask", r"\w*mask|seen|observed|valid"),
     ("ids", r"ids?|idx|ind(ex|ices)|tokens?|order|positions?|\w+_(ids?|idx)"),
+    ("vector", r"\w*vec(tor)?"),
+    ("vectors", r"\w*(vecs|vectors)"),
     ("word", r"(\w+_)?(name|kind|mode|layer|part)"),
     ("lengths", r"(\w+_)?(len(gth)?s|seq_?len)"),
     ("counts", r"(\w+_)?(counts?|freqs?|frequenc(y|ies)|co_?oc\w*)"),
@@ -211,7 +214,13 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         kind = "p"
     if kind == "p" and "log(" not in source_text(function):
         kind = "x"
-    options = _OPTIONS["x" if first and kind not in ("w", "ids", "h", "p") else kind if kind in _OPTIONS else "any"]
+    options = _OPTIONS[
+        "x"
+        if first and kind not in ("w", "ids", "h", "p", "vector", "vectors")
+        else kind
+        if kind in _OPTIONS
+        else "any"
+    ]
     if layer:
         options = [normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     if not first and counts(function, name):

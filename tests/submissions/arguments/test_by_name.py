@@ -20,6 +20,8 @@ from jaxdoodle.submissions.arguments.by_name import Probe, kind_of, made, option
         ("word_counts", "counts"),
         ("p", "number"),
         ("P", None),
+        ("centerWordVec", "vector"),
+        ("outside_vectors", "vectors"),
     ],
 )
 def test_a_name_says_what_something_is(name, kind):
