@@ -9,7 +9,7 @@ import inspect
 import linecache
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice, product
 from types import FunctionType
 from typing import Any
@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
+from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
 from jaxdoodle.submissions.finder import Finder, run_by
-from jaxdoodle.submissions.layer_object import FORWARD, attributes
+from jaxdoodle.submissions.layer_object import FORWARD, RATES, arrays_of, attributes
 from jaxdoodle.submissions.words import english
 
 #: How many ways to make an object are tried.
@@ -39,36 +40,78 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
 
     One that cuts gradients off, or the steps that they go back, comes without these limits first.
     """
-    for thing in _made(finder, cls, **more):
-        _put_plain_steps(thing)
+    for thing in map(_with_plain_steps, _made(finder, cls, **more)):
         if limits := _limits(thing):
             yield from _without(thing, limits)
         yield thing
 
 
-class _PlainStep:
-    """In the place of an optimizer that a layer calls: what is subtracted is then the gradient."""
-
-    def __init__(self, in_place: bool):
-        self.in_place = in_place
-
-    def __call__(self, w: Any, gradient: Any) -> Any:
-        if not self.in_place:
-            return w - gradient
-        w[...] = w - gradient
-
-    update = step = apply = get_update = __call__
+#: Names of the methods of an optimizer that step, and of those that may give the step alone.
+_STEP, _STEP_ALONE = re.compile(r"__call__|apply\w*|\w*(update|step)\w*"), re.compile(r"\w*(update|step)\w*")
 
 
-def _put_plain_steps(thing: Any) -> None:
+def _with_plain_steps(thing: Any) -> Any:
+    """A copy whose optimizers, which its forward does not read, step by the gradient; the object where it has none."""
+    methods = _methods(type(thing))
+    read = {word for n in run_by(methods, methods.keys() & {*FORWARD}) for word in _words(methods[n])}
+    shapes = {np.shape(w): None for w in arrays_of(thing).values() if np.ndim(w)} | {(3, 2): None}
+    found: dict[str, Any] = {}
     for name, held in attributes(thing).items():
-        for method in ("update", "step", "apply", "get_update", "__call__"):
-            function = vars(type(held)).get(method)
-            taken = [p.name for p in parameters(function)][1:] if isinstance(function, FunctionType) else []
-            if len(taken) == 2 and is_cotangent(taken[1]):
-                nodes = ast.walk(source_tree(function) or ast.Module([], []))
-                step = _PlainStep(in_place=not any(isinstance(n, ast.Return) for n in nodes))
-                object.__setattr__(thing, name, step)
+        own = {n: f for n, f in _methods(type(held)).items() if name not in read and _STEP.fullmatch(n)}
+        if steps := {n: step for n, f in own.items() if (step := _plain_step(held, n, f, list(shapes)))}:
+            found[name] = copy.copy(held)
+            found[name].__class__ = type(type(held).__name__, (type(held),), {"__slots__": (), **steps})
+    return next(iter(_without(thing, found)), thing) if found else thing
+
+
+def _plain_step(held: Any, name: str, method: FunctionType, shapes: list[tuple[int, ...]]) -> Callable | None:
+    """A method that steps against the gradient, at a rate of 1: in place or not, giving the parameter or the step.
+
+    None for any other, as a gate of two inputs or a factor of a gradient: what it does with copies tells.
+    """
+    taken = [p.name for p in parameters(method)][1:]
+    if not 1 <= len(taken) <= 2 or not is_cotangent(taken[-1]):
+        return None
+
+    def run(*pair: np.ndarray) -> tuple[Any, Any]:
+        given = copy.deepcopy(pair)
+        return given[0], getattr(copy.deepcopy(held), name)(*given[-len(taken) :])
+
+    changed = returned = None
+    for shape in shapes:
+        draw = np.random.default_rng(0)
+        w, g = (draw.uniform(1, 2, shape) * draw.choice([-1, 1], shape) for _ in range(2))
+        with contextlib.suppress(Exception, SystemExit):  # of the user's code, as for a state of another shape
+            runs = zip(run(w, g), run(w, -g), run(-w, g), strict=True)
+            changed, returned = (_factors(w, g, *values) for values in runs)
+            break
+    in_place, alone = changed == (1, -1), returned in ((0, 1), (0, -1))
+    known = in_place or changed == (1, 0) and (returned == (1, -1) or alone)
+    has_rate = any(n.strip("_").lower() in RATES for n in attributes(held))
+    if not (_STEP_ALONE.fullmatch(name) and has_rate) and (alone or not known):
+        return None  # it may be any factor of a gradient
+
+    def step(_: Any, *args: Any, **named: Any) -> Any:
+        if not known:
+            raise CheckError(f"what {type(held).__name__}.{name} does with a gradient is not known")
+        *first, gradient = *args, *named.values()
+        w: Any = first[0] if first else 0
+        gives = returned and returned[0] * w + returned[1] * gradient
+        if in_place:
+            for a, d in zip(w, gradient, strict=True) if isinstance(w, list) else [(w, gradient)]:
+                a[...] = a - d
+        return gives
+
+    return step
+
+
+def _factors(w: Any, gradient: Any, value: Any, back: Any, moved: Any) -> tuple[int, int] | None:
+    """The signs of a parameter, but for decay, and of its gradient in a value: by those at ``-gradient``, ``-w``."""
+    if np.shape(value) != np.shape(w):
+        return None
+    of_w = next((k for k in (1, 0) if np.all(np.abs(value - moved - 2 * k * w) < 0.2 * np.abs(w))), None)
+    of_gradient = np.unique(np.sign(value - back) * np.sign(gradient))
+    return None if of_w is None or len(of_gradient) > 1 else (of_w, int(of_gradient[0]))
 
 
 def _without(thing: Any, limits: dict[str, Any]) -> list[Any]:

@@ -126,3 +126,79 @@ def test_an_object_that_other_methods_set_up_is_taken_from_a_call_and_its_optimi
     assert checked(text.format(factor=" / 5", **assigned)) == {"Dense": "W"}
     in_place = {"step": "w[...] = ", "call": "self.opt.update(self.W, grad_w)"}
     assert checked(text.format(factor="", **in_place)) == {"Dense": "right"}
+
+
+def test_what_an_optimizer_does_with_copies_tells_how_it_steps(checked):
+    """It may give the step alone, return early, change lists in place; any other is not checked."""
+    text = """
+        class Momentum:
+            def __init__(self, lr=0.01):
+                self.lr, self.v = lr, np.zeros(3)
+            def {head}:
+                if grad is None: return
+                self.v = 0.9 * self.v + 0.1 * np.asarray(grad)
+                {end}
+
+        class Dense:
+            def __init__(self, n_in, n_out, opt=None):
+                self.W, self.opt = np.random.randn(n_in, n_out), opt or Momentum()
+            def forward(self, X):
+                self.X = X
+                return X @ self.W
+            def backward(self, dout):
+                dW, W = self.X.T @ dout{factor}, self.W.copy()
+                {call}
+                return dout @ W.T
+
+        layer = Dense(4, 3)
+        layer.backward(layer.forward(np.random.randn(5, 4)))
+    """
+    kinds = {
+        "get_update(self, grad)": ("return self.lr * self.v", "self.W -= self.opt.get_update(dW)"),
+        "get_update(self, w, grad)": (
+            "return -self.lr * (self.v + 0.1 * w)",
+            "self.W += self.opt.get_update(self.W, dW)",
+        ),
+        "step(self, w, grad)": ("w -= self.lr * self.v", "self.opt.step(self.W, grad=dW)"),
+        "update(self, w, grad)": ("w -= self.lr * self.v; return w", "self.W = self.opt.update(self.W, dW)"),
+        "update_all(self, w, grad)": ("for p, v in zip(w, self.v): p -= v", "self.opt.update_all([self.W], [dW])"),
+    }
+    for head, (end, call) in kinds.items():
+        for factor, verdict in ("", "right"), (" / 5", "W"):
+            program = text.format(head=head, end=end, call=call, factor=factor)
+            assert checked(program) == {"Dense": verdict}, program
+    unknown = {"head": "step(self, w, grad)", "end": "w += self.lr * w", "call": "self.opt.step(self.W, dW)"}
+    assert checked(text.format(factor="", **unknown))["Dense"].startswith("no way found")
+
+
+def test_a_gate_of_two_inputs_is_no_optimizer_nor_is_a_factor_of_a_gradient(checked):
+    text = """
+        class Gate:
+            def __init__(self, alpha): self.alpha = alpha
+            def __call__(self, x, g): return {gate}
+            def apply(self, grad): return self.alpha * grad
+
+        class Gated:
+            def __init__(self, n_in, n_out):
+                self.W, self.V, self.gate = np.random.randn(n_in, n_out), np.random.randn(n_in, n_out), Gate(0.5)
+                self.scale = Gate(0.5)
+            def forward(self, x):
+                self.x = x
+                return self.gate(x @ self.W, x @ self.V)
+            def backward(self, dout):
+                x, u, v = self.x, self.x @ self.W, self.x @ self.V
+                du, dv = {du}, {dv}
+                self.dW, self.dV = x.T @ du, x.T @ dv
+                return du @ self.W.T + dv @ self.V.T
+    """
+    gates = [
+        (
+            "x * np.tanh(self.alpha * g)",
+            "dout * np.tanh(0.5 * v)",
+            "self.scale.apply(dout * u / np.cosh(0.5 * v) ** 2)",
+        ),
+        ("x - self.alpha * g", "dout", "-self.scale.apply(dout)"),
+    ]
+    for gate, du, dv in gates:
+        assert checked(text.format(gate=gate, du=du, dv=dv)) == {"Gated": "right"}
+        assert checked(text.format(gate=gate, du=f"2 * {du}", dv=dv)) == {"Gated": "W, x"}
