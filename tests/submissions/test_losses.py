@@ -463,3 +463,39 @@ def test_the_loss_of_one_vector_among_several_is_given_such(checked, delta, expe
             return loss, grad_center, grad_outside
     """)
     assert expected in (found.get("loss_and_gradient"), *found.values()), found
+
+
+def test_of_what_an_object_holds_the_gradient_is_of_what_the_loss_reads(checked):
+    text = """
+        class Policy:
+            def __init__(self):
+                self.velocity, self.theta = np.zeros((4, 3)), np.random.randn(4, 3)
+
+        def policy_loss(policy, x):
+            return np.sum(np.tanh(x @ policy.theta){more})
+
+        def policy_loss_grad(policy, x):
+            return {factor}x.T @ (1 - np.tanh(x @ policy.theta) ** 2)
+
+        policy_loss(Policy(), np.random.randn(5, 4))
+    """
+    assert checked(text.format(factor="", more="")) == {"policy_loss_grad": "right"}
+    assert checked(text.format(factor="2 * ", more="")) == {"policy_loss_grad": "theta"}
+    several = checked(text.format(factor="", more=" + x @ policy.velocity"))["policy_loss_grad"]
+    assert "which of velocity, theta it is the gradient of is not known" in several
+
+
+@pytest.mark.parametrize("factor, verdict", [("", "right"), (" * 2", "p")])
+def test_the_loss_beside_a_gradient_is_known_where_it_is_not_defined_for_larger_arguments(checked, factor, verdict):
+    text = f"""
+        def bce(y, p):
+            assert np.all(p < 1)
+            return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+        def bce_grad(y, p):
+            return bce(y, p), (p - y) / (p * (1 - p)) / len(y){factor}
+
+        y, p = np.array([1.0, 0.0, 1.0]), np.array([0.95, 0.3, 0.6])
+        bce(y, p), bce_grad(y, p)
+    """
+    assert checked(text) == {"bce_grad": verdict}
