@@ -23,7 +23,7 @@ from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_real, leaves
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.global_names import GIVEN, putting, with_own_globals
-from jaxdoodle.submissions.losses import LOSS
+from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.pair import with_names
 
 LOOPS = ast.For | ast.While

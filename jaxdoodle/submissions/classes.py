@@ -20,11 +20,12 @@ from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.carried import layer_of_arrays
+from jaxdoodle.submissions.derivatives import check_derivative
 from jaxdoodle.submissions.engines import check_engine
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.layers import check_layer
-from jaxdoodle.submissions.losses import GRADIENT, LOSS, check_derivative
+from jaxdoodle.submissions.loss_names import GRADIENT, LOSS
 from jaxdoodle.submissions.network import PREDICT, gradient_method, methods_of
 from jaxdoodle.submissions.networks import check_network
 from jaxdoodle.submissions.objects import objects_of, own_classes

@@ -17,7 +17,8 @@ from jaxdoodle.gradcheck.setup.binding import required
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
 from jaxdoodle.submissions.finder import Finder, Forward, Found
-from jaxdoodle.submissions.losses import LOSS, check_loss
+from jaxdoodle.submissions.loss_names import LOSS
+from jaxdoodle.submissions.losses import check_loss
 
 
 def losses(finder: Finder) -> Iterator[Found]:

@@ -24,7 +24,7 @@ from jaxdoodle.submissions.arguments.source import conventions_of, is_constant
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of, set_at
-from jaxdoodle.submissions.losses import LOSS
+from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.objects import objects_of, own_classes, penalties, penalty_factors, with_factors
 from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.variables import taking_arrays

@@ -1,9 +1,8 @@
-"""Losses of the user's with the gradients beside them, as functions, and derivatives: ``mse`` and ``mse_prime``."""
+"""Losses of the user's that return their gradients, too: ``return loss, dx``."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import copy
 import functools
 import inspect
@@ -15,26 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.api import check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.api import check_value_and_grad
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.arguments.source import conventions_of, source_text, source_tree
-from jaxdoodle.submissions.finder import Finder, Forward, Found, unknown_arguments
-from jaxdoodle.submissions.functions import stem_of
+from jaxdoodle.submissions.arguments.source import source_text, source_tree
+from jaxdoodle.submissions.finder import Finder, Found, unknown_arguments
+from jaxdoodle.submissions.loss_names import GRADIENT, LOSS, of_the_gradient
 from jaxdoodle.submissions.objects import own_classes
-from jaxdoodle.submissions.pair import check_pair
 from jaxdoodle.submissions.words import english
 
-#: Names of functions that give a loss, and of those that give a gradient.
-LOSS = re.compile(
-    r"loss|cost|entropy|error|objective|nll|likelihood|verlust|kosten|fehler|erreur|p[eé]rdida"
-    r"|(^|_)(mse|bce|xent|ce|j|pertes?|co[uû]ts?|perdas?|custos?)(_|$)", re.I)  # fmt: skip
-GRADIENT = re.compile(
-    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
-)
 #: What a loss that returns its gradient, too, calls it; the last line of such a function by another name.
 _OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*))\b", re.I)
 _BOTH = re.compile(
@@ -44,12 +35,12 @@ _BOTH = re.compile(
 
 
 def losses(finder: Finder) -> Iterator[Found]:
-    """Losses that return gradients, losses with a gradient of the same parameters beside them, derivatives."""
+    """Functions, and methods of classes that hold no network, that return a loss and gradients."""
     free = {n: f for n, f in finder.functions.items() if id(f) not in finder.taken and required(f)}
     for name, function in free.items():
         returned = _returned(function)
         by_name = LOSS.search(name) and any(map(_OWN_GRADIENT.search, returned[1:]))
-        alone = by_name and not any(map(_is_value, returned)) and any(_of_the_gradient(name, function, free))
+        alone = by_name and not any(map(_is_value, returned)) and any(of_the_gradient(name, function, free))
         if by_name and not alone or gives_both(function):
             finder.taken.add(id(function))
             yield Found(name, function, partial(check_loss, finder, name, function))
@@ -58,11 +49,6 @@ def losses(finder: Finder) -> Iterator[Found]:
             both = isinstance(method, types.FunctionType) and english(name) == name and gives_both(method)
             if both and (LOSS.search(name) and GRADIENT.search(name) or not _has_network(cls)):
                 yield Found(f"{cls.__name__}.{name}", method, partial(check_loss, finder, name, method))
-    for name, function in free.items():
-        of = [] if id(function) in finder.taken else list(dict.fromkeys(_of_the_gradient(name, function, free)))
-        if of:
-            finder.taken.add(id(function))
-            yield Found(name, function, partial(check_derivative, finder, name, of, function))
 
 
 def _is_value(text: str) -> bool:
@@ -87,175 +73,11 @@ def _has_network(cls: type) -> bool:
     return any(n in ("loss", "backward") or GRADIENT.fullmatch(n) for n in dir(cls))
 
 
-def _of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
-    """Functions whose gradient or derivative it may be, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
-    if not GRADIENT.search(name):
-        return
-    stem = _without_gradient(name)
-    others = {n: f for n, f in free.items() if f is not gradient and not GRADIENT.search(n)}
-    takes = required(gradient)
-    for n, f in others.items():
-        same = required(f) == takes or len(takes) == len(required(f)) == 1
-        if n.lower() == stem and same or required(f) == takes[: len(required(f))] and _without_loss(n) == stem:
-            yield f
-    for n, f in others.items():
-        of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or f"_{stem}_" in f"_{_words(n)}_"
-        if of_any and LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1:
-            yield f
-
-
-def _without_gradient(name: str) -> str:
-    return GRADIENT.sub("_", name).strip("_").lower()
-
-
-def _words(name: str) -> str:
-    """``mse_loss`` for ``mseLoss``, too."""
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
-def _without_loss(name: str) -> str:
-    return LOSS.sub("", name).strip("_").lower()
-
-
-def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Callable, **options: Any) -> Report:
-    """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``).
-
-    Of several losses that may be meant, the one of which it is right; where it is right of none and its name does not
-    say which it is of, that is no mistake.
-    """
-    reports: dict[str, Report] = {}
-    failed: list[Exception] = []
-    for function in of:
-        try:
-            report = _check_derivative_of(finder, name, function, gradient, **options)
-        except Exception as error:  # any exception of the user's code, which may be written for another loss
-            failed.append(error)
-            continue
-        if report.passed:
-            return report
-        reports[function.__name__] = report
-    stem = _without_gradient(name)
-    named = [r for n, r in reports.items() if stem and stem in (n.lower(), _without_loss(n))]
-    if not reports:
-        raise failed[0]
-    if len(reports) > 1 and not named:
-        raise CheckError(
-            f"of which loss {name} is the gradient is not known: it is right of none of {', '.join(reports)}"
-        )
-    return (named or [*reports.values()])[0]
-
-
-def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Callable, **options: Any) -> Report:
-    names = required(function)
-
-    def back(given: tuple) -> Any:
-        return gradient(**dict(zip(names, given, strict=True)))
-
-    try:
-        args = finder.arguments(name, function, back if names == required(gradient) else None)
-    except CheckError:
-        args = (0.3,)
-        if len(required(function)) != 1 or not _is_number(function, args) or not _is_number(gradient, args):
-            raise
-    if len(args) == 1 and isinstance(args[0], float) and _is_number(function, args):  # by ``math``, of one number
-        function, gradient, args = _of_entries(function), _of_entries(gradient), (np.linspace(-1.3, 1.1, 6),)
-    value = function(*args)
-    takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
-    if len(more := required(gradient)[len(takes) :]) == 1 and re.match("d|g|up|err", more[0]):
-        return check_pair(finder, name, function, gradient, args, (), **options)
-    order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
-    optional = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
-
-    def returned(*given: Any) -> Any:
-        return gradient(*(given[i] for i in order), **{n: given[i] for n, i in optional.items()})
-
-    rest = entries = list[int]()  # without the loss that comes with them
-    if np.size(value) == 1 and type(first := returned(*args)) is tuple:
-        moved = rebuild(args, lambda _, x: 0.9 * x if is_floating(x) or isinstance(x, float) else x)
-        pairs = [(value, first)]
-        with contextlib.suppress(Exception), np.errstate(all="ignore"):  # where the loss is not defined
-            pairs += [(v, returned(*moved)) for v in [function(*moved)] if np.all(np.isfinite(v))]
-        entries = [*range(len(first))]
-        rest = [k for k in entries if any(np.ndim(g[k]) or g[k] != v for v, g in pairs)]
-
-    def by_hand(*given: Any) -> Any:
-        found = returned(*given)
-        return found if len(rest) == len(entries) else found[rest[0]] if len(rest) == 1 else [found[k] for k in rest]
-
-    taken = [p.replace(default=p.empty) for p in parameters(function)[: len(args)]]
-    by_hand.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
-    if np.size(value) == 1 and (held := _held_alike(function, args, by_hand(*args))):
-        function, by_hand = _with_attributes(function, held), _with_attributes(by_hand, held)
-        args = (*(getattr(args[i], word) for i, word in held), *args)
-        return check_gradient(function, by_hand, args, argnums=0, title=name, **options)
-    if np.size(value) > 1:
-        if not _is_elementwise(function, args):
-            raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
-        return check_pair(finder, name, function, by_hand, args, (), **options)
-    tries = [args, *([] if finder.recorded(function) else guessing.vectors(function))]
-    options = {"conventions": (*finder.declared(name)[1], *conventions_of(gradient)), **options}
-    reports: list[Report] = []
-    for given in tries:  # X @ w - y is another loss for matrices than for vectors
-        try:
-            where = _places(function, by_hand(*given), given, returned_names(gradient))
-            given = _with_arrays(given, where)
-            reports.append(check_gradient(function, by_hand, given, argnums=where, title=name, **options))
-        except Exception:  # any exception of the user's code, which need not be written for vectors
-            if not reports:
-                raise
-            continue
-        if reports[-1].passed:
-            return reports[-1]
-    return reports[0]
-
-
-def _held_alike(function: Callable, args: tuple, gradient: Any) -> list[tuple[int, str]]:
-    """The attribute of an argument that a gradient has the shape of, where no argument has: ``policy.theta``.
-
-    Of several, the one that the loss reads.
-    """
-    if not is_floating(gradient) or any(np.shape(a) == np.shape(gradient) for a in args):
-        return []
-    held = [(i, n) for i, a in enumerate(args) if not is_array(a) for n, v in getattr(a, "__dict__", {}).items()
-            if is_floating(v) and np.shape(v) == np.shape(gradient)]  # fmt: skip
-    with_each = [(place, _with_attributes(function, [place]), getattr(args[place[0]], place[1])) for place in held]
-    draw = np.random.default_rng(0)
-    read = [place for place, run, v in with_each if run(v, *args) != run(v + draw.uniform(0.01, 0.1, v.shape), *args)]
-    if len(held) > 1 and len(read) != 1:
-        raise CheckError(f"which of {', '.join(n for _, n in read or held)} it is the gradient of is not known")
-    return held if len(held) == 1 else read
-
-
-def _is_number(function: Callable, args: tuple) -> bool:
-    try:
-        return isinstance(function(*args), float)
-    except (Exception, SystemExit):  # of the user's code
-        return False
-
-
-def _of_entries(function: Callable) -> Callable:
-    """A function of one number as one of arrays."""
-
-    @functools.wraps(function)
-    def run(x: Any) -> Any:
-        return np.array([function(float(v)) for v in np.ravel(x)]).reshape(np.shape(x))
-
-    return run
-
-
-def _is_elementwise(function: Callable, args: tuple) -> bool:
-    before = np.asarray(function(*args), float)
-    moved = np.array(args[0], float)
-    moved.flat[0] += 0.1
-    after = np.asarray(function(moved, *args[1:]), float)
-    return before.shape == after.shape == moved.shape and np.array_equal(before.flat[1:], after.flat[1:])
-
-
 #: Parameters of a loss that no gradient is for, where another has the same shape.
 _NO_PARAMETER = re.compile(r"x|y|t|\w*(true|target|label|truth|expected|actual)\w*|data|inputs?", re.I)
 
 
-def _places(function: Callable, returned: Any, args: tuple, names: Sequence[str] = ()) -> Any:
+def places_of(function: Callable, returned: Any, args: tuple, names: Sequence[str] = ()) -> Any:
     """Which arguments the returned gradients belong to: by name, then by shape, parameters before data."""
     own = [p.name for p in parameters(function)][: len(args)]
     floats = [i for i, a in enumerate(args) if any(is_floating(x) or isinstance(x, float) for _, x in leaves(a))]
@@ -307,7 +129,7 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
         )
     of_object = {} if of_file else _of_objects(function, args, names, returned, place)
     if of_object:
-        function = _with_attributes(function, list(of_object.values()))
+        function = with_attributes(function, list(of_object.values()))
         args = (*(getattr(args[i], word) for i, word in of_object.values()), *args)
         of_file = {k: word for k, (_, word) in of_object.items()}
     function = unpacked(function)
@@ -320,8 +142,8 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
         raise CheckError(f"{name} returns more than a loss and its gradient")
     gradients = returned[rest[0]] if len(rest) == 1 else tuple(returned[k] for k in rest)
     told = names if len(names) == len(returned) else []
-    where = _places(function, gradients, args, [told[k] for k in rest] if told else [])
-    args = _with_arrays(args, where)
+    where = places_of(function, gradients, args, [told[k] for k in rest] if told else [])
+    args = with_arrays(args, where)
 
     def both(*given: Any) -> Any:
         values = function(*given)
@@ -354,12 +176,12 @@ def _by_argument(function: Callable, names: list[str], args: tuple) -> Any:
     if len(several) == 1 and isinstance(returned[several[0]], dict):
         return returned[several[0]]
     gradients = tuple(returned[k] for k in several)
-    where = _places(function, gradients, args, [names[k] for k in several] if len(names) == len(returned) else [])
+    where = places_of(function, gradients, args, [names[k] for k in several] if len(names) == len(returned) else [])
     found = dict(zip(np.atleast_1d(where), gradients, strict=False))
     return tuple(found.get(i) for i in range(len(args)))
 
 
-def _with_arrays(args: tuple, where: Any) -> tuple:
+def with_arrays(args: tuple, where: Any) -> tuple:
     """Bare numbers that a gradient is for are differentiated beside arrays, too."""
     return tuple(np.float64(a) if type(a) is float and i in np.atleast_1d(where) else a for i, a in enumerate(args))
 
@@ -438,7 +260,7 @@ def _of_objects(
     return places
 
 
-def _with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callable:
+def with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callable:
     """The function with these attributes of its arguments as its first parameters."""
 
     def run(*given: Any) -> Any:

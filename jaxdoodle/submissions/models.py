@@ -23,7 +23,8 @@ from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
 from jaxdoodle.submissions.arguments.source import conventions_of
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.functions import directions, stem_of
-from jaxdoodle.submissions.losses import LOSS, returned_names
+from jaxdoodle.submissions.loss_names import LOSS
+from jaxdoodle.submissions.losses import returned_names
 from jaxdoodle.submissions.pair import with_names
 
 #: Arguments tried for one cost of a whole model.

@@ -27,7 +27,8 @@ from jaxdoodle.submissions.layer_object import (
     output_of,
     set_at,
 )  # fmt: skip
-from jaxdoodle.submissions.losses import LOSS, gives_both, returned_names
+from jaxdoodle.submissions.loss_names import LOSS
+from jaxdoodle.submissions.losses import gives_both, returned_names
 from jaxdoodle.submissions.objects import PENALTY
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.

@@ -24,7 +24,7 @@ from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import is_table
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import attributes, output_of
-from jaxdoodle.submissions.losses import LOSS
+from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.models import labels_like
 from jaxdoodle.submissions.network import PREDICT, Network, OfPairs, gradient_method, is_number, methods_of, takes_pairs
 from jaxdoodle.submissions.objects import IMAGES, objects_of

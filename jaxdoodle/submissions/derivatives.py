@@ -1,0 +1,170 @@
+"""Gradients and derivatives of the user's as functions beside what they are of: ``mse`` and ``mse_prime``."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from jaxdoodle.gradcheck.api import check_gradient
+from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup.binding import parameters, required
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, rebuild
+from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions.arguments import guess as guessing
+from jaxdoodle.submissions.arguments.source import conventions_of
+from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.functions import stem_of
+from jaxdoodle.submissions.loss_names import of_the_gradient, without_gradient, without_loss
+from jaxdoodle.submissions.losses import places_of, returned_names, with_arrays, with_attributes
+from jaxdoodle.submissions.pair import check_pair
+
+
+def derivatives(finder: Finder) -> Iterator[Found]:
+    """Gradients of losses with the same parameters, and derivatives of functions, that are known by their names."""
+    known = {n: f for n, f in finder.functions.items() if required(f)}
+    for name, function in known.items():
+        of = [] if id(function) in finder.taken else list(dict.fromkeys(of_the_gradient(name, function, known)))
+        if of:
+            finder.taken.add(id(function))
+            yield Found(name, function, partial(check_derivative, finder, name, of, function))
+
+
+def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Callable, **options: Any) -> Report:
+    """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``).
+
+    Of several losses that may be meant, the one of which it is right; where it is right of none and its name does not
+    say which it is of, that is no mistake.
+    """
+    reports: dict[str, Report] = {}
+    failed: list[Exception] = []
+    for function in of:
+        try:
+            report = _check_derivative_of(finder, name, function, gradient, **options)
+        except Exception as error:  # any exception of the user's code, which may be written for another loss
+            failed.append(error)
+            continue
+        if report.passed:
+            return report
+        reports[function.__name__] = report
+    stem = without_gradient(name)
+    named = [r for n, r in reports.items() if stem and stem in (n.lower(), without_loss(n))]
+    if not reports:
+        raise failed[0]
+    if len(reports) > 1 and not named:
+        raise CheckError(
+            f"of which loss {name} is the gradient is not known: it is right of none of {', '.join(reports)}"
+        )
+    return (named or [*reports.values()])[0]
+
+
+def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Callable, **options: Any) -> Report:
+    names = required(function)
+
+    def back(given: tuple) -> Any:
+        return gradient(**dict(zip(names, given, strict=True)))
+
+    try:
+        args = finder.arguments(name, function, back if names == required(gradient) else None)
+    except CheckError:
+        args = (0.3,)
+        if len(required(function)) != 1 or not _is_number(function, args) or not _is_number(gradient, args):
+            raise
+    if len(args) == 1 and isinstance(args[0], float) and _is_number(function, args):  # by ``math``, of one number
+        function, gradient, args = _of_entries(function), _of_entries(gradient), (np.linspace(-1.3, 1.1, 6),)
+    value = function(*args)
+    takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
+    if len(more := required(gradient)[len(takes) :]) == 1 and re.match("d|g|up|err", more[0]):
+        return check_pair(finder, name, function, gradient, args, (), **options)
+    order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
+    optional = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
+
+    def returned(*given: Any) -> Any:
+        return gradient(*(given[i] for i in order), **{n: given[i] for n, i in optional.items()})
+
+    rest = entries = list[int]()  # without the loss that comes with them
+    if np.size(value) == 1 and type(first := returned(*args)) is tuple:
+        moved = rebuild(args, lambda _, x: 0.9 * x if is_floating(x) or isinstance(x, float) else x)
+        pairs = [(value, first)]
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):  # where the loss is not defined
+            pairs += [(v, returned(*moved)) for v in [function(*moved)] if np.all(np.isfinite(v))]
+        entries = [*range(len(first))]
+        rest = [k for k in entries if any(np.ndim(g[k]) or g[k] != v for v, g in pairs)]
+
+    def by_hand(*given: Any) -> Any:
+        found = returned(*given)
+        return found if len(rest) == len(entries) else found[rest[0]] if len(rest) == 1 else [found[k] for k in rest]
+
+    taken = [p.replace(default=p.empty) for p in parameters(function)[: len(args)]]
+    by_hand.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    if np.size(value) == 1 and (held := _held_alike(function, args, by_hand(*args))):
+        function, by_hand = with_attributes(function, held), with_attributes(by_hand, held)
+        args = (*(getattr(args[i], word) for i, word in held), *args)
+        return check_gradient(function, by_hand, args, argnums=0, title=name, **options)
+    if np.size(value) > 1:
+        if not _is_elementwise(function, args):
+            raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
+        return check_pair(finder, name, function, by_hand, args, (), **options)
+    tries = [args, *([] if finder.recorded(function) else guessing.vectors(function))]
+    options = {"conventions": (*finder.declared(name)[1], *conventions_of(gradient)), **options}
+    reports: list[Report] = []
+    for given in tries:  # X @ w - y is another loss for matrices than for vectors
+        try:
+            where = places_of(function, by_hand(*given), given, returned_names(gradient))
+            given = with_arrays(given, where)
+            reports.append(check_gradient(function, by_hand, given, argnums=where, title=name, **options))
+        except Exception:  # any exception of the user's code, which need not be written for vectors
+            if not reports:
+                raise
+            continue
+        if reports[-1].passed:
+            return reports[-1]
+    return reports[0]
+
+
+def _held_alike(function: Callable, args: tuple, gradient: Any) -> list[tuple[int, str]]:
+    """The attribute of an argument that a gradient has the shape of, where no argument has: ``policy.theta``.
+
+    Of several, the one that the loss reads.
+    """
+    if not is_floating(gradient) or any(np.shape(a) == np.shape(gradient) for a in args):
+        return []
+    held = [(i, n) for i, a in enumerate(args) if not is_array(a) for n, v in getattr(a, "__dict__", {}).items()
+            if is_floating(v) and np.shape(v) == np.shape(gradient)]  # fmt: skip
+    with_each = [(place, with_attributes(function, [place]), getattr(args[place[0]], place[1])) for place in held]
+    draw = np.random.default_rng(0)
+    read = [place for place, run, v in with_each if run(v, *args) != run(v + draw.uniform(0.01, 0.1, v.shape), *args)]
+    if len(held) > 1 and len(read) != 1:
+        raise CheckError(f"which of {', '.join(n for _, n in read or held)} it is the gradient of is not known")
+    return held if len(held) == 1 else read
+
+
+def _is_number(function: Callable, args: tuple) -> bool:
+    try:
+        return isinstance(function(*args), float)
+    except (Exception, SystemExit):  # of the user's code
+        return False
+
+
+def _of_entries(function: Callable) -> Callable:
+    """A function of one number as one of arrays."""
+
+    @functools.wraps(function)
+    def run(x: Any) -> Any:
+        return np.array([function(float(v)) for v in np.ravel(x)]).reshape(np.shape(x))
+
+    return run
+
+
+def _is_elementwise(function: Callable, args: tuple) -> bool:
+    before = np.asarray(function(*args), float)
+    moved = np.array(args[0], float)
+    moved.flat[0] += 0.1
+    after = np.asarray(function(moved, *args[1:]), float)
+    return before.shape == after.shape == moved.shape and np.array_equal(before.flat[1:], after.flat[1:])

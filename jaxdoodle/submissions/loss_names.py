@@ -1,0 +1,47 @@
+"""Names of functions that give a loss or a gradient, and of which loss a gradient is by its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jaxdoodle.gradcheck.setup.binding import required
+
+#: Names of functions that give a loss, and of those that give a gradient.
+LOSS = re.compile(
+    r"loss|cost|entropy|error|objective|nll|likelihood|verlust|kosten|fehler|erreur|p[eé]rdida"
+    r"|(^|_)(mse|bce|xent|ce|j|pertes?|co[uû]ts?|perdas?|custos?)(_|$)", re.I)  # fmt: skip
+GRADIENT = re.compile(
+    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
+)
+
+
+def of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
+    """Functions whose gradient or derivative it may be, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
+    if not GRADIENT.search(name):
+        return
+    stem = without_gradient(name)
+    others = {n: f for n, f in free.items() if f is not gradient and not GRADIENT.search(n)}
+    takes = required(gradient)
+    for n, f in others.items():
+        same = required(f) == takes or len(takes) == len(required(f)) == 1
+        if n.lower() == stem and same or required(f) == takes[: len(required(f))] and without_loss(n) == stem:
+            yield f
+    for n, f in others.items():
+        of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or f"_{stem}_" in f"_{_words(n)}_"
+        if of_any and LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1:
+            yield f
+
+
+def without_gradient(name: str) -> str:
+    return GRADIENT.sub("_", name).strip("_").lower()
+
+
+def _words(name: str) -> str:
+    """``mse_loss`` for ``mseLoss``, too."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def without_loss(name: str) -> str:
+    return LOSS.sub("", name).strip("_").lower()

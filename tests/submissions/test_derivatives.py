@@ -1,0 +1,172 @@
+"""Gradients and derivatives beside what they are of, as functions, are found as they lie."""
+
+import pytest
+
+DERIVATIVES = """
+def sigmoid(z): return 1 / (1 + np.exp(-z))
+def sigmoid_prime(a): return a * (1 - a)
+def softplus(z): return np.log1p(np.exp(z))
+def softplus_derivative(z): return 1 / (1 + np.exp(-z))
+def mse(y_true, y_pred): return np.mean((y_true - y_pred) ** 2)
+def mse_prime(y_true, y_pred): return 2 * (y_pred - y_true) / y_true.size
+def ridge_loss(w, X, y, lam): return 0.5 * np.mean((X @ w - y) ** 2) + lam * np.sum(w ** 2)
+def ridge_gradient(w, X, y, lam): return X.T @ (X @ w - y) / len(y) + 2 * lam * w
+def softmax(z): return np.exp(z) / np.exp(z).sum()
+def softmax_prime(z): return softmax(z) * (1 - softmax(z))
+def pull_loss(center, others):
+    # center (4,), others (7, 4)
+    s = sigmoid(others[2] @ center)
+    grad_others = np.zeros(others.shape)
+    grad_others[2] = (s - 1) * center
+    loss = -np.log(s)
+    return loss, (s - 1) * others[2], grad_others
+"""
+
+
+def test_derivatives_and_gradients_beside_their_functions(checked):
+    found = checked(DERIVATIVES)
+    part = found.pop("softmax_prime")
+    assert set(found.values()) == {"right"} and len(found) == 5 and "not elementwise" in part
+    wrong = checked(DERIVATIVES.replace("2 * (y_pred", "(y_pred").replace("a * (1 - a)", "a").replace("2 * lam", "lam"))
+    assert (wrong["sigmoid_prime"], wrong["mse_prime"], wrong["ridge_gradient"]) == ("z", "y_pred", "w")
+
+
+def test_numbers_with_a_default_reach_the_gradient_too(checked):
+    text = """
+        def scaled_loss(w, x, power=2.0): return np.mean(x * w ** power)
+        def scaled_grad(w, x, power=2.0): return power * x * w ** (power - 1) / x.size
+        if __name__ == "__main__": scaled_loss(np.arange(1.0, 5.0), np.arange(4.0), power=3.0)
+    """
+    assert checked(text) == {"scaled_grad": "right"}
+
+
+def test_of_two_losses_the_one_that_takes_arrays_is_that_of_the_gradient(checked):
+    text = """
+        class Box:
+            def __init__(self, x): self.x = x
+        def loss(w, x): return Box((x @ w.x).sum())
+        def loss_value(w, x): return np.sum((x @ w) ** 2)
+        def loss_gradient(w, x): return 2 * x.T @ (x @ w)
+    """
+    assert checked(text)["loss_gradient"] == "right"
+
+
+LOSSES = """
+def mse_loss(p, y): return np.sum((p - y) ** 2) / len(p)
+def cross_entropy_loss(p, y): return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p)) / len(p)
+def loss_grad(p, y): return ((1 - y) / (1 - p) - y / p) / len(p)
+def cross_entropy_grad(p, y): return loss_grad(p, y)
+def mse_grad(p, y): return 2 * (p - y) / len(p)
+if __name__ == "__main__":
+    for loss in (mse_loss, cross_entropy_loss): loss(np.array([0.2, 0.4, 0.7]), np.array([0.0, 1.0, 1.0]))
+"""
+
+
+def test_a_gradient_is_of_the_loss_of_which_it_is_right_or_that_its_name_says(checked):
+    assert checked(LOSSES) == dict.fromkeys(("loss_grad", "cross_entropy_grad", "mse_grad"), "right")
+    wrong = checked(LOSSES.replace("- y / p)", "+ y / p)").replace("2 * (p", "3 * (p"))
+    assert "right of none of mse_loss, cross_entropy_loss" in wrong["loss_grad"]
+    assert (wrong["cross_entropy_grad"], wrong["mse_grad"]) == ("p", "p")
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("1.0", "right"), ("2.0", "activation")])
+def test_the_derivative_of_a_function_of_one_number_may_take_its_value(checked, factor, expected):
+    found = checked(f"""
+        from math import exp
+
+        def transfer(activation): return 1.0 / (1.0 + exp(-activation))
+        def transfer_derivative(output): return output * ({factor} - output)
+    """)
+    assert found == {"transfer_derivative": expected}
+
+
+@pytest.mark.parametrize(
+    ("told", "factor", "expected"),
+    [("gradient of the summed loss", "", "right"), ("the gradient", "", "w"), ("gradient of the sum", "2 * ", "w")],
+)
+def test_the_gradient_of_the_sum_is_right_of_a_mean_where_it_says_so(checked, told, factor, expected):
+    found = checked(f'''
+        def loss(w, X, y): return np.mean((X @ w - y) ** 2)
+
+        def gradient(w, X, y):
+            """{told}"""
+            return {factor}2 * X.T @ (X @ w - y)
+    ''')
+    assert found == {"gradient": expected}
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_several_gradients_beside_their_loss_are_no_loss_with_gradients(checked, sign):
+    """They are guessed together: of other arguments the loss takes sizes that do not fit the gradients."""
+    text = f"""
+        def triplet_loss(anchor, positive, negative, margin=0.2):
+            d = ((anchor - positive) ** 2).sum(1) - ((anchor - negative) ** 2).sum(1) + margin
+            return np.maximum(d, 0).mean()
+        def triplet_loss_grad(anchor, positive, negative, margin=0.2):
+            d = ((anchor - positive) ** 2).sum(1) - ((anchor - negative) ** 2).sum(1) + margin
+            on = (d > 0)[:, None] / len(anchor)
+            d_anchor = on * 2 * (negative - positive)
+            d_positive = on * 2 * (positive - anchor)
+            return d_anchor, d_positive, {sign}on * 2 * (anchor - negative)
+    """
+    assert checked(text) == {"triplet_loss_grad": "negative" if sign else "right"}
+
+
+@pytest.mark.parametrize("total, expected", [("g / len(states)", "right"), ("g", "theta")])
+def test_a_gradient_of_what_an_object_holds_is_known_by_its_shape(checked, total, expected):
+    text = f"""
+        class Policy:
+            def __init__(self):
+                self.theta = 0.1 * np.random.randn(3, 2)
+            def probs(self, s):
+                e = np.exp(s @ self.theta)
+                return e / e.sum()
+
+        def surrogate_loss(policy, states, actions):
+            return -np.mean([np.log(policy.probs(s)[a]) for s, a in zip(states, actions)])
+
+        def surrogate_loss_gradient(policy, states, actions):
+            g = np.zeros((3, 2))
+            for s, a in zip(states, actions):
+                g += np.outer(s, policy.probs(s) - np.eye(2)[a])
+            return {total}
+
+        surrogate_loss(Policy(), np.random.randn(5, 3), np.array([0, 1, 1, 0, 1]))
+    """
+    assert checked(text) == {"surrogate_loss_gradient": expected}
+
+
+def test_of_what_an_object_holds_the_gradient_is_of_what_the_loss_reads(checked):
+    text = """
+        class Policy:
+            def __init__(self):
+                self.velocity, self.theta = np.zeros((4, 3)), np.random.randn(4, 3)
+
+        def policy_loss(policy, x):
+            return np.sum(np.tanh(x @ policy.theta){more})
+
+        def policy_loss_grad(policy, x):
+            return {factor}x.T @ (1 - np.tanh(x @ policy.theta) ** 2)
+
+        policy_loss(Policy(), np.random.randn(5, 4))
+    """
+    assert checked(text.format(factor="", more="")) == {"policy_loss_grad": "right"}
+    assert checked(text.format(factor="2 * ", more="")) == {"policy_loss_grad": "theta"}
+    several = checked(text.format(factor="", more=" + x @ policy.velocity"))["policy_loss_grad"]
+    assert "which of velocity, theta it is the gradient of is not known" in several
+
+
+@pytest.mark.parametrize("factor, verdict", [("", "right"), (" * 2", "p")])
+def test_the_loss_beside_a_gradient_is_known_where_it_is_not_defined_for_larger_arguments(checked, factor, verdict):
+    text = f"""
+        def bce(y, p):
+            assert np.all(p < 1)
+            return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+        def bce_grad(y, p):
+            return bce(y, p), (p - y) / (p * (1 - p)) / len(y){factor}
+
+        y, p = np.array([1.0, 0.0, 1.0]), np.array([0.95, 0.3, 0.6])
+        bce(y, p), bce_grad(y, p)
+    """
+    assert checked(text) == {"bce_grad": verdict}
