@@ -8,12 +8,34 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["kept", "untraced"]
+__all__ = ["few_examples", "kept", "untraced"]
 
-#: Largest array (entries) that is kept as an argument: more is a data set, and the checks draw their own.
+#: Largest array (entries) that is kept as an argument: more is a data set.
 _LARGEST = 20_000
+#: Examples that are kept of a data set.
+_EXAMPLES = 6
 #: Standard deviation of the numbers in the place of a tracer: with weights of this size, iterations come to rest.
 _SPREAD = 0.1
+
+
+def few_examples(given: dict[str, Any], holds: bool = False) -> dict[str, Any]:
+    """The arguments of a call, without most of a data set.
+
+    Args:
+      given: By name.
+      holds: Whether the function is a constructor: of an array alone, without labels, it holds parameters.
+
+    Returns:
+      Of a data set, and of arrays of as many rows, a few rows from all over it; anything else as it is.
+    """
+    rows = {n: v.shape[0] for n, v in given.items() if isinstance(getattr(v, "shape", None), tuple) and v.shape}
+    of_all = [*rows.values()]
+    cut = {k for n, k in rows.items() if _size(given[n]) > _LARGEST and not (holds and of_all.count(k) == 1)}
+
+    def few(value: Any, count: int) -> Any:
+        return value[np.linspace(0, count - 1, _EXAMPLES).astype(int)]
+
+    return {n: few(v, rows[n]) if rows.get(n) in cut else v for n, v in given.items()}
 
 
 def kept(value: Any, rng: np.random.Generator) -> Any:
@@ -29,11 +51,15 @@ def kept(value: Any, rng: np.random.Generator) -> Any:
     Raises:
       ValueError: It is a data set, of which nothing is kept.
     """
-    size = 0 if isinstance(value, type) else getattr(value, "size", 0)
-    size = value.numel() if callable(size) and hasattr(value, "numel") else size  # of a tensor it is a method
-    if isinstance(size, int) and size > _LARGEST:
+    if _size(value) > _LARGEST:
         raise ValueError("a data set")
     return _copy(value, rng)
+
+
+def _size(value: Any) -> int:
+    size = 0 if isinstance(value, type) else getattr(value, "size", 0)
+    size = value.numel() if callable(size) and hasattr(value, "numel") else size  # of a tensor it is a method
+    return size if isinstance(size, int) else 0
 
 
 def _copy(value: Any, rng: np.random.Generator) -> Any:

@@ -132,7 +132,7 @@ class UserCode:
         """Note the arguments of every call of a function that the file defines."""
         import numpy as np  # here, since a command that predicts brings NumPy in without its threads
 
-        from jaxdoodle.core.kept import kept
+        from jaxdoodle.core.kept import few_examples, kept
 
         parts = {name for name, _ in self.parts}
 
@@ -146,7 +146,9 @@ class UserCode:
                 names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + several]
                 rng = np.random.default_rng(0)
                 with contextlib.suppress(Exception):  # what cannot be copied is not kept
-                    calls.append({n: kept(v, rng) for n, v in frame.f_locals.items() if n in names})
+                    given, holds = {n: v for n, v in frame.f_locals.items() if n in names}, code.co_name == "__init__"
+                    given = few_examples(given, holds)
+                    calls.append(kept(given, rng) if holds else {n: kept(v, rng) for n, v in given.items()})
 
         before = sys.getprofile()
         sys.setprofile(note)

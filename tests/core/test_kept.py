@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdoodle.core.kept import kept, untraced
+from jaxdoodle.core.kept import few_examples, kept, untraced
 
 
 def test_a_copy_does_not_change_with_what_it_is_of():
@@ -55,3 +55,18 @@ def test_of_a_data_set_nothing_is_kept():
     with pytest.raises(ValueError, match="a data set"):
         kept(np.zeros(20_001), np.random.default_rng(0))
     assert len(kept({"w": np.zeros(20_001)}, np.random.default_rng(0))["w"]) == 20_001  # parameters
+
+
+def test_of_a_data_set_a_few_rows_are_left_each_with_its_label():
+    x, y = np.repeat(np.arange(200.0)[:, None], 784, axis=1), np.arange(200)
+    given = few_examples({"x": x, "y": y, "w": np.zeros((784, 5)), "rate": 0.1})
+    assert given["x"].shape == (6, 784) and given["w"].shape == (784, 5) and given["rate"] == 0.1
+    np.testing.assert_array_equal(given["x"][:, 0], given["y"])
+    assert given["y"][-1] == 199  # data may be in the order of their labels
+
+
+def test_parameters_that_a_constructor_takes_are_left_whole_and_its_data_are_not():
+    w, b, x, y = np.zeros((784, 50)), np.zeros(50), np.zeros((200, 784)), np.zeros(200)
+    given = few_examples({"w": w, "b": b}, holds=True)
+    assert given["w"] is w and given["b"] is b
+    assert [len(v) for v in few_examples({"x": x, "y": y}, holds=True).values()] == [6, 6]

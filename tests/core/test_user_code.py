@@ -121,12 +121,28 @@ def test_the_processor_decides_of_a_time_limit_and_far_off_the_clock():
         time.sleep(60)
 
 
-def test_tensors_are_kept_as_arguments_if_they_are_small(tmp_path):
+def test_tensors_are_kept_as_arguments_and_a_few_rows_of_large_ones(tmp_path):
     pytest.importorskip("torch")
     path = tmp_path / "program.py"
     path.write_text("import torch\n\ndef f(x): return x\n\nf(torch.ones(2))\nf(torch.ones(30_000))\n")
     code = run_statements(path, 5.0)
-    assert [len(call["x"]) for call in code.calls[UserCode.key(code.module.f.__code__)]] == [2]
+    assert [len(call["x"]) for call in code.calls[UserCode.key(code.module.f.__code__)]] == [2, 6]
+
+
+def test_large_weights_that_an_object_is_made_of_are_kept(tmp_path):
+    path = tmp_path / "program.py"
+    made, run = "layer = Layer(np.zeros((784, 50)), np.zeros(50))", "layer.forward(np.ones((200, 784)))"
+    path.write_text(f"""import numpy as np
+class Layer:
+    def __init__(self, w, b): self.w, self.b = w, b
+    def forward(self, x): return x @ self.w + self.b
+{made}
+{run}
+""")
+    code = run_statements(path, 5.0)
+    cls = code.module.Layer
+    (held,), (call,) = (code.calls[UserCode.key(f.__code__)] for f in (cls.__init__, cls.forward))
+    assert held["w"].shape == (784, 50) and call["x"].shape == (6, 784)
 
 
 def test_what_the_first_optimizer_of_torch_imports_takes_no_time_of_the_examples(tmp_path, monkeypatch):
