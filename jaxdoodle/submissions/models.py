@@ -56,7 +56,8 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
     numbers = {n for n in required(backward) if kind_of(n) == "number"}  # of a penalty that cost and backward share
     for cost in sorted(costs, key=lambda f: len(numbers ^ {n for n in required(f) if kind_of(n) == "number"})):
         model = Model(forward, backward, cost)
-        args = _arguments(finder, model)
+        found = _arguments(finder, model)
+        args = next(found, None)
         if args is not None:
             conventions = (*finder.declared(stem_of(name))[1], *conventions_of(backward))
             model, where = model.differentiated(args)
@@ -68,40 +69,51 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
                 again = check_gradient(other.value, other.gradient, args, title=title, **given)
                 if not again.passed:
                     return again
+            tried = found if report.passed and any(isinstance(a, dict) for a in args) else ()
+            deeper = next((a for a in tried if model.reads_more(a, args)), None)
+            if deeper is not None:
+                again = check_gradient(value, gradient, deeper, title=f"{name} with more layers", **given)
+                return report if again.passed else again
             return report
     raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(model.names)})")
 
 
-def _arguments(finder: Finder, model: Model) -> tuple | None:
+def _arguments(finder: Finder, model: Model) -> Iterator[tuple]:
+    """Those declared alone; else those of calls, then of each of the file's initial parameters, or guessed."""
     declared = finder.names.get(f"{stem_of(model.backward.__name__)}_args")
     if declared is not None:
-        return tuple(declared() if callable(declared) else declared)
+        yield tuple(declared() if callable(declared) else declared)
+        return
     called: dict[str, Any] = {}
     for function in (model.cost, model.backward, model.forward):
         called |= finder.called_with(function)
-    names = model.names
+    names, fits = model.names, False
     if all(n in called for n in names):
         args = tuple(called[n] for n in names)
         if model.takes(args):
-            return args
+            fits = True
+            yield args
     taken = model.parameters()
-    for start in _initial_parameters(finder) + [None]:
+    for start in (*_initial_parameters(finder), None):
+        if start is None and fits:
+            return
         for values in islice(guessing.candidates(model.forward, taken), _TRIALS):
             if start is not None:
                 values = [start if is_dictionary(model.forward, p.name) else v
                           for p, v in zip(taken, values, strict=True)]  # fmt: skip
             fitted = model.fitting(values)
             if fitted is not None:
-                return fitted
-    return None
+                fits = True
+                yield fitted
+                break
 
 
 def _initial_parameters(finder: Finder) -> list[dict]:
-    """What the file's own initialization gives for networks with one and two hidden layers."""
+    """What the file's own initialization gives for networks with one and two hidden layers, these alike in size."""
     found = []
     for name, function in finder.functions.items():
         if re.search("init", name):
-            for first, last in product(((5, 4), (5, 4, 6)), (3, 1)):
+            for first, last in product(((5, 4), (5, 4, 4)), (3, 1)):
                 sizes, count = (*first, last), len(required(function))
                 for args in (sizes, (list(sizes),)) if count in (1, len(sizes)) else ():
                     try:
@@ -219,6 +231,19 @@ class Model:
         given, y, cache = self._run(args)
         result = self._call(self.backward, given, y, cache)
         return result if self.places is None else tuple(result[k] for k in self.places)
+
+    def reads_more(self, args: tuple, others: tuple) -> bool:
+        """Have dictionaries of weights more entries than in the others, and does the cost depend on each entry?"""
+        tables = [k for k, a in enumerate(args) if isinstance(a, dict)]
+        if not any(isinstance(others[k], dict) and len(args[k]) > len(others[k]) for k in tables):
+            return False
+        base = self.value(*copy.deepcopy(args))
+        for k, entry in [(i, n) for i in tables for n, v in args[i].items() if is_floating(v)]:
+            moved = copy.deepcopy(args)
+            moved[k][entry] = moved[k][entry] + 0.3
+            if self.value(*moved) == base:
+                return False
+        return True
 
     def takes(self, args: tuple) -> bool:
         """Do forward, cost and backward take these arguments?"""

@@ -40,6 +40,47 @@ def test_a_model_without_a_cost_asks_for_it(checked):
     assert "no cost function is beside it" in found["backward_propagation"]
 
 
+DEEP = """
+def initialize(dims):
+    rng = np.random.default_rng(0)
+    weights = {f"W{k}": rng.normal(size=(dims[k], dims[k - 1])) for k in range(1, len(dims))}
+    return weights | {f"b{k}": np.zeros((dims[k], 1)) for k in range(1, len(dims))}
+
+def model_forward(X, parameters):
+    layers = [X]
+    for k in range(1, len(parameters) // 2 + 1):
+        layers.append(np.tanh(parameters[f"W{k}"] @ layers[-1] + parameters[f"b{k}"]))
+    return layers[-1], (layers, parameters)
+
+def compute_cost(AL, Y):
+    return np.sum((AL - Y) ** 2) / 2
+
+def model_backward(AL, Y, caches):
+    layers, parameters = caches
+    grads, last = {}, len(layers) - 1
+    deltas = {last: (AL - Y) * (1 - AL ** 2)}
+    for k in range(last, 0, -1):
+        if k < last:
+            deltas[k] = parameters[f"W{k + 1}"].T @ deltas[above] * (1 - layers[k] ** 2)
+        grads[f"dW{k}"] = deltas[k] @ layers[k - 1].T
+        grads[f"db{k}"] = deltas[k].sum(axis=1, keepdims=True)
+    return grads
+"""
+
+
+def test_a_model_of_any_depth_is_tried_with_more_layers(checked):
+    assert checked(DEEP.replace("above", "k + 1")) == {"model_backward": "right"}
+    found = checked(DEEP.replace("above", "last").replace('parameters[f"W{k + 1}"].T', 'parameters[f"W{last}"].T'))
+    assert "right" not in found.values()
+
+
+def test_a_model_of_a_fixed_depth_is_not_tried_with_more_layers(checked):
+    text = MODEL.replace("decay", "lambd").replace("(n_x, n_h, n_y)", "(dims)")
+    text = text.replace("    rng =", "    n_x, n_h, n_y = dims[:3]\n    rng =")
+    text = text.replace("return {", "return {f'W{k}': np.ones((2, 2)) for k in range(3, len(dims))} | {", 1)
+    assert checked(text) == {"backward_propagation": "right"}
+
+
 LIST_OF_LAYERS = """
 def init(sizes):
     rng = np.random.default_rng(0)
