@@ -54,6 +54,7 @@ _EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "c = a * b; c + c": lambda a, b: (lambda c: c + c)(a * b),
     "c = a * b; c + c * a": lambda a, b: (lambda c: c + c * a)(a * b),
     "c = a * b; c * a + c": lambda a, b: (lambda c: c * a + c)(a * b),
+    "c = a * b; c + a * c": lambda a, b: (lambda c: c + a * c)(a * b),
     "a + b + a": lambda a, b: a + b + a,
 }  # fmt: skip
 _OF_ARRAYS: dict[str, Callable[[Any, Any], Any]] = {

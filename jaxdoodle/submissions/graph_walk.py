@@ -31,8 +31,8 @@ from jaxdoodle.submissions.layer_object import BACKWARD
 #: Edits of all functions that are tried.
 _MOST_EDITS = 1500
 _TOO_EARLY = "passed on too early"
-#: Seconds of one trial: an edited loop may be endless.
-_TRIAL_SECONDS = 0.5
+#: Seconds of one trial, for an edited loop may be endless, and how many may be.
+_TRIAL_SECONDS, _MOST_ENDLESS = 0.5, 10
 #: What an edit that concerns the walk alone undoes, in words.
 _SAID = {
     "= for +=": "the gradient is written over, not added up: wrong for a value used twice",
@@ -59,15 +59,21 @@ class Trials:
 
     names: dict[str, Any]
     right: Callable[[dict[str, Any]], bool]
+    endless: int = 0
 
     def fits(self, program: ast.Module, file: str) -> bool:
+        if self.endless == _MOST_ENDLESS:
+            return False
         try:
             with time_limit(_TRIAL_SECONDS):
                 space = dict(self.names)
                 exec(compile(ast.fix_missing_locations(program), file, "exec"), space)
                 return self.right(space)
-        except (Exception, TimeOutError):  # what cannot stand there, or the user's code, which is run again
-            return False
+        except TimeOutError:
+            self.endless += 1
+        except Exception:  # any: what cannot stand there, or the user's code, which is run again
+            pass
+        return False
 
 
 def mistake(finder: Finder, cls: type, held: tuple[str, str], trials: Trials, words: str, once: bool) -> Finding | None:

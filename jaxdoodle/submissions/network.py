@@ -29,7 +29,7 @@ from jaxdoodle.submissions.layer_object import (
 )  # fmt: skip
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.losses import gives_both, returned_names
-from jaxdoodle.submissions.objects import PENALTY
+from jaxdoodle.submissions.words import PENALTY
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
 PREDICT = ("feedforward", "feed_forward", "forward", "forward_pass", "forward_propagation", "forward_prop", "fprop",

@@ -23,7 +23,7 @@ from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
 from jaxdoodle.submissions.finder import Finder, run_by
 from jaxdoodle.submissions.layer_object import FORWARD, RATES, arrays_of, attributes
-from jaxdoodle.submissions.words import english
+from jaxdoodle.submissions.words import PENALTY, english
 
 #: How many ways to make an object are tried.
 _OBJECTS = 400
@@ -146,10 +146,6 @@ def _limits(thing: Any) -> dict[str, Any]:
     return found
 
 
-#: Names of the factor of a penalty.
-PENALTY = re.compile(r"l2\w*|\w*reg|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I)
-
-
 def penalty_factors(thing: Any) -> list[str]:
     """Of a layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it: ``l2``."""
     methods, own = _methods(type(thing)), type(thing).__mro__
@@ -164,16 +160,24 @@ def penalty_factors(thing: Any) -> list[str]:
     ]
 
 
+_GIVES_PENALTY = re.compile(r"penalt|reg|loss|cost|l2", re.I)
+
+
+def _more(method: FunctionType) -> bool:
+    """Must it be given anything?"""
+    return any(p.default is p.empty for p in parameters(method)[1:])
+
+
 def penalties(thing: Any, factors: list[str]) -> list[str]:
-    """The methods that give a penalty with one of these factors, and take nothing."""
+    """The methods called a penalty, or a loss, that read one of these factors, and need not be given anything."""
     methods = _methods(type(thing))
     read = run_by(methods, methods.keys() & {*FORWARD})
-    gives = {n for n, f in methods.items() if n not in read and not _BACKWARDS.search(n) and len(parameters(f)) == 1}
+    gives = {n for n, f in methods.items() if n not in read and _GIVES_PENALTY.search(n) and not _more(f)}
     return [n for n in sorted(gives) if any({*factors} & _words(methods[m]) for m in run_by(methods, {n}))]
 
 
 def with_factors(thing: Any, factors: list[str], value: float) -> Any:
-    """A copy with this value of them; the object itself where it has none, or cannot be copied."""
+    """A copy with this value of them; the object itself where there are none, or where it cannot be copied."""
     return next(iter(_without(thing, dict.fromkeys(factors, value))), thing) if factors else thing
 
 

@@ -34,7 +34,19 @@ def with_operators(names: Mapping[str, Any], cls: Any) -> None:
         functions = (_function(f, cls) for f in found if operator[0] == "_" or not isinstance(f, type))
         function = next(filter(None, functions), None)
         if not hasattr(cls, operator) and (method or function):
-            setattr(cls, operator, method or function)
+            setattr(cls, operator, method or _of_values(cls, function))
+
+
+def _of_values(cls: Any, function: Any) -> Callable:
+    """A function of the file, where it gives a value: one of the same name may be for arrays."""
+
+    def run(*values: Any) -> Any:
+        found = function(*values)
+        if not isinstance(found, cls):
+            raise AttributeError(f"{type(found).__name__} is no {cls.__name__}")
+        return found
+
+    return run
 
 
 def _function(found: Any, cls: type) -> Callable | None:

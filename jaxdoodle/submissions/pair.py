@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import copy
 import functools
@@ -22,7 +23,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_real, 
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.source import conventions_of, is_constant
+from jaxdoodle.submissions.arguments.source import conventions_of, is_constant, source_tree
 from jaxdoodle.submissions.arrays import (
     as_numbers,
     in_torch,
@@ -35,13 +36,10 @@ from jaxdoodle.submissions.arrays import (
 )
 from jaxdoodle.submissions.carried import pair_of_arrays
 from jaxdoodle.submissions.finder import Finder, unknown_arguments
+from jaxdoodle.submissions.words import PENALTY
 
 #: What is said of an array where a name, a table or an object is meant.
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
-
-
-#: What the weight of a penalty is called.
-_PENALTY = re.compile(r"lam\w*|reg\w*|l2\w*|wd|(weight_)?decay", re.I)
 
 
 def check_pair(
@@ -90,8 +88,11 @@ def check_pair(
 
 def _without_penalty(forward: Callable, backward: Callable) -> tuple[Callable, list[str]]:
     """A backward without the penalty that the cost as a whole has, where the forward has none; what is said of it."""
-    own, taken = parameters(backward), {p.name for p in parameters(forward)}
-    weights = {p.name: 0.0 for p in own if _PENALTY.fullmatch(p.name) and p.name not in taken}
+    own = parameters(backward)
+    if any(PENALTY.fullmatch(p.name) for p in parameters(forward)):
+        return backward, []
+    terms = _terms(backward)
+    weights = {p.name: 0.0 for p in own if PENALTY.fullmatch(p.name) and p.name in terms}
     if not weights or len(weights) == len(own):
         return backward, []
     kept = [p for p in own if p.name not in weights]
@@ -102,6 +103,15 @@ def _without_penalty(forward: Callable, backward: Callable) -> tuple[Callable, l
 
     run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
     return run, [f"checked with {n} = 0: the forward has no penalty" for n in weights]
+
+
+def _terms(function: Callable) -> set[str]:
+    """The names in what a function adds to something else."""
+    nodes = [*ast.walk(source_tree(function) or ast.Module([], []))]
+    added = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
+    added += [n.left for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)]
+    added += [n.value for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub)]
+    return {n.id for term in added for n in ast.walk(term) if isinstance(n, ast.Name)}
 
 
 def _without_constants(report: Report, backward: Callable) -> Report:

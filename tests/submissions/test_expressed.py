@@ -36,3 +36,12 @@ def test_what_is_not_shown_to_be_a_gradient_is_not_wrong(checked, beside):
     text = LOSS.replace("(mu - counts) / n", beside).replace("    n =", "    probs = counts\n    n =")
     found = checked(text)
     assert "log_rate" not in found.values() and "right" not in found.values()
+
+
+def test_what_is_beside_a_loss_is_no_gradient_because_its_text_has_the_word(checked):
+    text = """
+        def lasso_loss(r):
+            "The loss and running means; the gradient is in another file."
+            return 0.5 * (r ** 2).sum(), np.cumsum(r) / 7
+    """
+    assert "no gradient, or a wrong one" in checked(text)["lasso_loss"]

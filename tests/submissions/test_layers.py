@@ -500,3 +500,26 @@ def test_the_factor_of_a_reversed_gradient_is_no_penalty(checked):
                 return -self.lambda_ * dy
     """
     assert checked(text) == {"GradientReversal": "right"}
+
+
+def test_a_penalty_is_compared_with_methods_that_are_called_so(checked):
+    text = """
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, l2=0.01):
+                self.W, self.l2 = np.random.randn(n_in, n_out), l2
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dy):
+                self.dW = self.x.T @ dy + self.l2 * self.W
+                return dy @ self.W.T
+
+            def NAME(self, scale=0.5):
+                return self.l2 * np.sqrt(np.sum(self.W ** 2))
+    """
+    assert checked(text.replace("NAME", "weight_norm")) == {"Dense": "right"}
+    right = text.replace("NAME", "penalty").replace("np.sqrt(np.sum(self.W ** 2))", "scale * np.sum(self.W ** 2)")
+    assert checked(right) == {"Dense": "right"}
+    assert checked(right.replace("scale * np", "np")) != {"Dense": "right"}

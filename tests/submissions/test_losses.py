@@ -329,3 +329,17 @@ def test_the_loss_of_one_vector_among_several_is_given_such(checked, delta, expe
             return loss, grad_center, grad_outside
     """)
     assert expected in (found.get("loss_and_gradient"), *found.values()), found
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "w")])
+def test_a_share_that_is_dropped_at_random_is_left_at_its_default(checked, factor, expected):
+    text = f"""
+        def net_loss(w, x, drop=0.0):
+            mask = (np.random.rand(*x.shape) >= drop) / (1 - drop)
+            z = x * mask @ w
+            return 0.5 * (z ** 2).sum(), {factor}(x * mask).T @ z
+
+        if __name__ == "__main__":
+            net_loss(np.ones((3, 2)), np.ones((4, 3)))
+    """
+    assert checked(text) == {"net_loss": expected}

@@ -45,3 +45,10 @@ def test_a_value_may_be_made_of_arrays_alone():
     assert isinstance(made(cls, 2.0), cls)
     with pytest.raises(TypeError):
         made(type("OfNothing", (), {}), 2.0)
+
+
+def test_a_function_of_the_file_that_gives_no_value_is_no_operator():
+    cls = type("Other", (Value,), {"__add__": add, "__mul__": Mul().__call__})
+    with_operators({"sigmoid": lambda v: 1 / (1 + v.data), "add": add}, cls)
+    with pytest.raises(AttributeError, match="float is no Other"):
+        cls(1.0).sigmoid()

@@ -338,3 +338,22 @@ def test_the_backward_pass_of_a_dynamic_program_is_no_gradient(checked):
             return np.array(beta)
     """)
     assert found == {"alg": "backward_alg(emit, trans) takes no gradient of what forward_alg gives"}
+
+
+def test_a_factor_of_all_that_is_passed_on_is_no_penalty(checked):
+    text = """
+        def reverse_forward(x):
+            return x.copy(), x
+
+        def reverse_backward(dy, cache, lam=1.0):
+            "Gradient reversal."
+            return -lam * dy
+
+        def linear_forward(x, w):
+            return x @ w, (x, w)
+
+        def linear_backward(dy, cache, lmbda):
+            x, w = cache
+            return dy @ w.T, x.T @ dy + lmbda * w / len(x)
+    """
+    assert set(checked(text).values()) == {"right"}

@@ -22,7 +22,7 @@ LEAST = 0.12
 #: The pen is another where strokes are so many times as wide, or as narrow.
 OTHER_PEN = 1.5
 #: Of the straight lines of another pen one is so many times as long as the drawing.
-LONGER = 1.2
+LONGER = 1.6
 #: So many regions as high as one another, in a row with gaps up to this fraction of their height, are a bar code.
 BARS, GAP = 6, 0.12
 

@@ -101,7 +101,7 @@ def vectors(function: Callable) -> list[tuple]:
 #: What a number that is 0.0 by default is set to, and one that is 1.0.
 OFF_ZERO = 0.3
 #: Numbers for the step that follows, of which the gradient is no derivative: where it is cut off, and scaled.
-_OF_THE_STEP = re.compile(r"clip|max_norm|scale|rate|lr|step", re.I)
+_OF_THE_STEP = re.compile(r"(\w+_)?(clip|max_norm|scale|rate|lr|step)(_\w+)?", re.I)
 
 
 def variants(forward: Callable, backward: Callable, args: tuple, numbers_alone: bool) -> Iterator[tuple[str, tuple]]:
@@ -111,7 +111,11 @@ def variants(forward: Callable, backward: Callable, args: tuple, numbers_alone: 
     for k, p in enumerate(taken):
         between = tuple(q.default for q in taken[len(args) : k])
         if k >= len(args) and isinstance(p.default, float) and p.default in (0, 1):
-            if p.name not in own and not _OF_THE_STEP.search(p.name) and usable(forward, (*args, *between, OFF_ZERO)):
+            if (
+                p.name not in own
+                and not _OF_THE_STEP.fullmatch(p.name)
+                and usable(forward, (*args, *between, OFF_ZERO))
+            ):
                 yield f"{p.name}={OFF_ZERO}", (*args, *between, OFF_ZERO)
         elif numbers_alone:
             continue

@@ -35,6 +35,8 @@ def test_straight_lines_of_the_same_pen_are_drawn_whatever_their_length():
     for low, high in ((10, 150), (40, 150), (75, 150)):  # a 1 beside a 0, the stem of a lollipop
         stem = (abs(X - 170 - 60 * (low < 50)) < 3) & (Y > low) & (Y < high)
         assert not _printed(RING | stem).any()
+    thick = (abs(X - 90) < 5) & (abs(Y - 50) < 32)  # a 1 of another pen, a little taller
+    assert not _printed(RING | thick).any()
     deck = (abs(Y - 10) < 3) & (X > 20) & (X < 230)
     seven = ((abs(Y - 30) < 3) & (abs(X - 80) < 22)) | ((abs(X - 100) < 3) & (Y > 28) & (Y < 150))
     for drawn in (deck, seven):
