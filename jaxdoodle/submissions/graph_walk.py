@@ -32,7 +32,7 @@ from jaxdoodle.submissions.layer_object import BACKWARD
 _MOST_EDITS = 1500
 _TOO_EARLY = "passed on too early"
 #: Seconds of one trial, for an edited loop may be endless, and how many may be.
-_TRIAL_SECONDS, _MOST_ENDLESS = 0.5, 10
+_TRIAL_SECONDS, _MOST_ENDLESS = 2.0, 5
 #: What an edit that concerns the walk alone undoes, in words.
 _SAID = {
     "= for +=": "the gradient is written over, not added up: wrong for a value used twice",
