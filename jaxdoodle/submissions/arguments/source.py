@@ -127,7 +127,7 @@ def conventions_of(backward: Any) -> tuple[str, ...]:
 
 #: How a text tells that NAME gets no gradient: it is frozen or constant, not of a constant size, nor a constant term.
 _CONSTANT = (
-    r"(?<![\w-])NAME[`'\"]*(?: ?\([^()]*\))?(?:,? which)?"
+    r"(?<![\w-])(?<!of )(?<!for )NAME[`'\"]*(?: ?\([^()]*\))?(?:,? which)?"
     r"(?: (?:is|stays|remains)|(?:(?:,|,? and) [`'\"]?\w+[`'\"]?)* (?:are|stay|remain))"
     r" (?:(?:an?|the|all|both|always|held|kept|treated as|taken as|random|pre-?trained) )*"
     r"(?:frozen\b|(?:not|never|no longer) (?:trained|trainable|learned|updated)\b"
@@ -137,7 +137,7 @@ _CONSTANT = (
     r"(?<!not )(?<!no )(?<![\w-])(?:constant|fixed) (?:matrix |weights? |parameters? )?[`'\"]?NAME(?!\w)",
     r"(?<![\w-])NAME[`'\"]* ?[:(,] ?(?:the )?frozen\b",
     r"no gradients? (?:(?:flows?|passes|goes|is \w+|are \w+) )?(?:of|for|in|to|into) (?:\w+ )?[`'\"]?NAME(?!\w)",
-    r"(?<![\w-])NAME[`'\"]* (?:gets?|receives?|has|have|needs?) no gradients?\b",
+    r"(?<![\w-])NAME[`'\"]* (?:gets?|receives?|has|have|needs?) no gradients?\b(?! \w+(?:ing|ed)\b)",
 )
 #: How it tells that THOSE alone get gradients.
 _ONLY = (
@@ -147,7 +147,9 @@ _ONLY = (
 )
 #: Words beside it, at most so many letters away, with which it is to be done, or holds sometimes.
 _NOT_YET, _BESIDE = (
-    r"\b(to-?do|fix-?me|xxx|bug|yet|for now|so far|unless|until|if|not implemented|missing|forg\w+)\b",
+    r"\b(to-?do|fix-?me|xxx|bug|yet|for now|so far|unless|until|if|not implemented|missing|forg\w+"
+    r"|when|optional\w*|may|might|supports?|default|or trained|then|eval|warm-?up|first|in the test|at init\w*"
+    r"|avoid|never an?|within)\b",
     40,
 )
 

@@ -76,6 +76,10 @@ def test_a_shape_without_a_name_is_that_of_the_only_argument():
         ("W is frozen if freeze is set, A until step 100", []),
         ("FIXME no gradient for W; gradients in A and B only for now.", []),
         ("A fixed w. A is trained and b is frozen.", []),
+        ("The shape of W is fixed. The learning rate for A is constant.", []),
+        ("W needs no gradient clipping, A has no gradient checkpointing.", []),
+        ("W is frozen when freeze=True. Optionally A is frozen.", []),
+        ("W, frozen or trained. A is fixed at initialization and then learned.", []),
     ],
 )
 def test_a_text_tells_which_parameters_get_no_gradient(told, constant):
