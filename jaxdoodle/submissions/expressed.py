@@ -21,6 +21,7 @@ from jaxdoodle.submissions.losses import check_loss
 
 
 def losses(finder: Finder) -> Iterator[Found]:
+    """Functions called a loss, or whose value is, that return expressions beside it."""
     for name, function in finder.functions.items():
         entries = _expressions(name, function)
         if id(function) not in finder.taken and required(function) and entries:

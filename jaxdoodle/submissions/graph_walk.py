@@ -20,7 +20,7 @@ import numpy as np
 from jaxdoodle.core.user_code import TimeOutError, time_limit
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.catalogue import sentence
-from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits, places_in
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
@@ -163,21 +163,9 @@ def _rules(program: ast.Module, name: str, words: str) -> list[ast.FunctionDef]:
     return [*rules, *(f for f in program.body if isinstance(f, ast.FunctionDef) and f.name in called)]
 
 
-def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
-    """Every node of a function with the place that it stands in; not those of functions in it."""
-    todo: list[ast.AST] = [function]
-    while todo:
-        parent = todo.pop()
-        for name, value in ast.iter_fields(parent):
-            for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
-                if isinstance(node, ast.AST) and not isinstance(node, ast.FunctionDef):
-                    yield parent, name, index, node
-                    todo.append(node)
-
-
 def _changes(function: ast.FunctionDef, gradient: str) -> Iterator[_Change]:
     """What may be wrong in a walk alone, mended."""
-    places = list(_places(function))
+    places = list(places_in(function))
     for parent, name, index, node in places:
         if isinstance(node, ast.Assign | ast.AugAssign):
             target: Any = node.targets[0] if isinstance(node, ast.Assign) else node.target
@@ -212,7 +200,7 @@ def _orders(walk: list[ast.FunctionDef], changes: list[_Change]) -> list[_Change
 
 def _visits(function: ast.FunctionDef) -> Iterator[_Change]:
     """Of a function that calls itself for what a value is made of: each once, and itself after them."""
-    places = list(_places(function))
+    places = list(places_in(function))
     calls = [n for *_, n in places if isinstance(n, ast.Call)]
     if not any(function.name in (getattr(c.func, "id", ""), getattr(c.func, "attr", "")) for c in calls):
         return

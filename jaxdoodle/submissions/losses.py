@@ -10,7 +10,7 @@ import re
 import types
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -210,8 +210,7 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
         if isinstance(n, ast.Assign) and isinstance(n.value, ast.Tuple)
     }
     trees = {text: ast.parse(text, mode="eval").body for text in texts}
-    held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items()
-             if isinstance(tree, ast.List) or isinstance(tree, ast.Tuple) and not _holds_names(tree)}  # fmt: skip
+    held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items() if _is_unpacked(tree)}
 
     def unpacked(function: Callable) -> Callable:
         @functools.wraps(function)
@@ -229,8 +228,10 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
     return [entry for text in texts for entry in held.get(text, [text])], unpacked
 
 
-def _holds_names(tree: ast.Tuple) -> bool:
-    return any(isinstance(e, ast.Name) for e in tree.elts)
+def _is_unpacked(tree: ast.expr) -> TypeGuard[ast.List | ast.Tuple]:
+    """A list, or a tuple of expressions: one of names may be a state."""
+    of_names = isinstance(tree, ast.Tuple) and any(isinstance(e, ast.Name) for e in tree.elts)
+    return isinstance(tree, ast.List | ast.Tuple) and not of_names
 
 
 def returned_names(function: Callable) -> list[str]:

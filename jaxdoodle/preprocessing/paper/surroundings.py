@@ -57,8 +57,9 @@ HELD = 0.3
 INSIDE = "inside the page"
 #: The names of the steps that leave what is in a frame, in a frame in that, and in one of dashes.
 FRAMED, INNER, DASHED = FRAMES = "in the frame", "in the inner frame", "within dashes"
-#: The name of the step that leaves one of several groups, and where all others are small.
+#: The name of the step that leaves what is of one pen.
 PRINT = "without lines of another pen"
+#: The name of the step that leaves one of several groups, and where all others are small.
 ALONE, LARGEST = "standing alone", "without what is small and far"
 
 

@@ -214,13 +214,9 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         kind = "p"
     if kind == "p" and "log(" not in source_text(function):
         kind = "x"
-    options = _OPTIONS[
-        "x"
-        if first and kind not in ("w", "ids", "h", "p", "vector", "vectors")
-        else kind
-        if kind in _OPTIONS
-        else "any"
-    ]
+    options = _OPTIONS.get(kind or "any", _OPTIONS["any"])
+    if first and kind not in ("w", "ids", "h", "p", "vector", "vectors"):
+        options = _OPTIONS["x"]
     if layer:
         options = [normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     if not first and counts(function, name):

@@ -48,7 +48,7 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
     scope.axes = (*dict.fromkeys((*_axes((function, *scope.forwards)), *_AXES)),)
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     scope.parts = _parts(function, scope)
-    for parent, name, index, node in _places(function):
+    for parent, name, index, node in places_in(function):
 
         def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
             found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))
@@ -88,7 +88,7 @@ def _axes(trees: Iterable[ast.AST]) -> Iterator[Any]:
 def _parts(function: ast.FunctionDef, scope: Scope) -> tuple[ast.expr, ...]:
     """What the function computes with, and the forward under names that are known here, but for names alone."""
     names = {*_arguments(function)} | {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
-    own = [node for *_, node in _places(function)]
+    own = [node for *_, node in places_in(function)]
     found: dict[str, ast.expr] = {}
     for node in (*own, *(n for tree in scope.forwards for n in ast.walk(tree))):
         of_lists = isinstance(scope.values.get(getattr(node, "id", "")), list)
@@ -123,7 +123,7 @@ def _entries(node: Any) -> Iterator[ast.AST]:
 _EDITED = ast.expr | ast.stmt | ast.slice | ast.keyword | ast.comprehension
 
 
-def _places(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
+def places_in(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
     """Every statement and expression of the body, not of functions in it, with the place that it stands in."""
     todo: list[ast.AST] = [function]
     while todo:
