@@ -10,6 +10,8 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
+from jaxdoodle.preprocessing.config import FLAT_AXES
+from jaxdoodle.preprocessing.inputs.values import from_flat
 
 #: What a dataset calls full ink.
 WHITE = 255
@@ -51,6 +53,8 @@ def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
 def in_axes(array: NDArray[Any], source: str, column_major: bool = False) -> NDArray[Any]:
     """An array of images as (n, h, w, c): with or without channels, channels first, or flat.
 
+    ``column_major``: whether flat gray ones go column by column.
+
     Raises ``InputError`` where no images have this shape.
     """
     if array.ndim == 3:
@@ -60,24 +64,28 @@ def in_axes(array: NDArray[Any], source: str, column_major: bool = False) -> NDA
             return np.moveaxis(array, 1, 3)
         if array.shape[3] in (1, 3, 4):
             return array
-    if array.ndim == 2:
-        for channels in (1, 3):
-            side = math.isqrt(array.shape[1] // channels)
-            if side * side * channels == array.shape[1] and side > 1:
-                if channels == 3:
-                    return _colors(array, side)
-                images = array.reshape(-1, side, side)
-                return (images.swapaxes(1, 2) if column_major else images)[..., None]
+    if array.ndim == 2 and (shape := _square(array.shape[1])):
+        return from_flat(array, shape, flat_axes_of(array, column_major))
     expected = "(n, height, width), (n, height, width, 1 or 3), or flat and square"
     raise InputError(f"{source}: holds {array.dtype} {array.shape}; expected images {expected}.")
 
 
-def _colors(array: NDArray[Any], side: int) -> NDArray[Any]:
-    """Flat RGB images: plane by plane or pixel by pixel, whichever is smoother."""
-    planes = np.moveaxis(array.reshape(-1, 3, side, side), 1, 3)
-    pixels = array.reshape(-1, side, side, 3)
-    rough = [float(np.abs(np.diff(x[:100].astype(np.float32), axis=2)).mean()) for x in (planes, pixels)]
-    return planes if rough[0] <= rough[1] else pixels
+def flat_axes_of(array: NDArray[Any], column_major: bool = False) -> str:
+    """The axes of images, as in ``Preprocessing``: of flat ones in colors, the order in which they are smoother."""
+    shape = _square(array.shape[1]) if array.ndim == 2 else None
+    if not shape:
+        return FLAT_AXES[0]
+    if shape[2] == 1:
+        return "whc" if column_major else "hwc"
+    some = array[:100].astype(np.float32)
+    rough = {axes: float(np.abs(np.diff(from_flat(some, shape, axes), axis=2)).mean()) for axes in ("chw", "hwc")}
+    return min(rough, key=rough.__getitem__)
+
+
+def _square(size: int) -> tuple[int, int, int] | None:
+    """The shape of a square image of so many numbers."""
+    sides = ((math.isqrt(size // channels), channels) for channels in (1, 3))
+    return next(((side, side, n) for side, n in sides if side * side * n == size and side > 1), None)
 
 
 def as_labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:

@@ -16,6 +16,8 @@ from jaxdoodle.core.validation import is_count, is_number
 
 CENTERINGS = ("mass", "box", "as-is")
 POLARITIES = ("light on dark", "dark on light")
+#: Row by row, column by column, color by color.
+FLAT_AXES = ("hwc", "whc", "chw", "cwh")
 #: Least and largest stroke width, as fractions of the longest side: finer strokes leave no ink, wider ones no lines.
 STROKE_WIDTH_LIMITS = (0.01, 0.25)
 
@@ -40,6 +42,8 @@ class Preprocessing:
       polarity: ``"light on dark"``: ink is 255, background 0; ``"dark on light"``: the other way round.
       mean: See ``divisor``.
       std: See ``divisor``; not 0. A mean of 1 and -1 here show the network black ink on white.
+      flat_axes: How a flat array holds an image, the axis that changes last first: ``"hwc"`` row by row, ``"whc"``
+        column by column, as MATLAB does, ``"chw"`` color by color, as CIFAR-10 does.
 
     Raises:
       PreprocessingError: A value that no image can meet.
@@ -54,6 +58,7 @@ class Preprocessing:
     polarity: str = POLARITIES[0]
     mean: float = 0.0
     std: float = 1.0
+    flat_axes: str = FLAT_AXES[0]
 
     def __post_init__(self) -> None:
         for name in ("image_shape", "center"):
@@ -71,6 +76,8 @@ class Preprocessing:
             raise PreprocessingError(f'centering is "mass", "box" or "as-is"; got {self.centering!r}.')
         if self.polarity not in POLARITIES:
             raise PreprocessingError(f'polarity is "light on dark" or "dark on light"; got {self.polarity!r}.')
+        if self.flat_axes not in FLAT_AXES:
+            raise PreprocessingError(f"flat_axes is {', '.join(FLAT_AXES)}; got {self.flat_axes!r}.")
         if not isinstance(self.center, tuple) or len(self.center) != 2 or not all(map(_is_positive, self.center)):
             raise PreprocessingError(f"center is (row, column), each above 0; got {self.center!r}.")
         if any(c > n - 1 for c, n in zip(self.center, shape, strict=False)):
@@ -101,13 +108,15 @@ class Preprocessing:
             del values["polarity"]
         if self.scaling[1:] == (0, 1):  # nor these
             del values["mean"], values["std"]
+        if self.flat_axes == FLAT_AXES[0]:
+            del values["flat_axes"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocessing:
         """Read what ``to_dict`` wrote. Raises ``PreprocessingError`` at anything else."""
         names = [f.name for f in fields(cls)]
-        if not isinstance(data, Mapping) or set(data) | {"polarity", "mean", "std"} != set(names):
+        if not isinstance(data, Mapping) or set(data) | {"polarity", "mean", "std", "flat_axes"} != set(names):
             found = ", ".join(map(str, data)) if isinstance(data, Mapping) else repr(data)
             raise PreprocessingError(f"preprocessing has {', '.join(names)}; got {found}.")
         return cls(**data)

@@ -109,7 +109,7 @@ def preprocess(image: Any, preprocessing: Preprocessing, *, paper: bool = True) 
     """
     steps: Steps = []
     try:
-        content = content_of(image, preprocessing.image_shape)
+        content = content_of(image, preprocessing)
         if isinstance(content, list | tuple):
             return _from_strokes(content, preprocessing, steps)
         return _from_pixels(*pixels_of(content, MAX_SIDE), preprocessing, steps, paper)

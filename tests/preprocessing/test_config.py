@@ -35,6 +35,7 @@ BAD = [
     ({"divisor": "255"}, "divisor is a positive number; got '255'."),
     ({"divisor": 10**400}, "divisor is a positive number; got 1000"),
     ({"mean": "0"}, "mean and std are numbers, std not 0; got '0' and 1.0."),
+    ({"flat_axes": "hw"}, "flat_axes is hwc, whc, chw, cwh; got 'hw'."),
     ({"std": 0}, "mean and std are numbers, std not 0; got 0.0 and 0."),
 ]
 

@@ -20,6 +20,8 @@ PICTURE_FORMATS = {
     ".tif": "TIFF", ".tiff": "TIFF", ".pgm": "PPM", ".pbm": "PPM", ".ppm": "PPM",
     ".jfif": "JPEG", ".jpe": "JPEG", ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF",
 }  # fmt: skip
+#: What has fewer pixels than this part of the first picture of a file is its thumbnail.
+THUMBNAIL = 0.25
 #: Formats that not every Pillow reads: AVIF from 11.3 on, HEIF with the package pillow-heif.
 OPTIONAL_FORMATS = ("AVIF", "HEIF")
 #: Part of the range of 16 bits below which a picture is taken to use another one, of so many levels at least.
@@ -87,10 +89,10 @@ def ranged(pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
 
 
 def open_picture(source: Any) -> Any:
-    """Open a path, or a binary file, which is closed, as a Pillow image: of an animation the first, not yet upright.
+    """Open a path, or a binary file, which is closed, as a Pillow image, not yet upright.
 
     Raises:
-      InputError: It cannot be read, or Pillow is missing.
+      InputError: It cannot be read or holds several pictures, or Pillow is missing.
     """
     try:
         from PIL import Image
@@ -105,6 +107,8 @@ def open_picture(source: Any) -> Any:
                 raise InputError(
                     f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
                 )
+            if (count := _pictures_in(image)) > 1:
+                raise InputError(f"holds {count} pictures, as pages or frames; expected one, in a file of its own.")
             return image.copy()
     except InputError:
         raise
@@ -131,6 +135,19 @@ def _formats(source: Any, image_module: Any) -> list[str]:
             raise InputError(f"{needed} is not read by this Pillow; a newer one, or another format, is needed.")
     known = dict.fromkeys(PICTURE_FORMATS.values())
     return [name for name in known if name not in OPTIONAL_FORMATS or name in image_module.OPEN]
+
+
+def _pictures_in(image: Any) -> int:
+    """How many pictures a file shows: the pages of a scan, the frames of an animation; a thumbnail is none."""
+    count, pixels = getattr(image, "n_frames", 1), image.width * image.height
+    if image.format == "MPO" or count == 1:  # photographs, beside which is one for the other eye or a map of lights
+        return 1
+    shown = 0
+    for frame in range(count):
+        image.seek(frame)
+        shown += image.width * image.height >= THUMBNAIL * pixels
+    image.seek(0)
+    return shown
 
 
 def array_of(image: Any) -> NDArray[Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing import inputs
+from jaxdoodle.preprocessing.config import Preprocessing
 
 #: Sides of nested lists of numbers, from which on they are a picture; strokes of so many lists do not exist.
 LEAST_SIDE = 5
@@ -25,13 +26,13 @@ BASE64, LEAST_BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR"), 64
 PICTURE_KEYS = ("composite", "image_data", "image", "bytes", "path", "mask", "background")
 
 
-def content_of(value: Any, shape: tuple[int, ...]) -> Any:
+def content_of(value: Any, preprocessing: Preprocessing) -> Any:
     """What a value holds.
 
     Args:
       value: Bytes of a picture, an SVG or JSON; a file that is open; a path, a data URL, or text of an SVG or JSON; an
         array, a Pillow image, strokes, or what Gradio, streamlit-canvas and fabric.js give.
-      shape: (height, width, channels) that the network takes: a flat array of so many numbers has it.
+      preprocessing: What the network expects: the shape and the order of a flat array.
 
     Returns:
       A path, a Pillow image, an array (h, w) or (h, w, channels), or a list of strokes.
@@ -52,16 +53,16 @@ def content_of(value: Any, shape: tuple[int, ...]) -> Any:
             content = value.read()
         return _from_bytes(content)
     if isinstance(value, np.ndarray):
-        return _shaped(value, shape)
+        return _shaped(value, preprocessing)
     for name in ("image_data", "json_data"):  # what streamlit-canvas returns
         if getattr(value, name, None) is not None:
-            return content_of(getattr(value, name), shape)
+            return content_of(getattr(value, name), preprocessing)
     if isinstance(value, Mapping):
-        return _from_mapping(value, shape)
+        return _from_mapping(value, preprocessing)
     if isinstance(value, list | tuple):
-        return _from_list(value, shape)
+        return _from_list(value, preprocessing)
     if hasattr(value, "__array__"):
-        return _shaped(np.asarray(value), shape)
+        return _shaped(np.asarray(value), preprocessing)
     return value  # of no use, which is said by name
 
 
@@ -95,32 +96,32 @@ def _from_bytes(content: bytes) -> Any:
     return open_picture(io.BytesIO(content))
 
 
-def _from_mapping(value: Mapping[Any, Any], shape: tuple[int, ...]) -> Any:
+def _from_mapping(value: Mapping[Any, Any], preprocessing: Preprocessing) -> Any:
     if "objects" in value:  # fabric.js, whose background is a color
         return _drawing_of(value)
     held = [value[key] for key in PICTURE_KEYS if value.get(key) is not None]
     held += list(value["layers"]) if isinstance(value.get("layers"), list | tuple) else []
     for one in held:
-        found = content_of(one, shape)
+        found = content_of(one, preprocessing)
         if len(held) == 1 or not _blank(found):
             return found
     if held:
-        return content_of(held[0], shape)
+        return content_of(held[0], preprocessing)
     if value.get("json_data") is not None:
-        return content_of(value["json_data"], shape)
+        return content_of(value["json_data"], preprocessing)
     if not value:
         raise InputError("the value of the drawing component is empty.")
     return _drawing_of(value)
 
 
-def _from_list(value: Any, shape: tuple[int, ...]) -> Any:
+def _from_list(value: Any, preprocessing: Preprocessing) -> Any:
     try:
         numbers = np.asarray(value)
     except ValueError:  # of uneven lengths
         return _drawing_of(value)
     flat = numbers.ndim == 1 and numbers.size >= LEAST_SIDE**2
     if numbers.dtype.kind in "biuf" and (flat or (numbers.ndim >= 2 and min(numbers.shape[:2]) >= LEAST_SIDE)):
-        return _shaped(numbers, shape)
+        return _shaped(numbers, preprocessing)
     return _drawing_of(value)
 
 
@@ -144,7 +145,7 @@ def _blank(content: Any) -> bool:
     return not pixels.size or bool((pixels == pixels[(0,) * (pixels.ndim - 1)]).all())
 
 
-def _shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def _shaped(array: NDArray[Any], preprocessing: Preprocessing) -> NDArray[Any]:
     """As (h, w) or (h, w, channels): one of a batch, channels first, flat, of the network's size or square."""
     if array.ndim == 4 and array.shape[0] == 1:
         array = array[0]
@@ -154,12 +155,19 @@ def _shaped(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         array = array[0]
     if array.ndim == 3 and array.shape[2] == 2:  # gray and alpha
         array = np.concatenate([array[..., :1]] * 3 + [array[..., 1:]], axis=2)
-    if array.ndim == 2 and 1 in array.shape and array.size == math.prod(shape):
+    if array.ndim == 2 and 1 in array.shape and array.size == math.prod(preprocessing.image_shape):
         array = array.reshape(-1)
     if array.ndim == 1:
         side = math.isqrt(array.size)
-        if array.size == math.prod(shape):
-            return array.reshape(shape)
+        if array.size == math.prod(preprocessing.image_shape):
+            return from_flat(array, preprocessing.image_shape, preprocessing.flat_axes)
         if side * side == array.size and side > 1:
-            return array.reshape(side, side)
+            return from_flat(array, (side, side, 1), preprocessing.flat_axes)[..., 0]
     return array
+
+
+def from_flat(flat: NDArray[Any], shape: tuple[int, ...], axes: str) -> NDArray[Any]:
+    """Flat images (..., h * w * c), whose numbers follow one another as ``axes`` says, as (..., h, w, c)."""
+    sizes = dict(zip("hwc", shape, strict=True))
+    images = flat.reshape(*flat.shape[:-1], *(sizes[axis] for axis in axes))
+    return np.moveaxis(images, [axes.index(axis) - 3 for axis in "hwc"], (-3, -2, -1))

@@ -105,7 +105,7 @@ def divisions_of(page: Any, preprocessing: Preprocessing, loose: bool) -> tuple[
     try:
         if preprocessing.as_is:
             raise InputError("the model takes pictures as they are, and finds no drawings on them.")
-        content = content_of(page, preprocessing.image_shape)
+        content = content_of(page, preprocessing)
         picture = not isinstance(content, list | tuple)
         content = pixels_of(content, MAX_SIDE) if picture else content
         with suppress(NoDrawingError):

@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from jaxdoodle.core.errors import DataWarning
 from jaxdoodle.data import load_dataset
@@ -49,6 +50,23 @@ def test_arrays_of_large_images_are_brought_to_the_size_of_networks(tmp_path):
     made = [preprocess(image, splits.preprocessing).bitmap.reshape(shape) for image in large]
     expected = {(image.tobytes(), str(label)) for image, label in zip(made, LABELS, strict=False)}
     assert set().union(*map(pairs, splits.sets.values())) == expected and min(map(np.ptp, made)) > 100
+
+
+@pytest.mark.parametrize("held", ["column by column", "exchanged", "color by color"])
+def test_a_flat_row_is_predicted_as_the_rows_of_the_file_are_read(held, tmp_path):
+    images = np.kron(IMAGES, np.ones((2, 2), np.uint8))[:, :32, :32, None]
+    if held == "color by color":
+        images = images // np.array([1, 2, 4], np.uint8)
+    rows = images.transpose((0, 3, 1, 2) if held == "color by color" else (0, 3, 2, 1)).reshape(len(images), -1)
+    if held == "column by column":
+        savemat(path := tmp_path / "data.mat", {"X": rows, "y": LABELS + 1})
+    else:
+        np.savez(path := tmp_path / "data.npz", X=rows, y=LABELS)
+    splits = load_dataset(path, transpose=held == "exchanged")
+    found = set().union(*map(pairs, splits.sets.values()))
+    assert {image for image, _ in found} == {image.tobytes() for image in images}
+    for row, image in zip(rows, images, strict=True):
+        np.testing.assert_array_equal(preprocess(row, splits.preprocessing).bitmap.reshape(image.shape), image)
 
 
 @pytest.mark.parametrize("side", [8, 20, 32, 64])

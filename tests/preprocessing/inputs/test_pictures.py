@@ -56,6 +56,20 @@ def test_a_picture_file_is_preprocessed_like_the_picture(tmp_path):
         np.testing.assert_array_equal(preprocess(path, MNIST).bitmap, preprocess(255 - INK, MNIST).bitmap)
 
 
+@pytest.mark.parametrize("suffix", ["tiff", "gif", "webp", "png"])
+def test_a_file_of_several_pictures_is_refused_and_not_read_in_part(tmp_path, suffix):
+    pages = [Image.fromarray(np.roll(255 - INK, shift, 1)) for shift in (0, 9, 20)]
+    pages[0].save(tmp_path / f"scan.{suffix}", save_all=True, append_images=pages[1:])
+    with pytest.raises(InputError, match=r"holds 3 pictures, as pages or frames; expected one"):
+        preprocess(tmp_path / f"scan.{suffix}", MNIST)
+
+
+def test_a_thumbnail_beside_a_picture_is_no_second_one(tmp_path):
+    picture = Image.fromarray(255 - INK)
+    picture.save(tmp_path / "scan.tiff", save_all=True, append_images=[picture.reduce(4)])
+    np.testing.assert_array_equal(preprocess(tmp_path / "scan.tiff", MNIST).bitmap, preprocess(picture, MNIST).bitmap)
+
+
 def test_a_blank_picture_of_sixteen_bits_is_blank():
     noise = np.random.default_rng(0).integers(40000, 40003, (50, 50)).astype(np.uint16)
     with pytest.raises(InputError, match="blank"):

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.preprocessing import MNIST, preprocess
+from jaxdoodle.preprocessing import MNIST, Preprocessing, preprocess
+from jaxdoodle.preprocessing.config import FLAT_AXES
 from tests.fixtures.pictures import INK
 
 INK28 = preprocess(INK, MNIST).bitmap
@@ -72,6 +73,15 @@ def test_every_form_of_a_picture_is_that_picture(form):
 def test_a_flat_row_of_the_network_s_size_is_the_bitmap():
     for row in (INK28.ravel(), INK28.reshape(1, 784), INK28.ravel().tolist()):
         np.testing.assert_array_equal(preprocess(row, MNIST).bitmap, INK28)
+
+
+@pytest.mark.parametrize("axes", FLAT_AXES)
+def test_a_flat_row_is_turned_as_the_rows_of_training_were(axes):
+    image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    as_is = Preprocessing((8, 12, 3), longest_side=8, centering="as-is", center=(3, 3), flat_axes=axes)
+    row = image.transpose(["hwc".index(axis) for axis in axes]).ravel()
+    np.testing.assert_array_equal(preprocess(row, as_is).bitmap, image)
+    np.testing.assert_array_equal(preprocess(row.reshape(1, -1), as_is).bitmap, image)
 
 
 XS, YS = [0, 40, 90, 60], [0, 100, 10, 120]

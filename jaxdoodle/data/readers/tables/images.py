@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.data.arrays import in_axes
+from jaxdoodle.data.arrays import flat_axes_of, in_axes
 from jaxdoodle.data.readers.found import SIDES, Found, Part, Wanted
 
 #: How pictures begin: PNG, JPEG, GIF, BMP, WebP, TIFF; the same in base64.
@@ -48,11 +48,13 @@ def found_in(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, 
                 wanted.broken(InputError(f"{source}: {split} image {row}: a pixel is NaN or infinite."))
             kept[split] = [label for label, good in zip(kept[split], numbers, strict=True) if good]
             images[split] = array[numbers]
-    if column_major and any(array.ndim == 2 for array, _ in pairs.values()):
-        kind += ", rows column by column (predict takes row.reshape(side, side).T)"
+    flat_axes = flat_axes_of(next(iter(pairs.values()))[0], column_major)
+    if flat_axes == "whc":
+        kind += ", rows column by column"
     pixels, scale = _as_bytes(list(images.values()), source)
     kind += f", pixels from {scale}" if scale else ""
-    return Found(kind, {split: Part(array, kept[split]) for split, array in zip(images, pixels, strict=True)})
+    parts = {split: Part(array, kept[split]) for split, array in zip(images, pixels, strict=True)}
+    return Found(kind, parts, flat_axes=flat_axes)
 
 
 def are_images(array: NDArray[Any]) -> bool:

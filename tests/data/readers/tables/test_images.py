@@ -28,7 +28,7 @@ def test_rows_of_pixels_column_by_column_are_said_to_be(column_major):
     wide = np.arange(128, dtype=np.uint8).reshape(2, 64)
     found = found_in("arrays", {"train": (wide, ["a", "b"])}, "data.mat", Wanted(None), column_major)
     expected = wide.reshape(2, 8, 8).swapaxes(1, 2) if column_major else wide.reshape(2, 8, 8)
-    assert (found.parts["train"].items[..., 0] == expected).all() and ("row.reshape" in found.kind) == column_major
+    assert (found.parts["train"].items[..., 0] == expected).all() and ("column by column" in found.kind) == column_major
 
 
 @pytest.mark.parametrize("low, high", [(-0.5, 0.5), (-1, 1), (0, 1), (-3.5, 2)])
