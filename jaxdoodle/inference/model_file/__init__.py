@@ -33,7 +33,8 @@ from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.pretrained import find
 
 FORMAT = "jaxdoodle model"
-#: Version 2 may have ``mean`` and ``std`` in its preprocessing, and weights in int8; others are version 1.
+#: Version 2 may have these in its preprocessing, and weights in int8; others are version 1.
+NEWER = {"mean", "std", "flat_axes"}
 VERSIONS = (1, 2)
 HEADER = "header.json"
 INPUTS, LOGITS = "goldens/inputs.npy", "goldens/logits.npy"
@@ -126,7 +127,7 @@ def encode(model: ModelFile) -> bytes:
     _verify(model)
     metadata = metadata_of(model)
     newer = {"int8": True} if model.scales else {}
-    header = {"format": FORMAT, "version": 2 if newer or "mean" in metadata["contract"] else 1, **metadata, **newer}
+    header = {"format": FORMAT, "version": 2 if newer or NEWER & metadata["contract"].keys() else 1, **metadata, **newer}
     members = {name: _npy_header(*expected[name]) + arrays[name].tobytes() for name in sorted(arrays)}
     try:
         header["sha256"] = _digest(header, members)

@@ -104,6 +104,13 @@ def test_int8_that_would_not_be_read_is_not_written(changes, message):
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.parametrize("axes, version", [("hwc", 1), ("whc", 2), ("chw", 2)])
+def test_what_older_programs_would_read_wrongly_is_of_a_later_version(axes, version):
+    model = build(preprocessing=dataclasses.replace(PREPROCESSING, flat_axes=axes))
+    data = model_file.encode(model)
+    assert same(model_file.decode(data), model) and unpack(data)[0]["version"] == version
+
+
 @pytest.mark.parametrize("value", [False, 1, None, "true"], ids=repr)
 def test_a_header_says_int8_as_true_or_not_at_all(value):
     header, members = unpack(model_file.encode(int8()))
