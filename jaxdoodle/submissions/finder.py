@@ -122,9 +122,15 @@ class Finder:
         return self.code.calls.get(key, [])
 
 
+def names_in(function: Any) -> set[str]:
+    """The attributes and global names that a function, or one within it, reads."""
+    codes = [c for c in [getattr(function, "__code__", function)] if isinstance(c, types.CodeType)]
+    return {n for code in codes for n in (*code.co_names, *(n for c in code.co_consts for n in names_in(c)))}
+
+
 def run_by(functions: Mapping[str, types.FunctionType], names: set[str]) -> set[str]:
     """Of functions or methods, by name, those that these call, and so on, and themselves."""
-    called = names | {n for name in names for n in functions[name].__code__.co_names if n in functions}
+    called = names | {n for name in names for n in names_in(functions[name]) if n in functions}
     return names if called == names else run_by(functions, called)
 
 

@@ -11,15 +11,15 @@ from typing import Any
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters, required
 from jaxdoodle.gradcheck.setup.discovery import MARK
-from jaxdoodle.submissions.finder import Finder, Forward, Found, run_by
+from jaxdoodle.submissions.finder import Finder, Forward, Found, names_in, run_by
 from jaxdoodle.submissions.pair import check_pair
+from jaxdoodle.submissions.words import PENALTY
 
 #: Words for the two directions, in the order in which they are looked for.
 _DIRECTIONS = (("forward", "backward"), ("forward", "backwards"), ("fwd", "bwd"), ("fprop", "bprop"),
                ("forward", "back"), ("forwardprop", "backprop"))  # fmt: skip
-#: What the name of a backward may add to that of its forward: the cost may have a term more.
-_VARIANT = re.compile(r"_(with_\w+|[^_]*regulari[^_]*|reg|l2|vectori[^_]*|alt\w*|fast|simpl\w*)$")
-_PENALTY = re.compile(r"_([^_]*regulari[^_]*|reg|l2)$")
+#: What the name of a backward may add to that of its forward, beside a penalty's: the cost may have a term more.
+_VARIANT = re.compile(r"_(with_\w+|vectori[^_]*|alt\w*|fast|simpl\w*)$")
 #: What the name of a function's gradient adds to its own.
 _GRADIENT_OF = re.compile(r"_(grads?|gradients?|vjp|pullback|adjoint)$")
 
@@ -39,10 +39,10 @@ def pairs(finder: Finder, models: Sequence[Found] = ()) -> Iterator[Found]:
 
     What a whole model is made of may take the mean over the batch: whether it should, the model's check tells.
     """
-    called = {n for model in models for n in model.function.__code__.co_names if n in finder.functions}
+    called = {n for model in models for n in names_in(model.function) if n in finder.functions}
     parts = {stem_of(name) for name in run_by(finder.functions, called)}
     for name, backward, forward in directions(finder):
-        if _PENALTY.search(name) and not _PENALTY.search(forward.__name__):
+        if _penalty(name) and not _penalty(forward.__name__):
             yield Found(name, backward, partial(_penalized, name))
             continue
         stem = stem_of(name)
@@ -69,6 +69,12 @@ def _alone(finder: Finder, name: str, **_: Any) -> Report:
     raise Forward(f"{name} has no {wanted}" + (f" ({near[0]} is near)" if near else ""))
 
 
+def _penalty(name: str) -> str:
+    """What the name of a function ends in for a penalty: ``_reg``."""
+    _, _, last = name.rpartition("_")
+    return f"_{last}" if PENALTY.fullmatch(last) else ""
+
+
 def _penalized(name: str, **_: Any) -> Report:
     raise Forward(f"{name} has no forward with the penalty, and no cost")
 
@@ -78,7 +84,8 @@ def _forward_name(finder: Finder, name: str) -> str | None:
     for forward, backward in _DIRECTIONS:
         if re.search(rf"(^|_){backward}(_|$)|^{backward}|{backward}$", name):
             candidates = [name.replace(backward, forward)]
-            candidates += [_VARIANT.sub("", candidates[0]), re.sub(rf"_?{backward}_?", "_", name).strip("_")]
+            candidates += [_VARIANT.sub("", candidates[0]).removesuffix(_penalty(name))]
+            candidates += [re.sub(rf"_?{backward}_?", "_", name).strip("_")]
             found = next((c for c in candidates if c != name and callable(finder.names.get(c))), None)
             if found is not None:
                 return found

@@ -23,9 +23,10 @@ from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import conventions_of, is_constant
 from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.finder import Finder, Forward
-from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of, set_at
+from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
 from jaxdoodle.submissions.loss_names import LOSS
-from jaxdoodle.submissions.objects import objects_of, own_classes, penalties, penalty_factors, with_factors
+from jaxdoodle.submissions.objects import objects_of, own_classes
+from jaxdoodle.submissions.penalties import with_penalty, without_penalty
 from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.variables import taking_arrays
 
@@ -35,8 +36,6 @@ _SHAPES, _RESIZED = 300, 20
 _MISFITS = 40
 #: The step of differences, and the relative distance of a right slope from them.
 _STEP, _NEAR = 1e-5, 1e-5
-#: The factor of a penalty that is checked: by default it may be zero.
-_FACTOR = 0.3
 #: Steps and borders of windows other than the usual defaults.
 _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 
@@ -129,15 +128,14 @@ def _made(
 ) -> Iterator[tuple[int, LayerObject | BaseException]]:
     """Layers with inputs that they take; what a backward raises for those that the file gives ends them."""
     first, end = (0, None) if only is None else (only, only + 1)
-    things = (with_factors(thing, penalty_factors(thing), 0.0) for thing in objects_of(finder, cls, **more))
-    objects = list(enumerate(islice(things, first, end), first))
+    objects = list(enumerate(islice(objects_of(finder, cls, **more), first, end), first))
     tries = [(*each, False) for each in objects] + [(*each, True) for each in objects[:_RESIZED]]
     recorded = finder.recorded(forward_of(cls))
     inputs = as_numbers(recorded[1:]) if recorded is not None and len(recorded) > 1 else None
     for place, thing, resized in tries:
         for given in [inputs] if inputs is not None else _inputs(thing, resized):
             try:
-                layer = _layer(thing, given)
+                layer = without_penalty(_layer(thing, given))
             except (Exception, SystemExit) as error:  # any exception of the user's code: other inputs or objects
                 raise_if_backward_ends(error)
                 if inputs is not None and backward_runs(error) and _is_told(finder, cls, error):
@@ -152,64 +150,13 @@ def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, A
     report = _report_of_layer(layer, cls, conventions, options)
     if not report.passed and len(layer.inputs) == 2 and kind_of(layer.input_names[1]) == "y":
         report = _as_loss(layer, report, cls, conventions, options)
-    report = _with_penalty(report, layer)
+    report = with_penalty(report, layer)
     dy = None if report.passed else _one_entry(finder.called_with(backward_of(layer.thing)), np.shape(layer.y))
     if dy is None:
         return report
     again = _report_of_layer(LayerObject(layer.thing, layer.inputs, only=dy), cls, conventions, options)
     told = "checked for what the file gives it: an incoming gradient of one entry"
     return replace(again, notes=(*again.notes, told))
-
-
-def _with_penalty(report: Report, layer: LayerObject) -> Report:
-    """Of a right layer, with what its backward adds for a penalty compared with that which one of its methods gives."""
-    factors = penalty_factors(layer.thing) if report.passed else []
-    if not factors:
-        return report
-    added = dict[str, np.ndarray]()
-    with contextlib.suppress(Exception):  # any exception of the user's code: not known
-        for value, sign in ((_FACTOR, 1), (0.0, -1)):
-            thing = with_factors(layer.thing, factors, value)
-            whole, rng = LayerObject(thing, layer.inputs, layer.whole, layer.only), np.random.default_rng(0)
-            args = (*layer.inputs, *(rng.normal(size=np.shape(w)) for w in layer.weights.values()))
-            with fixed_randomness():
-                grads = whole.backward(whole.forward(*args)[1], rng.normal(size=np.shape(layer.y)))
-            for name, g in zip(layer.weights, grads[len(layer.inputs) :], strict=True):
-                added[name] = added.get(name, 0.0) + sign * g
-        thing = with_factors(layer.thing, factors, _FACTOR)
-        weights = dict(zip(layer.weights, args[len(layer.inputs) :], strict=True))
-        wrong = [
-            _off_penalty(thing, method, weights, added, len(layer.inputs[0])) for method in penalties(thing, factors)
-        ]
-        if wrong and not all(wrong):
-            return report
-        if wrong:
-            leaves = tuple(wrong[0])
-            told = f"backward adds to the gradient of {', '.join(leaves)} another penalty's than its class gives"
-            return replace(report, findings=(*report.findings, Finding("wrong penalty gradient", told, leaves)))
-    note = f"checked with {' = '.join(factors)} = 0: no penalty is known that backward adds the gradient of"
-    return replace(report, notes=(*report.notes, note))
-
-
-def _off_penalty(thing: Any, method: str, weights: dict[str, Any], added: dict[str, Any], examples: int) -> list[str]:
-    """The parameters whose slope of a penalty, in a random direction, is not that of what their gradient has added."""
-    rng, off = np.random.default_rng(1), list[str]()
-
-    def value(name: str, moved: Any) -> float:
-        held = copy.deepcopy(thing)
-        for n, w in (weights | {name: moved}).items():
-            set_at(held, n, np.array(w))
-        return float(getattr(held, method)())
-
-    for name, w in weights.items():
-        direction = rng.normal(size=np.shape(w))
-        slope = (value(name, w + _STEP * direction) - value(name, w - _STEP * direction)) / (2 * _STEP)
-        found = float(np.vdot(added[name], direction))
-        if not np.isclose(found, slope, _NEAR, _NEAR):
-            if np.isclose(found * examples, slope, _NEAR, _NEAR):
-                raise ValueError("may be divided by the examples in the loss")
-            off.append(name)
-    return off
 
 
 def _is_told(finder: Finder, cls: type, error: BaseException) -> bool:

@@ -17,6 +17,7 @@ from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.guess import OFF_ZERO
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.arrays import lengths
+from jaxdoodle.submissions.finder import names_in
 from jaxdoodle.submissions.layer_object import (
     RATES,
     arrays_of,
@@ -29,6 +30,7 @@ from jaxdoodle.submissions.layer_object import (
 )  # fmt: skip
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.losses import gives_both, returned_names
+from jaxdoodle.submissions.objects import with_values
 from jaxdoodle.submissions.words import PENALTY
 
 #: Methods that give the output, in the order in which they are looked for; that give gradients; that give a loss.
@@ -56,8 +58,8 @@ def gradient_method(cls: type) -> str | None:
 
 
 def _is_step(name: str, methods: dict[str, Callable]) -> bool:
-    whole = (f.__code__ for n, f in methods.items() if LOSS.search(n) and hasattr(f, "__code__") and gives_both(f))
-    return any(name in code.co_names for code in whole)
+    whole = (f for n, f in methods.items() if LOSS.search(n) and hasattr(f, "__code__") and gives_both(f))
+    return any(name in names_in(f) for f in whole)
 
 
 class Network:
@@ -133,13 +135,17 @@ class Network:
         return function(*values, **{p.name: n for p in parameters(function) if (n := self.numbers.get(p.name))})
 
     def off_zero(self) -> Iterator[Network]:
-        """With a number off its default of 0.0, at which a term does not count, in the loss and in the gradient."""
+        """With a number of the loss and of the gradient, or the factor of a penalty that the object holds, off zero."""
         methods = [getattr(self.thing, n) for n in (self.loss, self.gradient_name) if n]
         zeros = [{p.name for p in parameters(f) if type(p.default) is float and p.default == 0} for f in methods]
-        for name in sorted(set.intersection(*zeros)) if zeros else ():
-            other = copy.copy(self)
-            other.numbers = {name: OFF_ZERO}
-            yield other
+        own = {n for n, v in attributes(self.thing).items() if type(v) in (int, float) and v == 0}
+        shared = {n: [self.thing] for n in (set.intersection(*zeros) if zeros else ())}
+        shared |= {n: with_values(self.thing, {n: OFF_ZERO}) for n in filter(PENALTY.fullmatch, own)}
+        for name, things in sorted(shared.items()):
+            for thing in things:
+                other = copy.copy(self)
+                other.thing, other.numbers = thing, {name: OFF_ZERO}
+                yield other
 
     def output(self, thing: Any, x: Any, y: Any = None) -> Any:
         """What it predicts; a method that takes labels, or noise, too, may give the loss."""

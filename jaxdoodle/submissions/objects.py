@@ -20,10 +20,10 @@ from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
-from jaxdoodle.submissions.arguments.source import source_text, source_tree
-from jaxdoodle.submissions.finder import Finder, run_by
+from jaxdoodle.submissions.arguments.source import source_tree
+from jaxdoodle.submissions.finder import Finder, names_in, run_by
 from jaxdoodle.submissions.layer_object import FORWARD, RATES, arrays_of, attributes
-from jaxdoodle.submissions.words import PENALTY, english
+from jaxdoodle.submissions.words import english
 
 #: How many ways to make an object are tried.
 _OBJECTS = 400
@@ -42,7 +42,7 @@ def objects_of(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
     """
     for thing in map(_with_plain_steps, _made(finder, cls, **more)):
         if limits := _limits(thing):
-            yield from _without(thing, limits)
+            yield from with_values(thing, limits)
         yield thing
 
 
@@ -53,7 +53,7 @@ _STEP, _STEP_ALONE = re.compile(r"__call__|apply\w*|\w*(update|step)\w*"), re.co
 def _with_plain_steps(thing: Any) -> Any:
     """A copy whose optimizers, which its forward does not read, step by the gradient; the object where it has none."""
     methods = _methods(type(thing))
-    read = {word for n in run_by(methods, methods.keys() & {*FORWARD}) for word in _words(methods[n])}
+    read = {word for n in run_by(methods, methods.keys() & {*FORWARD}) for word in names_in(methods[n])}
     shapes = {np.shape(w): None for w in arrays_of(thing).values() if np.ndim(w)} | {(3, 2): None}
     found: dict[str, Any] = {}
     for name, held in attributes(thing).items():
@@ -61,7 +61,7 @@ def _with_plain_steps(thing: Any) -> Any:
         if steps := {n: step for n, f in own.items() if (step := _plain_step(held, n, f, list(shapes)))}:
             found[name] = copy.copy(held)
             found[name].__class__ = type(type(held).__name__, (type(held),), {"__slots__": (), **steps})
-    return next(iter(_without(thing, found)), thing) if found else thing
+    return next(iter(with_values(thing, found)), thing) if found else thing
 
 
 def _plain_step(held: Any, name: str, method: FunctionType, shapes: list[tuple[int, ...]]) -> Callable | None:
@@ -114,7 +114,7 @@ def _factors(w: Any, gradient: Any, value: Any, back: Any, moved: Any) -> tuple[
     return None if of_w is None or len(of_gradient) > 1 else (of_w, int(of_gradient[0]))
 
 
-def _without(thing: Any, limits: dict[str, Any]) -> list[Any]:
+def with_values(thing: Any, limits: dict[str, Any]) -> list[Any]:
     """A copy with these values; none where the user's class takes no other ones, or cannot be copied."""
     with contextlib.suppress(Exception):  # any exception of the user's code
         whole = copy.deepcopy(thing)
@@ -136,7 +136,7 @@ def _limits(thing: Any) -> dict[str, Any]:
     forward = run_by(methods, {n for n in methods if not _BACKWARDS.search(n)})
     found: dict[str, Any] = {}
     for name, value in numbers.items():
-        users = {n for n, f in methods.items() if name in f.__code__.co_names}
+        users = {n for n, f in methods.items() if name in names_in(f)}
         if users & forward:
             continue
         steps = truncated and type(value) is int and any(_bounds(methods[n], name) for n in users)
@@ -144,45 +144,6 @@ def _limits(thing: Any) -> dict[str, Any]:
             optional = re.search(rf"self\.{name} is (not )?None", text)
             found[name] = None if optional else math.inf if isinstance(value, float) else _MANY
     return found
-
-
-def penalty_factors(thing: Any) -> list[str]:
-    """Of a layer that adds ``self.l2 * self.W`` to a gradient, as the loss of the network has it: ``l2``."""
-    methods, own = _methods(type(thing)), type(thing).__mro__
-    read = run_by(methods, methods.keys() & {*FORWARD})
-    text = " ".join(source_text(f) for n, f in methods.items() if n not in read)
-    inside = {word for n in read for cls in own if n in vars(cls) for word in _words(vars(cls)[n])}
-    return [
-        name
-        for name, value in attributes(thing).items()
-        if type(value) in (int, float) and PENALTY.fullmatch(name) and name not in inside
-        if re.search(rf"\+=? *(\d[.\d]* *\* *)?self\.({name} *\* *self\.\w|\w+ *\* *self\.{name}\b)", text)
-    ]
-
-
-_GIVES_PENALTY = re.compile(r"penalt|reg|loss|cost|l2", re.I)
-
-
-def _more(method: FunctionType) -> bool:
-    """Must it be given anything?"""
-    return any(p.default is p.empty for p in parameters(method)[1:])
-
-
-def penalties(thing: Any, factors: list[str]) -> list[str]:
-    """The methods called a penalty, or a loss, that read one of these factors, and need not be given anything."""
-    methods = _methods(type(thing))
-    read = run_by(methods, methods.keys() & {*FORWARD})
-    gives = {n for n, f in methods.items() if n not in read and _GIVES_PENALTY.search(n) and not _more(f)}
-    return [n for n in sorted(gives) if any({*factors} & _words(methods[m]) for m in run_by(methods, {n}))]
-
-
-def with_factors(thing: Any, factors: list[str], value: float) -> Any:
-    """A copy with this value of them; the object itself where there are none, or where it cannot be copied."""
-    return next(iter(_without(thing, dict.fromkeys(factors, value))), thing) if factors else thing
-
-
-def _words(method: Any) -> set[str]:
-    return {*getattr(getattr(method, "__code__", None), "co_names", ())}
 
 
 def _methods(cls: type) -> dict[str, FunctionType]:

@@ -7,7 +7,8 @@ import unicodedata
 
 #: Names of the factor of a penalty.
 PENALTY = re.compile(
-    r"l2\w*|(\w+_)?reg|reg_\w+|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I)  # fmt: skip
+    r"l2\w*|(\w+_)?reg(ulari[sz](ation|ed))?|reg_\w+|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I
+)
 #: Word -> what it is called in Chinese (in pinyin), Dutch, French, German, Italian, Portuguese and Spanish.
 _IN_OTHER_LANGUAGES = {
     "forward": "qianxiang zhengxiang vooruit avant vorwaerts vorwarts avanti frente adelante propagar",

@@ -1,6 +1,6 @@
 """Arguments come from the calls of a file, or are guessed so that they fit each other."""
 
-from jaxdoodle.submissions.finder import run_by
+from jaxdoodle.submissions.finder import names_in, run_by
 
 
 def test_what_cannot_be_called_is_asked_for_in_one_line_and_hides_nothing(checked):
@@ -80,3 +80,7 @@ def test_what_functions_run_is_what_they_call_and_so_on():
     functions = {name: space[name] for name in "abcd"}
     assert run_by(functions, {"a"}) == {"a", "b", "c"} and run_by(functions, {"c"}) == {"c"}
     assert run_by(functions, set()) == set()
+
+
+def test_a_function_reads_the_names_of_those_within_it():
+    assert {"total", "scale"} <= names_in(lambda xs: [x.scale for x in xs if (lambda: total)()])  # noqa: F821

@@ -334,6 +334,9 @@ def test_the_loss_as_a_whole_is_meant_where_another_lacks_its_penalty(checked):
     """
     assert checked(text) == {"Ridge": "right"}
     assert checked(text.replace(" + self.reg * self.w,", ",")) == {"Ridge": "w"}
+    unused = text.replace("reg=0.5", "reg=0.0")
+    assert checked(unused) == {"Ridge": "right"}
+    assert checked(unused.replace("+ self.reg * self.w", "- self.reg * self.w")) == {"Ridge with reg=0.3": "w"}
 
 
 @pytest.mark.parametrize(

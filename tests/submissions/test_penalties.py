@@ -1,0 +1,147 @@
+"""Penalties that layers add the gradients of, which their forward does not give."""
+
+import pytest
+
+
+@pytest.mark.parametrize("sign, expected", [("+", "right"), ("-", "b")])
+def test_the_penalty_that_a_layer_adds_to_a_gradient_is_that_of_the_networks_loss(checked, sign, expected):
+    text = f"""
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, weight_decay=0.1):
+                self.W, self.b, self.weight_decay = np.random.randn(n_in, n_out), np.zeros(n_out), weight_decay
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def penalty(self):
+                return 0.5 * self.weight_decay * (self.W ** 2).sum()
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy + self.weight_decay * self.W, {sign}dy.sum(0)
+                return dy @ self.W.T
+    """
+    assert checked(text) == {"Dense": expected}
+
+
+@pytest.mark.parametrize("factor", ["0.0", "0.1"])
+@pytest.mark.parametrize("scale", ["", "2 * "])
+def test_the_gradient_of_a_penalty_is_compared_with_the_penalty_of_the_class(checked, factor, scale):
+    text = f"""
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, l2={factor}):
+                self.W, self.b, self.l2 = np.random.randn(n_in, n_out), np.zeros(n_out), l2
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def squares(self):
+                return (self.W ** 2).sum()
+            def penalty(self):
+                return 0.5 * self.l2 * self.squares()
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy, dy.sum(0)
+                self.dW += {scale}self.l2 * self.W
+                return dy @ self.W.T
+    """
+    assert checked(text) == {"Dense": "wrong penalty gradient" if scale else "right"}
+    by_examples = text.replace("self.l2 * self.W", "self.l2 * self.W / len(dy)")
+    assert scale or checked(by_examples) == {"Dense": "right"}  # the loss may divide
+
+
+def test_a_factor_that_an_inherited_forward_reads_is_no_penalty_of_the_loss(checked):
+    text = """
+        class Base:
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.l2 * self.b
+        class Dense(Base):
+            def __init__(self, n_in=3, n_out=2, l2=0.1):
+                self.W, self.b, self.l2 = np.random.randn(n_in, n_out), np.zeros(n_out), l2
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy + self.l2 * self.W, self.l2 * dy.sum(0)
+                return dy @ self.W.T
+    """
+    assert checked(text)["Dense"] == "W"
+    assert checked(text.replace("@ dy + self.l2 * self.W", "@ dy"))["Dense"] == "right"
+
+
+def test_the_factor_of_a_reversed_gradient_is_no_penalty(checked):
+    text = """
+        class GradientReversal:
+            def __init__(self, lambda_=0.7):
+                self.lambda_ = lambda_
+            def forward(self, x):
+                return x
+            def backward(self, dy):
+                return -self.lambda_ * dy
+    """
+    assert checked(text) == {"GradientReversal": "right"}
+
+
+def test_a_penalty_is_compared_with_methods_that_are_called_so(checked):
+    text = """
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, l2=0.01):
+                self.W, self.l2 = np.random.randn(n_in, n_out), l2
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dy):
+                self.dW = self.x.T @ dy + self.l2 * self.W
+                return dy @ self.W.T
+
+            def NAME(self, scale=0.5):
+                return self.l2 * np.sqrt(np.sum(self.W ** 2))
+    """
+    assert checked(text.replace("NAME", "weight_norm")) == {"Dense": "right"}
+    right = text.replace("NAME", "penalty").replace("np.sqrt(np.sum(self.W ** 2))", "scale * np.sum(self.W ** 2)")
+    assert checked(right) == {"Dense": "right"}
+    assert checked(right.replace("scale * np", "np")) != {"Dense": "right"}
+
+
+DENSE = """
+class Dense:
+    def __init__(self, n_in=3, n_out=2, l2=FACTOR):
+        self.W, self.b, self.l2 = np.random.randn(n_in, n_out), np.zeros(n_out), l2
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def penalty(self):
+        return 0.5 * self.l2 * np.sum(self.W ** 2)
+
+    def penalty_so_far(self):
+        return self.total * self.l2
+
+    def backward(self, dy):
+        W, self.db = self.W, dy.sum(0)
+        self.dW = GRADIENT
+        return dy @ W.T
+
+    def step(self, lr):
+        self.W -= lr * (self.dW + self.l2 * self.W)
+"""
+
+
+@pytest.mark.parametrize("factor", ["0.0", "0.1"])
+@pytest.mark.parametrize("added, expected", [
+    ("self.x.T @ dy SIGN self.l2 * self.W", None), ("self.x.T @ dy SIGN np.multiply(W, self.l2)", None),
+    ("[g SIGN self.l2 * w for g, w in [(self.x.T @ dy, W)]][0]", None), ("self.x.T @ dy", "right"),
+])  # fmt: skip
+def test_a_penalty_is_told_by_what_its_factor_changes_and_has_the_sign_of_the_class_own(
+    checked, factor, added, expected
+):
+    text = DENSE.replace("FACTOR", factor).replace("GRADIENT", added)
+    assert checked(text.replace("SIGN", "+")) == {"Dense": "right"}
+    assert checked(text.replace("SIGN", "-")) == {"Dense": expected or "wrong penalty gradient"}
+
+
+def test_what_depends_on_the_incoming_gradient_is_no_penalty(checked):
+    text = DENSE.replace("FACTOR", "0.1").replace("GRADIENT", "(1 + self.l2) * self.x.T @ dy")
+    assert checked(text) == {"Dense": "W"}
+
+
+def test_a_method_that_prints_a_norm_gives_no_penalty(checked):
+    text = DENSE.replace("FACTOR", "0.1").replace("GRADIENT", "self.x.T @ dy + self.l2 * W")
+    text = text.replace("penalty(self)", "l2_norm(self)").replace("0.5 * self.l2 * np.sum", "self.l2 * np.sum")
+    assert checked(text) == {"Dense": "right"}
