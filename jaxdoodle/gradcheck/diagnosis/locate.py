@@ -58,7 +58,8 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
         if n in e.leaves:
             if h.name in (SWAPPED, REVERSED, ANOTHER_LEAF):
                 return assigned(log, evidence.got[n], last=True)
-            hits = [a for a in log if not a.name.startswith("return") and _equal(a.value, value, evidence)]
+            equal = [a for a in log if _equal(a.value, value, evidence)]
+            hits = [a for a in equal if not a.name.startswith("return")] or equal
             if h.name.endswith(NO_TERM):  # it is added where all parts of the gradient are at hand
                 hits = [a for a in hits if a.function == hits[-1].function]
             hit = hits[0] if hits else line_of(value, log)

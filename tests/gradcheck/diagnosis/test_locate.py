@@ -50,3 +50,14 @@ def test_a_missing_penalty_is_told_where_the_gradients_are_put_together():
     report = check_gradient(lambda *args: both(*args)[0], lambda *args: both(*args)[1], args, argnums=(0, 1))
     (finding,) = report.findings
     assert finding.name == "L2 penalty gradient missing" and "affine_backward(" in finding.backward.text
+
+
+def test_zeros_that_are_returned_as_they_are_made_have_the_line_of_the_return():
+    def backward(residuals, dy):
+        x, w = residuals
+        return np.zeros_like(x), x.T @ dy
+
+    (finding,) = check(
+        lambda x, w: (x @ w, (x, w)), backward, (RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2)))
+    ).findings
+    assert finding.name == "gradient not written (zeros)" and finding.backward.text.startswith("return np.zeros_like")

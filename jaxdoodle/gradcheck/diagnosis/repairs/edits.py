@@ -123,15 +123,12 @@ def _entries(node: Any) -> Iterator[ast.AST]:
 _EDITED = ast.expr | ast.stmt | ast.slice | ast.keyword | ast.comprehension
 
 
-def places_in(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
-    """Every statement and expression of the body, not of functions in it, with the place that it stands in."""
-    todo: list[ast.AST] = [function]
-    while todo:
-        parent = todo.pop()
-        for name, value in ast.iter_fields(parent):
-            if parent is function and name != "body":
-                continue
-            for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
-                if isinstance(node, _EDITED) and not hasattr(node, "returns"):
-                    yield parent, name, index, node
-                    todo.append(node)
+def places_in(parent: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
+    """Every statement and expression of a function's body, in order, but for functions in it, with its place."""
+    for name, value in ast.iter_fields(parent):
+        if name != "body" and hasattr(parent, "returns"):
+            continue
+        for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
+            if isinstance(node, _EDITED) and not hasattr(node, "returns"):
+                yield parent, name, index, node
+                yield from places_in(node)

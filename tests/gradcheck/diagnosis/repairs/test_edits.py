@@ -335,3 +335,10 @@ def backward(self, dout, lr):
         3: last.format("self.W -= lr * self.x.T @ dout"),
         4: last.format("self.params['b'] = self.params['b'] - lr * dout.sum(0)"),
     }
+
+
+def test_of_edits_that_cost_the_same_the_one_in_the_earlier_line_is_tried_first():
+    tree = ast.parse("def f(dy, w):\n    turned = w\n    if dy:\n        v = turned\n    return conv(dy, v)").body[0]
+    scope = Scope({name: np.zeros((3, 3, 2, 2)) for name in ("w", "turned", "v")})
+    lines = [e.old.lineno for e in edits(tree, scope) if e.name == "kernel not flipped"]
+    assert lines == sorted(lines) and len({*lines}) == 3
