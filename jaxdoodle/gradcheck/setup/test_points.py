@@ -318,10 +318,10 @@ def enlarged(problem: Problem, outline: Outline, args: tuple) -> tuple | None:
     for size, axes in reversed(_sizes(problem, args).items()):
         pictures = any(np.ndim(problem.arrays(args)[n]) > 3 for n, _ in axes)
         for more in (size + 3 if pictures else 2 * size + 3, 2 * size):  # windows side by side fit in a multiple alone
-            larger = _with_size(problem, outline, found, axes, more)
+            left = _sizes(problem, found).get(size)  # examples may grow first, and channels as many apart from them
+            larger = _with_size(problem, outline, found, left, more) if left else None
             if larger is not None and sum(np.size(x) for x in problem.arrays(larger).values()) <= _MOST_NUMBERS:
                 found = larger
-                break
     return None if found is args else found
 
 

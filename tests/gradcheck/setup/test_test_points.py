@@ -1,5 +1,7 @@
 """Where a candidate is run: generic points, other sizes, and points that hide mistakes."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from jaxdoodle.gradcheck.setup import test_points as points
@@ -69,6 +71,12 @@ def test_larger_arrays_hold_no_number_twice_and_windows_side_by_side_get_a_multi
     problem = Problem("", (x,), ("x",), pooled, lambda a, d: None, (0,), True, (pooled,))
     (larger,) = points.enlarged(problem, points.Outline(problem, by_jax=False), (x,))
     assert all(a > b for a, b in zip(larger.shape, x.shape, strict=True))
+    groups = replace(
+        problem, value=lambda x: (x.reshape(len(x), 2, x.shape[1] // 2, *x.shape[2:]).max(axis=2) ** 2).sum()
+    )
+    x = RNG.normal(size=(4, 4, 3, 2))  # as many examples as channels, of which an even number is needed
+    (larger,) = points.enlarged(groups, points.Outline(groups, by_jax=False), (x,))
+    assert larger.shape == (7, 8, 6, 5)
     rows = points.resized(PROBLEM, (W, X, Y), [("x", 0)], 20)[1]
     assert len(np.unique(rows)) == rows.size
 
