@@ -25,10 +25,11 @@ from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
 from jaxdoodle.submissions.loss_names import LOSS
-from jaxdoodle.submissions.objects import objects_of, own_classes
+from jaxdoodle.submissions.objects import objects_of, own_classes, read_by_forward
 from jaxdoodle.submissions.penalties import with_penalty, without_penalty
 from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.variables import taking_arrays
+from jaxdoodle.submissions.words import PENALTY
 
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20
@@ -43,10 +44,10 @@ _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
     cls = taking_arrays(finder, cls)
     report, place = _report(finder, cls, options)
-    steps = {p.name: n for p in parameters(cls) for n in [_OTHER_STEPS.get(p.name)] if n and p.default is not p.empty}
-    if report is not None and report.passed and steps:  # at a stride of 1, without padding, a mistake may not show
-        other, _ = _report(finder, cls, {**options, "title": _titled(cls.__name__, steps)}, place, **steps)
-        report = report if other is None or other.passed else other
+    for numbers in _other_numbers(cls) if report is not None and report.passed else ():
+        other, _ = _report(finder, cls, {**options, "title": _titled(cls.__name__, numbers)}, place, **numbers)
+        if other is not None and not other.passed:
+            return other
     if report is not None:
         return report
     below = [other.__name__ for other in own_classes(finder) if issubclass(other, cls) and other is not cls]
@@ -55,6 +56,17 @@ def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
     names = ", ".join(required(cls)) or "no arguments"
     raise CheckError(f"no way found to make {cls.__name__}({names}) and call its forward and backward; call both below "
                      'if __name__ == "__main__"')  # fmt: skip
+
+
+def _other_numbers(cls: type) -> Iterator[dict[str, Any]]:
+    """Arguments of its constructor off defaults at which a mistake may not show: a stride of 1 without padding, then a
+    term of 0.0 or a factor of 1.0 that its forward reads."""
+    defaults = {p.name: p.default for p in parameters(cls) if p.default is not p.empty}
+    if steps := {n: _OTHER_STEPS[n] for n in defaults if n in _OTHER_STEPS}:
+        yield steps
+    read = read_by_forward(cls)
+    off = {n: guessing.OFF_ZERO for n, v in defaults.items() if type(v) is float and v in (0, 1)}
+    yield from ({n: v} for n, v in off.items() if n in read and not PENALTY.fullmatch(n))
 
 
 def _titled(name: str, given: dict[str, Any]) -> str:

@@ -156,7 +156,7 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
         functools.update_wrapper(each, function)
         each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     report = check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
-    for words, other in guessing.variants(loss, lambda: None, args, numbers_alone=True) if report.passed else ():
+    for words, other, _ in guessing.variants(loss, lambda: None, args, numbers_alone=True) if report.passed else ():
         if loss(*copy.deepcopy(other)) != loss(*copy.deepcopy(other)):  # a share that is dropped at random
             continue
         again = check_value_and_grad(loss, both, other, argnums=where, title=f"{name} with {words}", **options)

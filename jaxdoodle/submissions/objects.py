@@ -52,8 +52,7 @@ _STEP, _STEP_ALONE = re.compile(r"__call__|apply\w*|\w*(update|step)\w*"), re.co
 
 def _with_plain_steps(thing: Any) -> Any:
     """A copy whose optimizers, which its forward does not read, step by the gradient; the object where it has none."""
-    methods = _methods(type(thing))
-    read = {word for n in run_by(methods, methods.keys() & {*FORWARD}) for word in names_in(methods[n])}
+    read = read_by_forward(type(thing))
     shapes = {np.shape(w): None for w in arrays_of(thing).values() if np.ndim(w)} | {(3, 2): None}
     found: dict[str, Any] = {}
     for name, held in attributes(thing).items():
@@ -144,6 +143,12 @@ def _limits(thing: Any) -> dict[str, Any]:
             optional = re.search(rf"self\.{name} is (not )?None", text)
             found[name] = None if optional else math.inf if isinstance(value, float) else _MANY
     return found
+
+
+def read_by_forward(cls: type) -> set[str]:
+    """The names of what a forward, and what it calls of the class, reads."""
+    methods = _methods(cls)
+    return {word for n in run_by(methods, methods.keys() & {*FORWARD}) for word in names_in(methods[n])}
 
 
 def _methods(cls: type) -> dict[str, FunctionType]:

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from jaxdoodle.gradcheck.api import check
-from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output, unknown
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_real, leaves, named, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
@@ -49,7 +49,8 @@ def check_pair(
     """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
     declared = args is not None
     forward, backward = pair_of_arrays(by_position(forward), by_position(backward))
-    backward, left_out = _without_penalty(forward, backward)
+    factors, whole = _penalty_of(forward, backward), backward
+    backward = _with_numbers_given(backward, dict.fromkeys(factors, 0.0))
     if args is None:
         try:
             args = finder.arguments(stem, forward, partial(call_back, forward, backward))
@@ -76,33 +77,67 @@ def check_pair(
     report = _without_constants(
         check(forward, backward, args, title=stem, conventions=conventions, **options), backward
     )
-    report = replace(report, notes=(*report.notes, *left_out))
     if not report.passed:
         _raise_if_unsure(finder, stem, forward, backward, args, declared, report)
-    for words, other in guessing.variants(forward, backward, args, declared) if report.passed else ():
-        again = check(forward, backward, other, title=f"{stem} with {words}", conventions=conventions, **options)
+    elif factors:
+        report = _with_penalty(report, forward, whole, factors, args)
+    for words, other, shared in guessing.variants(forward, backward, args, declared) if report.passed else ():
+        titled = {"title": f"{stem} with {words}", "conventions": conventions, **options}
+        value, back = (_with_numbers_given(f, shared) for f in (forward, backward))
+        again = check(value, back, other, **titled)
         if not again.passed:
             return again
     return report
 
 
-def _without_penalty(forward: Callable, backward: Callable) -> tuple[Callable, list[str]]:
-    """A backward without the penalty that the cost as a whole has, where the forward has none; what is said of it."""
-    own = parameters(backward)
-    if any(PENALTY.fullmatch(p.name) for p in parameters(forward)):
-        return backward, []
-    terms = _terms(backward)
-    weights = {p.name: 0.0 for p in own if PENALTY.fullmatch(p.name) and p.name in terms}
-    if not weights or len(weights) == len(own):
-        return backward, []
-    kept = [p for p in own if p.name not in weights]
+def _with_numbers_given(function: Callable, numbers: dict[str, float]) -> Callable:
+    """A function of its other parameters."""
+    kept = [p for p in parameters(function) if p.name not in numbers]
 
-    @functools.wraps(backward)
+    @functools.wraps(function)
     def run(*args: Any) -> Any:
-        return backward(**dict(zip((p.name for p in kept), args, strict=False)), **weights)
+        return function(**dict(zip((p.name for p in kept), args, strict=False)), **numbers)
 
     run.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
-    return run, [f"checked with {n} = 0: the forward has no penalty" for n in weights]
+    return run if numbers else function
+
+
+def _penalty_of(forward: Callable, backward: Callable) -> list[str]:
+    """The factors in a backward of a penalty that the cost as a whole has, where the forward has none."""
+    own = parameters(backward)
+    if any(PENALTY.fullmatch(p.name) for p in parameters(forward)):
+        return []
+    terms = _terms(backward)
+    factors = [p.name for p in own if PENALTY.fullmatch(p.name) and p.name in terms]
+    return factors if len(factors) < len(own) else []
+
+
+def _with_penalty(report: Report, forward: Callable, backward: Callable, factors: list[str], args: tuple) -> Report:
+    told = f"checked with {' = '.join(factors)} = 0: the forward has no penalty"
+    with contextlib.suppress(Exception):  # any exception of the user's code: it is not known
+        if _is_no_penalty(forward, backward, factors, args):
+            wrong = (
+                f"what {' and '.join(factors)} adds depends on more than the parameter, or has a penalty's wrong sign"
+            )
+            return replace(report, findings=(*report.findings, Finding("wrong penalty gradient", wrong)))
+    return replace(report, notes=(*report.notes, told))
+
+
+def _is_no_penalty(forward: Callable, backward: Callable, factors: list[str], args: tuple) -> bool:
+    """Does what they add to a gradient depend on more than its parameter, or has it the sign of none?"""
+
+    def added(scale: float, own: str = "") -> list[Any]:
+        given = rebuild(args, lambda n, a: scale * a if is_floating(a) and n != own else a)
+        ends = [_with_numbers_given(backward, dict.fromkeys(factors, value)) for value in (guessing.OFF_ZERO, 0.0)]
+        each = [[x for _, x in leaves(call_back(forward, end, copy.deepcopy(given), scale))] for end in ends]
+        return [np.subtract(a, b) for a, b in zip(*each, strict=True)]
+
+    held = [(n, x) for n, x in leaves(args) if is_floating(x)]
+    for k, term in enumerate(added(1.0)):
+        alike = ((n, x) for n, x in held if np.shape(x) == np.shape(term) and np.vdot(x, term) > 0)
+        if np.any(term) and not any(np.allclose(added(0.5, n)[k], term) for n, x in alike):
+            return True
+    return False
 
 
 def _terms(function: Callable) -> set[str]:
@@ -178,11 +213,11 @@ def _with_numbers(tree: Any, returned: Any) -> Any:
     return rebuild(tree, lambda n, x: np.float64(x) if n in of and type(x) is float else x) if of else tree
 
 
-def call_back(forward: Callable, backward: Callable, args: tuple) -> Any:
-    """The backward's result, if it is called in the usual order, for its shapes alone."""
+def call_back(forward: Callable, backward: Callable, args: tuple, scale: float = 1.0) -> Any:
+    """The backward's result, if it is called in the usual order, for its shapes or what it is made of."""
     names = required(backward)
     out = split_output(forward(*args), len(names))
-    dy = jax.tree.map(lambda y: np.ones(np.shape(y)), out.y)
+    dy = jax.tree.map(lambda y: np.full(np.shape(y), scale), out.y)
     known = dict(zip((p.name for p in parameters(forward)), args, strict=False))
     if len(names) == 2 and out.kept and not known.keys() & {*names}:
         flip = is_residuals(names[0]) or (is_cotangent(names[1]) and not is_cotangent(names[0]))

@@ -184,6 +184,20 @@ def test_a_window_is_tried_at_other_strides_than_the_default(checked, where, exp
     assert checked(text) == {title: expected}
 
 
+@pytest.mark.parametrize(("forward", "backward", "title", "expected"), [
+    ("self.rate * x", "self.rate * dy", "Scale", "right"), ("self.rate * x", "dy", "Scale with rate=0.3", "x"),
+    ("x.copy()", "self.rate * dy", "Scale", "right"),  # for the step, perhaps
+])  # fmt: skip
+def test_a_factor_that_is_one_by_default_counts_if_the_forward_reads_it(checked, forward, backward, title, expected):
+    text = f"""
+        class Scale:
+            def __init__(self, rate=1.0): self.rate = rate
+            def forward(self, x): return {forward}
+            def backward(self, dy): return {backward}
+    """
+    assert checked(text) == {title: expected}
+
+
 FILTERS = """
 class Conv:
     def __init__(self, filters):

@@ -323,6 +323,37 @@ def test_a_penalty_that_the_backward_alone_has_is_left_to_the_cost(checked, fact
     assert found == {"linear": expected}
 
 
+@pytest.mark.parametrize(("dw", "db"), [
+    ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * A.sum()"), ("dZ @ A.T - lambd * W", "dZ.sum(1)"),
+    ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * dZ.sum(1)"),
+])  # fmt: skip
+def test_what_the_factor_of_a_penalty_adds_depends_on_the_parameter_alone_and_has_its_sign(checked, dw, db):
+    text = """
+        def linear_forward(A, W, b):
+            return W @ A + b[:, None], (A, W, b)
+
+        def linear_backward(dZ, cache, lambd):
+            A, W, b = cache
+            return W.T @ dZ, DW, DB
+    """
+    assert checked(text.replace("DW", dw).replace("DB", db)) == {"linear": "wrong penalty gradient"}
+    right = text.replace("DW", "dZ @ A.T + lambd / A.shape[1] * W").replace("DB", "dZ.sum(1) + lambd * np.sign(b)")
+    assert checked(right) == {"linear": "right"}
+
+
+@pytest.mark.parametrize("taken", ["", ", scale=1.0"])
+@pytest.mark.parametrize(("factor", "expected"), [("scale * ", "right"), ("", "k")])
+def test_a_factor_that_is_one_by_default_counts_whatever_it_is_called(checked, taken, factor, expected):
+    (found,) = checked(f"""
+        def scores_forward(q, k, scale=1.0): return scale * (q @ k.T), (q, k, scale)
+
+        def scores_backward(dy, cache{taken}):
+            q, k, {"_" if taken else "scale"} = cache
+            return scale * (dy @ k), {factor}(dy.T @ q)
+    """).items()
+    assert found == ("scores" if expected == "right" else "scores with scale=0.3", expected)
+
+
 def test_the_backward_pass_of_a_dynamic_program_is_no_gradient(checked):
     found = checked("""
         def forward_alg(emit, trans):

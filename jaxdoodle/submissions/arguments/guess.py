@@ -100,35 +100,42 @@ def vectors(function: Callable) -> list[tuple]:
 
 #: What a number that is 0.0 by default is set to, and one that is 1.0.
 OFF_ZERO = 0.3
-#: Numbers for the step that follows, of which the gradient is no derivative: where it is cut off, and scaled.
+#: Numbers that may be for the step that follows, where a value does not depend on them: the gradient is cut off there,
+#: or scaled.
 _OF_THE_STEP = re.compile(r"(\w+_)?(clip|max_norm|scale|rate|lr|step)(_\w+)?", re.I)
 
 
-def variants(forward: Callable, backward: Callable, args: tuple, numbers_alone: bool) -> Iterator[tuple[str, tuple]]:
-    """(what is changed, arguments): other modes that the forward compares a parameter with, other strides, and numbers
-    off a default of zero or one, at which a term or a factor of the forward does not count."""
+def variants(
+    forward: Callable, backward: Callable, args: tuple, numbers_alone: bool
+) -> Iterator[tuple[str, tuple, dict[str, float]]]:
+    """(what is changed, arguments, numbers for both functions): other modes that the forward compares a parameter with,
+    other strides, and numbers off a default of zero or one, at which a term or a factor of the forward does not count.
+    """
     taken, own = parameters(forward), {p.name for p in parameters(backward)}
     for k, p in enumerate(taken):
         between = tuple(q.default for q in taken[len(args) : k])
         if k >= len(args) and isinstance(p.default, float) and p.default in (0, 1):
-            if (
-                p.name not in own
-                and not _OF_THE_STEP.fullmatch(p.name)
-                and usable(forward, (*args, *between, OFF_ZERO))
-            ):
-                yield f"{p.name}={OFF_ZERO}", (*args, *between, OFF_ZERO)
+            other = (*args, *between, OFF_ZERO)
+            if usable(forward, other) and not (_OF_THE_STEP.fullmatch(p.name) and _alike(forward, args, other)):
+                words, both = f"{p.name}={OFF_ZERO}", p.name in own
+                yield (words, args, {p.name: OFF_ZERO}) if both else (words, other, {})
         elif numbers_alone:
             continue
         elif k >= len(args) and isinstance(p.default, str):
             others = [w for w in dict.fromkeys(words_compared(forward, p.name)) if w != p.default]
             if not others and p.default == "max":  # "else" is all that the code says of the other mode
                 others = ["average"]
-            yield from ((f"{p.name}={w}", (*args, *between, w)) for w in others)
+            yield from ((f"{p.name}={w}", (*args, *between, w), {}) for w in others)
         elif k < len(args) and isinstance(args[k], dict) and isinstance(args[k].get("stride"), int):
             stride = 1 if args[k]["stride"] > 1 else 2
             other = (*args[:k], {**args[k], "stride": stride}, *args[k + 1 :])
             if usable(forward, other):
-                yield f"stride={stride}", other
+                yield f"stride={stride}", other, {}
+
+
+def _alike(function: Callable, args: tuple, other: tuple) -> bool:
+    a, b = (_output(function, given) for given in (args, other))
+    return a is not None and b is not None and len(a) == len(b) and all(map(np.array_equal, a, b))
 
 
 def usable(function: Callable, args: Sequence[Any]) -> bool:
