@@ -6,7 +6,9 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,13 @@ import numpy as np
 from jaxdoodle.gradcheck.report import UNNAMED, Report
 from jaxdoodle.gradcheck.setup.binding import required
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.arguments.source import source_tree
+from jaxdoodle.submissions.arguments.source import source_tree, symbolic_shapes
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.loss_names import GRADIENT, LOSS
 from jaxdoodle.submissions.losses import check_loss
+
+#: What is said where others gave no gradient, or a wrong one.
+_VECTORS = "checked with vectors, and not for arrays of more axes"
 
 
 def losses(finder: Finder) -> Iterator[Found]:
@@ -41,9 +46,13 @@ def _expressions(name: str, function: Callable) -> list[ast.expr]:
 
 
 def _guesses(finder: Finder, name: str, function: Callable) -> Iterator[tuple]:
-    """Vectors of one length, then vectors beside a matrix: ``len(y)`` may stand for the size."""
+    """Vectors of one length, then vectors beside a matrix: ``len(y)`` may stand for the size where no text tells of
+    other axes."""
+    if finder.recorded(function) is not None or any(len(s) > 1 for s in symbolic_shapes(function).values()):
+        return
     rng = np.random.default_rng(0)
     args = finder.arguments(name, function)
+    yield tuple(np.resize(a, 5) if np.ndim(a) else a for a in args)
     yield tuple(rng.normal(size=5) if np.ndim(a) or isinstance(a, float) else a for a in args)
     yield tuple(rng.normal(size=5) if np.ndim(a) else a for a in args)
     yield from guessing.vectors(function)
@@ -52,9 +61,10 @@ def _guesses(finder: Finder, name: str, function: Callable) -> Iterator[tuple]:
 def _check(finder: Finder, name: str, function: Callable, count: int, **options: Any) -> Report:
     """What is no gradient may be something else: wrong is what a mistake is proved in, or what is called a gradient."""
     best: Report | None = None
-    for given in (None, *(() if finder.recorded(function) else _guesses(finder, name, function))):
+    for given in chain([None], _guesses(finder, name, function)):
         with contextlib.suppress(Exception):  # any exception of the user's code, which need not be written for vectors
             report = check_loss(finder, name, function, given, **options)
+            report = report if given is None else replace(report, notes=(*report.notes, _VECTORS))
             if len(report.leaves) == count and (best is None or report.passed or not _proved(best)):
                 best = report
         if best is not None and best.passed:

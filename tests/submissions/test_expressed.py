@@ -45,3 +45,15 @@ def test_what_is_beside_a_loss_is_no_gradient_because_its_text_has_the_word(chec
             return 0.5 * (r ** 2).sum(), np.cumsum(r) / 7
     """
     assert "no gradient, or a wrong one" in checked(text)["lasso_loss"]
+
+
+@pytest.mark.parametrize("told, expected", [("pred, target: of shape (N, D).", "pred"), ("Of vectors.", "right")])
+def test_a_length_for_a_size_is_right_of_vectors_alone(checked, told, expected):
+    text = f"""
+        def mse_loss(pred, target):
+            "{told}"
+            return np.mean((pred - target) ** 2), 2 * (pred - target) / len(pred)
+        def bce_loss(p, y):
+            return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), (p - y) / (p * (1 - p)) / len(y)
+    """
+    assert checked(text) == {"mse_loss": expected, "bce_loss": "right"}
