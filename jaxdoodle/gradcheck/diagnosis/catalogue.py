@@ -77,12 +77,12 @@ PRECISE = frozenset({OVERWRITTEN, REPEATED, UPDATED})
 
 #: What a repair undoes, where its name says it, and with what a student reads beside the name.
 SAID = frozenset({
-    "activation derivative forgotten", "arguments swapped", "conjugate left out", "derivative applied twice",
-    "divided instead of multiplied", "divisor left out", "factor left out", "function left out", "index off by one",
-    "indices swapped", "multiplied instead of divided", "sign flipped", "sign left out", "slice off by one",
-    "superfluous line", "term left out", "transposed", "values flipped", "values moved",
-    "wrong activation derivative", "wrong array", "wrong axis", "wrong case", "wrong comparison", "wrong constant",
-    "wrong index", "wrong number", "wrong power", "wrong slice",
+    "1 - p for p", "activation derivative forgotten", "arguments swapped", "conjugate left out",
+    "derivative applied twice", "divided instead of multiplied", "divisor left out", "factor left out",
+    "function left out", "index off by one", "indices swapped", "multiplied instead of divided", "p for 1 - p",
+    "sign flipped", "sign left out", "slice off by one", "superfluous line", "term left out", "transposed",
+    "values flipped", "values moved", "wrong activation derivative", "wrong array", "wrong axis", "wrong case",
+    "wrong comparison", "wrong constant", "wrong index", "wrong number", "wrong power", "wrong slice",
 })  # fmt: skip
 REPAIRED = {
     "added instead of assigned": "each pass of the loop has a value of its own, which is added to the one before",

@@ -34,6 +34,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     shape = scope.shape(text)
     if inverted := scope.inverted(text):
         put("mask inverted", 10, inverted)
+    elif shape and scope.lies_between(text, 0, 1):
+        put("p for 1 - p", 13, f"(1 - {text})")
     for slope, low, high in _SLOPES[:3] if shape else ():
         if scope.lies_between(text, low, high) and isinstance(parent, ast.BinOp):
             put("wrong activation derivative", 15, f"({slope.format(text)})")
@@ -41,7 +43,7 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         for other, value in scope.texts.items():
             moving = {text, other} & scope.changing and np.ndim(value) == len(shape)
             if other != text and (np.shape(value) == shape or moving) and value is not scope.texts[text]:
-                put("wrong array", 12, other)
+                put("wrong array", 12 if np.shape(value) == shape else 15, other)
             elif other != text and np.ndim(value) == len(shape) and not isinstance(parent, ast.BinOp):
                 put("wrong array", 18, expr(other))  # in a sum, say
             elif isinstance(parent, ast.BinOp) and np.ndim(value) and broadcasts(np.shape(value), shape):

@@ -50,6 +50,8 @@ def binary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         put("extra term", 16, right)
         if isinstance(node.op, ast.Sub):
             put("sign flipped", 11, other(ast.Sub(), right, left))
+            if ast.unparse(left) in ("1", "1.0"):
+                put("1 - p for p", 12, right)
             p, y, logs = ast.unparse(left), ast.unparse(right), any("log" in name for name in scope.functions)
             for slope in (f"-({y}) / {p}", f"({p} - {y}) / ({p} * (1 - {p}))") if logs and loaded(left) else ():
                 put(OF_SCORES, 13, slope)
@@ -212,7 +214,7 @@ def constants(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.right is node
     for other in dict.fromkeys([1, *forward, 2 * value, value / 2, value + 1, value - 1]):
         title = "wrong power" if power else "wrong constant"
-        if other != value:
+        if other != value and (other or not isinstance(parent, ast.BinOp)):  # x + 0, x * 0
             told = title if power or other not in forward else "constant other than the forward's"
             put(told, 12 if power else 13, ast.Constant(other))
     for name in (*scope.scalars, *scope.counts()):

@@ -110,7 +110,7 @@ def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.oper
                 names = {n.id for n in ast.walk(side) if isinstance(n, ast.Name)}
                 if names and names <= known and len(ast.unparse(side)) <= _SHORT:
                     found.setdefault(f"({ast.unparse(side)})")
-    return tuple(found)[:_MOST_FACTORS]
+    return tuple(sorted(found, key=len))[:_MOST_FACTORS]  # a name by itself is left out more often than a product
 
 
 def _functions(forwards: list[ast.FunctionDef], known: Mapping[str, Any]) -> tuple[str, ...]:

@@ -342,3 +342,20 @@ def test_of_edits_that_cost_the_same_the_one_in_the_earlier_line_is_tried_first(
     scope = Scope({name: np.zeros((3, 3, 2, 2)) for name in ("w", "turned", "v")})
     lines = [e.old.lineno for e in edits(tree, scope) if e.name == "kernel not flipped"]
     assert lines == sorted(lines) and len({*lines}) == 3
+
+
+def test_one_minus_a_probability_is_tried_for_the_probability_and_the_reverse():
+    tree = ast.parse("def f(dh, z, n):\n    dn = dh * z\n    return dn * (1 - n), np.exp(n) - 1").body[0]
+    scope = Scope({"z": np.full(3, 0.2), "n": np.full(3, 0.4), "dh": np.full(3, 2.0)})
+    found = [e for e in edits(tree, scope) if isinstance(e.new, str | ast.expr)]
+    seen = {(e.name, ast.unparse(e.old), e.new if isinstance(e.new, str) else ast.unparse(e.new)) for e in found}
+    assert {("p for 1 - p", "z", "(1 - z)"), ("1 - p for p", "1 - n", "n")} <= seen
+    assert not any(old == "dh" and name == "p for 1 - p" for name, old, _ in seen)
+    assert not any(old == "1" and new == "0" for _, old, new in seen)  # x - 0: the term is left out
+
+
+def test_an_array_of_the_same_shape_comes_before_one_whose_shape_a_loop_may_change():
+    tree = ast.parse("def f(a):\n    for x in a:\n        v = x\n    return v").body[0]
+    scope = Scope({"v": np.zeros((2, 3)), "x": np.zeros((2, 3)), "w": np.zeros((5, 4))})
+    cost = {e.new: e.cost for e in edits(tree, scope) if e.name == "wrong array" and ast.unparse(e.parent) == "v = x"}
+    assert cost["v"] < cost["w"]
