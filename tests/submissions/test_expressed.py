@@ -57,3 +57,15 @@ def test_a_length_for_a_size_is_right_of_vectors_alone(checked, told, expected):
             return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), (p - y) / (p * (1 - p)) / len(y)
     """
     assert checked(text) == {"mse_loss": expected, "bce_loss": "right"}
+
+
+@pytest.mark.parametrize("p", ["p", "v"])  # a number, or an array
+def test_what_is_in_another_order_than_the_parameters_or_one_of_two_mistakes_is_no_gradient(checked, p):
+    text = f"""
+        def energy_loss(q, {p}):
+            "Of a pendulum, and its time derivatives."
+            loss = 0.5 * np.sum({p} ** 2) + np.sum(1 - np.cos(q))
+            return loss, +{p}, -np.sin(q)
+    """
+    assert "no gradient, or a wrong one" in checked(text)["energy_loss"]
+    assert checked(text.replace(f"+{p}, -np.sin(q)", f"np.sin(q), -{p}")) == {"energy_loss": p}
