@@ -26,8 +26,11 @@ from jaxdoodle.submissions.loss_names import GRADIENT, LOSS, of_the_gradient
 from jaxdoodle.submissions.objects import own_classes
 from jaxdoodle.submissions.words import english
 
-#: What a loss that returns its gradient, too, calls it; the last line of such a function by another name.
-_OWN_GRADIENT = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*))\b", re.I)
+#: What a loss that returns its gradient, too, calls it, or makes one vector of; the last line of such a function by
+#: another name.
+_OWN_GRADIENT = re.compile(
+    r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*)|concatenate|hstack|r_|ravel|flatten)\b", re.I
+)
 _BOTH = re.compile(
     r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|total)"
     r"\s*,\s*[(\[]?(self\.)?(?P<gradient>d\w*|\w*grad\w*|(?-i:g_?[A-Z])\w*))", re.I | re.M

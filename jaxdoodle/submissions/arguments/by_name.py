@@ -21,7 +21,7 @@ def normal(*shape: int) -> Option:
     return lambda rng: rng.normal(size=shape)
 
 
-def _whole(high: int, *shape: int) -> Option:
+def whole(high: int, *shape: int) -> Option:
     """The highest is among them: every class counts."""
 
     def draw(rng: np.random.Generator) -> np.ndarray:
@@ -32,11 +32,11 @@ def _whole(high: int, *shape: int) -> Option:
     return draw
 
 
-def _one_hot(rows: int, columns: int) -> Option:
+def one_hot(rows: int, columns: int) -> Option:
     return lambda rng: np.eye(columns)[(np.arange(rows) - 1) % columns]
 
 
-def _mask(*shape: int) -> Option:
+def mask(*shape: int) -> Option:
     """With both of its values: a count of all that is kept would be one of all."""
 
     def draw(rng: np.random.Generator) -> np.ndarray:
@@ -52,7 +52,7 @@ def _between(*shape: int) -> Option:
     return lambda rng: rng.uniform(0.1, 0.9, shape)
 
 
-def _just(value: Any) -> Option:
+def just(value: Any) -> Option:
     return lambda rng: value
 
 
@@ -70,26 +70,26 @@ def _counts(*shape: int) -> Option:
 #: Sizes: 4 examples, 5 features, 3 units; images 7 x 6 and 6 x 4 with 3 channels, kernels 3 x 2, 2 filters.
 _X = [normal(*s) for s in ((4, 5), (5, 4), (2, 7, 6, 3), (2, 3, 7, 6), (2, 3, 6, 4), (2, 6, 4, 3), (4, 3, 5), (5, 1),
                             (5,), (6, 6), (4, 3))]  # fmt: skip
-_NUMBER: list[Option] = [_just(0.3), _just(2), _just(1)]
-_SIZE: list[Option] = [_just(2), _just(1), _just(3), _just(0), _just((1, 1)), _just((2, 2))]
+_NUMBER: list[Option] = [just(0.3), just(2), just(1)]
+_SIZE: list[Option] = [just(2), just(1), just(3), just(0), just((1, 1)), just((2, 2))]
 _OPTIONS: dict[str, list[Option]] = {
-    "x": [*_X, _whole(3, 4), _whole(3, 2, 4)],
+    "x": [*_X, whole(3, 4), whole(3, 2, 4)],
     "w": [normal(*s) for s in ((5, 3), (3, 5), (3, 3), (3, 2, 3, 2), (2, 3, 3, 2), (5, 12), (3, 12), (5, 9), (3, 9),
                                 (3, 2), (5,), (3,))],
-    "b": [*(normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,), (9,))), _just(0.3)],
-    "gamma": [normal(*s) for s in ((5,), (5, 1), (1, 5), (3,), (1, 3, 1, 1))] + [_just(np.float64(0.7))],
-    "y": [_one_hot(4, 5), _one_hot(5, 4), _whole(3, 4), normal(4, 5), normal(4), normal(5), _mask(1, 4),
-          _mask(4, 1), _mask(4), _one_hot(4, 3), _one_hot(2, 3)],
+    "b": [*(normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,), (9,))), just(0.3)],
+    "gamma": [normal(*s) for s in ((5,), (5, 1), (1, 5), (3,), (1, 3, 1, 1))] + [just(np.float64(0.7))],
+    "y": [one_hot(4, 5), one_hot(5, 4), whole(3, 4), normal(4, 5), normal(4), normal(5), mask(1, 4),
+          mask(4, 1), mask(4), one_hot(4, 3), one_hot(2, 3)],
     "p": [_between(*s) for s in ((4, 5), (4, 3), (1, 4), (4, 1), (4,), (5,), (5, 4))],
-    "mask": [_mask(4, 5), _mask(5, 4), _mask(2, 7, 6, 3), _mask(4)],
-    "ids": [_whole(3, 4), _whole(3, 2, 4), _whole(3, 5), _just(1)],
+    "mask": [mask(4, 5), mask(5, 4), mask(2, 7, 6, 3), mask(4)],
+    "ids": [whole(3, 4), whole(3, 2, 4), whole(3, 5), just(1)],
     "h": [normal(4, 3), normal(3, 4), normal(3, 1), normal(3)],
     "counts": [_counts(4, 5), _counts(4), _counts(5)],
     "vector": [normal(5), normal(3), normal(4, 5)], "vectors": [normal(4, 5), normal(3, 5), normal(4, 3), normal(5)],
     "size": _SIZE,
-    "number": [_just(np.float64(0.3)), *_NUMBER, normal(5), normal(4, 5), normal(3)],
-    "any": [_just(np.float64(0.3)), normal(5), normal(4, 5), normal(5, 3), normal(3, 5), normal(3), normal(4, 1),
-            _just(2), _whole(3, 4), normal(2, 7, 6, 3), _just(True)],
+    "number": [just(np.float64(0.3)), *_NUMBER, normal(5), normal(4, 5), normal(3)],
+    "any": [just(np.float64(0.3)), normal(5), normal(4, 5), normal(5, 3), normal(3, 5), normal(3), normal(4, 1),
+            just(2), whole(3, 4), normal(2, 7, 6, 3), just(True)],
 }  # fmt: skip
 #: Arrays of one size, by kind: of rows, of columns, of one vector.
 SQUARE: tuple[dict[str, Option], ...] = tuple(
@@ -101,8 +101,8 @@ _MATRICES, _VECTORS = [normal(*s) for s in ((4, 3), (3, 4), (4, 4), (3, 3))], [n
 TWO_SIZES: dict[str | None, list[Option]] = {
     "x": [*_MATRICES, *_VECTORS], "h": [*_MATRICES, *_VECTORS], "w": [*_MATRICES, *_VECTORS], "b": [*_VECTORS],
     "gamma": _VECTORS, "counts": [_counts(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))],
-    "mask": [_mask(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))], "ids": [_whole(3, 4), _whole(4, 3)],
-    None: [*_MATRICES, *_VECTORS, _just(np.float64(0.3)), _whole(3, 4)],
+    "mask": [mask(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))], "ids": [whole(3, 4), whole(4, 3)],
+    None: [*_MATRICES, *_VECTORS, just(np.float64(0.3)), whole(3, 4)],
 }  # fmt: skip
 _KINDS = (
     ("w", r"w|[wu]_?[a-z]{1,2}|weights?|kernels?|filters?|k|theta|u|v|table|embeddings?|e"),
@@ -196,16 +196,16 @@ _MANY = re.compile(r"\W*(nd|np\W)?(array|vector|matri|label|list|tuple|class|ind
 def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes: dict, columns: bool) -> list[Option]:
     name = parameter.name
     if parameter.default is not parameter.empty:
-        return [_just(parameter.default)]
+        return [just(parameter.default)]
     words = words_compared(function, name)
     if words:
-        return [_just(w) for w in dict.fromkeys(words)]
+        return [just(w) for w in dict.fromkeys(words)]
     if is_dictionary(function, name):
         return [lambda rng: Probe(rng, columns, 1), lambda rng: Probe(rng, columns, 2)]
     if name == "key":
         import jax
 
-        return [_just(jax.random.key(0))]
+        return [just(jax.random.key(0))]
     if is_generator(parameter):
         return [lambda rng: np.random.default_rng(0), lambda rng: np.random.RandomState(0)]
     layer = re.fullmatch(r"([wb])_?(\d)", name.lower())
@@ -220,12 +220,12 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
     if layer:
         options = [normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     if not first and counts(function, name):
-        return [_just(2), _just(3)]  # 1 is no size to find a mistake by
+        return [just(2), just(3)]  # 1 is no size to find a mistake by
     one = kind == "ids" and re.fullmatch(r"\w+_(idx|index|id)", name) is not None  # ``word_idx``, of one word
     index = index_of(function, name) if one or kind not in _HAS_INDICES else None
     if index is not None:
         several = index == "several" or name.endswith("s")
-        options = [*([_just([2, 0, 2])] if several else [_place]), _whole(3, 4), *options]
+        options = [*([just([2, 0, 2])] if several else [_place]), whole(3, 4), *options]
     annotation = str(parameter.annotation)
     about = told_of(function)
     told = re.search(rf"\b{re.escape(name)}\W{{1,4}}(an? )?int(eger)?\b(.*)", inspect.getdoc(function) or "", re.I)
@@ -236,15 +236,15 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
     )
     plain = None if plain and (name in shapes or _MANY.match(plain[4])) else plain
     if plain or annotation in ("float", "<class 'float'>"):
-        return [_just(0.3)]
+        return [just(0.3)]
     if annotation in ("int", "<class 'int'>"):
         return _SIZE[:3]
     if kind == "lengths":
         return [_lengths_of_first, *_SIZE]
-    known = [_just(_KNOWN[name.lower()])] if name.lower() in _KNOWN and kind in ("size", "number") else []
+    known = [just(_KNOWN[name.lower()])] if name.lower() in _KNOWN and kind in ("size", "number") else []
     if name in shapes:
-        documented = [_mask(*shapes[name]) if kind == "mask" else normal(*shapes[name])]
-        return [_whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
+        documented = [mask(*shapes[name]) if kind == "mask" else normal(*shapes[name])]
+        return [whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
     if not first and kind in ("b", "gamma", "w", "number", None):
         options = [options[0], _like_first, *options[1:]]
     if not first and kind == "mask":
@@ -266,13 +266,13 @@ def made(choice: Sequence[Option]) -> list[Any]:
     for make in choice:
         shape: tuple[int, ...] = np.shape(values[0]) if values else ()
         if make is _mask_of_first:
-            make = _mask(*shape[:-1])
+            make = mask(*shape[:-1])
         if make is _labels_of_first:
-            make = _whole(shape[-1], *shape[:-1]) if len(shape) > 2 else _whole(3, 4)
+            make = whole(shape[-1], *shape[:-1]) if len(shape) > 2 else whole(3, 4)
         if make is _lengths_of_first:
-            make = _whole(shape[1] + 1, shape[0]) if len(shape) > 1 else _whole(3, 4)
+            make = whole(shape[1] + 1, shape[0]) if len(shape) > 1 else whole(3, 4)
         if make is _place:
-            make = _just((2 - sum(type(v) is int for v in values)) % 3)
+            make = just((2 - sum(type(v) is int for v in values)) % 3)
         values.append(rng.normal(size=np.shape(values[0])) if make is _like_first else make(rng))
     return values
 

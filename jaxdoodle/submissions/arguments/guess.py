@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
+from jaxdoodle.submissions.arguments import unrolled
 from jaxdoodle.submissions.arguments.by_name import SQUARE, TWO_SIZES, Probe, kind_of, made, normal, options_of
 from jaxdoodle.submissions.arguments.source import DRAWS, shapes_of, source_text, symbolic_shapes, words_compared
 
@@ -73,7 +74,7 @@ def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> 
 def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[[tuple], Any] | None) -> tuple | None:
     best: tuple[tuple[int, int], tuple] | None = None
     compared, transposed = 0, {*re.findall(r"\b(\w+)\.T\b", source_text(forward))}
-    for values in candidates(forward, taken):
+    for values in chain(islice(unrolled.candidates(forward, taken), _TRIALS), candidates(forward, taken)):
         y = _output(forward, values)
         if y is None:
             continue
