@@ -53,7 +53,7 @@ class LayerObject:
             n: held[n]
             for n in found
             if not is_buffer(n, attributes(thing))
-            and (kept_gradient(done, before, n, set()) is not None or "." not in n or self._affects_output(n))
+            and (kept_gradient(done, before, n, set()) is not None or "." not in n or self.affects_output(n))
         }
         self.weights_fit = all(np.shape(found[n]) == np.shape(w) for n, w in self.weights.items())
         self.gives_dx = dx is not None
@@ -134,9 +134,9 @@ class LayerObject:
         value, after = get_at(before, name), get_at(done, name)
         arrays = type(after) is np.ndarray and type(value) is np.ndarray
         changed = not np.array_equal(after, value) if arrays else is_array(after) and after is not value
-        return value - after if changed and self._affects_output(name) else None
+        return value - after if changed and self.affects_output(name) else None
 
-    def _affects_output(self, name: str) -> bool:
+    def affects_output(self, name: str) -> bool:
         """Does the output depend on it? A buffer for results is no parameter."""
         moved, w = copy.deepcopy(self.thing), np.asarray(get_at(self.thing, name))
         set_at(moved, name, w + (np.abs(w).max() or 1.0) * np.random.default_rng(0).normal(size=w.shape))

@@ -20,10 +20,19 @@ from jaxdoodle.gradcheck.setup.leaves import bare, is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.source import conventions_of, is_constant
+from jaxdoodle.submissions.arguments.source import conventions_of
 from jaxdoodle.submissions.arrays import as_numbers
+from jaxdoodle.submissions.constants import without_constants
 from jaxdoodle.submissions.finder import Finder, Forward
-from jaxdoodle.submissions.layer_object import LayerObject, arrays_of, backward_of, forward_of, output_of
+from jaxdoodle.submissions.layer_object import (
+    LayerObject,
+    arrays_of,
+    attributes,
+    backward_of,
+    forward_of,
+    is_buffer,
+    output_of,
+)
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.objects import objects_of, own_classes, read_by_forward
 from jaxdoodle.submissions.penalties import with_penalty, without_penalty
@@ -162,6 +171,7 @@ def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, A
     report = _report_of_layer(layer, cls, conventions, options)
     if not report.passed and len(layer.inputs) == 2 and kind_of(layer.input_names[1]) == "y":
         report = _as_loss(layer, report, cls, conventions, options)
+    report = without_constants(finder, cls.__name__, report, backward_of(layer.thing), [*layer.weights])
     report = with_penalty(report, layer)
     dy = None if report.passed else _one_entry(finder.called_with(backward_of(layer.thing)), np.shape(layer.y))
     if dy is None:
@@ -284,16 +294,14 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
         conventions=conventions,
         **{"title": cls.__name__, **options},
     )
-    held = arrays_of(layer.thing)
-    own, back = [*layer.weights], backward_of(layer.thing)
-    others = [n for n, v in held.items() if n not in layer.weights and np.ndim(v) and _looks_learned(n)]
-    constant = [n for n in others if is_constant(n, back, own)]
-    notes = (f"{n} is called constant: its gradient is not checked" for n in constant)
-    report, learned = replace(report, notes=(*report.notes, *notes)), [n for n in others if n not in constant]
-    if learned:
-        told = f"no gradient of {', '.join(learned)} was found after backward"
-        return replace(report, findings=(*report.findings, Finding("gradient missing", told, tuple(learned))))
-    return report
+    missing, notes = list[Finding](), list[str]()
+    for n in (n for n, v in arrays_of(layer.thing).items() if n not in layer.weights and np.ndim(v)):
+        told = f"no gradient of {n} was found after backward"
+        if _looks_learned(n):
+            missing.append(Finding("gradient missing", told, (n,)))
+        elif not is_buffer(n, attributes(layer.thing)) and layer.affects_output(n):
+            notes.append(told)
+    return replace(report, findings=(*report.findings, *missing), notes=(*report.notes, *notes))
 
 
 def _looks_learned(name: str) -> bool:

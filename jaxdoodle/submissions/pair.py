@@ -23,7 +23,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_real, 
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.source import conventions_of, is_constant, source_tree
+from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
 from jaxdoodle.submissions.arrays import (
     as_numbers,
     in_torch,
@@ -35,6 +35,7 @@ from jaxdoodle.submissions.arrays import (
     taking_tensors,
 )
 from jaxdoodle.submissions.carried import pair_of_arrays
+from jaxdoodle.submissions.constants import without_constants
 from jaxdoodle.submissions.finder import Finder, unknown_arguments
 from jaxdoodle.submissions.words import PENALTY
 
@@ -74,9 +75,8 @@ def check_pair(
         forward = taking_lists(forward, tables)
         args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
     conventions = (*conventions, *(("mean of some",) if mean else ()), *conventions_of(backward))
-    report = _without_constants(
-        check(forward, backward, args, title=stem, conventions=conventions, **options), backward
-    )
+    report = check(forward, backward, args, title=stem, conventions=conventions, **options)
+    report = without_constants(finder, stem, report, backward, [leaf.name for leaf in report.leaves])
     if not report.passed:
         _raise_if_unsure(finder, stem, forward, backward, args, declared, report)
     elif factors:
@@ -147,16 +147,6 @@ def _terms(function: Callable) -> set[str]:
     added += [n.left for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)]
     added += [n.value for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub)]
     return {n.id for term in added for n in ast.walk(term) if isinstance(n, ast.Name)}
-
-
-def _without_constants(report: Report, backward: Callable) -> Report:
-    """Without the gradients that are missing of what the backward calls constant."""
-    own = [leaf.name for leaf in report.leaves]
-    missing = [f for f in report.findings if f.name == "gradient missing"]
-    constant = [f for f in missing if is_constant(f.leaves[0], backward, own)]
-    notes = [f"{f.leaves[0]} is called constant: its gradient is not checked" for f in constant]
-    found = [f for f in report.findings if f not in constant]
-    return replace(report, findings=tuple(found), notes=(*report.notes, *notes))
 
 
 def _raise_if_unsure(

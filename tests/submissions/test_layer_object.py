@@ -286,7 +286,7 @@ def test_a_backward_that_yields_is_asked_about(checked):
 
 @pytest.mark.parametrize(
     ("kept", "expected"),
-    [("self.grads", "right"), ("self.velocity", "gradient missing")],
+    [("self.grads", "right"), ("self.velocity", "gradient missing, gradient missing")],
 )
 def test_a_table_by_name_holds_gradients_of_what_is_not_used_too_and_one_of_velocities_holds_none(
     checked, kept, expected

@@ -407,7 +407,7 @@ def test_guessed_inputs_are_those_whose_gradients_of_parameters_have_their_shape
     assert checked(text) == {"PReLU": "right"}
 
 
-def test_a_layer_that_calls_a_parameter_frozen_gives_no_gradient_of_it(checked):
+def test_a_layer_needs_no_gradient_of_what_is_declared_constant_and_words_are_no_proof(checked):
     text = """
         class LoRA:
             '''y = x W + x A B; {told}'''
@@ -422,10 +422,16 @@ def test_a_layer_that_calls_a_parameter_frozen_gives_no_gradient_of_it(checked):
                 self.dA = self.x.T @ dy @ self.B.T
                 return dy @ self.W.T + dy @ self.B.T @ self.A.T
     """
-    assert checked(text.format(told="W is frozen, A and B are trained")) == {"LoRA": "right"}
+    frozen = text.format(told="W is frozen, A and B are trained")
+    unsure = 'which its text may call constant; if it is, define LoRA_constants = ("W",)'
+    assert checked(frozen) == {"LoRA": f"LoRA has no gradient of W, {unsure}"}
+    declared = frozen + '\n        LoRA_constants = ("W",)'
+    assert checked(declared) == {"LoRA": "right"}
+    assert checked(declared.replace('("W",)', '("A",)')) == {"LoRA": f"LoRA has no gradient of W, {unsure}"}
+    assert checked(frozen.replace("return dy @ self.W.T +", "return dy @ self.W.T -")) == {"LoRA": "x"}
     assert checked(text.format(told="W and A are matrices")) == {"LoRA": "gradient missing"}
     for_pictures = text.replace("self.dB", "self.eB").replace("self.dA", "self.eA")
-    assert checked(for_pictures.format(told="for 2-D inputs only")) == {"LoRA": "gradient missing"}
+    assert checked(for_pictures.format(told="for 2-D inputs only")) == {"LoRA": "gradient missing, gradient missing"}
 
 
 def test_private_parameters_are_called_as_they_are_written(checked):

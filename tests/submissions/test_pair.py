@@ -291,7 +291,7 @@ def test_a_number_that_is_learned_is_not_left_out_and_a_step_size_is(checked):
     assert checked(text.format(name="slope")) == {"step": "gradient missing"}
 
 
-def test_gradients_that_a_docstring_calls_those_alone_that_are_given_are_enough(checked):
+def test_gradients_that_a_docstring_calls_those_alone_that_are_given_are_enough_if_the_file_declares_it(checked):
     text = """
         def regress_forward(x, w, target_w):
             d = x @ w - x @ target_w
@@ -305,9 +305,13 @@ def test_gradients_that_a_docstring_calls_those_alone_that_are_given_are_enough(
         regress_args = (np.random.randn(5, 3), np.random.randn(3), np.random.randn(3))
     """
     told = "Gradient in w only; the target is a moving average."
-    assert checked(text.format(told=told, factor=2)) == {"regress": "right"}
+    unsure = checked(text.format(told=told, factor=2))["regress"]
+    assert unsure.endswith('if it is, define regress_constants = ("x", "target_w",)')
     assert checked(text.format(told=told, factor=1)) == {"regress": "w"}
     assert checked(text.format(told="The gradient.", factor=2)) == {"regress": "gradient missing, gradient missing"}
+    text += '    regress_constants = ("x", "target_w")'
+    assert checked(text.format(told="The gradient.", factor=2)) == {"regress": "right"}
+    assert checked(text.format(told="The gradient.", factor=1)) == {"regress": "w"}
 
 
 @pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "W")])

@@ -97,14 +97,17 @@ _SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m
 DRAWS, _DRAWN = 150, (1, 2, 3, 4, 4, 5, 6, 8)
 
 
-def told_of(function: Any) -> str:
-    """What a docstring, that of the class of a method, and comments say."""
+def texts_of(function: Any) -> list[str]:
+    """A docstring, that of the class of a method, and comments."""
     raw = inspect.unwrap(function)
-    texts = [inspect.getdoc(raw) or ""]
     of_class = getattr(raw, "__qualname__", "").rpartition(".")[0]  # a method
-    texts.append(str(getattr(getattr(sys.modules.get(raw.__module__ or ""), of_class, None), "__doc__", "")))
-    texts.append(" ".join(re.findall(r"#(.*)", source_text(function))))
-    return " ".join(" ".join(texts).split())
+    above = getattr(getattr(sys.modules.get(raw.__module__ or ""), of_class, None), "__doc__", "")
+    texts = (inspect.getdoc(raw) or "", str(above), *re.findall(r"#(.*)", source_text(function)))
+    return [" ".join(text.split()) for text in texts]
+
+
+def told_of(function: Any) -> str:
+    return " ".join(texts_of(function)).strip()
 
 
 #: How a backward says that it passes a gradient through a step, reverses it, or gives that of a sum, on purpose.
@@ -125,45 +128,28 @@ def conventions_of(backward: Any) -> tuple[str, ...]:
     return tuple(convention for convention, says in _SAYS.items() if says.search(told))
 
 
-#: How a text tells that NAME gets no gradient: it is frozen or constant, not of a constant size, nor a constant term.
+#: How a sentence may tell that NAME gets no gradient, that others alone get one, and that this is not said, or not so
+#: always.
 _CONSTANT = (
-    r"(?<![\w-])(?<!of )(?<!for )NAME[`'\"]*(?: ?\([^()]*\))?(?:,? which)?"
-    r"(?: (?:is|stays|remains)|(?:(?:,|,? and) [`'\"]?\w+[`'\"]?)* (?:are|stay|remain))"
-    r" (?:(?:an?|the|all|both|always|held|kept|treated as|taken as|random|pre-?trained) )*"
-    r"(?:frozen\b|(?:not|never|no longer) (?:trained|trainable|learned|updated)\b"
-    r"|(?:constants?|fixed)(?: (?:random )?(?:matri\w+|projections?|kernels?|filters?|weights?|parameters?))?"
-    r"(?=\W*$|[.,;:)]| (?:and|but|so|while|here|by|at|to|throughout|during (?:\w+[ -])?train\w+)\b))",
-    r"(?<!not )(?<!no )(?<![\w-])frozen (?!and|or|while|but)(?:\w+ )?[`'\"]?NAME(?!\w)",
-    r"(?<!not )(?<!no )(?<![\w-])(?:constant|fixed) (?:matrix |weights? |parameters? )?[`'\"]?NAME(?!\w)",
-    r"(?<![\w-])NAME[`'\"]* ?[:(,] ?(?:the )?frozen\b",
-    r"no gradients? (?:(?:flows?|passes|goes|is \w+|are \w+) )?(?:of|for|in|to|into) (?:\w+ )?[`'\"]?NAME(?!\w)",
-    r"(?<![\w-])NAME[`'\"]* (?:gets?|receives?|has|have|needs?) no gradients?\b(?! \w+(?:ing|ed)\b)",
+    r"\b(frozen|freez|fixed|constant|buffer|untrain|pre-?train|detach|stop.?grad)"
+    r"|(?=.*(\b(no|not|never|non|without)\b|n't\b)).*(train|learn|updat|grad|backprop)"
 )
-#: How it tells that THOSE alone get gradients.
-_ONLY = (
-    r"(?:gradients?|derivatives?) (?:\w+ ){1,3}THOSE only(?=\W*$|[.,;:)])",
-    r"only (?:the )?(?:gradients?|derivatives?) (?:of|in|for|to|into) THOSE(?=\W*$|[.,;:)]| (?:is|are|flow))",
-    r"only THOSE (?:(?:is|are) (?:trained|learned|updated)|(?:gets?|receives?|has|have) (?:a )?gradients?)\b",
-)
-#: Words beside it, at most so many letters away, with which it is to be done, or holds sometimes.
-_NOT_YET, _BESIDE = (
-    r"\b(to-?do|fix-?me|xxx|bug|yet|for now|so far|unless|until|if|not implemented|missing|forg\w+"
-    r"|when|optional\w*|may|might|supports?|default|or trained|then|eval|warm-?up|first|in the test|at init\w*"
-    r"|avoid|never an?|within)\b",
-    40,
+_ONLY = r"(?=.*\bonly\b).*(train|learn|updat|grad|deriv)"
+_NOT_SO = (
+    r"\b(to-?do|fix-?me|xxx|bug|yet|for now|so far|not implemented|missing|forg\w+|if|when|unless|until|optional\w*"
+    r"|may|might|supports?|default|or trained|then|eval|warm-?up|first|in the test|avoid|never an?|within|clip\w*"
+    r"|checkpoint\w*|scal\w+)\b|\b(?<!gradient )(?<!grad )(?<!gradients )(of|for) [`'\"]?NAME\b"
 )
 
 
-def is_constant(name: str, function: Any, others: Sequence[str]) -> bool:
-    """Does a docstring or comment say so: ``W is frozen``, or ``gradients in A and B only``, which are the others?"""
-    told, one = told_of(function), rf"[`'\"]*(?-i:{'|'.join(map(re.escape, others))})[`'\"]*"
-    those = rf"{one}(?:(?:,|,? and) {one}){{{max(len(others) - 1, 0)}}}"
-    says = [p.replace("NAME", f"(?-i:{re.escape(name)})") for p in _CONSTANT]
-    says += [p.replace("THOSE", those) for p in _ONLY if others and name not in others]
-    for said in re.finditer("|".join(says), told, re.I):
-        before = re.split(r"[.;] ", told[max(0, said.start() - _BESIDE) : said.start()])[-1]
-        after = re.split(r"[.;](?: |$)", told[said.end() : said.end() + _BESIDE])[0]
-        if not re.search(_NOT_YET, before + said[0] + after, re.I):
+def may_be_constant(name: str, function: Any, others: Sequence[str]) -> bool:
+    """Could a docstring or comment say so: ``W is frozen``, or ``gradients in A and B only``, which are others?"""
+    not_so = _NOT_SO.replace("NAME", rf"(?-i:{re.escape(name)})")
+    for sentence in (s for text in texts_of(function) for s in re.split(r"(?<!w\.r\.t)[.;](?:\s|$)", text)):
+        clauses = [c for c in re.split(r",\s(?![^(]*\))|\b(?:while|but)\b", sentence) if name in re.findall(r"\w+", c)]
+        alone = not clauses and {*re.findall(r"\w+", sentence)} & {*others} and re.search(_ONLY, sentence, re.I)
+        says = alone or any(re.search(_CONSTANT, c, re.I) for c in clauses)
+        if says and not re.search(not_so, sentence, re.I):
             return True
     return False
 

@@ -1,0 +1,31 @@
+"""Parameters that have no gradient, for they are constant: a file declares them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.setup.problem import CheckError
+from jaxdoodle.submissions.arguments.source import may_be_constant
+from jaxdoodle.submissions.finder import Finder
+
+
+def without_constants(finder: Finder, name: str, report: Report, backward: Callable, others: Sequence[str]) -> Report:
+    """A report without the gradients that are missing of what ``NAME_constants`` names.
+
+    Raises ``CheckError`` where nothing else is wrong than what a text may call so: its words are no proof.
+    """
+    declared = finder.names.get(f"{name}_constants") or ()
+    missing = [f for f in report.findings if f.name == "gradient missing"]
+    constant = [f for f in missing if {*f.leaves} <= {*declared}]
+    notes = (f"{f.leaves[0]} is declared constant" for f in constant)
+    left = tuple(f for f in report.findings if f not in constant)
+    report = replace(report, findings=left, notes=(*report.notes, *notes))
+    names = [re.split("[./]", n)[-1] for f in left for n in f.leaves]
+    if left and {*left} <= {*missing} and all(may_be_constant(n, backward, others) for n in names):
+        told = ", ".join(f'"{n}"' for f in left for n in f.leaves)
+        raise CheckError(f"{name} has no gradient of {', '.join(names)}, which its text may call constant; if it is, "
+                         f"define {name}_constants = ({told},)")  # fmt: skip
+    return report
