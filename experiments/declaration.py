@@ -20,6 +20,7 @@ class Variant:
       start: The model that weights start from, by its name in the package.
       teacher: Models whose answers are learned: one by its name in the package, or as ``EXPERIMENT/VARIANT-SEED`` the
         folder of a run that was made before.
+      outliers_of: Datasets whose drawings are among the outliers, where the config shows any.
     """
 
     network: Callable[[Sequence[str]], ModelSpec]
@@ -27,6 +28,7 @@ class Variant:
     divisor: float | None = None
     start: str | None = None
     teacher: Sequence[str] = ()
+    outliers_of: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from jaxdoodle.cli.progress import Progress
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.machine import describe_machine
 from jaxdoodle.core.record import Record
+from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import Dataset, Splits, load_dataset
+from jaxdoodle.data.catalog import load_outliers
 from jaxdoodle.inference import Model
 from jaxdoodle.metrics import format_accuracy
 from jaxdoodle.nn.spec import ModelSpec
@@ -84,7 +86,8 @@ def run(
     missed = list[str]()
     for variant_name in _chosen(experiment, variants):
         variant, runs = experiment.variants[variant_name], list[Record]()
-        models, is_first = _models(variant, out_dir.parent), variant_name == next(iter(experiment.variants))
+        is_first = variant_name == next(iter(experiment.variants))
+        models = {**_models(variant, out_dir.parent), "outliers": _outliers(variant, splits, data_dir)}
         for number in range(first_seed, first_seed + seeds):
             title = f"{name}, {variant_name}, seed {number}"
             model_dir = out_dir / f"{variant_name}-{number}".replace(" ", "-").replace(",", "")
@@ -248,6 +251,12 @@ def _models(variant: Variant, runs_dir: Path) -> dict[str, Any]:
             raise InputError(f"{path} is missing, a model to learn from; {experiment} writes it with its run {run}.")
         teacher.append(Model.load(path if made_before else name))
     return {"teacher": teacher, "params": Model.load(variant.start).file.params if variant.start else None}
+
+
+def _outliers(variant: Variant, splits: Splits, data_dir: Path | None) -> NDArray[np.uint8] | None:
+    """The drawings of other datasets that a variant shows as outliers."""
+    found = [load_outliers(name, splits, data_dir) for name in variant.outliers_of]
+    return np.concatenate(found) if found else None
 
 
 def _chosen(experiment: Experiment, names: Sequence[str] | None) -> Sequence[str]:

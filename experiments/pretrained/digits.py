@@ -6,15 +6,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from experiments.declaration import Experiment
 from experiments.pretrained import making
 from experiments.reports import digit_cnn
 
+#: What the digits are not to be taken for, beside generated outliers.
+OTHERS = ("quickdraw", "signs")
+AUGMENTED = digit_cnn.EXPERIMENT.variants["augmented"]
 EXPERIMENT = Experiment(
     dataset="mnist",
     validation=digit_cnn.EXPERIMENT.validation,
-    variants={"augmented": digit_cnn.EXPERIMENT.variants["augmented"]},
+    variants={
+        "augmented": replace(AUGMENTED, config=replace(AUGMENTED.config, epochs=60, outliers=0.5), outliers_of=OTHERS)
+    },
 )
 run = partial(making.run, "digits", EXPERIMENT)

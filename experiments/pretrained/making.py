@@ -12,6 +12,8 @@ import numpy as np
 
 from experiments import runner
 from experiments.declaration import Experiment
+from experiments.studies.abstention import preprocess_all
+from experiments.studies.refused import letters, measure, what_to_refuse
 from jaxdoodle.core.record import Record
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import Dataset
@@ -55,11 +57,15 @@ def run(
     shipped = round_weights(trained)
     path = out_dir / f"{name}.npz"
     model_file.write(path, shipped)
-    test = runner.load_splits(experiment, data_dir=data_dir).test
+    splits = runner.load_splits(experiment, data_dir=data_dir)
+    test = splits.test
     files = {"float32": trained, "int8": shipped}
     scores = {what: score(_logits(Model.from_file(file), test), test) for what, file in files.items()}
-    shipped_as = scores | {"bytes": path.stat().st_size}
+    shipped_as: dict[str, Any] = scores | {"bytes": path.stat().st_size}
     record = Record.read(out_dir / "record.json")
+    if experiment.variants[variant].config.outliers:
+        kinds = what_to_refuse(splits, data_dir)[0] | {"letters": preprocess_all(letters(), splits.preprocessing)}
+        shipped_as |= measure(Model.from_file(shipped), splits, kinds)
     together = {variant.name: _together(variant, out_dir, test) for variant in record.runs}
     replace(record, extra=record.extra | {"shipped": shipped_as, "together": together}).write(out_dir / "record.json")
     print(path, json.dumps(shipped_as, indent=1), sep="\n")

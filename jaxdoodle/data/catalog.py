@@ -26,7 +26,7 @@ from jaxdoodle.data.readers.idx import MNIST_SHA256, mnist_path, read_idx, read_
 from jaxdoodle.data.readers.prepare import load_path
 from jaxdoodle.data.readers.quickdraw import PER_CLASS, find_bitmaps, official_order, open_bitmaps, read_bitmaps
 from jaxdoodle.data.splits import VALIDATION_FRACTION, check_fraction, split_by_hash, split_training, without
-from jaxdoodle.data.synthetic.outliers import generate_scribbles
+from jaxdoodle.data.synthetic.outliers import generate_scribbles, generate_signs
 from jaxdoodle.preprocessing.config import MNIST, QUICKDRAW, Preprocessing
 from jaxdoodle.preprocessing.pipeline import preprocess
 
@@ -36,8 +36,10 @@ FOLDERS = {"mnist": "mnist", "mnist-mini": "mnist_mini", "quickdraw": "quickdraw
 CATEGORIES_FILE = "quickdraw/categories.txt"
 #: Most drawings of each other class, and of all of them together, that are taken to be refused.
 PER_OTHER_CLASS, MOST_OTHERS = 100, 4_096
-#: What is taken for a dataset of outliers, and how many of them are generated: beside those among any outliers.
-SCRIBBLES, MOST_SCRIBBLES = "scribbles", 12_288
+#: Doodles -> the characters that look like them.
+ALIKE = {"circle": "0Oo", "line": "1Il"}
+#: What is taken for a dataset of outliers and generated, and how many of each: beside those among any outliers.
+GENERATED = {"scribbles": (generate_scribbles, 12_288), "signs": (generate_signs, 4_096)}
 STROKES_FOLDER = "quickdraw/full/simplified"
 #: Default classes of doodles and quickdraw: those of Bilal Ahmad, "Doodle Classifier".
 REPORT_CLASSES = ("headphones", "bucket", "clock", "pizza", "hexagon")
@@ -182,7 +184,7 @@ def load_outliers(name_or_path: str | Path, splits: Splits, root: str | Path | N
     """Drawings of another dataset than that of a network, prepared as its own: what it is to refuse.
 
     Args:
-      name_or_path: Of the dataset, as for ``load_dataset``; or ``"scribbles"``: generated ones.
+      name_or_path: Of the dataset, as for ``load_dataset``; or ``"scribbles"`` or ``"signs"``: generated ones.
       splits: What the network learns. Classes of the same names are left out.
       root: The data folder.
 
@@ -193,8 +195,9 @@ def load_outliers(name_or_path: str | Path, splits: Splits, root: str | Path | N
       InputError: The dataset cannot be loaded, or shows no drawing of other classes.
     """
     wanted, found = splits.preprocessing, []
-    if name_or_path == SCRIBBLES:
-        return generate_scribbles(wanted, MOST_SCRIBBLES, np.random.default_rng(1))
+    if generated := GENERATED.get(str(name_or_path)):
+        generate, count = generated
+        return generate(wanted, count, np.random.default_rng(1), classes=splits.classes)
     every = load_dataset(name_or_path, root=root, classes="all", per_class=PER_OTHER_CLASS)
     drawings = _others(every.train, splits.classes)
     if every.preprocessing == wanted and drawings.dtype == np.uint8:
@@ -209,8 +212,9 @@ def load_outliers(name_or_path: str | Path, splits: Splits, root: str | Path | N
 
 
 def _others(every: Dataset, classes: Sequence[str]) -> NDArray[Any]:
-    """Some of the images of other classes, of each as many."""
-    rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], classes))
+    """Some of the images of classes that look otherwise, of each as many."""
+    same = [*classes, *(name for name, characters in ALIKE.items() if set(characters) & set(classes))]
+    rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], same))
     return np.asarray(every.images[rows[spread(len(rows), MOST_OTHERS)]])
 
 

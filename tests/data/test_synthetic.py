@@ -6,7 +6,10 @@ import pytest
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.synthetic import CLASSES, generate, generate_drawing
+from jaxdoodle.data.synthetic.outliers import generate_signs
 from jaxdoodle.data.synthetic.scribbles import SCRIBBLES
+from jaxdoodle.data.synthetic.signs import SIGNS, draw_sign
+from jaxdoodle.preprocessing import MNIST
 from jaxdoodle.strokes.drawing import check
 from jaxdoodle.strokes.raster import rasterize
 
@@ -109,3 +112,20 @@ def test_a_scribble_is_lines_with_an_extent_drawn_anew_from_its_generator_alone(
         assert np.isfinite(z).all() and max(np.ptp(z.real), np.ptp(z.imag)) > 0.1
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert len(np.concatenate(first)) != len(np.concatenate(other)) or (first[0] != other[0]).any()
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_a_sign_has_its_strokes_about_where_the_grid_has_them(name):
+    first, again, other = (draw_sign(name, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert [len(stroke) for stroke in first] == [len(stroke) for stroke in other]
+    assert len(first) == len(SIGNS[name].split()) and (first[0] == again[0]).all() and (first[0] != other[0]).any()
+    ends = [(stroke[0], stroke[-1]) for stroke in (draw_sign("+", np.random.default_rng(0)))]
+    assert abs(ends[0][0].imag) < 0.5 and ends[0][1].real > 0.5 and abs(ends[1][0].real) < 0.5 < ends[1][1].imag
+
+
+def test_signs_that_are_classes_are_not_shown_as_outliers():
+    names = [name for name in SIGNS if name not in ("A", "a", "+")]
+    shown = generate_signs(MNIST, 2 * len(names), np.random.default_rng(0), classes=("a", "+"))
+    assert (shown == generate_signs(MNIST, 2 * len(names), np.random.default_rng(0), classes=("A", "+"))).all()
+    assert (shown != generate_signs(MNIST, 2 * len(names), np.random.default_rng(0), classes=())).any()
+    assert shown.shape == (2 * len(names), 28, 28, 1) and shown.any(axis=(1, 2, 3)).all()

@@ -124,6 +124,15 @@ def test_a_variant_learns_from_the_models_that_other_runs_made_and_from_none_tha
     assert taught.runs[0].scores["train"]["loss"] != report.runs[0].scores["train"]["loss"]
 
 
+def test_a_variant_shows_drawings_of_other_datasets_as_outliers(tmp_path, no_figures):
+    report = TINY.variants["report"]
+    shown = replace(report, config=replace(report.config, outliers=0.5))
+    variants = {"alone": report, "generated": shown, "more": replace(shown, outliers_of=("signs",))}
+    assert runner.run("tiny", replace(TINY, variants=variants, test_on=()), tmp_path / "tiny") == 0
+    losses = {one.runs[0].scores["train"]["loss"] for one in Record.read(tmp_path / "tiny" / "record.json").runs}
+    assert len(losses) == 3
+
+
 def test_a_variant_learns_from_a_model_of_the_package(tmp_path):
     pupil = replace(TINY.variants["report"], teacher=("digits",))
     with pytest.raises(InputError, match=r"the teacher's classes are .*'9'.*; those of doodles are"):

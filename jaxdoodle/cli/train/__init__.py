@@ -67,7 +67,7 @@ def add_arguments(parser: Parser) -> None:
     text = 'Factor of each class in the loss: numbers with commas between, or "balanced" (default none).'
     option("--class-weights", type=_class_weights, metavar="X,X", help=text)
     add_config(regularization, RegularizationConfig)
-    text = "Show drawings of these datasets among the outliers, too: names, paths, or scribbles, with commas between."
+    text = "Show drawings of these datasets among the outliers, too: names, paths, scribbles, signs; with commas."
     option("--outliers-of", type=names, default=(), metavar="NAME,NAME", help=text)
     hardware_options.add_arguments(hardware)
     text = "Folder for model, record and figures (default runs/DATASET-MODEL); NAME-2, ... where it holds a run."

@@ -16,7 +16,7 @@ from jaxdoodle.cli.train import run_folder
 from jaxdoodle.cli.train.effects import NETWORKS
 from jaxdoodle.core.errors import InputError, did_you_mean
 from jaxdoodle.core.record import Record, to_json
-from jaxdoodle.data.catalog import NAMES
+from jaxdoodle.data.catalog import GENERATED, NAMES
 from jaxdoodle.data.readers.prepare import CHOICES
 from jaxdoodle.training.config import TrainConfig
 
@@ -40,7 +40,7 @@ BESIDE = (
 PATHS = {
     "dataset": NAMES,
     "data_dir": (),
-    "outliers_of": (*NAMES, "scribbles"),
+    "outliers_of": (*NAMES, *GENERATED),
     "model": NETWORKS,
     "preprocessing": CHOICES,
     "layers": (),

@@ -13,6 +13,7 @@ import numpy as np
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data.synthetic.generators import GENERATORS
 from jaxdoodle.data.synthetic.scribbles import SCRIBBLES
+from jaxdoodle.data.synthetic.signs import SIGNS, draw_sign
 from jaxdoodle.data.synthetic.stroke_noise import (
     Strokes,
     add_stroke_noise,
@@ -27,7 +28,7 @@ from jaxdoodle.data.synthetic.stroke_noise import (
 from jaxdoodle.preprocessing import Preprocessing
 from jaxdoodle.preprocessing.render import render_simplified
 
-__all__ = ["generate_outliers", "generate_scribbles"]
+__all__ = ["generate_outliers", "generate_scribbles", "generate_signs"]
 
 #: Most strokes of an invented thing, so that it is not a patch of ink.
 MOST_STROKES = 14
@@ -57,9 +58,20 @@ def generate_outliers(
     return _rendered(drawings, preprocessing, rng)
 
 
-def generate_scribbles(preprocessing: Preprocessing, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def generate_scribbles(
+    preprocessing: Preprocessing, count: int, rng: np.random.Generator, *, classes: Sequence[str] = ()
+) -> NDArray[np.uint8]:
     """Scribbles alone: arguments and what comes back as of ``generate_outliers``."""
     return _rendered([SCRIBBLES[index % len(SCRIBBLES)](rng) for index in range(count)], preprocessing, rng)
+
+
+def generate_signs(
+    preprocessing: Preprocessing, count: int, rng: np.random.Generator, *, classes: Sequence[str] = ()
+) -> NDArray[np.uint8]:
+    """Signs and letters alone, for networks of digits: arguments and what comes back as of ``generate_outliers``."""
+    learned = {name.upper() for name in classes}
+    names = [name for name in SIGNS if name.upper() not in learned]
+    return _rendered([draw_sign(names[index % len(names)], rng) for index in range(count)], preprocessing, rng)
 
 
 def _rendered(drawings: Sequence[Strokes], preprocessing: Preprocessing, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -68,9 +80,9 @@ def _rendered(drawings: Sequence[Strokes], preprocessing: Preprocessing, rng: np
 
 
 def _thing(rng: np.random.Generator) -> Strokes:
-    """A shape with up to four parts, some of them mirrored, in a ring or in a row."""
+    """A shape, which alone may be a 0 or a circle, with one to four parts, in a ring, a row or mirrored."""
     strokes = _shape(rng, 0, 1)
-    for _ in range(rng.integers(5)):
+    for _ in range(rng.integers(1, 5)):
         part = _shape(rng, within(rng, 1.3), rng.uniform(0.1, 0.7))
         count, turn = rng.integers(2, 7), rng.random() < 0.5
         match rng.integers(4):

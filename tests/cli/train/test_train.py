@@ -12,7 +12,8 @@ from jaxdoodle.cli import main, train
 from jaxdoodle.cli.options import Parser, config_of
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.record import Record
-from jaxdoodle.data import load_dataset
+from jaxdoodle.data import catalog, load_dataset
+from jaxdoodle.data.synthetic.outliers import generate_scribbles
 from jaxdoodle.inference import Model, calibration, model_file
 from jaxdoodle.inference.model import energy
 from jaxdoodle.training import TrainConfig
@@ -46,7 +47,7 @@ def test_temperature_and_abstention_are_fitted_on_validation(trained):
 
 
 def test_every_option_of_train_reaches_the_run(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxdoodle.data.catalog.MOST_SCRIBBLES", 20)
+    monkeypatch.setitem(catalog.GENERATED, "scribbles", (generate_scribbles, 20))
     words = (
         f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
         "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
