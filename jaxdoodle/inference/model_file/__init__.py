@@ -127,12 +127,8 @@ def encode(model: ModelFile) -> bytes:
     _verify(model)
     metadata = metadata_of(model)
     newer = {"int8": True} if model.scales else {}
-    header = {
-        "format": FORMAT,
-        "version": 2 if newer or NEWER & metadata["contract"].keys() else 1,
-        **metadata,
-        **newer,
-    }
+    version = 2 if newer or NEWER & metadata["contract"].keys() else 1
+    header = {"format": FORMAT, "version": version, **metadata, **newer}
     members = {name: _npy_header(*expected[name]) + arrays[name].tobytes() for name in sorted(arrays)}
     try:
         header["sha256"] = _digest(header, members)
