@@ -75,6 +75,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         return
     text = f"({ast.unparse(node)})"
     plain = ast.unparse(node)
+    for call in scope.calls.get(plain, ()) if not isinstance(parent, ast.Call | ast.Attribute) else ():
+        put("function left out", 13, call)
     if len(text) > 200 or plain in scope.modules or scope.is_count(plain) and plain not in scope.loops:
         return
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -41,9 +43,9 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
     scope.loops = frozenset(n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name))
     scope.unused = tuple(n for n in _unused(function) if n in scope.texts)
     scope.results = _results(function)
-    given = [
-        a.value for n in ast.walk(function) if isinstance(n, ast.Call) for a in n.args if isinstance(a, ast.Constant)
-    ]
+    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
+    given = [a.value for call in calls for a in call.args if isinstance(a, ast.Constant)]
+    scope.calls = _calls(calls, {*scope.unused, *(text.partition(".")[0] for text in scope.texts)})
     scope.words = frozenset(word for word in given if isinstance(word, str) and word.isidentifier())
     scope.axes = (*dict.fromkeys((*_axes((function, *scope.forwards)), *_AXES)),)
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
@@ -83,6 +85,25 @@ def _axes(trees: Iterable[ast.AST]) -> Iterator[Any]:
         if isinstance(node, ast.keyword) and node.arg in ("axis", "dim"):
             with contextlib.suppress(ValueError):  # no constant
                 yield ast.literal_eval(node.value)
+
+
+def _calls(calls: list[ast.Call], names: set[str]) -> dict[str, dict[str, None]]:
+    """Calls, also with two names exchanged (``unbroadcast(grad, b)``), by their first argument or the object."""
+    found: dict[str, dict[str, None]] = {}
+    for call in calls:
+        first = [n for n in (*call.args[:1], getattr(call.func, "value", None)) if n is not None]
+        texts = [*map(ast.unparse, (call, *first))]
+        own = sorted({n.id for n in ast.walk(call) if isinstance(n, ast.Name)} & names)
+        for name, other in product(own, sorted(names)):
+            text, *keys = (_exchanged(t, name, other) for t in texts)
+            for key in keys:
+                found.setdefault(key, {})[text] = None
+    return found
+
+
+def _exchanged(text: str, name: str, other: str) -> str:
+    words = {name: other, other: name}
+    return re.sub(r"(?<![\w.])\w+", lambda word: words.get(word[0], word[0]), text)
 
 
 def _parts(function: ast.FunctionDef, scope: Scope) -> tuple[ast.expr, ...]:

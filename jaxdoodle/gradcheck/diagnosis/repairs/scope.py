@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ class Scope:
     divisors: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()  # of one argument, that the forward calls
     forwards: Sequence[ast.AST] = ()  # the functions of the forward
+    calls: Mapping[str, Iterable[str]] = field(default_factory=dict)  # in it, by what they are given first
     parts: tuple[ast.expr, ...] = ()  # expressions of these and of the function itself
 
     def __post_init__(self) -> None:

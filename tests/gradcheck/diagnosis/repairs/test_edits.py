@@ -359,3 +359,10 @@ def test_an_array_of_the_same_shape_comes_before_one_whose_shape_a_loop_may_chan
     scope = Scope({"v": np.zeros((2, 3)), "x": np.zeros((2, 3)), "w": np.zeros((5, 4))})
     cost = {e.new: e.cost for e in edits(tree, scope) if e.name == "wrong array" and ast.unparse(e.parent) == "v = x"}
     assert cost["v"] < cost["w"]
+
+
+def test_a_call_that_is_made_of_another_value_is_tried_with_names_exchanged():
+    source = "def f(dy, a, b):\n    da = unbroadcast(dy * b, a.shape)\n    db = dy * a\n    return da, db"
+    tree, scope = ast.parse(source).body[0], Scope({n: np.zeros(3) for n in ("dy", "a", "b", "da", "db")})
+    news = {e.new for e in edits(tree, scope) if e.name == "function left out" and ast.unparse(e.old) == "dy * a"}
+    assert news == {"unbroadcast(dy * a, b.shape)"}
