@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import inspect
 import re
 import sys
@@ -37,51 +38,29 @@ from jaxdoodle.submissions.raised import raising
 _FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos", "softplus", "silu", "abs",
               "square", "leaky_relu", "elu", "gelu")  # fmt: skip
 _OF_TWO = ("max", "min", "maximum", "minimum")
-_EXPRESSIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "a + b": lambda a, b: a + b, "a * b": lambda a, b: a * b, "a - b": lambda a, b: a - b, "-a": lambda a, b: -a,
-    "a / b": lambda a, b: a / b, "a ** 3": lambda a, b: a**3, "a + 2": lambda a, b: a + 2.0,
-    "2 + a": lambda a, b: 2.0 + a, "a * 2": lambda a, b: a * 2.0, "2 * a": lambda a, b: 2.0 * a,
-    "2 - a": lambda a, b: 2.0 - a, "2 / a": lambda a, b: 2.0 / a,
-    **{f"a.{f}(b)": lambda a, b, f=f: getattr(a, f)(b) for f in _OF_TWO},  # type: ignore[misc]
-    **{f"a.{f}()": lambda a, b, f=f: getattr(a, f)() for f in _FUNCTIONS},  # type: ignore[misc]
-    **{f"a.{f}() * a": lambda a, b, f=f: getattr(a, f)() * a for f in _FUNCTIONS},  # type: ignore[misc]
-    "a ** 3 * a": lambda a, b: a**3 * a, "a / b * a": lambda a, b: a / b * a,
-    "a - b + a": lambda a, b: a - b + a,
-    "(-a).relu()": lambda a, b: (-a).relu(),
-    "(a + b) * a": lambda a, b: (a + b) * a, "(a + b) * b": lambda a, b: (a + b) * b,
-    "a + a": lambda a, b: a + a, "a * a": lambda a, b: a * a, "a - a * b": lambda a, b: a - a * b,
-    "(a + b) * (a * b)": lambda a, b: (a + b) * (a * b), "a * b + a": lambda a, b: a * b + a,
-    "c = a * b; c + c": lambda a, b: (lambda c: c + c)(a * b),
-    "c = a * b; c + c * a": lambda a, b: (lambda c: c + c * a)(a * b),
-    "c = a * b; c * a + c": lambda a, b: (lambda c: c * a + c)(a * b),
-    "c = a * b; c + a * c": lambda a, b: (lambda c: c + a * c)(a * b),
-    "a + b + a": lambda a, b: a + b + a,
-}  # fmt: skip
-_OF_ARRAYS: dict[str, Callable[[Any, Any], Any]] = {
-    "(a @ b).sum()": lambda a, b: (a @ b).sum(), "a.mean()": lambda a, b: a.mean(),
-    "(a @ b * (a @ b)).sum()": lambda a, b: (a @ b * (a @ b)).sum(),
-    "(a * a).sum()": lambda a, b: (a * a).sum(), "(b + b * b).sum()": lambda a, b: (b + b * b).sum(),
-    "(a.sum(axis=0) * b.sum(axis=1)).sum()": lambda a, b: (a.sum(axis=0) * b.sum(axis=1)).sum(),
-}  # fmt: skip
+_EXPRESSIONS = (
+    "a + b", "a * b", "a - b", "-a", "a / b", "a ** 3", "a + 2.0", "2.0 + a", "a * 2.0", "2.0 * a", "2.0 - a",
+    "2.0 / a", *(f"a.{f}(b)" for f in _OF_TWO), *(f"a.{f}(){more}" for more in ("", " * a") for f in _FUNCTIONS),
+    "a ** 3 * a", "a / b * a", "a - b + a", "(-a).relu()", "(a + b) * a", "(a + b) * b", "a + a", "a * a", "a - a * b",
+    "(a + b) * (a * b)", "a * b + a", "c = a * b; c + c", "c = a * b; c + c * a", "c = a * b; c * a + c",
+    "c = a * b; c + a * c", "a + b + a",
+)  # fmt: skip
+#: What gives several numbers is added up.
+_OF_ARRAYS = ("a @ b", "a.mean()", "a @ b * (a @ b)", "b * b", "b + b * b", "a.sum(axis=0) * b.sum(axis=1)")
 #: Of a table: an engine may have no rule for one.
-_OF_A_TABLE: dict[str, Callable[[Any, Any], Any]] = {
-    f"c = {c}; (c * c).sum()": eval(f"lambda a, b: (lambda c: (c * c).sum())({c})")
+_OF_A_TABLE = tuple(
+    f"c = {c}; c * c"
     for c in (
         *(f"a.{f}({axis})" for f in ("max", "min", "mean", "sum", "var", "std", "logsumexp") for axis in (1, 0)),
         *(f"a.{f}({axis})" for f in ("softmax", "log_softmax") for axis in ("", 1)),
         "a.T", "a.transpose()", "a.transpose(1, 0)", "a.reshape(3, 2)", "a.reshape((3, 2))", "a[0]", "a[:, 1:]",
         "a[[0, 0, 1]]",
     )
-}  # fmt: skip
+)  # fmt: skip
 #: Of a table and a row: an engine may have no rule for shapes that differ.
-_BROADCAST: dict[str, Callable[[Any, Any], Any]] = {
-    "(a + row).sum()": lambda a, row: (a + row).sum(), "(a * row).sum()": lambda a, row: (a * row).sum(),
-    "(a.exp().sum(axis=1) + 1).log().sum()": lambda a, row: (a.exp().sum(axis=1) + 1.0).log().sum(),
-}  # fmt: skip
+_BROADCAST = ("a + row", "a * row", "(a.exp().sum(axis=1) + 1.0).log()")
 #: Of a table and a row or a column that is one, too.
-_BY_ROW, _BY_COLUMN = (
-    {f"(a {op} {b}).sum()": eval(f"lambda a, b: (a {op} b).sum()") for op in "+*"} for b in ("row[None]", "column")
-)
+_BY_ROW, _BY_COLUMN = ("a + row[None]", "a * row[None]"), ("a + column", "a * column")
 #: Where operations are tried: what is not defined there (the logarithm of -0.4) is left out.
 _VALUES: tuple[tuple[Any, Any], ...] = ((0.7, 1.3), (-0.4, 0.9), (1.6, -0.8))
 _ARRAYS = tuple((np.linspace(low, 1.9, 6).reshape(2, 3), np.linspace(-0.7, high, 6).reshape(3, 2))
@@ -90,7 +69,7 @@ _ROWS = tuple((a, b[:, 0]) for a, b in _ARRAYS)
 _ONE_ROW = tuple((a, b[None]) for a, b in _ROWS)
 _COLUMNS = tuple((a, b[:2, :1]) for a, b in _ARRAYS)
 _CASES = {
-    words: (expression, points)
+    words: points
     for table, points in (
         (_EXPRESSIONS, _VALUES),
         (_OF_ARRAYS, _ARRAYS),
@@ -98,9 +77,21 @@ _CASES = {
         (_BROADCAST, _ROWS),
         (_BY_ROW, _ONE_ROW),
         (_BY_COLUMN, _COLUMNS),
-    )  # fmt: skip
-    for words, expression in table.items()
+    )
+    for words in table
 }
+
+
+@functools.cache
+def _expression(words: str) -> Callable[[Any, Any], Any]:
+    """A function of two values of what is written; ``c`` is computed once."""
+    first, _, last = re.sub(r"row\[None\]|row|column", "b", words).rpartition("; ")
+    return eval(f"lambda a, b: (lambda c: {last})({first.removeprefix('c = ') or None})")
+
+
+def _total(y: Any, held: Any) -> Any:
+    """A value of one number: the sum of several, or the mean, where the engine has no sum."""
+    return y if np.size(held) == 1 else y.sum() if hasattr(y, "sum") else y.mean()
 
 
 def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
@@ -147,7 +138,7 @@ def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
             return all((r := _check_expression(other, w)) is not None and r.passed for w in (*names[0], *names[1]))
 
         trials = Trials(finder.names, right_again)
-        once = not single and raised is None and not wrong.keys() <= _OF_A_TABLE.keys()
+        once = not single and raised is None and not wrong.keys() <= {*_OF_A_TABLE}
         mended = mistake(finder, cls, _names(cls), trials, " ".join(wrong), once)
         if mended is None or mended.name == UNNAMED:
             mended = _mended(finder, cls, *names, at, trials) or mended
@@ -258,33 +249,37 @@ def _check_expression(cls: Any, words: str) -> Report | None:
 
     Raises ``_NoRule`` where the operation has no backward.
     """
-    expression, tried = _CASES[words]
-    report = _check_at(cls, words, expression, tried)
+    tried = _CASES[words]
+    report = _check_at(cls, words, tried)
     if report is None or not report.findings or words not in _EXPRESSIONS:
         return report
     # of one number some rules of arrays raise: np.float64 is none, and takes no entries
-    return _check_at(cls, words, expression, [(np.array([a]), np.array([b])) for a, b in tried]) or report
+    return _check_at(cls, words, [(np.array([a]), np.array([b])) for a, b in tried]) or report
 
 
-def _check_at(cls: Any, words: str, expression: Callable, tried: Sequence[tuple[Any, Any]]) -> Report | None:
+def _check_at(cls: Any, words: str, tried: Sequence[tuple[Any, Any]]) -> Report | None:
     points: list[PointResult] = []
     raised: tuple[Finding, ...] = ()
     holds, gradient = _names(cls)
+
+    def result(*numbers: Any) -> Any:
+        y = _expression(words)(*numbers)
+        return _total(y, getattr(y, holds))
+
+    def value(*given: Any) -> float:
+        return float(np.asarray(getattr(result(*(made(cls, v) for v in given)), holds)).item())
+
     for k, values in enumerate(tried):
-
-        def value(*given: Any) -> float:
-            return float(np.asarray(getattr(expression(*(made(cls, v) for v in given)), holds)).item())
-
         try:
             numbers = [made(cls, v) for v in values]
-            dtype = _dtype(getattr(expression(*numbers), holds), *(getattr(number, gradient) for number in numbers))
+            dtype = _dtype(getattr(result(*numbers), holds), *(getattr(number, gradient) for number in numbers))
             step, tolerance = _PRECISIONS[dtype]
             wanted = [_slopes(value, values, place, step) for place in range(2)]
         except Exception:  # any exception of the user's code: it has no such operation
             continue
         try:
             numbers = [made(cls, v) for v in values]
-            expression(*numbers).backward()
+            result(*numbers).backward()
             given = (getattr(number, gradient) for number in numbers)
             plain = (
                 getattr(g, holds, g) if isinstance(g, cls.__mro__[-2]) else g for g in given

@@ -372,3 +372,67 @@ def test_the_larger_of_two_values_passes_its_gradient_to_one(checked, sign, expe
 
     def backward(self)"""
     assert checked(ENGINE.replace("    def backward(self)", larger)) == {"Value": expected}
+
+
+ENGINE_WITH_A_MEAN = """
+def sum_to(grad, shape):
+    grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
+    return grad.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1), keepdims=True)
+
+class Tensor:
+    def __init__(self, data, parents=()):
+        self.data = np.array(data, float)
+        self.grad, self.parents, self.rule = np.zeros_like(self.data), parents, lambda: None
+
+    def __add__(self, other):
+        out = Tensor(self.data + other.data, (self, other))
+        def rule():
+            self.grad += sum_to(out.grad, self.data.shape)
+            other.grad = other.grad + sum_to(out.grad, other.data.shape)
+        out.rule = rule
+        return out
+
+    def __mul__(self, other):
+        out = Tensor(self.data * other.data, (self, other))
+        def rule():
+            self.grad += sum_to(out.grad * other.data, self.data.shape)
+            other.grad += sum_to(out.grad * self.data, other.data.shape)
+        out.rule = rule
+        return out
+
+    def __matmul__(self, other):
+        out = Tensor(self.data @ other.data, (self, other))
+        def rule():
+            self.grad += out.grad @ other.data.T
+            other.grad += self.data.T @ out.grad
+        out.rule = rule
+        return out
+
+    def mean(self):
+        out = Tensor(self.data.mean(), (self,))
+        def rule(): self.grad += out.grad / self.data.size * np.ones_like(self.data)
+        out.rule = rule
+        return out
+
+    def backward(self):
+        order = []
+        def visit(v):
+            if all(v is not o for o in order):
+                for p in v.parents: visit(p)
+                order.append(v)
+        visit(self)
+        self.grad = np.ones_like(self.data)
+        for v in reversed(order): v.rule()
+"""
+
+
+def test_an_engine_without_a_sum_is_checked_with_its_mean_and_a_broadcast_that_is_not_summed_is_named(
+    checked, tmp_path
+):
+    assert checked(ENGINE_WITH_A_MEAN) == {"Tensor": "right"}
+    assert checked(ENGINE_WITH_A_MEAN.replace("self.grad += out.grad @", "self.grad = out.grad @")) == {"Tensor": "a"}
+    file = tmp_path / "broadcast.py"
+    wrong = ENGINE_WITH_A_MEAN.replace("= other.grad + sum_to(out.grad, other.data.shape)", "= other.grad + out.grad")
+    file.write_text("import numpy as np\n" + wrong)
+    ((finding,),) = [m["check"]["findings"] for m in check_file(file) if "check" in m]
+    assert finding["name"] == "function left out" and finding["mended"].endswith("sum_to(out.grad, other.data.shape)")
