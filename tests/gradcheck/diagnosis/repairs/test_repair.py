@@ -315,3 +315,17 @@ def test_a_mended_line_has_attributes_as_they_are_written(tmp_path):
     edit = Edit("wrong sign", 0, line.value, "op", None, line.value.op, ast.Sub())
     _, text = place(method, str(path), edit)
     assert text == "self.dw = self._layer__w - self.__b * x"
+
+
+def test_heads_that_are_put_together_without_their_transpose_are_told_with_it():
+    def forward(x):
+        y = np.tanh(x.reshape(len(x), -1, 2, 2).transpose(0, 2, 1, 3))
+        return y, y
+
+    def backward(y, dy):
+        d = dy * (1 - y**2)
+        return d.reshape(len(d), -1, 4)
+
+    (finding,) = check(forward, backward, (RNG.normal(size=(2, 3, 4)),)).findings
+    assert finding.name == "reshape undone in the wrong order"
+    assert finding.mended == "return d.swapaxes(1, 2).reshape(len(d), -1, 4)"
