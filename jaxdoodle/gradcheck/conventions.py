@@ -30,6 +30,7 @@ _MEANING = {
     "batch mean": "the mean over the batch is taken in this backward, as some courses write it",
     "batch sum": "the gradient is that of the sum over the batch, where the forward takes the mean",
     "straight through": "the gradient passes a step straight through",
+    "surrogate": "what is there in place of a step's derivative, which is 0, is not checked",
     "reversed": "the gradient is reversed",
     "ties": "at a tie, every largest entry takes the whole gradient",
 }
@@ -65,9 +66,8 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
         if all(name in r.wrong or sizes.get(id(r)) == 1 or step for r in generic):
             by_mean, by_sum = _off_by(generic, name, sizes, 1), _off_by(generic, name, sizes, -1)
             through = step and any(np.any(r.got.get(name, 0)) for r in generic)
-            convention = "batch mean" if by_mean else "straight through" if through else None
-            if convention == "batch mean" and problem.scalar:
-                continue  # the loss says what is divided by the batch
+            mean = by_mean and not problem.scalar  # a loss says what is divided by the batch
+            convention = "batch mean" if mean else "straight through" if through else None
             if convention == "batch mean" and {convention, "mean of some"} & {*declared}:
                 means[name] = wrong
             elif by_sum and "batch sum" in declared:
@@ -96,7 +96,8 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     left = {n for r in rounds for n in r.wrong}
     if "passed through" in declared and left and (passed or steps) and not problem.straight:
         for name in steps:
-            excuse([r for r in rounds if name in r.wrong], name, told.pop(name)[0])
+            del told[name]
+            excuse([r for r in rounds if name in r.wrong], name, "surrogate")
         if left <= steps | (behind := _behind_steps(case, left - steps - told.keys())):
             short = " and ".join(map(problem.short, sorted(left)))
             declare = "" if behind else ': declare conventions=("straight through",)'

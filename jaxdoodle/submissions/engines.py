@@ -167,7 +167,8 @@ def _mended(
     rules.sort(key=lambda each: re.search(rf"\.{each[-1].name}\b", " ".join(wrong)) is None)
     if wrong[0] in _EXPRESSIONS:  # else it may be in what all rules of arrays run
         suspect, proven = _runs_of(cls, wrong), _runs_of(cls, right)
-        rules.sort(key=lambda each: proven[each[2].lineno] - suspect[each[2].lineno])
+        at_of = {id(rule): (rule.name, rule.lineno, file) for file, _, rule, _ in rules}
+        rules.sort(key=lambda each: proven[at_of[id(each[2])]] - suspect[at_of[id(each[2])]])
     left = iter(range(_MOST_EDITS * len(rules) if wrong[0] in _EXPRESSIONS else _MOST_OF_ARRAYS))
     for file, program, rule, method in rules:
         names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
@@ -190,22 +191,23 @@ def _mended(
     return None
 
 
-def _runs_of(cls: Any, expressions: list[str]) -> Counter[int]:
-    """In how many of these expressions functions run, by the line at which they begin."""
-    runs, before = Counter[int](), sys.getprofile()
+def _runs_of(cls: Any, expressions: list[str]) -> Counter[tuple[str, int, str]]:
+    """In how many of these expressions functions run, by their names and where they begin: a line and a file."""
+    runs, before = Counter[tuple[str, int, str]](), sys.getprofile()
     try:
         for words in expressions:
-            lines = set[int]()
-            sys.setprofile(partial(_note_line, lines))
+            codes = set[CodeType]()
+            sys.setprofile(partial(_note, codes))
             _check_expression(cls, words)
-            runs.update(lines)
+            sys.setprofile(before)
+            runs.update({(code.co_name, code.co_firstlineno, code.co_filename) for code in codes})
     finally:
         sys.setprofile(before)
     return runs
 
 
-def _note_line(lines: set[int], frame: FrameType, event: str, _: Any) -> None:
-    lines.add(frame.f_code.co_firstlineno)
+def _note(codes: set[CodeType], frame: FrameType, event: str, _: Any) -> None:
+    codes.add(frame.f_code)
 
 
 def _holds(rule: ast.FunctionDef, line: int) -> bool:

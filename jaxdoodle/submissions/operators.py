@@ -16,6 +16,7 @@ _NAMED = {
     "__truediv__": ("div", "truediv", "divide"), "__matmul__": ("matmul", "dot", "mm"), "__neg__": ("neg", "negative"),
     "__pow__": ("pow", "power"), "log_softmax": ("logsoftmax",), "sum": (), "mean": (), "exp": (), "log": (),
     "tanh": (), "relu": (), "sigmoid": (), "square": (), "sqrt": (), "sin": (), "cos": (), "softmax": (),
+    **dict.fromkeys(("softplus", "silu", "abs", "leaky_relu", "elu", "gelu", "max", "min", "maximum", "minimum"), ()),
 }  # fmt: skip
 
 

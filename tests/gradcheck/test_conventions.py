@@ -83,21 +83,22 @@ def test_what_is_said_to_pass_a_step_is_neither_right_nor_wrong_if_it_is_no_inco
             check(step, back, (X,), conventions=("passed through",))
 
 
-def quantized(sign=-1):
+def quantized(sign=-1, rounded=np.round):
     """Rounding to multiples of a step, whose gradient goes straight through (Esser et al. 2020)."""
 
     def forward(x, step):
-        return np.round(x / step) * step, (x, step)
+        return rounded(x / step) * step, (x, step)
 
     def backward(kept, dy):
         x, step = kept
-        return dy, np.array(np.sum(dy * (np.round(x / step) + sign * x / step)))
+        return dy, np.array(np.sum(dy * (rounded(x / step) + sign * x / step)))
 
     return forward, backward, (X, np.array(0.7))
 
 
-def test_what_lies_behind_a_step_is_right_where_the_step_passes_what_comes_in():
-    assert check(*quantized(), conventions=("passed through",)).passed
+@pytest.mark.parametrize("rounded", [np.round, np.floor, np.trunc, np.fix], ids=lambda f: f.__name__)
+def test_what_lies_behind_a_step_is_right_where_the_step_passes_what_comes_in(rounded):
+    assert check(*quantized(rounded=rounded), conventions=("passed through",)).passed
     assert not check(*quantized()).passed
     report = check(*quantized(sign=1), conventions=("passed through",))
     assert [(f.name, f.leaves) for f in report.findings] == [("sign flipped", ("step",))]
@@ -118,6 +119,7 @@ def test_a_mistake_beside_what_may_stand_in_place_of_a_steps_derivative_is_told_
 
     report = check(forward, backward, (X, W, B), conventions=("passed through",))
     assert [(f.name, f.leaves) for f in report.findings] == [("bias mean instead of sum", ("b",))]
+    assert report.conventions == ("x: what is there in place of a step's derivative, which is 0, is not checked",)
 
 
 def test_a_gradient_that_is_reversed_on_purpose_is_declared_and_another_one_is_no_such():

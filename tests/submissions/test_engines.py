@@ -353,6 +353,31 @@ def test_the_rule_that_runs_where_it_is_wrong_alone_is_mended_first(checked, mon
     assert "other.data * out.grad" in tried[0]
 
 
+def test_functions_on_the_same_line_are_told_apart_by_their_names_and_files():
+    space = {}
+    for file in ("cell 1", "cell 2"):
+        text = f"def {'add' if file == 'cell 1' else 'rule'}(a, b): return (lambda c: c)(a)"
+        exec(compile(text, file, "exec"), space)
+    made = {"__init__": lambda self, data: vars(self).update(data=data, grad=0.0), "backward": lambda self: None}
+    cls = type("Value", (), {"__add__": space["add"], "__mul__": lambda a, b: space["rule"](a, b), **made})
+    runs = engines._runs_of(cls, ["a + b", "a * b"])
+    assert runs["add", 1, "cell 1"] == runs["<lambda>", 1, "cell 1"] == runs["rule", 1, "cell 2"] == 1
+
+
+def test_a_free_function_of_two_values_is_an_operation(checked):
+    larger = """
+def maximum(a, b):
+    out = Value(max(a.data, b.data), (a, b))
+    def _backward():
+        a.grad += (a.data >= b.data) * out.grad
+        b.grad += (a.data < b.data) * out.grad
+    out._backward = _backward
+    return out
+"""
+    assert checked(ENGINE + larger) == {"Value": "right"}
+    assert checked(ENGINE + larger.replace("(a.data < b.data) * ", "")) == {"Value": "b"}
+
+
 def test_a_gradient_that_begins_at_zero_is_none_that_is_written_over(tmp_path):
     path = tmp_path / "engine.py"
     path.write_text("import numpy as np\n" + TURNED.replace("self.add(out.grad.T)", "self.add(2 * out.grad.T)"))

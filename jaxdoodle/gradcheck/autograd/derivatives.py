@@ -58,7 +58,7 @@ ELEMENTWISE: dict[str, tuple[Callable, ...]] = {
     "tan": (lambda y, x: 1 + np.square(y),),
     "arctan2": (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
     "arctan": (lambda y, x: 1 / (1 + np.square(x)),),
-    **dict.fromkeys(("sign", "floor", "ceil", "rint"), (lambda y, x: 0.0,)),
+    **dict.fromkeys(("sign", "floor", "ceil", "rint", "trunc"), (lambda y, x: 0.0,)),
 }
 ELEMENTWISE["true_divide"] = ELEMENTWISE["divide"]
 ELEMENTWISE["float_power"] = ELEMENTWISE["power"]

@@ -22,8 +22,8 @@ import numpy as np
 Pull = Callable[..., tuple]
 #: What a replaced step passes to its parents: (node, cotangent) pairs, from the cotangent of its output.
 Step = Callable[[np.ndarray], Iterable[tuple[int, np.ndarray]]]
-#: Operations that are flat but for their steps.
-_STEPS = {"sign", "floor", "ceil", "rint", "round"}
+#: Operations that are flat but for their steps; ``round`` is JAX's.
+_STEPS = {"sign", "floor", "ceil", "rint", "trunc", "round"}
 CHECKER = str(Path(__file__).absolute().parents[1])
 _FINDERS = str(Path(CHECKER).parent / "submissions")  # of what is to be checked in a file
 #: Where the code is that is not the user's: Python, installed packages, the checker itself.

@@ -430,8 +430,8 @@ FUNCTIONS: dict[str, Any] = {
     "split": split, "array_split": split, "var": variance, "round": rounded, "around": rounded,
     "std": lambda tape, *args, **kwargs: np.sqrt(variance(tape, *args, **kwargs)),
     "average": lambda tape, x, axis=None: reduce("mean", tape, x, axis),
-    "nan_to_num": lambda tape, x, **kwargs: x,
-    "real": lambda tape, x: x,
+    "fix": lambda tape, x, out=None: elementwise(tape, np.trunc, x),
+    "nan_to_num": lambda tape, x, **kwargs: x, "real": lambda tape, x: x,
     "copyto": lambda tape, dst, src: dst.__setitem__(..., src),
     "nansum": partial(reduce, "sum"),
 } | {name: partial(reduce, name) for name in ("sum", "mean", "max", "min", "amax", "amin")}  # fmt: skip
