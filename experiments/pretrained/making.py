@@ -19,8 +19,15 @@ from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import Dataset
 from jaxdoodle.formats.quantize import round_weights
 from jaxdoodle.inference import Model, model_file
+from jaxdoodle.inference.calibration import fit_abstention
+from jaxdoodle.inference.model import energy
 from jaxdoodle.metrics import confusion_counts, in_top, mean_recall, mean_recall_in_top
 from jaxdoodle.run import TOP
+
+
+#: Fraction of the validation drawings that a network answers which was shown outliers: more than a trained model does by
+#: itself, for it tells them better.
+KEEP = 0.97
 
 
 def run(
@@ -54,16 +61,19 @@ def run(
     missed = runner.run(name, experiment, out_dir, **given)
     variant, first_seed = variants[-1], experiment.seed if seed is None else seed
     trained = model_file.read(out_dir / f"{variant}-{first_seed}" / "model.npz")
+    splits = runner.load_splits(experiment, data_dir=data_dir)
+    test, shown = splits.test, experiment.variants[variant].config.outliers
+    if shown:
+        scores_of_own = energy(_logits(Model.from_file(trained), splits.validation))
+        trained = replace(trained, abstain_below=fit_abstention(scores_of_own, KEEP))
     shipped = round_weights(trained)
     path = out_dir / f"{name}.npz"
     model_file.write(path, shipped)
-    splits = runner.load_splits(experiment, data_dir=data_dir)
-    test = splits.test
     files = {"float32": trained, "int8": shipped}
     scores = {what: score(_logits(Model.from_file(file), test), test) for what, file in files.items()}
     shipped_as: dict[str, Any] = scores | {"bytes": path.stat().st_size}
     record = Record.read(out_dir / "record.json")
-    if experiment.variants[variant].config.outliers:
+    if shown:
         kinds = what_to_refuse(splits, data_dir)[0] | {"letters": preprocess_all(letters(), splits.preprocessing)}
         shipped_as |= measure(Model.from_file(shipped), splits, kinds)
     together = {variant.name: _together(variant, out_dir, test) for variant in record.runs}
