@@ -81,7 +81,7 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         return
     bare = isinstance(node, ast.Name) and isinstance(parent, ast.Assign)  # dz = da: what belongs there is left out
     assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
-    cost, early = 15 if bare else 20 if assigned else 21 if alone else 22, 13 if assigned else 14
+    cost, early = 15 if bare else 20 if assigned else 21 if alone else 22, 9 if bare else 13 if assigned else 14
     put("sign flipped", cost - 2, f"-{text}")
     from_one = (
         isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) in ("1", "1.0")

@@ -134,11 +134,9 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         text = ast.unparse(node)
         axes = len(scope.shape(text) or ())
         if axes > 1:
-            pairs = combinations(range(axes), 2) if getattr(parent, "attr", "") == "reshape" else [(-1, -2)]
-            for a, b in pairs if axes > 2 else ():
-                put("transposed", 13, f"{text}.swapaxes({a}, {b})")
-            if axes == 2:
-                put("transposed", 13, _t(node))
+            reshaped = getattr(parent, "attr", "") == "reshape"
+            for pair in combinations(range(axes), 2) if reshaped and axes > 2 else [(-1, -2)]:
+                put("transposed", 13, _t(node) if axes == 2 else f"{text}.swapaxes{pair}")
         if scope.numpy and scope.is_complex(node):
             put("conjugate left out", 12, f"{scope.numpy}.conj({text})")
         kernel = axes > 1 or isinstance(parent, ast.Call) and _has_kernel(parent)
