@@ -261,8 +261,14 @@ def _block_of(statements: Sequence[Statement], loss: str, names: Mapping[str, An
     own = {of[n]: {k for k in depends if of[n] in statements[k].writes} for n in given}
     trained = {n for n in given if any(statements[k].loops and n in statements[k].writes for k in own[of[n]])}
     gradients = {n: of[n] for n in given if own[of[n]] and n not in trained}  # in a loop it is that of the last pass
-    if at not in first or not gradients or all(places == {at} for places in own.values()):  # one call gives them all
+    if at not in first or not gradients:
         return None
+    together = set[int]().union(*own.values())
+    calls = [k for k in together if k == at or isinstance(statements[k].node, ast.Assign)]
+    unpacked = {_variable(v) for k in calls if isinstance(v := getattr(statements[k].node, "value", None), ast.Name)}
+    calls += [k for k, s in enumerate(statements) if s.writes & unpacked and isinstance(s.node, ast.Assign)]
+    if len(together) == 1 and any(n for k in calls for n in statements[k].writes if k == at or LOSS.search(n)):
+        return None  # one call gives them all, and the loss
     rest = [k for k in range(last + 1) if k not in first]
     then, _ = _slice(statements, rest, {*gradients.values()}, depends, names)
     rises = [_is_added(s) for s in statements if s.writes & gradients.keys() and s.reads & {*gradients.values()}]

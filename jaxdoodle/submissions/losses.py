@@ -9,6 +9,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -76,6 +77,8 @@ def _has_network(cls: type) -> bool:
     return any(n in ("loss", "backward") or GRADIENT.fullmatch(n) for n in dir(cls))
 
 
+#: What a gradient is called where it is cut off.
+_GRADIENT_NAME = re.compile(r"d(?!ata)\w+|\w*grad\w*|g|delta\w*", re.I)
 #: Parameters of a loss that no gradient is for, where another has the same shape.
 _NO_PARAMETER = re.compile(r"x|y|t|\w*(true|target|label|truth|expected|actual)\w*|data|inputs?", re.I)
 
@@ -110,6 +113,7 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
 def check_loss(finder: Finder, name: str, function: Callable, given: tuple | None = None, **options: Any) -> Report:
     """``given``: arguments; else from the file's calls, or guessed."""
     called = {} if given else finder.called_with(function)
+    function, notes = _unclipped(function)
     texts, unpacked = _unpacking(function)
     names = _identifiers(texts)
     if given is not None:
@@ -127,7 +131,7 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     of_file = {k: v for k, n in enumerate(names) if (v := re.sub(r"^(d|grad)_?", "", n)) in held and v != n}
     if of_file:
         function, args = (
-            _with_parameters(function, list(of_file.values())),
+            _unclipped(function, list(of_file.values()))[0],
             (*(held[v] for v in of_file.values()), *args),
         )
     of_object = {} if of_file else _of_objects(function, args, names, returned, place)
@@ -164,7 +168,7 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
             continue
         again = check_value_and_grad(loss, both, other, argnums=where, title=f"{name} with {words}", **options)
         report = report if again.passed else again
-    return report
+    return replace(report, notes=(*report.notes, *notes))
 
 
 def _place_of_the_value(returned: Sequence[Any]) -> int | None:
@@ -282,12 +286,52 @@ def with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callab
     return run
 
 
-def _with_parameters(function: Any, names: list[str]) -> Callable:
-    """The function with these names, which it finds in its module, as its first parameters."""
-    tree: Any = source_tree(function)
+def _unclipped(function: Any, names: Sequence[str] = ()) -> tuple[Callable, list[str]]:
+    """The function without what cuts its gradients off, and what is said of it.
+
+    ``names``: what it finds in its module, and takes as its first parameters.
+    """
+    tree, clips = source_tree(function), _Unclipped()
+    if not isinstance(function, types.FunctionType) or function.__code__.co_freevars or tree is None:
+        return function, []
+    tree = clips.visit(tree)
+    if not clips.limits and not names:
+        return function, []
     tree.body[0].decorator_list = []
     tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
     ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
     module = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
     code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
-    return types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
+    notes = [f"gradients that are cut off at {limit} are checked as they are before" for limit in sorted(clips.limits)]
+    made = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made, notes
+
+
+class _Unclipped(ast.NodeTransformer):
+    """Gradients in place of what they are as cut off on both sides alike; what is forward's, as a mask, stays."""
+
+    def __init__(self) -> None:
+        self.limits = set[str]()
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        node.value = self._whole(node.value, node.targets[0])
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        return self._whole(node, *node.args[:1])
+
+    def _whole(self, node: ast.expr, called: ast.AST | None = None) -> ast.expr:
+        """What ``clip(x, -c, c)`` cuts off, where it is ``called`` as a gradient is."""
+        while isinstance(called, ast.Subscript | ast.Attribute):
+            called = called.value
+        given = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()) if k.arg != "out")]
+        if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] != "clip" or len(given) != 3:
+            return node
+        low, high = map(ast.unparse, given[1:])
+        if low != f"-{high}" or not _GRADIENT_NAME.fullmatch(getattr(called, "id", "")):
+            return node
+        self.limits.add(high)
+        return given[0]

@@ -162,3 +162,20 @@ def test_what_the_first_optimizer_of_torch_imports_takes_no_time_of_the_examples
     code = run_statements(path, 1.0)
     code.run_examples(0.1)
     assert code.calls[code.key(code.module.f.__code__)] == [{"x": 3}]
+
+
+def test_a_text_that_is_not_there_is_made_up_and_told_and_nothing_else_is(tmp_path):
+    path = tmp_path / "texts.py"
+    (tmp_path / "there.txt").write_text("abc")
+    path.write_text(
+        f"with open({str(tmp_path / 'there.txt')!r}) as file:\n    there = file.read()\n"
+        "with open('poems.txt', encoding='utf-8') as file:\n    lines = file.read().splitlines()\n"
+        "table = open('data.csv').read()\n"
+        "data = open('weights.bin', 'rb').read()\n"
+    )
+    code = run_statements(path, 1.0)
+    assert code.module.there == "abc" and len(code.module.lines) > 50
+    assert not hasattr(code.module, "table") and not hasattr(code.module, "data")
+    told = [str(p) for p in code.problems]
+    assert told[0] == "texts.py:3: poems.txt: no such file; checked with a made-up text in its place"
+    assert len(told) == 3 and all("FileNotFoundError" in t for t in told[1:])

@@ -217,6 +217,8 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
     options = _OPTIONS.get(kind or "any", _OPTIONS["any"])
     if first and kind not in ("w", "ids", "h", "p", "vector", "vectors"):
         options = _OPTIONS["x"]
+    if kind == "h":
+        options = [*_like_globals(function), *options]
     if layer:
         options = [normal(*chain_shape(layer[1], int(layer[2]), columns)), *options[:2]]
     if not first and counts(function, name):
@@ -252,6 +254,14 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
     if not first and kind == "y":
         options = [*options, _labels_of_first]
     return [*known, *options]
+
+
+def _like_globals(function: Any) -> list[Option]:
+    """States of the sizes of the weights that a function finds in its module: columns, vectors and rows."""
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    held = [v for n in names if isinstance(v := getattr(function, "__globals__", {}).get(n), np.ndarray)]
+    sizes = dict.fromkeys(size for v in held if v.dtype.kind == "f" for size in v.shape if size > 1)
+    return [normal(*shape) for size in sizes for shape in ((size, 1), (size,), (1, size))]
 
 
 def is_generator(parameter: inspect.Parameter) -> bool:

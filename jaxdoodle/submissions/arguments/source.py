@@ -80,8 +80,11 @@ def index_of(function: Any, name: str) -> str | None:
         return isinstance(node, ast.Name) and node.id == name
 
     for node in nodes:
-        if isinstance(node, ast.Subscript) and any(map(named, (node.slice, *getattr(node.slice, "elts", ())))):
+        within = (node.slice, *getattr(node.slice, "elts", ())) if isinstance(node, ast.Subscript) else ()
+        if any(map(named, within)):
             return "one"
+        if any(isinstance(entry, ast.Subscript) and named(entry.value) for entry in within):  # ``x[t][inputs[t]] = 1``
+            return "several"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and any(map(named, node.args)):
             callee: Any = getattr(function, "__globals__", {}).get(node.func.id)
             given = [p.name for p, a in zip(parameters(callee), node.args, strict=False) if named(a)]
