@@ -36,8 +36,6 @@ FOLDERS = {"mnist": "mnist", "mnist-mini": "mnist_mini", "quickdraw": "quickdraw
 CATEGORIES_FILE = "quickdraw/categories.txt"
 #: Most drawings of each other class, and of all of them together, that are taken to be refused.
 PER_OTHER_CLASS, MOST_OTHERS = 100, 4_096
-#: Doodles -> the characters that look like them.
-ALIKE = {"circle": "0Oo", "line": "1Il"}
 #: What is taken for a dataset of outliers and generated, and how many of each: beside those among any outliers.
 GENERATED = {"scribbles": (generate_scribbles, 12_288), "signs": (generate_signs, 4_096)}
 STROKES_FOLDER = "quickdraw/full/simplified"
@@ -212,9 +210,8 @@ def load_outliers(name_or_path: str | Path, splits: Splits, root: str | Path | N
 
 
 def _others(every: Dataset, classes: Sequence[str]) -> NDArray[Any]:
-    """Some of the images of classes that look otherwise, of each as many."""
-    same = [*classes, *(name for name, characters in ALIKE.items() if set(characters) & set(classes))]
-    rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], same))
+    """Some of the images of other classes, of each as many."""
+    rows = np.flatnonzero(~np.isin(np.array(every.classes)[every.labels], classes))
     return np.asarray(every.images[rows[spread(len(rows), MOST_OTHERS)]])
 
 

@@ -17,10 +17,14 @@ from jaxdoodle.data.dataset import Dataset
 from jaxdoodle.data.synthetic.outliers import generate_outliers
 from jaxdoodle.preprocessing.config import POLARITIES, Preprocessing
 
-__all__ = ["GENERATED", "collect", "join"]
+__all__ = ["GENERATED", "are_rings", "collect", "join"]
 
 #: Number of generated drawings: they take two seconds and 3.2 MB, and each is shown in eight ways.
 GENERATED = 4_096
+#: Characters that are one round line, which is no outlier beside them.
+RINGS = {"0", "O", "o"}
+#: Directions in which the line of a ring is looked for; most that its distance differs between and within them.
+DIRECTIONS, UNEVEN, WIDE = 24, 0.1, 0.25
 #: Which fraction is laid over a drawing, and which is halves of two.
 OVER, HALVES = 0.25, 0.25
 #: Pixels by which the line between two halves may pass the middle.
@@ -39,8 +43,35 @@ def collect(train: Dataset, seed: int, others: NDArray[np.uint8] | None = None) 
       uint8 ``(n, *image_shape)``.
     """
     rng = np.random.default_rng((seed, 1))  # another one than that of the order of the images
-    generated = generate_outliers(train.preprocessing, GENERATED, rng, classes=train.classes)
-    return generated if others is None else np.concatenate([generated, others])
+    found = generate_outliers(train.preprocessing, GENERATED, rng, classes=train.classes)
+    if others is not None:
+        found = np.concatenate([found, others])
+    return found[~are_rings(found, train.preprocessing)] if RINGS & set(train.classes) else found
+
+
+def are_rings(images: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.bool_]:
+    """Of each image ``(n, height, width, channels)``, whether it shows one closed line about as round as an ellipse.
+
+    Brought to a mean of 0 and a covariance of 1, its ink is as far from the middle in all directions.
+    """
+    ink = images.mean(axis=3) / 255
+    if preprocessing.polarity != POLARITIES[0]:
+        ink = 1 - ink
+    found = np.zeros(len(images), bool)
+    for index, page in enumerate(ink):
+        y, x = np.nonzero(page > 0.5)
+        if len(x) < DIRECTIONS or page[round(y.mean()), round(x.mean())] > 0.5:
+            continue
+        points = np.stack([x - x.mean(), y - y.mean()])
+        values, vectors = np.linalg.eigh(points @ points.T / len(x))
+        across, along = (vectors.T @ points) / np.sqrt(np.maximum(values, 0.1))[:, None]
+        distance = np.hypot(across, along)
+        direction = ((np.arctan2(across, along) / (2 * np.pi) % 1) * DIRECTIONS).astype(int) % DIRECTIONS
+        counts = np.bincount(direction, minlength=DIRECTIONS)
+        mean = np.bincount(direction, distance, DIRECTIONS) / np.maximum(counts, 1)
+        spread = np.sqrt(np.mean((distance - mean[direction]) ** 2))
+        found[index] = counts.all() and mean.std() < UNEVEN * mean.mean() and spread < WIDE * mean.mean()
+    return found
 
 
 def join(train: Dataset, share: float) -> Any:
