@@ -55,6 +55,9 @@ class LayerObject:
             if not is_buffer(n, attributes(thing))
             and (kept_gradient(done, before, n, set()) is not None or "." not in n or self.affects_output(n))
         }
+        self.names = ["_".join(map(bare, re.split("[./]", n))) for n in self.weights]  # each another one
+        if len({*self.input_names, *self.names}) < len(self.input_names) + len(self.names):
+            self.names = [re.sub("[./]", "_", n) for n in self.weights]
         self.weights_fit = all(np.shape(found[n]) == np.shape(w) for n, w in self.weights.items())
         self.gives_dx = dx is not None
         self.ignores_dy = whole is not None

@@ -16,7 +16,7 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import bare, is_array, is_floating
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
@@ -25,6 +25,8 @@ from jaxdoodle.submissions.arrays import as_numbers
 from jaxdoodle.submissions.constants import without_constants
 from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import (
+    BACKWARD,
+    FORWARD,
     LayerObject,
     arrays_of,
     attributes,
@@ -53,7 +55,7 @@ _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
     cls = taking_arrays(finder, cls)
     report, place = _report(finder, cls, options)
-    for numbers in _other_numbers(cls) if report is not None and report.passed else ():
+    for numbers in _others(cls) if report is not None and report.passed else ():
         other, _ = _report(finder, cls, {**options, "title": _titled(cls.__name__, numbers)}, place, **numbers)
         if other is not None and not other.passed:
             return other
@@ -67,15 +69,18 @@ def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
                      'if __name__ == "__main__"')  # fmt: skip
 
 
-def _other_numbers(cls: type) -> Iterator[dict[str, Any]]:
-    """Arguments of its constructor off defaults at which a mistake may not show: a stride of 1 without padding, then a
-    term of 0.0 or a factor of 1.0 that its forward reads."""
-    defaults = {p.name: p.default for p in parameters(cls) if p.default is not p.empty}
-    if steps := {n: _OTHER_STEPS[n] for n in defaults if n in _OTHER_STEPS}:
+def _others(cls: type) -> Iterator[dict[str, Any]]:
+    """Arguments of its constructor off defaults at which a mistake may not show: a stride of 1 without padding, then
+    terms of 0.0, factors of 1.0 and a mean, a sum or a maximum that its forward reads."""
+    taken = [p for p in parameters(cls) if p.default is not p.empty]
+    if steps := {p.name: _OTHER_STEPS[p.name] for p in taken if p.name in _OTHER_STEPS}:
         yield steps
-    read = read_by_forward(cls)
-    off = {n: guessing.OFF_ZERO for n, v in defaults.items() if type(v) is float and v in (0, 1)}
-    yield from ({n: v} for n, v in off.items() if n in read and not PENALTY.fullmatch(n))
+    methods = [getattr(cls, n) for n in (*FORWARD, *BACKWARD) if hasattr(cls, n)]
+    for p in (p for p in taken if p.name in read_by_forward(cls) and not PENALTY.fullmatch(p.name)):
+        modes = (
+            guessing.other_modes(p, methods) if str(p.default) in guessing.ELSE else []
+        )  # a softmax may be of a loss
+        yield from ({p.name: value} for value in ([guessing.OFF_ZERO] if guessing.is_off(p) else modes))
 
 
 def _titled(name: str, given: dict[str, Any]) -> str:
@@ -266,9 +271,6 @@ def _layer(thing: Any, inputs: tuple) -> LayerObject:
 
 def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    plain = ["_".join(map(bare, re.split("[./]", n))) for n in layer.weights]
-    if len({*layer.input_names, *plain}) < len(layer.input_names) + len(plain):
-        plain = [re.sub("[./]", "_", n) for n in layer.weights]
 
     def forward(*args: Any) -> Any:
         return layer.forward(*args)
@@ -280,7 +282,7 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
     # so that what the methods draw from and count is put back at each call
     forward.__wrapped__, backward.__wrapped__ = forward_of(layer.thing), backward_of(layer.thing)  # type: ignore[attr-defined]
     forward.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(n, kinds) for n in (*layer.input_names, *plain)]
+        [inspect.Parameter(n, kinds) for n in (*layer.input_names, *layer.names)]
     )
     inputs = tuple(layer.inputs)
     wrt = [i for i, a in enumerate((*inputs, *layer.weights.values())) if is_floating(a)]

@@ -163,8 +163,9 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
         functools.update_wrapper(each, function)
         each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     report = check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
-    for words, other, _ in guessing.variants(loss, lambda: None, args, numbers_alone=True) if report.passed else ():
-        if loss(*copy.deepcopy(other)) != loss(*copy.deepcopy(other)):  # a share that is dropped at random
+    for words, other, _ in guessing.variants(loss, lambda: None, args, numbers_alone=False) if report.passed else ():
+        first, second = (loss(*copy.deepcopy(other)) for _ in range(2))
+        if np.size(first) != 1 or first != second:  # another output, or a share that is dropped at random
             continue
         again = check_value_and_grad(loss, both, other, argnums=where, title=f"{name} with {words}", **options)
         report = report if again.passed else again

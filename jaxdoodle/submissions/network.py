@@ -14,7 +14,7 @@ from jaxdoodle.gradcheck.setup.binding import is_residuals, parameters, required
 from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.guess import OFF_ZERO
+from jaxdoodle.submissions.arguments.guess import OFF_ZERO, is_off
 from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.arrays import lengths
 from jaxdoodle.submissions.finder import names_in
@@ -137,7 +137,7 @@ class Network:
     def off_zero(self) -> Iterator[Network]:
         """With a number of the loss and of the gradient, or the factor of a penalty that the object holds, off zero."""
         methods = [getattr(self.thing, n) for n in (self.loss, self.gradient_name) if n]
-        zeros = [{p.name for p in parameters(f) if type(p.default) is float and p.default == 0} for f in methods]
+        zeros = [{p.name for p in parameters(f) if is_off(p) and p.default == 0} for f in methods]
         own = {n for n, v in attributes(self.thing).items() if type(v) in (int, float) and v == 0}
         shared = {n: [self.thing] for n in (set.intersection(*zeros) if zeros else ())}
         shared |= {n: with_values(self.thing, {n: OFF_ZERO}) for n in filter(PENALTY.fullmatch, own)}

@@ -117,4 +117,4 @@ def _wrong(layer: LayerObject, factors: list[str], method: str) -> list[str] | N
         raise ValueError("no penalty")
     if np.allclose(np.multiply(own, len(layer.inputs[0])), slopes, _NEAR, _NEAR):
         return None
-    return [n for n, a, b in zip(weights, own, slopes, strict=True) if not np.isclose(a, b, _NEAR, _NEAR)]
+    return [n for n, a, b in zip(layer.names, own, slopes, strict=True) if not np.isclose(a, b, _NEAR, _NEAR)]

@@ -188,14 +188,33 @@ def test_a_window_is_tried_at_other_strides_than_the_default(checked, where, exp
     ("self.rate * x", "self.rate * dy", "Scale", "right"), ("self.rate * x", "dy", "Scale with rate=0.3", "x"),
     ("x.copy()", "self.rate * dy", "Scale", "right"),  # for the step, perhaps
 ])  # fmt: skip
-def test_a_factor_that_is_one_by_default_counts_if_the_forward_reads_it(checked, forward, backward, title, expected):
+@pytest.mark.parametrize("one", ["1.0", "1"])
+def test_a_factor_that_is_one_by_default_counts_if_the_forward_reads_it(
+    checked, one, forward, backward, title, expected
+):
     text = f"""
         class Scale:
-            def __init__(self, rate=1.0): self.rate = rate
+            def __init__(self, rate={one}): self.rate = rate
             def forward(self, x): return {forward}
             def backward(self, dy): return {backward}
     """
     assert checked(text) == {title: expected}
+
+
+@pytest.mark.parametrize(("size", "expected"), [("self.each", "right"), ("self.d.size", "pred")])
+def test_a_sum_is_tried_where_a_loss_is_a_mean_by_default_but_a_softmax_may_be_that_of_a_loss(checked, size, expected):
+    text = f"""
+        class MSE:
+            def __init__(self, reduction="mean", output="linear"): self.reduction, self.output = reduction, output
+            def forward(self, pred, target):
+                pred = pred if self.output == "linear" else np.exp(pred) if self.output == "softmax" else 0.0
+                self.d = pred - target
+                self.each = self.d.size if self.reduction == "mean" else 1
+                return np.sum(self.d**2) / self.each
+            def backward(self):
+                return 2 * self.d / {size}
+    """
+    assert checked(text) == {"MSE" if expected == "right" else "MSE with reduction=sum": expected}
 
 
 FILTERS = """

@@ -306,6 +306,22 @@ def test_a_factor_that_is_one_by_default_counts_in_the_gradient_too(checked, fac
     assert expected in (found.get("nll"), *found), found
 
 
+@pytest.mark.parametrize(("total", "expected"), [("total", "right"), ("y.size", "square with reduction=sum")])
+def test_the_sum_is_tried_of_a_loss_that_is_a_mean_by_default_and_a_mode_without_a_loss_is_not(
+    checked, total, expected
+):
+    found = checked(f"""
+        def square(w, X, y, reduction="mean", mode="train"):
+            r = X @ w - y
+            if mode == "predict":
+                return X @ w, None
+            total = y.size if reduction == "mean" else 1
+            loss = np.sum(r ** 2) / total
+            return loss, 2 * X.T @ r / {total}
+    """)
+    assert expected in (found.get("square"), *found), found
+
+
 def test_a_scale_of_the_gradient_alone_is_left_as_it_is(checked):
     found = checked("""
         def mse(w, X, y, loss_scale=1.0):

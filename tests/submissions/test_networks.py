@@ -340,7 +340,13 @@ def test_the_loss_as_a_whole_is_meant_where_another_lacks_its_penalty(checked):
 
 
 @pytest.mark.parametrize(
-    "method", ["loss(self, X, y, reg=0.0)", "loss(self, X, y, reg)", "loss_and_grads(self, X, y, reg=0.0)"]
+    "method",
+    [
+        "loss(self, X, y, reg=0.0)",
+        "loss(self, X, y, reg=0)",
+        "loss(self, X, y, reg)",
+        "loss_and_grads(self, X, y, reg=0.0)",
+    ],
 )
 def test_the_penalty_of_a_network_counts_where_its_factor_is_zero_by_default_or_has_none(checked, method):
     text = f"""

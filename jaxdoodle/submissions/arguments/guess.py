@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating,
 from jaxdoodle.submissions.arguments import unrolled
 from jaxdoodle.submissions.arguments.by_name import SQUARE, TWO_SIZES, Probe, kind_of, made, normal, options_of
 from jaxdoodle.submissions.arguments.source import DRAWS, shapes_of, source_text, symbolic_shapes, words_compared
+from jaxdoodle.submissions.words import PENALTY
 
 #: Combinations tried, and of those that the function takes, how many are compared.
 _TRIALS, _COMPARED = 30_000, 40
@@ -106,27 +107,41 @@ OFF_ZERO = 0.3
 _OF_THE_STEP = re.compile(r"(\w+_)?(clip|max_norm|scale|rate|lr|step)(_\w+)?", re.I)
 
 
+def is_off(p: inspect.Parameter) -> bool:
+    """Is a parameter 0 or 1 by default, at which a term or a factor does not count? Whole numbers may be anything."""
+    named = PENALTY.fullmatch(p.name) is not None or kind_of(p.name) in ("number", "gamma")
+    return type(p.default) in (float, int) and p.default in (0, 1) and (named or type(p.default) is float)
+
+
+#: What else a mode may be, where the code says no more than "else".
+ELSE = {"max": ["average"], "average": ["max"], "mean": ["sum"], "sum": ["mean"]}
+
+
+def other_modes(p: inspect.Parameter, functions: Sequence[Callable]) -> list[str]:
+    """The texts that functions compare a parameter with, but for its default."""
+    compared = dict.fromkeys(w for f in functions for w in words_compared(f, p.name) if w != p.default)
+    return list(compared) or ELSE.get(p.default, []) if isinstance(p.default, str) else []
+
+
 def variants(
     forward: Callable, backward: Callable, args: tuple, numbers_alone: bool
 ) -> Iterator[tuple[str, tuple, dict[str, float]]]:
-    """(what is changed, arguments, numbers for both functions): other modes that the forward compares a parameter with,
-    other strides, and numbers off a default of zero or one, at which a term or a factor of the forward does not count.
+    """(what is changed, arguments, numbers for both functions): other modes that a parameter is compared with, other
+    strides, and numbers off a default of zero or one, at which a term or a factor of the forward does not count.
     """
     taken, own = parameters(forward), {p.name for p in parameters(backward)}
     for k, p in enumerate(taken):
         between = tuple(q.default for q in taken[len(args) : k])
-        if k >= len(args) and isinstance(p.default, float) and p.default in (0, 1):
+        if k >= len(args) and is_off(p):
             other = (*args, *between, OFF_ZERO)
             if usable(forward, other) and not (_OF_THE_STEP.fullmatch(p.name) and _alike(forward, args, other)):
                 words, both = f"{p.name}={OFF_ZERO}", p.name in own
                 yield (words, args, {p.name: OFF_ZERO}) if both else (words, other, {})
         elif numbers_alone:
             continue
-        elif k >= len(args) and isinstance(p.default, str):
-            others = [w for w in dict.fromkeys(words_compared(forward, p.name)) if w != p.default]
-            if not others and p.default == "max":  # "else" is all that the code says of the other mode
-                others = ["average"]
-            yield from ((f"{p.name}={w}", (*args, *between, w), {}) for w in others)
+        elif k >= len(args):
+            modes = ((w, (*args, *between, w)) for w in other_modes(p, (forward, backward)))
+            yield from ((f"{p.name}={w}", other, {}) for w, other in modes if usable(forward, other))
         elif k < len(args) and isinstance(args[k], dict) and isinstance(args[k].get("stride"), int):
             stride = 1 if args[k]["stride"] > 1 else 2
             other = (*args[:k], {**args[k], "stride": stride}, *args[k + 1 :])

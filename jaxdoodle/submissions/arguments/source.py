@@ -42,12 +42,12 @@ def _text_of(code: Any, file: str) -> str:  # functions of two files may have eq
 
 
 def words_compared(function: Any, name: str) -> list[str]:
-    """The texts that a parameter is compared with: ``if activation == "relu"``."""
+    """The texts that a parameter, or an attribute, is compared with: ``if activation == "relu"``."""
     tree = source_tree(function)
     return [
         c.value
         for node in ast.walk(tree or ast.Module([], []))
-        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name
+        if isinstance(node, ast.Compare) and name in (getattr(node.left, "id", ""), getattr(node.left, "attr", ""))
         for part in node.comparators
         for c in ast.walk(part)
         if isinstance(c, ast.Constant) and isinstance(c.value, str)
