@@ -11,8 +11,8 @@ from jaxdoodle.gradcheck.autograd.tape import Node, Step
 from jaxdoodle.gradcheck.diagnosis.catalogue import EVERY_TIED_CELL, tell
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
 
-#: Maxima of one line that are also tried one by one: a loop over windows writes hundreds, wrong in the same way.
-_FEW = 4
+#: Parts of one line that are also tried one by one: a loop has hundreds of maxima or gates, wrong in the same way.
+FEW = 4
 
 
 def step_to(x: int, formula: Callable[[np.ndarray], np.ndarray]) -> Step:
@@ -42,7 +42,7 @@ def maxima(evidence: Evidence) -> Iterator[Hypothesis]:
         if node.kind == "max" and evidence.cotangents[index] is not None:
             lines.setdefault((node.where, node.inputs[0].ndim, node.value.ndim), []).append(index)
     for indices in lines.values():
-        for group in (indices, *([i] for i in indices if 1 < len(indices) <= _FEW)):
+        for group in (indices, *([i] for i in indices if 1 < len(indices) <= FEW)):
             steps = {i: list(_shares(evidence.tape.nodes[i])) for i in group}
             for k, (name, sentence, _) in enumerate(steps[group[0]][: min(map(len, steps.values()))]):
                 changes = {i: max_step(evidence.tape.nodes[i], table[k][2]) for i, table in steps.items()}

@@ -10,7 +10,7 @@ from jaxdoodle.gradcheck.autograd.recognize import ACTIVATIONS, Part, endpoints,
 from jaxdoodle.gradcheck.autograd.tape import Step
 from jaxdoodle.gradcheck.diagnosis.catalogue import GIVEN_Z, TAKEN_AT_A, tell
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
-from jaxdoodle.gradcheck.diagnosis.mistakes.maxima import maxima, step_to, times
+from jaxdoodle.gradcheck.diagnosis.mistakes.maxima import FEW, maxima, step_to, times
 
 #: (class, sentence, step): the step is the derivative as the mistake has it.
 Mistake = tuple[str, str, Step]
@@ -23,19 +23,24 @@ def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
 
 
 def mistakes(evidence: Evidence) -> Iterator[Hypothesis]:
-    """Each mistake at all parts of a kind together, then at each part alone."""
-    groups: dict[tuple[str, str], dict[tuple[str, str], dict[int, Step]]] = {}
-    singles: list[Hypothesis] = []
+    """Each mistake at all parts of a kind, at those of one line (a loop's), and at one part of a few alone."""
+    groups: dict[tuple, dict[int, Part]] = {}
     for part in evidence.found:
-        for name, sentence, step in MISTAKES[part.kind](evidence, part):
-            table = groups.setdefault((part.kind, part.name), {})
-            table.setdefault((name, sentence), {})[part.y] = step
-            singles.append(Hypothesis(name, sentence, Rank.FORMULA, {part.y: step}, node=part.y))
-    for table in groups.values():
-        for (name, sentence), steps in table.items():
-            if len(steps) > 1:
-                yield Hypothesis(name, sentence, Rank.EVERYWHERE, steps, node=max(steps))
-    yield from singles
+        for place in (None, evidence.line(part.y) or part.y, part.y):
+            groups.setdefault((part.kind, part.name, place), {})[part.y] = part
+    done: set[tuple[int, ...]] = set()
+    for (kind, name, place), parts in sorted(groups.items(), key=lambda group: -len(group[1])):
+        line = groups[kind, name, evidence.line(place) or place] if isinstance(place, int) else {}
+        if tuple(parts) in done or len(line) > FEW:
+            continue
+        done.add(tuple(parts))
+        table: dict[tuple[str, str], dict[int, Step]] = {}
+        for part in parts.values():
+            for title, sentence, step in MISTAKES[kind](evidence, part):
+                table.setdefault((title, sentence), {})[part.y] = step
+        rank = Rank.EVERYWHERE if len(parts) > 1 else Rank.FORMULA
+        for (title, sentence), steps in table.items():
+            yield Hypothesis(title, sentence, rank, steps, node=max(steps))
 
 
 # -- activations: forgotten, taken elsewhere, or another's -------------------------------------------------------------

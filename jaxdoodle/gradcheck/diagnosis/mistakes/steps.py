@@ -133,14 +133,19 @@ def repeated_edges(evidence: Evidence) -> Iterator[Hypothesis]:
     for part in evidence.found:
         groups["part", part.kind, part.name].append(part.y)
     done: set[tuple] = set()
+    inputs = {i: sum(p is not None for p in node.parents) for i, node in enumerate(evidence.tape.nodes)}
+
+    def only_passed(i: int) -> bool:  # to a function of it alone, as within a sigmoid: a factor is there as well
+        return inputs[i] == 1 and [inputs[child] for child in evidence.children.get(i, ())] == [1]
+
     for indices in groups.values():
-        if len(indices) < 2 or tuple(indices) in done or len(indices) > 400:
+        if len(indices) < 2 or tuple(indices) in done or len(indices) > 400 or all(map(only_passed, indices)):
             continue
         done.add(tuple(indices))
         place = ", ".join(sorted({str(evidence.line(i)) for i in indices})[:4])
         kind = evidence.tape.nodes[indices[0]].kind
         slots = {k for i in indices for k, p in enumerate(evidence.tape.nodes[i].parents) if p is not None}
-        for slot, c in product([None, *sorted(slots)], evidence.plain_factors):
+        for slot, c in product([None, *sorted(slots)][len(slots) == 1 :], evidence.plain_factors):
             steps = {i: _scaled(evidence, i, slot, c) for i in indices}
             name, told = factor_words(c, evidence.batch) if c else ("gradient path missing", "left out")
             sentence = f"what flows back through every {kind} of {place} is {told}"
