@@ -10,7 +10,7 @@ import pytest
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.inference.model import energy
 from jaxdoodle.nn import BinaryCrossEntropy, Dense, Flatten, ModelSpec, Softmax, SpecError
-from jaxdoodle.preprocessing import MNIST, Preprocessing
+from jaxdoodle.preprocessing import MNIST, Preprocessing, render_drawing
 from jaxdoodle.training import fit, predict
 from jaxdoodle.training.steps import outliers
 from tests.fixtures.bars import CONFIG, SPEC, TRAIN, VALIDATION
@@ -30,6 +30,40 @@ def test_a_network_that_was_shown_outliers_tells_others_of_them_from_its_drawing
         known, others = (energy(predict(SPEC, params, dataset)) for dataset in (VALIDATION, unseen))
         refused[config] = (others < np.quantile(known, 0.05)).mean()
     assert refused[SHOWING] > 0.9 > refused[CONFIG] + 0.2
+
+
+def _rendered(*strokes):
+    return render_drawing([(np.asarray(z).real, np.asarray(z).imag) for z in strokes], MNIST)[..., None]
+
+
+ROUND = np.exp(2j * np.pi * np.linspace(0, 1, 30))
+DRAWN = {
+    "circle": ([ROUND], True),
+    "narrow": ([0.5 * ROUND.real + 1j * ROUND.imag], True),
+    "slanted": ([(0.6 * ROUND.real + 1j * ROUND.imag) * np.exp(0.4j)], True),
+    "nearly closed": ([ROUND[1:]], True),
+    "open": ([ROUND[:22]], False),
+    "triangle": ([np.array([-1j, 1 + 1j, -1 + 1j, -1j])], False),
+    "with a bar": ([ROUND, np.array([-1, 1])], False),
+    "two": ([ROUND - 1.1, ROUND + 1.1], False),
+    "line": ([np.array([-1, 1])], False),
+    "coil": ([ROUND, 0.5 * ROUND], False),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_ring_is_told_from_other_drawings(name):
+    strokes, ring = DRAWN[name]
+    image = _rendered(*strokes)
+    assert outliers.are_rings(image[None], MNIST) == [ring]
+    assert outliers.are_rings(255 - image[None], replace(MNIST, polarity="dark on light")) == [ring]
+
+
+@pytest.mark.parametrize("classes, left", [(("0", "1"), 1), (("O", "x"), 1), (("cat", "dog"), 2)])
+def test_no_ring_is_an_outlier_beside_a_zero_or_an_o(classes, left):
+    train = replace(TRAIN, classes=classes, labels=np.minimum(TRAIN.labels, 1))
+    others = np.stack([_rendered(ROUND), _rendered(np.array([-1, 1]), np.array([-1j, 1j]))])
+    assert len(outliers.collect(train, 0, others)) - len(outliers.collect(train, 0)) == left
 
 
 def test_as_many_as_asked_for_are_put_behind_the_images():
