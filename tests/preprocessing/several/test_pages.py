@@ -13,7 +13,7 @@ from jaxdoodle.preprocessing.several.pages import divisions_of, with_parts
 
 #: Strokes of a 5 with its bar apart, a 0, a 4 and a 1: (x, y) for a height of 60.
 FIVE = [[(10, 6), (8, 26), (28, 26), (38, 42), (26, 58), (4, 56)], [(16, 0), (44, 0)]]
-ZERO = [[(20, 0), (4, 20), (4, 40), (20, 60), (36, 40), (36, 20), (20, 0)]]
+ZERO = [[(20, 0), (10, 5), (4, 20), (4, 40), (10, 55), (20, 60), (30, 55), (36, 40), (36, 20), (30, 5), (20, 0)]]
 FOUR = [[(20, 0), (4, 36), (40, 36)], [(32, 18), (32, 60)]]
 ONE = [[(14, 0), (8, 60)]]
 DIGITS = (FIVE, ZERO, FOUR, ONE)
