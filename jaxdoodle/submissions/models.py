@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import copy
+import functools
 import inspect
 import re
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice, product
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -16,19 +20,25 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating
+from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
-from jaxdoodle.submissions.arguments.source import conventions_of
+from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.functions import directions, stem_of
+from jaxdoodle.submissions.global_names import globals_read, putting, with_own_globals
+from jaxdoodle.submissions.initial import initial_parameters
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.losses import returned_names
 from jaxdoodle.submissions.pair import with_names
 
 #: Arguments tried for one cost of a whole model.
 _TRIALS = 1500
+#: Examples of a network whose parameters the file initializes.
+_EXAMPLES = 6
+#: Of a difference that shows which loss a gradient is of.
+_STEP = 1e-5
 #: What a number is set to in place of its default: a rate of a penalty, a share that dropout keeps.
 _OFF = {0.0: 0.3, 1.0: 0.8}
 
@@ -50,32 +60,96 @@ def _costs(finder: Finder) -> list[Callable]:
 
 
 def check_model(finder: Finder, name: str, forward: Callable, backward: Callable, **options: Any) -> Report:
-    costs = _costs(finder)
-    if not costs:
-        raise CheckError(f"{name} takes labels, and no cost function is beside it: compute_cost(output, labels)")
+    costs, scope, put = _costs(finder), finder.names, None
+    if missing := _missing(finder, forward, backward, *costs):  # of data that are not there
+        scope = with_own_globals(finder.names)
+        forward, backward, *costs = (scope[f.__name__] for f in (forward, backward, *costs))
+        put = types.FunctionType(putting(missing, finder.code.parts[-1][0]), scope)
     numbers = {n for n in required(backward) if kind_of(n) == "number"}  # of a penalty that cost and backward share
-    for cost in sorted(costs, key=lambda f: len(numbers ^ {n for n in required(f) if kind_of(n) == "number"})):
-        model = Model(forward, backward, cost)
+    costs.sort(key=lambda f: len(numbers ^ {n for n in required(f) if kind_of(n) == "number"}))
+    model = Model(forward, backward, backward, put=put)
+    for cost in costs:
+        model = replace(model, cost=cost)
         found = _arguments(finder, model)
-        args = next(found, None)
-        if args is not None:
-            conventions = (*finder.declared(stem_of(name))[1], *conventions_of(backward))
-            model, where = model.differentiated(args)
-            given = {"argnums": where, "conventions": conventions, **options}
-            value, gradient = (with_names(f, model.names) for f in (model.value, model.gradient))
-            report = check_gradient(value, gradient, args, title=name, **given)
-            for other in model.variants() if report.passed else ():
-                title = f"{name} with {', '.join(f'{n}={x}' for n, x in other.numbers.items())}"
-                again = check_gradient(other.value, other.gradient, args, title=title, **given)
-                if not again.passed:
-                    return again
-            tried = found if report.passed and any(isinstance(a, dict) for a in args) else ()
-            deeper = next((a for a in tried if model.reads_more(a, args)), None)
-            if deeper is not None:
-                again = check_gradient(value, gradient, deeper, title=f"{name} with more layers", **given)
-                return report if again.passed else again
-            return report
-    raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(model.names)})")
+        if (first := next(found, None)) is not None:
+            return _check_with_cost(finder, name, model, chain([first], found), **options)
+    if costs:
+        raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(model.names)})")
+    args = next(_arguments(finder, replace(model, cost=_CrossEntropy(True))), None)
+    usual = [replace(model, cost=_CrossEntropy(mean)) for mean in (True, False)] if args else []
+    right = [_right(m, args) for m in usual if args]
+    if args is None or not max(right):  # no softmax, or another loss of it
+        raise CheckError(f"{name} takes labels, and no cost function is beside it: compute_cost(output, labels)")
+    return _check_with_cost(finder, name, usual[right.index(max(right))], iter([args]), **options)
+
+
+def _right(model: Model, args: tuple) -> int:
+    """How many gradients agree with differences of the cost in a random direction."""
+    model, where = model.differentiated(args)
+    places = [where] if isinstance(where, int) else where
+    given, found = model.gradient(*copy.deepcopy(args)), 0
+    gradients = given if isinstance(given, tuple | list) else (given,)
+    for k, g in zip(places, gradients, strict=False):
+        for n, x in leaves(args[k]):
+            of: Any = gradient_of(n, g) if isinstance(g, dict) else g
+            if not is_floating(x) or np.shape(of) != np.shape(x):
+                continue
+            d = np.random.default_rng(0).normal(size=np.shape(x))
+
+            def at(step: float, k: int = k, n: str = n, d: Any = d) -> float:
+                moved = rebuild(args[k], lambda other, v: v + step * d if other == n else v)
+                return float(model.value(*(*copy.deepcopy(args[:k]), moved, *copy.deepcopy(args[k + 1 :]))))
+
+            found += bool(np.isclose((at(_STEP) - at(-_STEP)) / (2 * _STEP), np.vdot(of, d), rtol=1e-3))
+    return found
+
+
+def _check_with_cost(finder: Finder, name: str, model: Model, found: Iterator[tuple], **options: Any) -> Report:
+    """``found``: arguments, and then others of more layers."""
+    args = next(found)
+    conventions = (*finder.declared(stem_of(name))[1], *conventions_of(model.backward))
+    model, where = model.differentiated(args)
+    given = {"argnums": where, "conventions": conventions, **options}
+    value, gradient = (with_names(f, model.names) for f in (model.value, model.gradient))
+    report = check_gradient(value, gradient, args, title=name, **given)
+    for other in model.variants() if report.passed else ():
+        title = f"{name} with {', '.join(f'{n}={x}' for n, x in other.numbers.items())}"
+        again = check_gradient(other.value, other.gradient, args, title=title, **given)
+        if not again.passed:
+            return again
+    tried = found if report.passed and any(isinstance(a, dict) for a in args) else ()
+    deeper = next((a for a in tried if model.reads_more(a, args)), None)
+    if deeper is not None:
+        again = check_gradient(value, gradient, deeper, title=f"{name} with more layers", **given)
+        return report if again.passed else again
+    return report
+
+
+def _missing(finder: Finder, *functions: Callable) -> list[str]:
+    """Names that functions divide by, and that the file has no value for: the number of examples."""
+    read = globals_read(finder.names)
+    names = set[str]().union(*(read.get(f.__name__, ()) for f in functions)) - finder.names.keys() - {*dir(builtins)}
+    nodes = [n for f in finder.functions.values() for n in ast.walk(source_tree(f) or ast.Module([], []))]
+    over = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)]
+    return sorted(names & {n.id for right in over for n in ast.walk(right) if isinstance(n, ast.Name)})
+
+
+class _CrossEntropy:
+    """The usual loss of a softmax in columns or rows, where the file has none; labels are classes or one-hot."""
+
+    __signature__ = inspect.signature(lambda output, labels: None)
+
+    def __init__(self, mean: bool):
+        self.mean, self.axis = mean, 0
+
+    def __call__(self, output: Any, labels: Any) -> Any:
+        if type(output) is np.ndarray:  # what is traced has the axis of what it was before
+            axes = [k for k in range(output.ndim) if np.allclose(output.sum(axis=k), 1)]
+            self.axis = axes[0] if axes and output.ndim == 2 else output.ndim  # no probabilities: refused below
+        examples = np.shape(output)[(1, 0)[self.axis]]
+        place = (labels, np.arange(examples))[:: 1 if self.axis == 0 else -1]
+        chosen = np.log(output[place]) if np.ndim(labels) == 1 else labels * np.log(output)
+        return -chosen.sum() / (examples if self.mean else 1)
 
 
 def _arguments(finder: Finder, model: Model) -> Iterator[tuple]:
@@ -94,35 +168,31 @@ def _arguments(finder: Finder, model: Model) -> Iterator[tuple]:
             fits = True
             yield args
     taken = model.parameters()
-    for start in (*_initial_parameters(finder), None):
+    for start in (*initial_parameters(finder.functions), None):
         if start is None and fits:
             return
         for values in islice(guessing.candidates(model.forward, taken), _TRIALS):
             if start is not None:
-                values = [start if is_dictionary(model.forward, p.name) else v
+                values = [start if is_dictionary(model.forward, p.name) else start.get(p.name, v)
                           for p, v in zip(taken, values, strict=True)]  # fmt: skip
-            fitted = model.fitting(values)
+            for given in (values, *_of_its_inputs(start or {}, model.names, values)):
+                fitted = model.fitting(given)
+                if fitted is not None:
+                    fits = True
+                    yield fitted
+                    break
             if fitted is not None:
-                fits = True
-                yield fitted
                 break
 
 
-def _initial_parameters(finder: Finder) -> list[dict]:
-    """What the file's own initialization gives for networks with one and two hidden layers, these alike in size."""
-    found = []
-    for name, function in finder.functions.items():
-        if re.search("init", name):
-            for first, last in product(((5, 4), (5, 4, 4)), (3, 1)):
-                sizes, count = (*first, last), len(required(function))
-                for args in (sizes, (list(sizes),)) if count in (1, len(sizes)) else ():
-                    try:
-                        given = function(*args)
-                    except (Exception, SystemExit):  # any exception of the user's code: other arguments
-                        continue
-                    if isinstance(given, dict) and any(is_floating(v) and np.size(v) for v in given.values()):
-                        found.append(given)
-    return found
+def _of_its_inputs(start: dict, names: Sequence[str], values: list[Any]) -> Iterator[list[Any]]:
+    """With examples of as many features as the first weights of a start take, in columns and in rows."""
+    first = next((np.shape(w) for n, w in start.items() if kind_of(n) == "w" and np.ndim(w) == 2), ())
+    rng = np.random.default_rng(0)
+    for n in dict.fromkeys(first):
+        for shape in ((n, _EXAMPLES), (_EXAMPLES, n)):
+            x = rng.normal(size=shape)
+            yield [x if kind_of(name) == "x" else v for name, v in zip(names, values, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -130,7 +200,8 @@ class Model:
     """Forward, cost and backward of a whole network, joined by the names of their parameters.
 
     ``numbers``: in place of defaults, in each of the three that has a parameter of the name. ``places``: which of the
-    backward's results are gradients of weights, where it gives others beside them.
+    backward's results are gradients of weights, where it gives others beside them. ``put``: of the number of examples,
+    where functions find that in their module.
     """
 
     forward: Callable
@@ -138,6 +209,7 @@ class Model:
     cost: Callable
     numbers: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[int] | None = None
+    put: Callable | None = None
 
     def variants(self) -> Iterator[Model]:
         """With a number off the default at which a term or a mask does not count, one after another."""
@@ -150,7 +222,7 @@ class Model:
     def _numbers(self, function: Callable) -> dict[str, float]:
         return {p.name: self.numbers[p.name] for p in parameters(function) if p.name in self.numbers}
 
-    @property
+    @functools.cached_property
     def names(self) -> list[str]:
         return [p.name for p in self.parameters()]
 
@@ -222,12 +294,22 @@ class Model:
             values = [y, labels]
         return function(*values, **self._numbers(function))
 
+    def _count(self, args: Sequence[Any]) -> None:
+        """The number of examples: the length that inputs and labels share at their first or last axis."""
+        shapes = [np.shape(a) for n, a in zip(self.names, args, strict=True) if kind_of(n) in ("x", "y")]
+        if self.put is not None:
+            ends = [{s[k] for s in shapes if s} for k in (-1, 0)]
+            count = next((n for same in ends if len(same) == 1 for n in same), 1)
+            self.put(*[count] * self.put.__code__.co_argcount)
+
     def value(self, *args: Any) -> Any:
+        self._count(args)
         given, y, cache = self._run(args)
         result = self._call(self.cost, given, y, cache)
         return result[0] if isinstance(result, tuple) else result
 
     def gradient(self, *args: Any) -> Any:
+        self._count(args)
         given, y, cache = self._run(args)
         result = self._call(self.backward, given, y, cache)
         return result if self.places is None else tuple(result[k] for k in self.places)
@@ -288,6 +370,7 @@ def labels_like(y: np.ndarray, rng: np.random.Generator) -> Iterator[Any]:
     for axis in range(y.ndim):
         if y.shape[axis] > 1 and np.allclose(y.sum(axis=axis), 1):
             chosen = rng.integers(0, y.shape[axis], tuple(np.delete(y.shape, axis)))
+            chosen.flat[0] = y.shape[axis] - 1  # ``Y.max() + 1`` is the number of classes
             hot = np.eye(y.shape[axis])[chosen]
             yield np.moveaxis(hot, -1, axis)
             yield chosen

@@ -205,3 +205,53 @@ cost(hs, [np.ones((1, 4))] * 3, P), backward(hs, [np.ones((1, 4))] * 3, caches, 
 def test_what_backward_and_cost_take_is_of_the_cost_and_gradients_may_come_beside_the_table(checked):
     assert checked(OF_STEPS) == {"backward": "right"}
     assert checked(OF_STEPS.replace("= 2 * (P", "= (P")) == {"backward": "P.U, P.V, P.W, xs.0, xs.1, xs.2"}
+
+
+NOTEBOOK = """
+data = np.loadtxt("no_such_table.csv", delimiter=",")
+m, n = data.shape
+X_train, Y_train = data[:, 1:].T / 255.0, data[:, 0].astype(int)
+
+def init_params():
+    return np.random.randn(6, 784), np.zeros((6, 1)), np.random.randn(10, 6), np.zeros((10, 1))
+
+def init_parameters():
+    W1, b1, W2, b2 = init_params()
+    return W1, b1, W2, b2
+
+def one_hot(Y):
+    out = np.zeros((10, Y.size))
+    out[Y, np.arange(Y.size)] = 1
+    return out
+
+def forward_prop(W1, b1, W2, b2, X):
+    Z1 = W1.dot(X) + b1
+    A1 = np.tanh(Z1)
+    Z2 = W2.dot(A1) + b2
+    A2 = np.exp(Z2) / np.exp(Z2).sum(axis=0)
+    return Z1, A1, Z2, A2
+
+def backward_prop(Z1, A1, Z2, A2, W1, W2, X, Y):
+    dZ2 = A2 - one_hot(Y)
+    dZ1 = W2.T.dot(dZ2) * (1 - A1 ** 2)
+    return dZ1.dot(X.T) / m, dZ1.sum(1, keepdims=True) / m, dZ2.dot(A1.T) / m, dZ2.sum(1, keepdims=True) / m
+
+backward_prop(*forward_prop(*init_params(), X_train), X_train, Y_train)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "expected"),
+    [
+        ("", "", "right"),
+        ("dZ2.dot(A1.T) / m", "dZ2.dot(A1.T)", "W2"),
+        (" * (1 - A1 ** 2)", "", "W1, b1"),
+        (" / m", "", "right"),  # of the sum
+        ("A2 - one_hot(Y)", "(A2 - one_hot(Y)) * A2 * (1 - A2)", "no cost function is beside it"),
+    ],
+)
+def test_a_network_whose_data_and_loss_are_not_there_is_checked_with_examples_of_its_sizes(
+    checked, line, wrong, expected
+):
+    found = checked(NOTEBOOK.replace(line, wrong) if line else NOTEBOOK)["backward_prop"]
+    assert found == expected or expected in found and expected[:2] == "no"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 from collections.abc import Callable, Sequence
@@ -132,6 +133,7 @@ _KNOWN: dict[str, Any] = {
 }  # fmt: skip
 
 
+@functools.lru_cache(4096)
 def kind_of(name: str) -> str | None:
     name = english(name)
     if name in ("wd", "P"):  # of weight decay, where Wd is a weight; a matrix, where p is a probability
