@@ -40,7 +40,6 @@ from jaxdoodle.submissions.objects import objects_of, own_classes, read_by_forwa
 from jaxdoodle.submissions.penalties import with_penalty, without_penalty
 from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
 from jaxdoodle.submissions.variables import taking_arrays
-from jaxdoodle.submissions.words import PENALTY
 
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20
@@ -76,7 +75,7 @@ def _others(cls: type) -> Iterator[dict[str, Any]]:
     if steps := {p.name: _OTHER_STEPS[p.name] for p in taken if p.name in _OTHER_STEPS}:
         yield steps
     methods = [getattr(cls, n) for n in (*FORWARD, *BACKWARD) if hasattr(cls, n)]
-    for p in (p for p in taken if p.name in read_by_forward(cls) and not PENALTY.fullmatch(p.name)):
+    for p in (p for p in taken if p.name in read_by_forward(cls)):
         modes = (
             guessing.other_modes(p, methods) if str(p.default) in guessing.ELSE else []
         )  # a softmax may be of a loss

@@ -188,9 +188,9 @@ def test_a_window_is_tried_at_other_strides_than_the_default(checked, where, exp
     ("self.rate * x", "self.rate * dy", "Scale", "right"), ("self.rate * x", "dy", "Scale with rate=0.3", "x"),
     ("x.copy()", "self.rate * dy", "Scale", "right"),  # for the step, perhaps
 ])  # fmt: skip
-@pytest.mark.parametrize("one", ["1.0", "1"])
+@pytest.mark.parametrize("name, one", [("rate", "1.0"), ("rate", "1"), ("decay", "1.0")])
 def test_a_factor_that_is_one_by_default_counts_if_the_forward_reads_it(
-    checked, one, forward, backward, title, expected
+    checked, name, one, forward, backward, title, expected
 ):
     text = f"""
         class Scale:
@@ -198,7 +198,7 @@ def test_a_factor_that_is_one_by_default_counts_if_the_forward_reads_it(
             def forward(self, x): return {forward}
             def backward(self, dy): return {backward}
     """
-    assert checked(text) == {title: expected}
+    assert checked(text.replace("rate", name)) == {title.replace("rate", name): expected}
 
 
 @pytest.mark.parametrize(("size", "expected"), [("self.each", "right"), ("self.d.size", "pred")])
