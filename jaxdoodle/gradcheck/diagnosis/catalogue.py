@@ -75,15 +75,7 @@ IMPRECISE = frozenset({
 #: Repairs whose names say more than any other: what the numbers show follows from them.
 PRECISE = frozenset({OVERWRITTEN, REPEATED, UPDATED})
 
-#: What a repair undoes, where its name says it, and with what a student reads beside the name.
-SAID = frozenset({
-    "1 - p for p", "activation derivative forgotten", "arguments swapped", "conjugate left out",
-    "derivative applied twice", "divided instead of multiplied", "divisor left out", "factor left out",
-    "function left out", "index off by one", "indices swapped", "multiplied instead of divided", "p for 1 - p",
-    "sign flipped", "sign left out", "slice off by one", "superfluous line", "term left out", "transposed",
-    "values flipped", "values moved", "wrong activation derivative", "wrong array", "wrong axis", "wrong case",
-    "wrong comparison", "wrong constant", "wrong index", "wrong number", "wrong power", "wrong slice",
-})  # fmt: skip
+#: What a repair undoes, with what a student reads beside the name; that of others says it.
 REPAIRED = {
     "added instead of assigned": "each pass of the loop has a value of its own, which is added to the one before",
     "border not cut off": "the border that the forward added is still there",

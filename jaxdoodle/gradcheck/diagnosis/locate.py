@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Wh
     return next((a.where for a in same), None)
 
 
+@functools.cache
 def computes(where: Where) -> bool:
     """Does a line compute something or pass it on, rather than unpack what forward kept?"""
     try:

@@ -15,6 +15,7 @@ from itertools import islice
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
+from jaxdoodle.gradcheck.diagnosis.locate import computes
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL, NONE, SOME, influence
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
@@ -105,6 +106,7 @@ def _best(
             at = source.code.co_filename, _line(source.tree, edit)
             unlikely = (at in proven) + source.shared  # what the forward runs, too
             cost = edit.cost + _APART[known.get(id(edit.old))] + _distance(at, near) + 2 * _DISTANCE * unlikely
+            cost += not computes(Where.at(*at))  # what unpacks a cache is written for all that reads it
             found.append((cost, k, j, source, edit))
     options = sorted(found, key=lambda option: option[:3])
     most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // (run.lines + run.calls // _CALLS)))

@@ -329,3 +329,21 @@ def test_heads_that_are_put_together_without_their_transpose_are_told_with_it():
     (finding,) = check(forward, backward, (RNG.normal(size=(2, 3, 4)),)).findings
     assert finding.name == "reshape undone in the wrong order"
     assert finding.mended == "return d.swapaxes(1, 2).reshape(len(d), -1, 4)"
+
+
+def test_another_array_is_told_where_it_is_used_rather_than_where_it_is_unpacked():
+    """With the activation under the name of ``z`` everything is right, too: it is positive where ``z`` is."""
+
+    def forward(x, w):
+        z = 2 * x
+        a = np.maximum(0, z)
+        return a @ w, (w, z, a)
+
+    def backward(cache, dy):
+        z, a = cache[1], cache[2]  # noqa: F841 (the mistake)
+        w = cache[0]
+        dw = z.T @ dy
+        return 2 * (dy @ w.T) * (z > 0), dw
+
+    (finding,) = check(forward, backward, (RNG.normal(size=(5, 3)), RNG.normal(size=(3, 2)))).findings
+    assert (finding.name, finding.mended) == ("wrong array", "dw = a.T @ dy")
