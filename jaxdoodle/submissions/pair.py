@@ -164,9 +164,24 @@ def _raise_if_unsure(
     if open_ and (len(open_) > left or raises) and all(leaf.verdict == "wrong" for leaf in report.leaves):
         told = f"{backward.__name__}({', '.join(own)})"
         raise CheckError(f"no way is known to call {told}: {stem} gives nothing called {' and '.join(open_)}")
+    if any(f.name == "missing return" for f in report.findings) and _keeps_in_arguments(backward):
+        raise CheckError(f"{backward.__name__} keeps what it computes in its arguments, and returns nothing")
     raised = (f.sentence for f in report.findings if f.name.startswith("backward raises"))
     if any(map(_OF_ANOTHER_KIND.search, raised)) and not declared and finder.recorded(forward) is None:
         raise unknown_arguments(stem, forward)
+
+
+def _keeps_in_arguments(function: Callable) -> bool:
+    """Does it write into an entry of an argument, or of what that holds: ``for n in layer: n["delta"] = ...``?"""
+    nodes = list(ast.walk(source_tree(function) or ast.Module([], [])))
+    held = {p.name for p in parameters(function)}
+    loops = [(n.iter, n.target) for n in nodes if isinstance(n, ast.For)]
+    taken = [(n.value, n.targets[0]) for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Subscript)]
+    for source, target in (*loops, *taken) * 2:  # a loop in a loop
+        if any(isinstance(n, ast.Name) and n.id in held for n in ast.walk(source)):
+            held |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    stored = (n for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store))
+    return any(isinstance(n.slice, ast.Constant) and getattr(n.value, "id", "") in held for n in stored)
 
 
 def with_names(function: Callable, names: Sequence[str]) -> Callable:

@@ -111,3 +111,33 @@ def test_another_version_of_a_backward_has_the_same_forward(checked):
         def tanh_backward_alt(dout, cache): return dout * (1 - np.tanh(cache) ** 2)
     """)
     assert found == {"tanh_alt": "right"}
+
+
+KEPT_IN_PLACE = """
+    def forward(network, x):
+        for layer in network:
+            for n in layer:
+                n["out"] = np.tanh(n["w"] * x)
+            x = sum(n["out"] for n in layer)
+        return x
+
+    def backward(network, target):
+        for k, n in enumerate(network[-1]):
+            n["delta"] = (n["out"] - target) * (1 - n["out"] ** 2)
+
+    forward([[{"w": 0.5}]], 0.3)
+"""
+
+
+def test_a_backward_that_keeps_gradients_in_its_arguments_is_not_called_one_that_returns_none(checked):
+    found = checked(KEPT_IN_PLACE)
+    assert all("missing return" not in told for told in found.values())
+    kept = """
+        def dense_forward(x, w):
+            return x @ w, (x, w)
+
+        def dense_backward(dout, cache):
+            grads = {}
+            grads["w"] = cache[0].T @ dout
+    """
+    assert checked(kept) == {"dense": "missing return"}

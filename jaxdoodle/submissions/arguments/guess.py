@@ -38,11 +38,10 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
             for table in SQUARE:
                 yield made([table.get("x" if k == 0 else kind or "", o[0])
                              for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
-        if len(taken) > _FEW:
-            kinds[0] = kinds[0] if kinds[0] in ("w", "ids", "h") else "x"
-            of_two = [TWO_SIZES.get(kind, o[:3]) for kind, o in zip(kinds, options, strict=True)]
-            yield from map(made, islice(product(*of_two), _TRIALS))
-        yield from map(made, islice(product(*options), _TRIALS))
+        kinds[0] = kinds[0] if kinds[0] in ("w", "ids", "h") else "x"
+        of_two = [TWO_SIZES.get(kind, o[:3]) for kind, o in zip(kinds, options, strict=True)]
+        for tried in (of_two, options) if len(taken) > _FEW else (options, of_two):
+            yield from map(made, islice(product(*tried), _TRIALS))
     symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}
     for draw in range(1, DRAWS * (len(symbolic) > 1)):  # one array alone has nothing to fit
         shapes = shapes_of(function, draw)

@@ -246,3 +246,17 @@ def test_one_of_the_rows_of_a_table_and_several_that_may_recur(checked, sign, ex
             return loss, grad_center, grad_outside
     """
     assert checked(text) == {"neg_sampling_loss_and_gradient": expected}
+
+
+def test_a_square_matrix_beside_others_is_found_after_the_usual_sizes():
+    def path(emit, trans, start, tags):
+        if trans.shape != 2 * start.shape:
+            raise ValueError
+        alpha = start + emit[0]
+        for t in range(1, len(tags)):
+            alpha = emit[t] + np.log(np.exp(alpha[:, None] + trans).sum(axis=0))
+        score = start[tags[0]] + trans[tags[:-1], tags[1:]].sum() + emit[np.arange(len(tags)), tags].sum()
+        return np.log(np.exp(alpha).sum()) - score
+
+    emit, trans, start, tags = guess(path)
+    assert trans.ndim == 2 and emit.shape == (len(tags), len(start)) and tags.max() < len(start)
