@@ -17,23 +17,28 @@ from jaxdoodle.preprocessing.inputs.values import from_flat
 WHITE = 255
 
 
-def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
+def as_array(images: Any, name: str) -> NDArray[Any]:
+    """Images as one array. Raises ``InputError`` where they differ in shape."""
+    try:
+        return np.asarray(images)
+    except ValueError:
+        raise InputError(f"{name}: images differ in shape; expected one shape.") from None
+
+
+def as_images(images: NDArray[Any], white: float | None, name: str, flat_axes: str | None = None) -> NDArray[Any]:
     """uint8 or float32 ``(n, height, width, channels)`` on a scale where full ink is 255.
 
     Args:
-      images: As for ``in_axes``; numbers or bools, an array or a sequence of arrays.
+      images: As for ``in_axes``; numbers or bools.
       white: The value of full ink. ``None``: 255 for bytes; of other numbers 1 where none is larger, 255 where the
         largest is from 128 to 255, else the largest.
       name: Of the dataset, for messages.
+      flat_axes: As for ``in_axes``.
 
     Raises:
       InputError: The shape is another one, or a value is negative, above ``white`` or not finite.
     """
-    try:
-        array = np.asarray(images)
-    except ValueError:
-        raise InputError(f"{name}: images differ in shape; expected one shape.") from None
-    array = in_axes(array, name)
+    array = in_axes(images, name, flat_axes)
     if array.dtype.kind not in "buif":
         raise InputError(f"{name}: images are {array.dtype}; expected numbers.")
     if array.dtype == np.uint8 and white in (None, WHITE):
@@ -50,10 +55,10 @@ def as_images(images: Any, white: float | None, name: str) -> NDArray[Any]:
     return scaled.astype(np.uint8 if whole else np.float32)
 
 
-def in_axes(array: NDArray[Any], source: str, column_major: bool = False) -> NDArray[Any]:
+def in_axes(array: NDArray[Any], source: str, flat_axes: str | None = None) -> NDArray[Any]:
     """An array of images as (n, h, w, c): with or without channels, channels first, or flat.
 
-    ``column_major``: whether flat gray ones go column by column.
+    ``flat_axes``: of flat ones, as in ``Preprocessing``; ``None``: as ``flat_axes_of`` says.
 
     Raises ``InputError`` where no images have this shape.
     """
@@ -65,16 +70,19 @@ def in_axes(array: NDArray[Any], source: str, column_major: bool = False) -> NDA
         if array.shape[3] in (1, 3, 4):
             return array
     if array.ndim == 2 and (shape := _square(array.shape[1])):
-        return from_flat(array, shape, flat_axes_of(array, column_major))
+        return from_flat(array, shape, flat_axes or flat_axes_of(array) or FLAT_AXES[0])
     expected = "(n, height, width), (n, height, width, 1 or 3), or flat and square"
     raise InputError(f"{source}: holds {array.dtype} {array.shape}; expected images {expected}.")
 
 
-def flat_axes_of(array: NDArray[Any], column_major: bool = False) -> str:
-    """The axes of images, as in ``Preprocessing``: of flat ones in colors, the order in which they are smoother."""
+def flat_axes_of(array: NDArray[Any], column_major: bool = False) -> str | None:
+    """The axes of flat images, as in ``Preprocessing``: of those in colors the order in which they are smoother.
+
+    ``column_major``: whether gray ones go column by column. ``None`` for images that are not flat.
+    """
     shape = _square(array.shape[1]) if array.ndim == 2 else None
     if not shape:
-        return FLAT_AXES[0]
+        return None
     if shape[2] == 1:
         return "whc" if column_major else "hwc"
     some = array[:100].astype(np.float32)

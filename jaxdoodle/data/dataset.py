@@ -18,9 +18,9 @@ from jaxdoodle.core.files import reading
 from jaxdoodle.core.rows import spread
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.data import notebook
-from jaxdoodle.data.arrays import as_images, as_labels
+from jaxdoodle.data.arrays import as_array, as_images, as_labels, flat_axes_of
 from jaxdoodle.data.bitmaps import Bitmaps, digests_of
-from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.config import FLAT_AXES, Preprocessing
 
 SPLIT_NAMES = ("train", "validation", "test")
 #: Drawings in a sample of a dataset on disk. The standard error of an accuracy on them is below 0.3 points.
@@ -89,7 +89,8 @@ class Dataset:
           name: Of the dataset.
           white: The value of full ink. ``None``: 255 for bytes; of other numbers 1 where none is larger, 255 where the
             largest is from 128 to 255, else the largest.
-          preprocessing: How the images were made, where that is known.
+          preprocessing: How the images were made, where that is known. Rows are read by its ``flat_axes``, if it is
+            not the default, else in the order in which colors are smoother.
 
         Returns:
           The dataset, on a scale where full ink is 255: whole numbers as uint8, others as float32.
@@ -97,11 +98,13 @@ class Dataset:
         Raises:
           InputError: Images or labels are none of these, or their numbers differ.
         """
-        array = as_images(images, white, name)
+        expected, array = preprocessing or Preprocessing(), as_array(images, name)
+        flat_axes = expected.flat_axes if expected.flat_axes != FLAT_AXES[0] else flat_axes_of(array)
+        array = as_images(array, white, name, flat_axes)
         numbers, names = as_labels(labels, classes, name)
         if len(array) != len(numbers):
             raise InputError(f"{name}: there are {len(array):,} images and {len(numbers):,} labels; expected as many.")
-        return cls(name, array, numbers, names, preprocessing or Preprocessing())
+        return cls(name, array, numbers, names, replace(expected, flat_axes=flat_axes or expected.flat_axes))
 
     def __len__(self) -> int:
         return len(self.images)

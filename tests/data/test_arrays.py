@@ -5,6 +5,7 @@ import pytest
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.dataset import Dataset
+from jaxdoodle.preprocessing import Preprocessing, preprocess
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(0, 256, (6, 5, 7, 1), np.uint8)
@@ -87,3 +88,16 @@ REFUSED = [
 def test_what_is_no_set_of_images_is_refused(given, message):
     with pytest.raises(InputError, match=message):
         Dataset.from_arrays(*given)
+
+
+@pytest.mark.parametrize(
+    "channels, order, axes", [(3, (0, 3, 1, 2), "chw"), (3, (0, 1, 2, 3), "hwc"), (1, (0, 2, 1, 3), "whc")]
+)
+def test_flat_rows_are_predicted_in_the_order_in_which_they_are_read(channels, order, axes):
+    smooth = np.linspace(0, 255, 12 * 64 * channels).reshape(12, channels, 8, 8).astype(np.uint8)
+    images = np.moveaxis(smooth, 1, 3)
+    rows = images.transpose(order).reshape(12, -1)
+    given = Preprocessing((8, 8, channels), 8, "as-is", (3, 3), flat_axes=axes if channels == 1 else "hwc")
+    data = Dataset.from_arrays(rows, np.arange(12) % 2, preprocessing=given)
+    assert data.preprocessing.flat_axes == axes and (data.images == images).all()
+    assert (preprocess(rows[5], data.preprocessing).bitmap.reshape(images[5].shape) == images[5]).all()

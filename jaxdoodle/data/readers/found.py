@@ -11,7 +11,6 @@ import numpy as np
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
-from jaxdoodle.preprocessing.config import FLAT_AXES
 
 #: Broken items up to which a dataset is read, as a fraction, and how many of them are named.
 MOST_BROKEN, NAMED = 0.05, 5
@@ -85,7 +84,7 @@ class Found:
 
     ``kind``: what it is, in words. ``classes``: their order; ``None`` for the sorted names. ``strokes``: whether the
     items are drawings in strokes. ``left_out``: what was not read, a line each. ``flat_axes``: of flat arrays, as in
-    ``Preprocessing``.
+    ``Preprocessing``; ``None`` of others.
     """
 
     kind: str
@@ -93,7 +92,7 @@ class Found:
     classes: tuple[str, ...] | None = None
     strokes: bool = False
     left_out: list[str] = field(default_factory=list)
-    flat_axes: str = FLAT_AXES[0]
+    flat_axes: str | None = None
 
 
 def some_of(names: Iterable[Any]) -> str:

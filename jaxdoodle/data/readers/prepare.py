@@ -82,8 +82,9 @@ def load_path(
             if not found.parts["train"].labels:
                 raise InputError(f"{path}: no training picture of {', '.join(classes)}.")
         datasets, expected, said = _images(found, name_of(path), classes, wanted, chosen, transpose)
-        flat_axes = found.flat_axes.translate(str.maketrans("hw", "wh")) if transpose else found.flat_axes
-        expected = replace(expected, flat_axes=flat_axes)
+        flat_axes = found.flat_axes or expected.flat_axes
+        exchanged = flat_axes.translate(str.maketrans("hw", "wh"))
+        expected = replace(expected, flat_axes=exchanged if transpose else flat_axes)
         broken = wanted.broken.settle(sum(map(len, datasets.values()))).replace(str(root), str(path))
     for text in filter(None, [broken, *found.left_out]):
         warnings.warn(DataWarning(f"{path}: {text}."), stacklevel=3)

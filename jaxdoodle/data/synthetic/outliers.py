@@ -80,7 +80,7 @@ def _rendered(drawings: Sequence[Strokes], preprocessing: Preprocessing, rng: np
 
 
 def _thing(rng: np.random.Generator) -> Strokes:
-    """A shape, which alone may be a 0 or a circle, with one to four parts, in a ring, a row or mirrored."""
+    """A shape with one to four parts, mirrored, in a ring or in a row; alone it might be a 0 or a circle."""
     strokes = _shape(rng, 0, 1)
     for _ in range(rng.integers(1, 5)):
         part = _shape(rng, within(rng, 1.3), rng.uniform(0.1, 0.7))

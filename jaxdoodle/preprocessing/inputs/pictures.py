@@ -20,8 +20,8 @@ PICTURE_FORMATS = {
     ".tif": "TIFF", ".tiff": "TIFF", ".pgm": "PPM", ".pbm": "PPM", ".ppm": "PPM",
     ".jfif": "JPEG", ".jpe": "JPEG", ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF",
 }  # fmt: skip
-#: What has fewer pixels than this part of the first picture of a file is its thumbnail.
-THUMBNAIL = 0.25
+#: The tag of TIFF, and its bit, that say that a page is another one in fewer pixels.
+SUBFILE, REDUCED = 254, 1
 #: Formats that not every Pillow reads: AVIF from 11.3 on, HEIF with the package pillow-heif.
 OPTIONAL_FORMATS = ("AVIF", "HEIF")
 #: Part of the range of 16 bits below which a picture is taken to use another one, of so many levels at least.
@@ -139,13 +139,15 @@ def _formats(source: Any, image_module: Any) -> list[str]:
 
 def _pictures_in(image: Any) -> int:
     """How many pictures a file shows: the pages of a scan, the frames of an animation; a thumbnail is none."""
-    count, pixels = getattr(image, "n_frames", 1), image.width * image.height
-    if image.format == "MPO" or count == 1:  # photographs, beside which is one for the other eye or a map of lights
+    count = int(getattr(image, "n_frames", 1))
+    if image.format == "MPO":  # photographs, beside which is one for the other eye or a map of lights
         return 1
+    if image.format != "TIFF":
+        return count
     shown = 0
     for frame in range(count):
         image.seek(frame)
-        shown += image.width * image.height >= THUMBNAIL * pixels
+        shown += not image.tag_v2.get(SUBFILE, 0) & REDUCED
     image.seek(0)
     return shown
 

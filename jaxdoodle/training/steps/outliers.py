@@ -21,8 +21,8 @@ __all__ = ["GENERATED", "are_rings", "collect", "join"]
 
 #: Number of generated drawings: they take two seconds and 3.2 MB, and each is shown in eight ways.
 GENERATED = 4_096
-#: Characters that are one round line, which is no outlier beside them.
-RINGS = {"0", "O", "o"}
+#: Classes that are one round line, which is no outlier beside them.
+RINGS = {"0", "O", "o", "zero", "circle"}
 #: Directions in which the line of a ring is looked for; most that its distance differs between and within them.
 DIRECTIONS, UNEVEN, WIDE = 24, 0.1, 0.25
 #: Which fraction is laid over a drawing, and which is halves of two.

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.preprocessing.config import MNIST
@@ -66,7 +66,10 @@ def test_a_file_of_several_pictures_is_refused_and_not_read_in_part(tmp_path, su
 
 def test_a_thumbnail_beside_a_picture_is_no_second_one(tmp_path):
     picture = Image.fromarray(255 - INK)
-    picture.save(tmp_path / "scan.tiff", save_all=True, append_images=[picture.reduce(4)])
+    with TiffImagePlugin.AppendingTiffWriter(tmp_path / "scan.tiff", new=True) as file:
+        for page, kind in ((picture, 0), (picture.reduce(2), 1)):
+            page.save(file, format="TIFF", tiffinfo={254: kind})
+            file.newFrame()
     np.testing.assert_array_equal(preprocess(tmp_path / "scan.tiff", MNIST).bitmap, preprocess(picture, MNIST).bitmap)
 
 

@@ -36,7 +36,8 @@ def found_in(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, 
         folder = Path(source).parent if Path(source).suffix else Path(source)
         parts = {s: Part([_content(one, folder) for one in array], labels) for s, (array, labels) in pairs.items()}
         return Found(kind.replace("arrays", "columns"), parts)
-    images = {split: in_axes(array, source, column_major) for split, (array, _) in pairs.items()}
+    flat_axes = flat_axes_of(next(iter(pairs.values()))[0], column_major)
+    images = {split: in_axes(array, source, flat_axes) for split, (array, _) in pairs.items()}
     kept = {split: labels for split, (_, labels) in pairs.items()}
     for split, array in images.items():
         if min(array.shape[1:3]) < SIDES[0]:
@@ -48,7 +49,6 @@ def found_in(kind: str, pairs: Mapping[str, Pair], source: str, wanted: Wanted, 
                 wanted.broken(InputError(f"{source}: {split} image {row}: a pixel is NaN or infinite."))
             kept[split] = [label for label, good in zip(kept[split], numbers, strict=True) if good]
             images[split] = array[numbers]
-    flat_axes = flat_axes_of(next(iter(pairs.values()))[0], column_major)
     if flat_axes == "whc":
         kind += ", rows column by column"
     pixels, scale = _as_bytes(list(images.values()), source)
