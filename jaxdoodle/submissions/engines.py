@@ -46,10 +46,18 @@ _EXPRESSIONS = (
     "c = a * b; c + a * c", "a + b + a",
 )  # fmt: skip
 #: What gives several numbers is added up.
-_OF_ARRAYS = ("a @ b", "a.mean()", "a @ b * (a @ b)", "b * b", "b + b * b", "a.sum(axis=0) * b.sum(axis=1)")
-#: Of a table: an engine may have no rule for one.
+_OF_ARRAYS = (
+    "a @ b",
+    "a.mean() * a.mean()",
+    "a.sum() * a.sum()",
+    "a @ b * (a @ b)",
+    "b * b",
+    "b + b * b",
+    "a.sum(axis=0) * b.sum(axis=1)",
+)
+#: Of a table, each rule run twice: an engine may have no rule for one.
 _OF_A_TABLE = tuple(
-    f"c = {c}; c * c"
+    f"c = {c}; c * c * {c}"
     for c in (
         *(f"a.{f}({axis})" for f in ("max", "min", "mean", "sum", "var", "std", "logsumexp") for axis in (1, 0)),
         *(f"a.{f}({axis})" for f in ("softmax", "log_softmax") for axis in ("", 1)),

@@ -461,3 +461,15 @@ def test_an_engine_without_a_sum_is_checked_with_its_mean_and_a_broadcast_that_i
     file.write_text("import numpy as np\n" + wrong)
     ((finding,),) = [m["check"]["findings"] for m in check_file(file) if "check" in m]
     assert finding["name"] == "function left out" and finding["mended"].endswith("sum_to(out.grad, other.data.shape)")
+
+
+MEAN_OVER_AN_AXIS = ENGINE_WITH_A_MEAN.replace("mean(self)", "mean(self, axis=None)").replace(
+    "self.data.mean()", "self.data.mean(axis, keepdims=axis is not None)"
+).replace("/ self.data.size", "* out.data.size / self.data.size")  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", [ENGINE_WITH_A_MEAN, MEAN_OVER_AN_AXIS])
+def test_a_mean_that_writes_over_a_gradient_is_found(checked, engine):
+    assert checked(engine) == {"Tensor": "right"}
+    assert checked(engine.replace("self.grad += out.grad *", "self.grad = out.grad *")
+                   .replace("self.grad += out.grad /", "self.grad = out.grad /")) == {"Tensor": "a"}  # fmt: skip
