@@ -140,12 +140,21 @@ def _is_no_penalty(forward: Callable, backward: Callable, factors: list[str], ar
     return False
 
 
-def _terms(function: Callable) -> set[str]:
-    """The names in what a function adds to something else."""
+def _terms(function: Callable, within: tuple[Callable, ...] = ()) -> set[str]:
+    """The names in what a function, or one to which it hands a penalty's factor, adds to something else."""
     nodes = [*ast.walk(source_tree(function) or ast.Module([], []))]
     added = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
     added += [n.left for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)]
     added += [n.value for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub)]
+    known = getattr(function, "__globals__", {})
+    for call in (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
+        called = known.get(call.func.id)  # type: ignore[attr-defined]
+        if inspect.isfunction(called) and called not in (function, *within):
+            names = (p.name for p in parameters(called))
+            given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+            factors = [name for name in given if PENALTY.fullmatch(name)]
+            terms = _terms(called, (function, *within)) if factors else set()
+            added += [given[name] for name in factors if name in terms]
     return {n.id for term in added for n in ast.walk(term) if isinstance(n, ast.Name)}
 
 

@@ -327,6 +327,28 @@ def test_a_penalty_that_the_backward_alone_has_is_left_to_the_cost(checked, fact
     assert found == {"linear": expected}
 
 
+@pytest.mark.parametrize("handed", ["lambd", "lambd=lambd"])
+@pytest.mark.parametrize(("sign", "expected"), [("+", "right"), ("-", "wrong penalty gradient")])
+def test_a_penalty_of_a_function_that_the_backward_calls_is_left_to_the_cost_too(checked, handed, sign, expected):
+    found = checked(f"""
+        def linear_forward(A, W, b):
+            return W @ A + b, (A, W, b)
+
+        def linear_backward(dZ, cache, lambd):
+            A, W, b = cache
+            return W.T @ dZ, dZ @ A.T {sign} lambd * W, dZ.sum(axis=1, keepdims=True)
+
+        def layer_forward(A, W, b):
+            Z, cache = linear_forward(A, W, b)
+            return np.tanh(Z), (cache, Z)
+
+        def layer_backward(dA, cache, lambd):
+            within, Z = cache
+            return linear_backward(dA * (1 - np.tanh(Z) ** 2), within, {handed})
+    """)
+    assert found == {"linear": expected, "layer": expected}
+
+
 @pytest.mark.parametrize(("dw", "db"), [
     ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * A.sum()"), ("dZ @ A.T - lambd * W", "dZ.sum(1)"),
     ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * dZ.sum(1)"),
