@@ -13,12 +13,11 @@ import numpy as np
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.leaves import is_floating
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
+from jaxdoodle.submissions.arguments.guess import OFF_ZERO
 from jaxdoodle.submissions.layer_object import LayerObject, attributes, set_at
 from jaxdoodle.submissions.objects import with_values
 from jaxdoodle.submissions.words import PENALTY
 
-#: The factor of a penalty that is checked: by default it may be zero.
-_FACTOR = 0.3
 #: The step of differences, and the relative distance of a right slope from them.
 _STEP, _NEAR = 1e-5, 1e-5
 #: Names of methods that may give a penalty, or a loss with one; a norm is printed.
@@ -33,21 +32,20 @@ def without_penalty(layer: LayerObject) -> LayerObject:
 
 def with_penalty(report: Report, layer: LayerObject) -> Report:
     """Of a right layer, with what its backward adds for a penalty compared with that which one of its methods gives."""
-    factors = _factors(layer) if report.passed else []
-    if not factors:
-        return report
-    wrong = list[list[str] | None]()
-    for method in filter(_GIVES.match, dir(layer.thing)):
-        with contextlib.suppress(Exception):  # any exception of the user's code: it needs more, or gives something else
-            wrong.append(_wrong(layer, factors, method))
-    if [] in wrong:
-        return report
-    if wrong and None not in wrong:
-        names = tuple(wrong[0] or ())
-        told = f"backward adds to the gradient of {', '.join(names)} another penalty's than its class gives"
-        return replace(report, findings=(*report.findings, Finding("wrong penalty gradient", told, names)))
-    note = f"checked with {' = '.join(factors)} = 0: no penalty is known that backward adds the gradient of"
-    return replace(report, notes=(*report.notes, note))
+    factors, unknown = _factors(layer) if report.passed else [], list[str]()
+    for factor in factors:  # while the others are zero
+        wrong = list[list[str] | None]()
+        for method in filter(_GIVES.match, dir(layer.thing)):
+            with contextlib.suppress(Exception):  # any exception of the user's code: it needs more, or gives another
+                wrong.append(_wrong(layer, [factor], method))
+        if wrong and [] not in wrong and None not in wrong:
+            names = tuple(wrong[0] or ())
+            told = f"backward adds to the gradient of {', '.join(names)} another penalty's than its class gives"
+            return replace(report, findings=(*report.findings, Finding("wrong penalty gradient", told, names)))
+        if [] not in wrong:
+            unknown.append(factor)
+    note = f"checked with {' = '.join(unknown)} = 0: no penalty is known that backward adds the gradient of"
+    return replace(report, notes=(*report.notes, note)) if unknown else report
 
 
 def _at(thing: Any, factors: list[str], value: float) -> Any:
@@ -81,7 +79,7 @@ def _added(layer: LayerObject, factors: list[str], scale: float = 1.0) -> tuple[
     inputs = [scale * a if is_floating(a) else a for a in layer.inputs]
     dy = scale * np.random.default_rng(1).normal(size=np.shape(layer.y))
     other, ends = copy.copy(layer), []
-    for value in (_FACTOR, 0.0):
+    for value in (OFF_ZERO, 0.0):
         other.thing = _at(layer.thing, factors, value)
         with fixed_randomness():
             y, kept = other.forward(*inputs, *_weights(layer).values())
@@ -98,7 +96,7 @@ def _wrong(layer: LayerObject, factors: list[str], method: str) -> list[str] | N
     what the method gives is no penalty.
     """
     rng, weights, (_, added) = np.random.default_rng(1), _weights(layer), _added(layer, factors)
-    things = [_at(layer.thing, factors, value) for value in (_FACTOR, 0.0)]
+    things = [_at(layer.thing, factors, value) for value in (OFF_ZERO, 0.0)]
 
     def value(name: str, moved: Any) -> float:
         ends = copy.deepcopy(things)

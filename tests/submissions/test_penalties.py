@@ -145,3 +145,25 @@ def test_a_method_that_prints_a_norm_gives_no_penalty(checked):
     text = DENSE.replace("FACTOR", "0.1").replace("GRADIENT", "self.x.T @ dy + self.l2 * W")
     text = text.replace("penalty(self)", "l2_norm(self)").replace("0.5 * self.l2 * np.sum", "self.l2 * np.sum")
     assert checked(text) == {"Dense": "right"}
+
+
+@pytest.mark.parametrize("l1, l2, expected", [("", "", "right"), ("2 * ", "", None), ("", "2 * ", None)])
+def test_each_of_several_factors_is_compared_with_its_own_penalty(checked, l1, l2, expected):
+    found = checked(f"""
+        class Dense:
+            def __init__(self, n_in=4, n_out=3, l1_reg=0.01, l2_reg=0.02):
+                self.W, self.b = np.random.randn(n_in, n_out), np.random.randn(n_out)
+                self.l1_reg, self.l2_reg = l1_reg, l2_reg
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def backward(self, dy):
+                self.dW = self.x.T @ dy + {l1}self.l1_reg * np.sign(self.W)
+                self.db = dy.sum(0) + {l2}self.l2_reg * self.b
+                return dy @ self.W.T
+            def l1_penalty(self):
+                return self.l1_reg * np.abs(self.W).sum()
+            def l2_penalty(self):
+                return 0.5 * self.l2_reg * (self.b ** 2).sum()
+    """)
+    assert found == {"Dense": expected or "wrong penalty gradient"}
