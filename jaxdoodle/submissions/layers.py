@@ -181,6 +181,7 @@ def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, A
     if dy is None:
         return report
     again = _report_of_layer(LayerObject(layer.thing, layer.inputs, only=dy), cls, conventions, options)
+    again = without_constants(finder, cls.__name__, again, backward_of(layer.thing), [*layer.weights])
     told = "checked for what the file gives it: an incoming gradient of one entry"
     return replace(again, notes=(*again.notes, told))
 

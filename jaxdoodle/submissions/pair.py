@@ -75,16 +75,18 @@ def check_pair(
         forward = taking_lists(forward, tables)
         args = tuple(np.array(a, float) if k in tables else a for k, a in enumerate(args))
     conventions = (*conventions, *(("mean of some",) if mean else ()), *conventions_of(backward))
-    report = check(forward, backward, args, title=stem, conventions=conventions, **options)
-    report = without_constants(finder, stem, report, backward, [leaf.name for leaf in report.leaves])
+
+    def checked(value: Callable, back: Callable, args: tuple, title: str) -> Report:
+        report = check(value, back, args, **{"title": title, "conventions": conventions, **options})
+        return without_constants(finder, stem, report, backward, [leaf.name for leaf in report.leaves])
+
+    report = checked(forward, backward, args, stem)
     if not report.passed:
         _raise_if_unsure(finder, stem, forward, backward, args, declared, report)
     elif factors:
         report = _with_penalty(report, forward, whole, factors, args)
     for words, other, shared in guessing.variants(forward, backward, args, declared) if report.passed else ():
-        titled = {"title": f"{stem} with {words}", "conventions": conventions, **options}
-        value, back = (_with_numbers_given(f, shared) for f in (forward, backward))
-        again = check(value, back, other, **titled)
+        again = checked(*(_with_numbers_given(f, shared) for f in (forward, backward)), other, f"{stem} with {words}")
         if not again.passed:
             return again
     return report

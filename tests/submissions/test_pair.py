@@ -414,3 +414,20 @@ def test_a_factor_of_all_that_is_passed_on_is_no_penalty(checked):
             return dy @ w.T, x.T @ dy + lmbda * w / len(x)
     """
     assert set(checked(text).values()) == {"right"}
+
+
+def test_a_declared_constant_is_one_off_the_default_of_a_number_too(checked):
+    text = """
+        def lora_forward(x, W, A, B, alpha=1.0):
+            h = x @ A
+            return x @ W + alpha * (h @ B), (x, W, A, B, h, alpha)
+
+        def lora_backward(dy, cache):
+            x, W, A, B, h, alpha = cache
+            dh = alpha * dy @ B.T
+            return {"x": dy @ W.T + dh @ A.T, "A": x.T @ dh, "B": alpha * h.T @ dy}
+
+        lora_constants = ("W",)
+    """
+    assert checked(text) == {"lora": "right"}
+    assert checked(text.replace('"B": alpha *', '"B":')) == {"lora with alpha=0.3": "B"}
