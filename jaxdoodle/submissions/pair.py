@@ -86,7 +86,8 @@ def check_pair(
     elif factors:
         report = _with_penalty(report, forward, whole, factors, args)
     for words, other, shared in guessing.variants(forward, backward, args, declared) if report.passed else ():
-        again = checked(*(_with_numbers_given(f, shared) for f in (forward, backward)), other, f"{stem} with {words}")
+        value, back = (_with_numbers_given(f, shared) for f in (forward, backward))
+        again = checked(value, back, other, f"{stem} with {words}")
         if not again.passed:
             return again
     return report
