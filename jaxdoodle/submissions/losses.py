@@ -113,7 +113,7 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
 def check_loss(finder: Finder, name: str, function: Callable, given: tuple | None = None, **options: Any) -> Report:
     """``given``: arguments; else from the file's calls, or guessed."""
     called = {} if given else finder.called_with(function)
-    function, notes = _unclipped(function)
+    as_is, (function, notes) = function, _unclipped(function)
     texts, unpacked = _unpacking(function)
     names = _identifiers(texts)
     if given is not None:
@@ -130,16 +130,16 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     held = {n: v for n, v in finder.names.items() if is_floating(v) and isinstance(v, np.ndarray) and n not in own}
     of_file = {k: v for k, n in enumerate(names) if (v := re.sub(r"^(d|grad)_?", "", n)) in held and v != n}
     if of_file:
-        function, args = (
-            _unclipped(function, list(of_file.values()))[0],
-            (*(held[v] for v in of_file.values()), *args),
-        )
+        own_names = list(of_file.values())
+        as_is, function = _unclipped(as_is, own_names, cut=True)[0], _unclipped(function, own_names)[0]
+        args = (*(held[v] for v in own_names), *args)
     of_object = {} if of_file else _of_objects(function, args, names, returned, place)
     if of_object:
-        function = with_attributes(function, list(of_object.values()))
+        as_is, function = (with_attributes(f, list(of_object.values())) for f in (as_is, function))
         args = (*(getattr(args[i], word) for i, word in of_object.values()), *args)
         of_file = {k: word for k, (_, word) in of_object.items()}
     function = unpacked(function)
+    as_is = unpacked(as_is) if notes else function
     rest = [k for k in range(len(returned)) if k != place and _is_gradient(returned[k], args)]
     if of_file:
         rest = [k for k in rest if k in of_file or re.match(r"d|grad", names[k])]
@@ -152,24 +152,36 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     where = places_of(function, gradients, args, [told[k] for k in rest] if told else [])
     args = with_arrays(args, where)
 
-    def both(*given: Any) -> Any:
-        values = function(*given)
+    def picking(run: Callable, pick: Callable[[Sequence[Any]], Any]) -> Callable:
+        def picked(*given: Any) -> Any:
+            return pick(run(*given))
+
+        functools.update_wrapper(picked, run).__signature__ = inspect.signature(run)  # type: ignore[attr-defined]
+        return picked
+
+    def value_and_gradients(values: Sequence[Any]) -> tuple[Any, Any]:
         return values[place], values[rest[0]] if len(rest) == 1 else tuple(values[k] for k in rest)
 
-    def loss(*given: Any) -> Any:
-        return function(*given)[place]
+    loss = picking(as_is, lambda values: values[place])
+    whole, cut = picking(function, value_and_gradients), picking(as_is, value_and_gradients)
 
-    for each in (loss, both):
-        functools.update_wrapper(each, function)
-        each.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    report = check_value_and_grad(loss, both, args, argnums=where, title=name, **options)
+    def checked(args: tuple, title: str) -> Report:
+        """What is cut off may be no gradient: then the value is another without, or what is cut off the derivative."""
+        report = check_value_and_grad(loss, whole, args, argnums=where, title=title, **options)
+        if notes and not report.passed:
+            again = check_value_and_grad(loss, cut, args, argnums=where, title=title, **options)
+            if again.passed or any(f.name == "value is not the loss" for f in report.findings):
+                return again
+        return replace(report, notes=(*report.notes, *notes))
+
+    report = checked(args, name)
     for words, other, _ in guessing.variants(loss, lambda: None, args, numbers_alone=False) if report.passed else ():
         first, second = (loss(*copy.deepcopy(other)) for _ in range(2))
         if np.size(first) != 1 or first != second:  # another output, or a share that is dropped at random
             continue
-        again = check_value_and_grad(loss, both, other, argnums=where, title=f"{name} with {words}", **options)
+        again = checked(other, f"{name} with {words}")
         report = report if again.passed else again
-    return replace(report, notes=(*report.notes, *notes))
+    return report
 
 
 def _place_of_the_value(returned: Sequence[Any]) -> int | None:
@@ -287,15 +299,17 @@ def with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callab
     return run
 
 
-def _unclipped(function: Any, names: Sequence[str] = ()) -> tuple[Callable, list[str]]:
+def _unclipped(function: Any, names: Sequence[str] = (), cut: bool = False) -> tuple[Callable, list[str]]:
     """The function without what cuts its gradients off, and what is said of it.
 
-    ``names``: what it finds in its module, and takes as its first parameters.
+    ``names``: what it finds in its module, and takes as its first parameters. ``cut``: with what cuts off, too.
     """
-    tree, clips = source_tree(function), _Unclipped()
+    tree: Any = source_tree(function)
+    clips = _Unclipped()
     if not isinstance(function, types.FunctionType) or function.__code__.co_freevars or tree is None:
         return function, []
-    tree = clips.visit(tree)
+    if not cut:
+        clips.visit(tree)
     if not clips.limits and not names:
         return function, []
     tree.body[0].decorator_list = []

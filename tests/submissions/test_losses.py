@@ -434,3 +434,27 @@ def test_what_is_cut_off_in_the_forward_stays(checked):
     """
     assert checked(program) == {"loss_and_grad": "right"}
     assert checked(program.replace(" * (np.abs(z) < 1)", "")) == {"loss_and_grad": "W"}
+
+
+def test_what_is_cut_off_as_a_derivative_or_in_the_value_stays_by_any_name(checked):
+    huber = """
+    def huber_loss(pred, y, delta=1.0):
+        diff = pred - y
+        loss = np.sum(np.where(np.abs(diff) <= delta, 0.5 * diff ** 2, delta * (np.abs(diff) - 0.5 * delta)))
+        dpred = np.clip(diff, -delta, delta)
+        return loss, dpred
+
+    huber_loss(2 * np.random.randn(5, 4), np.random.randn(5, 4))
+    """
+    assert checked(huber) == {"huber_loss": "right"}
+    clipped = """
+    def clipped_loss(pred, y, c=1.0):
+        diff = np.clip(pred - y, -c, c)
+        loss = 0.5 * np.sum(diff ** 2)
+        dpred = diff * (np.abs(pred - y) < c)
+        return loss, dpred
+
+    clipped_loss(2 * np.random.randn(5, 4), np.random.randn(5, 4))
+    """
+    assert checked(clipped) == {"clipped_loss": "right"}
+    assert checked(clipped.replace(" * (np.abs(pred - y) < c)", "")) == {"clipped_loss": "pred"}
