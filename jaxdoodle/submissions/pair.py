@@ -19,7 +19,7 @@ import numpy as np
 from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output, unknown
-from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, is_real, leaves, named, rebuild
+from jaxdoodle.gradcheck.setup.leaves import argument_names, gradient_of, is_floating, is_real, leaves, named, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
@@ -37,10 +37,14 @@ from jaxdoodle.submissions.arrays import (
 from jaxdoodle.submissions.carried import pair_of_arrays
 from jaxdoodle.submissions.constants import without_constants
 from jaxdoodle.submissions.finder import Finder, unknown_arguments
+from jaxdoodle.submissions.losses import returned_names
 from jaxdoodle.submissions.words import PENALTY
 
 #: What is said of an array where a name, a table or an object is meant.
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
+
+#: What rounding leaves of a difference of gradients.
+_ROUNDING = 1e-9
 
 
 def check_pair(
@@ -129,16 +133,21 @@ def _with_penalty(report: Report, forward: Callable, backward: Callable, factors
 def _is_no_penalty(forward: Callable, backward: Callable, factors: list[str], args: tuple) -> bool:
     """Does what they add to a gradient depend on more than its parameter, or has it the sign of none?"""
 
-    def added(scale: float, own: str = "") -> list[Any]:
+    def added(scale: float, own: str = "") -> list[tuple[str, Any]]:
         given = rebuild(args, lambda n, a: scale * a if is_floating(a) and n != own else a)
         ends = [_with_numbers_given(backward, dict.fromkeys(factors, value)) for value in (guessing.OFF_ZERO, 0.0)]
-        each = [[x for _, x in leaves(call_back(forward, end, copy.deepcopy(given), scale))] for end in ends]
-        return [np.subtract(a, b) for a, b in zip(*each, strict=True)]
+        each = [[*leaves(call_back(forward, end, copy.deepcopy(given), scale))] for end in ends]
+        return [(n, np.subtract(a, b)) for (n, a), (_, b) in zip(*each, strict=True)]
 
+    taken, names = argument_names(forward, len(args)), returned_names(backward)
     held = [(n, x) for n, x in leaves(args) if is_floating(x)]
-    for k, term in enumerate(added(1.0)):
-        alike = ((n, x) for n, x in held if np.shape(x) == np.shape(term) and np.vdot(x, term) > 0)
-        if np.any(term) and not any(np.allclose(added(0.5, n)[k], term) for n, x in alike):
+    called = {n: taken[int(n)] if n.isdigit() else n.rpartition(".")[2] for n, _ in held}
+    terms = added(1.0)
+    for k, (path, term) in enumerate(terms):
+        name = names[k] if len(names) == len(terms) else path.rpartition(".")[2]
+        by_name = [(n, x) for n, x in held if gradient_of(called[n], {name: term}) is not None]
+        alike = [(n, x) for n, x in by_name or held if np.shape(x) == np.shape(term) and np.all(x * term >= -_ROUNDING)]
+        if np.any(term) and not any(np.allclose(added(0.5, n)[k][1], term) for n, _ in alike):
             return True
     return False
 

@@ -351,7 +351,8 @@ def test_a_penalty_of_a_function_that_the_backward_calls_is_left_to_the_cost_too
 
 @pytest.mark.parametrize(("dw", "db"), [
     ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * A.sum()"), ("dZ @ A.T - lambd * W", "dZ.sum(1)"),
-    ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * dZ.sum(1)"),
+    ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * dZ.sum(1)"), ("dZ @ A.T + lambd * np.abs(W)", "dZ.sum(1)"),
+    ("dZ @ A.T - lambd * np.abs(W)", "dZ.sum(1)"),
 ])  # fmt: skip
 def test_what_the_factor_of_a_penalty_adds_depends_on_the_parameter_alone_and_has_its_sign(checked, dw, db):
     text = """
@@ -431,3 +432,22 @@ def test_a_declared_constant_is_one_off_the_default_of_a_number_too(checked):
     """
     assert checked(text) == {"lora": "right"}
     assert checked(text.replace('"B": alpha *', '"B":')) == {"lora with alpha=0.3": "B"}
+
+
+@pytest.mark.parametrize("given", ["dx, dW1, dW2", '{"x": dx, "W1": dW1, "W2": dW2}'])
+@pytest.mark.parametrize(("W1", "W2"), [("W1", "W2"), ("W1", "W1"), ("W2", "W1")])
+def test_the_penalty_of_a_parameter_is_not_that_of_another_of_its_shape(checked, given, W1, W2):
+    found = checked(f"""
+        def mlp_forward(x, W1, W2):
+            h = np.tanh(x @ W1)
+            return h @ W2, (x, W1, W2, h)
+
+        def mlp_backward(dy, cache, reg):
+            x, W1, W2, h = cache
+            dz = dy @ W2.T * (1 - h**2)
+            dx, dW1, dW2 = dz @ W1.T, x.T @ dz + reg * {W1}, h.T @ dy + reg * {W2}
+            return {given}
+
+        mlp_args = np.random.randn(4, 5), np.random.randn(5, 5), np.random.randn(5, 5)
+    """)
+    assert found == {"mlp": "right" if (W1, W2) == ("W1", "W2") else "wrong penalty gradient"}
