@@ -135,7 +135,9 @@ def conventions_of(backward: Any) -> tuple[str, ...]:
 #: always.
 _CONSTANT = (
     r"\b(frozen|freez|fixed|constant|buffer|untrain|pre-?train|detach|stop.?grad)"
-    r"|(?=.*(\b(no|not|never|non|without)\b|n't\b)).*(train|learn|updat|grad|backprop)"
+    r"|(\b(no|not|never|non|without)|n't)[ -]+((an?|any|the|its|be|been|being|to|comput\w+|needs?|gets?|returns?|has"
+    r"|have|requires?|receives?|takes?|pass(es)?|propagates?|further) ){0,3}(re)?(train|learn|updat|grad|backprop)"
+    r"|(grad\w*|backprop\w*) ((is|are|was|does|do) ?)?(not?|n't|never) (\w+ )?(flow|need|comput|return|requir|giv|pass)"
 )
 _ONLY = r"(?=.*\bonly\b).*(train|learn|updat|grad|deriv)"
 _NOT_SO = (

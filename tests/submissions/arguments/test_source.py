@@ -68,6 +68,12 @@ def test_a_shape_without_a_name_is_that_of_the_only_argument():
         ("W is not a trainable parameter, A is pretrained", ["W", "A"]),
         ("A layer for 2-D inputs only; the gradients are those of A and B.", []),
         ("Gradients of A and B. For batches only.", []),
+        ("W isn't trained, A is not to be updated and B does not need any gradient", ["W", "A", "B"]),
+        (
+            "W: the gradient is not needed; the gradient doesn't flow to A; B: gradients are never returned",
+            ["W", "A", "B"],
+        ),
+        ("The gradient with respect to W without any loop, and not as a loop the gradient to A", []),
         ("TODO: no gradient for W yet", []),
         ("W is frozen if freeze is set, A until step 100", []),
         ("FIXME no gradient for W; gradients in A and B only for now.", []),
