@@ -36,6 +36,8 @@ _WAITS, _WAITS_AT_MOST = 4.0, 30.0
 
 #: What is read in place of a text that is not there, so that what is made of it, and is called with it, is known.
 _TEXT = "to be or not to be\nthat is the question\n" * 100
+#: Exceptions that a file which is not there is one of.
+_CATCHES = re.compile(r"\b(FileNotFoundError|(OS|IO|Environment)Error|(Base)?Exception)\b")
 #: Files that hold no plain text, by their suffix.
 _NO_TEXT = re.compile(r"\.(csv|tsv|json\w*|xml|ya?ml|toml|data|arff|dat|idx\w*|\w*-ubyte)$", re.I)
 
@@ -336,20 +338,34 @@ def is_main(statement: ast.stmt) -> bool:
 
 
 def _opening(code: UserCode) -> Callable[..., Any]:
-    """``open``, with a text in place of one that is not there."""
+    """``open``, with a text in place of one that is not there, where the program does not try itself."""
 
     def opened(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
         try:
             return open(file, mode, *args, **options)
         except FileNotFoundError:
-            if mode not in ("r", "rt") or _NO_TEXT.search(str(file)):
-                raise
             frame = sys._getframe(1)
+            if mode not in ("r", "rt") or _NO_TEXT.search(str(file)) or _tries(code, frame):
+                raise
             text = f"{file}: no such file; checked with a made-up text in its place"
             code.problems.append(Problem(frame.f_code.co_filename, frame.f_lineno, text))
             return io.StringIO(_TEXT)
 
     return opened
+
+
+def _tries(code: UserCode, frame: types.FrameType | None) -> bool:
+    """Is a line that runs in the body of a ``try`` of the program's that catches a missing file?"""
+    lines = set[tuple[str, int]]()
+    while frame is not None:
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    tried = [(name, n) for name, tree in code.trees for n in ast.walk(tree) if isinstance(n, ast.Try)]
+    return any(
+        any(h.type is None or _CATCHES.search(ast.unparse(h.type)) for h in n.handlers)
+        and any((name, line) in lines for line in range(n.body[0].lineno, n.handlers[0].lineno))
+        for name, n in tried
+    )
 
 
 # -- execution -------------------------------------------------------------------------------------------------------

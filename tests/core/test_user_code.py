@@ -179,3 +179,13 @@ def test_a_text_that_is_not_there_is_made_up_and_told_and_nothing_else_is(tmp_pa
     told = [str(p) for p in code.problems]
     assert told[0] == "texts.py:3: poems.txt: no such file; checked with a made-up text in its place"
     assert len(told) == 3 and all("FileNotFoundError" in t for t in told[1:])
+
+
+def test_a_text_that_the_program_does_without_is_not_made_up(tmp_path):
+    path = tmp_path / "fallback.py"
+    path.write_text(
+        "def read():\n    with open('poems.txt') as file:\n        return file.read()\n"
+        "try:\n    text = read()\nexcept OSError:\n    text = 'own'\n"
+    )
+    code = run_statements(path, 1.0)
+    assert code.module.text == "own" and not code.problems
