@@ -364,3 +364,20 @@ def test_the_penalty_of_a_network_counts_where_its_factor_is_zero_by_default_or_
     assert checked(text) == {"Linear": "right"}
     (wrong,) = checked(text.replace("2 * reg", "reg")).values()
     assert wrong == "W"
+
+
+@pytest.mark.parametrize(("term", "expected"), [("+ self.decay * W", "right"), ("- self.decay * W", "parameters")])
+def test_a_penalty_whose_factor_is_zero_by_default_need_not_be_in_the_loss_and_has_its_sign(checked, term, expected):
+    (found,) = checked(f"""
+        class Net:
+            def __init__(self, n_in=4, n_out=3, decay=0.0):
+                self.W, self.decay = np.random.randn(n_in, n_out), decay
+            def forward(self, X):
+                return X @ self.W
+            def loss(self, X, y):
+                return 0.5 * ((self.forward(X) - y) ** 2).sum()
+            def backward(self, X, y):
+                W = self.W
+                return {{"W": X.T @ (self.forward(X) - y) {term}}}
+    """).values()
+    assert found == expected
