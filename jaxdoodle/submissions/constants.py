@@ -18,6 +18,7 @@ def without_constants(finder: Finder, name: str, report: Report, backward: Calla
     Raises ``CheckError`` where nothing else is wrong than what a text may call so: its words are no proof.
     """
     declared = finder.names.get(f"{name}_constants") or ()
+    declared = (declared,) if isinstance(declared, str) else declared  # ("Wq") is no tuple
     missing = [f for f in report.findings if f.name == "gradient missing"]
     constant = [f for f in missing if {*f.leaves} <= {*declared}]
     notes = (f"{f.leaves[0]} is declared constant" for f in constant)

@@ -431,6 +431,7 @@ def test_a_declared_constant_is_one_off_the_default_of_a_number_too(checked):
         lora_constants = ("W",)
     """
     assert checked(text) == {"lora": "right"}
+    assert checked(text.replace("W", "Wq").replace('("Wq",)', '("Wq")')) == {"lora": "right"}
     assert checked(text.replace('"B": alpha *', '"B":')) == {"lora with alpha=0.3": "B"}
 
 
