@@ -131,8 +131,16 @@ def names_in(function: Any) -> set[str]:
 
 
 def _shortened(args: tuple) -> tuple:
-    """Arguments with the first of many whole numbers: those of a text, each of which is a step in time."""
-    return tuple(a[:_STEPS] if type(a) is list and all(isinstance(x, int | np.integer) for x in a) else a for a in args)
+    """Arguments with the first of many whole numbers: those of a text, each of which is a step in time.
+
+    Numbers of an axis, as labels of its rows, or of as many layers as there are arrays, stay.
+    """
+    texts = [a for a in args if type(a) is list and all(isinstance(x, int | np.integer) for x in a)]
+    arrays = [np.shape(x) for _, x in leaves(args) if is_floating(x)]
+    kept = {n for shape in arrays for n in shape} | {*range(len(arrays) + 2)}
+    if len({len(a) for a in texts}) != 1 or len(texts[0]) in kept:
+        return args
+    return tuple(a[:_STEPS] if any(a is t for t in texts) else a for a in args)
 
 
 def run_by(functions: Mapping[str, types.FunctionType], names: set[str]) -> set[str]:

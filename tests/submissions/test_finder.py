@@ -84,3 +84,30 @@ def test_what_functions_run_is_what_they_call_and_so_on():
 
 def test_a_function_reads_the_names_of_those_within_it():
     assert {"total", "scale"} <= names_in(lambda xs: [x.scale for x in xs if (lambda: total)()])  # noqa: F821
+
+
+def test_sizes_of_as_many_layers_as_there_are_arrays_are_no_text(checked):
+    program = """
+        sizes, rng = [4, 6, 5, 4, 3], np.random.default_rng(0)
+
+        def net_forward(X, params, sizes):
+            a = [X]
+            for i in range(1, len(sizes)): a.append(np.tanh(a[-1] @ params[f"W{i}"]))
+            return a[-1], a
+
+        def net_backward(dout, a, params, sizes):
+            grads = {}
+            for i in range(len(sizes) - 1, 0, -1):
+                dout = dout * (1 - a[i] ** 2)
+                grads[f"W{i}"] = a[i - 1].T @ dout
+                dout = dout @ params[f"W{i}"].T
+            return dout, grads
+
+        params = {f"W{i}": rng.normal(size=(sizes[i - 1], sizes[i])) for i in range(1, 5)}
+        out, a = net_forward(rng.normal(size=(7, 4)), params, sizes)
+        net_backward(np.ones_like(out), a, params, sizes)
+    """
+    found = checked(program)
+    assert set(found.values()) == {"right"}
+    wrong = checked(program.replace("a[i - 1].T @ dout", "a[i - 1].T @ dout * (1 + (i == 4))"))
+    assert set(wrong.values()) == {"params.W4"}
