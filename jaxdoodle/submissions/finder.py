@@ -103,9 +103,11 @@ class Finder:
             ways = [args] if held else []
             if not any(is_floating(x) for _, x in leaves(args)):  # data in whole numbers
                 ways.insert(0, tuple(np.asarray(a, float) if is_integer(a) and np.ndim(a) > 1 else a for a in args))
-            for given in (tried for way in ways for tried in (_shortened(way), way)):
-                if guessing.usable(function, given):
-                    return given
+            for way in ways:
+                short = _shortened(way)
+                for given in (_with_label_arrays(short), short, way):
+                    if guessing.usable(function, given):
+                        return given
         return None
 
     def called_with(self, function: Callable) -> dict[str, Any]:
@@ -135,12 +137,22 @@ def _shortened(args: tuple) -> tuple:
 
     Numbers of an axis, as labels of its rows, or of as many layers as there are arrays, stay.
     """
-    texts = [a for a in args if type(a) is list and all(isinstance(x, int | np.integer) for x in a)]
+    texts = [a for a in args if _is_list_of_integers(a)]
     arrays = [np.shape(x) for _, x in leaves(args) if is_floating(x)]
     kept = {n for shape in arrays for n in shape} | {*range(len(arrays) + 2)}
     if len({len(a) for a in texts}) != 1 or len(texts[0]) in kept:
         return args
     return tuple(a[:_STEPS] if any(a is t for t in texts) else a for a in args)
+
+
+def _with_label_arrays(args: tuple) -> tuple:
+    """Arguments with lists of whole numbers, one for each row of an array, as arrays, which get more rows with it."""
+    rows = {np.shape(x)[0] for _, x in leaves(args) if is_floating(x) and np.ndim(x) > 1}
+    return tuple(np.array(a) if _is_list_of_integers(a) and len(a) in rows else a for a in args)
+
+
+def _is_list_of_integers(a: Any) -> bool:
+    return type(a) is list and all(isinstance(x, int | np.integer) for x in a)
 
 
 def run_by(functions: Mapping[str, types.FunctionType], names: set[str]) -> set[str]:

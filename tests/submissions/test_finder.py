@@ -1,5 +1,7 @@
 """Arguments come from the calls of a file, or are guessed so that they fit each other."""
 
+import pytest
+
 from jaxdoodle.submissions.finder import names_in, run_by
 
 
@@ -111,3 +113,21 @@ def test_sizes_of_as_many_layers_as_there_are_arrays_are_no_text(checked):
     assert set(found.values()) == {"right"}
     wrong = checked(program.replace("a[i - 1].T @ dout", "a[i - 1].T @ dout * (1 + (i == 4))"))
     assert set(wrong.values()) == {"params.W4"}
+
+
+@pytest.mark.parametrize(("divided", "right"), [("X.shape[0]", True), ("2 * X.shape[0]", False)])
+def test_a_list_of_labels_gets_longer_with_the_rows_that_it_labels(checked, divided, right):
+    (found,) = checked(f"""
+        rng, y = np.random.default_rng(0), [0, 1, 2, 1, 0, 2]
+        X, W = rng.normal(size=(6, 4)), rng.normal(size=(4, 3))
+
+        def loss_and_grads(W, X, y):
+            e = np.exp(X @ W)
+            p = e / e.sum(axis=1, keepdims=True)
+            loss = -np.mean(np.log(p[np.arange(len(y)), y]))
+            p[np.arange(len(y)), y] -= 1
+            return loss, X.T @ p / ({divided})
+
+        loss_and_grads(W, X, y)
+    """).values()
+    assert (found == "right") == right
