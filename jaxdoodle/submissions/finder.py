@@ -128,8 +128,10 @@ class Finder:
 
 def names_in(function: Any) -> set[str]:
     """The attributes and global names that a function, or one within it, reads."""
-    codes = [c for c in [getattr(function, "__code__", function)] if isinstance(c, types.CodeType)]
-    return {n for code in codes for n in (*code.co_names, *(n for c in code.co_consts for n in names_in(c)))}
+    code = getattr(function, "__code__", function)
+    if not isinstance(code, types.CodeType):
+        return set()
+    return {*code.co_names}.union(*map(names_in, code.co_consts))
 
 
 def _shortened(args: tuple) -> tuple:

@@ -75,11 +75,12 @@ def _others(cls: type) -> Iterator[dict[str, Any]]:
     if steps := {p.name: _OTHER_STEPS[p.name] for p in taken if p.name in _OTHER_STEPS}:
         yield steps
     methods = [getattr(cls, n) for n in (*FORWARD, *BACKWARD) if hasattr(cls, n)]
-    for p in (p for p in taken if p.name in read_by_forward(cls)):
-        modes = (
-            guessing.other_modes(p, methods) if str(p.default) in guessing.ELSE else []
-        )  # a softmax may be of a loss
-        yield from ({p.name: value} for value in ([guessing.OFF_ZERO] if guessing.is_off(p) else modes))
+    read = read_by_forward(cls)
+    for p in (p for p in taken if p.name in read):
+        if guessing.is_off(p):
+            yield {p.name: guessing.OFF_ZERO}
+        elif str(p.default) in guessing.ELSE:  # of other modes, a softmax may be of a loss
+            yield from ({p.name: value} for value in guessing.other_modes(p, methods))
 
 
 def _titled(name: str, given: dict[str, Any]) -> str:

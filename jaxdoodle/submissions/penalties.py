@@ -37,7 +37,7 @@ def with_penalty(report: Report, layer: LayerObject) -> Report:
         wrong = list[list[str] | None]()
         for method in filter(_GIVES.match, dir(layer.thing)):
             with contextlib.suppress(Exception):  # any exception of the user's code: it needs more, or gives another
-                wrong.append(_wrong(layer, [factor], method))
+                wrong.append(_wrong(layer, factor, method))
         if wrong and [] not in wrong and None not in wrong:
             names = tuple(wrong[0] or ())
             told = f"backward adds to the gradient of {', '.join(names)} another penalty's than its class gives"
@@ -62,7 +62,7 @@ def _factors(layer: LayerObject) -> list[str]:
     for name, value in attributes(layer.thing).items():
         if type(value) in (int, float) and PENALTY.fullmatch(name):
             with contextlib.suppress(Exception):  # any exception of the user's code: it is none
-                others, added = zip(*(_added(layer, [name], scale) for scale in (1.0, 0.5)), strict=True)
+                others, added = zip(*(_added(layer, name, scale) for scale in (1.0, 0.5)), strict=True)
                 alike = all(np.allclose(a, b, _NEAR, _NEAR) for a, b in zip(*map(dict.values, added), strict=True))
                 if alike and any(map(np.any, added[0].values())) and not any(np.any(c) for o in others for c in o):
                     found.append(name)
@@ -74,13 +74,13 @@ def _weights(layer: LayerObject) -> dict[str, Any]:
     return {n: rng.normal(size=np.shape(w)) for n, w in layer.weights.items()}
 
 
-def _added(layer: LayerObject, factors: list[str], scale: float = 1.0) -> tuple[list[Any], dict[str, Any]]:
-    """What they add to the output and the gradients of inputs, and to those of parameters, by name."""
+def _added(layer: LayerObject, factor: str, scale: float = 1.0) -> tuple[list[Any], dict[str, Any]]:
+    """What it adds to the output and the gradients of inputs, and to those of parameters, by name."""
     inputs = [scale * a if is_floating(a) else a for a in layer.inputs]
     dy = scale * np.random.default_rng(1).normal(size=np.shape(layer.y))
     other, ends = copy.copy(layer), []
     for value in (OFF_ZERO, 0.0):
-        other.thing = _at(layer.thing, factors, value)
+        other.thing = _at(layer.thing, [factor], value)
         with fixed_randomness():
             y, kept = other.forward(*inputs, *_weights(layer).values())
             ends.append([y, *other.backward(kept, dy)])
@@ -89,14 +89,14 @@ def _added(layer: LayerObject, factors: list[str], scale: float = 1.0) -> tuple[
     return added[:first], dict(zip(layer.weights, added[first:], strict=True))
 
 
-def _wrong(layer: LayerObject, factors: list[str], method: str) -> list[str] | None:
+def _wrong(layer: LayerObject, factor: str, method: str) -> list[str] | None:
     """The parameters whose slope of a penalty, in a random direction, is not that of what their gradient has added.
 
     None where it may be, but for the number of examples; raises what the user's code does, and ``ValueError`` where
     what the method gives is no penalty.
     """
-    rng, weights, (_, added) = np.random.default_rng(1), _weights(layer), _added(layer, factors)
-    things = [_at(layer.thing, factors, value) for value in (OFF_ZERO, 0.0)]
+    rng, weights, (_, added) = np.random.default_rng(1), _weights(layer), _added(layer, factor)
+    things = [_at(layer.thing, [factor], value) for value in (OFF_ZERO, 0.0)]
 
     def value(name: str, moved: Any) -> float:
         ends = copy.deepcopy(things)

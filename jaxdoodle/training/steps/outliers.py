@@ -54,13 +54,12 @@ def are_rings(images: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArra
 
     Brought to a mean of 0 and a covariance of 1, its ink is as far from the middle in all directions.
     """
-    ink = images.mean(axis=3) / 255
-    if preprocessing.polarity != POLARITIES[0]:
-        ink = 1 - ink
+    light_ink = preprocessing.polarity == POLARITIES[0]
     found = np.zeros(len(images), bool)
-    for index, page in enumerate(ink):
-        y, x = np.nonzero(page > 0.5)
-        if len(x) < DIRECTIONS or page[round(y.mean()), round(x.mean())] > 0.5:
+    for index, image in enumerate(images):
+        ink = (image.mean(axis=2) > 127.5) == light_ink
+        y, x = np.nonzero(ink)
+        if len(x) < DIRECTIONS or ink[round(y.mean()), round(x.mean())]:
             continue
         points = np.stack([x - x.mean(), y - y.mean()])
         values, vectors = np.linalg.eigh(points @ points.T / len(x))
