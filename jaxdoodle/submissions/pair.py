@@ -53,7 +53,7 @@ def check_pair(
 ) -> Report:  # fmt: skip
     """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
     declared = args is not None
-    forward, backward = pair_of_arrays(by_position(forward), by_position(backward))
+    forward, backward = pair_of_arrays(by_position(forward), by_position(_of_one_cache(forward, backward)))
     factors, whole = _penalty_of(forward, backward), backward
     backward = _with_numbers_given(backward, dict.fromkeys(factors, 0.0))
     if args is None:
@@ -229,6 +229,31 @@ def by_position(function: Callable) -> Callable:
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in own]
     )
+    return run
+
+
+def _of_one_cache(forward: Callable, backward: Callable) -> Callable:
+    """A backward of ``*cache`` as one of a tuple; beside a forward that keeps nothing, of what that takes."""
+    try:
+        own = [*inspect.signature(backward).parameters.values()]
+    except (TypeError, ValueError):  # it has no signature
+        return backward
+    k = next((k for k, p in enumerate(own) if p.kind == p.VAR_POSITIONAL), None)
+    if k is None:
+        return backward
+    one = [own[k].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    keeps = is_residuals(own[k].name) or returned_names(forward)
+    several = one if keeps else [p for p in parameters(forward) if p.default is p.empty and p.kind != p.KEYWORD_ONLY]
+    signature = inspect.Signature([*own[:k], *several, *own[k + 1 :]])
+
+    @functools.wraps(backward)
+    def run(*args: Any, **more: Any) -> Any:
+        given = signature.bind(*args, **more).arguments
+        values = [given.pop(p.name) for p in (*own[:k], *several)]
+        *first, last = values
+        return backward(*first, *(last if several is one and isinstance(last, tuple | list) else (last,)), **given)
+
+    run.__signature__ = signature  # type: ignore[attr-defined]
     return run
 
 

@@ -452,3 +452,39 @@ def test_the_penalty_of_a_parameter_is_not_that_of_another_of_its_shape(checked,
         mlp_args = np.random.randn(4, 5), np.random.randn(5, 5), np.random.randn(5, 5)
     """)
     assert found == {"mlp": "right" if (W1, W2) == ("W1", "W2") else "wrong penalty gradient"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", {"dense": "right", "affine": "right", "swish": "right"}),
+        ("+ lam * w", "- lam * w", {"dense": "wrong penalty gradient", "affine": "right", "swish": "right"}),
+        ("dout.sum(0)  #", "dout.mean(0)  #", {"dense": "right", "affine": "b", "swish": "right"}),
+        ("s * (1 - s)", "(1 - s)", {"dense": "right", "affine": "right", "swish": "x"}),
+    ],
+)
+def test_a_backward_takes_its_cache_entry_by_entry(checked, old, new, expected):
+    text = """
+        def dense_forward(x, w, b):
+            return x @ w + b, (x, w)
+
+        def dense_backward(dout, *cache, lam=0.1):
+            x, w = cache
+            return dout @ w.T, x.T @ dout + lam * w, dout.sum(axis=0)
+
+        def affine_forward(x, w, b):
+            return x @ w + b
+
+        def affine_backward(dout, *inputs):
+            x, w, b = inputs
+            return dout @ w.T, x.T @ dout, dout.sum(0)  # of each
+
+        def swish_forward(x):
+            s = 1 / (1 + np.exp(-x))
+            return x * s, x, s
+
+        def swish_backward(dout, *saved):
+            x, s = saved
+            return dout * (s + x * s * (1 - s))
+    """
+    assert checked(text.replace(old, new)) == expected
