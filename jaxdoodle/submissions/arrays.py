@@ -1,4 +1,4 @@
-"""Arrays as people hold them: tensors of torch, and lists of lists of numbers."""
+"""Arrays as people hold them: tensors of torch, and lists of lists of numbers; and slopes of what takes them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.leaves import is_array, leaves, rebuild
+
+#: The step of differences, and the relative distance of a right slope from them.
+_STEP, NEAR = 1e-5, 1e-5
+
+
+def slope(value: Callable[[float], Any]) -> Any:
+    """Of a function of a step, at zero: central differences."""
+    return (value(_STEP) - value(-_STEP)) / (2 * _STEP)
 
 
 def is_tensor(x: Any) -> bool:

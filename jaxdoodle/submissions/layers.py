@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice, product
 from typing import Any
 
@@ -21,7 +22,7 @@ from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import conventions_of
-from jaxdoodle.submissions.arrays import as_numbers
+from jaxdoodle.submissions.arrays import NEAR, as_numbers, slope
 from jaxdoodle.submissions.constants import without_constants
 from jaxdoodle.submissions.finder import Finder, Forward
 from jaxdoodle.submissions.layer_object import (
@@ -45,8 +46,6 @@ from jaxdoodle.submissions.variables import taking_arrays
 _SHAPES, _RESIZED = 300, 20
 #: Inputs tried whose gradient comes back in another shape: after them it is taken for a mistake.
 _MISFITS = 40
-#: The step of differences, and the relative distance of a right slope from them.
-_STEP, _NEAR = 1e-5, 1e-5
 #: Steps and borders of windows other than the usual defaults.
 _OTHER_STEPS = {"stride": 2, "strides": 2, "pad": 1, "padding": 1}
 
@@ -131,10 +130,9 @@ def _right_and_wrong(layer: LayerObject) -> tuple[int, int]:
     rng, args = np.random.default_rng(0), [*layer.inputs, *layer.weights.values()]
     dy = rng.normal(size=np.shape(layer.y))
 
-    def slope(k: int, direction: np.ndarray) -> float:
-        ends = [[*args[:k], args[k] + step * direction, *args[k + 1 :]] for step in (_STEP, -_STEP)]
-        high, low = (np.vdot(dy, np.asarray(layer.forward(*end)[0], float)) for end in ends)
-        return float(high - low) / (2 * _STEP)
+    def at(k: int, direction: np.ndarray, step: float) -> float:
+        y, _ = layer.forward(*args[:k], args[k] + step * direction, *args[k + 1 :])
+        return float(np.vdot(dy, np.asarray(y, float)))
 
     right = []
     with fixed_randomness(), np.errstate(all="ignore"):
@@ -143,7 +141,7 @@ def _right_and_wrong(layer: LayerObject) -> tuple[int, int]:
                 direction = rng.normal(size=np.shape(args[k]))
                 if g is not None and is_floating(args[k]):
                     fits = np.shape(g) == np.shape(args[k])
-                    right.append(fits and np.isclose(np.vdot(g, direction), slope(k, direction), _NEAR))
+                    right.append(fits and np.isclose(np.vdot(g, direction), slope(partial(at, k, direction)), NEAR))
         except Exception:  # any exception of the user's code: it is not for these
             right.append(False)
     return sum(right), len(right) - sum(right)

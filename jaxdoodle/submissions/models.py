@@ -25,6 +25,7 @@ from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
 from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
+from jaxdoodle.submissions.arrays import slope
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.functions import directions, stem_of
 from jaxdoodle.submissions.global_names import globals_read, putting, with_own_globals
@@ -37,8 +38,6 @@ from jaxdoodle.submissions.pair import with_names
 _TRIALS = 1500
 #: Examples of a network whose parameters the file initializes.
 _EXAMPLES = 6
-#: Of a difference that shows which loss a gradient is of.
-_STEP = 1e-5
 #: What a number is set to in place of its default: a rate of a penalty, a share that dropout keeps.
 _OFF = {0.0: 0.3, 1.0: 0.8}
 
@@ -100,7 +99,7 @@ def _right(model: Model, args: tuple) -> int:
                 moved = rebuild(args[k], lambda other, v: v + step * d if other == n else v)
                 return float(model.value(*(*copy.deepcopy(args[:k]), moved, *copy.deepcopy(args[k + 1 :]))))
 
-            found += bool(np.isclose((at(_STEP) - at(-_STEP)) / (2 * _STEP), np.vdot(of, d), rtol=1e-3))
+            found += bool(np.isclose(slope(at), np.vdot(of, d), rtol=1e-3))
     return found
 
 

@@ -22,17 +22,16 @@ from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arrays import is_table
+from jaxdoodle.submissions.arrays import NEAR, is_table, slope
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import attributes, output_of
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.models import labels_like
 from jaxdoodle.submissions.network import PREDICT, Network, OfPairs, gradient_method, is_number, methods_of, takes_pairs
 from jaxdoodle.submissions.objects import IMAGES, objects_of
+from jaxdoodle.submissions.penalties import is_no_penalty
 from jaxdoodle.submissions.raised import raise_if_backward_ends, raised_by, raising
 
-#: Relative distance of a slope of a right gradient from central differences of step 1e-5.
-_STEP, _NEAR = 1e-5, 1e-5
 #: The last layer's gradient shows a cost: a parameter at least is right, or all are parallel to the right ones.
 _PARALLEL = 1 - 1e-6
 
@@ -72,13 +71,19 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
 
 
 def _is_of_no_loss(network: Network, other: Network) -> bool:
-    """Does the number in which they differ leave the loss as it is, and add to gradients with the parameters' signs?"""
+    """Does the number in which they differ leave the loss as it is, and add a penalty's gradients?"""
+
+    def added(name: str, scale: float, w: Any) -> Any:
+        held = rebuild(network.held, lambda n, v: w if n == name else scale * v if is_floating(v) else v)
+        x = scale * network.x if is_floating(network.x) else network.x
+        with fixed_randomness():
+            without, whole = (dict(leaves(n.gradient(held, x, network.y)))[name] for n in (network, other))
+        return whole - without
+
     with fixed_randomness():
         values = [n.value(n.held, n.x, n.y) for n in (network, other)]
-        gradients = [dict(leaves(n.gradient(n.held, n.x, n.y))) for n in (network, other)]
-    held = {n: w for n, w in leaves(network.held) if is_floating(w)}
-    signs = (np.all(w * (gradients[1][n] - gradients[0][n]) >= -_NEAR) for n, w in held.items())
-    return bool(np.array_equal(*values)) and held.keys() <= gradients[0].keys() and all(signs)
+    held = [(n, w) for n, w in leaves(network.held) if is_floating(w)]
+    return bool(np.array_equal(*values)) and not any(is_no_penalty(partial(added, n), w) for n, w in held)
 
 
 def _made(finder: Finder, cls: type, thing: Any) -> Network | None:
@@ -252,8 +257,8 @@ def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, int, float
                 held = rebuild(network.held, lambda n, v: v + step * d if n == name else v)
                 return float(np.squeeze(network.value(held, x, y)))
 
-            own.append(((at(_STEP) - at(-_STEP)) / (2 * _STEP), float(np.vdot(g, d))))
-        if all(abs(a - b) <= _NEAR * max(abs(a), abs(b)) for a, b in own):
+            own.append((slope(at), float(np.vdot(g, d))))
+        if all(abs(a - b) <= NEAR * max(abs(a), abs(b)) for a, b in own):
             right, last = right + 1, k
         slopes += own
     if not slopes:

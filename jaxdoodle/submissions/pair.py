@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from jaxdoodle.gradcheck.api import check
-from jaxdoodle.gradcheck.report import Finding, Report
+from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, is_residuals, parameters, required, split_output, unknown
 from jaxdoodle.gradcheck.setup.leaves import argument_names, gradient_of, is_floating, is_real, leaves, named, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
@@ -38,13 +38,10 @@ from jaxdoodle.submissions.carried import pair_of_arrays
 from jaxdoodle.submissions.constants import without_constants
 from jaxdoodle.submissions.finder import Finder, unknown_arguments
 from jaxdoodle.submissions.losses import returned_names
-from jaxdoodle.submissions.words import PENALTY
+from jaxdoodle.submissions.penalties import factors_of, is_no_penalty, no_penalty
 
 #: What is said of an array where a name, a table or an object is meant.
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
-
-#: What rounding leaves of a difference of gradients.
-_ROUNDING = 1e-9
 
 
 def check_pair(
@@ -54,7 +51,7 @@ def check_pair(
     """``mean``: where the gradient of parameters is a mean over the batch, that is right in this place."""
     declared = args is not None
     forward, backward = pair_of_arrays(by_position(forward), by_position(_of_one_cache(forward, backward)))
-    factors, whole = _penalty_of(forward, backward), backward
+    factors, whole = factors_of(forward, backward), backward
     backward = _with_numbers_given(backward, dict.fromkeys(factors, 0.0))
     if args is None:
         try:
@@ -109,65 +106,31 @@ def _with_numbers_given(function: Callable, numbers: dict[str, float]) -> Callab
     return run if numbers else function
 
 
-def _penalty_of(forward: Callable, backward: Callable) -> list[str]:
-    """The factors in a backward of a penalty that the cost as a whole has, where the forward has none."""
-    own = parameters(backward)
-    if any(PENALTY.fullmatch(p.name) for p in parameters(forward)):
-        return []
-    terms = _terms(backward)
-    factors = [p.name for p in own if PENALTY.fullmatch(p.name) and p.name in terms]
-    return factors if len(factors) < len(own) else []
-
-
 def _with_penalty(report: Report, forward: Callable, backward: Callable, factors: list[str], args: tuple) -> Report:
-    told = f"checked with {' = '.join(factors)} = 0: the forward has no penalty"
-    with contextlib.suppress(Exception):  # any exception of the user's code: it is not known
-        if _is_no_penalty(forward, backward, factors, args):
-            wrong = (
-                f"what {' and '.join(factors)} adds depends on more than the parameter, or has a penalty's wrong sign"
-            )
-            return replace(report, findings=(*report.findings, Finding("wrong penalty gradient", wrong)))
-    return replace(report, notes=(*report.notes, told))
+    """Of a right pair, with what factors in its backward add to gradients held to what a penalty adds."""
+    called = " and ".join(factors)
 
-
-def _is_no_penalty(forward: Callable, backward: Callable, factors: list[str], args: tuple) -> bool:
-    """Does what they add to a gradient depend on more than its parameter, or has it the sign of none?"""
-
-    def added(scale: float, own: str = "") -> list[tuple[str, Any]]:
-        given = rebuild(args, lambda n, a: scale * a if is_floating(a) and n != own else a)
+    def added(own: str, scale: float, w: Any) -> list[Any]:
+        given = rebuild(args, lambda n, a: w if n == own else scale * a if is_floating(a) else a)
         ends = [_with_numbers_given(backward, dict.fromkeys(factors, value)) for value in (guessing.OFF_ZERO, 0.0)]
         each = [[*leaves(call_back(forward, end, copy.deepcopy(given), scale))] for end in ends]
         return [(n, np.subtract(a, b)) for (n, a), (_, b) in zip(*each, strict=True)]
 
-    taken, names = argument_names(forward, len(args)), returned_names(backward)
-    held = [(n, x) for n, x in leaves(args) if is_floating(x)]
-    called = {n: taken[int(n)] if n.isdigit() else n.rpartition(".")[2] for n, _ in held}
-    terms = added(1.0)
-    for k, (path, term) in enumerate(terms):
-        name = names[k] if len(names) == len(terms) else path.rpartition(".")[2]
-        by_name = [(n, x) for n, x in held if gradient_of(called[n], {name: term}) is not None]
-        alike = [(n, x) for n, x in by_name or held if np.shape(x) == np.shape(term) and np.all(x * term >= -_ROUNDING)]
-        if np.any(term) and not any(np.allclose(added(0.5, n)[k][1], term) for n, _ in alike):
-            return True
-    return False
+    def of(place: int, own: str, scale: float, w: Any) -> Any:
+        return added(own, scale, w)[place][1]
 
-
-def _terms(function: Callable, within: tuple[Callable, ...] = ()) -> set[str]:
-    """The names in what a function, or one to which it hands a penalty's factor, adds to something else."""
-    nodes = [*ast.walk(source_tree(function) or ast.Module([], []))]
-    added = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
-    added += [n.left for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add)]
-    added += [n.value for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub)]
-    known = getattr(function, "__globals__", {})
-    for call in (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
-        called = known.get(call.func.id)  # type: ignore[attr-defined]
-        if inspect.isfunction(called) and called not in (function, *within):
-            names = (p.name for p in parameters(called))
-            given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
-            factors = [name for name in given if PENALTY.fullmatch(name)]
-            terms = _terms(called, (function, *within)) if factors else set()
-            added += [given[name] for name in factors if name in terms]
-    return {n.id for term in added for n in ast.walk(term) if isinstance(n, ast.Name)}
+    with contextlib.suppress(Exception):  # any exception of the user's code: it is not known
+        taken, names, terms = argument_names(forward, len(args)), returned_names(backward), added("", 1.0, None)
+        held = [(n, x) for n, x in leaves(args) if is_floating(x)]
+        names_of = {n: taken[int(n)] if n.isdigit() else n.rpartition(".")[2] for n, _ in held}
+        for k, (path, term) in enumerate(terms):
+            name = names[k] if len(names) == len(terms) else path.rpartition(".")[2]
+            by_name = [(n, x) for n, x in held if gradient_of(names_of[n], {name: term}) is not None]
+            alike = [(n, x) for n, x in by_name or held if np.shape(x) == np.shape(term)]
+            if np.any(term) and all(is_no_penalty(partial(of, k, n), x) for n, x in alike):
+                return replace(report, findings=(*report.findings, no_penalty(called)))
+    told = f"checked with {' = '.join(factors)} = 0: the forward has no penalty"
+    return replace(report, notes=(*report.notes, told))
 
 
 def _raise_if_unsure(

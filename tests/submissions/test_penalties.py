@@ -98,6 +98,52 @@ def test_a_penalty_is_compared_with_methods_that_are_called_so(checked):
     assert checked(right.replace("scale * np", "np")) != {"Dense": "right"}
 
 
+@pytest.mark.parametrize(("term", "expected"), [
+    ("lam * (gamma - 1)", "right"), ("lam * np.sign(gamma - 1)", "right"), ("lam * (1 - gamma)", "wrong"),
+    ("lam * x.sum(0)", "wrong"), ("lam * np.abs(gamma)", "wrong"),
+])  # fmt: skip
+def test_a_penalty_may_be_toward_another_value_than_zero(checked, term, expected):
+    found = checked(f"""
+        def scale_forward(x, gamma):
+            return gamma * x, (x, gamma)
+
+        def scale_backward(dy, cache, lam):
+            x, gamma = cache
+            return dy * gamma, (dy * x).sum(0) + {term}
+
+        class Scale:
+            def __init__(self, n=3, lam=0.1):
+                self.gamma, self.lam = np.ones(n), lam
+            def forward(self, x):
+                self.x = x
+                return x * self.gamma
+            def backward(self, dy):
+                lam, gamma, x = self.lam, self.gamma, self.x
+                self.dgamma = (dy * x).sum(0) + {term}
+                return dy * gamma
+    """)
+    wrong = {"scale": "wrong penalty gradient", "Scale": "gamma" if "x" in term else "wrong penalty gradient"}
+    assert found == (wrong if expected == "wrong" else dict.fromkeys(wrong, "right"))
+
+
+def test_a_penalty_of_another_sign_is_right_where_the_class_gives_it(checked):
+    text = """
+        class Scale:
+            def __init__(self, n=3, lam=0.1):
+                self.gamma, self.lam = np.ones(n), lam
+            def forward(self, x):
+                self.x = x
+                return x * self.gamma
+            def penalty(self):
+                return SIGN self.lam * np.log(np.abs(self.gamma)).sum()
+            def backward(self, dy):
+                self.dgamma = (dy * self.x).sum(0) - self.lam / self.gamma
+                return dy * self.gamma
+    """
+    assert checked(text.replace("SIGN", "-")) == {"Scale": "right"}
+    assert checked(text.replace("SIGN", "+")) == {"Scale": "wrong penalty gradient"}
+
+
 DENSE = """
 class Dense:
     def __init__(self, n_in=3, n_out=2, l2=FACTOR):
