@@ -23,7 +23,7 @@ from jaxdoodle.submissions.carried import layer_of_arrays
 from jaxdoodle.submissions.derivatives import check_derivative
 from jaxdoodle.submissions.engines import check_engine
 from jaxdoodle.submissions.finder import Finder, Forward, Found
-from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
+from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes, forward_of
 from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.loss_names import GRADIENT, LOSS
 from jaxdoodle.submissions.network import PREDICT, gradient_method, methods_of
@@ -87,6 +87,8 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
 
 def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
     """As a network of ``x`` and ``y``, or by its methods alone."""
+    if joined := _with_its_model(finder, cls):
+        return check_network(finder, joined, **options)
     try:
         return check_network(finder, cls, **options)
     except CheckError as error:
@@ -96,6 +98,26 @@ def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
         with contextlib.suppress(CheckError):
             return _check_methods(finder, cls, *names, **options)
         raise error
+
+
+def _with_its_model(finder: Finder, cls: type) -> type | None:
+    """A loss of predictions whose ``backward()`` goes on through a model that it holds, as one network."""
+    value, gradient = (next((getattr(cls, n) for n in names if hasattr(cls, n)), None) for names in (FORWARD, BACKWARD))
+    if value is None or gradient is None or required(gradient)[1:] or len(required(value)) != 3:
+        return None
+    names = _attributes(gradient, ast.Load) - _attributes(value, ast.Load)
+    held = attributes(next(objects_of(finder, cls), None))
+    models = [n for n in names & held.keys() if all(any(hasattr(held[n], m) for m in t) for t in (FORWARD, BACKWARD))]
+    if len(models) != 1:
+        return None
+
+    def predict(self: Any, x: Any) -> Any:
+        return forward_of(getattr(self, models[0]))(x)
+
+    def loss(self: Any, x: Any, y: Any) -> Any:
+        return value(self, predict(self, x), y)
+
+    return type(cls.__name__, (cls,), {PREDICT[0]: predict, "loss": loss, "__module__": cls.__module__})
 
 
 def _loss_and_gradient(cls: type) -> tuple[str, str] | None:

@@ -222,6 +222,13 @@ def is_buffer(name: str, beside: dict[str, Any]) -> bool:
     return _BUFFER.match(bare(name)) is not None or any(gradient_of(n, {name: 0}) is not None for n in others)
 
 
+def looks_learned(name: str) -> bool:
+    """Is it called as a parameter is, itself or in a table of these?"""
+    return (
+        re.fullmatch(r"(params?\.)?(w|weights?|b|bias(es)?|gamma|beta|kernels?|filters?)\d*", name.lower()) is not None
+    )
+
+
 def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
     """The numbers that an object holds, by name: ``W``, ``params.W``; of a layer in it ``cell/W``, ``layers.0/W``."""
     found: dict[str, Any] = {}

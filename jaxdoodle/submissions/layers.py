@@ -34,6 +34,7 @@ from jaxdoodle.submissions.layer_object import (
     backward_of,
     forward_of,
     is_buffer,
+    looks_learned,
     output_of,
 )
 from jaxdoodle.submissions.loss_names import LOSS
@@ -298,14 +299,8 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
     missing, notes = list[Finding](), list[str]()
     for n in (n for n, v in arrays_of(layer.thing).items() if n not in layer.weights and np.ndim(v)):
         told = f"no gradient of {n} was found after backward"
-        if _looks_learned(n):
+        if looks_learned(n):
             missing.append(Finding("gradient missing", told, (n,)))
         elif not is_buffer(n, attributes(layer.thing)) and layer.affects_output(n):
             notes.append(told)
     return replace(report, findings=(*report.findings, *missing), notes=(*report.notes, *notes))
-
-
-def _looks_learned(name: str) -> bool:
-    return (
-        re.fullmatch(r"(params?\.)?(w|weights?|b|bias(es)?|gamma|beta|kernels?|filters?)\d*", name.lower()) is not None
-    )

@@ -158,15 +158,19 @@ class Network:
         if self.loss is None and self.cost is None:
             output = self.output(thing, x, y)
             return output if is_number(output) else self._call(thing, self.gradient_name or "", x, y)[0]
-        takes = required(getattr(thing, self.loss)) if self.loss else []
-        inputs = any(kind_of(n) == "x" and not _OUTPUT.match(n.lower()) for n in takes)
-        output = None if self.loss and inputs else self.output(thing, x)
         if self.cost is not None:
-            return self.cost(self.output(thing, x) if output is None else output, y)
-        pairs = len(takes) == 1 and takes_pairs(getattr(thing, self.loss or ""))
-        x, y = ([x], [y]) if self.listed else (x, y)
-        given = getattr(thing, self.loss or "")([(x, y)]) if pairs else self._call(thing, self.loss or "", x, y, output)
+            return self.cost(self.output(thing, x), y)
+        given = self._own_loss(thing, x, y)
         return given[0] if isinstance(given, tuple) else given
+
+    def _own_loss(self, thing: Any, x: Any, y: Any) -> Any:
+        method = getattr(thing, self.loss or "")
+        takes = required(method)
+        inputs = any(kind_of(n) == "x" and not _OUTPUT.match(n.lower()) for n in takes)
+        output = None if inputs else self.output(thing, x)
+        pairs = len(takes) == 1 and takes_pairs(method)
+        x, y = ([x], [y]) if self.listed else (x, y)
+        return method([(x, y)]) if pairs else self._call(thing, self.loss or "", x, y, output)
 
     def gradient(self, held: dict[str, Any], x: Any, y: Any) -> dict[str, Any]:
         found = self.gradients(held, x, y)
@@ -177,11 +181,16 @@ class Network:
         thing = self.placed(held, x, y)
         name = self.gradient_name or self.loss or ""
         output = self.output(thing, x, y) if self.gradient_name and self.predict else None
+        alone = self.gradient_name is not None and not required(getattr(thing, name))
+        if alone and self.loss and required(getattr(thing, self.loss)):
+            self._own_loss(thing, x, y)  # which keeps what it starts from
         whole = copy.deepcopy(thing)
         before = attributes(whole)
         returned = self._call(thing, name, x, y, output)
         if self.gradient_name is None and isinstance(returned, tuple):
             returned = returned[1]  # loss(X, y) -> (loss, grads)
+        of_inputs = alone and any("/" in n for n in held) and np.shape(returned) == np.shape(x)
+        returned = None if of_inputs else returned
         found = _by_name(returned, held, returned_names(getattr(type(self.thing), name)))
         after = attributes(thing)
         beside = {n: v for n, v in after.items() if n not in held}

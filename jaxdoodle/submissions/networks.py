@@ -17,14 +17,15 @@ import numpy as np
 
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.diagnosis.catalogue import NO_PENALTY
-from jaxdoodle.gradcheck.report import Report
+from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import NEAR, is_table, slope
-from jaxdoodle.submissions.finder import Finder
-from jaxdoodle.submissions.layer_object import attributes, output_of
+from jaxdoodle.submissions.constants import without_constants
+from jaxdoodle.submissions.finder import Finder, names_in, run_by
+from jaxdoodle.submissions.layer_object import arrays_of, attributes, looks_learned, output_of, set_at
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.models import labels_like
 from jaxdoodle.submissions.network import PREDICT, Network, OfPairs, gradient_method, is_number, methods_of, takes_pairs
@@ -41,7 +42,7 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     found = next(filter(None, (_made(finder, cls, thing) for thing in objects_of(finder, cls))), None)
     if found is not None:
         options = {"conventions": finder.names.get(f"{cls.__name__}_conventions") or (), **options}
-        report = _report(found, title=cls.__name__, **options)
+        report = _with_missing(finder, cls, found, _report(found, title=cls.__name__, **options))
         for other in found.off_zero() if report.passed else ():
             with contextlib.suppress(CheckError):  # it takes no such number
                 titled = f"{cls.__name__} with {', '.join(f'{n}={v}' for n, v in other.numbers.items())}"
@@ -68,6 +69,27 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
         return raising(cls.__name__, raised)
     name = gradient_method(cls) or "loss"
     raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {name}(x, y)")
+
+
+def _with_missing(finder: Finder, cls: type, network: Network, report: Report) -> Report:
+    """With what no gradient was found of, where it is called as parameters are and the loss depends on it."""
+    methods = methods_of(cls)
+    used = network.gradient_name or network.loss or ""
+    others = methods.keys() - run_by(methods, {used})
+    elsewhere = {word for n in others if re.search("grad|back|deriv|bptt", n) for word in names_in(methods[n])}
+    held, missing = {id(a) for _, a in leaves(network.held)}, list[Finding]()
+    for n, w in arrays_of(network.thing).items():
+        own = re.split("[./]", n)
+        if id(w) in held or not np.ndim(w) or not looks_learned(own[-1]) or {*own} & elsewhere:
+            continue
+        with contextlib.suppress(Exception), fixed_randomness(), np.errstate(all="ignore"):  # of the user's code
+            (other := copy.copy(network)).thing = copy.deepcopy(network.thing)
+            set_at(other.thing, n, w + np.random.default_rng(0).normal(size=np.shape(w)))
+            values = [each.value(network.held, network.x, network.y) for each in (network, other)]
+            if not np.array_equal(*values):
+                missing.append(Finding("gradient missing", f"no gradient of {n} was found after {used}", (n,)))
+    whole = replace(report, findings=(*report.findings, *missing))
+    return without_constants(finder, cls.__name__, whole, getattr(cls, used), [*network.held]) if missing else report
 
 
 def _is_of_no_loss(network: Network, other: Network) -> bool:
@@ -155,7 +177,7 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
             sizes = _sizes(thing) if second and kind_of(second[0]) != "y" else []  # noise, or a state
             yield from ((x, rng.normal(size=(len(x), k)), {}) for k in sizes)
             yield x, rng.integers(0, 2, len(x)), {}
-        elif is_floating(y):
+        elif is_floating(y) and np.size(y):
             yield from ((x, labels, {}) for labels in labels_like(np.asarray(y, float), rng))
 
 
@@ -169,7 +191,7 @@ _LARGEST_IMAGE = 3000
 
 
 def _arrays(thing: Any) -> list[Any]:
-    return [w for _, w in leaves(dict(attributes(thing))) if is_floating(w)]
+    return [w for _, w in leaves(dict(attributes(thing))) if is_floating(w)] or [*arrays_of(thing).values()]
 
 
 def _sizes(thing: Any) -> list[int]:

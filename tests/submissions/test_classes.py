@@ -71,7 +71,7 @@ def test_methods_with_their_derivatives_are_checked_where_the_class_holds_no_arr
 
 
 @pytest.mark.parametrize("given", ["training=True", "state"])
-def test_a_backward_of_no_arguments_belongs_to_one_number(checked, given):
+def test_a_backward_of_no_arguments_belongs_to_the_loss_that_runs_before_it(checked, given):
     text = f"""
         class Net:
             def __init__(self): self.W = np.linspace(-1, 1, 6).reshape(3, 2)
@@ -88,7 +88,11 @@ def test_a_backward_of_no_arguments_belongs_to_one_number(checked, given):
             net.compute_loss(np.zeros((4, 2)))
             net.backward()
     """
-    assert "no way found" in checked(text)["Net"]
+    if given == "state":
+        assert "no way found" in checked(text)["Net"]
+    else:
+        assert checked(text) == {"Net": "right"}
+        assert checked(text.replace("2 * self.X.T", "self.X.T")) == {"Net": "parameters"}
 
 
 FIRST, SECOND = "layers_0_weights_0", "layers_1_weights_0"
@@ -172,3 +176,65 @@ def test_a_class_that_cannot_be_extended_hides_nothing_beside_it(checked):
     """
     found = checked(text)
     assert found["tanh"] == "right" and "Model" in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("self.x = x", "self.x = x", {"Loss": "right", "Net": "right"}),
+        ("2 * self.diff", "self.diff", {"Loss": "model/layers.0/W, model/layers.1/W", "Net": "right"}),
+        ("2 * d /", "d /", {"Loss": "right", "Net": "layers.0/W, layers.1/W"}),
+        ("layer in self.layers[::-1]:", "layer in self.layers[1:]:", {"Loss": "right", "Net": "gradient missing"}),
+    ],
+)
+def test_a_network_of_layers_or_a_loss_that_holds_one_has_a_backward_of_no_arguments(checked, old, new, expected):
+    text = """
+        class Dense:
+            def __init__(self, inputs, units): self.W = np.linspace(-1, 1, inputs * units).reshape(inputs, units)
+            def forward(self, x):
+                self.y = np.tanh(x @ self.W)
+                self.x = x
+                return self.y
+            def backward(self, dy):
+                self.dW = self.x.T @ (dy * (1 - self.y**2))
+                return (dy * (1 - self.y**2)) @ self.W.T
+
+        class Model:
+            def __init__(self): self.layers = [Dense(3, 4), Dense(4, 2)]
+            def forward(self, x):
+                for layer in self.layers: x = layer.forward(x)
+                return x
+            def backward(self, dy):
+                for layer in self.layers[::-1]: dy = layer.backward(dy)
+
+        class Loss:
+            def __init__(self, model): self.model = model
+            def __call__(self, predicted, target):
+                self.diff = predicted - target
+                return np.sum(self.diff**2)
+            def backward(self): self.model.backward(2 * self.diff)
+
+        class Net:
+            def __init__(self): self.layers = [Dense(3, 4), Dense(4, 2)]
+            def forward(self, x):
+                for layer in self.layers: x = layer.forward(x)
+                self.out = x
+                return x
+            def loss(self, y):
+                self.y = y
+                return np.sum((self.out - y) ** 2) / len(y)
+            def backward(self):
+                d = self.out - self.y
+                d = 2 * d / len(d)
+                for layer in self.layers[::-1]: d = layer.backward(d)
+
+        if __name__ == "__main__":
+            model, net = Model(), Net()
+            loss = Loss(model)
+            loss(model.forward(np.ones((4, 3))), np.zeros((4, 2)))
+            net.forward(np.ones((4, 3)))
+            net.loss(np.zeros((4, 2)))
+    """
+    before, _, after = text.rpartition(old)  # in the class that is the last
+    found = checked(before + new + after)
+    assert {n: found[n] for n in expected} == expected
