@@ -157,7 +157,7 @@ def _is_list_of_integers(a: Any) -> bool:
     return type(a) is list and all(isinstance(x, int | np.integer) for x in a)
 
 
-def run_by(functions: Mapping[str, types.FunctionType], names: set[str]) -> set[str]:
+def run_by(functions: Mapping[str, Callable], names: set[str]) -> set[str]:
     """Of functions or methods, by name, those that these call, and so on, and themselves."""
     called = names | {n for name in names for n in names_in(functions[name]) if n in functions}
     return names if called == names else run_by(functions, called)
