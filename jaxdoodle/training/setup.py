@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.training.config import TrainConfig, refuse_both
 from jaxdoodle.training.hardware.layout import Layout, choose_layout
 from jaxdoodle.training.plan import Plan, choose, make_plan
+from jaxdoodle.training.steps.augmentation import Augment, apply
 from jaxdoodle.training.steps.losses import LossGiven, as_loss, class_weights
 from jaxdoodle.training.steps.optimizers import Optimizer, Schedule, make_optimizer
 from jaxdoodle.training.steps.outliers import collect, join
@@ -82,6 +84,7 @@ def set_up(
         divisor=train.preprocessing.divisor,
         weights=weights,
         join=join(train, config.outliers) if config.outliers else None,
+        augment=partial(apply, config.augment, train.preprocessing) if isinstance(config.augment, Augment) else None,
         teach=answers(teacher, config.teacher_temperature) if teacher else None,
         layout=layout,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.lazy import jax, jnp
 from jaxdoodle.core.types import Array
 from jaxdoodle.core.validation import is_count, is_number
+from jaxdoodle.preprocessing.config import POLARITIES, Preprocessing
 
 __all__ = ["Augment", "apply"]
 
@@ -25,6 +26,7 @@ class Augment:
       shift: Bound of the shift down and to the right, in pixels.
       elastic: Bound of a smooth random displacement, in pixels, down and to the right.
       grid: The displacement has one random vector per so many pixels.
+      wider: Bound of what strokes grow on either side, in pixels; half of the images keep their strokes.
       mirror: Whether left and right are exchanged in half of the images.
 
     Raises:
@@ -40,10 +42,11 @@ class Augment:
     shift: float = 2.0
     elastic: float = 1.0
     grid: int = 7
+    wider: float = 0.0
     mirror: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("rotate", "shear", "zoom", "shift", "elastic"):
+        for name in ("rotate", "shear", "zoom", "shift", "elastic", "wider"):
             if not is_number(value := getattr(self, name)) or value < 0:
                 raise InputError(f"{name} of Augment is a number from 0 on; got {value!r}.")
         if self.zoom >= 1:
@@ -52,27 +55,53 @@ class Augment:
             raise InputError(f"grid of Augment is a positive integer; got {self.grid!r}.")
 
 
-def apply(augment: Augment, key: Array, images: Array) -> Array:
+def apply(augment: Augment, preprocessing: Preprocessing, key: Array, images: Array) -> Array:
     """Change each image in a way of its own.
 
     Args:
       augment: How far.
+      preprocessing: What the images are like: their divisor, the polarity of the ink, and the longest side of drawings.
       key: A JAX random key.
-      images: Floats ``(batch, height, width, channels)``.
+      images: Floats ``(batch, height, width, channels)``, the bitmaps over the divisor.
 
     Returns:
-      Images of the same shape and dtype; what comes in from outside is 0.
+      Images of the same shape and dtype; what comes in from outside is blank.
     """
-    height, width = images.shape[1:3]
+    if preprocessing.polarity != POLARITIES[0]:
+        white = 255 / preprocessing.divisor
+        return white - apply(augment, replace(preprocessing, polarity=POLARITIES[0]), key, white - images)
+    count, height, width, _ = images.shape
     rows, columns = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
     coordinates = jnp.stack([rows, columns]).astype(images.dtype)  # (2, height, width)
     center = jnp.asarray([(height - 1) / 2, (width - 1) / 2], images.dtype)[:, None, None]
     affine_key, elastic_key = jax.random.split(key)
-    matrices, shifts = _affine(augment, affine_key, images.shape[0], images.dtype)
+    matrices, shifts = _affine(augment, affine_key, count, images.dtype)
+    if augment.wider:
+        drawn = jax.random.uniform(jax.random.fold_in(key, 2), (count,), images.dtype, -1, 1)
+        grown = augment.wider * jnp.maximum(drawn, 0)
+        images = _widen(images, grown, math.ceil(augment.wider))
+        matrices *= (1 + 2 * grown / preprocessing.longest_side)[:, None, None]  # the drawing keeps its size
     moved = jnp.einsum("nij,jhw->nihw", matrices, coordinates - center) + center[None] + shifts[:, :, None, None]
     if augment.elastic:
         moved += _displacement(augment, elastic_key, images.shape[:3], images.dtype)
     return _sample(images, moved)
+
+
+def _widen(images: Array, grown: Array, most: int) -> Array:
+    """Strokes wider by ``grown`` ``(batch,)`` pixels on either side, at most ``most``, as of a round pen.
+
+    At each pixel the ink of its four neighbors, then of the eight of these, and so on; in between a mixture.
+    """
+
+    def around(image: Array, *size: int) -> Array:
+        return jax.lax.reduce_window(image, image.dtype.type(0), jax.lax.max, (1, *size, 1), (1, 1, 1, 1), "SAME")
+
+    widened = before = images
+    for pixel in range(most):
+        after = around(before, 3, 3) if pixel % 2 else jnp.maximum(around(before, 3, 1), around(before, 1, 3))
+        widened += jnp.clip(grown - pixel, 0, 1)[:, None, None, None] * (after - before)
+        before = after
+    return widened
 
 
 def _affine(augment: Augment, key: Array, count: int, dtype: Any) -> tuple[Array, Array]:

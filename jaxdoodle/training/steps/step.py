@@ -16,7 +16,6 @@ from jaxdoodle.nn.penalties import Penalty
 from jaxdoodle.training.config import MATMUL_PRECISIONS, TrainConfig
 from jaxdoodle.training.hardware.layout import Layout
 from jaxdoodle.training.hardware.parts import in_parts, most_images
-from jaxdoodle.training.steps.augmentation import Augment, apply
 from jaxdoodle.training.steps.losses import weighted, with_outliers, with_teacher
 from jaxdoodle.training.steps.optimizers import Optimizer, as_optax_runs
 from jaxdoodle.training.steps.state import Constants, TrainState, update_ema
@@ -35,6 +34,7 @@ def make_step(
     divisor: float,
     weights: tuple[float, ...] | None = None,
     join: Callable[[Array, Array, Array], Array] | None = None,
+    augment: Callable[[Array, Array], Array] | None = None,
     teach: Callable[[PyTree, Array], Array] | None = None,
     layout: Layout = Layout(),  # noqa: B008 - frozen
 ) -> Step:
@@ -43,10 +43,11 @@ def make_step(
     Args:
       spec: The network.
       optimizer: Turns gradients into updates.
-      config: Of which loss, penalties, gradients, augmentation, frozen layers, moving average and precision are used.
+      config: Of which loss, penalties, gradients, frozen layers, moving average and precision are used.
       divisor: Pixels are divided by it.
       weights: Of the classes in the loss; ``None``: all alike.
       join: Puts outliers behind the images, by a key: as ``outliers.join`` gives it. ``None``: there are none.
+      augment: Changes the images by a key: as ``augmentation.apply`` does. ``None``: they stay as they are.
       teach: Gives a teacher's targets of images: as ``teacher.answers`` gives it. ``None``: there is no teacher.
       layout: What devices share of a step.
 
@@ -81,9 +82,9 @@ def make_step(
             key, outlier_key = jax.random.split(key)
             x = join(outlier_key, x, constants.outliers)
         x = scale(x, divisor)
-        if isinstance(config.augment, Augment):
+        if augment:
             key, augment_key = jax.random.split(key)
-            x = apply(config.augment, augment_key, x)
+            x = augment(augment_key, x)
         still, params = state.params[:count], state.params[count:]
         with jax.default_matmul_precision(MATMUL_PRECISIONS[config.matmul_precision]):
             taught = (labels, teach(constants.teacher, x[: len(labels)])) if teach else labels

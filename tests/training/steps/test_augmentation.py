@@ -7,9 +7,11 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.preprocessing.config import Preprocessing
 from jaxdoodle.training.steps import augmentation
 from jaxdoodle.training.steps.augmentation import Augment
 
+DIGITS = Preprocessing()
 NOTHING = Augment(rotate=0, shear=0, zoom=0, shift=0, elastic=0)
 KEY = jax.random.key(0)
 
@@ -21,10 +23,9 @@ def blob(count=64, size=28):
     return jnp.asarray(np.broadcast_to(image[None, :, :, None], (count, size, size, 1)))
 
 
-def change(images, key=KEY, **bounds):
-    return np.asarray(
-        jax.jit(augmentation.apply, static_argnums=0)(Augment(**{**vars(NOTHING), **bounds}), key, images)
-    )
+def change(images, key=KEY, preprocessing=DIGITS, **bounds):
+    changed = jax.jit(augmentation.apply, static_argnums=(0, 1))
+    return np.asarray(changed(Augment(**{**vars(NOTHING), **bounds}), preprocessing, key, images))
 
 
 def test_no_bounds_change_nothing():
@@ -148,3 +149,38 @@ def test_the_displacement_is_bounded_by_elastic_and_goes_every_way(elastic):
 def test_a_bound_that_no_change_has_is_refused_by_name(name, value):
     with pytest.raises(InputError, match=f"{name} of Augment is .*; got {value}" if value != "8" else "got '8'"):
         Augment(**{name: value})
+
+
+def widths(images):
+    """Of bars that lie, how many rows their middle columns are wide, ``(count,)``."""
+    return images[:, :, images.shape[2] // 2, 0].sum(axis=1)
+
+
+@pytest.mark.parametrize("wider", [1.0, 2.5])
+def test_strokes_grow_on_either_side_up_to_the_bound_in_half_of_the_images_and_the_drawing_keeps_its_size(wider):
+    preprocessing = Preprocessing((41, 41, 1), longest_side=25.0)
+    changed = change(bars(), wider=wider, preprocessing=preprocessing)
+    grown = widths(changed)
+    assert 160 < (abs(grown - 3) < 1e-4).sum() < 240 and grown.min() > 3 - 1e-4
+    assert 0.9 < (grown.max() / ((3 + 2 * wider) * 25 / (25 + 2 * wider))) < 1.03
+    long = changed[:, 20, :, 0].sum(axis=1)
+    assert abs(long - 25).max() < 0.6
+
+
+def test_a_wide_dot_is_about_as_round_as_of_a_round_pen():
+    dot = np.zeros((1, 21, 21, 1), np.float32)
+    dot[0, 10, 10, 0] = 1
+    wide = np.asarray(augmentation._widen(jnp.asarray(dot), jnp.full(1, 4, jnp.float32), 4))[0, ..., 0]
+    rows, columns = np.nonzero(wide)
+    distance = np.hypot(rows - 10, columns - 10)
+    assert wide[10, 6] == wide[6, 10] == 1 and wide[10, 5] == 0
+    assert distance.max() < 4.5 and abs(wide.sum() / (np.pi * 4.5**2) - 1) < 0.15
+
+
+def test_dark_ink_is_changed_as_light_ink_is_and_what_comes_in_is_white():
+    dark = Preprocessing(polarity="dark on light")
+    bounds = {"shift": 5, "rotate": 20, "wider": 1.5}
+    light, turned = change(blob(), **bounds), change(1 - blob(), preprocessing=dark, **bounds)
+    np.testing.assert_allclose(turned, 1 - light, atol=1e-6)
+    raw = Preprocessing(polarity="dark on light", divisor=1.0)
+    np.testing.assert_allclose(change(255 - 255 * blob(), preprocessing=raw, **bounds), 255 * (1 - light), atol=1e-3)
