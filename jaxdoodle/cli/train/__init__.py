@@ -24,6 +24,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.data.splits import VALIDATION_FRACTION
 from jaxdoodle.nn import ACTIVATIONS, losses, penalties
 from jaxdoodle.training.config import DataConfig, OptimizerConfig, RegularizationConfig, TrainConfig
+from jaxdoodle.training.steps.augmentation import Augment
 
 
 def add_arguments(parser: Parser) -> None:
@@ -64,6 +65,8 @@ def add_arguments(parser: Parser) -> None:
     option("--label-smoothing", type=float, default=0.0, metavar="X", help=text)
     text = "Move, turn and bend the training images, anew at every step (default: on small sets, without --epochs)."
     option("--augment", action=argparse.BooleanOptionalAction, help=text)
+    text = "Pixels by which strokes are widened on either side, at most, in half of these images (default 0.0)."
+    option("--dilate", type=float, default=0.0, metavar="X", help=text)
     text = 'Factor of each class in the loss: numbers with commas between, or "balanced" (default none).'
     option("--class-weights", type=_class_weights, metavar="X,X", help=text)
     add_config(regularization, RegularizationConfig)
@@ -94,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         **config_of(options, TrainConfig),
         loss=losses.SoftmaxCrossEntropy(options.label_smoothing),
         penalties=(penalties.L1(options.l1),) * bool(options.l1) + (penalties.L2(options.l2),) * bool(options.l2),
-        augment=options.augment,
+        augment=Augment(dilate=options.dilate) if options.dilate else options.augment,
         class_weights=options.class_weights,
     )
     network.refuse_unknown(options.model)

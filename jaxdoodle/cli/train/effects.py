@@ -19,6 +19,7 @@ EFFECTS: tuple[tuple[tuple[str, ...], Callable[[argparse.Namespace], bool], str]
     (("schedule_decay",), lambda given: given.schedule in DECAYING, f"--schedule {' or '.join(DECAYING)}"),
     (("freeze",), lambda given: bool(given.init), "--init MODEL"),
     (("teacher_weight", "teacher_temperature"), lambda given: bool(given.teacher), "--teacher MODEL"),
+    (("dilate",), lambda given: bool(given.augment), "--augment"),
     (("outliers_of",), lambda given: given.outliers != 0, "--outliers above 0"),
     (("patience",), lambda given: given.validation > 0, "--validation above 0"),
     (("seeds_at_once",), lambda given: given.seeds > 1, "--seeds 2 or more"),

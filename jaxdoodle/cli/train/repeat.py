@@ -49,6 +49,8 @@ PATHS = {
 }
 #: Options that the records of older runs lack, where what those runs did is no longer the default.
 BEFORE = {"keep": "best", "outliers": 0.0}
+#: What the augmentation of older records lacks.
+BEFORE_AUGMENT = {"dilate": 0.0}
 
 
 def expand(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
@@ -119,7 +121,10 @@ def refuse_difference(path: Path, before: Record, config: Mapping[str, Any], dat
         if extra := [name for name in old if name not in new]:
             raise InputError(f"{path}: {what} has the unknown key {extra[0]!r}{did_you_mean(extra[0], new)}")
         for name, value in new.items():
-            if (once := old.get(name, getattr(default, name, None))) != value:
+            once = old.get(name, getattr(default, name, None))
+            if name == "augment" and isinstance(once, dict):
+                once = BEFORE_AUGMENT | once
+            if once != value:
                 found = f"is {_short(once)}, and by its options {_short(value)}"
                 raise InputError(f"{path}: {name} of its {what} {found}; no exact repetition is possible.")
 

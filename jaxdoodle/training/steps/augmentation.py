@@ -26,7 +26,7 @@ class Augment:
       shift: Bound of the shift down and to the right, in pixels.
       elastic: Bound of a smooth random displacement, in pixels, down and to the right.
       grid: The displacement has one random vector per so many pixels.
-      wider: Bound of what strokes grow on either side, in pixels; half of the images keep their strokes.
+      dilate: Bound of what strokes grow on either side, in pixels; half of the images keep their strokes.
       mirror: Whether left and right are exchanged in half of the images.
 
     Raises:
@@ -42,11 +42,11 @@ class Augment:
     shift: float = 2.0
     elastic: float = 1.0
     grid: int = 7
-    wider: float = 0.0
+    dilate: float = 0.0
     mirror: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("rotate", "shear", "zoom", "shift", "elastic", "wider"):
+        for name in ("rotate", "shear", "zoom", "shift", "elastic", "dilate"):
             if not is_number(value := getattr(self, name)) or value < 0:
                 raise InputError(f"{name} of Augment is a number from 0 on; got {value!r}.")
         if self.zoom >= 1:
@@ -76,10 +76,10 @@ def apply(augment: Augment, preprocessing: Preprocessing, key: Array, images: Ar
     center = jnp.asarray([(height - 1) / 2, (width - 1) / 2], images.dtype)[:, None, None]
     affine_key, elastic_key = jax.random.split(key)
     matrices, shifts = _affine(augment, affine_key, count, images.dtype)
-    if augment.wider:
+    if augment.dilate:
         drawn = jax.random.uniform(jax.random.fold_in(key, 2), (count,), images.dtype, -1, 1)
-        grown = augment.wider * jnp.maximum(drawn, 0)
-        images = _widen(images, grown, math.ceil(augment.wider))
+        grown = augment.dilate * jnp.maximum(drawn, 0)
+        images = _dilate(images, grown, math.ceil(augment.dilate))
         matrices *= (1 + 2 * grown / preprocessing.longest_side)[:, None, None]  # the drawing keeps its size
     moved = jnp.einsum("nij,jhw->nihw", matrices, coordinates - center) + center[None] + shifts[:, :, None, None]
     if augment.elastic:
@@ -87,7 +87,7 @@ def apply(augment: Augment, preprocessing: Preprocessing, key: Array, images: Ar
     return _sample(images, moved)
 
 
-def _widen(images: Array, grown: Array, most: int) -> Array:
+def _dilate(images: Array, grown: Array, most: int) -> Array:
     """Strokes wider by ``grown`` ``(batch,)`` pixels on either side, at most ``most``, as of a round pen.
 
     At each pixel the ink of its four neighbors, then of the eight of these, and so on; in between a mixture.

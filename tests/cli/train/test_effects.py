@@ -17,6 +17,7 @@ IDLE = [
     (["--layers", "mine.py"], "--layers has an effect beside --model FILE.json or --init alone"),
     (["--freeze", "2"], "--freeze has an effect beside --init MODEL alone"),
     (["--teacher-temperature", "3"], "--teacher-temperature has an effect beside --teacher MODEL alone"),
+    (["--dilate", "2"], "--dilate has an effect beside --augment alone"),
     (["--outliers", "0", "--outliers-of", "mnist"], "--outliers-of has an effect beside --outliers above 0 alone"),
     (["--patience", "2", "--validation", "0"], "--patience has an effect beside --validation above 0 alone"),
     (["--device", "cpu", "--matmul-precision", "bfloat16"], "--matmul-precision has an effect beside --device gpu"),

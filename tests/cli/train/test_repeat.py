@@ -97,6 +97,7 @@ def test_a_record_from_before_a_field_was_there_repeats_its_run(first, tmp_path,
     def of_old(record):
         for name in ("keep", "outliers", "class_weights", "freeze", "patience"):
             record["config"].pop(name)
+        record["config"]["augment"].pop("dilate")
 
     old, found = edited(first, tmp_path / "record.json", of_old), []
     monkeypatch.setattr("jaxdoodle.run.train_model", lambda *given, **named: found.append(given[2]) or 1 / 0)

@@ -52,7 +52,7 @@ def test_every_option_of_train_reaches_the_run(trained, tmp_path, monkeypatch):
         f"train --dataset doodles --classes {CLASSES} --per-class 60 --model mlp --hidden 9,7 --activation tanh "
         "--drop-rate 0.25 --validation 0.5 --epochs 2 --batch-size 16 --optimizer momentum --learning-rate 0.01 "
         "--schedule exponential --schedule-decay 0.5 --l1 0.001 --l2 0.002 --label-smoothing 0.1 --augment "
-        "--clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced "
+        "--dilate 1.5 --clip-norm 3 --ema-decay 0.9 --gradients autodiff --seed 5 --sampling balanced "
         "--outliers 0.25 --outliers-of scribbles "
         f"--teacher {trained[0]}/model.npz,{trained[0]}/model.npz --teacher-weight 0.5 --teacher-temperature 3 "
         f"--class-weights 1,2 --log tensorboard --device cpu --out {tmp_path}"
@@ -71,7 +71,10 @@ def test_every_option_of_train_reaches_the_run(trained, tmp_path, monkeypatch):
     expected |= {"sampling": "balanced", "outliers": 0.25, "teacher_weight": 0.5, "teacher_temperature": 3.0}
     expected |= {"class_weights": [1.0, 2.0]}
     assert {name: config[name] for name in expected} == expected
-    assert config["loss"]["label_smoothing"] == 0.1 and config["augment"]["type"] == "Augment"
+    assert config["loss"]["label_smoothing"] == 0.1 and (config["augment"]["type"], config["augment"]["dilate"]) == (
+        "Augment",
+        1.5,
+    )
     assert [(p["type"], p["rate"]) for p in config["penalties"]] == [("L1", 0.001), ("L2", 0.002)]
     kinds = [layer["type"] for layer in record.extra["spec"]["layers"]]
     assert kinds == ["Flatten", "Dense", "Tanh", "Dropout", "Dense", "Tanh", "Dropout", "Dense"]

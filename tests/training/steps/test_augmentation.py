@@ -156,13 +156,13 @@ def widths(images):
     return images[:, :, images.shape[2] // 2, 0].sum(axis=1)
 
 
-@pytest.mark.parametrize("wider", [1.0, 2.5])
-def test_strokes_grow_on_either_side_up_to_the_bound_in_half_of_the_images_and_the_drawing_keeps_its_size(wider):
+@pytest.mark.parametrize("dilate", [1.0, 2.5])
+def test_strokes_grow_on_either_side_up_to_the_bound_in_half_of_the_images_and_the_drawing_keeps_its_size(dilate):
     preprocessing = Preprocessing((41, 41, 1), longest_side=25.0)
-    changed = change(bars(), wider=wider, preprocessing=preprocessing)
+    changed = change(bars(), dilate=dilate, preprocessing=preprocessing)
     grown = widths(changed)
     assert 160 < (abs(grown - 3) < 1e-4).sum() < 240 and grown.min() > 3 - 1e-4
-    assert 0.9 < (grown.max() / ((3 + 2 * wider) * 25 / (25 + 2 * wider))) < 1.03
+    assert 0.9 < (grown.max() / ((3 + 2 * dilate) * 25 / (25 + 2 * dilate))) < 1.03
     long = changed[:, 20, :, 0].sum(axis=1)
     assert abs(long - 25).max() < 0.6
 
@@ -170,7 +170,7 @@ def test_strokes_grow_on_either_side_up_to_the_bound_in_half_of_the_images_and_t
 def test_a_wide_dot_is_about_as_round_as_of_a_round_pen():
     dot = np.zeros((1, 21, 21, 1), np.float32)
     dot[0, 10, 10, 0] = 1
-    wide = np.asarray(augmentation._widen(jnp.asarray(dot), jnp.full(1, 4, jnp.float32), 4))[0, ..., 0]
+    wide = np.asarray(augmentation._dilate(jnp.asarray(dot), jnp.full(1, 4, jnp.float32), 4))[0, ..., 0]
     rows, columns = np.nonzero(wide)
     distance = np.hypot(rows - 10, columns - 10)
     assert wide[10, 6] == wide[6, 10] == 1 and wide[10, 5] == 0
@@ -179,7 +179,7 @@ def test_a_wide_dot_is_about_as_round_as_of_a_round_pen():
 
 def test_dark_ink_is_changed_as_light_ink_is_and_what_comes_in_is_white():
     dark = Preprocessing(polarity="dark on light")
-    bounds = {"shift": 5, "rotate": 20, "wider": 1.5}
+    bounds = {"shift": 5, "rotate": 20, "dilate": 1.5}
     light, turned = change(blob(), **bounds), change(1 - blob(), preprocessing=dark, **bounds)
     np.testing.assert_allclose(turned, 1 - light, atol=1e-6)
     raw = Preprocessing(polarity="dark on light", divisor=1.0)
