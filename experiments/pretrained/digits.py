@@ -15,15 +15,15 @@ from functools import partial
 from experiments.declaration import Experiment
 from experiments.pretrained import making
 from experiments.reports import digit_cnn
+from jaxdoodle.training.steps.augmentation import Augment
 
 #: What the digits are not to be taken for, beside generated outliers.
 OTHERS = ("quickdraw", "signs")
 AUGMENTED = digit_cnn.EXPERIMENT.variants["augmented"]
+CONFIG = replace(AUGMENTED.config, epochs=60, augment=Augment(dilate=2.0), outliers=0.5)
 EXPERIMENT = Experiment(
     dataset="mnist",
     validation=digit_cnn.EXPERIMENT.validation,
-    variants={
-        "augmented": replace(AUGMENTED, config=replace(AUGMENTED.config, epochs=60, outliers=0.5), outliers_of=OTHERS)
-    },
+    variants={"augmented": replace(AUGMENTED, config=CONFIG, outliers_of=OTHERS)},
 )
 run = partial(making.run, "digits", EXPERIMENT)
