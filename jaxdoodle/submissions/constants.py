@@ -15,14 +15,20 @@ from jaxdoodle.submissions.finder import Finder
 def without_constants(finder: Finder, name: str, report: Report, backward: Callable, others: Sequence[str]) -> Report:
     """A report without the gradients that are missing of what ``NAME_constants`` names.
 
-    Raises ``CheckError`` where nothing else is wrong than what a text may call so: its words are no proof.
+    Raises ``CheckError`` where one is missing, and what is declared is the name of nothing, and where nothing else is
+    wrong than what a text may call so: its words are no proof.
     """
-    declared = finder.names.get(f"{name}_constants") or ()
-    declared = (declared,) if isinstance(declared, str) else declared  # ("Wq") is no tuple
+    declared = finder.names.get(f"{name}_constants", ())
+    declared = declared if isinstance(declared, tuple | list | set) else (declared,)  # ("Wq") is no tuple
+    declared = [repr(n) if isinstance(n, str) else f"a {type(n).__name__}" for n in declared]
     missing = [f for f in report.findings if f.name == "gradient missing"]
-    constant = [f for f in missing if {*f.leaves} <= {*declared}]
+    constant = [f for f in missing if {*map(repr, f.leaves)} <= {*declared}]
     notes = (f"{f.leaves[0]} is declared constant" for f in constant)
     left = tuple(f for f in report.findings if f not in constant)
+    own = dict.fromkeys([*(leaf.name for leaf in report.leaves), *(n for f in missing for n in f.leaves)])
+    unknown = [n for n in declared if n not in map(repr, (*own, *others))]
+    if unknown and {*left} & {*missing}:
+        raise CheckError(f"{name}_constants names {', '.join(unknown)}, which is none of {', '.join(own)}")
     report = replace(report, findings=left, notes=(*report.notes, *notes))
     names = [re.split("[./]", n)[-1] for f in left for n in f.leaves]
     if left and {*left} <= {*missing} and all(may_be_constant(n, backward, others) for n in names):
