@@ -17,7 +17,7 @@ from jaxdoodle.core.user_code import is_main
 from jaxdoodle.gradcheck.api import check_gradient
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import with_private_names
 from jaxdoodle.gradcheck.report import UNNAMED, Report
-from jaxdoodle.gradcheck.setup.binding import parameters
+from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import bare
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arrays import as_numbers, is_tensor, taking_tensors
@@ -38,6 +38,7 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
         if bodies := [
             (body, functools.partial(_variables, finder, function, s.node, body[0].node, ran))
             for body, ran in _starts(s)
+            if not (_handed(finder, body) and _never_runs(finder, function))
         ]:
             yield Found(name, function, functools.partial(check_blocks, name, bodies))
     held = (s for s in program if isinstance(s.node, HOLDERS) and not is_main(s.node))
@@ -56,6 +57,16 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
             if len(alone) > 1:
                 yield Found(name, function, functools.partial(_without_value, name, alone))
                 break
+
+
+def _handed(finder: Finder, body: list[Statement]) -> bool:
+    """Does a function that is checked by itself give all gradients?"""
+    taken, gradients = {n for n, f in finder.functions.items() if id(f) in finder.taken}, {*gradients_in(body).values()}
+    return all(s.own & taken for s in body if s.writes & gradients)
+
+
+def _never_runs(finder: Finder, function: Callable) -> bool:
+    return bool(required(function)) and not finder.called_with(function)
 
 
 def _begin(line: int) -> Callable:

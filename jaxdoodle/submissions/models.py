@@ -73,7 +73,7 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
         if (first := next(found, None)) is not None:
             return _check_with_cost(finder, name, model, chain([first], found), **options)
     if costs:
-        raise CheckError(f"no arguments known for {name}; define {name}_args = ({', '.join(model.names)})")
+        raise CheckError(f"no arguments known for {name}; define {stem_of(name)}_args = ({', '.join(model.names)})")
     args = next(_arguments(finder, replace(model, cost=_CrossEntropy(True))), None)
     usual = [replace(model, cost=_CrossEntropy(mean)) for mean in (True, False)] if args else []
     right = [_right(m, args) for m in usual if args]

@@ -73,6 +73,34 @@ def test_a_function_that_trains_is_checked_on_its_first_batch(checked, right, wr
     assert checked(TRAINING.replace(right, wrong)) == {"fit": found}
 
 
+def test_a_loop_that_nothing_runs_and_whose_gradients_another_function_gives_is_none(checked):
+    program = """
+        def forward_prop(W, b, X):
+            return W @ X + b
+
+        def compute_cost(A, Y):
+            return ((A - Y) ** 2).mean()
+
+        def back_prop(A, X, Y):
+            dA = 2 * (A - Y) / Y.size
+            return dA @ X.T, dA.sum(axis=1, keepdims=True)
+
+        prop_args = np.random.randn(2, 3), np.zeros((2, 1)), np.random.randn(3, 5), np.random.randn(2, 5)
+
+        def gradient_descent(X, Y, rate, steps):
+            W, b = np.random.randn(2, X.shape[0]), np.zeros((2, 1))
+            for _ in range(steps):
+                A = forward_prop(W, b, X)
+                dW, db = back_prop(A, X, Y)
+                W, b = W - rate * dW, b - rate * db
+                print(compute_cost(A, Y))
+            return W, b
+    """
+    assert checked(program) == {"back_prop": "right"}
+    its_own = program.replace("db = back_prop(A, X, Y)", "db = (A - Y) @ X.T, (A - Y).sum(axis=1, keepdims=True)")
+    assert "no call of it is known" in checked(its_own)["gradient_descent"]
+
+
 def test_a_function_that_no_call_of_the_file_runs_is_said(checked):
     program = TRAINING[: TRAINING.index("    if __name__")]
     assert checked(program) == {"fit": "fit computes gradients, and no call of it is known that comes to their value"}
