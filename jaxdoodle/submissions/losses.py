@@ -29,9 +29,8 @@ from jaxdoodle.submissions.words import english
 
 #: What a loss that returns its gradient, too, calls it, or makes one vector of; the last line of such a function by
 #: another name.
-_OWN_GRADIENT = re.compile(
-    r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*)|concatenate|hstack|r_|ravel|flatten)\b", re.I
-)
+_NAMED = re.compile(r"\b(d_?[a-z]\w*|\w*grad\w*|g|(?-i:g_?[A-Z]\w*))\b", re.I)
+_OWN_GRADIENT = re.compile(rf"{_NAMED.pattern}|\b(concatenate|hstack|r_|ravel|flatten)\b", re.I)
 _BOTH = re.compile(
     r"return\s+\(?(\w*grad\w*\s*,\s*(loss|cost|j)\)?$|(?P<value>loss|cost|j|value|val|f|obj|objective|nll|energy|total)"
     r"\s*,\s*[(\[]?(self\.)?(?P<gradient>d\w*|\w*grad\w*|(?-i:g_?[A-Z])\w*))", re.I | re.M
@@ -113,7 +112,9 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
 def check_loss(finder: Finder, name: str, function: Callable, given: tuple | None = None, **options: Any) -> Report:
     """``given``: arguments; else from the file's calls, or guessed."""
     called = {} if given else finder.called_with(function)
-    as_is, (function, notes) = function, _unclipped(function)
+    limits = _limits(function)
+    kept = [*dict.fromkeys([(), *((n,) for n in limits), limits])]  # the last: it as it is
+    versions = _versions(function, limits, kept)
     texts, unpacked = _unpacking(function)
     names = _identifiers(texts)
     if given is not None:
@@ -122,7 +123,7 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
         args = tuple(called[p.name] for p in parameters(function) if p.name in called)
     else:
         args = finder.arguments(name, function, partial(_by_argument, unpacked(function), names))
-    returned = unpacked(function)(*args)
+    returned = unpacked(versions[0])(*args)
     place = _place_of_the_value(returned)
     if place is None:
         raise unknown_arguments(name, function)
@@ -131,25 +132,24 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     of_file = {k: v for k, n in enumerate(names) if (v := re.sub(r"^(d|grad)_?", "", n)) in held and v != n}
     if of_file:
         own_names = list(of_file.values())
-        as_is, function = _unclipped(as_is, own_names, cut=True)[0], _unclipped(function, own_names)[0]
+        versions = _versions(function, limits, kept, own_names)
         args = (*(held[v] for v in own_names), *args)
-    of_object = {} if of_file else _of_objects(function, args, names, returned, place)
+    of_object = {} if of_file else _of_objects(versions[0], args, names, returned, place)
     if of_object:
-        as_is, function = (with_attributes(f, list(of_object.values())) for f in (as_is, function))
+        versions = [with_attributes(f, list(of_object.values())) for f in versions]
         args = (*(getattr(args[i], word) for i, word in of_object.values()), *args)
         of_file = {k: word for k, (_, word) in of_object.items()}
-    function = unpacked(function)
-    as_is = unpacked(as_is) if notes else function
+    versions = [*map(unpacked, versions)]
     rest = [k for k in range(len(returned)) if k != place and _is_gradient(returned[k], args)]
     if of_file:
         rest = [k for k in rest if k in of_file or re.match(r"d|grad", names[k])]
-    told_so = [k for k in rest if k < len(texts) and _OWN_GRADIENT.search(texts[k])]
-    rest = told_so or rest  # beside them, a state
+    told_so = [[k for k in rest if k < len(texts) and told.search(texts[k])] for told in (_NAMED, _OWN_GRADIENT)]
+    rest = next(filter(None, told_so), rest)  # beside them, a state
     if not rest:
         raise CheckError(f"{name} returns more than a loss and its gradient")
     gradients = returned[rest[0]] if len(rest) == 1 else tuple(returned[k] for k in rest)
     told = names if len(names) == len(returned) else []
-    where = places_of(function, gradients, args, [told[k] for k in rest] if told else [])
+    where = places_of(versions[0], gradients, args, [told[k] for k in rest] if told else [])
     args = with_arrays(args, where)
 
     def picking(run: Callable, pick: Callable[[Sequence[Any]], Any]) -> Callable:
@@ -162,17 +162,19 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     def value_and_gradients(values: Sequence[Any]) -> tuple[Any, Any]:
         return values[place], values[rest[0]] if len(rest) == 1 else tuple(values[k] for k in rest)
 
-    loss = picking(as_is, lambda values: values[place])
-    whole, cut = picking(function, value_and_gradients), picking(as_is, value_and_gradients)
+    loss = picking(versions[-1], lambda values: values[place])
 
     def checked(args: tuple, title: str) -> Report:
         """What is cut off may be no gradient: then the value is another without, or what is cut off the derivative."""
-        report = check_value_and_grad(loss, whole, args, argnums=where, title=title, **options)
-        if notes and not report.passed:
-            again = check_value_and_grad(loss, cut, args, argnums=where, title=title, **options)
-            if again.passed or any(f.name == "value is not the loss" for f in report.findings):
-                return again
-        return replace(report, notes=(*report.notes, *notes))
+        reports = list[Report]()
+        for version, left in zip(versions, kept, strict=True):
+            run = picking(version, value_and_gradients)
+            report = check_value_and_grad(loss, run, args, argnums=where, title=title, **options)
+            cut = [f"gradients that are cut off at {n} are checked as they are before" for n in limits if n not in left]
+            reports.append(replace(report, notes=(*report.notes, *cut)))
+            if report.passed:
+                return reports[-1]
+        return reports[-any(f.name == "value is not the loss" for f in reports[0].findings)]
 
     report = checked(args, name)
     for words, other, _ in guessing.variants(loss, lambda: None, args, numbers_alone=False) if report.passed else ():
@@ -299,35 +301,45 @@ def with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callab
     return run
 
 
-def _unclipped(function: Any, names: Sequence[str] = (), cut: bool = False) -> tuple[Callable, list[str]]:
-    """The function without what cuts its gradients off, and what is said of it.
+def _limits(function: Any) -> tuple[str, ...]:
+    """What its gradients are cut off at."""
+    clips, tree = _Unclipped(()), source_tree(function)
+    if tree is None or not isinstance(function, types.FunctionType) or function.__code__.co_freevars:
+        return ()
+    clips.visit(tree)
+    return tuple(sorted(clips.limits))
 
-    ``names``: what it finds in its module, and takes as its first parameters. ``cut``: with what cuts off, too.
+
+def _versions(
+    function: Any, limits: Sequence[str], kept: Sequence[Sequence[str]], names: Sequence[str] = ()
+) -> list[Callable]:
+    """The function without what cuts its gradients off, but for the limits that are kept, once for each of these.
+
+    ``names``: what it finds in its module, and takes as its first parameters.
     """
+    return [_unclipped(function, left, names) if names or left != limits else function for left in kept]
+
+
+def _unclipped(function: Any, kept: Sequence[str], names: Sequence[str]) -> Callable:
     tree: Any = source_tree(function)
-    clips = _Unclipped()
     if not isinstance(function, types.FunctionType) or function.__code__.co_freevars or tree is None:
-        return function, []
-    if not cut:
-        clips.visit(tree)
-    if not clips.limits and not names:
-        return function, []
+        return function
+    _Unclipped(kept).visit(tree)
     tree.body[0].decorator_list = []
     tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
     ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
     module = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
     code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
-    notes = [f"gradients that are cut off at {limit} are checked as they are before" for limit in sorted(clips.limits)]
     made = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
     made.__kwdefaults__ = function.__kwdefaults__
-    return made, notes
+    return made
 
 
 class _Unclipped(ast.NodeTransformer):
     """Gradients in place of what they are as cut off on both sides alike; what is forward's, as a mask, stays."""
 
-    def __init__(self) -> None:
-        self.limits = set[str]()
+    def __init__(self, kept: Sequence[str]) -> None:
+        self.limits, self.kept = set[str](), kept
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         self.generic_visit(node)
@@ -349,4 +361,4 @@ class _Unclipped(ast.NodeTransformer):
         if low != f"-{high}" or not _GRADIENT_NAME.fullmatch(getattr(called, "id", "")):
             return node
         self.limits.add(high)
-        return given[0]
+        return node if high in self.kept else given[0]

@@ -447,6 +447,18 @@ def test_what_is_cut_off_as_a_derivative_or_in_the_value_stays_by_any_name(check
     huber_loss(2 * np.random.randn(5, 4), np.random.randn(5, 4))
     """
     assert checked(huber) == {"huber_loss": "right"}
+    weights = (
+        huber.replace("pred, y", "x, w, y")
+        .replace("diff = pred - y", "diff = x @ w - y")
+        .replace(
+            "dpred = np.clip(diff, -delta, delta)",
+            "dz = np.clip(diff, -delta, delta); dw = np.clip(x.T @ dz, -1e-3, 1e-3); p = x @ w",
+        )
+        .replace("dpred", "dw, np.ravel(p)")
+        .replace("np.random.randn(5, 4))", "np.random.randn(4, 3), np.zeros((5, 3)))")
+    )
+    assert checked(weights) == {"huber_loss": "right"}
+    assert checked(weights.replace("x.T @ dz", "x.T @ diff")) == {"huber_loss": "w"}
     clipped = """
     def clipped_loss(pred, y, c=1.0):
         diff = np.clip(pred - y, -c, c)
