@@ -24,7 +24,7 @@ BACKWARD = ("backward", "backprop", "backward_pass", "back_prop", "backpropagate
 #: Names of the one that gives the output.
 FORWARD = ("forward", "fprop", "fwd", "forward_pass", "forward_prop", "__call__")
 #: What people call the rate of a step.
-RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size", "stepsize")
+RATES = ("lr", "learning_rate", "learn_rate", "l_rate", "eta", "alpha", "rate", "step_size", "stepsize")
 
 
 class LayerObject:

@@ -34,7 +34,7 @@ from jaxdoodle.submissions.penalties import is_no_penalty
 from jaxdoodle.submissions.raised import raise_if_backward_ends, raised_by, raising
 
 #: The last layer's gradient shows a cost: a parameter at least is right, or all are parallel to the right ones.
-_PARALLEL = 1 - 1e-6
+PARALLEL = 1 - 1e-6
 
 
 def check_network(finder: Finder, cls: type, **options: Any) -> Report:
@@ -42,11 +42,11 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     found = next(filter(None, (_made(finder, cls, thing) for thing in objects_of(finder, cls))), None)
     if found is not None:
         options = {"conventions": finder.names.get(f"{cls.__name__}_conventions") or (), **options}
-        report = _with_missing(finder, cls, found, _report(found, title=cls.__name__, **options))
+        report = _with_missing(finder, cls, found, report_of(found, title=cls.__name__, **options))
         for other in found.off_zero() if report.passed else ():
             with contextlib.suppress(CheckError):  # it takes no such number
                 titled = f"{cls.__name__} with {', '.join(f'{n}={v}' for n, v in other.numbers.items())}"
-                again = _report(other, title=titled, **options)
+                again = report_of(other, title=titled, **options)
                 if {f.name for f in again.findings} == {NO_PENALTY} and _is_of_no_loss(found, other):
                     told = f"checked with {' = '.join(other.numbers)} = 0: the loss has no penalty"
                     report = replace(report, notes=(*report.notes, told))
@@ -56,7 +56,7 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
         for name in dict.fromkeys(n for n in methods if takes_pairs(getattr(found.thing, n, None))):
             told = f"{cls.__name__}.{name}"
             reports = [
-                _report(batch, title=told, **options)
+                report_of(batch, title=told, **options)
                 for w in (np.sum, np.mean)
                 if (batch := OfPairs(found, name, w)).fits
             ]
@@ -131,7 +131,7 @@ def _made(finder: Finder, cls: type, thing: Any) -> Network | None:
     return None if best is None else best[1]
 
 
-def _report(network: Network | OfPairs, **options: Any) -> Report:
+def report_of(network: Network | OfPairs, **options: Any) -> Report:
     only = next(iter(network.held)) if len(network.held) == 1 else None
 
     def value(parameters: Any, x: Any, y: Any) -> Any:
@@ -225,7 +225,7 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
     if declared or is_number(network.output(thing, network.x, network.y)):
         return True if np.size(network.value(network.held, network.x, network.y)) == 1 else None
     best: tuple[tuple, Callable] | None = None
-    for cost in _costs(finder):
+    for cost in costs(finder):
         network.cost = cost
         try:
             merit = _merit(network, gradients)
@@ -236,7 +236,7 @@ def _fitting(finder: Finder, network: Network) -> bool | None:
     if best is None:
         return None
     network.cost = best[1]
-    return best[0][0] > 0 or best[0][-1] > _PARALLEL
+    return best[0][0] > 0 or best[0][-1] > PARALLEL
 
 
 #: What the loss as a whole is called, where there are others.
@@ -289,7 +289,7 @@ def _merit(network: Network, gradients: dict[str, Any]) -> tuple[int, int, float
     return right, last, float(abs(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
-def _costs(finder: Finder) -> Iterator[Callable[[Any, Any], Any]]:
+def costs(finder: Finder) -> Iterator[Callable[[Any, Any], Any]]:
     for name, function in finder.functions.items():
         if LOSS.search(name) and len(required(function)) == 2 and not re.search("grad|back|deriv|prime", name):
             first = kind_of(required(function)[0]) == "y"

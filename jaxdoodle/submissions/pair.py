@@ -148,14 +148,14 @@ def _raise_if_unsure(
     if open_ and (len(open_) > left or raises) and all(leaf.verdict == "wrong" for leaf in report.leaves):
         told = f"{backward.__name__}({', '.join(own)})"
         raise CheckError(f"no way is known to call {told}: {stem} gives nothing called {' and '.join(open_)}")
-    if any(f.name == "missing return" for f in report.findings) and _keeps_in_arguments(backward):
+    if any(f.name == "missing return" for f in report.findings) and keeps_in_arguments(backward):
         raise CheckError(f"{backward.__name__} keeps what it computes in its arguments, and returns nothing")
     raised = (f.sentence for f in report.findings if f.name.startswith("backward raises"))
     if any(map(_OF_ANOTHER_KIND.search, raised)) and not declared and finder.recorded(forward) is None:
         raise unknown_arguments(stem, forward)
 
 
-def _keeps_in_arguments(function: Callable) -> bool:
+def keeps_in_arguments(function: Callable) -> bool:
     """Does it write into an entry of an argument, or of what that holds: ``for n in layer: n["delta"] = ...``?"""
     nodes = list(ast.walk(source_tree(function) or ast.Module([], [])))
     held = {p.name for p in parameters(function)}

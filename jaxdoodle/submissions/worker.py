@@ -11,7 +11,7 @@ from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
-from jaxdoodle.submissions import blocks, classes, derivatives, expressed, functions, losses, models, rules
+from jaxdoodle.submissions import blocks, classes, derivatives, expressed, functions, losses, models, neurons, rules
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.raised import backward_runs, raising
 
@@ -62,7 +62,7 @@ def _all(finder: Finder) -> Iterator[Found]:
     yield from rules.custom_rules(finder)
     yield from functions.marked(finder)
     yield from rules.pullbacks(finder)
-    whole = list(models.models(finder))
+    whole = [*neurons.networks(finder), *models.models(finder)]
     rest = [*functions.pairs(finder, whole), *classes.of_classes(finder), *losses.losses(finder)]
     rest += [*derivatives.derivatives(finder), *expressed.losses(finder)]
     yield from (*whole, *rest, *blocks.blocks(finder, {each.name for each in rest}))
