@@ -67,7 +67,7 @@ def test_a_damaged_file_is_read_or_refused(kind, tmp_path, idx_bytes):
     path.write_bytes(sound)
     assert np.array_equal(np.array(read(path)).reshape(IMAGES.shape), IMAGES)
     rng, refused = np.random.default_rng(1), 0
-    for _ in range(200):
+    for _ in range(100):
         path.write_bytes(_damaged(sound, rng))
         try:
             read(path)
@@ -76,4 +76,4 @@ def test_a_damaged_file_is_read_or_refused(kind, tmp_path, idx_bytes):
             refused += 1
         except KeyError:
             assert kind == "pickle"  # another name in the dict
-    assert refused > 30
+    assert refused > 15

@@ -248,12 +248,6 @@ def die_and_go_on(folder, where, uninterrupted, moment):
     assert outcome(folder) == expected, f"killed at {moment:.2f} of {seconds:.1f} s"
 
 
-def test_a_training_that_is_killed_ends_as_if_it_had_not_been(tmp_path, uninterrupted):
-    seed = random.randrange(2**32)
-    print("seed of the moment:", seed)
-    die_and_go_on(tmp_path, "disk", uninterrupted, random.Random(seed).uniform(0.2, 0.9))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(30))
 def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(number, tmp_path, uninterrupted):
