@@ -18,8 +18,10 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
 #: "passed through": "straight through", entry by entry the incoming gradient or nothing; "batch sum": of a mean;
-#: "reversed": of what is passed on, times a negative number, as domain adversarial training has it (Ganin 2016).
-CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "reversed", "ties")
+#: "reversed": of what is passed on, times a negative number, as domain adversarial training has it (Ganin 2016);
+#: "rule": one for a function, where those that pass their argument on are there for their gradient.
+CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "reversed", "ties",
+               "rule")  # fmt: skip
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
 _NEIGHBORS, _NEAR = 8, 1e-6
 #: Most neighbors tried until every cell of every tied window has been the largest once.
@@ -74,6 +76,9 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 excuse(wrong, name, "batch sum")
             elif "reversed" in declared and all(_is_reversed(r, name) for r in generic):
                 excuse(wrong, name, "reversed")
+            elif "rule" in declared and all(map(_is_forwarded, generic, [name] * len(generic))):
+                raise CheckError(f"{problem.title} passes {problem.short(name)} on: what is there in place of its "
+                                 "gradient is not checked")  # fmt: skip
             elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
             elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
@@ -129,15 +134,21 @@ def _off_by(rounds: list[Round], name: str, sizes: dict[int, int | None], power:
     """Is the gradient the right one times the batch size to a power, at several sizes?"""
     return len(set(sizes.values()) - {None}) > 1 and all(
         (m := sizes[id(r)]) is not None
+        and r.got[name].shape == r.want[name].shape
         and np.allclose(r.got[name] * float(m) ** power, r.want[name], rtol=1e-6, atol=1e-9 * r.floor)
         for r in rounds
     )
 
 
+def _is_forwarded(r: Round, name: str) -> bool:
+    """Does the forward pass a leaf on as it is?"""
+    dy = [np.asarray(y) for _, y in leaves(r.at.point.cotangent)]
+    return [y.shape for y in dy] == [r.want[name].shape] and close(dy[0], r.want[name], r.floor, 1e-6)
+
+
 def _is_reversed(r: Round, name: str) -> bool:
-    """Does the forward pass a leaf on, and is its gradient the incoming one times a negative number?"""
-    passed = close(np.asarray(r.at.point.cotangent, float), r.want[name], r.floor, 1e-6) if name in r.got else False
-    factor = _factor([r], name) if passed else None
+    """Is the gradient of what is passed on the incoming one times a negative number?"""
+    factor = _factor([r], name) if name in r.got and _is_forwarded(r, name) else None
     return factor is not None and factor < 0
 
 

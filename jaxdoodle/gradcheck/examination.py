@@ -14,10 +14,11 @@ from jaxdoodle.gradcheck.conventions import CONVENTIONS, KINK, by_convention
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.diagnosis.kinks import validate
 from jaxdoodle.gradcheck.diagnosis.limits import BEYOND, FAR, beyond
-from jaxdoodle.gradcheck.diagnosis.verdict import diagnose
+from jaxdoodle.gradcheck.diagnosis.verdict import diagnose, set_sizes_aside
 from jaxdoodle.gradcheck.reference import choose, traceable
 from jaxdoodle.gradcheck.report import Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64, raised_at
+from jaxdoodle.gradcheck.setup.leaves import is_complex
 from jaxdoodle.gradcheck.setup.pairs import first_point
 from jaxdoodle.gradcheck.setup.problem import (
     CheckError,
@@ -95,9 +96,10 @@ def examine(problem: Problem, options: Options) -> Report:
             rounds.append(round_)
             if len(rounds) == 1 and not round_.got:
                 break
+        notes = set_sizes_aside(rounds)
         case = _straight(case, points, options.conventions)
         rounds = case.rounds
-        notes = _beyond_limits(case)
+        notes += _beyond_limits(case)
         offers = by_convention(case, options.conventions)
         findings, conventions, remarks = diagnose(case, offers)
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
@@ -163,6 +165,8 @@ def _round(case: Case, at: TestPoint) -> Round | None:
     if beside is not None and not case.rounds and not isinstance(beside, WrongReturnError):
         why = in_one_line(beside)
         raise CheckError(f"{case.problem.title}: no way is known to call its backward ({why})")
+    if not case.rounds and returned.gradients and all(map(is_complex, returned.gradients.values())):
+        raise CheckError(f"{case.problem.title}: the gradient that comes back is complex: it is not checked")
     if returned.error is not None and case.rounds:
         takes = Outline(case.problem, by_jax=False)
         if takes(case.problem.args) is not None and takes(at.point.args) is None:

@@ -70,8 +70,11 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
     def back(given: tuple) -> Any:
         return gradient(**dict(zip(names, given, strict=True)))
 
+    same = names == required(gradient)
     try:
-        args = finder.arguments(name, function, back if names == required(gradient) else None)
+        args = finder.recorded(function) or (finder.recorded(gradient) if same else None)
+        if args is None or not guessing.usable(function, args):
+            args = finder.arguments(name, function, back if same else None)
     except CheckError:
         args = (0.3,)
         if len(required(function)) != 1 or not _is_number(function, args) or not _is_number(gradient, args):

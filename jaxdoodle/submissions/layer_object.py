@@ -268,7 +268,7 @@ def get_at(thing: Any, name: str) -> Any:
 def set_at(thing: Any, name: str, value: Any) -> None:
     """Put a parameter in its place, and wherever the object holds the same (``self.params = [W, b]``).
 
-    Where it has another shape, what is held for its gradient gets it, too.
+    Where it has another shape or precision, what is held for its gradient gets it, too.
     """
     part, _, rest = name.partition("/")
     if rest:
@@ -283,6 +283,7 @@ def set_at(thing: Any, name: str, value: Any) -> None:
             setattr(held, key, value)
         return setattr(thing, holder, held)
     resized = np.shape(value) != np.shape(old)
+    other = resized or np.asarray(value).dtype != np.asarray(old).dtype
     place, _, key = name.partition(".")
     box: Any = getattr(thing, place)
     own = copy.copy(box) if key in _VALUES and not isinstance(box, list | dict) else None
@@ -292,8 +293,8 @@ def set_at(thing: Any, name: str, value: Any) -> None:
             return value
         if own is not None and held is box:
             return own
-        if resized and is_floating(held) and np.shape(held) == np.shape(old) and is_buffer(holder, attributes(thing)):
-            return np.zeros(np.shape(value))
+        if other and is_floating(held) and np.shape(held) == np.shape(old) and is_buffer(holder, attributes(thing)):
+            return np.zeros(np.shape(value)) if resized else np.asarray(held, np.asarray(value).dtype)
         return held
 
     for n, held in attributes(own).items():

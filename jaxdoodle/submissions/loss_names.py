@@ -11,7 +11,7 @@ from jaxdoodle.gradcheck.setup.binding import required
 #: Names of functions that give a loss, and of those that give a gradient.
 LOSS = re.compile(
     r"loss|cost|entropy|error|objective|nll|likelihood|verlust|kosten|fehler|erreur|p[eé]rdida"
-    r"|(^|_)(mse|bce|xent|ce|j|pertes?|co[uû]ts?|perdas?|custos?)(_|$)", re.I)  # fmt: skip
+    r"|(^|_)(mse|bce|xent|ce|j|rss|sse|misfit|deviance|stress|energy|pertes?|co[uû]ts?|perdas?|custos?)(_|$)", re.I)  # fmt: skip
 GRADIENT = re.compile(
     r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )
@@ -21,6 +21,9 @@ def of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iter
     """Functions whose gradient or derivative it may be, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
     if not GRADIENT.search(name):
         return
+    head = re.sub("(grads?|gradients?)$", "", name)  # ``d_`` of a discriminator's ``d_loss`` and ``d_grad``
+    yield from (f for n, f in free.items() if head.endswith("_") and n.startswith(head)
+                and LOSS.fullmatch(n[len(head):]) and required(f) == required(gradient))  # fmt: skip
     stem = without_gradient(name)
     others = {n: f for n, f in free.items() if f is not gradient and not GRADIENT.search(n)}
     takes = required(gradient)

@@ -9,7 +9,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from jaxdoodle.gradcheck.api import check
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
-from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves, rebuild
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
 from jaxdoodle.submissions.arrays import as_numbers, as_tensors
@@ -97,7 +97,8 @@ def check_custom_jvp(finder: Finder, name: str, function: Any, **options: Any) -
         return both(args, jax.tree.map(jnp.zeros_like, tuple(a for i, a in enumerate(args) if i not in fixed)))[0]
 
     by_hand.__wrapped__ = next(rule for rule in rules if rule is not None)  # type: ignore[attr-defined]
-    return _check_rule(finder, name, function, (joined, by_hand), value, **options)
+    moving = {i for i, rule in enumerate(rules) if separate and rule is not None}
+    return _check_rule(finder, name, function, (joined, by_hand), value, moving, **options)
 
 
 def _own_rules(function: Any) -> tuple[Any, ...]:
@@ -112,17 +113,20 @@ def _at_their_places(args: tuple, fixed: tuple[int, ...], given: Any) -> tuple:
 
 
 def _check_rule(
-    finder: Finder, name: str, function: Any, pair: tuple[Any, Any], value: Callable, **options: Any
-) -> Report:
-    """Check the pair that a rule is as ``check`` takes it; ``value(*args)`` is the value that the rule gives."""
+    finder: Finder, name: str, function: Any, pair: tuple[Any, Any], value: Callable, moving: Collection[int] = (),
+    **options: Any,
+) -> Report:  # fmt: skip
+    """Check the pair that a rule is as ``check`` takes it; ``value(*args)`` is the value that the rule gives.
+    Arguments that are ``moving`` have a rule of their own: they are no whole numbers."""
     (joined, by_hand), fixed = pair, function.nondiff_argnums or ()
     functools.update_wrapper(joined, function.fun)
     by_hand.__signature__ = inspect.signature(by_hand, follow_wrapped=False)
     args, conventions = finder.declared(name)
     args = finder.arguments(name, joined, partial(call_back, joined, by_hand)) if args is None else args
     args = tuple(float(a) if i in fixed and isinstance(a, np.floating) else a for i, a in enumerate(args))
+    args = tuple(np.asarray(a, float) if i in moving and is_integer(a) else a for i, a in enumerate(args))
     told = [c for c in conventions_of(function.fun) if c == "passed through"]  # a step says so where it is defined
-    conventions = (*conventions, *conventions_of(by_hand), *told)
+    conventions = (*conventions, *conventions_of(by_hand), *told, "rule")
     report = check(joined, by_hand, args, title=name, conventions=conventions, **options)
     pairs: list[tuple[Any, Any]] = []
     with in_float64(), fixed_randomness(), contextlib.suppress(Exception):  # of the user's code: the check tells
@@ -214,4 +218,5 @@ def check_context(finder: Finder, cls: Any, **options: Any) -> Report:
 
     forward.__signature__, forward.__wrapped__ = inspect.Signature(names), own_forward  # type: ignore[attr-defined]
     backward.__signature__, backward.__wrapped__ = inspect.signature(backward), own_backward  # type: ignore[attr-defined]
-    return check_pair(finder, cls.__name__, forward, backward, *finder.declared(cls.__name__), **options)
+    args, conventions = finder.declared(cls.__name__)
+    return check_pair(finder, cls.__name__, forward, backward, args, (*conventions, "rule"), **options)

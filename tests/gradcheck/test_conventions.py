@@ -142,3 +142,13 @@ def test_only_what_is_passed_on_is_reversed():
     by_argument = check(lambda x, rate: (x.copy(), rate), lambda rate, dy: (-rate * dy, None), (X, 0.3),
                         conventions=("reversed",))  # fmt: skip
     assert by_argument.passed
+
+
+def test_what_a_rule_gives_for_an_argument_that_it_passes_on_is_not_checked():
+    def clipped(x, dy):
+        return np.clip(dy, -0.1, 0.1)
+
+    with pytest.raises(CheckError, match="clipped passes x on"):
+        check(lambda x: (x + 0, x), clipped, (X,), conventions=("rule",))
+    assert not check(lambda x: (x + 0, x), clipped, (X,)).passed
+    assert not check(lambda x: (2 * x, x), clipped, (X,), conventions=("rule",)).passed

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jaxdoodle.gradcheck import CheckError, check
+from jaxdoodle.gradcheck import CheckError, check, check_gradient
 from jaxdoodle.gradcheck.examination import Options, examine
 from jaxdoodle.gradcheck.setup.pairs import pair_problem
 
@@ -76,3 +76,24 @@ def test_what_is_no_array_is_a_mistake_and_what_is_raised_beside_the_users_code_
     problem = pair_problem(lambda x: (x * x, x), lambda dy, x: 2 * dy * x, (X,), None, None)
     with pytest.raises(CheckError, match="no way is known to call"):
         examine(replace(problem, candidate=dict), Options())
+
+
+def test_sizes_at_which_nothing_fits_leave_a_gradient_at_a_kink_to_convention():
+    def first_two(x):
+        return np.maximum(x[:, 0], 0) * x[:, 1], x
+
+    def backward(x, dy):
+        return np.stack([dy * (x[:, 0] > 0) * x[:, 1], dy * np.maximum(x[:, 0], 0)], axis=1)
+
+    x = np.array([[0.0, 1.5], [0.7, -0.4], [-1.2, 0.8]])
+    assert check(first_two, backward, (x,)).passed
+    assert not check(first_two, lambda x, dy: 1.1 * backward(x, dy), (x,)).passed
+
+
+def test_a_complex_gradient_is_not_checked():
+    def loss(z, y):
+        return np.sum((np.abs(z) ** 2 - y) ** 2)
+
+    args = np.array([0.3 + 1j, 1.2]), np.array([0.5, 2.0])
+    with pytest.raises(CheckError, match="the gradient that comes back is complex"):
+        check_gradient(loss, lambda z, y: 2 * (np.abs(z) ** 2 - y) * z, args, argnums=(1,))

@@ -170,3 +170,26 @@ def test_the_loss_beside_a_gradient_is_known_where_it_is_not_defined_for_larger_
         bce(y, p), bce_grad(y, p)
     """
     assert checked(text) == {"bce_grad": verdict}
+
+
+PLAYERS = """
+def d_loss(phi, real, fake):
+    a, b = phi
+    return np.mean(np.logaddexp(0, -(a * real + b))) + np.mean(np.logaddexp(0, a * fake + b))
+
+def d_grad(phi, real, fake):
+    a, b = phi
+    er = 1 / (1 + np.exp(-(a * real + b))) - 1
+    ef = 1 / (1 + np.exp(-(a * fake + b)))
+    return np.array([np.mean(er * real) + np.mean(ef * fake), np.mean(er) {} np.mean(ef)])
+
+if __name__ == "__main__":
+    phi = np.array([0.1, 0.2])
+    for step in range(5):
+        phi = phi - 0.1 * d_grad(phi, np.random.randn(8), np.random.randn(8))
+"""
+
+
+def test_arguments_of_the_gradient_alone_are_those_of_its_loss(checked):
+    assert checked(PLAYERS.format("+")) == {"d_grad": "right"}
+    assert checked(PLAYERS.format("-")) == {"d_grad": "phi"}

@@ -306,3 +306,27 @@ def test_a_table_by_name_holds_gradients_of_what_is_not_used_too_and_one_of_velo
                 return dout @ self.params["W"].T
     """
     assert checked(text) == {"Dense": expected}
+
+
+SINGLE = """
+class Scale:
+    def __init__(self, n):
+        self.k = np.linspace(1, 2, n, dtype=np.float32)
+        self.dk = np.zeros(n, dtype=np.float32)
+
+    def forward(self, x):
+        self.x = x
+        return x * self.k
+
+    def backward(self, dout):
+        self.dk[:] = (dout * self.x).sum(axis=0) * {}
+        return dout * self.k
+
+layer = Scale(3)
+layer.backward(layer.forward(np.random.randn(5, 3)))
+"""
+
+
+def test_an_array_for_gradients_has_the_precision_of_the_parameter(checked):
+    assert checked(SINGLE.format(1)) == {"Scale": "right"}
+    assert checked(SINGLE.format(2)) == {"Scale": "k"}

@@ -323,3 +323,47 @@ def test_a_function_that_speaks_of_a_sum_declares_nothing_of_its_gradient(checke
                                                                       g * 2. * (kept[1] - kept[0])))
     """
     assert checked(text) == {"mse": "p, y"}
+
+
+DIRECT = """
+import jax
+import jax.numpy as jnp
+
+@jax.custom_jvp
+def xlogy(x, y):
+    return x * jnp.log(y)
+
+xlogy.defjvps(lambda t, out, x, y: t * jnp.log(y), lambda t, out, x, y: t * {} / y)
+"""
+
+
+def test_an_argument_with_a_rule_of_its_own_is_no_whole_number(checked):
+    assert checked(DIRECT.format("x")) == {"xlogy": "right"}
+    assert checked(DIRECT.format("1")) == {"xlogy": "y"}
+
+
+QUANTIZED = '''"""Layers of {} networks."""
+import jax
+import jax.numpy as jnp
+
+@jax.custom_vjp
+def quantized(x, scale):
+    return jnp.round(x / scale) * scale
+
+def forward(x, scale):
+    return quantized(x, scale), (x, scale)
+
+def backward(kept, dy):
+    x, scale = kept
+    return dy, jnp.sum(dy * (jnp.round(x / scale) - x / scale))
+
+quantized.defvjp(forward, backward)
+quantized(jnp.array([0.31, -1.27, 2.6]), jnp.array(0.5))
+'''
+
+
+@pytest.mark.parametrize(("said", "passed"), [("quantized (straight-through)", True), ("quantized", False)])
+def test_the_docstring_of_a_file_may_say_that_its_gradients_pass_a_step(tmp_path, said, passed):
+    (tmp_path / "program.py").write_text(QUANTIZED.format(said))
+    (message,) = check_file(tmp_path / "program.py")
+    assert message["check"]["passed"] == passed

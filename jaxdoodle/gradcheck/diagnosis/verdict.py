@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -29,13 +30,11 @@ from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHA
 def diagnose(case: Case, offers: dict[str, list[str]]) -> tuple[list[Finding], list[str], list[str]]:
     """The mistakes, the conventions at kinks, and remarks. Rounds that failed, or are set aside, leave the case."""
     problem, rounds = case.problem, case.rounds
-    sizes = set_sizes_aside(rounds)
     failed = [r for r in rounds if r.returned.error is not None]
     rounds[:] = [r for r in rounds if r.returned.error is None]
     if not rounds:
         return [_raises(failed[0])], [], []
     findings, notes = structure(case)
-    notes += sizes
     told: list[str] = []
     findings += changed_in_place(case)
     if rounds[0].got:
@@ -103,6 +102,11 @@ def _once(findings: list[Finding]) -> list[Finding]:
     return list(seen.values())
 
 
+def _measured(r: Round, name: str) -> Any:
+    """Where there is a right gradient, which a point without a derivative has not."""
+    return ~np.isnan(r.want[name]) if r.got[name].shape == r.want[name].shape else ...
+
+
 def _unsettled(r: Round, findings: list[Finding], problem: Problem) -> list[str]:
     said = {n for f in findings if f.name not in (UNNAMED, NOT_FINITE, BROADCASTS) for n in f.leaves}
     return [n for n in r.wrong if n not in said]
@@ -127,7 +131,7 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
     for r in case.rounds:
         if r.at.name.startswith(DOUT):
             continue  # a low precision overflows there
-        bad = [n for n, g in r.got.items() if not np.isfinite(np.asarray(g, float)).all()]
+        bad = [n for n, g in r.got.items() if not np.isfinite(np.asarray(g, float)[_measured(r, n)]).all()]
         told = ", ".join(map(case.problem.short, bad))
         if bad and (r.at.name == "blank input" and guarded(case, r) or r.at.name in LARGE and guard_counts(case, r)):
             r.excused |= {n: "undecided" for n in bad}

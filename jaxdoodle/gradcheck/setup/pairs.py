@@ -220,7 +220,8 @@ def only_returned(problem: Problem) -> Problem:
         data = {i for i in problem.wrt if _NOT_DIFFERENTIATED.fullmatch(problem.names[i].lower())}
         numbers = {i for i in problem.wrt if np.ndim(problem.args[i]) == 0 and _STEP.fullmatch(problem.names[i])}
         few = tuple(i for i in problem.wrt if i not in data | (numbers - {*wrt}))
-        few = few or wrt  # of a loss of y and t
+        if len(few) < len(wrt):  # of a loss of y and t, or of a state that is called as data are
+            few = tuple(i for i in problem.wrt if i in {*few, *wrt})
         if not few or len(few) == len(problem.wrt):
             return problem
         return replace(problem, wrt=few, all_wrt=few)

@@ -97,6 +97,16 @@ SQUARE: tuple[dict[str, Option], ...] = tuple(
     {"x": normal(*x), "h": normal(*x), "w": normal(3, 3), "b": normal(*b), "gamma": normal(*b)}
     for x, b in (((4, 3), (3,)), ((3, 4), (3, 1)), ((3,), (3,)), ((2, 4, 3), (3,)))
 )
+#: Those of cells whose weights multiply input and state side by side, with four gates or none: of rows, of columns.
+CELLS: tuple[dict[str, Option], ...] = tuple(
+    {"x": normal(*x), "h": normal(*h), "w": normal(*w), "b": normal(*b)}
+    for x, h, w, b in (
+        ((4, 5), (4, 3), (8, 12), (12,)), ((5, 4), (3, 4), (12, 8), (12, 1)),
+        ((4, 5), (4, 3), (8, 3), (3,)), ((5, 4), (3, 4), (3, 8), (3, 1)),
+    )
+)  # fmt: skip
+#: Numbers as the parameters of a regression on vectors.
+LINE: dict[str, Option] = {"x": normal(6), "y": normal(6), "w": just(np.float64(0.7)), "b": just(np.float64(-0.2))}
 _MATRICES, _VECTORS = [normal(*s) for s in ((4, 3), (3, 4), (4, 4), (3, 3))], [normal(4), normal(3)]
 #: Arrays of any two sizes, by kind, where there are too many parameters to try all options of each.
 TWO_SIZES: dict[str | None, list[Option]] = {

@@ -18,7 +18,17 @@ from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
 from jaxdoodle.submissions.arguments import unrolled
-from jaxdoodle.submissions.arguments.by_name import SQUARE, TWO_SIZES, Probe, kind_of, made, normal, options_of
+from jaxdoodle.submissions.arguments.by_name import (
+    CELLS,
+    LINE,
+    SQUARE,
+    TWO_SIZES,
+    Probe,
+    kind_of,
+    made,
+    normal,
+    options_of,
+)
 from jaxdoodle.submissions.arguments.source import DRAWS, shapes_of, source_text, symbolic_shapes, words_compared
 from jaxdoodle.submissions.words import PENALTY
 
@@ -27,6 +37,9 @@ _TRIALS, _COMPARED = 30_000, 40
 #: Parameters up to which arrays of more than two sizes are tried first.
 _FEW = 4
 
+#: What no regression on one number for each example has.
+_OF_MATRICES = re.compile(r"@|\.T\b|\b(dot|matmul|einsum|inner|outer|shape|axis|log)\b")
+
 
 def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[list[Any]]:
     """Values for these parameters, combination by combination."""
@@ -34,10 +47,15 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         shapes = shapes_of(function)
         options = [options_of(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
         kinds = [kind_of(p.name) for p in taken]
-        if np.prod([len(o) for o in options]) > _TRIALS:  # too many to try: first, all sizes but the batch are one
-            for table in SQUARE:
-                yield made([table.get("x" if k == 0 else kind or "", o[0])
-                             for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
+        too_many = np.prod([len(o) for o in options]) > _TRIALS  # to try: first, all sizes but the batch are one
+        line = {"w", "y"} <= {*kinds} and not _OF_MATRICES.search(source_text(function))
+        for table in (
+            *((LINE,) if line else ()),
+            *(CELLS if {"h", "w"} <= {*kinds} else ()),
+            *(SQUARE if too_many else ()),
+        ):
+            yield made([table.get("x" if k == 0 and table is not LINE else kind or "", o[0])
+                        for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
         kinds[0] = kinds[0] if kinds[0] in ("w", "ids", "h") else "x"
         of_two = [TWO_SIZES.get(kind, o[:3]) for kind, o in zip(kinds, options, strict=True)]
         for tried in (of_two, options) if len(taken) > _FEW else (options, of_two):

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import functools
 import inspect
+import linecache
 import re
 import sys
 import textwrap
@@ -126,9 +127,22 @@ _SAYS = {
 
 
 def conventions_of(backward: Any) -> tuple[str, ...]:
-    """The conventions that its docstring, that of its class, comments and its name tell of."""
-    told = told_of(backward) + source_text(backward) + getattr(inspect.unwrap(backward), "__qualname__", "")
-    return tuple(convention for convention, says in _SAYS.items() if says.search(told))
+    """The conventions that its docstring, that of its class, comments and its name tell of; the file's docstring, too,
+    where they are of a step's gradient or of what is passed on."""
+    raw = inspect.unwrap(backward)
+    told = told_of(raw) + source_text(raw) + getattr(raw, "__qualname__", "")
+    of_file = _docstring(getattr(getattr(raw, "__code__", None), "co_filename", ""))
+    return tuple(
+        convention for convention, says in _SAYS.items()
+        if says.search(told) or convention != "batch sum" and says.search(of_file)
+    )  # fmt: skip
+
+
+@functools.lru_cache(_KEPT)
+def _docstring(file: str) -> str:
+    with contextlib.suppress(SyntaxError):
+        return " ".join((ast.get_docstring(ast.parse("".join(linecache.getlines(file)))) or "").split())
+    return ""
 
 
 #: How a sentence may tell that NAME gets no gradient, that others alone get one, and that this is not said, or not so

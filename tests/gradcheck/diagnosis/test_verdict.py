@@ -302,3 +302,16 @@ def test_beside_a_wrong_gradient_those_are_right_that_a_guard_against_log_of_zer
 
     report = check_gradient(entropy, gradient, (X, W, B), argnums=(1, 2))
     assert {leaf.name for leaf in report.leaves if leaf.verdict == "wrong"} == {"b"}
+
+
+def test_where_there_is_no_derivative_a_gradient_need_not_be_finite():
+    def distances(y):
+        gaps = y[:, None] - y[None]
+        return np.sqrt(gaps**2 + np.eye(len(y))), y
+
+    def backward(y, dy):
+        gaps = y[:, None] - y[None]
+        d = dy * gaps / np.sqrt(gaps**2 + np.eye(len(y)))
+        return d.sum(axis=1) - d.sum(axis=0)
+
+    assert check(distances, backward, (np.random.default_rng(0).normal(size=5),)).passed

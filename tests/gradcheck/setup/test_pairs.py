@@ -84,3 +84,16 @@ def test_a_complex_argument_has_no_gradient_to_check_and_hides_none():
     assert report.passed and [leaf.name for leaf in report.leaves] == ["x", "gain"]
     assert "filter_ is complex: its gradient is not checked" in report.notes
     assert not check(forward, lambda r, dy: (*backward(r, dy)[:2], 2 * backward(r, dy)[2]), args).passed
+
+
+def test_of_more_gradients_than_are_left_without_data_those_of_data_count_by_their_shapes():
+    mask = np.ones((4, 1))
+
+    def of_all_but_mask(r, dy):
+        s, w, mask = r
+        return (dy * mask) @ w.T, s.T @ (dy * mask)
+
+    problem = pair_problem(
+        lambda s, w, mask: ((s @ w) * mask, (s, w, mask)), of_all_but_mask, (X, X.T @ X, mask), None, "state"
+    )
+    assert only_returned(problem).differentiated == ("s", "w")

@@ -260,3 +260,22 @@ def test_a_square_matrix_beside_others_is_found_after_the_usual_sizes():
 
     emit, trans, start, tags = guess(path)
     assert trans.ndim == 2 and emit.shape == (len(tags), len(start)) and tags.max() < len(start)
+
+
+def test_a_cell_multiplies_input_and_state_side_by_side():
+    def cell(x, h_prev, c_prev, W, b):
+        n = h_prev.shape[1]
+        z = np.concatenate([x, h_prev], axis=1) @ W + b
+        i, f, o, g = (z[:, k * n : (k + 1) * n] for k in range(4))
+        return np.tanh(f * c_prev + i * g) * o
+
+    args = guess(cell)
+    assert [np.shape(a) for a in args] == [(4, 5), (4, 3), (4, 3), (8, 12), (12,)]
+
+
+def test_the_parameters_of_a_line_are_numbers():
+    def smooth(w, b, x, y, q, h=0.1):
+        d = y - (w * x + b)
+        return np.mean(q * d + h * np.logaddexp(0.0, -d / h))
+
+    assert [np.shape(a) for a in guess(smooth)[:4]] == [(), (), (6,), (6,)]
