@@ -11,7 +11,9 @@ from jaxdoodle.gradcheck.setup.binding import required
 #: Names of functions that give a loss, and of those that give a gradient.
 LOSS = re.compile(
     r"loss|cost|entropy|error|objective|nll|likelihood|verlust|kosten|fehler|erreur|p[eé]rdida"
-    r"|(^|_)(mse|bce|xent|ce|j|rss|sse|misfit|deviance|stress|energy|pertes?|co[uû]ts?|perdas?|custos?)(_|$)", re.I)  # fmt: skip
+    r"|(^|_)(mse|bce|xent|ce|j|rss|sse|misfit|deviance|stress|energy|pertes?|co[uû]ts?|perdas?|custos?)(_|$)",
+    re.I,
+)
 GRADIENT = re.compile(
     r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )

@@ -62,6 +62,8 @@ def _is_value(text: str) -> bool:
 
 def gives_both(function: Any) -> bool:
     """Does the last line name a value and its gradient? ``dx`` is one where there is an ``x``; ``data`` is none."""
+    if any(map(_of_arguments(function), _returned(function)[1:2])):
+        return True
     found = _BOTH.search(english(source_text(function)))
     if found is None or found["gradient"] is None or re.search(r"(^|_)grads?(ients?)?(?![a-z])", found["gradient"]):
         return found is not None
@@ -69,6 +71,18 @@ def gives_both(function: Any) -> bool:
     names = {str(getattr(n, "id", getattr(n, "attr", getattr(n, "arg", "")))).lower() for n in nodes}
     word = found["gradient"][1:].strip("_").lower()
     return word != "" and word in names or re.match(r"d[A-Z_]", found["gradient"]) is not None
+
+
+def _of_arguments(function: Callable) -> Callable[[str], bool]:
+    """Is it a tuple or list of gradients of parameters of the function alone, by their names?"""
+    own = {p.name for p in parameters(function)}
+    called = {form.format(n) for n in own for form in ("d{}", "d_{}", "grad_{}", "g{}", "g_{}")} - own
+
+    def gradients(text: str) -> bool:
+        entries = [ast.unparse(e) for e in getattr(ast.parse(text, mode="eval").body, "elts", ())]
+        return len(entries) > 1 and {*entries} <= called
+
+    return gradients
 
 
 def _has_network(cls: type) -> bool:
@@ -97,8 +111,11 @@ def places_of(function: Callable, returned: Any, args: tuple, names: Sequence[st
     several = returned if isinstance(returned, tuple | list) else (returned,)
     found: list[int] = []
     for k, g in enumerate(several):
-        word = re.sub(r"^(d|grads?|g(?=_?[A-Z]))_?|_?grads?$", "", names[k] if k < len(names) else "")
+        called = names[k] if k < len(names) else ""
+        word = re.sub(r"^(d|grads?|g(?=_?[A-Z]))_?|_?grads?$", "", called)
+        word = re.sub("^g_?", "", called) if word not in own and re.sub("^g_?", "", called) in own else word
         fits = [i for i in floats if (own[i] == word or _shapes(args[i]) == _shapes(g)) and i not in found]
+        fits += [own.index(word)] if word in own and own.index(word) not in (*floats, *found) else []
         fits.sort(key=lambda i: (own[i] != word, not (word and own[i].startswith(word))))
         if fits or floats:
             found.append((fits or floats)[0])
@@ -150,6 +167,9 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     gradients = returned[rest[0]] if len(rest) == 1 else tuple(returned[k] for k in rest)
     told = names if len(names) == len(returned) else []
     where = places_of(versions[0], gradients, args, [told[k] for k in rest] if told else [])
+    of_arrays = [i for i in np.ravel(where) if is_array(args[i])]
+    if len({*of_arrays}) < len(of_arrays):  # two gradients of one array: one of them is of another
+        raise unknown_arguments(name, function)
     args = with_arrays(args, where)
 
     def picking(run: Callable, pick: Callable[[Sequence[Any]], Any]) -> Callable:
@@ -232,7 +252,9 @@ def _unpacking(function: Callable) -> tuple[list[str], Callable[[Callable], Call
         if isinstance(n, ast.Assign) and isinstance(n.value, ast.Tuple)
     }
     trees = {text: ast.parse(text, mode="eval").body for text in texts}
-    held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items() if _is_unpacked(tree)}
+    of_arguments = _of_arguments(function)
+    held |= {text: [ast.unparse(e) for e in tree.elts] for text, tree in trees.items()  # type: ignore[attr-defined]
+             if _is_unpacked(tree) or of_arguments(text)}  # fmt: skip
 
     def unpacked(function: Callable) -> Callable:
         @functools.wraps(function)

@@ -470,3 +470,21 @@ def test_what_is_cut_off_as_a_derivative_or_in_the_value_stays_by_any_name(check
     """
     assert checked(clipped) == {"clipped_loss": "right"}
     assert checked(clipped.replace(" * (np.abs(pred - y) < c)", "")) == {"clipped_loss": "pred"}
+
+
+TRIPLET = """
+def triplet_margin(a, p, n, margin=1.0):
+    dp, dn = a - p, a - n
+    gap = np.sum(dp**2, axis=1) - np.sum(dn**2, axis=1) + margin
+    active = (gap > 0)[:, None] / len(a)
+    ga, gp, gn = 2 * (dp - dn) * active, -2 * dp * active, {} * dn * active
+    return np.maximum(gap, 0).mean(), ({})
+"""
+
+
+@pytest.mark.parametrize(
+    ("factor", "order", "expected"),
+    [("2", "ga, gp, gn", "right"), ("-2", "ga, gp, gn", "n"), ("2", "gn, ga, gp", "right")],
+)
+def test_several_gradients_beside_a_value_tell_by_their_names_of_which_arguments(checked, factor, order, expected):
+    assert checked(TRIPLET.format(factor, order)) == {"triplet_margin": expected}

@@ -259,7 +259,7 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
     if name in shapes:
         documented = [mask(*shapes[name]) if kind == "mask" else normal(*shapes[name])]
         return [whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
-    if not first and kind in ("b", "gamma", "w", "number", None):
+    if not first and (kind in ("b", "gamma", "w", "number", None) or name == "n"):  # what is negative, too
         options = [options[0], _like_first, *options[1:]]
     if not first and kind == "mask":
         options = [_mask_of_first, *options]
