@@ -58,7 +58,8 @@ def close(got: np.ndarray, want: np.ndarray, floor: float, tolerance: float) -> 
     if got.shape != want.shape:
         return False
     g, w = np.ravel(got), np.ravel(want)
-    if np.isnan(w).any():
+    if np.isnan(w @ w):
         g, w = g[~np.isnan(w)], w[~np.isnan(w)]
     off = g - w
-    return bool(math.sqrt(off @ off) <= tolerance * max(math.sqrt(w @ w), math.sqrt(g @ g), floor))
+    gap, size = math.sqrt(off @ off), max(math.sqrt(w @ w), math.sqrt(g @ g), floor)
+    return gap <= tolerance * size and math.isfinite(gap)

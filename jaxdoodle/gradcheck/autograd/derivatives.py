@@ -10,6 +10,8 @@ import numpy as np
 
 def unbroadcast(d: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum over the axes along which a value of ``shape`` was repeated."""
+    if d.shape == shape:
+        return d
     d = d.sum(axis=tuple(range(d.ndim - len(shape))))
     axes = tuple(i for i, n in enumerate(shape) if n == 1 and d.shape[i] != 1)
     return d.sum(axis=axes, keepdims=True).reshape(shape)
@@ -127,13 +129,18 @@ def extreme_pull(axis):
     return pull
 
 
+#: Entries of both operands, multiplied, from which planning a contraction takes less time than it saves.
+_PLANNED = 1_000_000
+
+
 def einsum_pull(a: str, b: str, out: str):
     """Each operand gets the cotangent contracted with the other operand."""
 
     def one(dy, other, target, partner, shape):
         missing = tuple(i for i, c in enumerate(target) if c not in out and c not in partner)
         have = "".join(c for c in target if c in out or c in partner)
-        d = np.einsum(f"{out},{partner}->{have}", dy, other, optimize=True)
+        large = dy.size * other.size > _PLANNED
+        d = np.einsum(f"{out},{partner}->{have}", dy, other, optimize=large)
         return np.broadcast_to(np.expand_dims(d, missing), shape)
 
     def pull(dy, y, x, w):

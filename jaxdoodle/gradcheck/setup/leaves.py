@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -131,6 +132,7 @@ def bare(name: str) -> str:
     return re.sub(r"^_[A-Za-z]\w*?__(?=[A-Za-z])", "", name)
 
 
+@functools.cache
 def _plain_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", bare(name).lower())
 
