@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice, permutations, product
+from itertools import islice, permutations
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR, M
 from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
 
 _MOST_EDGES = 400
+#: A factor that no mistake is likely to have: what hangs on a step changes with it.
+_ANY_FACTOR = 1.37
 #: Values to which a later one's gradient may be passed on, and how many later ones are tried for each.
 _MOST_VALUES, _MOST_LATER = 60, 4
 
@@ -145,11 +147,22 @@ def repeated_edges(evidence: Evidence) -> Iterator[Hypothesis]:
         place = ", ".join(sorted({str(evidence.line(i)) for i in indices})[:4])
         kind = evidence.tape.nodes[indices[0]].kind
         slots = {k for i in indices for k, p in enumerate(evidence.tape.nodes[i].parents) if p is not None}
-        for slot, c in product([None, *sorted(slots)][len(slots) == 1 :], evidence.plain_factors):
-            steps = {i: _scaled(evidence, i, slot, c) for i in indices}
-            name, told = factor_words(c, evidence.batch) if c else ("gradient path missing", "left out")
-            sentence = f"what flows back through every {kind} of {place} is {told}"
-            yield Hypothesis(name, sentence, Rank.NUMBER, steps, node=max(indices))
+        for slot in [None, *sorted(slots)][len(slots) == 1 :]:
+            for c in _factors(evidence, indices, slot):
+                name, told = factor_words(c, evidence.batch) if c else ("gradient path missing", "left out")
+                sentence = f"what flows back through every {kind} of {place} is {told}"
+                steps = {i: _scaled(evidence, i, slot, c) for i in indices}
+                yield Hypothesis(name, sentence, Rank.NUMBER, steps, node=max(indices))
+
+
+def _factors(evidence: Evidence, indices: list[int], slot: int | None) -> list[float]:
+    """The factors of all these steps that may make every wrong leaf right: none where one of them stays as it is."""
+    steps = {i: _scaled(evidence, i, slot, _ANY_FACTOR) for i in indices}
+    moved = evidence.predict(Hypothesis("", "", Rank.NUMBER, steps))
+    if any(np.array_equal(moved[n], evidence.want[n]) for n in evidence.wrong):
+        return []
+    # a right leaf stays right only where it hangs on an even number of them, and the sign of each is flipped
+    return evidence.plain_factors if all(evidence.agrees(n, moved[n]) for n in evidence.right) else [-1.0]
 
 
 def _scaled(evidence: Evidence, index: int, slot: int | None, c: float) -> Step:
