@@ -32,6 +32,7 @@ class CheckOptions(TypedDict, total=False):
       any admissible one passes and is reported.
     conventions: Of ``CONVENTIONS``, those that the code under test follows on purpose.
     known: Mistakes found in functions that the code under test runs: one that makes all right, mended, is the reason.
+    explain: Whether the reason is looked for where a gradient is wrong.
     """
 
     title: str | None
@@ -40,6 +41,7 @@ class CheckOptions(TypedDict, total=False):
     demand: Mapping[str, Any]
     conventions: Collection[str]
     known: Sequence[Finding]
+    explain: bool
 
 
 def check(

@@ -56,6 +56,7 @@ class Options:
     demand: Mapping[str, Any] = field(default_factory=dict)
     conventions: Collection[str] = ()
     known: Sequence[Finding] = ()
+    explain: bool = True
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float64"):
@@ -101,7 +102,7 @@ def examine(problem: Problem, options: Options) -> Report:
         rounds = case.rounds
         notes += _beyond_limits(case)
         offers = by_convention(case, options.conventions)
-        findings, conventions, remarks = diagnose(case, offers)
+        findings, conventions, remarks = diagnose(case, offers, options.explain)
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
         problem.title,

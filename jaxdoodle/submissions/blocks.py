@@ -174,17 +174,17 @@ def check_blocks(
             names = start()
         except (Exception, SystemExit):  # of the user's code, without its arguments, say
             continue
-        found: list[tuple[Block, Report]] = []
+        options, found = {"title": name, **options}, list[tuple[Block, Any]]()
         for block in blocks_of(body, names):
             if problem := _as_problem(block, names):
-                found.append((block, _check(problem, title=name, **options)))
-                if found[-1][1].passed:
-                    return found[-1][1]
+                found.append((block, problem))
+                if (report := _check(problem, **options, explain=False)).passed:
+                    return report
         uphill = (_as_problem(b, names, -1.0) for b, _ in found if b.rises)  # where what is printed goes down
-        if again := next((r for p in uphill if p and (r := _check(p, title=name, **options)).passed), None):
+        if again := next((r for p in uphill if p and (r := _check(p, **options, explain=False)).passed), None):
             return again
         if found:
-            return _of_its_own_value(found, names, title=name, **options)
+            return _of_its_own_value([(b, _check(p, **options)) for b, p in found], names, **options)
     raise Forward(f"{name} computes gradients, and no call of it is known that comes to their value")
 
 

@@ -171,19 +171,23 @@ def _made(
 
 
 def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, Any]) -> Report:
-    conventions = (*finder.declared(cls.__name__)[1], *conventions_of(backward_of(layer.thing)))
-    report = _report_of_layer(layer, cls, conventions, options)
+    """Of the ways to take the layer, the reason of what is wrong is looked for in the chosen one alone."""
+    back, notes = backward_of(layer.thing), list[str]()
+    conventions = (*finder.declared(cls.__name__)[1], *conventions_of(back))
+    quick, chosen = {**options, "explain": False}, layer
+    report = _report_of_layer(layer, cls, conventions, quick)
     if not report.passed and len(layer.inputs) == 2 and kind_of(layer.input_names[1]) == "y":
-        report = _as_loss(layer, report, cls, conventions, options)
-    report = without_constants(finder, cls.__name__, report, backward_of(layer.thing), [*layer.weights])
-    report = with_penalty(report, layer)
-    dy = None if report.passed else _one_entry(finder.called_with(backward_of(layer.thing)), np.shape(layer.y))
-    if dy is None:
-        return report
-    again = _report_of_layer(LayerObject(layer.thing, layer.inputs, only=dy), cls, conventions, options)
-    again = without_constants(finder, cls.__name__, again, backward_of(layer.thing), [*layer.weights])
-    told = "checked for what the file gives it: an incoming gradient of one entry"
-    return replace(again, notes=(*again.notes, told))
+        report, chosen = _as_loss(layer, report, cls, conventions, quick)
+    report = without_constants(finder, cls.__name__, report, back, [*layer.weights])
+    if report.passed:
+        return with_penalty(report, layer)
+    dy = _one_entry(finder.called_with(back), np.shape(layer.y))
+    if dy is not None:
+        chosen = LayerObject(layer.thing, layer.inputs, only=dy)
+        notes = ["checked for what the file gives it: an incoming gradient of one entry"]
+    report = _report_of_layer(chosen, cls, conventions, options)
+    report = without_constants(finder, cls.__name__, report, back, [*layer.weights])
+    return replace(report, notes=(*report.notes, *notes))
 
 
 def _is_told(finder: Finder, cls: type, error: BaseException) -> bool:
@@ -200,17 +204,20 @@ def _one_entry(called: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray | N
     return None if given is None or np.count_nonzero(given) != 1 else np.asarray(given) != 0
 
 
-def _as_loss(layer: LayerObject, report: Report, cls: type, conventions: Any, options: dict[str, Any]) -> Report:
+def _as_loss(
+    layer: LayerObject, report: Report, cls: type, conventions: Any, options: dict[str, Any]
+) -> tuple[Report, LayerObject]:
     """Of a loss that gives one number an example, with a backward that takes the prediction: of the mean or the sum."""
-    reports = [report]
+    found = [(report, layer)]
     for whole in _wholes(layer):
         with contextlib.suppress(Exception):  # any exception of the user's code: not so
-            reports.append(_report_of_layer(LayerObject(layer.thing, layer.inputs, whole), cls, conventions, options))
+            other = LayerObject(layer.thing, layer.inputs, whole)
+            found.append((_report_of_layer(other, cls, conventions, options), other))
 
-    def nearness(report: Report) -> tuple[bool, float]:
-        return report.passed, max((abs(leaf.figures.cosine) for leaf in report.leaves), default=0.0)
+    def nearness(each: tuple[Report, LayerObject]) -> tuple[bool, float]:
+        return each[0].passed, max((abs(leaf.figures.cosine) for leaf in each[0].leaves), default=0.0)
 
-    return max(reports, key=nearness)
+    return max(found, key=nearness)
 
 
 def _wholes(layer: LayerObject) -> list[Callable]:

@@ -187,14 +187,20 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     def checked(args: tuple, title: str) -> Report:
         """What is cut off may be no gradient: then the value is another without, or what is cut off the derivative."""
         reports = list[Report]()
-        for version, left in zip(versions, kept, strict=True):
-            run = picking(version, value_and_gradients)
-            report = check_value_and_grad(loss, run, args, argnums=where, title=title, **options)
-            cut = [f"gradients that are cut off at {n} are checked as they are before" for n in limits if n not in left]
-            reports.append(replace(report, notes=(*report.notes, *cut)))
-            if report.passed:
+
+        def report_of(k: int, explain: bool) -> Report:
+            more, run = {**options, "explain": explain}, picking(versions[k], value_and_gradients)
+            report = check_value_and_grad(loss, run, args, argnums=where, title=title, **more)
+            cut = [
+                f"gradients that are cut off at {n} are checked as they are before" for n in limits if n not in kept[k]
+            ]
+            return replace(report, notes=(*report.notes, *cut))
+
+        for k in range(len(versions)):
+            reports.append(report_of(k, explain=len(versions) == 1))
+            if reports[-1].passed or len(versions) == 1:
                 return reports[-1]
-        return reports[-any(f.name == "value is not the loss" for f in reports[0].findings)]
+        return report_of(-any(f.name == "value is not the loss" for f in reports[0].findings), explain=True)
 
     report = checked(args, name)
     for words, other, _ in guessing.variants(loss, lambda: None, args, numbers_alone=False) if report.passed else ():
@@ -202,7 +208,8 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
         if np.size(first) != 1 or first != second:  # another output, or a share that is dropped at random
             continue
         again = checked(other, f"{name} with {words}")
-        report = report if again.passed else again
+        if not again.passed:
+            return again
     return report
 
 

@@ -84,7 +84,7 @@ class Network:
             n: v for n, v in attributes(thing).items()
             if n not in data and not is_buffer(n, attributes(thing)) and any(is_floating(a) for _, a in leaves(v))
         }  # fmt: skip
-        self.returned = returned_names(names[self.gradient_name or self.loss or ""])
+        self.returned = {n: returned_names(names[n]) for n in (self.gradient_name, *self.losses) if n}
         found = self.gradients(self.held, x, y)
         self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
         if not self.held:  # of the layers in it
@@ -192,7 +192,7 @@ class Network:
             returned = returned[1]  # loss(X, y) -> (loss, grads)
         of_inputs = alone and any("/" in n for n in held) and np.shape(returned) == np.shape(x)
         returned = None if of_inputs else returned
-        found = _by_name(returned, held, self.returned)
+        found = _by_name(returned, held, self.returned[name])
         after = attributes(thing)
         beside = {n: v for n, v in after.items() if n not in held}
         tables = {k: v for g in beside.values() if isinstance(g, dict) for k, v in g.items()}

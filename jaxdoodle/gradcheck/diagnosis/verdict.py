@@ -27,7 +27,7 @@ from jaxdoodle.gradcheck.setup.problem import Problem, float_outputs, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import DOUT, KINKS, LARGER, OTHER_SHAPES
 
 
-def diagnose(case: Case, offers: dict[str, list[str]]) -> tuple[list[Finding], list[str], list[str]]:
+def diagnose(case: Case, offers: dict[str, list[str]], explain: bool) -> tuple[list[Finding], list[str], list[str]]:
     """The mistakes, the conventions at kinks, and remarks. Rounds that failed, or are set aside, leave the case."""
     problem, rounds = case.problem, case.rounds
     failed = [r for r in rounds if r.returned.error is not None]
@@ -46,7 +46,8 @@ def diagnose(case: Case, offers: dict[str, list[str]]) -> tuple[list[Finding], l
         if ill and not _only_as_given(case, ill):
             excuse_at_large(case, {n for r in case.generic for n in r.wrong})
             try:
-                more = explanations(case, ill, findings)
+                none = Finding(UNNAMED, "no reason was looked for", tuple(ill[0].wrong))
+                more = explanations(case, ill, findings) if explain else [none]
                 said = {n for f in more if f.name != UNNAMED for n in f.leaves}
                 findings = [f for f in findings if f.name not in (UNNAMED, BROADCASTS) or not said >= {*f.leaves}]
                 findings += more
