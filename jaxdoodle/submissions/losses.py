@@ -22,6 +22,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating,
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
+from jaxdoodle.submissions.clipping import limits_of, versions_of
 from jaxdoodle.submissions.finder import Finder, Found, unknown_arguments
 from jaxdoodle.submissions.loss_names import GRADIENT, LOSS, of_the_gradient
 from jaxdoodle.submissions.objects import own_classes
@@ -90,8 +91,6 @@ def _has_network(cls: type) -> bool:
     return any(n in ("loss", "backward") or GRADIENT.fullmatch(n) for n in dir(cls))
 
 
-#: What a gradient is called where it is cut off.
-_GRADIENT_NAME = re.compile(r"d(?!ata)\w+|\w*grad\w*|g|delta\w*", re.I)
 #: Parameters of a loss that no gradient is for, where another has the same shape.
 _NO_PARAMETER = re.compile(r"x|y|t|\w*(true|target|label|truth|expected|actual)\w*|data|inputs?", re.I)
 
@@ -129,9 +128,9 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
 def check_loss(finder: Finder, name: str, function: Callable, given: tuple | None = None, **options: Any) -> Report:
     """``given``: arguments; else from the file's calls, or guessed."""
     called = {} if given else finder.called_with(function)
-    limits = _limits(function)
+    limits = limits_of(function)
     kept = [*dict.fromkeys([(), *((n,) for n in limits), limits])]  # the last: it as it is
-    versions = _versions(function, limits, kept)
+    versions = versions_of(function, limits, kept)
     texts, unpacked = _unpacking(function)
     names = _identifiers(texts)
     if given is not None:
@@ -149,7 +148,7 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     of_file = {k: v for k, n in enumerate(names) if (v := re.sub(r"^(d|grad)_?", "", n)) in held and v != n}
     if of_file:
         own_names = list(of_file.values())
-        versions = _versions(function, limits, kept, own_names)
+        versions = versions_of(function, limits, kept, own_names)
         args = (*(held[v] for v in own_names), *args)
     of_object = {} if of_file else _of_objects(versions[0], args, names, returned, place)
     if of_object:
@@ -328,66 +327,3 @@ def with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callab
     run.__signature__ = inspect.Signature([*first, *parameters(function)])  # type: ignore[attr-defined]
     run.__wrapped__ = function  # type: ignore[attr-defined]
     return run
-
-
-def _limits(function: Any) -> tuple[str, ...]:
-    """What its gradients are cut off at."""
-    clips, tree = _Unclipped(()), source_tree(function)
-    if tree is None or not isinstance(function, types.FunctionType) or function.__code__.co_freevars:
-        return ()
-    clips.visit(tree)
-    return tuple(sorted(clips.limits))
-
-
-def _versions(
-    function: Any, limits: Sequence[str], kept: Sequence[Sequence[str]], names: Sequence[str] = ()
-) -> list[Callable]:
-    """The function without what cuts its gradients off, but for the limits that are kept, once for each of these.
-
-    ``names``: what it finds in its module, and takes as its first parameters.
-    """
-    return [_unclipped(function, left, names) if names or left != limits else function for left in kept]
-
-
-def _unclipped(function: Any, kept: Sequence[str], names: Sequence[str]) -> Callable:
-    tree: Any = source_tree(function)
-    if not isinstance(function, types.FunctionType) or function.__code__.co_freevars or tree is None:
-        return function
-    _Unclipped(kept).visit(tree)
-    tree.body[0].decorator_list = []
-    tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
-    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
-    module = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
-    code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
-    made = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
-    made.__kwdefaults__ = function.__kwdefaults__
-    return made
-
-
-class _Unclipped(ast.NodeTransformer):
-    """Gradients in place of what they are as cut off on both sides alike; what is forward's, as a mask, stays."""
-
-    def __init__(self, kept: Sequence[str]) -> None:
-        self.limits, self.kept = set[str](), kept
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        self.generic_visit(node)
-        node.value = self._whole(node.value, node.targets[0])
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        return self._whole(node, *node.args[:1])
-
-    def _whole(self, node: ast.expr, called: ast.AST | None = None) -> ast.expr:
-        """What ``clip(x, -c, c)`` cuts off, where it is ``called`` as a gradient is."""
-        while isinstance(called, ast.Subscript | ast.Attribute):
-            called = called.value
-        given = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()) if k.arg != "out")]
-        if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] != "clip" or len(given) != 3:
-            return node
-        low, high = map(ast.unparse, given[1:])
-        if low != f"-{high}" or not _GRADIENT_NAME.fullmatch(getattr(called, "id", "")):
-            return node
-        self.limits.add(high)
-        return node if high in self.kept else given[0]

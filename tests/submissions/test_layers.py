@@ -426,37 +426,6 @@ def test_guessed_inputs_are_those_whose_gradients_of_parameters_have_their_shape
     assert checked(text) == {"PReLU": "right"}
 
 
-def test_a_layer_needs_no_gradient_of_what_is_declared_constant_and_words_are_no_proof(checked):
-    text = """
-        class LoRA:
-            '''y = x W + x A B; {told}'''
-            def __init__(self, n=4, r=2):
-                rng = np.random.default_rng(0)
-                self.W, self.A, self.B = rng.normal(size=(n, n)), rng.normal(size=(n, r)), rng.normal(size=(r, n))
-            def forward(self, x):
-                self.x = x
-                return x @ self.W + x @ self.A @ self.B
-            def backward(self, dy):
-                self.dB = (self.x @ self.A).T @ dy
-                self.dA = self.x.T @ dy @ self.B.T
-                return dy @ self.W.T + dy @ self.B.T @ self.A.T
-    """
-    frozen = text.format(told="W is frozen, A and B are trained")
-    unsure = 'which its text may call constant; if it is, define LoRA_constants = ("W",)'
-    assert checked(frozen) == {"LoRA": f"LoRA has no gradient of W, {unsure}"}
-    declared = frozen + '\n        LoRA_constants = ("W",)'
-    assert checked(declared) == {"LoRA": "right"}
-    assert checked(declared.replace('("W",)', '("A",)')) == {"LoRA": f"LoRA has no gradient of W, {unsure}"}
-    misspelt = declared.replace('("W",)', '("Wz", "A")')
-    assert checked(misspelt) == {"LoRA": "LoRA_constants names 'Wz', which is none of A, B, x, W"}
-    for other in ("3.0", "[[1.0]]", "np.ones(2)"):  # a constant of the file's own
-        assert checked(declared.replace('("W",)', other))["LoRA"].startswith("LoRA_constants names a ")
-    assert checked(frozen.replace("return dy @ self.W.T +", "return dy @ self.W.T -")) == {"LoRA": "x"}
-    assert checked(text.format(told="W and A are matrices")) == {"LoRA": "gradient missing"}
-    for_pictures = text.replace("self.dB", "self.eB").replace("self.dA", "self.eA")
-    assert checked(for_pictures.format(told="for 2-D inputs only")) == {"LoRA": "gradient missing, gradient missing"}
-
-
 def test_private_parameters_are_called_as_they_are_written(checked):
     text = """
         class Dense:

@@ -1,4 +1,4 @@
-"""Penalties that layers add the gradients of, which their forward does not give."""
+"""Penalties that a backward adds the gradients of, and its forward does not give."""
 
 import pytest
 
@@ -213,3 +213,95 @@ def test_each_of_several_factors_is_compared_with_its_own_penalty(checked, l1, l
                 return 0.5 * self.l2_reg * (self.b ** 2).sum()
     """)
     assert found == {"Dense": expected or "wrong penalty gradient"}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("2 * ", "W")])
+def test_a_penalty_that_the_backward_alone_has_is_left_to_the_cost(checked, factor, expected):
+    found = checked(f"""
+        def linear_forward(A, W, b):
+            return W @ A + b, (A, W, b)
+
+        def linear_backward(dZ, cache, lambd):
+            A, W, b = cache
+            return W.T @ dZ, {factor}dZ @ A.T + lambd * W, dZ.sum(axis=1, keepdims=True)
+    """)
+    assert found == {"linear": expected}
+
+
+@pytest.mark.parametrize("handed", ["lambd", "lambd=lambd"])
+@pytest.mark.parametrize(("sign", "expected"), [("+", "right"), ("-", "wrong penalty gradient")])
+def test_a_penalty_of_a_function_that_the_backward_calls_is_left_to_the_cost_too(checked, handed, sign, expected):
+    found = checked(f"""
+        def linear_forward(A, W, b):
+            return W @ A + b, (A, W, b)
+
+        def linear_backward(dZ, cache, lambd):
+            A, W, b = cache
+            return W.T @ dZ, dZ @ A.T {sign} lambd * W, dZ.sum(axis=1, keepdims=True)
+
+        def layer_forward(A, W, b):
+            Z, cache = linear_forward(A, W, b)
+            return np.tanh(Z), (cache, Z)
+
+        def layer_backward(dA, cache, lambd):
+            within, Z = cache
+            return linear_backward(dA * (1 - np.tanh(Z) ** 2), within, {handed})
+    """)
+    assert found == {"linear": expected, "layer": expected}
+
+
+@pytest.mark.parametrize(("dw", "db"), [
+    ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * A.sum()"), ("dZ @ A.T - lambd * W", "dZ.sum(1)"),
+    ("dZ @ A.T + lambd * W", "dZ.sum(1) + lambd * dZ.sum(1)"), ("dZ @ A.T + lambd * np.abs(W)", "dZ.sum(1)"),
+    ("dZ @ A.T - lambd * np.abs(W)", "dZ.sum(1)"),
+])  # fmt: skip
+def test_what_the_factor_of_a_penalty_adds_depends_on_the_parameter_alone_and_has_its_sign(checked, dw, db):
+    text = """
+        def linear_forward(A, W, b):
+            return W @ A + b[:, None], (A, W, b)
+
+        def linear_backward(dZ, cache, lambd):
+            A, W, b = cache
+            return W.T @ dZ, DW, DB
+    """
+    assert checked(text.replace("DW", dw).replace("DB", db)) == {"linear": "wrong penalty gradient"}
+    right = text.replace("DW", "dZ @ A.T + lambd / A.shape[1] * W").replace("DB", "dZ.sum(1) + lambd * np.sign(b)")
+    assert checked(right) == {"linear": "right"}
+
+
+def test_a_factor_of_all_that_is_passed_on_is_no_penalty(checked):
+    text = """
+        def reverse_forward(x):
+            return x.copy(), x
+
+        def reverse_backward(dy, cache, lam=1.0):
+            "Gradient reversal."
+            return -lam * dy
+
+        def linear_forward(x, w):
+            return x @ w, (x, w)
+
+        def linear_backward(dy, cache, lmbda):
+            x, w = cache
+            return dy @ w.T, x.T @ dy + lmbda * w / len(x)
+    """
+    assert set(checked(text).values()) == {"right"}
+
+
+@pytest.mark.parametrize("given", ["dx, dW1, dW2", '{"x": dx, "W1": dW1, "W2": dW2}'])
+@pytest.mark.parametrize(("W1", "W2"), [("W1", "W2"), ("W1", "W1"), ("W2", "W1")])
+def test_the_penalty_of_a_parameter_is_not_that_of_another_of_its_shape(checked, given, W1, W2):
+    found = checked(f"""
+        def mlp_forward(x, W1, W2):
+            h = np.tanh(x @ W1)
+            return h @ W2, (x, W1, W2, h)
+
+        def mlp_backward(dy, cache, reg):
+            x, W1, W2, h = cache
+            dz = dy @ W2.T * (1 - h**2)
+            dx, dW1, dW2 = dz @ W1.T, x.T @ dz + reg * {W1}, h.T @ dy + reg * {W2}
+            return {given}
+
+        mlp_args = np.random.randn(4, 5), np.random.randn(5, 5), np.random.randn(5, 5)
+    """)
+    assert found == {"mlp": "right" if (W1, W2) == ("W1", "W2") else "wrong penalty gradient"}
