@@ -10,10 +10,7 @@ import io
 import json
 import linecache
 import re
-import signal
 import sys
-import threading
-import time
 import tokenize
 import types
 from collections.abc import Callable, Iterator
@@ -22,80 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.time_limit import WAITS, TimeOutError, clocks, time_limit
 
-__all__ = ["Problem", "TimeOutError", "UserCode", "is_main", "more_time", "run_statements", "run_whole", "time_limit"]
+__all__ = ["Problem", "UserCode", "is_main", "run_statements", "run_whole"]
 
 #: Calls of one function whose arguments are kept.
 _CALLS_KEPT = 2
-#: Seconds from one signal that the time is over to the next: one may be lost in a destructor.
-_AGAIN = 0.1
-#: How many times its limit code may take by the clock, and for how many seconds more than that at most: a busy machine
-#: has a few programs for each core, and what hangs must not hide what comes after it.
-_WAITS, _WAITS_AT_MOST = 4.0, 30.0
-
-
 #: What is read in place of a text that is not there, so that what is made of it, and is called with it, is known.
 _TEXT = "to be or not to be\nthat is the question\n" * 100
 #: Exceptions that a file which is not there is one of.
 _CATCHES = re.compile(r"\b(FileNotFoundError|(OS|IO|Environment)Error|(Base)?Exception)\b")
 #: Files that hold no plain text, by their suffix.
 _NO_TEXT = re.compile(r"\.(csv|tsv|json\w*|xml|ya?ml|toml|data|arff|dat|idx\w*|\w*-ubyte)$", re.I)
-
-
-class TimeOutError(BaseException):
-    """The time of ``time_limit`` is over. Not an ``Exception``: code that catches all of these must end, too."""
-
-
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise ``TimeOutError`` inside the block after that much time. Python code in the main thread only.
-
-    The time is that of the processor: what else runs on the machine decides nothing. Code that sleeps or waits is
-    ended by the clock, later.
-
-    Args:
-      seconds: Of the process with its threads.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield  # without signals nothing can be interrupted
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        raise TimeOutError
-
-    kinds = ((signal.ITIMER_PROF, signal.SIGPROF), (signal.ITIMER_REAL, signal.SIGALRM))
-    before = [signal.signal(number, stop) for _, number in kinds]
-    start, outer = _clocks(), _set_timers(max(seconds, 0.01))
-    try:
-        yield
-    finally:
-        _set_timers(0)
-        for (timer, number), handler, left, spent in zip(kinds, before, outer, _clocks(start), strict=True):
-            signal.signal(number, handler)
-            if left:  # a limit around this one goes on
-                signal.setitimer(timer, max(left - spent, 0.01), _AGAIN)
-
-
-def more_time(seconds: float) -> None:
-    """Let a block of ``time_limit`` whose time is over go on for that many seconds; without a limit, nothing happens.
-
-    Args:
-      seconds: Time from now.
-    """
-    if hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_REAL)[1]:
-        _set_timers(seconds)
-
-
-def _clocks(start: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
-    """Seconds of the processor, and by the clock."""
-    return time.process_time() - start[0], time.monotonic() - start[1]
-
-
-def _set_timers(seconds: float) -> list[float]:
-    """Set both; gives what was left of each."""
-    clock = seconds + min((_WAITS - 1) * seconds, _WAITS_AT_MOST)
-    again = _AGAIN if seconds else 0.0
-    return [signal.setitimer(t, s, again)[0] for t, s in ((signal.ITIMER_PROF, seconds), (signal.ITIMER_REAL, clock))]
 
 
 @dataclass(frozen=True)
@@ -380,7 +315,7 @@ def _timed(
     statement: ast.stmt, file: str, names: dict[str, Any], left: float, flags: int
 ) -> tuple[list[Problem], float]:
     """Run one statement. Gives what went wrong and the time that is left."""
-    start, text = _clocks(), ""
+    start, text = clocks(), ""
     try:
         with time_limit(max(left, 1.0)):
             _run_one(statement, file, names, flags)
@@ -395,8 +330,8 @@ def _timed(
             with contextlib.suppress(Exception):
                 _run_one(statement, file, names, flags)
                 text = f"{text}; defined without its decorators"
-    spent, clock = _clocks(start)
-    left -= max(spent, clock / _WAITS)
+    spent, clock = clocks(start)
+    left -= max(spent, clock / WAITS)
     return ([Problem(file, statement.lineno, text)] if text else []), left
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.core.user_code import TimeOutError, time_limit
+from jaxdoodle.core.time_limit import TimeOutError, time_limit
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.catalogue import sentence
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits, places_in

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.user_code import TimeOutError, run_statements, time_limit
+from jaxdoodle.core.time_limit import TimeOutError, time_limit
+from jaxdoodle.core.user_code import run_statements
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line

@@ -2,12 +2,11 @@
 
 import json
 import sys
-import time
 
 import pytest
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.user_code import TimeOutError, UserCode, run_statements, run_whole, time_limit
+from jaxdoodle.core.user_code import UserCode, run_statements, run_whole
 
 BROKEN = """
 import sys
@@ -94,31 +93,6 @@ def test_a_file_run_as_a_whole_finds_its_neighbors_and_fails_as_a_whole(tmp_path
     (tmp_path / "mine.py").write_text("1 / 0")
     with pytest.raises(InputError, match="mine.py: cannot be run; ZeroDivisionError"):
         run_whole(tmp_path / "mine.py")
-
-
-def test_a_time_limit_ends_code_that_catches_every_exception():
-    with pytest.raises(TimeOutError), time_limit(0.05):
-        while True:
-            try:
-                while True:
-                    pass
-            except Exception:
-                pass
-
-
-def test_a_time_limit_goes_on_after_one_inside_it():
-    with pytest.raises(TimeOutError), time_limit(0.1):
-        with time_limit(5.0):
-            pass
-        while True:
-            pass
-
-
-def test_the_processor_decides_of_a_time_limit_and_far_off_the_clock():
-    with time_limit(1.0):
-        time.sleep(1.2)
-    with pytest.raises(TimeOutError), time_limit(0.02):
-        time.sleep(60)
 
 
 def test_tensors_are_kept_as_arguments_and_a_few_rows_of_large_ones(tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxdoodle.core.user_code import TimeOutError
+from jaxdoodle.core.time_limit import TimeOutError
 from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, IMPRECISE, NO_TERM, NOT_FINITE, PRECISE, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of

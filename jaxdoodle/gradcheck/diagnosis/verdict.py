@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.core.user_code import TimeOutError
+from jaxdoodle.core.time_limit import TimeOutError
 from jaxdoodle.gradcheck.conventions import offered
 from jaxdoodle.gradcheck.diagnosis import shapes
 from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, NOT_FINITE, SWAPPED

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdoodle.core.errors import InputError
-from jaxdoodle.core.user_code import TimeOutError, more_time
+from jaxdoodle.core.time_limit import TimeOutError, more_time
 from jaxdoodle.gradcheck.setup.leaves import (
     align,
     gradient_of,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxdoodle.core.user_code import time_limit
+from jaxdoodle.core.time_limit import time_limit
 from jaxdoodle.gradcheck import check, check_gradient
 from jaxdoodle.gradcheck.diagnosis import explain, verdict
 
