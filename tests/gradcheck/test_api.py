@@ -36,6 +36,11 @@ def test_the_value_is_checked_beside_the_gradient():
     assert [f.name for f in report.findings] == ["value is not the loss"]
 
 
+def test_no_reason_is_looked_for_where_none_is_asked_for():
+    report = check(forward, lambda kept, dy: (2 * dy @ kept[1].T, *backward(kept, dy)[1:]), (X, W, B), explain=False)
+    assert [(f.name, f.leaves) for f in report.findings] == [("cannot name it", ("x",))]
+
+
 def test_the_value_is_checked_where_the_first_argument_has_no_gradient():
     rows = np.array([0, 2])
 

@@ -33,14 +33,6 @@ class Explanation:
         return self.hypothesis.name
 
 
-def hypotheses(evidence: Evidence, quick: bool) -> Iterator[Hypothesis]:
-    if quick:
-        yield from gradients.hypotheses(evidence)
-        yield from parts.hypotheses(evidence)
-    else:
-        yield from steps.hypotheses(evidence)
-
-
 def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tuple[list[Explanation], Evidence]:
     """The bugs that were found, and the evidence with all of them in place (its ``wrong`` leaves stay unexplained).
 
@@ -59,10 +51,10 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
 
 def _best(evidence: Evidence, only, budget: Iterator[int]) -> tuple[Hypothesis, tuple[str, ...]] | None:
     best: tuple[tuple, Hypothesis, tuple[str, ...]] | None = None
-    for quick in (True, False):
-        if not quick and best is not None and best[0][0] is False and best[0][2] <= Rank.EVERYWHERE:
+    for hypotheses in (gradients.hypotheses, parts.hypotheses, steps.hypotheses):
+        if hypotheses is steps.hypotheses and best and not best[0][0] and best[0][2] <= Rank.EVERYWHERE:
             break
-        for h in hypotheses(evidence, quick):
+        for h in hypotheses(evidence):
             if next(budget, None) is None:
                 break
             if only is not None and h.direction is None and h.name not in only:

@@ -22,13 +22,7 @@ _MOST_VALUES, _MOST_LATER = 60, 4
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    for mistakes in (
-        cut_borders,
-        wrong_orders,
-        scaled_edges,
-        repeated_edges,
-        steps_left_out,
-    ):
+    for mistakes in (cut_borders, wrong_orders, scaled_edges, repeated_edges, steps_left_out):
         yield from mistakes(evidence)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, MISSING_MEAN
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded
+from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, broadcasts, expr
 
 #: Derivatives in terms of the value of an activation, and where such values lie.
@@ -21,9 +21,11 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if of and isinstance(node, ast.BinOp) and scope.shape_of(node):
         for other in scope.arrays_for(node, same=True):
             put("wrong array", 17, other)
-    if isinstance(node, ast.BinOp) and ast.unparse(node.left) == ast.unparse(node.right) in scope.texts:
-        for other in scope.arrays_for(node.left, same=True):  # z * z for a * a
-            put("wrong array", 14, ast.BinOp(expr(other), node.op, expr(other)))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):  # z * (1 - z) for a * (1 - a), tables as arrays
+        texts = [ast.unparse(n) for n in ast.walk(node) if loaded(n)]
+        for text in dict.fromkeys(text for text in texts if texts.count(text) > 1):
+            for other in scope.arrays_for(expr(text), same=True) if text in scope.texts else scope.alike(text):
+                put("wrong array", 14, replaced(node, {text: other}))
     if not loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
         return
     text = ast.unparse(node)

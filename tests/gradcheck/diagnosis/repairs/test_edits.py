@@ -366,3 +366,17 @@ def test_a_call_that_is_made_of_another_value_is_tried_with_names_exchanged():
     tree, scope = ast.parse(source).body[0], Scope({n: np.zeros(3) for n in ("dy", "a", "b", "da", "db")})
     news = {e.new for e in edits(tree, scope) if e.name == "function left out" and ast.unparse(e.old) == "dy * a"}
     assert news == {"unbroadcast(dy * a, b.shape)"}
+
+
+def test_a_gate_that_is_taken_for_another_is_exchanged_wherever_it_stands_in_a_product():
+    source = "def backward(df, i, f, os, gs, t):\n    return df * i * (1 - i), df * os[t] * (1 - os[t])"
+    tree = ast.parse(source).body[0]
+    gates = {n: np.full((2, 3), 0.5) for n in ("df", "i", "f")}
+    tables = {"os": [gates["i"]] * 2, "gs": [gates["f"]] * 2}
+    seen = set()
+    for edit in edits(tree, Scope({**gates, **tables, "t": 0})):
+        edit.apply()
+        seen.add(ast.unparse(tree.body[-1]))
+        edit.undo()
+    assert "return (df * f * (1 - f), df * os[t] * (1 - os[t]))" in seen
+    assert "return (df * i * (1 - i), df * gs[t] * (1 - gs[t]))" in seen
