@@ -78,11 +78,20 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     derivative = _derivative(finder, cls)
     if derivative is not None:
         return derivative
-    whole = gradient is not None and (methods & set(PREDICT) or re.match("loss_(and|with)", gradient))
+    whole = gradient is not None and (
+        methods & set(PREDICT) or re.match("loss_(and|with)", gradient) or takes and _loss_alike(cls, gradient)
+    )
     if whole or _names_gradients(getattr(cls, "loss", None)):
         return partial(_check_whole, finder, cls)
     names = _loss_and_gradient(cls)
     return None if names is None else partial(_check_methods, finder, cls, *names)
+
+
+def _loss_alike(cls: type, gradient: str) -> bool:
+    """Has it a loss that takes what its gradient takes?"""
+    methods = methods_of(cls)
+    alike = (n for n, f in methods.items() if n != gradient and required(f) == required(methods[gradient]))
+    return any(map(LOSS.search, alike))
 
 
 def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:

@@ -85,6 +85,9 @@ class Network:
             if n not in data and not is_buffer(n, attributes(thing)) and any(is_floating(a) for _, a in leaves(v))
         }  # fmt: skip
         self.returned = {n: returned_names(names[n]) for n in (self.gradient_name, *self.losses) if n}
+        told = dict.fromkeys(self.returned.get(self.gradient_name or "", ()), 0)
+        self.held |= {n: np.float64(v) for n, v in attributes(thing).items()
+                      if type(v) is float and gradient_of(n, told) is not None}  # fmt: skip
         found = self.gradients(self.held, x, y)
         self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
         if not self.held:  # of the layers in it

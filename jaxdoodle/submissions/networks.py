@@ -159,7 +159,8 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
         call = {n: np.array(v) if is_table(v, whole=True) else v for n, v in call.items()}
         labels = [v for n, v in call.items() if kind_of(n) == "y" and v is not None]
         inputs = [v for n, v in call.items() if kind_of(n) != "y" and (is_floating(v) or _is_text(v)) and n != "self"]
-        others = labels or inputs[1:]  # a network that takes no labels may take the noise that it adds
+        alone = name is not None and len(required(methods[name])) == 2
+        others = labels or inputs[1 - alone :]  # a network that takes no labels may take the noise that it adds
         if inputs and others:
             yield inputs[0], others[0], {}
     rng = np.random.default_rng(0)

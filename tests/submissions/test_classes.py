@@ -238,3 +238,58 @@ def test_a_network_of_layers_or_a_loss_that_holds_one_has_a_backward_of_no_argum
     before, _, after = text.rpartition(old)  # in the class that is the last
     found = checked(before + new + after)
     assert {n: found[n] for n in expected} == expected
+
+
+FACTORIZED = """
+class FactorizationMachine:
+    def __init__(self, n, k=3):
+        self.w0 = 0.0
+        self.w = np.linspace(-1, 1, n)
+        self.V = np.random.default_rng(0).normal(size=(n, k))
+
+    def _score(self, X):
+        s = X @ self.V
+        return self.w0 + X @ self.w + 0.5 * (s**2 - X**2 @ self.V**2).sum(1)
+
+    def loss(self, X, y):
+        return np.mean(np.logaddexp(0, -y * self._score(X)))
+
+    def grad(self, X, y):
+        d = -y / (1 + np.exp(y * self._score(X))) / len(y)
+        gw0 = {}
+        gw = X.T @ d
+        gV = X.T @ (d[:, None] * (X @ self.V)) - ((X**2).T @ d)[:, None] * self.V
+        return gw0, gw, gV
+
+if __name__ == "__main__":
+    X = np.random.default_rng(1).normal(size=(50, 6))
+    FactorizationMachine(6).grad(X, np.sign(X[:, 0]))
+"""
+
+
+def test_a_loss_and_a_gradient_that_take_the_same_are_those_of_what_the_object_holds(checked):
+    assert checked(FACTORIZED.format("d.sum()")) == {"FactorizationMachine": "right"}
+    assert checked(FACTORIZED.format("d.mean()")) == {"FactorizationMachine": "w0"}
+
+
+TIED = """
+class TiedAutoencoder:
+    def __init__(self, d, h):
+        self.W = 0.3 * np.random.randn(d, h)
+
+    def loss(self, X):
+        return 0.5 * np.sum((np.tanh(X @ self.W) @ self.W.T - X) ** 2) / len(X)
+
+    def gradients(self, X):
+        H = np.tanh(X @ self.W)
+        dR = (H @ self.W.T - X) / len(X)
+        dW = X.T @ ((dR @ self.W) * (1 - H**2)) + {}
+        return dW
+
+TiedAutoencoder(5, 2).gradients(np.random.randn(20, 5))
+"""
+
+
+def test_a_loss_of_inputs_alone_needs_no_labels(checked):
+    assert checked(TIED.format("dR.T @ H")) == {"TiedAutoencoder": "right"}
+    assert checked(TIED.format("0")) == {"TiedAutoencoder": "parameters"}
