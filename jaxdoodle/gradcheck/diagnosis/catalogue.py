@@ -8,7 +8,7 @@ from jaxdoodle.gradcheck.report import UNNAMED
 
 NOT_FINITE = "nan or infinity in the gradient"
 SWAPPED, REVERSED, ANOTHER_LEAF = "gradients swapped", "gradients in reverse layer order", "gradient of another leaf"
-TRANSPOSED, REARRANGED = "gradient transposed", "gradient rearranged"
+TRANSPOSED = "gradient transposed"
 EXTRA_FACTOR, MISSING_MEAN, DOUBLE_MEAN = "extra factor", "missing 1/m", "double 1/m"
 EVERY_TIED_CELL, BROADCASTS = "max-pool gradient to every tied cell", "shape that only broadcasts to the right one"
 OF_SCORES = "gradient of the scores for that of the probabilities"
@@ -43,9 +43,7 @@ MISTAKES = {
     "max-pool gradient to every cell": "every cell of the window gets the whole gradient; right is the largest alone",
     EVERY_TIED_CELL: "every cell that equals the maximum gets all of it; on a tie only one may (or each a share)",
     "max-pool gradient to the neighbour": "the gradient lands {where} of the window",
-    "normalization path missing": "the gradient through {line} inside {part} is missing",
     "probabilities left out of the loss gradient": "-y is written for {label}",
-    REARRANGED: "{what} is right but {how}",
     "reshape undone in the wrong order": "the reshape or transpose at {line} is undone with the axes in another order",
     "share of the border cut off": "what falls on the border that {line} repeats is cut off; it belongs to what is "
     "repeated",

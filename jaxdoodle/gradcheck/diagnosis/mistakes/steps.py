@@ -68,8 +68,6 @@ def edge_words(evidence: Evidence, index: int, parent: int, c: float) -> tuple[s
         if abs(c * count - 1) < 1e-6:
             return *tell("bias mean instead of sum", which=f"the gradient of {leaf}", n=count), Rank.SUM
     if abs(c) < 1e-7:
-        if part is not None and part.kind == "norm":
-            return *tell("normalization path missing", line=text, part=part.name), Rank.PATH
         several = len(uses) > 1
         if leaf is not None and not several:
             return *tell("gradient not written (zeros)", names=leaf), Rank.PATH
