@@ -50,8 +50,7 @@ CLASSES = (
     "cat,monkey,camera,television,bicycle,airplane,headphones,eye,map,calculator,paint can,computer,paintbrush,"
     "crayon,dragon,guitar,basketball,lollipop"
 )
-AUGMENT = Augment(dilate=2.0)
-CONFIGS = {"digits": TrainConfig(epochs=5, augment=AUGMENT), "doodles": TrainConfig(epochs=12, augment=AUGMENT)}
+CONFIGS = {"digits": TrainConfig(epochs=5, augment=Augment()), "doodles": TrainConfig(epochs=12, augment=Augment())}
 STROKE_WIDTHS = (0.5, 0.75, 1.5, 2.0, 2.5, 3.0)
 #: Name -> canvases and number of drawings; the first two are the goals.
 CONDITIONS: dict[str, tuple[Canvas, int]] = {
