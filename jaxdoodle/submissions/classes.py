@@ -22,7 +22,7 @@ from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.carried import layer_of_arrays
 from jaxdoodle.submissions.derivatives import check_derivative
 from jaxdoodle.submissions.engines import check_engine
-from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.finder import Finder, Forward, Found, names_in
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes, forward_of
 from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.loss_names import GRADIENT, LOSS
@@ -167,7 +167,10 @@ def _derivative(finder: Finder, cls: type) -> Callable[..., Report] | None:
     for name in (n for n in own if GRADIENT.search(n)):
         of = next((n for n in own if _VALUE.fullmatch(n) and required(own[n]) == required(own[name])), None)
         thing = next(objects_of(finder, cls), None) if of is not None else None
-        if of is not None and thing is not None and not any(is_floating(v) for _, v in leaves(attributes(thing))):
+        empty = of is not None and {n for n, v in attributes(thing).items() if v is None} & names_in(own[of])
+        if of is None or thing is None or empty:  # it may get its arrays later
+            continue
+        if not any(is_floating(v) for _, v in leaves(attributes(thing))):
             return partial(check_derivative, finder, cls.__name__, [getattr(thing, of)], getattr(thing, name))
     return None
 

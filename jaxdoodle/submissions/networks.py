@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from types import FunctionType
 from typing import Any
 
@@ -39,7 +39,8 @@ PARALLEL = 1 - 1e-6
 
 def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     """The gradients that a network computes, of its own loss, one in the file, or the usual one that fits best."""
-    found = next(filter(None, (_made(finder, cls, thing) for thing in objects_of(finder, cls))), None)
+    things = chain(objects_of(finder, cls), _fitted(finder, cls))
+    found = next(filter(None, (_made(finder, cls, thing) for thing in things)), None)
     if found is not None:
         options = {"conventions": finder.names.get(f"{cls.__name__}_conventions") or (), **options}
         report = _with_missing(finder, cls, found, report_of(found, title=cls.__name__, **options))
@@ -69,6 +70,15 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
         return raising(cls.__name__, raised)
     name = gradient_method(cls) or "loss"
     raise CheckError(f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {name}(x, y)")
+
+
+def _fitted(finder: Finder, cls: type) -> Iterator[Any]:
+    """The first object after its own ``fit(X, y)``, where it has no arrays before."""
+    thing = next(objects_of(finder, cls), None)
+    if hasattr(cls, "fit") and required(cls.fit)[3:] == [] and thing is not None and not _arrays(thing):
+        with contextlib.suppress(Exception, SystemExit), fixed_randomness(), np.errstate(all="ignore"):  # of the user's
+            thing.fit(np.random.normal(size=(4, 3)), np.array([0.0, 1.0, 1.0, 0.0]))
+    yield from () if thing is None or not _arrays(thing) else (thing,)
 
 
 def _with_missing(finder: Finder, cls: type, network: Network, report: Report) -> Report:
