@@ -293,3 +293,19 @@ TiedAutoencoder(5, 2).gradients(np.random.randn(20, 5))
 def test_a_loss_of_inputs_alone_needs_no_labels(checked):
     assert checked(TIED.format("dR.T @ H")) == {"TiedAutoencoder": "right"}
     assert checked(TIED.format("0")) == {"TiedAutoencoder": "parameters"}
+
+
+@pytest.mark.parametrize("start", ["np.zeros(n)", "None"])
+def test_a_loss_and_a_gradient_of_the_same_data_need_no_prediction(checked, start):
+    text = f"""
+        class Logistic:
+            def __init__(self, n=3): self.w = {start}
+            def loss(self, X, y): return np.mean(np.log1p(np.exp(-y * (X @ self.w))))
+            def gradient(self, X, y):
+                return -X.T @ (y / (1 + np.exp(y * (X @ self.w)))) / len(y)
+            def fit(self, X, y, steps=3):
+                self.w = np.zeros(X.shape[1])
+                for _ in range(steps): self.w -= self.gradient(X, y)
+    """
+    assert checked(text) == {"Logistic": "right"}
+    assert checked(text.replace("-X.T", "X.T")) == {"Logistic": "parameters"}

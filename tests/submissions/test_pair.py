@@ -355,3 +355,27 @@ def test_a_backward_takes_its_cache_entry_by_entry(checked, old, new, expected):
             return dout * (s + x * s * (1 - s))
     """
     assert checked(text.replace(old, new)) == expected
+
+
+@pytest.mark.parametrize(("by", "expected"), [("J.T", "right"), ("J", "W, b, x")])
+def test_a_layer_that_iterates_is_checked_where_it_comes_to_rest(checked, by, expected):
+    text = f"""
+        def implicit_forward(W, x, b):
+            z = np.zeros_like(x)
+            for _ in range(300):
+                new = np.tanh(z @ W.T + x + b)
+                if np.linalg.norm(new - z) < 1e-13:
+                    break
+                z = new
+            return new, (W, new)
+
+        def implicit_backward(dz, cache):
+            W, z = cache
+            dW, dx = np.zeros_like(W), np.zeros_like(z)
+            for i in range(len(z)):
+                J = (1 - z[i] ** 2)[:, None] * W
+                dx[i] = (1 - z[i] ** 2) * np.linalg.solve(np.eye(len(W)) - {by}, dz[i])
+                dW += np.outer(dx[i], z[i])
+            return dW, dx, dx.sum(axis=0)
+    """
+    assert checked(text) == {"implicit": expected}
