@@ -66,7 +66,8 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     """A factor or a term that is not there."""
     alone = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
-    term = isinstance(parent, ast.BinOp) or isinstance(parent, ast.Attribute) and isinstance(node, ast.Name | ast.BinOp)
+    inner = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name | ast.BinOp | ast.Subscript)
+    term = isinstance(parent, ast.BinOp) or inner
     if not isinstance(node, ast.expr) or not (alone or term) or isinstance(getattr(node, "ctx", None), ast.Store):
         return
     if isinstance(

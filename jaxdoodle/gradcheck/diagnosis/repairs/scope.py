@@ -104,13 +104,11 @@ class Scope:
         return values.dtype.kind == "f" and values.size > 0 and bool(low <= values.min() <= values.max() <= high)
 
     def alike(self, text: str) -> list[str]:
-        """What holds as many values as this, as caches do, in the same kind of table."""
-        value = self.tables.get(text)
-        return (
-            []
-            if value is None
-            else [n for n, v in self.tables.items() if n != text and type(v) is type(value) and len(v) == len(value)]
-        )
+        """What holds as many values as this, as caches do, or a first state more, in the same kind of table."""
+        if (value := self.tables.get(text)) is None:
+            return []
+        tables = {n: v for n, v in self.tables.items() if n != text and type(v) is type(value)}
+        return [n for n, v in tables.items() if abs(len(v) - len(value)) <= 1]
 
     def inverted(self, text: str) -> str:
         """The other entries of what is a mask; empty for what is none."""

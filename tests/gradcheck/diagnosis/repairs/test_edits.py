@@ -372,7 +372,7 @@ def test_a_gate_that_is_taken_for_another_is_exchanged_wherever_it_stands_in_a_p
     source = "def backward(df, i, f, os, gs, t):\n    return df * i * (1 - i), df * os[t] * (1 - os[t])"
     tree = ast.parse(source).body[0]
     gates = {n: np.full((2, 3), 0.5) for n in ("df", "i", "f")}
-    tables = {"os": [gates["i"]] * 2, "gs": [gates["f"]] * 2}
+    tables = {"os": [gates["i"]] * 2, "gs": [gates["f"]] * 3}
     seen = set()
     for edit in edits(tree, Scope({**gates, **tables, "t": 0})):
         edit.apply()
