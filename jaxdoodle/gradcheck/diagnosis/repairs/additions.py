@@ -25,7 +25,7 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         texts = [ast.unparse(n) for n in ast.walk(node) if loaded(n)]
         for text in dict.fromkeys(text for text in texts if texts.count(text) > 1):
             for other in scope.arrays_for(expr(text), same=True) if text in scope.texts else scope.alike(text):
-                put("wrong array", 14, replaced(node, {text: other}))
+                put("wrong array", 10, replaced(node, {text: other}))
     if not loaded(node) and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "len"):
         return
     text = ast.unparse(node)
