@@ -13,13 +13,13 @@ from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of, eviden
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, leaves, rebuild
 from jaxdoodle.gradcheck.setup.line_trace import line_of
-from jaxdoodle.gradcheck.setup.problem import CheckError, Point, numpy_args
+from jaxdoodle.gradcheck.setup.problem import CheckError, Point, Problem, numpy_args, run_forward
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
 #: "passed through": "straight through", entry by entry the incoming gradient or nothing; "batch sum": of a mean;
 #: "reversed": of what is passed on, times a negative number, as domain adversarial training has it (Ganin 2016);
-#: "rule": one for a function, where those that pass their argument on are there for their gradient.
+#: "rule": the function has a rule of its own; where it is the identity, that may be there for its gradient alone.
 CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "reversed", "ties",
                "rule")  # fmt: skip
 #: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
@@ -34,6 +34,7 @@ _MEANING = {
     "straight through": "the gradient passes a step straight through",
     "surrogate": "what is there in place of a step's derivative, which is 0, is not checked",
     "reversed": "the gradient is reversed",
+    "rule": "what an identity has in place of its gradient is not checked",
     "ties": "at a tie, every largest entry takes the whole gradient",
 }
 
@@ -52,7 +53,7 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     ties alone). Gives the remarks for the report under ``""``, and by leaf the conventions that could be declared."""
     problem, rounds, axes = case.problem, case.rounds, case.axes
     told: dict[str, list[str]] = {}
-    passed = False  # a step passes the incoming gradient on
+    passed = identity = False  # a step passes the incoming gradient on; the forward returns a leaf as it is
     means: dict[str, list[Round]] = {}
     generic = [r for r in rounds if not r.at.special and r.at.name != "as given"] or rounds
 
@@ -74,11 +75,11 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 means[name] = wrong
             elif by_sum and "batch sum" in declared:
                 excuse(wrong, name, "batch sum")
-            elif "reversed" in declared and all(_is_reversed(r, name) for r in generic):
+            elif "reversed" in declared and all(_is_reversed(problem, r, name) for r in generic):
                 excuse(wrong, name, "reversed")
-            elif "rule" in declared and all(map(_is_forwarded, generic, [name] * len(generic))):
-                raise CheckError(f"{problem.title} passes {problem.short(name)} on: what is there in place of its "
-                                 "gradient is not checked")  # fmt: skip
+            elif "rule" in declared and all(_is_returned(problem, r, name) for r in generic):
+                excuse(wrong, name, "rule")
+                identity = True
             elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
             elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
@@ -97,8 +98,10 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 excuse(found, name, "ties")
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
-    steps = {n for n, found in told.items() if found == ["straight through"] and _factor(generic, n) is None}
     left = {n for r in rounds for n in r.wrong}
+    if identity and not left:
+        raise CheckError(f"{problem.title}: {told[''][-1]}")
+    steps = {n for n, found in told.items() if found == ["straight through"] and _factor(generic, n) is None}
     if "passed through" in declared and left and (passed or steps) and not problem.straight:
         for name in steps:
             del told[name]
@@ -140,15 +143,15 @@ def _off_by(rounds: list[Round], name: str, sizes: dict[int, int | None], power:
     )
 
 
-def _is_forwarded(r: Round, name: str) -> bool:
-    """Does the forward pass a leaf on as it is?"""
-    dy = [np.asarray(y) for _, y in leaves(r.at.point.cotangent)]
-    return [y.shape for y in dy] == [r.want[name].shape] and close(dy[0], r.want[name], r.floor, 1e-6)
+def _is_returned(problem: Problem, r: Round, name: str) -> bool:
+    """Does the forward return a leaf as it is?"""
+    outputs = [y for _, y in leaves(run_forward(problem, r.at.point.args))]
+    return len(outputs) == 1 and np.array_equal(outputs[0], problem.arrays(r.at.point.args)[name], equal_nan=True)
 
 
-def _is_reversed(r: Round, name: str) -> bool:
-    """Is the gradient of what is passed on the incoming one times a negative number?"""
-    factor = _factor([r], name) if name in r.got and _is_forwarded(r, name) else None
+def _is_reversed(problem: Problem, r: Round, name: str) -> bool:
+    """Is the gradient of what is returned as it is the incoming one times a negative number?"""
+    factor = _factor([r], name) if name in r.got and _is_returned(problem, r, name) else None
     return factor is not None and factor < 0
 
 

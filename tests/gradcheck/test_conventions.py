@@ -144,11 +144,22 @@ def test_only_what_is_passed_on_is_reversed():
     assert by_argument.passed
 
 
-def test_what_a_rule_gives_for_an_argument_that_it_passes_on_is_not_checked():
+def test_what_a_rule_gives_for_an_argument_that_it_returns_as_it_is_is_not_checked():
     def clipped(x, dy):
         return np.clip(dy, -0.1, 0.1)
 
-    with pytest.raises(CheckError, match="clipped passes x on"):
+    with pytest.raises(CheckError, match="clipped: x: what an identity has"):
         check(lambda x: (x + 0, x), clipped, (X,), conventions=("rule",))
     assert not check(lambda x: (x + 0, x), clipped, (X,)).passed
     assert not check(lambda x: (2 * x, x), clipped, (X,), conventions=("rule",)).passed
+
+
+def test_a_rule_of_a_sum_is_checked_and_so_are_arguments_beside_one_that_is_returned():
+    def check_with(gradients, forward=lambda x, b: (x + b, (x, b)), convention="rule"):
+        return check(forward, lambda kept, dy: gradients(dy), (X, X[::-1]), conventions=(convention,))
+
+    assert check_with(lambda dy: (dy, dy)).passed
+    assert not check_with(lambda dy: (2 * dy, dy)).passed
+    assert not check_with(lambda dy: (dy, -dy), convention="reversed").passed
+    beside = check_with(lambda dy: (np.clip(dy, -0.1, 0.1), dy), lambda x, b: (x + 0 * b, (x, b)))
+    assert [f.leaves for f in beside.findings] == [("b",)]

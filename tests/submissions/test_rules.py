@@ -362,8 +362,11 @@ quantized(jnp.array([0.31, -1.27, 2.6]), jnp.array(0.5))
 '''
 
 
-@pytest.mark.parametrize(("said", "passed"), [("quantized (straight-through)", True), ("quantized", False)])
-def test_the_docstring_of_a_file_may_say_that_its_gradients_pass_a_step(tmp_path, said, passed):
+SAID = [("quantized (straight-through)", True), ("quantized", False), ("binary (straight-through) and other", False)]
+
+
+@pytest.mark.parametrize(("said", "passed"), SAID)
+def test_the_docstring_of_a_file_may_say_of_a_function_that_its_gradients_pass_a_step(tmp_path, said, passed):
     (tmp_path / "program.py").write_text(QUANTIZED.format(said))
     (message,) = check_file(tmp_path / "program.py")
     assert message["check"]["passed"] == passed

@@ -118,7 +118,7 @@ def told_of(function: Any) -> str:
 _SAYS = {
     "passed through": re.compile(r"(?i:straight.?through|surrogate (gradient|derivative))|(?<![A-Z])STE(?![A-Z])"),
     "reversed": re.compile(
-        r"grad(ient)?s?[ _]?revers|revers\w*[ _]?(the )?grad|revgrad|domain.adversarial|\bGRL\b", re.I
+        r"grad(ient)?s?[ _]?revers|revers\w*[ _]?(the )?grad|revgrad|domain.adversarial|(?<![a-z])GRL(?![a-z])", re.I
     ),
     "batch sum": re.compile(
         r"(gradients?|derivatives?) of the sum\b|summed (loss|cost|error)|not (averaged|divided by)", re.I
@@ -126,16 +126,24 @@ _SAYS = {
 }
 
 
+#: A word of a name or a sentence, and those that tell no function from another.
+_WORD, _GENERAL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+"), {"backward", "forward", "bwd", "fwd", "function", "layer"}
+
+
 def conventions_of(backward: Any) -> tuple[str, ...]:
-    """The conventions that its docstring, that of its class, comments and its name tell of; the file's docstring, too,
-    where they are of a step's gradient or of what is passed on."""
+    """The conventions that its docstring, that of its class, comments and its name tell of; sentences of the file's
+    docstring that name it, too, where they are of a step's gradient or of what is passed on."""
     raw = inspect.unwrap(backward)
-    told = told_of(raw) + source_text(raw) + getattr(raw, "__qualname__", "")
-    of_file = _docstring(getattr(getattr(raw, "__code__", None), "co_filename", ""))
-    return tuple(
-        convention for convention, says in _SAYS.items()
-        if says.search(told) or convention != "batch sum" and says.search(of_file)
-    )  # fmt: skip
+    name = getattr(raw, "__qualname__", "")
+    told = told_of(raw) + source_text(raw) + name
+    own = _words(name) - _GENERAL
+    sentences = re.split(r"[.;]\s", _docstring(getattr(getattr(raw, "__code__", None), "co_filename", "")))
+    of_it = ". ".join(s for s in sentences if own and own <= _words(s))
+    return tuple(c for c, says in _SAYS.items() if says.search(told) or c != "batch sum" and says.search(of_it))
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(text)}
 
 
 @functools.lru_cache(_KEPT)

@@ -29,10 +29,14 @@ def test_a_convention_is_told_by_what_says_it_and_by_no_other_comment():
     def gradient_reversal(dy):
         return -dy
 
+    def grl_backward(dy):
+        return -dy
+
     def reversed_order(dy):
         return dy[::-1]  # the gradient of a reversed sequence
 
     assert conventions_of(of_sum) == ("batch sum",) and conventions_of(everyday) == ()
+    assert conventions_of(grl_backward) == ("reversed",)
     assert conventions_of(gradient_reversal) == ("reversed",) and conventions_of(reversed_order) == ()
 
 
