@@ -305,9 +305,9 @@ def _report_of_layer(layer: LayerObject, cls: type, conventions: Any, options: d
     )
     missing, notes = list[Finding](), list[str]()
     for n in (n for n, v in arrays_of(layer.thing).items() if n not in layer.weights and np.ndim(v)):
-        told = f"no gradient of {n} was found after backward"
-        if looks_learned(n):
+        told, used = f"no gradient of {n} was found after backward", layer.affects_output(n)
+        if looks_learned(n) and (used or "." in n):  # in a table of parameters; W0 may be what a penalty goes toward
             missing.append(Finding("gradient missing", told, (n,)))
-        elif not is_buffer(n, attributes(layer.thing)) and layer.affects_output(n):
+        elif used and not is_buffer(n, attributes(layer.thing)):
             notes.append(told)
     return replace(report, findings=(*report.findings, *missing), notes=(*report.notes, *notes))

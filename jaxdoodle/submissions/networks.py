@@ -30,7 +30,7 @@ from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.models import labels_like
 from jaxdoodle.submissions.network import PREDICT, Network, OfPairs, gradient_method, is_number, methods_of, takes_pairs
 from jaxdoodle.submissions.objects import IMAGES, objects_of
-from jaxdoodle.submissions.penalties import is_no_penalty
+from jaxdoodle.submissions.penalties import may_be_penalty
 from jaxdoodle.submissions.raised import raise_if_backward_ends, raised_by, raising
 
 #: The last layer's gradient shows a cost: a parameter at least is right, or all are parallel to the right ones.
@@ -115,7 +115,7 @@ def _is_of_no_loss(network: Network, other: Network) -> bool:
     with fixed_randomness():
         values = [n.value(n.held, n.x, n.y) for n in (network, other)]
     held = [(n, w) for n, w in leaves(network.held) if is_floating(w)]
-    return bool(np.array_equal(*values)) and not any(is_no_penalty(partial(added, n), w) for n, w in held)
+    return bool(np.array_equal(*values)) and all(may_be_penalty(partial(added, n), w) for n, w in held)
 
 
 def _made(finder: Finder, cls: type, thing: Any) -> Network | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import is_floating
+from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
 from jaxdoodle.submissions.arrays import NEAR, is_table, slope
@@ -85,7 +85,7 @@ def check_kept(finder: Finder, name: str, functions: Functions, **options: Any) 
     for network, x, y in _data(finder, functions):
         try:
             with fixed_randomness(), np.errstate(all="ignore"):
-                made = Network(Held(replace(functions, network=network, x=x)), np.array(x, float), y, {})
+                made = AsGiven(Held(replace(functions, network=network, x=x)), np.array(x, float), y, {})
                 fits = _has_cost(finder, made)
         except (Exception, SystemExit):  # of the user's code: other data
             continue
@@ -158,6 +158,16 @@ def _initial(finder: Finder, functions: Functions) -> Iterator[tuple[Any, int]]:
                 continue
             yield network, length
             return
+
+
+class AsGiven(Network):
+    """Of the given sizes: where a loop ends with the shorter of two lists, a forward takes others, too."""
+
+    def value(self, held: dict[str, Any], x: Any, y: Any) -> Any:
+        before, after = ({n: np.shape(a) for n, a in leaves(each)} for each in ((self.held, self.x), (held, x)))
+        if before != after:
+            raise ValueError("other sizes")
+        return super().value(held, x, y)
 
 
 class Held:

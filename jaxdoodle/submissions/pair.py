@@ -38,7 +38,7 @@ from jaxdoodle.submissions.carried import pair_of_arrays
 from jaxdoodle.submissions.constants import without_constants
 from jaxdoodle.submissions.finder import Finder, unknown_arguments
 from jaxdoodle.submissions.losses import returned_names
-from jaxdoodle.submissions.penalties import factors_of, is_no_penalty, no_penalty
+from jaxdoodle.submissions.penalties import factors_of, may_be_penalty, no_penalty
 
 #: What is said of an array where a name, a table or an object is meant.
 _OF_ANOTHER_KIND = re.compile(r"unhashable type|object has no attribute '(keys|items|values|get)'")
@@ -116,28 +116,37 @@ def _with_numbers_given(function: Callable, numbers: dict[str, float]) -> Callab
 
 
 def _with_penalty(report: Report, forward: Callable, backward: Callable, factors: list[str], args: tuple) -> Report:
-    """Of a right pair, with what factors in its backward add to gradients held to what a penalty adds."""
-    called = " and ".join(factors)
+    """Of a right pair, with what factors in its backward add to gradients held to what a penalty adds.
 
-    def added(own: str, scale: float, w: Any) -> list[Any]:
-        given = rebuild(args, lambda n, a: w if n == own else scale * a if is_floating(a) else a)
-        ends = [_with_numbers_given(backward, dict.fromkeys(factors, value)) for value in (guessing.OFF_ZERO, 0.0)]
+    Each while the others are zero, then all together: some are multiplied.
+    """
+    taken, held = argument_names(forward, len(args)), [(n, x) for n, x in leaves(args) if is_floating(x)]
+    names_of = {n: taken[int(n)] if n.isdigit() else n.rpartition(".")[2] for n, _ in held}
+    learned = {leaf.name.rpartition(".")[2] for leaf in report.leaves}
+    fixed = {n for n, name in names_of.items() if name not in learned and kind_of(name) != "x"}  # that it goes toward
+
+    def added(chosen: list[str], own: str, scale: float, w: Any) -> list[Any]:
+        def moved(n: str, a: Any) -> Any:
+            kept = not is_floating(a) or n in fixed and np.shape(a) == np.shape(w)
+            return w if n == own else a if kept else scale * a
+
+        given, zeros = rebuild(args, moved), dict.fromkeys(factors, 0.0)
+        ends = [_with_numbers_given(backward, zeros | dict.fromkeys(chosen, v)) for v in (guessing.OFF_ZERO, 0.0)]
         each = [[*leaves(call_back(forward, end, copy.deepcopy(given), scale))] for end in ends]
         return [(n, np.subtract(a, b)) for (n, a), (_, b) in zip(*each, strict=True)]
 
-    def of(place: int, own: str, scale: float, w: Any) -> Any:
-        return added(own, scale, w)[place][1]
+    def of(chosen: list[str], place: int, own: str, scale: float, w: Any) -> Any:
+        return added(chosen, own, scale, w)[place][1]
 
-    with contextlib.suppress(Exception):  # any exception of the user's code: it is not known
-        taken, names, terms = argument_names(forward, len(args)), returned_names(backward), added("", 1.0, None)
-        held = [(n, x) for n, x in leaves(args) if is_floating(x)]
-        names_of = {n: taken[int(n)] if n.isdigit() else n.rpartition(".")[2] for n, _ in held}
-        for k, (path, term) in enumerate(terms):
-            name = names[k] if len(names) == len(terms) else path.rpartition(".")[2]
-            by_name = [(n, x) for n, x in held if gradient_of(names_of[n], {name: term}) is not None]
-            alike = [(n, x) for n, x in by_name or held if np.shape(x) == np.shape(term)]
-            if np.any(term) and all(is_no_penalty(partial(of, k, n), x) for n, x in alike):
-                return replace(report, findings=(*report.findings, no_penalty(called)))
+    for chosen in (*([f] for f in factors), factors):
+        with contextlib.suppress(Exception):  # any exception of the user's code: it is not known
+            names, terms = returned_names(backward), added(chosen, "", 1.0, None)
+            for k, (path, term) in enumerate(terms):
+                name = names[k] if len(names) == len(terms) else path.rpartition(".")[2]
+                by_name = [(n, x) for n, x in held if gradient_of(names_of[n], {name: term}) is not None]
+                alike = [(n, x) for n, x in by_name or held if np.shape(x) == np.shape(term)]
+                if np.any(term) and alike and not any(may_be_penalty(partial(of, chosen, k, n), x) for n, x in alike):
+                    return replace(report, findings=(*report.findings, no_penalty(" and ".join(chosen))))
     told = f"checked with {' = '.join(factors)} = 0: the forward has no penalty"
     return replace(report, notes=(*report.notes, told))
 

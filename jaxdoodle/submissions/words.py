@@ -7,7 +7,7 @@ import unicodedata
 
 #: Names of the factor of a penalty.
 PENALTY = re.compile(
-    r"l2\w*|(\w+_)?reg(ulari[sz](ation|ed))?|reg_\w+|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I
+    r"l[12]\w*|(\w+_)?reg(ulari[sz](ation|ed))?|reg_\w+|\w*lambda\w*|lam|lmbda|lambd|(weight_)?decay|wd|penalty", re.I
 )
 #: Word -> what it is called in Chinese (in pinyin), Dutch, French, German, Italian, Portuguese and Spanish.
 _IN_OTHER_LANGUAGES = {

@@ -125,3 +125,12 @@ def test_gradients_of_arrays_may_be_kept_in_layers_that_are_dictionaries(checked
     before, _, after = text.rpartition(old or "net")
     found = checked(before + (new or "net") + after)
     assert found == {"back_propagate": expected, "squared_error_grad": "right"}
+
+
+@pytest.mark.parametrize(("delta", "expected"), [('neuron["delta"]', "right"), ('2 * neuron["delta"]', "weights")])
+def test_lists_of_numbers_are_checked_at_the_given_sizes_where_others_are_cut_to_the_shorter(checked, delta, expected):
+    text = _NEURONS.replace(
+        "weights[i] * inputs[i] for i in range(len(weights) - 1)", "a * b for a, b in zip(weights, inputs)"
+    )
+    found = checked(text.replace('[-1] -= l_rate * neuron["delta"]', f"[-1] -= l_rate * {delta}"))
+    assert found["backward_propagate_error"].endswith(expected)

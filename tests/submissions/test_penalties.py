@@ -305,3 +305,60 @@ def test_the_penalty_of_a_parameter_is_not_that_of_another_of_its_shape(checked,
         mlp_args = np.random.randn(4, 5), np.random.randn(5, 5), np.random.randn(5, 5)
     """)
     assert found == {"mlp": "right" if (W1, W2) == ("W1", "W2") else "wrong penalty gradient"}
+
+
+@pytest.mark.parametrize(("dW", "expected"), [
+    ("+ l1 * np.sign(W) + l2 * W", "right"), ("- l1 * np.sign(W) + l2 * W", "wrong penalty gradient"),
+    ("+ l1 * (l2 * np.sign(W) + (1 - l2) * W)", "right"), ("- l1 * np.sign(W) * dy.sum()", "wrong penalty gradient"),
+])  # fmt: skip
+def test_each_of_several_factors_of_a_backward_adds_a_penalty_alone(checked, dW, expected):
+    found = checked(f"""
+        def dense_forward(x, W, b):
+            return x @ W + b, (x, W)
+
+        def dense_backward(dy, cache, l1=0.0, l2=0.0):
+            x, W = cache
+            return dy @ W.T, x.T @ dy {dW}, dy.sum(0)
+    """)
+    assert found == {"dense": expected}
+
+
+def test_layers_that_a_forward_gives_are_no_factors_of_penalties(checked):
+    text = """
+        def net_forward(X, W1, W2):
+            l1 = np.tanh(X @ W1)
+            l2 = np.tanh(l1 @ W2)
+            return l2, l1
+
+        def net_backward(dout, X, W1, W2, l1, l2):
+            d2 = dout * (1 - l2 ** 2)
+            d1 = d2 @ W2.T * (1 - l1 ** 2)
+            return d1 @ W1.T, X.T @ d1, l1.T @ d2
+    """
+    assert checked(text) == {"net": "right"}
+    assert checked(text.replace("* (1 - l1 ** 2)", "")) == {"net": "W1, X"}
+
+
+@pytest.mark.parametrize(("toward", "expected"), [("W - W0", "right"), ("W0 - W", "wrong penalty gradient")])
+def test_a_penalty_may_be_toward_weights_that_are_fixed(checked, toward, expected):
+    found = checked(f"""
+        def dense_forward(x, W, b, W0):
+            return x @ W + b, (x, W, W0)
+
+        def dense_backward(dout, cache, reg=0.0):
+            x, W, W0 = cache
+            return dout @ W.T, x.T @ dout + reg * ({toward}), dout.sum(axis=0)
+
+        class Dense:
+            def __init__(self, n_in=3, n_out=2, reg=0.1):
+                self.W, self.b, self.reg = np.random.default_rng(0).normal(size=(n_in, n_out)), np.zeros(n_out), reg
+                self.W0 = self.W.copy()
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def backward(self, dout):
+                W, W0 = self.W, self.W0
+                self.dW, self.db = self.x.T @ dout + self.reg * ({toward}), dout.sum(axis=0)
+                return dout @ W.T
+    """)
+    assert found == {"dense": expected, "Dense": expected}
