@@ -53,7 +53,7 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
     ties alone). Gives the remarks for the report under ``""``, and by leaf the conventions that could be declared."""
     problem, rounds, axes = case.problem, case.rounds, case.axes
     told: dict[str, list[str]] = {}
-    passed = identity = False  # a step passes the incoming gradient on; the forward returns a leaf as it is
+    passed = False  # a step passes the incoming gradient on
     means: dict[str, list[Round]] = {}
     generic = [r for r in rounds if not r.at.special and r.at.name != "as given"] or rounds
 
@@ -79,7 +79,6 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 excuse(wrong, name, "reversed")
             elif "rule" in declared and all(_is_returned(problem, r, name) for r in generic):
                 excuse(wrong, name, "rule")
-                identity = True
             elif convention is not None and convention in declared:
                 excuse(wrong, name, convention)
             elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
@@ -99,8 +98,8 @@ def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]
                 if "ties" not in declared:
                     told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
     left = {n for r in rounds for n in r.wrong}
-    if identity and not left:
-        raise CheckError(f"{problem.title}: {told[''][-1]}")
+    if not left and (identity := [text for text in told.get("", ()) if text.endswith(_MEANING["rule"])]):
+        raise CheckError(f"{problem.title}: {identity[0]}")
     steps = {n for n, found in told.items() if found == ["straight through"] and _factor(generic, n) is None}
     if "passed through" in declared and left and (passed or steps) and not problem.straight:
         for name in steps:

@@ -45,6 +45,7 @@ def _unclipped(function: Any, kept: Sequence[str], names: Sequence[str]) -> Call
     code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
     made = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
     made.__kwdefaults__ = function.__kwdefaults__
+    made.altered = _Unclipped(kept).visit  # type: ignore[attr-defined]  # a repair stands in what is run
     return made
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from jaxdoodle.submissions import check_file
+
 RECURRENT = """
     text = open("no_such_text.txt").read()
     chars = sorted(set(text))
@@ -111,3 +113,25 @@ def test_what_is_cut_off_as_a_derivative_or_in_the_value_stays_by_any_name(check
     """
     assert checked(clipped) == {"clipped_loss": "right"}
     assert checked(clipped.replace(" * (np.abs(pred - y) < c)", "")) == {"clipped_loss": "pred"}
+
+
+BOUNDED = """
+import numpy as np
+
+def bounded_loss(w, x, y):
+    z = x @ w
+    d = z - y
+    loss = 0.5 * np.mean(d ** 2)
+    grad = x.T @ d / len(y)
+    grad = np.clip(grad, -0.1, 0.1) * 2
+    return loss, np.ravel(grad), np.ravel(z)
+
+bounded_loss(np.array([0.1, 0.2, -0.3]), np.ones((6, 3)) * np.arange(6.0)[:, None], np.arange(6.0) / 5)
+"""
+
+
+def test_a_mistake_is_mended_in_what_is_checked_and_what_cuts_off_stays_in_the_line(tmp_path):
+    (tmp_path / "program.py").write_text(BOUNDED)
+    (message,) = check_file(tmp_path / "program.py")
+    (finding,) = message["check"]["findings"]
+    assert (finding["name"], finding["mended"]) == ("extra factor", "grad = np.clip(grad, -0.1, 0.1)")

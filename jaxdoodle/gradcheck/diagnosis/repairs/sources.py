@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import functools
 import linecache
 import sys
@@ -36,7 +37,7 @@ class Source:
     """A function of the user's that the backward runs, and its syntax tree.
 
     ``whole``: the tree that ``code`` is compiled of: that of the function, or of the one that it is defined in.
-    ``shared``: the forward runs it, too.
+    ``shared``: the forward runs it, too. ``altered``: what is done to the tree before it is compiled.
     """
 
     code: CodeType
@@ -44,6 +45,7 @@ class Source:
     scope: Scope
     whole: ast.FunctionDef
     shared: bool
+    altered: Callable[[Any], Any] | None
 
     @functools.cached_property
     def _module(self) -> ast.Module:
@@ -56,7 +58,8 @@ class Source:
     def compiled(self) -> CodeType | None:
         """The code of the tree as it is now, in place of the function's own; None where it cannot stand there."""
         free = self.code.co_freevars
-        code = compile(self._module, self.code.co_filename, "exec", dont_inherit=True)
+        module = self.altered(copy.deepcopy(self._module)) if self.altered else self._module
+        code = compile(module, self.code.co_filename, "exec", dont_inherit=True)
         inner = next(c for c in code.co_consts if isinstance(c, CodeType))
         found = next((c for c in inner.co_consts if isinstance(c, CodeType) and c.co_name == self.whole.name), None)
         return found if found is not None and found.co_freevars == free else None
@@ -92,7 +95,7 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
         scope = Scope(bare | values, tuple(constants)[:8], modules, numpy, everything=everything,
                       factors=_factors(forwards, known, ast.Mult), divisors=_factors(forwards, known, ast.Div),
                       functions=_functions(forwards, everything), forwards=forwards)  # fmt: skip
-        yield Source(outer, tree, scope, whole, code in shared)
+        yield Source(outer, tree, scope, whole, code in shared, getattr(survey.functions[outer], "altered", None))
 
 
 def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.operator]) -> tuple[str, ...]:

@@ -319,9 +319,12 @@ def test_a_parameter_steps_after_what_reads_it():
     source = """
 def backward(self, dout, lr):
     self.W -= lr * self.x.T @ dout
+    dout = dout * 2
+    dz = dout * 3
+    dz -= dz.mean()
     self.params["b"] = self.params["b"] - lr * dout.sum(0)
     self.calls = 1
-    return dout @ self.W.T + self.params["b"]
+    return dz @ self.W.T + self.params["b"]
 """
     tree = ast.parse(source).body[0]
     found = {}
@@ -330,10 +333,10 @@ def backward(self, dout, lr):
             edit.apply()
             found[edit.old.lineno] = ast.unparse(edit.new.body[-3:])
             edit.undo()
-    last = "dx = dout @ self.W.T + self.params['b']\n{}\nreturn dx"
+    last = "dx = dz @ self.W.T + self.params['b']\n{}\nreturn dx"
     assert found == {
         3: last.format("self.W -= lr * self.x.T @ dout"),
-        4: last.format("self.params['b'] = self.params['b'] - lr * dout.sum(0)"),
+        7: last.format("self.params['b'] = self.params['b'] - lr * dout.sum(0)"),
     }
 
 
