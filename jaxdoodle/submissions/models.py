@@ -36,6 +36,8 @@ from jaxdoodle.submissions.pair import with_names
 
 #: Arguments tried for one cost of a whole model.
 _TRIALS = 1500
+#: Of those that fit, how many are tried for one whose gradients have their shapes.
+_COMPARED = 40
 #: Examples of a network whose parameters the file initializes.
 _EXAMPLES = 6
 #: What a number is set to in place of its default: a rate of a penalty, a share that dropout keeps.
@@ -65,7 +67,10 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
         forward, backward, *costs = (scope[f.__name__] for f in (forward, backward, *costs))
         put = types.FunctionType(putting(missing, finder.code.parts[-1][0]), scope)
     numbers = {n for n in required(backward) if kind_of(n) == "number"}  # of a penalty that cost and backward share
-    costs.sort(key=lambda f: len(numbers ^ {n for n in required(f) if kind_of(n) == "number"}))
+    own = {*returned_names(forward), *required(backward)}
+    costs.sort(
+        key=lambda f: (len(numbers ^ {n for n in required(f) if kind_of(n) == "number"}), own.isdisjoint(required(f)))
+    )
     model = Model(forward, backward, backward, put=put)
     for cost in costs:
         model = replace(model, cost=cost)
@@ -84,15 +89,9 @@ def check_model(finder: Finder, name: str, forward: Callable, backward: Callable
 
 def _right(model: Model, args: tuple) -> int:
     """How many gradients agree with differences of the cost in a random direction."""
-    model, where = model.differentiated(args)
-    places = [where] if isinstance(where, int) else where
-    given, found = model.gradient(*copy.deepcopy(args)), 0
-    gradients = given if isinstance(given, tuple | list) else (given,)
-    for k, g in zip(places, gradients, strict=False):
-        for n, x in leaves(args[k]):
-            of: Any = gradient_of(n, g) if isinstance(g, dict) else g
-            if not is_floating(x) or np.shape(of) != np.shape(x):
-                continue
+    model, found = model.differentiated(args)[0], 0
+    for k, n, x, of in model.pairs(args):
+        if is_floating(x) and np.shape(of) == np.shape(x):
             d = np.random.default_rng(0).normal(size=np.shape(x))
 
             def at(step: float, k: int = k, n: str = n, d: Any = d) -> float:
@@ -166,22 +165,30 @@ def _arguments(finder: Finder, model: Model) -> Iterator[tuple]:
         if model.takes(args):
             fits = True
             yield args
-    taken = model.parameters()
     for start in (*initial_parameters(finder.functions), None):
         if start is None and fits:
             return
-        for values in islice(guessing.candidates(model.forward, taken), _TRIALS):
-            if start is not None:
-                values = [start if is_dictionary(model.forward, p.name) else start.get(p.name, v)
-                          for p, v in zip(taken, values, strict=True)]  # fmt: skip
-            for given in (values, *_of_its_inputs(start or {}, model.names, values)):
-                fitted = model.fitting(given)
-                if fitted is not None:
-                    fits = True
-                    yield fitted
-                    break
-            if fitted is not None:
-                break
+        fitted = _fitting(model, start)
+        if fitted is not None:
+            fits = True
+            yield fitted
+
+
+def _fitting(model: Model, start: dict | None) -> tuple | None:
+    """Of values of these initial parameters, or guessed, the first that fit, rather with gradients of their shapes."""
+    taken, first, compared = model.parameters(), None, 0
+    for values in islice(guessing.candidates(model.forward, taken), _TRIALS):
+        if start is not None:
+            values = [start if is_dictionary(model.forward, p.name) else start.get(p.name, v)
+                      for p, v in zip(taken, values, strict=True)]  # fmt: skip
+        for given in (values, *_of_its_inputs(start or {}, model.names, values)):
+            args = model.fitting(given)
+            if args is not None and model.has_shapes(args):
+                return args
+            first, compared = first or args, compared + (args is not None)
+        if compared >= _COMPARED:
+            break
+    return first
 
 
 def _of_its_inputs(start: dict, names: Sequence[str], values: list[Any]) -> Iterator[list[Any]]:
@@ -225,6 +232,13 @@ class Model:
     def names(self) -> list[str]:
         return [p.name for p in self.parameters()]
 
+    @functools.cached_property
+    def told(self) -> list[str]:
+        """Names of the forward's results; of one that is written as an expression, that which the backward takes."""
+        told, own = returned_names(self.forward), {p.name for p in parameters(self.forward)}
+        left = [n for n in required(self.backward) if n not in told and n not in own and kind_of(n) != "y"]
+        return [n or left[0] for n in told] if len(left) == told.count("") == 1 else told
+
     def parameters(self) -> list[inspect.Parameter]:
         """The forward's, then the labels and what else the others take that is none of cache and output."""
         taken = {p.name: p for p in parameters(self.forward) if p.default is p.empty}
@@ -266,9 +280,8 @@ class Model:
         result = self.forward(*own, **self._numbers(self.forward))
         if isinstance(result, dict):
             return given, result, result
-        told = returned_names(self.forward)
-        if isinstance(result, tuple) and len(result) == len(told) > 2 and all(told):
-            kept = dict(zip(told, result, strict=True))
+        if isinstance(result, tuple) and len(result) == len(self.told) > 2 and all(self.told):
+            kept = dict(zip(self.told, result, strict=True))
             return given, next((r for n, r in kept.items() if n in required(self.cost)), result[-1]), kept
         out = split_output(result, 2)
         return given, out.y, out.residuals if out.kept else out.y
@@ -325,6 +338,18 @@ class Model:
             if self.value(*moved) == base:
                 return False
         return True
+
+    def pairs(self, args: tuple) -> Iterator[tuple[int, str, Any, Any]]:
+        """Place among the arguments, name in it, weights and their gradient."""
+        model, where = self.differentiated(args)
+        given, places = model.gradient(*copy.deepcopy(args)), [where] if isinstance(where, int) else where
+        for k, g in zip(places, given if isinstance(given, tuple | list) else (given,), strict=False):
+            for n, x in leaves(args[k]):
+                yield k, n, x, gradient_of(n, g) if isinstance(g, dict) else g
+
+    def has_shapes(self, args: tuple) -> bool:
+        """Is each gradient as large as its weights?"""
+        return all(np.shape(of) == np.shape(x) for *_, x, of in self.pairs(args) if is_floating(x) and is_floating(of))
 
     def takes(self, args: tuple) -> bool:
         """Do forward, cost and backward take these arguments?"""

@@ -255,3 +255,43 @@ def test_a_network_whose_data_and_loss_are_not_there_is_checked_with_examples_of
 ):
     found = checked(NOTEBOOK.replace(line, wrong) if line else NOTEBOOK)["backward_prop"]
     assert found == expected or expected in found and expected[:2] == "no"
+
+
+OTHER_LOSS = """
+def softmax_loss(x, w, y):
+    e = np.exp(x @ w)
+    p = e / e.sum(1, keepdims=True)
+    dz = (p - np.eye(p.shape[1])[y]) / len(y)
+    return -np.log(p[np.arange(len(y)), y]).mean(), dz @ w.T, x.T @ dz
+"""
+BESIDE = """
+def forward_prop(W1, b1, W2, b2, X):
+    Z1 = W1 @ X + b1
+    A1 = np.maximum(Z1, 0)
+    Z2 = W2 @ A1 + b2
+    return Z1, A1, Z2, np.exp(Z2) / np.exp(Z2).sum(0)
+
+def one_hot(Y):
+    table = np.zeros((Y.max() + 1, Y.size))
+    table[Y, np.arange(Y.size)] = 1
+    return table
+
+def compute_cost(A2, Y):
+    return -(one_hot(Y) * np.log(A2)).sum() / Y.size
+
+def back_prop(Z1, A1, Z2, A2, W1, W2, X, Y):
+    m = Y.size
+    dZ2 = A2 - one_hot(Y)
+    dZ1 = W2.T @ dZ2 * (Z1 > 0)
+    return dZ1 @ X.T / m, dZ1.sum(1, keepdims=True) / m, dZ2 @ A1.T / m, dZ2.sum(1, keepdims=True) / m
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "expected"),
+    [("", "", "right"), ("dZ2 @ A1.T / m", "dZ2 @ A1.T", "W2"), (" * (Z1 > 0)", " * (A1 + 1 > 0)", "W1, b1")],
+)
+def test_of_several_losses_the_one_that_takes_what_the_forward_gives_is_the_cost(checked, line, wrong, expected):
+    """And biases are columns where their gradients are, and the largest label stays in every batch."""
+    model = BESIDE.replace(line, wrong) if line else BESIDE
+    assert checked(OTHER_LOSS + model)["back_prop"] == expected

@@ -169,9 +169,14 @@ def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: i
     """These axes, all of one length, at another length. Integers that count along them stay in range."""
     arrays = _numbers(problem, args)
     old = arrays[group[0][0]].shape[group[0][1]]
-    new = dict(arrays)
+    new, kept = dict(arrays), np.arange(size) % old
+    cut = {(n, axis % arrays[n].ndim) for n, axis in group}
+    others = {length for n, x in arrays.items() for k, length in enumerate(x.shape) if (n, k) not in cut}
+    for x in (arrays[n] for n, _ in group):
+        if is_integer(x) and x.ndim == 1 and x[kept].max() < x.max():
+            kept[-1] = x.argmax()  # of labels the largest stays: it may be all that tells how many classes there are
     for n, axis in group:
-        new[n] = np.take(new[n], np.arange(size) % old, axis=axis)
+        new[n] = np.take(new[n], kept, axis=axis)
         if is_floating(new[n]) and size > old and not is_label(arrays[n]):
             times = np.arange(size).reshape([-1 if k == axis % new[n].ndim else 1 for k in range(new[n].ndim)]) // old
             for k in range(1, times.max() + 1):  # no two copies alike: a maximum would tie
@@ -182,7 +187,7 @@ def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: i
             if np.linalg.eigvalsh(x).min() > 0:
                 lowest = np.linalg.eigvalsh(new[n]).min()
                 new[n] = new[n] + max(0.0, 0.1 - float(lowest)) * np.eye(new[n].shape[-1])
-        elif is_integer(x) and x.size:
+        elif is_integer(x) and x.size and x.max() + 1 not in others:  # these are classes, or rows of what stays
             new[n] = _in_range(x, new[n], old, size, n in dict(group))
     return problem.with_arrays(args, {n: x for n, x in new.items() if x is not arrays[n]})
 

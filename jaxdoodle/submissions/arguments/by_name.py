@@ -177,6 +177,8 @@ class Probe(dict):
         return _OPTIONS[kind_of(key) or "number"][0](self.rng)
 
 
+#: A layer's weights or bias, and its number.
+LAYER = re.compile(r"([wb])_?(\d)")
 #: Sizes of the layers of a network whose weights are called W1, W2, ...
 CHAIN = (5, 4, 3, 2, 3)
 
@@ -220,7 +222,7 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         return [just(jax.random.key(0))]
     if is_generator(parameter):
         return [lambda rng: np.random.default_rng(0), lambda rng: np.random.RandomState(0)]
-    layer = re.fullmatch(r"([wb])_?(\d)", name.lower())
+    layer = LAYER.fullmatch(name.lower())
     kind = kind_of(name)
     if name == "p" and any(kind_of(other.name) == "y" for other in parameters(function)):  # a prediction beside labels
         kind = "p"

@@ -20,6 +20,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating,
 from jaxdoodle.submissions.arguments import unrolled
 from jaxdoodle.submissions.arguments.by_name import (
     CELLS,
+    LAYER,
     LINE,
     SQUARE,
     TWO_SIZES,
@@ -47,6 +48,8 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         shapes = shapes_of(function)
         options = [options_of(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
         kinds = [kind_of(p.name) for p in taken]
+        if any(LAYER.fullmatch(p.name.lower()) for p in taken):  # weights and examples of one network
+            yield made([o[columns if kind == "x" else 0] for kind, o in zip(kinds, options, strict=True)])
         too_many = np.prod([len(o) for o in options]) > _TRIALS  # to try: first, all sizes but the batch are one
         line = {"w", "y"} <= {*kinds} and not _OF_MATRICES.search(source_text(function))
         for table in (

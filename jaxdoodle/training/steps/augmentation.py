@@ -14,6 +14,9 @@ from jaxdoodle.preprocessing.config import POLARITIES, Preprocessing
 
 __all__ = ["Augment", "apply"]
 
+#: Pixels: a pen wider by more on either side leaves no lines, and each takes a pass over the images.
+MOST_DILATED = 10
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -30,7 +33,8 @@ class Augment:
       mirror: Whether left and right are exchanged in half of the images.
 
     Raises:
-      InputError: A bound is no number from 0 on, ``zoom`` not below 1, or ``grid`` no positive integer.
+      InputError: A bound is no number from 0 on, ``zoom`` not below 1, ``dilate`` above 10, or ``grid`` no positive
+        integer.
 
     Reference: Simard, Steinkraus and Platt (2003), "Best practices for convolutional neural networks applied to visual
     document analysis".
@@ -49,6 +53,8 @@ class Augment:
         for name in ("rotate", "shear", "zoom", "shift", "elastic", "dilate"):
             if not is_number(value := getattr(self, name)) or value < 0:
                 raise InputError(f"{name} of Augment is a number from 0 on; got {value!r}.")
+        if self.dilate > MOST_DILATED:
+            raise InputError(f"dilate of Augment is {MOST_DILATED} pixels at most; got {self.dilate}.")
         if self.zoom >= 1:
             raise InputError(f"zoom of Augment is below 1; got {self.zoom}.")
         if not is_count(self.grid):

@@ -173,3 +173,11 @@ def test_a_symmetric_matrix_stays_symmetric_and_positive():
         assert at.special or np.linalg.eigvalsh(s).min() > 0
         assert "random" not in at.name or not np.allclose(s, a @ a.T)
     assert not any(map(points.is_symmetric, (np.eye(3), np.ones((3, 3)), a)))
+
+
+def test_the_largest_label_stays_in_a_smaller_batch_and_an_index_of_what_is_cut_stays_in_range():
+    args = np.ones((3, 4)), np.ones((5, 4)), np.array([0, 1, 2, 1])
+    problem = Problem("", args, ("w", "x", "y"), lambda w, x, y: x, lambda a, d: None, (0,), False)
+    for size, left in (1, [2]), (2, [0, 2]), (3, [0, 1, 2]):
+        assert points.resized(problem, args, [("x", 1), ("y", 0)], size)[2].tolist() == left
+    assert points.resized(problem, args, [("x", 1), ("w", 1), ("w", 0)], 2)[2].max() == 1

@@ -144,7 +144,15 @@ def test_the_displacement_is_bounded_by_elastic_and_goes_every_way(elastic):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("rotate", -1), ("shear", "8"), ("shift", float("nan")), ("elastic", None), ("zoom", 1.0), ("grid", 0)],
+    [
+        ("rotate", -1),
+        ("shear", "8"),
+        ("shift", float("nan")),
+        ("elastic", None),
+        ("zoom", 1.0),
+        ("dilate", 11),
+        ("grid", 0),
+    ],
 )
 def test_a_bound_that_no_change_has_is_refused_by_name(name, value):
     with pytest.raises(InputError, match=f"{name} of Augment is .*; got {value}" if value != "8" else "got '8'"):
