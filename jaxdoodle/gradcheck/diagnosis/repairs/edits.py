@@ -109,9 +109,10 @@ def _exchanged(text: str, name: str, other: str) -> str:
 def _parts(function: ast.FunctionDef, scope: Scope) -> tuple[ast.expr, ...]:
     """What the function computes with, and the forward under names that are known here, but for names alone."""
     names = {*_arguments(function)} | {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
-    own = [node for *_, node in places_in(function)]
+    nodes = [*(node for *_, node in places_in(function)), *(n for tree in scope.forwards for n in ast.walk(tree))]
+    called = {n.func for n in nodes if isinstance(n, ast.Call)}  # np.dot by itself is no number
     found: dict[str, ast.expr] = {}
-    for node in (*own, *(n for tree in scope.forwards for n in ast.walk(tree))):
+    for node in (n for n in nodes if n not in called):
         of_lists = isinstance(scope.values.get(getattr(node, "id", "")), list)
         if loaded(node) and (of_lists or not isinstance(node, ast.Name)) or isinstance(node, ast.BinOp | ast.Call):
             inner = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
