@@ -389,6 +389,6 @@ def test_a_function_that_is_called_is_no_number_to_put_in_the_place_of_another()
     """Arrays of functions, which such an edit makes, have ended the process."""
     tree = ast.parse("def f(x, y):\n    return np.array([x * y, np.pi * x]) @ np.ones(2)").body[0]
     scope = Scope({"x": 1.0, "y": 2.0}, numpy="np", forwards=(tree,))
-    assert edits(tree, scope)
+    assert list(edits(tree, scope))
     assert {"x * y", "np.pi"} <= (parts := {ast.unparse(part) for part in scope.parts})
     assert not {"np.array", "np.ones"} & parts
