@@ -9,7 +9,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
-from functools import partial
+from functools import partial, wraps
+from types import SimpleNamespace
 from typing import Any
 
 from jaxdoodle.gradcheck.report import Report
@@ -96,8 +97,12 @@ def _loss_alike(cls: type, gradient: str) -> bool:
 
 def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
     """As a network of ``x`` and ``y``, or by its methods alone."""
-    if joined := _with_its_model(finder, cls):
-        return check_network(finder, joined, **options)
+    if ways := _with_its_model(finder, cls):
+        report = check_network(finder, ways[0], **options)
+        with contextlib.suppress(CheckError):
+            alone = report if report.passed else check_layer(finder, ways[1], **options)
+            report = alone if any(leaf.verdict == "wrong" for leaf in alone.leaves) else report
+        return report
     try:
         return check_network(finder, cls, **options)
     except CheckError as error:
@@ -109,8 +114,9 @@ def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
         raise error
 
 
-def _with_its_model(finder: Finder, cls: type) -> type | None:
-    """A loss of predictions whose ``backward()`` goes on through a model that it holds, as one network."""
+def _with_its_model(finder: Finder, cls: type) -> tuple[type, type] | None:
+    """A loss of predictions whose ``backward()`` goes on through a model that it holds, as one network, and alone:
+    with what it hands to the model's backward."""
     value, gradient = (next((getattr(cls, n) for n in names if hasattr(cls, n)), None) for names in (FORWARD, BACKWARD))
     if value is None or gradient is None or required(gradient)[1:] or len(required(value)) != 3:
         return None
@@ -126,7 +132,16 @@ def _with_its_model(finder: Finder, cls: type) -> type | None:
     def loss(self: Any, x: Any, y: Any) -> Any:
         return value(self, predict(self, x), y)
 
-    return type(cls.__name__, (cls,), {PREDICT[0]: predict, "loss": loss, "__module__": cls.__module__})
+    @wraps(gradient)
+    def handed_on(self: Any) -> Any:
+        handed: list[Any] = []
+        setattr(self, models[0], SimpleNamespace(**dict.fromkeys(BACKWARD, handed.append)))
+        gradient(self)
+        return handed[0]
+
+    joined, alone = {PREDICT[0]: predict, "loss": loss}, {FORWARD[0]: value, BACKWARD[0]: handed_on}
+    network, layer = (type(cls.__name__, (cls,), {**own, "__module__": cls.__module__}) for own in (joined, alone))
+    return network, layer
 
 
 def _loss_and_gradient(cls: type) -> tuple[str, str] | None:

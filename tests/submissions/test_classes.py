@@ -182,7 +182,7 @@ def test_a_class_that_cannot_be_extended_hides_nothing_beside_it(checked):
     ("old", "new", "expected"),
     [
         ("self.x = x", "self.x = x", {"Loss": "right", "Net": "right"}),
-        ("2 * self.diff", "self.diff", {"Loss": "model/layers.0/W, model/layers.1/W", "Net": "right"}),
+        ("2 * self.diff", "self.diff", {"Loss": "predicted", "Net": "right"}),
         ("2 * d /", "d /", {"Loss": "right", "Net": "layers.0/W, layers.1/W"}),
         ("layer in self.layers[::-1]:", "layer in self.layers[1:]:", {"Loss": "right", "Net": "gradient missing"}),
     ],
