@@ -23,7 +23,7 @@ def test_a_layer_needs_no_gradient_of_what_is_declared_constant_and_words_are_no
     assert checked(declared) == {"LoRA": "right"}
     assert checked(declared.replace('("W",)', '("A",)')) == {"LoRA": f"LoRA has no gradient of W, {unsure}"}
     misspelt = declared.replace('("W",)', '("Wz", "A")')
-    assert checked(misspelt) == {"LoRA": "LoRA_constants names 'Wz', which is none of A, B, x, W"}
+    assert checked(misspelt) == {"LoRA": "LoRA_constants names 'Wz', which is none of x, A, B, W"}
     for other in ("3.0", "[[1.0]]", "np.ones(2)"):  # a constant of the file's own
         assert checked(declared.replace('("W",)', other))["LoRA"].startswith("LoRA_constants names a ")
     assert checked(frozen.replace("return dy @ self.W.T +", "return dy @ self.W.T -")) == {"LoRA": "x"}
