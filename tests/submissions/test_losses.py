@@ -377,3 +377,17 @@ def triplet_margin(a, p, n, margin=1.0):
 )
 def test_several_gradients_beside_a_value_tell_by_their_names_of_which_arguments(checked, factor, order, expected):
     assert checked(TRIPLET.format(factor, order)) == {"triplet_margin": expected}
+
+
+@pytest.mark.parametrize(("w", "gradient", "expected"), [
+    ("w", "2 * x.T @ d / len(y)", "right"), ("w", "x.T @ d / len(y)", "wrong"), ("W", "2 * x.T @ d / len(y)", "wrong"),
+])  # fmt: skip
+def test_a_loss_that_is_right_of_vectors_is_right_unless_a_name_is_a_matrix(checked, w, gradient, expected):
+    found = checked(f"""
+        def mean_squared_loss({w}, x, y):
+            d = x @ {w} - y
+            loss = np.mean(d ** 2)
+            d{w} = {gradient}
+            return loss, d{w}
+    """)
+    assert found == {"mean_squared_loss": "right" if expected == "right" else w}
