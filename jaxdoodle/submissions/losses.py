@@ -200,13 +200,14 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
             reports.append(report_of(k, explain=len(versions) == 1))
             if reports[-1].passed or len(versions) == 1:
                 return reports[-1]
-        return report_of(-any(f.name == "value is not the loss" for f in reports[0].findings), explain=True)
+        needs_cut = any(f.name == "value is not the loss" for f in reports[0].findings)
+        return report_of(len(versions) - 1 if needs_cut else 0, explain=True)
 
     report = checked(args, name)
     guessed = given is None and not called and finder.recorded(function) is None
     for other in guessing.vectors(function) if guessed and not report.passed else ():  # another loss than for matrices
-        own = zip(parameters(function), other, strict=False)
-        if not any(np.ndim(a) == 1 and p.name[0].isupper() for p, a in own):  # W is a matrix
+        as_called = zip(parameters(function), other, strict=False)
+        if not any(np.ndim(a) == 1 and p.name[0].isupper() for p, a in as_called):  # W is a matrix
             with contextlib.suppress(Exception):  # any exception of the user's code, which need not be for vectors
                 again = check_loss(finder, name, function, other, **options)
                 return again if again.passed else report
