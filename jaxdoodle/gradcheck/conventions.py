@@ -150,8 +150,7 @@ def _is_returned(problem: Problem, r: Round, name: str) -> bool:
 
 def _is_reversed(problem: Problem, r: Round, name: str) -> bool:
     """Is the gradient of what is returned as it is the incoming one times a negative number?"""
-    factor = _factor([r], name) if name in r.got and _is_returned(problem, r, name) else None
-    return factor is not None and factor < 0
+    return name in r.got and _is_returned(problem, r, name) and (_factor([r], name) or 0) < 0
 
 
 def _passed_on(rounds: list[Round], name: str) -> bool:

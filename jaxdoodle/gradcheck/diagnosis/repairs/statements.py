@@ -61,13 +61,12 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
 def _later(node: Any, body: list[ast.stmt], put: Put) -> None:
     """A parameter that steps before what reads it: the step after it, and before the function returns."""
     target = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-    k = body.index(node)
-    *between, last = body[k + 1 :] or [node]
+    *between, last = body[body.index(node) + 1 :] or [node]
     reads = target in "".join(map(ast.unparse, (*between, last)))
     steps = ast.unparse(node).startswith(
         tuple(f"{target} {op}" for op in ("-=", "+=", f"= {target} -", f"= {target} +"))
     )
-    made = (n for s in body[:k] if ast.unparse(s).startswith(f"{target} = ") for n in ast.walk(s))
+    made = (n for s in body[: body.index(node)] if ast.unparse(s).startswith(f"{target} = ") for n in ast.walk(s))
     computed = any(isinstance(n, ast.BinOp | ast.Call) for n in made)  # no parameter
     if isinstance(last, ast.Return) and last.value is not None and reads and steps and not computed:
         dx = ast.Assign([ast.Name("dx", ast.Store())], last.value)
