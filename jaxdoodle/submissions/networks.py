@@ -313,7 +313,7 @@ def _other_way(function: Callable, a: Any, y: Any) -> Any:
 
 
 def _total(base: Callable, whole: Callable, a: Any, y: Any) -> Any:
-    return base(a, y).sum() / whole(a)
+    return base(a, np.asarray(y)).sum() / whole(a)
 
 
 _BASES: tuple[Callable[[Any, Any], Any], ...] = (

@@ -176,14 +176,26 @@ def _raise_if_unsure(
 def keeps_in_arguments(function: Callable) -> bool:
     """Does it write into an entry of an argument, or of what that holds: ``for n in layer: n["delta"] = ...``?"""
     nodes = list(ast.walk(source_tree(function) or ast.Module([], [])))
-    held = {p.name for p in parameters(function)}
-    loops = [(n.iter, n.target) for n in nodes if isinstance(n, ast.For)]
-    taken = [(n.value, n.targets[0]) for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Subscript)]
+    own = {p.name for p in parameters(function)}
+    held, loops = {*own}, [(n.iter, n.target) for n in nodes if isinstance(n, ast.For)]
+    given = [(n.value, n.targets[0]) for n in nodes if isinstance(n, ast.Assign)]
+    taken = [each for value, target in given for each in _entry_by_entry(value, target)]
     for source, target in (*loops, *taken) * 2:  # a loop in a loop
         if any(isinstance(n, ast.Name) and n.id in held for n in ast.walk(source)):
             held |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    stored = (n for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store))
-    return any(isinstance(n.slice, ast.Constant) and getattr(n.value, "id", "") in held for n in stored)
+    stored = [n for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)]
+    stepped = {n.target for n in nodes if isinstance(n, ast.AugAssign)}  # a list that an argument holds
+    named = (getattr(n.value, "id", "") for n in stored if isinstance(n.slice, ast.Constant))
+    inner = (getattr(n.value, "id", "") for n in stored if n in stepped)
+    return not held.isdisjoint(named) or not (held - own).isdisjoint(inner)
+
+
+def _entry_by_entry(value: ast.expr, target: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """Entries of something and what they are assigned to: those of ``layer, errors = network[i], []``, too."""
+    pairs = [(value, target)]
+    if isinstance(value, ast.Tuple) and isinstance(target, ast.Tuple):
+        pairs = list(zip(value.elts, target.elts, strict=False))
+    return [(v, t) for v, t in pairs if isinstance(v, ast.Subscript)]
 
 
 def with_names(function: Callable, names: Sequence[str]) -> Callable:

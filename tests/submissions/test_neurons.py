@@ -134,3 +134,73 @@ def test_lists_of_numbers_are_checked_at_the_given_sizes_where_others_are_cut_to
     )
     found = checked(text.replace('[-1] -= l_rate * neuron["delta"]', f"[-1] -= l_rate * {delta}"))
     assert found["backward_propagate_error"].endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", "right"),
+        (
+            '* (neuron["output"] * (1 - neuron["output"]) if',
+            '* (neuron["output"] if',
+            "0.0.weights, 0.1.weights, 0.2.weights, 0.3.weights",
+        ),
+    ],
+)
+def test_a_layer_may_be_assigned_beside_others_and_the_loss_may_be_the_cross_entropy(checked, old, new, expected):
+    before, _, after = _NEURONS.partition("    def backward_propagate_error")
+    after = after[after.index("    def update_weights") :]
+    backward = """    def backward_propagate_error(network, expected):
+        for i in reversed(range(len(network))):
+            layer, errors = network[i], []
+            for j, neuron in enumerate(layer):
+                if i == len(network) - 1:
+                    errors.append(neuron["output"] - expected[j])
+                else:
+                    errors.append(sum(other["weights"][j] * other["delta"] for other in network[i + 1]))
+            for j, neuron in enumerate(layer):
+                last = i == len(network) - 1
+                neuron["delta"] = errors[j] * (neuron["output"] * (1 - neuron["output"]) if not last else 1)
+
+"""
+    assert checked(before + backward.replace(old, new) + after) == {"backward_propagate_error": expected}
+
+
+@pytest.mark.parametrize(("order", "expected"), [([0, 1, 2], "right"), ([2, 0, 1], "h")])
+def test_a_backward_may_step_in_the_rows_of_a_dictionary(checked, order, expected):
+    parts = [
+        """
+            sums = [sum(d * r[j] for d, r in zip(deltas, network["o"])) for j in range(len(network["a"]))]
+        """,
+        """
+            for j, r in enumerate(network["h"]):
+                for i in range(len(r)):
+                    r[i] -= lr * sums[j] * network["a"][j] * (1 - network["a"][j]) * x[i]
+        """,
+        """
+            for k, r in enumerate(network["o"]):
+                for j in range(len(r)):
+                    r[j] -= lr * deltas[k] * network["a"][j]
+        """,
+    ]
+    found = checked(f"""
+        from math import exp
+        from random import random
+
+        def initialize_network(n_inputs, n_hidden, n_outputs):
+            return {{"h": [[random() for _ in range(n_inputs)] for _ in range(n_hidden)],
+                    "o": [[random() for _ in range(n_hidden)] for _ in range(n_outputs)]}}
+
+        def s(z):
+            return 1 / (1 + exp(-z))
+
+        def forward(network, x):
+            network["a"] = [s(sum(w * v for w, v in zip(r, x))) for r in network["h"]]
+            network["y"] = [s(sum(w * v for w, v in zip(r, network["a"]))) for r in network["o"]]
+            return network["y"]
+
+        def backward(network, x, target, lr):
+            deltas = [(y - t) * y * (1 - y) for y, t in zip(network["y"], target)]
+            {"".join(parts[k] for k in order)}
+    """)
+    assert found == {"backward": expected}
