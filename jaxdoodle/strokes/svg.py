@@ -1,9 +1,9 @@
 """The strokes in an SVG, as drawing pages save them: lines, paths, circles and rectangles, with their transforms.
 
-Curves and arcs become chords. A ``<rect>`` that has no stroke, or lies behind all else, is taken for the background;
-text is left out. Shapes that are defined elsewhere (``<use>``, ``<image>``) are refused by name: leaving them out would
-change the drawing. Entities, by which a short file can grow without bounds, are refused
-where they are declared; nothing outside the file is ever read.
+Curves and arcs become chords. A ``<rect>`` that has no stroke, or is as large as the picture and behind all else, is
+taken for the background; text and what is hidden are left out. Shapes that are defined elsewhere (``<use>``,
+``<image>``) are refused by name: leaving them out would change the drawing. Entities, by which a short file can grow
+without bounds, are refused where they are declared; nothing outside the file is ever read.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ MAX_TRANSFORM_LENGTH = 1_000  # characters
 
 _UNSHOWN = {"defs", "symbol", "clipPath", "mask", "pattern", "marker", "text", "title", "desc", "metadata", "style"}
 _REFUSED = {"use", "image", "foreignObject"}
+#: How a style, or an attribute, says that nothing of an element is shown.
+_HIDDEN = re.compile(r"(?:display:none|visibility:hidden|opacity:0(?:\.0*)?(?:;|$))")
+#: Part of the picture's sides from which on a rectangle is as large as the picture.
+_COVERS = 0.95
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _FUNCTION = re.compile(r"[\s,]*(\w+)\s*\(([^()]*)\)[\s,]*")
 _COMMAND = re.compile(r"([MmZzLlHhVvCcSsQqTtAa])([^MmZzLlHhVvCcSsQqTtAa]*)")
@@ -51,6 +55,7 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
     matrices: list[Matrix | None] = []  # of the elements that are open; None within what is not shown
     strokes: list[list[Point]] = []
     points = [0]  # in all strokes so far
+    sides: list[float] = []  # of the picture
 
     def begin(tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
@@ -59,13 +64,15 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
                 raise InputError(f"is nested more than {MAX_DEPTH} deep.")
             if not matrices and tag != "svg":
                 raise InputError("expected an <svg> on the outside.")
+            if not matrices:
+                sides.extend(_sides(attributes))
             outer = matrices[-1] if matrices else (1, 0, 0, 1, 0, 0)
-            if outer is None or tag in _UNSHOWN or attributes.get("display") == "none":
+            if outer is None or tag in _UNSHOWN or _is_hidden(attributes):
                 matrices.append(None)
                 return
             matrix = _product(outer, _transform(attributes.get("transform", "")))
             matrices.append(matrix)
-            for stroke in _shape(tag, attributes, not strokes):
+            for stroke in _shape(tag, attributes, None if strokes else sides):
                 strokes.append([_moved(point, matrix) for point in stroke])
                 points.append(points[-1] + len(stroke))
                 _check_count(points[-1])
@@ -91,8 +98,24 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
     return drawing
 
 
-def _shape(tag: str, attributes: dict[str, str], first: bool) -> list[list[Point]]:
-    """The strokes of an element; ``first``: nothing is drawn before it."""
+def _is_hidden(attributes: dict[str, str]) -> bool:
+    style = attributes.get("style", "").replace(" ", "")
+    given = (f"{name}:{attributes[name]}" for name in ("display", "visibility", "opacity") if name in attributes)
+    return any(_HIDDEN.match(one.strip()) for one in (*style.split(";"), *given))
+
+
+def _sides(attributes: dict[str, str]) -> list[float]:
+    """Width and height of the picture in units of its shapes; nothing where it does not say."""
+    box = [float(number) for number in _NUMBER.findall(attributes.get("viewBox", ""))]
+    if len(box) == 4:
+        return box[2:]
+    given = [attributes.get(name, "") for name in ("width", "height")]
+    found = [_NUMBER.match(one) for one in given if not one.strip().endswith("%")]
+    return [float(one[0]) for one in found if one] if all(found) and len(found) == 2 else []
+
+
+def _shape(tag: str, attributes: dict[str, str], behind: list[float] | None) -> list[list[Point]]:
+    """The strokes of an element; ``behind``: the sides of the picture where nothing is drawn before it."""
     if tag in _REFUSED:
         raise InputError("is not read; expected <polyline>, <line>, <path>, <circle> and the like.")
     if tag == "path":
@@ -109,9 +132,11 @@ def _shape(tag: str, attributes: dict[str, str], first: bool) -> list[list[Point
         style = attributes.get("style", "").replace(" ", "")
         lined = attributes.get("stroke", "none") != "none" or ("stroke:" in style and "stroke:none" not in style)
         filled = attributes.get("fill", "black") != "none" and "fill:none" not in style
-        if not lined or (first and filled and attributes.get("width", "").endswith("%")):
+        if not lined or (behind is not None and filled and attributes.get("width", "").endswith("%")):
             return []
         x, y, width, height = _lengths(attributes, "x", "y", "width", "height")
+        if behind and filled and width >= _COVERS * behind[0] and height >= _COVERS * behind[1]:
+            return []
         return [[(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]]
     if tag in ("polyline", "polygon"):
         numbers = _numbers(attributes.get("points", ""), 2)

@@ -29,6 +29,8 @@ SHAPES = {
     '<line x2="3" y2="-4e0"/>': [[(0, 0), (3, -4)]],
     '<rect width="5" height="5"/><title>x</title><line x2="3"/>': [[(0, 0), (3, 0)]],
     '<defs><line x2="3"/></defs><g display="none"><line x2="4"/></g><line x2="5"/>': [[(0, 0), (5, 0)]],
+    '<g style="stroke:red; display: none"><line x2="4"/></g><line x2="5"/>': [[(0, 0), (5, 0)]],
+    '<line x2="4" visibility="hidden"/><line x2="5" opacity="0.0"/><line x2="6" opacity="0.5"/>': [[(0, 0), (6, 0)]],
     '<s:g xmlns:s="http://www.w3.org/2000/svg"><s:line x2="3"/></s:g>': [[(0, 0), (3, 0)]],
     '<path d=""/><polyline points=""/><line x2="3"/>': [[(0, 0), (3, 0)]],
 }
@@ -63,6 +65,15 @@ TRANSFORMS = {
 @pytest.mark.parametrize("inside", SHAPES)
 def test_shapes_are_strokes(inside):
     assert points(inside) == SHAPES[inside]
+
+
+@pytest.mark.parametrize("sides", ['viewBox="0 0 280 90"', 'width="280px" height="90"'])
+def test_a_filled_rectangle_as_large_as_the_picture_behind_all_else_is_its_background(sides):
+    rect = '<rect x="1" y="1" width="278" height="88" fill="#fff" stroke="#ccc"/>'
+    line = '<line x2="3"/>'
+    assert strokes_of(f"<svg {sides}>{rect}{line}</svg>".encode()) == [([0, 3], [0, 0])]
+    assert len(strokes_of(f"<svg {sides}>{line}{rect}</svg>".encode())) == 2
+    assert len(strokes_of(f"<svg {sides}>{rect.replace('278', '200')}{line}</svg>".encode())) == 2
 
 
 @pytest.mark.parametrize("d", PATHS)

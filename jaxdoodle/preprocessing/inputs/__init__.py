@@ -24,7 +24,7 @@ def is_path(value: Any) -> bool:
     """Whether this names a file, and is no data URL, JSON or SVG."""
     if isinstance(value, os.PathLike):
         return True
-    if not isinstance(value, str) or value.startswith("data:") or len(value) > MAX_PATH:
+    if not isinstance(value, str) or value.lstrip().startswith("data:") or len(value) > MAX_PATH:
         return False
     return value.lstrip()[:1] not in ("[", "{", "<") or os.path.exists(value)
 

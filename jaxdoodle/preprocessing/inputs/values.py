@@ -23,7 +23,7 @@ LEAST_SIDE = 5
 #: How pictures (PNG, JPEG, GIF, WebP) begin in base64, of which so many characters are no path.
 BASE64, LEAST_BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR"), 64
 #: Where components keep the picture: Gradio's editor and sketch pad, streamlit-canvas, records of Hugging Face.
-PICTURE_KEYS = ("composite", "image_data", "image", "bytes", "path", "mask", "background")
+PICTURE_KEYS = ("composite", "image_data", "image", "bytes", "path", "url", "mask", "background")
 
 
 def content_of(value: Any, preprocessing: Preprocessing) -> Any:
@@ -53,7 +53,7 @@ def content_of(value: Any, preprocessing: Preprocessing) -> Any:
             content = value.read()
         return _from_bytes(content)
     if isinstance(value, np.ndarray):
-        return _shaped(value, preprocessing)
+        return _shaped(np.asarray(value), preprocessing)  # np.matrix stays two-dimensional whatever is taken from it
     for name in ("image_data", "json_data"):  # what streamlit-canvas returns
         if getattr(value, name, None) is not None:
             return content_of(getattr(value, name), preprocessing)
@@ -61,6 +61,9 @@ def content_of(value: Any, preprocessing: Preprocessing) -> Any:
         return _from_mapping(value, preprocessing)
     if isinstance(value, list | tuple):
         return _from_list(value, preprocessing)
+    if hasattr(value, "detach"):  # PyTorch, on whatever device; NumPy has no bfloat16
+        value = value.detach().cpu()
+        value = value.float() if value.is_floating_point() else value
     if hasattr(value, "__array__"):
         return _shaped(np.asarray(value), preprocessing)
     return value  # of no use, which is said by name
@@ -69,14 +72,18 @@ def content_of(value: Any, preprocessing: Preprocessing) -> Any:
 def _from_text(text: str) -> Any:
     if text.startswith(BASE64) and len(text) > LEAST_BASE64:
         text = f"data:;base64,{text}"
-    if text.startswith("data:"):
+    if text.lstrip().startswith("data:"):
         import binascii
         from base64 import b64decode
         from urllib.parse import unquote_to_bytes
 
-        head, _, body = text.partition(",")
+        head, _, body = text.lstrip().partition(",")
+        content = unquote_to_bytes(body)
+        if head.endswith(";base64"):  # on lines, of a form that made spaces of its +, without the = at its end
+            content = b"".join(content.strip().replace(b" ", b"+").split()).rstrip(b"=")
+            content += b"=" * (-len(content) % 4)
         try:
-            return _from_bytes(b64decode(body, validate=True) if head.endswith(";base64") else unquote_to_bytes(body))
+            return _from_bytes(b64decode(content, validate=True) if head.endswith(";base64") else content)
         except (binascii.Error, ValueError) as error:
             if isinstance(error, InputError):
                 raise
@@ -85,7 +92,7 @@ def _from_text(text: str) -> Any:
 
 
 def _from_bytes(content: bytes) -> Any:
-    if content.startswith(b"data:"):
+    if content.lstrip().startswith(b"data:"):
         return _from_text(content.decode(errors="replace"))
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"[", b"{"):
         from jaxdoodle.strokes import readers
@@ -147,6 +154,11 @@ def _blank(content: Any) -> bool:
 
 def _shaped(array: NDArray[Any], preprocessing: Preprocessing) -> NDArray[Any]:
     """As (h, w) or (h, w, channels): one of a batch, channels first, flat, of the network's size or square."""
+    if array.dtype.kind in "OV" and array.dtype.names is None:  # numbers as objects; JAX's bfloat16
+        try:
+            array = array.astype(np.float32)
+        except (TypeError, ValueError):
+            pass  # refused by name
     if array.ndim == 4 and array.shape[0] == 1:
         array = array[0]
     if array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4):

@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+from urllib.parse import quote
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -40,6 +42,12 @@ PICTURES = {
     "base64": lambda: base64.b64encode(png()).decode(),
     "bytes of a data URL": lambda: b"data:image/png;base64," + base64.b64encode(png()),
     "a data URL": lambda: "data:image/png;base64," + base64.b64encode(png()).decode(),
+    "a data URL on lines": lambda: " data:image/png;base64,\n" + base64.encodebytes(png()).decode(),
+    "a data URL of a form": lambda: "data:image/png;base64," + base64.b64encode(png()).decode().replace("+", " "),
+    "a data URL in a URL": lambda: "data:image/png;base64," + quote(base64.b64encode(png()), safe="").rstrip("%3D"),
+    "numbers as objects": lambda: PAGE.astype(object),
+    "JAX's bfloat16": lambda: jnp.asarray(PAGE / 255, jnp.bfloat16),
+    "Gradio's file": lambda: {"path": None, "url": "data:image/png;base64," + base64.b64encode(png()).decode()},
     "Pillow": lambda: Image.fromarray(PAGE),
     "floats to 1": lambda: PAGE / 255,
     "floats to 255": lambda: PAGE.astype(np.float32),
@@ -68,6 +76,18 @@ PICTURES = {
 def test_every_form_of_a_picture_is_that_picture(form):
     found = preprocess(PICTURES[form](), MNIST).bitmap.astype(int)
     assert np.abs(found - INK28).mean() < (6 if form == "bits" else 1.5)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_matrix_of_numpy_is_its_array():
+    np.testing.assert_array_equal(preprocess(np.asmatrix(PAGE), MNIST).bitmap, preprocess(PAGE, MNIST).bitmap)
+
+
+def test_a_tensor_that_needs_its_gradient_or_is_no_type_of_numpy_is_its_numbers():
+    torch = pytest.importorskip("torch")
+    whole = preprocess(INK28, MNIST).bitmap
+    for tensor in (torch.tensor(INK28 / 255, requires_grad=True)[None], torch.tensor(INK28 / 255).bfloat16()):
+        assert np.abs(preprocess(tensor, MNIST).bitmap.astype(int) - whole).max() <= 1
 
 
 def test_a_flat_row_of_the_network_s_size_is_the_bitmap():
