@@ -175,13 +175,14 @@ def check_blocks(
         except (Exception, SystemExit):  # of the user's code, without its arguments, say
             continue
         options, found = {"title": name, **options}, list[tuple[Block, Any]]()
+        quick = {**options, "explain": False}
         for block in blocks_of(body, names):
             if problem := _as_problem(block, names):
                 found.append((block, problem))
-                if (report := _check(problem, **options, explain=False)).passed:
+                if (report := _check(problem, **quick)).passed:
                     return report
         uphill = (_as_problem(b, names, -1.0) for b, _ in found if b.rises)  # where what is printed goes down
-        if again := next((r for p in uphill if p and (r := _check(p, **options, explain=False)).passed), None):
+        if again := next((r for p in uphill if p and (r := _check(p, **quick)).passed), None):
             return again
         if found:
             return _of_its_own_value([(b, _check(p, **options)) for b, p in found], names, **options)

@@ -102,7 +102,7 @@ def _total(y: Any, held: Any) -> Any:
     return y if np.size(held) == 1 else y.sum() if hasattr(y, "sum") else y.mean()
 
 
-def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
+def check_engine(finder: Finder, cls: Any, explain: bool = True, **_: Any) -> Report:
     """A class of numbers that know their gradient: each operation, alone and with a value used twice."""
     with_operators(finder.names, cls)
     found, refused = dict[str, Report](), list[str]()
@@ -147,8 +147,8 @@ def check_engine(finder: Finder, cls: Any, **options: Any) -> Report:
 
         trials = Trials(finder.names, right_again)
         once = not single and raised is None and not wrong.keys() <= {*_OF_A_TABLE}
-        mended = mistake(finder, cls, _names(cls), trials, " ".join(wrong), once)
-        if mended is None or mended.name == UNNAMED:
+        mended = mistake(finder, cls, _names(cls), trials, " ".join(wrong), once) if explain else None
+        if explain and (mended is None or mended.name == UNNAMED):
             mended = _mended(finder, cls, *names, at, trials) or mended
         unnamed = Finding(UNNAMED, f"the derivatives of {', '.join(wrong)} are wrong")
         findings = (replace(mended or raised or unnamed, leaves=leaves),)

@@ -177,12 +177,13 @@ def _arguments(finder: Finder, model: Model) -> Iterator[tuple]:
 def _fitting(model: Model, start: dict | None) -> tuple | None:
     """Of values of these initial parameters, or guessed, the first that fit, rather with gradients of their shapes."""
     taken, first, compared = model.parameters(), None, 0
+    tables = [is_dictionary(model.forward, p.name) for p in taken]
     for values in islice(guessing.candidates(model.forward, taken), _TRIALS):
         if start is not None:
-            values = [start if is_dictionary(model.forward, p.name) else start.get(p.name, v)
-                      for p, v in zip(taken, values, strict=True)]  # fmt: skip
-        for given in (values, *_of_its_inputs(start or {}, model.names, values)):
-            args = model.fitting(given)
+            given = zip(tables, taken, values, strict=True)
+            values = [start if is_table else start.get(p.name, v) for is_table, p, v in given]
+        for own in (values, *_of_its_inputs(start or {}, model.names, values)):
+            args = model.fitting(own)
             if args is not None and model.has_shapes(args):
                 return args
             first, compared = first or args, compared + (args is not None)
@@ -226,7 +227,8 @@ class Model:
                 yield replace(self, numbers={n: _OFF[default]})
 
     def _numbers(self, function: Callable) -> dict[str, float]:
-        return {p.name: self.numbers[p.name] for p in parameters(function) if p.name in self.numbers}
+        own = parameters(function) if self.numbers else ()
+        return {p.name: self.numbers[p.name] for p in own if p.name in self.numbers}
 
     @functools.cached_property
     def names(self) -> list[str]:

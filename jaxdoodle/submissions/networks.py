@@ -47,7 +47,7 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
         for other in found.off_zero() if report.passed else ():
             with contextlib.suppress(CheckError):  # it takes no such number
                 titled = f"{cls.__name__} with {', '.join(f'{n}={v}' for n, v in other.numbers.items())}"
-                again = report_of(other, title=titled, **options)
+                again = report_of(other, title=titled, **{**options, "explain": True})
                 if {f.name for f in again.findings} == {NO_PENALTY} and _is_of_no_loss(found, other):
                     told = f"checked with {' = '.join(other.numbers)} = 0: the loss has no penalty"
                     report = replace(report, notes=(*report.notes, told))

@@ -15,14 +15,17 @@ def verdicts_alone(few_edits):
 
 @pytest.fixture
 def checked(tmp_path, monkeypatch):
-    """Check a program; gives {name: what is wrong, "right", or why it was not checked}."""
+    """Check a program; gives {name: what is wrong, "right", or why it was not checked}.
+
+    Why a gradient is wrong is searched for if ``explain``.
+    """
     monkeypatch.setattr(sys, "path", list(sys.path))
 
-    def run(text, **options):
+    def run(text, explain=False, **options):
         path = tmp_path / "program.py"
         path.write_text("import numpy as np\n" + textwrap.dedent(text))
         found = {}
-        for message in check_file(path, **options):
+        for message in check_file(path, explain=explain, **options):
             if "check" in message:
                 report = message["check"]
                 wrong = sorted(leaf["name"] for leaf in report["leaves"] if leaf["verdict"] == "wrong")

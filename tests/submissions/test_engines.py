@@ -349,7 +349,8 @@ def test_the_rule_that_runs_where_it_is_wrong_alone_is_mended_first(checked, mon
     tried = []
     edits = engines.edits
     monkeypatch.setattr(engines, "edits", lambda rule, scope: tried.append(ast.unparse(rule)) or edits(rule, scope))
-    assert checked(ENGINE.replace("other.grad += self.data *", "other.grad += other.data *")) == {"Value": "b"}
+    wrong = ENGINE.replace("other.grad += self.data *", "other.grad += other.data *")
+    assert checked(wrong, explain=True) == {"Value": "b"}
     assert "other.data * out.grad" in tried[0]
 
 

@@ -113,7 +113,7 @@ LEVEL_BY_LEVEL = """        order, seen, level = [], set(), [self]
 
 
 def test_a_walk_that_no_edit_mends_is_told_where_it_begins(told, monkeypatch):
-    monkeypatch.setattr(graph_walk, "_MOST_EDITS", 150)  # all of them take 20 s
+    monkeypatch.setattr(graph_walk, "_MOST_EDITS", 15)  # all of them take 20 s
     begin, end = NANO.index("        order, seen"), NANO.index("        self.grad = np.ones_like")
     assert told(NANO[:begin] + LEVEL_BY_LEVEL + NANO[end:]) == ("cannot name it", "def backward(self):")
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from jaxdoodle.submissions import models
+
 MODEL = """
 def initialize_parameters(n_x, n_h, n_y):
     rng = np.random.default_rng(1)
@@ -35,7 +37,8 @@ def test_a_whole_model_is_joined_by_the_names_of_its_parameters(checked, decay, 
     assert checked(without[1] + without[2]) == {"backward_propagation": expected}
 
 
-def test_a_model_without_a_cost_asks_for_it(checked):
+def test_a_model_without_a_cost_asks_for_it(checked, monkeypatch):
+    monkeypatch.setattr(models, "_TRIALS", 100)  # all of them take 10 s
     found = checked(MODEL.replace("compute_cost", "judge").replace("decay", "lambd"))
     assert "no cost function is beside it" in found["backward_propagation"]
 

@@ -378,4 +378,4 @@ def test_a_layer_that_iterates_is_checked_where_it_comes_to_rest(checked, by, ex
                 dW += np.outer(dx[i], z[i])
             return dW, dx, dx.sum(axis=0)
     """
-    assert checked(text, explain=False) == {"implicit": expected}
+    assert checked(text) == {"implicit": expected}
