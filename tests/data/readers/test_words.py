@@ -1,6 +1,6 @@
 import pytest
 
-from jaxdoodle.data.readers.words import label_column, plain, role_of, split_column, split_of, splits_in
+from jaxdoodle.data.readers.words import label_column, pixel_columns, plain, role_of, split_column, split_of, splits_in
 
 
 @pytest.mark.parametrize("name", ["Class ID", "class-id", "classId", "class_id"])
@@ -31,3 +31,11 @@ def test_the_word_of_a_split_may_be_joined_to_others():
     names = ["fashion-mnist_test", "testSet", "Testing", "trainval", "trainimages", "y_pred", "contest", "X_va"]
     splits = ["test", "test", "test", "train", "train", None, None, "validation"]
     assert list(map(split_of, names)) == splits
+
+
+def test_pixels_are_in_the_order_of_the_numbers_in_their_names():
+    names = [f"pixel{n}" for n in range(16)]
+    header = ["label", *names[9:], *names[:9]]
+    assert [header[n] for n in pixel_columns(header)] == names
+    two = [f"pixel_{x}_{y}" for y in range(4) for x in range(4)]  # which number is the row is not known
+    assert pixel_columns(two) == list(range(16))

@@ -40,5 +40,7 @@ def _array(content: bytes) -> NDArray[Any]:
     if not dtype.hasobject:
         return np.load(io.BytesIO(content), allow_pickle=False)
     held = unpickle(content[stream.tell() :])
+    if not shape and not isinstance(held, list):  # a dict
+        return np.array(held, object)
     array = column_of(held if isinstance(held, list) else [held])
     return array if array.dtype != object or len(shape) < 2 else array.reshape(shape)
