@@ -12,6 +12,8 @@ from jaxdoodle.core.errors import InputError
 #: Suffixes of files with many drawings in strokes, with one, and with bitmaps.
 MANY_DRAWINGS, ONE_DRAWING, BITMAPS = (".ndjson", ".bin"), (".json", ".svg"), ".npy"
 
+#: What an axis of so many numbers holds: gray with or without alpha, colors with or without it.
+CHANNELS = (1, 2, 3, 4)
 #: Longest path, in characters, of any system.
 MAX_PATH = 32_767
 
@@ -106,14 +108,23 @@ def sole(path: str | os.PathLike[str]) -> Any:
 def _bitmaps(path: str) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
-    from jaxdoodle.core.files import BYTES, header_of, refuse_length
+    from jaxdoodle.core.files import header_of, refuse_length
 
-    offset, dtype, column_major, shape = header_of(path)
-    if dtype not in BYTES or len(shape) not in (2, 3) or not all(shape):
-        raise InputError(f"{path}: holds {dtype} {shape}; expected |u1 (height, width) or (n, height, width).")
-    refuse_length(path, offset, shape, f"{shape}")
-    images: Any = np.memmap(path, np.uint8, "r", offset, shape, "F" if column_major else "C")
+    offset, name, column_major, shape = header_of(path)
+    channels = (2 < len(shape) and shape[-1] in CHANNELS) or (len(shape) == 4 and shape[1] in CHANNELS)
+    try:
+        dtype = np.dtype(name)
+    except (TypeError, ValueError):
+        dtype = np.dtype(object)
+    if dtype.kind not in "buif" or not 1 <= len(shape) - channels <= 3 or not all(shape):
+        raise InputError(
+            f"{path}: holds {name} {shape}; expected numbers (height, width) or (n, height, width), with or without "
+            "channels."
+        )
+    refuse_length(path, offset, (*shape, dtype.itemsize), f"{shape}")
+    images: Any = np.memmap(path, dtype, "r", offset, shape, "F" if column_major else "C")
     if images.ndim == 2 and images.shape[1] == 784:
         images = images.reshape(-1, 28, 28)
-    for number, image in enumerate(images if images.ndim == 3 else images[None]):
+    several = images.ndim - channels == 3
+    for number, image in enumerate(images if several else images[None]):
         yield f"{path}:{number}", image

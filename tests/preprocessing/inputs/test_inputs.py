@@ -61,6 +61,24 @@ def test_an_array_holds_one_bitmap_or_many(shape, tmp_path):
         np.testing.assert_array_equal(content, image)
 
 
+@pytest.mark.parametrize("shape", [(40, 30, 3), (40, 30, 1), (2, 40, 30, 4), (2, 3, 40, 30), (900,)])
+@pytest.mark.parametrize("dtype", ["u1", "<f4", ">i8", "?"])
+def test_an_array_of_numbers_holds_pictures_with_channels_or_not(shape, dtype, tmp_path):
+    array = np.arange(np.prod(shape)).astype(dtype).reshape(shape)
+    np.save(tmp_path / "a.npy", array)
+    found = [content for _, content in inputs.items(str(tmp_path / "a.npy"))]
+    np.testing.assert_array_equal(found, array if len(shape) == 4 else array[None])
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 3, 4, 5, 6)), np.zeros((0, 28)), np.array(["a"]), np.zeros((9, 9), "c8")]
+)
+def test_an_array_of_no_pictures_is_refused(array, tmp_path):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(InputError, match=r"a.npy: holds .*; expected numbers \(height, width\)"):
+        list(inputs.items(str(tmp_path / "a.npy")))
+
+
 def test_bitmaps_may_be_stored_column_by_column(tmp_path):
     array = np.arange(2 * 40 * 30, dtype=np.uint8).reshape(2, 40, 30)
     np.save(tmp_path / "a.npy", np.asfortranarray(array))
