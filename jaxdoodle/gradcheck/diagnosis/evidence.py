@@ -63,6 +63,23 @@ class Hypothesis:
 
 
 @dataclass
+class Budget:
+    """Operations that a search may still recompute: they are counted, so that every machine finds the same."""
+
+    left: float
+
+    @property
+    def ran_out(self) -> bool:
+        return self.left <= 0
+
+
+#: Steps of reverse passes that are recomputed for hypotheses in one check: some eight seconds.
+_MOST_STEPS = 200_000
+#: Lines of the user's that edited backwards run in one check, each an operation on arrays: some eight seconds.
+MOST_LINES = 400_000
+
+
+@dataclass
 class Evidence:
     """One point. ``got`` has only leaves that came back in the right shape; ``solved`` leaves are explained already."""
 
@@ -74,6 +91,7 @@ class Evidence:
     parts: list[Part] | None = None
     solved: frozenset[str] = frozenset()
     given: dict[str, np.ndarray] | None = None  # the right gradients, where the forward could not be traced
+    steps: Budget = field(default_factory=lambda: Budget(_MOST_STEPS))
 
     @functools.cached_property
     def cotangents(self) -> list[Any]:
@@ -167,14 +185,19 @@ class Evidence:
         """The gradients if the hypothesis holds."""
         pred = dict(self.want)
         if h.changes:
-            deltas = self.tape.leaf_values(self.tape.changed(self.cotangents, h.changes))
+            deltas = self._recomputed(h.changes, {})
             pred = {name: w + deltas[name] for name, w in pred.items()}
         return pred | {name: v for name, v in h.leaves.items() if name in pred}
 
     def effect(self, node: int, parent: int, d: np.ndarray) -> dict[str, np.ndarray]:
         """What one contribution adds to the gradients of the leaves."""
-        deltas = self.tape.leaf_values(self.tape.reverse({parent: d}))
+        deltas = self._recomputed({}, {parent: d})
         return {name: deltas[name] for name in self.got}
+
+    def _recomputed(self, changes: Mapping[int, Step], extra: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
+        deltas = self.tape.changed(self.cotangents, changes, extra)
+        self.steps.left -= len(deltas)
+        return self.tape.leaf_values(deltas)
 
 
 # -- one check as it is judged ----------------------------------------------------------------------------------------
@@ -233,6 +256,8 @@ class Case:
     demand: dict[str, Any]
     dtype: str
     known: Sequence[Finding] = ()
+    steps: Budget = field(default_factory=lambda: Budget(_MOST_STEPS))
+    lines: Budget = field(default_factory=lambda: Budget(MOST_LINES))
 
     @property
     def generic(self) -> list[Round]:
@@ -267,7 +292,7 @@ def evidence_of(case: Case, r: Round, parts: list | None = None) -> Evidence:
     except Exception:  # any exception of the user's code: it cannot be traced, and figures alone must do
         trace = None
     if trace is not None:
-        evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch, parts)
+        evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch, parts, steps=case.steps)
         near = (compare(evidence.want[n], r.want[n], r.floor).rel_l2 < 1e-6 for n in usable)
         if r.at.special or all(near):  # at a kink the trace has its own convention
             return evidence if evidence.batch else replace(evidence, batch=_guess_batch(evidence))

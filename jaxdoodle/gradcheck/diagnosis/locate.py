@@ -15,7 +15,7 @@ from jaxdoodle.gradcheck.diagnosis.catalogue import ANOTHER_LEAF, ELSEWHERE, NO_
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, Rank, Round
 from jaxdoodle.gradcheck.diagnosis.search import Explanation
 from jaxdoodle.gradcheck.reference import trace_forward
-from jaxdoodle.gradcheck.setup.line_trace import Assignment, line_of, parallel
+from jaxdoodle.gradcheck.setup.line_trace import Assignment, Numbers, line_of, parallel
 
 
 def assigned(log: list[Assignment], value: np.ndarray, last: bool = False) -> Where | None:
@@ -98,12 +98,12 @@ def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | Non
     """The first line whose value is a right cotangent times the factor; times m too where 1/m comes later."""
     evidence = e.evidence
     last = len(evidence.tape.nodes) if e.hypothesis.node is None else e.hypothesis.node
-    known = [evidence.cotangents[i] for i in evidence.with_cotangent if i <= last]
+    known = Numbers([evidence.cotangents[i] for i in evidence.with_cotangent if i <= last])
     m = evidence.batch or 1
     incoming = [float(dy) for dy in evidence.seeds.values() if dy.size == 1]  # which may be multiplied in later
     ratios = [r / dy for dy in (1.0, *incoming) for r in ((c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m))]
-    factors = ((a.where, parallel(a.value, v)) for a in log for v in known)
-    return next((at for at, k in factors if k and any(abs(k - r) <= 1e-6 * abs(k) for r in ratios)), None)
+    factors = ((a.where, k) for a in log for _, k in known.parallel_to(a.value))
+    return next((at for at, k in factors if any(abs(k - r) <= 1e-6 * abs(k) for r in ratios)), None)
 
 
 def _equal(a: np.ndarray, b: np.ndarray, evidence: Evidence) -> bool:
@@ -130,17 +130,23 @@ def culprit_of(case: Case, r: Round, evidence: Evidence, log: list[Assignment]) 
     along = {n: rng.normal(size=w.shape) for n, w in want.items()}
     tangents = _tangents(case, r, evidence, along)
     target = sum(float(np.vdot(v, evidence.got[n] - want[n])) for n, v in along.items())
-    for index in reversed(evidence.with_cotangent if tangents else []):
+    groups: dict[tuple[int, ...], list[Assignment]] = {}
+    for a in log:
+        groups.setdefault(a.value.shape, []).append(a)
+    stacks = {shape: np.array([np.ravel(a.value) for a in group], float) for shape, group in groups.items()}
+    scales = (1.0, 1 / (evidence.batch or 1))
+    live = [i for i in evidence.with_cotangent if evidence.tape.nodes[i].kind != "leaf"]
+    for index in reversed(live if tangents else []):
         true, tangent = evidence.cotangents[index], tangents[index]
         slack = _NEAR * (abs(target) + float(np.linalg.norm(true) * np.linalg.norm(tangent)))
-        for a in log if evidence.tape.nodes[index].kind != "leaf" else ():
-            for scale in (1.0, 1 / (evidence.batch or 1)) if a.value.shape == true.shape else ():
-                value = np.asarray(a.value, float) * scale
-                if not abs(float(np.vdot(value - true, tangent)) - target) <= slack or parallel(value, true):
-                    continue
-                pred = evidence.predict(Hypothesis("", "", Rank.ANYTHING, {index: evidence.step_given(index, value)}))
-                if all(evidence.agrees(n, pred[n]) for n in (*evidence.wrong, *evidence.right)):
-                    return index, a
+        along_it = np.outer(stacks.get(true.shape, np.zeros((0, true.size))) @ np.ravel(tangent), scales)
+        for k, s in np.argwhere(np.abs(along_it - np.vdot(true, tangent) - target) <= slack):
+            value = np.asarray(groups[true.shape][k].value, float) * scales[s]
+            if parallel(value, true) or evidence.steps.ran_out:
+                continue
+            pred = evidence.predict(Hypothesis("", "", Rank.ANYTHING, {index: evidence.step_given(index, value)}))
+            if all(evidence.agrees(n, pred[n]) for n in (*evidence.wrong, *evidence.right)):
+                return index, groups[true.shape][k]
     return None
 
 
@@ -173,9 +179,13 @@ def last_right(evidence: Evidence, log: list[Assignment]) -> tuple[Assignment | 
     wrong = line_of(evidence.got[evidence.wrong[0]], log)
     end = log.index(wrong) if wrong is not None else len(log)
     live = evidence.with_cotangent
-    of_forward, cotangents = [evidence.tape.nodes[i].value for i in live], [evidence.cotangents[i] for i in live]
-    right = (a for a in reversed(log[:end]) if not _holds(a, of_forward) and _holds(a, cotangents))
-    return next(right, None), wrong
+    of_forward = Numbers([evidence.tape.nodes[i].value for i in live])
+    cotangents = Numbers([evidence.cotangents[i] for i in live])
+
+    def holds(a: Assignment, numbers: Numbers) -> bool:
+        return next(numbers.parallel_to(a.value), None) is not None
+
+    return next((a for a in reversed(log[:end]) if not holds(a, of_forward) and holds(a, cotangents)), None), wrong
 
 
 def proven(evidence: Evidence, log: list[Assignment], found: list[Explanation]) -> frozenset[tuple[str, int]]:
@@ -189,15 +199,15 @@ def proven(evidence: Evidence, log: list[Assignment], found: list[Explanation]) 
         return i in steps and any(evidence.line(c) == evidence.line(i) for c in evidence.children.get(i, ()))
 
     live = (i for i in evidence.with_cotangent if not stops_short(i))
-    known = [(i, c) for i in live if (c := evidence.cotangents[i]).any()]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for i in (i for i in live if evidence.cotangents[i].any()):
+        groups.setdefault(evidence.cotangents[i].shape, []).append(i)
+    known = {s: np.array([np.ravel(evidence.cotangents[i]) for i in group]) for s, group in groups.items()}
     held, right, other = set[int](), set[tuple[str, int]](), set[tuple[str, int]]()
     for a in (a for a in log if not a.name.startswith("return") and a.value.size > 1):
-        hits = {i for i, c in known if c.shape == a.value.shape and np.isclose(c.flat[0], a.value.flat[0], 1e-9, 0)
-                and np.allclose(c, a.value, 1e-9, 0)}  # fmt: skip
+        group, value = known.get(a.value.shape, np.zeros((0, a.value.size))), np.ravel(a.value)
+        same = np.flatnonzero(np.isclose(group[:, 0], value[0], 1e-9, 0))
+        hits = {groups[a.value.shape][k] for k in same if np.allclose(group[k], value, 1e-9, 0)}
         (right if hits - held else other).add((a.where.file, a.where.line))
         held |= hits
     return frozenset(right - other)
-
-
-def _holds(a: Assignment, values: list[np.ndarray]) -> bool:
-    return any(parallel(a.value, v) for v in values)

@@ -6,7 +6,6 @@ float64. Several bugs are taken one after another: what is explained becomes par
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +15,6 @@ from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
 from jaxdoodle.gradcheck.diagnosis.mistakes import gradients, parts, steps
 
 _MOST_BUGS = 4
-#: Hypotheses that are recomputed in one search, each a part of a reverse pass: three times what a deep network takes.
-_MOST_HYPOTHESES = 3000
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,8 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
     found: list[Explanation] = []
-    budget = iter(range(_MOST_HYPOTHESES))
     while evidence.wrong and len(found) < _MOST_BUGS:
-        best = _best(evidence, only, budget)
+        best = _best(evidence, only)
         if best is None:
             break
         found.append(Explanation(*best, evidence))
@@ -49,13 +45,13 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
     return found, evidence
 
 
-def _best(evidence: Evidence, only, budget: Iterator[int]) -> tuple[Hypothesis, tuple[str, ...]] | None:
+def _best(evidence: Evidence, only) -> tuple[Hypothesis, tuple[str, ...]] | None:
     best: tuple[tuple, Hypothesis, tuple[str, ...]] | None = None
     for hypotheses in (gradients.hypotheses, parts.hypotheses, steps.hypotheses):
         if hypotheses is steps.hypotheses and best and not best[0][0] and best[0][2] <= Rank.EVERYWHERE:
             break
         for h in hypotheses(evidence):
-            if next(budget, None) is None:
+            if evidence.steps.ran_out:
                 break
             if only is not None and h.direction is None and h.name not in only:
                 continue

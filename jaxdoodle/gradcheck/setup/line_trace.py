@@ -6,8 +6,10 @@ Under a JAX trace the arrays are tracers; they are kept as such, for the caller 
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -20,6 +22,8 @@ from jaxdoodle.gradcheck.compare import multiple
 from jaxdoodle.gradcheck.setup.leaves import is_floating
 
 _MOST = 4000  # assignments kept: enough for a network, and a bound on loops
+#: Relative distance of arrays that are parallel.
+_PARALLEL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +32,10 @@ class Assignment:
     value: Any  # a NumPy array, or a tracer until it is evaluated
     where: Where
     function: str  # file and name of the function that assigned it
+
+    @functools.cached_property
+    def spread(self) -> float:
+        return spread(self.value)
 
 
 def assignments(run: Callable[[], Any]) -> list[Assignment]:
@@ -126,14 +134,39 @@ def _arrays(scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{k}", v) for k, v in list(vars(value).items()) if is_floating(v))
 
 
+def spread(x: Any) -> float:
+    """The sum of absolute values beside the norm: of parallel arrays the same, and of almost all others not."""
+    x = np.abs(np.ravel(np.asarray(x, float)))
+    return float(x.sum() / math.sqrt(x @ x)) if x.any() else 0.0
+
+
 def parallel(value: np.ndarray, target: np.ndarray) -> float | None:
     """By which factor the two hold the same numbers, perhaps transposed or reshaped; None where by none."""
     if value.size != target.size:
         return None
-    factors = (multiple(np.ravel(value), np.ravel(t), 1e-6) for t in (target, target.T))
+    factors = (multiple(np.ravel(value), np.ravel(t), _PARALLEL) for t in (target, target.T))
     return next((c for c in factors if c), None)
+
+
+class Numbers:
+    """Arrays among which those are found that are parallel to another, without a comparison with each."""
+
+    def __init__(self, arrays: Sequence[np.ndarray]):
+        self.arrays = arrays
+        self.sizes, self.spreads = np.array([a.size for a in arrays]), np.array([spread(a) for a in arrays])
+
+    def parallel_to(self, value: np.ndarray) -> Iterator[tuple[int, float]]:
+        """(index, factor) of each."""
+        own = spread(value)
+        apart = 10 * _PARALLEL * math.sqrt(value.size) * own
+        for i in map(int, np.flatnonzero((self.sizes == value.size) & (np.abs(self.spreads - own) <= apart))):
+            if factor := parallel(value, self.arrays[i]):
+                yield i, factor
 
 
 def line_of(target: np.ndarray, log: list[Assignment]) -> Assignment | None:
     """The first assignment whose value is the target, up to a factor."""
-    return next((a for a in log if parallel(a.value, target)), None)
+    own = spread(target)
+    apart = 10 * _PARALLEL * math.sqrt(target.size) * own
+    near = (a for a in log if a.value.size == target.size and abs(a.spread - own) <= apart)
+    return next((a for a in near if parallel(a.value, target)), None)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxdoodle.gradcheck import check, check_gradient, check_value_and_grad
-from jaxdoodle.gradcheck.diagnosis.repairs import repair
+from jaxdoodle.gradcheck.diagnosis import evidence, explain
 
 RNG = np.random.default_rng(0)
 
@@ -22,6 +22,35 @@ def test_what_cannot_be_named_is_not_given_a_name_but_a_line():
     assert finding.name == "cannot name it"
     assert "`dz`" in finding.sentence
     assert any("cosine" in line for line in finding.evidence)
+
+
+def test_a_search_through_an_iteration_ends_by_a_count_and_says_so(monkeypatch):
+    def settled(w, x):
+        z = np.zeros_like(x)
+        for _ in range(500):
+            new = np.tanh(0.3 * z @ w + x)
+            if np.abs(new - z).max() < 1e-12:
+                break
+            z = new
+        return new
+
+    def backward(dz, cache):
+        w, z = cache
+        g = dz * (1 - z**2)
+        for _ in range(500):
+            g = (dz + 0.3 * g @ w.T) * (1 - z**2)
+        return z.T @ np.cos(g), g
+
+    spent = []
+    monkeypatch.setattr(explain, "cannot_name", lambda case, *rest, known=explain.cannot_name: (
+        spent.append((case.steps.left, case.lines.left)) or known(case, *rest)))  # fmt: skip
+    monkeypatch.setattr(evidence, "_MOST_STEPS", 2000)
+    monkeypatch.setattr(evidence, "MOST_LINES", 20_000)
+    (finding,) = check(lambda w, x: (settled(w, x), (w, settled(w, x))), lambda cache, dz: backward(dz, cache),
+                       (0.1 * RNG.normal(size=(2, 2)), RNG.normal(size=(3, 2)))).findings  # fmt: skip
+    ((steps, lines),) = spent
+    assert -2000 < steps <= 0 and -40_000 < lines <= 0
+    assert any(text.startswith("the search ran out") for text in finding.evidence)
 
 
 def test_a_hard_coded_batch_size_shows_at_another_one():
@@ -157,7 +186,7 @@ def test_what_has_another_strength_for_other_values_is_no_penalty():
 
 
 def test_a_part_of_a_derivative_that_is_scaled_is_told_where_it_is_computed(monkeypatch):
-    monkeypatch.setattr(repair, "LEAST_EDITS", 3000)  # whatever calls within libraries take
+    monkeypatch.setattr(evidence, "MOST_LINES", 1e6)  # whatever calls within libraries take
 
     def slope(x):
         inner = 1 + 0.04 * x**2  # 3 times it is right

@@ -47,6 +47,8 @@ def _edges(evidence: Evidence) -> Iterator[tuple[int, int, np.ndarray]]:
 def scaled_edges(evidence: Evidence) -> Iterator[Hypothesis]:
     """One contribution times c. Whatever c is, the leaves it does not reach must be right."""
     for index, parent, d in islice(_edges(evidence), _MOST_EDGES):
+        if evidence.steps.ran_out:
+            return
         effect = evidence.effect(index, parent, d)
         if any(effect[n].any() and np.linalg.norm(effect[n]) > 10 * evidence.floor for n in evidence.right):
             continue
@@ -133,7 +135,8 @@ def repeated_edges(evidence: Evidence) -> Iterator[Hypothesis]:
         return inputs[i] == 1 and [inputs[child] for child in evidence.children.get(i, ())] == [1]
 
     for indices in groups.values():
-        if len(indices) < 2 or tuple(indices) in done or len(indices) > 400 or all(map(only_passed, indices)):
+        few = len(indices) < 2 or len(indices) > _MOST_EDGES
+        if few or tuple(indices) in done or all(map(only_passed, indices)) or evidence.steps.ran_out:
             continue
         done.add(tuple(indices))
         place = ", ".join(sorted({str(evidence.line(i)) for i in indices})[:4])

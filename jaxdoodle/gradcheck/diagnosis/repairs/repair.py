@@ -19,18 +19,13 @@ from jaxdoodle.gradcheck.diagnosis.locate import computes
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL, NONE, SOME, influence
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
-from jaxdoodle.gradcheck.diagnosis.repairs.runner import Runner, gradients_with, mends, runner_of
+from jaxdoodle.gradcheck.diagnosis.repairs.runner import Runner, gradients_with, is_nothing, mends, runner_of
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
-#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that takes many
-#: lines, fewer are tried.
-MOST_EDITS, LEAST_EDITS = 6000, 1000
-#: Lines of the user's that may be run in all of them, each an operation on arrays: some ten seconds.
-MOST_LINES = 400_000
-#: Calls within libraries that take as long as a line: an operation of JAX makes a hundred.
-_CALLS = 10
+#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward.
+MOST_EDITS = 6000
 #: Edits tried where JAX traces each, at ten times the cost: none for the line alone.
 MOST_IN_JAX = 400
 #: Lines that count as beside another: a mistake shows a line or two after it is made.
@@ -109,15 +104,16 @@ def _best(
             cost += not computes(Where.at(*at))  # what unpacks a cache is written for all that reads it
             found.append((cost, k, j, source, edit))
     options = sorted(found, key=lambda option: option[:3])
-    most = min(MOST_EDITS, max(LEAST_EDITS, MOST_LINES // (run.lines + run.calls // _CALLS)))
-    if run.by_jax:
-        most = 0 if named else MOST_IN_JAX
+    most = MOST_EDITS if not run.by_jax else 0 if named else MOST_IN_JAX
     best: tuple[Repair, Source, Edit] | None = None
     for *_, source, edit in islice(options, most):
+        if run.lines.ran_out:
+            break
         fixed = mends(run, source, edit, r, wrong, right)
         if not fixed or best is not None and len(fixed) <= len(best[0].leaves):
             continue
-        if all(set(fixed) <= set(mends(run, source, edit, o, fixed, right) or ()) for o in others):
+        everywhere = all(set(fixed) <= set(mends(run, source, edit, o, fixed, right)) for o in others)
+        if everywhere and not is_nothing(run, source, edit, r, fixed, right):
             told = Repair(edit.name, tuple(fixed), *place(source.tree, source.code.co_filename, edit), len(others) + 1)
             best = told, source, edit
             if len(fixed) == len(wrong):

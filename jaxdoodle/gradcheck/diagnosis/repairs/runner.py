@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import copy
 from collections.abc import Iterator
@@ -14,13 +15,16 @@ import numpy as np
 
 from jaxdoodle.gradcheck.autograd.copies import Copies, names_in
 from jaxdoodle.gradcheck.compare import close
-from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Case, Round
+from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Budget, Case, Round
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import expr
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import Source
 from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.line_trace import of_library, traced_by
 from jaxdoodle.gradcheck.setup.problem import float_outputs, run_forward
 
+#: Calls within libraries that take as long as a line: an operation of JAX makes a hundred.
+_CALLS = 10
 #: How many times what the backward takes as it is written, an edited one may take: it may never end.
 _MOST_TIMES = 20
 #: What JAX compiles anew for each edited function. Where none of it is used, operations run compiled, one by one.
@@ -39,8 +43,9 @@ class Runner:
     candidate: Candidate
     codes: dict[CodeType, CodeType]
     by_jax: bool
-    lines: int = 1  # of the user's, that a run takes
-    calls: int = 0  # within libraries, that it takes where all is compiled
+    lines: Budget  # of the user's, that edited ones may still run
+    usual: int = 1  # lines of a run as it is written
+    weight: float = 1.0  # of a line, with the calls within libraries
     compiles: bool = True  # is something in it that JAX would compile anew for each run?
 
     def __call__(self, r: Round) -> dict[str, Any]:
@@ -66,6 +71,13 @@ def mends(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], r
         edit.undo()
 
 
+def is_nothing(run: Runner, source: Source, edit: Edit, r: Round, fixed: list[str], right: list[str]) -> bool:
+    """Would 0 do as well as what an edit puts there (``a - a``)? Then that does not tell what belongs there."""
+    new = expr(edit.new) if isinstance(edit.new, str) else edit.new
+    nought = replace(edit, new=ast.BinOp(ast.Constant(0), ast.Mult(), new))
+    return isinstance(new, ast.BinOp) and bool(mends(run, source, nought, r, fixed, right))
+
+
 def gradients_with(run: Runner, source: Source, r: Round) -> dict[str, Any]:
     """What the backward gives with the tree of a source as it is now; nothing where it cannot be run."""
     try:
@@ -74,8 +86,11 @@ def gradients_with(run: Runner, source: Source, r: Round) -> dict[str, Any]:
         return {}
     if code is None:
         return {}
-    with counted(_MOST_TIMES * max(run.lines, 1)):
-        return replace(run, codes=run.codes | {source.code: code})(r)
+    with counted(_MOST_TIMES * run.usual) as count:
+        try:
+            return replace(run, codes=run.codes | {source.code: code})(r)
+        finally:
+            run.lines.left -= run.weight * count.lines
 
 
 def _has_value(run: Runner, source: Source, r: Round) -> bool:
@@ -108,11 +123,12 @@ def runner_of(case: Case, r: Round) -> Runner:
         eager.modes = ("numpy",)
         if eager(r.at.point).error is not None:
             eager.modes = ("traced",)
-    run = Runner(eager, {}, eager.modes == ("traced",), compiles=compiles)
+    run = Runner(eager, {}, eager.modes == ("traced",), case.lines, compiles=compiles)
     run(r)  # the first time, libraries load and compile
     with counted(np.inf) as count:
         run(r)
-    return replace(run, lines=count.lines, calls=count.calls)
+    lines = max(count.lines, 1)
+    return replace(run, usual=lines, weight=1 + count.calls / _CALLS / lines)
 
 
 @dataclass

@@ -1,11 +1,14 @@
 """A wrong backward is mended in its own source: the line, and what belongs there."""
 
 import ast
+from functools import partial
 
 import numpy as np
 import pytest
 
-from jaxdoodle.gradcheck import check, check_value_and_grad
+from jaxdoodle.gradcheck import check, check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.diagnosis.repairs import repair
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import with_private_names
@@ -347,3 +350,19 @@ def test_another_array_is_told_where_it_is_used_rather_than_where_it_is_unpacked
 
     (finding,) = check(forward, backward, (RNG.normal(size=(5, 3)), RNG.normal(size=(3, 2)))).findings
     assert (finding.name, finding.mended) == ("wrong array", "dw = a.T @ dy")
+
+
+def test_an_edit_that_is_nothing_is_no_mend(monkeypatch):
+    def added(*terms):
+        return sum(terms)
+
+    def gradient(w, x):
+        c, d = np.cos(w), x.T @ np.ones((len(x), w.shape[1]))
+        return added(c, d)
+
+    tried = partial(filter, lambda edit: edit.name == "extra term" and ast.unparse(edit.old) == "c")
+    monkeypatch.setattr(repair, "edits", lambda *given: tried(edits(*given)))
+    (finding,) = check_gradient(
+        lambda w, x: np.sum(x @ w), gradient, (RNG.normal(size=(3, 2)), RNG.normal(size=(5, 3)))
+    ).findings
+    assert not finding.mended  # c - c

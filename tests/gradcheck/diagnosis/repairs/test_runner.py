@@ -48,4 +48,4 @@ def test_edited_programs_of_jax_run_its_operations_compiled_unless_they_hold_wha
     monkeypatch.setattr(repair, "_best", lambda *given: runners.append(given[5]))
     check(scaled_forward, backward, (RNG.normal(size=(2, 3)),))
     assert runners and {runner.compiles for runner in runners} == {compiles}
-    assert min(runner.calls for runner in runners) > 50  # calls within JAX, beside one line of the user's
+    assert min(runner.weight for runner in runners) > 5  # calls within JAX, beside one line of the user's
