@@ -20,14 +20,7 @@ from jaxdoodle.gradcheck.report import Finding, LeafResult, PointResult, Report
 from jaxdoodle.gradcheck.setup.candidate import Candidate, in_float64, raised_at
 from jaxdoodle.gradcheck.setup.leaves import is_complex
 from jaxdoodle.gradcheck.setup.pairs import first_point
-from jaxdoodle.gradcheck.setup.problem import (
-    CheckError,
-    Point,
-    Problem,
-    WrongReturnError,
-    in_one_line,
-    numpy_args,
-)
+from jaxdoodle.gradcheck.setup.problem import CheckError, Point, Problem, WrongReturnError, in_one_line, numpy_args
 from jaxdoodle.gradcheck.setup.test_points import (
     KINKS,
     Outline,
@@ -105,23 +98,16 @@ def examine(problem: Problem, options: Options) -> Report:
         findings, conventions, remarks = diagnose(case, offers, options.explain)
     arrays = {problem.short(n): (r.got[n], r.want[n]) for r in reversed(rounds) for n in r.got if n in r.wrong}
     return Report(
-        problem.title,
-        case.oracle.note,
-        options.dtype,
-        tuple(_result(case, r) for r in rounds),
-        tuple(findings),
+        problem.title, case.oracle.note, options.dtype, tuple(_result(case, r) for r in rounds), tuple(findings),
         (*conventions, *offers.get("", ()), *(offers.get(KINK, ()) if not conventions else ())),
-        (*remarks, *notes, *left_out),
-        time.perf_counter() - start,
-        arrays,
-    )
+        (*remarks, *notes, *left_out), time.perf_counter() - start, arrays,
+    )  # fmt: skip
 
 
 def _result(case: Case, r: Round) -> PointResult:
     names = {n: case.problem.short(n) for n in r.got}
-    return PointResult(
-        r.at.name, tuple(LeafResult(names[n], r.want[n].shape, r.figures[n], r.verdict(n)) for n in r.got)
-    )
+    leaves = (LeafResult(names[n], r.want[n].shape, r.figures[n], r.verdict(n)) for n in r.got)
+    return PointResult(r.at.name, tuple(leaves))
 
 
 def _straight(case: Case, points: Sequence[Point], declared: Collection[str]) -> Case:

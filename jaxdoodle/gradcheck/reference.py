@@ -30,6 +30,7 @@ from jaxdoodle.gradcheck.setup.problem import (
     in_one_line,
     jax_args,
     numpy_args,
+    run_forward,
     shape_key,
 )
 
@@ -283,9 +284,8 @@ def _slope(total, arrays, name, direction, step):
 
 def differences_oracle(problem: Problem, first: Point) -> Oracle:
     """Central differences, coordinate by coordinate, with the step that was really taken."""
-    with fixed_randomness(), np.errstate(all="ignore"):
-        outputs = float_outputs(problem.value(*numpy_args(problem, first.args)))
-    casts = {str(getattr(y, "dtype", "float64")) for y in outputs.values()} & set(LOW_PRECISION)
+    outputs = float_outputs(run_forward(problem, first.args)).values()
+    casts = {str(getattr(y, "dtype", "float64")) for y in outputs} & set(LOW_PRECISION)
     entry = partial(_entry, base=3e-3 if casts else 6e-6)
     gradient = partial(_by_coordinates, problem, entry)
     note = "central differences of the plain forward, float64, realised step"

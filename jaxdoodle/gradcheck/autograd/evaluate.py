@@ -53,10 +53,8 @@ def _of_keys(eqn: Any, inputs: Sequence[Any]) -> list[Any]:
     """The outputs of an equation that takes keys."""
     name, first = eqn.primitive.name, inputs[0]
     if name == "split":
-        parts = np.split(
-            np.asarray(jax.random.key_data(first)), np.cumsum(eqn.params["sizes"])[:-1], eqn.params["axis"]
-        )
-        return [_as_key(part, first) for part in parts]
+        words, ends = np.asarray(jax.random.key_data(first)), np.cumsum(eqn.params["sizes"])[:-1]
+        return [_as_key(part, first) for part in np.split(words, ends, eqn.params["axis"])]
     if name in _RANDOM and _is_plain_key(eqn, first):
         return [_RANDOM[name](eqn.params, *inputs)]
     return bind(eqn, inputs)

@@ -78,10 +78,6 @@ def _dot(params: dict, a: Any, b: Any) -> Any:
     return np.einsum(f"{left},{''.join(right)}->{stack}{''.join(kept)}", a, b, optimize=True)
 
 
-def _select(params: dict, which: Any, *cases: Any) -> Any:
-    return np.where(which, cases[1], cases[0]) if which.dtype == bool and len(cases) == 2 else np.choose(which, cases)
-
-
 def _power(params: dict, x: Any) -> Any:
     n = params["y"]
     return np.square(x) if n == 2 else np.power(x, n) if n >= 0 else 1 / np.power(x, -n)
@@ -132,7 +128,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 #: Name of a primitive -> a function of its parameters and inputs, which gives its output, or a list of them.
 PRIMITIVES: dict[str, Callable[..., Any]] = {name: _of(function) for name, function in _FUNCTIONS.items()} | {
-    "dot_general": _dot, "select_n": _select, "pad": _pad, "integer_pow": _power, "iota": _iota, "cumsum": _cumsum,
+    "dot_general": _dot, "pad": _pad, "integer_pow": _power, "iota": _iota, "cumsum": _cumsum,
     "broadcast_in_dim": _broadcast, "slice": _slice,
     "reduce_sum": _reduced(np.sum), "reduce_max": _reduced(np.max), "reduce_min": _reduced(np.min),
     "reduce_prod": _reduced(np.prod), "reduce_and": _reduced(np.all), "reduce_or": _reduced(np.any),
@@ -142,6 +138,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {name: _of(function) for name, funct
     "transpose": lambda p, x: np.transpose(x, p["permutation"]),
     "squeeze": lambda p, x: np.squeeze(x, tuple(p["dimensions"])),
     "concatenate": lambda p, *xs: np.concatenate(xs, p["dimension"]),
+    "select_n": lambda p, x, *cases: np.where(x, *cases[::-1]) if x.dtype == bool else np.choose(x, cases),
     "rev": lambda p, x: np.flip(x, tuple(p["dimensions"])),
     "split": lambda p, x: np.split(x, np.cumsum(p["sizes"])[:-1], p["axis"]),
 }  # fmt: skip

@@ -130,11 +130,10 @@ ACTIVATIONS = {
 
 
 def leaky(slope: float) -> Activation:
-    return Activation(
-        lambda x: np.where(x > 0, x, slope * x),
-        lambda x: np.where(x > 0, 1.0, slope),
-        lambda y: np.where(y > 0, 1.0, slope),
-    )
+    def derivative(x):  # or of the output: it has the same sign
+        return np.where(x > 0, 1.0, slope)
+
+    return Activation(lambda x: np.where(x > 0, x, slope * x), derivative, derivative)
 
 
 def elu(alpha: float) -> Activation:
@@ -187,9 +186,8 @@ def _softmax_axis(x: np.ndarray, y: np.ndarray) -> tuple[int, str] | None:
 
 
 def softmaxes(tape: Tape, nodes: list[int]) -> list[Part]:
-    return [
-        Part("softmax", v[1], x, y, {"axis": v[0]}) for x, y, v in _pairs(tape, nodes, _softmax_axis, farthest=True)
-    ]
+    pairs = _pairs(tape, nodes, _softmax_axis, farthest=True)
+    return [Part("softmax", name, x, y, {"axis": axis}) for x, y, (axis, name) in pairs]
 
 
 def _dropout_mask(x: np.ndarray, y: np.ndarray) -> np.ndarray | None:

@@ -147,10 +147,8 @@ class Tape:
     def leaf_values(self, table: Mapping[int, np.ndarray] | list) -> dict[str, np.ndarray]:
         """The entries of a table of cotangents that belong to arguments; zeros where there is none."""
         get = table.get if isinstance(table, Mapping) else table.__getitem__
-        found = {name: get(index) for name, index in self.leaves.items()}
-        return {
-            name: np.zeros(self.nodes[self.leaves[name]].value.shape) if d is None else d for name, d in found.items()
-        }
+        found = {name: (get(index), self.nodes[index].value) for name, index in self.leaves.items()}
+        return {name: np.zeros(x.shape) if d is None else d for name, (d, x) in found.items()}
 
     def ancestors(self, index: int, stop: frozenset[int] | set[int] = frozenset()) -> set[int]:
         """All nodes that the value was computed from, not looking past those in ``stop``."""

@@ -75,7 +75,6 @@ PRECISE = frozenset({OVERWRITTEN, REPEATED, UPDATED})
 
 #: What a repair undoes, with what a student reads beside the name; that of others says it.
 REPAIRED = {
-    "added instead of assigned": "each pass of the loop has a value of its own, which is added to the one before",
     "border not cut off": "the border that the forward added is still there",
     "constant other than the forward's": "the forward is written with another number",
     "divided by the wrong count": "the forward divides by another count",
@@ -91,19 +90,16 @@ REPAIRED = {
     "labels left out of the loss gradient": "the 1 of the right class is not subtracted",
     "mask left out": "the gradient belongs to the largest entry alone",
     MISSING_MEAN: "the forward takes a mean, and its 1/m is left out",
-    "n - 1 for n": "the forward divides by n",
     "n for n - 1": "the forward divides by n - 1",
     "number instead of an array": "one number stands for an array",
     "operands swapped": "the operands of a matrix product are in each other's place",
     OVERWRITTEN: "each pass of the loop writes over what the one before gave; it is to be added",
     REPEATED: "an index that occurs twice gets the last value alone; all are to be added",
-    "order not reversed": "the entries belong in reverse order",
     "padding on the wrong side": "the border is wider on the other side",
     "slice of the other end": "the entries at one end are taken for those at the other",
     "stride left out": "the windows of the forward are a stride apart",
     "superfluous slice": "all entries count, not a part of them",
     UPDATED: "a parameter steps before the gradient that is passed on is computed with it",
-    "written to another array": "the value is written to another array than its own",
     "wrong time step": "the value of another time step belongs there",
 }
 

@@ -223,12 +223,9 @@ class Round:
 
     @functools.cached_property
     def figures(self) -> dict[str, Comparison]:
-        return {
-            n: compare(np.asarray(g, np.float64), self.want[n], self.floor)
-            if g.shape == self.want[n].shape
-            else Comparison(np.inf, np.inf, (), np.nan, np.nan)
-            for n, g in self.got.items()
-        }
+        found = dict.fromkeys(self.got, Comparison(np.inf, np.inf, (), np.nan, np.nan))
+        alike = {n: np.asarray(g, np.float64) for n, g in self.got.items() if g.shape == self.want[n].shape}
+        return found | {n: compare(g, self.want[n], self.floor) for n, g in alike.items()}
 
     def verdict(self, name: str) -> str:
         error = self.figures[name].rel_l2

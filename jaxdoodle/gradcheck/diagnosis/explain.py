@@ -81,9 +81,8 @@ def _other_points(r: Round, ill: list[Round]) -> list[Round]:
     values (where all happen to be negative, abs is the negative)."""
     others = sorted((o for o in ill if o is not r), key=lambda o: o.at.name in KINKS)
     values = [o for o in others if o.want.keys() == r.want.keys()][:_CONFIRMING]
-    differ = (
-        o for o in others if any(o.want[n].shape != r.want[n].shape for n in r.want) or o.at.name.startswith("batch")
-    )
+    shapes = {n: w.shape for n, w in r.want.items()}
+    differ = (o for o in others if {n: w.shape for n, w in o.want.items()} != shapes or o.at.name.startswith("batch"))
     return list({id(o): o for o in (next(differ, others[0]), *values)}.values())
 
 
@@ -234,11 +233,9 @@ def cannot_name(case: Case, r: Round, evidence: Evidence, log: list[Assignment])
 
 
 def _size_as_number(case: Case, r: Round) -> Finding:
-    names = ", ".join(map(case.problem.short, r.wrong))
-    return Finding(
-        _SIZE,
-        f"right for the arguments as given, wrong at {r.at.name!r}: a size of the given ones seems to "
-        "be written as a constant, or one size used for another",
-        tuple(r.wrong),
-        evidence=(f"wrong there: {names}",),
+    told = (
+        f"right for the arguments as given, wrong at {r.at.name!r}: a size of the given ones seems to be written as a "
+        "constant, or one size used for another"
     )
+    names = ", ".join(map(case.problem.short, r.wrong))
+    return Finding(_SIZE, told, tuple(r.wrong), evidence=(f"wrong there: {names}",))

@@ -81,7 +81,8 @@ def matching_choice(evidence: Evidence) -> dict[str, Any] | None:
     """
     table = touched_kinks(evidence)
     choices = (dict(zip(table, values, strict=True)) for values in product(*(CHOICES[k] for k in table)))
-    fitting = [choice for choice in choices if _explains(evidence, _chosen(table, choice))]
+    given = ((choice, evidence.predict(_chosen(table, choice))) for choice in choices)
+    fitting = [choice for choice, pred in given if all(evidence.agrees(n, v) for n, v in pred.items())]
     if not fitting:
         return None
     return {kind: fitting[0][kind] for kind in table if len({c[kind] for c in fitting}) < len(CHOICES[kind])}
@@ -91,10 +92,6 @@ def _chosen(table: dict, choice: Mapping[str, Any]) -> Hypothesis:
     """The choice as a hypothesis."""
     changes = {node: step(choice[k]) for k, pairs in table.items() if k in choice for node, step in pairs}
     return Hypothesis("", "", Rank.PLACE, changes)
-
-
-def _explains(evidence: Evidence, h: Hypothesis) -> bool:
-    return all(evidence.agrees(n, v) for n, v in evidence.predict(h).items())
 
 
 # -- at the kinks of one check -----------------------------------------------------------------------------------------
@@ -111,7 +108,8 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
         if r.wrong and not wrong or not wrong and not case.demand and (r.at.name == "as given" or case.by_jax):
             continue
         evidence = evidence_of(case, r)
-        alike = [m for m in (*case.models, evidence) if _same_program(m, evidence)]
+        kinds_of = [n.kind for n in evidence.tape.nodes]
+        alike = [m for m in (*case.models, evidence) if m.children and [n.kind for n in m.tape.nodes] == kinds_of]
         if len(alike) < 2:
             continue
         known = {(p.kind, p.y): p for m in reversed(alike) for p in m.found}
@@ -128,10 +126,6 @@ def at_kinks(case: Case, said: set[str]) -> tuple[list[str], list[Finding]]:
             else:
                 findings += _wrong_at_kink(case, r, evidence)
     return told, findings
-
-
-def _same_program(a: Evidence, b: Evidence) -> bool:
-    return bool(a.children) and [n.kind for n in a.tape.nodes] == [n.kind for n in b.tape.nodes]
 
 
 def _demanded(case: Case, choice: dict[str, Any], r: Round, evidence: Evidence) -> list[Finding]:
@@ -155,7 +149,5 @@ def _wrong_at_kink(case: Case, r: Round, evidence: Evidence) -> list[Finding]:
     findings = [finding_of(case, e, r, log, 1) for e in found]
     if rest.wrong and not findings:
         findings.append(cannot_name(case, r, rest, log))
-    return [
-        replace(f, evidence=(*f.evidence, f"generic points are right; it shows at {r.at.name!r} only"))
-        for f in findings
-    ]
+    told = f"generic points are right; it shows at {r.at.name!r} only"
+    return [replace(f, evidence=(*f.evidence, told)) for f in findings]

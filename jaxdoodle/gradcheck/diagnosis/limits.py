@@ -61,11 +61,8 @@ def _sides(problem: Problem, point: Point, by_jax: bool) -> dict[_Limit, set[boo
             moving.add(index)
     found: dict[_Limit, set[bool]] = {}
     nth: Counter[tuple[int, Where | None]] = Counter()
-    clips = [
-        (index, x, node.value == x, node.where)
-        for index, node in enumerate(tape.nodes) if index in moving
-        for x in _constants(node, _CLIPS)
-    ]  # fmt: skip
+    nodes = [(index, tape.nodes[index]) for index in sorted(moving)]
+    clips = [(index, x, node.value == x, node.where) for index, node in nodes for x in _constants(node, _CLIPS)]
     for index, limit, side, where in (*clips, *(c for c in tape.comparisons if c[0] in moving)):
         if limit.size and not _guards(limit):
             where = where if limit.any() else None  # at zero there is nothing to tell: a variance is never below it
@@ -91,9 +88,8 @@ def guarded(case: Case, r: Round) -> bool:
 
 def guard_is_active(case: Case, r: Round) -> bool:
     """Is a value here beyond a guard? False where the forward cannot be traced."""
-    return any(
-        _guards(x) and np.any(node.value == x) for node in _nodes(case, r) or () for x in _constants(node, _CLIPS)
-    )
+    clips = ((node, x) for node in _nodes(case, r) or () for x in _constants(node, _CLIPS))
+    return any(_guards(x) and np.any(node.value == x) for node, x in clips)
 
 
 def guard_counts(case: Case, r: Round) -> bool:

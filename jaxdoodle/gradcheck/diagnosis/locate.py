@@ -60,7 +60,8 @@ def backward_line(e: Explanation, log: list[Assignment]) -> Where | None:
         if n in e.leaves:
             if h.name in (SWAPPED, REVERSED, ANOTHER_LEAF):
                 return assigned(log, evidence.got[n], last=True)
-            equal = [a for a in log if _equal(a.value, value, evidence)]
+            slack, flat = 1e-3 * evidence.floor, np.ravel(value)
+            equal = [a for a in log if a.value.size == flat.size and np.allclose(np.ravel(a.value), flat, 1e-9, slack)]
             hits = [a for a in equal if not a.name.startswith("return")] or equal
             if h.name.endswith(NO_TERM):  # it is added where all parts of the gradient are at hand
                 hits = [a for a in hits if a.function == hits[-1].function]
@@ -104,10 +105,6 @@ def _factor_line(e: Explanation, c: float, log: list[Assignment]) -> Where | Non
     ratios = [r / dy for dy in (1.0, *incoming) for r in ((c,) if abs(abs(c) - 1 / m) < 1e-9 else (c, c * m))]
     factors = ((a.where, k) for a in log for _, k in known.parallel_to(a.value))
     return next((at for at, k in factors if any(abs(k - r) <= 1e-6 * abs(k) for r in ratios)), None)
-
-
-def _equal(a: np.ndarray, b: np.ndarray, evidence: Evidence) -> bool:
-    return a.size == b.size and bool(np.allclose(np.ravel(a), np.ravel(b), rtol=1e-9, atol=1e-3 * evidence.floor))
 
 
 def _slope_of(step: Any, parent: int, like: np.ndarray) -> np.ndarray | None:

@@ -38,7 +38,9 @@ def precision(case: Case) -> list[Finding]:
     found = dict[str, list[str]]()
     for n in noisy:
         low = _shown(r.got[n]) or next(iter(shown.values()), None)
-        found.setdefault(low or _by_size(r.figures[n].rel_l2), []).append(n)
+        error = r.figures[n].rel_l2
+        size = "float32" if error < _OF_FLOAT32 else "float16" if error < _OF_FLOAT16 else "bfloat16"
+        found.setdefault(low or size, []).append(n)
     return [_finding(case, r, low, names, log, shown) for low, names in found.items()]
 
 
@@ -90,7 +92,3 @@ def _shown(x: np.ndarray) -> str | None:
 
 def _fits(x: np.ndarray, low: str) -> bool:
     return np.array_equal(x.astype(jax.numpy.dtype(low)).astype(np.float64), x)
-
-
-def _by_size(error: float) -> str:
-    return "float32" if error < _OF_FLOAT32 else "float16" if error < _OF_FLOAT16 else "bfloat16"

@@ -39,11 +39,13 @@ def diagnose(case: Case, offers: dict[str, list[str]], explain: bool) -> tuple[l
     findings += changed_in_place(case)
     if rounds[0].got:
         findings += offered(offers, case)
-        findings += shape_findings(case, findings)
+        findings += shape_findings(case)
         findings += precision(case)
         excuse_guards(case)
-        ill = [r for r in case.generic if _unsettled(r, findings, problem)]
-        if ill and not _only_as_given(case, ill):
+        settled = {n for f in findings if f.name not in (UNNAMED, NOT_FINITE, BROADCASTS) for n in f.leaves}
+        ill = [r for r in case.generic if {*r.wrong} - settled]
+        # right at random values: then the given ones (zero biases, say) are a special point
+        if ill and ([r.at.name for r in ill] != ["as given"] or len(case.generic) == 1):
             excuse_at_large(case, {n for r in case.generic for n in r.wrong})
             try:
                 none = Finding(UNNAMED, "no reason was looked for", tuple(ill[0].wrong))
@@ -88,11 +90,6 @@ def _runs_as(here: Round, r: Round) -> bool:
     return r.returned.error is None and all(n in r.got and r.got[n].shape == r.want[n].shape for n in fits)
 
 
-def _only_as_given(case: Case, ill: list[Round]) -> bool:
-    """Right at random values: then the given ones (zero biases, say) are a special point."""
-    return [r.at.name for r in ill] == ["as given"] and len(case.generic) > 1
-
-
 def _once(findings: list[Finding]) -> list[Finding]:
     """One entry for one mistake, with all the leaves it explains."""
     seen: dict[tuple, Finding] = {}
@@ -108,11 +105,6 @@ def _measured(r: Round, name: str) -> Any:
     return ~np.isnan(r.want[name]) if r.got[name].shape == r.want[name].shape else ...
 
 
-def _unsettled(r: Round, findings: list[Finding], problem: Problem) -> list[str]:
-    said = {n for f in findings if f.name not in (UNNAMED, NOT_FINITE, BROADCASTS) for n in f.leaves}
-    return [n for n in r.wrong if n not in said]
-
-
 def structure(case: Case) -> tuple[list[Finding], list[str]]:
     """Nothing, an exception, leaves missing, nan."""
     first = case.rounds[0]
@@ -121,9 +113,8 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
                         tuple(first.want), backward=case.candidate.without_return(first.at.point))], []  # fmt: skip
     findings, notes = [], list(first.returned.odd)
     missing = [n for n in first.want if n not in first.got and any(np.any(r.want[n]) for r in case.rounds)]
-    findings += [
-        Finding("gradient missing", f"no gradient came back for {case.problem.short(n)}", (n,)) for n in missing
-    ]
+    told = "no gradient came back for"
+    findings += [Finding("gradient missing", f"{told} {case.problem.short(n)}", (n,)) for n in missing]
     if case.problem.all_wrt is not None:
         silent = ", ".join(case.problem.names[i] for i in case.problem.all_wrt if i not in case.problem.wrt)
         notes += [f"no gradient for {silent}: None is returned"] if silent else []
@@ -139,11 +130,8 @@ def structure(case: Case) -> tuple[list[Finding], list[str]]:
             guard = "what guards the forward there (a clip, an epsilon) is not in backward"
             notes.append(f"at {r.at.name!r} the gradient of {told} is not finite: {guard}")
         elif bad:
-            findings.append(
-                Finding(NOT_FINITE,
-                        f"the gradient of {told} is not finite at {r.at.name!r}, where the right one is",
-                        tuple(bad))
-            )  # fmt: skip
+            told = f"the gradient of {told} is not finite at {r.at.name!r}, where the right one is"
+            findings.append(Finding(NOT_FINITE, told, tuple(bad)))
             break
     return findings, notes
 
@@ -167,7 +155,7 @@ def _raises(r: Round) -> Finding:
     return Finding(f"backward raises {type(error).__name__}", f"{text or 'no message'}{at}", backward=r.returned.where)
 
 
-def shape_findings(case: Case, before: list[Finding]) -> list[Finding]:
+def shape_findings(case: Case) -> list[Finding]:
     """Findings about shapes, once."""
     found: list[Finding] = []
     for r in case.rounds:
@@ -224,17 +212,18 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
             continue
         told = ", ".join(map(case.problem.short, names))
         if r.at.name == "whole-number input":
-            args = numpy_args(case.problem, _as_floats(case.problem, r.at.point.args))
+            data = {n: x for n, x in case.problem.arrays(r.at.point.args).items() if is_integer(x) and np.ndim(x) > 1}
+            floats = {n: np.asarray(x, float) for n, x in data.items()}
+            args = numpy_args(case.problem, case.problem.with_arrays(r.at.point.args, floats))
             same = case.candidate(replace(r.at.point, args=args)).gradients
             if all(same.get(n) is not None and np.allclose(same[n], r.got[n], rtol=1e-6) for n in names):
                 r.excused |= {n: "undecided" for n in names}
                 continue
             whole = all((np.asarray(r.got[n], float) == np.rint(np.asarray(r.got[n], float))).all() for n in names)
             name = "gradient truncated to integers" if whole else "wrong for whole-number input"
-            why = (
-                "its array was made like the integer input" if whole else "an integer dtype is inherited from the input"
-            )
-            findings.append(Finding(name, f"the gradient of {told} is wrong when the data are integers: {why}", names))
+            why = "its array was made like" if whole else "an integer dtype is inherited from"
+            told = f"the gradient of {told} is wrong when the data are integers: {why} the integer input"
+            findings.append(Finding(name, told, names))
         elif r.at.name.startswith(DOUT):
             factor = r.at.name.rpartition(" ")[2]
             findings.append(Finding(
@@ -248,11 +237,6 @@ def elsewhere(case: Case, said: set[str]) -> list[Finding]:
             findings.append(mended_at(case, r, Finding(f"wrong at {which}", why, names)))
         said = said | {n for f in findings for n in f.leaves}
     return findings
-
-
-def _as_floats(problem: Problem, args: tuple) -> tuple:
-    data = {n: x for n, x in problem.arrays(args).items() if is_integer(x) and np.ndim(x) > 1}
-    return problem.with_arrays(args, {n: np.asarray(x, float) for n, x in data.items()})
 
 
 def numerical_faults(case: Case) -> list[str]:

@@ -7,7 +7,6 @@ right ones is taken.
 from __future__ import annotations
 
 import ast
-import contextlib
 import inspect
 import re
 import textwrap
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_real, leaves, parameters, rebuild
 
 #: Names that people give to the incoming gradient, to the residuals and to the output.
 _COTANGENT = re.compile(
@@ -54,16 +53,6 @@ class Output:
     residuals: Any = None
     kept: bool = False
     flat: bool = False
-
-
-def parameters(function: Callable) -> list[inspect.Parameter]:
-    """Its named parameters; none where it has no signature (a built-in function)."""
-    with contextlib.suppress(TypeError, ValueError):
-        return [
-            p for p in inspect.signature(function).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-        ]  # fmt: skip
-    return []
 
 
 def required(function: Callable) -> list[str]:

@@ -6,6 +6,7 @@ not an array (a stride, a layer's description, ``None``) is left where it is.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -114,13 +115,17 @@ def below(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+def parameters(function: Callable) -> list[inspect.Parameter]:
+    """Its named parameters; none where it has no signature (a built-in function)."""
+    with contextlib.suppress(TypeError, ValueError):
+        found = inspect.signature(function).parameters.values()
+        return [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return []
+
+
 def argument_names(function: Callable, count: int) -> list[str]:
     """The names of the positional parameters, as far as the signature has them."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()  # type: ignore[assignment]
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names = [p.name for p in parameters(function) if p.kind != p.KEYWORD_ONLY]
     return [names[i] if i < len(names) else f"arg{i}" for i in range(count)]
 
 
@@ -169,11 +174,8 @@ def align(want: Any, got: Any, path: str = "") -> tuple[dict[str, Any], list[str
     elif (by_name := named(got)) is not None and named(want) is not None and _by_name(got, by_name, wanted):
         values = [gradient_of(n, by_name) for n, _ in wanted]
         values = [got if v is None and named(b) else v for v, (_, b) in zip(values, wanted, strict=True)]
-        odd += [
-            f"no gradient of {below(path, n)} is in what came back"
-            for (n, _), v in zip(wanted, values, strict=True)
-            if v is None
-        ]
+        absent = [n for (n, _), v in zip(wanted, values, strict=True) if v is None]
+        odd += [f"no gradient of {below(path, n)} is in what came back" for n in absent]
     else:
         given = children(got)
         values = [got] if given is None else [v for _, v in given]

@@ -103,11 +103,8 @@ def _output(problem: Problem, forward: Callable) -> Output:
     with in_float64(), fixed_randomness():
         given = numpy_args(problem, problem.args)
         arrays = problem.arrays(given)
-        ways = (
-            lambda: jax.eval_shape(lambda arrays: run(problem.with_arrays(given, arrays)), arrays),
-            lambda: run(given), lambda: run(jax_args(problem, given)),
-        )  # fmt: skip
-        for way in ways:
+        traced = partial(jax.eval_shape, lambda arrays: run(problem.with_arrays(given, arrays)), arrays)
+        for way in (traced, lambda: run(given), lambda: run(jax_args(problem, given))):
             try:
                 way()
                 return found[-1]
@@ -131,11 +128,8 @@ def _nearest(ways: list[Problem]) -> tuple[Problem, _Merit]:
 
     def merit(problem: Problem) -> _Merit:
         got = Candidate(problem, "float64", by_jax)(point).gradients
-        pairs = [
-            (np.ravel(g), np.ravel(want[n]))
-            for n, g in got.items()
-            if g is not None and np.shape(g) == np.shape(want[n])
-        ]
+        alike = {n: g for n, g in got.items() if g is not None and np.shape(g) == np.shape(want[n])}
+        pairs = [(np.ravel(g), np.ravel(want[n])) for n, g in alike.items()]
         sizes = [float(np.linalg.norm(g) * np.linalg.norm(w)) for g, w in pairs]
         cosines = [float(g @ w) / s if 0 < s < np.inf else 0.0 for (g, w), s in zip(pairs, sizes, strict=True)]
         right = sum(np.linalg.norm(g - w) <= 1e-4 * (np.linalg.norm(w) + 1e-300) for g, w in pairs)

@@ -42,7 +42,7 @@ class State:
         for names, name, value in self.globals:
             names[name] = value
         for thing, kept in self.found:
-            _put_back(thing, kept)
+            _KINDS[_kind(thing)][1](thing, kept)
 
     def replay(self, function: Callable) -> Callable:
         """The function, finding at every call what the first found. What it returns is not what it keeps."""
@@ -64,36 +64,30 @@ class State:
         return self.iterates or any(_DRAWS & {*code.co_names} for code in self.codes)
 
 
+#: Kind -> what is kept of a value, and how it is put back.
+_KINDS: dict[Any, tuple[Callable, Callable]] = {
+    np.ndarray: (np.copy, lambda x, old: x.__setitem__(..., old)),
+    np.random.Generator: (
+        lambda x: copy.deepcopy(x.bit_generator.state),
+        lambda x, old: setattr(x.bit_generator, "state", old),
+    ),
+    np.random.RandomState: (np.random.RandomState.get_state, np.random.RandomState.set_state),
+    random.Random: (random.Random.getstate, random.Random.setstate),
+    list: (copy.copy, lambda x, old: x.__setitem__(slice(None), old)),
+    dict | set: (copy.copy, lambda x, old: (x.clear(), x.update(old))),
+    object: (lambda x: dict(vars(x)), lambda x, old: (x.__dict__.clear(), x.__dict__.update(old))),
+}
+
+
+def _kind(value: Any) -> Any:
+    return next(kind for kind in _KINDS if isinstance(value, kind))
+
+
 def _kept(value: Any) -> Any:
     """What is needed to put a value back; None where it does not change, or is data."""
-    if isinstance(value, np.ndarray):
-        return value.copy() if value.size <= _DATA and value.dtype != object and value.flags.writeable else None
-    if isinstance(value, np.random.Generator):
-        return copy.deepcopy(value.bit_generator.state)
-    if isinstance(value, np.random.RandomState):
-        return value.get_state()
-    if isinstance(value, random.Random):
-        return value.getstate()
-    if isinstance(value, dict | list | set):
-        return copy.copy(value)
+    if isinstance(value, np.ndarray) and not (value.size <= _DATA and value.dtype != object and value.flags.writeable):
+        return None
     plain = isinstance(value, types.FunctionType | types.ModuleType | type) or not hasattr(value, "__dict__")
-    return None if plain or from_library(type(value)) else dict(vars(value))
-
-
-def _put_back(thing: Any, kept: Any) -> None:
-    if isinstance(thing, np.ndarray):
-        thing[...] = kept
-    elif isinstance(thing, np.random.Generator):
-        thing.bit_generator.state = kept
-    elif isinstance(thing, np.random.RandomState):
-        thing.set_state(kept)
-    elif isinstance(thing, random.Random):
-        thing.setstate(kept)
-    elif isinstance(thing, list):
-        thing[:] = kept
-    elif isinstance(thing, dict | set):
-        thing.clear()
-        thing.update(kept)
-    else:
-        vars(thing).clear()
-        vars(thing).update(kept)
+    if _kind(value) is object and (plain or from_library(type(value))):
+        return None
+    return _KINDS[_kind(value)][0](value)

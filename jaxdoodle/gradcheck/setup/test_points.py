@@ -334,14 +334,13 @@ def enlarged(problem: Problem, outline: Outline, args: tuple) -> tuple | None:
 
 def other_numbers(problem: Problem, args: tuple) -> tuple | None:
     """Bare numbers that are not differentiated moved a little, zero to 0.3; None where there is none to move."""
-    moved = False
+    moved = list[str]()
 
     def move(name: str, leaf: Any) -> Any:
-        nonlocal moved
         number = isinstance(leaf, int | float) and not isinstance(leaf, bool) or is_floating(leaf) and leaf.ndim == 0
         if name in problem.differentiated or not number or leaf != 0 and isinstance(leaf, int):
             return leaf
-        moved = True
+        moved.append(name)
         return leaf * 0.9 if leaf != 0 else 0.3
 
     args = tuple(rebuild(problem.tree(args), move).values())

@@ -12,7 +12,7 @@ SAID = frozenset({
     "1 - p for p", "activation derivative forgotten", "arguments swapped", "conjugate left out",
     "derivative applied twice", "divided instead of multiplied", "divisor left out", "factor left out",
     "function left out", "index off by one", "indices swapped", "multiplied instead of divided", "p for 1 - p",
-    "sign flipped", "sign left out", "slice off by one", "superfluous line", "term left out", "transposed",
+    "sign flipped", "sign left out", "slice off by one", "term left out", "transposed",
     "values flipped", "values moved", "wrong activation derivative", "wrong array", "wrong axis", "wrong case",
     "wrong comparison", "wrong constant", "wrong index", "wrong number", "wrong power", "wrong slice",
 })  # fmt: skip

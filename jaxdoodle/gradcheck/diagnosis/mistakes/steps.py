@@ -191,12 +191,9 @@ def cut_borders(evidence: Evidence) -> Iterator[Hypothesis]:
         node, dy = evidence.tape.nodes[index], evidence.cotangents[index]
         if node.kind == "pad":
             inside = tuple(slice(low, dy.shape[k] - high) for k, (low, high) in enumerate(node.about["widths"]))
-            changes = {index: _passes(node.parents[0], dy[inside])}
+            passed = [(p, dy[inside]) for p in node.parents if p is not None]
+            changes = {index: lambda _, passed=passed: passed}
             yield Hypothesis(*tell("share of the border cut off", line=_told(node)), Rank.SUM, changes, node=index)
-
-
-def _passes(parent: int | None, d: np.ndarray) -> Step:
-    return lambda _: [] if parent is None else [(parent, d)]
 
 
 def steps_left_out(evidence: Evidence) -> Iterator[Hypothesis]:

@@ -57,7 +57,6 @@ def substitutes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if scope.is_count(text):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div):
             put("n for n - 1", 11, f"({text} - 1)")
-            put("n - 1 for n", 11, f"({text} + 1)")
             put("divided by the wrong count", 11, f"{text} ** 2")
         for other in scope.counts():
             put("divided by the wrong count", 12, other)
@@ -68,16 +67,12 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     alone = isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
     inner = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name | ast.BinOp | ast.Subscript)
     term = isinstance(parent, ast.BinOp) or inner
-    if not isinstance(node, ast.expr) or not (alone or term) or isinstance(getattr(node, "ctx", None), ast.Store):
+    apart = isinstance(node, ast.Starred | ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute)
+    stored, called = isinstance(getattr(node, "ctx", None), ast.Store), getattr(parent, "func", None) is node
+    if not isinstance(node, ast.expr) or not (alone or term) or stored or called or apart and not loaded(node):
         return
-    if isinstance(
-        node, ast.Starred | ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.Slice | ast.Attribute
-    ) and not loaded(node):
-        return
-    if isinstance(parent, ast.Call) and parent.func is node:
-        return
-    text = f"({ast.unparse(node)})"
     plain = ast.unparse(node)
+    text = f"({plain})"
     for call in scope.calls.get(plain, ()) if not isinstance(parent, ast.Call | ast.Attribute) else ():
         put("function left out", 13, call)
     if len(text) > 200 or plain in scope.modules or scope.is_count(plain) and plain not in scope.loops:
@@ -86,9 +81,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     assigned = isinstance(parent, ast.Assign | ast.AugAssign)  # rather there than where it is returned
     cost, early = 15 if bare else 20 if assigned else 21 if alone else 22, 9 if bare else 13 if assigned else 14
     put("sign flipped", cost - 2, f"-{text}")
-    from_one = (
-        isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) in ("1", "1.0")
-    )
+    left = parent.left if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) else node
+    from_one = ast.unparse(left) in ("1", "1.0")
     derived = from_one and bool(scope.functions)  # 1 - a for 1 - a ** 2, where the forward has an activation
     put("wrong activation derivative" if derived else "wrong power", 12 if from_one else cost, f"{text} ** 2")
     divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and parent.right is node
@@ -133,8 +127,8 @@ def additions(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         for place in scope.loops if np.asarray(scope.texts[name]).dtype.kind == "i" else ():
             put("mask left out", cost, f"{text} * ({name} == {place})")
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult) and loaded(node):
-            put("term left out", cost + 2, f"({text} - {name})")
-            put("term left out", cost + 2, f"({text} + {name})")
+            for sign in "-+":
+                put("term left out", cost + 2, f"({text} {sign} {name})")
     for name in (n for n in scope.texts if shape and len(shape) > 1 and scope.shape(n) == shape[:1]):
         put("factor left out", cost + 3, f"{text} * {name}[:, None]")
     if alone:
@@ -177,5 +171,5 @@ def ingredients(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if alone or term:
             put("factor left out", 15 + far, f"({text}) * ({other})")
             put("divisor left out", 16 + far, f"({text}) / ({other})")
-            put("term left out", 17 + far, f"({text}) + ({other})")
-            put("term left out", 17 + far, f"({text}) - ({other})")
+            for sign in "+-":
+                put("term left out", 17 + far, f"({text}) {sign} ({other})")

@@ -50,10 +50,11 @@ def edits(function: ast.FunctionDef, scope: Scope, known: Mapping[int, int] = _N
     scope.axes = (*dict.fromkeys((*_axes((function, *scope.forwards)), *_AXES)),)
     scope.slices = tuple(list(sliced.values())[:_MOST_SLICES])
     scope.parts = _parts(function, scope)
-    for parent, name, index, node in places_in(function):
+    for place in places_in(function):
+        parent, *_, node = place
 
-        def at(title: str, cost: int, new: Any, place=(parent, name, index, node)) -> None:
-            found.append(Edit(title, cost, place[0], place[1], place[2], place[3], new))
+        def at(title: str, cost: int, new: Any, place: Any = place) -> None:
+            found.append(Edit(title, cost, *place, new))  # type: ignore[call-arg]
 
         for rule in (*RULES, ingredients) if known.get(id(node)) == ALL else RULES:
             with contextlib.suppress(SyntaxError):  # what is written there cannot be part of an expression (``*args``)

@@ -14,11 +14,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
 
 
 def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
-    if (
-        not isinstance(node, ast.Subscript)
-        or isinstance(node.slice, ast.Constant)
-        and isinstance(node.slice.value, str)
-    ):
+    if not isinstance(node, ast.Subscript) or isinstance(getattr(node.slice, "value", None), str):
         return
     text = ast.unparse(node)
 
@@ -56,12 +52,9 @@ def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         order[a], order[b] = parts[b], parts[a]
         put("indices swapped", 7, at(*order))
     for k, part in enumerate(parts):
-        for name in names if isinstance(part, ast.BinOp | ast.Name) else ():
+        for name in names if isinstance(part, ast.BinOp) else ():
             title = "values flipped" if _counts_down(part, name) else "wrong index"
-            others = [(title, name)] if isinstance(part, ast.BinOp) else []
-            others = others or [("order not reversed", f"{s} - 1 - {name}") for s in scope.scalars]
-            for title, text in others:
-                put(title, 14, at(*parts[:k], expr(text), *parts[k + 1 :]))
+            put(title, 14, at(*parts[:k], expr(name), *parts[k + 1 :]))
     if not isinstance(node.slice, ast.Slice | ast.Tuple):
         for sign in "+-" if not names and loaded(node) else ():
             put("index off by one", 14, f"{ast.unparse(node.value)}[{ast.unparse(node.slice)} {sign} 1]")

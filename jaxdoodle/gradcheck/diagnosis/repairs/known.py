@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import places_in
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, elsewhere
 from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
 from jaxdoodle.gradcheck.diagnosis.repairs.runner import mends, runner_of
@@ -34,14 +35,9 @@ def _edit(function: ast.FunctionDef, file: str, finding: Finding) -> Edit | None
     """What puts the mended statement in the place of the one in its line."""
     if finding.backward is None or finding.backward.file != file:
         return None
-    for parent in ast.walk(function):
-        for field, value in ast.iter_fields(parent):
-            for index, old in enumerate(value) if isinstance(value, list) else ():
-                if (
-                    isinstance(old, ast.stmt)
-                    and not hasattr(old, "body")
-                    and (old.lineno <= finding.backward.line <= (old.end_lineno or old.lineno))
-                ):
-                    new = ast.parse(finding.mended).body
-                    return Edit(finding.name, 0, parent, field, index, old, new[0]) if len(new) == 1 else None
+    line, new = finding.backward.line, ast.parse(finding.mended).body
+    for place in places_in(function):
+        old = place[-1]
+        if isinstance(old, ast.stmt) and not hasattr(old, "body") and old.lineno <= line <= (old.end_lineno or 0):
+            return Edit(finding.name, 0, *place, new[0]) if len(new) == 1 else None
     return None

@@ -115,9 +115,6 @@ def unary(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
     if isinstance(node, ast.IfExp):
         put("wrong case", 9, node.body)
         put("wrong case", 9, node.orelse)
-    for k in range(len(node.values)) if isinstance(node, ast.BoolOp) else ():
-        rest = node.values[:k] + node.values[k + 1 :]
-        put("superfluous condition", 10, rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest))
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         for op in _COMPARISONS:
             put("wrong comparison", 12, ast.Compare(node.left, [op()], node.comparators))
@@ -140,9 +137,8 @@ def transposes(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if scope.numpy and scope.is_complex(node):
             put("conjugate left out", 12, f"{scope.numpy}.conj({text})")
         kernel = axes > 1 or isinstance(parent, ast.Call) and _has_kernel(parent)
-        for turned in _TURNED.get(axes, ()):
-            title = "kernel not flipped" if kernel else "order not reversed"
-            put(title, 11 if axes == 4 else 16, f"{text}[{turned}]")
+        for turned in _TURNED.get(axes, ()) if kernel else ():
+            put("kernel not flipped", 11 if axes == 4 else 16, f"{text}[{turned}]")
     elif isinstance(parent, ast.Call) and isinstance(node, ast.Tuple):
         pairs: list[Any] = [ast.Tuple(e.elts[::-1], e.ctx) for e in node.elts if isinstance(e, ast.Tuple)]
         if pairs and len(pairs) == len(node.elts):

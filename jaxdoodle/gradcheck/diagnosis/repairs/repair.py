@@ -142,10 +142,8 @@ def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
     """The line of an edit, and its statement (or what is new, where that is long) as it should be."""
     line = _line(tree, edit)
     edit.apply()
-    inside = [
-        s for s in ast.walk(tree)
-        if isinstance(s, ast.stmt) and not hasattr(s, "body") and (s is edit.new or edit.parent in ast.walk(s))
-    ]  # fmt: skip
+    lines = (s for s in ast.walk(tree) if isinstance(s, ast.stmt) and not hasattr(s, "body"))
+    inside = [s for s in lines if s is edit.new or edit.parent in ast.walk(s)]
     new = edit.new.body if isinstance(edit.new, ast.If) else [inside[-1] if inside else edit.new]
     text, written = "; ".join(map(ast.unparse, new)), "".join(linecache.getlines(file))
     text = re.sub(r"(?<=\.)_[A-Za-z]\w*?__(?=[A-Za-z])", lambda m: m[0] if f".{m[0]}" in written else "__", text)

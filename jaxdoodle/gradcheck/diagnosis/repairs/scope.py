@@ -63,7 +63,10 @@ class Scope:
         """The shape of an expression without side effects, where the function ends; None where it is not known."""
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         calls = [n.func for n in ast.walk(node) if isinstance(n, ast.Call)]
-        pure = all(isinstance(f, ast.Attribute) and (f.attr in _PURE or _root(f) in self.modules) for f in calls)
+        pure = all(
+            isinstance(f, ast.Attribute) and (f.attr in _PURE or ast.unparse(f).partition(".")[0] in self.modules)
+            for f in calls
+        )
         if not pure or names & (self.changing | self.loops) or not isinstance(node, ast.expr):
             return None
         value = self._value(node)
@@ -137,10 +140,6 @@ class Scope:
         totals = {np.size(x): f"{text}.size" for text, x in reversed(self.texts.items())}
         lists = [f"len({name})" for name, value in self.values.items() if isinstance(value, list | tuple)]
         return [*lists, *sizes.values(), *totals.values()]
-
-
-def _root(node: ast.expr) -> str:
-    return ast.unparse(node).partition(".")[0]
 
 
 def broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:

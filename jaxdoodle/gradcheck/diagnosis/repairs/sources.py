@@ -101,18 +101,17 @@ def sources_of(case: Case, r: Round, run: Callable[[Round], Any]) -> Iterator[So
 def _factors(forwards: list[ast.FunctionDef], known: set[str], op: type[ast.operator]) -> tuple[str, ...]:
     """What the forward multiplies (or divides) by, that has the same names in the backward."""
     found: dict[str, None] = {}
-    for node in (n for tree in forwards for n in ast.walk(tree)):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-            sides: list[Any] = [node.left, node.right] if op is ast.Mult else []
-            if isinstance(node.op, ast.Div):
-                sides = [node.right] if op is ast.Div else []
+    for node in (n for tree in forwards for n in ast.walk(tree) if isinstance(n, ast.BinOp)):
+        sides: list[Any] = [node.right] if isinstance(node.op, op) else []
+        if op is ast.Mult and isinstance(node.op, ast.Mult | ast.Div):
             inner = node.left
-            if op is ast.Mult and isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
+            sides = [inner, node.right] if sides else []
+            if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):
                 sides.append(ast.BinOp(inner.right, node.op, node.right))  # D / keep_prob in A * D / keep_prob
-            for side in sides:
-                names = {n.id for n in ast.walk(side) if isinstance(n, ast.Name)}
-                if names and names <= known and len(ast.unparse(side)) <= _SHORT:
-                    found.setdefault(f"({ast.unparse(side)})")
+        for side in sides:
+            names, text = {n.id for n in ast.walk(side) if isinstance(n, ast.Name)}, ast.unparse(side)
+            if names and names <= known and len(text) <= _SHORT:
+                found.setdefault(f"({text})")
     return tuple(sorted(found, key=len))[:_MOST_FACTORS]  # a name by itself is left out more often than a product
 
 

@@ -24,8 +24,6 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         for unused in sorted({n.id for n in names} - {n.id for n in names if isinstance(n.ctx, ast.Load)}):
             put(OVERWRITTEN, 7, ast.ListComp(expr(f"{unused} + {ast.unparse(node.elt)}"), node.generators))
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
-        store = copy.deepcopy(node.target)
-        put("added instead of assigned", 12, ast.Assign([store], node.value))
         _added_at(node, node.target, scope, put)
         put("sign flipped", 11, ast.AugAssign(node.target, ast.Sub(), node.value))
     elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
@@ -34,11 +32,8 @@ def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:
         if isinstance(node.targets[0], ast.Subscript | ast.Name | ast.Attribute):
             put(OVERWRITTEN, 7, ast.AugAssign(node.targets[0], ast.Add(), node.value))
             _added_at(node, node.targets[0], scope, put)
-    if isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
-        put("superfluous line", 16, ast.Pass())
     if isinstance(node, ast.AugAssign | ast.Assign):
         _statements_left_out(node, scope, put)
-        _other_targets(node, scope, put)
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name | ast.Attribute):
         own = ast.unparse(node.target)
         alike = {n for n in scope.texts if scope.shape(n) == scope.shape(own) and n != own}
@@ -63,9 +58,8 @@ def _later(node: Any, body: list[ast.stmt], put: Put) -> None:
     target = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
     *between, last = body[body.index(node) + 1 :] or [node]
     reads = target in "".join(map(ast.unparse, (*between, last)))
-    steps = ast.unparse(node).startswith(
-        tuple(f"{target} {op}" for op in ("-=", "+=", f"= {target} -", f"= {target} +"))
-    )
+    forms = tuple(f"{target} {op}" for op in ("-=", "+=", f"= {target} -", f"= {target} +"))
+    steps = ast.unparse(node).startswith(forms)
     made = (n for s in body[: body.index(node)] if ast.unparse(s).startswith(f"{target} = ") for n in ast.walk(s))
     computed = any(isinstance(n, ast.BinOp | ast.Call) for n in made)  # no parameter
     if isinstance(last, ast.Return) and last.value is not None and reads and steps and not computed:
@@ -108,23 +102,6 @@ def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
     for title, text in added:
         # two statements in the place of one
         put(title, 17, ast.If(ast.Constant(True), [node, *ast.parse(text).body], []))
-
-
-def _other_targets(node: Any, scope: Scope, put: Put) -> None:
-    """What is written to another array, or to another object, than the one that is meant."""
-    target: Any = copy.deepcopy(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-    if not isinstance(target, ast.Subscript | ast.Attribute) or isinstance(node, ast.Assign) and len(node.targets) > 1:
-        return
-    text = ast.unparse(target.value)
-    holders = {n.rpartition(".")[0] for n in scope.texts if n.endswith(f".{getattr(target, 'attr', '')}")}
-    shape = scope.shape(text)
-    for other in holders if isinstance(target, ast.Attribute) else scope.texts:
-        if other != text and (shape is None or len(scope.shape(other) or ()) == len(shape)):
-            moved = copy.deepcopy(target)
-            moved.value = expr(other)
-            aug = isinstance(node, ast.AugAssign)
-            put("written to another array", 15,
-                ast.AugAssign(moved, node.op, node.value) if aug else ast.Assign([moved], node.value))  # fmt: skip
 
 
 def _sliced(node: ast.AugAssign, cut: str, alike: set[str]) -> ast.AugAssign:
