@@ -40,7 +40,7 @@ REJECTED = [
     (np.zeros((28, 0), np.uint8), "the image: a picture has the shape (h, w), (h, w, 1)"),
     (np.zeros(783, np.uint8), "the image: a picture has the shape (h, w), (h, w, 1)"),
     (np.full((28, 28), -1), "the image: a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got -1 to -1."),
-    (np.zeros((28, 28), object), "the image: a picture holds whole numbers, bool or floats; got object."),
+    (np.full((28, 28), "a", object), "the image: a picture holds whole numbers, bool or floats; got object."),
     (np.full((28, 28), 256.0), "the image: a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got 256 to"),
     (np.full((28, 28), np.nan), "the image: a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got nan to"),
     ([[0, 1]], "the image: stroke 0 is two equally long lists of numbers below a million; got [0, 1]."),
