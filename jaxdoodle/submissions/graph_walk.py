@@ -22,8 +22,7 @@ from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.catalogue import sentence
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits, places_in
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Edit, Scope, expr
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import BACKWARD

@@ -16,8 +16,7 @@ import numpy as np
 from jax._src import source_info_util  # no public function gives an equation's line
 
 from jaxdoodle.gradcheck.autograd import traced_array
-from jaxdoodle.gradcheck.autograd.evaluate import outputs_of
-from jaxdoodle.gradcheck.autograd.primitives import bind, by_numpy_functions, called, walk
+from jaxdoodle.gradcheck.autograd.evaluate import bind, by_numpy_functions, called, outputs_of, walk
 from jaxdoodle.gradcheck.autograd.tape import LIBRARIES, Tape, Untraceable, Where
 from jaxdoodle.gradcheck.autograd.traced_array import TracedArray, plain
 

@@ -11,8 +11,7 @@ from jaxdoodle.gradcheck.compare import compare
 from jaxdoodle.gradcheck.diagnosis.catalogue import BROADCASTS, IMPRECISE, NO_TERM, NOT_FINITE, PRECISE, sentence
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Round, evidence_of
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line, before_scaling, computes, culprit_of, last_right, proven
-from jaxdoodle.gradcheck.diagnosis.repairs.known import mended_by
-from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, repairs
+from jaxdoodle.gradcheck.diagnosis.repairs.repair import Repair, mended_by, repairs
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes, unexplained
 from jaxdoodle.gradcheck.report import UNNAMED, Finding
 from jaxdoodle.gradcheck.setup.line_trace import Assignment

@@ -16,7 +16,7 @@ from jaxdoodle.gradcheck.diagnosis.evidence import Case, Evidence, Hypothesis, R
 from jaxdoodle.gradcheck.diagnosis.explain import cannot_name, finding_of
 from jaxdoodle.gradcheck.diagnosis.limits import guard_is_active
 from jaxdoodle.gradcheck.diagnosis.locate import backward_line
-from jaxdoodle.gradcheck.diagnosis.mistakes.maxima import max_step, share_of, times
+from jaxdoodle.gradcheck.diagnosis.mistakes.parts import max_step, share_of, times
 from jaxdoodle.gradcheck.diagnosis.search import Explanation, find_mistakes
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.problem import CheckError

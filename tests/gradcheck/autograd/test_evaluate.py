@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxdoodle.gradcheck.autograd.evaluate import by_numpy
-from jaxdoodle.gradcheck.autograd.primitives import PRIMITIVES
+from jaxdoodle.gradcheck.autograd.evaluate import PRIMITIVES, by_numpy
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 
 RNG = np.random.default_rng(0)

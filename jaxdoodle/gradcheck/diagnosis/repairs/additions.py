@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, MISSING_MEAN
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, broadcasts, expr
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Put, Scope, broadcasts, expr, loaded, replaced
 
 #: Derivatives in terms of the value of an activation, and where such values lie.
 _SLOPES = (("1 - {0} ** 2", -1, 1), ("{0} * (1 - {0})", 0, 1), ("{0} > 0", -np.inf, np.inf), ("1 - {0}", 0, 1))

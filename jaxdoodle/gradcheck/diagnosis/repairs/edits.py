@@ -12,10 +12,8 @@ from typing import Any
 
 from jaxdoodle.gradcheck.diagnosis.repairs.additions import additions, ingredients, substitutes
 from jaxdoodle.gradcheck.diagnosis.repairs.indices import slices, subscripts
-from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL
 from jaxdoodle.gradcheck.diagnosis.repairs.operators import binary, calls, constants, transposes, unary
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit, loaded
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import ALL, Edit, Scope, loaded
 from jaxdoodle.gradcheck.diagnosis.repairs.statements import statements
 
 #: What may have been written instead of what stands in one place, kind by kind.

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Put, Scope, expr, loaded, replaced
 
 
 def subscripts(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:

@@ -9,8 +9,7 @@ from itertools import combinations, permutations
 from typing import Any
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import DOUBLE_MEAN, EXTRA_FACTOR, OF_SCORES
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, loaded, replaced
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Put, Scope, expr, loaded, replaced
 
 #: Functions that are taken for each other.
 _ALIKE = (

@@ -8,19 +8,22 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import Any
+
+import numpy as np
 
 from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.diagnosis.locate import computes
-from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
-from jaxdoodle.gradcheck.diagnosis.repairs.influence import ALL, NONE, SOME, influence
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
+from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits, places_in
 from jaxdoodle.gradcheck.diagnosis.repairs.runner import Runner, gradients_with, is_nothing, mends, runner_of
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import ALL, NONE, SOME, Edit
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
+from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
@@ -34,6 +37,10 @@ _FEW_LINES = 3
 _DISTANCE = 5
 #: What an edit at the second of the likeliest lines costs more than one at the first.
 _NEXT = 2
+#: What a value is multiplied by to see what hangs on it.
+_MOVED = 1.37
+#: Changes below it, as a part of the largest gradient, are rounding: all that a bias before a normalization has.
+_ROUNDING = 1e-10
 #: What an edit costs more by what hangs on the value there (``None``: not known).
 _APART = {ALL: 0, None: 2, SOME: _DISTANCE, NONE: 2 * _DISTANCE}
 #: Mistakes that are mended one after another.
@@ -151,3 +158,93 @@ def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:
         text = f"lambda {ast.unparse(tree.args)}: {text.removeprefix('return ')}"
     edit.undo()
     return Where.at(file, line), text
+
+
+def influence(
+    function: ast.FunctionDef, run: Callable[[], dict[str, Any]], wrong: Sequence[str], right: Sequence[str]
+) -> dict[int, int]:
+    """For nodes of the tree, by their id, what hangs on the value there.
+
+    ``run`` gives the gradients that the tree as it is now gives; where that fails, nothing is known of the place.
+    """
+    before, found = run(), {}
+    sizes = (np.abs(np.nan_to_num(g, posinf=0, neginf=0)).max(initial=0) for g in before.values())
+    rounding = _ROUNDING * max(sizes, default=0)
+    for parent, name, index, node in list(_values(function)):
+        moving = Edit("", 0, parent, name, index, node, ast.BinOp(node, ast.Mult(), ast.Constant(_MOVED)))
+        moving.apply()
+        after = run()
+        moving.undo()
+        if before.keys() == after.keys() and all(np.shape(after[n]) == np.shape(g) for n, g in before.items()):
+            moved = {n for n, g in before.items() if not np.allclose(after[n], g, _ROUNDING, rounding, equal_nan=True)}
+            alone = moved & {*wrong} if not moved & {*right} else set()
+            found[id(node)] = ALL if alone == {*wrong} else SOME if alone else NONE
+    known: dict[int, int] = {}
+    _spread(function, None, found, known)
+    return known
+
+
+def _values(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.expr]]:
+    """What is assigned, returned or given to a call that stands alone, entry by entry, with its place."""
+    for statement in ast.walk(node):
+        if isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) and statement.value is not None:
+            yield from _entries(statement, "value", None, statement.value)
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and statement.value.args:
+            yield from _entries(statement.value, "args", len(statement.value.args) - 1, statement.value.args[-1])
+
+
+def _entries(
+    parent: ast.AST, name: str, index: int | None, node: ast.expr
+) -> Iterator[tuple[ast.AST, str, int | None, ast.expr]]:
+    several = isinstance(node, ast.Tuple | ast.List | ast.Dict)
+    if isinstance(node, ast.ListComp):
+        yield from _entries(node, "elt", None, node.elt)
+    elif not several:
+        yield parent, name, index, node
+    inner = node.args if isinstance(node, ast.Call) else []  # np.concatenate([a, b])
+    for each in [node] if several else [a for a in inner if isinstance(a, ast.Tuple | ast.List)]:
+        field = "values" if isinstance(each, ast.Dict) else "elts"
+        for k, entry in enumerate(getattr(each, field)):
+            yield from _entries(each, field, k, entry)
+
+
+def _spread(node: ast.AST, here: int | None, found: dict[int, int], known: dict[int, int]) -> int | None:
+    """A node is as the value that it is part of; what holds several of them, as the best."""
+    here = found.get(id(node), here)
+    below = [_spread(child, here, found, known) for child in ast.iter_child_nodes(node)]
+    if here is None:
+        told = [b for b in below if b is not None]
+        here = max(told, default=None)
+        if here is not None and not hasattr(node, "body"):
+            known.update({id(n): here for n in ast.walk(node) if id(n) not in known})
+    if here is not None:
+        known[id(node)] = here
+    return here
+
+
+@fixed_randomness()
+def mended_by(case: Case, r: Round, wrong: Sequence[str], known: Sequence[Finding]) -> tuple[Finding, Repair] | None:
+    """The first of the findings whose mended statement, in its line, makes all that is wrong right."""
+    if not known:
+        return None
+    run, points = runner_of(case, r), [r, *elsewhere(case, r)]
+    right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
+    for source in sources_of(case, r, run):
+        for finding in known:
+            edit = _edit(source.tree, source.code.co_filename, finding)
+            if edit and all(set(wrong) <= set(mends(run, source, edit, p, [*wrong], right)) for p in points):
+                assert finding.backward is not None
+                return finding, Repair(finding.name, tuple(wrong), finding.backward, finding.mended, len(points))
+    return None
+
+
+def _edit(function: ast.FunctionDef, file: str, finding: Finding) -> Edit | None:
+    """What puts the mended statement in the place of the one in its line."""
+    if finding.backward is None or finding.backward.file != file:
+        return None
+    line, new = finding.backward.line, ast.parse(finding.mended).body
+    for place in places_in(function):
+        old = place[-1]
+        if isinstance(old, ast.stmt) and not hasattr(old, "body") and old.lineno <= line <= (old.end_lineno or 0):
+            return Edit(finding.name, 0, *place, new[0]) if len(new) == 1 else None
+    return None

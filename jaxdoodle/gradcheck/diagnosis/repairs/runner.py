@@ -16,8 +16,7 @@ import numpy as np
 from jaxdoodle.gradcheck.autograd.copies import Copies, names_in
 from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.evidence import CLOSE, Budget, Case, Round
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import expr
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Edit, expr
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import Source
 from jaxdoodle.gradcheck.setup.candidate import Candidate
 from jaxdoodle.gradcheck.setup.line_trace import of_library, traced_by

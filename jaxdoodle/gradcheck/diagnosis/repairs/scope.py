@@ -1,15 +1,21 @@
-"""What the names of a user's function stand for while it runs."""
+"""What the names of a user's function stand for while it runs, and what an edit of its syntax tree is.
+
+A rule that proposes edits is called with a node, its parent, the scope, and what takes (name, cost, new node).
+"""
 
 from __future__ import annotations
 
 import ast
+import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+#: What hangs on a place: a right gradient, or no wrong one; some of the wrong ones alone; all of these alone.
+NONE, SOME, ALL = range(3)
 #: Methods of arrays that change nothing: expressions of these may be computed to see their shape.
 _PURE = {"sum", "mean", "dot", "reshape", "transpose", "copy", "max", "min", "astype", "squeeze", "ravel", "flatten"}
 
@@ -153,3 +159,52 @@ def is_array(x: Any) -> bool:
 
 def expr(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
+
+
+@dataclass(frozen=True)
+class Edit:
+    """``new`` (a node, or an expression in words) in the place of ``old``: the child of ``parent`` in ``field`` (and at
+    ``index`` in a list).
+
+    ``name`` is the mistake that the edit undoes. ``cost``: of two edits that fit, the cheaper is told; what takes away
+    or exchanges what is written comes before what adds, since an added factor fits in more places.
+    """
+
+    name: str
+    cost: int
+    parent: ast.AST
+    field: str
+    index: int | None
+    old: Any
+    new: Any
+
+    def apply(self) -> None:
+        new = expr(self.new) if isinstance(self.new, str) else self.new
+        self._put(ast.fix_missing_locations(ast.copy_location(new, self.old)) if isinstance(new, ast.AST) else new)
+
+    def undo(self) -> None:
+        self._put(self.old)
+
+    def _put(self, node: Any) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+Put = Callable[[str, int, Any], None]
+
+
+def loaded(node: Any) -> bool:
+    return isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load)
+
+
+def replaced(node: ast.AST, instead: Mapping[str, str]) -> Any:
+    """A copy of an expression, with others for those in it that read so."""
+
+    class Replace(ast.NodeTransformer):
+        def visit(self, inner: ast.AST) -> Any:
+            text = ast.unparse(inner) if isinstance(inner, ast.expr) else ""
+            return expr(instead[text]) if text in instead else self.generic_visit(inner)
+
+    return Replace().visit(copy.deepcopy(node))

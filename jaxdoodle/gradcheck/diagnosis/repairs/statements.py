@@ -8,8 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN, OVERWRITTEN, REPEATED, REVERSED, SWAPPED, UPDATED
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Put, replaced
-from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope, expr
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Put, Scope, expr, replaced
 
 
 def statements(node: Any, parent: ast.AST, scope: Scope, put: Put) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from jaxdoodle.gradcheck import check, check_gradient, check_value_and_grad
+from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.repairs import repair
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
-from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
-from jaxdoodle.gradcheck.diagnosis.repairs.rule import Edit
+from jaxdoodle.gradcheck.diagnosis.repairs.repair import ALL, NONE, SOME, _edit, influence, place
+from jaxdoodle.gradcheck.diagnosis.repairs.scope import Edit
 from jaxdoodle.gradcheck.diagnosis.repairs.sources import with_private_names
+from jaxdoodle.gradcheck.report import Finding
 
 RNG = np.random.default_rng(0)
 
@@ -366,3 +368,123 @@ def test_an_edit_that_is_nothing_is_no_mend(monkeypatch):
         lambda w, x: np.sum(x @ w), gradient, (RNG.normal(size=(3, 2)), RNG.normal(size=(5, 3)))
     ).findings
     assert not finding.mended  # c - c
+
+
+SOURCE = """
+def backward(dy, x):
+    dz = 3 * dy
+    dw = [dz * v for v in x]
+    rows = []
+    rows.append(dz + 1)
+    return dz, {"w": dw, "rows": rows}, dy
+"""
+
+
+def _known(wrong, right):
+    tree = ast.parse(SOURCE).body[0]
+
+    def run():
+        names = {}
+        try:
+            exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<test>", "exec"), names)
+            dz, more, dy = names["backward"](2.0, [1.0, 5.0])
+        except TypeError:
+            return {}
+        return {"z": dz, "w": more["w"], "rows": more["rows"], "y": dy, "bias": 1e-14 * dz}
+
+    written = ast.unparse(tree)
+    known = influence(tree, run, wrong, right)
+    assert ast.unparse(tree) == written
+    return {ast.unparse(n): known[id(n)] for n in ast.walk(tree) if id(n) in known}
+
+
+def test_a_place_is_known_by_the_gradients_that_hang_on_it():
+    known = _known(["z", "w", "rows"], ["y"])
+    assert known["3 * dy"] == ALL and known["dz * v"] == SOME and known["rows.append(dz + 1)"] == SOME
+    assert known["return (dz, {'w': dw, 'rows': rows}, dy)"] == SOME  # its entries apart
+
+
+def test_nothing_hangs_on_a_place_that_a_right_gradient_hangs_on():
+    known = _known(["w"], ["z", "rows", "y"])
+    assert known["3 * dy"] == NONE and known["x"] == known["dz * v"] == ALL
+
+
+def test_what_moves_by_rounding_alone_hangs_on_nothing():
+    assert _known(["z", "w", "rows"], ["y", "bias"])["3 * dy"] == ALL
+
+
+RNG = np.random.default_rng(0)
+X, W = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 3))
+
+
+def block_forward(x, w):
+    return x + np.tanh(x @ w), (x, w)
+
+
+def block_backward(dy, cache):
+    x, w = cache
+    dz = dy * (1 - np.tanh(x @ w) ** 2)
+    return dz @ w.T, x.T @ dz
+
+
+def net_forward(x, w):
+    caches = []
+    for _ in range(2):
+        x, cache = block_forward(x, w)
+        caches.append(cache)
+    return x, caches
+
+
+def net_backward(dy, caches):
+    dw = 0
+    for cache in reversed(caches):
+        dy, d = block_backward(dy, cache)
+        dw = dw + d
+    return dy, dw
+
+
+@pytest.fixture(scope="module")
+def of_block():
+    (finding,) = check(block_forward, block_backward, (X, W)).findings
+    return finding
+
+
+def test_the_mistake_of_a_part_is_that_of_what_runs_it_if_mending_it_makes_all_right(of_block):
+    (alone,) = check(net_forward, net_backward, (X, W)).findings
+    (finding,) = check(net_forward, net_backward, (X, W), known=[of_block]).findings
+    assert "recomputed with this mistake" in alone.evidence[0]
+    assert (finding.name, finding.backward) == (of_block.name, of_block.backward)
+    assert of_block.mended == finding.mended == "return (dz @ w.T + dy, x.T @ dz)"
+    assert finding.leaves == ("x", "w") and "the gradient of x, w is right at" in finding.evidence[0]
+
+
+def test_a_mistake_that_does_not_explain_all_is_not_the_reason(of_block):
+    def backward(dy, caches):
+        dx, dw = net_backward(dy, caches)
+        return dx, 3 * dw
+
+    findings = check(net_forward, backward, (X, W), known=[of_block]).findings
+    assert all(finding.backward != of_block.backward or finding.leaves != ("x", "w") for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "mended", "found"),
+    [
+        ("here.py", 3, "b = 2", "b = 2"),
+        ("here.py", 4, "b = 2", "b = 2"),  # a statement of two lines
+        ("here.py", 2, "b = 2", None),
+        ("there.py", 3, "b = 2", None),
+        ("here.py", 3, "b = 2; c = 3", None),
+    ],
+)
+def test_the_statement_in_the_line_is_exchanged(file, line, mended, found):
+    tree = ast.parse("def f(a):\n    if a:\n        b = (1 +\n             a)\n    return b").body[0]
+    edit = _edit(tree, "here.py", Finding("wrong", "", (), backward=Where(file, line, ""), mended=mended))
+    assert (edit and ast.unparse(edit.new)) == found
+    if edit:
+        edit.apply()
+        assert found in ast.unparse(tree)
+
+
+def test_a_mistake_without_a_mended_line_is_passed_over():
+    assert _edit(ast.parse("def f(): pass").body[0], "here.py", Finding("wrong", "")) is None
