@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.diagnosis.repairs.sources import function_of
+from jaxdoodle.gradcheck.diagnosis.repairs.runner import function_of
 from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_real, leaves
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arrays import as_numbers

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxdoodle.core.user_code import is_main
 from jaxdoodle.gradcheck.api import check_gradient
-from jaxdoodle.gradcheck.diagnosis.repairs.sources import with_private_names
+from jaxdoodle.gradcheck.diagnosis.repairs.runner import with_private_names
 from jaxdoodle.gradcheck.report import UNNAMED, Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import bare

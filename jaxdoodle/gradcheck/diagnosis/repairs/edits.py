@@ -11,10 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from jaxdoodle.gradcheck.diagnosis.repairs.additions import additions, ingredients, substitutes
-from jaxdoodle.gradcheck.diagnosis.repairs.indices import slices, subscripts
 from jaxdoodle.gradcheck.diagnosis.repairs.operators import binary, calls, constants, transposes, unary
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import ALL, Edit, Scope, loaded
-from jaxdoodle.gradcheck.diagnosis.repairs.statements import statements
+from jaxdoodle.gradcheck.diagnosis.repairs.statements import slices, statements, subscripts
 
 #: What may have been written instead of what stands in one place, kind by kind.
 RULES = (binary, unary, transposes, calls, subscripts, slices, constants, substitutes, statements, additions)

@@ -20,9 +20,17 @@ from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round
 from jaxdoodle.gradcheck.diagnosis.locate import computes
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits, places_in
-from jaxdoodle.gradcheck.diagnosis.repairs.runner import Runner, gradients_with, is_nothing, mends, runner_of
+from jaxdoodle.gradcheck.diagnosis.repairs.runner import (
+    LAMBDA,
+    Runner,
+    Source,
+    gradients_with,
+    is_nothing,
+    mends,
+    runner_of,
+    sources_of,
+)
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import ALL, NONE, SOME, Edit
-from jaxdoodle.gradcheck.diagnosis.repairs.sources import LAMBDA, Source, sources_of
 from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.gradcheck.setup.test_points import KINKS

@@ -11,8 +11,8 @@ from jaxdoodle.gradcheck.autograd.tape import Where
 from jaxdoodle.gradcheck.diagnosis.repairs import repair
 from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import ALL, NONE, SOME, _edit, influence, place
+from jaxdoodle.gradcheck.diagnosis.repairs.runner import with_private_names
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Edit
-from jaxdoodle.gradcheck.diagnosis.repairs.sources import with_private_names
 from jaxdoodle.gradcheck.report import Finding
 
 RNG = np.random.default_rng(0)
