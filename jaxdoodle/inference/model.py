@@ -17,6 +17,7 @@ from jaxdoodle.inference.network import Network
 from jaxdoodle.inference.predictions import PageDrawing, PagePrediction, Prediction, Row, escaped
 from jaxdoodle.nn.spec import ModelSpec
 from jaxdoodle.preprocessing import Preprocessed, Preprocessing, inputs, preprocess
+from jaxdoodle.preprocessing.paper.outlines import OUTLINED
 from jaxdoodle.preprocessing.paper.readings import LINES
 from jaxdoodle.preprocessing.paper.sheet import SHEET
 from jaxdoodle.preprocessing.paper.surroundings import ALONE, FRAMES, PRINT
@@ -243,7 +244,7 @@ class Model:
 
     def _answer(self, found: Sequence[Preprocessed | str]) -> list[tuple[Prediction, float]]:
         """The prediction for each, and the energy score of what it answers to; 0 where nothing is drawn."""
-        seen = [(one, *one.alternatives) for one in found if isinstance(one, Preprocessed)]
+        seen = [(one, *self._other_ways(one)) for one in found if isinstance(one, Preprocessed)]
         drawn = [reading.bitmap for readings in seen for reading in readings]
         logits = self.logits(np.stack(drawn)) if drawn else np.empty((0, len(self.classes)), np.float32)
         ends = np.cumsum([len(readings) for readings in seen])
@@ -256,6 +257,10 @@ class Model:
                 prediction, score = self._choose(*next(rows))
                 answers.append((self._of_one(one, prediction), score))
         return answers
+
+    def _other_ways(self, found: Preprocessed) -> list[Preprocessed]:
+        """Other ways to see a picture; doodles are outlines themselves."""
+        return [one for one in found.alternatives if self.reads_characters or OUTLINED not in one.removed]
 
     def _of_one(self, found: Preprocessed, prediction: Prediction) -> Prediction:
         """The prediction; unknown, and why, where the picture looks more like several drawings than like one."""

@@ -42,6 +42,9 @@ STRONG, PALE_PART, TORN, PIECE = 0.55, 0.1, 2, 0.1
 #: A card is looked for on so many cells a side; it is this part of the picture at least, wider than lines by this
 #: fraction of the picture's longer side, and this part of it is bare. So many cells along its edge are its shadow's.
 CARD_CELLS, LEAST_CARD, CARD_WIDTH, CARD_BARE, CARD_EDGE = 128, 0.06, 0.12, 0.6, 2
+#: What is on a dark card may be as bright as what is beyond it where the card fills this part of its box, as no wide
+#: stroke with its holes does.
+RECTANGLE = 0.92
 #: Opaque pixels that fill this fraction of their box are a page, or this fraction of the picture: one erased in places.
 FILLED, FILLED_WITH_HOLES = 0.9, 0.75
 #: Opaque pixels as light as this were erased with white, if there are others as well.
@@ -227,7 +230,10 @@ def _card(pixels: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.f
     if not (away[core[inside]] >= away.max() / 2).any():  # nothing but its soft edge
         return None
     drawn = _median(pixels[inside][away >= away.max() / 2])
-    if np.abs(drawn - background).max() < np.abs(color - background).max() / 2:  # holes in a wide stroke
+    is_hole = np.abs(drawn - background).max() < np.abs(color - background).max() / 2
+    top, left, bottom, right = map(int, box_of(whole.astype(np.float32)))
+    dark = color.mean() < background.mean()
+    if is_hole and not (dark and whole[top:bottom, left:right].mean() >= RECTANGLE):  # of a wide stroke, a sheet
         return None
     inner = enlarged(~thicker(~whole, CARD_EDGE), parts.cell, ink.shape)
     return np.where(inner[..., None], pixels, color)

@@ -25,6 +25,7 @@ from jaxdoodle.preprocessing.paper.foreground import (
 )
 from jaxdoodle.preprocessing.paper.grain import RADII, is_speckled, smoothed, stands_out
 from jaxdoodle.preprocessing.paper.margins import inside_margins
+from jaxdoodle.preprocessing.paper.outlines import OUTLINED, strokes_within
 from jaxdoodle.preprocessing.paper.pane import pane_of
 from jaxdoodle.preprocessing.paper.regions import Parts, in_cells
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
@@ -209,6 +210,9 @@ def _bared(pixels: NDArray[np.float32], reading: Reading) -> list[Reading]:
         bases.append(_less(_tidied(bases[-1], FINE, strokes), FINE))
         readings.append(bases[-1])
     for last in bases:
+        whole = strokes_within(last.ink, last.parts)
+        if whole is not None:
+            readings.append(_less(_tidied(last, OUTLINED, whole), OUTLINED))
         for name, ink in without_surroundings(last.ink, last.parts):
             last = _less(_tidied(last, name, ink), name)
             readings.append(last)

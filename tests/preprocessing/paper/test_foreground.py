@@ -113,6 +113,13 @@ def test_a_drawing_on_a_card_of_another_shade_is_found():
     assert _is_read(np.where(ink, 0.1, card)[..., None], ink)
 
 
+def test_a_drawing_on_a_dark_card_may_be_as_bright_as_the_paper_around_it():
+    ink = np.pad(INK, 60)
+    page = np.ones(ink.shape)
+    page[30:-30, 30:-30] = 0.1
+    assert _is_read(np.where(ink, 1, page)[..., None], ink)
+
+
 def test_holes_in_a_wide_stroke_are_no_drawing_on_a_card():
     wide = 1 - drawing(140, 110, (60, 60), 40)[:260, :220, None] / 255.0
     assert not any("card" in name for removed, _ in _readings(wide) for name in removed)
