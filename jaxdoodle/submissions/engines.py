@@ -26,6 +26,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.edits import edits
 from jaxdoodle.gradcheck.diagnosis.repairs.repair import place
 from jaxdoodle.gradcheck.diagnosis.repairs.scope import Scope
 from jaxdoodle.gradcheck.report import UNNAMED, Finding, LeafResult, PointResult, Report
+from jaxdoodle.gradcheck.setup.binding import required
 from jaxdoodle.gradcheck.setup.candidate import raised_at
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments.source import source_tree
@@ -99,7 +100,11 @@ def _expression(words: str) -> Callable[[Any, Any], Any]:
 
 def _total(y: Any, held: Any) -> Any:
     """A value of one number: the sum of several, or the mean, where the engine has no sum."""
-    return y if np.size(held) == 1 else y.sum() if hasattr(y, "sum") else y.mean()
+    if np.size(held) == 1 or not hasattr(y, "sum"):
+        return y if np.size(held) == 1 else y.mean()
+    if required(y.sum):  # an axis
+        return functools.reduce(lambda total, _: total.sum(0), range(np.ndim(held)), y)
+    return y.sum()
 
 
 def check_engine(finder: Finder, cls: Any, explain: bool = True, **_: Any) -> Report:

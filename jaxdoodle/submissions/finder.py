@@ -75,18 +75,21 @@ class Finder:
         args, conventions = (self.names.get(f"{name}_{what}") for what in ("args", "conventions"))
         return args() if callable(args) else args, conventions or ()
 
-    def arguments(self, stem: str, forward: Callable, back: Callable[[tuple], Any] | None = None) -> tuple:
+    def arguments(
+        self, stem: str, forward: Callable, back: Callable[[tuple], Any] | None = None, names: Sequence[str] = ()
+    ) -> tuple:
         """From calls in the file, or guessed. Raises ``CheckError`` that asks for them.
 
         Args:
           stem: What the pair is called.
           forward: The function.
           back: ``back(args)`` gives what the backward returns: guessed arguments fit that, too.
+          names: What the backward calls what it returns.
         """
         recorded = self.recorded(forward)
         if recorded is not None:
             return recorded
-        args = guess(forward, back)
+        args = guess(forward, back, names)
         if args is None:
             raise unknown_arguments(stem, forward)
         return args

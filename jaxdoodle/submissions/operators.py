@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.setup.binding import required
+from jaxdoodle.gradcheck.setup.binding import parameters, required
 
 #: What an expression calls -> names under which an engine may have it.
 _NAMED = {
@@ -63,11 +64,12 @@ def _function(found: Any, cls: type) -> Callable | None:
 
 
 def made(cls: Any, value: Any) -> Any:
-    """A number of the engine's; some are made of arrays alone."""
+    """A number of the engine's that knows its gradient, on request (``autograd=False``); some are made of arrays alone."""
+    asked = {p.name: True for p in parameters(cls) if p.default is False and re.search("grad", p.name)}
     try:
-        return cls(value)
+        return cls(value, **asked)
     except Exception:  # any exception of the user's code
-        return cls(np.array(value))
+        return cls(np.array(value), **asked)
 
 
 def computes(names: Mapping[str, Any], cls: Any) -> bool:

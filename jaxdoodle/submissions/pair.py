@@ -55,12 +55,12 @@ def check_pair(
     backward = _with_numbers_given(backward, dict.fromkeys(factors, 0.0))
     if args is None:
         try:
-            args = finder.arguments(stem, forward, partial(call_back, forward, backward))
+            args = finder.arguments(stem, forward, partial(call_back, forward, backward), returned_names(backward))
         except CheckError:
             if not (in_torch(forward) or in_torch(backward)):
                 raise
             forward, backward = taking_tensors(forward), taking_tensors(backward)
-            args = finder.arguments(stem, forward, partial(call_back, forward, backward))
+            args = finder.arguments(stem, forward, partial(call_back, forward, backward), returned_names(backward))
     elif any(is_tensor(x) for _, x in leaves(tuple(args))):
         forward, backward = taking_tensors(forward), taking_tensors(backward)
     args = tuple(as_numbers(tuple(args)))

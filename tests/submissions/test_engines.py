@@ -474,3 +474,50 @@ def test_a_mean_that_writes_over_a_gradient_is_found(checked, engine):
     assert checked(engine) == {"Tensor": "right"}
     assert checked(engine.replace("self.grad += out.grad *", "self.grad = out.grad *")
                    .replace("self.grad += out.grad /", "self.grad = out.grad /")) == {"Tensor": "a"}  # fmt: skip
+
+
+ON_REQUEST = """
+class Tensor:
+    def __init__(self, data, autograd=False, creators=(), op=""):
+        self.data, self.autograd, self.creators, self.op, self.grad = np.array(data), autograd, creators, op, None
+
+    def backward(self, grad=None):
+        if not self.autograd:
+            return
+        grad = Tensor(np.ones_like(self.data)) if grad is None else grad
+        self.grad = grad if self.grad is None else Tensor(self.grad.data + grad.data)
+        if self.op == "add":
+            for creator in self.creators:
+                creator.backward(grad)
+        if self.op == "mul":
+            self.creators[0].backward(Tensor(grad.data * self.creators[1].data))
+            self.creators[1].backward(Tensor(grad.data * self.creators[{0}].data))
+        if self.op.startswith("sum"):
+            axis = int(self.op[-1])
+            self.creators[0].backward(Tensor(np.expand_dims(grad.data, axis) * np.ones(self.creators[0].data.shape)))
+
+    def __add__(self, other):
+        return Tensor(self.data + other.data, self.autograd, (self, other), "add")
+
+    def __mul__(self, other):
+        return Tensor(self.data * other.data, self.autograd, (self, other), "mul")
+
+    def sum(self, dim):
+        return Tensor(self.data.sum(dim), self.autograd, (self,), f"sum_{{dim}}")
+"""
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(0, "right"), (1, "b")])
+def test_gradients_that_an_engine_keeps_on_request_are_asked_for(checked, factor, expected):
+    assert checked(ON_REQUEST.format(factor)) == {"Tensor": expected}
+
+
+def test_what_sums_over_one_axis_is_summed_over_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "tensor.py").write_text("import numpy as np\n" + ON_REQUEST.format(0))
+    (message,) = check_file(tmp_path / "tensor.py")
+    (note,) = message["check"]["notes"]
+    without = ON_REQUEST.format(0).replace("def sum(", "def total(")
+    (tmp_path / "tensor.py").write_text("import numpy as np\n" + without)
+    (message,) = check_file(tmp_path / "tensor.py")
+    assert int(note.split()[0]) > int(message["check"]["notes"][0].split()[0])

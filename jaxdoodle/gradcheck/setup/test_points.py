@@ -113,13 +113,13 @@ def symmetrized(x: np.ndarray) -> np.ndarray:
 
 
 def is_label(x: Any) -> bool:
-    """One-hot, or a distribution over some axis: to be left as it is, since p - y holds only where y sums to 1."""
+    """One-hot, or a distribution over some axis or all: to be left as it is, since p - y holds only where y sums to 1."""
     x = np.asarray(x)
     if x.dtype.kind != "f" or x.ndim < 1 or x.size < 2 or x.min() < 0:
         return False
     if set(np.unique(x)) == {0.0, 1.0}:
         return x.ndim <= 2
-    return any(x.shape[k] > 1 and np.allclose(x.sum(axis=k), 1) for k in range(x.ndim))
+    return any(np.size(x, k) > 1 and np.allclose(x.sum(axis=k), 1) for k in (None, *range(x.ndim)))
 
 
 def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:

@@ -73,12 +73,15 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         yield from map(made, product(*options))
 
 
-def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> tuple | None:
+def guess(
+    forward: Callable, backward: Callable[[tuple], Any] | None = None, names: Sequence[str] = ()
+) -> tuple | None:
     """Arguments that the forward takes and gives finite numbers for.
 
     Args:
       forward: The function; its result, or the first of a tuple, holds floating arrays.
       backward: ``backward(args)`` gives what the backward returns; arguments whose gradients have their shapes win.
+      names: What the backward calls what it returns.
 
     Returns:
       The arguments, or ``None``.
@@ -86,15 +89,21 @@ def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None) -> 
     taken = [p for p in parameters(forward) if p.default is p.empty and p.kind != p.KEYWORD_ONLY]
     more = parameters(forward)[len(taken) : len(taken) + 1]
     if more and more[0].default is None and kind_of(more[0].name) in ("b", "w", "gamma"):  # ``bias=None``
-        with_it = _best(forward, [*taken, more[0].replace(default=inspect.Parameter.empty)], backward)
+        with_it = _best(forward, [*taken, more[0].replace(default=inspect.Parameter.empty)], backward, names)
         if with_it is not None:
             return with_it
-    return _best(forward, taken, backward)
+    return _best(forward, taken, backward, names)
 
 
-def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[[tuple], Any] | None) -> tuple | None:
+def _best(
+    forward: Callable, taken: list[inspect.Parameter], backward: Callable[[tuple], Any] | None, names: Sequence[str]
+) -> tuple | None:
+    """Rather with arrays than with numbers where a name tells nothing, in a loss and where a gradient is named after it:
+    numbers would be seen only in sums over what they are beside."""
     best: tuple[tuple[int, int], tuple] | None = None
     compared, transposed = 0, {*re.findall(r"\b(\w+)\.T\b", source_text(forward))}
+    named, open_ = dict.fromkeys(names, 0), {p.name for p in taken if kind_of(p.name) is None}
+    learned = {n for n in open_ if gradient_of(n, named) is not None}
     for values in chain(islice(unrolled.candidates(forward, taken), _TRIALS), candidates(forward, taken)):
         y = _output(forward, values)
         if y is None:
@@ -102,6 +111,8 @@ def _best(forward: Callable, taken: list[inspect.Parameter], backward: Callable[
         args = tuple(dict(v.asked) if isinstance(v, Probe) else v for v in values)
         args = _with_constants(args, taken, backward)
         flat = sum(np.ndim(a) < 2 for a, p in zip(args, taken, strict=True) if p.name in transposed)
+        arrays = open_ if np.ndim(y[0]) == 0 else learned
+        flat += sum(isinstance(a, float | np.float64) for a, p in zip(args, taken, strict=True) if p.name in arrays)
         merit = (_shapes_off(args, backward, [p.name for p in taken]), _unused(forward, args, y) + flat)
         if best is None or merit < best[0]:
             best = merit, args

@@ -34,6 +34,7 @@ def test_points_vary_the_values_and_the_batch_and_leave_labels_alone():
 
 def test_labels_are_rows_that_sum_to_one():
     assert points.is_label(Y) and points.is_label(np.full((2, 4), 0.25)) and not points.is_label(X)
+    assert points.is_label(np.arange(4.0).reshape(2, 2) / 6)  # or all of them together: affinities of pairs
 
 
 def test_what_shares_a_length_changes_with_it_and_integers_stay_in_range():

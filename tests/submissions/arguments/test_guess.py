@@ -279,3 +279,31 @@ def test_the_parameters_of_a_line_are_numbers():
         return np.mean(q * d + h * np.logaddexp(0.0, -d / h))
 
     assert [np.shape(a) for a in guess(smooth)[:4]] == [(), (), (6,), (6,)]
+
+
+def test_what_a_loss_compares_is_an_array_where_a_name_tells_nothing():
+    assert shapes(guess(lambda student, teacher: np.sum((student - teacher) ** 2))) == [(4, 5), (4, 5)]
+    assert shapes(guess(lambda x, margin: np.sum(x - margin))) == [(4, 5), 0.3]
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("0.5 * ", "right"), ("", "logvar")])
+def test_what_a_gradient_is_named_after_is_no_number_beside_an_array(checked, factor, expected):
+    found = checked(f"""
+        def kl(mu, logvar):
+            return -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar)) / len(mu)
+
+        def kl_backward(mu, logvar):
+            dmu = mu / len(mu)
+            dlogvar = {factor}(np.exp(logvar) - 1) / len(mu)
+            return dmu, dlogvar
+
+        def reparam_forward(mu, logvar, noise):
+            std = np.exp(0.5 * logvar)
+            return mu + std * noise, (std, noise)
+
+        def reparam_backward(dz, cache):
+            std, noise = cache
+            dlogvar = {factor}dz * std * noise
+            return dz, dlogvar
+    """)
+    assert found == {"kl": expected, "reparam": expected}
