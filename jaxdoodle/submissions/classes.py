@@ -19,7 +19,7 @@ from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.source import source_tree
+from jaxdoodle.submissions.arguments.source import attributes_in, source_tree
 from jaxdoodle.submissions.carried import layer_of_arrays
 from jaxdoodle.submissions.derivatives import check_derivative
 from jaxdoodle.submissions.engines import check_engine
@@ -27,6 +27,7 @@ from jaxdoodle.submissions.finder import Finder, Forward, Found, names_in
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes, forward_of
 from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.loss_names import GRADIENT, LOSS
+from jaxdoodle.submissions.methods import check_held, check_methods, loss_alike, methods_of_arguments
 from jaxdoodle.submissions.network import PREDICT, gradient_method, methods_of
 from jaxdoodle.submissions.networks import check_network
 from jaxdoodle.submissions.objects import objects_of, own_classes
@@ -43,8 +44,12 @@ def marked_classes(finder: Finder) -> list[type]:
 def of_classes(finder: Finder) -> Iterator[Found]:
     for cls in own_classes(finder):
         run = None if _is_abstract(cls) else _way_to_check(finder, cls)
-        if run is not None:
+        pairs = methods_of_arguments(cls, data=run is not None)
+        if run is not None and not pairs:
             yield Found(cls.__name__, cls, run)
+        for of, name in pairs:
+            way = partial(check_methods, finder, cls, of, name, run)
+            yield Found(f"{cls.__name__}.{name}", getattr(cls, name), way)
 
 
 def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
@@ -75,24 +80,30 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     labels = any(kind_of(p.name) == "y" and p.name not in own and not is_cotangent(p.name) for p in takes)
     loss = not takes and not required(cls) and len(required(forward)) > 2  # backward() after forward(x, y)
     if gradient in BACKWARD and forward is not None and (takes or loss) and not labels:
-        return partial(check_layer, finder, cls)
+        return partial(_or_held, finder, cls, check_layer)
     derivative = _derivative(finder, cls)
     if derivative is not None:
         return derivative
     whole = gradient is not None and (
-        methods & set(PREDICT) or re.match("loss_(and|with)", gradient) or takes and _loss_alike(cls, gradient)
+        methods & set(PREDICT) or re.match("loss_(and|with)", gradient) or takes and loss_alike(cls, gradient)
     )
     if whole or _names_gradients(getattr(cls, "loss", None)):
-        return partial(_check_whole, finder, cls)
+        return partial(_or_held, finder, cls, _check_whole)
     names = _loss_and_gradient(cls)
     return None if names is None else partial(_check_methods, finder, cls, *names)
 
 
-def _loss_alike(cls: type, gradient: str) -> bool:
-    """Has it a loss that takes what its gradient takes?"""
-    methods = methods_of(cls)
-    alike = (n for n, f in methods.items() if n != gradient and required(f) == required(methods[gradient]))
-    return any(map(LOSS.search, alike))
+def _or_held(finder: Finder, cls: type, check: Callable[..., Report], **options: Any) -> Report:
+    """As a layer or a network, or by a loss of the same arguments as its gradients."""
+    try:
+        return check(finder, cls, **options)
+    except CheckError as error:
+        name = gradient_method(cls) or ""
+        of = loss_alike(cls, name) if name and not isinstance(error, Forward) else None
+        if of is not None:
+            with contextlib.suppress(CheckError):
+                return check_held(finder, cls, of, name, **options)
+        raise
 
 
 def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
@@ -120,7 +131,7 @@ def _with_its_model(finder: Finder, cls: type) -> tuple[type, type] | None:
     value, gradient = (next((getattr(cls, n) for n in names if hasattr(cls, n)), None) for names in (FORWARD, BACKWARD))
     if value is None or gradient is None or required(gradient)[1:] or len(required(value)) != 3:
         return None
-    names = _attributes(gradient, ast.Load) - _attributes(value, ast.Load)
+    names = attributes_in(gradient, ast.Load) - attributes_in(value, ast.Load)
     held = attributes(next(objects_of(finder, cls), None))
     models = [n for n in names & held.keys() if all(any(hasattr(held[n], m) for m in t) for t in (FORWARD, BACKWARD))]
     if len(models) != 1:
@@ -150,10 +161,10 @@ def _loss_and_gradient(cls: type) -> tuple[str, str] | None:
     gradient = gradient_method(cls)
     if gradient is None or required(getattr(cls, gradient))[1:]:
         return None
-    reads = _attributes(getattr(cls, gradient), ast.Load)
+    reads = attributes_in(getattr(cls, gradient), ast.Load)
     others = {n: f for n, f in methods_of(cls).items() if n != gradient and required(f)[1:]}
     loss = next((n for n in others if LOSS.search(n)), None)
-    loss = loss or next((n for n, f in others.items() if n[0] != "_" and reads & _attributes(f, ast.Store)), None)
+    loss = loss or next((n for n, f in others.items() if n[0] != "_" and reads & attributes_in(f, ast.Store)), None)
     return None if loss is None else (loss, gradient)
 
 
@@ -164,12 +175,6 @@ def _check_methods(finder: Finder, cls: type, loss: str, gradient: str, **option
         return check_layer(finder, type(cls.__name__, (cls,), methods), **options)
     except CheckError as error:
         raise (error if LOSS.search(loss) else Forward(str(error))) from None
-
-
-def _attributes(method: Any, use: type) -> set[str]:
-    """Of the object itself, those that a method reads, or writes."""
-    nodes = ast.walk(source_tree(method) or ast.Module([], []))
-    return {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, use)}
 
 
 _VALUE = re.compile("__call__|loss|cost|fn|f|func|function|forward|value|activate|activation")
@@ -192,7 +197,7 @@ def _derivative(finder: Finder, cls: type) -> Callable[..., Report] | None:
 
 def _is_abstract(cls: type) -> bool:
     """Does its forward only say that a class below it has one? Is there none that its ``__call__`` could call?"""
-    if not hasattr(cls, "forward") and "forward" in _attributes(cls.__call__, ast.Load):
+    if not hasattr(cls, "forward") and "forward" in attributes_in(cls.__call__, ast.Load):
         return True
     tree = source_tree(getattr(cls, "forward", None))
     body = tree.body[0].body if isinstance(tree, ast.Module) and isinstance(tree.body[0], ast.FunctionDef) else []

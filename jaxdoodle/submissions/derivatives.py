@@ -36,7 +36,9 @@ def derivatives(finder: Finder) -> Iterator[Found]:
             yield Found(name, function, partial(check_derivative, finder, name, of, function))
 
 
-def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Callable, **options: Any) -> Report:
+def check_derivative(
+    finder: Finder, name: str, of: list[Callable], gradient: Callable, args: tuple | None = None, **options: Any
+) -> Report:
     """A gradient of a loss, or a derivative: ``mse_prime(y, p)``, ``sigmoid_prime(z)`` (or of ``sigmoid(z)``).
 
     Of several losses that may be meant, the one of which it is right; where it is right of none and its name does not
@@ -46,7 +48,7 @@ def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Ca
     failed: list[Exception] = []
     for function in of:
         try:
-            report = _check_derivative_of(finder, name, function, gradient, **options)
+            report = _check_derivative_of(finder, name, function, gradient, args, **options)
         except Exception as error:  # any exception of the user's code, which may be written for another loss
             failed.append(error)
             continue
@@ -64,16 +66,18 @@ def check_derivative(finder: Finder, name: str, of: list[Callable], gradient: Ca
     return (named or [*reports.values()])[0]
 
 
-def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Callable, **options: Any) -> Report:
-    names = required(function)
+def _check_derivative_of(
+    finder: Finder, name: str, function: Any, gradient: Callable, args: tuple | None, **options: Any
+) -> Report:
+    names, given = required(function), args is not None
 
     def back(given: tuple) -> Any:
         return gradient(**dict(zip(names, given, strict=True)))
 
     same = names == required(gradient)
     try:
-        args = finder.recorded(function) or (finder.recorded(gradient) if same else None)
-        if args is None or not guessing.usable(function, args):
+        args = args or finder.recorded(function) or (finder.recorded(gradient) if same else None)
+        if args is None or not given and not guessing.usable(function, args):
             args = finder.arguments(name, function, back if same else None)
     except CheckError:
         args = (0.3,)
@@ -111,18 +115,21 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
         args = (*(getattr(args[i], word) for i, word in held), *args)
         return check_gradient(function, by_hand, args, argnums=0, title=name, **options)
     if np.size(value) > 1:
+        if np.ndim(args[0]) and np.shape(by_hand(*args)) == (*np.shape(value), *np.shape(args[0])):
+            args = (np.asarray(args[0], float), *args[1:])
+            return check_pair(finder, name, function, _product_with(by_hand, args), args, (), **options)
         if not _is_elementwise(function, args):
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
         return check_pair(finder, name, function, by_hand, args, (), **options)
-    tries = [args, *([] if finder.recorded(function) else guessing.vectors(function))]
+    tries = [args, *([] if given or finder.recorded(function) else guessing.vectors(function))]
     options = {"conventions": (*finder.declared(name)[1], *conventions_of(gradient)), **options}
     checks: list[Callable[..., Report]] = []
-    for given in tries:  # X @ w - y is another loss for matrices than for vectors
+    for tried in tries:  # X @ w - y is another loss for matrices than for vectors
         try:
-            where = places_of(function, by_hand(*given), given, returned_names(gradient))
-            given = with_arrays(given, where)
-            check = partial(check_gradient, function, by_hand, given, argnums=where, title=name, **options)
-            report = check(explain=False)
+            where = places_of(function, by_hand(*tried), tried, returned_names(gradient))
+            tried = with_arrays(tried, where)
+            check = partial(check_gradient, function, by_hand, tried, argnums=where, title=name)
+            report = check(**{**options, "explain": False})
         except Exception:  # any exception of the user's code, which need not be written for vectors
             if not checks:
                 raise
@@ -130,7 +137,21 @@ def _check_derivative_of(finder: Finder, name: str, function: Any, gradient: Cal
         if report.passed:
             return report
         checks.append(check)
-    return checks[0]()
+    return checks[0](**options)
+
+
+def _product_with(jacobian: Callable, args: tuple) -> Callable:
+    """A Jacobian in the first argument as the backward that it is of."""
+    axes = len(np.shape(jacobian(*args))) - np.ndim(args[0])
+
+    def backward(*given: Any) -> Any:
+        *own, dy = given
+        return np.tensordot(dy, jacobian(*own), axes), *[None] * (len(own) - 1)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = (*(p.name for p in parameters(jacobian)), "dout")
+    backward.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore[attr-defined]
+    return backward
 
 
 def _held_alike(function: Callable, args: tuple, gradient: Any) -> list[tuple[int, str]]:

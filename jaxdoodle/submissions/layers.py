@@ -261,8 +261,9 @@ def _inputs(thing: Any, resized: bool) -> Iterator[tuple]:
         return
     rng, sizes = np.random.default_rng(0), dict.fromkeys(k for w in arrays_of(thing).values() for k in np.shape(w))
     shapes = [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
-    for chosen in islice(product(shapes, repeat=len(taken)), _SHAPES):
-        yield tuple(rng.normal(size=shape) for shape in chosen)
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    more = [rng.integers(0, 2, 4), rng.normal(size=4), *arrays]  # a choice and a weight for each example, too
+    yield from islice(product(arrays, *[more] * (len(taken) - 1)), _SHAPES)
 
 
 def _layer(thing: Any, inputs: tuple) -> LayerObject:

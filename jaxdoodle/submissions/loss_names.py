@@ -10,17 +10,19 @@ from jaxdoodle.gradcheck.setup.binding import required
 
 #: Names of functions that give a loss, and of those that give a gradient.
 LOSS = re.compile(
-    r"loss|cost|entropy|error|objective|nll|likelihood|verlust|kosten|fehler|erreur|p[eé]rdida"
+    r"loss|cost|entropy|error|objective|nll|likelihood|log_?lik|verlust|kosten|fehler|erreur|p[eé]rdida"
     r"|(^|_)(mse|bce|xent|ce|j|rss|sse|misfit|deviance|stress|energy|pertes?|co[uû]ts?|perdas?|custos?)(_|$)",
     re.I,
 )
 GRADIENT = re.compile(
-    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
+    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der|jac|jacobian)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )
 
 
 def of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
     """Functions whose gradient or derivative it may be, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
+    if re.search("(^|_)score(_|$)", name):  # of a model, its accuracy; of a likelihood, the gradient
+        yield from (f for n, f in free.items() if re.search("log_?lik", n) and required(f) == required(gradient))
     if not GRADIENT.search(name):
         return
     head = re.sub("(grads?|gradients?)$", "", name)  # ``d_`` of a discriminator's ``d_loss`` and ``d_grad``

@@ -64,7 +64,7 @@ def _function(found: Any, cls: type) -> Callable | None:
 
 
 def made(cls: Any, value: Any) -> Any:
-    """A number of the engine's that knows its gradient, on request (``autograd=False``); some are made of arrays alone."""
+    """A number of the engine's, with its gradient where that is asked for (``autograd=False``); some are of arrays."""
     asked = {p.name: True for p in parameters(cls) if p.default is False and re.search("grad", p.name)}
     try:
         return cls(value, **asked)

@@ -193,3 +193,36 @@ if __name__ == "__main__":
 def test_arguments_of_the_gradient_alone_are_those_of_its_loss(checked):
     assert checked(PLAYERS.format("+")) == {"d_grad": "right"}
     assert checked(PLAYERS.format("-")) == {"d_grad": "phi"}
+
+
+@pytest.mark.parametrize(("jacobian", "expected"), [
+    ("np.diag(s) - np.outer(s, s)", "right"), ("np.diag(s * (1 - s))", "z"),
+])  # fmt: skip
+def test_a_jacobian_is_checked_as_the_backward_that_it_is_of(checked, jacobian, expected):
+    found = checked(f"""
+        def softmax(z):
+            e = np.exp(z - z.max())
+            return e / e.sum()
+
+        def softmax_jac(z):
+            s = softmax(z)
+            return {jacobian}
+    """)
+    assert found == {"softmax_jac": expected}
+
+
+@pytest.mark.parametrize(("column", "expected"), [("-a * t * e", "right"), ("-a * e", "p")])
+def test_a_jacobian_in_the_first_of_several_arguments_is_checked(checked, column, expected):
+    found = checked(f"""
+        def decay(p, t):
+            a, k = p
+            return a * np.exp(-k * t)
+
+        def decay_jac(p, t):
+            a, k = p
+            e = np.exp(-k * t)
+            return np.column_stack([e, {column}])
+
+        decay_jac(np.array([2.0, 0.4]), np.linspace(0, 5, 7))
+    """)
+    assert found == {"decay_jac": expected}

@@ -113,7 +113,7 @@ def symmetrized(x: np.ndarray) -> np.ndarray:
 
 
 def is_label(x: Any) -> bool:
-    """One-hot, or a distribution over some axis or all: to be left as it is, since p - y holds only where y sums to 1."""
+    """One-hot, or a distribution over an axis or all: to be left as it is, since p - y holds only where y sums to 1."""
     x = np.asarray(x)
     if x.dtype.kind != "f" or x.ndim < 1 or x.size < 2 or x.min() < 0:
         return False

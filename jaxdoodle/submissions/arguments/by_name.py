@@ -78,6 +78,7 @@ _OPTIONS: dict[str, list[Option]] = {
     "w": [normal(*s) for s in ((5, 3), (3, 5), (3, 3), (3, 2, 3, 2), (2, 3, 3, 2), (5, 12), (3, 12), (5, 9), (3, 9),
                                 (3, 2), (5,), (3,))],
     "b": [*(normal(*s) for s in ((3,), (3, 1), (1, 3), (2,), (2, 1), (1, 1, 1, 2), (12,), (9,))), just(0.3)],
+    "intercept": [just(np.float64(0.7)), normal(5, 3), normal(3, 5), normal(3)],
     "gamma": [normal(*s) for s in ((5,), (5, 1), (1, 5), (3,), (1, 3, 1, 1))] + [just(np.float64(0.7))],
     "y": [one_hot(4, 5), one_hot(5, 4), whole(3, 4), normal(4, 5), normal(4), normal(5), mask(1, 4),
           mask(4, 1), mask(4), one_hot(4, 3), one_hot(2, 3)],
@@ -111,7 +112,8 @@ _MATRICES, _VECTORS = [normal(*s) for s in ((4, 3), (3, 4), (4, 4), (3, 3))], [n
 #: Arrays of any two sizes, by kind, where there are too many parameters to try all options of each.
 TWO_SIZES: dict[str | None, list[Option]] = {
     "x": [*_MATRICES, *_VECTORS], "h": [*_MATRICES, *_VECTORS], "w": [*_MATRICES, *_VECTORS], "b": [*_VECTORS],
-    "gamma": _VECTORS, "counts": [_counts(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))],
+    "intercept": [just(np.float64(0.7)), *_VECTORS, *_MATRICES], "gamma": _VECTORS,
+    "counts": [_counts(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))],
     "mask": [mask(*s) for s in ((4, 3), (4, 4), (3, 3), (4,))], "ids": [whole(3, 4), whole(4, 3)],
     None: [*_MATRICES, *_VECTORS, just(np.float64(0.3)), whole(3, 4)],
 }  # fmt: skip
@@ -148,6 +150,8 @@ def kind_of(name: str) -> str | None:
     name = english(name)
     if name in ("wd", "P"):  # of weight decay, where Wd is a weight; a matrix, where p is a probability
         return "number" if name == "wd" else None
+    if name in ("w0", "w_0", "intercept"):
+        return "intercept"
     plain = name.lower().rstrip("0123456789_") or name.lower()
     return next((k for k, names in _KINDS if re.fullmatch(names, plain) or re.fullmatch(names, name.lower())), None)
 
@@ -229,7 +233,7 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
     if kind == "p" and "log(" not in source_text(function):
         kind = "x"
     options = _OPTIONS.get(kind or "any", _OPTIONS["any"])
-    if first and kind not in ("w", "ids", "h", "p", "vector", "vectors"):
+    if first and kind not in ("w", "intercept", "ids", "h", "p", "vector", "vectors"):
         options = _OPTIONS["x"]
     if kind == "h":
         options = [*_like_globals(function), *options]

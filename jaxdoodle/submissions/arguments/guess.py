@@ -59,7 +59,7 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         ):
             yield made([table.get("x" if k == 0 and table is not LINE else kind or "", o[0])
                         for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
-        kinds[0] = kinds[0] if kinds[0] in ("w", "ids", "h") else "x"
+        kinds[0] = kinds[0] if kinds[0] in ("w", "intercept", "ids", "h") else "x"
         of_two = [TWO_SIZES.get(kind, o[:3]) for kind, o in zip(kinds, options, strict=True)]
         for tried in (of_two, options) if len(taken) > _FEW else (options, of_two):
             yield from map(made, islice(product(*tried), _TRIALS))
@@ -73,9 +73,7 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         yield from map(made, product(*options))
 
 
-def guess(
-    forward: Callable, backward: Callable[[tuple], Any] | None = None, names: Sequence[str] = ()
-) -> tuple | None:
+def guess(forward: Callable, backward: Callable[[tuple], Any] | None = None, names: Sequence[str] = ()) -> tuple | None:
     """Arguments that the forward takes and gives finite numbers for.
 
     Args:
@@ -98,8 +96,8 @@ def guess(
 def _best(
     forward: Callable, taken: list[inspect.Parameter], backward: Callable[[tuple], Any] | None, names: Sequence[str]
 ) -> tuple | None:
-    """Rather with arrays than with numbers where a name tells nothing, in a loss and where a gradient is named after it:
-    numbers would be seen only in sums over what they are beside."""
+    """Rather with arrays than with numbers where a name tells nothing, in a loss and where a gradient is named after
+    it: the gradient of a number is a sum over what it is beside."""
     best: tuple[tuple[int, int], tuple] | None = None
     compared, transposed = 0, {*re.findall(r"\b(\w+)\.T\b", source_text(forward))}
     named, open_ = dict.fromkeys(names, 0), {p.name for p in taken if kind_of(p.name) is None}
@@ -210,8 +208,8 @@ def _output(forward: Callable, values: Sequence[Any]) -> list[np.ndarray] | None
 
 def _with_constants(args: tuple, taken: Sequence[inspect.Parameter], backward: Callable[[tuple], Any] | None) -> tuple:
     """Numbers that are not called as a parameter is are constants (a rate of decay) where no gradient is: the last."""
-    numbers = [k for k, (a, p) in enumerate(zip(args, taken, strict=True))
-               if is_floating(a) and np.ndim(a) == 0 and kind_of(p.name) not in ("w", "b", "gamma")]  # fmt: skip
+    numbers = [k for k, (a, p) in enumerate(zip(args, taken, strict=True)) if is_floating(a) and np.ndim(a) == 0
+               and kind_of(p.name) not in ("w", "b", "gamma", "intercept")]  # fmt: skip
     returned = _gradients(args, backward) if numbers else None
     if isinstance(returned, dict):
         numbers = [k for k in numbers if gradient_of(taken[k].name, returned) is None]

@@ -33,6 +33,12 @@ def source_tree(function: Any) -> ast.AST | None:
     return None
 
 
+def attributes_in(method: Any, use: type) -> set[str]:
+    """Of the object itself, those that a method reads, or writes."""
+    nodes = ast.walk(source_tree(method) or ast.Module([], []))
+    return {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, use)}
+
+
 #: Functions whose text is kept: a search for a repair asks for the same ones at each of its runs.
 _KEPT = 256
 

@@ -307,3 +307,21 @@ def test_what_a_gradient_is_named_after_is_no_number_beside_an_array(checked, fa
             return dz, dlogvar
     """)
     assert found == {"kl": expected, "reparam": expected}
+
+
+@pytest.mark.parametrize(("pairs", "expected"), [(" - (X**2).T @ g[:, None] * V", "right"), ("", "V")])
+def test_the_intercept_beside_weights_is_a_number_where_its_gradient_is_one(checked, pairs, expected):
+    found = checked(f"""
+        def fm_predict(w0, w, V, X):
+            return w0 + X @ w + 0.5 * np.sum((X @ V) ** 2 - X**2 @ V**2, axis=1)
+
+        def fm_loss(w0, w, V, X, y):
+            return 0.5 * np.mean((fm_predict(w0, w, V, X) - y) ** 2)
+
+        def fm_loss_grad(w0, w, V, X, y):
+            g = (fm_predict(w0, w, V, X) - y) / len(y)
+            dw0, dw = g.sum(), X.T @ g
+            dV = X.T @ (g[:, None] * (X @ V)){pairs}
+            return dw0, dw, dV
+    """)
+    assert found == {"fm_loss_grad": expected}

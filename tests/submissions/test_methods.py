@@ -1,0 +1,157 @@
+"""Methods of an object that give a value and its gradient, in their arguments or in what it holds."""
+
+import pytest
+
+from jaxdoodle.submissions.methods import loss_alike, methods_of_arguments
+
+PROCESS = """
+class Process:
+    def __init__(self, X, y):
+        self.y, self.squares = y, ((X[:, None, :] - X[None, :, :]) ** 2).sum(-1)
+
+    def _kernel(self, theta):
+        variance, length, noise = np.exp(theta)
+        return variance * np.exp(-0.5 * self.squares / length), noise * np.eye(len(self.y))
+
+    def nll(self, theta):
+        K = sum(self._kernel(theta))
+        return 0.5 * self.y @ np.linalg.solve(K, self.y) + 0.5 * np.linalg.slogdet(K)[1]
+
+    def nll_grad(self, theta):
+        kernel, noise = self._kernel(theta)
+        inverse = np.linalg.inv(kernel + noise)
+        A = inverse - np.outer(inverse @ self.y, inverse @ self.y)
+        parts = kernel, kernel * {factor} * self.squares / np.exp(theta[1]), noise
+        return np.array([0.5 * np.sum(A * part) for part in parts])
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    process = Process(rng.normal(size=(6, 2)), rng.normal(size=6))
+    process.nll(np.zeros(3)), process.nll_grad(np.zeros(3))
+"""
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("0.5", "right"), ("1.0", "theta")])
+def test_a_gradient_in_what_its_method_takes_is_checked_with_the_data_that_the_object_holds(checked, factor, expected):
+    assert checked(PROCESS.format(factor=factor)) == {"Process.nll_grad": expected}
+
+
+LOGIT = """
+class Logit:
+    def __init__(self, endog, exog):
+        self.endog, self.exog = endog, exog
+
+    def loglike(self, params):
+        q = 2 * self.endog - 1
+        return -np.sum(np.log1p(np.exp(-q * np.dot(self.exog, params))))
+
+    def score(self, params):
+        return np.dot(self.endog - 1 / (1 + np.exp(-np.dot(self.exog, params))), self.exog){more}
+
+    def predict(self, params):
+        return 1 / (1 + np.exp(-np.dot(self.exog, params)))
+"""
+
+
+@pytest.mark.parametrize(("more", "expected"), [("", "right"), (" / len(self.endog)", "params")])
+def test_the_score_is_the_gradient_of_a_likelihood_at_labels_that_fit(checked, more, expected):
+    assert checked(LOGIT.format(more=more)) == {"Logit.score": expected}
+
+
+def test_the_score_of_a_classifier_is_none():
+    class Classifier:
+        def score(self, X, y):
+            raise NotImplementedError
+
+        def log_loss(self, X, y):
+            raise NotImplementedError
+
+    assert methods_of_arguments(Classifier, data=False) == []
+
+
+FACTORS = """
+class Factors:
+    def __init__(self, users, items, k=3):
+        rng = np.random.default_rng(0)
+        self.P, self.Q, self.bias = rng.normal(size=(users, k)), rng.normal(size=(items, k)), np.zeros(users)
+
+    def loss(self, u, i, r):
+        return 0.5 * np.sum((self.bias[u] + np.sum(self.P[u] * self.Q[i], axis=-1) - r) ** 2)
+
+    def grad(self, u, i, r):
+        e = self.bias[u] + np.sum(self.P[u] * self.Q[i], axis=-1) - r
+        dP, dQ, dbias = np.zeros_like(self.P), np.zeros_like(self.Q), np.zeros_like(self.bias)
+        np.add.at(dP, u, e[:, None] * self.Q[i])
+        np.add.at(dQ, i, e[:, None] * self.{of}[u])
+        np.add.at(dbias, u, e)
+        return dP, dQ, dbias
+
+
+if __name__ == "__main__":
+    Factors(4, 4).grad(np.array([0, 2, 2, 3, 1]), np.array([1, 3, 0, 0, 2]), np.array([3.0, 1.0, 4.0, 5.0, 2.0]))
+"""
+
+
+@pytest.mark.parametrize(("of", "expected"), [("P", "right"), ("Q", "Q")])
+def test_a_loss_of_what_its_gradients_take_tells_those_of_what_the_object_holds(checked, of, expected):
+    assert checked(FACTORS.format(of=of)) == {"Factors": expected}
+
+
+POLICY = """
+class Policy:
+    def __init__(self, states=4, actions=2):
+        rng = np.random.default_rng(1)
+        self.w, self.b = rng.normal(size=(states, actions)), np.zeros(actions)
+
+    def forward(self, states):
+        self.states = states
+        e = np.exp(states @ self.w + self.b)
+        self.probs = e / e.sum(axis=1, keepdims=True)
+        return self.probs
+
+    def loss(self, actions, returns):
+        return -np.mean(np.log(self.probs[np.arange(len(actions)), actions]) * returns)
+
+    def backward(self, actions, returns):
+        d = self.probs.copy()
+        d[np.arange(len(actions)), actions] -= 1
+        d *= returns[:, None]{mean}
+        return {{"w": self.states.T @ d, "b": d.sum(axis=0)}}
+"""
+
+
+@pytest.mark.parametrize(("mean", "expected"), [(" / len(actions)", "right"), ("", "b, w")])
+def test_a_loss_goes_on_from_what_forward_keeps(checked, mean, expected):
+    assert checked(POLICY.format(mean=mean)) == {"Policy": expected}
+
+
+def test_a_loss_is_alike_that_takes_the_same():
+    class Network:
+        def loss(self, x, y):
+            raise NotImplementedError
+
+        def gradients(self, x, y):
+            raise NotImplementedError
+
+        def backward(self):
+            raise NotImplementedError
+
+    assert loss_alike(Network, "gradients") == "loss" and loss_alike(Network, "backward") is None
+    assert methods_of_arguments(Network, data=True) == []  # of what the network holds
+
+
+def test_how_else_a_class_is_checked_comes_where_no_arguments_fit(checked):
+    text = """
+        class Model:
+            def __init__(self, a):
+                self.a = a
+
+            def energy(self, v):
+                raise ValueError
+
+            def energy_grad(self, v):
+                raise ValueError
+    """
+    told = "no way found to make Model(a) and call its energy and energy_grad; call both below if __name__"
+    assert checked(text)["Model.energy_grad"].startswith(told)
