@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.leaves import is_array, leaves, rebuild
+from jaxdoodle.submissions.arguments.by_name import Probe
 
 #: The step of differences, and the relative distance of a right slope from them.
 _STEP, NEAR = 1e-5, 1e-5
@@ -35,10 +36,9 @@ def as_numbers(tree: Any) -> Any:
 
 
 def in_torch(function: Callable) -> bool:
-    """Does a function name torch, or something of its?"""
-    code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    used = [names[n] for n in getattr(code, "co_names", ()) if n in names]
-    return any(str(getattr(v, "__module__", None) or getattr(v, "__name__", "")).startswith("torch") for v in used)
+    """Does the file of a function name torch, or something of its? ``x.mm(w)`` does not."""
+    names = getattr(function, "__globals__", {}).values()
+    return any(str(getattr(v, "__module__", None) or getattr(v, "__name__", "")).startswith("torch") for v in names)
 
 
 def taking_tensors(function: Callable) -> Callable:
@@ -46,7 +46,7 @@ def taking_tensors(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def run(*args: Any) -> Any:
-        return as_numbers(function(*as_tensors(args)))
+        return as_numbers(function(*(a if isinstance(a, Probe) else as_tensors(a) for a in args)))
 
     return run
 

@@ -159,12 +159,16 @@ def _loss_and_gradient(cls: type) -> tuple[str, str] | None:
     """The method that gives the gradients of the last call of another one, which is called a loss, or keeps what it
     reads."""
     gradient = gradient_method(cls)
-    if gradient is None or required(getattr(cls, gradient))[1:]:
+    if gradient is None:
         return None
+    forward = next((n for n in FORWARD if callable(getattr(cls, n, None)) and required(getattr(cls, n))[1:]), None)
+    if takes := required(getattr(cls, gradient))[1:]:
+        return (forward, gradient) if forward and all(map(is_cotangent, takes)) else None
     reads = attributes_in(getattr(cls, gradient), ast.Load)
     others = {n: f for n, f in methods_of(cls).items() if n != gradient and required(f)[1:]}
     loss = next((n for n in others if LOSS.search(n)), None)
     loss = loss or next((n for n, f in others.items() if n[0] != "_" and reads & attributes_in(f, ast.Store)), None)
+    loss = loss or forward
     return None if loss is None else (loss, gradient)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -18,10 +21,12 @@ from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.arguments.source import conventions_of
+from jaxdoodle.submissions.arguments.by_name import kind_of
+from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.functions import stem_of
-from jaxdoodle.submissions.loss_names import of_the_gradient, without_gradient, without_loss
+from jaxdoodle.submissions.global_names import missing_numbers, putting, with_own_globals
+from jaxdoodle.submissions.loss_names import GRADIENT, of_the_gradient, without_gradient, without_loss
 from jaxdoodle.submissions.losses import places_of, returned_names, with_arrays, with_attributes
 from jaxdoodle.submissions.pair import check_pair
 
@@ -36,6 +41,30 @@ def derivatives(finder: Finder) -> Iterator[Found]:
             yield Found(name, function, partial(check_derivative, finder, name, of, function))
 
 
+def made_by_functions(finder: Finder) -> Iterator[Found]:
+    """Gradients that functions of the file make beside what they are of: ``return f, grad``."""
+    for name, function in finder.functions.items():
+        inner = {
+            n.name for n in ast.walk(source_tree(function) or ast.Module([], [])) if isinstance(n, ast.FunctionDef)
+        }
+        told = returned_names(function)
+        gradients = [k for k, n in enumerate(told) if GRADIENT.search(n)]
+        if id(function) not in finder.taken and len(told) == 2 and {*told} <= inner - {name} and len(gradients) == 1:
+            finder.taken.add(id(function))
+            yield Found(
+                f"{name}.{told[gradients[0]]}", function, partial(_check_made, finder, name, function, gradients[0])
+            )
+
+
+def _check_made(finder: Finder, name: str, function: Callable, place: int, **options: Any) -> Report:
+    called = finder.called_with(function)
+    if not called:
+        raise CheckError(f'{name} makes a value and its gradient of data; call it below if __name__ == "__main__"')
+    own = function(**called)
+    gradient, value = own[place], own[1 - place]
+    return check_derivative(finder, f"{name}.{gradient.__name__}", [value], gradient, **options)
+
+
 def check_derivative(
     finder: Finder, name: str, of: list[Callable], gradient: Callable, args: tuple | None = None, **options: Any
 ) -> Report:
@@ -44,6 +73,39 @@ def check_derivative(
     Of several losses that may be meant, the one of which it is right; where it is right of none and its name does not
     say which it is of, that is no mistake.
     """
+    if missing := missing_numbers(finder.names, gradient, *of):  # of data that are not there
+        *of, gradient = _with_count(finder, missing, *of, gradient)
+        report = _check_derivative(finder, name, of, gradient, args, **options)
+        told = f"checked with {', '.join(missing)} as the number of examples, for the file gives no value"
+        return replace(report, notes=(*report.notes, told))
+    return _check_derivative(finder, name, of, gradient, args, **options)
+
+
+def _with_count(finder: Finder, missing: Sequence[str], *functions: Callable) -> list[Callable]:
+    """Functions of the file that find the number of labels under names that it gives no value."""
+    scope = with_own_globals(finder.names)
+    put = FunctionType(putting(missing, finder.code.parts[-1][0]), scope)
+
+    def counting(function: Callable) -> Callable:
+        k = next((k for k, p in enumerate(parameters(function)) if kind_of(p.name) == "y"), None)
+        if k is None:
+            told = f"{function.__name__} reads {', '.join(missing)}, which the file gives no value"
+            raise CheckError(f"{told}; define it beside the function")
+
+        @functools.wraps(own := scope[function.__name__])
+        def run(*args: Any, **named: Any) -> Any:
+            labels = args[k] if k < len(args) else named[required(function)[k]]
+            put(*[max(np.shape(labels)[:1] if np.shape(labels)[0] > 1 else np.shape(labels))] * len(missing))
+            return own(*args, **named)
+
+        return run
+
+    return [counting(f) for f in functions]
+
+
+def _check_derivative(
+    finder: Finder, name: str, of: list[Callable], gradient: Callable, args: tuple | None, **options: Any
+) -> Report:
     reports: dict[str, Report] = {}
     failed: list[Exception] = []
     for function in of:

@@ -5,11 +5,15 @@ The file's own names stay as they are: copies of its functions find other ones.
 
 from __future__ import annotations
 
+import ast
+import builtins
 import dis
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any
+
+from jaxdoodle.submissions.arguments.source import source_tree
 
 #: What the names of arguments end in that become global variables.
 GIVEN = "__given"
@@ -23,6 +27,16 @@ def globals_read(names: Mapping[str, Any]) -> dict[str, set[str]]:
         if more == found:
             return found
         found = more
+
+
+def missing_numbers(names: Mapping[str, Any], *functions: Callable) -> list[str]:
+    """Names that functions divide by, and that the file has no value for: the number of examples."""
+    read = globals_read(names)
+    open_ = set[str]().union(*(read.get(f.__name__, ()) for f in functions)) - names.keys() - {*dir(builtins)}
+    own = [f for f in names.values() if _is_own(f, names)]
+    nodes = [n for f in own for n in ast.walk(source_tree(f) or ast.Module([], []))]
+    over = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)]
+    return sorted(open_ & {n.id for right in over for n in ast.walk(right) if isinstance(n, ast.Name)})
 
 
 def with_own_globals(names: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class LayerObject:
             self.names = [re.sub("[./]", "_", n) for n in self.weights]
         self.weights_fit = all(np.shape(found[n]) == np.shape(w) for n, w in self.weights.items())
         self.gives_dx = dx is not None
-        self.ignores_dy = whole is not None
+        self.ignores_dy = whole is not None or np.ndim(self.y) == 0 and not parameters(backward_of(thing))
         if np.ndim(self.y) == 0 and dx is not None:  # a loss: its backward(dout=1) may leave dout out
             again = copy.deepcopy(thing)
             self._forward(again, inputs)

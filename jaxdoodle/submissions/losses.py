@@ -23,6 +23,7 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating,
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_text, source_tree
+from jaxdoodle.submissions.arrays import in_torch, taking_tensors
 from jaxdoodle.submissions.clipping import limits_of, versions_of
 from jaxdoodle.submissions.finder import Finder, Found, unknown_arguments
 from jaxdoodle.submissions.loss_names import GRADIENT, LOSS, of_the_gradient
@@ -139,7 +140,12 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
     elif "self" in called:
         args = tuple(called[p.name] for p in parameters(function) if p.name in called)
     else:
-        args = finder.arguments(name, function, partial(_by_argument, unpacked(function), names))
+        try:
+            args = finder.arguments(name, function, partial(_by_argument, unpacked(function), names))
+        except CheckError:
+            if not in_torch(function):
+                raise
+            return check_loss(finder, name, taking_tensors(function), given, **options)
     returned = unpacked(versions[0])(*args)
     place = _place_of_the_value(returned)
     if place is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import builtins
 import copy
 import functools
 import inspect
@@ -24,11 +22,11 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_floating, leaves, r
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
-from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
+from jaxdoodle.submissions.arguments.source import conventions_of
 from jaxdoodle.submissions.arrays import slope
 from jaxdoodle.submissions.finder import Finder, Found
 from jaxdoodle.submissions.functions import directions, stem_of
-from jaxdoodle.submissions.global_names import globals_read, putting, with_own_globals
+from jaxdoodle.submissions.global_names import missing_numbers, putting, with_own_globals
 from jaxdoodle.submissions.initial import initial_parameters
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.losses import returned_names
@@ -62,7 +60,7 @@ def _costs(finder: Finder) -> list[Callable]:
 
 def check_model(finder: Finder, name: str, forward: Callable, backward: Callable, **options: Any) -> Report:
     costs, scope, put = _costs(finder), finder.names, None
-    if missing := _missing(finder, forward, backward, *costs):  # of data that are not there
+    if missing := missing_numbers(finder.names, forward, backward, *costs):  # of data that are not there
         scope = with_own_globals(finder.names)
         forward, backward, *costs = (scope[f.__name__] for f in (forward, backward, *costs))
         put = types.FunctionType(putting(missing, finder.code.parts[-1][0]), scope)
@@ -121,15 +119,6 @@ def _check_with_cost(finder: Finder, name: str, model: Model, found: Iterator[tu
         again = check_gradient(value, gradient, deeper, title=f"{name} with more layers", **given)
         return report if again.passed else again
     return report
-
-
-def _missing(finder: Finder, *functions: Callable) -> list[str]:
-    """Names that functions divide by, and that the file has no value for: the number of examples."""
-    read = globals_read(finder.names)
-    names = set[str]().union(*(read.get(f.__name__, ()) for f in functions)) - finder.names.keys() - {*dir(builtins)}
-    nodes = [n for f in finder.functions.values() for n in ast.walk(source_tree(f) or ast.Module([], []))]
-    over = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)]
-    return sorted(names & {n.id for right in over for n in ast.walk(right) if isinstance(n, ast.Name)})
 
 
 class _CrossEntropy:

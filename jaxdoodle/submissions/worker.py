@@ -62,6 +62,7 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
 def _all(finder: Finder) -> Iterator[Found]:
     yield from rules.custom_rules(finder)
     yield from functions.marked(finder)
+    yield from derivatives.made_by_functions(finder)
     yield from rules.pullbacks(finder)
     whole = [*neurons.networks(finder), *models.models(finder)]
     rest = [*functions.pairs(finder, whole), *classes.of_classes(finder), *losses.losses(finder)]

@@ -66,3 +66,31 @@ def test_lists_that_no_gradient_is_returned_of_and_uneven_ones_stay_as_they_are(
             neurons_forward(np.array([0.3, -1.0]), [[[0.5, -1.0], 0.1], [[2.0, 0.25], 0.2], [[1.0, 1.5], 0.3]])
     """)
     assert found == {"scaled": "right", "neurons": "right"}
+
+
+@pytest.mark.parametrize(("whole", "expected"), [("sum", "right"), ("mean", "b")])
+def test_methods_of_tensors_are_for_tensors_where_the_file_imports_torch(checked, whole, expected):
+    pytest.importorskip("torch")
+    found = checked(f"""
+        import torch
+
+        class Linear:
+            @staticmethod
+            def forward(x, w, b):
+                return x.mm(w) + b, (x, w)
+
+            @staticmethod
+            def backward(dout, cache):
+                x, w = cache
+                return dout.mm(w.t()), x.t().mm(dout), dout.{whole}(dim=0)
+
+        def softmax_loss(x, y):
+            log_probs = x - x.exp().sum(dim=1, keepdim=True).log()
+            n = x.shape[0]
+            loss = -log_probs[torch.arange(n), y].{whole}() / {1 if whole == "mean" else "n"}
+            dx = log_probs.exp()
+            dx[torch.arange(n), y] -= 1
+            dx /= n
+            return loss, dx
+    """)
+    assert found == {"Linear": expected, "softmax_loss": "right"}

@@ -309,3 +309,28 @@ def test_a_loss_and_a_gradient_of_the_same_data_need_no_prediction(checked, star
     """
     assert checked(text) == {"Logistic": "right"}
     assert checked(text.replace("-X.T", "X.T")) == {"Logistic": "parameters"}
+
+
+@pytest.mark.parametrize(("sign", "expected"), [("-", "right"), ("+", "s")])
+def test_a_call_and_its_grad_are_a_layer_and_a_grad_of_nothing_is_of_a_loss(checked, sign, expected):
+    found = checked(f"""
+        class Squash:
+            def __call__(self, s):
+                self.s, self.n2 = s, np.sum(s**2, axis=-1, keepdims=True)
+                return s * np.sqrt(self.n2) / (1 + self.n2)
+
+            def grad(self, dv):
+                n = np.sqrt(self.n2)
+                inner = np.sum(dv * self.s, axis=-1, keepdims=True)
+                return n / (1 + self.n2) * dv + (1 {sign} self.n2) / (1 + self.n2) ** 2 * inner * self.s / n
+
+        class Margin:
+            def __call__(self, v, T):
+                self.v, self.gap = v, np.maximum(0, 0.9 - T * v)
+                self.T = T
+                return np.sum(self.gap**2) / len(v)
+
+            def grad(self):
+                return -2 * self.T * self.gap / len(self.v)
+    """)
+    assert found == {"Squash": expected, "Margin": "right"}

@@ -226,3 +226,57 @@ def test_a_jacobian_in_the_first_of_several_arguments_is_checked(checked, column
         decay_jac(np.array([2.0, 0.4]), np.linspace(0, 5, 7))
     """)
     assert found == {"decay_jac": expected}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("2 * ", "right"), ("", "w")])
+def test_a_gradient_that_a_function_makes_beside_its_loss_is_checked_with_the_data_of_a_call(checked, factor, expected):
+    text = f"""
+        def make_objective(X, y, lam=0.1):
+            n, d = X.shape
+
+            def f(w):
+                return np.mean((X @ w.reshape(d, 1) - y) ** 2) + lam * np.sum(w**2)
+
+            def grad(w):
+                r = X @ w.reshape(d, 1) - y
+                return (2 * X.T @ r / n).ravel() + {factor}lam * w
+
+            return f, grad
+    """
+    call = """
+        f, grad = make_objective(np.random.normal(size=(6, 3)), np.random.normal(size=(6, 1)))
+        f(np.zeros(3))
+    """
+    assert checked(text + call) == {"make_objective.grad": expected}
+    assert checked(text)["make_objective.grad"].startswith(
+        "make_objective makes a value and its gradient of data; call"
+    )
+
+
+@pytest.mark.parametrize(("of", "expected"), [("h - y", "right"), ("y - h", "theta")])
+def test_what_the_file_divides_by_and_has_no_value_for_is_the_number_of_examples(checked, of, expected):
+    found = checked(f"""
+        import sys
+        data = np.loadtxt(sys.argv[1])
+        m = len(data)
+
+        def cost(theta, X, y, lam):
+            h = 1 / (1 + np.exp(-X @ theta))
+            return -np.mean(y * np.log(h) + (1 - y) * np.log(1 - h)) + lam / (2 * m) * np.sum(theta**2)
+
+        def gradient(theta, X, y, lam):
+            h = 1 / (1 + np.exp(-X @ theta))
+            return X.T @ ({of}) / m + lam / m * theta
+    """)
+    assert found["gradient"] == expected
+
+
+def test_a_number_that_is_missing_is_told_where_no_labels_count_it(checked):
+    found = checked("""
+        def energy(v):
+            return np.sum(v**2) / m
+
+        def energy_grad(v):
+            return 2 * v / m
+    """)
+    assert found["energy_grad"] == "energy reads m, which the file gives no value; define it beside the function"

@@ -1,8 +1,9 @@
 """Functions of a file find other values behind its global names, and the file keeps its own."""
 
+import linecache
 from types import FunctionType
 
-from jaxdoodle.submissions.global_names import globals_read, putting, with_own_globals
+from jaxdoodle.submissions.global_names import globals_read, missing_numbers, putting, with_own_globals
 
 
 def program(text):
@@ -31,3 +32,11 @@ def test_copies_find_the_values_that_are_put_there_and_the_file_keeps_its_own():
     assert put(0, 5) == {}
     assert scope["model"]([1, 2]) == 15 and scope["linear"](1, times=2) == 10
     assert names["model"]([1, 2]) == 16
+
+
+def test_what_functions_divide_by_and_has_no_value_is_missing():
+    text = "scale = 2.0\ndef mean(x): return sum(x) / m / scale\ndef other(x): return x + n\n"
+    names = {"__name__": "program"}
+    linecache.cache["divides.py"] = (len(text), None, text.splitlines(keepends=True), "divides.py")
+    exec(compile(text, "divides.py", "exec"), names)
+    assert missing_numbers(names, names["mean"]) == ["m"] and missing_numbers(names, names["other"]) == []

@@ -440,3 +440,33 @@ def test_private_parameters_are_called_as_they_are_written(checked):
     assert checked(text) == {"Dense": "b"}
     of_b = text.replace("forward(self, x)", "forward(self, b)").replace("self.__x = x", "self.__x = x = b")
     assert checked(of_b) == {"Dense": "_Dense__b"}  # which is not the input
+
+
+@pytest.mark.parametrize(("mean", "expected"), [(" / len(self.x)", "right"), ("", "dense_b, dense_w")])
+def test_a_loss_whose_backward_takes_nothing_is_right_without_an_incoming_gradient(checked, mean, expected):
+    found = checked(f"""
+        class Dense:
+            def __init__(self, n, m):
+                self.w, self.b = np.random.randn(n, m), np.zeros(m)
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.w + self.b
+
+            def backward(self, dy):
+                self.dw, self.db = self.x.T @ dy, dy.sum(0)
+                return dy @ self.w.T
+
+        class Autoencoder:
+            def __init__(self, n=4):
+                self.dense = Dense(n, n)
+
+            def loss(self, x, noise):
+                self.x = x
+                self.r = self.dense.forward(x + 0.1 * noise) - x
+                return 0.5 * np.sum(self.r**2) / len(x)
+
+            def backward(self):
+                self.dense.backward(self.r{mean})
+    """)
+    assert found == {"Dense": "right", "Autoencoder": expected}

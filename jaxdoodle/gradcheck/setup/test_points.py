@@ -135,7 +135,7 @@ def batch_axes(problem: Problem, outline: Outline) -> dict[str, int]:
             size = 0 if _counts_classes(arrays[lead], axis) else np.shape(arrays[lead])[axis]
             for group in _groups(arrays, data, lead, axis, size) if size > 1 else ():
                 # never to 1: what is not cut would broadcast
-                part = outline(cut_batch(problem, problem.args, group, size - 1 if size > 2 else 3))
+                part = outline(resized(problem, problem.args, [*group.items()], size - 1 if size > 2 else 3))
                 if part is not None and whole is not None and _follows(whole, part):
                     return group
     return {}
@@ -147,9 +147,11 @@ def _counts_classes(x: np.ndarray, axis: int) -> bool:
 
 
 def _groups(arrays: dict[str, Any], data: list[str], lead: str, axis: int, size: int) -> Iterator[dict[str, int]]:
-    """Sets of arrays that may share the axis of examples: all alike, data alike, data anywhere, one alone."""
-    yield {lead: axis} | {n: axis for n in arrays if np.shape(arrays[n])[axis] == size}
-    yield {lead: axis} | {n: axis for n in data if np.shape(arrays[n])[axis] == size}
+    """Sets of arrays that may share the axis of examples: all alike, one beside the data's first, data alike, data
+    anywhere, one alone."""
+    alike = [n for n in arrays if np.shape(arrays[n])[axis] == size]
+    for names in (alike, *([n] for n in alike if data and n not in data), [n for n in alike if n in data]):
+        yield {lead: axis} | dict.fromkeys(names, axis)
     yield {lead: axis} | {n: np.shape(arrays[n]).index(size) for n in data if n != lead and size in np.shape(arrays[n])}
     yield {lead: axis}
 
@@ -159,10 +161,6 @@ def _follows(whole: Any, part: Any) -> bool:
     pairs = list(zip(float_outputs(whole).values(), float_outputs(part).values(), strict=False))
     loss = not isinstance(whole, list) and all(np.ndim(a) == 0 for a, _ in pairs)
     return loss or any(np.shape(a) != np.shape(b) for a, b in pairs)
-
-
-def cut_batch(problem: Problem, args: tuple, axes: dict[str, int], size: int) -> tuple:
-    return resized(problem, args, list(axes.items()), size)
 
 
 def resized(problem: Problem, args: tuple, group: list[tuple[str, int]], size: int) -> tuple:
@@ -384,7 +382,7 @@ def test_points(problem: Problem, outline: Outline, axes: dict[str, int]) -> Ite
         shapes = {n: np.shape(x) for n, x in problem.arrays(generic).items()}
         square = any(shapes[n].count(size) > 1 for n in axes)  # as many classes, or pairs of examples: nobody knows
         for smaller in () if square else sizes:
-            yield from at(f"batch of {smaller}", cut_batch(problem, generic, axes, smaller))
+            yield from at(f"batch of {smaller}", resized(problem, generic, [*axes.items()], smaller))
     pictures = any(np.ndim(x) > 3 for x in problem.arrays(given).values())
     trims = 2 if not outline.by_jax else int(pictures)  # JAX compiles each new set of shapes
     for args in islice(trimmed(problem, outline, generic), trims):

@@ -23,6 +23,15 @@ def test_the_batch_axis_is_found_in_data_and_labels():
     assert points.batch_axes(PROBLEM, OUTLINE) == {"x": 0, "y": 0}
 
 
+def test_examples_beside_labels_are_found_where_the_loss_runs_with_labels_alone():
+    def loss(x, y, w):  # of as many examples as there are labels
+        return np.sum((x @ w)[np.arange(len(y)), y])
+
+    args = np.ones((4, 4)), np.array([2, 1, 0, 2]), np.ones((4, 3))
+    problem = Problem("", args, ("x", "y", "w"), loss, lambda a, d: None, (0, 2), True, (loss,))
+    assert points.batch_axes(problem, points.Outline(problem, by_jax=False)) == {"y": 0, "x": 0}
+
+
 def test_points_vary_the_values_and_the_batch_and_leave_labels_alone():
     found = {p.name: p for p in points.test_points(PROBLEM, OUTLINE, points.batch_axes(PROBLEM, OUTLINE))}
     assert {"as given", "random values 1", "random values 2", "batch of 4", "blank input"} <= set(found)
