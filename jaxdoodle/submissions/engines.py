@@ -33,7 +33,7 @@ from jaxdoodle.submissions.arguments.source import source_tree
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.graph_walk import Trials, mistake
 from jaxdoodle.submissions.layer_object import BACKWARD
-from jaxdoodle.submissions.operators import made, with_operators
+from jaxdoodle.submissions.operators import made, untried, with_operators
 from jaxdoodle.submissions.raised import raising
 
 _FUNCTIONS = ("exp", "log", "tanh", "relu", "sigmoid", "sqrt", "sin", "cos", "softplus", "silu", "abs",
@@ -117,7 +117,8 @@ def check_engine(finder: Finder, cls: Any, explain: bool = True, **_: Any) -> Re
                 found[words] = report
         except _NoRule:
             refused.append(words)
-    more = (f"not checked, for backward() has no rule: {', '.join(refused)}",) if refused else ()
+    left = {"backward() has no rule": refused, "how they are called is not known": untried(cls, (*found, *refused))}
+    more = tuple(f"not checked, for {why}: {', '.join(names)}" for why, names in left.items() if names)
     # what raises is wrong beside others that run, else it is not known how it is called, or has no such rule
     run = {_shapes_in(words) for words, report in found.items() if _runs(report)}
     known = {words: report for words, report in found.items() if _shapes_in(words) in run}

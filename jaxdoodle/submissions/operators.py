@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters, required
+from jaxdoodle.submissions.arguments.source import source_text
+from jaxdoodle.submissions.layer_object import BACKWARD
 
 #: What an expression calls -> names under which an engine may have it.
 _NAMED = {
@@ -85,3 +87,12 @@ def computes(names: Mapping[str, Any], cls: Any) -> bool:
         for name in {*dir(cls)} - added:
             delattr(cls, name)
         return False
+
+
+def untried(cls: Any, expressions: Iterable[str]) -> list[str]:
+    """The methods that make values of a class and are in none of these expressions, nor behind an operator."""
+    behind = [getattr(cls, n) for n in dir(cls) if n[:2] == "__"]
+    own = {n: f for n, f in vars(cls).items() if inspect.isfunction(f) and n[0] != "_" and f not in behind}
+    words = " ".join(expressions)
+    makes = re.compile(rf"\b{cls.__name__}\(")
+    return [n for n, f in own.items() if makes.search(source_text(f)) and f".{n}(" not in words and n not in BACKWARD]

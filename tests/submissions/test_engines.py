@@ -521,3 +521,11 @@ def test_what_sums_over_one_axis_is_summed_over_each(tmp_path, monkeypatch):
     (tmp_path / "tensor.py").write_text("import numpy as np\n" + without)
     (message,) = check_file(tmp_path / "tensor.py")
     assert int(note.split()[0]) > int(message["check"]["notes"][0].split()[0])
+
+
+def test_methods_that_no_expression_calls_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    more = '\n    def pick(self, labels):\n        return Tensor(self.data[labels], self.autograd, (self,), "pick")\n'
+    (tmp_path / "tensor.py").write_text("import numpy as np\n" + ON_REQUEST.format(0) + more)
+    (message,) = check_file(tmp_path / "tensor.py")
+    assert message["check"]["notes"][1:] == ["not checked, for how they are called is not known: pick"]
