@@ -8,8 +8,11 @@ from dataclasses import replace
 
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions.arguments.source import may_be_constant
+from jaxdoodle.submissions.arguments.source import may_be_constant, told_of
 from jaxdoodle.submissions.finder import Finder
+
+#: What says of something that varies in the forward that it is constant in the backward.
+_HELD = re.compile(r"(?:\w+[\s,]+){0,4}(treat|regard|consider)\w*\s+as\s+(a\s+)?constants?|stop[-_ ]?gradients?", re.I)
 
 
 def without_constants(finder: Finder, name: str, report: Report, backward: Callable, others: Sequence[str]) -> Report:
@@ -35,4 +38,7 @@ def without_constants(finder: Finder, name: str, report: Report, backward: Calla
         told = ", ".join(f'"{n}"' for f in left for n in f.leaves)
         raise CheckError(f"{name} has no gradient of {', '.join(names)}, which its text may call constant; if it is, "
                          f"define {name}_constants = ({told},)")  # fmt: skip
+    says = _HELD.search(told_of(backward))
+    if says is not None and any(leaf.verdict == "wrong" for leaf in report.leaves):
+        raise CheckError(f'{name} is not the whole derivative, and its text says "{says[0]}": it is not checked')
     return report

@@ -1,5 +1,7 @@
 """Parameters that a file declares constant need no gradient."""
 
+import pytest
+
 
 def test_a_layer_needs_no_gradient_of_what_is_declared_constant_and_words_are_no_proof(checked):
     text = """
@@ -71,3 +73,21 @@ def test_a_declared_constant_is_one_off_the_default_of_a_number_too(checked):
     assert checked(text) == {"lora": "right"}
     assert checked(text.replace("W", "Wq").replace('("Wq",)', '("Wq")')) == {"lora": "right"}
     assert checked(text.replace('"B": alpha *', '"B":')) == {"lora with alpha=0.3": "B"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("The scale r is treated as a constant.", "Renorm is not the whole"), ("A norm.", "x")]
+)
+def test_what_is_constant_in_the_backward_alone_is_not_checked_where_the_text_says_so(checked, text, expected):
+    found = checked(f"""
+        class Renorm:
+            {text!r}
+
+            def forward(self, x):
+                self.r = np.sqrt(np.mean(x**2))
+                return x / self.r
+
+            def backward(self, dy):
+                return dy / self.r
+    """)
+    assert found["Renorm"].startswith(expected)
