@@ -120,20 +120,15 @@ class Report:
         def leaf(r):
             return {"name": r.name, "shape": list(r.shape), "verdict": r.verdict} | plain(asdict(r.figures))
 
+        def point(p):
+            return {"name": p.name, "passed": p.passed, "leaves": [leaf(r) for r in p.leaves]}
+
         return {
-            "title": self.title,
-            "passed": self.passed,
-            "oracle": self.oracle,
-            "dtype": self.dtype,
-            "leaves": [leaf(r) for r in self.leaves],
-            "test_points": [
-                {"name": p.name, "passed": p.passed, "leaves": [leaf(r) for r in p.leaves]} for p in self.test_points
-            ],
-            "findings": [plain(asdict(f)) for f in self.findings],
-            "conventions": list(self.conventions),
-            "notes": list(self.notes),
-            "seconds": self.seconds,
-        }
+            "title": self.title, "passed": self.passed, "oracle": self.oracle, "dtype": self.dtype,
+            "leaves": [leaf(r) for r in self.leaves], "test_points": [point(p) for p in self.test_points],
+            "findings": [plain(asdict(f)) for f in self.findings], "conventions": list(self.conventions),
+            "notes": list(self.notes), "seconds": self.seconds,
+        }  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Report:

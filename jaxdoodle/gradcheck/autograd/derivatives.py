@@ -36,32 +36,21 @@ ELEMENTWISE: dict[str, tuple[Callable, ...]] = {
     "minimum": (lambda y, a, b: _share(a, b, a < b), lambda y, a, b: _share(a, b, b < a)),
     "logaddexp": (lambda y, a, b: np.exp(a - y), lambda y, a, b: np.exp(b - y)),
     "hypot": (lambda y, a, b: a / y, lambda y, a, b: b / y),
-    "negative": (lambda y, x: -1.0,),
-    "positive": (lambda y, x: 1.0,),
-    "exp": (lambda y, x: y,),
-    "exp2": (lambda y, x: y * np.log(2.0),),
-    "expm1": (lambda y, x: y + 1,),
-    "log": (lambda y, x: 1 / x,),
-    "log1p": (lambda y, x: 1 / (1 + x),),
-    "log2": (lambda y, x: 1 / (x * np.log(2.0)),),
-    "log10": (lambda y, x: 1 / (x * np.log(10.0)),),
-    "sqrt": (lambda y, x: 0.5 / y,),
-    "cbrt": (lambda y, x: y / (3 * x),),
-    "square": (lambda y, x: 2 * x,),
-    "absolute": (lambda y, x: np.sign(x),),
-    "reciprocal": (lambda y, x: -np.square(y),),
-    "tanh": (lambda y, x: 1 - np.square(y),),
-    "expit": (lambda y, x: y * (1 - y),),  # of scipy.special, as the next
-    "erf": (lambda y, x: 2 / math.sqrt(math.pi) * np.exp(-np.square(x)),),
-    "sinh": (lambda y, x: np.cosh(x),),
-    "cosh": (lambda y, x: np.sinh(x),),
-    "sin": (lambda y, x: np.cos(x),),
-    "cos": (lambda y, x: -np.sin(x),),
-    "tan": (lambda y, x: 1 + np.square(y),),
     "arctan2": (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
-    "arctan": (lambda y, x: 1 / (1 + np.square(x)),),
     **dict.fromkeys(("sign", "floor", "ceil", "rint", "trunc"), (lambda y, x: 0.0,)),
 }
+_OF_ONE: dict[str, Callable] = {
+    "negative": lambda y, x: -1.0, "positive": lambda y, x: 1.0, "reciprocal": lambda y, x: -np.square(y),
+    "exp": lambda y, x: y, "exp2": lambda y, x: y * np.log(2.0), "expm1": lambda y, x: y + 1,
+    "log": lambda y, x: 1 / x, "log1p": lambda y, x: 1 / (1 + x), "log2": lambda y, x: 1 / (x * np.log(2.0)),
+    "log10": lambda y, x: 1 / (x * np.log(10.0)), "sqrt": lambda y, x: 0.5 / y, "cbrt": lambda y, x: y / (3 * x),
+    "square": lambda y, x: 2 * x, "absolute": lambda y, x: np.sign(x), "tanh": lambda y, x: 1 - np.square(y),
+    "sinh": lambda y, x: np.cosh(x), "cosh": lambda y, x: np.sinh(x), "sin": lambda y, x: np.cos(x),
+    "cos": lambda y, x: -np.sin(x), "tan": lambda y, x: 1 + np.square(y), "arctan": lambda y, x: 1 / (1 + np.square(x)),
+    "expit": lambda y, x: y * (1 - y),  # of scipy.special, as the next
+    "erf": lambda y, x: 2 / math.sqrt(math.pi) * np.exp(-np.square(x)),
+}  # fmt: skip
+ELEMENTWISE |= {name: (slope,) for name, slope in _OF_ONE.items()}
 ELEMENTWISE["true_divide"] = ELEMENTWISE["divide"]
 ELEMENTWISE["float_power"] = ELEMENTWISE["power"]
 ELEMENTWISE["fabs"] = ELEMENTWISE["absolute"]

@@ -329,9 +329,8 @@ def tensordot(tape: Tape, a, b, axes=2) -> TracedArray:
     return contraction(tape, left, right, "".join(c for c in left + right if c not in summed), a, b)
 
 
-_REDUCTIONS = {"maximum": "max", "amax": "max", "minimum": "min", "amin": "min", "add": "sum"} | {
-    name: name for name in ("max", "min", "sum", "mean")
-}
+_REDUCTIONS = {"maximum": "max", "amax": "max", "minimum": "min", "amin": "min", "add": "sum"}
+_REDUCTIONS |= {name: name for name in ("max", "min", "sum", "mean")}
 
 
 def reduce(name: str, tape: Tape, x, axis=None, dtype=None, out=None, keepdims=False, **_) -> TracedArray:

@@ -124,10 +124,8 @@ def factor_words(c: float, batch: int | None) -> tuple[str, str]:
         known += [
             (m, MISSING_MEAN, f"{m} times too large, the batch size: the mean's 1/m is missing"),
             (1 / m, DOUBLE_MEAN, f"{m} times too small, the batch size: 1/m is applied once too often"),
-            (-m, "sign flipped", flipped),
-            (-1 / m, "sign flipped", flipped),
-            (m * m, EXTRA_FACTOR, square),
-            (1 / (m * m), EXTRA_FACTOR, square),
+            *((k, "sign flipped", flipped) for k in (-m, -1 / m)),
+            *((k, EXTRA_FACTOR, square) for k in (m * m, 1 / (m * m))),
         ]
     near = ((name, told) for value, name, told in known if abs(c - value) < 1e-6 * abs(value))
     return next(near, (EXTRA_FACTOR, times))

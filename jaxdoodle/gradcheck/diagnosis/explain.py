@@ -174,9 +174,8 @@ def finding_of(case: Case, e: Explanation, r: Round, log: list[Assignment], poin
     gap = max((compare(evidence.got[n], pred[n], evidence.floor).rel_l2 for n in e.leaves), default=0.0)
     names = ", ".join(short(n) for n in e.leaves)
     at = f" at {points} points" if points > 1 else ""
-    reasons = [
-        f"recomputed with this mistake, the gradient of {names} is the returned one to {max(gap, 1e-16):.0e}{at}"
-    ]
+    told = f"recomputed with this mistake, the gradient of {names} is the returned one"
+    reasons = [f"{told} to {max(gap, 1e-16):.0e}{at}"]
     exact = [n for n in evidence.right if all(evidence.first_use(n) > evidence.first_use(o) for o in e.leaves)]
     if exact:
         reasons.append(f"nearer the output all is exact ({', '.join(map(short, exact))})")

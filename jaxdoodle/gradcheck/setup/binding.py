@@ -125,10 +125,9 @@ def bindings(
             open_.append(k)
             sources.append(("y", None))
     rest = list(dys)
-    sums = (
-        [("zeros", i) for i in tables] if len(open_) > len(rest) + (kept and ("residuals", None) not in sources) else []
-    )
-    if kept and ("residuals", None) not in sources:
+    left_out = kept and ("residuals", None) not in sources
+    sums = [("zeros", i) for i in tables] if len(open_) > len(rest) + left_out else []
+    if left_out:
         several = isinstance(output.residuals, tuple) and len(open_) > len(rest) + 1 + len(sums)
         places: list[int | None] = [*range(len(output.residuals))] if several else [None]
         rest += [("residuals", k) for k in places]

@@ -40,13 +40,9 @@ def _title(function: Callable) -> str:
 
 
 def gradient_problem(
-    function: Callable,
-    gradient: Callable,
-    under_test: Callable,
-    args: Sequence[PyTree],
-    argnums: int | Sequence[int],
-    title: str | None,
-) -> Problem:
+    function: Callable, gradient: Callable, under_test: Callable, args: Sequence[PyTree],
+    argnums: int | Sequence[int], title: str | None,
+) -> Problem:  # fmt: skip
     """The problem of a loss and its gradient, called as ``check_gradient`` takes them."""
     wrt, state = (argnums,) if isinstance(argnums, int) else tuple(argnums), State((function, under_test))
     value, by_hand = state.replay(function), state.replay(gradient)
@@ -165,14 +161,9 @@ def _same_twice(problem: Problem, state: State) -> None:
 
 
 def _problem(
-    functions: tuple[Callable, Callable],
-    value: Callable,
-    candidate: Callable,
-    args: Sequence[PyTree],
-    wrt: Sequence[int] | None,
-    title: str | None,
-    scalar: bool = False,
-) -> Problem:
+    functions: tuple[Callable, Callable], value: Callable, candidate: Callable, args: Sequence[PyTree],
+    wrt: Sequence[int] | None, title: str | None, scalar: bool = False,
+) -> Problem:  # fmt: skip
     """``functions`` are the user's: the forward and the one under test, after which the problem is named."""
     title, args = title or _title(functions[1]), tuple(args)
     if wrt is None:

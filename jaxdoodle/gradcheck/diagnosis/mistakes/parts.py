@@ -242,9 +242,5 @@ def _shares(node: Node) -> Iterator[tuple[str, str, np.ndarray]]:
             yield *tell(neighbor, where="on the next cell"), np.roll(first, shift, axis)
 
 
-MISTAKES: dict[str, Callable[[Evidence, Part], Iterator[Mistake]]] = {
-    "activation": activation,
-    "softmax": softmax,
-    "dropout": dropout,
-    "norm": norm,
-}
+#: By kind of part.
+MISTAKES = {"activation": activation, "softmax": softmax, "dropout": dropout, "norm": norm}

@@ -148,9 +148,8 @@ def _distance(place: tuple[str, int], near: Sequence[Where]) -> int:
     """What an edit costs more for where it is: nothing in the likeliest line, most elsewhere."""
     file, line = place
     gaps = [abs(line - at.line) if file == at.file else _FEW_LINES + 1 for at in near]
-    return min(
-        (k * _NEXT + min(gap, 1) for k, gap in enumerate(gaps) if gap <= _FEW_LINES), default=_DISTANCE * bool(near)
-    )
+    costs = [k * _NEXT + min(gap, 1) for k, gap in enumerate(gaps) if gap <= _FEW_LINES]
+    return min(costs, default=_DISTANCE * bool(near))
 
 
 def place(tree: ast.FunctionDef, file: str, edit: Edit) -> tuple[Where, str]:

@@ -68,11 +68,8 @@ class Scope:
     def shape_of(self, node: ast.AST) -> tuple[int, ...] | None:
         """The shape of an expression without side effects, where the function ends; None where it is not known."""
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        calls = [n.func for n in ast.walk(node) if isinstance(n, ast.Call)]
-        pure = all(
-            isinstance(f, ast.Attribute) and (f.attr in _PURE or ast.unparse(f).partition(".")[0] in self.modules)
-            for f in calls
-        )
+        calls = [ast.unparse(n.func).split(".") for n in ast.walk(node) if isinstance(n, ast.Call)]
+        pure = all(len(name) > 1 and (name[-1] in _PURE or name[0] in self.modules) for name in calls)
         if not pure or names & (self.changing | self.loops) or not isinstance(node, ast.expr):
             return None
         value = self._value(node)

@@ -93,10 +93,9 @@ def _statements_left_out(node: Any, scope: Scope, put: Put) -> None:
     added: list[tuple[str, str]] = []
     if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
         name = ast.unparse(target.value)
-        added = [
-            (MISSING_MEAN if scope.is_count(n) else "divisor left out", f"{name} = {name} / {n}")
-            for n in (*scope.scalars, *scope.counts())
-        ] + [("factor left out", f"{name} = {name} * {factor}") for factor in scope.factors]
+        for n in (*scope.scalars, *scope.counts()):
+            added += [(MISSING_MEAN if scope.is_count(n) else "divisor left out", f"{name} = {name} / {n}")]
+        added += [("factor left out", f"{name} = {name} * {factor}") for factor in scope.factors]
     elif isinstance(target, ast.Name):
         places = [p.slice for p in scope.parts if isinstance(p, ast.Subscript) and isinstance(p.slice, ast.Tuple)]
         added = [("labels left out of the loss gradient", f"{target.id}[{ast.unparse(p)}] -= 1") for p in places
