@@ -8,6 +8,7 @@ the longest side and center it, to fractions of a pixel, by averaging areas (``r
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from jaxdoodle.core.frozen import frozen
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.hard_edges import softened
 from jaxdoodle.preprocessing.inputs.pictures import pixels_of
 from jaxdoodle.preprocessing.inputs.values import content_of
 from jaxdoodle.preprocessing.paper.foreground import WHITE
@@ -62,7 +64,7 @@ class Preprocessed:
         (h, w) with white ink on black, or (h, w, 1, 3 or 4) as it came.
       removed: What was taken from the drawing that may be a part of it: a frame, a line under it.
       alternatives: The same with less of the ink taken for the drawing, where a line, a frame or anything else seems to
-        stand around it: which of them shows a class is for the network to say.
+        stand around it, and with grays at edges that have none: which of them shows a class is for the network to say.
       several: Bitmaps of the drawings that it may show in place of one, where ``several.with_parts`` looked for them.
       reading: What it was made of, where the ink was cut out of a picture.
     """
@@ -144,19 +146,31 @@ def _from_pixels(
     steps.append(("picture", pixels))
     if preprocessing.as_is:
         return _as_is(pixels, reduced, preprocessing, steps)
-    found: list[Preprocessed] = []
-    rejected = None
-    for reading in readings_of(pixels, paper and pixels.shape[:2] != preprocessing.image_shape[:2]):
+    size = preprocessing.image_shape[:2]
+    found, rejected = _ways(readings_of(pixels, paper and pixels.shape[:2] != size), reduced, preprocessing)
+    if not found:
+        steps[:], error = rejected or (steps, NoDrawingError("the picture is blank."))
+        raise error
+    if (soft := softened(pixels, size)) is not None:
+        picture, repeated = soft
+        readings = readings_of(picture, paper and picture.shape[:2] != size)
+        found, _ = _ways(readings, repeated * reduced, preprocessing, found)
+    return replace(found[0], alternatives=tuple(found[1:]))
+
+
+def _ways(
+    readings: Sequence[Reading], reduced: int, preprocessing: Preprocessing, found: Sequence[Preprocessed] = ()
+) -> tuple[list[Preprocessed], tuple[Steps, NoDrawingError] | None]:
+    """What the readings show, each bitmap once, behind what was found; and why the first that shows nothing does."""
+    ways, rejected = [*found], None
+    for reading in readings:
         try:
             one = finished(reading, reduced, preprocessing)
-            if not any(_same(one, other) for other in found):
-                found.append(one)
+            if not any(_same(one, other) for other in ways):
+                ways.append(one)
         except NoDrawingError as error:
-            steps[:] = reading.steps
-            rejected = rejected or error
-    if not found:
-        raise rejected or NoDrawingError("the picture is blank.")
-    return replace(found[0], alternatives=tuple(found[1:]))
+            rejected = rejected or ([*reading.steps], error)
+    return ways, rejected
 
 
 def _same(one: Preprocessed, other: Preprocessed) -> bool:
