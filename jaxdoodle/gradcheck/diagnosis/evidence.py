@@ -73,8 +73,6 @@ class Budget:
         return self.left <= 0
 
 
-#: Steps of reverse passes that are recomputed for hypotheses in one check: some eight seconds.
-_MOST_STEPS = 200_000
 #: Lines of the user's that edited backwards run in one check, each an operation on arrays: some eight seconds.
 MOST_LINES = 400_000
 
@@ -91,7 +89,7 @@ class Evidence:
     parts: list[Part] | None = None
     solved: frozenset[str] = frozenset()
     given: dict[str, np.ndarray] | None = None  # the right gradients, where the forward could not be traced
-    steps: Budget = field(default_factory=lambda: Budget(_MOST_STEPS))
+    steps: Budget = field(default_factory=lambda: Budget(np.inf))
 
     @functools.cached_property
     def cotangents(self) -> list[Any]:
@@ -253,7 +251,6 @@ class Case:
     demand: dict[str, Any]
     dtype: str
     known: Sequence[Finding] = ()
-    steps: Budget = field(default_factory=lambda: Budget(_MOST_STEPS))
     lines: Budget = field(default_factory=lambda: Budget(MOST_LINES))
 
     @property
@@ -289,7 +286,7 @@ def evidence_of(case: Case, r: Round, parts: list | None = None) -> Evidence:
     except Exception:  # any exception of the user's code: it cannot be traced, and figures alone must do
         trace = None
     if trace is not None:
-        evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch, parts, steps=case.steps)
+        evidence = Evidence(trace.tape, trace.seeds, usable, tolerance, batch, parts)
         near = (compare(evidence.want[n], r.want[n], r.floor).rel_l2 < 1e-6 for n in usable)
         if r.at.special or all(near):  # at a kink the trace has its own convention
             return evidence if evidence.batch else replace(evidence, batch=_guess_batch(evidence))

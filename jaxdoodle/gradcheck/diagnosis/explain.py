@@ -223,7 +223,7 @@ def cannot_name(case: Case, r: Round, evidence: Evidence, log: list[Assignment])
             f"taken as the gradient of `{node.where.text if node.where else node.kind}`, it gives every wrong leaf; "
             f"against the right one: cosine {figures.cosine:.4f}, norm ratio {figures.ratio:.4g}"
         )
-    if case.steps.ran_out or case.lines.ran_out:
+    if evidence.steps.ran_out or case.lines.ran_out:
         reasons.append("the search ran out before every known mistake was tried: a run takes very many operations")
     start = evidence.line(evidence.first_use(evidence.wrong[0])) if evidence.children else None
     change = None if wrong is None else wrong.where

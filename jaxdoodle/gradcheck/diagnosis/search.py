@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaxdoodle.gradcheck.compare import compare, multiple
-from jaxdoodle.gradcheck.diagnosis.evidence import Evidence, Hypothesis, Rank
+from jaxdoodle.gradcheck.diagnosis.evidence import Budget, Evidence, Hypothesis, Rank
 from jaxdoodle.gradcheck.diagnosis.mistakes import gradients, parts, steps
 
 _MOST_BUGS = 4
+#: Steps of reverse passes that one search recomputes: some eight seconds.
+MOST_STEPS = 200_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ def find_mistakes(evidence: Evidence, only: frozenset[str] | None = None) -> tup
     ``only`` limits the search to these classes: a second point either confirms them or does not.
     """
     found: list[Explanation] = []
+    evidence.steps = Budget(MOST_STEPS)
     while evidence.wrong and len(found) < _MOST_BUGS:
         best = _best(evidence, only)
         if best is None:

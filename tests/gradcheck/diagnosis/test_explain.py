@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxdoodle.gradcheck import check, check_gradient, check_value_and_grad
-from jaxdoodle.gradcheck.diagnosis import evidence, explain
+from jaxdoodle.gradcheck.diagnosis import evidence, explain, search
 
 RNG = np.random.default_rng(0)
 
@@ -42,9 +42,9 @@ def test_a_search_through_an_iteration_ends_by_a_count_and_says_so(monkeypatch):
         return z.T @ np.cos(g), g
 
     spent = []
-    monkeypatch.setattr(explain, "cannot_name", lambda case, *rest, known=explain.cannot_name: (
-        spent.append((case.steps.left, case.lines.left)) or known(case, *rest)))  # fmt: skip
-    monkeypatch.setattr(evidence, "_MOST_STEPS", 2000)
+    monkeypatch.setattr(explain, "cannot_name", lambda case, r, left, log, known=explain.cannot_name: (
+        spent.append((left.steps.left, case.lines.left)) or known(case, r, left, log)))  # fmt: skip
+    monkeypatch.setattr(search, "MOST_STEPS", 2000)
     monkeypatch.setattr(evidence, "MOST_LINES", 20_000)
     (finding,) = check(lambda w, x: (settled(w, x), (w, settled(w, x))), lambda cache, dz: backward(dz, cache),
                        (0.1 * RNG.normal(size=(2, 2)), RNG.normal(size=(3, 2)))).findings  # fmt: skip

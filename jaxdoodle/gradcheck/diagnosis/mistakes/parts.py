@@ -240,6 +240,8 @@ def _shares(node: Node) -> Iterator[tuple[str, str, np.ndarray]]:
     for axis in axes:
         for shift in (1, -1):
             yield *tell(neighbor, where="on the next cell"), np.roll(first, shift, axis)
+    if len(axes) == 2 and x.shape[axes[0]] == x.shape[axes[1]]:
+        yield *tell(neighbor, where="at the exchanged row and column"), np.swapaxes(first, *axes)
 
 
 #: By kind of part.
