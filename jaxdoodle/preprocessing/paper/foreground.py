@@ -39,6 +39,9 @@ EDGE_INK = 0.04
 #: Ink of this strength is strong; there may be this fraction as much of paler ink away from it without a doubt. Lines
 #: fall to pieces where there are so many more regions, of those larger than this fraction of the largest.
 STRONG, PALE_PART, TORN, PIECE = 0.55, 0.1, 2, 0.1
+#: Strokes fade where pale ink beside strong ink is nearly as strong, and the palest (this quantile) is paler than that
+#: by this factor: a mark of another pen is of one strength, and paler from its edge on.
+NEARLY, PALEST, FADED = 0.84, 0.2, 0.8
 #: A card is looked for on so many cells a side; it is this part of the picture at least, wider than lines by this
 #: fraction of the picture's longer side, and this part of it is bare. So many cells along its edge are its shadow's.
 CARD_CELLS, LEAST_CARD, CARD_WIDTH, CARD_BARE, CARD_EDGE = 128, 0.06, 0.12, 0.6, 2
@@ -155,7 +158,7 @@ def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[
     """Other ways to tell ink from background than the first ``found``, with what they leave out.
 
     Ink at the picture's edge may be a shadow, a desk, the page's edge; pale ink away from strong ink may be a stain, a
-    highlighter, a watermark, the back of the page.
+    highlighter, a watermark, the back of the page, or the end of a stroke that fades, which is made as strong.
     """
     if not found.uneven and found.background != "transparent" and at_edge(found.ink) > EDGE_INK:
         with suppress(NoDrawingError):
@@ -175,7 +178,10 @@ def others_of(pixels: NDArray[np.float32], found: Foreground) -> Iterator[tuple[
     inked = most > MIN_INK
     pale = inked & ~thicker(strong, 1)
     if strong.any() and pale.sum() > PALE_PART * strong.sum() and not _is_torn(strong, inked):
-        yield "pale ink", replace(found, ink=np.clip((ink - STRONG) / (1 - STRONG), 0, 1).astype(np.float32))
+        beside, palest = most[pale & thicker(strong, 2)], float(np.quantile(most[pale], PALEST))
+        fades = len(beside) > 0 and np.median(beside) > NEARLY * STRONG and palest < FADED * np.median(beside)
+        name, low, high = ("fading of the ink", MIN_INK, palest) if fades else ("pale ink", STRONG, 1.0)
+        yield name, replace(found, ink=np.clip((ink - low) / (high - low), 0, 1).astype(np.float32))
 
 
 def _is_torn(strong: NDArray[np.bool_], inked: NDArray[np.bool_]) -> bool:

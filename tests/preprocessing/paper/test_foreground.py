@@ -120,6 +120,17 @@ def test_a_drawing_on_a_dark_card_may_be_as_bright_as_the_paper_around_it():
     assert _is_read(np.where(ink, 1, page)[..., None], ink)
 
 
+@pytest.mark.parametrize("fades", [True, False])
+def test_a_stroke_that_fades_is_one_stroke_and_one_of_another_pen_none(fades):
+    y, x = np.mgrid[:200, :200]
+    line = (abs(x - 100) < 6) & (y > 30) & (y < 170)
+    strength = np.clip(1.3 - (y - 30) / 140, 0.25, 1) if fades else np.where(y < 100, 1, 0.4)
+    names = {name: ink for removed, ink in _readings(1 - (line * strength)[..., None]) for name in removed}
+    assert ("fading of the ink" in names) == fades and ("pale ink" in names) == (not fades)
+    if fades:
+        assert np.count_nonzero(names["fading of the ink"] ^ line) < 0.05 * line.sum()
+
+
 def test_holes_in_a_wide_stroke_are_no_drawing_on_a_card():
     wide = 1 - drawing(140, 110, (60, 60), 40)[:260, :220, None] / 255.0
     assert not any("card" in name for removed, _ in _readings(wide) for name in removed)
