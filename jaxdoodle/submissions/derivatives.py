@@ -131,6 +131,7 @@ def _check_derivative(
 def _check_derivative_of(
     finder: Finder, name: str, function: Any, gradient: Callable, args: tuple | None, **options: Any
 ) -> Report:
+    args = finder.declared(name)[0] if args is None else args
     names, given = required(function), args is not None
 
     def back(given: tuple) -> Any:

@@ -78,7 +78,7 @@ class Finder:
     def arguments(
         self, stem: str, forward: Callable, back: Callable[[tuple], Any] | None = None, names: Sequence[str] = ()
     ) -> tuple:
-        """From calls in the file, or guessed. Raises ``CheckError`` that asks for them.
+        """Declared, from calls in the file, or guessed. Raises ``CheckError`` that asks for them.
 
         Args:
           stem: What the pair is called.
@@ -86,9 +86,10 @@ class Finder:
           back: ``back(args)`` gives what the backward returns: guessed arguments fit that, too.
           names: What the backward calls what it returns.
         """
-        recorded = self.recorded(forward)
-        if recorded is not None:
-            return recorded
+        declared, _ = self.declared(stem)
+        known = self.recorded(forward) if declared is None else tuple(declared)
+        if known is not None:
+            return known
         args = guess(forward, back, names)
         if args is None:
             raise unknown_arguments(stem, forward)

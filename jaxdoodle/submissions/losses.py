@@ -210,7 +210,8 @@ def check_loss(finder: Finder, name: str, function: Callable, given: tuple | Non
         return report_of(len(versions) - 1 if needs_cut else 0, explain=True)
 
     report = checked(args, name)
-    guessed = given is None and not called and finder.recorded(function) is None
+    known = called or given is not None or finder.declared(name)[0] is not None
+    guessed = not known and finder.recorded(function) is None
     for other in guessing.vectors(function) if guessed and not report.passed else ():  # another loss than for matrices
         as_called = zip(parameters(function), other, strict=False)
         if not any(np.ndim(a) == 1 and p.name[0].isupper() for p, a in as_called):  # W is a matrix

@@ -131,3 +131,30 @@ def test_a_list_of_labels_gets_longer_with_the_rows_that_it_labels(checked, divi
         loss_and_grads(W, X, y)
     """).values()
     assert (found == "right") == right
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("2 * ", "right"), ("", "theta")])
+def test_arguments_that_are_declared_are_those_of_losses_and_of_gradients_too(checked, factor, expected):
+    text = f"""
+        def only(theta, y):
+            if theta.shape != (2,) or y.shape != (11,):
+                raise ValueError
+            return theta[0] * y + theta[1]
+
+        def cost(theta, y):
+            return np.sum(only(theta, y) ** 2)
+
+        def cost_grad(theta, y):
+            r = {factor}only(theta, y)
+            return np.array([r @ y, r.sum()])
+
+        def line_loss(theta, y):
+            dtheta = cost_grad(theta, y)
+            return cost(theta, y), dtheta
+    """
+    declared = """
+        cost_grad_args = line_loss_args = (np.array([0.3, -0.2]), np.linspace(0, 1, 11))
+    """
+    assert checked(text + declared) == {"cost_grad": expected, "line_loss": expected}
+    told = "no arguments known for {0}; define {0}_args = (theta, y)"
+    assert checked(text) == {name: told.format(name) for name in ("cost_grad", "line_loss")}
