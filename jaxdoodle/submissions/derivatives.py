@@ -23,7 +23,7 @@ from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.source import conventions_of, source_tree
-from jaxdoodle.submissions.finder import Finder, Forward, Found
+from jaxdoodle.submissions.finder import Finder, Forward, Found, unknown_arguments
 from jaxdoodle.submissions.functions import stem_of
 from jaxdoodle.submissions.global_names import missing_numbers, putting, with_own_globals
 from jaxdoodle.submissions.loss_names import GRADIENT, of_the_gradient, without_gradient, without_loss
@@ -120,7 +120,8 @@ def _check_derivative(
     stem = without_gradient(name)
     named = [r for n, r in reports.items() if stem and stem in (n.lower(), without_loss(n))]
     if not reports:
-        raise failed[0]
+        known = args or finder.declared(name)[0] or any(map(finder.recorded, (*of, gradient)))
+        raise failed[0] if known or isinstance(failed[0], CheckError) else unknown_arguments(name, of[0])
     if len(reports) > 1 and not named:
         raise CheckError(
             f"of which loss {name} is the gradient is not known: it is right of none of {', '.join(reports)}"

@@ -280,3 +280,16 @@ def test_a_number_that_is_missing_is_told_where_no_labels_count_it(checked):
             return 2 * v / m
     """)
     assert found["energy_grad"] == "energy reads m, which the file gives no value; define it beside the function"
+
+
+def test_guessed_arguments_that_a_gradient_refuses_are_asked_for(checked):
+    found = checked("""
+        def nll(theta, y):
+            return sum((np.exp(theta)[0] * v) ** 2 for v in np.ravel(y))
+
+        def nll_grad(theta, y):
+            if np.ndim(y) != 1 or len(y) != 11:
+                raise ValueError
+            return np.array([2 * np.exp(theta[0]) ** 2 * np.sum(y**2), 0.0])
+    """)
+    assert found == {"nll_grad": "no arguments known for nll_grad; define nll_grad_args = (theta, y)"}
