@@ -78,7 +78,10 @@ def ranged(pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
         return pixels, 1.0
     limit = 65535 if kind != "f" else 255
     if not (low >= 0 and high <= limit):
-        raise InputError(f"a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got {low:g} to {high:g}.")
+        hint = "; if it is normalized, x * std + mean undoes that" if kind == "f" and low < 0 < high else ""
+        raise InputError(
+            f"a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got {low:g} to {high:g}{hint}."
+        )
     if kind == "f":
         return pixels, float(next(top for top in (1, 16, 255) if high <= top))
     if high > 255 and LEAST_LEVELS <= high - low < NARROW * limit:

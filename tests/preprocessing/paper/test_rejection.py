@@ -41,6 +41,11 @@ REJECTED = [
     (np.zeros(783, np.uint8), "the image: a picture has the shape (h, w), (h, w, 1)"),
     (np.full((28, 28), -1), "the image: a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got -1 to -1."),
     (np.full((28, 28), "a", object), "the image: a picture holds whole numbers, bool or floats; got object."),
+    (
+        np.eye(28) * 3.2 - 0.42,
+        "the image: a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got -0.42 to 2.78"
+        "; if it is normalized, x * std + mean undoes that.",
+    ),
     (np.full((28, 28), 256.0), "the image: a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got 256 to"),
     (np.full((28, 28), np.nan), "the image: a picture goes from 0 to 1, 255 or, in whole numbers, 65,535; got nan to"),
     ([[0, 1]], "the image: stroke 0 is two equally long lists of numbers below a million; got [0, 1]."),
