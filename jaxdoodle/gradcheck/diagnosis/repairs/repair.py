@@ -35,8 +35,9 @@ from jaxdoodle.gradcheck.report import Finding
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
-#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward.
-MOST_EDITS = 6000
+#: Edits tried for one mistake: all of a function of 40 lines. Each is a run of the backward; of one that takes many
+#: lines, fewer are tried.
+MOST_EDITS, LEAST_EDITS = 6000, 1000
 #: Edits tried where JAX traces each, at ten times the cost: none for the line alone.
 MOST_IN_JAX = 400
 #: Lines that count as beside another: a mistake shows a line or two after it is made.
@@ -105,6 +106,9 @@ def _best(
 ) -> tuple[Repair, Source, Edit] | None:  # fmt: skip
     """The cheapest edit that mends all, or else the one that mends most."""
     right = [n for n in r.got if n not in wrong and r.verdict(n) != "wrong"]
+    most = min(MOST_EDITS, max(LEAST_EDITS, int(run.lines.left // (run.usual * run.weight))))
+    if run.by_jax:
+        most = 0 if named else MOST_IN_JAX
     found = []
     apart = not all(source.shared for source in sources)
     for k, source in enumerate(sources):
@@ -119,7 +123,6 @@ def _best(
             cost += not computes(Where.at(*at))  # what unpacks a cache is written for all that reads it
             found.append((cost, k, j, source, edit))
     options = sorted(found, key=lambda option: option[:3])
-    most = MOST_EDITS if not run.by_jax else 0 if named else MOST_IN_JAX
     best: tuple[Repair, Source, Edit] | None = None
     for *_, source, edit in islice(options, most):
         if run.lines.ran_out:
