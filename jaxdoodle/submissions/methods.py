@@ -135,7 +135,10 @@ def check_held(finder: Finder, cls: Any, of: str, name: str, **options: Any) -> 
 
     def backward(self: Any) -> Any:
         given = gradient(self, *self.args_of_loss)
-        return dict(zip(names, given, strict=True)) if isinstance(given, tuple) and len(given) == len(names) else given
+        given = dict(zip(names, given, strict=True)) if isinstance(given, tuple) and len(given) == len(names) else given
+        if given is None or isinstance(given, dict):
+            return given
+        raise CheckError(f"of what the gradients of {cls.__name__}.{name} are is not known")
 
     called = gradient if finder.recorded(value) is None else value
     forward.__wrapped__ = value if inputs else called  # type: ignore[attr-defined]

@@ -126,6 +126,21 @@ def test_a_loss_goes_on_from_what_forward_keeps(checked, mean, expected):
     assert checked(POLICY.format(mean=mean)) == {"Policy": expected}
 
 
+def test_gradients_in_one_array_without_a_name_are_not_taken_for_the_inputs(checked):
+    found = checked("""
+        class Fit:
+            def __init__(self):
+                self.mu, self.log_sigma = 0.0, 0.0
+
+            def nll(self, x):
+                return np.mean(0.5 * (x - self.mu) ** 2 / np.exp(2 * self.log_sigma) + self.log_sigma)
+
+            def grad(self, x):
+                return np.array([np.mean(self.mu - x), 1 - np.mean((x - self.mu) ** 2)])
+    """)
+    assert found == {"Fit": "no way found to make Fit() and call its grad(x, y)"}
+
+
 def test_a_loss_is_alike_that_takes_the_same():
     class Network:
         def loss(self, x, y):
