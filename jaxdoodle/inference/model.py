@@ -239,7 +239,7 @@ class Model:
 
             return with_parts(found, self.preprocessing, not self.reads_characters)
         except NoDrawingError as error:
-            name = os.fspath(image) if named else ""
+            name = inputs.named(image) if named else ""
             return str(error).removeprefix(f"{name}: ").removeprefix("the image: ").rstrip(".")
 
     def _answer(self, found: Sequence[Preprocessed | str]) -> list[tuple[Prediction, float]]:

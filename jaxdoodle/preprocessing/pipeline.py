@@ -7,7 +7,6 @@ the longest side and center it, to fractions of a pixel, by averaging areas (``r
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -116,7 +115,7 @@ def preprocess(image: Any, preprocessing: Preprocessing, *, paper: bool = True) 
             return _from_strokes(content, preprocessing, steps)
         return _from_pixels(*pixels_of(content, MAX_SIDE), preprocessing, steps, paper)
     except InputError as error:
-        name = os.fspath(image) if inputs.is_path(image) else "the image"
+        name = inputs.named(image) if inputs.is_path(image) else "the image"
         named = type(error)(f"{name}: {error}")
         if isinstance(named, NoDrawingError):
             named.steps = tuple(steps)

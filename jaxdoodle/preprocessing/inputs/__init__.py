@@ -16,6 +16,8 @@ MANY_DRAWINGS, ONE_DRAWING, BITMAPS = (".ndjson", ".bin"), (".json", ".svg"), ".
 CHANNELS = (1, 2, 3, 4)
 #: Longest path, in characters, of any system.
 MAX_PATH = 32_767
+#: Longest one, in characters, that a message gives whole.
+LONGEST_NAME = 255
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
@@ -92,6 +94,12 @@ def picture(source: str | BinaryIO, name: str) -> Any:
         return open_picture(source)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
+
+
+def named(path: str | os.PathLike[str]) -> str:
+    """A path as a message gives it: of a long text, which is hardly one, how it begins."""
+    name = os.fspath(path)
+    return name if len(name) <= LONGEST_NAME else f"{name[:40]!r}..."
 
 
 def sole(path: str | os.PathLike[str]) -> Any:

@@ -118,7 +118,8 @@ def open_picture(source: Any) -> Any:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{error.strerror}.") from None
     except (*FAULTS, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        reason = "" if isinstance(error, Image.UnidentifiedImageError) else f" ({error})"
+        told = getattr(error, "strerror", None) or error
+        reason = "" if isinstance(error, Image.UnidentifiedImageError) else f" ({told})"
         raise InputError(f"not a picture that can be read{reason}; expected PNG, JPEG, GIF and the like.") from None
 
 

@@ -150,3 +150,11 @@ def test_a_hostile_header_of_an_array_is_refused_in_one_line(shape, tmp_path):
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\x00" * 784)
     with pytest.raises(InputError, match="bad.npy: (its .npy header is damaged|truncated)"):
         list(inputs.items(str(path)))
+
+
+@pytest.mark.parametrize("text", ["word " * 2000, "a line\n" * 40, "x" * 300])
+def test_a_long_text_that_is_no_path_is_told_in_one_short_line(text):
+    with pytest.raises(InputError) as error:
+        preprocess(text, MNIST)
+    told = str(error.value)
+    assert told.startswith(f"{text[:40]!r}...: ") and len(told) < 200 and "\n" not in told
