@@ -45,7 +45,8 @@ def of_classes(finder: Finder) -> Iterator[Found]:
     for cls in own_classes(finder):
         run = None if _is_abstract(cls) else _way_to_check(finder, cls)
         pairs = methods_of_arguments(cls, data=run is not None)
-        if run is not None and not pairs:
+        own = gradient_method(cls) in {None, *(name for _, name in pairs)}  # what they are of is checked
+        if run is not None and not (pairs and own):
             yield Found(cls.__name__, cls, run)
         for of, name in pairs:
             way = partial(check_methods, finder, cls, of, name, run)

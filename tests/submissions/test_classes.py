@@ -334,3 +334,19 @@ def test_a_call_and_its_grad_are_a_layer_and_a_grad_of_nothing_is_of_a_loss(chec
                 return -2 * self.T * self.gap / len(self.v)
     """)
     assert found == {"Squash": expected, "Margin": "right"}
+
+
+ACTIVATED = """
+class Logistic:
+    def __init__(self, n=4): self.w = np.linspace(-1, 1, n)
+    def sigmoid(self, z): return 1 / (1 + np.exp(-z))
+    def sigmoid_prime(self, z): return self.sigmoid(z) * (1 - self.sigmoid(z))
+    def predict(self, X): return self.sigmoid(X @ self.w)
+    def loss(self, X, y): return np.sum((self.predict(X) - y) ** 2)
+    def gradient(self, X, y): return 2 * X.T @ ((self.predict(X) - y){})
+"""
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(" * self.sigmoid_prime(X @ self.w)", "right"), ("", "parameters")])
+def test_a_gradient_is_checked_beside_an_activation_and_its_derivative(checked, slope, expected):
+    assert checked(ACTIVATED.format(slope)) == {"Logistic": expected, "Logistic.sigmoid_prime": "right"}
