@@ -1,7 +1,7 @@
 """Small pictures whose edges are steps, as those of two values, where edges of painted and scanned lines have grays.
 
-A network that was trained on grays hardly knows them: of MNIST's test digits it refuses a third when they are cut off
-at a half, and with grays put back fewer than of the digits as they are.
+A network that was trained on grays hardly knows them: of 600 of MNIST's test digits, cut off at a half, ``digits``
+refuses 218, with grays put back 7, and of the digits as they are 21.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from jaxdoodle.core.types import NDArray
 SMALL = 4
 #: So many rows are looked at first.
 ROWS = 16
-#: The mean difference of neighbors, weighted by itself: 1 where all is in one step, 0.50 to 0.66 in MNIST's digits.
+#: The mean difference of neighbors, weighted by itself: 1 where all is in one step; more than this in 10 of MNIST's
+#: 10,000 test digits, 0.56 in the median.
 STEP = 0.75
 #: What a pixel takes from either side, in rows and in columns: nearly a normal distribution of half a pixel.
 BESIDE = 0.2

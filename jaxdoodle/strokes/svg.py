@@ -28,8 +28,8 @@ MAX_TRANSFORM_LENGTH = 1_000  # characters
 _UNSHOWN = {"defs", "symbol", "clipPath", "mask", "pattern", "marker", "text", "title", "desc", "metadata", "style"}
 _REFUSED = {"use", "image", "foreignObject"}
 #: How a style, or an attribute, says that nothing of an element is shown.
-_HIDDEN = re.compile(r"(?:display:none|visibility:hidden|opacity:0(?:\.0*)?(?:;|$))")
-#: Part of the picture's sides from which on a rectangle is as large as the picture.
+_HIDDEN = re.compile(r"(?:display:none|visibility:hidden|opacity:(?:0(?:\.0*)?|\.0+)(?:;|$))")
+#: Part of the picture's sides that a rectangle covers which is as large as the picture.
 _COVERS = 0.95
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _FUNCTION = re.compile(r"[\s,]*(\w+)\s*\(([^()]*)\)[\s,]*")
@@ -55,7 +55,7 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
     matrices: list[Matrix | None] = []  # of the elements that are open; None within what is not shown
     strokes: list[list[Point]] = []
     points = [0]  # in all strokes so far
-    sides: list[float] = []  # of the picture
+    picture: list[Point] = []  # two corners of it
 
     def begin(tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
@@ -64,16 +64,19 @@ def strokes_of(text: bytes) -> list[tuple[list[float], list[float]]]:
                 raise InputError(f"is nested more than {MAX_DEPTH} deep.")
             if not matrices and tag != "svg":
                 raise InputError("expected an <svg> on the outside.")
-            if not matrices:
-                sides.extend(_sides(attributes))
+            if tag == "svg":  # one within it has units of its own
+                picture[:] = [] if matrices else _corners(attributes)
             outer = matrices[-1] if matrices else (1, 0, 0, 1, 0, 0)
             if outer is None or tag in _UNSHOWN or _is_hidden(attributes):
                 matrices.append(None)
                 return
             matrix = _product(outer, _transform(attributes.get("transform", "")))
             matrices.append(matrix)
-            for stroke in _shape(tag, attributes, None if strokes else sides):
-                strokes.append([_moved(point, matrix) for point in stroke])
+            for stroke in _shape(tag, attributes, not strokes):
+                moved = [_moved(point, matrix) for point in stroke]
+                if tag == "rect" and not strokes and _is_filled(attributes) and _covers(moved, picture):
+                    continue
+                strokes.append(moved)
                 points.append(points[-1] + len(stroke))
                 _check_count(points[-1])
         except InputError as error:
@@ -104,18 +107,31 @@ def _is_hidden(attributes: dict[str, str]) -> bool:
     return any(_HIDDEN.match(one.strip()) for one in (*style.split(";"), *given))
 
 
-def _sides(attributes: dict[str, str]) -> list[float]:
-    """Width and height of the picture in units of its shapes; nothing where it does not say."""
+def _corners(attributes: dict[str, str]) -> list[Point]:
+    """Two corners of the picture in units of its shapes; nothing where it does not say."""
     box = [float(number) for number in _NUMBER.findall(attributes.get("viewBox", ""))]
-    if len(box) == 4:
-        return box[2:]
-    given = [attributes.get(name, "") for name in ("width", "height")]
-    found = [_NUMBER.match(one) for one in given if not one.strip().endswith("%")]
-    return [float(one[0]) for one in found if one] if all(found) and len(found) == 2 else []
+    if len(box) != 4:
+        given = [attributes.get(name, "").strip().removesuffix("px") for name in ("width", "height")]
+        box = [0, 0, *(float(one) for one in given if _NUMBER.fullmatch(one))]
+    return [(box[0], box[1]), (box[0] + box[2], box[1] + box[3])] if len(box) == 4 else []
 
 
-def _shape(tag: str, attributes: dict[str, str], behind: list[float] | None) -> list[list[Point]]:
-    """The strokes of an element; ``behind``: the sides of the picture where nothing is drawn before it."""
+def _is_filled(attributes: dict[str, str]) -> bool:
+    return attributes.get("fill", "black") != "none" and "fill:none" not in attributes.get("style", "").replace(" ", "")
+
+
+def _covers(outline: list[Point], picture: list[Point]) -> bool:
+    """Does a rectangle reach over the picture, but for a small part of its sides?"""
+    if not picture:
+        return False
+    return all(
+        min(at) <= low + (1 - _COVERS) * (high - low) and max(at) >= high - (1 - _COVERS) * (high - low)
+        for at, low, high in zip(zip(*outline, strict=True), *picture, strict=True)
+    )
+
+
+def _shape(tag: str, attributes: dict[str, str], first: bool) -> list[list[Point]]:
+    """The strokes of an element; ``first``: nothing is drawn before it."""
     if tag in _REFUSED:
         raise InputError("is not read; expected <polyline>, <line>, <path>, <circle> and the like.")
     if tag == "path":
@@ -131,12 +147,9 @@ def _shape(tag: str, attributes: dict[str, str], behind: list[float] | None) -> 
     if tag == "rect":
         style = attributes.get("style", "").replace(" ", "")
         lined = attributes.get("stroke", "none") != "none" or ("stroke:" in style and "stroke:none" not in style)
-        filled = attributes.get("fill", "black") != "none" and "fill:none" not in style
-        if not lined or (behind is not None and filled and attributes.get("width", "").endswith("%")):
+        if not lined or (first and _is_filled(attributes) and attributes.get("width", "").endswith("%")):
             return []
         x, y, width, height = _lengths(attributes, "x", "y", "width", "height")
-        if behind and filled and width >= _COVERS * behind[0] and height >= _COVERS * behind[1]:
-            return []
         return [[(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]]
     if tag in ("polyline", "polygon"):
         numbers = _numbers(attributes.get("points", ""), 2)

@@ -17,8 +17,12 @@ from jaxdoodle.inference.network import Network
 from jaxdoodle.nn import ModelSpec, Softmax
 from jaxdoodle.nn.architectures import mlp
 from jaxdoodle.preprocessing.config import MNIST
+from jaxdoodle.preprocessing.paper.outlines import OUTLINED
+from jaxdoodle.preprocessing.paper.regions import filtered
 from jaxdoodle.preprocessing.pipeline import preprocess
 from tests.fixtures.halve import Halve
+from tests.preprocessing.paper.test_outlines import outline
+from tests.preprocessing.paper.test_surroundings import SEVEN
 
 CLASSES = ("upright", "level", "slanted")
 PICTURES = {
@@ -318,3 +322,15 @@ def test_what_a_model_is_made_with_is_saved_and_copied_with_its_own_layers(tmp_p
     for one in (model, Model.load(tmp_path / "model.npz", [Halve]), pickle.loads(pickle.dumps(model))):
         assert (one.spec, one.temperature, one.file.abstain_below, one.provenance) == (spec, 2.0, 0.5, {"seed": 3})
         np.testing.assert_array_equal(one.file.golden_inputs, images)
+
+
+@pytest.mark.parametrize("name", ["digits", "sketches"])
+def test_a_character_of_which_the_outline_is_drawn_is_filled_and_a_doodle_is_not(name, monkeypatch):
+    model, seen = Model.load(name), []
+    logits = model.logits
+    monkeypatch.setattr(Model, "logits", lambda _, images: seen.append(len(images)) or logits(images))
+    drawn = outline(filtered(np.logical_or, SEVEN, 9)).astype(np.float32)
+    found = preprocess(drawn, model.preprocessing)
+    assert sum(OUTLINED in one.removed for one in found.alternatives) == 1
+    model.predict(drawn)
+    assert seen[0] == 1 + len(found.alternatives) - (name == "sketches")

@@ -76,6 +76,22 @@ def test_a_filled_rectangle_as_large_as_the_picture_behind_all_else_is_its_backg
     assert len(strokes_of(f"<svg {sides}>{rect.replace('278', '200')}{line}</svg>".encode())) == 2
 
 
+@pytest.mark.parametrize("text", [
+    '<svg width="50mm" height="50mm">{}</svg>',
+    '<svg width="1" height="1"><svg viewBox="0 0 300 300">{}</svg></svg>',
+    '<svg viewBox="70 0 60 60">{}</svg>',
+    '<svg viewBox="0 0 60 60"><g transform="scale(.5)">{}</g></svg>',
+])  # fmt: skip
+def test_a_rectangle_that_does_not_cover_the_picture_is_a_stroke(text):
+    rect = '<rect width="60" height="60" fill="#fff" stroke="#000"/>'
+    assert len(strokes_of(text.format(rect).encode())) == 1
+
+
+@pytest.mark.parametrize("opacity", ["0", ".0", "0.00"])
+def test_what_is_transparent_is_no_stroke(opacity):
+    assert len(points(f'<line x2="3" opacity="{opacity}"/><line x2="4" opacity=".05"/>')) == 1
+
+
 @pytest.mark.parametrize("d", PATHS)
 def test_a_path_is_followed(d):
     assert path(d) == PATHS[d]

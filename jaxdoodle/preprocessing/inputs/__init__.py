@@ -131,8 +131,8 @@ def _bitmaps(path: str) -> Iterator[tuple[str, Any]]:
         )
     refuse_length(path, offset, (*shape, dtype.itemsize), f"{shape}")
     images: Any = np.memmap(path, dtype, "r", offset, shape, "F" if column_major else "C")
-    if images.ndim == 2 and images.shape[1] == 784:
-        images = images.reshape(-1, 28, 28)
+    if images.shape[1:] in ((784,), (784, 1)):
+        images, channels = images.reshape(-1, 28, 28), False
     several = images.ndim - channels == 3
     for number, image in enumerate(images if several else images[None]):
         yield f"{path}:{number}", image

@@ -80,7 +80,8 @@ def _from_text(text: str) -> Any:
         head, _, body = text.lstrip().partition(",")
         content = unquote_to_bytes(body)
         if head.endswith(";base64"):  # on lines, of a form that made spaces of its +, without the = at its end
-            content = b"".join(content.strip().replace(b" ", b"+").split()).rstrip(b"=")
+            lines = (line.strip() for line in content.strip().splitlines())
+            content = b"".join(lines).replace(b" ", b"+").rstrip(b"=")
             content += b"=" * (-len(content) % 4)
         try:
             return _from_bytes(b64decode(content, validate=True) if head.endswith(";base64") else content)

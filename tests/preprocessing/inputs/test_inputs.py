@@ -48,14 +48,12 @@ def test_in_the_place_of_what_cannot_be_read_stands_the_error(tmp_path):
     assert all(str(content).startswith(str(tmp_path)) for _, content in found if isinstance(content, InputError))
 
 
-@pytest.mark.parametrize("shape", [(3, 784), (3, 28, 28), (2, 40, 30), (40, 30)])
+@pytest.mark.parametrize("shape", [(3, 784), (3, 784, 1), (3, 28, 28), (2, 40, 30), (40, 30)])
 def test_an_array_holds_one_bitmap_or_many(shape, tmp_path):
     array = np.arange(np.prod(shape), dtype=np.uint64).astype(np.uint8).reshape(shape)
     np.save(tmp_path / "a.npy", array)
     found = list(inputs.items(str(tmp_path / "a.npy")))
-    images = (
-        [array] if shape == (40, 30) else list(array.reshape(len(array), *(shape[1:] if len(shape) == 3 else (28, 28))))
-    )
+    images = [array] if shape == (40, 30) else list(array.reshape(3, 28, 28) if 784 in shape else array)
     assert [name.rsplit(":")[-1] for name, _ in found] == [str(n) for n in range(len(images))]
     for (_, content), image in zip(found, images, strict=True):
         np.testing.assert_array_equal(content, image)

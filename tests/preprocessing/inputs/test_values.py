@@ -43,6 +43,9 @@ PICTURES = {
     "bytes of a data URL": lambda: b"data:image/png;base64," + base64.b64encode(png()),
     "a data URL": lambda: "data:image/png;base64," + base64.b64encode(png()).decode(),
     "a data URL on lines": lambda: " data:image/png;base64,\n" + base64.encodebytes(png()).decode(),
+    "a data URL on indented lines": lambda: (
+        "data:image/png;base64,\n  " + base64.encodebytes(png()).decode().replace("\n", " \n  ")
+    ),
     "a data URL of a form": lambda: "data:image/png;base64," + base64.b64encode(png()).decode().replace("+", " "),
     "a data URL in a URL": lambda: "data:image/png;base64," + quote(base64.b64encode(png()), safe="").rstrip("%3D"),
     "numbers as objects": lambda: PAGE.astype(object),
