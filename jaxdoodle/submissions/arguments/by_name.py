@@ -107,7 +107,8 @@ CELLS: tuple[dict[str, Option], ...] = tuple(
     )
 )  # fmt: skip
 #: Numbers as the parameters of a regression on vectors.
-LINE: dict[str, Option] = {"x": normal(6), "y": normal(6), "w": just(np.float64(0.7)), "b": just(np.float64(-0.2))}
+LINE: dict[str, Option] = {"x": normal(6), "y": normal(6), "w": just(np.float64(0.7)), "b": just(np.float64(-0.2)),
+                           "intercept": just(np.float64(-0.2))}  # fmt: skip
 _MATRICES, _VECTORS = [normal(*s) for s in ((4, 3), (3, 4), (4, 4), (3, 3))], [normal(4), normal(3)]
 #: Arrays of any two sizes, by kind, where there are too many parameters to try all options of each.
 TWO_SIZES: dict[str | None, list[Option]] = {

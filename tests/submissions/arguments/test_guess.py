@@ -281,6 +281,19 @@ def test_the_parameters_of_a_line_are_numbers():
     assert [np.shape(a) for a in guess(smooth)[:4]] == [(), (), (6,), (6,)]
 
 
+@pytest.mark.parametrize(("sign", "expected"), [("", "right"), ("-", "w1")])
+def test_the_intercept_of_a_line_comes_first_too(checked, sign, expected):
+    found = checked(f"""
+        def line_loss(w0, w1, x, y):
+            return np.mean((w0 + w1 * x - y) ** 2)
+
+        def line_loss_grad(w0, w1, x, y):
+            e = 2 * (w0 + w1 * x - y) / len(x)
+            return e.sum(), {sign}(e * x).sum()
+    """)
+    assert found == {"line_loss_grad": expected}
+
+
 def test_what_a_loss_compares_is_an_array_where_a_name_tells_nothing():
     assert shapes(guess(lambda student, teacher: np.sum((student - teacher) ** 2))) == [(4, 5), (4, 5)]
     assert shapes(guess(lambda x, margin: np.sum(x - margin))) == [(4, 5), 0.3]
