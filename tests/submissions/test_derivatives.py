@@ -293,3 +293,18 @@ def test_guessed_arguments_that_a_gradient_refuses_are_asked_for(checked):
             return np.array([2 * np.exp(theta[0]) ** 2 * np.sum(y**2), 0.0])
     """)
     assert found == {"nll_grad": "no arguments known for nll_grad; define nll_grad_args = (theta, y)"}
+
+
+def test_a_gradient_that_is_left_over_is_not_passed(checked):
+    text = """
+        def mse_loss(x, y, w0, w1):
+            return 0.5 * np.sum((w0 + w1 * x - y) ** 2)
+
+        def mse_loss_grad(x, y, w0, w1):
+            e = w0 + w1 * x - y
+            return np.sum(e), -np.sum(e * x)
+    """
+    assert checked(text) == {"mse_loss_grad": "w1"}
+    assert checked(text.replace("-np.sum", "np.sum")) == {"mse_loss_grad": "right"}
+    odd = text + "\n        mse_loss_grad_args = (np.arange(4.0), np.ones(4), np.float64(0.3), np.array([0.7]))"
+    assert checked(odd) == {"mse_loss_grad": "which arguments the 2 gradients of mse_loss_grad are of is not known"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice, product
 from typing import Any
@@ -241,6 +242,9 @@ def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None, names: Seq
         named: list[tuple[Any, Any]] = [(a, gradient_of(n, gradients)) for a, n in zip(args, names, strict=True)]
         return sum(is_array(g) and is_floating(a) and np.shape(a) != np.shape(g) for a, g in named)
     floats = [a for a in args if is_floating(a)]
+    if len(gradients) < len(floats):  # of which arguments they are is not known: none may be left over
+        places = Counter(np.shape(a) for a in args if is_floating(a) or isinstance(a, float))
+        return sum((Counter(np.shape(g) for g in gradients if is_array(g)) - places).values())
     of = args if len(gradients) == len(args) else floats
     given = ((a, g) for a, g in zip(of, gradients, strict=False) if is_array(g))
     pairs = [(a, g) for a, g in given if is_floating(a) or isinstance(a, float) or isinstance(a, int) and np.ndim(g)]
