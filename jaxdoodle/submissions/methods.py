@@ -8,7 +8,8 @@ import contextlib
 import copy
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from types import FunctionType
 from typing import Any
@@ -16,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.report import UNNAMED, Report
-from jaxdoodle.gradcheck.setup.binding import required
+from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
-from jaxdoodle.gradcheck.setup.problem import CheckError
-from jaxdoodle.submissions.arguments.source import attributes_in
+from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
+from jaxdoodle.submissions.arguments.guess import OFF_ZERO, is_off
+from jaxdoodle.submissions.arguments.source import attributes_in, source_text
 from jaxdoodle.submissions.derivatives import check_derivative
 from jaxdoodle.submissions.finder import Finder
 from jaxdoodle.submissions.layer_object import BACKWARD, FORWARD, attributes
@@ -27,12 +29,17 @@ from jaxdoodle.submissions.layers import check_layer
 from jaxdoodle.submissions.loss_names import LOSS, of_the_gradient
 from jaxdoodle.submissions.losses import returned_names
 from jaxdoodle.submissions.network import methods_of
-from jaxdoodle.submissions.objects import objects_of
+from jaxdoodle.submissions.objects import objects_of, with_values
+from jaxdoodle.submissions.words import PENALTY
 
 #: Objects made, and of those whose methods fit, how many are compared.
 _OBJECTS, _COMPARED = 200, 12
 #: Names of inputs and of labels.
 _DATA = re.compile(r"[xXyYt]\w{0,2}|inputs?|data|batch|images?|\w*(true|target|label)s?\w*")
+#: Data that are made up for four examples: labels, and counts.
+_LABELS, _SIGNS, _COUNTS = np.array([0.0, 1.0, 1.0, 0.0]), np.array([-1.0, 1.0, 1.0, -1.0]), np.array([2, 0, 1, 5])
+#: What says that a loss is one of labels: another formula may give its gradient at other numbers.
+_OF_LABELS = re.compile(r"2(\.0?)?\s*\*\s*[\w.]+\s*-\s*1|logi(t|stic)|bernoulli", re.I)
 
 
 def methods_of_arguments(cls: type, data: bool) -> list[tuple[str, str]]:
@@ -49,26 +56,79 @@ def check_methods(
 ) -> Report:
     """Of the first objects whose methods fit, one with which the gradient is right; else the first. ``otherwise``: how
     else the class is checked."""
+    title = f"{cls.__name__}.{name}"
+
+    def check(value: Callable, gradient: Callable, args: tuple, title: str = title, **more: Any) -> Report:
+        return check_derivative(finder, title, [value], gradient, args, **{**options, **more})
+
     first: tuple | None = None
-    quick = {**options, "explain": False, "known": []}
-    for value, gradient, args in islice(_fitting(finder, cls, of, name), _COMPARED):
-        first = first or (value, gradient, args)
-        if check_derivative(finder, f"{cls.__name__}.{name}", [value], gradient, args, **quick).passed:
-            first = value, gradient, args
+    for *found, given in islice(_fitting(finder, _objects(finder, cls), of, name), _COMPARED):
+        first = first or (*found, given)
+        if check(*found, explain=False, known=[]).passed:
+            first = *found, given
             break
     if first is None and otherwise is not None:
         return otherwise(**options)
     if first is None:
         told = f"no way found to make {cls.__name__}({', '.join(required(cls))}) and call its {of} and {name}"
         raise CheckError(f'{told}; call both below if __name__ == "__main__"')
-    value, gradient, args = first
+    *found, given = first
     made_up = bool(required(cls)) and not _as_made(finder, cls)  # what is wrong with such data is to be named, too
-    options = {**options, "explain": True} if made_up else options
-    report = check_derivative(finder, f"{cls.__name__}.{name}", [value], gradient, args, **options)
+    named: dict[str, Any] = {"explain": True} if made_up else {}
+    report = check(*found, **named)
     proved = any(f.name != UNNAMED for f in report.findings) or any(leaf.verdict != "wrong" for leaf in report.leaves)
     if not report.passed and not proved and made_up:
         told = f"{name} is wrong with the data that were made up for {cls.__name__}({', '.join(required(cls))})"
         raise CheckError(f'{told}; call it with those that it is for below if __name__ == "__main__"')
+    if report.passed and any(a is _LABELS or a is _SIGNS for a in given):
+        report = _with_counts(finder, cls, given, (of, name), check, report)
+    return _off_zero(cls, found, (of, name), check, report) if report.passed else report
+
+
+def _with_counts(
+    finder: Finder, cls: type, given: tuple, names: tuple[str, str], check: Callable[..., Report], report: Report
+) -> Report:
+    """A gradient that is right at labels alone may be wrong at what else is counted or measured."""
+    other = tuple(_COUNTS if a is _LABELS or a is _SIGNS else a for a in given)
+    for *found, _ in islice(_fitting(finder, _made_of(cls, [other]), *names), 1):
+        with contextlib.suppress(Exception, SystemExit):  # of the user's code: it takes no counts
+            if check(*found, explain=False, known=[]).passed:
+                return report
+            if not _OF_LABELS.search(" ".join((cls.__name__, *(source_text(getattr(cls, n)) for n in names)))):
+                break
+    else:
+        own = ", ".join(n for n, a in zip(required(cls), given, strict=True) if a is _LABELS or a is _SIGNS)
+        labels = "0 and 1" if any(a is _LABELS for a in given) else "-1 and 1"
+        return replace(report, notes=(*report.notes, f"checked with {own} of {labels} alone"))
+    told = f"{names[1]} is right with labels that were made up for {cls.__name__}({', '.join(required(cls))})"
+    raise CheckError(
+        f'{told}, and wrong with counts; call it with those that it is for below if __name__ == "__main__"'
+    )
+
+
+def _off_zero(
+    cls: type, found: Sequence[Any], names: tuple[str, str], check: Callable[..., Report], report: Report
+) -> Report:
+    """With each number of the object that is zero, as the factor of a penalty by default, off zero, too."""
+    value, _, args = found
+
+    def run(function: Callable) -> Any:
+        with fixed_randomness():
+            return function(*copy.deepcopy(args))
+
+    settable = any(is_off(p) and p.default == 0 for p in parameters(cls))
+    for n, v in attributes(value.__self__).items():
+        if type(v) not in (int, float) or v != 0 or not (PENALTY.fullmatch(n) or type(v) is float and settable):
+            continue
+        for thing in with_values(value.__self__, {n: OFF_ZERO}):
+            own = [getattr(thing, name) for name in names]
+            with contextlib.suppress(Exception, SystemExit):  # of the user's code: it takes no such number
+                again = check(*own, args, f"{cls.__name__}.{names[1]} with {n}={OFF_ZERO}", explain=True)
+                if not again.passed and np.array_equal(*map(run, (value, own[0]))):
+                    told = f"checked with {n} = 0: {names[0]} does not depend on it"
+                    report = replace(report, notes=(*report.notes, told))
+                elif not again.passed:
+                    return again
     return report
 
 
@@ -77,21 +137,24 @@ def _as_made(finder: Finder, cls: Any) -> dict[str, Any]:
     return finder.called_with(cls.__init__)
 
 
-def _objects(finder: Finder, cls: type) -> Iterator[Any]:
-    """As the file makes them, or with data of four examples: inputs, labels, signs, counts, numbers."""
+def _objects(finder: Finder, cls: type) -> Iterator[tuple[Any, tuple]]:
+    """As the file makes them, or with the data of four examples that come beside: inputs, labels, counts, numbers."""
     draw = np.random.default_rng(0)
-    labels = np.array([0.0, 1.0, 1.0, 0.0])
-    data = draw.normal(size=(4, 3)), labels, 2 * labels - 1, np.array([2, 0, 1, 5]), draw.normal(size=4)
+    data = draw.normal(size=(4, 3)), _LABELS, _SIGNS, _COUNTS, draw.normal(size=4)
     count = 0 if _as_made(finder, cls) else len(required(cls))
-    for given in product(data, repeat=count) if 0 < count < 3 else ():
+    yield from _made_of(cls, product(data, repeat=count) if 0 < count < 3 else ())
+    yield from ((thing, ()) for thing in islice(objects_of(finder, cls), _OBJECTS))
+
+
+def _made_of(cls: type, data: Iterable[tuple]) -> Iterator[tuple[Any, tuple]]:
+    for given in data:
         with contextlib.suppress(Exception, SystemExit):  # of the user's code: it takes something else
-            yield cls(*given)
-    yield from islice(objects_of(finder, cls), _OBJECTS)
+            yield cls(*given), given
 
 
-def _fitting(finder: Finder, cls: type, of: str, name: str) -> Iterator[tuple]:
-    """(value, gradient, arguments) whose gradient has the shapes of the arguments."""
-    for thing in _objects(finder, cls):
+def _fitting(finder: Finder, objects: Iterable[tuple[Any, tuple]], of: str, name: str) -> Iterator[tuple]:
+    """(value, gradient, arguments, data) whose gradient has the shapes of the arguments."""
+    for thing, data in objects:
         value, gradient = getattr(thing, of), getattr(thing, name)
         called = finder.recorded(value) or finder.recorded(gradient)
         sizes = dict.fromkeys(k for v in attributes(thing).values() for _, x in leaves(v) for k in np.shape(x))
@@ -105,7 +168,7 @@ def _fitting(finder: Finder, cls: type, of: str, name: str) -> Iterator[tuple]:
             several = given if isinstance(given, tuple | list) and len(given) == len(args) > 1 else [given]
             shapes = [np.shape(a) for a in args if is_floating(a) or isinstance(a, float)]
             if np.all(np.isfinite(y)) and [np.shape(g) for _, g in leaves(tuple(several))] == shapes != []:
-                yield value, gradient, args
+                yield value, gradient, args, data
                 break
 
 

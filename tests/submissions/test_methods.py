@@ -3,6 +3,20 @@
 import pytest
 
 from jaxdoodle.submissions.methods import loss_alike, methods_of_arguments
+from jaxdoodle.submissions.worker import check_file
+
+
+@pytest.fixture
+def notes(tmp_path):
+    """The notes of the only check of a program."""
+
+    def run(text):
+        (path := tmp_path / "program.py").write_text("import numpy as np\n" + text)
+        (report,) = (message["check"] for message in check_file(path, explain=False) if "check" in message)
+        return report["notes"]
+
+    return run
+
 
 PROCESS = """
 class Process:
@@ -170,3 +184,88 @@ def test_how_else_a_class_is_checked_comes_where_no_arguments_fit(checked):
     """
     told = "no way found to make Model(a) and call its energy and energy_grad; call both below if __name__"
     assert checked(text)["Model.energy_grad"].startswith(told)
+
+
+RIDGE = """
+class Ridge:
+    def __init__(self, X, y, {given}={default}):
+        self.X, self.y, self.{held} = X, y, {given}
+
+    def loss(self, theta):
+        r = self.X @ theta - self.y
+        return 0.5 * r @ r + {of_loss} * theta @ theta
+
+    def grad(self, theta):
+        return self.X.T @ (self.X @ theta - self.y) + {of_gradient} * theta
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "of_loss", "of_gradient", "expected"),
+    [
+        ("0.0", "0.5 * self.lam", "self.lam", {"Ridge.grad": "right"}),
+        ("0.0", "self.lam", "self.lam", {"Ridge.grad with lam=0.3": "theta"}),
+        ("0", "0.5 * self.lam", "0", {"Ridge.grad with lam=0.3": "theta"}),
+    ],
+)
+def test_the_factor_of_a_penalty_that_is_zero_is_set_off_zero(checked, default, of_loss, of_gradient, expected):
+    lines = {"given": "lam", "held": "lam", "of_loss": of_loss, "of_gradient": of_gradient}
+    assert checked(RIDGE.format(default=default, **lines)) == expected
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"), [("0.5", {"Ridge.grad": "right"}), ("1", {"Ridge.grad with strength=0.3": "theta"})]
+)
+def test_a_number_of_any_name_is_set_off_zero_where_one_is_zero_by_default(checked, factor, expected):
+    lines = {"of_loss": f"{factor} * self.strength", "of_gradient": "self.strength"}
+    assert checked(RIDGE.format(given="mu", held="strength", default="0.0", **lines)) == expected
+
+
+def test_a_number_that_only_the_gradient_reads_is_told_to_be_zero(notes):
+    text = RIDGE.format(given="lam", held="lam", default="0.0", of_loss="0", of_gradient="self.lam")
+    assert notes(text) == ["checked with lam = 0: loss does not depend on it"]
+
+
+COUNTS = """
+class {name}:
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def nll(self, theta):
+        z = self.X @ theta
+        return np.sum(np.exp(z) - {of_loss} * z)
+
+    def nll_grad(self, theta):
+        return self.X.T @ (np.exp(self.X @ theta) - {of_gradient})
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "of_gradient", "expected"),
+    [
+        ("Poisson", "self.y**2", "right"),
+        (
+            "Poisson",
+            "self.y",
+            "nll_grad is right with labels that were made up for Poisson(X, y), and wrong with counts",
+        ),
+        ("Logit", "self.y", "right"),
+    ],
+)
+def test_a_gradient_that_is_right_at_labels_is_compared_at_counts(checked, name, of_gradient, expected):
+    found = checked(COUNTS.format(name=name, of_loss="self.y**2", of_gradient=of_gradient))
+    assert found[f"{name}.nll_grad"].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("of_labels", "labels"), [("np.arccos(self.y - 0.5)", "0 and 1"), ("(np.arccos(self.y) + 1 / self.y)", "-1 and 1")]
+)
+def test_labels_alone_are_told_where_counts_do_not_fit(notes, of_labels, labels):
+    text = COUNTS.format(name="Counts", of_loss=of_labels, of_gradient=of_labels)
+    assert notes(text) == [f"checked with y of {labels} alone"]
+
+
+def test_a_gradient_that_is_right_with_none_of_the_data_made_up_is_not_called_wrong(checked):
+    told = "nll_grad is wrong with the data that were made up for Model(X, y); call it with those that it is for"
+    text = COUNTS.format(name="Model", of_loss="self.y", of_gradient="np.sin(17 * self.y + 2)")
+    assert checked(text)["Model.nll_grad"].startswith(told)
