@@ -73,7 +73,7 @@ class Budget:
         return self.left <= 0
 
 
-#: Lines of the user's that edited backwards run in one check, each an operation on arrays: some eight seconds.
+#: Lines of the user's that edited backwards run in one check, each an operation on arrays.
 MOST_LINES = 400_000
 
 

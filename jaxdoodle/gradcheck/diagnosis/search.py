@@ -15,7 +15,7 @@ from jaxdoodle.gradcheck.diagnosis.evidence import Budget, Evidence, Hypothesis,
 from jaxdoodle.gradcheck.diagnosis.mistakes import gradients, parts, steps
 
 _MOST_BUGS = 4
-#: Steps of reverse passes that one search recomputes: some eight seconds.
+#: Steps of reverse passes that one search recomputes.
 MOST_STEPS = 200_000
 
 
