@@ -88,11 +88,12 @@ def _with_count(finder: Finder, missing: Sequence[str], *functions: Callable) ->
 
     def counting(function: Callable) -> Callable:
         k = next((k for k, p in enumerate(parameters(function)) if kind_of(p.name) == "y"), None)
-        if k is None:
+        name = next((n for n, f in finder.names.items() if f is function), None)
+        if k is None or name is None:
             told = f"{function.__name__} reads {', '.join(missing)}, which the file gives no value"
             raise CheckError(f"{told}; define it beside the function")
 
-        @functools.wraps(own := scope[function.__name__])
+        @functools.wraps(own := scope[name])
         def run(*args: Any, **named: Any) -> Any:
             labels = args[k] if k < len(args) else named[required(function)[k]]
             put(*[max(np.shape(labels)[:1] if np.shape(labels)[0] > 1 else np.shape(labels))] * len(missing))

@@ -15,7 +15,7 @@ import numpy as np
 from jaxdoodle.core.user_code import UserCode
 from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
-from jaxdoodle.gradcheck.setup.leaves import is_floating, is_integer, leaves
+from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, is_integer, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.guess import guess
@@ -70,10 +70,13 @@ class Finder:
             and (english(name) == name or self.names.get(english(name)) is not f)
         }  # fmt: skip
 
-    def declared(self, name: str) -> tuple[Any, Sequence[str]]:
+    def declared(self, name: str) -> tuple[tuple | None, Sequence[str]]:
         """The arguments (``None``: none) and the conventions that the file names for something."""
         args, conventions = (self.names.get(f"{name}_{what}") for what in ("args", "conventions"))
-        return args() if callable(args) else args, conventions or ()
+        args = args() if callable(args) else args
+        alone = isinstance(args, float | int) or is_array(args)  # (x) is no tuple
+        args = (args,) if alone else tuple(args) if isinstance(args, tuple | list) else None  # it is none of ours
+        return args, (conventions,) if isinstance(conventions, str) else conventions or ()
 
     def arguments(
         self, stem: str, forward: Callable, back: Callable[[tuple], Any] | None = None, names: Sequence[str] = ()
@@ -87,7 +90,7 @@ class Finder:
           names: What the backward calls what it returns.
         """
         declared, _ = self.declared(stem)
-        known = self.recorded(forward) if declared is None else tuple(declared)
+        known = self.recorded(forward) if declared is None else declared
         if known is not None:
             return known
         args = guess(forward, back, names)

@@ -141,9 +141,9 @@ class _CrossEntropy:
 
 def _arguments(finder: Finder, model: Model) -> Iterator[tuple]:
     """Those declared alone; else those of calls, then of each of the file's initial parameters, or guessed."""
-    declared = finder.names.get(f"{stem_of(model.backward.__name__)}_args")
+    declared, _ = finder.declared(stem_of(model.backward.__name__))
     if declared is not None:
-        yield tuple(declared() if callable(declared) else declared)
+        yield declared
         return
     called: dict[str, Any] = {}
     for function in (model.cost, model.backward, model.forward):

@@ -42,7 +42,7 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     things = chain(objects_of(finder, cls), _fitted(finder, cls))
     found = next(filter(None, (_made(finder, cls, thing) for thing in things)), None)
     if found is not None:
-        options = {"conventions": finder.names.get(f"{cls.__name__}_conventions") or (), **options}
+        options = {"conventions": finder.declared(cls.__name__)[1], **options}
         report = _with_missing(finder, cls, found, report_of(found, title=cls.__name__, **options))
         for other in found.off_zero() if report.passed else ():
             with contextlib.suppress(CheckError):  # it takes no such number

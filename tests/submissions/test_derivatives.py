@@ -308,3 +308,13 @@ def test_a_gradient_that_is_left_over_is_not_passed(checked):
     assert checked(text.replace("-np.sum", "np.sum")) == {"mse_loss_grad": "right"}
     odd = text + "\n        mse_loss_grad_args = (np.arange(4.0), np.ones(4), np.float64(0.3), np.array([0.7]))"
     assert checked(odd) == {"mse_loss_grad": "which arguments the 2 gradients of mse_loss_grad are of is not known"}
+
+
+def test_a_lambda_may_divide_by_the_number_of_examples_too(checked):
+    found = checked("""
+        def bce(p, y):
+            return -np.sum(y * np.log(p)) / m
+
+        bce_prime = lambda p, y: -y / p / m
+    """)
+    assert found["bce_prime"] == "right"

@@ -158,3 +158,64 @@ def test_arguments_that_are_declared_are_those_of_losses_and_of_gradients_too(ch
     assert checked(text + declared) == {"cost_grad": expected, "line_loss": expected}
     told = "no arguments known for {0}; define {0}_args = (theta, y)"
     assert checked(text) == {name: told.format(name) for name in ("cost_grad", "line_loss")}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "(np.ones((7, 2)))",
+        "[np.ones((7, 2))]",
+        "(np.ones((7, 2)),)",
+        "lambda: np.ones((7, 2))",
+        "lambda: [np.ones((7, 2))]",
+    ],
+)
+def test_an_argument_that_is_declared_alone_needs_no_comma(checked, declared):
+    found = checked(f"""
+        def only(z):
+            if z.shape != (7, 2):
+                raise ValueError
+            return z
+
+        def energy(z):
+            return np.sum(only(z) ** 2)
+
+        def energy_grad(z):
+            return 2 * only(z)
+
+        energy_grad_args = {declared}
+    """)
+    assert found == {"energy_grad": "right"}
+
+
+def test_a_number_that_is_declared_alone_is_an_argument(checked):
+    found = checked("""
+        def sigmoid(z): return 1 / (1 + np.exp(-z))
+        def sigmoid_prime(z): return sigmoid(z) * (1 - sigmoid(z))
+        sigmoid_prime_args = 0.5
+    """)
+    assert found == {"sigmoid_prime": "right"}
+
+
+@pytest.mark.parametrize(
+    "args", ["{'lr': 0.1, 'epochs': 3}", "'-v'", "__import__('argparse').Namespace(lr=1)", "{1, 2}"]
+)
+def test_what_a_file_calls_arguments_and_is_no_tuple_is_another_thing(checked, args):
+    found = checked(f"""
+        train_grad_args = dense_args = {args}
+        def train(w, X, y): return np.sum((X @ w - y) ** 2)
+        def train_grad(w, X, y): return 2 * X.T @ (X @ w - y)
+        def dense_forward(x, w): return x @ w, (x, w)
+        def dense_backward(dout, cache): return dout @ cache[1].T, cache[0].T @ dout
+    """)
+    assert found == {"train_grad": "right", "dense": "right"}
+
+
+@pytest.mark.parametrize("declared", ['("batch mean")', '["batch mean"]'])
+def test_a_convention_that_is_declared_alone_needs_no_comma(checked, declared):
+    found = checked(f"""
+        dense_conventions = {declared}
+        def dense_forward(x, w): return x @ w, (x, w)
+        def dense_backward(dout, cache): return dout @ cache[1].T, cache[0].T @ dout / len(dout)
+    """)
+    assert found == {"dense": "right"}
