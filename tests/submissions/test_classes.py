@@ -350,3 +350,15 @@ class Logistic:
 @pytest.mark.parametrize(("slope", "expected"), [(" * self.sigmoid_prime(X @ self.w)", "right"), ("", "parameters")])
 def test_a_gradient_is_checked_beside_an_activation_and_its_derivative(checked, slope, expected):
     assert checked(ACTIVATED.format(slope)) == {"Logistic": expected, "Logistic.sigmoid_prime": "right"}
+
+
+def test_what_a_gradient_takes_and_is_not_called_a_cotangent_may_be_the_labels_of_an_unknown_loss(checked):
+    text = """
+        class Model:
+            def __init__(self): self.W = np.linspace(-1, 1, 6).reshape(3, 2)
+            def forward(self, x, state):
+                self.x = x
+                return x @ self.W
+            def gradient(self, targets): return self.x.T @ targets
+    """
+    assert checked(text) == {"Model": "no way found to make Model() and call its gradient(x, y)"}
