@@ -28,7 +28,10 @@ from jaxdoodle.submissions.functions import stem_of
 from jaxdoodle.submissions.global_names import missing_numbers, putting, with_own_globals
 from jaxdoodle.submissions.loss_names import GRADIENT, of_the_gradient, without_gradient, without_loss
 from jaxdoodle.submissions.losses import places_of, returned_names, with_arrays, with_attributes
-from jaxdoodle.submissions.pair import check_pair
+from jaxdoodle.submissions.pair import check_pair, with_numbers_given
+
+#: What by its name is a Jacobian.
+_JACOBIAN = re.compile(r"(^|_)jac(obian)?(_|$)")
 
 
 def derivatives(finder: Finder) -> Iterator[Found]:
@@ -139,11 +142,12 @@ def _check_derivative_of(
     def back(given: tuple) -> Any:
         return gradient(**dict(zip(names, given, strict=True)))
 
-    same = names == required(gradient)
+    same, jacobian = names == required(gradient), _JACOBIAN.search(name) is not None
     try:
         args = args or finder.recorded(function) or (finder.recorded(gradient) if same else None)
         if args is None or not given and not guessing.usable(function, args):
             args = finder.arguments(name, function, back if same else None)
+            args = _of_a_vector(function, back, args, jacobian) if same else args
     except CheckError:
         args = (0.3,)
         if len(required(function)) != 1 or not _is_number(function, args) or not _is_number(gradient, args):
@@ -179,10 +183,25 @@ def _check_derivative_of(
         function, by_hand = with_attributes(function, held), with_attributes(by_hand, held)
         args = (*(getattr(args[i], word) for i, word in held), *args)
         return check_gradient(function, by_hand, args, argnums=0, title=name, **options)
+    both = {p.name for p in parameters(gradient)}
+    off = {p.name: p.default for p in parameters(function)[len(args) :] if p.name in both and guessing.is_off(p)}
+    if np.size(value) > 1 and off:  # numbers for both: as they are, and where each of them counts
+        reports = list[Report]()
+        for numbers in (off, *(off | {n: guessing.OFF_ZERO} for n in off)):
+            changed = [f"{n}={v}" for n, v in numbers.items() if v != off[n]]
+            value_of, slope_of = (with_numbers_given(f, numbers) for f in (function, gradient))
+            if not reports or guessing.usable(value_of, args):
+                report = _check_derivative_of(finder, name, value_of, slope_of, args, **options)
+                reports.append(replace(report, title=" with ".join([name, *changed])))
+            if not reports[-1].passed:
+                break
+        return reports[0] if reports[-1].passed else reports[-1]
     if np.size(value) > 1:
-        if np.ndim(args[0]) and np.shape(by_hand(*args)) == (*np.shape(value), *np.shape(args[0])):
-            args = (np.asarray(args[0], float), *args[1:])
-            return check_pair(finder, name, function, _product_with(by_hand, args), args, (), **options)
+        if found := _jacobian_in(function, lambda given: by_hand(*given), args, jacobian):
+            args = tuple(np.asarray(a, float) if i == found[0] else a for i, a in enumerate(args))
+            return check_pair(finder, name, function, _product_with(by_hand, *found), args, (), **options)
+        if jacobian and np.shape(by_hand(*args)) != np.shape(value):
+            raise Forward(f"{name} has no shape of a Jacobian with the arguments that were tried")
         if not _is_elementwise(function, args):
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
         return check_pair(finder, name, function, by_hand, args, (), **options)
@@ -207,13 +226,39 @@ def _check_derivative_of(
     return checks[0](**options)
 
 
-def _product_with(jacobian: Callable, args: tuple) -> Callable:
-    """A Jacobian in the first argument as the backward that it is of."""
-    axes = len(np.shape(jacobian(*args))) - np.ndim(args[0])
+def _of_a_vector(function: Callable, back: Callable, args: tuple, by_name: bool) -> tuple:
+    """Arguments in one of which, a vector, it is a Jacobian; those that are given where its shape is the value's."""
+    value = function(*args)
+    with contextlib.suppress(Exception):  # any exception of the user's code
+        if not by_name and (np.size(value) == 1 or np.shape(back(args)) == np.shape(value)):
+            return args
+    for tried in guessing.of_vectors(function):
+        with contextlib.suppress(Exception):  # the same
+            if _jacobian_in(function, back, tried, by_name):
+                return tried
+    return args
+
+
+def _jacobian_in(function: Callable, back: Callable, args: tuple, by_name: bool) -> tuple[int, int] | None:
+    """Which argument it is a Jacobian in by its shape, and along how many of its axes the value lies: the first ones,
+    or, if negative, the last. Where no name says that it is one, in the first argument alone."""
+    value, found = np.shape(function(*args)), np.shape(back(args))
+    for i, own in enumerate(map(np.shape, args if by_name else args[:1])):
+        if value and own and found == (*value, *own):
+            return i, len(value)
+        if value and own and by_name and found == (*own, *value):
+            return i, -len(value)
+    return None
+
+
+def _product_with(jacobian: Callable, place: int, axes: int) -> Callable:
+    """A Jacobian in an argument as the backward that it is of; see ``_jacobian_in``."""
 
     def backward(*given: Any) -> Any:
         *own, dy = given
-        return np.tensordot(dy, jacobian(*own), axes), *[None] * (len(own) - 1)
+        j = jacobian(*own)
+        dx = np.tensordot(dy, j, axes) if axes > 0 else np.tensordot(j, dy, -axes)
+        return *[None] * place, dx, *[None] * (len(own) - place - 1)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = (*(p.name for p in parameters(jacobian)), "dout")

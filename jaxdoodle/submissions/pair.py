@@ -52,7 +52,7 @@ def check_pair(
     declared = args is not None
     forward, backward = pair_of_arrays(by_position(forward), by_position(_of_one_cache(forward, backward)))
     factors, whole = factors_of(forward, backward), backward
-    backward = _with_numbers_given(backward, dict.fromkeys(factors, 0.0))
+    backward = with_numbers_given(backward, dict.fromkeys(factors, 0.0))
     if args is None:
         try:
             args = finder.arguments(stem, forward, partial(call_back, forward, backward), returned_names(backward))
@@ -90,7 +90,7 @@ def check_pair(
     elif factors:
         report = _with_penalty(report, forward, whole, factors, args)
     for words, other, shared in guessing.variants(forward, backward, args, declared) if report.passed else ():
-        value, back = (_with_numbers_given(f, shared) for f in (forward, backward))
+        value, back = (with_numbers_given(f, shared) for f in (forward, backward))
         again = checked(value, back, other, f"{stem} with {words}")
         if not again.passed:
             return again
@@ -103,7 +103,7 @@ def _iterates(function: Callable) -> bool:
     return any(isinstance(n, ast.While) or any(isinstance(m, ast.Break) for m in ast.walk(n)) for n in loops)
 
 
-def _with_numbers_given(function: Callable, numbers: dict[str, float]) -> Callable:
+def with_numbers_given(function: Callable, numbers: dict[str, float]) -> Callable:
     """A function of its other parameters."""
     kept = [p for p in parameters(function) if p.name not in numbers]
 
@@ -131,7 +131,7 @@ def _with_penalty(report: Report, forward: Callable, backward: Callable, factors
             return w if n == own else a if kept else scale * a
 
         given, zeros = rebuild(args, moved), dict.fromkeys(factors, 0.0)
-        ends = [_with_numbers_given(backward, zeros | dict.fromkeys(chosen, v)) for v in (guessing.OFF_ZERO, 0.0)]
+        ends = [with_numbers_given(backward, zeros | dict.fromkeys(chosen, v)) for v in (guessing.OFF_ZERO, 0.0)]
         each = [[*leaves(call_back(forward, end, copy.deepcopy(given), scale))] for end in ends]
         return [(n, np.subtract(a, b)) for (n, a), (_, b) in zip(*each, strict=True)]
 

@@ -318,3 +318,39 @@ def test_a_lambda_may_divide_by_the_number_of_examples_too(checked):
         bce_prime = lambda p, y: -y / p / m
     """)
     assert found["bce_prime"] == "right"
+
+
+@pytest.mark.parametrize(("forward", "jacobian", "expected"), [
+    ("affine(x, W): return x @ W", "W.T", "right"),
+    ("affine(x, W): return x @ W", "W", "right"),  # the value along the last axis
+    ("affine(x, W): return x @ W", "2 * W.T", "x"),
+    ("affine(W, x): return W @ x", "W", "right"),
+    ("affine(W, x): return W @ x", "-W", "x"),
+    ("affine(x, W): return x @ W", "np.ones(7)", "affine_jac has no shape of a Jacobian"),
+    ("affine(x): return x**2", "np.diag(2 * x)", "right"),
+    ("affine(x): return x**2", "np.diag(x)", "x"),
+    ("affine(x): return x**2", "2 * x", "right"),
+    ("affine(x): return np.array([x[0] * x[1], x[0] - x[1]])", "np.array([[x[1], x[0]], [1.0, -1.0]])", "right"),
+])  # fmt: skip
+def test_a_jacobian_is_one_in_a_vector_that_its_shape_fits(checked, forward, jacobian, expected):
+    takes = forward[forward.index("(") : forward.index(")") + 1]
+    assert checked(f"""
+        def {forward}
+        def affine_jac{takes}: return {jacobian}
+    """)["affine_jac"].startswith(expected)
+
+
+def test_a_diagonal_of_a_derivative_is_a_jacobian(checked):
+    assert checked("""
+        def relu(z): return np.maximum(z, 0)
+        def d_relu(z): return np.diag((z > 0).astype(float))
+    """) == {"d_relu": "right"}
+
+
+@pytest.mark.parametrize(("power", "expected"), [(1, {"d_leaky": "right"}), (2, {"d_leaky with slope=0.3": "x"})])
+def test_a_number_that_is_one_by_default_is_given_to_both(checked, power, expected):
+    found = checked(f"""
+        def leaky(x, slope=1.0): return np.where(x > 0, x, slope * x)
+        def d_leaky(x, slope=1.0): return np.where(x > 0, 1.0, slope**{power})
+    """)
+    assert found == expected

@@ -36,6 +36,8 @@ from jaxdoodle.submissions.words import PENALTY
 
 #: Combinations tried, and of those that the function takes, how many are compared.
 _TRIALS, _COMPARED = 30_000, 40
+#: Those of which the ones with a vector are tried; lengths of a point whose coordinates a function takes one by one.
+_OF_VECTORS, _FEW_ENTRIES = 3_000, (2, 3, 4)
 #: Parameters up to which arrays of more than two sizes are tried first.
 _FEW = 4
 
@@ -128,6 +130,16 @@ def vectors(function: Callable) -> list[tuple]:
         if sum(np.ndim(v) > 1 for v in values) <= 1 and _output(function, values) is not None:
             return [tuple(values)]
     return []
+
+
+def of_vectors(function: Callable) -> Iterator[tuple]:
+    """Arguments of which one is a vector, and so is the result."""
+    taken = [p for p in parameters(function) if p.default is p.empty]
+    short = [[normal(n)(np.random.default_rng(0))] for n in _FEW_ENTRIES if len(taken) == 1]
+    for values in chain(islice(candidates(function, taken), _OF_VECTORS), short):
+        y = _output(function, values) if any(np.ndim(v) == 1 for v in values) else None
+        if y is not None and np.ndim(y[0]) == 1:
+            yield tuple(values)
 
 
 #: What a number that is 0.0 by default is set to, and one that is 1.0.
