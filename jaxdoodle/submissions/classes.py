@@ -45,8 +45,7 @@ def of_classes(finder: Finder) -> Iterator[Found]:
     for cls in own_classes(finder):
         run = None if _is_abstract(cls) else _way_to_check(finder, cls)
         pairs = methods_of_arguments(cls, data=run is not None)
-        own = gradient_method(cls) in {None, *(name for _, name in pairs)}  # what they are of is checked
-        if run is not None and not (pairs and own):
+        if run is not None and gradient_method(cls) not in {name for _, name in pairs}:
             yield Found(cls.__name__, cls, run)
         for of, name in pairs:
             way = partial(check_methods, finder, cls, of, name, run)
@@ -189,7 +188,8 @@ def _derivative(finder: Finder, cls: type) -> Callable[..., Report] | None:
     """Of a method with another of the same parameters for its derivative, ``loss(y, p)`` and ``gradient(y, p)``, in a
     class that holds no arrays."""
     own = {n: f for n, f in vars(cls).items() if callable(getattr(cls, n))}
-    for name in (n for n in own if GRADIENT.search(n)):
+    pairs = {name for _, name in methods_of_arguments(cls, data=True)}
+    for name in (n for n in own if GRADIENT.search(n) and n not in pairs):
         of = next((n for n in own if _VALUE.fullmatch(n) and required(own[n]) == required(own[name])), None)
         thing = next(objects_of(finder, cls), None) if of is not None else None
         empty = of is not None and {n for n, v in attributes(thing).items() if v is None} & names_in(own[of])

@@ -157,7 +157,7 @@ def _fitting(finder: Finder, objects: Iterable[tuple[Any, tuple]], of: str, name
     for thing, data in objects:
         value, gradient = getattr(thing, of), getattr(thing, name)
         called = finder.recorded(value) or finder.recorded(gradient)
-        sizes = dict.fromkeys(k for v in attributes(thing).values() for _, x in leaves(v) for k in np.shape(x))
+        sizes = dict.fromkeys(k for v in attributes(thing).values() for _, x in leaves(v) for k in np.shape(x) if k)
         each = [np.random.default_rng(0).normal(size=k) for k in sizes] + [np.float64(0.3)]
         for args in [called] if called else product(each, repeat=len(required(value))):
             try:

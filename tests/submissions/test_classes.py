@@ -362,3 +362,34 @@ def test_what_a_gradient_takes_and_is_not_called_a_cotangent_may_be_the_labels_o
             def gradient(self, targets): return self.x.T @ targets
     """
     assert checked(text) == {"Model": "no way found to make Model() and call its gradient(x, y)"}
+
+
+def test_each_derivative_of_a_class_is_checked_beside_one_that_is_named_after_its_function(checked):
+    text = """
+        class Act:
+            def f(self, z): return z**2
+            def f_prime(self, z): return 2 * z
+            def __call__(self, z): return np.tanh(z)
+            def derivative(self, z): return 1 - np.tanh(z)**2
+    """
+    assert checked(text) == {"Act": "right", "Act.f_prime": "right"}
+    assert checked(text.replace("(z)**2", "(z)")) == {"Act": "z", "Act.f_prime": "right"}
+    assert checked(text.replace("2 * z", "z")) == {"Act": "right", "Act.f_prime": "z"}
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(" * self.act_prime(z)", "right"), ("", "w1")])
+def test_a_loss_that_gives_its_gradients_is_checked_beside_an_activation_and_its_derivative(checked, slope, expected):
+    found = checked(f"""
+        class Net:
+            def __init__(self): self.w1, self.w2 = np.linspace(-1, 1, 6).reshape(3, 2), np.ones((2, 1))
+            def act(self, z): return np.tanh(z)
+            def act_prime(self, z): return 1 - np.tanh(z)**2
+            def loss(self, X, y):
+                z = X @ self.w1
+                d = self.act(z) @ self.w2 - y
+                grads = {{"w1": X.T @ (d @ self.w2.T{slope}), "w2": self.act(z).T @ d}}
+                return 0.5 * np.sum(d**2), grads
+        if __name__ == "__main__":
+            Net().loss(np.random.randn(5, 3), np.random.randn(5, 1))
+    """)
+    assert found == {"Net": expected, "Net.act_prime": "right"}

@@ -269,3 +269,13 @@ def test_a_gradient_that_is_right_with_none_of_the_data_made_up_is_not_called_wr
     told = "nll_grad is wrong with the data that were made up for Model(X, y); call it with those that it is for"
     text = COUNTS.format(name="Model", of_loss="self.y", of_gradient="np.sin(17 * self.y + 2)")
     assert checked(text)["Model.nll_grad"].startswith(told)
+
+
+def test_an_object_that_holds_an_empty_array_gives_its_methods_none(checked):
+    found = checked("""
+        class Network:
+            def __init__(self): self.kept, self.w = np.zeros((0, 3)), np.ones(3)
+            def sigmoid(self, z): return 1 / (1 + np.exp(-z))
+            def sigmoid_prime(self, z): return self.sigmoid(z) * (1 - self.sigmoid(z))
+    """)
+    assert found == {"Network.sigmoid_prime": "right"}
