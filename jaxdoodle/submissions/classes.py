@@ -187,9 +187,9 @@ _VALUE = re.compile("__call__|loss|cost|fn|f|func|function|forward|value|activat
 def _derivative(finder: Finder, cls: type) -> Callable[..., Report] | None:
     """Of a method with another of the same parameters for its derivative, ``loss(y, p)`` and ``gradient(y, p)``, in a
     class that holds no arrays."""
-    own = {n: f for n, f in vars(cls).items() if callable(getattr(cls, n))}
-    pairs = {name for _, name in methods_of_arguments(cls, data=True)}
-    for name in (n for n in own if GRADIENT.search(n) and n not in pairs):
+    paired = {n for pair in methods_of_arguments(cls, data=True) for n in pair}
+    own = {n: f for n, f in vars(cls).items() if callable(getattr(cls, n)) and n not in paired}
+    for name in (n for n in own if GRADIENT.search(n)):
         of = next((n for n in own if _VALUE.fullmatch(n) and required(own[n]) == required(own[name])), None)
         thing = next(objects_of(finder, cls), None) if of is not None else None
         empty = of is not None and {n for n, v in attributes(thing).items() if v is None} & names_in(own[of])
