@@ -13,6 +13,9 @@ from jaxdoodle.submissions.finder import Finder
 
 #: What says of something that varies in the forward that it is constant in the backward.
 _HELD = re.compile(r"(?:\w+[\s,]+){0,4}(treat|regard|consider)\w*\s+as\s+(a\s+)?constants?|stop[-_ ]?gradients?", re.I)
+_NO = re.compile(r"\b(no|not|never|without|cannot|neither|nor)\b|n't\b", re.I)
+#: The one thing that is called constant: ``r`` in ``the scale r is treated``, none in ``the norm of x is treated``.
+_SUBJECT = re.compile(r"(?<!\bof )\b(\w+)(?:\s+(?:is|are|was|were|being))?\s+(?:treat|regard|consider)", re.I)
 
 
 def without_constants(finder: Finder, name: str, report: Report, backward: Callable, others: Sequence[str]) -> Report:
@@ -38,7 +41,18 @@ def without_constants(finder: Finder, name: str, report: Report, backward: Calla
         told = ", ".join(f'"{n}"' for f in left for n in f.leaves)
         raise CheckError(f"{name} has no gradient of {', '.join(names)}, which its text may call constant; if it is, "
                          f"define {name}_constants = ({told},)")  # fmt: skip
-    says = _HELD.search(told_of(backward))
-    if says is not None and any(leaf.verdict == "wrong" for leaf in report.leaves):
-        raise CheckError(f'{name} is not the whole derivative, and its text says "{says[0]}": it is not checked')
+    wrong = {leaf.name for leaf in report.leaves if leaf.verdict == "wrong"}
+    if wrong and (says := _held(told_of(backward), wrong, {leaf.name for leaf in report.leaves} | {*others})):
+        raise CheckError(f'{name} is not the whole derivative, and its text says "{says}": it is not checked')
     return report
+
+
+def _held(text: str, wrong: set[str], arguments: set[str]) -> str | None:
+    """How a text calls something constant. That says nothing of other gradients where it is an argument."""
+    for sentence in re.split(r"[.;](?:\s|$)", text):
+        for says in _HELD.finditer(sentence):
+            subject = _SUBJECT.search(says[0])
+            of_another = subject is not None and subject[1] in arguments and not wrong <= {subject[1]}
+            if not of_another and not _NO.search(sentence[: says.end()]):
+                return says[0]
+    return None

@@ -153,6 +153,10 @@ def test_forward_mode_and_second_order_are_checked_on_request():
                            jvp=lambda args, tangents: 3 * args[0] ** 2 * tangents[0])  # fmt: skip
     with pytest.raises(AssertionError, match="forward mode"):
         assert_gradients_match(cube, lambda x, dy: 3 * x**2 * dy, (X,), jvp=lambda args, tangents: tangents[0])
+    for factor in (1 + 1e-4, np.array([1, 1, 1.001, 1])):
+        with pytest.raises(AssertionError, match=r"forward mode \(jvp\) is wrong"):
+            assert_gradients_match(cube, lambda x, dy: 3 * x**2 * dy, (X,),
+                                   jvp=lambda args, t, by=factor: 3 * args[0] ** 2 * t[0] * by)  # fmt: skip
     stop = jax.lax.stop_gradient
     with pytest.raises(AssertionError, match="second order"):
         assert_gradients_match(cube, lambda x, dy: 3 * stop(jnp.asarray(x)) ** 2 * dy, (X,), second_order=True)

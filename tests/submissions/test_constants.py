@@ -91,3 +91,31 @@ def test_what_is_constant_in_the_backward_alone_is_not_checked_where_the_text_sa
                 return dy / self.r
     """)
     assert found["Renorm"].startswith(expected)
+
+
+HELD = 'softmax is not the whole derivative, and its text says "{}": it is not checked'
+
+
+@pytest.mark.parametrize(("told", "expected"), [
+    ("stop-gradient: the shift is held", HELD.format("stop-gradient")),
+    ("norm of w is treated as a constant", HELD.format("norm of w is treated as a constant")),
+    ("no stop-gradient needed: the shift cancels", "w, x"), ("We don't stop gradients here", "w, x"),
+    ("p is not treated as a constant", "w, x"), ("The argument w is treated as a constant", "w, x"),
+])  # fmt: skip
+def test_what_a_text_denies_or_says_of_another_argument_excuses_no_gradient(checked, told, expected):
+    text = f"""
+        def softmax_forward(x, w):
+            z = x @ w
+            p = np.exp(z - z.max(axis=1, keepdims=True))
+            p = p / p.sum(axis=1, keepdims=True)
+            return p, (x, w, p)
+
+        def softmax_backward(dout, cache):
+            x, w, p = cache
+            # {told}
+            dz = p * dout
+            return dz @ w.T, x.T @ dz
+    """
+    assert checked(text) == {"softmax": expected}
+    right = text.replace("p * dout", "p * (dout - (dout * p).sum(axis=1, keepdims=True))")
+    assert checked(right) == {"softmax": "right"}
