@@ -83,7 +83,7 @@ _OPTIONS: dict[str, list[Option]] = {
     "y": [one_hot(4, 5), one_hot(5, 4), whole(3, 4), normal(4, 5), normal(4), normal(5), mask(1, 4),
           mask(4, 1), mask(4), one_hot(4, 3), one_hot(2, 3)],
     "p": [_between(*s) for s in ((4, 5), (4, 3), (1, 4), (4, 1), (4,), (5,), (5, 4))],
-    "mask": [mask(4, 5), mask(5, 4), mask(2, 7, 6, 3), mask(4)],
+    "mask": [mask(4, 5), mask(5, 4), mask(2, 7, 6, 3), mask(4), mask(4, 3)],
     "ids": [whole(3, 4), whole(3, 2, 4), whole(3, 5), just(1)],
     "h": [normal(4, 3), normal(3, 4), normal(3, 1), normal(3)],
     "counts": [_counts(4, 5), _counts(4), _counts(5)],

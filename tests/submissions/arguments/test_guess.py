@@ -338,3 +338,18 @@ def test_the_intercept_beside_weights_is_a_number_where_its_gradient_is_one(chec
             return dw0, dw, dV
     """)
     assert found == {"fm_loss_grad": expected}
+
+
+@pytest.mark.parametrize(("slope", "expected"), [("(1 - h**2)", "right"), ("1", "b, w, x")])
+def test_a_mask_may_be_one_over_the_units_of_a_layer(checked, slope, expected):
+    found = checked(f"""
+        def dense_forward(x, w, b, mask):
+            h = np.tanh(x @ w + b)
+            return h * mask, (x, w, h, mask)
+
+        def dense_backward(dout, cache):
+            x, w, h, mask = cache
+            dz = dout * mask * {slope}
+            return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+    """)
+    assert found == {"dense": expected}
