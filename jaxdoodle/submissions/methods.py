@@ -44,8 +44,8 @@ _OF_LABELS = re.compile(r"2(\.0?)?\s*\*\s*[\w.]+\s*-\s*1|logi(t|stic)|bernoulli"
 
 def methods_of_arguments(cls: type, data: bool) -> list[tuple[str, str]]:
     """Names of values and of their gradients; what takes ``data`` may have gradients of what the object holds."""
-    own = {n: f for n, f in vars(cls).items() if isinstance(f, FunctionType)}
-    taken = {n: required(f)[1:] for n, f in own.items()}
+    own = {n: getattr(cls, n) for n, f in vars(cls).items() if isinstance(f, FunctionType | staticmethod)}
+    taken = {n: required(f)[not isinstance(vars(cls)[n], staticmethod) :] for n, f in own.items()}
     free = {n: f for n, f in own.items() if taken[n] and not any(map(_DATA.fullmatch, taken[n] if data else ()))}
     pairs = ((n, list(of_the_gradient(n, f, free))) for n, f in free.items())
     return [(of[0].__name__, n) for n, of in pairs if of]
@@ -61,6 +61,8 @@ def check_methods(
     def check(value: Callable, gradient: Callable, args: tuple, title: str = title, **more: Any) -> Report:
         return check_derivative(finder, title, [value], gradient, args, **{**options, **more})
 
+    if all(isinstance(inspect.getattr_static(cls, n), staticmethod) for n in (of, name)):
+        return check_derivative(finder, title, [getattr(cls, of)], getattr(cls, name), **options)
     first: tuple | None = None
     for *found, given in islice(_fitting(finder, _objects(finder, cls), of, name), _COMPARED):
         first = first or (*found, given)
@@ -110,17 +112,17 @@ def _off_zero(
     cls: type, found: Sequence[Any], names: tuple[str, str], check: Callable[..., Report], report: Report
 ) -> Report:
     """With each number of the object that is zero, as the factor of a penalty by default, off zero, too."""
-    value, _, args = found
+    (value, _, args), held = found, getattr(found[0], "__self__", None)
 
     def run(function: Callable) -> Any:
         with fixed_randomness():
             return function(*copy.deepcopy(args))
 
     settable = any(is_off(p) and p.default == 0 for p in parameters(cls))
-    for n, v in attributes(value.__self__).items():
+    for n, v in attributes(held).items():
         if type(v) not in (int, float) or v != 0 or not (PENALTY.fullmatch(n) or type(v) is float and settable):
             continue
-        for thing in with_values(value.__self__, {n: OFF_ZERO}):
+        for thing in with_values(held, {n: OFF_ZERO}):
             own = [getattr(thing, name) for name in names]
             with contextlib.suppress(Exception, SystemExit):  # of the user's code: it takes no such number
                 again = check(*own, args, f"{cls.__name__}.{names[1]} with {n}={OFF_ZERO}", explain=True)

@@ -279,3 +279,21 @@ def test_an_object_that_holds_an_empty_array_gives_its_methods_none(checked):
             def sigmoid_prime(self, z): return self.sigmoid(z) * (1 - self.sigmoid(z))
     """)
     assert found == {"Network.sigmoid_prime": "right"}
+
+
+def test_static_methods_are_pairs_that_need_no_object(checked):
+    text = """
+        class Activations:
+            def __init__(self, X): raise ValueError
+            @staticmethod
+            def sigmoid(z): return 1 / (1 + np.exp(-z))
+            @staticmethod
+            def sigmoid_prime(z): return 1 / (1 + np.exp(-z)) * (1 - 1 / (1 + np.exp(-z)))
+            @staticmethod
+            def relu(z): return np.maximum(0, z)
+            @staticmethod
+            def relu_grad(z): return 1.0 * (z > 0)
+    """
+    assert checked(text) == {"Activations.sigmoid_prime": "right", "Activations.relu_grad": "right"}
+    wrong = checked(text.replace("z > 0", "z > -9").replace("* (1 - 1 /", "* (1 - 2 /"))
+    assert wrong == {"Activations.sigmoid_prime": "z", "Activations.relu_grad": "z"}
