@@ -54,7 +54,7 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         if any(LAYER.fullmatch(p.name.lower()) for p in taken):  # weights and examples of one network
             yield made([o[columns if kind == "x" else 0] for kind, o in zip(kinds, options, strict=True)])
         too_many = np.prod([len(o) for o in options]) > _TRIALS  # to try: first, all sizes but the batch are one
-        line = {"w", "y"} <= {*kinds} and not _OF_MATRICES.search(source_text(function))
+        line = "y" in kinds and {"w", "intercept"} & {*kinds} and not _OF_MATRICES.search(source_text(function))
         for table in (
             *((LINE,) if line else ()),
             *(CELLS if {"h", "w"} <= {*kinds} else ()),

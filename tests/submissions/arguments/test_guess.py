@@ -281,17 +281,18 @@ def test_the_parameters_of_a_line_are_numbers():
     assert [np.shape(a) for a in guess(smooth)[:4]] == [(), (), (6,), (6,)]
 
 
-@pytest.mark.parametrize(("sign", "expected"), [("", "right"), ("-", "w1")])
-def test_the_intercept_of_a_line_comes_first_too(checked, sign, expected):
+@pytest.mark.parametrize(("a", "b"), [("w0", "w1"), ("intercept", "slope")])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_intercept_of_a_line_comes_first_too(checked, a, b, sign):
     found = checked(f"""
-        def line_loss(w0, w1, x, y):
-            return np.mean((w0 + w1 * x - y) ** 2)
+        def line_loss({a}, {b}, x, y):
+            return np.mean(({a} + {b} * x - y) ** 2)
 
-        def line_loss_grad(w0, w1, x, y):
-            e = 2 * (w0 + w1 * x - y) / len(x)
+        def line_loss_grad({a}, {b}, x, y):
+            e = 2 * ({a} + {b} * x - y) / len(x)
             return e.sum(), {sign}(e * x).sum()
     """)
-    assert found == {"line_loss_grad": expected}
+    assert found == {"line_loss_grad": b if sign else "right"}
 
 
 def test_what_a_loss_compares_is_an_array_where_a_name_tells_nothing():
