@@ -161,8 +161,13 @@ def _check_derivative_of(
     order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]
     optional = {p.name: own.index(p.name) for p in parameters(gradient) if p.default is not p.empty and p.name in own}
 
+    shapes = [np.shape(a) for a in args]
+    several = (shapes.count(()),)  # numbers, whose gradients ``np.array([dw0, dw1])`` may hold
+    in_one = np.size(value) == 1 and several > (1,) and several not in shapes
+
     def returned(*given: Any) -> Any:
-        return gradient(*(given[i] for i in order), **{n: given[i] for n, i in optional.items()})
+        found = gradient(*(given[i] for i in order), **{n: given[i] for n, i in optional.items()})
+        return tuple(found) if in_one and isinstance(found, np.ndarray) and found.shape == several else found
 
     rest = entries = list[int]()  # without the loss that comes with them
     if np.size(value) == 1 and type(first := returned(*args)) is tuple:

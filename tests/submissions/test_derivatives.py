@@ -354,3 +354,15 @@ def test_a_number_that_is_one_by_default_is_given_to_both(checked, power, expect
         def d_leaky(x, slope=1.0): return np.where(x > 0, 1.0, slope**{power})
     """)
     assert found == expected
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("x**2", "right"), ("x", "w2")])
+def test_gradients_of_numbers_may_come_in_one_array(checked, factor, expected):
+    assert checked(f"""
+        def cost(w0, w1, w2, x, y):
+            return np.mean((w0 + w1 * x + w2 * x**2 - y) ** 2)
+
+        def cost_grad(w0, w1, w2, x, y):
+            e = 2 * (w0 + w1 * x + w2 * x**2 - y) / x.size
+            return np.array([e.sum(), (e * x).sum(), (e * {factor}).sum()])
+    """) == {"cost_grad": expected}
