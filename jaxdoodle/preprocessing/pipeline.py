@@ -7,7 +7,6 @@ the longest side and center it, to fractions of a pixel, by averaging areas (``r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -145,31 +144,29 @@ def _from_pixels(
     steps.append(("picture", pixels))
     if preprocessing.as_is:
         return _as_is(pixels, reduced, preprocessing, steps)
-    size = preprocessing.image_shape[:2]
-    found, rejected = _ways(readings_of(pixels, paper and pixels.shape[:2] != size), reduced, preprocessing)
+    found: list[Preprocessed] = []
+    rejected = _add_ways(found, pixels, reduced, preprocessing, paper)
     if not found:
         steps[:], error = rejected or (steps, NoDrawingError("the picture is blank."))
         raise error
-    if (soft := softened(pixels, size)) is not None:
-        picture, repeated = soft
-        readings = readings_of(picture, paper and picture.shape[:2] != size)
-        found, _ = _ways(readings, repeated * reduced, preprocessing, found)
+    if (soft := softened(pixels, preprocessing.image_shape[:2])) is not None:
+        _add_ways(found, soft[0], soft[1] * reduced, preprocessing, paper)
     return replace(found[0], alternatives=tuple(found[1:]))
 
 
-def _ways(
-    readings: Sequence[Reading], reduced: int, preprocessing: Preprocessing, found: Sequence[Preprocessed] = ()
-) -> tuple[list[Preprocessed], tuple[Steps, NoDrawingError] | None]:
-    """What the readings show, each bitmap once, behind what was found; and why the first that shows nothing does."""
-    ways, rejected = [*found], None
-    for reading in readings:
+def _add_ways(
+    found: list[Preprocessed], pixels: NDArray[np.float32], reduced: int, preprocessing: Preprocessing, paper: bool
+) -> tuple[Steps, NoDrawingError] | None:
+    """To what was found, what else the readings of the pixels show; gives why the first that shows nothing does."""
+    rejected = None
+    for reading in readings_of(pixels, paper and pixels.shape[:2] != preprocessing.image_shape[:2]):
         try:
             one = finished(reading, reduced, preprocessing)
-            if not any(_same(one, other) for other in ways):
-                ways.append(one)
+            if not any(_same(one, other) for other in found):
+                found.append(one)
         except NoDrawingError as error:
             rejected = rejected or ([*reading.steps], error)
-    return ways, rejected
+    return rejected
 
 
 def _same(one: Preprocessed, other: Preprocessed) -> bool:

@@ -126,17 +126,19 @@ def test_a_test_of_something_random_fails_as_such():
         assert_gradients_match(noisy, lambda noise, dy: dy * noise, (X,))
 
 
+@jax.custom_jvp
+def unwritten_square(x):
+    return x**2
+
+
+@unwritten_square.defjvp
+def _unwritten(primals, tangents):
+    raise ValueError("not written yet")
+
+
 def test_an_exception_in_a_rule_of_forward_mode_is_told_in_one_line():
-    @jax.custom_jvp
-    def square(x):
-        return x**2
-
-    @square.defjvp
-    def _(primals, tangents):
-        raise ValueError("not written yet")
-
     def total(x):
-        return square(x).sum()
+        return unwritten_square(x).sum()
 
     (finding,) = check_value_and_grad(total, jax.value_and_grad(total), (X,)).findings
     assert finding.name == "backward raises ValueError"
@@ -163,14 +165,6 @@ def test_forward_mode_and_second_order_are_checked_on_request():
 
 
 def test_an_exception_in_a_forward_mode_is_told_in_one_line():
-    @jax.custom_jvp
-    def square(x):
-        return x**2
-
-    @square.defjvp
-    def _(primals, tangents):
-        raise ValueError("not written yet")
-
     with pytest.raises(AssertionError, match=r"forward mode \(jvp\) raises ValueError: not written yet"):
         assert_gradients_match(lambda x: (x**2, x), lambda x, dy: 2 * x * dy, (X,),
-                               jvp=lambda args, tangents: jax.jvp(square, args, tangents)[1])  # fmt: skip
+                               jvp=lambda args, tangents: jax.jvp(unwritten_square, args, tangents)[1])  # fmt: skip
