@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import is_cotangent, parameters
-from jaxdoodle.gradcheck.setup.leaves import bare, gradient_of, is_array, is_floating, named
+from jaxdoodle.gradcheck.setup.leaves import bare, children, gradient_of, is_array, is_floating, named, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments.by_name import kind_of
 
@@ -116,6 +116,8 @@ class LayerObject:
         if isinstance(dx, tuple) and tables and not hasattr(dx, "_fields"):
             rest = [g for g in dx if named(g) is None]
             dx = rest[0] if len(rest) == 1 else tuple(rest)
+        elif isinstance(dx, tuple) and len(dx) == 2 and isinstance(dx[1], list | tuple) and len(inputs) == 1:
+            dx, thing.returned_grads = dx
         elif tables:
             dx = thing.returned_grads
             of_inputs = tuple(gradient_of(n, dx) for n in self.input_names)
@@ -177,19 +179,22 @@ def kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
     part, _, rest = name.partition("/")
     if rest:
         inside = {n.removeprefix(f"{part}/") for n in written if n.startswith(f"{part}/")}
-        return kept_gradient(get_at(done, part), get_at(before, part), rest, inside)
+        found = kept_gradient(get_at(done, part), get_at(before, part), rest, inside)
+        return _kept_beside(done, part, rest) if found is None and not _is_layer(get_at(done, part)) else found
     holder, _, key = name.partition(".")
     value = get_at(before, name)
     if key in _VALUES and hasattr(getattr(done, holder), "grad"):
         return getattr(done, holder).grad
     beside = {n: v for n, v in attributes(done).items() if n != holder}
     if key:
-        tables = [n for n, v in beside.items() if isinstance(v, list | dict)]
+        tables = {
+            n: v if isinstance(v, list) else named(v) for n, v in beside.items() if isinstance(v, list) or named(v)
+        }
         called = [n for n in tables if re.search("grad|^d|^g$", n)]
         others = [n for n in tables if n not in called and f"{n}.{key}" in written and not _MOMENTS.search(n)]
-        others = [n for n in others if name not in written and _shapes(beside[n]) == _shapes(getattr(done, holder))]
+        others = [n for n in others if name not in written and _shapes(tables[n]) == _shapes(getattr(done, holder))]
         for n in called + others * (len(others) == 1):
-            grads = beside[n]
+            grads: Any = tables[n]
             found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
             if found is not None and np.shape(found) == np.shape(value):
                 return found
@@ -199,8 +204,24 @@ def kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
     return gradient_of(key or holder, {**own, **{n: v for n, v in forms.items() if n != (key or holder)}})
 
 
+def _kept_beside(done: Any, part: str, name: str) -> Any:
+    """The gradient of what an object holds that is no layer, kept beside it: by name, or in a list like its arrays."""
+    held = get_at(done, part)
+    own = arrays_of(held)
+    for n, v in attributes(done).items():
+        table = attributes(v) if type(v) is type(held) and v is not held else named(v)
+        listed = list(v) if isinstance(v, list | tuple) and re.search("grad|^d|^g$", n) else []
+        if [np.shape(g) for g in listed] == [np.shape(w) for w in own.values()]:
+            table = dict(zip(own, listed, strict=True))
+        found = gradient_of(name, table or ({n: v} if n != name else {}))
+        if found is not None and is_array(found) and np.shape(found) == np.shape(own[name]):
+            return found
+    return None
+
+
 def _shapes(table: Any) -> dict[Any, tuple[int, ...]]:
-    return {k: np.shape(v) for k, v in (table if isinstance(table, dict) else dict(enumerate(table))).items()}
+    table = dict(enumerate(table)) if isinstance(table, list) else named(table)
+    return {k: np.shape(v) for k, v in (table or {}).items()}
 
 
 def several(dx: Any) -> list[Any]:
@@ -248,9 +269,13 @@ def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
                 found[n] = v
             elif isinstance(v, float):
                 found[n] = np.float64(v)
-            elif id(v) not in seen and any(hasattr(v, method) for method in BACKWARD) and attributes(v):
+            elif id(v) not in seen and (_is_layer(v) or type(v).__module__ == type(thing).__module__) and attributes(v):
                 found |= {f"{n}/{inner}": x for inner, x in arrays_of(v, seen).items()}
     return found
+
+
+def _is_layer(thing: Any) -> bool:
+    return any(hasattr(thing, method) for method in BACKWARD)
 
 
 def get_at(thing: Any, name: str) -> Any:
@@ -302,10 +327,8 @@ def set_at(thing: Any, name: str, value: Any) -> None:
     for holder, held in list(attributes(thing).items()):
         if isinstance(held, dict):
             setattr(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
-        elif hasattr(held, "_fields"):
-            setattr(thing, holder, type(held)(*(new(holder, v) for v in held)))
-        elif isinstance(held, list) or type(held) is tuple:
-            setattr(thing, holder, (list if isinstance(held, list) else tuple)(new(holder, v) for v in held))
+        elif children(held) is not None:
+            setattr(thing, holder, rebuild(held, lambda _, v: new(holder, v)))  # noqa: B023
         elif new(holder, held) is not held:
             setattr(thing, holder, new(holder, held))
 

@@ -330,3 +330,54 @@ layer.backward(layer.forward(np.random.randn(5, 3)))
 def test_an_array_for_gradients_has_the_precision_of_the_parameter(checked):
     assert checked(SINGLE.format(1)) == {"Scale": "right"}
     assert checked(SINGLE.format(2)) == {"Scale": "k"}
+
+
+HELD = """
+from dataclasses import dataclass
+
+
+@dataclass
+class Weights:
+    A: np.ndarray
+    B: np.ndarray
+
+
+class Field:
+    def __init__(self, a, b):
+        self.A, self.B = a, b
+
+    def __call__(self, z):
+        return np.tanh(z @ self.A) @ self.B
+
+
+class Flow:
+    def __init__(self, d, h):
+        rng = np.random.default_rng(0)
+        self.f = {kind}(rng.normal(size=(d, h)), rng.normal(size=(h, d)))
+
+    def forward(self, z):
+        self.z, self.a = z, np.tanh(z @ self.f.A)
+        return z + 0.5 * self.a @ self.f.B
+
+    def backward(self, dout):
+        d = 0.5 * dout @ self.f.B.T * (1 - self.a**2)
+        gA, gB = self.z.T @ d, {factor} * self.a.T @ dout
+        dz = dout + d @ self.f.A.T
+        {end}
+"""
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("0.5", "right"), ("1.0", "f_B")])
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        ("Field", "return dz, [gA, gB]"),
+        ("Field", "self.grads = [gA, gB]; return dz"),
+        ("Field", "self.g = {'A': gA, 'B': gB}; return dz"),
+        ("Field", "self.d = Field(gA, gB); return dz"),
+        ("Field", "self.dA, self.dB = gA, gB; return dz"),
+        ("Weights", "self.grads = Weights(gA, gB); return dz"),
+    ],
+)
+def test_what_is_held_by_an_object_that_is_no_layer_has_its_gradients_beside_it(checked, kind, end, factor, expected):
+    assert checked(HELD.format(kind=kind, end=end, factor=factor)) == {"Flow": expected}
