@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxdoodle.gradcheck.report import UNNAMED, Report
+from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.source import source_tree, symbolic_shapes
 from jaxdoodle.submissions.finder import Finder, Forward, Found
 from jaxdoodle.submissions.loss_names import GRADIENT, LOSS
 from jaxdoodle.submissions.losses import check_loss
+from jaxdoodle.submissions.modes import proved
 
 #: What is said where others gave no gradient, or a wrong one.
 _VECTORS = "checked with vectors, and not for arrays of more axes"
@@ -67,16 +68,10 @@ def _check(finder: Finder, name: str, function: Callable, count: int, **options:
             report = check_loss(finder, name, function, given, **options)
             report = report if given is None else replace(report, notes=(*report.notes, _VECTORS))
             places = [own.index(leaf.name) for leaf in report.leaves]  # in another order than theirs: something else
-            if len(places) == count and (report.passed or places == sorted(places) and (not best or not _proved(best))):
+            if len(places) == count and (report.passed or places == sorted(places) and (not best or not proved(best))):
                 best = report
         if best is not None and best.passed:
             return best
-    if best is None or not _proved(best) and not GRADIENT.search(name):
+    if best is None or not proved(best) and not GRADIENT.search(name):
         raise Forward(f"{name} returns more than a value: no gradient, or a wrong one (call it grad to check it)")
     return best
-
-
-def _proved(report: Report) -> bool:
-    """Is each wrong gradient that of a mistake?"""
-    named = {leaf for finding in report.findings if finding.name != UNNAMED for leaf in finding.leaves}
-    return named >= {leaf.name for leaf in report.leaves if leaf.verdict == "wrong"}

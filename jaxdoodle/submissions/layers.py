@@ -38,6 +38,7 @@ from jaxdoodle.submissions.layer_object import (
     output_of,
 )
 from jaxdoodle.submissions.loss_names import LOSS
+from jaxdoodle.submissions.modes import in_other_modes, titled
 from jaxdoodle.submissions.objects import objects_of, own_classes, read_by_forward
 from jaxdoodle.submissions.penalties import with_penalty, without_penalty
 from jaxdoodle.submissions.raised import backward_runs, raise_if_backward_ends, raised_by, raising
@@ -55,11 +56,15 @@ def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
     cls = taking_arrays(finder, cls)
     report, place = _report(finder, cls, options)
     for numbers in _others(cls) if report is not None and report.passed else ():
-        other, _ = _report(finder, cls, {**options, "title": _titled(cls.__name__, numbers)}, place, **numbers)
+        other, _ = _report(finder, cls, {**options, "title": titled(cls.__name__, numbers)}, place, **numbers)
         if other is not None and not other.passed:
             return other
     if report is not None:
-        return report
+
+        def check_made(given: dict[str, Any], **options: Any) -> Report | None:
+            return _report(finder, cls, options, place, **given)[0]
+
+        return in_other_modes(finder, cls, report, check_made, **options) if report.passed else report
     below = [other.__name__ for other in own_classes(finder) if issubclass(other, cls) and other is not cls]
     if below:
         raise Forward(f"{cls.__name__} is checked as {', '.join(below)}")
@@ -81,10 +86,6 @@ def _others(cls: type) -> Iterator[dict[str, Any]]:
             yield {p.name: guessing.OFF_ZERO}
         elif str(p.default) in guessing.ELSE:  # of other modes, a softmax may be of a loss
             yield from ({p.name: value} for value in guessing.other_modes(p, methods))
-
-
-def _titled(name: str, given: dict[str, Any]) -> str:
-    return f"{name} with {', '.join(f'{k}={v}' for k, v in given.items())}"
 
 
 def _report(

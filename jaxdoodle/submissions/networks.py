@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import chain, product
+from itertools import chain, islice, product
 from types import FunctionType
 from typing import Any
 
@@ -28,6 +28,7 @@ from jaxdoodle.submissions.finder import Finder, names_in, run_by
 from jaxdoodle.submissions.layer_object import arrays_of, attributes, looks_learned, output_of, set_at
 from jaxdoodle.submissions.loss_names import LOSS
 from jaxdoodle.submissions.models import labels_like
+from jaxdoodle.submissions.modes import in_other_modes, titled
 from jaxdoodle.submissions.network import PREDICT, Network, OfPairs, gradient_method, is_number, methods_of, takes_pairs
 from jaxdoodle.submissions.objects import IMAGES, objects_of
 from jaxdoodle.submissions.penalties import may_be_penalty
@@ -35,6 +36,8 @@ from jaxdoodle.submissions.raised import raise_if_backward_ends, raised_by, rais
 
 #: The last layer's gradient shows a cost: a parameter at least is right, or all are parallel to the right ones.
 PARALLEL = 1 - 1e-6
+#: Objects that are tried in another mode.
+_OBJECTS = 20
 
 
 def check_network(finder: Finder, cls: type, **options: Any) -> Report:
@@ -42,12 +45,12 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
     things = chain(objects_of(finder, cls), _fitted(finder, cls))
     found = next(filter(None, (_made(finder, cls, thing) for thing in things)), None)
     if found is not None:
-        options = {"conventions": finder.declared(cls.__name__)[1], **options}
-        report = _with_missing(finder, cls, found, report_of(found, title=cls.__name__, **options))
+        options = {"conventions": finder.declared(cls.__name__)[1], "title": cls.__name__, **options}
+        report = _with_missing(finder, cls, found, report_of(found, **options))
         for other in found.off_zero() if report.passed else ():
             with contextlib.suppress(CheckError):  # it takes no such number
-                titled = f"{cls.__name__} with {', '.join(f'{n}={v}' for n, v in other.numbers.items())}"
-                again = report_of(other, title=titled, **{**options, "explain": True})
+                title = titled(cls.__name__, other.numbers)
+                again = report_of(other, **{**options, "title": title, "explain": True})
                 if {f.name for f in again.findings} == {NO_PENALTY} and _is_of_no_loss(found, other):
                     told = f"checked with {' = '.join(other.numbers)} = 0: the loss has no penalty"
                     report = replace(report, notes=(*report.notes, told))
@@ -57,13 +60,19 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
         for name in dict.fromkeys(n for n in methods if takes_pairs(getattr(found.thing, n, None))):
             told = f"{cls.__name__}.{name}"
             reports = [
-                report_of(batch, title=told, **options)
+                report_of(batch, **{**options, "title": told})
                 for w in (np.sum, np.mean)
                 if (batch := OfPairs(found, name, w)).fits
             ]
             if reports and not any(r.passed or NO_PENALTY in [f.name for f in r.findings] for r in reports):
                 return reports[0]  # a penalty is of the data as a whole
-        return report
+
+        def check_made(given: dict[str, Any], **options: Any) -> Report | None:
+            things = islice(objects_of(finder, cls, **given), _OBJECTS)
+            network = next(filter(None, (_made(finder, cls, thing) for thing in things)), None)
+            return None if network is None else report_of(network, **options)
+
+        return in_other_modes(finder, cls, report, check_made, **options) if report.passed else report
     method = methods_of(cls).get(gradient_method(cls) or "")
     raised = None if method is None else raised_by(method, finder.called_with(method))
     if raised is not None:

@@ -56,7 +56,7 @@ def _with_plain_steps(thing: Any) -> Any:
     shapes = {np.shape(w): None for w in arrays_of(thing).values() if np.ndim(w)} | {(3, 2): None}
     found: dict[str, Any] = {}
     for name, held in attributes(thing).items():
-        own = {n: f for n, f in _methods(type(held)).items() if name not in read and _STEP.fullmatch(n)}
+        own = {n: f for n, f in methods_in(type(held)).items() if name not in read and _STEP.fullmatch(n)}
         if steps := {n: step for n, f in own.items() if (step := _plain_step(held, n, f, list(shapes)))}:
             found[name] = copy.copy(held)
             found[name].__class__ = type(type(held).__name__, (type(held),), {"__slots__": (), **steps})
@@ -128,7 +128,7 @@ def _limits(thing: Any) -> dict[str, Any]:
     numbers = {n: v for n, v in attributes(thing).items() if type(v) in (int, float)}
     if not numbers:
         return {}
-    methods = _methods(type(thing))
+    methods = methods_in(type(thing))
     files = {f.__code__.co_filename for f in methods.values()}
     text = "".join(line for file in files for line in linecache.getlines(file))
     truncated = re.search(r"truncated back|truncated bptt|tbptt", text, re.I)
@@ -147,12 +147,21 @@ def _limits(thing: Any) -> dict[str, Any]:
 
 def read_by_forward(cls: type) -> set[str]:
     """The names of what a forward, and what it calls of the class, reads."""
-    methods = _methods(cls)
+    methods = methods_in(cls)
     return {word for n in run_by(methods, methods.keys() & {*FORWARD}) for word in names_in(methods[n])}
 
 
-def _methods(cls: type) -> dict[str, FunctionType]:
+def read_off_backward(cls: type) -> set[str]:
+    """The names of what methods read that compute no gradients, and what these call of the class."""
+    methods = methods_in(cls)
+    return {
+        word for n in run_by(methods, {n for n in methods if not _BACKWARDS.search(n)}) for word in names_in(methods[n])
+    }
+
+
+def methods_in(cls: type) -> dict[str, FunctionType]:
     own = (item for base in reversed(cls.__mro__) for item in vars(base).items())
+    own = ((n, f.__func__ if isinstance(f, staticmethod) else f) for n, f in own)
     return {n: f for n, f in own if isinstance(f, FunctionType) and n != "__init__"}
 
 
