@@ -4,8 +4,8 @@
     [[x, y], ...], [{"x": x, "y": y}, ...] a list of points for each stroke, with a time or pressure or without
     {"objects": [...]}                     fabric.js, which canvases in the browser are made with
 
-Two lists of two numbers may be either of the first two; they are told apart by the other strokes of the drawing, else
-by tuples (``(xs, ys)``, or ``[(x, y), (x, y)]``), else it is asked for.
+Two lists of two numbers may be either of the first two, and three of three where the last are no times; they are told
+apart by the other strokes of the drawing, else by tuples (``(xs, ys)``, or ``[(x, y), (x, y)]``), else it is asked for.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.strokes.drawing import Drawing, check, shortened
 
 COLUMNS, POINTS = "columns", "points"
-#: Fewest points of a stroke that have a third number each; two or three lists of three numbers are x and y (and times).
-LEAST_TIMED = 4
 
 
 class Columns(list[Any]):
@@ -49,9 +47,9 @@ def drawing_of(found: Any, published: bool = False) -> Drawing:
         if isinstance(found.get("objects"), Sequence):
             return _fabric(found["objects"])
         key = next((key for key in ("drawing", "strokes", "lines", "points") if key in found), None)
-        if key is None:
+        if key is None and not {"x", "y"} <= found.keys():
             raise InputError(f'expected a JSON object with a "drawing"; got {shortened(found)}.')
-        found = found[key]
+        found = [found] if key is None else found[key]
     if isinstance(found, list | tuple) and found and all(isinstance(one, Mapping) for one in found):
         held = [next((_pairs(one[key]) for key in ("points", "path", "paths") if key in one), None) for one in found]
         points = all(isinstance(one.get("x"), Real) for one in found)
@@ -61,15 +59,14 @@ def drawing_of(found: Any, published: bool = False) -> Drawing:
     if len(found) > 2 and all(isinstance(one, list | tuple) and len(one) == 2 and _numbers(one) for one in found):
         found = [found]  # the points of one stroke
     strokes = [_without_names(stroke) for stroke in found]
-    forms = [_forms(stroke) for stroke in strokes]
-    common = set.intersection(*forms)
-    told = next((form for form in map(_told, strokes) if form), None)
-    if common == {COLUMNS, POINTS} and not published and told is None:
+    forms = _forms(strokes)
+    told = next((form for form in map(_told, strokes) if form), None) if len(forms) > 1 else None
+    if len(forms) > 1 and not published and told is None:
         raise InputError(
             "the strokes may be lists of x and of y, or lists of points; "
             'give each as a tuple (xs, ys), or each point as {"x": x, "y": y}.'
         )
-    if common == {POINTS} or (common == {COLUMNS, POINTS} and not published and told == POINTS):
+    if forms == {POINTS} or (not published and told == POINTS):
         strokes = [tuple([point[axis] for point in stroke] for axis in (0, 1)) for stroke in strokes]
     check(strokes)
     return Columns(strokes)
@@ -98,23 +95,28 @@ def _without_names(stroke: Any) -> Any:
     return stroke.tolist() if isinstance(stroke, np.ndarray) else stroke
 
 
-def _forms(stroke: Any) -> set[str]:
-    """The forms that a stroke may be in; what is in none is given to ``check`` as columns."""
-    if not isinstance(stroke, list | tuple) or any(isinstance(part, str | Mapping) for part in stroke):
+def _forms(strokes: Sequence[Any]) -> set[str]:
+    """The forms that all the strokes may be in; what is in none is given to ``check`` as columns."""
+    lengths: set[int] = set()
+    sizes: set[int] = set()
+    timed = True
+    for stroke in strokes:
+        if not isinstance(stroke, list | tuple) or any(isinstance(part, str | Mapping) for part in stroke):
+            return {COLUMNS}
+        try:
+            parts = [list(part) for part in stroke]
+        except TypeError:
+            return {COLUMNS}
+        if len({len(part) for part in parts}) > 1 or not all(map(_numbers, parts)):
+            return {COLUMNS}
+        lengths.add(len(parts))
+        sizes.update(len(part) for part in parts)
+        timed &= len(parts) < 3 or _ascends(parts[2])
+    if not sizes or not sizes <= {2, 3}:
         return {COLUMNS}
-    try:
-        parts = [list(part) for part in stroke]
-    except TypeError:
-        return {COLUMNS}
-    sizes = {len(part) for part in parts}
-    if len(sizes) != 1 or not all(map(_numbers, parts)):
-        return {COLUMNS}
-    size, found = sizes.pop(), set()
-    if len(parts) in (2, 3) and (len(parts) == 2 or _ascends(parts[2])):
-        found.add(COLUMNS)
-    if size == 2 or (size == 3 and len(parts) >= LEAST_TIMED):
-        found.add(POINTS)
-    return found or {COLUMNS}
+    if lengths not in ({2}, {3}) or (sizes == {2} and not timed):
+        return {POINTS}
+    return {COLUMNS} if timed and 3 in sizes else {COLUMNS, POINTS}
 
 
 def _ascends(times: Sequence[Any]) -> bool:
@@ -159,6 +161,10 @@ def _fabric(objects: Sequence[Any]) -> Drawing:
         elif kind == "ellipse":
             rx, ry = values.get("rx", 0), values.get("ry", 0)
             parts.append(f'<ellipse rx="{rx}" ry="{ry}" cx="{rx}" cy="{ry}" {place}/>')
+        elif "text" not in kind:
+            raise InputError(
+                f"{shortened(kind)} of a canvas is not read; expected path, line, rect, circle or ellipse."
+            )
     return Columns(svg.strokes_of(f"<svg>{''.join(parts)}</svg>".encode()))
 
 

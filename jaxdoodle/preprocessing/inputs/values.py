@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
+from jaxdoodle.preprocessing.inputs.pictures import open_picture, refuse_several
 
 #: Sides of nested lists of numbers, from which on they are a picture; strokes of so many lists do not exist.
 LEAST_SIDE = 5
@@ -42,16 +43,15 @@ def content_of(value: Any, preprocessing: Preprocessing) -> Any:
     """
     if isinstance(value, str):
         return _from_text(value)
-    if isinstance(value, os.PathLike) or hasattr(value, "getbands"):
+    if isinstance(value, os.PathLike):
+        return value
+    if hasattr(value, "getbands"):
+        refuse_several(value)
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return _from_bytes(bytes(value))
     if hasattr(value, "read"):
-        content = value.read()
-        if not content and getattr(value, "seekable", bool)():  # just written
-            value.seek(0)
-            content = value.read()
-        return _from_bytes(content)
+        return _from_file(value)
     if isinstance(value, np.ndarray):
         return _shaped(np.asarray(value), preprocessing)  # np.matrix stays two-dimensional whatever is taken from it
     for name in ("image_data", "json_data"):  # what streamlit-canvas returns
@@ -99,15 +99,29 @@ def _from_bytes(content: bytes) -> Any:
         from jaxdoodle.strokes import readers
 
         return readers.from_text(content)
-    from jaxdoodle.preprocessing.inputs.pictures import open_picture
-
     return open_picture(io.BytesIO(content))
+
+
+def _from_file(file: Any) -> Any:
+    try:
+        content = file.read()
+        if not content and getattr(file, "seekable", bool)():  # just written
+            file.seek(0)
+            content = file.read()
+    except (OSError, ValueError) as error:  # closed, or a picture that was opened as text
+        raise InputError(f"the open file cannot be read ({error}); a picture is opened in binary mode.") from None
+    if not isinstance(content, bytes | str):
+        raise InputError(f"an open file gives bytes; read() of {type(file).__name__} gave {type(content).__name__}.")
+    return _from_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def _from_mapping(value: Mapping[Any, Any], preprocessing: Preprocessing) -> Any:
     if "objects" in value:  # fabric.js, whose background is a color
         return _drawing_of(value)
+    if "data" in value and {"width", "height"} <= value.keys():  # ImageData of a canvas
+        return _image_data(value)
     held = [value[key] for key in PICTURE_KEYS if value.get(key) is not None]
+    held = held or _sole_picture(value.values())
     held += list(value["layers"]) if isinstance(value.get("layers"), list | tuple) else []
     for one in held:
         found = content_of(one, preprocessing)
@@ -122,13 +136,47 @@ def _from_mapping(value: Mapping[Any, Any], preprocessing: Preprocessing) -> Any
     return _drawing_of(value)
 
 
+def _image_data(value: Mapping[Any, Any]) -> NDArray[Any]:
+    try:
+        return np.asarray(value["data"], np.uint8).reshape(int(value["height"]), int(value["width"]), 4)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError("ImageData holds 4 numbers from 0 to 255 for each pixel of its width and height.") from None
+
+
+def _sole_picture(values: Iterable[Any]) -> list[Any]:
+    """The one of the values that is, or holds, a whole picture, if any; raises ``InputError`` at several."""
+    found = [one for one in values if _is_picture(one)]
+    if len(found) > 1:
+        raise InputError(f"holds {len(found)} pictures; expected one (`Model.predict_all` takes several).")
+    return found
+
+
+def _is_picture(value: Any) -> bool:
+    """Whether a value is, or holds, a picture that is whole; strokes and labels are none."""
+    if isinstance(value, Mapping):
+        return any(map(_is_picture, value.values()))
+    if isinstance(value, str):
+        return value.lstrip().startswith(("data:", *BASE64))
+    known = isinstance(value, bytes | bytearray | memoryview | os.PathLike) or hasattr(value, "getbands")
+    return known or _has_sides(getattr(value, "shape", ()))
+
+
+def _has_sides(shape: tuple[int, ...]) -> bool:
+    """Whether numbers of this shape are a picture, with channels first or last or none, and no points of strokes."""
+    sizes = [size for size in shape if size > 1]
+    last = len(sizes) > 2 and min(sizes[-2:]) >= LEAST_SIDE
+    return last or (len(sizes) > 1 and min(sizes[:2]) >= LEAST_SIDE and sizes[2:] != [2])
+
+
 def _from_list(value: Any, preprocessing: Preprocessing) -> Any:
+    for picture in _sole_picture(value):  # alone, or with its label, as datasets give it
+        return content_of(picture, preprocessing)
     try:
         numbers = np.asarray(value)
     except ValueError:  # of uneven lengths
         return _drawing_of(value)
     flat = numbers.ndim == 1 and numbers.size >= LEAST_SIDE**2
-    if numbers.dtype.kind in "biuf" and (flat or (numbers.ndim >= 2 and min(numbers.shape[:2]) >= LEAST_SIDE)):
+    if numbers.dtype.kind in "biuf" and (flat or _has_sides(numbers.shape)):
         return _shaped(numbers, preprocessing)
     return _drawing_of(value)
 
@@ -174,9 +222,17 @@ def _shaped(array: NDArray[Any], preprocessing: Preprocessing) -> NDArray[Any]:
         side = math.isqrt(array.size)
         if array.size == math.prod(preprocessing.image_shape):
             return from_flat(array, preprocessing.image_shape, preprocessing.flat_axes)
+        if side * side == array.size and side % 2 == 0 and _is_rgba(array.reshape(-1, 4)):
+            return array.reshape(side // 2, side // 2, 4)
         if side * side == array.size and side > 1:
             return from_flat(array, (side, side, 1), preprocessing.flat_axes)[..., 0]
     return array
+
+
+def _is_rgba(fours: NDArray[Any]) -> bool:
+    """Whether numbers in fours are the pixels of a canvas: each gray or opaque, and alpha not gray itself."""
+    gray, opaque = (fours[:, :3] == fours[:, :1]).all(axis=1), fours[:, 3] == 255
+    return bool((gray | opaque).all() and (fours[:, 3] != fours[:, 0]).any())
 
 
 def from_flat(flat: NDArray[Any], shape: tuple[int, ...], axes: str) -> NDArray[Any]:

@@ -71,6 +71,14 @@ PICTURES = {
     "Gradio's editor": lambda: {"background": None, "layers": [rgba()], "composite": rgba()},
     "Gradio's sketch pad": lambda: {"image": np.full_like(INK, 255), "mask": rgba()},
     "streamlit's canvas": lambda: type("CanvasResult", (), {"image_data": rgba(), "json_data": None})(),
+    "pixels of a canvas": lambda: rgba().ravel(),
+    "ImageData": lambda: {"data": rgba().ravel().tolist(), "width": INK.shape[1], "height": INK.shape[0]},
+    "a picture in a record": lambda: {"img": png(), "label": 7},
+    "a file that was uploaded": lambda: ({"name": "a.png", "content": memoryview(png())},),
+    "a picture with its label": lambda: (Image.fromarray(PAGE), 7),
+    "an array with its label": lambda: (PAGE[None], np.array([7])),
+    "a list of one array": lambda: [PAGE],
+    "lists of one channel": lambda: PAGE[None].tolist(),
     "a record of Hugging Face": lambda: {"bytes": png(), "path": None},
 }
 
@@ -127,6 +135,7 @@ STROKES = {
     "fabric.js": FABRIC,
     "Quick, Draw!": {"word": "cat", "drawing": [[XS, YS]]},
     "text": json.dumps([[XS, YS]]),
+    "columns alone by name": {"x": XS, "y": YS},
     "SVG": '<svg><text>abc</text><path d="M0 0 40 100 90 10 60 120"/></svg>',
 }
 
@@ -162,11 +171,57 @@ def test_what_may_be_read_in_two_ways_is_asked_for():
             preprocess(drawing, MNIST)
     across = preprocess([([0, 9], [5, 5])], MNIST).bitmap
     np.testing.assert_array_equal(preprocess([[(0, 5), (9, 5)]], MNIST).bitmap, across)
+    three = [[0, 0, 0.5], [40, 100, 0.2], [90, 10, 0.7]]  # points with pressure, or x, y and pressure
+    with pytest.raises(InputError, match="may be lists of x"):
+        preprocess([three], MNIST)
+    pair = [[(0, 0), (40, 100), (90, 10)], [(9, 9), (60, 120)]]
+    both = preprocess([three, [[9, 9, 0.1], [60, 120, 0.4]]], MNIST).bitmap
+    np.testing.assert_array_equal(both, preprocess(pair, MNIST).bitmap)
     np.testing.assert_array_equal(preprocess({"word": "line", "drawing": [[[0, 9], [5, 5]]]}, MNIST).bitmap, across)
 
 
+def test_an_object_that_is_not_read_is_not_left_out_of_a_canvas():
+    group = {"type": "group", "objects": FABRIC["objects"]}
+    with pytest.raises(InputError, match="'group' of a canvas is not read"):
+        preprocess({"objects": [*FABRIC["objects"], group]}, MNIST)
+    with_text = {"objects": [*FABRIC["objects"], {"type": "i-text", "text": "seven"}]}
+    np.testing.assert_array_equal(preprocess(with_text, MNIST).bitmap, preprocess(FABRIC, MNIST).bitmap)
+
+
+def test_an_open_file_that_cannot_be_read_is_refused_in_one_line(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "a.svg").write_text(STROKES["SVG"])
+    with open(tmp_path / "a.svg") as file:
+        np.testing.assert_array_equal(preprocess(file, MNIST).bitmap, preprocess([(XS, YS)], MNIST).bitmap)
+    with pytest.raises(InputError, match="cannot be read .*closed file"):
+        preprocess(file, MNIST)
+    with open(tmp_path / "a.png", encoding="utf-8") as file, pytest.raises(InputError, match="opened in binary mode"):
+        preprocess(file, MNIST)
+    with pytest.raises(InputError, match=r"read\(\) of Upload gave int"):
+        preprocess(type("Upload", (), {"read": lambda self: 7})(), MNIST)
+
+
+def test_several_pictures_are_refused_whatever_holds_them():
+    file = io.BytesIO()
+    frames = [Image.fromarray(page) for page in (PAGE, INK)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    for several in (frames, [PAGE, PAGE], {"a": png(), "b": png()}, Image.open(file)):
+        with pytest.raises(InputError, match="holds 2 pictures"):
+            preprocess(several, MNIST)
+
+
 @pytest.mark.parametrize(
-    "value", [b"", b"no picture", "data:image/png;base64,????", {}, {"layers": []}, 7, np.array([["a"]])]
+    "value",
+    [
+        b"",
+        b"no picture",
+        "data:image/png;base64,????",
+        {},
+        {"layers": []},
+        7,
+        np.array([["a"]]),
+        {"data": [0], "width": 9, "height": 9},
+    ],
 )
 def test_what_holds_neither_is_refused_in_one_line(value):
     with pytest.raises(InputError) as error:
