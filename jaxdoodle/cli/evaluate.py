@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from jaxdoodle.cli.options import add_dataset, add_layers, count, layers_of, reading_of
 from jaxdoodle.core.errors import InputError
+from jaxdoodle.core.record import Record
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.core.validation import is_count, is_number
 from jaxdoodle.data import NAMES, Dataset, load_dataset
@@ -92,7 +94,10 @@ def _dataset(options: argparse.Namespace, model: Model) -> Dataset:
     name, trained = options.dataset, model.provenance
     if name is None:
         name = trained.get("dataset")
-        if name not in NAMES:
+        if name not in NAMES and (path := _recorded(options.model)) is not None:
+            print(f"scored on {path}, which the run was trained on by its record", file=sys.stderr)
+            name = path
+        elif name not in NAMES:
             raise InputError(
                 f"{options.model}: was trained on {name!r}, which is none of {', '.join(NAMES)}; --dataset is needed."
             )
@@ -121,6 +126,14 @@ def _dataset(options: argparse.Namespace, model: Model) -> Dataset:
     if size[2] != found[2] or max(abs(n - m) for n, m in zip(size[:2], found[:2], strict=True)) > MAX_DIFFERENCE:
         raise InputError(f"{options.model}: takes images of {size}; {dataset.name} has {found}.")
     return dataset
+
+
+def _recorded(model: str) -> str | None:
+    """The path of the data that the record beside a model names, where it is still there."""
+    path = Path(model)
+    record = (path if path.is_dir() else path.parent) / "record.json"
+    name = Record.read(record).options.get("dataset") if record.exists() else None
+    return name if isinstance(name, str) and Path(name).exists() else None
 
 
 def _classify(model: Model, dataset: Dataset, slice_size: int = 4096) -> tuple[NDArray[np.int64], int]:

@@ -15,6 +15,7 @@ from jaxdoodle.inference import Model, model_file
 from jaxdoodle.inference.model_file import ModelFile
 from jaxdoodle.nn import Dense, Flatten, ModelSpec
 from jaxdoodle.preprocessing import MNIST
+from tests.fixtures import layouts
 
 pytestmark = pytest.mark.usefixtures("as_users_run")
 
@@ -85,6 +86,21 @@ def test_the_folder_of_a_run_is_its_model(trained, tmp_path, capsys):
 def test_a_model_of_a_dataset_without_a_name_needs_one(capsys):
     assert main(["evaluate", str(PINNED)]) == 2
     assert f"jaxdoodle: {PINNED}: was trained on 'random numbers', which is none of doodles" in capsys.readouterr().err
+
+
+def test_a_run_on_a_path_is_scored_on_what_its_record_names_while_it_is_there(tmp_path, capsys):
+    layouts.pictures(tmp_path / "mine", "{name}/{i}.png")
+    words = ["--dataset", str(tmp_path / "mine"), "--model", "mlp", "--hidden", "4", "--epochs", "1", "--quiet"]
+    assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "run" / "model.npz")]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"scored on {tmp_path / 'mine'}, which the run was trained on by its record\n"
+    assert main(["evaluate", str(tmp_path / "run"), "--dataset", str(tmp_path / "mine")]) == 0
+    assert capsys.readouterr().out == said.out
+    (tmp_path / "mine").rename(tmp_path / "moved")
+    assert main(["evaluate", str(tmp_path / "run")]) == 2
+    assert "was trained on 'mine', which is none of" in capsys.readouterr().err
 
 
 def test_a_class_without_a_drawing_is_none_of_the_hardest(trained, capsys, monkeypatch):

@@ -20,6 +20,8 @@ from jaxdoodle.data.readers.tables.arrays import is_arrays, read_arrays
 from jaxdoodle.data.readers.tables.csv import is_table, read_tables
 from jaxdoodle.data.readers.tables.parquet import read_parquet
 from jaxdoodle.data.readers.words import split_of
+from jaxdoodle.preprocessing.inputs import suffix_of
+from jaxdoodle.preprocessing.inputs.pictures import PICTURE_FORMATS
 from jaxdoodle.strokes.sketch_rnn import is_sketch_rnn
 
 TABLES = (
@@ -53,6 +55,9 @@ def read(path: Path, wanted: Wanted) -> Found:
         path = files[0]
     found = _from_arrays(path if path.is_dir() else path.parent, files, wanted, path.is_file())
     if found is None or _is_empty(found):
+        if pictures := sum(suffix_of(file) in PICTURE_FORMATS for file in files):
+            told = f"{pictures:,} picture{'s' * (pictures > 1)} of one class or of none that a name or a table tells"
+            raise InputError(f"{path}: found {told}; expected two or more folders, each called as the class it holds.")
         raise InputError(f"{path}: no dataset in it; found {contents_in_words(path)}; expected {EXPECTED}.")
     _name(found, path)
     if "train" not in found.parts:

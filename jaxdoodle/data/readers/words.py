@@ -147,7 +147,8 @@ def pixel_columns(header: Sequence[str]) -> list[int]:
     """The columns that are pixels by their names, in the order of their numbers; [] where they are no image."""
     named = [n for n, name in enumerate(map(plain, header)) if re.fullmatch(r"pixel.*|(?!unnamed).*\d.*", name)]
     parts = {n: re.split(r"(\d+)", header[n].strip()) for n in named}
-    if len({(part[0], *part[2:]) for part in parts.values()}) == 1:  # one number each, and else alike
+    alike = {(part[0], *part[2:]) for part in parts.values()}
+    if len(alike) == 1 and all(len(part) > 2 for part in parts.values()):  # one number each, and else alike
         named.sort(key=lambda n: int(parts[n][1]))
     return named if is_image(len(named)) else []
 

@@ -230,8 +230,11 @@ def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
 def test_a_folder_without_classes_holds_none(tmp_path, refusal):
     draw(tmp_path / "loose.png", 40)
     assert read_image_folder(tmp_path, Wanted()) is None
-    text = refusal(load_dataset, tmp_path)
-    assert "no dataset in it; found 1 file (1 .png); expected a folder of pictures" in text
+    one = "found 1 picture of one class or of none that a name or a table tells; expected two or more folders"
+    assert one in refusal(load_dataset, tmp_path)
+    for i in range(3):
+        put(tmp_path / "cats" / "cat" / f"{i}.png", encoded(layouts.IMAGES[0]))
+    assert "cat: found 3 pictures of one class or of none" in refusal(load_dataset, tmp_path / "cats")
 
 
 def test_names_with_accents_are_equal_however_they_are_written(tmp_path):
@@ -292,7 +295,7 @@ def test_a_class_called_as_a_split_is_one_beside_others(names, tmp_path):
 def test_folders_of_splits_without_classes_are_no_classes(tmp_path, refusal):
     layouts.pictures(tmp_path, "{split}/{i}.png")
     put(tmp_path / "more" / "1.png", encoded(layouts.IMAGES[0]))
-    assert "no dataset in it" in refusal(load_dataset, tmp_path)
+    assert "pictures of one class or of none" in refusal(load_dataset, tmp_path)
 
 
 def test_a_link_to_nothing_is_a_broken_picture(tmp_path):

@@ -41,6 +41,12 @@ def test_labels_apart_with_the_numbers_of_their_rows_are_read_by_their_column(na
     assert "in another order" in refusal(read_tables, [images, labels], Wanted())
 
 
+def test_all_pixels_of_an_image_may_be_in_one_column(tmp_path):
+    rows = [(label, " ".join(map(str, row)), "Training") for label, row in zip(LABELS, PIXELS, strict=True)]
+    file = write(tmp_path / "fer2013.csv", rows, ["emotion", "pixels", "Usage"])
+    assert right(read_tables([file], Wanted())) == 30
+
+
 @pytest.mark.parametrize("header", [[], ["kind"]])
 def test_names_apart_in_one_column_may_have_a_header(header, tmp_path):
     names = np.array(["ant", "bee", "cow"])[LABELS]
