@@ -12,8 +12,8 @@ from jaxdoodle.gradcheck.report import UNNAMED, Report
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
-from jaxdoodle.submissions.finder import Finder, names_in
-from jaxdoodle.submissions.objects import methods_in, objects_of, own_classes, read_off_backward
+from jaxdoodle.submissions.arguments.finder import Finder, names_in
+from jaxdoodle.submissions.objects.instances import methods_in, objects_of, own_classes, read_off_backward
 
 
 def proved(report: Report) -> bool:

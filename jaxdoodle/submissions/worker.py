@@ -12,9 +12,13 @@ from jaxdoodle.core.user_code import run_statements
 from jaxdoodle.gradcheck import layers
 from jaxdoodle.gradcheck.report import Finding, Report
 from jaxdoodle.gradcheck.setup.problem import in_one_line
-from jaxdoodle.submissions import blocks, classes, derivatives, expressed, functions, losses, models, neurons, rules
-from jaxdoodle.submissions.finder import Finder, Forward, Found
-from jaxdoodle.submissions.raised import backward_runs, raising
+from jaxdoodle.submissions.arguments.finder import Finder, Forward, Found
+from jaxdoodle.submissions.classes import neurons
+from jaxdoodle.submissions.classes.discovery import marked_classes, of_classes
+from jaxdoodle.submissions.functions import derivatives, expressed, losses, models, rules
+from jaxdoodle.submissions.functions.discovery import marked, pairs
+from jaxdoodle.submissions.reading.raised import backward_runs, raising
+from jaxdoodle.submissions.statements.discovery import blocks
 
 #: Time for the statements of a file that are no imports, in seconds.
 RUN_SECONDS = 5.0
@@ -45,7 +49,7 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
     for each in sorted(_all(finder), key=lambda each: each.line):
         found += 1
         yield _message(each, pair_seconds, options, known)
-    for cls in classes.marked_classes(finder):
+    for cls in marked_classes(finder):
         for title, run in layers.cases_of(cls):
             for dtype in ("float64", "float32"):
                 found += 1
@@ -61,13 +65,13 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
 
 def _all(finder: Finder) -> Iterator[Found]:
     yield from rules.custom_rules(finder)
-    yield from functions.marked(finder)
+    yield from marked(finder)
     yield from derivatives.made_by_functions(finder)
     yield from rules.pullbacks(finder)
     whole = [*neurons.networks(finder), *models.models(finder)]
-    rest = [*functions.pairs(finder, whole), *classes.of_classes(finder), *losses.losses(finder)]
+    rest = [*pairs(finder, whole), *of_classes(finder), *losses.losses(finder)]
     rest += [*derivatives.derivatives(finder), *expressed.losses(finder)]
-    yield from (*whole, *rest, *blocks.blocks(finder, {each.name for each in rest}))
+    yield from (*whole, *rest, *blocks(finder, {each.name for each in rest}))
 
 
 def _message(found: Found, seconds: float, options: dict[str, Any], known: list[Finding]) -> dict[str, Any]:

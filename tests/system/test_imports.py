@@ -21,6 +21,10 @@ FLOORS = (
     {"cli"},
     {"__main__"},
 )
+#: The same for the rooms of one package.
+ROOMS = {
+    "submissions": ({"reading"}, {"arguments"}, {"objects"}, {"functions", "engines"}, {"classes", "statements"}),
+}
 #: The page's sources belong to the format that writes them.
 NEIGHBORS = {("formats", "web")}
 MODULES = {
@@ -59,6 +63,15 @@ def fault_of(importer, target):
     return None
 
 
+def fault_within(importer, target):
+    """What is wrong with an import between two rooms of one package, or ``None``."""
+    (here, room, *_), (there, other, *_) = ([*name.split(".")[1:], ""] for name in (importer, target))
+    floors = {name: number for number, floor in enumerate(ROOMS.get(here, ())) for name in floor}
+    if here != there or room == other or not {room, other} <= floors.keys():
+        return None
+    return f"{importer} imports {target}" if floors[other] >= floors[room] else None
+
+
 def cycle_in(graph):
     """Modules that import each other in a ring, or ``None``."""
     done = set()
@@ -83,8 +96,8 @@ def test_every_package_has_a_floor():
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "jaxdoodle"])
 def test_imports_run_from_the_top_down(module):
-    faults = [fault_of(module, target) for target in graph()[module] if target != "jaxdoodle"]
-    assert [fault for fault in faults if fault] == []
+    targets = graph()[module] - {"jaxdoodle"}
+    assert [fault for target in targets for of in (fault_of, fault_within) if (fault := of(module, target))] == []
 
 
 def test_no_modules_import_each_other_in_a_ring():
@@ -99,6 +112,7 @@ def test_the_rings_of_the_first_edition_would_be_found():
     assert fault_of("jaxdoodle.core.record", "jaxdoodle.run") and fault_of(
         "jaxdoodle.plots.run_figures", "jaxdoodle.run"
     )
+    assert fault_within("jaxdoodle.submissions.reading.source", "jaxdoodle.submissions.objects.instances")
 
 
 WITHOUT = "import sys; sys.modules.update(jax=None, jaxlib=None, optax=None, matplotlib=None, rich=None)"

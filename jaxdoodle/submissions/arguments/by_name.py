@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
-from jaxdoodle.submissions.arguments.source import counts, index_of, source_text, source_tree, told_of, words_compared
-from jaxdoodle.submissions.words import english
+from jaxdoodle.submissions.reading.source import counts, index_of, source_text, source_tree, told_of, words_compared
+from jaxdoodle.submissions.reading.words import english
 
 Option = Callable[[np.random.Generator], Any]
 

@@ -31,8 +31,8 @@ from jaxdoodle.submissions.arguments.by_name import (
     normal,
     options_of,
 )
-from jaxdoodle.submissions.arguments.source import DRAWS, shapes_of, source_text, symbolic_shapes, words_compared
-from jaxdoodle.submissions.words import PENALTY
+from jaxdoodle.submissions.reading.source import DRAWS, shapes_of, source_text, symbolic_shapes, words_compared
+from jaxdoodle.submissions.reading.words import PENALTY
 
 #: Combinations tried, and of those that the function takes, how many are compared.
 _TRIALS, _COMPARED = 30_000, 40

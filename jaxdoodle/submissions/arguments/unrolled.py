@@ -16,8 +16,8 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments.by_name import Option, just, kind_of, mask, normal, one_hot, whole
-from jaxdoodle.submissions.arguments.source import source_tree
-from jaxdoodle.submissions.words import PENALTY
+from jaxdoodle.submissions.reading.source import source_tree
+from jaxdoodle.submissions.reading.words import PENALTY
 
 #: Sizes of layers, users, classes in the order of the parameters, each another; the number of examples.
 _SIZES, _EXAMPLES = (4, 3, 5, 2, 7), 6

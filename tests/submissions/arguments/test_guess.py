@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdoodle.submissions.arguments.guess import guess
-from jaxdoodle.submissions.arguments.source import shapes_of
+from jaxdoodle.submissions.reading.source import shapes_of
 
 
 def shapes(args):
