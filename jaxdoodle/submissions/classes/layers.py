@@ -25,7 +25,6 @@ from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.constants import without_constants
 from jaxdoodle.submissions.arguments.finder import Finder, Forward
 from jaxdoodle.submissions.functions.penalties import with_penalty, without_penalty
-from jaxdoodle.submissions.modes import in_other_modes, titled
 from jaxdoodle.submissions.objects.instances import objects_of, own_classes, read_by_forward
 from jaxdoodle.submissions.objects.layer_object import (
     BACKWARD,
@@ -39,6 +38,7 @@ from jaxdoodle.submissions.objects.layer_object import (
     looks_learned,
     output_of,
 )
+from jaxdoodle.submissions.objects.modes import in_other_modes, titled
 from jaxdoodle.submissions.objects.variables import taking_arrays
 from jaxdoodle.submissions.reading.loss_names import LOSS
 from jaxdoodle.submissions.reading.raised import backward_runs, raise_if_backward_ends, raised_by, raising

@@ -36,9 +36,9 @@ from jaxdoodle.submissions.classes.network_object import (
 )
 from jaxdoodle.submissions.functions.models import labels_like
 from jaxdoodle.submissions.functions.penalties import may_be_penalty
-from jaxdoodle.submissions.modes import in_other_modes, titled
 from jaxdoodle.submissions.objects.instances import IMAGES, objects_of
 from jaxdoodle.submissions.objects.layer_object import arrays_of, attributes, looks_learned, output_of, set_at
+from jaxdoodle.submissions.objects.modes import in_other_modes, titled
 from jaxdoodle.submissions.reading.loss_names import LOSS
 from jaxdoodle.submissions.reading.raised import raise_if_backward_ends, raised_by, raising
 
