@@ -25,19 +25,30 @@ from jaxdoodle.submissions.arguments.by_name import (
     LINE,
     SQUARE,
     TWO_SIZES,
+    Option,
     Probe,
+    just,
     kind_of,
     made,
     normal,
     options_of,
 )
-from jaxdoodle.submissions.reading.source import DRAWS, shapes_of, source_text, symbolic_shapes, words_compared
+from jaxdoodle.submissions.reading.source import (
+    DRAWS,
+    entries_read,
+    shapes_of,
+    source_text,
+    symbolic_shapes,
+    words_compared,
+)
 from jaxdoodle.submissions.reading.words import PENALTY
 
 #: Combinations tried, and of those that the function takes, how many are compared.
 _TRIALS, _COMPARED = 30_000, 40
-#: Those of which the ones with a vector are tried; lengths of a point whose coordinates a function takes one by one.
-_OF_VECTORS, _FEW_ENTRIES = 3_000, (2, 3, 4)
+#: Those of which the ones with a vector are tried.
+_OF_VECTORS = 3_000
+#: Lengths of vectors: of examples, and of their features.
+_LENGTHS = (4, 3)
 #: Parameters up to which arrays of more than two sizes are tried first.
 _FEW = 4
 
@@ -135,11 +146,35 @@ def vectors(function: Callable) -> list[tuple]:
 def of_vectors(function: Callable) -> Iterator[tuple]:
     """Arguments of which one is a vector, and so is the result."""
     taken = [p for p in parameters(function) if p.default is p.empty]
-    short = [[normal(n)(np.random.default_rng(0))] for n in _FEW_ENTRIES if len(taken) == 1]
-    for values in chain(islice(candidates(function, taken), _OF_VECTORS), short):
+    for values in chain(_tables(function, taken), islice(candidates(function, taken), _OF_VECTORS)):
         y = _output(function, values) if any(np.ndim(v) == 1 for v in values) else None
         if y is not None and np.ndim(y[0]) == 1:
             yield tuple(values)
+
+
+def of_tables(function: Callable) -> Iterator[tuple]:
+    """Arguments of a model of vectors and one table at most that gives a number."""
+    taken = [p for p in parameters(function) if p.default is p.empty]
+    for values in _tables(function, taken):
+        y = _output(function, values) if sum(np.ndim(v) > 1 for v in values) == 1 else None
+        if y is not None and np.ndim(y[0]) == 0:
+            yield tuple(values)
+
+
+def _tables(function: Callable, taken: Sequence[inspect.Parameter]) -> Iterator[list[Any]]:
+    """Coefficients, as many as are read one by one, numbers, vectors, and tables of examples in rows."""
+
+    def options(p: inspect.Parameter) -> list[Option]:
+        if count := entries_read(function, p.name):
+            return [normal(count)]
+        if kind_of(p.name) == "number" or PENALTY.fullmatch(p.name):
+            return [just(0.3)]
+        vectors = [normal(n) for n in (*_LENGTHS, *([2] if len(taken) == 1 else []))]
+        tables = [normal(*_LENGTHS)] if len(taken) > 1 else []
+        return tables if p.name[0].isupper() or f"{p.name}.T" in text else [*vectors, *tables]
+
+    text = source_text(function)
+    yield from map(made, islice(product(*map(options, taken)), _OF_VECTORS))
 
 
 #: What a number that is 0.0 by default is set to, and one that is 1.0.

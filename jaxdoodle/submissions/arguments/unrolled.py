@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments.by_name import Option, just, kind_of, mask, normal, one_hot, whole
-from jaxdoodle.submissions.reading.source import source_tree
+from jaxdoodle.submissions.reading.source import handed_to, source_tree
 from jaxdoodle.submissions.reading.words import PENALTY
 
 #: Sizes of layers, users, classes in the order of the parameters, each another; the number of examples.
@@ -51,11 +51,7 @@ def _taken_apart(function: Any, name: str) -> Iterator[ast.AST]:
             yield from filter(None, (node.slice.lower, node.slice.upper))
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
             yield from node.args if of(node.func.value) else node.args[1:] if any(map(of, node.args[:1])) else ()  # type: ignore[attr-defined]
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and any(map(of, node.args)):
-            callee: Any = getattr(function, "__globals__", {}).get(node.func.id)
-            given = [p.name for p, a in zip(parameters(callee), node.args, strict=False) if of(a)]
-            if callee is not function and inspect.isfunction(callee):
-                yield from chain.from_iterable(_taken_apart(callee, n) for n in given)
+        yield from chain.from_iterable(_taken_apart(callee, own) for callee, own in handed_to(function, node, of))
 
 
 def _sizes_in(node: ast.AST) -> set[str]:

@@ -24,6 +24,7 @@ from jaxdoodle.submissions.arguments.arrays import NEAR, as_numbers, slope
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.constants import without_constants
 from jaxdoodle.submissions.arguments.finder import Finder, Forward
+from jaxdoodle.submissions.functions.derivatives import nearness
 from jaxdoodle.submissions.functions.penalties import with_penalty, without_penalty
 from jaxdoodle.submissions.objects.instances import objects_of, own_classes, read_by_forward
 from jaxdoodle.submissions.objects.layer_object import (
@@ -215,10 +216,7 @@ def _as_loss(
             other = LayerObject(layer.thing, layer.inputs, whole)
             found.append((_report_of_layer(other, cls, conventions, options), other))
 
-    def nearness(each: tuple[Report, LayerObject]) -> tuple[bool, float]:
-        return each[0].passed, max((abs(leaf.figures.cosine) for leaf in each[0].leaves), default=0.0)
-
-    return max(found, key=nearness)
+    return max(found, key=lambda each: nearness(each[0]))
 
 
 def _wholes(layer: LayerObject) -> list[Callable]:

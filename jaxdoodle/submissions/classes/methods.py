@@ -29,7 +29,7 @@ from jaxdoodle.submissions.functions.losses import returned_names
 from jaxdoodle.submissions.objects.instances import objects_of, with_values
 from jaxdoodle.submissions.objects.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.reading.loss_names import LOSS, of_the_gradient
-from jaxdoodle.submissions.reading.source import attributes_in, source_text
+from jaxdoodle.submissions.reading.source import attributes_in, entries_read, source_text
 from jaxdoodle.submissions.reading.words import PENALTY
 
 #: Objects made, and of those whose methods fit, how many are compared.
@@ -161,7 +161,9 @@ def _fitting(finder: Finder, objects: Iterable[tuple[Any, tuple]], of: str, name
         called = finder.recorded(value) or finder.recorded(gradient)
         sizes = dict.fromkeys(k for v in attributes(thing).values() for _, x in leaves(v) for k in np.shape(x) if k)
         each = [np.random.default_rng(0).normal(size=k) for k in sizes] + [np.float64(0.3)]
-        for args in [called] if called else product(each, repeat=len(required(value))):
+        counts = [max(entries_read(f, n) for f in (value, gradient)) for n in required(value)]
+        ways = product(*([np.random.default_rng(0).normal(size=k)] if k else each for k in counts))
+        for args in [called] if called else ways:
             try:
                 with np.errstate(all="ignore"):
                     given, y = gradient(*copy.deepcopy(args)), value(*copy.deepcopy(args))
@@ -169,6 +171,7 @@ def _fitting(finder: Finder, objects: Iterable[tuple[Any, tuple]], of: str, name
                 continue
             several = given if isinstance(given, tuple | list) and len(given) == len(args) > 1 else [given]
             shapes = [np.shape(a) for a in args if is_floating(a) or isinstance(a, float)]
+            shapes = [(*np.shape(y), *shape) for shape in shapes]  # of a vector, its Jacobian
             if np.all(np.isfinite(y)) and [np.shape(g) for _, g in leaves(tuple(several))] == shapes != []:
                 yield value, gradient, args, data
                 break

@@ -27,11 +27,21 @@ from jaxdoodle.submissions.functions.discovery import stem_of
 from jaxdoodle.submissions.functions.losses import places_of, returned_names, with_arrays, with_attributes
 from jaxdoodle.submissions.functions.pair import check_pair, with_numbers_given
 from jaxdoodle.submissions.reading.global_names import missing_numbers, putting, with_own_globals
-from jaxdoodle.submissions.reading.loss_names import GRADIENT, of_the_gradient, without_gradient, without_loss
-from jaxdoodle.submissions.reading.source import conventions_of, source_tree
+from jaxdoodle.submissions.reading.loss_names import (
+    GRADIENT,
+    HESSIAN,
+    JACOBIAN,
+    LOSS,
+    of_the_gradient,
+    without_gradient,
+    without_loss,
+)
+from jaxdoodle.submissions.reading.source import conventions_of, source_text, source_tree
 
-#: What by its name is a Jacobian.
-_JACOBIAN = re.compile(r"(^|_)jac(obian)?(_|$)")
+#: What says that a Hessian is not the whole of one.
+_APPROXIMATES = re.compile(
+    r"approx|newton|fisher|expect|diag_|\bdiagonal (of|hess)|(\b[\w.]+)\.T *(@|\.dot\() *\2\b", re.I
+)
 
 
 def derivatives(finder: Finder) -> Iterator[Found]:
@@ -81,7 +91,10 @@ def check_derivative(
         report = _check_derivative(finder, name, of, gradient, args, **options)
         told = f"checked with {', '.join(missing)} as the number of examples, for the file gives no value"
         return replace(report, notes=(*report.notes, told))
-    return _check_derivative(finder, name, of, gradient, args, **options)
+    report = _check_derivative(finder, name, of, gradient, args, **options)
+    if HESSIAN.search(name) and not report.passed and _APPROXIMATES.search(source_text(gradient)):
+        raise Forward(f"{name} is not the derivative of {of[0].__name__}, and may be one in part on purpose")
+    return report
 
 
 def _with_count(finder: Finder, missing: Sequence[str], *functions: Callable) -> list[Callable]:
@@ -142,7 +155,8 @@ def _check_derivative_of(
     def back(given: tuple) -> Any:
         return gradient(**dict(zip(names, given, strict=True)))
 
-    same, jacobian = names == required(gradient), _JACOBIAN.search(name) is not None
+    same = names == required(gradient)
+    jacobian = JACOBIAN.search(name) is not None or HESSIAN.search(name) is not None
     try:
         args = args or finder.recorded(function) or (finder.recorded(gradient) if same else None)
         if args is None or not given and not guessing.usable(function, args):
@@ -155,6 +169,9 @@ def _check_derivative_of(
     if len(args) == 1 and isinstance(args[0], float) and _is_number(function, args):  # by ``math``, of one number
         function, gradient, args = _of_entries(function), _of_entries(gradient), (np.linspace(-1.3, 1.1, 6),)
     value = function(*args)
+    if np.ndim(value) and not given and same and LOSS.search(function.__name__) and not finder.recorded(function):
+        args = next((t for t in guessing.of_tables(function) if _has_shape(back, t)), args)
+        value = function(*args)
     takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
     if len(more := required(gradient)[len(takes) :]) == 1 and re.match("d|g|up|err", more[0]):
         return check_pair(finder, name, function, gradient, args, (), **options)
@@ -204,8 +221,12 @@ def _check_derivative_of(
     if np.size(value) > 1:
         if found := _jacobian_in(function, lambda given: by_hand(*given), args, jacobian):
             args = tuple(np.asarray(a, float) if i == found[0] else a for i, a in enumerate(args))
-            return check_pair(finder, name, function, _product_with(by_hand, *found), args, (), **options)
-        if jacobian and np.shape(by_hand(*args)) != np.shape(value):
+            check = partial(check_pair, finder, name, function, _product_with(by_hand, *found))
+            if HESSIAN.search(name) and not given and not finder.recorded(function):
+                ways = [args, *_with_labels(own, args)]  # a square of labels may be left out
+                args = max(ways, key=lambda way: nearness(check(way, (), **{**options, "explain": False})))
+            return check(args, (), **options)
+        if HESSIAN.search(name) or jacobian and np.shape(by_hand(*args)) != np.shape(value):
             raise Forward(f"{name} has no shape of a Jacobian with the arguments that were tried")
         if not _is_elementwise(function, args):
             raise Forward(f"{name} may be a part of a derivative: {stem_of(name)} is not elementwise")
@@ -286,6 +307,25 @@ def _held_alike(function: Callable, args: tuple, gradient: Any) -> list[tuple[in
     if len(held) > 1 and len(read) != 1:
         raise CheckError(f"which of {', '.join(n for _, n in read or held)} it is the gradient of is not known")
     return held if len(held) == 1 else read
+
+
+def nearness(report: Report) -> tuple[bool, float]:
+    """Of several ways to take what is checked, the right one has most of it."""
+    return report.passed, max((abs(leaf.figures.cosine) for leaf in report.leaves), default=0.0)
+
+
+def _with_labels(names: Sequence[str], args: tuple) -> list[tuple]:
+    """With classes for labels: of signs, and of zeros and ones."""
+    k = next((k for k, n in enumerate(names) if kind_of(n) == "y" and is_floating(args[k])), None)
+    ones = np.arange(np.size(args[k or 0])).reshape(np.shape(args[k or 0])) % 2
+    return [] if k is None else [(*args[:k], classes, *args[k + 1 :]) for classes in (2 * ones - 1, ones)]
+
+
+def _has_shape(back: Callable, args: tuple) -> bool:
+    """Has a gradient the shape of the first argument?"""
+    with contextlib.suppress(Exception):  # any exception of the user's code
+        return np.shape(back(args)) == np.shape(args[0])
+    return False
 
 
 def _is_number(function: Callable, args: tuple) -> bool:

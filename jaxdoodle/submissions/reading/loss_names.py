@@ -18,11 +18,19 @@ GRADIENT = re.compile(
     r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der|jac|jacobian)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
 )
 
+#: Names of functions that give a Hessian; that give a Jacobian; what a Jacobian alone is of.
+HESSIAN, JACOBIAN = (re.compile(rf"(^|_){word}(_|$)") for word in ("hess(ian)?", "jac(obian)?"))
+_RESIDUALS = re.compile(r"resid(ual)?s?|res|r|f|fun|func|model|predict|h")
+
 
 def of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iterator[Any]:
     """Functions whose gradient or derivative it may be, by its name: ``mse`` of ``mse_prime``, ``cost`` of ``grad``."""
     if re.search("(^|_)score(_|$)", name):  # of a model, its accuracy; of a likelihood, the gradient
         yield from (f for n, f in free.items() if re.search("log_?lik", n) and required(f) == required(gradient))
+    if HESSIAN.search(name):
+        own = HESSIAN.sub("_", name).strip("_").lower()
+        yield from (f for n, f in free.items() if required(f) == required(gradient) and n.lower() != own
+                    and own == without_gradient(n))  # fmt: skip
     if not GRADIENT.search(name):
         return
     head = re.sub("(grads?|gradients?)$", "", name)  # ``d_`` of a discriminator's ``d_loss`` and ``d_grad``
@@ -33,7 +41,14 @@ def of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iter
     takes = required(gradient)
     for n, f in others.items():
         same = required(f) == takes or len(takes) == len(required(f)) == 1
-        if n.lower() == stem and same or required(f) == takes[: len(required(f))] and without_loss(n) == stem:
+        if (
+            n.lower() in (stem, f"{stem}s")
+            and same
+            or required(f) == takes[: len(required(f))]
+            and without_loss(n) == stem
+        ):
+            yield f
+        elif JACOBIAN.search(name) and not stem and required(f) == takes and _RESIDUALS.fullmatch(n):
             yield f
     for n, f in others.items():
         of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or f"_{stem}_" in f"_{_words(n)}_"
@@ -42,7 +57,7 @@ def of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iter
 
 
 def without_gradient(name: str) -> str:
-    return GRADIENT.sub("_", name).strip("_").lower()
+    return re.sub("(^|_)score(_|$)", "_", GRADIENT.sub("_", name)).strip("_").lower()
 
 
 def _words(name: str) -> str:

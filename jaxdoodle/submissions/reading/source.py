@@ -10,7 +10,7 @@ import linecache
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,34 @@ def counts(function: Any, name: str) -> bool:
     return False
 
 
+def handed_to(function: Any, node: ast.AST, of: Callable[[ast.AST], bool]) -> Iterator[tuple[Any, str]]:
+    """The function of the file that a call hands such an argument to, and its name there."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and any(map(of, node.args)):
+        callee: Any = getattr(function, "__globals__", {}).get(node.func.id)
+        if callee is not function and inspect.isfunction(callee):
+            yield from ((callee, p.name) for p, a in zip(parameters(callee), node.args, strict=False) if of(a))
+
+
+def entries_read(function: Any, name: str) -> int:
+    """How many entries of a parameter are taken one by one: ``a, b = p``, ``p[0] * x + p[1]``; 0 where none is.
+
+    Also where that is done by a function that it is handed to.
+    """
+
+    def named(node: Any) -> bool:
+        return isinstance(node, ast.Name) and node.id == name
+
+    counts = [0]
+    for node in ast.walk(source_tree(function) or ast.Module([], [])):
+        if isinstance(node, ast.Subscript) and named(node.value):
+            place = getattr(node.slice, "value", None)
+            counts.append(place + 1 if type(place) is int else 0)
+        elif isinstance(node, ast.Assign) and named(node.value):
+            counts += [len(getattr(t, "elts", ())) for t in node.targets]
+        counts += [entries_read(callee, own) for callee, own in handed_to(function, node, named)]
+    return max(counts)
+
+
 def index_of(function: Any, name: str) -> str | None:
     """Is a parameter used as an index, ``"one"``, or are its entries, ``"several"``: ``for w in words: table[w]``?
 
@@ -92,11 +120,8 @@ def index_of(function: Any, name: str) -> str | None:
             return "one"
         if any(isinstance(entry, ast.Subscript) and named(entry.value) for entry in within):  # ``x[t][inputs[t]] = 1``
             return "several"
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and any(map(named, node.args)):
-            callee: Any = getattr(function, "__globals__", {}).get(node.func.id)
-            given = [p.name for p, a in zip(parameters(callee), node.args, strict=False) if named(a)]
-            if callee is not function and inspect.isfunction(callee) and any(index_of(callee, n) for n in given):
-                return "one"
+        if any(index_of(callee, own) for callee, own in handed_to(function, node, named)):
+            return "one"
     loops = [(n.iter, n.target) for n in nodes if isinstance(n, ast.For | ast.comprehension) and named(n.iter)]
     entries = [target.id for _, target in loops if isinstance(target, ast.Name) and target.id != name]
     return "several" if any(index_of(function, entry) for entry in entries) else None

@@ -73,6 +73,42 @@ def test_the_score_is_the_gradient_of_a_likelihood_at_labels_that_fit(checked, m
     assert checked(LOGIT.format(more=more)) == {"Logit.score": expected}
 
 
+@pytest.mark.parametrize(("rate", "expected"), [("rate", "right"), ("2 * rate", "beta")])
+def test_the_hessian_of_a_likelihood_is_the_jacobian_of_its_score(checked, rate, expected):
+    found = checked(f"""
+        class Poisson:
+            def __init__(self, endog, exog):
+                self.endog, self.exog = endog, exog
+
+            def loglike(self, beta):
+                return np.sum(self.endog * (self.exog @ beta) - np.exp(self.exog @ beta))
+
+            def score(self, beta):
+                return self.exog.T @ (self.endog - np.exp(self.exog @ beta))
+
+            def hessian(self, beta):
+                rate = np.exp(self.exog @ beta)
+                return -(self.exog.T * {rate}) @ self.exog
+    """)
+    assert found == {"Poisson.score": "right", "Poisson.hessian": expected}
+
+
+def test_coefficients_that_a_method_reads_one_by_one_are_as_many(checked):
+    found = checked("""
+        class Fit:
+            def __init__(self, t, y):
+                self.t, self.y = t, y
+
+            def cost(self, p):
+                return 0.5 * np.sum((p[0] * np.exp(p[1] * self.t) - self.y) ** 2)
+
+            def grad(self, p):
+                e = np.exp(p[1] * self.t)
+                return np.array([e, p[0] * self.t * e]) @ (p[0] * e - self.y)
+    """)
+    assert found == {"Fit.grad": "right"}
+
+
 def test_the_score_of_a_classifier_is_none():
     class Classifier:
         def score(self, X, y):

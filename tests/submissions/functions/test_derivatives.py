@@ -366,3 +366,45 @@ def test_gradients_of_numbers_may_come_in_one_array(checked, factor, expected):
             e = 2 * (w0 + w1 * x + w2 * x**2 - y) / x.size
             return np.array([e.sum(), (e * x).sum(), (e * {factor}).sum()])
     """) == {"cost_grad": expected}
+
+
+LOGISTIC = """
+def objective(theta, X, y, lam):
+    return np.mean(np.log1p(np.exp(-y * (X @ theta)))) + 0.5 * lam * theta @ theta
+
+def gradient(theta, X, y, lam):
+    s = 1 / (1 + np.exp(y * (X @ theta)))
+    return -X.T @ (s * y) / len(y) + lam * theta
+
+def hessian(theta, X, y, lam):
+    s = 1 / (1 + np.exp(y * (X @ theta)))
+    {}
+"""
+
+
+@pytest.mark.parametrize(("hessian", "expected"), [
+    ("return (X.T * (s * (1 - s))) @ X / len(y) + lam * np.eye(len(theta))", "right"),  # of labels -1 and 1
+    ("return (X.T * (s * (1 - s) * y**2)) @ X / len(y) + lam * np.eye(len(theta))", "right"),
+    ("return (X.T * (s * (1 - s))) @ X / len(y)", "theta"),
+    ("return (X.T * s) @ X / len(y) + lam * np.eye(len(theta))", "theta"),
+    ("return X.T @ X / len(y) + lam * np.eye(len(theta))", "hessian is not the derivative of gradient, and may be"),
+    ("return s * (1 - s)", "hessian has no shape of a Jacobian"),
+])  # fmt: skip
+def test_a_hessian_is_the_jacobian_of_the_gradient_beside_it(checked, hessian, expected):
+    found = checked(LOGISTIC.format(hessian))
+    assert found["gradient"] == "right" and found["hessian"].startswith(expected)
+
+
+@pytest.mark.parametrize(("names", "entry", "expected"), [
+    ("residuals jacobian", "p[0] * x", "right"), ("residuals jacobian", "p[0]", "p"), ("model model_jac", "x", "p"),
+])  # fmt: skip
+def test_a_jacobian_in_coefficients_that_are_read_one_by_one_needs_no_data(checked, names, entry, expected):
+    of, jacobian = names.split()
+    assert checked(f"""
+        def {of}(x, p):
+            return p[0] * np.exp(p[1] * x)
+
+        def {jacobian}(x, p):
+            e = np.exp(p[1] * x)
+            return np.column_stack([e, {entry} * e])
+    """) == {jacobian: expected}

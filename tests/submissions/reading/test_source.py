@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxdoodle.submissions.reading.source import index_of, may_be_constant, shapes_of
+from jaxdoodle.submissions.reading.source import entries_read, index_of, may_be_constant, shapes_of
 
 
 def score(vector, word, table):
@@ -101,3 +101,18 @@ def test_a_text_that_says_only_tells_of_no_constant_where_no_parameter_has_a_gra
         """Gradients for 2-D inputs only."""
 
     assert not may_be_constant("W", backward, [])
+
+
+def curve(t, p):
+    a, k, c = p
+    return a * k**t + c
+
+
+def residuals(q, t, y):
+    return curve(t, q) - y * t[0]
+
+
+def test_entries_are_counted_that_are_read_one_by_one_also_by_what_is_called():
+    assert [entries_read(curve, n) for n in ("t", "p")] == [0, 3]
+    assert [entries_read(residuals, n) for n in ("q", "t", "y")] == [3, 1, 0]
+    assert entries_read(lambda rows, k: rows[k] - rows[-1], "rows") == 0
