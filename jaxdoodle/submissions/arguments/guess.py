@@ -18,7 +18,7 @@ import numpy as np
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.gradcheck.setup.candidate import in_float64
 from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating, leaves, rebuild
-from jaxdoodle.submissions.arguments import unrolled
+from jaxdoodle.submissions.arguments import cells, unrolled
 from jaxdoodle.submissions.arguments.by_name import (
     CELLS,
     LAYER,
@@ -116,7 +116,8 @@ def _best(
     compared, transposed = 0, {*re.findall(r"\b(\w+)\.T\b", source_text(forward))}
     named, open_ = dict.fromkeys(names, 0), {p.name for p in taken if kind_of(p.name) is None}
     learned = {n for n in open_ if gradient_of(n, named) is not None}
-    for values in chain(islice(unrolled.candidates(forward, taken), _TRIALS), candidates(forward, taken)):
+    special = chain(cells.candidates(forward, taken), islice(unrolled.candidates(forward, taken), _TRIALS))
+    for values in chain(special, candidates(forward, taken)):
         y = _output(forward, values)
         if y is None:
             continue
