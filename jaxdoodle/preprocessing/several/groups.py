@@ -6,7 +6,7 @@ and a fragment, smaller than what is beside it, within a distance that shrinks w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ REACH, REACH_LOOSE, WHOLE = 0.45, 0.55, 0.75
 #: The same for what is above or below, sharing this fraction of the width, and for what lies, so many times as wide as
 #: high, as the bar of a 5 does and no digit.
 BELOW, SHARED_WIDTH, LYING, FLAT = 0.1, 0.3, 0.25, 1.8
+#: No part belongs to one that is farther than this many times the longer of the two, by the limits above.
+FARTHEST = 0.5
 #: The distance up to which strokes are of one drawing becomes this fraction where others were drawn between them.
 LATER = 0.6
 
@@ -111,7 +113,7 @@ def grouped(parts: Sequence[Part], loose: bool = False) -> list[list[int]]:
     kept = list(range(len(parts)))
     while True:
         groups = _joined([[index] for index in kept], parts, loose)
-        walls = [index for index in kept if _is_wall(parts[index], index, groups, parts, loose)]
+        walls = {index for group in groups for index in _walls(group, parts, loose)}
         if not walls:
             break
         kept = [index for index in kept if index not in walls]
@@ -127,55 +129,76 @@ def _typical(sizes: NDArray[np.float64]) -> float:
     return float(sizes[order][np.searchsorted(share, share[-1] / 2)])
 
 
-def _is_wall(part: Part, index: int, groups: list[list[int]], parts: Sequence[Part], loose: bool) -> bool:
-    """Whether this is a frame around several drawings, or the lines of a table."""
-    others = [parts[i] for group in groups if index in group for i in group if i != index]
-    others = [other for other in others if _within(other, part)]
-    if len(others) < 2:
-        return False
-    inner = min(part.box[2] - part.box[0], part.box[3] - part.box[1])
-    held = [united([others[i] for i in one]) for one in _joined([[i] for i in range(len(others))], others, loose)]
-    sizes = np.array([one.side for one in held]) / inner
-    if loose:  # a face has eyes
-        return int((sizes >= LEAST_DOODLE).sum()) >= 2 and not ((sizes > DUST) & (sizes < LEAST_DOODLE)).any()
-    return int((sizes >= LEAST_CHARACTER).sum()) >= 2
-
-
-def _within(inner: Part, outer: Part) -> bool:
-    return all(a > b for a, b in zip(inner.box[:2], outer.box[:2], strict=True)) and all(
-        a < b for a, b in zip(inner.box[2:], outer.box[2:], strict=True)
-    )
+def _walls(group: Sequence[int], parts: Sequence[Part], loose: bool) -> Iterator[int]:
+    """Those of a group that are a frame around several drawings, or the lines of a table."""
+    boxes = np.array([parts[i].box for i in group])
+    for index, box in zip(group, boxes, strict=True):
+        within = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
+        others = [parts[group[i]] for i in np.flatnonzero(within)]
+        if len(others) < 2:
+            continue
+        inner = min(box[2] - box[0], box[3] - box[1])
+        held = [united([others[i] for i in one]) for one in _joined([[i] for i in range(len(others))], others, loose)]
+        sizes = np.array([one.side for one in held]) / inner
+        large = int((sizes >= (LEAST_DOODLE if loose else LEAST_CHARACTER)).sum())
+        if large > 1 and not (loose and ((sizes > DUST) & (sizes < LEAST_DOODLE)).any()):  # a face has eyes
+            yield index
 
 
 def _joined(members: list[list[int]], parts: Sequence[Part], loose: bool) -> list[list[int]]:
     """Groups of parts, joined two by two, the nearest first."""
     members = [list(one) for one in members]
     groups = [united([parts[i] for i in one]) for one in members]
-    costs = {(i, j): _cost(groups[i], groups[j], loose) for i in range(len(groups)) for j in range(i)}
+    boxes = np.array([group.box for group in groups])
+    apart: dict[tuple[int, int], float] = {}  # distances, and as multiples of those up to which two are one, if below 1
+    costs: dict[tuple[int, int], float] = {}
+
+    def compare(one: int, others: NDArray[np.float64]) -> None:
+        for other in np.flatnonzero(_gaps(boxes[one], others) <= FARTHEST * _longer(boxes[one], others)).tolist():
+            reach, pair = _reach(groups[one], groups[other], loose), (max(one, other), min(one, other))
+            if reach > 0 and one != other:
+                if pair not in apart:
+                    apart[pair] = distance(*sorted((groups[one], groups[other]), key=lambda part: len(part.points)))
+                if (cost := apart[pair] / reach) < 1:
+                    costs[pair] = cost
+
+    for i in range(len(groups)):
+        compare(i, boxes[:i])
     while costs:
-        (i, j), least = min(costs.items(), key=lambda item: item[1])
-        if least >= 1:
-            break
-        groups[j], members[j] = united([groups[j], groups[i]]), members[j] + members[i]
-        members[i] = []
+        i, j = min(costs, key=lambda pair: costs[pair])
+        gaps = _gaps(boxes[i], boxes)
+        apart = {
+            (a, b): least
+            for (a, b), least in apart.items()
+            if i not in (a, b) and (j not in (a, b) or least <= gaps[a + b - j])
+        }
         costs = {pair: cost for pair, cost in costs.items() if i not in pair and j not in pair}
-        for k in range(len(groups)):
-            if members[k] and k != j:
-                costs[max(j, k), min(j, k)] = _cost(groups[j], groups[k], loose)
+        groups[j], members[j] = united([groups[j], groups[i]]), members[j] + members[i]
+        boxes[j], boxes[i], members[i] = groups[j].box, np.nan, []
+        compare(j, boxes)
     return [sorted(one) for one in members if one]
 
 
-def _cost(a: Part, b: Part, loose: bool) -> float:
-    """The distance of two parts, as a multiple of that up to which they are one drawing."""
+def _gaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The distances of a box from others; NaN from those that are NaN."""
+    gaps = np.maximum(np.maximum(box[:2], others[:, :2]) - np.minimum(box[2:], others[:, 2:]), 0)
+    return np.asarray(np.hypot(*gaps.T))
+
+
+def _longer(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The longest side of a box and each other."""
+    return np.asarray(np.maximum((box[2:] - box[:2]).max(), (others[:, 2:] - others[:, :2]).max(axis=1)))
+
+
+def _reach(a: Part, b: Part, loose: bool) -> float:
+    """The distance up to which two parts are one drawing; 0 where their boxes are farther apart."""
     small, large = sorted((a, b), key=lambda part: part.side)
     (top, left, bottom, right), (ceiling, start, floor, end) = small.box, large.box
     side, size = small.side, large.side
     down, along = min(bottom, floor) - max(top, ceiling), min(right, end) - max(left, start)
-    if max(-down, -along) > 0.5 * size:
-        return np.inf
     inside = max(down, 0) * max(along, 0) / max((bottom - top) * (right - left), 1e-9)
     if inside > INSIDE:
-        return distance(small, large) / size
+        return size
     limit = max(0.0, (REACH_LOOSE if loose else REACH) * (WHOLE - side / size))
     if along >= SHARED_WIDTH * min(right - left, end - start):
         limit = max(limit, BELOW)
@@ -184,9 +207,7 @@ def _cost(a: Part, b: Part, loose: bool) -> float:
     if small.strokes and not any(abs(i - j) == 1 for i in small.strokes for j in large.strokes):
         limit *= LATER
     limit *= size
-    if np.hypot(min(down, 0), min(along, 0)) >= limit:  # no nearer than their boxes
-        return np.inf
-    return distance(small, large) / limit
+    return limit if np.hypot(min(down, 0), min(along, 0)) < limit else 0.0
 
 
 def _is_flat(part: Part) -> bool:
@@ -196,6 +217,8 @@ def _is_flat(part: Part) -> bool:
 
 
 def distance(a: Part, b: Part) -> float:
-    """The least distance between two points of two parts."""
-    (y, x), (v, u) = a.points.T, b.points.T
+    """The least distance between two points of two parts, the second of which may have far more of them."""
+    most = np.hypot(*(b.points - a.points[0]).T).min()  # what is farther from the box is no nearer
+    off = np.maximum(np.array(a.box[:2]) - b.points, b.points - np.array(a.box[2:])).max(axis=1)
+    (y, x), (v, u) = a.points.T, b.points[off <= most].T
     return float(np.sqrt(((y[:, None] - v) ** 2 + (x[:, None] - u) ** 2).min()))

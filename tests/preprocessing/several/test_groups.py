@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxdoodle.preprocessing.several.groups import Part, from_strokes, grouped
+from jaxdoodle.preprocessing.several.groups import Part, _joined, _reach, distance, from_strokes, grouped, united
 
 
 def part(top, left, bottom, right):
@@ -64,3 +64,26 @@ def test_a_piece_farther_away_belongs_to_a_stroke_only_if_it_was_drawn_next():
     line, piece, other = ([0, 0], [0, 100]), ([17, 37], [50, 50]), ([300, 300], [0, 100])
     assert grouped(from_strokes([line, piece, other])) == [[0, 1], [2]]
     assert [0, 2] not in grouped(from_strokes([line, other, piece]))
+
+
+def merged(parts):
+    """The same, by comparing all pairs anew before each two are joined."""
+    groups = [[index] for index in range(len(parts))]
+    while True:
+        whole = [united([parts[i] for i in group]) for group in groups]
+        pairs = [(j, i) for i in range(len(groups)) for j in range(i)]
+        reach = {pair: _reach(whole[pair[1]], whole[pair[0]], False) for pair in pairs}
+        costs = {(j, i): distance(whole[j], whole[i]) / reach[j, i] for j, i in pairs if reach[j, i]}
+        if not costs or min(costs.values()) >= 1:
+            return groups
+        j, i = min(costs, key=costs.__getitem__)
+        groups[j] = sorted(groups[j] + groups.pop(i))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_parts_are_joined_as_if_all_were_compared_anew(seed):
+    rng = np.random.default_rng(seed)
+    corners, sizes = rng.uniform(0, 400, (20, 2)), rng.uniform(3, 40, (20, 2))
+    parts = [part(*corner, *(corner + size)) for corner, size in zip(corners, sizes, strict=True)]
+    found = _joined([[index] for index in range(20)], parts, False)
+    assert found == merged(parts) and 1 < len(found) < 20
