@@ -134,7 +134,7 @@ def _walls(group: Sequence[int], parts: Sequence[Part], loose: bool) -> Iterator
     boxes = np.array([parts[i].box for i in group])
     for index, box in zip(group, boxes, strict=True):
         within = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
-        others = [parts[group[i]] for i in np.flatnonzero(within)]
+        others = [parts[group[i]] for i in np.flatnonzero(within).tolist()]
         if len(others) < 2:
             continue
         inner = min(box[2] - box[0], box[3] - box[1])
