@@ -25,6 +25,8 @@ __all__ = ["Problem", "UserCode", "is_main", "run_statements", "run_whole"]
 
 #: Calls of one function whose arguments are kept.
 _CALLS_KEPT = 2
+#: Files that import a file whose calls of it are noted.
+_USERS = 2
 #: What is read in place of a text that is not there, so that what is made of it, and is called with it, is known.
 _TEXT = "to be or not to be\nthat is the question\n" * 100
 #: Exceptions that a file which is not there is one of.
@@ -102,10 +104,11 @@ class UserCode:
             sys.setprofile(before)
 
     def run_examples(self, seconds: float) -> None:
-        """Run what follows ``if __name__ == "__main__"`` and the test functions; the module's names stay as they are.
+        """Run what follows ``if __name__ == "__main__"``, the test functions, and files beside it that import this one;
+        the module's names stay as they are.
 
         Args:
-          seconds: Time of the processor for all of it.
+          seconds: Time of the processor for each of these.
         """
         names = vars(self.module)
         before = dict(names)
@@ -116,12 +119,30 @@ class UserCode:
         with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
             for statement in self.main:
                 _run_one(statement, file, names)
-        for name, value in before.items():
+        self._run_tests(before, seconds)
+        for path in self._users():
+            scope: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
+            with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
+                exec(compile(path.read_text(encoding="utf-8-sig"), str(path), "exec", dont_inherit=True), scope)
+            self._run_tests(scope, seconds)
+        names.clear()
+        names.update(before)
+
+    def _run_tests(self, names: dict[str, Any], seconds: float) -> None:
+        for name, value in list(names.items()):
             if name.startswith("test") and isinstance(value, types.FunctionType) and not value.__code__.co_argcount:
                 with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
                     value()
-        names.clear()
-        names.update(before)
+
+    def _users(self) -> list[Path]:
+        """Files beside it that import it, a few."""
+        imports = re.compile(rf"^\s*(from|import)\s+([\w.]*\.)?{re.escape(self.path.stem)}\b", re.M)
+        found = []
+        for path in sorted(self.path.resolve().parent.glob("*.py")):
+            with contextlib.suppress(OSError):  # it cannot be read
+                if path.stem != self.path.stem and imports.search(path.read_text(encoding="utf-8", errors="replace")):
+                    found.append(path)
+        return found[:_USERS]
 
 
 def run_whole(path: Path) -> types.ModuleType:

@@ -53,6 +53,22 @@ def test_calls_are_recorded_in_the_file_below_main_and_in_tests(tmp_path):
     assert vars(code.module) == before
 
 
+def test_calls_are_recorded_of_files_beside_it_that_import_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    files = {
+        "net_of_two": "def widen(n):\n    return 2 * n\n",
+        "a_main": "from net_of_two import widen\nif __name__ == '__main__':\n    widen(21)\n",
+        "test_net": "import net_of_two\ndef test_it():\n    net_of_two.widen(7)\n    raise SystemExit\n",
+        "b_other": "def widen(n):\n    return n\nwiden(1)  # import net_of_two\n",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "a_folder.py").mkdir()
+    code = run_statements(tmp_path / "net_of_two.py", 1.0)
+    code.run_examples(1.0)
+    assert code.calls[UserCode.key(code.module.widen.__code__)] == [{"n": 21}, {"n": 7}]
+
+
 def test_a_notebook_is_its_code_cells_without_magics(tmp_path):
     cells = [
         ("markdown", "# a title"),
