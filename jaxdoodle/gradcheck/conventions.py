@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 import numpy as np
 
-from jaxdoodle.gradcheck.compare import close
 from jaxdoodle.gradcheck.diagnosis.catalogue import MISSING_MEAN
 from jaxdoodle.gradcheck.diagnosis.evidence import Case, Round, batch_of, evidence_of
+from jaxdoodle.gradcheck.diagnosis.neighbors import is_admissible, only_at_the_kink
 from jaxdoodle.gradcheck.report import Finding
-from jaxdoodle.gradcheck.setup.leaves import is_floating, is_real, leaves, rebuild
+from jaxdoodle.gradcheck.setup.leaves import leaves
 from jaxdoodle.gradcheck.setup.line_trace import line_of
-from jaxdoodle.gradcheck.setup.problem import CheckError, Point, Problem, numpy_args, run_forward
+from jaxdoodle.gradcheck.setup.problem import CheckError, Problem, run_forward
 from jaxdoodle.gradcheck.setup.test_points import KINKS
 
 #: What code may follow on purpose, declared by ``conventions``; "mean of some": "batch mean", or the sum for some;
@@ -22,10 +22,6 @@ from jaxdoodle.gradcheck.setup.test_points import KINKS
 #: "rule": the function has a rule of its own; where it is the identity, that may be there for its gradient alone.
 CONVENTIONS = ("batch mean", "batch sum", "mean of some", "straight through", "passed through", "reversed", "ties",
                "rule")  # fmt: skip
-#: Inputs near a kink whose gradients bound what may be returned at it, and how far they lie from it.
-_NEIGHBORS, _NEAR = 8, 1e-6
-#: Most neighbors tried until every cell of every tied window has been the largest once.
-_MOST_NEIGHBORS = 64
 KINK = "kink"
 #: Convention -> what the report says of it.
 _MEANING = {
@@ -51,77 +47,132 @@ _MISTAKEN = {
 def by_convention(case: Case, declared: Collection[str]) -> dict[str, list[str]]:
     """What is wrong as a derivative and right by a convention: excused where that is declared (or where it shows at
     ties alone). Gives the remarks for the report under ``""``, and by leaf the conventions that could be declared."""
-    problem, rounds, axes = case.problem, case.rounds, case.axes
-    told: dict[str, list[str]] = {}
-    passed = False  # a step passes the incoming gradient on
-    means: dict[str, list[Round]] = {}
-    generic = [r for r in rounds if not r.at.special and r.at.name != "as given"] or rounds
+    conventions = _Conventions(case, frozenset(declared))
+    for name in dict.fromkeys(n for r in case.rounds for n in r.wrong if r.got[n].shape == r.want[n].shape):
+        if conventions.is_wrong_everywhere(name):
+            conventions.look_for_one(name)
+        elif not any(name in r.wrong for r in conventions.generic):
+            conventions.look_at_kinks(name)
+    conventions.refuse_identities()
+    conventions.refuse_surrogates()
+    return conventions.with_means()
 
-    def excuse(found: list[Round], name: str, convention: str) -> None:
-        for r in found:
-            r.excused[name] = "convention"
-        told.setdefault("", []).append(f"{problem.short(name)}: {_MEANING[convention]}")
 
-    for name in dict.fromkeys(n for r in rounds for n in r.wrong if r.got[n].shape == r.want[n].shape):
-        wrong = [r for r in rounds if name in r.wrong]
-        sizes = {id(r): batch_of(problem, axes, r.at.point) for r in generic if name in r.got}
-        step = not any(np.any(np.nan_to_num(r.want[name])) for r in generic if name in r.got)  # nan: not measured
-        if all(name in r.wrong or sizes.get(id(r)) == 1 or step for r in generic):
-            by_mean, by_sum = _off_by(generic, name, sizes, 1), _off_by(generic, name, sizes, -1)
-            through = step and any(np.any(r.got.get(name, 0)) for r in generic)
-            mean = by_mean and not problem.scalar  # a loss says what is divided by the batch
-            convention = "batch mean" if mean else "straight through" if through else None
-            if convention == "batch mean" and {convention, "mean of some"} & {*declared}:
-                means[name] = wrong
-            elif by_sum and "batch sum" in declared:
-                excuse(wrong, name, "batch sum")
-            elif "reversed" in declared and all(_is_reversed(problem, r, name) for r in generic):
-                excuse(wrong, name, "reversed")
-            elif "rule" in declared and all(_is_returned(problem, r, name) for r in generic):
-                excuse(wrong, name, "rule")
-            elif convention is not None and convention in declared:
-                excuse(wrong, name, convention)
-            elif convention == "straight through" and "passed through" in declared and _passed_on(generic, name):
-                excuse(wrong, name, convention)
-                passed = True
-            elif convention is not None:
-                told[name] = [convention]
-        elif not any(name in r.wrong for r in generic):
-            at_kink = partial(_only_at_the_kink, case, name)
-            found = [r for r in wrong if at_kink(r, r.at.name not in KINKS)]
-            if found and all(_admissible(case, r, name) for r in found):
-                for r in found:
-                    r.excused[name] = "convention"
-                told.setdefault(KINK, []).append(f"{problem.short(name)}: at a kink, a value between those beside it")
-            elif found and not case.demand and all(at_kink(r, True) for r in found):
-                excuse(found, name, "ties")
-                if "ties" not in declared:
-                    told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
-    left = {n for r in rounds for n in r.wrong}
-    if not left and (identity := [text for text in told.get("", ()) if text.endswith(_MEANING["rule"])]):
-        raise CheckError(f"{problem.title}: {identity[0]}")
-    steps = {n for n, found in told.items() if found == ["straight through"] and _factor(generic, n) is None}
-    if "passed through" in declared and left and (passed or steps) and not problem.straight:
+class _Conventions:
+    """The conventions by which one check is right; ``told`` is what ``by_convention`` gives."""
+
+    def __init__(self, case: Case, declared: frozenset[str]):
+        self.case, self.declared = case, declared
+        self.generic = [r for r in case.rounds if not r.at.special and r.at.name != "as given"] or case.rounds
+        self.told: dict[str, list[str]] = {}
+        self.passes_steps = False  # a gradient of a step is the incoming one, and declared so
+        self.means: dict[str, list[Round]] = {}
+
+    def is_wrong_everywhere(self, name: str) -> bool:
+        """At every generic point but those where it cannot be: of one example, of which a mean is the sum."""
+        sizes = self._sizes(name)
+        return all(name in r.wrong or sizes.get(id(r)) == 1 or self._is_step(name) for r in self.generic)
+
+    def look_for_one(self, name: str) -> None:
+        """Excuse what a declared convention explains; else tell which would."""
+        wrong, offer = self._rounds_wrong(name), self._offer(name)
+        if offer == "batch mean" and {offer, "mean of some"} & self.declared:
+            self.means[name] = wrong  # whether of all is known when all were looked at
+        elif (convention := self._declared_one(name, offer)) is not None:
+            self._excuse(wrong, name, convention)
+        elif offer == "straight through" and "passed through" in self.declared and _passed_on(self.generic, name):
+            self._excuse(wrong, name, offer)
+            self.passes_steps = True
+        elif offer is not None:
+            self.told[name] = [offer]
+
+    def look_at_kinks(self, name: str) -> None:
+        """Excuse what is wrong at kinks alone, and there a gradient that inputs beside them give."""
+        at_kink = partial(only_at_the_kink, self.case, name)
+        found = [r for r in self._rounds_wrong(name) if at_kink(r, r.at.name not in KINKS)]
+        if found and all(is_admissible(self.case, r, name) for r in found):
+            for r in found:
+                r.excused[name] = "convention"
+            told = f"{self.case.problem.short(name)}: at a kink, a value between those beside it"
+            self.told.setdefault(KINK, []).append(told)
+        elif found and not self.case.demand and all(at_kink(r, True) for r in found):
+            self._excuse(found, name, "ties")
+            if "ties" not in self.declared:
+                self.told[""][-1] += ' (declare conventions=("ties",), or demand={"max": "first"} to refuse it)'
+
+    def refuse_identities(self) -> None:
+        """Raise ``CheckError`` if all that is left to say is that an identity has a rule."""
+        told = [text for text in self.told.get("", ()) if text.endswith(_MEANING["rule"])]
+        if told and not self._left():
+            raise CheckError(f"{self.case.problem.title}: {told[0]}")
+
+    def refuse_surrogates(self) -> None:
+        """Raise ``CheckError`` if all that is wrong has to do with what stands in place of a step's derivative."""
+        left, problem = self._left(), self.case.problem
+        steps = {
+            n for n, found in self.told.items() if found == ["straight through"] and _factor(self.generic, n) is None
+        }
+        if not left or not (self.passes_steps or steps) or problem.straight or "passed through" not in self.declared:
+            return
         for name in steps:
-            del told[name]
-            excuse([r for r in rounds if name in r.wrong], name, "surrogate")
-        if left <= steps | (behind := _behind_steps(case, left - steps - told.keys())):
+            del self.told[name]
+            self._excuse(self._rounds_wrong(name), name, "surrogate")
+        behind = _behind_steps(self.case, left - steps - self.told.keys())
+        if left <= steps | behind:
             short = " and ".join(map(problem.short, sorted(left)))
             declare = "" if behind else ': declare conventions=("straight through",)'
             raise CheckError(
                 f"{problem.title}: the gradient of {short} passes a step; whether what is there in place of its "
                 f"derivative, which is 0, is meant so cannot be told{declare}"
             )
-    parameters = {n for n in problem.differentiated if n not in axes}
-    never_wrong = parameters - {n for r in rounds for n in r.wrong}
-    sums = {n for n in never_wrong for r in generic if n in r.got and r.want[n].any()}
-    for name, wrong in means.items():
-        excuse(wrong, name, "batch mean")
-    if means and sums and "mean of some" not in declared:
-        told |= {n: ["no batch mean"] for n in sums}
-    if len(parameters) < 2 or {n for n, found in told.items() if "batch mean" in found} != parameters:
-        return {n: [c for c in found if c != "batch mean"] for n, found in told.items()}  # of one alone: a mistake
-    return told
+
+    def with_means(self) -> dict[str, list[str]]:
+        """What is told, when it is known of which parameters a backward takes the mean over the batch."""
+        parameters = {n for n in self.case.problem.differentiated if n not in self.case.axes}
+        never_wrong = parameters - self._left()
+        sums = {n for n in never_wrong for r in self.generic if n in r.got and r.want[n].any()}
+        for name, wrong in self.means.items():
+            self._excuse(wrong, name, "batch mean")
+        if self.means and sums and "mean of some" not in self.declared:
+            self.told |= {n: ["no batch mean"] for n in sums}
+        of_all = {n for n, found in self.told.items() if "batch mean" in found} == parameters
+        if of_all and len(parameters) > 1:
+            return self.told
+        return {n: [c for c in found if c != "batch mean"] for n, found in self.told.items()}  # of one: a mistake
+
+    def _offer(self, name: str) -> str | None:
+        if _off_by(self.generic, name, self._sizes(name), 1) and not self.case.problem.scalar:
+            return "batch mean"  # where a loss does not say what is divided by the batch
+        through = self._is_step(name) and any(np.any(r.got.get(name, 0)) for r in self.generic)
+        return "straight through" if through else None
+
+    def _declared_one(self, name: str, offer: str | None) -> str | None:
+        problem = self.case.problem
+        holds: dict[str, Callable[[], bool]] = {
+            "batch sum": lambda: _off_by(self.generic, name, self._sizes(name), -1),
+            "reversed": lambda: all(_is_reversed(problem, r, name) for r in self.generic),
+            "rule": lambda: all(_is_returned(problem, r, name) for r in self.generic),
+        }
+        found = (convention for convention, of in holds.items() if convention in self.declared and of())
+        return next(found, offer if offer in self.declared else None)
+
+    def _sizes(self, name: str) -> dict[int, int | None]:
+        case = self.case
+        return {id(r): batch_of(case.problem, case.axes, r.at.point) for r in self.generic if name in r.got}
+
+    def _is_step(self, name: str) -> bool:
+        return not any(np.any(np.nan_to_num(r.want[name])) for r in self.generic if name in r.got)  # nan: not measured
+
+    def _rounds_wrong(self, name: str) -> list[Round]:
+        return [r for r in self.case.rounds if name in r.wrong]
+
+    def _left(self) -> set[str]:
+        return {n for r in self.case.rounds for n in r.wrong}
+
+    def _excuse(self, found: list[Round], name: str, convention: str) -> None:
+        for r in found:
+            r.excused[name] = "convention"
+        self.told.setdefault("", []).append(f"{self.case.problem.short(name)}: {_MEANING[convention]}")
 
 
 def _behind_steps(case: Case, names: Collection[str]) -> set[str]:
@@ -168,51 +219,6 @@ def _factor(rounds: list[Round], name: str) -> float | None:
         return None
     factor = float(np.vdot(got, dy) / np.vdot(dy, dy))
     return factor if np.allclose(got, factor * dy) else None
-
-
-def _only_at_the_kink(case: Case, name: str, r: Round, right_beside: bool) -> bool:
-    """Is every entry at the kink one that inputs as near as one likes give?
-
-    ``right_beside``: and is the candidate right at these? One that is written for positive inputs need not be.
-    """
-    problem, rng = case.problem, np.random.default_rng(0)
-    arrays = problem.arrays(numpy_args(problem, r.at.point.args))
-    near: list[np.ndarray] = []
-    returned = np.asarray(r.got[name], float)
-    for k in range(1, _MOST_NEIGHBORS + 1):
-        moved = {n: x + _NEAR * rng.normal(size=np.shape(x)) for n, x in arrays.items() if is_floating(x)}
-        point = Point(problem.with_arrays(r.at.point.args, moved), r.at.point.cotangent)
-        want = case.oracle.gradient(point)[name]
-        got = case.candidate(point).gradients.get(name) if right_beside else want
-        if got is None or not close(np.asarray(got, float), want, r.floor, 1e-4):
-            return False
-        near.append(want)
-        slack = 10 * _NEAR * (1 + np.max(np.abs(near), axis=0))
-        inside = (returned >= np.min(near, axis=0) - slack) & (returned <= np.max(near, axis=0) + slack)
-        if k >= _NEIGHBORS and inside.all():
-            return True
-    return False
-
-
-def _admissible(case: Case, r: Round, name: str) -> bool:
-    """Is the value at the kink, along every direction tried, between the slopes on both sides (Clarke 1983)?"""
-    problem, rng = case.problem, np.random.default_rng(1)
-    arrays = problem.arrays(numpy_args(problem, r.at.point.args))
-    # with positive cotangents a sum of maxima is convex: then the slopes on both sides are the bounds
-    dy = None if problem.scalar else rebuild(r.at.point.cotangent, lambda _, y: np.abs(y) if is_real(y) else y)
-    got, x = case.candidate(Point(r.at.point.args, dy)).gradients.get(name), np.asarray(arrays[name], float)
-    if got is None:
-        return False
-    for k in range(_NEIGHBORS):
-        v = np.ones(x.shape) if k == 0 else rng.normal(size=x.shape)
-        slopes = []
-        for step in (_NEAR, -_NEAR):
-            point = Point(problem.with_arrays(r.at.point.args, {name: x + step * v}), dy)
-            slopes.append(float(np.vdot(case.oracle.gradient(point)[name], v)))
-        slack = 1e-4 * (max(map(abs, slopes)) + r.floor)
-        if not min(slopes) - slack <= float(np.vdot(np.asarray(got, float), v)) <= max(slopes) + slack:
-            return False
-    return True
 
 
 def offered(offers: dict[str, list[str]], case: Case) -> list[Finding]:

@@ -55,17 +55,6 @@ def test_the_gradient_of_the_sum_over_the_batch_may_be_declared_where_the_forwar
     assert not check(mean, of_sum(2), args, conventions=("batch sum",)).passed
 
 
-def test_a_value_that_holds_beside_a_tie_passes_with_a_remark():
-    pairs = np.array([[1.0, 1.0, 0.0, 2.0], [3.0, 1.0, 2.0, 2.0]])
-
-    def pool(x):
-        y = np.maximum(x[:, ::2], x[:, 1::2])
-        return y, (x, y)
-
-    report = check(pool, lambda r, dy: (r[0] == np.repeat(r[1], 2, axis=1)) * np.repeat(dy, 2, axis=1), (pairs,))
-    assert report.passed and any("declare" in told for told in report.conventions)
-
-
 @pytest.mark.parametrize(("power", "told"), [(2, "cannot be told"), (0, None)])
 def test_what_is_said_to_pass_a_step_is_neither_right_nor_wrong_if_it_is_no_incoming_gradient(power, told):
     """A surrogate's derivative cannot be told from a wrong one; twice the incoming gradient is wrong."""
